@@ -6,6 +6,7 @@ from base64 import b64decode
 import numpy as np
 import pytest
 
+import fastgd
 from fastgd import bucket
 from fastgd.article.page.live.programs import MODULES
 from fastgd.article.page.live.rolling import bucket_facts
@@ -242,3 +243,46 @@ def assert_same_bits(found, expected, curve):
     """Equal but for the payload of a NaN."""
     same = found.view(np.int64) == np.asarray(expected).view(np.int64)
     assert (same | (np.isnan(found) & np.isnan(expected))).all(), curve
+
+
+# ---------------------------------------------------------------- the section
+
+SAYS = """
+import { placesOf, rollCall } from "./live/bucket.js";
+import { heightsShown, stepsAfter } from "./live/hill.js";
+const ball = (x, status = "converged") => ({ x, status });
+answer({
+  calls: given.map(rollCall),
+  places: placesOf([ball(3), ball(1.01), ball(1), ball(9, "stuck"), ball(1.02)], 0.015),
+  shown: [[0, 1, 2], [5, 5], [NaN], [...Array(98).keys(), 1e9, -1e9]].map(heightsShown),
+  steps: [0, 0.5, 1].map((share) => stepsAfter(share, 1000)),
+});
+"""
+
+
+def test_what_is_copied_as_python_rolls_the_same_ball(tmp_path):
+    own = {"curve": "x**2", "start": -0.3, "alpha": 1e-5, "rule": "alpha", "iterations": 10_000}
+    others = (
+        {"rule": "naive"},
+        {"rule": "sign", "iterations": 20},
+        {"curve": "abs(x)", "start": 1e6},
+    )
+    given = [own, *({**own, **other} for other in others)]
+    said = in_node(SAYS, tmp_path, given=given)
+    for settings, call in zip(given, said["calls"], strict=True):
+        rolled = eval(call, {"fastgd": fastgd})
+        assert (rolled.curve.text, rolled.start) == (settings["curve"], settings["start"])
+        assert rolled.rule == settings["rule"]
+        assert rolled.alpha == (1.0 if rolled.rule == "naive" else settings["alpha"])
+        assert rolled.iterations <= settings["iterations"]
+    assert said["calls"][0] == 'fastgd.bucket.roll(curve="x**2", start=-0.3, alpha=1e-05)'
+    assert said["places"] == [{"x": 1.01, "count": 3}, {"x": 3, "count": 1}]
+    assert said["steps"][::2] == [0, 1000]
+    assert said["steps"][1] < 200
+    (low, high), same, nothing, poles = said["shown"]
+    assert -0.2 < low < 0
+    assert 2 < high < 2.2
+    assert same == [0, 10]
+    assert nothing == [-1, 1]
+    assert -10 < poles[0] < 10
+    assert 90 < poles[1] < 110

@@ -15,6 +15,7 @@ from fastgd.article.page.live.bundle import bundled
 from fastgd.article.page.live.facts import add_facts, needed
 from fastgd.article.page.live.packing import Packing, add_programs
 from fastgd.article.page.live.published import published_facts
+from fastgd.article.page.live.rolling import add_bucket
 from fastgd.article.page.markup import Markup, element, join
 from fastgd.optimizers import ALL
 
@@ -58,6 +59,7 @@ def make(results: Sequence[Result]) -> Live:
     packing.add_json("published", published_facts(results))
     packing.add_json("optimizers", {each.__name__: each.race_alpha for each in ALL})
     add_facts(packing)
+    add_bucket(packing)
     return Live(
         style=files("fastgd.article.page.live").joinpath("live.css").read_text(encoding="utf-8"),
         script=bundled("main.js", "start();"),

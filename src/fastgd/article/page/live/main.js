@@ -1,5 +1,6 @@
 /** Brings the page to life: reads what Python put into it, and starts its sections. */
 
+import { bucket } from "./bucket.js";
 import { el } from "./dom.js";
 import { experiment } from "./experiment.js";
 import { maps } from "./maps.js";
@@ -8,7 +9,7 @@ import { State } from "./state.js";
 import { Trainer } from "./trainer.js";
 
 /** The live sections: each fills the element of its name, `live-...`, with what it offers. */
-export const SECTIONS = [experiment, maps];
+export const SECTIONS = [experiment, bucket, maps];
 
 /** Start all sections; a browser that can't is told so in one sentence. */
 export async function start() {

@@ -109,7 +109,7 @@ export function share({ state, pack, settings }) {
 }
 
 /** Copy a text, and say whether the browser let us. */
-async function isCopied(content) {
+export async function isCopied(content) {
   try {
     await navigator.clipboard.writeText(content);
     return true;

@@ -1,0 +1,316 @@
+/** The ball in the bucket: drag it, turn alpha, choose a curve or write one; the kernel rolls it. */
+
+import { programsOf } from "./bytecode.js";
+import { button, choiceControl, sliderControl, textControl } from "./controls.js";
+import { el, repr } from "./dom.js";
+import { Hill } from "./hill.js";
+import { RandomState } from "./random.js";
+import { Roller } from "./roller.js";
+import { Scale } from "./scales.js";
+import { isCopied } from "./share.js";
+import { choice, number } from "./state.js";
+
+const POINTS = 600; // of the curve that is drawn
+const ITERATIONS = 10_000;
+const RANDOM_BALLS = 100;
+const OWN_WINDOW = [-5, 5];
+const APART = 1e-3; // of the window: balls that end nearer to each other are in one minimum
+const SETTLES = 400; // milliseconds after the last change, then the ball rolls
+
+const STEPS = {
+  alpha: "x -= alpha * slope (Improved)",
+  naive: "x -= slope (Naive)",
+  sign: "x -= alpha * sign(slope) (Oversimplified)",
+};
+
+const ENDS = {
+  converged: "the slope is 0 to nine digits, and the curve rises on both sides",
+  stuck: "the slope is 0 to nine digits, but this is no minimum: a flat stretch or a maximum",
+  rolling: "it has not arrived",
+  diverged: "it is farther than 1,000,000,000 from its start",
+  lost: "the curve has no slope there",
+};
+
+/** The live section of the bucket. */
+export const bucket = {
+  name: "bucket",
+
+  fields: (pack) => {
+    const facts = pack.json("bucket");
+    return {
+      curve: {
+        initial: facts.examples[0].curve,
+        read: (text) => programsOf("curve", text, facts).text,
+        write: String,
+      },
+      ballStart: number("start", 1, -1e6, 1e6),
+      ballAlpha: number("alpha", 0.1, 1e-6, 1e6),
+      ballRule: choice("rule", "alpha", facts.rules),
+    };
+  },
+
+  async start({ state, trainer, pack, root }) {
+    const facts = pack.json("bucket");
+    const name = trainer.fused ? "relaxed" : "exact";
+    const roller = await Roller.start(pack.bytes(`${name} roller`), facts);
+    const stage = new BucketStage(state, facts, roller);
+    root.append(el("div", { class: "experiment bucket" }, stage.element, stage.tools, stage.controls));
+    state.on(["curve", "ballStart", "ballAlpha", "ballRule"], () => stage.change());
+    stage.change();
+  },
+};
+
+/** The call of fastgd that rolls the same ball, with the same bits. */
+export function rollCall({ curve, start, alpha, rule, iterations }) {
+  const parts = [
+    `curve=${JSON.stringify(curve)}`,
+    `start=${repr(start)}`,
+    rule !== "naive" && `alpha=${repr(alpha)}`,
+    rule !== "alpha" && `rule="${rule}"`,
+    iterations !== ITERATIONS && `iterations=${iterations}`,
+  ];
+  return `fastgd.bucket.roll(${parts.filter(Boolean).join(", ")})`;
+}
+
+/** How many balls ended in each place, from left to right. */
+export function placesOf(balls, apart) {
+  const ends = balls.filter(({ status }) => status === "converged").map(({ x }) => x);
+  const groups = [];
+  for (const x of ends.sort((a, b) => a - b)) {
+    const last = groups.at(-1);
+    if (last && x - last.at(-1) <= apart) {
+      last.push(x);
+    } else {
+      groups.push([x]);
+    }
+  }
+  return groups.map((group) => ({ x: group[group.length >> 1], count: group.length }));
+}
+
+class BucketStage {
+  constructor(state, facts, roller) {
+    Object.assign(this, { state, facts, roller, zoom: 1, others: [], timer: null });
+    this.hill = new Hill({
+      onStart: (x) => state.set({ ballStart: x }),
+      onDrop: () => this.#settle(),
+    });
+    this.hill.element.id = "bucket-chart";
+    this.result = el("output", { id: "bucket-x" });
+    this.status = el("p", { id: "bucket-status", class: "note" });
+    this.spoken = el("p", { class: "spoken", role: "status" });
+    this.takeaway = el("p", { id: "bucket-takeaway" });
+    this.balls = el("div", { class: "chips", role: "group", "aria-label": "Balls of the article" });
+    this.many = el("p", { id: "bucket-places", class: "note" });
+    this.python = el("code", { id: "bucket-python" });
+    this.rolls = button("Roll", () => this.#rollOrStop(), { id: "bucket-roll" });
+    this.curves = facts.examples.map((example) =>
+      button(example.title, () => this.#choose(example), { "aria-pressed": "false" }),
+    );
+    const chips = el("div", { class: "chips", role: "group", "aria-label": "Curves of the article" }, ...this.curves);
+    this.element = this.#stage();
+    this.tools = el("div", { class: "tools" }, chips, this.takeaway, this.balls);
+    this.controls = this.#controls();
+  }
+
+  #stage() {
+    const zoomBy = (factor) => {
+      this.zoom *= factor;
+      this.#show();
+    };
+    return el(
+      "div",
+      { class: "stage" },
+      el("p", { class: "final" }, el("span", {}, "x "), this.result),
+      this.hill.element,
+      this.status,
+      this.spoken,
+      el(
+        "div",
+        { class: "row" },
+        this.rolls,
+        button("100 random balls", () => this.#rollMany(), { id: "bucket-many" }),
+        button("−", () => zoomBy(2), { "aria-label": "Show more of the curve" }),
+        button("+", () => zoomBy(0.5), { "aria-label": "Show less of the curve" }),
+      ),
+      this.many,
+    );
+  }
+
+  #controls() {
+    const { state } = this;
+    const copy = button("Copy as Python", () => this.#copy(copy), { id: "bucket-copy" });
+    return el(
+      "div",
+      { class: "controls" },
+      el("div", { class: "whole formula" }, textControl({ state, field: "curve", label: "The curve, a formula of x" })),
+      sliderControl({
+        state,
+        field: "ballAlpha",
+        label: "Alpha",
+        scale: new Scale({ low: 0.001, high: 10, log: true, ticks: [0.001, 0.01, 0.1, 1, 10] }),
+      }),
+      textControl({ state, field: "ballStart", label: "Start", hint: "Or drag the ball." }),
+      el(
+        "div",
+        { class: "whole" },
+        choiceControl({
+          state,
+          field: "ballRule",
+          label: "A step",
+          choices: Object.entries(STEPS),
+        }),
+      ),
+      el("div", { class: "python" }, el("pre", { tabindex: "0" }, this.python), copy),
+    );
+  }
+
+  get #settings() {
+    const { state, example } = this;
+    const [curve, start, alpha, rule] = ["curve", "ballStart", "ballAlpha", "ballRule"].map((name) => state.get(name));
+    return { curve, start, alpha, rule, iterations: example?.iterations ?? ITERATIONS };
+  }
+
+  /** Something has changed: roll the ball, and show its whole path at once. */
+  change() {
+    const { state, facts, roller } = this;
+    const curve = state.get("curve");
+    if (this.example?.curve !== curve) {
+      this.example = facts.examples.find((example) => example.curve === curve);
+    }
+    const key = JSON.stringify(this.#settings);
+    if (key === this.key) {
+      this.#examples();
+      return;
+    }
+    if (curve !== this.curve) {
+      this.programs = programsOf("curve", curve, facts);
+      Object.assign(this, { curve, zoom: 1, others: [] });
+      this.many.textContent = "";
+    }
+    const { start, alpha, rule, iterations } = this.#settings;
+    const options = { rule, iterations, recordPath: true };
+    const isNowhere = roller.withoutSlope(this.programs, [start]) !== undefined;
+    [this.ball] = roller.roll({ programs: this.programs, starts: [start], alphas: [alpha], ...options });
+    this.#show();
+    this.#tell(this.ball.path.length - 1, true);
+    if (isNowhere) {
+      this.status.textContent = `The curve must have a slope where a ball starts, got nan at x = ${start}.`;
+    }
+    this.status.classList.toggle("problem", isNowhere);
+    this.python.textContent = rollCall(this.#settings);
+    this.#examples();
+    clearTimeout(this.timer);
+    if (this.key && !this.hill.isDragged) {
+      this.#settle();
+    }
+    this.key = key;
+  }
+
+  #show() {
+    const { programs, roller, ball, others } = this;
+    const [low, high] = this.#window();
+    const xs = Float64Array.from({ length: POINTS + 1 }, (_, k) => low + ((high - low) * k) / POINTS);
+    this.hill.show({
+      window: [low, high],
+      xs,
+      heights: roller.heights(programs, xs),
+      start: ball.start,
+      path: ball.path,
+      pathHeights: roller.heights(programs, ball.path),
+      others,
+      othersHeights: roller.heights(programs, others),
+    });
+  }
+
+  /** The ends of what is shown of the curve: the example's or our own, with the start in it. */
+  #window() {
+    const [low, high] = this.example?.window ?? OWN_WINDOW;
+    const start = this.state.get("ballStart");
+    const middle = (low + high) / 2;
+    const half = Math.max(((high - low) / 2) * this.zoom, 1.05 * Math.abs(start - middle));
+    return [middle - half, middle + half];
+  }
+
+  /** The number of steps, and how it ended. */
+  #tell(steps, isOver) {
+    const { x, status, path } = this.ball;
+    this.result.textContent = repr(isOver ? x : path[steps]);
+    this.result.classList.toggle("waits", !isOver);
+    this.rolls.textContent = this.hill.isRolling ? "Stop" : "Roll";
+    const count = `${steps.toLocaleString("en-US")} iteration${steps === 1 ? "" : "s"}`;
+    const end = status === "diverged" && Math.abs(x - this.ball.start) <= 1e9 ? "lost" : status;
+    this.status.textContent = isOver ? `${status} after ${count}: ${ENDS[end]}` : count;
+    this.status.dataset.status = isOver ? status : "";
+  }
+
+  /** Roll soon, unless something changes until then. */
+  #settle() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.#roll();
+      this.spoken.textContent = `x ${repr(this.ball.x)}, ${this.status.textContent}`;
+    }, SETTLES);
+  }
+
+  #roll() {
+    this.hill.play((steps, isOver) => this.#tell(steps, isOver));
+  }
+
+  #rollOrStop() {
+    clearTimeout(this.timer);
+    if (this.hill.isRolling) {
+      this.hill.stop();
+      this.#tell(this.ball.iterations, true);
+    } else {
+      this.#roll();
+    }
+  }
+
+  /** Those of fastgd.bucket.basins: from random places of the window. */
+  #rollMany() {
+    const { alpha, rule, iterations } = this.#settings;
+    const [low, high] = this.#window();
+    const random = new RandomState(1);
+    const starts = Array.from({ length: RANDOM_BALLS }, () => low + (high - low) * random.random());
+    const alphas = starts.map(() => alpha);
+    const balls = this.roller.roll({ programs: this.programs, starts, alphas, rule, iterations });
+    const places = placesOf(balls, APART * (high - low));
+    const lost = balls.filter(({ status }) => status !== "converged").length;
+    const listed = places.slice(0, 12).map(({ x, count }) => `${count} at ${Number(x.toPrecision(6))}`);
+    const rest = places.length > 12 ? ", ..." : "";
+    this.many.textContent =
+      `Of ${RANDOM_BALLS} random balls ${RANDOM_BALLS - lost} end in ${places.length} minimums` +
+      `${listed.length ? `: ${listed.join(", ")}${rest}` : ""}${lost ? `; ${lost} in none` : ""}.`;
+    this.others = balls.map(({ x }) => x).filter((x) => x >= low && x <= high);
+    this.#show();
+  }
+
+  #choose(example) {
+    const { curve, start, alpha } = example;
+    this.example = example;
+    this.state.set({ curve, ballStart: start[0], ballAlpha: alpha[0], ballRule: "alpha" });
+  }
+
+  /** Which curve of the article this is, its sentence, and its balls to choose. */
+  #examples() {
+    const { example, facts, state } = this;
+    facts.examples.forEach((each, k) => this.curves[k].setAttribute("aria-pressed", String(each === example)));
+    this.takeaway.textContent = example?.takeaway ?? "";
+    const balls = (example?.start ?? []).map((start, k) => {
+      const alpha = example.alpha[k];
+      const pick = () => state.set({ ballStart: start, ballAlpha: alpha, ballRule: "alpha" });
+      const isNow = state.get("ballStart") === start && state.get("ballAlpha") === alpha;
+      return button(`start ${start}, alpha ${alpha}`, pick, { "aria-pressed": String(isNow) });
+    });
+    this.balls.replaceChildren(...(balls.length > 1 ? balls : []));
+  }
+
+  async #copy(copy) {
+    const could = await isCopied(this.python.textContent);
+    if (!could) {
+      getSelection().selectAllChildren(this.python);
+    }
+    copy.textContent = could ? "Copied" : "Press Ctrl+C";
+    setTimeout(() => (copy.textContent = "Copy as Python"), 1500);
+  }
+}

@@ -1,0 +1,237 @@
+/** The curve with its ball, on a canvas: it is dragged to its start, and rolls step by step. */
+
+import { Chart, readable } from "./charts.js";
+import { isStill } from "./dom.js";
+import { Scale } from "./scales.js";
+
+const BALL = 8; // radius, in CSS pixels
+const MOST_DOTS = 300;
+const FAR = 1e5; // pixels: canvases can't draw a line to infinity
+
+/** The part of the heights that is shown: without the few highest and lowest ones, as near a pole. */
+export function heightsShown(heights) {
+  const sorted = [...heights].filter(Number.isFinite).sort((a, b) => a - b);
+  if (sorted.length === 0) {
+    return [-1, 1];
+  }
+  const at = (share) => sorted[Math.round(share * (sorted.length - 1))];
+  const [low, high] = [at(0), at(1)];
+  const [usual, most] = [at(0.97) - at(0.03), high - low];
+  const [from, to] = most > 10 * usual && usual > 0 ? [at(0.03), at(0.97)] : [low, high];
+  const margin = to > from ? 0.07 * (to - from) : Math.abs(from) || 1;
+  return [from - margin, to + margin];
+}
+
+/** How many steps are over after a share of the time: the first ones are slow, if there are many. */
+export function stepsAfter(share, steps) {
+  return steps * share ** (1 + 1.5 * Math.min(1, steps / 100));
+}
+
+/**
+ * The canvas. `onStart(x)` is called with each place to which the ball is dragged, by a pointer or
+ * by arrow keys; `onDrop()` when it is let go.
+ */
+export class Hill {
+  constructor({ onStart, onDrop }) {
+    Object.assign(this, { onStart, onDrop, scene: null, done: 0, frame: null });
+    Object.assign(this, { isDragged: false, wasTaken: false });
+    this.chart = new Chart(() => this.#paint());
+    this.element = this.chart.element;
+    this.element.classList.add("hill");
+    const attributes = { role: "slider", tabindex: "0", "aria-label": "Start of the ball" };
+    for (const [name, value] of Object.entries(attributes)) {
+      this.element.setAttribute(name, value);
+    }
+    this.element.addEventListener("pointerdown", (event) => this.#take(event));
+    this.element.addEventListener("pointermove", (event) => this.isDragged && this.#drag(event));
+    for (const over of ["pointerup", "pointercancel"]) {
+      this.element.addEventListener(over, () => this.#drop());
+    }
+    this.element.addEventListener("keydown", (event) => this.#press(event));
+  }
+
+  /**
+   * Show a scene; if the path is another one, with the ball at its start. It has the ends of the `window`, the curve's `xs` and
+   * `heights`, the ball's `start`, `path` and `pathHeights`, and `others`, places where more balls
+   * ended, with `othersHeights`.
+   */
+  show(scene) {
+    if (scene.path !== this.scene?.path) {
+      this.stop();
+      this.done = 0;
+    }
+    this.scene = scene;
+    const { window, start, pathHeights } = scene;
+    const values = { min: window[0], max: window[1], now: start };
+    for (const [name, value] of Object.entries(values)) {
+      this.element.setAttribute(`aria-value${name}`, value);
+    }
+    this.element.setAttribute("aria-valuetext", `x ${start}, height ${readable(pathHeights[0])}`);
+    this.chart.draw();
+  }
+
+  /** Let the ball roll, then call; without animation if the reader wants none. */
+  play(onEnd) {
+    this.stop();
+    const steps = this.scene.path.length - 1;
+    const lasts = isStill() ? 0 : 1000 * Math.min(5, 0.25 * steps);
+    const begin = performance.now();
+    const next = (now) => {
+      const share = lasts > 0 ? Math.min(1, Math.max(0, now - begin) / lasts) : 1;
+      this.done = stepsAfter(share, steps);
+      this.frame = share < 1 ? requestAnimationFrame(next) : null;
+      this.chart.draw();
+      onEnd(Math.floor(this.done), share === 1);
+    };
+    next(begin);
+  }
+
+  /** Stop rolling. */
+  stop() {
+    cancelAnimationFrame(this.frame);
+    this.frame = null;
+  }
+
+  get isRolling() {
+    return this.frame !== null;
+  }
+
+  #take(event) {
+    if (event.button === 0) {
+      this.wasTaken = true;
+      this.element.setPointerCapture(event.pointerId);
+      this.isDragged = true;
+      this.#drag(event);
+    }
+  }
+
+  #drag(event) {
+    const { box } = this.chart;
+    const [low, high] = this.scene.window;
+    const share = Math.min(1, Math.max(0, (event.offsetX - box.left) / box.width));
+    this.onStart(this.#rounded(low + share * (high - low)));
+  }
+
+  #drop() {
+    if (this.isDragged) {
+      this.isDragged = false;
+      this.onDrop();
+    }
+  }
+
+  #press(event) {
+    const [low, high] = this.scene.window;
+    const { start } = this.scene;
+    const step = (high - low) / (event.shiftKey ? 10 : 100);
+    const places = { ArrowLeft: start - step, ArrowRight: start + step, Home: low, End: high };
+    const { [event.key]: place } = { ...places, ArrowDown: start - step, ArrowUp: start + step };
+    if (place !== undefined) {
+      event.preventDefault();
+      this.wasTaken = true;
+      this.onStart(this.#rounded(Math.min(high, Math.max(low, place))));
+      this.onDrop();
+    }
+  }
+
+  /** With as many digits as pixels can tell apart. */
+  #rounded(x) {
+    const [low, high] = this.scene.window;
+    const digits = Math.max(0, Math.ceil(-Math.log10((high - low) / 1000)));
+    return Number(x.toFixed(Math.min(digits, 20)));
+  }
+
+  #paint() {
+    const { chart, scene } = this;
+    if (!scene) {
+      return;
+    }
+    const [low, high] = scene.window;
+    const [bottom, top] = heightsShown(scene.heights);
+    const [x, y] = [new Scale({ low, high }), new Scale({ low: bottom, high: top })];
+    chart.axes({ x, y, across: "x", upward: "height" });
+    const { context, box, colors } = chart;
+    context.save();
+    context.beginPath();
+    context.rect(box.left, box.top, box.width, box.height);
+    context.clip();
+    this.#line(scene.xs, scene.heights, colors.ink, 2);
+    this.#trail();
+    context.restore();
+    scene.others.forEach((place, k) => chart.dot(place, scene.othersHeights[k], colors.series[2], 4));
+    this.#ball();
+  }
+
+  /** The places before each step, and the jumps between them; what is to come is faint. */
+  #trail() {
+    const { path, pathHeights } = this.scene;
+    const { context, colors } = this.chart;
+    const until = Math.floor(this.done) + 1;
+    const [x, height] = this.#now();
+    context.globalAlpha = 0.35;
+    this.#line(path, pathHeights, colors.accent, 1);
+    context.globalAlpha = 1;
+    const past = (values, last) => [...values.slice(0, until), last];
+    this.#line(past(path, x), past(pathHeights, height), colors.accent, 1.5);
+    context.fillStyle = colors.accent;
+    for (let k = 0; k < Math.min(path.length, MOST_DOTS); k++) {
+      context.globalAlpha = k < until ? 1 : 0.45;
+      context.beginPath();
+      context.arc(...this.#place(path[k], pathHeights[k]), 2.5, 0, 2 * Math.PI);
+      context.fill();
+    }
+    context.globalAlpha = 1;
+  }
+
+  /** Where the ball is, perhaps between two steps. */
+  #now() {
+    const { path, pathHeights } = this.scene;
+    const k = Math.min(Math.floor(this.done), path.length - 1);
+    const next = Math.min(k + 1, path.length - 1);
+    const share = this.done - k;
+    return [path, pathHeights].map((values) =>
+      share > 0 && next > k ? values[k] + share * (values[next] - values[k]) : values[k],
+    );
+  }
+
+  /** The ball, at the edge of the canvas if it has left. */
+  #ball() {
+    const { chart, done } = this;
+    const [x, height] = this.#now();
+    const finite = (value) => (Number.isNaN(value) ? 0 : Math.min(Math.max(value, -1e300), 1e300));
+    chart.dot(finite(x), finite(height), chart.colors.accent, BALL);
+    if (done === 0) {
+      const label = this.wasTaken ? `start ${readable(x, 4)}` : "drag the ball";
+      chart.label(label, finite(x), finite(height), chart.colors.ink);
+    }
+  }
+
+  /** A line through the points; where one isn't a number there is a gap. */
+  #line(xs, heights, color, width) {
+    const { context } = this.chart;
+    context.strokeStyle = color;
+    context.lineWidth = width;
+    context.lineJoin = "round";
+    context.beginPath();
+    let draws = false;
+    xs.forEach((x, k) => {
+      const place = this.#place(x, heights[k]);
+      const isThere = !place.some(Number.isNaN);
+      if (isThere) {
+        context[draws ? "lineTo" : "moveTo"](...place);
+      }
+      draws = isThere;
+    });
+    context.stroke();
+  }
+
+  /** Where a point lies, also if that is not on the canvas. */
+  #place(x, height) {
+    const { box, x: across, y: upward } = this.chart;
+    const share = (value, { low, high }) => (value - low) / (high - low);
+    const pixels = [
+      box.left + box.width * share(x, across),
+      box.top + box.height * (1 - share(height, upward)),
+    ];
+    return pixels.map((value) => Math.min(Math.max(value, -FAR), FAR));
+  }
+}

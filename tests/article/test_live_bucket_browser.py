@@ -1,0 +1,133 @@
+"""The bucket in a browser: a ball is dragged and rolls, with the numbers of Python."""
+
+import re
+
+import pytest
+
+import fastgd
+from chromium import needs_chromium
+from fastgd.article.page.live.rolling import FIRST, STARTS
+from fastgd.bucket import EXAMPLES
+
+pytestmark = [pytest.mark.slow, needs_chromium]
+
+OVER = "#bucket-status:not([data-status=''])"
+
+
+@pytest.fixture
+def page(visit, article_page):
+    return opened(visit, article_page)
+
+
+def opened(visit, article_page, place="", **options):
+    """The page without animations, so that a ball arrives at once."""
+    page = visit(article_page, place, **{"reduced_motion": "reduce"} | options).page
+    page.wait_for_selector(OVER)
+    page.locator("#bucket-chart").scroll_into_view_if_needed()
+    return page
+
+
+def rolled(page):
+    """What Python says of the ball, once it is what the page says."""
+    code = page.inner_text("#bucket-python")
+    found = eval(code, {"fastgd": fastgd})
+    assert page.inner_text("#bucket-x") == repr(found.x), code
+    steps = f"{found.iterations:,} iteration{'s' * (found.iterations != 1)}"
+    assert page.inner_text("#bucket-status").startswith(f"{found.status} after {steps}: "), code
+    return found
+
+
+def test_each_curve_of_the_article(page):
+    for example in (FIRST, *EXAMPLES.values(), STARTS):
+        page.click(f"text={example.title}")
+        for start, alpha in zip(example.start, example.alpha, strict=True):
+            if len(example.start) > 1:
+                page.click(f"text='start {start:g}, alpha {alpha:g}'")
+            found = rolled(page)
+            assert (found.curve.text, found.start, found.alpha) == (example.curve, start, alpha)
+        assert page.inner_text("#bucket-takeaway") == example.takeaway
+    page.click("#bucket-many")
+    basins = fastgd.bucket.basins()
+    for x, count in zip(basins.minima, basins.counts, strict=True):
+        assert f"{count} at {x:.6g}" in page.inner_text("#bucket-places")
+
+
+def test_the_ball_is_dragged_and_moved_by_keys(page):
+    box = page.locator("#bucket-chart").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.5 * box["width"], middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.3 * box["width"], middle, steps=4)
+    page.mouse.up()
+    start = rolled(page).start
+    assert -1.5 < start < -0.3
+    page.keyboard.press("Tab")
+    page.focus("#bucket-chart")
+    page.keyboard.press("ArrowRight")
+    assert rolled(page).start == pytest.approx(start + 0.03)
+    page.keyboard.press("End")
+    assert rolled(page).start == FIRST.window[1]
+
+
+def test_alpha_rule_and_start(page):
+    page.focus("#slider-ballAlpha")
+    for key in ("ArrowRight", "PageUp", "End"):
+        page.keyboard.press(key)
+        alpha = rolled(page).alpha
+    assert alpha == 10.0
+    page.select_option("#control-ballRule", "sign")
+    assert rolled(page).rule == "sign"
+    page.select_option("#control-ballRule", "naive")
+    assert rolled(page).status == "rolling"
+    page.fill("#control-ballStart", "-0.3")
+    assert rolled(page).start == -0.3
+
+
+def test_a_formula_of_ones_own(page):
+    page.fill("#control-curve", "x**2 - cos(3*x) + relu(sin(x))/2")
+    assert rolled(page).curve.text == "x**2 - cos(3*x) + relu(sin(x))/2"
+    before = page.inner_text("#bucket-python")
+    for text, sentence in (
+        ("x^2", "curve: a power is written **, got 'x^2'"),
+        ("2x", "curve: a product is written *, got '2x'"),
+        ("sine(x)", "unknown name 'sine'"),
+        ("", "curve must be an expression of x such as 'x**2 - cos(3*x)', got ''"),
+    ):
+        page.fill("#control-curve", text)
+        page.press("#control-curve", "Enter")
+        assert sentence in page.inner_text("#problem-curve")
+        assert page.inner_text("#bucket-python") == before
+        rolled(page)
+    page.fill("#control-curve", "log(x)")
+    assert page.inner_text("#problem-curve") == ""
+    page.fill("#control-ballStart", "-1")
+    nowhere = "The curve must have a slope where a ball starts, got nan at x = -1."
+    assert page.inner_text("#bucket-status") == nowhere
+    page.fill("#control-ballStart", "1")
+    rolled(page)
+
+
+def test_the_address_restores_it(visit, article_page):
+    place = "#curve=exp(x%2F2)%20%2B%20x**2&ballStart=-2.5&ballAlpha=0.3&ballRule=sign"
+    page = opened(visit, article_page, place)
+    found = rolled(page)
+    assert (found.curve.text, found.start) == ("exp(x/2) + x**2", -2.5)
+    assert (found.alpha, found.rule) == (0.3, "sign")
+    page = opened(visit, article_page, "#curve=x%5E2&ballStart=far")
+    assert "a power is written **" in page.inner_text("#problem-curve")
+    assert "start must be a number" in page.inner_text("#problem-ballStart")
+    assert rolled(page).curve.text == FIRST.curve
+
+
+def test_it_rolls_step_by_step_unless_nobody_wants_that(visit, article_page):
+    page = opened(visit, article_page, reduced_motion="no-preference")
+    page.click("#bucket-roll")
+    assert page.inner_text("#bucket-roll") == "Stop"
+    page.wait_for_selector("#bucket-status[data-status='']")
+    assert re.fullmatch(r"\d iterations?", page.inner_text("#bucket-status"))
+    page.click("#bucket-roll")
+    assert page.inner_text("#bucket-roll") == "Roll"
+    rolled(page)
+    page.click("#bucket-roll")
+    page.wait_for_selector(OVER)
+    rolled(page)
