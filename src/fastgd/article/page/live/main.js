@@ -5,11 +5,12 @@ import { el } from "./dom.js";
 import { experiment } from "./experiment.js";
 import { maps } from "./maps.js";
 import { Pack } from "./pack.js";
+import { plane } from "./plane.js";
 import { State } from "./state.js";
 import { Trainer } from "./trainer.js";
 
 /** The live sections: each fills the element of its name, `live-...`, with what it offers. */
-export const SECTIONS = [experiment, bucket, maps];
+export const SECTIONS = [experiment, bucket, plane, maps];
 
 /** Start all sections; a browser that can't is told so in one sentence. */
 export async function start() {

@@ -1,0 +1,282 @@
+/** The error plane of the article's part 4, on which two optimizers descend side by side. */
+
+import { Chart, readable } from "./charts.js";
+import { contour } from "./contours.js";
+import { button, choiceControl, sliderControl, textControl } from "./controls.js";
+import { el, isStill, repr } from "./dom.js";
+import { Scale } from "./scales.js";
+import { choice, count, number } from "./state.js";
+
+const SIDES = ["First", "Second"];
+const WIDTHS = [4.5, 2]; // of the paths, so that one is seen below the other
+const LEVELS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+const MOST_STEPS = 600; // recorded of a path
+const DURATION = 2500; // milliseconds of the animation
+const QUICK = 700; // changes that follow each other faster, as those of a slider, aren't animated
+
+const ON_THE_PLANE =
+  "A network without a hidden layer on two inputs has two weights, so its error is a landscape over them: highest at " +
+  "the top left, lowest at the bottom right. Both optimizers start from the same weights, at the ring.";
+
+/** The live section of the error plane. */
+export const plane = {
+  name: "plane",
+
+  fields: (pack) => {
+    const names = Object.keys(pack.json("optimizers"));
+    return {
+      planeFirst: choice("optimizer", "GradientDescent", names),
+      planeAlphaFirst: number("alpha", 1, 0.001, 1000),
+      planeSecond: choice("optimizer", "Momentum", names),
+      planeAlphaSecond: number("alpha", 1, 0.001, 1000),
+      planeSeed: count("seed", 1, 0, 2 ** 32 - 1),
+      planeIterations: count("iterations", MOST_STEPS, 1, 60000),
+    };
+  },
+
+  async start({ state, trainer, pack, root }) {
+    const view = new PlaneView(state, trainer, pack);
+    root.append(view.element);
+    for (const side of SIDES) {
+      const fields = [`plane${side}`, `planeAlpha${side}`, "planeSeed", "planeIterations"];
+      state.on(fields, () => view.train(side));
+    }
+  },
+};
+
+/** What is trained on one side: the settings of Trainer.train. */
+export function planeSettings(state, side, { X, y }) {
+  const iterations = state.get("planeIterations");
+  return {
+    X,
+    y,
+    hidden: 0,
+    alpha: state.get(`planeAlpha${side}`),
+    seed: state.get("planeSeed"),
+    iterations,
+    optimizer: state.get(`plane${side}`),
+    bias: false,
+    dropout: 0,
+    recordEvery: Math.max(1, Math.ceil(iterations / MOST_STEPS)),
+    path: true,
+  };
+}
+
+/** The places of a training: pairs of weights before each recorded step, and at the end. */
+export function placesOf({ path, weights }) {
+  const ends = [...path, ...weights[0].values];
+  return Array.from({ length: ends.length / 2 }, (_, k) => [ends[2 * k], ends[2 * k + 1]]);
+}
+
+/** Where a path ends, in words. */
+export function endOf(places, [low, high]) {
+  const last = places.at(-1);
+  const isOutside = last.some((weight) => !(weight >= low && weight <= high));
+  return `It ${isOutside ? "leaves this map and " : ""}ends at the weights ${last.map((weight) => readable(weight)).join(" and ")}.`;
+}
+
+class PlaneView {
+  constructor(state, trainer, pack) {
+    this.facts = pack.json("plane facts");
+    this.heights = new Float64Array(pack.bytes("plane").slice().buffer);
+    const { span, resolution } = this.facts;
+    const step = (span[1] - span[0]) / (resolution - 1);
+    const weight = (steps) => span[0] + steps * step;
+    this.contours = LEVELS.map((level) => contour(this.heights, resolution, level).map((piece) => piece.map(weight)));
+    Object.assign(this, { state, trainer, results: {}, keys: {}, shown: 1, changed: -Infinity });
+    this.optimizers = pack.json("optimizers");
+    this.chart = new Chart(() => this.#paint());
+    this.chart.element.id = "plane-canvas";
+    this.final = Object.fromEntries(SIDES.map((side) => [side, el("output", { id: `plane-final-${side.toLowerCase()}` })]));
+    this.ends = Object.fromEntries(SIDES.map((side) => [side, el("p", { class: "note", id: `plane-end-${side.toLowerCase()}` })]));
+    this.element = this.#layout();
+  }
+
+  #layout() {
+    const { state } = this;
+    return el(
+      "div",
+      { class: "plane" },
+      el("h3", {}, "Two optimizers side by side"),
+      el("p", {}, ON_THE_PLANE),
+      el(
+        "div",
+        { class: "plane-stage" },
+        this.chart.element,
+        el(
+          "div",
+          { class: "plane-controls" },
+          ...SIDES.map((side, k) => this.#side(side, k)),
+          textControl({ state, field: "planeSeed", label: "Seed of both" }),
+          textControl({ state, field: "planeIterations", label: "Iterations of both" }),
+          el("div", { class: "row" }, button("Descend again", () => this.#animate(), { id: "plane-again" })),
+        ),
+      ),
+    );
+  }
+
+  #side(side, k) {
+    const { state } = this;
+    const swatch = el("span", { class: "swatch", "aria-hidden": "true" });
+    swatch.style.setProperty("--color", `var(--series-${k})`);
+    const optimizer = choiceControl({ state, field: `plane${side}`, label: side, choices: Object.keys(this.optimizers) });
+    optimizer.querySelector("label").prepend(swatch);
+    // A reader who chooses another optimizer wants to see it descend: with the alpha of the race.
+    optimizer.addEventListener("change", ({ target }) => state.set({ [`planeAlpha${side}`]: this.optimizers[target.value] }));
+    return el(
+      "div",
+      { class: "plane-side" },
+      optimizer,
+      sliderControl({
+        state,
+        field: `planeAlpha${side}`,
+        label: "Alpha",
+        scale: new Scale({ low: 0.001, high: 1000, log: true, ticks: [0.001, 0.01, 0.1, 1, 10, 100, 1000] }),
+      }),
+      el("p", { class: "final" }, el("span", {}, "Final error "), this.final[side]),
+      this.ends[side],
+    );
+  }
+
+  train(side) {
+    const settings = planeSettings(this.state, side, this.facts);
+    const key = JSON.stringify(settings);
+    if (key !== this.keys[side]) {
+      this.keys[side] = key;
+      this.trainer.train(`plane${side}`, settings, (result) => this.#take(side, result));
+    }
+  }
+
+  #take(side, result) {
+    if (result.failed) {
+      this.ends[side].textContent = `Training failed: ${result.failed}`;
+    } else if (result.finished) {
+      const places = placesOf(result);
+      this.results[side] = { places, optimizer: result.settings.optimizer };
+      this.final[side].textContent = repr(result.finalError);
+      this.ends[side].textContent = endOf(places, this.facts.span);
+      const now = performance.now();
+      const isQuick = now - this.changed < QUICK;
+      this.changed = now;
+      if (isQuick) {
+        this.#stand();
+      } else {
+        this.#animate();
+      }
+    }
+  }
+
+  #stand() {
+    cancelAnimationFrame(this.frame);
+    this.shown = 1;
+    this.chart.draw();
+  }
+
+  #animate() {
+    cancelAnimationFrame(this.frame);
+    if (isStill()) {
+      this.#stand();
+      return;
+    }
+    const begin = performance.now();
+    const next = () => {
+      this.shown = Math.min((performance.now() - begin) / DURATION, 1);
+      this.chart.draw();
+      this.frame = this.shown < 1 ? requestAnimationFrame(next) : null;
+    };
+    next();
+  }
+
+  #paint() {
+    const { chart, facts, contours, results, shown } = this;
+    const [low, high] = facts.span;
+    chart.axes({
+      x: new Scale({ low, high }),
+      y: new Scale({ low, high }),
+      across: "weight of input 1",
+      upward: "weight of input 2",
+    });
+    const { context, box, colors } = chart;
+    context.drawImage(this.#picture(), box.left, box.top, box.width, box.height);
+    context.save();
+    context.beginPath();
+    context.rect(box.left, box.top, box.width, box.height);
+    context.clip();
+    contours.forEach((pieces, k) => this.#contour(pieces, colors.soft, LEVELS[k] === 0.5 ? 1.5 : 0.75));
+    SIDES.forEach((side, k) => results[side] && this.#path(results[side].places, colors.series[k], WIDTHS[k], shown));
+    context.restore();
+    const names = SIDES.map((side) => results[side]?.optimizer).filter(Boolean);
+    chart.element.setAttribute("aria-label", `The error plane with the paths of ${names.join(" and ")}`);
+  }
+
+  /** The heights as pixels: from the color of the paper, low, toward that of faint text. */
+  #picture() {
+    const { chart, facts: { resolution }, heights } = this;
+    const { paper, soft } = chart.colors;
+    if (this.picture?.paper !== paper) {
+      const element = el("canvas", { width: resolution, height: resolution });
+      const context = element.getContext("2d");
+      heights.forEach((height, k) => {
+        const [row, column] = [Math.floor(k / resolution), k % resolution];
+        context.globalAlpha = 1;
+        context.fillStyle = paper;
+        context.fillRect(column, resolution - 1 - row, 1, 1);
+        context.globalAlpha = 0.75 * height;
+        context.fillStyle = soft;
+        context.fillRect(column, resolution - 1 - row, 1, 1);
+      });
+      this.picture = { paper, element };
+    }
+    return this.picture.element;
+  }
+
+  #contour(pieces, color, width) {
+    const { chart } = this;
+    const { context } = chart;
+    context.strokeStyle = color;
+    context.lineWidth = width;
+    context.beginPath();
+    for (const [x, y, toX, toY] of pieces) {
+      context.moveTo(leftOf(chart, x), topOf(chart, y));
+      context.lineTo(leftOf(chart, toX), topOf(chart, toY));
+    }
+    context.stroke();
+  }
+
+  /** A path up to a share of its time; steps get slower as they are drawn, as the first ones are the longest. */
+  #path(places, color, width, shown) {
+    const { chart } = this;
+    const { context } = chart;
+    const last = Math.max(1, Math.round((places.length - 1) * shown ** 2));
+    const points = places.slice(0, last + 1).map(([x, y]) => [leftOf(chart, x), topOf(chart, y)]);
+    const dot = ([x, y], radius) => {
+      context.beginPath();
+      context.arc(x, y, radius, 0, 2 * Math.PI);
+      context.fill();
+    };
+    for (const [style, wide] of [[chart.colors.paper, width + 2.5], [color, width]]) {
+      context.strokeStyle = style;
+      context.lineWidth = wide;
+      context.lineJoin = "round";
+      context.beginPath();
+      points.forEach((point) => context.lineTo(...point));
+      context.stroke();
+    }
+    context.fillStyle = color;
+    points.forEach((point) => dot(point, width * 0.8));
+    dot(points.at(-1), 6);
+    context.fillStyle = chart.colors.paper;
+    dot(points[0], 5);
+    context.fillStyle = chart.colors.ink;
+    dot(points[0], 3);
+  }
+}
+
+/** Where a weight stands, on the plane or outside: scales keep numbers within their ends. */
+function leftOf({ box, x: { low, high } }, weight) {
+  return box.left + (box.width * (weight - low)) / (high - low);
+}
+
+function topOf({ box, y: { low, high } }, weight) {
+  return box.top + box.height * (1 - (weight - low) / (high - low));
+}

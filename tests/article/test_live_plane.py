@@ -1,0 +1,117 @@
+"""The live page's error plane: contour lines, and paths with the bits of Python's."""
+
+import numpy as np
+import pytest
+
+import fastgd
+from fastgd.article.page.live.facts import PLANE
+from fastgd.article.page.live.packing import Packing, add_program
+from fastgd.article.page.live.programs import Program
+from fastgd.engine.image import probe_module
+from fastgd.optimizers import ALL, GradientDescent, Rprop
+from live import in_node, needs_node
+
+pytestmark = needs_node
+
+CONTOUR = """
+import { contour } from "./live/contours.js";
+answer(given.map(([heights, size, level]) => contour(heights, size, level)));
+"""
+
+
+def test_a_contour_crosses_where_the_height_is(tmp_path):
+    size, radius = 41, 13.3
+    rows, columns = np.mgrid[:size, :size]
+    cone = np.hypot(rows - 20, columns - 20)
+    slope = columns + rows / 4
+    cases = [[cone.ravel().tolist(), size, radius], [slope.ravel().tolist(), size, 20.5]]
+    circle, line = map(np.array, in_node(CONTOUR, tmp_path, given=cases))
+    for pieces in (circle[:, :2], circle[:, 2:]):
+        assert np.hypot(*(pieces - 20).T) == pytest.approx(radius, abs=0.02)
+    lengths = np.hypot(*(circle[:, 2:] - circle[:, :2]).T)
+    assert lengths.sum() == pytest.approx(2 * np.pi * radius, rel=0.01)
+    assert line[:, 0] + line[:, 1] / 4 == pytest.approx(20.5)
+    assert line[:, 2] + line[:, 3] / 4 == pytest.approx(20.5)
+    assert np.unique(line[:, 1].astype(int)).tolist() == list(range(40))
+
+
+def test_a_saddle_is_crossed_by_two_lines(tmp_path):
+    """Of corners by turns high and low, those are connected whose side the middle is on."""
+    cases = [[[9, 0, 0, 9], 2, 4], [[9, 0, 0, 9], 2, 5], [[0, 9, 9, 0], 2, 4], [[1, 1, 1, 1], 2, 1]]
+    high, low, other, flat = in_node(CONTOUR, tmp_path, given=cases)
+
+    def around(pieces):
+        """The corner that each line cuts off."""
+        middles = [((a + c) / 2 > 0.5, (b + d) / 2 > 0.5) for a, b, c, d in pieces]
+        return sorted(middles)
+
+    assert around(high) == [(False, True), (True, False)]
+    assert around(low) == [(False, False), (True, True)]
+    assert around(other) == [(False, False), (True, True)]
+    assert flat == []
+
+
+TRAINS = """
+import { Pack } from "./live/pack.js";
+import { endOf, placesOf, plane, planeSettings } from "./live/plane.js";
+import { State } from "./live/state.js";
+import { Programs, Trainings } from "./live/worker.js";
+
+const pack = await Pack.decode(readFileSync("pack", "utf-8"));
+const state = new State(plane.fields(pack));
+state.take(given.address);
+const found = {};
+const trainings = new Trainings(await Programs.open(pack), (result) => {
+  if (result.failed) throw new Error(result.failed);
+  if (result.finished) {
+    const { finalError, settings } = result;
+    found[result.slot] = { places: placesOf(result), finalError, settings };
+    answer(found);
+  }
+});
+for (const side of ["First", "Second"]) {
+  trainings.start(side, 1, planeSettings(state, side, given));
+}
+trainings.run(() => new Promise((resolve) => setImmediate(resolve)));
+"""
+
+
+@pytest.mark.parametrize("iterations", [1, 600, 1500], ids=str)
+def test_paths_have_the_bits_of_python(tmp_path, iterations):
+    packing = Packing()
+    packing.add("probe", probe_module())
+    for kind in (GradientDescent, Rprop):
+        add_program(packing, Program(kind, layers=1))
+    packing.add_json("optimizers", {kind.__name__: kind.race_alpha for kind in ALL})
+    (tmp_path / "pack").write_text(packing.text())
+    X, y = PLANE
+    address = f"planeSecond=Rprop&planeAlphaSecond=0.01&planeSeed=7&planeIterations={iterations}"
+    found = in_node(TRAINS, tmp_path, given={"X": X, "y": y, "address": address})
+    for side, optimizer, alpha in (("First", GradientDescent(), 1.0), ("Second", Rprop(), 0.01)):
+        every = found[side]["settings"]["recordEvery"]
+        assert every == -(-iterations // 600)
+        run = fastgd.train(
+            *PLANE,
+            hidden_size=(),
+            alpha=alpha,
+            seed=7,
+            iterations=iterations,
+            optimizer=optimizer,
+            record_every=every,
+            record_weights=True,
+        )
+        places = [run.at(k).weights[0].ravel().tolist() for k in range(len(run.recorded))]
+        assert found[side]["places"] == [*places, run.weights[0].ravel().tolist()]
+        assert found[side]["finalError"] == run.final_error
+
+
+def test_where_it_ends_in_words(tmp_path):
+    script = """
+import { endOf } from "./live/plane.js";
+answer(given.map((last) => endOf([[0, 0], last], [-10, 10])));
+"""
+    found = in_node(script, tmp_path, given=[[1.23456, -10], [0, -10.1]])
+    assert found == [
+        "It ends at the weights 1.23 and -10.",
+        "It leaves this map and ends at the weights 0 and -10.1.",
+    ]
