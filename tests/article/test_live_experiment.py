@@ -152,6 +152,17 @@ def test_only_the_article_s_own_settings_have_published_numbers(in_node, facts):
     assert not any(has(**{name: value}) for name, value in others.items())
 
 
+def test_marks_are_counted(in_node):
+    def tally(*marks):
+        return in_node("tallyOf", "published.js", "tallyOf(given)", [{"marks": marks}])
+
+    assert tally("agrees", "agrees") == "2 of 2 agree"
+    assert tally("agrees", "within the spread", "differs") == (
+        "1 of 3 agrees, 1 is within the spread, 1 differs"
+    )
+    assert tally(*["differs"] * 2) == "0 of 2 agree, 2 differ"
+
+
 def test_marks_hold_only_for_the_same_bits(in_node, facts):
     fact = facts["4"]["10.0"]
     run = fastgd.train(*XOR, alpha=10, hidden_size=4, seed=1, iterations=60_000, record_every=100)

@@ -128,7 +128,7 @@ function controlsOf(state, optimizers) {
       scale: new Scale({ low: 1, high: 1000000, log: true, digits: 2, whole: true, ticks: [1, 100, 1000, 10000, 60000, 1000000] }),
       name: (tick) => (tick < 1000 ? String(tick) : tick < 1e6 ? `${tick / 1000}k` : "1M"),
     }),
-    textControl({ state, field: "seed", label: "Seed", hint: "of the initial weights", extra: [next] }),
+    textControl({ state, field: "seed", label: "Seed", hint: "initial weights", extra: [next] }),
     choiceControl({ state, field: "optimizer", label: "Optimizer", choices: Object.keys(optimizers), below: [suiting] }),
     sliderControl({
       state,
@@ -148,8 +148,9 @@ class Stage {
     Object.assign(this, { state, trainer, result: null, kept: [], isStopped: false });
     this.chart = new Chart(() => this.#paint());
     this.chart.element.id = "experiment-chart";
+    this.chart.element.setAttribute("aria-label", "Error curve");
     this.label = el("span", {}, "Final error");
-    this.final = el("output", { id: "experiment-final-error" });
+    this.final = el("strong", { id: "experiment-final-error" });
     this.progress = el("progress", { id: "experiment-progress", max: 1, value: 0, "aria-label": "Iterations done" });
     this.note = el("p", { id: "experiment-note", class: "note" });
     this.spoken = el("p", { id: "experiment-status", class: "spoken", role: "status" });
@@ -236,7 +237,7 @@ class Stage {
     this.stop.disabled = result.finished;
     this.progress.classList.toggle("done", result.finished);
     this.progress.value = result.finished ? 1 : result.done / result.settings.iterations;
-    this.chart.draw();
+    this.#showKept();
     this.#numbers();
   }
 
@@ -297,12 +298,14 @@ class Stage {
 
   #showKept() {
     this.clear.hidden = this.kept.length === 0;
-    const items = this.kept.map(({ label }, k) => {
+    const item = (label, color) => {
       const swatch = el("span", { class: "swatch", "aria-hidden": "true" });
-      swatch.style.setProperty("--color", `var(--series-${k + 1})`);
+      swatch.style.setProperty("--color", `var(--${color})`);
       return el("li", {}, swatch, label);
-    });
-    this.legend.replaceChildren(...items);
+    };
+    const items = this.kept.map(({ label }, k) => item(label, `series-${k + 1}`));
+    const now = items.length ? [item(`now: ${labelOf(this.result.settings)}`, "accent")] : [];
+    this.legend.replaceChildren(...now, ...items);
     this.chart.draw();
   }
 

@@ -48,7 +48,7 @@ export class Published {
 function publishedTables(fact, ours, { hidden, alpha }) {
   const { iterations, errors, weights, changes } = fact;
   const verdict = ours.same
-    ? "All numbers have the same bits as in Python."
+    ? `All numbers have the same bits as in Python. Of the article's errors, ${tallyOf([errors])}.`
     : "These numbers don't have the bits of those that Python computed, so marks are left out.";
   const errorRows = iterations.map((iteration, k) => [
     iteration.toLocaleString("en-US"),
@@ -73,7 +73,8 @@ function publishedTables(fact, ours, { hidden, alpha }) {
       el(
         "details",
         {},
-        el("summary", {}, `All ${rows.length} weights and their direction changes${tallyOf(fact, ours.same)}`),
+        el("summary", {}, `All ${rows.length} weights and their direction changes`),
+        el("p", {}, ours.same ? `Of these numbers, ${tallyOf([...weights, ...changes])}.` : ""),
         numbersTable("Weights at the end, and how often the derivative of each changed its direction", headings, rows, "experiment-published-weights"),
       ),
     );
@@ -81,10 +82,17 @@ function publishedTables(fact, ours, { hidden, alpha }) {
   return parts;
 }
 
-function tallyOf({ weights, changes }, same) {
-  const marks = [...weights, ...changes].flatMap((layer) => layer.marks);
-  const agreeing = marks.filter((mark) => mark === "agrees").length;
-  return same ? `: ${agreeing} of ${marks.length} numbers agree` : "";
+/** How many marks of each kind there are: "5 of 6 agree, 1 is within the spread". */
+export function tallyOf(compared) {
+  const marks = compared.flatMap((each) => each.marks);
+  const of = (wanted) => marks.filter((mark) => mark === wanted).length;
+  const [agreeing, within, differing] = ["agrees", "within the spread", "differs"].map(of);
+  const parts = [
+    `${agreeing} of ${marks.length} ${agreeing === 1 ? "agrees" : "agree"}`,
+    within > 0 && `${within} ${within === 1 ? "is" : "are"} within the spread`,
+    differing > 0 && `${differing} ${differing === 1 ? "differs" : "differ"}`,
+  ];
+  return parts.filter(Boolean).join(", ");
 }
 
 function weightName(layer, n, hidden) {
