@@ -53,7 +53,7 @@ def test_a_saddle_is_crossed_by_two_lines(tmp_path):
 
 TRAINS = """
 import { Pack } from "./live/pack.js";
-import { endOf, placesOf, plane, planeSettings } from "./live/plane.js";
+import { endOf, pathOf, plane, planeSettings } from "./live/plane.js";
 import { State } from "./live/state.js";
 import { Programs, Trainings } from "./live/worker.js";
 
@@ -65,7 +65,7 @@ const trainings = new Trainings(await Programs.open(pack), (result) => {
   if (result.failed) throw new Error(result.failed);
   if (result.finished) {
     const { finalError, settings } = result;
-    found[result.slot] = { places: placesOf(result), finalError, settings };
+    found[result.slot] = { places: pathOf(result), finalError, settings };
     answer(found);
   }
 });

@@ -9,7 +9,7 @@ import { choice, count, number } from "./state.js";
 
 const SIDES = ["First", "Second"];
 const WIDTHS = [4.5, 2]; // of the paths, so that one is seen below the other
-const LEVELS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+const CONTOURS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 const MOST_STEPS = 600; // recorded of a path
 const DURATION = 2500; // milliseconds of the animation
 const QUICK = 700; // changes that follow each other faster, as those of a slider, aren't animated
@@ -63,7 +63,7 @@ export function planeSettings(state, side, { X, y }) {
 }
 
 /** The places of a training: pairs of weights before each recorded step, and at the end. */
-export function placesOf({ path, weights }) {
+export function pathOf({ path, weights }) {
   const ends = [...path, ...weights[0].values];
   return Array.from({ length: ends.length / 2 }, (_, k) => [ends[2 * k], ends[2 * k + 1]]);
 }
@@ -82,7 +82,7 @@ class PlaneView {
     const { span, resolution } = this.facts;
     const step = (span[1] - span[0]) / (resolution - 1);
     const weight = (steps) => span[0] + steps * step;
-    this.contours = LEVELS.map((level) => contour(this.heights, resolution, level).map((piece) => piece.map(weight)));
+    this.contours = CONTOURS.map((level) => contour(this.heights, resolution, level).map((piece) => piece.map(weight)));
     Object.assign(this, { state, trainer, results: {}, keys: {}, shown: 1, changed: -Infinity });
     this.optimizers = pack.json("optimizers");
     this.chart = new Chart(() => this.#paint());
@@ -151,7 +151,7 @@ class PlaneView {
     if (result.failed) {
       this.ends[side].textContent = `Training failed: ${result.failed}`;
     } else if (result.finished) {
-      const places = placesOf(result);
+      const places = pathOf(result);
       this.results[side] = { places, optimizer: result.settings.optimizer };
       this.final[side].textContent = repr(result.finalError);
       this.ends[side].textContent = endOf(places, this.facts.span);
@@ -202,7 +202,7 @@ class PlaneView {
     context.beginPath();
     context.rect(box.left, box.top, box.width, box.height);
     context.clip();
-    contours.forEach((pieces, k) => this.#contour(pieces, colors.soft, LEVELS[k] === 0.5 ? 1.5 : 0.75));
+    contours.forEach((pieces, k) => this.#contour(pieces, colors.soft, CONTOURS[k] === 0.5 ? 1.5 : 0.75));
     SIDES.forEach((side, k) => results[side] && this.#path(results[side].places, colors.series[k], WIDTHS[k], shown));
     context.restore();
     const names = SIDES.map((side) => results[side]?.optimizer).filter(Boolean);
