@@ -22,6 +22,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "command_reference",
+    "live_article",
 ]
 exclude_patterns = ["build"]
 html_theme = "furo"

@@ -4,6 +4,7 @@ import os
 # users have. The golden hashes are computed at 3, too (kernel/test_bits.py).
 os.environ.setdefault("NUMBA_OPT", "1")
 
+import fcntl
 import gc
 import signal
 import sys
@@ -115,11 +116,17 @@ def run(capsys):
 
 @pytest.fixture(scope="session")
 def article_page(tmp_path_factory):
-    """The file that ``fastgd tutorial --html`` writes, with all experiments and pictures."""
+    """The file that ``fastgd tutorial --html`` writes: the whole article, once for all workers."""
     from fastgd.cli import main
 
-    path = tmp_path_factory.mktemp("page") / "article.html"
-    assert main(["tutorial", "--html", str(path), "--no-progress"]) == 0
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    path = folder / "article.html"
+    with (folder / "article.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            assert main(["tutorial", "--html", str(path), "--no-progress"]) == 0
     return path
 
 

@@ -57,10 +57,11 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory):
+def pages(tmp_path_factory, article_page):
     """The pages, as Sphinx builds them without a network; a warning is an error."""
     out = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", ROOT / "docs", out]
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html"]
+    command += ["-D", f"article_page={article_page}", ROOT / "docs", out]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return {path: Page(path) for path in out.rglob("*.html")}
