@@ -87,7 +87,7 @@ export function ownData({ state }) {
     const { X, y } = samplesOf(state);
     problem.textContent = sentence ?? "";
     box.setAttribute("aria-invalid", String(sentence !== null));
-    told.textContent = `${sentence === null ? "The" : "Until then the"} network learns from ${summary(X)}.`;
+    told.textContent = `${sentence === null ? "The" : "Until that is mended, the"} network learns from ${summary(X)}.`;
     chosen.value = sentence === null ? (names.find((name) => EXAMPLES[name] === text) ?? "own") : "own";
     box.placeholder = textOf(X.map((row, n) => [...row, y[n]]));
     if (!isTyping) {

@@ -83,11 +83,12 @@ class PlaneView {
     const step = (span[1] - span[0]) / (resolution - 1);
     const weight = (steps) => span[0] + steps * step;
     this.contours = CONTOURS.map((level) => contour(this.heights, resolution, level).map((piece) => piece.map(weight)));
-    Object.assign(this, { state, trainer, results: {}, keys: {}, shown: 1, changed: -Infinity });
+    Object.assign(this, { state, trainer, results: {}, keys: {}, shown: 1, changed: -Infinity, isSeen: false });
     this.optimizers = pack.json("optimizers");
     this.chart = new Chart(() => this.#paint());
     this.chart.element.id = "plane-canvas";
-    this.final = Object.fromEntries(SIDES.map((side) => [side, el("output", { id: `plane-final-${side.toLowerCase()}` })]));
+    new IntersectionObserver(([{ isIntersecting }]) => this.#see(isIntersecting), { threshold: 0.5 }).observe(this.chart.element);
+    this.final = Object.fromEntries(SIDES.map((side) => [side, el("strong", { id: `plane-final-${side.toLowerCase()}` })]));
     this.ends = Object.fromEntries(SIDES.map((side) => [side, el("p", { class: "note", id: `plane-end-${side.toLowerCase()}` })]));
     this.element = this.#layout();
   }
@@ -158,12 +159,21 @@ class PlaneView {
       const now = performance.now();
       const isQuick = now - this.changed < QUICK;
       this.changed = now;
-      if (isQuick) {
+      if (isQuick || !this.isSeen) {
         this.#stand();
       } else {
         this.#animate();
       }
     }
+  }
+
+  /** The first descent waits until the reader sees it. */
+  #see(isSeen) {
+    if (isSeen && !this.wasSeen) {
+      this.wasSeen = true;
+      this.#animate();
+    }
+    this.isSeen = isSeen;
   }
 
   #stand() {
