@@ -98,13 +98,13 @@ def _record(work, ball, rules, begin, count, j):
 
 
 @njit(**INLINED)
-def _step(work, rules):
-    """One step of a block, given its slopes; returns whether any of its balls has moved.
+def _step(work, rules, count):
+    """One step of the first balls of a block, given its slopes; returns whether any has moved.
 
     Uses tiles: loops over these rows took 1.3 ns a ball, where tiles take 0.0.
     """
     shape, moved = _step_shape(), False
-    for i in range(0, BLOCK, runs_of(shape)):
+    for i in range(0, count, runs_of(shape)):
         x = load(shape, work, i, 0)
         slope = load(shape, work, RESULT * BLOCK + i, 0)
         start, alpha = (
@@ -186,7 +186,7 @@ def _roll(evaluate, evaluators, w, balls, rules, b):
     _take(work, ball, begin, end - begin)
     for j in range(rules.first, rules.last):
         evaluate_block(evaluate, evaluators, w, end - begin)
-        if not _step(work, rules):
+        if not _step(work, rules, end - begin):
             break
         if rules.length:
             _record(work, ball, rules, begin, end - begin, j)

@@ -1,6 +1,6 @@
 /**
  * The kernel's own roller: balls roll as `fastgd.bucket.roll` lets them roll, with the same bits.
- * It runs on the page's thread: ten thousand steps of a ball take about a millisecond.
+ * It runs on the page's thread: ten thousand steps of a ball take some milliseconds.
  */
 
 /** A module of the kernel in a memory of its own. */
@@ -73,7 +73,7 @@ export class Roller {
     const path = new Float64Array(count * length).fill(NaN);
     if (recordPath) starts.forEach((start, ball) => (path[ball * length] = start));
     const image = new RollerImage(this.facts);
-    image.evaluator(programs.slope);
+    image.evaluator(programs.slope, starts[0]);
     const balls = image.struct("balls", {
       x: image.array(Float64Array.from(starts)),
       start: image.array(Float64Array.from(starts)),
@@ -136,10 +136,13 @@ class RollerImage {
     return { ...this.array(words), fields };
   }
 
-  /** The evaluator of a program; returns the address of its working memory. */
-  evaluator({ words, constants, rows }) {
+  /**
+   * The evaluator of a program; returns the address of its working memory. There x is `unused` next
+   * to the last ball: multiply-adds that are computed take much longer for 0.
+   */
+  evaluator({ words, constants, rows }, unused = 0) {
     const { block, rows: known } = this.facts;
-    const work = new Float64Array(rows * block);
+    const work = new Float64Array(rows * block).fill(unused, 0, block);
     constants.forEach((value, place) => {
       const first = (known.constants + place) * block;
       work.fill(value, first, first + block);
