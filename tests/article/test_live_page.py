@@ -217,6 +217,101 @@ def test_a_long_training_can_be_watched_and_stopped(live):
     page.shows(hidden=32, iterations=100, optimizer="Adam", dropout=0.5)
 
 
+@pytest.mark.parametrize(
+    ("preset", "settings"),
+    [
+        ("Too large", {"alpha": 100}),
+        ("Another start", {"alpha": 10, "hidden": 2, "seed": 2}),
+        ("Bias", {"alpha": 10, "bias": True, "X": [[0, 0], [0, 1], [1, 0], [1, 1]]}),
+    ],
+)
+def test_settings_to_try(live, preset, settings):
+    page = live("#iterations=10&optimizer=Adam&dropout=0.5")
+    chip = page.page.get_by_role("button", name=preset, exact=True)
+    chip.click()
+    page.shows(**settings)
+    assert chip.get_attribute("aria-pressed") == "true"
+    assert page["preset-sentence"].locator("q").text_content()
+
+
+def test_what_is_copied_is_the_same_training(live):
+    page = live("#alpha=7&hidden=3&seed=12&iterations=400&optimizer=AdaGrad&bias=on")
+    page["copy-python"].click()
+    printed = []
+    exec(page["copied-text"].input_value(), {"print": printed.append})
+    page.ends_with(repr(float(printed[0])))
+    page["copy-link"].click()
+    copied = page["copied-text"].input_value()
+    assert copied.endswith("#alpha=7&hidden=3&seed=12&iterations=400&optimizer=AdaGrad&bias=on")
+
+
+def test_rows_of_ones_own(live):
+    page = live("#iterations=500")
+    page.page.locator("summary", has_text="Your own data").click()
+    page["control-data"].fill("a b y\n0.5 -1 0.25\n2 1e-3 1\n0 0 0\n")
+    X, y = [[0.5, -1], [2, 1e-3], [0, 0]], [0.25, 1, 0]
+    page.shows(X, y, iterations=500)
+    page["control-data"].fill("0.5 -1 0.25\n2 <b>x</b> 1")
+    page.says("problem-data", 'line 2 must consist of finite numbers, got "<b>x</b>" in column 2')
+    page.shows(X, y, iterations=500)
+    page["control-data"].fill("")
+    page.says("problem-data", "")
+    page.shows(iterations=500)
+
+
+# The map and the plane
+
+
+@pytest.mark.parametrize("axis", ["seed", "hidden"])
+def test_a_click_on_the_map_trains_to_the_number_in_the_map(live, axis):
+    page = live()
+    page["control-mapAxis"].select_option(axis)
+    canvas = page["map-canvas"]
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    place = {"x": 0.6 * box["width"], "y": 0.4 * box["height"]}
+    canvas.hover(position=place)
+    told = re.compile(r"alpha (\S+), (?:seed|hidden units) (\d+): final error (\S+)$")
+    page.says("map-told", told)
+    alpha, row, error = told.search(page["map-told"].text_content()).groups()
+    canvas.click(position=place)
+    run = page.shows(**{"alpha": float(alpha), axis: int(row)})
+    assert error == repr(float(run.final_error))
+    assert (page.value("alpha"), page.value(axis)) == (alpha, row)
+    page.says("map-note", "The map below has the same number, computed by Python.")
+
+
+def test_the_map_by_keys(live):
+    page = live("#alpha=10")
+    page.says("map-told", re.compile("^alpha 10, seed 1: "))
+    page["map-canvas"].press("ArrowUp")
+    page.says("map-told", re.compile("^alpha 10, seed 2: "))
+    page["map-canvas"].press("Enter")
+    page.shows(alpha=10, seed=2)
+
+
+@both_modules
+def test_two_optimizers_on_the_plane(live):
+    X, y = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
+    page = live("#planeSecond=Adam&planeAlphaSecond=0.5&planeSeed=5&planeIterations=300")
+
+    def ends(side, **settings):
+        run = trained(X, y, hidden=0, **settings)
+        page.says(f"plane-final-{side}", repr(float(run.final_error)))
+
+    same = {"seed": 5, "iterations": 300}
+    ends("first", **same)
+    ends("second", optimizer="Adam", alpha=0.5, **same)
+    page["slider-planeAlphaFirst"].press("ArrowRight")
+    ends("first", alpha=float(page.value("planeAlphaFirst")), **same)
+    page["control-planeFirst"].select_option("Rprop")
+    ends("first", optimizer="Rprop", alpha=float(page.value("planeAlphaFirst")), **same)
+    page.type("planeIterations", "x")
+    page.says(
+        "problem-planeIterations", 'iterations must be a whole number from 1 to 60000, got "x"'
+    )
+
+
 # The address
 
 
