@@ -250,10 +250,10 @@ def test_rows_of_ones_own(live):
     page.page.locator("summary", has_text="Your own data").click()
     page["control-data"].fill("a b y\n0.5 -1 0.25\n2 1e-3 1\n0 0 0\n")
     X, y = [[0.5, -1], [2, 1e-3], [0, 0]], [0.25, 1, 0]
-    page.shows(X, y, iterations=500)
+    page.shows(X=X, y=y, iterations=500)
     page["control-data"].fill("0.5 -1 0.25\n2 <b>x</b> 1")
     page.says("problem-data", 'line 2 must consist of finite numbers, got "<b>x</b>" in column 2')
-    page.shows(X, y, iterations=500)
+    page.shows(X=X, y=y, iterations=500)
     page["control-data"].fill("")
     page.says("problem-data", "")
     page.shows(iterations=500)
