@@ -27,7 +27,10 @@ const cellOf = (field) => {
 };
 """
 
-ERRORS = {name: np.random.RandomState(k).random_sample((32, 25)) for k, name in enumerate(AXES)}
+ERRORS = {
+    name: np.random.RandomState(k).random_sample((len(AXES[name]), len(ALPHAS)))
+    for k, name in enumerate(AXES)
+}
 
 
 @pytest.fixture
@@ -62,7 +65,8 @@ answer(["seed", "hidden"].map((field) => cells(field, (row, column) => {
 def test_other_trainings_have_no_cell(folder):
     given = {
         "": [{"row": 0, "column": 12}, {"row": 3, "column": 12}],
-        "hidden=32": [None, {"row": 31, "column": 12}],
+        "hidden=32": [None, {"row": 19, "column": 12}],
+        "hidden=17": [None, None],
         "seed=32&alpha=1000": [{"row": 31, "column": 24}, None],
         "seed=33": [None, None],
         "hidden=0": [None, None],

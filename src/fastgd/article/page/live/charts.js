@@ -80,8 +80,8 @@ export class Chart {
     this.paint(this);
   }
 
-  /** Scales of both axes (see scales.js), with their names. */
-  axes({ x, y, across, upward }) {
+  /** Scales of both axes (see scales.js), with their names; `label` writes the numbers of the one upward. */
+  axes({ x, y, across, upward, label = readable }) {
     Object.assign(this, { x, y });
     const { context, box, colors: { grid, soft } } = this;
     context.font = this.font;
@@ -93,7 +93,7 @@ export class Chart {
     for (const tick of ticksOf(y, 5)) {
       const top = Math.round(this.top(tick)) + 0.5;
       this.#segment(box.left, top, box.left + box.width, top);
-      context.fillText(readable(tick), box.left - 8, top);
+      context.fillText(label(tick), box.left - 8, top);
     }
     context.textAlign = "center";
     for (const tick of ticksOf(x, box.width / 90)) {

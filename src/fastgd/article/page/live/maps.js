@@ -148,6 +148,7 @@ class MapView {
       y: new Scale({ low: 0.5, high: rows + 0.5 }),
       across: "alpha",
       upward: LABELS[field],
+      label: (tick) => String(data.rows[field][tick - 1]),
     });
     const { context, box, colors } = chart;
     const edge = (from, size, k, count) => Math.round(from + (size * k) / count);
