@@ -506,6 +506,8 @@ def test_progress_counts_sections(capsys):
 SHORTER = """
 import fastgd
 from fastgd.article import comparison, page
+from fastgd.article.page.live.facts import add_facts
+from fastgd.article.page.live.packing import Packing
 from fastgd.article.page.sections import SECTIONS
 from fastgd.kernel.language.cache import KernelCache
 
@@ -521,6 +523,8 @@ for section in SECTIONS:
     for picture in section.figures:
         picture.draw()
         assert not late, (picture.draw, late)
+add_facts(Packing())
+assert not late, late
 """
 
 
