@@ -98,7 +98,7 @@ def test_the_state_keeps_the_last_good_rows(tmp_path):
         "again": None,
         "same": True,
         "last": article,
-        "examples": [True] * 5,
+        "examples": [True] * 6,
     }
 
 

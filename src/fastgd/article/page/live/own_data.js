@@ -12,13 +12,18 @@ export const ARTICLE = {
 const OF_TWO = [[0, 0], [0, 1], [1, 0], [1, 1]];
 const OF_FOUR = Array.from({ length: 16 }, (_, k) => [k >> 3, (k >> 2) & 1, (k >> 1) & 1, k & 1]);
 
+/** The article's samples of part 4, and exclusive or without a constant input, as text. */
+export const PART_FOUR = textOf([[0, 1, 0], [0, 1, 0], [1, 0, 1], [1, 0, 1]]);
+export const TWO_INPUTS = textOf(OF_TWO.map(([a, b]) => [a, b, a ^ b]));
+
 /** Data to choose, as text; the article's own is "". The third input of the first ones is constant, as in the article. */
 export const EXAMPLES = {
   "XOR: the article's four samples": "",
   AND: textOf(OF_TWO.map(([a, b]) => [a, b, 1, a & b])),
   OR: textOf(OF_TWO.map(([a, b]) => [a, b, 1, a | b])),
   "Parity of four inputs": textOf(OF_FOUR.map((row) => [...row, 1, row.reduce((a, b) => a ^ b)])),
-  "Part 4 of the article: the output is the first input": textOf([[0, 1, 0], [0, 1, 0], [1, 0, 1], [1, 0, 1]]),
+  "XOR without the constant third input": TWO_INPUTS,
+  "Part 4 of the article: the output is the first input": PART_FOUR,
 };
 
 function textOf(rows) {

@@ -2,6 +2,7 @@
 
 import { button } from "./controls.js";
 import { el } from "./dom.js";
+import { PART_FOUR, TWO_INPUTS } from "./own_data.js";
 
 /** The article's network; a preset has what differs. */
 export const ARTICLE_SETTINGS = {
@@ -14,9 +15,6 @@ export const ARTICLE_SETTINGS = {
   dropout: 0,
   data: "",
 };
-
-const PART_FOUR = "0,1,0\n0,1,0\n1,0,1\n1,0,1";
-const TWO_INPUTS = "0,0,0\n0,1,1\n1,0,1\n1,1,0";
 
 /** Presets: `sets` differs from the article's network, `quote` is the article's, `so` is ours. */
 export const PRESETS = [
@@ -129,7 +127,7 @@ export function presets({ state }) {
   return el(
     "div",
     { class: "presets", role: "group", "aria-label": "Good settings to try" },
-    el("p", { class: "chips" }, el("span", {}, "Try: "), ...buttons),
+    el("p", { class: "chips" }, el("span", {}, "Good settings to try: "), ...buttons),
     sentence,
   );
 }
