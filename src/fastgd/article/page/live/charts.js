@@ -144,12 +144,12 @@ export class Chart {
     context.stroke();
   }
 
-  /** A label next to a point, on the side where there is room. */
+  /** A label at the right of a point, where falling curves leave room, or else at its left. */
   label(text, across, upward, color) {
     const { context, box } = this;
     const [left, top] = [this.left(across), this.top(upward)];
-    const isRight = left > box.left + box.width / 2;
     context.font = `600 ${this.font}`;
+    const isRight = left + context.measureText(text).width + 12 > box.left + box.width;
     context.textBaseline = "alphabetic";
     context.textAlign = isRight ? "right" : "left";
     context.lineWidth = 4;
