@@ -5,9 +5,8 @@ import pytest
 
 import fastgd
 from fastgd.article.page.live.facts import PLANE
-from fastgd.article.page.live.packing import Packing, add_program
+from fastgd.article.page.live.packing import Packing, add_programs
 from fastgd.article.page.live.programs import Program
-from fastgd.engine.image import probe_module
 from fastgd.optimizers import ALL, GradientDescent, Rprop
 from live import in_node, needs_node
 
@@ -79,9 +78,7 @@ trainings.run(() => new Promise((resolve) => setImmediate(resolve)));
 @pytest.mark.parametrize("iterations", [1, 600, 1500], ids=str)
 def test_paths_have_the_bits_of_python(tmp_path, iterations):
     packing = Packing()
-    packing.add("probe", probe_module())
-    for kind in (GradientDescent, Rprop):
-        add_program(packing, Program(kind, layers=1))
+    add_programs(packing, [Program(kind, layers=1) for kind in (GradientDescent, Rprop)])
     packing.add_json("optimizers", {kind.__name__: kind.race_alpha for kind in ALL})
     (tmp_path / "pack").write_text(packing.text())
     X, y = PLANE

@@ -6,9 +6,8 @@ import shlex
 import numpy as np
 import pytest
 
-from fastgd.article.page.live.packing import Packing, add_program
+from fastgd.article.page.live.packing import Packing, add_programs
 from fastgd.article.page.live.programs import XOR, Program
-from fastgd.engine.image import probe_module
 from fastgd.optimizers import ALL, Adam, GradientDescent
 from live import in_node, needs_node
 
@@ -74,9 +73,7 @@ answer(found);
 def shared(tmp_path_factory):
     """What the page trains and copies in each state."""
     packing = Packing()
-    packing.add("probe", probe_module())
-    for program in PROGRAMS:
-        add_program(packing, program)
+    add_programs(packing, PROGRAMS)
     packing.add_json("optimizers", {kind.__name__: kind.race_alpha for kind in ALL})
     packing.add_json("commands", {kind.__name__: kind.command for kind in ALL})
     folder = tmp_path_factory.mktemp("shared")

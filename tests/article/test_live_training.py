@@ -9,7 +9,7 @@ import pytest
 
 import fastgd
 from fastgd.article.page.live.bundle import bundled
-from fastgd.article.page.live.packing import Packing, add_program
+from fastgd.article.page.live.packing import Packing, add_programs
 from fastgd.article.page.live.programs import (
     INPUTS,
     RATES,
@@ -20,7 +20,6 @@ from fastgd.article.page.live.programs import (
     Program,
     programs,
 )
-from fastgd.engine.image import probe_module
 from fastgd.optimizers import ALL, Adam, AdamW, GradientDescent
 from live import in_node, needs_node
 
@@ -121,9 +120,7 @@ def facts(case):
 def compare(cases, chosen, folder, *flags):
     """Train in Node and in Python; returns the programs used, and whether madd was fused."""
     packing = Packing()
-    packing.add("probe", probe_module())
-    for program in chosen:
-        add_program(packing, program)
+    add_programs(packing, chosen)
     (folder / "pack").write_text(packing.text())
     made = in_node(TRAINS, folder, given=cases, flags=flags)
     used = [found.pop("program") for found in made["found"]]

@@ -408,6 +408,13 @@ def _garbage_left() -> Iterator[None]:
             gc.enable()
 
 
+@contextmanager
+def compiling() -> Iterator[None]:
+    """Keep other threads from compiling, as Numba does, and suspend garbage collection."""
+    with _find("numba.core.compiler_lock:global_compiler_lock"), _garbage_left():
+        yield
+
+
 def entry_point(dispatcher: Any, signature: tuple[Any, ...]) -> Callable[..., None]:
     """The function compiled for these types, callable without looking them up."""
     with _garbage_left():

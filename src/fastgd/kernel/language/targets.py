@@ -13,24 +13,24 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import llvmlite
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import typeof
-from numba.core import cgutils, config, types
+from numba.core import config, types
 
 from fastgd.kernel.language.cache import kept
 from fastgd.kernel.language.expressions import Value
 from fastgd.kernel.language.fused import written_fma
-from fastgd.kernel.language.numba_internals import typing_of_code
+from fastgd.kernel.language.numba_internals import compiling, typing_of_code
 from fastgd.kernel.language.structs import Struct
 from fastgd.kernel.language.tile import Tile, pick
-from fastgd.kernel.language.translation import TRANSLATES, emit_body, emit_call
+from fastgd.kernel.language.translation import TRANSLATES, emit_body, emit_call, name_of_called
+from fastgd.kernel.language.webassembly import RELAXED_MADD, with_instruction
 
-_F64, _I64, _I32 = ir.DoubleType(), ir.IntType(64), ir.IntType(32)
-_PAIR, _BITS = ir.VectorType(_F64, 2), ir.VectorType(_I64, 2)
+_I64, _I32 = ir.IntType(64), ir.IntType(32)
 
-_MADD = "llvm.wasm.relaxed.madd.v2f64"
-if binding.llvm_version_info < (16,):  # which has the same instruction by another name
-    _MADD = "llvm.wasm.fma.v2f64"
+_OPERANDS = [Tile(2)] * 3
+_WRITTEN = name_of_called(written_fma.py_func, _OPERANDS)
+"""The function of a module that multiplies and adds two lanes."""
 
 
 class Target(NamedTuple):
@@ -43,22 +43,22 @@ class Target(NamedTuple):
     assembly: bool = False
     """Whether assembly is emitted instead of an object file."""
     fma: Literal["native", "written", "relaxed"] = "native"
-    """``native``; ``written`` with other operations; ``relaxed``: only some engines fuse it."""
+    """``native``; ``written`` with other operations; ``relaxed``: only some engines fuse it.
+
+    The last two are the same code: where that calls a function, ``relaxed`` has an instruction. It
+    isn't left to LLVM, which would need a second emission, for code that is no faster, and would
+    use the feature elsewhere, too: ``relaxed_min`` made exp(NaN) infinite in Node.js.
+    """
 
 
 _SIMD = "+simd128,+bulk-memory,+sign-ext,+nontrapping-fptoint,+mutable-globals"
+_WASM = Target("wasm32", "wasm32-unknown-unknown", "generic", _SIMD, fma="written")
 
 TARGETS = {
     target.name: target
     for target in (
-        Target("wasm32", "wasm32-unknown-unknown", "generic", _SIMD, fma="written"),
-        Target(
-            "wasm32-relaxed",
-            "wasm32-unknown-unknown",
-            "generic",
-            f"{_SIMD},+relaxed-simd",
-            fma="relaxed",
-        ),
+        _WASM,
+        _WASM._replace(name="wasm32-relaxed", fma="relaxed"),
         Target("nvptx64", "nvptx64-nvidia-cuda", "sm_90", assembly=True),
     )
 }
@@ -86,63 +86,37 @@ class _Module(ir.Module):  # type: ignore[misc]
     def __init__(self, target: Target) -> None:
         super().__init__(target.name, context=ir.Context())
         self.target = target
-        if target.fma == "written":
-            self.fma = _in_pairs(_call_written)
-        elif target.fma == "relaxed":
-            self.fma = _in_pairs(self._call_relaxed)
-            self.select = _in_pairs(self._select_bits)
+        if target.fma != "native":
+            self.fma = self._in_pairs
 
-    def _call_relaxed(self, builder: Any, *operands: Any) -> Any:
-        kind = ir.FunctionType(_PAIR, [_PAIR] * 3)
-        madd = cgutils.get_or_insert_function(self, kind, _MADD)
-        return _as_pair(builder, operands, lambda pairs: builder.call(madd, pairs))
-
-    def _select_bits(self, builder: Any, *operands: Any) -> Any:
-        """Select by bits: of a comparison and a selection LLVM makes ``relaxed_min``.
-
-        That may be any of its operands if one is NaN: the exponential of NaN was infinite.
-        """
-        kind = ir.FunctionType(_BITS, [_BITS] * 3)
-        select = cgutils.get_or_insert_function(self, kind, "llvm.wasm.bitselect.v2i64")
-
-        def of_pairs(pairs: Any) -> Any:
-            mask, *values = pairs
-            bits = [builder.bitcast(value, _BITS) for value in values]
-            return builder.bitcast(builder.call(select, [*bits, builder.sext(mask, _BITS)]), _PAIR)
-
-        return _as_pair(builder, operands, of_pairs)
-
-
-def _in_pairs(emit_pair: Callable[..., Any]) -> Callable[..., Any]:
-    """Emit it for two lanes at a time: as many as a register of WebAssembly has."""
-
-    def emit_all(builder: Any, *operands: Any) -> Any:
-        kind = operands[-1].type
-        if kind.count <= 2:
-            return emit_pair(builder, *operands)
+    def _in_pairs(self, builder: Any, *operands: Any) -> Any:
+        """Emit it for two lanes at a time: as many as a register of WebAssembly has."""
+        lanes = operands[0].type.count
+        if lanes == 1:
+            pairs = [pick(builder, value, [0, 0]) for value in operands]
+            return pick(builder, self._of_pair(builder, pairs), [0])
+        if lanes == 2:
+            return self._of_pair(builder, operands)
         parts = []
-        for begin in range(0, kind.count, 2):
-            own = list(range(begin, min(begin + 2, kind.count)))
-            parts.append(emit_pair(builder, *(pick(builder, value, own) for value in operands)))
-        result = ir.Constant(kind, ir.Undefined)
-        for k in range(kind.count):
+        for begin in range(0, lanes, 2):
+            own = list(range(begin, min(begin + 2, lanes)))
+            chosen = [pick(builder, value, own) for value in operands]
+            parts.append(self._in_pairs(builder, *chosen))
+        result = ir.Constant(operands[0].type, ir.Undefined)
+        for k in range(lanes):
             value = builder.extract_element(parts[k // 2], _I32(k % 2))
             result = builder.insert_element(result, value, _I32(k))
         return result
 
-    return emit_all
-
-
-def _as_pair(builder: Any, operands: Any, emit_pair: Callable[..., Any]) -> Any:
-    """Emit it for one lane as for two."""
-    if operands[-1].type.count == 2:
-        return emit_pair(operands)
-    return pick(builder, emit_pair([pick(builder, each, [0, 0]) for each in operands]), [0])
-
-
-def _call_written(builder: Any, *operands: Any) -> Any:
-    kinds = [Tile(operands[0].type.count)] * 3
-    return emit_call(builder, written_fma.py_func, kinds, operands, operands[0].type)
+    def _of_pair(self, builder: Any, operands: Sequence[Any]) -> Any:
+        """Emit a call that an instruction can replace: LLVM must leave it all of its operands."""
+        kind = operands[0].type
+        result = emit_call(builder, written_fma.py_func, _OPERANDS, operands, kind)
+        function = self.globals[_WRITTEN]
+        function.linkage = "external"  # for all that LLVM knows, others call it, too
+        function.attributes.add("nounwind")
+        function.attributes.add("readnone")
+        return result
 
 
 def emit(
@@ -164,13 +138,18 @@ def emit(
         If this machine's LLVM can't emit it.
     """
     check_translates()
+    if target.fma == "relaxed":
+        written = emit(body, markers, stamp, header, _WASM, at)
+        return with_instruction(written, _WRITTEN, RELAXED_MADD)
     kinds = [typeof(marker) for marker in markers]
     facts = repr((target, body.__qualname__, kinds, stamp, at, _level()))
 
     def made() -> bytes:
-        module = _Module(target)
-        _define(module, body, kinds, stamp, header, at)
-        return _compiled(str(module), target)
+        with compiling():  # other threads may translate, too, while LLVM is running
+            module = _Module(target)
+            _define(module, body, kinds, stamp, header, at)
+            text = str(module)
+        return _compiled(text, target)
 
     return kept(f"targets.{target.name.replace('-', '_')}", facts, made)
 

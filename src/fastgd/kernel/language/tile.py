@@ -271,10 +271,6 @@ def with_sign(_typing, x, sign):
     return Tile(lanes)(_tile_or_number(x), _tile_or_number(sign)), codegen
 
 
-def _select(builder, mask, a, b):
-    return builder.select(mask, a, b)
-
-
 def selection(vector):
     """Return an intrinsic: its second operand where a mask holds, else the third.
 
@@ -284,8 +280,7 @@ def selection(vector):
     @intrinsic
     def select(_typing, mask, a, b):
         def codegen(_context, builder, sig, args):
-            own = getattr(builder.module, "select", None) if vector is Tile else None
-            return (own or _select)(builder, *_tiles(builder, sig, args))
+            return builder.select(*_tiles(builder, sig, args))
 
         operands = (_tile_or_number(kind, vector) for kind in (a, b))
         return vector(mask.lanes)(mask, *operands), codegen

@@ -121,7 +121,7 @@ def emit_call(
     result: Any,
 ) -> Any:
     """Emit a call of a function, which the module has once for arguments of these types."""
-    module, name = builder.module, ".".join([function.__name__, *map(str, kinds)])
+    module, name = builder.module, name_of_called(function, kinds)
     made = module.globals.get(name)
     if made is None:
         made = ir.Function(module, ir.FunctionType(result, [a.type for a in args]), name)
@@ -129,6 +129,11 @@ def emit_call(
         made.attributes.add("noinline")
         emit_body(made, function, list(map(Value, kinds, made.args)))
     return builder.call(made, args)
+
+
+def name_of_called(function: Callable[..., Any], kinds: Sequence[Any]) -> str:
+    """The name that a module has for a function that is called."""
+    return ".".join([function.__name__, *map(str, kinds)])
 
 
 def emit_body(function: Any, body: Callable[..., Any], given: Sequence[Any]) -> None:

@@ -3,11 +3,13 @@
 An object file of a single function needs nothing but what a linker would add to it: where its
 stack is, that it has a memory, and what it exports. Calls within the file, and its stack pointer,
 already have their final numbers. (``lld`` would make the numbers shorter, by 3 bytes a call; but it
-is no Python package.) The format is that of the WebAssembly Core Specification 2.0, chapter 5, with
-the conventions for object files of the tool-conventions repository, "Linking".
+is no Python package.) An object file also says where its calls are, so that they can be replaced.
+The format is that of the WebAssembly Core Specification 2.0, chapter 5, with the conventions for
+object files of the tool-conventions repository, "Linking".
 """
 
 import re
+from bisect import bisect
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -30,6 +32,21 @@ _END, _I32_CONST = b"\x0b", b"\x41"
 
 _GAP = bytes(32)
 """Zeros that end a segment of data: the next one takes 8 bytes, and engines allow 100,000."""
+
+RELAXED_MADD = b"\xfd\x87\x02"
+"""The instruction ``f64x2.relaxed_madd`` of release 3.0 of the specification."""
+
+_CALL_BYTES = 6
+"""Of a call in an object file: its function's number has 5 bytes."""
+
+_TRAP = b"\0\0\x0b"
+"""A body: no variables, unreachable, end."""
+
+_SYMBOLS = 8  # the part of the section "linking" that we read
+_OF_FUNCTION, _OF_DATA = 0, 1  # kinds of symbols
+_UNDEFINED, _NAMED = 0x10, 0x40  # flags of a symbol
+_OF_CALL = 0  # kinds of relocations
+_WITH_ADDEND = (3, 4, 5, 8, 9)
 
 
 class LinkError(ValueError):
@@ -126,6 +143,99 @@ def _string(text: str) -> bytes:
 
 def _vector(items: list[bytes]) -> bytes:
     return unsigned(len(items)) + b"".join(items)
+
+
+# ------------------------------------------------------------------ calls in an object file
+
+
+class _Function(NamedTuple):
+    """A function of an object file."""
+
+    body: bytes
+    calls: list[tuple[int, int]]
+    """Of each call: where in the body it is, and the number of its symbol."""
+
+
+def _functions(code: bytes, relocations: bytes) -> list[_Function]:
+    reader, begins, found = _Reader(code), [], []
+    for _ in range(reader.number()):
+        size = reader.number()
+        begins.append(reader.at)
+        found.append(_Function(reader.take(size), []))
+    reader = _Reader(relocations)
+    reader.number()
+    for _ in range(reader.number()):
+        kind, at, symbol = reader.byte(), reader.number(), reader.number()
+        if kind in _WITH_ADDEND:
+            reader.number()
+        if kind == _OF_CALL:
+            k = bisect(begins, at) - 1
+            found[k].calls.append((at - begins[k] - 1, symbol))
+    return found
+
+
+def _symbols(linking: bytes) -> dict[int, tuple[int, str]]:
+    """The index and name of each function, by the number of its symbol."""
+    reader, found = _Reader(linking), {}
+    reader.number()
+    while reader.at < len(linking):
+        kind, part = reader.byte(), _Reader(reader.take(reader.number()))
+        for symbol in range(part.number() if kind == _SYMBOLS else 0):
+            of, flags = part.byte(), part.number()
+            if of == _OF_DATA:
+                part.name()
+                for _ in range(0 if flags & _UNDEFINED else 3):
+                    part.number()
+                continue
+            index = part.number()
+            # One from elsewhere has its import's name, if it has no other.
+            name = "" if flags & _UNDEFINED and not flags & _NAMED else part.name()
+            if of == _OF_FUNCTION:
+                found[symbol] = index, name
+    return found
+
+
+def with_instruction(content: bytes, name: str, instruction: bytes) -> bytes:
+    """Return an object file with an instruction in place of each call of one of its functions.
+
+    Functions that the first one doesn't need then are left without code.
+    """
+    sections, custom = {}, {}
+    for kind, section in _sections(content):
+        if kind == _CUSTOM:
+            reader = _Reader(section)
+            title = reader.name()
+            custom[title] = section[reader.at :]
+        else:
+            sections[kind] = section
+    symbols = _symbols(custom["linking"])
+    replaced = {symbol for symbol, (_, own) in symbols.items() if own == name}
+    if not replaced:
+        return content
+    functions = _functions(sections[_CODE], custom["reloc.CODE"])
+    kinds = [each.kind for each in _imports(sections.get(_IMPORT, b"\0"))]
+    imported = kinds.count(_KINDS["function"])  # these have the first numbers
+    needed, waiting = set(), [imported]
+    while waiting:
+        index = waiting.pop()
+        if index >= imported and index not in needed:
+            needed.add(index)
+            calls = functions[index - imported].calls
+            waiting += [symbols[symbol][0] for _, symbol in calls if symbol not in replaced]
+    bodies = []
+    for index, (body, calls) in enumerate(functions, imported):
+        parts, end = [], 0
+        for begin, symbol in calls:
+            if symbol in replaced:
+                parts += [body[end:begin], instruction]
+                end = begin + _CALL_BYTES
+        made = b"".join([*parts, body[end:]]) if index in needed else _TRAP
+        bodies.append(unsigned(len(made)) + made)
+    sections[_CODE] = _vector(bodies)
+    return MAGIC + b"".join(_section(kind, section) for kind, section in sections.items())
+
+
+# ------------------------------------------------------------------ modules
 
 
 def _segments(memory: bytes) -> Iterator[bytes]:
