@@ -57,14 +57,14 @@ def test_numbers_for_people(in_node):
 
 def test_weights_are_short(in_node):
     numbers = [4.6013571, -14.87601886, -116.60053379, 0, 0.021, -0.00021]
-    written = in_node("shortWeight", "experiment.js", "given.map(shortWeight)", numbers)
+    written = in_node("shortWeight", "wording.js", "given.map(shortWeight)", numbers)
     assert written == ["4.6", "-14.9", "-117", "0.0", "0.02", "-2e-4"]
 
 
 def test_the_axis_of_errors_has_room_for_the_least(in_node):
     def low(errors, log):
         made = "[errorScale([given], LOG)].map((s) => [s.low, s.high])[0]".replace("LOG", log)
-        return in_node("errorScale", "experiment.js", made, errors)
+        return in_node("errorScale", "error_curve.js", made, errors)
 
     assert low([0.5, 0.01, 0.0012], "true") == [0.001, 1]
     assert low([0.5, 0.0, 0.0009], "true") == pytest.approx([10**-3.5, 1])
@@ -74,7 +74,7 @@ def test_the_axis_of_errors_has_room_for_the_least(in_node):
 def test_a_note_tells_how_far_how_fast_and_how(in_node):
     def note(fused="true", stopped="false", **given):
         result = {"finished": True, "diverged": False, "settings": {"iterations": 60_000}, **given}
-        return in_node("noteOf", "experiment.js", f"noteOf(given, {fused}, {stopped})", result)
+        return in_node("noteOf", "wording.js", f"noteOf(given, {fused}, {stopped})", result)
 
     assert note(done=60_000, seconds=0.00871) == (
         "60,000 iterations in 8.7 ms (multiply-adds fused by the processor)."
