@@ -248,7 +248,7 @@ def assert_same_bits(found, expected, curve):
 # ---------------------------------------------------------------- the section
 
 SAYS = """
-import { placesOf, rollCall } from "./live/bucket.js";
+import { placesOf, rollCall } from "./live/rolls.js";
 import { heightsShown, stepsAfter } from "./live/hill.js";
 const ball = (x, status = "converged") => ({ x, status });
 answer({

@@ -50,6 +50,8 @@ def test_each_curve_of_the_article(page):
     basins = fastgd.bucket.basins()
     for x, count in zip(basins.minima, basins.counts, strict=True):
         assert f"{count} at {x:.6g}" in page.inner_text("#bucket-places")
+    page.click(f"text={FIRST.title}")
+    assert page.inner_text("#bucket-places") == ""
 
 
 def test_the_ball_is_dragged_and_moved_by_keys(page):
@@ -102,6 +104,8 @@ def test_a_formula_of_ones_own(page):
     assert page.inner_text("#problem-curve") == ""
     page.fill("#control-ballStart", "-1")
     nowhere = "The curve must have a slope where a ball starts, got nan at x = -1."
+    assert page.inner_text("#bucket-status") == nowhere
+    page.wait_for_timeout(600)  # then it would roll
     assert page.inner_text("#bucket-status") == nowhere
     page.fill("#control-ballStart", "1")
     rolled(page)

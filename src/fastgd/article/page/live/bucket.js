@@ -6,12 +6,12 @@ import { el, repr } from "./dom.js";
 import { Hill } from "./hill.js";
 import { RandomState } from "./random.js";
 import { Roller } from "./roller.js";
+import { meaningOf, ITERATIONS, placesOf, rollCall } from "./rolls.js";
 import { Scale } from "./scales.js";
 import { isCopied } from "./share.js";
 import { choice, number } from "./state.js";
 
 const POINTS = 600; // of the curve that is drawn
-const ITERATIONS = 10_000;
 const RANDOM_BALLS = 100;
 const OWN_WINDOW = [-5, 5];
 const APART = 1e-3; // of the window: balls that end nearer to each other are in one minimum
@@ -21,14 +21,6 @@ const STEPS = {
   alpha: "x -= alpha * slope (Improved)",
   naive: "x -= slope (Naive)",
   sign: "x -= alpha * sign(slope) (Oversimplified)",
-};
-
-const ENDS = {
-  converged: "the slope is 0 to nine digits, and the curve rises on both sides",
-  stuck: "the slope is 0 to nine digits, but this is no minimum: a flat stretch or a maximum",
-  rolling: "it has not arrived",
-  diverged: "it is farther than 1,000,000,000 from its start",
-  lost: "the curve has no slope there",
 };
 
 /** The live section of the bucket. */
@@ -60,31 +52,8 @@ export const bucket = {
   },
 };
 
-/** The call of fastgd that rolls the same ball, with the same bits. */
-export function rollCall({ curve, start, alpha, rule, iterations }) {
-  const parts = [
-    `curve=${JSON.stringify(curve)}`,
-    `start=${repr(start)}`,
-    rule !== "naive" && `alpha=${repr(alpha)}`,
-    rule !== "alpha" && `rule="${rule}"`,
-    iterations !== ITERATIONS && `iterations=${iterations}`,
-  ];
-  return `fastgd.bucket.roll(${parts.filter(Boolean).join(", ")})`;
-}
-
-/** How many balls ended in each place, from left to right. */
-export function placesOf(balls, apart) {
-  const ends = balls.filter(({ status }) => status === "converged").map(({ x }) => x);
-  const groups = [];
-  for (const x of ends.sort((a, b) => a - b)) {
-    const last = groups.at(-1);
-    if (last && x - last.at(-1) <= apart) {
-      last.push(x);
-    } else {
-      groups.push([x]);
-    }
-  }
-  return groups.map((group) => ({ x: group[group.length >> 1], count: group.length }));
+function countOf(steps) {
+  return `${steps.toLocaleString("en-US")} iteration${steps === 1 ? "" : "s"}`;
 }
 
 class BucketStage {
@@ -184,19 +153,21 @@ class BucketStage {
     }
     if (curve !== this.curve) {
       this.programs = programsOf("curve", curve, facts);
-      Object.assign(this, { curve, zoom: 1, others: [] });
-      this.many.textContent = "";
+      Object.assign(this, { curve, zoom: 1 });
     }
     const { start, alpha, rule, iterations } = this.#settings;
+    const method = JSON.stringify([curve, alpha, rule]);
+    if (method !== this.method) {
+      this.others = []; // they rolled by another one
+      this.many.textContent = "";
+    }
+    this.method = method;
     const options = { rule, iterations, recordPath: true };
-    const isNowhere = roller.withoutSlope(this.programs, [start]) !== undefined;
+    this.isNowhere = roller.withoutSlope(this.programs, [start]) !== undefined;
     [this.ball] = roller.roll({ programs: this.programs, starts: [start], alphas: [alpha], ...options });
     this.#show();
     this.#tell(this.ball.path.length - 1, true);
-    if (isNowhere) {
-      this.status.textContent = `The curve must have a slope where a ball starts, got nan at x = ${start}.`;
-    }
-    this.status.classList.toggle("problem", isNowhere);
+    this.status.classList.toggle("problem", this.isNowhere);
     this.python.textContent = rollCall(this.#settings);
     this.#examples();
     clearTimeout(this.timer);
@@ -227,8 +198,17 @@ class BucketStage {
     const [low, high] = this.example?.window ?? OWN_WINDOW;
     const start = this.state.get("ballStart");
     const middle = (low + high) / 2;
-    const half = Math.max(((high - low) / 2) * this.zoom, 1.05 * Math.abs(start - middle));
+    const [usual, away] = [((high - low) / 2) * this.zoom, Math.abs(start - middle)];
+    const half = away <= 1.001 * usual ? usual : 1.05 * away;
     return [middle - half, middle + half];
+  }
+
+  /** How the ball ended, in words. */
+  get ending() {
+    const { start, status, iterations } = this.ball;
+    return this.isNowhere
+      ? `The curve must have a slope where a ball starts, got nan at x = ${start}.`
+      : `${status} after ${countOf(iterations)}: ${meaningOf(this.ball)}`;
   }
 
   /** The number of steps, and how it ended. */
@@ -237,9 +217,7 @@ class BucketStage {
     this.result.textContent = repr(isOver ? x : path[steps]);
     this.result.classList.toggle("waits", !isOver);
     this.rolls.textContent = this.hill.isRolling ? "Stop" : "Roll";
-    const count = `${steps.toLocaleString("en-US")} iteration${steps === 1 ? "" : "s"}`;
-    const end = status === "diverged" && Math.abs(x - this.ball.start) <= 1e9 ? "lost" : status;
-    this.status.textContent = isOver ? `${status} after ${count}: ${ENDS[end]}` : count;
+    this.status.textContent = isOver ? this.ending : countOf(steps);
     this.status.dataset.status = isOver ? status : "";
   }
 
@@ -248,7 +226,7 @@ class BucketStage {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       this.#roll();
-      this.spoken.textContent = `x ${repr(this.ball.x)}, ${this.status.textContent}`;
+      this.spoken.textContent = `x ${repr(this.ball.x)}, ${this.ending}`;
     }, SETTLES);
   }
 
