@@ -13,7 +13,7 @@ import { choice, number } from "./state.js";
 
 const POINTS = 600; // of the curve that is drawn
 const RANDOM_BALLS = 100;
-const OWN_WINDOW = [-5, 5];
+const OWN_WINDOW = [-3, 3];
 const APART = 1e-3; // of the window: balls that end nearer to each other are in one minimum
 const SETTLES = 400; // milliseconds after the last change, then the ball rolls
 
