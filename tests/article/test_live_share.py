@@ -6,6 +6,7 @@ import shlex
 import numpy as np
 import pytest
 
+from chromium import needs_chromium
 from fastgd.article.page.live.packing import Packing, add_programs
 from fastgd.article.page.live.programs import XOR, Program
 from fastgd.optimizers import ALL, Adam, GradientDescent
@@ -121,3 +122,18 @@ def test_what_is_copied_says_only_what_is_chosen(shared):
     assert first["command"] == "fastgd train data.csv --target y --hidden-size 4 --alpha 1\n"
     assert first["table"] == "x1,x2,x3,y\n0,0,1,0\n0,1,1,1\n1,0,1,1\n1,1,1,0\n"
     assert max(map(len, shared[STATES[-1]]["python"].splitlines())) < 100
+
+
+NO_CLIPBOARD = "Object.defineProperty(navigator, 'clipboard', { value: undefined });"
+
+
+@pytest.mark.slow
+@needs_chromium
+def test_without_a_clipboard_the_text_is_selected(visit, article_page):
+    page = visit(article_page, "#alpha=10", script=NO_CLIPBOARD).page
+    page.click("#copy-python")
+    page.wait_for_selector("#copied:not(:empty)")
+    assert page.inner_text("#copied").startswith("Press Ctrl+C")
+    text = page.input_value("#copied-text")
+    assert "alpha=10" in text
+    assert page.evaluate("String(getSelection())").strip() == text.strip()
