@@ -330,6 +330,18 @@ def test_the_address_keeps_the_state(live):
     assert page.value("alpha") == "1"
 
 
+def test_a_link_to_a_section_changes_no_settings(live):
+    page = live("#alpha-title")
+    page.shows()
+    page.type("hidden", 2)
+    page.page.locator("nav a[href='#alpha']").click()
+    page.page.wait_for_url("**#alpha")
+    page.type("iterations", 50)
+    page.shows(hidden=2, iterations=50)
+    page.says("problem-alpha", "")
+    page.page.wait_for_url("**#hidden=2&iterations=50")
+
+
 def test_an_address_that_can_not_be_leaves_the_last_good_state(live):
     page = live("#alpha=0&hidden=1000000000&seed=abc&iterations=200&optimizer=<b>&dropout=0.123")
     page.says("problem-alpha", 'alpha must be a number from 0.001 to 1000, got "0"')

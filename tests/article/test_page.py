@@ -426,7 +426,7 @@ def test_outputs_after_training(sections):
 def test_marks_are_words_with_a_color_of_their_own(tree, sections):
     (style,) = tree.all("style")
     for mark, name in CLASSES.items():
-        assert re.search(rf"\.{name} {{ color: #", style.text)
+        assert re.search(rf"\.{name} {{ color: var\(--{name}\)", style.text)
         spans = [s for s in tree.all("span") if s.attributes.get("class") == name]
         assert {s.text for s in spans} <= {str(mark), "right", "wrong"}
     assert "so these counts are no evidence" in sections["alpha"].text

@@ -7,7 +7,11 @@ import pytest
 
 from chromium import needs_chromium
 
-FACTS = """() => {
+FACTS = """async () => {
+  for (const image of document.images) {
+    image.loading = "eager";
+    await image.decode().catch(() => {});
+  }
   const width = document.documentElement.clientWidth;
   return {
     images: [...document.images].map((image) => [image.complete, image.naturalWidth,
@@ -15,10 +19,10 @@ FACTS = """() => {
     width: width,
     scrollWidth: document.documentElement.scrollWidth,
     fontSize: parseFloat(getComputedStyle(document.body).fontSize),
-    scrolled: [...document.querySelectorAll("pre, .scroll")]
+    scrolled: [...document.querySelectorAll("pre, .scroll")].filter((e) => !e.closest(".live"))
       .filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.textContent),
     outside: [...document.querySelectorAll(
-      "h1, h2, p, li, figcaption, caption span, input, button, select, label, canvas")]
+      "h1, h2, p, li, figcaption, caption span, input, button:not(.chips *), select, label, canvas")]
       .filter((e) => e.getBoundingClientRect().right > width + 1).map((e) => e.outerHTML),
   };
 }"""

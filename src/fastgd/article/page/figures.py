@@ -97,6 +97,7 @@ class PageFigure:
             alt=self.alt,
             width=width,
             height=height,
+            loading="lazy",  # all at once take half a second that the live parts would wait for
         )
         return element(
             "figure",

@@ -25,12 +25,19 @@ export async function start() {
   const state = new State(Object.assign({}, ...SECTIONS.map(({ fields }) => fields(pack))));
   const source = document.getElementById("live-worker").textContent;
   const trainer = await Trainer.start(source, pack);
-  for (const { name, start: begin } of SECTIONS) {
+  const [first, ...others] = SECTIONS;
+  const begin = ({ name, start: fill }) => {
     const root = document.getElementById(`live-${name}`);
     root.hidden = false;
-    await begin({ state, trainer, pack, root });
+    return fill({ state, trainer, pack, root });
+  };
+  await begin(first);
+  state.follow(window); // the first section trains while the others are built
+  for (const section of others) {
+    await new Promise((resolve) => setTimeout(resolve)); // and may show what it gets
+    await begin(section);
   }
-  state.follow(window);
+  state.announce();
 }
 
 function missingHere() {

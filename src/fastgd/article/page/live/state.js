@@ -83,14 +83,20 @@ export class State {
       }
     }
     Object.assign(this.values, changed);
-    this.#tell(Object.keys(changed));
+    this.announce();
   }
 
-  /** Keep the browser's address and the settings equal from now on. */
+  /** Tell all fields to those who want to know. */
+  announce() {
+    this.#tell(Object.keys(this.fields));
+  }
+
+  /** Keep the browser's address and the settings equal from now on; one of a section changes no settings. */
   follow(window) {
     this.window = window;
-    this.take(window.location.hash);
-    window.addEventListener("hashchange", () => this.take(window.location.hash));
+    const isOfSettings = () => window.location.hash === "" || window.location.hash.includes("=");
+    this.take(isOfSettings() ? window.location.hash : "");
+    window.addEventListener("hashchange", () => isOfSettings() && this.take(window.location.hash));
   }
 
   #tell(names) {
