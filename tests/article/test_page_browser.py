@@ -22,7 +22,7 @@ FACTS = """async () => {
     scrolled: [...document.querySelectorAll("pre, .scroll")].filter((e) => !e.closest(".live"))
       .filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.textContent),
     outside: [...document.querySelectorAll(
-      "h1, h2, p, li, figcaption, caption span, input, button:not(.chips *), select, label, canvas")]
+      "h1,h2,p,li,figcaption,caption span,input,select,label,canvas,button:not(.chips *)")]
       .filter((e) => e.getBoundingClientRect().right > width + 1).map((e) => e.outerHTML),
   };
 }"""
