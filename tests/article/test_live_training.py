@@ -18,7 +18,7 @@ from fastgd.article.page.live.programs import (
     UNITS,
     XOR,
     Program,
-    programs,
+    all_programs,
 )
 from fastgd.optimizers import ALL, Adam, AdamW, GradientDescent
 from live import in_node, needs_node
@@ -196,7 +196,7 @@ def test_all_programs(tmp_path, flags):
         for dropout in (0, 0.3)
         if hidden or not dropout
     ]
-    used, _ = compare(cases, list(programs()), tmp_path, *flags)
+    used, _ = compare(cases, list(all_programs()), tmp_path, *flags)
     assert {name.replace(".dropout", "") for name in used} >= {
         f"{n}.{k}" for n in BY_NAME for k in (1, 2)
     }

@@ -14,7 +14,7 @@ from fastgd.article.comparison import Result
 from fastgd.article.page.live.bundle import bundled
 from fastgd.article.page.live.facts import add_facts, needed
 from fastgd.article.page.live.packing import Packing, add_programs
-from fastgd.article.page.live.programs import programs
+from fastgd.article.page.live.programs import all_programs
 from fastgd.article.page.live.published import published_facts
 from fastgd.article.page.live.rolling import add_bucket
 from fastgd.article.page.markup import Markup, element, join
@@ -56,7 +56,7 @@ def make(results: Sequence[Result]) -> Live:
     ``results`` are those of the article's experiments, with which the page compares its own.
     """
     packing = Packing()
-    add_programs(packing, programs())
+    add_programs(packing, all_programs())
     packing.add_json("published", published_facts(results))
     packing.add_json("optimizers", {each.__name__: each.race_alpha for each in ALL})
     add_facts(packing)

@@ -94,7 +94,7 @@ class Program:
         }
 
 
-def programs() -> Iterator[Program]:
+def all_programs() -> Iterator[Program]:
     """Yield all programs of the page."""
     yield Program(GradientDescent, fixed=True)
     for optimizer in ALL:
