@@ -39,7 +39,7 @@ def rolled(page):
 
 def test_each_curve_of_the_article(page):
     for example in (FIRST, *EXAMPLES.values(), STARTS):
-        page.click(f"text={example.title}")
+        page.click(f"#live-bucket button:text-is('{example.title}')")
         for start, alpha in zip(example.start, example.alpha, strict=True):
             if len(example.start) > 1:
                 page.click(f"text='start {start:g}, alpha {alpha:g}'")
@@ -50,7 +50,7 @@ def test_each_curve_of_the_article(page):
     basins = fastgd.bucket.basins()
     for x, count in zip(basins.minima, basins.counts, strict=True):
         assert f"{count} at {x:.6g}" in page.inner_text("#bucket-places")
-    page.click(f"text={FIRST.title}")
+    page.click(f"#live-bucket button:text-is('{FIRST.title}')")
     assert page.inner_text("#bucket-places") == ""
 
 
