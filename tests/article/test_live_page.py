@@ -15,7 +15,7 @@ from fastgd.article.page.live.programs import XOR
 
 pytestmark = [pytest.mark.slow, needs_chromium]
 
-FIRST = {"hidden": 4, "alpha": 1.0, "seed": 1, "iterations": 60_000}
+FIRST = {"hidden": 4, "alpha": 0.5, "seed": 1, "iterations": 60_000}
 UNFUSED = ("--js-flags=--no-enable-fma3",)
 """An Intel processor's fused multiply-add, which relaxed SIMD uses, is left out."""
 
@@ -184,7 +184,7 @@ def test_optimizers_seeds_and_bias(live):
     page.shows(seed=2, iterations=300)
     page["control-bias"].check()
     page.shows(seed=2, iterations=300, bias=True)
-    alpha = 1
+    alpha = 0.5
     for optimizer in optimizers.ALL:
         settings = {"seed": 2, "iterations": 300, "bias": True, "optimizer": optimizer.__name__}
         page["control-optimizer"].select_option(optimizer.__name__)
@@ -327,7 +327,7 @@ def test_the_address_keeps_the_state(live):
     assert [page.value(field) for field in settings] == ["0.3", "700", "Nesterov"]
     page.page.evaluate("location.hash = '#hidden=8&iterations=100'")
     page.shows(hidden=8, iterations=100)
-    assert page.value("alpha") == "1"
+    assert page.value("alpha") == "0.5"
 
 
 def test_a_link_to_a_section_changes_no_settings(live):
@@ -345,7 +345,9 @@ def test_a_link_to_a_section_changes_no_settings(live):
 def test_an_address_that_can_not_be_leaves_the_last_good_state(live):
     page = live("#alpha=0&hidden=1000000000&seed=abc&iterations=200&optimizer=<b>&dropout=0.123")
     page.says("problem-alpha", 'alpha must be a number from 0.001 to 1000, got "0"')
-    page.says("problem-hidden", 'hidden size must be a whole number from 0 to 32, got "1000000000"')
+    page.says(
+        "problem-hidden", 'hidden units must be a whole number from 0 to 32, got "1000000000"'
+    )
     page.says("problem-seed", 'seed must be a whole number from 0 to 4294967295, got "abc"')
     page.says("problem-optimizer", re.compile('must be one of GradientDescent, .*, got "<b>"$'))
     page.says("problem-dropout", 'dropout must be a multiple of 0.05, got "0.123"')
@@ -361,7 +363,7 @@ def test_an_address_that_can_not_be_leaves_the_last_good_state(live):
 def test_what_can_not_be_typed_is_said_beside_the_box(live):
     page = live("#iterations=100")
     page.type("hidden", "33")
-    page.says("problem-hidden", 'hidden size must be a whole number from 0 to 32, got "33"')
+    page.says("problem-hidden", 'hidden units must be a whole number from 0 to 32, got "33"')
     assert page["control-hidden"].get_attribute("aria-invalid") == "true"
     page.shows(iterations=100)
     page.type("hidden", "32")
@@ -372,11 +374,23 @@ def test_what_can_not_be_typed_is_said_beside_the_box(live):
 # All of it
 
 
-def test_without_webassembly_there_is_one_sentence(live):
-    page = live(script="delete globalThis.WebAssembly").page
+@pytest.mark.parametrize(
+    ("script", "missing"),
+    [
+        ("delete globalThis.WebAssembly", "WebAssembly"),
+        ("WebAssembly.validate = () => false", "WebAssembly with SIMD"),
+        (
+            "delete globalThis.Worker; delete globalThis.DecompressionStream",
+            "Worker and DecompressionStream",
+        ),
+    ],
+)
+def test_a_browser_that_can_not_is_told_so_in_one_sentence(live, script, missing):
+    page = live(script=script).page
     page.wait_for_selector(".live .problem")
     assert page.locator(".live").all_inner_texts() == [
-        "The live parts of this page need WebAssembly, which this browser doesn't have.",
+        f"The live parts of this page can't start here: they need {missing}, which this browser "
+        "doesn't have.",
         *[""] * (page.locator(".live").count() - 1),
     ]
     assert page.locator(".live:visible").count() == 1

@@ -36,7 +36,7 @@ def presets(tmp_path_factory):
 
 def test_each_can_be_sent_as_a_link_and_is_known_again(presets):
     assert presets["none"] is None
-    assert len(presets["found"]) == 14
+    assert len(presets["found"]) == 15
     for preset in presets["found"]:
         assert preset["problems"] == {}
         assert preset["again"] == preset["name"]
@@ -44,7 +44,7 @@ def test_each_can_be_sent_as_a_link_and_is_known_again(presets):
 
 def test_the_page_begins_with_one(presets):
     found = {preset["name"]: preset["settings"] for preset in presets["found"]}
-    assert found["Alpha 1"] == presets["first"]
+    assert found["The 13 lines"] == presets["first"]
 
 
 def test_they_end_where_their_sentences_say(presets):

@@ -86,7 +86,8 @@ def build(experiments: Sequence[Experiment] = EXPERIMENTS, *, progress: bool = F
                 figures.append(_experiment(results[-1]))
                 advance(1)
             parts.append(_section(section, *_live(section, asked), *figures))
-    main = element("main", _introduction(sections), *parts, _conclusion(results))
+    introduction = _introduction(sections, is_live=_is_whole(asked))
+    main = element("main", introduction, *parts, _conclusion(results))
     return whole_page(main, live.make(results) if _is_whole(asked) else None)
 
 
@@ -152,7 +153,7 @@ def _file(name: str) -> str:
     return files("fastgd.article.page").joinpath(name).read_text(encoding="utf-8")
 
 
-def _introduction(sections: Sequence[Section]) -> Markup:
+def _introduction(sections: Sequence[Section], *, is_live: bool) -> Markup:
     links = [
         element("li", element("a", section.title, href=f"#{section.name}")) for section in sections
     ]
@@ -165,22 +166,34 @@ def _introduction(sections: Sequence[Section]) -> Markup:
                 element("a", "iamtrask's article", href=ARTICLE),
                 " of 2015, reproduced with fastgd: each with its numbers, its figure and the code "
                 "that made it.",
-            ),
-            element(
-                "p",
-                f"Each run has up to {TWINS} twins, whose initial weights differ only in the last "
-                "bit. Digits are the significant digits on which a run and its twins agree. A "
-                "published number ",
-                element("span", "agrees", class_="agrees"),
-                " if ours, printed with the same number of digits, is equal. It is ",
-                element("span", "within the spread", class_="within"),
-                f" if it lies within {DEVIATIONS} standard deviations of the mean of the run and "
-                "its twins. Otherwise it ",
-                element("span", "differs", class_="differs"),
-                ".",
+                " With JavaScript they are live: move a slider, and the network trains in your "
+                "browser."
+                if is_live
+                else "",
             ),
             element("nav", element("ol", *links), aria_label="Sections"),
+            element(
+                "details",
+                element("summary", "How published numbers are compared with these"),
+                _comparing(),
+            ),
         ]
+    )
+
+
+def _comparing() -> Markup:
+    return element(
+        "p",
+        f"Each run has up to {TWINS} twins, whose initial weights differ only in the last "
+        "bit. Digits are the significant digits on which a run and its twins agree. A "
+        "published number ",
+        element("span", "agrees", class_="agrees"),
+        " if ours, printed with the same number of digits, is equal. It is ",
+        element("span", "within the spread", class_="within"),
+        f" if it lies within {DEVIATIONS} standard deviations of the mean of the run and "
+        "its twins. Otherwise it ",
+        element("span", "differs", class_="differs"),
+        ".",
     )
 
 

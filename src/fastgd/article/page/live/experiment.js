@@ -15,7 +15,8 @@ const MOST_RECORDS = 600;
 const TRAINED_BY = ["alpha", "hidden", "seed", "iterations", "optimizer", "bias", "dropout", "data"];
 
 const INVITATION =
-  "Move a slider: this network trains anew in your browser, with the very numbers that Python gets. " +
+  "This network learns XOR: to answer 1 if exactly one of its first two inputs is 1, and 0 otherwise. " +
+  "Move a slider, and it trains anew in your browser, with the very numbers that Python gets. " +
   "Break it with an alpha of 1000, then mend it.";
 
 /** The live section of the article's network. */
@@ -23,8 +24,8 @@ export const experiment = {
   name: "experiment",
 
   fields: (pack) => ({
-    alpha: number("alpha", 1, 0.001, 1000),
-    hidden: count("hidden size", 4, 0, 32),
+    alpha: number("alpha", 0.5, 0.001, 1000),
+    hidden: count("hidden units", 4, 0, 32),
     seed: count("seed", 1, 0, MOST_SEED),
     iterations: count("iterations", 60000, 1, 1000000),
     optimizer: choice("optimizer", "GradientDescent", Object.keys(pack.json("optimizers"))),

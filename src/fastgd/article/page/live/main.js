@@ -12,16 +12,21 @@ import { Trainer } from "./trainer.js";
 /** The live sections: each fills the element of its name, `live-...`, with what it offers. */
 export const SECTIONS = [experiment, bucket, plane, maps];
 
-/** Start all sections; a browser that can't is told so in one sentence. */
+/** Start all sections; if that can't be in this browser, one sentence says so. */
 export async function start() {
-  const roots = [...document.querySelectorAll(".live")];
-  const missing = missingHere();
-  if (missing) {
-    roots[0].append(el("p", { class: "problem" }, `The live parts of this page need ${missing}, which this browser doesn't have.`));
-    roots[0].hidden = false;
-    return;
+  try {
+    await startSections();
+  } catch (error) {
+    const [root] = document.querySelectorAll(".live");
+    root.replaceChildren(el("p", { class: "problem" }, `The live parts of this page can't start here: ${error.message}.`));
+    root.hidden = false;
   }
+}
+
+async function startSections() {
+  need(["WebAssembly", "Worker", "DecompressionStream"].filter((name) => !(name in globalThis)));
   const pack = await Pack.decode(document.getElementById("live-pack").textContent);
+  need(WebAssembly.validate(pack.bytes("exact roller")) ? [] : ["WebAssembly with SIMD"]);
   const state = new State(Object.assign({}, ...SECTIONS.map(({ fields }) => fields(pack))));
   const source = document.getElementById("live-worker").textContent;
   const trainer = await Trainer.start(source, pack);
@@ -40,7 +45,8 @@ export async function start() {
   state.announce();
 }
 
-function missingHere() {
-  const needed = { WebAssembly: "WebAssembly", Worker: "web workers", DecompressionStream: "decompression" };
-  return Object.keys(needed).filter((name) => !(name in globalThis)).map((name) => needed[name]).join(" and ");
+function need(missing) {
+  if (missing.length) {
+    throw new Error(`they need ${missing.join(" and ")}, which this browser doesn't have`);
+  }
 }

@@ -19,6 +19,12 @@ export const ARTICLE_SETTINGS = {
 /** Presets: `sets` differs from the article's network, `quote` is the article's, `so` is ours. */
 export const PRESETS = [
   {
+    name: "The 13 lines",
+    sets: { alpha: 0.5 },
+    quote: "I learn best with toy code that I can play with.",
+    so: "The network of the thirteen lines. For the seven alphas that the slider marks, the article's numbers stand next to yours.",
+  },
+  {
     name: "Tiny alpha",
     sets: { alpha: 0.001 },
     quote: "The network with a crazy small alpha didn't hardly converge!",
@@ -52,7 +58,7 @@ export const PRESETS = [
     name: "32 hidden units",
     sets: { alpha: 10, hidden: 32 },
     quote: "Notice that the best error with 32 nodes is 0.0009 whereas the best error with 4 hidden nodes was only 0.0013.",
-    so: "Compare it with the best alpha: keep that curve, then press here.",
+    so: "To compare them: Best alpha, Keep this curve, and this again.",
   },
   {
     name: "3 units",

@@ -91,12 +91,22 @@ export class State {
     this.#tell(Object.keys(this.fields));
   }
 
-  /** Keep the browser's address and the settings equal from now on; one of a section changes no settings. */
+  /**
+   * Keep the browser's address and the settings equal from now on.
+   *
+   * The address of a section, to which a link has led, changes no settings; they take its place.
+   */
   follow(window) {
     this.window = window;
     const isOfSettings = () => window.location.hash === "" || window.location.hash.includes("=");
     this.take(isOfSettings() ? window.location.hash : "");
-    window.addEventListener("hashchange", () => isOfSettings() && this.take(window.location.hash));
+    window.addEventListener("hashchange", () => {
+      if (isOfSettings()) {
+        this.take(window.location.hash);
+      } else if (this.address) {
+        this.#write();
+      }
+    });
   }
 
   #tell(names) {

@@ -10,7 +10,7 @@ export function labelOf({ alpha, hidden, seed, iterations, optimizer, bias, drop
     seed !== 1 && `seed ${seed}`,
     optimizer !== "GradientDescent" && optimizer,
     bias && "bias",
-    dropout > 0 && `dropout ${dropout}`,
+    hidden > 0 && dropout > 0 && `dropout ${dropout}`,
     iterations !== 60000 && `${readable(iterations)} iterations`,
     data !== "" && "other data",
   ];
