@@ -30,6 +30,7 @@ from fastgd.article.page.table import CLASSES, show_table
 from fastgd.article.tables import tables
 from fastgd.article.twins import Mark
 from fastgd.checks.formatting import error_text
+from fastgd.engine.image import TargetError
 from fastgd.plots.style import styled
 
 mpl.use("Agg")
@@ -492,6 +493,15 @@ def test_some_experiments_make_a_smaller_page(tmp_path):
     sections = small.all("section")
     assert [section.attributes["id"] for section in sections] == ["two-layer"]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_where_no_code_can_be_emitted_the_page_is_written_without_its_live_parts(monkeypatch):
+    def refuse(_results):
+        raise TargetError("no such backend")
+
+    monkeypatch.setattr(page.live, "make", refuse)
+    with pytest.warns(UserWarning, match="written without its live parts: no such backend"):
+        assert page._lively([]) is None
 
 
 def test_the_same_page_each_time():

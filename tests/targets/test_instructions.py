@@ -93,3 +93,16 @@ def test_the_fast_module_has_instructions_where_the_other_has_calls(lanes):
     assert exact.count(RELAXED_MADD) == 0
     assert relaxed.count(RELAXED_MADD) == max(1, lanes // 2)
     assert len(linked(relaxed, "train")) < len(linked(exact, "train")) / 3
+
+
+def test_a_file_in_which_nothing_is_called():
+    text = """
+define double @train(double %x) {
+  ret double %x
+}
+define double @sum(double %x, double %y) noinline {
+  %sum = fadd double %x, %y
+  ret double %sum
+}
+"""
+    assert with_instruction(compiled(text), "sum", SUBTRACTION).count(b"\3\0\0\x0b") == 1

@@ -16,9 +16,10 @@ from fastgd.engine.layout import Layout
 from fastgd.engine.plan import Plan
 from fastgd.kernel.block import SEED
 from fastgd.kernel.image import Field, Image, arrays_of, module
+from fastgd.kernel.language.targets import TargetError
 from fastgd.kernel.probe import probe_module
 
-__all__ = ["TrainingImage", "probe_module"]
+__all__ = ["TargetError", "TrainingImage", "probe_module"]
 
 
 class TrainingImage(NamedTuple):

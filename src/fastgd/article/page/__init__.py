@@ -12,6 +12,7 @@ from importlib.resources import files
 from string import Template
 from threading import Event
 
+from fastgd.arguments.warnings import warn
 from fastgd.article import comparison
 from fastgd.article.comparison import Result
 from fastgd.article.experiments import EXPERIMENTS, Experiment
@@ -24,6 +25,7 @@ from fastgd.article.page.table import show_table
 from fastgd.article.tables import tables, tally_table
 from fastgd.article.twins import DEVIATIONS, TWINS
 from fastgd.checks.values import check_path
+from fastgd.engine.image import TargetError
 from fastgd.engine.progress import progress_bar, stopped_by
 from fastgd.plots.style import pyplot
 from fastgd.store.files import whole_file
@@ -86,9 +88,18 @@ def build(experiments: Sequence[Experiment] = EXPERIMENTS, *, progress: bool = F
                 figures.append(_experiment(results[-1]))
                 advance(1)
             parts.append(_section(section, *_live(section, asked), *figures))
-    introduction = _introduction(sections, is_live=_is_whole(asked))
+    lively = _lively(results) if _is_whole(asked) else None
+    introduction = _introduction(sections, is_live=lively is not None)
     main = element("main", introduction, *parts, _conclusion(results))
-    return whole_page(main, live.make(results) if _is_whole(asked) else None)
+    return whole_page(main, lively)
+
+
+def _lively(results: Sequence[Result]) -> live.Live | None:
+    try:
+        return live.make(results)
+    except TargetError as error:
+        warn(f"the page is written without its live parts: {error}", UserWarning)
+        return None
 
 
 def whole_page(main: Markup, lively: live.Live | None) -> str:

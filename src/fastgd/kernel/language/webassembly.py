@@ -42,6 +42,9 @@ _CALL_BYTES = 6
 _TRAP = b"\0\0\x0b"
 """A body: no variables, unreachable, end."""
 
+_NO_CALLS = b"\0\0"
+"""Relocations of an object file that has none."""
+
 _SYMBOLS = 8  # the part of the section "linking" that we read
 _OF_FUNCTION, _OF_DATA = 0, 1  # kinds of symbols
 _UNDEFINED, _NAMED = 0x10, 0x40  # flags of a symbol
@@ -212,7 +215,7 @@ def with_instruction(content: bytes, name: str, instruction: bytes) -> bytes:
     replaced = {symbol for symbol, (_, own) in symbols.items() if own == name}
     if not replaced:
         return content
-    functions = _functions(sections[_CODE], custom["reloc.CODE"])
+    functions = _functions(sections[_CODE], custom.get("reloc.CODE", _NO_CALLS))
     kinds = [each.kind for each in _imports(sections.get(_IMPORT, b"\0"))]
     imported = kinds.count(_KINDS["function"])  # these have the first numbers
     needed, waiting = set(), [imported]

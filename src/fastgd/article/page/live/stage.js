@@ -87,8 +87,11 @@ export class Stage {
     if (key === this.key && !again) {
       return;
     }
-    Object.assign(this, { key, isStopped: false });
+    Object.assign(this, { key, isStopped: false, result: null });
     this.samples = samplesOf(this.state);
+    this.final.dataset.finished = "false";
+    this.final.classList.add("waits"); // what stands there is an older training's
+    this.note.textContent = "";
     this.#tell("");
     this.trainer.train("experiment", settings, (result) => this.#take(result));
     this.stop.textContent = "Stop";

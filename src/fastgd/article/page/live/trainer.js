@@ -27,7 +27,7 @@ export class Trainer {
   /**
    * Train with these settings; a training in the same slot ends.
    *
-   * `onResult` is called some times a second, and at the end. Settings: X (samples, inputs),
+   * `onResult` is called some times a second, and at the end, before the page is drawn. Settings: X (samples, inputs),
    * y (samples), hidden (units, 0 for no hidden layer), alpha, seed, iterations, optimizer (its name
    * in Python), bias, dropout, recordEvery (iterations between recorded errors, at most 601 of them)
    * and path (whether the weights are recorded, too).
@@ -43,10 +43,21 @@ export class Trainer {
     this.worker.postMessage({ kind: "stop", slot });
   }
 
+  /** Only the newest result counts, if results come faster than the page can show them. */
   #take(result) {
     const waiting = this.waiting.get(result.slot);
-    if (waiting?.id === result.id) {
-      waiting.onResult(result);
+    if (waiting?.id !== result.id) {
+      return;
     }
+    if (!waiting.result) {
+      requestAnimationFrame(() => {
+        const newest = waiting.result;
+        waiting.result = null;
+        if (this.waiting.get(newest.slot) === waiting) {
+          waiting.onResult(newest);
+        }
+      });
+    }
+    waiting.result = result;
   }
 }

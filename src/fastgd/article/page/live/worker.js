@@ -6,6 +6,9 @@ import { Training } from "./training.js";
 const SLICE = 8; // milliseconds
 const REPORT = 40; // milliseconds from one report on a training to the next
 
+/** Multiply-adds of a layer per millisecond, at first: less than what the slowest engine does. */
+const FIRST_PACE = 2000;
+
 /** Whether this engine's relaxed_madd rounds once only: see fastgd.kernel.probe. */
 export async function isFused(probe) {
   try {
@@ -43,7 +46,9 @@ export class Programs {
     const program = this.pack.json(`program ${name}`);
     const module = `${this.fused ? "relaxed" : "exact"} ${program.code}`;
     if (!this.modules.has(module)) {
-      this.modules.set(module, WebAssembly.compile(this.pack.bytes(module)));
+      const compiling = WebAssembly.compile(this.pack.bytes(module));
+      compiling.catch(() => this.modules.delete(module)); // the next one may succeed
+      this.modules.set(module, compiling);
     }
     return Training.start(program, this.pack.bytes(`image ${name}`), await this.modules.get(module));
   }
@@ -96,11 +101,18 @@ export class Trainings {
         this.report(resultOf(work));
       }
       if (work.training.finished) {
-        this.going.delete(work.slot);
+        this.#end(work);
       }
     } catch (error) {
-      this.going.delete(work.slot);
+      this.#end(work);
       this.report({ slot: work.slot, id: work.id, settings: work.settings, failed: String(error) });
+    }
+  }
+
+  /** Another training may have taken the place of this one meanwhile: it goes on. */
+  #end(work) {
+    if (this.going.get(work.slot) === work) {
+      this.going.delete(work.slot);
     }
   }
 
@@ -115,7 +127,7 @@ export class Trainings {
     work.training.begin({ ...settings, dropout: settings.hidden ? settings.dropout : 0 });
     work.path = settings.path ? [] : null;
     work.seconds = 0;
-    work.pace = 1000; // updates per millisecond, at first a guess
+    work.pace = FIRST_PACE / (settings.X.length * (settings.X[0].length + 1) * Math.max(1, settings.hidden));
     work.reported = -Infinity;
   }
 }
