@@ -1,12 +1,13 @@
 """Sphinx: the article's live page next to the other pages, as ``fastgd tutorial --html`` writes it.
 
-That takes a minute, so it is written anew only after a change of the package.
+That takes about a minute, so it is written anew only after a change of the package.
 """
 
 from pathlib import Path
 from shutil import copyfile
 
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.util.typing import ExtensionMetadata
 
@@ -14,6 +15,13 @@ import fastgd
 from fastgd.article import page
 
 NAME = "article-live.html"
+HEADING = "\n## Live in your browser\n"
+BUTTON = f"""
+:::{{button-link}} {NAME}
+:color: primary
+Open the live page
+:::
+"""
 
 
 def write_page(app: Sphinx) -> None:
@@ -29,6 +37,15 @@ def write_page(app: Sphinx) -> None:
         page.write(path)
 
 
+def link_page(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Add a button to the page's document; on a code host, a link there would lead nowhere."""
+    if docname == "article" and app.builder.name == "html":
+        before, heading, after = source[0].partition(HEADING)
+        if not heading:
+            raise ExtensionError(f"article.md has no heading{HEADING}")
+        source[0] = before + heading + BUTTON + after
+
+
 def _changed() -> float:
     """When a file of the package was changed last."""
     folder = Path(fastgd.__file__).parent
@@ -39,4 +56,5 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Sphinx calls this."""
     app.add_config_value("article_page", "", "", str)
     app.connect("builder-inited", write_page)
+    app.connect("source-read", link_page)
     return {"parallel_read_safe": True}

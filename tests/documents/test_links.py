@@ -85,6 +85,13 @@ def test_links_and_anchors_of_the_built_pages(pages):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["index.html", "article.html"])
+def test_the_live_page_is_linked(pages, name):
+    (page,) = (page for path, page in pages.items() if path.name == name)
+    assert "article-live.html" in page.links
+
+
+@pytest.mark.slow
 def test_the_reference_is_built_and_short(pages):
     api = next(path for path in pages if path.name == "api.html")
     assert {"fastgd.train", "fastgd.Sweep.best", "fastgd.plots.errors"} <= pages[api].ids
