@@ -127,7 +127,7 @@ def spin() -> None:
 
 @contextmanager
 def busy(count: int) -> Iterator[None]:
-    """Keep so many cores busy."""
+    """Keep this number of cores busy."""
     spawn = multiprocessing.get_context("spawn")
     processes = [spawn.Process(target=spin, daemon=True) for _ in range(count)]
     for process in processes:

@@ -55,7 +55,7 @@ export function sliderControl({ state, field, label, scale, hint, name = String,
   return controlGroup(state, field, label, hint, [textBox(state, field, hint), ...extra], [slider, ...marks]);
 }
 
-/** A text box for a number or a short text; `extra` are elements that stand beside it. */
+/** A text box for a number or a short text; `extra` are elements that stand next to it. */
 export function textControl({ state, field, label, hint, extra = [] }) {
   return controlGroup(state, field, label, hint, [textBox(state, field, hint), ...extra], []);
 }
@@ -133,14 +133,14 @@ function hintOf(field, hint) {
   return hint ? [el("p", { class: "hint", id: `hint-${field}` }, hint)] : [];
 }
 
-function controlGroup(state, field, label, hint, beside, below) {
+function controlGroup(state, field, label, hint, inLine, below) {
   return el(
     "div",
     { class: "control" },
     el("div", {}, el("label", { for: `control-${field}` }, label), ...hintOf(field, hint)),
-    el("div", { class: "beside" }, ...beside),
+    el("div", { class: "beside" }, ...inLine),
     ...below,
-    problemOf(state, field, beside[0]),
+    problemOf(state, field, inLine[0]),
   );
 }
 

@@ -6,7 +6,7 @@ const SNAP = 0.012; // of a slider's length: from here a pointer snaps to a tick
  * A linear or logarithmic scale from `low` to `high`, in whole steps.
  *
  * A logarithmic one has 100 steps in each power of ten, so that these are steps themselves. Numbers
- * on steps have at most so many significant `digits`, as nobody wants 9.97700064; a text box takes
+ * on steps have at most `digits` significant digits, as nobody wants 9.97700064; a text box takes
  * all others. `ticks` are numbers of which a reader will want exactly these.
  */
 export class Scale {

@@ -1,4 +1,4 @@
-/** Where the experiment trains: its error curve, and all that is told of the network. */
+/** Where the experiment trains: its error curve, and all that is said about the network. */
 
 import { readable } from "./charts.js";
 import { button, flagControl } from "./controls.js";

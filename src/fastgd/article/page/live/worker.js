@@ -1,4 +1,4 @@
-/** The worker: trains in slices of some milliseconds, between which it hears what the page wants. */
+/** The worker: trains in slices of some milliseconds, between which it receives what the page wants. */
 
 import { Pack } from "./pack.js";
 import { Training } from "./training.js";
