@@ -156,6 +156,15 @@ def test_what_is_no_formula_is_refused_in_pythons_words(tmp_path):
         assert found == in_python(text), text
 
 
+def test_long_texts_are_refused_before_they_are_read(tmp_path):
+    most = "x + 1" + " " * 9992 + "+ 1  "
+    assert len(most.strip()) == 10_000
+    taken, *refused = compiled([most, "x" + "+x" * 5000, "(" * 1_000_000, "x^" * 6000], tmp_path)
+    assert with_digits(taken) == in_python(most)
+    for sentence, size in zip(refused, (10_001, 1_000_000, 12_000), strict=True):
+        assert sentence == f"curve must have at most 10000 characters, got {size}"
+
+
 def test_the_rest_is_refused_too(tmp_path):
     for text, found in zip(OTHERWISE, compiled(OTHERWISE, tmp_path), strict=True):
         assert isinstance(found, str), text

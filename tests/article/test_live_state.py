@@ -93,3 +93,45 @@ def test_numbers_that_are_none(tmp_path):
         shown = f"{text[:40]}..." if len(text) > 40 else text
         assert not could
         assert problem == f'hidden must be a whole number from 0 to 32, got "{shown}"'
+
+
+@needs_node
+def test_what_is_typed_is_read_once(tmp_path):
+    script = """
+const made = [];
+globalThis.document = {
+  createElement(tag) {
+    const [on, attributes] = [{}, {}];
+    const setAttribute = (name, value) => (attributes[name] = value);
+    const addEventListener = (name, call) => (on[name] = call);
+    made.push({ tag, on, setAttribute, addEventListener, append() {} });
+    return made.at(-1);
+  },
+};
+const { textControl } = await import("./live/controls.js");
+const texts = [];
+const own = new State({
+  seen: {
+    initial: "x",
+    read(text) {
+      texts.push(text);
+      if (text === "2x") throw new Error("can't be");
+      return text;
+    },
+    write: String,
+  },
+});
+textControl({ state: own, field: "seen", label: "Seen" });
+const box = made.find(({ tag }) => tag === "input");
+for (const text of ["2", "2x", "2*x"]) {
+  box.value = text;
+  box.on.input();
+}
+answer({ texts, value: own.get("seen"), problem: own.problem("seen"), box: box.value });
+"""
+    assert in_node(FIELDS + script, tmp_path) == {
+        "texts": ["2", "2x", "2*x"],
+        "value": "2*x",
+        "problem": None,
+        "box": "2*x",
+    }

@@ -103,13 +103,14 @@ function textBox(state, field, hint) {
     inputmode: typeof state.fields[field].initial === "number" ? "decimal" : null,
     on: {
       input: () => {
+        let value;
         try {
-          read(box.value);
+          value = read(box.value);
         } catch {
           return; // perhaps not yet typed to its end
         }
         own = true;
-        state.read(field, box.value);
+        state.set({ [field]: value });
         own = false;
       },
       change: () => state.read(field, box.value),

@@ -6,6 +6,8 @@
 import { parseSyntax } from "./syntax.js";
 import { nearest } from "./spelling.js";
 
+const LONGEST = 10_000; // characters: a longer text takes seconds to be read, and stalls the page
+
 /** What is wrong with a formula, in one sentence. */
 export class FormulaError extends Error {}
 
@@ -15,6 +17,9 @@ export class FormulaError extends Error {}
  */
 export function parseFormula(name, text, facts) {
   const stripped = text.trim();
+  if (stripped.length > LONGEST) {
+    throw new FormulaError(`${name} must have at most ${LONGEST} characters, got ${stripped.length}`);
+  }
   let syntax;
   try {
     syntax = parseSyntax(stripped);
