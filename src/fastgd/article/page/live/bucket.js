@@ -64,7 +64,7 @@ class BucketStage {
       onDrop: () => this.#settle(),
     });
     this.hill.element.id = "bucket-chart";
-    this.result = el("output", { id: "bucket-x" });
+    this.result = el("strong", { id: "bucket-x" }); // no live region: it changes with each step
     this.status = el("p", { id: "bucket-status", class: "note" });
     this.spoken = el("p", { class: "spoken", role: "status" });
     this.takeaway = el("p", { id: "bucket-takeaway" });
