@@ -34,6 +34,9 @@ BAD = {
     "0,1\n1,x": 'line 2 must consist of finite numbers, got "x" in column 2',
     "0,1\nx,y": 'line 2 must consist of finite numbers, got "x" in column 1',
     "0,b,1": 'line 1 must consist of finite numbers, got "b" in column 2',
+    "0x1,0x0,0x1\n0,1,1": 'line 1 must consist of finite numbers, got "0x1" in column 1',
+    "1e,\u22121,+\n0,1,1": 'line 1 must consist of finite numbers, got "1e" in column 1',
+    "\u22121,y\n0,1": 'line 1 must consist of finite numbers, got "\u22121" in column 1',
     "0,1,": 'line 1 must consist of finite numbers, got "" in column 3',
     "0\t1\n1\t": 'line 2 must consist of finite numbers, got "" in column 2',
     "0,1\n\n1e999,1": 'line 3 must consist of finite numbers, got "1e999" in column 1',
@@ -45,6 +48,7 @@ BAD = {
     "1 " * (INPUTS + 1) + "1": "line 1 must have 1 to 8 inputs and then a target, got 10 in all",
     "a,b\n0,0,1\n0,1": "line 3 must have 3 numbers, as line 2 has, got 2",
     "a b\n" + "1 1\n" * (SAMPLES + 1): "data must have at most 64 rows, and line 66 is one more",
+    "0 " + "0" * 19_998 + "1": "data must have at most 20000 characters, got 20001",
 }
 
 
@@ -52,6 +56,14 @@ def test_rows(tmp_path):
     found = in_node(READS, tmp_path, given=list(GOOD))
     rows = [np.c_[one["X"], one["y"]].tolist() for one in found]
     assert rows == list(GOOD.values())
+    first_letters = [text[0] for text, one in zip(GOOD, found, strict=True) if one["hasHeader"]]
+    assert first_letters == ["a", "x", "x"]
+
+
+def test_as_many_rows_as_fit_have_room_for_all_their_digits(tmp_path):
+    row = ["-1.2345678901234567e-300"] * INPUTS + ["0.12345678901234567"]
+    (found,) = in_node(READS, tmp_path, given=["\r\n".join(["; ".join(row)] * SAMPLES)])
+    assert np.shape(found["X"]) == (SAMPLES, INPUTS)
 
 
 def test_what_cannot_be_is_told_with_its_line(tmp_path):

@@ -135,3 +135,52 @@ answer({ texts, value: own.get("seen"), problem: own.problem("seen"), box: box.v
         "problem": None,
         "box": "2*x",
     }
+
+
+WRITES = """
+const waiting = [];
+globalThis.setTimeout = (call, wait) => waiting.push([call, wait]);
+const waits = [];
+const later = () => {
+  const [call, wait] = waiting.shift();
+  waits.push(wait);
+  call();
+};
+const written = [];
+let isPatient = true;
+const replaceState = (_state, _title, address) => {
+  if (!isPatient) {
+    throw new Error("SecurityError: 100 times per 30 seconds");
+  }
+  written.push(address);
+};
+const location = { hash: "", pathname: "/page.html", search: "?a" };
+state.follow({ location, history: { replaceState }, addEventListener: () => {} });
+"""
+
+
+@needs_node
+def test_the_address_is_not_written_more_often_than_browsers_allow(tmp_path):
+    """And where one throws, the last settings are written later."""
+    script = """
+state.set({ alpha: 1 });
+state.set({ alpha: 2 });
+later();
+isPatient = false;
+state.set({ alpha: 3 });
+later();
+state.set({ alpha: 4 });
+later();
+isPatient = true;
+later();
+state.reset();
+later();
+answer({ written, waits, waiting });
+"""
+    found = in_node(FIELDS + WRITES + script, tmp_path)
+    assert found["written"] == ["#alpha=2", "#alpha=4", "/page.html?a"]
+    assert found["waiting"] == []
+    usual, long = min(found["waits"]), max(found["waits"])
+    assert found["waits"] == [usual, usual, long, long, usual]
+    assert usual > 30_000 / 100
+    assert long > 5_000

@@ -6,23 +6,31 @@ import { shortened } from "./state.js";
 export const MOST_ROWS = 64;
 export const MOST_INPUTS = 8;
 
+/** The most characters: such rows with all their digits have fewer, and the page's address has them all. */
+export const MOST_CHARACTERS = 20000;
+
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const LIKE_NUMBER = /^[\d.+\u2212-]/;
 
 /**
- * The samples in a text: X (samples, inputs) and y (samples).
+ * The samples in a text: X (samples, inputs) and y (samples), and whether it has a header.
  *
  * Numbers are separated by semicolons, tabs, commas or spaces, the first of these that occurs. A
- * first line without a number is a header. Throws an Error that names the line that can't be.
+ * first line is a header if nothing in it begins as numbers do. Throws an Error that names the line
+ * that can't be.
  */
 export function rowsOf(text) {
+  if (text.length > MOST_CHARACTERS) {
+    throw new Error(`data must have at most ${MOST_CHARACTERS} characters, got ${text.length}`);
+  }
   const separator = [";", "\t", ","].find((one) => text.includes(one)) ?? /\s+/;
   const hasDecimalCommas = separator === ";" || separator === "\t";
   const lines = text
     .split(/\r\n|\r|\n/)
     .map((line, k) => ({ line: k + 1, cells: line.trim() === "" ? [] : cellsOf(line, separator) }))
     .filter(({ cells }) => cells.length > 0);
-  const isHeader = ({ cells }) => cells.every((cell) => Number.isNaN(numberOf(cell, hasDecimalCommas)));
-  const rows = lines.length && isHeader(lines[0]) ? lines.slice(1) : lines;
+  const hasHeader = lines.length > 0 && !lines[0].cells.some((cell) => LIKE_NUMBER.test(cell));
+  const rows = hasHeader ? lines.slice(1) : lines;
   if (rows.length === 0) {
     throw new Error("data must have at least one row of numbers");
   }
@@ -33,7 +41,7 @@ export function rowsOf(text) {
     checkWidth(line, cells.length, rows[0].line, rows[0].cells.length);
     return cells.map((cell, k) => checked(cell, hasDecimalCommas, line, k, cells.length));
   });
-  return { X: samples.map((row) => row.slice(0, -1)), y: samples.map((row) => row.at(-1)) };
+  return { X: samples.map((row) => row.slice(0, -1)), y: samples.map((row) => row.at(-1)), hasHeader };
 }
 
 /** The cells of a line; with semicolons and such an empty one is kept, to be told. */

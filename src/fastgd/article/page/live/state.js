@@ -1,6 +1,7 @@
 /** The settings of the page, and its address, which has those that are not as at first. */
 
-const WAIT = 150; // milliseconds; browsers allow few changes of the address in a time
+const WAIT = 350; // milliseconds between changes of the address: Safari allows 100 in 30 seconds
+const LONG_WAIT = 10000; // and then has to be left alone
 
 /**
  * Settings by name.
@@ -117,14 +118,18 @@ export class State {
     }
   }
 
-  #write() {
+  #write(wait = WAIT) {
     if (this.window && this.timer === null) {
       this.timer = setTimeout(() => {
         this.timer = null;
         const { history, location } = this.window;
         const address = this.address;
-        history.replaceState(null, "", address ? `#${address}` : location.pathname + location.search);
-      }, WAIT);
+        try {
+          history.replaceState(null, "", address ? `#${address}` : location.pathname + location.search);
+        } catch {
+          this.#write(LONG_WAIT); // too often for this browser
+        }
+      }, wait);
     }
   }
 }
