@@ -95,11 +95,11 @@ answer(found);
 
 
 def test_the_state_keeps_the_last_good_rows(tmp_path):
-    own = {"X": [[1, 2]], "y": [0.5], "isArticle": False}
+    own = {"X": [[1, 2]], "y": [0.5], "hasHeader": False, "isArticle": False}
     X, y = XOR
     pasted = "\n".join(f"{a} {b} {c} {target}" for (a, b, c), target in zip(X, y, strict=True))
     found = in_node(STATES, tmp_path, given=pasted)
-    article = {"X": X, "y": y, "isArticle": True}
+    article = {"X": X, "y": y, "hasHeader": False, "isArticle": True}
     assert found == {
         "first": article,
         "own": own,

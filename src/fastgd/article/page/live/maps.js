@@ -55,7 +55,8 @@ class MapView {
     canvas.addEventListener("blur", () => this.#move(null));
     canvas.addEventListener("click", (event) => this.#train(this.#cellAt(event)));
     canvas.addEventListener("keydown", (event) => this.#press(event));
-    this.told = el("p", { id: "map-told", role: "status" });
+    this.told = el("p", { id: "map-told" });
+    this.spoken = el("p", { id: "map-spoken", class: "spoken", role: "status" }); // only keys make it speak
     const marks = [WORST, 0.1, 0.01, 0.001, BEST].map((error) => [brightness(error), String(error)]);
     this.element = el(
       "div",
@@ -73,6 +74,7 @@ class MapView {
       }),
       canvas,
       this.told,
+      this.spoken,
       rampLegend("Final error", marks),
     );
   }
@@ -124,6 +126,7 @@ class MapView {
     const next = cellBeside(at, event.key, data.rows[field].length, data.alphas.length);
     if (next) {
       this.#move(next);
+      this.spoken.textContent = this.#sentence();
     } else if (event.key === "Enter" || event.key === " ") {
       this.#train(at);
     } else {

@@ -16,6 +16,8 @@ const OF_FOUR = Array.from({ length: 16 }, (_, k) => [k >> 3, (k >> 2) & 1, (k >
 export const PART_FOUR = textOf([[0, 1, 0], [0, 1, 0], [1, 0, 1], [1, 0, 1]]);
 export const TWO_INPUTS = textOf(OF_TWO.map(([a, b]) => [a, b, a ^ b]));
 
+const PAUSE = 700; // milliseconds: what can't be is told once one types no more
+
 /** Data to choose, as text; the article's own is "". The third input of the first ones is constant, as in the article. */
 export const EXAMPLES = {
   "XOR: the article's four samples": "",
@@ -43,15 +45,16 @@ export const dataField = {
   write: (text) => text,
 };
 
-/** What the page's network learns from: X (samples, inputs), y (samples), and whether that is the article's. */
+/** What the page's network learns from: X (samples, inputs), y (samples), and whether they have a header or are the article's. */
 export function samplesOf(state) {
   const text = state.get("data");
-  const { X, y } = text === "" ? ARTICLE : rowsOf(text);
-  return { X, y, isArticle: JSON.stringify({ X, y }) === JSON.stringify(ARTICLE) };
+  const { X, y, hasHeader = false } = text === "" ? ARTICLE : rowsOf(text);
+  return { X, y, hasHeader, isArticle: JSON.stringify({ X, y }) === JSON.stringify(ARTICLE) };
 }
 
 /** The box, with examples to choose. */
 export function ownData({ state }) {
+  let timer = null;
   let isTyping = false; // what the reader types stays as typed; what comes from elsewhere is shown
   const typed = () => {
     isTyping = true;
@@ -64,7 +67,7 @@ export function ownData({ state }) {
     spellcheck: "false",
     autocomplete: "off",
     "aria-describedby": "told-data problem-data",
-    on: { input: typed },
+    on: { input: typed, change: () => tell() },
   });
   const names = Object.keys(EXAMPLES);
   const chosen = el(
@@ -74,7 +77,7 @@ export function ownData({ state }) {
     el("option", { value: "own", disabled: true }, "Your own rows"),
   );
   const told = el("p", { id: "told-data", class: "note" });
-  const problem = el("p", { id: "problem-data", class: "problem", role: "alert" });
+  const problem = el("p", { id: "problem-data", class: "problem", role: "status" });
   const most = `up to ${MOST_ROWS} rows, each with up to ${MOST_INPUTS} inputs and then the target, from 0 to 1`;
   const details = el(
     "details",
@@ -86,13 +89,23 @@ export function ownData({ state }) {
     problem,
     told,
   );
+  const tell = () => {
+    clearTimeout(timer);
+    const sentence = state.problem("data");
+    problem.textContent = sentence ?? "";
+    box.setAttribute("aria-invalid", String(sentence !== null));
+    told.textContent = `${sentence === null ? "The" : "Until that is mended, the"} network learns from ${summary(samplesOf(state))}.`;
+  };
   state.on(["data"], () => {
     const text = state.get("data");
     const sentence = state.problem("data");
     const { X, y } = samplesOf(state);
-    problem.textContent = sentence ?? "";
-    box.setAttribute("aria-invalid", String(sentence !== null));
-    told.textContent = `${sentence === null ? "The" : "Until that is mended, the"} network learns from ${summary(X)}.`;
+    clearTimeout(timer);
+    if (isTyping && sentence !== null) {
+      timer = setTimeout(tell, PAUSE);
+    } else {
+      tell();
+    }
     chosen.value = sentence === null ? (names.find((name) => EXAMPLES[name] === text) ?? "own") : "own";
     box.placeholder = textOf(X.map((row, n) => [...row, y[n]]));
     if (!isTyping) {
@@ -103,7 +116,7 @@ export function ownData({ state }) {
   return details;
 }
 
-function summary(X) {
+function summary({ X, hasHeader }) {
   const plural = (n, thing) => `${n} ${thing}${n === 1 ? "" : "s"}`;
-  return `${plural(X.length, "row")} of ${plural(X[0].length, "input")}`;
+  return `${plural(X.length, "row")} of ${plural(X[0].length, "input")}${hasHeader ? ", without the header line" : ""}`;
 }

@@ -122,8 +122,13 @@ export function presets({ state }) {
     button(name, () => state.set({ ...ARTICLE_SETTINGS, ...sets }), { id: `preset-${k}`, title: quote ?? so }),
   );
   const sentence = el("p", { id: "preset-sentence", class: "sentence", role: "status" });
+  let shown = null;
   const show = () => {
     const chosen = presetOf(state);
+    if (chosen === shown) {
+      return; // and so screen readers don't say it again
+    }
+    shown = chosen;
     PRESETS.forEach((preset, k) => buttons[k].setAttribute("aria-pressed", String(preset === chosen)));
     const { quote, so } = chosen ?? { so: "None of these: a setting of your own." };
     sentence.replaceChildren(...(quote ? [el("q", {}, quote), " "] : []), so);
