@@ -90,9 +90,13 @@ export function button(text, action, attributes = {}) {
   return el("button", { type: "button", ...attributes, on: { click: action } }, text);
 }
 
-/** What is typed counts at once where it can be; what can't be is told when the box is left. */
+/**
+ * What is typed counts at once where it can be; what can't be is told when the box is left. Then what
+ * it began with, which may have counted, counts no more: an alpha of 50000 isn't one of 500.
+ */
 function textBox(state, field, hint) {
   let own = false;
+  let before;
   const { read, write } = state.fields[field];
   const box = el("input", {
     type: "text",
@@ -113,11 +117,20 @@ function textBox(state, field, hint) {
         state.set({ [field]: value });
         own = false;
       },
-      change: () => state.read(field, box.value),
+      change: () => {
+        const text = box.value;
+        if (!state.read(field, text)) {
+          own = true;
+          state.set({ [field]: before });
+          state.read(field, text);
+          own = false;
+        }
+      },
     },
   });
   const show = () => {
     if (!own && !state.problem(field)) {
+      before = state.get(field);
       box.value = write(state.get(field));
     }
   };
