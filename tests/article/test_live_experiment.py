@@ -49,6 +49,18 @@ def test_ticks_are_round_numbers(in_node):
     assert ticks("{low: 0.0003, high: 1, log: true}", 5) == [0.001, 0.01, 0.1, 1]
 
 
+def test_labels_leave_room_for_each_other(in_node):
+    def shown(room):
+        labels = [{"at": room * k, "width": width} for k, width in enumerate([33, 26, 20, 7] * 2)]
+        some = in_node("spread", "charts.js", "spread(given)", labels)
+        return [label["at"] // room for label in some]
+
+    assert shown(36) == list(range(8))
+    assert shown(35) == [0, 2, 4, 6]
+    assert shown(11) == [0, 3, 6]
+    assert shown(1) == [0]
+
+
 def test_numbers_for_people(in_node):
     numbers = [60_000, 0.0031835023858748255, 0.1, 1_000_000]
     written = in_node("readable", "charts.js", "given.map((x) => readable(x))", numbers)

@@ -19,6 +19,16 @@ export function ticksOf(scale, most = 6) {
   return Array.from({ length: count }, (_, k) => Number(((Math.ceil(low / step - 1e-9) + k) * step).toPrecision(12)));
 }
 
+/** Every label, or every second one and so on, until there is room between their middles `at` for their widths. */
+export function spread(labels, gap = 6) {
+  const isApart = ({ at, width }, k, all) => k === 0 || at - all[k - 1].at >= (width + all[k - 1].width) / 2 + gap;
+  let some = labels;
+  for (let n = 2; !some.every(isApart); n++) {
+    some = labels.filter((_label, k) => k % n === 0);
+  }
+  return some;
+}
+
 /** A number for people: 60,000 or 0.0012. */
 export function readable(x, digits = 3) {
   return Math.abs(x) >= 1000 ? Math.round(x).toLocaleString("en-US") : String(Number(x.toPrecision(digits)));
@@ -96,11 +106,13 @@ export class Chart {
       context.fillText(label(tick), box.left - 8, top);
     }
     context.textAlign = "center";
-    for (const tick of ticksOf(x, box.width / 90)) {
+    const right = box.left + box.width + CHART_MARGIN.right;
+    const labels = ticksOf(x, box.width / 90).map((tick) => {
       const text = readable(tick);
-      const room = box.left + box.width + CHART_MARGIN.right - context.measureText(text).width / 2;
-      context.fillText(text, Math.min(this.left(tick), room), box.top + box.height + 14);
-    }
+      const { width } = context.measureText(text);
+      return { text, width, at: Math.min(this.left(tick), right - width / 2) };
+    });
+    spread(labels).forEach(({ text, at }) => context.fillText(text, at, box.top + box.height + 14));
     context.fillText(across, box.left + box.width / 2, box.top + box.height + 32);
     context.save();
     context.translate(10, box.top + box.height / 2);
