@@ -33,6 +33,11 @@ export function totalOf(layers) {
   return { sum, average: sum / all.length, largest: all.reduce((most, x) => Math.max(most, Math.abs(x)), 0) };
 }
 
+/** How much of a number's cell is color, in percent: never so much that one can't read the number on it. */
+export function colored(value, largest) {
+  return largest > 0 ? Math.round(50 * Math.min(Math.sqrt(Math.abs(value) / largest), 1)) : 0;
+}
+
 /**
  * A table of these rows; `write` turns a number into text. Cells are the more colored the larger the
  * number is, in another color where it is negative.
@@ -57,10 +62,8 @@ export class Matrix {
     rows.forEach(({ values }, k) =>
       values.forEach((value, column) => {
         const cell = this.cells[k][column];
-        const share = largest > 0 ? Math.min(Math.sqrt(Math.abs(value) / largest), 1) : 0;
         cell.textContent = this.write(value);
-        cell.style.setProperty("--share", `${Math.round(100 * share)}%`);
-        cell.classList.toggle("strong", share > 0.6);
+        cell.style.setProperty("--share", `${colored(value, largest)}%`);
         cell.classList.toggle("negative", value < 0);
       }),
     );
