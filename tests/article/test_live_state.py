@@ -95,9 +95,7 @@ def test_numbers_that_are_none(tmp_path):
         assert problem == f'hidden must be a whole number from 0 to 32, got "{shown}"'
 
 
-@needs_node
-def test_what_is_typed_is_read_once(tmp_path):
-    script = """
+BOXES = """
 const made = [];
 globalThis.document = {
   createElement(tag) {
@@ -109,6 +107,16 @@ globalThis.document = {
   },
 };
 const { textControl } = await import("./live/controls.js");
+const boxOf = (own, field) => {
+  textControl({ state: own, field, label: field });
+  return made.findLast(({ tag }) => tag === "input");
+};
+"""
+
+
+@needs_node
+def test_what_is_typed_is_read_once(tmp_path):
+    script = """
 const texts = [];
 const own = new State({
   seen: {
@@ -121,20 +129,51 @@ const own = new State({
     write: String,
   },
 });
-textControl({ state: own, field: "seen", label: "Seen" });
-const box = made.find(({ tag }) => tag === "input");
+const box = boxOf(own, "seen");
 for (const text of ["2", "2x", "2*x"]) {
   box.value = text;
   box.on.input();
 }
 answer({ texts, value: own.get("seen"), problem: own.problem("seen"), box: box.value });
 """
-    assert in_node(FIELDS + script, tmp_path) == {
+    assert in_node(FIELDS + BOXES + script, tmp_path) == {
         "texts": ["2", "2x", "2*x"],
         "value": "2*x",
         "problem": None,
         "box": "2*x",
     }
+
+
+@needs_node
+def test_what_can_not_be_leaves_the_value_from_before_it_was_typed(tmp_path):
+    """Not that of a prefix which could be; another control may have set it meanwhile."""
+    script = """
+const box = boxOf(state, "alpha");
+const found = [];
+const type = (text) => {
+  for (let end = 1; end <= text.length; end++) {
+    box.value = text.slice(0, end);
+    box.on.input();
+  }
+  const whileTyping = state.get("alpha");
+  box.on.change();
+  found.push([whileTyping, state.get("alpha"), state.problem("alpha") !== null, box.value]);
+};
+type("50000");
+type("50001");
+type(" 2 ");
+type("30e4");
+state.set({ alpha: 7 });
+type("1x");
+answer(found);
+"""
+    assert in_node(FIELDS + BOXES + script, tmp_path) == [
+        [500, 0.5, True, "50000"],
+        [500, 0.5, True, "50001"],
+        [2, 2, False, "2"],
+        [30, 2, True, "30e4"],
+        [1, 7, True, "1x"],
+    ]
 
 
 WRITES = """
