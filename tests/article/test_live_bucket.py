@@ -248,6 +248,91 @@ def test_balls_roll_with_the_bits_of_python(tmp_path, target):
     assert seen == {"rolling", "converged", "stuck", "diverged"}
 
 
+IN_PARTS = (
+    BITS
+    + """
+import { programsOf } from "./live/bytecode.js";
+import { Roller } from "./live/roller.js";
+const roller = await Roller.start(readFileSync("module"), given.facts);
+const listed = (balls) =>
+  balls.map(({ x, path, pathHeights, ...ball }) => {
+    return { ...ball, numbers: [[x], path, pathHeights].map(bits) };
+  });
+const asked = given.rolls.map(({ curve, ...options }) => {
+  const programs = programsOf("curve", curve, given.facts);
+  return { programs, ...options, recordPath: true };
+});
+const works = asked.map((options) => {
+  return { work: roller.rollInParts({ ...options, lasts: 0 }), parts: 0 };
+});
+for (let going = works; going.length; going = going.filter(({ balls }) => !balls)) {
+  for (const each of going) {
+    const { value, done } = each.work.next();
+    each.parts += 1;
+    if (done) each.balls = value;
+  }
+}
+answer(asked.map((options, k) => ({
+  whole: listed(roller.roll(options)),
+  inParts: listed(works[k].balls),
+  parts: works[k].parts,
+  heights: bits(roller.heights(options.programs, works[k].balls[0].path)),
+})));
+"""
+)
+
+
+def test_balls_that_roll_in_parts_side_by_side_have_the_same_bits(tmp_path):
+    (tmp_path / "module").write_bytes(roller_of("wasm32"))
+    keys = ("curve", "starts", "alphas", "rule", "iterations")
+    asked = [dict(zip(keys, each, strict=True)) for each in rolls() if each[4] <= 500]
+    found = in_node(IN_PARTS, tmp_path, given={"rolls": asked, "facts": FACTS})
+    for asks, got in zip(asked, found, strict=True):
+        assert got["inParts"] == got["whole"], asks["curve"]
+        assert got["inParts"][0]["numbers"][2] == got["heights"], asks["curve"]
+    assert max(got["parts"] for got in found) > 400
+
+
+TURNS = """
+import { Parts } from "./live/parts.js";
+const seen = [];
+const parts = new Parts();
+function* work(name, turns) {
+  for (let turn = 1; turn < turns; turn++) {
+    for (const from = performance.now(); performance.now() - from < 5; );
+    yield `${name} ${turn}`;
+  }
+  return `${name} is over`;
+}
+const does = (name, turns) =>
+  new Promise((resolve) =>
+    parts.begin(work(name, turns), (...part) => {
+      seen.push(part);
+      if (part[1]) resolve();
+    })
+  );
+does("older", 1000);
+await new Promise((resolve) => setTimeout(resolve)); // somebody else's turn
+seen.push(parts.isOver);
+await does("newer", 3);
+seen.push(parts.isOver);
+does("last", 1000);
+parts.stop();
+const count = seen.length;
+await new Promise((resolve) => setTimeout(resolve, 50));
+answer({ seen, isQuiet: count === seen.length });
+"""
+
+
+def test_work_has_turns_until_newer_work_takes_its_place(tmp_path):
+    said = in_node(TURNS, tmp_path)
+    begin = said["seen"].index(False)
+    older = [[f"older {turn}", False] for turn in range(1, begin + 1)]
+    newer = [["newer 1", False], ["newer 2", False], ["newer is over", True]]
+    assert said["seen"] == [*older, False, *newer, True, ["last 1", False]]
+    assert said["isQuiet"]
+
+
 def assert_same_bits(found, expected, curve):
     """Equal but for the payload of a NaN."""
     same = found.view(np.int64) == np.asarray(expected).view(np.int64)

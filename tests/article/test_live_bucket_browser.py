@@ -29,6 +29,7 @@ def opened(visit, article_page, place="", **options):
 
 def rolled(page):
     """What Python says of the ball, once it is what the page says."""
+    page.wait_for_selector(OVER)
     code = page.inner_text("#bucket-python")
     found = eval(code, {"fastgd": fastgd})
     assert page.inner_text("#bucket-x") == repr(found.x), code
@@ -47,6 +48,7 @@ def test_each_curve_of_the_article(page):
             assert (found.curve.text, found.start, found.alpha) == (example.curve, start, alpha)
         assert page.inner_text("#bucket-takeaway") == example.takeaway
     page.click("#bucket-many")
+    page.wait_for_selector("#bucket-places:has-text('minimums')")
     basins = fastgd.bucket.basins()
     for x, count in zip(basins.minima, basins.counts, strict=True):
         assert f"{count} at {x:.6g}" in page.inner_text("#bucket-places")
@@ -108,6 +110,21 @@ def test_a_formula_of_ones_own(page):
     page.wait_for_timeout(600)  # then it would roll
     assert page.inner_text("#bucket-status") == nowhere
     page.fill("#control-ballStart", "1")
+    rolled(page)
+
+
+def test_what_takes_long_stalls_nothing_and_ends_with_a_change(page):
+    page.fill("#control-curve", "x**2/10 + " + "sin(" * 90 + "x" + ")" * 90)
+    rolled(page)
+    click = "document.getElementById('bucket-many').click()"
+    text = "document.getElementById('bucket-places').textContent"
+    assert "of them have ended" in page.evaluate(f"() => {{ {click}; return {text}; }}")
+    page.fill("#control-ballAlpha", "0.2")
+    assert page.inner_text("#bucket-places") == ""
+    rolled(page)
+    page.wait_for_timeout(100)
+    assert page.inner_text("#bucket-places") == ""
+    page.click(f"#live-bucket button:text-is('{STARTS.title}')")
     rolled(page)
 
 

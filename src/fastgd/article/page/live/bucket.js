@@ -4,6 +4,7 @@ import { programsOf } from "./bytecode.js";
 import { button, choiceControl, sliderControl, textControl } from "./controls.js";
 import { el, repr } from "./dom.js";
 import { Hill } from "./hill.js";
+import { Parts } from "./parts.js";
 import { RandomState } from "./random.js";
 import { Roller } from "./roller.js";
 import { meaningOf, ITERATIONS, placesOf, rollCall } from "./rolls.js";
@@ -58,7 +59,8 @@ function countOf(steps) {
 
 class BucketStage {
   constructor(state, facts, roller) {
-    Object.assign(this, { state, facts, roller, zoom: 1, others: [], timer: null });
+    Object.assign(this, { state, facts, roller, zoom: 1, timer: null });
+    Object.assign(this, { others: [], othersHeights: [], rolling: new Parts(), rollingMany: new Parts() });
     this.hill = new Hill({
       onStart: (x) => state.set({ ballStart: x }),
       onDrop: () => this.#settle(),
@@ -139,7 +141,7 @@ class BucketStage {
     return { curve, start, alpha, rule, iterations: example?.iterations ?? ITERATIONS };
   }
 
-  /** Something has changed: roll the ball, and show its whole path at once. */
+  /** Something has changed: roll the ball, and show its whole path, at once if that is quick. */
   change() {
     const { state, facts, roller } = this;
     const curve = state.get("curve");
@@ -158,18 +160,21 @@ class BucketStage {
     const { start, alpha, rule, iterations } = this.#settings;
     const method = JSON.stringify([curve, alpha, rule]);
     if (method !== this.method) {
+      this.rollingMany.stop();
       this.others = []; // they rolled by another one
       this.many.textContent = "";
     }
     this.method = method;
-    const options = { rule, iterations, recordPath: true };
     this.isNowhere = roller.withoutSlope(this.programs, [start]) !== undefined;
-    [this.ball] = roller.roll({ programs: this.programs, starts: [start], alphas: [alpha], ...options });
-    this.#show();
-    this.#tell(this.ball.path.length - 1, true);
     this.status.classList.toggle("problem", this.isNowhere);
     this.python.textContent = rollCall(this.#settings);
     this.#examples();
+    const options = { programs: this.programs, rule, iterations, recordPath: true };
+    this.rolling.begin(roller.rollInParts({ starts: [start], alphas: [alpha], ...options }), ([ball], isOver) => {
+      this.ball = ball;
+      this.#show();
+      this.#tell(ball.iterations, isOver);
+    });
     clearTimeout(this.timer);
     if (this.key && !this.hill.isDragged) {
       this.#settle();
@@ -178,19 +183,20 @@ class BucketStage {
   }
 
   #show() {
-    const { programs, roller, ball, others } = this;
+    const { ball, others, othersHeights } = this;
+    const { start, path, pathHeights } = ball;
+    this.hill.show({ ...this.#drawn(), start, path, pathHeights, others, othersHeights });
+  }
+
+  /** The curve in its window. */
+  #drawn() {
     const [low, high] = this.#window();
-    const xs = Float64Array.from({ length: POINTS + 1 }, (_, k) => low + ((high - low) * k) / POINTS);
-    this.hill.show({
-      window: [low, high],
-      xs,
-      heights: roller.heights(programs, xs),
-      start: ball.start,
-      path: ball.path,
-      pathHeights: roller.heights(programs, ball.path),
-      others,
-      othersHeights: roller.heights(programs, others),
-    });
+    const key = JSON.stringify([this.curve, low, high]);
+    if (key !== this.drawn?.key) {
+      const xs = Float64Array.from({ length: POINTS + 1 }, (_, k) => low + ((high - low) * k) / POINTS);
+      this.drawn = { key, window: [low, high], xs, heights: this.roller.heights(this.programs, xs) };
+    }
+    return this.drawn;
   }
 
   /** The ends of what is shown of the curve: the example's or our own, with the start in it. */
@@ -221,10 +227,14 @@ class BucketStage {
     this.status.dataset.status = isOver ? status : "";
   }
 
-  /** Roll soon, unless something changes until then. */
+  /** Roll soon, unless something changes until then; the path must be known. */
   #settle() {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
+      if (!this.rolling.isOver) {
+        this.#settle();
+        return;
+      }
       this.#roll();
       this.spoken.textContent = `x ${repr(this.ball.x)}, ${this.ending}`;
     }, SETTLES);
@@ -239,8 +249,10 @@ class BucketStage {
     if (this.hill.isRolling) {
       this.hill.stop();
       this.#tell(this.ball.iterations, true);
-    } else {
+    } else if (this.rolling.isOver) {
       this.#roll();
+    } else {
+      this.#settle();
     }
   }
 
@@ -251,7 +263,18 @@ class BucketStage {
     const random = new RandomState(1);
     const starts = Array.from({ length: RANDOM_BALLS }, () => low + (high - low) * random.random());
     const alphas = starts.map(() => alpha);
-    const balls = this.roller.roll({ programs: this.programs, starts, alphas, rule, iterations });
+    const work = this.roller.rollInParts({ programs: this.programs, starts, alphas, rule, iterations });
+    this.rollingMany.begin(work, (balls, isOver) => {
+      if (isOver) {
+        this.#tellMany(balls, low, high);
+      } else {
+        const over = balls.filter(({ status }) => status !== "rolling").length;
+        this.many.textContent = `${RANDOM_BALLS} random balls roll, ${over} of them have ended ...`;
+      }
+    });
+  }
+
+  #tellMany(balls, low, high) {
     const places = placesOf(balls, APART * (high - low));
     const lost = balls.filter(({ status }) => status !== "converged").length;
     const listed = places.slice(0, 12).map(({ x, count }) => `${count} at ${Number(x.toPrecision(6))}`);
@@ -260,6 +283,7 @@ class BucketStage {
       `Of ${RANDOM_BALLS} random balls ${RANDOM_BALLS - lost} end in ${places.length} minimums` +
       `${listed.length ? `: ${listed.join(", ")}${rest}` : ""}${lost ? `; ${lost} in none` : ""}.`;
     this.others = balls.map(({ x }) => x).filter((x) => x >= low && x <= high);
+    this.othersHeights = this.roller.heights(this.programs, this.others);
     this.#show();
   }
 

@@ -1,7 +1,12 @@
 /**
  * The kernel's own roller: balls roll as `fastgd.bucket.roll` lets them roll, with the same bits.
- * It runs on the page's thread: ten thousand steps of a ball take some milliseconds.
+ * It runs on the page's thread: ten thousand steps of a ball take some milliseconds, but seconds if
+ * there are many balls or the formula is long, so they are rolled in parts.
  */
+
+const LASTS = 8; // milliseconds: a part, about
+const FIRST_STEPS = 32; // in the first part, which shows how long a step takes
+const TOGETHER = 16; // balls: few enough that a step of theirs is quick
 
 /** A module of the kernel in a memory of its own. */
 export class Roller {
@@ -54,58 +59,110 @@ export class Roller {
 
   /**
    * Roll a ball from each start with the alpha at the same place; `rule` is "alpha", "naive" or
-   * "sign". For each ball: `x` where it ended, `status`, the number of `iterations`, and `path`,
-   * its places before each step and at the end, if `recordPath` is set.
+   * "sign". For each ball: `x` where it ended, `status`, the number of `iterations`, and, if
+   * `recordPath` is set, its `path`, the places before each step and at the end, and their
+   * `pathHeights`.
    */
-  roll({
-    programs,
-    starts,
-    alphas,
-    rule = "alpha",
-    iterations = 10_000,
-    tolerance = 1e-9,
-    farthest = 1e9,
-    recordPath = false,
-  }) {
-    const { statuses } = this.facts;
+  roll(options) {
+    const work = this.rollInParts({ ...options, lasts: Infinity });
+    for (;;) {
+      const { value, done } = work.next();
+      if (done) return value;
+    }
+  }
+
+  /**
+   * The same in parts that last some milliseconds each: yields the balls so far after each part, and
+   * returns them at the end. Between parts others may roll.
+   */
+  *rollInParts({ starts, alphas, iterations = 10_000, lasts = LASTS, ...options }) {
+    const over = [];
+    let steps = FIRST_STEPS;
+    for (let begin = 0; begin < starts.length; begin += TOGETHER) {
+      const some = (values) => Float64Array.from(values.slice(begin, begin + TOGETHER));
+      const group = new Group(this, { ...options, starts: some(starts), alphas: some(alphas), iterations });
+      for (let first = 0; first < iterations && group.isRolling; ) {
+        const last = Math.min(first + steps, iterations);
+        const from = performance.now();
+        group.roll(first, last);
+        if (group.isRolling) { // else it may have ended early: that says little of a step
+          steps = Math.max(1, Math.floor(steps * Math.min(4, lasts / (performance.now() - from))));
+        }
+        first = last;
+        yield [...over, ...group.balls];
+      }
+      over.push(...group.balls);
+    }
+    return over;
+  }
+}
+
+/** Balls that roll side by side, some iterations at a time. */
+class Group {
+  constructor(roller, { programs, starts, alphas, iterations, rule = "alpha", tolerance = 1e-9, farthest = 1e9, recordPath = false }) {
     const count = starts.length;
     const length = recordPath ? iterations + 1 : 0;
     const path = new Float64Array(count * length).fill(NaN);
     if (recordPath) starts.forEach((start, ball) => (path[ball * length] = start));
-    const image = new RollerImage(this.facts);
-    image.evaluator(programs.slope, starts[0]);
-    const balls = image.struct("balls", {
-      x: image.array(Float64Array.from(starts)),
-      start: image.array(Float64Array.from(starts)),
-      alpha: image.array(Float64Array.from(rule === "naive" ? starts.map(() => 1) : alphas)),
-      iterations: image.array(new Array(count).fill(0)),
-      outcome: image.array(new Array(count).fill(0)),
-      path: image.array(path),
+    Object.assign(this, { roller, programs, pathHeights: path.slice(), known: new Array(count).fill(0) });
+    this.rules = { by_sign: Number(rule === "sign"), length, tolerance, farthest };
+    this.fields = {
+      x: starts,
+      start: starts,
+      alpha: rule === "naive" ? starts.map(() => 1) : alphas,
+      iterations: new Array(count).fill(0),
+      outcome: new Array(count).fill(0),
+      path,
+    };
+  }
+
+  get isRolling() {
+    return this.fields.outcome.includes(0);
+  }
+
+  /** Roll on, from one iteration until another: all that a call needs is written to the memory. */
+  roll(first, last) {
+    const { roller, programs, fields, rules } = this;
+    const image = new RollerImage(roller.facts);
+    image.evaluator(programs.slope, fields.start[0]);
+    const placed = Object.entries(fields).map(([name, values]) => [name, image.array(values)]);
+    const header = image.header({
+      values: 0,
+      balls: image.struct("balls", Object.fromEntries(placed)),
+      rules: image.struct("rules", { ...rules, first, last }),
     });
-    const rules = image.struct("rules", {
-      first: 0,
-      last: iterations,
-      by_sign: Number(rule === "sign"),
-      length,
-      tolerance,
-      farthest,
+    image.write(roller.memory);
+    roller.run(header);
+    this.fields = Object.fromEntries(placed.map(([name, part]) => [name, image.read(roller.memory, part)]));
+    if (rules.length) this.#climb();
+  }
+
+  /** Compute the heights of the new places of all paths. */
+  #climb() {
+    const { roller, programs, fields, rules, known } = this;
+    fields.iterations.forEach((done, ball) => {
+      const from = ball * rules.length;
+      const places = fields.path.subarray(from + known[ball], from + done + 1);
+      this.pathHeights.set(roller.heights(programs, places), from + known[ball]);
+      known[ball] = done + 1;
     });
-    const header = image.header({ values: 0, balls, rules });
-    image.write(this.memory);
-    this.run(header);
-    const numbers = ({ at, size }) => new Float64Array(this.memory.buffer, at, size).slice();
-    const integers = ({ at, size }) =>
-      [...new Int32Array(this.memory.buffer, at, 2 * size)].filter((_, place) => place % 2 === 0);
-    const { fields } = balls;
-    const [x, places] = [numbers(fields.x), numbers(fields.path)];
-    const [done, outcomes] = [integers(fields.iterations), integers(fields.outcome)];
-    return starts.map((start, ball) => ({
-      start,
-      x: x[ball],
-      status: statuses[outcomes[ball]],
-      iterations: done[ball],
-      path: recordPath ? places.slice(ball * length, ball * length + done[ball] + 1) : null,
-    }));
+  }
+
+  get balls() {
+    const { fields, pathHeights, rules: { length } } = this;
+    const { statuses } = this.roller.facts;
+    return Array.from(fields.start, (start, ball) => {
+      const done = fields.iterations[ball];
+      const recorded = (values) => (length ? values.subarray(ball * length, ball * length + done + 1) : null);
+      return {
+        start,
+        x: fields.x[ball],
+        status: statuses[fields.outcome[ball]],
+        iterations: done,
+        path: recorded(fields.path),
+        pathHeights: recorded(pathHeights),
+      };
+    });
   }
 }
 
@@ -155,6 +212,14 @@ class RollerImage {
 
   header(fields) {
     return this.struct("header", { ...this.words, ...fields }).at;
+  }
+
+  /** What an array holds after a call. */
+  read(memory, { at, content }) {
+    if (content instanceof Float64Array) {
+      return new Float64Array(memory.buffer, at, content.length).slice();
+    }
+    return Array.from(new BigInt64Array(memory.buffer, at, content.length), Number);
   }
 
   /** Write everything to a memory, which grows if it is too small. */
