@@ -341,6 +341,36 @@ def assert_same_bits(found, expected, curve):
 
 # ---------------------------------------------------------------- the section
 
+ZOOMS = """
+import { endsShown } from "./live/hill.js";
+const zoom = (start, presses) => {
+  let [shown, all] = [endsShown([-1.5, 1.5], start, 1), []];
+  for (const factor of presses) {
+    shown = endsShown([-1.5, 1.5], start, factor * shown.zoom);
+    all.push(shown.ends);
+  }
+  return all;
+};
+answer(given.map(([start, factor, presses]) => {
+  const there = zoom(start, Array(presses).fill(factor));
+  const back = zoom(start, [...Array(presses).fill(factor), 1 / factor]);
+  return { last: there.at(-1), before: there.at(-2), back: back.at(-1) };
+}));
+"""
+
+
+def test_zoom_has_ends_from_which_one_press_leads_back(tmp_path):
+    given = [(0, 2, 1100), (0, 0.5, 1100), (1, 0.5, 9), (1e6, 2, 24), (1e6, 0.5, 5)]
+    widest, nearest, at_start, *far = in_node(ZOOMS, tmp_path, given=given)
+    assert widest["last"] == widest["before"] == [-1.1e6, 1.1e6]
+    assert widest["back"] == [-0.55e6, 0.55e6]
+    assert nearest["last"] == nearest["before"] == [-1e-6, 1e-6]
+    assert nearest["back"] == [-2e-6, 2e-6]
+    assert at_start["last"] == at_start["before"] == [-1.05, 1.05]
+    assert at_start["back"] == [-2.1, 2.1]
+    assert [each["last"][1] for each in far] == [1.1e6, 1.05e6]
+
+
 SAYS = """
 import { placesOf, rollCall } from "./live/rolls.js";
 import { heightsShown, stepsAfter } from "./live/hill.js";

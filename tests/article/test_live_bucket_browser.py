@@ -73,6 +73,18 @@ def test_the_ball_is_dragged_and_moved_by_keys(page):
     assert rolled(page).start == FIRST.window[1]
 
 
+def test_zoom_ends_where_a_start_may_be(page):
+    box = page.locator("#bucket-chart").bounding_box()
+    for name, side, start in (("more", 1, 1e6), ("less", 0.5, None)):
+        for _ in range(60):
+            page.click(f"[aria-label='Show {name} of the curve']")
+        page.mouse.click(box["x"] + side * box["width"] - side, box["y"] + box["height"] / 2)
+        assert page.inner_text("#problem-ballStart") == ""
+        assert start in (None, rolled(page).start)
+        page.fill("#control-ballStart", "0")
+    assert page.get_attribute("#bucket-chart", "aria-valuemax") == "0.000001"
+
+
 def test_alpha_rule_and_start(page):
     page.focus("#slider-ballAlpha")
     for key in ("ArrowRight", "PageUp", "End"):
@@ -89,6 +101,7 @@ def test_alpha_rule_and_start(page):
 
 def test_a_formula_of_ones_own(page):
     page.fill("#control-curve", "x**2 - cos(3*x) + relu(sin(x))/2")
+    page.press("#control-curve", "Enter")  # from here on, what can't be leads back to it
     assert rolled(page).curve.text == "x**2 - cos(3*x) + relu(sin(x))/2"
     before = page.inner_text("#bucket-python")
     for text, sentence in (

@@ -3,7 +3,7 @@
 import { programsOf } from "./bytecode.js";
 import { button, choiceControl, sliderControl, textControl } from "./controls.js";
 import { el, repr } from "./dom.js";
-import { Hill } from "./hill.js";
+import { endsShown, Hill } from "./hill.js";
 import { Parts } from "./parts.js";
 import { RandomState } from "./random.js";
 import { Roller } from "./roller.js";
@@ -13,6 +13,7 @@ import { isCopied } from "./share.js";
 import { choice, number } from "./state.js";
 
 const POINTS = 600; // of the curve that is drawn
+const FARTHEST_START = 1e6;
 const RANDOM_BALLS = 100;
 const OWN_WINDOW = [-3, 3];
 const APART = 1e-3; // of the window: balls that end nearer to each other are in one minimum
@@ -36,7 +37,7 @@ export const bucket = {
         read: (text) => programsOf("curve", text, facts).text,
         write: String,
       },
-      ballStart: number("start", 1, -1e6, 1e6),
+      ballStart: number("start", 1, -FARTHEST_START, FARTHEST_START),
       ballAlpha: number("alpha", 0.1, 1e-6, 1e6),
       ballRule: choice("rule", "alpha", facts.rules),
     };
@@ -62,7 +63,7 @@ class BucketStage {
     Object.assign(this, { state, facts, roller, zoom: 1, timer: null });
     Object.assign(this, { others: [], othersHeights: [], rolling: new Parts(), rollingMany: new Parts() });
     this.hill = new Hill({
-      onStart: (x) => state.set({ ballStart: x }),
+      onStart: (x) => state.set({ ballStart: Math.min(Math.max(x, -FARTHEST_START), FARTHEST_START) }),
       onDrop: () => this.#settle(),
     });
     this.hill.element.id = "bucket-chart";
@@ -85,7 +86,8 @@ class BucketStage {
 
   #stage() {
     const zoomBy = (factor) => {
-      this.zoom *= factor;
+      this.zoom = factor * this.#shown.zoom;
+      this.zoom = this.#shown.zoom; // a press that shows nothing else has no other effect
       this.#show();
     };
     return el(
@@ -190,7 +192,7 @@ class BucketStage {
 
   /** The curve in its window. */
   #drawn() {
-    const [low, high] = this.#window();
+    const [low, high] = this.#shown.ends;
     const key = JSON.stringify([this.curve, low, high]);
     if (key !== this.drawn?.key) {
       const xs = Float64Array.from({ length: POINTS + 1 }, (_, k) => low + ((high - low) * k) / POINTS);
@@ -199,14 +201,9 @@ class BucketStage {
     return this.drawn;
   }
 
-  /** The ends of what is shown of the curve: the example's or our own, with the start in it. */
-  #window() {
-    const [low, high] = this.example?.window ?? OWN_WINDOW;
-    const start = this.state.get("ballStart");
-    const middle = (low + high) / 2;
-    const [usual, away] = [((high - low) / 2) * this.zoom, Math.abs(start - middle)];
-    const half = away <= 1.001 * usual ? usual : 1.05 * away;
-    return [middle - half, middle + half];
+  /** The ends of what is shown of the curve, the example's or our own, with the start in it, and the zoom. */
+  get #shown() {
+    return endsShown(this.example?.window ?? OWN_WINDOW, this.state.get("ballStart"), this.zoom);
   }
 
   /** How the ball ended, in words. */
@@ -259,7 +256,7 @@ class BucketStage {
   /** Those of fastgd.bucket.basins: from random places of the window. */
   #rollMany() {
     const { alpha, rule, iterations } = this.#settings;
-    const [low, high] = this.#window();
+    const [low, high] = this.#shown.ends;
     const random = new RandomState(1);
     const starts = Array.from({ length: RANDOM_BALLS }, () => low + (high - low) * random.random());
     const alphas = starts.map(() => alpha);

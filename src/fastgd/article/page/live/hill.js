@@ -6,6 +6,7 @@ import { Scale } from "./scales.js";
 
 const BALL = 8; // radius, in CSS pixels
 const MOST_DOTS = 300;
+const [NEAREST, FARTHEST] = [1e-6, 1.1e6]; // half of what is shown; all starts that may be are in it
 const FAR = 1e5; // pixels: canvases can't draw a line to infinity
 
 /** The part of the heights that is shown: without the few highest and lowest ones, as near a pole. */
@@ -20,6 +21,18 @@ export function heightsShown(heights) {
   const [from, to] = most > 10 * usual && usual > 0 ? [at(0.03), at(0.97)] : [low, high];
   const margin = to > from ? 0.07 * (to - from) : Math.abs(from) || 1;
   return [from - margin, to + margin];
+}
+
+/**
+ * The ends of the part of a curve that is shown: `zoom` times as far apart as usual, but with the
+ * start between them; and the zoom that they really have.
+ */
+export function endsShown([low, high], start, zoom) {
+  const [middle, usual] = [(low + high) / 2, (high - low) / 2];
+  const wanted = Math.min(Math.max(zoom * usual, NEAREST), FARTHEST);
+  const away = Math.abs(start - middle);
+  const half = away <= 1.001 * wanted ? wanted : 1.05 * away;
+  return { ends: [middle - half, middle + half], zoom: half / usual };
 }
 
 /** How many steps are over after a share of the time: the first ones are slow, if there are many. */
