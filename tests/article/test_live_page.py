@@ -278,7 +278,12 @@ def test_a_click_on_the_map_trains_to_the_number_in_the_map(live, axis):
     run = page.shows(**{"alpha": float(alpha), axis: int(row)})
     assert error == repr(float(run.final_error))
     assert (page.value("alpha"), page.value(axis)) == (alpha, row)
-    page.says("map-note", "The map below has the same number, computed by Python.")
+    page.says("map-note", "The map has the same number, computed by Python.")
+    for way_back in ("back-to-map", "map-note a"):
+        page.page.locator(f"#{way_back}").click()
+        page.page.wait_for_function("document.activeElement.id === 'map-canvas'")
+        page.page.wait_for_url(f"**#alpha={alpha}*")  # no settings have changed
+        assert page.value("alpha") == alpha
 
 
 def test_the_map_by_keys(live):
@@ -286,8 +291,13 @@ def test_the_map_by_keys(live):
     page.says("map-told", re.compile("^alpha 10, seed 1: "))
     page["map-canvas"].press("ArrowUp")
     page.says("map-told", re.compile("^alpha 10, seed 2: "))
+    assert page["back-to-map"].is_hidden()
     page["map-canvas"].press("Enter")
     page.shows(alpha=10, seed=2)
+    assert page.page.evaluate("document.activeElement.id") == "back-to-map"
+    page.page.keyboard.press("Enter")
+    page.page.keyboard.press("ArrowUp")
+    page.says("map-told", re.compile("^alpha 10, seed 3: "))
 
 
 @both_modules
@@ -302,6 +312,11 @@ def test_two_optimizers_on_the_plane(live):
     same = {"seed": 5, "iterations": 300}
     ends("first", **same)
     ends("second", optimizer="Adam", alpha=0.5, **same)
+    page["plane-copy-python"].click()
+    printed = []
+    exec(page["plane-copied-text"].input_value(), {"print": lambda x: printed.append(repr(x))})
+    sides = ("first", "second")
+    assert printed == [page[f"plane-final-{side}"].text_content() for side in sides]
     page["slider-planeAlphaFirst"].press("ArrowRight")
     ends("first", alpha=float(page.value("planeAlphaFirst")), **same)
     page["control-planeFirst"].select_option("Rprop")

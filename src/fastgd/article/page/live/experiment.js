@@ -39,7 +39,7 @@ export const experiment = {
     const settings = () => settingsOf(state);
     const stage = new Stage({ state, trainer, pack, settings });
     const controls = controlsOf(state, pack.json("optimizers"));
-    stage.results.prepend(share({ state, pack, settings }));
+    stage.results.prepend(ownData({ state }), share({ state, pack, settings }));
     root.append(
       el("p", { class: "lead" }, INVITATION),
       presets({ state }),
@@ -120,6 +120,5 @@ function controlsOf(state, optimizers) {
       scale: new Scale({ low: 0, high: 0.9, step: 0.05, ticks: [0, 0.5] }),
     }),
     flagControl({ state, field: "bias", label: "Bias: a constant input for each layer" }),
-    ownData({ state }),
   );
 }

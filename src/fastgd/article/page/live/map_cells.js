@@ -10,6 +10,11 @@ const FIXED = Object.keys(ARTICLE_SETTINGS).filter((name) => name !== "alpha" &&
 
 /** Final errors by map: a row per seed or hidden size, a column per alpha. */
 export class Maps {
+  /** The maps of a pack, which are made once. */
+  static of(pack) {
+    return (pack.maps ??= new Maps(pack));
+  }
+
   constructor(pack) {
     const { alphas, axes } = pack.json("maps");
     this.alphas = alphas;

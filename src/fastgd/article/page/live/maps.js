@@ -2,8 +2,9 @@
 
 import { Chart, readable } from "./charts.js";
 import { choiceControl } from "./controls.js";
-import { el, isStill, repr } from "./dom.js";
+import { el, repr } from "./dom.js";
 import { Maps, cellBeside } from "./map_cells.js";
+import { goToExperiment } from "./map_note.js";
 import { samplesOf } from "./own_data.js";
 import { ARTICLE_SETTINGS } from "./presets.js";
 import { rampColor, rampLegend } from "./ramp.js";
@@ -25,7 +26,7 @@ export const maps = {
   fields: () => ({ mapAxis: choice("map", "seed", Object.keys(LABELS)) }),
 
   async start({ state, pack, root }) {
-    const view = new MapView(state, new Maps(pack));
+    const view = new MapView(state, Maps.of(pack));
     root.append(view.element);
     state.on(["mapAxis", ...Object.keys(ARTICLE_SETTINGS)], () => view.show());
   },
@@ -72,10 +73,7 @@ class MapView {
           ["hidden", "hidden units, with seed 1"],
         ],
       }),
-      canvas,
-      this.told,
-      this.spoken,
-      rampLegend("Final error", marks),
+      el("div", { class: "map-stage" }, canvas, el("div", {}, this.told, this.spoken, rampLegend("Final error", marks))),
     );
   }
 
@@ -138,7 +136,7 @@ class MapView {
   #train(cell) {
     if (cell) {
       this.state.set(this.data.settingsAt(this.field, cell));
-      document.querySelector("#live-experiment .experiment").scrollIntoView({ behavior: isStill() ? "auto" : "smooth" });
+      goToExperiment();
     }
   }
 
@@ -151,6 +149,7 @@ class MapView {
       y: new Scale({ low: 0.5, high: rows + 0.5 }),
       across: "alpha",
       upward: LABELS[field],
+      ticks: data.rows[field].flatMap((value, row) => (value % 4 === 0 ? [row + 1] : [])),
       label: (tick) => String(data.rows[field][tick - 1]),
     });
     const { context, box, colors } = chart;
