@@ -1,12 +1,13 @@
 """The page's bucket in Node: formulas become Python's programs, and balls roll with its bits."""
 
+import json
 import random
+import shlex
 from base64 import b64decode
 
 import numpy as np
 import pytest
 
-import fastgd
 from fastgd import bucket
 from fastgd.article.page.live.programs import MODULES
 from fastgd.article.page.live.rolling import bucket_facts
@@ -372,34 +373,75 @@ def test_zoom_has_ends_from_which_one_press_leads_back(tmp_path):
 
 
 SAYS = """
-import { placesOf, rollCall } from "./live/rolls.js";
+import { ballCommand, ballPython, basinsTold, placesOf } from "./live/rolls.js";
 import { heightsShown, stepsAfter } from "./live/hill.js";
 const ball = (x, status = "converged") => ({ x, status });
 answer({
-  calls: given.map(rollCall),
+  python: given.map(ballPython),
+  commands: given.map(ballCommand),
   places: placesOf([ball(3), ball(1.01), ball(1), ball(9, "stuck"), ball(1.02)], 0.015),
+  told: [
+    [[ball(-4e-10), ball(1e-9)], 3],
+    [[ball(1.23456789), ball(1e-5), ball(2, "diverged")], 3],
+    [[ball(1), ball(3, "stuck")], 3],
+    [[ball(3, "stuck")], 3],
+    [[ball(4e-10)], 1e-6],
+    [Array.from({ length: 13 }, (_, k) => ball(k)), 13],
+  ].map(([balls, width]) => basinsTold(balls, width)),
   shown: [[0, 1, 2], [5, 5], [NaN], [...Array(98).keys(), 1e9, -1e9]].map(heightsShown),
   steps: [0, 0.5, 1].map((share) => stepsAfter(share, 1000)),
 });
 """
 
 
-def test_what_is_copied_as_python_rolls_the_same_ball(tmp_path):
+def test_what_is_copied_rolls_the_same_ball(tmp_path, capsys, run):
     own = {"curve": "x**2", "start": -0.3, "alpha": 1e-5, "rule": "alpha", "iterations": 10_000}
     others = (
         {"rule": "naive"},
         {"rule": "sign", "iterations": 20},
-        {"curve": "abs(x)", "start": 1e6},
+        {"curve": "-abs(x)", "start": 1e6, "iterations": 3},
     )
     given = [own, *({**own, **other} for other in others)]
     said = in_node(SAYS, tmp_path, given=given)
-    for settings, call in zip(given, said["calls"], strict=True):
-        rolled = eval(call, {"fastgd": fastgd})
-        assert (rolled.curve.text, rolled.start) == (settings["curve"], settings["start"])
-        assert rolled.rule == settings["rule"]
-        assert rolled.alpha == (1.0 if rolled.rule == "naive" else settings["alpha"])
-        assert rolled.iterations <= settings["iterations"]
-    assert said["calls"][0] == 'fastgd.bucket.roll(curve="x**2", start=-0.3, alpha=1e-05)'
+    for settings, code, command in zip(given, said["python"], said["commands"], strict=True):
+        names = {}
+        exec(code, names)
+        ball = names["ball"]
+        assert capsys.readouterr().out == f"{ball.x!r}\n"
+        assert (ball.curve.text, ball.start) == (settings["curve"], settings["start"])
+        assert ball.rule == settings["rule"]
+        assert ball.alpha == (1.0 if ball.rule == "naive" else settings["alpha"])
+        assert ball.iterations <= settings["iterations"]
+        _, *words = shlex.split(command)
+        status, out, err = run(words[0], "--json", *words[1:])
+        assert (status, err) == (0, "")
+        assert json.loads(out)["balls"][0]["x"] == ball.x
+    assert said["python"][0] == (
+        "import fastgd\n\n"
+        'ball = fastgd.bucket.roll(curve="x**2", start=-0.3, alpha=1e-05)\n'
+        "print(ball.x)\n"
+    )
+    assert said["commands"][2] == (
+        'fastgd bucket --start -0.3 --alpha 1e-05 --rule sign --iterations 20 -- "x**2"\n'
+    )
+
+
+def test_what_is_said_of_random_balls(tmp_path):
+    told = in_node(SAYS, tmp_path, given=[])["told"]
+    assert told[:5] == [
+        "Of 2 random balls 2 end in 1 minimum: 2 at 0.",
+        "Of 3 random balls 2 end in 2 minimums: 1 at 0.00001, 1 at 1.23457; 1 in none.",
+        "Of 2 random balls 1 ends in 1 minimum: 1 at 1; 1 in none.",
+        "None of 1 random balls ends in a minimum.",
+        "Of 1 random balls 1 ends in 1 minimum: 1 at 4e-10.",
+    ]
+    assert told[5].endswith(
+        "13 minimums: " + ", ".join(f"1 at {k}" for k in range(12)) + ", and more."
+    )
+
+
+def test_the_curve_shown_and_the_pace(tmp_path):
+    said = in_node(SAYS, tmp_path, given=[])
     assert said["places"] == [{"x": 1.01, "count": 3}, {"x": 3, "count": 1}]
     assert said["steps"][::2] == [0, 1000]
     assert said["steps"][1] < 200

@@ -116,10 +116,10 @@ def test_what_is_copied_says_only_what_is_chosen(shared):
     assert first["python"] == (
         "import fastgd\n\n"
         f"X = {XOR[0]}\ny = {XOR[1]}\n"
-        "run = fastgd.train(X, y, hidden_size=4, alpha=1)\n"
+        "run = fastgd.train(X, y, hidden_size=4, alpha=0.5)\n"
         "print(run.final_error)\n"
     )
-    assert first["command"] == "fastgd train data.csv --target y --hidden-size 4 --alpha 1\n"
+    assert first["command"] == "fastgd train data.csv --target y --hidden-size 4 --alpha 0.5\n"
     assert first["table"] == "x1,x2,x3,y\n0,0,1,0\n0,1,1,1\n1,0,1,1\n1,1,1,0\n"
     assert max(map(len, shared[STATES[-1]]["python"].splitlines())) < 100
 

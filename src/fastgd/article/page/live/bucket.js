@@ -6,23 +6,22 @@ import { el, repr } from "./dom.js";
 import { endsShown, Hill } from "./hill.js";
 import { Parts } from "./parts.js";
 import { RandomState } from "./random.js";
-import { Roller } from "./roller.js";
-import { meaningOf, ITERATIONS, placesOf, rollCall } from "./rolls.js";
+import { ITERATIONS, Roller } from "./roller.js";
+import { ballCommand, ballPython, basinsTold, meaningOf } from "./rolls.js";
 import { Scale } from "./scales.js";
-import { isCopied } from "./share.js";
+import { copyButtons } from "./share.js";
 import { choice, number } from "./state.js";
 
 const POINTS = 600; // of the curve that is drawn
 const FARTHEST_START = 1e6;
 const RANDOM_BALLS = 100;
 const OWN_WINDOW = [-3, 3];
-const APART = 1e-3; // of the window: balls that end nearer to each other are in one minimum
 const SETTLES = 400; // milliseconds after the last change, then the ball rolls
 
 const STEPS = {
-  alpha: "x -= alpha * slope (Improved)",
-  naive: "x -= slope (Naive)",
-  sign: "x -= alpha * sign(slope) (Oversimplified)",
+  alpha: "Improved: x = x - (alpha * slope)",
+  naive: "Naive: x = x - slope",
+  sign: "Oversimplified: alpha to the left or right",
 };
 
 /** The live section of the bucket. */
@@ -73,7 +72,6 @@ class BucketStage {
     this.takeaway = el("p", { id: "bucket-takeaway" });
     this.balls = el("div", { class: "chips", role: "group", "aria-label": "Balls of the article" });
     this.many = el("p", { id: "bucket-places", class: "note" });
-    this.python = el("code", { id: "bucket-python" });
     this.rolls = button("Roll", () => this.#rollOrStop(), { id: "bucket-roll" });
     this.curves = facts.examples.map((example) =>
       button(example.title, () => this.#choose(example), { "aria-pressed": "false" }),
@@ -111,7 +109,6 @@ class BucketStage {
 
   #controls() {
     const { state } = this;
-    const copy = button("Copy as Python", () => this.#copy(copy), { id: "bucket-copy" });
     return el(
       "div",
       { class: "controls" },
@@ -133,7 +130,10 @@ class BucketStage {
           choices: Object.entries(STEPS),
         }),
       ),
-      el("div", { class: "python" }, el("pre", { tabindex: "0" }, this.python), copy),
+      copyButtons("bucket-", [
+        { id: "copy-python", label: "Copy as Python", text: () => ballPython(this.#settings) },
+        { id: "copy-command", label: "Copy as command", text: () => ballCommand(this.#settings) },
+      ]),
     );
   }
 
@@ -169,7 +169,6 @@ class BucketStage {
     this.method = method;
     this.isNowhere = roller.withoutSlope(this.programs, [start]) !== undefined;
     this.status.classList.toggle("problem", this.isNowhere);
-    this.python.textContent = rollCall(this.#settings);
     this.#examples();
     const options = { programs: this.programs, rule, iterations, recordPath: true };
     this.rolling.begin(roller.rollInParts({ starts: [start], alphas: [alpha], ...options }), ([ball], isOver) => {
@@ -210,7 +209,7 @@ class BucketStage {
   get ending() {
     const { start, status, iterations } = this.ball;
     return this.isNowhere
-      ? `The curve must have a slope where a ball starts, got nan at x = ${start}.`
+      ? `The curve has no slope at x = ${start}.`
       : `${status} after ${countOf(iterations)}: ${meaningOf(this.ball)}`;
   }
 
@@ -272,13 +271,7 @@ class BucketStage {
   }
 
   #tellMany(balls, low, high) {
-    const places = placesOf(balls, APART * (high - low));
-    const lost = balls.filter(({ status }) => status !== "converged").length;
-    const listed = places.slice(0, 12).map(({ x, count }) => `${count} at ${Number(x.toPrecision(6))}`);
-    const rest = places.length > 12 ? ", ..." : "";
-    this.many.textContent =
-      `Of ${RANDOM_BALLS} random balls ${RANDOM_BALLS - lost} end in ${places.length} minimums` +
-      `${listed.length ? `: ${listed.join(", ")}${rest}` : ""}${lost ? `; ${lost} in none` : ""}.`;
+    this.many.textContent = basinsTold(balls, high - low);
     this.others = balls.map(({ x }) => x).filter((x) => x >= low && x <= high);
     this.othersHeights = this.roller.heights(this.programs, this.others);
     this.#show();
@@ -302,14 +295,5 @@ class BucketStage {
       return button(`start ${start}, alpha ${alpha}`, pick, { "aria-pressed": String(isNow) });
     });
     this.balls.replaceChildren(...(balls.length > 1 ? balls : []));
-  }
-
-  async #copy(copy) {
-    const could = await isCopied(this.python.textContent);
-    if (!could) {
-      getSelection().selectAllChildren(this.python);
-    }
-    copy.textContent = could ? "Copied" : "Press Ctrl+C";
-    setTimeout(() => (copy.textContent = "Copy as Python"), 1500);
   }
 }

@@ -5,6 +5,7 @@ import { contour } from "./contours.js";
 import { button, choiceControl, sliderControl, textControl } from "./controls.js";
 import { el, isStill, repr } from "./dom.js";
 import { Scale } from "./scales.js";
+import { copyButtons, pythonOf } from "./share.js";
 import { choice, count, number } from "./state.js";
 
 const SIDES = ["First", "Second"];
@@ -27,9 +28,9 @@ export const plane = {
     return {
       planeFirst: choice("optimizer", "GradientDescent", names),
       planeAlphaFirst: number("alpha", 1, 0.001, 1000),
-      planeSecond: choice("optimizer", "Momentum", names),
-      planeAlphaSecond: number("alpha", 1, 0.001, 1000),
-      planeSeed: count("seed", 1, 0, 2 ** 32 - 1),
+      planeSecond: choice("optimizer", "Adam", names),
+      planeAlphaSecond: number("alpha", 0.1, 0.001, 1000),
+      planeSeed: count("seed", 11, 0, 2 ** 32 - 1), // from here the two take different ways
       planeIterations: count("iterations", MOST_STEPS, 1, 60000),
     };
   },
@@ -111,6 +112,7 @@ class PlaneView {
           textControl({ state, field: "planeSeed", label: "Seed of both" }),
           textControl({ state, field: "planeIterations", label: "Iterations of both" }),
           el("div", { class: "row" }, button("Descend again", () => this.#animate(), { id: "plane-again" })),
+          copyButtons("plane-", [{ id: "copy-python", label: "Copy as Python", text: () => pythonOf(...this.#settings()) }]),
         ),
       ),
     );
@@ -137,6 +139,11 @@ class PlaneView {
       el("p", { class: "final" }, el("span", {}, "Final error "), this.final[side]),
       this.ends[side],
     );
+  }
+
+  /** Of both sides. */
+  #settings() {
+    return SIDES.map((side) => planeSettings(this.state, side, this.facts));
   }
 
   train(side) {
@@ -247,8 +254,8 @@ class PlaneView {
     context.lineWidth = width;
     context.beginPath();
     for (const [x, y, toX, toY] of pieces) {
-      context.moveTo(leftOf(chart, x), topOf(chart, y));
-      context.lineTo(leftOf(chart, toX), topOf(chart, toY));
+      context.moveTo(chart.left(x), chart.top(y));
+      context.lineTo(chart.left(toX), chart.top(toY));
     }
     context.stroke();
   }
@@ -258,7 +265,7 @@ class PlaneView {
     const { chart } = this;
     const { context } = chart;
     const last = Math.max(1, Math.round((places.length - 1) * shown ** 2));
-    const points = places.slice(0, last + 1).map(([x, y]) => [leftOf(chart, x), topOf(chart, y)]);
+    const points = places.slice(0, last + 1).map(([x, y]) => [chart.left(x), chart.top(y)]);
     const dot = ([x, y], radius) => {
       context.beginPath();
       context.arc(x, y, radius, 0, 2 * Math.PI);
@@ -275,18 +282,12 @@ class PlaneView {
     context.fillStyle = color;
     points.forEach((point) => dot(point, width * 0.8));
     dot(points.at(-1), 6);
-    context.fillStyle = chart.colors.paper;
-    dot(points[0], 5);
-    context.fillStyle = chart.colors.ink;
-    dot(points[0], 3);
+    for (const [style, wide] of [[chart.colors.paper, 5], [chart.colors.ink, 2]]) {
+      context.strokeStyle = style;
+      context.lineWidth = wide;
+      context.beginPath();
+      context.arc(...points[0], 7, 0, 2 * Math.PI);
+      context.stroke();
+    }
   }
-}
-
-/** Where a weight stands, on the plane or outside: scales keep numbers within their ends. */
-function leftOf({ box, x: { low, high } }, weight) {
-  return box.left + (box.width * (weight - low)) / (high - low);
-}
-
-function topOf({ box, y: { low, high } }, weight) {
-  return box.top + box.height * (1 - (weight - low) / (high - low));
 }

@@ -4,6 +4,12 @@
  * there are many balls or the formula is long, so they are rolled in parts.
  */
 
+/** The most steps of a ball, unless an example of the article has another number. */
+export const ITERATIONS = 10_000;
+
+/** From its start: a ball that gets farther diverges, as in fastgd.bucket.roll. */
+export const FARTHEST_BALL = 1e9;
+
 const LASTS = 8; // milliseconds: a part, about
 const FIRST_STEPS = 32; // in the first part, which shows how long a step takes
 const TOGETHER = 16; // balls: few enough that a step of theirs is quick
@@ -75,7 +81,7 @@ export class Roller {
    * The same in parts that last some milliseconds each: yields the balls so far after each part, and
    * returns them at the end. Between parts others may roll.
    */
-  *rollInParts({ starts, alphas, iterations = 10_000, lasts = LASTS, ...options }) {
+  *rollInParts({ starts, alphas, iterations = ITERATIONS, lasts = LASTS, ...options }) {
     const over = [];
     let steps = FIRST_STEPS;
     for (let begin = 0; begin < starts.length; begin += TOGETHER) {
@@ -99,7 +105,7 @@ export class Roller {
 
 /** Balls that roll side by side, some iterations at a time. */
 class Group {
-  constructor(roller, { programs, starts, alphas, iterations, rule = "alpha", tolerance = 1e-9, farthest = 1e9, recordPath = false }) {
+  constructor(roller, { programs, starts, alphas, iterations, rule = "alpha", tolerance = 1e-9, farthest = FARTHEST_BALL, recordPath = false }) {
     const count = starts.length;
     const length = recordPath ? iterations + 1 : 0;
     const path = new Float64Array(count * length).fill(NaN);

@@ -1,11 +1,11 @@
 /** What is said of balls: how they ended, where, and the same in Python. */
 
 import { repr } from "./dom.js";
+import { FARTHEST_BALL, ITERATIONS } from "./roller.js";
 
-/** The most steps of a ball, unless an example of the article has another number. */
-export const ITERATIONS = 10_000;
-
-const FARTHEST_BALL = 1e9; // from the start, as in fastgd.bucket.roll
+const APART = 1e-3; // of the window: balls that end nearer to each other are in one minimum
+const NONE = 1e-6; // of the window, or of 1: a place nearer to 0 is 0
+const MOST_LISTED = 12;
 
 const ENDS = {
   converged: "the slope is 0 to nine digits, and the curve rises on both sides",
@@ -19,16 +19,42 @@ export function meaningOf({ start, x, status }) {
   return ENDS[status] ?? (isFar ? "it is farther than 1,000,000,000 from its start" : "the curve has no slope there");
 }
 
-/** The call of fastgd that rolls the same ball, with the same bits. */
-export function rollCall({ curve, start, alpha, rule, iterations }) {
-  const parts = [
-    `curve=${JSON.stringify(curve)}`,
-    `start=${repr(start)}`,
-    rule !== "naive" && `alpha=${repr(alpha)}`,
-    rule !== "alpha" && `rule="${rule}"`,
-    iterations !== ITERATIONS && `iterations=${iterations}`,
-  ];
-  return `fastgd.bucket.roll(${parts.filter(Boolean).join(", ")})`;
+/** What tells a ball from fastgd's usual one, as [name, value]. */
+function optionsOfBall({ start, alpha, rule, iterations }) {
+  return [
+    ["start", repr(start)],
+    rule !== "naive" && ["alpha", repr(alpha)],
+    rule !== "alpha" && ["rule", rule],
+    iterations !== ITERATIONS && ["iterations", iterations],
+  ].filter(Boolean);
+}
+
+/** Python that rolls the same ball, with the same bits. */
+export function ballPython(settings) {
+  const options = optionsOfBall(settings).map(([name, value]) => `, ${name}=${name === "rule" ? `"${value}"` : value}`);
+  return `import fastgd\n\nball = fastgd.bucket.roll(curve=${JSON.stringify(settings.curve)}${options.join("")})\nprint(ball.x)\n`;
+}
+
+/** The command that does: its curve comes last, behind --, as it may begin with a minus. */
+export function ballCommand(settings) {
+  const options = optionsOfBall(settings).map(([name, value]) => ` --${name} ${value}`);
+  return `fastgd bucket${options.join("")} -- "${settings.curve}"\n`;
+}
+
+/** How many of the balls ended in which minimums, as a sentence; `width` is that of the window. */
+export function basinsTold(balls, width) {
+  const places = placesOf(balls, APART * width);
+  const found = places.reduce((sum, { count }) => sum + count, 0);
+  if (found === 0) {
+    return `None of ${balls.length} random balls ends in a minimum.`;
+  }
+  const short = (x) => (Math.abs(x) < NONE * Math.min(width, 1) ? 0 : Number(x.toPrecision(6)));
+  const listed = places.slice(0, MOST_LISTED).map(({ x, count }) => `${count} at ${short(x)}`);
+  return (
+    `Of ${balls.length} random balls ${found} end${found === 1 ? "s" : ""} in ` +
+    `${places.length} minimum${places.length === 1 ? "" : "s"}: ${listed.join(", ")}` +
+    `${places.length > MOST_LISTED ? ", and more" : ""}${found < balls.length ? `; ${balls.length - found} in none` : ""}.`
+  );
 }
 
 /** How many balls ended in each place, from left to right. */

@@ -24,11 +24,23 @@ function optionsOf({ hidden, seed, iterations, bias, dropout }) {
   ].filter(([, value, initial]) => value !== initial);
 }
 
-/** The settings of a training as Python, which has its bits. */
-export function pythonOf(settings) {
-  const { X, y, hidden, alpha, optimizer } = settings;
+/** The settings of trainings on the same samples as Python, which has their bits. */
+export function pythonOf(...runs) {
+  const [{ X, y }] = runs;
   const rows = X.map(rowCode);
   const line = `X = [${rows.join(", ")}]`;
+  return [
+    "import fastgd",
+    "",
+    ...(line.length <= WIDTH ? [line] : ["X = [", ...rows.map((row) => `    ${row},`), "]"]),
+    `y = ${rowCode(y)}`,
+    ...runs.flatMap((settings) => [`run = ${trainCall(settings)}`, "print(run.final_error)"]),
+    "",
+  ].join("\n");
+}
+
+function trainCall(settings) {
+  const { hidden, alpha, optimizer } = settings;
   const words = [
     `hidden_size=${hidden || "()"}`,
     `alpha=${codeOf(alpha)}`,
@@ -37,15 +49,7 @@ export function pythonOf(settings) {
   if (optimizer !== "GradientDescent") {
     words.push(`optimizer=fastgd.optimizers.${optimizer}()`);
   }
-  return [
-    "import fastgd",
-    "",
-    ...(line.length <= WIDTH ? [line] : ["X = [", ...rows.map((row) => `    ${row},`), "]"]),
-    `y = ${rowCode(y)}`,
-    `run = fastgd.train(X, y, ${words.join(", ")})`,
-    "print(run.final_error)",
-    "",
-  ].join("\n");
+  return `fastgd.train(X, y, ${words.join(", ")})`;
 }
 
 /** The file that the command reads. */
@@ -74,46 +78,44 @@ export function tableOf({ X, y }) {
   return [head, ...rows].map((row) => `${row.join(",")}\n`).join("");
 }
 
-/** Buttons that copy; `settings` gives what is trained, when one is pressed. */
+/** Buttons that copy the experiment; `settings` gives what is trained, when one is pressed. */
 export function share({ state, pack, settings }) {
   const commands = pack.json("commands");
-  const said = el("p", { id: "copied", role: "status" });
-  const text = el("textarea", { id: "copied-text", readonly: true, rows: 8, wrap: "off", "aria-label": "What was copied" });
-  const shown = el("div", { class: "copied", hidden: true }, said, text);
-  const copy = async (content, more = "") => {
-    text.value = content;
-    text.rows = Math.min(content.split("\n").length, 12);
-    shown.hidden = false;
-    const could = await isCopied(content);
-    if (!could) {
-      text.select();
-    }
-    said.textContent = `${could ? "Copied." : "Press Ctrl+C, or the Command key and C, to copy this."} ${more}`;
-  };
-  const needs = `It reads ${FILE} in its folder: the next button copies what is in there.`;
+  const more = `It reads ${FILE} in its folder: the next button copies what is in there.`;
   const link = () => `${window.location.href.split("#")[0]}#${state.address}`;
   return el(
     "div",
     { class: "share" },
     el("p", {}, "Train it elsewhere, with the same bits, or send it to someone:"),
-    el(
-      "div",
-      { class: "row" },
-      button("Copy as Python", () => copy(pythonOf(settings())), { id: "copy-python" }),
-      button("Copy as command", () => copy(commandOf(settings(), commands), needs), { id: "copy-command" }),
-      button(`Copy ${FILE}`, () => copy(tableOf(settings())), { id: "copy-table" }),
-      button("Copy link", () => copy(link()), { id: "copy-link" }),
-    ),
-    shown,
+    copyButtons("", [
+      { id: "copy-python", label: "Copy as Python", text: () => pythonOf(settings()) },
+      { id: "copy-command", label: "Copy as command", text: () => commandOf(settings(), commands), more },
+      { id: "copy-table", label: `Copy ${FILE}`, text: () => tableOf(settings()) },
+      { id: "copy-link", label: "Copy link", text: link },
+    ]),
   );
 }
 
-/** Copy a text, and say whether the browser let us. */
-export async function isCopied(content) {
-  try {
-    await navigator.clipboard.writeText(content);
-    return true;
-  } catch {
-    return false; // there is no clipboard, or the reader forbids it
-  }
+/**
+ * Buttons that copy, and below them what was copied, where one can mark it if the browser forbids
+ * to copy. A button has a `label`, an `id` and a `text()`; `more` is a remark. `prefix` is that of ids.
+ */
+export function copyButtons(prefix, copies) {
+  const said = el("p", { id: `${prefix}copied`, role: "status" });
+  const box = el("textarea", { id: `${prefix}copied-text`, readonly: true, wrap: "off", "aria-label": "What was copied" });
+  const shown = el("div", { class: "copied", hidden: true }, said, box);
+  const copy = async (content, more) => {
+    box.value = content;
+    box.rows = Math.min(content.split("\n").length, 12);
+    shown.hidden = false;
+    try {
+      await navigator.clipboard.writeText(content);
+      said.textContent = `Copied. ${more}`;
+    } catch {
+      box.select(); // there is no clipboard, or the reader forbids it
+      said.textContent = `Press Ctrl+C, or the Command key and C, to copy this. ${more}`;
+    }
+  };
+  const buttons = copies.map(({ id, label, text, more = "" }) => button(label, () => copy(text(), more), { id: prefix + id }));
+  return el("div", {}, el("div", { class: "row" }, ...buttons), shown);
 }
