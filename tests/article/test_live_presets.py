@@ -19,7 +19,7 @@ const found = PRESETS.map((preset) => {
   state.set({ ...ARTICLE_SETTINGS, ...preset.sets });
   const { address } = state;
   const settings = settingsOf(state);
-  state.reset();
+  state.take("");
   state.take(address); // all values can be read again
   return { name: preset.name, settings, problems: state.problems, again: presetOf(state).name };
 });

@@ -61,5 +61,6 @@ def test_rates_of_dropout_are_those_of_python(on):
     assert on(DROPOUT, "all") == [k / 20 for k in range(19)]
 
 
-def test_what_lies_outside_stands_at_the_end(on):
-    assert on(ALPHA, "[s.place(1e-9), s.place(1e9)]") == [0, 1]
+def test_on_the_slider_what_lies_outside_stands_at_the_end(on):
+    assert on(ALPHA, "[s.stepOf(1e-9), s.stepOf(1e9)]") == [0, 600]
+    assert on(DROPOUT, "[s.place(-0.9), s.place(1.8)]") == [-1, 2]

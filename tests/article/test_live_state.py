@@ -20,7 +20,7 @@ def test_the_address_has_what_is_not_as_at_first_and_restores_it(tmp_path):
 const first = state.address;
 state.set({ alpha: 1e-3, hidden: 32, bias: true, data: "a,b\\n1+1,é&=#%" });
 const address = state.address;
-state.reset();
+state.take("");
 const again = state.address;
 state.take(`#${address}`);
 answer({ first, address, again, values: state.values });
@@ -202,6 +202,7 @@ state.follow({ location, history: { replaceState }, addEventListener: () => {} }
 def test_the_address_is_not_written_more_often_than_browsers_allow(tmp_path):
     """And where one throws, the last settings are written later."""
     script = """
+const first = { ...state.values };
 state.set({ alpha: 1 });
 state.set({ alpha: 2 });
 later();
@@ -212,7 +213,7 @@ state.set({ alpha: 4 });
 later();
 isPatient = true;
 later();
-state.reset();
+state.set(first);
 later();
 answer({ written, waits, waiting });
 """

@@ -3,6 +3,7 @@
 import { colors, el, onColors } from "./dom.js";
 
 const CHART_MARGIN = { left: 62, right: 24, top: 14, bottom: 42 };
+const FAR = 1e5; // pixels: canvases can't draw a line to infinity
 
 /** Round numbers on a scale: powers of ten if it is logarithmic, otherwise about `most` of them. */
 export function ticksOf(scale, most = 6) {
@@ -27,6 +28,10 @@ export function spread(labels, gap = 6) {
     some = labels.filter((_label, k) => k % n === 0);
   }
   return some;
+}
+
+function near(pixel) {
+  return Math.min(Math.max(pixel, -FAR), FAR);
 }
 
 /** A number for people: 60,000 or 0.0012. */
@@ -90,8 +95,8 @@ export class Chart {
     this.paint(this);
   }
 
-  /** Scales of both axes (see scales.js), with their names; `label` writes the numbers of the one upward. */
-  axes({ x, y, across, upward, label = readable }) {
+  /** Scales of both axes (see scales.js), with their names; `ticks` of the one upward are numbers, which `label` writes. */
+  axes({ x, y, across, upward, ticks = ticksOf(y, 5), label = readable }) {
     Object.assign(this, { x, y });
     const { context, box, colors: { grid, soft } } = this;
     context.font = this.font;
@@ -100,7 +105,7 @@ export class Chart {
     context.fillStyle = soft;
     context.textBaseline = "middle";
     context.textAlign = "right";
-    for (const tick of ticksOf(y, 5)) {
+    for (const tick of ticks) {
       const top = Math.round(this.top(tick)) + 0.5;
       this.#segment(box.left, top, box.left + box.width, top);
       context.fillText(label(tick), box.left - 8, top);
@@ -123,14 +128,14 @@ export class Chart {
     this.#segment(box.left, box.top + box.height + 0.5, box.left + box.width, box.top + box.height + 0.5);
   }
 
-  /** Where a number of the axis to the right stands, in CSS pixels. */
+  /** Where a number of the axis to the right stands, in CSS pixels, also outside of the axes. */
   left(value) {
-    return this.box.left + this.box.width * this.x.place(value);
+    return near(this.box.left + this.box.width * this.x.place(value));
   }
 
   /** The same upward. */
   top(value) {
-    return this.box.top + this.box.height * (1 - this.y.place(value));
+    return near(this.box.top + this.box.height * (1 - this.y.place(value)));
   }
 
   /** A curve through points. */

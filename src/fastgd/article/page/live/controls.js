@@ -13,7 +13,7 @@ import { el } from "./dom.js";
  *
  * Ticks can be clicked; `name` turns their numbers into labels. A pointer snaps to ticks, keys don't.
  */
-export function sliderControl({ state, field, label, scale, hint, name = String, extra = [] }) {
+export function sliderControl({ state, field, label, scale, hint, name = String }) {
   let snap = false;
   let own = false; // whether the change comes from the slider: then its thumb stays where the hand has it
   const slider = el("input", {
@@ -46,13 +46,13 @@ export function sliderControl({ state, field, label, scale, hint, name = String,
       slider.value = scale.stepOf(value);
     }
     slider.setAttribute("aria-valuetext", String(value));
-    slider.style.setProperty("--place", scale.place(value));
+    slider.style.setProperty("--place", scale.stepOf(value) / scale.steps);
     scale.ticks.forEach((tick, k) => ticks[k].classList.toggle("chosen", tick === value));
   };
   state.on([field], show);
   show();
   const marks = ticks.length ? [el("div", { class: "ticks" }, ...ticks)] : [];
-  return controlGroup(state, field, label, hint, [textBox(state, field, hint), ...extra], [slider, ...marks]);
+  return controlGroup(state, field, label, hint, [textBox(state, field, hint)], [slider, ...marks]);
 }
 
 /** A text box for a number or a short text; `extra` are elements that stand next to it. */
@@ -61,28 +61,28 @@ export function textControl({ state, field, label, hint, extra = [] }) {
 }
 
 /** A list to choose from; `choices` are texts, or pairs of a text and its label; `below` are elements. */
-export function choiceControl({ state, field, label, choices, hint, extra = [], below = [] }) {
+export function choiceControl({ state, field, label, choices, below = [] }) {
   const options = choices.map((given) => {
     const [value, text] = Array.isArray(given) ? given : [given, given];
     return el("option", { value }, text);
   });
   const read = () => state.read(field, list.value);
-  const list = el("select", { ...namesOf(field, hint), on: { change: read } }, ...options);
+  const list = el("select", { ...namesOf(field), on: { change: read } }, ...options);
   const show = () => (list.value = state.fields[field].write(state.get(field)));
   state.on([field], show);
   show();
-  return controlGroup(state, field, label, hint, [list, ...extra], below);
+  return controlGroup(state, field, label, null, [list], below);
 }
 
 /** A checkbox. */
-export function flagControl({ state, field, label, hint }) {
+export function flagControl({ state, field, label }) {
   const set = () => state.set({ [field]: box.checked });
-  const box = el("input", { type: "checkbox", ...namesOf(field, hint), on: { change: set } });
+  const box = el("input", { type: "checkbox", ...namesOf(field), on: { change: set } });
   const show = () => (box.checked = state.get(field));
   state.on([field], show);
   show();
   const line = el("label", { class: "flag" }, box, el("span", {}, label));
-  return el("div", { class: "control" }, line, ...hintOf(field, hint), problemOf(state, field, box));
+  return el("div", { class: "control" }, line, problemOf(state, field, box));
 }
 
 /** A button with an action. */

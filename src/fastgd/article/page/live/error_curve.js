@@ -56,31 +56,34 @@ export class ErrorCurve {
     if (!result) {
       return;
     }
-    const { across, upward } = curveOf(result);
+    const now = curveOf(result);
     const longest = Math.max(result.settings.iterations, ...kept.map((curve) => curve.across.at(-1)));
+    const y = errorScale([now, ...kept].map((curve) => curve.upward), this.isLog());
     chart.axes({
       x: new Scale({ low: 0, high: longest }),
-      y: errorScale([upward, ...kept.map((curve) => curve.upward)], this.isLog()),
+      y,
       across: "iterations",
       upward: "mean absolute error",
     });
     const { series, accent } = chart.colors;
-    kept.forEach((curve, k) => chart.line(curve.across, curve.upward, series[k + 1], 1.5));
-    chart.line(across, upward, accent, 2.5);
-    if (upward.length) {
-      chart.dot(across.at(-1), upward.at(-1), accent);
+    const heights = ({ upward }) => upward.map((error) => Math.max(error, y.low)); // 0 is below all of a logarithmic axis
+    kept.forEach((curve, k) => chart.line(curve.across, heights(curve), series[k + 1], 1.5));
+    chart.line(now.across, heights(now), accent, 2.5);
+    if (now.upward.length) {
+      chart.dot(now.across.at(-1), heights(now).at(-1), accent);
     }
-    this.#point(across, upward);
+    this.#point(now, heights(now));
   }
 
   /** The error where the pointer is. */
-  #point(across, upward) {
+  #point({ across, upward }, heights) {
     const { chart } = this;
     if (chart.pointer !== null && upward.length) {
       const away = (k) => Math.abs(chart.left(across[k]) - chart.pointer);
       const nearest = across.reduce((best, _, k) => (away(k) < away(best) ? k : best), 0);
-      chart.dot(across[nearest], upward[nearest], chart.colors.ink, 3.5);
-      chart.label(`${across[nearest].toLocaleString("en-US")}: ${readable(upward[nearest], 4)}`, across[nearest], upward[nearest], chart.colors.ink);
+      chart.dot(across[nearest], heights[nearest], chart.colors.ink, 3.5);
+      const text = `${across[nearest].toLocaleString("en-US")}: ${readable(upward[nearest], 4)}`;
+      chart.label(text, across[nearest], heights[nearest], chart.colors.ink);
     }
   }
 }

@@ -7,7 +7,6 @@ import { Scale } from "./scales.js";
 const BALL = 8; // radius, in CSS pixels
 const MOST_DOTS = 300;
 const [NEAREST, FARTHEST] = [1e-6, 1.1e6]; // half of what is shown; all starts that may be are in it
-const FAR = 1e5; // pixels: canvases can't draw a line to infinity
 
 /** The part of the heights that is shown: without the few highest and lowest ones, as near a pole. */
 export function heightsShown(heights) {
@@ -169,15 +168,16 @@ export class Hill {
     context.clip();
     this.#line(scene.xs, scene.heights, colors.ink, 2);
     this.#trail();
-    context.restore();
     scene.others.forEach((place, k) => chart.dot(place, scene.othersHeights[k], colors.series[2], 4));
+    context.restore();
     this.#ball();
   }
 
   /** The places before each step, and the jumps between them; what is to come is faint. */
   #trail() {
     const { path, pathHeights } = this.scene;
-    const { context, colors } = this.chart;
+    const { chart } = this;
+    const { context, colors } = chart;
     const until = Math.floor(this.done) + 1;
     const [x, height] = this.#now();
     context.globalAlpha = 0.35;
@@ -189,7 +189,7 @@ export class Hill {
     for (let k = 0; k < Math.min(path.length, MOST_DOTS); k++) {
       context.globalAlpha = k < until ? 1 : 0.45;
       context.beginPath();
-      context.arc(...this.#place(path[k], pathHeights[k]), 2.5, 0, 2 * Math.PI);
+      context.arc(chart.left(path[k]), chart.top(pathHeights[k]), 2.5, 0, 2 * Math.PI);
       context.fill();
     }
     context.globalAlpha = 1;
@@ -210,24 +210,26 @@ export class Hill {
   #ball() {
     const { chart, done } = this;
     const [x, height] = this.#now();
-    const finite = (value) => (Number.isNaN(value) ? 0 : Math.min(Math.max(value, -1e300), 1e300));
-    chart.dot(finite(x), finite(height), chart.colors.accent, BALL);
+    const onto = ({ low, high }, value) => (Number.isNaN(value) ? 0 : Math.min(Math.max(value, low), high));
+    const place = [onto(chart.x, x), onto(chart.y, height)];
+    chart.dot(...place, chart.colors.accent, BALL);
     if (done === 0) {
       const label = this.wasTaken ? `start ${readable(x, 4)}` : "drag the ball";
-      chart.label(label, finite(x), finite(height), chart.colors.ink);
+      chart.label(label, ...place, chart.colors.ink);
     }
   }
 
   /** A line through the points; where one isn't a number there is a gap. */
   #line(xs, heights, color, width) {
-    const { context } = this.chart;
+    const { chart } = this;
+    const { context } = chart;
     context.strokeStyle = color;
     context.lineWidth = width;
     context.lineJoin = "round";
     context.beginPath();
     let draws = false;
     xs.forEach((x, k) => {
-      const place = this.#place(x, heights[k]);
+      const place = [chart.left(x), chart.top(heights[k])];
       const isThere = !place.some(Number.isNaN);
       if (isThere) {
         context[draws ? "lineTo" : "moveTo"](...place);
@@ -235,16 +237,5 @@ export class Hill {
       draws = isThere;
     });
     context.stroke();
-  }
-
-  /** Where a point lies, also if that is not on the canvas. */
-  #place(x, height) {
-    const { box, x: across, y: upward } = this.chart;
-    const share = (value, { low, high }) => (value - low) / (high - low);
-    const pixels = [
-      box.left + box.width * share(x, across),
-      box.top + box.height * (1 - share(height, upward)),
-    ];
-    return pixels.map((value) => Math.min(Math.max(value, -FAR), FAR));
   }
 }

@@ -26,9 +26,4 @@ export class Pack {
   json(name) {
     return JSON.parse(new TextDecoder().decode(this.bytes(name)));
   }
-
-  /** The names that begin with this. */
-  names(prefix) {
-    return Object.keys(this.index).filter((name) => name.startsWith(prefix));
-  }
 }

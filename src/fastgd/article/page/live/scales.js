@@ -15,16 +15,15 @@ export class Scale {
     this.steps = Math.round(log ? 100 * Math.log10(high / low) : (high - low) / step);
   }
 
-  /** Where a number stands: 0 at the low end, 1 at the high one. */
+  /** Where a number stands: 0 at the low end, 1 at the high one, also outside of them. */
   place(value) {
     const { low, high, log } = this;
-    const place = log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
-    return Math.min(Math.max(place, 0), 1);
+    return log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
   }
 
-  /** The step nearest to a number. */
+  /** The step nearest to a number, on the slider. */
   stepOf(value) {
-    return Math.round(this.steps * this.place(value));
+    return Math.min(Math.max(Math.round(this.steps * this.place(value)), 0), this.steps);
   }
 
   /** The number at a step; with `snap`, that of a tick nearby. */

@@ -11,6 +11,8 @@ import { samplesOf } from "./own_data.js";
 import { Published } from "./published.js";
 import { labelOf, noteOf, shortWeight } from "./wording.js";
 
+const ONE_DIGIT = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
+
 /**
  * Trains with the `settings()` of the page: `element` has the curve, `tools` what belongs to it, and
  * `results` the numbers of the network.
@@ -126,7 +128,7 @@ export class Stage {
     this.changes.show(result.changes);
     this.weights.show(weights);
     const { sum, average } = totalOf(result.changes);
-    this.total.textContent = `Together ${readable(sum)} changes, ${average.toFixed(1)} per weight.`;
+    this.total.textContent = `Together ${readable(sum)} changes, ${average.toLocaleString("en-US", ONE_DIGIT)} per weight.`;
     this.published.show(result, samples.isArticle);
     this.mapNote.show(result, samples.isArticle);
     if (finished) {

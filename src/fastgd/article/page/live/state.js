@@ -53,11 +53,6 @@ export class State {
     this.calls.push({ names, call });
   }
 
-  /** All fields as at first. */
-  reset() {
-    this.set(Object.fromEntries(Object.entries(this.fields).map(([name, { initial }]) => [name, initial])));
-  }
-
   /** What follows the # in the address. */
   get address() {
     const parts = Object.entries(this.fields)

@@ -154,7 +154,6 @@ function advance(work) {
 /** What the page learns of a training. */
 function resultOf({ slot, id, settings, training, path, seconds }) {
   const errors = training.errors;
-  const weights = training.layers("weights");
   return {
     slot,
     id,
@@ -165,8 +164,7 @@ function resultOf({ slot, id, settings, training, path, seconds }) {
     recorded: Array.from(errors, (_error, k) => k * settings.recordEvery),
     errors: [...errors],
     finalError: training.finalError,
-    weights,
-    biases: weights[0].bias ? weights.map((layer) => layer.bias) : null,
+    weights: training.layers("weights"),
     changes: training.layers("changes"),
     path: path && Float64Array.from(path),
     seconds,
