@@ -310,7 +310,7 @@ def test_two_optimizers_on_the_plane(live):
         page.says(f"plane-final-{side}", repr(float(run.final_error)))
 
     same = {"seed": 5, "iterations": 300}
-    ends("first", **same)
+    ends("first", alpha=1.0, **same)
     ends("second", optimizer="Adam", alpha=0.5, **same)
     page["plane-copy-python"].click()
     printed = []
