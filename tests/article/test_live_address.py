@@ -1,0 +1,65 @@
+"""The live page in a browser: settings in its address, and those that can't be."""
+
+import re
+
+import pytest
+
+from chromium import needs_chromium
+
+pytestmark = [pytest.mark.slow, needs_chromium]
+
+
+def test_the_address_keeps_the_state(live):
+    page = live()
+    page.type("alpha", "0.3")
+    page.type("iterations", "700")
+    page["control-optimizer"].select_option("Nesterov")
+    settings = {"alpha": 0.3, "iterations": 700, "optimizer": "Nesterov"}
+    page.page.wait_for_url("**#alpha=0.3&iterations=700&optimizer=Nesterov")
+    page.page.reload()
+    page.shows(**settings)
+    assert [page.value(field) for field in settings] == ["0.3", "700", "Nesterov"]
+    page.page.evaluate("location.hash = '#hidden=8&iterations=100'")
+    page.shows(hidden=8, iterations=100)
+    assert page.value("alpha") == "0.5"
+
+
+def test_a_link_to_a_section_changes_no_settings(live):
+    page = live("#alpha-title")
+    page.shows()
+    page.type("hidden", 2)
+    page.page.locator("nav a[href='#alpha']").click()
+    page.page.wait_for_url("**#alpha")
+    page.type("iterations", 50)
+    page.shows(hidden=2, iterations=50)
+    page.says("problem-alpha", "")
+    page.page.wait_for_url("**#hidden=2&iterations=50")
+
+
+def test_an_address_that_can_not_be_leaves_the_last_good_state(live):
+    page = live("#alpha=0&hidden=1000000000&seed=abc&iterations=200&optimizer=<b>&dropout=0.123")
+    page.says("problem-alpha", 'alpha must be a number from 0.001 to 1000, got "0"')
+    page.says(
+        "problem-hidden", 'hidden units must be a whole number from 0 to 32, got "1000000000"'
+    )
+    page.says("problem-seed", 'seed must be a whole number from 0 to 4294967295, got "abc"')
+    page.says("problem-optimizer", re.compile('must be one of GradientDescent, .*, got "<b>"$'))
+    page.says("problem-dropout", 'dropout must be a multiple of 0.05, got "0.123"')
+    page.shows(iterations=200)
+    page.type("alpha", "2")
+    page.says("problem-alpha", "")
+    page.shows(iterations=200, alpha=2)
+    page.page.evaluate("location.hash = '#alpha=x&iterations=200'")
+    page.says("problem-alpha", 'alpha must be a number from 0.001 to 1000, got "x"')
+    page.shows(iterations=200, alpha=2)
+
+
+def test_what_can_not_be_typed_is_said_next_to_the_box(live):
+    page = live("#iterations=100")
+    page.type("hidden", "33")
+    page.says("problem-hidden", 'hidden units must be a whole number from 0 to 32, got "33"')
+    assert page["control-hidden"].get_attribute("aria-invalid") == "true"
+    page.shows(iterations=100)
+    page.type("hidden", "32")
+    page.says("problem-hidden", "")
+    page.shows(iterations=100, hidden=32)
