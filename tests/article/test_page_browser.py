@@ -55,6 +55,11 @@ def test_without_javascript_it_reads_as_an_article(visit, article_page):
     live = page.locator(".live")
     assert live.count() > 0
     assert not any(each.is_visible() or each.inner_html() for each in live.all())
+    assert not page.locator(".live-hint").is_visible()
+
+
+def test_with_it_the_beginning_says_that_the_page_is_live(visit, article_page):
+    visit(article_page).page.wait_for_selector(".live-hint:visible")
 
 
 def test_a_screenshot_has_something_on_it(visit, article_page):

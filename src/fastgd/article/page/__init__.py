@@ -177,11 +177,8 @@ def _introduction(sections: Sequence[Section], *, is_live: bool) -> Markup:
                 element("a", "iamtrask's article", href=ARTICLE),
                 " of 2015, reproduced with fastgd: each with its numbers, its figure and the code "
                 "that made it.",
-                " With JavaScript they are live: move a slider, and the network trains in your "
-                "browser."
-                if is_live
-                else "",
             ),
+            *([_hint()] if is_live else []),
             element("nav", element("ol", *links), aria_label="Sections"),
             element(
                 "details",
@@ -189,6 +186,18 @@ def _introduction(sections: Sequence[Section], *, is_live: bool) -> Markup:
                 _comparing(),
             ),
         ]
+    )
+
+
+def _hint() -> Markup:
+    """What the page's script shows once it has started."""
+    return element(
+        "p",
+        "This page is live: ",
+        element("a", "move a slider", href="#thirteen-lines"),
+        ", and the network trains in your browser.",
+        class_="live-hint",
+        hidden="",
     )
 
 

@@ -37,6 +37,7 @@ async function startSections() {
     return fill({ state, trainer, pack, root });
   };
   await begin(first);
+  document.querySelectorAll(".live-hint").forEach((hint) => (hint.hidden = false));
   state.follow(window); // the first section trains while the others are built
   for (const section of others) {
     await new Promise((resolve) => setTimeout(resolve)); // and may show what it gets
