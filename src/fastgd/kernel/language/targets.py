@@ -9,13 +9,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import llvmlite
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import typeof
-from numba.core import config, types
+from numba.core import cgutils, config, types
 
 from fastgd.kernel.language.cache import kept
 from fastgd.kernel.language.expressions import Value
@@ -27,6 +28,7 @@ from fastgd.kernel.language.translation import TRANSLATES, emit_body, emit_call,
 from fastgd.kernel.language.webassembly import RELAXED_MADD, with_instruction
 
 _I64, _I32 = ir.IntType(64), ir.IntType(32)
+_BITS = ir.VectorType(_I64, 2)
 
 _OPERANDS = [Tile(2)] * 3
 _WRITTEN = name_of_called(written_fma.py_func, _OPERANDS)
@@ -87,26 +89,9 @@ class _Module(ir.Module):  # type: ignore[misc]
         super().__init__(target.name, context=ir.Context())
         self.target = target
         if target.fma != "native":
-            self.fma = self._in_pairs
-
-    def _in_pairs(self, builder: Any, *operands: Any) -> Any:
-        """Emit it for two lanes at a time: as many as a register of WebAssembly has."""
-        lanes = operands[0].type.count
-        if lanes == 1:
-            pairs = [pick(builder, value, [0, 0]) for value in operands]
-            return pick(builder, self._of_pair(builder, pairs), [0])
-        if lanes == 2:
-            return self._of_pair(builder, operands)
-        parts = []
-        for begin in range(0, lanes, 2):
-            own = list(range(begin, min(begin + 2, lanes)))
-            chosen = [pick(builder, value, own) for value in operands]
-            parts.append(self._in_pairs(builder, *chosen))
-        result = ir.Constant(operands[0].type, ir.Undefined)
-        for k in range(lanes):
-            value = builder.extract_element(parts[k // 2], _I32(k % 2))
-            result = builder.insert_element(result, value, _I32(k))
-        return result
+            self.fma = partial(_in_pairs, self._of_pair)
+            if binding.llvm_version_info < (16,):
+                self.select = partial(_in_pairs, self._select_bits)
 
     def _of_pair(self, builder: Any, operands: Sequence[Any]) -> Any:
         """Emit a call that an instruction can replace: LLVM must leave it all of its operands."""
@@ -117,6 +102,34 @@ class _Module(ir.Module):  # type: ignore[misc]
         function.attributes.add("nounwind")
         function.attributes.add("readnone")
         return result
+
+    def _select_bits(self, builder: Any, operands: Sequence[Any]) -> Any:
+        """Emit a selection of bits: LLVM 15 made ``f64x2.max`` of relu, which turned -0 into 0."""
+        mask, *values = operands
+        bits = [builder.bitcast(value, _BITS) for value in values]
+        kind = ir.FunctionType(_BITS, [_BITS] * 3)
+        select = cgutils.get_or_insert_function(self, kind, "llvm.wasm.bitselect.v2i64")
+        found = builder.call(select, [*bits, builder.sext(mask, _BITS)])
+        return builder.bitcast(found, values[0].type)
+
+
+def _in_pairs(of_pair: Callable[..., Any], builder: Any, *operands: Any) -> Any:
+    """Emit it for two lanes at a time: as many as a register of WebAssembly has."""
+    kind = operands[-1].type
+    if kind.count == 1:
+        pairs = [pick(builder, value, [0, 0]) for value in operands]
+        return pick(builder, of_pair(builder, pairs), [0])
+    if kind.count == 2:
+        return of_pair(builder, operands)
+    parts = []
+    for begin in range(0, kind.count, 2):
+        own = list(range(begin, min(begin + 2, kind.count)))
+        parts.append(_in_pairs(of_pair, builder, *(pick(builder, each, own) for each in operands)))
+    result = ir.Constant(kind, ir.Undefined)
+    for k in range(kind.count):
+        value = builder.extract_element(parts[k // 2], _I32(k % 2))
+        result = builder.insert_element(result, value, _I32(k))
+    return result
 
 
 def emit(

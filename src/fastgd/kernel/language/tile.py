@@ -280,7 +280,10 @@ def selection(vector):
     @intrinsic
     def select(_typing, mask, a, b):
         def codegen(_context, builder, sig, args):
-            return builder.select(*_tiles(builder, sig, args))
+            operands = _tiles(builder, sig, args)
+            if vector is Tile and hasattr(builder.module, "select"):
+                return builder.module.select(builder, *operands)  # the target's own
+            return builder.select(*operands)
 
         operands = (_tile_or_number(kind, vector) for kind in (a, b))
         return vector(mask.lanes)(mask, *operands), codegen
