@@ -17,7 +17,7 @@ export class Trainer {
 
   constructor(worker, fused) {
     this.worker = worker;
-    /** Whether multiply-adds are fused by the processor; otherwise a training takes 13 to 18 times as long. */
+    /** Whether multiply-adds are fused by the processor; otherwise a training takes about 12 times as long. */
     this.fused = fused;
     this.waiting = new Map();
     this.count = 0;
