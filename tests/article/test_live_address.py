@@ -25,11 +25,14 @@ def test_the_address_keeps_the_state(live):
 
 
 def test_a_link_to_a_section_changes_no_settings(live):
+    """Its address is there for a moment, until the settings take its place."""
     page = live("#alpha-title")
     page.shows()
     page.type("hidden", 2)
+    page.page.wait_for_url("**#hidden=2")
     page.page.locator("nav a[href='#alpha']").click()
-    page.page.wait_for_url("**#alpha")
+    page.page.wait_for_function("document.querySelector('#alpha').getBoundingClientRect().top < 9")
+    page.page.wait_for_url("**#hidden=2")
     page.type("iterations", 50)
     page.shows(hidden=2, iterations=50)
     page.says("problem-alpha", "")
