@@ -1,4 +1,4 @@
-"""The worker of the live page: trainings take turns, and each hears of a newer one soon."""
+"""The worker of the live page: trainings take turns, and a newer one is not kept waiting."""
 
 from live import in_node, needs_node
 

@@ -1,6 +1,6 @@
-/** Work in parts, between which the page paints, and hears what its reader does. */
+/** Work in parts, between which the page paints and handles what its reader does. */
 
-const TURN = 4; // milliseconds: short parts follow each other at once until so many are over
+const TURN = 4; // milliseconds: parts that take less follow each other without a pause
 
 /** Does one work at a time: a newer one takes the place of the older. */
 export class Parts {

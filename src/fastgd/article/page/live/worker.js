@@ -109,7 +109,7 @@ export class Trainings {
     }
   }
 
-  /** Another training may have taken the place of this one meanwhile: it goes on. */
+  /** Remove a training from its slot, unless a newer one has taken its place meanwhile. */
   #end(work) {
     if (this.going.get(work.slot) === work) {
       this.going.delete(work.slot);
