@@ -33,7 +33,12 @@ const answer = (found) => writeFileSync("answer.json", JSON.stringify(found));
 """
     (folder / "script.js").write_text(head + script, encoding="utf-8")
     made = subprocess.run(
-        [NODE, *flags, "script.js"], cwd=folder, capture_output=True, text=True, check=False
+        [NODE, *flags, "script.js"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=600,  # a script that waits for ever is an error, too
+        check=False,
     )
     assert made.returncode == 0, made.stderr
     return json.loads((folder / "answer.json").read_text())

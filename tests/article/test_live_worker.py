@@ -29,7 +29,7 @@ async function served(programs, orders, until) {
     order(trainings);
     await pause();
   }
-  while (!until(reports)) await pause();
+  for (let k = 0; k < 1000 && !until(reports); k++) await pause();
   return reports;
 }
 """
