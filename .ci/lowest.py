@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 PROJECT = tomllib.loads(Path(__file__).parents[1].joinpath("pyproject.toml").read_text())["project"]
-BOUND = re.compile(r"([\w-]+)(?:\[(.*)\])?(?:>=([\d.]+))?")
+BOUND = re.compile(r"([\w-]+)(?:\[(.*)\])?(?:>=([\d.]+))?(?:; .+)?")
 
 
 def bounds(requirements: list[str]) -> dict[str, str]:

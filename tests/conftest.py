@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+import cuda_stand_in
 import few_kernels
 from cases import XOR_X, XOR_Y
 from chromium import Visitor, chromium
@@ -146,3 +147,17 @@ def visit(browser):
     visitor = Visitor(browser)
     yield visitor
     visitor.leave()
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """This machine has a GPU, as far as fastgd can see."""
+    with cuda_stand_in.installed(monkeypatch) as driver:
+        yield driver
+
+
+@pytest.fixture
+def two_gpus(monkeypatch):
+    """This machine has two GPUs, as far as fastgd can see."""
+    with cuda_stand_in.installed(monkeypatch, count=2) as driver:
+        yield driver
