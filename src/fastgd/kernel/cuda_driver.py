@@ -21,7 +21,7 @@ _FORK = (
     "a process that uses a GPU must not be a fork of one that has used it, got such a fork: "
     "start it by the method 'spawn'"
 )
-_NEEDS = "training on a GPU needs an NVIDIA GPU and its driver"
+_NEEDS = "training on a GPU needs an NVIDIA GPU and its driver for CUDA 12 or newer"
 
 
 class DeviceError(RuntimeError):
@@ -61,8 +61,8 @@ class Driver:
                     f"{_NEEDS}, got CUDA_ERROR_{error.status} from the driver"
                 ) from error
             self.count = 0
-        except RuntimeError as error:  # of cuda-bindings
-            raise DeviceError(f"{_NEEDS}, got a machine without the driver") from error
+        except RuntimeError as error:  # cuda-bindings finds none, or one for CUDA 11
+            raise DeviceError(f"{_NEEDS}, got a machine without such a driver") from error
         if not self.count:
             visible = os.environ.get("CUDA_VISIBLE_DEVICES")
             why = "" if visible is None else f" with CUDA_VISIBLE_DEVICES={visible}"
