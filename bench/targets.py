@@ -39,11 +39,11 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.training_data import TrainingData
 from fastgd.engine.image import TrainingImage
 from fastgd.engine.initialization import first_rows
-from fastgd.engine.layout import LANES
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Plan
 from fastgd.kernel.calls import bind
 from fastgd.kernel.language.webassembly import PAGE, STACK
+from fastgd.kernel.vectorization import WEBASSEMBLY, Machine
 from fastgd.optimizers import Adam
 from workload import Work, article, made_up
 
@@ -72,13 +72,13 @@ Train = Callable[[], float]
 class Trained:
     """A training: its memory before and after, and the modules for it."""
 
-    def __init__(self, work: Work, lanes: int | None) -> None:
+    def __init__(self, work: Work, machine: Machine | None) -> None:
         task = TrainingData.check(work.X, work.y, work.iterations, work.record_every)
         method = Method(**work.options)
         network = network_of(method, task.X, task.y, work.hidden_size)
         alpha = np.repeat(work.alpha[:, None], network.layers, axis=1)
         seeds = np.array(work.seeds)
-        plan = Plan.make(task, network, method, alpha, {}, len(seeds), 1, lanes=lanes)
+        plan = Plan.make(task, network, method, alpha, {}, len(seeds), 1, machine=machine)
         first = network.rows(first_rows(method.init, network.sizes, seeds.tolist()))
         self.made = TrainingImage.of(plan, first, seeds, STACK)
         self.memory = self.made.image.memory
@@ -279,7 +279,7 @@ def table(found: dict[str, Engine | Wasmtime], given: argparse.Namespace) -> str
         if given.only not in (None, name):
             continue
         work = work.times(0.01) if given.quick else work
-        own, page = Trained(work, None), Trained(work, LANES)
+        own, page = Trained(work, None), Trained(work, WEBASSEMBLY)
         if own.results() != page.results():
             raise AssertionError("tiles of other shapes must give the same bits")
         ways: dict[tuple[str, str], Train] = {("", "here"): own.here}

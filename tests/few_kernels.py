@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 from fastgd.engine import grouping, layout, packing, session
+from fastgd.kernel.vectorization import GPU
 
 MOST_KNOWN = layout.MOST_KNOWN
 SIDE_BY_SIDE = packing.runs_side_by_side
@@ -22,9 +23,9 @@ def begin():
     packing.runs_side_by_side = session.runs_side_by_side = one_or_eight
 
 
-def one_or_eight(count, *_):
+def one_or_eight(count, _samples, _matrices, _threads=1, machine=None):
     """How many of so many runs lie side by side."""
-    return 1 if count == 1 else 8
+    return GPU.threads if machine == GPU else 1 if count == 1 else 8
 
 
 @contextmanager

@@ -12,7 +12,7 @@ WORK = targets.WORKS["3-4-1"].times(0.01)
 
 @pytest.fixture(scope="module")
 def trained():
-    return targets.Trained(WORK, targets.LANES)
+    return targets.Trained(WORK, targets.WEBASSEMBLY)
 
 
 def test_all_results_are_compared_with_those_of_other_tiles(trained):

@@ -10,11 +10,11 @@ from fastgd.arguments.partition import check_partition
 from fastgd.arguments.training_data import TrainingData
 from fastgd.engine.image import TrainingImage
 from fastgd.engine.initialization import first_rows
-from fastgd.engine.layout import LANES
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Plan
 from fastgd.kernel import vectorization
 from fastgd.kernel.calls import train_blocks
+from fastgd.kernel.vectorization import WEBASSEMBLY
 
 ITERATIONS, RECORD_EVERY = 60, 20
 BASE = 65_536
@@ -28,7 +28,7 @@ def image_of(hidden, alphas, seeds, *, groups=None, base=BASE, **options):
     method = Method(**options)
     network = network_of(method, task.X, task.y, hidden)
     alpha = np.repeat(np.array(alphas)[:, None], network.layers, axis=1)
-    plan = Plan.make(task, network, method, alpha, {}, len(seeds), 1, lanes=LANES)
+    plan = Plan.make(task, network, method, alpha, {}, len(seeds), 1, machine=WEBASSEMBLY)
     first = network.rows(first_rows(method.init, network.sizes, seeds))
     return TrainingImage.of(plan, first, np.array(seeds), base)
 
@@ -118,7 +118,7 @@ def test_runs_with_samples_of_their_own():
 def test_runs_go_side_by_side_as_the_other_machine_likes(monkeypatch, lanes):
     monkeypatch.setattr(vectorization, "native_lanes", lambda: lanes)
     made = image_of((4,), [1.0], range(160))
-    assert made.layout.runs == 4 * LANES
+    assert made.layout.runs == 4 * WEBASSEMBLY.lanes
 
 
 def test_what_has_no_values_has_no_field():

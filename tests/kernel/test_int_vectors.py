@@ -27,24 +27,24 @@ RANDOM = np.random.default_rng(1)
 def compute(shape, number, a, b, out, real):
     x, y, n = load_words(shape, a, 0), load_words(shape, b, 0), runs_of(shape)
     zero = all_words(zeros(shape), 0)
-    store_words(out, 0 * n, x)
-    store_words(out, 1 * n, x + y)
-    store_words(out, 2 * n, x ^ y)
-    store_words(out, 3 * n, x & y)
-    store_words(out, 4 * n, x >> 5)
-    store_words(out, 5 * n, (x * y) >> 32)
-    store_words(out, 6 * n, (x * number) >> 32)
-    store_words(out, 7 * n, number + x)
-    store_words(out, 8 * n, all_words(zeros(shape), number))
-    store_words(out, 9 * n, x - y)
-    store_words(out, 10 * n, number - x)
-    store_words(out, 11 * n, choose(x < y, x, number))
-    store_words(out, 12 * n, choose(x >= y, 1, zero))
-    store_words(out, 13 * n, choose(x - y < 0, 7, 0))
-    store_words(out, 14 * n, x | y)
-    store_words(out, 15 * n, number | x)
-    store_words(out, 16 * n, choose(x != y, 1, zero))
-    store_words(out, 17 * n, choose(number != x, 1, zero))
+    store_words(shape, out, 0 * n, x)
+    store_words(shape, out, 1 * n, x + y)
+    store_words(shape, out, 2 * n, x ^ y)
+    store_words(shape, out, 3 * n, x & y)
+    store_words(shape, out, 4 * n, x >> 5)
+    store_words(shape, out, 5 * n, (x * y) >> 32)
+    store_words(shape, out, 6 * n, (x * number) >> 32)
+    store_words(shape, out, 7 * n, number + x)
+    store_words(shape, out, 8 * n, all_words(zeros(shape), number))
+    store_words(shape, out, 9 * n, x - y)
+    store_words(shape, out, 10 * n, number - x)
+    store_words(shape, out, 11 * n, choose(x < y, x, number))
+    store_words(shape, out, 12 * n, choose(x >= y, 1, zero))
+    store_words(shape, out, 13 * n, choose(x - y < 0, 7, 0))
+    store_words(shape, out, 14 * n, x | y)
+    store_words(shape, out, 15 * n, number | x)
+    store_words(shape, out, 16 * n, choose(x != y, 1, zero))
+    store_words(shape, out, 17 * n, choose(number != x, 1, zero))
     store(shape, real, 0 * n, 0, numbers(x))
     store(shape, real, 1 * n, 0, select(x < y, 1.0, 0.0))
     store(shape, real, 2 * n, 0, select(number >= x, 1.0, 0.0))
@@ -87,13 +87,13 @@ def test_words_are_integers_in_every_lane(lanes):
 
 @njit(error_model="numpy", boundscheck=True)
 def move(shape, source, at, target, to):
-    store_words(target, to, load_words(shape, source, at))
+    store_words(shape, target, to, load_words(shape, source, at))
 
 
 @njit(error_model="numpy", boundscheck=True)
 def above(shape, x, number, out):
     """A mask of a tile picks integers, too."""
-    store_words(out, 0, choose(load(shape, x, 0, 0) > 0.0, number, -number))
+    store_words(shape, out, 0, choose(load(shape, x, 0, 0) > 0.0, number, -number))
 
 
 @pytest.mark.parametrize("lanes", [1, 4, 8])
@@ -118,7 +118,7 @@ def test_a_tile_decides_which_integer():
 @njit(error_model="numpy", boundscheck=True)
 def reinterpreted(shape, x, out, real):
     bits = bits_of(load(shape, x, 0, 0))
-    store_words(out, 0, bits)
+    store_words(shape, out, 0, bits)
     store(shape, real, 0, 0, number_of(bits + 1))
 
 

@@ -44,10 +44,10 @@ def lanes(shape, given, result):
         load_words(shape, given, 4 * R),
         load_words(shape, given, 5 * R),
     )
-    store_words(result, 0, w0)
-    store_words(result, R, w1)
-    store_words(result, 2 * R, w2)
-    store_words(result, 3 * R, w3)
+    store_words(shape, result, 0, w0)
+    store_words(shape, result, R, w1)
+    store_words(shape, result, 2 * R, w2)
+    store_words(shape, result, 3 * R, w3)
 
 
 @njit(**UNCOUNTED)
@@ -58,10 +58,10 @@ def drawn(shape, seeds, unit, purpose, iteration, result):
     for place in range(len(result) // (4 * R)):
         w0, w1, w2, w3 = random_words(shape, seed, place, unit, purpose, iteration)
         at = 4 * place * R
-        store_words(result, at, w0)
-        store_words(result, at + R, w1)
-        store_words(result, at + 2 * R, w2)
-        store_words(result, at + 3 * R, w3)
+        store_words(shape, result, at, w0)
+        store_words(shape, result, at + R, w1)
+        store_words(shape, result, at + 2 * R, w2)
+        store_words(shape, result, at + 3 * R, w3)
 
 
 @njit

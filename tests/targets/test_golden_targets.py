@@ -6,7 +6,7 @@ import pytest
 from wasm_machine import WASM, trained_on
 
 from cases import HASHED, OBJECTIVES, TABLE
-from fastgd.engine.layout import LANES
+from fastgd.kernel.vectorization import WEBASSEMBLY
 from golden import GOLDEN, digest
 from thinning import some
 
@@ -43,7 +43,7 @@ TILES = [(case, WASM[k % 2]) for k, case in enumerate(CASES)]
 )
 def test_golden_hashes_with_tiles_of_two_lanes(case, wasm):
     """The tiles of a page's code, which is for one network alone."""
-    with trained_on(wasm, LANES):
+    with trained_on(wasm, WEBASSEMBLY):
         assert digest(case, 1) == HASHES[case]
 
 

@@ -13,10 +13,10 @@ from numba.core import config
 from test_images import call_of
 from wasm_machine import trained_on
 
-from fastgd.engine.layout import LANES
 from fastgd.kernel.image import module
 from fastgd.kernel.language import emitter, targets
 from fastgd.kernel.language.targets import TARGETS
+from fastgd.kernel.vectorization import WEBASSEMBLY
 
 TARGET = TARGETS["nvptx64"]
 ROUNDED = {"add", "sub", "mul", "fma", "div", "rcp", "sqrt"}
@@ -69,7 +69,7 @@ def test_operations_are_those_of_the_source(case, monkeypatch, tmp_path):
 
     monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(targets, "_compiled", spy)
-    with trained_on(TARGET.name, LANES):  # code for one network, which is short
+    with trained_on(TARGET.name, WEBASSEMBLY):  # code for one network, which is short
         call = call_of(case)
     found = instructions(module(call.shapes, call.recipe, TARGET.name).decode())
     kinds = Counter()

@@ -77,20 +77,20 @@ class Trainer:
 
 
 @contextmanager
-def trained_on(target, lanes=None):
+def trained_on(target, machine=None):
     """Within this, kernel calls are made on WebAssembly.
 
-    With ``lanes`` their code has tiles for so many lanes, and not for those of this machine.
+    With a ``machine`` their code has tiles for that, and not for this one.
     """
 
-    def for_lanes(*arguments, **named):
-        return layout_for(*arguments, **named | {"lanes": lanes})
+    def for_machine(*arguments, **named):
+        return layout_for(*arguments, **named | {"machine": machine})
 
     trainer = Trainer(target)
     with (
         patch.object(calls, "train_blocks", trainer),
         patch.object(calls, "bind", trainer.bind),
-        patch.object(session, "layout_for", for_lanes),
+        patch.object(session, "layout_for", for_machine),
     ):
         yield trainer
 

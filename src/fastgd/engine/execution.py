@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.engine import summaries
+from fastgd.engine.devices import CPU
 from fastgd.engine.packed_samples import Index, Sharing
 from fastgd.engine.packing import RunBatch, by_part, lanes_of
 from fastgd.engine.plan import Keep, Plan
@@ -24,6 +24,10 @@ CALLS = 32
 
 CALL_SECONDS = 1e-3
 """... but no call is shorter than this."""
+
+
+FIRST_ON_GPU = 64
+"""How many times fewer iterations a GPU's first call has: its speed is not known yet."""
 
 
 def execute(
@@ -187,6 +191,8 @@ class _Work:
         runs = self._load(session, owners, batch.lanes(keys, count, threads))
         busiest = -(-runs.blocks // threads)
         step = max(1, self._step(1 / (session.seconds() * busiest), runs.blocks))
+        if self.plan.device != CPU:
+            step = max(1, step // FIRST_ON_GPU)
         # The last evaluation of the monitored error isn't part of the state.
         cut = self.keep.state and session.layout.recipe.watch is not None
         pace = ThreadTuning(session.layout.threads, session.seconds())
@@ -197,11 +203,10 @@ class _Work:
             if cut and at < iterations:
                 last = min(last, iterations)
             elif cut:
+                runs.bring_back()
                 state = runs.state(runs.ended >= 0, runs.parameters(), runs.changes())
                 self._write_state(owners, state)
-            began = perf_counter()
-            runs.run(at, last, threads, shared)
-            took = max(perf_counter() - began, 1e-9)
+            took = max(runs.run(at, last, threads, shared), 1e-9)
             pace.took(shared, last - at, took)
             speed = (last - at) / took
             advance((min(last, iterations) - min(at, iterations)) * count)
@@ -215,11 +220,13 @@ class _Work:
             going = np.flatnonzero(~over)
             lanes = batch.lanes(None if keys is None else keys[going], len(going), threads)
             if len(lanes) <= runs.blocks // 2:
+                runs.bring_back()
                 self._collect(batch, runs, np.flatnonzero(over), owners, keys)
                 owners, keys = owners[going], None if keys is None else keys[going]
                 if len(going):
                     runs = runs.pack(going, lanes)
         if len(owners):
+            runs.bring_back()
             self._collect(batch, runs, np.arange(len(owners)), owners, keys, with_state=not cut)
         advance((iterations - min(at, iterations)) * count)
 
@@ -315,6 +322,7 @@ class _Work:
                 lanes=lanes,
             )
             runs.run(0, 1, self.plan.threads)
+            runs.bring_back()
             losses[finite] = runs.curve("losses")[:, 0]
         return losses
 

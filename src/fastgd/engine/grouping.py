@@ -13,7 +13,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.packed_samples import Sharing
 from fastgd.kernel.block import Area, Layer, Recipe, Shapes
 from fastgd.kernel.splitting import NOW, Split
-from fastgd.kernel.vectorization import ROWS
+from fastgd.kernel.vectorization import ROWS, Machine
 
 GROUP_BYTES = 32 * 1024
 """Activations and deltas of a group of samples should fit the first-level cache ..."""
@@ -71,14 +71,14 @@ def layout_for(
     group: int | None = None,
     threads: int = 1,
     blocks: int = 1,
-    lanes: int | None = None,
+    machine: Machine | None = None,
 ) -> Layout:
     """Choose the group of samples that passes through the layers together, unless it is given.
 
     Up to ``threads`` threads share the work of each of the ``blocks`` where that is faster.
     """
     grouped = _remembered if runs * network.parameters <= SMALL else _grouped
-    layout = grouped(network, runs, samples, recipe, batch, window, sharing, group, lanes)
+    layout = grouped(network, runs, samples, recipe, batch, window, sharing, group, machine)
     return layout if threads == 1 else _shared_out(layout, threads, blocks)
 
 
@@ -91,10 +91,10 @@ def _grouped(
     window: int,
     sharing: Sharing,
     group: int | None,
-    lanes: int | None,
+    machine: Machine | None,
 ) -> Layout:
     rows = group or ROWS
-    draft = Layout(network, runs, samples, rows, recipe, batch, window, sharing, lanes=lanes)
+    draft = Layout(network, runs, samples, rows, recipe, batch, window, sharing, machine=machine)
     if group:
         return draft
     if _needs_all(recipe) and recipe.outputs is None:

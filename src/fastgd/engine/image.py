@@ -18,8 +18,9 @@ from fastgd.kernel.block import SEED
 from fastgd.kernel.image import Field, Image, arrays_of, module
 from fastgd.kernel.language.targets import TargetError
 from fastgd.kernel.probe import probe_module
+from fastgd.kernel.vectorization import WEBASSEMBLY
 
-__all__ = ["TargetError", "TrainingImage", "probe_module"]
+__all__ = ["WEBASSEMBLY", "TargetError", "TrainingImage", "probe_module"]
 
 
 class TrainingImage(NamedTuple):

@@ -28,13 +28,16 @@ from fastgd.kernel.block import (
 )
 from fastgd.kernel.language.specialization import KnownFacts
 from fastgd.kernel.language.structs import Bytes, Floats, Integers, first_byte
-from fastgd.kernel.vectorization import ROWS, can_know, shapes_for, wants_parts, wants_strips
-
-LANES = 2
-"""Lanes of WebAssembly's vector registers: those of a layout for a page or for an export.
-
-With tiles for 8 lanes, 16-16-1 takes twice as long there, as it has no registers for them.
-"""
+from fastgd.kernel.vectorization import (
+    GPU,
+    ROWS,
+    WEBASSEMBLY,
+    Machine,
+    can_know,
+    shapes_for,
+    wants_parts,
+    wants_strips,
+)
 
 LINE_BYTES = 64
 
@@ -114,8 +117,8 @@ class Layout:
     """Threads that may share the work of a block."""
     together: int = 0
     """Samples whose activations are stored, if more than one group."""
-    lanes: int | None = None
-    """Lanes of a vector register of the machine that the code is for; None for this one."""
+    machine: Machine | None = None
+    """The machine that the code is for; None for this one."""
 
     # ------------------------------------------------------------ sizes
 
@@ -264,9 +267,9 @@ class Layout:
             max(self.network.sizes[1:]),
             self.data_runs,
             self.importance_runs,
-            parts=self.runs == 1 and wants_parts(matrices, self.lanes),
-            strips=wants_strips(self.runs, matrices, self.lanes),
-            lanes=self.lanes,
+            parts=self.runs == 1 and wants_parts(matrices, self.machine),
+            strips=self.machine != GPU and wants_strips(self.runs, matrices, self.machine),
+            machine=self.machine,
         )
 
     @cached_property
@@ -277,10 +280,11 @@ class Layout:
         if not uses_all or self.sharing != Sharing.ALL or recipe.batches.name != "all":
             return self.shapes
         samples = up(self.samples, ROWS)
-        if samples > self.group or not can_know(self.runs, self.network.parameters, samples):
+        parameters = self.network.parameters
+        if samples > self.group or not can_know(self.runs, parameters, samples, self.machine):
             return self.shapes
         layout = BlockLayout(tuple(self.layers), samples, self.samples)
-        if self.lanes is not None:  # code that stays the same, whatever else this process does
+        if self.machine == WEBASSEMBLY:  # code that stays the same, whatever else this process does
             return self.shapes._replace(layout=KnownFacts(layout))
         known = _known.setdefault(recipe, set())
         if layout not in known and len(known) >= MOST_KNOWN:

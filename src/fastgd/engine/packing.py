@@ -14,7 +14,7 @@ import numpy as np
 
 from fastgd.engine.packed_samples import Index, PackedSamples, Sharing
 from fastgd.kernel.block import Recipe
-from fastgd.kernel.vectorization import runs_side_by_side
+from fastgd.kernel.vectorization import Machine, runs_side_by_side
 
 FULL = 0.75
 """Fraction of the lanes that must be used for runs of one part to get blocks of their own."""
@@ -68,14 +68,14 @@ def arrange(
     matrices: Sequence[tuple[int, int]],
     threads: int,
     side_by_side: int | None = None,
-    lanes: int | None = None,
+    machine: Machine | None = None,
 ) -> list[RunBatch]:
     """Batch all runs, of which each part has equally many; parts are the slowest axis.
 
-    ``lanes`` are those of another machine's vector registers, if the runs are for one.
+    ``machine`` is another one that the runs are for.
     """
     size, held = int(samples.sizes.max()), samples.most_held
-    wide = side_by_side or runs_side_by_side(runs, size, matrices, threads, lanes)
+    wide = side_by_side or runs_side_by_side(runs, size, matrices, threads, machine)
     if samples.partition is None:
         return [RunBatch(Sharing.ALL, wide, size, held, True, count=runs)]
     each = runs // samples.parts
@@ -89,9 +89,10 @@ def arrange(
     apart = folds and (in_step or recipe.features.dropout)
     if weighed and not apart and _fill(runs // tables, wide) >= FULL:
         return [_by_table(samples, each, wide, exact=not folds)]
+    alone = machine is None or machine.threads == 1  # a block of a GPU always has 32 runs
     if in_step:
-        return _by_size(samples, each, wide)
-    return _by_run(samples, each, wide)
+        return _by_size(samples, each, wide, alone=alone)
+    return _by_run(samples, each, wide, alone=alone)
 
 
 def _fill(count: int, wide: int) -> float:
@@ -123,12 +124,15 @@ def by_part(samples: PackedSamples, runs: Index, each: int, wide: int) -> RunBat
     return _own(samples, Sharing.PART, runs, each, wide, runs // each, exact=True)
 
 
-def _by_size(samples: PackedSamples, each: int, wide: int) -> list[RunBatch]:
-    """Runs have their own samples, in blocks of runs with equally many; the rest run alone."""
+def _by_size(samples: PackedSamples, each: int, wide: int, *, alone: bool) -> list[RunBatch]:
+    """Runs have their own samples, in blocks of runs with equally many.
+
+    With ``alone``, those of which there are too few run alone.
+    """
     runs = _by_descending_size(samples, each)
     sizes = samples.sizes[runs // each]
     counts = np.unique(-sizes, return_counts=True)[1]
-    pays = np.repeat(counts >= wide / GAIN, counts)
+    pays = np.repeat((counts >= wide / GAIN) | (not alone), counts)
     batches = []
     if pays.any():
         mine = runs[pays]
@@ -138,11 +142,14 @@ def _by_size(samples: PackedSamples, each: int, wide: int) -> list[RunBatch]:
     return batches
 
 
-def _by_run(samples: PackedSamples, each: int, wide: int) -> list[RunBatch]:
-    """Runs have their own samples, padded to the largest set of a block; the largest run alone."""
+def _by_run(samples: PackedSamples, each: int, wide: int, *, alone: bool) -> list[RunBatch]:
+    """Runs have their own samples, padded to the largest set of a block.
+
+    With ``alone``, the largest run alone.
+    """
     runs = _by_descending_size(samples, each)
     sizes = samples.sizes[runs // each]
-    apart = _largest_alone(sizes, wide)
+    apart = _largest_alone(sizes, wide) if alone else 0
     batches = []
     if apart:
         batches.append(by_part(samples, runs[:apart], each, 1))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
 from fastgd.arguments.training_data import TrainingData
+from fastgd.engine.devices import CPU
 from fastgd.engine.layout import Layout
 from fastgd.engine.lowering import ValueColumn, look_of, may_end, recipe_of
 from fastgd.engine.network import Network
@@ -18,9 +19,13 @@ from fastgd.engine.packed_samples import PackedSamples
 from fastgd.engine.packing import RunBatch, arrange
 from fastgd.engine.session import CHUNK_SECONDS, Session
 from fastgd.engine.state import State
+from fastgd.kernel.vectorization import GPU, Machine
 
 PASS_BYTES = 64 * 1024**2
 """Memory limit for the blocks passed to the kernel at a time, unless one per thread is more."""
+
+GPU_BYTES = 512 * 1024**2
+"""The same for the blocks that are on GPUs at a time."""
 
 BLOCKS_PER_THREAD = 16
 """Fewest blocks per thread at a time, so that threads seldom wait for each other."""
@@ -57,6 +62,7 @@ class Plan:
     threads: int
     may_end: bool
     """Whether runs may end early."""
+    device: str = CPU
 
     @classmethod
     def make(
@@ -72,17 +78,20 @@ class Plan:
         record_weights: bool = False,
         together: Collection[str] = (),
         scope: Mapping[str, Sequence[Any]] | None = None,
-        lanes: int | None = None,
+        machine: Machine | None = None,
+        device: str = CPU,
     ) -> "Plan":
         """Choose how many runs go side by side, unless that is given.
 
-        ``lanes`` are those of another machine's vector registers, if the plan is for one.
+        ``machine`` is another one that the plan is for; or else ``device`` says where the runs are
+        trained: see :mod:`.devices`.
 
         ``together`` names what is combined along one axis: keys of ``values``, "alpha", "seed". If
         ``values`` are only a chunk of a sweep, ``scope`` has the values of the whole axes, so that
         all chunks of the sweep use the same code and keep the same results.
         """
         scope = values if scope is None else scope
+        machine = machine if device == CPU else GPU
         columns = tuple(ValueColumn.of(name, axis, method) for name, axis in values.items())
         samples = PackedSamples(
             task.X, task.y, method.sample_weight, task.validation, task.partition
@@ -108,11 +117,12 @@ class Plan:
                 look=look,
                 threads=threads if blocks < threads else 1,
                 blocks=blocks,
-                lanes=lanes,
+                machine=machine,
+                device=device,
             )
 
         batches = arrange(
-            samples, recipe, prod(shape), network.matrices, threads, side_by_side, lanes
+            samples, recipe, prod(shape), network.matrices, threads, side_by_side, machine
         )
         pairs = tuple((batch, session(batch)) for batch in batches)
         ends = may_end(method, scope)
@@ -129,6 +139,7 @@ class Plan:
             along,
             threads,
             ends,
+            device,
         )
 
     @property
@@ -174,6 +185,8 @@ class Plan:
         ``size`` is the most training samples of any of their runs.
         """
         blocks = -(-self.runs // session.layout.runs)
+        if self.device != CPU:
+            return min(blocks, max(1, GPU_BYTES // session.bytes_of_block(size, 0)))
         iterations = self.task.iterations - self.task.done
         in_time = int(CHUNK_SECONDS / (session.seconds(size) * iterations))
         held = self.samples.most_held

@@ -12,7 +12,6 @@ from fastgd.arguments.partition import Partition
 from fastgd.checks.memory import check_memory
 from fastgd.engine.choices import unit_choice
 from fastgd.engine.grouping import layout_for
-from fastgd.engine.layout import LANES
 from fastgd.engine.lowering import ValueColumn, places_of, recipe_of
 from fastgd.engine.network import Network
 from fastgd.engine.packed_samples import PackedSamples
@@ -22,7 +21,7 @@ from fastgd.engine.session import CHUNK_SECONDS, Session
 from fastgd.kernel.block import Recipe
 from fastgd.kernel.calls import Call
 from fastgd.kernel.language.specialization import Choice
-from fastgd.kernel.vectorization import SMALL
+from fastgd.kernel.vectorization import SMALL, WEBASSEMBLY
 
 Numbers = Mapping[str, FloatArray]
 """Parameters of functions by name: (n,) values, one for each network."""
@@ -135,7 +134,7 @@ def call_for(
     """
     plain = list(map(_plain, methods))
     recipe = _recipe(plain[0])
-    layout = layout_for(network, 1, samples, recipe, group=samples, lanes=LANES)
+    layout = layout_for(network, 1, samples, recipe, group=samples, machine=WEBASSEMBLY)
     X, y = (np.zeros((samples, width)) for width in (network.sizes[0], network.sizes[-1]))
     numbers = {name: np.array([own.numbers[name] for own in plain]) for name in plain[0].numbers}
     columns = [(column, np.arange(len(plain))) for column in _columns(plain[0], numbers)]

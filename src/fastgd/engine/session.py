@@ -18,13 +18,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
+from fastgd.engine.devices import CPU, devices_of
 from fastgd.engine.grouping import layout_for, split_of
 from fastgd.engine.layout import Layout, up
 from fastgd.engine.lowering import (
@@ -44,10 +45,16 @@ from fastgd.kernel import calls
 from fastgd.kernel.block import SEED, Block, Recipe, Span
 from fastgd.kernel.language.specialization import Choice
 from fastgd.kernel.plane_errors import PlaneGrid
-from fastgd.kernel.vectorization import ROWS, runs_side_by_side
+from fastgd.kernel.vectorization import GPU, ROWS, Machine, runs_side_by_side
+
+if TYPE_CHECKING:
+    from fastgd.kernel.gpu import BlocksOnGPUs
 
 CHUNK_SECONDS = 0.05
 """Target duration of a kernel call: Ctrl-C and progress are handled between calls."""
+
+POINT_BYTES = 64 * 1024**2
+"""Memory limit for the points of a surface that are on GPUs at a time."""
 
 NONE = np.empty(0)
 """No explicit learning rate factors."""
@@ -72,6 +79,8 @@ class Session:
     record_every: int = 1
     look: int = 0
     """Iterations between evaluations of the monitored error; 0 means once per epoch."""
+    device: str = CPU
+    """Where the runs are trained: see :mod:`.devices`."""
 
     @classmethod
     def make(
@@ -87,11 +96,12 @@ class Session:
         look: int = 0,
         threads: int = 1,
         blocks: int = 1,
-        lanes: int | None = None,
+        machine: Machine | None = None,
+        device: str = CPU,
     ) -> "Session":
         """For a batch of runs in ``blocks`` blocks, each of which ``threads`` threads may share.
 
-        ``lanes`` is the number of lanes in a vector register of another machine, if it is for one.
+        ``machine`` is another one that the calls are for.
         """
         layout = layout_for(
             network,
@@ -103,28 +113,36 @@ class Session:
             batch.sharing,
             threads=threads,
             blocks=blocks,
-            lanes=lanes,
+            machine=machine,
         )
-        return cls(layout, method, samples, iterations, record_every, look)
+        return cls(layout, method, samples, iterations, record_every, look, device)
 
     def for_batch(self, batch: RunBatch) -> "Session":
-        """The same for another batch of runs."""
+        """The same for another batch of runs, on this machine's processors."""
         old = self.layout
         layout = layout_for(
             old.network, batch.side_by_side, batch.size, old.recipe, old.batch, old.window,
             batch.sharing,
         )  # fmt: skip
-        return replace(self, layout=layout)
+        return replace(self, layout=layout, device=CPU)
 
     @classmethod
     def of_measuring(
-        cls, network: Network, method: Method, X: FloatArray, y: FloatArray, runs: int
+        cls,
+        network: Network,
+        method: Method,
+        X: FloatArray,
+        y: FloatArray,
+        runs: int,
+        device: str = CPU,
     ) -> "Session":
         """For ``runs`` runs of which only the errors are needed."""
-        wide = runs_side_by_side(runs, len(X), network.matrices)
+        machine = None if device == CPU else GPU
+        wide = runs_side_by_side(runs, len(X), network.matrices, machine=machine)
         batch = RunBatch(Sharing.ALL, wide, len(X), 0, is_exact=True, count=runs)
         samples = PackedSamples(X, y, method.sample_weight)
-        return cls.make(network, method, samples, recipe_of(method, {}), batch)
+        recipe = recipe_of(method, {})
+        return cls.make(network, method, samples, recipe, batch, machine=machine, device=device)
 
     @classmethod
     def of_outputs(cls, network: Network, method: Method, X: FloatArray) -> "Session":
@@ -283,6 +301,29 @@ class Session:
             put_state(state.at(flat), layout, self.method.optimizer, block)
         return self._runs(block, lanes, parts)
 
+    def measured(
+        self,
+        parameters: FloatArray,
+        x: FloatArray,
+        y: FloatArray,
+        places: tuple[tuple[int, int, int], tuple[int, int, int]],
+        advance: Callable[[int], None],
+    ) -> FloatArray:
+        """As :meth:`Runs.grid`, with a run for each point: what a GPU has room for at a time."""
+        errors, layout = np.empty(len(x) * len(y)), self.layout
+        x_at, y_at = (np.flatnonzero(layout.places[0] == layout.address(at)) for at in places)
+        most = layout.runs * max(1, POINT_BYTES // self.bytes_of_block(0, 0))
+        for begin in range(0, len(errors), most):
+            points = np.arange(begin, min(begin + most, len(errors)))
+            own = np.tile(parameters, (len(points), 1))
+            own[:, x_at[0]], own[:, y_at[0]] = x[points % len(x)], y[points // len(x)]
+            runs = self.load(own)
+            runs.run(0, 1)
+            runs.bring_back()
+            errors[points] = runs.curve("errors")[:, 0]
+            advance(len(points))
+        return errors.reshape(len(y), len(x))
+
     def _scale(self, portion: Portion, parts: Index) -> FloatArray:
         """(blocks, R) the factor of a mean's derivatives.
 
@@ -348,14 +389,29 @@ class Runs:
             session._span(first, last),
         )
 
-    def run(self, first: int, last: int, threads: int = 1, shared: int = 1) -> None:
+    @cached_property
+    def _on_gpus(self) -> "BlocksOnGPUs":
+        from fastgd.kernel.gpu import BlocksOnGPUs  # with all that emits code for other machines
+
+        return BlocksOnGPUs(self.call(0, 0), devices_of(self.session.device))
+
+    def run(self, first: int, last: int, threads: int = 1, shared: int = 1) -> float:
         """Train from iteration first to last; iteration ``iterations`` only measures the error.
 
         ``threads`` threads work on different blocks. If the layout allows it, ``shared`` threads
-        work on the same block instead.
+        work on the same block instead. On a GPU, all that is read of the runs is what it was
+        before, except ``ended``, until they are brought back. Returns the seconds.
         """
-        split = split_of(self.session.layout, shared)
+        if self.session.device != CPU:
+            return self._on_gpus.run(first, last)
+        split, began = split_of(self.session.layout, shared), perf_counter()
         calls.train_blocks(self.call(first, last)._replace(split=split), threads)
+        return perf_counter() - began
+
+    def bring_back(self) -> None:
+        """Copy the runs from the GPUs that have them."""
+        if self.session.device != CPU:
+            self._on_gpus.read()
 
     def pack(self, going: Index, lanes: Index) -> "Runs":
         """New blocks with the runs ``going`` only, as they are now; ``lanes`` index into these."""

@@ -14,14 +14,16 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import typeof
+from numba import njit, typeof
 from numba.core import types
 from numpy.typing import NDArray
 
 from fastgd.kernel.block import Block, Data, Layer, Recipe, Shapes, Span
 from fastgd.kernel.calls import Call
+from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.structs import Integers, Struct, address_of, encode, first_byte
 from fastgd.kernel.language.targets import TARGETS, emit
+from fastgd.kernel.language.threads import block_of_threads, threads_of
 from fastgd.kernel.language.tile import trap
 from fastgd.kernel.language.webassembly import STACK, linked
 from fastgd.kernel.training_loop import descend
@@ -77,24 +79,34 @@ class Image:
         """
         if base < STACK or base % LINE:
             raise ValueError(f"base must be a multiple of {LINE}, from {STACK:,} on, got {base:,}")
+        image = cls.without_arrays(call, base)
+        for (_, mine), (_, other) in zip(arrays_of(image.call), arrays_of(call), strict=True):
+            mine[...] = other
+        return image
+
+    @classmethod
+    def without_arrays(cls, call: Call, base: int) -> "Image":
+        """The same with the header and the tables alone: no other memory is touched."""
         arrays = {id(array): array for _, array in arrays_of(call)}
-        sizes = [8 * words.size for words in _tables(call, first_byte)]
-        *tables, end = accumulate(map(_up, sizes), initial=_up(8 * _WORDS))
-        *places, end = accumulate((_up(a.nbytes) for a in arrays.values()), initial=end)
+        tables, begin = _places_of_tables(call)
+        *places, end = accumulate((_up(a.nbytes) for a in arrays.values()), initial=begin)
         memory = aligned(end)
-        views = {}
-        for begin, (key, array) in zip(places, arrays.items(), strict=True):
-            part = memory[begin : begin + array.nbytes]
-            views[key] = part.view(array.dtype).reshape(array.shape)
-            views[key][...] = array
+        views = {
+            key: memory[place : place + array.nbytes].view(array.dtype).reshape(array.shape)
+            for place, (key, array) in zip(places, arrays.items(), strict=True)
+        }
         image = cls(memory, base, _with_arrays(call, views))
         header = [stamp_of(call.shapes, call.recipe), base, len(call.blocks.numbers)]
-        words = _tables(image.call, image.address_of)
-        for begin, size, table in zip(tables, sizes, words, strict=True):
-            memory[begin : begin + size].view(np.int64)[:] = table.ravel()
-            header += [base + begin, size // 8]
+        for place, table in zip(tables, _tables(image.call, image.address_of), strict=True):
+            memory[place : place + table.nbytes].view(np.int64)[:] = table.ravel()
+            header += [base + place, table.size]
         memory[: 8 * _WORDS].view(np.int64)[:] = header
         return image
+
+    @property
+    def head(self) -> NDArray[np.uint8]:
+        """The header and the tables."""
+        return self.memory[: _places_of_tables(self.call)[1]]
 
     def address_of(self, array: NDArray[Any]) -> int:
         """The address of one of the call's arrays where the image is meant to be; 0 if empty."""
@@ -179,6 +191,19 @@ def _tables(call: Call, place: Callable[[NDArray[Any]], int]) -> list[NDArray[np
     return [*call.facts_at(place), encode(call.span, place=place)]
 
 
+def _places_of_tables(call: Call) -> tuple[list[int], int]:
+    """Where each of them begins in an image, and where the last one ends."""
+    sizes = (_up(words.nbytes) for words in _tables(call, first_byte))
+    *places, end = accumulate(sizes, initial=_up(8 * _WORDS))
+    return places, end
+
+
+def size_of(call: Call) -> int:
+    """The size of a call's image, in bytes."""
+    arrays = {id(array): array for _, array in arrays_of(call)}
+    return _places_of_tables(call)[1] + sum(_up(array.nbytes) for array in arrays.values())
+
+
 def _up(size: int) -> int:
     return -(-size // LINE) * LINE
 
@@ -222,5 +247,14 @@ def module(shapes: Shapes, recipe: Recipe, target: str) -> bytes:
 def _train_image(shapes, recipe, stamp, image):
     if image.stamp != stamp or image.base != address_of(image):
         trap()
-    for b in range(image.blocks):
-        descend(shapes, recipe, image.data, image.layers, image.tables, b, image.span)
+    if threads_of(shapes.scalar) > 1:  # each block of runs has its own block of threads
+        if block_of_threads() < image.blocks:
+            _train_block(shapes, recipe, image, block_of_threads())
+    else:
+        for b in range(image.blocks):
+            _train_block(shapes, recipe, image, b)
+
+
+@njit(**INLINED)
+def _train_block(shapes, recipe, image, b):
+    descend(shapes, recipe, image.data, image.layers, image.tables, b, image.span)

@@ -24,6 +24,7 @@ from fastgd.kernel.iteration.optimizers import prepare
 from fastgd.kernel.iteration.schedules import set_rates
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.language.threads import meet, thread_of, threads_of
 
 FLUSH = 255
 """Updates between flushes: direction changes are counted in bytes, then added to ``changes``."""
@@ -95,8 +96,10 @@ def _all_samples(batches, mean, shapes, data, layers, block, span, j):
 
 
 def _samples_of_epoch(batches, mean, shapes, data, layers, block, span, j):
+    meet(shapes.scalar)  # all are done with the batch before
     if j % data.epoch == 0 or j == span.first:
-        new_order(data, block, span, j)
+        new_order(shapes.scalar, data, block, span, j)
+        meet(shapes.scalar)
     bottom, top = layers[0], layers[len(layers) - 1]
     real = next_batch(mean, shapes, data, block, span, bottom.inputs, top.outputs, j)
     return block.batch, real
@@ -131,9 +134,9 @@ dispatch(
 
 
 @njit(**INLINED)
-def flush(block, keep):
+def flush(scalar, block, keep):
     """Move the recent direction changes to ``changes``, or drop them (after the first update)."""
-    for i in range(len(block.changes)):
+    for i in range(thread_of(scalar), len(block.changes), threads_of(scalar)):
         if keep:
             block.changes[i] += block.recent[i]
         block.recent[i] = 0
@@ -150,8 +153,8 @@ def after_update(shapes, recipe, layers, block, span, overflow, j):
     overflow = overflow + limit_norms(features.max_norm, shapes, recipe, layers, block)
     over = False
     if j % FLUSH == 0:
-        flush(block, j > 0)
-        over = all_over(block)
+        flush(shapes.scalar, block, j > 0)
+        over = all_over(shapes.scalar, block)
     if not over:
         end_by_overflow(recipe.held, shapes.scalar, block, span, overflow, j + 1)
     return over

@@ -226,7 +226,7 @@ def take_part(
     elif step == END:
         _end(shapes, recipe, layers, block, span, split, j)
     else:
-        flush(block, True)
+        flush(shapes.scalar, block, True)
 
 
 @njit(**INLINED)

@@ -219,7 +219,7 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
             learn_chances(recipe.batches, scalar, data, layers, block, span)
             if after_update(shapes, recipe, layers, block, span, overflow, j):
                 return
-    flush(block, True)
+    flush(scalar, block, True)
 
 
 @cached_njit(**PARALLEL)

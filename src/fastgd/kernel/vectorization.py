@@ -5,10 +5,12 @@ All choices here affect speed only: none of them can change a bit of a result.
 
 from collections.abc import Sequence
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 from fastgd.kernel.block import Shapes
 from fastgd.kernel.language.numba_internals import processor
 from fastgd.kernel.language.specialization import Choice
+from fastgd.kernel.language.threads import WARP
 from fastgd.kernel.language.tile import Shape
 from fastgd.kernel.language.translation import TRANSLATES
 
@@ -39,6 +41,28 @@ CROWDED_BYTES = 2**20
 PANEL_BYTES = 32 * 1024
 """Size of a tile's weights that stay in the first-level cache from one tile of rows to the next."""
 
+GPU_ROWS, GPU_UNITS, GPU_AT_ONCE = ROWS, 4, 8
+"""Rows and units of a thread's tiles on a GPU, and how many values pass through a sigmoid at once.
+
+A thread has 255 registers of 32 bits.
+"""
+
+GPU_TINY = 40
+"""Parameters up to which a GPU's code may be for one network alone, without loops."""
+
+
+class Machine(NamedTuple):
+    """What the shapes of tiles depend on."""
+
+    lanes: int  # float64 values in a vector register
+    threads: int = 1  # how many share the runs of a block, each of which has one then
+
+
+WEBASSEMBLY = Machine(2)
+"""Engines of WebAssembly. With tiles for 8 lanes, 16-16-1 takes twice as long in Node."""
+
+GPU = Machine(1, WARP)
+
 # Processors by name, for code compiled for another machine: NUMBA_CPU_NAME without features.
 _AVX512 = (
     "avx512",
@@ -63,16 +87,21 @@ def native_lanes() -> int:
     return 2
 
 
+def lanes_of(machine: Machine | None) -> int:
+    """Lanes of a machine's vector registers, by default of this one's."""
+    return native_lanes() if machine is None else machine.lanes
+
+
 def runs_side_by_side(
     count: int,
     samples: int,
     matrices: Sequence[tuple[int, int]],
     threads: int = 1,
-    lanes: int | None = None,
+    machine: Machine | None = None,
 ) -> int:
     """Runs of a block, given ``count`` runs of one network and ``threads`` threads for the blocks.
 
-    ``lanes`` are those of a vector register, by default this processor's.
+    ``machine`` is the one that the code is for, by default this one.
 
     The number with the least time by the figures below, or a larger one if that is at most a third
     slower: fewer different numbers of runs mean less code to compile, at a second each. Measured
@@ -92,12 +121,14 @@ def runs_side_by_side(
 
     ``matrices`` are inputs and outputs of each layer.
     """
+    if machine is not None and machine.threads > 1:
+        return machine.threads
     if count == 1:
         return 1
-    lanes, parameters = lanes or native_lanes(), parameters_of(matrices)
+    lanes, parameters = lanes_of(machine), parameters_of(matrices)
     times = {lanes: 1.0 * lanes}
     if samples * parameters >= HEAVY:
-        times[1] = time_alone(matrices, lanes)
+        times[1] = time_alone(matrices, machine)
     if parameters <= LARGE:
         times[2 * lanes] = 0.86 * 2 * lanes
     if parameters <= TINY:
@@ -109,7 +140,7 @@ def runs_side_by_side(
     return max(runs for runs, time in times.items() if time <= soon)
 
 
-def time_alone(matrices: Sequence[tuple[int, int]], lanes: int | None = None) -> float:
+def time_alone(matrices: Sequence[tuple[int, int]], machine: Machine | None = None) -> float:
     """Approximate time of a run alone, relative to its time in a block with the native lanes.
 
     Measured with 256 samples and AVX-512; the function below is fitted to these figures:
@@ -121,8 +152,8 @@ def time_alone(matrices: Sequence[tuple[int, int]], lanes: int | None = None) ->
     - Without partly used tiles the widest layer decides: 3-4-1, 3-8-1, 8-8-1 2.1 to 2.4; 3-32-1,
       16-16-1, 30-16-1, 8-64-1 1.3 to 1.5.
     """
-    lanes = lanes or native_lanes()
-    if not wants_parts(matrices, lanes):
+    lanes = lanes_of(machine)
+    if not wants_parts(matrices, machine):
         return 2.5 if max(outputs for _, outputs in matrices) < 2 * lanes else 1.5
     parameters = parameters_of(matrices)
     in_tiles = sum(inputs * -(-outputs // (2 * lanes)) * 2 * lanes for inputs, outputs in matrices)
@@ -135,17 +166,18 @@ def parameters_of(matrices: Sequence[tuple[int, int]]) -> int:
     return sum(inputs * outputs for inputs, outputs in matrices)
 
 
-def can_know(runs: int, parameters: int, samples: int) -> bool:
+def can_know(runs: int, parameters: int, samples: int, machine: Machine | None = None) -> bool:
     """Whether code specialized for these sizes pays.
 
     A single run of a tiny network is a chain of short loops. Without loops it compiles in 0.5 s
     instead of 1.4 and takes 108 ns an iteration instead of 138 (3-4-1). But a sweep with 32 runs a
     block takes 33 ns a run instead of 29: everything is loaded early and registers run out.
     """
-    return TRANSLATES and runs == 1 and parameters <= TINY and samples <= FEW
+    most = TINY if runs == 1 else GPU_TINY if machine == GPU else 0
+    return TRANSLATES and parameters <= most and samples <= FEW
 
 
-def wants_parts(matrices: Sequence[tuple[int, int]], lanes: int | None = None) -> bool:
+def wants_parts(matrices: Sequence[tuple[int, int]], machine: Machine | None = None) -> bool:
     """Whether a run alone gains from tiles that are only partly used, and from transposed weights.
 
     In a layer by itself a tile of one unit takes as long as one of 16, since each sum waits for its
@@ -161,7 +193,7 @@ def wants_parts(matrices: Sequence[tuple[int, int]], lanes: int | None = None) -
     Not tried: partly used tiles of 8 rows and 8 units, which would cost 784-100-10 no more than 4 %
     for its 4 leftover units instead of 12 %, but need samples in multiples of eight.
     """
-    lanes = lanes or native_lanes()
+    lanes = lanes_of(machine)
     if lanes == 2 or parameters_of(matrices) <= LARGE_ALONE:
         return False  # such a processor has no masked loads
     units, one_by_one, in_parts = 2 * lanes, 0, 0
@@ -176,7 +208,9 @@ def wants_parts(matrices: Sequence[tuple[int, int]], lanes: int | None = None) -
     return in_parts < one_by_one
 
 
-def wants_strips(runs: int, matrices: Sequence[tuple[int, int]], lanes: int | None = None) -> bool:
+def wants_strips(
+    runs: int, matrices: Sequence[tuple[int, int]], machine: Machine | None = None
+) -> bool:
     """Whether the forward pass gains from taking the inputs of a layer in strips.
 
     It does if the weights from all inputs to the units of a tile leave the first-level cache before
@@ -185,7 +219,7 @@ def wants_strips(runs: int, matrices: Sequence[tuple[int, int]], lanes: int | No
 
     ``matrices`` are inputs and outputs of each layer.
     """
-    most = _wide_lanes(lanes or native_lanes())
+    most = _wide_lanes(lanes_of(machine))
     return any(8 * inputs * min(most, outputs * runs) > PANEL_BYTES for inputs, outputs in matrices)
 
 
@@ -202,20 +236,22 @@ def shapes_for(
     *,
     parts: bool = False,
     strips: bool = False,
-    lanes: int | None = None,
+    machine: Machine | None = None,
 ) -> Shapes:
     """Tiles for ``runs`` runs side by side in a network whose widest layer has ``widest`` units.
 
     ``data_runs`` is 1 if all runs of a block train on the same samples, ``importance_runs`` is 1 if
     they also use the same sample weights. ``parts`` switches to partly used tiles
     (:func:`wants_parts`), ``strips`` to strips of a layer's inputs (:func:`wants_strips`).
-    ``lanes`` are those of a vector register, by default this processor's.
+    ``machine`` is the one that the code is for, by default this one.
 
     The accumulators of a wide tile take half of the registers. A single run of a small network uses
     narrower tiles: for 3-4-1, tiles of 16 units would leave everything to the narrow ones (117 ns
     per iteration instead of 80).
     """
-    lanes = lanes or native_lanes()
+    if machine is not None and machine.threads > 1:
+        return _spread_shapes(runs, widest, data_runs, importance_runs)
+    lanes = lanes_of(machine)
     return _shapes_for(lanes, runs, widest, data_runs, importance_runs, parts, strips)
 
 
@@ -251,6 +287,36 @@ def _shapes_for(
         scalar=Shape(1, 1, runs),
         data=Shape(1, 1, data_runs),
         importance=Shape(1, 1, importance_runs),
+    )
+
+
+@lru_cache(maxsize=256)
+def _spread_shapes(runs: int, widest: int, data_runs: int, importance_runs: int) -> Shapes:
+    """Tiles of which each thread of a warp has one run."""
+
+    def spread(rows: int, units: int, runs: int = runs) -> Shape:
+        return Shape(rows, units, runs, is_spread=runs > 1)
+
+    def piece(units: int) -> Shape | None:
+        rows = max(1, min(GPU_ROWS, GPU_AT_ONCE // units))
+        return None if rows == GPU_ROWS else spread(rows, units)
+
+    wide = min(GPU_UNITS, 1 << (widest.bit_length() - 1))
+    return Shapes(
+        wide=spread(GPU_ROWS, wide),
+        wide_row=spread(1, wide),
+        wide_piece=piece(wide),
+        rest=spread(GPU_ROWS, 1),
+        rest_row=spread(1, 1),
+        rest_piece=piece(1),
+        transposed=None,
+        strips=None,
+        narrow=spread(GPU_ROWS, 1),
+        narrow_row=spread(1, 1),
+        narrow_piece=piece(1),
+        scalar=spread(1, 1),
+        data=spread(1, 1, data_runs),
+        importance=spread(1, 1, importance_runs),
     )
 
 

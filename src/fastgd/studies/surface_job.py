@@ -13,6 +13,7 @@ from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.options import Method
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_ends, integer
+from fastgd.engine.devices import CPU
 from fastgd.engine.network import Network
 from fastgd.engine.session import Session
 from fastgd.formulas.named import loss_of
@@ -40,6 +41,8 @@ class SurfaceJob:
     up: FloatArray
     count: int = 1
     """Number of bands."""
+    device: str = CPU
+    """Where the errors are computed: see :mod:`fastgd.engine.devices`."""
 
     def in_chunks(self) -> SurfaceJob:
         """Return the same job, divided into bands of some seconds of work."""
@@ -56,7 +59,7 @@ class SurfaceJob:
     def session(self) -> Session:
         """The session of all bands: one kernel computes them."""
         points = len(self.across) * len(self.up)
-        return Session.of_measuring(self.network, self.method, self.X, self.y, points)
+        return Session.of_measuring(self.network, self.method, self.X, self.y, points, self.device)
 
     def threads(self, wanted: int) -> int:
         """Return the number of threads that the whole surface justifies, at most ``wanted``."""
@@ -85,6 +88,8 @@ class SurfaceJob:
         self, rows: FloatArray, threads: int, advance: Callable[[int], None]
     ) -> FloatArray:
         session = self.session
+        if self.device != CPU:
+            return session.measured(self.parameters, self.across, rows, self.places, advance)
         runs = session.load(np.tile(self.parameters, (threads * session.layout.runs, 1)))
         return runs.grid(self.across, rows, self.places, threads, advance)
 

@@ -16,6 +16,7 @@ from fastgd.arguments.axes import MOST_NETWORKS, as_axis, check_axes, check_netw
 from fastgd.arguments.partition import check_partition
 from fastgd.arguments.training_data import TrainingData
 from fastgd.checks.values import check_flag
+from fastgd.engine.devices import CPU
 from fastgd.engine.execution import execute
 from fastgd.engine.lowering import recipe_of
 from fastgd.engine.network import Network
@@ -251,6 +252,7 @@ def checked_sweep(
     record_weights: object,
     keep_state: object,
     resume: Sweep | None,
+    device: str = CPU,
     given_options: Mapping[str, Any],
     **given: Any,
 ) -> SweepJob:
@@ -295,6 +297,7 @@ def checked_sweep(
         given,
         given_options,
         record_weights=recording,
+        device=device,
         axes=axes,
         option_axes=option_axes,
         together=together,

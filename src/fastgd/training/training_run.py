@@ -11,6 +11,7 @@ from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.arguments.options import Method, check_names_of_loss
 from fastgd.arguments.training_data import TrainingData
 from fastgd.checks.values import check_flag
+from fastgd.engine.devices import CPU
 from fastgd.engine.execution import execute
 from fastgd.engine.network import Network
 from fastgd.engine.plan import Keep, Plan
@@ -138,6 +139,7 @@ def checked_training(
     resume: Run | None = None,
     given_options: Mapping[str, Any],
     threads: int = 1,
+    device: str = CPU,
     further: Collection[str] = (),
     **given: Any,
 ) -> Training:
@@ -151,7 +153,7 @@ def checked_training(
     )
     recording = check_flag("record_weights", record_weights)
     found = checked_trainings(
-        task, given, given_options, record_weights=recording, arguments=further
+        task, given, given_options, record_weights=recording, device=device, arguments=further
     )
     if resume is not None and resume.state is not None:
         sizes = (len(resume.weights[0]), *(layer.shape[1] for layer in resume.weights))

@@ -20,6 +20,7 @@ from fastgd.arguments.targets import outputs_to_start
 from fastgd.arguments.training_data import TrainingData
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_seeds
+from fastgd.engine.devices import CPU
 from fastgd.engine.initialization import first_rows
 from fastgd.engine.network import Network, network_of
 from fastgd.engine.plan import Plan
@@ -50,6 +51,8 @@ class Trainings:
     settings: dict[str, Any]
     """The first alpha, as it was given, and the first seed, None with given initial networks."""
     record_weights: bool
+    device: str
+    """Where they are trained: see :mod:`fastgd.engine.devices`."""
 
     def plan(
         self, number: int, threads: int, scope: Mapping[str, Sequence[Any]] | None = None
@@ -66,6 +69,7 @@ class Trainings:
             record_weights=self.record_weights,
             together=self.together,
             scope=scope,
+            device=self.device,
         )
 
     def first(self, number: int) -> FloatArray:
@@ -87,6 +91,7 @@ def checked_trainings(
     given_options: Mapping[str, Any],
     *,
     record_weights: bool,
+    device: str = CPU,
     axes: Mapping[str, list[Any] | None] = MappingProxyType({}),
     option_axes: Axes = NO_AXES,
     together: tuple[str, ...] = (),
@@ -146,6 +151,7 @@ def checked_trainings(
         starts=starts,
         settings={"alpha": alphas[0], "seed": None if starts else seeds[0]},
         record_weights=record_weights,
+        device=device,
     )
 
 

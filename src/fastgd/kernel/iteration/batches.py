@@ -17,14 +17,17 @@ from fastgd.kernel.language.int_vectors import all_words, choose, store_words
 from fastgd.kernel.language.int_vectors import numbers as numbers_of
 from fastgd.kernel.language.memory import load, load_data, store
 from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.language.threads import meet, thread_of, threads_of
 from fastgd.kernel.language.tile import fma, runs_of, select, zeros
 
 WORD = 2.0**-32
 
 
 @njit(**INLINED)
-def new_order(data, block, span, iteration):
-    """Set the order of the samples in this iteration's epoch."""
+def new_order(scalar, data, block, span, iteration):
+    """Set the order of the samples in this iteration's epoch; one thread does so for all runs."""
+    if thread_of(scalar) != 0:
+        return
     if span.shuffle:
         shuffle(block.order, data.samples, span.shuffle_seed, iteration // data.epoch)
     else:
@@ -52,18 +55,19 @@ def _share(mean, shapes, block, outputs, real):
 
 @njit(**INLINED)
 def next_batch(mean, shapes, data, block, span, inputs, outputs, iteration):
-    """Copy the iteration's batch; returns its number of samples."""
+    """Copy the iteration's batch, each thread some samples; returns its number of samples."""
     first = iteration % data.epoch * span.batch
     real = min(span.batch, data.samples - first)
     runs, numbers = runs_of(shapes.data), outputs * runs_of(shapes.importance)
     padded = len(block.batch.y) // (outputs * runs)
-    for n in range(padded):
+    for n in range(thread_of(shapes.scalar), padded, threads_of(shapes.scalar)):
         i = block.order[first + min(n, real - 1)]
         _copy_sample(block.batch.X, n, data.X, i, inputs * runs)
         _copy_sample(block.batch.y, n, data.y, i, outputs * runs)
         for h in range(numbers):
             weight = data.importance[i * numbers + h] if n < real else 0.0
             block.batch.importance[n * numbers + h] = weight
+    meet(shapes.scalar)
     _share(mean, shapes, block, outputs, real)
     return real
 
@@ -97,7 +101,7 @@ def _pick_samples(scalar, block, samples, n, word):
     for i in range(samples - 1):
         total = total + load(scalar, block.chances, i * runs, 0)
         place = place + choose(total > u, 0, 1)
-    store_words(block.draws, n * runs, place)
+    store_words(scalar, block.draws, n * runs, place)
 
 
 @njit(**INLINED)
@@ -114,7 +118,7 @@ def draw_batch(scalar, data, block, span, layer, outputs, iteration):
         _pick_samples(scalar, block, samples, n + 2, w2)
         _pick_samples(scalar, block, samples, n + 3, w3)
     for n in range(padded):
-        for r in range(runs):
+        for r in range(thread_of(scalar), runs, threads_of(scalar)):
             i = block.draws[n * runs + r]
             for d in range(layer.inputs):
                 block.batch.X[(n * layer.inputs + d) * runs + r] = data.X[
@@ -189,7 +193,7 @@ def _learn_chances(batches, scalar, data, layers, block, span):
         norm = _gradient_norm(scalar, layers, block, n)
         total = total + norm
         store(scalar, block.scratch, 0, 0, norm)
-        for r in range(runs):
+        for r in range(thread_of(scalar), runs, threads_of(scalar)):
             i = block.draws[n * runs + r]
             block.drawn[i * runs + r] += block.scratch[r]
     rest_of_one = _rest(scalar, block.chances, samples, 1.0)

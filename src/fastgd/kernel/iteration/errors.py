@@ -25,6 +25,7 @@ from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.int_vectors import all_words, choose
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.language.threads import all_agree, thread_of, threads_of
 from fastgd.kernel.language.tile import any_nan, anywhere, runs_of, select, zeros
 
 
@@ -85,7 +86,7 @@ def _keep_best(best, scalar, block, improved, own_error):
         runs = runs_of(scalar)
         store(scalar, block.scratch, 0, 0, select(improved, 1.0, zeros(scalar)))
         store(scalar, block.scratch, runs, 0, own_error)
-        for r in range(runs):
+        for r in range(thread_of(scalar), runs, threads_of(scalar)):
             if block.scratch[r] != 0.0 and block.ended[r] < 0:
                 block.best_error[r] = block.scratch[runs + r]
                 for i in range(r, len(block.best), runs):
@@ -124,7 +125,7 @@ def _end_by_error(held, scalar, block, span, j, error, signal):
     runs = runs_of(scalar)
     store(scalar, block.scratch, 0, 0, signal)
     store(scalar, block.scratch, runs, 0, error)
-    for r in range(runs):
+    for r in range(thread_of(scalar), runs, threads_of(scalar)):
         over = block.scratch[r]
         if over != 0.0 and block.ended[r] < 0:
             block.final[r] = block.scratch[runs + r]
@@ -135,13 +136,13 @@ def _end_by_error(held, scalar, block, span, j, error, signal):
 
 
 @njit(**INLINED)
-def _record_weights(path, block, record):
+def _record_weights(path, scalar, block, record):
     """Record the weights before they are updated."""
     if path is None:
         return
     count = len(block.changes)
     if record * count < len(block.path):  # the final weights are available anyway
-        for i in range(count):
+        for i in range(thread_of(scalar), count, threads_of(scalar)):
             block.path[record * count + i] = block.numbers[i]
 
 
@@ -231,7 +232,7 @@ def observe(mean, penalty, recipe, scalar, block, layers, span, look, j, record,
             add_penalties(penalty, scalar, block, layers, at)
     if record >= 0:
         store(scalar, block.errors, record * runs_of(scalar), 0, error)
-        _record_weights(recipe.path, block, record)
+        _record_weights(recipe.path, scalar, block, record)
     signal = _of_concern(recipe.watch, scalar, block.numbers, layer, record, error - error)
     if any_nan(signal):
         _end_by_error(recipe.held, scalar, block, span, j, error, signal)
@@ -248,9 +249,9 @@ def end_by_overflow(held, scalar, block, span, overflow, j):
 
 
 @njit(**INLINED)
-def all_over(block):
+def all_over(scalar, block):
     """Whether every run of the block has ended."""
     going = 0
-    for r in range(len(block.ended)):
+    for r in range(thread_of(scalar), len(block.ended), threads_of(scalar)):
         going += block.ended[r] < 0
-    return going == 0
+    return all_agree(scalar, going == 0)

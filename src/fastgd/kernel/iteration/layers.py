@@ -26,6 +26,7 @@ from fastgd.kernel.language.memory import (
     units,
 )
 from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.language.threads import thread_of, threads_of
 from fastgd.kernel.language.tile import (
     first_units,
     fma,
@@ -227,7 +228,7 @@ def keep_outputs(outputs, shapes, group, block, layer):
             v = load(tall, block.numbers, layer.units + first * layer.stride, layer.stride)
             store_by_run(tall, block.outputs, group.start + first, samples, v)
             first += rows_of(tall)
-    for r in range(runs):
+    for r in range(thread_of(shapes.scalar), runs, threads_of(shapes.scalar)):
         for n in range(first, count):
             at = (r * samples + group.start + n) * layer.outputs
             for h in range(layer.outputs):

@@ -29,4 +29,4 @@ def integer(scalar, block, which):
 @njit(**INLINED)
 def put_integer(scalar, block, which, words):
     """Write such an integer."""
-    store_words(block.integers, which * runs_of(scalar), words)
+    store_words(scalar, block.integers, which * runs_of(scalar), words)

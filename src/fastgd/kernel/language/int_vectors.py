@@ -32,23 +32,23 @@ choose = selection(Words)
 
 @intrinsic
 def load_words(_typing, shape, array, index):
-    """An integer for each lane: ``array[index + lane]``."""
+    """An integer for each run: ``array[index + run]``; the shape has one row and one unit."""
 
     def codegen(context, builder, _sig, args):
-        return Array(context, builder, array, args[1]).load(args[2], shape.lanes, _I64)
+        return Array(context, builder, array, args[1]).load_units(shape, args[2], 1, _I64)
 
     return Words(shape.lanes)(shape, array, types.int64), codegen
 
 
 @intrinsic
-def store_words(_typing, array, index, words):
+def store_words(_typing, shape, array, index, words):
     """Write words to where :func:`load_words` reads them."""
 
     def codegen(context, builder, _sig, args):
-        Array(context, builder, array, args[0]).store(args[2], args[1])
+        Array(context, builder, array, args[1]).store_units(shape, args[3], args[2])
         return context.get_dummy_value()
 
-    return types.void(array, types.int64, words), codegen
+    return types.void(shape, array, types.int64, words), codegen
 
 
 @intrinsic

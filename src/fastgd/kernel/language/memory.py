@@ -11,9 +11,11 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from fastgd.kernel.language.structs import address
+from fastgd.kernel.language.threads import thread
 from fastgd.kernel.language.tile import Tile, in_use, joined, pick
 
 _F64 = ir.DoubleType()
+_I64 = ir.IntType(64)
 _I8 = ir.IntType(8)
 _I32 = ir.IntType(32)
 _I1 = ir.IntType(1)
@@ -61,12 +63,32 @@ class Array(NamedTuple):
             f"llvm.masked.{name}.{kind}.p0{kind}",
         )
 
-    def gather(self, index, stride, count, lanes, spread=None, used=None):
-        """Join ``count`` vectors ``stride`` apart; with ``spread``, select their lanes first."""
+    def _places(self, shape, index, units):
+        """Emit where this thread's values of some units are, whose runs are spread."""
+        first = self.builder.add(index, thread(self.builder))
+        return [self.builder.add(first, _I64(u * shape.runs)) for u in range(units)]
+
+    def load_units(self, shape, index, units, element=_F64, used=None):
+        """Emit a load of the runs of adjacent units."""
+        if not shape.is_spread:
+            return self.load(index, units * shape.runs, element, used)
+        places = self._places(shape, index, units)
+        return joined(self.builder, [self.load(place, 1, element) for place in places])
+
+    def store_units(self, shape, value, index, used=None):
+        """Emit a store of the runs of adjacent units."""
+        if not shape.is_spread:
+            self.store(value, index, used)
+            return
+        for u, place in enumerate(self._places(shape, index, value.type.count)):
+            self.store(pick(self.builder, value, [u]), place)
+
+    def gather(self, shape, index, stride, count, units=1, lanes=None, used=None):
+        """Join ``count`` rows of units ``stride`` apart; with ``lanes``, pick these of each."""
         parts = []
         for _ in range(count):
-            part = self.load(index, lanes, used=used)
-            parts.append(part if spread is None else pick(self.builder, part, spread))
+            part = self.load_units(shape, index, units, used=used)
+            parts.append(part if lanes is None else pick(self.builder, part, lanes))
             index = self.builder.add(index, stride)
         return joined(self.builder, parts)
 
@@ -78,7 +100,7 @@ def load(_typing, shape, array, index, stride):
     def codegen(context, builder, sig, args):
         source = Array(context, builder, array, args[1])
         used = in_use(builder, shape, args[0])
-        return source.gather(args[2], args[3], shape.rows, shape.width, used=used)
+        return source.gather(shape, args[2], args[3], shape.rows, shape.units, used=used)
 
     return Tile(shape.lanes)(shape, array, types.int64, types.int64), codegen
 
@@ -89,16 +111,13 @@ def load_data(_typing, shape, stored, array, index, stride):
 
     Lane ``array[index + row * stride + unit * stored.runs + run]``, without ``run`` if shared.
     """
-    stored_runs = stored.runs
-    spread = [
-        u * stored_runs + run % stored_runs for u in range(shape.units) for run in range(shape.runs)
-    ]
+    held = stored.held
+    lanes = [u * held + run % held for u in range(shape.units) for run in range(shape.held)]
 
     def codegen(context, builder, sig, args):
         source = Array(context, builder, array, args[2])
-        used = in_use(builder, shape, args[0], stored_runs)
-        width = shape.units * stored_runs
-        return source.gather(args[3], args[4], shape.rows, width, spread, used)
+        used = in_use(builder, shape, args[0], stored.runs)
+        return source.gather(stored, args[3], args[4], shape.rows, shape.units, lanes, used)
 
     return Tile(shape.lanes)(shape, stored, array, types.int64, types.int64), codegen
 
@@ -110,11 +129,11 @@ def rows(_typing, shape, stored, array, index, stride):
     ``stored`` is a shape whose ``runs`` tells how the array is stored: 1 if all runs share its
     values.
     """
-    spread = [run % stored.runs for _ in range(shape.units) for run in range(shape.runs)]
+    lanes = [run % stored.held for _ in range(shape.units) for run in range(shape.held)]
 
     def codegen(context, builder, sig, args):
         source = Array(context, builder, array, args[2])
-        return source.gather(args[3], args[4], shape.rows, stored.runs, spread)
+        return source.gather(stored, args[3], args[4], shape.rows, lanes=lanes)
 
     return Tile(shape.lanes)(shape, stored, array, types.int64, types.int64), codegen
 
@@ -128,7 +147,7 @@ def units(_typing, shape, array, index, stride):
 
     def codegen(context, builder, sig, args):
         source = Array(context, builder, array, args[1])
-        value = source.gather(args[2], args[3], shape.units, shape.runs)
+        value = source.gather(shape, args[2], args[3], shape.units)
         return pick(builder, value, list(range(shape.width)) * shape.rows)
 
     return Tile(shape.lanes)(shape, array, types.int64, types.int64), codegen
@@ -140,7 +159,8 @@ def panel(_typing, shape, array, index):
 
     def codegen(context, builder, sig, args):
         used = in_use(builder, shape, args[0])
-        value = Array(context, builder, array, args[1]).load(args[2], shape.width, used=used)
+        source = Array(context, builder, array, args[1])
+        value = source.load_units(shape, args[2], shape.units, used=used)
         return pick(builder, value, list(range(shape.width)) * shape.rows)
 
     return Tile(shape.lanes)(shape, array, types.int64), codegen
@@ -159,7 +179,7 @@ def store(_typing, shape, array, index, stride, tile):
         target = Array(context, builder, array, target)
         used = in_use(builder, shape, count)
         for row in range(shape.rows):
-            target.store(_row(builder, shape, value, row), at, used)
+            target.store_units(shape, _row(builder, shape, value, row), at, used)
             at = builder.add(at, step)
         return context.get_dummy_value()
 
@@ -173,7 +193,9 @@ def store_by_run(_typing, shape, array, index, stride, tile):
     def codegen(context, builder, sig, args):
         _, target, at, step, value = args
         target = Array(context, builder, array, target)
-        for run in range(shape.runs):
+        if shape.is_spread:
+            at = builder.add(at, builder.mul(thread(builder), step))
+        for run in range(shape.held):
             own = [row * shape.width + run for row in range(shape.rows)]
             target.store(pick(builder, value, own), at)
             at = builder.add(at, step)
@@ -198,10 +220,10 @@ def count_changes(_typing, shape, mask, before, counts, index, stride):
         value = builder.zext(value, ir.VectorType(_I8, shape.lanes))
         for row in range(shape.rows):
             now = _row(builder, shape, value, row)
-            change = builder.xor(now, old.load(at, shape.width, _I8, used))
-            counted = builder.add(changed.load(at, shape.width, _I8, used), change)
-            changed.store(counted, at, used)
-            old.store(now, at, used)
+            change = builder.xor(now, old.load_units(shape, at, shape.units, _I8, used))
+            before_that = changed.load_units(shape, at, shape.units, _I8, used)
+            changed.store_units(shape, builder.add(before_that, change), at, used)
+            old.store_units(shape, now, at, used)
             at = builder.add(at, step)
         return context.get_dummy_value()
 

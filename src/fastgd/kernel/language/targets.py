@@ -61,7 +61,7 @@ TARGETS = {
     for target in (
         _WASM,
         _WASM._replace(name="wasm32-relaxed", fma="relaxed"),
-        Target("nvptx64", "nvptx64-nvidia-cuda", "sm_90", assembly=True),
+        Target("nvptx64", "nvptx64-nvidia-cuda", "sm_70", assembly=True),
     )
 }
 """By name. ``wasm32-relaxed`` has the right bits only in an engine that fuses ``relaxed_madd``."""
@@ -88,6 +88,7 @@ class _Module(ir.Module):  # type: ignore[misc]
     def __init__(self, target: Target) -> None:
         super().__init__(target.name, context=ir.Context())
         self.target = target
+        self.has_threads = target.assembly
         if target.fma != "native":
             self.fma = partial(_in_pairs, self._of_pair)
             if binding.llvm_version_info < (16,):

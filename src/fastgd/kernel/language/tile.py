@@ -9,6 +9,9 @@ lanes.
 The units of a layer that don't fill a whole tile may go in a tile of which only the first units are
 in use: lanes beyond them are read as zeros and never written.
 
+On a GPU a lane becomes a thread: the runs of a tile are spread over the threads of a warp, each of
+which holds one run of every tile (:mod:`.threads`). In memory they are adjacent as ever.
+
 Numba has no vector type, so this file adds one, and :mod:`.int_vectors` one of integers. Only the
 files of this directory use LLVM. Every operation is one IEEE 754 operation per lane: nothing is
 reassociated, and ``fma`` is fused only where the source says so.
@@ -31,11 +34,15 @@ _I1 = ir.IntType(1)
 
 
 class Shape:
-    """Marker for a tile of ``rows x units x runs`` lanes, maybe with only some units in use."""
+    """Marker for a tile of ``rows x units x runs`` lanes, maybe with only some units in use.
 
-    def __init__(self, rows, units, runs, *, is_part=False):
-        self.rows, self.units, self.runs, self.is_part = rows, units, runs, is_part
-        self._key = rows, units, runs, is_part
+    If it is spread, each thread holds one of the runs.
+    """
+
+    def __init__(self, rows, units, runs, *, is_part=False, is_spread=False):
+        self.rows, self.units, self.runs = rows, units, runs
+        self.is_part, self.is_spread = is_part, is_spread
+        self._key = rows, units, runs, is_part, is_spread
 
     def __eq__(self, other):
         return self._key == other._key if isinstance(other, Shape) else NotImplemented
@@ -46,13 +53,19 @@ class Shape:
 
 @marker
 class ShapeType(types.Type):
-    """The Numba type of a :class:`Shape`, whose numbers are part of the type."""
+    """The Numba type of a :class:`Shape`, whose numbers are part of the type.
 
-    def __init__(self, rows, units, runs, is_part=False):
-        self.rows, self.units, self.runs, self.is_part = rows, units, runs, is_part
-        self.width = units * runs
-        self.lanes = rows * units * runs
-        super().__init__(f"{'Part' if is_part else 'Shape'}({rows}, {units}, {runs})")
+    A thread holds ``held`` of its runs, and so ``width`` lanes of a row.
+    """
+
+    def __init__(self, rows, units, runs, is_part=False, is_spread=False):
+        self.rows, self.units, self.runs = rows, units, runs
+        self.is_part, self.is_spread = is_part, is_spread
+        self.held = 1 if is_spread else runs
+        self.width = units * self.held
+        self.lanes = rows * self.width
+        kind = "Spread" if is_spread else "Part" if is_part else "Shape"
+        super().__init__(f"{kind}({rows}, {units}, {runs})")
 
 
 class PartType(types.Type):
@@ -60,6 +73,7 @@ class PartType(types.Type):
 
     def __init__(self, rows, units, runs):
         self.rows, self.units, self.runs = rows, units, runs
+        self.is_spread, self.held = False, runs
         self.width = units * runs
         self.lanes = rows * units * runs
         super().__init__(f"PartInUse({rows}, {units}, {runs})")
@@ -110,7 +124,7 @@ class _PartModel(models.PrimitiveModel):
 
 @typeof_impl.register(Shape)
 def _typeof_shape(value, _context):
-    return ShapeType(value.rows, value.units, value.runs, value.is_part)
+    return ShapeType(value.rows, value.units, value.runs, value.is_part, value.is_spread)
 
 
 # ------------------------------------------------------------------ vectors
@@ -136,6 +150,11 @@ def joined(builder, parts):
         pairs = zip(parts[::2], parts[1::2], strict=True)
         parts = [builder.shuffle_vector(a, b, mask) for a, b in pairs]
     return parts[0]
+
+
+def in_registers(builder):
+    """Whether a vector is a register per lane, of which none has a number: so on a GPU."""
+    return getattr(builder.module, "has_threads", False)
 
 
 def in_use(builder, shape, value, runs=None):
@@ -331,8 +350,15 @@ def lane(_typing, x, index):
     """One lane, as a tile with a single lane."""
 
     def codegen(_context, builder, sig, args):
+        vector, at = args
         one = ir.Constant(ir.VectorType(_F64, 1), ir.Undefined)
-        return builder.insert_element(one, builder.extract_element(*args), _I32(0))
+        if not in_registers(builder):
+            return builder.insert_element(one, builder.extract_element(vector, at), _I32(0))
+        found = builder.extract_element(vector, _I32(0))
+        for k in range(1, x.lanes):
+            own = builder.extract_element(vector, _I32(k))
+            found = builder.select(builder.icmp_signed("==", at, _I64(k)), own, found)
+        return builder.insert_element(one, found, _I32(0))
 
     return Tile(1)(x, types.int64), codegen
 
@@ -342,8 +368,15 @@ def with_lane(_typing, x, index, value):
     """``x`` with this lane replaced by the only lane of ``value``."""
 
     def codegen(_context, builder, sig, args):
-        number = builder.extract_element(args[2], _I32(0))
-        return builder.insert_element(args[0], number, args[1])
+        vector, at, one = args
+        number = builder.extract_element(one, _I32(0))
+        if not in_registers(builder):
+            return builder.insert_element(vector, number, at)
+        for k in range(x.lanes):
+            own = builder.extract_element(vector, _I32(k))
+            own = builder.select(builder.icmp_signed("==", at, _I64(k)), number, own)
+            vector = builder.insert_element(vector, own, _I32(k))
+        return vector
 
     return x(x, types.int64, value), codegen
 
@@ -369,13 +402,24 @@ def fold(_typing, shape, tile):
             zero = ir.Constant(value.type, [0.0] * shape.lanes)
             every_row = pick(builder, used, list(range(shape.width)) * shape.rows)
             value = builder.select(every_row, value, zero)
-        while value.type.count > shape.runs:
+        while value.type.count > shape.held:
             half = value.type.count // 2
             low, high = (pick(builder, value, list(range(i, i + half))) for i in (0, half))
             value = builder.fadd(low, high)
         return value
 
-    return Tile(shape.runs)(shape, tile), codegen
+    return Tile(shape.held)(shape, tile), codegen
+
+
+def _any_lane(builder, mask):
+    """Emit whether any lane of a mask is set."""
+    if in_registers(builder):
+        found = builder.extract_element(mask, _I32(0))
+        for k in range(1, mask.type.count):
+            found = builder.or_(found, builder.extract_element(mask, _I32(k)))
+        return found
+    bits = builder.bitcast(mask, ir.IntType(mask.type.count))
+    return builder.icmp_unsigned("!=", bits, bits.type(0))
 
 
 @intrinsic
@@ -383,9 +427,7 @@ def any_nan(_typing, tile):
     """Whether any lane is NaN."""
 
     def codegen(_context, builder, _sig, args):
-        nan = builder.fcmp_unordered("uno", args[0], args[0])
-        bits = builder.bitcast(nan, ir.IntType(tile.lanes))
-        return builder.icmp_unsigned("!=", bits, bits.type(0))
+        return _any_lane(builder, builder.fcmp_unordered("uno", args[0], args[0]))
 
     return types.boolean(tile), codegen
 
@@ -395,8 +437,7 @@ def anywhere(_typing, mask):
     """Whether the mask holds in any lane."""
 
     def codegen(_context, builder, _sig, args):
-        bits = builder.bitcast(args[0], ir.IntType(mask.lanes))
-        return builder.icmp_unsigned("!=", bits, bits.type(0))
+        return _any_lane(builder, args[0])
 
     return types.boolean(mask), codegen
 
@@ -406,6 +447,8 @@ def everywhere(_typing, mask):
     """Whether the mask holds in all lanes."""
 
     def codegen(_context, builder, _sig, args):
+        if in_registers(builder):
+            return builder.not_(_any_lane(builder, builder.not_(args[0])))
         bits = builder.bitcast(args[0], ir.IntType(mask.lanes))
         return builder.icmp_unsigned("==", bits, bits.type(-1))
 

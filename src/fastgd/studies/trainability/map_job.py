@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.arguments.training_data import TrainingData
+from fastgd.engine.devices import CPU
 from fastgd.engine.execution import execute
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Keep, Plan
@@ -80,9 +81,11 @@ class MapJob:
     problem: MeanField
     rates: tuple[FloatArray, FloatArray]  # of the columns (input layer) and rows (output layer)
     patches: tuple[Patch, ...]
+    device: str = CPU
+    """Where they are trained: see :mod:`fastgd.engine.devices`."""
 
     @classmethod
-    def of(cls, settings: Settings) -> MapJob:
+    def of(cls, settings: Settings, device: str = CPU) -> MapJob:
         """Draw the problem, and divide the map into patches.
 
         Raises
@@ -99,7 +102,8 @@ class MapJob:
         batch = settings.batch_size or len(problem.X)
         pixels = runs_per_chunk(seconds_of(network, batch, settings.iterations), across.itemsize)
         side = side_of(settings.resolution, pixels)
-        return cls(settings, problem, (across, up), patches_of(settings.resolution, side))
+        patches = patches_of(settings.resolution, side)
+        return cls(settings, problem, (across, up), patches, device)
 
     @property
     def sizes(self) -> list[int]:
@@ -141,7 +145,7 @@ class MapJob:
         network = network_of(method, problem.X, problem.y, (settings.width,))
         across, up = self.rates
         alphas = problem.alphas(across[patch.columns], up[patch.rows])
-        return Plan.make(task, network, method, alphas, {}, 1, threads)
+        return Plan.make(task, network, method, alphas, {}, 1, threads, device=self.device)
 
     def _values(
         self, chunk: int, iterations: int, threads: int, advance: Callable[[int], None]

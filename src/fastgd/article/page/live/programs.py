@@ -8,8 +8,7 @@ import numpy as np
 
 from fastgd.arguments.options import Method
 from fastgd.arguments.training_data import TrainingData
-from fastgd.engine.image import TrainingImage
-from fastgd.engine.layout import LANES
+from fastgd.engine.image import WEBASSEMBLY, TrainingImage
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Plan
 from fastgd.optimizers import ALL, GradientDescent, Optimizer
@@ -70,7 +69,7 @@ class Program:
         method = Method(optimizer=self.optimizer(), dropout=dropout)
         network = network_of(method, task.X, task.y, hidden)
         alpha = np.ones((1, network.layers))
-        plan = Plan.make(task, network, method, alpha, {}, 1, 1, lanes=LANES)
+        plan = Plan.make(task, network, method, alpha, {}, 1, 1, machine=WEBASSEMBLY)
         return TrainingImage.of(plan, np.zeros((1, network.parameters)), np.array([1]), BASE)
 
     def facts(self, made: TrainingImage) -> dict[str, Any]:

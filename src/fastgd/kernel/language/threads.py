@@ -1,0 +1,91 @@
+"""Threads of a GPU: what a kernel knows of them, and how they wait for each other.
+
+A warp is 32 threads, one for each run of a block, where tiles are spread
+(:class:`fastgd.kernel.language.tile.Shape`). A function of this file takes a shape: if that isn't
+spread, there is a single thread, which holds all runs, and nothing is emitted. So a loop over the
+runs of a block, or over an array in which they are adjacent, is for all machines::
+
+    for r in range(thread_of(scalar), runs, threads_of(scalar)):
+
+What all threads share is written between two calls of :func:`meet`. Every thread of a warp has to
+come to each of these, and to each :func:`all_agree`: so none may leave before the others do.
+"""
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+WARP = 32
+"""Threads of a warp, of each GPU that there has been."""
+
+_I64, _I32, _I1 = ir.IntType(64), ir.IntType(32), ir.IntType(1)
+_ALL = _I32(-1)  # a bit for each thread
+
+
+def _call(builder, name, result, args=()):
+    kind = ir.FunctionType(result, [arg.type for arg in args])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
+
+
+def _register(builder, name):
+    """Emit a number that a GPU has in a register of its own."""
+    return builder.zext(_call(builder, f"llvm.nvvm.read.ptx.sreg.{name}", _I32), _I64)
+
+
+def thread(builder):
+    """Emit the number of this thread in its warp."""
+    return _register(builder, "tid.x")
+
+
+@intrinsic
+def thread_of(_typing, shape):
+    """The number of this thread among those that share the runs of a shape."""
+
+    def codegen(_context, builder, _sig, _args):
+        return thread(builder) if shape.is_spread else _I64(0)
+
+    return types.int64(shape), codegen
+
+
+@intrinsic
+def threads_of(_typing, shape):
+    """How many threads share the runs of a shape."""
+
+    def codegen(_context, _builder, _sig, _args):
+        return _I64(shape.runs if shape.is_spread else 1)
+
+    return types.int64(shape), codegen
+
+
+@intrinsic
+def meet(_typing, shape):
+    """Wait until all threads are here and see what the others have written."""
+
+    def codegen(context, builder, _sig, _args):
+        if shape.is_spread:
+            _call(builder, "llvm.nvvm.bar.warp.sync", ir.VoidType(), [_ALL])
+        return context.get_dummy_value()
+
+    return types.void(shape), codegen
+
+
+@intrinsic
+def all_agree(_typing, shape, condition):
+    """Whether a condition holds for all threads."""
+
+    def codegen(_context, builder, _sig, args):
+        if not shape.is_spread:
+            return args[1]
+        return _call(builder, "llvm.nvvm.vote.all.sync", _I1, [_ALL, args[1]])
+
+    return types.boolean(shape, types.boolean), codegen
+
+
+@intrinsic
+def block_of_threads(_typing):
+    """The number of the block of threads, of those that a GPU has been asked to run."""
+
+    def codegen(_context, builder, _sig, _args):
+        return _register(builder, "ctaid.x")
+
+    return types.int64(), codegen
