@@ -6,10 +6,15 @@ A device is named as in PyTorch: ``"cpu"``, ``"cuda"`` for all GPUs that the pro
 
 from typing import TYPE_CHECKING
 
+from fastgd.kernel.language.threads import WARP
+
 if TYPE_CHECKING:
     from fastgd.kernel.cuda import Device
 
 CPU, CUDA, AUTO = "cpu", "cuda", "auto"
+
+USED = 0.9
+"""Share of a GPU's free memory that runs may take: the rest is for other allocations."""
 
 
 def devices_of(name: str) -> "tuple[Device, ...]":
@@ -25,3 +30,23 @@ def devices_of(name: str) -> "tuple[Device, ...]":
     if name == CUDA:
         return tuple(devices())
     return (device_at(int(name.partition(":")[2])),)
+
+
+def room_on(name: str, of_block: int, of_all: int) -> int:
+    """Return how many blocks of this size, with data that they share, fit on the GPUs.
+
+    Raises
+    ------
+    DeviceError
+        If not even one does.
+    """
+    from fastgd.kernel.cuda_driver import DeviceError
+
+    gpus = devices_of(name)
+    free, gpu = min((int(USED * gpu.free()), gpu.index) for gpu in gpus)
+    if free < of_block + of_all:
+        raise DeviceError(
+            f"{WARP} runs and their samples must fit into the free memory of cuda:{gpu} "
+            f"({free:,} bytes), got a need of {of_block + of_all:,} bytes"
+        )
+    return len(gpus) * ((free - of_all) // of_block)

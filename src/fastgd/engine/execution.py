@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.engine import summaries
-from fastgd.engine.devices import CPU
+from fastgd.engine.device_choice import chosen
+from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.packed_samples import Index, Sharing
 from fastgd.engine.packing import RunBatch, by_part, lanes_of
 from fastgd.engine.plan import Keep, Plan
@@ -25,6 +26,9 @@ CALLS = 32
 CALL_SECONDS = 1e-3
 """... but no call is shorter than this."""
 
+
+TRIAL_SECONDS = 0.02
+"""Shortest time of a kernel call by which a device's speed is measured."""
 
 FIRST_ON_GPU = 64
 """How many times fewer iterations a GPU's first call has: its speed is not known yet."""
@@ -43,6 +47,9 @@ def execute(
     With a ``state``, resume all runs after ``plan.task.done`` iterations instead. ``advance`` is
     called with the number of updates that have been done since its last call.
     """
+    if plan.device == AUTO:
+        plan = chosen(plan, partial(_speed, first=first, seeds=seeds))
+    plan.check_room()
     work = _Work(plan, first, seeds, keep, advance, state)
     if state is not None:
         work.take_over(state)
@@ -61,6 +68,21 @@ def loaded(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.int64]) -> 
     lanes = batch.lanes(batch.keys, batch.count, 1)
     work = _Work(plan, first, seeds, Keep(), lambda _done: None, None)
     return work._load(session, batch.runs(0, batch.count), lanes)
+
+
+def _speed(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.int64]) -> float:
+    """Measure the updates in a second of the runs that are trained first."""
+    batch, session = plan.batches[0]
+    work = _Work(plan, first, seeds, Keep(), lambda _done: None, None)
+    owners, keys = next(work._passes(batch, replace(session)))
+    runs = work._load(session, owners, batch.lanes(keys, len(owners), plan.threads))
+    runs.run(0, 1, plan.threads)  # this compiles
+    step, most = 1, plan.task.iterations
+    while True:  # each time from the first iteration: only the time counts
+        took = max(runs.run(0, step, plan.threads), 1e-9)
+        if took >= TRIAL_SECONDS or step == most:
+            return len(owners) * step / took
+        step = min(4 * step, most)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +157,8 @@ class _Work:
             if batch.sharing is not Sharing.TABLE:
                 size = int(self.plan.samples.sizes[self._parts(order[begin : begin + 1])[0]])
             blocks = self.plan.blocks_per_pass(session, size)
+            if session.device != CPU:
+                blocks = min(blocks, session.room(size, batch.held_size))
             end = min(len(order), begin + blocks * wide)
             mine = order[begin:end]
             if keys is not None:
@@ -191,7 +215,7 @@ class _Work:
         runs = self._load(session, owners, batch.lanes(keys, count, threads))
         busiest = -(-runs.blocks // threads)
         step = max(1, self._step(1 / (session.seconds() * busiest), runs.blocks))
-        if self.plan.device != CPU:
+        if session.device != CPU:
             step = max(1, step // FIRST_ON_GPU)
         # The last evaluation of the monitored error isn't part of the state.
         cut = self.keep.state and session.layout.recipe.watch is not None

@@ -1,7 +1,7 @@
 """The runs of one network architecture, what they share, and their memory and time."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
 from fastgd.arguments.training_data import TrainingData
-from fastgd.engine.devices import CPU
+from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.layout import Layout
 from fastgd.engine.lowering import ValueColumn, look_of, may_end, recipe_of
 from fastgd.engine.network import Network
@@ -19,6 +19,7 @@ from fastgd.engine.packed_samples import PackedSamples
 from fastgd.engine.packing import RunBatch, arrange
 from fastgd.engine.session import CHUNK_SECONDS, Session
 from fastgd.engine.state import State
+from fastgd.kernel.block import Recipe
 from fastgd.kernel.vectorization import GPU, Machine
 
 PASS_BYTES = 64 * 1024**2
@@ -91,7 +92,6 @@ class Plan:
         all chunks of the sweep use the same code and keep the same results.
         """
         scope = values if scope is None else scope
-        machine = machine if device == CPU else GPU
         columns = tuple(ValueColumn.of(name, axis, method) for name, axis in values.items())
         samples = PackedSamples(
             task.X, task.y, method.sample_weight, task.validation, task.partition
@@ -104,43 +104,58 @@ class Plan:
         shape = (samples.parts, *lengths)
         look = look_of(method, scope, task.record_every)
 
+        ends = may_end(method, scope)
+        plan = cls(
+            task, network, method, samples, (), alpha, columns, starts, shape, along, threads, ends,
+            device,
+        )  # fmt: skip
+        here = CPU if device == AUTO else device
+        return replace(plan, batches=plan._arranged(recipe, look, here, side_by_side, machine))
+
+    def _arranged(
+        self,
+        recipe: Recipe,
+        look: int,
+        device: str,
+        side_by_side: int | None = None,
+        machine: Machine | None = None,
+    ) -> tuple[tuple[RunBatch, Session], ...]:
+        """Divide the runs into batches."""
+        machine = machine if device == CPU else GPU
+        batches = arrange(
+            self.samples,
+            recipe,
+            self.runs,
+            self.network.matrices,
+            self.threads,
+            side_by_side,
+            machine,
+        )
+
         def session(batch: RunBatch) -> Session:
-            blocks = -(-prod(shape) // batch.side_by_side)
+            blocks = -(-self.runs // batch.side_by_side)
             return Session.make(
-                network,
-                method,
-                samples,
+                self.network,
+                self.method,
+                self.samples,
                 recipe,
                 batch,
-                iterations=task.iterations,
-                record_every=task.record_every,
+                iterations=self.task.iterations,
+                record_every=self.task.record_every,
                 look=look,
-                threads=threads if blocks < threads else 1,
+                threads=self.threads if blocks < self.threads else 1,
                 blocks=blocks,
                 machine=machine,
                 device=device,
             )
 
-        batches = arrange(
-            samples, recipe, prod(shape), network.matrices, threads, side_by_side, machine
-        )
-        pairs = tuple((batch, session(batch)) for batch in batches)
-        ends = may_end(method, scope)
-        return cls(
-            task,
-            network,
-            method,
-            samples,
-            pairs,
-            alpha,
-            columns,
-            starts,
-            shape,
-            along,
-            threads,
-            ends,
-            device,
-        )
+        return tuple((batch, session(batch)) for batch in batches)
+
+    def on(self, device: str) -> "Plan":
+        """The same runs on another device."""
+        session = self.batches[0][1]
+        recipe, look = session.layout.recipe, session.look
+        return replace(self, device=device, batches=self._arranged(recipe, look, device))
 
     @property
     def layout(self) -> Layout:
@@ -179,13 +194,19 @@ class Plan:
         ]
         return results + first + max(passes)
 
+    def check_room(self) -> None:
+        """Raise a DeviceError if a GPU is to train the runs and can't have any of them."""
+        for batch, session in self.batches:
+            if session.device != CPU:
+                session.room(batch.size, batch.held_size)
+
     def blocks_per_pass(self, session: Session, size: int) -> int:
         """Blocks passed to the kernel at a time: as many as a call has time and memory for.
 
         ``size`` is the most training samples of any of their runs.
         """
         blocks = -(-self.runs // session.layout.runs)
-        if self.device != CPU:
+        if session.device != CPU:
             return min(blocks, max(1, GPU_BYTES // session.bytes_of_block(size, 0)))
         iterations = self.task.iterations - self.task.done
         in_time = int(CHUNK_SECONDS / (session.seconds(size) * iterations))

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
-from fastgd.engine.devices import CPU, devices_of
+from fastgd.engine.devices import CPU, devices_of, room_on
 from fastgd.engine.grouping import layout_for, split_of
 from fastgd.engine.layout import Layout, up
 from fastgd.engine.lowering import (
@@ -210,6 +210,13 @@ class Session:
         if self.layout.sharing is Sharing.ALL:
             return blocks * self.bytes_of_block(0, 0) + self._bytes_of_samples(size, held)
         return blocks * self.bytes_of_block(size, held)
+
+    def room(self, size: int, held: int) -> int:
+        """How many blocks fit on the GPUs: see :func:`.devices.room_on`."""
+        shared = 0
+        if self.layout.sharing is Sharing.ALL:
+            shared = self._bytes_of_samples(size, held)
+        return room_on(self.device, self.bytes_of_block(size, held), shared)
 
     def bytes_of_block(self, size: int, held: int) -> int:
         """Memory of one block, including its samples unless all blocks share them."""
