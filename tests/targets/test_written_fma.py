@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from hard_triples import differing, exact, expected, hard_triples
 from numba import njit
 from small_kernels import on_webassembly
 
@@ -11,6 +10,7 @@ from fastgd.kernel.language.compiler import WHOLE
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.tile import Shape, fma, runs_of
 from fastgd.kernel.language.translation import translated
+from hard_triples import differing, exact, expected, hard_triples
 
 written_fma, scaled_fma = fused.written_fma, fused.scaled_fma
 

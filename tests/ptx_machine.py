@@ -1,0 +1,312 @@
+"""A GPU for tests: executes the PTX of a kernel exactly, warp by warp, in NumPy.
+
+A :class:`Program` is the kernel of a PTX text, and :func:`run` a launch of it. What a GPU would do
+without a word is an error here: an access outside of memory, a barrier at which some threads never
+arrive.
+
+A register is an array with a value for each thread of the launch, and an instruction one or two
+NumPy operations on such arrays, for as long as all threads are at the same place. When they aren't,
+those at one place execute its instructions, and the others' registers stay as they are.
+"""
+
+from functools import cache, partial
+
+import numpy as np
+
+from ptx_operations import KINDS, load, store
+from ptx_program import CONSTANTS, WARP, Access, Constant, Program, UnknownInstructionError, width
+
+__all__ = ["AccessError", "DeadlockError", "Program", "Trapped", "UnknownInstructionError", "run"]
+
+LOCAL = 1 << 61
+"""Where the threads' own memory lies."""
+
+
+class Trapped(RuntimeError):  # noqa: N818
+    """A thread has executed ``trap``."""
+
+
+class AccessError(RuntimeError):
+    """A thread reads or writes what it mustn't."""
+
+
+class DeadlockError(RuntimeError):
+    """Threads of a warp wait for others that never come, or not for each other."""
+
+
+def run(program, memory, parameters, blocks=1, threads=WARP, schedule="together"):
+    """Launch a program; returns how many instructions the warps have executed.
+
+    Parameters
+    ----------
+    program : Program
+    memory : mapping of int to array of uint8
+        The device's memory: arrays by their addresses, which are multiples of 16.
+    parameters : sequence of int
+    blocks, threads : int
+        How many blocks there are, and how many threads each has: up to 32, one warp.
+    schedule : {"together", "one_by_one", "reversed"}
+        The order of the threads of a warp. ``"together"`` executes an instruction for all of them
+        that are at the same place. In the others a thread is alone until it waits for the others or
+        ends, and then comes the next one; ``"reversed"`` begins with the last. Where the results
+        differ, threads read what others write without a barrier between.
+    """
+    launch = _Launch(program, memory, parameters, blocks, threads, schedule)
+    with np.errstate(all="ignore"):
+        launch.run()
+    return launch.executed
+
+
+class _Segment:
+    """An array of memory at an address, and what has been written there during the launch."""
+
+    def __init__(self, begin, array):
+        if begin % 16:
+            raise ValueError(f"an address must be a multiple of 16, got {begin}")
+        self.begin, self.end, self.written = begin, begin + array.size, np.zeros_like(array)
+        self._array = array
+        self.of = cache(self._of)
+
+    def _of(self, kind):
+        """Both, as values of a type, and the address."""
+        whole = self._array.size // kind().itemsize * kind().itemsize
+        words, written = (each[:whole].view(kind) for each in (self._array, self.written))
+        return words, written, np.uint64(self.begin)
+
+
+class _Launch:
+    def __init__(self, program, memory, parameters, blocks, threads, schedule):
+        if not 1 <= threads <= WARP or schedule not in ("together", "one_by_one", "reversed"):
+            raise ValueError(f"takes up to {WARP} threads, got {threads}, {schedule!r}")
+        self.program, self.schedule, self.executed = program, schedule, 0
+        self.count, self.shape = blocks * threads, (blocks, threads)
+        self.segments = [_Segment(begin, array) for begin, array in memory.items()]
+        self.segments.append(_Segment(CONSTANTS, program.constants))
+        own = np.full(self.count * program.local_bytes, 0xA5, np.uint8)
+        self.segments.append(_Segment(LOCAL, own))
+        self.registers = self._special_registers(parameters)
+        self.at = np.zeros(self.count, np.int64)
+        """The block that each thread is at."""
+        self.exited, self.waiting, self.active = (np.zeros(self.count, bool) for _ in range(3))
+        self.everyone = np.ones(self.count, bool)
+        self._constant, self._whole, self._masked = (
+            cache(each) for each in (self._constant, self._whole, self._masked)
+        )
+
+    def _special_registers(self, parameters):
+        blocks, threads = self.shape
+        thread = np.tile(np.arange(threads, dtype=np.uint32), blocks)
+        block = np.repeat(np.arange(blocks, dtype=np.uint32), threads)
+        found = {"%tid.x": thread, "%laneid": thread, "%ctaid.x": block}
+        sizes = {"%ntid": threads, "%nctaid": blocks}
+        for name, size in sizes.items():
+            for axis in "xyz":
+                found[f"{name}.{axis}"] = np.full(self.count, size if axis == "x" else 1, np.uint32)
+        for name in ("%tid.y", "%tid.z", "%ctaid.y", "%ctaid.z"):
+            found[name] = np.zeros(self.count, np.uint32)
+        for (name, bits), value in zip(self.program.parameters.items(), parameters, strict=True):
+            found[name] = np.full(self.count, value, KINDS[f"u{bits}"])
+        place = LOCAL + self.program.local_bytes * np.arange(self.count, dtype=np.uint64)
+        local = [name for name in self.program.registers if name.startswith("__local")]
+        return found | dict.fromkeys(local, place)
+
+    # -------------------------------------------------------------- registers
+
+    def _view(self, operand):
+        """An array with the operand of each thread."""
+        if isinstance(operand, Constant):
+            return self._constant(operand)
+        if operand.name not in self.registers:
+            bits = self.program.width_of(operand.name)
+            # Nobody may rely on what a register has before something is written there.
+            made = np.full(8 * self.count, 0xA5, np.uint8)
+            self.registers[operand.name] = (
+                np.ones(self.count, bool)
+                if bits == 1
+                else made[: bits // 8 * self.count].view(KINDS[f"u{bits}"])
+            )
+        row = self.registers[operand.name]
+        if operand.kind is bool:
+            return row
+        return row.view(operand.kind)[operand.part :: 8 * row.itemsize // width(operand.kind)]
+
+    def _constant(self, operand):
+        if operand.kind is bool:
+            return np.full(self.count, operand.bits, bool)
+        words = KINDS[f"u{width(operand.kind)}"]
+        return np.full(self.count, operand.bits, words).view(operand.kind)
+
+    def _whole(self, k):
+        """The steps of a block, for all threads, as functions without arguments."""
+        return list(self._bound(self.program.basic_blocks[k].steps, self.everyone))
+
+    def _masked(self, k):
+        """The same for those that are active at the time; others keep what they have."""
+        return list(self._bound(self.program.basic_blocks[k].steps, self.active))
+
+    def _bound(self, steps, active):
+        for step in steps:
+            if isinstance(step, Access):
+                yield partial(self._access, step, active, [self.segments[0]])
+                continue
+            function = getattr(step.function, "ufunc", step.function)
+            sources = [self._view(each) for each in step.sources]
+            target = self._view(step.target)
+            if active is self.everyone:
+                yield partial(function, *sources, target)
+            else:
+                scratch = np.zeros_like(target)
+                yield partial(function, *sources, scratch)
+                yield partial(np.copyto, target, scratch, where=active)
+
+    # -------------------------------------------------------------- memory
+
+    def _access(self, step, active, last):
+        """Read or write; ``last`` is the segment where this instruction has found its values."""
+        if self._try(step, active, last[0]) is None:
+            return
+        address = self._view(step.address) + np.uint64(step.offset % 2**64)
+        rest = active.copy()
+        for segment in self.segments:
+            inside = active & (address >= segment.begin) & (address < segment.end)
+            if inside.any():
+                if (thread := self._try(step, inside, segment)) is not None:
+                    break
+                last[0] = segment
+                rest &= ~inside
+        else:
+            if not rest.any():
+                return
+            thread = int(rest.argmax())
+        raise AccessError(
+            f"{self._who(thread)} has no such place at {int(address[thread]):#x}, or may not read "
+            f"there what was written: {step.text}"
+        )
+
+    def _try(self, step, active, segment):
+        """Access one segment; returns the first thread that can't, or None."""
+        value, addresses = self._view(step.value), self._view(step.address)
+        place = (*segment.of(step.value.kind), addresses, np.uint64(step.offset % 2**64))
+        function = load if step.is_load else store
+        failed = function(*place, np.uint64(step.alignment - 1), active, step.constant, value)
+        return None if failed < 0 else failed
+
+    def _who(self, thread):
+        return f"thread {thread % self.shape[1]} of block {thread // self.shape[1]}"
+
+    # -------------------------------------------------------------- threads
+
+    def run(self):
+        while not self.exited.all():
+            alike = not self.waiting.any() and not self.exited.any()
+            if self.schedule == "together" and alike and (self.at == self.at[0]).all():
+                self._run_together(int(self.at[0]))
+            else:
+                self._run_some(self._next_group())
+
+    def _run_together(self, k):
+        """Execute blocks until the threads part."""
+        while True:
+            for step in self._whole(k):
+                step()
+            block = self.program.basic_blocks[k]
+            self.executed += len(block.steps) + 1
+            how, targets = block.end.how, block.end.targets
+            if how == "jump":
+                k = targets[0]
+            elif how == "branch":
+                taken = np.count_nonzero(self._view(block.end.operand))
+                if 0 < taken < self.count:
+                    self._part(block.end, self.everyone)
+                    return
+                k = targets[bool(taken) == block.end.negated]
+            elif how == "meet":
+                self._meet(block.end, self.everyone)
+                k = targets[0]
+            else:
+                self._part(block.end, self.everyone)
+                if how == "exit" or (self.at != self.at[0]).any():
+                    return
+                k = int(self.at[0])
+
+    def _run_some(self, group):
+        """Execute a block for threads that are there."""
+        self.active[:] = group
+        k = int(self.at[group.argmax()])
+        for step in self._masked(k):
+            step()
+        self.executed += len(self.program.basic_blocks[k].steps) + 1
+        self._part(self.program.basic_blocks[k].end, group)
+
+    def _part(self, end, group):
+        """Let threads leave a block."""
+        if end.how == "trap":
+            raise Trapped(f"{self._who(int(group.argmax()))}: {end.text}")
+        if end.how == "exit":
+            self.exited |= group
+        elif end.how == "meet":
+            self.waiting |= group
+        elif end.how == "jump":
+            self.at[group] = end.targets[0]
+        elif end.how == "branch":
+            taken = self._view(end.operand) != end.negated
+            self.at[group] = np.where(taken, *end.targets)[group]
+        else:
+            index = self._view(end.operand)[group]
+            if (index >= len(end.targets)).any():
+                raise AccessError(f"no such label for {index.max()}: {end.text}")
+            self.at[group] = np.array(end.targets)[index]
+
+    def _next_group(self):
+        """Those that execute the next block: of all that may, those who are at the first one."""
+        ready = ~(self.exited | self.waiting)
+        by_warp = ready.reshape(self.shape)
+        stuck = ~by_warp.any(axis=1) & self.waiting.reshape(self.shape).any(axis=1)
+        if stuck.any():
+            self._release(self.waiting & np.repeat(stuck, self.shape[1]))
+            return self._next_group()
+        if self.schedule != "together":
+            order = by_warp if self.schedule == "one_by_one" else by_warp[:, ::-1]
+            chosen = np.zeros_like(by_warp)
+            chosen[np.arange(len(order)), order.argmax(axis=1)] = True
+            ready = ready & (chosen if order is by_warp else chosen[:, ::-1]).ravel()
+        return ready & (self.at == self.at[ready].min())
+
+    def _release(self, members):
+        """Warps whose threads all wait, or have ended, meet: at the same instruction."""
+        inside = members.reshape(self.shape)
+        at = self.at.reshape(self.shape)
+        low, high = (np.where(inside, at, other) for other in (len(self.program.basic_blocks), -1))
+        apart = inside.any(axis=1) & (low.min(axis=1) != high.max(axis=1))
+        if apart.any():
+            warp = int(apart.argmax())
+            places = {self.program.basic_blocks[k].end.text for k in at[warp][inside[warp]]}
+            raise DeadlockError(f"threads of block {warp} wait at {' and '.join(sorted(places))}")
+        for k in np.unique(self.at[members]):
+            here = members & (self.at == k)
+            self._meet(self.program.basic_blocks[k].end, here)
+            self.waiting &= ~here
+            self.at[here] = self.program.basic_blocks[k].end.targets[0]
+
+    def _meet(self, end, members):
+        """A barrier or vote of all threads of some warps that have not ended."""
+        inside = members.reshape(self.shape)
+        bits = np.uint32(1) << np.arange(self.shape[1], dtype=np.uint32)
+        needed = (inside * bits).sum(axis=1, keepdims=True)
+        mask = self._view(end.mask).reshape(self.shape)
+        wrong = inside & (mask & needed != needed)
+        if wrong.any():
+            raise DeadlockError(
+                f"{self._who(int(wrong.argmax()))} has a mask without some: {end.text}"
+            )
+        if end.vote:
+            agrees = (self._view(end.operand) != end.negated).reshape(self.shape) & inside
+            everyone, anyone = (agrees == inside).all(axis=1), agrees.any(axis=1)
+            results = {
+                "all": everyone,
+                "any": anyone,
+                "uni": everyone | ~anyone,
+                "ballot": (agrees * bits).sum(axis=1),
+            }
+            target = self._view(end.result).reshape(self.shape)
+            np.copyto(target, results[end.vote][:, None], where=inside, casting="unsafe")
