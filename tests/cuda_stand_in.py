@@ -24,7 +24,7 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import wraps
+from functools import cache, wraps
 
 import numpy as np
 
@@ -143,8 +143,23 @@ class GPU:
     streams: list = field(default_factory=list)
 
 
+@cache
+def _program(ptx):
+    from ptx_machine import Program  # only where kernels run
+
+    return Program(ptx.decode())
+
+
 def run_on_machine(ptx, memory, address, blocks):
-    raise NotImplementedError
+    """Run a kernel, with the exact arithmetic of a GPU."""
+    from ptx_machine import AccessError, Trapped, run
+
+    try:
+        run(_program(ptx), memory.parts, [address], blocks)
+    except AccessError as error:
+        raise CudaError(CUresult.CUDA_ERROR_ILLEGAL_ADDRESS) from error
+    except Trapped as error:
+        raise CudaError(CUresult.CUDA_ERROR_LAUNCH_FAILED) from error
 
 
 def _function(values=0, needs_context=True):
@@ -195,10 +210,11 @@ class StandIn:
         ]
         self.version, self.run = version, run
         self.calls = []
+        self.failures = []  # why kernels have failed
         self._process = None
         self._lock = threading.RLock()
         self._stacks = threading.local()
-        self._failures = {}  # (name, number of the call) -> status
+        self._to_fail = {}  # (name, number of the call) -> status
         self._numbers = Counter()
         self._last = 0
 
@@ -219,7 +235,7 @@ class StandIn:
 
     def fail(self, name, status, call=1):
         """Let a call fail: the next one (1), or a later one."""
-        self._failures[name, self._numbers[name] + call] = CUresult[f"CUDA_ERROR_{status}"]
+        self._to_fail[name, self._numbers[name] + call] = CUresult[f"CUDA_ERROR_{status}"]
 
     # how it works
 
@@ -227,7 +243,7 @@ class StandIn:
         if self._process not in (None, os.getpid()):
             return CUresult.CUDA_ERROR_NOT_INITIALIZED
         self._numbers[name] += 1
-        if status := self._failures.pop((name, self._numbers[name]), None):
+        if status := self._to_fail.pop((name, self._numbers[name]), None):
             return status
         if name != "cuInit" and self._process is None:
             return CUresult.CUDA_ERROR_NOT_INITIALIZED
@@ -268,6 +284,7 @@ class StandIn:
             while stream.queue:
                 stream.queue.pop(0)()
         except CudaError as error:
+            self.failures.append(error.__cause__ or error)
             self.lose(gpu, error.status)
             raise
 

@@ -1,6 +1,5 @@
 """The layer over CUDA's driver, with the stand-in."""
 
-import gc
 import multiprocessing
 import os
 import pickle
@@ -8,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -220,17 +220,18 @@ def test_reads_wait_for_no_other_gpu(two_gpus):
 
 
 def test_arrays_live_until_they_have_been_copied(device):
-    memory = device.allocate(8 << 20)
-    for k in range(8):
-        memory.write(k << 20, np.full(1 << 17, k + 0.5))
-    gc.collect()
-    junk = [np.full(1 << 17, np.nan) for _ in range(8)]
-    into = np.empty((8, 1 << 17))
-    memory.read(0, into)
+    memory, function = device.allocate(80), device.function(PTX)
+    memory.write(0, np.array([memory.address + 64]))
+    values, into = np.ones(1), np.empty(1)
+    alive = [weakref.ref(values), weakref.ref(into)]
+    memory.write(64, values)
+    memory.read(64, into)
+    del values, into
+    assert all(each() is not None for each in alive)
+    memory.launch(function, 1)
+    assert all(each() is not None for each in alive)
     memory.wait()
-    assert (into == np.arange(8)[:, None] + 0.5).all()
-    assert len(junk) == 8
-    assert not memory._arrays
+    assert all(each() is None for each in alive)
 
 
 @pytest.mark.parametrize(
@@ -445,6 +446,12 @@ def test_every_function_of_the_stand_in_is_called(kernel):
     doubled(device_at(0), np.ones(1))
     device_at(0).free()
     assert {name for name, _ in kernel.calls} == set(cuda_stand_in.FUNCTIONS)
+
+
+def test_the_context_is_retained_once(kernel):
+    doubled(device_at(0), np.ones(1))
+    device_at(0).free()
+    assert len(kernel.named("cuDevicePrimaryCtxRetain")) == 1
 
 
 def test_a_thread_keeps_the_gpu_that_it_had(two_gpus):

@@ -4,8 +4,6 @@ import os
 from importlib import import_module
 from typing import Any
 
-from fastgd.kernel.fork_lock import ForkSafeLock
-
 _MEANINGS = {
     "a kernel must run to its end on {device}, got {status}: a new process can use that GPU": (
         "ASSERT CONTEXT_IS_DESTROYED HARDWARE_STACK_ERROR ILLEGAL_ADDRESS ILLEGAL_INSTRUCTION "
@@ -48,7 +46,7 @@ class Driver:
             raise DeviceError(
                 f'training on a GPU needs cuda-bindings: pip install "fastgd[cuda]" ({error})'
             ) from error
-        self.process, self.lock = os.getpid(), ForkSafeLock()
+        self.process = os.getpid()
         self.contexts: dict[int, Any] = {}
         try:
             self.call("cuInit", 0)
@@ -76,14 +74,10 @@ class Driver:
 
     def context(self, index: int) -> Any:
         """The context of a GPU that all libraries of the process share."""
-        # Not always under the lock: the finalizer of memory may interrupt a thread that holds it.
-        if index not in self.contexts:
-            with self.lock:
-                if index not in self.contexts:
-                    handle = self.call("cuDeviceGet", index)
-                    self.contexts[index] = self.call(
-                        "cuDevicePrimaryCtxRetain", handle, of=f"cuda:{index}"
-                    )
+        if index not in self.contexts:  # two threads at once find the same one
+            handle = self.call("cuDeviceGet", index)
+            retained = self.call("cuDevicePrimaryCtxRetain", handle, of=f"cuda:{index}")
+            self.contexts[index] = retained
         return self.contexts[index]
 
     def call(self, name: str, *arguments: Any, of: object = "the driver") -> Any:
