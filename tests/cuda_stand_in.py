@@ -147,7 +147,7 @@ class GPU:
 def _program(ptx):
     from ptx_machine import Program  # only where kernels run
 
-    return Program(ptx.decode())
+    return Program(ptx)
 
 
 def run_on_machine(ptx, memory, address, blocks):

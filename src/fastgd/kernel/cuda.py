@@ -23,9 +23,7 @@ from numpy.typing import NDArray
 
 from fastgd.kernel.cuda_driver import DeviceError, Driver
 from fastgd.kernel.fork_lock import ForkSafeLock
-
-WARP = 32
-"""The threads of a block: each has one run."""
+from fastgd.kernel.language.threads import WARP
 
 _TOO_OLD = "INVALID_PTX UNSUPPORTED_PTX_VERSION NO_BINARY_FOR_GPU JIT_COMPILER_NOT_FOUND"
 
