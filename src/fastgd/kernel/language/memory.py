@@ -33,7 +33,7 @@ class Array(NamedTuple):
         """Emit the address of a vector that begins at an index, with all or some lanes in use."""
         count = vector.count if used is None else 1
         first = address(self.context, self.builder, self.kind, self.value, index, count)
-        return self.builder.bitcast(first, vector.as_pointer())
+        return self.builder.bitcast(first, vector.as_pointer(first.type.addrspace))
 
     def load(self, index, lanes, element=_F64, used=None):
         """Emit a load of adjacent values; lanes not in use are zero."""

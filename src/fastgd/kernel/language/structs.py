@@ -40,6 +40,9 @@ _NUMBERS = {Floats: types.float64, Integers: types.int64, Bytes: types.uint8}
 
 _I64 = ir.IntType(64)
 
+GLOBAL = 1
+"""The kind of memory of a GPU that all kernels share, as LLVM numbers them."""
+
 
 class Buffer(types.Type):
     """An array in memory: its address and length."""
@@ -234,7 +237,12 @@ def address(context, builder, kind, value, index, count=1):
     if _checks_bounds(context, builder):
         for i in (index, builder.add(index, _I64(count - 1))):
             cgutils.do_boundscheck(context, builder, i, length)
-    return builder.gep(view.data, [index], inbounds=True)
+    first = view.data
+    if getattr(builder.module, "has_threads", False):
+        # A GPU looks up which kind of memory an address is of, unless it is told. (It isn't for the
+        # words of structs: they would be kept in registers, and 3-4-1 need 120 instead of 96.)
+        first = builder.addrspacecast(first, first.type.pointee.as_pointer(GLOBAL))
+    return builder.gep(first, [index], inbounds=True)
 
 
 def address_at(context, builder, kind, value, indices):
