@@ -4,6 +4,8 @@ from importlib.metadata import version
 from typing import Any
 
 from fastgd import bucket, functions, reference
+from fastgd.engine.device_list import devices
+from fastgd.engine.devices import DeviceError
 from fastgd.engine.summaries import Summary
 from fastgd.formulas.custom import Function, Loss
 from fastgd.models.fit import fit
@@ -25,6 +27,7 @@ from fastgd.training.train import train
 
 __all__ = [
     "BoxCounting",
+    "DeviceError",
     "Function",
     "GroupModels",
     "Loss",
@@ -39,6 +42,7 @@ __all__ = [
     "Trainability",
     "box_counting",
     "bucket",
+    "devices",
     "fit",
     "fit_groups",
     "functions",

@@ -21,7 +21,7 @@ TAKEN = frozenset(
         *("biases", "threads", "progress", "groups", "folds", "group", "fold", "validation"),
         *("keep_weights", "record_weights", "keep_state", "resume", "w", "checkpoint"),
         *("checkpoint_every", "out", "executor", "threads_per_worker", "combinations"),
-        "combination",
+        *("combination", "device"),
     )
 )
 """Names that such a parameter can't have."""

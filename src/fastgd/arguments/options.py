@@ -125,6 +125,7 @@ _ARGUMENTS = (
     "weights",
     "biases",
     "threads",
+    "device",
     "progress",
 )
 

@@ -84,6 +84,7 @@ _ELSEWHERE = {
     "shuffle_seed": "data_seed",
     "progress": "verbose disp show_progress",
     "threads": "n_jobs num_threads n_threads workers num_workers",
+    "device": "accelerator gpu use_gpu use_cuda",
     "evaluate_every": "look_every",
     "checkpoint_every": "every",
     "combinations": "cases",
@@ -98,7 +99,7 @@ _ELSEWHERE = {
 }
 _OURS = {word: ours for ours, words in _ELSEWHERE.items() for word in words.split()}
 
-# The same for activations and losses.
+# The same for activations, losses and devices.
 _CHOICES_ELSEWHERE = {
     "identity": "linear none",
     "sigmoid": "logistic expit",
@@ -112,6 +113,7 @@ _CHOICES_ELSEWHERE = {
     "cross_entropy": "bce nll log_loss logloss binary_crossentropy categorical_crossentropy",
     "poisson": "poisson_nll poissonnll",
     "gaussian": "normal gaussian_nll gaussiannll",
+    "cuda": "gpu nvidia",
 }
 _OUR_CHOICES = {word: ours for ours, words in _CHOICES_ELSEWHERE.items() for word in words.split()}
 

@@ -4,6 +4,7 @@ import math
 import numbers
 import operator
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,12 @@ LARGEST = 2**62
 
 #: The largest seed of `numpy.random.RandomState`.
 LAST_SEED = 2**32 - 1
+
+#: Names of devices; "cuda:0" is the first GPU.
+_DEVICES = ("cpu", "cuda", "auto")
+
+#: Names of devices of other vendors, in other libraries.
+_OTHER_DEVICES = ("amd", "hip", "metal", "mps", "opencl", "rocm", "sycl", "tpu", "vulkan", "xpu")
 
 #: Types that are not accepted as numbers: bool, and timedelta64, an integer type for NumPy.
 _NO_NUMBERS = (bool, np.bool_, np.timedelta64)
@@ -169,6 +176,33 @@ def check_seeds(axis: Sequence[object]) -> list[int]:
 def check_threads(value: object, available: int) -> int:
     """Return the number of threads to use, from 1 to `available`; None means all of them."""
     return available if value is None else check_count("threads", value, maximum=available)
+
+
+def check_device(value: object, name: str = "device") -> str:
+    """Return value if it is the name of a device, whether or not there is one.
+
+    Examples
+    --------
+    >>> check_device("cuda:1")
+    'cuda:1'
+    >>> check_device("gpu:1")
+    Traceback (most recent call last):
+    ...
+    ValueError: device must be 'cpu', 'cuda', 'cuda:0' (or another number) or 'auto', \
+got 'gpu:1': did you mean 'cuda'?
+    """
+    text = str(value) if isinstance(value, str) else ""
+    if text in _DEVICES or re.fullmatch("cuda:(0|[1-9][0-9]{0,8})", text):
+        return text
+    rule = (
+        f"{name} must be 'cpu', 'cuda', 'cuda:0' (or another number) or 'auto', got {shown(value)}"
+    )
+    if not isinstance(value, str):
+        raise TypeError(rule)
+    kind = text.partition(":")[0]
+    if kind.lower() in _OTHER_DEVICES:
+        raise ValueError(f"{rule}: all GPUs but NVIDIA's are unknown here")
+    raise ValueError(rule + ("" if kind in _DEVICES else did_you_mean_choice(kind, _DEVICES)))
 
 
 def check_choice(name: str, value: object, known: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ A device is named as in PyTorch: ``"cpu"``, ``"cuda"`` for all GPUs that the pro
 
 from typing import TYPE_CHECKING
 
+from fastgd.kernel.cuda_driver import DeviceError as DeviceError
 from fastgd.kernel.language.threads import WARP
 
 if TYPE_CHECKING:
@@ -32,6 +33,19 @@ def devices_of(name: str) -> "tuple[Device, ...]":
     return (device_at(int(name.partition(":")[2])),)
 
 
+def looked_for(name: str) -> str:
+    """Return the name of a device if it is there; "auto" is chosen later, and always is.
+
+    Raises
+    ------
+    DeviceError
+        As :func:`devices_of`.
+    """
+    if name not in (CPU, AUTO):
+        devices_of(name)
+    return name
+
+
 def room_on(name: str, of_block: int, of_all: int) -> int:
     """Return how many blocks of this size, with data that they share, fit on the GPUs.
 
@@ -40,8 +54,6 @@ def room_on(name: str, of_block: int, of_all: int) -> int:
     DeviceError
         If not even one does.
     """
-    from fastgd.kernel.cuda_driver import DeviceError
-
     gpus = devices_of(name)
     free, gpu = min((int(USED * gpu.free()), gpu.index) for gpu in gpus)
     if free < of_block + of_all:

@@ -20,6 +20,7 @@ from fastgd.arguments.targets import check_samples, outputs_to_start
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import either, shown
 from fastgd.checks.values import check_count, check_result
+from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.network import Network, Weights
 from fastgd.store.files import PathLike
 from fastgd.studies.surface_job import (
@@ -210,6 +211,7 @@ def surface(
     executor: Executor | None = None,
     threads: int | None = None,
     threads_per_worker: int = 1,
+    device: str = CPU,
     progress: bool = False,
     **given_options: Unpack[SurfaceOptions],
 ) -> Surface:
@@ -241,8 +243,8 @@ def surface(
     out : path, optional
         A folder where bands of rows, some seconds of work each, are saved as soon as they are
         computed: the same call resumes from them. The folder is created if needed, and not deleted.
-    executor, threads, threads_per_worker, progress
-        As in :func:`fastgd.sweep`; the chunks are the bands.
+    executor, threads, threads_per_worker, device, progress
+        As in :func:`fastgd.sweep`; the chunks are the bands, and "auto" is the CPU.
     **given_options
         ``activation``, ``output``, ``loss``, ``bias``, ``sample_weight``, and parameters of these
         functions: see :class:`fastgd.arguments.options.Options`. With a run only
@@ -259,6 +261,8 @@ def surface(
         the rule and what came.
     OSError
         If the folder can't be created, read or written to.
+    DeviceError
+        If there is no such GPU, or it can't be used.
 
     Examples
     --------
@@ -290,7 +294,9 @@ def surface(
     places = check_two_weights(axes, shapes)
     (left, right), (bottom, top) = check_spans(span)
     resolution = check_count("resolution", resolution, minimum=2)
-    worker_options = check_worker_options(executor, threads, threads_per_worker, out, progress)
+    worker_options = check_worker_options(
+        executor, threads, threads_per_worker, out, progress, device
+    )
     count = resolution**2
     check_memory(8 * count, "the surface")
     job = SurfaceJob(
@@ -302,6 +308,7 @@ def surface(
         places,
         across=np.linspace(left, right, resolution),
         up=np.linspace(bottom, top, resolution),
+        device=CPU if worker_options.device == AUTO else worker_options.device,
     )
     worker_options = worker_options._replace(threads=job.threads(worker_options.threads))
     check_memory(8 * count + job.session.bytes(worker_options.threads), "the surface")

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from fastgd.arguments.combinations import taking_combinations
 from fastgd.arguments.warnings import warn_of_targets
 from fastgd.checks.memory import check_memory
+from fastgd.engine.devices import CPU
 from fastgd.engine.plan import Keep
 from fastgd.engine.progress import progress_bar
 from fastgd.store.files import PathLike
@@ -52,6 +53,7 @@ def sweep(
     executor: Executor | None = None,
     threads: int | None = None,
     threads_per_worker: int = 1,
+    device: str = CPU,
     progress: bool = False,
     **given_options: Any,
 ) -> Sweep:
@@ -108,7 +110,10 @@ def sweep(
         (``NUMBA_NUM_THREADS``).
     threads_per_worker : int
         Number of threads that a worker of the executor uses for a chunk.
-
+    device : str
+        Where to train: "cpu", "cuda" (all GPUs that this process may use), "cuda:0" (the first of
+        them), or "auto", the faster of the first two. Results are bit-identical. With an executor
+        its workers have the GPUs.
     **given_options
         See :class:`fastgd.arguments.options.Options`. ``sample_weight`` may be an axis, too:
         (weightings, samples) numbers, such as the draws of a bootstrap.
@@ -127,6 +132,8 @@ def sweep(
     BrokenExecutor, RuntimeError
         If the executor takes no more tasks, or a chunk has failed four times. Finished chunks are
         kept in the folder.
+    DeviceError
+        If there is no such GPU, or it can't be used.
 
     Warns
     -----
@@ -167,7 +174,9 @@ def sweep(
     >>> sweep.shape, sweep.sel(combination=1, seed=3).alpha
     ((2, 4), 1.0)
     """
-    worker_options = check_worker_options(executor, threads, threads_per_worker, out, progress)
+    worker_options = check_worker_options(
+        executor, threads, threads_per_worker, out, progress, device
+    )
     job = checked_sweep(
         X,
         y,
@@ -187,6 +196,7 @@ def sweep(
         keep_state=keep_state,
         resume=resume,
         given_options=given_options,
+        device=worker_options.device,
     )
     warn_of_targets({method.output for method in job.methods}, job.task.y)
     if worker_options.out is not None:

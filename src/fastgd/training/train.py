@@ -11,7 +11,8 @@ from fastgd.arguments import options
 from fastgd.arguments.initial_network import Start
 from fastgd.arguments.warnings import warn, warn_of_targets
 from fastgd.checks.memory import check_memory
-from fastgd.checks.values import check_flag, check_threads
+from fastgd.checks.values import check_device, check_flag, check_threads
+from fastgd.engine.devices import CPU, looked_for
 from fastgd.engine.progress import progress_bar
 from fastgd.engine.session import available_threads
 from fastgd.store.files import PathLike
@@ -41,6 +42,7 @@ def train(
     checkpoint: PathLike | None = None,
     checkpoint_every: float = checkpoints.EVERY,
     threads: int | None = None,
+    device: str = CPU,
     progress: bool = False,
     **given_options: Unpack[options.Options],
 ) -> Run:
@@ -96,6 +98,10 @@ def train(
     threads : int, optional
         How many threads may share the work of each update; by default all that Numba has. Small
         networks with few samples use one anyway; results are bit-identical for any number.
+    device : str
+        Where to train: "cpu", "cuda" (GPUs), "cuda:0" (a certain GPU), or "auto", the faster of the
+        first two. Results are bit-identical. A GPU is for many networks: a single one trains on one
+        of its many processors, and more slowly than on the CPU.
     progress : bool
         Show a progress bar (needs tqdm).
     **given_options
@@ -112,6 +118,8 @@ def train(
         checkpoint is corrupt, or belongs to another call; the message says what differs.
     OSError
         If the checkpoint cannot be read or written.
+    DeviceError
+        If there is no such GPU, or it can't be used.
 
     Warns
     -----
@@ -173,6 +181,7 @@ def train(
         resume=resume,
         given_options=given_options,
         threads=check_threads(threads, available_threads()),
+        device=looked_for(check_device(device)),
         further=("checkpoint_every",),
     )
     plan = training.between(training.task.done, training.task.iterations)

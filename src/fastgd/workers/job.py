@@ -5,6 +5,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from fastgd.engine.devices import CPU
 from fastgd.store.npz import Arrays
 
 
@@ -39,6 +40,8 @@ class WorkerOptions(NamedTuple):
     threads_per_worker: int  # for each chunk that a worker computes
     out: Path | None = None  # the folder for its chunks
     has_bar: bool = False
+    device: str = CPU
+    """Where it is computed: see :mod:`fastgd.engine.devices`."""
 
     def threads_per_chunk(self, chunk_count: int) -> int:
         """Threads for each chunk; without an executor, a job's only chunk gets all of them."""

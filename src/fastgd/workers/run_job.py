@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from fastgd.arguments.warnings import warn
+from fastgd.engine.devices import AUTO, CPU, DeviceError
 from fastgd.engine.progress import progress_bar
 from fastgd.engine.session import available_threads
 from fastgd.store.folder import DamageWarning, Folder
@@ -41,7 +42,8 @@ def run_job(job: Job, worker_options: WorkerOptions, advance: Advance) -> list[A
     BrokenExecutor
         If the executor takes no more tasks.
     RuntimeError
-        If a chunk has failed 4 times on an executor; its cause is the last error.
+        If a chunk has failed 4 times on an executor; its cause is the last error. If that is a
+        DeviceError, it is one, too.
     """
     chunks = len(job.sizes)
     if worker_options.executor is None and chunks == 1:
@@ -118,7 +120,12 @@ def _fill(
 
 
 def _compile(job: Job, worker_options: WorkerOptions) -> None:
-    """Compile the job's code for the threads of a chunk, but at most those of this process."""
+    """Compile the job's code for the threads of a chunk, but at most those of this process.
+
+    Not for GPUs of workers: this process may have none.
+    """
+    if worker_options.executor is not None and worker_options.device not in (CPU, AUTO):
+        return
     job.compile(min(worker_options.threads_per_chunk(len(job.sizes)), available_threads()))
 
 
@@ -158,7 +165,7 @@ def _work(
     kind = type(error).__name__
     if worker_options.executor is None:
         raise error
-    raise RuntimeError(
+    raise (DeviceError if isinstance(error, DeviceError) else RuntimeError)(
         f"chunk {chunk} has failed {TRIES} times, the last time with {kind}: {error}; "
         f"{sink.summary}"
     ) from error

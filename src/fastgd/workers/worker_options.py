@@ -1,4 +1,4 @@
-"""The public arguments that say how a job is computed: executor, threads, out, progress."""
+"""The public arguments that say how a job is computed: executor, device, out, ..."""
 
 import os
 from concurrent.futures import Executor
@@ -6,7 +6,8 @@ from multiprocessing import current_process
 from threading import current_thread
 
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_count, check_flag, check_path, check_threads
+from fastgd.checks.values import check_count, check_device, check_flag, check_path, check_threads
+from fastgd.engine.devices import CPU, looked_for
 from fastgd.engine.session import available_threads
 from fastgd.workers.job import WorkerOptions
 
@@ -17,8 +18,11 @@ def check_worker_options(
     threads_per_worker: object = 1,
     out: object = None,
     progress: object = False,
+    device: object = CPU,
 ) -> WorkerOptions:
-    """Check these arguments of a public call.
+    """Check these arguments of a public call, and whether the device is there.
+
+    With an executor its workers need the device, not this process.
 
     Raises
     ------
@@ -26,13 +30,17 @@ def check_worker_options(
         If one of them is invalid, or if they exclude each other.
     RuntimeError
         If a worker process repeats the call because the script has no main guard.
+    DeviceError
+        If there is no such GPU.
 
     Examples
     --------
     >>> check_worker_options(None, 1)
-    WorkerOptions(executor=None, threads=1, threads_per_worker=1, out=None, has_bar=False)
+    WorkerOptions(executor=None, threads=1, threads_per_worker=1, out=None, has_bar=False, \
+device='cpu')
     """
     path, bar = None if out is None else check_path("out", out), check_flag("progress", progress)
+    where = check_device(device)
     found = check_executor(executor)
     each = check_count("threads_per_worker", threads_per_worker)
     if found is None:
@@ -41,7 +49,8 @@ def check_worker_options(
                 f"threads_per_worker must be left out without an executor, got {each}: "
                 "threads is for this process"
             )
-        return WorkerOptions(None, check_threads(threads, available_threads()), 1, path, bar)
+        count = check_threads(threads, available_threads())
+        return WorkerOptions(None, count, 1, path, bar, looked_for(where))
     if getattr(current_process(), "_inheriting", False):  # multiprocessing's own check
         raise RuntimeError(
             "a script whose executor starts processes must have its calls below "
@@ -52,7 +61,7 @@ def check_worker_options(
             f"threads must be left out with an executor, got {shown(threads)}: "
             "threads_per_worker is for its workers"
         )
-    return WorkerOptions(found, 1, each, path, bar)
+    return WorkerOptions(found, 1, each, path, bar, where)
 
 
 def check_executor(value: object) -> Executor | None:

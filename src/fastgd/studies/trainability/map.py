@@ -23,6 +23,7 @@ from fastgd.checks.values import (
     check_number,
     check_seed,
 )
+from fastgd.engine.devices import CPU
 from fastgd.store.files import PathLike
 from fastgd.studies.trainability.box_counting import BoxCounting, boundary, box_counting
 from fastgd.studies.trainability.map_job import MapJob, Settings, Window
@@ -172,6 +173,7 @@ def trainability(
     executor: Executor | None = None,
     threads: int | None = None,
     threads_per_worker: int = 1,
+    device: str = CPU,
     progress: bool = False,
 ) -> Trainability:
     """Map which learning rates of two layers make a training converge, one training per pixel.
@@ -204,7 +206,7 @@ def trainability(
         computed: the same call resumes from them, and loads the map if it is complete. Several
         processes that make the same call share the work. The folder is created if needed, and not
         deleted.
-    executor, threads, threads_per_worker, progress
+    executor, threads, threads_per_worker, device, progress
         As in :func:`fastgd.sweep`; the chunks are the patches.
 
     Returns
@@ -217,6 +219,8 @@ def trainability(
         If an argument is not as described, or the folder holds another map.
     OSError
         If the folder can't be created, read or written to.
+    DeviceError
+        If there is no such GPU, or it can't be used.
 
     Notes
     -----
@@ -256,10 +260,12 @@ def trainability(
         batch_size=batch_size,
         seed=check_seed(seed),
     )
-    worker_options = check_worker_options(executor, threads, threads_per_worker, out, progress)
+    worker_options = check_worker_options(
+        executor, threads, threads_per_worker, out, progress, device
+    )
     # The map, and its ranks and colors in a plot; the samples while they are drawn.
     check_memory(64 * settings.resolution**2 + 128 * samples * width, "the map")
-    job = MapJob.of(settings)
+    job = MapJob.of(settings, worker_options.device)
     found = results_of(job, worker_options, KIND, settings._asdict(), {}, unit="px")
     return Trainability(settings, *job.rates, job.joined(found))
 

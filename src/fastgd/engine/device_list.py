@@ -1,0 +1,132 @@
+"""devices(): what there is to train on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastgd.engine.devices import CPU, CUDA, DeviceError, devices_of
+from fastgd.engine.session import available_threads
+from fastgd.kernel.language.numba_internals import processor
+from fastgd.kernel.vectorization import native_lanes
+
+GIGABYTE = 10**9
+
+
+@dataclass(frozen=True)
+class DeviceFacts:
+    """A device that networks can be trained on; a CPU has None where only GPUs have a value.
+
+    Attributes
+    ----------
+    name : str
+        What to pass as ``device``: "cpu", "cuda:0", ...
+    model : str
+        The processor, by LLVM's name, or the GPU.
+    threads, lanes : int or None
+        Of a CPU: the most threads, and how many float64 values a vector register holds.
+    multiprocessors : int or None
+        Of a GPU.
+    capability : (int, int) or None
+        Compute capability of a GPU; at least (7, 0) is needed.
+    memory, free : int or None
+        Bytes of a GPU's memory, and how many of them nobody uses at present; None if it doesn't
+        answer.
+    """
+
+    name: str
+    model: str
+    threads: int | None = None
+    lanes: int | None = None
+    multiprocessors: int | None = None
+    capability: tuple[int, int] | None = None
+    memory: int | None = None
+    free: int | None = None
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The row in a table."""
+        if self.capability is None:
+            return self.name, self.model, "", "", f"{self.threads} threads, {self.lanes} lanes"
+        capability = ".".join(map(str, self.capability))
+        return (
+            self.name,
+            self.model,
+            *(_gigabytes(size) for size in (self.memory, self.free)),
+            f"{self.multiprocessors} multiprocessors, compute capability {capability}",
+        )
+
+
+class DeviceList(list[DeviceFacts]):
+    """Devices, shown as a table; ``note`` says why there is no GPU, or "" if there is one."""
+
+    def __init__(self, devices: Sequence[DeviceFacts], note: str = "") -> None:
+        super().__init__(devices)
+        self.note = note
+
+    def __repr__(self) -> str:
+        rows = [("device", "model", "memory", "free", "processors"), *(one.cells for one in self)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        sides = "<<>><"
+        lines = [
+            "  ".join(
+                f"{cell:{side}{width}}"
+                for cell, side, width in zip(row, sides, widths, strict=True)
+            ).rstrip()
+            for row in rows
+        ]
+        return "\n".join([*lines, *([self.note] if self.note else [])])
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """Show the table in IPython, which shows subclasses of list as lists."""
+        printer.text(repr(self))
+
+
+def devices() -> DeviceList:
+    """List what networks can be trained on: the CPU, and the GPUs that this process may use.
+
+    Returns
+    -------
+    list of DeviceFacts
+        It is shown as a table. Without a GPU that can be used, the line below the table, ``note``,
+        says what is missing.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> devices = fastgd.devices()
+    >>> devices[0].name, devices[0].threads >= 1
+    ('cpu', True)
+    """
+    found, note = [_cpu()], ""
+    try:
+        found += [
+            DeviceFacts(
+                f"{CUDA}:{gpu.index}",
+                gpu.name,
+                multiprocessors=gpu.multiprocessors,
+                capability=gpu.capability,
+                memory=gpu.memory,
+                free=_free(gpu),
+            )
+            for gpu in devices_of(CUDA)
+        ]
+    except DeviceError as error:
+        note = f"No GPU: {error}"
+    return DeviceList(found, note)
+
+
+def _cpu() -> DeviceFacts:
+    return DeviceFacts(CPU, processor()[1], threads=available_threads(), lanes=native_lanes())
+
+
+def _free(gpu: Any) -> int | None:
+    try:
+        return int(gpu.free())
+    except DeviceError:
+        return None
+
+
+def _gigabytes(size: int | None) -> str:
+    return "?" if size is None else f"{size / GIGABYTE:.1f} GB"
