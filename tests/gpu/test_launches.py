@@ -36,12 +36,19 @@ def test_golden_hashes_of_a_gpu(gpu, case):
     assert not gpu.allocated
 
 
-def test_two_gpus_share_blocks(two_gpus, monkeypatch, request):
-    monkeypatch.setattr(golden, "SEEDS", range(9))  # 36 runs: 2 blocks
-    on_cpu = golden.digest(CASE, 8)
+@pytest.mark.parametrize(
+    ("case", "seeds"),
+    [
+        (CASE, 32),  # as many blocks as samples
+        ("groups", 6),  # a block for each group, with samples of its own
+    ],
+)
+def test_two_gpus_share_blocks(two_gpus, monkeypatch, request, case, seeds):
+    monkeypatch.setattr(golden, "SEEDS", range(seeds))
+    on_cpu = golden.digest(case, 8)
     assert not two_gpus.calls
     request.getfixturevalue("on_gpus")
-    assert golden.digest(CASE, 32) == on_cpu
+    assert golden.digest(case, 32) == on_cpu
     assert used(two_gpus) == {"Stand-in 0", "Stand-in 1"}
 
 

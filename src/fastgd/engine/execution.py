@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ CALL_SECONDS = 1e-3
 """... but no call is shorter than this."""
 
 
-TRIAL_SECONDS = 0.02
+TRIAL_SECONDS = 0.05
 """Shortest time of a kernel call by which a device's speed is measured."""
 
 FIRST_ON_GPU = 64
@@ -79,7 +80,10 @@ def _speed(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.int64]) -> 
     runs.run(0, 1, plan.threads)  # this compiles
     step, most = 1, plan.task.iterations
     while True:  # each time from the first iteration: only the time counts
-        took = max(runs.run(0, step, plan.threads), 1e-9)
+        began = perf_counter()
+        runs.run(0, step, plan.threads)
+        runs.bring_back()
+        took = max(perf_counter() - began, 1e-9)
         if took >= TRIAL_SECONDS or step == most:
             return len(owners) * step / took
         step = min(4 * step, most)
@@ -240,12 +244,11 @@ class _Work:
             at = last
             if at > iterations:
                 break
-            over = runs.ended >= 0
-            going = np.flatnonzero(~over)
-            lanes = batch.lanes(None if keys is None else keys[going], len(going), threads)
+            going, lanes = self._left(batch, runs, keys)
             if len(lanes) <= runs.blocks // 2:
                 runs.bring_back()
-                self._collect(batch, runs, np.flatnonzero(over), owners, keys)
+                going, lanes = self._left(batch, runs, keys)
+                self._collect(batch, runs, np.flatnonzero(runs.ended >= 0), owners, keys)
                 owners, keys = owners[going], None if keys is None else keys[going]
                 if len(going):
                     runs = runs.pack(going, lanes)
@@ -253,6 +256,12 @@ class _Work:
             runs.bring_back()
             self._collect(batch, runs, np.arange(len(owners)), owners, keys, with_state=not cut)
         advance((iterations - min(at, iterations)) * count)
+
+    def _left(self, batch: RunBatch, runs: Runs, keys: Index | None) -> tuple[Index, Index]:
+        """The runs that haven't ended, and the lanes that they need."""
+        going = np.flatnonzero(runs.ended < 0)
+        own = None if keys is None else keys[going]
+        return going, batch.lanes(own, len(going), self.plan.threads)
 
     def _step(self, speed: float, blocks: int) -> int:
         """Iterations of the next call: fewer where blocks might be repacked without ended runs."""

@@ -406,8 +406,9 @@ class Runs:
         """Train from iteration first to last; iteration ``iterations`` only measures the error.
 
         ``threads`` threads work on different blocks. If the layout allows it, ``shared`` threads
-        work on the same block instead. On a GPU, all that is read of the runs is what it was
-        before, except ``ended``, until they are brought back. Returns the seconds.
+        work on the same block instead. Returns the seconds. On a GPU the work has only begun then;
+        all that is read of the runs is what it was before, until they are brought back, and
+        ``ended`` is that of the call before.
         """
         if self.session.device != CPU:
             return self._on_gpus.run(first, last)

@@ -188,7 +188,7 @@ class Memory:
         self.device._call("cuLaunchKernel", *launched)
 
     def wait(self) -> None:
-        """Wait until all that has been asked for has happened; Ctrl-C interrupts within 2 ms.
+        """Wait until all that has been asked for has happened; Ctrl-C interrupts at once.
 
         Raises
         ------
@@ -220,7 +220,7 @@ class Memory:
         pause = 2e-5  # seconds
         while not self._done():
             time.sleep(pause)
-            pause = min(1.2 * pause, 2e-3)  # a sixth of the time that has passed, at most
+            pause = min(1.2 * pause, 2e-4)  # a sixth of the time that has passed, at most
 
     def _done(self) -> bool:
         try:

@@ -1,8 +1,8 @@
 """Blocks of runs on GPUs: a call's arrays in their memory, from its first iteration to its last.
 
 A GPU has an image of its own share of the blocks. It is written once; then each call of the kernel
-takes these runs some iterations further, and what Python has to see is read back. The next call may
-be on its way before the results of the last one are looked at, so that a GPU never waits.
+takes these runs some iterations further. Python looks at what has become of them while the next
+call is under way, so that a GPU doesn't wait for Python.
 """
 
 from collections.abc import Sequence
@@ -38,22 +38,38 @@ class BlocksOnGPUs:
         parts = min(len(devices), count)
         ends = [part * count // parts for part in range(parts + 1)]
         self._shares = [
-            _Share(_blocks_of(call, begin, end, count), device, code)
+            _Share(_blocks_of(call, begin, end), device, code)
             for device, begin, end in zip(devices, ends[:-1], ends[1:], strict=False)
         ]
-        self._began = 0.0
+        self._began: float | None = None  # the call that is under way
+        self._iterations = 0  # of that
+        self._pace = 0.0  # seconds of an iteration
 
     def run(self, first: int, last: int) -> float:
-        """Train from iteration first to last; returns the seconds since the last call ended."""
-        self._began = perf_counter()
+        """Start to train from iteration first to last; returns about how many seconds it takes.
+
+        Meanwhile ``ended`` of the call's blocks is as it was before: as soon as this call is
+        finished, :meth:`finish` or the next call brings it up to date.
+        """
+        self.finish()
+        self._began, self._iterations = perf_counter(), last - first
         for share in self._shares:
             share.start(first, last)
-        for share in self._shares:
-            share.finish()
-        return perf_counter() - self._began
+        if not self._pace:  # the first call: how long it takes isn't known
+            self.finish()
+        return self._pace * (last - first)
+
+    def finish(self) -> None:
+        """Wait for the call that is under way."""
+        if self._began is not None:
+            for share in self._shares:
+                share.finish()
+            self._pace = (perf_counter() - self._began) / self._iterations
+            self._began = None
 
     def read(self) -> None:
-        """Copy the results to the call's arrays."""
+        """Copy the results to the call's arrays, when they are there."""
+        self.finish()
         for share in self._shares:
             share.read()
 
@@ -100,20 +116,20 @@ class _Share:
                 array[...] = into
 
 
-def _blocks_of(call: Call, begin: int, end: int, count: int) -> Call:
+def _blocks_of(call: Call, begin: int, end: int) -> Call:
     """The call with some of its blocks: views of its arrays."""
 
-    def rows(array: NDArray[Any]) -> NDArray[Any]:
-        return array[begin:end] if len(array) == count else array
-
     def of(struct: Any) -> Any:
-        return type(struct)(
-            *(
-                rows(value) if isinstance(value, np.ndarray)
-                else of(value) if isinstance(value, tuple) else value
-                for value in struct
-            )
-        )  # fmt: skip
+        values = (
+            value[begin:end]
+            if isinstance(value, np.ndarray)
+            else (of(value) if isinstance(value, tuple) else value)
+            for value in struct
+        )
+        return type(struct)(*values)
 
+    tables = 1 if call.recipe.held is None else 2
+    own = len(call.data) > tables  # or all blocks share them
+    data = call.data[tables * begin : tables * end] if own else call.data
     blocks: Block = of(call.blocks)
-    return call._replace(data=[of(each) for each in call.data], blocks=blocks)
+    return call._replace(data=data, blocks=blocks)

@@ -1,0 +1,198 @@
+"""Runs on GPUs: when Python looks at them, where they fit, and what fails."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from cases import XOR_X, XOR_Y
+from fastgd.arguments.options import Method
+from fastgd.arguments.training_data import TrainingData
+from fastgd.engine import device_choice, execution
+from fastgd.engine import plan as plans
+from fastgd.engine.devices import AUTO, CPU, CUDA
+from fastgd.engine.execution import execute
+from fastgd.engine.initialization import first_rows
+from fastgd.engine.network import network_of
+from fastgd.engine.plan import Keep, Plan
+from fastgd.kernel.cuda_driver import DeviceError
+
+SEEDS = np.arange(50)
+
+
+def planned(device, iterations=12, **options):
+    """50 runs of the article's network, in two blocks."""
+    task = TrainingData.check(XOR_X, XOR_Y, iterations, 5)
+    method = Method(**options)
+    network = network_of(method, task.X, task.y, (4,))
+    alpha = np.full((1, network.layers), 10.0)
+    return Plan.make(task, network, method, alpha, {}, len(SEEDS), 1, device=device)
+
+
+def trained(plan, advance=lambda _done: None):
+    first = plan.network.rows(first_rows(plan.method.init, plan.network.sizes, SEEDS.tolist()))
+    return execute(plan, first, SEEDS, Keep(state=True), advance)
+
+
+def same(one, other):
+    for name, array in one.arrays.items():
+        np.testing.assert_array_equal(array, other.arrays[name], name)
+
+
+def test_the_next_call_begins_before_python_looks_at_the_last_one(gpu, monkeypatch):
+    events = []
+    left = execution._Work._left
+
+    def look(self, batch, runs, keys):
+        begun, read = (len(gpu.named(name)) for name in ("cuLaunchKernel", "cuMemcpyDtoHAsync"))
+        events.append((begun, read))
+        return left(self, batch, runs, keys)
+
+    monkeypatch.setattr(execution._Work, "_left", look)
+    monkeypatch.setattr(execution._Work, "_step", lambda *_: 1)
+    trained(planned(CUDA, iterations=5))
+    # The first call is timed. Then one is under way whenever Python looks at the call before.
+    assert events == [(1, 1), (2, 1), (3, 2), (4, 3), (5, 4)]
+
+
+def test_runs_that_end_leave_and_their_blocks_are_packed(gpu, monkeypatch):
+    monkeypatch.setattr(execution._Work, "_step", lambda *_: 10)
+    options = {"iterations": 40, "tolerance": 0.49, "evaluate_every": 3}
+    found = trained(planned(CUDA, **options))
+    same(found, trained(planned(CPU, **options)))
+    assert 0 < (found.iterations < 40).sum() < 50
+    blocks = [call[1] for call in gpu.named("cuLaunchKernel")]
+    assert (blocks[0], blocks[-1]) == (2, 1)
+
+
+def test_two_gpus_share_the_blocks(two_gpus):
+    found = trained(planned(CUDA))
+    same(found, trained(planned(CPU)))
+    launched = {call[0].gpu.name: call[1] for call in two_gpus.named("cuLaunchKernel")}
+    assert launched == {"Stand-in 0": 1, "Stand-in 1": 1}
+
+
+def test_one_of_two_gpus(two_gpus):
+    same(trained(planned("cuda:1")), trained(planned(CPU)))
+    launched = {call[0].gpu.name: call[1] for call in two_gpus.named("cuLaunchKernel")}
+    assert launched == {"Stand-in 1": 2}
+
+
+def test_as_many_blocks_as_there_is_room_for(gpu):
+    plan = planned(CUDA)
+    [(batch, session)] = plan.batches
+    gpu.gpus[0].memory.size = int(1.5 * session.bytes(1, batch.size))
+    same(trained(plan), trained(planned(CPU)))
+    assert {call[1] for call in gpu.named("cuLaunchKernel")} == {1}
+
+
+def test_passes_are_limited_in_bytes(gpu, monkeypatch):
+    monkeypatch.setattr(plans, "GPU_BYTES", 1)
+    same(trained(planned(CUDA)), trained(planned(CPU)))
+    assert {call[1] for call in gpu.named("cuLaunchKernel")} == {1}
+
+
+def test_no_room_is_known_before_anything_is_allocated(gpu):
+    gpu.gpus[0].memory.size = 10_000
+    rule = r"32 runs and their samples must fit into the free memory of cuda:0 \(9,000 bytes\), got"
+    with pytest.raises(DeviceError, match=rule):
+        trained(planned(CUDA))
+    assert not gpu.named("cuMemAlloc")
+
+
+@pytest.mark.parametrize(
+    ("function", "status", "call", "rule"),
+    [
+        ("cuMemAlloc", "OUT_OF_MEMORY", 1, "must fit into the free memory of cuda:0"),
+        ("cuLaunchKernel", "LAUNCH_FAILED", 2, "a kernel must run to its end on cuda:0"),
+        ("cuStreamQuery", "ILLEGAL_ADDRESS", 2, "a kernel must run to its end on cuda:0"),
+        ("cuMemcpyDtoHAsync", "DEVICE_UNAVAILABLE", 1, "cuda:0 .* must answer"),
+    ],
+)
+def test_what_fails_is_one_sentence(gpu, monkeypatch, function, status, call, rule):
+    """In the end nothing stays allocated: the fixture sees to that."""
+    monkeypatch.setattr(execution._Work, "_step", lambda *_: 1)
+    gpu.fail(function, status, call)
+    with pytest.raises(DeviceError, match=rule) as caught:
+        trained(planned(CUDA))
+    assert status in str(caught.value) or "got a need of" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_interrupted_between_two_calls(gpu, monkeypatch):
+    monkeypatch.setattr(execution._Work, "_step", lambda *_: 1)
+
+    def advance(done):
+        if done and len(gpu.named("cuLaunchKernel")) == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trained(planned(CUDA), advance)
+    same(trained(planned(CUDA)), trained(planned(CPU)))
+
+
+# ------------------------------------------------------------------ "auto"
+
+
+@pytest.fixture
+def choosing(monkeypatch):
+    """Devices are chosen anew, and all work is worth a GPU; returns the facts that are kept."""
+    known = {}
+
+    def kept(kind, facts, make):
+        assert kind == "devices"
+        if facts not in known:
+            known[facts] = make()
+        return known[facts]
+
+    monkeypatch.setattr(device_choice, "_said", set())
+    monkeypatch.setattr(device_choice, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(device_choice, "kept", kept)
+    monkeypatch.setattr(execution, "TRIAL_SECONDS", 0.0)
+    return known
+
+
+def test_the_faster_device_is_timed_once_and_said_once(gpu, choosing):
+    with pytest.warns(device_choice.DeviceWarning, match='device="auto" took the CPU: .* times as'):
+        found = trained(planned(AUTO))
+    same(found, trained(planned(CPU)))
+    [speeds] = choosing.values()
+    on_cpu, on_gpu = json.loads(speeds)
+    assert on_cpu > on_gpu > 0  # the stand-in is slow
+    launches = len(gpu.named("cuLaunchKernel"))
+    assert launches > 0
+    trained(planned(AUTO))  # without a warning
+    assert len(gpu.named("cuLaunchKernel")) == launches
+
+
+@pytest.mark.usefixtures("choosing")
+def test_a_gpu_is_taken_if_it_is_faster(gpu, monkeypatch):
+    monkeypatch.setattr(execution, "_speed", lambda plan, **_: {CPU: 2.0, CUDA: 68.0}[plan.device])
+    took = re.escape('device="auto" took cuda:0 (Stand-in 0): 34 times as fast as the CPU')
+    with pytest.warns(device_choice.DeviceWarning, match=took):
+        found = trained(planned(AUTO))
+    same(found, trained(planned(CPU)))
+    assert gpu.named("cuLaunchKernel")
+
+
+def test_little_work_stays_on_the_cpu(gpu, choosing, monkeypatch):
+    monkeypatch.setattr(device_choice, "LEAST_SECONDS", 1.0)
+    with pytest.warns(device_choice.DeviceWarning, match="took the CPU, where the work takes less"):
+        trained(planned(AUTO))
+    assert not gpu.named("cuMemAlloc")
+    assert not choosing
+
+
+@pytest.mark.usefixtures("choosing")
+def test_without_a_gpu_it_is_the_cpu_and_says_why(gpu):
+    gpu.gpus.clear()
+    with pytest.warns(device_choice.DeviceWarning, match=r"took the CPU: training on a GPU needs"):
+        trained(planned(AUTO))
+
+
+@pytest.mark.usefixtures("choosing")
+def test_a_gpu_without_room_is_not_chosen(gpu):
+    gpu.gpus[0].memory.size = 10_000
+    with pytest.warns(device_choice.DeviceWarning, match="took the CPU: 32 runs and their samples"):
+        trained(planned(AUTO))
