@@ -10,7 +10,6 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastgd.kernel.block import Block
 from fastgd.kernel.calls import Call
