@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
 from fastgd.arguments.training_data import TrainingData
+from fastgd.checks.memory import available_memory
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.layout import Layout
 from fastgd.engine.lowering import ValueColumn, look_of, may_end, recipe_of
@@ -25,8 +26,11 @@ from fastgd.kernel.vectorization import GPU, Machine
 PASS_BYTES = 64 * 1024**2
 """Memory limit for the blocks passed to the kernel at a time, unless one per thread is more."""
 
-GPU_BYTES = 512 * 1024**2
-"""The same for the blocks that are on GPUs at a time."""
+GPU_BYTES = 2 * 1024**3
+"""The same for the blocks that are on GPUs at a time, unless an eighth of what is free is less.
+
+A GPU is busy with thousands of blocks: those of 3-4-1 take 46 kB each, of 64-64-1 12 MB.
+"""
 
 BLOCKS_PER_THREAD = 16
 """Fewest blocks per thread at a time, so that threads seldom wait for each other."""
@@ -207,7 +211,8 @@ class Plan:
         """
         blocks = -(-self.runs // session.layout.runs)
         if session.device != CPU:
-            return min(blocks, max(1, GPU_BYTES // session.bytes_of_block(size, 0)))
+            most = min(GPU_BYTES, available_memory() // 8)
+            return min(blocks, max(1, most // session.bytes_of_block(size, 0)))
         iterations = self.task.iterations - self.task.done
         in_time = int(CHUNK_SECONDS / (session.seconds(size) * iterations))
         held = self.samples.most_held
