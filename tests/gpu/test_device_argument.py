@@ -272,8 +272,8 @@ def test_devices_of_a_machine_with_gpus():
     assert (first.memory, first.free) == (1 << 30, 1 << 30)
     assert found.note == ""
     lines = str(found).splitlines()
-    assert lines[0].split() == ["device", "model", "memory", "free", "processors"]
-    assert lines[2].endswith("1.1 GB  1.1 GB  132 multiprocessors, compute capability 9.0")
+    assert lines[0].split() == [*("device", "model", "memory", "free", "processors", "capability")]
+    assert lines[2].endswith("1.1 GB  1.1 GB  132 multiprocessors  9.0")
     assert len({line.index(word) for line, word in zip(lines, ("processors", f"{cpu.threads} thr",
                 "132 multi", "132 multi"), strict=True)}) == 1  # fmt: skip
     for one in found:

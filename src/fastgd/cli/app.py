@@ -10,6 +10,7 @@ import typer
 import fastgd
 from fastgd.cli import (
     bucket,
+    devices,
     export,
     fit,
     plot,
@@ -38,6 +39,7 @@ COMMANDS = (
     race,
     trainability,
     precompile,
+    devices,
 )
 """In the order of the help."""
 

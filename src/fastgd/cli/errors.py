@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from fastgd import optimizers, schedules
+from fastgd import DeviceError, optimizers, schedules
 from fastgd.checks.memory import TooLargeError
 from fastgd.checks.messages import called_here, called_otherwise
 
@@ -124,7 +124,7 @@ def refusing() -> Iterator[None]:
     """Turn errors of the library and the file system into one line."""
     try:
         yield
-    except (ImportError, TypeError, ValueError) as error:
+    except (DeviceError, ImportError, TypeError, ValueError) as error:
         raise RefusedError(_in_words(error)) from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

@@ -12,7 +12,7 @@ from fastgd.cli.errors import refusing
 from fastgd.cli.job import timed
 from fastgd.cli.json_output import plain, print_json
 from fastgd.cli.option_values import column_name, read_networks
-from fastgd.cli.options import JSON, PLOT, PROGRESS, THREADS, option, takes
+from fastgd.cli.options import DEVICE, JSON, PLOT, PROGRESS, THREADS, option, takes
 from fastgd.cli.output_files import check_output, check_plot, write_plot
 from fastgd.cli.score_table import number_text, print_scores
 from fastgd.cli.table_options import (
@@ -58,6 +58,7 @@ MOST_CLASSES = 8
     option("--save FILE.npz", "Write the model to this file, for fastgd predict.", Path),
     PLOT,
     THREADS,
+    DEVICE,
     PROGRESS,
     JSON,
     SEP,

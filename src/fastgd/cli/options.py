@@ -103,6 +103,11 @@ TARGET = option(
 ITERATIONS = option("--iterations N", "Updates of the weights.", int)
 SEED = option("--seed N", "Seed of the initial weights.", int, default=1)
 THREADS = option("--threads N", "Threads to use (default: all).", int)
+DEVICE = option(
+    "--device NAME",
+    "Where to train: cpu (default), cuda (all GPUs), cuda:0 (one of them) or auto. Results are the "
+    "same; fastgd devices lists what there is.",
+)
 PLOT = option("--plot FILE", "Draw a figure to this file: .png, .svg or .pdf.", Path)
 JSON = option("--json", "Print one JSON object and nothing else.", bool)
 PROGRESS = option(

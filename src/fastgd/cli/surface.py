@@ -18,7 +18,7 @@ from fastgd.cli.json_output import print_json, samples_facts
 from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.notes import note_unreached
 from fastgd.cli.option_values import read_alpha
-from fastgd.cli.options import JSON, PLOT, PROGRESS, THREADS, Declared, option, takes
+from fastgd.cli.options import DEVICE, JSON, PLOT, PROGRESS, THREADS, Declared, option, takes
 from fastgd.cli.output_files import check_plot, write_plot
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def take_window(typed: dict[str, Any]) -> dict[str, Any]:
     option("--iterations N", f"Updates of the weights (default: {ITERATIONS}).", int),
     option("--seed N", "Seed of the initial weights (default: 1).", int),
     THREADS,
+    DEVICE,
     PROGRESS,
     JSON,
     *method_options(several=False),
@@ -101,6 +102,7 @@ def command(
     path: bool,
     weights_from: Path | None,
     threads: int | None,
+    device: str | None,
     progress: bool,
     json: bool,
     **typed: Any,
@@ -114,6 +116,7 @@ def command(
     """
     asked = take_problem(typed, "two-layer")
     window = take_window(typed) | {"resolution": resolution, "threads": threads}
+    window |= {} if device is None else {"device": device}
     training = read_method(typed, several=False)
     if weights_from and (training or asked.hidden_size is not None):
         given = next(iter(training), "hidden_size").replace("_", "-")

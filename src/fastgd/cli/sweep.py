@@ -13,7 +13,7 @@ from fastgd.cli.errors import RefusedError
 from fastgd.cli.json_output import plain, print_json, samples_facts
 from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.option_values import read_alpha, read_networks
-from fastgd.cli.options import ITERATIONS, JSON, PROGRESS, TARGET, THREADS, option, takes
+from fastgd.cli.options import DEVICE, ITERATIONS, JSON, PROGRESS, TARGET, THREADS, option, takes
 from fastgd.cli.output_folders import done_text, finished, folder_of, note_folder
 from fastgd.cli.ranking import best_runs, show_axes, show_best, show_groups, statistics_of
 from fastgd.cli.result_columns import RAW_TEXT, check_raw_text, write_table
@@ -60,6 +60,7 @@ SEEDS = "a whole number of at least 1 (the seeds are 1 to N)"
     ),
     RAW_TEXT,
     THREADS,
+    DEVICE,
     DASK,
     PROGRESS,
     JSON,

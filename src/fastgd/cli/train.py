@@ -23,7 +23,7 @@ from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.json_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.option_values import read_alpha, read_network
-from fastgd.cli.options import ITERATIONS, JSON, PROGRESS, TARGET, THREADS, option, takes
+from fastgd.cli.options import DEVICE, ITERATIONS, JSON, PROGRESS, TARGET, THREADS, option, takes
 from fastgd.cli.splits import VALIDATION, Given, take_split
 from fastgd.cli.table_options import READING, TABLE_FILE, take_reading
 from fastgd.cli.terminal import saying_how_to_resume
@@ -65,6 +65,7 @@ SHOWN = 20
     *CHECKPOINT,
     option("--record-weights", "Save the weights along with each recorded error.", bool),
     THREADS,
+    DEVICE,
     PROGRESS,
     JSON,
     *VALIDATION,

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from fastgd import Model, Run, Sweep
+from fastgd import DeviceError, Model, Run, Sweep
 from fastgd.checks.formatting import many
 from fastgd.cli.console import print_plain
 from fastgd.cli.errors import refusing
@@ -73,7 +73,8 @@ def fit(
 
         def warm_up() -> None:
             # What is refused here is refused by the work, too, which needs more memory and says it.
-            with suppress(TypeError, ValueError):
+            # So is a GPU that is not here: with --dask the workers need it.
+            with suppress(DeviceError, TypeError, ValueError):
                 few = settings | {"iterations": min(1, settings["iterations"])}
                 call(given.X, given.y, **few)
 

@@ -10,7 +10,7 @@ from fastgd.cli.console import open_console, print_plain, print_table, print_wri
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.job import timed
 from fastgd.cli.json_output import print_json
-from fastgd.cli.options import JSON, PROGRESS, THREADS, option, takes
+from fastgd.cli.options import DEVICE, JSON, PROGRESS, THREADS, option, takes
 from fastgd.cli.output_files import check_folder, check_plot, write_plot
 from fastgd.cli.output_folders import done_text, finished
 from fastgd.cli.terminal import saying_how_to_resume
@@ -64,6 +64,7 @@ def _read_window(text: str) -> Window:
         Path,
     ),
     THREADS,
+    DEVICE,
     PROGRESS,
     JSON,
 )

@@ -48,13 +48,13 @@ class DeviceFacts:
     def cells(self) -> tuple[str, ...]:
         """The row in a table."""
         if self.capability is None:
-            return self.name, self.model, "", "", f"{self.threads} threads, {self.lanes} lanes"
-        capability = ".".join(map(str, self.capability))
+            return self.name, self.model, "", "", f"{self.threads} threads, {self.lanes} lanes", ""
         return (
             self.name,
             self.model,
             *(_gigabytes(size) for size in (self.memory, self.free)),
-            f"{self.multiprocessors} multiprocessors, compute capability {capability}",
+            f"{self.multiprocessors} multiprocessors",
+            ".".join(map(str, self.capability)),
         )
 
 
@@ -66,9 +66,10 @@ class DeviceList(list[DeviceFacts]):
         self.note = note
 
     def __repr__(self) -> str:
-        rows = [("device", "model", "memory", "free", "processors"), *(one.cells for one in self)]
+        heads = ("device", "model", "memory", "free", "processors", "capability")
+        rows = [heads, *(one.cells for one in self)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        sides = "<<>><"
+        sides = "<<>><<"
         lines = [
             "  ".join(
                 f"{cell:{side}{width}}"

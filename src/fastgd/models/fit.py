@@ -14,12 +14,14 @@ from fastgd.checks.formatting import many
 from fastgd.checks.messages import shown
 from fastgd.checks.values import (
     check_count,
+    check_device,
     check_flag,
     check_number,
     check_seed,
     check_threads,
     rule_of,
 )
+from fastgd.engine.devices import CPU, looked_for
 from fastgd.engine.session import available_threads
 from fastgd.models.model import Model, Table, mean_outputs
 from fastgd.models.scores import scores_of
@@ -49,6 +51,7 @@ class Choices(NamedTuple):
     standardize: bool = True
     drop: Collection[str] = ()
     threads: int | None = None
+    device: str = CPU
     progress: bool = False
 
     def checked(self) -> Choices:
@@ -69,6 +72,7 @@ class Choices(NamedTuple):
             max_categories=check_count("max_categories", self.max_categories, minimum=0),
             standardize=check_flag("standardize", self.standardize),
             threads=check_threads(self.threads, available_threads()),
+            device=looked_for(check_device(self.device)),
             progress=check_flag("progress", self.progress),
         )
 
@@ -97,6 +101,7 @@ def fit(
     standardize: bool = True,
     drop: Collection[str] = (),
     threads: int | None = None,
+    device: str = CPU,
     progress: bool = False,
 ) -> Model:
     """Train a model that predicts one column of a table from the others.
@@ -128,7 +133,7 @@ def fit(
         Folds of the cross-validation, and so networks that are averaged.
     max_categories, standardize, drop
         As in :meth:`fastgd.tables.preparation.Preparation.learn`.
-    threads, progress
+    threads, device, progress
         As in :func:`fastgd.sweep`.
 
     Returns
@@ -140,6 +145,8 @@ def fit(
     ------
     OSError
         If the file can't be read.
+    DeviceError
+        If there is no such GPU, or it can't be used.
     ValueError, TypeError
         If an argument is not as described, or the table has too few rows or no usable column; the
         message states the rule and what came.
@@ -164,6 +171,7 @@ def fit(
         standardize,
         drop,
         threads,
+        device,
         progress,
     ).checked()
     name = column_name("target", target)
@@ -213,7 +221,9 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         SearchSamples(preparation.transform(some_rows(inputs, part)), encoded[part], labels[part])
         for part in parts
     )
-    plan = SearchPlan(choices.folds, choices.seed, choices.threads, choices.progress)
+    plan = SearchPlan(
+        choices.folds, choices.seed, choices.threads, choices.device, choices.progress
+    )
     # A linear model is always tried: the scores compare the best model with it.
     tried = search(learned, learn, list(dict.fromkeys([(), *choices.hidden_size])), plan)
     candidates = [one for one in tried if one.hidden_size in choices.hidden_size]

@@ -22,6 +22,7 @@ from fastgd.checks.values import (
     check_seed,
     rule_of,
 )
+from fastgd.engine.devices import CPU
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_models import GroupModels
@@ -77,6 +78,7 @@ def fit_groups(
     executor: Executor | None = None,
     threads: int | None = None,
     threads_per_worker: int = 1,
+    device: str = CPU,
     progress: bool = False,
     **options: Any,
 ) -> GroupModels:
@@ -115,9 +117,9 @@ def fit_groups(
         number of iterations that were best for the other groups. At least 2.
     split_seed : int
         Seed of the draw of the validation sets.
-    hidden_size, iterations, executor, threads, threads_per_worker, progress
+    hidden_size, iterations, executor, threads, threads_per_worker, device, progress
         As in :func:`fastgd.sweep`. The network that all groups start from is trained in this
-        process.
+        process, on the CPU: for a single one a GPU is slower.
     out : path, optional
         A folder where networks are saved as soon as they are trained: if the call is interrupted,
         the same call resumes. The folder is created if needed, and not deleted; the result doesn't
@@ -171,11 +173,12 @@ def fit_groups(
     share = check_number("validation_fraction", validation_fraction, rule_of("[0, 1)"))
     least = check_count("min_rows", min_rows, minimum=2)
     draw = check_seed(split_seed, "split_seed")
-    check_worker_options(executor, threads, threads_per_worker)
+    check_worker_options(executor, threads, threads_per_worker, device=device)
     how = {
         "executor": executor,
         "threads": threads,
         "threads_per_worker": threads_per_worker,
+        "device": device,
         "progress": check_flag("progress", progress),
     }
     path = None if out is None else check_path("out", out)

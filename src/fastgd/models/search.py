@@ -78,6 +78,7 @@ class SearchPlan(NamedTuple):
     folds: int
     seed: int
     threads: int | None
+    device: str
     progress: bool
 
 
@@ -179,6 +180,7 @@ def _tried(
             l2=list(penalties),
             seed=plan.seed,
             threads=plan.threads,
+            device=plan.device,
             progress=plan.progress,
             **settings_of(target, int((~held).sum(axis=1).min()), seen),
         )

@@ -20,6 +20,7 @@ from fastgd.arguments.data import FloatArray
 from fastgd.arguments.groups import Integers
 from fastgd.checks.memory import check_memory
 from fastgd.checks.values import check_choice, check_path
+from fastgd.engine.devices import CPU
 from fastgd.export.exportable import ONNX_DTYPES
 from fastgd.export.network import Exported
 from fastgd.formulas.custom import Function, Loss
@@ -86,6 +87,7 @@ class BaseFastGD(BaseEstimator, ABC):
     n_ensemble: int = 1
     options: dict[str, Any] | None = None
     threads: int | None = None
+    device: str = CPU
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train the network, or the ensemble.
@@ -107,6 +109,8 @@ class BaseFastGD(BaseEstimator, ABC):
         ------
         ValueError, TypeError
             If a parameter or the data are not as described, or if training diverged.
+        DeviceError
+            If there is no such GPU, or it can't be used.
 
         Warns
         -----
@@ -114,7 +118,7 @@ class BaseFastGD(BaseEstimator, ABC):
             If training ended after ``max_iter`` epochs without meeting ``tol``.
         """
         problem = self._problem(X, y, sample_weight)
-        (runs,) = train_all([problem], threads=self.threads, keep_state=True)
+        (runs,) = train_all([problem], self._how, keep_state=True)
         self._finish(problem, runs)
         return self
 
@@ -229,6 +233,11 @@ class BaseFastGD(BaseEstimator, ABC):
 
     # ------------------------------------------------------------------------- from data to a fit
 
+    @property
+    def _how(self) -> dict[str, Any]:
+        """The arguments of a sweep that change no bit of it."""
+        return {"threads": self.threads, "device": self.device}
+
     def _problem(self, X: Any, y: Any, sample_weight: Any = None) -> FitSpec:
         """Check the parameters and data of a fit, and return its specification."""
         estimator_parameters.check_parameters(vars(self))
@@ -313,9 +322,10 @@ class BaseFastGD(BaseEstimator, ABC):
         table = self._table(X, y, sample_weight, start, classes)
         problem = self._specified(table, start=start, epochs=1)
         if start:
-            runs = one_more_epoch(problem, by_epoch=isinstance(self.learning_rate, str))
+            by_epoch = isinstance(self.learning_rate, str)
+            runs = one_more_epoch(problem, by_epoch=by_epoch, device=self.device)
         else:
-            (runs,) = train_all([problem], threads=self.threads, keep_state=True)
+            (runs,) = train_all([problem], self._how, keep_state=True)
         self._adopt(problem, runs, epochs=1)
         return self
 

@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from fastgd.arguments.warnings import warn
+from fastgd.engine.devices import CPU, DeviceError
 from fastgd.sklearn.base import BaseFastGD
 from fastgd.sklearn.deferred_fits import DeferredFits, network_of
 from fastgd.sklearn.fit_spec import FitSpec
@@ -61,6 +62,7 @@ class CandidateFits:
 
     The search clones its estimator once at first, then for each fit (candidate by candidate, fold
     by fold), and for the refit. It gets ``template``, the fits in ``clones``, and a plain clone.
+    ``device`` is where they are trained, by default where the first network says.
     ``seconds`` is the time of each fit: that of its own steps, and a share of the joint training.
     """
 
@@ -71,8 +73,10 @@ class CandidateFits:
         y: Any,
         folds: Sequence[tuple[Any, Any]],
         params: Mapping[str, Any],
+        device: str | None = None,
     ) -> None:
         self.estimator = estimator
+        self._device = device
         self.splitter = SimpleNamespace(split=lambda *_, **__: folds)
         self.seconds: list[float] = []
         self.template = clone(estimator)
@@ -91,7 +95,7 @@ class CandidateFits:
         """Yield the fits of all candidates, trained as many at a time as fit into memory."""
         for fits in _portions(self._begun(candidates)):
             began = perf_counter()
-            outcomes = _joint_training_of(fits).train()
+            outcomes = _joint_training_of(fits, self._device).train()
             yield from self._finished(fits, outcomes, perf_counter() - began)
 
     def _begun(self, candidates: Sequence[Mapping[str, Any]]) -> Iterator[Waiting]:
@@ -102,6 +106,8 @@ class CandidateFits:
             began = perf_counter()
             try:
                 fit.begun = self._deferred.begin(own, rows, _preprocessing(own, parameters))
+            except DeviceError:
+                raise  # not a fault of this candidate
             except Exception as error:
                 fit.outcome = error
             fit.seconds = perf_counter() - began
@@ -136,7 +142,7 @@ class CandidateFits:
                 "max_iter must be the same in all candidates with halving, got "
                 + ", ".join(map(str, sorted(epochs)))
             )
-        self._training = _joint_training_of(self._fits, keep_state=True)
+        self._training = _joint_training_of(self._fits, self._device, keep_state=True)
         self._done, self._most = 0, max(epochs, default=1)
         rungs, count = [self._most], min(len(candidates), self._most)
         while count >= factor:
@@ -192,7 +198,9 @@ def _portions(fits: Iterable[Waiting]) -> Iterator[list[Waiting]]:
         yield portion
 
 
-def _joint_training_of(fits: Sequence[Waiting], *, keep_state: bool = False) -> JointTraining:
+def _joint_training_of(
+    fits: Sequence[Waiting], device: str | None, *, keep_state: bool = False
+) -> JointTraining:
     """Return a joint training of these fits, and tell each fit its index in it."""
     problems: list[FitSpec] = []
     threads, shuffle_seed = None, None
@@ -201,6 +209,7 @@ def _joint_training_of(fits: Sequence[Waiting], *, keep_state: bool = False) -> 
             continue
         network, problem = fit.begun
         threads = threads or network.threads
+        device = device or network.device
         if network.random_state is None and "shuffle_seed" in problem.settings:
             # Any seed will do; with the same one these fits can be trained together.
             shuffle_seed = shuffle_seed or problem.settings["shuffle_seed"]
@@ -213,7 +222,8 @@ def _joint_training_of(fits: Sequence[Waiting], *, keep_state: bool = False) -> 
             "as by GridSearchCV",
             UserWarning,
         )
-    return JointTraining(problems, threads=threads, keep_state=keep_state)
+    how = {"threads": threads, "device": device or CPU}
+    return JointTraining(problems, how, keep_state=keep_state)
 
 
 def _bytes_of(problem: FitSpec) -> int:

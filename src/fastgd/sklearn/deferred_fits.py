@@ -15,6 +15,7 @@ from sklearn.model_selection._validation import _check_method_params, _safe_spli
 from sklearn.pipeline import Pipeline
 
 from fastgd.arguments.groups import Integers
+from fastgd.engine.devices import DeviceError
 from fastgd.sklearn.base import BaseFastGD
 from fastgd.sklearn.estimator_parameters import check_parameters
 from fastgd.sklearn.fit_spec import FitSpec, Samples
@@ -104,7 +105,7 @@ def fit_all(X: Any, y: Any, fits: Sequence[tuple[str, Any, Integers]]) -> None:
                 waiting.append((name, *begun))
     if not waiting:
         return
-    joint = JointTraining([problem for *_, problem in waiting], threads=waiting[0][1].threads)
+    joint = JointTraining([problem for *_, problem in waiting], waiting[0][1]._how)
     outcomes = joint.train()
     unfinished = []
     for number, (name, network, problem) in enumerate(waiting):
@@ -194,6 +195,8 @@ def _named(name: str) -> Iterator[None]:
     """Prefix an error with the name of the fit that raised it."""
     try:
         yield
+    except DeviceError:  # of all fits
+        raise
     except Exception as error:
         try:
             named = type(error)(f"{name}: {error}")

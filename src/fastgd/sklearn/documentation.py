@@ -76,6 +76,10 @@ options : dict, optional
     of the loss and the activation, such as ``{"tau": 0.9}``.
 threads : int, optional
     Number of threads that train an ensemble; all by default.
+device : str
+    Where to train, as in :func:`fastgd.sweep`: "cpu", "cuda", "cuda:0" or "auto"; results are
+    bit-identical. A GPU is for many networks: ensembles, searches, groups. With "lbfgs" it must be
+    "cpu" or "auto", which is then the CPU.
 """
 
 ATTRIBUTES = """

@@ -15,7 +15,16 @@ from fastgd.arguments.initial_network import check_hidden_size
 from fastgd.arguments.options import axes, checked
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import did_you_mean_choice, either, shown
-from fastgd.checks.values import LARGEST, check_count, check_flag, check_number, each_of, rule_of
+from fastgd.checks.values import (
+    LARGEST,
+    check_count,
+    check_device,
+    check_flag,
+    check_number,
+    each_of,
+    rule_of,
+)
+from fastgd.engine.devices import AUTO, CPU, looked_for
 from fastgd.training.results import Run
 
 SOLVERS = ("adam", "sgd", "lbfgs")
@@ -56,6 +65,7 @@ def check_parameters(given: Mapping[str, Any]) -> None:
         check_flag(name, given[name])
     if not is_endless(given["n_iter_no_change"]):
         check_count("n_iter_no_change", given["n_iter_no_change"])
+    looked_for(check_device(given["device"]))
     _check_method(given)
     options = given["options"]
     if options is not None and not (
@@ -103,6 +113,8 @@ def _check_method(given: Mapping[str, Any]) -> None:
         return
     if isinstance(rate, schedules.Schedule):
         raise ValueError(f"learning_rate must be a string with solver='lbfgs', got {shown(rate)}")
+    if given["device"] not in (CPU, AUTO):
+        raise ValueError(f"device must be 'cpu' with solver='lbfgs', got {shown(given['device'])}")
     for name, off in (("dropout", 0), ("batch_norm", False)):
         if given[name] != off:
             raise ValueError(f"{name} must be {off} with solver='lbfgs', got {shown(given[name])}")

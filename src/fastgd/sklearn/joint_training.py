@@ -13,6 +13,7 @@ import numpy as np
 from fastgd.arguments.declarations import FIELDED, VALUES
 from fastgd.arguments.formula_parameters import kinds_of
 from fastgd.arguments.groups import Integers, joined
+from fastgd.engine.devices import CPU, DeviceError
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.sklearn.fit_spec import FitSpec
 from fastgd.sklearn.single_training import train_alone
@@ -21,6 +22,11 @@ from fastgd.training.runs import Sweep
 from fastgd.training.sweep import sweep
 
 Outcome = list[Run] | Exception
+
+How = Mapping[str, Any]
+"""Arguments of a sweep that change no bit of it: threads, device."""
+
+ON_CPU: How = {"device": CPU}
 
 Case = tuple[Any, ...]
 """The hyperparameters of a run, in the order of their names, and its seed."""
@@ -47,7 +53,7 @@ class Batch:
         self.specs = [problems[next(iter(fits))] for fits in parts]
         self.sweep: Sweep | None = None
 
-    def train(self, *, threads: int | None, keep_state: bool, epochs: int | None) -> None:
+    def train(self, how: How, *, keep_state: bool, epochs: int | None) -> None:
         """Train all runs, by default for the number of epochs that the fits ask for."""
         settings = dict(self.specs[0].settings)
         if epochs is not None:
@@ -62,9 +68,9 @@ class Batch:
             ]
         # With restore_best only the state has the last network, whose loss is to be computed.
         keep_state = keep_state or bool(settings.get("restore_best"))
-        self.sweep = sweep(**self._samples, **settings, threads=threads, keep_state=keep_state)
+        self.sweep = sweep(**self._samples, **settings, **how, keep_state=keep_state)
 
-    def resume(self, keep: Collection[int], epochs: int, *, threads: int | None) -> None:
+    def resume(self, keep: Collection[int], epochs: int, how: How) -> None:
         """Resume the cases of these fits, on all parts, for ``epochs`` more epochs."""
         assert self.sweep is not None
         self.parts = [{n: own for n, own in fits.items() if n in keep} for fits in self.parts]
@@ -73,7 +79,7 @@ class Batch:
         self.cases = [self.cases[place] for place in places]
         resumed = self.sweep if "combination" not in self.sweep.axes else self.sweep[..., places]
         iterations = epochs * self.specs[0].settings["record_every"]
-        self.sweep = sweep(**self._samples, resume=resumed, iterations=iterations, threads=threads)
+        self.sweep = sweep(**self._samples, resume=resumed, iterations=iterations, **how)
 
     def runs(self) -> dict[int, list[Run]]:
         """Return the runs of each fit."""
@@ -129,10 +135,10 @@ class JointTraining:
     """
 
     def __init__(
-        self, problems: Sequence[FitSpec], *, threads: int | None = None, keep_state: bool = False
+        self, problems: Sequence[FitSpec], how: How = ON_CPU, *, keep_state: bool = False
     ) -> None:
         self.problems = problems
-        self.threads = threads
+        self.how = how
         self.keep_state = keep_state
         self.batches: list[Batch] = []
         self.outcomes: dict[int, Outcome] = {}
@@ -148,7 +154,9 @@ class JointTraining:
                 together[number] = problem
                 continue
             try:
-                self.outcomes[number] = train_alone(problem)
+                self.outcomes[number] = train_alone(problem, self.how["device"])
+            except DeviceError:
+                raise  # no other fit can use that GPU either
             except Exception as error:
                 self.outcomes[number] = error
         for batch in batches_of(together):
@@ -162,14 +170,16 @@ class JointTraining:
             batch for batch in self.batches if any(n in keep for part in batch.parts for n in part)
         ]
         for batch in self.batches:
-            batch.resume(keep, epochs, threads=self.threads)
+            batch.resume(keep, epochs, self.how)
             self.outcomes |= batch.runs()
         return self.outcomes
 
     def _train(self, batch: Batch, epochs: int | None) -> None:
         """Train a batch; if that raises, train each of its fits separately."""
         try:
-            batch.train(threads=self.threads, keep_state=self.keep_state, epochs=epochs)
+            batch.train(self.how, keep_state=self.keep_state, epochs=epochs)
+        except DeviceError:
+            raise
         except Exception as error:
             numbers = [number for part in batch.parts for number in part]
             if len(numbers) == 1:
@@ -184,10 +194,10 @@ class JointTraining:
 
 
 def train_all(
-    problems: Sequence[FitSpec], *, threads: int | None = None, keep_state: bool = False
+    problems: Sequence[FitSpec], how: How = ON_CPU, *, keep_state: bool = False
 ) -> list[list[Run]]:
     """Return the runs of each fit, one per seed; raise the error of the first fit that failed."""
-    outcomes = JointTraining(problems, threads=threads, keep_state=keep_state).train()
+    outcomes = JointTraining(problems, how, keep_state=keep_state).train()
     return [runs_of(outcomes[number]) for number in range(len(problems))]
 
 

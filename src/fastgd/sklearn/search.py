@@ -16,7 +16,8 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import indexable
 
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_count, check_flag
+from fastgd.checks.values import check_count, check_device, check_flag
+from fastgd.engine.devices import looked_for
 from fastgd.sklearn.candidate_fits import CandidateFits
 from fastgd.sklearn.deferred_fits import network_of
 
@@ -48,6 +49,9 @@ class SweepSearchCV(BaseSearchCV):
     n_jobs, pre_dispatch
         As in ``GridSearchCV``, for other estimators only; the threads of a sweep are set by the
         estimator's parameter ``threads``.
+    device : str, optional
+        Where all fits are trained, as in :func:`fastgd.sweep`; by default as the estimator's
+        parameter ``device`` says, which also says where the best one is trained again.
     random_state : int, RandomState or None
         Seed of the draws from ``param_distributions``.
     halving : bool
@@ -110,6 +114,7 @@ class SweepSearchCV(BaseSearchCV):
     return_train_score: bool = False
     halving: bool = False
     factor: int = 2
+    device: str | None = None
 
     _fits: ClassVar[CandidateFits | None] = None  # set while fits are trained jointly
 
@@ -133,10 +138,14 @@ class SweepSearchCV(BaseSearchCV):
         ValueError, TypeError
             If not exactly one of ``param_grid`` and ``param_distributions`` is given, or a
             parameter is not as described; with ``error_score="raise"`` also the error of a fit.
+        DeviceError
+            If there is no such GPU, or it can't be used, whatever ``error_score`` is.
         """
         check_flag("halving", self.halving)
         check_count("factor", self.factor, minimum=2)
         check_count("n_iter", self.n_iter)
+        if self.device is not None:
+            looked_for(check_device(self.device))
         if network_of(self.estimator) is None:
             if self.halving:
                 raise ValueError(
@@ -159,7 +168,7 @@ class SweepSearchCV(BaseSearchCV):
         routed = self._get_routed_params_for_fit(params)
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         folds = list(cv.split(X, y, **routed.splitter.split))
-        fits = CandidateFits(self.estimator, X, y, folds, routed.estimator.fit)
+        fits = CandidateFits(self.estimator, X, y, folds, routed.estimator.fit, self.device)
         # scikit-learn's own search, to which fits are handed that are trained already.
         search = copy(self)
         search.__dict__.update(_fits=fits, estimator=fits.template, cv=cv, n_jobs=1)

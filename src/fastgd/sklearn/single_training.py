@@ -20,12 +20,15 @@ from fastgd.training.results import Run
 from fastgd.training.train import train
 
 
-def train_alone(problem: FitSpec) -> list[Run]:
+def train_alone(problem: FitSpec, device: str) -> list[Run]:
     """Return the runs of a fit that can't be part of a sweep."""
     members = range(len(problem.seeds))
     if problem.minimizer is not None:
         return [_minimized(problem, member) for member in members]
-    return [_trained_from(problem, problem.start[k], seed=problem.seeds[k]) for k in members]
+    return [
+        _trained_from(problem, problem.start[k], seed=problem.seeds[k], device=device)
+        for k in members
+    ]
 
 
 def _minimized(problem: FitSpec, member: int) -> Run:
@@ -53,7 +56,7 @@ def _minimized(problem: FitSpec, member: int) -> Run:
     )
 
 
-def one_more_epoch(problem: FitSpec, *, by_epoch: bool) -> list[Run]:
+def one_more_epoch(problem: FitSpec, *, by_epoch: bool, device: str) -> list[Run]:
     """Return the networks that a fit starts from, trained for one more epoch.
 
     A run is resumed if it can be: the optimizer's state and the order of samples continue as in a
@@ -62,12 +65,13 @@ def one_more_epoch(problem: FitSpec, *, by_epoch: bool) -> list[Run]:
     within an epoch, and given for this epoch only.
     """
     return [
-        _resumed(problem, run, by_epoch) or _trained_from(problem, run, seed=seed)
+        _resumed(problem, run, by_epoch, device)
+        or _trained_from(problem, run, seed=seed, device=device)
         for run, seed in zip(problem.start, problem.seeds, strict=True)
     ]
 
 
-def _resumed(problem: FitSpec, run: Run, by_epoch: bool) -> Run | None:
+def _resumed(problem: FitSpec, run: Run, by_epoch: bool, device: str) -> Run | None:
     state, settings = run.state, problem.settings
     optimizer = run.options.get("optimizer", GradientDescent())
     if (
@@ -96,7 +100,7 @@ def _resumed(problem: FitSpec, run: Run, by_epoch: bool) -> Run | None:
         losses=run.losses[:1],
         state=state._replace(planned=np.array([done]), record_every=np.array([LARGEST])),
     )
-    return train(X, y, resume=before, iterations=updates)
+    return train(X, y, resume=before, iterations=updates, device=device)
 
 
 def _trained_from(problem: FitSpec, weights: Any, **given: Any) -> Run:
