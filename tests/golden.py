@@ -42,6 +42,7 @@ from cases import (
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import check_partition
 from fastgd.arguments.training_data import TrainingData, Validation
+from fastgd.engine.devices import CPU
 from fastgd.engine.elementwise import evaluate
 from fastgd.engine.execution import execute
 from fastgd.engine.initialization import first_rows
@@ -93,17 +94,20 @@ def parted(case: Parted) -> tuple[TrainingData, Network, Method, dict[str, list[
     return task, Network((3, 5, 3, 2), method.bias, method.batch_norm), method, case.axes
 
 
-def plan(case: str, runs: int, threads: int = 1, **counts: int) -> tuple[Plan, np.ndarray]:
-    """The case with so many runs side by side: its plan and first parameters."""
+def plan(
+    case: str, runs: int, threads: int = 1, device: str = CPU, **counts: int
+) -> tuple[Plan, np.ndarray]:
+    """The case with so many runs side by side, or as many as a GPU has: its plan and parameters."""
     task, network, method, values = problem(case)
     task = replace(task, **counts)
     first = first_rows(method.init, network.sizes, SEEDS)
     alpha = np.repeat(np.array(ALPHAS)[:, None], network.layers, axis=1)
-    work = Plan.make(task, network, method, alpha, values, len(SEEDS), threads, runs)
+    wide = runs if device == CPU else None
+    work = Plan.make(task, network, method, alpha, values, len(SEEDS), threads, wide, device=device)
     return work, network.rows(first)
 
 
-def digest(case: str, runs: int, threads: int = 1) -> str:
+def digest(case: str, runs: int, threads: int = 1, device: str = CPU) -> str:
     """SHA-256 over errors, weights, direction changes and how each of its runs ended.
 
     That of losses is over these, recorded and final; that of an objective over its values and
@@ -114,9 +118,9 @@ def digest(case: str, runs: int, threads: int = 1) -> str:
     if case == TABLE:
         return hashlib.sha256(b"".join(values())).hexdigest()
     if case in LOSSES:
-        trained = trained_of(LOSSES[case], runs, threads)
+        trained = trained_of(LOSSES[case], runs, threads, device)
         return _hash([np.column_stack([trained.losses, trained.final_loss])])
-    trained = trained_of(case, runs, threads)
+    trained = trained_of(case, runs, threads, device)
     errors = np.column_stack([trained.errors, trained.final_error])
     ended = np.where(trained.outcome == 0, -1, trained.iterations)
     arrays = [errors, trained.weights, trained.changes, ended]
@@ -137,9 +141,9 @@ def _hash(arrays: list[np.ndarray]) -> str:
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 
 
-def trained_of(case: str, runs: int, threads: int) -> TrainedRuns:
+def trained_of(case: str, runs: int, threads: int, device: str = CPU) -> TrainedRuns:
     """What the runs come to, some of them in two parts with nothing but a state between them."""
-    work, first = plan(case, runs, threads)
+    work, first = plan(case, runs, threads, device)
     seeds = np.array(SEEDS)
 
     def run(work: Plan, keep: Keep, state: State | None = None) -> TrainedRuns:
@@ -149,8 +153,8 @@ def trained_of(case: str, runs: int, threads: int) -> TrainedRuns:
     if not at:
         return run(work, Keep())
     keep = Keep(state=True)
-    half = run(plan(case, runs, threads, iterations=at)[0], keep)
-    whole = run(plan(case, runs, threads, done=at)[0], keep, half.state)
+    half = run(plan(case, runs, threads, device, iterations=at)[0], keep)
+    whole = run(plan(case, runs, threads, device, done=at)[0], keep, half.state)
     whole.errors[:, : half.errors.shape[1]] = half.errors
     whole.held_errors[:, : half.errors.shape[1]] = half.held_errors
     return whole
