@@ -13,7 +13,7 @@ from functools import cache, partial
 
 import numpy as np
 
-from ptx_operations import KINDS, load, store
+from ptx_operations import KINDS, copied, load, store
 from ptx_program import CONSTANTS, WARP, Access, Constant, Program, UnknownInstructionError, width
 
 __all__ = ["AccessError", "DeadlockError", "Program", "Trapped", "UnknownInstructionError", "run"]
@@ -74,6 +74,49 @@ class _Segment:
         return words, written, np.uint64(self.begin)
 
 
+def _function_of(step):
+    return getattr(step.function, "ufunc", step.function)
+
+
+class _Accessing:
+    """A step that reads or writes memory, for some threads: a function without arguments."""
+
+    def __init__(self, launch, step, active):
+        self.launch, self.step, self.active = launch, step, active
+        self.function = load if step.is_load else store
+        self.address, self.value = launch.view(step.address), launch.view(step.value)
+        self.numbers = np.uint64(step.offset % 2**64), np.uint64(step.alignment - 1)
+        # Most find what they look for where they found it before.
+        self.place = launch.segments[0].of(step.value.kind)
+
+    def __call__(self):
+        if self._failed_at(self.place, self.active) >= 0:
+            self._look_everywhere()
+
+    def _failed_at(self, place, active):
+        """The first thread that can't access this segment, or -1."""
+        return self.function(
+            *place, self.address, *self.numbers, active, self.step.constant, self.value
+        )
+
+    def _look_everywhere(self):
+        address, rest = self.address + self.numbers[0], self.active.copy()
+        for segment in self.launch.segments:
+            inside = rest & (address >= segment.begin) & (address < segment.end)
+            if inside.any():
+                self.place = segment.of(self.step.value.kind)
+                if (failed := self._failed_at(self.place, inside)) >= 0:
+                    rest[:failed] = False
+                    break
+                rest &= ~inside
+        if rest.any():
+            thread = int(rest.argmax())
+            raise AccessError(
+                f"{self.launch.who(thread)} has no such place at {int(address[thread]):#x}, or may "
+                f"not read there what was written: {self.step.text}"
+            )
+
+
 class _Launch:
     def __init__(self, program, memory, parameters, blocks, threads, schedule):
         if not 1 <= threads <= WARP or schedule not in ("together", "one_by_one", "reversed"):
@@ -107,12 +150,11 @@ class _Launch:
         for (name, bits), value in zip(self.program.parameters.items(), parameters, strict=True):
             found[name] = np.full(self.count, value, KINDS[f"u{bits}"])
         place = LOCAL + self.program.local_bytes * np.arange(self.count, dtype=np.uint64)
-        local = [name for name in self.program.registers if name.startswith("__local")]
-        return found | dict.fromkeys(local, place)
+        return found | {self.program.local_name: place}
 
     # -------------------------------------------------------------- registers
 
-    def _view(self, operand):
+    def view(self, operand):
         """An array with the operand of each thread."""
         if isinstance(operand, Constant):
             return self._constant(operand)
@@ -147,51 +189,20 @@ class _Launch:
     def _bound(self, steps, active):
         for step in steps:
             if isinstance(step, Access):
-                yield partial(self._access, step, active, [self.segments[0]])
+                yield _Accessing(self, step, active)
                 continue
-            function = getattr(step.function, "ufunc", step.function)
-            sources = [self._view(each) for each in step.sources]
-            target = self._view(step.target)
-            if active is self.everyone:
-                yield partial(function, *sources, target)
+            sources, target = [self.view(each) for each in step.sources], self.view(step.target)
+            if step.function is copied:
+                where = active is self.everyone or active
+                yield partial(np.copyto, target, *sources, casting="unsafe", where=where)
+            elif active is self.everyone:
+                yield partial(_function_of(step), *sources, target)
             else:
                 scratch = np.zeros_like(target)
-                yield partial(function, *sources, scratch)
+                yield partial(_function_of(step), *sources, scratch)
                 yield partial(np.copyto, target, scratch, where=active)
 
-    # -------------------------------------------------------------- memory
-
-    def _access(self, step, active, last):
-        """Read or write; ``last`` is the segment where this instruction has found its values."""
-        if self._try(step, active, last[0]) is None:
-            return
-        address = self._view(step.address) + np.uint64(step.offset % 2**64)
-        rest = active.copy()
-        for segment in self.segments:
-            inside = active & (address >= segment.begin) & (address < segment.end)
-            if inside.any():
-                if (thread := self._try(step, inside, segment)) is not None:
-                    break
-                last[0] = segment
-                rest &= ~inside
-        else:
-            if not rest.any():
-                return
-            thread = int(rest.argmax())
-        raise AccessError(
-            f"{self._who(thread)} has no such place at {int(address[thread]):#x}, or may not read "
-            f"there what was written: {step.text}"
-        )
-
-    def _try(self, step, active, segment):
-        """Access one segment; returns the first thread that can't, or None."""
-        value, addresses = self._view(step.value), self._view(step.address)
-        place = (*segment.of(step.value.kind), addresses, np.uint64(step.offset % 2**64))
-        function = load if step.is_load else store
-        failed = function(*place, np.uint64(step.alignment - 1), active, step.constant, value)
-        return None if failed < 0 else failed
-
-    def _who(self, thread):
+    def who(self, thread):
         return f"thread {thread % self.shape[1]} of block {thread // self.shape[1]}"
 
     # -------------------------------------------------------------- threads
@@ -215,7 +226,7 @@ class _Launch:
             if how == "jump":
                 k = targets[0]
             elif how == "branch":
-                taken = np.count_nonzero(self._view(block.end.operand))
+                taken = np.count_nonzero(self.view(block.end.operand))
                 if 0 < taken < self.count:
                     self._part(block.end, self.everyone)
                     return
@@ -241,7 +252,7 @@ class _Launch:
     def _part(self, end, group):
         """Let threads leave a block."""
         if end.how == "trap":
-            raise Trapped(f"{self._who(int(group.argmax()))}: {end.text}")
+            raise Trapped(f"{self.who(int(group.argmax()))}: {end.text}")
         if end.how == "exit":
             self.exited |= group
         elif end.how == "meet":
@@ -249,10 +260,10 @@ class _Launch:
         elif end.how == "jump":
             self.at[group] = end.targets[0]
         elif end.how == "branch":
-            taken = self._view(end.operand) != end.negated
+            taken = self.view(end.operand) != end.negated
             self.at[group] = np.where(taken, *end.targets)[group]
         else:
-            index = self._view(end.operand)[group]
+            index = self.view(end.operand)[group]
             if (index >= len(end.targets)).any():
                 raise AccessError(f"no such label for {index.max()}: {end.text}")
             self.at[group] = np.array(end.targets)[index]
@@ -293,14 +304,14 @@ class _Launch:
         inside = members.reshape(self.shape)
         bits = np.uint32(1) << np.arange(self.shape[1], dtype=np.uint32)
         needed = (inside * bits).sum(axis=1, keepdims=True)
-        mask = self._view(end.mask).reshape(self.shape)
+        mask = self.view(end.mask).reshape(self.shape)
         wrong = inside & (mask & needed != needed)
         if wrong.any():
             raise DeadlockError(
-                f"{self._who(int(wrong.argmax()))} has a mask without some: {end.text}"
+                f"{self.who(int(wrong.argmax()))} has a mask without some: {end.text}"
             )
         if end.vote:
-            agrees = (self._view(end.operand) != end.negated).reshape(self.shape) & inside
+            agrees = (self.view(end.operand) != end.negated).reshape(self.shape) & inside
             everyone, anyone = (agrees == inside).all(axis=1), agrees.any(axis=1)
             results = {
                 "all": everyone,
@@ -308,5 +319,5 @@ class _Launch:
                 "uni": everyone | ~anyone,
                 "ballot": (agrees * bits).sum(axis=1),
             }
-            target = self._view(end.result).reshape(self.shape)
+            target = self.view(end.result).reshape(self.shape)
             np.copyto(target, results[end.vote][:, None], where=inside, casting="unsafe")

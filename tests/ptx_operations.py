@@ -365,8 +365,7 @@ OPERATIONS = (
         "lop3.b32": Operation(looked_up, (np.uint32,) * 4, np.uint32),
     }
 )
-for _n in (32, 64):
-    _b = KINDS[f"b{_n}"]
+for _n, _b in ((32, np.uint32), (64, np.int64)):  # as what Numba compiles takes integers
     OPERATIONS |= {
         f"popc.b{_n}": Operation(ones, (_b,), np.uint32, (_n,)),
         f"clz.b{_n}": Operation(leading_zeros, (_b,), np.uint32, (_n,)),

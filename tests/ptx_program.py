@@ -24,6 +24,10 @@ class UnknownInstructionError(ValueError):
     """The text has something that isn't known here."""
 
 
+def _unknown(line, statement):
+    return f"{line}: must be an instruction that is known here, got {statement}"
+
+
 class Register(NamedTuple):
     """An operand: a register, or a part of one, as a type."""
 
@@ -103,21 +107,22 @@ class Program:
     def __init__(self, ptx):
         text = ptx.decode() if isinstance(ptx, bytes) else ptx
         self._text = re.sub(r"//[^\n]*", "", text)
-        entries = list(_ENTRY.finditer(self._text))
-        if len(entries) != 1 or re.search(r"\.(func|extern)\b", self._text):
-            raise UnknownInstructionError(f"takes one entry, got {len(entries)}, or functions")
-        self.name, parameters, body = entries[0].groups()
+        kinds = re.findall(r"\.(?:entry|func|extern)\b", self._text)
+        found = _ENTRY.search(self._text)
+        if kinds != [".entry"] or found is None:
+            raise UnknownInstructionError(f"must have one entry and no functions, got {kinds}")
+        self.name, parameters, body = found.groups()
         self.parameters = {}
         for kind, name in re.findall(r"\.param\s+\.(\w+)[^,]*?([$\w]+)\s*(?:,|$)", parameters):
             self.parameters[name] = 8 * KINDS[kind]().itemsize
         self.instructions = Counter()
         """How many there are of each kind."""
-        self.local_bytes = 0
+        self.local_bytes, self.local_name = 0, ""
         """The memory that each thread needs for itself."""
         self.basic_blocks, self.registers = [_Code()], {}
         self._tables, self._symbols, self._labels, self._temporaries = {}, {}, {}, 0
         self.constants = self._read_globals()
-        self._read_body(body, entries[0].start(3))
+        self._read_body(body, found.start(3))
 
     def _read_globals(self):
         data = bytearray()
@@ -144,20 +149,17 @@ class Program:
                 else:
                     self._instruction(statement, f"line {line}: {statement}")
             except (KeyError, ValueError, TypeError, AttributeError) as error:
-                raise UnknownInstructionError(
-                    f"line {line}: must be an instruction that is known here, got {statement}"
-                ) from error
+                raise UnknownInstructionError(_unknown(f"line {line}", statement)) from error
         if body[place:].strip():
             raise UnknownInstructionError(f"must end with an instruction, got {body[place:]}")
         self._finish(End("exit", "the end"))
-        for block in self.basic_blocks:
-            if block.end is not None:
-                targets = tuple(
-                    self._labels[each] if isinstance(each, str) else each
-                    for each in block.end.targets
-                )
-                block.end = block.end._replace(targets=targets)
         self.basic_blocks.pop()  # what follows the end
+        for block in self.basic_blocks:
+            numbers = (self._labels.get(each, each) for each in block.end.targets)
+            block.end = block.end._replace(targets=tuple(numbers))
+            if any(isinstance(each, str) for each in block.end.targets):
+                line, statement = block.end.text.split(": ", 1)
+                raise UnknownInstructionError(_unknown(line, statement))
 
     def _label(self, name):
         if self.basic_blocks[-1].steps:
@@ -179,7 +181,7 @@ class Program:
             if self.local_bytes:
                 raise ValueError(statement)
             self.local_bytes = -(-int(match[2]) // 16) * 16
-            self.registers[match[1]] = 64
+            self.local_name, self.registers[match[1]] = match[1], 64
         elif statement.startswith(".branchtargets"):
             self._tables[self._last_label] = [t.strip() for t in statement[14:].split(",")]
         elif not re.match(r"\.(pragma|loc)\b", statement):
@@ -292,7 +294,8 @@ class Program:
             )
             if direction == "ld":
                 self.basic_blocks[-1].steps.append(step)
-                self._compute(copied, [through], value, kind, True)
+                if value != "_":
+                    self._compute(copied, [through], value, kind, True)
             else:
                 source = self._operand(value, kind, True)
                 self.basic_blocks[-1].steps += [Compute(copied, (source,), through), step]
@@ -346,7 +349,13 @@ class Program:
                     Compute(copied, (self._operand(part, narrow),), whole)
                 )
             elif part != "_":
-                whole = self._operand(source, kind)._replace(kind=narrow, part=k)
+                whole = self._operand(source, kind)
+                if isinstance(whole, Constant):
+                    whole = Constant(
+                        whole.bits >> k * width(narrow) & 2 ** width(narrow) - 1, narrow
+                    )
+                else:
+                    whole = whole._replace(kind=narrow, part=k)
                 self._compute(copied, [whole], part, narrow)
 
     # -------------------------------------------------------------- operands
