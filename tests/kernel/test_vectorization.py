@@ -3,9 +3,13 @@
 from itertools import pairwise
 
 import pytest
+from numba import typeof
 
 from fastgd.kernel import vectorization
 from fastgd.kernel.vectorization import (
+    GPU,
+    GPU_AT_ONCE,
+    GPU_UNITS,
     LARGE_ALONE,
     ROWS,
     runs_side_by_side,
@@ -185,3 +189,22 @@ def test_strips_are_wanted_where_weights_leave_the_first_level_cache(width):
     assert not wants_strips(1, [(inputs + 1, 1)])
     assert shapes_for(1, 100).strips is None
     assert shapes_for(1, 100, strips=True).strips is not None
+
+
+@pytest.mark.parametrize("widest", [1, 2, 3, 4, 100])
+def test_on_a_gpu_each_thread_has_one_run(widest):
+    for count in (1, 33, 10**6):
+        assert runs_side_by_side(count, 1000, CROWDING, machine=GPU) == 32
+    shapes = shapes_for(32, widest, importance_runs=32, machine=GPU)
+    *tiles, _layout = shapes
+    for shape in (tile for tile in tiles if tile is not None):
+        kind = typeof(shape)
+        assert kind.is_spread == (kind.runs == 32)
+        assert (kind.held, kind.lanes) == (1, kind.rows * kind.units)
+        assert kind.units <= min(widest, GPU_UNITS)
+        assert kind.lanes & (kind.lanes - 1) == 0  # halves are joined and folded
+    assert (shapes.data.runs, shapes.importance.runs) == (1, 32)
+    for whole, piece in ((shapes.wide, shapes.wide_piece), (shapes.rest, shapes.rest_piece)):
+        part = whole if piece is None else piece
+        assert part.rows * part.units <= GPU_AT_ONCE
+        assert part.units == whole.units
