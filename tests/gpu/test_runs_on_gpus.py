@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+import fastgd
 from cases import XOR_X, XOR_Y
 from fastgd.arguments.options import Method
 from fastgd.arguments.training_data import TrainingData
@@ -71,6 +72,18 @@ def test_two_gpus_share_the_blocks(two_gpus):
     same(found, trained(planned(CPU)))
     launched = {call[0].gpu.name: call[1] for call in two_gpus.named("cuLaunchKernel")}
     assert launched == {"Stand-in 0": 1, "Stand-in 1": 1}
+
+
+def test_two_gpus_share_groups_and_their_samples(two_gpus):
+    X, y = np.tile(XOR_X, (3, 1)), np.tile(XOR_Y, (3, 1))
+    X[4:] *= 0.5
+    given = {"groups": [0] * 4 + [1] * 8, "seed": range(32), "iterations": 5, "alpha": 10}
+    on_gpus, on_cpu = (fastgd.sweep(X, y, **given, device=device) for device in (CUDA, CPU))
+    np.testing.assert_array_equal(on_gpus.final_error, on_cpu.final_error)
+    assert {call[0].gpu.name for call in two_gpus.named("cuLaunchKernel")} == {
+        "Stand-in 0",
+        "Stand-in 1",
+    }
 
 
 def test_one_of_two_gpus(two_gpus):
