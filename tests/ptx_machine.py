@@ -5,8 +5,8 @@ without a word is an error here: an access outside of memory, a barrier at which
 arrive.
 
 A register is an array with a value for each thread of the launch, and an instruction one or two
-NumPy operations on such arrays, for as long as all threads are at the same place. When they aren't,
-those at one place execute its instructions, and the others' registers stay as they are.
+NumPy operations on such arrays, 1 to 2 us, for as long as all threads are at the same place. When
+they aren't, those at one place execute its instructions, and others' registers stay as they are.
 """
 
 from functools import cache, partial
@@ -35,7 +35,7 @@ class DeadlockError(RuntimeError):
 
 
 def run(program, memory, parameters, blocks=1, threads=WARP, schedule="together"):
-    """Launch a program; returns how many instructions the warps have executed.
+    """Launch a program; returns how many steps were executed, each by all threads at one place.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class _Segment:
         self.of = cache(self._of)
 
     def _of(self, kind):
-        """Both, as values of a type, and the address."""
+        """Both as values of a type, and the address."""
         whole = self._array.size // kind().itemsize * kind().itemsize
         words, written = (each[:whole].view(kind) for each in (self._array, self.written))
         return words, written, np.uint64(self.begin)
@@ -100,6 +100,7 @@ class _Accessing:
         )
 
     def _look_everywhere(self):
+        """Access whatever memory each thread means."""
         address, rest = self.address + self.numbers[0], self.active.copy()
         for segment in self.launch.segments:
             inside = rest & (address >= segment.begin) & (address < segment.end)
@@ -129,7 +130,7 @@ class _Launch:
         self.segments.append(_Segment(LOCAL, own))
         self.registers = self._special_registers(parameters)
         self.at = np.zeros(self.count, np.int64)
-        """The block that each thread is at."""
+        """The basic block that each thread is at."""
         self.exited, self.waiting, self.active = (np.zeros(self.count, bool) for _ in range(3))
         self.everyone = np.ones(self.count, bool)
         self._constant, self._whole, self._masked = (
@@ -179,7 +180,7 @@ class _Launch:
         return np.full(self.count, operand.bits, words).view(operand.kind)
 
     def _whole(self, k):
-        """The steps of a block, for all threads, as functions without arguments."""
+        """The steps of a basic block, for all threads, as functions without arguments."""
         return list(self._bound(self.program.basic_blocks[k].steps, self.everyone))
 
     def _masked(self, k):
@@ -216,7 +217,7 @@ class _Launch:
                 self._run_some(self._next_group())
 
     def _run_together(self, k):
-        """Execute blocks until the threads part."""
+        """Execute basic blocks until the threads part."""
         while True:
             for step in self._whole(k):
                 step()
@@ -241,7 +242,7 @@ class _Launch:
                 k = int(self.at[0])
 
     def _run_some(self, group):
-        """Execute a block for threads that are there."""
+        """Execute a basic block for threads that are there."""
         self.active[:] = group
         k = int(self.at[group.argmax()])
         for step in self._masked(k):
@@ -250,7 +251,7 @@ class _Launch:
         self._part(self.program.basic_blocks[k].end, group)
 
     def _part(self, end, group):
-        """Let threads leave a block."""
+        """Let threads leave a basic block."""
         if end.how == "trap":
             raise Trapped(f"{self.who(int(group.argmax()))}: {end.text}")
         if end.how == "exit":
@@ -269,7 +270,7 @@ class _Launch:
             self.at[group] = np.array(end.targets)[index]
 
     def _next_group(self):
-        """Those that execute the next block: of all that may, those who are at the first one."""
+        """Those that execute something next: of all that may, those at the first basic block."""
         ready = ~(self.exited | self.waiting)
         by_warp = ready.reshape(self.shape)
         stuck = ~by_warp.any(axis=1) & self.waiting.reshape(self.shape).any(axis=1)

@@ -64,7 +64,7 @@ class Access(NamedTuple):
 
 
 class End(NamedTuple):
-    """How a block ends: a jump, a meeting of the warp, or the end of the thread.
+    """How a basic block ends: a jump, a meeting of the warp, or the end of the thread.
 
     ``how`` is ``jump``, ``branch``, ``table``, ``meet``, ``exit`` or ``trap``.
     """
@@ -73,14 +73,14 @@ class End(NamedTuple):
     text: str
     operand: Any = None
     negated: bool = False
-    targets: tuple[Any, ...] = ()  # labels, and later the numbers of blocks
+    targets: tuple[Any, ...] = ()  # labels, and later the numbers of basic blocks
     vote: str = ""
     result: Any = None
     mask: Any = None
 
 
-class _Code:
-    """Instructions that are executed one after the other by whoever executes the first."""
+class _BasicBlock:
+    """Steps that are executed one after the other by whoever executes the first."""
 
     def __init__(self):
         self.steps, self.end = [], None
@@ -119,7 +119,7 @@ class Program:
         """How many there are of each kind."""
         self.local_bytes, self.local_name = 0, ""
         """The memory that each thread needs for itself."""
-        self.basic_blocks, self.registers = [_Code()], {}
+        self.basic_blocks, self.registers = [_BasicBlock()], {}
         self._tables, self._symbols, self._labels, self._temporaries = {}, {}, {}, 0
         self.constants = self._read_globals()
         self._read_body(body, found.start(3))
@@ -169,7 +169,7 @@ class Program:
 
     def _finish(self, end):
         self.basic_blocks[-1].end = end
-        self.basic_blocks.append(_Code())
+        self.basic_blocks.append(_BasicBlock())
 
     def _directive(self, statement):
         if match := re.fullmatch(r"\.reg\s+\.(\w+)\s+(.*)", statement, re.DOTALL):
@@ -247,7 +247,7 @@ class Program:
             self._finish(End("branch", text, operand, guard.startswith("@!"), targets))
 
     def _meeting(self, name, operands, text):
-        """A barrier of the warp, or a vote; it is a block of its own."""
+        """A barrier of the warp, or a vote; it is a basic block of its own."""
         if self.basic_blocks[-1].steps:
             self._finish(End("jump", text, targets=(len(self.basic_blocks),)))
         after = (len(self.basic_blocks),)
@@ -285,20 +285,27 @@ class Program:
             return
         words = KINDS[f"u{width(kind)}"]
         address, size = self._operand(base, np.uint64), kind().itemsize
+        accesses, copies = [], []
         for k, value in enumerate(each.strip() for each in values):
             through = Register(self._temporary(kind), kind)  # as wide as in memory
-            step = Access(
-                *(direction == "ld", address, int(offset or 0) + k * size),
-                *(size if k else size * len(values), bool(constant)),
-                *(through._replace(kind=words), text),
+            accesses.append(
+                Access(
+                    *(direction == "ld", address, int(offset or 0) + k * size),
+                    *(size if k else size * len(values), bool(constant)),
+                    *(through._replace(kind=words), text),
+                )
             )
-            if direction == "ld":
-                self.basic_blocks[-1].steps.append(step)
+            copies.append((through, value))
+        if direction == "ld":
+            self.basic_blocks[-1].steps += accesses  # all of them before their address may change
+            for through, value in copies:
                 if value != "_":
                     self._compute(copied, [through], value, kind, True)
-            else:
+        else:
+            for through, value in copies:
                 source = self._operand(value, kind, True)
-                self.basic_blocks[-1].steps += [Compute(copied, (source,), through), step]
+                self.basic_blocks[-1].steps.append(Compute(copied, (source,), through))
+            self.basic_blocks[-1].steps += accesses
 
     def _setp(self, name, operands):
         """``setp.COMPARISON{.AND}.TYPE p{|q}, a, b{, {!}c}``."""

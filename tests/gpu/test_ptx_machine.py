@@ -349,20 +349,28 @@ def executed(text, given, kinds, targets):
     return [cells[:, CELLS - 1 - k].tolist() for k in range(len(targets))]
 
 
-def bits_of(x, t):
-    """The register that has a value."""
+def bits_of(x, t, n=None):
+    """The register that has a value; of so many bits, if that isn't the type's own."""
     if t == "f64":
         return int(np.array(x, float).view(np.uint64))
     if t == "pred":
         return int(x)
-    n, own = width_of(t), int(t[1:])
+    n, own = n or width_of(t), int(t[1:])
     x = x % 2**own  # and then extended to the register
     return (x - 2**own if t[0] == "s" and x >> (own - 1) else x) % 2**n
 
 
 def given_to(sources, seed):
-    random = np.random.default_rng(seed)
-    return [values(t, random, 32 * BLOCKS) for t in sources]
+    """Values for each source of an instruction; some are equal, or zeros of either sign."""
+    random, count = np.random.default_rng(seed), 32 * BLOCKS
+    given = [values(t, random, count) for t in sources]
+    for k, t in enumerate(sources):
+        if t == "f64":
+            zeros = random.choice([0.0, -0.0], count)
+            given[k] = np.where(random.random(count) < 0.2, zeros, given[k])
+        if k and t == sources[0]:
+            given[k] = np.where(random.random(count) < 0.2, given[0], given[k])
+    return given
 
 
 def is_defined(name, y):
@@ -406,8 +414,6 @@ def is_same(bits, other, t):
 def test_comparison(name, t):
     """Also together with another predicate, and with a second result of the opposite."""
     x, y, c = given_to([t, t, "pred"], len(name + t))
-    again = np.random.default_rng(1).random(x.size) < 0.3
-    y = np.where(again, x, y)
     wanted = [COMPARED[name, t](*own) for own in zip(x.tolist(), y.tolist(), strict=True)]
     a, b = (f"{OF_WIDTH[width_of(t)]}{k}" for k in range(2))
     for way, both in COMBINED.items():
@@ -443,6 +449,33 @@ def results(body, head="", size=64, blocks=1, threads=32, schedule="together", m
     return cells[: blocks * threads, CELLS - 1].tolist()
 
 
+STORED = [f"{letter}{n}" for n in (8, 16, 32, 64) for letter in "bus"] + ["f64"]
+LOADS = {f"ld{space}.{t}": t for space in ("", ".global", ".global.nc") for t in STORED}
+STORES = {f"st{space}.{t}": t for space in ("", ".global") for t in STORED}
+
+
+@pytest.mark.parametrize("name", LOADS)
+def test_load(name):
+    """Also into a register with more bits, which are 0, or the sign's."""
+    t = LOADS[name]
+    (given,) = given_to([t], len(name))
+    (found,) = executed(f"{name} %rd6, [%rd8];", [given], [t], ["b64"])
+    assert found == [bits_of(x, t, 64) for x in given.tolist()]
+    n = width_of(t)
+    (found,) = executed(f"{name} {OF_WIDTH[n]}6, [%rd8];", [given], [t], [f"b{n}"])
+    assert found == [bits_of(x, t, n) for x in given.tolist()]
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_store(name):
+    """Also of the lowest bits of a register with more; what lies behind them stays."""
+    n = int(STORES[name][1:])
+    (given,) = given_to(["b64"], len(name))
+    text = f"st.b64 [%rd8+16], -1;\n{name} [%rd8+16], %rd0;\nld.b64 %rd6, [%rd8+16];"
+    (found,) = executed(text, [given], ["b64"], ["b64"])
+    assert found == [2**64 - 2**n | x % 2**n for x in given.tolist()]
+
+
 THREADS = list(range(32))
 
 
@@ -461,6 +494,8 @@ THREADS = list(range(32))
          lambda t: 32 << 32 | t),
         ("mov.u32 %r0, %nctaid.x;\nmov.u32 %r1, %tid.y;\nmov.b64 %rd6, {%r0, %r1};", 1),
         ("cvta.to.global.u64 %rd0, %rd8;\nld.global.b64 %rd6, [%rd0+8];", lambda t: 10 * t),
+        ("mov.b64 %rd0, %rd8;\nld.v2.b64 {%rd0, %rd6}, [%rd0];", lambda t: 10 * t),
+        ("ld.global.v2.b64 {%rd0, %rd1}, [%rd8];\nsub.s64 %rd6, %rd1, %rd0;", lambda t: 9 * t),
         ("ld.global.nc.v2.b64 {%rd0, %rd1}, [%rd8];\nsub.s64 %rd6, %rd1, %rd0;", lambda t: 9 * t),
         ("ld.volatile.v4.b32 {%r0, _, %r2, _}, [%rd8];\nmov.b64 %rd6, {%r0, %r2};",
          lambda t: 10 * t << 32 | t),
@@ -631,13 +666,12 @@ OTHERS = {
     *("bra", "bra.uni", "brx.idx", "ret", "exit", "trap", "bar.warp.sync", "bar.sync", *VOTES),
     *("cvta.to.global.u64", "cvta.local.u64", "membar.cta", "fence.acq_rel.gpu"),
     *(f"mov.{t}" for t in ("pred", "b16", "b32", "b64", "u16", "u32", "u64", "s64", "f64")),
-    *(f"{way}.{t}" for way in ("ld", "st") for t in ("b8", "b16", "b32", "b64", "u8", "u64")),
-    *("ld.param.u64", "ld.param.b64", "ld.global.nc.b32", "ld.global.nc.b64", "ld.global.b64"),
-    *("ld.u32", "st.u32", "ld.f64", "st.f64", "ld.global.u64"),
+    *("ld.param.u32", "ld.param.u64", "ld.param.b64"),
+    *("ld.global.v2.b64", "ld.global.nc.v2.b64", "st.v2.b8"),
 }
 """Instructions that are tested one by one."""
 
-TESTED = OTHERS | set(DEFINITIONS) | {f"setp.{name}.{t}" for name, t in COMPARED}
+TESTED = {*OTHERS, *DEFINITIONS, *LOADS, *STORES, *(f"setp.{name}.{t}" for name, t in COMPARED)}
 
 
 # ------------------------------------------------------------------ errors

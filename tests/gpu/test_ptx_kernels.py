@@ -1,0 +1,36 @@
+"""What is emitted for a GPU has only instructions that test_ptx_machine.py compares with theirs."""
+
+import pytest
+from test_ptx_machine import TESTED
+
+import golden
+from cases import HASHED, LOSSES, OBJECTIVES, TABLE
+from fastgd.kernel.image import module
+from ptx_machine import Program
+from thinning import only
+
+CASES = [case for case in HASHED if case not in {*OBJECTIVES, *LOSSES, TABLE}]
+ALWAYS = ("plain", "softmax", "batches", "dropout", "rprop", "adaptive", "everything in epochs")
+
+
+def programs(case):
+    """The kernels of a case, one for each way in which its runs share their samples."""
+    work, _ = golden.plan(case, 8, device="cuda")
+    for _, session in work.batches:
+        layout = session.layout
+        yield Program(module(layout.markers, layout.recipe, "nvptx64"))
+
+
+@pytest.mark.parametrize("case", only(CASES, *ALWAYS))
+def test_instructions_of_kernels(case):
+    for program in programs(case):
+        assert set(program.instructions) <= TESTED
+        assert program.instructions["fma.rn.f64"] > 0
+        assert program.local_bytes == 0
+
+
+@pytest.mark.usefixtures("users_kernels")
+def test_instructions_of_code_for_one_network():
+    (program,) = programs("article, hidden 4")
+    assert set(program.instructions) <= TESTED
+    assert program.local_bytes == 0
