@@ -211,6 +211,18 @@ def test_a_folder_of_one_device_is_completed_by_another(face, order, tmp_path):
     assert filecmp.cmpfiles(folder, whole, names, shallow=False) == (names, [], [])
 
 
+def test_a_gpu_that_fails_loses_no_chunk(gpu, tmp_path):
+    given = {"hidden_size": [2, 3, 4], "threads": 1, "out": tmp_path / "folder"}
+    given = {"X": XOR_X, "y": XOR_Y, "alpha": [0.1, 10], "seed": SEEDS, **FEW, **given}
+    fastgd.sweep(**given | {"out": tmp_path / "whole", "device": "cuda"})
+    gpu.fail("cuLaunchKernel", "LAUNCH_FAILED", len(gpu.named("cuLaunchKernel")))
+    with pytest.raises(fastgd.DeviceError, match="must run to its end on cuda:0"):
+        fastgd.sweep(**given, device="cuda")
+    begun = fastgd.open(tmp_path / "folder")
+    assert 0 < begun.missing < len(begun)
+    assert fastgd.sweep(**given).digest() == fastgd.open(tmp_path / "whole").digest()
+
+
 # --------------------------------------------------------------------------------- executors
 
 
