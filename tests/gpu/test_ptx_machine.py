@@ -550,6 +550,25 @@ $more:
         assert found == [t * (t + 1) // 2 for t in range(64)]
 
 
+def test_threads_that_have_parted_come_together():
+    """What follows a branch is executed once for all of them."""
+    many = 100 * "add.s64 %rd1, %rd1, 1;\n"
+    body = f"""
+    ld.b64 %rd0, [%rd8];
+    setp.gt.u64 %p0, %rd0, 5;
+    @%p0 bra $else;
+    mov.b64 %rd1, 1;
+    bra.uni $end;
+$else:
+    mov.b64 %rd1, 2;
+$end:
+    {many}
+    """
+    memory = {BASE: np.zeros(32 * 8 * CELLS, np.uint8)}
+    memory[BASE].view(np.uint64)[::CELLS] = np.arange(32)
+    assert 100 < run(Program(entry(body)), memory, [BASE]) < 150
+
+
 def test_a_branch_by_a_table():
     body = f"""
     ld.b64 %rd0, [%rd8];
