@@ -626,6 +626,9 @@ def test_threads_that_have_ended_have_no_vote():
     @!%p0 exit;
     vote.sync.all.pred %p1, %p0, -1;
     selp.b64 %rd6, 1, 2, %p1;
+    vote.sync.ballot.b32 %r0, !%p0, -1;
+    cvt.u64.u32 %rd1, %r0;
+    add.s64 %rd6, %rd6, %rd1;
     {stored("b64")}
     """
     assert results(body) == [0] * 6 + [1] * 26
