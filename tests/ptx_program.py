@@ -373,8 +373,7 @@ class Program:
         if wide and bits > width(kind):
             through = Register(self._temporary(kind), kind)
             self.basic_blocks[-1].steps.append(Compute(function, tuple(sources), through))
-            letter = "s" if kind in (np.int8, np.int16, np.int32) else "u"
-            extended = Register(target, KINDS[f"{letter}{bits}"])
+            extended = Register(target, KINDS[f"u{bits}"])
             self.basic_blocks[-1].steps.append(Compute(copied, (through,), extended))
         else:
             step = Compute(function, tuple(sources), self._target(target, kind))

@@ -635,6 +635,26 @@ def test_threads_that_have_ended_have_no_vote():
     assert results(body, threads=8) == [0] * 6 + [1] * 2
 
 
+def test_threads_that_have_ended_execute_nothing():
+    """Some come to the end when others have been there."""
+    body = f"""
+    ld.b64 %rd6, [%rd8];
+    setp.gt.u64 %p0, %rd6, 5;
+    bra.uni $begin;
+$end:
+    ld.b64 %rd0, [%rd8+{8 * CELLS - 8}];
+    add.s64 %rd6, %rd0, 1;
+    {stored("b64")}
+    ret;
+$begin:
+    @%p0 bra $end;
+    mov.b64 %rd6, 0;
+    bra.uni $end;
+    """
+    for schedule in ("together", "one_by_one", "reversed"):
+        assert results(body, schedule=schedule) == [1] * 32
+
+
 def test_threads_that_wait_for_others():
     body = """
     ld.b64 %rd0, [%rd8];
@@ -716,6 +736,8 @@ OTHER = 1 << 41
         ("ld.b64 %rd0, [0];", 0, 0),
         ("ld.b64 %rd0, [%rd8];\nsetp.lt.u64 %p0, %rd0, 9;\n@%p0 bra $on;\nst.b8 [1], 1;\n$on:",
          9, 1),
+        ("ld.b64 %rd0, [%rd8];\nsetp.eq.u64 %p0, %rd0, 9;\nselp.b64 %rd0, 4, 0, %p0;\n"
+         "add.s64 %rd0, %rd0, %rd8;\nld.b64 %rd1, [%rd0];", 9, BASE + 9 * 64 + 4),
         ("st.b8 [%rd8+17], 1;\nld.global.nc.b64 %rd0, [%rd8+16];", 0, BASE + 16),
         ("st.b64 [%rd8+16], 1;\nld.global.nc.b8 %r0, [%rd8+18];", 0, BASE + 18),
         (".local .align 8 .b8 own[8];\nmov.b64 %rd0, own;\nld.b64 %rd1, [%rd0+512];", 0, None),
