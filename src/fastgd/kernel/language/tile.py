@@ -315,12 +315,19 @@ select = selection(Tile)
 
 @intrinsic
 def add_exponent(_typing, x, shifted):
-    """``x * 2**n`` for a normal result; n is in the low bits of ``shifted``, n + 1.5 * 2**52."""
+    """``x * 2**n`` for a normal result; n is in the low bits of ``shifted``, n + 1.5 * 2**52.
+
+    Where both are the NaN that an operation makes, so is the result.
+    """
 
     def codegen(_context, builder, _sig, args):
         bits = ir.VectorType(_I64, x.lanes)
         n = builder.shl(builder.bitcast(args[1], bits), ir.Constant(bits, [52] * x.lanes))
-        return builder.bitcast(builder.add(builder.bitcast(args[0], bits), n), args[0].type)
+        found = builder.bitcast(builder.add(builder.bitcast(args[0], bits), n), args[0].type)
+        if in_registers(builder):
+            # The low bits of a processor's NaN are 0. Those of a GPU's may be 1.
+            return builder.select(builder.fcmp_unordered("uno", *args), args[0], found)
+        return found
 
     return x(x, shifted), codegen
 
