@@ -59,6 +59,7 @@ CHEAP = {
     "--start": ("1", "-2,2"),
     "--target": ("y", "a", EVIL),
     "--threads": ("1", "2"),
+    "--device": ("cpu", "gpu"),
     "--validation": ("xor.csv", "evil.csv"),
     "--weights-from": ("run.npz", "m.npz"),
     "--window": ("-1,1", "2,1"),

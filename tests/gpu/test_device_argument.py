@@ -14,6 +14,7 @@ import cuda_stand_in
 import fastgd
 from cases import XOR_X, XOR_Y
 from fastgd.checks.values import check_device
+from fastgd.engine import device_choice
 
 SEEDS = range(1, 6)
 FEW = {"iterations": 10, "record_every": 4}
@@ -85,6 +86,16 @@ def test_the_cpu_is_the_default(gpu):
     for face in FACES:
         face()
     assert not gpu.calls
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_auto_says_what_it_chose(face, gpu, monkeypatch):
+    monkeypatch.setattr(device_choice, "_said", set())
+    with pytest.warns(device_choice.DeviceWarning, match='^device="auto" took the CPU'):
+        found = face(device="auto")
+    assert same(found, face())
+    assert same(found, face(device="auto"))  # and warns no more
+    assert not gpu.named("cuLaunchKernel")
 
 
 @pytest.mark.parametrize(

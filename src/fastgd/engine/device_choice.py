@@ -56,10 +56,15 @@ def chosen(plan: Plan, speed: Callable[[Plan], float]) -> Plan:
 
 
 def _took(plan: Plan, what: str) -> Plan:
+    say_chosen(what)
+    return plan
+
+
+def say_chosen(what: str) -> None:
+    """Warn of what "auto" has chosen, once in a process."""
     if what not in _said:
         _said.add(what)
         warn(f'device="auto" took {what}', DeviceWarning)
-    return plan
 
 
 def _estimate(plan: Plan) -> float:

@@ -20,6 +20,7 @@ from fastgd.arguments.targets import check_samples, outputs_to_start
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import either, shown
 from fastgd.checks.values import check_count, check_result
+from fastgd.engine.device_choice import say_chosen
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.network import Network, Weights
 from fastgd.store.files import PathLike
@@ -297,6 +298,9 @@ def surface(
     worker_options = check_worker_options(
         executor, threads, threads_per_worker, out, progress, device
     )
+    if worker_options.device == AUTO:
+        say_chosen("the CPU, as always for a surface")
+        worker_options = worker_options._replace(device=CPU)
     count = resolution**2
     check_memory(8 * count, "the surface")
     job = SurfaceJob(
@@ -308,7 +312,7 @@ def surface(
         places,
         across=np.linspace(left, right, resolution),
         up=np.linspace(bottom, top, resolution),
-        device=CPU if worker_options.device == AUTO else worker_options.device,
+        device=worker_options.device,
     )
     worker_options = worker_options._replace(threads=job.threads(worker_options.threads))
     check_memory(8 * count + job.session.bytes(worker_options.threads), "the surface")
