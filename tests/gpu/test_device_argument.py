@@ -166,7 +166,10 @@ def test_the_gpu_is_looked_for_before_a_folder_is_made(face, tmp_path):
 
 
 @pytest.mark.usefixtures("no_gpu")
-def test_no_checkpoint_without_a_gpu(tmp_path):
+def test_the_gpu_is_looked_for_before_the_targets_are(tmp_path):
+    for call in (fastgd.train, fastgd.sweep):
+        with pytest.raises(fastgd.DeviceError):  # and not a warning that 2 is never reached
+            call(XOR_X, [0, 1, 1, 2], device="cuda")
     with pytest.raises(fastgd.DeviceError):
         train(device="cuda", checkpoint=tmp_path / "run.npz")
     assert not any(tmp_path.iterdir())

@@ -112,6 +112,15 @@ def test_a_gpu_gives_the_bits_of_the_cpu(face, gpu, monkeypatch):
     assert not gpu.calls
 
 
+def test_a_fit_that_goes_on_does_so_on_the_gpu(gpu):
+    by_epoch = network("cuda").partial_fit(X, Y)
+    warm = network("cuda", warm_start=True).fit(X, Y)
+    for model, call in ((by_epoch, by_epoch.partial_fit), (warm, warm.fit)):
+        gpu.calls.clear()
+        assert call(X, Y) is model
+        assert gpu.named("cuLaunchKernel")
+
+
 @pytest.mark.parametrize("face", FACES)
 def test_a_gpu_that_is_not_there(face, no_gpu):
     with pytest.raises(fastgd.DeviceError, match=NO_GPU):

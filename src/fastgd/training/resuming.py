@@ -22,10 +22,7 @@ from fastgd.training.results import Run
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-_ANEW = {
-    *("X", "y", "validation", "iterations", "resume", "progress", "threads", "device"),
-    "keep_weights",
-}
+_ANEW = {"X", "y", "validation", "iterations", "resume", "progress", "threads", "keep_weights"}
 """Arguments that don't come from the resumed run but are given again."""
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {
