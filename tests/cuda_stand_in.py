@@ -67,6 +67,7 @@ class CUresult(IntEnum):
 
 
 class CUdevice_attribute(IntEnum):
+    CU_DEVICE_ATTRIBUTE_CLOCK_RATE = 13
     CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT = 16
     CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR = 75
     CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR = 76
@@ -326,6 +327,7 @@ class StandIn:
     def cuDeviceGetAttribute(self, attribute, device):
         capability, kinds = device.gpu.capability, CUdevice_attribute
         return {
+            kinds.CU_DEVICE_ATTRIBUTE_CLOCK_RATE: 1_980_000,  # kHz
             kinds.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: device.gpu.multiprocessors,
             kinds.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR: capability[0],
             kinds.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR: capability[1],
