@@ -287,19 +287,19 @@ def test_names_are_checked_with_an_executor():
 # ----------------------------------------------------------------------------------- devices
 
 
-@pytest.mark.usefixtures("two_gpus")
-def test_devices_of_a_machine_with_gpus():
+def test_devices_of_a_machine_with_gpus(two_gpus):
     found = fastgd.devices()
     assert [one.name for one in found] == ["cpu", "cuda:0", "cuda:1"]
     cpu, first, _ = found
     assert cpu.threads >= 1
     assert cpu.lanes in (2, 4, 8)
     assert (first.model, first.multiprocessors, first.capability) == ("Stand-in 0", 132, (9, 0))
-    assert (first.memory, first.free) == (1 << 30, 1 << 30)
+    assert first.memory == 1 << 30
+    assert not two_gpus.named("cuDevicePrimaryCtxRetain")  # which would take memory for good
     assert found.note == ""
     lines = str(found).splitlines()
-    assert lines[0].split() == [*("device", "model", "memory", "free", "processors", "capability")]
-    assert lines[2].endswith("1.1 GB  1.1 GB  132 multiprocessors  9.0")
+    assert lines[0].split() == [*("device", "model", "memory", "processors", "capability")]
+    assert lines[2].endswith("1.1 GB  132 multiprocessors  9.0")
     assert len({line.index(word) for line, word in zip(lines, ("processors", f"{cpu.threads} thr",
                 "132 multi", "132 multi"), strict=True)}) == 1  # fmt: skip
     for one in found:
@@ -314,10 +314,3 @@ def test_devices_of_a_machine_without_a_gpu():
     assert [one.name for one in found] == ["cpu"]
     assert found.note.startswith("No GPU: training on a GPU needs an NVIDIA GPU")
     assert str(found).splitlines()[2:] == [found.note]
-
-
-def test_a_gpu_that_does_not_answer(gpu):
-    gpu.fail("cuMemGetInfo", "UNKNOWN")
-    [_, found] = fastgd.devices()
-    assert (found.memory, found.free) == (1 << 30, None)
-    assert "?" in found.cells

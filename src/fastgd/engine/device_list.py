@@ -30,9 +30,8 @@ class DeviceFacts:
         Of a GPU.
     capability : (int, int) or None
         Compute capability of a GPU; at least (7, 0) is needed.
-    memory, free : int or None
-        Bytes of a GPU's memory, and how many of them nobody uses at present; None if it doesn't
-        answer.
+    memory : int or None
+        Bytes of a GPU's memory, of which other programs may use some.
     """
 
     name: str
@@ -42,17 +41,16 @@ class DeviceFacts:
     multiprocessors: int | None = None
     capability: tuple[int, int] | None = None
     memory: int | None = None
-    free: int | None = None
 
     @property
     def cells(self) -> tuple[str, ...]:
         """The row in a table."""
-        if self.capability is None:
-            return self.name, self.model, "", "", f"{self.threads} threads, {self.lanes} lanes", ""
+        if self.capability is None or self.memory is None:
+            return self.name, self.model, "", f"{self.threads} threads, {self.lanes} lanes", ""
         return (
             self.name,
             self.model,
-            *(_gigabytes(size) for size in (self.memory, self.free)),
+            f"{self.memory / GIGABYTE:.1f} GB",
             f"{self.multiprocessors} multiprocessors",
             ".".join(map(str, self.capability)),
         )
@@ -66,10 +64,10 @@ class DeviceList(list[DeviceFacts]):
         self.note = note
 
     def __repr__(self) -> str:
-        heads = ("device", "model", "memory", "free", "processors", "capability")
+        heads = ("device", "model", "memory", "processors", "capability")
         rows = [heads, *(one.cells for one in self)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        sides = "<<>><<"
+        sides = "<<><<"
         lines = [
             "  ".join(
                 f"{cell:{side}{width}}"
@@ -109,7 +107,6 @@ def devices() -> DeviceList:
                 multiprocessors=gpu.multiprocessors,
                 capability=gpu.capability,
                 memory=gpu.memory,
-                free=_free(gpu),
             )
             for gpu in devices_of(CUDA)
         ]
@@ -120,14 +117,3 @@ def devices() -> DeviceList:
 
 def _cpu() -> DeviceFacts:
     return DeviceFacts(CPU, processor()[1], threads=available_threads(), lanes=native_lanes())
-
-
-def _free(gpu: Any) -> int | None:
-    try:
-        return int(gpu.free())
-    except DeviceError:
-        return None
-
-
-def _gigabytes(size: int | None) -> str:
-    return "?" if size is None else f"{size / GIGABYTE:.1f} GB"
