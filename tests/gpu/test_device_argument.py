@@ -284,6 +284,19 @@ def test_names_are_checked_with_an_executor():
         sweep(device="gpu", executor=Workers(gpus=1))
 
 
+def fit_groups(**how):
+    return fastgd.fit_groups({"g": [0, 1], "x": [1, 2], "y": [3, 4]}, by="g", target="y", **how)
+
+
+@pytest.mark.parametrize("face", [sweep, surface, trainability, fit_groups])
+def test_the_caller_does_not_choose_for_workers(face, gpu, tmp_path):
+    for where in ({}, {"out": tmp_path / "folder"}):
+        with pytest.raises(ValueError, match=r"^device must be .* with an executor, got 'auto'"):
+            face(device="auto", executor=Workers(gpus=1), **where)
+    assert not gpu.calls
+    assert not any(tmp_path.iterdir())
+
+
 # ----------------------------------------------------------------------------------- devices
 
 

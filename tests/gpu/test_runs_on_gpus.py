@@ -179,10 +179,24 @@ def test_the_faster_device_is_timed_once_and_said_once(gpu, choosing):
     assert len(gpu.named("cuLaunchKernel")) == launches
 
 
+def test_how_long_runs_take_is_part_of_what_is_timed(choosing, monkeypatch, gpu):
+    monkeypatch.setattr(execution, "_speed", lambda plan, **_: {CPU: 2.0, CUDA: 1.0}[plan.device])
+    with pytest.warns(device_choice.DeviceWarning):
+        trained(planned(AUTO, iterations=8))
+    trained(planned(AUTO, iterations=15))
+    assert len(choosing) == 1
+    trained(planned(AUTO, iterations=16))
+    assert len(choosing) == 2
+    assert not gpu.named("cuLaunchKernel")
+
+
+@pytest.mark.parametrize(
+    ("speed", "times"), [(3.0, "1.5"), (68.0, "34"), (246.8, "120"), (2e7, "10000000")]
+)
 @pytest.mark.usefixtures("choosing")
-def test_a_gpu_is_taken_if_it_is_faster(gpu, monkeypatch):
-    monkeypatch.setattr(execution, "_speed", lambda plan, **_: {CPU: 2.0, CUDA: 68.0}[plan.device])
-    took = re.escape('device="auto" took cuda:0 (Stand-in 0): 34 times as fast as the CPU')
+def test_a_gpu_is_taken_if_it_is_faster(speed, times, gpu, monkeypatch):
+    monkeypatch.setattr(execution, "_speed", lambda plan, **_: {CPU: 2.0, CUDA: speed}[plan.device])
+    took = re.escape(f'device="auto" took cuda:0 (Stand-in 0): {times} times as fast as the CPU')
     with pytest.warns(device_choice.DeviceWarning, match=took):
         found = trained(planned(AUTO))
     same(found, trained(planned(CPU)))

@@ -37,6 +37,12 @@ REFUSED = {
         ValueError,
         "threads must be left out with an executor, got 2: threads_per_worker is for its workers",
     ),
+    "auto with an executor": (
+        (ThreadPoolExecutor(1), None, 1, None, False, "auto"),
+        ValueError,
+        "device must be 'cpu', 'cuda' or 'cuda:0' with an executor, got 'auto': its workers may "
+        "have other devices",
+    ),
 }
 
 

@@ -1,7 +1,8 @@
 """The device "auto": the faster of this machine's processors and its GPUs, by timing both.
 
-That is measured once for a recipe, a network and about so many runs, and kept with the compiled
-code. It costs a few iterations on either, whose results are dropped. Bits don't depend on it.
+Their speeds are measured once for a recipe, a network, and numbers of runs and iterations (rounded
+down to powers of 2), and kept with the compiled code. That costs a few iterations on either, whose
+results are dropped. Bits don't depend on it.
 """
 
 import json
@@ -42,7 +43,7 @@ def chosen(plan: Plan, speed: Callable[[Plan], float]) -> Plan:
     facts = repr(
         (processor(), here.threads, [(gpu.name, gpu.multiprocessors) for gpu in gpus],
          layout.recipe, layout.network.sizes, layout.samples, layout.batch,
-         here.runs.bit_length())
+         here.runs.bit_length(), _iterations(here).bit_length())
     )  # fmt: skip
     try:
         there.check_room()
@@ -51,8 +52,8 @@ def chosen(plan: Plan, speed: Callable[[Plan], float]) -> Plan:
         return _took(here, f"the CPU: {error}")
     on_cpu, on_gpu = json.loads(found)
     if on_gpu > on_cpu:
-        return _took(there, f"{names}: {on_gpu / on_cpu:.2g} times as fast as the CPU")
-    return _took(here, f"the CPU: {on_cpu / on_gpu:.2g} times as fast as {names}")
+        return _took(there, f"{names}: {_times(on_gpu / on_cpu)} as fast as the CPU")
+    return _took(here, f"the CPU: {_times(on_cpu / on_gpu)} as fast as {names}")
 
 
 def _took(plan: Plan, what: str) -> Plan:
@@ -69,7 +70,15 @@ def say_chosen(what: str) -> None:
 
 def _estimate(plan: Plan) -> float:
     """Seconds that the processors need, about."""
-    iterations = plan.task.iterations - plan.task.done
     blocks = -(-plan.runs // plan.layout.runs)
     of_block = max(session.seconds() for _, session in plan.batches)
-    return of_block * blocks * iterations / plan.threads
+    return of_block * blocks * _iterations(plan) / plan.threads
+
+
+def _iterations(plan: Plan) -> int:
+    return plan.task.iterations - plan.task.done
+
+
+def _times(ratio: float) -> str:
+    """Two digits of a ratio: 1.4 times, 120 times."""
+    return f"{float(f'{ratio:.2g}'):.12g} times"

@@ -113,7 +113,7 @@ def sweep(
     device : str
         Where to train: "cpu", "cuda" (all GPUs that this process may use), "cuda:0" (the first of
         them), or "auto", the faster of the first two. Results are bit-identical. With an executor
-        its workers have the GPUs.
+        its workers have the GPUs, and "auto" is refused.
     **given_options
         See :class:`fastgd.arguments.options.Options`. ``sample_weight`` may be an axis, too:
         (weightings, samples) numbers, such as the draws of a bootstrap.

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from fastgd.arguments.warnings import warn
-from fastgd.engine.devices import AUTO, CPU, DeviceError
+from fastgd.engine.devices import CPU, DeviceError
 from fastgd.engine.progress import progress_bar
 from fastgd.engine.session import available_threads
 from fastgd.store.folder import DamageWarning, Folder
@@ -124,7 +124,7 @@ def _compile(job: Job, worker_options: WorkerOptions) -> None:
 
     Not for GPUs of workers: this process may have none.
     """
-    if worker_options.executor is not None and worker_options.device not in (CPU, AUTO):
+    if worker_options.executor is not None and worker_options.device != CPU:
         return
     job.compile(min(worker_options.threads_per_chunk(len(job.sizes)), available_threads()))
 

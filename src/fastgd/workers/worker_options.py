@@ -7,7 +7,7 @@ from threading import current_thread
 
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_count, check_device, check_flag, check_path, check_threads
-from fastgd.engine.devices import CPU, looked_for
+from fastgd.engine.devices import AUTO, CPU, looked_for
 from fastgd.engine.session import available_threads
 from fastgd.workers.job import WorkerOptions
 
@@ -60,6 +60,11 @@ device='cpu')
         raise ValueError(
             f"threads must be left out with an executor, got {shown(threads)}: "
             "threads_per_worker is for its workers"
+        )
+    if where == AUTO:
+        raise ValueError(
+            f"device must be 'cpu', 'cuda' or 'cuda:0' with an executor, got {shown(where)}: its "
+            "workers may have other devices"
         )
     return WorkerOptions(found, 1, each, path, bar, where)
 
