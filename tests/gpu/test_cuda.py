@@ -341,17 +341,18 @@ def test_gpu_that_is_too_old(gpu):
     )
 
 
-def test_driver_that_is_too_old(gpu):
-    gpu.version = 11040
-    assert message(device_at(0).function, PTX) == (
-        "a kernel needs a driver that compiles PTX 7.8, as those for CUDA 11.8 and newer do, "
-        "got CUDA_ERROR_UNSUPPORTED_PTX_VERSION from one for CUDA 11.4"
+@pytest.mark.parametrize(("ptx", "cuda"), [("6.0", "12.0"), ("7.8", "12.0"), ("8.6", "12.6")])
+def test_driver_that_is_too_old(ptx, cuda, gpu):
+    gpu.version = 9000
+    assert message(device_at(0).function, PTX.replace(b"7.8", ptx.encode())) == (
+        f"a kernel needs a driver that compiles PTX {ptx}, as those for CUDA {cuda} and newer do, "
+        "got CUDA_ERROR_UNSUPPORTED_PTX_VERSION from one for CUDA 9.0"
     )
 
 
 def test_ptx_that_the_driver_does_not_compile(device):
     assert message(device.function, PTX.replace(b".entry", b".func")) == (
-        "a kernel needs a driver that compiles PTX 7.8, as those for CUDA 11.8 and newer do, "
+        "a kernel needs a driver that compiles PTX 7.8, as those for CUDA 12.0 and newer do, "
         "got CUDA_ERROR_INVALID_PTX from one for CUDA 13.0: ptxas fatal: it is not PTX"
     )
 
@@ -387,6 +388,18 @@ def test_kernel_that_reads_what_it_does_not_have(device):
     assert message(device.allocate, 8) == failed
     memory.close()
     other.close()
+
+
+def test_kernel_that_takes_too_long_for_a_desktop(kernel):
+    def stopped(*_):
+        raise CudaError(CUresult.CUDA_ERROR_LAUNCH_TIMEOUT)
+
+    kernel.run = stopped
+    assert message(doubled, device_at(0), np.ones(1)) == (
+        "an iteration must take less time than a GPU with a display allows, got "
+        "CUDA_ERROR_LAUNCH_TIMEOUT of cuda:0 (Stand-in 0): start a new process with fewer samples, "
+        "or on a GPU without a display"
+    )
 
 
 def test_kernel_that_traps(kernel):

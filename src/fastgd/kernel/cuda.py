@@ -1,11 +1,11 @@
 """NVIDIA GPUs: their memory, the kernels that they run, and one sentence for each failure.
 
 This is all that fastgd knows of CUDA. The package ``cuda-bindings``, which calls the driver, is
-imported when a GPU is asked for. No toolkit is needed: the driver compiles PTX.
+imported when a GPU is first needed. No toolkit is needed: the driver compiles PTX.
 
-What is asked of a :class:`Memory` happens in the order of the calls, but later, while Python does
-something else: it has happened after :meth:`Memory.wait`. Two of them don't wait for each other, so
-that several threads of Python can use one GPU, each with memory of its own.
+What is submitted to a :class:`Memory` happens in the order of the calls, but later, while Python
+does something else: it has happened after :meth:`Memory.wait`. Two of them don't wait for each
+other, so that several threads of Python can use one GPU, each with memory of its own.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from fastgd.kernel.cuda_driver import DeviceError, Driver
+from fastgd.kernel.cuda_driver import OLDEST_CUDA, DeviceError, Driver
 from fastgd.kernel.fork_lock import ForkSafeLock
 from fastgd.kernel.language.threads import WARP
 
@@ -121,7 +121,8 @@ class Device:
             if error.status not in _TOO_OLD.split():
                 raise
             # Since CUDA 11 a driver reads the PTX of its own version minus 4.
-            needed, own = _dotted((version[0] + 4, version[1])), divmod(self._driver.version, 1000)
+            needed = _dotted(max((version[0] + 4, version[1]), OLDEST_CUDA))
+            own = divmod(self._driver.version, 1000)
             message = " ".join(log.partition(b"\0")[0].decode(errors="replace").split())
             raise DeviceError(
                 f"a kernel needs a driver that compiles PTX {_dotted(version)}, as those for CUDA "
@@ -142,7 +143,7 @@ class Device:
 
 
 class Memory:
-    """Memory of a GPU, and the order in which all that is asked of it happens.
+    """Memory of a GPU, and the order in which all that is submitted to it happens.
 
     It is freed when it is closed, or is garbage. One thread at a time may use it. An array that is
     written or read must not change, nor be used, before :meth:`wait` returns.
@@ -151,9 +152,9 @@ class Memory:
     def __init__(self, device: Device, size: int) -> None:
         self.device, self.size = device, size
         self._arrays: list[NDArray[Any]] = []  # that the driver may still read or write
-        self._reads: list[tuple[int, NDArray[Any]]] = []  # not yet asked of the driver
+        self._reads: list[tuple[int, NDArray[Any]]] = []  # not yet submitted
         handles: list[tuple[str, Any]] = []
-        #: Wait for what has been asked for, and free the memory.
+        #: Wait for what has been submitted, and free the memory.
         self.close = weakref.finalize(self, _free, device, handles, self._arrays)
         try:
             pointer = device._call("cuMemAlloc", size)
@@ -188,7 +189,7 @@ class Memory:
         self.device._call("cuLaunchKernel", *launched)
 
     def wait(self) -> None:
-        """Wait until all that has been asked for has happened; Ctrl-C interrupts at once.
+        """Wait until all that has been submitted has happened; Ctrl-C interrupts the waiting.
 
         Raises
         ------

@@ -7,8 +7,10 @@ from typing import Any
 _MEANINGS = {
     "a kernel must run to its end on {device}, got {status}: a new process can use that GPU": (
         "ASSERT CONTEXT_IS_DESTROYED HARDWARE_STACK_ERROR ILLEGAL_ADDRESS ILLEGAL_INSTRUCTION "
-        "INVALID_ADDRESS_SPACE INVALID_PC LAUNCH_FAILED LAUNCH_TIMEOUT MISALIGNED_ADDRESS"
+        "INVALID_ADDRESS_SPACE INVALID_PC LAUNCH_FAILED MISALIGNED_ADDRESS"
     ),
+    "an iteration must take less time than a GPU with a display allows, got {status} of {device}: "
+    "start a new process with fewer samples, or on a GPU without a display": "LAUNCH_TIMEOUT",
     "{device} must answer, got {status}: the command nvidia-smi says which GPUs do": (
         "DEINITIALIZED DEVICE_UNAVAILABLE ECC_UNCORRECTABLE EXTERNAL_DEVICE INVALID_CONTEXT "
         "NVLINK_UNCORRECTABLE SYSTEM_NOT_READY UNKNOWN"
@@ -19,7 +21,10 @@ _FORK = (
     "a process that uses a GPU must not be a fork of one that has used it, got such a fork: "
     "start it by the method 'spawn'"
 )
-_NEEDS = "training on a GPU needs an NVIDIA GPU and its driver for CUDA 12 or newer"
+OLDEST_CUDA = 12, 0
+"""The driver must be for this version or a newer one, as cuda-bindings needs it."""
+
+_NEEDS = f"training on a GPU needs an NVIDIA GPU and its driver for CUDA {OLDEST_CUDA[0]} or newer"
 
 
 class DeviceError(RuntimeError):
@@ -74,7 +79,7 @@ class Driver:
 
     def context(self, index: int) -> Any:
         """The context of a GPU that all libraries of the process share."""
-        if index not in self.contexts:  # two threads at once find the same one
+        if index not in self.contexts:  # two threads that come here together find the same one
             handle = self.call("cuDeviceGet", index)
             retained = self.call("cuDevicePrimaryCtxRetain", handle, of=f"cuda:{index}")
             self.contexts[index] = retained
