@@ -13,8 +13,11 @@ import pytest
 import cuda_stand_in
 import fastgd
 from cases import XOR_X, XOR_Y
+from fastgd.checks import memory
 from fastgd.checks.values import check_device
-from fastgd.engine import device_choice
+from fastgd.engine import device_choice, execution
+from fastgd.studies.trainability import map_job
+from fastgd.training import sweep_job
 
 SEEDS = range(1, 6)
 FEW = {"iterations": 10, "record_every": 4}
@@ -53,7 +56,7 @@ def surface(**how):
 
 
 def trainability(**how):
-    return fastgd.trainability(9, iterations=4, width=2, **how)  # four chunks
+    return fastgd.trainability(9, iterations=4, width=2, **how)  # four chunks, or all on a GPU
 
 
 FACES = [train, sweep, surface, trainability]
@@ -96,6 +99,80 @@ def test_auto_says_what_it_chose(face, gpu, monkeypatch):
     assert same(found, face())
     assert same(found, face(device="auto"))  # and warns no more
     assert not gpu.named("cuLaunchKernel")
+
+
+@pytest.fixture
+def timed(monkeypatch):
+    """Work is timed on either device, and a GPU is faster; returns the numbers of runs."""
+    timed = []
+
+    def speed(plan, first, seeds):
+        assert first.shape == (plan.starts, plan.network.parameters)
+        assert len(seeds) in (1, plan.starts)
+        timed.append((plan.device, plan.network.sizes[1], plan.runs))
+        return {"cpu": 1.0, "cuda": 2.0}[plan.device]
+
+    monkeypatch.setattr(device_choice, "_said", set())
+    monkeypatch.setattr(device_choice, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(device_choice, "kept", lambda _kind, _facts, make: make())
+    monkeypatch.setattr(execution, "_speed", speed)
+    return timed
+
+
+@pytest.mark.parametrize(
+    ("face", "size", "runs"), [(sweep, 4, 10), (trainability, 2, 81)], ids=["sweep", "trainability"]
+)
+def test_auto_chooses_once_for_all_chunks(face, size, runs, timed, gpu, tmp_path):
+    with pytest.warns(device_choice.DeviceWarning, match="took cuda:0"):
+        found = face(device="auto", out=tmp_path / "folder")
+    assert timed == [("cpu", size, runs), ("cuda", size, runs)]
+    assert gpu.named("cuLaunchKernel")
+    if face is trainability:
+        assert same(found, face())
+    else:
+        assert found.digest() == face(out=tmp_path / "whole").digest()
+        # There is nothing left to choose a device for.
+        face(device="auto", out=tmp_path / "folder")
+    assert len(timed) == 2
+
+
+def test_a_choice_needs_few_of_many_seeds(timed, monkeypatch, tmp_path, gpu):
+    monkeypatch.setattr(sweep_job, "TRIAL_BYTES", 24 * 16 * 3)  # 3 seeds of the larger network
+    with pytest.warns(device_choice.DeviceWarning, match="took cuda:0"):
+        sweep(device="auto", out=tmp_path / "folder")
+    assert timed == [("cpu", 4, 6), ("cuda", 4, 6)]
+    assert gpu.named("cuLaunchKernel")
+
+
+@pytest.mark.usefixtures("timed")
+def test_a_map_in_memory_is_a_single_patch_on_a_gpu(gpu, monkeypatch):
+    whole = trainability()
+
+    def blocks(device):
+        before = len(gpu.named("cuLaunchKernel"))
+        assert same(trainability(device=device), whole)
+        return {blocks for _, blocks, *_ in gpu.named("cuLaunchKernel")[before:]}
+
+    assert blocks("cuda") == {3}  # 81 runs
+    with pytest.warns(device_choice.DeviceWarning):
+        assert blocks("auto") == {3}
+    monkeypatch.setattr(map_job, "MOST_ON_GPU", 6)
+    assert blocks("cuda") == {1}  # 4 * 4, 4 * 5 and 5 * 5 runs
+
+
+def test_patches_in_a_folder_do_not_depend_on_the_device(gpu, tmp_path):
+    trainability(device="cuda", out=tmp_path / "map")
+    assert len([path for path in (tmp_path / "map" / "parts").rglob("*") if path.is_file()]) == 4
+    assert gpu.named("cuLaunchKernel")
+
+
+@pytest.mark.usefixtures("gpu")
+def test_a_map_on_a_gpu_must_fit_into_memory(monkeypatch):
+    monkeypatch.setattr(memory, "ALWAYS_FITS", 0)
+    monkeypatch.setattr(memory, "available_memory", lambda: 300_000)
+    trainability()
+    with pytest.raises(ValueError, match="the map must fit into the available memory"):
+        trainability(device="cuda")
 
 
 @pytest.mark.parametrize(

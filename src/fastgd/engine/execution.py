@@ -48,8 +48,7 @@ def execute(
     With a ``state``, resume all runs after ``plan.task.done`` iterations instead. ``advance`` is
     called with the number of updates that have been done since its last call.
     """
-    if plan.device == AUTO:
-        plan = chosen(plan, partial(_speed, first=first, seeds=seeds))
+    plan = plan_on_a_device(plan, first, seeds)
     plan.check_room()
     work = _Work(plan, first, seeds, keep, advance, state)
     if state is not None:
@@ -61,6 +60,13 @@ def execute(
     if foreign:
         work.train_again(np.concatenate(foreign))
     return work.trained
+
+
+def plan_on_a_device(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.int64]) -> Plan:
+    """Choose the device of a plan for "auto"; the other arguments are those of :func:`execute`."""
+    if plan.device != AUTO:
+        return plan
+    return chosen(plan, partial(_speed, first=first, seeds=seeds))
 
 
 def loaded(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.int64]) -> Runs:

@@ -210,6 +210,8 @@ def _into(path: Path, job: SweepJob, worker_options: WorkerOptions) -> Sweep:
     plan = job.largest
     check_memory(plan.bytes(job.keep) * worker_options.threads, "a chunk of the sweep")
     folder, job = folder_of(path, job)
+    if not folder.done().all():
+        job = job.on_one_device(worker_options.threads)
     with progress_bar(worker_options.has_bar, sum(job.sizes), " updates") as advance:
         work_into(folder, job, worker_options, advance)
     return FolderSweep(job.outline, job.known, folder, job.chunks)

@@ -16,8 +16,8 @@ from fastgd.arguments.axes import MOST_NETWORKS, as_axis, check_axes, check_netw
 from fastgd.arguments.partition import check_partition
 from fastgd.arguments.training_data import TrainingData
 from fastgd.checks.values import check_flag
-from fastgd.engine.devices import CPU
-from fastgd.engine.execution import execute
+from fastgd.engine.devices import AUTO, CPU
+from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.lowering import recipe_of
 from fastgd.engine.network import Network
 from fastgd.engine.plan import Keep, Plan
@@ -34,6 +34,9 @@ from fastgd.training.trainings import Trainings, checked_trainings
 
 COMPILED_AFTER = 2
 """Iterations of a training that only serves to compile its code."""
+
+TRIAL_BYTES = 512 * 1024**2
+"""Memory limit for the initial parameters of the runs by which devices are compared."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +94,30 @@ class SweepJob(Trainings):
     @property
     def largest(self) -> Plan:
         """The plan of the first chunk of the network with the most parameters."""
-        number = int(np.argmax([network.parameters for network in self.networks]))
+        number = self._largest
         chunk = int(self._ends[number]) - self.chunks[number].count
         return self.selected(chunk).plan(number, 1, self.values)
+
+    @property
+    def _largest(self) -> int:
+        return int(np.argmax([network.parameters for network in self.networks]))
+
+    def on_one_device(self, threads: int) -> SweepJob:
+        """The same job; "auto" becomes what is faster for the network with the most parameters.
+
+        That is chosen before the runs are cut: a chunk by itself is too little work for a GPU, and
+        would be timed while others are computed.
+        """
+        if self.device != AUTO:
+            return self
+        number, some = self._largest, self
+        if "seed" not in self.together:
+            most = max(1, TRIAL_BYTES // (24 * self.networks[number].parameters))
+            starts = self.starts and self.starts[:most]
+            some = replace(self, seeds=self.seeds[:most], starts=starts)
+        plan = some.plan(number, threads)
+        plan = plan_on_a_device(plan, some.first(number), some.run_seeds)
+        return replace(self, device=plan.device)
 
     def selection(self, chunk: int) -> Selection:
         """The runs of a chunk."""

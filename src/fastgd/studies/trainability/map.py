@@ -264,8 +264,14 @@ def trainability(
         executor, threads, threads_per_worker, out, progress, device
     )
     # The map, and its ranks and colors in a plot; the samples while they are drawn.
-    check_memory(64 * settings.resolution**2 + 128 * samples * width, "the map")
+    needed = 64 * settings.resolution**2 + 128 * samples * width
+    check_memory(needed, "the map")
     job = MapJob.of(settings, worker_options.device)
+    if worker_options.executor is None and worker_options.device != CPU:
+        job = job.on_one_device(worker_options.threads)
+        if worker_options.out is None and job.device != CPU:
+            job, worker_options = job.in_large_patches(), worker_options._replace(threads=1)
+            check_memory(needed + job.bytes(1), "the map")
     found = results_of(job, worker_options, KIND, settings._asdict(), {}, unit="px")
     return Trainability(settings, *job.rates, job.joined(found))
 

@@ -6,7 +6,7 @@ The division into patches depends on the map's settings, not on the machine.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil, sqrt
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.arguments.training_data import TrainingData
 from fastgd.engine.devices import CPU
-from fastgd.engine.execution import execute
+from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.summaries import STATUS, Summary, summarize
@@ -36,8 +36,14 @@ LAST = 20
 MOST = 32
 """Pixels along a patch's side, at most: 2 batches of trainings (128: no faster)."""
 
+MOST_ON_GPU = 1024
+"""The same where nothing is saved, on a GPU: a million trainings, whose results take 0.5 GB."""
+
 FEW = 8
 """In a small map at most this many, unless it has as many patches along a side."""
+
+KEPT = Keep(weights=False)
+"""What is kept of the trainings, in addition to sums of their errors."""
 
 _SEED = np.array([1])
 """Seeds of the runs, which have no effect: their initial weights are given."""
@@ -105,6 +111,25 @@ class MapJob:
         patches = patches_of(settings.resolution, side)
         return cls(settings, problem, (across, up), patches, device)
 
+    def on_one_device(self, threads: int) -> MapJob:
+        """The same job; "auto" becomes what is faster for the whole map."""
+        side = slice(0, self.settings.resolution)
+        plan = self.plan(Patch(side, side), self._updates, threads)
+        return replace(self, device=plan_on_a_device(plan, self._first(plan), _SEED).device)
+
+    def in_large_patches(self) -> MapJob:
+        """The same job for a GPU, which only many thousand trainings keep busy."""
+        return replace(self, patches=patches_of(self.settings.resolution, MOST_ON_GPU))
+
+    def bytes(self, threads: int) -> int:
+        """Memory of the trainings of the largest patch."""
+        largest = max(self.patches, key=lambda patch: patch.size)
+        return self.plan(largest, self._updates, threads).bytes(KEPT)
+
+    @property
+    def _updates(self) -> int:
+        return self.settings.iterations - 1  # the last error is the one before the last update
+
     @property
     def sizes(self) -> list[int]:
         """Pixels of each patch."""
@@ -112,8 +137,7 @@ class MapJob:
 
     def compute(self, chunk: int, threads: int, advance: Callable[[int], None]) -> Arrays:
         """Train the pixels of a patch."""
-        # The last error is the one before the last update.
-        return {"values": self._values(chunk, self.settings.iterations - 1, threads, advance)}
+        return {"values": self._values(chunk, self._updates, threads, advance)}
 
     def compile(self, threads: int) -> None:
         """Train a patch of each shape for one iteration, to compile its code."""
@@ -147,14 +171,16 @@ class MapJob:
         alphas = problem.alphas(across[patch.columns], up[patch.rows])
         return Plan.make(task, network, method, alphas, {}, 1, threads, device=self.device)
 
+    def _first(self, plan: Plan) -> FloatArray:
+        return plan.network.row(NetworkParts(self.problem.weights, (), ()))[None]
+
     def _values(
         self, chunk: int, iterations: int, threads: int, advance: Callable[[int], None]
     ) -> FloatArray:
         patch = self.patches[chunk]
         plan = self.plan(patch, iterations, threads)
-        first = plan.network.row(NetworkParts(self.problem.weights, (), ()))[None]
         told = _in_pixels(iterations, advance)
-        trained = execute(plan, first, _SEED, Keep(weights=False), told)
+        trained = execute(plan, self._first(plan), _SEED, KEPT, told)
         summary = summarize(trained.watch, plan.method.summary)
         return values_of(STATUS[trained.outcome], summary).reshape(patch.shape)
 
