@@ -2,6 +2,9 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from time import sleep
 
 import numpy as np
 import pytest
@@ -9,14 +12,16 @@ import pytest
 import fastgd
 from cases import XOR_X, XOR_Y
 from fastgd.arguments.options import Method
-from fastgd.arguments.training_data import TrainingData
+from fastgd.arguments.partition import check_partition
+from fastgd.arguments.training_data import TrainingData, Validation
 from fastgd.engine import device_choice, execution
 from fastgd.engine import plan as plans
 from fastgd.engine.devices import AUTO, CPU, CUDA
 from fastgd.engine.execution import execute
 from fastgd.engine.initialization import first_rows
-from fastgd.engine.network import network_of
+from fastgd.engine.network import Network, network_of
 from fastgd.engine.plan import Keep, Plan
+from fastgd.kernel.cuda import Memory
 from fastgd.kernel.cuda_driver import DeviceError
 
 SEEDS = np.arange(50)
@@ -43,18 +48,29 @@ def same(one, other):
 
 def test_the_next_call_begins_before_python_looks_at_the_last_one(gpu, monkeypatch):
     events = []
-    left = execution._Work._left
 
-    def look(self, batch, runs, keys):
-        begun, read = (len(gpu.named(name)) for name in ("cuLaunchKernel", "cuMemcpyDtoHAsync"))
-        events.append((begun, read))
-        return left(self, batch, runs, keys)
+    def look(done):
+        if done:
+            names = "cuLaunchKernel", "cuMemcpyDtoHAsync"
+            events.append(tuple(len(gpu.named(name)) for name in names))
 
-    monkeypatch.setattr(execution._Work, "_left", look)
     monkeypatch.setattr(execution._Work, "_step", lambda *_: 1)
-    trained(planned(CUDA, iterations=5))
+    trained(planned(CUDA, iterations=5), look)
     # The first call is timed. Then one is under way whenever Python looks at the call before.
     assert events == [(1, 1), (2, 1), (3, 2), (4, 3), (5, 4)]
+
+
+@pytest.mark.usefixtures("gpu")
+def test_time_that_python_takes_is_not_the_kernel_s(monkeypatch):
+    """Otherwise calls would become shorter and shorter, down to one iteration."""
+    runs = execution.loaded(planned(CUDA), np.zeros((50, 16)), SEEDS)
+    first = runs.run(0, 1)
+    monkeypatch.setattr(Memory, "wait", lambda _self: False)  # it was over before Python came
+    for j in range(1, 5):
+        sleep(4 * first)
+        assert runs.run(j, j + 1) <= first
+    monkeypatch.undo()
+    runs.leave()
 
 
 def test_runs_that_end_leave_and_their_blocks_are_packed(gpu, monkeypatch):
@@ -100,6 +116,29 @@ def test_as_many_blocks_as_there_is_room_for(gpu):
     assert {call[1] for call in gpu.named("cuLaunchKernel")} == {1}
 
 
+def test_a_pass_counts_its_validation_samples(monkeypatch):
+    X, y = np.zeros((3000, 2)), np.zeros((3000, 1))
+    partition = check_partition(
+        X, y, groups=np.repeat(np.arange(300), 10), folds=None, sample_weight=None
+    )
+    task = TrainingData.check(X, y, 10, 1)
+    task = replace(task, validation=Validation(X, y, None), partition=partition)
+    plan = Plan.make(task, Network((2, 3, 1)), Method(), np.ones((1, 2)), {}, 1, 1, device=CUDA)
+    [(batch, session)] = plan.batches
+    monkeypatch.setattr(plans, "GPU_BYTES", int(2.5 * session.bytes(1, batch.size, 3000)))
+    assert plan.blocks_per_pass(session, batch.size) == 2
+
+
+def test_threads_do_not_share_the_updates_of_a_gpu():
+    """A block has no room for what threads of the CPU would share."""
+    rows = np.zeros((2000, 64))
+    task = TrainingData.check(rows, rows[:, :10], 10, 1)
+    network = Network((64, 64, 10))
+    plan = Plan.make(task, network, Method(), np.ones((1, 2)), {}, 1, 2, device=CUDA)
+    assert plan.layout.threads == 1
+    assert plan.on(CPU).layout.threads == 2
+
+
 def test_passes_are_limited_in_bytes(gpu, monkeypatch):
     monkeypatch.setattr(plans, "GPU_BYTES", 1)
     same(trained(planned(CUDA)), trained(planned(CPU)))
@@ -112,6 +151,35 @@ def test_no_room_is_known_before_anything_is_allocated(gpu):
     with pytest.raises(DeviceError, match=rule):
         trained(planned(CUDA))
     assert not gpu.named("cuMemAlloc")
+
+
+def test_room_for_one_image_is_enough(gpu):
+    """The losses of the best networks are computed when the runs have left."""
+    options = {"restore_best": True, "patience": 4, "iterations": 40}
+    plan = planned(CUDA, **options)
+    [(batch, session)] = plan.batches
+    gpu.gpus[0].memory.size = int(2.3 * session.bytes(1, batch.size))
+    same(trained(plan), trained(planned(CPU, **options)))
+    assert 2 in {call[1] for call in gpu.named("cuLaunchKernel")}
+
+
+def test_threads_wait_for_the_memory_of_others(gpu):
+    plan = planned(CUDA)
+    [(batch, session)] = plan.batches
+    gpu.gpus[0].memory.size = int(2.3 * session.bytes(1, batch.size))
+    with ThreadPoolExecutor(3) as pool:
+        results = list(pool.map(trained, [planned(CUDA) for _ in range(3)]))
+    expected = trained(planned(CPU))
+    for result in results:
+        same(result, expected)
+
+
+def test_samples_that_blocks_share_are_written_once(gpu):
+    X, y = np.tile(XOR_X, (500, 1)), np.tile(XOR_Y, (500, 1))
+    given = {"groups": [0, 1] * 1000, "seed": range(96), "iterations": 1}
+    fastgd.sweep(X, y, **given, device=CUDA)
+    written = [call[2] for call in gpu.named("cuMemcpyHtoDAsync")]
+    assert written.count(1000 * 3 * 8) == 2  # the inputs of each group, for six blocks
 
 
 @pytest.mark.parametrize(
@@ -140,8 +208,9 @@ def test_interrupted_between_two_calls(gpu, monkeypatch):
         if done and len(gpu.named("cuLaunchKernel")) == 4:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as held:  # as a notebook holds the last exception
         trained(planned(CUDA), advance)
+    assert not gpu.allocated, held
     same(trained(planned(CUDA)), trained(planned(CPU)))
 
 

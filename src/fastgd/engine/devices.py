@@ -54,8 +54,10 @@ def room_on(name: str, of_block: int, of_all: int) -> int:
     DeviceError
         If not even one does.
     """
+    from fastgd.kernel.gpu import free_on
+
     gpus = devices_of(name)
-    free, gpu = min((int(USED * gpu.free()), gpu.index) for gpu in gpus)
+    free, gpu = min((int(USED * free_on(gpu)), gpu.index) for gpu in gpus)
     if free < of_block + of_all:
         raise DeviceError(
             f"{WARP} runs and their samples must fit into the free memory of cuda:{gpu} "

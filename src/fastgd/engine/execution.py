@@ -83,16 +83,19 @@ def _speed(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.int64]) -> 
     work = _Work(plan, first, seeds, Keep(), lambda _done: None, None)
     owners, keys = next(work._passes(batch, replace(session)))
     runs = work._load(session, owners, batch.lanes(keys, len(owners), plan.threads))
-    runs.run(0, 1, plan.threads)  # this compiles
     step, most = 1, plan.task.iterations
-    while True:  # each time from the first iteration: only the time counts
-        began = perf_counter()
-        runs.run(0, step, plan.threads)
-        runs.bring_back()
-        took = max(perf_counter() - began, 1e-9)
-        if took >= TRIAL_SECONDS or step == most:
-            return len(owners) * step / took
-        step = min(4 * step, most)
+    try:
+        runs.run(0, 1, plan.threads)  # this compiles
+        while True:  # each time from the first iteration: only the time counts
+            began = perf_counter()
+            runs.run(0, step, plan.threads)
+            runs.bring_back()
+            took = max(perf_counter() - began, 1e-9)
+            if took >= TRIAL_SECONDS or step == most:
+                return len(owners) * step / took
+            step = min(4 * step, most)
+    finally:
+        runs.leave()
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +171,8 @@ class _Work:
                 size = int(self.plan.samples.sizes[self._parts(order[begin : begin + 1])[0]])
             blocks = self.plan.blocks_per_pass(session, size)
             if session.device != CPU:
-                blocks = min(blocks, session.room(size, batch.held_size))
+                sharers = self.plan.sharers(session)
+                blocks = min(blocks, session.room(size, batch.held_size, sharers))
             end = min(len(order), begin + blocks * wide)
             mine = order[begin:end]
             if keys is not None:
@@ -221,7 +225,7 @@ class _Work:
         packed into fewer blocks. So the total work is about the sum of what the single runs need.
         """
         iterations, threads = self.plan.task.iterations, self.plan.threads
-        count = len(owners)
+        count, over = len(owners), 0
         runs = self._load(session, owners, batch.lanes(keys, count, threads))
         busiest = -(-runs.blocks // threads)
         step = max(1, self._step(1 / (session.seconds() * busiest), runs.blocks))
@@ -231,43 +235,50 @@ class _Work:
         cut = self.keep.state and session.layout.recipe.watch is not None
         pace = ThreadTuning(session.layout.threads, session.seconds())
         at = self.plan.task.done
-        while at <= iterations and len(owners):  # `iterations` only measures the final error
-            shared, most = pace.next()
-            last = min(at + min(step, most or step), iterations + 1)
-            if cut and at < iterations:
-                last = min(last, iterations)
-            elif cut:
+        try:
+            while at <= iterations and len(owners):  # `iterations` only measures the final error
+                shared, most = pace.next()
+                last = min(at + min(step, most or step), iterations + 1)
+                if cut and at < iterations:
+                    last = min(last, iterations)
+                elif cut:
+                    runs.bring_back()
+                    state = runs.state(runs.ended >= 0, runs.parameters(), runs.changes())
+                    self._write_state(owners, state)
+                took = max(runs.run(at, last, threads, shared), 1e-9)
+                pace.took(shared, last - at, took)
+                speed = (last - at) / took
+                advance((min(last, iterations) - min(at, iterations)) * count)
+                # At most 4 times as long: the last may have compiled, and the next may be slow.
+                if most is None:
+                    step = max(1, min(self._step(speed, runs.blocks), 4 * step))
+                at = last
+                if at > iterations:
+                    break
+                before, over = over, int(np.count_nonzero(runs.ended >= 0))
+                if over > before and self._are_few(batch, runs, keys):
+                    runs.bring_back()
+                    runs.leave()
+                    ended = runs.ended >= 0
+                    going = np.flatnonzero(~ended)
+                    self._collect(batch, runs, np.flatnonzero(ended), owners, keys)
+                    owners, keys = owners[going], None if keys is None else keys[going]
+                    if len(going):
+                        lanes = batch.lanes(keys, len(going), threads)
+                        runs, over = runs.pack(going, lanes), 0
+            if len(owners):
                 runs.bring_back()
-                state = runs.state(runs.ended >= 0, runs.parameters(), runs.changes())
-                self._write_state(owners, state)
-            took = max(runs.run(at, last, threads, shared), 1e-9)
-            pace.took(shared, last - at, took)
-            speed = (last - at) / took
-            advance((min(last, iterations) - min(at, iterations)) * count)
-            # At most 4 times as long: the last call may have compiled, and the next may be slow.
-            if most is None:
-                step = max(1, min(self._step(speed, runs.blocks), 4 * step))
-            at = last
-            if at > iterations:
-                break
-            going, lanes = self._left(batch, runs, keys)
-            if len(lanes) <= runs.blocks // 2:
-                runs.bring_back()
-                going, lanes = self._left(batch, runs, keys)
-                self._collect(batch, runs, np.flatnonzero(runs.ended >= 0), owners, keys)
-                owners, keys = owners[going], None if keys is None else keys[going]
-                if len(going):
-                    runs = runs.pack(going, lanes)
-        if len(owners):
-            runs.bring_back()
-            self._collect(batch, runs, np.arange(len(owners)), owners, keys, with_state=not cut)
-        advance((iterations - min(at, iterations)) * count)
+                runs.leave()
+                self._collect(batch, runs, np.arange(len(owners)), owners, keys, with_state=not cut)
+            advance((iterations - min(at, iterations)) * count)
+        finally:
+            runs.leave()  # also if the work is interrupted, or has failed
 
-    def _left(self, batch: RunBatch, runs: Runs, keys: Index | None) -> tuple[Index, Index]:
-        """The runs that haven't ended, and the lanes that they need."""
+    def _are_few(self, batch: RunBatch, runs: Runs, keys: Index | None) -> bool:
+        """Whether half of the blocks are enough for the runs that haven't ended."""
         going = np.flatnonzero(runs.ended < 0)
         own = None if keys is None else keys[going]
-        return going, batch.lanes(own, len(going), self.plan.threads)
+        return len(batch.lanes(own, len(going), self.plan.threads)) <= runs.blocks // 2
 
     def _step(self, speed: float, blocks: int) -> int:
         """Iterations of the next call: fewer where blocks might be repacked without ended runs."""
@@ -362,6 +373,7 @@ class _Work:
             )
             runs.run(0, 1, self.plan.threads)
             runs.bring_back()
+            runs.leave()
             losses[finite] = runs.curve("losses")[:, 0]
         return losses
 

@@ -16,7 +16,7 @@ from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.layout import Layout
 from fastgd.engine.lowering import ValueColumn, look_of, may_end, recipe_of
 from fastgd.engine.network import Network
-from fastgd.engine.packed_samples import PackedSamples
+from fastgd.engine.packed_samples import PackedSamples, Sharing
 from fastgd.engine.packing import RunBatch, arrange
 from fastgd.engine.session import CHUNK_SECONDS, Session
 from fastgd.engine.state import State
@@ -147,7 +147,7 @@ class Plan:
                 iterations=self.task.iterations,
                 record_every=self.task.record_every,
                 look=look,
-                threads=self.threads if blocks < self.threads else 1,
+                threads=self.threads if device == CPU and blocks < self.threads else 1,
                 blocks=blocks,
                 machine=machine,
                 device=device,
@@ -202,20 +202,28 @@ class Plan:
         """Raise a DeviceError if a GPU is to train the runs and can't have any of them."""
         for batch, session in self.batches:
             if session.device != CPU:
-                session.room(batch.size, batch.held_size)
+                session.room(batch.size, batch.held_size, self.sharers(session))
+
+    def sharers(self, session: Session) -> int:
+        """About how many blocks have the same samples, if these are not all of the table's."""
+        parts, sharing = self.samples.parts, session.layout.sharing
+        if sharing is Sharing.TABLE:
+            parts = len(self.samples.table_sizes)
+        blocks = self.runs // parts // session.layout.runs
+        return max(1, blocks) if sharing is not Sharing.NONE else 1
 
     def blocks_per_pass(self, session: Session, size: int) -> int:
         """Blocks passed to the kernel at a time: as many as a call has time and memory for.
 
         ``size`` is the most training samples of any of their runs.
         """
-        blocks = -(-self.runs // session.layout.runs)
+        blocks, held = -(-self.runs // session.layout.runs), self.samples.most_held
         if session.device != CPU:
             most = min(GPU_BYTES, available_memory() // 8)
-            return min(blocks, max(1, most // session.bytes_of_block(size, 0)))
+            each = session.bytes_of_block(size, held, self.sharers(session))
+            return min(blocks, max(1, most // each))
         iterations = self.task.iterations - self.task.done
         in_time = int(CHUNK_SECONDS / (session.seconds(size) * iterations))
-        held = self.samples.most_held
         fitting = PASS_BYTES // session.bytes_of_block(size, held) // self.threads
         per_thread = min(max(in_time, BLOCKS_PER_THREAD), fitting)
         return min(blocks, self.threads * max(1, per_thread))

@@ -211,19 +211,22 @@ class Session:
             return blocks * self.bytes_of_block(0, 0) + self._bytes_of_samples(size, held)
         return blocks * self.bytes_of_block(size, held)
 
-    def room(self, size: int, held: int) -> int:
+    def room(self, size: int, held: int, sharers: int) -> int:
         """How many blocks fit on the GPUs: see :func:`.devices.room_on`."""
         shared = 0
         if self.layout.sharing is Sharing.ALL:
             shared = self._bytes_of_samples(size, held)
-        return room_on(self.device, self.bytes_of_block(size, held), shared)
+        return room_on(self.device, self.bytes_of_block(size, held, sharers), shared)
 
-    def bytes_of_block(self, size: int, held: int) -> int:
-        """Memory of one block, including its samples unless all blocks share them."""
+    def bytes_of_block(self, size: int, held: int, sharers: int = 1) -> int:
+        """Memory of one block, including its samples unless all blocks share them.
+
+        ``sharers`` are the blocks that have these samples in common.
+        """
         block = self.layout.bytes(self.records)
         if self.layout.sharing is Sharing.ALL:
             return block
-        return block + self._bytes_of_samples(size, held)
+        return block + self._bytes_of_samples(size, held) // sharers
 
     def _bytes_of_samples(self, size: int, held: int) -> int:
         layout, outputs = self.layout, self.network.sizes[-1]
@@ -327,6 +330,7 @@ class Session:
             runs = self.load(own)
             runs.run(0, 1)
             runs.bring_back()
+            runs.leave()
             errors[points] = runs.curve("errors")[:, 0]
             advance(len(points))
         return errors.reshape(len(y), len(x))
@@ -420,6 +424,11 @@ class Runs:
         """Copy the runs from the GPUs that have them."""
         if self.session.device != CPU:
             self._on_gpus.read()
+
+    def leave(self) -> None:
+        """Free the memory of GPUs; the runs are what they were when they were brought back."""
+        if "_on_gpus" in vars(self):
+            vars(self).pop("_on_gpus").close()
 
     def pack(self, going: Index, lanes: Index) -> "Runs":
         """New blocks with the runs ``going`` only, as they are now; ``lanes`` index into these."""

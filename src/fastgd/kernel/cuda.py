@@ -188,19 +188,22 @@ class Memory:
         launched = function.handle, *grid, *block, 0, self._stream, argument, 0
         self.device._call("cuLaunchKernel", *launched)
 
-    def wait(self) -> None:
-        """Wait until all that has been submitted has happened; Ctrl-C interrupts the waiting.
+    def wait(self) -> bool:
+        """Wait until all that was submitted has happened; returns whether it hadn't yet.
+
+        Ctrl-C interrupts that within a millisecond.
 
         Raises
         ------
         DeviceError
             If a kernel has failed.
         """
-        self._until_done()
+        waited = self._until_done()
         if self._reads:
             self._read_now()
             self._until_done()
         self._arrays.clear()
+        return waited
 
     def _place(self, offset: int, array: NDArray[Any]) -> int:
         if not (array.flags.c_contiguous and 0 <= offset <= self.size - array.nbytes):
@@ -217,11 +220,13 @@ class Memory:
             at = into.ctypes.data
             self.device._call("cuMemcpyDtoHAsync", at, place, into.nbytes, self._stream)
 
-    def _until_done(self) -> None:
-        pause = 2e-5  # seconds
+    def _until_done(self) -> bool:
+        waited, pause = False, 2e-5  # seconds
         while not self._done():
+            waited = True
             time.sleep(pause)
             pause = min(1.2 * pause, 2e-4)  # a sixth of the time that has passed, at most
+        return waited
 
     def _done(self) -> bool:
         try:

@@ -6,17 +6,22 @@ call is under way, so that a GPU doesn't wait for Python.
 """
 
 from collections.abc import Sequence
-from time import perf_counter
-from typing import Any
+from time import perf_counter, sleep
+from weakref import WeakSet
 
 import numpy as np
 
 from fastgd.kernel.block import Block
 from fastgd.kernel.calls import Call
-from fastgd.kernel.cuda import Device
-from fastgd.kernel.image import Image, arrays_of, module, size_of
+from fastgd.kernel.cuda import Device, Memory
+from fastgd.kernel.cuda_driver import DeviceError
+from fastgd.kernel.fork_lock import ForkSafeLock
+from fastgd.kernel.image import Image, arrays_of, mapped, module, size_of
 
 TARGET = "nvptx64"
+
+WAIT_SECONDS = 0.01
+"""Time between two attempts to allocate what other threads have."""
 
 _PASSING = ("scratch", "order", "chances", "draws", "drawn")
 """Arrays of a block that mean nothing between two calls, besides its batch."""
@@ -36,10 +41,13 @@ class BlocksOnGPUs:
         code = module(call.shapes, call.recipe, TARGET)
         parts = min(len(devices), count)
         ends = [part * count // parts for part in range(parts + 1)]
-        self._shares = [
-            _Share(_blocks_of(call, begin, end), device, code)
-            for device, begin, end in zip(devices, ends[:-1], ends[1:], strict=False)
-        ]
+        self._shares: list[_Share] = []
+        try:
+            for device, begin, end in zip(devices, ends[:-1], ends[1:], strict=False):
+                self._shares.append(_Share(_blocks_of(call, begin, end), device, code))
+        except BaseException:
+            self.close()
+            raise
         self._began: float | None = None  # the call that is under way
         self._iterations = 0  # of that
         self._pace = 0.0  # seconds of an iteration
@@ -60,17 +68,24 @@ class BlocksOnGPUs:
 
     def finish(self) -> None:
         """Wait for the call that is under way."""
-        if self._began is not None:
-            for share in self._shares:
-                share.finish()
-            self._pace = (perf_counter() - self._began) / self._iterations
-            self._began = None
+        if self._began is None:
+            return
+        waited = [share.finish() for share in self._shares]
+        pace = (perf_counter() - self._began) / self._iterations
+        # If none was waited for, the call was over before: it took less than that.
+        self._pace = pace if any(waited) or not self._pace else min(pace, self._pace)
+        self._began = None
 
     def read(self) -> None:
         """Copy the results to the call's arrays, when they are there."""
         self.finish()
         for share in self._shares:
             share.read()
+
+    def close(self) -> None:
+        """Free the memory."""
+        for share in self._shares:
+            share.memory.close()
 
 
 class _Share:
@@ -79,56 +94,81 @@ class _Share:
     def __init__(self, call: Call, device: Device, code: bytes) -> None:
         self._call = call
         self._function = device.function(code)
-        self._memory = device.allocate(size_of(call))
-        image = Image.without_arrays(call, self._memory.address)
-        self._places = [
-            (name, array, image.address_of(mine) - image.base)
-            for (name, array), (_, mine) in zip(arrays_of(call), arrays_of(image.call), strict=True)
+        self.memory = _allocated(device, size_of(call))
+        image = Image.without_arrays(call, self.memory.address)
+        pairs = zip(arrays_of(call), arrays_of(image.call), strict=True)
+        # By their places: blocks may have an array in common.
+        self._places = {
+            image.address_of(mine) - image.base: (name, array)
+            for (name, array), (_, mine) in pairs
             if array.size
-        ]
-        self._memory.write(0, image.head.copy())
-        for _, array, at in self._places:
-            self._memory.write(at, np.ascontiguousarray(array))
+        }
+        self.memory.write(0, image.head.copy())
+        for at, (_, array) in self._places.items():
+            self.memory.write(at, np.ascontiguousarray(array))
         self._span = dict(image.numbers())["span.first"].offset
-        self._ended = next(at for name, _, at in self._places if name == "ended")
+        self._ended = image.address_of(image.call.blocks.ended) - image.base
 
     def start(self, first: int, last: int) -> None:
-        self._memory.write(self._span, np.array([first, last]))
-        self._memory.launch(self._function, len(self._call.blocks.numbers))
-        self._memory.read(self._ended, self._call.blocks.ended)
+        self.memory.write(self._span, np.array([first, last], np.int64))
+        self.memory.launch(self._function, len(self._call.blocks.numbers))
+        self.memory.read(self._ended, self._call.blocks.ended)
 
-    def finish(self) -> None:
-        self._memory.wait()
+    def finish(self) -> bool:
+        """Wait until the call is over; returns whether it wasn't yet."""
+        return self.memory.wait()
 
     def read(self) -> None:
         """Copy what has become of the runs to the call's arrays."""
         waiting = []
-        for name, array, at in self._places:
+        for at, (name, array) in self._places.items():
             if name in _PASSING or name.startswith(("batch.", "data.", "span.")):
                 continue
             into = array if array.flags.c_contiguous else np.empty(array.shape, array.dtype)
-            self._memory.read(at, into)
+            self.memory.read(at, into)
             waiting.append((array, into))
-        self._memory.wait()
+        self.memory.wait()
         for array, into in waiting:
             if array is not into:
                 array[...] = into
 
 
+_held: "WeakSet[Memory]" = WeakSet()
+"""The memory of all blocks of this process."""
+
+_lock = ForkSafeLock()
+
+
+def _on(device: Device) -> list[Memory]:
+    """What blocks have on a GPU now."""
+    return [each for each in list(_held) if each.device == device and each.close.alive]
+
+
+def free_on(device: Device) -> int:
+    """How many bytes of a GPU are free, or will be when no blocks of this process are there."""
+    return device.free() + sum(each.size for each in _on(device))
+
+
+def _allocated(device: Device, size: int) -> Memory:
+    """Allocate memory; waits while other threads have too much of it."""
+    while True:
+        with _lock:  # what is allocated is known
+            others = _on(device)
+            try:
+                memory = device.allocate(size)
+            except DeviceError as error:
+                if error.status != "OUT_OF_MEMORY" or not others:
+                    raise
+            else:
+                _held.add(memory)
+                return memory
+        sleep(WAIT_SECONDS)
+
+
 def _blocks_of(call: Call, begin: int, end: int) -> Call:
     """The call with some of its blocks: views of its arrays."""
-
-    def of(struct: Any) -> Any:
-        values = (
-            value[begin:end]
-            if isinstance(value, np.ndarray)
-            else (of(value) if isinstance(value, tuple) else value)
-            for value in struct
-        )
-        return type(struct)(*values)
-
     tables = 1 if call.recipe.held is None else 2
     own = len(call.data) > tables  # or all blocks share them
     data = call.data[tables * begin : tables * end] if own else call.data
-    blocks: Block = of(call.blocks)
+    blocks: Block = mapped(call.blocks, lambda array: array[begin:end])
     return call._replace(data=data, blocks=blocks)

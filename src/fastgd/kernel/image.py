@@ -6,7 +6,7 @@ words have their addresses there. So the kernel's code is the same, and takes th
 header.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from hashlib import sha256
@@ -66,6 +66,8 @@ class Image:
     memory: NDArray[np.uint8]
     base: int
     call: Call
+    head: NDArray[np.uint8]
+    """The header and the tables."""
 
     @classmethod
     def of(cls, call: Call, base: int) -> "Image":
@@ -95,18 +97,14 @@ class Image:
             key: memory[place : place + array.nbytes].view(array.dtype).reshape(array.shape)
             for place, (key, array) in zip(places, arrays.items(), strict=True)
         }
-        image = cls(memory, base, _with_arrays(call, views))
+        with_views = _mapped_call(call, lambda array: views[id(array)])
+        image = cls(memory, base, with_views, memory[:begin])
         header = [stamp_of(call.shapes, call.recipe), base, len(call.blocks.numbers)]
         for place, table in zip(tables, _tables(image.call, image.address_of), strict=True):
             memory[place : place + table.nbytes].view(np.int64)[:] = table.ravel()
             header += [base + place, table.size]
         memory[: 8 * _WORDS].view(np.int64)[:] = header
         return image
-
-    @property
-    def head(self) -> NDArray[np.uint8]:
-        """The header and the tables."""
-        return self.memory[: _places_of_tables(self.call)[1]]
 
     def address_of(self, array: NDArray[Any]) -> int:
         """The address of one of the call's arrays where the image is meant to be; 0 if empty."""
@@ -170,20 +168,20 @@ def _arrays_in(struct: Any, prefix: str) -> Iterator[tuple[str, NDArray[Any]]]:
             yield from _arrays_in(value, f"{prefix}{name}.")
 
 
-def _with_arrays(call: Call, views: Mapping[int, NDArray[Any]]) -> Call:
-    """The call with other arrays, by the identity of those that they replace."""
+def mapped(struct: Any, of: Callable[[NDArray[Any]], NDArray[Any]]) -> Any:
+    """The struct with other arrays: ``of`` each of its own."""
+    values = (
+        of(value)
+        if isinstance(value, np.ndarray)
+        else (mapped(value, of) if isinstance(value, tuple) else value)
+        for value in struct
+    )
+    return type(struct)(*values)
 
-    def of(struct: Any) -> Any:
-        values = (
-            views[id(value)]
-            if isinstance(value, np.ndarray)
-            else (of(value) if isinstance(value, tuple) else value)
-            for value in struct
-        )
-        return type(struct)(*values)
 
-    data = [of(each) for each in call.data]
-    return call._replace(data=data, blocks=of(call.blocks), span=of(call.span))
+def _mapped_call(call: Call, of: Callable[[NDArray[Any]], NDArray[Any]]) -> Call:
+    data = [mapped(each, of) for each in call.data]
+    return call._replace(data=data, blocks=mapped(call.blocks, of), span=mapped(call.span, of))
 
 
 def _tables(call: Call, place: Callable[[NDArray[Any]], int]) -> list[NDArray[np.int64]]:

@@ -223,6 +223,11 @@ def _set_number(context, builder, sig, args):
     return context.get_dummy_value()
 
 
+def has_threads(builder):
+    """Whether code is emitted for a GPU, where a vector is a register for each of its lanes."""
+    return getattr(builder.module, "has_threads", False)
+
+
 def address(context, builder, kind, value, index, count=1):
     """Emit the address of an element of a buffer or array, with Numba's bounds check if that is on.
 
@@ -238,7 +243,7 @@ def address(context, builder, kind, value, index, count=1):
         for i in (index, builder.add(index, _I64(count - 1))):
             cgutils.do_boundscheck(context, builder, i, length)
     first = view.data
-    if getattr(builder.module, "has_threads", False):
+    if has_threads(builder):
         # A GPU looks up which kind of memory an address is of, unless it is told. (It isn't for the
         # words of structs: they would be kept in registers, and 3-4-1 need 120 instead of 96.)
         first = builder.addrspacecast(first, first.type.pointee.as_pointer(GLOBAL))

@@ -26,6 +26,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic, lower_builtin, models, register_model, typeof_impl
 
 from fastgd.kernel.language.specialization import marker
+from fastgd.kernel.language.structs import has_threads
 
 _F64 = ir.DoubleType()
 _I64 = ir.IntType(64)
@@ -150,11 +151,6 @@ def joined(builder, parts):
         pairs = zip(parts[::2], parts[1::2], strict=True)
         parts = [builder.shuffle_vector(a, b, mask) for a, b in pairs]
     return parts[0]
-
-
-def in_registers(builder):
-    """Whether a vector is a register per lane, of which none has a number: so on a GPU."""
-    return getattr(builder.module, "has_threads", False)
 
 
 def in_use(builder, shape, value, runs=None):
@@ -324,7 +320,7 @@ def add_exponent(_typing, x, shifted):
         bits = ir.VectorType(_I64, x.lanes)
         n = builder.shl(builder.bitcast(args[1], bits), ir.Constant(bits, [52] * x.lanes))
         found = builder.bitcast(builder.add(builder.bitcast(args[0], bits), n), args[0].type)
-        if in_registers(builder):
+        if has_threads(builder):
             # The low bits of a processor's NaN are 0. Those of a GPU's may be 1.
             return builder.select(builder.fcmp_unordered("uno", *args), args[0], found)
         return found
@@ -359,7 +355,7 @@ def lane(_typing, x, index):
     def codegen(_context, builder, sig, args):
         vector, at = args
         one = ir.Constant(ir.VectorType(_F64, 1), ir.Undefined)
-        if not in_registers(builder):
+        if not has_threads(builder):
             return builder.insert_element(one, builder.extract_element(vector, at), _I32(0))
         found = builder.extract_element(vector, _I32(0))
         for k in range(1, x.lanes):
@@ -377,7 +373,7 @@ def with_lane(_typing, x, index, value):
     def codegen(_context, builder, sig, args):
         vector, at, one = args
         number = builder.extract_element(one, _I32(0))
-        if not in_registers(builder):
+        if not has_threads(builder):
             return builder.insert_element(vector, number, at)
         for k in range(x.lanes):
             own = builder.extract_element(vector, _I32(k))
@@ -420,7 +416,7 @@ def fold(_typing, shape, tile):
 
 def _any_lane(builder, mask):
     """Emit whether any lane of a mask is set."""
-    if in_registers(builder):
+    if has_threads(builder):
         found = builder.extract_element(mask, _I32(0))
         for k in range(1, mask.type.count):
             found = builder.or_(found, builder.extract_element(mask, _I32(k)))
@@ -454,7 +450,7 @@ def everywhere(_typing, mask):
     """Whether the mask holds in all lanes."""
 
     def codegen(_context, builder, _sig, args):
-        if in_registers(builder):
+        if has_threads(builder):
             return builder.not_(_any_lane(builder, builder.not_(args[0])))
         bits = builder.bitcast(args[0], ir.IntType(mask.lanes))
         return builder.icmp_unsigned("==", bits, bits.type(-1))
