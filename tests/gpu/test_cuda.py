@@ -14,6 +14,7 @@ import pytest
 
 import cuda_stand_in
 from cuda_stand_in import CudaError, CUresult
+from fastgd.kernel import cuda
 from fastgd.kernel.cuda import device_at, devices
 from fastgd.kernel.cuda_driver import DeviceError
 
@@ -134,6 +135,13 @@ def test_without_the_package(monkeypatch):
     )
 
 
+def test_on_a_mac(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cuda.bindings.driver", None)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(cuda, "_known", [])
+    assert message(devices) == "training on a GPU needs Linux or Windows, got macOS"
+
+
 def test_without_a_driver(gpu, monkeypatch):
     def missing(_):
         raise RuntimeError("libcuda.so.1: cannot open shared object file")
@@ -142,13 +150,13 @@ def test_without_a_driver(gpu, monkeypatch):
     assert message(devices) == NEEDS + "a machine without such a driver"
 
 
-@pytest.mark.parametrize("visible", [None, "-1"])
+@pytest.mark.parametrize("visible", [None, "-1", ""])
 def test_driver_without_a_gpu(gpu, monkeypatch, visible):
     gpu.gpus.clear()
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    of = " with CUDA_VISIBLE_DEVICES=-1" if visible else ""
+    of = "" if visible is None else f" with CUDA_VISIBLE_DEVICES={visible!r}"
     assert message(devices) == f"{NEEDS}no such GPU{of}"
 
 
@@ -341,19 +349,39 @@ def test_gpu_that_is_too_old(gpu):
     )
 
 
-@pytest.mark.parametrize(("ptx", "cuda"), [("6.0", "12.0"), ("7.8", "12.0"), ("8.6", "12.6")])
-def test_driver_that_is_too_old(ptx, cuda, gpu):
-    gpu.version = 9000
-    assert message(device_at(0).function, PTX.replace(b"7.8", ptx.encode())) == (
-        f"a kernel needs a driver that compiles PTX {ptx}, as those for CUDA {cuda} and newer do, "
-        "got CUDA_ERROR_UNSUPPORTED_PTX_VERSION from one for CUDA 9.0"
+def test_driver_that_is_too_old(gpu):
+    gpu.version = 12040
+    assert message(device_at(0).function, PTX.replace(b"7.8", b"8.6")) == (
+        "a kernel needs a driver that compiles PTX 8.6, as those for CUDA 12.6 and newer do, "
+        "got CUDA_ERROR_UNSUPPORTED_PTX_VERSION from one for CUDA 12.4"
     )
+
+
+def test_driver_without_its_compiler(gpu):
+    gpu.fail("cuModuleLoadDataEx", "JIT_COMPILER_NOT_FOUND")
+    assert message(device_at(0).function, PTX) == (
+        "a kernel needs the driver's compiler of PTX, a library of its own, got "
+        "CUDA_ERROR_JIT_COMPILER_NOT_FOUND from one for CUDA 13.0"
+    )
+
+
+def test_driver_for_a_cuda_that_is_too_old(gpu):
+    gpu.version = 11080
+    assert message(devices) == NEEDS + "one for CUDA 11.8"
+    gpu.version = 12000
+    assert len(devices()) == 1
+
+
+def test_a_gpu_that_does_not_answer_hides_no_other(two_gpus):
+    two_gpus.fail("cuDeviceGetName", "UNKNOWN", 2)
+    assert message(devices).startswith("the driver must answer, got CUDA_ERROR_UNKNOWN")
+    assert len(devices()) == 2
 
 
 def test_ptx_that_the_driver_does_not_compile(device):
     assert message(device.function, PTX.replace(b".entry", b".func")) == (
-        "a kernel needs a driver that compiles PTX 7.8, as those for CUDA 12.0 and newer do, "
-        "got CUDA_ERROR_INVALID_PTX from one for CUDA 13.0: ptxas fatal: it is not PTX"
+        "the driver must compile PTX 7.8 of fastgd, got CUDA_ERROR_INVALID_PTX from one for CUDA "
+        "13.0 (please report it): ptxas fatal: it is not PTX"
     )
 
 

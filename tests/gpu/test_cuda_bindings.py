@@ -86,8 +86,8 @@ def test_all_arguments_arrive_in_the_driver(tmp_path):
     assert run(PROGRAM, LD_LIBRARY_PATH=str(tmp_path)).splitlines() == [
         "cuda:0 (A GPU of C) 1099511627776 (9, 0) 132 1000",
         "[ 3. -4.]",
-        "a kernel needs a driver that compiles PTX 7.8, as those for CUDA 12.0 and newer do, got "
-        "CUDA_ERROR_INVALID_PTX from one for CUDA 13.0: ptxas fatal in line 3 of 149 bytes",
+        "the driver must compile PTX 7.8 of fastgd, got CUDA_ERROR_INVALID_PTX from one for CUDA "
+        "13.0 (please report it): ptxas fatal in line 3 of 149 bytes",
         "the data of a kernel must fit into the free memory of cuda:0 (A GPU of C) (1,000 bytes), "
         "got a need of 1,073,741,824 bytes",
     ]

@@ -404,3 +404,29 @@ def test_devices_of_a_machine_without_a_gpu():
     assert [one.name for one in found] == ["cpu"]
     assert found.note.startswith("No GPU: training on a GPU needs an NVIDIA GPU")
     assert str(found).splitlines()[2:] == [found.note]
+
+
+OLD = "a kernel needs a GPU of compute capability 7.0 or newer, got 6.1 of cuda:0 (Stand-in 0)"
+
+
+def test_a_gpu_that_is_too_old_is_left_out(two_gpus):
+    two_gpus.gpus[0].capability = 6, 1
+    found = fastgd.devices()
+    assert [one.name for one in found] == ["cpu", "cuda:1"]
+    assert found.note == f"Left out: {OLD}"
+    assert same(sweep(device="cuda"), sweep())
+    used = {function.gpu.name for function, *_ in two_gpus.named("cuLaunchKernel")}
+    assert used == {"Stand-in 1"}
+
+
+@pytest.mark.parametrize("face", [sweep, surface, trainability])
+def test_a_gpu_that_is_too_old_makes_no_folder(face, gpu, tmp_path):
+    gpu.gpus[0].capability = 6, 1
+    for device in ("cuda", "cuda:0"):
+        with pytest.raises(fastgd.DeviceError) as error:
+            face(device=device, out=tmp_path / "folder")
+        assert str(error.value) == OLD
+    assert not any(tmp_path.iterdir())
+    found = fastgd.devices()
+    assert [one.name for one in found] == ["cpu"]
+    assert found.note == f"No GPU: {OLD}"

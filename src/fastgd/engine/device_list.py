@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fastgd.engine.devices import CPU, CUDA, DeviceError, devices_of
+from fastgd.engine.devices import CPU, CUDA, DeviceError, usable_gpus
 from fastgd.engine.session import available_threads
 from fastgd.kernel.language.numba_internals import processor
 from fastgd.kernel.vectorization import native_lanes
@@ -57,7 +57,7 @@ class DeviceFacts:
 
 
 class DeviceList(list[DeviceFacts]):
-    """Devices, shown as a table; ``note`` says why there is no GPU, or "" if there is one."""
+    """Devices, shown as a table; ``note`` says why GPUs are missing, or is "" if none is."""
 
     def __init__(self, devices: Sequence[DeviceFacts], note: str = "") -> None:
         super().__init__(devices)
@@ -89,7 +89,7 @@ def devices() -> DeviceList:
     -------
     list of DeviceFacts
         It is shown as a table. Without a GPU that can be used, the line below the table, ``note``,
-        says what is missing.
+        says what is missing. GPUs that are too old are left out; the note names them.
 
     Examples
     --------
@@ -100,6 +100,7 @@ def devices() -> DeviceList:
     """
     found, note = [_cpu()], ""
     try:
+        gpus, too_old = usable_gpus()
         found += [
             DeviceFacts(
                 f"{CUDA}:{gpu.index}",
@@ -108,8 +109,10 @@ def devices() -> DeviceList:
                 capability=gpu.capability,
                 memory=gpu.memory,
             )
-            for gpu in devices_of(CUDA)
+            for gpu in gpus
         ]
+        why = "Left out" if gpus else "No GPU"
+        note = "\n".join(f"{why}: {error}" for error in too_old)
     except DeviceError as error:
         note = f"No GPU: {error}"
     return DeviceList(found, note)

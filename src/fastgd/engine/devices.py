@@ -26,11 +26,37 @@ def devices_of(name: str) -> "tuple[Device, ...]":
     DeviceError
         If there is no such GPU, or nothing to use it with.
     """
-    from fastgd.kernel.cuda import device_at, devices  # when a GPU is asked for
+    from fastgd.kernel.cuda import device_at  # when a GPU is needed
 
     if name == CUDA:
-        return tuple(devices())
-    return (device_at(int(name.partition(":")[2])),)
+        found, too_old = usable_gpus()
+        if not found:
+            raise too_old[0]
+        return found
+    gpu = device_at(int(name.partition(":")[2]))
+    gpu.check_capability()
+    return (gpu,)
+
+
+def usable_gpus() -> "tuple[tuple[Device, ...], list[DeviceError]]":
+    """Return the GPUs that this process can use, and an error for each that is too old.
+
+    Raises
+    ------
+    DeviceError
+        If there are none at all.
+    """
+    from fastgd.kernel.cuda import devices
+
+    found, too_old = [], []
+    for gpu in devices():
+        try:
+            gpu.check_capability()
+        except DeviceError as error:
+            too_old.append(error)
+        else:
+            found.append(gpu)
+    return tuple(found), too_old
 
 
 def looked_for(name: str) -> str:

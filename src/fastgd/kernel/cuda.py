@@ -21,9 +21,12 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from fastgd.kernel.cuda_driver import OLDEST_CUDA, DeviceError, Driver
+from fastgd.kernel.cuda_driver import DeviceError, Driver, dotted
 from fastgd.kernel.fork_lock import ForkSafeLock
 from fastgd.kernel.language.threads import WARP
+
+OLDEST_GPU = 7, 0
+"""The compute capability that all code for GPUs needs, as its target is sm_70."""
 
 _TOO_OLD = "INVALID_PTX UNSUPPORTED_PTX_VERSION NO_BINARY_FOR_GPU JIT_COMPILER_NOT_FOUND"
 
@@ -52,6 +55,14 @@ class Device:
 
     def __str__(self) -> str:
         return f"cuda:{self.index} ({self.name})"
+
+    def check_capability(self, needed: tuple[int, int] = OLDEST_GPU) -> None:
+        """Raise a DeviceError if this GPU is too old."""
+        if self.capability < needed:
+            raise DeviceError(
+                f"a kernel needs a GPU of compute capability {dotted(needed)} or newer, "
+                f"got {dotted(self.capability)} of {self}"
+            )
 
     def free(self) -> int:
         """How many bytes are free now."""
@@ -108,11 +119,7 @@ class Device:
 
     def _compiled(self, ptx: bytes) -> Function:
         version, capability = _facts(ptx)
-        if self.capability < capability:
-            raise DeviceError(
-                f"a kernel needs a GPU of compute capability {_dotted(capability)} or newer, "
-                f"got {_dotted(self.capability)} of {self}"
-            )
+        self.check_capability(capability)
         options, log = self._driver.api.CUjit_option, bytearray(8192)
         kinds = [options.CU_JIT_ERROR_LOG_BUFFER, options.CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES]
         try:
@@ -121,13 +128,19 @@ class Device:
             if error.status not in _TOO_OLD.split():
                 raise
             # Since CUDA 11 a driver reads the PTX of its own version minus 4.
-            needed = _dotted(max((version[0] + 4, version[1]), OLDEST_CUDA))
-            own = divmod(self._driver.version, 1000)
+            needed, report = (version[0] + 4, version[1]), ""
+            if error.status == "JIT_COMPILER_NOT_FOUND":
+                rule = "a kernel needs the driver's compiler of PTX, a library of its own"
+            elif self._driver.version < needed:
+                rule = f"a kernel needs a driver that compiles PTX {dotted(version)}, as those for "
+                rule += f"CUDA {dotted(needed)} and newer do"
+            else:
+                rule = f"the driver must compile PTX {dotted(version)} of fastgd"
+                report = " (please report it)"
             message = " ".join(log.partition(b"\0")[0].decode(errors="replace").split())
             raise DeviceError(
-                f"a kernel needs a driver that compiles PTX {_dotted(version)}, as those for CUDA "
-                f"{needed} and newer do, got CUDA_ERROR_{error.status} from one for CUDA "
-                f"{_dotted((own[0], own[1] // 10))}{message and ': '}{message}",
+                f"{rule}, got CUDA_ERROR_{error.status} from one for CUDA "
+                f"{dotted(self._driver.version)}{report}{message and ': '}{message}",
                 error.status,
             ) from error
         return Function(self._call("cuModuleGetFunction", module, b"train"))
@@ -262,7 +275,7 @@ def devices() -> list[Device]:
     with _lock:
         if not _known:
             driver = Driver()
-            _known.extend(_device(driver, k) for k in range(driver.count))
+            _known.extend([_device(driver, k) for k in range(driver.count)])  # all, or none
     _known[0]._driver.check_process()
     return list(_known)
 
@@ -298,7 +311,3 @@ def _facts(ptx: bytes) -> tuple[tuple[int, int], tuple[int, int]]:
     if version is None or target is None:
         raise ValueError(f"PTX must name its version and target, got {ptx[:40]!r}")
     return (int(version[1]), int(version[2])), (int(target[1]), int(target[2]))
-
-
-def _dotted(version: tuple[int, int]) -> str:
-    return f"{version[0]}.{version[1]}"

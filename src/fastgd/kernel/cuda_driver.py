@@ -1,6 +1,7 @@
 """CUDA's driver, through the package ``cuda-bindings``: one sentence for each of its errors."""
 
 import os
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -48,6 +49,8 @@ class Driver:
         try:
             self.api: Any = import_module("cuda.bindings.driver")
         except ImportError as error:
+            if sys.platform == "darwin":
+                raise DeviceError("training on a GPU needs Linux or Windows, got macOS") from error
             raise DeviceError(
                 f'training on a GPU needs cuda-bindings: pip install "fastgd[cuda]" ({error})'
             ) from error
@@ -68,9 +71,12 @@ class Driver:
             raise DeviceError(f"{_NEEDS}, got a machine without such a driver") from error
         if not self.count:
             visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-            why = "" if visible is None else f" with CUDA_VISIBLE_DEVICES={visible}"
+            why = "" if visible is None else f" with CUDA_VISIBLE_DEVICES={visible!r}"
             raise DeviceError(f"{_NEEDS}, got no such GPU{why}", "NO_DEVICE")
-        self.version: int = self.call("cuDriverGetVersion")
+        major, rest = divmod(self.call("cuDriverGetVersion"), 1000)
+        self.version: tuple[int, int] = major, rest // 10
+        if self.version < OLDEST_CUDA:
+            raise DeviceError(f"{_NEEDS}, got one for CUDA {dotted(self.version)}")
 
     def check_process(self) -> None:
         """Raise an error in a forked child, where the driver doesn't work."""
@@ -94,3 +100,8 @@ class Driver:
         rules = (rule for rule, statuses in _MEANINGS.items() if short in statuses.split())
         rule = next(rules, f"{name} must succeed on {{device}}, got {{status}}")
         raise DeviceError(rule.format(device=of, status=status.name), short)
+
+
+def dotted(version: tuple[int, int]) -> str:
+    """Write a version, or a compute capability, as NVIDIA does."""
+    return f"{version[0]}.{version[1]}"
