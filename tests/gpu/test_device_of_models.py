@@ -7,6 +7,8 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.exceptions import FitFailedWarning
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -164,6 +166,42 @@ def test_scikit_learns_own_search_has_the_same_scores():
     theirs = GridSearchCV(network(), GRID, cv=2).fit(X, Y)
     for name in ("mean_test_score", "split0_test_score"):
         assert ours.cv_results_[name].tobytes() == theirs.cv_results_[name].tobytes()
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_a_minimizer_needs_no_gpu_to_be_refused_one():
+    with pytest.raises(ValueError, match=r"^device must be 'cpu' with solver='lbfgs', got 'cuda'$"):
+        network("cuda", solver="lbfgs").fit(X, Y)
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite")
+def test_a_search_refuses_a_gpu_where_it_could_not_use_it(gpu):
+    with pytest.raises(
+        ValueError,
+        match=r"^device must be 'cpu' for an estimator that is not one of fastgd, got 'cuda'$",
+    ):
+        SweepSearchCV(Ridge(), GRID, cv=2, device="cuda").fit(X, Y)
+    minimizing = SweepSearchCV(network(solver="lbfgs"), GRID, cv=2, device="cuda")
+    rule = r"device must be 'cpu' with solver='lbfgs', got 'cuda'"
+    with pytest.raises(ValueError, match=rule):
+        minimizing.fit(X, Y)
+    with pytest.raises(ValueError, match=rule):
+        minimizing.set_params(error_score="raise").fit(X, Y)
+    assert not gpu.named("cuMemAlloc")
+    both = SweepSearchCV(network(), {"solver": ["lbfgs", "adam"]}, cv=2, device="cuda", refit=False)
+    with pytest.warns(FitFailedWarning, match=rule):
+        scores = both.fit(X, Y).cv_results_["mean_test_score"]
+    assert np.isnan(scores).tolist() == [True, False]
+    assert gpu.named("cuLaunchKernel")
+
+
+@pytest.mark.filterwarnings("ignore:Ridge is not an estimator of fastgd")
+@pytest.mark.filterwarnings("ignore:solver='lbfgs' can't be trained jointly")
+def test_a_search_on_the_cpu_has_any_estimator():
+    for estimator in (Ridge(), network(solver="lbfgs")):
+        for device in (None, "cpu", "auto"):
+            found = SweepSearchCV(estimator, GRID, cv=2, refit=False, device=device).fit(X, Y)
+            assert np.isfinite(found.cv_results_["mean_test_score"]).all()
 
 
 @pytest.mark.usefixtures("gpu")

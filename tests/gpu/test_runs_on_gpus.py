@@ -248,6 +248,26 @@ def test_the_faster_device_is_timed_once_and_said_once(gpu, choosing):
     assert len(gpu.named("cuLaunchKernel")) == launches
 
 
+@pytest.mark.usefixtures("gpu")
+def test_other_ratios_are_not_said_again(choosing, monkeypatch):
+    speeds = iter([2.0, 1.0, 3.0, 1.0])
+    monkeypatch.setattr(execution, "_speed", lambda *_, **__: next(speeds))
+    with pytest.warns(device_choice.DeviceWarning, match="took the CPU: 2 times as fast as"):
+        trained(planned(AUTO, iterations=8))
+    trained(planned(AUTO, iterations=16))
+    assert len(choosing) == 2
+
+
+def test_a_warning_that_is_an_error_is_not_a_warning_that_was_seen(monkeypatch):
+    monkeypatch.setattr(device_choice, "_said", set())
+    for _ in range(2):
+        with pytest.raises(device_choice.DeviceWarning):  # as the tests make all warnings errors
+            device_choice.say_chosen("the CPU")
+    with pytest.warns(device_choice.DeviceWarning):
+        device_choice.say_chosen("the CPU")
+    device_choice.say_chosen("the CPU")
+
+
 def test_how_long_runs_take_is_part_of_what_is_timed(choosing, monkeypatch, gpu):
     monkeypatch.setattr(execution, "_speed", lambda plan, **_: {CPU: 2.0, CUDA: 1.0}[plan.device])
     with pytest.warns(device_choice.DeviceWarning):

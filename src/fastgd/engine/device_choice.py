@@ -29,7 +29,7 @@ def chosen(plan: Plan, speed: Callable[[Plan], float]) -> Plan:
     """Return the plan on the device where it is sooner done.
 
     ``speed`` measures the updates in a second of a plan. A warning says what was chosen, once in a
-    process for each choice and reason.
+    process for each choice and reason: other networks have other ratios, but are not said again.
     """
     here = plan.on(CPU)
     try:
@@ -52,20 +52,20 @@ def chosen(plan: Plan, speed: Callable[[Plan], float]) -> Plan:
         return _took(here, f"the CPU: {error}")
     on_cpu, on_gpu = json.loads(found)
     if on_gpu > on_cpu:
-        return _took(there, f"{names}: {_times(on_gpu / on_cpu)} as fast as the CPU")
-    return _took(here, f"the CPU: {_times(on_cpu / on_gpu)} as fast as {names}")
+        return _took(there, names, f": {_times(on_gpu / on_cpu)} as fast as the CPU")
+    return _took(here, "the CPU", f": {_times(on_cpu / on_gpu)} as fast as {names}")
 
 
-def _took(plan: Plan, what: str) -> Plan:
-    say_chosen(what)
+def _took(plan: Plan, what: str, why: str = "") -> Plan:
+    say_chosen(what, why)
     return plan
 
 
-def say_chosen(what: str) -> None:
-    """Warn of what "auto" has chosen, once in a process."""
+def say_chosen(what: str, why: str = "") -> None:
+    """Warn of what "auto" has chosen, once in a process, whatever ``why`` is."""
     if what not in _said:
+        warn(f'device="auto" took {what}{why}', DeviceWarning)
         _said.add(what)
-        warn(f'device="auto" took {what}', DeviceWarning)
 
 
 def _estimate(plan: Plan) -> float:

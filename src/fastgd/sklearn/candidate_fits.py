@@ -17,6 +17,7 @@ from fastgd.arguments.warnings import warn
 from fastgd.engine.devices import CPU, DeviceError
 from fastgd.sklearn.base import BaseFastGD
 from fastgd.sklearn.deferred_fits import DeferredFits, network_of
+from fastgd.sklearn.estimator_parameters import check_on_cpu
 from fastgd.sklearn.fit_spec import FitSpec
 from fastgd.sklearn.joint_training import JointTraining, Outcome, key_of
 from fastgd.training.results import Run
@@ -105,7 +106,10 @@ class CandidateFits:
             fit = Waiting(own)
             began = perf_counter()
             try:
-                fit.begun = self._deferred.begin(own, rows, _preprocessing(own, parameters))
+                begun = self._deferred.begin(own, rows, _preprocessing(own, parameters))
+                if begun is not None and begun[1].minimizer is not None:
+                    check_on_cpu(self._device, "with solver='lbfgs'")
+                fit.begun = begun
             except DeviceError:
                 raise  # not a fault of this candidate
             except Exception as error:

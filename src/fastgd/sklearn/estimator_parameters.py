@@ -65,8 +65,9 @@ def check_parameters(given: Mapping[str, Any]) -> None:
         check_flag(name, given[name])
     if not is_endless(given["n_iter_no_change"]):
         check_count("n_iter_no_change", given["n_iter_no_change"])
-    looked_for(check_device(given["device"]))
+    device = check_device(given["device"])
     _check_method(given)
+    looked_for(device)
     options = given["options"]
     if options is not None and not (
         isinstance(options, dict) and all(isinstance(name, str) for name in options)
@@ -113,11 +114,16 @@ def _check_method(given: Mapping[str, Any]) -> None:
         return
     if isinstance(rate, schedules.Schedule):
         raise ValueError(f"learning_rate must be a string with solver='lbfgs', got {shown(rate)}")
-    if given["device"] not in (CPU, AUTO):
-        raise ValueError(f"device must be 'cpu' with solver='lbfgs', got {shown(given['device'])}")
+    check_on_cpu(given["device"], "with solver='lbfgs'")
     for name, off in (("dropout", 0), ("batch_norm", False)):
         if given[name] != off:
             raise ValueError(f"{name} must be {off} with solver='lbfgs', got {shown(given[name])}")
+
+
+def check_on_cpu(device: str | None, where: str) -> None:
+    """Raise for a GPU ``where`` nothing can be trained on one."""
+    if device not in (None, CPU, AUTO):
+        raise ValueError(f"device must be 'cpu' {where}, got {shown(device)}")
 
 
 def _check_named(name: str, value: Any, known: tuple[str, ...], kind: type, words: str) -> None:

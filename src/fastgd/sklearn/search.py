@@ -20,6 +20,7 @@ from fastgd.checks.values import check_count, check_device, check_flag
 from fastgd.engine.devices import looked_for
 from fastgd.sklearn.candidate_fits import CandidateFits
 from fastgd.sklearn.deferred_fits import network_of
+from fastgd.sklearn.estimator_parameters import check_on_cpu
 
 
 @dataclass(eq=False, repr=False)
@@ -138,15 +139,16 @@ class SweepSearchCV(BaseSearchCV):
         ValueError, TypeError
             If not exactly one of ``param_grid`` and ``param_distributions`` is given, or a
             parameter is not as described; with ``error_score="raise"`` also the error of a fit.
+            A GPU is not for estimators of others, nor for ``solver="lbfgs"``.
         DeviceError
             If there is no such GPU, or it can't be used, whatever ``error_score`` is.
         """
         check_flag("halving", self.halving)
         check_count("factor", self.factor, minimum=2)
         check_count("n_iter", self.n_iter)
-        if self.device is not None:
-            looked_for(check_device(self.device))
+        device = None if self.device is None else check_device(self.device)
         if network_of(self.estimator) is None:
+            check_on_cpu(device, "for an estimator that is not one of fastgd")
             if self.halving:
                 raise ValueError(
                     "halving must be False for an estimator that is not one of fastgd, "
@@ -161,6 +163,8 @@ class SweepSearchCV(BaseSearchCV):
             )
             super().fit(X, y, **params)
             return self
+        if device is not None:
+            looked_for(device)
         self._validate_params()
         if self.halving and isinstance(self.scoring, (list, tuple, set, dict)):
             raise ValueError(f"scoring must be one metric with halving, got {shown(self.scoring)}")
