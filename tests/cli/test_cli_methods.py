@@ -106,6 +106,11 @@ def test_help_begins_with_the_first_options(run, command):
     assert "--help-all" not in run("predict", "--help")[1]
 
 
+@pytest.mark.parametrize("command", ["train", "sweep", "fit", "surface", "trainability"])
+def test_help_shows_the_device(run, command):
+    assert "--device NAME" in " ".join(run(command, "--help")[1].split())
+
+
 @pytest.mark.parametrize("command", ["train", "sweep"])
 def test_help_shows_them_in_panels(run, command):
     code, out, _ = run(command, "--help-all")

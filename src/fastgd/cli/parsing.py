@@ -20,7 +20,7 @@ FIRST = frozenset(
             "optimizers",
         ),
         *("activation", "output", "bias", "loss", "batch_size", "validation_fraction", "folds"),
-        *("patience", "resume", "save", "csv", "out", "plot", "json", "help"),
+        *("patience", "resume", "save", "csv", "out", "device", "plot", "json", "help"),
     }
 )
 """What ``--help`` shows of a command with many options, by the names of its arguments."""

@@ -144,6 +144,8 @@ def fit_groups(
         message states the rule and what came.
     OSError
         If the folder can't be created, read or written to.
+    DeviceError
+        If there is no such GPU, or it can't be used.
 
     Notes
     -----

@@ -138,7 +138,8 @@ def sweep(
     Warns
     -----
     UserWarning
-        If a target is outside the range of the output units.
+        If a target is outside the range of the output units; and of what ``device="auto"`` has
+        chosen, once in a process.
 
     Notes
     -----

@@ -124,7 +124,8 @@ def train(
     Warns
     -----
     UserWarning
-        If a target is outside the range of the output units, and if the training diverged.
+        If a target is outside the range of the output units, and if the training diverged;
+        and of what ``device="auto"`` has chosen, once in a process.
 
     Notes
     -----
