@@ -106,7 +106,7 @@ def test_help_begins_with_the_first_options(run, command):
     assert "--help-all" not in run("predict", "--help")[1]
 
 
-@pytest.mark.parametrize("command", ["train", "sweep", "fit", "surface", "trainability"])
+@pytest.mark.parametrize("command", ["train", "sweep", "fit", "surface"])
 def test_help_shows_the_device(run, command):
     assert "--device NAME" in " ".join(run(command, "--help")[1].split())
 
