@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 import cuda_stand_in
 import fastgd
+from fastgd.engine import device_choice
 from fastgd.models import search
 from fastgd.sklearn import FastGDRegressor, GroupedRegressor, SweepSearchCV
 from fastgd.sklearn.estimator_parameters import check_parameters
@@ -268,6 +269,32 @@ def test_a_command_refuses_what_is_no_device(command, no_gpu, run, table, tmp_pa
         assert (code, out) == (2, "")
         assert err == f"fastgd: error: {message}\n"
     assert not no_gpu.named("cuLaunchKernel")
+
+
+def test_the_command_trainability_has_large_patches_on_a_gpu(run, gpu, tmp_path):
+    plot = tmp_path / "map.png"
+    given = ("trainability", "--resolution", 9, "--iterations", 4, "--width", 2, "--plot", plot)
+    code, on_gpu, _ = run(*given, "--json", "--device", "cuda")
+    assert code == 0
+    assert gpu.named("cuLaunchKernel")[-1][1] == 3  # 81 runs
+    code, on_cpu, _ = run(*given, "--json")
+    assert json.loads(on_gpu) | {"seconds": 0} == json.loads(on_cpu) | {"seconds": 0}
+    assert [path.name for path in tmp_path.iterdir()] == ["map.png"]
+    folder = tmp_path / "map.patches"  # as an interrupted command leaves it
+    fastgd.trainability(9, iterations=4, width=2, out=folder)
+    _, resumed, _ = run(*given, "--json", "--device", "cuda")
+    assert json.loads(resumed)["patches_found"] == 4
+    assert not folder.exists()
+
+
+def test_the_command_trainability_chooses_for_the_whole_map(run, gpu, tmp_path, monkeypatch):
+    chosen = []
+    monkeypatch.setattr(device_choice, "_estimate", lambda plan: chosen.append(plan.runs) or 0.0)
+    monkeypatch.setattr(device_choice, "_said", {"the CPU, where the work takes less than 1 s"})
+    given = ("--resolution", 9, "--iterations", 4, "--width", 2, "--plot", tmp_path / "map.png")
+    assert run("trainability", *given, "--device", "auto")[0] == 0
+    assert chosen == [81]
+    assert not gpu.named("cuLaunchKernel")
 
 
 @pytest.mark.usefixtures("two_gpus")

@@ -14,6 +14,7 @@ from fastgd.cli.options import DEVICE, JSON, PROGRESS, THREADS, option, takes
 from fastgd.cli.output_files import check_folder, check_plot, write_plot
 from fastgd.cli.output_folders import done_text, finished
 from fastgd.cli.terminal import saying_how_to_resume
+from fastgd.engine.devices import AUTO, CPU, CUDA
 from fastgd.store.folder import remove
 from fastgd.studies.trainability.map import (
     FEWEST_ITERATIONS,
@@ -60,7 +61,8 @@ def _read_window(text: str) -> Window:
     option("--box-plot FILE", "Also draw the box counts with their fit to this file.", Path),
     option(
         "--out FOLDER",
-        "Keep finished patches here (default: PLOT.patches, removed at the end).",
+        "Keep finished patches here (default: PLOT.patches, removed at the end; nowhere with "
+        "--device cuda).",
         Path,
     ),
     THREADS,
@@ -85,19 +87,24 @@ def command(
             raise RefusedError(f"--plot and --box-plot must be two files, got {plot} twice")
         work = out or plot.with_suffix(".patches")
         check_folder(work)
+        device = settings.get("device", CPU)
+        # Patches in a folder are too small for a GPU.
+        kept = out is not None or not device.startswith(CUDA) or work.exists()
         before = finished(work).done
         few = {"resolution": min(settings["resolution"], WARM), "iterations": FEWEST_ITERATIONS}
+        if device == AUTO:  # it is chosen for the whole map
+            few["device"] = CPU
         with saying_how_to_resume(lambda: done_text(work, "patches")):
             done = timed(
                 lambda: trainability(**settings | few),
-                lambda: trainability(**settings, out=work, progress=progress),
+                lambda: trainability(**settings, out=work if kept else None, progress=progress),
             )
         found = done.result
         boxes, reason = _boxes(found)
         write_plot(plots.trainability(found), plot)
         if boxes is not None and box_plot is not None:
             write_plot(plots.box_counts(boxes), box_plot)
-        if out is None:
+        if out is None and kept:
             remove(work)
     if json:
         print_json(
