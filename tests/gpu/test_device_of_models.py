@@ -287,13 +287,22 @@ def test_the_command_trainability_has_large_patches_on_a_gpu(run, gpu, tmp_path)
     assert not folder.exists()
 
 
-def test_the_command_trainability_chooses_for_the_whole_map(run, gpu, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("command", "work"), [("train", (1, 6)), ("sweep", (2, 6)), ("trainability", (16, 3))]
+)
+def test_a_command_chooses_for_the_whole_work(
+    command, work, run, table, gpu, tmp_path, monkeypatch
+):
     chosen = []
-    monkeypatch.setattr(device_choice, "_estimate", lambda plan: chosen.append(plan.runs) or 0.0)
+
+    def estimate(plan):
+        chosen.append((plan.runs, plan.task.iterations))
+        return 0.0
+
+    monkeypatch.setattr(device_choice, "_estimate", estimate)
     monkeypatch.setattr(device_choice, "_said", {"the CPU, where the work takes less than 1 s"})
-    given = ("--resolution", 9, "--iterations", 4, "--width", 2, "--plot", tmp_path / "map.png")
-    assert run("trainability", *given, "--device", "auto")[0] == 0
-    assert chosen == [81]
+    assert run(*commands(table, tmp_path)[command], "--device", "auto")[0] == 0
+    assert chosen == [work]  # and not for one iteration, which only compiles
     assert not gpu.named("cuLaunchKernel")
 
 

@@ -14,6 +14,7 @@ from fastgd.cli.job import Timed, timed
 from fastgd.cli.notes import note_unreached
 from fastgd.cli.output_files import check_output
 from fastgd.cli.splits import Given, RowSplit
+from fastgd.engine.devices import AUTO, CPU
 from fastgd.tables.samples import LARGEST, Reading, Samples
 from fastgd.tables.table_selection import names_text
 
@@ -76,6 +77,8 @@ def fit(
             # So is a GPU that is not here: with --dask the workers need it.
             with suppress(DeviceError, TypeError, ValueError):
                 few = settings | {"iterations": min(1, settings["iterations"])}
+                if few.get("device") == AUTO:  # it is chosen for the work
+                    few["device"] = CPU
                 call(given.X, given.y, **few)
 
         def work() -> T:
