@@ -28,12 +28,12 @@ CASES = [case for case in HASHED if case not in {*OBJECTIVES, *LOSSES, TABLE}]
 ALWAYS = (
     # The cases of a line have the same code.
     *("article, hidden 4", "article, hidden 32", "deep and odd", "several groups of samples"),
-    *("a page between samples", "plain", "bias", "sample weight"),
+    *("plain", "bias"),
     *("no hidden layer", "one of everything"),
-    *("batches", "batches in order"),
+    "batches",
     *("adaptive", "groups in batches"),
-    *("adagrad", "adadelta", "adamw", "rprop"),
-    *("step", "exponential", "linear", "cosine", "factors"),
+    *("adamw", "rprop"),
+    *("cosine", "factors"),
     *("softplus, huber", "softmax", "gaussian in batches", "functions of one's own"),
     *("frozen", "clip norm", "max norm", "mean in batches", "nesterov, relu, batch norm"),
     *("everything in epochs", "everything drawn", "a watched loss"),
