@@ -8,7 +8,7 @@ runs of a block, or over an array in which they are adjacent, is for all machine
     for r in range(thread_of(scalar), runs, threads_of(scalar)):
 
 What all threads share is written between two calls of :func:`meet`. Every thread of a warp has to
-come to each of these, and to each :func:`all_agree`: so none may leave before the others do.
+reach each of these calls, and each call of :func:`all_agree`. So none may return before the others.
 """
 
 from llvmlite import ir
