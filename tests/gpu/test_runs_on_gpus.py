@@ -201,6 +201,13 @@ def test_what_fails_is_one_sentence(gpu, monkeypatch, function, status, call, ru
     assert "\n" not in str(caught.value)
 
 
+def test_an_image_that_can_not_be_written_leaves_no_memory(gpu):
+    gpu.fail("cuMemcpyHtoDAsync", "UNKNOWN", 3)
+    with pytest.raises(DeviceError, match=r"cuda:0 .* must answer") as held:
+        trained(planned(CUDA))
+    assert not gpu.allocated, held  # though the error, with its traceback, is still there
+
+
 def test_interrupted_between_two_calls(gpu, monkeypatch):
     monkeypatch.setattr(execution._Work, "_step", lambda *_: 1)
 

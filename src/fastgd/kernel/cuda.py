@@ -1,7 +1,8 @@
 """NVIDIA GPUs: their memory, the kernels that they run, and one sentence for each failure.
 
-This is all that fastgd knows of CUDA. The package ``cuda-bindings``, which calls the driver, is
-imported when a GPU is first needed. No toolkit is needed: the driver compiles PTX.
+With :mod:`.cuda_driver`, this is all that fastgd knows of CUDA. The package ``cuda-bindings``,
+which calls the driver, is imported when a GPU is first needed. No toolkit is needed: the driver
+compiles PTX.
 
 What is submitted to a :class:`Memory` happens in the order of the calls, but later, while Python
 does something else: it has happened after :meth:`Memory.wait`. Two of them don't wait for each

@@ -95,6 +95,14 @@ class _Share:
         self._call = call
         self._function = device.function(code)
         self.memory = _allocated(device, size_of(call))
+        try:
+            self._write(call)
+        except BaseException:  # other threads may wait for the memory
+            self.memory.close()
+            raise
+
+    def _write(self, call: Call) -> None:
+        """Copy the image."""
         image = Image.without_arrays(call, self.memory.address)
         pairs = zip(arrays_of(call), arrays_of(image.call), strict=True)
         # By their places: blocks may have an array in common.
