@@ -11,7 +11,7 @@ strict as the driver, or stricter:
 What is called is recorded, and any call can be made to fail.
 """
 
-# ruff: noqa: N801, N802
+# ruff: noqa: N801, N802 (the names are those of the package)
 
 import ctypes
 import gc

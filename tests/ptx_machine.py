@@ -22,7 +22,7 @@ LOCAL = 1 << 61
 """Where the threads' own memory lies."""
 
 
-class Trapped(RuntimeError):  # noqa: N818
+class Trapped(RuntimeError):  # noqa: N818 (it is named for the instruction)
     """A thread has executed ``trap``."""
 
 

@@ -322,14 +322,20 @@ def test_kernels_are_compiled_once(two_gpus):
     assert len(two_gpus.named("cuModuleLoadDataEx")) == 3
 
 
-def test_threads_wait_for_one_compilation(gpu, monkeypatch):
-    compile_it, begin = gpu.cuModuleLoadDataEx, threading.Event()
+@pytest.fixture
+def begin(gpu, monkeypatch):
+    """Compilations wait for this event."""
+    compile_it, event = gpu.cuModuleLoadDataEx, threading.Event()
 
     def slow(*arguments):
-        begin.wait(60)
+        event.wait(60)
         return compile_it(*arguments)
 
     monkeypatch.setattr(gpu, "cuModuleLoadDataEx", slow)
+    return event
+
+
+def test_threads_wait_for_one_compilation(gpu, begin):
     device, found = device_at(0), []
     threads = [threading.Thread(target=lambda: found.append(device.function(PTX))) for _ in "abcd"]
     for thread in threads:
@@ -605,14 +611,7 @@ def test_ctrl_c_interrupts_a_wait(kernel, monkeypatch):
     memory.wait()
 
 
-def test_ctrl_c_interrupts_a_compilation(gpu, monkeypatch):
-    compile_it, begin = gpu.cuModuleLoadDataEx, threading.Event()
-
-    def slow(*arguments):
-        begin.wait(60)
-        return compile_it(*arguments)
-
-    monkeypatch.setattr(gpu, "cuModuleLoadDataEx", slow)
+def test_ctrl_c_interrupts_a_compilation(gpu, begin):
     device = device_at(0)
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):

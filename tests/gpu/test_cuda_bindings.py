@@ -12,7 +12,9 @@ import pytest
 import cuda_stand_in
 from fastgd.kernel import cuda, cuda_driver
 
-package = pytest.importorskip("cuda.bindings.driver")
+package = pytest.importorskip(
+    "cuda.bindings.driver", reason="cuda-bindings is missing: there is none for macOS"
+)
 
 
 def test_the_package_has_the_functions_of_the_stand_in():
