@@ -143,6 +143,14 @@ REFUSED = {
     ),
     "bytes": ({"x": [b"a", b"b"]}, "column 'x' must hold numbers, strings"),
     "complex": ({"x": np.array([1j])}, "column 'x' must hold numbers, strings"),
+    "dates and durations": (
+        {"x": [datetime.date(2026, 1, 2), datetime.timedelta(1)]},
+        "column 'x' must hold numbers, strings, booleans or dates, got datetime.date",
+    ),
+    "a late year": (
+        {"x": np.array(["300000-01-01", "NaT"], "M8[D]")},
+        "column 'x' must have dates within 290,000 years of 1970, got 300000-01-01",
+    ),
     "too large": ({"x": [1e308, -1e308]}, "mean and deviation are finite, got one of 1e.308"),
     "nothing left": (
         {"x": [1, 1]},
@@ -162,6 +170,7 @@ NOT_APPLIED = {
     "missing": ({"z": [1]}, "must have the column x, as the training table; its columns: z"),
     "text": ({"x": ["a"]}, "must hold numbers, as in the training table, got 'a' in row 1"),
     "true": ({"x": [True]}, "must hold numbers, as in the training table, got 'True'"),
+    "a date": ({"x": [datetime.date(2026, 1, 2)]}, "must hold numbers, .* got '2026-01-02' in"),
     "far": ({"x": [1e308]}, "column 'x' must have numbers like the training table's, got one"),
 }
 
@@ -191,6 +200,51 @@ def test_columns_of_a_frame():
     assert kinds == ["numbers", "booleans", "texts", "texts", "dates", "numbers"]
     missing = [column.missing.tolist() for column in cells.values()]
     assert missing == [[False, True]] * 5 + [[False, False]]
+
+
+EAST = datetime.timezone(datetime.timedelta(hours=2))
+MORNING = "2026-11-26T05:30"
+DATES = {
+    "NumPy": (np.array(["NaT", MORNING], "M8[m]"), MORNING),
+    "days of Python": ([None, datetime.date(2026, 11, 26)], "2026-11-26"),
+    "times of Python": ([None, datetime.datetime(2026, 11, 26, 5, 30)], MORNING),
+    "a time zone": ([None, datetime.datetime(2026, 11, 26, 7, 30, tzinfo=EAST)], MORNING),
+    "the first year": ([None, datetime.datetime(1, 1, 1, tzinfo=EAST)], "0000-12-31T22"),
+    "a time of day": ([None, datetime.time(5, 30)], "1970-01-01T05:30"),
+    "pandas": (pd.to_datetime([None, MORNING]), MORNING),
+    "pandas with a time zone": (
+        pd.to_datetime([None, MORNING]).tz_localize("UTC").tz_convert("Asia/Tokyo"),
+        MORNING,
+    ),
+    "objects of pandas": (pd.to_datetime([None, MORNING]).astype(object), MORNING),
+    "months of pandas": (pd.PeriodIndex([None, "2026-11"], freq="M"), "2026-11"),
+}
+
+
+@pytest.mark.parametrize("case", DATES)
+def test_dates_are_in_utc(case):
+    column, then = DATES[case]
+    cells = cells_of("day", columns_of({"day": column})["day"])
+    assert cells.kind == "dates"
+    assert cells.values.dtype == "M8[us]"
+    assert cells.missing.tolist() == [True, False]
+    assert cells.values[1] == np.datetime64(then)
+    assert cells.texts[0] is None
+    assert cells.texts[1].startswith(then)
+
+
+DURATIONS = {
+    "NumPy": np.array([36, "NaT"], "m8[h]"),
+    "Python": [datetime.timedelta(hours=36), None],
+    "pandas": pd.to_timedelta(["36h", None]),
+}
+
+
+@pytest.mark.parametrize("case", DURATIONS)
+def test_durations_are_numbers_of_days(case):
+    cells = cells_of("wait", columns_of({"wait": DURATIONS[case]})["wait"])
+    assert cells.kind == "numbers"
+    assert np.array_equal(cells.values, [1.5, np.nan], equal_nan=True)
 
 
 @pytest.mark.parametrize("table", [[[1, 2]], "a", 7], ids=str)

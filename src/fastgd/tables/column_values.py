@@ -16,7 +16,8 @@ from fastgd.checks.messages import shown
 
 Kind = Literal["numbers", "texts", "booleans", "dates"]
 
-_DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+_DATES = (datetime.date, datetime.time, np.datetime64)
+_DURATIONS = (datetime.timedelta, np.timedelta64)
 _DAY = r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2}))"
 _DATE_TEXT = re.compile(_DAY + r"([T ]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?")
 
@@ -26,7 +27,7 @@ class Cells:
     """The cells of a column, all of one kind."""
 
     kind: Kind
-    values: NDArray[Any]  # numbers: float64; strings and booleans: str or None; dates: None
+    values: NDArray[Any]  # numbers: float64; strings and booleans: str or None; dates: M8[us], UTC
     missing: NDArray[np.bool_]
 
     @property
@@ -36,8 +37,11 @@ class Cells:
 
     @property
     def texts(self) -> list[str | None]:
-        """The cells as strings, None where missing; a whole number has no decimal point."""
-        if self.kind != "numbers":
+        """The cells as strings, None where missing; a whole number has no decimal point.
+
+        A date without a time of day is like 2026-11-26.
+        """
+        if self.kind in ("texts", "booleans"):
             return list(self.values)
         pairs = zip(self.values, self.missing, strict=True)
         return [None if missing else text_of(value) for value, missing in pairs]
@@ -54,6 +58,8 @@ def cells_of(name: str, column: ArrayLike | Cells) -> Cells:
 
     NaN, NaT and None are missing. A column that mixes strings with numbers or booleans becomes a
     column of strings, in which whole numbers have no decimal point and missing cells are None.
+    Dates become UTC (those without a time zone are taken as UTC), times of day are those of
+    1970-01-01, and durations become numbers of days.
 
     Raises
     ------
@@ -80,7 +86,7 @@ def cells_of(name: str, column: ArrayLike | Cells) -> Cells:
         return _numbers(name, array)
     missing = is_missing(array)
     if array.dtype.kind in "mM":
-        return _dates(array, missing)
+        return _times(name, array, missing)
     if array.dtype.kind not in "bUT":
         raise _foreign(name, array)
     return _texts("booleans" if array.dtype.kind == "b" else "texts", array, missing)
@@ -164,6 +170,8 @@ def text_of(value: Any) -> str:
         return value.strip()
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
+    if isinstance(value, np.datetime64):
+        return str(value).removesuffix(".000000").removesuffix("T00:00:00")
     return str(value)
 
 
@@ -181,8 +189,11 @@ def _cells_of_objects(name: str, array: NDArray[Any]) -> Cells:
         return _numbers(name, np.where(missing, np.nan, array))
     if all(issubclass(kind, bool | np.bool_) for kind in kinds):
         return _texts("booleans", array, missing)
-    if all(issubclass(kind, _DATES) for kind in kinds):
-        return _dates(array, missing)
+    for known in (_DATES, _DURATIONS):
+        if all(issubclass(kind, known) for kind in kinds):
+            values = np.full(len(array), "NaT", dtype="m8[us]" if known is _DURATIONS else "M8[us]")
+            values[~missing] = list(map(_moment, array[~missing]))
+            return _times(name, values, missing)
     if not all(issubclass(kind, str) or _is_number(kind, with_bool=True) for kind in kinds):
         raise _foreign(name, array[~missing])
     return _texts("texts", array, missing)
@@ -231,13 +242,31 @@ def _texts(kind: Kind, array: NDArray[Any], missing: NDArray[np.bool_]) -> Cells
     return Cells(kind, values, is_missing(values))
 
 
-def _dates(array: NDArray[Any], missing: NDArray[np.bool_]) -> Cells:
-    return Cells("dates", np.full(len(array), None, dtype=object), missing)
+def _moment(value: Any) -> Any:
+    """A date, a time of day or a duration as NumPy's; dates in UTC."""
+    if isinstance(value, datetime.time):
+        value = datetime.datetime.combine(datetime.date(1970, 1, 1), value)
+    if not isinstance(value, datetime.datetime) or value.tzinfo is None:
+        return value
+    offset = value.utcoffset() or datetime.timedelta(0)
+    return np.datetime64(value.replace(tzinfo=None), "us") - np.timedelta64(offset, "us")
+
+
+def _times(name: str, array: NDArray[Any], missing: NDArray[np.bool_]) -> Cells:
+    """Dates, or durations in days."""
+    if array.dtype.kind == "m":
+        return _numbers(name, array.astype("m8[us]") / np.timedelta64(1, "D"))
+    known = array[~missing]
+    far = np.abs(known.astype("M8[Y]").astype(np.int64)) > 290_000  # of 64 bits in microseconds
+    if far.any():
+        rule = f"column {shown(name)} must have dates within 290,000 years of 1970"
+        raise ValueError(f"{rule}, got {known[far][0]}")
+    return Cells("dates", array.astype("M8[us]"), missing)
 
 
 def _foreign(name: str, cells: NDArray[Any]) -> TypeError:
     odd = next(
-        (cell for cell in cells if not isinstance(cell, (str, numbers.Real, *_DATES))),
+        (cell for cell in cells if not isinstance(cell, (str, numbers.Real, *_DATES, *_DURATIONS))),
         cells[0] if len(cells) else None,
     )
     return TypeError(

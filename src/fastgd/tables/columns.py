@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass
+from dataclasses import fields as fields_of
 from math import fsum, inf, isfinite, sqrt
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -256,12 +257,17 @@ def to_fields(value: Any, kinds: Mapping[str, type[Any]]) -> dict[str, Any]:
 
 
 def from_fields(fields: Mapping[str, Any], kinds: Mapping[str, type[Any]]) -> Any:
-    """Restore what :func:`to_fields` returned; each field must have its declared type."""
+    """Restore what :func:`to_fields` returned; each field must have its declared type.
+
+    A field that has a default may be missing: it is younger than the file.
+    """
     kind = kinds[fields["kind"]]
     types = get_type_hints(kind)
-    if fields.keys() != {"kind", *types}:
+    needed = {"kind", *(field.name for field in fields_of(kind) if field.default is MISSING)}
+    if not needed <= fields.keys() <= {"kind", *types}:
         raise ValueError(f"other fields than those of {kind.__name__}: {list(fields)}")
-    return kind(**{name: checked(fields[name], own) for name, own in types.items()})
+    own = {name: checked(fields[name], types[name]) for name in types if name in fields}
+    return kind(**own)
 
 
 def checked(value: Any, kind: Any) -> Any:

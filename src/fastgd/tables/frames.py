@@ -55,12 +55,14 @@ def _array(name: str, column: Any) -> NDArray[Any]:
     dtype: Any = getattr(column, "dtype", None)
     if isinstance(dtype, np.dtype) or not isinstance(getattr(dtype, "kind", None), str):
         return array_of(column, f"column {shown(name)}")
-    # A dtype of pandas: categorical, string, dates with time zones, nullable numbers.
+    # A dtype of pandas: categorical, string, dates with time zones, periods, nullable numbers.
+    if type(dtype).__name__ == "PeriodDtype":
+        return np.asarray(getattr(column, "dt", column).to_timestamp().to_numpy())
     missing = np.asarray(column.isna(), dtype=bool)
     if dtype.kind in "iuf":
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
     if dtype.kind in "mM":
-        return np.asarray(column.to_numpy(dtype="M8[ns]" if dtype.kind == "M" else "m8[ns]"))
+        return np.asarray(column.to_numpy(dtype="M8[us]" if dtype.kind == "M" else "m8[us]"))
     values = np.array(column.to_numpy(dtype=object), dtype=object)
     values[missing] = None
     return values
