@@ -163,7 +163,9 @@ def test_each_column_is_parsed_once(monkeypatch):
     for name in ("_numbers", "_texts"):
         real = getattr(column_values, name)
         monkeypatch.setattr(
-            column_values, name, lambda *a, real=real: parsed.append(len(a[1])) or real(*a)
+            column_values,
+            name,
+            lambda *a, real=real: parsed.append(len((a[1:] or a)[0])) or real(*a),
         )
     model = fastgd.fit(HOUSES, "price", drop=["sort"], **SMALL)
     assert parsed == [ROWS] * 4
@@ -279,12 +281,14 @@ REFUSED = {
     ),
     "names": (
         {"table": HOUSES.assign(price=[f"n{k}" for k in range(ROWS)])},
-        "target 'price' must have labels that repeat, got 120 different ones in 120 rows",
+        r"target 'price' must have at most 100 classes \(max_classes\), got 120 different ones in "
+        "120 rows, such as 'n0', 'n1': merge them, or clean them if they are numbers",
     ),
-    "infinite": (
-        {"table": HOUSES.assign(size=[1.0] * 119 + [np.inf])},
-        "column 'size' must have finite numbers, got inf in row 120",
+    "names that repeat": (
+        {"table": HOUSES.assign(price=[f"n{k}" for k in range(ROWS)]), "max_classes": 120},
+        "target 'price' must have labels that repeat, got 120 different ones in 120 rows, such as",
     ),
+    "classes": ({"max_classes": 1}, "max_classes must be at least 2, got 1"),
     "only target": ({"table": HOUSES[["price"]]}, "must have a column to learn from, got none"),
     "no table": ({"table": [1, 2]}, "a table must be a DataFrame or a dict of columns"),
     "series": ({"table": HOUSES["price"]}, r"a table must be a DataFrame .*\(of type Series\)"),
@@ -323,7 +327,7 @@ def test_what_takes_too_much_memory_is_refused(monkeypatch, rows, classes, avail
     monkeypatch.setattr(memory, "available_memory", lambda: available)
     table = {"x": np.arange(rows) % 7, "y": [f"class {k % classes}" for k in range(rows)]}
     with pytest.raises(ValueError, match=message):
-        fastgd.fit(table, "y", hidden_size=[500])
+        fastgd.fit(table, "y", hidden_size=[500], max_classes=1000)
 
 
 def test_choices_are_checked_before_a_table_is_read():

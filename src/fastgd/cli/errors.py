@@ -29,6 +29,7 @@ _PHRASES = {
     "with resume": "with --resume",
     "the layers of one network are a tuple": "the layers of one network are typed as 8x4",
     "max_categories": "--max-categories",
+    "max_classes": "--max-classes",
     "a fastgd.Function": "an expression such as 'a*sigmoid(a)'",
     "a fastgd.Loss": "an expression such as '(y - v)**2'",
     "patience, tolerance, summary or evaluate_every": (

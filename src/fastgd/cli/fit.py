@@ -20,6 +20,7 @@ from fastgd.cli.table_options import (
     DECIMAL,
     DROP,
     MAX_CATEGORIES,
+    MAX_CLASSES,
     SEP,
     STANDARDIZE,
     TABLE_FILE,
@@ -67,6 +68,7 @@ MOST_CLASSES = 8
     MAX_CATEGORIES,
     STANDARDIZE,
     CLASSIFICATION,
+    MAX_CLASSES,
 )
 def command(
     file: Path,

@@ -6,6 +6,7 @@ from typing import Any
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.option_values import column_name
 from fastgd.cli.options import argument, option
+from fastgd.tables import targets
 from fastgd.tables.preparation import MOST_CATEGORIES
 from fastgd.tables.samples import LARGEST, Reading
 
@@ -47,6 +48,13 @@ CLASSIFICATION = option(
     "Whether the target is categorical (default: strings, booleans, and numbers that are all "
     "0 or 1, are).",
     bool,
+    panel=PANEL,
+)
+MAX_CLASSES = option(
+    "--max-classes N",
+    "Reject a target with more than N classes.",
+    int,
+    default=targets.MAX_CLASSES,
     panel=PANEL,
 )
 RAW = option(

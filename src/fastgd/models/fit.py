@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.axes import MOST_NETWORKS, as_axis
 from fastgd.arguments.initial_network import check_hidden_size
-from fastgd.checks.formatting import many
 from fastgd.checks.messages import shown
 from fastgd.checks.values import (
     check_count,
@@ -30,7 +29,13 @@ from fastgd.models.train_test_split import TrainTestRows, check_rows, parts_of
 from fastgd.tables.preparation import MOST_CATEGORIES, Preparation
 from fastgd.tables.reading import columns_from
 from fastgd.tables.table_selection import column_name, column_names, some_rows, with_targets
-from fastgd.tables.targets import ClassTarget, NumberTarget, learn_target, width_of
+from fastgd.tables.targets import (
+    MAX_CLASSES,
+    ClassTarget,
+    NumberTarget,
+    few_values,
+    learn_target,
+)
 
 SHARE = 0.2
 """Fraction of the rows in the test set."""
@@ -53,6 +58,7 @@ class Choices(NamedTuple):
     threads: int | None = None
     device: str = CPU
     progress: bool = False
+    max_classes: int = MAX_CLASSES
 
     def checked(self) -> Choices:
         """Return the validated options; runs before any table is read."""
@@ -74,6 +80,7 @@ class Choices(NamedTuple):
             threads=check_threads(self.threads, available_threads()),
             device=looked_for(check_device(self.device)),
             progress=check_flag("progress", self.progress),
+            max_classes=check_count("max_classes", self.max_classes, minimum=2),
         )
 
 
@@ -100,6 +107,7 @@ def fit(
     max_categories: int = MOST_CATEGORIES,
     standardize: bool = True,
     drop: Collection[str] = (),
+    max_classes: int = MAX_CLASSES,
     threads: int | None = None,
     device: str = CPU,
     progress: bool = False,
@@ -133,6 +141,8 @@ def fit(
         Folds of the cross-validation, and so networks that are averaged.
     max_categories, standardize, drop
         As in :meth:`fastgd.tables.preparation.Preparation.learn`.
+    max_classes : int
+        The most classes of the target; with more it is rather free text.
     threads, device, progress
         As in :func:`fastgd.sweep`.
 
@@ -173,6 +183,7 @@ def fit(
         threads,
         device,
         progress,
+        max_classes,
     ).checked()
     name = column_name("target", target)
     return fit_columns(columns_from(table), name, choices).model
@@ -188,12 +199,9 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     wanted = inputs.pop(target)
     [rows] = wanted.shape
     check_rows(rows)
-    learned = learn_target(target, wanted, classification=choices.classification)
-    if 2 * width_of(learned) > rows:
-        raise ValueError(
-            f"target {shown(target)} must have labels that repeat, got "
-            f"{many(width_of(learned), 'different one')} in {many(rows, 'row')}"
-        )
+    learned = learn_target(
+        target, wanted, classification=choices.classification, max_classes=choices.max_classes
+    )
     encoded = learned.encode(wanted)
     of_classes = isinstance(learned, ClassTarget)
     labels = encoded.argmax(axis=1) if of_classes else np.zeros(len(encoded), dtype=np.int64)
@@ -212,7 +220,8 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     if isinstance(learned, NumberTarget):
         learned = NumberTarget.learn(target, wanted[parts.learn])
         encoded = learned.encode(wanted)
-    notes += [learned.note, *preparation.notes]
+    few = few_values(learned, wanted) if choices.classification is None else []
+    notes += [learned.note, *few, *preparation.notes]
     notes.append(
         f"rows: {len(parts.learn):,} for training, in {choices.folds} folds; {len(parts.judge):,} "
         f"in the test set, drawn with seed {choices.seed}"

@@ -43,7 +43,7 @@ from fastgd.store.files import PathLike, is_file, is_folder
 from fastgd.store.folder import Folder
 from fastgd.store.manifest import described
 from fastgd.store.npz import Arrays
-from fastgd.tables.column_values import cells_of
+from fastgd.tables.amounts import numbers_written
 from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.table_selection import column_names, some_rows, with_targets, without
@@ -276,7 +276,7 @@ def _read(
     chosen, more = without(chosen, codes < 0, by)
     codes = codes[codes >= 0]
     check_memory(48 * len(codes) * len(used), "the table", also="fewer inputs")
-    cells = {name: cells_of(name, chosen[name]) for name in used}
+    cells = {name: numbers_written(name, chosen[name]) for name in used}
     held = hold_out(codes, len(keys))
     preparation = Preparation.learn(some_rows(cells, ~held))
     check_memory(40 * len(codes) * len(preparation.names), "the table", also="fewer inputs")

@@ -4,7 +4,7 @@ import datetime
 import numbers
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import data
+from fastgd.checks.formatting import many
 from fastgd.checks.messages import shown
 
 Kind = Literal["numbers", "texts", "booleans", "dates"]
@@ -28,7 +29,10 @@ class Cells:
 
     kind: Kind
     values: NDArray[Any]  # numbers: float64; strings and booleans: str or None; dates: M8[us], UTC
-    missing: NDArray[np.bool_]
+    missing: NDArray[np.bool_]  # an infinite number is missing, too
+    notation: str = field(default="", repr=False)  # of numbers in strings: $, km (amounts.py)
+    decimal: str = field(default="", repr=False)  # the decimal sign in strings, if it is known
+    written: NDArray[Any] | None = field(default=None, repr=False)  # the strings that held numbers
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -48,7 +52,26 @@ class Cells:
 
     def __getitem__(self, rows: NDArray[Any]) -> "Cells":
         """Return some rows, selected by indices or by a boolean mask."""
-        return Cells(self.kind, self.values[rows], self.missing[rows])
+        written = None if self.written is None else self.written[rows]
+        values, missing = self.values[rows], self.missing[rows]
+        return replace(self, values=values, missing=missing, written=written)
+
+    @property
+    def gaps(self) -> str:
+        """In how many rows the column is missing, for a note."""
+        text = f"missing in {many(int(self.missing.sum()), 'row')}"
+        infinite = int(np.isinf(self.values).sum()) if self.kind == "numbers" else 0
+        return text + (f" ({infinite:,} of them infinite)" if infinite else "")
+
+
+class FileTexts(np.ndarray[Any, Any]):
+    """Strings of a file whose decimal sign is known; a selection of them knows it, too."""
+
+    decimal: str = ""
+
+    def __array_finalize__(self, source: object) -> None:
+        """Copy the sign from the array that this one is made of."""
+        self.decimal = getattr(source, "decimal", "")
 
 
 def cells_of(name: str, column: ArrayLike | Cells) -> Cells:
@@ -56,8 +79,9 @@ def cells_of(name: str, column: ArrayLike | Cells) -> Cells:
 
     Cells are returned as they are, so that a column is parsed once: selecting rows is cheaper.
 
-    NaN, NaT and None are missing. A column that mixes strings with numbers or booleans becomes a
-    column of strings, in which whole numbers have no decimal point and missing cells are None.
+    NaN, NaT, None and infinite numbers are missing. A column that mixes strings with numbers or
+    booleans becomes a column of strings, in which whole numbers have no decimal point and missing
+    cells are None.
     Dates become UTC (those without a time zone are taken as UTC), times of day are those of
     1970-01-01, and durations become numbers of days.
 
@@ -66,7 +90,7 @@ def cells_of(name: str, column: ArrayLike | Cells) -> Cells:
     TypeError
         If a cell is something else.
     ValueError
-        If it isn't one-dimensional, or a number is not finite.
+        If it isn't one-dimensional.
 
     Examples
     --------
@@ -81,9 +105,10 @@ def cells_of(name: str, column: ArrayLike | Cells) -> Cells:
     if array.ndim != 1:
         raise ValueError(f"column {shown(name)} must have shape (rows,), got shape {array.shape}")
     if array.dtype.kind == "O":
-        return _cells_of_objects(name, array)
+        cells = _cells_of_objects(name, array)
+        return replace(cells, decimal=column.decimal) if isinstance(column, FileTexts) else cells
     if array.dtype.kind in "iuf":
-        return _numbers(name, array)
+        return _numbers(array)
     missing = is_missing(array)
     if array.dtype.kind in "mM":
         return _times(name, array, missing)
@@ -186,7 +211,7 @@ def _cells_of_objects(name: str, array: NDArray[Any]) -> Cells:
     missing = is_missing(array)
     kinds = set(map(type, array[~missing]))
     if all(_is_number(kind) for kind in kinds):
-        return _numbers(name, np.where(missing, np.nan, array))
+        return _numbers(np.where(missing, np.nan, array))
     if all(issubclass(kind, bool | np.bool_) for kind in kinds):
         return _texts("booleans", array, missing)
     for known in (_DATES, _DURATIONS):
@@ -214,19 +239,13 @@ def _is_number(kind: type, *, with_bool: bool = False) -> bool:
     return issubclass(kind, numbers.Real | Decimal) and not issubclass(kind, np.timedelta64)
 
 
-def _numbers(name: str, array: NDArray[Any]) -> Cells:
+def _numbers(array: NDArray[Any]) -> Cells:
     try:
         with np.errstate(all="ignore"):
             values = array.astype(np.float64)
     except OverflowError:  # 10**400
         values = np.array([np.nan if _is_missing(cell) else _float(cell) for cell in array])
-    infinite = np.isinf(values)
-    if infinite.any():
-        raise ValueError(
-            f"column {shown(name)} must have finite numbers, got {values[infinite][0]:g} "
-            f"in row {int(infinite.argmax()) + 1:,}"
-        )
-    return Cells("numbers", values, np.isnan(values))
+    return Cells("numbers", values, ~np.isfinite(values))
 
 
 def _float(value: Any) -> float:
@@ -255,7 +274,7 @@ def _moment(value: Any) -> Any:
 def _times(name: str, array: NDArray[Any], missing: NDArray[np.bool_]) -> Cells:
     """Dates, or durations in days."""
     if array.dtype.kind == "m":
-        return _numbers(name, array.astype("m8[us]") / np.timedelta64(1, "D"))
+        return _numbers(array.astype("m8[us]") / np.timedelta64(1, "D"))
     known = array[~missing]
     far = np.abs(known.astype("M8[Y]").astype(np.int64)) > 290_000  # of 64 bits in microseconds
     if far.any():

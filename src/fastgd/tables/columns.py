@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fastgd.checks.formatting import many
 from fastgd.checks.messages import shown
+from fastgd.tables.amounts import notation_text, numbers_like
 from fastgd.tables.column_values import Cells, is_date_text, number_of, texts_shown
 
 FloatArray = NDArray[np.float64]
@@ -32,6 +33,8 @@ class NumberColumn:
     mean: float
     scale: float
     flagged: bool
+    notation: str = ""  # of amounts: $, km
+    decimal: str = ""  # the decimal sign of strings; empty if the column held plain numbers
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -41,7 +44,7 @@ class NumberColumn:
     def put(self, cells: Cells, inputs: FloatArray) -> None:
         """Fill in this column's inputs, (rows, inputs)."""
         missing = cells.missing
-        values = _as_numbers(self.name, cells)
+        values = self.numbers(cells)
         with np.errstate(over="ignore"):
             inputs[:, 0] = (np.where(missing, self.median, values) - self.mean) / self.scale
         if self.flagged:
@@ -49,14 +52,15 @@ class NumberColumn:
 
     def numbers(self, cells: Cells) -> FloatArray:
         """Return the cells as numbers, NaN where missing."""
-        return np.where(cells.missing, np.nan, _as_numbers(self.name, cells))
+        rule = f"column {shown(self.name)} must hold numbers, as in the training table"
+        return numbers_like(self.name, cells, self.notation, self.decimal, rule)
 
     def remarks(self, cells: Cells) -> Iterator[str]:
         """Yield a line about missing cells, if there were none when the column was learned."""
         count = int(cells.missing.sum())
         if count and not self.flagged:
             yield (
-                f"{self.name}: missing in {many(count, 'row')}, and never in the training table: "
+                f"{self.name}: {cells.gaps}, and never in the training table: "
                 f"filled with {self.median:g}, the median"
             )
 
@@ -174,13 +178,12 @@ def _learn_numbers(name: str, cells: Cells, *, standardize: bool) -> tuple[Colum
     # Halves, since the sum of two large numbers may overflow a float64.
     median = float(np.median(numbers / 2) * 2)
     mean, scale = moments(name, numbers) if standardize else (0.0, 1.0)
-    note = ""
+    notes = [notation_text(cells)]
     if missing:
-        note = (
-            f"{name}: missing in {many(missing, 'row')}: filled with {median:g}, the median, and "
-            "flagged by an input"
-        )
-    return NumberColumn(name, median, mean, scale, missing > 0), note
+        notes.append(f"{cells.gaps}: filled with {median:g}, the median, and flagged by an input")
+    note = "; ".join(filter(None, notes))
+    column = NumberColumn(name, median, mean, scale, missing > 0, cells.notation, cells.decimal)
+    return column, f"{name}: {note}" if note else ""
 
 
 def moments(name: str, numbers: FloatArray) -> tuple[float, float]:
@@ -229,25 +232,6 @@ def _almost_numbers(counts: Counter[str]) -> str:
     if len(odd) > len(counts) // 10:
         return ""
     return f": they'd be numbers without {texts_shown(map(shown, odd))}" if odd else ""
-
-
-def _as_numbers(name: str, cells: Cells) -> FloatArray:
-    if cells.kind == "numbers":
-        return cells.values
-    wrong = [
-        (row, text)
-        for row, text in enumerate(cells.texts, start=1)
-        if text is not None and (cells.kind != "texts" or number_of(text) is None)
-    ]
-    if wrong:
-        # A single string keeps numbers with a decimal comma from being read as numbers.
-        odd = (one for one in wrong if number_of(one[1].replace(",", ".")) is None)
-        row, text = next(odd, wrong[0])
-        raise ValueError(
-            f"column {shown(name)} must hold numbers, as in the training table, "
-            f"got {shown(text)} in row {row:,}"
-        )
-    return np.array([np.nan if text is None else float(text) for text in cells.values])
 
 
 def to_fields(value: Any, kinds: Mapping[str, type[Any]]) -> dict[str, Any]:

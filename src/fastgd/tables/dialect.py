@@ -115,26 +115,40 @@ def decimal_of(cells: Iterable[str], separator: str) -> tuple[str, str]:
     >>> decimal_of(["0,5", "7", "1.234"], ";"), decimal_of(["0.5", "red"], ",")
     ((',', '.'), ('.', ''))
     """
+    sign, grouped = decimal_in(cells)
+    if not sign and "," in grouped and separator != ",":
+        raise ValueError(
+            f"decimal must be given as '.' or ',' for ambiguous numbers, got {shown(grouped[','])}"
+        )
+    sign = sign or "."
+    other = DECIMALS[sign == "."]
+    return sign, other if other in grouped else ""
+
+
+def decimal_in(cells: Iterable[str]) -> tuple[str, dict[str, str]]:
+    """Return the decimal sign if it is certain, and a cell with each thousands separator.
+
+    Raises
+    ------
+    ValueError
+        If cells contradict each other.
+
+    Examples
+    --------
+    >>> decimal_in(["1,234", "0.5"]), decimal_in(["1.234"])
+    (('.', {',': '1,234'}), ('', {'.': '1.234'}))
+    """
     found: dict[str, dict[str, str]] = {"decimal": {}, "grouped": {}}
     for cell in cells:
         if "," in cell or "." in cell:
             _look_at(cell, found)
-    decimal, grouped = found["decimal"], found["grouped"]
+    decimal = found["decimal"]
     if len(decimal) == 2:
         raise ValueError(
             f"decimal must be the same in all numbers, got {shown(decimal['.'])} and "
             f"{shown(decimal[','])}"
         )
-    if decimal:
-        [sign] = decimal
-    elif "," in grouped and separator != ",":
-        raise ValueError(
-            f"decimal must be given as '.' or ',' for ambiguous numbers, got {shown(grouped[','])}"
-        )
-    else:
-        sign = "."
-    other = DECIMALS[sign == "."]
-    return sign, other if other in grouped else ""
+    return next(iter(decimal), ""), found["grouped"]
 
 
 def _look_at(cell: str, found: dict[str, dict[str, str]]) -> None:

@@ -14,6 +14,7 @@ from fastgd.checks.formatting import first_names
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_count, check_flag
+from fastgd.tables.amounts import numbers_written
 from fastgd.tables.column_values import Cells, cells_of
 from fastgd.tables.columns import (
     Column,
@@ -104,7 +105,11 @@ class Preparation:
         most = check_count("max_categories", max_categories, minimum=0)
         standardize = check_flag("standardize", standardize)
         dropped = column_names("drop", drop, columns)
-        kept = {name: column for name, column in columns.items() if name not in dropped}
+        kept = {
+            name: numbers_written(name, column)
+            for name, column in columns.items()
+            if name not in dropped
+        }
         used: list[Column] = []
         notes: list[str] = []
         for name, cells in _cells(kept).items():

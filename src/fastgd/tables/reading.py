@@ -18,7 +18,7 @@ from fastgd.checks.formatting import many
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_path
-from fastgd.tables.column_values import number_of
+from fastgd.tables.column_values import FileTexts, number_of
 from fastgd.tables.dialect import (
     LOOKED_AT,
     SNIFFED_CHARACTERS,
@@ -168,10 +168,14 @@ class TextTable(NamedTuple):
             except ValueError as error:
                 raise ValueError(f"{error} in {self.path}") from error
         dialect = Dialect(self.separator, decimal, thousands)
-        return {
+        columns = {
             name: typed(column, None if name in texts else dialect)
             for name, column in self.columns.items()
         }
+        for column in columns.values():
+            if isinstance(column, FileTexts):  # a point is certain only if it was given
+                column.decimal = self.decimal or decimal.strip(".")
+        return columns
 
     def check_names(self) -> None:
         """Raise if a column has no name."""
@@ -256,7 +260,7 @@ def typed(cells: Sequence[str], dialect: Dialect | None) -> NDArray[Any]:
         if all(text is None or text.lower() in ("true", "false") for text in known):
             flags = [None if text is None else text.lower() == "true" for text in known]
             return np.array(flags, dtype=object)
-    values = np.empty(len(known), dtype=object)
+    values = np.empty(len(known), dtype=object).view(FileTexts)
     values[:] = known
     return values
 

@@ -166,7 +166,7 @@ def read_more(
         with about(path):
             column_names("target", like.targets, columns)
             used = like.preparation.used(columns) | {n: columns[n] for n in like.targets}
-            cells, notes = with_targets(used, like.targets)
+            cells, notes = with_targets(used, like.targets, learning=False)
             X, y = like.preparation.transform(cells), _encoded(like.encoded, cells)
             return X, y, notes + like.preparation.remarks(cells)
     table = _read_raw(path)
@@ -273,7 +273,9 @@ def _prepared(
     if reading.preparation is not None:
         others = {name: columns[name] for name in (*targets, *apart)}
         columns = reading.preparation.used(columns) | others
-    columns, notes = with_targets(columns, targets, unparsed=[*reading.drop, *apart])
+    columns, notes = with_targets(
+        columns, targets, [*reading.drop, *apart], learning=reading.preparation is None
+    )
     labels = None
     if groups is not None:
         labels = columns.pop(groups)
@@ -329,7 +331,8 @@ def _learned(
     within = cells.values.min() >= 0 and cells.values.max() <= 1
     identity = outputs == ["identity"] and "loss" not in settings
     if not identity and (asked or not alone or within):
-        return NumberTarget(name, 0.0, 1.0), {}, f"{name}: numbers to learn, as they are"
+        target = NumberTarget(name, 0.0, 1.0, cells.notation, cells.decimal)
+        return target, {}, f"{name}: numbers to learn, as they are"
     target = NumberTarget.learn(name, cells[learn])
     note = f"{target.note}: standardized, so that errors are in deviations"
     if identity:

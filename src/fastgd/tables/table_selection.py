@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from fastgd.checks.formatting import first_names, many
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.checks.values import each_of, integer
+from fastgd.tables.amounts import numbers_written
 from fastgd.tables.column_values import Cells, cells_of
 
 
@@ -87,8 +88,12 @@ def with_targets(
     columns: Mapping[str, NDArray[Any] | Cells],
     targets: Sequence[str],
     unparsed: Collection[str] = (),
+    *,
+    learning: bool = True,
 ) -> tuple[dict[str, Any], list[str]]:
     """Parse columns, and return the rows that have all targets, and a note if any were left out.
+
+    Amounts become numbers where something is learned from the table.
 
     Raises
     ------
@@ -104,7 +109,8 @@ def with_targets(
     (array([2]), array([3.]), ['y: missing in 1 row, left out'])
     """
     check_lengths(columns)
-    cells = {name: cells_of(name, columns[name]) for name in targets}
+    parsed = numbers_written if learning else cells_of
+    cells = {name: parsed(name, columns[name]) for name in targets}
     missing = np.any([cells[name].missing for name in targets], axis=0)
     if missing.all():
         who = f"target {shown(targets[0])} must"
@@ -113,7 +119,7 @@ def with_targets(
         raise ValueError(f"{who} have a value in at least one row, got none")
     for name, column in columns.items():
         if name not in (*targets, *unparsed):
-            cells[name] = cells_of(name, _blanked(column, missing))
+            cells[name] = parsed(name, _blanked(column, missing))
     return without({**columns, **cells}, missing, targets)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal
@@ -13,10 +14,17 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments.targets import MOST_CLASSES, one_hot
 from fastgd.checks.formatting import many
 from fastgd.checks.messages import did_you_mean, shown
+from fastgd.tables.amounts import amount_of, numbers_like, numbers_written
 from fastgd.tables.column_values import Cells, cells_of, text_of, texts_shown
 from fastgd.tables.columns import FloatArray, from_fields, moments, to_fields
 
 Labels = Literal["texts", "booleans", "numbers"]
+
+MAX_CLASSES = 100
+"""A target of more classes than this was probably not meant as one."""
+
+FEW = 10
+"""A target of at most so many whole numbers may have been meant as classes."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +44,18 @@ class NumberTarget:
     name: str
     mean: float
     scale: float
+    notation: str = ""  # of amounts: $, km
+    decimal: str = ""  # the decimal sign of strings; empty if the target held plain numbers
 
     @classmethod
     def learn(cls, name: str, values: ArrayLike | Cells) -> NumberTarget:
         """Learn mean and standard deviation of these numbers, none of them missing."""
-        return cls(name, *moments(name, _numbers(name, values)))
+        cells = _whole(name, numbers_written(name, values))
+        return cls(name, *moments(name, _numbers(name, cells)), cells.notation, cells.decimal)
 
     def encode(self, values: ArrayLike | Cells) -> FloatArray:
         """Return the standardized targets, (rows, 1)."""
-        numbers = _numbers(self.name, values)
+        numbers = _numbers(self.name, values, self.notation, self.decimal)
         return np.asarray((numbers[:, None] - self.mean) / self.scale)
 
     def decode(self, outputs: FloatArray) -> FloatArray:
@@ -54,8 +65,10 @@ class NumberTarget:
     @property
     def note(self) -> str:
         """A description in one line."""
+        written = f"numbers with {self.notation}" if self.notation else "numbers"
         return (
-            f"{self.name}: numbers to predict, with mean {self.mean:g} and deviation {self.scale:g}"
+            f"{self.name}: {written} to predict, with mean {self.mean:g} and deviation "
+            f"{self.scale:g}"
         )
 
 
@@ -80,7 +93,7 @@ class ClassTarget:
     @classmethod
     def learn(cls, name: str, values: ArrayLike | Cells) -> ClassTarget:
         """Learn the classes of these labels, none of them missing, in sorted order."""
-        cells = _whole(name, values)
+        cells = _labels(name, values)
         if cells.kind == "dates":
             raise TypeError(f"target {shown(name)} must be numbers or classes, got dates")
         found = set(cells.values.tolist())
@@ -100,7 +113,7 @@ class ClassTarget:
         ValueError
             If a label is unknown.
         """
-        cells = _whole(self.name, values)
+        cells = _labels(self.name, values)
         known = {name: k for k, name in enumerate(self.classes)}
         places = np.empty(len(cells.values), np.int64)
         for row, label in enumerate(map(str, cells.texts)):
@@ -136,12 +149,16 @@ _KINDS: dict[str, type[Target]] = {"number": NumberTarget, "class": ClassTarget}
 
 
 def learn_target(
-    name: str, values: ArrayLike | Cells, *, classification: bool | None = None
+    name: str,
+    values: ArrayLike | Cells,
+    *,
+    classification: bool | None = None,
+    max_classes: int = MAX_CLASSES,
 ) -> Target:
     """Learn how a target is encoded: as classes or as numbers.
 
     Strings, booleans, and numbers that are all 0 or 1 are classes, other numbers are not, unless
-    ``classification`` says so.
+    ``classification`` says so. Strings that are all amounts in one notation are numbers.
 
     Parameters
     ----------
@@ -150,23 +167,27 @@ def learn_target(
         None of them missing.
     classification : bool, optional
         Whether the values are classes.
+    max_classes : int
+        The most classes.
 
     Raises
     ------
     ValueError, TypeError
-        If the values can't be encoded so, or are all the same.
+        If the values can't be encoded so, are all the same, or are too many classes, or classes
+        most of which have one row.
 
     Examples
     --------
     >>> learn_target("won", [0, 1, 1])
     ClassTarget(name='won', classes=('0', '1'), labels='numbers')
     >>> learn_target("price", [1.5, 2.5])
-    NumberTarget(name='price', mean=2.0, scale=0.5)
+    NumberTarget(name='price', mean=2.0, scale=0.5, notation='', decimal='')
     """
-    cells = _whole(name, values)
+    cells = _whole(name, numbers_written(name, values))
     if classification is None:
         classification = cells.kind != "numbers" or set(cells.values.tolist()) == {0.0, 1.0}
     if classification:
+        _check_classes(name, cells, max_classes)
         return ClassTarget.learn(name, cells)
     numbers = _numbers(name, cells)
     if numbers.min() == numbers.max():
@@ -196,8 +217,9 @@ def target_from_json(text: str) -> Target:
 
     Examples
     --------
-    >>> target_from_json(target_to_json(NumberTarget("price", 2.0, 0.5)))
-    NumberTarget(name='price', mean=2.0, scale=0.5)
+    >>> target = NumberTarget("price", 2.0, 0.5)
+    >>> target_from_json(target_to_json(target)) == target
+    True
     """
     try:
         target: Target = from_fields(json.loads(text), _KINDS)
@@ -213,11 +235,55 @@ def target_from_json(text: str) -> Target:
     return target
 
 
-def _numbers(name: str, values: ArrayLike | Cells) -> FloatArray:
+def few_values(target: Target, values: Cells) -> list[str]:
+    """A note if the numbers of a target are few whole ones, which may be classes.
+
+    Examples
+    --------
+    >>> few_values(NumberTarget("stars", 2.0, 1.0), cells_of("stars", [1, 2, 3, 3, 2]))
+    ['stars: only 3 different whole numbers: classes? (classification=True, --classification)']
+    """
+    found = set(values.values.tolist()) if isinstance(target, NumberTarget) else {0.5}
+    if len(found) > FEW or any(number % 1 for number in found):
+        return []
+    advice = "classes? (classification=True, --classification)"
+    return [f"{target.name}: only {len(found)} different whole numbers: {advice}"]
+
+
+def _check_classes(name: str, cells: Cells, max_classes: int) -> None:
+    """Reject what is rather numbers, names or free text than classes."""
+    counts = Counter(cells.texts if cells.written is None else cells.written.tolist())
+    once = sum(count == 1 for count in counts.values())
+    rows, remedy = len(cells.values), "merge them, or clean them if they are numbers"
+    if len(counts) > max_classes:
+        rule = f"at most {many(max_classes, 'class')} (max_classes)"
+    elif len(counts) > 2 and (2 * len(counts) > rows or 2 * once > len(counts)):
+        rule = "labels that repeat"
+    else:
+        return
+    if cells.kind == "numbers":
+        remedy = "merge them, or predict them without classification=True"
+    odd = [text for text in counts if amount_of(str(text)) is None]
+    if 0 < len(odd) <= len(counts) // 10:
+        remedy = f"they'd be numbers without {texts_shown(map(shown, odd))}"
+    some = texts_shown(map(shown, sorted(counts, key=counts.__getitem__)[:2]))
+    raise ValueError(
+        f"target {shown(name)} must have {rule}, got {many(len(counts), 'different one')} in "
+        f"{many(rows, 'row')}, such as {some}: {remedy}"
+    )
+
+
+def _numbers(
+    name: str, values: ArrayLike | Cells, notation: str = "", decimal: str = ""
+) -> FloatArray:
+    rule = f"target {shown(name)} must be numbers"
+    return numbers_like(name, _whole(name, values), notation, decimal, rule)
+
+
+def _labels(name: str, values: ArrayLike | Cells) -> Cells:
+    """The cells as labels: amounts as they were written."""
     cells = _whole(name, values)
-    if cells.kind != "numbers":
-        raise TypeError(f"target {shown(name)} must be numbers, got {shown(cells.values[0])}")
-    return cells.values
+    return cells if cells.written is None else Cells("texts", cells.written, cells.missing)
 
 
 def _whole(name: str, values: ArrayLike | Cells) -> Cells:

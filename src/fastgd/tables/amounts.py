@@ -1,0 +1,179 @@
+"""Amounts: numbers in strings, with a currency, a percent sign, a unit, or separated thousands."""
+
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgd.checks.messages import shown
+from fastgd.tables.column_values import Cells, cells_of, number_of
+from fastgd.tables.dialect import DECIMALS, Dialect, decimal_in
+
+_CURRENCY = (
+    r"(?:[A-Z]{1,3}\$|[$€£¥₹₩₽₺₴₫₪฿₦]|(?:USD|EUR|GBP|JPY|CHF|CNY|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK"
+    r"|HUF|RUB|BRL|MXN|KRW|ZAR|TRY|SGD|HKD|ILS|THB)(?![A-Z]))"
+)
+_UNIT = rf"(?!(?i:st|nd|rd|th)\b)(?:{_CURRENCY}|[%‰°]|°?[^\W\d_]+(?:/[^\W\d_]+)?\.?)"
+_GROUPS = r"[1-9]\d{0,2}(?:[\s'\u2019]\d{3})+(?:[.,]\d+)?"  # thousands apart: 1 200,50 and 1'200.50
+_AMOUNT = re.compile(
+    rf"(?P<minus>[-\u2212(]?)\s*(?P<front>{_CURRENCY})?\s*(?P<sign>[-\u2212]?)"
+    rf"(?P<number>{_GROUPS}|[.,]?\d[\d.,]*)\s*(?P<unit>{_UNIT})?\s*(?P<closed>\)?)"
+)
+_KNOWN = re.compile(
+    rf"{_CURRENCY}|%|(?i:kg|mg|lbs?|oz|km|cm|mm|mi|ft|in|yd|ml|cl|kwh?|mw|hp|mph|km/?h|[kmgt]b|ms|sec"
+    r"|min|hrs|hours|days|weeks|months|years|miles|feet|inches|pounds)"
+)
+"""Units that are certainly units: a column that mixes them is refused, one of other words isn't."""
+
+
+def numbers_written(name: str, column: ArrayLike | Cells) -> Cells:
+    """Return the cells of a column, and strings as numbers if they all are, in one notation.
+
+    It is for a table to learn from; cells are returned as they are. Strings of digits alone stay
+    strings.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`cells_of`, or if all cells are amounts, but in several notations.
+
+    Examples
+    --------
+    >>> cells = numbers_written("price", ["$215,000", None, "$99,500"])
+    >>> cells.values, cells.notation
+    (array([215000.,     nan,  99500.]), '$')
+    >>> numbers_written("floor", ["1st", "2nd"]).kind
+    'texts'
+    >>> numbers_written("fee", ["$5", "7"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: column 'fee' must have $ in all rows or in none, got '$5' in row 1 and '7' in ...
+    """
+    if isinstance(column, Cells):
+        return column
+    cells = cells_of(name, column)
+    rows = np.flatnonzero(~cells.missing)
+    if cells.kind != "texts" or not len(rows):
+        return cells
+    first: dict[str, int] = {}  # the row where each unit comes first
+    for row in rows:
+        found = amount_of(cells.values[row])
+        if found is None:
+            return cells
+        first.setdefault(found[0], int(row))
+    if len(first) > 1:
+        if not _certain(first):
+            return cells
+        one, other = sorted(first.values())[:2]
+        rule = "one unit in all rows" if "" not in first else f"{max(first)} in all rows or in none"
+        raise ValueError(
+            f"column {shown(name)} must have {rule}, got {shown(cells.values[one])} in row "
+            f"{one + 1:,} and {shown(cells.values[other])} in row {other + 1:,}; clean or drop it"
+        )
+    [unit] = first
+    plain = [number_of(cells.values[row]) is not None for row in rows]
+    if not unit and (all(plain) or all(cells.values[row].startswith("(") for row in rows)):
+        return cells
+    decimal = _decimal(name, cells, unit)
+    numbers = _numbers(cells, unit, decimal)
+    if None in numbers:
+        return cells
+    values = np.array(numbers, dtype=np.float64)
+    return Cells("numbers", values, cells.missing, unit, decimal, cells.values)
+
+
+def numbers_like(
+    name: str, column: ArrayLike | Cells, notation: str, decimal: str, rule: str
+) -> NDArray[np.float64]:
+    """Return a column as numbers, NaN where missing: plain ones, or in this notation.
+
+    ``decimal`` is the decimal sign of the strings to learn from, "" if there were none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a cell is no such number; ``rule`` begins the message.
+
+    Examples
+    --------
+    >>> numbers_like("price", ["€ 1.200,50", "7"], "€", ",", "must hold numbers")
+    array([1200.5,    7. ])
+    """
+    cells = cells_of(name, column)
+    if cells.kind == "numbers":
+        return np.where(cells.missing, np.nan, cells.values)
+    texts = cells.texts
+    numbers: list[float | None] = [np.nan if text is None else None for text in texts]
+    if cells.kind == "texts" and decimal:
+        numbers = _numbers(cells, notation, _decimal(name, cells, notation, decimal))
+    elif cells.kind == "texts":
+        numbers = [np.nan if text is None else number_of(text) for text in texts]
+    wrong = [row for row, number in enumerate(numbers) if number is None]
+    if wrong:
+        # A single string keeps numbers with a decimal comma from being read as numbers.
+        odd = (row for row in wrong if number_of((texts[row] or "").replace(",", ".")) is None)
+        row = next(odd, wrong[0])
+        raise ValueError(f"{rule}, got {shown(texts[row])} in row {row + 1:,}")
+    return np.array(numbers, dtype=np.float64)
+
+
+def notation_text(cells: Cells) -> str:
+    """Say how the numbers of a column are written, with an example; empty for plain numbers."""
+    texts, rows = cells.written, np.flatnonzero(~cells.missing)[:100]
+    if texts is None or not len(rows):
+        return ""
+    row = max(rows, key=lambda row: len(str(texts[row])))
+    text, unit = str(texts[row]), cells.notation
+    where = "behind" if text.rstrip(")").endswith(unit) else "in front"
+    how = f"with {unit} {where}" if unit else "in strings"
+    return f"numbers {how}: {text} is {cells.values[row]:.15g}"
+
+
+def amount_of(text: str) -> tuple[str, str] | None:
+    """The unit and the number in a string, without spaces; None if it isn't an amount."""
+    found = _AMOUNT.fullmatch(text)
+    if found is None or (found["front"] and found["unit"]):
+        return None
+    if (found["minus"] == "(") != bool(found["closed"]) or (found["minus"] and found["sign"]):
+        return None
+    unit, number = found["front"] or found["unit"] or "", found["number"]
+    if re.match(r"0\d", number) or (not unit and re.search(r"\s", number)):
+        return None  # a code
+    minus = "-" if found["minus"] or found["sign"] else ""
+    return unit, minus + re.sub(r"[\s'\u2019]", "", number)
+
+
+def _certain(units: Any) -> bool:
+    """Whether these are units for sure, other than letters behind house numbers."""
+    kinds = [_KNOWN.fullmatch(unit) is not None for unit in units]
+    letters = [(len(unit) < 2 and unit.isalpha()) or not unit for unit in units]
+    return any(kinds) and all(map(any, zip(kinds, letters, strict=True)))
+
+
+def _decimal(name: str, cells: Cells, unit: str, known: str = "") -> str:
+    """The decimal sign: seen in these strings, of their file, known before, or a point."""
+    parts = map(amount_of, filter(None, cells.values))
+    numbers = {part[1] for part in parts if part and not part[1].isdecimal()}
+    try:
+        certain, grouped = decimal_in(numbers)
+    except ValueError as error:
+        raise ValueError(f"{error} in column {shown(name)}") from error
+    sign = certain or cells.decimal or known
+    if not sign and "." in grouped and re.fullmatch(_CURRENCY, unit):
+        text = next(text for text in cells.values if text and grouped["."] in text)
+        raise ValueError(
+            f"column {shown(name)} must show its decimal sign, got {shown(text)}, which has two "
+            "meanings: make it numbers, or give --decimal for a file"
+        )
+    return sign or "."
+
+
+def _numbers(cells: Cells, unit: str, decimal: str) -> list[float | None]:
+    """The numbers of strings that are plain or have this unit: NaN where missing, else None."""
+    dialect = Dialect("", decimal, DECIMALS[decimal == "."])
+    numbers: list[float | None] = []
+    for text in cells.values:
+        found = ("", "nan") if text is None else amount_of(text)
+        is_one = found is not None and found[0] in ("", unit)
+        numbers.append(dialect.number(found[1]) if found and is_one else None)
+    return numbers
