@@ -12,7 +12,7 @@ from fastgd.tables.dialect import DECIMALS, Dialect, decimal_in
 
 _CURRENCY = (
     r"(?:[A-Z]{1,3}\$|[$€£¥₹₩₽₺₴₫₪฿₦]|(?:USD|EUR|GBP|JPY|CHF|CNY|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK"
-    r"|HUF|RUB|BRL|MXN|KRW|ZAR|TRY|SGD|HKD|ILS|THB)(?![A-Z]))"
+    r"|HUF|RUB|BRL|MXN|KRW|TRY|SGD|HKD|ILS|THB)(?![A-Z]))"
 )
 _UNIT = rf"(?!(?i:st|nd|rd|th)\b)(?:{_CURRENCY}|[%‰°]|°?[^\W\d_]+(?:/[^\W\d_]+)?\.?)"
 _GROUPS = r"[1-9]\d{0,2}(?:[\s'\u2019]\d{3})+(?:[.,]\d+)?"  # thousands apart: 1 200,50 and 1'200.50
