@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 from numba import njit, typeof, types
@@ -337,3 +338,16 @@ def test_kernels_go_through_our_pipeline_here():
     assert numba_internals._trial_succeeds()
     assert compiler.INLINED["_nrt"] is False
     assert "pipeline_class" in compiler.WHOLE
+
+
+@pytest.mark.skipif(numba.version_info < (0, 62), reason="its LLVM doesn't have all the passes")
+@pytest.mark.parametrize("in_haste", [True, False])
+def test_only_code_compiled_in_haste_goes_through_few_passes(monkeypatch, in_haste):
+    taken, few = [], numba_internals._few_passes
+    monkeypatch.setattr(numba_internals.config, "OPT", 3)
+    monkeypatch.setattr(numba_internals, "_few_passes", lambda: taken.append(1) or few())
+    kernel = njit(**compiler.WHOLE)(lambda x: x + 1)
+    with numba_internals.in_haste(in_haste):
+        kernel.compile((types.int64,))
+    assert kernel(1) == 2
+    assert bool(taken) == in_haste

@@ -85,6 +85,18 @@ def test_short_iterations_are_not_worth_more_code(width):
         assert runs_side_by_side(2, 4, TINIEST, threads=threads) == width
 
 
+def test_networks_that_share_code_have_a_number_that_suits_all_of_them(width):
+    count, samples = 6 * width, 100
+    alone = [runs_side_by_side(count, samples, each) for each in (SMALL, MIDDLE)]
+    assert alone == [2 * width, width]
+    for one, other in ((SMALL, MIDDLE), (MIDDLE, SMALL)):
+        assert runs_side_by_side(count, samples, one, others=[other]) == width
+    # Where no number suits all, each has its own.
+    assert runs_side_by_side(count, 10**6, CROWDING, others=[TINIEST]) == runs_side_by_side(
+        count, 10**6, CROWDING
+    )
+
+
 @pytest.mark.parametrize(
     ("sizes", "measured"),
     [

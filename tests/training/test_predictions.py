@@ -1,5 +1,6 @@
 """Predictions of a sweep are bit-identical to those of each run."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,9 @@ import fastgd
 from cases import SWISH
 from fastgd.arguments.partition import check_partition
 from fastgd.checks import memory
+from fastgd.engine import prediction
 from fastgd.optimizers import Adam, Momentum
+from fastgd.training.results import outputs_of
 from thinning import only
 
 RANDOM = np.random.RandomState(4)
@@ -137,3 +140,47 @@ def test_outputs_that_do_not_fit_are_rejected(monkeypatch):
         "samples, or a selection of the sweep, need less",
     ):
         sweep.predict(NEW)
+
+
+def test_a_few_rows_have_the_outputs_that_they_have_among_many():
+    run = fastgd.train(X, Y, **SETTINGS | {"alpha": 0.1})
+    rows = RANDOM.random_sample((prediction.FEW_SAMPLES + 1, 3))
+    outputs = run.predict(rows)
+    for count in (1, 3, 4, 5, prediction.FEW_SAMPLES, 2):
+        assert run.predict(rows[:count]).tobytes() == outputs[:count].tobytes(), count
+    run.weights[0][0] += 1.0  # what is kept of a run is not its parameters
+    changed = run.predict(rows)
+    assert run.predict(rows[:2]).tobytes() == changed[:2].tobytes() != outputs[:2].tobytes()
+
+
+def test_outputs_of_the_last_call_stay_what_they_are():
+    run = fastgd.train(X, Y, **SETTINGS)
+    first = run.predict(NEW[:2])
+    kept = first.copy()
+    run.predict(NEW[2:4])
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_threads_may_predict_a_few_rows_with_the_same_network():
+    run = fastgd.train(X, Y, **SETTINGS)
+    rows = RANDOM.random_sample((200, 3))
+    with ThreadPoolExecutor(4) as pool:
+        found = np.concatenate(list(pool.map(lambda row: run.predict(row[None]), rows)))
+    assert found.tobytes() == run.predict(rows).tobytes()
+
+
+def test_calls_are_kept_for_no_more_networks_than_that(monkeypatch):
+    monkeypatch.setattr(prediction, "MOST_KEPT", 2)
+    for seed in range(5):
+        fastgd.train(X, Y, **SETTINGS, seed=seed).predict(NEW)
+        assert len(prediction._kept) <= 2
+
+
+@pytest.mark.parametrize("rows", [5, 70])
+def test_outputs_of_several_networks_are_those_of_each(rows):
+    sweep = fastgd.sweep(X, Y, **CASES["numbers of functions"], **SETTINGS)
+    runs = [sweep[1, i, j, k] for i, j, k in np.ndindex(2, 2, 2)]
+    table = RANDOM.random_sample((rows, 3))
+    outputs = outputs_of(runs[0], runs, table)
+    for run, found in zip(runs, outputs, strict=True):
+        assert found.tobytes() == run.predict(table).tobytes()

@@ -69,13 +69,15 @@ def arrange(
     threads: int,
     side_by_side: int | None = None,
     machine: Machine | None = None,
+    others: Sequence[Sequence[tuple[int, int]]] = (),
 ) -> list[RunBatch]:
     """Batch all runs, of which each part has equally many; parts are the slowest axis.
 
-    ``machine`` is another one that the runs are for.
+    ``machine`` is another one that the runs are for, ``others`` are the matrices of networks that
+    had better share the code.
     """
     size, held = int(samples.sizes.max()), samples.most_held
-    wide = side_by_side or runs_side_by_side(runs, size, matrices, threads, machine)
+    wide = side_by_side or runs_side_by_side(runs, size, matrices, threads, machine, others)
     if samples.partition is None:
         return [RunBatch(Sharing.ALL, wide, size, held, True, count=runs)]
     each = runs // samples.parts

@@ -85,6 +85,7 @@ class Plan:
         scope: Mapping[str, Sequence[Any]] | None = None,
         machine: Machine | None = None,
         device: str = CPU,
+        others: Sequence[Network] = (),
     ) -> "Plan":
         """Choose how many runs go side by side, unless that is given.
 
@@ -93,7 +94,8 @@ class Plan:
 
         ``together`` names what is combined along one axis: keys of ``values``, "alpha", "seed". If
         ``values`` are only a chunk of a sweep, ``scope`` has the values of the whole axes, so that
-        all chunks of the sweep use the same code and keep the same results.
+        all chunks of the sweep use the same code and keep the same results. The code also suits
+        ``others``, networks of the same sweep, where little is lost by that.
         """
         scope = values if scope is None else scope
         columns = tuple(ValueColumn.of(name, axis, method) for name, axis in values.items())
@@ -114,7 +116,8 @@ class Plan:
             device,
         )  # fmt: skip
         here = CPU if device == AUTO else device
-        return replace(plan, batches=plan._arranged(recipe, look, here, side_by_side, machine))
+        batches = plan._arranged(recipe, look, here, side_by_side, machine, others)
+        return replace(plan, batches=batches)
 
     def _arranged(
         self,
@@ -123,6 +126,7 @@ class Plan:
         device: str,
         side_by_side: int | None = None,
         machine: Machine | None = None,
+        others: Sequence[Network] = (),
     ) -> tuple[tuple[RunBatch, Session], ...]:
         """Divide the runs into batches."""
         machine = machine if device == CPU else GPU
@@ -134,6 +138,7 @@ class Plan:
             self.threads,
             side_by_side,
             machine,
+            [network.matrices for network in others],
         )
 
         def session(batch: RunBatch) -> Session:

@@ -68,6 +68,7 @@ class Recipe(NamedTuple):
     best: Choice | None  # the network with the smallest monitored error is kept
     outputs: Choice | None  # the outputs of all samples are stored, and nothing is trained
     inputs: Choice | None  # output units' inputs are stored: the loss is computed from them
+    hasty: Choice | None  # compiled sooner rather than faster: see numba_internals.in_haste
     features: Features  # what numeric options switch on: see fastgd.engine.lowering
 
 

@@ -59,7 +59,7 @@ from fastgd.kernel.iteration.layers import (
 from fastgd.kernel.iteration.masks import drop_weights
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.compiler import INLINED, PARALLEL, WHOLE
-from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
+from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle, in_haste
 from fastgd.kernel.language.tile import runs_of, zeros
 from fastgd.kernel.language.translation import translated
 from fastgd.kernel.phases import (
@@ -245,10 +245,12 @@ def handle_of(shapes, recipe):
     Numba keeps what it has compiled, but a lookup there takes 100 us, as the type of a recipe is
     built from those of its choices.
     """
-    return handle(descend, (typeof(shapes), typeof(recipe), *_OTHERS), markers=2)
+    with in_haste(recipe.hasty is not None):
+        return handle(descend, (typeof(shapes), typeof(recipe), *_OTHERS), markers=2)
 
 
 @lru_cache(maxsize=1024)
 def entry_of(shapes, recipe):
     """Like :func:`handle_of`; returns a function that doesn't look up its arguments' types."""
-    return entry_point(descend, (typeof(shapes), typeof(recipe), *_OTHERS))
+    with in_haste(recipe.hasty is not None):
+        return entry_point(descend, (typeof(shapes), typeof(recipe), *_OTHERS))

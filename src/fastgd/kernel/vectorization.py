@@ -98,6 +98,7 @@ def runs_side_by_side(
     matrices: Sequence[tuple[int, int]],
     threads: int = 1,
     machine: Machine | None = None,
+    others: Sequence[Sequence[tuple[int, int]]] = (),
 ) -> int:
     """Runs of a block, given ``count`` runs of one network and ``threads`` threads for the blocks.
 
@@ -119,12 +120,25 @@ def runs_side_by_side(
       by that, and lose nothing.) But not if an iteration takes less than some microseconds, where
       the gain seldom pays for the compilation.
 
-    ``matrices`` are inputs and outputs of each layer.
+    ``matrices`` are inputs and outputs of each layer. With ``others``, those of further networks
+    with as many runs, the largest number that suits all of them, if there is one.
     """
     if machine is not None and machine.threads > 1:
         return machine.threads
     if count == 1:
         return 1
+    suited = [_suited(count, samples, each, threads, machine) for each in (matrices, *others)]
+    return max(set.intersection(*suited) or suited[0])
+
+
+def _suited(
+    count: int,
+    samples: int,
+    matrices: Sequence[tuple[int, int]],
+    threads: int,
+    machine: Machine | None,
+) -> set[int]:
+    """The numbers of runs of a block that are about as fast as any."""
     lanes, parameters = lanes_of(machine), parameters_of(matrices)
     times = {lanes: 1.0 * lanes}
     if samples * parameters >= HEAVY:
@@ -137,7 +151,7 @@ def runs_side_by_side(
         blocks = -(-count // runs)
         times[runs] *= -(-blocks // threads)
     soon = MORE * min(times.values())
-    return max(runs for runs, time in times.items() if time <= soon)
+    return {runs for runs, time in times.items() if time <= soon}
 
 
 def time_alone(matrices: Sequence[tuple[int, int]], machine: Machine | None = None) -> float:

@@ -237,12 +237,12 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     tried = search(learned, learn, list(dict.fromkeys([(), *choices.hidden_size])), plan)
     candidates = [one for one in tried if one.hidden_size in choices.hidden_size]
     best, linear = candidates[0], next(one for one in tried if not one.hidden_size)
-    outputs = mean_outputs(best.runs, judge.X)
+    outputs = mean_outputs(best.runs[0], best.runs, judge.X)
     # The mean, or the frequencies of the classes, of which the most frequent one is predicted.
     constant = np.broadcast_to(learn.y.mean(axis=0), judge.y.shape)
     scores = {
         "model": scores_of(learned, outputs, judge.y),
-        "linear": scores_of(learned, mean_outputs(linear.runs, judge.X), judge.y),
+        "linear": scores_of(learned, mean_outputs(linear.runs[0], linear.runs, judge.X), judge.y),
         "constant": scores_of(learned, constant, judge.y),
     }
     return Fit(

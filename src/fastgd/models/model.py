@@ -20,7 +20,7 @@ from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import columns_from
 from fastgd.tables.targets import ClassTarget, Target, width_of
 from fastgd.training import codec
-from fastgd.training.results import Run, exported
+from fastgd.training.results import Run, exported, outputs_of
 
 Table = Any
 """A pandas DataFrame, a mapping of names to columns, or the path of a table file."""
@@ -164,7 +164,7 @@ class Model(Exportable):
 
     def outputs(self, columns: Mapping[str, NDArray[Any] | Cells]) -> FloatArray:
         """Return the mean of the networks' outputs, (rows, outputs), before they are decoded."""
-        outputs = mean_outputs(self.runs, self.preparation.transform(columns))
+        outputs = mean_outputs(self, self.runs, self.preparation.transform(columns))
         return outputs[:, : sum(map(width_of, self.targets))]
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -203,9 +203,9 @@ def decoded(targets: Sequence[Target], outputs: FloatArray) -> list[NDArray[Any]
     return [target.decode(outputs[:, [k]]) for k, target in enumerate(targets)]
 
 
-def mean_outputs(runs: Sequence[Run], inputs: FloatArray) -> FloatArray:
-    """Return the mean of the networks' outputs, (rows, outputs)."""
-    outputs = runs[0].predict(inputs)
-    for run in runs[1:]:
-        outputs = outputs + run.predict(inputs)
-    return np.asarray(outputs / len(runs))
+def mean_outputs(owner: object, runs: Sequence[Run], inputs: FloatArray) -> FloatArray:
+    """Return the mean of the outputs of networks that belong to ``owner``, (rows, outputs)."""
+    total, *others = outputs_of(owner, runs, inputs)
+    for one in others:
+        total = total + one
+    return np.asarray(total / len(runs))

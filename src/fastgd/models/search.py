@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.checks.memory import TooLargeError, check_memory
+from fastgd.engine.lowering import hasty
 from fastgd.engine.network import Network
 from fastgd.models.scores import loss_of
 from fastgd.models.train_test_split import folds_of
@@ -34,6 +35,9 @@ SEEN = 200_000, 5_000_000
 
 PATIENT = 20
 """Epochs without a smaller validation error after which a training stops."""
+
+SHORT = 2e10
+"""Multiply-adds of a search, of some seconds, up to which less compiling is best."""
 
 SEARCHED = 5_000
 """Rows that a search uses, at most."""
@@ -146,17 +150,15 @@ def search(
 
 
 def _check_size(
-    samples: SearchSamples, hidden_sizes: Sequence[tuple[int, ...]], settings: int, plan: SearchPlan
-) -> None:
-    """Raise if the networks and their predictions don't fit into memory."""
+    samples: SearchSamples, hidden_sizes: Sequence[tuple[int, ...]], runs: int, folds: int
+) -> int:
+    """Return the parameters of all sizes; raise if ``runs`` networks of each are too large."""
     inputs, outputs = samples.X.shape[1], samples.y.shape[1]
-    networks = [Network((inputs, *hidden, outputs), bias=True) for hidden in hidden_sizes]
-    kept = 16 * plan.folds * settings * sum(network.parameters for network in networks)
-    check_memory(
-        kept + 8 * settings * samples.y.size,
-        "the search",
-        also=LESS,
-    )
+    sizes = [(inputs, *hidden, outputs) for hidden in hidden_sizes]
+    parameters = sum(Network(each, bias=True).parameters for each in sizes)
+    needed = 16 * runs * parameters + 8 * runs // folds * samples.y.size
+    check_memory(needed, "the search", also=LESS)
+    return parameters
 
 
 def _tried(
@@ -168,22 +170,25 @@ def _tried(
     seen: int,
     plan: SearchPlan,
 ) -> list[Candidate]:
-    _check_size(samples, hidden_sizes, len(alphas) * len(penalties), plan)
+    count = plan.folds * len(alphas) * len(penalties)
+    parameters = _check_size(samples, hidden_sizes, count, plan.folds)
+    products = count * parameters * min(seen, EPOCHS * len(samples.X))
     held = folds_of(samples.labels, plan.folds, plan.seed)
     try:
-        result = sweep(
-            samples.X,
-            samples.y,
-            folds=held,
-            hidden_size=list(hidden_sizes),
-            alpha=list(alphas),
-            l2=list(penalties),
-            seed=plan.seed,
-            threads=plan.threads,
-            device=plan.device,
-            progress=plan.progress,
-            **settings_of(target, int((~held).sum(axis=1).min()), seen),
-        )
+        with hasty(products < SHORT):
+            result = sweep(
+                samples.X,
+                samples.y,
+                folds=held,
+                hidden_size=list(hidden_sizes),
+                alpha=list(alphas),
+                l2=list(penalties),
+                seed=plan.seed,
+                threads=plan.threads,
+                device=plan.device,
+                progress=plan.progress,
+                **settings_of(target, int((~held).sum(axis=1).min()), seen),
+            )
     except TooLargeError as error:
         ways = [f"{LESS} need less"]
         raise TooLargeError(error.rule.replace("the sweep", "the search", 1), ways) from error

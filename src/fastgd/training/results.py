@@ -14,7 +14,8 @@ from fastgd.arguments.options import Method
 from fastgd.checks.messages import shown
 from fastgd.checks.values import integer
 from fastgd.engine.network import Network, Weights
-from fastgd.engine.prediction import outputs
+from fastgd.engine.prediction import outputs, outputs_of_many
+from fastgd.engine.session import available_threads
 from fastgd.engine.state import State
 from fastgd.engine.summaries import Summary
 from fastgd.export.exportable import Exportable
@@ -70,18 +71,18 @@ class _Predicting(Exportable):
         >>> run.predict(X).round(2).ravel()
         array([0., 1., 1., 0.])
         """
-        network = Network.of(self)
-        X = self._input_rows(X)
-        return outputs(network, Method(**self.options), network.row(self.finite("predict")), X)
+        X, row = self._input_rows(X), self.finite_row("predict")
+        return outputs(self, Network.of(self), lambda: Method(**self.options), row, X)
 
-    def finite(self, caller: str) -> NetworkParts:
-        """Return the parameters, or raise ValueError if one of them is not finite."""
+    def finite_row(self, caller: str) -> NDArray[np.float64]:
+        """Return the parameters (P,), or raise ValueError if one of them is not finite."""
         parts = NetworkParts(self.weights, self.biases, self.normalization)
-        if not np.isfinite(Network.of(self).row(parts)).all():
+        row = Network.of(self).row(parts)
+        if not np.isfinite(row).all():
             raise ValueError(
                 f"{caller} needs a network of finite numbers, got one whose training diverged"
             )
-        return parts
+        return row
 
     def _exported(self, caller: str) -> Exported:
         return exported([self], caller)
@@ -345,6 +346,24 @@ class Run(_Predicting):
         codec.save(self, path)
 
 
+def outputs_of(owner: object, runs: Sequence[Run], X: FloatArray) -> FloatArray:
+    """Outputs (runs, samples, outputs) of networks that belong to ``owner``; X is checked.
+
+    The networks are alike, but for the parameters of their functions.
+
+    Raises
+    ------
+    ValueError
+        If the training of one diverged.
+    """
+    rows = np.stack([run.finite_row("predict") for run in runs])
+    network = Network.of(runs[0])
+    if len(runs) == 1:
+        return outputs(owner, network, lambda: Method(**runs[0].options), rows[0], X)[None]
+    methods = lambda: [Method(**run.options) for run in runs]  # noqa: E731
+    return outputs_of_many(owner, network, methods, rows, X, available_threads())
+
+
 def exported(
     members: Sequence[_Predicting],
     caller: str,
@@ -360,7 +379,7 @@ def exported(
     """
     from fastgd.export.network import Exported
 
-    parts = tuple(member.finite(caller) for member in members)
+    parts = tuple(Network.of(one).parts(one.finite_row(caller)) for one in members)
     methods = tuple(Method(**member.options) for member in members)
     return Exported(parts, methods, preparation, targets)
 

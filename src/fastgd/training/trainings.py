@@ -22,6 +22,7 @@ from fastgd.checks.messages import shown
 from fastgd.checks.values import check_seeds
 from fastgd.engine.devices import CPU
 from fastgd.engine.initialization import first_rows
+from fastgd.engine.lowering import is_hasty
 from fastgd.engine.network import Network, network_of
 from fastgd.engine.plan import Plan
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes
@@ -70,6 +71,7 @@ class Trainings:
             together=self.together,
             scope=scope,
             device=self.device,
+            others=self.networks if is_hasty() else (),
         )
 
     def first(self, number: int) -> FloatArray:

@@ -53,6 +53,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -177,7 +178,7 @@ class _WholeLibrary(JITCodeLibrary):
             made.run(self._final_module)
             return
         passes, options = made
-        if config.OPT == 1:
+        if config.OPT == 1 or _IN_HASTE.get():
             passes = _few_passes()
         passes.run(self._final_module, options)
 
@@ -199,6 +200,19 @@ class _WholeLibrary(JITCodeLibrary):
         self._disable_inspection = True  # as for code loaded from a file
         for module in (shared, final):
             module.close()
+
+
+_IN_HASTE = ContextVar("in_haste", default=False)
+
+
+@contextmanager
+def in_haste(is_so: bool) -> Iterator[None]:
+    """Compile kernels with few passes of LLVM, whatever the level is."""
+    token = _IN_HASTE.set(is_so)
+    try:
+        yield
+    finally:
+        _IN_HASTE.reset(token)
 
 
 def _few_passes():
