@@ -49,7 +49,7 @@ def test_it_says_each_choice_and_how_good_it_is(run):
     assert (code, err) == (0, "")
     for line in (
         "houses.csv: 90 rows with a target, 5 columns",
-        "- id: left out: it numbers the rows",
+        "- id: left out: it numbers the rows (keep=['id'] or --keep id uses it)",
         "- city: text: an input for each of Köln, Oslo, Rome, and one for the 1 row where",
         "- garden: true or false: an input for each of False, True",
         "- numbers standardized: size",

@@ -3,10 +3,13 @@
 import datetime
 import json
 from decimal import Decimal
+from inspect import signature
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.preprocessing import TargetEncoder
 
 from fastgd.tables.column_values import cells_of, is_missing
 from fastgd.tables.frames import columns_of
@@ -56,10 +59,11 @@ LEFT_OUT = {
     "dates": (np.array(["2026-11-26"] * 4, dtype="M8[D]"), "dates"),
     "dates of Python": ([datetime.date(2026, 11, k) for k in (1, 2, 3, 4)], "dates"),
     "dates as text": (["26.11.2026 07:30", "27.11.2026 07:31"] * 2, "dates"),
-    "names": (list("abcd"), "every row has a different string"),
-    "many": (["a", "b", "c", "c"], "3 different strings, more than 2"),
-    "almost numbers": (["1", "2", "?", "2"], "3 different strings, more than 2"),
-    "id": ([17, 4, 3, 9], "it numbers the rows"),
+    "names": (list("abcd"), "all its strings are different (keep=['names'] or --keep names uses"),
+    "some names": ([None, *"abc"], "all its strings are different"),
+    "id": ([17, 4, 3, 9], "it numbers the rows (keep=['id'] or --keep id uses it)"),
+    "customer_id": ([17, 4, 3, 9], "it numbers the rows"),
+    "PassengerId": ([17, 4, 3, 9], "it numbers the rows"),
     "Unnamed: 0": ([0, 1, 2, 3], "it numbers the rows"),
 }
 
@@ -67,18 +71,189 @@ LEFT_OUT = {
 @pytest.mark.parametrize("name", LEFT_OUT)
 def test_what_says_nothing_is_left_out_with_a_note(name):
     column, why = LEFT_OUT[name]
-    preparation = Preparation.learn({name: column, "x": [1, 2, 3, 5]}, max_categories=2)
+    preparation = Preparation.learn({name: column, "x": [1, 2, 3, 5]})
     assert preparation.names == ("x",)
     assert preparation.left_out == (name,)
     assert preparation.notes[0].startswith(f"{name}: left out: {why}")
 
 
+SPREAD = np.random.default_rng(0).permutation(1000)[:30]
+NUMBERING = {
+    "1, 2, ...": range(1, 31),
+    "from another table": np.sort(np.random.default_rng(0).permutation(40)[:30]),
+    "shuffled": np.random.default_rng(0).permutation(30),
+    "orders of a shop": 10_000 + np.cumsum(SPREAD + 1),
+    "the last one first": 10_000 - np.cumsum(SPREAD + 1),
+}
+NOT_NUMBERING = {
+    "spread": SPREAD,
+    "few": range(1, 20),
+    "years": range(1950, 1980),
+    "not whole": np.arange(30) + 0.5,
+    "two the same": [1, *range(1, 30)],
+    "in order of size": np.round(np.exp(np.arange(30) / 2)),
+    "grid": np.append(range(29), np.nan),
+}
+
+
+@pytest.mark.parametrize("case", NUMBERING | NOT_NUMBERING)
+def test_numbers_of_rows_are_known_by_their_content(case):
+    column = (NUMBERING | NOT_NUMBERING)[case]
+    table = {"paid": column, "x": np.sin(np.arange(len(column)))}
+    preparation = Preparation.learn(table)
+    assert ("paid" in preparation.left_out) == (case in NUMBERING)
+    assert preparation.notes[0].startswith("paid: left out: it numbers") == (case in NUMBERING)
+    assert "paid" in Preparation.learn(table, keep=["paid"]).names
+
+
+def test_numbers_of_rows_are_used_if_there_is_nothing_else():
+    preparation = Preparation.learn({"x": range(40), "name": [f"number {k}" for k in range(40)]})
+    assert preparation.names == ("x",)
+    assert preparation.notes[0] == (
+        "x: it numbers the rows, and is used: there is no other column to learn from"
+    )
+
+
+def test_a_column_that_is_kept():
+    table = {"id": [4, 9, 7], "name": ["ann", "bob", "eve"]}
+    preparation = Preparation.learn(table, keep=["name", "id"], max_categories=2)
+    assert preparation.names == ("id", "name=ann", "name=bob", "name other")
+    assert preparation.notes[0] == "id: it numbers the rows, and is used: keep names it"
+
+
+KEPT = {
+    "absent": ({"keep": ["town"]}, "keep must be a column of the table, got 'town'"),
+    "a string": ({"keep": "city"}, "keep must be a list of column names, got 'city'"),
+    "dropped": (
+        {"keep": ["city"], "drop": ["city"]},
+        "keep must not name a column of drop, got 'city'",
+    ),
+    "encoding": ({"encoding": "ordinal"}, "encoding must be 'one-hot' or 'target', got 'ordinal'"),
+    "no target": ({"encoding": "target"}, "encoding='target' needs y, the encoded targets"),
+    "classes": (
+        {"encoding": "target", "y": np.eye(4)},
+        "needs a target of numbers or of two classes, since more .* no order, got 4 classes",
+    ),
+    "one row of a class": (
+        {"encoding": "target", "y": np.eye(2)[[0, 0, 0, 1]], "max_categories": 1},
+        "encoding='target' needs 2 rows of each class, got 1 of one",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", KEPT)
+def test_what_can_not_be_decided_so_is_refused(case):
+    decided, message = KEPT[case]
+    with pytest.raises((TypeError, ValueError), match=message):
+        Preparation.learn(PEOPLE, **decided)
+
+
+CITIES = {"city": [*"BAACCDEB", None], "x": [5.0, 1, 2, 3, 4, 7, 8, 9, 9]}
+
+
+def test_rare_texts_share_an_input():
+    preparation = Preparation.learn(CITIES, max_categories=4)
+    assert preparation.names[:5] == ("city=A", "city=B", "city=C", "city other", "city missing")
+    assert preparation.notes[0] == (
+        "city: text: an input for each of A, B, C, and one for the 2 rarer values (in 2 rows), and "
+        "one for the 1 row where it is missing"
+    )
+    new = {"city": ["C", "D", "Z", None], "x": [1, 2, 3, 4]}
+    encoded = preparation.transform(new)[:, :5]
+    assert encoded.tolist() == np.eye(5)[[2, 3, 3, 4]].tolist()
+    assert preparation.remarks(new) == [
+        "city: Z in 1 row: not in the training table; these rows are among the others"
+    ]
+    assert np.array_equal(preparation.numbers(new)[:, 0], [2, 3, 3, np.nan], equal_nan=True)
+    whole = {name: column[:-1] for name, column in CITIES.items()}
+    preparation = Preparation.learn(whole, max_categories=1)  # of the three most frequent
+    assert preparation.names == ("city=A", "city other", "x")
+    assert preparation.transform({"city": [None], "x": [1]})[0, :2].tolist() == [0, 0]
+    assert Preparation.from_json(preparation.to_json()) == preparation
+
+
+def test_no_inputs_for_texts():
+    notes = Preparation.learn(CITIES, max_categories=0).notes
+    assert notes[0] == "city: left out: strings, and max_categories is 0"
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_the_mean_of_the_target_is_that_of_scikit_learn(classes):
+    random = np.random.default_rng(0)
+    city = random.choice([*"ABCDEFGH", None], 90)
+    y = random.random(90)[:, None]
+    if classes:
+        y = np.eye(2)[(y[:, 0] > 0.4).astype(int)]
+    preparation, inputs = Preparation.learn_with_inputs(
+        {"city": city, "x": random.random(90)}, max_categories=5, encoding="target", y=y, seed=3
+    )
+    assert preparation.names == ("city", "x")
+    assert preparation.notes[0] == "city: text: the mean of the target for each of 8 values"
+    wanted = y[:, -1].astype(int) if classes else y[:, 0]
+    kind = "binary" if classes else "continuous"
+    splitter = StratifiedKFold if classes else KFold
+    if "deprecated" in str(signature(TargetEncoder)):
+        encoder = TargetEncoder(target_type=kind, cv=splitter(5, shuffle=True, random_state=3))
+    else:
+        encoder = TargetEncoder(target_type=kind, random_state=3)
+    crossed = encoder.fit_transform(city[:, None], wanted)[:, 0]
+    assert inputs[:, 0] == pytest.approx((crossed - crossed.mean()) / crossed.std())
+    new = np.array(["A", "H", None, "Z"], dtype=object)
+    means = encoder.transform(new[:, None])[:, 0]
+    table = {"city": new, "x": [0.5] * 4}
+    encoded = preparation.transform(table)[:, 0]
+    assert encoded == pytest.approx((means - crossed.mean()) / crossed.std())
+    assert preparation.remarks(table) == [
+        "city: Z in 1 row: not in the training table; these rows have the mean"
+    ]
+    assert preparation.numbers(table)[:2, 0].tolist() == [0, 7]
+    assert np.array_equal(preparation.numbers(table)[2:, 0], [np.nan, -1], equal_nan=True)
+    assert Preparation.from_json(preparation.to_json()) == preparation
+    assert preparation.texts == ("city",)
+
+
+def test_a_missing_text_is_news_for_means_of_the_target():
+    preparation = Preparation.learn(
+        {"city": [*"ABABAB"], "x": range(6)},
+        max_categories=1,
+        encoding="target",
+        y=np.eye(6)[:, :1],
+    )
+    new = {"city": [None, "Z"], "x": [1, 2]}
+    assert len(set(preparation.transform(new)[:, 0])) == 1
+    assert preparation.remarks(new)[1] == (
+        "city: missing in 1 row, and never in the training table; these rows have the mean"
+    )
+
+
+def test_numbers_far_from_those_that_were_learned():
+    preparation = Preparation.learn({"x": [10.0, 12, 20], "z": [1.0, 2, 4]})
+    new = {"x": [0.0, 30, -0.1, 30.1, None], "z": [1, 2, 3, 4, 4]}
+    assert preparation.remarks(new)[0] == (
+        "x: far outside 10 to 20, the range in the training table, in 2 rows (40 %)"
+    )
+
+
+def test_a_file_of_an_older_version_is_read():
+    facts = json.loads(Preparation.learn(PEOPLE).to_json())
+    for column in facts["columns"]:
+        for younger in ("low", "high", "others"):
+            column.pop(younger, None)
+    preparation = Preparation.from_json(json.dumps(facts))
+    assert (
+        preparation.transform(PEOPLE).tolist()
+        == Preparation.learn(PEOPLE).transform(PEOPLE).tolist()
+    )
+    assert preparation.remarks({**PEOPLE, "age": [1e6] * 4}) == []
+
+
 def test_the_texts_among_numbers_are_named():
     numbers = [str(k) for k in range(60)] * 2
     numbers[7] = "n.a."
-    notes = Preparation.learn({"p": numbers, "x": range(120)}).notes
+    notes = Preparation.learn({"p": numbers}, max_categories=50).notes
     assert notes[0] == (
-        "p: left out: 61 different strings, more than 50: they'd be numbers without 'n.a.'"
+        "p: text: an input for each of 0, 1, 10, 11, 12, ... (50), and one for the 11 rarer values "
+        "(in 20 rows); without 'n.a.' they'd be numbers"
     )
 
 
@@ -294,6 +469,19 @@ DAMAGED = {
     "a number for a name": _changed(columns__0__name=1),
     "a number for a flag": _changed(columns__0__flagged=1),
     "a category": _changed(columns__1__categories=[1]),
+    "other categories": _changed(columns__1__others=[1]),
+    "a category without a value": _changed(
+        columns=[
+            {
+                "kind": "target",
+                "name": "city",
+                "categories": ["Rome"],
+                "values": [],
+                "unknown": 0.0,
+                "missing": 0.0,
+            }
+        ]
+    ),
     "notes": _changed(notes="abc"),
 }
 

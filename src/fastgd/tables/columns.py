@@ -1,9 +1,9 @@
 """The encoding of one column of a table as inputs of a network, learned once and then applied."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, asdict, dataclass
 from dataclasses import fields as fields_of
+from functools import cached_property
 from math import fsum, inf, isfinite, sqrt
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -12,20 +12,18 @@ from numpy.typing import NDArray
 
 from fastgd.checks.formatting import many
 from fastgd.checks.messages import shown
-from fastgd.tables.amounts import notation_text, numbers_like
-from fastgd.tables.column_values import Cells, is_date_text, number_of, texts_shown
+from fastgd.tables.amounts import numbers_like
+from fastgd.tables.column_values import Cells, texts_shown
 
 FloatArray = NDArray[np.float64]
-
-_ROW_NUMBERS = ("", "id", "index", "row", "rowid", "row_id", "nr", "no")
-"""Names of columns that may number the rows; pandas calls a nameless column "Unnamed: 0"."""
 
 
 @dataclass(frozen=True)
 class NumberColumn:
     """A standardized column of numbers; missing cells are filled with the median.
 
-    If cells were missing when it was learned, a second input is 1 for missing cells and else 0.
+    If cells were missing when it was learned, a second input is 1 for missing cells and else 0. The
+    numbers it was learned from are from ``low`` to ``high``; in old files both are 0.
     """
 
     name: str
@@ -35,6 +33,8 @@ class NumberColumn:
     flagged: bool
     notation: str = ""  # of amounts: $, km
     decimal: str = ""  # the decimal sign of strings; empty if the column held plain numbers
+    low: float = 0.0
+    high: float = 0.0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -56,7 +56,18 @@ class NumberColumn:
         return numbers_like(self.name, cells, self.notation, self.decimal, rule)
 
     def remarks(self, cells: Cells) -> Iterator[str]:
-        """Yield a line about missing cells, if there were none when the column was learned."""
+        """Yield lines about cells far from those learned, and missing ones if there were none.
+
+        Far is farther from their range than it is wide.
+        """
+        # Halves, since the difference of two large numbers may overflow a float64.
+        half = self.high / 2 - self.low / 2
+        off = np.abs(self.numbers(cells) / 2 - (self.low / 4 + self.high / 4)) > 1.5 * half
+        if half and off.any():
+            yield (
+                f"{self.name}: far outside {self.low:g} to {self.high:g}, the range in the "
+                f"training table, in {many(int(off.sum()), 'row')} ({100 * off.mean():.2g} %)"
+            )
         count = int(cells.missing.sum())
         if count and not self.flagged:
             yield (
@@ -69,19 +80,22 @@ class NumberColumn:
 class TextColumn:
     """A one-hot encoded column of strings or booleans: one input per category.
 
-    If cells were missing when it was learned, a further input is 1 for missing cells. An unknown
-    category is 0 in all inputs.
+    Rare strings, if there were too many, are the ``others``: they and unknown strings are 1 in a
+    further input. If there are no others, an unknown string is 0 in all inputs. If cells were
+    missing when it was learned, the last input is 1 for missing cells.
     """
 
     name: str
     categories: tuple[str, ...]
     flagged: bool
+    others: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the inputs."""
+        other = (f"{self.name} other",) if self.others else ()
         flag = (f"{self.name} missing",) if self.flagged else ()
-        return (*(f"{self.name}={category}" for category in self.categories), *flag)
+        return (*(f"{self.name}={category}" for category in self.categories), *other, *flag)
 
     def put(self, cells: Cells, inputs: FloatArray) -> None:
         """Fill in this column's inputs, (rows, inputs)."""
@@ -91,99 +105,105 @@ class TextColumn:
         inputs[rows, places[rows]] = 1.0
 
     def numbers(self, cells: Cells) -> FloatArray:
-        """Return the index of each cell's category, -1 for an unknown one, NaN where missing."""
+        """Return the index of each cell's category, ``unknown`` for others, NaN where missing."""
         return np.where(cells.missing, np.nan, self._places(cells))
 
     def remarks(self, cells: Cells) -> Iterator[str]:
         """Yield lines about unknown categories, and about missing cells if there were none."""
-        places = self._places(cells)
-        unknown = (places < 0) & ~cells.missing
-        if unknown.any():
-            new = texts_shown(dict.fromkeys(map(str, cells[unknown].texts)))
-            yield (
-                f"{self.name}: {new} in {many(int(unknown.sum()), 'row')}: not in the training "
-                "table; these rows have no category"
-            )
-        count = int(cells.missing.sum())
-        if count and not self.flagged:
-            yield (
-                f"{self.name}: missing in {many(count, 'row')}, and never in the training table; "
-                "these rows have no category"
-            )
+        what = "these rows are among the others" if self.others else "these rows have no category"
+        yield from _unknown(self.name, cells, {*self.places, *self.others}, what)
+        if not self.flagged:
+            yield from _never_missing(self.name, cells, "these rows have no category")
 
     @property
+    def unknown(self) -> int:
+        """The index of the input of all strings that are no category; -1 if there is none."""
+        return len(self.categories) if self.others else -1
+
+    @cached_property
     def places(self) -> dict[str | None, int]:
-        """The index of the input of each cell that has one; None is a missing cell."""
+        """The index of the input of each category; None is a missing cell."""
         known: dict[str | None, int] = {category: k for k, category in enumerate(self.categories)}
         if set(self.categories) <= {"False", "True"}:  # written in other cases by other programs
             for way in (str.lower, str.upper):
                 known |= {way(category): k for k, category in enumerate(self.categories)}
         if self.flagged:
-            known[None] = len(self.categories)
+            known[None] = len(self.names) - 1
         return known
 
     def _places(self, cells: Cells) -> NDArray[np.int64]:
         """The index of each cell's input, or -1."""
-        known = self.places
-        return np.array([known.get(text, -1) for text in cells.texts], dtype=np.int64)
+        places = _found(cells, self.places, self.unknown)
+        return places if self.flagged else np.where(cells.missing, -1, places)
 
 
-Column = NumberColumn | TextColumn
+@dataclass(frozen=True)
+class TargetColumn:
+    """A column of strings as one number: the mean of the target for each category.
 
-
-def learn_column(
-    name: str, cells: Cells, max_categories: int, *, standardize: bool
-) -> tuple[Column | None, str]:
-    """Return the encoding of a column, None if it is left out, and a line that explains it.
-
-    The line is empty for numbers without missing cells.
+    The number of category k is ``values[k]``; that of an unknown string is ``unknown``, the mean
+    over all rows, and that of a missing cell ``missing``. All are standardized.
     """
-    rows, missing = len(cells.values), int(cells.missing.sum())
-    if missing == rows:
-        return None, f"{name}: left out: every cell is missing"
-    if cells.kind == "dates":
-        return None, _dates_left_out(name)
-    if cells.kind == "numbers":
-        return _learn_numbers(name, cells, standardize=standardize)
-    counts = Counter(cells.values[~cells.missing].tolist())
-    if all(map(is_date_text, counts)):
-        return None, _dates_left_out(name)
-    if len(counts) == 1 and not missing:
-        return None, f"{name}: left out: every row has {texts_shown(counts)}"
-    if len(counts) == rows > 2:
-        return None, f"{name}: left out: every row has a different string"
-    if len(counts) > max_categories:
-        return None, (
-            f"{name}: left out: {many(len(counts), 'different string')}, more than {max_categories}"
-            f"{_almost_numbers(counts)}"
+
+    name: str
+    categories: tuple[str, ...]
+    values: tuple[float, ...]
+    unknown: float
+    missing: float
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the inputs."""
+        return (self.name,)
+
+    @property
+    def flagged(self) -> bool:
+        """Whether a further input is 1 for missing cells: never."""
+        return False
+
+    @cached_property
+    def places(self) -> dict[str | None, int]:
+        """The index of each category."""
+        return {category: k for k, category in enumerate(self.categories)}
+
+    def put(self, cells: Cells, inputs: FloatArray) -> None:
+        """Fill in this column's input, (rows, 1)."""
+        table = np.array([*self.values, self.unknown])  # of which -1 is the last
+        numbers = table[_found(cells, self.places, -1)]
+        inputs[:, 0] = np.where(cells.missing, self.missing, numbers)
+
+    def numbers(self, cells: Cells) -> FloatArray:
+        """Return the index of each cell's category, -1 for unknown ones, NaN where missing."""
+        return np.where(cells.missing, np.nan, _found(cells, self.places, -1))
+
+    def remarks(self, cells: Cells) -> Iterator[str]:
+        """Yield lines about unknown categories, and about missing cells if there were none."""
+        what = "these rows have the mean"
+        yield from _unknown(self.name, cells, {*self.places}, what)
+        if self.missing == self.unknown:
+            yield from _never_missing(self.name, cells, what)
+
+
+Column = NumberColumn | TextColumn | TargetColumn
+
+
+def _found(cells: Cells, known: Mapping[str | None, int], unknown: int) -> NDArray[np.int64]:
+    return np.array([known.get(text, unknown) for text in cells.texts], dtype=np.int64)
+
+
+def _unknown(name: str, cells: Cells, known: set[str | None], what: str) -> Iterator[str]:
+    new = [text for text in cells.texts if text is not None and text not in known]
+    if new:
+        yield (
+            f"{name}: {texts_shown(dict.fromkeys(new))} in {many(len(new), 'row')}: not in the "
+            f"training table; {what}"
         )
-    categories = tuple(sorted(counts))
-    text = "true or false" if cells.kind == "booleans" else "text"
-    note = f"{name}: {text}: an input for each of {texts_shown(categories)}"
-    if len(categories) > 5:
-        note += f" ({len(categories)})"
-    if missing:
-        note += f", and one for the {many(missing, 'row')} where it is missing"
-    return TextColumn(name, categories, missing > 0), note
 
 
-def _learn_numbers(name: str, cells: Cells, *, standardize: bool) -> tuple[Column | None, str]:
-    numbers = cells.values[~cells.missing]
-    missing = len(cells.values) - len(numbers)
-    low, high = float(numbers.min()), float(numbers.max())
-    if low == high and not missing:
-        return None, f"{name}: left out: every row has {low:g}"
-    if not missing and _numbers_rows(name, numbers):
-        return None, f"{name}: left out: it numbers the rows"
-    # Halves, since the sum of two large numbers may overflow a float64.
-    median = float(np.median(numbers / 2) * 2)
-    mean, scale = moments(name, numbers) if standardize else (0.0, 1.0)
-    notes = [notation_text(cells)]
-    if missing:
-        notes.append(f"{cells.gaps}: filled with {median:g}, the median, and flagged by an input")
-    note = "; ".join(filter(None, notes))
-    column = NumberColumn(name, median, mean, scale, missing > 0, cells.notation, cells.decimal)
-    return column, f"{name}: {note}" if note else ""
+def _never_missing(name: str, cells: Cells, what: str) -> Iterator[str]:
+    count = int(cells.missing.sum())
+    if count:
+        yield (f"{name}: missing in {many(count, 'row')}, and never in the training table; {what}")
 
 
 def moments(name: str, numbers: FloatArray) -> tuple[float, float]:
@@ -215,23 +235,6 @@ def moments(name: str, numbers: FloatArray) -> tuple[float, float]:
             f"got one of {largest:g}"
         )
     return mean, scale or 1.0
-
-
-def _numbers_rows(name: str, numbers: FloatArray) -> bool:
-    known = name.strip().lower() in _ROW_NUMBERS or name.startswith("Unnamed: ")
-    return known and len(np.unique(numbers)) == len(numbers) and not (numbers % 1).any()
-
-
-def _dates_left_out(name: str) -> str:
-    return f"{name}: left out: dates (give what matters of them as numbers: month, age, ...)"
-
-
-def _almost_numbers(counts: Counter[str]) -> str:
-    """Name the strings that keep a column from being numeric, if they are few."""
-    odd = [text for text in counts if number_of(text.replace(",", ".")) is None]
-    if len(odd) > len(counts) // 10:
-        return ""
-    return f": they'd be numbers without {texts_shown(map(shown, odd))}" if odd else ""
 
 
 def to_fields(value: Any, kinds: Mapping[str, type[Any]]) -> dict[str, Any]:

@@ -13,25 +13,29 @@ from numpy.typing import ArrayLike
 from fastgd.checks.formatting import first_names
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_count, check_flag
 from fastgd.tables.amounts import numbers_written
+from fastgd.tables.column_learning import Decisions, Encoding, learn_column
 from fastgd.tables.column_values import Cells, cells_of
 from fastgd.tables.columns import (
     Column,
     FloatArray,
     NumberColumn,
+    TargetColumn,
     TextColumn,
     checked,
     from_fields,
-    learn_column,
     to_fields,
 )
 from fastgd.tables.table_selection import check_lengths, column_names
 
 MOST_CATEGORIES = 50
-"""A column with more different strings than this is rather one of names."""
+"""Of a column with more different strings, the rarer ones share an input."""
 
-_KINDS: dict[str, type[Column]] = {"number": NumberColumn, "text": TextColumn}
+_KINDS: dict[str, type[Column]] = {
+    "number": NumberColumn,
+    "text": TextColumn,
+    "target": TargetColumn,
+}
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Preparation:
 
     Attributes
     ----------
-    columns : tuple of NumberColumn and TextColumn
+    columns : tuple of NumberColumn, TextColumn and TargetColumn
         The columns that are used, in the order of the table.
     left_out : tuple of str
         The columns of the table that are not used.
@@ -60,16 +64,24 @@ class Preparation:
         max_categories: int = MOST_CATEGORIES,
         standardize: bool = True,
         drop: Collection[str] = (),
+        keep: Collection[str] = (),
+        encoding: Encoding = "one-hot",
+        y: FloatArray | None = None,
+        seed: int = 0,
     ) -> Preparation:
         """Decide from a table how each column is encoded.
 
         - Numbers are standardized: their mean is subtracted, and the result is divided by their
           standard deviation.
         - Missing numbers are filled with the median, and a second input is 1 for these rows.
-        - Strings and booleans are one-hot encoded: one input per category.
-        - Left out are dates, empty columns, constant columns, columns of strings that are all
-          different or have more than ``max_categories`` different ones, and whole numbers that
-          number the rows, in a column with such a name (id, index, row, no).
+        - Strings and booleans are one-hot encoded: one input per category. If there are more than
+          ``max_categories``, the most frequent of those seen at least twice have an input each, and
+          all others share one; with ``encoding="target"`` the column becomes one number instead.
+        - Left out are dates, empty columns, constant columns, and, unless ``keep`` names them,
+          columns of strings that are all different and whole numbers that number the rows: all of
+          them different, and in a column with such a name (id, index, row, no, customer_id) or
+          nearly consecutive, or in order and evenly spaced. If there is no other column to learn
+          from, these numbers are used.
 
         Parameters
         ----------
@@ -77,16 +89,27 @@ class Preparation:
             Numbers (NaN where missing), booleans, strings (None where missing) or dates.
             ``fastgd.tables.frames.columns_of`` converts a DataFrame.
         max_categories : int
-            The most different strings that a column may have.
+            The most inputs for strings of one column.
         standardize : bool
             If False, numbers are used as they are.
         drop : collection of str
             Columns to leave out.
+        keep : collection of str
+            Columns to use even if they only number or name the rows.
+        encoding : {"one-hot", "target"}
+            What becomes of columns with more than ``max_categories`` strings: with "target" the
+            mean of the target for each of them, as learned by scikit-learn's TargetEncoder.
+        y : (rows, outputs) array, optional
+            The encoded targets, for ``encoding="target"``: numbers, or two classes.
+        seed : int
+            Seed of the folds of ``encoding="target"``.
 
         Raises
         ------
         ValueError, TypeError
             If the columns are not as described, or none of them can be used.
+        ImportError
+            If ``encoding="target"`` needs scikit-learn, and it is not installed.
 
         Examples
         --------
@@ -102,29 +125,67 @@ class Preparation:
                [ 1.3,  0. ,  0. ,  1. ],
                [-0.1,  0. ,  1. ,  0. ]])
         """
-        most = check_count("max_categories", max_categories, minimum=0)
-        standardize = check_flag("standardize", standardize)
+        decisions = Decisions(max_categories, standardize, encoding, y, seed)
+        return cls._learned(columns, drop, keep, decisions)[0]
+
+    @classmethod
+    def learn_with_inputs(
+        cls,
+        columns: Mapping[str, ArrayLike | Cells],
+        *,
+        drop: Collection[str] = (),
+        keep: Collection[str] = (),
+        max_categories: int = MOST_CATEGORIES,
+        **options: Any,
+    ) -> tuple[Preparation, FloatArray]:
+        """Return what :meth:`learn` does, and the encoded rows to train with, (rows, inputs).
+
+        They are those of :meth:`transform`, but with ``encoding="target"`` a row's mean of the
+        target is cross-fitted: learned from other rows, so that it doesn't contain its own target.
+        """
+        decisions = Decisions(max_categories, **options)
+        preparation, cells, own = cls._learned(columns, drop, keep, decisions)
+        return preparation, preparation._encoded(cells, own)
+
+    @classmethod
+    def _learned(
+        cls,
+        columns: Mapping[str, ArrayLike | Cells],
+        drop: Collection[str],
+        keep: Collection[str],
+        decisions: Decisions,
+    ) -> tuple[Preparation, dict[str, Cells], dict[str, FloatArray]]:
+        """A preparation, the columns it was learned from, and the inputs that are cross-fitted."""
+        decisions = decisions.checked()
         dropped = column_names("drop", drop, columns)
-        kept = {
-            name: numbers_written(name, column)
-            for name, column in columns.items()
-            if name not in dropped
+        kept = column_names("keep", keep, columns)
+        for name in dropped:
+            if name in kept:
+                raise ValueError(f"keep must not name a column of drop, got {shown(name)}")
+        others = {name: one for name, one in columns.items() if name not in dropped}
+        cells = _cells({name: numbers_written(name, one) for name, one in others.items()})
+        found = {
+            name: learn_column(name, one, decisions, "keep names it" if name in kept else "")
+            for name, one in cells.items()
         }
-        used: list[Column] = []
-        notes: list[str] = []
-        for name, cells in _cells(kept).items():
-            column, note = learn_column(name, cells, most, standardize=standardize)
-            used += [] if column is None else [column]
-            notes += [note] if note else []
+        if all(one.column is None for one in found.values()):
+            alone = "there is no other column to learn from"
+            numbers = {name: one for name, one in cells.items() if one.kind == "numbers"}
+            found |= {
+                name: learn_column(name, one, decisions, alone) for name, one in numbers.items()
+            }
+        notes = [one.note for one in found.values() if one.note]
+        used = tuple(one.column for one in found.values() if one.column is not None)
         if not used:
             why = f" ({'; '.join(notes)})" if notes else ""
             raise ValueError(f"the table must have a column to learn from, got none{why}")
-        numbers = [column.name for column in used if isinstance(column, NumberColumn)]
-        if numbers and standardize:
-            notes.append(f"numbers standardized: {first_names(numbers)}")
+        scaled = [column.name for column in used if isinstance(column, NumberColumn)]
+        if scaled and decisions.standardize:
+            notes.append(f"numbers standardized: {first_names(scaled)}")
         names = {column.name for column in used}
         left_out = tuple(name for name in columns if name not in names)
-        return cls(tuple(used), left_out, tuple(notes))
+        own = {name: one.inputs for name, one in found.items() if one.inputs is not None}
+        return cls(used, left_out, tuple(notes)), cells, own
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -134,7 +195,9 @@ class Preparation:
     @property
     def texts(self) -> tuple[str, ...]:
         """Names of the columns whose cells are read as strings, even if they look like numbers."""
-        return tuple(column.name for column in self.columns if isinstance(column, TextColumn))
+        return tuple(
+            column.name for column in self.columns if isinstance(column, TextColumn | TargetColumn)
+        )
 
     def transform(self, columns: Mapping[str, ArrayLike | Cells]) -> FloatArray:
         """Encode a table with the same columns, in any order, as (rows, inputs).
@@ -144,13 +207,19 @@ class Preparation:
         ValueError, TypeError
             If a column is missing, or holds another kind of values; the message names it.
         """
-        cells = self.cells(columns)
+        return self._encoded(self.cells(columns), {})
+
+    def _encoded(self, cells: Mapping[str, Cells], own: Mapping[str, FloatArray]) -> FloatArray:
         rows = len(next(iter(cells.values())).values)
         check_memory(8 * rows * len(self.names), "the table")
         inputs = np.empty((rows, len(self.names)))
         at = 0
         for column in self.columns:
-            column.put(cells[column.name], inputs[:, at : at + len(column.names)])
+            places = slice(at, at + len(column.names))
+            if column.name in own:
+                inputs[:, places] = own[column.name]
+            else:
+                column.put(cells[column.name], inputs[:, places])
             at += len(column.names)
         finite = np.isfinite(inputs)
         if not finite.all():
@@ -165,7 +234,8 @@ class Preparation:
         """Return a table as rows of numbers, (rows, columns), as an exported model takes them.
 
         They are in the order of ``columns``: numbers, NaN where missing; for strings the index of
-        the category, -1 for an unknown one, NaN where missing.
+        the category, that of the column's last input but the missing cells' for the others, -1 for
+        an unknown one, NaN where missing.
 
         Raises
         ------
@@ -186,7 +256,8 @@ class Preparation:
     def remarks(self, columns: Mapping[str, ArrayLike | Cells]) -> list[str]:
         """Say how a table's cells differ from those of the training table, one line each.
 
-        That is: unknown categories, and cells missing in a column that had none missing.
+        That is: unknown categories, cells missing in a column that had none missing, and numbers
+        that are farther from the training table's range than it is wide.
 
         Examples
         --------
@@ -249,8 +320,11 @@ class Preparation:
             found = json.loads(text)
             columns = tuple(from_fields(fields, _KINDS) for fields in found["columns"])
             scales = [column.scale for column in columns if isinstance(column, NumberColumn)]
+            means = [column for column in columns if isinstance(column, TargetColumn)]
             if not columns or min(scales, default=1.0) <= 0:
                 raise ValueError("no column, or a scale that is not above 0")
+            if any(len(column.values) != len(column.categories) for column in means):
+                raise ValueError("a category without a value")
             left_out, notes = (checked(found[n], tuple[str, ...]) for n in ("left_out", "notes"))
         except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise ValueError("the preparation of the table is corrupt") from error

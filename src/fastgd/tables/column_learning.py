@@ -1,0 +1,182 @@
+"""What becomes of a column of a table: the decision, from the rows it is learned from."""
+
+import re
+from collections import Counter
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+
+from fastgd.checks.formatting import many
+from fastgd.checks.messages import shown
+from fastgd.checks.values import check_choice, check_count, check_flag, check_seed
+from fastgd.tables.amounts import notation_text
+from fastgd.tables.column_values import Cells, is_date_text, number_of, texts_shown
+from fastgd.tables.columns import Column, FloatArray, NumberColumn, TextColumn, moments
+from fastgd.tables.target_encoding import learn_target_column
+
+Encoding = Literal["one-hot", "target"]
+
+_ROW_NUMBERS = ("", "index", "row", "rowid", "nr", "no")
+"""Names of columns that may number the rows; pandas calls a nameless column "Unnamed: 0"."""
+
+_IDENTIFIER = re.compile(r"(.*[\W_])?[iI][dD]|.*[a-z]I[dD]")
+"""Names such as customer_id and PassengerId."""
+
+FEWEST_ROWS = 20
+"""Fewer whole numbers may be all different and in order by chance."""
+
+_YEARS = 1500, 2100
+
+
+class Decisions(NamedTuple):
+    """What the caller has decided."""
+
+    max_categories: int
+    standardize: bool = True
+    encoding: Encoding = "one-hot"
+    y: FloatArray | None = None  # (rows, outputs) encoded targets, for encoding "target"
+    seed: int = 0
+
+    def checked(self) -> "Decisions":
+        """Return the validated decisions."""
+        encoding = check_choice("encoding", self.encoding, get_args(Encoding))
+        if encoding == "target" and self.y is None:
+            raise ValueError("encoding='target' needs y, the encoded targets, got none")
+        if encoding == "target" and self.y is not None and self.y.shape[1] > 2:
+            raise ValueError(
+                "encoding='target' needs a target of numbers or of two classes, since more classes "
+                f"have no order, got {self.y.shape[1]} classes"
+            )
+        return self._replace(
+            max_categories=check_count("max_categories", self.max_categories, minimum=0),
+            standardize=check_flag("standardize", self.standardize),
+            seed=check_seed(self.seed),
+        )
+
+
+class Learned(NamedTuple):
+    """The encoding of a column, None if it is left out, and a line that explains it."""
+
+    column: Column | None
+    note: str = ""  # empty for numbers without missing cells
+    inputs: FloatArray | None = None  # of the rows it was learned from, if put() gives others
+
+
+def learn_column(name: str, cells: Cells, decisions: Decisions, kept: str = "") -> Learned:
+    """Decide what becomes of a column.
+
+    ``kept`` says why it is used even if its cells only number or name the rows.
+    """
+    rows, missing = len(cells.values), int(cells.missing.sum())
+    if missing == rows:
+        return Learned(None, f"{name}: left out: every cell is missing")
+    if cells.kind == "dates":
+        return Learned(None, _dates_left_out(name))
+    if cells.kind == "numbers":
+        return _learn_numbers(name, cells, kept, standardize=decisions.standardize)
+    counts = Counter(cells.values[~cells.missing].tolist())
+    if all(map(is_date_text, counts)):
+        return Learned(None, _dates_left_out(name))
+    if len(counts) == 1 and not missing:
+        return Learned(None, f"{name}: left out: every row has {texts_shown(counts)}")
+    if len(counts) == rows - missing > 2 and not kept:
+        return Learned(None, f"{name}: left out: all its strings are different{_way_back(name)}")
+    return _learn_texts(name, cells, counts, decisions)
+
+
+def _learn_texts(name: str, cells: Cells, counts: Counter[str], decisions: Decisions) -> Learned:
+    most = decisions.max_categories
+    text = "true or false" if cells.kind == "booleans" else "text"
+    if len(counts) > most and decisions.encoding == "target":
+        assert decisions.y is not None
+        learned = learn_target_column(
+            name, cells, decisions.y, decisions.seed, standardize=decisions.standardize
+        )
+        note = f"{name}: {text}: the mean of the target for each of {len(counts):,} values"
+        return Learned(learned[0], note + _almost_numbers(counts), learned[1])
+    if not most:
+        return Learned(None, f"{name}: left out: strings, and max_categories is 0")
+    categories = set(counts)
+    if len(counts) > most:
+        ranked = sorted(counts, key=lambda one: (-counts[one], one))[:most]
+        # Where all are different, which keep must have asked for, none is seen twice.
+        categories = {one for one in ranked if counts[one] > 1} or set(ranked)
+    column = TextColumn(
+        name,
+        tuple(sorted(categories)),
+        flagged=bool(cells.missing.any()),
+        others=tuple(sorted(set(counts) - categories)),
+    )
+    note = f"{name}: {text}: an input for each of {texts_shown(column.categories)}"
+    if len(categories) > 5:
+        note += f" ({len(categories)})"
+    if column.others:
+        rows = sum(counts[one] for one in column.others)
+        note += (
+            f", and one for the {many(len(column.others), 'rarer value')} (in {many(rows, 'row')})"
+        )
+    if column.flagged:
+        note += f", and one for the {many(int(cells.missing.sum()), 'row')} where it is missing"
+    return Learned(column, note + (_almost_numbers(counts) if column.others else ""))
+
+
+def _learn_numbers(name: str, cells: Cells, kept: str, *, standardize: bool) -> Learned:
+    numbers = cells.values[~cells.missing]
+    missing = len(cells.values) - len(numbers)
+    low, high = float(numbers.min()), float(numbers.max())
+    if low == high and not missing:
+        return Learned(None, f"{name}: left out: every row has {low:g}")
+    notes = [notation_text(cells)]
+    if not missing and _numbers_rows(name, numbers):
+        if not kept:
+            return Learned(None, f"{name}: left out: it numbers the rows{_way_back(name)}")
+        notes.append(f"it numbers the rows, and is used: {kept}")
+    # Halves, since the sum of two large numbers may overflow a float64.
+    median = float(np.median(numbers / 2) * 2)
+    mean, scale = moments(name, numbers) if standardize else (0.0, 1.0)
+    if missing:
+        notes.append(f"{cells.gaps}: filled with {median:g}, the median, and flagged by an input")
+    note = "; ".join(filter(None, notes))
+    column = NumberColumn(
+        name, median, mean, scale, missing > 0, cells.notation, cells.decimal, low, high
+    )
+    return Learned(column, f"{name}: {note}" if note else "")
+
+
+def _numbers_rows(name: str, numbers: FloatArray) -> bool:
+    """Whether these are whole numbers, all different, and numbers of rows by name or by content.
+
+    By content: nearly consecutive, or in order and evenly spaced, as those of orders in a shop.
+    """
+    rows = len(numbers)
+    if (numbers % 1).any() or len(np.unique(numbers)) < rows:
+        return False
+    known = name.strip().lower() in _ROW_NUMBERS or name.startswith("Unnamed: ")
+    if known or _IDENTIFIER.fullmatch(name.strip()):
+        return True
+    low, high = numbers.min(), numbers.max()
+    if rows < FEWEST_ROWS or (_YEARS[0] <= low and high <= _YEARS[1]):
+        return False
+    if high - low < 2 * rows:
+        return True
+    steps = np.diff(numbers)
+    if not (steps > 0).all() and not (steps < 0).all():
+        return False
+    # A measurement in order of its size is not so even: 0.95 for a normal distribution.
+    return bool(np.corrcoef(numbers, np.arange(rows))[0, 1] ** 2 > 0.98)
+
+
+def _way_back(name: str) -> str:
+    return f" (keep=[{shown(name)}] or --keep {name} uses it)"
+
+
+def _dates_left_out(name: str) -> str:
+    return f"{name}: left out: dates (give what matters of them as numbers: month, age, ...)"
+
+
+def _almost_numbers(counts: Counter[str]) -> str:
+    """Name the strings that keep a column from being numeric, if they are few."""
+    odd = [text for text in counts if number_of(text.replace(",", ".")) is None]
+    if len(odd) > len(counts) // 10:
+        return ""
+    return f"; without {texts_shown(map(shown, odd))} they'd be numbers" if odd else ""
