@@ -267,8 +267,9 @@ def test_texts_to_learn_are_classes(run):
 
 def test_a_sweep_of_groups_of_a_prepared_table(run):
     words = ["houses.csv", "--target", "price", "--groups", "garden", "--folds", "2", *FEW]
-    code, out, _ = run("sweep", *words, "--drop", "city")
+    code, out, _ = run("sweep", *words, "--drop", "city", "--keep", "id")
     assert code == 0
+    assert "id: it numbers the rows, and is used: keep names it" in out
     assert "2 groups by garden, of 30 to 60 rows" in out
     assert "city" not in out
     assert run("sweep", *words[:3], "--save", "s.npz", *FEW)[0] == 0
@@ -284,6 +285,13 @@ def test_a_sweep_of_groups_of_a_prepared_table(run):
         ("houses.csv --target city --output tanh", "target 'city' must be numbers, or alone and"),
         ("houses.csv --target city --target price", "target 'city' must be numbers, or alone and"),
         ("houses.csv --target price --drop price", "--drop must not name the target, got 'price'$"),
+        ("houses.csv --target price --keep price", "--keep must not name the target, got 'price'$"),
+        ("houses.csv --target price --keep rooms", "--keep must be a column of the table, got"),
+        (
+            "houses.csv --target price --target size --encoding target",
+            "--encoding must be 'one-hot' for several targets, got 'target'$",
+        ),
+        ("houses.csv --raw --target price --keep id", "--raw takes a table as it is: .* --keep,"),
         (
             "holes.csv --target a --target b",
             "targets a, b must all have a value in at least one row, got",

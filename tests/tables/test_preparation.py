@@ -132,11 +132,11 @@ KEPT = {
     "no target": ({"encoding": "target"}, "encoding='target' needs y, the encoded targets"),
     "classes": (
         {"encoding": "target", "y": np.eye(4)},
-        "needs a target of numbers or of two classes, since more .* no order, got 4 classes",
+        "encoding must be 'one-hot' for 4 classes, which have no order, got 'target'",
     ),
     "one row of a class": (
         {"encoding": "target", "y": np.eye(2)[[0, 0, 0, 1]], "max_categories": 1},
-        "encoding='target' needs 2 rows of each class, got 1 of one",
+        "encoding must be 'one-hot' for a class of fewer than 2 rows, got 'target'",
     ),
 }
 

@@ -232,3 +232,14 @@ def test_long_cells_and_what_follows_a_closing_quote(tmp_path):
     columns = read_columns(path)
     assert columns["x"].tolist() == [1, 2, 3]
     assert columns["z"].tolist() == ["z" * 200_000, "zz", "zz"]
+
+
+def test_means_of_the_target_are_cross_fitted_in_the_rows_they_are_learned_from(tmp_path):
+    path = tmp_path / "cities.csv"
+    lines = [f"{'ABC'[k % 3]},{k % 3 + k % 2 / 8}\n" for k in range(60)]
+    path.write_text("city,y\n" + "".join(lines))
+    reading = Reading(raw=False, max_categories=2, encoding="target")
+    samples = read_samples(path, ["y"], reading=reading, learned_from=lambda n: np.arange(n) < 30)
+    assert samples.inputs == ["city"]
+    assert len(np.unique(samples.X[30:])) == 3
+    assert len(np.unique(samples.X[:30])) > 3

@@ -28,11 +28,24 @@ DROP = option(
     read=column_name,
     panel=PANEL,
 )
+KEEP = option(
+    "--keep NAME",
+    "Column to use though it numbers or names the rows; repeat it for several.",
+    list[str],
+    read=column_name,
+    panel=PANEL,
+)
 MAX_CATEGORIES = option(
     "--max-categories N",
-    "Leave out string columns with more than N different values.",
+    "Strings of a column that have an input each, the most frequent ones; others share one.",
     int,
     default=MOST_CATEGORIES,
+    panel=PANEL,
+)
+ENCODING = option(
+    "--encoding WAY",
+    "Columns with more strings than that: one-hot, or target (the mean of the target).",
+    default="one-hot",
     panel=PANEL,
 )
 STANDARDIZE = option(
@@ -64,18 +77,20 @@ RAW = option(
     bool,
     panel=PANEL,
 )
-READING = (RAW, SEP, DECIMAL, DROP, MAX_CATEGORIES, STANDARDIZE)
+READING = (RAW, SEP, DECIMAL, DROP, KEEP, MAX_CATEGORIES, ENCODING, STANDARDIZE)
+
+LEARNING = "--drop, --keep, --max-categories, --encoding and --no-standardize"
+"""The options that say how a preparation is learned."""
 
 
 def take_reading(typed: dict[str, Any]) -> Reading:
     """Take these options out of what was typed; options of prepared tables require one."""
     given = {one.name: typed.pop(one.name) for one in READING if one.name in typed}
-    reading = Reading(**given | {"drop": tuple(given.get("drop", ()))})
+    reading = Reading(**given | {name: tuple(given.get(name, ())) for name in ("drop", "keep")})
     if not reading.prepares:
         return reading
     if reading.raw:
         raise RefusedError(
-            "--raw takes a table as it is: --sep, --decimal, --drop, --max-categories and "
-            "--no-standardize don't go with it"
+            f"--raw takes a table as it is: --sep, --decimal, {LEARNING} don't go with it"
         )
     return reading._replace(raw=False)

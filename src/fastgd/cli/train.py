@@ -25,7 +25,7 @@ from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.option_values import read_alpha, read_network
 from fastgd.cli.options import DEVICE, ITERATIONS, JSON, PROGRESS, TARGET, THREADS, option, takes
 from fastgd.cli.splits import VALIDATION, Given, take_split
-from fastgd.cli.table_options import READING, TABLE_FILE, take_reading
+from fastgd.cli.table_options import LEARNING, READING, TABLE_FILE, take_reading
 from fastgd.cli.terminal import saying_how_to_resume
 from fastgd.cli.train_common import TrainOptions, Writer, close, fit, show_samples
 from fastgd.engine.summaries import Summary
@@ -176,14 +176,13 @@ def _reading_again(reading: Reading, result: Any, file: Path) -> Reading:
             raise RefusedError(f"--raw does not go with the prepared table of {file}")
         if reading.learns:
             raise RefusedError(
-                "--drop, --max-categories and --no-standardize must be left out with --resume: "
+                f"{LEARNING} must be left out with --resume: "
                 f"{file} knows how its table was prepared"
             )
         return reading._replace(raw=False, preparation=result.preparation, targets=result.targets)
     if reading.prepares:
         raise RefusedError(
-            "--sep, --decimal, --drop, --max-categories and --no-standardize don't go with the "
-            f"plain numbers of {file}"
+            f"--sep, --decimal, {LEARNING} don't go with the plain numbers of {file}"
         )
     if reading.raw is False:
         raise RefusedError(f"--prepare does not go with the plain numbers of {file}")

@@ -44,8 +44,8 @@ class Decisions(NamedTuple):
             raise ValueError("encoding='target' needs y, the encoded targets, got none")
         if encoding == "target" and self.y is not None and self.y.shape[1] > 2:
             raise ValueError(
-                "encoding='target' needs a target of numbers or of two classes, since more classes "
-                f"have no order, got {self.y.shape[1]} classes"
+                f"encoding must be 'one-hot' for {self.y.shape[1]} classes, which have no order, "
+                "got 'target'"
             )
         return self._replace(
             max_categories=check_count("max_categories", self.max_categories, minimum=0),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown
+from fastgd.tables.column_learning import Encoding
 from fastgd.tables.column_values import Cells, cells_of, number_of
 from fastgd.tables.columns import FloatArray
 from fastgd.tables.preparation import MOST_CATEGORIES, Preparation
@@ -41,18 +42,20 @@ class Reading(NamedTuple):
     drop: tuple[str, ...] = ()
     max_categories: int = MOST_CATEGORIES
     standardize: bool = True
+    keep: tuple[str, ...] = ()
+    encoding: Encoding = "one-hot"
     preparation: Preparation | None = None  # if it has been learned already, with
     targets: tuple[Target, ...] = ()
 
     @property
     def learns(self) -> bool:
         """Whether it says how a preparation is learned."""
-        return self[3:6] != RAW[3:6]
+        return self[3:8] != RAW[3:8]
 
     @property
     def prepares(self) -> bool:
         """Whether it says anything that matters only for a table that is prepared."""
-        return self[1:6] != RAW[1:6]
+        return self[1:8] != RAW[1:8]
 
 
 RAW = Reading(raw=True)
@@ -130,7 +133,7 @@ def read_samples(
     settings = settings or {}
     table = _read_raw(path) if reading.raw else read_table(path, reading.sep, reading.decimal)
     names = list(table.columns if isinstance(table, TextTable) else table)
-    inputs = _check_names(path, names, targets, groups, reading.drop)
+    inputs = _check_names(path, names, targets, groups, reading)
     known = [target.name for target in reading.targets]
     if known and known != list(targets):
         raise ValueError(
@@ -193,7 +196,7 @@ def _check_names(
     names: Sequence[str],
     targets: Sequence[str],
     groups: str | None,
-    drop: Sequence[str],
+    reading: Reading,
 ) -> list[str]:
     """Return the names of the columns that are neither targets nor groups."""
     if not targets:
@@ -205,9 +208,12 @@ def _check_names(
         raise ValueError(f"groups must not name the target, got {shown(groups)}")
     if groups is not None:
         apart.update(column_names("groups", [groups], names))
-    for name in apart.intersection(column_names("drop", drop, names)):
-        what = "groups" if name == groups else "target"
-        raise ValueError(f"drop must not name the {what}, got {shown(name)}")
+    for option, given in (("drop", reading.drop), ("keep", reading.keep)):
+        for name in apart.intersection(column_names(option, given, names)):
+            what = "groups" if name == groups else "target"
+            raise ValueError(f"{option} must not name the {what}, got {shown(name)}")
+    if reading.encoding == "target" and len(targets) > 1:
+        raise ValueError("encoding must be 'one-hot' for several targets, got 'target'")
     inputs = [name for name in names if name not in apart]
     if not inputs:
         besides = "the target" if groups is None else "the target and the groups"
@@ -285,23 +291,29 @@ def _prepared(
     wanted = {name: columns.pop(name) for name in targets}
     follows: dict[str, str] = {}
     preparation, encoded = reading.preparation, reading.targets
-    if preparation is None:
-        learn = learned_from(len(wanted[targets[0]].values))
-        preparation = Preparation.learn(
-            some_rows(columns, learn),
-            max_categories=reading.max_categories,
-            standardize=reading.standardize,
-            drop=reading.drop,
-        )
-        notes += preparation.notes
+    if preparation is not None:
+        notes += preparation.remarks(columns)
+        X, y = preparation.transform(columns), _encoded(encoded, wanted)
+    else:
+        learn, about_targets = learned_from(len(wanted[targets[0]].values)), []
         for name in targets:
             target, own, note = _learned(name, wanted[name], learn, settings, len(targets) == 1)
             encoded += (target,)
             follows |= own
-            notes.append(note)
-    else:
-        notes += preparation.remarks(columns)
-    X, y = preparation.transform(columns), _encoded(encoded, wanted)
+            about_targets.append(note)
+        y = _encoded(encoded, wanted)
+        preparation, learned_X = Preparation.learn_with_inputs(
+            some_rows(columns, learn),
+            max_categories=reading.max_categories,
+            standardize=reading.standardize,
+            drop=reading.drop,
+            keep=reading.keep,
+            encoding=reading.encoding,
+            y=y[learn],
+        )
+        notes += [*preparation.notes, *about_targets]
+        X = preparation.transform(columns)
+        X[learn] = learned_X
     inputs = list(preparation.names)
     return Samples(inputs, list(targets), X, y, labels, encoded, preparation, follows, notes)
 
