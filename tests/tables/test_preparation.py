@@ -136,7 +136,7 @@ KEPT = {
     ),
     "one row of a class": (
         {"encoding": "target", "y": np.eye(2)[[0, 0, 0, 1]], "max_categories": 1},
-        "encoding must be 'one-hot' for a class of fewer than 2 rows, got 'target'",
+        "encoding must be 'one-hot' if a class has fewer than 2 rows, got 'target'",
     ),
 }
 

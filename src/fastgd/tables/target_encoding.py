@@ -39,7 +39,8 @@ def learn_target_column(
     wanted = y[:, 0] if is_number else y.argmax(axis=1)
     fewest = len(y) if is_number else int(min(np.sum(wanted == 0), np.sum(wanted == 1)))
     if fewest < 2:
-        raise ValueError("encoding must be 'one-hot' for a class of fewer than 2 rows, got 'target'")
+        rule = "encoding must be 'one-hot' if a class has fewer than 2 rows"
+        raise ValueError(f"{rule}, got 'target'")
     # Not fit_transform(): its arguments for the seed change in scikit-learn 1.9.
     encoder = TargetEncoder(target_type="continuous" if is_number else "binary")
     splitter = KFold if is_number else StratifiedKFold

@@ -1,0 +1,79 @@
+"""Columns that explain the target alone: perhaps they are known only after it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.tables.columns import FloatArray, TargetColumn, TextColumn
+from fastgd.tables.preparation import Preparation
+from fastgd.tables.targets import ClassTarget, Target
+
+FEWEST_ROWS, FEWEST_OF_CLASS = 20, 5
+"""With fewer rows, or fewer rows of a class, a column may explain the target by chance."""
+
+MOST = 0.999
+"""The square of a correlation above which a column explains a number."""
+
+
+def leaks(
+    preparation: Preparation, columns: Mapping[str, Any], target: Target, y: FloatArray
+) -> list[str]:
+    """Name the columns that explain almost all of the target, one line each.
+
+    ``y`` are the encoded targets, (rows, outputs). Numbers explain a number if they or their ranks
+    are correlated with it, and classes if these are separate in the order of the numbers. Strings
+    explain classes if all rows of a string have the same class.
+
+    Examples
+    --------
+    >>> from fastgd.tables.targets import NumberTarget
+    >>> table = {"x": np.sqrt(np.arange(20))}
+    >>> y = np.arange(20)[:, None]
+    >>> leaks(Preparation.learn(table), table, NumberTarget("y", 0.0, 1.0), y)
+    ['x: alone it explains over 99.9 % of y: is it known before y?']
+    """
+    of_classes = isinstance(target, ClassTarget)
+    wanted, share = (y.argmax(axis=1), "all") if of_classes else (y[:, 0], "over 99.9 %")
+    lines = []
+    for column, numbers in zip(preparation.columns, preparation.numbers(columns).T, strict=True):
+        known = ~np.isnan(numbers)
+        pair = numbers[known], wanted[known]
+        is_text = isinstance(column, TextColumn | TargetColumn)
+        if known.sum() >= FEWEST_ROWS and (
+            _separates(*pair, is_text=is_text)
+            if of_classes
+            else not is_text and _is_correlated(*pair)
+        ):
+            lines.append(
+                f"{column.name}: alone it explains {share} of {target.name}: is it known before "
+                f"{target.name}?"
+            )
+    return lines
+
+
+def _is_correlated(numbers: FloatArray, wanted: FloatArray) -> bool:
+    with np.errstate(all="ignore"):  # constant, or too large to be squared: NaN
+        pairs = (numbers, wanted), (_ranks(numbers), _ranks(wanted))
+        return any(np.corrcoef(*pair)[0, 1] ** 2 > MOST for pair in pairs)
+
+
+def _ranks(numbers: FloatArray) -> FloatArray:
+    """The rank of each number; equal ones have their mean rank."""
+    _, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - counts / 2)[places])
+
+
+def _separates(numbers: FloatArray, classes: NDArray[np.int64], *, is_text: bool) -> bool:
+    found, places = np.unique(numbers, return_inverse=True)
+    counts = np.unique(classes, return_counts=True)[1]
+    if len(counts) < 2 or counts.min() < FEWEST_OF_CLASS:
+        return False
+    lowest = np.full(len(found), classes.max())
+    np.minimum.at(lowest, places, classes)
+    if (lowest[places] != classes).any():  # rows of one number have two classes
+        return False
+    if is_text:
+        return 2 * len(found) <= len(numbers)
+    return int(np.count_nonzero(np.diff(lowest))) == len(counts) - 1

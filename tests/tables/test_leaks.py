@@ -1,0 +1,48 @@
+"""Columns that explain the target alone are named, and honest ones are not."""
+
+import numpy as np
+import pytest
+
+from fastgd.tables.leaks import leaks
+from fastgd.tables.preparation import Preparation
+from fastgd.tables.targets import learn_target
+
+RANDOM = np.random.default_rng(0)
+NUMBERS = RANDOM.normal(size=200)
+NOISE = RANDOM.normal(size=200)
+CLASSES = np.where(NUMBERS > 1, "c", np.where(NUMBERS > 0, "b", "a"))
+WITH_GAPS = np.where(NOISE > 0, NUMBERS, np.nan)
+RARE = np.where(np.arange(200) < 4, "x", "y")
+
+LEAKS = {
+    "linear": (3 - 2 * NUMBERS, NUMBERS),
+    "almost linear": (NUMBERS + NOISE / 100, NUMBERS),
+    "monotone": (np.exp(9 * NUMBERS), NUMBERS),
+    "where it is known": (WITH_GAPS, NUMBERS),
+    "numbers of classes": (NUMBERS, CLASSES),
+    "codes of classes": ((CLASSES == "a") + 1.0, CLASSES == "a"),
+    "texts of classes": (np.char.add(CLASSES, (np.arange(200) % 9).astype(str)), CLASSES),
+}
+HONEST = {
+    "noise": (NUMBERS + NOISE / 10, NUMBERS),
+    "not monotone": (np.abs(NUMBERS), NUMBERS),
+    "few rows": (NUMBERS[:19], NUMBERS[:19]),
+    "one wrong": (np.where(np.arange(200) == 7, -NUMBERS, NUMBERS), CLASSES),
+    "a rare class": (np.arange(200) + 0.5, RARE),
+    "many texts": (np.arange(200).astype(str).astype(object), CLASSES),
+    "mixed texts": (np.where(np.arange(200) % 9, CLASSES, "z"), CLASSES),
+    "texts of numbers": (CLASSES, np.where(CLASSES == "a", 1.5, 0.0)),
+    "too large": (np.where(NOISE > 0, 1e200, -1e200), NOISE),
+}
+
+
+@pytest.mark.parametrize("case", LEAKS | HONEST)
+def test_what_explains_the_target_alone_is_named(case):
+    column, wanted = (LEAKS | HONEST)[case]
+    table = {"column": column, "other": NOISE[: len(column)]}
+    target = learn_target("y", wanted)
+    preparation = Preparation.learn(table, keep=["column"])
+    found = leaks(preparation, table, target, target.encode(wanted))
+    share = "over 99.9 %" if np.asarray(wanted).dtype.kind == "f" else "all"
+    line = f"column: alone it explains {share} of y: is it known before y?"
+    assert found == ([line] if case in LEAKS else [])
