@@ -32,7 +32,7 @@ HONEST = {
     "many texts": (np.arange(200).astype(str).astype(object), CLASSES),
     "mixed texts": (np.where(np.arange(200) % 9, CLASSES, "z"), CLASSES),
     "texts of numbers": (CLASSES, np.where(CLASSES == "a", 1.5, 0.0)),
-    "too large": (np.where(NOISE > 0, 1e200, -1e200), NOISE),
+    "too large": (np.where(NUMBERS > 0, 1e200, -1e200), NUMBERS),
 }
 
 
