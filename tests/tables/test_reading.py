@@ -193,8 +193,16 @@ NO_TABLES = {
     "short.csv": (b"a,b\n1,2\n3\n", "line 3: 1 cell, the header line has 2"),
     "long.csv": (b"a,b\n1,2\n3,4,5\n", "line 3: 3 cells, the header line has 2"),
     "quote.csv": (b'a,b\n"1,2\n', "unexpected end of data"),
-    "latin.csv": ("größe\n1\n".encode("latin-1"), "is not UTF-8 text: byte 2 .*: save it as UTF-8"),
-    "binary.csv": (bytes(range(256)), "is not UTF-8 text: byte 128 .*: is it another kind of file"),
+    "joined.csv": (
+        "größe\n".encode() + "größe\n".encode("latin-1"),
+        "is not UTF-8 text: byte 0xF6 at position 10 can't be read: save it as UTF-8",
+    ),
+    "undefined.csv": (b"a\n\x81\n", "byte 0x81 at position 2 can't be read: save it as UTF-8"),
+    "binary.csv": (
+        bytes(range(1, 256)),
+        "byte 0x80 at position 127 can't be read: is it another kind of file",
+    ),
+    "half.csv": (b"\xff\xfea\0b", "is not UTF-16-LE text: byte 0x62 at position 4 .* another kind"),
     "zero.csv": (b"a,b\n1,\0\n", "is not text: it has zero bytes"),
     "plain.csv.gz": (PLAIN.encode(), "must be a complete gzip file, since it ends in .gz"),
     "cut.csv.gz": (gzip.compress(PLAIN.encode())[:-9], "must be a complete gzip file"),
@@ -211,6 +219,29 @@ def test_what_is_no_table_is_refused(tmp_path, name):
         read_columns(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_windows_text_is_read_with_a_warning(tmp_path):
+    path = tmp_path / "latin.csv"
+    path.write_bytes("Stadt;Größe\nKöln;1,5 €\n".encode("cp1252"))
+    with pytest.warns(
+        UserWarning, match=r"latin.csv is not UTF-8 text \(line 1\): read as Windows"
+    ):
+        columns = read_columns(path)
+    assert columns["Größe"].tolist() == ["1,5 €"]
+    path.write_bytes(("x,y\n" + "1,2\n" * 5 + "1,ß\n").encode("latin-1"))
+    with pytest.warns(UserWarning, match=r"\(line 7\)"):
+        read_columns(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_unicode_text_of_spreadsheets(tmp_path, encoding):
+    path = tmp_path / "wide.txt"
+    mark = "\ufeff" * (encoding == "utf-16-be")
+    path.write_bytes((mark + "Größe\tx\n1,5\tß\n").encode(encoding))
+    columns = read_columns(path)
+    assert columns["Größe"].tolist() == [1.5]
+    assert columns["x"].tolist() == ["ß"]
 
 
 def test_a_damaged_parquet_file(tmp_path):
