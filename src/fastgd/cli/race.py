@@ -14,7 +14,7 @@ from fastgd.cli.job import timed
 from fastgd.cli.json_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_entry, read_method
 from fastgd.cli.notes import note_unreached
-from fastgd.cli.options import ITERATIONS, JSON, PLOT, PROGRESS, SEED, THREADS, option, takes
+from fastgd.cli.options import JSON, PLOT, PROGRESS, SEED, THREADS, option, takes
 from fastgd.cli.output_files import check_plot, write_plot
 from fastgd.cli.surface import PREPARED, take_window, window_options
 from fastgd.optimizers import BY_COMMAND, GradientDescent
@@ -33,7 +33,7 @@ SHARE = 10
         name="optimizers",
         read=read_entry,
     ),
-    ITERATIONS._replace(default=1000),
+    option("--iterations N", "Updates of the weights.", int, default=1000),
     SEED,
     PLOT,
     *window_options(

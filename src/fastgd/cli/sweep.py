@@ -22,6 +22,9 @@ from fastgd.cli.table_options import READING, TABLE_FILE, take_reading
 from fastgd.cli.terminal import saying_how_to_resume
 from fastgd.cli.train_common import TrainOptions, Writer, close, fit, show_samples
 
+ARTICLE = {"alpha": [1.0], "iterations": 60_000, "record_every": 10_000}
+"""Defaults for tables that are taken as they are."""
+
 SEEDS = "a whole number of at least 1 (the seeds are 1 to N)"
 
 
@@ -37,8 +40,8 @@ SEEDS = "a whole number of at least 1 (the seeds are 1 to N)"
     ),
     option(
         "--alpha ALPHAS",
-        "Learning rates to try: 0.01,0.1,1. 1/0.1 is one for each layer.",
-        default="1",
+        "Learning rates to try: 0.01,0.1,1 (default: 1; of a prepared table: 0.01). 1/0.1 is one "
+        "for each layer.",
         read=lambda text: [read_alpha(rate) for rate in text.split(",")],
     ),
     option("--seeds N", "Try N seeds with each of them: 1 to N (default: 1).", int, rule=SEEDS),
@@ -48,8 +51,12 @@ SEEDS = "a whole number of at least 1 (the seeds are 1 to N)"
         read=lambda text: [int(seed) for seed in text.split(",")],
         rule="numbers separated by ','",
     ),
-    ITERATIONS._replace(default=60_000),
-    option("--record-every N", "Record the error every N iterations.", int, default=10_000),
+    ITERATIONS,
+    option(
+        "--record-every N",
+        "Record the error every N iterations (default: 10000; of a prepared table: 100).",
+        int,
+    ),
     option("--save FILE.npz", "Write all networks to this file.", Path),
     option("--csv FILE.csv", "Write a line for each network to this file.", Path),
     option(
@@ -107,7 +114,7 @@ def command(
         Writer(save, ".npz", Sweep.save),
         Writer(csv, ".csv", partial(write_table, raw_text=raw_text)),
     )
-    asked = TrainOptions(file, target or [], split, settings, writers, progress, reading)
+    asked = TrainOptions(file, target or [], split, settings, writers, progress, reading, ARTICLE)
     show(asked, folder, check_dask(dask, threads), json)
 
 

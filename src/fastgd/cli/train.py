@@ -49,11 +49,16 @@ SHOWN = 20
     ),
     option(
         "--alpha ALPHA",
-        "Learning rate (default: 1), or one for each layer of weights: 1/0.1.",
+        "Learning rate (default: 1; of a prepared table: 0.01), or one for each layer of weights: "
+        "1/0.1.",
         read=read_alpha,
     ),
-    ITERATIONS._replace(default=60_000),
-    option("--record-every N", "Record the error every N iterations (default: 10000).", int),
+    ITERATIONS,
+    option(
+        "--record-every N",
+        "Record the error every N iterations (default: 10000; of a prepared table: 100).",
+        int,
+    ),
     option("--seed N", "Seed of the initial weights (default: 1).", int),
     option(
         "--resume RUN.npz",
@@ -98,7 +103,7 @@ def command(
         read = [file, *filter(None, (split.validation, resume))]
         kept = check_checkpoint(checkpoint, checkpoint_every, save, read)
     writers = (Writer(save, ".npz", Run.save),)
-    asked = TrainOptions(file, target or [], split, settings, writers, progress, reading, kept)
+    asked = TrainOptions(file, target or [], split, settings, writers, progress, reading, kept=kept)
     show(asked, resume, json)
 
 
@@ -117,10 +122,12 @@ def show(asked: TrainOptions, resume: Path | None, as_json: bool) -> None:
     with saying_how_to_resume(lambda: kept_text(checkpoint)):
         fitted = fit(call, asked, None if before is None else before.options)
     samples, done, run = fitted.samples, fitted.done, fitted.done.result
+    worse = _no_better(run, fitted.given) if samples.preparation else ""
     if as_json:
         facts = samples_facts(samples) | fitted.given.facts | run_facts(run)
         shares = _accuracies(run, fitted.given)
         facts |= {"accuracy": shares} if shares else {}
+        facts |= {"no_better_than_constant": bool(worse)} if samples.preparation else {}
         print_json(facts | {"seconds": done.seconds})
         return
     console = open_console()
@@ -150,6 +157,8 @@ def show(asked: TrainOptions, resume: Path | None, as_json: bool) -> None:
     held_out, restored = run.validation_errors is not None, run.options.get("restore_best")
     if run.best_iteration is not None and (held_out or restored):
         console.print(_best(run))
+    if worse:
+        console.print(f"[yellow]{worse}[/]", markup=True)
     close(console, done, asked.writers)
 
 
@@ -267,6 +276,35 @@ def _accuracies(run: Run, given: Given) -> dict[str, float]:
         whose: float((run.predict(X).argmax(axis=1) == y.argmax(axis=1)).mean())
         for whose, (X, y) in parts.items()
     }
+
+
+def _no_better(run: Run, given: Given) -> str:
+    """Say so if a constant predicts as well as this network: the mean, or the classes' shares.
+
+    They are compared on the validation set, if there is one. A loss of the user's own has another
+    best constant.
+    """
+    loss = run.options.get("loss", "squared")
+    if loss not in ("squared", "cross_entropy") or run.status == "diverged":
+        return ""
+    X, y = given.arguments.get("validation", (given.X, given.y))
+    classes = run.options.get("output") == "softmax"
+    guesses = run.predict(X)[:, : y.shape[1]], np.broadcast_to(given.y.mean(axis=0), y.shape)
+    if classes:
+        with np.errstate(divide="ignore"):
+            network, constant = (-np.log(guess[y > 0]).mean() for guess in guesses)
+    else:
+        network, constant = (np.square(y - guess).mean() for guess in guesses)
+    if network < 0.999 * constant:
+        return ""
+    what, error = (
+        ("the shares of the classes", "log loss") if classes else ("the mean", "squared error")
+    )
+    whose = "validation set" if "validation" in given.arguments else "samples"
+    return (
+        f"No better than a constant: {error} {network:.4g} on the {whose}, and {constant:.4g} by "
+        f"always predicting {what}"
+    )
 
 
 def _watched(run: Run) -> str:

@@ -15,6 +15,7 @@ from fastgd.cli.notes import note_unreached
 from fastgd.cli.output_files import check_output
 from fastgd.cli.splits import Given, RowSplit
 from fastgd.engine.devices import AUTO, CPU
+from fastgd.optimizers import Adam
 from fastgd.tables.samples import LARGEST, Reading, Samples
 from fastgd.tables.table_selection import names_text
 
@@ -22,6 +23,20 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 T = TypeVar("T", Run, Sweep)
+
+PREPARED: Mapping[str, Any] = {
+    "alpha": 0.01,
+    "iterations": 1_000,
+    "record_every": 100,
+    "reduction": "mean",
+    "optimizer": Adam(),
+    "activation": "relu",
+    "init": "glorot",
+    "bias": True,
+}
+"""Defaults for a prepared table. The article's suit its own: on prepared tables alpha 1 with a sum
+over the rows diverges or flips. Validation errors of ten real tables were smallest around 1,000
+iterations, and hardly depend on the choice of relu or tanh, and of glorot or he."""
 
 
 class Fitted(NamedTuple, Generic[T]):
@@ -50,6 +65,8 @@ class TrainOptions(NamedTuple):
     writers: Sequence[Writer]
     progress: bool
     reading: Reading
+    defaults: Mapping[str, Any] = MappingProxyType({"iterations": 60_000})
+    """Of tables that are taken as they are."""
     kept: Mapping[str, Any] = MappingProxyType({})
     """Where the work is kept while it runs: arguments that the warm-up doesn't get."""
 
@@ -61,7 +78,7 @@ def fit(
 ) -> Fitted[T]:
     """Read, train and write.
 
-    ``options`` are those of what goes on, if these are not the settings.
+    ``options`` are those of a run that resumes: then the settings add nothing to them.
     """
     read = [asked.file, *filter(None, [asked.split.validation])]
     with refusing():
@@ -70,7 +87,8 @@ def fit(
         samples, given = asked.split.read(
             asked.file, asked.targets, asked.reading, options or asked.settings
         )
-        settings = asked.settings | samples.settings | given.arguments
+        defaults = _defaults(asked, samples, resumes=options is not None)
+        settings = defaults | asked.settings | samples.settings | given.arguments
 
         def warm_up() -> None:
             # What is refused here is refused by the work, too, which needs more memory and says it.
@@ -90,6 +108,24 @@ def fit(
             if path is not None:
                 write(_with_preparation(done.result, samples), path)
     return Fitted(samples, given, done)
+
+
+def _defaults(asked: TrainOptions, samples: Samples, *, resumes: bool) -> dict[str, Any]:
+    """Defaults of what was not typed; a note says which ones are those of prepared tables."""
+    if samples.preparation is None:
+        return dict(asked.defaults)
+    own = {name: value for name, value in PREPARED.items() if name not in asked.settings}
+    if resumes:
+        return {"iterations": PREPARED["iterations"]}
+    typed = " ".join(
+        f"--{name.replace('_', '-')}"
+        + ("" if value is True else f" {getattr(value, 'command', value)}")
+        for name, value in own.items()
+    )
+    if own:
+        samples.notes.append(f"Defaults for a prepared table, which other options replace: {typed}")
+    axes = {name for name, value in asked.defaults.items() if isinstance(value, list)}
+    return {name: [value] if name in axes else value for name, value in own.items()}
 
 
 def _with_preparation(result: Any, samples: Samples) -> Any:
