@@ -104,7 +104,7 @@ def test_a_way_out_is_one_that_the_command_has(run, monkeypatch):
     monkeypatch.setattr("fastgd.checks.memory.available_memory", lambda: 10**8)
     rows = "\n".join(f"{k % 7},{k % 11},c{k % 700}" for k in range(4500))
     Path("classes.csv").write_text(f"a,b,y\n{rows}\n")
-    result = run("fit", "classes.csv", "--target", "y")
+    result = run("fit", "classes.csv", "--target", "y", "--max-classes", 700)
     assert_refused(result, "the search must .*: fewer classes, rows or hidden sizes need less$")
 
     def as_if_large(_, *rest, **more):

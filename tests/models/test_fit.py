@@ -281,8 +281,8 @@ REFUSED = {
     ),
     "names": (
         {"table": HOUSES.assign(price=[f"n{k}" for k in range(ROWS)])},
-        r"target 'price' must have at most 100 classes \(max_classes\), got 120 different ones in "
-        "120 rows, such as 'n0', 'n1': merge them, or clean them if they are numbers",
+        "target 'price' must have at most 100 classes, got 120 different ones in 120 rows, such as "
+        "'n0', 'n1': merge them, or clean them if they are numbers, or allow them by max_classes$",
     ),
     "names that repeat": (
         {"table": HOUSES.assign(price=[f"n{k}" for k in range(ROWS)]), "max_classes": 120},

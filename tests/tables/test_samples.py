@@ -27,7 +27,7 @@ from fastgd.tables.samples import Reading, read_samples
         (b"a,y\n1,nan\n", "line 2, column 'y': 'nan' is not a finite number"),
         (b"a,y\ninf,0\n", "line 2, column 'a': 'inf' is not a finite number"),
         (b"y\n1\n0\n", "no column besides the target"),
-        (b"a,y\n\xff,1\n", "is not UTF-8 text: byte 4"),
+        (b"a,y\n\xff\1,1\n", "is not UTF-8 text: byte 0xFF at position 4"),
         (b"a,y\n1,\x00\n", "is not text: it has zero bytes"),
         (b'a,y\n"1,0\n', "line 2: unexpected end of data"),
         (b'a,y\n"1"2,0\n3,"4\n', "must close each quote, got one open at its end"),
@@ -64,10 +64,10 @@ def test_where_a_file_is_cut_into_chunks_does_not_matter(tmp_path, monkeypatch, 
     path.write_bytes("\ufeffgröße,y\n1,0\n".encode())
     assert read_samples(path, ["y"]).inputs == ["größe"]
     path.write_bytes("größe,y\n1,0\n".encode() + b"\xff")
-    with pytest.raises(ValueError, match="is not UTF-8 text: byte 14 can't be read"):
+    with pytest.raises(ValueError, match="byte 0xFF at position 14 can't be read: save"):
         read_samples(path, ["y"])
     path.write_bytes("größe,y\n1,0\nö".encode()[:-1])
-    with pytest.raises(ValueError, match="is not UTF-8 text: byte 14 can't be read"):
+    with pytest.raises(ValueError, match="byte 0xC3 at position 14 can't be read: save"):
         read_samples(path, ["y"])
 
 

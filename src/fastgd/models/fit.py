@@ -33,8 +33,8 @@ from fastgd.tables.targets import (
     MAX_CLASSES,
     ClassTarget,
     NumberTarget,
-    few_values,
     learn_target,
+    notes_of,
 )
 
 SHARE = 0.2
@@ -220,8 +220,9 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     if isinstance(learned, NumberTarget):
         learned = NumberTarget.learn(target, wanted[parts.learn])
         encoded = learned.encode(wanted)
-    few = few_values(learned, wanted) if choices.classification is None else []
-    notes += [learned.note, *few, *preparation.notes]
+    told = notes_of(learned, wanted)
+    notes += told[:1] if choices.classification is False else told
+    notes += preparation.notes
     notes.append(
         f"rows: {len(parts.learn):,} for training, in {choices.folds} folds; {len(parts.judge):,} "
         f"in the test set, drawn with seed {choices.seed}"

@@ -25,7 +25,7 @@ from fastgd.tables.reading import (
     read_table,
 )
 from fastgd.tables.table_selection import column_names, names_text, some_rows, with_targets
-from fastgd.tables.targets import ClassTarget, NumberTarget, Target
+from fastgd.tables.targets import ClassTarget, NumberTarget, Target, check_classes
 
 LARGEST = 10.0
 """A table of numbers within this magnitude is taken as it is."""
@@ -337,6 +337,7 @@ def _learned(
                 f"target {shown(name)} must be numbers, or alone and with output='softmax' and "
                 f"loss='cross_entropy', got {shown(next(filter(None, cells.values), None))}"
             )
+        check_classes(name, cells, otherwise="output='softmax' and loss='cross_entropy'")
         classes = ClassTarget.learn(name, cells)
         follows = {"output": "softmax", "loss": "cross_entropy"}
         return classes, follows, f"{classes.note}: output softmax, loss cross_entropy"

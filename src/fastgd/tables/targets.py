@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments.targets import MOST_CLASSES, one_hot
 from fastgd.checks.formatting import many
 from fastgd.checks.messages import did_you_mean, shown
-from fastgd.tables.amounts import amount_of, numbers_like, numbers_written
+from fastgd.tables.amounts import amount_of, notation_text, numbers_like, numbers_written
 from fastgd.tables.column_values import Cells, cells_of, text_of, texts_shown
 from fastgd.tables.columns import FloatArray, from_fields, moments, to_fields
 
@@ -187,7 +187,7 @@ def learn_target(
     if classification is None:
         classification = cells.kind != "numbers" or set(cells.values.tolist()) == {0.0, 1.0}
     if classification:
-        _check_classes(name, cells, max_classes)
+        check_classes(name, cells, max_classes)
         return ClassTarget.learn(name, cells)
     numbers = _numbers(name, cells)
     if numbers.min() == numbers.max():
@@ -235,28 +235,37 @@ def target_from_json(text: str) -> Target:
     return target
 
 
-def few_values(target: Target, values: Cells) -> list[str]:
-    """A note if the numbers of a target are few whole ones, which may be classes.
+def notes_of(target: Target, values: Cells) -> list[str]:
+    """What a target is, how its numbers were written, and whether they may have been classes.
 
     Examples
     --------
-    >>> few_values(NumberTarget("stars", 2.0, 1.0), cells_of("stars", [1, 2, 3, 3, 2]))
+    >>> stars = cells_of("stars", [1, 2, 3, 3, 2, 1])
+    >>> notes_of(learn_target("stars", stars), stars)[1:]
     ['stars: only 3 different whole numbers: classes? (classification=True, --classification)']
     """
-    found = set(values.values.tolist()) if isinstance(target, NumberTarget) else {0.5}
-    if len(found) > FEW or any(number % 1 for number in found):
-        return []
-    advice = "classes? (classification=True, --classification)"
-    return [f"{target.name}: only {len(found)} different whole numbers: {advice}"]
+    if not isinstance(target, NumberTarget):
+        return [target.note]
+    example = notation_text(values).partition(": ")[2]
+    notes = [f"{target.note}; {example}" if example else target.note]
+    count = len(np.unique(values.values))
+    if count <= min(FEW, len(values.values) // 2) and not (values.values % 1).any():
+        notes.append(
+            f"{target.name}: only {count} different whole numbers: classes? "
+            "(classification=True, --classification)"
+        )
+    return notes
 
 
-def _check_classes(name: str, cells: Cells, max_classes: int) -> None:
-    """Reject what is rather numbers, names or free text than classes."""
+def check_classes(
+    name: str, cells: Cells, most: int = MAX_CLASSES, otherwise: str = "max_classes"
+) -> None:
+    """Reject what is rather numbers, names or free text than classes; more need ``otherwise``."""
     counts = Counter(cells.texts if cells.written is None else cells.written.tolist())
     once = sum(count == 1 for count in counts.values())
     rows, remedy = len(cells.values), "merge them, or clean them if they are numbers"
-    if len(counts) > max_classes:
-        rule = f"at most {many(max_classes, 'class')} (max_classes)"
+    if len(counts) > most:
+        rule, remedy = f"at most {many(most, 'class')}", f"{remedy}, or allow them by {otherwise}"
     elif len(counts) > 2 and (2 * len(counts) > rows or 2 * once > len(counts)):
         rule = "labels that repeat"
     else:
