@@ -59,8 +59,8 @@ LEFT_OUT = {
     "dates": (np.array(["2026-11-26"] * 4, dtype="M8[D]"), "dates"),
     "dates of Python": ([datetime.date(2026, 11, k) for k in (1, 2, 3, 4)], "dates"),
     "dates as text": (["26.11.2026 07:30", "27.11.2026 07:31"] * 2, "dates"),
-    "names": (list("abcd"), "all its strings are different (keep=['names'] or --keep names uses"),
-    "some names": ([None, *"abc"], "all its strings are different"),
+    "names": (list("abcd"), "all its strings differ (keep=['names'] or --keep names uses"),
+    "some names": ([None, *"abc"], "all its strings differ"),
     "id": ([17, 4, 3, 9], "it numbers the rows (keep=['id'] or --keep id uses it)"),
     "customer_id": ([17, 4, 3, 9], "it numbers the rows"),
     "PassengerId": ([17, 4, 3, 9], "it numbers the rows"),
@@ -112,6 +112,16 @@ def test_numbers_of_rows_are_used_if_there_is_nothing_else():
     assert preparation.notes[0] == (
         "x: it numbers the rows, and is used: there is no other column to learn from"
     )
+
+
+def test_almost_all_strings_are_different():
+    names = [f"name {max(k, 2)}" for k in range(31)]
+    x = np.sin(np.arange(31))
+    notes = Preparation.learn({"name": names, "x": x}).notes
+    assert notes[0].startswith("name: left out: almost all its strings differ (keep=['name'] or")
+    assert len(Preparation.learn({"name": names[:19], "x": x[:19]}).names) == 18
+    names[3:6] = names[:3]
+    assert len(Preparation.learn({"name": names, "x": x}).names) == 27
 
 
 def test_a_column_that_is_kept():

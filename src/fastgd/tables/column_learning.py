@@ -16,7 +16,7 @@ from fastgd.tables.target_encoding import learn_target_column
 
 Encoding = Literal["one-hot", "target"]
 
-_ROW_NUMBERS = ("", "index", "row", "rowid", "nr", "no")
+_ROW_NUMBERS = ("", "index", "row", "rowid", "rownames", "rownumber", "row_number", "nr", "no")
 """Names of columns that may number the rows; pandas calls a nameless column "Unnamed: 0"."""
 
 _IDENTIFIER = re.compile(r"(.*[\W_])?[iI][dD]|.*[a-z]I[dD]")
@@ -24,6 +24,9 @@ _IDENTIFIER = re.compile(r"(.*[\W_])?[iI][dD]|.*[a-z]I[dD]")
 
 FEWEST_ROWS = 20
 """Fewer whole numbers may be all different and in order by chance."""
+
+_NAMES = 0.9
+"""A column of at least so many rows names them if a larger fraction of its strings is different."""
 
 _YEARS = 1500, 2100
 
@@ -79,8 +82,10 @@ def learn_column(name: str, cells: Cells, decisions: Decisions, kept: str = "") 
         return Learned(None, _dates_left_out(name))
     if len(counts) == 1 and not missing:
         return Learned(None, f"{name}: left out: every row has {texts_shown(counts)}")
-    if len(counts) == rows - missing > 2 and not kept:
-        return Learned(None, f"{name}: left out: all its strings are different{_way_back(name)}")
+    known, share = rows - missing, len(counts) / (rows - missing)
+    if not kept and (share > _NAMES if known >= FEWEST_ROWS else share == 1.0 and known > 2):
+        what = "all" if share == 1.0 else "almost all"
+        return Learned(None, f"{name}: left out: {what} its strings differ{_way_back(name)}")
     return _learn_texts(name, cells, counts, decisions)
 
 

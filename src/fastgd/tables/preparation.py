@@ -28,8 +28,12 @@ from fastgd.tables.columns import (
 )
 from fastgd.tables.table_selection import check_lengths, column_names
 
-MOST_CATEGORIES = 50
-"""Of a column with more different strings, the rarer ones share an input."""
+MOST_CATEGORIES = 200
+"""Of a column with more different strings, the rarer ones share an input.
+
+142 countries of 12 rows each (gapminder, life expectancy): the mean error is 3.4 years with inputs
+for 50 of them, 2.2 with 100 and 0.7 with all, which takes half as long again as with 50.
+"""
 
 _KINDS: dict[str, type[Column]] = {
     "number": NumberColumn,
