@@ -87,7 +87,7 @@ class Model(Exportable):
         Examples
         --------
         >>> import fastgd
-        >>> size, sort = [*range(40, 100, 2)], ["flat", "house", "house"] * 10
+        >>> size, sort = [40, 55, 50, 85, 95, 60] * 5, ["flat", "house", "house"] * 10
         >>> price = [2 * s + 50 * (k == "house") for s, k in zip(size, sort)]
         >>> table = {"size": size, "sort": sort, "price": price}
         >>> model = fastgd.fit(table, target="price")
@@ -125,8 +125,9 @@ class Model(Exportable):
         Examples
         --------
         >>> import fastgd
-        >>> table = {"size": [*range(40)], "sort": ["flat", "house"] * 20}
-        >>> model = fastgd.fit(table | {"price": [2.0 * size for size in range(40)]}, "price")
+        >>> size = [30 + k // 2 for k in range(40)]
+        >>> table = {"size": size, "sort": ["flat", "house"] * 20}
+        >>> model = fastgd.fit(table | {"price": [2.0 * s for s in size]}, "price")
         >>> for note in model.notes:
         ...     print(note)
         sort: text: an input for each of flat, house
@@ -137,8 +138,8 @@ class Model(Exportable):
     def remarks(self, table: Table) -> list[str]:
         """Say how a table differs from the training table, one line each.
 
-        That is: unknown categories, cells missing in a column that had none missing, and columns
-        that are not used.
+        That is: unknown categories, cells missing in a column that had none missing, numbers far
+        outside those of the training table, and columns that are not used.
 
         Raises
         ------
@@ -148,9 +149,11 @@ class Model(Exportable):
         Examples
         --------
         >>> import fastgd
-        >>> table = {"size": [*range(40)], "sort": ["flat", "house"] * 20}
-        >>> model = fastgd.fit(table | {"price": [2.0 * size for size in range(40)]}, "price")
-        >>> for remark in model.remarks({"size": [7, 8], "sort": ["flat", "tent"], "age": [1, 2]}):
+        >>> size = [30 + k // 2 for k in range(40)]
+        >>> table = {"size": size, "sort": ["flat", "house"] * 20}
+        >>> model = fastgd.fit(table | {"price": [2.0 * s for s in size]}, "price")
+        >>> new = {"size": [37, 38], "sort": ["flat", "tent"], "age": [1, 2]}
+        >>> for remark in model.remarks(new):
         ...     print(remark)
         sort: tent in 1 row: not in the training table; these rows have no category
         Not used: age
