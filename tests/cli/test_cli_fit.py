@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import fastgd
 from cases import XOR_CSV
 from command import assert_refused
 from fastgd import Model, Run
+from fastgd.optimizers import Adam
 
 RANDOM = np.random.default_rng(5)
 CITIES = ("Köln", "Oslo", "Rome")
@@ -231,6 +233,69 @@ def test_train_prepares_from_the_rows_that_it_learns_from(run):
     assert saved.targets[0].mean == pytest.approx(prices[~held].mean())
     assert run("predict", "run.npz", "houses.csv")[0] == 0
     assert run("plot", "run.npz", "--kind", "errors", "--plot", "e.png")[0] == 0
+
+
+DEFAULTS = {"reduction": "mean", "activation": "relu", "init": "glorot", "bias": True}
+
+
+def test_a_prepared_table_has_defaults_that_work_there(run):
+    words = ["houses.csv", "--target", "price"]
+    code, out, _ = run("train", *words, "--save", "run.npz")
+    assert code == 0
+    assert (
+        "Defaults for a prepared table, which other options replace: --alpha 0.01 "
+        "--iterations 1000 --record-every 100 --reduction mean --optimizer adam --activation relu "
+        "--init glorot --bias"
+    ) in " ".join(out.split())
+    assert "No better" not in out
+    [saved] = fastgd.load("run.npz").runs
+    assert (saved.alpha, saved.iterations) == (0.01, 1000)
+    assert {name: saved.options[name] for name in DEFAULTS} == DEFAULTS
+    assert saved.options["optimizer"] == Adam()
+    assert saved.options["output"] == "identity"
+    others = ["--alpha", 1, "--activation", "tanh", "--no-bias", "--iterations", 5, "--seed", 2]
+    typed = json.loads(run("train", *words, *others, "--json")[1])
+    assert (typed["alpha"], typed["iterations"]) == (1, 5)
+    assert (typed["options"]["activation"], "bias" in typed["options"]) == ("tanh", False)
+    assert typed["prepared"][-1].endswith(
+        ": --record-every 100 --reduction mean --optimizer adam --init glorot"
+    )
+    swept = json.loads(run("sweep", *words, "--iterations", 5, "--json")[1])
+    assert swept["axes"]["alpha"] == [0.01]
+    assert swept["recorded"] == [0]
+    assert {name: swept["options"][name] for name in DEFAULTS} == DEFAULTS
+    resumed = json.loads(run("train", *words, "--resume", "run.npz", "--json")[1])
+    assert resumed["iterations"] == 2000
+    assert "Defaults" not in str(resumed["prepared"])
+
+
+def test_a_table_as_it_is_keeps_the_defaults_of_the_article(run):
+    for name in ("train", "sweep"):
+        found = json.loads(run(name, "xor.csv", "--target", "y", "--json")[1])
+        assert found["options"] == {}
+        assert found["recorded"] == list(range(0, 60_000, 10_000))
+        assert np.ravel(found["alpha"] if name == "train" else found["axes"]["alpha"])[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("price", r"squared error [\d.]+ on the samples, and 1 by always predicting the mean"),
+        (
+            "garden",
+            r"log loss [\d.]+ on the samples, and 0.6[\d]+ by always predicting the shares of",
+        ),
+    ],
+)
+def test_a_run_that_is_no_better_than_a_constant_says_so(run, target, said):
+    words = ["houses.csv", "--target", target, "--iterations", 1, "--alpha", "1e-6"]
+    code, out, _ = run("train", *words)
+    assert code == 0
+    assert re.search(f"No better than a constant: {said}", " ".join(out.split()))
+    assert json.loads(run("train", *words, "--json")[1])["no_better_than_constant"]
+    held = ["--validation-fraction", "0.5"]
+    assert "on the validation set, and" in " ".join(run("train", *words, *held)[1].split())
+    assert "No better" not in run("train", "xor.csv", "--target", "y", "--iterations", 1)[1]
 
 
 def test_a_prepared_run_goes_on_with_its_preparation(run):
