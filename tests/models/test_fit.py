@@ -8,19 +8,29 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import metrics
 
 import fastgd
 from fastgd import Model
 from fastgd.arguments.warnings import TrainingWarning
 from fastgd.checks import memory
-from fastgd.models.fit import Choices, fit_columns
+from fastgd.models.fit import fit_columns
+from fastgd.models.fit_choices import Choices
 from fastgd.models.model import mean_outputs
-from fastgd.models.scores import scores_of
-from fastgd.models.train_test_split import folds_of, parts_of
+from fastgd.models.scores import scores_of, verdict
+from fastgd.models.train_test_split import (
+    folds_of,
+    folds_of_groups,
+    last_rows,
+    parts_of,
+    rows_of_groups,
+)
 from fastgd.tables import column_values
 from fastgd.tables.frames import columns_of
+from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
+STOP = ("patience", "restore_best")
 SMALL = {"hidden_size": [4], "folds": 2}
 CHOICES = Choices(**SMALL).checked()
 RANDOM = np.random.default_rng(3)
@@ -73,18 +83,73 @@ def test_each_row_is_held_out_once_and_classes_are_spread(folds):
         assert counts.max() - counts.min() <= 1
 
 
+@pytest.mark.parametrize("dates", [False, True])
+def test_the_last_rows_are_those_of_the_largest_values(dates):
+    order = RANDOM.permutation(100) // 3  # with ties
+    values = np.datetime64("2020-01-01", "us") + order.astype("m8[D]") if dates else order
+    learn, judge = last_rows(values, 0.2)
+    assert sorted([*learn, *judge]) == list(range(100))
+    assert order[learn].max() < order[judge].min()
+    assert 20 <= len(judge) <= 22
+
+
+def test_few_last_values_leave_rows_to_learn_from():
+    assert last_rows(np.array([1] * 3 + [2] * 4 + [3] * 3), 0.6).judge.tolist() == [7, 8, 9]
+    with pytest.raises(ValueError, match="test_last must have larger values in the last rows, got"):
+        last_rows(np.ones(20), 0.2)
+
+
+def test_groups_stay_together_in_the_test_set_and_in_folds():
+    groups = np.repeat(np.arange(12), RANDOM.integers(1, 9, 12))
+    learn, judge = rows_of_groups(groups, 0.3, seed=2, folds=4)
+    assert sorted([*learn, *judge]) == list(range(len(groups)))
+    assert not set(groups[learn]) & set(groups[judge])
+    assert abs(len(judge) / len(groups) - 0.3) < 0.15
+    held = folds_of_groups(groups, 4)
+    assert held.sum(axis=0).tolist() == [1] * len(groups)
+    assert all(len(set(groups[rows]) & set(groups[~rows])) == 0 for rows in held)
+    assert np.ptp(held.sum(axis=1)) < 9
+    few = rows_of_groups(np.repeat(np.arange(5), 4), 0.9, seed=2, folds=4)
+    assert len(set((few.learn // 4).tolist())) == 4
+
+
 # What comes of it
 
 
-def test_rows_to_judge_by_have_no_part_in_it(priced):
+def test_rows_to_judge_by_have_no_part_in_the_search(priced):
     rows = priced.parts.judge
     changed = HOUSES.drop(columns="sort").copy()
     changed.loc[rows, ["size", "price"]] = 7e8
     other = fit_columns(columns_of(changed), "price", CHOICES)
-    assert other.model.preparation == priced.model.preparation
-    assert other.model.targets == priced.model.targets
-    for mine, theirs in zip(priced.model.runs, other.model.runs, strict=True):
-        assert all(np.array_equal(a, b) for a, b in zip(mine.weights, theirs.weights, strict=True))
+    assert len(other.candidates) == len(priced.candidates)
+    for mine, theirs in zip(priced.candidates, other.candidates, strict=True):
+        assert mine.loss == theirs.loss
+        for ours, others in zip(mine.runs, theirs.runs, strict=True):
+            assert all(map(np.array_equal, ours.weights, others.weights))
+
+
+def test_what_is_returned_has_learned_from_all_rows_as_long_as_was_best(priced):
+    model, best = priced.model, priced.candidates[0]
+    assert model.preparation == Preparation.learn(columns_of(HOUSES[["size", "city", "garden"]]))
+    assert model.targets[0] == NumberTarget.learn("price", HOUSES["price"])
+    updates, before = 120 // 32 + 1, 48 // 32 + 1
+    ends = [run.best_iteration for run in best.runs]
+    iterations = round(np.median(ends) / before * updates)
+    assert [run.seed for run in model.runs] == [0, 1]
+    for run in model.runs:
+        alone = fastgd.train(
+            model.preparation.transform(HOUSES),
+            model.targets[0].encode(HOUSES["price"]),
+            hidden_size=best.hidden_size,
+            alpha=best.alpha,
+            seed=run.seed,
+            iterations=iterations,
+            **{n: v for n, v in run.options.items() if n in best.runs[0].options and n not in STOP},
+        )
+        assert all(map(np.array_equal, run.weights, alone.weights))
+    epochs = f"for {round(np.median(ends) / before)} epochs as the search found best; the scores"
+    assert model.notes[-1].startswith(f"learned again from all 120 rows, {epochs}")
+    assert priced.notes[-1] == model.notes[-1]
 
 
 def test_it_is_better_than_a_linear_model_and_that_than_a_constant(priced, sorted_out):
@@ -97,30 +162,129 @@ def test_it_is_better_than_a_linear_model_and_that_than_a_constant(priced, sorte
 
 
 def test_scores_are_those_of_its_predictions(priced, sorted_out):
+    def before(found):
+        """The model of the search, which has learned from the training rows only."""
+        learn = columns_of(HOUSES.iloc[found.parts.learn])
+        preparation = Preparation.learn(
+            {c.name: learn[c.name] for c in found.model.preparation.columns}
+        )
+        [target] = found.model.targets
+        if isinstance(target, NumberTarget):
+            target = NumberTarget.learn(target.name, learn[target.name])
+        return Model(found.candidates[0].runs, preparation, (target,))
+
     judged = HOUSES.iloc[priced.parts.judge]
-    predicted = priced.model.predict(judged)
+    predicted = before(priced).predict(judged)
     error = np.abs(predicted - judged["price"]).mean()
     assert priced.model.scores["model"]["mean |error|"] == pytest.approx(error)
     assert np.array_equal(predicted, priced.predicted)
     judged = HOUSES.iloc[sorted_out.parts.judge]
-    probabilities = sorted_out.model.predict_proba(judged)
+    model = before(sorted_out)
+    probabilities = model.predict_proba(judged)
     assert probabilities.sum(axis=1) == pytest.approx(np.ones(len(judged)))
-    hits = sorted_out.model.predict(judged) == judged["sort"]
+    hits = model.predict(judged) == judged["sort"]
     assert sorted_out.model.scores["model"]["accuracy"] == pytest.approx(hits.mean())
     places = (judged["sort"] == "dear").astype(int)
     loss = -np.log(probabilities[np.arange(len(judged)), places]).mean()
     assert sorted_out.model.scores["model"]["log loss"] == pytest.approx(loss)
 
 
-def test_scores_of_a_constant():
+LABELS = (("no", "yes"), ("a", "b", "c"))
+
+
+@pytest.mark.parametrize("classes", LABELS, ids=len)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_scores_of_classes_are_those_of_scikit_learn(classes, weighted):
+    truth = RANDOM.integers(len(classes), size=60)
+    outputs = RANDOM.integers(1, 5, size=(60, len(classes))).astype(float)  # with ties
+    outputs /= outputs.sum(axis=1, keepdims=True)
+    weights = RANDOM.random(60) if weighted else None
+    target = ClassTarget("y", classes)
+    found = scores_of(target, outputs, np.eye(len(classes))[truth], None, weights)
+    guess, how = outputs.argmax(axis=1), {"sample_weight": weights}
+    scores = outputs[:, 1] if len(classes) == 2 else outputs
+    expected = {
+        "accuracy": metrics.accuracy_score(truth, guess, **how),
+        "balanced accuracy": metrics.balanced_accuracy_score(truth, guess, **how),
+        "AUC": metrics.roc_auc_score(truth, scores, multi_class="ovr", **how),
+        "log loss": metrics.log_loss(truth, outputs, **how),
+    }
+    recalls = metrics.recall_score(truth, guess, average=None, **how)
+    expected |= {f"recall of {name}": r for name, r in zip(classes, recalls, strict=True)}
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_scores_of_numbers_are_those_of_scikit_learn(weighted):
+    y, outputs = RANDOM.random((51, 1)), RANDOM.random((51, 1))
+    weights = RANDOM.random(51) if weighted else None
+    how, (a, b) = {"sample_weight": weights}, (3 * y + 1, 3 * outputs + 1)
+    target = NumberTarget("y", 1.0, 3.0)
+    expected = {
+        "mean |error|": metrics.mean_absolute_error(a, b, **how),
+        "median |error|": metrics.median_absolute_error(a, b, **how),
+        "root mean square": metrics.mean_squared_error(a, b, **how) ** 0.5,
+        "R squared": metrics.r2_score(a, b, **how),
+    }
+    assert scores_of(target, outputs, y, None, weights) == pytest.approx(expected)
+    found = scores_of(target, outputs, y, {"loss": "quantile", "tau": 0.8}, weights)
+    below = np.average(a <= b, weights=None if weights is None else weights[:, None])
+    expected |= {
+        "quantile loss": metrics.mean_pinball_loss(a, b, alpha=0.8, **how),
+        "share below": below,
+    }
+    assert found == pytest.approx(expected)
+    counts = NumberTarget("y", 0.0, 3.0)
+    y[:9] = 0.0
+    found = scores_of(counts, outputs, y, {"loss": "poisson"}, weights)["Poisson deviance"]
+    assert found == pytest.approx(metrics.mean_poisson_deviance(3 * y, 3 * outputs, **how))
+    found = scores_of(target, outputs, y, {"loss": "huber", "delta": 0.1}, weights)["huber loss"]
+    errors = np.abs(y - outputs)[:, 0]
+    each = np.where(errors <= 0.1, errors**2 / 2, 0.1 * (errors - 0.05))
+    assert found == pytest.approx(np.average(each, weights=weights))
+
+
+def test_scores_of_what_does_not_vary():
     target = NumberTarget("y", 10.0, 2.0)
-    scores = scores_of(target, np.zeros((3, 1)), np.array([[1.0], [0.0], [-1.0]]))
-    assert scores == pytest.approx(
-        {"mean |error|": 4 / 3, "root mean square": 2 * (2 / 3) ** 0.5, "R squared": 0.0}
-    )
-    target = ClassTarget("y", ("a", "b"))
-    certain = scores_of(target, np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]))
-    assert certain == pytest.approx({"accuracy": 0.0, "log loss": -np.log(1e-15)})
+    assert np.isnan(scores_of(target, np.zeros((3, 1)), np.ones((3, 1)))["R squared"])
+    certain = scores_of(ClassTarget("y", ("a", "b")), np.array([[1.0, 0.0]]), np.eye(2)[[1]])
+    assert certain["accuracy"] == 0.0
+    assert certain["log loss"] == pytest.approx(-np.log(1e-15))
+    assert np.isnan(certain["AUC"])
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (
+            [0, 0, 0, 0, 0],
+            "y: by accuracy as good as always saying No (80.0 %): it finds 0 of the 1",
+        ),
+        ([0, 0, 0, 1, 0], "y: by accuracy not as good as always saying No (80.0 %): it finds 0 of"),
+        ([0, 0, 0, 0, 1], ""),
+        ([1, 1, 0, 0, 1], ""),  # less accurate, but it finds what is rare
+    ],
+)
+def test_a_model_as_good_as_a_constant_is_told(found, said):
+    target, truth = ClassTarget("y", ("No", "Yes")), np.eye(2)[[0, 0, 0, 0, 1]]
+    outputs, constant = np.eye(2)[found], np.broadcast_to([0.9, 0.1], (5, 2))
+    scores = {
+        "model": scores_of(target, outputs, truth),
+        "constant": scores_of(target, constant, truth),
+    }
+    assert verdict(target, scores, outputs, truth)[: len(said) or None] == said
+    assert not said or verdict(target, scores, outputs, truth).endswith("1 Yes")
+
+
+def test_numbers_that_explain_nothing_are_told():
+    target, truth = NumberTarget("y", 0.0, 1.0), np.array([[1.0], [-1.0]])
+    scores = {"constant": scores_of(target, np.zeros((2, 1)), truth)}
+    for outputs, said in (
+        (-truth, "y: not better than always saying the same number"),
+        (truth, ""),
+    ):
+        scores["model"] = scores_of(target, outputs, truth)
+        assert verdict(target, scores, outputs, truth) == said
 
 
 def test_the_best_setting_comes_first_and_a_linear_one_is_tried(priced):
@@ -208,9 +372,9 @@ def test_what_is_new_is_warned_about(priced):
     assert priced.model.remarks(odd)[1:] == ["Not used: sort"]
 
 
-def test_notes_are_those_of_the_preparation(priced):
-    assert priced.model.notes == priced.model.preparation.notes
-    assert priced.model.notes[-1] == "numbers standardized: size"
+def test_notes_are_those_of_the_preparation_and_of_the_training(priced):
+    assert priced.model.notes[:-1] == priced.model.preparation.notes
+    assert priced.model.notes[-2] == "numbers standardized: size"
 
 
 WRONG = {
@@ -251,7 +415,10 @@ REFUSED = {
     "odd drop": ({"drop": 5}, "drop must be a list of column names, got 5"),
     "odd names": ({"drop": [None]}, "drop must name a column of the table, got None"),
     "odd target": ({"target": ["price"]}, r"target must name a column .*, got \['price'\]"),
-    "share": ({"test_fraction": 1}, "test_fraction must be a number above 0 and below 1, got 1"),
+    "share": (
+        {"test_fraction": 1},
+        "test_fraction must be a number of at least 0 and below 1, got 1",
+    ),
     "folds": ({"folds": 1}, "folds must be at least 2, got 1"),
     "many folds": (
         {"folds": 97},

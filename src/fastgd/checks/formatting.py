@@ -27,7 +27,7 @@ def first_names(names: list[str]) -> str:
 
 def many(count: int, noun: str) -> str:
     """Return a count with its noun: 1 run, 2,000 runs, 2 losses, 2 patches."""
-    plural = "es" if noun.endswith(("s", "ch")) else "s"
+    plural = "es" if noun.endswith(("s", "tch")) else "s"
     return f"{count:,} {noun}" + ("" if count == 1 else plural)
 
 

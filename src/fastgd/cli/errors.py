@@ -30,6 +30,7 @@ _PHRASES = {
     "the layers of one network are a tuple": "the layers of one network are typed as 8x4",
     "max_categories": "--max-categories",
     "max_classes": "--max-classes",
+    "sample_weight": "--weight",
     "a fastgd.Function": "an expression such as 'a*sigmoid(a)'",
     "a fastgd.Loss": "an expression such as '(y - v)**2'",
     "patience, tolerance, summary or evaluate_every": (

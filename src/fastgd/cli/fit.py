@@ -7,7 +7,14 @@ import numpy as np
 
 from fastgd import plots
 from fastgd.checks.formatting import layers_text, many
-from fastgd.cli.console import Rows, open_console, print_plain, print_table, print_written
+from fastgd.cli.console import (
+    Rows,
+    fits,
+    open_console,
+    print_plain,
+    print_table,
+    print_written,
+)
 from fastgd.cli.errors import refusing
 from fastgd.cli.job import timed
 from fastgd.cli.json_output import plain, print_json
@@ -19,13 +26,18 @@ from fastgd.cli.table_options import (
     CLASSIFICATION,
     DECIMAL,
     DROP,
+    ENCODING,
+    KEEP,
     MAX_CATEGORIES,
     MAX_CLASSES,
     SEP,
     STANDARDIZE,
     TABLE_FILE,
 )
-from fastgd.models.fit import FOLDS, SHARE, Choices, Fit, fit_columns
+from fastgd.cli.terminal import complain
+from fastgd.models.fit import Fit, fit_columns
+from fastgd.models.fit_choices import FOLDS, SHARE, Choices
+from fastgd.models.search import ALPHAS, PENALTIES
 from fastgd.tables.reading import read_columns
 from fastgd.tables.table_selection import names_text
 
@@ -36,7 +48,9 @@ SHOWN = 5
 """Number of settings, and of groups of rows, that are shown."""
 
 MOST_CLASSES = 8
-"""Most classes whose confusion matrix fits on a screen."""
+"""Most classes whose confusion matrix fits on a screen; of more, those found least are shown."""
+
+JUDGING, LEARNED = "How it is judged", "What is learned"
 
 
 @takes(
@@ -47,11 +61,10 @@ MOST_CLASSES = 8
         "Hidden sizes to try: 16,64 (default: none,16,64). 8x8 has two layers.",
         read=read_networks,
     ),
-    option("--test-fraction SHARE", "Share of the rows in the test set.", float, default=SHARE),
     option(
         "--folds K",
-        "Folds of the training rows for cross-validation, to choose the settings; a network of "
-        "each.",
+        "Folds of the training rows for cross-validation, to choose the settings; and the number "
+        "of networks.",
         int,
         default=FOLDS,
     ),
@@ -62,13 +75,60 @@ MOST_CLASSES = 8
     DEVICE,
     PROGRESS,
     JSON,
+    option(
+        "--test-fraction SHARE",
+        "Share of the rows in the test set; with 0 nothing is judged.",
+        float,
+        default=SHARE,
+        panel=JUDGING,
+    ),
+    option(
+        "--test-last NAME",
+        "Column of dates or numbers: the test set is the last rows in its order.",
+        read=column_name,
+        panel=JUDGING,
+    ),
+    option(
+        "--test-group NAME",
+        "Column of labels, not an input: the test set, and each fold, has whole groups.",
+        read=column_name,
+        panel=JUDGING,
+    ),
+    option(
+        "--scoring NAME",
+        "Choose the setting by this score, in scikit-learn's words, such as balanced_accuracy, "
+        "roc_auc or neg_mean_absolute_error (default: the loss).",
+        panel=JUDGING,
+    ),
+    option(
+        "--loss NAME",
+        "What is minimized, for numbers: squared (default), absolute, huber, quantile or poisson.",
+        read=lambda typed: typed.replace("-", "_"),
+        panel=LEARNED,
+    ),
+    option("--tau X", "The quantile, with --loss quantile.", float, panel=LEARNED),
+    option("--delta X", "Where --loss huber becomes linear.", float, panel=LEARNED),
+    option(
+        "--weight NAME",
+        "Column of the rows' weights, in training and scores; not an input.",
+        name="sample_weight",
+        read=column_name,
+        panel=LEARNED,
+    ),
+    option(
+        "--class-weight WAY",
+        "balanced: each class has the same weight in the training, however rare.",
+        panel=LEARNED,
+    ),
     SEP,
     DECIMAL,
     DROP,
+    KEEP,
     MAX_CATEGORIES,
+    ENCODING,
+    MAX_CLASSES,
     STANDARDIZE,
     CLASSIFICATION,
-    MAX_CLASSES,
 )
 def command(
     file: Path,
@@ -82,21 +142,34 @@ def command(
 ) -> None:
     """Learn to predict a column of a table, and measure how well.
 
-    Some rows are put aside to judge by. Strings become an input for each category, missing numbers
-    the median and a flag, numbers are standardized. A small search by cross-validation chooses the
-    network, which is compared with a linear model and a constant.
+    Some rows are put aside as a test set, to judge by. Strings become an input for each category,
+    missing numbers the median and a flag, numbers are standardized. A small search by
+    cross-validation chooses the network, which is compared with a linear model and a constant.
+    Then it learns from all rows.
 
     Example: [bold]fastgd fit houses.csv --target price --save model.npz[/bold]
     """
+    parameters = {name: settings.pop(name) for name in ("tau", "delta") if name in settings}
     with refusing():
         check_output(save, "the file of a model", (".npz",), read=(file,))
         check_plot(plot)
-        choices = Choices(**settings).checked()
+        choices = Choices(**settings, parameters=parameters).checked()
+        if plot and not choices.test_fraction:
+            raise ValueError("--plot needs a test set, got --test-fraction 0")
+        if choices.progress:
+            complain(f"reading {file}")
         columns = read_columns(file, sep, decimal)
         if target is None:
             raise ValueError(
                 "--target must name the column to predict; "
                 f"{file} has these: {names_text(list(columns))}"
+            )
+        if choices.progress:
+            sizes = len({(), *choices.hidden_size})
+            tried = many(sizes * len(ALPHAS) * len(PENALTIES), "setting")
+            complain(
+                f"searching {tried} x {choices.folds} folds, then learning from all rows (what a "
+                "machine trains for the first time is compiled first: some seconds)"
             )
         done = timed(None, lambda: fit_columns(columns, target, choices))
         result = done.result
@@ -114,10 +187,10 @@ def command(
         print_plain(console, f"- {note}")
     console.print()
     _show_candidates(console, result)
-    count = len(result.parts.judge)
-    console.print(f"On the {many(count, 'row')} to judge by, which had no part in this\n")
-    print_scores(console, result.model)
-    (_show_numbers if result.model.classes is None else _show_classes)(console, result)
+    if result.model.scores:
+        _show_judgement(console, result)
+    else:
+        console.print("Nothing was judged: the losses above are all there is to go by.\n")
     console.print(done.text("Learned").partition(", after")[0] + ", compiling included.")
     print_written(console, plot)
     if save:
@@ -125,13 +198,25 @@ def command(
         print_plain(console, "fastgd export writes it for C, JavaScript and others.")
 
 
+def _show_judgement(console: "Console", result: Fit) -> None:
+    """The scores on the test set, and what is behind them."""
+    rows = many(len(result.parts.judge), "row")
+    console.print(f"On the {rows} of the test set, before learning from them, too\n")
+    print_scores(console, result.model)
+    if result.verdict:
+        print_plain(console, f"{result.verdict}\n", style="yellow")
+    (_show_numbers if result.model.classes is None else _show_classes)(console, result)
+
+
 def _show_candidates(console: "Console", result: Fit) -> None:
     """The best settings of the search."""
-    tried = len(result.candidates)
-    what = "log loss" if result.model.classes else "squared error"
-    console.print(
-        f"The best of {many(tried, 'setting')}, by {what} on the validation rows of each fold\n"
-    )
+    tried, best = many(len(result.candidates), "setting"), result.candidates[0]
+    loss = best.runs[0].options.get("loss", "squared")
+    what = "log loss" if result.model.classes else f"{loss} error" if loss == "squared" else "loss"
+    headings = [">rank", "<hidden", ">alpha", ">l2", ">validation\nloss"]
+    if best.score is not None:
+        what, headings = "score", [*headings, ">validation\nscore"]
+    console.print(f"The best of {tried}, by {what} on the validation rows of each fold\n")
     rows: Rows = [
         (
             place,
@@ -139,10 +224,11 @@ def _show_candidates(console: "Console", result: Fit) -> None:
             f"{one.alpha:g}",
             f"{one.l2:g}",
             f"{one.loss:.4g}",
+            *([] if one.score is None else [f"{one.score:.4g}"]),
         )
         for place, one in enumerate(result.candidates[:SHOWN], start=1)
     ]
-    print_table(console, [">rank", "<hidden", ">alpha", ">l2", ">validation\nloss"], rows)
+    print_table(console, headings, rows)
 
 
 def _show_numbers(console: "Console", result: Fit) -> None:
@@ -166,17 +252,36 @@ def _show_numbers(console: "Console", result: Fit) -> None:
 
 
 def _show_classes(console: "Console", result: Fit) -> None:
-    """The confusion matrix."""
+    """The confusion matrix with the recall of each class; or the classes with the least recall."""
     classes = result.model.classes or ()
-    if len(classes) > MOST_CLASSES:
-        return
     target = result.model.targets[0]
     truth = target.encode(result.actual).argmax(axis=1)
     guess = target.encode(result.predicted).argmax(axis=1)
     counts = np.zeros((len(classes), len(classes)), dtype=int)
     np.add.at(counts, (truth, guess), 1)
-    rows: Rows = [(name, *map(int, row)) for name, row in zip(classes, counts, strict=True)]
-    print_table(console, ["<actual \\ predicted", *(f">{name}" for name in classes)], rows)
+    found = [f"{100 * counts[k, k] / max(counts[k].sum(), 1):.0f} %" for k in range(len(classes))]
+    if len(classes) <= MOST_CLASSES:
+        rows: Rows = [
+            (name, *map(int, row), recall if row.any() else "")
+            for name, row, recall in zip(classes, counts, found, strict=True)
+        ]
+        headings = ["<actual \\ predicted", *(f">{name}" for name in classes), ">recall"]
+        if fits(console, headings, rows):
+            print_table(console, headings, rows)
+            return
+    wrong = counts - np.diag(np.diag(counts))
+    recalls = np.diag(counts) / np.maximum(counts.sum(axis=1), 1)
+    order = [k for k in np.argsort(recalls, kind="stable") if counts[k].any()][:MOST_CLASSES]
+    rows = [
+        (
+            classes[k],
+            int(counts[k].sum()),
+            found[k],
+            classes[int(wrong[k].argmax())] if wrong[k].any() else "",
+        )
+        for k in order
+    ]
+    print_table(console, ["~class", ">rows", ">recall", "~most often\ntaken for"], rows)
 
 
 def _facts(result: Fit) -> dict[str, Any]:
@@ -189,9 +294,10 @@ def _facts(result: Fit) -> dict[str, Any]:
         "rows": {"learn": len(result.parts.learn), "judge": len(result.parts.judge)},
         "scores": model.scores,
         "candidates": [
-            {name: value for name, value in plain(one).items() if name != "runs"}
+            {n: value for n, value in plain(one).items() if n not in ("runs", "is_short")}
             for one in (candidate._replace(runs=()) for candidate in result.candidates)
         ],
+        "verdict": result.verdict,
         "actual": result.actual,
         "predicted": result.predicted,
     }

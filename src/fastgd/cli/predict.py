@@ -118,7 +118,7 @@ def _scores(model: Model, outputs: Any, columns: Any) -> Scores:
         encoded = target.encode(np.asarray(columns[target.name])[known])
     except (TypeError, ValueError):  # other classes, or something else: it is not needed
         return {}
-    return scores_of(target, outputs[known], encoded)
+    return scores_of(target, outputs[known], encoded, model.runs[0].options)
 
 
 def _print(console: Any, found: Prediction) -> None:

@@ -4,29 +4,42 @@ from typing import TYPE_CHECKING
 
 from fastgd.cli.console import Rows, print_table
 from fastgd.models.model import Model
-from fastgd.models.scores import Scores
+from fastgd.models.scores import RECALL, Scores
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
+LONG = 12
+"""Longer names of scores are broken in headings."""
+
+
 def print_scores(console: "Console", model: Model) -> None:
     """Print the scores of a model, of a linear one and of a constant."""
-    constant = "the mean" if model.classes is None else "the most frequent class"
-    names = {"model": "this model", "linear": "a linear model", "constant": constant}
-    first = next(iter(model.scores.values()))
+    names = {"model": "this model", "linear": "a linear model", "constant": "a constant"}
+    if model.classes is not None:
+        names["constant"] = "the most frequent class"
+    elif model.runs[0].options.get("loss", "squared") == "squared":
+        names["constant"] = "the mean"
+    first = _shown(next(iter(model.scores.values())))
     rows: Rows = [
         (names.get(which, which), *(score_text(name, scores[name]) for name in first))
         for which, scores in model.scores.items()
     ]
-    print_table(console, ["<", *(f">{name}" for name in first)], rows)
+    headings = [name.replace(" ", "\n", 1) if len(name) > LONG else name for name in first]
+    print_table(console, ["<", *(f">{name}" for name in headings)], rows)
+
+
+def _shown(scores: Scores) -> list[str]:
+    """The names of scores, without the recalls: there is one for each class."""
+    return [name for name in scores if not name.startswith(RECALL)]
 
 
 def score_text(name: str, score: float) -> str:
     """A score with as many digits as are meaningful."""
-    if name == "accuracy":
+    if name in ("accuracy", "balanced accuracy", "share below"):
         return f"{100 * score:.1f} %"
-    return f"{score:.3f}" if name in ("R squared", "log loss") else number_text(score)
+    return f"{score:.3f}" if name in ("R squared", "log loss", "AUC") else number_text(score)
 
 
 def number_text(value: float) -> str:
@@ -42,4 +55,4 @@ def number_text(value: float) -> str:
 
 def scores_line(scores: Scores) -> str:
     """Scores side by side."""
-    return ", ".join(f"{name} {score_text(name, score)}" for name, score in scores.items())
+    return ", ".join(f"{name} {score_text(name, scores[name])}" for name in _shown(scores))

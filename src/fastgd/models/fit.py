@@ -3,85 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments.axes import MOST_NETWORKS, as_axis
-from fastgd.arguments.initial_network import check_hidden_size
-from fastgd.checks.messages import shown
-from fastgd.checks.values import (
-    check_count,
-    check_device,
-    check_flag,
-    check_number,
-    check_seed,
-    check_threads,
-    rule_of,
-)
-from fastgd.engine.devices import CPU, looked_for
-from fastgd.engine.session import available_threads
+from fastgd.checks.formatting import many
+from fastgd.engine.devices import CPU
+from fastgd.formulas.custom import Loss
+from fastgd.models.fit_choices import FOLDS, SHARE, Choices
+from fastgd.models.fit_rows import FitRows, class_factors
 from fastgd.models.model import Model, Table, mean_outputs
-from fastgd.models.scores import scores_of
-from fastgd.models.search import HIDDEN_SIZES, Candidate, SearchPlan, SearchSamples, search
-from fastgd.models.train_test_split import TrainTestRows, check_rows, parts_of
+from fastgd.models.scores import Scores, constant_of, scores_of, verdict
+from fastgd.models.search import (
+    HIDDEN_SIZES,
+    Candidate,
+    SearchPlan,
+    SearchSamples,
+    refit,
+    search,
+)
+from fastgd.models.train_test_split import TrainTestRows
+from fastgd.tables.column_learning import Encoding
 from fastgd.tables.preparation import MOST_CATEGORIES, Preparation
 from fastgd.tables.reading import columns_from
-from fastgd.tables.table_selection import column_name, column_names, some_rows, with_targets
+from fastgd.tables.table_selection import column_name, some_rows
 from fastgd.tables.targets import (
     MAX_CLASSES,
     ClassTarget,
     NumberTarget,
+    Target,
     learn_target,
     notes_of,
 )
-
-SHARE = 0.2
-"""Fraction of the rows in the test set."""
-
-FOLDS, MOST_FOLDS = 5, 100
-"""Folds of the cross-validation: the default, and the most."""
-
-
-class Choices(NamedTuple):
-    """The options of :func:`fit`."""
-
-    classification: bool | None = None
-    test_fraction: float = SHARE
-    seed: int = 0
-    hidden_size: Any = HIDDEN_SIZES
-    folds: int = FOLDS
-    max_categories: int = MOST_CATEGORIES
-    standardize: bool = True
-    drop: Collection[str] = ()
-    threads: int | None = None
-    device: str = CPU
-    progress: bool = False
-    max_classes: int = MAX_CLASSES
-
-    def checked(self) -> Choices:
-        """Return the validated options; runs before any table is read."""
-        if isinstance(self.drop, str) or not isinstance(self.drop, Collection):
-            raise TypeError(f"drop must be a list of column names, got {shown(self.drop)}")
-        hidden = as_axis("hidden_size", self.hidden_size, MOST_NETWORKS) or [self.hidden_size]
-        return self._replace(
-            classification=(
-                None
-                if self.classification is None
-                else check_flag("classification", self.classification)
-            ),
-            test_fraction=check_number("test_fraction", self.test_fraction, rule_of("(0, 1)")),
-            seed=check_seed(self.seed),
-            hidden_size=list(dict.fromkeys(map(check_hidden_size, hidden))),
-            folds=check_count("folds", self.folds, minimum=2, maximum=MOST_FOLDS),
-            max_categories=check_count("max_categories", self.max_categories, minimum=0),
-            standardize=check_flag("standardize", self.standardize),
-            threads=check_threads(self.threads, available_threads()),
-            device=looked_for(check_device(self.device)),
-            progress=check_flag("progress", self.progress),
-            max_classes=check_count("max_classes", self.max_classes, minimum=2),
-        )
 
 
 class Fit(NamedTuple):
@@ -92,7 +47,8 @@ class Fit(NamedTuple):
     parts: TrainTestRows
     candidates: list[Candidate]
     actual: NDArray[Any]  # targets of the test set, and
-    predicted: NDArray[Any]  # the model's predictions for them
+    predicted: NDArray[Any]  # predictions for them, before the model was trained on all rows
+    verdict: str  # that the model is no better than a constant; usually empty
 
 
 def fit(
@@ -101,16 +57,25 @@ def fit(
     *,
     classification: bool | None = None,
     test_fraction: float = SHARE,
+    test_last: str | int | None = None,
+    test_group: str | int | None = None,
     seed: int = 0,
     hidden_size: int | tuple[int, ...] | Sequence[int | tuple[int, ...]] = HIDDEN_SIZES,
     folds: int = FOLDS,
     max_categories: int = MOST_CATEGORIES,
     standardize: bool = True,
     drop: Collection[str] = (),
+    keep: Collection[str] = (),
+    encoding: Encoding = "one-hot",
     max_classes: int = MAX_CLASSES,
+    sample_weight: str | int | ArrayLike | None = None,
+    loss: str | Loss | None = None,
+    class_weight: str | Mapping[Any, float] | None = None,
+    scoring: str | None = None,
     threads: int | None = None,
     device: str = CPU,
     progress: bool = False,
+    **parameters: float,
 ) -> Model:
     """Train a model that predicts one column of a table from the others.
 
@@ -119,7 +84,9 @@ def fit(
     cross-validates hidden sizes, learning rates and L2 penalties, with Adam, mini-batches and early
     stopping; each fold is the validation set of its networks. The setting with the smallest
     validation loss is chosen, and the outputs of its networks, one per fold, are averaged. The test
-    set only judges the result.
+    set only judges these: no training was stopped and nothing was chosen by it. Then the
+    preparation and as many networks, with different seeds, are trained again on all rows, for as
+    long as the search found best: they are what is returned.
 
     Parameters
     ----------
@@ -132,24 +99,42 @@ def fit(
         Whether to predict classes. By default, if the target holds strings, booleans, or only the
         numbers 0 and 1.
     test_fraction : float
-        Fraction of the rows in the test set, above 0 and below 1.
+        Fraction of the rows in the test set, below 1; with 0 nothing is judged.
+    test_last : str, optional
+        A column of numbers or dates: the test set is the last rows in its order. It stays an input.
+    test_group : str, optional
+        A column of labels: the test set, and each fold, has whole groups. It is no input.
     seed : int
         Seed of the test set, the folds and the initial weights.
     hidden_size : int, tuple of int, or list of these
         Hidden sizes to try: a tuple has one per layer, ``()`` is a linear model.
     folds : int
         Folds of the cross-validation, and so networks that are averaged.
-    max_categories, standardize, drop
+    max_categories, standardize, drop, keep, encoding
         As in :meth:`fastgd.tables.preparation.Preparation.learn`.
     max_classes : int
         The most classes of the target; with more it is rather free text.
+    sample_weight : str or (rows,) array_like, optional
+        Weights of the rows, in the training and in the scores; or their column, which is no input.
+        Rows of weight 0 are left out.
+    loss : str or Loss, optional
+        For numbers: "squared" (the default), "absolute", "huber", "quantile", "poisson" (counts) or
+        a :class:`fastgd.Loss` of standardized targets. ``tau``, ``delta`` or its own parameters are
+        further arguments.
+    class_weight : "balanced" or dict, optional
+        Weights of the classes in the training, such as ``{"yes": 10}``; "balanced" gives all
+        classes the same sum of weights. The scores don't use them.
+    scoring : str, optional
+        Choose the setting by this score of the cross-validated predictions instead of the loss:
+        "accuracy", "balanced_accuracy", "roc_auc", "neg_log_loss"; "r2", "neg_mean_absolute_error",
+        "neg_median_absolute_error" or "neg_root_mean_squared_error".
     threads, device, progress
         As in :func:`fastgd.sweep`.
 
     Returns
     -------
     Model
-        ``model.scores`` are its scores on the test set.
+        ``model.scores`` are the scores on the test set, from before all rows were learned.
 
     Raises
     ------
@@ -171,86 +156,97 @@ def fit(
     >>> model.scores["model"]["R squared"] > 0.99 > model.scores["linear"]["R squared"]
     True
     """
-    choices = Choices(
-        classification,
-        test_fraction,
-        seed,
-        hidden_size,
-        folds,
-        max_categories,
-        standardize,
-        drop,
-        threads,
-        device,
-        progress,
-        max_classes,
-    ).checked()
+    given = locals()
+    choices = Choices(**{name: given[name] for name in Choices._fields}).checked()
     name = column_name("target", target)
     return fit_columns(columns_from(table), name, choices).model
 
 
 def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choices) -> Fit:
     """Fit with validated options, and return the intermediate results too."""
-    column_names("target", [target], columns)
-    drop = column_names("drop", choices.drop, columns)
-    if target in drop:
-        raise ValueError(f"drop must not name the target, got {shown(target)}")
-    inputs, notes = with_targets(columns, [target], unparsed=drop)
-    wanted = inputs.pop(target)
-    [rows] = wanted.shape
-    check_rows(rows)
+    table = FitRows.of(columns, target, choices)
+    wanted, rows = table.wanted, len(table.weights)
     learned = learn_target(
         target, wanted, classification=choices.classification, max_classes=choices.max_classes
     )
-    encoded = learned.encode(wanted)
-    of_classes = isinstance(learned, ClassTarget)
-    labels = encoded.argmax(axis=1) if of_classes else np.zeros(len(encoded), dtype=np.int64)
-    parts = parts_of(labels, choices.test_fraction, choices.seed)
-    if len(parts.learn) < choices.folds:
-        raise ValueError(
-            f"folds must be at most the number of training rows ({len(parts.learn)}), "
-            f"got {choices.folds}"
+    labels = np.zeros(rows, dtype=np.int64)
+    if isinstance(learned, ClassTarget):
+        labels = learned.encode(wanted).argmax(axis=1)
+    objective = choices.objective(learned)
+    costs = table.weights * class_factors(learned, labels, choices.class_weight)
+    parts = table.split(labels, choices)
+
+    def prepared(*parts: NDArray[np.int64]) -> tuple[Preparation, Target, list[SearchSamples]]:
+        """The rows of each part, encoded as it is learned from those of the first."""
+        learn, mine = parts[0], learned
+        if isinstance(learned, NumberTarget):
+            mine = NumberTarget.learn(target, wanted[learn])
+            if objective["loss"] == "poisson":
+                mine = _of_counts(mine, wanted.values)
+        y = mine.encode(wanted)
+        preparation, first = Preparation.learn_with_inputs(
+            some_rows(table.inputs, learn),
+            drop=table.drop,
+            keep=choices.keep,
+            max_categories=choices.max_categories,
+            standardize=choices.standardize,
+            encoding=choices.encoding,
+            y=y[learn],
+            seed=choices.seed,
         )
-    preparation = Preparation.learn(
-        some_rows(inputs, parts.learn),
-        max_categories=choices.max_categories,
-        standardize=choices.standardize,
-        drop=drop,
-    )
-    if isinstance(learned, NumberTarget):
-        learned = NumberTarget.learn(target, wanted[parts.learn])
-        encoded = learned.encode(wanted)
-    told = notes_of(learned, wanted)
-    notes += told[:1] if choices.classification is False else told
-    notes += preparation.notes
-    notes.append(
-        f"rows: {len(parts.learn):,} for training, in {choices.folds} folds; {len(parts.judge):,} "
-        f"in the test set, drawn with seed {choices.seed}"
-    )
-    learn, judge = (
-        SearchSamples(preparation.transform(some_rows(inputs, part)), encoded[part], labels[part])
-        for part in parts
-    )
-    plan = SearchPlan(
-        choices.folds, choices.seed, choices.threads, choices.device, choices.progress
-    )
+        found = []
+        for part in parts:
+            X = first if part is learn else preparation.transform(some_rows(table.inputs, part))
+            group = None if table.groups is None else table.groups[part]
+            rest = (labels[part], table.weights[part], costs[part], group)
+            found.append(SearchSamples(X, y[part], *rest))
+        return preparation, mine, found
+
+    _, learned, [learn, *judge] = prepared(*(part for part in parts if len(part)))
+    how = (choices.threads, choices.device, choices.progress)
+    plan = SearchPlan(choices.folds, choices.seed, *how, objective, choices.scoring)
     # A linear model is always tried: the scores compare the best model with it.
     tried = search(learned, learn, list(dict.fromkeys([(), *choices.hidden_size])), plan)
     candidates = [one for one in tried if one.hidden_size in choices.hidden_size]
     best, linear = candidates[0], next(one for one in tried if not one.hidden_size)
-    outputs = mean_outputs(best.runs[0], best.runs, judge.X)
-    # The mean, or the frequencies of the classes, of which the most frequent one is predicted.
-    constant = np.broadcast_to(learn.y.mean(axis=0), judge.y.shape)
-    scores = {
-        "model": scores_of(learned, outputs, judge.y),
-        "linear": scores_of(learned, mean_outputs(linear.runs[0], linear.runs, judge.X), judge.y),
-        "constant": scores_of(learned, constant, judge.y),
-    }
+    scores: dict[str, Scores] = {}
+    outputs, finding = learn.y[:0], ""
+    for X, y, _, weights, *_ in judge:
+        outputs = mean_outputs(best.runs[0], best.runs, X)
+        others = {
+            "linear": mean_outputs(linear.runs[0], linear.runs, X),
+            "constant": constant_of(objective, learn.y, learn.weights, y.shape),
+        }
+        for name, found in {"model": outputs, **others}.items():
+            scores[name] = scores_of(learned, found, y, objective, weights)
+        finding = verdict(learned, scores, outputs, y)
+    predicted = learned.decode(outputs)
+    preparation, learned, [samples] = prepared(np.arange(rows))
+    told = notes_of(learned, wanted)[: 1 if choices.classification is False else None]
+    runs = refit(best, samples, plan)
+    again = (
+        f"learned again from all {rows:,} rows, for {many(max(1, round(best.epochs)), 'epoch')} as "
+        "the search found best"
+        + ("; the scores are those of the networks before that" if scores else "")
+    )
+    of_classes = isinstance(learned, ClassTarget)
+    actual = learned.decode(samples.y) if of_classes else wanted.values
     return Fit(
-        Model(best.runs, preparation, (learned,), scores),
-        notes,
+        Model(runs, preparation, (learned,), scores, (again, finding) if finding else (again,)),
+        [*table.notes[:-1], *told, *preparation.notes, table.notes[-1], again],
         parts,
         candidates,
-        learned.decode(judge.y) if of_classes else wanted.values[parts.judge],
-        learned.decode(outputs),
+        actual[parts.judge],
+        predicted,
+        finding,
     )
+
+
+def _of_counts(target: NumberTarget, counts: NDArray[np.float64]) -> NumberTarget:
+    """A target of counts is divided by their mean only, where outputs of exp begin."""
+    if counts.min() < 0:
+        raise ValueError(
+            "loss='poisson' needs a target of counts, at least 0, "
+            f"got {counts.min():g} in row {int(counts.argmin()) + 1:,}"
+        )
+    return replace(target, mean=0.0, scale=target.mean or 1.0)

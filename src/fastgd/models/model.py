@@ -44,13 +44,16 @@ class Model(Exportable):
         What is predicted; more than one only if a network predicts several numbers.
     scores : dict of dict of float
         Scores on the test set of the model, and for comparison of a linear model and of a constant;
-        empty if there was no test set.
+        empty if there was no test set. They are from before all rows were learned.
+    training_notes : tuple of str
+        How it was trained, one line each.
     """
 
     runs: tuple[Run, ...]
     preparation: Preparation
     targets: tuple[Target, ...]
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    training_notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """What it predicts, from how many inputs."""
@@ -120,7 +123,7 @@ class Model(Exportable):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was decided about the columns of the training table, one line each.
+        """What was decided about the columns, and how the model was trained, one line each.
 
         Examples
         --------
@@ -132,8 +135,9 @@ class Model(Exportable):
         ...     print(note)
         sort: text: an input for each of flat, house
         numbers standardized: size
+        learned again from all 40 rows, for 300 epochs as the search found best; ...
         """
-        return self.preparation.notes
+        return (*self.preparation.notes, *self.training_notes)
 
     def remarks(self, table: Table) -> list[str]:
         """Say how a table differs from the training table, one line each.

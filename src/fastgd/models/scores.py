@@ -1,48 +1,180 @@
-"""Scores of predictions, of numbers and of classes."""
+"""Scores of predictions, of numbers and of classes, and the losses that select networks."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
-from fastgd.tables.targets import ClassTarget, Target
+from fastgd.arguments.options import Method
+from fastgd.formulas.named import loss_of
+from fastgd.reference.formulas import value_and_derivatives
+from fastgd.tables.targets import ClassTarget, NumberTarget, Target
 
 Scores = dict[str, float]
+
+Objective = Mapping[str, Any]
+"""Options of a training; of these, ``loss`` and its parameters matter here."""
 
 _LEAST = 1e-15
 """Least probability in a log loss, since 0 would cost infinitely much; scikit-learn's ``log_loss``
 had the same bound."""
 
+RECALL = "recall of "
+"""What the name of a class's recall begins with."""
 
-def scores_of(target: Target, outputs: FloatArray, encoded: FloatArray) -> Scores:
-    """Return the scores of outputs (rows, outputs), given the encoded targets.
+SCORING = {
+    True: {
+        "accuracy": ("accuracy", 1),
+        "balanced_accuracy": ("balanced accuracy", 1),
+        "roc_auc": ("AUC", 1),
+        "neg_log_loss": ("log loss", -1),
+    },
+    False: {
+        "r2": ("R squared", 1),
+        "neg_mean_absolute_error": ("mean |error|", -1),
+        "neg_median_absolute_error": ("median |error|", -1),
+        "neg_root_mean_squared_error": ("root mean square", -1),
+    },
+}
+"""For classes and for numbers, scikit-learn's names of scores: ours, and 1 if more is better."""
 
-    For classes: accuracy, the fraction of rows whose largest output is that of the true class, and
-    log loss, the mean of -log of the probability of the true class. For numbers, in the target's
-    unit: mean absolute error and root mean squared error; and R squared, the fraction of the
-    variance that is explained (NaN if the variance is 0).
+
+def scores_of(
+    target: Target,
+    outputs: FloatArray,
+    encoded: FloatArray,
+    objective: Objective | None = None,
+    weights: FloatArray | None = None,
+) -> Scores:
+    """Return the scores of outputs (rows, outputs), given the encoded targets, as scikit-learn's.
+
+    For classes: accuracy; balanced accuracy, the mean of the recalls; AUC, the area under the ROC
+    curve (of more than two classes, the mean of each against the rest); log loss; and recall of
+    each class, the fraction of its rows that is found. For numbers, in the target's unit: mean and
+    median absolute error and root mean squared error; R squared, the fraction of the variance that
+    is explained (NaN if the variance is 0); and the loss, if it is none of these.
 
     Examples
     --------
-    >>> from fastgd.tables.targets import NumberTarget
     >>> target = NumberTarget("price", mean=10.0, scale=2.0)
-    >>> scores_of(target, np.array([[1.0], [0.0]]), np.array([[1.0], [1.0]]))
-    {'mean |error|': 1.0, 'root mean square': 1.4142135623730951, 'R squared': nan}
+    >>> scores_of(target, np.array([[1.0], [0.0]]), np.array([[1.0], [1.0]]))["mean |error|"]
+    1.0
     """
+    weights = np.ones(len(encoded)) if weights is None else weights
     if isinstance(target, ClassTarget):
-        hits = outputs.argmax(axis=1) == encoded.argmax(axis=1)
-        return {"accuracy": float(hits.mean()), "log loss": loss_of(target, outputs, encoded)}
-    errors = (outputs - encoded)[:, 0]
-    spread = float(np.var(encoded))
-    mean_square = float(np.mean(errors**2))
+        return _of_classes(target, outputs, encoded, weights)
+    y, errors = encoded[:, 0], (outputs - encoded)[:, 0]
+    square = np.average(errors**2, weights=weights)
+    spread = np.average((y - np.average(y, weights=weights)) ** 2, weights=weights)
+    found = {
+        "mean |error|": np.average(np.abs(errors), weights=weights) * target.scale,
+        "median |error|": quantile_of(np.abs(errors), weights, 0.5) * target.scale,
+        "root mean square": square**0.5 * target.scale,
+        "R squared": 1 - square / spread if np.ptp(y) else np.nan,
+    }
+    objective = objective or {"loss": "squared"}
+    loss = objective.get("loss", "squared")
+    if loss_of(loss).units == 1 and loss not in ("squared", "absolute", "cross_entropy"):
+        value = mean_loss(objective, outputs, encoded, weights)
+        if loss == "poisson":
+            value -= mean_loss(objective, encoded, encoded, weights)
+            found["Poisson deviance"] = 2 * value * target.scale
+        elif loss == "quantile":
+            found["quantile loss"] = value * target.scale
+            found["share below"] = np.average(errors >= 0, weights=weights)
+        else:
+            found[f"{loss} loss" if isinstance(loss, str) else "loss"] = value
+    return {name: float(score) for name, score in found.items()}
+
+
+def _of_classes(
+    target: ClassTarget, outputs: FloatArray, encoded: FloatArray, weights: FloatArray
+) -> Scores:
+    truth, guess = encoded.argmax(axis=1), outputs.argmax(axis=1)
+    hits, known = truth == guess, np.unique(truth)
+    recalls = [float(np.average(hits[truth == k], weights=weights[truth == k])) for k in known]
+    compared = known if len(target.classes) > 2 else [1]
     return {
-        "mean |error|": float(np.abs(errors).mean()) * target.scale,
-        "root mean square": mean_square**0.5 * target.scale,
-        "R squared": 1 - mean_square / spread if spread else np.nan,
+        "accuracy": float(np.average(hits, weights=weights)),
+        "balanced accuracy": float(np.mean(recalls)),
+        "AUC": float(np.mean([_area(outputs[:, k], truth == k, weights) for k in compared])),
+        "log loss": mean_loss({"loss": "cross_entropy"}, outputs, encoded, weights),
+        **{RECALL + target.classes[k]: recall for k, recall in zip(known, recalls, strict=True)},
     }
 
 
-def loss_of(target: Target, outputs: FloatArray, encoded: FloatArray) -> float:
-    """Return the loss that selects networks: mean -log probability, or mean squared error."""
-    if isinstance(target, ClassTarget):
-        chosen = (outputs * encoded).sum(axis=-1)
-        return float(-np.log(np.clip(chosen, _LEAST, None)).mean())
-    return float(np.mean((outputs - encoded) ** 2))
+def _area(score: FloatArray, positive: NDArray[np.bool_], weights: FloatArray) -> float:
+    """The area under the ROC curve: how often a positive row scores higher; ties count 1/2."""
+    _, level = np.unique(score, return_inverse=True)
+    ours, others = (np.bincount(level, weights * side) for side in (positive, ~positive))
+    pairs = ours.sum() * others.sum()
+    return float(ours @ (np.cumsum(others) - others / 2) / pairs) if pairs else np.nan
+
+
+def quantile_of(values: FloatArray, weights: FloatArray, tau: float) -> float:
+    """Return the weighted quantile of (rows,) values; between two of them it is their mean."""
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    last = len(order) - 1
+    low = min(int(np.searchsorted(total, tau * total[-1])), last)
+    high = min(int(np.searchsorted(total, tau * total[-1], side="right")), last)
+    return float(values[order[low]] + values[order[high]]) / 2
+
+
+def constant_of(
+    objective: Objective, encoded: FloatArray, weights: FloatArray, shape: tuple[int, ...]
+) -> FloatArray:
+    """Return the same outputs for all rows: the mean (for classes the frequencies), or a quantile.
+
+    It is the one with the smallest loss, of the losses that have a name.
+    """
+    constant: Any = np.average(encoded, axis=0, weights=weights)
+    if objective["loss"] in ("absolute", "quantile"):
+        constant = quantile_of(encoded[:, 0], weights, objective.get("tau", 0.5))
+    return np.broadcast_to(constant, shape)
+
+
+def mean_loss(
+    objective: Objective, outputs: FloatArray, encoded: FloatArray, weights: FloatArray
+) -> float:
+    """Return the mean loss of outputs (rows, outputs): log loss, squared error, or another one."""
+    loss = objective["loss"]
+    if loss == "cross_entropy":
+        each = -np.log(np.clip((outputs * encoded).sum(axis=1), _LEAST, None))
+    elif loss == "squared":
+        each = ((outputs - encoded) ** 2)[:, 0]
+    else:
+        formula = Method(**objective).formula("loss")
+        assert formula is not None
+        if loss == "poisson":  # an output may have underflowed
+            outputs = np.maximum(outputs, _LEAST)
+        with np.errstate(all="ignore"):
+            each = value_and_derivatives(formula, encoded[:, 0], outputs[:, 0])[0]
+    return float(np.average(each, weights=weights))
+
+
+def verdict(
+    target: Target, scores: Mapping[str, Scores], outputs: FloatArray, encoded: FloatArray
+) -> str:
+    """Say so if a model is no better than its constant; outputs are those on the test set."""
+    mine, constant = scores["model"], scores["constant"]
+    if isinstance(target, NumberTarget):
+        bad = all(mine[name] >= constant[name] for name in ("mean |error|", "root mean square"))
+        return f"{target.name}: not better than always saying the same number" if bad else ""
+    recalls = [name for name in mine if name.startswith(RECALL)]
+    better = mine["accuracy"] > constant["accuracy"]
+    if mine["balanced accuracy"] > 1 / len(recalls) + (0.02 if better else 0.1):
+        return ""
+    how = "hardly better than" if better else "not as good as"
+    how = "as good as" if mine["accuracy"] == constant["accuracy"] else how
+    said = max(recalls, key=constant.__getitem__).removeprefix(RECALL)
+    truth, guess = encoded.argmax(axis=1), outputs.argmax(axis=1)
+    rest = truth != target.classes.index(said)
+    names = [name for name in target.classes if name != said]
+    return (
+        f"{target.name}: by accuracy {how} always saying {said} "
+        f"({100 * constant['accuracy']:.1f} %): it finds {int((truth == guess)[rest].sum()):,} of "
+        f"the {int(rest.sum()):,} {names[0] if len(names) == 1 else 'others'}"
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from math import inf, isfinite
 from typing import Any, NamedTuple
 
@@ -11,13 +12,16 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.checks.memory import TooLargeError, check_memory
+from fastgd.checks.values import LAST_SEED
 from fastgd.engine.lowering import hasty
 from fastgd.engine.network import Network
-from fastgd.models.scores import loss_of
-from fastgd.models.train_test_split import folds_of
+from fastgd.engine.progress import progress_bar
+from fastgd.models.scores import SCORING, Objective, mean_loss, scores_of
+from fastgd.models.train_test_split import folds_of, folds_of_groups
 from fastgd.optimizers import Adam
 from fastgd.tables.targets import ClassTarget, Target
 from fastgd.training.results import Run
+from fastgd.training.runs import Sweep
 from fastgd.training.sweep import sweep
 
 HIDDEN_SIZES: list[tuple[int, ...]] = [(), (16,), (64,)]
@@ -39,6 +43,13 @@ PATIENT = 20
 SHORT = 2e10
 """Multiply-adds of a search, of some seconds, up to which less compiling is best."""
 
+BY_ERROR = ("squared", "cross_entropy", "absolute", "huber")
+"""Losses whose trainings stop by the mean absolute error on the validation set, which the engine
+measures. The others stop by the loss itself, evaluated every STEP epochs."""
+
+STEP = 10
+"""Epochs of a step."""
+
 SEARCHED = 5_000
 """Rows that a search uses, at most."""
 
@@ -48,18 +59,35 @@ but a search uses at least FEWEST: so a table of 1,000 inputs takes a minute, to
 
 
 class SearchSamples(NamedTuple):
-    """Inputs, encoded targets, and the class of each row (0 for numbers)."""
+    """Inputs, encoded targets, and facts about each row."""
 
     X: FloatArray
     y: FloatArray
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int64]  # its class, 0 for numbers
+    weights: FloatArray  # its sample weight, and
+    costs: FloatArray  # that times the weight of its class
+    groups: NDArray[np.int64] | None  # the index of its group, if folds hold whole groups
+
+    @property
+    def weighting(self) -> dict[str, FloatArray]:
+        """The weights as an argument of a sweep; none if all are equal."""
+        return {"sample_weight": self.costs} if np.ptp(self.costs) else {}
+
+    def at(self, rows: NDArray[Any]) -> SearchSamples:
+        """Return some rows."""
+        return SearchSamples(*(None if part is None else part[rows] for part in self))  # type: ignore[arg-type]
 
     def some(self, count: int, seed: int) -> SearchSamples:
         """Return ``count`` rows, drawn with a seed; all rows if there are no more."""
         if len(self.X) <= count:
             return self
-        rows = np.sort(np.random.RandomState(seed).permutation(len(self.X))[:count])
-        return SearchSamples(self.X[rows], self.y[rows], self.labels[rows])
+        return self.at(np.sort(np.random.RandomState(seed).permutation(len(self.X))[:count]))
+
+    def held(self, folds: int, seed: int) -> NDArray[np.bool_]:
+        """Return the validation rows of each fold, (folds, rows)."""
+        if self.groups is None:
+            return folds_of(self.labels, folds, seed)
+        return folds_of_groups(np.unique(self.groups, return_inverse=True)[1], folds)
 
 
 LESS = "fewer classes, rows or hidden sizes"
@@ -67,12 +95,15 @@ LESS = "fewer classes, rows or hidden sizes"
 
 
 class Candidate(NamedTuple):
-    """A setting, its loss on the validation folds, and a network for each fold."""
+    """A setting, its mean loss on the validation folds, and a network for each fold."""
 
     hidden_size: tuple[int, ...]
     alpha: float
     l2: float
     loss: float
+    score: float | None  # that of ``scoring``, if it was given
+    epochs: float  # of the best networks, the median
+    is_short: bool  # whether they were compiled in haste
     runs: tuple[Run, ...]
 
 
@@ -84,35 +115,37 @@ class SearchPlan(NamedTuple):
     threads: int | None
     device: str
     progress: bool
+    objective: Objective  # output, loss, and its parameters
+    scoring: str | None
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """Arguments of a sweep that don't change its results."""
+        return {"threads": self.threads, "device": self.device, "progress": self.progress}
 
 
-def settings_of(target: Target, rows: int, seen: int) -> dict[str, Any]:
-    """Return the settings of all trainings: Adam on mini-batches, relu, early stopping.
+def settings_of(objective: Objective, rows: int, seen: int) -> dict[str, Any]:
+    """Return the settings of all trainings: Adam on mini-batches, relu.
 
     Examples
     --------
-    >>> from fastgd.tables.targets import NumberTarget
-    >>> settings = settings_of(NumberTarget("price", 0.0, 1.0), rows=6400, seen=64_000)
-    >>> settings["batch_size"], settings["iterations"], settings["patience"]
-    (128, 500, 1000)
+    >>> settings = settings_of({"loss": "squared", "output": "identity"}, rows=6400, seen=64_000)
+    >>> settings["batch_size"], settings["iterations"]
+    (128, 500)
     """
     batch = min(max(32, rows // BATCHES), 512, rows)
     updates = -(-rows // batch)  # of an epoch
     iterations = updates * min(max(seen // rows, 10), EPOCHS)
-    of_classes = isinstance(target, ClassTarget)
     return {
+        **objective,
         "optimizer": Adam(),
         "activation": "relu",
-        "output": "softmax" if of_classes else "identity",
-        "loss": "cross_entropy" if of_classes else "squared",
         "reduction": "mean",
         "bias": True,
         "init": "glorot",
         "batch_size": batch,
         "iterations": iterations,
         "record_every": iterations,
-        "patience": PATIENT * updates,
-        "restore_best": True,
     }
 
 
@@ -145,7 +178,7 @@ def search(
         one = found[place]
         settings = ([one.hidden_size], (one.alpha,), (one.l2,))
         [again] = _tried(target, samples, *settings, after, plan)
-        found[place] = one._replace(runs=again.runs)
+        found[place] = one._replace(runs=again.runs, epochs=again.epochs)
     return found
 
 
@@ -173,33 +206,97 @@ def _tried(
     count = plan.folds * len(alphas) * len(penalties)
     parameters = _check_size(samples, hidden_sizes, count, plan.folds)
     products = count * parameters * min(seen, EPOCHS * len(samples.X))
-    held = folds_of(samples.labels, plan.folds, plan.seed)
+    held = samples.held(plan.folds, plan.seed)
+    least = int((~held).sum(axis=1).min())
+    settings = settings_of(plan.objective, least, seen)
+    updates = -(-least // settings["batch_size"])
+    settings |= {"hidden_size": list(hidden_sizes), "alpha": list(alphas), "l2": list(penalties)}
+    best: dict[tuple[int, ...], tuple[float, FloatArray, Sweep, int]] = {}
+    with hasty(products < SHORT):
+        for step, result in enumerate(_trainings(samples, held, settings, updates, plan)):
+            for i, hidden in enumerate(hidden_sizes):
+                outside = np.zeros((len(alphas), len(penalties), *samples.y.shape))
+                for fold, rows in enumerate(held):
+                    own = result.sel(hidden_size=hidden, fold=fold)
+                    outside[:, :, rows] = own.predict(samples.X[rows])
+                for place in np.ndindex(outside.shape[:2]):
+                    loss = mean_loss(plan.objective, outside[place], samples.y, samples.costs)
+                    loss = loss if isfinite(loss) else inf
+                    if (i, *place) not in best or loss < best[i, *place][0]:
+                        best[i, *place] = loss, outside[place], result, step
+            if step - max(one[-1] for one in best.values()) >= PATIENT // STEP:
+                break
+    found = []
+    for (i, j, k), (loss, outputs, result, _) in best.items():
+        runs = tuple(result[i, fold, j, k] for fold in range(plan.folds))
+        ends = [
+            run.iterations if run.best_iteration is None else run.best_iteration for run in runs
+        ]
+        epochs, score = float(np.median(ends)) / updates, None
+        if plan.scoring is not None:
+            name, sign = SCORING[isinstance(target, ClassTarget)][plan.scoring]
+            scores = scores_of(target, outputs, samples.y, plan.objective, samples.weights)
+            score = sign * scores[name] if isfinite(sign * scores[name]) else -inf
+        setting = (hidden_sizes[i], alphas[j], penalties[k])
+        found.append(Candidate(*setting, loss, score, epochs, products < SHORT, runs))
+    return sorted(found, key=lambda one: (-(one.score or 0.0), one.loss))
+
+
+def _trainings(
+    samples: SearchSamples,
+    held: NDArray[np.bool_],
+    settings: dict[str, Any],
+    updates: int,
+    plan: SearchPlan,
+) -> Iterator[Sweep]:
+    """Train with early stopping; or in steps, of which the caller takes the best."""
+    X, y = samples.X, samples.y
+    first: dict[str, Any] = {**settings, **samples.weighting, "folds": held, "seed": plan.seed}
     try:
-        with hasty(products < SHORT):
-            result = sweep(
-                samples.X,
-                samples.y,
-                folds=held,
-                hidden_size=list(hidden_sizes),
-                alpha=list(alphas),
-                l2=list(penalties),
-                seed=plan.seed,
-                threads=plan.threads,
-                device=plan.device,
-                progress=plan.progress,
-                **settings_of(target, int((~held).sum(axis=1).min()), seen),
-            )
+        if settings["loss"] in BY_ERROR:
+            yield sweep(X, y, **first, patience=PATIENT * updates, restore_best=True, **plan.how)
+            return
+        epochs, how = settings["iterations"] // updates, plan.how | {"progress": False}
+        first |= {"iterations": STEP * updates, "record_every": STEP * updates}
+        result = None
+        with progress_bar(plan.progress, epochs // STEP, " steps") as advance:
+            for _ in range(epochs // STEP):
+                if result is None:
+                    result = sweep(X, y, **first, keep_state=True, **how)
+                else:
+                    result = sweep(X, y, iterations=STEP * updates, resume=result, **how)
+                advance(1)
+                yield result
     except TooLargeError as error:
         ways = [f"{LESS} need less"]
         raise TooLargeError(error.rule.replace("the sweep", "the search", 1), ways) from error
-    found = []
-    for i, hidden in enumerate(hidden_sizes):
-        outside = np.zeros((len(alphas), len(penalties), *samples.y.shape))
-        for fold, rows in enumerate(held):
-            outside[:, :, rows] = result.sel(hidden_size=hidden, fold=fold).predict(samples.X[rows])
-        for j, alpha in enumerate(alphas):
-            for k, l2 in enumerate(penalties):
-                loss = loss_of(target, outside[j, k], samples.y)
-                runs = tuple(result[i, fold, j, k] for fold in range(plan.folds))
-                found.append(Candidate(hidden, alpha, l2, loss if isfinite(loss) else inf, runs))
-    return sorted(found, key=lambda candidate: candidate.loss)
+
+
+def refit(best: Candidate, samples: SearchSamples, plan: SearchPlan) -> tuple[Run, ...]:
+    """Train the best setting on all rows, for as many epochs as the search found best.
+
+    A new recipe would be compiled for seconds. So this is a fold of as many networks as the search
+    had in each, with the first rows once more as its validation set; as it is evaluated before the
+    first update and after the last only, nothing is stopped or selected.
+    """
+    rows, few = len(samples.X), np.arange(min(1000, len(samples.X)))
+    data = samples.at(np.concatenate([np.arange(rows), few]))
+    settings = settings_of(plan.objective, rows, 0)
+    iterations = max(1, round(best.epochs * -(-rows // settings["batch_size"])))
+    settings |= {"iterations": iterations, "record_every": iterations, **data.weighting}
+    if settings["loss"] in BY_ERROR:
+        settings |= {"evaluate_every": iterations, "patience": iterations, "restore_best": True}
+    count = plan.folds if rows > SEARCHED else max(plan.folds, len(ALPHAS) * len(PENALTIES))
+    with hasty(best.is_short):
+        result = sweep(
+            data.X,
+            data.y,
+            hidden_size=[best.hidden_size],
+            alpha=[best.alpha],
+            l2=[best.l2],
+            seed=[(plan.seed + k) % (LAST_SEED + 1) for k in range(count)],
+            folds=np.arange(rows + len(few))[None] >= rows,
+            **settings,
+            **plan.how,
+        )
+    return tuple(islice(result, plan.folds))

@@ -18,6 +18,7 @@ def encode(model: Any) -> tuple[Header, Arrays]:
     for k, target in enumerate(model.targets):
         arrays[f"target_{k}"] = np.array(target_to_json(target))
     header: Header = {"targets": len(model.targets), "scores": model.scores, "runs": []}
+    header["notes"] = list(model.training_notes)
     for k, run in enumerate(model.runs):
         of_run, own = stored_run.encode(run)
         header["runs"].append(of_run)
@@ -44,4 +45,7 @@ def decode(header: Header, arrays: Found) -> dict[str, Any]:
         name: {score: number(value) for score, value in scores.items()}
         for name, scores in header["scores"].items()
     }
-    return {"runs": runs, "preparation": preparation, "targets": targets, "scores": scores}
+    notes = tuple(header.get("notes", ()))
+    need(all(isinstance(note, str) for note in notes))
+    found = {"runs": runs, "preparation": preparation, "targets": targets, "scores": scores}
+    return {**found, "training_notes": notes}

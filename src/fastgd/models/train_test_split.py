@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.formatting import many
+from fastgd.checks.messages import shown
 
 Rows = NDArray[np.int64]
 
@@ -47,6 +48,45 @@ def parts_of(labels: Rows, share: float, seed: int) -> TrainTestRows:
     judge = np.zeros(rows, dtype=bool)
     judge[order[places]] = True
     return TrainTestRows(np.flatnonzero(~judge), np.flatnonzero(judge))
+
+
+def last_rows(order: NDArray[Any], share: float) -> TrainTestRows:
+    """Split rows into training and test set, which is the last of them; ties stay together.
+
+    Examples
+    --------
+    >>> last_rows(np.array([5, 1, 2, 3, 4, 8, 8, 7, 6, 9]), 0.2).judge.tolist()
+    [5, 6, 9]
+    """
+    rows = len(order)
+    cut = np.sort(order)[rows - min(ceil(share * rows), rows - LEAST_ROWS // 2)]
+    judge = order >= cut
+    if (~judge).sum() < LEAST_ROWS // 2:
+        judge = order > cut
+    if not judge.any():
+        raise ValueError(
+            f"test_last must have larger values in the last rows, got {shown(str(cut))} in all"
+        )
+    return TrainTestRows(np.flatnonzero(~judge), np.flatnonzero(judge))
+
+
+def rows_of_groups(groups: Rows, share: float, seed: int, folds: int) -> TrainTestRows:
+    """Split rows, given the index of each one's group; ``folds`` groups or more are trained on."""
+    sizes = np.bincount(groups)
+    order = np.random.RandomState(seed).permutation(len(sizes))[: len(sizes) - folds]
+    nearest = np.abs(np.cumsum(sizes[order]) - share * len(groups)).argmin()
+    judge = np.isin(groups, order[: nearest + 1])
+    return TrainTestRows(np.flatnonzero(~judge), np.flatnonzero(judge))
+
+
+def folds_of_groups(groups: Rows, folds: int) -> NDArray[np.bool_]:
+    """Return the validation rows of each fold, (folds, rows): whole groups, the largest first."""
+    sizes = np.bincount(groups)
+    filled, fold = np.zeros(folds, dtype=np.int64), np.zeros(len(sizes), dtype=np.int64)
+    for group in np.argsort(-sizes, kind="stable"):
+        fold[group] = filled.argmin()
+        filled[fold[group]] += sizes[group]
+    return np.asarray(np.arange(folds)[:, None] == fold[groups])
 
 
 def folds_of(labels: Rows, folds: int, seed: int) -> NDArray[np.bool_]:

@@ -1,0 +1,133 @@
+"""The options of fit()."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple, get_args
+
+from fastgd.arguments.axes import MOST_NETWORKS, as_axis
+from fastgd.arguments.declarations import DECLARED
+from fastgd.arguments.formula_parameters import hint_of, kinds_of
+from fastgd.arguments.initial_network import check_hidden_size
+from fastgd.checks.messages import either, shown
+from fastgd.checks.values import (
+    check_choice,
+    check_count,
+    check_device,
+    check_flag,
+    check_number,
+    check_seed,
+    check_threads,
+    rule_of,
+)
+from fastgd.engine.devices import CPU, looked_for
+from fastgd.engine.session import available_threads
+from fastgd.formulas.custom import Loss
+from fastgd.formulas.named import loss_of
+from fastgd.models.scores import SCORING
+from fastgd.models.search import HIDDEN_SIZES
+from fastgd.tables.column_learning import Encoding
+from fastgd.tables.preparation import MOST_CATEGORIES
+from fastgd.tables.table_selection import column_name
+from fastgd.tables.targets import MAX_CLASSES, ClassTarget, Target
+
+SHARE = 0.2
+"""Fraction of the rows in the test set."""
+
+FOLDS, MOST_FOLDS = 5, 100
+"""Folds of the cross-validation: the default, and the most."""
+
+
+class Choices(NamedTuple):
+    """The options of :func:`fastgd.fit`."""
+
+    classification: bool | None = None
+    test_fraction: float = SHARE
+    test_last: Any = None
+    test_group: Any = None
+    seed: int = 0
+    hidden_size: Any = HIDDEN_SIZES
+    folds: int = FOLDS
+    max_categories: int = MOST_CATEGORIES
+    standardize: bool = True
+    drop: Collection[str] = ()
+    keep: Collection[str] = ()
+    encoding: Encoding = "one-hot"
+    max_classes: int = MAX_CLASSES
+    sample_weight: Any = None
+    loss: str | Loss | None = None
+    class_weight: Any = None
+    scoring: str | None = None
+    threads: int | None = None
+    device: str = CPU
+    progress: bool = False
+    parameters: Mapping[str, float] | None = None  # of the loss
+
+    def checked(self) -> Choices:
+        """Return the validated options; runs before any table is read."""
+        for role, names in {"drop": self.drop, "keep": self.keep}.items():
+            if isinstance(names, str) or not isinstance(names, Collection):
+                raise TypeError(f"{role} must be a list of column names, got {shown(names)}")
+        check_choice("encoding", self.encoding, get_args(Encoding))
+        if self.test_last is not None and self.test_group is not None:
+            raise ValueError("test_last must be left out with test_group, got both")
+        factors = self.class_weight
+        if not (factors is None or isinstance(factors, Mapping) or str(factors) == "balanced"):
+            rule = "'balanced' or a dict of a number for each class"
+            raise ValueError(f"class_weight must be {rule}, got {shown(factors)}")
+        hidden = as_axis("hidden_size", self.hidden_size, MOST_NETWORKS) or [self.hidden_size]
+        return self._replace(
+            test_last=_name_of("test_last", self.test_last),
+            test_group=_name_of("test_group", self.test_group),
+            classification=(
+                None
+                if self.classification is None
+                else check_flag("classification", self.classification)
+            ),
+            test_fraction=check_number("test_fraction", self.test_fraction, rule_of("[0, 1)")),
+            seed=check_seed(self.seed),
+            hidden_size=list(dict.fromkeys(map(check_hidden_size, hidden))),
+            folds=check_count("folds", self.folds, minimum=2, maximum=MOST_FOLDS),
+            max_categories=check_count("max_categories", self.max_categories, minimum=0),
+            standardize=check_flag("standardize", self.standardize),
+            max_classes=check_count("max_classes", self.max_classes, minimum=2),
+            parameters=_parameters_of(self.loss, self.parameters or {}),
+            threads=check_threads(self.threads, available_threads()),
+            device=looked_for(check_device(self.device)),
+            progress=check_flag("progress", self.progress),
+        )
+
+    def objective(self, target: Target) -> dict[str, Any]:
+        """Return the output, the loss and its parameters, if all options suit the target."""
+        of_classes = isinstance(target, ClassTarget)
+        what = f"{'class' if of_classes else 'numeric'} target {shown(target.name)}"
+        known = SCORING[of_classes]
+        if self.scoring is not None and self.scoring not in known:
+            names = either(map(repr, known))
+            raise ValueError(f"scoring must be {names} for the {what}, got {shown(self.scoring)}")
+        if self.loss is not None and (self.loss == "cross_entropy") != of_classes:
+            rule = "be 'cross_entropy'" if of_classes else "not be 'cross_entropy'"
+            raise ValueError(f"loss must {rule} for the {what}, got {shown(self.loss)}")
+        if of_classes:
+            return {"output": "softmax", "loss": "cross_entropy"}
+        if self.class_weight is not None:
+            raise ValueError(f"class_weight needs a target of classes, got the {what}")
+        output = "exp" if self.loss == "poisson" else "identity"
+        return {"output": output, "loss": self.loss or "squared", **(self.parameters or {})}
+
+
+def _name_of(argument: str, name: object) -> str | None:
+    return None if name is None else column_name(argument, name)
+
+
+def _parameters_of(loss: object, given: Mapping[str, float]) -> dict[str, float]:
+    """Check a loss and its parameters, and return these."""
+    options = {} if loss is None else {"loss": DECLARED["loss"].kind.check("loss", loss, 0)}
+    if options and loss_of(options["loss"]).units > 1:
+        raise ValueError(f"loss must have one output for each target, got {shown(loss)}")
+    kinds = kinds_of(options)
+    for name in given:
+        if name not in kinds:
+            hint = hint_of(name, options, Choices._fields)
+            raise TypeError(f"fit() got an unexpected keyword argument {name!r}{hint}")
+    return {name: kinds[name].check(name, value, 0) for name, value in given.items()}

@@ -1,0 +1,159 @@
+"""The rows of a table that are fitted: their weights, their classes, and the test set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.data import FloatArray, check_not_negative
+from fastgd.checks.formatting import many
+from fastgd.checks.messages import did_you_mean, shown
+from fastgd.checks.values import check_number, integer, rule_of
+from fastgd.models.fit_choices import Choices
+from fastgd.models.train_test_split import (
+    TrainTestRows,
+    check_rows,
+    last_rows,
+    parts_of,
+    rows_of_groups,
+)
+from fastgd.tables.column_values import Cells, array_of, cells_of, text_of, texts_shown
+from fastgd.tables.table_selection import (
+    check_lengths,
+    column_name,
+    column_names,
+    some_rows,
+    with_targets,
+)
+from fastgd.tables.targets import ClassTarget, Target
+
+Indices = NDArray[np.int64]
+
+
+class FitRows(NamedTuple):
+    """The rows that have a target and a weight."""
+
+    inputs: dict[str, Any]
+    wanted: Cells
+    weights: FloatArray
+    groups: Indices | None  # the index of each row's group, if groups stay together
+    last: Cells | None  # the order of the rows, if the last ones are the test set
+    drop: list[str]
+    notes: list[str]
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Any], target: str, choices: Choices) -> FitRows:
+        """Select the rows, and check the columns that aren't inputs."""
+        column_names("target", [target], columns)
+        drop = column_names("drop", choices.drop, columns)
+        if target in drop:
+            raise ValueError(f"drop must not name the target, got {shown(target)}")
+        columns, weight = _with_weights(columns, choices.sample_weight)
+        last, group = choices.test_last, choices.test_group
+        roles = {"test_last": last, "test_group": group, "sample_weight": weight}
+        for role, name in roles.items():
+            if name is not None:
+                columns = {**columns, name: _complete(role, name, columns)}
+                drop += [] if name in (last, *drop) else [name]
+            if name == target:
+                raise ValueError(f"{role} must not name the target, got {shown(target)}")
+        inputs, notes = with_targets(columns, [target], unparsed=drop)
+        if group is not None:
+            notes.append(f"{group}: left out: the test set and the folds have whole groups")
+        weights = np.ones(inputs[target].shape)
+        if weight is not None:
+            weights = inputs[weight].values
+            zeros = int((weights == 0).sum())
+            inputs, weights = some_rows(inputs, weights > 0), weights[weights > 0]
+            rest = f"; 0 in {many(zeros, 'row')}, left out" if zeros else ""
+            notes.append(f"{weight}: left out: weights of the rows{rest}")
+        wanted = inputs.pop(target)
+        check_rows(len(weights))
+        groups = None
+        if group is not None:
+            known, groups = np.unique(inputs[group].values, return_inverse=True)
+            if len(known) <= choices.folds:
+                raise ValueError(
+                    f"test_group must have more groups than folds ({choices.folds}), "
+                    f"got {len(known)} in {shown(group)}"
+                )
+        return cls(inputs, wanted, weights, groups, last and inputs[last], drop, notes)
+
+    def split(self, labels: Indices, choices: Choices) -> TrainTestRows:
+        """Split them into training and test set, and note how; labels are their classes."""
+        rows, share, how = len(labels), choices.test_fraction, f"drawn with seed {choices.seed}"
+        if not share:
+            parts = TrainTestRows(np.arange(rows), np.arange(0))
+        elif self.groups is not None:
+            parts = rows_of_groups(self.groups, share, choices.seed, choices.folds)
+        elif self.last is not None:
+            parts = last_rows(self.last.values, share)
+            how = f"the last by {choices.test_last}"
+        else:
+            parts = parts_of(labels, share, choices.seed)
+        if len(parts.learn) < choices.folds:
+            raise ValueError(
+                f"folds must be at most the number of training rows ({len(parts.learn)}), "
+                f"got {choices.folds}"
+            )
+        judge = f"{len(parts.judge):,} in the test set, {how}" if share else "no test set"
+        self.notes.append(
+            f"rows: {len(parts.learn):,} for training, in {choices.folds} folds; {judge}"
+        )
+        return parts
+
+
+def _complete(role: str, name: str, columns: Mapping[str, Any]) -> Cells:
+    """The cells of a column that has a role in the fit, none of them missing."""
+    column_names(role, [name], columns)
+    cells = cells_of(name, columns[name])
+    if cells.missing.any():
+        row = int(cells.missing.argmax()) + 1
+        raise ValueError(
+            f"{role} must have no missing values, got one in row {row:,} of {shown(name)}"
+        )
+    kinds = {"sample_weight": ("numbers",), "test_last": ("numbers", "dates")}.get(role)
+    if kinds and cells.kind not in kinds:
+        raise TypeError(f"{role} must be {' or '.join(kinds)}, got {shown(cells.texts[0])}")
+    if role == "sample_weight":
+        check_not_negative(role, cells.values)
+        if not cells.values.any():
+            raise ValueError("sample_weight must be above 0 in at least one row, got 0 in all")
+    return cells
+
+
+def _with_weights(columns: Mapping[str, Any], given: Any) -> tuple[Mapping[str, Any], str | None]:
+    """The table with a column of weights, and its name."""
+    if given is None:
+        return columns, None
+    if isinstance(given, str) or integer(given) is not None:
+        return columns, column_name("sample_weight", given)
+    name = "sample_weight"
+    while name in columns:
+        name += "'"
+    columns = {**columns, name: array_of(given, "sample_weight")}
+    check_lengths(columns)
+    return columns, name
+
+
+def class_factors(target: Target, labels: Indices, given: Any) -> FloatArray:
+    """Return the factor of each row's class, (rows,): ``class_weight`` as in scikit-learn."""
+    if given is None or not isinstance(target, ClassTarget):
+        return np.ones(len(labels))
+    factors = np.ones(len(target.classes))
+    if not isinstance(given, Mapping):
+        factors = len(labels) / (len(factors) * np.bincount(labels))
+        return np.asarray(factors[labels])
+    for label, factor in given.items():
+        name = text_of(label)
+        if name not in target.classes:
+            raise ValueError(
+                f"class_weight must be of the classes {texts_shown(target.classes)}, "
+                f"got {shown(label)}{did_you_mean(name, target.classes)}"
+            )
+        number = check_number("class_weight", factor, rule_of("(0, inf)"))
+        factors[target.classes.index(name)] = number
+    return np.asarray(factors[labels])
