@@ -57,7 +57,8 @@ def test_it_says_each_choice_and_how_good_it_is(run):
         "- numbers standardized: size",
         "- rows: 72 for training, in 2 folds; 18 in the test set, drawn with seed 0",
         "The best of 9 settings, by squared error on the validation rows of each fold",
-        "On the 18 rows to judge by, which had no part in this",
+        "- learned again from all 90 rows, for ",
+        "On the 18 rows of the test set, before learning from them, too",
         "Saved to m.npz: fastgd predict m.npz NEW.csv applies it.\n"
         "fastgd export writes it for C, JavaScript and others.",
     ):
@@ -72,7 +73,8 @@ def test_classes_have_a_table_of_confusions(run):
     assert code == 0
     assert "- sort: 2 classes to predict: cheap, dear\n" in out
     assert "the most frequent class" in out
-    assert "actual \\ predicted  cheap  dear" in out
+    assert "actual \\ predicted  cheap  dear  recall" in out
+    assert "accuracy  accuracy" in out  # the second is "balanced", a line above
     assert "log loss" in out
     assert Path("p.png").read_bytes().startswith(b"\x89PNG")
 
@@ -98,7 +100,7 @@ FIT = "fit houses.csv --target price "
         ("fit houses.csv --target prize", "--target must be a column .*: did you mean price"),
         ("fit no.csv --target y", "no.csv: No such file or directory$"),
         (FIT + "--test-fraction 2",
-         "--test-fraction must be a number above 0 and below 1, got 2.0$"),
+         "--test-fraction must be a number of at least 0 and below 1, got 2.0$"),
         (FIT + "--folds 1", "--folds must be at least 2, got 1$"),
         (FIT + "--drop price", "--drop must not name the target, got 'price'$"),
         (FIT + "--drop town", "--drop must be a column of the table, got 'town'; its columns: id,"),

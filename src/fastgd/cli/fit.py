@@ -50,6 +50,9 @@ SHOWN = 5
 MOST_CLASSES = 8
 """Most classes whose confusion matrix fits on a screen; of more, those found least are shown."""
 
+OF_LOSS: tuple[str, ...] = ("tau", "delta")
+"""Parameters of losses that are options."""
+
 JUDGING, LEARNED = "How it is judged", "What is learned"
 
 
@@ -149,28 +152,26 @@ def command(
 
     Example: [bold]fastgd fit houses.csv --target price --save model.npz[/bold]
     """
-    parameters = {name: settings.pop(name) for name in ("tau", "delta") if name in settings}
     with refusing():
         check_output(save, "the file of a model", (".npz",), read=(file,))
         check_plot(plot)
+        parameters = {name: settings.pop(name) for name in OF_LOSS if name in settings}
         choices = Choices(**settings, parameters=parameters).checked()
         if plot and not choices.test_fraction:
             raise ValueError("--plot needs a test set, got --test-fraction 0")
-        if choices.progress:
-            complain(f"reading {file}")
+        _tell(choices, f"reading {file}")
         columns = read_columns(file, sep, decimal)
         if target is None:
             raise ValueError(
                 "--target must name the column to predict; "
                 f"{file} has these: {names_text(list(columns))}"
             )
-        if choices.progress:
-            sizes = len({(), *choices.hidden_size})
-            tried = many(sizes * len(ALPHAS) * len(PENALTIES), "setting")
-            complain(
-                f"searching {tried} x {choices.folds} folds, then learning from all rows (what a "
-                "machine trains for the first time is compiled first: some seconds)"
-            )
+        settled = len({(), *choices.hidden_size}) * len(ALPHAS) * len(PENALTIES)
+        _tell(
+            choices,
+            f"searching {many(settled, 'setting')} x {choices.folds} folds, then learning from all "
+            "rows (at first some seconds go by, to compile it for this table)",
+        )
         done = timed(None, lambda: fit_columns(columns, target, choices))
         result = done.result
         if save:
@@ -198,13 +199,20 @@ def command(
         print_plain(console, "fastgd export writes it for C, JavaScript and others.")
 
 
+def _tell(choices: Choices, what: str) -> None:
+    """Say what is being done, where progress is shown."""
+    if choices.progress:
+        complain(what)
+
+
 def _show_judgement(console: "Console", result: Fit) -> None:
     """The scores on the test set, and what is behind them."""
     rows = many(len(result.parts.judge), "row")
     console.print(f"On the {rows} of the test set, before learning from them, too\n")
     print_scores(console, result.model)
     if result.verdict:
-        print_plain(console, f"{result.verdict}\n", style="yellow")
+        print_plain(console, result.verdict, style="yellow")
+        console.print()
     (_show_numbers if result.model.classes is None else _show_classes)(console, result)
 
 
