@@ -81,11 +81,26 @@ def table_of(rows, *, unknown=True):
         "city": some(random.choice([*CITIES, *["Bonn"] * unknown], rows), others),
         "heating": some(random.choice(["gas", "wood", "0.00001", "7"], rows), 0.2),
         "garden": some(random.random(rows) > 0.5, others),
+        "sold": moments(random, rows, 0.2),
+        "street": some([f"street {k}" for k in 12 * random.random(rows) ** 2 // 1], others),
+        "owner": some([f"owner {k:g}" for k in 30 * random.random(rows) // 1], 0.2),
     }
 
 
+def moments(random, rows, missing):
+    """Dates, some of them at full hours and days, and in leap years; NaT where missing."""
+    seconds = random.integers(-12_000, 26_000, rows) * 86_400 + random.integers(0, 86_400, rows)
+    steps = random.choice([1, 3_600, 86_400], rows)
+    millis = np.where(steps == 1, random.integers(0, 1_000, rows), 0)
+    found = ((seconds // steps * steps * 1_000 + millis) * 1_000).astype("M8[us]")
+    return np.where(random.random(rows) < missing, np.datetime64("NaT", "us"), found)
+
+
 TABLE = table_of(60, unknown=False)
-PREPARATION = Preparation.learn(TABLE)
+FEW = {"max_categories": 4, "drop": [name for name in TABLE if name != "owner"]}
+OWNER = Preparation.learn(TABLE, **FEW, encoding="target", y=TABLE["size"][:, None])
+OTHERS = Preparation.learn(TABLE, max_categories=4, drop=["owner"])
+PREPARATION = Preparation(OTHERS.columns + OWNER.columns)
 PRICE, YEARS = 3000 * TABLE["size"], np.arange(60.0) % 7
 LABELS = {
     "texts": [f"kind {k % 3}" for k in range(60)],

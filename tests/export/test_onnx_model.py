@@ -35,7 +35,7 @@ ODD = {
 PREPARATION = Preparation.learn(TABLE)
 TINY = {"hidden_size": 4, "alpha": 0.01, "iterations": 20, "bias": True}
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*(not in|never in) the training table")
+pytestmark = pytest.mark.filterwarnings("ignore:.*(not|never|range) in the training table")
 
 
 def ask(path, inputs):

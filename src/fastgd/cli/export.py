@@ -16,7 +16,8 @@ from fastgd.cli.options import argument, option, takes
 from fastgd.cli.output_files import check_output
 from fastgd.export.exportable import Exportable, c_name
 from fastgd.tables.column_values import texts_shown
-from fastgd.tables.columns import Column, NumberColumn
+from fastgd.tables.columns import Column, TargetColumn, TextColumn
+from fastgd.tables.dates import DateColumn
 
 
 class Language(NamedTuple):
@@ -142,7 +143,9 @@ def _inputs_and_outputs(network: Run | Model, *, numbered: bool) -> tuple[str, s
 
 
 def _column_text(column: Column, *, numbered: bool) -> str:
-    if not numbered or isinstance(column, NumberColumn):
+    if numbered and isinstance(column, DateColumn):
+        return f"{column.name} (days since 1970-01-01)"
+    if not numbered or not isinstance(column, TextColumn | TargetColumn):
         return column.name
     codes = (f"{k} {category}" for k, category in enumerate(column.categories))
     return f"{column.name} ({texts_shown(codes)})"

@@ -21,7 +21,8 @@ from fastgd.export.c_networks import DOUBLE, SINGLE, CNetworks
 from fastgd.export.network import Exported, ExportError
 from fastgd.export.single_precision import differences, sample_of
 from fastgd.export.units import inverse_deviation
-from fastgd.tables.columns import NumberColumn, TextColumn
+from fastgd.tables.columns import TargetColumn, TextColumn
+from fastgd.tables.dates import DateColumn
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
 _IDENTIFIER = re.compile("[A-Za-z_][A-Za-z0-9_]*")
@@ -89,8 +90,8 @@ _TAIL = """\
 """
 
 _CATEGORY = """\
-/* The number that stands for a text in this column of x; -1 if it is unknown, as is one with spaces
-   around it. For a missing cell, such as an empty text, write NAN to x instead. */
+/* The number that stands for a text in this column of x, also for an unknown one, as is one with
+   spaces around it. For a missing cell, such as an empty text, write NAN to x instead. */
 static inline int {name}_category(int column, const char *text)
 {{
     static const struct {{ int column, code; const char *text; }} known[] = {{
@@ -99,7 +100,7 @@ static inline int {name}_category(int column, const char *text)
     for (unsigned k = 0; k < sizeof known / sizeof *known; k++)
         if (known[k].column == column && strcmp(known[k].text, text) == 0)
             return known[k].code;
-    return -1;
+    return {others}-1;
 }}
 """
 
@@ -209,8 +210,13 @@ class _Header:
         """What inputs and outputs stand for."""
         if self.columns:
             yield f"x has a number for each of {self.name}_COLUMNS, or NAN where it is missing."
-        if any(isinstance(column, TextColumn) for column in self.columns):
+        if any(isinstance(column, TextColumn | TargetColumn) for column in self.columns):
             yield f"{self.name}_category(column, text) gives the number that stands for a text."
+        if dates := [c.name for c in self.columns if isinstance(c, DateColumn)]:
+            yield (
+                f"Dates ({', '.join(dates)}) are days since 1970-01-01 UTC, such as 20783.5 for "
+                "2026-11-26 at noon."
+            )
         if self.classes:
             yield f"y has the probability of each class; {self.name}_label(y) is the likeliest one."
 
@@ -243,9 +249,11 @@ class _Header:
         members = self.exported.members
         numbers = [self.exported.network.row(parts) for parts in members]
         numbers += [inverse_deviation(norm) for parts in members for norm in parts.normalization]
-        for each in (*self.columns, *self.exported.targets):
-            if isinstance(each, NumberColumn | NumberTarget):
-                numbers.append(np.array([each.mean, each.scale, 1.0 / each.scale]))
+        targets = [each for each in self.exported.targets if isinstance(each, NumberTarget)]
+        scales = [(each.mean, each.scale) for each in self.exported.parts]
+        scales += [(each.mean, each.scale) for each in targets]
+        numbers += [np.array([mean, scale, 1.0 / scale]) for mean, scale in scales]
+        numbers += [part.table for part in self.exported.parts if part.table is not None]
         return not all(_is_single(array) for array in numbers)
 
     # ------------------------------------------------------------ strings
@@ -264,12 +272,18 @@ class _Header:
         known = ",\n".join(
             f"        {{{k}, {code}, {_string(text, f'a category of {column.name}')}}}"
             for k, column in enumerate(self.columns)
-            if isinstance(column, TextColumn)
+            if isinstance(column, TextColumn | TargetColumn)
             for text, code in column.places.items()
             if text is not None
         )
         if known:
-            yield _CATEGORY.format(name=self.name, known=known)
+            texts = [c if isinstance(c, TextColumn) else None for c in self.columns]
+            others = "".join(
+                f"column == {k} ? {column.unknown} : "
+                for k, column in enumerate(texts)
+                if column and column.unknown >= 0
+            )
+            yield _CATEGORY.format(name=self.name, known=known, others=others)
         if self.classes:
             what = f"a class of {self.exported.targets[0].name}"
             classes = ",\n".join(f"        {_string(label, what)}" for label in self.classes)

@@ -4,22 +4,26 @@ Sums are loops over the tables, in the order of the kernel. The functions of uni
 own in double precision: see :mod:`fastgd.kernel.language.c_code`.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastgd.arguments.data import FloatArray, NetworkParts
-from fastgd.export.network import Exported
+from fastgd.export.calendar_terms import Term, fields_of
+from fastgd.export.network import Exported, Part
 from fastgd.export.single_precision import OPERATIONS, TESTS
 from fastgd.export.units import SOFTMAX, inverse_deviation, units_of
+from fastgd.formulas.calendar import TOLERANCES
 from fastgd.kernel.iteration.formulas import body_of
 from fastgd.kernel.iteration.losses import exp_below
 from fastgd.kernel.language.c_code import CCode, number_text, table_text
 from fastgd.kernel.language.specialization import FormulaChoice
-from fastgd.tables.columns import NumberColumn
+from fastgd.tables.columns import Column
+from fastgd.tables.dates import DateColumn
 from fastgd.tables.targets import NumberTarget
 
 _SOFTMAX = """\
@@ -72,7 +76,7 @@ class CNetworks:
         if self.output.formula is not SOFTMAX:  # of several outputs for a target, the first counts
             self.sizes[-1] = self.exported.outputs
         preparation = self.exported.preparation
-        self.columns = preparation.columns if preparation else ()
+        self.columns: tuple[Column, ...] = preparation.columns if preparation else ()
         self.functions = dict(self.units)  # those that are written: each formula once
         if len(self.sizes) == 2:
             del self.functions["activation"]
@@ -96,6 +100,10 @@ class CNetworks:
             for own, values in unit.parameters.items():
                 if len(set(values)) > 1:
                     yield self.table(real, f"{name}_{own}", values)
+        for k, part in enumerate(self.exported.parts):
+            if part.table is not None:
+                name = f"{self.name}_inputs_{k}{real.suffix}"
+                yield table_text(name, part.table, real.name, real.number)
 
     def table(self, real: Precision, name: str, arrays: Sequence[Any]) -> str:
         """A table, whose first index is the network if there are many."""
@@ -223,20 +231,63 @@ class CNetworks:
 
     def preparation(self, real: Precision) -> Iterator[str]:
         """The statements from columns to inputs."""
-        at, truth = 0, f"? {real.number(1.0)} : {real.number(0.0)}"
         for k, column in enumerate(self.columns):
-            if isinstance(column, NumberColumn):
-                median, mean, scale = map(real.number, (column.median, column.mean, column.scale))
-                yield f"inputs[{at}] = ((x[{k}] != x[{k}] ? {median} : x[{k}]) - {mean}) / {scale};"
-                at += 1
-            else:
-                count = len(column.categories)
-                yield f"for (int k = 0; k < {count}; k++)"
-                yield f"    inputs[{at} + k] = x[{k}] == ({real.name})k {truth};"
-                at += count
-            if column.flagged:
-                yield f"inputs[{at}] = x[{k}] != x[{k}] {truth};"
-                at += 1
+            if isinstance(column, DateColumn):
+                yield from self.dates(real, k, column)
+        at = 0
+        for k, part in enumerate(self.exported.parts):
+            yield from self.inputs(real, k, part, at)
+            at += part.width
+
+    def dates(self, real: Precision, k: int, column: DateColumn) -> Iterator[str]:
+        """The fields of a column's dates: c3_1 is the year of x[3]."""
+        tolerance = real.number(TOLERANCES[np.dtype(real.kind).itemsize])
+        median = real.number(column.median)
+        names = (f"c{k}_t{step}" for step in count())
+        lines = []
+
+        def add(text: str, name: str = "") -> str:
+            name = name or next(names)
+            lines.append(f"const {real.name} {name} = {text};")
+            return name
+
+        def operation(sign: str, first: str, second: str | int) -> str:
+            other = second if isinstance(second, str) else real.number(second)
+            floored = sign == "//"
+            text = f"{first} {sign[0]} {other}"
+            return add(f"floor{real.letter}({text})" if floored else text)
+
+        moment = add(f"(x[{k}] != x[{k}] ? {median} : x[{k}]) + {tolerance}")
+        day = Term(add(f"floor{real.letter}({moment})"), operation)
+        for field, term in enumerate(fields_of(Term(moment, operation), day), start=1):
+            add(term.name, f"c{k}_{field}")
+        needed = {f"c{k}_{part.field}" for part in self.exported.parts if part.column == k}
+        used = []
+        for line in reversed(lines):
+            _, _, name, _, *rest = line.split(maxsplit=4)
+            if name in needed:
+                needed.update(re.findall(r"c\d+_\w+", rest[0]))
+                used.append(line)
+        yield from reversed(used)
+
+    def inputs(self, real: Precision, k: int, part: Part, at: int) -> Iterator[str]:
+        """The statements of the inputs from ``at`` on that belong together."""
+        x, truth = f"x[{part.column}]", f"? {real.number(1.0)} : {real.number(0.0)}"
+        missing, mean, scale = map(real.number, (part.missing, part.mean, part.scale))
+        value = x if part.missing != part.missing else f"({x} != {x} ? {missing} : {x})"
+        value = f"c{part.column}_{part.field}" if part.field else value
+        if part.table is not None:
+            last, table = len(part.table) - 1, f"{self.name}_inputs_{k}{real.suffix}"
+            yield f"for (int k = 0; k < {part.width}; k++)"
+            row = f"({value} >= 0 && {value} < {last}) ? (int){value} : {last}"
+            yield f"    inputs[{at} + k] = {table}[{row}][k];"
+        elif part.flags:
+            yield f"inputs[{at}] = {x} != {x} {truth};"
+        elif part.categories:
+            yield f"for (int k = 0; k < {part.categories}; k++)"
+            yield f"    inputs[{at} + k] = {value} == ({real.name})k {truth};"
+        else:
+            yield f"inputs[{at}] = ({value} - {mean}) / {scale};"
 
 
 def _tables_of(members: Sequence[NetworkParts], k: int) -> dict[str, list[FloatArray]]:

@@ -96,7 +96,7 @@ function put(row, r, chunk) {
 """
 
 _TABLE = """
-/** @typedef {number | string | boolean | null | undefined} Cell null, undefined, NaN: missing */
+/** @typedef {number | string | boolean | Date | null | undefined} Cell null, NaN: missing */
 /**
  * By column, or in the order of `columns`. Columns of an object may be inherited, except those of
  * Object.prototype.
@@ -107,6 +107,8 @@ _TABLE = """
 /** The columns of a row, in the order of a row that is an array. */
 export const columns = @COLUMNS@;
 const categories = @CATEGORIES@.map((known) => known && new Map(known));
+const unknown = @UNKNOWN@;
+const dates = @DATES@;
 
 /** A text without the white space around it: Python's, which is not that of trim(). */
 const INNER = /[^@SPACES@](.*[^@SPACES@])?/s;
@@ -119,14 +121,37 @@ function textOf(value) {
   return Math.abs(value) < 1e-4 ? value.toExponential().replace(/-(\\d)$/, "-0$1") : String(value);
 }
 
+const ISO = /^\\s*(\\d{4}-\\d\\d-\\d\\d)(?:[T ]([\\d:.]+) ?(?:Z|([+-]\\d\\d):?(\\d\\d))?)?\\s*$/;
+
+/** A Date, or a string that is UTC unless it has a time zone, as days since 1970-01-01 UTC. */
+function daysOf(value) {
+  if (typeof value === "number") return value;
+  let time = value instanceof Date ? value.getTime() : NaN;
+  const found = typeof value === "string" && ISO.exec(value);
+  if (found) {
+    const [, date, clock = "00:00", hours = "+00", minutes = "00"] = found;
+    const utc = new Date(`${date}T${clock}Z`); // 02-30 becomes 03-02
+    if (!Number.isNaN(utc.getTime()) && utc.toISOString().startsWith(date))
+      time = utc - 6e4 * (60 * hours + Number(hours[0] + minutes));
+  }
+  const day = Math.floor(time / 864e5);
+  return day + (time - day * 864e5) / 864e5;
+}
+
 function numberOf(value, c, r) {
   if (value === null || value === undefined || Number.isNaN(value)) return NaN;
+  if (dates[c]) {
+    const days = value === "" ? 0 : daysOf(value);
+    if (!Number.isFinite(days))
+      refuse(value, `column ${shown(columns[c])} of rows[${r}]`, "a Date or like 2026-11-26");
+    return value === "" ? NaN : days;
+  }
   const kind = categories[c] ? "a string, a number or a boolean" : "a number";
   if (!Number.isFinite(value) && !(categories[c] && /string|boolean/.test(typeof value)))
     refuse(value, `column ${shown(columns[c])} of rows[${r}]`, kind);
   if (!categories[c]) return value;
   const text = textOf(value);
-  return text === "" ? NaN : (categories[c].get(text) ?? -1);
+  return text === "" ? NaN : (categories[c].get(text) ?? unknown[c]);
 }
 
 const isEverywhere = columns.map((column) => column in Object.prototype);
@@ -191,6 +216,8 @@ def es_module(exported: Exported) -> str:
         RESULTS=str(facts["results"]),
         COLUMNS=_literal([column["name"] for column in columns or ()]),
         CATEGORIES=_literal([_pairs(column.get("categories")) for column in columns or ()]),
+        UNKNOWN=_literal([column.get("unknown") for column in columns or ()]),
+        DATES=_literal(["dates" in column for column in columns or ()]),
         LABELS=_literal(classes),
         SPACES=_SPACES,
     )
@@ -223,11 +250,17 @@ def _example(facts: dict[str, Any]) -> str:
     if "columns" in facts:
         left, right = "{ ", " }"
         values = [
-            f"{_literal(column['name'])}: {_literal(next(iter(column.get('categories', [0])), ''))}"
-            for column in facts["columns"]
+            f"{_literal(column['name'])}: {_literal(_cell(column))}" for column in facts["columns"]
         ]
     shown = ", ".join([*values[:5], *["..."] * (len(values) > 5)])
     return f"{left}{shown}{right}".replace("*/", "*\\/")
+
+
+def _cell(column: dict[str, Any]) -> Any:
+    """A cell that the column may have."""
+    if "dates" in column:
+        return "2026-11-26"
+    return next(iter(column.get("categories", [0])), "")
 
 
 def _pairs(categories: dict[str, int] | None) -> list[tuple[str, int]] | None:

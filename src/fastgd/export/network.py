@@ -1,21 +1,74 @@
 """What is exported: trained networks with the preparation of their table, if there is one."""
 
+from collections.abc import Iterator
+from math import nan
 from typing import NamedTuple
 
-from fastgd.arguments.data import NetworkParts
+import numpy as np
+
+from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.engine.network import Network
+from fastgd.formulas.calendar import CYCLES, FIELDS, circle
+from fastgd.tables.columns import Column, TargetColumn, TextColumn
+from fastgd.tables.dates import DateColumn
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import Target, width_of
+
+
+class Part(NamedTuple):
+    """Inputs of a network that are made of one number of a row, which is NaN where it is missing.
+
+    Without categories and table, there is one input: the number minus the mean, divided by the
+    scale.
+    """
+
+    column: int
+    missing: float = nan  # in place of a missing number
+    field: int = 0  # of FIELDS, of the date that the number stands for; 0 is the number itself
+    mean: float = 0.0
+    scale: float = 1.0
+    categories: int = 0  # an input for each of the numbers 0, 1, ..., which is 1 for it and else 0
+    table: FloatArray | None = None  # the inputs for 0, 1, ...; the last row is for other numbers
+    flags: bool = False  # the input is 1 for a missing number and else 0
+
+    @property
+    def width(self) -> int:
+        """The number of inputs."""
+        return self.categories or (1 if self.table is None else self.table.shape[1])
+
+
+def parts_of(k: int, column: Column) -> Iterator[Part]:
+    """The inputs of the column with index ``k``, in their order."""
+    if isinstance(column, TargetColumn):
+        means = [*column.values, column.missing, column.unknown]
+        yield Part(k, float(len(column.values)), table=np.array(means)[:, None])
+    elif isinstance(column, TextColumn):
+        yield Part(k, categories=len(column.names) - column.flagged)
+    else:
+        yield Part(k, column.median, mean=column.mean, scale=column.scale)
+    if isinstance(column, DateColumn):
+        if column.year_scale > 0:
+            yield Part(k, column.median, FIELDS.index("year"), column.year_mean, column.year_scale)
+        for cycle in column.cycles:
+            table = circle(CYCLES[cycle])
+            yield Part(k, column.median, FIELDS.index(cycle), table=np.vstack([table, table[-1:]]))
+    if column.flagged:
+        yield Part(k, flags=True)
+
+
+def unknown_of(column: TextColumn | TargetColumn) -> int:
+    """The number that stands for strings that are no category."""
+    return column.unknown if isinstance(column, TextColumn) else -1
 
 
 class Exported(NamedTuple):
     """Networks of one architecture, whose outputs are averaged.
 
     With a ``preparation``, an exported network takes the columns of a table, one number each: a
-    NumberColumn's value, the index of a TextColumn's category, -1 for an unknown category, NaN for
-    a missing cell. Its outputs are decoded by the ``targets``: numbers in their units, or the
-    probability of each class.
+    NumberColumn's value, the index of a string's category, that of unknown ones or -1, days
+    since 1970-01-01 for a DateColumn, NaN for a missing cell. Its outputs are decoded by the
+    ``targets``: numbers in their units, or the probability of each class.
     """
 
     members: tuple[NetworkParts, ...]
@@ -28,6 +81,12 @@ class Exported(NamedTuple):
     def network(self) -> Network:
         """The architecture of all members."""
         return Network.of(self.members[0])
+
+    @property
+    def parts(self) -> list[Part]:
+        """How the columns of a preparation become inputs."""
+        columns = self.preparation.columns if self.preparation else ()
+        return [part for k, column in enumerate(columns) for part in parts_of(k, column)]
 
     @property
     def outputs(self) -> int:

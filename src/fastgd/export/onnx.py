@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,12 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import NetworkParts
 from fastgd.arguments.options import Method
-from fastgd.export.network import Exported, ExportError
+from fastgd.export.calendar_terms import Term, fields_of
+from fastgd.export.network import Exported, ExportError, Part, unknown_of
+from fastgd.formulas.calendar import TOLERANCES
 from fastgd.formulas.expressions import Tree
-from fastgd.tables.columns import Column, NumberColumn
+from fastgd.tables.columns import Column, TargetColumn, TextColumn
+from fastgd.tables.dates import DateColumn
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
 try:
@@ -138,10 +142,14 @@ class Graph:
         return self.add(_SAME[operation], *found)
 
     def model(self) -> Any:
-        """Return the complete model, checked."""
-        graph = helper.make_graph(
-            self._nodes, "fastgd", self._inputs, self._outputs, self._constants
-        )
+        """Return the complete model, checked, without what no output needs."""
+        needed, nodes = {output.name for output in self._outputs}, []
+        for node in reversed(self._nodes):
+            if needed.intersection(node.output):
+                needed.update(node.input)
+                nodes.append(node)
+        constants = [constant for constant in self._constants if constant.name in needed]
+        graph = helper.make_graph(nodes[::-1], "fastgd", self._inputs, self._outputs, constants)
         opsets = [helper.make_opsetid(*version) for version in OPSETS.items()]
         model = helper.make_model(
             graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="fastgd"
@@ -255,32 +263,68 @@ def _inputs(graph: Graph, exported: Exported) -> str:
         raise ExportError("to_onnx needs columns that have names, got one called ''")
     _check_texts("the names of columns", [column.name for column in columns])
     for column in columns:
-        is_number = isinstance(column, NumberColumn)
-        graph.input(column.name, 1, graph.number if is_number else TensorProto.STRING)
-    found = [value for column in columns for value in _encoded(graph, column)]
+        is_text = isinstance(column, TextColumn | TargetColumn)
+        graph.input(column.name, 1, TensorProto.STRING if is_text else graph.number)
+    numbers = [_number(graph, column) for column in columns]
+    fields = [_fields(graph, *each) for each in zip(numbers, columns, strict=True)]
+    found = [_encoded(graph, part, fields[part.column][part.field]) for part in exported.parts]
     return graph.add("Concat", *found, axis=1)
 
 
-def _encoded(graph: Graph, column: Column) -> list[str]:
-    """Add the encoding of a column's input, and return what it results in."""
-    if isinstance(column, NumberColumn):
-        missing = graph.add("IsNaN", column.name)
-        filled = graph.add("Where", missing, graph.constant(column.median), column.name)
-        centered = graph.add("Sub", filled, graph.constant(column.mean))
-        found = [graph.add("Div", centered, graph.constant(column.scale))]
-        return [*found, graph.add("Cast", missing, to=graph.number)] if column.flagged else found
-    texts = {text or "": place for text, place in column.places.items()}
+def _number(graph: Graph, column: Column) -> str:
+    """Add the number of a column's cells, NaN where missing."""
+    if not isinstance(column, TextColumn | TargetColumn):
+        return column.name
+    texts = {text: place for text, place in column.places.items() if text is not None}
     _check_texts(f"column {column.name!r}", texts)
     place = graph.add(
         "LabelEncoder",
         column.name,
         domain="ai.onnx.ml",
-        keys_strings=list(texts),
-        values_int64s=list(texts.values()),
-        default_int64=-1,
+        keys_strings=[*texts, ""],
+        values_floats=[*map(float, texts.values()), nan],
+        default_float=float(unknown_of(column)),
     )
-    places = graph.constant(np.arange(len(column.names)), np.int64)
-    return [graph.add("Cast", graph.add("Equal", place, places), to=graph.number)]
+    return graph.add("Cast", place, to=graph.number)
+
+
+def _encoded(graph: Graph, part: Part, number: str) -> str:
+    """Add inputs of the network that belong together."""
+    missing = graph.add("IsNaN", number)
+    if part.flags:
+        return graph.add("Cast", missing, to=graph.number)
+    if not part.field and not np.isnan(part.missing):
+        number = graph.add("Where", missing, graph.constant(part.missing), number)
+    if part.table is not None:
+        last = graph.constant(len(part.table) - 1)
+        below = graph.add("Less", number, graph.constant(0.0))
+        place = graph.add("Min", graph.add("Where", below, last, number), last)
+        place = graph.add("Reshape", place, graph.constant([-1], np.int64))
+        place = graph.add("Cast", place, to=TensorProto.INT64)
+        return graph.add("Gather", graph.constant(part.table), place)
+    if part.categories:
+        places = graph.constant(np.arange(part.categories))
+        return graph.add("Cast", graph.add("Equal", number, places), to=graph.number)
+    centered = graph.add("Sub", number, graph.constant(part.mean))
+    return graph.add("Div", centered, graph.constant(part.scale))
+
+
+def _fields(graph: Graph, number: str, column: Column) -> list[str]:
+    """Add the fields of a column: its number, and of dates all FIELDS; unused ones go again."""
+    if not isinstance(column, DateColumn):
+        return [number]
+    signs = {"+": "Add", "-": "Sub", "*": "Mul", "//": "Div"}
+
+    def emit(sign: str, first: str, second: str | int) -> str:
+        other = second if isinstance(second, str) else graph.constant(second)
+        found = graph.add(signs[sign], first, other)
+        return graph.add("Floor", found) if sign == "//" else found
+
+    missing = graph.add("IsNaN", number)
+    filled = graph.add("Where", missing, graph.constant(column.median), number)
+    moment = graph.add("Add", filled, graph.constant(TOLERANCES[graph.dtype.itemsize]))
+    terms = fields_of(Term(moment, emit), Term(graph.add("Floor", moment), emit))
+    return [number, *(term.name for term in terms)]
 
 
 def _network(graph: Graph, inputs: str, parts: NetworkParts, method: Method, outputs: int) -> str:

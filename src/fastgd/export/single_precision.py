@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray, NetworkParts
-from fastgd.export.network import Exported
+from fastgd.export.network import Exported, Part
 from fastgd.export.units import SOFTMAX, Unit, inverse_deviation, units_of
+from fastgd.formulas.calendar import FIELDS, fields_of
 from fastgd.kernel.language.specialization import FormulaChoice
-from fastgd.tables.columns import NumberColumn
+from fastgd.tables.columns import TargetColumn, TextColumn
 from fastgd.tables.targets import NumberTarget
 
 Numbers = NDArray[Any]
@@ -83,10 +84,10 @@ def sample_of(exported: Exported) -> FloatArray:
         return random.standard_normal((rows, exported.network.sizes[0]))
     found = np.empty((rows, len(exported.preparation.columns)))
     for cells, column in zip(found.T, exported.preparation.columns, strict=True):
-        if isinstance(column, NumberColumn):
-            cells[:] = column.mean + column.scale * random.standard_normal(rows)
-        else:
+        if isinstance(column, TextColumn | TargetColumn):
             cells[:] = random.randint(len(column.categories), size=rows)
+        else:
+            cells[:] = column.mean + column.scale * random.standard_normal(rows)
         if column.flagged:
             cells[random.random_sample(rows) < 0.1] = np.nan
     return found
@@ -123,16 +124,26 @@ def _outputs(exported: Exported, rows: FloatArray, kind: Any) -> Numbers:
 def _prepared(exported: Exported, rows: Numbers, kind: Any) -> Numbers:
     if exported.preparation is None:
         return rows
-    found = []
-    for cells, column in zip(rows.T, exported.preparation.columns, strict=True):
-        missing = np.isnan(cells)
-        if isinstance(column, NumberColumn):
-            filled = np.where(missing, kind(column.median), cells)
-            found.append((filled - kind(column.mean)) / kind(column.scale))
-        else:
-            found += [cells == k for k in range(len(column.categories))]
-        found += [missing] if column.flagged else []
-    return np.stack(found, axis=1).astype(kind)
+    found = [_inputs(part, rows[:, part.column], kind) for part in exported.parts]
+    return np.concatenate(found, axis=1).astype(kind)
+
+
+def _inputs(part: Part, cells: Numbers, kind: Any) -> Numbers:
+    missing = np.isnan(cells)
+    values = np.where(missing, kind(part.missing), cells)
+    if part.field:
+        values = fields_of(values)[FIELDS[part.field]].astype(kind)
+    if part.table is not None:
+        last = len(part.table) - 1
+        places = np.where((values >= 0) & (values < last), values, last)
+        return part.table[places.astype(np.int64)]
+    if part.flags:
+        values = missing
+    elif part.categories:
+        values = values[:, None] == np.arange(part.categories)
+    else:
+        values = (values - kind(part.mean)) / kind(part.scale)
+    return values.reshape(len(cells), part.width)
 
 
 def _network(

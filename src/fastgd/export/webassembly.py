@@ -4,8 +4,8 @@ It exports:
 
 - ``memory``;
 - ``rows``, a number (i32): the address of the rows to predict, ``width`` doubles each. Without a
-  preparation these are the inputs. With one they are the columns of the table: numbers, or the
-  number of a category, -1 for an unknown one; NaN for a missing cell;
+  preparation these are the inputs. With one they are the columns of the table: numbers, the number
+  of a category, also of an unknown one, days since 1970-01-01; NaN for a missing cell;
 - ``results``, a number: the address of their results, ``results`` doubles each: the mean of the
   networks' outputs, for numeric targets in their units, for classes the probability of each;
 - ``capacity``, a number: the most rows of a call;
@@ -15,21 +15,26 @@ It exports:
 
 A custom section ``fastgd`` holds JSON: the ``version`` of fastgd, the numbers ``width`` and
 ``results``, and where there is a preparation, ``columns`` with their ``name`` and ``categories``
-(the number of each string), the names of the ``targets``, and the labels of the ``classes``: the
-label of a row is that of its largest result, and of the first of them.
+(the number of each string) and ``unknown`` (that of all others), or ``dates`` (true), the names of
+the ``targets``, and the labels of the ``classes``: the label of a row is that of its largest
+result, and of the first of them.
 """
 
 import json
+from collections.abc import Iterator
 from importlib.metadata import version
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from fastgd.engine.prediction import call_for
-from fastgd.export.network import Exported
+from fastgd.export.network import Exported, Part, unknown_of
+from fastgd.formulas.calendar import TOLERANCES
 from fastgd.kernel.language.webassembly import STACK, linked
-from fastgd.kernel.predictor import ColumnEncoding, OutputDecoding, Predictor, predictor_code
-from fastgd.tables.columns import Column, NumberColumn, TextColumn
+from fastgd.kernel.predictor import InputEncoding, OutputDecoding, Predictor, predictor_code
+from fastgd.tables.columns import Column, TargetColumn, TextColumn
+from fastgd.tables.dates import DateColumn
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
 CAPACITY = 32
@@ -53,7 +58,12 @@ def wasm_module(exported: Exported) -> bytes:
         for target in exported.targets
         if isinstance(target, NumberTarget)
     ]
-    made = Predictor.of(call, _encodings(exported), decodings, exported.outputs, STACK)
+    width, inputs = _width(exported), network.sizes[0]
+    parts = exported.parts if exported.preparation else [Part(k, np.nan) for k in range(inputs)]
+    tables = [part.table for part in parts if part.table is not None]
+    places = accumulate((table.size for table in tables), initial=CAPACITY * width)
+    encodings = [_encoding(part, width, places) for part in parts]
+    made = Predictor.of(call, width, encodings, tables, decodings, exported.outputs, STACK)
     return linked(
         code,
         "predict",
@@ -63,33 +73,40 @@ def wasm_module(exported: Exported) -> bytes:
     )
 
 
-def _encodings(exported: Exported) -> list[ColumnEncoding]:
-    if exported.preparation is None:
-        return [ColumnEncoding(0, 0, np.nan, 0.0, 1.0)] * exported.network.sizes[0]
-    return list(map(_encoding, exported.preparation.columns))
+def _width(exported: Exported) -> int:
+    """The numbers of a row."""
+    preparation = exported.preparation
+    return len(preparation.columns) if preparation else exported.network.sizes[0]
 
 
-def _encoding(column: Column) -> ColumnEncoding:
-    if isinstance(column, NumberColumn):
-        return ColumnEncoding(0, int(column.flagged), column.median, column.mean, column.scale)
-    return ColumnEncoding(len(column.categories), int(column.flagged), 0.0, 0.0, 1.0)
+def _encoding(part: Part, columns: int, places: Iterator[int]) -> InputEncoding:
+    """An encoding; if it has a table, this is at the next place."""
+    return InputEncoding(
+        column=part.column,
+        columns=columns,
+        field=int(part.field),
+        flags=int(part.flags),
+        categories=part.categories,
+        table=0 if part.table is None else next(places),
+        height=0 if part.table is None else len(part.table),
+        width=part.width,
+        missing=part.missing,
+        mean=part.mean,
+        scale=part.scale,
+        tolerance=TOLERANCES[8],
+    )
 
 
 def facts_of(exported: Exported) -> dict[str, Any]:
     """What the section ``fastgd`` holds."""
     preparation, targets = exported.preparation, exported.targets
-    width = exported.network.sizes[0] if preparation is None else len(preparation.columns)
     facts: dict[str, Any] = {
         "version": version("fastgd"),
-        "width": width,
+        "width": _width(exported),
         "results": exported.outputs,
     }
     if preparation is not None:
-        facts["columns"] = [
-            {"name": column.name}
-            | ({"categories": _codes(column)} if isinstance(column, TextColumn) else {})
-            for column in preparation.columns
-        ]
+        facts["columns"] = [{"name": column.name} | _kind(column) for column in preparation.columns]
     if targets:
         facts["targets"] = [target.name for target in targets]
     if isinstance(target := next(iter(targets), None), ClassTarget):
@@ -97,6 +114,14 @@ def facts_of(exported: Exported) -> dict[str, Any]:
     return facts
 
 
-def _codes(column: TextColumn) -> dict[str, int]:
+def _kind(column: Column) -> dict[str, Any]:
+    if isinstance(column, DateColumn):
+        return {"dates": True}
+    if isinstance(column, TextColumn | TargetColumn):
+        return {"categories": _codes(column), "unknown": unknown_of(column)}
+    return {}
+
+
+def _codes(column: TextColumn | TargetColumn) -> dict[str, int]:
     """The number of each string; NaN stands for a missing cell."""
     return {text: k for text, k in column.places.items() if text is not None}

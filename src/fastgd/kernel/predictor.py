@@ -35,14 +35,21 @@ from fastgd.kernel.language.targets import TARGETS, emit
 from fastgd.kernel.language.tile import trap
 
 
-class ColumnEncoding(NamedTuple):
+class InputEncoding(NamedTuple):
     """How a number of a row becomes inputs of the networks."""
 
-    categories: int  # inputs for one category each; 0 for a column of numbers
-    flagged: int  # 1 if a further input says whether the number is missing
-    median: float
+    column: int  # of the number, and
+    columns: int  # of the row
+    field: int  # of the date that the number stands for, or 0
+    flags: int  # 1 if the input says whether the number is missing
+    categories: int  # inputs for one category each
+    table: int  # where the table of inputs begins, in numbers from the first row to predict, and
+    height: int  # its rows, of which the last is for all other numbers; 0 if there is no table
+    width: int
+    missing: float  # in place of a missing number
     mean: float
     scale: float
+    tolerance: float  # in days, with which the day and the hour of a number are found
 
 
 class OutputDecoding(NamedTuple):
@@ -55,16 +62,17 @@ class OutputDecoding(NamedTuple):
 class PredictorHeader(NamedTuple):
     """The first words of a predictor: a line of memory, behind which is the networks' image."""
 
-    rows: Floats  # (N, columns)
+    rows: Floats  # (N, columns), and behind them the tables of encodings
     results: Floats  # (N, H), or fewer outputs
-    columns: Integers  # a ColumnEncoding each
+    encodings: Integers  # an InputEncoding each
     decodings: Integers  # an OutputDecoding for each result, or none
     networks: Header
 
 
-_all_encodings, _all_decodings = map(table_of, (ColumnEncoding, OutputDecoding))
+_all_encodings, _all_decodings = map(table_of, (InputEncoding, OutputDecoding))
 
 _LARGEST = float.fromhex("0x1.fffffffffffffp+1023")
+_MOST_DAYS = 1e9
 
 
 class Predictor(NamedTuple):
@@ -81,7 +89,9 @@ class Predictor(NamedTuple):
     def of(
         cls,
         call: Call,
-        encodings: Sequence[ColumnEncoding],
+        columns: int,
+        encodings: Sequence[InputEncoding],
+        tables: Sequence[Floats],
         decodings: Sequence[OutputDecoding],
         outputs: int,
         base: int,
@@ -90,7 +100,7 @@ class Predictor(NamedTuple):
         capacity = call.data[0].samples
         image = Image.of(_only_numbers(call), base + LINE)
         arrays: list[NDArray[Any]] = [
-            np.zeros(capacity * len(encodings)),
+            np.concatenate([np.zeros(capacity * columns), *map(np.ravel, tables)]),
             np.zeros(capacity * outputs),
             _words(encodings),
             _words(decodings),
@@ -155,26 +165,76 @@ def _predict(shapes, recipe, count, image):
 @njit(**INLINED)
 def _encode(image, X, inputs, count):
     """Write the inputs of the rows; returns how many come before one that is too large."""
-    columns = _all_encodings(image.columns)
+    parts = _all_encodings(image.encodings)
     for n in range(count):
         place = n * inputs  # without that of a bias, which is always 1
-        for c in range(len(columns)):
-            column, x = columns[c], image.rows[n * len(columns) + c]
-            is_missing = x != x
-            if column.categories == 0:
-                value = column.median if is_missing else x
-                value = (value - column.mean) / column.scale
+        for p in range(len(parts)):
+            part = parts[p]
+            x = image.rows[n * part.columns + part.column]
+            value = part.missing if x != x else x
+            if part.field != 0:
+                if abs(value) > _MOST_DAYS:
+                    return n
+                value = float(_field(value + part.tolerance, part.field))
+            for k in range(part.categories):
+                X[place + k] = float(value == float(k))
+            for k in range(part.width if part.height != 0 else 0):
+                X[place + k] = image.rows[_at(part, value) + k]
+            if part.flags != 0:
+                X[place] = float(x != x)
+            elif part.categories == 0 and part.height == 0:
+                value = (value - part.mean) / part.scale
                 if abs(value) > _LARGEST:
                     return n
                 X[place] = value
-                place += 1
-            for k in range(column.categories):
-                X[place] = float(x == float(k))
-                place += 1
-            if column.flagged != 0:
-                X[place] = float(is_missing)
-                place += 1
+            place += part.width
     return count
+
+
+@njit(**INLINED)
+def _at(part, value):
+    """The place of a table's row for this number."""
+    row = part.height - 1
+    if value >= 0.0 and value < float(row):
+        row = int(value)
+    return part.table + row * part.width
+
+
+@njit(**INLINED)
+def _field(moment, field):
+    """A field of the date that is this number of days after 1970-01-01."""
+    day = int(moment)
+    if float(day) > moment:  # rounded toward 0
+        day = day - 1
+    if field == 5:
+        return int((moment - float(day)) * 24.0)
+    if field == 4:
+        return (day + 3) % 7
+    year, month, year_day = calendar(day)
+    if field == 1:
+        return year
+    return month if field == 2 else year_day
+
+
+@njit(**INLINED)
+def calendar(day):
+    """Year, month and day of the year, both from 0, of a day since 1970-01-01.
+
+    Years begin in March here until the last lines, so that a leap day is the last of its year, and
+    the calendar repeats after an era of 400 years (Hinnant, "chrono-compatible low-level date
+    algorithms", 2013).
+    """
+    since = day + 719468
+    era = since // 146097
+    of_era = since - era * 146097
+    year = (of_era - of_era // 1460 + of_era // 36524 - of_era // 146096) // 365
+    year_day = of_era - (year * 365 + year // 4 - year // 100)
+    month = (year_day * 5 + 2) // 153
+    late = (month + 2) // 12  # 1 in January and February, which belong to the next year
+    year = era * 400 + year + late
+    last = year - 1
+    first_day = last * 365 + last // 4 - last // 100 + last // 400 - 719162
+    return year, month + 2 - late * 12, day - first_day
 
 
 @njit(**INLINED)

@@ -10,8 +10,10 @@ from fastgd.checks.formatting import many
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_choice, check_count, check_flag, check_seed
 from fastgd.tables.amounts import notation_text
-from fastgd.tables.column_values import Cells, is_date_text, number_of, texts_shown
-from fastgd.tables.columns import Column, FloatArray, NumberColumn, TextColumn, moments
+from fastgd.tables.column_values import Cells, number_of, texts_shown
+from fastgd.tables.columns import Column, NumberColumn, TextColumn
+from fastgd.tables.dates import learn_dates
+from fastgd.tables.moments import FloatArray, moments
 from fastgd.tables.target_encoding import learn_target_column
 
 Encoding = Literal["one-hot", "target"]
@@ -73,13 +75,11 @@ def learn_column(name: str, cells: Cells, decisions: Decisions, kept: str = "") 
     rows, missing = len(cells.values), int(cells.missing.sum())
     if missing == rows:
         return Learned(None, f"{name}: left out: every cell is missing")
-    if cells.kind == "dates":
-        return Learned(None, _dates_left_out(name))
+    if dates := learn_dates(name, cells):
+        return Learned(*dates)
     if cells.kind == "numbers":
         return _learn_numbers(name, cells, kept, standardize=decisions.standardize)
     counts = Counter(cells.values[~cells.missing].tolist())
-    if all(map(is_date_text, counts)):
-        return Learned(None, _dates_left_out(name))
     if len(counts) == 1 and not missing:
         return Learned(None, f"{name}: left out: every row has {texts_shown(counts)}")
     known, share = rows - missing, len(counts) / (rows - missing)
@@ -173,10 +173,6 @@ def _numbers_rows(name: str, numbers: FloatArray) -> bool:
 
 def _way_back(name: str) -> str:
     return f" (keep=[{shown(name)}] or --keep {name} uses it)"
-
-
-def _dates_left_out(name: str) -> str:
-    return f"{name}: left out: dates (give what matters of them as numbers: month, age, ...)"
 
 
 def _almost_numbers(counts: Counter[str]) -> str:

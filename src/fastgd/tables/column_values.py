@@ -2,7 +2,6 @@
 
 import datetime
 import numbers
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -19,8 +18,6 @@ Kind = Literal["numbers", "texts", "booleans", "dates"]
 
 _DATES = (datetime.date, datetime.time, np.datetime64)
 _DURATIONS = (datetime.timedelta, np.timedelta64)
-_DAY = r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2}))"
-_DATE_TEXT = re.compile(_DAY + r"([T ]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +30,7 @@ class Cells:
     notation: str = field(default="", repr=False)  # of numbers in strings: $, km (amounts.py)
     decimal: str = field(default="", repr=False)  # the decimal sign in strings, if it is known
     written: NDArray[Any] | None = field(default=None, repr=False)  # the strings that held numbers
+    places: NDArray[np.int64] | None = field(default=None, repr=False)  # of some rows in the table
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -54,7 +52,12 @@ class Cells:
         """Return some rows, selected by indices or by a boolean mask."""
         written = None if self.written is None else self.written[rows]
         values, missing = self.values[rows], self.missing[rows]
-        return replace(self, values=values, missing=missing, written=written)
+        places = (np.arange(len(self.values)) if self.places is None else self.places)[rows]
+        return replace(self, values=values, missing=missing, written=written, places=places)
+
+    def row(self, k: int) -> int:
+        """The number of a cell's row in the whole table, from 1."""
+        return (k if self.places is None else int(self.places[k])) + 1
 
     @property
     def gaps(self) -> str:
@@ -156,17 +159,6 @@ def array_of(column: ArrayLike, name: str = "a column") -> NDArray[Any]:
         return np.asarray(column, dtype=object if isinstance(column, list | tuple) else None)
     except Exception as error:  # an object's own __array__ may raise anything
         raise TypeError(f"{name} must be an array, got {shown(column)}") from error
-
-
-def is_date_text(text: str) -> bool:
-    """Whether a string is a date: 2026-11-26, 26.11.2026 or 11/26/26, with or without a time.
-
-    Examples
-    --------
-    >>> is_date_text("2026-11-26 07:30"), is_date_text("1-2")
-    (True, False)
-    """
-    return _DATE_TEXT.fullmatch(text) is not None
 
 
 def number_of(text: str) -> float | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, asdict, dataclass
 from dataclasses import fields as fields_of
 from functools import cached_property
-from math import fsum, inf, isfinite, sqrt
+from math import isfinite
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -14,8 +14,8 @@ from fastgd.checks.formatting import many
 from fastgd.checks.messages import shown
 from fastgd.tables.amounts import numbers_like
 from fastgd.tables.column_values import Cells, texts_shown
-
-FloatArray = NDArray[np.float64]
+from fastgd.tables.dates import DateColumn
+from fastgd.tables.moments import FloatArray
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ class TargetColumn:
             yield from _never_missing(self.name, cells, what)
 
 
-Column = NumberColumn | TextColumn | TargetColumn
+Column = NumberColumn | TextColumn | TargetColumn | DateColumn
 
 
 def _found(cells: Cells, known: Mapping[str | None, int], unknown: int) -> NDArray[np.int64]:
@@ -204,37 +204,6 @@ def _never_missing(name: str, cells: Cells, what: str) -> Iterator[str]:
     count = int(cells.missing.sum())
     if count:
         yield (f"{name}: missing in {many(count, 'row')}, and never in the training table; {what}")
-
-
-def moments(name: str, numbers: FloatArray) -> tuple[float, float]:
-    """Mean and standard deviation of a column; the deviation of a constant column is 1.
-
-    Raises
-    ------
-    ValueError
-        If the mean or the deviation overflows float64.
-
-    Examples
-    --------
-    >>> moments("age", np.array([1.0, 3.0]))
-    (2.0, 1.0)
-    """
-    if numbers.min() == numbers.max():
-        return float(numbers[0]), 1.0
-    try:
-        # Exact sums: the order in which NumPy adds differs between processors.
-        mean = fsum(numbers.tolist()) / len(numbers)
-        with np.errstate(over="ignore"):
-            scale = sqrt(fsum(np.square(numbers - mean).tolist()) / len(numbers))
-    except OverflowError:
-        mean = scale = inf
-    if not (isfinite(mean) and isfinite(scale)):
-        largest = float(np.abs(numbers).max())
-        raise ValueError(
-            f"column {shown(name)} must have numbers whose mean and deviation are finite, "
-            f"got one of {largest:g}"
-        )
-    return mean, scale or 1.0
 
 
 def to_fields(value: Any, kinds: Mapping[str, type[Any]]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.tables.columns import FloatArray, TargetColumn, TextColumn
+from fastgd.tables.columns import TargetColumn, TextColumn
+from fastgd.tables.moments import FloatArray
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, Target
 

@@ -18,7 +18,6 @@ from fastgd.tables.column_learning import Decisions, Encoding, learn_column
 from fastgd.tables.column_values import Cells, cells_of
 from fastgd.tables.columns import (
     Column,
-    FloatArray,
     NumberColumn,
     TargetColumn,
     TextColumn,
@@ -26,6 +25,8 @@ from fastgd.tables.columns import (
     from_fields,
     to_fields,
 )
+from fastgd.tables.dates import DateColumn
+from fastgd.tables.moments import FloatArray
 from fastgd.tables.table_selection import check_lengths, column_names
 
 MOST_CATEGORIES = 200
@@ -39,6 +40,7 @@ _KINDS: dict[str, type[Column]] = {
     "number": NumberColumn,
     "text": TextColumn,
     "target": TargetColumn,
+    "dates": DateColumn,
 }
 
 
@@ -48,7 +50,7 @@ class Preparation:
 
     Attributes
     ----------
-    columns : tuple of NumberColumn, TextColumn and TargetColumn
+    columns : tuple of NumberColumn, TextColumn, TargetColumn and DateColumn
         The columns that are used, in the order of the table.
     left_out : tuple of str
         The columns of the table that are not used.
@@ -81,7 +83,8 @@ class Preparation:
         - Strings and booleans are one-hot encoded: one input per category. If there are more than
           ``max_categories``, the most frequent of those seen at least twice have an input each, and
           all others share one; with ``encoding="target"`` the column becomes one number instead.
-        - Left out are dates, empty columns, constant columns, and, unless ``keep`` names them,
+        - Dates become elapsed days, the year, and sine and cosine of month, day and hour.
+        - Left out are empty columns, constant columns, and, unless ``keep`` names them,
           columns of strings that are all different and whole numbers that number the rows: all of
           them different, and in a column with such a name (id, index, row, no, customer_id) or
           nearly consecutive, or in order and evenly spaced. If there is no other column to learn
@@ -239,7 +242,7 @@ class Preparation:
 
         They are in the order of ``columns``: numbers, NaN where missing; for strings the index of
         the category, that of the column's last input but the missing cells' for the others, -1 for
-        an unknown one, NaN where missing.
+        an unknown one, NaN where missing; for dates the days since 1970-01-01 UTC.
 
         Raises
         ------
@@ -323,7 +326,7 @@ class Preparation:
         try:
             found = json.loads(text)
             columns = tuple(from_fields(fields, _KINDS) for fields in found["columns"])
-            scales = [column.scale for column in columns if isinstance(column, NumberColumn)]
+            scales = [c.scale for c in columns if isinstance(c, NumberColumn | DateColumn)]
             means = [column for column in columns if isinstance(column, TargetColumn)]
             if not columns or min(scales, default=1.0) <= 0:
                 raise ValueError("no column, or a scale that is not above 0")

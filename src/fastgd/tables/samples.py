@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastgd.checks.messages import shown
 from fastgd.tables.column_learning import Encoding
 from fastgd.tables.column_values import Cells, cells_of, number_of
-from fastgd.tables.columns import FloatArray
+from fastgd.tables.moments import FloatArray
 from fastgd.tables.preparation import MOST_CATEGORIES, Preparation
 from fastgd.tables.reading import (
     PARQUET,

@@ -3,7 +3,8 @@
 import numpy as np
 
 from fastgd.tables.column_values import Cells
-from fastgd.tables.columns import FloatArray, TargetColumn, moments
+from fastgd.tables.columns import TargetColumn
+from fastgd.tables.moments import FloatArray, moments
 
 FOLDS = 5
 """Folds of the cross-fitting."""

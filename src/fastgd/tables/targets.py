@@ -16,7 +16,8 @@ from fastgd.checks.formatting import many
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.tables.amounts import amount_of, notation_text, numbers_like, numbers_written
 from fastgd.tables.column_values import Cells, cells_of, text_of, texts_shown
-from fastgd.tables.columns import FloatArray, from_fields, moments, to_fields
+from fastgd.tables.columns import from_fields, to_fields
+from fastgd.tables.moments import FloatArray, moments
 
 Labels = Literal["texts", "booleans", "numbers"]
 

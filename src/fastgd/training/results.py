@@ -377,15 +377,8 @@ def exported(
     ValueError
         If the training of one diverged; the message says that ``caller`` was called.
     """
-    from fastgd.export.network import Exported, ExportError
-    from fastgd.tables.columns import TargetColumn, TextColumn
+    from fastgd.export.network import Exported
 
-    for column in preparation.columns if preparation else ():
-        if isinstance(column, TargetColumn) or (isinstance(column, TextColumn) and column.others):
-            raise ExportError(
-                f"{caller} can't write a column of more strings than max_categories, got "
-                f"{shown(column.name)}"
-            )
     parts = tuple(Network.of(one).parts(one.finite_row(caller)) for one in members)
     methods = tuple(Method(**member.options) for member in members)
     return Exported(parts, methods, preparation, targets)

@@ -1,0 +1,215 @@
+"""Columns of dates: how texts are read as dates, and what a network gets of them."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.checks.formatting import many
+from fastgd.checks.messages import shown
+from fastgd.formulas.calendar import CYCLES, FIELDS, Cycle, circle, fields_of
+from fastgd.tables.column_values import Cells, text_of
+from fastgd.tables.moments import FloatArray, moments
+
+Order = Literal["day", "month", ""]
+"""What is first in texts: "" is the year."""
+
+_MOST = 0.9
+"""A column of strings with a larger fraction of dates must have nothing else."""
+
+_DATE_TEXT = re.compile(
+    r"(?:(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})"
+    r"|(?P<a>\d{1,2})(?P<sign>[-/.])(?P<b>\d{1,2})[-/.](?P<last>\d{4}|\d{2}))"
+    r"(?:[T ](?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?)?"
+    r"\s*(?P<half>[AaPp][Mm])?\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?)?"
+)
+
+
+@dataclass(frozen=True)
+class DateColumn:
+    """A column of dates as elapsed days, the year, and sine and cosine of what repeats.
+
+    Missing cells are filled with the median; if cells were missing when it was learned, a last
+    input is 1 for missing cells and else 0. Dates are days since 1970-01-01 UTC, with fractions.
+    """
+
+    name: str
+    median: float
+    mean: float
+    scale: float
+    first: float
+    last: float
+    year_mean: float
+    year_scale: float  # 0 if all are of one year, which is no input
+    cycles: tuple[Cycle, ...]
+    order: Order
+    flagged: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the inputs."""
+        found = ["days", *["year"] * (self.year_scale > 0)]
+        found += [f"{cycle} {which}" for cycle in self.cycles for which in ("sin", "cos")]
+        return tuple(f"{self.name} {each}" for each in (*found, *["missing"] * self.flagged))
+
+    def put(self, cells: Cells, inputs: FloatArray) -> None:
+        """Fill in this column's inputs, (rows, inputs)."""
+        days = np.where(cells.missing, self.median, self.numbers(cells))
+        fields = fields_of(days)
+        found: list[NDArray[Any]] = [(days - self.mean) / self.scale]
+        if self.year_scale > 0:
+            found.append((fields["year"] - self.year_mean) / self.year_scale)
+        for cycle in self.cycles:
+            found += [*circle(CYCLES[cycle])[fields[cycle]].T]
+        inputs[:] = np.stack(found + [cells.missing] * self.flagged, axis=1)
+
+    def numbers(self, cells: Cells) -> FloatArray:
+        """Return the cells as days since 1970-01-01 UTC, NaN where missing."""
+        return _days_of(_dates(self.name, cells, self.order))
+
+    def remarks(self, cells: Cells) -> Iterator[str]:
+        """Yield lines about dates far outside of the learned range, and about missing cells."""
+        days, margin = self.numbers(cells), (self.last - self.first) / 20
+        for outside, where, end in (
+            (days < self.first - margin, "before", f"{_written(self.first)}, the first"),
+            (days > self.last + margin, "after", f"{_written(self.last)}, the last"),
+        ):
+            if outside.any():
+                share = f"{100 * outside.mean():.2g} % of the rows"
+                yield f"{self.name}: {share} lie {where} {end} date learned"
+        count = int(cells.missing.sum())
+        if count and not self.flagged:
+            yield (
+                f"{self.name}: missing in {many(count, 'row')}, and never in the training table: "
+                f"filled with {_written(self.median)}, the median"
+            )
+
+
+def learn_dates(name: str, cells: Cells) -> tuple[DateColumn | None, str] | None:
+    """Return the encoding of a column of dates, and a line that explains it; None for others.
+
+    A cell must not be missing.
+
+    Raises
+    ------
+    ValueError
+        If more than 90 % of the strings look like dates, but not all of them are.
+
+    Examples
+    --------
+    >>> from fastgd.tables.column_values import cells_of
+    >>> column, note = learn_dates("when", cells_of("when", ["24.12.2025 8:00", "25.12.2025 9:00"]))
+    >>> column.names[:3]
+    ('when days', 'when day of the year sin', 'when day of the year cos')
+    >>> note
+    'when: dates, day first: inputs for elapsed days, day of the year, day of the week, hour'
+    """
+    order: Order = ""
+    how = ""
+    if cells.kind != "dates":
+        known = [text for text in cells.texts if text is not None]
+        looks = sum(_DATE_TEXT.fullmatch(text) is not None for text in known)
+        if cells.kind != "texts" or looks <= _MOST * len(known):
+            return None
+        order, how = _order(name, known)
+    days = _days_of(_dates(name, cells, order))[~cells.missing]
+    missing = len(cells.values) - len(days)
+    if days.min() == days.max() and not missing:
+        return None, f"{name}: left out: every row has {_written(days[0])}"
+    fields = fields_of(days)
+    varying = [field for field in FIELDS[1:] if (fields[field] != fields[field][0]).any()]
+    column = DateColumn(
+        name,
+        float(np.median(days)),
+        *moments(name, days),
+        float(days.min()),
+        float(days.max()),
+        *(moments(name, fields["year"].astype(float)) if "year" in varying else (0.0, 0.0)),
+        tuple(cycle for cycle in CYCLES if cycle in varying),
+        order,
+        missing > 0,
+    )
+    note = f"{name}: dates{how}: inputs for {', '.join(['elapsed days', *varying])}"
+    if missing:
+        note += (
+            f"; missing in {many(missing, 'row')}: filled with {_written(column.median)}, the "
+            "median, and flagged by an input"
+        )
+    return column, note
+
+
+def _days_of(values: NDArray[np.datetime64]) -> FloatArray:
+    day = values.astype("M8[D]")
+    rest = (values - day) / np.timedelta64(1, "D")
+    return np.where(np.isnat(values), np.nan, day.astype(np.int64) + rest)
+
+
+def _written(days: float) -> str:
+    """A date for messages."""
+    return text_of(np.datetime64(round(days * 86400), "s"))
+
+
+def _dates(name: str, cells: Cells, order: Order) -> NDArray[np.datetime64]:
+    """The dates of a column in UTC; texts are parsed."""
+    if cells.kind == "dates":
+        return cells.values
+    known: dict[str | None, datetime | None] = {text: _date(text, order) for text in {*cells.texts}}
+    for k, text in enumerate(cells.texts):
+        if text is not None and known[text] is None:
+            rule = f"with the {order} first" if order else "such as 2026-11-26"
+            raise ValueError(
+                f"column {shown(name)} must hold dates {rule}, got {shown(text)} "
+                f"in row {cells.row(k):,}"
+            )
+    return np.array([known[text] for text in cells.texts], dtype="M8[us]")
+
+
+def _order(name: str, texts: list[str]) -> tuple[Order, str]:
+    """Whether the day or the month is first in texts that don't begin with the year; and a note."""
+    found = [match for match in map(_DATE_TEXT.fullmatch, texts) if match and match["sign"]]
+    days = next((match[0] for match in found if int(match["a"]) > 12), None)
+    months = next((match[0] for match in found if int(match["b"]) > 12), None)
+    if days and months:
+        raise ValueError(
+            f"column {shown(name)} must have dates in which the day or the month is always first, "
+            f"got {shown(days)} and {shown(months)}"
+        )
+    if not found:
+        return "", ""
+    if days or months:
+        return ("day", ", day first") if days else ("month", ", month first")
+    order: Order = "month" if found[0]["sign"] == "/" else "day"
+    return order, f", taken as {order} first (no day above 12 decides it)"
+
+
+def _date(text: str | None, order: Order) -> datetime | None:
+    """The date of a text in UTC; None if it is none."""
+    match = _DATE_TEXT.fullmatch(text or "")
+    if not match or (match["sign"] and not order):
+        return None
+    part = match.groupdict(default="0")
+    year, month, day, hour = (int(part[name]) for name in ("year", "month", "day", "hour"))
+    if match["sign"]:
+        year, day, month = int(part["last"]), int(part["a"]), int(part["b"])
+        if len(part["last"]) == 2:
+            year += 2000 if year < 69 else 1900  # as POSIX reads them
+        if order == "month":
+            month, day = day, month
+    if match["half"]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + 12 * (part["half"].lower() == "pm")
+    zone = (match["zone"] or "Z").replace("Z", "+0000").replace(":", "")
+    ahead = timedelta(hours=int(zone[:3]), minutes=int(zone[0] + zone[3:]))
+    micro = int(part["fraction"][:6].ljust(6, "0"))
+    try:
+        return (
+            datetime(year, month, day, hour, int(part["minute"]), int(part["second"]), micro)
+            - ahead
+        )
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,41 @@
+"""Mean and standard deviation of numbers: the same bits on every machine."""
+
+from math import fsum, inf, isfinite, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.checks.messages import shown
+
+FloatArray = NDArray[np.float64]
+
+
+def moments(name: str, numbers: FloatArray) -> tuple[float, float]:
+    """Mean and standard deviation of a column; the deviation of a constant column is 1.
+
+    Raises
+    ------
+    ValueError
+        If the mean or the deviation overflows float64.
+
+    Examples
+    --------
+    >>> moments("age", np.array([1.0, 3.0]))
+    (2.0, 1.0)
+    """
+    if numbers.min() == numbers.max():
+        return float(numbers[0]), 1.0
+    try:
+        # Exact sums: the order in which NumPy adds differs between processors.
+        mean = fsum(numbers.tolist()) / len(numbers)
+        with np.errstate(over="ignore"):
+            scale = sqrt(fsum(np.square(numbers - mean).tolist()) / len(numbers))
+    except OverflowError:
+        mean = scale = inf
+    if not (isfinite(mean) and isfinite(scale)):
+        largest = float(np.abs(numbers).max())
+        raise ValueError(
+            f"column {shown(name)} must have numbers whose mean and deviation are finite, "
+            f"got one of {largest:g}"
+        )
+    return mean, scale or 1.0
