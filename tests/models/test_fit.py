@@ -18,6 +18,7 @@ from fastgd.models.fit import fit_columns
 from fastgd.models.fit_choices import Choices
 from fastgd.models.model import mean_outputs
 from fastgd.models.scores import scores_of, verdict
+from fastgd.models.search import HIDDEN_SIZES, SearchSamples, sizes_for
 from fastgd.models.train_test_split import (
     folds_of,
     folds_of_groups,
@@ -597,3 +598,15 @@ def test_nothing_in_its_file_is_pickled(tmp_path, priced):
         for name in archive.namelist():
             with archive.open(name) as member:
                 assert np.lib.format.read_array(member, allow_pickle=False).dtype.kind in "fiUb"
+
+
+def test_large_hidden_sizes_need_rows_unless_they_are_asked_for():
+    def samples(rows, inputs):
+        return SearchSamples(
+            np.zeros((rows, inputs)), np.zeros((rows, 1)), *[np.zeros(rows)] * 3, None
+        )
+
+    assert sizes_for(samples(1000, 20), HIDDEN_SIZES) == HIDDEN_SIZES
+    assert sizes_for(samples(100, 20), HIDDEN_SIZES) == [(), (16,)]
+    assert sizes_for(samples(10, 20), HIDDEN_SIZES) == [()]
+    assert sizes_for(samples(10, 20), [(64,)]) == [(), (64,)]

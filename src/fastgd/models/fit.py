@@ -23,6 +23,7 @@ from fastgd.models.search import (
     SearchSamples,
     refit,
     search,
+    sizes_for,
 )
 from fastgd.models.train_test_split import TrainTestRows
 from fastgd.tables.column_learning import Encoding
@@ -107,7 +108,8 @@ def fit(
     seed : int
         Seed of the test set, the folds and the initial weights.
     hidden_size : int, tuple of int, or list of these
-        Hidden sizes to try: a tuple has one per layer, ``()`` is a linear model.
+        Hidden sizes to try: a tuple has one per layer, ``()`` is a linear model. By default none,
+        16 and 64 units, but no network with more than eight weights for each row.
     folds : int
         Folds of the cross-validation, and so networks that are averaged.
     max_categories, standardize, drop, keep, encoding
@@ -205,8 +207,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     _, learned, [learn, *judge] = prepared(*(part for part in parts if len(part)))
     how = (choices.threads, choices.device, choices.progress)
     plan = SearchPlan(choices.folds, choices.seed, *how, objective, choices.scoring)
-    # A linear model is always tried: the scores compare the best model with it.
-    tried = search(learned, learn, list(dict.fromkeys([(), *choices.hidden_size])), plan)
+    tried = search(learned, learn, sizes_for(learn, choices.hidden_size), plan)
     candidates = [one for one in tried if one.hidden_size in choices.hidden_size]
     best, linear = candidates[0], next(one for one in tried if not one.hidden_size)
     scores: dict[str, Scores] = {}

@@ -25,8 +25,14 @@ from fastgd.training.runs import Sweep
 from fastgd.training.sweep import sweep
 
 HIDDEN_SIZES: list[tuple[int, ...]] = [(), (16,), (64,)]
-ALPHAS = (0.003, 0.01, 0.03)
-PENALTIES = (0.0, 0.001, 0.01)
+ALPHAS = (0.003, 0.01, 0.03, 0.1)
+PENALTIES = (0.001, 0.01)
+"""Eight runs of a fold share its rows in a block. Of all grids of eight or nine among these alphas
+and the penalties 0, 0.0003, 0.001, 0.003, 0.01 and 0.1 this one had the smallest losses: 1 % above
+those of all together, in the mean over nine tables; with the penalties 0 and 0.001 2.6 %."""
+
+MOST_WEIGHTS = 8
+"""Weights for each row of training data, above which a hidden size is not tried by default."""
 
 BATCHES = 50
 """Mini-batches per epoch, about; but each has 32 to 512 rows."""
@@ -88,6 +94,18 @@ class SearchSamples(NamedTuple):
         if self.groups is None:
             return folds_of(self.labels, folds, seed)
         return folds_of_groups(np.unique(self.groups, return_inverse=True)[1], folds)
+
+
+def sizes_for(samples: SearchSamples, sizes: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Return the hidden sizes to try: those given, or the default ones for so many rows.
+
+    A linear model is always tried: the scores compare the best model with it.
+    """
+    if sizes == HIDDEN_SIZES:
+        inputs, outputs = samples.X.shape[1], samples.y.shape[1]
+        most = MOST_WEIGHTS * len(samples.X)
+        sizes = [one for one in sizes if Network((inputs, *one, outputs)).parameters <= most]
+    return list(dict.fromkeys([(), *sizes]))
 
 
 LESS = "fewer classes, rows or hidden sizes"
