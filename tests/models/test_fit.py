@@ -411,6 +411,9 @@ def test_numbers_have_no_probabilities(priced, sorted_out):
 REFUSED = {
     "no column": ({"target": "prize"}, "target must be a column .* 'prize': did you mean price"),
     "dropped": ({"drop": ["price"]}, "drop must not name the target, got 'price'"),
+    "kept target": ({"keep": ["price"]}, "keep must not name the target, got 'price'"),
+    "letters to keep": ({"keep": "city"}, "keep must be a list of column names, got 'city'"),
+    "odd encoding": ({"encoding": "mean"}, "encoding must be 'one-hot' or 'target', got 'mean'"),
     "to drop": ({"drop": ["town"]}, "drop must be a column of the table, got 'town'"),
     "letters": ({"drop": "city"}, "drop must be a list of column names, got 'city'"),
     "odd drop": ({"drop": 5}, "drop must be a list of column names, got 5"),
@@ -610,3 +613,14 @@ def test_large_hidden_sizes_need_rows_unless_they_are_asked_for():
     assert sizes_for(samples(100, 20), HIDDEN_SIZES) == [(), (16,)]
     assert sizes_for(samples(10, 20), HIDDEN_SIZES) == [()]
     assert sizes_for(samples(10, 20), [(64,)]) == [(), (64,)]
+
+
+def test_what_is_kept_what_leaks_and_the_mean_of_the_target():
+    table = HOUSES.drop(columns="sort").assign(tax=HOUSES.price / 9, row=range(ROWS))
+    model = fastgd.fit(
+        table, "price", keep=["row"], encoding="target", max_categories=1, test_fraction=0, **SMALL
+    )
+    assert model.preparation.names == ("size", "city", "garden", "tax", "row")
+    assert model.notes[-2].startswith("tax: alone it explains over 99.9 % of price: is it known")
+    with pytest.warns(TrainingWarning, match="city: Bonn .* these rows have the mean"):
+        assert model.predict(table.assign(city="Bonn")).shape == (ROWS,)

@@ -27,6 +27,7 @@ from fastgd.models.search import (
 )
 from fastgd.models.train_test_split import TrainTestRows
 from fastgd.tables.column_learning import Encoding
+from fastgd.tables.leaks import leaks
 from fastgd.tables.preparation import MOST_CATEGORIES, Preparation
 from fastgd.tables.reading import columns_from
 from fastgd.tables.table_selection import column_name, some_rows
@@ -204,7 +205,8 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             found.append(SearchSamples(X, y[part], *rest))
         return preparation, mine, found
 
-    _, learned, [learn, *judge] = prepared(*(part for part in parts if len(part)))
+    preparation, learned, [learn, *judge] = prepared(*(part for part in parts if len(part)))
+    leaked = leaks(preparation, some_rows(table.inputs, parts.learn), learned, learn.y)
     how = (choices.threads, choices.device, choices.progress)
     plan = SearchPlan(choices.folds, choices.seed, *how, objective, choices.scoring)
     tried = search(learned, learn, sizes_for(learn, choices.hidden_size), plan)
@@ -233,8 +235,8 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     of_classes = isinstance(learned, ClassTarget)
     actual = learned.decode(samples.y) if of_classes else wanted.values
     return Fit(
-        Model(runs, preparation, (learned,), scores, (again, finding) if finding else (again,)),
-        [*table.notes[:-1], *told, *preparation.notes, table.notes[-1], again],
+        Model(runs, preparation, (learned,), scores, (*leaked, again, *filter(None, [finding]))),
+        [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], again],
         parts,
         candidates,
         actual[parts.judge],

@@ -48,9 +48,10 @@ class FitRows(NamedTuple):
     def of(cls, columns: Mapping[str, Any], target: str, choices: Choices) -> FitRows:
         """Select the rows, and check the columns that aren't inputs."""
         column_names("target", [target], columns)
-        drop = column_names("drop", choices.drop, columns)
-        if target in drop:
-            raise ValueError(f"drop must not name the target, got {shown(target)}")
+        drop, keep = (column_names(n, getattr(choices, n), columns) for n in ("drop", "keep"))
+        if target in (*drop, *keep):
+            role = "drop" if target in drop else "keep"
+            raise ValueError(f"{role} must not name the target, got {shown(target)}")
         columns, weight = _with_weights(columns, choices.sample_weight)
         last, group = choices.test_last, choices.test_group
         roles = {"test_last": last, "test_group": group, "sample_weight": weight}

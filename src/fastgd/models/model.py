@@ -130,7 +130,8 @@ class Model(Exportable):
         >>> import fastgd
         >>> size = [30 + k // 2 for k in range(40)]
         >>> table = {"size": size, "sort": ["flat", "house"] * 20}
-        >>> model = fastgd.fit(table | {"price": [2.0 * s for s in size]}, "price")
+        >>> price = [2 * s + 50 * (k % 2) for k, s in enumerate(size)]
+        >>> model = fastgd.fit(table | {"price": price}, "price")
         >>> for note in model.notes:
         ...     print(note)
         sort: text: an input for each of flat, house

@@ -1,6 +1,6 @@
 """The encoding of one column of a table as inputs of a network, learned once and then applied."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import MISSING, asdict, dataclass
 from dataclasses import fields as fields_of
 from functools import cached_property
@@ -111,7 +111,7 @@ class TextColumn:
     def remarks(self, cells: Cells) -> Iterator[str]:
         """Yield lines about unknown categories, and about missing cells if there were none."""
         what = "these rows are among the others" if self.others else "these rows have no category"
-        yield from _unknown(self.name, cells, {*self.places, *self.others}, what)
+        yield from _unknown(self.name, cells, self._known, what)
         if not self.flagged:
             yield from _never_missing(self.name, cells, "these rows have no category")
 
@@ -130,6 +130,10 @@ class TextColumn:
         if self.flagged:
             known[None] = len(self.names) - 1
         return known
+
+    @cached_property
+    def _known(self) -> set[str | None]:
+        return {*self.places, *self.others}
 
     def _places(self, cells: Cells) -> NDArray[np.int64]:
         """The index of each cell's input, or -1."""
@@ -179,7 +183,7 @@ class TargetColumn:
     def remarks(self, cells: Cells) -> Iterator[str]:
         """Yield lines about unknown categories, and about missing cells if there were none."""
         what = "these rows have the mean"
-        yield from _unknown(self.name, cells, {*self.places}, what)
+        yield from _unknown(self.name, cells, self.places, what)
         if self.missing == self.unknown:
             yield from _never_missing(self.name, cells, what)
 
@@ -191,7 +195,7 @@ def _found(cells: Cells, known: Mapping[str | None, int], unknown: int) -> NDArr
     return np.array([known.get(text, unknown) for text in cells.texts], dtype=np.int64)
 
 
-def _unknown(name: str, cells: Cells, known: set[str | None], what: str) -> Iterator[str]:
+def _unknown(name: str, cells: Cells, known: Container[str | None], what: str) -> Iterator[str]:
     new = [text for text in cells.texts if text is not None and text not in known]
     if new:
         yield (
