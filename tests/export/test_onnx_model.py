@@ -1,5 +1,7 @@
 """to_onnx of runs and models: what onnxruntime makes of the file is what predict returns."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from functools import partial
 
@@ -8,6 +10,7 @@ import onnxruntime
 import pytest
 
 import fastgd
+from exports import MODELS, expected, run_of, table_of
 from fastgd import Model
 from fastgd.engine.elementwise import evaluate
 from fastgd.export.onnx import Graph
@@ -51,11 +54,63 @@ def inputs_of(preparation, table, dtype="float64"):
     for column in preparation.columns:
         cells = list(table[column.name])
         if column.name in preparation.texts:
-            texts = ["" if cell is None else str(cell) for cell in cells]
+            texts = ["" if cell is None or cell != cell else str(cell) for cell in cells]
             inputs[column.name] = np.array(texts, dtype=object).reshape(-1, 1)
         else:
             inputs[column.name] = np.array(cells, dtype=dtype).reshape(-1, 1)
     return inputs
+
+
+QUIET = """
+import sys
+import numpy as np, onnxruntime
+for path in sys.argv[1:]:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    rows = {one.name: np.zeros((3, one.shape[1]), "f8" if "double" in one.type else "f4")
+            for one in session.get_inputs()}
+    texts = {one.name for one in session.get_inputs() if "string" in one.type}
+    rows |= {name: np.full((3, 1), "x", object) for name in texts}
+    session.run(None, rows)
+"""
+
+
+def test_onnxruntime_has_no_warning(tmp_path):
+    made = [run_of("silu, softmax"), *(MODELS[name]() for name in ("three networks", "classes"))]
+    paths = []
+    for k, each in enumerate(made):
+        for dtype in ("float64", "float32"):
+            paths.append(tmp_path / f"{k} {dtype}.onnx")
+            each.to_onnx(paths[-1], dtype=dtype)
+    done = subprocess.run(
+        [sys.executable, "-c", QUIET, *paths], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("name", ["three networks", "several numbers", "classes"])
+def test_all_kinds_of_columns(tmp_path, name):
+    model, table = MODELS[name](), table_of(500)
+    model.to_onnx(tmp_path / "model.onnx")
+    numbers = model.preparation.numbers(table).T
+    inputs = inputs_of(model.preparation, table | {"sold": numbers[5]})
+    found = ask(tmp_path / "model.onnx", inputs)
+    found = found.get("variable", found.get("probabilities"))
+    np.testing.assert_allclose(found, expected(model, table), rtol=1e-12, atol=1e-12)
+
+
+def test_single_precision_knows_the_day_and_the_hour(tmp_path):
+    days = np.datetime64("2020-01-01") + np.arange(400)
+    table = {"when": days, "y": np.sin(np.arange(400) / 58)}
+    hours = {"when": days + np.timedelta64(7, "h")}
+    preparation = Preparation.learn({"when": np.concatenate([days, hours["when"]])})
+    run = fastgd.train(
+        preparation.transform(table), table["y"], **TINY | {"alpha": 1e-4}, output="identity"
+    )
+    model = Model((run,), preparation, (NumberTarget("y", 0.0, 1.0),))
+    model.to_onnx(tmp_path / "model.onnx", dtype="float32")
+    rows = preparation.numbers(hours).astype("float32")
+    found = ask(tmp_path / "model.onnx", {"when": rows})["variable"]
+    np.testing.assert_allclose(found[:, 0], model.predict(hours), rtol=0, atol=1e-4)
 
 
 def model_of(targets, y, *, table=TABLE, members=1, **options):

@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 import onnxruntime
 import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import fastgd
 from fastgd.formulas.expressions import FUNCTIONS
@@ -60,6 +62,32 @@ def test_classes(tmp_path, y):
     assert list(found) == ["label", "probabilities"]
     np.testing.assert_allclose(found["probabilities"], model.predict_proba(X), rtol=0, atol=1e-13)
     assert np.array_equal(found["label"], model.predict(X))
+
+
+def scaled(steps, y, dtype="float64"):
+    """A pipeline, and what onnxruntime makes of what sklearn-onnx makes of it."""
+    skl2onnx = pytest.importorskip("skl2onnx")
+    rows = (20 * X + 7).astype(dtype)
+    model = make_pipeline(*steps).fit(rows, y)
+    content = skl2onnx.to_onnx(model, rows[:1]).SerializeToString()
+    return model, rows, ask(content, rows, dtype)
+
+
+@pytest.mark.parametrize("y", CLASSES.values(), ids=CLASSES)
+def test_a_pipeline_is_exported_whole(y):
+    model, rows, found = scaled([StandardScaler(), FastGDClassifier(**SMALL, n_ensemble=2)], y)
+    assert list(found) == ["label", "probabilities"]
+    np.testing.assert_allclose(
+        found["probabilities"], model.predict_proba(rows), rtol=0, atol=1e-13
+    )
+    assert np.array_equal(found["label"], model.predict(rows))
+
+
+@pytest.mark.parametrize(("dtype", "close"), [("float64", 1e-13), ("float32", 1e-5)])
+def test_a_pipeline_may_scale_some_columns(dtype, close):
+    columns = make_column_transformer((MinMaxScaler(), [0, 2]), remainder="passthrough")
+    model, rows, found = scaled([columns, FastGDRegressor(**SMALL)], Y, dtype)
+    np.testing.assert_allclose(found["variable"][:, 0], model.predict(rows), rtol=0, atol=close)
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "log_loss"])

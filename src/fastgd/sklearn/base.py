@@ -29,6 +29,7 @@ from fastgd.schedules import Schedule
 from fastgd.sklearn import estimator_parameters
 from fastgd.sklearn.fit_spec import FitSpec, Samples, held_out
 from fastgd.sklearn.joint_training import train_all
+from fastgd.sklearn.pipeline_onnx import OnnxConvertible
 from fastgd.sklearn.single_training import history, one_more_epoch
 from fastgd.store.files import PathLike, whole_file
 from fastgd.training.results import Run, exported
@@ -53,7 +54,7 @@ def descends(model: BaseFastGD) -> bool:
 
 
 @dataclass(eq=False, repr=False)
-class BaseFastGD(BaseEstimator, ABC):
+class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
     """The shared parameters and methods; subclasses define the targets and what outputs mean."""
 
     hidden_layer_sizes: Any = (100,)
