@@ -1,7 +1,6 @@
 """Amounts: numbers in strings, with a currency, a percent sign, a unit, or separated thousands."""
 
 import re
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,8 +29,7 @@ _KNOWN = re.compile(
 def numbers_written(name: str, column: ArrayLike | Cells) -> Cells:
     """Return the cells of a column, and strings as numbers if they all are, in one notation.
 
-    It is for a table to learn from; cells are returned as they are. Strings of digits alone stay
-    strings.
+    For a table to learn from; cells are returned as they are, and so are strings of digits alone.
 
     Raises
     ------
@@ -52,30 +50,26 @@ def numbers_written(name: str, column: ArrayLike | Cells) -> Cells:
     if isinstance(column, Cells):
         return column
     cells = cells_of(name, column)
-    rows = np.flatnonzero(~cells.missing)
-    if cells.kind != "texts" or not len(rows):
-        return cells
     first: dict[str, int] = {}  # the row where each unit comes first
-    for row in rows:
+    for row in np.flatnonzero(~cells.missing) if cells.kind == "texts" else ():
         found = amount_of(cells.values[row])
         if found is None:
             return cells
         first.setdefault(found[0], int(row))
-    if len(first) > 1:
-        if not _certain(first):
-            return cells
+    # Letters behind house numbers are no units.
+    are_units = [len(unit) < 2 or _KNOWN.fullmatch(unit) for unit in first]
+    if len(first) > 1 and any(map(_KNOWN.fullmatch, first)) and all(are_units):
         one, other = sorted(first.values())[:2]
         rule = "one unit in all rows" if "" not in first else f"{max(first)} in all rows or in none"
         raise ValueError(
             f"column {shown(name)} must have {rule}, got {shown(cells.values[one])} in row "
             f"{one + 1:,} and {shown(cells.values[other])} in row {other + 1:,}; clean or drop it"
         )
-    [unit] = first
-    plain = [number_of(cells.values[row]) is not None for row in rows]
-    if not unit and (all(plain) or all(cells.values[row].startswith("(") for row in rows)):
+    texts = cells.values[~cells.missing]
+    if len(first) != 1 or ("" in first and all(map(_is_plain, texts))):
         return cells
-    decimal = _decimal(name, cells, unit)
-    numbers = _numbers(cells, unit, decimal)
+    [unit] = first
+    numbers, decimal = _parsed(name, cells, unit)
     if None in numbers:
         return cells
     values = np.array(numbers, dtype=np.float64)
@@ -105,7 +99,7 @@ def numbers_like(
     texts = cells.texts
     numbers: list[float | None] = [np.nan if text is None else None for text in texts]
     if cells.kind == "texts" and decimal:
-        numbers = _numbers(cells, notation, _decimal(name, cells, notation, decimal))
+        numbers, _ = _parsed(name, cells, notation, decimal)
     elif cells.kind == "texts":
         numbers = [np.nan if text is None else number_of(text) for text in texts]
     wrong = [row for row, number in enumerate(numbers) if number is None]
@@ -119,11 +113,11 @@ def numbers_like(
 
 def notation_text(cells: Cells) -> str:
     """Say how the numbers of a column are written, with an example; empty for plain numbers."""
-    texts, rows = cells.written, np.flatnonzero(~cells.missing)[:100]
-    if texts is None or not len(rows):
+    if cells.written is None or cells.missing.all():
         return ""
-    row = max(rows, key=lambda row: len(str(texts[row])))
-    text, unit = str(texts[row]), cells.notation
+    texts, unit = list(map(str, cells.written)), cells.notation
+    row = max(np.flatnonzero(~cells.missing), key=lambda row: len(texts[row]))
+    text = texts[row]
     where = "behind" if text.rstrip(")").endswith(unit) else "in front"
     how = f"with {unit} {where}" if unit else "in strings"
     return f"numbers {how}: {text} is {cells.values[row]:.15g}"
@@ -143,37 +137,29 @@ def amount_of(text: str) -> tuple[str, str] | None:
     return unit, minus + re.sub(r"[\s'\u2019]", "", number)
 
 
-def _certain(units: Any) -> bool:
-    """Whether these are units for sure, other than letters behind house numbers."""
-    kinds = [_KNOWN.fullmatch(unit) is not None for unit in units]
-    letters = [(len(unit) < 2 and unit.isalpha()) or not unit for unit in units]
-    return any(kinds) and all(map(any, zip(kinds, letters, strict=True)))
+def _is_plain(text: str) -> bool:
+    return number_of(text) is not None or text.startswith("(")
 
 
-def _decimal(name: str, cells: Cells, unit: str, known: str = "") -> str:
-    """The decimal sign: seen in these strings, of their file, known before, or a point."""
-    parts = map(amount_of, filter(None, cells.values))
-    numbers = {part[1] for part in parts if part and not part[1].isdecimal()}
+def _parsed(name: str, cells: Cells, unit: str, known: str = "") -> tuple[list[float | None], str]:
+    """The numbers of strings, plain or with this unit, NaN where missing, and the decimal sign.
+
+    It is the one seen in these strings, or of their file, or known before, or a point.
+    """
+    parts = [("", "nan") if text is None else amount_of(text) for text in cells.values]
+    numbers = {part[1]: row for row, part in enumerate(parts) if part}
     try:
         certain, grouped = decimal_in(numbers)
     except ValueError as error:
         raise ValueError(f"{error} in column {shown(name)}") from error
     sign = certain or cells.decimal or known
     if not sign and "." in grouped and re.fullmatch(_CURRENCY, unit):
-        text = next(text for text in cells.values if text and grouped["."] in text)
         raise ValueError(
-            f"column {shown(name)} must show its decimal sign, got {shown(text)}, which has two "
-            "meanings: make it numbers, or give --decimal for a file"
+            f"column {shown(name)} must show its decimal sign, got "
+            f"{shown(cells.values[numbers[grouped['.']]])}, which has two meanings: make it "
+            "numbers, or give --decimal for a file"
         )
-    return sign or "."
-
-
-def _numbers(cells: Cells, unit: str, decimal: str) -> list[float | None]:
-    """The numbers of strings that are plain or have this unit: NaN where missing, else None."""
-    dialect = Dialect("", decimal, DECIMALS[decimal == "."])
-    numbers: list[float | None] = []
-    for text in cells.values:
-        found = ("", "nan") if text is None else amount_of(text)
-        is_one = found is not None and found[0] in ("", unit)
-        numbers.append(dialect.number(found[1]) if found and is_one else None)
-    return numbers
+    dialect = Dialect("", sign or ".", DECIMALS[sign != ","])
+    return [
+        dialect.number(part[1]) if part and part[0] in ("", unit) else None for part in parts
+    ], dialect.decimal
