@@ -86,6 +86,7 @@ def test_a_prediction_reads_what_was_learned():
     assert again == preparation
     new = {"way": ["1.200 km", "7", "0,5km"], "share": [5.0, 6, 7]}
     assert again.transform(new).tolist() == [[1200, 0, 5], [7, 0, 6], [0.5, 0, 7]]
+    assert again.transform({"way": ["1.200 km"], "share": ["1.5 %"]}).tolist() == [[1200, 0, 1.5]]
     with pytest.raises(
         ValueError, match="'share' must hold numbers, as in the training table, got '6 km' in row 2"
     ):
@@ -126,7 +127,8 @@ def test_a_target_of_money_is_numbers():
 
 CLASSES = {
     "free text": ([f"t{k}" for k in range(101)] * 2, None, "at most 100 classes, got 101 .* 't0'"),
-    "once": (["a", "a", "a", "b", "c"], None, "labels that repeat, got 3 different ones in 5 rows"),
+    "once": ([*"aaaaabc"], None, "labels that repeat, got 3 different ones in 7 rows"),
+    "pairs": ([*"aaabb", "c"] * 1 + ["d"], None, "labels that repeat, got 4 different ones in 7"),
     "numbers": ([*range(8), 1.0], True, "labels that repeat, .* without classification=True"),
     "almost numbers": (
         [f"${k},000" for k in range(1, 150)] + ["ask us"],
