@@ -58,6 +58,7 @@ REFUSED = {
     "currencies": (["$5", None, "€5"], r"one unit .* '\$5' in row 1 and '€5' in row 3; clean or"),
     "percent": (["0.5", "7%"], "must have % in all rows or in none, got '0.5' in row 1 and '7%' "),
     "units": (["5 kg", "7 kg", "700 g"], "one unit .* '5 kg' in row 1 and '700 g' in row 3"),
+    "mostly": (["5 sq", "7 %"], "one unit .* '5 sq' in row 1 and '7 %' in row 2"),
     "decimals": (["1.5 km", "1,5 km"], "same in all numbers, got '1.5' and '1,5' in column 'x'"),
     "money": (["€ 215.000", "€ 9"], "'x' must show its decimal sign, got '€ 215.000', which has"),
 }
@@ -117,9 +118,9 @@ def test_a_target_of_money_is_numbers():
     assert isinstance(target, NumberTarget)
     assert target.notation == "$"
     assert target.decode(target.encode(["$99,500", "5"])).round(9).tolist() == [99500, 5]
-    [note] = notes_of(target, numbers_written("price", prices))
+    note, example = notes_of(target, numbers_written("price", prices))
     assert note.startswith("price: numbers with $ to predict, with mean 105167 and deviation")
-    assert note.endswith("; $215,000 is 215000")
+    assert example == "price: numbers with $ in front: $215,000 is 215000"
     classes = learn_target("share", ["5%", "10%", "5%", "10%"], classification=True)
     assert classes.classes == ("10%", "5%")
     assert classes.encode(numbers_written("share", ["5%", "10%"])).tolist() == [[0, 1], [1, 0]]
@@ -130,6 +131,11 @@ CLASSES = {
     "once": ([*"aaaaabc"], None, "labels that repeat, got 3 different ones in 7 rows"),
     "pairs": ([*"aaabb", "c"] * 1 + ["d"], None, "labels that repeat, got 4 different ones in 7"),
     "numbers": ([*range(8), 1.0], True, "labels that repeat, .* without classification=True"),
+    "digits": (
+        [str(k) for k in range(150)],
+        None,
+        "at most .*: make them numbers in place of strings",
+    ),
     "almost numbers": (
         [f"${k},000" for k in range(1, 150)] + ["ask us"],
         None,
@@ -152,6 +158,7 @@ def test_few_whole_numbers_may_be_classes():
         cells = numbers_written("y", list(values))
         notes = notes_of(learn_target("y", cells), cells)
         assert (len(notes) == 2) == expected
+        assert len(notes_of(learn_target("y", cells), cells, classification=False)) == 1
     assert len(notes_of(learn_target("y", ["a", "b"]), numbers_written("y", ["a", "b"]))) == 1
 
 

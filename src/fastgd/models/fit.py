@@ -225,7 +225,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         finding = verdict(learned, scores, outputs, y)
     predicted = learned.decode(outputs)
     preparation, learned, [samples] = prepared(np.arange(rows))
-    told = notes_of(learned, wanted)[: 1 if choices.classification is False else None]
+    told = notes_of(learned, wanted, choices.classification)
     runs = refit(best, samples, plan)
     again = (
         f"learned again from all {rows:,} rows, for {many(max(1, round(best.epochs)), 'epoch')} as "
@@ -235,7 +235,13 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     of_classes = isinstance(learned, ClassTarget)
     actual = learned.decode(samples.y) if of_classes else wanted.values
     return Fit(
-        Model(runs, preparation, (learned,), scores, (*leaked, again, *filter(None, [finding]))),
+        Model(
+            runs,
+            preparation,
+            (learned,),
+            scores,
+            (*told[1:], *leaked, again, *filter(None, [finding])),
+        ),
         [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], again],
         parts,
         candidates,

@@ -56,9 +56,10 @@ def numbers_written(name: str, column: ArrayLike | Cells) -> Cells:
         if found is None:
             return cells
         first.setdefault(found[0], int(row))
-    # Letters behind house numbers are no units.
-    are_units = [len(unit) < 2 or _KNOWN.fullmatch(unit) for unit in first]
-    if len(first) > 1 and any(map(_KNOWN.fullmatch, first)) and all(are_units):
+    known = [unit for unit in first if _KNOWN.fullmatch(unit)]
+    # Letters behind house numbers are no units, unless all of them may be.
+    are_units = all(unit in known or len(unit) < 2 for unit in first)
+    if len(first) > 1 and known and (are_units or not all(map(str.isalpha, known))):
         one, other = sorted(first.values())[:2]
         rule = "one unit in all rows" if "" not in first else f"{max(first)} in all rows or in none"
         raise ValueError(

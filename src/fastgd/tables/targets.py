@@ -236,8 +236,8 @@ def target_from_json(text: str) -> Target:
     return target
 
 
-def notes_of(target: Target, values: Cells) -> list[str]:
-    """What a target is, how its numbers were written, and whether they may have been classes.
+def notes_of(target: Target, values: Cells, classification: bool | None = None) -> list[str]:
+    """What a target is; how its numbers were written; whether they may have been classes.
 
     Examples
     --------
@@ -245,12 +245,14 @@ def notes_of(target: Target, values: Cells) -> list[str]:
     >>> notes_of(learn_target("stars", stars), stars)[1:]
     ['stars: only 3 different whole numbers: classes? (classification=True, --classification)']
     """
+    notes = [target.note]
     if not isinstance(target, NumberTarget):
-        return [target.note]
-    example = notation_text(values).partition(": ")[2]
-    notes = [f"{target.note}; {example}" if example else target.note]
+        return notes
+    if values.written is not None:
+        notes.append(f"{target.name}: {notation_text(values)}")
     count = len(np.unique(values.values))
-    if count <= min(FEW, len(values.values) // 2) and not (values.values % 1).any():
+    few = count <= min(FEW, len(values.values) // 2) and not (values.values % 1).any()
+    if few and classification is None:
         notes.append(
             f"{target.name}: only {count} different whole numbers: classes? "
             "(classification=True, --classification)"
@@ -274,7 +276,9 @@ def check_classes(
     if cells.kind == "numbers":
         remedy = "merge them, or predict them without classification=True"
     odd = [text for text in counts if amount_of(str(text)) is None]
-    if 0 < len(odd) <= len(counts) // 10:
+    if cells.kind == "texts" and not odd:
+        remedy = "make them numbers in place of strings"
+    elif 0 < len(odd) <= len(counts) // 10:
         remedy = f"they'd be numbers without {texts_shown(map(shown, odd))}"
     some = texts_shown(map(shown, sorted(counts, key=counts.__getitem__)[:2]))
     raise ValueError(
