@@ -21,6 +21,9 @@ LEAKS = {
     "where it is known": (WITH_GAPS, NUMBERS),
     "numbers of classes": (NUMBERS, CLASSES),
     "codes of classes": ((CLASSES == "a") + 1.0, CLASSES == "a"),
+    "gaps of classes": (np.where(CLASSES == "a", NOISE, np.nan), CLASSES == "a"),
+    "one text and gaps": (np.where(CLASSES == "a", "boat", None), CLASSES == "a"),
+    "dates": (np.datetime64("2026-01-01") + (1e6 * NUMBERS).astype("m8[s]"), NUMBERS),
     "texts of classes": (np.char.add(CLASSES, (np.arange(200) % 9).astype(str)), CLASSES),
 }
 HONEST = {

@@ -25,7 +25,8 @@ def leaks(
 
     ``y`` are the encoded targets, (rows, outputs). Numbers explain a number if they or their ranks
     are correlated with it, and classes if these are separate in the order of the numbers. Strings
-    explain classes if all rows of a string have the same class.
+    explain classes if all rows of a string have the same class, and any column does if it is
+    missing in all rows of some classes and in no others.
 
     Examples
     --------
@@ -42,11 +43,11 @@ def leaks(
         known = ~np.isnan(numbers)
         pair = numbers[known], wanted[known]
         is_text = isinstance(column, TextColumn | TargetColumn)
-        if known.sum() >= FEWEST_ROWS and (
-            _separates(*pair, is_text=is_text)
-            if of_classes
-            else not is_text and _is_correlated(*pair)
-        ):
+        if of_classes:
+            explains = _separates(*pair, is_text=is_text) or _separates(known, wanted, is_text=True)
+        else:
+            explains = not is_text and known.sum() >= FEWEST_ROWS and _is_correlated(*pair)
+        if explains:
             lines.append(
                 f"{column.name}: alone it explains {share} of {target.name}: is it known before "
                 f"{target.name}?"
@@ -66,10 +67,10 @@ def _ranks(numbers: FloatArray) -> FloatArray:
     return np.asarray((np.cumsum(counts) - counts / 2)[places])
 
 
-def _separates(numbers: FloatArray, classes: NDArray[np.int64], *, is_text: bool) -> bool:
+def _separates(numbers: NDArray[Any], classes: NDArray[Any], *, is_text: bool) -> bool:
     found, places = np.unique(numbers, return_inverse=True)
     counts = np.unique(classes, return_counts=True)[1]
-    if len(counts) < 2 or counts.min() < FEWEST_OF_CLASS:
+    if len(numbers) < FEWEST_ROWS or len(counts) < 2 or counts.min() < FEWEST_OF_CLASS:
         return False
     lowest = np.full(len(found), classes.max())
     np.minimum.at(lowest, places, classes)
