@@ -31,14 +31,29 @@ def fitted(**options):
 def rows_of(models, table, group):
     """The scaled inputs and targets of a group, by hand."""
     mine = table[table[models.keys.names[0]] == group]
-    k = models.groups.index(group)
+    k, fits = models.groups.index(group), models.fits
     prepared = models.preparation.transform({n: mine[n].to_numpy() for n in mine})
-    X = (prepared - models.inputs.mean[k]) / models.inputs.scale[k]
+    X = (prepared - fits.inputs.mean[k]) / fits.inputs.scale[k]
     encoded = models.target.encode(mine[models.target.name].to_numpy())
-    scale = models.outputs.scale[k]
-    return X, (encoded - models.outputs.mean[k]) / np.where(scale > 0, scale, 1), mine.index
+    scale = fits.outputs.scale[k]
+    return X, (encoded - fits.outputs.mean[k]) / np.where(scale > 0, scale, 1), mine.index
 
 
-def held_rows(models, table, share=0.2, least=10, seed=0):
-    codes = np.array([models.groups.index(label) for label in table[models.keys.names[0]]])
-    return hold_out(codes, len(models), share, least, seed)
+def codes_of(models, table):
+    return np.array([models.groups.index(label) for label in table[models.keys.names[0]]])
+
+
+def held_rows(models, table, shares=(0.2, 0.2), least=10, seed=0):
+    """The rows in validation sets, and those in test sets."""
+    return hold_out(codes_of(models, table), len(models), shares, least, seed)
+
+
+def without_test_rows(monkeypatch, table, **given):
+    """Models of a table without its test rows, with the same validation rows; and the test rows."""
+    models = fastgd.fit_groups(table, **given)
+    held, test = held_rows(models, table)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "fastgd.models.groups.hold_out", lambda *_: (held[~test], np.zeros_like(held[~test]))
+        )
+        return models, fastgd.fit_groups(table[~test], **given), test

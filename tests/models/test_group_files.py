@@ -1,5 +1,6 @@
 """Models per group as files: read again, damaged, and without pandas."""
 
+import json
 import subprocess
 import sys
 
@@ -44,6 +45,29 @@ def test_damaged_files_are_refused(tmp_path):
         np.savez(path, **arrays | {name: arrays[name] + int(rng.integers(100, 200))})
         with pytest.raises(ValueError, match="must be a whole file that fastgd has saved"):
             fastgd.load(path)
+
+
+def test_a_file_of_before_there_were_test_sets(tmp_path):
+    path, models = tmp_path / "models.npz", fitted(unknown="global")
+    models.save(path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    new = ("compared.", "shared.", "measured.test", "constant", "ridge", "chosen")
+    old = {name: array for name, array in arrays.items() if not name.startswith(new)}
+    header = json.loads(str(old["fastgd"]))
+    del header["parts"]["shared"], header["members"]
+    old["fastgd"] = np.array(json.dumps(header))
+    old["measured.validation_rows"] = old["measured.rows"] // 5
+    old["measured.validation_error"] = old["measured.training_error"]
+    np.savez(path, **old)
+    again, table = fastgd.load(path), shops()
+    np.testing.assert_array_equal(again.predict(table), models.predict(table))
+    assert repr(again) == "GroupModels(sales by shop: 7 groups, 122 rows)"
+    assert list(again.errors) == list(models.errors)
+    assert again.errors.test_error.isna().all()
+    assert again.errors.test_rows.sum() == 0
+    again.save(path)
+    assert fastgd.load(path).errors.equals(again.errors)
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """A model per group: what labels and inputs a table may have, and what is refused."""
 
+import datetime
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,11 +33,12 @@ def test_nothing_is_learned_from_held_out_inputs():
     table = shops()
     table.loc[::9, "heat"] = np.nan
     models = fastgd.fit_groups(table, by="shop", target="sales", **SHORT)
-    held = held_rows(models, table)
+    held, test = held_rows(models, table)
     other = table.copy()
-    other.loc[held, "heat"] = 1e6
+    other.loc[held | test, ["heat", "sales"]] = 1e6
     again = fastgd.fit_groups(other, by="shop", target="sales", **SHORT)
     assert again.preparation == models.preparation
+    assert again.target == models.target
 
 
 def test_an_empty_text_is_no_target():
@@ -96,16 +99,37 @@ def test_labels_in_several_columns():
     "labels",
     [
         np.repeat(pd.date_range("2026-01-01", periods=3), 12),
+        pd.date_range("2026-01-01", periods=3, tz="Asia/Tokyo").repeat(12),
+        pd.period_range("2026-01", periods=3, freq="M").repeat(12),
+        pd.period_range("2026-01", periods=3, freq="M").repeat(12).astype(object),
+        np.repeat([datetime.date(2026, 1, day) for day in (1, 2, 3)], 12),
         np.repeat([1.5, -2.0, 4.0], 12),
         np.repeat([True, False], 18),
         pd.Categorical(np.repeat(["b", "a", "c"], 12)),
     ],
-    ids=["dates", "numbers", "booleans", "categories"],
+    ids=[
+        "dates",
+        "time zone",
+        "periods",
+        "period objects",
+        "days",
+        "numbers",
+        "booleans",
+        "categories",
+    ],
 )
 def test_kinds_of_labels(labels, tmp_path):
     table = shops((36,)).drop(columns="shop").assign(g=labels, sales=np.arange(36.0))
     models = fastgd.fit_groups(table, by="g", target="sales", **SHORT)
-    assert models.groups == sorted(set(pd.Series(labels).tolist()))
+    first = pd.Series(labels)[0]
+    assert first in models
+    if isinstance(first, datetime.date | pd.Period):
+        assert all(type(one) is datetime.datetime and one.tzinfo is None for one in models)
+        moment = first.to_timestamp() if isinstance(first, pd.Period) else pd.Timestamp(first)
+        assert models.groups[0] == (moment.tz_convert(None) if moment.tz else moment)
+        assert len(models) == 3
+    else:
+        assert models.groups == sorted(set(pd.Series(labels).tolist()))
     models.save(tmp_path / "models.npz")
     again = fastgd.load(tmp_path / "models.npz")
     assert again.groups == models.groups
@@ -183,6 +207,23 @@ TWICE = pd.DataFrame(np.ones((4, 3)), columns=["shop", "x", "x"])
             ValueError,
             "validation_fraction must be a number of at least 0 and below 1",
         ),
+        (
+            {"test_fraction": -0.1},
+            ValueError,
+            "test_fraction must be a number of at least 0 and below 1",
+        ),
+        (
+            {"test_fraction": 0.5, "validation_fraction": 0.5},
+            ValueError,
+            "validation_fraction and test_fraction must be below 1 together, got 0.5 and 0.5",
+        ),
+        ({"model": "ridge"}, ValueError, "model must be"),
+        (
+            {"model": "best", "validation_fraction": 0},
+            ValueError,
+            "model='best' needs validation rows, got validation_fraction 0",
+        ),
+        ({"df": "no.csv"}, OSError, "no.csv"),
         ({"min_rows": 1}, ValueError, "min_rows must be at least 2"),
         ({"split_seed": -1}, ValueError, "split_seed must be at least 0"),
         ({"folds": 5}, ValueError, "folds must be left out of fit_groups, got 5"),

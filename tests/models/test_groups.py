@@ -6,77 +6,83 @@ import pytest
 
 import fastgd
 from fastgd.arguments.warnings import TrainingWarning
-from fastgd.models.group_training import GroupRows, hold_out, train_groups
-from shops import SHORT, fitted, held_rows, rows_of, shops
+from fastgd.models.group_training import GroupRows, Plans, Scaling, hold_out, train_groups
+from shops import SHORT, codes_of, fitted, held_rows, rows_of, shops, without_test_rows
 from thinning import crossed
 
 
 @pytest.mark.parametrize(("start", "standardize"), crossed(["global", "own"], ["group", "global"]))
-def test_a_groups_network_is_that_of_train_on_its_rows(start, standardize):
+def test_a_groups_network_is_that_of_train_on_all_its_rows(start, standardize):
     table, models = shops(), fitted(start=start, standardize=standardize)
-    held = held_rows(models, table)
-    for group in ("shop 0", "shop 2", "shop 4"):  # the last one holds nothing out
-        X, y, index = rows_of(models, table, group)
-        run, mine = models[group], held[index]
+    for group in ("shop 0", "shop 2", "shop 4"):  # the last one has few rows
+        X, y, _ = rows_of(models, table, group)
+        run = models[group]
         given = dict(run.options)
         if start == "global":
-            given["weights"] = first_network(models, table, held)
+            given["weights"] = models.fits.shared
             given.pop("init", None)
-        validation = (X[mine], y[mine]) if mine.any() else None
+        times = run.iterations
         alone = fastgd.train(
-            X[~mine],
-            y[~mine],
-            hidden_size=3,
-            alpha=0.01,
-            iterations=run.iterations if validation is None else 40,
-            record_every=40,
-            validation=validation,
-            **given,
+            X, y, hidden_size=3, alpha=0.01, iterations=times, record_every=times, **given
         )
         assert all(map(np.array_equal, run.weights, alone.weights))
         assert all(map(np.array_equal, run.biases, alone.biases))
-        assert run.final_validation_error == alone.final_validation_error
+        assert "patience" not in given
 
 
-def first_network(models, table, held):
-    """What all groups start from, by hand: all rows of groups with various targets."""
-    parts = [rows_of(models, table, group) for group in models.groups]
-    order = np.concatenate([index for *_, index in parts])
-    X, y = (
-        np.concatenate(arrays)[np.argsort(order)] for arrays in list(zip(*parts, strict=True))[:2]
-    )
-    status = dict(zip(models.groups, models.measured["status"], strict=True))
-    varied = np.array([status[label] != "constant" for label in table.shop])
-    learn, out = varied & ~held, varied & held
-    given = {"init": "glorot"} | models["shop 0"].options
-    return fastgd.train(
-        X[learn],
-        y[learn],
-        hidden_size=3,
-        alpha=0.01,
-        iterations=40,
-        record_every=40,
-        validation=(X[out], y[out]),
-        **given,
-    )
-
-
-def test_errors_are_those_of_a_plain_loop():
+def test_all_groups_start_from_a_network_that_has_not_seen_test_rows():
     table, models = shops(), fitted()
-    held = held_rows(models, table)
-    missed = (table.sales - models.predict(table)).abs()
-    training = missed[~held].groupby(table.shop[~held]).mean()
-    held_out = missed[held].groupby(table.shop[held]).mean()
+    codes, (held, test) = codes_of(models, table), held_rows(models, table)
+    learn = ~(held | test)
+    X = models.preparation.transform({name: table[name].to_numpy() for name in ("price", "heat")})
+    y = models.target.encode(table.sales.to_numpy())
+    assert models.target.mean == pytest.approx(table.sales[learn].mean())
+    varied = Scaling.of_groups(y[learn], codes[learn], 7).scale[codes, 0] > 0
+    scaled = []
+    for values in (X, y):
+        scaling = Scaling.of_groups(values[learn], codes[learn], 7)
+        within = scaling.within(codes[learn])
+        scale = np.where(scaling.scale > 0, scaling.scale, within)
+        scaled.append(Scaling(scaling.mean, scale).apply(values, codes))
+    X, y = scaled
+    given = {"init": "glorot", "patience": 30, "restore_best": True} | models["shop 0"].options
+    shared = fastgd.train(
+        X[learn & varied], y[learn & varied], hidden_size=3, alpha=0.01, iterations=40,
+        record_every=40, validation=(X[held & varied], y[held & varied]), **given,
+    )  # fmt: skip
+    assert all(map(np.array_equal, models.fits.shared.weights, shared.weights))
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_test_rows_choose_nothing_and_judge_networks_that_have_not_seen_them(monkeypatch, classes):
+    table = shops()
+    if classes:
+        middle = table.groupby("shop").sales.transform("median")
+        table["sales"] = np.where(table.sales > middle, "many", "few")
+    given = {"by": "shop", "target": "sales", **SHORT}
+    models, judged, test = without_test_rows(monkeypatch, table, **given)
+    assert judged.preparation == models.preparation
+    predicted = judged.predict(table)
+    missed = pd.Series(predicted != table.sales) if classes else (table.sales - predicted).abs()
     errors = models.errors.set_index("shop")
+    assert list(errors) == ["rows", "test_rows", "training_error", "test_error", "status"]
     assert list(errors.index) == sorted(table.shop.unique())
-    np.testing.assert_allclose(errors.training_error, training.reindex(errors.index), atol=1e-12)
-    np.testing.assert_allclose(errors.validation_error, held_out.reindex(errors.index), atol=1e-12)
+    for name, some in (("training_error", ~test), ("test_error", test)):
+        expected = missed[some].groupby(table.shop[some]).mean().reindex(errors.index)
+        np.testing.assert_allclose(errors[name], expected, atol=1e-12)
     assert errors.rows.to_dict() == table.shop.value_counts().to_dict()
-    assert errors.validation_rows.to_list() == [6, 5, 2, 8, 0, 0, 0]
-    assert errors.status.to_list()[-2:] == ["constant", "constant"]
-    run = models["shop 0"]
-    scale = models.outputs.scale[0, 0] * models.target.scale
-    assert errors.validation_error.iloc[0] == pytest.approx(run.final_validation_error * scale)
+    assert errors.test_rows.to_list() == [6, 5, 2, 8, 2, 0, 1]
+    if not classes:
+        assert errors.status.to_list()[-2:] == ["constant", "constant"]
+    np.testing.assert_array_equal(errors.test_error, models.comparison.network)
+    means = judged.fits.constant[codes_of(models, table)]
+    wrong = missed if classes else (table.sales - models.target.decode(means)).abs()
+    if classes:
+        wrong = pd.Series(models.target.decode(means) != table.sales)
+    expected = wrong[test].groupby(table.shop[test]).mean().reindex(errors.index)
+    np.testing.assert_allclose(models.comparison.constant, expected, atol=1e-12)
+    names = ["shop", "network", "shared", *([] if classes else ["ridge"]), "constant"]
+    assert list(models.comparison) == names
 
 
 def test_predictions_are_in_the_order_of_the_rows_by_each_groups_network():
@@ -85,7 +91,8 @@ def test_predictions_are_in_the_order_of_the_rows_by_each_groups_network():
     for group in models.groups[:5]:
         X, _, index = rows_of(models, table, group)
         k = models.groups.index(group)
-        outputs = models[group].predict(X) * models.outputs.scale[k] + models.outputs.mean[k]
+        scaling = models.fits.outputs
+        outputs = models[group].predict(X) * scaling.scale[k] + scaling.mean[k]
         np.testing.assert_array_equal(predicted[index], models.target.decode(outputs))
     order = np.random.default_rng(0).permutation(len(table))
     np.testing.assert_array_equal(models.predict(table.iloc[order]), predicted[order])
@@ -95,36 +102,52 @@ def test_predictions_are_in_the_order_of_the_rows_by_each_groups_network():
     np.testing.assert_array_equal(models.predict(as_mapping), predicted)
 
 
-def test_groups_are_scaled_by_the_rows_they_learn_from():
+def test_groups_are_scaled_by_all_their_rows_in_the_end():
     table, models = shops(), fitted()
-    learned = table[~held_rows(models, table)].groupby("shop")
-    target = models.target
-    means = models.outputs.mean[:, 0] * target.scale + target.mean
+    learned, target, fits = table.groupby("shop"), models.target, models.fits
+    means = fits.outputs.mean[:, 0] * target.scale + target.mean
     np.testing.assert_allclose(means, learned.sales.mean())
-    scales = models.outputs.scale[:, 0] * target.scale
+    scales = fits.outputs.scale[:, 0] * target.scale
     np.testing.assert_allclose(scales, learned.sales.std(ddof=0).fillna(0), atol=1e-12)
-    X = models.inputs.mean @ np.diag([c.scale for c in models.preparation.columns])
+    X = fits.inputs.mean @ np.diag([c.scale for c in models.preparation.columns])
     expected = learned[["price", "heat"]].mean()
     np.testing.assert_allclose(X + [c.mean for c in models.preparation.columns], expected)
 
 
 def test_networks_of_groups_beat_their_means():
-    table, models = shops((60,) * 6, seed=3), None
+    table = shops((60,) * 6, seed=3)
     models = fastgd.fit_groups(table, by="shop", target="sales", iterations=200)
-    held = held_rows(models, table)
-    means = table[~held].groupby("shop").sales.mean()
-    missed = (table.sales[held] - table.shop[held].map(means)).abs().mean()
-    errors = models.errors
-    ours = np.average(errors.validation_error, weights=errors.validation_rows)
-    assert ours < 0.9 * missed
+    errors, compared = models.errors, models.comparison
+    weights = errors.test_rows
+    ours = np.average(errors.test_error, weights=weights)
+    assert ours < 0.9 * np.average(compared.constant, weights=weights)
 
 
-def test_few_rows_are_trained_as_long_as_the_others_needed():
-    models = fitted()
-    best = [models[group].best_iteration for group in models.groups[:4]]
-    assert models["shop 4"].iterations == max(1, int(np.median(best)))
-    assert models["shop 4"].final_validation_error is None
-    assert "patience" not in models["shop 4"].options
+def watched(models, table, group, **given):
+    """The training with a validation set, of networks that neither share nor scale anything."""
+    held, test = held_rows(models, table)
+    X, y, index = rows_of(models, table, group)
+    held, learn = held[index], ~(held | test)[index]
+    options = {"init": "glorot", "patience": 30, "restore_best": True} | models["shop 0"].options
+    return fastgd.train(
+        X[learn], y[learn], hidden_size=3, iterations=40, record_every=40,
+        validation=(X[held], y[held]), **options | given,
+    )  # fmt: skip
+
+
+def test_iterations_are_those_that_were_best_and_with_few_rows_those_of_the_others():
+    table, models = shops(), fitted(start="own", standardize="global")
+    best = [watched(models, table, g, alpha=0.01).best_iteration for g in models.groups[:4]]
+    assert len(set(best)) > 1
+    for group, count in zip(models.groups, best, strict=False):
+        assert models[group].iterations == min(40, 2 ** round(np.log2(count)))
+    assert models["shop 4"].iterations == min(40, 2 ** round(np.log2(int(np.median(best)))))
+    few = fastgd.fit_groups(
+        table, "shop", "sales", **SHORT, start="own", standardize="global", min_rows=100
+    )
+    counts = {few[group].iterations for group in few.groups[:5]}
+    assert len(counts) == 1
+    assert counts.pop() < 40
 
 
 def test_constant_groups_are_predicted_as_they_are():
@@ -203,52 +226,59 @@ def test_classes(labels, kind):
     assert (predicted == answer).mean() > 0.85
     probability = models.predict_proba(table)
     np.testing.assert_allclose(probability.sum(axis=1), 1.0)
-    held = held_rows(models, table)
-    wrong = pd.Series(predicted != answer)
-    errors = models.errors.set_index("shop")
-    expected = wrong[held].groupby(shop[held]).mean()
-    np.testing.assert_allclose(errors.validation_error, expected.reindex(errors.index))
     unknown = models.predict(table.assign(shop=["a", "z"] * 45))
     assert pd.isna(unknown).tolist() == [False, True] * 45
 
 
 def test_each_group_keeps_its_best_setting():
     table = shops()
-    options = {"hidden_size": 3, "iterations": 40, "start": "own"}
+    options = {"hidden_size": 3, "iterations": 40, "start": "own", "standardize": "global"}
     models = fastgd.fit_groups(
         table, "shop", "sales", alpha=[0.001, 0.1], l2=[0.001, 0.1], **options
     )
-    singles = {
-        (alpha, l2): fastgd.fit_groups(table, "shop", "sales", alpha=alpha, l2=l2, **options)
+    errors = {
+        (alpha, l2): [
+            watched(models, table, f"shop {k}", alpha=alpha, l2=l2).final_validation_error
+            for k in range(4)
+        ]
         for alpha in (0.001, 0.1)
         for l2 in (0.001, 0.1)
     }
-    for group in ("shop 0", "shop 1", "shop 2", "shop 3"):
-        run = models[group]
-        errors = {s: one[group].final_validation_error for s, one in singles.items()}
-        assert run.final_validation_error == min(errors.values())
-        assert (run.alpha, run.options["l2"]) == min(errors, key=errors.get)
-    mean = {
-        s: np.mean([one[f"shop {k}"].final_validation_error for k in range(4)])
-        for s, one in singles.items()
-    }
-    assert (models["shop 4"].alpha, models["shop 4"].options["l2"]) == min(mean, key=mean.get)
+    for k in range(4):
+        run = models[f"shop {k}"]
+        assert (run.alpha, run.options["l2"]) == min(errors, key=lambda s: errors[s][k])
+    run = models["shop 4"]
+    assert (run.alpha, run.options["l2"]) == min(errors, key=lambda s: np.mean(errors[s]))
 
 
-def test_hold_out_leaves_and_takes_a_row():
-    codes = np.random.default_rng(0).permutation(np.repeat([0, 1, 2, 3], [100, 10, 2, 1]))
-    held = hold_out(codes, 4, 0.2, 2, 1)
-    assert np.bincount(codes[held], minlength=4).tolist() == [20, 2, 1, 0]
-    assert np.bincount(codes[hold_out(codes, 4, 0.99, 2, 1)], minlength=4).tolist() == [99, 9, 1, 0]
-    assert not hold_out(codes, 4, 0.0, 2, 1).any()
-    assert (hold_out(codes, 4, 0.2, 2, 2) != held).any()
+def test_hold_out_leaves_two_rows_and_takes_one_of_each():
+    codes = np.random.default_rng(0).permutation(np.repeat(range(6), [100, 10, 4, 3, 2, 1]))
+
+    def counts(shares, least=4, seed=1):
+        return [
+            np.bincount(codes[one], minlength=6).tolist()
+            for one in hold_out(codes, 6, shares, least, seed)
+        ]
+
+    assert counts((0.2, 0.3)) == [[20, 2, 1, 0, 0, 0], [30, 3, 1, 1, 0, 0]]
+    assert counts((0.2, 0.1), least=10) == [[20, 2, 1, 1, 0, 0], [10, 1, 0, 0, 0, 0]]
+    assert counts((0.01, 0.01)) == [[1, 1, 1, 0, 0, 0], [1, 1, 1, 0, 0, 0]]
+    assert counts((0.0, 0.99)) == [[0] * 6, [98, 8, 2, 1, 0, 0]]
+    assert counts((0.99, 0.0)) == [[98, 8, 2, 1, 0, 0], [0] * 6]
+    held, test = hold_out(codes, 6, (0.2, 0.2), 2, 1)
+    assert not (held & test).any()
+    assert (hold_out(codes, 6, (0.2, 0.2), 2, 2)[1] != test).any()
 
 
 def test_nothing_held_out():
-    models = fitted(validation_fraction=0)
-    assert models.errors.validation_error.isna().all()
-    assert "held-out" not in repr(models)
+    models = fitted(validation_fraction=0, test_fraction=0)
+    assert models.errors.test_error.isna().all()
+    assert repr(models) == "GroupModels(sales by shop: 7 groups, 122 rows)"
+    assert models.comparison.columns.to_list() == ["shop"]
     assert models["shop 0"].iterations == 40
+    judged = fitted(validation_fraction=0)
+    assert judged.errors.test_error.notna().sum() == 6
+    assert judged["shop 0"].iterations == 40
 
 
 def test_a_group_that_diverges_says_so():
@@ -277,10 +307,17 @@ def test_a_name_in_a_repr_does_not_steer_the_terminal():
 
 def test_repr_and_labels():
     models = fitted()
+    error = np.nanmedian(models.measured["test_error"])
     assert repr(models).startswith(
-        "GroupModels(sales by shop: 7 groups, 122 rows; median validation"
+        f"GroupModels(sales by shop: 7 groups, 122 rows; median test error {error:.6g}; best: "
     )
-    assert models.groups == [f"shop {k}" for k in range(7)]
+    best = models.comparison.iloc[:5, 1:].idxmin(axis=1).value_counts()
+    counts = [f"{name} {count}" for name, count in best.items()]
+    assert sorted(repr(models)[:-1].split("best: ")[1].split(", ")) == sorted(counts)
+    assert list(models) == models.groups == [f"shop {k}" for k in range(7)]
+    assert "shop 6" in models
+    for absent in ("shop", 3, None, [], ("shop 1", 2)):
+        assert absent not in models
     with pytest.raises(KeyError, match="one of the 7 groups, such as 'shop 0', got 'shop'"):
         models["shop"]
     with pytest.raises(KeyError, match="got 3"):
@@ -293,8 +330,22 @@ def test_progress(capsys):
 
 
 def test_training_says_which_rows_have_networks():
+    none = np.zeros(4, bool)
+    rows = GroupRows(np.ones((4, 1)), np.ones((4, 1)), np.array([0, 0, 2, 2]), none, none)
+    plans = tuple({"iterations": n, "record_every": n} for n in (1, 2))
+    trained = train_groups(rows, 3, Plans(plans, np.array([1, 0, 0])), None)
+    assert trained.places.tolist() == [[1, 0], [-1, -1], [0, 0]]
+    assert [sweep.iterations.tolist() for sweep in trained.sweeps] == [[1], [2]]
 
-    rows = GroupRows(np.ones((4, 1)), np.ones((4, 1)), np.array([0, 0, 2, 2]), np.zeros(4, bool))
-    settings = {"iterations": 1, "record_every": 1}
-    trained = train_groups(rows, 3, settings, None)
-    assert trained.places.tolist() == [[0, 0], [-1, -1], [0, 1]]
+
+def test_a_table_in_a_file(tmp_path):
+    table = shops((20, 20)).assign(shop=lambda table: table.shop.str[-1:].replace("0", "a"))
+    table.to_csv(tmp_path / "all.csv", index=False)
+    models = fastgd.fit_groups(tmp_path / "all.csv", by="shop", target="sales", **SHORT)
+    assert models.groups == ["1", "a"]
+    expected = models.predict(table)
+    np.testing.assert_array_equal(models.predict(tmp_path / "all.csv"), expected)
+    some = (table.shop == "1").to_numpy()
+    table[some].to_csv(tmp_path / "some.csv", index=False)  # of which all labels are numbers
+    np.testing.assert_array_equal(models.predict(str(tmp_path / "some.csv")), expected[some])
+    assert models.remarks(tmp_path / "some.csv") == []

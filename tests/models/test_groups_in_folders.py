@@ -26,8 +26,8 @@ def models():
 def same(models, known):
     assert models.groups == known.groups
     np.testing.assert_equal(models.measured, known.measured)
-    np.testing.assert_array_equal(models.trained.places, known.trained.places)
-    for one, other in zip(models.trained.sweeps, known.trained.sweeps, strict=True):
+    np.testing.assert_array_equal(models.fits.trained.places, known.fits.trained.places)
+    for one, other in zip(models.fits.trained.sweeps, known.fits.trained.sweeps, strict=True):
         assert one.axes == other.axes
         for name in ("errors", "kept_weights", "kept_changes", "status"):
             np.testing.assert_equal(getattr(one, name), getattr(other, name), err_msg=name)
@@ -39,7 +39,7 @@ class StoppedError(Exception):
 
 
 def test_interrupted_anywhere_and_continued(models, tmp_path, monkeypatch):
-    """Between the network that all start from, two sweeps and the one for unknown groups."""
+    """Between the network that all start from, the sweeps and the one for unknown groups."""
     train, sweep = group_training.train, group_training.sweep
     calls = []
 
@@ -55,16 +55,18 @@ def test_interrupted_anywhere_and_continued(models, tmp_path, monkeypatch):
     monkeypatch.setattr(group_training, "train", stopped(train))
     monkeypatch.setattr(group_training, "sweep", stopped(sweep))
     out = tmp_path / "groups"
-    for stop_before in range(4):  # noqa: B007  `stopped` reads it
+    plans = len(models.fits.trained.sweeps)
+    for stop_before in range(3 + 2 * plans):  # noqa: B007  `stopped` reads it
         calls.clear()
         with pytest.raises(StoppedError):
             fitted(**GIVEN, out=out)
-    stop_before = 4
+    stop_before = 3 + 2 * plans
     calls.clear()
     same(fitted(**GIVEN, out=out), models)
-    assert calls == [train, sweep, sweep, train]
+    assert calls == [train, sweep, *[sweep] * (2 * plans), train]
     assert sorted(path.name for path in out.iterdir()) == [
-        "groups", "manifest.json", "small-groups", "start.npz", "unknown.npz",
+        *(f"final-{k}" for k in range(plans)), "groups", *(f"judged-{k}" for k in range(plans)),
+        "manifest.json", "start.npz", "unknown.npz",
     ]  # fmt: skip
 
 

@@ -153,7 +153,7 @@ def test_groups_have_the_worst_ones_first(results):
     tree, rows = read(models)
     assert tree.find(".//strong").text == "Models of price by sort"
     assert rows[:2] == [["groups", "2"], ["rows", "60"]]
-    held = models.measured["validation_error"]
+    held = models.measured["test_error"]
     assert [row[3] for row in rows[-2:]] == [f"{error:.5g}" for error in sorted(held)[::-1]]
     assert {row[0] for row in rows[-2:]} == {"<flat>", "house"}
 
@@ -162,8 +162,8 @@ def test_groups_of_which_only_some_hold_rows_out_are_ranked_by_these(results):
     models = results["groups"]
     (sorts,) = models.keys.columns()
     held = np.array([np.nan if sort == "house" else 0.5 for sort in sorts])
-    _, rows = read(replace(models, measured=models.measured | {"validation_error": held}))
-    names = rows.index(["the worst groups", "rows", "training error", "validation error"])
+    _, rows = read(replace(models, measured=models.measured | {"test_error": held}))
+    names = rows.index(["the worst groups", "rows", "training error", "test error"])
     assert [(row[0], row[3]) for row in rows[names + 1 :]] == [("<flat>", "0.5")]
 
 

@@ -256,7 +256,7 @@ def test_so_does_one_for_groups(tmp_path):
     outside.mkdir()
     given = {"hidden_size": (), "alpha": 0.01, "iterations": 3, "unknown": "global", "out": out}
     fastgd.fit_groups(GROUPS, "g", "y", **given)
-    for name in ("start.npz", "unknown.npz", "groups", "small-groups"):
+    for name in ("start.npz", "unknown.npz", "groups", "judged-0", "final-0"):
         entry, moved = out / name, outside / name
         if entry.exists():
             entry.rename(moved)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.groups import Integers
 from fastgd.checks.messages import shown
-from fastgd.tables.column_values import is_missing
+from fastgd.tables.column_values import cells_of, is_missing
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -160,6 +161,10 @@ def _places(name: str, levels: NDArray[Any], column: NDArray[Any]) -> Integers:
 
 def _different(name: str, column: NDArray[Any]) -> tuple[NDArray[Any], Integers]:
     """The distinct labels of a column in any order, and the index of each row's label."""
+    if column.dtype == object and any(map(_is_date, column[~is_missing(column)][:1])):
+        # A pandas Period is the date where it starts, as in a column of its own dtype.
+        dates = [getattr(one, "to_timestamp", lambda one=one: one)() for one in column]
+        column = cells_of(name, np.array(dates, dtype=object)).values  # in UTC
     if column.dtype.kind in _DATES:
         column = column.astype(_DATES[column.dtype.kind])
     if column.dtype.kind in "biufmM":
@@ -173,6 +178,10 @@ def _different(name: str, column: NDArray[Any]) -> tuple[NDArray[Any], Integers]
     except Exception as error:  # labels without a hash, or whose hash raises anything
         raise _foreign(name, column) from error
     return np.fromiter(seen, dtype=object, count=len(seen)), places
+
+
+def _is_date(label: Any) -> bool:
+    return isinstance(label, (np.datetime64, datetime.date)) or hasattr(label, "to_timestamp")
 
 
 def _kind(label: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
+from fastgd.arguments.groups import Integers
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import escaped
 from fastgd.models import stored_groups
+from fastgd.models.group_baselines import GroupFits
 from fastgd.models.group_keys import Keys
-from fastgd.models.group_training import Scaling, TrainedGroups, outputs_of
-from fastgd.models.model import remarks_on
+from fastgd.models.model import Table, remarks_on
 from fastgd.store.files import PathLike
-from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
+from fastgd.tables.reading import columns_from
 from fastgd.tables.table_selection import check_lengths
 from fastgd.tables.targets import ClassTarget, Target
 from fastgd.training import codec
@@ -34,7 +35,8 @@ class GroupModels:
     """A network for each group of a table, with everything needed to predict.
 
     ``models[label]`` is the :class:`fastgd.Run` of a group (``models[label, label]`` if there are
-    several group columns), ``len(models)`` the number of groups.
+    several group columns). ``label in models``, ``list(models)`` and ``len(models)`` are those of
+    the groups' labels.
 
     Attributes
     ----------
@@ -45,35 +47,58 @@ class GroupModels:
     target : NumberTarget or ClassTarget
         How outputs are decoded as predictions.
     measured : dict of str to (groups,) array
-        "rows", "validation_rows", "training_error", "validation_error" and "status" of each group.
+        "rows", "test_rows", "training_error", "test_error" and "status" of each group, and with
+        ``model="best"`` the "model" that predicts.
     fallback : Run or None
         The network for unknown groups, if there is one.
     notes : tuple of str
         What was decided about the table when it was fitted, one line each.
+    compared : dict of str to (groups,) array
+        The test error of each model: see :attr:`comparison`.
     """
 
     keys: Keys
     preparation: Preparation
     target: Target
-    inputs: Scaling = field(repr=False)
-    outputs: Scaling = field(repr=False)
-    trained: TrainedGroups = field(repr=False)
+    fits: GroupFits = field(repr=False)
+    chosen: Integers = field(repr=False)
     fallback: Run | None
     measured: dict[str, NDArray[Any]] = field(repr=False)
     notes: tuple[str, ...] = field(repr=False)
+    compared: dict[str, FloatArray] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.keys)
 
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.keys)
+
+    def __contains__(self, group: object) -> bool:
+        try:
+            return self.keys.find(group) >= 0
+        except (KeyError, TypeError):
+            return False
+
     def __repr__(self) -> str:
-        """Target, groups, rows and error."""
-        rows, held = int(self.measured["rows"].sum()), self.measured["validation_error"]
-        error = (
-            "" if np.isnan(held).all() else f"; median validation error {np.nanmedian(held):.6g}"
-        )
+        """Target, groups, rows, error, and in how many groups each model is the best one."""
+        rows, errors = int(self.measured["rows"].sum()), self.measured["test_error"]
         by = ", ".join(self.keys.names)
-        what = f"{self.target.name} by {by}: {len(self):,} groups, {rows:,} rows{error}"
+        what = f"{self.target.name} by {by}: {len(self):,} groups, {rows:,} rows"
+        if not np.isnan(errors).all():
+            what += f"; median test error {np.nanmedian(errors):.6g}"
+        if wins := self._wins():
+            what += f"; best: {', '.join(f'{name} {n:,}' for n, name in wins)}"
         return f"GroupModels({escaped(what)})"
+
+    def _wins(self) -> list[tuple[int, str]]:
+        """In how many groups that have a network each model has the smallest test error."""
+        judged = (self.measured["test_rows"] > 0) & (self.measured["status"] != "constant")
+        if not self.compared:
+            return []
+        errors = np.nan_to_num(np.column_stack(list(self.compared.values()))[judged], nan=np.inf)
+        counts = np.bincount(errors.argmin(axis=1), minlength=len(self.compared)).tolist()
+        wins = [(n, name) for n, name in zip(counts, self.compared, strict=True) if n]
+        return sorted(wins, key=lambda one: -one[0])
 
     @property
     def groups(self) -> list[Any]:
@@ -85,21 +110,41 @@ class GroupModels:
         """One row per group: its labels, number of rows, errors and status.
 
         Errors are mean absolute errors in the target's unit, or for classes the fraction that is
-        wrong: over the training rows, and over the validation rows that were held out (NaN if there
-        are none). The status is that of the training, as in :class:`fastgd.Run`, or "constant" if
-        all targets of a group are the same: then that value is predicted, and there is no network.
+        wrong, of networks that haven't learned from the test set: over the rows that they learned
+        from, and over the test set, which has chosen nothing (NaN if there is none). The networks
+        that predict have learned from all rows. The status is that of their training, as in
+        :class:`fastgd.Run`, or "constant" if all targets of a group are the same: then that value
+        is predicted, and there is no network.
 
         Raises
         ------
         ImportError
             If pandas is not installed (``pip install "fastgd[dataframe]"``).
         """
+        return self._frame("errors", self.measured)
+
+    @property
+    def comparison(self) -> pandas.DataFrame:
+        """One row per group: its labels, and the test error of each model.
+
+        The models are the group's "network", the "shared" network of all groups (with
+        ``start="global"``), a "ridge" (a linear model with an L2 penalty; for numbers, of at most
+        100 inputs), and a "constant": the mean, or for classes their frequencies.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed (``pip install "fastgd[dataframe]"``).
+        """
+        return self._frame("comparison", self.compared)
+
+    def _frame(self, name: str, columns: Mapping[str, NDArray[Any]]) -> pandas.DataFrame:
         try:
             import pandas
         except ImportError as error:
-            raise ImportError('errors needs pandas: pip install "fastgd[dataframe]"') from error
+            raise ImportError(f'{name} needs pandas: pip install "fastgd[dataframe]"') from error
         labels = dict(zip(self.keys.names, self.keys.columns(), strict=True))
-        return pandas.DataFrame(labels | self.measured)
+        return pandas.DataFrame({**labels, **columns})
 
     def __getitem__(self, group: Any) -> Run:
         """The network of a group, whose inputs and outputs are scaled.
@@ -111,19 +156,21 @@ class GroupModels:
         ValueError
             If it has no network, because all its targets are the same.
         """
-        number, run = self.trained.places[self.keys.find(group)]
+        number, run = self.fits.trained.places[self.keys.find(group)]
         if number < 0:
             raise ValueError(f"group {group!r} has no network: all its targets are the same")
-        sweep = self.trained.sweeps[number]
+        sweep = self.fits.trained.sweeps[number]
         found: Run = sweep[tuple(int(i) for i in np.unravel_index(run, sweep.shape))]
         return found
 
-    def predict(self, df: pandas.DataFrame | Mapping[str, Any]) -> NDArray[Any]:
+    def predict(self, df: Table) -> NDArray[Any]:
         """Predict the target of each row with the network of its group.
+
+        With ``model="best"`` it is predicted by the model that was chosen for the group.
 
         Parameters
         ----------
-        df : pandas.DataFrame or mapping of str to (rows,) arrays
+        df : pandas.DataFrame, mapping of str to (rows,) arrays, or path
             With the columns of the groups and of the inputs.
 
         Returns
@@ -149,7 +196,7 @@ class GroupModels:
         found[missing] = None
         return found
 
-    def predict_proba(self, df: pandas.DataFrame | Mapping[str, Any]) -> FloatArray:
+    def predict_proba(self, df: Table) -> FloatArray:
         """Predict class probabilities: (rows, classes), in the order of ``target.classes``.
 
         Raises
@@ -163,7 +210,7 @@ class GroupModels:
             )
         return self._outputs(df)
 
-    def remarks(self, df: pandas.DataFrame | Mapping[str, Any]) -> list[str]:
+    def remarks(self, df: Table) -> list[str]:
         """Say how a table differs from the one that was fitted, one line each.
 
         That is: unknown categories, cells missing in a column that had none missing, and columns
@@ -184,19 +231,28 @@ class GroupModels:
         kind: rice in 1 row: not in the training table; these rows have no category
         Not used: day
         """
-        return remarks_on(columns_of(df), self.preparation, {self.target.name, *self.keys.names})
+        return remarks_on(self._columns(df), self.preparation, {self.target.name, *self.keys.names})
 
-    def _outputs(self, df: pandas.DataFrame | Mapping[str, Any]) -> FloatArray:
-        columns = columns_of(df)
+    def _outputs(self, df: Table) -> FloatArray:
+        columns = self._columns(df)
         used = (*self.keys.names, *(column.name for column in self.preparation.columns))
         check_lengths({name: columns[name] for name in used if name in columns})
         codes = self.keys.codes(columns)
-        check_memory(24 * len(codes) * len(self.preparation.names), "the prediction")
+        check_memory(32 * len(codes) * len(self.preparation.names), "the prediction")
         prepared = self.preparation.transform(columns)
-        outputs = outputs_of(self.trained, self.inputs, self.outputs, prepared, codes)
+        outputs = self.fits.predict(self.chosen, prepared, codes)
         if self.fallback is not None and (codes < 0).any():
             outputs[codes < 0] = self.fallback.predict(prepared[codes < 0])
         return outputs
+
+    def _columns(self, table: Table) -> Mapping[str, NDArray[Any]]:
+        """The columns of a table; in a file, labels are strings where they were strings."""
+        texts = [
+            n
+            for n, own in zip(self.keys.names, self.keys.levels, strict=True)
+            if own.dtype.kind == "U"
+        ]
+        return columns_from(table, (*self.preparation.texts, *texts))
 
     def save(self, path: PathLike) -> None:
         """Write the networks and everything needed to predict to an ``.npz`` file.

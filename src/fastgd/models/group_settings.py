@@ -40,7 +40,9 @@ def check_settings(given: dict[str, Any], *, watching: bool) -> dict[str, Any]:
         if name in given:
             raise ValueError(f"{name} must be left out of fit_groups, got {shown(given[name])}")
     chosen = {name: value for name, value in given.items() if name not in _OF_A_TRAINING}
-    structures, values = options.axes(chosen, arguments=("validation_fraction", "classification"))
+    structures, values = options.axes(
+        chosen, arguments=("validation_fraction", "test_fraction", "classification")
+    )
     several = {name: as_axis(name, given[name]) for name in _OF_A_TRAINING if name in given}
     lists = {name: axis for name, axis in several.items() if axis is not None}
     lists |= structures | values

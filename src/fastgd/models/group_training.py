@@ -1,8 +1,9 @@
-"""A network for each group: its validation rows, its scaling, its training, its outputs."""
+"""A network for each group: the rows held out, its scaling, its training, its outputs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from fastgd.arguments.data import FloatArray
 from fastgd.arguments.groups import Integers, rows_of
 from fastgd.engine.prediction import predict_parts
 from fastgd.engine.session import available_threads
-from fastgd.tables.targets import NumberTarget, Target
+from fastgd.store.files import is_folder
 from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
 from fastgd.training.sweep import sweep
@@ -36,23 +37,19 @@ With 90,000 rows of 3,000 made-up shops, 5,000 rows made the errors of the group
 """
 
 
-HOLDING_OUT, TOO_SMALL = "groups", "small-groups"
-"""Folders of the sweeps: of groups with a validation set, and of groups with too few rows."""
-
-
 class GroupRows(NamedTuple):
     """Rows of a table as the networks' inputs and targets, with the group index of each."""
 
     inputs: FloatArray  # (rows, inputs)
     targets: FloatArray  # (rows, outputs)
     codes: Integers  # (rows,)
-    held: BoolArray  # (rows,)
+    held: BoolArray  # (rows,): in a validation set
+    test: BoolArray  # (rows,): in a test set
 
     def where(self, chosen: BoolArray) -> GroupRows:
         """Return the chosen rows."""
-        return GroupRows(
-            self.inputs[chosen], self.targets[chosen], self.codes[chosen], self.held[chosen]
-        )
+        X, y, codes, held, test = self
+        return GroupRows(X[chosen], y[chosen], codes[chosen], held[chosen], test[chosen])
 
 
 class TrainedGroups(NamedTuple):
@@ -60,6 +57,13 @@ class TrainedGroups(NamedTuple):
 
     sweeps: tuple[Sweep, ...]
     places: Integers  # (groups, 2): index of the sweep, and of the run in it; -1 without a network
+
+
+class Plans(NamedTuple):
+    """How the networks of groups are trained without a validation set."""
+
+    settings: tuple[Settings, ...]
+    of_group: Integers  # (groups,): index into settings
 
 
 class Scaling(NamedTuple):
@@ -113,25 +117,32 @@ class Scaling(NamedTuple):
         return values
 
 
-def hold_out(codes: Integers, groups: int, share: float, least: int, seed: int) -> BoolArray:
-    """Draw this fraction of the rows of each group that has at least ``least`` rows.
+def hold_out(
+    codes: Integers, groups: int, shares: tuple[float, float], least: int, seed: int
+) -> tuple[BoolArray, BoolArray]:
+    """Draw these fractions of the rows of each group: its validation set and its test set.
 
-    Of such a group at least one row is held out, and at least one is left.
+    A group of at least ``least`` rows has a row in each of them, if there is one. At least two rows
+    of each group, or its only one, are in neither of them.
 
     Examples
     --------
-    >>> hold_out(np.array([0, 0, 0, 0, 1]), 2, 0.5, 2, seed=1)
-    array([ True, False,  True, False, False])
+    >>> hold_out(np.array([0, 0, 0, 0, 1]), 2, (0.25, 0.25), 2, seed=1)
+    (array([False, False,  True, False, False]), array([ True, False, False, False, False]))
     """
     sizes = np.bincount(codes, minlength=groups)
-    wanted = np.clip(np.rint(share * sizes).astype(np.int64), 1, np.maximum(sizes - 1, 0))
-    wanted[(sizes < max(least, 2)) | (share == 0)] = 0
-    draw = np.random.default_rng(seed).random(len(codes))
+    some = (sizes >= least) & (np.array(shares)[:, None] > 0)
+    validation, test = np.maximum(np.rint(np.outer(shares, sizes)), some).astype(np.int64)
+    test = np.minimum(test, np.maximum(sizes - 2, 0))
+    validation = np.minimum(validation, np.maximum(sizes - 2 - test, 0))
+    # A stream of its own: tables made up with default_rng(seed) would be split by a column.
+    draw = np.random.default_rng([seed, 1]).random(len(codes))
     order = np.lexsort((draw, codes))
     rank = np.arange(len(codes)) - (np.cumsum(sizes) - sizes)[codes[order]]
-    held = np.zeros(len(codes), dtype=bool)
-    held[order] = rank < wanted[codes[order]]
-    return held
+    place = np.empty(len(codes), np.int64)
+    place[order] = rank
+    held = place < validation[codes]
+    return held, ~held & (place < (validation + test)[codes])
 
 
 def train_all_rows(rows: GroupRows, settings: Settings, seed: int, file: Path | None) -> Run:
@@ -154,80 +165,116 @@ def train_all_rows(rows: GroupRows, settings: Settings, seed: int, file: Path | 
     return train(rows.inputs[learned], rows.targets[learned], **first, checkpoint=file)
 
 
-def train_groups(
+def train_watched(
     rows: GroupRows,
-    groups: int,
+    alone: BoolArray,
     settings: Settings,
     start: Run | None,
     out: Path | None = None,
     **how: Any,
-) -> TrainedGroups:
-    """Train a network for each group that has rows here; saved in ``out``, if it is given.
+) -> tuple[TrainedGroups, Plans]:
+    """Train a network for each group that has validation rows, and plan trainings without them.
 
-    Groups without validation rows are trained for the median of the best iterations of the others.
+    Those groups for which ``alone`` (groups,) is true are then trained with the setting that was
+    best for them, and for as many iterations; the others with the setting that was best for all of
+    these groups together, for the median of their iterations.
+    Iterations are rounded to powers of two: a sweep trains all groups with the same number.
 
     Raises
     ------
     ValueError
         If the network that they start from has diverged.
     """
-    given = dict(settings)
-    if start is not None:
-        if not all(np.isfinite(layer).all() for layer in (*start.weights, *start.biases)):
-            raise ValueError(
-                "the network of all groups, which each group starts from, must not diverge: use a "
-                'smaller alpha, or start="own"'
-            )
-        given = {name: value for name, value in given.items() if name != "init"}
-        given["weights"] = start
+    given, groups = _starting(settings, start), len(alone)
+    plain = {name: value for name, value in settings.items() if name not in STOPPING}
     has_held = np.bincount(rows.codes[rows.held], minlength=groups) > 0
-    has_rows = np.bincount(rows.codes, minlength=groups) > 0
+    places = np.full((groups, 2), -1, np.int64)
+    if not has_held.any():
+        several = {n: v for n, v in plain.items() if n in SELECTED and isinstance(v, list)}
+        plain |= {name: value[0] for name, value in several.items()}
+        return TrainedGroups((), places), Plans((plain,), np.zeros(groups, np.int64))
+    own = rows.where(has_held[rows.codes])
+    found = _swept(own, out, folds=own.held[None], **given, **how)
+    assert found.final_validation_error is not None
+    errors = found.final_validation_error.reshape(int(has_held.sum()), -1)
+    best = np.where(np.isnan(errors), np.inf, errors).argmin(axis=1)
+    of_groups = np.arange(len(best))
+    # In the flat sweep each group has a row of runs.
+    runs = of_groups * errors.shape[1] + best
+    places[has_held] = np.column_stack([np.zeros_like(runs), runs])
+    iterations = found.iterations if found.best_iteration is None else found.best_iteration
+    needed = iterations.reshape(errors.shape)[of_groups, best]
+    decides = alone[has_held] if alone[has_held].any() else np.ones(len(best), dtype=bool)
+    setting = np.full(groups, _together(errors[decides]).argmin())
+    updates = np.full(groups, int(np.median(needed[decides])))
+    own_way = alone & has_held
+    setting[own_way], updates[own_way] = best[alone[has_held]], needed[alone[has_held]]
+    rounded = np.exp2(np.rint(np.log2(np.maximum(updates, 1)))).astype(np.int64)
+    rounded = np.minimum(rounded, settings["iterations"])
+    names = [name for name in found.axes if name in SELECTED]
+    values = list(product(*(found.axes[name] for name in names)))
+    pairs, of_group = np.unique(np.column_stack([setting, rounded]), axis=0, return_inverse=True)
+    plans = tuple(
+        {**plain, **dict(zip(names, values[k], strict=True)), "iterations": n, "record_every": n}
+        for k, n in pairs.tolist()
+    )
+    return TrainedGroups((found,), places), Plans(plans, of_group.ravel())
+
+
+def train_groups(
+    rows: GroupRows,
+    groups: int,
+    plans: Plans,
+    start: Run | None,
+    out: Path | None = None,
+    **how: Any,
+) -> TrainedGroups:
+    """Train a network for each group that has rows here, as planned; saved in folders like ``out``.
+
+    Raises
+    ------
+    ValueError
+        If the network that they start from has diverged.
+    """
+    present = np.bincount(rows.codes, minlength=groups) > 0
     places = np.full((groups, 2), -1, np.int64)
     sweeps: list[Sweep] = []
-    if has_held.any():
-        own = rows.where(has_held[rows.codes])
-        found = _swept(own, out and out / HOLDING_OUT, folds=own.held[None], **given, **how)
-        assert found.final_validation_error is not None
-        errors = found.final_validation_error.reshape(int(has_held.sum()), -1)
-        best = np.where(np.isnan(errors), np.inf, errors).argmin(axis=1)
-        # In the flat sweep each group has a row of runs.
-        runs = np.arange(len(best)) * errors.shape[1] + best
-        places[has_held] = np.column_stack([np.zeros_like(runs), runs])
-        sweeps.append(found)
-        given = _as_the_others(found, errors, best, given)
-    rest = has_rows & ~has_held
-    if rest.any():
-        own = rows.where(rest[rows.codes])
-        given = {name: value for name, value in given.items() if name not in STOPPING}
-        sweeps.append(_swept(own, out and out / TOO_SMALL, **given, **how))
-        places[rest] = np.column_stack(
-            [np.full(rest.sum(), len(sweeps) - 1), np.arange(rest.sum())]
-        )
+    for k, settings in enumerate(plans.settings):
+        mine = np.flatnonzero(present & (plans.of_group == k))
+        if len(mine):
+            own = rows.where(np.isin(rows.codes, mine))
+            places[mine] = np.column_stack([np.full(len(mine), len(sweeps)), np.arange(len(mine))])
+            folder = out and out.with_name(f"{out.name}-{k}")
+            sweeps.append(_swept(own, folder, **_starting(settings, start), **how))
     return TrainedGroups(tuple(sweeps), places)
+
+
+def _starting(settings: Settings, start: Run | None) -> dict[str, Any]:
+    """Settings of networks that start from another one, if there is one."""
+    if start is None:
+        return dict(settings)
+    if not all(np.isfinite(layer).all() for layer in (*start.weights, *start.biases)):
+        raise ValueError(
+            "the network of all groups, which each group starts from, must not diverge: use a "
+            'smaller alpha, or start="own"'
+        )
+    return {name: value for name, value in settings.items() if name != "init"} | {"weights": start}
 
 
 def _swept(rows: GroupRows, out: Path | None, **given: Any) -> Sweep:
     """Train a network for each group, in memory or saved in a folder."""
+    if out is not None:
+        is_folder(out)
     found = sweep(rows.inputs, rows.targets, groups=rows.codes, out=out, **given)
     whole: Sweep = found if out is None else found[...]
     return whole
 
 
-def _as_the_others(
-    found: Sweep, errors: FloatArray, best: Integers, given: Settings
-) -> dict[str, Any]:
-    """Settings for groups without validation rows, from the results of the other groups."""
-    iterations = found.iterations if found.best_iteration is None else found.best_iteration
-    middle = int(np.median(iterations.reshape(errors.shape)[np.arange(len(best)), best]))
-    names = [name for name in found.axes if name in SELECTED]
-    shape = [len(found.axes[name]) for name in names]
-    with np.errstate(invalid="ignore"):
-        finite = np.where(np.isfinite(errors).any(axis=1, keepdims=True), errors, 0.0)
-        together = np.where(np.isnan(finite), np.inf, finite).mean(axis=0)
-    at = np.unravel_index(int(together.argmin()), shape) if shape else ()
-    chosen = {name: found.axes[name][place] for name, place in zip(names, at, strict=True)}
-    middle = max(1, middle)
-    return {**given, **chosen, "iterations": middle, "record_every": middle}
+def _together(errors: FloatArray) -> FloatArray:
+    """The mean error of each setting over the groups that have any finite one."""
+    finite = np.where(np.isfinite(errors).any(axis=1, keepdims=True), errors, 0.0)
+    means: FloatArray = np.where(np.isnan(finite), np.inf, finite).mean(axis=0)
+    return means
 
 
 def _drawn(places: Integers, most: int, draw: np.random.Generator) -> Integers:
@@ -269,33 +316,3 @@ def outputs_of(
         )
         result[mine] = outputs.undo(found[0], own)
     return result
-
-
-def measured(
-    target: Target, outputs: FloatArray, rows: GroupRows, trained: TrainedGroups
-) -> dict[str, NDArray[Any]]:
-    """Number of rows, errors and status of each group."""
-    _, targets, codes, held = rows
-    if isinstance(target, NumberTarget):
-        wrong = np.abs(outputs[:, 0] - targets[:, 0]) * target.scale
-    else:
-        wrong = (outputs.argmax(axis=1) != targets.argmax(axis=1)).astype(float)
-        wrong[np.isnan(outputs).any(axis=1)] = np.nan
-    groups = len(trained.places)
-    counts = {part: np.bincount(codes[held == part], minlength=groups) for part in (False, True)}
-    with np.errstate(invalid="ignore"):
-        errors = {
-            part: np.bincount(codes[held == part], wrong[held == part], groups) / count
-            for part, count in counts.items()
-        }
-    status = np.full(groups, "constant", dtype="U16")
-    for k, one in enumerate(trained.sweeps):
-        mine = trained.places[:, 0] == k
-        status[mine] = one.status.ravel()[trained.places[mine, 1]]
-    return {
-        "rows": counts[False] + counts[True],
-        "validation_rows": counts[True],
-        "training_error": errors[False],
-        "validation_error": errors[True],
-        "status": status,
-    }

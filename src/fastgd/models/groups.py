@@ -27,39 +27,29 @@ from fastgd.hyperparameters import Hyperparameters
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_models import GroupModels
 from fastgd.models.group_settings import check_settings, completed
-from fastgd.models.group_training import (
-    HOLDING_OUT,
-    TOO_SMALL,
-    GroupRows,
-    Scaling,
-    TrainedGroups,
-    hold_out,
-    measured,
-    outputs_of,
-    train_all_rows,
-    train_groups,
-)
-from fastgd.store.files import PathLike, is_file, is_folder
+from fastgd.models.group_stages import START, Stages
+from fastgd.models.group_training import GroupRows, hold_out, train_all_rows
+from fastgd.store.files import PathLike, is_file
 from fastgd.store.folder import Folder
 from fastgd.store.manifest import described
 from fastgd.store.npz import Arrays
 from fastgd.tables.amounts import numbers_written
-from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
+from fastgd.tables.reading import columns_from
 from fastgd.tables.table_selection import column_names, some_rows, with_targets, without
-from fastgd.tables.targets import ClassTarget, Target, learn_target
+from fastgd.tables.targets import ClassTarget, NumberTarget, Target, learn_target, notes_of
 from fastgd.training.stored_options import as_json
 from fastgd.workers.worker_options import check_worker_options
 
 if TYPE_CHECKING:
     import pandas
 
-_START, _UNKNOWN = "start.npz", "unknown.npz"
-"""File names of the networks of all groups, in a folder."""
+_UNKNOWN = "unknown.npz"
+"""File of the network for unknown groups."""
 
 
 def fit_groups(
-    df: pandas.DataFrame | Mapping[str, Any],
+    df: pandas.DataFrame | Mapping[str, Any] | PathLike,
     by: str | Sequence[str],
     target: str,
     *,
@@ -68,7 +58,9 @@ def fit_groups(
     unknown: str = "nan",
     start: str = "global",
     standardize: str = "group",
+    model: str = "network",
     validation_fraction: float = 0.2,
+    test_fraction: float = 0.2,
     min_rows: int = 10,
     split_seed: int = 0,
     hidden_size: Any = 16,
@@ -85,12 +77,15 @@ def fit_groups(
     """Train a network for each group of a table, all of them in one sweep.
 
     Columns are prepared: numbers are standardized, strings and booleans are one-hot encoded,
-    missing numbers are flagged. A validation set is drawn from each group; it stops the group's
-    training, and the weights with the smallest validation error are kept.
+    missing numbers are flagged. From each group a validation set and a test set are drawn. The
+    validation set finds the iteration, and the setting, with the smallest error. Then the networks
+    are trained again for as many iterations on all rows but the test set, which judges them; and
+    once more on all rows: these networks are returned.
 
     Parameters
     ----------
-    df : pandas.DataFrame or mapping of str to (rows,) arrays
+    df : pandas.DataFrame, mapping of str to (rows,) arrays, or path
+        A path is that of a CSV or TSV file, also compressed (.gz), or a Parquet file.
     by : str or sequence of str
         The column, or columns, whose labels define the groups. Rows without a label are left out.
     target : str
@@ -110,13 +105,18 @@ def fit_groups(
     standardize : {"group", "global"}
         Whether inputs, and a numeric target, are standardized to mean 0 and standard deviation 1
         within each group, or over the whole table.
-    validation_fraction : float
-        Fraction of the rows of each group in its validation set, in [0, 1).
+    model : {"network", "best"}
+        What predicts: each group's network; or the one of four with the smallest error on the
+        group's validation set, averaged with those of all groups if it has few rows: the group's
+        network, the network of all groups, a ridge (a linear model with an L2 penalty) or the mean.
+    validation_fraction, test_fraction : float
+        Fractions of the rows of each group in its validation set and its test set, in [0, 1). Their
+        sum must be below 1. Without test sets there are no test errors.
     min_rows : int
-        A group with fewer rows has no validation set: it is trained on all its rows, for the median
-        number of iterations that were best for the other groups. At least 2.
+        A group with fewer rows is trained with the setting that was best for all other groups, for
+        the median of their iterations. At least 2.
     split_seed : int
-        Seed of the draw of the validation sets.
+        Seed of the draw of the validation and test sets.
     hidden_size, iterations, executor, threads, threads_per_worker, device, progress
         As in :func:`fastgd.sweep`. The network that all groups start from is trained in this
         process, on the CPU: for a single one a GPU is slower.
@@ -149,11 +149,14 @@ def fit_groups(
 
     Notes
     -----
-    If all training targets of a group are the same (as in a group of one row), that value is
-    predicted, without a network; the status of the group is "constant". The scaling of inputs and
-    targets of a group is computed from its training rows.
+    If all targets of a group are the same (as in a group of one row), that value is predicted,
+    without a network; the status of the group is "constant". Preparation and scaling are learned
+    from the rows that the networks learn from: those that judge have no part in it. Only the
+    scaling of the groups is learned again from all rows.
 
-    A group's network is bit-identical to :func:`fastgd.train` on its prepared rows alone.
+    The numbers of iterations found best are rounded to powers of two (the groups with the same
+    number are trained together). A group's network is bit-identical to :func:`fastgd.train` on its
+    prepared rows alone.
 
     Examples
     --------
@@ -163,16 +166,25 @@ def fit_groups(
     >>> table["sales"] = np.array([30, 20, 10] * 40) - 5 * table["price"]
     >>> models = fastgd.fit_groups(table, by="shop", target="sales")
     >>> models
-    GroupModels(sales by shop: 3 groups, 120 rows; median validation error 0.0143447)
+    GroupModels(sales by shop: 3 groups, 120 rows; median test error 0.0094779; best: ridge 3)
     >>> models.predict({"shop": ["Rome", "Bonn", "Lima"], "price": [1.6, 1.4, 1.5]}).round()
     array([ 2., 23., nan])
     >>> list(models.errors)
-    ['shop', 'rows', 'validation_rows', 'training_error', 'validation_error', 'status']
+    ['shop', 'rows', 'test_rows', 'training_error', 'test_error', 'status']
     """
     check_choice("unknown", unknown, ("nan", "global"))
     check_choice("start", start, ("global", "own"))
     check_choice("standardize", standardize, ("group", "global"))
+    check_choice("model", model, ("network", "best"))
     share = check_number("validation_fraction", validation_fraction, rule_of("[0, 1)"))
+    test_share = check_number("test_fraction", test_fraction, rule_of("[0, 1)"))
+    if share + test_share >= 1:
+        raise ValueError(
+            f"validation_fraction and test_fraction must be below 1 together, got {share:g} and "
+            f"{test_share:g}"
+        )
+    if model == "best" and not share:
+        raise ValueError("model='best' needs validation rows, got validation_fraction 0")
     least = check_count("min_rows", min_rows, minimum=2)
     draw = check_seed(split_seed, "split_seed")
     check_worker_options(executor, threads, threads_per_worker, device=device)
@@ -190,50 +202,39 @@ def fit_groups(
     if classification is not None:
         classification = check_flag("classification", classification)
     table = _read(
-        df, by, target, inputs, classification, lambda c, n: hold_out(c, n, share, least, draw)
+        columns_from(df),
+        by,
+        target,
+        inputs,
+        classification,
+        lambda c, n: hold_out(c, n, (share, test_share), least, draw),
     )
-    rows, groups = table.rows, len(table.keys)
     is_class = isinstance(table.target, ClassTarget)
     settings = completed(given, is_class=is_class, watching=share > 0)
     _check_batch(given.get("batch_size"), table)
     if path is not None:
         own_arguments: dict[str, Any] = {
             "validation_fraction": share,
+            "test_fraction": test_share,
             "min_rows": least,
             "split_seed": draw,
         }
         own_arguments |= {"unknown": unknown, "start": start, "standardize": standardize}
         _settle(path, table, target, own_arguments | settings)
-    learned = ~rows.held
-    own = Scaling.of_groups(rows.targets[learned], rows.codes[learned], groups)
-    constant = (own.scale == 0).all(axis=1)
-    by_group = standardize == "group"
-    of_inputs = _inputs(rows, groups, by_group=by_group, shared=start == "global")
-    of_outputs = _outputs(own, constant, by_group=by_group and not is_class)
-    scaled = rows.where(~constant[rows.codes])
-    scaled = scaled._replace(
-        inputs=of_inputs.apply(scaled.inputs, scaled.codes),
-        targets=of_outputs.apply(scaled.targets, scaled.codes),
+    stages = Stages(
+        table.target, len(table.keys), settings, start, standardize, model, least, draw, path, how
     )
-    trained = TrainedGroups((), np.full((groups, 2), -1))
-    if len(scaled.codes):
-        file = path and path / _START
-        shared = train_all_rows(scaled, settings, draw, file) if start == "global" else None
-        trained = train_groups(scaled, groups, settings, shared, path, **how)
-    outputs = outputs_of(trained, of_inputs, of_outputs, rows.inputs, rows.codes)
+    fitted = stages.fit(table.rows)
     fallback = None
     if unknown == "global":
-        fallback = train_all_rows(rows, settings, draw, path and path / _UNKNOWN)
+        fallback = train_all_rows(table.rows, settings, draw, path and path / _UNKNOWN)
     return GroupModels(
         keys=table.keys,
         preparation=table.preparation,
         target=table.target,
-        inputs=of_inputs,
-        outputs=of_outputs,
-        trained=trained,
         fallback=fallback,
-        measured=measured(table.target, outputs, rows, trained),
         notes=table.notes,
+        **fitted,
     )
 
 
@@ -248,19 +249,18 @@ class GroupTable(NamedTuple):
 
 
 def _read(
-    df: Any,
+    columns: Mapping[str, NDArray[Any]],
     by: str | Sequence[str],
     target: str,
     inputs: Sequence[str] | None,
     classification: bool | None,
-    hold_out: Callable[[Integers, int], NDArray[np.bool_]],
+    hold_out: Callable[[Integers, int], tuple[NDArray[np.bool_], NDArray[np.bool_]]],
 ) -> GroupTable:
     """Learn how to prepare a table, and prepare its rows that have a label and a target.
 
     ``hold_out(codes, groups)`` takes the group index of each row and the number of groups, and
-    returns which rows are held out for validation: nothing is learned from their inputs.
+    returns which rows are in validation sets and which in test sets: nothing is learned from them.
     """
-    columns = columns_of(df)
     by = column_names("by", [by] if isinstance(by, str) else by, columns)
     if not by:
         raise ValueError("by must name a column, got none")
@@ -277,12 +277,22 @@ def _read(
     codes = codes[codes >= 0]
     check_memory(48 * len(codes) * len(used), "the table", also="fewer inputs")
     cells = {name: numbers_written(name, chosen[name]) for name in used}
-    held = hold_out(codes, len(keys))
-    preparation = Preparation.learn(some_rows(cells, ~held))
+    held, test = hold_out(codes, len(keys))
+    learned = ~(held | test)
+    preparation = Preparation.learn(some_rows(cells, learned))
     check_memory(40 * len(codes) * len(preparation.names), "the table", also="fewer inputs")
-    encoder = learn_target(target, chosen[target], classification=classification)
-    rows = GroupRows(preparation.transform(cells), encoder.encode(chosen[target]), codes, held)
-    notes = [*notes, *more, *preparation.notes, encoder.note]
+    wanted: Any = chosen[target]  # cells
+    encoder = learn_target(target, wanted, classification=classification)
+    if isinstance(encoder, NumberTarget):
+        encoder = NumberTarget.learn(target, wanted[learned])
+    encoded = encoder.encode(wanted)
+    rows = GroupRows(preparation.transform(cells), encoded, codes, held, test)
+    notes = [*notes, *more, *preparation.notes, *notes_of(encoder, wanted)]
+    if held.any() or test.any():
+        notes.append(
+            f"rows: {held.sum():,} in validation sets and {test.sum():,} in test sets of groups; "
+            "the networks have then learned from all rows"
+        )
     return GroupTable(keys, preparation, encoder, rows, tuple(notes))
 
 
@@ -300,7 +310,8 @@ def _input_names(given: list[str], by: list[str], target: str) -> list[str]:
 
 def _check_batch(batch_size: Any, table: GroupTable) -> None:
     """Reject a batch size larger than the smallest group, which the message names."""
-    sizes = np.bincount(table.rows.codes[~table.rows.held], minlength=len(table.keys))
+    learned = ~(table.rows.held | table.rows.test)
+    sizes = np.bincount(table.rows.codes[learned], minlength=len(table.keys))
     smallest = int(sizes.argmin())
     if batch_size is not None and check_count("batch_size", batch_size) > sizes[smallest]:
         raise ValueError(
@@ -312,7 +323,7 @@ def _check_batch(batch_size: Any, table: GroupTable) -> None:
 def _settle(path: Path, table: GroupTable, target: str, arguments: dict[str, Any]) -> None:
     """Create or check the folder for this table and these arguments."""
     arrays: Arrays = {}
-    inputs, targets, codes, held = map(described, table.rows)
+    inputs, targets, codes, held, test = map(described, table.rows)
     asked = {
         "by": table.keys.names,
         "target": target,
@@ -321,12 +332,11 @@ def _settle(path: Path, table: GroupTable, target: str, arguments: dict[str, Any
         "inputs": inputs,
         "targets": targets,
         "held": held,
+        "test": test,
     }
     Folder.create(path, "models of groups", asked, {}, arrays, chunk_count=0)
-    for file in (_START, _UNKNOWN):
+    for file in (START, _UNKNOWN):
         is_file(path / file, path)
-    for folder in (HOLDING_OUT, TOO_SMALL):
-        is_folder(path / folder)
 
 
 def _listed(value: Any) -> Any:
@@ -336,25 +346,3 @@ def _listed(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_listed(one) for one in value]
     return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
-
-
-def _inputs(rows: GroupRows, groups: int, *, by_group: bool, shared: bool) -> Scaling:
-    """The scaling of inputs in each group, computed from its training rows."""
-    if not by_group:
-        return Scaling.none(groups, rows.inputs.shape[1])
-    codes = rows.codes[~rows.held]
-    mean, scale = Scaling.of_groups(rows.inputs[~rows.held], codes, groups)
-    # An input that is constant within a group tells nothing there. The global network, if all start
-    # from it, knows its effect elsewhere; a network of its own would have random, untrained weights
-    # for it, so its scale is infinite.
-    within = Scaling(mean, scale).within(codes)
-    idle = np.where(within > 0, within, np.inf) if shared else np.inf
-    return Scaling(mean, np.where(scale > 0, scale, idle))
-
-
-def _outputs(own: Scaling, constant: NDArray[np.bool_], *, by_group: bool) -> Scaling:
-    """The scaling of outputs in each group; constant groups get their constant."""
-    if by_group:
-        return own
-    fixed = constant[:, None]
-    return Scaling(np.where(fixed, own.mean, 0.0), np.where(fixed, 0.0, np.ones_like(own.scale)))

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgd.models.group_baselines import MODELS, GroupFits
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import Scaling, TrainedGroups
 from fastgd.store.npz import Arrays, Found
@@ -18,27 +19,41 @@ _SCALINGS: dict[str, codec.Field] = {
     "inputs": Array("f", "groups inputs", record=Scaling, name="inputs_{}"),
     "outputs": Array("f", "groups outputs", record=Scaling, name="outputs_{}"),
 }
-_MEASURED = {
+_MEASURED: dict[str, codec.Field] = {
     "rows": Array("i", "groups"),
-    "validation_rows": Array("i", "groups"),
+    "test_rows": Array("i", "groups", optional=True),
     "training_error": Array("f", "groups"),
-    "validation_error": Array("f", "groups"),
+    "test_error": Array("f", "groups", optional=True),
+    "model": Array("U", "groups", optional=True),
     "status": Array("U", "groups"),
 }
 """The measurements of each group."""
 
+_COMPARED: dict[str, codec.Field] = {name: Array("f", "groups", optional=True) for name in MODELS}
+_OTHERS: dict[str, codec.Field] = {
+    "constant": Array("f", "groups outputs", optional=True),
+    "ridge": Array("f", "groups coefficients", optional=True),
+}
+"""The other models of groups; a file from before there were test sets has none of them."""
+
 
 def encode(models: Any) -> tuple[Header, Arrays]:
     """A GroupModels as a header and arrays."""
-    arrays: Arrays = {"members": models.keys.members, "places": models.trained.places}
+    arrays: Arrays = {"members": models.keys.members, "places": models.fits.trained.places}
+    arrays["chosen"] = models.chosen
     arrays |= {f"levels_{k}": levels for k, levels in enumerate(models.keys.levels)}
-    arrays |= codec.encode(_SCALINGS, models)[1]
-    results = {f"sweep_{k}": stored_sweep.encode(s) for k, s in enumerate(models.trained.sweeps)}
+    arrays |= codec.encode(_SCALINGS | _OTHERS, models.fits)[1]
+    results = {
+        f"sweep_{k}": stored_sweep.encode(s) for k, s in enumerate(models.fits.trained.sweeps)
+    }
     if models.fallback is not None:
         results["fallback"] = stored_run.encode(models.fallback)
     arrays["preparation.preparation"] = np.array(models.preparation.to_json())
     arrays["target.target"] = np.array(target_to_json(models.target))
     arrays |= {f"measured.{name}": np.asarray(array) for name, array in models.measured.items()}
+    arrays |= {f"compared.{name}": array for name, array in models.compared.items()}
+    if models.fits.shared is not None:
+        results["shared"] = stored_run.encode(models.fits.shared)
     for lead, (_, content) in results.items():
         arrays |= {f"{lead}.{name}": array for name, array in content.items()}
     parts = {name: own for name, (own, _) in results.items()}
@@ -52,10 +67,15 @@ def decode(header: Header, arrays: Found) -> dict[str, Any]:
     preparation = Preparation.from_json(text_of(arrays, "preparation.preparation"))
     target = target_from_json(text_of(arrays, "target.target"))
     groups, inputs, outputs = len(keys), len(preparation.names), arrays["outputs_mean"].shape[1]
-    dimensions = {"groups": (groups,), "inputs": (inputs,), "outputs": (outputs,)}
+    dimensions = {
+        "groups": (groups,),
+        "inputs": (inputs,),
+        "outputs": (outputs,),
+        "coefficients": (inputs + 1,),
+    }
     sweeps = tuple(
         Sweep(**stored_sweep.decode(parts[name], within(f"{name}.", arrays)))
-        for name in ("sweep_0", "sweep_1")
+        for name in (f"sweep_{k}" for k in range(len(parts)))
         if name in parts
     )
     places = codec.array_of(arrays, "places", "i", (groups, 2))
@@ -66,20 +86,42 @@ def decode(header: Header, arrays: Found) -> dict[str, Any]:
         need((sizes[0], sizes[-1]) == (inputs, outputs))
         own = places[places[:, 0] == k, 1]
         need(bool((own >= 0).all() and (own < len(sweep)).all()))
-    fallback = None
-    if "fallback" in parts:
-        fallback = Run(**stored_run.decode(parts["fallback"], within("fallback.", arrays)))
-        need(fallback.weights[0].shape[0] == inputs)
+    fallback, shared = (
+        _network(parts, name, arrays, inputs, outputs) for name in ("fallback", "shared")
+    )
+    measured = codec.decode(_MEASURED, {}, within("measured.", arrays), dimensions)
+    if measured["test_error"] is None:  # a file from before there were test sets
+        measured["test_rows"] = np.zeros(groups, np.int64)
+        measured["test_error"] = np.full(groups, np.nan)
+    compared = codec.decode(_COMPARED, {}, within("compared.", arrays), dimensions)
+    scalings, others = (
+        codec.decode(fields, {}, arrays, dimensions) for fields in (_SCALINGS, _OTHERS)
+    )
+    fits = GroupFits(**scalings, trained=TrainedGroups(sweeps, places), **others, shared=shared)
+    chosen = np.zeros(groups, np.int64)
+    if "chosen" in arrays:
+        chosen = codec.array_of(arrays, "chosen", "i", (groups,))
+        need(bool(np.isin(chosen, [MODELS.index(name) for name in fits.names]).all()))
     return {
         "keys": keys,
         "preparation": preparation,
         "target": target,
-        **codec.decode(_SCALINGS, {}, arrays, dimensions),
-        "trained": TrainedGroups(sweeps, places),
+        "fits": fits,
+        "chosen": chosen,
         "fallback": fallback,
-        "measured": codec.decode(_MEASURED, {}, within("measured.", arrays), dimensions),
+        "measured": {name: array for name, array in measured.items() if array is not None},
         "notes": notes,
+        "compared": {name: array for name, array in compared.items() if array is not None},
     }
+
+
+def _network(parts: Header, name: str, arrays: Found, inputs: int, outputs: int) -> Run | None:
+    """A network that takes the rows of any group, if the file has it."""
+    if name not in parts:
+        return None
+    run = Run(**stored_run.decode(parts[name], within(f"{name}.", arrays)))
+    need((run.weights[0].shape[0], run.weights[-1].shape[1]) == (inputs, outputs))
+    return run
 
 
 def _keys(names: tuple[str, ...], arrays: Found) -> Keys:

@@ -184,7 +184,7 @@ def _of_model(model: Model) -> ResultFacts:
 @facts_of.register
 def _of_groups(models: GroupModels) -> ResultFacts:
     measured = models.measured
-    held = measured["validation_error"]
+    held = measured["test_error"]
     rows = [
         ("groups", f"{len(models):,}"),
         ("rows", f"{int(measured['rows'].sum()):,}"),
@@ -204,7 +204,7 @@ def _of_groups(models: GroupModels) -> ResultFacts:
         )
         for i in worst
     ]
-    names = ("the worst groups", "rows", "training error", "validation error")
+    names = ("the worst groups", "rows", "training error", "test error")
     title = f"Models of {models.target.name} by {', '.join(models.keys.names)}"
     return ResultFacts(title, (HtmlTable((), rows), HtmlTable(names, groups)))
 

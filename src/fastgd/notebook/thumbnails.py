@@ -102,8 +102,8 @@ def _of_model(model: Model, ax: Any) -> str:
 
 
 def _of_groups(models: GroupModels, ax: Any) -> str:
-    held = models.measured["validation_error"]
-    where = "training" if np.isnan(held).all() else "validation"
+    held = models.measured["test_error"]
+    where = "training" if np.isnan(held).all() else "test"
     errors = np.sort(models.measured["training_error"] if where == "training" else held)
     ax.plot(np.arange(1, len(errors) + 1), errors, **marker(len(errors)))
     ax.set_xlabel("groups, the best one first")

@@ -1,0 +1,176 @@
+"""The stages of fit_groups(): find iterations and settings, judge on test rows, learn from all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.data import FloatArray
+from fastgd.arguments.groups import Integers
+from fastgd.models.group_baselines import (
+    MODELS,
+    MOST_MOMENTS,
+    PENALTIES,
+    STOPPED,
+    GroupFits,
+    best_of,
+    errors_of,
+    ridge_outputs,
+    ridges,
+)
+from fastgd.models.group_training import (
+    BoolArray,
+    GroupRows,
+    Plans,
+    Scaling,
+    train_all_rows,
+    train_groups,
+    train_watched,
+)
+from fastgd.tables.targets import ClassTarget, Target
+from fastgd.training.results import Run
+
+START = "start.npz"
+"""File of the network that the networks of all groups start from."""
+
+WATCHED, JUDGED, FINAL = "groups", "judged", "final"
+"""Folders of the sweeps: with validation sets; of each plan on all rows but the test sets, and on
+all rows."""
+
+
+class Stages(NamedTuple):
+    """What all stages have in common."""
+
+    target: Target
+    groups: int
+    settings: Mapping[str, Any]
+    start: str
+    standardize: str
+    model: str
+    min_rows: int
+    seed: int
+    path: Path | None
+    how: Mapping[str, Any]  # who trains: threads, executor, device
+
+    def fit(self, rows: GroupRows) -> dict[str, Any]:
+        """Learn the models of all groups: fields of GroupModels."""
+        seen = rows.where(~rows.test)
+        held, learned = seen.where(seen.held), seen.where(~seen.held)
+        scaled, inputs, outputs, constant = self._scaled(seen)
+        shared = None
+        if self.start == "global" and len(scaled.codes):
+            file = self.path and self.path / START
+            shared = train_all_rows(scaled, self.settings, self.seed, file)
+        folder = self.path and self.path / WATCHED
+        alone = np.bincount(rows.codes, minlength=self.groups) >= self.min_rows
+        trained, plans = train_watched(scaled, alone, self.settings, shared, folder, **self.how)
+        ridge = penalties = None
+        is_number = not isinstance(self.target, ClassTarget)
+        if is_number and self.groups * rows.inputs.shape[1] ** 2 <= MOST_MOMENTS:
+            tried = ridges(learned, self.groups, np.tile(PENALTIES, (self.groups, 1)))
+            tried = tried.transpose(1, 0, 2)
+            of_each = [ridge_outputs(one, held.inputs, held.codes) for one in tried]
+            best = best_of(of_each, held, self.groups)
+            penalties, ridge = np.array(PENALTIES)[best], tried[best, np.arange(self.groups)]
+        chosen = np.zeros(self.groups, np.int64)
+        if self.model == "best":
+            first = GroupFits(inputs, outputs, trained, constant, ridge, shared)
+            # Without validation rows the shared network has no prediction, and none is needed.
+            names = first.names if len(held.codes) else ["network"]
+            of_each = [first.outputs_of(name, held.inputs, held.codes) for name in names]
+            places = np.array([MODELS.index(name) for name in names])
+            chosen = places[best_of(of_each, held, self.groups, STOPPED)]
+        fitted = partial(self._fitted, plans, shared, penalties)
+        judged = fitted(seen, JUDGED) if rows.test.any() else None
+        final = fitted(rows, FINAL)
+        measured, compared = self._measured(rows, judged or final, chosen)
+        status = np.full(self.groups, "constant", dtype="U16")
+        for k, one in enumerate(final.trained.sweeps):
+            mine = final.trained.places[:, 0] == k
+            status[mine] = one.status.ravel()[final.trained.places[mine, 1]]
+        if self.model == "best":
+            measured["model"] = np.where(status == "constant", status, np.array(MODELS)[chosen])
+        measured["status"] = status
+        return {"fits": final, "chosen": chosen, "measured": measured, "compared": compared}
+
+    def _fitted(
+        self,
+        plans: Plans,
+        shared: Run | None,
+        penalties: FloatArray | None,
+        rows: GroupRows,
+        folder: str,
+    ) -> GroupFits:
+        """Learn from all of these rows, as planned."""
+        rows = rows._replace(held=np.zeros_like(rows.held))
+        scaled, inputs, outputs, constant = self._scaled(rows)
+        path = self.path and self.path / folder
+        trained = train_groups(scaled, self.groups, plans, shared, path, **self.how)
+        ridge = None
+        if penalties is not None:
+            ridge = ridges(rows, self.groups, penalties[:, None])[:, 0]
+        return GroupFits(inputs, outputs, trained, constant, ridge, shared)
+
+    def _measured(
+        self, rows: GroupRows, judged: GroupFits, chosen: Integers
+    ) -> tuple[dict[str, NDArray[Any]], dict[str, FloatArray]]:
+        """Numbers of rows and errors of each group, and the test errors of each model."""
+        errors = partial(errors_of, self.target, groups=self.groups)
+        learned, test = rows.where(~rows.test), rows.where(rows.test)
+        measured: dict[str, NDArray[Any]] = {
+            "rows": np.bincount(rows.codes, minlength=self.groups),
+            "test_rows": np.bincount(test.codes, minlength=self.groups),
+        }
+        for name, some in {"training_error": learned, "test_error": test}.items():
+            measured[name] = errors(judged.predict(chosen, some.inputs, some.codes), some)
+        if not len(test.codes):
+            return measured, {}
+        return measured, {
+            name: errors(judged.outputs_of(name, test.inputs, test.codes), test)
+            for name in judged.names
+        }
+
+    def _scaled(self, rows: GroupRows) -> tuple[GroupRows, Scaling, Scaling, FloatArray]:
+        """Scale the rows of groups whose targets vary, by the rows that are not held out.
+
+        Returns these rows, the scaling of inputs and outputs, and the mean target of each group.
+        """
+        learned = rows.where(~rows.held)
+        own = Scaling.of_groups(learned.targets, learned.codes, self.groups)
+        constant = (own.scale == 0).all(axis=1)
+        by_group = self.standardize == "group"
+        inputs = _inputs(learned, self.groups, by_group=by_group, shared=self.start == "global")
+        is_class = isinstance(self.target, ClassTarget)
+        outputs = _outputs(own, constant, by_group=by_group and not is_class)
+        scaled = rows.where(~constant[rows.codes])
+        scaled = scaled._replace(
+            inputs=inputs.apply(scaled.inputs, scaled.codes),
+            targets=outputs.apply(scaled.targets, scaled.codes),
+        )
+        return scaled, inputs, outputs, own.mean
+
+
+def _inputs(learned: GroupRows, groups: int, *, by_group: bool, shared: bool) -> Scaling:
+    """The scaling of inputs in each group."""
+    if not by_group:
+        return Scaling.none(groups, learned.inputs.shape[1])
+    mean, scale = Scaling.of_groups(learned.inputs, learned.codes, groups)
+    # An input that is constant within a group tells nothing there. The global network, if all start
+    # from it, knows its effect elsewhere; a network of its own would have random, untrained weights
+    # for it, so its scale is infinite.
+    within = Scaling(mean, scale).within(learned.codes)
+    idle = np.where(within > 0, within, np.inf) if shared else np.inf
+    return Scaling(mean, np.where(scale > 0, scale, idle))
+
+
+def _outputs(own: Scaling, constant: BoolArray, *, by_group: bool) -> Scaling:
+    """The scaling of outputs in each group; constant groups get their constant."""
+    if by_group:
+        return own
+    fixed = constant[:, None]
+    return Scaling(np.where(fixed, own.mean, 0.0), np.where(fixed, 0.0, np.ones_like(own.scale)))
