@@ -268,3 +268,39 @@ def test_what_was_like_is_printed(capsys):
     model = FastGDRegressor(**FEW, verbose=True).fit(X, Y)
     lines = capsys.readouterr().out.splitlines()
     assert lines == [f"Iteration {k + 1}, loss = {v:.8f}" for k, v in enumerate(model.loss_curve_)]
+
+
+def test_a_single_class_is_learned_at_once():
+    model = FastGDClassifier(**FEW).fit(X, np.zeros(len(X)))  # without a warning
+    assert (model.predict_proba(X) == 1).all()
+
+
+def test_early_stopping_keeps_the_best_network_before_a_divergence():
+    model = FastGDRegressor(**FEW, learning_rate_init=1e200, early_stopping=True)
+    with pytest.warns(ConvergenceWarning, match="diverged after .* the best validation score"):
+        model.fit(X, X[:, 0])
+    assert np.isnan(model.validation_scores_[-1])
+    assert np.isfinite(model.predict(X)).all()
+
+
+def test_classes_in_messages_are_as_they_were_given():
+    y = np.where(np.arange(len(X)) == 3, "rare", "often")
+    with pytest.raises(ValueError, match="only 1 member") as error:
+        FastGDClassifier(early_stopping=True).fit(X, y)
+    assert "Classes with too few" not in str(error.value) or "'rare'" in str(error.value)
+
+
+@quiet
+def test_a_plain_array_is_checked_shortly_and_refused_alike():
+    model = FastGDClassifier(**FEW).fit(X, LABELS)
+    for rows in (X, np.asfortranarray(X), X[::2], X.tolist(), X.astype(np.float32)):
+        known = model.predict_proba(X)[:: len(X) // len(rows)]
+        np.testing.assert_allclose(model.predict_proba(rows), known, rtol=1e-5)
+    for wrong, message in (
+        (np.full((1, 4), np.nan), "Input X contains NaN"),
+        (X[:, :3], "X has 3 features, but FastGDClassifier is expecting 4 features as input"),
+        (X[:0], "Found array with 0 sample"),
+        (X[0], "Expected 2D array, got 1D array instead"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.predict(wrong)

@@ -150,3 +150,37 @@ def test_what_can_not_go_on(change, message):
     model = FastGDRegressor(**FEW).partial_fit(X, Y).set_params(**change)
     with pytest.raises(ValueError, match=message):
         model.partial_fit(X, Y)
+
+
+def test_a_decaying_rate_goes_on_with_a_warm_start():
+    settings = FEW | SGD | {"momentum": 0, "power_t": 0.5}
+    whole = FastGDRegressor(**settings, max_iter=4).fit(X, Y)
+    halves = FastGDRegressor(**settings, max_iter=2, warm_start=True).fit(X, Y).fit(X, Y)
+    assert same(halves, whole)
+    assert halves.learning_rate_ == whole.learning_rate_ == 0.01 / pow(1 + 4 * 150, 0.5)
+
+
+@pytest.mark.parametrize("goes_on", ["partial_fit", "warm start"])
+def test_weights_that_are_set_by_hand_are_the_first_ones(goes_on):
+    settings = FEW | {"solver": "sgd", "momentum": 0, "max_iter": 1}
+    first = FastGDRegressor(**settings, warm_start=True).fit(X, Y)
+    second = deepcopy(first).fit(X, Y)
+    model = FastGDRegressor(**settings, warm_start=True)
+    model.coefs_, model.intercepts_ = first.coefs_, first.intercepts_
+    model = model.partial_fit(X, Y) if goes_on == "partial_fit" else model.fit(X, Y)
+    assert same(model, second)
+    again = FastGDRegressor(**settings | {"hidden_layer_sizes": (6,)}, warm_start=True)
+    again.coefs_, again.intercepts_ = first.coefs_, first.intercepts_
+    with pytest.raises(
+        ValueError, match=r"coefs_ must be .* of the hidden_layer_sizes \(6,\), got"
+    ):
+        again.fit(X, Y)
+
+
+def test_a_warm_start_has_the_classes_of_before():
+    model = FastGDClassifier(**FEW, max_iter=2, warm_start=True).fit(X, LABELS)
+    model.fit(X, LABELS[::-1])
+    for other in (LABELS % 2, LABELS + 1):
+        with pytest.raises(ValueError, match=r"same classes .* got \[0 1 2\], `y` has \["):
+            model.fit(X, other)
+    model.partial_fit(X[:50], LABELS[:50])  # these may be some of them

@@ -295,3 +295,14 @@ def test_labels_missing_at_predict():
 def test_not_fitted():
     with pytest.raises(NotFittedError):
         GroupedRegressor(NUMBERS, "shop").predict(table()[0])
+
+
+def test_networks_from_before_a_divergence_are_kept_with_a_warning():
+    rows = np.random.default_rng(0).normal(size=(60, 2))
+    X = np.c_[np.arange(60) % 2, rows]
+    network = FastGDRegressor(
+        (5,), max_iter=4, random_state=0, learning_rate_init=1e200, early_stopping=True
+    )
+    with pytest.warns(match="diverged in 3 of 3 fits, and the networks with the best"):
+        model = GroupedRegressor(network, groups=0).fit(X, rows[:, 0])
+    assert np.isfinite(model.predict(X)).all()

@@ -25,7 +25,10 @@ WRONG = {
     "n_iter_no_change": (0, "n_iter_no_change must be at least 1, got 0"),
     "batch_size": ("all", "batch_size must be 'auto' or an int, got 'all'"),
     "solver": ("lbgfs", "solver must be 'adam', 'sgd' or 'lbfgs', or an optimizer of fastgd, got"),
-    "learning_rate": ("adaptive", "'adaptive', which depends on the loss, is not supported"),
+    "learning_rate": (
+        "adaptve",
+        "learning_rate must be 'constant', 'invscaling' or 'adaptive', or a",
+    ),
     "hidden_layer_sizes": ((4, 0), r"hidden_layer_sizes\[1\] must be at least 1, got 0"),
     "activation": ("step", "activation must be .*, got 'step'"),
     "loss": ("l3", "loss must be .*, got 'l3'"),

@@ -27,9 +27,15 @@ from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor, SweepSearchCV
+from fastgd.sklearn.joint_training import Batch
 from thinning import only
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def cube(values):
+    return values**3
+
 
 DRAW = np.random.default_rng(1)
 X = DRAW.normal(3, 2, size=(61, 3))
@@ -39,6 +45,14 @@ CLASSIFIER = FastGDClassifier((4,), max_iter=10, learning_rate_init=0.05, random
 REGRESSOR = FastGDRegressor((4,), max_iter=10, learning_rate_init=0.05, random_state=0)
 PIPELINE = Pipeline([("scale", StandardScaler()), ("net", CLASSIFIER)])
 RATES = {"alpha": [0, 0.1], "learning_rate_init": [0.01, 0.1, 0.3]}
+
+INNER = TransformedTargetRegressor(
+    Pipeline([("scale", StandardScaler()), ("net", REGRESSOR)]), func=np.cbrt, inverse_func=cube
+)
+NESTED = TransformedTargetRegressor(
+    Pipeline([("scale", MinMaxScaler()), ("inner", INNER)]), transformer=StandardScaler()
+)
+NESTED_GRID = {"regressor__inner__regressor__net__alpha": [0, 0.1, 0.3]}
 
 
 def in_pipeline(grid):
@@ -126,6 +140,12 @@ SEARCHES = {
         NUMBERS,
         {},
     ),
+    "nested": (
+        NESTED,
+        NESTED_GRID | {"regressor__inner__regressor__scale": [StandardScaler(), "passthrough"]},
+        NUMBERS,
+        {},
+    ),
     "other networks": (
         PIPELINE, {"net": [CLASSIFIER, clone(CLASSIFIER).set_params(alpha=0.3)]}, CLASSES, {}
     ),
@@ -145,6 +165,40 @@ def test_the_results_are_those_of_a_grid_search(name):
         assert ours.score(X, y) == theirs.score(X, y)
         assert type(ours.best_estimator_) is type(estimator)
     assert repr(ours.scorer_) == repr(theirs.scorer_)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "grid"),
+    [
+        (NESTED, NESTED_GRID),
+        (
+            TransformedTargetRegressor(REGRESSOR, transformer=StandardScaler()),
+            {"regressor__alpha": [0, 0.1, 0.3]},
+        ),
+    ],
+    ids=["nested", "target"],
+)
+def test_whatever_is_around_a_network_all_its_fits_are_one_sweep(estimator, grid, monkeypatch):
+    """And the steps before it are fitted once for each fold, and once for the refit."""
+    shapes, scalers = [], []
+    train, fit = Batch.train, StandardScaler.fit
+    monkeypatch.setattr(
+        Batch,
+        "train",
+        lambda own, *given, **how: (
+            shapes.append((len(own.parts), len(own.cases))),
+            train(own, *given, **how),
+        ),
+    )
+    monkeypatch.setattr(
+        StandardScaler, "fit", lambda own, *given: (scalers.append(own), fit(own, *given))[1]
+    )
+    ours = SweepSearchCV(estimator, grid, cv=3).fit(X[:60], NUMBERS[:60])
+    assert shapes == [(3, 3), (1, 1)]
+    assert len(scalers) == (4 if estimator is not NESTED else 2 * 4)
+    theirs = GridSearchCV(estimator, grid, cv=3).fit(X[:60], NUMBERS[:60])
+    same_results(ours.cv_results_, theirs.cv_results_)
+    assert ours.best_estimator_.regressor_ is not estimator.regressor
 
 
 @pytest.mark.parametrize("estimator", [CLASSIFIER, PIPELINE], ids=["alone", "in a pipeline"])

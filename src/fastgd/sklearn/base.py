@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from types import ModuleType
+from math import prod
+from types import ModuleType, SimpleNamespace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastgd.arguments.data import FloatArray
+from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.arguments.groups import Integers
 from fastgd.checks.memory import check_memory
 from fastgd.checks.values import check_choice, check_path
@@ -30,17 +33,23 @@ from fastgd.sklearn import estimator_parameters
 from fastgd.sklearn.fit_spec import FitSpec, Samples, held_out
 from fastgd.sklearn.joint_training import train_all
 from fastgd.sklearn.pipeline_onnx import OnnxConvertible
-from fastgd.sklearn.single_training import history, one_more_epoch
+from fastgd.sklearn.single_training import epochs_in_vain, history, one_more_epoch
 from fastgd.store.files import PathLike, whole_file
 from fastgd.training.results import Run, exported
 
 LARGEST_SEED = 2**31 - 1
 
+DENSE_BYTES = 2**24
+"""Memory of the rows of a sparse X that are made dense at a time, for predictions."""
+
 MEMBER_BYTES = 4_000
 """Memory of a member of an ensemble (seed, place in a sweep, `Run`), without its weights."""
 
 
-_OF_EPOCHS = ("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_", "t_")
+_OF_EPOCHS = (
+    *("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_", "t_"),
+    *("learning_rate_", "_optimizer", "_no_improvement_count"),
+)
 """Attributes that exist only after training by epochs."""
 
 
@@ -95,8 +104,8 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
 
         Parameters
         ----------
-        X : (samples, features) array_like
-            Finite numbers.
+        X : (samples, features) array_like or sparse matrix
+            Finite numbers. A sparse matrix is made dense.
         y : (samples,) or (samples, outputs) array_like
             Targets.
         sample_weight : (samples,) array_like, optional
@@ -116,7 +125,8 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
         Warns
         -----
         ConvergenceWarning
-            If training ended after ``max_iter`` epochs without meeting ``tol``.
+            If training ended after ``max_iter`` epochs without meeting ``tol``, or diverged with
+            ``early_stopping``, which keeps the network with the best score before that.
         """
         problem = self._problem(X, y, sample_weight)
         (runs,) = train_all([problem], self._how, keep_state=True)
@@ -242,8 +252,25 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
     def _problem(self, X: Any, y: Any, sample_weight: Any = None) -> FitSpec:
         """Check the parameters and data of a fit, and return its specification."""
         estimator_parameters.check_parameters(vars(self))
-        start = tuple(self.members_) if self.warm_start and hasattr(self, "members_") else ()
-        return self._specified(self._table(X, y, sample_weight, start), start=start)
+        if not self.warm_start:
+            return self._specified(self._table(X, y, sample_weight))
+        known = tuple(getattr(self, "members_", ()))
+        classes = getattr(self, "classes_", None) if known else None
+        table = self._table(X, y, sample_weight, known, classes)
+        return self._specified(table, start=known or self._start_by_hand())
+
+    def _start_by_hand(self) -> tuple[NetworkParts, ...]:
+        """Return the first networks, if weights and biases were set before the first fit."""
+        if hasattr(self, "members_") or not (hasattr(self, "coefs_") and self.intercepts_):
+            return ()
+        parts = NetworkParts(tuple(self.coefs_), tuple(self.intercepts_))
+        hidden = tuple(np.shape(layer)[-1] for layer in parts.weights[:-1])
+        asked = estimator_parameters.hidden_size_of(self.hidden_layer_sizes)
+        if hidden != asked:
+            raise ValueError(
+                f"coefs_ must be weights of the hidden_layer_sizes {asked}, got those of {hidden}"
+            )
+        return (parts,) * int(self.n_ensemble)
 
     def _table(
         self,
@@ -255,7 +282,18 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
     ) -> Samples:
         """Check samples, and set the attributes that describe them unless they are set."""
         estimator_parameters.check_unchanged(vars(self), start)
-        X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, reset=not start)
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=np.float64,
+            multi_output=True,
+            reset=not start,
+        )
+        if issparse(X):
+            check_memory(8 * prod(X.shape), "X, made dense for training,", also="fewer columns")
+            X = X.toarray()
         y = self._targets(y, not start, classes)
         weight = None
         if sample_weight is not None:
@@ -271,7 +309,7 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
         table: Samples,
         rows: Integers | None = None,
         *,
-        start: tuple[Run, ...] = (),
+        start: tuple[Run | NetworkParts, ...] = (),
         epochs: int | None = None,
     ) -> FitSpec:
         """Specify a fit to rows of a checked table; ``epochs`` of None is ``max_iter``."""
@@ -302,27 +340,29 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
                         "early_stopping=True, got 0 for all of them"
                     )
             worst = self._worst(table.at(held))
-        settings, minimizer = estimator_parameters.settings_of(
+        settings, minimizer, adaptive = estimator_parameters.settings_of(
             vars(self),
             {"output": output, "loss": loss},
             samples=samples,
             counted=samples if weight is None else weight.sum(),
             shuffle_seed=draws[0],
             epochs=epochs,
-            seen=getattr(self, "t_", 0) if start and epochs is not None else 0,
+            seen=getattr(self, "t_", 0) if start else 0,
+            losses=getattr(self, "loss_curve_", []) if start else [],
             worst=worst,
         )
         seeds = draws[1:]
-        return FitSpec(table, rows, held, tuple(part), settings, seeds, start, minimizer)
+        how = (minimizer, adaptive)
+        return FitSpec(table, rows, held, tuple(part), settings, seeds, start, *how)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
         estimator_parameters.check_parameters(vars(self))
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
-        start = tuple(getattr(self, "members_", ()))
-        table = self._table(X, y, sample_weight, start, classes)
-        problem = self._specified(table, start=start, epochs=1)
-        if start:
+        known = tuple(getattr(self, "members_", ()))
+        table = self._table(X, y, sample_weight, known, None if known else classes)
+        problem = self._specified(table, start=known or self._start_by_hand(), epochs=1)
+        if known:
             by_epoch = isinstance(self.learning_rate, str)
             runs = one_more_epoch(problem, by_epoch=by_epoch, device=self.device)
         else:
@@ -334,7 +374,7 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
 
     def _adopt(self, problem: FitSpec, runs: list[Run], *, epochs: int | None = None) -> None:
         """Set the fitted attributes from the runs of a fit, or of ``epochs`` epochs."""
-        if any(run.status == "diverged" for run in runs):
+        if any(run.status == "diverged" for run in runs) and not _is_restored(problem, runs):
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large "
                 "values and need to be preprocessed."
@@ -360,14 +400,24 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
         self._adopt(problem, runs)
         if self.verbose:
             self._tell()
-        if any(run.status == "finished" for run in runs):
-            name = "lbfgs" if problem.minimizer else "Stochastic Optimizer"
-            warnings.warn(
-                f"{name}: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
-                "converged yet.",
-                ConvergenceWarning,
-                stacklevel=3,
+        name = "lbfgs" if problem.minimizer else "Stochastic Optimizer"
+        message = ""
+        if any(run.status == "diverged" for run in runs):
+            message = (
+                f"{name}: the training diverged after {self.n_iter_} epochs, and the network with "
+                "the best validation score before that is kept."
             )
+        elif self._is_unfinished(runs):
+            message = (
+                f"{name}: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
+                "converged yet."
+            )
+        if message:
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+
+    def _is_unfinished(self, runs: Sequence[Run]) -> bool:
+        """Whether more epochs might have improved a network."""
+        return any(run.status == "finished" for run in runs)
 
     def _remember(self, problem: FitSpec, run: Run, epochs: int | None) -> None:
         """Set the attributes about the training, from its first member."""
@@ -388,8 +438,22 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
             worst = self._worst(problem.validation)
             with np.errstate(divide="ignore", invalid="ignore"):
                 self.validation_scores_ = (1.0 - held / np.float64(worst)).tolist()
-            self.best_validation_score_ = max(self.validation_scores_)
+            self.best_validation_score_ = float(np.fmax.reduce(self.validation_scores_))
             self.best_loss_ = None
+        falling = self.loss_curve_ if held is None else np.negative(self.validation_scores_ or [])
+        self._no_improvement_count = epochs_in_vain(falling, float(self.tol))
+        self._remember_rate(run)
+
+    def _remember_rate(self, run: Run) -> None:
+        """Set the learning rate at the end, which a further epoch would have."""
+        rate, reached = self.learning_rate, float(self.learning_rate_init)
+        if rate == "invscaling" and self.solver == "sgd":
+            reached = reached / pow(self.t_ + 1, self.power_t)
+        if rate == "adaptive" and self.solver == "sgd":
+            reached = float(reached * run.options["schedule"].factors[-1])
+        self.learning_rate_ = None if isinstance(rate, Schedule) else reached
+        # Where those who know MLPClassifier well, and its tests, look for it.
+        self._optimizer = SimpleNamespace(learning_rate=self.learning_rate_)
 
     def _tell(self) -> None:
         """Print the losses and scores, for `verbose`."""
@@ -403,6 +467,50 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
 
     def _outputs(self, X: Any) -> FloatArray:
         """Outputs of each member, (members, samples, outputs)."""
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        return np.array([run.predict(X)[:, : self.n_outputs_] for run in self.members_])
+        if not self._is_valid(X):
+            check_is_fitted(self)
+            X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
+        if issparse(X):  # made dense in parts
+            rows = max(1, DENSE_BYTES // (8 * X.shape[1]))
+            parts = (X[at : at + rows].toarray() for at in range(0, X.shape[0], rows))
+            return np.concatenate([self._outputs(part) for part in parts], axis=1)
+        found = [run.predict(X)[:, : self.n_outputs_] for run in self.members_]
+        return found[0][None] if len(found) == 1 else np.array(found)
+
+    def _mean_outputs(self, X: Any) -> FloatArray:
+        """The mean of the members' outputs, (samples, outputs)."""
+        outputs = self._outputs(X)
+        return np.asarray(outputs[0] if len(outputs) == 1 else outputs.mean(axis=0))
+
+    def _is_valid(self, X: Any) -> bool:
+        """Whether an X for predictions is what `validate_data` would leave as it is.
+
+        That takes 0.1 ms, several times as long as a prediction of one row.
+        """
+        given = vars(self)
+        return (
+            type(X) is np.ndarray
+            and X.dtype == np.float64
+            and X.ndim == 2
+            and len(X) > 0
+            and "members_" in given
+            and X.shape[1] == given["n_features_in_"]
+            and "feature_names_in_" not in given  # there is a warning that an array has none
+            and bool(np.isfinite(X).all())
+        )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "members_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _is_restored(problem: FitSpec, runs: Sequence[Run]) -> bool:
+    """Whether the best networks of early stopping, from before a divergence, are sound."""
+    if not problem.settings.get("restore_best"):
+        return False
+    layers = (layer for run in runs for layer in (*run.weights, *run.biases))
+    return all(np.isfinite(layer).all() for layer in layers)

@@ -11,12 +11,11 @@ from typing import Any, cast
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.pipeline import Pipeline
 
 from fastgd.arguments.warnings import warn
 from fastgd.engine.devices import CPU, DeviceError
 from fastgd.sklearn.base import BaseFastGD
-from fastgd.sklearn.deferred_fits import DeferredFits, network_of
+from fastgd.sklearn.deferred_fits import DeferredFits, network_of, path_of
 from fastgd.sklearn.estimator_parameters import check_on_cpu
 from fastgd.sklearn.fit_spec import FitSpec
 from fastgd.sklearn.joint_training import JointTraining, Outcome, key_of
@@ -140,6 +139,8 @@ class CandidateFits:
             raise ValueError("all candidates must end in an estimator of fastgd with halving")
         if any(problem.minimizer is not None for problem in problems):
             raise ValueError("solver must train in epochs with halving, got 'lbfgs'")
+        if any(problem.adaptive is not None for problem in problems):
+            raise ValueError("learning_rate must not depend on losses with halving, got 'adaptive'")
         epochs = {one.settings["iterations"] // one.settings["record_every"] for one in problems}
         if len(epochs) > 1:
             raise ValueError(
@@ -171,15 +172,14 @@ class CandidateFits:
 
 def _preprocessing(estimator: Any, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None:
     """Return the parameters of a candidate's own steps before the network; None if unknown."""
-    if isinstance(estimator, BaseFastGD):
-        return ()
-    if not isinstance(estimator, Pipeline) or not isinstance(estimator.steps[-1][1], BaseFastGD):
+    path = path_of(estimator)
+    if path is None:
         return None
-    last = estimator.steps[-1][0]
-    return tuple(
+    network = "__".join(path)
+    return path, *(
         (name, key_of(value))
         for name, value in sorted(parameters.items())
-        if name != last and not name.startswith(f"{last}__")
+        if path and name != network and not name.startswith(f"{network}__")
     )
 
 
@@ -220,12 +220,16 @@ def _joint_training_of(
             problem.settings["shuffle_seed"] = shuffle_seed
         fit.number = len(problems)
         problems.append(problem)
-    if any(problem.minimizer is not None for problem in problems):
-        warn(
-            "solver='lbfgs' can't be trained jointly: its fits are trained one after the other, "
-            "as by GridSearchCV",
-            UserWarning,
-        )
+    for what, is_there in (
+        ("solver='lbfgs'", any(problem.minimizer is not None for problem in problems)),
+        ("learning_rate='adaptive'", any(problem.adaptive is not None for problem in problems)),
+    ):
+        if is_there:
+            warn(
+                f"{what} can't be trained jointly: its fits are trained one after the other, as by "
+                "GridSearchCV",
+                UserWarning,
+            )
     how = {"threads": threads, "device": device or CPU}
     return JointTraining(problems, how, keep_state=keep_state)
 

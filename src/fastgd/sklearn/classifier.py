@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Self
@@ -22,6 +23,7 @@ from fastgd.formulas.custom import Loss
 from fastgd.sklearn.base import BaseFastGD, descends
 from fastgd.sklearn.documentation import documented
 from fastgd.sklearn.fit_spec import Samples
+from fastgd.training.results import Run
 
 LOSSES = {"log_loss": "cross_entropy", "squared_error": "squared"}
 
@@ -140,6 +142,13 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
             raise ValueError("y must be of the kind it was before: classes, or a table of 0 and 1")
         if is_table:
             return np.asarray(y, dtype=np.float64)
+        if not reset and classes is not None:
+            found = np.unique(y)
+            if not np.array_equal(found, classes):
+                raise ValueError(
+                    "warm_start can only be used where `y` has the same classes as in the previous "
+                    f"call to fit. Previously got {classes}, `y` has {found}"
+                )
         return self._one_hot(y)
 
     def _one_hot(self, y: NDArray[Any]) -> FloatArray:
@@ -178,7 +187,8 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
         return np.asarray(weight * share[places])
 
     def _strata(self, y: FloatArray) -> Any:
-        return None if self._is_multilabel else self._places(y)
+        # Classes as the user knows them: an error names those that are too few.
+        return None if self._is_multilabel else self.classes_[self._places(y)]
 
     def _can_share(self, table: Samples, rows: Integers) -> bool:
         if self.class_weight is not None or not super()._can_share(table, rows):
@@ -186,6 +196,10 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
         if self._is_multilabel:
             return True
         return len(np.unique(self._places(table.y[rows]))) == len(self.classes_)
+
+    def _is_unfinished(self, runs: Sequence[Run]) -> bool:
+        # With a single class there is nothing to learn.
+        return (self._is_multilabel or len(self.classes_) > 1) and super()._is_unfinished(runs)
 
     def _worst(self, _held: Samples) -> float:
         # An error of softmax counts twice, in the true class and in the others, over all columns.
@@ -216,7 +230,7 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
         -------
         (samples, classes) array
         """
-        outputs: FloatArray = self._outputs(X).mean(axis=0)
+        outputs = self._mean_outputs(X)
         if self._is_multilabel:
             return outputs
         if len(self.classes_) > 2:
@@ -225,7 +239,7 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
             return outputs if is_softmax else outputs / outputs.sum(axis=1, keepdims=True)
         if len(self.classes_) == 1:
             return np.ones((len(outputs), 1))
-        return np.asarray(np.hstack([1.0 - outputs, outputs]))
+        return np.concatenate([1.0 - outputs, outputs], axis=1)
 
     def predict_log_proba(self, X: ArrayLike) -> FloatArray:
         """Predict the logarithms of :meth:`predict_proba`."""

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import product
 from typing import Any
 
+from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection._validation import _check_method_params, _safe_split
@@ -31,6 +32,19 @@ def network_of(estimator: Any) -> BaseFastGD | None:
     return estimator if isinstance(estimator, BaseFastGD) else None
 
 
+def path_of(estimator: Any) -> tuple[str, ...] | None:
+    """Return the names that lead to the network in an estimator's parameters; None without one."""
+    if isinstance(estimator, BaseFastGD):
+        return ()
+    name, inner = "", None
+    if isinstance(estimator, Pipeline):
+        name, inner = estimator.steps[-1]
+    elif isinstance(estimator, TransformedTargetRegressor):
+        name, inner = "regressor", estimator.regressor
+    path = path_of(inner) if name else None
+    return None if path is None else (name, *path)
+
+
 class DeferredFits:
     """Fits of estimators to rows of the same samples.
 
@@ -48,7 +62,7 @@ class DeferredFits:
     ) -> tuple[BaseFastGD, FitSpec] | None:
         """Fit all steps before an estimator's network, and specify the network's fit.
 
-        Pipelines with equal ``preprocessing`` on the same rows share their steps, which are fitted
+        Estimators with equal ``preprocessing`` on the same rows share their steps, which are fitted
         once. An estimator without a network is fitted immediately.
         """
         network = network_of(estimator)
@@ -64,8 +78,8 @@ class DeferredFits:
             network, reached = _reach(estimator, network, *self._split(estimator, rows))
             if key is not None:
                 self._reached[key] = reached
-        elif isinstance(estimator, Pipeline):
-            estimator.steps[:-1] = reached.steps
+        else:
+            network = _share_steps(estimator, reached.estimator)
         return network, network._specified(reached.table(network))
 
     def _on_rows(self, network: BaseFastGD, rows: Integers) -> FitSpec | None:
@@ -107,7 +121,7 @@ def fit_all(X: Any, y: Any, fits: Sequence[tuple[str, Any, Integers]]) -> None:
         return
     joint = JointTraining([problem for *_, problem in waiting], waiting[0][1]._how)
     outcomes = joint.train()
-    unfinished = []
+    unfinished, diverged = [], 0
     for number, (name, network, problem) in enumerate(waiting):
         with _named(name):
             own = runs_of(outcomes[number])
@@ -115,7 +129,8 @@ def fit_all(X: Any, y: Any, fits: Sequence[tuple[str, Any, Integers]]) -> None:
         if network.verbose:
             print(name)
             network._tell()
-        if any(run.status == "finished" for run in own):
+        diverged += any(run.status == "diverged" for run in own)
+        if network._is_unfinished(own):
             unfinished.append("lbfgs" if problem.minimizer else "Stochastic Optimizer")
     if unfinished:
         warnings.warn(
@@ -124,14 +139,21 @@ def fit_all(X: Any, y: Any, fits: Sequence[tuple[str, Any, Integers]]) -> None:
             ConvergenceWarning,
             stacklevel=3,
         )
+    if diverged:
+        warnings.warn(
+            f"Stochastic Optimizer: the training diverged in {diverged:,} of {len(waiting):,} "
+            "fits, and the networks with the best validation scores before that are kept.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
 
 
 class _Reached:
-    """What reaches a network: the samples of its fit, and the fitted steps before it."""
+    """What reaches a network: the samples of its fit, and the estimator with the fitted steps."""
 
-    def __init__(self, X: Any, y: Any, sample_weight: Any) -> None:
+    def __init__(self, X: Any, y: Any, sample_weight: Any, estimator: Any = None) -> None:
         self.samples = X, y, sample_weight
-        self.steps: list[tuple[str, Any]] = []
+        self.estimator = estimator
         self._tables: dict[Hashable, tuple[Samples, dict[str, Any]]] = {}
 
     def table(self, network: BaseFastGD) -> Samples:
@@ -160,34 +182,48 @@ def _reach(
 ) -> tuple[BaseFastGD, _Reached]:
     """Run an estimator's own fit up to its network, which is returned, not trained."""
     found: list[tuple[BaseFastGD, _Reached]] = []
-    networks = [network]
+    networks: list[BaseFastGD] = []
 
     def stop(own: BaseFastGD, X: Any, y: Any = None, sample_weight: Any = None) -> BaseFastGD:
         restore()
-        reached = _Reached(X, y, sample_weight)
+        reached = _Reached(X, y, sample_weight, estimator)
         reached.table(own)
         found.append((own, reached))
         return own
 
-    def cloned() -> BaseFastGD:  # a target transform fits a clone
-        copy: BaseFastGD = type(network).__sklearn_clone__(network)
-        copy.__dict__.update(fit=partial(stop, copy))
-        networks.append(copy)
-        return copy
+    def watch(one: BaseFastGD) -> BaseFastGD:
+        one.__dict__.update(fit=partial(stop, one), __sklearn_clone__=partial(cloned, one))
+        networks.append(one)
+        return one
+
+    def cloned(one: BaseFastGD) -> BaseFastGD:  # a target transform fits a clone, maybe of a clone
+        return watch(type(one).__sklearn_clone__(one))
 
     def restore() -> None:
         for name, one in product(("fit", "__sklearn_clone__"), networks):
             one.__dict__.pop(name, None)
 
-    network.__dict__.update(fit=partial(stop, network), __sklearn_clone__=cloned)
+    watch(network)
     try:
         estimator.fit(*given, **params)
     finally:
         restore()
     ((own, reached),) = found
-    if isinstance(estimator, Pipeline):
-        reached.steps = estimator.steps[:-1]
     return own, reached
+
+
+def _share_steps(estimator: Any, fitted: Any) -> BaseFastGD:
+    """Fit an estimator by the steps of another, up to its own network, which is returned."""
+    while not isinstance(estimator, BaseFastGD):
+        if isinstance(estimator, Pipeline):
+            estimator.steps[:-1] = fitted.steps[:-1]
+            estimator, fitted = estimator.steps[-1][1], fitted.steps[-1][1]
+            continue
+        given = estimator.get_params(deep=False)
+        found = {name: value for name, value in vars(fitted).items() if name not in given}
+        estimator.__dict__.update(found, regressor_=clone(estimator.regressor))
+        estimator, fitted = estimator.regressor_, fitted.regressor_
+    return estimator
 
 
 @contextmanager

@@ -21,10 +21,11 @@ alpha : float
     of fastgd ``alpha`` is the learning rate.)
 batch_size : int or "auto"
     Samples per mini-batch, at most all of them; "auto" is ``min(200, samples)``.
-learning_rate : {"constant", "invscaling"} or Schedule
+learning_rate : {"constant", "invscaling", "adaptive"} or Schedule
     "invscaling" (only for "sgd") divides the learning rate by ``(1 + samples seen) ** power_t``,
-    updated after each epoch; a schedule of :mod:`fastgd.schedules` changes it after each update.
-    scikit-learn's "adaptive" is not supported, and raises.
+    updated after each epoch. "adaptive" (only for "sgd") divides it by 5 whenever a fit would end,
+    see ``tol``, and ends it once it is at most 1e-6. A schedule of :mod:`fastgd.schedules` changes
+    it after each update.
 learning_rate_init : float
     The initial learning rate.
 power_t : float
@@ -46,7 +47,8 @@ tol : float
 verbose : bool
     Print the losses of all epochs when the fit has ended.
 warm_start : bool
-    Start each further fit from the networks of the previous one.
+    Start each further fit from the networks of the previous one, for the same classes; or the first
+    one from ``coefs_`` and ``intercepts_``, if you have set them.
 momentum : float
     Momentum of "sgd"; at least 0 and below 1.
 nesterovs_momentum : bool
@@ -88,6 +90,9 @@ members_ : list of Run
 coefs_, intercepts_ : list of arrays
     Weights (inputs, outputs) and biases (outputs,) of each layer. The parameters of ``batch_norm``
     are in ``members_[0].normalization``.
+learning_rate_ : float or None
+    The learning rate at the end, that a further epoch would have; None with a schedule. Not with
+    "lbfgs".
 loss_ : float
     The loss after the last epoch.
 loss_curve_ : list of float

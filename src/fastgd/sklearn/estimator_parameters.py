@@ -25,10 +25,11 @@ from fastgd.checks.values import (
     rule_of,
 )
 from fastgd.engine.devices import AUTO, CPU, looked_for
+from fastgd.sklearn.fit_spec import Adaptive
 from fastgd.training.results import Run
 
 SOLVERS = ("adam", "sgd", "lbfgs")
-RATES = ("constant", "invscaling")
+RATES = ("constant", "invscaling", "adaptive")
 
 MOST_LAYERS = 10_000
 """Most layers taken from an iterable, which may be endless."""
@@ -104,11 +105,6 @@ def _check_method(given: Mapping[str, Any]) -> None:
     """Raise for an unknown solver or learning rate, or for options that a solver can't have."""
     solver, rate = given["solver"], given["learning_rate"]
     _check_named("solver", solver, SOLVERS, optimizers.Optimizer, "an optimizer")
-    if isinstance(rate, str) and rate == "adaptive":
-        raise ValueError(
-            "learning_rate must be 'constant', 'invscaling' or a schedule of fastgd: 'adaptive', "
-            "which depends on the loss, is not supported"
-        )
     _check_named("learning_rate", rate, RATES, schedules.Schedule, "a schedule")
     if descends(solver):
         return
@@ -178,18 +174,23 @@ def optimizer_of(given: Mapping[str, Any]) -> optimizers.Optimizer:
 
 
 def schedule_of(
-    given: Mapping[str, Any], epochs: int, updates: int, samples: int, seen: int
+    given: Mapping[str, Any], epochs: int, updates: int, samples: int, seen: int, factor: float
 ) -> schedules.Schedule:
     """Return the schedule of the learning rate for ``epochs`` epochs of ``updates`` updates each.
 
-    ``samples`` is the number of samples of an epoch, ``seen`` those of the epochs before.
+    ``samples`` is the number of samples of an epoch, ``seen`` those of the epochs before;
+    ``factor`` is that of an adaptive rate.
     """
     rate = given["learning_rate"]
     if isinstance(rate, schedules.Schedule):
         return rate
-    if rate == "constant" or given["solver"] != "sgd" or given["power_t"] == 0:
+    if rate == "constant" or given["solver"] != "sgd":
+        return schedules.Constant()
+    if rate == "invscaling" and given["power_t"] == 0:
         return schedules.Constant()
     check_memory(8 * epochs * (updates + 2), "the learning rates", also="fewer epochs (max_iter)")
+    if rate == "adaptive":
+        return schedules.Factors(np.full(epochs * updates, factor))
     before = 1.0 + seen + samples * np.arange(epochs, dtype=np.float64)
     return schedules.Factors(np.repeat(before ** -float(given["power_t"]), updates))
 
@@ -203,14 +204,15 @@ def settings_of(
     shuffle_seed: int,
     epochs: int | None,
     seen: int,
+    losses: Sequence[float],
     worst: float | None,
-) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Return the settings of the training, and the options of L-BFGS-B if it is the solver.
+) -> tuple[dict[str, Any], dict[str, Any] | None, Adaptive | None]:
+    """Return a training's settings, and the options of L-BFGS-B or of an adaptive learning rate.
 
     ``targets`` are the output units and the loss; ``counted`` is the total weight of the
     ``samples`` samples of the training set. ``epochs`` is the exact number of epochs, None to
-    stop as ``fit`` does; ``seen`` is the number of samples in earlier epochs, and ``worst`` the
-    validation error that has score 0.
+    stop as ``fit`` does; ``seen`` is the number of samples in earlier epochs, ``losses`` are those
+    after each of them, and ``worst`` is the validation error that has score 0.
     """
     activation = given["activation"]
     if isinstance(activation, str) and activation == "logistic":
@@ -227,15 +229,19 @@ def settings_of(
         # scikit-learn divides the penalty by the number of samples, like the loss; fastgd doesn't.
         settings["l2"] = float(given["alpha"]) / counted
         minimizer = {"maxfun": given["max_fun"], "maxiter": given["max_iter"], "gtol": given["tol"]}
-        return _completed(settings, given), minimizer
+        return _completed(settings, given), minimizer, None
     size = batch_size_of(given["batch_size"], samples)
     updates = -(-samples // size)
     asked = int(given["max_iter"]) if epochs is None else epochs
+    adaptive = None
+    if given["solver"] == "sgd" and given["learning_rate"] == "adaptive":
+        adaptive = Adaptive(float(given["learning_rate_init"]), *_patience(given, worst))
+    factor = 1.0 if adaptive is None else adaptive.ahead(losses)[0]
     settings |= {
         "alpha": float(given["learning_rate_init"]),
         "l2": float(given["alpha"]) / (size * counted / samples),
         "optimizer": optimizer_of(given),
-        "schedule": schedule_of(given, asked, updates, samples, seen),
+        "schedule": schedule_of(given, asked, updates, samples, seen, factor),
         "batch_size": size if size < samples else None,
         "shuffle": bool(given["shuffle"]),
         "shuffle_seed": shuffle_seed,
@@ -244,25 +250,28 @@ def settings_of(
         "iterations": asked * updates,
         "record_every": updates,
     }
-    if epochs is None:
-        settings |= _ends(given, updates, worst)
-    return _completed(settings, given), None
-
-
-def _ends(given: Mapping[str, Any], updates: int, worst: float | None) -> dict[str, Any]:
-    """Return the stopping criteria: by validation error, or by the loss."""
-    ends: dict[str, Any] = {"evaluate_every": updates, "restore_best": worst is not None}
+    if epochs is not None:
+        return _completed(settings, given), None, None
+    settings |= {"evaluate_every": updates, "restore_best": worst is not None}
     if worst is None:
-        ends["monitor"] = "loss"
-    if not is_endless(given["n_iter_no_change"]):
-        patience = int(given["n_iter_no_change"])
-        ends["patience"] = patience * updates
-        # MLPClassifier requires an improvement of `tol` in each epoch, and counts from the best one
-        # even if it was hardly better. Here the improvement of `patience` epochs together is
-        # measured, from the last epoch that improved enough. A score falls from 1 to 0 as the error
-        # rises to `worst`, so `tol` of a score is `tol * worst` of the error.
-        ends["min_delta"] = float(given["tol"]) * (patience if worst is None else worst)
-    return ends
+        settings["monitor"] = "loss"
+    if adaptive is None and not is_endless(given["n_iter_no_change"]):
+        patience, settings["min_delta"] = _patience(given, worst)
+        settings["patience"] = int(patience) * updates
+    return _completed(settings, given), None, adaptive
+
+
+def _patience(given: Mapping[str, Any], worst: float | None) -> tuple[float, float]:
+    """Return how many epochs must together improve the loss, or validation error, by how much."""
+    patience = given["n_iter_no_change"]
+    if is_endless(patience):
+        return inf, 0.0
+    # MLPClassifier requires an improvement of `tol` in each epoch, and counts from the best one
+    # even if it was hardly better. Here the improvement of `patience` epochs together is
+    # measured, from the last epoch that improved enough. A score falls from 1 to 0 as the error
+    # rises to `worst`, so `tol` of a score is `tol * worst` of the error; targets that are all
+    # the same have no score, and then `tol` is that of the error.
+    return int(patience), float(given["tol"]) * (int(patience) if worst is None else worst or 1.0)
 
 
 def _completed(settings: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from fastgd.arguments.data import FloatArray
+from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.arguments.groups import Integers
 from fastgd.training.results import Run
+
+SMALLEST_RATE = 1e-6
+"""An adaptive learning rate is not divided below this: as in scikit-learn, the fit ends."""
 
 
 class Samples(NamedTuple):
@@ -25,6 +30,34 @@ class Samples(NamedTuple):
             return self
         weight = None if self.weight is None else self.weight[rows]
         return Samples(self.X[rows], self.y[rows], weight)
+
+
+class Adaptive(NamedTuple):
+    """The learning rate is divided by 5 whenever the loss, or the error, no longer improves."""
+
+    rate: float
+    """The learning rate at first."""
+
+    patience: float
+    """The epochs that must together improve by more than ``min_delta``; inf never divides."""
+
+    min_delta: float
+
+    def ahead(self, curve: Sequence[float]) -> tuple[float, float]:
+        """Return the factor of the next epochs, and how many have it at least.
+
+        ``curve`` is what must fall, after each epoch so far. No epochs are to follow the end.
+        """
+        factor, best, lowest, last = 1.0, inf, inf, 0
+        for epoch, value in enumerate(curve, 1):
+            lowest = min(lowest, value)
+            if value < best - self.min_delta:
+                best, last = value, epoch
+            elif epoch - last >= self.patience:
+                if self.rate * factor <= SMALLEST_RATE:
+                    return factor, 0
+                factor, best, last = factor / 5, lowest, epoch
+        return factor, self.patience - len(curve) + last
 
 
 class FitSpec(NamedTuple):
@@ -51,11 +84,14 @@ class FitSpec(NamedTuple):
     seeds: list[int]
     """One for each member of the ensemble."""
 
-    start: tuple[Run, ...] = ()
+    start: tuple[Run | NetworkParts, ...] = ()
     """The networks that the members start from; empty to initialize them."""
 
     minimizer: dict[str, Any] | None = None
     """Options of SciPy's L-BFGS-B, if it is used instead of gradient descent."""
+
+    adaptive: Adaptive | None = None
+    """When the learning rate is divided, with ``learning_rate="adaptive"``."""
 
     @property
     def learned(self) -> Samples:

@@ -130,8 +130,9 @@ class JointTraining:
     """Fits that are trained together, and may be resumed together.
 
     Fits that train in epochs are grouped into as few sweeps as possible; each run is bit-identical
-    to one trained alone. Fits with L-BFGS-B, or that start from trained networks, are trained one
-    by one. With ``keep_state`` runs keep their state, so that they can be resumed.
+    to one trained alone. Fits with L-BFGS-B or an adaptive learning rate, or that start from
+    trained networks, are trained one by one. With ``keep_state`` runs keep their state, so that
+    they can be resumed.
     """
 
     def __init__(
@@ -150,7 +151,7 @@ class JointTraining:
         """
         together = {}
         for number, problem in enumerate(self.problems):
-            if problem.minimizer is None and not problem.start:
+            if problem.minimizer is None and problem.adaptive is None and not problem.start:
                 together[number] = problem
                 continue
             try:

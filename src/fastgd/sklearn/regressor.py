@@ -116,7 +116,7 @@ class FastGDRegressor(RegressorMixin, BaseFastGD):
         -------
         (samples,) or (samples, outputs) array
         """
-        outputs = self._outputs(X).mean(axis=0)
+        outputs = self._mean_outputs(X)
         return np.asarray(outputs[:, 0] if self._is_flat else outputs)
 
     def __sklearn_tags__(self) -> Any:

@@ -33,10 +33,9 @@ class SweepSearchCV(BaseSearchCV):
     Parameters
     ----------
     estimator : FastGDClassifier, FastGDRegressor, or a Pipeline that ends in one
-        Or a ``TransformedTargetRegressor`` of one. Steps of a pipeline before the network are
-        fitted once per fold and set of their parameters. Of a target transform, or a pipeline in
-        another, only the folds of each candidate are trained together, and the steps are fitted for
-        each candidate. Other estimators are searched as in scikit-learn, with a warning.
+        Or a ``TransformedTargetRegressor`` of one, and any nesting of these. All other steps are
+        fitted once per fold and set of their parameters. Other estimators are searched as in
+        scikit-learn, with a warning.
     param_grid : dict or list of dict
         As in ``GridSearchCV``. Each combination of parameters that change the compiled code
         (``hidden_layer_sizes``, ``activation``, ``solver``, ``batch_size``, ``max_iter``, ...) is a

@@ -1,11 +1,13 @@
-"""Fits that are trained one by one: by L-BFGS-B, from given networks, for one more epoch."""
+"""Fits trained one by one: L-BFGS-B, adaptive rates, from given networks, for one more epoch."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.checks.values import LARGEST
@@ -14,7 +16,7 @@ from fastgd.engine.network import Network
 from fastgd.optimizers import GradientDescent
 from fastgd.schedules import Factors
 from fastgd.sklearn.estimator_parameters import OWN_ARGUMENTS
-from fastgd.sklearn.fit_spec import FitSpec
+from fastgd.sklearn.fit_spec import Adaptive, FitSpec
 from fastgd.training.objective import objective
 from fastgd.training.results import Run
 from fastgd.training.train import train
@@ -25,10 +27,52 @@ def train_alone(problem: FitSpec, device: str) -> list[Run]:
     members = range(len(problem.seeds))
     if problem.minimizer is not None:
         return [_minimized(problem, member) for member in members]
+    if problem.adaptive is not None:
+        return [_adapted(problem, problem.adaptive, member, device) for member in members]
     return [
         _trained_from(problem, problem.start[k], seed=problem.seeds[k], device=device)
         for k in members
     ]
+
+
+def _adapted(problem: FitSpec, adaptive: Adaptive, member: int, device: str) -> Run:
+    """Return one member's network, trained at a rate that is divided when its loss stops falling.
+
+    The training is resumed, exactly, wherever that may be: it is that of the schedule which
+    results.
+    """
+    X, y, weight = problem.learned
+    settings: dict[str, Any] = problem.settings | {"sample_weight": weight}
+    settings |= {"seed": problem.seeds[member]}
+    if problem.start:
+        del settings["init"]
+        settings["weights"] = problem.start[member]
+    updates, epochs = settings["record_every"], settings["iterations"] // settings["record_every"]
+    run: Run | None = None
+    factors: list[float] = []
+    curve: Sequence[float] = []
+    while len(factors) < epochs and (run is None or run.status == "finished"):
+        factor, least = adaptive.ahead(curve)
+        if run is not None and least == 0:
+            return replace(run, status="stalled")
+        more = int(min(least, epochs - len(factors)))
+        factors += [factor] * more
+        settings |= {
+            "schedule": Factors(np.repeat(factors, updates)),
+            "iterations": more * updates,
+            "validation": problem.validation,
+            "device": device,
+        }
+        if run is None:
+            run = train(X, y, **settings)
+        else:
+            options = run.options | {"schedule": settings["schedule"]}
+            again = {name: settings[name] for name in ("iterations", "validation", "device")}
+            run = train(X, y, resume=replace(run, options=options), **again)
+        losses, held = history(problem, run)
+        curve = losses if held is None else held.tolist()
+    assert run is not None
+    return run
 
 
 def _minimized(problem: FitSpec, member: int) -> Run:
@@ -65,7 +109,7 @@ def one_more_epoch(problem: FitSpec, *, by_epoch: bool, device: str) -> list[Run
     within an epoch, and given for this epoch only.
     """
     return [
-        _resumed(problem, run, by_epoch, device)
+        _resumed(problem, cast(Run, run), by_epoch, device)
         or _trained_from(problem, run, seed=seed, device=device)
         for run, seed in zip(problem.start, problem.seeds, strict=True)
     ]
@@ -123,6 +167,17 @@ def history(problem: FitSpec, run: Run) -> tuple[list[float], FloatArray | None]
         losses = np.append(losses, loss)
         held = None if error is None or held is None else np.append(held, error)
     return losses.tolist(), held
+
+
+def epochs_in_vain(curve: ArrayLike, tol: float) -> int:
+    """Return how many epochs at the end didn't lower a curve's minimum by ``tol``.
+
+    A fit doesn't stop by this count: it is scikit-learn's, for those who compare.
+    """
+    values = np.asarray(curve)
+    before = np.fmin.accumulate(np.append(np.inf, values[:-1]))
+    improved = np.flatnonzero(~(values > before - tol))
+    return len(values) - 1 - int(improved[-1])
 
 
 def _last(problem: FitSpec, run: Run) -> tuple[float, float]:
