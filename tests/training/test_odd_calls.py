@@ -160,6 +160,7 @@ CALLS = {
         ["x", "g"],
     ),
     "GroupModels[]": (lambda group: models()[group], {}, ["group"]),
+    "in GroupModels": (lambda group: group in models(), {}, ["group"]),
     "a column to fit": (
         lambda **given: fastgd.fit(TABLE | given, "y", hidden_size=(), folds=2),
         {},
@@ -231,7 +232,7 @@ FOREIGN = {"random_state", "class_weight", "estimator"}
 LOOKS_UP = ("Run.at", "Sweep[]", "GroupModels[]")
 """What isn't there is an IndexError or a KeyError."""
 
-PATHS = {"table", "checkpoint", "out", "path"}
+PATHS = {"table", "df", "checkpoint", "out", "path"}
 """What can't be opened is an OSError."""
 
 

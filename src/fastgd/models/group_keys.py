@@ -161,10 +161,6 @@ def _places(name: str, levels: NDArray[Any], column: NDArray[Any]) -> Integers:
 
 def _different(name: str, column: NDArray[Any]) -> tuple[NDArray[Any], Integers]:
     """The distinct labels of a column in any order, and the index of each row's label."""
-    if column.dtype == object and any(map(_is_date, column[~is_missing(column)][:1])):
-        # A pandas Period is the date where it starts, as in a column of its own dtype.
-        dates = [getattr(one, "to_timestamp", lambda one=one: one)() for one in column]
-        column = cells_of(name, np.array(dates, dtype=object)).values  # in UTC
     if column.dtype.kind in _DATES:
         column = column.astype(_DATES[column.dtype.kind])
     if column.dtype.kind in "biufmM":
@@ -177,11 +173,17 @@ def _different(name: str, column: NDArray[Any]) -> tuple[NDArray[Any], Integers]
         places = np.fromiter((seen.setdefault(cell, len(seen)) for cell in cells), np.int64)
     except Exception as error:  # labels without a hash, or whose hash raises anything
         raise _foreign(name, column) from error
-    return np.fromiter(seen, dtype=object, count=len(seen)), places
+    labels = np.fromiter(seen, dtype=object, count=len(seen))
+    if not any(map(_is_date, seen)):
+        return labels, places
+    # A pandas Period is the date where it starts, as in a column of its own dtype.
+    labels[:] = [one.to_timestamp() if type(one).__name__ == "Period" else one for one in seen]
+    dates, again = np.unique(cells_of(name, labels).values, return_inverse=True)  # in UTC
+    return dates, again[places]
 
 
 def _is_date(label: Any) -> bool:
-    return isinstance(label, (np.datetime64, datetime.date)) or hasattr(label, "to_timestamp")
+    return issubclass(type(label), datetime.date) or type(label).__name__ == "Period"
 
 
 def _kind(label: Any) -> str:
