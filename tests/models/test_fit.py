@@ -314,6 +314,135 @@ def test_the_same_call_has_the_same_bits():
     assert not np.array_equal(one.predict_proba(HOUSES), other.predict_proba(HOUSES))
 
 
+# Test sets, weights, losses, scores
+
+LINEAR = {"hidden_size": [()], "folds": 2}
+TABLE = HOUSES.drop(columns=["sort", "garden"])
+
+
+def _fitted(table=TABLE, target="price", **choices):
+    return fit_columns(columns_of(table), target, Choices(**{**LINEAR, **choices}).checked())
+
+
+def test_a_test_set_of_the_last_rows():
+    dates = pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(ROWS)[::-1], "D")
+    found = _fitted(TABLE.assign(day=dates), test_last="day", drop=["day"])
+    assert found.parts.judge.tolist() == list(range(24))
+    assert "rows: 96 for training, in 2 folds; 24 in the test set, the last by day" in found.notes
+    found = _fitted(test_last="size")
+    assert TABLE["size"].to_numpy()[found.parts.judge].min() > 150
+    assert "size" in found.model.preparation.names  # it is still an input
+
+
+def test_a_test_set_and_folds_of_whole_groups():
+    shops = np.repeat([*"abcdef"], 20)
+    found = _fitted(TABLE.assign(shop=shops), test_group="shop", folds=3)
+    judged = set(shops[found.parts.judge])
+    assert len(judged) == 1
+    assert not judged & set(shops[found.parts.learn])
+    assert "shop: left out: the test set and the folds have whole groups" in found.notes
+    assert found.model.preparation.left_out == ("shop",)
+    groups = np.repeat([7, 3, 5], 4)
+    rows = SearchSamples(*np.zeros((5, 12, 1)), groups).held(3, 0)
+    assert sorted(tuple(groups[fold]) for fold in rows) == [(3,) * 4, (5,) * 4, (7,) * 4]
+
+
+def test_without_a_test_set_nothing_is_judged(tmp_path):
+    found = _fitted(test_fraction=0)
+    assert found.model.scores == {}
+    assert len(found.parts.learn) == ROWS
+    assert len(found.predicted) == len(found.actual) == 0
+    assert "rows: 120 for training, in 2 folds; no test set" in found.notes
+    assert found.notes[-1].endswith("epochs as the search found best")
+    found.model.save(tmp_path / "m.npz")
+    assert fastgd.load(tmp_path / "m.npz").notes == found.model.notes
+
+
+def test_weights_are_an_array_or_a_column_and_rows_of_weight_0_count_nothing():
+    weights = np.where(np.arange(ROWS) < 30, 0.0, RANDOM.random(ROWS) + 0.1)
+    as_array = _fitted(sample_weight=weights)
+    other = TABLE.assign(price=np.where(weights == 0, 1e9, TABLE["price"]), weight=weights)
+    as_column = _fitted(other, sample_weight="weight")
+    rest = _fitted(TABLE[30:], sample_weight=weights[30:])
+    assert as_array.model.scores == as_column.model.scores == rest.model.scores
+    assert as_array.candidates[0].loss == rest.candidates[0].loss != _fitted().candidates[0].loss
+    alike = _fitted(TABLE[30:]).candidates[0].runs[0]
+    assert not np.array_equal(rest.candidates[0].runs[0].weights[0], alike.weights[0])
+    assert "weight: left out: weights of the rows; 0 in 30 rows, left out" in as_column.notes
+    assert as_column.model.preparation.names == as_array.model.preparation.names
+    predicted = as_column.model.predict(TABLE)
+    assert np.array_equal(predicted, as_array.model.predict(TABLE))
+    judged = np.flatnonzero(weights)[as_array.parts.judge]
+    expected = metrics.mean_absolute_error(
+        TABLE["price"].iloc[judged], as_array.predicted, sample_weight=weights[judged]
+    )
+    assert as_array.model.scores["model"]["mean |error|"] == pytest.approx(expected)
+
+
+def test_weights_of_classes_are_weights_of_rows_in_the_training_only():
+    table = TABLE.drop(columns="price").assign(sort=np.where(TABLE["price"] > 8e5, "dear", "cheap"))
+    plain, by_class = (_fitted(table, "sort", class_weight=w) for w in (None, {"dear": 3}))
+    by_row = _fitted(table, "sort", sample_weight=np.where(table["sort"] == "dear", 3.0, 1.0))
+    for mine, theirs in zip(by_class.model.runs, by_row.model.runs, strict=True):
+        assert all(map(np.array_equal, mine.weights, theirs.weights))
+    assert by_class.model.scores["constant"] == plain.model.scores["constant"]
+    rare = np.mean(table["sort"] == "dear")
+    balanced = {"cheap": 0.5 / (1 - rare), "dear": 0.5 / rare}
+    ours, theirs = (_fitted(table, "sort", class_weight=w) for w in ("balanced", balanced))
+    assert ours.candidates[0].loss == pytest.approx(theirs.candidates[0].loss)
+    recall = "recall of dear"
+    assert ours.model.scores["model"][recall] >= plain.model.scores["model"][recall]
+
+
+def test_a_score_may_choose_the_setting(priced):
+    for scoring in ("r2", "neg_mean_absolute_error"):
+        found = _fitted(scoring=scoring).candidates
+        scores = [one.score for one in found]
+        assert scores == sorted(scores, reverse=True)
+        assert scores[0] > 0 if scoring == "r2" else scores[-1] <= scores[0] < 0
+    assert priced.candidates[0].score is None
+
+
+def test_quantiles_are_learned_scored_and_saved(tmp_path):
+    found = _fitted(loss="quantile", parameters={"tau": 0.8})
+    model = found.model
+    assert 0.65 < (model.predict(TABLE) >= TABLE["price"]).mean() < 0.95
+    scores = model.scores
+    assert scores["model"]["quantile loss"] < scores["constant"]["quantile loss"]
+    model.save(tmp_path / "m.npz")
+    assert np.array_equal(fastgd.load(tmp_path / "m.npz").predict(TABLE), model.predict(TABLE))
+    losses = [one.loss for one in found.candidates]
+    assert losses == sorted(losses)
+    # They ended by their loss on the validation rows, not by the mean absolute error.
+    assert {run.best_iteration for one in found.candidates for run in one.runs} == {None}
+    assert {run.iterations % 20 for one in found.candidates for run in one.runs} == {0}
+
+
+def test_counts_are_predicted_in_their_unit():
+    x = RANDOM.normal(size=300)
+    table = pd.DataFrame({"x": x, "n": RANDOM.poisson(20 * np.exp(0.5 * x))})
+    model = _fitted(table, "n", loss="poisson").model
+    assert model.predict({"x": [-1.0, 0.0, 1.0]}) == pytest.approx(
+        20 * np.exp([-0.5, 0.0, 0.5]), rel=0.1
+    )
+    scores = model.scores
+    assert scores["model"]["Poisson deviance"] < 0.3 * scores["constant"]["Poisson deviance"]
+
+
+def test_what_is_claimed_is_what_is_found_on_other_rows():
+    """The error on the test set, and that of the returned model on rows that nobody has seen."""
+    ratios = []
+    for seed in range(9):
+        random = np.random.default_rng(seed)
+        x = random.normal(size=(1100, 2))
+        y = x[:, 0] + random.normal(size=1100)
+        table = {"x": x[:, 0], "z": x[:, 1], "y": y}
+        model = fastgd.fit({n: c[:100] for n, c in table.items()}, "y", seed=seed, **SMALL)
+        error = np.abs(model.predict(table) - y)[100:].mean()
+        ratios.append(model.scores["model"]["mean |error|"] / error)
+    assert 0.9 < np.median(ratios) < 1.12
+
+
 def test_rows_without_a_target_are_left_out_and_that_is_said():
     some = HOUSES.drop(columns="sort").copy()
     some.loc[::4, "price"] = np.nan
@@ -443,6 +572,77 @@ REFUSED = {
     "drop twice": (
         {"drop": ["size", "size"]},
         "drop must name each column once, got 'size' twice",
+    ),
+    "keep": ({"keep": "size"}, "keep must be a list of column names, got 'size'"),
+    "encoding": ({"encoding": "hash"}, "encoding must be 'one-hot' or 'target', got 'hash'"),
+    "two test sets": (
+        {"test_last": "size", "test_group": "city"},
+        "test_last must be left out with test_group, got both",
+    ),
+    "no order": ({"test_last": "town"}, "test_last must be a column of the table, got 'town'"),
+    "odd order": ({"test_last": 1.5}, "test_last must name a column of the table, got 1.5"),
+    "strings in order": (
+        {"test_last": "city"},
+        "test_last must be numbers or dates, got '(Oslo|R)",
+    ),
+    "target in order": ({"test_last": "price"}, "test_last must not name the target, got 'price'"),
+    "no group": ({"test_group": "town"}, "test_group must be a column of the table, got 'town'"),
+    "few groups": (
+        {"test_group": "city"},
+        r"test_group must have more groups than folds \(5\), got 2 in 'city'",
+    ),
+    "missing groups": (
+        {"table": HOUSES.assign(city=[None] + ["Oslo"] * 119), "test_group": "city"},
+        "test_group must have no missing values, got one in row 1 of 'city'",
+    ),
+    "negative weight": (
+        {"sample_weight": [-1.0] + [1.0] * 119},
+        r"sample_weight must be at least 0, got -1.0 at \[0\]",
+    ),
+    "no weight": ({"sample_weight": np.zeros(ROWS)}, "above 0 in at least one row, got 0 in all"),
+    "missing weight": (
+        {"sample_weight": [1.0] * 119 + [None]},
+        "sample_weight must have no missing values, got one in row 120",
+    ),
+    "few weights": ({"sample_weight": [1.0]}, r"got shape \(1,\) of 'sample_weight'"),
+    "named weights": ({"sample_weight": "city"}, "sample_weight must be numbers, got '(Oslo|R)"),
+    "target as weight": (
+        {"sample_weight": "price"},
+        "sample_weight must not name the target, got 'price'",
+    ),
+    "loss": ({"loss": "quantil"}, "loss must be .*, got 'quantil': did you mean 'quantile'"),
+    "two outputs": ({"loss": "gaussian"}, "one output for each target, got 'gaussian'"),
+    "loss of classes": (
+        {"loss": "cross_entropy"},
+        "loss must not be 'cross_entropy' for the numeric target 'price'",
+    ),
+    "loss of numbers": (
+        {"target": "sort", "loss": "huber"},
+        "loss must be 'cross_entropy' for the class target 'sort', got 'huber'",
+    ),
+    "tau alone": ({"tau": 0.5}, "unexpected keyword argument 'tau': tau is a parameter of loss="),
+    "tau": ({"loss": "quantile", "tau": 1}, "tau must be a number above 0 and below 1, got 1"),
+    "counts": (
+        {"table": HOUSES.assign(price=[-1.0, *range(119)]), "loss": "poisson"},
+        "loss='poisson' needs a target of counts, at least 0, got -1 in row 1",
+    ),
+    "scoring": ({"scoring": "f1"}, "scoring must be 'r2', .* for the numeric target 'price', got"),
+    "scoring of numbers": ({"target": "sort", "scoring": "r2"}, "scoring must be 'accuracy', .*"),
+    "class weight": (
+        {"target": "sort", "class_weight": "even"},
+        "class_weight must be 'balanced' or a dict of a number for each class, got 'even'",
+    ),
+    "other class": (
+        {"target": "sort", "class_weight": {"chaep": 2}},
+        "class_weight must be of the classes cheap, dear, got 'chaep': did you mean cheap",
+    ),
+    "odd class weight": (
+        {"target": "sort", "class_weight": {"cheap": 0}},
+        "class_weight must be a finite number above 0, got 0",
+    ),
+    "class weight of numbers": (
+        {"class_weight": "balanced"},
+        "class_weight needs a target of classes, got the numeric target 'price'",
     ),
     "few rows": ({"table": HOUSES[:9]}, "at least 10 rows with a target, got 9 rows"),
     "constant": ({"table": HOUSES.assign(price=1.0)}, "different numbers, got 1 in every row"),
