@@ -31,6 +31,25 @@ def test_classes_are_counted():
     assert len(plots.predictions([True, False], [True, True]).texts) == 4
 
 
+LONG = ("Rather unlikely to ever return to the shop", "Undecided", "x" * 60, "", "Mr. " * 30)
+
+
+@pytest.mark.parametrize("values", [LONG * 3, np.arange(15.0)], ids=["classes", "numbers"])
+def test_long_names_are_whole_and_leave_room_for_the_plot(values):
+    ax = plots.predictions(values, values, name="satisfaction_" * 6 + "after the first year")
+    figure = ax.figure
+    figure.canvas.draw()
+    [title] = [text for text in (ax.title, ax._left_title, ax._right_title) if text.get_text()]
+    assert title.get_text().replace("\n", "").startswith("satisfaction_" * 6)
+    ticks = [*ax.get_xticklabels(), *ax.get_yticklabels()] if ax.images else []
+    for text in (title, *ticks):
+        box = text.get_window_extent()
+        assert figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= box.y0 <= box.y1 <= figure.bbox.y1
+    room = ax.get_window_extent()
+    assert min(room.width, room.height) > 2.9 * figure.dpi
+
+
 def test_it_draws_where_it_is_told():
     _, ax = plt.subplots()
     assert plots.predictions(np.arange(600.0), np.arange(600.0), ax=ax) is ax

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from textwrap import fill, wrap
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,12 @@ from fastgd.plots.style import Axes, axes
 
 MOST_CLASSES = 30
 """Most classes in a confusion matrix."""
+
+LINE, LINES = 20, 2
+"""Characters in a line of a class's name, and its lines; what is longer is shortened."""
+
+INCHES = 0.085
+"""Width of a character, about."""
 
 
 def predictions(
@@ -58,9 +66,11 @@ def predictions(
             f"{len(guess)}"
         )
     of_numbers = truth.dtype.kind in "iuf" and guess.dtype.kind in "iuf"
-    with axes(ax, figsize=(5.4, 5.0)) as drawn:
+    width, size = (4.4, (5.4, 5.0)) if of_numbers else _room_for({*truth.tolist(), *guess.tolist()})
+    with axes(ax, figsize=size) as drawn:
         (_draw_numbers if of_numbers else _draw_classes)(drawn, truth, guess)
-        drawn.set_title(f"{name}: predicted against actual ({len(truth):,} rows)")
+        title = f"{name}: predicted against actual ({len(truth):,} rows)"
+        drawn.set_title(fill(title, int(width / INCHES)))
         drawn.set_xlabel("actual" if of_numbers else "predicted")
         drawn.set_ylabel("predicted" if of_numbers else "actual")
     return drawn
@@ -108,7 +118,26 @@ def _draw_classes(ax: Axes, truth: NDArray[Any], guess: NDArray[Any]) -> None:
     for (i, j), count in np.ndenumerate(counts):
         color = "white" if shares[i, j] > 0.6 else "black"
         ax.text(j, i, f"{count:,}", ha="center", va="center", color=color)
-    turned = max(len(str(name)) for name in names) * len(names) > 40
-    ax.set_xticks(range(len(names)), map(str, names), rotation=90 if turned else 0)
-    ax.set_yticks(range(len(names)), map(str, names))
+    labels = list(map(_label, names))
+    ax.set_xticks(range(len(names)), labels, rotation=90 if _are_turned(labels) else 0)
+    ax.set_yticks(range(len(names)), labels)
     ax.grid(visible=False)
+
+
+def _label(name: object) -> str:
+    """The name of a class, in a few short lines."""
+    lines = wrap(str(name), LINE, max_lines=LINES, placeholder="...") or [""]
+    return "\n".join(lines)
+
+
+def _are_turned(labels: Sequence[str]) -> bool:
+    return max(map(len, labels)) * len(labels) > 40
+
+
+def _room_for(names: Collection[object]) -> tuple[float, tuple[float, float]]:
+    """The width of a matrix of these classes, and the size of its figure; in inches."""
+    labels = list(map(_label, names))
+    side = max(3.4, 0.45 * len(labels))
+    longest = INCHES * max(len(line) for label in labels for line in label.split("\n"))
+    below = longest if _are_turned(labels) else 0.2
+    return side, (side + longest + 0.9, side + below + 1.1)
