@@ -37,10 +37,13 @@ def at_work(tmp_path, monkeypatch):
     Path("houses.csv").write_text(
         "id;size;city;garden;price\n" + "\n".join(lines), encoding="utf-8"
     )
+    lines_of_houses = [line.replace(";;", ";Rome;") for line in lines]
     dear = ["dear" if _price(*row[1:]) > 150_000 else "cheap" for row in ROWS]
     lines = [f"{s},{c},{g},{d}" for (_, s, c, g), d in zip(ROWS, dear, strict=True)]
     Path("sorts.csv").write_text("size,city,garden,sort\n" + "\n".join(lines), encoding="utf-8")
     Path("xor.csv").write_text(XOR_CSV)
+    towns = [line.replace(";Rome;", f";Rome {k % 3};") for k, line in enumerate(lines_of_houses)]
+    Path("groups.csv").write_text("id;size;city;garden;price\n" + "\n".join(towns), "utf-8")
 
 
 # fastgd fit
@@ -56,7 +59,7 @@ def test_it_says_each_choice_and_how_good_it_is(run):
         "- garden: true or false: an input for each of False, True",
         "- numbers standardized: size",
         "- rows: 72 for training, in 2 folds; 18 in the test set, drawn with seed 0",
-        "The best of 9 settings, by squared error on the validation rows of each fold",
+        "The best of 8 settings, by squared error on the validation rows of each fold",
         "- learned again from all 90 rows, for ",
         "On the 18 rows of the test set, before learning from them, too",
         "Saved to m.npz: fastgd predict m.npz NEW.csv applies it.\n"
@@ -86,8 +89,63 @@ def test_what_machines_read_is_what_the_library_says(run):
     model = fastgd.fit("houses.csv", "price", hidden_size=[4], folds=2)
     assert facts["scores"] == model.scores
     assert facts["inputs"] == list(model.preparation.names)
-    assert len(facts["candidates"]) == 9
+    assert len(facts["candidates"]) == 8
     assert len(facts["actual"]) == len(facts["predicted"]) == facts["rows"]["judge"] == 18
+
+
+def test_each_option_of_judging_and_training_is_that_of_the_library(run):
+    words = ["--test-group", "city", "--weight", "size", "--loss", "quantile", "--tau", "0.7"]
+    words += ["--scoring", "r2", "--drop", "id"]
+    code, out, err = run("fit", "groups.csv", "--target", "price", *SMALL, *words, "--json")
+    assert (code, err) == (0, "")
+    model = fastgd.fit(
+        "groups.csv", "price", hidden_size=[4], folds=2, test_group="city", sample_weight="size",
+        loss="quantile", tau=0.7, scoring="r2", drop=["id"],
+    )  # fmt: skip
+    facts = json.loads(out)
+    assert facts["scores"] == model.scores
+    assert facts["candidates"][0]["score"] >= facts["candidates"][-1]["score"]
+    assert facts["verdict"] in model.notes[-1]
+
+
+def test_nothing_may_be_judged(run):
+    code, out, _ = run("fit", "houses.csv", "--target", "price", *SMALL, "--test-fraction", "0")
+    assert code == 0
+    assert "- rows: 90 for training, in 2 folds; no test set" in out
+    assert "Nothing was judged: the losses above are all there is to go by." in out
+    assert "mean |error|" not in out
+
+
+def test_a_model_that_only_says_no_is_found_out(run):
+    lines = [f"{RANDOM.normal():.3f},{'Yes' if k % 12 == 0 else 'No'}" for k in range(240)]
+    Path("rare.csv").write_text("x,buys\n" + "\n".join(lines))
+    code, out, _ = run("fit", "rare.csv", "--target", "buys", *SMALL)
+    assert code == 0
+    assert re.search(
+        r"buys: by accuracy as good as always saying No \(91.7 %\): it finds 0 of the +4 +Yes", out
+    )
+    assert re.search(r"\nYes +4 +0 +0 %", out)
+    balanced = run("fit", "rare.csv", "--target", "buys", *SMALL, "--class-weight", "balanced")[1]
+    assert re.search(r"\nYes +[0-3] +[1-4] +", balanced)
+
+
+def test_of_many_classes_those_that_are_found_least_are_shown(run):
+    lines = [
+        f"{k % 10},{'abcdefghij'[k % 10 if k % 10 < 9 or k % 20 > 10 else 0]}" for k in range(200)
+    ]
+    Path("many.csv").write_text("x,letter\n" + "\n".join(lines))
+    code, out, _ = run("fit", "many.csv", "--target", "letter", *SMALL)
+    assert code == 0
+    assert "actual \\ predicted" not in out
+    assert re.search(r"\nclass +rows +recall +taken for", out)
+
+
+def test_it_says_what_it_does_where_progress_is_shown(run):
+    code, _, err = run("fit", "houses.csv", "--target", "price", *SMALL, "--progress")
+    assert code == 0
+    assert err.startswith(
+        "fastgd: reading houses.csv\nfastgd: searching up to 16 settings x 2 folds"
+    )
 
 
 FIT = "fit houses.csv --target price "
@@ -101,6 +159,18 @@ FIT = "fit houses.csv --target price "
         ("fit no.csv --target y", "no.csv: No such file or directory$"),
         (FIT + "--test-fraction 2",
          "--test-fraction must be a number of at least 0 and below 1, got 2.0$"),
+        (FIT + "--test-fraction 0 --plot p.png",
+         "--plot needs a test set, got --test-fraction 0$"),
+        (FIT + "--test-last id --test-group city",
+         "--test-last must be left out with --test-group, got both$"),
+        (FIT + "--weight garden", "--weight must be numbers, got '"),
+        (FIT + "--weight city", "--weight must have no missing values, got one in row 5 of"),
+        (FIT + "--weight town", "--weight must be a column of the table, got 'town'"),
+        (FIT + "--loss gaussian", "--loss must have one output for each target, got 'gaussian'$"),
+        (FIT + "--tau 0.5", "--tau needs --loss quantile, got squared$"),
+        (FIT + "--loss quantile --tau 2", "--tau must be a number above 0 and below 1, got 2.0$"),
+        (FIT + "--class-weight 3", "--class-weight must be balanced, got '3'$"),
+        (FIT + "--scoring f1", "--scoring must be 'r2', .* for the numeric target 'price', got"),
         (FIT + "--folds 1", "--folds must be at least 2, got 1$"),
         (FIT + "--drop price", "--drop must not name the target, got 'price'$"),
         (FIT + "--drop town", "--drop must be a column of the table, got 'town'; its columns: id,"),

@@ -31,6 +31,7 @@ _PHRASES = {
     "max_categories": "--max-categories",
     "max_classes": "--max-classes",
     "sample_weight": "--weight",
+    "test_group": "--test-group",
     "a fastgd.Function": "an expression such as 'a*sigmoid(a)'",
     "a fastgd.Loss": "an expression such as '(y - v)**2'",
     "patience, tolerance, summary or evaluate_every": (

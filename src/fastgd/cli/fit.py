@@ -16,6 +16,7 @@ from fastgd.cli.console import (
     print_written,
 )
 from fastgd.cli.errors import refusing
+from fastgd.cli.formula_options import read_formula, with_formulas
 from fastgd.cli.job import timed
 from fastgd.cli.json_output import plain, print_json
 from fastgd.cli.option_values import column_name, read_networks
@@ -106,11 +107,16 @@ JUDGING, LEARNED = "How it is judged", "What is learned"
     option(
         "--loss NAME",
         "What is minimized, for numbers: squared (default), absolute, huber, quantile or poisson.",
-        read=lambda typed: typed.replace("-", "_"),
+        read=read_formula,
         panel=LEARNED,
     ),
     option("--tau X", "The quantile, with --loss quantile.", float, panel=LEARNED),
-    option("--delta X", "Where --loss huber becomes linear.", float, panel=LEARNED),
+    option(
+        "--delta X",
+        "Where --loss huber becomes linear, in standard deviations.",
+        float,
+        panel=LEARNED,
+    ),
     option(
         "--weight NAME",
         "Column of the rows' weights, in training and scores; not an input.",
@@ -121,6 +127,8 @@ JUDGING, LEARNED = "How it is judged", "What is learned"
     option(
         "--class-weight WAY",
         "balanced: each class has the same weight in the training, however rare.",
+        read=lambda typed: {"balanced": typed}[typed],
+        rule="balanced",
         panel=LEARNED,
     ),
     SEP,
@@ -155,8 +163,10 @@ def command(
     with refusing():
         check_output(save, "the file of a model", (".npz",), read=(file,))
         check_plot(plot)
-        parameters = {name: settings.pop(name) for name in OF_LOSS if name in settings}
-        choices = Choices(**settings, parameters=parameters).checked()
+        given = {name: settings.pop(name) for name in ("loss", *OF_LOSS) if name in settings}
+        settings |= {"parameters": with_formulas(given, {})}
+        settings |= {"loss": settings["parameters"].pop("loss", None)}
+        choices = Choices(**settings).checked()
         if plot and not choices.test_fraction:
             raise ValueError("--plot needs a test set, got --test-fraction 0")
         _tell(choices, f"reading {file}")
@@ -169,8 +179,8 @@ def command(
         settled = len({(), *choices.hidden_size}) * len(ALPHAS) * len(PENALTIES)
         _tell(
             choices,
-            f"searching {many(settled, 'setting')} x {choices.folds} folds, then learning from all "
-            "rows (at first some seconds go by, to compile it for this table)",
+            f"searching up to {many(settled, 'setting')} x {choices.folds} folds, then learning "
+            "from all rows (at first some seconds go by, to compile it for this table)",
         )
         done = timed(None, lambda: fit_columns(columns, target, choices))
         result = done.result

@@ -15,7 +15,7 @@ def read_one(flag: str, text: str, read: Callable[[str], T], rule: str) -> T:
     """Read one value; the rule says in a message what it must be."""
     try:
         return read(text)
-    except ValueError as error:
+    except (KeyError, ValueError) as error:
         raise RefusedError(f"{flag} must be {rule}, got {shown(text)}") from error
 
 
