@@ -1,13 +1,14 @@
 """Amounts: numbers in strings, with a currency, a percent sign, a unit, or separated thousands."""
 
 import re
+from itertools import islice
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.checks.messages import shown
 from fastgd.tables.column_values import Cells, cells_of, number_of
-from fastgd.tables.dialect import DECIMALS, Dialect, decimal_in
+from fastgd.tables.dialect import DECIMALS, LOOKED_AT, Dialect, decimal_in
 
 _CURRENCY = (
     r"(?:[A-Z]{1,3}\$|[$€£¥₹₩₽₺₴₫₪฿₦]|(?:USD|EUR|GBP|JPY|CHF|CNY|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK"
@@ -19,11 +20,14 @@ _AMOUNT = re.compile(
     rf"(?P<minus>[-\u2212(]?)\s*(?P<front>{_CURRENCY})?\s*(?P<sign>[-\u2212]?)"
     rf"(?P<number>{_GROUPS}|[.,]?\d[\d.,]*)\s*(?P<unit>{_UNIT})?\s*(?P<closed>\)?)"
 )
+_APART = re.compile(r"[\s'\u2019]")
 _KNOWN = re.compile(
     rf"{_CURRENCY}|%|(?i:kg|mg|lbs?|oz|km|cm|mm|mi|ft|in|yd|ml|cl|kwh?|mw|hp|mph|km/?h|[kmgt]b|ms|sec"
     r"|min|hrs|hours|days|weeks|months|years|miles|feet|inches|pounds)"
 )
 """Units that are certainly units: a column that mixes them is refused, one of other words isn't."""
+
+_MISSING = ("", "nan")
 
 
 def numbers_written(name: str, column: ArrayLike | Cells) -> Cells:
@@ -51,11 +55,13 @@ def numbers_written(name: str, column: ArrayLike | Cells) -> Cells:
         return column
     cells = cells_of(name, column)
     first: dict[str, int] = {}  # the row where each unit comes first
-    for row in np.flatnonzero(~cells.missing) if cells.kind == "texts" else ():
-        found = amount_of(cells.values[row])
-        if found is None:
+    parts: list[tuple[str, str] | None] = []
+    for row, text in enumerate(cells.values if cells.kind == "texts" else ()):
+        parts.append(_MISSING if text is None else amount_of(text))
+        if parts[-1] is None:
             return cells
-        first.setdefault(found[0], int(row))
+        if parts[-1] is not _MISSING:
+            first.setdefault(parts[-1][0], row)
     known = [unit for unit in first if _KNOWN.fullmatch(unit)]
     # Letters behind house numbers are no units, unless all of them may be.
     are_units = all(unit in known or len(unit) < 2 for unit in first)
@@ -70,7 +76,7 @@ def numbers_written(name: str, column: ArrayLike | Cells) -> Cells:
     if len(first) != 1 or ("" in first and all(map(_is_plain, texts))):
         return cells
     [unit] = first
-    numbers, decimal = _parsed(name, cells, unit)
+    numbers, decimal = _parsed(name, cells, parts, unit)
     if None in numbers:
         return cells
     values = np.array(numbers, dtype=np.float64)
@@ -100,7 +106,8 @@ def numbers_like(
     texts = cells.texts
     numbers: list[float | None] = [np.nan if text is None else None for text in texts]
     if cells.kind == "texts" and decimal:
-        numbers, _ = _parsed(name, cells, notation, decimal)
+        parts = [_MISSING if text is None else amount_of(text) for text in texts]
+        numbers, _ = _parsed(name, cells, parts, notation, decimal)
     elif cells.kind == "texts":
         numbers = [np.nan if text is None else number_of(text) for text in texts]
     wrong = [row for row, number in enumerate(numbers) if number is None]
@@ -132,25 +139,26 @@ def amount_of(text: str) -> tuple[str, str] | None:
     if (found["minus"] == "(") != bool(found["closed"]) or (found["minus"] and found["sign"]):
         return None
     unit, number = found["front"] or found["unit"] or "", found["number"]
-    if re.match(r"0\d", number) or (not unit and re.search(r"\s", number)):
+    bare = _APART.sub("", number)
+    if (number[0] == "0" and number[1:2].isdecimal()) or (not unit and len(number.split()) > 1):
         return None  # a code
-    minus = "-" if found["minus"] or found["sign"] else ""
-    return unit, minus + re.sub(r"[\s'\u2019]", "", number)
+    return unit, f"-{bare}" if found["minus"] or found["sign"] else bare
 
 
 def _is_plain(text: str) -> bool:
     return number_of(text) is not None or text.startswith("(")
 
 
-def _parsed(name: str, cells: Cells, unit: str, known: str = "") -> tuple[list[float | None], str]:
+def _parsed(
+    name: str, cells: Cells, parts: list[tuple[str, str] | None], unit: str, known: str = ""
+) -> tuple[list[float | None], str]:
     """The numbers of strings, plain or with this unit, NaN where missing, and the decimal sign.
 
-    It is the one seen in these strings, or of their file, or known before, or a point.
+    It is the one seen in the first of them, or of their file, or known before, or a point.
     """
-    parts = [("", "nan") if text is None else amount_of(text) for text in cells.values]
     numbers = {part[1]: row for row, part in enumerate(parts) if part}
     try:
-        certain, grouped = decimal_in(numbers)
+        certain, grouped = decimal_in(islice(numbers, LOOKED_AT))
     except ValueError as error:
         raise ValueError(f"{error} in column {shown(name)}") from error
     sign = certain or cells.decimal or known
