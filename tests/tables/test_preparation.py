@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import sys
 from decimal import Decimal
 from inspect import signature
 
@@ -172,9 +173,10 @@ def test_rare_texts_share_an_input():
         "city: Z in 1 row: not in the training table; these rows are among the others"
     ]
     assert np.array_equal(preparation.numbers(new)[:, 0], [2, 3, 3, np.nan], equal_nan=True)
-    whole = {name: column[:-1] for name, column in CITIES.items()}
-    preparation = Preparation.learn(whole, max_categories=1)  # of the three most frequent
-    assert preparation.names == ("city=A", "city other", "x")
+    whole = {**CITIES, "city": [*"BAACCDEBC"]}
+    assert Preparation.learn(whole, max_categories=2).names[:2] == ("city=A", "city=C")
+    preparation = Preparation.learn(whole, max_categories=1)
+    assert preparation.names == ("city=C", "city other", "x")
     assert preparation.transform({"city": [None], "x": [1]})[0, :2].tolist() == [0, 0]
     assert Preparation.from_json(preparation.to_json()) == preparation
 
@@ -217,6 +219,14 @@ def test_the_mean_of_the_target_is_that_of_scikit_learn(classes):
     assert np.array_equal(preparation.numbers(table)[2:, 0], [np.nan, -1], equal_nan=True)
     assert Preparation.from_json(preparation.to_json()) == preparation
     assert preparation.texts == ("city",)
+
+
+def test_the_mean_of_the_target_needs_scikit_learn(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.preprocessing", None)
+    how = {"encoding": "target", "y": np.arange(9.0)[:, None]}
+    with pytest.raises(ImportError, match=r'needs scikit-learn: pip install "fastgd\[sklearn\]"'):
+        Preparation.learn(CITIES, max_categories=2, **how)
+    assert Preparation.learn(CITIES, max_categories=5, **how).names[0] == "city=A"  # not needed
 
 
 def test_a_missing_text_is_news_for_means_of_the_target():
