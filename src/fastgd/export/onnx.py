@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from math import nan
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import NetworkParts
+from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.export.calendar_terms import Term, fields_of
 from fastgd.export.network import Exported, ExportError, Part, unknown_of
@@ -173,7 +173,7 @@ def onnx_model(exported: Exported, dtype: str) -> bytes:
     mean, targets = _mean(graph, exported, exported.outputs), exported.targets
     if targets and isinstance(targets[0], ClassTarget):
         classes = targets[0].decode(np.eye(len(targets[0].classes)))
-        _add_classes(graph, mean, classes)
+        add_classes(graph, mean, classes)
     else:
         numbers = [target for target in targets if isinstance(target, NumberTarget)]
         if numbers:
@@ -220,22 +220,35 @@ def classes_model(
             "to_onnx must be called for classes that are whole numbers, booleans or strings, got "
             f"{classes.dtype}"
         )
-    _add_classes(graph, mean, classes)
+    add_classes(graph, mean, classes)
     return graph.model()
 
 
-def _add_classes(graph: Graph, probabilities: str, classes: NDArray[Any]) -> None:
-    """Add the outputs "label" and "probabilities"."""
-    _check_texts("the classes", map(str, classes))
+def add_classes(
+    graph: Graph, probabilities: str, classes: NDArray[Any], *, gaps: bool = False
+) -> None:
+    """Add the outputs "label" and "probabilities".
+
+    With ``gaps`` a row may have the probabilities NaN: its label is "" among strings, and NaN among
+    numbers, which are of the graph's own dtype then.
+    """
+    check_texts("the classes", map(str, classes))
     kinds = {"U": np.dtype(object), "i": np.dtype(np.int64), "u": np.dtype(np.int64)}
     kind = kinds.get(classes.dtype.kind, classes.dtype)
     place = graph.add("ArgMax", probabilities, axis=1, keepdims=0)
+    gaps = gaps and kind.kind != "b"
+    if gaps:
+        kind, none = (kind, "") if kind.kind == "O" else (graph.dtype, nan)
+        total = graph.add("ReduceSum", probabilities, graph.constant([1], np.int64), keepdims=0)
+        last = graph.constant(len(classes), np.int64)
+        place = graph.add("Where", graph.add("IsNaN", total), last, place)
+        classes = np.append(classes.astype(kind), none)
     label = graph.output("label", helper.np_dtype_to_tensor_dtype(kind), [None])
     graph.add("Gather", graph.constant(classes, kind), place, name=label)
-    graph.numbers(probabilities, "probabilities", len(classes))
+    graph.numbers(probabilities, "probabilities", len(classes) - gaps)
 
 
-def _check_texts(where: str, texts: Iterable[str]) -> None:
+def check_texts(where: str, texts: Iterable[str]) -> None:
     """Check that UTF-8, the encoding of all strings in ONNX, can hold the texts."""
     for text in texts:
         if re.search("[\ud800-\udfff]", text):
@@ -246,22 +259,22 @@ def _check_texts(where: str, texts: Iterable[str]) -> None:
 
 def _mean(graph: Graph, exported: Exported, outputs: int) -> str:
     """Add all members, and the mean of their outputs."""
-    inputs = _inputs(graph, exported)
+    inputs = inputs_of(graph, exported)
     members = zip(exported.members, exported.methods, strict=True)
-    found = [_network(graph, inputs, parts, method, outputs) for parts, method in members]
+    found = [network_of(graph, inputs, layers_of(p, outputs), method) for p, method in members]
     if len(found) == 1:
         return found[0]
     return graph.add("Div", graph.add("Sum", *found), graph.constant(float(len(found))))
 
 
-def _inputs(graph: Graph, exported: Exported) -> str:
+def inputs_of(graph: Graph, exported: Exported) -> str:
     """Add the graph's inputs, and what makes those of the network of them."""
     if exported.preparation is None:
         return graph.input("X", exported.network.sizes[0])
     columns = exported.preparation.columns
     if not all(column.name for column in columns):
         raise ExportError("to_onnx needs columns that have names, got one called ''")
-    _check_texts("the names of columns", [column.name for column in columns])
+    check_texts("the names of columns", [column.name for column in columns])
     for column in columns:
         is_text = isinstance(column, TextColumn | TargetColumn)
         graph.input(column.name, 1, TensorProto.STRING if is_text else graph.number)
@@ -276,7 +289,7 @@ def _number(graph: Graph, column: Column) -> str:
     if not isinstance(column, TextColumn | TargetColumn):
         return column.name
     texts = {text: place for text, place in column.places.items() if text is not None}
-    _check_texts(f"column {column.name!r}", texts)
+    check_texts(f"column {column.name!r}", texts)
     place = graph.add(
         "LabelEncoder",
         column.name,
@@ -327,22 +340,39 @@ def _fields(graph: Graph, number: str, column: Column) -> list[str]:
     return [number, *(term.name for term in terms)]
 
 
-def _network(graph: Graph, inputs: str, parts: NetworkParts, method: Method, outputs: int) -> str:
-    """Add one network, and return the name of its outputs."""
-    name, last = inputs, len(parts.weights) - 1
+def layers_of(parts: NetworkParts, outputs: int) -> list[tuple[FloatArray, FloatArray]]:
+    """Weights and biases of each layer, in which batch normalization is contained.
+
+    They may be those of many networks, as leading axes.
+    """
+    found, last = [], len(parts.weights) - 1
     for k, weights in enumerate(parts.weights):
-        biases = parts.biases[k] if parts.biases else np.zeros(weights.shape[1])
+        biases = parts.biases[k] if parts.biases else np.zeros_like(weights[..., 0, :])
         if k == last:  # a loss may have several outputs per target, of which the first predicts
-            weights, biases = weights[:, :outputs], biases[:outputs]
+            weights, biases = weights[..., :outputs], biases[..., :outputs]
         elif parts.normalization:
             scale, shift, mean, variance = parts.normalization[k]
             factor = scale / np.sqrt(variance + _EPSILON)
-            weights, biases = weights * factor, (biases - mean) * factor + shift
-        product = graph.add("MatMul", name, graph.constant(weights))
-        name = graph.add("Add", product, graph.constant(biases)) if biases.any() else product
+            weights, biases = weights * factor[..., None, :], (biases - mean) * factor + shift
+        found.append((weights, biases))
+    return found
+
+
+def network_of(
+    graph: Graph,
+    inputs: str,
+    layers: Sequence[tuple[FloatArray, FloatArray]],
+    method: Method,
+    constant: Callable[[FloatArray], str] | None = None,
+) -> str:
+    """Add one network, and return the name of its outputs; ``constant`` adds a layer's array."""
+    name, last, constant = inputs, len(layers) - 1, constant or graph.constant
+    for k, (weights, biases) in enumerate(layers):
+        product = graph.add("MatMul", name, constant(weights))
+        name = graph.add("Add", product, constant(biases)) if biases.any() else product
         formula = method.formula("output" if k == last else "activation")
         if formula is None:
-            name = graph.add("Softmax", name, axis=1)
+            name = graph.add("Softmax", name, axis=-1)
         else:
             name = graph.formula(formula.tree, {formula.variables[0]: name, **formula.parameters})
     return name

@@ -13,17 +13,20 @@ from fastgd.arguments.data import FloatArray
 from fastgd.arguments.groups import Integers
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import escaped
+from fastgd.checks.values import check_choice, check_path
+from fastgd.export.exportable import ONNX_DTYPES
 from fastgd.models import stored_groups
 from fastgd.models.group_baselines import GroupFits
 from fastgd.models.group_keys import Keys
+from fastgd.models.group_training import stacked
 from fastgd.models.model import Table, remarks_on
-from fastgd.store.files import PathLike
+from fastgd.store.files import PathLike, whole_file
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import columns_from
 from fastgd.tables.table_selection import check_lengths
 from fastgd.tables.targets import ClassTarget, Target
 from fastgd.training import codec
-from fastgd.training.results import Run
+from fastgd.training.results import Run, exported
 
 if TYPE_CHECKING:
     import pandas
@@ -253,6 +256,50 @@ class GroupModels:
             if own.dtype.kind == "U"
         ]
         return columns_from(table, (*self.preparation.texts, *texts))
+
+    def to_onnx(self, path: PathLike, *, dtype: str = "float64") -> None:
+        """Write the models of all groups as one file in ONNX format, for other runtimes.
+
+        The inputs are the group columns, (rows, 1) strings or int64, and the columns of the table
+        as in :meth:`fastgd.Model.to_onnx`, whose outputs it has, too. They equal those of
+        :meth:`predict` up to rounding: for an unknown group those of the global network, or NaN and
+        the label "".
+
+        Parameters
+        ----------
+        path : str or path
+            The file, such as ``model.onnx``.
+        dtype : {"float64", "float32"}
+            Type of all numbers but labels. Some runtimes support only "float32".
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is not as described, labels of groups are neither strings nor whole
+            numbers, or the networks have a function that uses asin, acos or atan.
+        OSError
+            If the file can't be written.
+        ImportError
+            If onnx is not installed (``pip install "fastgd[onnx]"``).
+        """
+        file, dtype = check_path("path", path), check_choice("dtype", dtype, ONNX_DTYPES)
+        from fastgd.export.onnx_groups import ExportedGroups, groups_model
+
+        unknown = [] if self.fallback is None else [self.fallback]
+        fits, shared = self.fits, self.fits.shared
+        groups = ExportedGroups(
+            exported(unknown, "to_onnx", self.preparation, (self.target,)),
+            dict(zip(self.keys.names, self.keys.levels, strict=True)),
+            self.keys.members,
+            fits.inputs,
+            *stacked(fits.trained, fits.outputs),
+            None if shared is None else exported([shared], "to_onnx"),
+            fits.ridge,
+            fits.constant,
+            self.chosen,
+        )
+        with whole_file(file) as stream:
+            stream.write(groups_model(groups, dtype))
 
     def save(self, path: PathLike) -> None:
         """Write the networks and everything needed to predict to an ``.npz`` file.

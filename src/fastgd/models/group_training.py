@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray
+from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.arguments.groups import Integers, rows_of
+from fastgd.arguments.options import Method
 from fastgd.engine.prediction import predict_parts
 from fastgd.engine.session import available_threads
 from fastgd.store.files import is_folder
@@ -316,3 +317,23 @@ def outputs_of(
         )
         result[mine] = outputs.undo(found[0], own)
     return result
+
+
+def stacked(
+    trained: TrainedGroups, outputs: Scaling
+) -> tuple[Scaling, tuple[NetworkParts, Method] | None]:
+    """The parameters of all groups as arrays (groups, ...), and the scaling of their outputs.
+
+    Without a network they are 0, so that the output is the mean; that is NaN if one diverged.
+    """
+    if not trained.sweeps:
+        return outputs, None
+    [network], [kept] = trained.sweeps[0].networks, trained.sweeps[0].kept_weights or ()
+    rows, mean = np.zeros((len(outputs.mean), kept.shape[1])), outputs.mean.copy()
+    for k, one in enumerate(trained.sweeps):
+        mine = trained.places[:, 0] == k
+        [kept] = one.kept_weights or ()
+        rows[mine] = kept[trained.places[mine, 1]]
+    finite = np.isfinite(rows).all(axis=1)
+    rows[~finite], mean[~finite] = 0.0, np.nan
+    return Scaling(mean, outputs.scale), (network.parts(rows), trained.sweeps[0].method)
