@@ -152,6 +152,13 @@ def test_the_file_is_called_like_the_model(run, language):
     assert Path("run.npz").with_suffix(LANGUAGES[language].endings[0]).exists()
 
 
+def test_models_of_groups_are_one_file_of_onnx(run):
+    code, said, _ = run("export", "groups.npz", "groups.onnx")
+    assert code == 0
+    given = [one.name for one in onnxruntime.InferenceSession("groups.onnx").get_inputs()]
+    assert f"Inputs: {', '.join(given)}\n" in said
+
+
 def test_onnx_has_a_type(run):
     assert run("export", "run.npz", "run.onnx", "--dtype", "float32")[0] == 0
     [given] = onnxruntime.InferenceSession("run.onnx").get_inputs()

@@ -18,6 +18,7 @@ from fastgd.export.exportable import Exportable, c_name
 from fastgd.tables.column_values import texts_shown
 from fastgd.tables.columns import Column, TargetColumn, TextColumn
 from fastgd.tables.dates import DateColumn
+from fastgd.tables.targets import ClassTarget
 
 
 class Language(NamedTuple):
@@ -51,7 +52,7 @@ LANGUAGES = {
     ),
     "onnx": Language(
         (".onnx",),
-        Exportable.to_onnx,
+        lambda network, *given, **chosen: network.to_onnx(*given, **chosen),
         "in Python, onnxruntime.InferenceSession({quoted}).run(None, inputs)",
         "--dtype",
     ),
@@ -93,7 +94,8 @@ def command(saved: Path, out: Path | None, to: str | None, **chosen: Any) -> Non
         if to == "c" and not chosen:
             chosen["name"] = c_name(out)
         result = fastgd.open(saved) if saved.is_dir() else fastgd.load(saved)
-        if not isinstance(result, Run | Model):
+        is_whole = to == "onnx" or not isinstance(result, GroupModels)
+        if not (is_whole and isinstance(result, Run | Model | GroupModels)):
             raise RefusedError(_what_to_do(saved, result))
         language.write(result, out, **chosen)
     console = open_console()
@@ -127,18 +129,20 @@ def _what_to_do(saved: Path, result: Any) -> str:
     return f"{saved} holds {holds}: export one in Python, such as {call}{one}.to_c('model.h')"
 
 
-def _inputs_and_outputs(network: Run | Model, *, numbered: bool) -> tuple[str, str]:
+def _inputs_and_outputs(network: Run | Model | GroupModels, *, numbered: bool) -> tuple[str, str]:
     """What goes in and what comes out, in the order in which it does."""
     if isinstance(network, Run):
         counts = len(network.weights[0]), network.weights[-1].shape[1]
         inputs, outputs = (many(count, "number") for count in counts)
     else:
-        columns = network.preparation.columns
-        inputs = first_names([_column_text(column, numbered=numbered) for column in columns])
-        outputs = first_names([target.name for target in network.targets])
-        if network.classes:
+        columns = [_column_text(c, numbered=numbered) for c in network.preparation.columns]
+        targets = network.targets if isinstance(network, Model) else (network.target,)
+        labels = network.keys.names if isinstance(network, GroupModels) else ()
+        inputs = first_names([*labels, *columns])
+        outputs = first_names([target.name for target in targets])
+        if isinstance(targets[0], ClassTarget):
             what = "the probability of" if numbered else "one of"
-            outputs = f"{outputs}: {what} {first_names(list(network.classes))}"
+            outputs = f"{outputs}: {what} {first_names(list(targets[0].classes))}"
     return f"Inputs: {inputs}", f"Outputs: {outputs}"
 
 
