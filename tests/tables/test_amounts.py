@@ -9,7 +9,7 @@ import fastgd
 from fastgd.tables.amounts import notation_text, numbers_like, numbers_written
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import read_columns
-from fastgd.tables.targets import NumberTarget, learn_target, notes_of
+from fastgd.tables.targets import NumberTarget, learn_target, notes_of, target_from_json
 
 AMOUNTS = {
     "$": (["$215,000", "$99,500.5", "-$7", "($1,200)"], [215000, 99500.5, -7, -1200]),
@@ -21,6 +21,7 @@ AMOUNTS = {
     "°C": (["-5 °C", "20,5 °C"], [-5, 20.5]),
     "kWh/m²": (["5 kWh/m²", "1 200 kWh/m²", "1\u202f200,5 kWh/m²"], [5, 1200, 1200.5]),
     "": (["1,234", "(1,200)", "12", "1'234.5"], [1234, -1200, 12, 1234.5]),
+    " ": (["1.234,5", "12"], [1234.5, 12]),
 }
 
 
@@ -31,6 +32,7 @@ def test_a_whole_column_in_one_notation_is_numbers(notation):
     assert cells.kind == "numbers"
     assert cells.values[:-1].tolist() == numbers
     assert cells.missing.tolist() == [False] * len(texts) + [True]
+    notation = notation.strip()
     assert cells.notation == notation
     assert cells[np.array([1])].written.tolist() == texts[1:2]
     new = numbers_like("x", [*texts[::-1], "7", None], notation, cells.decimal, "must be numbers")
@@ -45,9 +47,9 @@ TEXTS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("column", TEXTS)
+@pytest.mark.parametrize("column", [*TEXTS, "1;2;20,22"])
 def test_codes_and_names_stay_strings(column):
-    texts = column.split(",")
+    texts = column.split(";" if ";" in column else ",")
     cells = numbers_written("x", texts)
     assert cells.kind == "texts"
     assert cells.values.tolist() == [text.strip() for text in texts]
@@ -173,3 +175,8 @@ def test_a_model_keeps_the_notation(tmp_path: Path):
     found = fastgd.load(tmp_path / "m.npz").predict({"size": ["50 m²", "50"]})
     assert found[0] == found[1]
     assert abs(found[0] - 50_000) < 3000
+
+
+def test_an_older_target_is_loaded():
+    old = '{"kind": "number", "name": "price", "mean": 2.0, "scale": 0.5}'
+    assert target_from_json(old) == NumberTarget("price", 2.0, 0.5)
