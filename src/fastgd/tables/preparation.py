@@ -33,7 +33,7 @@ MOST_CATEGORIES = 200
 """Of a column with more different strings, the rarer ones share an input.
 
 142 countries of 12 rows each (gapminder, life expectancy): the mean error is 3.4 years with inputs
-for 50 of them, 2.2 with 100 and 0.7 with all, which takes half as long again as with 50.
+for 50 of them, in 17 s of computing time, and 1.0 with all, in 24 s.
 """
 
 _KINDS: dict[str, type[Column]] = {
