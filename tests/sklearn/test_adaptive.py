@@ -33,6 +33,7 @@ def test_when_it_is_divided():
     assert rule.ahead([9, 8.95, 8.8]) == (1, 2)  # together by more than 0.1
     assert rule.ahead([9, 8.95, 8.9]) == (1 / 5, 2)
     assert rule.ahead([9, 9.5, 9.2, 8.95]) == (1 / 5, 1)  # the best so far is what must be beaten
+    assert rule.ahead([9, 8.95, 8.9, 8.85]) == (1 / 5, 1)
     assert rule.ahead([9] * 5) == (1 / 25, 2)
     assert rule.ahead([9] * 6) == (1 / 25, 1)
     assert rule.ahead([9] * 9) == (1 / 125, 0)  # 2.4e-7: the end
