@@ -179,10 +179,11 @@ def test_labels_are_not_missing_for_what_they_say(tmp_path):
 
 def test_rows_without_a_target_do_not_matter(tmp_path):
     path = tmp_path / "holes.parquet"
-    frame = pd.DataFrame({"a": [1, np.inf, 3, 4], "b": [1.0, 2, 3, 5], "y": [0, np.nan, 0, 1]})
+    frame = pd.DataFrame({"a": [1, np.inf, 3, 4], "b": [1.0, 2, 3, 5], "y": [0, np.inf, 0, 1]})
     frame.to_parquet(path)
     samples = read_samples(path, ["y"], reading=Reading())
     assert samples.inputs == ["a", "b"]
+    assert samples.notes[0] == "y: missing in 1 row (1 of them infinite), left out"
     known = Reading(preparation=samples.preparation, targets=samples.encoded)
     frame.assign(a=[1, np.inf, 3, 4], more=np.inf).to_parquet(path)
     assert np.array_equal(read_samples(path, ["y"], reading=known).X, samples.X)

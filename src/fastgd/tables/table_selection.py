@@ -139,5 +139,7 @@ def without(
     count = int(missing.sum())
     if not count:
         return dict(columns), []
-    note = f"{names_text(names)}: missing in {many(count, 'row')}, left out"
+    one = columns[names[0]] if len(names) == 1 else None
+    gaps = one.gaps if isinstance(one, Cells) else f"missing in {many(count, 'row')}"
+    note = f"{names_text(names)}: {gaps}, left out"
     return some_rows(columns, ~missing), [note]
