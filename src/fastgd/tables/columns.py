@@ -196,6 +196,7 @@ def _found(cells: Cells, known: Mapping[str | None, int], unknown: int) -> NDArr
 
 
 def _unknown(name: str, cells: Cells, known: Container[str | None], what: str) -> Iterator[str]:
+    """A line about strings that are not known, and what becomes of their rows."""
     new = [text for text in cells.texts if text is not None and text not in known]
     if new:
         yield (

@@ -240,9 +240,9 @@ class Preparation:
     def numbers(self, columns: Mapping[str, ArrayLike | Cells]) -> FloatArray:
         """Return a table as rows of numbers, (rows, columns), as an exported model takes them.
 
-        They are in the order of ``columns``: numbers, NaN where missing; for strings the index of
-        the category, that of the column's last input but the missing cells' for the others, -1 for
-        an unknown one, NaN where missing; for dates the days since 1970-01-01 UTC.
+        They are in the order of ``columns``: numbers; for strings the index of the category, for
+        those without one the number of categories if they share an input, else -1; for dates the
+        days since 1970-01-01 UTC. All are NaN where missing.
 
         Raises
         ------
