@@ -68,6 +68,13 @@ def test_a_group_with_many_rows_chooses_alone_and_one_with_few_follows():
     assert exact.tolist() == [0, 0, 0]
 
 
+def test_a_model_whose_stopping_point_was_chosen_by_these_rows_has_a_handicap():
+    first, second = np.full((4, 1), 1.0), np.full((4, 1), 1.1)
+    rows = rows_with(np.zeros(4), np.zeros(4, np.int64))
+    assert best_of([first, second], rows, 1, 0.3).tolist() == [0]
+    assert best_of([first, second], rows, 1, 0.5).tolist() == [1]
+
+
 def linear():
     """Two shops with a linear law, which few iterations miss, and one where nothing matters."""
     table = shops((40, 40, 40))

@@ -101,8 +101,11 @@ def test_labels_in_several_columns():
         np.repeat(pd.date_range("2026-01-01", periods=3), 12),
         pd.date_range("2026-01-01", periods=3, tz="Asia/Tokyo").repeat(12),
         pd.period_range("2026-01", periods=3, freq="M").repeat(12),
-        pd.period_range("2026-01", periods=3, freq="M").repeat(12).astype(object),
-        np.repeat([datetime.date(2026, 1, day) for day in (1, 2, 3)], 12),
+        pd.period_range("2026-01", periods=3, freq="M")
+        .repeat(12)
+        .to_series(range(36))
+        .astype(object),
+        np.repeat([datetime.date(2026, 1, day) for day in (3, 1, 2)], 12),
         np.repeat([1.5, -2.0, 4.0], 12),
         np.repeat([True, False], 18),
         pd.Categorical(np.repeat(["b", "a", "c"], 12)),
@@ -126,10 +129,15 @@ def test_kinds_of_labels(labels, tmp_path):
     if isinstance(first, datetime.date | pd.Period):
         assert all(type(one) is datetime.datetime and one.tzinfo is None for one in models)
         moment = first.to_timestamp() if isinstance(first, pd.Period) else pd.Timestamp(first)
-        assert models.groups[0] == (moment.tz_convert(None) if moment.tz else moment)
+        assert (moment.tz_convert(None) if moment.tz else moment) in models.groups
+        assert models.groups == sorted(models.groups)
         assert len(models) == 3
     else:
         assert models.groups == sorted(set(pd.Series(labels).tolist()))
+    for label in set(labels):
+        alone = models.predict(table.assign(g=pd.Series([label] * 36)))
+        mine = (table.g == label).to_numpy()
+        np.testing.assert_array_equal(alone[mine], models.predict(table)[mine])
     models.save(tmp_path / "models.npz")
     again = fastgd.load(tmp_path / "models.npz")
     assert again.groups == models.groups

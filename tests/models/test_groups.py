@@ -270,6 +270,13 @@ def test_hold_out_leaves_two_rows_and_takes_one_of_each():
     assert (hold_out(codes, 6, (0.2, 0.2), 2, 2)[1] != test).any()
 
 
+def test_a_table_made_up_with_the_same_seed_is_not_split_by_its_first_column():
+    first = np.random.default_rng(0).random(1000)
+    for some in hold_out(np.zeros(1000, np.int64), 1, (0.2, 0.2), 2, 0):
+        assert first[some].min() < 0.05
+        assert first[some].max() > 0.95
+
+
 def test_nothing_held_out():
     models = fitted(validation_fraction=0, test_fraction=0)
     assert models.errors.test_error.isna().all()
