@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -27,6 +28,11 @@ _DATE_TEXT = re.compile(
     r"(?:[T ](?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?)?"
     r"\s*(?P<half>[AaPp][Mm])?\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?)?"
 )
+
+_PLAIN = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?")
+"""Texts that NumPy reads."""
+
+_LIKE: dict[Order, str] = {"day": "26.11.2026 or ", "month": "11/26/2026 or ", "": ""}
 
 
 @dataclass(frozen=True)
@@ -157,15 +163,18 @@ def _dates(name: str, cells: Cells, order: Order) -> NDArray[np.datetime64]:
     """The dates of a column in UTC; texts are parsed."""
     if cells.kind == "dates":
         return cells.values
-    known: dict[str | None, datetime | None] = {text: _date(text, order) for text in {*cells.texts}}
-    for k, text in enumerate(cells.texts):
+    texts = cells.texts
+    if all(text is None or _PLAIN.fullmatch(text) for text in texts):
+        with suppress(ValueError):  # of a day that doesn't exist
+            return np.array(texts, dtype="M8[us]")  # in a fifth of the time
+    known: dict[str | None, datetime | None] = {text: _date(text, order) for text in {*texts}}
+    for k, text in enumerate(texts):
         if text is not None and known[text] is None:
-            rule = f"with the {order} first" if order else "such as 2026-11-26"
             raise ValueError(
-                f"column {shown(name)} must hold dates {rule}, got {shown(text)} "
-                f"in row {cells.row(k):,}"
+                f"column {shown(name)} must hold dates like {_LIKE[order]}2026-11-26, "
+                f"got {shown(text)} in row {cells.row(k):,}"
             )
-    return np.array([known[text] for text in cells.texts], dtype="M8[us]")
+    return np.array([known[text] for text in texts], dtype="M8[us]")
 
 
 def _order(name: str, texts: list[str]) -> tuple[Order, str]:
