@@ -80,15 +80,6 @@ def ridges(rows: GroupRows, groups: int, penalties: FloatArray) -> FloatArray:
     Penalties, (groups, penalties), are those on inputs that are standardized within the group.
     Sums are added in the order of the rows and equations are solved by elimination, each step of
     all groups at a time: the bits don't depend on the machine.
-
-    Examples
-    --------
-    >>> x = np.array([[0.0], [1], [2], [0], [2]])
-    >>> none = np.zeros(5, dtype=bool)
-    >>> rows = GroupRows(x, 3 * x + 1, np.array([0, 0, 0, 1, 1]), none, none)
-    >>> ridges(rows, 2, np.array([[0.0], [2.0]]))[:, 0]
-    array([[3. , 1. ],
-           [1.5, 2.5]])
     """
     scaling = Scaling.of_groups(rows.inputs, rows.codes, groups)
     scale = np.where(scaling.scale > 0, scaling.scale, np.inf)

@@ -15,9 +15,12 @@ from fastgd.training.codec import Array, Header, need, text, text_of, within
 from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
 
-_SCALINGS: dict[str, codec.Field] = {
+_FITS: dict[str, codec.Field] = {
     "inputs": Array("f", "groups inputs", record=Scaling, name="inputs_{}"),
     "outputs": Array("f", "groups outputs", record=Scaling, name="outputs_{}"),
+    # A file from before there were test sets has neither.
+    "constant": Array("f", "groups outputs", optional=True),
+    "ridge": Array("f", "groups coefficients", optional=True),
 }
 _MEASURED: dict[str, codec.Field] = {
     "rows": Array("i", "groups"),
@@ -30,11 +33,6 @@ _MEASURED: dict[str, codec.Field] = {
 """The measurements of each group."""
 
 _COMPARED: dict[str, codec.Field] = {name: Array("f", "groups", optional=True) for name in MODELS}
-_OTHERS: dict[str, codec.Field] = {
-    "constant": Array("f", "groups outputs", optional=True),
-    "ridge": Array("f", "groups coefficients", optional=True),
-}
-"""The other models of groups; a file from before there were test sets has none of them."""
 
 
 def encode(models: Any) -> tuple[Header, Arrays]:
@@ -42,7 +40,7 @@ def encode(models: Any) -> tuple[Header, Arrays]:
     arrays: Arrays = {"members": models.keys.members, "places": models.fits.trained.places}
     arrays["chosen"] = models.chosen
     arrays |= {f"levels_{k}": levels for k, levels in enumerate(models.keys.levels)}
-    arrays |= codec.encode(_SCALINGS | _OTHERS, models.fits)[1]
+    arrays |= codec.encode(_FITS, models.fits)[1]
     results = {
         f"sweep_{k}": stored_sweep.encode(s) for k, s in enumerate(models.fits.trained.sweeps)
     }
@@ -94,10 +92,11 @@ def decode(header: Header, arrays: Found) -> dict[str, Any]:
         measured["test_rows"] = np.zeros(groups, np.int64)
         measured["test_error"] = np.full(groups, np.nan)
     compared = codec.decode(_COMPARED, {}, within("compared.", arrays), dimensions)
-    scalings, others = (
-        codec.decode(fields, {}, arrays, dimensions) for fields in (_SCALINGS, _OTHERS)
+    fits = GroupFits(
+        **codec.decode(_FITS, {}, arrays, dimensions),
+        trained=TrainedGroups(sweeps, places),
+        shared=shared,
     )
-    fits = GroupFits(**scalings, trained=TrainedGroups(sweeps, places), **others, shared=shared)
     chosen = np.zeros(groups, np.int64)
     if "chosen" in arrays:
         chosen = codec.array_of(arrays, "chosen", "i", (groups,))
