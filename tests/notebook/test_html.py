@@ -19,7 +19,7 @@ from thinning import only
 
 X, Y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
 
-SIZE = np.arange(40.0, 100.0)
+SIZE = 40.0 + np.arange(60) ** 2 % 67  # sizes that repeat, and so number no rows
 SORT = np.where(np.arange(60) % 3 == 0, "<flat>", "house")
 TABLE = {"size": SIZE, "sort": SORT, "price": SIZE * 2 + 50 * (SORT == "house")}
 
