@@ -265,22 +265,10 @@ class GroupModels:
         :meth:`predict` up to rounding: for an unknown group those of the global network, or NaN and
         the label "".
 
-        Parameters
-        ----------
-        path : str or path
-            The file, such as ``model.onnx``.
-        dtype : {"float64", "float32"}
-            Type of all numbers but labels. Some runtimes support only "float32".
-
         Raises
         ------
-        ValueError, TypeError
-            If an argument is not as described, labels of groups are neither strings nor whole
-            numbers, or the networks have a function that uses asin, acos or atan.
-        OSError
-            If the file can't be written.
-        ImportError
-            If onnx is not installed (``pip install "fastgd[onnx]"``).
+        ValueError, TypeError, OSError, ImportError
+            As :meth:`fastgd.Model.to_onnx`, or if labels are neither strings nor whole numbers.
         """
         file, dtype = check_path("path", path), check_choice("dtype", dtype, ONNX_DTYPES)
         from fastgd.export.onnx_groups import ExportedGroups, groups_model
