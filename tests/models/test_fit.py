@@ -784,8 +784,15 @@ def test_damaged_models_are_refused_in_a_line(members, case):
         fastgd.load(path)
 
 
+def test_files_of_models_that_had_no_notes_are_read(members):
+    found, write = members
+    facts = json.loads(str(found["fastgd"]))
+    del facts["notes"]
+    assert fastgd.load(write(fastgd=np.array(json.dumps(facts)))).training_notes == ()
+
+
 @pytest.mark.parametrize(
-    "facts", [{"runs": []}, {"targets": 0}, {"scores": 1}, {"runs": 7}], ids=str
+    "facts", [{"runs": []}, {"notes": [1]}, {"targets": 0}, {"scores": 1}, {"runs": 7}], ids=str
 )
 def test_damaged_facts_are_refused_in_a_line(members, facts):
     found, write = members

@@ -18,7 +18,7 @@ MOST_CLASSES = 30
 LINE, LINES = 20, 2
 """Characters in a line of a class's name, and its lines; what is longer is shortened."""
 
-INCHES = 0.085
+INCHES = 0.08
 """Width of a character, about."""
 
 
