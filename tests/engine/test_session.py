@@ -14,7 +14,6 @@ from fastgd.engine.lowering import ValueColumn, recipe_of
 from fastgd.engine.network import Network
 from fastgd.engine.packed_samples import PackedSamples
 from fastgd.engine.packing import arrange, lanes_of
-from fastgd.engine.prediction import outputs
 from fastgd.engine.session import Session
 from fastgd.kernel.block import CONVERGED, DIVERGED
 from fastgd.optimizers import Momentum
@@ -25,6 +24,15 @@ METHOD = Method(activation="tanh", bias=True, sample_weight=RANDOM.random(13))
 NETWORK = Network((3, 5, 2), bias=True)
 P = NETWORK.parameters
 ROWS = RANDOM.normal(size=(5, P))
+
+
+class Owner:
+    """Of a network."""
+
+
+def outputs(network, method, row, inputs):
+    """Outputs of one network (samples, outputs)."""
+    return prediction.outputs(Owner(), network, lambda: [method], row[None], inputs)[0]
 
 
 def session_of(method=METHOD, runs=5, network=NETWORK, axes=None, side_by_side=None, **given):
@@ -182,9 +190,14 @@ def test_a_grid_in_chunks_is_the_runs_one_by_one(monkeypatch, threads):
 
 def test_outputs_owe_nothing_to_how_many_go_through_at_a_time(monkeypatch):
     many = np.tile(X, (40, 1))
-    expected = outputs(NETWORK, METHOD, ROWS[0], many)
-    monkeypatch.setattr(prediction, "PREDICT_SAMPLES", 7)
-    np.testing.assert_array_equal(outputs(NETWORK, METHOD, ROWS[0], many), expected)
+
+    def found(rows):
+        return prediction.outputs(Owner(), NETWORK, lambda: [METHOD] * len(rows), rows, many)
+
+    expected = found(ROWS[:1])
+    monkeypatch.setattr(prediction, "TOGETHER", 7)
+    np.testing.assert_array_equal(found(ROWS[:1]), expected)
+    np.testing.assert_array_equal(found(np.tile(ROWS[:1], (9, 1))), np.tile(expected, (9, 1, 1)))
 
 
 def test_the_public_calls_go_through_it(monkeypatch, xor):

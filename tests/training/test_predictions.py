@@ -12,7 +12,7 @@ from fastgd.arguments.partition import check_partition
 from fastgd.checks import memory
 from fastgd.engine import prediction
 from fastgd.optimizers import Adam, Momentum
-from fastgd.training.results import outputs_of
+from fastgd.training.results import all_outputs
 from thinning import only
 
 RANDOM = np.random.RandomState(4)
@@ -144,9 +144,9 @@ def test_outputs_that_do_not_fit_are_rejected(monkeypatch):
 
 def test_a_few_rows_have_the_outputs_that_they_have_among_many():
     run = fastgd.train(X, Y, **SETTINGS | {"alpha": 0.1})
-    rows = RANDOM.random_sample((prediction.FEW_SAMPLES + 1, 3))
+    rows = RANDOM.random_sample((prediction.TOGETHER + 1, 3))
     outputs = run.predict(rows)
-    for count in (1, 3, 4, 5, prediction.FEW_SAMPLES, 2):
+    for count in (1, 3, 4, 5, prediction.TOGETHER, 2):
         assert run.predict(rows[:count]).tobytes() == outputs[:count].tobytes(), count
     run.weights[0][0] += 1.0  # what is kept of a run is not its parameters
     changed = run.predict(rows)
@@ -176,11 +176,11 @@ def test_calls_are_kept_for_no_more_networks_than_that(monkeypatch):
         assert len(prediction._kept) <= 2
 
 
-@pytest.mark.parametrize("rows", [5, 70])
+@pytest.mark.parametrize("rows", [5, 300])
 def test_outputs_of_several_networks_are_those_of_each(rows):
     sweep = fastgd.sweep(X, Y, **CASES["numbers of functions"], **SETTINGS)
     runs = [sweep[1, i, j, k] for i, j, k in np.ndindex(2, 2, 2)]
     table = RANDOM.random_sample((rows, 3))
-    outputs = outputs_of(runs[0], runs, table)
+    outputs = all_outputs(runs[0], runs, table)
     for run, found in zip(runs, outputs, strict=True):
         assert found.tobytes() == run.predict(table).tobytes()

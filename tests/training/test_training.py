@@ -200,7 +200,7 @@ def test_progress_without_tqdm_says_what_to_install(xor, monkeypatch):
 
 @pytest.mark.parametrize("shape", [(1, 5), (4, 5), (5, 5), (1001, 5)])
 def test_predict(random_problem, shape, monkeypatch):
-    monkeypatch.setattr(prediction, "PREDICT_SAMPLES", 64)
+    monkeypatch.setattr(prediction, "TOGETHER", 64)
     run = fastgd.train(*random_problem, hidden_size=(6, 3), iterations=50)
     X = np.random.default_rng(1).normal(size=shape)
     layer = X

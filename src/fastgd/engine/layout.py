@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import accumulate, pairwise
 from math import prod
-from typing import Annotated, Any, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -275,22 +275,37 @@ class Layout:
     @cached_property
     def markers(self) -> Shapes:
         """The tile shapes, plus the whole layout if the code is specialized for it."""
-        recipe = self.recipe
-        uses_all = self.batch == 0 and recipe.held is None and recipe.outputs is None
-        if not uses_all or self.sharing != Sharing.ALL or recipe.batches.name != "all":
+        layout = self._specialized
+        if layout is None:
             return self.shapes
-        samples = up(self.samples, ROWS)
-        parameters = self.network.parameters
-        if samples > self.group or not can_know(self.runs, parameters, samples, self.machine):
-            return self.shapes
-        layout = BlockLayout(tuple(self.layers), samples, self.samples)
         if self.machine == WEBASSEMBLY:  # code that stays the same, whatever else this process does
             return self.shapes._replace(layout=KnownFacts(layout))
-        known = _known.setdefault(recipe, set())
+        known = _known.setdefault(self.recipe, set())
         if layout not in known and len(known) >= MOST_KNOWN:
             return self.shapes
         known.add(layout)
         return self.shapes._replace(layout=KnownFacts(layout))
+
+    @cached_property
+    def _specialized(self) -> BlockLayout | None:
+        """The whole layout, if code that is specialized for it pays."""
+        recipe = self.recipe
+        uses_all = self.batch == 0 and recipe.held is None and recipe.outputs is None
+        if not uses_all or self.sharing != Sharing.ALL or recipe.batches.name != "all":
+            return None
+        samples = up(self.samples, ROWS)
+        parameters = self.network.parameters
+        if samples > self.group or not can_know(self.runs, parameters, samples, self.machine):
+            return None
+        return BlockLayout(tuple(self.layers), samples, self.samples)
+
+    @property
+    def suits(self) -> Literal["one", "all", "none"]:
+        """How many samples there is code for: this number, any, or maybe none."""
+        layout = self._specialized
+        if layout is None:
+            return "all"
+        return "one" if layout in _known.get(self.recipe, ()) else "none"
 
     @cached_property
     def layers(self) -> list[Layer]:

@@ -28,11 +28,12 @@ from fastgd.kernel.vectorization import ROWS, SMALL, WEBASSEMBLY, native_lanes
 Numbers = Mapping[str, FloatArray]
 """Parameters of functions by name: (n,) values, one for each network."""
 
-PREDICT_SAMPLES = 4096
-"""Samples that pass through the network at a time."""
+TOGETHER = 256
+"""Samples of a call, at most, that is prepared once and kept: 20,000 take 14 ms (100 units), and 45
+to 127 where a call for every 4,096 is prepared anew."""
 
-FEW_SAMPLES = 64
-"""For no more samples than this, a call is prepared once and kept."""
+KEPT_BYTES = 4 * 1024**2
+"""Memory of a prepared call, up to which it is kept."""
 
 SHORT = 1e8
 """Multiply-adds, of some 20 ms, below which code that is likely to be compiled already is best."""
@@ -130,93 +131,104 @@ class Forward:
 
     def __init__(self, runs: Runs, read: Callable[[], FloatArray]) -> None:
         """For the runs of a block; ``read`` returns their outputs (..., samples, outputs)."""
-        layout, inputs = runs.session.layout, runs.session.network.sizes[0]
-        samples = runs.portion.tables[0].X
+        session = runs.session
+        network, samples = session.network, runs.portion.tables[0].X
+        self.room, self.bytes = len(session.samples.X), session.bytes(1)
         self._again = runs.bind()
         self._lock = ForkSafeLock()
-        self._X = samples.reshape(-1, inputs + runs.session.network.bias)[:, :inputs]
-        self._numbers, self._places = runs.block.numbers[0], layout.places[runs.places]
+        self._X = samples.reshape(-1, network.sizes[0] + network.bias)[:, : network.sizes[0]]
+        self._numbers, self._places = runs.block.numbers[0], session.layout.places[runs.places]
         self._read = read
 
     @classmethod
-    def of_one(cls, network: Network, method: Method, samples: int) -> "Forward":
-        """For one network, by the code that trained it."""
-        session = Session.of_outputs(network, method, np.zeros((samples, network.sizes[0])))
-        runs = session.load(np.zeros((1, network.parameters)))
-        return cls(runs, runs.last_values)
+    def of(cls, network: Network, methods: Sequence[Method], samples: int, room: int) -> "Forward":
+        """For networks with these options, and as many samples or up to ``room`` of them.
+
+        A single network has the code that trained it, where there is some.
+        """
+        if len(methods) == 1:
+            X = np.zeros((room, network.sizes[0]))
+            session = Session.of_outputs(network, methods[0], X[:samples])
+            if session.layout.suits == "all":
+                session = Session.of_outputs(network, methods[0], X)
+            if session.layout.suits != "none":
+                runs = session.load(np.zeros((1, network.parameters)))
+                return cls(runs, lambda: runs.last_values()[None])
+        return cls._side_by_side(network, methods, room)
 
     @classmethod
-    def of_many(cls, network: Network, methods: Sequence[Method], samples: int) -> "Forward":
-        """For networks side by side, at most as many as a block has."""
-        X, y = (np.zeros((samples, width)) for width in (network.sizes[0], network.sizes[-1]))
+    def _side_by_side(cls, network: Network, methods: Sequence[Method], room: int) -> "Forward":
+        """For networks that share a block."""
+        X, y = (np.zeros((room, width)) for width in (network.sizes[0], network.sizes[-1]))
         packed, count = PackedSamples(X, y), len(methods)
         plain, columns = _alike(methods)
         recipe, wide = _recipe(plain), next(n for n in _block_sizes() if n >= count)
         [batch] = arrange(packed, recipe, count, network.matrices, 1, wide)
         session = Session.make(network, plain, packed, recipe, batch)
         runs = session.load(np.zeros((count, network.parameters)), columns=columns)
-        runs = runs.into(np.empty((batch.side_by_side, samples, network.sizes[-1])))
+        runs = runs.into(np.empty((batch.side_by_side, room, network.sizes[-1])))
         return cls(runs, runs.outputs)
 
     def at(self, parameters: FloatArray, X: FloatArray) -> FloatArray:
-        """The outputs for X (samples, inputs), of the runs with these parameters (runs, P)."""
+        """The outputs (runs, samples, outputs), of runs with these parameters (runs, P)."""
         with self._lock:
             self._numbers[self._places] = parameters
             self._X[: len(X)] = X
             self._again()
-            return self._read()[..., : len(X), :].copy()
+            return self._read()[:, : len(X)].copy()
 
 
 _kept: "WeakKeyDictionary[object, dict[tuple[int, int], Forward]]" = WeakKeyDictionary()
 
 
-def _forward(owner: object, runs: int, samples: int, make: Callable[[int], Forward]) -> Forward:
-    """The forward pass of this owner's runs for so few samples, made unless it is kept."""
+def _forward(
+    owner: object,
+    network: Network,
+    methods: Callable[[], Sequence[Method]],
+    runs: int,
+    samples: int,
+) -> Forward:
+    """A forward pass of this owner's runs, for so many samples or for ``TOGETHER`` of them."""
     known = _kept.get(owner)
     if known is None:
         if len(_kept) >= MOST_KEPT:
             _kept.clear()
         known = _kept.setdefault(owner, {})
-    room = -(-samples // ROWS) * ROWS
-    if (runs, room) not in known:
-        known[runs, room] = make(room)
-    return known[runs, room]
+    samples = min(samples, TOGETHER)
+    room = max(ROWS, 1 << (samples - 1).bit_length())
+    for size in (samples, room):
+        if (runs, size) in known:
+            return known[runs, size]
+    forward = Forward.of(network, methods(), samples, room)
+    if forward.bytes <= KEPT_BYTES:
+        known[runs, forward.room] = forward
+    return forward
 
 
 def outputs(
-    owner: object, network: Network, method: Callable[[], Method], row: FloatArray, X: FloatArray
-) -> FloatArray:
-    """Outputs (samples, outputs) of the network with the parameters ``row``.
-
-    It belongs to ``owner``, whose options ``method`` returns: they never change.
-    """
-    if 0 < len(X) <= FEW_SAMPLES:
-        forward = _forward(owner, 1, len(X), lambda n: Forward.of_one(network, method(), n))
-        return forward.at(row[None], X)
-    return _outputs(network, method(), row, X)
-
-
-def outputs_of_many(
     owner: object,
     network: Network,
     methods: Callable[[], Sequence[Method]],
     rows: FloatArray,
     X: FloatArray,
-    threads: int,
+    threads: int = 1,
 ) -> FloatArray:
     """Outputs (n, samples, outputs) of the networks with the parameters ``rows`` (n, P).
 
-    They belong to ``owner``; their options differ in the parameters of functions only.
+    They belong to ``owner``, whose options ``methods`` returns: these never change, and differ in
+    the parameters of functions only.
     """
-    if 0 < len(X) <= FEW_SAMPLES and len(rows) <= max(_block_sizes()):
-        forward = _forward(
-            owner, len(rows), len(X), lambda n: Forward.of_many(network, methods(), n)
-        )
-        return forward.at(rows, X)
     check_memory(8 * len(rows) * len(X) * network.sizes[-1], "the prediction")
-    result, each = np.empty((len(rows), len(X), network.sizes[-1])), methods()
-    numbers = {name: np.array([own.numbers[name] for own in each]) for name in each[0].numbers}
-    predict(network, each[0], rows, X, numbers, threads, result)
+    result = np.empty((len(rows), len(X), network.sizes[-1]))
+    if len(rows) > 1 and (len(X) > TOGETHER or len(rows) > max(_block_sizes())):
+        each = methods()
+        numbers = {name: np.array([own.numbers[name] for own in each]) for name in each[0].numbers}
+        predict(network, each[0], rows, X, numbers, threads, result)
+        return result
+    forward = _forward(owner, network, methods, len(rows), len(X))
+    for start in range(0, len(X), forward.room):
+        part = slice(start, start + forward.room)
+        result[:, part] = forward.at(rows, X[part])
     return result
 
 
@@ -224,20 +236,6 @@ def _block_sizes() -> tuple[int, int, int]:
     """Runs that a block may have."""
     lanes = native_lanes()
     return lanes, 2 * lanes, 4 * lanes
-
-
-def _outputs(network: Network, method: Method, row: FloatArray, X: FloatArray) -> FloatArray:
-    session = Session.of_outputs(network, method, X[:PREDICT_SAMPLES])
-    check_memory(8 * len(X) * network.sizes[-1] + session.bytes(1), "the prediction")
-    result = np.empty((len(X), network.sizes[-1]))
-    for start in range(0, len(X), PREDICT_SAMPLES):
-        part = X[start : start + PREDICT_SAMPLES]
-        if start:
-            session = Session.of_outputs(network, method, part)
-        runs = session.load(row[None])
-        runs.run(0, 1)
-        result[start : start + len(part)] = runs.last_values()
-    return result
 
 
 def call_for(

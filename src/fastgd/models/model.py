@@ -20,7 +20,7 @@ from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import columns_from
 from fastgd.tables.targets import ClassTarget, Target, width_of
 from fastgd.training import codec
-from fastgd.training.results import Run, exported, outputs_of
+from fastgd.training.results import Run, all_outputs, exported
 
 Table = Any
 """A pandas DataFrame, a mapping of names to columns, or the path of a table file."""
@@ -213,7 +213,7 @@ def decoded(targets: Sequence[Target], outputs: FloatArray) -> list[NDArray[Any]
 
 def mean_outputs(owner: object, runs: Sequence[Run], inputs: FloatArray) -> FloatArray:
     """Return the mean of the outputs of networks that belong to ``owner``, (rows, outputs)."""
-    total, *others = outputs_of(owner, runs, inputs)
+    total, *others = all_outputs(owner, runs, inputs)
     for one in others:
         total = total + one
     return np.asarray(total / len(runs))

@@ -14,7 +14,7 @@ from fastgd.arguments.options import Method
 from fastgd.checks.messages import shown
 from fastgd.checks.values import integer
 from fastgd.engine.network import Network, Weights
-from fastgd.engine.prediction import outputs, outputs_of_many
+from fastgd.engine.prediction import outputs
 from fastgd.engine.session import available_threads
 from fastgd.engine.state import State
 from fastgd.engine.summaries import Summary
@@ -72,7 +72,8 @@ class _Predicting(Exportable):
         array([0., 1., 1., 0.])
         """
         X, row = self._input_rows(X), self.finite_row("predict")
-        return outputs(self, Network.of(self), lambda: Method(**self.options), row, X)
+        methods = lambda: [Method(**self.options)]  # noqa: E731
+        return np.asarray(outputs(self, Network.of(self), methods, row[None], X)[0])
 
     def finite_row(self, caller: str) -> NDArray[np.float64]:
         """Return the parameters (P,), or raise ValueError if one of them is not finite."""
@@ -346,7 +347,7 @@ class Run(_Predicting):
         codec.save(self, path)
 
 
-def outputs_of(owner: object, runs: Sequence[Run], X: FloatArray) -> FloatArray:
+def all_outputs(owner: object, runs: Sequence[Run], X: FloatArray) -> FloatArray:
     """Outputs (runs, samples, outputs) of networks that belong to ``owner``; X is checked.
 
     The networks are alike, but for the parameters of their functions.
@@ -357,11 +358,8 @@ def outputs_of(owner: object, runs: Sequence[Run], X: FloatArray) -> FloatArray:
         If the training of one diverged.
     """
     rows = np.stack([run.finite_row("predict") for run in runs])
-    network = Network.of(runs[0])
-    if len(runs) == 1:
-        return outputs(owner, network, lambda: Method(**runs[0].options), rows[0], X)[None]
     methods = lambda: [Method(**run.options) for run in runs]  # noqa: E731
-    return outputs_of_many(owner, network, methods, rows, X, available_threads())
+    return outputs(owner, Network.of(runs[0]), methods, rows, X, available_threads())
 
 
 def exported(
