@@ -304,7 +304,9 @@ def test_networks_are_averaged(priced):
     inputs = priced.model.preparation.transform(HOUSES)
     first, second = (run.predict(inputs) for run in priced.model.runs)
     assert not np.array_equal(first, second)
-    assert np.array_equal(mean_outputs(priced.model, priced.model.runs, inputs), (first + second) / 2)
+    assert np.array_equal(
+        mean_outputs(priced.model, priced.model.runs, inputs), (first + second) / 2
+    )
 
 
 def test_the_same_call_has_the_same_bits():
