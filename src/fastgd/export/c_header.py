@@ -274,14 +274,12 @@ class _Header:
             for k, column in enumerate(self.columns)
             if isinstance(column, TextColumn | TargetColumn)
             for text, code in column.places.items()
-            if text is not None
         )
         if known:
-            texts = [c if isinstance(c, TextColumn) else None for c in self.columns]
             others = "".join(
-                f"column == {k} ? {column.unknown} : "
-                for k, column in enumerate(texts)
-                if column and column.unknown >= 0
+                f"column == {k} ? {column.unknown_code} : "
+                for k, column in enumerate(self.columns)
+                if isinstance(column, TextColumn) and column.others
             )
             yield _CATEGORY.format(name=self.name, known=known, others=others)
         if self.classes:

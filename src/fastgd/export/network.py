@@ -57,11 +57,6 @@ def parts_of(k: int, column: Column) -> Iterator[Part]:
         yield Part(k, flags=True)
 
 
-def unknown_of(column: TextColumn | TargetColumn) -> int:
-    """The number that stands for strings that are no category."""
-    return column.unknown if isinstance(column, TextColumn) else -1
-
-
 class Exported(NamedTuple):
     """Networks of one architecture, whose outputs are averaged.
 

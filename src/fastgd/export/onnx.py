@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.export.calendar_terms import Term, fields_of
-from fastgd.export.network import Exported, ExportError, Part, unknown_of
+from fastgd.export.network import Exported, ExportError, Part
 from fastgd.formulas.calendar import TOLERANCES
 from fastgd.formulas.expressions import Tree
 from fastgd.tables.columns import Column, TargetColumn, TextColumn
@@ -288,15 +288,14 @@ def _number(graph: Graph, column: Column) -> str:
     """Add the number of a column's cells, NaN where missing."""
     if not isinstance(column, TextColumn | TargetColumn):
         return column.name
-    texts = {text: place for text, place in column.places.items() if text is not None}
-    check_texts(f"column {column.name!r}", texts)
+    check_texts(f"column {column.name!r}", column.places)
     place = graph.add(
         "LabelEncoder",
         column.name,
         domain="ai.onnx.ml",
-        keys_strings=[*texts, ""],
-        values_floats=[*map(float, texts.values()), nan],
-        default_float=float(unknown_of(column)),
+        keys_strings=[*column.places, ""],
+        values_floats=[*map(float, column.places.values()), nan],
+        default_float=float(column.unknown_code),
     )
     return graph.add("Cast", place, to=graph.number)
 

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from fastgd.engine.prediction import call_for
-from fastgd.export.network import Exported, Part, unknown_of
+from fastgd.export.network import Exported, Part
 from fastgd.formulas.calendar import TOLERANCES
 from fastgd.kernel.language.webassembly import STACK, linked
 from fastgd.kernel.predictor import InputEncoding, OutputDecoding, Predictor, predictor_code
@@ -118,10 +118,5 @@ def _kind(column: Column) -> dict[str, Any]:
     if isinstance(column, DateColumn):
         return {"dates": True}
     if isinstance(column, TextColumn | TargetColumn):
-        return {"categories": _codes(column), "unknown": unknown_of(column)}
+        return {"categories": column.places, "unknown": column.unknown_code}
     return {}
-
-
-def _codes(column: TextColumn | TargetColumn) -> dict[str, int]:
-    """The number of each string; NaN stands for a missing cell."""
-    return {text: k for text, k in column.places.items() if text is not None}

@@ -2,7 +2,7 @@
 
 import datetime
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Literal
@@ -65,6 +65,11 @@ class Cells:
         text = f"missing in {many(int(self.missing.sum()), 'row')}"
         infinite = int(np.isinf(self.values).sum()) if self.kind == "numbers" else 0
         return text + (f" ({infinite:,} of them infinite)" if infinite else "")
+
+    def new_gaps(self, name: str, remedy: str) -> Iterator[str]:
+        """Yield a line if cells are missing, in a column in which none was when it was learned."""
+        if self.missing.any():
+            yield f"{name}: {self.gaps}, and never in the training table{remedy}"
 
 
 class FileTexts(np.ndarray[Any, Any]):

@@ -5,10 +5,9 @@ from dataclasses import MISSING, asdict, dataclass
 from dataclasses import fields as fields_of
 from functools import cached_property
 from math import isfinite
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastgd.checks.formatting import many
 from fastgd.checks.messages import shown
@@ -68,16 +67,46 @@ class NumberColumn:
                 f"{self.name}: far outside {self.low:g} to {self.high:g}, the range in the "
                 f"training table, in {many(int(off.sum()), 'row')} ({100 * off.mean():.2g} %)"
             )
-        count = int(cells.missing.sum())
-        if count and not self.flagged:
-            yield (
-                f"{self.name}: {cells.gaps}, and never in the training table: "
-                f"filled with {self.median:g}, the median"
-            )
+        if not self.flagged:
+            yield from cells.new_gaps(self.name, f": filled with {self.median:g}, the median")
 
 
 @dataclass(frozen=True)
-class TextColumn:
+class StringColumn:
+    """A column of strings or booleans, in categories; other strings are unknown."""
+
+    name: str
+    categories: tuple[str, ...]
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The index of each category."""
+        return {category: k for k, category in enumerate(self.categories)}
+
+    @property
+    def unknown_code(self) -> int:
+        """The number of unknown strings."""
+        return -1
+
+    def numbers(self, cells: Cells) -> FloatArray:
+        """Return the index of each cell's category, that of unknown strings, NaN where missing."""
+        found = [self.places.get(text or "", self.unknown_code) for text in cells.texts]
+        return np.where(cells.missing, np.nan, found)
+
+    def _remarks(self, cells: Cells, known: Container[str], new: str, gap: str) -> Iterator[str]:
+        """Say in which rows strings are not known, or missing for the first time if ``gap``."""
+        texts = [text for text in cells.texts if text is not None and text not in known]
+        if texts:
+            yield (
+                f"{self.name}: {texts_shown(dict.fromkeys(texts))} in {many(len(texts), 'row')}: "
+                f"not in the training table; {new}"
+            )
+        if gap:
+            yield from cells.new_gaps(self.name, f"; {gap}")
+
+
+@dataclass(frozen=True)
+class TextColumn(StringColumn):
     """A one-hot encoded column of strings or booleans: one input per category.
 
     Rare strings, if there were too many, are the ``others``: they and unknown strings are 1 in a
@@ -85,8 +114,6 @@ class TextColumn:
     missing when it was learned, the last input is 1 for missing cells.
     """
 
-    name: str
-    categories: tuple[str, ...]
     flagged: bool
     others: tuple[str, ...] = ()
 
@@ -97,118 +124,68 @@ class TextColumn:
         flag = (f"{self.name} missing",) if self.flagged else ()
         return (*(f"{self.name}={category}" for category in self.categories), *other, *flag)
 
-    def put(self, cells: Cells, inputs: FloatArray) -> None:
-        """Fill in this column's inputs, (rows, inputs)."""
-        places = self._places(cells)
-        rows = np.flatnonzero(places >= 0)
-        inputs[:] = 0.0
-        inputs[rows, places[rows]] = 1.0
-
-    def numbers(self, cells: Cells) -> FloatArray:
-        """Return the index of each cell's category, ``unknown`` for others, NaN where missing."""
-        return np.where(cells.missing, np.nan, self._places(cells))
-
-    def remarks(self, cells: Cells) -> Iterator[str]:
-        """Yield lines about unknown categories, and about missing cells if there were none."""
-        what = "these rows are among the others" if self.others else "these rows have no category"
-        yield from _unknown(self.name, cells, self._known, what)
-        if not self.flagged:
-            yield from _never_missing(self.name, cells, "these rows have no category")
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The index of each category; booleans have other cases in files of other programs."""
+        ways = (str, str.lower, str.upper) if set(self.categories) <= {"False", "True"} else (str,)
+        return {way(text): k for way in ways for k, text in enumerate(self.categories)}
 
     @property
-    def unknown(self) -> int:
-        """The index of the input of all strings that are no category; -1 if there is none."""
+    def unknown_code(self) -> int:
+        """The number of unknown strings: the index of their input, -1 if there is none."""
         return len(self.categories) if self.others else -1
 
-    @cached_property
-    def places(self) -> dict[str | None, int]:
-        """The index of the input of each category; None is a missing cell."""
-        known: dict[str | None, int] = {category: k for k, category in enumerate(self.categories)}
-        if set(self.categories) <= {"False", "True"}:  # written in other cases by other programs
-            for way in (str.lower, str.upper):
-                known |= {way(category): k for k, category in enumerate(self.categories)}
+    def put(self, cells: Cells, inputs: FloatArray) -> None:
+        """Fill in this column's inputs, (rows, inputs)."""
+        places = self.numbers(cells)
         if self.flagged:
-            known[None] = len(self.names) - 1
-        return known
+            places[cells.missing] = len(self.names) - 1
+        rows = np.flatnonzero(places >= 0)
+        inputs[:] = 0.0
+        inputs[rows, places[rows].astype(np.int64)] = 1.0
 
-    @cached_property
-    def _known(self) -> set[str | None]:
-        return {*self.places, *self.others}
-
-    def _places(self, cells: Cells) -> NDArray[np.int64]:
-        """The index of each cell's input, or -1."""
-        places = _found(cells, self.places, self.unknown)
-        return places if self.flagged else np.where(cells.missing, -1, places)
+    def remarks(self, cells: Cells) -> Iterator[str]:
+        """Yield lines about unknown strings, and about missing cells if there were none."""
+        none = "these rows have no category"
+        new = "these rows are among the others" if self.others else none
+        known = {*self.places, *self.others}
+        return self._remarks(cells, known, new, "" if self.flagged else none)
 
 
 @dataclass(frozen=True)
-class TargetColumn:
+class TargetColumn(StringColumn):
     """A column of strings as one number: the mean of the target for each category.
 
     The number of category k is ``values[k]``; that of an unknown string is ``unknown``, the mean
     over all rows, and that of a missing cell ``missing``. All are standardized.
     """
 
-    name: str
-    categories: tuple[str, ...]
     values: tuple[float, ...]
     unknown: float
     missing: float
+
+    flagged: ClassVar[bool] = False
+    """Whether a further input is 1 for missing cells."""
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the inputs."""
         return (self.name,)
 
-    @property
-    def flagged(self) -> bool:
-        """Whether a further input is 1 for missing cells: never."""
-        return False
-
-    @cached_property
-    def places(self) -> dict[str | None, int]:
-        """The index of each category."""
-        return {category: k for k, category in enumerate(self.categories)}
-
     def put(self, cells: Cells, inputs: FloatArray) -> None:
         """Fill in this column's input, (rows, 1)."""
-        table = np.array([*self.values, self.unknown])  # of which -1 is the last
-        numbers = table[_found(cells, self.places, -1)]
-        inputs[:, 0] = np.where(cells.missing, self.missing, numbers)
-
-    def numbers(self, cells: Cells) -> FloatArray:
-        """Return the index of each cell's category, -1 for unknown ones, NaN where missing."""
-        return np.where(cells.missing, np.nan, _found(cells, self.places, -1))
+        table = np.array([*self.values, self.unknown])  # the last is the one of index -1
+        places = np.where(cells.missing, -1, self.numbers(cells)).astype(np.int64)
+        inputs[:, 0] = np.where(cells.missing, self.missing, table[places])
 
     def remarks(self, cells: Cells) -> Iterator[str]:
-        """Yield lines about unknown categories, and about missing cells if there were none."""
-        what = "these rows have the mean"
-        yield from _unknown(self.name, cells, self.places, what)
-        if self.missing == self.unknown:
-            yield from _never_missing(self.name, cells, what)
+        """Yield lines about unknown strings, and about missing cells if there were none."""
+        mean = "these rows have the mean"
+        gap = mean if self.missing == self.unknown else ""
+        return self._remarks(cells, self.places, mean, gap)
 
 
 Column = NumberColumn | TextColumn | TargetColumn | DateColumn
-
-
-def _found(cells: Cells, known: Mapping[str | None, int], unknown: int) -> NDArray[np.int64]:
-    return np.array([known.get(text, unknown) for text in cells.texts], dtype=np.int64)
-
-
-def _unknown(name: str, cells: Cells, known: Container[str | None], what: str) -> Iterator[str]:
-    """A line about strings that are not known, and what becomes of their rows."""
-    new = [text for text in cells.texts if text is not None and text not in known]
-    if new:
-        yield (
-            f"{name}: {texts_shown(dict.fromkeys(new))} in {many(len(new), 'row')}: not in the "
-            f"training table; {what}"
-        )
-
-
-def _never_missing(name: str, cells: Cells, what: str) -> Iterator[str]:
-    count = int(cells.missing.sum())
-    if count:
-        yield (f"{name}: missing in {many(count, 'row')}, and never in the training table; {what}")
 
 
 def to_fields(value: Any, kinds: Mapping[str, type[Any]]) -> dict[str, Any]:
