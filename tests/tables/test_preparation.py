@@ -12,6 +12,7 @@ import pytest
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import TargetEncoder
 
+from fastgd.tables.column_learning import Decisions
 from fastgd.tables.column_values import cells_of, is_missing
 from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
@@ -194,7 +195,8 @@ def test_the_mean_of_the_target_is_that_of_scikit_learn(classes):
     if classes:
         y = np.eye(2)[(y[:, 0] > 0.4).astype(int)]
     preparation, inputs = Preparation.learn_with_inputs(
-        {"city": city, "x": random.random(90)}, max_categories=5, encoding="target", y=y, seed=3
+        {"city": city, "x": random.random(90)},
+        Decisions(max_categories=5, encoding="target", y=y, seed=3),
     )
     assert preparation.names == ("city", "x")
     assert preparation.notes[0] == "city: text: the mean of the target for each of 8 values"

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from fastgd.tables import text_files
+from fastgd.tables.column_learning import Decisions
 from fastgd.tables.reading import read_columns
 from fastgd.tables.samples import Reading, read_samples
 
@@ -239,7 +240,7 @@ def test_means_of_the_target_are_cross_fitted_in_the_rows_they_are_learned_from(
     path = tmp_path / "cities.csv"
     lines = [f"{'ABC'[k % 3]},{k % 3 + k % 2 / 8}\n" for k in range(60)]
     path.write_text("city,y\n" + "".join(lines))
-    reading = Reading(raw=False, max_categories=2, encoding="target")
+    reading = Reading(raw=False, decisions=Decisions(max_categories=2, encoding="target"))
     samples = read_samples(path, ["y"], reading=reading, learned_from=lambda n: np.arange(n) < 30)
     assert samples.inputs == ["city"]
     assert len(np.unique(samples.X[30:])) == 3

@@ -7,7 +7,7 @@ from fastgd.cli.errors import RefusedError
 from fastgd.cli.option_values import column_name
 from fastgd.cli.options import argument, option
 from fastgd.tables import targets
-from fastgd.tables.preparation import MOST_CATEGORIES
+from fastgd.tables.column_learning import MOST_CATEGORIES, Decisions
 from fastgd.tables.samples import LARGEST, Reading
 
 PANEL = "The table"
@@ -85,8 +85,10 @@ LEARNING = "--drop, --keep, --max-categories, --encoding and --no-standardize"
 
 def take_reading(typed: dict[str, Any]) -> Reading:
     """Take these options out of what was typed; options of prepared tables require one."""
-    given = {one.name: typed.pop(one.name) for one in READING if one.name in typed}
-    reading = Reading(**given | {name: tuple(given.get(name, ())) for name in ("drop", "keep")})
+    given: dict[str, Any] = {one.name: typed.pop(one.name) for one in READING if one.name in typed}
+    file = {name: given.pop(name) for name in ("raw", "sep", "decimal") if name in given}
+    given |= {name: tuple(given.get(name, ())) for name in ("drop", "keep")}
+    reading = Reading(**file, decisions=Decisions(**given))
     if not reading.prepares:
         return reading
     if reading.raw:

@@ -26,9 +26,9 @@ from fastgd.models.search import (
     sizes_for,
 )
 from fastgd.models.train_test_split import TrainTestRows
-from fastgd.tables.column_learning import Encoding
+from fastgd.tables.column_learning import MOST_CATEGORIES, Decisions, Encoding
 from fastgd.tables.leaks import leaks
-from fastgd.tables.preparation import MOST_CATEGORIES, Preparation
+from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import columns_from
 from fastgd.tables.table_selection import column_name, some_rows
 from fastgd.tables.targets import (
@@ -189,13 +189,15 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         y = mine.encode(wanted)
         preparation, first = Preparation.learn_with_inputs(
             some_rows(table.inputs, learn),
-            drop=table.drop,
-            keep=choices.keep,
-            max_categories=choices.max_categories,
-            standardize=choices.standardize,
-            encoding=choices.encoding,
-            y=y[learn],
-            seed=choices.seed,
+            Decisions(
+                table.drop,
+                choices.max_categories,
+                choices.standardize,
+                choices.keep,
+                choices.encoding,
+                y[learn],
+                choices.seed,
+            ),
         )
         found = []
         for part in parts:

@@ -26,8 +26,7 @@ from fastgd.formulas.custom import Loss
 from fastgd.formulas.named import loss_of
 from fastgd.models.scores import SCORING
 from fastgd.models.search import HIDDEN_SIZES
-from fastgd.tables.column_learning import Encoding
-from fastgd.tables.preparation import MOST_CATEGORIES
+from fastgd.tables.column_learning import MOST_CATEGORIES, Encoding
 from fastgd.tables.table_selection import column_name
 from fastgd.tables.targets import MAX_CLASSES, ClassTarget, Target
 

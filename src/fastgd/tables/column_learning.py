@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -17,6 +18,13 @@ from fastgd.tables.moments import FloatArray, moments
 from fastgd.tables.target_encoding import learn_target_column
 
 Encoding = Literal["one-hot", "target"]
+
+MOST_CATEGORIES = 200
+"""Of a column with more different strings, the rarer ones share an input.
+
+142 countries of 12 rows each (gapminder, life expectancy): the mean error is 3.4 years with inputs
+for 50 of them, in 17 s of computing time, and 1.0 with all, in 24 s.
+"""
 
 _ROW_NUMBERS = ("", "index", "row", "rowid", "rownames", "rownumber", "row_number", "nr", "no")
 """Names of columns that may number the rows; pandas calls a nameless column "Unnamed: 0"."""
@@ -34,29 +42,30 @@ _YEARS = 1500, 2100
 
 
 class Decisions(NamedTuple):
-    """What the caller has decided."""
+    """What the caller has decided: the arguments of :meth:`Preparation.learn`."""
 
-    max_categories: int
+    drop: Collection[str] = ()
+    max_categories: int = MOST_CATEGORIES
     standardize: bool = True
+    keep: Collection[str] = ()
     encoding: Encoding = "one-hot"
-    y: FloatArray | None = None  # (rows, outputs) encoded targets, for encoding "target"
+    y: FloatArray | None = None
     seed: int = 0
 
-    def checked(self) -> "Decisions":
-        """Return the validated decisions."""
-        encoding = check_choice("encoding", self.encoding, get_args(Encoding))
-        if encoding == "target" and self.y is None:
+    def check(self) -> None:
+        """Raise if a value is not as described there."""
+        check_count("max_categories", self.max_categories, minimum=0)
+        check_flag("standardize", self.standardize)
+        check_seed(self.seed)
+        if check_choice("encoding", self.encoding, get_args(Encoding)) == "one-hot":
+            return
+        if self.y is None:
             raise ValueError("encoding='target' needs y, the encoded targets, got none")
-        if encoding == "target" and self.y is not None and self.y.shape[1] > 2:
+        if self.y.shape[1] > 2:
             raise ValueError(
                 f"encoding must be 'one-hot' for {self.y.shape[1]} classes, which have no order, "
                 "got 'target'"
             )
-        return self._replace(
-            max_categories=check_count("max_categories", self.max_categories, minimum=0),
-            standardize=check_flag("standardize", self.standardize),
-            seed=check_seed(self.seed),
-        )
 
 
 class Learned(NamedTuple):
@@ -92,8 +101,7 @@ def learn_column(name: str, cells: Cells, decisions: Decisions, kept: str = "") 
 def _learn_texts(name: str, cells: Cells, counts: Counter[str], decisions: Decisions) -> Learned:
     most = decisions.max_categories
     text = "true or false" if cells.kind == "booleans" else "text"
-    if len(counts) > most and decisions.encoding == "target":
-        assert decisions.y is not None
+    if len(counts) > most and decisions.encoding == "target" and decisions.y is not None:
         learned = learn_target_column(
             name, cells, decisions.y, decisions.seed, standardize=decisions.standardize
         )
@@ -106,23 +114,18 @@ def _learn_texts(name: str, cells: Cells, counts: Counter[str], decisions: Decis
         ranked = sorted(counts, key=lambda one: (-counts[one], one))[:most]
         # Where all are different, which keep must have asked for, none is seen twice.
         categories = {one for one in ranked if counts[one] > 1} or set(ranked)
-    column = TextColumn(
-        name,
-        tuple(sorted(categories)),
-        flagged=bool(cells.missing.any()),
-        others=tuple(sorted(set(counts) - categories)),
-    )
+    others = sorted(set(counts) - categories)
+    missing = int(cells.missing.sum())
+    column = TextColumn(name, tuple(sorted(categories)), missing > 0, tuple(others))
     note = f"{name}: {text}: an input for each of {texts_shown(column.categories)}"
     if len(categories) > 5:
         note += f" ({len(categories)})"
-    if column.others:
-        rows = sum(counts[one] for one in column.others)
-        note += (
-            f", and one for the {many(len(column.others), 'rarer value')} (in {many(rows, 'row')})"
-        )
-    if column.flagged:
-        note += f", and one for the {many(int(cells.missing.sum()), 'row')} where it is missing"
-    return Learned(column, note + (_almost_numbers(counts) if column.others else ""))
+    if others:
+        rows = many(sum(counts[one] for one in others), "row")
+        note += f", and one for the {many(len(others), 'rarer value')} (in {rows})"
+    if missing:
+        note += f", and one for the {many(missing, 'row')} where it is missing"
+    return Learned(column, note + (_almost_numbers(counts) if others else ""))
 
 
 def _learn_numbers(name: str, cells: Cells, kept: str, *, standardize: bool) -> Learned:

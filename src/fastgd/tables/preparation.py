@@ -14,11 +14,12 @@ from fastgd.checks.formatting import first_names
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.tables.amounts import numbers_written
-from fastgd.tables.column_learning import Decisions, Encoding, learn_column
+from fastgd.tables.column_learning import MOST_CATEGORIES, Decisions, Encoding, learn_column
 from fastgd.tables.column_values import Cells, cells_of
 from fastgd.tables.columns import (
     Column,
     NumberColumn,
+    StringColumn,
     TargetColumn,
     TextColumn,
     checked,
@@ -28,13 +29,6 @@ from fastgd.tables.columns import (
 from fastgd.tables.dates import DateColumn
 from fastgd.tables.moments import FloatArray
 from fastgd.tables.table_selection import check_lengths, column_names
-
-MOST_CATEGORIES = 200
-"""Of a column with more different strings, the rarer ones share an input.
-
-142 countries of 12 rows each (gapminder, life expectancy): the mean error is 3.4 years with inputs
-for 50 of them, in 17 s of computing time, and 1.0 with all, in 24 s.
-"""
 
 _KINDS: dict[str, type[Column]] = {
     "number": NumberColumn,
@@ -132,67 +126,46 @@ class Preparation:
                [ 1.3,  0. ,  0. ,  1. ],
                [-0.1,  0. ,  1. ,  0. ]])
         """
-        decisions = Decisions(max_categories, standardize, encoding, y, seed)
-        return cls._learned(columns, drop, keep, decisions)[0]
+        decisions = Decisions(drop, max_categories, standardize, keep, encoding, y, seed)
+        return cls.learn_with_inputs(columns, decisions)[0]
 
     @classmethod
     def learn_with_inputs(
-        cls,
-        columns: Mapping[str, ArrayLike | Cells],
-        *,
-        drop: Collection[str] = (),
-        keep: Collection[str] = (),
-        max_categories: int = MOST_CATEGORIES,
-        **options: Any,
+        cls, columns: Mapping[str, ArrayLike | Cells], decisions: Decisions
     ) -> tuple[Preparation, FloatArray]:
         """Return what :meth:`learn` does, and the encoded rows to train with, (rows, inputs).
 
         They are those of :meth:`transform`, but with ``encoding="target"`` a row's mean of the
         target is cross-fitted: learned from other rows, so that it doesn't contain its own target.
         """
-        decisions = Decisions(max_categories, **options)
-        preparation, cells, own = cls._learned(columns, drop, keep, decisions)
-        return preparation, preparation._encoded(cells, own)
-
-    @classmethod
-    def _learned(
-        cls,
-        columns: Mapping[str, ArrayLike | Cells],
-        drop: Collection[str],
-        keep: Collection[str],
-        decisions: Decisions,
-    ) -> tuple[Preparation, dict[str, Cells], dict[str, FloatArray]]:
-        """A preparation, the columns it was learned from, and the inputs that are cross-fitted."""
-        decisions = decisions.checked()
-        dropped = column_names("drop", drop, columns)
-        kept = column_names("keep", keep, columns)
-        for name in dropped:
-            if name in kept:
-                raise ValueError(f"keep must not name a column of drop, got {shown(name)}")
-        others = {name: one for name, one in columns.items() if name not in dropped}
-        cells = _cells({name: numbers_written(name, one) for name, one in others.items()})
+        decisions.check()
+        drop = column_names("drop", decisions.drop, columns)
+        keep = column_names("keep", decisions.keep, columns)
+        if both := [name for name in drop if name in keep]:
+            raise ValueError(f"keep must not name a column of drop, got {shown(both[0])}")
+        used = {name: column for name, column in columns.items() if name not in drop}
+        cells = _cells({name: numbers_written(name, column) for name, column in used.items()})
+        why = dict.fromkeys(keep, "keep names it")
         found = {
-            name: learn_column(name, one, decisions, "keep names it" if name in kept else "")
+            name: learn_column(name, one, decisions, why.get(name, ""))
             for name, one in cells.items()
         }
         if all(one.column is None for one in found.values()):
             alone = "there is no other column to learn from"
-            numbers = {name: one for name, one in cells.items() if one.kind == "numbers"}
-            found |= {
-                name: learn_column(name, one, decisions, alone) for name, one in numbers.items()
-            }
+            for name in [name for name, one in cells.items() if one.kind == "numbers"]:
+                found[name] = learn_column(name, cells[name], decisions, alone)
+        encodings = {name: one.column for name, one in found.items() if one.column is not None}
         notes = [one.note for one in found.values() if one.note]
-        used = tuple(one.column for one in found.values() if one.column is not None)
-        if not used:
-            why = f" ({'; '.join(notes)})" if notes else ""
-            raise ValueError(f"the table must have a column to learn from, got none{why}")
-        scaled = [column.name for column in used if isinstance(column, NumberColumn)]
+        if not encodings:
+            reasons = f" ({'; '.join(notes)})" if notes else ""
+            raise ValueError(f"the table must have a column to learn from, got none{reasons}")
+        scaled = [name for name, one in encodings.items() if isinstance(one, NumberColumn)]
         if scaled and decisions.standardize:
             notes.append(f"numbers standardized: {first_names(scaled)}")
-        names = {column.name for column in used}
-        left_out = tuple(name for name in columns if name not in names)
+        left_out = tuple(name for name in columns if name not in encodings)
         own = {name: one.inputs for name, one in found.items() if one.inputs is not None}
-        return cls(used, left_out, tuple(notes)), cells, own
+        preparation = cls(tuple(encodings.values()), left_out, tuple(notes))
+        return preparation, preparation._encoded(cells, own)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -202,9 +175,7 @@ class Preparation:
     @property
     def texts(self) -> tuple[str, ...]:
         """Names of the columns whose cells are read as strings, even if they look like numbers."""
-        return tuple(
-            column.name for column in self.columns if isinstance(column, TextColumn | TargetColumn)
-        )
+        return tuple(one.name for one in self.columns if isinstance(one, StringColumn))
 
     def transform(self, columns: Mapping[str, ArrayLike | Cells]) -> FloatArray:
         """Encode a table with the same columns, in any order, as (rows, inputs).
@@ -217,17 +188,17 @@ class Preparation:
         return self._encoded(self.cells(columns), {})
 
     def _encoded(self, cells: Mapping[str, Cells], own: Mapping[str, FloatArray]) -> FloatArray:
-        rows = len(next(iter(cells.values())).values)
+        rows = len(cells[self.columns[0].name].values)
         check_memory(8 * rows * len(self.names), "the table")
         inputs = np.empty((rows, len(self.names)))
         at = 0
         for column in self.columns:
-            places = slice(at, at + len(column.names))
-            if column.name in own:
-                inputs[:, places] = own[column.name]
-            else:
-                column.put(cells[column.name], inputs[:, places])
+            mine = inputs[:, at : at + len(column.names)]
             at += len(column.names)
+            if column.name in own:
+                mine[:] = own[column.name]
+            else:
+                column.put(cells[column.name], mine)
         finite = np.isfinite(inputs)
         if not finite.all():
             row, place = np.unravel_index(int(finite.argmin()), finite.shape)
@@ -326,11 +297,10 @@ class Preparation:
         try:
             found = json.loads(text)
             columns = tuple(from_fields(fields, _KINDS) for fields in found["columns"])
-            scales = [c.scale for c in columns if isinstance(c, NumberColumn | DateColumn)]
-            means = [column for column in columns if isinstance(column, TargetColumn)]
-            if not columns or min(scales, default=1.0) <= 0:
+            if not columns or any(getattr(one, "scale", 1.0) <= 0 for one in columns):
                 raise ValueError("no column, or a scale that is not above 0")
-            if any(len(column.values) != len(column.categories) for column in means):
+            means = [one for one in columns if isinstance(one, TargetColumn)]
+            if any(len(one.values) != len(one.categories) for one in means):
                 raise ValueError("a category without a value")
             left_out, notes = (checked(found[n], tuple[str, ...]) for n in ("left_out", "notes"))
         except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
@@ -340,9 +310,7 @@ class Preparation:
 
 def _cells(columns: Mapping[str, ArrayLike | Cells]) -> dict[str, Cells]:
     cells = {name: cells_of(name, column) for name, column in columns.items()}
-    if not cells:
-        raise ValueError("the table must have a column to learn from, got none")
     check_lengths(cells)
-    if next(iter(cells.values())).shape == (0,):
+    if any(one.shape == (0,) for one in cells.values()):
         raise ValueError("the table must have a row, got 0 rows")
     return cells

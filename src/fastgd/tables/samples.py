@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown
-from fastgd.tables.column_learning import Encoding
+from fastgd.tables.column_learning import Decisions
 from fastgd.tables.column_values import Cells, cells_of, number_of
 from fastgd.tables.moments import FloatArray
-from fastgd.tables.preparation import MOST_CATEGORIES, Preparation
+from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import (
     PARQUET,
     NamelessError,
@@ -39,23 +39,19 @@ class Reading(NamedTuple):
     raw: bool | None = None  # None: raw if it is ready for a network
     sep: str | None = None
     decimal: str | None = None
-    drop: tuple[str, ...] = ()
-    max_categories: int = MOST_CATEGORIES
-    standardize: bool = True
-    keep: tuple[str, ...] = ()
-    encoding: Encoding = "one-hot"
+    decisions: Decisions = Decisions()
     preparation: Preparation | None = None  # if it has been learned already, with
     targets: tuple[Target, ...] = ()
 
     @property
     def learns(self) -> bool:
         """Whether it says how a preparation is learned."""
-        return self[3:8] != RAW[3:8]
+        return self.decisions != Decisions()
 
     @property
     def prepares(self) -> bool:
         """Whether it says anything that matters only for a table that is prepared."""
-        return self[1:8] != RAW[1:8]
+        return self[1:4] != RAW[1:4]
 
 
 RAW = Reading(raw=True)
@@ -208,11 +204,11 @@ def _check_names(
         raise ValueError(f"groups must not name the target, got {shown(groups)}")
     if groups is not None:
         apart.update(column_names("groups", [groups], names))
-    for option, given in (("drop", reading.drop), ("keep", reading.keep)):
+    for option, given in (("drop", reading.decisions.drop), ("keep", reading.decisions.keep)):
         for name in apart.intersection(column_names(option, given, names)):
             what = "groups" if name == groups else "target"
             raise ValueError(f"{option} must not name the {what}, got {shown(name)}")
-    if reading.encoding == "target" and len(targets) > 1:
+    if reading.decisions.encoding == "target" and len(targets) > 1:
         raise ValueError("encoding must be 'one-hot' for several targets, got 'target'")
     inputs = [name for name in names if name not in apart]
     if not inputs:
@@ -280,7 +276,7 @@ def _prepared(
         others = {name: columns[name] for name in (*targets, *apart)}
         columns = reading.preparation.used(columns) | others
     columns, notes = with_targets(
-        columns, targets, [*reading.drop, *apart], learning=reading.preparation is None
+        columns, targets, [*reading.decisions.drop, *apart], learning=reading.preparation is None
     )
     labels = None
     if groups is not None:
@@ -303,13 +299,7 @@ def _prepared(
             about_targets.append(note)
         y = _encoded(encoded, wanted)
         preparation, learned_X = Preparation.learn_with_inputs(
-            some_rows(columns, learn),
-            max_categories=reading.max_categories,
-            standardize=reading.standardize,
-            drop=reading.drop,
-            keep=reading.keep,
-            encoding=reading.encoding,
-            y=y[learn],
+            some_rows(columns, learn), reading.decisions._replace(y=y[learn])
         )
         notes += [*preparation.notes, *about_targets]
         X = preparation.transform(columns)
