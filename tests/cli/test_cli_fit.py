@@ -170,7 +170,7 @@ FIT = "fit houses.csv --target price "
         (FIT + "--tau 0.5", "--tau needs --loss quantile, got squared$"),
         (FIT + "--loss quantile --tau 2", "--tau must be a number above 0 and below 1, got 2.0$"),
         (FIT + "--class-weight 3", "--class-weight must be balanced, got '3'$"),
-        (FIT + "--scoring f1", "--scoring must be 'r2', .* for the numeric target 'price', got"),
+        (FIT + "--scoring roc_auc", "--scoring must be 'r2', .* for the numeric target 'price'"),
         (FIT + "--folds 1", "--folds must be at least 2, got 1$"),
         (FIT + "--drop price", "--drop must not name the target, got 'price'$"),
         (FIT + "--drop town", "--drop must be a column of the table, got 'town'; its columns: id,"),

@@ -628,7 +628,11 @@ REFUSED = {
         {"table": HOUSES.assign(price=[-1.0, *range(119)]), "loss": "poisson"},
         "loss='poisson' needs a target of counts, at least 0, got -1 in row 1",
     ),
-    "scoring": ({"scoring": "f1"}, "scoring must be 'r2', .* for the numeric target 'price', got"),
+    "scoring": ({"scoring": "f1"}, "scoring must be 'accuracy', .*, got 'f1'"),
+    "scoring of classes": (
+        {"scoring": "roc_auc"},
+        "scoring must be 'r2', .* for the numeric target 'price', got 'roc_auc'",
+    ),
     "scoring of numbers": ({"target": "sort", "scoring": "r2"}, "scoring must be 'accuracy', .*"),
     "class weight": (
         {"target": "sort", "class_weight": "even"},

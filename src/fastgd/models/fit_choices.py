@@ -68,6 +68,8 @@ class Choices(NamedTuple):
             if isinstance(names, str) or not isinstance(names, Collection):
                 raise TypeError(f"{role} must be a list of column names, got {shown(names)}")
         check_choice("encoding", self.encoding, get_args(Encoding))
+        if self.scoring is not None:
+            check_choice("scoring", self.scoring, (*SCORING[True], *SCORING[False]))
         if self.test_last is not None and self.test_group is not None:
             raise ValueError("test_last must be left out with test_group, got both")
         factors = self.class_weight
