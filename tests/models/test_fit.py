@@ -328,8 +328,9 @@ def _fitted(table=TABLE, target="price", **choices):
 
 def test_a_test_set_of_the_last_rows():
     dates = pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(ROWS)[::-1], "D")
-    found = _fitted(TABLE.assign(day=dates), test_last="day", drop=["day"])
-    assert found.parts.judge.tolist() == list(range(24))
+    for day in (dates, dates.strftime("%m/%d/%Y")):
+        found = _fitted(TABLE.assign(day=day), test_last="day", drop=["day"])
+        assert found.parts.judge.tolist() == list(range(24))
     assert "rows: 96 for training, in 2 folds; 24 in the test set, the last by day" in found.notes
     found = _fitted(test_last="size")
     assert TABLE["size"].to_numpy()[found.parts.judge].min() > 150

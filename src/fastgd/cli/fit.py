@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastgd import plots
-from fastgd.checks.formatting import layers_text, many
+from fastgd.checks.formatting import layers_text, many, seconds_text
 from fastgd.cli.console import (
     Rows,
     fits,
@@ -202,7 +202,7 @@ def command(
         _show_judgement(console, result)
     else:
         console.print("Nothing was judged: the losses above are all there is to go by.\n")
-    console.print(done.text("Learned").partition(", after")[0] + ", compiling included.")
+    console.print(f"Learned in {seconds_text(done.seconds)}, compiling included.")
     print_written(console, plot)
     if save:
         print_plain(console, f"Saved to {save}: fastgd predict {save} NEW.csv applies it.")

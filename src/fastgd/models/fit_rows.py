@@ -21,6 +21,7 @@ from fastgd.models.train_test_split import (
     rows_of_groups,
 )
 from fastgd.tables.column_values import Cells, array_of, cells_of, text_of, texts_shown
+from fastgd.tables.dates import dates_in
 from fastgd.tables.table_selection import (
     check_lengths,
     column_name,
@@ -40,7 +41,7 @@ class FitRows(NamedTuple):
     wanted: Cells
     weights: FloatArray
     groups: Indices | None  # the index of each row's group, if groups stay together
-    last: Cells | None  # the order of the rows, if the last ones are the test set
+    last: NDArray[Any] | None  # the order of the rows, if the last ones are the test set
     drop: list[str]
     notes: list[str]
 
@@ -81,7 +82,8 @@ class FitRows(NamedTuple):
                     f"test_group must have more groups than folds ({choices.folds}), "
                     f"got {len(known)} in {shown(group)}"
                 )
-        return cls(inputs, wanted, weights, groups, last and inputs[last], drop, notes)
+        order = None if last is None else _in_order(last, inputs[last])
+        return cls(inputs, wanted, weights, groups, order, drop, notes)
 
     def split(self, labels: Indices, choices: Choices) -> TrainTestRows:
         """Split them into training and test set, and note how; labels are their classes."""
@@ -91,7 +93,7 @@ class FitRows(NamedTuple):
         elif self.groups is not None:
             parts = rows_of_groups(self.groups, share, choices.seed, choices.folds)
         elif self.last is not None:
-            parts = last_rows(self.last.values, share)
+            parts = last_rows(self.last, share)
             how = f"the last by {choices.test_last}"
         else:
             parts = parts_of(labels, share, choices.seed)
@@ -116,14 +118,23 @@ def _complete(role: str, name: str, columns: Mapping[str, Any]) -> Cells:
         raise ValueError(
             f"{role} must have no missing values, got one in row {row:,} of {shown(name)}"
         )
-    kinds = {"sample_weight": ("numbers",), "test_last": ("numbers", "dates")}.get(role)
-    if kinds and cells.kind not in kinds:
-        raise TypeError(f"{role} must be {' or '.join(kinds)}, got {shown(cells.texts[0])}")
+    if role == "sample_weight" and cells.kind != "numbers":
+        raise TypeError(f"{role} must be numbers, got {shown(cells.texts[0])}")
     if role == "sample_weight":
         check_not_negative(role, cells.values)
         if not cells.values.any():
             raise ValueError("sample_weight must be above 0 in at least one row, got 0 in all")
     return cells
+
+
+def _in_order(name: str, cells: Cells) -> NDArray[Any]:
+    """The numbers or dates of a column, by which rows are sorted."""
+    if cells.kind == "numbers":
+        return cells.values
+    found = dates_in(name, cells)
+    if found is None:
+        raise TypeError(f"test_last must be numbers or dates, got {shown(cells.texts[0])}")
+    return found[0]
 
 
 def _with_weights(columns: Mapping[str, Any], given: Any) -> tuple[Mapping[str, Any], str | None]:

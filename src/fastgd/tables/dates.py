@@ -114,15 +114,11 @@ def learn_dates(name: str, cells: Cells) -> tuple[DateColumn | None, str] | None
     >>> note
     'when: dates, day first: inputs for elapsed days, day of the year, day of the week, hour'
     """
-    order: Order = ""
-    how = ""
-    if cells.kind != "dates":
-        known = [text for text in cells.texts if text is not None]
-        looks = sum(_DATE_TEXT.fullmatch(text) is not None for text in known)
-        if cells.kind != "texts" or looks <= _MOST * len(known):
-            return None
-        order, how = _order(name, known)
-    days = _days_of(_dates(name, cells, order))[~cells.missing]
+    found = dates_in(name, cells)
+    if found is None:
+        return None
+    dates, order, how = found
+    days = _days_of(dates)[~cells.missing]
     missing = len(cells.values) - len(days)
     if days.min() == days.max() and not missing:
         return None, f"{name}: left out: every row has {_written(days[0])}"
@@ -146,6 +142,18 @@ def learn_dates(name: str, cells: Cells) -> tuple[DateColumn | None, str] | None
             "median, and flagged by an input"
         )
     return column, note
+
+
+def dates_in(name: str, cells: Cells) -> tuple[NDArray[np.datetime64], Order, str] | None:
+    """The dates of a column in UTC, how its texts are read, and a note; None if it has none."""
+    if cells.kind == "dates":
+        return cells.values, "", ""
+    known = [text for text in cells.texts if text is not None]
+    looks = sum(_DATE_TEXT.fullmatch(text) is not None for text in known)
+    if cells.kind != "texts" or looks <= _MOST * len(known):
+        return None
+    order, how = _order(name, known)
+    return _dates(name, cells, order), order, how
 
 
 def _days_of(values: NDArray[np.datetime64]) -> FloatArray:
