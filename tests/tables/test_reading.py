@@ -140,7 +140,7 @@ NUMBERS = {
 
 @pytest.mark.parametrize("text", NUMBERS)
 def test_numbers_with_a_decimal_comma(text):
-    assert Dialect(";", ",", ".").number(text) == NUMBERS[text]
+    assert Dialect(",", ".").number(text) == NUMBERS[text]
 
 
 @pytest.mark.parametrize("typed", ["tab", "\t", r"\t"])

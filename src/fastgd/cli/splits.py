@@ -145,9 +145,9 @@ class RowSplit(NamedTuple):
 
     def _advised(self, error: NotANumberError, targets: list[str]) -> str:
         """The error of a strict reading, with the option that would accept the cell."""
-        if error.a_text and targets == [error.column]:
+        if targets == [error.column]:
             return f"{error}; --output softmax --loss cross_entropy takes a target of labels"
-        if error.a_text and self.takes_groups and error.column not in targets:
+        if error.column and self.takes_groups and error.column not in targets:
             return f"{error}; --groups NAME takes one column of labels"
         return str(error)
 

@@ -170,7 +170,7 @@ def _parsed(
             f"{shown(cells.values[numbers[grouped['.']]])}, which has two meanings: make it "
             "numbers, or give --decimal for a file"
         )
-    dialect = Dialect("", sign or ".", DECIMALS[sign != ","])
+    dialect = Dialect(sign or ".", DECIMALS[sign != ","])
     return [
         dialect.number(part[1]) if part and part[0] in ("", unit) else None for part in parts
     ], dialect.decimal

@@ -28,9 +28,8 @@ _GROUPED = r"[+-]?\d{1,3}(%s\d{3})+"
 
 
 class Dialect(NamedTuple):
-    """The separator of cells, the decimal sign, and the thousands separator, if any."""
+    """The decimal sign, and the thousands separator, if any."""
 
-    separator: str
     decimal: str = "."
     thousands: str = ""
 
@@ -39,7 +38,7 @@ class Dialect(NamedTuple):
 
         Examples
         --------
-        >>> german = Dialect(";", ",", ".")
+        >>> german = Dialect(",", ".")
         >>> german.number("1.234,5"), german.number("26.11.2026"), german.number("1.5")
         (1234.5, None, None)
         """

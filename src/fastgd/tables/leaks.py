@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.tables.columns import TargetColumn, TextColumn
+from fastgd.tables.columns import StringColumn
 from fastgd.tables.moments import FloatArray
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, Target
@@ -42,16 +42,14 @@ def leaks(
     for column, numbers in zip(preparation.columns, preparation.numbers(columns).T, strict=True):
         known = ~np.isnan(numbers)
         pair = numbers[known], wanted[known]
-        is_text = isinstance(column, TextColumn | TargetColumn)
+        is_text = isinstance(column, StringColumn)
         if of_classes:
             explains = _separates(*pair, is_text=is_text) or _separates(known, wanted, is_text=True)
         else:
             explains = not is_text and known.sum() >= FEWEST_ROWS and _is_correlated(*pair)
         if explains:
-            lines.append(
-                f"{column.name}: alone it explains {share} of {target.name}: is it known before "
-                f"{target.name}?"
-            )
+            what = f"{share} of {target.name}: is it known before {target.name}?"
+            lines.append(f"{column.name}: alone it explains {what}")
     return lines
 
 

@@ -117,7 +117,8 @@ def read_table(
     cells = sum(map(text.count, (separator.encode(), b"\n", b"\r")))
     check_memory(_BYTES_OF_CELL * cells, f"{path}")
     lines = _lines_of(path, text, separator)
-    columns: dict[str, list[str]] = {name: [] for name in _header_of(path, lines, nameless=True)}
+    names, nameless = _header_of(path, lines)
+    columns: dict[str, list[str]] = {name: [] for name in names}
     lists = list(columns.values())
     for line, row in lines:
         if len(row) != len(lists):
@@ -128,20 +129,15 @@ def read_table(
             column.append(cell)
     if not lists[0]:
         raise ValueError(f"{path} has a header line, but no line below it")
-    return TextTable(path, text, separator, decimal, columns)
-
-
-class NamelessError(ValueError):
-    """A column has no name."""
+    return TextTable(path, text, separator, decimal, columns, nameless)
 
 
 class NotANumberError(ValueError):
-    """A cell contains no finite number where one is required; perhaps a string."""
+    """A cell contains no finite number where one is required; its column, if it is a string."""
 
-    def __init__(self, message: str, column: str, *, a_text: bool) -> None:
+    def __init__(self, message: str, column: str) -> None:
         super().__init__(message)
         self.column = column
-        self.a_text = a_text
 
 
 class TextTable(NamedTuple):
@@ -152,6 +148,7 @@ class TextTable(NamedTuple):
     separator: str
     decimal: str | None  # None: to be guessed
     columns: dict[str, list[str]]
+    nameless: int  # the position of the first column without a name, from 1; else 0
 
     def typed(self, texts: Collection[str] = ()) -> dict[str, NDArray[Any]]:
         """Return columns of numbers, booleans or strings; ``texts`` are those that stay strings."""
@@ -167,7 +164,7 @@ class TextTable(NamedTuple):
                 decimal, thousands = decimal_of(looked_at, self.separator)
             except ValueError as error:
                 raise ValueError(f"{error} in {self.path}") from error
-        dialect = Dialect(self.separator, decimal, thousands)
+        dialect = Dialect(decimal, thousands)
         columns = {
             name: typed(column, None if name in texts else dialect)
             for name, column in self.columns.items()
@@ -176,10 +173,6 @@ class TextTable(NamedTuple):
             if isinstance(column, FileTexts):  # a point is certain only if it was given
                 column.decimal = self.decimal or decimal.strip(".")
         return columns
-
-    def check_names(self) -> None:
-        """Raise if a column has no name."""
-        _header_of(self.path, _lines_of(self.path, self.text, self.separator))
 
     def numbers(self, names: Sequence[str]) -> NDArray[np.float64]:
         """Return (rows, columns) finite numbers with a decimal point.
@@ -199,11 +192,9 @@ class TextTable(NamedTuple):
             is_number = number_of(cell) is not None
             what = shown(cell) if cell.strip() else "an empty cell"
             rule = "a finite number" if is_number else "a number"
-            raise NotANumberError(
-                f"{self.place(row, names[place])}: {what} is not {rule}",
-                names[place],
-                a_text=bool(cell.strip()) and not is_number,
-            )
+            message = f"{self.place(row, names[place])}: {what} is not {rule}"
+            is_text = cell.strip() and not is_number
+            raise NotANumberError(message, names[place] if is_text else "")
         return numbers
 
     def labels(self, name: str, rows: Sequence[int] | None = None) -> list[str]:
@@ -239,9 +230,9 @@ def typed(cells: Sequence[str], dialect: Dialect | None) -> NDArray[Any]:
 
     Examples
     --------
-    >>> typed(["1,5", "n/a"], Dialect(";", ","))
+    >>> typed(["1,5", "n/a"], Dialect(","))
     array([1.5, nan])
-    >>> typed(["true", "FALSE", ""], Dialect(","))
+    >>> typed(["true", "FALSE", ""], Dialect())
     array([True, False, None], dtype=object)
     """
     texts = [cell.strip() for cell in cells]
@@ -293,13 +284,8 @@ def _lines_of(
         raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
 
 
-def _header_of(
-    path: Path, lines: Iterator[tuple[int, list[str]]], *, nameless: bool = False
-) -> list[str]:
-    """Return the names of the columns, from the first line.
-
-    With ``nameless`` a missing name is allowed, and replaced by the one that pandas would give.
-    """
+def _header_of(path: Path, lines: Iterator[tuple[int, list[str]]]) -> tuple[list[str], int]:
+    """Names of columns from the first line, and which is the first without; pandas gives it one."""
     _, cells = next(lines, (0, None))
     if cells is None:
         raise ValueError(f"{path} is empty")
@@ -309,15 +295,12 @@ def _header_of(
         raise ValueError(
             f"{path} has no header line: its first line holds numbers only ({names_text(names)})"
         )
-    if nameless:
-        names = [name or f"Unnamed: {place}" for place, name in enumerate(names)]
-    counts = Counter(names)
-    for position, name in enumerate(names, start=1):
-        if not name:
-            raise NamelessError(f"{path}, header line: column {position} has no name")
-        if counts[name] > 1:
-            raise ValueError(f"{path}, header line: {shown(name)} is the name of two columns")
-    return names
+    nameless = names.index("") + 1 if "" in names else 0
+    names = [name or f"Unnamed: {place}" for place, name in enumerate(names)]
+    double = next((name for name, count in Counter(names).items() if count > 1), None)
+    if double is not None:
+        raise ValueError(f"{path}, header line: {shown(double)} is the name of two columns")
+    return names, nameless
 
 
 def _read_parquet(path: Path) -> "pandas.DataFrame":

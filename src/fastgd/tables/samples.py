@@ -17,7 +17,6 @@ from fastgd.tables.moments import FloatArray
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import (
     PARQUET,
-    NamelessError,
     NotANumberError,
     TextTable,
     about,
@@ -129,19 +128,17 @@ def read_samples(
     settings = settings or {}
     table = _read_raw(path) if reading.raw else read_table(path, reading.sep, reading.decimal)
     names = list(table.columns if isinstance(table, TextTable) else table)
-    inputs = _check_names(path, names, targets, groups, reading)
+    inputs = _input_names(path, names, targets, groups, reading.decisions)
     known = [target.name for target in reading.targets]
     if known and known != list(targets):
-        raise ValueError(
-            f"target must be {names_text(known)}, which the network has learned, "
-            f"got {names_text(targets)}"
-        )
-    if isinstance(table, TextTable) and reading.raw is not False:
+        rule = f"target must be {names_text(known)}, which the network has learned"
+        raise ValueError(f"{rule}, got {names_text(targets)}")
+    if isinstance(table, TextTable) and reading.raw is not False and not table.nameless:
         try:
             samples = _as_it_is(table, inputs, targets, groups, settings)
             if reading.raw or np.abs(samples.X).max() <= LARGEST:
                 return samples
-        except (NotANumberError, NamelessError):
+        except NotANumberError:
             if reading.raw:
                 raise
     with about(path):
@@ -184,36 +181,32 @@ def _read_raw(path: Path) -> TextTable:
     table = None if path.suffix.lower() in PARQUET else read_table(path)
     if not isinstance(table, TextTable):
         raise ValueError(f"raw needs a CSV file, got {path}")
+    if table.nameless:
+        raise ValueError(f"{path}, header line: column {table.nameless} has no name")
     return table
 
 
-def _check_names(
-    path: Path,
-    names: Sequence[str],
-    targets: Sequence[str],
-    groups: str | None,
-    reading: Reading,
+def _input_names(
+    path: Path, names: Sequence[str], targets: Sequence[str], groups: str | None, how: Decisions
 ) -> list[str]:
-    """Return the names of the columns that are neither targets nor groups."""
+    """The names of the columns that are neither targets nor groups."""
     if not targets:
         raise ValueError(
             f"target must name the column to learn; {path} has these: {names_text(names)}"
         )
-    apart = set(column_names("target", targets, names))
-    if groups in apart:
-        raise ValueError(f"groups must not name the target, got {shown(groups)}")
-    if groups is not None:
-        apart.update(column_names("groups", [groups], names))
-    for option, given in (("drop", reading.decisions.drop), ("keep", reading.decisions.keep)):
-        for name in apart.intersection(column_names(option, given, names)):
-            what = "groups" if name == groups else "target"
-            raise ValueError(f"{option} must not name the {what}, got {shown(name)}")
-    if reading.decisions.encoding == "target" and len(targets) > 1:
+    roles = dict.fromkeys(column_names("target", targets, names), "target")
+    own = column_names("groups", [] if groups is None else [groups], names)
+    for option, given in (("groups", own), ("drop", how.drop), ("keep", how.keep)):
+        for name in column_names(option, given, names):
+            if name in roles:
+                raise ValueError(f"{option} must not name the {roles[name]}, got {shown(name)}")
+        roles |= dict.fromkeys(own, "groups")
+    if how.encoding == "target" and len(targets) > 1:
         raise ValueError("encoding must be 'one-hot' for several targets, got 'target'")
-    inputs = [name for name in names if name not in apart]
+    inputs = [name for name in names if name not in roles]
     if not inputs:
-        besides = "the target" if groups is None else "the target and the groups"
-        raise ValueError(f"{path} has no column besides {besides}, and a network needs inputs")
+        besides = " and the ".join(dict.fromkeys(roles.values()))
+        raise ValueError(f"{path} has no column besides the {besides}, and a network needs inputs")
     return inputs
 
 
@@ -225,10 +218,9 @@ def _as_it_is(
     settings: Mapping[str, Any],
 ) -> Samples:
     """The numbers of a table; its targets, too, or the classes of its only target."""
-    table.check_names()
     encoded: tuple[Target, ...] = tuple(NumberTarget(name, 0.0, 1.0) for name in targets)
     if len(targets) == 1 and _outputs(settings) == ["softmax"]:
-        encoded = (_classes(targets[0], _labels(table, targets[0])),)
+        encoded = (_classes(targets[0], cells_of(targets[0], _labels(table, targets[0]))),)
     X, y = _numbers(table, inputs, encoded)
     labels = None if groups is None else _group_labels(groups, np.array(table.labels(groups)))
     return Samples(inputs, list(targets), X, y, labels, encoded)
@@ -264,19 +256,18 @@ def _prepared(
     learned_from: Callable[[int], NDArray[np.bool_]],
 ) -> Samples:
     """A table whose columns are encoded, as learned from some of its rows or before."""
-    columns: dict[str, Any]
-    if not isinstance(table, TextTable):
-        columns = table
-    else:
-        columns = table.typed(reading.preparation.texts if reading.preparation else ())
+    preparation, encoded = reading.preparation, reading.targets
+    columns: dict[str, Any] = table if isinstance(table, dict) else {}
+    if isinstance(table, TextTable):
+        columns = table.typed(preparation.texts if preparation else ())
         if groups is not None:
             columns[groups] = np.arange(len(table.columns[groups]))  # the labels follow
     apart = [] if groups is None else [groups]
-    if reading.preparation is not None:
+    if preparation is not None:
         others = {name: columns[name] for name in (*targets, *apart)}
-        columns = reading.preparation.used(columns) | others
+        columns = preparation.used(columns) | others
     columns, notes = with_targets(
-        columns, targets, [*reading.decisions.drop, *apart], learning=reading.preparation is None
+        columns, targets, [*reading.decisions.drop, *apart], learning=preparation is None
     )
     labels = None
     if groups is not None:
@@ -286,22 +277,20 @@ def _prepared(
         labels = _group_labels(groups, labels, rf"{_WHOLE}([.,]0)?")
     wanted = {name: columns.pop(name) for name in targets}
     follows: dict[str, str] = {}
-    preparation, encoded = reading.preparation, reading.targets
     if preparation is not None:
         notes += preparation.remarks(columns)
         X, y = preparation.transform(columns), _encoded(encoded, wanted)
     else:
-        learn, about_targets = learned_from(len(wanted[targets[0]].values)), []
-        for name in targets:
-            target, own, note = _learned(name, wanted[name], learn, settings, len(targets) == 1)
-            encoded += (target,)
-            follows |= own
-            about_targets.append(note)
+        learn = learned_from(len(wanted[targets[0]].values))
+        alone = len(targets) == 1
+        learned = [_learned(name, wanted[name], learn, settings, alone) for name in targets]
+        encoded = tuple(target for target, _, _ in learned)
         y = _encoded(encoded, wanted)
         preparation, learned_X = Preparation.learn_with_inputs(
             some_rows(columns, learn), reading.decisions._replace(y=y[learn])
         )
-        notes += [*preparation.notes, *about_targets]
+        follows = learned[0][1]  # several targets are numbers, and nothing follows
+        notes += [*preparation.notes, *(note for *_, note in learned)]
         X = preparation.transform(columns)
         X[learn] = learned_X
     inputs = list(preparation.names)
@@ -343,15 +332,12 @@ def _learned(
     return target, {"output": "identity"}, f"{note}; output identity"
 
 
-def _classes(name: str, values: NDArray[Any] | Cells) -> ClassTarget:
+def _classes(name: str, cells: Cells) -> ClassTarget:
     """The classes of softmax outputs: labels, or whole numbers."""
-    cells = cells_of(name, values)
-    if cells.kind == "numbers" and (cells.values % 1).any():
-        odd = cells.values[cells.values % 1 != 0][0]
-        raise ValueError(
-            f"target {shown(name)} must be labels or whole numbers with output='softmax', "
-            f"got {odd:g}"
-        )
+    odd = cells.values[cells.values % 1 != 0] if cells.kind == "numbers" else []
+    if len(odd):
+        rule = "must be labels or whole numbers with output='softmax'"
+        raise ValueError(f"target {shown(name)} {rule}, got {odd[0]:g}")
     return ClassTarget.learn(name, cells)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any, Literal
 
@@ -51,12 +51,15 @@ class NumberTarget:
     @classmethod
     def learn(cls, name: str, values: ArrayLike | Cells) -> NumberTarget:
         """Learn mean and standard deviation of these numbers, none of them missing."""
-        cells = _whole(name, numbers_written(name, values))
-        return cls(name, *moments(name, _numbers(name, cells)), cells.notation, cells.decimal)
+        cells = numbers_written(name, values)
+        plain = cls(name, 0.0, 1.0, cells.notation, cells.decimal)
+        mean, scale = moments(name, plain.encode(cells)[:, 0])
+        return replace(plain, mean=mean, scale=scale)
 
     def encode(self, values: ArrayLike | Cells) -> FloatArray:
         """Return the standardized targets, (rows, 1)."""
-        numbers = _numbers(self.name, values, self.notation, self.decimal)
+        cells, rule = _whole(self.name, values), f"target {shown(self.name)} must be numbers"
+        numbers = numbers_like(self.name, cells, self.notation, self.decimal, rule)
         return np.asarray((numbers[:, None] - self.mean) / self.scale)
 
     def decode(self, outputs: FloatArray) -> FloatArray:
@@ -67,10 +70,8 @@ class NumberTarget:
     def note(self) -> str:
         """A description in one line."""
         written = f"numbers with {self.notation}" if self.notation else "numbers"
-        return (
-            f"{self.name}: {written} to predict, with mean {self.mean:g} and deviation "
-            f"{self.scale:g}"
-        )
+        facts = f"mean {self.mean:g} and deviation {self.scale:g}"
+        return f"{self.name}: {written} to predict, with {facts}"
 
 
 @dataclass(frozen=True)
@@ -99,32 +100,22 @@ class ClassTarget:
             raise TypeError(f"target {shown(name)} must be numbers or classes, got dates")
         found = set(cells.values.tolist())
         if not 2 <= len(found) <= MOST_CLASSES:
-            raise ValueError(
-                f"target {shown(name)} must have 2 to {many(MOST_CLASSES, 'class')}, "
-                f"got {len(found):,}"
-                + (f": {shown(text_of(found.pop()))}" if len(found) == 1 else "")
-            )
+            rule = f"target {shown(name)} must have 2 to {many(MOST_CLASSES, 'class')}"
+            only = f": {shown(text_of(min(found)))}" if len(found) == 1 else ""
+            raise ValueError(f"{rule}, got {len(found):,}{only}")
         return cls(name, tuple(text_of(label) for label in sorted(found)), cells.kind)
 
     def encode(self, values: ArrayLike | Cells) -> FloatArray:
-        """Return one-hot encoded targets, (rows, classes).
-
-        Raises
-        ------
-        ValueError
-            If a label is unknown.
-        """
-        cells = _labels(self.name, values)
+        """Return one-hot encoded targets, (rows, classes); raise ValueError for unknown labels."""
         known = {name: k for k, name in enumerate(self.classes)}
-        places = np.empty(len(cells.values), np.int64)
-        for row, label in enumerate(map(str, cells.texts)):
+        labels = list(map(str, _labels(self.name, values).texts))
+        for row, label in enumerate(labels, start=1):
             if label not in known:
                 raise ValueError(
                     f"target {shown(self.name)} must be one of {texts_shown(self.classes)}, "
-                    f"got {shown(label)} in row {row + 1:,}{did_you_mean(label, self.classes)}"
+                    f"got {shown(label)} in row {row:,}{did_you_mean(label, self.classes)}"
                 )
-            places[row] = known[label]
-        return one_hot(places, len(self.classes))
+        return one_hot(np.array([known[label] for label in labels]), len(self.classes))
 
     def decode(self, outputs: FloatArray) -> NDArray[Any]:
         """Return (rows,) labels: of the largest output in each row."""
@@ -159,17 +150,8 @@ def learn_target(
     """Learn how a target is encoded: as classes or as numbers.
 
     Strings, booleans, and numbers that are all 0 or 1 are classes, other numbers are not, unless
-    ``classification`` says so. Strings that are all amounts in one notation are numbers.
-
-    Parameters
-    ----------
-    name : str
-    values : (rows,) array_like
-        None of them missing.
-    classification : bool, optional
-        Whether the values are classes.
-    max_classes : int
-        The most classes.
+    ``classification`` says so. Strings that are all amounts in one notation are numbers. None of
+    the (rows,) values may be missing.
 
     Raises
     ------
@@ -190,12 +172,11 @@ def learn_target(
     if classification:
         check_classes(name, cells, max_classes)
         return ClassTarget.learn(name, cells)
-    numbers = _numbers(name, cells)
-    if numbers.min() == numbers.max():
-        raise ValueError(
-            f"target {shown(name)} must have different numbers, got {numbers[0]:g} in every row"
-        )
-    return NumberTarget.learn(name, cells)
+    target = NumberTarget.learn(name, cells)
+    if not target.encode(cells).any():
+        rule = f"target {shown(name)} must have different numbers"
+        raise ValueError(f"{rule}, got {target.mean:g} in every row")
+    return target
 
 
 def width_of(target: Target) -> int:
@@ -209,12 +190,7 @@ def target_to_json(target: Target) -> str:
 
 
 def target_from_json(text: str) -> Target:
-    """Restore what :func:`target_to_json` returned.
-
-    Raises
-    ------
-    ValueError
-        If the text is corrupt.
+    """Restore what :func:`target_to_json` returned; raise ValueError if the text is corrupt.
 
     Examples
     --------
@@ -253,10 +229,8 @@ def notes_of(target: Target, values: Cells, classification: bool | None = None) 
     count = len(np.unique(values.values))
     few = count <= min(FEW, len(values.values) // 2) and not (values.values % 1).any()
     if few and classification is None:
-        notes.append(
-            f"{target.name}: only {count} different whole numbers: classes? "
-            "(classification=True, --classification)"
-        )
+        option = "classes? (classification=True, --classification)"
+        notes.append(f"{target.name}: only {count} different whole numbers: {option}")
     return notes
 
 
@@ -287,13 +261,6 @@ def check_classes(
     )
 
 
-def _numbers(
-    name: str, values: ArrayLike | Cells, notation: str = "", decimal: str = ""
-) -> FloatArray:
-    rule = f"target {shown(name)} must be numbers"
-    return numbers_like(name, _whole(name, values), notation, decimal, rule)
-
-
 def _labels(name: str, values: ArrayLike | Cells) -> Cells:
     """The cells as labels: amounts as they were written."""
     cells = _whole(name, values)
@@ -306,8 +273,8 @@ def _whole(name: str, values: ArrayLike | Cells) -> Cells:
     if not len(cells.values):
         raise ValueError(f"target {shown(name)} must have a row, got none")
     if cells.missing.any():
+        row = int(cells.missing.argmax()) + 1
         raise ValueError(
-            f"target {shown(name)} must have no missing values, got one in row "
-            f"{int(cells.missing.argmax()) + 1:,}"
+            f"target {shown(name)} must have no missing values, got one in row {row:,}"
         )
     return cells
