@@ -53,7 +53,6 @@ def without_test_rows(monkeypatch, table, **given):
     models = fastgd.fit_groups(table, **given)
     held, test = held_rows(models, table)
     with monkeypatch.context() as patch:
-        patch.setattr(
-            "fastgd.models.groups.hold_out", lambda *_: (held[~test], np.zeros_like(held[~test]))
-        )
+        parts = held[~test], np.zeros_like(held[~test])
+        patch.setattr("fastgd.models.groups.hold_out", lambda *_, **__: parts)
         return models, fastgd.fit_groups(table[~test], **given), test

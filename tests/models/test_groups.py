@@ -41,7 +41,7 @@ def test_all_groups_start_from_a_network_that_has_not_seen_test_rows():
     scaled = []
     for values in (X, y):
         scaling = Scaling.of_groups(values[learn], codes[learn], 7)
-        within = scaling.within(codes[learn])
+        within = (scaling.scale[codes[learn]] ** 2).mean(axis=0) ** 0.5
         scale = np.where(scaling.scale > 0, scaling.scale, within)
         scaled.append(Scaling(scaling.mean, scale).apply(values, codes))
     X, y = scaled

@@ -54,11 +54,9 @@ class Keys:
                 f"by must have a label in at least one row, got none in "
                 f"{', '.join(map(shown, names))}"
             )
-        numbers = _numbered(codes[labeled])
-        first = np.full(numbers.max() + 1, -1, np.int64)
-        first[numbers[::-1]] = np.arange(len(numbers))[::-1]
         groups = np.full(len(codes), -1, np.int64)
-        groups[labeled] = numbers
+        groups[labeled] = _numbered(codes[labeled])
+        first = np.unique(groups[labeled], return_index=True)[1]
         return cls(tuple(names), tuple(own for own, _ in found), codes[labeled][first]), groups
 
     def __len__(self) -> int:
@@ -86,12 +84,8 @@ class Keys:
         for name in self.names:
             if name not in columns:
                 raise ValueError(f"the table must have the column {shown(name)}, the group labels")
-        found = np.column_stack(
-            [
-                _places(name, own, columns[name])
-                for name, own in zip(self.names, self.levels, strict=True)
-            ]
-        )
+        own = zip(self.names, self.levels, strict=True)
+        found = np.column_stack([_places(name, known, columns[name]) for name, known in own])
         known = np.flatnonzero((found >= 0).all(axis=1))
         numbers = _numbered(np.concatenate([self.members, found[known]]))
         place = np.full(numbers.max() + 1, -1, np.int64)
@@ -121,16 +115,12 @@ class Keys:
 
 
 def _numbered(codes: Integers) -> Integers:
-    """Number the distinct rows of (n, columns) codes in sorted order.
-
-    Columns are combined one at a time, and renumbered after each: the product of all their counts
-    might overflow an integer.
-    """
+    """Number the distinct rows of (n, columns) codes in sorted order."""
     numbers = codes[:, 0]
+    # Renumbered after each column: the product of all their counts might overflow an integer.
     for column in codes.T[1:]:
         numbers = np.unique(numbers, return_inverse=True)[1] * (column.max() + 1) + column
-    result: Integers = np.unique(numbers, return_inverse=True)[1]
-    return result
+    return np.asarray(np.unique(numbers, return_inverse=True)[1])
 
 
 def _levels(name: str, column: NDArray[Any]) -> tuple[NDArray[Any], Integers]:
@@ -155,8 +145,7 @@ def _places(name: str, levels: NDArray[Any], column: NDArray[Any]) -> Integers:
     labels, places = _different(name, column)
     known = {label: place for place, label in enumerate(levels.tolist())}
     found = np.array([known.get(label, -1) for label in labels.tolist()], np.int64)
-    result: Integers = found[places]
-    return result
+    return np.asarray(found[places])
 
 
 def _different(name: str, column: NDArray[Any]) -> tuple[NDArray[Any], Integers]:

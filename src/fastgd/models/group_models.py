@@ -250,11 +250,8 @@ class GroupModels:
 
     def _columns(self, table: Table) -> Mapping[str, NDArray[Any]]:
         """The columns of a table; in a file, labels are strings where they were strings."""
-        texts = [
-            n
-            for n, own in zip(self.keys.names, self.keys.levels, strict=True)
-            if own.dtype.kind == "U"
-        ]
+        labels = zip(self.keys.names, self.keys.levels, strict=True)
+        texts = [name for name, own in labels if own.dtype.kind == "U"]
         return columns_from(table, (*self.preparation.texts, *texts))
 
     def to_onnx(self, path: PathLike, *, dtype: str = "float64") -> None:

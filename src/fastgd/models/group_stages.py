@@ -24,7 +24,6 @@ from fastgd.models.group_baselines import (
     ridges,
 )
 from fastgd.models.group_training import (
-    BoolArray,
     GroupRows,
     Plans,
     Scaling,
@@ -141,36 +140,28 @@ class Stages(NamedTuple):
         Returns these rows, the scaling of inputs and outputs, and the mean target of each group.
         """
         learned = rows.where(~rows.held)
-        own = Scaling.of_groups(learned.targets, learned.codes, self.groups)
-        constant = (own.scale == 0).all(axis=1)
-        by_group = self.standardize == "group"
-        inputs = _inputs(learned, self.groups, by_group=by_group, shared=self.start == "global")
-        is_class = isinstance(self.target, ClassTarget)
-        outputs = _outputs(own, constant, by_group=by_group and not is_class)
+        targets = Scaling.of_groups(learned.targets, learned.codes, self.groups)
+        inputs = Scaling.of_groups(learned.inputs, learned.codes, self.groups)
+        constant = (targets.scale == 0).all(axis=1)
+        if self.standardize == "group":
+            # An input that is constant within a group tells nothing there. The global network, if
+            # all start from it, knows its effect elsewhere; a network of its own would have random,
+            # untrained weights for it, so its scale is infinite.
+            idle: Any = np.inf
+            if self.start == "global":
+                counts = np.bincount(learned.codes, minlength=self.groups)
+                within = np.sqrt((counts @ inputs.scale**2) / len(learned.codes))
+                idle = np.where(within > 0, within, np.inf)
+            inputs = inputs._replace(scale=np.where(inputs.scale > 0, inputs.scale, idle))
+        else:
+            inputs = Scaling(np.zeros_like(inputs.mean), np.ones_like(inputs.scale))
+        outputs = targets
+        if self.standardize == "global" or isinstance(self.target, ClassTarget):
+            varies = np.broadcast_to(~constant[:, None], targets.mean.shape)
+            outputs = Scaling(np.where(varies, 0.0, targets.mean), varies.astype(np.float64))
         scaled = rows.where(~constant[rows.codes])
         scaled = scaled._replace(
             inputs=inputs.apply(scaled.inputs, scaled.codes),
             targets=outputs.apply(scaled.targets, scaled.codes),
         )
-        return scaled, inputs, outputs, own.mean
-
-
-def _inputs(learned: GroupRows, groups: int, *, by_group: bool, shared: bool) -> Scaling:
-    """The scaling of inputs in each group."""
-    if not by_group:
-        return Scaling.none(groups, learned.inputs.shape[1])
-    mean, scale = Scaling.of_groups(learned.inputs, learned.codes, groups)
-    # An input that is constant within a group tells nothing there. The global network, if all start
-    # from it, knows its effect elsewhere; a network of its own would have random, untrained weights
-    # for it, so its scale is infinite.
-    within = Scaling(mean, scale).within(learned.codes)
-    idle = np.where(within > 0, within, np.inf) if shared else np.inf
-    return Scaling(mean, np.where(scale > 0, scale, idle))
-
-
-def _outputs(own: Scaling, constant: BoolArray, *, by_group: bool) -> Scaling:
-    """The scaling of outputs in each group; constant groups get their constant."""
-    if by_group:
-        return own
-    fixed = constant[:, None]
-    return Scaling(np.where(fixed, own.mean, 0.0), np.where(fixed, 0.0, np.ones_like(own.scale)))
+        return scaled, inputs, outputs, targets.mean

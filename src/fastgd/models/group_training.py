@@ -49,8 +49,7 @@ class GroupRows(NamedTuple):
 
     def where(self, chosen: BoolArray) -> GroupRows:
         """Return the chosen rows."""
-        X, y, codes, held, test = self
-        return GroupRows(X[chosen], y[chosen], codes[chosen], held[chosen], test[chosen])
+        return GroupRows(*(part[chosen] for part in self))  # type: ignore[arg-type]
 
 
 class TrainedGroups(NamedTuple):
@@ -94,17 +93,6 @@ class Scaling(NamedTuple):
             scale[:, k] = np.sqrt(np.bincount(codes, rest * rest, groups) / counts)
         return cls(mean, scale)
 
-    @classmethod
-    def none(cls, groups: int, columns: int) -> Scaling:
-        """No scaling: mean 0 and scale 1."""
-        return cls(np.zeros((groups, columns)), np.ones((groups, columns)))
-
-    def within(self, codes: Integers) -> FloatArray:
-        """The standard deviation of each column within its group, over all rows, (columns,)."""
-        counts = np.bincount(codes, minlength=len(self.scale))
-        together: FloatArray = np.sqrt((counts @ self.scale**2) / len(codes))
-        return together
-
     def apply(self, values: FloatArray, codes: Integers) -> FloatArray:
         """Scale the columns of rows in these groups."""
         scaled: FloatArray = values - self.mean[codes]
@@ -147,15 +135,8 @@ def hold_out(
 
 
 def train_all_rows(rows: GroupRows, settings: Settings, seed: int, file: Path | None) -> Run:
-    """Train one network on the rows of all groups, or on a draw of them.
-
-    Where an argument is a list, its first value is used. The network is saved in the file, if one
-    is given.
-    """
-    first = {
-        name: value[0] if name in SELECTED and isinstance(value, list) else value
-        for name, value in settings.items()
-    }
+    """Train one network on the rows of all groups, or on a draw; saved in the file, if there is."""
+    first = _first(settings)
     draw = np.random.default_rng(seed)
     learned = _drawn(np.flatnonzero(~rows.held), MOST_ROWS, draw)
     held = _drawn(np.flatnonzero(rows.held), MOST_ROWS // 4, draw)
@@ -191,11 +172,9 @@ def train_watched(
     has_held = np.bincount(rows.codes[rows.held], minlength=groups) > 0
     places = np.full((groups, 2), -1, np.int64)
     if not has_held.any():
-        several = {n: v for n, v in plain.items() if n in SELECTED and isinstance(v, list)}
-        plain |= {name: value[0] for name, value in several.items()}
-        return TrainedGroups((), places), Plans((plain,), np.zeros(groups, np.int64))
-    own = rows.where(has_held[rows.codes])
-    found = _swept(own, out, folds=own.held[None], **given, **how)
+        return TrainedGroups((), places), Plans((_first(plain),), np.zeros(groups, np.int64))
+    some = rows.where(has_held[rows.codes])
+    found = _swept(some, out, folds=some.held[None], **given, **how)
     assert found.final_validation_error is not None
     errors = found.final_validation_error.reshape(int(has_held.sum()), -1)
     best = np.where(np.isnan(errors), np.inf, errors).argmin(axis=1)
@@ -205,11 +184,14 @@ def train_watched(
     places[has_held] = np.column_stack([np.zeros_like(runs), runs])
     iterations = found.iterations if found.best_iteration is None else found.best_iteration
     needed = iterations.reshape(errors.shape)[of_groups, best]
-    decides = alone[has_held] if alone[has_held].any() else np.ones(len(best), dtype=bool)
-    setting = np.full(groups, _together(errors[decides]).argmin())
+    own = alone[has_held]
+    decides = own if own.any() else ~own
+    # The mean error of each setting; a group where all trainings diverged doesn't count.
+    finite = np.isfinite(errors[decides]).any(axis=1)
+    means = errors[decides][finite].sum(axis=0)
+    setting = np.full(groups, np.where(np.isnan(means), np.inf, means).argmin())
     updates = np.full(groups, int(np.median(needed[decides])))
-    own_way = alone & has_held
-    setting[own_way], updates[own_way] = best[alone[has_held]], needed[alone[has_held]]
+    setting[alone & has_held], updates[alone & has_held] = best[own], needed[own]
     rounded = np.exp2(np.rint(np.log2(np.maximum(updates, 1)))).astype(np.int64)
     rounded = np.minimum(rounded, settings["iterations"])
     names = [name for name in found.axes if name in SELECTED]
@@ -250,6 +232,14 @@ def train_groups(
     return TrainedGroups(tuple(sweeps), places)
 
 
+def _first(settings: Settings) -> dict[str, Any]:
+    """The settings with the first value of each list that groups select from."""
+    return {
+        name: value[0] if name in SELECTED and isinstance(value, list) else value
+        for name, value in settings.items()
+    }
+
+
 def _starting(settings: Settings, start: Run | None) -> dict[str, Any]:
     """Settings of networks that start from another one, if there is one."""
     if start is None:
@@ -271,13 +261,6 @@ def _swept(rows: GroupRows, out: Path | None, **given: Any) -> Sweep:
     return whole
 
 
-def _together(errors: FloatArray) -> FloatArray:
-    """The mean error of each setting over the groups that have any finite one."""
-    finite = np.where(np.isfinite(errors).any(axis=1, keepdims=True), errors, 0.0)
-    means: FloatArray = np.where(np.isnan(finite), np.inf, finite).mean(axis=0)
-    return means
-
-
 def _drawn(places: Integers, most: int, draw: np.random.Generator) -> Integers:
     """At most ``most`` of these row indices, drawn and sorted."""
     if len(places) <= most:
@@ -288,17 +271,10 @@ def _drawn(places: Integers, most: int, draw: np.random.Generator) -> Integers:
 def outputs_of(
     trained: TrainedGroups, inputs: Scaling, outputs: Scaling, prepared: FloatArray, codes: Integers
 ) -> FloatArray:
-    """Outputs (rows, outputs) for prepared rows of these groups.
-
-    A group without a network gets the mean of its targets; rows without a group (-1) get NaN.
-    """
-    result = np.full((len(codes), outputs.mean.shape[1]), np.nan)
-    known = np.flatnonzero(codes >= 0)
-    result[known] = outputs.mean[codes[known]]
-    number = np.full(len(codes), -1)
-    number[known] = trained.places[codes[known], 0]
+    """Outputs (rows, outputs) for prepared rows of these groups; without a network the mean."""
+    result: FloatArray = outputs.mean[codes]
     for k, one in enumerate(trained.sweeps):
-        mine = np.flatnonzero(number == k)
+        mine = np.flatnonzero(trained.places[codes, 0] == k)
         if not len(mine):
             continue
         own = codes[mine]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ from fastgd.models.group_keys import Keys
 from fastgd.models.group_models import GroupModels
 from fastgd.models.group_settings import check_settings, completed
 from fastgd.models.group_stages import START, Stages
-from fastgd.models.group_training import GroupRows, hold_out, train_all_rows
+from fastgd.models.group_training import BoolArray, GroupRows, hold_out, train_all_rows
 from fastgd.store.files import PathLike, is_file
 from fastgd.store.folder import Folder
 from fastgd.store.manifest import described
@@ -38,6 +39,7 @@ from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import columns_from
 from fastgd.tables.table_selection import column_names, some_rows, with_targets, without
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target, learn_target, notes_of
+from fastgd.training.codec import Header
 from fastgd.training.stored_options import as_json
 from fastgd.workers.worker_options import check_worker_options
 
@@ -201,51 +203,24 @@ def fit_groups(
     given = check_settings(given, watching=share > 0)
     if classification is not None:
         classification = check_flag("classification", classification)
-    table = _read(
-        columns_from(df),
-        by,
-        target,
-        inputs,
-        classification,
-        lambda c, n: hold_out(c, n, (share, test_share), least, draw),
+    split = partial(hold_out, shares=(share, test_share), least=least, seed=draw)
+    keys, preparation, encoder, rows, notes = _read(
+        columns_from(df), by, target, inputs, classification, split
     )
-    is_class = isinstance(table.target, ClassTarget)
+    is_class = isinstance(encoder, ClassTarget)
     settings = completed(given, is_class=is_class, watching=share > 0)
-    _check_batch(given.get("batch_size"), table)
+    _check_batch(given.get("batch_size"), rows, keys)
     if path is not None:
-        own_arguments: dict[str, Any] = {
-            "validation_fraction": share,
-            "test_fraction": test_share,
-            "min_rows": least,
-            "split_seed": draw,
-        }
-        own_arguments |= {"unknown": unknown, "start": start, "standardize": standardize}
-        _settle(path, table, target, own_arguments | settings)
-    stages = Stages(
-        table.target, len(table.keys), settings, start, standardize, model, least, draw, path, how
-    )
-    fitted = stages.fit(table.rows)
+        asked: Header = {"validation_fraction": share, "test_fraction": test_share}
+        asked |= {"min_rows": least, "split_seed": draw, "unknown": unknown, "start": start}
+        asked |= {"standardize": standardize, **settings}
+        _settle(path, rows, {"by": keys.names, "target": target}, asked)
+    stages = Stages(encoder, len(keys), settings, start, standardize, model, least, draw, path, how)
+    fitted = stages.fit(rows)
     fallback = None
     if unknown == "global":
-        fallback = train_all_rows(table.rows, settings, draw, path and path / _UNKNOWN)
-    return GroupModels(
-        keys=table.keys,
-        preparation=table.preparation,
-        target=table.target,
-        fallback=fallback,
-        notes=table.notes,
-        **fitted,
-    )
-
-
-class GroupTable(NamedTuple):
-    """The prepared table of all groups."""
-
-    keys: Keys
-    preparation: Preparation
-    target: Target
-    rows: GroupRows
-    notes: tuple[str, ...]
+        fallback = train_all_rows(rows, settings, draw, path and path / _UNKNOWN)
+    return GroupModels(keys, preparation, encoder, **fitted, fallback=fallback, notes=notes)
 
 
 def _read(
@@ -254,13 +229,9 @@ def _read(
     target: str,
     inputs: Sequence[str] | None,
     classification: bool | None,
-    hold_out: Callable[[Integers, int], tuple[NDArray[np.bool_], NDArray[np.bool_]]],
-) -> GroupTable:
-    """Learn how to prepare a table, and prepare its rows that have a label and a target.
-
-    ``hold_out(codes, groups)`` takes the group index of each row and the number of groups, and
-    returns which rows are in validation sets and which in test sets: nothing is learned from them.
-    """
+    split: Callable[[Integers, int], tuple[BoolArray, BoolArray]],
+) -> tuple[Keys, Preparation, Target, GroupRows, tuple[str, ...]]:
+    """Prepare the rows that have a label and a target, learned from those that aren't held out."""
     by = column_names("by", [by] if isinstance(by, str) else by, columns)
     if not by:
         raise ValueError("by must name a column, got none")
@@ -269,7 +240,14 @@ def _read(
         raise ValueError(f"target must not be one of the columns of by, got {shown(target)}")
     used = [name for name in columns if name not in (*by, target)]
     if inputs is not None:
-        used = _input_names(column_names("inputs", inputs, columns), by, target)
+        used = column_names("inputs", inputs, columns)
+        if target in used:
+            raise ValueError(f"inputs must not include the target, got {shown(target)}")
+        for name in (name for name in used if name in by):
+            raise ValueError(
+                f"inputs must not include a column of by, which is constant within each group, "
+                f"got {shown(name)}"
+            )
     chosen = {name: columns[name] for name in (*by, target, *used)}
     chosen, notes = with_targets(chosen, [target], unparsed=[*by, *used])
     keys, codes = Keys.learn(chosen, by)
@@ -277,7 +255,7 @@ def _read(
     codes = codes[codes >= 0]
     check_memory(48 * len(codes) * len(used), "the table", also="fewer inputs")
     cells = {name: numbers_written(name, chosen[name]) for name in used}
-    held, test = hold_out(codes, len(keys))
+    held, test = split(codes, len(keys))
     learned = ~(held | test)
     preparation = Preparation.learn(some_rows(cells, learned))
     check_memory(40 * len(codes) * len(preparation.names), "the table", also="fewer inputs")
@@ -293,48 +271,26 @@ def _read(
             f"rows: {held.sum():,} in validation sets and {test.sum():,} in test sets of groups; "
             "the networks have then learned from all rows"
         )
-    return GroupTable(keys, preparation, encoder, rows, tuple(notes))
+    return keys, preparation, encoder, rows, tuple(notes)
 
 
-def _input_names(given: list[str], by: list[str], target: str) -> list[str]:
-    if target in given:
-        raise ValueError(f"inputs must not include the target, got {shown(target)}")
-    for name in given:
-        if name in by:
-            raise ValueError(
-                f"inputs must not include a column of by, which is constant within each group, "
-                f"got {shown(name)}"
-            )
-    return given
-
-
-def _check_batch(batch_size: Any, table: GroupTable) -> None:
+def _check_batch(batch_size: Any, rows: GroupRows, keys: Keys) -> None:
     """Reject a batch size larger than the smallest group, which the message names."""
-    learned = ~(table.rows.held | table.rows.test)
-    sizes = np.bincount(table.rows.codes[learned], minlength=len(table.keys))
+    sizes = np.bincount(rows.codes[~(rows.held | rows.test)], minlength=len(keys))
     smallest = int(sizes.argmin())
     if batch_size is not None and check_count("batch_size", batch_size) > sizes[smallest]:
         raise ValueError(
             f"batch_size must be at most the number of training rows of each group "
-            f"({sizes[smallest]} in {shown(list(table.keys)[smallest])}), got {batch_size}"
+            f"({sizes[smallest]} in {shown(list(keys)[smallest])}), got {batch_size}"
         )
 
 
-def _settle(path: Path, table: GroupTable, target: str, arguments: dict[str, Any]) -> None:
+def _settle(path: Path, rows: GroupRows, columns: Header, arguments: Header) -> None:
     """Create or check the folder for this table and these arguments."""
     arrays: Arrays = {}
-    inputs, targets, codes, held, test = map(described, table.rows)
-    asked = {
-        "by": table.keys.names,
-        "target": target,
-        **{name: as_json(_listed(value), arrays) for name, value in arguments.items()},
-        "groups": codes,
-        "inputs": inputs,
-        "targets": targets,
-        "held": held,
-        "test": test,
-    }
-    Folder.create(path, "models of groups", asked, {}, arrays, chunk_count=0)
+    asked = {name: as_json(_listed(value), arrays) for name, value in arguments.items()}
+    asked |= {name: described(part) for name, part in rows._asdict().items()}
+    Folder.create(path, "models of groups", columns | asked, {}, arrays, chunk_count=0)
     for file in (START, _UNKNOWN):
         is_file(path / file, path)
 

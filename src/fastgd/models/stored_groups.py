@@ -37,21 +37,22 @@ _COMPARED: dict[str, codec.Field] = {name: Array("f", "groups", optional=True) f
 
 def encode(models: Any) -> tuple[Header, Arrays]:
     """A GroupModels as a header and arrays."""
-    arrays: Arrays = {"members": models.keys.members, "places": models.fits.trained.places}
-    arrays["chosen"] = models.chosen
-    arrays |= {f"levels_{k}": levels for k, levels in enumerate(models.keys.levels)}
-    arrays |= codec.encode(_FITS, models.fits)[1]
-    results = {
-        f"sweep_{k}": stored_sweep.encode(s) for k, s in enumerate(models.fits.trained.sweeps)
+    arrays: Arrays = {
+        "members": models.keys.members,
+        "places": models.fits.trained.places,
+        "chosen": models.chosen,
+        "preparation.preparation": np.array(models.preparation.to_json()),
+        "target.target": np.array(target_to_json(models.target)),
+        **{f"levels_{k}": levels for k, levels in enumerate(models.keys.levels)},
+        **{f"measured.{name}": array for name, array in models.measured.items()},
+        **{f"compared.{name}": array for name, array in models.compared.items()},
+        **codec.encode(_FITS, models.fits)[1],
     }
-    if models.fallback is not None:
-        results["fallback"] = stored_run.encode(models.fallback)
-    arrays["preparation.preparation"] = np.array(models.preparation.to_json())
-    arrays["target.target"] = np.array(target_to_json(models.target))
-    arrays |= {f"measured.{name}": np.asarray(array) for name, array in models.measured.items()}
-    arrays |= {f"compared.{name}": array for name, array in models.compared.items()}
-    if models.fits.shared is not None:
-        results["shared"] = stored_run.encode(models.fits.shared)
+    sweeps = enumerate(models.fits.trained.sweeps)
+    results = {f"sweep_{k}": stored_sweep.encode(one) for k, one in sweeps}
+    for name, run in {"fallback": models.fallback, "shared": models.fits.shared}.items():
+        if run is not None:
+            results[name] = stored_run.encode(run)
     for lead, (_, content) in results.items():
         arrays |= {f"{lead}.{name}": array for name, array in content.items()}
     parts = {name: own for name, (own, _) in results.items()}
