@@ -1,6 +1,7 @@
 """Amounts: numbers in strings, with a currency, a percent sign, a unit, or separated thousands."""
 
 import re
+from collections.abc import Sequence
 from itertools import islice
 
 import numpy as np
@@ -34,11 +35,7 @@ def numbers_written(name: str, column: ArrayLike | Cells) -> Cells:
     """Return the cells of a column, and strings as numbers if they all are, in one notation.
 
     For a table to learn from; cells are returned as they are, and so are strings of digits alone.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`cells_of`, or if all cells are amounts, but in several notations.
+    Amounts in several notations raise ValueError.
 
     Examples
     --------
@@ -55,13 +52,14 @@ def numbers_written(name: str, column: ArrayLike | Cells) -> Cells:
         return column
     cells = cells_of(name, column)
     first: dict[str, int] = {}  # the row where each unit comes first
-    parts: list[tuple[str, str] | None] = []
+    parts = []
     for row, text in enumerate(cells.values if cells.kind == "texts" else ()):
-        parts.append(_MISSING if text is None else amount_of(text))
-        if parts[-1] is None:
+        part = amount_of(text)
+        if part is None:
             return cells
-        if parts[-1] is not _MISSING:
-            first.setdefault(parts[-1][0], row)
+        parts.append(part)
+        if text is not None:
+            first.setdefault(part[0], row)
     known = [unit for unit in first if _KNOWN.fullmatch(unit)]
     # Letters behind house numbers are no units, unless all of them may be.
     are_units = all(unit in known or len(unit) < 2 for unit in first)
@@ -73,7 +71,8 @@ def numbers_written(name: str, column: ArrayLike | Cells) -> Cells:
             f"{one + 1:,} and {shown(cells.values[other])} in row {other + 1:,}; clean or drop it"
         )
     texts = cells.values[~cells.missing]
-    if len(first) != 1 or ("" in first and all(map(_is_plain, texts))):
+    plain = (number_of(text) is not None or text.startswith("(") for text in texts)
+    if len(first) != 1 or ("" in first and all(plain)):
         return cells
     [unit] = first
     numbers, decimal = _parsed(name, cells, parts, unit)
@@ -90,12 +89,8 @@ def numbers_like(
 ) -> NDArray[np.float64]:
     """Return a column as numbers, NaN where missing: plain ones, or in this notation.
 
-    ``decimal`` is the decimal sign of the strings to learn from, "" if there were none.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a cell is no such number; ``rule`` begins the message.
+    ``decimal`` is the decimal sign of the strings to learn from, "" if there were none. Other
+    cells raise ValueError; ``rule`` begins the message.
 
     Examples
     --------
@@ -106,12 +101,11 @@ def numbers_like(
     if cells.kind == "numbers":
         return np.where(cells.missing, np.nan, cells.values)
     texts = cells.texts
-    numbers: list[float | None] = [np.nan if text is None else None for text in texts]
     if cells.kind == "texts" and decimal:
-        parts = [_MISSING if text is None else amount_of(text) for text in texts]
-        numbers, _ = _parsed(name, cells, parts, notation, decimal)
-    elif cells.kind == "texts":
-        numbers = [np.nan if text is None else number_of(text) for text in texts]
+        numbers, _ = _parsed(name, cells, list(map(amount_of, texts)), notation, decimal)
+    else:
+        parsed = number_of if cells.kind == "texts" else lambda _: None
+        numbers = [np.nan if text is None else parsed(text) for text in texts]
     wrong = [row for row, number in enumerate(numbers) if number is None]
     if wrong:
         # A single string keeps numbers with a decimal comma from being read as numbers.
@@ -133,8 +127,10 @@ def notation_text(cells: Cells) -> str:
     return f"numbers {how}: {text} is {cells.values[row]:.15g}"
 
 
-def amount_of(text: str) -> tuple[str, str] | None:
+def amount_of(text: str | None) -> tuple[str, str] | None:
     """The unit and the number in a string, without spaces; None if it isn't an amount."""
+    if text is None:
+        return _MISSING
     found = _AMOUNT.fullmatch(text)
     if found is None or (found["front"] and found["unit"]):
         return None
@@ -147,12 +143,8 @@ def amount_of(text: str) -> tuple[str, str] | None:
     return unit, f"-{bare}" if found["minus"] or found["sign"] else bare
 
 
-def _is_plain(text: str) -> bool:
-    return number_of(text) is not None or text.startswith("(")
-
-
 def _parsed(
-    name: str, cells: Cells, parts: list[tuple[str, str] | None], unit: str, known: str = ""
+    name: str, cells: Cells, parts: Sequence[tuple[str, str] | None], unit: str, known: str = ""
 ) -> tuple[list[float | None], str]:
     """The numbers of strings, plain or with this unit, NaN where missing, and the decimal sign.
 
@@ -171,6 +163,5 @@ def _parsed(
             "numbers, or give --decimal for a file"
         )
     dialect = Dialect(sign or ".", DECIMALS[sign != ","])
-    return [
-        dialect.number(part[1]) if part and part[0] in ("", unit) else None for part in parts
-    ], dialect.decimal
+    ours = (part[1] if part and part[0] in ("", unit) else "" for part in parts)
+    return [dialect.number(text) for text in ours], dialect.decimal

@@ -89,16 +89,8 @@ def cells_of(name: str, column: ArrayLike | Cells) -> Cells:
 
     NaN, NaT, None and infinite numbers are missing. A column that mixes strings with numbers or
     booleans becomes a column of strings, in which whole numbers have no decimal point and missing
-    cells are None.
-    Dates become UTC (those without a time zone are taken as UTC), times of day are those of
-    1970-01-01, and durations become numbers of days.
-
-    Raises
-    ------
-    TypeError
-        If a cell is something else.
-    ValueError
-        If it isn't one-dimensional.
+    cells are None. Dates become UTC (those without a time zone are taken as UTC), times of day are
+    those of 1970-01-01, and durations become numbers of days. Other cells raise TypeError.
 
     Examples
     --------
@@ -148,10 +140,7 @@ def is_missing(column: ArrayLike) -> NDArray[np.bool_]:
 def array_of(column: ArrayLike, name: str = "a column") -> NDArray[Any]:
     """Return a column as an array; lists become object arrays, as NumPy would turn NaN into "nan".
 
-    Raises
-    ------
-    ValueError, TypeError
-        If it is too long, or can't be converted to an array.
+    What can't be converted raises TypeError.
 
     Examples
     --------

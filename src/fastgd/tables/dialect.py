@@ -85,29 +85,18 @@ def _rows(text: str, separator: str) -> Iterator[list[str]]:
 
 
 def check_separator(typed: str | None) -> str | None:
-    """Return the separator itself for a typed name; None stays None.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown.
-    """
-    if typed is None or typed in SEPARATORS.values():
-        return typed
-    if typed not in SEPARATORS and typed != r"\t":
+    """Return the separator itself for a typed name; None stays None."""
+    known = {"\t": "\t", r"\t": "\t", **SEPARATORS}
+    if typed is not None and typed not in known:
         raise ValueError(f"sep must be {either(map(repr, SEPARATORS))}, got {shown(typed)}")
-    return SEPARATORS.get(typed, "\t")
+    return None if typed is None else known[typed]
 
 
 def decimal_of(cells: Iterable[str], separator: str) -> tuple[str, str]:
     """Guess the decimal sign and the thousands separator ("" for none).
 
-    ``0,5`` has a decimal comma, ``1,234.5`` a decimal point and a comma between thousands.
-
-    Raises
-    ------
-    ValueError
-        If cells contradict each other, or are ambiguous: ``1,234`` alone.
+    ``0,5`` has a decimal comma, ``1,234.5`` a decimal point and a comma between thousands. Cells
+    that contradict each other raise ValueError, and ambiguous ones, too: ``1,234`` alone.
 
     Examples
     --------
@@ -127,38 +116,26 @@ def decimal_of(cells: Iterable[str], separator: str) -> tuple[str, str]:
 def decimal_in(cells: Iterable[str]) -> tuple[str, dict[str, str]]:
     """Return the decimal sign if it is certain, and a cell with each thousands separator.
 
-    Raises
-    ------
-    ValueError
-        If cells contradict each other.
+    Cells that contradict each other raise ValueError.
 
     Examples
     --------
     >>> decimal_in(["1,234", "0.5"]), decimal_in(["1.234"])
     (('.', {',': '1,234'}), ('', {'.': '1.234'}))
     """
-    found: dict[str, dict[str, str]] = {"decimal": {}, "grouped": {}}
+    decimal: dict[str, str] = {}
+    grouped: dict[str, str] = {}
     for cell in cells:
-        if "," in cell or "." in cell:
-            _look_at(cell, found)
-    decimal = found["decimal"]
+        for sign, other in (DECIMALS, DECIMALS[::-1]) if "," in cell or "." in cell else ():
+            point, comma = map(re.escape, (sign, other))
+            number = rf"[+-]?(\d*{point}\d+|\d+{point}){_EXPONENT}"
+            if re.fullmatch(rf"{_GROUPED % comma}({point}\d*)?", cell):
+                grouped.setdefault(other, cell)
+                if sign in cell or cell.count(other) > 1:
+                    decimal.setdefault(sign, cell)
+            elif re.fullmatch(number, cell) and not re.fullmatch(_GROUPED % point, cell):
+                decimal.setdefault(sign, cell)
     if len(decimal) == 2:
-        raise ValueError(
-            f"decimal must be the same in all numbers, got {shown(decimal['.'])} and "
-            f"{shown(decimal[','])}"
-        )
-    return next(iter(decimal), ""), found["grouped"]
-
-
-def _look_at(cell: str, found: dict[str, dict[str, str]]) -> None:
-    """Record which sign is certainly a decimal sign, and which may separate thousands."""
-    for sign, other in (DECIMALS, DECIMALS[::-1]):
-        point, comma = map(re.escape, (sign, other))
-        if re.fullmatch(rf"{_GROUPED % comma}({point}\d*)?", cell):
-            found["grouped"].setdefault(other, cell)
-            if sign in cell or cell.count(other) > 1:
-                found["decimal"].setdefault(sign, cell)
-        elif re.fullmatch(
-            rf"[+-]?(\d*{point}\d+|\d+{point}){_EXPONENT}", cell
-        ) and not re.fullmatch(_GROUPED % point, cell):
-            found["decimal"].setdefault(sign, cell)
+        both = f"{shown(decimal['.'])} and {shown(decimal[','])}"
+        raise ValueError(f"decimal must be the same in all numbers, got {both}")
+    return next(iter(decimal), ""), grouped

@@ -12,16 +12,9 @@ from fastgd.tables.column_values import array_of
 
 
 def columns_of(frame: Any) -> dict[str, NDArray[Any]]:
-    """Return the columns of a DataFrame by name, as ``Preparation`` takes them.
+    """Return the columns of a DataFrame or a mapping by name, as ``Preparation`` takes them.
 
-    A mapping of names to arrays is accepted, too.
-
-    Raises
-    ------
-    TypeError
-        If it is not a table with named columns.
-    ValueError
-        If two columns have the same name.
+    Anything else raises TypeError, and a name of two columns ValueError.
 
     Examples
     --------

@@ -13,10 +13,7 @@ FloatArray = NDArray[np.float64]
 def moments(name: str, numbers: FloatArray) -> tuple[float, float]:
     """Mean and standard deviation of a column; the deviation of a constant column is 1.
 
-    Raises
-    ------
-    ValueError
-        If the mean or the deviation overflows float64.
+    If one of them overflows float64, it raises ValueError.
 
     Examples
     --------

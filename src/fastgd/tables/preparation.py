@@ -253,13 +253,7 @@ class Preparation:
         return [name for name in columns if name not in known]
 
     def cells(self, columns: Mapping[str, ArrayLike | Cells]) -> dict[str, Cells]:
-        """Return the parsed columns that are used, for several calls of the methods above.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If a column is missing, or can't be parsed.
-        """
+        """Return the parsed columns that are used, for several calls of the methods above."""
         return _cells(self.used(columns))
 
     def used(self, columns: Mapping[str, Any]) -> dict[str, Any]:
@@ -287,13 +281,7 @@ class Preparation:
 
     @classmethod
     def from_json(cls, text: str) -> Preparation:
-        """Restore what :meth:`to_json` returned.
-
-        Raises
-        ------
-        ValueError
-            If the text is corrupt.
-        """
+        """Restore what :meth:`to_json` returned; raise ValueError if the text is corrupt."""
         try:
             found = json.loads(text)
             columns = tuple(from_fields(fields, _KINDS) for fields in found["columns"])

@@ -175,13 +175,7 @@ class TextTable(NamedTuple):
         return columns
 
     def numbers(self, names: Sequence[str]) -> NDArray[np.float64]:
-        """Return (rows, columns) finite numbers with a decimal point.
-
-        Raises
-        ------
-        NotANumberError
-            For the first cell that holds none.
-        """
+        """Return (rows, columns) finite numbers; raise NotANumberError for another cell."""
         numbers = np.empty((len(self.columns[names[0]]), len(names)))
         for place, name in enumerate(names):
             numbers[:, place] = list(map(number_of, self.columns[name]))  # None becomes NaN

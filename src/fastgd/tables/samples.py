@@ -112,10 +112,8 @@ def read_samples(
 
     Raises
     ------
-    OSError
-        If the file can't be read.
-    ValueError, TypeError
-        If it is no such table, or a name is not one of its columns; the message says where.
+    OSError, ValueError, TypeError
+        If the file can't be read, or is no such table; the message says where.
 
     Examples
     --------
@@ -150,12 +148,7 @@ def read_more(
 ) -> tuple[FloatArray, FloatArray, list[str]]:
     """Read samples with the columns of others, in any order, and what is new about them.
 
-    ``of`` is the file of the others.
-
-    Raises
-    ------
-    OSError, ValueError, TypeError
-        As :func:`read_samples`, or if the columns are not the same.
+    ``of`` is the file of the others. It raises what :func:`read_samples` does.
     """
     if like.preparation is not None:
         columns = read_columns(path, reading.sep, reading.decimal, like.preparation.texts)
@@ -166,13 +159,11 @@ def read_more(
             X, y = like.preparation.transform(cells), _encoded(like.encoded, cells)
             return X, y, notes + like.preparation.remarks(cells)
     table = _read_raw(path)
-    expected = dict.fromkeys((*like.inputs, *like.targets))
-    for name in expected:
-        if name not in table.columns:
-            raise ValueError(f"{path} must have the columns of {of}, and has no {shown(name)}")
-    for name in table.columns:
-        if name not in expected:
-            raise ValueError(f"{path} must have the columns of {of}, got {shown(name)}, too")
+    expected, rule = (*like.inputs, *like.targets), f"{path} must have the columns of {of}"
+    if absent := [name for name in expected if name not in table.columns]:
+        raise ValueError(f"{rule}, and has no {shown(absent[0])}")
+    if more := [*(table.columns.keys() - expected)]:
+        raise ValueError(f"{rule}, got {shown(min(more))}, too")
     with about(path):
         return (*_numbers(table, like.inputs, like.encoded), [])
 

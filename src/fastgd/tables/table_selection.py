@@ -93,13 +93,8 @@ def with_targets(
 ) -> tuple[dict[str, Any], list[str]]:
     """Parse columns, and return the rows that have all targets, and a note if any were left out.
 
-    Amounts become numbers where something is learned from the table.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If no row has all of them, the columns differ in length, or one can't be parsed; what is in
-        the rows left out doesn't matter.
+    Amounts become numbers where something is learned from the table. It raises ValueError if no row
+    has all targets; what is in the rows left out doesn't matter.
 
     Examples
     --------
@@ -113,9 +108,8 @@ def with_targets(
     cells = {name: parsed(name, columns[name]) for name in targets}
     missing = np.any([cells[name].missing for name in targets], axis=0)
     if missing.all():
-        who = f"target {shown(targets[0])} must"
-        if len(targets) > 1:
-            who = f"targets {names_text(targets)} must all"
+        who = f"targets {names_text(targets)} must all"
+        who = who if len(targets) > 1 else f"target {shown(targets[0])} must"
         raise ValueError(f"{who} have a value in at least one row, got none")
     for name, column in columns.items():
         if name not in (*targets, *unparsed):

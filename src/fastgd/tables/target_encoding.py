@@ -6,9 +6,6 @@ from fastgd.tables.column_values import Cells
 from fastgd.tables.columns import TargetColumn
 from fastgd.tables.moments import FloatArray, moments
 
-FOLDS = 5
-"""Folds of the cross-fitting."""
-
 
 def learn_target_column(
     name: str, cells: Cells, y: FloatArray, seed: int, *, standardize: bool
@@ -17,14 +14,7 @@ def learn_target_column(
 
     The latter are cross-fitted: each row's number is learned from the rows of other folds, so it
     doesn't contain the row's own target. ``y`` are the (rows, outputs) encoded targets: a number,
-    or two classes.
-
-    Raises
-    ------
-    ImportError
-        If scikit-learn is not installed.
-    ValueError
-        If a class has only one row.
+    or two classes. It raises ImportError without scikit-learn.
     """
     try:
         from sklearn.model_selection import KFold, StratifiedKFold
@@ -40,13 +30,14 @@ def learn_target_column(
     wanted = y[:, 0] if is_number else y.argmax(axis=1)
     fewest = len(y) if is_number else int(min(np.sum(wanted == 0), np.sum(wanted == 1)))
     if fewest < 2:
-        rule = "encoding must be 'one-hot' if a class has fewer than 2 rows"
-        raise ValueError(f"{rule}, got 'target'")
+        raise ValueError(
+            "encoding must be 'one-hot' if a class has fewer than 2 rows, got 'target'"
+        )
     # Not fit_transform(): its arguments for the seed change in scikit-learn 1.9.
     encoder = TargetEncoder(target_type="continuous" if is_number else "binary")
     splitter = KFold if is_number else StratifiedKFold
     numbers = np.empty((len(y), 1))
-    folds = splitter(min(FOLDS, fewest), shuffle=True, random_state=seed)
+    folds = splitter(min(5, fewest), shuffle=True, random_state=seed)
     for others, rows in folds.split(X, wanted):
         numbers[rows] = encoder.fit(X[others], wanted[others]).transform(X[rows])
     encoder.fit(X, wanted)
