@@ -77,10 +77,7 @@ class Learned(NamedTuple):
 
 
 def learn_column(name: str, cells: Cells, decisions: Decisions, kept: str = "") -> Learned:
-    """Decide what becomes of a column.
-
-    ``kept`` says why it is used even if its cells only number or name the rows.
-    """
+    """Decide on a column; ``kept`` says why it is used even if it numbers or names the rows."""
     rows, missing = len(cells.values), int(cells.missing.sum())
     if missing == rows:
         return Learned(None, f"{name}: left out: every cell is missing")
@@ -152,7 +149,7 @@ def _learn_numbers(name: str, cells: Cells, kept: str, *, standardize: bool) -> 
 
 
 def _numbers_rows(name: str, numbers: FloatArray) -> bool:
-    """Whether these are whole numbers, all different, and numbers of rows by name or by content.
+    """Whether these are whole numbers, all different, and number the rows by name or by content.
 
     By content: nearly consecutive, or in order and evenly spaced, as those of orders in a shop.
     """
@@ -167,11 +164,9 @@ def _numbers_rows(name: str, numbers: FloatArray) -> bool:
         return False
     if high - low < 2 * rows:
         return True
-    steps = np.diff(numbers)
-    if not (steps > 0).all() and not (steps < 0).all():
-        return False
+    is_ordered = abs(np.sign(np.diff(numbers)).sum()) == rows - 1
     # A measurement in order of its size is not so even: 0.95 for a normal distribution.
-    return bool(np.corrcoef(numbers, np.arange(rows))[0, 1] ** 2 > 0.98)
+    return bool(is_ordered and np.corrcoef(numbers, np.arange(rows))[0, 1] ** 2 > 0.98)
 
 
 def _way_back(name: str) -> str:
@@ -181,6 +176,5 @@ def _way_back(name: str) -> str:
 def _almost_numbers(counts: Counter[str]) -> str:
     """Name the strings that keep a column from being numeric, if they are few."""
     odd = [text for text in counts if number_of(text.replace(",", ".")) is None]
-    if len(odd) > len(counts) // 10:
-        return ""
-    return f"; without {texts_shown(map(shown, odd))} they'd be numbers" if odd else ""
+    few = 0 < len(odd) <= len(counts) // 10
+    return f"; without {texts_shown(map(shown, odd))} they'd be numbers" if few else ""

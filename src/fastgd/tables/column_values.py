@@ -230,7 +230,7 @@ def _numbers(array: NDArray[Any]) -> Cells:
         with np.errstate(all="ignore"):
             values = array.astype(np.float64)
     except OverflowError:  # 10**400
-        values = np.array([np.nan if _is_missing(cell) else _float(cell) for cell in array])
+        values = np.array([_float(cell) for cell in array])
     return Cells("numbers", values, ~np.isfinite(values))
 
 
@@ -238,7 +238,7 @@ def _float(value: Any) -> float:
     try:
         return float(value)
     except OverflowError:
-        return float("-inf") if value < 0 else float("inf")
+        return np.inf
 
 
 def _texts(kind: Kind, array: NDArray[Any], missing: NDArray[np.bool_]) -> Cells:
@@ -270,10 +270,8 @@ def _times(name: str, array: NDArray[Any], missing: NDArray[np.bool_]) -> Cells:
 
 
 def _foreign(name: str, cells: NDArray[Any]) -> TypeError:
-    odd = next(
-        (cell for cell in cells if not isinstance(cell, (str, numbers.Real, *_DATES, *_DURATIONS))),
-        cells[0] if len(cells) else None,
-    )
+    known = (str, numbers.Real, *_DATES, *_DURATIONS)
+    odd = next((cell for cell in cells if not isinstance(cell, known)), next(iter(cells), None))
     return TypeError(
         f"column {shown(name)} must hold numbers, strings, booleans or dates, got {shown(odd)} "
         f"(of type {type(odd).__name__})"

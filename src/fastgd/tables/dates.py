@@ -10,7 +10,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.formatting import many
 from fastgd.checks.messages import shown
 from fastgd.formulas.calendar import CYCLES, FIELDS, Cycle, circle, fields_of
 from fastgd.tables.column_values import Cells, text_of
@@ -87,23 +86,16 @@ class DateColumn:
             if outside.any():
                 share = f"{100 * outside.mean():.2g} % of the rows"
                 yield f"{self.name}: {share} lie {where} {end} date learned"
-        count = int(cells.missing.sum())
-        if count and not self.flagged:
-            yield (
-                f"{self.name}: missing in {many(count, 'row')}, and never in the training table: "
-                f"filled with {_written(self.median)}, the median"
-            )
+        if not self.flagged:
+            median = _written(self.median)
+            yield from cells.new_gaps(self.name, f": filled with {median}, the median")
 
 
 def learn_dates(name: str, cells: Cells) -> tuple[DateColumn | None, str] | None:
     """Return the encoding of a column of dates, and a line that explains it; None for others.
 
-    A cell must not be missing.
-
-    Raises
-    ------
-    ValueError
-        If more than 90 % of the strings look like dates, but not all of them are.
+    Some cells must not be missing. If more than 90 % of the strings look like dates, but not all of
+    them are, it raises ValueError.
 
     Examples
     --------
@@ -137,10 +129,8 @@ def learn_dates(name: str, cells: Cells) -> tuple[DateColumn | None, str] | None
     )
     note = f"{name}: dates{how}: inputs for {', '.join(['elapsed days', *varying])}"
     if missing:
-        note += (
-            f"; missing in {many(missing, 'row')}: filled with {_written(column.median)}, the "
-            "median, and flagged by an input"
-        )
+        median = _written(column.median)
+        note += f"; {cells.gaps}: filled with {median}, the median, and flagged by an input"
     return column, note
 
 
@@ -222,11 +212,8 @@ def _date(text: str | None, order: Order) -> datetime | None:
         hour = hour % 12 + 12 * (part["half"].lower() == "pm")
     zone = (match["zone"] or "Z").replace("Z", "+0000").replace(":", "")
     ahead = timedelta(hours=int(zone[:3]), minutes=int(zone[0] + zone[3:]))
-    micro = int(part["fraction"][:6].ljust(6, "0"))
+    rest = int(part["minute"]), int(part["second"]), int(part["fraction"][:6].ljust(6, "0"))
     try:
-        return (
-            datetime(year, month, day, hour, int(part["minute"]), int(part["second"]), micro)
-            - ahead
-        )
+        return datetime(year, month, day, hour, *rest) - ahead
     except (ValueError, OverflowError):
         return None

@@ -20,7 +20,6 @@ from fastgd.tables.reading import (
     NotANumberError,
     TextTable,
     about,
-    read_columns,
     read_table,
 )
 from fastgd.tables.table_selection import column_names, names_text, some_rows, with_targets
@@ -151,13 +150,11 @@ def read_more(
     ``of`` is the file of the others. It raises what :func:`read_samples` does.
     """
     if like.preparation is not None:
-        columns = read_columns(path, reading.sep, reading.decimal, like.preparation.texts)
+        how = (reading.sep, reading.decimal, Decisions())
+        known = Reading(False, *how, like.preparation, like.encoded)
         with about(path):
-            column_names("target", like.targets, columns)
-            used = like.preparation.used(columns) | {n: columns[n] for n in like.targets}
-            cells, notes = with_targets(used, like.targets, learning=False)
-            X, y = like.preparation.transform(cells), _encoded(like.encoded, cells)
-            return X, y, notes + like.preparation.remarks(cells)
+            again = read_samples(path, like.targets, reading=known)
+        return again.X, again.y, again.notes
     table = _read_raw(path)
     expected, rule = (*like.inputs, *like.targets), f"{path} must have the columns of {of}"
     if absent := [name for name in expected if name not in table.columns]:
