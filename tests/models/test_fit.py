@@ -15,10 +15,10 @@ from fastgd import Model
 from fastgd.arguments.warnings import TrainingWarning
 from fastgd.checks import memory
 from fastgd.models.fit import fit_columns
-from fastgd.models.fit_choices import Choices
+from fastgd.models.fit_choices import HIDDEN_SIZES, Choices
 from fastgd.models.model import mean_outputs
 from fastgd.models.scores import scores_of, verdict
-from fastgd.models.search import HIDDEN_SIZES, SearchSamples, sizes_for
+from fastgd.models.search import SearchSamples, sizes_for
 from fastgd.models.train_test_split import (
     folds_of,
     folds_of_groups,

@@ -312,7 +312,7 @@ def _facts(result: Fit) -> dict[str, Any]:
         "rows": {"learn": len(result.parts.learn), "judge": len(result.parts.judge)},
         "scores": model.scores,
         "candidates": [
-            {n: value for n, value in plain(one).items() if n not in ("runs", "is_short")}
+            {name: value for name, value in plain(one).items() if name != "runs"}
             for one in (candidate._replace(runs=()) for candidate in result.candidates)
         ],
         "verdict": result.verdict,

@@ -12,19 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.checks.formatting import many
 from fastgd.engine.devices import CPU
 from fastgd.formulas.custom import Loss
-from fastgd.models.fit_choices import FOLDS, SHARE, Choices
+from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
 from fastgd.models.fit_rows import FitRows, class_factors
 from fastgd.models.model import Model, Table, mean_outputs
 from fastgd.models.scores import Scores, constant_of, scores_of, verdict
-from fastgd.models.search import (
-    HIDDEN_SIZES,
-    Candidate,
-    SearchPlan,
-    SearchSamples,
-    refit,
-    search,
-    sizes_for,
-)
+from fastgd.models.search import Candidate, SearchSamples, refit, search, sizes_for
 from fastgd.models.train_test_split import TrainTestRows
 from fastgd.tables.column_learning import MOST_CATEGORIES, Decisions, Encoding
 from fastgd.tables.leaks import leaks
@@ -209,9 +201,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
 
     preparation, learned, [learn, *judge] = prepared(*(part for part in parts if len(part)))
     leaked = leaks(preparation, some_rows(table.inputs, parts.learn), learned, learn.y)
-    how = (choices.threads, choices.device, choices.progress)
-    plan = SearchPlan(choices.folds, choices.seed, *how, objective, choices.scoring)
-    tried = search(learned, learn, sizes_for(learn, choices.hidden_size), plan)
+    tried = search(learned, learn, sizes_for(learn, choices.hidden_size), choices)
     candidates = [one for one in tried if one.hidden_size in choices.hidden_size]
     best, linear = candidates[0], next(one for one in tried if not one.hidden_size)
     scores: dict[str, Scores] = {}
@@ -228,7 +218,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     predicted = learned.decode(outputs)
     preparation, learned, [samples] = prepared(np.arange(rows))
     told = notes_of(learned, wanted, choices.classification)
-    runs = refit(best, samples, plan)
+    runs = refit(learned, samples, best, choices)
     again = (
         f"learned again from all {rows:,} rows, for {many(max(1, round(best.epochs)), 'epoch')} as "
         "the search found best"

@@ -25,7 +25,6 @@ from fastgd.engine.session import available_threads
 from fastgd.formulas.custom import Loss
 from fastgd.formulas.named import loss_of
 from fastgd.models.scores import SCORING
-from fastgd.models.search import HIDDEN_SIZES
 from fastgd.tables.column_learning import MOST_CATEGORIES, Encoding
 from fastgd.tables.table_selection import column_name
 from fastgd.tables.targets import MAX_CLASSES, ClassTarget, Target
@@ -35,6 +34,10 @@ SHARE = 0.2
 
 FOLDS, MOST_FOLDS = 5, 100
 """Folds of the cross-validation: the default, and the most."""
+
+
+HIDDEN_SIZES: list[tuple[int, ...]] = [(), (16,), (64,)]
+"""The hidden sizes to try by default."""
 
 
 class Choices(NamedTuple):
@@ -70,21 +73,20 @@ class Choices(NamedTuple):
         check_choice("encoding", self.encoding, get_args(Encoding))
         if self.scoring is not None:
             check_choice("scoring", self.scoring, (*SCORING[True], *SCORING[False]))
-        if self.test_last is not None and self.test_group is not None:
+        last, group = self.test_last, self.test_group
+        if last is not None and group is not None:
             raise ValueError("test_last must be left out with test_group, got both")
         factors = self.class_weight
         if not (factors is None or isinstance(factors, Mapping) or str(factors) == "balanced"):
             rule = "'balanced' or a dict of a number for each class"
             raise ValueError(f"class_weight must be {rule}, got {shown(factors)}")
+        known = self.classification
+        known = known if known is None else check_flag("classification", known)
         hidden = as_axis("hidden_size", self.hidden_size, MOST_NETWORKS) or [self.hidden_size]
         return self._replace(
-            test_last=_name_of("test_last", self.test_last),
-            test_group=_name_of("test_group", self.test_group),
-            classification=(
-                None
-                if self.classification is None
-                else check_flag("classification", self.classification)
-            ),
+            test_last=last if last is None else column_name("test_last", last),
+            test_group=group if group is None else column_name("test_group", group),
+            classification=known,
             test_fraction=check_number("test_fraction", self.test_fraction, rule_of("[0, 1)")),
             seed=check_seed(self.seed),
             hidden_size=list(dict.fromkeys(map(check_hidden_size, hidden))),
@@ -97,6 +99,11 @@ class Choices(NamedTuple):
             device=looked_for(check_device(self.device)),
             progress=check_flag("progress", self.progress),
         )
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """Arguments of a sweep that don't change its results."""
+        return {"threads": self.threads, "device": self.device, "progress": self.progress}
 
     def objective(self, target: Target) -> dict[str, Any]:
         """Return the output, the loss and its parameters, if all options suit the target."""
@@ -115,10 +122,6 @@ class Choices(NamedTuple):
             raise ValueError(f"class_weight needs a target of classes, got the {what}")
         output = "exp" if self.loss == "poisson" else "identity"
         return {"output": output, "loss": self.loss or "squared", **(self.parameters or {})}
-
-
-def _name_of(argument: str, name: object) -> str | None:
-    return None if name is None else column_name(argument, name)
 
 
 def _parameters_of(loss: object, given: Mapping[str, float]) -> dict[str, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from math import inf, isfinite
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from fastgd.checks.values import LAST_SEED
 from fastgd.engine.lowering import hasty
 from fastgd.engine.network import Network
 from fastgd.engine.progress import progress_bar
+from fastgd.models.fit_choices import HIDDEN_SIZES, Choices
 from fastgd.models.scores import SCORING, Objective, mean_loss, scores_of
 from fastgd.models.train_test_split import folds_of, folds_of_groups
 from fastgd.optimizers import Adam
@@ -24,7 +24,6 @@ from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
 from fastgd.training.sweep import sweep
 
-HIDDEN_SIZES: list[tuple[int, ...]] = [(), (16,), (64,)]
 ALPHAS = (0.003, 0.01, 0.03, 0.1)
 PENALTIES = (0.001, 0.01)
 """Eight runs of a fold share its rows in a block. Of all grids of eight or nine among these alphas
@@ -121,25 +120,7 @@ class Candidate(NamedTuple):
     loss: float
     score: float | None  # that of ``scoring``, if it was given
     epochs: float  # of the best networks, the median
-    is_short: bool  # whether they were compiled in haste
     runs: tuple[Run, ...]
-
-
-class SearchPlan(NamedTuple):
-    """How to search."""
-
-    folds: int
-    seed: int
-    threads: int | None
-    device: str
-    progress: bool
-    objective: Objective  # output, loss, and its parameters
-    scoring: str | None
-
-    @property
-    def how(self) -> dict[str, Any]:
-        """Arguments of a sweep that don't change its results."""
-        return {"threads": self.threads, "device": self.device, "progress": self.progress}
 
 
 def settings_of(objective: Objective, rows: int, seen: int) -> dict[str, Any]:
@@ -171,7 +152,7 @@ def search(
     target: Target,
     samples: SearchSamples,
     hidden_sizes: Sequence[tuple[int, ...]],
-    plan: SearchPlan,
+    choices: Choices,
 ) -> list[Candidate]:
     """Cross-validate all settings in one sweep, and return them sorted, the best first.
 
@@ -185,9 +166,9 @@ def search(
         If all trainings diverged.
     """
     share = min(1.0, WIDE / samples.X.shape[1])
-    few = samples.some(max(int(SEARCHED * share), FEWEST), plan.seed)
+    few = samples.some(max(int(SEARCHED * share), FEWEST), choices.seed)
     in_search, after = (int(seen * share) for seen in SEEN)
-    found = _tried(target, few, hidden_sizes, ALPHAS, PENALTIES, in_search, plan)
+    found = _tried(target, few, hidden_sizes, ALPHAS, PENALTIES, in_search, choices)
     if not isfinite(found[0].loss):
         raise ValueError("no network learned anything from this table: all trainings diverged")
     if few is samples:
@@ -195,21 +176,9 @@ def search(
     for place in {0, next((k for k, one in enumerate(found) if not one.hidden_size), 0)}:
         one = found[place]
         settings = ([one.hidden_size], (one.alpha,), (one.l2,))
-        [again] = _tried(target, samples, *settings, after, plan)
+        [again] = _tried(target, samples, *settings, after, choices)
         found[place] = one._replace(runs=again.runs, epochs=again.epochs)
     return found
-
-
-def _check_size(
-    samples: SearchSamples, hidden_sizes: Sequence[tuple[int, ...]], runs: int, folds: int
-) -> int:
-    """Return the parameters of all sizes; raise if ``runs`` networks of each are too large."""
-    inputs, outputs = samples.X.shape[1], samples.y.shape[1]
-    sizes = [(inputs, *hidden, outputs) for hidden in hidden_sizes]
-    parameters = sum(Network(each, bias=True).parameters for each in sizes)
-    needed = 16 * runs * parameters + 8 * runs // folds * samples.y.size
-    check_memory(needed, "the search", also=LESS)
-    return parameters
 
 
 def _tried(
@@ -219,26 +188,28 @@ def _tried(
     alphas: Sequence[float],
     penalties: Sequence[float],
     seen: int,
-    plan: SearchPlan,
+    choices: Choices,
 ) -> list[Candidate]:
-    count = plan.folds * len(alphas) * len(penalties)
-    parameters = _check_size(samples, hidden_sizes, count, plan.folds)
-    products = count * parameters * min(seen, EPOCHS * len(samples.X))
-    held = samples.held(plan.folds, plan.seed)
+    objective, folds = choices.objective(target), choices.folds
+    inputs, units, count = samples.X.shape[1], samples.y.shape[1], len(alphas) * len(penalties)
+    sizes = [(inputs, *hidden, units) for hidden in hidden_sizes]
+    parameters = folds * count * sum(Network(each, bias=True).parameters for each in sizes)
+    check_memory(16 * parameters + 8 * count * samples.y.size, "the search", also=LESS)
+    held = samples.held(folds, choices.seed)
     least = int((~held).sum(axis=1).min())
-    settings = settings_of(plan.objective, least, seen)
+    settings = settings_of(objective, least, seen)
     updates = -(-least // settings["batch_size"])
     settings |= {"hidden_size": list(hidden_sizes), "alpha": list(alphas), "l2": list(penalties)}
     best: dict[tuple[int, ...], tuple[float, FloatArray, Sweep, int]] = {}
-    with hasty(products < SHORT):
-        for step, result in enumerate(_trainings(samples, held, settings, updates, plan)):
+    with hasty(parameters * min(seen, EPOCHS * len(samples.X)) < SHORT):
+        for step, result in enumerate(_trainings(samples, held, settings, updates, choices)):
             for i, hidden in enumerate(hidden_sizes):
                 outside = np.zeros((len(alphas), len(penalties), *samples.y.shape))
                 for fold, rows in enumerate(held):
                     own = result.sel(hidden_size=hidden, fold=fold)
                     outside[:, :, rows] = own.predict(samples.X[rows])
                 for place in np.ndindex(outside.shape[:2]):
-                    loss = mean_loss(plan.objective, outside[place], samples.y, samples.costs)
+                    loss = mean_loss(objective, outside[place], samples.y, samples.costs)
                     loss = loss if isfinite(loss) else inf
                     if (i, *place) not in best or loss < best[i, *place][0]:
                         best[i, *place] = loss, outside[place], result, step
@@ -246,17 +217,17 @@ def _tried(
                 break
     found = []
     for (i, j, k), (loss, outputs, result, _) in best.items():
-        runs = tuple(result[i, fold, j, k] for fold in range(plan.folds))
+        runs = tuple(result[i, fold, j, k] for fold in range(folds))
         ends = [
             run.iterations if run.best_iteration is None else run.best_iteration for run in runs
         ]
         epochs, score = float(np.median(ends)) / updates, None
-        if plan.scoring is not None:
-            name, sign = SCORING[isinstance(target, ClassTarget)][plan.scoring]
-            scores = scores_of(target, outputs, samples.y, plan.objective, samples.weights)
+        if choices.scoring is not None:
+            name, sign = SCORING[isinstance(target, ClassTarget)][choices.scoring]
+            scores = scores_of(target, outputs, samples.y, objective, samples.weights)
             score = sign * scores[name] if isfinite(sign * scores[name]) else -inf
         setting = (hidden_sizes[i], alphas[j], penalties[k])
-        found.append(Candidate(*setting, loss, score, epochs, products < SHORT, runs))
+        found.append(Candidate(*setting, loss, score, epochs, runs))
     return sorted(found, key=lambda one: (-(one.score or 0.0), one.loss))
 
 
@@ -265,56 +236,45 @@ def _trainings(
     held: NDArray[np.bool_],
     settings: dict[str, Any],
     updates: int,
-    plan: SearchPlan,
+    choices: Choices,
 ) -> Iterator[Sweep]:
     """Train with early stopping; or in steps, of which the caller takes the best."""
     X, y = samples.X, samples.y
-    first: dict[str, Any] = {**settings, **samples.weighting, "folds": held, "seed": plan.seed}
+    first: dict[str, Any] = {**settings, **samples.weighting, "folds": held, "seed": choices.seed}
     try:
         if settings["loss"] in BY_ERROR:
-            yield sweep(X, y, **first, patience=PATIENT * updates, restore_best=True, **plan.how)
+            yield sweep(X, y, **first, patience=PATIENT * updates, restore_best=True, **choices.how)
             return
-        epochs, how = settings["iterations"] // updates, plan.how | {"progress": False}
+        epochs, how = settings["iterations"] // updates, choices.how | {"progress": False}
         first |= {"iterations": STEP * updates, "record_every": STEP * updates}
-        result = None
-        with progress_bar(plan.progress, epochs // STEP, " steps") as advance:
+        more = first | {"keep_state": True}
+        with progress_bar(choices.progress, epochs // STEP, " steps") as advance:
             for _ in range(epochs // STEP):
-                if result is None:
-                    result = sweep(X, y, **first, keep_state=True, **how)
-                else:
-                    result = sweep(X, y, iterations=STEP * updates, resume=result, **how)
+                result = sweep(X, y, **more, **how)
                 advance(1)
                 yield result
+                more = {"iterations": STEP * updates, "resume": result}
     except TooLargeError as error:
         ways = [f"{LESS} need less"]
         raise TooLargeError(error.rule.replace("the sweep", "the search", 1), ways) from error
 
 
-def refit(best: Candidate, samples: SearchSamples, plan: SearchPlan) -> tuple[Run, ...]:
-    """Train the best setting on all rows, for as many epochs as the search found best.
-
-    A new recipe would be compiled for seconds. So this is a fold of as many networks as the search
-    had in each, with the first rows once more as its validation set; as it is evaluated before the
-    first update and after the last only, nothing is stopped or selected.
-    """
-    rows, few = len(samples.X), np.arange(min(1000, len(samples.X)))
-    data = samples.at(np.concatenate([np.arange(rows), few]))
-    settings = settings_of(plan.objective, rows, 0)
-    iterations = max(1, round(best.epochs * -(-rows // settings["batch_size"])))
-    settings |= {"iterations": iterations, "record_every": iterations, **data.weighting}
-    if settings["loss"] in BY_ERROR:
-        settings |= {"evaluate_every": iterations, "patience": iterations, "restore_best": True}
-    count = plan.folds if rows > SEARCHED else max(plan.folds, len(ALPHAS) * len(PENALTIES))
-    with hasty(best.is_short):
+def refit(
+    target: Target, samples: SearchSamples, best: Candidate, choices: Choices
+) -> tuple[Run, ...]:
+    """Train the best setting on all rows, for as many epochs as the search found best."""
+    settings = settings_of(choices.objective(target), len(samples.X), 0) | samples.weighting
+    iterations = max(1, round(best.epochs * -(-len(samples.X) // settings["batch_size"])))
+    seen = len(best.runs) * iterations * settings["batch_size"]
+    with hasty(seen * sum(layer.size for layer in best.runs[0].weights) < SHORT):
         result = sweep(
-            data.X,
-            data.y,
-            hidden_size=[best.hidden_size],
-            alpha=[best.alpha],
-            l2=[best.l2],
-            seed=[(plan.seed + k) % (LAST_SEED + 1) for k in range(count)],
-            folds=np.arange(rows + len(few))[None] >= rows,
-            **settings,
-            **plan.how,
+            samples.X,
+            samples.y,
+            hidden_size=best.hidden_size,
+            alpha=best.alpha,
+            l2=best.l2,
+            seed=[(choices.seed + k) % (LAST_SEED + 1) for k in range(choices.folds)],
+            **settings | {"iterations": iterations, "record_every": iterations},
+            **choices.how,
         )
-    return tuple(islice(result, plan.folds))
+    return tuple(result)
