@@ -60,6 +60,7 @@ LEFT_OUT = {
     "nothing": ([None] * 4, "every cell is missing"),
     "names": (list("abcd"), "all its strings differ (keep=['names'] or --keep names uses"),
     "some names": ([None, *"abc"], "all its strings differ"),
+    "nr": ([17, 4, None, 9], "it numbers the rows"),
     "id": ([17, 4, 3, 9], "it numbers the rows (keep=['id'] or --keep id uses it)"),
     "customer_id": ([17, 4, 3, 9], "it numbers the rows"),
     "PassengerId": ([17, 4, 3, 9], "it numbers the rows"),
@@ -83,7 +84,11 @@ NUMBERING = {
     "shuffled": np.random.default_rng(0).permutation(30),
     "orders of a shop": 10_000 + np.cumsum(SPREAD + 1),
     "the last one first": 10_000 - np.cumsum(SPREAD + 1),
+    "a gap": np.append(range(29), np.nan),
+    "a row twice": np.random.default_rng(0).permutation([1, *range(1, 120)]),
+    "an order twice": 10_000 + 7 * np.arange(120) - 7 * (np.arange(120) > 60),
 }
+AGES = np.append([20, 69], 21 + np.random.default_rng(0).permutation(48)[:28])
 NOT_NUMBERING = {
     "spread": SPREAD,
     "few": range(1, 20),
@@ -91,7 +96,7 @@ NOT_NUMBERING = {
     "not whole": np.arange(30) + 0.5,
     "two the same": [1, *range(1, 30)],
     "in order of size": np.round(np.exp(np.arange(30) / 2)),
-    "grid": np.append(range(29), np.nan),
+    "ages": np.random.default_rng(0).permutation(AGES),
 }
 
 

@@ -38,6 +38,9 @@ FEWEST_ROWS = 20
 _NAMES = 0.9
 """A column of at least so many rows names them if a larger fraction of its strings is different."""
 
+_DIFFERENT = 0.99
+"""Of the known numbers of rows; a row may be there twice."""
+
 _YEARS = 1500, 2100
 
 
@@ -132,7 +135,7 @@ def _learn_numbers(name: str, cells: Cells, kept: str, *, standardize: bool) -> 
     if low == high and not missing:
         return Learned(None, f"{name}: left out: every row has {low:g}")
     notes = [notation_text(cells)]
-    if not missing and _numbers_rows(name, numbers):
+    if _numbers_rows(name, numbers):
         if not kept:
             return Learned(None, f"{name}: left out: it numbers the rows{_way_back(name)}")
         notes.append(f"it numbers the rows, and is used: {kept}")
@@ -149,12 +152,12 @@ def _learn_numbers(name: str, cells: Cells, kept: str, *, standardize: bool) -> 
 
 
 def _numbers_rows(name: str, numbers: FloatArray) -> bool:
-    """Whether these are whole numbers, all different, and number the rows by name or by content.
+    """Whether these are whole numbers, hardly two the same, that number rows by name or content.
 
     By content: nearly consecutive, or in order and evenly spaced, as those of orders in a shop.
     """
     rows = len(numbers)
-    if (numbers % 1).any() or len(np.unique(numbers)) < rows:
+    if (numbers % 1).any() or len(np.unique(numbers)) < _DIFFERENT * rows:
         return False
     known = name.strip().lower() in _ROW_NUMBERS or name.startswith("Unnamed: ")
     if known or _IDENTIFIER.fullmatch(name.strip()):
@@ -162,9 +165,9 @@ def _numbers_rows(name: str, numbers: FloatArray) -> bool:
     low, high = numbers.min(), numbers.max()
     if rows < FEWEST_ROWS or (_YEARS[0] <= low and high <= _YEARS[1]):
         return False
-    if high - low < 2 * rows:
+    if high - low < 1.3 * rows:  # 80 % of the rows are learned from, and a few have gaps
         return True
-    is_ordered = abs(np.sign(np.diff(numbers)).sum()) == rows - 1
+    is_ordered = abs(np.sign(np.diff(numbers)).mean()) > 2 * _DIFFERENT - 1
     # A measurement in order of its size is not so even: 0.95 for a normal distribution.
     return bool(is_ordered and np.corrcoef(numbers, np.arange(rows))[0, 1] ** 2 > 0.98)
 
