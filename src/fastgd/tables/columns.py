@@ -65,7 +65,7 @@ class NumberColumn:
         if half and off.any():
             yield (
                 f"{self.name}: far outside {self.low:g} to {self.high:g}, the range in the "
-                f"training table, in {many(int(off.sum()), 'row')} ({100 * off.mean():.2g} %)"
+                f"training table, in {many(int(off.sum()), 'row')} ({100 * off.mean():.3g} %)"
             )
         if not self.flagged:
             yield from cells.new_gaps(self.name, f": filled with {self.median:g}, the median")

@@ -1,6 +1,7 @@
 """Columns of dates: how texts are read as dates, and what a network gets of them."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,13 +23,13 @@ _MOST = 0.9
 """A column of strings with a larger fraction of dates must have nothing else."""
 
 _DATE_TEXT = re.compile(
-    r"(?:(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})"
+    r"(?:(?P<year>\d{4})(?:[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})|-(?P<only>\d\d)$)"
     r"|(?P<a>\d{1,2})(?P<sign>[-/.])(?P<b>\d{1,2})[-/.](?P<last>\d{4}|\d{2}))"
     r"(?:[T ](?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?)?"
     r"\s*(?P<half>[AaPp][Mm])?\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?)?"
 )
 
-_PLAIN = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?")
+_PLAIN = re.compile(r"\d{4}-\d\d|\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?")
 """Texts that NumPy reads."""
 
 _LIKE: dict[Order, str] = {"day": "26.11.2026 or ", "month": "11/26/2026 or ", "": ""}
@@ -84,7 +85,7 @@ class DateColumn:
             (days > self.last + margin, "after", f"{_written(self.last)}, the last"),
         ):
             if outside.any():
-                share = f"{100 * outside.mean():.2g} % of the rows"
+                share = f"{100 * outside.mean():.3g} % of the rows"
                 yield f"{self.name}: {share} lie {where} {end} date learned"
         if not self.flagged:
             median = _written(self.median)
@@ -94,8 +95,8 @@ class DateColumn:
 def learn_dates(name: str, cells: Cells) -> tuple[DateColumn | None, str] | None:
     """Return the encoding of a column of dates, and a line that explains it; None for others.
 
-    Some cells must not be missing. If more than 90 % of the strings look like dates, but not all of
-    them are, it raises ValueError.
+    Some cells must not be missing. If more than 90 % of the strings are dates in one order, but not all
+    of them, it raises ValueError.
 
     Examples
     --------
@@ -138,12 +139,13 @@ def dates_in(name: str, cells: Cells) -> tuple[NDArray[np.datetime64], Order, st
     """The dates of a column in UTC, how its texts are read, and a note; None if it has none."""
     if cells.kind == "dates":
         return cells.values, "", ""
-    known = [text for text in cells.texts if text is not None]
-    looks = sum(_DATE_TEXT.fullmatch(text) is not None for text in known)
-    if cells.kind != "texts" or looks <= _MOST * len(known):
+    counts = Counter(text for text in cells.texts if text is not None)
+    if cells.kind != "texts" or not any(map(_DATE_TEXT.fullmatch, counts)):
         return None
-    order, how = _order(name, known)
-    return _dates(name, cells, order), order, how
+    order, how = _order(counts)
+    if sum(counts[text] for text in counts if _date(text, order)) <= _MOST * counts.total():
+        return None
+    return _dates(name, cells, order, "; clean or drop it"), order, how
 
 
 def _days_of(values: NDArray[np.datetime64]) -> FloatArray:
@@ -157,8 +159,8 @@ def _written(days: float) -> str:
     return text_of(np.datetime64(round(days * 86400), "s"))
 
 
-def _dates(name: str, cells: Cells, order: Order) -> NDArray[np.datetime64]:
-    """The dates of a column in UTC; texts are parsed."""
+def _dates(name: str, cells: Cells, order: Order, way: str = "") -> NDArray[np.datetime64]:
+    """The dates of a column in UTC; texts are parsed. ``way`` is what to do if one is no date."""
     if cells.kind == "dates":
         return cells.values
     texts = cells.texts
@@ -170,26 +172,30 @@ def _dates(name: str, cells: Cells, order: Order) -> NDArray[np.datetime64]:
         if text is not None and known[text] is None:
             raise ValueError(
                 f"column {shown(name)} must hold dates like {_LIKE[order]}2026-11-26, "
-                f"got {shown(text)} in row {cells.row(k):,}"
+                f"got {shown(text)} in row {cells.row(k):,}{way}"
             )
     return np.array([known[text] for text in texts], dtype="M8[us]")
 
 
-def _order(name: str, texts: list[str]) -> tuple[Order, str]:
-    """Whether the day or the month is first in texts that don't begin with the year; and a note."""
-    found = [match for match in map(_DATE_TEXT.fullmatch, texts) if match and match["sign"]]
-    days = next((match[0] for match in found if int(match["a"]) > 12), None)
-    months = next((match[0] for match in found if int(match["b"]) > 12), None)
-    if days and months:
-        raise ValueError(
-            f"column {shown(name)} must have dates in which the day or the month is always first, "
-            f"got {shown(days)} and {shown(months)}"
-        )
+def _order(counts: Counter[str]) -> tuple[Order, str]:
+    """Whether the day or the month is first in most texts, "" if these are no dates; and a note.
+
+    Texts with years of two digits may be codes or versions, unless a day above 12 is among them.
+    """
+    days, months = ({text for text in counts if _date(text, order)} for order in ("day", "month"))
+    found = [match for text in counts if (match := _DATE_TEXT.fullmatch(text)) and match["sign"]]
+    found = [match for match in found if match[0] in days | months]
     if not found:
         return "", ""
-    if days or months:
-        return ("day", ", day first") if days else ("month", ", month first")
+    short, decided = any(len(match["last"]) == 2 for match in found), days != months
     order: Order = "month" if found[0]["sign"] == "/" else "day"
+    if decided:
+        by_day, by_month = (sum(counts[text] for text in texts) for texts in (days, months))
+        order = "day" if by_day >= by_month else "month"
+    if short and (not decided or (order == "month" and found[0]["sign"] == ".")):
+        return "", ""
+    if decided:
+        return order, f", {order} first"
     return order, f", taken as {order} first (no day above 12 decides it)"
 
 
@@ -200,6 +206,8 @@ def _date(text: str | None, order: Order) -> datetime | None:
         return None
     part = match.groupdict(default="0")
     year, month, day, hour = (int(part[name]) for name in ("year", "month", "day", "hour"))
+    if match["only"]:
+        month, day = int(match["only"]), 1
     if match["sign"]:
         year, day, month = int(part["last"]), int(part["a"]), int(part["b"])
         if len(part["last"]) == 2:
