@@ -95,8 +95,8 @@ class DateColumn:
 def learn_dates(name: str, cells: Cells) -> tuple[DateColumn | None, str] | None:
     """Return the encoding of a column of dates, and a line that explains it; None for others.
 
-    Some cells must not be missing. If more than 90 % of the strings are dates in one order, but not all
-    of them, it raises ValueError.
+    Some cells must not be missing. If more than 90 % of the strings are dates in one order, but not
+    all of them, it raises ValueError.
 
     Examples
     --------
