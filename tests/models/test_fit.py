@@ -389,12 +389,30 @@ def test_weights_of_classes_are_weights_of_rows_in_the_training_only():
     for mine, theirs in zip(by_class.model.runs, by_row.model.runs, strict=True):
         assert all(map(np.array_equal, mine.weights, theirs.weights))
     assert by_class.model.scores["constant"] == plain.model.scores["constant"]
-    rare = np.mean(table["sort"] == "dear")
+    rare = np.mean(table["sort"].iloc[plain.parts.learn] == "dear")
     balanced = {"cheap": 0.5 / (1 - rare), "dear": 0.5 / rare}
     ours, theirs = (_fitted(table, "sort", class_weight=w) for w in ("balanced", balanced))
-    assert ours.candidates[0].loss == pytest.approx(theirs.candidates[0].loss)
+    assert ours.candidates[0].loss == pytest.approx(theirs.candidates[0].loss, rel=1e-12)
     recall = "recall of dear"
     assert ours.model.scores["model"][recall] >= plain.model.scores["model"][recall]
+
+
+def test_the_columns_that_are_judged_are_those_of_the_model():
+    """Which ones are used is decided from the training rows, once."""
+    rows, number = _fitted().parts, np.arange(ROWS) * 7
+    number[rows.judge[0]] = number[rows.learn[0]]  # in all rows not all are different
+    texts = np.where(np.isin(np.arange(ROWS), rows.judge[:5]), "odd", "same")
+    found = _fitted(TABLE.assign(customer_id=number, nr=texts))
+    assert found.model.preparation.left_out == ("customer_id", "nr")
+    assert "nr: left out: every row has same" in found.notes
+    assert any(note.startswith("customer_id: left out: it numbers") for note in found.notes)
+
+
+def test_an_encoding_is_not_another_one_for_more_rows():
+    rows = _fitted().parts
+    city = np.where(np.isin(np.arange(ROWS), rows.judge[:5]), "Bonn", TABLE["city"])
+    model = _fitted(TABLE.assign(city=city), encoding="target", max_categories=2).model
+    assert "city=Oslo" in model.preparation.names
 
 
 def test_a_score_may_choose_the_setting(priced):

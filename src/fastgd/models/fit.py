@@ -168,10 +168,11 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     if isinstance(learned, ClassTarget):
         labels = learned.encode(wanted).argmax(axis=1)
     objective = choices.objective(learned)
-    costs = table.weights * class_factors(learned, labels, choices.class_weight)
     parts = table.split(labels, choices)
 
-    def prepared(*parts: NDArray[np.int64]) -> tuple[Preparation, Target, list[SearchSamples]]:
+    def prepared(
+        *parts: NDArray[np.int64], before: Preparation | None = None
+    ) -> tuple[Preparation, Target, list[SearchSamples]]:
         """The rows of each part, encoded as it is learned from those of the first."""
         learn, mine = parts[0], learned
         if isinstance(learned, NumberTarget):
@@ -179,6 +180,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             if objective["loss"] == "poisson":
                 mine = _of_counts(mine, wanted.values)
         y = mine.encode(wanted)
+        factors = class_factors(mine, labels[learn], choices.class_weight)
         preparation, first = Preparation.learn_with_inputs(
             some_rows(table.inputs, learn),
             Decisions(
@@ -190,13 +192,15 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
                 y[learn],
                 choices.seed,
             ),
+            before,
         )
         found = []
         for part in parts:
             X = first if part is learn else preparation.transform(some_rows(table.inputs, part))
             group = None if table.groups is None else table.groups[part]
-            rest = (labels[part], table.weights[part], costs[part], group)
-            found.append(SearchSamples(X, y[part], *rest))
+            weights, label = table.weights[part], labels[part]
+            costs = weights * factors[label]
+            found.append(SearchSamples(X, y[part], label, weights, costs, group))
         return preparation, mine, found
 
     preparation, learned, [learn, *judge] = prepared(*(part for part in parts if len(part)))
@@ -216,7 +220,9 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             scores[name] = scores_of(learned, found, y, objective, weights)
         finding = verdict(learned, scores, outputs, y)
     predicted = learned.decode(outputs)
-    preparation, learned, [samples] = prepared(np.arange(rows))
+    samples = learn
+    if judge:
+        preparation, learned, [samples] = prepared(np.arange(rows), before=preparation)
     told = notes_of(learned, wanted, choices.classification)
     runs = refit(learned, samples, best, choices)
     again = (

@@ -29,7 +29,7 @@ from fastgd.tables.table_selection import (
     some_rows,
     with_targets,
 )
-from fastgd.tables.targets import ClassTarget, Target
+from fastgd.tables.targets import ClassTarget, Target, width_of
 
 Indices = NDArray[np.int64]
 
@@ -152,13 +152,13 @@ def _with_weights(columns: Mapping[str, Any], given: Any) -> tuple[Mapping[str, 
 
 
 def class_factors(target: Target, labels: Indices, given: Any) -> FloatArray:
-    """Return the factor of each row's class, (rows,): ``class_weight`` as in scikit-learn."""
+    """Return the factor of each class: ``class_weight`` as in scikit-learn, for these labels."""
+    factors = np.ones(width_of(target))
     if given is None or not isinstance(target, ClassTarget):
-        return np.ones(len(labels))
-    factors = np.ones(len(target.classes))
+        return factors
     if not isinstance(given, Mapping):
-        factors = len(labels) / (len(factors) * np.bincount(labels))
-        return np.asarray(factors[labels])
+        counts = np.bincount(labels, minlength=len(factors))
+        return np.asarray(len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)))
     for label, factor in given.items():
         name = text_of(label)
         if name not in target.classes:
@@ -168,4 +168,4 @@ def class_factors(target: Target, labels: Indices, given: Any) -> FloatArray:
             )
         number = check_number("class_weight", factor, rule_of("(0, inf)"))
         factors[target.classes.index(name)] = number
-    return np.asarray(factors[labels])
+    return factors

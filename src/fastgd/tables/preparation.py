@@ -14,7 +14,13 @@ from fastgd.checks.formatting import first_names
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.tables.amounts import numbers_written
-from fastgd.tables.column_learning import MOST_CATEGORIES, Decisions, Encoding, learn_column
+from fastgd.tables.column_learning import (
+    MOST_CATEGORIES,
+    Decisions,
+    Encoding,
+    Learned,
+    learn_column,
+)
 from fastgd.tables.column_values import Cells, cells_of
 from fastgd.tables.columns import (
     Column,
@@ -131,12 +137,18 @@ class Preparation:
 
     @classmethod
     def learn_with_inputs(
-        cls, columns: Mapping[str, ArrayLike | Cells], decisions: Decisions
+        cls,
+        columns: Mapping[str, ArrayLike | Cells],
+        decisions: Decisions,
+        before: Preparation | None = None,
     ) -> tuple[Preparation, FloatArray]:
         """Return what :meth:`learn` does, and the encoded rows to train with, (rows, inputs).
 
         They are those of :meth:`transform`, but with ``encoding="target"`` a row's mean of the
         target is cross-fitted: learned from other rows, so that it doesn't contain its own target.
+
+        A preparation ``before``, learned from some of the rows, has decided which columns are used,
+        and which of them become the mean of the target.
         """
         decisions.check()
         drop = column_names("drop", decisions.drop, columns)
@@ -147,7 +159,9 @@ class Preparation:
         cells = _cells({name: numbers_written(name, column) for name, column in used.items()})
         why = dict.fromkeys(keep, "keep names it")
         found = {
-            name: learn_column(name, one, decisions, why.get(name, ""))
+            name: before._again(name, one, decisions)
+            if before
+            else learn_column(name, one, decisions, why.get(name, ""))
             for name, one in cells.items()
         }
         if all(one.column is None for one in found.values()):
@@ -166,6 +180,16 @@ class Preparation:
         own = {name: one.inputs for name, one in found.items() if one.inputs is not None}
         preparation = cls(tuple(encodings.values()), left_out, tuple(notes))
         return preparation, preparation._encoded(cells, own)
+
+    def _again(self, name: str, cells: Cells, decisions: Decisions) -> Learned:
+        """Learn a column from more rows, if it is used."""
+        said = next((note for note in self.notes if note.startswith(f"{name}: ")), "")
+        if name in self.left_out:
+            return Learned(None, said)
+        own = isinstance(next(one for one in self.columns if one.name == name), TargetColumn)
+        decisions = decisions._replace(encoding="target" if own else "one-hot")
+        why = said.partition("is used: ")[2] or "it doesn't number the training rows"
+        return learn_column(name, cells, decisions, why)
 
     @property
     def names(self) -> tuple[str, ...]:
