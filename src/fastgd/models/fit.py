@@ -212,13 +212,14 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     outputs, finding = learn.y[:0], ""
     for X, y, _, weights, *_ in judge:
         outputs = mean_outputs(best.runs[0], best.runs, X)
-        others = {
+        rivals = {
+            "model": outputs,
             "linear": mean_outputs(linear.runs[0], linear.runs, X),
             "constant": constant_of(objective, learn.y, learn.weights, y.shape),
         }
-        for name, found in {"model": outputs, **others}.items():
+        for name, found in rivals.items():
             scores[name] = scores_of(learned, found, y, objective, weights)
-        finding = verdict(learned, scores, outputs, y)
+        finding = verdict(learned, rivals, y, objective, weights)
     predicted = learned.decode(outputs)
     samples = learn
     if judge:
