@@ -141,7 +141,7 @@ CLASSES = {
     "almost numbers": (
         [f"${k},000" for k in range(1, 150)] + ["ask us"],
         None,
-        "at most 100 classes, got 150 .* in 150 rows, .* they'd be numbers without 'ask us'",
+        "at most 100 classes, got 150 .* in 150 rows, .* without 'ask us' they'd be numbers",
     ),
 }
 

@@ -1,14 +1,14 @@
 """Amounts: numbers in strings, with a currency, a percent sign, a unit, or separated thousands."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.checks.messages import shown
-from fastgd.tables.column_values import Cells, cells_of, number_of
+from fastgd.tables.column_values import Cells, cells_of, number_of, texts_shown
 from fastgd.tables.dialect import DECIMALS, LOOKED_AT, Dialect, decimal_in
 
 _CURRENCY = (
@@ -44,9 +44,6 @@ def numbers_written(name: str, column: ArrayLike | Cells) -> Cells:
     (array([215000.,     nan,  99500.]), '$')
     >>> numbers_written("floor", ["1st", "2nd"]).kind
     'texts'
-    >>> numbers_written("fee", ["$5", "7"])  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    ValueError: column 'fee' must have $ in all rows or in none, got '$5' in row 1 and '7' in ...
     """
     if isinstance(column, Cells):
         return column
@@ -125,6 +122,13 @@ def notation_text(cells: Cells) -> str:
     where = "behind" if text.rstrip(")").endswith(unit) else "in front"
     how = f"with {unit} {where}" if unit else "in strings"
     return f"numbers {how}: {text} is {cells.values[row]:.15g}"
+
+
+def almost_numbers(texts: Collection[str]) -> str:
+    """Name the strings that keep a column from being numbers, if they are few."""
+    odd = [text for text in texts if amount_of(text) is None]
+    few = 0 < len(odd) <= len(texts) // 10
+    return f"without {texts_shown(map(shown, odd))} they'd be numbers" if few else ""
 
 
 def amount_of(text: str | None) -> tuple[str, str] | None:

@@ -10,8 +10,8 @@ import numpy as np
 from fastgd.checks.formatting import many
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_choice, check_count, check_flag, check_seed
-from fastgd.tables.amounts import notation_text
-from fastgd.tables.column_values import Cells, number_of, texts_shown
+from fastgd.tables.amounts import almost_numbers, notation_text
+from fastgd.tables.column_values import Cells, texts_shown
 from fastgd.tables.columns import Column, NumberColumn, TextColumn
 from fastgd.tables.dates import learn_dates
 from fastgd.tables.moments import FloatArray, moments
@@ -99,14 +99,14 @@ def learn_column(name: str, cells: Cells, decisions: Decisions, kept: str = "") 
 
 
 def _learn_texts(name: str, cells: Cells, counts: Counter[str], decisions: Decisions) -> Learned:
-    most = decisions.max_categories
+    most, odd = decisions.max_categories, almost_numbers(counts)
     text = "true or false" if cells.kind == "booleans" else "text"
     if len(counts) > most and decisions.encoding == "target" and decisions.y is not None:
         learned = learn_target_column(
             name, cells, decisions.y, decisions.seed, standardize=decisions.standardize
         )
         note = f"{name}: {text}: the mean of the target for each of {len(counts):,} values"
-        return Learned(learned[0], note + _almost_numbers(counts), learned[1])
+        return Learned(learned[0], f"{note}; {odd}" if odd else note, learned[1])
     if not most:
         return Learned(None, f"{name}: left out: strings, and max_categories is 0")
     categories = set(counts)
@@ -125,7 +125,9 @@ def _learn_texts(name: str, cells: Cells, counts: Counter[str], decisions: Decis
         note += f", and one for the {many(len(others), 'rarer value')} (in {rows})"
     if missing:
         note += f", and one for the {many(missing, 'row')} where it is missing"
-    return Learned(column, note + (_almost_numbers(counts) if others else ""))
+    if others and odd:
+        note += f"; {odd}"
+    return Learned(column, note)
 
 
 def _learn_numbers(name: str, cells: Cells, kept: str, *, standardize: bool) -> Learned:
@@ -174,10 +176,3 @@ def _numbers_rows(name: str, numbers: FloatArray) -> bool:
 
 def _way_back(name: str) -> str:
     return f" (keep=[{shown(name)}] or --keep {name} uses it)"
-
-
-def _almost_numbers(counts: Counter[str]) -> str:
-    """Name the strings that keep a column from being numeric, if they are few."""
-    odd = [text for text in counts if number_of(text.replace(",", ".")) is None]
-    few = 0 < len(odd) <= len(counts) // 10
-    return f"; without {texts_shown(map(shown, odd))} they'd be numbers" if few else ""

@@ -118,13 +118,7 @@ def cells_of(name: str, column: ArrayLike | Cells) -> Cells:
 
 
 def is_missing(column: ArrayLike) -> NDArray[np.bool_]:
-    """Whether each cell of a column is missing: NaN, NaT or None.
-
-    Examples
-    --------
-    >>> is_missing(["a", None, float("nan")])
-    array([False,  True,  True])
-    """
+    """Whether each cell of a column is missing: NaN, NaT or None."""
     array = array_of(column)
     if array.dtype.kind == "f":
         return np.asarray(np.isnan(array))
@@ -138,15 +132,7 @@ def is_missing(column: ArrayLike) -> NDArray[np.bool_]:
 
 
 def array_of(column: ArrayLike, name: str = "a column") -> NDArray[Any]:
-    """Return a column as an array; lists become object arrays, as NumPy would turn NaN into "nan".
-
-    What can't be converted raises TypeError.
-
-    Examples
-    --------
-    >>> array_of(["Rome", float("nan")])
-    array(['Rome', nan], dtype=object)
-    """
+    """Return a column as an array; lists become object arrays, as NumPy makes NaN "nan" there."""
     if isinstance(column, range):
         return data.array_of(name, column)
     try:

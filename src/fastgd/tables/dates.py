@@ -97,15 +97,6 @@ def learn_dates(name: str, cells: Cells) -> tuple[DateColumn | None, str] | None
 
     Some cells must not be missing. If more than 90 % of the strings are dates in one order, but not
     all of them, it raises ValueError.
-
-    Examples
-    --------
-    >>> from fastgd.tables.column_values import cells_of
-    >>> column, note = learn_dates("when", cells_of("when", ["24.12.2025 8:00", "25.12.2025 9:00"]))
-    >>> column.names[:3]
-    ('when days', 'when day of the year sin', 'when day of the year cos')
-    >>> note
-    'when: dates, day first: inputs for elapsed days, day of the year, day of the week, hour'
     """
     found = dates_in(name, cells)
     if found is None:

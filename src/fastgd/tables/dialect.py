@@ -116,12 +116,8 @@ def decimal_of(cells: Iterable[str], separator: str) -> tuple[str, str]:
 def decimal_in(cells: Iterable[str]) -> tuple[str, dict[str, str]]:
     """Return the decimal sign if it is certain, and a cell with each thousands separator.
 
-    Cells that contradict each other raise ValueError.
-
-    Examples
-    --------
-    >>> decimal_in(["1,234", "0.5"]), decimal_in(["1.234"])
-    (('.', {',': '1,234'}), ('', {'.': '1.234'}))
+    Those of 1,234 and 0.5 are "." and {",": "1,234"}; those of 1.234 "" and {".": "1.234"}. Cells
+    that contradict each other raise ValueError.
     """
     decimal: dict[str, str] = {}
     grouped: dict[str, str] = {}

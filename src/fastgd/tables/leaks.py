@@ -27,14 +27,6 @@ def leaks(
     are correlated with it, and classes if these are separate in the order of the numbers. Strings
     explain classes if all rows of a string have the same class, and any column does if it is
     missing in all rows of some classes and in no others.
-
-    Examples
-    --------
-    >>> from fastgd.tables.targets import NumberTarget
-    >>> table = {"x": np.sqrt(np.arange(20))}
-    >>> y = np.arange(20)[:, None]
-    >>> leaks(Preparation.learn(table), table, NumberTarget("y", 0.0, 1.0), y)
-    ['x: alone it explains over 99.9 % of y: is it known before y?']
     """
     of_classes = isinstance(target, ClassTarget)
     wanted, share = (y.argmax(axis=1), "all") if of_classes else (y[:, 0], "over 99.9 %")

@@ -11,15 +11,7 @@ FloatArray = NDArray[np.float64]
 
 
 def moments(name: str, numbers: FloatArray) -> tuple[float, float]:
-    """Mean and standard deviation of a column; the deviation of a constant column is 1.
-
-    If one of them overflows float64, it raises ValueError.
-
-    Examples
-    --------
-    >>> moments("age", np.array([1.0, 3.0]))
-    (2.0, 1.0)
-    """
+    """Mean and standard deviation of a column; the deviation of a constant column is 1."""
     if numbers.min() == numbers.max():
         return float(numbers[0]), 1.0
     try:
@@ -30,9 +22,6 @@ def moments(name: str, numbers: FloatArray) -> tuple[float, float]:
     except OverflowError:
         mean = scale = inf
     if not (isfinite(mean) and isfinite(scale)):
-        largest = float(np.abs(numbers).max())
-        raise ValueError(
-            f"column {shown(name)} must have numbers whose mean and deviation are finite, "
-            f"got one of {largest:g}"
-        )
+        rule = f"column {shown(name)} must have numbers whose mean and deviation are finite"
+        raise ValueError(f"{rule}, got one of {np.abs(numbers).max():g}")
     return mean, scale or 1.0

@@ -57,41 +57,22 @@ RAW = Reading(raw=True)
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """A table as inputs and targets of a network.
+    """A table as inputs and targets of a network."""
 
-    Attributes
-    ----------
-    inputs, targets : list of str
-        Names of the inputs, and of the columns to learn.
-    X, y : (samples, columns) arrays
-        A target with classes has a column of ``y`` for each class.
-    labels : (samples,) array or None
-        Group labels: whole numbers if all are written as such, else strings.
-    encoded : tuple of Target
-        How the targets were encoded.
-    preparation : Preparation or None
-        How the inputs were encoded, if they are not plain numbers.
-    settings : dict of str
-        Options of the training that follow from the targets.
-    notes : list of str
-        What was done to prepare the table, one line each.
-    """
-
-    inputs: list[str]
-    targets: list[str]
-    X: FloatArray
-    y: FloatArray
-    labels: NDArray[Any] | None = None
-    encoded: tuple[Target, ...] = ()
-    preparation: Preparation | None = None
-    settings: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    inputs: list[str]  # their names
+    targets: list[str]  # names of the columns to learn
+    X: FloatArray  # (samples, inputs)
+    y: FloatArray  # (samples, outputs): a target with classes has an output for each class
+    labels: NDArray[Any] | None = None  # (samples,) of groups: whole numbers if all are, or strings
+    encoded: tuple[Target, ...] = ()  # how the targets were encoded
+    preparation: Preparation | None = None  # how the inputs were, if they aren't plain numbers
+    settings: dict[str, str] = field(default_factory=dict)  # of the training, due to the targets
+    notes: list[str] = field(default_factory=list)  # what was done to the table, a line each
 
     @property
     def classes(self) -> tuple[str, ...] | None:
         """Names of the classes, if the target is categorical."""
-        targets = [target for target in self.encoded if isinstance(target, ClassTarget)]
-        return targets[0].classes if targets else None
+        return next((one.classes for one in self.encoded if isinstance(one, ClassTarget)), None)
 
 
 def read_samples(

@@ -26,14 +26,7 @@ def column_name(argument: str, name: object) -> str:
 
 
 def column_names(argument: str, given: object, columns: Collection[str]) -> list[str]:
-    """Return the names of some columns of a table, each once.
-
-    Examples
-    --------
-    >>> column_names("drop", ["cost"], ["price", "y"])
-    Traceback (most recent call last):
-    ValueError: drop must be a column of the table, got 'cost'; its columns: price, y
-    """
+    """Return the names of some columns of a table, each once; ``argument`` is for messages."""
     rule = f"{argument} must be a list of column names"
     if isinstance(given, str) or not hasattr(given, "__iter__"):
         raise TypeError(f"{rule}, got {shown(given)}")
@@ -52,35 +45,18 @@ def column_names(argument: str, given: object, columns: Collection[str]) -> list
 
 
 def check_lengths(columns: Mapping[str, NDArray[Any] | Cells]) -> None:
-    """Raise if columns differ in length.
-
-    Examples
-    --------
-    >>> check_lengths({"x": np.array([1, 2]), "y": np.array([3])})
-    Traceback (most recent call last):
-    ValueError: columns must all have shape (2,), as 'x', got shape (1,) of 'y'
-    """
+    """Raise if columns differ in length."""
     for name, column in columns.items():
-        if len(column.shape) != 1:
-            raise ValueError(
-                f"column {shown(name)} must have shape (rows,), got shape {column.shape}"
-            )
-        first = next(iter(columns))
-        if column.shape != columns[first].shape:
-            raise ValueError(
-                f"columns must all have shape {columns[first].shape}, as {shown(first)}, "
-                f"got shape {column.shape} of {shown(name)}"
-            )
+        shape, first = column.shape, next(iter(columns))
+        if len(shape) != 1:
+            raise ValueError(f"column {shown(name)} must have shape (rows,), got shape {shape}")
+        if shape != columns[first].shape:
+            rule = f"columns must all have shape {columns[first].shape}, as {shown(first)}"
+            raise ValueError(f"{rule}, got shape {shape} of {shown(name)}")
 
 
 def some_rows(columns: Mapping[str, Any], rows: NDArray[Any]) -> dict[str, Any]:
-    """Return some rows of all columns, selected by indices or by a boolean mask.
-
-    Examples
-    --------
-    >>> some_rows({"x": np.array([1, 2, 3])}, np.array([True, False, True]))
-    {'x': array([1, 3])}
-    """
+    """Return some rows of all columns, selected by indices or by a boolean mask."""
     return {name: column[rows] for name, column in columns.items()}
 
 

@@ -14,7 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments.targets import MOST_CLASSES, one_hot
 from fastgd.checks.formatting import many
 from fastgd.checks.messages import did_you_mean, shown
-from fastgd.tables.amounts import amount_of, notation_text, numbers_like, numbers_written
+from fastgd.tables.amounts import (
+    almost_numbers,
+    amount_of,
+    notation_text,
+    numbers_like,
+    numbers_written,
+)
 from fastgd.tables.column_values import Cells, cells_of, text_of, texts_shown
 from fastgd.tables.columns import from_fields, to_fields
 from fastgd.tables.moments import FloatArray, moments
@@ -190,14 +196,7 @@ def target_to_json(target: Target) -> str:
 
 
 def target_from_json(text: str) -> Target:
-    """Restore what :func:`target_to_json` returned; raise ValueError if the text is corrupt.
-
-    Examples
-    --------
-    >>> target = NumberTarget("price", 2.0, 0.5)
-    >>> target_from_json(target_to_json(target)) == target
-    True
-    """
+    """Restore what :func:`target_to_json` returned; raise ValueError if the text is corrupt."""
     try:
         target: Target = from_fields(json.loads(text), _KINDS)
         if isinstance(target, NumberTarget):
@@ -213,14 +212,7 @@ def target_from_json(text: str) -> Target:
 
 
 def notes_of(target: Target, values: Cells, classification: bool | None = None) -> list[str]:
-    """What a target is; how its numbers were written; whether they may have been classes.
-
-    Examples
-    --------
-    >>> stars = cells_of("stars", [1, 2, 3, 3, 2, 1])
-    >>> notes_of(learn_target("stars", stars), stars)[1:]
-    ['stars: only 3 different whole numbers: classes? (classification=True, --classification)']
-    """
+    """What a target is; how its numbers were written; whether they may have been classes."""
     notes = [target.note]
     if not isinstance(target, NumberTarget):
         return notes
@@ -249,11 +241,9 @@ def check_classes(
         return
     if cells.kind == "numbers":
         remedy = "merge them, or predict them without classification=True"
-    odd = [text for text in counts if amount_of(str(text)) is None]
-    if cells.kind == "texts" and not odd:
+    if cells.kind == "texts" and all(map(amount_of, counts)):
         remedy = "make them numbers in place of strings"
-    elif 0 < len(odd) <= len(counts) // 10:
-        remedy = f"they'd be numbers without {texts_shown(map(shown, odd))}"
+    remedy = almost_numbers(list(map(str, counts))) or remedy
     some = texts_shown(map(shown, sorted(counts, key=counts.__getitem__)[:2]))
     raise ValueError(
         f"target {shown(name)} must have {rule}, got {many(len(counts), 'different one')} in "
