@@ -210,6 +210,12 @@ def test_a_new_table_must_have_dates(texts, message):
     assert str(raised.value).endswith(message)
 
 
+def test_months_of_a_new_table():
+    column = learned(pd.period_range("2024-01", periods=3, freq="M").to_series())
+    for new in (["2024-02"], [pd.Period("2024-02")]):
+        assert column.numbers(cells_of("when", new)) == [31 + 19_723]
+
+
 def test_inputs():
     moments = np.array(["2024-02-29T18:00", "2025-03-01T06:00", "NaT"], "M8[us]")
     preparation = Preparation.learn({"when": moments})

@@ -414,6 +414,8 @@ DATES = {
         MORNING,
     ),
     "objects of pandas": (pd.to_datetime([None, MORNING]).astype(object), MORNING),
+    "periods": ([None, pd.Period("2026-11")], "2026-11"),
+    "masked": (np.ma.array([MORNING] * 2, "M8[ns]", mask=[True, False]), MORNING),
     "months of pandas": (pd.PeriodIndex([None, "2026-11"], freq="M"), "2026-11"),
 }
 
@@ -456,6 +458,13 @@ def test_missing_texts_of_a_list_are_missing():
     assert Preparation.learn(columns).names == Preparation.learn(pd.DataFrame(columns)).names
     assert is_missing(columns["city"]).tolist() == [False, True, False]
     assert "city=nan" not in Preparation.learn(columns).names
+
+
+def test_masked_cells_are_missing():
+    for values in ([1, 2], [1.5, 2.5], ["a", "b"], [True, False]):
+        cells = cells_of("x", np.ma.array(values, mask=[True, False]))
+        assert cells.missing.tolist() == [True, False]
+        assert cells.kind == cells_of("x", values).kind
 
 
 def test_two_columns_of_one_name():
@@ -615,6 +624,10 @@ def test_an_infinite_number_is_a_gap():
     assert preparation.transform({"x": [-np.inf], "z": [2]})[0].tolist() == [0, 1, 0, 0]
     plain = Preparation.learn({"x": [1.0, 3.0]})
     assert plain.transform({"x": [np.inf]}).tolist() == [[0]]
+    assert plain.transform({"x": ["inf", "-1e400"]}).tolist() == [[0], [0]]
+    assert plain.remarks({"x": ["inf", "3"]}) == [
+        "x: missing in 1 row, and never in the training table: filled with 2, the median"
+    ]
     assert plain.remarks({"x": [np.inf]}) == [
         "x: missing in 1 row (1 of them infinite), and never in the training table: filled with "
         "2, the median"

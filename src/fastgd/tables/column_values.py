@@ -135,6 +135,10 @@ def array_of(column: ArrayLike, name: str = "a column") -> NDArray[Any]:
     """Return a column as an array; lists become object arrays, as NumPy makes NaN "nan" there."""
     if isinstance(column, range):
         return data.array_of(name, column)
+    if isinstance(column, np.ma.MaskedArray):  # what is masked is missing
+        array = np.array(column.data, dtype=None if column.dtype.kind in "mM" else object)
+        array[np.ma.getmaskarray(column)] = None
+        return array
     try:
         return np.asarray(column, dtype=object if isinstance(column, list | tuple) else None)
     except Exception as error:  # an object's own __array__ may raise anything
@@ -187,13 +191,17 @@ def _cells_of_objects(name: str, array: NDArray[Any]) -> Cells:
     if all(issubclass(kind, bool | np.bool_) for kind in kinds):
         return _texts("booleans", array, missing)
     for known in (_DATES, _DURATIONS):
-        if all(issubclass(kind, known) for kind in kinds):
+        if all(issubclass(kind, known) or _is_period(kind, known) for kind in kinds):
             values = np.full(len(array), "NaT", dtype="m8[us]" if known is _DURATIONS else "M8[us]")
             values[~missing] = list(map(_moment, array[~missing]))
             return _times(name, values, missing)
     if not all(issubclass(kind, str) or _is_number(kind, with_bool=True) for kind in kinds):
         raise _foreign(name, array[~missing])
     return _texts("texts", array, missing)
+
+
+def _is_period(kind: type, known: tuple[type, ...]) -> bool:
+    return known is _DATES and kind.__name__ == "Period"  # of pandas
 
 
 def _is_missing(value: Any) -> bool:
@@ -235,6 +243,8 @@ def _texts(kind: Kind, array: NDArray[Any], missing: NDArray[np.bool_]) -> Cells
 
 def _moment(value: Any) -> Any:
     """A date, a time of day or a duration as NumPy's; dates in UTC."""
+    if type(value).__name__ == "Period":
+        value = value.to_timestamp()
     if isinstance(value, datetime.time):
         value = datetime.datetime.combine(datetime.date(1970, 1, 1), value)
     if not isinstance(value, datetime.datetime) or value.tzinfo is None:

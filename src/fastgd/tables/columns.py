@@ -1,7 +1,7 @@
 """The encoding of one column of a table as inputs of a network, learned once and then applied."""
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import MISSING, asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, replace
 from dataclasses import fields as fields_of
 from functools import cached_property
 from math import isfinite
@@ -42,8 +42,8 @@ class NumberColumn:
 
     def put(self, cells: Cells, inputs: FloatArray) -> None:
         """Fill in this column's inputs, (rows, inputs)."""
-        missing = cells.missing
         values = self.numbers(cells)
+        missing = np.isnan(values)
         with np.errstate(over="ignore"):
             inputs[:, 0] = (np.where(missing, self.median, values) - self.mean) / self.scale
         if self.flagged:
@@ -52,7 +52,8 @@ class NumberColumn:
     def numbers(self, cells: Cells) -> FloatArray:
         """Return the cells as numbers, NaN where missing."""
         rule = f"column {shown(self.name)} must hold numbers, as in the training table"
-        return numbers_like(self.name, cells, self.notation, self.decimal, rule)
+        found = numbers_like(self.name, cells, self.notation, self.decimal, rule)
+        return np.where(np.isinf(found), np.nan, found)  # "inf"
 
     def remarks(self, cells: Cells) -> Iterator[str]:
         """Yield lines about cells far from those learned, and missing ones if there were none.
@@ -61,14 +62,16 @@ class NumberColumn:
         """
         # Halves, since the difference of two large numbers may overflow a float64.
         half = self.high / 2 - self.low / 2
-        off = np.abs(self.numbers(cells) / 2 - (self.low / 4 + self.high / 4)) > 1.5 * half
+        numbers = self.numbers(cells)
+        off = np.abs(numbers / 2 - (self.low / 4 + self.high / 4)) > 1.5 * half
         if half and off.any():
             yield (
                 f"{self.name}: far outside {self.low:g} to {self.high:g}, the range in the "
                 f"training table, in {many(int(off.sum()), 'row')} ({100 * off.mean():.3g} %)"
             )
         if not self.flagged:
-            yield from cells.new_gaps(self.name, f": filled with {self.median:g}, the median")
+            gaps = cells if cells.kind == "numbers" else replace(cells, missing=np.isnan(numbers))
+            yield from gaps.new_gaps(self.name, f": filled with {self.median:g}, the median")
 
 
 @dataclass(frozen=True)

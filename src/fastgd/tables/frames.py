@@ -49,8 +49,6 @@ def _array(name: str, column: Any) -> NDArray[Any]:
     if isinstance(dtype, np.dtype) or not isinstance(getattr(dtype, "kind", None), str):
         return array_of(column, f"column {shown(name)}")
     # A dtype of pandas: categorical, string, dates with time zones, periods, nullable numbers.
-    if type(dtype).__name__ == "PeriodDtype":
-        return np.asarray(getattr(column, "dt", column).to_timestamp().to_numpy())
     missing = np.asarray(column.isna(), dtype=bool)
     if dtype.kind in "iuf":
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
