@@ -359,6 +359,17 @@ def test_a_test_set_of_the_last_rows():
     assert "size" in found.model.preparation.names  # it is still an input
 
 
+def test_a_test_set_of_another_size_and_copies_are_told():
+    assert np.mean(TABLE["size"] >= 150) > 0.23
+    found = _fitted(TABLE.assign(size=TABLE["size"].clip(upper=150)), test_last="size")
+    share = f"the last by size ({100 * len(found.parts.judge) / ROWS:.3g} % in place of 20 %)"
+    assert found.notes[-2].endswith(share)
+    assert not any("copies" in note for note in found.notes)
+    found = _fitted(pd.concat([TABLE[:30]] * 4), test_fraction=0.1)
+    line = "12 of the 12 rows of the test set are in the training set, too, with the same target"
+    assert found.model.notes[-2].startswith(line)
+
+
 def test_a_test_set_and_folds_of_whole_groups():
     shops = np.repeat([*"abcdef"], 20)
     found = _fitted(TABLE.assign(shop=shops), test_group="shop", folds=3)
@@ -464,7 +475,9 @@ def test_quantiles_are_learned_scored_and_saved(tmp_path):
 def test_counts_are_predicted_in_their_unit():
     x = RANDOM.normal(size=300)
     table = pd.DataFrame({"x": x, "n": RANDOM.poisson(20 * np.exp(0.5 * x))})
-    model = _fitted(table, "n", loss="poisson").model
+    found = _fitted(table, "n", loss="poisson")
+    model, n = found.model, table["n"]
+    assert f"mean {n.mean():g} and deviation {n.std(ddof=0):g}" in found.notes[0]
     assert model.predict({"x": [-1.0, 0.0, 1.0]}) == pytest.approx(
         20 * np.exp([-0.5, 0.0, 0.5]), rel=0.1
     )
@@ -622,6 +635,14 @@ REFUSED = {
         {"test_last": "size", "test_group": "city"},
         "test_last must be left out with test_group, got both",
     ),
+    "no test set": (
+        {"test_last": "size", "test_fraction": 0},
+        "test_last must be left out with test_fraction=0, got 'size'",
+    ),
+    "kept groups": (
+        {"test_group": "size", "keep": ["size"]},
+        "keep must not name the column of test_group, got 'size'",
+    ),
     "no order": ({"test_last": "town"}, "test_last must be a column of the table, got 'town'"),
     "odd order": ({"test_last": 1.5}, "test_last must name a column of the table, got 1.5"),
     "strings in order": (
@@ -666,8 +687,8 @@ REFUSED = {
     "tau alone": ({"tau": 0.5}, "unexpected keyword argument 'tau': tau is a parameter of loss="),
     "tau": ({"loss": "quantile", "tau": 1}, "tau must be a number above 0 and below 1, got 1"),
     "counts": (
-        {"table": HOUSES.assign(price=[-1.0, *range(119)]), "loss": "poisson"},
-        "loss='poisson' needs a target of counts, at least 0, got -1 in row 1",
+        {"table": HOUSES.assign(price=[None, 5, -1.0, *range(117)]), "loss": "poisson"},
+        "loss='poisson' needs a target of counts, at least 0, got -1 in row 3",
     ),
     "scoring": ({"scoring": "f1"}, "scoring must be 'accuracy', .*, got 'f1'"),
     "scoring of classes": (

@@ -17,7 +17,8 @@ from fastgd.models.fit_rows import FitRows, class_factors
 from fastgd.models.model import Model, Table, mean_outputs
 from fastgd.models.scores import Scores, constant_of, scores_of, verdict
 from fastgd.models.search import Candidate, SearchSamples, refit, search, sizes_for
-from fastgd.models.train_test_split import TrainTestRows
+from fastgd.models.train_test_split import TrainTestRows, copies
+from fastgd.tables.amounts import numbers_written
 from fastgd.tables.column_learning import MOST_CATEGORIES, Decisions, Encoding
 from fastgd.tables.leaks import leaks
 from fastgd.tables.preparation import Preparation
@@ -164,6 +165,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     learned = learn_target(
         target, wanted, classification=choices.classification, max_classes=choices.max_classes
     )
+    told = notes_of(learned, wanted, choices.classification)
     labels = np.zeros(rows, dtype=np.int64)
     if isinstance(learned, ClassTarget):
         labels = learned.encode(wanted).argmax(axis=1)
@@ -178,7 +180,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         if isinstance(learned, NumberTarget):
             mine = NumberTarget.learn(target, wanted[learn])
             if objective["loss"] == "poisson":
-                mine = _of_counts(mine, wanted.values)
+                mine = _of_counts(mine, wanted.values, columns[target])
         y = mine.encode(wanted)
         factors = class_factors(mine, labels[learn], choices.class_weight)
         preparation, first = Preparation.learn_with_inputs(
@@ -205,6 +207,8 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
 
     preparation, learned, [learn, *judge] = prepared(*(part for part in parts if len(part)))
     leaked = leaks(preparation, some_rows(table.inputs, parts.learn), learned, learn.y)
+    facts = np.hstack([preparation.numbers(table.inputs), learned.encode(wanted)])
+    leaked += copies(facts, parts)
     tried = search(learned, learn, sizes_for(learn, choices.hidden_size), choices)
     candidates = [one for one in tried if one.hidden_size in choices.hidden_size]
     best, linear = candidates[0], next(one for one in tried if not one.hidden_size)
@@ -224,7 +228,6 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     samples = learn
     if judge:
         preparation, learned, [samples] = prepared(np.arange(rows), before=preparation)
-    told = notes_of(learned, wanted, choices.classification)
     runs = refit(learned, samples, best, choices)
     again = (
         f"learned again from all {rows:,} rows, for {many(max(1, round(best.epochs)), 'epoch')} as "
@@ -250,11 +253,14 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     )
 
 
-def _of_counts(target: NumberTarget, counts: NDArray[np.float64]) -> NumberTarget:
+def _of_counts(
+    target: NumberTarget, counts: NDArray[np.float64], column: NDArray[Any]
+) -> NumberTarget:
     """A target of counts is divided by their mean only, where outputs of exp begin."""
     if counts.min() < 0:
+        found = numbers_written(target.name, column).values == counts.min()
         raise ValueError(
             "loss='poisson' needs a target of counts, at least 0, "
-            f"got {counts.min():g} in row {int(counts.argmin()) + 1:,}"
+            f"got {counts.min():g} in row {int(found.argmax()) + 1:,}"
         )
     return replace(target, mean=0.0, scale=target.mean or 1.0)

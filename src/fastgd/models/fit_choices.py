@@ -76,6 +76,9 @@ class Choices(NamedTuple):
         last, group = self.test_last, self.test_group
         if last is not None and group is not None:
             raise ValueError("test_last must be left out with test_group, got both")
+        for role, name in {"test_last": last, "test_group": group}.items():
+            if name is not None and self.test_fraction == 0:
+                raise ValueError(f"{role} must be left out with test_fraction=0, got {shown(name)}")
         factors = self.class_weight
         if not (factors is None or isinstance(factors, Mapping) or str(factors) == "balanced"):
             rule = "'balanced' or a dict of a number for each class"

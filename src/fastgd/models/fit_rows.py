@@ -62,6 +62,8 @@ class FitRows(NamedTuple):
                 drop += [] if name in (last, *drop) else [name]
             if name == target:
                 raise ValueError(f"{role} must not name the target, got {shown(target)}")
+            if name in keep and name != last:
+                raise ValueError(f"keep must not name the column of {role}, got {shown(name)}")
         inputs, notes = with_targets(columns, [target], unparsed=drop)
         if group is not None:
             notes.append(f"{group}: left out: the test set and the folds have whole groups")
@@ -102,7 +104,10 @@ class FitRows(NamedTuple):
                 f"folds must be at most the number of training rows ({len(parts.learn)}), "
                 f"got {choices.folds}"
             )
-        judge = f"{len(parts.judge):,} in the test set, {how}" if share else "no test set"
+        judge, found = f"{len(parts.judge):,} in the test set, {how}", len(parts.judge) / rows
+        if abs(found - share) > max(0.01, 1 / rows):
+            judge += f" ({100 * found:.3g} % in place of {100 * share:.3g} %)"
+        judge = judge if share else "no test set"
         self.notes.append(
             f"rows: {len(parts.learn):,} for training, in {choices.folds} folds; {judge}"
         )

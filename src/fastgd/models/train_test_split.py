@@ -79,6 +79,23 @@ def rows_of_groups(groups: Rows, share: float, seed: int, folds: int) -> TrainTe
     return TrainTestRows(np.flatnonzero(~judge), np.flatnonzero(judge))
 
 
+def copies(facts: NDArray[np.float64], parts: TrainTestRows) -> list[str]:
+    """Say how many rows of the test set are in the training set, too, if they are over a third.
+
+    Examples
+    --------
+    >>> copies(np.array([[1.0], [2.0], [1.0]]), TrainTestRows(np.arange(2), np.arange(2, 3)))
+    ['1 of the 1 row of the test set is in the training set, too, ...']
+    """
+    keys = np.array([hash(row.tobytes()) for row in facts])
+    count, of = int(np.isin(keys[parts.judge], keys[parts.learn]).sum()), len(parts.judge)
+    line = (
+        f"{count:,} of the {many(of, 'row')} of the test set {'is' if count == 1 else 'are'} in "
+        "the training set, too, with the same target: if they are copies, the scores are too good"
+    )
+    return [line] if 3 * count > of else []
+
+
 def folds_of_groups(groups: Rows, folds: int) -> NDArray[np.bool_]:
     """Return the validation rows of each fold, (folds, rows): whole groups, the largest first."""
     sizes = np.bincount(groups)
