@@ -19,7 +19,7 @@ from fastgd.models.scores import Scores, constant_of, scores_of, verdict
 from fastgd.models.search import Candidate, SearchSamples, refit, search, sizes_for
 from fastgd.models.train_test_split import TrainTestRows, copies
 from fastgd.tables.amounts import numbers_written
-from fastgd.tables.column_learning import MOST_CATEGORIES, Decisions, Encoding
+from fastgd.tables.column_learning import MOST_CATEGORIES, Encoding
 from fastgd.tables.leaks import leaks
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import columns_from
@@ -185,15 +185,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         factors = class_factors(mine, labels[learn], choices.class_weight)
         preparation, first = Preparation.learn_with_inputs(
             some_rows(table.inputs, learn),
-            Decisions(
-                table.drop,
-                choices.max_categories,
-                choices.standardize,
-                choices.keep,
-                choices.encoding,
-                y[learn],
-                choices.seed,
-            ),
+            choices.decisions._replace(drop=table.drop, y=y[learn]),
             before,
         )
         found = []
@@ -229,28 +221,16 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     if judge:
         preparation, learned, [samples] = prepared(np.arange(rows), before=preparation)
     runs = refit(learned, samples, best, choices)
-    again = (
-        f"learned again from all {rows:,} rows, for {many(max(1, round(best.epochs)), 'epoch')} as "
-        "the search found best"
-        + ("; the scores are those of the networks before that" if scores else "")
-    )
+    epochs = many(max(1, round(best.epochs)), "epoch")
+    again = f"learned again from all {rows:,} rows, for {epochs} as the search found best"
+    if scores:
+        again += "; the scores are those of the networks before that"
     of_classes = isinstance(learned, ClassTarget)
     actual = learned.decode(samples.y) if of_classes else wanted.values
-    return Fit(
-        Model(
-            runs,
-            preparation,
-            (learned,),
-            scores,
-            (*told[1:], *leaked, again, *filter(None, [finding])),
-        ),
-        [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], again],
-        parts,
-        candidates,
-        actual[parts.judge],
-        predicted,
-        finding,
-    )
+    trained = (*told[1:], *leaked, again, *filter(None, [finding]))
+    notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], again]
+    model = Model(runs, preparation, (learned,), scores, trained)
+    return Fit(model, notes, parts, candidates, actual[parts.judge], predicted, finding)
 
 
 def _of_counts(

@@ -25,7 +25,7 @@ from fastgd.engine.session import available_threads
 from fastgd.formulas.custom import Loss
 from fastgd.formulas.named import loss_of
 from fastgd.models.scores import SCORING
-from fastgd.tables.column_learning import MOST_CATEGORIES, Encoding
+from fastgd.tables.column_learning import MOST_CATEGORIES, Decisions, Encoding
 from fastgd.tables.table_selection import column_name
 from fastgd.tables.targets import MAX_CLASSES, ClassTarget, Target
 
@@ -102,6 +102,12 @@ class Choices(NamedTuple):
             device=looked_for(check_device(self.device)),
             progress=check_flag("progress", self.progress),
         )
+
+    @property
+    def decisions(self) -> Decisions:
+        """What is decided about columns."""
+        names = set(Decisions._fields) & set(self._fields)
+        return Decisions(**{name: getattr(self, name) for name in names})
 
     @property
     def how(self) -> dict[str, Any]:

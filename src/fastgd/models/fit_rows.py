@@ -123,9 +123,9 @@ def _complete(role: str, name: str, columns: Mapping[str, Any]) -> Cells:
         raise ValueError(
             f"{role} must have no missing values, got one in row {row:,} of {shown(name)}"
         )
-    if role == "sample_weight" and cells.kind != "numbers":
-        raise TypeError(f"{role} must be numbers, got {shown(cells.texts[0])}")
     if role == "sample_weight":
+        if cells.kind != "numbers":
+            raise TypeError(f"{role} must be numbers, got {shown(cells.texts[0])}")
         check_not_negative(role, cells.values)
         if not cells.values.any():
             raise ValueError("sample_weight must be above 0 in at least one row, got 0 in all")

@@ -32,13 +32,6 @@ class Keys:
     def learn(cls, columns: Columns, names: Sequence[str]) -> tuple[Keys, Integers]:
         """Return the groups, and the group index of each row, -1 where a label is missing.
 
-        Raises
-        ------
-        TypeError
-            If labels are not strings, numbers, booleans or dates, or are of several kinds.
-        ValueError
-            If no row has all its labels.
-
         Examples
         --------
         >>> table = {"city": np.array(["Rome", "Oslo", "Rome"]), "floor": np.array([2, 1, 2])}
@@ -74,13 +67,7 @@ class Keys:
         ]
 
     def codes(self, columns: Columns) -> Integers:
-        """The group index of each row; -1 where no group has these labels.
-
-        Raises
-        ------
-        ValueError
-            If a column is missing.
-        """
+        """The group index of each row; -1 where no group has these labels."""
         for name in self.names:
             if name not in columns:
                 raise ValueError(f"the table must have the column {shown(name)}, the group labels")
@@ -95,13 +82,7 @@ class Keys:
         return groups
 
     def find(self, label: Any) -> int:
-        """The index of the group with this label, or this tuple of labels.
-
-        Raises
-        ------
-        KeyError
-            If there is no such group.
-        """
+        """The index of the group with this label, or this tuple of labels; or KeyError."""
         labels = label if len(self.names) > 1 and isinstance(label, tuple) else (label,)
         if len(labels) == len(self.names):
             cells = [np.fromiter([one], dtype=object) for one in labels]

@@ -74,15 +74,7 @@ class Scaling(NamedTuple):
 
     @classmethod
     def of_groups(cls, values: FloatArray, codes: Integers, groups: int) -> Scaling:
-        """Mean and standard deviation of (rows, columns) in each group; 0 for constant columns.
-
-        Examples
-        --------
-        >>> Scaling.of_groups(np.array([[1.0], [3.0], [7.0]]), np.array([0, 0, 1]), 2)
-        Scaling(mean=array([[2.],
-               [7.]]), scale=array([[1.],
-               [0.]]))
-        """
+        """Mean and standard deviation of (rows, columns) in each group; 0 for constant columns."""
         counts = np.bincount(codes, minlength=groups)
         mean, scale = np.empty((groups, values.shape[1])), np.empty((groups, values.shape[1]))
         for k, column in enumerate(values.T):
@@ -113,11 +105,6 @@ def hold_out(
 
     A group of at least ``least`` rows has a row in each of them, if there is one. At least two rows
     of each group, or its only one, are in neither of them.
-
-    Examples
-    --------
-    >>> hold_out(np.array([0, 0, 0, 0, 1]), 2, (0.25, 0.25), 2, seed=1)
-    (array([False, False,  True, False, False]), array([ True, False, False, False, False]))
     """
     sizes = np.bincount(codes, minlength=groups)
     some = (sizes >= least) & (np.array(shares)[:, None] > 0)
@@ -161,11 +148,6 @@ def train_watched(
     best for them, and for as many iterations; the others with the setting that was best for all of
     these groups together, for the median of their iterations.
     Iterations are rounded to powers of two: a sweep trains all groups with the same number.
-
-    Raises
-    ------
-    ValueError
-        If the network that they start from has diverged.
     """
     given, groups = _starting(settings, start), len(alone)
     plain = {name: value for name, value in settings.items() if name not in STOPPING}
@@ -212,13 +194,7 @@ def train_groups(
     out: Path | None = None,
     **how: Any,
 ) -> TrainedGroups:
-    """Train a network for each group that has rows here, as planned; saved in folders like ``out``.
-
-    Raises
-    ------
-    ValueError
-        If the network that they start from has diverged.
-    """
+    """Train a network for each group that has rows, as planned; saved in folders like ``out``."""
     present = np.bincount(rows.codes, minlength=groups) > 0
     places = np.full((groups, 2), -1, np.int64)
     sweeps: list[Sweep] = []

@@ -124,14 +124,7 @@ class Candidate(NamedTuple):
 
 
 def settings_of(objective: Objective, rows: int, seen: int) -> dict[str, Any]:
-    """Return the settings of all trainings: Adam on mini-batches, relu.
-
-    Examples
-    --------
-    >>> settings = settings_of({"loss": "squared", "output": "identity"}, rows=6400, seen=64_000)
-    >>> settings["batch_size"], settings["iterations"]
-    (128, 500)
-    """
+    """Return the settings of all trainings: Adam on mini-batches, relu."""
     batch = min(max(32, rows // BATCHES), 512, rows)
     updates = -(-rows // batch)  # of an epoch
     iterations = updates * min(max(seen // rows, 10), EPOCHS)
@@ -159,11 +152,6 @@ def search(
     If there are many rows, the search uses a draw of them; then only the best setting, and the best
     one without a hidden layer, are trained again on all rows, and only these have networks trained
     on all rows.
-
-    Raises
-    ------
-    ValueError
-        If all trainings diverged.
     """
     share = min(1.0, WIDE / samples.X.shape[1])
     few = samples.some(max(int(SEARCHED * share), FEWEST), choices.seed)

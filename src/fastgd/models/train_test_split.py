@@ -33,14 +33,7 @@ def check_rows(rows: int) -> None:
 
 
 def parts_of(labels: Rows, share: float, seed: int) -> TrainTestRows:
-    """Split rows into training and test set, stratified; ``share`` is the fraction of the test set.
-
-    Examples
-    --------
-    >>> parts = parts_of(np.zeros(10, dtype=np.int64), 0.2, seed=0)
-    >>> parts.learn.tolist(), parts.judge.tolist()
-    ([0, 1, 2, 5, 6, 7, 8, 9], [3, 4])
-    """
+    """Split rows into training and test set, stratified; ``share`` is that of the test set."""
     rows = len(labels)
     order = _drawn(labels, seed)
     count = min(ceil(share * rows), rows - LEAST_ROWS // 2)
@@ -51,13 +44,7 @@ def parts_of(labels: Rows, share: float, seed: int) -> TrainTestRows:
 
 
 def last_rows(order: NDArray[Any], share: float) -> TrainTestRows:
-    """Split rows into training and test set, which is the last of them; ties stay together.
-
-    Examples
-    --------
-    >>> last_rows(np.array([5, 1, 2, 3, 4, 8, 8, 7, 6, 9]), 0.2).judge.tolist()
-    [5, 6, 9]
-    """
+    """Split rows into training and test set, which is the last of them; ties stay together."""
     rows = len(order)
     cut = np.sort(order)[rows - min(ceil(share * rows), rows - LEAST_ROWS // 2)]
     judge = order >= cut
@@ -107,13 +94,7 @@ def folds_of_groups(groups: Rows, folds: int) -> NDArray[np.bool_]:
 
 
 def folds_of(labels: Rows, folds: int, seed: int) -> NDArray[np.bool_]:
-    """Return the validation rows of each fold, (folds, rows): every row is in exactly one fold.
-
-    Examples
-    --------
-    >>> folds_of(np.array([0, 0, 0, 1, 1, 1]), 3, seed=0).sum(axis=1)
-    array([2, 2, 2])
-    """
+    """Return the validation rows of each fold, (folds, rows): every row is in exactly one fold."""
     held = np.zeros((folds, len(labels)), dtype=bool)
     order = _drawn(labels, seed)
     held[np.arange(len(labels)) % folds, order] = True
@@ -121,15 +102,7 @@ def folds_of(labels: Rows, folds: int, seed: int) -> NDArray[np.bool_]:
 
 
 def held_out(rows: int, share: float, seed: int | None) -> NDArray[np.bool_]:
-    """Return whether each row is held out: as drawn by scikit-learn's train_test_split.
-
-    Without a seed it is the last rows.
-
-    Examples
-    --------
-    >>> held_out(5, 0.3, seed=None)
-    array([False, False, False,  True,  True])
-    """
+    """Whether each row is held out: drawn as scikit-learn does, or the last ones without a seed."""
     order = np.arange(rows)[::-1] if seed is None else np.random.RandomState(seed).permutation(rows)
     held = np.zeros(rows, dtype=bool)
     held[order[: ceil(share * rows)]] = True
