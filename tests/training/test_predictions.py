@@ -169,11 +169,33 @@ def test_threads_may_predict_a_few_rows_with_the_same_network():
     assert found.tobytes() == run.predict(rows).tobytes()
 
 
-def test_calls_are_kept_for_no_more_networks_than_that(monkeypatch):
-    monkeypatch.setattr(prediction, "MOST_KEPT", 2)
-    for seed in range(5):
-        fastgd.train(X, Y, **SETTINGS, seed=seed).predict(NEW)
-        assert len(prediction._kept) <= 2
+def test_calls_that_are_kept_have_a_bound_on_their_memory(monkeypatch):
+    def predicted(seed):
+        run = fastgd.train(X, Y, **SETTINGS, seed=seed)
+        assert run.predict(NEW).tobytes() == run.predict(np.tile(NEW, (50, 1)))[:7].tobytes()
+        return run
+
+    prediction._kept.clear()
+    first = predicted(0)
+    [(_, forward), *_] = prediction._kept.values()
+    monkeypatch.setattr(prediction, "KEPT_BYTES", 3 * forward.bytes)
+    runs = [first, *map(predicted, range(1, 6))]
+    kept = [alive() for alive, _ in prediction._kept.values()]
+    assert sum(each.bytes for _, each in prediction._kept.values()) <= prediction.KEPT_BYTES
+    assert kept[-1] is runs[-1]  # those used last
+    assert first not in kept
+    monkeypatch.setattr(prediction, "KEPT_BYTES", 0)
+    assert predicted(7).predict(NEW).shape == (7, 2)
+
+
+def test_a_kept_call_is_not_mistaken_for_that_of_another_owner_at_the_same_place():
+    run, other = (fastgd.train(X, Y, **SETTINGS, hidden_size=size) for size in (2, 5))
+    expected = other.predict(NEW)
+    run.predict(NEW)
+    prediction._kept = type(prediction._kept)(
+        {(id(other), *key[1:]): kept for key, kept in prediction._kept.items() if key[0] == id(run)}
+    )
+    assert other.predict(NEW).tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("rows", [5, 300])

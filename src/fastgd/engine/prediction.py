@@ -1,8 +1,10 @@
 """Outputs of one network or of many: the forward pass of the training kernel."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from weakref import WeakKeyDictionary
+from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -32,14 +34,11 @@ TOGETHER = 256
 """Samples of a call, at most, that is prepared once and kept: 20,000 take 14 ms (100 units), and 45
 to 127 where a call for every 4,096 is prepared anew."""
 
-KEPT_BYTES = 4 * 1024**2
-"""Memory of a prepared call, up to which it is kept."""
+KEPT_BYTES = 64 * 1024**2
+"""Memory of all prepared calls that are kept: those that were used last."""
 
 SHORT = 1e8
 """Multiply-adds, of some 20 ms, below which code that is likely to be compiled already is best."""
-
-MOST_KEPT = 64
-"""Networks for which prepared calls are kept."""
 
 
 def predict(
@@ -178,7 +177,10 @@ class Forward:
             return self._read()[:, : len(X)].copy()
 
 
-_kept: "WeakKeyDictionary[object, dict[tuple[int, int], Forward]]" = WeakKeyDictionary()
+_kept: OrderedDict[tuple[int, int, int], tuple[ref[Any], Forward]] = OrderedDict()
+"""By the identity of their owner, the number of runs and of samples; the last used are last."""
+
+_keeping = ForkSafeLock()
 
 
 def _forward(
@@ -189,19 +191,21 @@ def _forward(
     samples: int,
 ) -> Forward:
     """A forward pass of this owner's runs, for so many samples or for ``TOGETHER`` of them."""
-    known = _kept.get(owner)
-    if known is None:
-        if len(_kept) >= MOST_KEPT:
-            _kept.clear()
-        known = _kept.setdefault(owner, {})
     samples = min(samples, TOGETHER)
     room = max(ROWS, 1 << (samples - 1).bit_length())
     for size in (samples, room):
-        if (runs, size) in known:
-            return known[runs, size]
+        key = id(owner), runs, size
+        with _keeping:
+            alive, forward = _kept.get(key, (None, None))
+            if alive is not None and forward is not None and alive() is owner:
+                _kept.move_to_end(key)
+                return forward
     forward = Forward.of(network, methods(), samples, room)
     if forward.bytes <= KEPT_BYTES:
-        known[runs, forward.room] = forward
+        with _keeping:
+            _kept[id(owner), runs, forward.room] = ref(owner), forward
+            while sum(each.bytes for _, each in _kept.values()) > KEPT_BYTES:
+                _kept.popitem(last=False)
     return forward
 
 
