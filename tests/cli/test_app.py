@@ -27,3 +27,11 @@ def test_no_help_is_cut(run, monkeypatch, name, width):
     assert "…" not in out
     assert max(map(len, out.splitlines())) <= width
     assert f"Example: fastgd {name}" in out if name else all(other in out for other in NAMES)
+
+
+def test_sentences_of_a_help_are_broken_where_the_terminal_ends(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    out = run("fit", "--help")[1]
+    assert "for each category, missing" in " ".join(out.split("\n Example")[0].split())
+    lines = [line.rstrip() for line in out.partition("\n Example")[0].splitlines()]
+    assert min(map(len, lines[lines.index("") + 5 : -2])) > 60

@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ import fastgd
 from cases import XOR_CSV
 from command import assert_refused
 from fastgd import Model, Run
+from fastgd.cli.console import open_console
+from fastgd.cli.score_table import print_scores
 from fastgd.optimizers import Adam
 
 RANDOM = np.random.default_rng(5)
@@ -116,6 +119,18 @@ def test_nothing_may_be_judged(run):
     assert "mean |error|" not in out
 
 
+def test_many_scores_are_not_cut(capsys):
+    names = ["mean |error|", "median |error|", "root mean square", "R squared", "quantile loss"]
+    names.append("share below")
+    scores = dict.fromkeys(["model", "linear", "constant"], dict.fromkeys(names, 123456.789))
+    runs = [SimpleNamespace(options={"loss": "quantile"})]
+    found = SimpleNamespace(classes=None, runs=runs, scores=scores)
+    print_scores(open_console(), found)
+    out = capsys.readouterr().out
+    assert "…" not in out
+    assert re.search(r"\|error\| +\|error\| .* loss +below", out)
+
+
 def test_a_model_that_only_says_no_is_found_out(run):
     lines = [f"{RANDOM.normal():.3f},{'Yes' if k % 12 == 0 else 'No'}" for k in range(240)]
     Path("rare.csv").write_text("x,buys\n" + "\n".join(lines))
@@ -125,7 +140,9 @@ def test_a_model_that_only_says_no_is_found_out(run):
         r"buys: by accuracy as good as always saying No \(91.7 %\): it finds 0 of the +4 +Yes", out
     )
     assert re.search(r"\nYes +4 +0 +0 %", out)
-    balanced = run("fit", "rare.csv", "--target", "buys", *SMALL, "--class-weight", "balanced")[1]
+    words = [*SMALL, "--class-weight", "balanced", "--scoring", "balanced_accuracy"]
+    balanced = run("fit", "rare.csv", "--target", "buys", *words)[1]
+    assert "The best of 8 settings, by balanced_accuracy on the validation rows" in balanced
     assert re.search(r"\nYes +[0-3] +[1-4] +", balanced)
 
 
@@ -216,6 +233,7 @@ def test_a_file_that_has_the_target_is_judged(run, model):
     assert code == 0
     assert "... and 80 rows more: --csv FILE.csv has all" in out
     assert "The file has price, too: mean |error|" in out
+    assert "If the model has learned from these rows, these scores are too good." in out
     code, out, _ = run("predict", "m.npz", "houses.csv", "--json")
     facts = json.loads(out)
     assert facts["predictions"]["price"] == model.predict("houses.csv").tolist()

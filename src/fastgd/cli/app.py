@@ -3,6 +3,8 @@
 A new command is a file with a function ``command``, which `takes` options, and its name below.
 """
 
+from inspect import cleandoc
+from re import sub
 from typing import Annotated
 
 import typer
@@ -63,4 +65,6 @@ def start(
 
 
 for module in COMMANDS:
-    app.command(name=module.__name__.rpartition(".")[2], cls=Command)(module.command)
+    name, text = module.__name__.rpartition(".")[2], cleandoc(module.command.__doc__ or "")
+    flowing = sub(r"(?<!\n)\n(?!\n)", " ", text)  # Typer would keep the breaks, and add its own
+    app.command(name=name, cls=Command, help=flowing)(module.command)

@@ -197,7 +197,7 @@ def command(
     for note in result.notes:
         print_plain(console, f"- {note}")
     console.print()
-    _show_candidates(console, result)
+    _show_candidates(console, result, choices.scoring)
     if result.model.scores:
         _show_judgement(console, result)
     else:
@@ -226,14 +226,14 @@ def _show_judgement(console: "Console", result: Fit) -> None:
     (_show_numbers if result.model.classes is None else _show_classes)(console, result)
 
 
-def _show_candidates(console: "Console", result: Fit) -> None:
+def _show_candidates(console: "Console", result: Fit, scoring: str | None) -> None:
     """The best settings of the search."""
     tried, best = many(len(result.candidates), "setting"), result.candidates[0]
     loss = best.runs[0].options.get("loss", "squared")
-    what = "log loss" if result.model.classes else f"{loss} error" if loss == "squared" else "loss"
+    what = {"cross_entropy": "log loss", "squared": "squared error"}.get(loss, f"{loss} loss")
     headings = [">rank", "<hidden", ">alpha", ">l2", ">validation\nloss"]
-    if best.score is not None:
-        what, headings = "score", [*headings, ">validation\nscore"]
+    if scoring is not None:
+        what, headings = scoring, [*headings, ">validation\nscore"]
     console.print(f"The best of {tried}, by {what} on the validation rows of each fold\n")
     rows: Rows = [
         (

@@ -93,6 +93,7 @@ def command(
     if scores:
         name = model.targets[0].name
         print_plain(console, f"The file has {name}, too: {scores_line(scores)}")
+        print_plain(console, "If the model has learned from these rows, these scores are too good.")
     print_written(console, csv)
 
 

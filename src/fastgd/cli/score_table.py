@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from fastgd.cli.console import Rows, print_table
+from fastgd.cli.console import Rows, fits, print_table
 from fastgd.models.model import Model
 from fastgd.models.scores import RECALL, Scores
 
@@ -27,7 +27,10 @@ def print_scores(console: "Console", model: Model) -> None:
         for which, scores in model.scores.items()
     ]
     headings = [name.replace(" ", "\n", 1) if len(name) > LONG else name for name in first]
-    print_table(console, ["<", *(f">{name}" for name in headings)], rows)
+    headings = ["<", *(f">{name}" for name in headings)]
+    if not fits(console, headings, rows):
+        headings = [name.replace(" ", "\n") for name in headings]
+    print_table(console, headings, rows)
 
 
 def _shown(scores: Scores) -> list[str]:
