@@ -1,6 +1,7 @@
 """A model per group: what labels and inputs a table may have, and what is refused."""
 
 import datetime
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 import fastgd
 from fastgd.checks import memory
 from fastgd.models.group_keys import Keys
+from fastgd.models.group_training import GroupRows
 from fastgd.optimizers import Adam
 from shops import SHORT, fitted, held_rows, shops
 
@@ -72,6 +74,44 @@ def test_texts_booleans_and_holes_among_the_inputs():
     assert "heat missing" in models.preparation.names
     assert np.isfinite(models.predict(table)).all()
     assert np.isfinite(models.predict(table.assign(weather="fog"))).all()
+
+
+def test_a_counter_is_used_if_it_is_named_and_the_note_says_what_to_type():
+    table = shops((20, 20)).assign(t=range(40), heat="hot")
+
+    def fitted_with(**given):
+        return fastgd.fit_groups(table, "shop", "sales", hidden_size=3, iterations=2, **given)
+
+    models = fitted_with()
+    assert models.preparation.names == ("price",)
+    assert "t: left out: it numbers the rows (keep=['t'] uses it)" in models.notes
+    assert fitted_with(keep=["t"]).preparation.names == ("price", "t")
+    assert fitted_with(inputs=["t", "heat"]).preparation.names == ("t",)
+    assert fitted_with(drop=["price"], inputs=["price", "t"]).preparation.names == ("t",)
+    with pytest.raises(ValueError, match="keep must be a column of the table, got 'sales'"):
+        fitted_with(keep=["sales"])
+
+
+def test_texts_become_means_of_targets_that_are_not_their_own(monkeypatch):
+    pytest.importorskip("sklearn")
+    table = shops((20, 20))[["shop", "sales"]].assign(street=list("abcdefgh") * 5)
+    given = {**SHORT, "iterations": 2, "max_categories": 3}
+    few = fastgd.fit_groups(table, "shop", "sales", **given).preparation
+    assert len(few.names) == 4
+    made = Mock(side_effect=GroupRows)
+    monkeypatch.setattr("fastgd.models.groups.GroupRows", made)
+    models = fastgd.fit_groups(table, "shop", "sales", encoding="target", **given)
+    assert len(models.preparation.names) == 1
+    inputs, _, _, held, test = made.call_args.args
+    assert len(np.unique(inputs[~(held | test)])) > 8  # from the other rows of a street
+    assert len(np.unique(inputs[held | test])) <= 8
+    other = table.copy()
+    other.loc[test, "sales"] = 1e6
+    again = fastgd.fit_groups(other, "shop", "sales", encoding="target", **given)
+    assert again.preparation == models.preparation
+    labels = table.assign(sales=["x", "y", "z", "x"] * 10)
+    with pytest.raises(ValueError, match="encoding must be 'one-hot' for 3 classes"):
+        fastgd.fit_groups(labels, "shop", "sales", encoding="target", **given)
 
 
 def test_columns_may_have_numbers_for_names():
@@ -287,6 +327,9 @@ UNREAD = {
     "patiences": ({"patience": [3, 4]}, r"patience must be one value: .*, got \[3, 4\]"),
     "a field": ({"optimizer": Adam(beta1=[0.8, 0.9])}, r"beta1 must be one value: .*\[0.8, 0.9\]"),
     "factors": ({"schedule": [1.0, 0.5]}, "schedule must have a factor for each of 40 updates"),
+    "keep": ({"keep": "t"}, "keep must be a list of column names, got 't'"),
+    "categories": ({"max_categories": -1}, "max_categories must be at least 0, got -1"),
+    "encoding": ({"encoding": "hash"}, "encoding must be 'one-hot' or 'target', got 'hash'"),
     "a slip": ({"tolerence": 1}, "an option must be .*: did you mean tolerance"),
     "nothing to watch": (
         {"validation_fraction": 0, "restore_best": True},

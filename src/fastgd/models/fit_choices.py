@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from fastgd.arguments.axes import MOST_NETWORKS, as_axis
 from fastgd.arguments.declarations import DECLARED
@@ -67,10 +67,7 @@ class Choices(NamedTuple):
 
     def checked(self) -> Choices:
         """Return the validated options; runs before any table is read."""
-        for role, names in {"drop": self.drop, "keep": self.keep}.items():
-            if isinstance(names, str) or not isinstance(names, Collection):
-                raise TypeError(f"{role} must be a list of column names, got {shown(names)}")
-        check_choice("encoding", self.encoding, get_args(Encoding))
+        Decisions(self.drop, keep=self.keep, encoding=self.encoding).check()
         if self.scoring is not None:
             check_choice("scoring", self.scoring, (*SCORING[True], *SCORING[False]))
         last, group = self.test_last, self.test_group

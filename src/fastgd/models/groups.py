@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
@@ -35,6 +36,7 @@ from fastgd.store.folder import Folder
 from fastgd.store.manifest import described
 from fastgd.store.npz import Arrays
 from fastgd.tables.amounts import numbers_written
+from fastgd.tables.column_learning import MOST_CATEGORIES, Decisions, Encoding
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import columns_from
 from fastgd.tables.table_selection import column_names, some_rows, with_targets, without
@@ -56,6 +58,10 @@ def fit_groups(
     target: str,
     *,
     inputs: Sequence[str] | None = None,
+    drop: Collection[str] = (),
+    keep: Collection[str] = (),
+    max_categories: int = MOST_CATEGORIES,
+    encoding: Encoding = "one-hot",
     classification: bool | None = None,
     unknown: str = "nan",
     start: str = "global",
@@ -93,7 +99,10 @@ def fit_groups(
     target : str
         The column to predict: numbers, or classes. Rows without it are left out.
     inputs : sequence of str, optional
-        The columns to learn from; all others by default.
+        The columns to learn from, even those that only number or name the rows. By default all
+        others, except such ones.
+    drop, keep, max_categories, encoding
+        As in :func:`fastgd.fit`.
     classification : bool, optional
         Whether to predict classes. By default, if the target holds strings, booleans, or only the
         numbers 0 and 1.
@@ -189,6 +198,8 @@ def fit_groups(
         raise ValueError("model='best' needs validation rows, got validation_fraction 0")
     least = check_count("min_rows", min_rows, minimum=2)
     draw = check_seed(split_seed, "split_seed")
+    decisions = Decisions(drop, max_categories, keep=keep, encoding=encoding, seed=draw)
+    decisions.check()
     check_worker_options(executor, threads, threads_per_worker, device=device)
     how = {
         "executor": executor,
@@ -205,7 +216,7 @@ def fit_groups(
         classification = check_flag("classification", classification)
     split = partial(hold_out, shares=(share, test_share), least=least, seed=draw)
     keys, preparation, encoder, rows, notes = _read(
-        columns_from(df), by, target, inputs, classification, split
+        columns_from(df), by, target, inputs, decisions, classification, split
     )
     is_class = isinstance(encoder, ClassTarget)
     settings = completed(given, is_class=is_class, watching=share > 0)
@@ -228,6 +239,7 @@ def _read(
     by: str | Sequence[str],
     target: str,
     inputs: Sequence[str] | None,
+    decisions: Decisions,
     classification: bool | None,
     split: Callable[[Integers, int], tuple[BoolArray, BoolArray]],
 ) -> tuple[Keys, Preparation, Target, GroupRows, tuple[str, ...]]:
@@ -248,24 +260,32 @@ def _read(
                 f"inputs must not include a column of by, which is constant within each group, "
                 f"got {shown(name)}"
             )
+    drop, keep = (column_names(n, getattr(decisions, n), used) for n in ("drop", "keep"))
+    if inputs is not None:
+        keep = [name for name in used if name not in drop]
     chosen = {name: columns[name] for name in (*by, target, *used)}
     chosen, notes = with_targets(chosen, [target], unparsed=[*by, *used])
     keys, codes = Keys.learn(chosen, by)
     chosen, more = without(chosen, codes < 0, by)
     codes = codes[codes >= 0]
     check_memory(48 * len(codes) * len(used), "the table", also="fewer inputs")
-    cells = {name: numbers_written(name, chosen[name]) for name in used}
+    cells = {n: chosen[n] if n in drop else numbers_written(n, chosen[n]) for n in used}
     held, test = split(codes, len(keys))
     learned = ~(held | test)
-    preparation = Preparation.learn(some_rows(cells, learned))
-    check_memory(40 * len(codes) * len(preparation.names), "the table", also="fewer inputs")
     wanted: Any = chosen[target]  # cells
     encoder = learn_target(target, wanted, classification=classification)
     if isinstance(encoder, NumberTarget):
         encoder = NumberTarget.learn(target, wanted[learned])
     encoded = encoder.encode(wanted)
-    rows = GroupRows(preparation.transform(cells), encoded, codes, held, test)
-    notes = [*notes, *more, *preparation.notes, *notes_of(encoder, wanted)]
+    decisions = decisions._replace(drop=drop, keep=keep, y=encoded[learned])
+    preparation, own = Preparation.learn_with_inputs(some_rows(cells, learned), decisions)
+    check_memory(40 * len(codes) * len(preparation.names), "the table", also="fewer inputs")
+    prepared = preparation.transform(cells)
+    prepared[learned] = own
+    rows = GroupRows(prepared, encoded, codes, held, test)
+    # There is no command that fits groups.
+    told = [re.sub(r" or --keep .* uses it\)$", " uses it)", note) for note in preparation.notes]
+    notes = [*notes, *more, *told, *notes_of(encoder, wanted)]
     if held.any() or test.any():
         notes.append(
             f"rows: {held.sum():,} in validation sets and {test.sum():,} in test sets of groups; "

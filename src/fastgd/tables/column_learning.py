@@ -56,11 +56,18 @@ class Decisions(NamedTuple):
     seed: int = 0
 
     def check(self) -> None:
-        """Raise if a value is not as described there."""
+        """Raise if a value is not as described there, whatever the table."""
+        for role, names in (("drop", self.drop), ("keep", self.keep)):
+            if isinstance(names, str) or not isinstance(names, Collection):
+                raise TypeError(f"{role} must be a list of column names, got {shown(names)}")
         check_count("max_categories", self.max_categories, minimum=0)
         check_flag("standardize", self.standardize)
         check_seed(self.seed)
-        if check_choice("encoding", self.encoding, get_args(Encoding)) == "one-hot":
+        check_choice("encoding", self.encoding, get_args(Encoding))
+
+    def check_targets(self) -> None:
+        """Raise if there are no targets for the encoding, or several."""
+        if self.encoding == "one-hot":
             return
         if self.y is None:
             raise ValueError("encoding='target' needs y, the encoded targets, got none")

@@ -151,6 +151,7 @@ class Preparation:
         and which of them become the mean of the target.
         """
         decisions.check()
+        decisions.check_targets()
         drop = column_names("drop", decisions.drop, columns)
         keep = column_names("keep", decisions.keep, columns)
         if both := [name for name in drop if name in keep]:
