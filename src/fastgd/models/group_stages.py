@@ -61,11 +61,10 @@ class Stages(NamedTuple):
         seen = rows.where(~rows.test)
         held, learned = seen.where(seen.held), seen.where(~seen.held)
         scaled, inputs, outputs, constant = self._scaled(seen)
+        start, folder = (self.path and self.path / name for name in (START, WATCHED))
         shared = None
         if self.start == "global" and len(scaled.codes):
-            file = self.path and self.path / START
-            shared = train_all_rows(scaled, self.settings, self.seed, file)
-        folder = self.path and self.path / WATCHED
+            shared = train_all_rows(scaled, self.settings, self.seed, start)
         alone = np.bincount(rows.codes, minlength=self.groups) >= self.min_rows
         trained, plans = train_watched(scaled, alone, self.settings, shared, folder, **self.how)
         ridge = penalties = None

@@ -15,6 +15,7 @@ from fastgd.arguments.groups import Integers, rows_of
 from fastgd.arguments.options import Method
 from fastgd.engine.prediction import predict_parts
 from fastgd.engine.session import available_threads
+from fastgd.models.train_test_split import some_of
 from fastgd.store.files import is_folder
 from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
@@ -124,9 +125,9 @@ def hold_out(
 def train_all_rows(rows: GroupRows, settings: Settings, seed: int, file: Path | None) -> Run:
     """Train one network on the rows of all groups, or on a draw; saved in the file, if there is."""
     first = _first(settings)
-    draw = np.random.default_rng(seed)
-    learned = _drawn(np.flatnonzero(~rows.held), MOST_ROWS, draw)
-    held = _drawn(np.flatnonzero(rows.held), MOST_ROWS // 4, draw)
+    learned, held = np.flatnonzero(~rows.held), np.flatnonzero(rows.held)
+    learned = learned[some_of(len(learned), MOST_ROWS, seed)]
+    held = held[some_of(len(held), MOST_ROWS // 4, seed)]
     if len(held):
         first["validation"] = (rows.inputs[held], rows.targets[held])
     else:
@@ -235,13 +236,6 @@ def _swept(rows: GroupRows, out: Path | None, **given: Any) -> Sweep:
     found = sweep(rows.inputs, rows.targets, groups=rows.codes, out=out, **given)
     whole: Sweep = found if out is None else found[...]
     return whole
-
-
-def _drawn(places: Integers, most: int, draw: np.random.Generator) -> Integers:
-    """At most ``most`` of these row indices, drawn and sorted."""
-    if len(places) <= most:
-        return places
-    return np.sort(draw.choice(places, most, replace=False))
 
 
 def outputs_of(

@@ -17,7 +17,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.progress import progress_bar
 from fastgd.models.fit_choices import HIDDEN_SIZES, Choices
 from fastgd.models.scores import SCORING, Objective, mean_loss, scores_of
-from fastgd.models.train_test_split import folds_of, folds_of_groups
+from fastgd.models.train_test_split import folds_of, folds_of_groups, some_of
 from fastgd.optimizers import Adam
 from fastgd.tables.targets import ClassTarget, Target
 from fastgd.training.results import Run
@@ -81,12 +81,6 @@ class SearchSamples(NamedTuple):
     def at(self, rows: NDArray[Any]) -> SearchSamples:
         """Return some rows."""
         return SearchSamples(*(None if part is None else part[rows] for part in self))  # type: ignore[arg-type]
-
-    def some(self, count: int, seed: int) -> SearchSamples:
-        """Return ``count`` rows, drawn with a seed; all rows if there are no more."""
-        if len(self.X) <= count:
-            return self
-        return self.at(np.sort(np.random.RandomState(seed).permutation(len(self.X))[:count]))
 
     def held(self, folds: int, seed: int) -> NDArray[np.bool_]:
         """Return the validation rows of each fold, (folds, rows)."""
@@ -154,12 +148,12 @@ def search(
     on all rows.
     """
     share = min(1.0, WIDE / samples.X.shape[1])
-    few = samples.some(max(int(SEARCHED * share), FEWEST), choices.seed)
+    few = samples.at(some_of(len(samples.X), max(int(SEARCHED * share), FEWEST), choices.seed))
     in_search, after = (int(seen * share) for seen in SEEN)
     found = _tried(target, few, hidden_sizes, ALPHAS, PENALTIES, in_search, choices)
     if not isfinite(found[0].loss):
         raise ValueError("no network learned anything from this table: all trainings diverged")
-    if few is samples:
+    if len(few.X) == len(samples.X):
         return found
     for place in {0, next((k for k, one in enumerate(found) if not one.hidden_size), 0)}:
         one = found[place]

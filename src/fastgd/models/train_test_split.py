@@ -123,6 +123,11 @@ class ShuffledFolds:
             yield np.setdiff1d(order, held), np.sort(held)
 
 
+def some_of(rows: int, most: int, seed: int) -> Rows:
+    """At most so many of the rows, drawn and sorted."""
+    return np.sort(np.random.RandomState(seed).permutation(rows)[:most])
+
+
 def _drawn(labels: Rows, seed: int) -> Rows:
     """All rows, one class after the other, shuffled within each class."""
     order = np.random.RandomState(seed).permutation(len(labels))
