@@ -60,6 +60,7 @@ LEFT_OUT = {
     "nothing": ([None] * 4, "every cell is missing"),
     "names": (list("abcd"), "all its strings differ (keep=['names'] or --keep names uses"),
     "some names": ([None, *"abc"], "all its strings differ"),
+    "my id": ([17, 4, 3, 9], "it numbers the rows (keep=['my id'] or --keep 'my id' uses it)"),
     "nr": ([17, 4, None, 9], "it numbers the rows"),
     "id": ([17, 4, 3, 9], "it numbers the rows (keep=['id'] or --keep id uses it)"),
     "customer_id": ([17, 4, 3, 9], "it numbers the rows"),
@@ -148,6 +149,13 @@ KEPT = {
         {"encoding": "target", "y": np.eye(4)},
         "encoding must be 'one-hot' for 4 classes, which have no order, got 'target'",
     ),
+    "flat y": (
+        {"encoding": "target", "y": np.zeros(4)},
+        r"y must have shape \(4, outputs\), got shape \(4,\)",
+    ),
+    "short y": ({"y": np.zeros((3, 1))}, r"y must have shape \(4, outputs\), got shape \(3, 1\)"),
+    "texts as y": ({"y": [["a"]] * 4}, "y must hold real numbers, got"),
+    "gaps in y": ({"y": [[np.nan]] * 4}, "y must be finite, got nan"),
     "one row of a class": (
         {"encoding": "target", "y": np.eye(2)[[0, 0, 0, 1]], "max_categories": 1},
         "encoding must be 'one-hot' if a class has fewer than 2 rows, got 'target'",
@@ -377,6 +385,12 @@ def test_what_can_not_be_applied_is_refused(case):
     table, message = NOT_APPLIED[case]
     with pytest.raises(ValueError, match=message):
         Preparation.learn({"x": [1.0, 1.001]}).transform(table)
+
+
+def test_a_table_to_learn_from_has_names():
+    with pytest.raises(TypeError, match="a table must be a DataFrame or a dict of columns by name"):
+        Preparation.learn(np.zeros((2, 2)))
+    assert Preparation.learn(pd.DataFrame({"x": [1, 2]})).names == ("x",)
 
 
 def test_columns_of_a_frame():

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Collection
+from shlex import quote
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -71,7 +72,7 @@ class Decisions(NamedTuple):
             return
         if self.y is None:
             raise ValueError("encoding='target' needs y, the encoded targets, got none")
-        if self.y.shape[1] > 2:
+        if self.y.ndim == 2 and self.y.shape[1] > 2:
             raise ValueError(
                 f"encoding must be 'one-hot' for {self.y.shape[1]} classes, which have no order, "
                 "got 'target'"
@@ -182,4 +183,4 @@ def _numbers_rows(name: str, numbers: FloatArray) -> bool:
 
 
 def _way_back(name: str) -> str:
-    return f" (keep=[{shown(name)}] or --keep {name} uses it)"
+    return f" (keep=[{shown(name)}] or --keep {quote(name)} uses it)"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastgd.arguments.data import numbers_of
 from fastgd.checks.formatting import first_names
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
@@ -33,6 +34,7 @@ from fastgd.tables.columns import (
     to_fields,
 )
 from fastgd.tables.dates import DateColumn
+from fastgd.tables.frames import columns_of
 from fastgd.tables.moments import FloatArray
 from fastgd.tables.table_selection import check_lengths, column_names
 
@@ -132,6 +134,9 @@ class Preparation:
                [ 1.3,  0. ,  0. ,  1. ],
                [-0.1,  0. ,  1. ,  0. ]])
         """
+        if not isinstance(columns, Mapping):
+            columns = columns_of(columns)
+        y = None if y is None else numbers_of("y", y)
         decisions = Decisions(drop, max_categories, standardize, keep, encoding, y, seed)
         return cls.learn_with_inputs(columns, decisions)[0]
 
@@ -158,6 +163,9 @@ class Preparation:
             raise ValueError(f"keep must not name a column of drop, got {shown(both[0])}")
         used = {name: column for name, column in columns.items() if name not in drop}
         cells = _cells({name: numbers_written(name, column) for name, column in used.items()})
+        y, rows = decisions.y, [one.shape for one in cells.values()][:1]
+        if y is not None and rows and (y.ndim != 2 or rows != [y.shape[:1]]):
+            raise ValueError(f"y must have shape ({rows[0][0]}, outputs), got shape {y.shape}")
         why = dict.fromkeys(keep, "keep names it")
         found = {
             name: before._again(name, one, decisions)
