@@ -660,8 +660,12 @@ REFUSED = {
         "test_group must have no missing values, got one in row 1 of 'city'",
     ),
     "negative weight": (
-        {"sample_weight": [-1.0] + [1.0] * 119},
-        r"sample_weight must be at least 0, got -1.0 at \[0\]",
+        {"sample_weight": [1.0] * 119 + [-1.0]},
+        "sample_weight must be at least 0, got -1 in row 120 of 'sample_weight'",
+    ),
+    "infinite weight": (
+        {"sample_weight": [1.0] * 119 + [np.inf]},
+        "sample_weight must have finite numbers, got inf in row 120 of 'sample_weight'",
     ),
     "no weight": ({"sample_weight": np.zeros(ROWS)}, "above 0 in at least one row, got 0 in all"),
     "missing weight": (

@@ -587,10 +587,15 @@ def test_numbers_are_scaled_and_come_back():
 
 NO_TARGETS = {
     "constant": ([2, 2], None, "target 'y' must have different numbers, got 2 in every row"),
-    "one class": (["a", "a"], None, "target 'y' must have 2 to 10,000 classes, got 1: 'a'"),
+    "one class": (["a", "a"], None, "target 'y' must have at least 2 classes, got 1: 'a'"),
     "missing": ([1, None], None, "target 'y' must have no missing values, got one in row 2"),
     "no row": ([], None, "target 'y' must have a row, got none"),
-    "dates": (np.array(["2026-11-26"], "M8[D]"), None, "target 'y' must be .*, got dates"),
+    "dates": (np.array(["2026-11-26"], "M8[D]"), None, "got dates, .*: make them numbers, such as"),
+    "dates in strings": (
+        ["2026-11-26", "2026-11-27"] * 9,
+        None,
+        "target 'y' must be .*, got dates",
+    ),
     "texts as numbers": (["a", "b"], False, "target 'y' must be numbers, got 'a'"),
     "infinite": ([1, np.inf], None, "target 'y' must have no missing values, got one in row 2"),
 }

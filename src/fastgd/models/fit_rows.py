@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray, check_not_negative
+from fastgd.arguments.data import FloatArray
 from fastgd.checks.formatting import many
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.checks.values import check_number, integer, rule_of
@@ -119,14 +119,17 @@ def _complete(role: str, name: str, columns: Mapping[str, Any]) -> Cells:
     column_names(role, [name], columns)
     cells = cells_of(name, columns[name])
     if cells.missing.any():
-        row = int(cells.missing.argmax()) + 1
-        raise ValueError(
-            f"{role} must have no missing values, got one in row {row:,} of {shown(name)}"
-        )
+        row = int(cells.missing.argmax())
+        infinite = cells.kind == "numbers" and np.isinf(cells.values[row])
+        rule, came = ("finite numbers", "inf") if infinite else ("no missing values", "one")
+        raise ValueError(f"{role} must have {rule}, got {came} in row {row + 1:,} of {shown(name)}")
     if role == "sample_weight":
         if cells.kind != "numbers":
             raise TypeError(f"{role} must be numbers, got {shown(cells.texts[0])}")
-        check_not_negative(role, cells.values)
+        row = int(cells.values.argmin())
+        if cells.values[row] < 0:
+            came = f"{cells.values[row]:g} in row {row + 1:,} of {shown(name)}"
+            raise ValueError(f"{role} must be at least 0, got {came}")
         if not cells.values.any():
             raise ValueError("sample_weight must be above 0 in at least one row, got 0 in all")
     return cells

@@ -23,6 +23,7 @@ from fastgd.tables.amounts import (
 )
 from fastgd.tables.column_values import Cells, cells_of, text_of, texts_shown
 from fastgd.tables.columns import from_fields, to_fields
+from fastgd.tables.dates import dates_in
 from fastgd.tables.moments import FloatArray, moments
 
 Labels = Literal["texts", "booleans", "numbers"]
@@ -102,14 +103,14 @@ class ClassTarget:
     def learn(cls, name: str, values: ArrayLike | Cells) -> ClassTarget:
         """Learn the classes of these labels, none of them missing, in sorted order."""
         cells = _labels(name, values)
-        if cells.kind == "dates":
-            raise TypeError(f"target {shown(name)} must be numbers or classes, got dates")
+        kind = _kind_of_labels(name, cells)
         found = set(cells.values.tolist())
         if not 2 <= len(found) <= MOST_CLASSES:
-            rule = f"target {shown(name)} must have 2 to {many(MOST_CLASSES, 'class')}"
+            count = "at least 2 classes" if len(found) < 2 else f"at most {MOST_CLASSES:,} classes"
+            rule = f"target {shown(name)} must have {count}"
             only = f": {shown(text_of(min(found)))}" if len(found) == 1 else ""
             raise ValueError(f"{rule}, got {len(found):,}{only}")
-        return cls(name, tuple(text_of(label) for label in sorted(found)), cells.kind)
+        return cls(name, tuple(text_of(label) for label in sorted(found)), kind)
 
     def encode(self, values: ArrayLike | Cells) -> FloatArray:
         """Return one-hot encoded targets, (rows, classes); raise ValueError for unknown labels."""
@@ -230,6 +231,7 @@ def check_classes(
     name: str, cells: Cells, most: int = MAX_CLASSES, otherwise: str = "max_classes"
 ) -> None:
     """Reject what is rather numbers, names or free text than classes; more need ``otherwise``."""
+    _kind_of_labels(name, cells)
     counts = Counter(cells.texts if cells.written is None else cells.written.tolist())
     once = sum(count == 1 for count in counts.values())
     rows, remedy = len(cells.values), "merge them, or clean them if they are numbers"
@@ -249,6 +251,16 @@ def check_classes(
         f"target {shown(name)} must have {rule}, got {many(len(counts), 'different one')} in "
         f"{many(rows, 'row')}, such as {some}: {remedy}"
     )
+
+
+def _kind_of_labels(name: str, cells: Cells) -> Labels:
+    if cells.kind == "dates" or dates_in(name, cells):
+        rule = f"target {shown(name)} must be numbers or classes"
+        raise TypeError(
+            f"{rule}, got dates, such as {text_of(cells.values[0])}: make them numbers, such as "
+            "elapsed days or the month"
+        )
+    return cells.kind
 
 
 def _labels(name: str, values: ArrayLike | Cells) -> Cells:
