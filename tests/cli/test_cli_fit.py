@@ -228,6 +228,19 @@ def test_predictions_are_written_in_the_order_of_the_rows(run, model):
     assert [list(line) for line in lines] == [["price"]] * 2
 
 
+def test_booleans_are_written_as_in_the_training_table(run):
+    lines = [f"{k},{str(k % 30 > 14).upper()}" for k in range(60)]
+    Path("t.csv").write_text("\n".join(["x,dear", *lines]))
+    assert run("fit", "t.csv", "--target", "dear", "--keep", "x", *SMALL, "--save", "b.npz")[0] == 0
+    assert run("predict", "b.npz", "t.csv", "--csv", "p.csv")[0] == 0
+    with open("p.csv", encoding="utf-8", newline="") as file:
+        found = list(csv.DictReader(file))
+    assert list(found[0]) == ["dear", "probability of FALSE", "probability of TRUE"]
+    assert {line["dear"] for line in found} <= {"FALSE", "TRUE"}
+    frame = fastgd.load("b.npz").predict({"x": [3, 20]})
+    assert frame.dtype == bool
+
+
 def test_a_file_that_has_the_target_is_judged(run, model):
     code, out, _ = run("predict", "m.npz", "houses.csv")
     assert code == 0

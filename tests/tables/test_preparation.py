@@ -14,8 +14,10 @@ from sklearn.preprocessing import TargetEncoder
 
 from fastgd.tables.column_learning import Decisions
 from fastgd.tables.column_values import cells_of, is_missing
+from fastgd.tables.dialect import Dialect
 from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
+from fastgd.tables.reading import typed
 from fastgd.tables.targets import (
     ClassTarget,
     NumberTarget,
@@ -542,6 +544,11 @@ def test_a_damaged_preparation_is_refused(case):
 TARGETS = {
     "texts": (["cat", "dog", "cat"], ("cat", "dog"), np.array(["cat", "dog", "cat"])),
     "booleans": ([True, False, True], ("False", "True"), np.array([True, False, True])),
+    "booleans of a file": (
+        typed(["true", "false", "true"], Dialect()),
+        ("false", "true"),
+        np.array([True, False, True]),
+    ),
     "0 and 1": ([1, 0, 1], ("0", "1"), np.array([1, 0, 1])),
 }
 

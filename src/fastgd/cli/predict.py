@@ -21,6 +21,7 @@ from fastgd.models.model import decoded
 from fastgd.models.scores import Scores, scores_of
 from fastgd.tables.column_values import cells_of
 from fastgd.tables.reading import about, read_columns
+from fastgd.tables.targets import ClassTarget
 
 SHOWN = 10
 """Number of rows that are shown."""
@@ -78,7 +79,7 @@ def command(
         found = _prediction(model, outputs)
         scores = _scores(model, outputs, columns)
         if csv:
-            write_columns(csv, found, raw_text=raw_text)
+            write_columns(csv, _written(model, outputs, found), raw_text=raw_text)
     if json:
         facts = {"predictions": found, "remarks": remarks}
         print_json(facts | ({"scores": scores} if scores else {}))
@@ -105,6 +106,14 @@ def _prediction(model: Model, outputs: Any) -> Prediction:
     for place, name in enumerate(model.classes or ()):
         found[f"probability of {name}"] = outputs[:, place].tolist()
     return found
+
+
+def _written(model: Model, outputs: Any, found: Prediction) -> Prediction:
+    """The predictions with labels as they are written in the training table."""
+    target = model.targets[0]
+    if not isinstance(target, ClassTarget) or target.labels != "booleans":
+        return found
+    return {**found, target.name: [target.classes[k] for k in outputs.argmax(axis=1)]}
 
 
 def _scores(model: Model, outputs: Any, columns: Any) -> Scores:

@@ -27,7 +27,7 @@ class Cells:
     kind: Kind
     values: NDArray[Any]  # numbers: float64; strings and booleans: str or None; dates: M8[us], UTC
     missing: NDArray[np.bool_]  # an infinite number is missing, too
-    notation: str = field(default="", repr=False)  # of numbers in strings: $, km (amounts.py)
+    notation: str = field(default="", repr=False)  # of numbers in strings: $, km (amounts.py); true
     decimal: str = field(default="", repr=False)  # the decimal sign in strings, if it is known
     written: NDArray[Any] | None = field(default=None, repr=False)  # the strings that held numbers
     places: NDArray[np.int64] | None = field(default=None, repr=False)  # of some rows in the table
@@ -73,13 +73,15 @@ class Cells:
 
 
 class FileTexts(np.ndarray[Any, Any]):
-    """Strings of a file whose decimal sign is known; a selection of them knows it, too."""
+    """Cells of a file, and how they are written; a selection of them knows it, too."""
 
-    decimal: str = ""
+    decimal: str = ""  # the decimal sign of strings, if it is known
+    boolean: str = ""  # one of the booleans: true or TRUE
 
     def __array_finalize__(self, source: object) -> None:
-        """Copy the sign from the array that this one is made of."""
+        """Copy this from the array that this one is made of."""
         self.decimal = getattr(source, "decimal", "")
+        self.boolean = getattr(source, "boolean", "")
 
 
 def cells_of(name: str, column: ArrayLike | Cells) -> Cells:
@@ -106,7 +108,9 @@ def cells_of(name: str, column: ArrayLike | Cells) -> Cells:
         raise ValueError(f"column {shown(name)} must have shape (rows,), got shape {array.shape}")
     if array.dtype.kind == "O":
         cells = _cells_of_objects(name, array)
-        return replace(cells, decimal=column.decimal) if isinstance(column, FileTexts) else cells
+        if isinstance(column, FileTexts):
+            return replace(cells, decimal=column.decimal, notation=column.boolean)
+        return cells
     if array.dtype.kind in "iuf":
         return _numbers(array)
     missing = is_missing(array)

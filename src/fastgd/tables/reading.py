@@ -226,8 +226,8 @@ def typed(cells: Sequence[str], dialect: Dialect | None) -> NDArray[Any]:
     --------
     >>> typed(["1,5", "n/a"], Dialect(","))
     array([1.5, nan])
-    >>> typed(["true", "FALSE", ""], Dialect())
-    array([True, False, None], dtype=object)
+    >>> typed(["true", "FALSE", ""], Dialect()).tolist()
+    [True, False, None]
     """
     texts = [cell.strip() for cell in cells]
     known = [None if text.lower() in NOTHING else text for text in texts]
@@ -244,7 +244,9 @@ def typed(cells: Sequence[str], dialect: Dialect | None) -> NDArray[Any]:
             return numbers
         if all(text is None or text.lower() in ("true", "false") for text in known):
             flags = [None if text is None else text.lower() == "true" for text in known]
-            return np.array(flags, dtype=object)
+            booleans = np.array(flags, dtype=object).view(FileTexts)
+            booleans.boolean = next(filter(None, known))
+            return booleans
     values = np.empty(len(known), dtype=object).view(FileTexts)
     values[:] = known
     return values

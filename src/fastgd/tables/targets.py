@@ -110,11 +110,15 @@ class ClassTarget:
             rule = f"target {shown(name)} must have {count}"
             only = f": {shown(text_of(min(found)))}" if len(found) == 1 else ""
             raise ValueError(f"{rule}, got {len(found):,}{only}")
-        return cls(name, tuple(text_of(label) for label in sorted(found)), kind)
+        names = tuple(text_of(label) for label in sorted(found))
+        if kind == "booleans" and cells.notation in _CASES:
+            names = tuple(map(_CASES[cells.notation], names))
+        return cls(name, names, kind)
 
     def encode(self, values: ArrayLike | Cells) -> FloatArray:
         """Return one-hot encoded targets, (rows, classes); raise ValueError for unknown labels."""
-        known = {name: k for k, name in enumerate(self.classes)}
+        is_flag = self.labels == "booleans"
+        known = {name.title() if is_flag else name: k for k, name in enumerate(self.classes)}
         labels = list(map(str, _labels(self.name, values).texts))
         for row, label in enumerate(labels, start=1):
             if label not in known:
@@ -131,7 +135,7 @@ class ClassTarget:
             is_whole = not (numbers % 1).any() and np.abs(numbers).max() < 2.0**63
             labels = numbers.astype(np.int64) if is_whole else numbers
         elif self.labels == "booleans":
-            labels = np.array([name == "True" for name in self.classes])
+            labels = np.array([name.title() == "True" for name in self.classes])
         else:
             labels = np.array(self.classes)
         return np.asarray(labels[outputs.argmax(axis=1)])
@@ -143,6 +147,9 @@ class ClassTarget:
 
 
 Target = NumberTarget | ClassTarget
+
+_CASES = {"true": str.lower, "false": str.lower, "TRUE": str.upper, "FALSE": str.upper}
+"""How booleans of files are written, if not as those of Python."""
 
 _KINDS: dict[str, type[Target]] = {"number": NumberTarget, "class": ClassTarget}
 
