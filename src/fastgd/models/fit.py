@@ -200,7 +200,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     preparation, learned, [learn, *judge] = prepared(*(part for part in parts if len(part)))
     leaked = leaks(preparation, some_rows(table.inputs, parts.learn), learned, learn.y)
     facts = np.hstack([preparation.numbers(table.inputs), learned.encode(wanted)])
-    leaked += copies(facts, parts)
+    alike = copies(facts, parts)
     tried = search(learned, learn, sizes_for(learn, choices.hidden_size), choices)
     candidates = [one for one in tried if one.hidden_size in choices.hidden_size]
     best, linear = candidates[0], next(one for one in tried if not one.hidden_size)
@@ -227,8 +227,8 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         again += "; the scores are those of the networks before that"
     of_classes = isinstance(learned, ClassTarget)
     actual = learned.decode(samples.y) if of_classes else wanted.values
-    trained = (*told[1:], *leaked, again, *filter(None, [finding]))
-    notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], again]
+    trained = (*told[1:], *leaked, *alike, again, *filter(None, [finding]))
+    notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], *alike, again]
     model = Model(runs, preparation, (learned,), scores, trained)
     return Fit(model, notes, parts, candidates, actual[parts.judge], predicted, finding)
 
