@@ -210,6 +210,25 @@ def test_a_new_table_must_have_dates(texts, message):
     assert str(raised.value).endswith(message)
 
 
+UNREAD = {
+    "months by name": [f"{k:02} Jan 2024" for k in range(1, 26)],
+    "months first": [f"May {k}, 2024" for k in range(1, 26)],
+    "digits": [20_240_100 + k for k in range(1, 26)],
+    "two orders": [
+        *(f"{k}/1/2024" for k in range(13, 20)),
+        *(f"1/{k}/2024" for k in range(13, 20)),
+    ],
+}
+
+
+@pytest.mark.parametrize("case", UNREAD)
+def test_a_column_that_may_hold_dates_is_left_out_with_a_hint(case):
+    table = {"when": UNREAD[case], "x": np.sin(np.arange(len(UNREAD[case])))}
+    note = Preparation.learn(table).notes[0]
+    assert note.startswith("when: left out: ")
+    assert "; if these are dates, write them as 2026-11-26 (keep" in note
+
+
 def test_months_of_a_new_table():
     column = learned(pd.period_range("2024-01", periods=3, freq="M").to_series())
     for new in (["2024-02"], [pd.Period("2024-02")]):

@@ -638,6 +638,13 @@ def test_a_damaged_target_is_refused(case):
         target_from_json(json.dumps(BAD_TARGETS[case]))
 
 
+@pytest.mark.parametrize("power", [-150, -300, -465, -500, -1000, -1070])
+def test_tiny_numbers_are_scaled(power):
+    values = np.array([1.0, 2.0, 4.0, -1.0])
+    found = NumberTarget.learn("y", values * 2.0**power).encode(values * 2.0**power)
+    assert found == pytest.approx(NumberTarget.learn("y", values).encode(values), abs=0.05)
+
+
 def test_large_numbers_have_a_median():
     [column] = Preparation.learn({"x": [1.7e308, 1.6e308, 1.7e308]}, standardize=False).columns
     assert column.median == 1.7e308

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from shlex import quote
 from typing import Literal, NamedTuple, get_args
 
@@ -14,7 +14,7 @@ from fastgd.checks.values import check_choice, check_count, check_flag, check_se
 from fastgd.tables.amounts import almost_numbers, notation_text
 from fastgd.tables.column_values import Cells, texts_shown
 from fastgd.tables.columns import Column, NumberColumn, TextColumn
-from fastgd.tables.dates import learn_dates
+from fastgd.tables.dates import learn_dates, looks_like_date
 from fastgd.tables.moments import FloatArray, moments
 from fastgd.tables.target_encoding import learn_target_column
 
@@ -102,7 +102,8 @@ def learn_column(name: str, cells: Cells, decisions: Decisions, kept: str = "") 
     known, share = rows - missing, len(counts) / (rows - missing)
     if not kept and (share > _NAMES if known >= FEWEST_ROWS else share == 1.0 and known > 2):
         what = "all" if share == 1.0 else "almost all"
-        return Learned(None, f"{name}: left out: {what} its strings differ{_way_back(name)}")
+        way = _way_back(name, counts)
+        return Learned(None, f"{name}: left out: {what} its strings differ{way}")
     return _learn_texts(name, cells, counts, decisions)
 
 
@@ -147,7 +148,8 @@ def _learn_numbers(name: str, cells: Cells, kept: str, *, standardize: bool) -> 
     notes = [notation_text(cells)]
     if _numbers_rows(name, numbers):
         if not kept:
-            return Learned(None, f"{name}: left out: it numbers the rows{_way_back(name)}")
+            way = _way_back(name, cells.texts)
+            return Learned(None, f"{name}: left out: it numbers the rows{way}")
         notes.append(f"it numbers the rows, and is used: {kept}")
     # Halves, since the sum of two large numbers may overflow a float64.
     median = float(np.median(numbers / 2) * 2)
@@ -182,5 +184,7 @@ def _numbers_rows(name: str, numbers: FloatArray) -> bool:
     return bool(is_ordered and np.corrcoef(numbers, np.arange(rows))[0, 1] ** 2 > 0.98)
 
 
-def _way_back(name: str) -> str:
-    return f" (keep=[{shown(name)}] or --keep {quote(name)} uses it)"
+def _way_back(name: str, texts: Iterable[str | None]) -> str:
+    dates = all(map(looks_like_date, texts))
+    hint = "; if these are dates, write them as 2026-11-26" if dates else ""
+    return f"{hint} (keep=[{shown(name)}] or --keep {quote(name)} uses it)"

@@ -29,6 +29,15 @@ _DATE_TEXT = re.compile(
     r"\s*(?P<half>[AaPp][Mm])?\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?)?"
 )
 
+_MONTH = (
+    "jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?"
+    "|nov(ember)?|dec(ember)?"
+)
+_MAYBE = re.compile(
+    rf"(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])|(?=.*\d).*\b({_MONTH})\b.*", re.IGNORECASE
+)
+"""Dates that are not read: 20261126, or names of months in English."""
+
 _PLAIN = re.compile(r"\d{4}-\d\d|\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?")
 """Texts that NumPy reads."""
 
@@ -137,6 +146,12 @@ def dates_in(name: str, cells: Cells) -> tuple[NDArray[np.datetime64], Order, st
     if sum(counts[text] for text in counts if _date(text, order)) <= _MOST * counts.total():
         return None
     return _dates(name, cells, order, "; clean or drop it"), order, how
+
+
+def looks_like_date(text: str | None) -> bool:
+    """Whether a string is perhaps a date, or missing."""
+    known = (_DATE_TEXT, _MAYBE)
+    return text is None or any(pattern.fullmatch(text) for pattern in known)
 
 
 def _days_of(values: NDArray[np.datetime64]) -> FloatArray:

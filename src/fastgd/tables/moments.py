@@ -17,8 +17,11 @@ def moments(name: str, numbers: FloatArray) -> tuple[float, float]:
     try:
         # Exact sums: the order in which NumPy adds differs between processors.
         mean = fsum(numbers.tolist()) / len(numbers)
+        off = numbers - mean
+        # The squares of tiny deviations would be 0. By a power of two, which rounds nothing.
+        unit = 1.0 if np.abs(off).max() > 1e-140 else 2.0**-700
         with np.errstate(over="ignore"):
-            scale = sqrt(fsum(np.square(numbers - mean).tolist()) / len(numbers))
+            scale = sqrt(fsum(np.square(off / unit).tolist()) / len(numbers)) * unit
     except OverflowError:
         mean = scale = inf
     if not (isfinite(mean) and isfinite(scale)):
