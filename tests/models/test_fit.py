@@ -31,7 +31,6 @@ from fastgd.tables.frames import columns_of
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
-STOP = ("patience", "restore_best")
 SMALL = {"hidden_size": [4], "folds": 2}
 CHOICES = Choices(**SMALL).checked()
 RANDOM = np.random.default_rng(3)
@@ -129,27 +128,27 @@ def test_rows_to_judge_by_have_no_part_in_the_search(priced):
             assert all(map(np.array_equal, ours.weights, others.weights))
 
 
-def test_what_is_returned_has_learned_from_all_rows_as_long_as_was_best(priced):
+def test_what_is_returned_has_learned_from_all_rows_in_folds(priced):
     model, best = priced.model, priced.candidates[0]
     assert model.preparation == Preparation.learn(columns_of(HOUSES[["size", "city", "garden"]]))
     assert model.targets[0] == NumberTarget.learn("price", HOUSES["price"])
-    updates, before = 120 // 32 + 1, 48 // 32 + 1
-    ends = [run.best_iteration for run in best.runs]
-    iterations = round(np.median(ends) / before * updates)
-    assert [run.seed for run in model.runs] == [0, 1]
-    for run in model.runs:
+    X, y = model.preparation.transform(HOUSES), model.targets[0].encode(HOUSES["price"])
+    held = folds_of(np.zeros(120, np.int64), 2, 0)
+    assert len(model.runs) == 2
+    for run, fold in zip(model.runs, held, strict=True):
         alone = fastgd.train(
-            model.preparation.transform(HOUSES),
-            model.targets[0].encode(HOUSES["price"]),
+            X[~fold],
+            y[~fold],
+            validation=(X[fold], y[fold]),
             hidden_size=best.hidden_size,
             alpha=best.alpha,
-            seed=run.seed,
-            iterations=iterations,
-            **{n: v for n, v in run.options.items() if n in best.runs[0].options and n not in STOP},
+            seed=0,
+            iterations=2 * 300,  # 60 rows in batches of 32
+            record_every=2 * 300,
+            **run.options,
         )
         assert all(map(np.array_equal, run.weights, alone.weights))
-    epochs = f"for {round(np.median(ends) / before)} epochs as the search found best; the scores"
-    assert model.notes[-1].startswith(f"learned again from all 120 rows, {epochs}")
+    assert model.notes[-1].startswith("learned again from all 120 rows, in folds as before; the ")
     assert priced.notes[-1] == model.notes[-1]
 
 
@@ -389,7 +388,9 @@ def test_without_a_test_set_nothing_is_judged(tmp_path):
     assert len(found.parts.learn) == ROWS
     assert len(found.predicted) == len(found.actual) == 0
     assert "rows: 120 for training, in 2 folds; no test set" in found.notes
-    assert found.notes[-1].endswith("epochs as the search found best")
+    assert found.notes[-1] == "learned from all 120 rows"
+    for run, best in zip(found.model.runs, found.candidates[0].runs, strict=True):
+        assert run is best
     found.model.save(tmp_path / "m.npz")
     assert fastgd.load(tmp_path / "m.npz").notes == found.model.notes
 

@@ -177,8 +177,8 @@ class Forward:
             return self._read()[:, : len(X)].copy()
 
 
-_kept: OrderedDict[tuple[int, int, int], tuple[ref[Any], Forward]] = OrderedDict()
-"""By the identity of their owner, the number of runs and of samples; the last used are last."""
+_kept: OrderedDict[tuple[Any, ...], tuple[ref[Any], Forward]] = OrderedDict()
+"""By the identity of their owner, the shape of parameters, and samples; the last used are last."""
 
 _keeping = ForkSafeLock()
 
@@ -187,14 +187,14 @@ def _forward(
     owner: object,
     network: Network,
     methods: Callable[[], Sequence[Method]],
-    runs: int,
+    shape: tuple[int, ...],
     samples: int,
 ) -> Forward:
     """A forward pass of this owner's runs, for so many samples or for ``TOGETHER`` of them."""
     samples = min(samples, TOGETHER)
     room = max(ROWS, 1 << (samples - 1).bit_length())
     for size in (samples, room):
-        key = id(owner), runs, size
+        key = id(owner), shape, size
         with _keeping:
             alive, forward = _kept.get(key, (None, None))
             if alive is not None and forward is not None and alive() is owner:
@@ -203,7 +203,7 @@ def _forward(
     forward = Forward.of(network, methods(), samples, room)
     if forward.bytes <= KEPT_BYTES:
         with _keeping:
-            _kept[id(owner), runs, forward.room] = ref(owner), forward
+            _kept[id(owner), shape, forward.room] = ref(owner), forward
             while sum(each.bytes for _, each in _kept.values()) > KEPT_BYTES:
                 _kept.popitem(last=False)
     return forward
@@ -229,7 +229,7 @@ def outputs(
         numbers = {name: np.array([own.numbers[name] for own in each]) for name in each[0].numbers}
         predict(network, each[0], rows, X, numbers, threads, result)
         return result
-    forward = _forward(owner, network, methods, len(rows), len(X))
+    forward = _forward(owner, network, methods, rows.shape, len(X))
     for start in range(0, len(X), forward.room):
         part = slice(start, start + forward.room)
         result[:, part] = forward.at(rows, X[part])

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.checks.formatting import many
 from fastgd.engine.devices import CPU
 from fastgd.formulas.custom import Loss
 from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
@@ -80,8 +79,8 @@ def fit(
     stopping; each fold is the validation set of its networks. The setting with the smallest
     validation loss is chosen, and the outputs of its networks, one per fold, are averaged. The test
     set only judges these: no training was stopped and nothing was chosen by it. Then the
-    preparation and as many networks, with different seeds, are trained again on all rows, for as
-    long as the search found best: they are what is returned.
+    preparation is learned again from all rows, and the chosen setting is trained on them, again in
+    folds: these networks are returned.
 
     Parameters
     ----------
@@ -217,19 +216,19 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             scores[name] = scores_of(learned, found, y, objective, weights)
         finding = verdict(learned, rivals, y, objective, weights)
     predicted = learned.decode(outputs)
-    samples = learn
+    samples, again = learn, f"learned from all {rows:,} rows"
     if judge:
         preparation, learned, [samples] = prepared(np.arange(rows), before=preparation)
-    runs = refit(learned, samples, best, choices)
-    epochs = many(max(1, round(best.epochs)), "epoch")
-    again = f"learned again from all {rows:,} rows, for {epochs} as the search found best"
-    if scores:
-        again += "; the scores are those of the networks before that"
+        best = refit(learned, samples, best, choices)
+        again = (
+            f"learned again from all {rows:,} rows, in folds as before; the scores are those of "
+            "the networks before that"
+        )
     of_classes = isinstance(learned, ClassTarget)
     actual = learned.decode(samples.y) if of_classes else wanted.values
     trained = (*told[1:], *leaked, *alike, again, *filter(None, [finding]))
     notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], *alike, again]
-    model = Model(runs, preparation, (learned,), scores, trained)
+    model = Model(best.runs, preparation, (learned,), scores, trained)
     return Fit(model, notes, parts, candidates, actual[parts.judge], predicted, finding)
 
 

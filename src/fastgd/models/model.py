@@ -136,7 +136,7 @@ class Model(Exportable):
         ...     print(note)
         sort: text: an input for each of flat, house
         numbers standardized: size
-        learned again from all 40 rows, for ... epochs as the search found best; ...
+        learned again from all 40 rows, in folds as before; ...
         """
         return (*self.preparation.notes, *self.training_notes)
 

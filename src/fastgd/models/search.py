@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.checks.memory import TooLargeError, check_memory
-from fastgd.checks.values import LAST_SEED
 from fastgd.engine.lowering import hasty
 from fastgd.engine.network import Network
 from fastgd.engine.progress import progress_bar
@@ -113,7 +112,6 @@ class Candidate(NamedTuple):
     l2: float
     loss: float
     score: float | None  # that of ``scoring``, if it was given
-    epochs: float  # of the best networks, the median
     runs: tuple[Run, ...]
 
 
@@ -149,17 +147,14 @@ def search(
     """
     share = min(1.0, WIDE / samples.X.shape[1])
     few = samples.at(some_of(len(samples.X), max(int(SEARCHED * share), FEWEST), choices.seed))
-    in_search, after = (int(seen * share) for seen in SEEN)
-    found = _tried(target, few, hidden_sizes, ALPHAS, PENALTIES, in_search, choices)
+    found = _tried(target, few, hidden_sizes, ALPHAS, PENALTIES, int(SEEN[0] * share), choices)
     if not isfinite(found[0].loss):
         raise ValueError("no network learned anything from this table: all trainings diverged")
     if len(few.X) == len(samples.X):
         return found
     for place in {0, next((k for k, one in enumerate(found) if not one.hidden_size), 0)}:
-        one = found[place]
-        settings = ([one.hidden_size], (one.alpha,), (one.l2,))
-        [again] = _tried(target, samples, *settings, after, choices)
-        found[place] = one._replace(runs=again.runs, epochs=again.epochs)
+        again = refit(target, samples, found[place], choices)
+        found[place] = found[place]._replace(runs=again.runs)
     return found
 
 
@@ -200,16 +195,13 @@ def _tried(
     found = []
     for (i, j, k), (loss, outputs, result, _) in best.items():
         runs = tuple(result[i, fold, j, k] for fold in range(folds))
-        ends = [
-            run.iterations if run.best_iteration is None else run.best_iteration for run in runs
-        ]
-        epochs, score = float(np.median(ends)) / updates, None
+        score = None
         if choices.scoring is not None:
             name, sign = SCORING[isinstance(target, ClassTarget)][choices.scoring]
             scores = scores_of(target, outputs, samples.y, objective, samples.weights)
             score = sign * scores[name] if isfinite(sign * scores[name]) else -inf
         setting = (hidden_sizes[i], alphas[j], penalties[k])
-        found.append(Candidate(*setting, loss, score, epochs, runs))
+        found.append(Candidate(*setting, loss, score, runs))
     return sorted(found, key=lambda one: (-(one.score or 0.0), one.loss))
 
 
@@ -241,22 +233,13 @@ def _trainings(
         raise TooLargeError(error.rule.replace("the sweep", "the search", 1), ways) from error
 
 
-def refit(
-    target: Target, samples: SearchSamples, best: Candidate, choices: Choices
-) -> tuple[Run, ...]:
-    """Train the best setting on all rows, for as many epochs as the search found best."""
-    settings = settings_of(choices.objective(target), len(samples.X), 0) | samples.weighting
-    iterations = max(1, round(best.epochs * -(-len(samples.X) // settings["batch_size"])))
-    seen = len(best.runs) * iterations * settings["batch_size"]
-    with hasty(seen * sum(layer.size for layer in best.runs[0].weights) < SHORT):
-        result = sweep(
-            samples.X,
-            samples.y,
-            hidden_size=best.hidden_size,
-            alpha=best.alpha,
-            l2=best.l2,
-            seed=[(choices.seed + k) % (LAST_SEED + 1) for k in range(choices.folds)],
-            **settings | {"iterations": iterations, "record_every": iterations},
-            **choices.how,
-        )
-    return tuple(result)
+def refit(target: Target, samples: SearchSamples, best: Candidate, choices: Choices) -> Candidate:
+    """Train the best setting again on these rows, as in the search: a network for each fold.
+
+    With all rows for each network, for as many epochs as the search found best, mean absolute
+    errors of unseen rows were 2 to 15 % larger (ames, three splits): none has its best weights.
+    """
+    share = min(1.0, WIDE / samples.X.shape[1])
+    setting = ([best.hidden_size], (best.alpha,), (best.l2,))
+    [again] = _tried(target, samples, *setting, int(SEEN[1] * share), choices)
+    return again
