@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import fastgd
@@ -81,6 +81,19 @@ def test_a_pipeline_is_exported_whole(y):
         found["probabilities"], model.predict_proba(rows), rtol=0, atol=1e-13
     )
     assert np.array_equal(found["label"], model.predict(rows))
+
+
+@pytest.mark.parametrize("of", [Pipeline, FastGDClassifier, StandardScaler])
+def test_probabilities_may_be_asked_for_as_an_array(of):
+    skl2onnx = pytest.importorskip("skl2onnx")
+    y = CLASSES[next(iter(CLASSES))]
+    model = make_pipeline(StandardScaler(), FastGDClassifier(**SMALL)).fit(X, y)
+    part = next(one for one in (model, *model) if isinstance(one, of))
+    given = {id(part): {"div": "std"} if of is StandardScaler else {"zipmap": False}}
+    made = [skl2onnx.to_onnx(model, X[:1], options=one, name="it") for one in (None, given)]
+    assert made[0].graph.output == made[1].graph.output
+    with pytest.raises(NameError, match="Option 'nocl' not in"):
+        skl2onnx.to_onnx(model, X[:1], options={"nocl": True})
 
 
 @pytest.mark.parametrize(("dtype", "close"), [("float64", 1e-13), ("float32", 1e-5)])

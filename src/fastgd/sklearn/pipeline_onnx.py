@@ -7,7 +7,13 @@ from fastgd.training.results import exported
 
 
 class OnnxConvertible:
-    """Estimators that ``skl2onnx.to_onnx`` converts, by themselves or in a pipeline."""
+    """Estimators that ``skl2onnx.to_onnx`` converts, by themselves or in a pipeline.
+
+    Probabilities are an array, with its option ``zipmap`` or without.
+    """
+
+    alias = "FastGD"
+    """The name by which sklearn-onnx finds the options."""
 
     def onnx_shape_calculator(self) -> Callable[[Any], None]:
         """Return the function by which sklearn-onnx knows the types of the outputs."""
@@ -15,6 +21,10 @@ class OnnxConvertible:
 
     def onnx_converter(self) -> Callable[[Any, Any, Any], None]:
         """Return the function by which sklearn-onnx adds the network to its graph."""
+        from skl2onnx.common._registration import register_converter
+
+        options = {"zipmap": [True, False]}
+        register_converter(self.alias, _convert, overwrite=True, options=options)
         return _convert
 
 
