@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import fastgd
+from fastgd.arguments.warnings import TrainingWarning
 from fastgd.checks import memory
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import GroupRows
@@ -73,7 +74,8 @@ def test_texts_booleans_and_holes_among_the_inputs():
     assert "weather=sun" in models.preparation.names
     assert "heat missing" in models.preparation.names
     assert np.isfinite(models.predict(table)).all()
-    assert np.isfinite(models.predict(table.assign(weather="fog"))).all()
+    with pytest.warns(UserWarning, match="weather: fog"):
+        assert np.isfinite(models.predict(table.assign(weather="fog"))).all()
 
 
 def test_a_counter_is_used_if_it_is_named_and_the_note_says_what_to_type():
@@ -132,7 +134,8 @@ def test_labels_in_several_columns():
     alike = fastgd.fit_groups(joined, by="both", target="sales", **SHORT)
     np.testing.assert_array_equal(models.predict(table), alike.predict(joined))
     assert models["shop 1", 0].final_error == alike["shop 10"].final_error
-    assert np.isnan(models.predict(table.assign(floor=2))).all()
+    with pytest.warns(UserWarning, match="shop, floor: no row of this table has a label"):
+        assert np.isnan(models.predict(table.assign(floor=2))).all()
 
 
 @pytest.mark.parametrize(
@@ -387,3 +390,46 @@ def test_what_does_not_fit_into_memory_is_refused(monkeypatch):
         fastgd.fit_groups(table | {"sales": np.arange(rows)}, "shop", "sales")
     with pytest.raises(ValueError, match="the prediction must fit into the available memory"):
         models.predict(table)
+
+
+@pytest.mark.parametrize("written", ["%Y-%m-%d", "%d.%m.%Y"])
+def test_labels_may_be_dates_in_one_table_and_texts_in_the_other(tmp_path, written):
+    dates = pd.date_range("2020-01-30", periods=3, tz="UTC").tz_localize(None).repeat(12)
+    of_dates = shops((36, 1))[:36].assign(shop=dates, sales=np.arange(36.0))
+    of_texts = of_dates.assign(shop=dates.strftime(written))
+    of_texts.to_csv(tmp_path / "texts.csv", index=False)
+    models = fastgd.fit_groups(of_dates, "shop", "sales", **SHORT)
+    again = fastgd.fit_groups(of_texts, "shop", "sales", **SHORT)
+    for table in (of_dates, of_texts, tmp_path / "texts.csv"):
+        assert models.remarks(table) == again.remarks(table) == []
+        np.testing.assert_array_equal(models.predict(table), models.predict(of_dates))
+        np.testing.assert_array_equal(again.predict(table), again.predict(of_texts))
+    assert dates[0].strftime(written) in models
+    assert dates[0] in again
+    assert "31" not in models
+    assert "2019-01-30" not in models
+
+
+def test_a_table_without_known_labels_is_remarked():
+    models, table = fitted(), shops((3, 3)).assign(shop="nowhere")
+    line = "shop: no row of this table has a label that is known, such as 'shop 0'"
+    assert models.remarks(table) == [line]
+    with pytest.warns(UserWarning, match=line):
+        assert np.isnan(models.predict(table)).all()
+
+
+def test_predict_warns_of_what_is_new_about_a_table():
+    table = shops((15, 15)).assign(kind=["tea", "milk", "tea"] * 10)
+    models = fastgd.fit_groups(table, "shop", "sales", **SHORT)
+    new = table.assign(heat=1e4, price=np.nan, kind="rice")
+    with pytest.warns(TrainingWarning) as caught:
+        models.predict(new)
+    assert [str(one.message) for one in caught] == models.remarks(new)
+    assert [one.partition(":")[0] for one in models.remarks(new)] == ["price", "heat", "kind"]
+
+
+def test_a_column_that_explains_the_target_is_noted():
+    table = shops((30, 30)).assign(later=lambda table: 2 * table.sales + 1)
+    models = fastgd.fit_groups(table, "shop", "sales", **SHORT)
+    line = "later: alone it explains over 99.9 % of sales: is it known before sales?"
+    assert line in models.notes

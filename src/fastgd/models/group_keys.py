@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from fastgd.arguments.groups import Integers
 from fastgd.checks.messages import shown
 from fastgd.tables.column_values import cells_of, is_missing
+from fastgd.tables.dates import dates_in
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -81,6 +83,13 @@ class Keys:
         groups[known] = place[numbers[len(self) :]]
         return groups
 
+    def remarks(self, codes: Integers) -> list[str]:
+        """Say that no row of a table has a group, if so."""
+        if (codes >= 0).any():
+            return []
+        such = f"a label that is known, such as {shown(next(iter(self)))}"
+        return [f"{', '.join(self.names)}: no row of this table has {such}"]
+
     def find(self, label: Any) -> int:
         """The index of the group with this label, or this tuple of labels; or KeyError."""
         labels = label if len(self.names) > 1 and isinstance(label, tuple) else (label,)
@@ -124,9 +133,20 @@ def _levels(name: str, column: NDArray[Any]) -> tuple[NDArray[Any], Integers]:
 def _places(name: str, levels: NDArray[Any], column: NDArray[Any]) -> Integers:
     """The index of each row's label among known labels, or -1."""
     labels, places = _different(name, column)
+    if (levels.dtype.kind == "M") != (labels.dtype.kind == "M"):
+        levels, labels = (_dates_where_texts(name, one) for one in (levels, labels))
     known = {label: place for place, label in enumerate(levels.tolist())}
     found = np.array([known.get(label, -1) for label in labels.tolist()], np.int64)
     return np.asarray(found[places])
+
+
+def _dates_where_texts(name: str, labels: NDArray[Any]) -> NDArray[Any]:
+    """Labels as dates in UTC if they are texts of dates, as in a file; others as they are."""
+    with suppress(TypeError, ValueError):
+        known = cells_of(name, labels)
+        if found := dates_in(name, known):
+            return found[0]
+    return labels
 
 
 def _different(name: str, column: NDArray[Any]) -> tuple[NDArray[Any], Integers]:

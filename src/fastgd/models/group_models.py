@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.groups import Integers
+from fastgd.arguments.warnings import warn
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import escaped
 from fastgd.checks.values import check_choice, check_path
@@ -187,6 +188,12 @@ class GroupModels:
         ------
         ValueError, TypeError
             If a column is missing or holds another kind of values.
+
+        Warns
+        -----
+        UserWarning
+            If no row has a known group and there is no global network, or as
+            :meth:`fastgd.Model.predict`.
         """
         outputs = self._outputs(df)
         missing = np.asarray(np.isnan(outputs).any(axis=1))
@@ -216,13 +223,13 @@ class GroupModels:
     def remarks(self, df: Table) -> list[str]:
         """Say how a table differs from the one that was fitted, one line each.
 
-        That is: unknown categories, cells missing in a column that had none missing, and columns
-        that are not used. Unknown groups are not listed.
+        That is: no known group, unknown categories, cells missing in a column that had none
+        missing, numbers far outside those of the training table, and columns that are not used.
 
         Raises
         ------
         ValueError, TypeError
-            If a column of the inputs is missing or holds another kind of values.
+            If a column is missing or holds another kind of values.
 
         Examples
         --------
@@ -234,7 +241,11 @@ class GroupModels:
         kind: rice in 1 row: not in the training table; these rows have no category
         Not used: day
         """
-        return remarks_on(self._columns(df), self.preparation, {self.target.name, *self.keys.names})
+        columns, known = self._columns(df), {self.target.name, *self.keys.names}
+        return [
+            *self.keys.remarks(self.keys.codes(columns)),
+            *remarks_on(columns, self.preparation, known),
+        ]
 
     def _outputs(self, df: Table) -> FloatArray:
         columns = self._columns(df)
@@ -242,7 +253,11 @@ class GroupModels:
         check_lengths({name: columns[name] for name in used if name in columns})
         codes = self.keys.codes(columns)
         check_memory(32 * len(codes) * len(self.preparation.names), "the prediction")
-        prepared = self.preparation.transform(columns)
+        cells = self.preparation.cells(columns)
+        unknown = [] if self.fallback else self.keys.remarks(codes)
+        for line in [*unknown, *self.preparation.remarks(cells)]:
+            warn(line)
+        prepared = self.preparation.transform(cells)
         outputs = self.fits.predict(self.chosen, prepared, codes)
         if self.fallback is not None and (codes < 0).any():
             outputs[codes < 0] = self.fallback.predict(prepared[codes < 0])

@@ -37,6 +37,7 @@ from fastgd.store.manifest import described
 from fastgd.store.npz import Arrays
 from fastgd.tables.amounts import numbers_written
 from fastgd.tables.column_learning import MOST_CATEGORIES, Decisions, Encoding
+from fastgd.tables.leaks import leaks
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import columns_from
 from fastgd.tables.table_selection import column_names, some_rows, with_targets, without
@@ -285,7 +286,8 @@ def _read(
     rows = GroupRows(prepared, encoded, codes, held, test)
     # There is no command that fits groups.
     told = [re.sub(r" or --keep .* uses it\)$", " uses it)", note) for note in preparation.notes]
-    notes = [*notes, *more, *told, *notes_of(encoder, wanted)]
+    leaked = leaks(preparation, some_rows(cells, learned), encoder, encoded[learned])
+    notes = [*notes, *more, *told, *leaked, *notes_of(encoder, wanted)]
     if held.any() or test.any():
         notes.append(
             f"rows: {held.sum():,} in validation sets and {test.sum():,} in test sets of groups; "
