@@ -147,3 +147,15 @@ def test_a_network_that_diverges_is_not_the_best():
     assert np.isfinite(models.predict(table)).all()
     held, test = held_rows(models, table)
     assert (held.sum(), test.sum()) == (24, 24)
+
+
+def test_without_validation_rows_the_networks_predict_and_a_note_says_so():
+    table = shops((3, 3, 3))
+    models = fastgd.fit_groups(table, "shop", "sales", model="best", **SHORT)
+    line = (
+        "model='best': no group has enough rows for a validation set, so all are predicted by "
+        "their networks"
+    )
+    assert models.notes[-1] == f"{line}; with test_fraction=0 more rows are left"
+    more = fastgd.fit_groups(table, "shop", "sales", model="best", test_fraction=0, **SHORT)
+    assert more.notes[-1].startswith("rows: 3 in validation sets and 0 in test sets")

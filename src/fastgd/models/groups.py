@@ -227,6 +227,12 @@ def fit_groups(
         asked |= {"min_rows": least, "split_seed": draw, "unknown": unknown, "start": start}
         asked |= {"standardize": standardize, **settings}
         _settle(path, rows, {"by": keys.names, "target": target}, asked)
+    if model == "best" and not rows.held.any():
+        notes = (
+            *notes,
+            "model='best': no group has enough rows for a validation set, so all are predicted by "
+            "their networks" + ("; with test_fraction=0 more rows are left" if test_share else ""),
+        )
     stages = Stages(encoder, len(keys), settings, start, standardize, model, least, draw, path, how)
     fitted = stages.fit(rows)
     fallback = None
