@@ -87,6 +87,7 @@ NUMBERING = {
     "shuffled": np.random.default_rng(0).permutation(30),
     "orders of a shop": 10_000 + np.cumsum(SPREAD + 1),
     "the last one first": 10_000 - np.cumsum(SPREAD + 1),
+    "one of a few rows twice": [1, *range(1, 30)],
     "a gap": np.append(range(29), np.nan),
     "a row twice": np.random.default_rng(0).permutation([1, *range(1, 120)]),
     "an order twice": 10_000 + 7 * np.arange(120) - 7 * (np.arange(120) > 60),
@@ -97,7 +98,7 @@ NOT_NUMBERING = {
     "few": range(1, 20),
     "years": range(1950, 1980),
     "not whole": np.arange(30) + 0.5,
-    "two the same": [1, *range(1, 30)],
+    "some the same": [1, 1, *range(1, 30)],
     "in order of size": np.round(np.exp(np.arange(30) / 2)),
     "ages": np.random.default_rng(0).permutation(AGES),
 }

@@ -39,9 +39,6 @@ FEWEST_ROWS = 20
 _NAMES = 0.9
 """A column of at least so many rows names them if a larger fraction of its strings is different."""
 
-_DIFFERENT = 0.99
-"""Of the known numbers of rows; a row may be there twice."""
-
 _YEARS = 1500, 2100
 
 
@@ -169,7 +166,8 @@ def _numbers_rows(name: str, numbers: FloatArray) -> bool:
     By content: nearly consecutive, or in order and evenly spaced, as those of orders in a shop.
     """
     rows = len(numbers)
-    if (numbers % 1).any() or len(np.unique(numbers)) < _DIFFERENT * rows:
+    twice = max(rows >= FEWEST_ROWS, rows // 100)  # so many rows may be in the table twice
+    if (numbers % 1).any() or len(np.unique(numbers)) < rows - twice:
         return False
     known = name.strip().lower() in _ROW_NUMBERS or name.startswith("Unnamed: ")
     if known or _IDENTIFIER.fullmatch(name.strip()):
@@ -179,7 +177,7 @@ def _numbers_rows(name: str, numbers: FloatArray) -> bool:
         return False
     if high - low < 1.3 * rows:  # 80 % of the rows are learned from, and a few have gaps
         return True
-    is_ordered = abs(np.sign(np.diff(numbers)).mean()) > 2 * _DIFFERENT - 1
+    is_ordered = abs(np.sign(np.diff(numbers)).sum()) >= rows - 1 - 2 * twice
     # A measurement in order of its size is not so even: 0.95 for a normal distribution.
     return bool(is_ordered and np.corrcoef(numbers, np.arange(rows))[0, 1] ** 2 > 0.98)
 

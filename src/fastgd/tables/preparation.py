@@ -87,8 +87,8 @@ class Preparation:
           all others share one; with ``encoding="target"`` the column becomes one number instead.
         - Dates become elapsed days, the year, and sine and cosine of month, day and hour.
         - Left out are empty columns, constant columns, and, unless ``keep`` names them,
-          columns of strings that are all different and whole numbers that number the rows: 99 % of
-          them different, and in a column with such a name (id, index, row, no, customer_id) or
+          columns of strings that are all different and whole numbers that number the rows: nearly
+          all different, and in a column with such a name (id, index, row, no, customer_id) or
           nearly consecutive, or in order and evenly spaced. If there is no other column to learn
           from, these numbers are used.
 
