@@ -156,11 +156,16 @@ def samples_of(networks, count):
     return rows, rows
 
 
+class Owner:
+    """Of a network."""
+
+
 def predicted(networks, inputs):
     """What predict returns, of classes their probabilities: see :class:`fastgd.Model`."""
     network, total = networks.network, None
     for parts, method in zip(networks.members, networks.methods, strict=True):
-        own = outputs(parts, network, lambda: method, network.row(parts), inputs)  # noqa: B023
+        row, options = network.row(parts)[None], [method]
+        [own] = outputs(Owner(), network, lambda: options, row, inputs)  # noqa: B023
         total = own if total is None else total + own
     mean = (total / len(networks.members))[:, : networks.outputs]
     for k, target in enumerate(networks.targets):
