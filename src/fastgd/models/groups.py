@@ -199,7 +199,8 @@ def fit_groups(
         raise ValueError("model='best' needs validation rows, got validation_fraction 0")
     least = check_count("min_rows", min_rows, minimum=2)
     draw = check_seed(split_seed, "split_seed")
-    decisions = Decisions(drop, max_categories, keep=keep, encoding=encoding, seed=draw)
+    most = check_count("max_categories", max_categories, minimum=0)
+    decisions = Decisions(drop, most, keep=keep, encoding=encoding, seed=draw)
     decisions.check()
     check_worker_options(executor, threads, threads_per_worker, device=device)
     how = {
