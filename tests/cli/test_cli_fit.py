@@ -63,7 +63,7 @@ def test_it_says_each_choice_and_how_good_it_is(run):
         "- numbers standardized: size",
         "- rows: 72 for training, in 2 folds; 18 in the test set, drawn with seed 0",
         "The best of 8 settings, by squared error on the validation rows of each fold",
-        "- learned again from all 90 rows, in folds as before; the scores are those of the",
+        "- learned again from all 90 rows, in folds as before; the scores are those of",
         "On the 18 rows of the test set, before learning from them, too",
         "Saved to m.npz: fastgd predict m.npz NEW.csv applies it.\n"
         "fastgd export writes it for C, JavaScript and others.",
