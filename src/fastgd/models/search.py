@@ -89,7 +89,7 @@ class SearchSamples(NamedTuple):
 
 
 def sizes_for(samples: SearchSamples, sizes: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """Return the hidden sizes to try: those given, or the default ones for so many rows.
+    """Return the hidden sizes to try: those given, or the default ones for this number of rows.
 
     A linear model is always tried: the scores compare the best model with it.
     """
