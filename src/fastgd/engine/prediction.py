@@ -190,7 +190,7 @@ def _forward(
     shape: tuple[int, ...],
     samples: int,
 ) -> Forward:
-    """A forward pass of this owner's runs, for this number of samples or for ``TOGETHER`` of them."""
+    """A forward pass of this owner's runs, for this many samples, or ``TOGETHER`` of them."""
     samples = min(samples, TOGETHER)
     room = max(ROWS, 1 << (samples - 1).bit_length())
     for size in (samples, room):
