@@ -9,7 +9,7 @@ from fastgd.formulas.custom import Function, Loss
 from fastgd.formulas.derivation import Derivation, DualExpression, replaced, steadied
 from fastgd.formulas.expressions import Tree
 from fastgd.formulas.named import UNITS, loss_of, unit_of
-from fastgd.kernel.iteration.activations import BOTH, DERIVATIVE, VALUE
+from fastgd.kernel.iteration.activations import BOTH, DERIVATIVE, TWICE, VALUE
 from fastgd.kernel.iteration.formulas import OF_VALUE
 from fastgd.kernel.iteration.losses import DELTA, LOSS
 from fastgd.kernel.language.specialization import Choice, FormulaChoice
@@ -40,12 +40,19 @@ class Outputs(NamedTuple):
         return formula is not None and ("variable", "z") in formula.nodes
 
 
-def unit_choice(unit: str | Function, places: Places, *, with_derivative: bool = True) -> Choice:
-    """The kernel choice of an activation; without its derivative if nothing is trained."""
+def unit_choice(
+    unit: str | Function, places: Places, *, with_derivative: bool = True, twice: bool = False
+) -> Choice:
+    """The kernel choice of an activation; without its derivative if nothing is trained.
+
+    With ``twice`` it has the formula ``TWICE`` as well, or alone if it is without its derivative.
+    """
     function = unit_of(unit).function
     if function is None:
         return Choice(unit)
-    formulas = _formulas_of(function, with_derivative)
+    formulas = _formulas_of(function, with_derivative) if with_derivative or not twice else ()
+    if twice:
+        formulas += (_twice(function),)
     return Choice(_name_of(unit), formulas, **_places(function, "n", places))
 
 
@@ -105,6 +112,35 @@ def _formulas_of(
     if ("variable", "a") in by_value.nodes:
         return whole, (BOTH, _formula(found, (value, derivative)))
     return whole, (DERIVATIVE, by_value)
+
+
+@lru_cache(maxsize=1024)
+def _twice(function: Function) -> tuple[str, FormulaChoice]:
+    """The formula of value, derivative and second derivative."""
+    found = Derivation("a", OF_VALUE)
+    value, derivative = _unit(found, function, _renamed(function, "n", "a"))
+    second = found.dual(derivative).derivative
+    second = found.number(0.0) if second is None else second
+    return TWICE, _formula(found, (value, derivative, second))
+
+
+_PIECES = {"where", "maximum", "minimum", "abs", "sign", "relu"}
+_MENDED = {"gelu"}
+"""Activations made of pieces that meet where all of their derivatives are 0, far out."""
+
+
+def has_second_derivative(unit: str | Function) -> bool:
+    """Whether an activation has a second derivative everywhere, as far as its formula says.
+
+    It hasn't if its derivative is made of pieces (relu, leaky_relu, elu, abs), which may jump.
+    """
+    function = unit_of(unit).function
+    if function is None or _name_of(unit) in _MENDED:
+        return True
+    found = Derivation("a", OF_VALUE)
+    derivative = _unit(found, function, _renamed(function, "n", "a"))[1]
+    kinds = (str(kind) for kind, *_ in _formula(found, (derivative,)).nodes)
+    return _PIECES.isdisjoint(kind.removeprefix("derivative of ") for kind in kinds)
 
 
 def _unit_tree(function: Function, names: dict[str, Tree]) -> Tree:

@@ -25,7 +25,26 @@ its operand that of the function, or the function's value if the derivative foll
 ``of_value`` of `Derivation`).
 """
 
-_FLAT = ("sign",)
+_FLAT = ("sign", "derivative of relu", "derivative of abs")
+
+_SECOND: dict[str, Tree] = {
+    "acos": ("mul", "d", ("div", "x", ("mul", ("sub", 1.0, "x"), ("add", 1.0, "x")))),
+    "asin": ("mul", "d", ("div", "x", ("mul", ("sub", 1.0, "x"), ("add", 1.0, "x")))),
+    "atan": ("mul", ("mul", -2.0, "x"), ("mul", "d", "d")),
+    "cos": ("mul", -1.0, ("cos", "x")),
+    "cosh": ("cosh", "x"),
+    "exp": 1.0,
+    "expm1": "d",
+    "log": ("mul", -1.0, ("mul", "d", "d")),
+    "log1p": ("mul", -1.0, ("mul", "d", "d")),
+    "sigmoid": ("sub", 1.0, ("mul", 2.0, "x")),
+    "sin": ("mul", -1.0, ("sin", "x")),
+    "sinh": ("sinh", "x"),
+    "sqrt": ("mul", -2.0, ("mul", "d", "d")),
+    "tan": ("mul", 2.0, "x"),
+    "tanh": ("mul", -2.0, "x"),
+}
+"""How the node "derivative of ..." (d) changes with its operand (x): see `Node`."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +66,7 @@ class Derivation:
         self.nodes: list[Node] = []
         self.by, self._of_value = by, of_value
         self._known: dict[Node, int] = {}
+        self._duals: dict[int, DualExpression] = {}
 
     def of(self, tree: Tree) -> DualExpression:
         """Return the value and the derivative of a tree."""
@@ -63,9 +83,46 @@ class Derivation:
             return self._where(*operands)
         if operation == "with_derivative":
             return self._with_given_derivative(*operands)
-        parts = map(self.of, operands)
+        return self._by_rule(operation, *map(self.of, operands))
+
+    def _by_rule(self, operation: str, *parts: DualExpression) -> DualExpression:
         rule: Callable[..., DualExpression] | None = getattr(self, f"_{operation}", None)
         return rule(*parts) if rule else self._function(operation, *parts)
+
+    def dual(self, node: int) -> DualExpression:
+        """Return a node with its derivative: for the second derivative, that of the first."""
+        if node not in self._duals:
+            self._duals[node] = self._dual(node, *self.nodes[node])
+        return self._duals[node]
+
+    def _dual(self, node: int, kind: str, *operands: Any) -> DualExpression:
+        if kind in ("number", "variable"):
+            is_by = (kind, *operands) == ("variable", self.by)
+            return DualExpression(node, self.number(1.0) if is_by else None)
+        if kind == "where":
+            holds, a, b = operands
+            return self.chosen(holds, self.dual(a), self.dual(b), node)
+        parts = list(map(self.dual, operands))
+        if kind == "pow":
+            exponent, *rest = self.nodes[operands[1]]
+            is_fixed = exponent == "number"
+            return self._fixed_power(parts[0], rest[0]) if is_fixed else self._raise(*parts)
+        before, of, name = kind.partition("derivative of ")
+        if before or not of or kind in _FLAT:
+            return self._by_rule(kind, *parts)
+        if parts[0].derivative is None:
+            return DualExpression(node, None)
+        change = self._filled(_SECOND[name.removeprefix("unit_")], {"d": node, "x": operands[0]})
+        return DualExpression(node, self.make("mul", change, parts[0].derivative))
+
+    def _filled(self, tree: Tree, nodes: Mapping[str, int]) -> int:
+        """The node of a tree whose variables are these nodes."""
+        if isinstance(tree, str):
+            return nodes[tree]
+        if isinstance(tree, float):
+            return self.number(tree)
+        parts = [self._filled(part, nodes) for part in tree[1:]]
+        return self.make(tree[0], *parts) if len(parts) == 2 else self._node(tree[0], *parts)
 
     def number(self, value: float) -> int:
         """Return the node of a constant."""
@@ -126,9 +183,12 @@ class Derivation:
         return DualExpression(value, self.make("sub", a.derivative, b.derivative))
 
     def _mul(self, a: DualExpression, b: DualExpression) -> DualExpression:
-        value = self.make("mul", a.value, b.value)
-        left = None if a.derivative is None else self.make("mul", a.derivative, b.value)
-        right = None if b.derivative is None else self.make("mul", a.value, b.derivative)
+        return self._product("mul", a, b)
+
+    def _product(self, kind: str, a: DualExpression, b: DualExpression) -> DualExpression:
+        value = self.make(kind, a.value, b.value)
+        left = None if a.derivative is None else self.make(kind, a.derivative, b.value)
+        right = None if b.derivative is None else self.make(kind, a.value, b.derivative)
         return DualExpression(value, self._plus(left, right))
 
     def _div(self, a: DualExpression, b: DualExpression) -> DualExpression:
@@ -194,7 +254,9 @@ class Derivation:
         a = self.of(base)
         if isinstance(exponent, float):
             return self._fixed_power(a, exponent)
-        b = self.of(exponent)
+        return self._raise(a, self.of(exponent))
+
+    def _raise(self, a: DualExpression, b: DualExpression) -> DualExpression:
         power = self.make("pow", a.value, b.value)
         by_base = by_exponent = None
         if a.derivative is not None:
@@ -205,6 +267,16 @@ class Derivation:
             due = self.make("log_term", a.value, power)
             by_exponent = self.make("times_derivative", due, b.derivative)
         return DualExpression(power, self._plus(by_base, by_exponent))
+
+    def _times_derivative(self, a: DualExpression, b: DualExpression) -> DualExpression:
+        return self._product("times_derivative", a, b)
+
+    def _log_term(self, a: DualExpression, b: DualExpression) -> DualExpression:
+        """Return log(a) * b, whose derivative is log(a) * b' + (b / a) * a'."""
+        due = DualExpression(self.make("div", b.value, a.value), None)
+        dual = self._product("log_term", DualExpression(a.value, None), b)
+        by_a = self._product("times_derivative", due, a).derivative
+        return DualExpression(dual.value, self._plus(dual.derivative, by_a))
 
     def _fixed_power(self, a: DualExpression, p: float) -> DualExpression:
         """Return a power with a constant exponent; with exponent 0 it is constant, even at 0."""

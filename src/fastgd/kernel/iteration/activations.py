@@ -12,6 +12,9 @@ from fastgd.kernel.language.specialization import dispatch
 VALUE, DERIVATIVE, BOTH = "value", "derivative of value", "value and derivative"
 """Formulas of an activation: its value from input a; its derivative from value v; both from a."""
 
+TWICE = "value and two derivatives"
+"""A formula of its own, only in the choices that are made for it: all three from input a."""
+
 _OF_INPUT = ("choice", "shape", "numbers", "layer", "a")
 
 
@@ -27,6 +30,10 @@ def activate_fully(choice, shape, numbers, layer, a):
     """Value and derivative of units with input a."""
 
 
+def activate_twice(choice, shape, numbers, layer, a):
+    """Value, derivative and second derivative of units with input a."""
+
+
 def _made(purpose, variable):
     arguments = (*_OF_INPUT[:-1], variable)
 
@@ -39,6 +46,7 @@ def _made(purpose, variable):
 dispatch(activate, _made(VALUE, "a"), INLINED)
 dispatch(derivative, _made(DERIVATIVE, "v"), INLINED)
 dispatch(activate_fully, _made(BOTH, "a"), INLINED)
+dispatch(activate_twice, _made(TWICE, "a"), INLINED)
 
 
 def put_activation(choice, shape, numbers, layer, at, stride, a):
