@@ -185,6 +185,20 @@ class Options(LossOptions, total=False):
             structure=True,
         ),
     ]
+    regularization: Annotated[
+        str,
+        Option(
+            "given",
+            Name(("given", "bayesian")),
+            '"given" means the penalties ``l1`` and ``l2``. "bayesian" finds the decay of all '
+            "parameters from the training samples in every iteration, with the number of "
+            "parameters that they determine (MacKay, *Neural Computation* 4, 1992; Foresee and "
+            "Hagan, ICNN 1997; MATLAB's ``trainbr``); it needs ``LevenbergMarquardt``.",
+            "How the penalty on the parameters is found (bayesian: from the samples)",
+            "Regularization",
+            structure=True,
+        ),
+    ]
     freeze: Annotated[
         tuple[int, ...] | list[ArrayLike | None] | None,
         Option(

@@ -4,7 +4,7 @@ The options are declared in :mod:`fastgd.arguments.declarations`.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import product
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,10 +22,27 @@ from fastgd.checks.messages import either, shown
 from fastgd.checks.values import LARGEST
 from fastgd.formulas.custom import Formula
 from fastgd.hyperparameters import Hyperparameters
-from fastgd.optimizers import Rprop
+from fastgd.optimizers import LevenbergMarquardt, Rprop
 from fastgd.schedules import Constant, Cosine, Factors
 
 _DEFAULTS = {name: option.default for name, option in DECLARED.items()}
+
+
+MOST_CURVED = 1000
+"""The most parameters of a network whose steps are of second order."""
+
+_FIRST_ORDER = {
+    "batch_size": "which needs all samples in each iteration",
+    "batch_norm": "since then an output depends on all samples of a batch",
+    "dropout": "which compares the losses of two networks",
+    "dropconnect": "which compares the losses of two networks",
+    "l1": "which needs a sum of squares",
+    "trim_below": "whose deltas are no derivatives of the loss",
+    "clip_above": "whose deltas are no derivatives of the loss",
+    "clip_norm": "whose step is not along the gradient",
+    "max_norm": "whose steps make the loss smaller",
+}
+"""Options that need steps of first order, and why."""
 
 
 class Method:
@@ -282,6 +299,7 @@ def _check_together(
     if samples is not None:
         check_outputs(method.output, method.loss, samples[1])
     _check_schedule(method)
+    _check_second_order(method, samples, hiddens)
     for hidden in hiddens if isinstance(method.init, tuple) else ():
         if len(method.init) != len(hidden) + 1:
             raise ValueError(
@@ -355,6 +373,47 @@ def _check_schedule(method: Method) -> None:
             "schedule must be Constant() with optimizer=Rprop(), which adapts its own step sizes, "
             f"got {shown(schedule)}"
         )
+
+
+def _check_second_order(
+    method: Method,
+    samples: tuple[FloatArray, FloatArray] | None,
+    hiddens: Sequence[tuple[int, ...]],
+) -> None:
+    """Reject what doesn't go with steps of second order."""
+    if not isinstance(method.optimizer, LevenbergMarquardt):
+        if method.regularization == "bayesian":
+            raise ValueError(
+                "regularization='bayesian' needs optimizer=LevenbergMarquardt(), whose matrix "
+                f"it uses, got {shown(method.optimizer)}"
+            )
+        return
+    with_it = "with optimizer=LevenbergMarquardt()"
+    if method.loss != "squared":
+        raise ValueError(
+            f"loss must be 'squared' {with_it}, which needs a sum of squares, "
+            f"got {shown(method.loss)}"
+        )
+    for name, reason in _FIRST_ORDER.items():
+        if getattr(method, name) != DECLARED[name].default:
+            rule = f"{name} must be {DECLARED[name].default!r} {with_it}, {reason}"
+            raise ValueError(f"{rule}, got {shown(getattr(method, name))}")
+    if method.regularization == "bayesian" and (method.l2 != 0 or method.reduction != "sum"):
+        name = "l2" if method.l2 != 0 else "reduction"
+        raise ValueError(
+            f"{name} must be {DECLARED[name].default!r} with regularization='bayesian', which "
+            f"weighs errors and parameters itself, got {shown(getattr(method, name))}"
+        )
+    if samples is None:
+        return
+    for hidden in hiddens:
+        sizes = (samples[0].shape[1], *hidden, outputs_of(method.loss, samples[1]))
+        count = sum((n + method.bias) * m for n, m in pairwise(sizes))
+        if count > MOST_CURVED:
+            raise ValueError(
+                f"a network must have at most {MOST_CURVED:,} parameters {with_it}, whose matrix "
+                f"has {count:,} x {count:,} numbers, got hidden_size={shown(hidden)}"
+            )
 
 
 def check_updates(methods: Iterable[Method], iterations: int) -> None:

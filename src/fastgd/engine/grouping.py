@@ -27,6 +27,9 @@ MOST_BYTES = 512 * 1024
 MOST_SAMPLES = 32
 """More samples save no time (measured: 64 of them, for 64-64-10, 784-100-10 and 64-64-64-10)."""
 
+CURVATURE_ROWS = 64
+"""Rows of the Jacobian in a group, before their products are added to those of the others."""
+
 SMALL = 2**14
 """Largest block (in parameters) whose layout is cached: it stores 8 bytes for each of them."""
 
@@ -97,6 +100,9 @@ def _grouped(
     draft = Layout(network, runs, samples, rows, recipe, batch, window, sharing, machine=machine)
     if group:
         return draft
+    if recipe.curvature is not None:
+        rows = CURVATURE_ROWS // network.sizes[-1] // ROWS * ROWS
+        return replace(draft, group=min(up(samples, ROWS), max(ROWS, rows)))
     if _needs_all(recipe) and recipe.outputs is None:
         return replace(draft, group=up(batch or samples, ROWS))
     return replace(draft, group=min(up(samples, ROWS), _fitting(draft)))
@@ -129,7 +135,7 @@ def _fitting(layout: Layout) -> int:
 
 def _shared_out(layout: Layout, threads: int, blocks: int) -> Layout:
     """The same layout, with as many of these threads as have enough work in an iteration."""
-    if _needs_all(layout.recipe):
+    if _needs_all(layout.recipe) or layout.recipe.curvature is not None:
         return layout
     samples = layout.batch or layout.samples
     seconds = PRODUCT_SECONDS * samples * layout.network.parameters * layout.runs

@@ -37,6 +37,7 @@ from fastgd.kernel.vectorization import (
     shapes_for,
     wants_parts,
     wants_strips,
+    with_squares,
 )
 
 LINE_BYTES = 64
@@ -157,6 +158,7 @@ class Layout:
             "A": activations,
             "B": up(self.batch, ROWS),
             "D": self.network.sizes[0] + self.network.bias,
+            "G": self.group,
             "H": self.network.sizes[-1],
             "K": self.network.layers,
             "N": self.samples,
@@ -172,6 +174,9 @@ class Layout:
             "transposed": int(shapes.transposed is not None),
             "epochs": int(recipe.batches.name == "epochs"),
             "adaptive": int(recipe.batches.name == "adaptive"),
+            "width": self.network.parameters + 1,
+            "rows": up(self.network.parameters, ROWS),
+            "columns": self.network.parameters * (1 + int(recipe.bayesian is not None)) + 1,
             "watched_loss": int(recipe.watch is not None and recipe.watch.name == "loss"),
         }
 
@@ -262,7 +267,7 @@ class Layout:
     def shapes(self) -> Shapes:
         """The shapes of the kernel's tiles."""
         matrices = self.network.matrices
-        return shapes_for(
+        found = shapes_for(
             self.runs,
             max(self.network.sizes[1:]),
             self.data_runs,
@@ -271,6 +276,9 @@ class Layout:
             strips=self.machine != GPU and wants_strips(self.runs, matrices, self.machine),
             machine=self.machine,
         )
+        if self.recipe.curvature is None:
+            return found
+        return with_squares(found, self.runs, self.machine)
 
     @cached_property
     def markers(self) -> Shapes:
@@ -291,6 +299,7 @@ class Layout:
         """The whole layout, if code that is specialized for it pays."""
         recipe = self.recipe
         uses_all = self.batch == 0 and recipe.held is None and recipe.outputs is None
+        uses_all = uses_all and recipe.curvature is None
         if not uses_all or self.sharing != Sharing.ALL or recipe.batches.name != "all":
             return None
         samples = up(self.samples, ROWS)

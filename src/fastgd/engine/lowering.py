@@ -19,8 +19,9 @@ from fastgd.arguments.declarations import DECLARED, VALUES
 from fastgd.arguments.options import Method
 from fastgd.engine.choices import output_choices, unit_choice
 from fastgd.kernel.block import OPTIONS, Recipe
+from fastgd.kernel.iteration.activations import BOTH
 from fastgd.kernel.language.specialization import Choice, Features
-from fastgd.optimizers import ALL, Optimizer
+from fastgd.optimizers import ALL, LevenbergMarquardt, Optimizer
 from fastgd.schedules import Constant, Schedule
 
 _SLOTS = [(DECLARED[name].feature, slot) for name in VALUES for slot in DECLARED[name].slots]
@@ -219,6 +220,7 @@ def recipe_of(
     separate = wanted["dropout"] or wanted["dropconnect"] or method.batch_norm or in_batches
     places = places_of(method)
     outputs = output_choices(method, places)
+    is_curved, kinds = is_second_order(method), outputs.output.formulas
     return Recipe(
         optimizer=optimizer_choice(method.optimizer),
         schedule=schedule_choice(method.schedule, places),
@@ -235,7 +237,9 @@ def recipe_of(
         held=switch("held", holds_out),
         best=switch("best", method.restore_best),
         outputs=None,
-        inputs=switch("inputs", outputs.are_from_inputs),
+        inputs=switch("inputs", outputs.are_from_inputs or (is_curved and BOTH in kinds)),
+        curvature=switch("curvature", is_curved),
+        bayesian=switch("bayesian", method.regularization == "bayesian"),
         hasty=switch("hasty", is_hasty()),
         features=Features(
             **{name: switch(name, on) for name, on in wanted.items() if name not in _OF_RECIPE}
@@ -253,7 +257,13 @@ def look_of(method: Method, values: Mapping[str, Sequence[Any]], record_every: i
 
 def may_end(method: Method, values: Mapping[str, Sequence[Any]]) -> bool:
     """Whether the monitored error may end a run early."""
-    return any(_is_given(name, method, values) for name in ("patience", "tolerance"))
+    stops = any(_is_given(name, method, values) for name in ("patience", "tolerance"))
+    return stops or is_second_order(method)
+
+
+def is_second_order(method: Method) -> bool:
+    """Whether a step solves a system with the products of all derivatives."""
+    return isinstance(method.optimizer, LevenbergMarquardt)
 
 
 def _is_given(name: str, method: Method, values: Mapping[str, Sequence[Any]]) -> bool:

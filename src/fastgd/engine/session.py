@@ -199,7 +199,12 @@ class Session:
         ``samples`` are those of the block, if fewer than the layout's maximum.
         """
         count = self.layout.batch or samples or self.layout.samples
-        return 6e-8 + 1.5e-10 * count * self.network.parameters * self.layout.runs
+        parameters, runs = self.network.parameters, self.layout.runs
+        seconds = 6e-8 + 1.5e-10 * count * parameters * runs
+        if self.layout.recipe.curvature is None:
+            return seconds
+        products = (count * self.network.sizes[-1] + parameters) * parameters**2
+        return seconds + 5e-11 * products * runs
 
     def bytes(self, blocks: int, size: int = 0, held: int = 0) -> int:
         """Memory of ``blocks`` blocks, and of their samples in the kernel's form.

@@ -1,7 +1,7 @@
 """The kernel's arguments: tile shapes, a recipe, samples, layers, a block of runs, a span.
 
-Letters as in :mod:`fastgd.kernel.training_loop`: N samples, D inputs and H outputs of a layer, K
-layers, P parameters, R runs side by side.
+Letters as in :mod:`fastgd.kernel.training_loop`: N samples, G samples of a group, D inputs and H
+outputs of a layer, K layers, P parameters, R runs side by side.
 """
 
 from typing import Annotated, Any, NamedTuple
@@ -23,7 +23,9 @@ class Shapes(NamedTuple):
     pass takes the inputs of a layer in strips. ``scalar`` is one value per run. ``data`` has as
     many runs as the stored samples: 1 if all runs of a block share them. ``importance`` is the same
     for the sample weights, which may differ between runs even if they share the samples. ``layout``
-    has all sizes and addresses, a :class:`BlockLayout`, if the code is specialized for them.
+    has all sizes and addresses, a :class:`BlockLayout`, if the code is specialized for them. The
+    ``square...`` tiles are those of a matrix of second derivatives, if there is one; its columns
+    left over are in ``square_rest``.
     """
 
     wide: Shape
@@ -41,6 +43,10 @@ class Shapes(NamedTuple):
     data: Shape
     importance: Shape
     layout: KnownFacts | None = None
+    square: Shape | None = None
+    square_row: Shape | None = None
+    square_rest: Shape | None = None
+    square_rest_row: Shape | None = None
 
 
 @markers
@@ -68,6 +74,8 @@ class Recipe(NamedTuple):
     best: Choice | None  # the network with the smallest monitored error is kept
     outputs: Choice | None  # the outputs of all samples are stored, and nothing is trained
     inputs: Choice | None  # output units' inputs are stored: the loss is computed from them
+    curvature: Choice | None  # the step solves a system of second order: see .levenberg_marquardt
+    bayesian: Choice | None  # which also tells how much to regularize
     hasty: Choice | None  # compiled sooner rather than faster: see numba_internals.in_haste
     features: Features  # what numeric options switch on: see fastgd.engine.lowering
 
@@ -214,6 +222,13 @@ class Block(NamedTuple):
     best: Annotated[Floats, Array("best P", moves=True)]  # the weights of the smallest error
     best_error: Annotated[Floats, Array("best R", moves=True)]  # their error on training samples
     outputs: Annotated[Floats, Array("0")]  # (R, N, H), N without padding; the caller's memory
+    # Of second-order steps; matrices have rows for all parameters, rounded up to whole tiles.
+    jacobian: Annotated[Floats, Array("curvature G H width R + curvature 4 R", busy=True)]
+    products: Annotated[Floats, Array("curvature rows columns R", busy=True)]
+    factor: Annotated[Floats, Array("curvature rows columns R", busy=True)]
+    inverses: Annotated[Floats, Array("curvature rows R", busy=True)]  # of its diagonal
+    diagonal: Annotated[Floats, Array("curvature rows R", busy=True)]  # of the products, undamped
+    solution: Annotated[Floats, Array("curvature rows R", busy=True)]  # the step
 
 
 class Span(NamedTuple):
@@ -257,6 +272,14 @@ class WorkerShare(NamedTuple):
     real: int  # number of all samples without padding
     is_first: bool
     is_last: bool
+
+
+class System(NamedTuple):
+    """Sizes of the equations of a second-order step."""
+
+    parameters: int
+    width: int  # columns of the Jacobian, including the residual's
+    columns: int  # of the matrices: the width, and maybe an identity
 
 
 class Area(NamedTuple):

@@ -5,7 +5,7 @@ Letters as in :mod:`fastgd.kernel.training_loop`.
 
 from numba import njit
 
-from fastgd.kernel.block import Samples
+from fastgd.kernel.block import Samples, WorkerShare
 from fastgd.kernel.iteration.batch_norm import normalize
 from fastgd.kernel.iteration.batches import draw_batch, new_order, next_batch
 from fastgd.kernel.iteration.coupling import couple
@@ -52,6 +52,15 @@ def forward_layers(shapes, recipe, data, layers, group, block, x, j, training):
         inputs = Samples(block.numbers, below.units, below.stride)
         forward(shapes, choices, shapes.scalar, inputs, data, group, block, layer)
     couple(recipe.coupling, shapes, choices, data, group, block, layers[len(layers) - 1])
+
+
+@njit(**INLINED)
+def group_of(layout, span, start, N, real):
+    """The group of samples from ``start`` on; all samples if there are few."""
+    if layout is None:
+        samples = min(span.group, N - start)
+        return WorkerShare(start, 0, samples, real, start == 0, start + samples == N)
+    return WorkerShare(0, 0, layout.samples, layout.real, True, True)
 
 
 @njit(**INLINED)

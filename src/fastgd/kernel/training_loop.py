@@ -45,7 +45,7 @@ from functools import lru_cache
 from numba import njit, prange, typeof
 from numba.core import types
 
-from fastgd.kernel.block import Samples, WorkerShare, all_blocks, all_data, all_layers, all_spans
+from fastgd.kernel.block import Samples, all_blocks, all_data, all_layers, all_spans
 from fastgd.kernel.iteration.batch_norm import normalize_back
 from fastgd.kernel.iteration.batches import learn_chances
 from fastgd.kernel.iteration.errors import is_watched, look_of, record_of
@@ -62,11 +62,17 @@ from fastgd.kernel.language.compiler import INLINED, PARALLEL, WHOLE
 from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle, in_haste
 from fastgd.kernel.language.tile import runs_of, zeros
 from fastgd.kernel.language.translation import translated
+from fastgd.kernel.levenberg_marquardt import (
+    begin_estimates,
+    learn_curvature,
+    take_second_order_steps,
+)
 from fastgd.kernel.phases import (
     after_update,
     before_update,
     flush,
     forward_layers,
+    group_of,
     is_on,
     measure_group,
     padded_of,
@@ -74,11 +80,16 @@ from fastgd.kernel.phases import (
 
 
 @njit(**INLINED)
-def _learn(outputs, shapes, recipe, layers, group, block, x):
-    """Backward pass through all layers; not compiled at all if only outputs are needed."""
-    overflow = zeros(shapes.scalar)
+def _learn(outputs, shapes, recipe, data, layers, group, block, x, so_far):
+    """Backward pass through all layers; not compiled at all if only outputs are needed.
+
+    Adds NaN to ``so_far`` for each run that diverges; or for a second-order step the squared error.
+    """
+    overflow = so_far
     if outputs is not None:
         return overflow
+    if recipe.curvature is not None:
+        return learn_curvature(shapes, recipe, data, layers, group, block, x, so_far)
     deltas, updates = recipe, recipe
     for k in range(len(layers) - 1, 0, -1):
         below, layer = layers[k - 1], layers[k]
@@ -93,15 +104,6 @@ def _learn(outputs, shapes, recipe, layers, group, block, x):
     return overflow + gradient(
         shapes, updates, shapes.data, x, group, block, layers[0], all_weights(layers[0])
     )
-
-
-@njit(**INLINED)
-def _group_of(layout, span, start, N, real):
-    """The group of samples from ``start`` on; all samples if there are few."""
-    if layout is None:
-        samples = min(span.group, N - start)
-        return WorkerShare(start, 0, samples, real, start == 0, start + samples == N)
-    return WorkerShare(0, 0, layout.samples, layout.real, True, True)
 
 
 @njit(**INLINED)
@@ -123,8 +125,8 @@ def _pass(
 ):
     """Take all samples of ``data`` forward and, when training, back.
 
-    Returns NaN for each run that diverges, else 0. If ``measuring``, records their error, too; with
-    ``holding``, ``data`` are the validation samples.
+    Returns NaN for each run that diverges, else 0; or for second-order steps the squared error. If
+    ``measuring``, records their error, too; with ``holding``, ``data`` are the validation samples.
     """
     scalar = shapes.scalar
     bottom, top = layers[0], layers[len(layers) - 1]
@@ -133,7 +135,7 @@ def _pass(
     records = len(block.errors) // runs_of(scalar)
     start = 0
     while True:
-        group = _group_of(shapes.layout, span, start, N, real)
+        group = group_of(shapes.layout, span, start, N, real)
         stride = bottom.inputs * data_runs
         x = Samples(data.X, group.start * stride, stride)
         forward_layers(shapes, recipe, data, layers, group, block, x, j, training)
@@ -144,7 +146,9 @@ def _pass(
                 j, record, records, holding, total,
             )  # fmt: skip
         if training:
-            overflow = overflow + _learn(recipe.outputs, shapes, recipe, layers, group, block, x)
+            overflow = _learn(
+                recipe.outputs, shapes, recipe, data, layers, group, block, x, overflow
+            )
         if group.is_last:
             break
         start += span.group
@@ -197,6 +201,7 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
     for j in range(span.first, span.last):
         record = record_of(j, span, len(block.errors) // runs_of(scalar))
         wanted = record >= 0 or is_watched(recipe.watch, j, span, look)
+        wanted = wanted or is_on(recipe.curvature)
         overflow = zeros(scalar)
         if wanted:
             _hold_out(recipe.held, shapes, recipe, held, layers, block, span, look, j, record)
@@ -207,6 +212,7 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
                 source, N, real = data, all_samples, data.samples
                 if training:
                     source, real = before_update(shapes, recipe, data, layers, block, span, j)
+                    begin_estimates(recipe, shapes, data, layers, block, span, all_samples, j)
                     N = padded_of(recipe.batches, all_samples, of_batch)
                 drop_weights(recipe.features.dropconnect, scalar, layers, block, j, training)
                 if training:
@@ -217,6 +223,11 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
                 )  # fmt: skip
         if j < span.iterations:
             learn_chances(recipe.batches, scalar, data, layers, block, span)
+            if recipe.curvature is not None:
+                take_second_order_steps(
+                    shapes, recipe, data, layers, block, span, all_samples, overflow
+                )
+                overflow = zeros(scalar)
             if after_update(shapes, recipe, layers, block, span, overflow, j):
                 return
     flush(scalar, block, True)

@@ -334,9 +334,32 @@ def _spread_shapes(runs: int, widest: int, data_runs: int, importance_runs: int)
     )
 
 
+def with_squares(shapes: Shapes, runs: int, machine: Machine | None = None) -> Shapes:
+    """The same shapes, with tiles for the matrices of second-order steps.
+
+    The columns left over by a single run's tiles go into one that is only partly used.
+    """
+    square, rest = shapes.wide, shapes.rest
+    if machine is None or machine.threads == 1:
+        lanes = lanes_of(machine)
+        wide = max(1, _wide_lanes(lanes) // runs)
+        if runs == 1:
+            wide = min(wide, 2 * lanes)
+        square = Shape(ROWS, wide, runs)
+        # With more than two lanes the processor has masked loads.
+        has_parts = runs == 1 and lanes > 2
+        rest = Shape(ROWS, wide if has_parts else 1, runs, is_part=has_parts)
+    return shapes._replace(
+        square=square,
+        square_row=_of_rows(1, square),
+        square_rest=rest,
+        square_rest_row=_of_rows(1, rest),
+    )
+
+
 def _of_rows(rows: int, shape: Shape) -> Shape:
     """The same tile with ``rows`` rows."""
-    return Shape(rows, shape.units, shape.runs, is_part=shape.is_part)
+    return Shape(rows, shape.units, shape.runs, is_part=shape.is_part, is_spread=shape.is_spread)
 
 
 def _piece(shape: Shape, lanes: int) -> Shape | None:

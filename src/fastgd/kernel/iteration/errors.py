@@ -219,6 +219,16 @@ def hold(held, scalar, block, record, total):
 
 
 @njit(**INLINED)
+def _end_by_signal(curvature, recipe, scalar, block, layer, span, j, error):
+    """End the runs whose second-order step in the iteration before was the last one."""
+    if curvature is None:
+        return
+    signal = value(scalar, block.numbers, layer, recipe.optimizer.signal)
+    if anywhere(signal > 0.0):
+        _end_by_error(recipe.held, scalar, block, span, j, error, signal)
+
+
+@njit(**INLINED)
 def observe(mean, penalty, recipe, scalar, block, layers, span, look, j, record, place, total):
     """Record mean absolute error and loss before update j, and end the runs that they stop."""
     layer = layers[0]
@@ -236,6 +246,7 @@ def observe(mean, penalty, recipe, scalar, block, layers, span, look, j, record,
     signal = _of_concern(recipe.watch, scalar, block.numbers, layer, record, error - error)
     if any_nan(signal):
         _end_by_error(recipe.held, scalar, block, span, j, error, signal)
+    _end_by_signal(recipe.curvature, recipe, scalar, block, layer, span, j, error)
     _stop(recipe.watch, recipe, scalar, block, layer, span, look, j, place, error)
 
 

@@ -172,6 +172,7 @@ dispatch(step, STEPS, INLINED)
 dispatch(
     prepare,
     dict.fromkeys(STEPS, lambda optimizer, scalar, numbers, layer: None)
+    | dict.fromkeys(("LevenbergMarquardt",), lambda optimizer, scalar, numbers, layer: None)
     | dict.fromkeys(("Adam", "AdamW"), _corrections),
     INLINED,
 )

@@ -1,0 +1,371 @@
+"""Second-order steps: the damped normal equations, tried until they make the loss smaller.
+
+See :class:`fastgd.optimizers.LevenbergMarquardt`. The runs of a block solve their equations side by
+side. A run whose step was taken, or that has stopped, waits for the others: its parameters stay,
+whatever is computed for it meanwhile. So its bits are those of the run alone.
+
+With Bayesian regularization (MacKay, *Bayesian interpolation*, Neural Computation 4, 1992; Foresee
+and Hagan, *Gauss-Newton approximation to Bayesian learning*, ICNN 1997) the objective is beta times
+the sum of squared errors plus alpha times that of all parameters. After each step both are
+estimated anew, from the trace of the inverse of the undamped matrix.
+
+Letters as in :mod:`fastgd.kernel.training_loop`.
+"""
+
+from numba import njit
+
+from fastgd.kernel.block import CONVERGED, STALLED, Samples, System
+from fastgd.kernel.iteration.jacobian import (
+    add_products,
+    add_squares,
+    begin_rows,
+    fill_rows,
+)
+from fastgd.kernel.iteration.linear_system import factorize, solve, trace_of_inverse
+from fastgd.kernel.iteration.run_values import put_value, value
+from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.memory import count_changes, load, store, units
+from fastgd.kernel.language.threads import all_agree, thread_of, threads_of
+from fastgd.kernel.language.tile import (
+    everywhere,
+    fma,
+    fold,
+    magnitude,
+    opaque,
+    runs_of,
+    select,
+    units_of,
+    zeros,
+)
+from fastgd.kernel.phases import forward_layers, group_of
+
+SMALLEST_DAMPING = 1e-20
+"""Lower limit of the damping, as in MATLAB's ``trainlm``."""
+
+
+@njit(**INLINED)
+def system_of(bayesian, layers):
+    """The sizes of a network's equations."""
+    count = 0
+    for k in range(len(layers)):
+        count += layers[k].inputs * layers[k].outputs
+    return System(count, count + 1, count + 1 if bayesian is None else 2 * count + 1)
+
+
+@njit(**INLINED)
+def learn_curvature(shapes, recipe, data, layers, group, block, x, squares):
+    """Add a group's products of derivatives; returns the squared errors with its own added."""
+    top = layers[len(layers) - 1]
+    system = system_of(recipe.bayesian, layers)
+    squares = add_squares(shapes, data, group, block, top, squares)
+    for output in range(top.outputs):
+        if output > 0:  # a backward pass may have replaced derivatives that the forward pass stored
+            forward_layers(shapes, recipe, data, layers, group, block, x, 0, False)
+        begin_rows(shapes, recipe, data, group, block, top, output, system.width)
+        fill_rows(shapes, recipe, layers, group, block, x, output, system.width)
+    add_products(shapes, group, block, top, system)
+    return squares
+
+
+@njit(**INLINED)
+def _squared_error(shapes, recipe, data, layers, block, span, N):
+    """The sum of squared errors of the present parameters, times their weights."""
+    bottom, top = layers[0], layers[len(layers) - 1]
+    stride = bottom.inputs * runs_of(shapes.data)
+    total, start = zeros(shapes.scalar), 0
+    while True:
+        group = group_of(shapes.layout, span, start, N, data.samples)
+        x = Samples(data.X, group.start * stride, stride)
+        forward_layers(shapes, recipe, data, layers, group, block, x, 0, False)
+        total = add_squares(shapes, data, group, block, top, total)
+        if group.is_last:
+            break
+        start += span.group
+    return total
+
+
+@njit(**INLINED)
+def _squared_parameters(bayesian, scalar, layers, block):
+    """The sum of squares of all weights; of all parameters for Bayesian regularization."""
+    total = zeros(scalar)
+    for k in range(len(layers)):
+        layer = layers[k]
+        count = layer.inputs if bayesian is not None else layer.units_below
+        at = layer.weights
+        for _ in range(count * layer.outputs):
+            w = load(scalar, block.numbers, at, 0)
+            total = fma(w, w, total)
+            at += runs_of(scalar)
+    return total
+
+
+@njit(**INLINED)
+def _factor_of_errors(recipe, scalar, block, layer):
+    """The factor of the sum of squared errors in the objective."""
+    factor = zeros(scalar) + 1.0
+    if recipe.mean is not None:
+        factor = load(scalar, block.scale, 0, 0)
+    if recipe.bayesian is not None:
+        factor = factor * value(scalar, block.numbers, layer, recipe.optimizer.error_factor)
+    return factor
+
+
+@njit(**INLINED)
+def _decay_of(recipe, scalar, block, layer):
+    """The factor of the sum of squared parameters in the objective."""
+    if recipe.bayesian is not None:
+        return value(scalar, block.numbers, layer, recipe.optimizer.weight_penalty)
+    if recipe.features.penalty is not None:
+        return value(scalar, block.numbers, layer, recipe.features.penalty.l2)
+    return zeros(scalar)
+
+
+@njit(**INLINED)
+def _objective(recipe, factor, decay, squares, parameters):
+    """Twice the loss."""
+    if recipe.bayesian is None and recipe.features.penalty is None:
+        return factor * squares
+    return fma(factor, squares, select(decay > 0.0, decay * parameters, 0.0))
+
+
+@njit(**INLINED)
+def _weigh(shapes, block, system, factor):
+    """Multiply all products by their factor in the objective."""
+    scalar, runs = shapes.scalar, runs_of(shapes.scalar)
+    for p in range(system.parameters):
+        for q in range(p, system.width):
+            at = (p * system.columns + q) * runs
+            store(scalar, block.products, at, 0, factor * load(scalar, block.products, at, 0))
+
+
+@njit(**INLINED)
+def _finish_products(shapes, recipe, layers, block, system, factor, decay):
+    """Turn products into the system of the objective, and count direction changes.
+
+    Returns the largest magnitude of its derivatives.
+    """
+    scalar, runs, frozen = shapes.scalar, runs_of(shapes.scalar), recipe.features.frozen
+    if recipe.mean is not None or recipe.bayesian is not None:
+        _weigh(shapes, block, system, factor)
+    largest, p = zeros(scalar), 0
+    for k in range(len(layers)):
+        layer = layers[k]
+        at = layer.weights
+        for i in range(layer.inputs * layer.outputs):
+            row = p * system.columns
+            diagonal = load(scalar, block.products, (row + p) * runs, 0)
+            right = (row + system.width - 1) * runs
+            g = load(scalar, block.products, right, 0)
+            if recipe.bayesian is not None:
+                g = fma(-1.0 * decay, load(scalar, block.numbers, at, 0), g)
+                diagonal = diagonal + decay
+                store(
+                    scalar, block.products, (row + system.width + p) * runs, 0, zeros(scalar) + 1.0
+                )
+            elif recipe.features.penalty is not None:
+                own = decay
+                if i >= layer.units_below * layer.outputs:
+                    own = zeros(scalar)
+                g = fma(-1.0 * own, load(scalar, block.numbers, at, 0), g)
+                diagonal = diagonal + own
+            if frozen is not None:
+                g = select(load(scalar, block.numbers, at + layer.learning, 0) > 0.0, g, 0.0)
+            store(scalar, block.products, right, 0, g)
+            store(scalar, block.diagonal, p * runs, 0, diagonal)
+            store(scalar, block.numbers, at + layer.states, 0, load(scalar, block.numbers, at, 0))
+            count_changes(scalar, g > 0.0, block.signs, block.recent, at, 0)
+            size = magnitude(g)
+            largest = select(size > largest, size, largest)
+            at += runs
+            p += 1
+    return largest
+
+
+@njit(**INLINED)
+def _damp(scalar, optimizer, layers, block, system, damping):
+    """Set the diagonal of the system."""
+    runs, layer = runs_of(scalar), layers[0]
+    scaled = value(scalar, block.numbers, layer, optimizer.scaled)
+    for p in range(system.parameters):
+        diagonal = load(scalar, block.diagonal, p * runs, 0)
+        scale = fma(scaled, select(diagonal > 0.0, diagonal, 1.0), 1.0 - scaled)
+        at = (p * system.columns + p) * runs
+        store(scalar, block.products, at, 0, fma(damping, scale, diagonal))
+
+
+@njit(**INLINED)
+def _move_tiles(shape, scalar, block, layer, first, begin, end):
+    """Take the step from the old parameters, in runs that still try; others keep theirs.
+
+    Returns NaN for each run with a parameter that is not finite, else 0.
+    """
+    runs = runs_of(shape)
+    overflow = zeros(scalar)
+    p = begin
+    while p < end:
+        at = opaque(layer.weights + p * runs)
+        old = load(shape, block.numbers, at + layer.states, 0)
+        d = load(shape, block.solution, (first + p) * runs, 0)
+        new = fma(units(shape, block.numbers, layer.alpha, 0), d, old)
+        trying = units(shape, block.scratch, 0, 0) > 0.0
+        w = select(trying, new, load(shape, block.numbers, at, 0))
+        store(shape, block.numbers, at, 0, w)
+        overflow = overflow + fold(shape, w - w)
+        p += units_of(shape)
+    return overflow
+
+
+@njit(**INLINED)
+def _move(shapes, layers, block):
+    overflow, first = zeros(shapes.scalar), 0
+    for k in range(len(layers)):
+        layer = layers[k]
+        count = layer.inputs * layer.outputs
+        wide = count // units_of(shapes.wide_row) * units_of(shapes.wide_row)
+        overflow = overflow + _move_tiles(
+            shapes.wide_row, shapes.scalar, block, layer, first, 0, wide
+        )
+        overflow = overflow + _move_tiles(
+            shapes.narrow_row, shapes.scalar, block, layer, first, wide, count
+        )
+        first += count
+    return overflow
+
+
+@njit(**INLINED)
+def _is_short(optimizer, scalar, layers, block):
+    """Whether no parameter would move by more than a small part of the largest one."""
+    runs, p = runs_of(scalar), 0
+    step, size = zeros(scalar), zeros(scalar)
+    for k in range(len(layers)):
+        layer = layers[k]
+        at = layer.weights + layer.states
+        for _ in range(layer.inputs * layer.outputs):
+            d = magnitude(load(scalar, block.solution, p * runs, 0))
+            step = select(d > step, d, step)
+            w = magnitude(load(scalar, block.numbers, at, 0))
+            size = select(w > size, w, size)
+            at += runs
+            p += 1
+    return step <= value(scalar, block.numbers, layers[0], optimizer.min_step) * size
+
+
+@njit(**INLINED)
+def _put_back(scalar, layers, block, taken):
+    """Give runs without a step their old parameters."""
+    for k in range(len(layers)):
+        layer = layers[k]
+        at = layer.weights
+        for _ in range(layer.inputs * layer.outputs):
+            w = load(scalar, block.numbers, at, 0)
+            old = load(scalar, block.numbers, at + layer.states, 0)
+            store(scalar, block.numbers, at, 0, select(taken > 0.0, w, old))
+            at += runs_of(scalar)
+
+
+@njit(**INLINED)
+def _estimate(scalar, optimizer, layer, block, effective, squares, parameters, taken):
+    """The factors of the objective that are most probable, given the effective parameters."""
+    numbers, residuals = block.numbers, load(scalar, block.total, 0, 0)
+    decay = select(parameters > 0.0, effective / (parameters + parameters), 1.0)
+    factor = select(squares > 0.0, (residuals - effective) / (squares + squares), 1.0)
+    factor = select(factor > 0.0, factor, 1.0)
+    _put_where(scalar, numbers, layer, optimizer.weight_penalty, taken, decay)
+    _put_where(scalar, numbers, layer, optimizer.error_factor, taken, factor)
+    _put_where(scalar, numbers, layer, optimizer.effective_parameters, taken, effective)
+
+
+@njit(**INLINED)
+def _put_where(scalar, numbers, layer, which, taken, new):
+    old = value(scalar, numbers, layer, which)
+    put_value(scalar, numbers, layer, which, select(taken > 0.0, new, old))
+
+
+@njit(**INLINED)
+def begin_estimates(recipe, shapes, data, layers, block, span, N, j):
+    """Before the first iteration: as if all parameters were effective."""
+    if recipe.bayesian is None:
+        return
+    if j == 0:
+        scalar, system = shapes.scalar, system_of(recipe.bayesian, layers)
+        squares = _squared_error(shapes, recipe, data, layers, block, span, N)
+        parameters = _squared_parameters(recipe.bayesian, scalar, layers, block)
+        effective, all_runs = zeros(scalar) + float(system.parameters), zeros(scalar) + 1.0
+        _estimate(
+            scalar, recipe.optimizer, layers[0], block,
+            effective, squares, parameters, all_runs,
+        )  # fmt: skip
+
+
+@njit(**INLINED)
+def _estimate_again(recipe, shapes, layers, block, system, decay, squares, taken):
+    """The factors after a step, from the undamped matrix at the parameters before it."""
+    if recipe.bayesian is not None:
+        scalar, runs = shapes.scalar, runs_of(shapes.scalar)
+        for p in range(system.parameters):
+            diagonal = load(scalar, block.diagonal, p * runs, 0)
+            store(scalar, block.products, (p * system.columns + p) * runs, 0, diagonal)
+        factorize(shapes, block, system, system.columns)
+        trace = trace_of_inverse(shapes, block, system)
+        effective = fma(-1.0 * decay, trace, float(system.parameters))
+        parameters = _squared_parameters(recipe.bayesian, scalar, layers, block)
+        _estimate(scalar, recipe.optimizer, layers[0], block, effective, squares, parameters, taken)
+
+
+@njit(**INLINED)
+def take_second_order_steps(shapes, recipe, data, layers, block, span, N, squares):
+    """Solve the equations of an iteration, and take the steps that make the loss smaller.
+
+    ``squares`` are the sums of squared errors before it.
+    """
+    scalar, optimizer, bottom = shapes.scalar, recipe.optimizer, layers[0]
+    numbers, runs = block.numbers, runs_of(scalar)
+    system = system_of(recipe.bayesian, layers)
+    factor = _factor_of_errors(recipe, scalar, block, bottom)
+    decay = _decay_of(recipe, scalar, block, bottom)
+    before = _objective(
+        recipe, factor, decay, squares, _squared_parameters(recipe.bayesian, scalar, layers, block)
+    )
+    largest = _finish_products(shapes, recipe, layers, block, system, factor, decay)
+    for r in range(thread_of(scalar), runs, threads_of(scalar)):
+        block.scratch[r] = 1.0 if block.ended[r] < 0 else 0.0
+    signal = value(scalar, numbers, bottom, optimizer.signal)
+    is_flat = largest <= value(scalar, numbers, bottom, optimizer.min_gradient)
+    signal = select(is_flat & (signal <= 0.0), float(CONVERGED), signal)
+    trying = select(signal > 0.0, 0.0, load(scalar, block.scratch, 0, 0))
+    damping = value(scalar, numbers, bottom, optimizer.current_damping)
+    initial = value(scalar, numbers, bottom, optimizer.damping)
+    damping = select(damping > 0.0, damping, initial)
+    taken, reached = zeros(scalar), squares
+    while True:
+        if all_agree(scalar, everywhere(trying <= 0.0)):
+            break
+        store(scalar, block.scratch, 0, 0, trying)
+        _damp(scalar, optimizer, layers, block, system, damping)
+        factorize(shapes, block, system, system.width)
+        solve(shapes, block, system)
+        overflow = _move(shapes, layers, block)
+        found = _squared_error(shapes, recipe, data, layers, block, span, N)
+        after = _objective(
+            recipe, factor, decay, found + overflow,
+            _squared_parameters(recipe.bayesian, scalar, layers, block),
+        )  # fmt: skip
+        is_better = (after < before) & (trying > 0.0)
+        taken = select(is_better, 1.0, taken)
+        reached = select(is_better, found, reached)
+        smaller = damping * value(scalar, numbers, bottom, optimizer.decrease)
+        smaller = select(smaller > SMALLEST_DAMPING, smaller, SMALLEST_DAMPING)
+        larger = damping * value(scalar, numbers, bottom, optimizer.increase)
+        changed = select(is_better, smaller, larger)
+        damping = select(trying > 0.0, changed, damping)
+        is_short = _is_short(optimizer, scalar, layers, block) & (trying > 0.0)
+        is_stuck = (damping > value(scalar, numbers, bottom, optimizer.max_damping)) & (
+            trying > 0.0
+        )
+        signal = select(is_stuck, float(STALLED), signal)
+        signal = select(is_short, float(CONVERGED), signal)
+        trying = select(is_better | is_short | is_stuck, 0.0, trying)
+    _put_back(scalar, layers, block, taken)
+    put_value(scalar, numbers, bottom, optimizer.current_damping, damping)
+    put_value(scalar, numbers, bottom, optimizer.signal, signal)
+    _estimate_again(recipe, shapes, layers, block, system, decay, reached, taken)
