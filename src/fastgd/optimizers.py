@@ -28,6 +28,9 @@ Beta1 = Annotated[Any, float, "[0, 1)", "Decay rate of the mean of the gradients
 Beta2 = Annotated[Any, float, "[0, 1)", "Decay rate of the mean of the squared gradients"]
 Epsilon = Annotated[Any, float, "(0, inf)", "Added to divisors, so that they are not 0"]
 
+BAYESIAN = ("effective_parameters", "weight_penalty", "error_factor")
+"""What Bayesian regularization finds: see :class:`fastgd.Run`."""
+
 _CORRECTIONS = {"power1": 1.0, "power2": 1.0, "factor": 0.0, "corrected_epsilon": 0.0}
 
 
@@ -310,9 +313,7 @@ class LevenbergMarquardt(
     kept={
         "current_damping": 0.0,
         "signal": 0.0,
-        "weight_penalty": 0.0,
-        "error_factor": 1.0,
-        "effective_parameters": 0.0,
+        **dict.fromkeys(BAYESIAN, 0.0),
     },
 ):
     """A second-order method for sums of squares: the step solves a damped linear system.

@@ -196,7 +196,6 @@ class Options(LossOptions, total=False):
             "Hagan, ICNN 1997; MATLAB's ``trainbr``); it needs ``LevenbergMarquardt``.",
             "How the penalty on the parameters is found (bayesian: from the samples)",
             "Regularization",
-            structure=True,
         ),
     ]
     freeze: Annotated[

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fastgd.engine import summaries
 from fastgd.engine.device_choice import chosen
 from fastgd.engine.devices import AUTO, CPU
+from fastgd.engine.lowering import bayesian_of
 from fastgd.engine.packed_samples import Index, Sharing
 from fastgd.engine.packing import RunBatch, by_part, lanes_of
 from fastgd.engine.plan import Keep, Plan
@@ -142,6 +143,7 @@ class _Work:
                 is_watched=self._are_watched(over),
                 best=past.best,
                 best_error=past.best_error,
+                bayesian=bayesian_of(past.corrections, layout.recipe),
             ),
         )
 
@@ -343,6 +345,7 @@ class _Work:
             is_watched=self._are_watched(whose),
             best=best,
             best_error=best_error,
+            bayesian=bayesian_of(runs.corrections(), runs.session.layout.recipe),
         )
         trained.write(whose, self.plan, end)
         trained.final_loss[whose] = losses[:, records]

@@ -21,7 +21,7 @@ from fastgd.engine.choices import output_choices, unit_choice
 from fastgd.kernel.block import OPTIONS, Recipe
 from fastgd.kernel.iteration.activations import BOTH
 from fastgd.kernel.language.specialization import Choice, Features
-from fastgd.optimizers import ALL, LevenbergMarquardt, Optimizer
+from fastgd.optimizers import ALL, BAYESIAN, LevenbergMarquardt, Optimizer
 from fastgd.schedules import Constant, Schedule
 
 _SLOTS = [(DECLARED[name].feature, slot) for name in VALUES for slot in DECLARED[name].slots]
@@ -48,6 +48,14 @@ def corrections_of(optimizer: Optimizer) -> slice:
     """The part of a run's values that the optimizer changes from step to step."""
     first = _OPTIMIZER + len(optimizer._fields)
     return slice(first, first + len(optimizer.kept))
+
+
+def bayesian_of(corrections: NDArray[np.float64], recipe: Recipe) -> NDArray[np.float64]:
+    """The columns of :data:`BAYESIAN` in what each of n runs keeps: (n, 3), else (n, 0)."""
+    if recipe.bayesian is None:
+        return corrections[:, :0]
+    names = list(LevenbergMarquardt.kept)
+    return corrections[:, [names.index(name) for name in BAYESIAN]]
 
 
 TOLERANCE, PATIENCE = _PLACES["watch", "tolerance"], _PLACES["watch", "patience"]

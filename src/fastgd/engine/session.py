@@ -35,6 +35,7 @@ from fastgd.engine.lowering import (
     ValueColumn,
     Values,
     choice_of,
+    corrections_of,
     recipe_of,
 )
 from fastgd.engine.network import Network
@@ -480,6 +481,13 @@ class Runs:
         layout, block = self.session.layout, self.block
         put_away = block.kept, block.kept_integers
         return self._now(layout.watch, (block.numbers, block.integers), put_away)
+
+    def corrections(self) -> FloatArray:
+        """(n, C) what the optimizer keeps of each run, at present."""
+        session = self.session
+        values = session.layout.section(self.block.numbers, "values")
+        own = values[:, corrections_of(session.method.optimizer)]
+        return session.layout.by_lane(own)[self.places]
 
     def state(
         self, over: NDArray[np.bool_], parameters: FloatArray, changes: NDArray[np.int64]

@@ -168,10 +168,12 @@ def take_state(
         best, best_error = of_parameters(block.best), block.best_error.ravel()[places]
     held = layout.recipe.held is not None
     values = layout.section(block.numbers, "values")
+    kept = of_run(values[:, corrections_of(optimizer)])
     return State(
         parameters=parameters,
         steps=steps,
-        corrections=ongoing(of_run(values[:, corrections_of(optimizer)])),
+        # Of a second-order method they are results, too, and it leaves ended runs alone.
+        corrections=kept if layout.recipe.curvature is not None else ongoing(kept),
         signs=ongoing(of_parameters(block.signs)),
         changes=changes,
         watch=watch,

@@ -11,6 +11,7 @@ from fastgd.engine.packed_samples import Index
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.state import State
 from fastgd.engine.summaries import SMALLEST, SMALLEST_AT
+from fastgd.optimizers import BAYESIAN
 
 NOWHERE = -1
 """``best_iteration`` of a run that isn't monitored, or that never had a finite error."""
@@ -36,6 +37,9 @@ class TrainedRuns:
     held_final: NDArray[np.float64]  # as final_error, or (0,)
     weights: NDArray[np.float64]  # (n, P), or (0, P) if not kept
     changes: NDArray[np.int64]  # shape as weights: direction changes
+    effective_parameters: NDArray[np.float64]  # (n,), or (0,) unless regularization is Bayesian
+    weight_penalty: NDArray[np.float64]  # the same
+    error_factor: NDArray[np.float64]  # the same
     path: NDArray[np.float64]  # (n, records, P), or (0, records, P) if not recorded
     state: State | None  # of all runs, if it is kept
 
@@ -62,6 +66,7 @@ class TrainedRuns:
             held_final=np.empty(runs * held),
             weights=np.empty((kept, plan.network.parameters)),
             changes=np.empty((kept, plan.network.parameters), np.int64),
+            **{name: np.empty(runs * (layout.recipe.bayesian is not None)) for name in BAYESIAN},
             path=np.empty((recorded, records, plan.network.parameters)),
             # The state of a single run is stored as it is.
             state=State.empty(
@@ -134,6 +139,9 @@ class TrainedRuns:
         self.final_error[whose] = final
         if plan.samples.holds_out:
             self.held_final[whose] = held_final
+        if len(self.effective_parameters):
+            for name, found in zip(BAYESIAN, ended.bayesian.T, strict=True):
+                getattr(self, name)[whose] = found
         if len(self.weights):
             self.weights[whose] = ended.given_back(plan)
             self.changes[whose] = ended.changes
@@ -153,6 +161,7 @@ class Ended:
     is_watched: NDArray[np.bool_]  # (n,)
     best: NDArray[np.float64]  # (n, P), with restore_best
     best_error: NDArray[np.float64]  # (n,), with restore_best
+    bayesian: NDArray[np.float64]  # (n, 3), or (n, 0) unless regularization is Bayesian
 
     @property
     def has_best(self) -> NDArray[np.bool_]:

@@ -265,20 +265,25 @@ def _put_back(scalar, layers, block, taken):
 
 @njit(**INLINED)
 def _estimate(scalar, optimizer, layer, block, effective, squares, parameters, taken):
-    """The factors of the objective that are most probable, given the effective parameters."""
+    """The factors of the objective that are most probable, given the effective parameters.
+
+    Where there are none, by rounding, the factors stay as they are.
+    """
     numbers, residuals = block.numbers, load(scalar, block.total, 0, 0)
+    effective = select(effective > 0.0, effective, 0.0)
     decay = select(parameters > 0.0, effective / (parameters + parameters), 1.0)
     factor = select(squares > 0.0, (residuals - effective) / (squares + squares), 1.0)
     factor = select(factor > 0.0, factor, 1.0)
-    _put_where(scalar, numbers, layer, optimizer.weight_penalty, taken, decay)
-    _put_where(scalar, numbers, layer, optimizer.error_factor, taken, factor)
+    known = select(effective > 0.0, taken, 0.0)
+    _put_where(scalar, numbers, layer, optimizer.weight_penalty, known, decay)
+    _put_where(scalar, numbers, layer, optimizer.error_factor, known, factor)
     _put_where(scalar, numbers, layer, optimizer.effective_parameters, taken, effective)
 
 
 @njit(**INLINED)
-def _put_where(scalar, numbers, layer, which, taken, new):
+def _put_where(scalar, numbers, layer, which, chosen, new):
     old = value(scalar, numbers, layer, which)
-    put_value(scalar, numbers, layer, which, select(taken > 0.0, new, old))
+    put_value(scalar, numbers, layer, which, select(chosen > 0.0, new, old))
 
 
 @njit(**INLINED)

@@ -15,6 +15,7 @@ from fastgd.arguments.declarations import FIELDED
 from fastgd.checks.formatting import value_text
 from fastgd.checks.messages import shown
 from fastgd.formulas.custom import Formula
+from fastgd.optimizers import BAYESIAN
 from fastgd.training.sweep_axes import COMBINATION, varied
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ CURVES = {"errors": "error", "losses": "loss", "validation_errors": "validation_
 
 MEASURED = (
     *("final_error", "final_loss", "final_validation_error", "best_iteration"),
+    *BAYESIAN,
     *("status", "iterations", "total_changes"),
 )
 """The results of a run that are single values, as far as a run or a sweep has them."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastgd.engine.summaries import MISSING, STATUS, Summary, summarize
+from fastgd.optimizers import BAYESIAN
 from fastgd.training.sweep_axes import SweepAxes
 
 SOURCES = {
@@ -25,6 +26,7 @@ SOURCES = {
     "validation_errors": "held_errors",
     "final_validation_error": "held_final",
     "best_iteration": "best_iteration",
+    **{name: name for name in BAYESIAN},
     "states": "state",
 }
 """The name in ``TrainedRuns`` of the result that each field is made of."""

@@ -195,6 +195,10 @@ class Run(_Predicting):
         Number of updates before the smallest monitored error: that of the validation set if there
         is one. None if no option monitors the error. With ``restore_best=True`` the weights and the
         final errors are those of that point.
+    effective_parameters, weight_penalty, error_factor : float or None
+        With ``regularization="bayesian"``: how many parameters the samples determine (gamma), and
+        the factors of the sum of squared parameters (alpha) and of the sum of squared errors (beta)
+        in what is minimized, after the last step (Foresee and Hagan, 1997).
     state : State or None
         All that further iterations depend on, so that ``train(resume=run)`` continues exactly. Runs
         of :func:`fastgd.train` have a state; those of a sweep only with ``keep_state=True``.
@@ -224,6 +228,9 @@ class Run(_Predicting):
     validation_errors: FloatArray | None = None
     final_validation_error: float | None = None
     best_iteration: int | None = None
+    effective_parameters: float | None = None
+    weight_penalty: float | None = None
+    error_factor: float | None = None
     state: State | None = None
 
     def __repr__(self) -> str:

@@ -62,6 +62,8 @@ class Sweep:
         The summary of the errors, if the option ``summary`` was given.
     validation_errors, final_validation_error, best_iteration : arrays or None
         As in :class:`Run`, with the axes in front; ``best_iteration`` is -1 where a run has None.
+    effective_parameters, weight_penalty, error_factor : arrays or None
+        As in :class:`Run`, with the axes in front.
     partition : Partition or None
         If groups, folds or sample weights are axes: the training and validation samples of the
         runs, and the weights of these samples.
@@ -86,6 +88,9 @@ class Sweep:
     validation_errors: NDArray[np.float64] | None = field(repr=False, default=None)
     final_validation_error: NDArray[np.float64] | None = field(repr=False, default=None)
     best_iteration: NDArray[np.int64] | None = field(repr=False, default=None)
+    effective_parameters: NDArray[np.float64] | None = field(repr=False, default=None)
+    weight_penalty: NDArray[np.float64] | None = field(repr=False, default=None)
+    error_factor: NDArray[np.float64] | None = field(repr=False, default=None)
     states: tuple[State, ...] | None = field(repr=False, default=None)
     partition: Partition | None = field(repr=False, default=None)
     source: TrainingSource | None = field(repr=False, default=None)

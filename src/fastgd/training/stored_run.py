@@ -13,6 +13,7 @@ from fastgd.checks.values import check_seed
 from fastgd.engine.network import Network
 from fastgd.engine.state import State
 from fastgd.engine.summaries import STATUS, Summary
+from fastgd.optimizers import BAYESIAN
 from fastgd.store.npz import Arrays, Found
 from fastgd.training import codec
 from fastgd.training.codec import Array, Header, count, need, number, optional, text
@@ -47,6 +48,7 @@ _FIELDS: dict[str, codec.Field] = {
     "minimizer": _minimizer,
     "final_validation_error": optional(number),
     "best_iteration": optional(count),
+    **dict.fromkeys(BAYESIAN, optional(number)),
     "errors": Array("f", "records"),
     "losses": Array("f", "records"),
     "recorded": Array("i", "records"),

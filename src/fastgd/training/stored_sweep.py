@@ -28,6 +28,7 @@ from fastgd.checks.values import (
 from fastgd.engine.network import Network
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING, STATUS, Summary
+from fastgd.optimizers import BAYESIAN
 from fastgd.store.npz import Arrays, Found
 from fastgd.training import codec
 from fastgd.training.codec import Array, Header, array_of, need
@@ -46,6 +47,7 @@ _FIELDS = {
     "validation_errors": Array("f", "axes records", optional=True),
     "final_validation_error": Array("f", "axes", optional=True),
     "best_iteration": Array("i", "axes", optional=True),
+    **dict.fromkeys(BAYESIAN, Array("f", "axes", optional=True)),
     "summary": Array("fi", "axes", record=Summary, name="summary_{}", optional=True),
     "kept_weights": Array("f", "runs", each="parameters", optional=True),
     "kept_changes": Array("i", "runs", each="parameters", optional=True),

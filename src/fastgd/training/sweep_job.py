@@ -23,6 +23,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.state import State
 from fastgd.engine.trained_runs import STATE, TrainedRuns
+from fastgd.optimizers import BAYESIAN
 from fastgd.training.chunks import Chunks, end_to_end, runs_per_chunk, seconds_of
 from fastgd.training.indexing import TrainingSource, narrowed
 from fastgd.training.result_fields import SOURCES, field_of
@@ -258,6 +259,7 @@ class SweepJob(Trainings):
             "final_validation_error": self.task.holds_out,
             "best_iteration": recipe_of(self.methods[0], self.values).watch is not None,
             "summary": self.methods[0].summary is not None,
+            **dict.fromkeys(BAYESIAN, self.methods[0].regularization == "bayesian"),
         }
         return tuple(name for name in SOURCES if has.get(name, True))
 

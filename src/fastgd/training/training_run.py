@@ -16,6 +16,7 @@ from fastgd.engine.execution import execute
 from fastgd.engine.network import Network
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.summaries import STATUS, summarize
+from fastgd.optimizers import BAYESIAN
 from fastgd.store.npz import Arrays
 from fastgd.training import stored_run
 from fastgd.training.codec import Header
@@ -124,6 +125,11 @@ class Training(Trainings):
             validation_errors=trained.held_errors[0] if held else None,
             final_validation_error=trained.held_final[0] if held else None,
             best_iteration=trained.best_iteration[0],
+            **{
+                name: getattr(trained, name).item()
+                for name in BAYESIAN
+                if self.method.regularization == "bayesian"
+            },
             state=trained.state,
         )
 
