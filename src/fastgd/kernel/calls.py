@@ -20,6 +20,13 @@ from fastgd.kernel.curve_descent import (
     roll_all,
     roll_share,
 )
+from fastgd.kernel.derivatives import (
+    DerivativeRecipe,
+    Share,
+    derive_all,
+    entry_of_derivatives,
+    handle_of_derivatives,
+)
 from fastgd.kernel.fork_lock import ForkSafeLock
 from fastgd.kernel.language.structs import encode, first_byte
 from fastgd.kernel.plane_errors import PlaneGrid, measure, measure_all
@@ -151,6 +158,20 @@ def measure_grid(call: Call, grid: PlaneGrid, threads: int) -> None:
         return
     with _started(threads):
         measure_all(*arguments)
+
+
+def derive(recipe: DerivativeRecipe, shares: Sequence[Share]) -> None:
+    """Compute derivatives by inputs, each share on a thread."""
+    _check_arithmetic()
+    words = np.concatenate(list(map(encode, shares)))
+    if _allowed(len(shares), len(shares)) == 1:
+        entry = entry_of_derivatives(recipe)
+        for b in range(len(shares)):
+            entry(recipe, words, b)
+        return
+    compiled = handle_of_derivatives(recipe)
+    with _started(len(shares)):
+        derive_all(compiled, words)
 
 
 def bind(call: Call) -> Callable[[], None]:

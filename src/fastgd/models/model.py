@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.warnings import warn
+from fastgd.checks.formatting import first_names
 from fastgd.export.exportable import Exportable
 from fastgd.export.network import Exported
 from fastgd.models import stored_model
 from fastgd.tables.column_values import Cells
+from fastgd.tables.columns import NumberColumn
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import columns_from
-from fastgd.tables.targets import ClassTarget, Target, width_of
+from fastgd.tables.targets import ClassTarget, NumberTarget, Target, width_of
 from fastgd.training import codec
-from fastgd.training.results import Run, all_outputs, exported
+from fastgd.training.results import Run, all_derivatives, all_outputs, exported
 
 Table = Any
 """A pandas DataFrame, a mapping of names to columns, or the path of a table file."""
@@ -115,6 +117,63 @@ class Model(Exportable):
             )
         return self._outputs(table)
 
+    def gradient(self, table: Table) -> dict[str, FloatArray]:
+        """Derivatives of the predictions by the columns of numbers, at each row.
+
+        In the table's units: if a price in euros is predicted from a size in square meters, those
+        of ``size`` are euros per square meter. With classes they are the derivatives of the
+        probabilities. Those of several networks are averaged, as their outputs are.
+
+        Parameters
+        ----------
+        table : DataFrame, mapping of str to (rows,) array_like, or path
+            As in :meth:`predict`.
+
+        Returns
+        -------
+        dict of str to (rows,) array
+            A column for each column of numbers. With classes, or several targets, (rows, classes)
+            or (rows, targets). NaN where the number is missing.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`predict`, or if no column holds numbers.
+
+        Warns
+        -----
+        UserWarning
+            As :meth:`predict`.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> size, sort = [40, 55, 50, 85, 95, 60] * 5, ["flat", "house", "house"] * 10
+        >>> price = [2 * s + 50 * (k == "house") for s, k in zip(size, sort)]
+        >>> model = fastgd.fit({"size": size, "sort": sort, "price": price}, target="price")
+        >>> model.gradient({"size": [70, 70], "sort": ["flat", "house"]})["size"].round()
+        array([2., 2.])
+        """
+        columns = [one for one in self.preparation.columns if isinstance(one, NumberColumn)]
+        if not columns:
+            names = first_names([one.name for one in self.preparation.columns])
+            raise ValueError(f"gradient needs a column of numbers, and this model has only {names}")
+        cells = self._cells(table)
+        total, *others = all_derivatives(
+            self.runs, self.preparation.transform(cells), 1, "gradient"
+        )
+        for one in others:
+            total = total + one
+        scales = [one.scale if isinstance(one, NumberTarget) else 1.0 for one in self.targets]
+        width = sum(map(width_of, self.targets))
+        mean = total[:, :width] / len(self.runs) * np.reshape(scales, (-1, 1))
+        found = {}
+        for column in columns:
+            own = mean[:, :, self.preparation.names.index(column.name)] / column.scale
+            own[np.isnan(column.numbers(cells[column.name]))] = np.nan
+            found[column.name] = own[:, 0] if width == 1 else own
+        return found
+
     @property
     def classes(self) -> tuple[str, ...] | None:
         """Names of the classes; None if numbers are predicted."""
@@ -189,10 +248,14 @@ class Model(Exportable):
         return self.preparation.numbers(self.columns(X))
 
     def _outputs(self, table: Table) -> FloatArray:
+        return self.outputs(self._cells(table))
+
+    def _cells(self, table: Table) -> dict[str, Cells]:
+        """Return the columns that are used; warn where they differ from those of the training."""
         cells = self.preparation.cells(self.columns(table))
         for line in self.preparation.remarks(cells):
             warn(line)
-        return self.outputs(cells)
+        return cells
 
 
 def remarks_on(

@@ -12,6 +12,7 @@ from fastgd.plots.maps import box_counts, trainability
 from fastgd.plots.planes import surface
 from fastgd.plots.prediction_plots import predictions
 from fastgd.plots.races import race
+from fastgd.plots.sensitivities import sensitivity
 from fastgd.plots.solve_rates import solved
 from fastgd.plots.style import write
 from fastgd.plots.weights import weight_paths
@@ -25,6 +26,7 @@ __all__ = [
     "predictions",
     "race",
     "roll",
+    "sensitivity",
     "solved",
     "surface",
     "takeaways",

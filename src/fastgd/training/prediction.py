@@ -9,30 +9,49 @@ from fastgd.arguments.groups import RowIndices, check_groups
 from fastgd.arguments.options import Method
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import did_you_mean, shown
+from fastgd.engine.input_derivatives import derivatives
 from fastgd.engine.prediction import predict, predict_parts
 from fastgd.engine.session import available_threads
 from fastgd.training.sweep_axes import SweepAxes, varied
 
+ALSO = "fewer samples, or a selection of the sweep,"
 
-def predict_all(sweep: Any, X: object, groups: object = None) -> FloatArray:
-    """Outputs (*shape, samples, outputs); with ``groups``, the shape has no axis "group"."""
+
+def gradient_all(sweep: Any, X: object) -> FloatArray:
+    """Derivatives (*shape, samples, outputs, inputs)."""
+    X = _inputs(sweep, X, "gradient")
+    sweep_axes, found = SweepAxes(sweep.axes), []
+    for number, network in enumerate(sweep.networks):
+        method, kept = sweep_axes.method_of(number, sweep.method), sweep.kept_weights[number]
+        numbers = _numbers(sweep_axes, method)
+        found.append(derivatives(network, method, kept, X, numbers, 1, ALSO))
+    return np.reshape(found, (*sweep.shape, *found[0].shape[1:]))
+
+
+def _inputs(sweep: Any, X: object, caller: str) -> FloatArray:
+    """Check X, and that the sweep has networks with as many outputs each."""
     if sweep.kept_weights is None:
         raise ValueError(
-            "predict needs the weights of all runs, and this sweep was made with keep_weights=False"
+            f"{caller} needs the weights of all runs, and this sweep was made with "
+            "keep_weights=False"
         )
     sizes = sweep.networks[0].sizes
     if any(network.sizes[-1] != sizes[-1] for network in sweep.networks):
         raise ValueError(
-            "predict needs networks with the same number of outputs, and those of this sweep differ"
-            " because of their loss: select one first, as in sweep.sel(loss=...)"
+            f"{caller} needs networks with the same number of outputs, and those of this sweep "
+            "differ because of their loss: select one first, as in sweep.sel(loss=...)"
         )
-    X = check_inputs(X, sizes[0])
+    return check_inputs(X, sizes[0])
+
+
+def predict_all(sweep: Any, X: object, groups: object = None) -> FloatArray:
+    """Outputs (*shape, samples, outputs); with ``groups``, the shape has no axis "group"."""
+    X, sizes = _inputs(sweep, X, "predict"), sweep.networks[0].sizes
     rows = None if groups is None else _rows(sweep, groups, len(X))
     sweep_axes = SweepAxes(sweep.axes)
     shape = tuple(len(axis) for name, axis in sweep.axes.items() if rows is None or name != "group")
     count = int(np.prod(shape, dtype=np.int64))
-    also = "fewer samples, or a selection of the sweep,"
-    check_memory(8 * count * len(X) * sizes[-1], "the prediction", also=also)
+    check_memory(8 * count * len(X) * sizes[-1], "the prediction", also=ALSO)
     result = np.empty((sweep_axes.networks, count // sweep_axes.networks, len(X), sizes[-1]))
     threads, weights = available_threads(), sweep.kept_weights
     for number, network in enumerate(sweep.networks):

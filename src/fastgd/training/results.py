@@ -13,6 +13,7 @@ from fastgd.arguments.data import BatchNorm, FloatArray, NetworkParts, check_inp
 from fastgd.arguments.options import Method
 from fastgd.checks.messages import shown
 from fastgd.checks.values import integer
+from fastgd.engine.input_derivatives import Order, derivatives
 from fastgd.engine.network import Network, Weights
 from fastgd.engine.prediction import outputs
 from fastgd.engine.session import available_threads
@@ -74,6 +75,67 @@ class _Predicting(Exportable):
         X, row = self._input_rows(X), self.finite_row("predict")
         methods = lambda: [Method(**self.options)]  # noqa: E731
         return np.asarray(outputs(self, Network.of(self), methods, row[None], X)[0])
+
+    def gradient(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Derivatives of the outputs by the inputs, at these samples.
+
+        They are exact up to rounding, by forward differentiation, and have the same bits on every
+        machine and for any other samples. At its kink a function has the derivative from below:
+        ``relu`` has 0 at 0.
+
+        Parameters
+        ----------
+        X : (samples, inputs) array_like
+
+        Returns
+        -------
+        (samples, outputs, inputs) array
+            In the outputs' unit per unit of the input.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`predict`.
+
+        Examples
+        --------
+        >>> import fastgd, numpy as np
+        >>> x = np.linspace(-1, 1, 21)[:, None]
+        >>> run = fastgd.train(x, x**2, alpha=0.02, iterations=20_000, activation="tanh",
+        ...                    output="identity", bias=True)
+        >>> run.gradient([[-0.5], [0.0], [0.5]]).round(1).ravel() + 0.0  # 2 x
+        array([-1.,  0.,  1.])
+        """
+        return np.asarray(all_derivatives([self], self._input_rows(X), 1, "gradient")[0])
+
+    def hessian(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Second derivatives of the outputs by the inputs, at these samples.
+
+        Networks of ``relu`` and ``leaky_relu`` are linear between their kinks, so theirs are 0 but
+        for what the output units contribute.
+
+        Parameters
+        ----------
+        X : (samples, inputs) array_like
+
+        Returns
+        -------
+        (samples, outputs, inputs, inputs) array
+            Symmetric to the last bit.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`predict`.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+        >>> fastgd.train(X, y, alpha=10, iterations=1_000).hessian(X).shape
+        (4, 1, 3, 3)
+        """
+        return np.asarray(all_derivatives([self], self._input_rows(X), 2, "hessian")[0])
 
     def finite_row(self, caller: str) -> NDArray[np.float64]:
         """Return the parameters (P,), or raise ValueError if one of them is not finite."""
@@ -367,6 +429,25 @@ def all_outputs(owner: object, runs: Sequence[Run], X: FloatArray) -> FloatArray
     rows = np.stack([run.finite_row("predict") for run in runs])
     methods = lambda: [Method(**run.options) for run in runs]  # noqa: E731
     return outputs(owner, Network.of(runs[0]), methods, rows, X, available_threads())
+
+
+def all_derivatives(
+    runs: Sequence[_Predicting], X: FloatArray, order: Order, caller: str
+) -> FloatArray:
+    """Derivatives (runs, samples, outputs, inputs), or second ones; X is checked.
+
+    The networks are alike, but for the parameters of their functions.
+
+    Raises
+    ------
+    ValueError
+        If the training of one diverged; the message says that ``caller`` was called.
+    """
+    rows = np.stack([run.finite_row(caller) for run in runs])
+    methods = [Method(**run.options) for run in runs]
+    names = methods[0].numbers
+    numbers = {name: np.array([own.numbers[name] for own in methods]) for name in names}
+    return derivatives(Network.of(runs[0]), methods[0], rows, X, numbers, order)
 
 
 def exported(

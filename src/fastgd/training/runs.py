@@ -20,7 +20,7 @@ from fastgd.store.files import PathLike
 from fastgd.training import codec, stored_sweep
 from fastgd.training.exports import columns_of, dataframe, long_dataframe, sweep_dataset
 from fastgd.training.indexing import TrainingSource, run_at, selected, taken
-from fastgd.training.prediction import predict_all
+from fastgd.training.prediction import gradient_all, predict_all
 from fastgd.training.results import Run
 from fastgd.training.selection import Index, Places, Selection, by_place, by_value
 from fastgd.training.sweep_axes import SweepAxes, varied
@@ -274,6 +274,33 @@ class Sweep:
         array([0., 1., 1., 0.])
         """
         return predict_all(self, X, groups)
+
+    def gradient(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Derivatives of all networks' outputs, bit-identical to :meth:`fastgd.Run.gradient`.
+
+        Parameters
+        ----------
+        X : (samples, inputs) array_like
+
+        Returns
+        -------
+        shape + (samples, outputs, inputs) array
+            NaN for a run that diverged.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`predict`.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+        >>> sweep = fastgd.sweep(X, y, alpha=[1, 10], seed=range(5), iterations=1_000)
+        >>> sweep.gradient(X).shape
+        (2, 5, 4, 1, 3)
+        """
+        return gradient_all(self, X)
 
     def columns(self) -> dict[str, list[Any]]:
         """A table with a row per run, as columns: axes, error, loss, status, iterations, changes.

@@ -49,26 +49,34 @@ def _couple_samples(coupling, shape, shapes, recipe, data, block, layer, at, tar
     """The same for the samples in the rows of a tile."""
 
 
-def _softmax(coupling, shape, shapes, recipe, data, block, layer, at, target):
-    """exp(z) / (sum of exp(z)), after subtracting the largest z.
+@njit(**INLINED)
+def sum_of_powers(shape, numbers, layer, at):
+    """Replace the inputs z of a layer's units by exp(z - largest z), and return their sum.
 
-    The sum is in the order of the units, and the rounding errors of all additions (Knuth's TwoSum)
-    are added at the end. So the values add up to 1 within 2 ULP for any number of units.
+    It is in the order of the units, and the rounding errors of all additions (Knuth's TwoSum) are
+    added at the end.
     """
-    numbers, stride, runs = block.numbers, layer.stride, runs_of(shape)
     largest = largest_of(shape, numbers, layer, at)
     total, lost = zeros(shape), zeros(shape)
     for h in range(layer.outputs):
-        place = at + h * runs
-        z = load(shape, numbers, place, stride)
-        keep_input(recipe.inputs, shape, numbers, place + layer.preactivation, stride, z)
-        power = exp_below(largest - z)
-        store(shape, numbers, place, stride, power)
+        place = at + h * runs_of(shape)
+        power = exp_below(largest - load(shape, numbers, place, layer.stride))
+        store(shape, numbers, place, layer.stride, power)
         before = total
         total = total + power
         added = total - before
         lost = lost + ((before - (total - added)) + (power - added))
-    total = total + lost
+    return total + lost
+
+
+def _softmax(coupling, shape, shapes, recipe, data, block, layer, at, target):
+    """exp(z) / (sum of exp(z)): values that add up to 1 within 2 ULP for any number of units."""
+    numbers, stride, runs = block.numbers, layer.stride, runs_of(shape)
+    for h in range(layer.outputs):
+        place = at + h * runs
+        z = load(shape, numbers, place, stride)
+        keep_input(recipe.inputs, shape, numbers, place + layer.preactivation, stride, z)
+    total = sum_of_powers(shape, numbers, layer, at)
     for h in range(layer.outputs):
         place = at + h * runs
         v = load(shape, numbers, place, stride) / total

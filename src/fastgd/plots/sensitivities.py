@@ -1,0 +1,119 @@
+"""Which inputs an output depends on, and where: mean absolute derivatives, and curves of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.data import numbers_of
+from fastgd.checks.messages import shown
+from fastgd.plots.style import COLORS, Panels, panels
+from fastgd.training.results import Run, Snapshot
+
+CURVES = 3
+"""Inputs whose derivatives are drawn against their values: those with the longest bars."""
+
+BARS = 20
+"""Inputs with a bar, at most."""
+
+
+def sensitivity(
+    network: Any,
+    X: Any,
+    *,
+    names: Sequence[str] | None = None,
+    standardized: bool = False,
+    ax: "Panels | None" = None,
+) -> NDArray[Any]:
+    """Plot how much the outputs change with each input.
+
+    Parameters
+    ----------
+    network : Run, Snapshot or Model
+        What has the derivatives: :meth:`fastgd.Run.gradient` or :meth:`fastgd.Model.gradient`.
+    X : (samples, inputs) array_like, or a table
+        Samples, as ``predict`` takes them. Of a table only columns of numbers are drawn.
+    names : sequence of str, optional
+        Names of the inputs of a run; by default x0, x1, ... A model has its columns' names.
+    standardized : bool
+        Multiply each derivative by the standard deviation of its input, so that inputs with
+        different units can be compared.
+    ax : sequence of matplotlib Axes, optional
+        1 + min(inputs, 3) axes to draw on; by default those of a new figure, side by side.
+
+    Returns
+    -------
+    array of matplotlib Axes
+        The mean absolute derivative of all outputs by each input, the largest at the top (20 at
+        most); then, for the three largest, the derivative at each sample against the input's value,
+        with a color for each output (7 at most).
+
+    Raises
+    ------
+    ValueError, TypeError
+        As ``gradient``, or if ``names`` aren't a name for each input, or ``network`` is something
+        else.
+    ImportError
+        If matplotlib is not installed (``pip install "fastgd[plot]"``).
+
+    Examples
+    --------
+    >>> import fastgd, fastgd.plots, numpy as np
+    >>> X = np.random.default_rng(0).uniform(-1, 1, (50, 2))
+    >>> run = fastgd.train(X, X[:, 0] ** 2, alpha=0.02, iterations=1000, activation="tanh",
+    ...                    output="identity", bias=True)
+    >>> bars, *curves = fastgd.plots.sensitivity(run, X, names=["much", "little"])
+    >>> [label.get_text() for label in bars.get_yticklabels()], len(curves)
+    (['little', 'much'], 2)
+    """
+    if isinstance(network, Run | Snapshot):
+        values, found = numbers_of("X", X), network.gradient(X)
+        known = [f"x{d}" for d in range(values.shape[1])] if names is None else list(names)
+        if len(known) != values.shape[1] or not all(isinstance(name, str) for name in known):
+            raise ValueError(
+                f"names must be a str for each of {values.shape[1]} inputs, got {shown(names)}"
+            )
+    elif hasattr(network, "preparation") and names is None:
+        columns = network.gradient(X)
+        known, found = list(columns), np.stack([_wide(one) for one in columns.values()], axis=2)
+        numbers = network.preparation.numbers(network.columns(X))
+        order = [one.name for one in network.preparation.columns]
+        values = numbers[:, [order.index(name) for name in known]]
+    else:
+        what = (
+            "network must be a Run, a Snapshot or a Model"
+            if names is None
+            else ("names must be left out for a Model, whose columns have names")
+        )
+        raise TypeError(f"{what}, got {shown(network if names is None else names)}")
+    if standardized:
+        found = found * np.nanstd(values, axis=0)
+    means = np.nanmean(np.abs(found), axis=(0, 1))
+    largest = np.argsort(-means, kind="stable")
+    what = "derivative times deviation" if standardized else "derivative"
+    count = min(CURVES, len(known))
+    with panels(ax, 1 + count, across=True, figsize=(3.3 * (1 + count), 3.4)) as drawn:
+        bars, *curves = drawn
+        some = largest[:BARS][::-1]
+        bars.barh([known[d] for d in some], means[some])
+        bars.grid(visible=False, axis="y")
+        bars.set_title("mean absolute derivative")
+        bars.set_xlabel(f"mean |{what}|")
+        for one, d in zip(curves, largest, strict=False):
+            _draw_curve(one, values[:, d], found[:, :, d], len(known) == 1)
+            one.set_xlabel(known[d])
+        curves[0].set_ylabel(what)
+    return drawn
+
+
+def _wide(column: NDArray[Any]) -> NDArray[Any]:
+    return column if column.ndim == 2 else column[:, None]
+
+
+def _draw_curve(ax: Any, x: NDArray[Any], derivatives: NDArray[Any], is_alone: bool) -> None:
+    """Points, or a line where the derivative depends on this input alone."""
+    order = np.argsort(x, kind="stable")
+    ax.axhline(0, color="#999999", linewidth=0.8, zorder=1)
+    for color, own in zip(COLORS, derivatives.T, strict=False):
+        ax.plot(x[order], own[order], "-" if is_alone else ".", color=color, markersize=3)
