@@ -142,12 +142,13 @@ def _weigh(shapes, block, system, factor):
 def _finish_products(shapes, recipe, layers, block, system, factor, decay):
     """Turn products into the system of the objective, and count direction changes.
 
-    Returns the largest magnitude of its derivatives.
+    Returns 1 if none of its derivatives is above ``min_gradient``, else 0.
     """
     scalar, runs, frozen = shapes.scalar, runs_of(shapes.scalar), recipe.features.frozen
     if recipe.mean is not None or recipe.bayesian is not None:
         _weigh(shapes, block, system, factor)
-    largest, p = zeros(scalar), 0
+    is_flat, p = zeros(scalar) + 1.0, 0
+    limit = value(scalar, block.numbers, layers[0], recipe.optimizer.min_gradient)
     for k in range(len(layers)):
         layer = layers[k]
         at = layer.weights
@@ -174,11 +175,10 @@ def _finish_products(shapes, recipe, layers, block, system, factor, decay):
             store(scalar, block.diagonal, p * runs, 0, diagonal)
             store(scalar, block.numbers, at + layer.states, 0, load(scalar, block.numbers, at, 0))
             count_changes(scalar, g > 0.0, block.signs, block.recent, at, 0)
-            size = magnitude(g)
-            largest = select(size > largest, size, largest)
+            is_flat = select(magnitude(g) <= limit, is_flat, 0.0)  # NaN is not
             at += runs
             p += 1
-    return largest
+    return is_flat
 
 
 @njit(**INLINED)
@@ -331,13 +331,13 @@ def take_second_order_steps(shapes, recipe, data, layers, block, span, N, square
     before = _objective(
         recipe, factor, decay, squares, _squared_parameters(recipe.bayesian, scalar, layers, block)
     )
-    largest = _finish_products(shapes, recipe, layers, block, system, factor, decay)
+    is_flat = _finish_products(shapes, recipe, layers, block, system, factor, decay)
     for r in range(thread_of(scalar), runs, threads_of(scalar)):
         block.scratch[r] = 1.0 if block.ended[r] < 0 else 0.0
     signal = value(scalar, numbers, bottom, optimizer.signal)
-    is_flat = largest <= value(scalar, numbers, bottom, optimizer.min_gradient)
-    signal = select(is_flat & (signal <= 0.0), float(CONVERGED), signal)
-    trying = select(signal > 0.0, 0.0, load(scalar, block.scratch, 0, 0))
+    going = load(scalar, block.scratch, 0, 0)
+    signal = select((is_flat * going > 0.0) & (signal <= 0.0), float(CONVERGED), signal)
+    trying = select(signal > 0.0, 0.0, going)
     damping = value(scalar, numbers, bottom, optimizer.current_damping)
     initial = value(scalar, numbers, bottom, optimizer.damping)
     damping = select(damping > 0.0, damping, initial)
@@ -363,7 +363,8 @@ def take_second_order_steps(shapes, recipe, data, layers, block, span, N, square
         larger = damping * value(scalar, numbers, bottom, optimizer.increase)
         changed = select(is_better, smaller, larger)
         damping = select(trying > 0.0, changed, damping)
-        is_short = _is_short(optimizer, scalar, layers, block) & (trying > 0.0)
+        # A step that is not finite, of a matrix that is not positive definite, is not short.
+        is_short = _is_short(optimizer, scalar, layers, block) & (trying + overflow > 0.0)
         is_stuck = (damping > value(scalar, numbers, bottom, optimizer.max_damping)) & (
             trying > 0.0
         )
@@ -371,6 +372,6 @@ def take_second_order_steps(shapes, recipe, data, layers, block, span, N, square
         signal = select(is_short, float(CONVERGED), signal)
         trying = select(is_better | is_short | is_stuck, 0.0, trying)
     _put_back(scalar, layers, block, taken)
-    put_value(scalar, numbers, bottom, optimizer.current_damping, damping)
+    _put_where(scalar, numbers, bottom, optimizer.current_damping, going, damping)
     put_value(scalar, numbers, bottom, optimizer.signal, signal)
     _estimate_again(recipe, shapes, layers, block, system, decay, reached, taken)

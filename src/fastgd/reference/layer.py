@@ -124,6 +124,16 @@ class Layer:
         before: FloatArray = delta.dot(self._used.T)
         return before
 
+    def slopes(self) -> FloatArray:
+        """For the last layer: the derivatives of its outputs, (samples, outputs)."""
+        return self._output.slopes(self.z)
+
+    def products(self) -> FloatArray:
+        """Each sample's inputs times its deltas, (samples, parameters): weights, then biases."""
+        products = self.x[:, :, None] * self.delta[:, None, :]
+        rows = [products.reshape(len(self.x), -1), *([self.delta] if self.bias else [])]
+        return np.hstack(rows)
+
     def limit_norms(self) -> None:
         """Limit the norm of the weights that enter each unit (Srivastava and others, JMLR 2014)."""
         most, norm = self.method.max_norm, np.sqrt((self.weights.value**2).sum(axis=0))

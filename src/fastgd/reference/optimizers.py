@@ -172,6 +172,36 @@ class Rprop(Optimizer):
         return w + self.sign * self.size
 
 
+@dataclass
+class LevenbergMarquardt(Optimizer):
+    """The share of an array in a step of all parameters (Hagan and Menhaj 1994).
+
+    :class:`fastgd.reference.second_order.SecondOrder` solves for that step.
+    """
+
+    damping: float
+    increase: float
+    decrease: float
+    max_damping: float
+    min_gradient: float
+    min_step: float
+    scaled: float
+    before: Numbers = 0.0
+
+    def __post_init__(self) -> None:
+        """Numbers of the run, which only the first array of a network has in use."""
+        self.kept_numbers = dict(optimizers.LevenbergMarquardt.kept)
+
+    def step(self, w: FloatArray, g: FloatArray, alpha: float) -> FloatArray:
+        """``w + alpha * d``: g is the part d of the solution."""
+        self.before = w
+        return w + alpha * g
+
+    def kept(self) -> tuple[float, ...]:
+        """The numbers of the run."""
+        return tuple(self.kept_numbers.values())
+
+
 _TWINS: dict[type[optimizers.Optimizer], Callable[..., Optimizer]] = {
     optimizers.GradientDescent: GradientDescent,
     optimizers.Momentum: Momentum,
@@ -182,6 +212,7 @@ _TWINS: dict[type[optimizers.Optimizer], Callable[..., Optimizer]] = {
     optimizers.Adam: Adam,
     optimizers.AdamW: AdamW,
     optimizers.Rprop: Rprop,
+    optimizers.LevenbergMarquardt: LevenbergMarquardt,
 }
 
 

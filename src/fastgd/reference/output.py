@@ -46,6 +46,10 @@ class Output:
             return shares
         return self._units.at(z)[0]
 
+    def slopes(self, z: FloatArray) -> FloatArray:
+        """Derivatives of units whose values don't depend on each other."""
+        return self._units.at(z)[1]
+
     def losses(self, y: FloatArray, z: FloatArray) -> FloatArray:
         """The loss of each sample and target, (samples, targets)."""
         if self._output == "softmax":

@@ -1,5 +1,7 @@
 """Trainable arrays: their updates, and how often their derivatives changed sign."""
 
+from dataclasses import fields
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +27,8 @@ class Parameter:
         Whether it was above 0 in the last update; None before the first.
     frozen : bool or array of bool
         What is not updated.
+    optimizer : Optimizer
+        Its own, with state.
     """
 
     def __init__(self, value: FloatArray, alpha: float, optimizer: Optimizer) -> None:
@@ -33,30 +37,39 @@ class Parameter:
         self.direction_changes = np.zeros(value.shape, np.int64)
         self._alpha = alpha
         self._kept = tuple(optimizer.kept.values())
-        self._optimizer = twin(optimizer)
-        self._states = [name for name in vars(self._optimizer) if name not in optimizer._fields]
+        self.optimizer = twin(optimizer)
+        names = [field.name for field in fields(self.optimizer)]  # type: ignore[arg-type]
+        self._states = [name for name in names if name not in optimizer._fields]
         self.was_up: NDArray[np.bool_] | None = None
         self.frozen: Mask = False
 
     def update(self, factor: float) -> None:
         """Make one step, with alpha times the schedule's factor."""
         self.g = np.where(self.frozen, 0.0, self.g)
+        self.count()
+        self.move(self.g, factor)
+
+    def count(self) -> None:
+        """Count the changes of direction."""
         up = self.g > 0
         if self.was_up is not None:
             self.direction_changes += up != self.was_up
         self.was_up = up
-        stepped = self._optimizer.step(self.value, self.g, self._alpha * factor)
+
+    def move(self, g: FloatArray, factor: float) -> None:
+        """Make one step by minus the derivative g, or what the optimizer has in its place."""
+        stepped = self.optimizer.step(self.value, g, self._alpha * factor)
         self.value = np.where(self.frozen, self.value, stepped)
 
     @property
     def memory(self) -> list[FloatArray]:
         """The state arrays of its optimizer, in the shape of the parameters."""
-        arrays = (vars(self._optimizer)[name] for name in self._states)
+        arrays = (vars(self.optimizer)[name] for name in self._states)
         return [np.broadcast_to(array, self.value.shape) for array in arrays]
 
     def corrections(self, updates: int) -> tuple[float, ...]:
         """What compiled code stores once for all parameters, after ``updates`` updates."""
-        return self._optimizer.kept() if updates else self._kept
+        return self.optimizer.kept() if updates else self._kept
 
     def resume_from(
         self,
@@ -69,5 +82,5 @@ class Parameter:
         if updates > 0:
             self.was_up = was_up
         self.direction_changes = direction_changes
-        vars(self._optimizer).update(zip(self._states, remembered, strict=True))
-        self._optimizer.t = updates
+        vars(self.optimizer).update(zip(self._states, remembered, strict=True))
+        self.optimizer.t = updates

@@ -46,11 +46,32 @@ class Perceptron:
         for layer in reversed(self.layers):
             error = layer.backward(error, batch.divisor)
 
-    def error(self, X: FloatArray, y: FloatArray, sample_weight: FloatArray | None) -> float:
-        """Mean absolute error, weighted with the samples' weights; evaluated as in predict()."""
+    def outputs(self, X: FloatArray) -> FloatArray:
+        """Outputs for X (samples, inputs), as in predict()."""
         for layer in self.layers:
             X = layer.measure(X)
-        error = np.abs(y - X[:, : y.shape[1]])  # the first output of each target
+        return X
+
+    def jacobian(self, X: FloatArray) -> FloatArray:
+        """Derivatives of the outputs by all parameters, (samples, outputs, P).
+
+        One backward pass for each output, starting from its own derivative alone.
+        """
+        outputs = X
+        for layer in self.layers:
+            outputs = layer.forward(outputs, 0, 0)
+        slopes, rows = self.layers[-1].slopes(), []
+        for alone in np.eye(outputs.shape[1]):
+            error = slopes * alone
+            for layer in reversed(self.layers):
+                error = layer.backward(error, 1.0)
+            rows.append(np.hstack([layer.products() for layer in self.layers]))
+        return np.stack(rows, axis=1)
+
+    def error(self, X: FloatArray, y: FloatArray, sample_weight: FloatArray | None) -> float:
+        """Mean absolute error, weighted with the samples' weights; evaluated as in predict()."""
+        outputs = self.outputs(X)
+        error = np.abs(y - outputs[:, : y.shape[1]])  # the first output of each target
         if sample_weight is None:
             return float(np.mean(error))
         return float(np.sum(sample_weight[:, None] * error) / (sample_weight.sum() * y.shape[1]))

@@ -52,16 +52,23 @@ class Watch:
         return self.is_active and (j % self._every == 0 or j == self._task.iterations)
 
     def evaluate(
-        self, j: int, error: float, held: float | None, perceptron: Perceptron
+        self,
+        j: int,
+        error: float,
+        held: float | None,
+        perceptron: Perceptron,
+        outcome: str | None = None,
     ) -> str | None:
         """The status with which the run ends at the errors before update j; None if it continues.
 
-        ``perceptron`` is the network that has these errors.
+        ``perceptron`` is the network that has these errors, and ``outcome`` how the update before
+        ends the run, if it does.
         """
         if not np.isfinite(error):
             return "diverged"
-        if not self.is_due(j):
-            return None
+        is_due = self.is_due(j)
+        if not (is_due or (outcome and self.is_active)):
+            return outcome
         watched = error if held is None else held
         if self._of_loss:
             watched = perceptron.loss(self._task.X, self._task.y)
@@ -69,11 +76,13 @@ class Watch:
             self._smallest, self.smallest_iteration = watched, j
             if self._restores:
                 self.best = Best(perceptron.row, error, held)
+        if not is_due:
+            return outcome
         self._add(np.float64(watched))
         if watched < self._tolerance and self._tolerance > 0:
             return "converged"
         stalled = self._patience is not None and j - self.smallest_iteration >= self._patience
-        return "stalled" if stalled else None
+        return outcome or ("stalled" if stalled else None)
 
     def _add(self, error: np.float64) -> None:
         if self.seen == 0:

@@ -15,10 +15,12 @@ from fastgd.arguments.training_data import TrainingData
 from fastgd.checks.memory import check_memory
 from fastgd.engine.network import Network, count_weights
 from fastgd.engine.state import State
+from fastgd.optimizers import LevenbergMarquardt
 from fastgd.reference import schedules
 from fastgd.reference.parameter import Parameter
 from fastgd.reference.perceptron import Perceptron
 from fastgd.reference.sampling import Adaptive, Epochs, Sampler
+from fastgd.reference.second_order import SecondOrder
 from fastgd.reference.state import Ending, ending, over, resume_from, state_of
 from fastgd.reference.stopping import Best, Watch
 from fastgd.training.results import Run, run_of
@@ -114,10 +116,15 @@ class _Descent:
         )
         self.watch = Watch(method, task, self.sampler.per_epoch)
         self.records = Records(training.network, task, training.record_weights)
+        self.second_order = None
+        if isinstance(method.optimizer, LevenbergMarquardt):
+            self.second_order = SecondOrder(self.perceptron, method, task)
         self.end = None
         if training.resume is not None and state is not None:
             resume_from(state, self.perceptron, self.sampler, self.watch, task.done)
             self.records.join(training.resume)
+            if self.second_order:
+                self.second_order.resume_from(state)
             self.end = ending(state, task.iterations, is_held=task.holds_out)
 
     def _perceptron(self, row: FloatArray) -> Perceptron:
@@ -151,18 +158,22 @@ class _Descent:
             validation_errors=self.records.held,
             final_validation_error=best.held,
             best_iteration=self.watch.best_iteration,
+            **(self.second_order.estimates if self.second_order else {}),
             state=end.state,
         )
 
     def _descend(self) -> Ending:
         """Run the remaining iterations, until the last one or an early stop."""
+        if self.second_order and self.task.done == 0 < self.task.iterations:
+            self.second_order.begin()
         for j in range(self.task.done, self.task.iterations):
-            if self.records.is_due(j) or self.watch.is_due(j):
+            outcome = self._outcome()
+            if self.records.is_due(j) or self.watch.is_due(j) or outcome:
                 error, held = self._errors()
                 if self.records.is_due(j):
                     loss = self.perceptron.loss(self.task.X, self.task.y)
                     self.records.put(j, error, loss, held, self.perceptron.row)
-                status = self.watch.evaluate(j, error, held, self.perceptron)
+                status = self.watch.evaluate(j, error, held, self.perceptron, outcome)
                 if status:
                     return over(Ending(j, status, error, held, self._state(j)))
             self._update(j)
@@ -173,11 +184,18 @@ class _Descent:
         # Before the final evaluation: a longer training would not have evaluated the error here.
         state = self._state(done)
         error, held = self._errors()
-        status = self.watch.evaluate(done, error, held, self.perceptron) or "finished"
-        return Ending(done, status, error, held, state)
+        status = self.watch.evaluate(done, error, held, self.perceptron, self._outcome())
+        return Ending(done, status or "finished", error, held, state)
+
+    def _outcome(self) -> str | None:
+        """How a step of second order ends the run."""
+        return self.second_order.outcome if self.second_order else None
 
     def _update(self, j: int) -> None:
         """Update the parameters with the batch of iteration j."""
+        if self.second_order:
+            self.second_order.update(j)
+            return
         perceptron, sampler = self.perceptron, self.sampler
         perceptron.propagate(self.task.X, self.task.y, sampler.batch(j), j, self.seed)
         if isinstance(sampler, Adaptive):
@@ -272,6 +290,8 @@ def _bytes(training: Training) -> int:
     numbers = 7 * parameters + 5 * at_once * sum(sizes)
     if method.dropconnect:
         numbers += 12 * parameters
+    if isinstance(method.optimizer, LevenbergMarquardt):
+        numbers += (2 * len(task.X) * sizes[-1] + 4 * parameters) * parameters
     if method.dropout:
         numbers += 12 * at_once * max(sizes)
     path = 2 * task.records * parameters if training.record_weights else 0

@@ -185,6 +185,15 @@ dispatch(
 
 
 @njit(**INLINED)
+def _told(curvature, recipe, scalar, block, layer, outcome):
+    """How runs end, or rather what their second-order steps say about it."""
+    if curvature is None:
+        return outcome
+    signal = value(scalar, block.numbers, layer, recipe.optimizer.signal)
+    return select(signal > 0.0, signal, outcome)
+
+
+@njit(**INLINED)
 def _stop(watch, recipe, scalar, block, layer, span, look, j, place, own_error):
     """End runs whose error is below the tolerance, or has not improved within their patience."""
     if watch is None:
@@ -199,6 +208,7 @@ def _stop(watch, recipe, scalar, block, layer, span, look, j, place, own_error):
         stalled = j - smallest_at >= integer(scalar, block, watch.patience)
         if anywhere(below | stalled):
             signal = select(stalled, float(STALLED), 0.0)
+            signal = _told(recipe.curvature, recipe, scalar, block, layer, signal)
             signal = select(below, float(CONVERGED), signal)
             _end_by_error(recipe.held, scalar, block, span, j, own_error, signal)
 
@@ -219,12 +229,29 @@ def hold(held, scalar, block, record, total):
 
 
 @njit(**INLINED)
-def _end_by_signal(curvature, recipe, scalar, block, layer, span, j, error):
+def _look_once_more(watch, recipe, scalar, block, layer, j, place, own_error, last):
+    """The last errors of some runs may be their smallest, though they are not due."""
+    if watch is None:
+        return
+    numbers, at = block.numbers, layer.watch + SMALLEST * runs_of(scalar)
+    error = _watched(watch, recipe.held, scalar, block, place, own_error)
+    smallest = load(scalar, numbers, at, 0)
+    improved = last & (error < smallest - value(scalar, numbers, layer, watch.min_delta))
+    _keep_best(recipe.best, scalar, block, improved, own_error)
+    store(scalar, numbers, at, 0, select(improved, error, smallest))
+    put_integer(
+        scalar, block, SMALLEST_AT, choose(improved, j, integer(scalar, block, SMALLEST_AT))
+    )
+
+
+@njit(**INLINED)
+def _end_by_signal(curvature, recipe, scalar, block, layer, span, j, place, error):
     """End the runs whose second-order step in the iteration before was the last one."""
     if curvature is None:
         return
     signal = value(scalar, block.numbers, layer, recipe.optimizer.signal)
     if anywhere(signal > 0.0):
+        _look_once_more(recipe.watch, recipe, scalar, block, layer, j, place, error, signal > 0.0)
         _end_by_error(recipe.held, scalar, block, span, j, error, signal)
 
 
@@ -246,8 +273,8 @@ def observe(mean, penalty, recipe, scalar, block, layers, span, look, j, record,
     signal = _of_concern(recipe.watch, scalar, block.numbers, layer, record, error - error)
     if any_nan(signal):
         _end_by_error(recipe.held, scalar, block, span, j, error, signal)
-    _end_by_signal(recipe.curvature, recipe, scalar, block, layer, span, j, error)
     _stop(recipe.watch, recipe, scalar, block, layer, span, look, j, place, error)
+    _end_by_signal(recipe.curvature, recipe, scalar, block, layer, span, j, place, error)
 
 
 @njit(**INLINED)
