@@ -24,7 +24,7 @@ from fastgd.kernel.block import (
 )
 from fastgd.kernel.language.structs import first_byte
 from fastgd.kernel.vectorization import ROWS
-from fastgd.optimizers import Adam, Momentum
+from fastgd.optimizers import Adam, LevenbergMarquardt, Momentum
 
 METHODS = {
     "plain": Method(),
@@ -33,6 +33,7 @@ METHODS = {
     "dropconnect": Method(dropconnect=0.5, bias=True, optimizer=Momentum()),
     "watched": Method(tolerance=0.1, patience=3, summary=5),
     "batch norm": Method(batch_norm=True, bias=True, batch_size=6, optimizer=Adam()),
+    "second order": Method(bias=True, optimizer=LevenbergMarquardt(), regularization="bayesian"),
     "adaptive": Method(sampling="adaptive", batch_size=5, summary=2),
     "everything": Method(
         bias=True,
@@ -137,10 +138,16 @@ def test_memory_is_what_is_allocated(name, sizes, runs):
     arrays = [
         array for field in block for array in (field[:3] if isinstance(field, tuple) else [field])
     ]
-    taken = sum(array.strides[0] for array in arrays if array.size)
+    shared = [getattr(block, name) for name in ARRAYS if ARRAYS[name][0].is_workspace]
+    own = [array for array in arrays if not any(array is other for other in shared)]
+    taken = sum(array.strides[0] for array in own if array.size)
+    workspace = sum(array.strides[0] for array in shared if array.size)
+    assert workspace <= layout.workspace + LINE_BYTES * 2 * len(shared)
+    assert layout.workspace <= workspace
     busy = sum(array.busy for array, _ in ARRAYS.values())
     assert taken <= layout.bytes(4) <= taken + LINE_BYTES * busy
-    assert all(len(array) == 3 for array in arrays)
+    assert all(len(array) == 3 for array in own)
+    assert all(1 <= len(array) <= 3 for array in shared)
     assert block.numbers.ctypes.data % (8 * LINE) == 0
     assert (block.ended == -1).all()
 

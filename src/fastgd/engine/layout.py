@@ -26,6 +26,7 @@ from fastgd.kernel.block import (
     Recipe,
     Shapes,
 )
+from fastgd.kernel.calls import available_threads
 from fastgd.kernel.language.specialization import KnownFacts
 from fastgd.kernel.language.structs import Bytes, Floats, Integers, first_byte
 from fastgd.kernel.vectorization import (
@@ -259,9 +260,17 @@ class Layout:
         block, record = 8 * self.numbers, 0
         for name, (length, added) in self._lengths.items():
             array, dtype = ARRAYS[name]
+            if array.is_workspace and self.machine != GPU:
+                continue
             block += dtype.itemsize * length + 2 * LINE_BYTES * (array.busy and length > 0)
             record += dtype.itemsize * added
         return block, record
+
+    @property
+    def workspace(self) -> int:
+        """Bytes of what the blocks of a thread take turns with."""
+        lengths = (self._lengths[name][0] for name in ARRAYS if ARRAYS[name][0].is_workspace)
+        return 8 * sum(lengths) * (self.machine != GPU)
 
     @cached_property
     def shapes(self) -> Shapes:
@@ -382,7 +391,7 @@ class Layout:
         begin = -first_byte(memory) // 8 % LINE
         numbers = memory[begin : begin + blocks * self.numbers].reshape(blocks, self.numbers)
         rest: dict[str, NDArray[Any]] = {
-            name: _rows(blocks, length + records * added, *ARRAYS[name])
+            name: _rows(self._rows_of(name, blocks), length + records * added, *ARRAYS[name])
             for name, (length, added) in self._lengths.items()
         }
         rest["ended"][:] = -1
@@ -393,6 +402,11 @@ class Layout:
             for k, units in enumerate(self.network.sizes[1:-1]):
                 self._activations(block, k)[:, :, units * self.runs : (units + 1) * self.runs] = 1.0
         return block
+
+    def _rows_of(self, name: str, blocks: int) -> int:
+        """How many arrays of this name there are for so many blocks."""
+        is_shared = ARRAYS[name][0].is_workspace and self._lengths[name][0] > 0
+        return min(blocks, available_threads()) if is_shared and self.machine != GPU else blocks
 
     def load(
         self,

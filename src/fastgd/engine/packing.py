@@ -77,7 +77,9 @@ def arrange(
     had better share the code.
     """
     size, held = int(samples.sizes.max()), samples.most_held
-    wide = side_by_side or runs_side_by_side(runs, size, matrices, threads, machine, others)
+    wide = side_by_side or runs_side_by_side(
+        runs, size, matrices, threads, machine, others, is_curved=recipe.curvature is not None
+    )
     if samples.partition is None:
         return [RunBatch(Sharing.ALL, wide, size, held, True, count=runs)]
     each = runs // samples.parts

@@ -199,6 +199,7 @@ class Plan:
             session.bytes(
                 2 * self.blocks_per_pass(session, batch.size), batch.size, batch.held_size
             )
+            + 2 * self.threads * session.layout.workspace
             for batch, session in self.batches
         ]
         return results + first + max(passes)

@@ -4,6 +4,7 @@ Letters as in :mod:`fastgd.kernel.training_loop`: N samples, G samples of a grou
 outputs of a layer, K layers, P parameters, R runs side by side.
 """
 
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 from fastgd.kernel.language.specialization import Choice, Features, KnownFacts, markers
@@ -119,11 +120,20 @@ class Array(NamedTuple):
     two threads as on one.
     """
 
+    is_workspace: bool = False
+    """Whether its values are needed within an iteration only.
+
+    Then the blocks of a thread take turns with it, so that it stays in the thread's cache.
+    """
+
     beside: str = ""
     """For an array in ``Block.numbers``: the array with a value for each of its own.
 
     Then the field is the distance between the two, else the place where the layer's values begin.
     """
+
+
+Workspace = partial(Array, busy=True, is_workspace=True)
 
 
 class Data(NamedTuple):
@@ -223,12 +233,12 @@ class Block(NamedTuple):
     best_error: Annotated[Floats, Array("best R", moves=True)]  # their error on training samples
     outputs: Annotated[Floats, Array("0")]  # (R, N, H), N without padding; the caller's memory
     # Of second-order steps; matrices have rows for all parameters, rounded up to whole tiles.
-    jacobian: Annotated[Floats, Array("curvature G H width R + curvature 4 R", busy=True)]
-    products: Annotated[Floats, Array("curvature rows columns R", busy=True)]
-    factor: Annotated[Floats, Array("curvature rows columns R", busy=True)]
-    inverses: Annotated[Floats, Array("curvature rows R", busy=True)]  # of its diagonal
-    diagonal: Annotated[Floats, Array("curvature rows R", busy=True)]  # of the products, undamped
-    solution: Annotated[Floats, Array("curvature rows R", busy=True)]  # the step
+    jacobian: Annotated[Floats, Workspace("curvature G H width R + curvature 4 R")]
+    products: Annotated[Floats, Workspace("curvature rows columns R")]
+    factor: Annotated[Floats, Workspace("curvature rows columns R")]
+    inverses: Annotated[Floats, Workspace("curvature rows R")]  # of its diagonal
+    diagonal: Annotated[Floats, Workspace("curvature rows R")]  # of the products, undamped
+    solution: Annotated[Floats, Workspace("curvature rows R")]  # the step
 
 
 class Span(NamedTuple):

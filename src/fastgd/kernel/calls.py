@@ -102,6 +102,11 @@ class Call(NamedTuple):
         return words, self.layers, encode(self.blocks, count, place)
 
     @property
+    def in_turn(self) -> int:
+        """How many consecutive blocks one thread has to train, as they share a workspace."""
+        return -(-len(self.blocks.numbers) // len(self.blocks.products))
+
+    @property
     def handle(self) -> Any:
         """A handle for calling the code from a kernel; compiles it unless it is in the cache."""
         return handle_of(self.shapes, self.recipe)
@@ -128,7 +133,7 @@ def train_blocks(call: Call, threads: int) -> None:
         return
     compiled = call.handle
     with _started(threads):
-        descend_all(compiled, *facts, span)
+        descend_all(compiled, *facts, span, call.in_turn)
 
 
 def _train_together(call: Call, split: Split) -> None:

@@ -318,7 +318,19 @@ def _estimate_again(recipe, shapes, layers, block, system, decay, squares, taken
 
 
 @njit(**INLINED)
-def take_second_order_steps(shapes, recipe, data, layers, block, span, N, squares):
+def take_second_order_steps(curvature, shapes, recipe, data, layers, block, span, N, learned):
+    """Take the steps of an iteration, if they are of second order.
+
+    ``learned`` is the result of the pass: their squared errors, or else what is returned.
+    """
+    if curvature is None:
+        return learned
+    _take_steps(shapes, recipe, data, layers, block, span, N, learned)
+    return zeros(shapes.scalar)
+
+
+@njit(**INLINED)
+def _take_steps(shapes, recipe, data, layers, block, span, N, squares):
     """Solve the equations of an iteration, and take the steps that make the loss smaller.
 
     ``squares`` are the sums of squared errors before it.

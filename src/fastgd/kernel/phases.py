@@ -164,6 +164,8 @@ def after_update(shapes, recipe, layers, block, span, overflow, j):
     if j % FLUSH == 0:
         flush(shapes.scalar, block, j > 0)
         over = all_over(shapes.scalar, block)
+    if recipe.curvature is not None:  # an iteration takes so long that it pays to ask
+        over = all_over(shapes.scalar, block)
     if not over:
         end_by_overflow(recipe.held, shapes.scalar, block, span, overflow, j + 1)
     return over

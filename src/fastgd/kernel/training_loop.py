@@ -223,25 +223,24 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
                 )  # fmt: skip
         if j < span.iterations:
             learn_chances(recipe.batches, scalar, data, layers, block, span)
-            if recipe.curvature is not None:
-                take_second_order_steps(
-                    shapes, recipe, data, layers, block, span, all_samples, overflow
-                )
-                overflow = zeros(scalar)
+            overflow = take_second_order_steps(
+                recipe.curvature, shapes, recipe, data, layers, block, span, all_samples, overflow
+            )
             if after_update(shapes, recipe, layers, block, span, overflow, j):
                 return
     flush(scalar, block, True)
 
 
 @cached_njit(**PARALLEL)
-def descend_all(compiled, data, layers, blocks, span):
-    """Train all blocks on all threads.
+def descend_all(compiled, data, layers, blocks, span, in_turn):
+    """Train all blocks on all threads, each thread some of them ``in_turn``.
 
     ``compiled`` is a handle from :func:`handle_of`. Compiled code no longer takes the markers as
     arguments, so this function is the same for all shapes and recipes.
     """
-    for b in prange(len(blocks)):
-        call_compiled(compiled, (data, layers, blocks, b, span))
+    for first in prange(-(-len(blocks) // in_turn)):
+        for b in range(first * in_turn, min((first + 1) * in_turn, len(blocks))):
+            call_compiled(compiled, (data, layers, blocks, b, span))
 
 
 _WORDS = types.Array(types.int64, 2, "C")

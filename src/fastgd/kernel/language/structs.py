@@ -298,14 +298,18 @@ def encode(
 ) -> Integers:
     """Return the words (1, words) of a NamedTuple, which must outlive them.
 
-    With ``rows``, its arrays have a leading axis of that length, and each row gets its words.
+    With ``rows``, its arrays have a leading axis of that length, and each row gets its words. An
+    array with fewer rows has each for several consecutive rows of words.
     ``place`` gives the address of an array for the code that will read the words, by default the
     one in this process.
     """
     words = np.array([_words_of(struct, rows is not None, place or first_byte)], np.int64)
     if rows is None or rows == 1:
         return words
-    return words + np.arange(rows)[:, None] * np.array(_steps_of(struct), np.int64)
+    steps, lengths = np.array(_steps_of(struct), np.int64).T
+    each = -(-rows // np.maximum(lengths, 1))
+    all_words: Integers = words + np.arange(rows)[:, None] // each * steps
+    return all_words
 
 
 def _words_of(struct: Any, in_rows: bool, place: Callable[[NDArray[Any]], int]) -> list[Any]:
@@ -321,14 +325,14 @@ def _words_of(struct: Any, in_rows: bool, place: Callable[[NDArray[Any]], int]) 
     return words
 
 
-def _steps_of(struct: Any) -> list[int]:
-    """The distance of each word from that of the next row."""
-    steps: list[int] = []
+def _steps_of(struct: Any) -> list[tuple[int, int]]:
+    """The distance of each word from that of the next row, and the number of rows."""
+    steps: list[tuple[int, int]] = []
     for value in struct:
         if isinstance(value, np.ndarray):
-            steps += (value.strides[0], 0)
+            steps += ((value.strides[0], len(value)), (0, 1))
         else:
-            steps += _steps_of(value) if isinstance(value, tuple) else [0]
+            steps += _steps_of(value) if isinstance(value, tuple) else [(0, 1)]
     return steps
 
 
