@@ -50,6 +50,10 @@ class Optimizer(Hyperparameters):
     kept: ClassVar[Mapping[str, float]]
     """The numbers of state that each run has, by name, with their initial values."""
 
+    second_order: ClassVar[bool]
+    """Whether a step solves a system of equations; it then needs a sum of squares of all samples.
+    """
+
     def __init_subclass__(
         cls,
         *,
@@ -57,10 +61,12 @@ class Optimizer(Hyperparameters):
         race_alpha: float,
         states: int = 0,
         kept: Mapping[str, float] = MappingProxyType({}),
+        second_order: bool = False,
     ) -> None:
         """Make the class a dataclass, and store what is declared of it."""
         super().__init_subclass__(command=command)
         cls.race_alpha, cls.states, cls.kept = race_alpha, states, kept
+        cls.second_order = second_order
 
 
 class GradientDescent(Optimizer, command="gradient_descent", race_alpha=10.0):
@@ -315,6 +321,7 @@ class LevenbergMarquardt(
         "signal": 0.0,
         **dict.fromkeys(BAYESIAN, 0.0),
     },
+    second_order=True,
 ):
     """A second-order method for sums of squares: the step solves a damped linear system.
 
@@ -370,5 +377,8 @@ class LevenbergMarquardt(
 
 ALL: tuple[type[Optimizer], ...] = tuple(Optimizer.__subclasses__())
 """All optimizers, in the order of their classes."""
+
+FIRST_ORDER = tuple(kind for kind in ALL if not kind.second_order)
+"""Those whose step follows from the gradient: the article's page has these."""
 
 BY_COMMAND = {kind.command: kind for kind in ALL}

@@ -7,7 +7,7 @@ import fastgd
 from fastgd.article.page.live.facts import PLANE
 from fastgd.article.page.live.packing import Packing, add_programs
 from fastgd.article.page.live.programs import Program
-from fastgd.optimizers import ALL, GradientDescent, Rprop
+from fastgd.optimizers import FIRST_ORDER, GradientDescent, Rprop
 from live import in_node, needs_node
 
 pytestmark = needs_node
@@ -79,7 +79,7 @@ trainings.run(() => new Promise((resolve) => setImmediate(resolve)));
 def test_paths_have_the_bits_of_python(tmp_path, iterations):
     packing = Packing()
     add_programs(packing, [Program(kind, layers=1) for kind in (GradientDescent, Rprop)])
-    packing.add_json("optimizers", {kind.__name__: kind.race_alpha for kind in ALL})
+    packing.add_json("optimizers", {kind.__name__: kind.race_alpha for kind in FIRST_ORDER})
     (tmp_path / "pack").write_text(packing.text())
     X, y = PLANE
     address = f"planeSecond=Rprop&planeAlphaSecond=0.01&planeSeed=7&planeIterations={iterations}"

@@ -9,7 +9,7 @@ import pytest
 from chromium import needs_chromium
 from fastgd.article.page.live.packing import Packing, add_programs
 from fastgd.article.page.live.programs import XOR, Program
-from fastgd.optimizers import ALL, Adam, GradientDescent
+from fastgd.optimizers import FIRST_ORDER, Adam, GradientDescent
 from live import in_node, needs_node
 
 pytestmark = needs_node
@@ -75,8 +75,8 @@ def shared(tmp_path_factory):
     """What the page trains and copies in each state."""
     packing = Packing()
     add_programs(packing, PROGRAMS)
-    packing.add_json("optimizers", {kind.__name__: kind.race_alpha for kind in ALL})
-    packing.add_json("commands", {kind.__name__: kind.command for kind in ALL})
+    packing.add_json("optimizers", {kind.__name__: kind.race_alpha for kind in FIRST_ORDER})
+    packing.add_json("commands", {kind.__name__: kind.command for kind in FIRST_ORDER})
     folder = tmp_path_factory.mktemp("shared")
     (folder / "pack").write_text(packing.text())
     found = in_node(SCRIPT, folder, given=STATES)

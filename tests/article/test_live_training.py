@@ -20,10 +20,10 @@ from fastgd.article.page.live.programs import (
     Program,
     all_programs,
 )
-from fastgd.optimizers import ALL, Adam, AdamW, GradientDescent
+from fastgd.optimizers import FIRST_ORDER, Adam, AdamW, GradientDescent
 from live import in_node, needs_node
 
-BY_NAME = {optimizer.__name__: optimizer for optimizer in ALL}
+BY_NAME = {optimizer.__name__: optimizer for optimizer in FIRST_ORDER}
 
 TRAINS = """
 import { Pack } from "./live/pack.js";

@@ -23,6 +23,7 @@ from fastgd.optimizers import (
     AdaGrad,
     Adam,
     GradientDescent,
+    LevenbergMarquardt,
     Momentum,
     Nesterov,
 )
@@ -181,7 +182,8 @@ def test_others_take_one(run, name):
     result = run("sweep", f"--{name.replace('_', '-')}", "1,2")
     assert_refused(
         result,
-        r"--[a-z-]+ must be (a whole number( or [a-z]+)?|'epochs' or 'adaptive'|'error' or 'loss')"
+        r"--[a-z-]+ must be (a whole number( or [a-z]+)?|'epochs' or 'adaptive'|'error' or 'loss'"
+        r"|'given' or 'bayesian')"
         r", got '1,2'",
     )
 
@@ -193,6 +195,7 @@ def test_optimizers_by_name():
             made = read(optimizer=typed)["optimizer"]
             assert (type(made), made) == (kind, kind())
     assert read(optimizer="nesterov", momentum="0.5") == {"optimizer": Nesterov(momentum=0.5)}
+    assert read(optimizer="LM", damping="1") == {"optimizer": LevenbergMarquardt(damping=1)}
 
 
 def test_several_optimizers_each_take_their_own_fields():
@@ -381,6 +384,16 @@ def test_patience_is_given_as_the_reason(run):
     words = ["--alpha", "1000", "--patience", "3", "--tolerance", "1e-9"]
     _, out, _ = run("train", *words, "--iterations", "1000")
     assert re.search(r"Stalled after \d+ iterations: the smallest error is 3 iterations old", out)
+
+
+def test_steps_of_second_order_have_their_own_reasons(run):
+    words = "train", "--optimizer", "lm", "--iterations", "1000", "--patience", "900", "--tolerance"
+    _, out, _ = run(*words, "1e-12")
+    assert re.search(r"Converged after \d+ iterations: derivatives or steps are next to 0", out)
+    _, out, _ = run(*words, "1e-12", "--max-damping", "1e-9", "--damping", "1e-10")
+    assert re.search(r"Stalled after \d+ iterations?: no step, however damped, makes the", out)
+    _, out, _ = run(*words, "0.2")
+    assert re.search(r"Converged after \d+ iterations: the error is below 0.2", out)
 
 
 def test_groups_of_a_sweep_count_what_converged_apart_from_what_stalled(run):

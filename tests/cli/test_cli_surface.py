@@ -11,7 +11,7 @@ import fastgd
 from cases import LINE_X, LINE_Y
 from command import assert_refused
 from fastgd import plots
-from fastgd.optimizers import Adam, Momentum
+from fastgd.optimizers import Adam, GradientDescent, LevenbergMarquardt, Momentum
 
 X, Y = LINE_X, LINE_Y
 SMALL = ("--resolution", 41)
@@ -283,6 +283,16 @@ def test_race_says_who_diverged(run):
         "--optimizer", "gradient_descent,alpha=1e9", "--optimizer", "gradient-descent,alpha=0.1",
     )  # fmt: skip
     assert re.search(r"2 +gradient_descent +1e\+09 .* diverged", out), out
+
+
+def test_race_says_who_is_left_out(run, monkeypatch):
+    monkeypatch.setattr("fastgd.studies.race_job.ALL", (GradientDescent, LevenbergMarquardt))
+    words = "race", "--experiment", "two-layer", "--iterations", 60, "--loss", "cross_entropy"
+    _, out, _ = run(*words)
+    said = "Left out: --loss must be 'squared' with --optimizer levenberg_marquardt"
+    assert said in " ".join(out.split())
+    left_out = json.loads(run(*words, "--json")[1])["left_out"]
+    assert [*left_out] == ["LevenbergMarquardt"]
 
 
 def test_race_draws(run, tmp_path, drawn):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from fastgd.optimizers import ALL, Adam, GradientDescent, Momentum
+from fastgd.optimizers import ALL, Adam, GradientDescent, LevenbergMarquardt, Momentum
 from fastgd.studies.race_job import RaceJob
 
 PAIR = [(GradientDescent(), 1.0), (Momentum(), 0.5)]
@@ -61,6 +61,21 @@ def test_by_default_all_optimizers_run():
     race = fastgd.race([[0, 1], [1, 0]], [0, 1], hidden_size=(), iterations=1)
     assert list(race.runs) == [kind.__name__ for kind in ALL]
     assert [run.alpha for run in race.runs.values()] == [kind.race_alpha for kind in ALL]
+
+
+def test_a_race_of_all_leaves_out_whom_its_options_exclude(monkeypatch):
+    monkeypatch.setattr("fastgd.studies.race_job.ALL", (GradientDescent, LevenbergMarquardt))
+    samples = [[0, 1], [1, 0]], [0, 1]
+    given = {"hidden_size": (), "iterations": 1, "loss": "cross_entropy"}
+    race = fastgd.race(*samples, **given)
+    assert list(race.runs) == ["GradientDescent"]
+    rule = "loss must be 'squared' with optimizer=LevenbergMarquardt()"
+    assert [*race.left_out] == ["LevenbergMarquardt"]
+    assert race.left_out["LevenbergMarquardt"].startswith(rule)
+    with pytest.raises(ValueError, match=re.escape(rule)):
+        fastgd.race(*samples, [GradientDescent(), LevenbergMarquardt()], **given)
+    with pytest.raises(ValueError, match="l2 must be"):  # a reason of all of them
+        fastgd.race(*samples, **given, l2=-1)
 
 
 def test_one_alone_has_the_alpha_of_the_field(xor):

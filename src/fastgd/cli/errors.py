@@ -49,7 +49,7 @@ _CLASSES = {f"{kind.__name__}()": kind.command for kind in (*optimizers.ALL, *sc
 _FIRST = re.compile(r"^(\w+)(?=(?:\[\d+\])*(?:'s| must| needs)\b| '[^']*' must\b)")
 """The argument that a message is about."""
 
-_NAMED = r"(?:(?<=[a-z] )|(?<=\())([a-z_0-9]+)=('[^']*'|\"[^\"]*\"|\w+\(\)|[\w.+-]+)"
+_NAMED = r"(?:^|(?<=[a-z] )|(?<=\())([a-z_0-9]+)=('[^']*'|\"[^\"]*\"|\w+\(\)|[\w.+-]+)"
 _PHRASE = rf"(?<![\w'\"./-])({'|'.join(map(re.escape, _PHRASES))})(?![\w'\"./])"
 _OBJECT = r"\w+\((?:[^()]|\([^()]*\))*\)"
 _QUOTED = r"(?<!\w)(?:'[^']*'|\"[^\"]*\")(?!\w)"

@@ -28,7 +28,7 @@ from fastgd.cli.option_values import read_list, read_one
 from fastgd.cli.options import Declared, option
 from fastgd.formulas.custom import Function, Loss
 from fastgd.hyperparameters import Hyperparameters
-from fastgd.optimizers import Optimizer
+from fastgd.optimizers import LevenbergMarquardt, Optimizer
 
 
 class Typed(NamedTuple):
@@ -60,12 +60,17 @@ def _names(text: str) -> str | tuple[str, ...]:
     return names[0] if len(names) == 1 else names
 
 
+_SHORT = {"lm": LevenbergMarquardt}
+"""Short names that may be typed as well."""
+
+
 def _class_of(option: str) -> Callable[[str], type[Hyperparameters]]:
     """A parser for the classes of an option."""
     known = KINDS[option].by_command
 
     def read(text: str) -> type[Hyperparameters]:
         near = {name.replace("_", ""): kind for name, kind in known.items()}
+        near |= {short: kind for short, kind in _SHORT.items() if kind.command in known}
         try:
             return near[_word(text).replace("_", "")]
         except KeyError:
@@ -122,7 +127,9 @@ def _help(option: Option) -> str:
         names = kind.known
     else:
         names, default = tuple(cast(Fielded, kind).by_command), default.command
-    marked = [f"{name} (default)" if name == default else name for name in names]
+    notes = {kind.command: f" (or {short})" for short, kind in _SHORT.items()}
+    notes[default] = " (default)"
+    marked = [name + notes.get(name, "") for name in names]
     if isinstance(kind, NameOrFormula):
         marked.append(f"or an expression such as {_EXPRESSIONS[kind.formula]}")
     return f"{option.help}: {', '.join(marked)}."

@@ -8,7 +8,7 @@ import fastgd
 from fastgd import Race, plots
 from fastgd.checks.formatting import error_text, joined, many, value_text
 from fastgd.cli.console import open_console, print_plain, print_table, print_written
-from fastgd.cli.errors import RefusedError, refusing
+from fastgd.cli.errors import TYPED, RefusedError, in_typed_words, refusing
 from fastgd.cli.inputs import problem, take_problem
 from fastgd.cli.job import timed
 from fastgd.cli.json_output import print_json, run_facts, samples_facts
@@ -74,7 +74,8 @@ def command(plot: Path | None, progress: bool, json: bool, **typed: Any) -> None
             write_plot(curves, plot)
     if json:
         ranked = {name: run_facts(found.runs[name]) for name in found.ranking()}
-        print_json(samples_facts(data.samples) | {"runs": ranked, "seconds": done.seconds})
+        out = {"left_out": found.left_out} if found.left_out else {}
+        print_json(samples_facts(data.samples) | {"runs": ranked, **out, "seconds": done.seconds})
         return
     console = open_console()
     first = next(iter(found.runs.values()))
@@ -87,6 +88,8 @@ def command(plot: Path | None, progress: bool, json: bool, **typed: Any) -> None
     note_unreached(console, data.samples, {first.options.get("output", "sigmoid")})
     console.print()
     print_table(console, *_ranking(found))
+    for reason in found.left_out.values():
+        print_plain(console, f"Left out: {in_typed_words(reason, TYPED.get())}\n")
     console.print(done.text("Trained"))
     print_written(console, plot)
 

@@ -248,12 +248,17 @@ def _ending(run: Run) -> str:
     after = f"after {many(run.iterations, 'iteration')}"
     if run.status == "diverged":
         return f"[bold red]Diverged[/] {after}: a number overflowed"
+    tolerance, patience = (run.options.get(name) for name in ("tolerance", "patience"))
     if run.status == "converged":
-        tolerance = run.options["tolerance"]
-        return f"[green]Converged[/] {after}: the {_watched(run)} is below {tolerance:g}"
+        why = "derivatives or steps are next to 0"
+        if tolerance is not None and _monitored(run) < tolerance:
+            why = f"the {_watched(run)} is below {tolerance:g}"
+        return f"[green]Converged[/] {after}: {why}"
     if run.status == "stalled":
-        age = many(run.options["patience"], "iteration")
-        return f"[yellow]Stalled[/] {after}: the smallest {_watched(run)} is {age} old"
+        why = "no step, however damped, makes the loss smaller"
+        if patience is not None and run.iterations - (run.best_iteration or 0) >= patience:
+            why = f"the smallest {_watched(run)} is {many(patience, 'iteration')} old"
+        return f"[yellow]Stalled[/] {after}: {why}"
     return f"Finished {after}"
 
 
@@ -310,6 +315,13 @@ def _no_better(run: Run, given: Given) -> str:
 def _watched(run: Run) -> str:
     """The name of the error that decides."""
     return "error" if run.validation_errors is None else "validation error"
+
+
+def _monitored(run: Run) -> float:
+    """The final value of the error that decides."""
+    if run.options.get("monitor") == "loss":
+        return run.final_loss
+    return run.final_error if run.final_validation_error is None else run.final_validation_error
 
 
 def _totals(layers: tuple[NDArray[np.int64], ...]) -> str:

@@ -38,6 +38,16 @@ PREPARED: Mapping[str, Any] = {
 over the rows diverges or flips. Validation errors of ten real tables were smallest around 1,000
 iterations, and hardly depend on the choice of relu or tanh, and of glorot or he."""
 
+SECOND_ORDER: Mapping[str, Any] = {
+    "alpha": 1.0,
+    "iterations": 100,
+    "record_every": 10,
+    "reduction": "sum",
+    "activation": "tanh",
+}
+"""Those that differ with steps of second order: whole steps, of smooth functions, which need few
+iterations; Bayesian regularization takes a sum of squares."""
+
 
 class Fitted(NamedTuple, Generic[T]):
     """The samples of a file, how they were split, and the result."""
@@ -114,7 +124,9 @@ def _defaults(asked: TrainOptions, samples: Samples, *, resumes: bool) -> dict[s
     """Defaults of what was not typed; a note says which ones are those of prepared tables."""
     if samples.preparation is None:
         return dict(asked.defaults)
-    own = {name: value for name, value in PREPARED.items() if name not in asked.settings}
+    is_curved = getattr(asked.settings.get("optimizer"), "second_order", False)
+    prepared = {**PREPARED, **(SECOND_ORDER if is_curved else {})}
+    own = {name: value for name, value in prepared.items() if name not in asked.settings}
     if resumes:
         return {"iterations": PREPARED["iterations"]}
     typed = " ".join(

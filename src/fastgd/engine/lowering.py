@@ -271,7 +271,7 @@ def may_end(method: Method, values: Mapping[str, Sequence[Any]]) -> bool:
 
 def is_second_order(method: Method) -> bool:
     """Whether a step solves a system with the products of all derivatives."""
-    return isinstance(method.optimizer, LevenbergMarquardt)
+    return bool(method.optimizer.second_order)
 
 
 def _is_given(name: str, method: Method, values: Mapping[str, Sequence[Any]]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -32,7 +32,7 @@ from fastgd.studies.surface_job import Weight
 from fastgd.training.codec import Header
 from fastgd.training.exports import dataframe, labels_of, module
 from fastgd.training.results import Alpha, Run
-from fastgd.training.training_run import checked_training
+from fastgd.training.training_run import Training, checked_training
 from fastgd.workers.run_job import results_of
 from fastgd.workers.worker_options import check_worker_options
 
@@ -64,11 +64,14 @@ class Race:
         The training of each optimizer, by name and in the order given, with recorded weights.
     X, y : (samples, inputs) and (samples, outputs) arrays
         The training samples.
+    left_out : dict of str to str
+        The optimizers of a race of all of them that don't go with its options, with the reason.
     """
 
     runs: dict[str, Run]
     X: NDArray[np.float64]
     y: NDArray[np.float64]
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """The optimizers with their final errors, ranked."""
@@ -242,7 +245,8 @@ def race(
     optimizers : dict or list, optional
         The optimizers to run: objects of :mod:`fastgd.optimizers`, or pairs ``(optimizer, alpha)``;
         the keys of a dict are their names. Without an alpha an optimizer runs with its
-        ``race_alpha``, which is tuned for the article's network; by default all optimizers do.
+        ``race_alpha``, which is tuned for the article's network; by default all optimizers do that
+        go with the options, see :attr:`Race.left_out`.
     record_every : int, optional
         Iterations between records of errors and weights; by default there are about 1000 records.
     out : path, optional
@@ -284,34 +288,39 @@ def race(
     iterations = check_count("iterations", iterations)
     worker_options = check_worker_options(executor, threads, out=out, progress=progress)
     every = -(-iterations // RECORDS) if record_every is None else record_every
-    trainings = [
-        checked_training(
-            inputs,
-            targets,
-            hidden_size=hidden_size,
-            alpha=alpha,
-            iterations=iterations,
-            record_every=every,
-            seed=seed,
-            weights=weights,
-            biases=biases,
-            record_weights=True,
-            given_options=shared | {"optimizer": optimizer},
-        )
-        for optimizer, alpha in entrants.values()
-    ]
-    task = trainings[0].task  # shared by all, so that it is sent to a worker only once
-    job = RaceJob(tuple(replace(training, task=task) for training in trainings))
+    trainings: dict[str, Training] = {}
+    left_out: dict[str, str] = {}
+    for name, (optimizer, alpha) in entrants.items():
+        try:
+            trainings[name] = checked_training(
+                inputs,
+                targets,
+                hidden_size=hidden_size,
+                alpha=alpha,
+                iterations=iterations,
+                record_every=every,
+                seed=seed,
+                weights=weights,
+                biases=biases,
+                record_weights=True,
+                given_options=shared | {"optimizer": optimizer},
+            )
+        except ValueError as error:
+            if optimizers is not None or not (trainings and optimizer.second_order):
+                raise
+            left_out[name] = str(error)
+    task = next(iter(trainings.values())).task  # shared, so that a worker gets it only once
+    job = RaceJob(tuple(replace(training, task=task) for training in trainings.values()))
     check_memory(job.bytes, "the race", also="fewer records (record_every)")
     warn_of_targets([shared.get("output", "sigmoid")], targets)
     asked: Header = {}
     arrays: Arrays = {}
-    for name, training in zip(entrants, job.trainings, strict=True):
+    for name, training in zip(trainings, job.trainings, strict=True):
         asked[name], own = training.asked
         arrays |= own
     found = results_of(job, worker_options, "race", asked, arrays, unit=" updates")
-    runs = dict(zip(entrants, job.runs(found), strict=True))
-    return Race(runs, inputs.copy(), targets.copy())
+    runs = dict(zip(trainings, job.runs(found), strict=True))
+    return Race(runs, inputs.copy(), targets.copy(), left_out)
 
 
 def _window(points: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:

@@ -18,7 +18,7 @@ from fastgd.article.page.live.programs import all_programs
 from fastgd.article.page.live.published import published_facts
 from fastgd.article.page.live.rolling import add_bucket
 from fastgd.article.page.markup import Markup, element, join
-from fastgd.optimizers import ALL
+from fastgd.optimizers import FIRST_ORDER
 
 __all__ = ["Live", "hashed", "make", "needed"]
 
@@ -58,7 +58,7 @@ def make(results: Sequence[Result]) -> Live:
     packing = Packing()
     add_programs(packing, all_programs())
     packing.add_json("published", published_facts(results))
-    packing.add_json("optimizers", {each.__name__: each.race_alpha for each in ALL})
+    packing.add_json("optimizers", {each.__name__: each.race_alpha for each in FIRST_ORDER})
     add_facts(packing)
     add_bucket(packing)
     return Live(

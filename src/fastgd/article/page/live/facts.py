@@ -8,7 +8,7 @@ import numpy as np
 import fastgd
 from fastgd.article.page.live.packing import Packing
 from fastgd.article.page.live.programs import UNITS, XOR
-from fastgd.optimizers import ALL
+from fastgd.optimizers import FIRST_ORDER
 from fastgd.workers.compiling import Call
 
 ALPHAS = [float(f"{10 ** (k / 4 - 3):.3g}") for k in range(25)]
@@ -43,7 +43,7 @@ def add_facts(packing: Packing) -> None:
     packing.add("plane", plane.errors.astype("<f8").tobytes())
     X, y = PLANE
     packing.add_json("plane facts", {"X": X, "y": y, "span": SPAN, "resolution": RESOLUTION})
-    packing.add_json("commands", {kind.__name__: kind.command for kind in ALL})
+    packing.add_json("commands", {kind.__name__: kind.command for kind in FIRST_ORDER})
 
 
 def needed() -> list[Call]:

@@ -11,7 +11,7 @@ from fastgd.arguments.training_data import TrainingData
 from fastgd.engine.image import WEBASSEMBLY, TrainingImage
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Plan
-from fastgd.optimizers import ALL, GradientDescent, Optimizer
+from fastgd.optimizers import FIRST_ORDER, GradientDescent, Optimizer
 
 SAMPLES, INPUTS, UNITS = 64, 8, 32
 """The most samples, inputs and hidden units of a network on the page."""
@@ -96,7 +96,7 @@ class Program:
 def all_programs() -> Iterator[Program]:
     """Yield all programs of the page."""
     yield Program(GradientDescent, fixed=True)
-    for optimizer in ALL:
+    for optimizer in FIRST_ORDER:
         yield Program(optimizer)
         yield Program(optimizer, dropout=True)
         yield Program(optimizer, layers=1)  # without hidden units, of which dropout leaves some out
