@@ -23,7 +23,7 @@ def begin():
     packing.runs_side_by_side = session.runs_side_by_side = one_or_eight
 
 
-def one_or_eight(count, _samples, _matrices, _threads=1, machine=None, _others=()):
+def one_or_eight(count, _samples, _matrices, _threads=1, machine=None, _others=(), **_kind):
     """How many of so many runs lie side by side."""
     return GPU.threads if machine == GPU else 1 if count == 1 else 8
 
