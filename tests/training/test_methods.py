@@ -87,7 +87,7 @@ def with_the_kernel_of_the_golden_hashes(request, monkeypatch):
     """Of every second case that for eight runs side by side, of which seven lanes are empty."""
     name = getattr(request.node, "callspec", None) and request.node.callspec.params.get("name")
     if name in OPTIONS:
-        monkeypatch.setattr(packing, "runs_side_by_side", lambda *_: side_by_side(name))
+        monkeypatch.setattr(packing, "runs_side_by_side", lambda *_, **__: side_by_side(name))
 
 
 # ---------------------------------------------------------------- every case of the table

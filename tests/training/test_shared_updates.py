@@ -238,7 +238,7 @@ def test_blocks_that_are_fewer_than_threads_are_shared(runs, threads, each):
 
 
 def test_blocks_take_turns_on_all_threads(sharing, monkeypatch):
-    monkeypatch.setattr(packing, "runs_side_by_side", lambda *_: 1)
+    monkeypatch.setattr(packing, "runs_side_by_side", lambda *_, **__: 1)
     settings = {"hidden_size": (6, 9), "alpha": [0.1, 0.3], "iterations": 300, "record_every": 7}
     alone = [fastgd.train(X, Y, **settings | {"alpha": alpha}, threads=1) for alpha in (0.1, 0.3)]
     made = sharing(3)

@@ -315,7 +315,7 @@ def sweeps():
     everything = OPTIONS["everything in epochs"].options
     fixed = {"hidden_size": (5, 3), "iterations": 30, "record_every": 10}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packing, "runs_side_by_side", lambda *_: 8)
+        patch.setattr(packing, "runs_side_by_side", lambda *_, **__: 8)
         return [
             fastgd.sweep(X, Y, **fixed, **everything | {"dropout": [0.1, 0.2], "alpha": [0.1, 1]}),
             fastgd.sweep(
