@@ -30,6 +30,8 @@ def test_bars_are_sorted_means_and_curves_those_of_the_longest(run):
     assert [bar.get_width() for bar in bars.patches] == means[order].tolist()
     assert [text.get_text() for text in bars.get_yticklabels()] == ["abcd"[d] for d in order]
     assert [ax.get_xlabel() for ax in curves] == ["abcd"[d] for d in order[::-1][:3]]
+    texts = curves[0].get_legend().get_texts()
+    assert [text.get_text() for text in texts] == ["output 0", "output 1"]
     for ax, d in zip(curves, order[::-1], strict=False):
         _zero, *lines = ax.lines
         by = np.argsort(X[:, d])
@@ -42,7 +44,7 @@ def test_standardized_derivatives_are_per_deviation(run):
     bars, *_ = plots.sensitivity(run, X, standardized=True)
     means = np.abs(run.gradient(X)).mean(axis=(0, 1)) * X.std(axis=0)
     assert sorted(bar.get_width() for bar in bars.patches) == pytest.approx(sorted(means))
-    assert bars.get_xlabel() == "mean |derivative times deviation|"
+    assert bars.get_title(loc="left") == "mean |derivative times deviation|"
 
 
 def test_a_model_has_the_names_and_units_of_its_table():

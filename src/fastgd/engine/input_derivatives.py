@@ -29,8 +29,8 @@ UNITS = 4
 SPEED = 2e9
 """Multiply-adds per second, at least, on one thread."""
 
-WORTH = 1e-3
-"""Seconds of work that are worth a further thread."""
+WORTH = 0.02
+"""Seconds of work that are worth a further thread, which waits for others on a busy machine."""
 
 
 def derivatives(

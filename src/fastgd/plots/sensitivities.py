@@ -69,6 +69,7 @@ def sensitivity(
     """
     if isinstance(network, Run | Snapshot):
         values, found = numbers_of("X", X), network.gradient(X)
+        outputs: Sequence[str] = [f"output {h}" for h in range(found.shape[1])]
         known = [f"x{d}" for d in range(values.shape[1])] if names is None else list(names)
         if len(known) != values.shape[1] or not all(isinstance(name, str) for name in known):
             raise ValueError(
@@ -78,6 +79,7 @@ def sensitivity(
         columns = network.gradient(X)
         known, found = list(columns), np.stack([_wide(one) for one in columns.values()], axis=2)
         numbers = network.preparation.numbers(network.columns(X))
+        outputs = network.classes or [target.name for target in network.targets]
         order = [one.name for one in network.preparation.columns]
         values = numbers[:, [order.index(name) for name in known]]
     else:
@@ -97,13 +99,15 @@ def sensitivity(
         bars, *curves = drawn
         some = largest[:BARS][::-1]
         bars.barh([known[d] for d in some], means[some])
+        bars.set_ylim(min(0, len(some) - 4) - 0.6, len(some) - 0.4)  # a single bar isn't a wall
         bars.grid(visible=False, axis="y")
-        bars.set_title("mean absolute derivative")
-        bars.set_xlabel(f"mean |{what}|")
+        bars.set_title(f"mean |{what}|")
         for one, d in zip(curves, largest, strict=False):
-            _draw_curve(one, values[:, d], found[:, :, d], len(known) == 1)
+            _draw_curve(one, values[:, d], found[:, :, d], outputs, len(known) == 1)
             one.set_xlabel(known[d])
-        curves[0].set_ylabel(what)
+            one.set_title(f"{what} by {known[d]}")
+        if found.shape[1] > 1:
+            curves[0].legend(fontsize="small", markerscale=3)
     return drawn
 
 
@@ -111,9 +115,12 @@ def _wide(column: NDArray[Any]) -> NDArray[Any]:
     return column if column.ndim == 2 else column[:, None]
 
 
-def _draw_curve(ax: Any, x: NDArray[Any], derivatives: NDArray[Any], is_alone: bool) -> None:
+def _draw_curve(
+    ax: Any, x: NDArray[Any], derivatives: NDArray[Any], outputs: Sequence[str], is_alone: bool
+) -> None:
     """Points, or a line where the derivative depends on this input alone."""
     order = np.argsort(x, kind="stable")
     ax.axhline(0, color="#999999", linewidth=0.8, zorder=1)
-    for color, own in zip(COLORS, derivatives.T, strict=False):
-        ax.plot(x[order], own[order], "-" if is_alone else ".", color=color, markersize=3)
+    look = "-" if is_alone else "."
+    for color, own, name in zip(COLORS, derivatives.T, outputs, strict=False):
+        ax.plot(x[order], own[order], look, color=color, markersize=3, label=name)
