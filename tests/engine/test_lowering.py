@@ -58,7 +58,9 @@ def test_plain_training_has_no_features():
 @pytest.mark.parametrize("name", VALUES)
 def test_an_option_other_than_the_default_switches_its_feature_on(name):
     feature = DECLARED[name].feature
-    expected = {feature} - {"batches"} | ({"separate"} if name.startswith("drop") else set())
+    expected = {feature} - {"batches", "tangents"} | (
+        {"separate"} if name.startswith("drop") else set()
+    )
     if DECLARED[name].detail:
         expected = set()
     for method, values in (

@@ -213,6 +213,18 @@ class Options(LossOptions, total=False):
             feature="frozen",
         ),
     ]
+    gradient_weight: Annotated[
+        float,
+        Option(
+            0.0,
+            Number("[0, inf)"),
+            "Factor of the loss of the derivatives, with ``gradients``; at least 0, by default 1 "
+            "then. Half of it times the squared error of each known derivative, times the "
+            "sample's weight, is added to the loss.",
+            feature="tangents",
+            slots=(Slot("gradient_weight"),),
+        ),
+    ]
     init: Annotated[
         str | tuple[str, ...],
         Option(

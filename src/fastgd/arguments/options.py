@@ -21,6 +21,7 @@ from fastgd.arguments.targets import check_outputs, outputs_of
 from fastgd.checks.messages import either, shown
 from fastgd.checks.values import LARGEST
 from fastgd.formulas.custom import Formula
+from fastgd.formulas.named import loss_of
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.optimizers import LevenbergMarquardt, Rprop
 from fastgd.schedules import Constant, Cosine, Factors
@@ -192,15 +193,17 @@ def check_sweep(
     *,
     holds_out: bool = False,
     in_parts: bool = False,
+    has_gradients: bool = False,
     together: Collection[str] = (),
     arguments: Collection[str] = (),
 ) -> SweepOptions:
     """Return the options of a sweep, or of one run, for networks with these hidden sizes.
 
     ``samples`` are X and y, checked already, or None if they aren't known yet. ``holds_out`` is
-    whether there is a validation set, and ``in_parts`` whether runs are trained on subsets of the
-    samples, which `check_parts` checks. ``together`` are the keys of combinations: axes that vary
-    together. ``arguments`` are those of `axes`.
+    whether there is a validation set, ``in_parts`` whether runs are trained on subsets of the
+    samples, which `check_parts` checks, and ``has_gradients`` whether derivatives are learned.
+    ``together`` are the keys of combinations: axes that vary together. ``arguments`` are those of
+    `axes`.
     """
     own = kinds_of(given)
     _check_names(given, own, arguments)
@@ -208,6 +211,7 @@ def check_sweep(
     for method, numbers in product(found.methods, _worst(found.values, together)):
         _check_together(method.at(numbers), samples, hiddens, in_parts=in_parts)
     _check_watching(found.methods[0], found.values, holds_out=holds_out)
+    _check_derivatives(found, has_gradients)
     return found
 
 
@@ -344,6 +348,49 @@ def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_
             "evaluate_every must be given with restore_best=True where some runs have patience or "
             "tolerance and others have neither, got None"
         )
+
+
+_NOT_OF_DERIVATIVES = {
+    "batch_norm": "which makes outputs depend on other samples",
+    "dropout": "which has no derivative by the inputs to learn",
+    "dropconnect": "which has no derivative by the inputs to learn",
+    "sampling": "which follows the gradients of values",
+    "trim_below": "which changes deltas of values only",
+    "clip_above": "which changes deltas of values only",
+}
+"""Options that must have their default where derivatives are learned, and why."""
+
+
+def _check_derivatives(found: SweepOptions, has_gradients: bool) -> None:
+    """Reject a weight of derivatives that aren't given, and options that don't suit them."""
+
+    def first_other(name: str) -> Any:
+        default = DECLARED[name].default
+        given = found.values.get(name) or [getattr(method, name) for method in found.methods]
+        return next((value for value in given if value != default), default)
+
+    weight = first_other("gradient_weight")
+    if not has_gradients:
+        if weight:
+            raise ValueError(f"gradient_weight must be left out without gradients, got {weight}")
+        return
+    for name, reason in _NOT_OF_DERIVATIVES.items():
+        value, default = first_other(name), DECLARED[name].default
+        if value != default:
+            raise ValueError(
+                f"{name} must be {default!r} with gradients, got {shown(value)}, {reason}"
+            )
+    for method in found.methods:
+        if method.output == "softmax" or loss_of(method.loss).units > 1:
+            raise ValueError(
+                "gradients must be of outputs that each have a target of their own, got "
+                f"output={method.output!r} with loss={shown(method.loss)}"
+            )
+        if isinstance(method.optimizer, LevenbergMarquardt):
+            raise ValueError(
+                "optimizer must be one of first order with gradients, as its Jacobian has no "
+                f"derivatives by the inputs, got {shown(method.optimizer)}"
+            )
 
 
 def check_parts(

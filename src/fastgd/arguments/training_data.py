@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray, check_sample_weight, numbers_of
+from fastgd.arguments.data import FloatArray, check_sample_weight, numbers_of, reals_of
 from fastgd.arguments.partition import Partition
 from fastgd.arguments.targets import check_samples, classes_apart
 from fastgd.checks.messages import shown
@@ -35,6 +35,8 @@ class TrainingData:
     partition: Partition | None = None
     done: int = 0
     """Iterations that were already done before a resumed training."""
+    gradients: FloatArray | None = None
+    """(samples, outputs, inputs) the derivatives to learn, NaN where one is unknown."""
 
     @classmethod
     def check(
@@ -46,6 +48,7 @@ class TrainingData:
         given: Mapping[str, Any] = MappingProxyType({}),
         validation: object = None,
         done: int = 0,
+        gradients: object = None,
     ) -> "TrainingData":
         """Check the arguments that all runs share; ``given`` are the options.
 
@@ -55,7 +58,8 @@ class TrainingData:
         more = check_count("iterations", iterations)
         every = check_count("record_every", record_every)
         held = check_validation(validation, inputs.shape[1], outputs.shape[1], given)
-        return cls(inputs, outputs, done + more, every, held, None, done)
+        slopes = check_gradients(gradients, inputs, outputs)
+        return cls(inputs, outputs, done + more, every, held, None, done, slopes)
 
     @property
     def holds_out(self) -> bool:
@@ -73,6 +77,29 @@ class TrainingData:
     def recorded(self) -> NDArray[np.int64]:
         """The iterations whose errors are recorded."""
         return np.arange(self.records) * self.record_every
+
+
+def check_gradients(value: object, X: FloatArray, y: FloatArray) -> FloatArray | None:
+    """Return derivatives of targets by inputs, (samples, outputs, inputs), or None.
+
+    NaN stands for an unknown one; for a single output they may be (samples, inputs).
+    """
+    if value is None:
+        return None
+    shape = (len(X), y.shape[1], X.shape[1])
+    array = reals_of("gradients", value)
+    if array.shape != shape and not (shape[1] == 1 and array.shape == (shape[0], shape[2])):
+        raise ValueError(
+            f"gradients must have shape {shape}, a derivative for each sample, column of y and "
+            f"column of X, got shape {array.shape}"
+        )
+    array = array.reshape(shape)
+    if np.isinf(array).any():
+        at = [int(i) for i in np.argwhere(np.isinf(array))[0]]
+        raise ValueError(
+            f"gradients must be finite, or NaN where unknown, got {array[tuple(at)]} at {at}"
+        )
+    return array
 
 
 def check_validation(

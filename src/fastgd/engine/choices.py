@@ -56,10 +56,10 @@ def unit_choice(
     return Choice(_name_of(unit), formulas, **_places(function, "n", places))
 
 
-def output_choices(method: Method, places: Places) -> Outputs:
-    """The kernel choices of a method's output units and loss."""
+def output_choices(method: Method, places: Places, *, twice: bool = False) -> Outputs:
+    """The kernel choices of a method's output units and loss; see :func:`unit_choice`."""
     unit, known = unit_of(method.output).function, loss_of(method.loss).function
-    output = unit_choice(method.output, places)
+    output = unit_choice(method.output, places, twice=twice)
     if unit is None:
         return Outputs(output, Choice(str(method.loss)), Choice("softmax"))
     if known is None:

@@ -126,7 +126,7 @@ def _fitting(layout: Layout) -> int:
     and 32-32-1 1.02.
     """
     network = layout.network
-    bytes_each = 16 * sum(layout.strides) + 8 * network.sizes[0]
+    bytes_each = (16 * sum(layout.strides) + 8 * network.sizes[0]) * layout.lines
     fitting = GROUP_BYTES // bytes_each // ROWS * ROWS
     weights_each = network.parameters // sum(network.sizes[1:])
     most = min(MOST_SAMPLES, MOST_BYTES // bytes_each, weights_each // 2) // ROWS * ROWS
@@ -137,12 +137,13 @@ def _shared_out(layout: Layout, threads: int, blocks: int) -> Layout:
     """The same layout, with as many of these threads as have enough work in an iteration."""
     if _needs_all(layout.recipe) or layout.recipe.curvature is not None:
         return layout
-    samples = layout.batch or layout.samples
+    samples = (layout.batch or layout.samples) * layout.lines
     seconds = PRODUCT_SECONDS * samples * layout.network.parameters * layout.runs
     threads = min(threads, int(seconds / SHARE_SECONDS), samples // SHARE_SAMPLES)
     if threads < 2:
         return layout
-    fitting = TOGETHER_BYTES // (16 * sum(layout.strides) * blocks) // ROWS * ROWS
+    each = 16 * sum(layout.strides) * layout.lines
+    fitting = TOGETHER_BYTES // (each * blocks) // ROWS * ROWS
     together = max(layout.group, min(up(layout.samples, ROWS), fitting))
     return replace(layout, threads=threads, together=together)
 

@@ -125,9 +125,14 @@ class Layout:
     # ------------------------------------------------------------ sizes
 
     @property
+    def lines(self) -> int:
+        """Lines of a sample: see :mod:`fastgd.kernel.iteration.tangents`."""
+        return 1 if self.recipe.tangents is None else 1 + self.network.sizes[0]
+
+    @property
     def room(self) -> int:
-        """Samples for which activations are stored."""
-        return max(self.group, self.together)
+        """Lines of samples for which activations are stored."""
+        return max(self.group, self.together) * self.lines
 
     @cached_property
     def strides(self) -> list[int]:
@@ -157,7 +162,7 @@ class Layout:
         activations, outputs = self._units[-1], self._units[-1] - self._units[-2]
         return {name: int(choice is not None) for name, choice in chosen.items()} | {
             "A": activations,
-            "B": up(self.batch, ROWS),
+            "B": up(self.batch, ROWS) * self.lines,
             "D": self.network.sizes[0] + self.network.bias,
             "G": self.group,
             "H": self.network.sizes[-1],
@@ -171,7 +176,11 @@ class Layout:
             "values": width_of(recipe),
             "watched": self.kept_errors,
             "states": STATES[recipe.optimizer.name],
-            "preactivations": activations if recipe.batch_norm else outputs * bool(recipe.inputs),
+            "preactivations": (
+                activations
+                if recipe.batch_norm or recipe.tangents
+                else outputs * bool(recipe.inputs)
+            ),
             "transposed": int(shapes.transposed is not None),
             "epochs": int(recipe.batches.name == "epochs"),
             "adaptive": int(recipe.batches.name == "adaptive"),
@@ -313,9 +322,10 @@ class Layout:
             return None
         samples = up(self.samples, ROWS)
         parameters = self.network.parameters
-        if samples > self.group or not can_know(self.runs, parameters, samples, self.machine):
+        lines = samples * self.lines
+        if samples > self.group or not can_know(self.runs, parameters, lines, self.machine):
             return None
-        return BlockLayout(tuple(self.layers), samples, self.samples)
+        return BlockLayout(tuple(self.layers), lines, self.samples * self.lines)
 
     @property
     def suits(self) -> Literal["one", "all", "none"]:
@@ -398,9 +408,10 @@ class Layout:
         mine = {name: rest.pop(f"batch.{name}") for name in ("X", "y", "importance")}
         batch = Data(**mine, samples=0, epoch=0)  # each iteration knows its own number of samples
         block = Block(numbers=numbers, batch=batch, **rest)
-        if self.network.bias:  # the constant 1 after the units of each hidden layer
+        if self.network.bias:  # the constant 1 after the units of each hidden layer, of values
             for k, units in enumerate(self.network.sizes[1:-1]):
-                self._activations(block, k)[:, :, units * self.runs : (units + 1) * self.runs] = 1.0
+                own = slice(units * self.runs, (units + 1) * self.runs)
+                self._activations(block, k)[:, :: self.lines, own] = 1.0
         return block
 
     def _rows_of(self, name: str, blocks: int) -> int:

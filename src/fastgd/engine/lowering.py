@@ -69,7 +69,7 @@ _WANTED_BY = {
 }
 """For each feature, the options that switch it on; any one of them is enough."""
 
-_OF_RECIPE = ("batches", "watch")  # fields of the recipe itself
+_OF_RECIPE = ("batches", "tangents", "watch")  # fields of the recipe itself
 
 _WORDS = 2.0**32
 _MADE = {
@@ -213,6 +213,7 @@ def recipe_of(
     *,
     record_weights: bool = False,
     holds_out: bool = False,
+    has_gradients: bool = False,
 ) -> Recipe:
     """What the kernel is compiled for; it includes a feature if any value on its axis needs it."""
 
@@ -227,12 +228,12 @@ def recipe_of(
     batches = "adaptive" if method.sampling == "adaptive" else "epochs" if in_batches else "all"
     separate = wanted["dropout"] or wanted["dropconnect"] or method.batch_norm or in_batches
     places = places_of(method)
-    outputs = output_choices(method, places)
+    outputs = output_choices(method, places, twice=has_gradients)
     is_curved, kinds = is_second_order(method), outputs.output.formulas
     return Recipe(
         optimizer=optimizer_choice(method.optimizer),
         schedule=schedule_choice(method.schedule, places),
-        activation=unit_choice(method.activation, places),
+        activation=unit_choice(method.activation, places, twice=has_gradients),
         output=outputs.output,
         loss=outputs.loss,
         coupling=outputs.coupling,
@@ -248,6 +249,7 @@ def recipe_of(
         inputs=switch("inputs", outputs.are_from_inputs or (is_curved and BOTH in kinds)),
         curvature=switch("curvature", is_curved),
         bayesian=switch("bayesian", method.regularization == "bayesian"),
+        tangents=switch("tangents", has_gradients),
         hasty=switch("hasty", is_hasty()),
         features=Features(
             **{name: switch(name, on) for name, on in wanted.items() if name not in _OF_RECIPE}

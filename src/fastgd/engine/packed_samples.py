@@ -43,6 +43,7 @@ class PackedSamples:
     weight: FloatArray | None = None  # (samples,), where all runs have the same
     validation: Validation | None = None
     partition: Partition | None = None
+    gradients: FloatArray | None = None  # (samples, outputs, inputs), NaN where unknown
 
     @property
     def holds_out(self) -> bool:
@@ -146,6 +147,7 @@ class Packer:
     runs: int
     data_runs: int  # copies of each sample value: 1 or R
     importance_runs: int  # copies of each sample weight: 1 or R
+    lines: int = 1  # of a sample: see fastgd.kernel.iteration.tangents
 
     def portion(self, parts: Index) -> Portion:
         """The samples of blocks whose runs have these parts (blocks, R)."""
@@ -185,7 +187,7 @@ class Packer:
         rows = None
         if self.sharing is Sharing.TABLE:
             rows = samples.rows_of(int(samples.tables[parts[0]]))
-        tables = [self._data(samples.X, samples.y, learned, lanes, rows)]
+        tables = [self._data(samples.X, samples.y, learned, lanes, rows, samples.gradients)]
         if validation is not None:
             own = np.arange(len(validation.y))
             beside = [(own, validation.weight)] * len(each)
@@ -202,6 +204,7 @@ class Packer:
         each: Sequence[Weighted],
         lanes: Index,
         table: Index | None,
+        gradients: FloatArray | None = None,
     ) -> tuple[Data, FloatArray]:
         """The samples of each run, and their total weight; lane r has those of ``each[lanes[r]]``.
 
@@ -219,6 +222,7 @@ class Packer:
         if importance.shape[1] > 1:
             importance = importance[:, lanes]
         inputs, targets = X[index], y[index]  # (N, lanes, D), (N, lanes, H)
+        own = None if gradients is None else gradients[index]
         if self.units > 1:
             targets = np.tile(targets, self.units)
         if self.bias:
@@ -226,11 +230,13 @@ class Packer:
         shares = importance[:, :, None]
         if targets.shape[2] > 1:
             shares = np.repeat(shares, targets.shape[2], axis=2)
+        if self.lines > 1:
+            inputs, targets, shares = _with_lines(inputs, targets, shares, self.lines, own)
         data = Data(
             X=_lanes_last(inputs, self.data_runs),
             y=_lanes_last(targets, self.data_runs),
             importance=_lanes_last(shares, self.importance_runs),
-            samples=real,
+            samples=real * self.lines,
             epoch=-(-real // (self.batch or real)),
         )
         weights = [len(rows) if weight is None else weight.sum() for rows, weight in each]
@@ -263,6 +269,35 @@ def _in_table(each: Sequence[Weighted], table: Index) -> tuple[Index, FloatArray
     for lane, (rows, weight) in enumerate(each):
         importance[np.searchsorted(table, rows), lane] = 1.0 if weight is None else weight
     return index[:, None], importance
+
+
+def _with_lines(
+    inputs: FloatArray,
+    targets: FloatArray,
+    shares: FloatArray,
+    lines: int,
+    gradients: FloatArray | None,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The (N, lanes, n) values of samples, each followed by its lines for each input.
+
+    Their inputs are unit vectors, their targets the ``gradients`` (N, lanes, H, D) by that input,
+    and their weights those of the samples, or 0 where a derivative isn't known.
+    """
+    N, lanes, width = inputs.shape
+    X = np.zeros((N, lines, lanes, width))
+    X[:, 0] = inputs
+    X[:, 1:] = np.eye(lines - 1, width)[:, None]
+    y = np.zeros((N, lines, *targets.shape[1:]))
+    y[:, 0] = targets
+    known = np.zeros(y.shape, np.bool_)
+    known[:, 0] = True
+    if gradients is not None:
+        by_line = gradients.transpose(0, 3, 1, 2)
+        known[:, 1:] = np.isfinite(by_line)
+        y[:, 1:] = np.where(known[:, 1:], by_line, 0.0)
+    each = shares[:, None] * known
+    whole = (values.reshape(N * lines, *values.shape[2:]) for values in (X, y, each))
+    return next(whole), next(whole), next(whole)
 
 
 def _lanes_last(values: FloatArray, runs: int) -> FloatArray:

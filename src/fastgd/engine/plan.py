@@ -100,10 +100,14 @@ class Plan:
         scope = values if scope is None else scope
         columns = tuple(ValueColumn.of(name, axis, method) for name, axis in values.items())
         samples = PackedSamples(
-            task.X, task.y, method.sample_weight, task.validation, task.partition
+            task.X, task.y, method.sample_weight, task.validation, task.partition, task.gradients
         )
         recipe = recipe_of(
-            method, scope, record_weights=record_weights, holds_out=samples.holds_out
+            method,
+            scope,
+            record_weights=record_weights,
+            holds_out=samples.holds_out,
+            has_gradients=task.gradients is not None,
         )
         named = [("alpha", len(alpha)), *zip(values, map(len, columns), strict=True)]
         lengths, along = _axes([*named, ("seed", starts)], together)

@@ -201,7 +201,7 @@ class Session:
         """
         count = self.layout.batch or samples or self.layout.samples
         parameters, runs = self.network.parameters, self.layout.runs
-        seconds = 6e-8 + 1.5e-10 * count * parameters * runs
+        seconds = 6e-8 + 1.5e-10 * count * self.layout.lines * parameters * runs
         if self.layout.recipe.curvature is None:
             return seconds
         products = (count * self.network.sizes[-1] + parameters) * parameters**2
@@ -239,7 +239,7 @@ class Session:
         numbers = layout.data_runs * (self.network.sizes[0] + 1 + outputs)
         numbers += layout.importance_runs * outputs
         # Twice: once as they are gathered, once in their final order.
-        return 16 * numbers * ((size or layout.samples) + held + 2 * ROWS)
+        return 16 * numbers * layout.lines * ((size or layout.samples) + held + 2 * ROWS)
 
     def _span(self, first: int, last: int) -> Span:
         return Span(
@@ -247,7 +247,7 @@ class Session:
             last=last,
             iterations=self.iterations,
             record_every=self.record_every,
-            group=self.layout.group,
+            group=self.layout.group * self.layout.lines,
             batch=self.layout.batch,
             look=self.look,
             window=self.layout.window,
@@ -269,6 +269,7 @@ class Session:
             layout.runs,
             layout.data_runs,
             layout.importance_runs,
+            layout.lines,
         )
 
     @cached_property

@@ -22,6 +22,7 @@ from fastgd.kernel.iteration.masks import drop_units
 from fastgd.kernel.iteration.norms import limit_norms, update_clipped
 from fastgd.kernel.iteration.optimizers import prepare
 from fastgd.kernel.iteration.schedules import set_rates
+from fastgd.kernel.iteration.tangents import add_both_errors, finish_lines, lines_of
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.specialization import dispatch
 from fastgd.kernel.language.threads import meet, thread_of, threads_of
@@ -43,6 +44,7 @@ def forward_layers(shapes, recipe, data, layers, group, block, x, j, training):
     """Compute the values of all layers for a group of samples."""
     bottom, choices = layers[0], recipe
     forward(shapes, choices, shapes.data, x, data, group, block, bottom)
+    finish_lines(recipe.tangents, shapes, recipe, data, group, block, bottom, bottom)
     for k in range(1, len(layers)):
         below, layer = layers[k - 1], layers[k]
         _finish_hidden(
@@ -51,6 +53,7 @@ def forward_layers(shapes, recipe, data, layers, group, block, x, j, training):
         )  # fmt: skip
         inputs = Samples(block.numbers, below.units, below.stride)
         forward(shapes, choices, shapes.scalar, inputs, data, group, block, layer)
+        finish_lines(recipe.tangents, shapes, recipe, data, group, block, layer, bottom)
     couple(recipe.coupling, shapes, choices, data, group, block, layers[len(layers) - 1])
 
 
@@ -73,10 +76,14 @@ def measure_group(
     """
     top = layers[len(layers) - 1]
     place = -1 if holding else loss_place_of(recipe.watch, record, records)
-    total = add_errors(
-        recipe.coupling, shapes, recipe.loss, recipe.output,
-        data, group, block, top, place, total,
-    )  # fmt: skip
+    if recipe.tangents is None:
+        total = add_errors(
+            recipe.coupling, shapes, recipe.loss, recipe.output,
+            data, group, block, top, place, total,
+        )  # fmt: skip
+    else:
+        lines = lines_of(recipe.tangents, layers[0])
+        total = add_both_errors(shapes, recipe, data, group, block, top, lines, place, total)
     if group.is_last:
         if holding:
             hold(recipe.held, shapes.scalar, block, record, total)
@@ -93,28 +100,29 @@ def before_update(shapes, recipe, data, layers, block, span, j):
     """What precedes update j; returns its samples, and their number without padding."""
     set_rates(recipe.schedule, shapes.scalar, layers, block, span, j)
     prepare(recipe.optimizer, shapes.scalar, block.numbers, layers[0])
-    return _choose_samples(recipe.batches, recipe.mean, shapes, data, layers, block, span, j)
+    lines = lines_of(recipe.tangents, layers[0])
+    return _choose_samples(recipe.batches, recipe.mean, shapes, data, layers, block, span, j, lines)
 
 
-def _choose_samples(batches, mean, shapes, data, layers, block, span, j):
+def _choose_samples(batches, mean, shapes, data, layers, block, span, j, lines):
     """The samples that iteration j trains on, and their number without padding."""
 
 
-def _all_samples(batches, mean, shapes, data, layers, block, span, j):
+def _all_samples(batches, mean, shapes, data, layers, block, span, j, lines):
     return data, data.samples
 
 
-def _samples_of_epoch(batches, mean, shapes, data, layers, block, span, j):
+def _samples_of_epoch(batches, mean, shapes, data, layers, block, span, j, lines):
     meet(shapes.scalar)  # all are done with the batch before
     if j % data.epoch == 0 or j == span.first:
-        new_order(shapes.scalar, data, block, span, j)
+        new_order(shapes.scalar, data, block, span, j, lines)
         meet(shapes.scalar)
     bottom, top = layers[0], layers[len(layers) - 1]
-    real = next_batch(mean, shapes, data, block, span, bottom.inputs, top.outputs, j)
+    real = next_batch(mean, shapes, data, block, span, bottom.inputs, top.outputs, j, lines)
     return block.batch, real
 
 
-def _drawn_samples(batches, mean, shapes, data, layers, block, span, j):
+def _drawn_samples(batches, mean, shapes, data, layers, block, span, j, lines):
     bottom, top = layers[0], layers[len(layers) - 1]
     draw_batch(shapes.scalar, data, block, span, bottom, top.outputs, j)
     return block.batch, span.batch

@@ -25,8 +25,9 @@ from fastgd.kernel.block import (
     all_spans,
 )
 from fastgd.kernel.iteration.errors import is_watched, look_of, record_of
-from fastgd.kernel.iteration.layers import back, gradient, transpose
+from fastgd.kernel.iteration.layers import gradient, transpose
 from fastgd.kernel.iteration.masks import drop_weights
+from fastgd.kernel.iteration.tangents import back_through, lines_of
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.compiler import INLINED, PARALLEL, UNCOUNTED, WHOLE
 from fastgd.kernel.language.memory import load, store
@@ -111,10 +112,10 @@ def _source(turn, held, data, block):
 @njit(**INLINED)
 def _forward_share(shapes, recipe, source, layers, block, span, split, j, number, thread):
     """Take a thread's samples forward and, when training, back."""
-    start = number * split.together
-    tiles = (min(split.together, split.now[SAMPLES] - start) + ROWS - 1) // ROWS
+    start, rows = number * split.together, ROWS * lines_of(recipe.tangents, layers[0])
+    tiles = (min(split.together, split.now[SAMPLES] - start) + rows - 1) // rows
     begin, last = tiles * thread // split.threads, tiles * (thread + 1) // split.threads
-    begin, last = begin * ROWS, last * ROWS
+    begin, last = begin * rows, last * rows
     stride = layers[0].inputs * runs_of(shapes.data)
     x = Samples(source.X, start * stride, stride)
     training = split.now[TRAINING] == 1
@@ -124,7 +125,10 @@ def _forward_share(shapes, recipe, source, layers, block, span, split, j, number
         forward_layers(shapes, recipe, source, layers, group, block, x, j, training)
         if training:
             for k in range(len(layers) - 1, 0, -1):
-                back(shapes, recipe, group, block, layers[k], layers[k - 1])
+                back_through(
+                    recipe.tangents, shapes, recipe, group, block, layers[k], layers[k - 1],
+                    layers[0],
+                )  # fmt: skip
         begin = end
 
 

@@ -51,12 +51,12 @@ from fastgd.kernel.iteration.batches import learn_chances
 from fastgd.kernel.iteration.errors import is_watched, look_of, record_of
 from fastgd.kernel.iteration.layers import (
     all_weights,
-    back,
     gradient,
     keep_outputs,
     transpose,
 )
 from fastgd.kernel.iteration.masks import drop_weights
+from fastgd.kernel.iteration.tangents import back_through
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.compiler import INLINED, PARALLEL, WHOLE
 from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle, in_haste
@@ -93,7 +93,7 @@ def _learn(outputs, shapes, recipe, data, layers, group, block, x, so_far):
     deltas, updates = recipe, recipe
     for k in range(len(layers) - 1, 0, -1):
         below, layer = layers[k - 1], layers[k]
-        back(shapes, deltas, group, block, layer, below)
+        back_through(recipe.tangents, shapes, deltas, group, block, layer, below, layers[0])
         inputs = Samples(block.numbers, below.units, below.stride)
         overflow = overflow + gradient(
             shapes, updates, shapes.scalar, inputs, group, block, layer, all_weights(layer)

@@ -6,7 +6,7 @@ repeated for each array, whereas `fastgd.formulas.derivation` derives a formula 
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,6 +126,18 @@ def value_and_derivatives(formula: Formula, *arrays: FloatArray) -> tuple[FloatA
         duals = [evaluate(formula.tree, _known(formula, arrays, name)) for name in by]
         found = [duals[0].value, *(dual.derivative for dual in duals)]
     return tuple(np.broadcast_to(array, arrays[0].shape) for array in found)  # some are constants
+
+
+def second_derivative(formula: Formula, x: FloatArray) -> FloatArray:
+    """The second derivative of a Function, by a complex step, which is exact to rounding.
+
+    Squire and Trapp, *Using Complex Variables to Estimate Derivatives of Real Functions*, SIAM
+    Review 40, 1998.
+    """
+    step = 1e-30
+    moved: Any = x + 1j * step
+    second: FloatArray = np.imag(value_and_derivatives(formula, moved)[1]) / step
+    return second
 
 
 def _known(formula: Formula, arrays: tuple[FloatArray, ...], by: str) -> dict[str, Dual]:

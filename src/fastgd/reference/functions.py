@@ -78,6 +78,44 @@ def exp(x: FloatArray) -> tuple[FloatArray, FloatArray]:
     return v, v
 
 
+def _second_of_sigmoid(x: FloatArray) -> FloatArray:
+    v, derivative = sigmoid(x)
+    return derivative * (1 - 2 * v)
+
+
+def _second_of_tanh(x: FloatArray) -> FloatArray:
+    v, derivative = tanh(x)
+    second: FloatArray = -2 * v * derivative
+    return second
+
+
+def _second_of_silu(x: FloatArray) -> FloatArray:
+    return 2 * sigmoid(x)[1] + x * _second_of_sigmoid(x)
+
+
+def _second_of_gelu(x: FloatArray) -> FloatArray:
+    root, cubic = np.sqrt(2 / np.pi), 0.044715
+    near = np.clip(x, -100, 100)
+    inner, inside = root * (near + cubic * near**3), root * (1 + 3 * cubic * near**2)
+    rise, bend = tanh(inner)[1], _second_of_tanh(inner)
+    second: FloatArray = rise * inside + near / 2 * (
+        bend * inside**2 + rise * root * 6 * cubic * near
+    )
+    return second
+
+
+SECOND_DERIVATIVES: dict[str, Callable[[FloatArray], FloatArray]] = {
+    "sigmoid": _second_of_sigmoid,
+    "tanh": _second_of_tanh,
+    "identity": np.zeros_like,
+    "softplus": lambda x: sigmoid(x)[1],
+    "silu": _second_of_silu,
+    "gelu": _second_of_gelu,
+    "exp": np.exp,
+}
+"""Second derivatives of the units that have one everywhere."""
+
+
 FUNCTIONS: dict[str, Unit] = {
     "sigmoid": sigmoid,
     "tanh": tanh,

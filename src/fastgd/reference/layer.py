@@ -44,6 +44,7 @@ class Layer:
         self.bias = None if bias is None else Parameter(bias, alpha, optimizer)
         self.norm = Normalization(normalization, alpha, optimizer) if normalization else None
         self._units = None if is_output else Units(method, "activation")
+        self._smooth = Units(method, "output" if is_output else "activation")
         self._output = Output(method)
         self._dropout = 0.0 if is_output else method.dropout
 
@@ -85,6 +86,16 @@ class Layer:
         self._kept = self._mask(self._dropout, DROPOUT, z.shape, iteration, seed)
         return v if self._kept is None else _masked(v, self._kept)
 
+    def tangents(self, t: FloatArray) -> FloatArray:
+        """From the derivatives of the last x by the network's inputs to those of the outputs.
+
+        Both are (samples, inputs of the network, units).
+        """
+        self.t, self.u = t, t @ self.weights.value
+        self._first, self._second = self._smooth.at(self.z)[1], self._smooth.second(self.z)
+        moved: FloatArray = self._first[:, None] * self.u
+        return moved
+
     def losses(self, x: FloatArray, y: FloatArray) -> FloatArray:
         """For the last layer: the loss of each sample and target with these inputs."""
         return self._output.losses(y, self._sums(x, self.weights.value))
@@ -93,12 +104,15 @@ class Layer:
         """For the last layer: minus the derivatives of these losses by ``x @ weights + bias``."""
         return self._output.delta(y, self.z)
 
-    def backward(self, error: FloatArray, divisor: float) -> FloatArray:
+    def backward(
+        self, error: FloatArray, divisor: float, missing: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray | None]:
         """Compute delta and minus the derivatives from the error of the outputs.
 
         For the last layer ``error`` is `delta_of`, times the sample's weight; for any other layer
         it is what the next one returned: the error of its inputs. Derivatives are divided by
-        ``divisor``, penalties are not.
+        ``divisor``, penalties are not. ``missing`` is the error of the outputs' tangents, if these
+        are learned; then that of the inputs' is returned, too.
         """
         delta = error
         if self._units is not None:
@@ -106,12 +120,18 @@ class Layer:
                 self._derivative if self._kept is None else _masked(self._derivative, self._kept)
             )
             delta = delta * derivative
+        own = None
+        if missing is not None:
+            own = self._first[:, None] * missing
+            delta = delta + self._second * (self.u * missing).sum(axis=1)
         delta = self._limit(delta)
         if self.norm:
             delta = self.norm.backward(delta, divisor)
         self.delta = delta
 
         g = self.x.T.dot(delta) / divisor
+        if own is not None:
+            g = g + np.einsum("nid,nih->dh", self.t, own) / divisor
         if self._connected is not None:
             g = _masked(g, self._connected)
         if self.method.l1:
@@ -121,8 +141,7 @@ class Layer:
         self.weights.g = g
         if self.bias:
             self.bias.g = delta.sum(axis=0) / divisor
-        before: FloatArray = delta.dot(self._used.T)
-        return before
+        return delta.dot(self._used.T), None if own is None else own @ self._used.T
 
     def slopes(self) -> FloatArray:
         """For the last layer: the derivatives of its outputs, (samples, outputs)."""

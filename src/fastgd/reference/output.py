@@ -4,8 +4,8 @@ import numpy as np
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
-from fastgd.reference.formulas import value_and_derivatives
-from fastgd.reference.functions import FUNCTIONS, LOSSES
+from fastgd.reference.formulas import second_derivative, value_and_derivatives
+from fastgd.reference.functions import FUNCTIONS, LOSSES, SECOND_DERIVATIVES
 
 FAR_BELOW = {"exp": np.inf, "softplus": -40.0, "sigmoid": -40.0}
 """Inputs below which a unit equals exp to all digits."""
@@ -25,6 +25,13 @@ class Units:
             return FUNCTIONS[self._choice](z, **self._formula.parameters)
         value, derivative = value_and_derivatives(self._formula, z)
         return value, derivative
+
+    def second(self, z: FloatArray) -> FloatArray:
+        """Second derivatives of units with these inputs."""
+        assert self._formula is not None
+        if isinstance(self._choice, str):
+            return SECOND_DERIVATIVES[self._choice](z)
+        return second_derivative(self._formula, z)
 
 
 class Output:

@@ -34,17 +34,36 @@ class Perceptron:
         return [parameter for layer in self.layers for parameter in layer.parameters]
 
     def propagate(
-        self, X: FloatArray, y: FloatArray, batch: Batch, iteration: int = 0, seed: int = 0
+        self,
+        X: FloatArray,
+        y: FloatArray,
+        batch: Batch,
+        iteration: int = 0,
+        seed: int = 0,
+        gradients: FloatArray | None = None,
     ) -> None:
         """Forward through all layers and back; the derivatives are left in the parameters."""
         outputs = X[batch.places]
         for layer in self.layers:
             outputs = layer.forward(outputs, iteration, seed)
         error = self.layers[-1].delta_of(y[batch.places])
+        missing = None
+        if gradients is not None:
+            missing = self.method.gradient_weight * self._missing(gradients[batch.places])
         if batch.weights is not None:
             error = error * batch.weights
+            missing = None if missing is None else missing * batch.weights[:, None]
         for layer in reversed(self.layers):
-            error = layer.backward(error, batch.divisor)
+            error, missing = layer.backward(error, batch.divisor, missing)
+
+    def _missing(self, gradients: FloatArray) -> FloatArray:
+        """What the tangents of the last outputs lack, (samples, inputs, outputs); 0 if unknown."""
+        samples, _, inputs = gradients.shape
+        t = np.broadcast_to(np.eye(inputs), (samples, inputs, inputs))
+        for layer in self.layers:
+            t = layer.tangents(t)
+        wanted = gradients.transpose(0, 2, 1)
+        return np.where(np.isnan(wanted), 0.0, wanted - t)
 
     def outputs(self, X: FloatArray) -> FloatArray:
         """Outputs for X (samples, inputs), as in predict()."""
@@ -64,7 +83,7 @@ class Perceptron:
         for alone in np.eye(outputs.shape[1]):
             error = slopes * alone
             for layer in reversed(self.layers):
-                error = layer.backward(error, 1.0)
+                error, _ = layer.backward(error, 1.0)
             rows.append(np.hstack([layer.products() for layer in self.layers]))
         return np.stack(rows, axis=1)
 
@@ -76,18 +95,23 @@ class Perceptron:
             return float(np.mean(error))
         return float(np.sum(sample_weight[:, None] * error) / (sample_weight.sum() * y.shape[1]))
 
-    def loss(self, X: FloatArray, y: FloatArray) -> float:
+    def loss(self, X: FloatArray, y: FloatArray, gradients: FloatArray | None = None) -> float:
         """The minimized loss: the sum or mean of the losses of all samples, plus the penalties.
 
         Evaluated as in predict(). A sample of weight 0 adds nothing, even if its loss is infinite.
         """
         *hidden, top = self.layers
+        inputs, method = X, self.method
         for layer in hidden:
             X = layer.measure(X)
-        method = self.method
         weight = np.ones(len(X)) if method.sample_weight is None else method.sample_weight
         weighted = weight[:, None] * top.losses(X, y)
         value = np.sum(np.where(weight[:, None] > 0, weighted, 0.0))
+        if gradients is not None:
+            for layer in self.layers:
+                inputs = layer.forward(inputs, 0, 0)
+            squares = (self._missing(gradients) ** 2).sum(axis=(1, 2))
+            value += method.gradient_weight / 2 * np.sum(weight * squares)
         if method.reduction == "mean":
             value /= weight.sum()
         for layer in self.layers:

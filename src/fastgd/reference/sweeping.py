@@ -26,6 +26,7 @@ def sweep(
     y: ArrayLike,
     *,
     hidden_size: Any = 4,
+    gradients: ArrayLike | None = None,
     groups: Any = None,
     folds: Any = None,
     sample_weight: Any = None,
@@ -39,7 +40,7 @@ def sweep(
 
     Parameters
     ----------
-    X, y
+    X, y, gradients
         As in `train`.
     hidden_size, alpha, seed
         As in `train`, or an axis of such values.
@@ -100,6 +101,7 @@ def sweep(
         runs[place] = train(
             X[rows],
             y[rows],
+            gradients=None if gradients is None else np.asarray(gradients)[rows],
             sample_weight=weight,
             validation=measured,
             **_with_fields(single, chosen),

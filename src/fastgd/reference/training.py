@@ -33,6 +33,7 @@ def train(
     X: ArrayLike,
     y: ArrayLike,
     *,
+    gradients: ArrayLike | None = None,
     hidden_size: int | tuple[int, ...] = 4,
     alpha: float | tuple[float, ...] = 1.0,
     iterations: int = 60_000,
@@ -53,7 +54,7 @@ def train(
 
     Parameters
     ----------
-    X, y, validation
+    X, y, gradients, validation
         The samples, as in :func:`fastgd.train`.
     hidden_size, weights, biases, seed, alpha, iterations, record_every, record_weights, resume
         As in :func:`fastgd.train`.
@@ -90,6 +91,7 @@ def train(
         weights=weights,
         biases=biases,
         validation=validation,
+        gradients=gradients,
         record_weights=record_weights,
         resume=resume,
         given_options=options,
@@ -127,6 +129,10 @@ class _Descent:
                 self.second_order.resume_from(state)
             self.end = ending(state, task.iterations, is_held=task.holds_out)
 
+    @property
+    def _learned(self) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+        return self.task.X, self.task.y, self.task.gradients
+
     def _perceptron(self, row: FloatArray) -> Perceptron:
         training = self.training
         return Perceptron(training.network, self.method, row, training.alphas[0][0])
@@ -138,7 +144,7 @@ class _Descent:
         best = self.watch.best or Best(self.perceptron.row, end.error, end.held)
         loss = np.nan
         if np.isfinite(best.row).all():
-            loss = self._perceptron(best.row).loss(self.task.X, self.task.y)
+            loss = self._perceptron(best.row).loss(*self._learned)
         return run_of(
             training.network,
             self.method,
@@ -171,7 +177,7 @@ class _Descent:
             if self.records.is_due(j) or self.watch.is_due(j) or outcome:
                 error, held = self._errors()
                 if self.records.is_due(j):
-                    loss = self.perceptron.loss(self.task.X, self.task.y)
+                    loss = self.perceptron.loss(*self._learned)
                     self.records.put(j, error, loss, held, self.perceptron.row)
                 status = self.watch.evaluate(j, error, held, self.perceptron, outcome)
                 if status:
@@ -197,7 +203,8 @@ class _Descent:
             self.second_order.update(j)
             return
         perceptron, sampler = self.perceptron, self.sampler
-        perceptron.propagate(self.task.X, self.task.y, sampler.batch(j), j, self.seed)
+        X, y, gradients = self._learned
+        perceptron.propagate(X, y, sampler.batch(j), j, self.seed, gradients)
         if isinstance(sampler, Adaptive):
             sampler.learn(np.sum([layer.squared_norms() for layer in perceptron.layers], axis=0))
         if self.method.clip_norm < np.inf:

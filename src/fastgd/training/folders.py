@@ -120,6 +120,8 @@ def _asked(job: SweepJob) -> tuple[Header, Arrays]:
     header, arrays = stored_sweep.encode_outline(outline)
     arrays |= {f"axis_{name}": array for name, array in long.items()}
     arrays |= {"X": task.X, "y": task.y}
+    if task.gradients is not None:
+        arrays["gradients"] = task.gradients
     held = {} if task.validation is None else task.validation._asdict()
     arrays |= {f"validation_{name}": array for name, array in held.items() if array is not None}
     if job.starts and "weights" not in job.sweep_axes.axes:
@@ -154,7 +156,8 @@ def _digest(resume: Sweep | None) -> str | None:
 
 def _source(header: Header, arrays: Arrays, outline: Header) -> TrainingSource:
     """The data from which single runs are trained again, as their weights were not kept."""
-    samples = [array for name, array in arrays.items() if name.startswith(("X", "y", "valid"))]
+    wanted = ("X", "y", "gradients", "valid")
+    samples = [array for name, array in arrays.items() if name.startswith(wanted)]
     need(all(array.dtype.kind == "f" for array in samples))
     validation = None
     if "validation_X" in arrays:
@@ -169,6 +172,7 @@ def _source(header: Header, arrays: Arrays, outline: Header) -> TrainingSource:
         check_count("iterations", header["iterations"]),
         check_count("record_every", header["record_every"]),
         validation,
+        gradients=arrays.get("gradients"),
     )
     return TrainingSource(
         task,

@@ -107,8 +107,10 @@ class TrainingSource:
         """The samples of a run as arguments of :func:`fastgd.train`: a subset, or all."""
         X, y, held = self.task.X, self.task.y, self.task.validation
         found: dict[str, Any] = {"X": X, "y": y}
+        if self.task.gradients is not None:
+            found["gradients"] = self.task.gradients
         if part is not None:
-            found = {"X": X[part.rows], "y": y[part.rows]}
+            found = {name: array[part.rows] for name, array in found.items()}
             if part.weight is not None:
                 found["sample_weight"] = part.weight
             if part.held is not None:

@@ -22,7 +22,10 @@ from fastgd.training.results import Run
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-_ANEW = {"X", "y", "validation", "iterations", "resume", "progress", "threads", "keep_weights"}
+_ANEW = {
+    *("X", "y", "gradients", "validation"),
+    *("iterations", "resume", "progress", "threads", "keep_weights"),
+}
 """Arguments that don't come from the resumed run but are given again."""
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {
@@ -79,6 +82,7 @@ def arguments_of_run(run: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         **run.options,
     }
     check_held(run.validation_errors is not None, given)
+    check_derivatives("gradient_weight" in own, given)
     return completed(own, given, "the run")
 
 
@@ -91,6 +95,17 @@ def check_held(holds_out: bool, given: Mapping[str, Any]) -> None:
         )
     if has and not holds_out:
         raise ValueError("validation must be left out to resume a training without it, got samples")
+
+
+def check_derivatives(has_them: bool, given: Mapping[str, Any]) -> None:
+    """Raise unless gradients are given exactly if the resumed training has learned them."""
+    given_again = given.get("gradients") is not None
+    if has_them and not given_again:
+        raise ValueError("gradients must be given again to resume a training with them, got None")
+    if given_again and not has_them:
+        raise ValueError(
+            "gradients must be left out to resume a training without them, got derivatives"
+        )
 
 
 def check_network(

@@ -12,7 +12,7 @@ from fastgd.arguments.partition import Partition
 from fastgd.checks.messages import shown
 from fastgd.engine.network import Network
 from fastgd.engine.trained_runs import TrainedRuns
-from fastgd.training.resuming import check_held, check_network, completed
+from fastgd.training.resuming import check_derivatives, check_held, check_network, completed
 from fastgd.training.runs import Sweep
 from fastgd.training.stored_sweep import encode_partition
 from fastgd.training.sweep_axes import COMBINATION
@@ -40,6 +40,7 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     own = method.given | {name: axes[name] for name in names if name in axes}
     combinations = axes.get(COMBINATION)
     together = combinations[0] if combinations else {}
+    check_derivatives("gradient_weight" in {**own, **together}, given)
     for option in FIELDED:
         holder = getattr(method, option)
         fields = {name: axes[name] for name in holder.hyperparameters if name in axes}

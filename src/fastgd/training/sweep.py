@@ -34,6 +34,7 @@ def sweep(
     X: ArrayLike,
     y: ArrayLike,
     *,
+    gradients: ArrayLike | None = None,
     hidden_size: Any = 4,
     alpha: Any = 1.0,
     iterations: int = 60_000,
@@ -66,7 +67,7 @@ def sweep(
 
     Parameters
     ----------
-    X, y, iterations, record_every, validation, record_weights, progress
+    X, y, gradients, iterations, record_every, validation, record_weights, progress
         As in :func:`fastgd.train`.
     hidden_size, alpha, seed, weights
         As in :func:`fastgd.train`, or an axis of such values. There may be at most 10,000
@@ -192,6 +193,7 @@ def sweep(
         groups=groups,
         folds=folds,
         validation=validation,
+        gradients=gradients,
         keep_weights=keep_weights,
         record_weights=record_weights,
         keep_state=keep_state,

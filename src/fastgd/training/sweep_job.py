@@ -274,6 +274,7 @@ def checked_sweep(
     groups: object,
     folds: object,
     validation: object,
+    gradients: object = None,
     keep_weights: object,
     record_weights: object,
     keep_state: object,
@@ -287,7 +288,9 @@ def checked_sweep(
     ``given`` are hidden_size, alpha, seed, weights and biases.
     """
     together = tuple(combinations[0]) if combinations else ()
-    task = TrainingData.check(X, y, iterations, record_every, given_options, validation)
+    task = TrainingData.check(
+        X, y, iterations, record_every, given_options, validation, gradients=gradients
+    )
     weight = given_options.get("sample_weight")
     partition = check_partition(task.X, task.y, groups=groups, folds=folds, sample_weight=weight)
     if partition is not None and "sample_weight" in partition.axes:

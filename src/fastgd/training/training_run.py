@@ -56,6 +56,8 @@ class Training(Trainings):
     def asked(self) -> tuple[Header, Arrays]:
         """All that the result depends on: values that JSON can hold, and arrays."""
         arrays: Arrays = {"X": self.task.X, "y": self.task.y}
+        if self.task.gradients is not None:
+            arrays["gradients"] = self.task.gradients
         if self.task.validation is not None:
             held = self.task.validation._asdict().items()
             arrays |= {f"validation {name}": array for name, array in held if array is not None}
@@ -141,6 +143,7 @@ def checked_training(
     iterations: object,
     record_every: object,
     validation: object = None,
+    gradients: object = None,
     record_weights: object,
     resume: Run | None = None,
     given_options: Mapping[str, Any],
@@ -155,7 +158,7 @@ def checked_training(
     are checked elsewhere, for "did you mean" hints.
     """
     task = TrainingData.check(
-        X, y, iterations, record_every, given_options, validation, planned(resume)
+        X, y, iterations, record_every, given_options, validation, planned(resume), gradients
     )
     recording = check_flag("record_weights", record_weights)
     found = checked_trainings(

@@ -20,6 +20,7 @@ from fastgd.arguments.targets import outputs_to_start
 from fastgd.arguments.training_data import TrainingData
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_seeds
+from fastgd.engine.choices import has_second_derivative
 from fastgd.engine.devices import CPU
 from fastgd.engine.initialization import first_rows
 from fastgd.engine.lowering import is_hasty
@@ -107,6 +108,8 @@ def checked_trainings(
     """
     listed = {name: axes.get(name) or [value] for name, value in given.items()}
     biases = _biases(given["biases"], axes.get("weights"))
+    if task.gradients is not None:
+        given_options = {"gradient_weight": 1.0, **given_options}
     outputs = outputs_to_start(given_options, task.y, given["weights"])
     hiddens, starts = _starts(listed, biases, task.X.shape[1], outputs)
     rates = [check_alphas(listed["alpha"], len(hidden) + 1) for hidden in hiddens]
@@ -119,9 +122,12 @@ def checked_trainings(
         (task.X, task.y),
         holds_out=task.holds_out,
         in_parts=partition is not None,
+        has_gradients=task.gradients is not None,
         together=together,
         arguments=arguments,
     )
+    if task.gradients is not None:
+        _check_smooth(chosen.methods)
     values = chosen.values
     options.check_updates(chosen.methods, task.iterations)
     if partition is not None:
@@ -155,6 +161,17 @@ def checked_trainings(
         record_weights=record_weights,
         device=device,
     )
+
+
+def _check_smooth(methods: Collection[Method]) -> None:
+    """Reject units without a second derivative, by which derivatives are learned."""
+    for method, name in product(methods, ("activation", "output")):
+        unit = getattr(method, name)
+        if not has_second_derivative(unit):
+            raise ValueError(
+                f"{name} must have a second derivative with gradients, such as 'tanh', "
+                f"'softplus', 'silu' or 'gelu', got {shown(unit)}, whose derivative jumps"
+            )
 
 
 def _biases(biases: Any, weights: list[Any] | None) -> list[Any]:

@@ -24,14 +24,14 @@ WORD = 2.0**-32
 
 
 @njit(**INLINED)
-def new_order(scalar, data, block, span, iteration):
+def new_order(scalar, data, block, span, iteration, lines):
     """Set the order of the samples in this iteration's epoch; one thread does so for all runs."""
     if thread_of(scalar) != 0:
         return
     if span.shuffle:
-        shuffle(block.order, data.samples, span.shuffle_seed, iteration // data.epoch)
+        shuffle(block.order, data.samples // lines, span.shuffle_seed, iteration // data.epoch)
     else:
-        for i in range(data.samples):
+        for i in range(data.samples // lines):
             block.order[i] = i
 
 
@@ -54,10 +54,11 @@ def _share(mean, shapes, block, outputs, real):
 
 
 @njit(**INLINED)
-def next_batch(mean, shapes, data, block, span, inputs, outputs, iteration):
-    """Copy the iteration's batch, each thread some samples; returns its number of samples."""
+def next_batch(mean, shapes, data, block, span, inputs, outputs, iteration, lines):
+    """Copy the iteration's batch, each thread some samples; returns its number of lines."""
     first = iteration % data.epoch * span.batch
-    real = min(span.batch, data.samples - first)
+    real = min(span.batch, data.samples // lines - first)
+    inputs, outputs = inputs * lines, outputs * lines
     runs, numbers = runs_of(shapes.data), outputs * runs_of(shapes.importance)
     padded = len(block.batch.y) // (outputs * runs)
     for n in range(thread_of(shapes.scalar), padded, threads_of(shapes.scalar)):
@@ -69,7 +70,7 @@ def next_batch(mean, shapes, data, block, span, inputs, outputs, iteration):
             block.batch.importance[n * numbers + h] = weight
     meet(shapes.scalar)
     _share(mean, shapes, block, outputs, real)
-    return real
+    return real * lines
 
 
 # ---------------------------------------------------------------- adaptive sampling

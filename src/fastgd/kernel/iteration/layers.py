@@ -114,6 +114,10 @@ def _finish_apart(recipe, shape, shapes, a, data, target, block, layer, at):
         _finish_hidden(recipe.batch_norm, shape, recipe, a, block, layer, at)
 
 
+def _store_products(recipe, shape, shapes, a, data, target, block, layer, at):
+    store(shape, block.numbers, at, layer.stride, a)
+
+
 def _finish_coupled(recipe, shape, shapes, a, data, target, block, layer, at):
     if layer.is_output:  # see fastgd.kernel.iteration.coupling
         store(shape, block.numbers, at, layer.stride, a)
@@ -124,6 +128,8 @@ def _finish_coupled(recipe, shape, shapes, a, data, target, block, layer, at):
 def _pick_finish(recipe, *_others):
     """A single body for all layers if all units are of the same kind: half the code."""
     chosen = recipe.members
+    if chosen["tangents"] != types.none:
+        return _store_products  # see fastgd.kernel.iteration.tangents
     if chosen["coupling"] != types.none:
         return _finish_coupled
     hidden, output = chosen["activation"], chosen["output"]
@@ -287,6 +293,21 @@ def _weights_back(transposed, shape, numbers, layer, j):
 
 
 @njit(**INLINED)
+def error_below(shape, transposed, stored, numbers, layer, H, first, stride, d):
+    """H deltas each, from ``first`` on and ``stride`` apart, times the weights from inputs d on."""
+    runs, error = runs_of(shape), zeros(shape)
+    i = opaque(first)
+    first, step = _first_weights(transposed, layer, d, runs)
+    j = opaque(first)
+    for _ in range(H):
+        delta = rows(shape, stored, numbers, i, stride)
+        error = fma(delta, _weights_back(transposed, shape, numbers, layer, j), error)
+        i += runs
+        j += step
+    return error
+
+
+@njit(**INLINED)
 def _back_tiles(shape, transposed, recipe, stored, group, block, layer, below, begin, end):
     """Deltas of the layer below, units from begin to end: (delta @ weights.T) * derivative."""
     runs = runs_of(shape)
@@ -294,15 +315,8 @@ def _back_tiles(shape, transposed, recipe, stored, group, block, layer, below, b
     for n in range(group.begin, group.end, rows_of(shape)):
         for d in range(begin, end, units_of(shape)):
             tile = first_units(shape, end - d)
-            error = zeros(tile)
-            i = opaque(layer.units + deltas + n * layer.stride)
-            first, step = _first_weights(transposed, layer, d, runs)
-            j = opaque(first)
-            for _ in range(H):
-                delta = rows(tile, stored, numbers, i, layer.stride)
-                error = fma(delta, _weights_back(transposed, tile, numbers, layer, j), error)
-                i += runs
-                j += step
+            first = layer.units + deltas + n * layer.stride
+            error = error_below(tile, transposed, stored, numbers, layer, H, first, layer.stride, d)
             at = opaque(below.units + n * below.stride + d * runs)
             change = _derivative_of(
                 recipe.features.dropout, recipe.activation, tile, numbers, below, at, below.stride

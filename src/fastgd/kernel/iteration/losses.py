@@ -140,15 +140,19 @@ def keep_input(inputs, shape, numbers, at, stride, z):
 
 
 @njit(**INLINED)
-def target_of(shape, shapes, data, layer, target):
-    """Targets from this index on, and their weights."""
+def targets_of(shape, shapes, data, target, stride):
+    """Targets from this index on, and their weights; rows are ``stride`` targets apart."""
     runs = runs_of(shapes.data)
-    y = load_data(shape, shapes.data, data.y, target * runs, layer.outputs * runs)
+    y = load_data(shape, shapes.data, data.y, target * runs, stride * runs)
     runs = runs_of(shapes.importance)
-    importance = load_data(
-        shape, shapes.importance, data.importance, target * runs, layer.outputs * runs
-    )
+    importance = load_data(shape, shapes.importance, data.importance, target * runs, stride * runs)
     return y, importance
+
+
+@njit(**INLINED)
+def target_of(shape, shapes, data, layer, target):
+    """Targets of samples from this index on, and their weights."""
+    return targets_of(shape, shapes, data, target, layer.outputs)
 
 
 def add_errors(coupling, shapes, choice, output, data, group, block, layer, record, total):
