@@ -15,6 +15,7 @@ Letters as in :mod:`fastgd.kernel.training_loop`.
 from numba import njit
 
 from fastgd.kernel.block import CONVERGED, STALLED, Samples, System
+from fastgd.kernel.iteration.activations import BOTH
 from fastgd.kernel.iteration.jacobian import (
     add_products,
     add_squares,
@@ -25,6 +26,7 @@ from fastgd.kernel.iteration.linear_system import factorize, solve, trace_of_inv
 from fastgd.kernel.iteration.run_values import put_value, value
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.memory import count_changes, load, store, units
+from fastgd.kernel.language.specialization import dispatch
 from fastgd.kernel.language.threads import all_agree, thread_of, threads_of
 from fastgd.kernel.language.tile import (
     everywhere,
@@ -52,6 +54,21 @@ def system_of(bayesian, layers):
     return System(count, count + 1, count + 1 if bayesian is None else 2 * count + 1)
 
 
+def _forward_again(activation, shapes, recipe, data, layers, group, block, x):
+    """Restore the derivatives of hidden units, if a backward pass has replaced them by deltas."""
+
+
+def _pick_again(activation, *_others):
+    if BOTH in activation.formulas:
+        return lambda activation, shapes, recipe, data, layers, group, block, x: forward_layers(
+            shapes, recipe, data, layers, group, block, x, 0, False
+        )
+    return lambda activation, shapes, recipe, data, layers, group, block, x: None
+
+
+dispatch(_forward_again, _pick_again, INLINED)
+
+
 @njit(**INLINED)
 def learn_curvature(shapes, recipe, data, layers, group, block, x, squares):
     """Add a group's products of derivatives; returns the squared errors with its own added."""
@@ -59,8 +76,8 @@ def learn_curvature(shapes, recipe, data, layers, group, block, x, squares):
     system = system_of(recipe.bayesian, layers)
     squares = add_squares(shapes, data, group, block, top, squares)
     for output in range(top.outputs):
-        if output > 0:  # a backward pass may have replaced derivatives that the forward pass stored
-            forward_layers(shapes, recipe, data, layers, group, block, x, 0, False)
+        if output > 0:
+            _forward_again(recipe.activation, shapes, recipe, data, layers, group, block, x)
         begin_rows(shapes, recipe, data, group, block, top, output, system.width)
         fill_rows(shapes, recipe, layers, group, block, x, output, system.width)
     add_products(shapes, group, block, top, system)
