@@ -32,6 +32,7 @@ from fastgd.kernel.language.structs import Bytes, Floats, Integers, first_byte
 from fastgd.kernel.vectorization import (
     GPU,
     ROWS,
+    SQUARE_ROWS,
     WEBASSEMBLY,
     Machine,
     can_know,
@@ -185,7 +186,7 @@ class Layout:
             "epochs": int(recipe.batches.name == "epochs"),
             "adaptive": int(recipe.batches.name == "adaptive"),
             "width": self.network.parameters + 1,
-            "rows": up(self.network.parameters, ROWS),
+            "rows": up(self.network.parameters, SQUARE_ROWS),
             "columns": self.network.parameters * (1 + int(recipe.bayesian is not None)) + 1,
             "watched_loss": int(recipe.watch is not None and recipe.watch.name == "loss"),
         }

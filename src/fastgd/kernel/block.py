@@ -234,7 +234,7 @@ class Block(NamedTuple):
     best_error: Annotated[Floats, Array("best R", moves=True)]  # their error on training samples
     outputs: Annotated[Floats, Array("0")]  # (R, N, H), N without padding; the caller's memory
     # Of second-order steps; matrices have rows for all parameters, rounded up to whole tiles.
-    jacobian: Annotated[Floats, Workspace("curvature G H width R + curvature 4 R")]
+    jacobian: Annotated[Floats, Workspace("curvature G H width R + curvature rows R")]
     products: Annotated[Floats, Workspace("curvature rows columns R")]
     factor: Annotated[Floats, Workspace("curvature rows columns R")]
     inverses: Annotated[Floats, Workspace("curvature rows R")]  # of its diagonal
