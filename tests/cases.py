@@ -21,6 +21,7 @@ from fastgd.optimizers import (
     Adam,
     AdamW,
     GradientDescent,
+    LevenbergMarquardt,
     Momentum,
     Nesterov,
     RMSProp,
@@ -203,6 +204,19 @@ OPTIONS = {
             {"optimizer": Rprop(0.3, 1.05, 1e-4, 0.02), "alpha": 0.1},
         ],
         speed=Speed("<= 2", peer="optax", peer_limit=">= 6"),
+    ),
+    "levenberg marquardt": Case(
+        {"optimizer": LevenbergMarquardt(), "sample_weight": EIGHT, "l2": 0.02},
+        {"damping": [0.01, 1.0], "scaled": [0.0, 1.0]},
+        settings=[
+            {"optimizer": LevenbergMarquardt(), "l2": 0.02, "hidden_size": (3, 2)},
+            {"optimizer": LevenbergMarquardt(scaled=0.5), "l2": 0.02, "sample_weight": WEIGHTS},
+        ],
+    ),
+    "bayesian": Case(
+        {"optimizer": LevenbergMarquardt(), "regularization": "bayesian", "activation": "tanh"},
+        {"damping": [0.01, 1.0]},
+        settings=[{"optimizer": LevenbergMarquardt(), "regularization": "bayesian"}],
     ),
     "step": Case(
         {"schedule": Step(step_size=40, factor=0.5)},

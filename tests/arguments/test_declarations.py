@@ -31,7 +31,7 @@ from fastgd.engine import lowering
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, UNITS
 from fastgd.kernel.iteration import optimizers as kernel_optimizers
 from fastgd.kernel.iteration import schedules as kernel_schedules
-from fastgd.optimizers import ALL, BY_COMMAND, Optimizer
+from fastgd.optimizers import ALL, BY_COMMAND, FIRST_ORDER, LevenbergMarquardt, Optimizer
 from fastgd.reference.functions import FUNCTIONS
 from fastgd.reference.functions import LOSSES as REFERENCE_LOSSES
 from fastgd.reference.optimizers import twin
@@ -61,7 +61,9 @@ def read_by_kernel():
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
 def test_an_optimizer_is_everywhere(kind):
     name = kind.__name__
-    assert name in kernel_optimizers.STEPS, "no step in kernel/iteration/optimizers.py"
+    assert name in kernel_optimizers.STEPS or kind.second_order, (
+        "no step in kernel/iteration/optimizers.py"
+    )
     assert type(twin(kind())).__name__ == name, "no twin in reference/optimizers.py"
     assert BY_COMMAND[kind.command] is kind
     assert f".. autoclass:: {name}\n" in (DOCS / "api.md").read_text(), "not in docs/api.md"
@@ -76,7 +78,7 @@ def test_an_optimizer_documents_itself(kind):
     text = inspect.getdoc(kind)
     assert re.search(r"\bw = w \+ alpha", text), "no formula"
     assert re.search(r"\((?:18|19|20)\d\d\)", text), "no paper"
-    assert "torch.optim." in text
+    assert ("MATLAB" if kind.second_order else "torch.optim.") in text
     assert ">>> " in text, "no example"
     named = re.findall(r"^(\w+) : float", text, re.MULTILINE)
     assert named == list(kind._fields)
@@ -105,7 +107,7 @@ def test_the_kernel_reads_no_field_that_no_optimizer_has():
 
 def test_optimizers_are_the_classes_of_their_module():
     assert Optimizer.__subclasses__() == list(ALL)
-    assert set(kernel_optimizers.STEPS) == {kind.__name__ for kind in ALL} | {"Derivative"}
+    assert set(kernel_optimizers.STEPS) == {kind.__name__ for kind in FIRST_ORDER} | {"Derivative"}
 
 
 # ---- schedules
@@ -232,10 +234,15 @@ def test_an_option_survives_a_file_and_is_told_in_words(name, tmp_path):
         "monitor": "loss",
         "freeze": (1,),
         "init": "he",
+        "regularization": "bayesian",
     }
     option = DECLARED[name]
     value = others.get(name, 0.25 if isinstance(option.default, float) else 3)
-    beside = {"sampling": {"batch_size": 2}, "restore_best": {"evaluate_every": 1}}.get(name, {})
+    beside = {
+        "sampling": {"batch_size": 2},
+        "restore_best": {"evaluate_every": 1},
+        "regularization": {"optimizer": LevenbergMarquardt()},
+    }.get(name, {})
     run = fastgd.reference.train(XOR_X, XOR_Y, iterations=2, **{name: value}, **beside)
     assert name in run.options
     run.save(tmp_path / "run.npz")

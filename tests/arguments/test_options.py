@@ -35,6 +35,7 @@ from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS
 from fastgd.optimizers import (
     Adam,
     GradientDescent,
+    LevenbergMarquardt,
     Momentum,
     Nesterov,
     RMSProp,
@@ -221,6 +222,7 @@ ABOVE_ZERO_TEXT = "a finite number above 0"
 NOT_NEGATIVE_TEXT = "a finite number of at least 0"
 BETWEEN_TEXT = "a number above 0 and below 1"
 ABOVE_ONE_TEXT = "a finite number above 1"
+SHARE_TEXT = "a number from 0 to 1"
 RULES = {
     FRACTION_TEXT: "dropout dropconnect",
     ABOVE_ZERO_TEXT: "sampling_rate",
@@ -234,6 +236,7 @@ BAD = {
     ABOVE_ZERO_TEXT: [(0, "0"), (np.array(0.0), "0.0"), *NOT_FINITE, *NEGATIVE],
     NOT_NEGATIVE_TEXT: [*NOT_FINITE, *NEGATIVE],
     BETWEEN_TEXT: [(0, "0"), (1, "1"), *NOT_FINITE, *NEGATIVE],
+    SHARE_TEXT: [(1.5, "1.5"), *NOT_FINITE, *NEGATIVE],
     ABOVE_ONE_TEXT: [(1, "1"), (0.5, "0.5"), *NOT_FINITE, *NEGATIVE],
     "a number above 0, or infinity": [
         (0, "0"),
@@ -262,12 +265,18 @@ FIELDS = {
     "weight_decay": NOT_NEGATIVE_TEXT,
     "eta_minus": BETWEEN_TEXT,
     "eta_plus": ABOVE_ONE_TEXT,
-    "min_step": ABOVE_ZERO_TEXT,
+    "min_step": {Rprop: ABOVE_ZERO_TEXT, LevenbergMarquardt: NOT_NEGATIVE_TEXT},
     "max_step": ABOVE_ZERO_TEXT,
+    "damping": ABOVE_ZERO_TEXT,
+    "increase": ABOVE_ONE_TEXT,
+    "decrease": BETWEEN_TEXT,
+    "max_damping": ABOVE_ZERO_TEXT,
+    "min_gradient": NOT_NEGATIVE_TEXT,
+    "scaled": SHARE_TEXT,
     "factor": ABOVE_ZERO_TEXT,
     "final_factor": NOT_NEGATIVE_TEXT,
 }
-"""The fields of optimizers and schedules, with their rule."""
+"""The fields of optimizers and schedules, with their rule, or that of each class."""
 COUNTS = {"step_size": 1, "steps": 1, "warmup_steps": 0}
 """Fields that are whole numbers, and of at least how many."""
 KINDS = (*optimizers.ALL, *schedules.ALL)
@@ -425,6 +434,7 @@ def test_nan_is_refused(name, rule, value):
 @pytest.mark.parametrize(("name", "rule", "kind"), by_kind(FIELDS))
 def test_bad_fields_of_optimizers_and_schedules_are_refused(name, rule, kind):
     option, other = option_of(kind)
+    rule = rule[kind] if isinstance(rule, dict) else rule
     for error, words, cases in ((ValueError, rule, BAD[rule]), (TypeError, "a number", NO_NUMBERS)):
         for value, came in cases:
             message = f"{name} must be {words}, got {came}"
@@ -543,7 +553,8 @@ def test_factors_are_enough_for_all_updates():
 
 LEAST = {
     **dict.fromkeys(("epsilon", "eta_minus", "min_step", "max_step"), 5e-324),
-    "eta_plus": np.nextafter(1, 2),
+    **dict.fromkeys(("damping", "decrease", "max_damping"), 5e-324),
+    **dict.fromkeys(("eta_plus", "increase"), np.nextafter(1, 2)),
 }
 """Of those that can't be 0."""
 

@@ -20,6 +20,7 @@ from fastgd.engine.session import available_threads
 from fastgd.engine.state import State
 from fastgd.engine.summaries import Summary
 from fastgd.export.exportable import Exportable
+from fastgd.optimizers import BAYESIAN
 from fastgd.store.files import PathLike
 from fastgd.training import codec, stored_run
 from fastgd.training.exports import long_dataframe, run_dataset
@@ -493,6 +494,7 @@ def run_of(
     last, counts = network.parts(parameters), network.parts(changes)
     way = None if path is None else network.parts(path)
     has_best = best_iteration is not None and best_iteration >= 0
+    found = {name: float(others[name]) for name in BAYESIAN if others.get(name) is not None}
     return Run(
         hidden_size=network.sizes[1:-1],
         weights=last.weights,
@@ -513,5 +515,5 @@ def run_of(
         if final_validation_error is None
         else float(final_validation_error),
         best_iteration=int(best_iteration) if has_best else None,
-        **others,
+        **others | found,
     )
