@@ -116,6 +116,10 @@ CALLS = {
     "plots.weight_paths": (plots.weight_paths, {"run": RUN, "ax": None}),
     "plots.takeaways": (plots.takeaways, {"sweep": SWEEP, "ax": None}),
     "plots.solved": (plots.solved, {"sweep": SWEEP, "threshold": 0.1, "ax": None}),
+    "plots.sensitivity": (
+        plots.sensitivity,
+        {"network": RUN, "X": X, "names": None, "standardized": False, "ax": None},
+    ),
     "plots.race": (plots.race, {"race": RACE, "surface": SURFACE, "ax": None}),
     "plots.surface": (
         plots.surface,

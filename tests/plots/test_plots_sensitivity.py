@@ -27,7 +27,7 @@ def test_bars_are_sorted_means_and_curves_those_of_the_longest(run):
     found = run.gradient(X)
     means = np.abs(found).mean(axis=(0, 1))
     order = np.argsort(means)
-    assert [bar.get_width() for bar in bars.patches] == means[order].tolist()
+    assert [bar.get_width() for bar in bars.patches] == pytest.approx(means[order], rel=1e-15)
     assert [text.get_text() for text in bars.get_yticklabels()] == ["abcd"[d] for d in order]
     assert [ax.get_xlabel() for ax in curves] == ["abcd"[d] for d in order[::-1][:3]]
     texts = curves[0].get_legend().get_texts()
@@ -66,9 +66,13 @@ def test_it_draws_where_it_is_told(run):
 
 
 REFUSED = {
-    "network": ((3, X), {}, "network must be a Run, a Snapshot or a Model, got 3"),
+    "network": (
+        (3, X),
+        {},
+        r"network must be a Run, a Snapshot or \(without names\) a Model, got 3",
+    ),
     "columns": ((..., X[:, :2]), {}, "X must have one column for each input of the network"),
-    "names": ((..., X), {"names": ["a"]}, "names must be a str for each of 4 inputs, got"),
+    "names": ((..., X), {"names": ["a"]}, "names must be a list of 4 str, got"),
     "axes": ((..., X), {"ax": [1, 2]}, "ax must be 4 axes, got 2"),
 }
 

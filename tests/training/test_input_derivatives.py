@@ -100,6 +100,15 @@ def test_derivatives_are_those_of_mpmath(case):
     assert second.tobytes() == second.swapaxes(2, 3).tobytes()
 
 
+def test_they_are_finite_far_out():
+    far = np.array([1e-310, 1e-160, 19, 40, 709, 800, 1e77, 1e150, 1e300, 1.7e308])
+    X = np.concatenate([far, -far])[:, None]
+    method = Method(activation="gelu", output="identity")
+    for order in (1, 2):
+        found = derivatives(Network((1, 1, 1)), method, np.ones((1, 2)), X, {}, order)
+        assert (np.abs(found) < 2).all()
+
+
 X = np.random.default_rng(0).normal(size=(30, 3))
 Y = np.stack([np.sin(X[:, 0]), X[:, 1] * X[:, 2]], axis=1)
 SMOOTH = {"activation": "tanh", "output": "identity", "bias": True, "alpha": 0.01}

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import numbers_of
 from fastgd.checks.messages import shown
+from fastgd.checks.values import check_flag
 from fastgd.plots.style import COLORS, Panels, panels
 from fastgd.training.results import Run, Snapshot
 
@@ -70,12 +71,12 @@ def sensitivity(
     if isinstance(network, Run | Snapshot):
         values, found = numbers_of("X", X), network.gradient(X)
         outputs: Sequence[str] = [f"output {h}" for h in range(found.shape[1])]
-        known = [f"x{d}" for d in range(values.shape[1])] if names is None else list(names)
-        if len(known) != values.shape[1] or not all(isinstance(name, str) for name in known):
-            raise ValueError(
-                f"names must be a str for each of {values.shape[1]} inputs, got {shown(names)}"
-            )
-    elif hasattr(network, "preparation") and names is None:
+        count = values.shape[1]
+        known = [f"x{d}" for d in range(count)] if names is None else names
+        is_list = isinstance(known, list | tuple) and all(isinstance(one, str) for one in known)
+        if not is_list or len(known) != count:
+            raise ValueError(f"names must be a list of {count} str, got {shown(names)}")
+    elif hasattr(network, "preparation") and hasattr(network, "gradient") and names is None:
         columns = network.gradient(X)
         known, found = list(columns), np.stack([_wide(one) for one in columns.values()], axis=2)
         numbers = network.preparation.numbers(network.columns(X))
@@ -83,22 +84,20 @@ def sensitivity(
         order = [one.name for one in network.preparation.columns]
         values = numbers[:, [order.index(name) for name in known]]
     else:
-        what = (
-            "network must be a Run, a Snapshot or a Model"
-            if names is None
-            else ("names must be left out for a Model, whose columns have names")
-        )
-        raise TypeError(f"{what}, got {shown(network if names is None else names)}")
-    if standardized:
+        rule = "network must be a Run, a Snapshot or (without names) a Model"
+        raise TypeError(f"{rule}, got {shown(network)}")
+    if check_flag("standardized", standardized):
         found = found * np.nanstd(values, axis=0)
-    means = np.nanmean(np.abs(found), axis=(0, 1))
+    rows = np.maximum(np.isfinite(found).sum(axis=(0, 1)), 1)
+    means = np.nansum(np.abs(found), axis=(0, 1)) / rows  # 0 for a column without numbers
     largest = np.argsort(-means, kind="stable")
     what = "derivative times deviation" if standardized else "derivative"
     count = min(CURVES, len(known))
     with panels(ax, 1 + count, across=True, figsize=(3.3 * (1 + count), 3.4)) as drawn:
         bars, *curves = drawn
         some = largest[:BARS][::-1]
-        bars.barh([known[d] for d in some], means[some])
+        bars.barh(range(len(some)), means[some])
+        bars.set_yticks(range(len(some)), [known[d] for d in some])
         bars.set_ylim(min(0, len(some) - 4) - 0.6, len(some) - 0.4)  # a single bar isn't a wall
         bars.grid(visible=False, axis="y")
         bars.set_title(f"mean |{what}|")
