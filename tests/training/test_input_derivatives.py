@@ -192,6 +192,15 @@ def test_a_run_that_diverged_has_none():
             getattr(sweep[1], kind)(X)
 
 
+def test_an_infinite_bias_leaves_no_derivative():
+    network, method = Network((3, 2), bias=True), Method(output="identity", bias=True)
+    rows = np.ones((2, network.parameters))
+    rows[1, -1] = np.inf  # of an output: its derivatives don't depend on it
+    found = derivatives(network, method, rows, X, {}, 1)
+    assert (found[0] == 1).all()
+    assert np.isnan(found[1]).all()
+
+
 def test_inputs_are_refused_as_by_predict(run):
     sweep = fastgd.sweep(X, Y, seed=[1, 2], iterations=2, output="identity")
     for call in (run.gradient, run.hessian, sweep.gradient):
