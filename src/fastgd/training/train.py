@@ -65,7 +65,7 @@ def train(
         others, *Sobolev Training for Neural Networks*, NeurIPS 2017; Huge and Savine, *Differential
         Machine Learning*, arXiv 2005.02347). Hidden and output units must have a second derivative:
         sigmoid, tanh, softplus, silu, gelu, identity, exp, or a :class:`fastgd.Function` with one.
-        An iteration takes about as long as one with ``1 + inputs`` times as many samples.
+        An iteration takes somewhat less than ``1 + inputs`` times as long.
     hidden_size : int or tuple of int
         Units of the hidden layer, or of each of several; ``()`` for no hidden layer.
     alpha : float or tuple of float
