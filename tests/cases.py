@@ -617,6 +617,9 @@ class Parted:
     holds_out: bool = False
     """Other samples than these are held out of all runs."""
 
+    has_gradients: bool = False
+    """Derivatives of the targets are learned, too, but for some that are unknown."""
+
     resumed: int = 0
     """After so many iterations the runs are taken up again from their state."""
 
@@ -643,6 +646,18 @@ PARTED = {
         folds=2,
         resumed=70,
     ),
+    "derivatives": Parted(
+        {"activation": "tanh", "optimizer": Adam(), "bias": True, "l2": 0.01},
+        {"gradient_weight": [0.0, 0.5, 2.0]},
+        folds=3,
+        has_gradients=True,
+    ),
+    "derivatives in batches": Parted(
+        {"activation": "softplus", "batch_size": 2, "reduction": "mean", "gradient_weight": 1.0},
+        groups=LABELS,
+        has_gradients=True,
+        resumed=70,
+    ),
 }
 """The network is the one of OPTIONS; of 20 samples."""
 
@@ -650,7 +665,7 @@ LOSSES = {
     f"losses, {name}": name
     for name in (
         *("plain", "tanh cross entropy", "penalties", "mean in batches", "endings"),
-        *("folds, mean", "held out, the best restored"),
+        *("folds, mean", "held out, the best restored", "derivatives"),
     )
 }
 """Recorded losses of cases above, which have hashes of their own."""

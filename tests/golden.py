@@ -83,8 +83,12 @@ def parted(case: Parted) -> tuple[TrainingData, Network, Method, dict[str, list[
     random = np.random.RandomState(20)
     X, y = random.random_sample((20, 3)), random.random_sample((20, 2))
     beside = Validation(random.random_sample((5, 3)), random.random_sample((5, 2)), None)
+    slopes = None
+    if case.has_gradients:
+        slopes = random.random_sample((20, 2, 3)) - 0.5
+        slopes[slopes > 0.3] = np.nan
     task = replace(
-        TrainingData.check(X, y, 150, 7),
+        TrainingData.check(X, y, 150, 7, gradients=slopes),
         validation=beside if case.holds_out else None,
         partition=check_partition(
             X, y, groups=case.groups, folds=case.folds, sample_weight=case.sample_weight

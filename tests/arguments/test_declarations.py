@@ -40,6 +40,7 @@ from thinning import only
 
 KERNEL = Path(inspect.getfile(kernel_optimizers)).parents[1]
 DOCS = Path(__file__).parents[2] / "docs"
+OF_TARGETS = [name for name in VALUES if name != "gradient_weight"]
 UNIT_OPTIONS = {"activation": ACTIVATIONS, "output": OUTPUTS}
 
 
@@ -156,7 +157,7 @@ def test_an_option_is_everywhere(name):
     assert re.search(rf"^{name} : ", Options.__doc__, re.MULTILINE), "not documented"
     assert option.doc.endswith((".", "0."))
     assert name not in SurfaceOptions.__annotations__ or name in LossOptions.__annotations__
-    if name != "sample_weight":  # a column of its own, or nothing
+    if name not in ("sample_weight", "gradient_weight"):  # for a column of its own, for arrays
         (typed,) = (typed for typed in TYPED if typed.name == name)
         assert typed.panel == option.panel != ""
         assert option.help
@@ -181,7 +182,7 @@ def test_an_option_of_numbers_has_its_slots_in_the_kernel(name):
         assert (option.feature, slot.name) in read, f"the kernel does not read {slot.name}"
 
 
-@pytest.mark.parametrize("name", only(VALUES, *VALUES[::2]))
+@pytest.mark.parametrize("name", only(OF_TARGETS, *OF_TARGETS[::2]))
 def test_an_option_of_numbers_changes_a_training_as_it_changes_the_twin(name):
     """One value of it, on a network whose kernel the golden cases have compiled already."""
     (case,) = [case for case in OPTIONS.values() if name in case.axes][:1]
@@ -242,6 +243,7 @@ def test_an_option_survives_a_file_and_is_told_in_words(name, tmp_path):
         "sampling": {"batch_size": 2},
         "restore_best": {"evaluate_every": 1},
         "regularization": {"optimizer": LevenbergMarquardt()},
+        "gradient_weight": {"gradients": np.ones((4, 3)), "activation": "tanh"},
     }.get(name, {})
     run = fastgd.reference.train(XOR_X, XOR_Y, iterations=2, **{name: value}, **beside)
     assert name in run.options
