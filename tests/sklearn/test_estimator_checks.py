@@ -11,6 +11,7 @@ ESTIMATORS = [
     FastGDClassifier(n_ensemble=2),
     FastGDRegressor(),
     FastGDRegressor(n_ensemble=2),
+    FastGDRegressor(5, solver="lm", max_iter=50),
     SweepSearchCV(
         FastGDClassifier(16, learning_rate_init=0.02, random_state=0), {"alpha": [0, 0.1]}, cv=2
     ),

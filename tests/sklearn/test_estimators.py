@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import BayesianRidge, Ridge
 from sklearn.metrics import d2_absolute_error_score
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
@@ -249,6 +250,43 @@ def test_lbfgs():
     assert few.n_iter_ == 3
     again = FastGDRegressor(**settings, max_iter=3, warm_start=True).fit(X, Y).fit(X, Y)
     assert model.loss_ < again.loss_ < few.loss_
+
+
+def test_lm_finds_the_minimum_of_a_ridge():
+    weight = np.linspace(0.5, 2, len(X))
+    model = FastGDRegressor((), solver="lm", alpha=50, tol=1e-9).fit(X, Y, weight)
+    ridge = Ridge(alpha=50, tol=1e-14).fit(X, Y, weight)
+    np.testing.assert_allclose(model.coefs_[0][:, 0], ridge.coef_, rtol=1e-7)
+    np.testing.assert_allclose(model.intercepts_[0], ridge.intercept_, rtol=1e-7)
+    assert (model.members_[0].status, model.learning_rate_) == ("converged", None)
+    assert model.n_iter_ < 9
+
+
+@quiet
+def test_lm():
+    settings = {"solver": "lm", "random_state": 0, "hidden_layer_sizes": (4,), "activation": "tanh"}
+    model = FastGDRegressor(**settings, max_iter=3).fit(X, Y)
+    steps = FastGDRegressor(**settings)
+    for _ in range(3):
+        steps.partial_fit(X, Y)
+    np.testing.assert_array_equal(model.coefs_[0], steps.coefs_[0])
+    assert model.loss_curve_ == steps.loss_curve_
+    held = FastGDRegressor(**settings, early_stopping=True).fit(X, Y)
+    assert held.members_[0].status == "stalled"
+    assert held.n_iter_ == len(held.validation_scores_)
+    assert held.best_validation_score_ > 0.9
+    with pytest.warns(ConvergenceWarning, match="^lm: Maximum iterations"):
+        FastGDRegressor(**settings, max_iter=1).fit(X, Y)
+
+
+def test_lm_with_bayesian_regularization():
+    noisy = Y + np.random.default_rng(1).normal(size=len(Y))
+    model = FastGDRegressor((), solver="lm", regularization="bayesian").fit(X, noisy)
+    ridge = BayesianRidge(alpha_1=0, alpha_2=0, lambda_1=0, lambda_2=0).fit(X, noisy)
+    np.testing.assert_allclose(model.coefs_[0][:, 0], ridge.coef_, rtol=0.05)
+    assert 1 < model.members_[0].effective_parameters < model.coefs_[0].size + 1
+    residuals = noisy - model.predict(X)
+    assert model.loss_ == pytest.approx(0.5 * np.mean(residuals**2))
 
 
 @quiet

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastgd.checks import memory
-from fastgd.optimizers import Momentum
+from fastgd.optimizers import LevenbergMarquardt, Momentum
 from fastgd.schedules import Cosine, Step
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor
 
@@ -24,7 +24,7 @@ WRONG = {
     "n_ensemble": (0, "n_ensemble must be at least 1, got 0"),
     "n_iter_no_change": (0, "n_iter_no_change must be at least 1, got 0"),
     "batch_size": ("all", "batch_size must be 'auto' or an int, got 'all'"),
-    "solver": ("lbgfs", "solver must be 'adam', 'sgd' or 'lbfgs', or an optimizer of fastgd, got"),
+    "solver": ("lbgfs", "solver must be 'adam', 'sgd', 'lbfgs' or 'lm', or an optimizer of"),
     "learning_rate": (
         "adaptve",
         "learning_rate must be 'constant', 'invscaling' or 'adaptive', or a",
@@ -64,6 +64,29 @@ def test_types(name, value):
 def test_what_lbfgs_has_not(name, value):
     with pytest.raises(ValueError, match=rf"^{name} must be .* with solver='lbfgs', got"):
         FastGDRegressor(solver="lbfgs", **{name: value}).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("dropout", 0.5), ("batch_norm", True), ("learning_rate", Cosine(steps=9)),
+        ("batch_size", 19), ("loss", "huber"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("solver", ["lm", LevenbergMarquardt(damping=1)], ids=["name", "object"])
+def test_what_steps_of_second_order_have_not(solver, name, value):
+    with pytest.raises(ValueError, match=rf"^{name} must be .* with solver=('lm'|Levenberg.*), "):
+        FastGDRegressor(4, solver=solver, **{name: value}).fit(X, Y)
+
+
+def test_a_classifier_has_steps_of_second_order_for_squares_only():
+    with pytest.raises(ValueError, match=r"^loss must be 'squared_error' .* got 'log_loss'$"):
+        FastGDClassifier(4, solver="lm").fit(X, Y > 0)
+
+
+def test_bayesian_regularization_needs_lm():
+    with pytest.raises(ValueError, match="regularization must be 'given' with solver='adam', got"):
+        FastGDRegressor(regularization="bayesian").fit(X, Y)
 
 
 def test_weights_must_not_all_be_0():

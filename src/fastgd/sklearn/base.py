@@ -93,6 +93,7 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
     max_fun: int = 15000
     dropout: float = 0.0
     batch_norm: bool = False
+    regularization: str = "given"
     init: str | tuple[str, ...] = "glorot"
     n_ensemble: int = 1
     options: dict[str, Any] | None = None
@@ -400,7 +401,7 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
         self._adopt(problem, runs)
         if self.verbose:
             self._tell()
-        name = "lbfgs" if problem.minimizer else "Stochastic Optimizer"
+        name = problem.solver
         message = ""
         if any(run.status == "diverged" for run in runs):
             message = (
@@ -424,6 +425,10 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
         losses, held = [run.final_loss], None
         if epochs is None:
             losses, held = history(problem, run)
+        if problem.settings["reduction"] == "sum":
+            weight = problem.learned.weight
+            total = problem.size if weight is None else float(weight.sum())
+            losses = [loss / total for loss in losses]
         before = getattr(self, "loss_curve_", []) if problem.start else []
         seen = getattr(self, "t_", 0) if problem.start else 0
         self.n_iter_ = len(losses)
@@ -451,7 +456,8 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
             reached = reached / pow(self.t_ + 1, self.power_t)
         if rate == "adaptive" and self.solver == "sgd":
             reached = float(reached * run.options["schedule"].factors[-1])
-        self.learning_rate_ = None if isinstance(rate, Schedule) else reached
+        has_none = isinstance(rate, Schedule) or estimator_parameters.is_second_order(self.solver)
+        self.learning_rate_ = None if has_none else reached
         # Where those who know MLPClassifier well, and its tests, look for it.
         self._optimizer = SimpleNamespace(learning_rate=self.learning_rate_)
 

@@ -131,7 +131,7 @@ def fit_all(X: Any, y: Any, fits: Sequence[tuple[str, Any, Integers]]) -> None:
             network._tell()
         diverged += any(run.status == "diverged" for run in own)
         if network._is_unfinished(own):
-            unfinished.append("lbfgs" if problem.minimizer else "Stochastic Optimizer")
+            unfinished.append(problem.solver)
     if unfinished:
         warnings.warn(
             f"{unfinished[0]}: Maximum iterations reached and the optimization hasn't "

@@ -13,14 +13,16 @@ hidden_layer_sizes : int or sequence of int
 activation : str or Function
     Activation of hidden units: "relu", "logistic", "tanh", "identity", another of fastgd's names
     (see the table of activations in the guide), or a custom :class:`fastgd.Function`.
-solver : {"adam", "sgd", "lbfgs"} or Optimizer
+solver : {"adam", "sgd", "lbfgs", "lm"} or Optimizer
     "sgd" uses ``momentum`` and ``nesterovs_momentum``; "lbfgs" is SciPy's L-BFGS-B on all samples.
-    Or an optimizer of :mod:`fastgd.optimizers`, such as ``AdamW(weight_decay=0.1)``.
+    "lm" is :class:`fastgd.optimizers.LevenbergMarquardt` on all samples, for ``loss``
+    "squared_error" and networks of at most 1,000 parameters; it has no learning rate. Or an
+    optimizer of :mod:`fastgd.optimizers`, such as ``AdamW(weight_decay=0.1)``.
 alpha : float
     L2 penalty: ``alpha / 2 * sum w**2`` is added to the sum of the losses of a batch. (In the rest
-    of fastgd ``alpha`` is the learning rate.)
+    of fastgd ``alpha`` is the learning rate.) Not used if ``regularization`` is "bayesian".
 batch_size : int or "auto"
-    Samples per mini-batch, at most all of them; "auto" is ``min(200, samples)``.
+    Samples per mini-batch, at most all of them; "auto" is ``min(200, samples)``, with "lm" all.
 learning_rate : {"constant", "invscaling", "adaptive"} or Schedule
     "invscaling" (only for "sgd") divides the learning rate by ``(1 + samples seen) ** power_t``,
     updated after each epoch. "adaptive" (only for "sgd") divides it by 5 whenever a fit would end,
@@ -31,7 +33,7 @@ learning_rate_init : float
 power_t : float
     Exponent of "invscaling", see ``learning_rate``.
 max_iter : int
-    The most epochs; with "lbfgs" the most iterations.
+    The most epochs; with "lbfgs" and "lm" the most iterations.
 loss : str or Loss
     LOSS
 shuffle : bool
@@ -43,7 +45,8 @@ random_state : int, RandomState or None
 tol : float
     A fit ends when ``n_iter_no_change`` epochs together have improved the loss by no more than
     ``n_iter_no_change * tol`` or, with ``early_stopping``, the validation score by no more than
-    ``tol``. With "lbfgs" it is SciPy's ``gtol``.
+    ``tol``. With "lbfgs" it is SciPy's ``gtol``; with "lm" a fit without ``early_stopping`` ends
+    when no derivative of the loss is above it.
 verbose : bool
     Print the losses of all epochs when the fit has ended.
 warm_start : bool
@@ -68,6 +71,9 @@ dropout : float
     Fraction of hidden units dropped in training, at least 0 and below 1.
 batch_norm : bool
     Batch normalization of hidden layers.
+regularization : {"given", "bayesian"}
+    "bayesian" finds the decay of weights and biases from the training samples, in place of
+    ``alpha``; only with "lm". ``members_[0].effective_parameters`` tells how many they determine.
 init : str or tuple of str
     Initialization of the weights: "glorot", "he", "lecun", each also with "_normal", or a tuple
     with one per layer. Biases start at 0.
@@ -91,13 +97,13 @@ coefs_, intercepts_ : list of arrays
     Weights (inputs, outputs) and biases (outputs,) of each layer. The parameters of ``batch_norm``
     are in ``members_[0].normalization``.
 learning_rate_ : float or None
-    The learning rate at the end, that a further epoch would have; None with a schedule. Not with
-    "lbfgs".
+    The learning rate at the end, that a further epoch would have; None with a schedule and with
+    "lm". Not with "lbfgs".
 loss_ : float
     The loss after the last epoch.
 loss_curve_ : list of float
-    The objective over all training samples after each epoch: mean loss plus penalty. Not with
-    "lbfgs".
+    The objective over all training samples after each epoch: mean loss plus penalty, but without
+    the penalty of a "bayesian" ``regularization``. Not with "lbfgs".
 best_loss_ : float or None
     The smallest value of ``loss_curve_``; None with ``early_stopping``.
 validation_scores_ : list of float or None

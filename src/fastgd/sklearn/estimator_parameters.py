@@ -17,6 +17,7 @@ from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import did_you_mean_choice, either, shown
 from fastgd.checks.values import (
     LARGEST,
+    check_choice,
     check_count,
     check_device,
     check_flag,
@@ -28,8 +29,9 @@ from fastgd.engine.devices import AUTO, CPU, looked_for
 from fastgd.sklearn.fit_spec import Adaptive
 from fastgd.training.results import Run
 
-SOLVERS = ("adam", "sgd", "lbfgs")
+SOLVERS = ("adam", "sgd", "lbfgs", "lm")
 RATES = ("constant", "invscaling", "adaptive")
+REGULARIZATIONS = ("given", "bayesian")
 
 MOST_LAYERS = 10_000
 """Most layers taken from an iterable, which may be endless."""
@@ -101,19 +103,34 @@ def descends(solver: Any) -> bool:
     return not (isinstance(solver, str) and solver == "lbfgs")
 
 
+def is_second_order(solver: Any) -> bool:
+    """Whether a solver takes steps of second order, each with all samples."""
+    if isinstance(solver, optimizers.Optimizer):
+        return solver.second_order
+    return isinstance(solver, str) and solver == "lm"
+
+
 def _check_method(given: Mapping[str, Any]) -> None:
     """Raise for an unknown solver or learning rate, or for options that a solver can't have."""
     solver, rate = given["solver"], given["learning_rate"]
     _check_named("solver", solver, SOLVERS, optimizers.Optimizer, "an optimizer")
     _check_named("learning_rate", rate, RATES, schedules.Schedule, "a schedule")
-    if descends(solver):
+    check_choice("regularization", given["regularization"], REGULARIZATIONS)
+    is_curved, with_it = is_second_order(solver), f"with solver={shown(solver)}"
+    if not is_curved and given["regularization"] != "given":
+        raise ValueError(f"regularization must be 'given' {with_it}, got 'bayesian'")
+    if descends(solver) and not is_curved:
         return
     if isinstance(rate, schedules.Schedule):
-        raise ValueError(f"learning_rate must be a string with solver='lbfgs', got {shown(rate)}")
-    check_on_cpu(given["device"], "with solver='lbfgs'")
+        raise ValueError(f"learning_rate must be a string {with_it}, got {shown(rate)}")
     for name, off in (("dropout", 0), ("batch_norm", False)):
         if given[name] != off:
-            raise ValueError(f"{name} must be {off} with solver='lbfgs', got {shown(given[name])}")
+            raise ValueError(f"{name} must be {off} {with_it}, got {shown(given[name])}")
+    if not is_curved:
+        check_on_cpu(given["device"], with_it)
+    elif given["loss"] not in ("squared_error", "squared"):
+        rule = f"loss must be 'squared_error' {with_it}, which needs a sum of squares"
+        raise ValueError(f"{rule}, got {shown(given['loss'])}")
 
 
 def check_on_cpu(device: str | None, where: str) -> None:
@@ -150,23 +167,33 @@ def hidden_size_of(hidden_layer_sizes: Any) -> tuple[int, ...]:
         raise type(error)(text) from None
 
 
-def batch_size_of(batch_size: Any, samples: int) -> int:
+def batch_size_of(batch_size: Any, samples: int, solver: Any = "adam") -> int:
     """Return the samples per mini-batch, at most all of them."""
+    is_curved = is_second_order(solver)
     if isinstance(batch_size, str) and batch_size == "auto":
-        return min(200, samples)
+        return samples if is_curved else min(200, samples)
     if isinstance(batch_size, str):
         raise ValueError(f"batch_size must be 'auto' or an int, got {shown(batch_size)}")
-    return min(check_count("batch_size", batch_size), samples)
+    size = min(check_count("batch_size", batch_size), samples)
+    if is_curved and size < samples:
+        rule = f"batch_size must be 'auto', all samples, with solver={shown(solver)}"
+        raise ValueError(f"{rule}, got {size}")
+    return size
 
 
-def optimizer_of(given: Mapping[str, Any]) -> optimizers.Optimizer:
-    """Return the optimizer of a solver that trains in epochs."""
+def optimizer_of(given: Mapping[str, Any], counted: float) -> optimizers.Optimizer:
+    """Return the optimizer of a solver that trains in epochs; ``counted`` is the total weight."""
     solver, momentum = given["solver"], float(given["momentum"])
     if isinstance(solver, optimizers.Optimizer):
         return solver
     if solver == "adam":
         numbers = (float(given[name]) for name in ("beta_1", "beta_2", "epsilon"))
         return optimizers.Adam(*numbers)
+    if solver == "lm":
+        is_sum = given["regularization"] == "bayesian"  # tol is for derivatives of the mean loss
+        return optimizers.LevenbergMarquardt(
+            min_gradient=float(given["tol"]) * (counted if is_sum else 1.0)
+        )
     if momentum == 0:
         return optimizers.GradientDescent()
     kind = optimizers.Nesterov if given["nesterovs_momentum"] else optimizers.Momentum
@@ -230,7 +257,8 @@ def settings_of(
         settings["l2"] = float(given["alpha"]) / counted
         minimizer = {"maxfun": given["max_fun"], "maxiter": given["max_iter"], "gtol": given["tol"]}
         return _completed(settings, given), minimizer, None
-    size = batch_size_of(given["batch_size"], samples)
+    is_curved = is_second_order(given["solver"])
+    size = batch_size_of(given["batch_size"], samples, given["solver"])
     updates = -(-samples // size)
     asked = int(given["max_iter"]) if epochs is None else epochs
     adaptive = None
@@ -238,9 +266,9 @@ def settings_of(
         adaptive = Adaptive(float(given["learning_rate_init"]), *_patience(given, worst))
     factor = 1.0 if adaptive is None else adaptive.ahead(losses)[0]
     settings |= {
-        "alpha": float(given["learning_rate_init"]),
+        "alpha": 1.0 if is_curved else float(given["learning_rate_init"]),
         "l2": float(given["alpha"]) / (size * counted / samples),
-        "optimizer": optimizer_of(given),
+        "optimizer": optimizer_of(given, counted),
         "schedule": schedule_of(given, asked, updates, samples, seen, factor),
         "batch_size": size if size < samples else None,
         "shuffle": bool(given["shuffle"]),
@@ -250,12 +278,15 @@ def settings_of(
         "iterations": asked * updates,
         "record_every": updates,
     }
+    if given["regularization"] == "bayesian":
+        settings |= {"regularization": "bayesian", "reduction": "sum", "l2": 0.0}
     if epochs is not None:
         return _completed(settings, given), None, None
     settings |= {"evaluate_every": updates, "restore_best": worst is not None}
     if worst is None:
         settings["monitor"] = "loss"
-    if adaptive is None and not is_endless(given["n_iter_no_change"]):
+    by_loss = worst is None and is_curved  # which ends by its derivatives
+    if adaptive is None and not by_loss and not is_endless(given["n_iter_no_change"]):
         patience, settings["min_delta"] = _patience(given, worst)
         settings["patience"] = int(patience) * updates
     return _completed(settings, given), None, adaptive

@@ -94,6 +94,13 @@ class FitSpec(NamedTuple):
     """When the learning rate is divided, with ``learning_rate="adaptive"``."""
 
     @property
+    def solver(self) -> str:
+        """The name of the solver in a warning, like scikit-learn's."""
+        if self.minimizer is not None:
+            return "lbfgs"
+        return "lm" if self.settings["optimizer"].second_order else "Stochastic Optimizer"
+
+    @property
     def learned(self) -> Samples:
         """The training set."""
         return self.table.at(self.rows)
