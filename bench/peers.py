@@ -75,6 +75,11 @@ ROWS = (
     Row("formula_compile_times", 1, repeats=3, table="functions"),
     Row("shop_models", None, repeats=3, table="shops"),
     Row("searches", 2, repeats=3, table="search"),
+    Row("matlab_race", 1, table="second_order"),
+    Row("sine_starts", 1, repeats=5, table="second_order"),
+    Row("surrogate_starts", 1, repeats=3, table="second_order"),
+    Row("regression_tables", 1, repeats=3, table="second_order"),
+    Row("curvature_products", 1, repeats=15, table="second_order"),
 )
 SCORES = "tables"
 TABLES = (*dict.fromkeys(row.table for row in ROWS), "bounds", SCORES)

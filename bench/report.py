@@ -18,13 +18,16 @@ PACKAGES = (
     "torch",
     "scikit-learn",
     "scikit-lego",
+    "scipy",
+    "optimistix",
+    "torch-levenberg-marquardt",
 )
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 MARKERS = {
     name: (f"<!-- {name}:begin -->", f"<!-- {name}:end -->")
-    for name in ("parts", "functions", "shops", "search", "bounds")
+    for name in ("parts", "functions", "shops", "search", "second_order", "bounds")
 }
-"""Around the tables of runs with their own rows, functions, models per group, searches, bounds."""
+"""Around the tables: own rows, functions, models per group, searches, second order, bounds."""
 BOUND = "its bound, one thread (ours / bound)"
 """Against what the lines are whose ratio all lines of the same work show."""
 OF_BOUND = "of the bound"

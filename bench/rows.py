@@ -20,6 +20,7 @@ import peer_c
 import plane_rows
 import probes
 import search_rows
+import second_order_rows
 import shop_rows
 import trainability_rows
 from compare import (
@@ -177,7 +178,7 @@ ROWS = {
         train, latency, article_sweep, sweep_4, sweep_32, sweep_16, sweep_64, sigmoids, threads,
         startup, *bound_rows.ALL, *option_rows.ALL, *bucket_rows.ALL, *plane_rows.ALL,
         *trainability_rows.ALL, *parts_rows.ALL, *function_rows.ALL, *search_rows.ALL,
-        *shop_rows.ALL,
+        *shop_rows.ALL, *second_order_rows.ALL,
     )
 }  # fmt: skip
 
