@@ -305,6 +305,91 @@ def test_minimize_is_scipy_s(method, xor):
     assert repr(run).startswith(f"Run(method={method!r}, hidden_size=(8,), seed=3, activation=")
 
 
+CURVE = np.linspace(-2, 2, 40)[:, None], np.sin(np.linspace(-2, 2, 40))
+TANH = {"hidden_size": 2, "activation": "tanh", "output": "identity", "bias": True}
+
+
+@pytest.mark.parametrize("samples", [6, 150])
+@pytest.mark.parametrize("more", [{}, {"l2": 0.3}, {"l2": 0.3, "reduction": "mean"}])
+def test_residuals_and_their_jacobian(samples, more):
+    """Half their squares are the loss, and the derivative follows from both."""
+    x = RANDOM.normal(size=(samples, 3))
+    y, weight = RANDOM.normal(size=(samples, 2)), np.resize(SAMPLE_WEIGHT, samples)
+    for sample_weight, w in itertools.product((None, weight), RANDOM.normal(size=(2, 4 * 4 + 10))):
+        options = {"activation": "silu", "output": "identity", "bias": True, **more}
+        f = fastgd.objective(x, y, sample_weight=sample_weight, **options)
+        (loss, derivative), r, J = f(w), f.residuals(w), f.jacobian(w)
+        assert J.shape == (2 * samples + 20 * ("l2" in more), 26)
+        np.testing.assert_allclose(r @ r / 2, loss, rtol=1e-13)
+        np.testing.assert_allclose(J.T @ r, derivative, rtol=1e-11, atol=1e-13)
+        if samples == 6:
+            by_differences = [
+                (f.residuals(w + d) - f.residuals(w - d)) / 2e-6 for d in 1e-6 * np.eye(26)
+            ]
+            np.testing.assert_allclose(J.T, by_differences, atol=1e-7)
+
+
+def test_the_residuals_of_one_are_not_those_of_another_call(xor):
+    f = fastgd.objective(*xor)
+    w, other = f.start(1), f.start(2)
+    r, J = f.residuals(w), f.jacobian(w)
+    copies = r.copy(), J.copy()
+    assert (f.residuals(other) != r).any()
+    np.testing.assert_array_equal(r, copies[0])
+    np.testing.assert_array_equal(J, copies[1])
+    np.testing.assert_array_equal(f.jacobian(w), J)
+
+
+def test_residuals_need_a_sum_of_squares(xor):
+    for given, message in (
+        ({"loss": "absolute"}, "loss must be 'squared' for residuals, whose squares make up the "),
+        ({"l1": 0.1}, "l1 must be 0.0 for residuals, whose squares make up the loss, got 0.1"),
+    ):
+        f = fastgd.objective(*xor, **given)
+        for call in (f.residuals, f.jacobian):
+            with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+                call(f.start(1))
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+            fastgd.minimize(*xor, method="lm", **given)
+    refused(
+        ValueError,
+        "method='lm' needs at least as many residuals as parameters (16), got 4",
+        fastgd.minimize,
+        *xor,
+        method="lm",
+    )
+    f = fastgd.objective(*xor)
+    with pytest.raises(ValueError, match=r"^w must have shape \(16,\)"):
+        f.jacobian(np.zeros(3))
+
+
+def test_a_jacobian_too_large_for_memory(monkeypatch):
+    f = fastgd.objective(np.zeros((20_000, 1)), np.zeros(20_000), hidden_size=50)
+    monkeypatch.setattr("fastgd.checks.memory.available_memory", lambda: 10**6)
+    with pytest.raises(ValueError, match=r"^the Jacobian must fit into the available memory"):
+        f.jacobian(f.start(1))
+
+
+def test_least_squares_are_those_of_scipy():
+    """With its own differences for the Jacobian; alone, and with a penalty."""
+    for more in ({}, {"l2": 0.01}):
+        f = fastgd.objective(*CURVE, **TANH, **more)
+        found = scipy.optimize.least_squares(f.residuals, f.start(3), method="lm")
+        run = fastgd.minimize(*CURVE, **TANH, **more, method="lm", seed=3)
+        assert (run.status, run.minimizer) == ("converged", {"method": "lm"})
+        assert run.final_loss == pytest.approx(found.cost, rel=1e-5)
+        assert (np.diff([*run.losses, run.final_loss]) <= 0).all()
+        assert run.iterations == len(run.losses)
+        half = fastgd.minimize(*CURVE, **TANH, **more, method="lm", seed=3, iterations=4)
+        assert (half.status, half.iterations) == ("finished", 4)
+        np.testing.assert_array_equal(half.errors, run.errors[:4])
+        assert half.final_loss == run.losses[4]
+        again = fastgd.minimize(
+            *CURVE, **TANH, **more, method="lm", weights=run.weights, biases=run.biases
+        )
+        assert again.iterations <= 2
+
+
 def test_minimize_by_annealing(xor):
     """Annealing leaves a minimum where BFGS is stuck, and stays within its span."""
     x, y = xor
@@ -371,7 +456,7 @@ def test_initial_weights(xor):
     assert run.hidden_size == (4,)
 
 
-@pytest.mark.parametrize("method", ["BFGS", "L-BFGS-B", "dual_annealing"])
+@pytest.mark.parametrize("method", minimization.METHODS)
 def test_diverged(method):
     options = {"hidden_size": (), "output": "identity", "method": method}
     run = fastgd.minimize(
@@ -397,7 +482,9 @@ def test_save_and_load(tmp_path, xor):
 def test_refusals_of_minimize(xor):
     x, y = xor
     for value in ("bfgs", "Newton"):
-        with pytest.raises(ValueError, match=r"^method must be 'BFGS', 'L-BFGS-B' or 'dual_anneal"):
+        with pytest.raises(
+            ValueError, match=r"^method must be 'BFGS', .*'dual_annealing' or 'lm', got"
+        ):
             fastgd.minimize(x, y, method=value)
     refused(ValueError, "iterations must be at least 1, got 0", fastgd.minimize, x, y, iterations=0)
     refused(ValueError, "seed must be at least 0, got -1", fastgd.minimize, x, y, seed=-1)

@@ -47,6 +47,7 @@ from fastgd.kernel.block import SEED, Block, Recipe, Span
 from fastgd.kernel.language.specialization import Choice
 from fastgd.kernel.plane_errors import PlaneGrid
 from fastgd.kernel.vectorization import GPU, ROWS, Machine, runs_side_by_side
+from fastgd.optimizers import LevenbergMarquardt
 
 if TYPE_CHECKING:
     from fastgd.kernel.gpu import BlocksOnGPUs
@@ -165,6 +166,20 @@ class Session:
         recipe = recipe._replace(optimizer=Choice("Derivative"), features=features)
         samples = PackedSamples(X, y, method.sample_weight)
         return cls(layout_for(network, 1, len(X), recipe), method, samples, iterations=1)
+
+    @classmethod
+    def of_jacobian(
+        cls, network: Network, method: Method, X: FloatArray, y: FloatArray
+    ) -> "Session":
+        """For a single run whose residuals and their Jacobian are needed, of all samples at once.
+
+        The code is that of a second-order training, whatever the penalties and the reduction.
+        """
+        plain = {"optimizer": LevenbergMarquardt(), "l1": 0.0, "l2": 0.0, "reduction": "sum"}
+        method = method.at(plain)
+        samples = PackedSamples(X, y, method.sample_weight)
+        layout = layout_for(network, 1, len(X), recipe_of(method, {}), group=up(len(X), ROWS))
+        return cls(layout, method, samples, iterations=1)
 
     @property
     def network(self) -> Network:

@@ -21,7 +21,7 @@ from fastgd.training.objective import Objective
 from fastgd.training.results import Run
 from fastgd.training.training_run import checked_loss
 
-METHODS = ("BFGS", "L-BFGS-B", "dual_annealing")
+METHODS = ("BFGS", "L-BFGS-B", "dual_annealing", "lm")
 
 SPAN = (-10.0, 10.0)
 """Default range of the parameters for annealing: that of the article's loss surface."""
@@ -52,12 +52,15 @@ def minimize(
     ----------
     X, y, hidden_size, weights, biases
         As in :func:`train`.
-    method : {"BFGS", "L-BFGS-B", "dual_annealing"}
+    method : {"BFGS", "L-BFGS-B", "dual_annealing", "lm"}
         BFGS approximates the matrix of second derivatives (Nocedal and Wright, *Numerical
         Optimization*, 2nd edition, section 6.1, 2006), L-BFGS-B by a few vectors (Byrd, Lu, Nocedal
         and Zhu, SIAM Journal on Scientific Computing 16, 1995). Dual annealing jumps at random,
         less and less far, and goes downhill from the best places (Xiang, Sun, Fan and Gong, Physics
-        Letters A 233, 1997).
+        Letters A 233, 1997). "lm" is MINPACK's Levenberg-Marquardt (Moré, Lecture Notes in
+        Mathematics 630, 1978) with the Jacobian of the residuals, see :meth:`Objective.jacobian`:
+        the loss must be a sum of squares, with at least as many terms as there are parameters.
+        For many runs, or fewer samples, :class:`fastgd.optimizers.LevenbergMarquardt` is faster.
     iterations : int
         The most iterations of the method.
     seed : int
@@ -113,6 +116,12 @@ def minimize(
     low, high = _check_span(span, method)
     f = Objective(checked.task.X, checked.task.y, checked.network, checked.method)
     start, [seed], iterations = checked.first(0)[0], checked.seeds, checked.task.iterations
+    residuals = len(f.residuals(start)) if method == "lm" else len(start)
+    if residuals < len(start):
+        raise ValueError(
+            f"method='lm' needs at least as many residuals as parameters ({len(start)}), "
+            f"got {residuals}"
+        )
     if not (low <= start.min() and start.max() <= high):
         raise ValueError(
             f"span must contain the initial parameters ({start.min():.3g} to {start.max():.3g}), "
@@ -130,6 +139,8 @@ def minimize(
         if method == "dual_annealing":
             minimizer["span"] = (low, high)
             status, done = _anneal(scipy.optimize, f, path, iterations, seed, (low, high))
+        elif method == "lm":
+            status, done = _solve_least_squares(scipy.optimize, f, path, iterations)
         else:
             status, done = _go_downhill(scipy.optimize, f, path, iterations, method)
     changes = f.network.parts(path.changes)
@@ -195,6 +206,38 @@ def _go_downhill(
         options=limits,
     )
     return "converged" if found.success else "finished", int(found.nit)
+
+
+class _Enough(Exception):  # noqa: N818
+    """The iterations have run out; MINPACK only limits evaluations."""
+
+
+def _solve_least_squares(
+    optimize: Any, f: Objective, path: _Path, iterations: int
+) -> tuple[str, int]:
+    """Run Levenberg-Marquardt; return status and iterations."""
+    done = 0
+
+    def arrive(w: FloatArray) -> None:
+        nonlocal done
+        if (w != path.w).any():
+            done += 1
+            path.add(w, done)
+
+    def jacobian(w: FloatArray) -> FloatArray:
+        # There is no callback, but each iteration begins with the Jacobian, at new parameters.
+        arrive(w)
+        if done == iterations:
+            raise _Enough
+        return f.jacobian(w)
+
+    most = 2**30  # evaluations
+    try:
+        found = optimize.least_squares(f.residuals, path.w, jacobian, method="lm", max_nfev=most)
+    except _Enough:
+        return "finished", done
+    arrive(found.x)
+    return "converged" if found.success else "finished", done
 
 
 def _anneal(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from math import nan
+from functools import cached_property
+from math import nan, sqrt
 from typing import Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments.data import FloatArray, NetworkParts, check_vector
 from fastgd.arguments.declarations import LossOptions
 from fastgd.arguments.options import Method
 from fastgd.checks.memory import check_memory
+from fastgd.checks.messages import shown
 from fastgd.checks.values import check_seed
-from fastgd.engine.evaluation import LossEvaluation
+from fastgd.engine.evaluation import LossEvaluation, ResidualEvaluation
 from fastgd.engine.network import Network, first_weights, flatten
 from fastgd.engine.session import Session
 from fastgd.training.results import Run
@@ -92,6 +94,7 @@ class Objective:
         check_memory(session.bytes(1), "the objective")
         self.network = network
         self.method = method
+        self._X, self._y = X, y
         self._evaluation = LossEvaluation(session)
 
     def __repr__(self) -> str:
@@ -121,6 +124,104 @@ class Objective:
         """
         value, derivative, _ = self.evaluate(w)
         return value, derivative
+
+    def residuals(self, w: ArrayLike) -> FloatArray:
+        """What is squared in the loss: half the sum of its squares is the loss.
+
+        First ``output - y`` of all samples, those of a sample side by side, each times the root of
+        the sample's weight (and with ``reduction="mean"`` divided by the root of their sum). With
+        ``l2`` above 0, the weights (not the biases) times its root follow, layer by layer.
+
+        Parameters
+        ----------
+        w : (parameters,) array_like
+            As in :meth:`__call__`.
+
+        Returns
+        -------
+        (residuals,) array
+
+        Raises
+        ------
+        ValueError
+            If w is not a vector of real numbers, one for each parameter; or if the loss is no sum
+            of squares: with another ``loss`` than "squared", or ``l1`` above 0.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> f = fastgd.objective([[0.0], [1.0]], [0.0, 2.0], hidden_size=(), output="identity")
+        >>> f.residuals([0.5])
+        array([ 0. , -1.5])
+        """
+        return self._residuals_at(w)[0]
+
+    def jacobian(self, w: ArrayLike) -> FloatArray:
+        """The derivatives of :meth:`residuals` by all parameters, bit-identical to the training's.
+
+        They are what :func:`scipy.optimize.least_squares` takes, and what
+        :class:`fastgd.optimizers.LevenbergMarquardt` computes: a backward pass for each output.
+
+        Parameters
+        ----------
+        w : (parameters,) array_like
+            As in :meth:`__call__`.
+
+        Returns
+        -------
+        (residuals, parameters) array
+
+        Raises
+        ------
+        ValueError
+            As in :meth:`residuals`.
+
+        Examples
+        --------
+        >>> import fastgd, numpy as np, scipy.optimize
+        >>> x = np.linspace(-2, 2, 30)
+        >>> f = fastgd.objective(
+        ...     x[:, None], np.sin(x), hidden_size=2, activation="tanh", output="identity"
+        ... )
+        >>> found = scipy.optimize.least_squares(f.residuals, f.start(1), f.jacobian, method="lm")
+        >>> f(found.x)[0] < 1e-3
+        True
+        """
+        return self._residuals_at(w)[1]
+
+    def _residuals_at(self, w: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Residuals and Jacobian at w."""
+        method = self.method
+        for name, rule in (("loss", "squared"), ("l1", 0.0)):
+            if getattr(method, name) != rule:
+                raise ValueError(
+                    f"{name} must be {rule!r} for residuals, whose squares make up the loss, "
+                    f"got {shown(getattr(method, name))}"
+                )
+        w = check_vector("w", w, self.network.parameters)
+        residuals, jacobian = self._residual_evaluation.at(w)
+        if method.reduction == "mean":
+            weight = method.sample_weight
+            root = np.sqrt(len(self._X) if weight is None else weight.sum())
+            residuals, jacobian = residuals / root, jacobian / root
+        if method.l2:
+            rows = sqrt(method.l2) * np.eye(len(w))[self._are_weights]
+            residuals = np.concatenate([residuals, rows @ w])
+            jacobian = np.concatenate([jacobian, rows])
+        return residuals, jacobian
+
+    @cached_property
+    def _residual_evaluation(self) -> ResidualEvaluation:
+        session = Session.of_jacobian(self.network, self.method, self._X, self._y)
+        check_memory(session.bytes(1) + 2 * session.layout.workspace, "the Jacobian")
+        return ResidualEvaluation(session)
+
+    @property
+    def _are_weights(self) -> NDArray[np.bool_]:
+        """(parameters,) which of the parameters are no biases."""
+        parts = self.network.parts(np.zeros(self.network.parameters))
+        ones = tuple(np.ones_like(array) for array in parts.weights)
+        return self.network.row(parts._replace(weights=ones)) > 0
 
     def evaluate(self, w: ArrayLike) -> tuple[float, FloatArray, float]:
         """Loss and derivative at w, and the mean absolute error."""
