@@ -319,7 +319,9 @@ class LevenbergMarquardt(
     kept={
         "current_damping": 0.0,
         "signal": 0.0,
-        **dict.fromkeys(BAYESIAN, 0.0),
+        "effective_parameters": 0.0,
+        "weight_penalty": 0.01,
+        "error_factor": 1.0,
     },
     second_order=True,
 ):

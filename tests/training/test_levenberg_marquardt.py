@@ -243,7 +243,7 @@ def test_the_jacobian_by_finite_differences():
 
 
 def test_bayesian_regularization_in_a_straight_line():
-    """As in Foresee and Hagan's section 3, for one hidden layer, with its own derivatives."""
+    """As in Foresee and Hagan's section 3, for one hidden layer, but alpha at most doubles."""
     x, y = X[:50, :1], Y[:50, 0]
     shared = {"hidden_size": 4, **FITTED}
     w = start_of(X=x, y=y, **shared)
@@ -255,8 +255,7 @@ def test_bayesian_regularization_in_a_straight_line():
     def errors(w):
         return y - layer(w) @ w[8:12] - w[12]
 
-    gamma = P
-    alpha, beta = gamma / (2 * w @ w), (n - gamma) / (2 * errors(w) @ errors(w))
+    alpha, beta = 0.01, 1.0
     for _ in range(25):
         a, e = layer(w), errors(w)
         inner = (1 - a**2) * w[8:12]
@@ -271,7 +270,8 @@ def test_bayesian_regularization_in_a_straight_line():
             mu *= 10
         mu, w = mu / 10, new
         gamma = P - alpha * np.trace(np.linalg.inv(H))
-        alpha, beta = gamma / (2 * w @ w), (n - gamma) / (2 * errors(w) @ errors(w))
+        alpha = min(gamma / (2 * w @ w), 2 * alpha)
+        beta = (n - gamma) / (2 * errors(w) @ errors(w))
     optimizer = LevenbergMarquardt(damping=0.005)
     run = fastgd.train(
         x, y, **shared, optimizer=optimizer, iterations=25, regularization="bayesian", alpha=1.0
@@ -318,7 +318,7 @@ def test_every_field_is_an_axis():
 @pytest.mark.parametrize("regularization", ["given", "bayesian"])
 def test_it_resumes_anywhere(regularization):
     given = CURVE | SHORT | {"optimizer": LevenbergMarquardt(min_gradient=1e-3)}
-    given |= {"regularization": regularization, "seed": 5}
+    given |= {"regularization": regularization, "seed": 10}
     settings = given | {"iterations": 25}
     for train in (fastgd.train, reference.train):
         whole = train(**settings)

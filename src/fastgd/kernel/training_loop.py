@@ -62,11 +62,7 @@ from fastgd.kernel.language.compiler import INLINED, PARALLEL, WHOLE
 from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle, in_haste
 from fastgd.kernel.language.tile import runs_of, zeros
 from fastgd.kernel.language.translation import translated
-from fastgd.kernel.levenberg_marquardt import (
-    begin_estimates,
-    learn_curvature,
-    take_second_order_steps,
-)
+from fastgd.kernel.levenberg_marquardt import learn_curvature, take_second_order_steps
 from fastgd.kernel.phases import (
     after_update,
     before_update,
@@ -212,7 +208,6 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
                 source, N, real = data, all_samples, data.samples
                 if training:
                     source, real = before_update(shapes, recipe, data, layers, block, span, j)
-                    begin_estimates(recipe, shapes, data, layers, block, span, all_samples, j)
                     N = padded_of(recipe.batches, all_samples, of_batch)
                 drop_weights(recipe.features.dropconnect, scalar, layers, block, j, training)
                 if training:

@@ -25,6 +25,9 @@ OUTCOMES = {0: None, 1: "converged", 3: "stalled"}
 SMALLEST_DAMPING = 1e-20
 """Lower limit of the damping, as in MATLAB's ``trainlm``."""
 
+MOST_GROWTH = 2.0
+"""Most by which a step multiplies alpha."""
+
 
 class SecondOrder:
     """The steps of a perceptron, which move all its parameters at once."""
@@ -60,11 +63,6 @@ class SecondOrder:
         """Resume from what a state has about the run."""
         numbers = self._optimizer.kept_numbers
         numbers.update(zip(numbers, state.corrections[0].tolist(), strict=True))
-
-    def begin(self) -> None:
-        """Before the first iteration: as if all parameters were effective."""
-        if self._is_bayesian:
-            self._estimate(len(self._penalized))
 
     def update(self, j: int) -> None:
         """Take a step that makes the loss smaller, if there is one."""
@@ -112,7 +110,8 @@ class SecondOrder:
         squares, parameters = float(r @ r), float(w @ w)
         count = self._weight.sum() * self._task.y.shape[1]
         beta = float(count - gamma) / (2 * squares) if squares > 0 else 1.0
-        numbers["weight_penalty"] = gamma / (2 * parameters) if parameters > 0 else 1.0
+        alpha = gamma / (2 * parameters) if parameters > 0 else 1.0
+        numbers["weight_penalty"] = min(alpha, MOST_GROWTH * numbers["weight_penalty"])
         numbers["error_factor"] = beta if beta > 0 else 1.0
 
     def _factors(self) -> tuple[float, float]:

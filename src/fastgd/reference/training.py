@@ -170,8 +170,6 @@ class _Descent:
 
     def _descend(self) -> Ending:
         """Run the remaining iterations, until the last one or an early stop."""
-        if self.second_order and self.task.done == 0 < self.task.iterations:
-            self.second_order.begin()
         for j in range(self.task.done, self.task.iterations):
             outcome = self._outcome()
             if self.records.is_due(j) or self.watch.is_due(j) or outcome:
