@@ -87,7 +87,8 @@ def check_gradients(value: object, X: FloatArray, y: FloatArray) -> FloatArray |
     if value is None:
         return None
     shape = (len(X), y.shape[1], X.shape[1])
-    array = reals_of("gradients", value)
+    with np.errstate(over="ignore"):  # of a longdouble: it becomes infinite
+        array = reals_of("gradients", value)
     if array.shape != shape and not (shape[1] == 1 and array.shape == (shape[0], shape[2])):
         raise ValueError(
             f"gradients must have shape {shape}, a derivative for each sample, column of y and "

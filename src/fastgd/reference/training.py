@@ -291,6 +291,7 @@ def _bytes(training: Training) -> int:
     """Return the memory of a training: parameters, layers of a batch, random words, errors."""
     task, method, sizes = training.task, training.method, training.network.sizes
     at_once = len(task.X) + (method.batch_size or 0)
+    at_once *= 1 if task.gradients is None else 1 + sizes[0]
     parameters = count_weights(sizes) + 4 * sum(sizes)
     numbers = 7 * parameters + 5 * at_once * sum(sizes)
     if method.dropconnect:
