@@ -141,7 +141,7 @@ def test_a_part_of_the_samples_has_its_part_of_the_derivatives(parts):
 
 
 def test_threads_share_a_large_network():
-    X, Y, DY = surface(samples=80)
+    X, Y, DY = surface(samples=84)  # of which half are no whole tiles
     given = SHARED | {"hidden_size": (90, 80), "alpha": 1e-5, "iterations": 2, "record_every": 1}
     one, two = (fastgd.train(X, Y, gradients=DY, threads=threads, **given) for threads in (1, 2))
     assert_same(one, two)
