@@ -140,13 +140,6 @@ def test_a_part_of_the_samples_has_its_part_of_the_derivatives(parts):
     np.testing.assert_allclose(alone.losses, twins[1, 0].losses, rtol=1e-13)
 
 
-def test_threads_share_a_large_network():
-    X, Y, DY = surface(samples=84)  # of which half are no whole tiles
-    given = SHARED | {"hidden_size": (90, 80), "alpha": 1e-5, "iterations": 2, "record_every": 1}
-    one, two = (fastgd.train(X, Y, gradients=DY, threads=threads, **given) for threads in (1, 2))
-    assert_same(one, two)
-
-
 def test_resumed_and_stored(tmp_path):
     half = SHARED | {"iterations": 4}
     first = fastgd.train(X, Y, gradients=DY, **half)
