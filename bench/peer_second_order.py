@@ -1,8 +1,8 @@
-"""Second-order methods and quasi-Newton methods of others, from given initial weights to an error.
+"""Levenberg-Marquardt and L-BFGS of others, from given initial weights to a squared error.
 
 Everybody minimizes the squared error of a network with tanh, an identity output unit and biases,
-and stops a start at the goal where its interface has a way to. The parameters of a start are a
-vector, layer by layer, the biases of a layer after its weights.
+stops a start at the goal where its interface has a way to, and returns the mean squared errors. The
+parameters of a start are a vector, layer by layer, the biases of a layer after its weights.
 """
 
 import warnings
@@ -37,56 +37,29 @@ class Problem(NamedTuple):
         shape = {"hidden_size": self.hidden, "activation": "tanh", "output": "identity"}
         return {"bias": True, "reduction": "mean", **shape}
 
-    @property
-    def matrices(self) -> list[tuple[int, int]]:
-        """Inputs, without that of the biases, and units of each layer."""
-        return [*pairwise((self.X.shape[1], self.hidden, 1))]
-
     def initial(self, starts: int) -> Array:
         """The initial parameters of the first starts: those of fastgd's Glorot initialization."""
+        f = fastgd.objective(self.X, self.y, **self.network)
         sweep = fastgd.sweep(
             self.X, self.y, init="glorot", seed=range(starts), iterations=1, alpha=1e-9,
             record_weights=True, **self.network,
         )  # fmt: skip
-        zeros = [np.zeros((1, units)) for _, units in self.matrices]
-        return np.array(
-            [
-                _row([w[0] for w in run.recorded_weights], zeros)
-                for run in (sweep[i] for i in range(starts))
-            ]
-        )
+        first = [tuple(w[0] for w in sweep[i].recorded_weights) for i in range(starts)]
+        return np.array([f.row(weights) for weights in first])
 
-    def residuals(self, row: Any, numbers: Any = np) -> Any:
-        """The output minus the target, (samples,), of parameters; also with JAX's arrays."""
-        values, begin = self.X, 0
-        for k, (inputs, units) in enumerate(self.matrices):
+    def layers(self, row: Any) -> list[tuple[Any, Any]]:
+        """Weights, (inputs, units), and biases of each layer; of any kind of array."""
+        found, begin = [], 0
+        for inputs, units in pairwise((self.X.shape[1], self.hidden, 1)):
             end = begin + inputs * units
-            values = values @ row[begin:end].reshape(inputs, units) + row[end : end + units]
-            values = numbers.tanh(values) if k == 0 else values
+            found.append((row[begin:end].reshape(inputs, units), row[end : end + units]))
             begin = end + units
-        return values[:, 0] - self.y[:, 0]
-
-    def jacobian(self, row: Array) -> Array:
-        """The derivatives of the residuals, (samples, parameters), by hand."""
-        (inputs, units), _ = self.matrices
-        end = (inputs + 1) * units
-        below, bias = row[: inputs * units].reshape(inputs, units), row[end - units : end]
-        hidden = np.tanh(self.X @ below + bias)
-        delta = row[end:-1] * (1 - hidden**2)
-        by_weights = (self.X[:, :, None] * delta[:, None, :]).reshape(len(self.X), -1)
-        return np.hstack([by_weights, delta, hidden, np.ones((len(self.X), 1))])
+        return found
 
     def reached(self, result: Any) -> int:
-        """How many of a result's starts have the goal."""
-        if isinstance(result, fastgd.Sweep):
-            errors = result.predict(self.X).reshape(-1, len(self.X)) - self.y[:, 0]
-        else:
-            errors = np.array([self.residuals(np.asarray(row)) for row in result])
-        return int(((errors**2).mean(axis=1) <= self.goal).sum())
-
-
-def _row(weights: Any, biases: Any) -> Array:
-    return np.concatenate([np.vstack(pair).ravel() for pair in zip(weights, biases, strict=True)])
+        """How many of the starts have the goal, from their errors or from a sweep."""
+        errors = 2 * result.final_loss if isinstance(result, fastgd.Sweep) else np.array(result)
+        return int((errors <= self.goal).sum())
 
 
 class _ReachedError(Exception):
@@ -94,46 +67,45 @@ class _ReachedError(Exception):
 
 
 def scipy_lm(problem: Problem, starts: int, evaluations: int) -> Call:
-    """MINPACK's method, with the Jacobian by hand; of the trust region for few samples."""
-    initial, enough = problem.initial(starts), problem.goal * len(problem.X)
+    """MINPACK's method, with our Jacobian; that of the trust region for few samples."""
+    f = fastgd.objective(problem.X, problem.y, **problem.network)
+    initial = problem.initial(starts)
     method = "lm" if len(problem.X) >= initial.shape[1] else "trf"
 
-    def start(row: Array) -> Array:
-        last = row
+    def start(row: Array) -> float:
+        error = np.inf
 
         def residuals(w: Array) -> Array:
-            nonlocal last
-            found: Array = problem.residuals(w)
-            last = w.copy()
-            if found @ found <= enough:
+            nonlocal error
+            found = f.residuals(w)
+            error = found @ found
+            if error <= problem.goal:
                 raise _ReachedError
             return found
 
         try:
             found = scipy.optimize.least_squares(
-                residuals, row, problem.jacobian, method=method, max_nfev=evaluations
+                residuals, row, f.jacobian, method=method, max_nfev=evaluations
             )
         except _ReachedError:
-            return last
-        return found.x
+            return error
+        return 2 * float(found.cost)
 
     return lambda: [start(row) for row in initial]
 
 
 def scipy_lbfgs(problem: Problem, starts: int, iterations: int) -> Call:
     """L-BFGS-B on the loss and derivative that ``fastgd.objective`` has."""
-    initial = problem.initial(starts)
-    f = fastgd.objective(problem.X, problem.y, **problem.network)
+    f, initial = fastgd.objective(problem.X, problem.y, **problem.network), problem.initial(starts)
+    limits = {"maxiter": iterations, "maxfun": 21 * iterations, "ftol": 0.0}
 
     def stop(intermediate_result: Any) -> None:
         if 2 * intermediate_result.fun <= problem.goal:
             raise StopIteration
 
-    def start(row: Array) -> Array:
-        limits = {"maxiter": iterations, "maxfun": 21 * iterations, "ftol": 0.0}
-        return scipy.optimize.minimize(
-            f, row, jac=True, method="L-BFGS-B", callback=stop, options=limits
-        ).x
+    def start(row: Array) -> float:
+        given = {"jac": True, "method": "L-BFGS-B", "callback": stop, "options": limits}
+        return 2 * float(scipy.optimize.minimize(f, row, **given).fun)
 
     return lambda: [start(row) for row in initial]
 
@@ -141,15 +113,14 @@ def scipy_lbfgs(problem: Problem, starts: int, iterations: int) -> Call:
 def sklearn_lbfgs(problem: Problem, starts: int, iterations: int) -> Call:
     """Its own initial weights, also Glorot's; it can't stop at an error."""
 
-    def start(seed: int) -> Array:
+    def start(seed: int) -> float:
         model = MLPRegressor(
             hidden_layer_sizes=(problem.hidden,), activation="tanh", solver="lbfgs", alpha=0.0,
             tol=0.0, max_iter=iterations, max_fun=21 * iterations, random_state=seed,
         )  # fmt: skip
-        model.fit(problem.X, problem.y[:, 0])
-        return _row(model.coefs_, [bias[None] for bias in model.intercepts_])
+        return 2 * float(model.fit(problem.X, problem.y[:, 0]).loss_)
 
-    def call() -> Any:
+    def call() -> list[float]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             return [start(seed) for seed in range(starts)]
@@ -167,23 +138,19 @@ def torch_lm(problem: Problem, starts: int, iterations: int) -> Call:
     X, y = torch.from_numpy(problem.X), torch.from_numpy(problem.y)
     initial = problem.initial(starts)
 
-    def start(row: Array) -> Array:
-        layers = [torch.nn.Linear(*sizes, dtype=torch.float64) for sizes in problem.matrices]
-        begin = 0
-        with torch.no_grad():
-            for layer, (inputs, units) in zip(layers, problem.matrices, strict=True):
-                end = begin + inputs * units
-                layer.weight[:] = torch.from_numpy(row[begin:end].reshape(inputs, units).T)
-                layer.bias[:] = torch.from_numpy(row[end : end + units])
-                begin = end + units
+    @torch.no_grad()
+    def start(row: Array) -> float:
+        layers = []
+        for weights, biases in problem.layers(torch.from_numpy(row)):
+            layers.append(torch.nn.Linear(*weights.shape, dtype=torch.float64))
+            layers[-1].weight[:], layers[-1].bias[:] = weights.T, biases
         model = torch.nn.Sequential(layers[0], torch.nn.Tanh(), layers[1])
         module = LevenbergMarquardtModule(model, MSELoss(), solve_method="cholesky")
         for _ in range(iterations):
             _, loss, stop, _ = module.training_step(X, y)
             if stop or loss <= problem.goal:
                 break
-        arrays = [p.detach().numpy().T for p in model.parameters()]
-        return _row(arrays[::2], [bias[None] for bias in arrays[1::2]])
+        return float(loss)
 
     return lambda: [start(row) for row in initial]
 
@@ -200,24 +167,25 @@ def jax_lm(problem: Problem, starts: int, steps: int, *, block: int) -> Call:
     import lineax
     import optimistix
 
-    enough = problem.goal * len(problem.X) / 2
+    def residuals(row: Any, _: Any = None) -> Any:
+        (below, bias), (above, shift) = problem.layers(row)
+        values = jnp.tanh(problem.X @ below + bias) @ above + shift
+        return (values - problem.y)[:, 0] / len(problem.y) ** 0.5
 
     class ToGoal(optimistix.LevenbergMarquardt):
         def terminate(self, fn, y, args, options, state, tags):  # type: ignore[no-untyped-def]
             stop, result = super().terminate(fn, y, args, options, state, tags)
-            half = 0.5 * jnp.sum(state.f_info.residual**2)
-            return stop | ((state.num_accepted_steps > 0) & (half <= enough)), result
-
-    method = ToGoal(1e-10, 1e-10, linear_solver=lineax.Normal(lineax.Cholesky()))
-    few = len(problem.X) < len(problem.initial(1)[0])
-    options = {"jac": "bwd" if few else "fwd"}
-
-    def start(row: Any) -> Any:
-        return optimistix.least_squares(
-            lambda w, _: problem.residuals(w, jnp), method, row,
-            options=options, max_steps=steps, throw=False,
-        ).value  # fmt: skip
+            is_reached = jnp.sum(state.f_info.residual**2) <= problem.goal
+            return stop | ((state.num_accepted_steps > 0) & is_reached), result
 
     initial = jnp.array(problem.initial(starts))
+    method = ToGoal(1e-10, 1e-10, linear_solver=lineax.Normal(lineax.Cholesky()))
+    given = {"options": {"jac": "bwd" if len(problem.X) < initial.shape[1] else "fwd"}}
+    given |= {"max_steps": steps, "throw": False}
+
+    def start(row: Any) -> Any:
+        found = optimistix.least_squares(residuals, method, row, **given).value
+        return jnp.sum(residuals(found) ** 2)
+
     run = jax.jit(lambda rows: jax.lax.map(start, rows, batch_size=min(block, starts)))
     return lambda: run(initial).block_until_ready()
