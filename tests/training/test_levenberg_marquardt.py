@@ -330,7 +330,7 @@ def test_it_resumes_anywhere(regularization):
 
 
 def test_an_ended_run_is_left_alone_by_those_beside_it():
-    """Its state, too: the damping that others would have gone on with."""
+    """Its state, too."""
     given = CURVE | {
         "optimizer": LevenbergMarquardt(min_step=0.0),
         "iterations": 60,

@@ -357,9 +357,8 @@ def _take_steps(shapes, recipe, data, layers, block, span, N, squares):
     for r in range(thread_of(scalar), runs, threads_of(scalar)):
         block.scratch[r] = 1.0 if block.ended[r] < 0 else 0.0
     signal = value(scalar, numbers, bottom, optimizer.signal)
-    going = load(scalar, block.scratch, 0, 0)
-    signal = select((is_flat * going > 0.0) & (signal <= 0.0), float(CONVERGED), signal)
-    trying = select(signal > 0.0, 0.0, going)
+    signal = select((is_flat > 0.0) & (signal <= 0.0), float(CONVERGED), signal)
+    trying = select(signal > 0.0, 0.0, load(scalar, block.scratch, 0, 0))
     damping = value(scalar, numbers, bottom, optimizer.current_damping)
     initial = value(scalar, numbers, bottom, optimizer.damping)
     damping = select(damping > 0.0, damping, initial)
@@ -394,6 +393,6 @@ def _take_steps(shapes, recipe, data, layers, block, span, N, squares):
         signal = select(is_short, float(CONVERGED), signal)
         trying = select(is_better | is_short | is_stuck, 0.0, trying)
     _put_back(scalar, layers, block, taken)
-    _put_where(scalar, numbers, bottom, optimizer.current_damping, going, damping)
+    put_value(scalar, numbers, bottom, optimizer.current_damping, damping)
     put_value(scalar, numbers, bottom, optimizer.signal, signal)
     _estimate_again(recipe, shapes, layers, block, system, decay, reached, taken)
