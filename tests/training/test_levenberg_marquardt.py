@@ -171,12 +171,14 @@ def test_bayesian_regularization(outputs):
 # ---------------------------------------------------------------- oracles
 
 
-@pytest.mark.parametrize("seed", [1, 3, 5, 6, 7])
+@pytest.mark.parametrize("seed", range(5))
 def test_it_finds_the_minimum_of_scipy(seed):
-    """From where both come to the same one."""
+    """From starts near enough to it that SciPy, with differences for derivatives, arrives there."""
+    start = [2, 1.5, 1, -1, 1, -0.6, 0.3] + 0.3 * np.random.default_rng(seed).normal(size=7)
     run = fastgd.train(
-        **CURVE,
-        seed=seed,
+        **CURVE | {"init": "article"},
+        weights=[start[None, :2], start[4:6, None]],
+        biases=[start[2:4], start[6:]],
         optimizer=LevenbergMarquardt(min_gradient=1e-12, min_step=1e-14),
         iterations=500,
     )
@@ -187,9 +189,7 @@ def test_it_finds_the_minimum_of_scipy(seed):
         return (y - np.tanh(x @ w[None, :2] + w[2:4]) @ w[4:6, None] - w[6]).ravel()
 
     limits = {"ftol": 1e-15, "xtol": 1e-15, "gtol": 1e-15, "max_nfev": 100_000}
-    found = scipy.optimize.least_squares(
-        residuals, start_of(**CURVE, seed=seed), method="lm", **limits
-    )
+    found = scipy.optimize.least_squares(residuals, start, method="lm", **limits)
     assert run.final_loss == pytest.approx(found.cost, rel=1e-10)
     np.testing.assert_allclose(residuals(row_of(run)), residuals(found.x), atol=1e-5)
 
