@@ -889,10 +889,32 @@ def test_large_hidden_sizes_need_rows_unless_they_are_asked_for():
             np.zeros((rows, inputs)), np.zeros((rows, 1)), *[np.zeros(rows)] * 3, None
         )
 
-    assert sizes_for(samples(1000, 20), HIDDEN_SIZES) == HIDDEN_SIZES
-    assert sizes_for(samples(100, 20), HIDDEN_SIZES) == [(), (16,)]
-    assert sizes_for(samples(10, 20), HIDDEN_SIZES) == [()]
-    assert sizes_for(samples(10, 20), [(64,)]) == [(), (64,)]
+    assert sizes_for(samples(1000, 20), Choices(hidden_size=HIDDEN_SIZES)) == HIDDEN_SIZES
+    assert sizes_for(samples(100, 20), Choices(hidden_size=HIDDEN_SIZES)) == [(), (16,)]
+    assert sizes_for(samples(10, 20), Choices(hidden_size=HIDDEN_SIZES)) == [()]
+    assert sizes_for(samples(10, 20), Choices(hidden_size=[(64,)])) == [(), (64,)]
+    assert sizes_for(samples(1000, 20), Choices(solver="lm")) == [(), (4,), (8,), (16,)]
+    assert sizes_for(samples(1000, 40), Choices(solver="lm")) == [(), (4,), (8,)]
+
+
+def test_levenberg_marquardt_finds_what_has_no_noise():
+    x = np.linspace(-3, 3, 120)
+    columns = {"x": x, "y": np.sin(x)}
+    model = fastgd.fit(columns, "y", solver="lm", hidden_size=4, folds=2)
+    assert model.scores["model"]["R squared"] > 0.9999
+    [*_, run] = model.runs
+    assert run.options["regularization"] == "bayesian"
+    assert run.effective_parameters > 5
+    with pytest.raises(
+        ValueError, match="solver must be 'adam' for the class target 'y', got 'lm'"
+    ):
+        fastgd.fit({"x": x, "y": x > 0}, "y", solver="lm")
+    with pytest.raises(
+        ValueError, match=r"solver must be 'adam' for .* and loss='huber', got 'lm'"
+    ):
+        fastgd.fit(columns, "y", solver="lm", loss="huber")
+    with pytest.raises(ValueError, match="solver must be 'adam' or 'lm', got 'sgd'"):
+        fastgd.fit(columns, "y", solver="sgd")
 
 
 def test_what_is_kept_what_leaks_and_the_mean_of_the_target():

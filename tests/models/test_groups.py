@@ -7,6 +7,7 @@ import pytest
 import fastgd
 from fastgd.arguments.warnings import TrainingWarning
 from fastgd.models.group_training import GroupRows, Plans, Scaling, hold_out, train_groups
+from fastgd.optimizers import LevenbergMarquardt
 from shops import SHORT, codes_of, fitted, held_rows, rows_of, shops, without_test_rows
 from thinning import crossed
 
@@ -28,6 +29,15 @@ def test_a_groups_network_is_that_of_train_on_all_its_rows(start, standardize):
         assert all(map(np.array_equal, run.weights, alone.weights))
         assert all(map(np.array_equal, run.biases, alone.biases))
         assert "patience" not in given
+
+
+def test_steps_of_second_order_are_whole_by_default():
+    x = np.linspace(-1, 1, 90)
+    table = {"of": ["a", "b", "c"] * 30, "x": x, "y": np.sin(2 * x)}
+    given = {"by": "of", "target": "y", "hidden_size": 3, "start": "own"}
+    models = fastgd.fit_groups(table, **given, optimizer=LevenbergMarquardt(), iterations=40)
+    assert models["a"].alpha == 1
+    assert max(models.errors["test_error"]) < 0.02  # with alpha 0.01 it is 1
 
 
 def test_all_groups_start_from_a_network_that_has_not_seen_test_rows():

@@ -38,7 +38,7 @@ from fastgd.cli.table_options import (
 from fastgd.cli.terminal import complain
 from fastgd.models.fit import Fit, fit_columns
 from fastgd.models.fit_choices import FOLDS, SHARE, Choices
-from fastgd.models.search import ALPHAS, PENALTIES
+from fastgd.models.search import ALPHAS, PENALTIES, SECOND_ORDER
 from fastgd.tables.reading import read_columns
 from fastgd.tables.table_selection import names_text
 
@@ -118,6 +118,13 @@ JUDGING, LEARNED = "How it is judged", "What is learned"
         panel=LEARNED,
     ),
     option(
+        "--solver NAME",
+        "adam, or lm for numbers with hardly any noise: Levenberg-Marquardt with Bayesian "
+        "regularization.",
+        default="adam",
+        panel=LEARNED,
+    ),
+    option(
         "--weight NAME",
         "Column of the rows' weights, in training and scores; not an input.",
         name="sample_weight",
@@ -177,6 +184,8 @@ def command(
                 f"{file} has these: {names_text(list(columns))}"
             )
         settled = len({(), *choices.hidden_size}) * len(ALPHAS) * len(PENALTIES)
+        if choices.solver == "lm":
+            settled = len({*SECOND_ORDER[0], *choices.hidden_size})
         _tell(
             choices,
             f"searching up to {many(settled, 'setting')} x {choices.folds} folds, then learning "

@@ -39,6 +39,8 @@ FOLDS, MOST_FOLDS = 5, 100
 HIDDEN_SIZES: list[tuple[int, ...]] = [(), (16,), (64,)]
 """The hidden sizes to try by default."""
 
+SOLVERS = ("adam", "lm")
+
 
 class Choices(NamedTuple):
     """The options of :func:`fastgd.fit`."""
@@ -60,6 +62,7 @@ class Choices(NamedTuple):
     loss: str | Loss | None = None
     class_weight: Any = None
     scoring: str | None = None
+    solver: str = "adam"
     threads: int | None = None
     device: str = CPU
     progress: bool = False
@@ -94,6 +97,7 @@ class Choices(NamedTuple):
             max_categories=check_count("max_categories", self.max_categories, minimum=0),
             standardize=check_flag("standardize", self.standardize),
             max_classes=check_count("max_classes", self.max_classes, minimum=2),
+            solver=check_choice("solver", self.solver, SOLVERS),
             parameters=_parameters_of(self.loss, self.parameters or {}),
             threads=check_threads(self.threads, available_threads()),
             device=looked_for(check_device(self.device)),
@@ -122,6 +126,9 @@ class Choices(NamedTuple):
         if self.loss is not None and (self.loss == "cross_entropy") != of_classes:
             rule = "be 'cross_entropy'" if of_classes else "not be 'cross_entropy'"
             raise ValueError(f"loss must {rule} for the {what}, got {shown(self.loss)}")
+        if self.solver == "lm" and (of_classes or self.loss not in (None, "squared")):
+            with_it = "" if of_classes else f" and loss={shown(self.loss)}"
+            raise ValueError(f"solver must be 'adam' for the {what}{with_it}, got 'lm'")
         if of_classes:
             return {"output": "softmax", "loss": "cross_entropy"}
         if self.class_weight is not None:

@@ -73,7 +73,7 @@ def fit_groups(
     min_rows: int = 10,
     split_seed: int = 0,
     hidden_size: Any = 16,
-    alpha: Any = 0.01,
+    alpha: Any = None,
     iterations: int = 500,
     out: PathLike | None = None,
     executor: Executor | None = None,
@@ -136,9 +136,10 @@ def fit_groups(
         A folder where networks are saved as soon as they are trained: if the call is interrupted,
         the same call resumes. The folder is created if needed, and not deleted; the result doesn't
         depend on it.
-    alpha : float or list of float
-        As in :func:`fastgd.train`. ``alpha``, ``l1``, ``l2`` and ``dropout`` may be lists: each
-        group keeps the combination with the smallest validation error.
+    alpha : float or list of float, optional
+        As in :func:`fastgd.train`; by default 0.01, or 1 with ``optimizer=LevenbergMarquardt()``,
+        which is for groups with hardly any noise. ``alpha``, ``l1``, ``l2`` and ``dropout`` may be
+        lists: each group keeps the combination with the smallest validation error.
     **options
         See :class:`fastgd.arguments.options.Options`. Some defaults differ here: tanh, bias, Glorot
         initialization, Adam, ``reduction="mean"``, and with a validation set ``patience=30`` and
@@ -211,6 +212,8 @@ def fit_groups(
         "progress": check_flag("progress", progress),
     }
     path = None if out is None else check_path("out", out)
+    if alpha is None:
+        alpha = 1.0 if getattr(options.get("optimizer"), "second_order", False) else 0.01
     given = {"hidden_size": hidden_size, "alpha": alpha, "iterations": iterations}
     given |= {"record_every": iterations} | options
     given = check_settings(given, watching=share > 0)
