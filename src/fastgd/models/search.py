@@ -170,8 +170,8 @@ def search(
     """
     share = min(1.0, WIDE / samples.X.shape[1])
     few = samples.at(some_of(len(samples.X), max(int(SEARCHED * share), FEWEST), choices.seed))
-    grid = ((1.0,), (0.0,)) if choices.solver == "lm" else (ALPHAS, PENALTIES)
-    found = _tried(target, few, hidden_sizes, *grid, int(SEEN[0] * share), choices)
+    alphas, penalties = ((1.0,), (0.0,)) if choices.solver == "lm" else (ALPHAS, PENALTIES)
+    found = _tried(target, few, hidden_sizes, alphas, penalties, int(SEEN[0] * share), choices)
     if not isfinite(found[0].loss):
         raise ValueError("no network learned anything from this table: all trainings diverged")
     if len(few.X) == len(samples.X):
