@@ -17,12 +17,11 @@ from fastgd.kernel.iteration.errors import (
     observe,
 )
 from fastgd.kernel.iteration.layers import forward
-from fastgd.kernel.iteration.losses import add_errors
 from fastgd.kernel.iteration.masks import drop_units
 from fastgd.kernel.iteration.norms import limit_norms, update_clipped
 from fastgd.kernel.iteration.optimizers import prepare
 from fastgd.kernel.iteration.schedules import set_rates
-from fastgd.kernel.iteration.tangents import add_both_errors, finish_lines, lines_of
+from fastgd.kernel.iteration.tangents import add_all_errors, finish_lines, lines_of
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.specialization import dispatch
 from fastgd.kernel.language.threads import meet, thread_of, threads_of
@@ -74,16 +73,10 @@ def measure_group(
 
     With ``holding`` they are errors of the validation samples, otherwise of the training samples.
     """
-    top = layers[len(layers) - 1]
     place = -1 if holding else loss_place_of(recipe.watch, record, records)
-    if recipe.tangents is None:
-        total = add_errors(
-            recipe.coupling, shapes, recipe.loss, recipe.output,
-            data, group, block, top, place, total,
-        )  # fmt: skip
-    else:
-        lines = lines_of(recipe.tangents, layers[0])
-        total = add_both_errors(shapes, recipe, data, group, block, top, lines, place, total)
+    total = add_all_errors(
+        recipe.tangents, shapes, recipe, data, group, block, layers, place, total
+    )
     if group.is_last:
         if holding:
             hold(recipe.held, shapes.scalar, block, record, total)

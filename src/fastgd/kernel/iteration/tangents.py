@@ -14,7 +14,13 @@ from numba import njit
 
 from fastgd.kernel.iteration.activations import activate_twice
 from fastgd.kernel.iteration.layers import back, error_below
-from fastgd.kernel.iteration.losses import keep_input, loss_delta, loss_of, targets_of
+from fastgd.kernel.iteration.losses import (
+    add_errors,
+    keep_input,
+    loss_delta,
+    loss_of,
+    targets_of,
+)
 from fastgd.kernel.iteration.run_values import value
 from fastgd.kernel.language.compiler import INLINED
 from fastgd.kernel.language.memory import load, store
@@ -160,10 +166,17 @@ def back_through(tangents, shapes, recipe, group, block, layer, below, bottom):
 
 
 @njit(**INLINED)
-def add_both_errors(shapes, recipe, data, group, block, layer, lines, record, total):
-    """Add |y - output| of a group's samples and, where losses are recorded, both their losses."""
+def add_all_errors(tangents, shapes, recipe, data, group, block, layers, record, total):
+    """Add |y - output| of a group's samples and, where losses are recorded, all their losses."""
+    layer = layers[len(layers) - 1]
+    if tangents is None:
+        return add_errors(
+            recipe.coupling, shapes, recipe.loss, recipe.output,
+            data, group, block, layer, record, total,
+        )  # fmt: skip
+    lines = lines_of(tangents, layers[0])
     scalar, numbers, runs = shapes.scalar, block.numbers, runs_of(shapes.scalar)
-    weight = value(scalar, numbers, layer, recipe.tangents.gradient_weight)
+    weight = value(scalar, numbers, layer, tangents.gradient_weight)
     loss = zeros(scalar)
     if record >= 0 and not group.is_first:
         loss = load(scalar, block.losses, record * runs, 0)
