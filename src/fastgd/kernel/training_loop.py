@@ -76,7 +76,7 @@ from fastgd.kernel.phases import (
 
 
 @njit(**INLINED)
-def _learn(outputs, shapes, recipe, data, layers, group, block, x, so_far):
+def _learn(outputs, curvature, shapes, recipe, data, layers, group, block, x, so_far):
     """Backward pass through all layers; not compiled at all if only outputs are needed.
 
     Adds NaN to ``so_far`` for each run that diverges; or for a second-order step the squared error.
@@ -84,7 +84,7 @@ def _learn(outputs, shapes, recipe, data, layers, group, block, x, so_far):
     overflow = so_far
     if outputs is not None:
         return overflow
-    if recipe.curvature is not None:
+    if curvature is not None:
         return learn_curvature(shapes, recipe, data, layers, group, block, x, so_far)
     deltas, updates = recipe, recipe
     for k in range(len(layers) - 1, 0, -1):
@@ -143,8 +143,9 @@ def _pass(
             )  # fmt: skip
         if training:
             overflow = _learn(
-                recipe.outputs, shapes, recipe, data, layers, group, block, x, overflow
-            )
+                recipe.outputs, recipe.curvature, shapes, recipe, data, layers, group, block, x,
+                overflow,
+            )  # fmt: skip
         if group.is_last:
             break
         start += span.group
