@@ -448,3 +448,26 @@ def test_an_axis_of_optimizers_is_checked_with_each():
         fastgd.sweep(X, Y, optimizer=[Adam(), LevenbergMarquardt()], dropout=0.1)
     sweep = fastgd.sweep(X[:9], Y[:9] > 0, optimizer=[Adam(), LevenbergMarquardt()], iterations=2)
     assert (sweep[0].weights[0] != sweep[1].weights[0]).any()
+
+
+@pytest.mark.parametrize(
+    ("increase", "damping"), [(1 + 1e-9, 1e-3), (1.4, 5e-324), (np.nextafter(1, 2), 1e9)]
+)
+def test_an_iteration_ends(increase, damping):
+    """Also if the damping hardly grows, or not at all, as 1.4 times the smallest number is that."""
+    X = np.random.default_rng(3).normal(size=(20, 2))
+    y = np.sin(X[:, :1])
+    method = LevenbergMarquardt(increase=increase, damping=damping, min_step=0, min_gradient=0)
+    for train in (fastgd.train, fastgd.reference.train):
+        run = train(X, y, optimizer=method, output="identity", hidden_size=2, iterations=3)
+        assert run.status in ("stalled", "finished")
+
+
+def test_an_iteration_without_a_learning_rate_moves_nothing_and_ends_nothing():
+    X = np.random.default_rng(3).normal(size=(20, 2))
+    y = np.sin(X[:, :1])
+    pause = {"schedule": [1.0, 0.0, 0.0, 1.0], "optimizer": LevenbergMarquardt()}
+    for train in (fastgd.train, fastgd.reference.train):
+        run = train(X, y, **pause, output="identity", hidden_size=2, iterations=4, record_every=1)
+        assert run.status == "finished"
+        assert run.losses[1] == run.losses[2] == run.losses[3] > run.final_loss

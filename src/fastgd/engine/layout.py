@@ -26,7 +26,6 @@ from fastgd.kernel.block import (
     Recipe,
     Shapes,
 )
-from fastgd.kernel.calls import available_threads
 from fastgd.kernel.language.specialization import KnownFacts
 from fastgd.kernel.language.structs import Bytes, Floats, Integers, first_byte
 from fastgd.kernel.vectorization import (
@@ -396,13 +395,15 @@ class Layout:
 
     # ------------------------------------------------------------ blocks
 
-    def allocate(self, blocks: int, records: int) -> Block:
+    def allocate(self, blocks: int, records: int, workers: int = 1) -> Block:
         """New blocks, zero-filled, with a leading axis of ``blocks`` on every array."""
         memory = np.zeros(blocks * self.numbers + LINE)
         begin = -first_byte(memory) // 8 % LINE
         numbers = memory[begin : begin + blocks * self.numbers].reshape(blocks, self.numbers)
         rest: dict[str, NDArray[Any]] = {
-            name: _rows(self._rows_of(name, blocks), length + records * added, *ARRAYS[name])
+            name: _rows(
+                self._rows_of(name, blocks, workers), length + records * added, *ARRAYS[name]
+            )
             for name, (length, added) in self._lengths.items()
         }
         rest["ended"][:] = -1
@@ -415,10 +416,10 @@ class Layout:
                 self._activations(block, k)[:, :: self.lines, own] = 1.0
         return block
 
-    def _rows_of(self, name: str, blocks: int) -> int:
-        """How many arrays of this name there are for so many blocks."""
+    def _rows_of(self, name: str, blocks: int, workers: int) -> int:
+        """How many arrays of this name there are for so many blocks, and threads for these."""
         is_shared = ARRAYS[name][0].is_workspace and self._lengths[name][0] > 0
-        return min(blocks, available_threads()) if is_shared and self.machine != GPU else blocks
+        return min(blocks, workers) if is_shared and self.machine != GPU else blocks
 
     def load(
         self,
@@ -441,9 +442,9 @@ class Layout:
         learning = block.numbers[:, self.sections["learning"]]
         self.put_by_parameter(learning, np.tile(row, (len(learning) * self.runs, 1)))
 
-    def pack(self, old: Block, lanes: NDArray[np.int64], records: int) -> Block:
+    def pack(self, old: Block, lanes: NDArray[np.int64], records: int, workers: int = 1) -> Block:
         """New blocks with the runs of these (blocks * R) lanes in their present state."""
-        block = self.allocate(len(lanes) // self.runs, records)
+        block = self.allocate(len(lanes) // self.runs, records, workers)
         moved = [(old.numbers[:, : self.moved], block.numbers[:, : self.moved])]
         moved += [
             (getattr(old, name), getattr(block, name))

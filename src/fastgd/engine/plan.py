@@ -160,6 +160,7 @@ class Plan:
                 blocks=blocks,
                 machine=machine,
                 device=device,
+                workers=self.threads,
             )
 
         return tuple((batch, session(batch)) for batch in batches)

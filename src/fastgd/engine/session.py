@@ -83,6 +83,8 @@ class Session:
     """Iterations between evaluations of the monitored error; 0 means once per epoch."""
     device: str = CPU
     """Where the runs are trained: see :mod:`.devices`."""
+    workers: int = 1
+    """Threads that train different blocks, each with a workspace of its own."""
 
     @classmethod
     def make(
@@ -100,6 +102,7 @@ class Session:
         blocks: int = 1,
         machine: Machine | None = None,
         device: str = CPU,
+        workers: int = 1,
     ) -> "Session":
         """For a batch of runs in ``blocks`` blocks, each of which ``threads`` threads may share.
 
@@ -117,7 +120,7 @@ class Session:
             blocks=blocks,
             machine=machine,
         )
-        return cls(layout, method, samples, iterations, record_every, look, device)
+        return cls(layout, method, samples, iterations, record_every, look, device, workers)
 
     def for_batch(self, batch: RunBatch) -> "Session":
         """The same for another batch of runs, on this machine's processors."""
@@ -325,7 +328,7 @@ class Session:
         if parts is None:
             parts = np.zeros(len(parameters), np.int64)
         flat = lanes.ravel()
-        block = layout.allocate(len(lanes), self.records)
+        block = layout.allocate(len(lanes), self.records, self.workers)
         layout.load(block, parameters[flat], alpha[flat], values.at(flat))
         if self.layout.recipe.features.frozen is not None:
             layout.put_learning(block, self.network.learning(self.method.freeze))
@@ -456,7 +459,7 @@ class Runs:
         """New blocks with the runs ``going`` only, as they are now; ``lanes`` index into these."""
         session = self.session
         from_lanes = self.places[going][lanes.ravel()]
-        block = session.layout.pack(self.block, from_lanes, session.records)
+        block = session.layout.pack(self.block, from_lanes, session.records, session.workers)
         return session._runs(block, lanes, self.parts[going])
 
     def some(self, which: Index) -> "Runs":

@@ -44,6 +44,9 @@ from fastgd.kernel.phases import forward_layers, group_of
 SMALLEST_DAMPING = 1e-20
 """Lower limit of the damping, as in MATLAB's ``trainlm``."""
 
+MOST_TRIES = 100
+"""Steps that a run tries in an iteration, which nothing can interrupt; then it has stalled."""
+
 MOST_GROWTH = 2.0
 """Most by which a step multiplies the weight penalty of Bayesian regularization.
 
@@ -135,12 +138,12 @@ def _factor_of_errors(recipe, scalar, block, layer):
 
 
 @njit(**INLINED)
-def _decay_of(recipe, scalar, block, layer):
+def _decay_of(bayesian, penalty, optimizer, scalar, block, layer):
     """The factor of the sum of squared parameters in the objective."""
-    if recipe.bayesian is not None:
-        return value(scalar, block.numbers, layer, recipe.optimizer.weight_penalty)
-    if recipe.features.penalty is not None:
-        return value(scalar, block.numbers, layer, recipe.features.penalty.l2)
+    if bayesian is not None:
+        return value(scalar, block.numbers, layer, optimizer.weight_penalty)
+    if penalty is not None:
+        return value(scalar, block.numbers, layer, penalty.l2)
     return zeros(scalar)
 
 
@@ -275,6 +278,15 @@ def _is_short(optimizer, scalar, layers, block):
 
 
 @njit(**INLINED)
+def _rates(scalar, layers, block):
+    """The sum of the layers' learning rates: 0 if a schedule has no step in this iteration."""
+    total = zeros(scalar)
+    for k in range(len(layers)):
+        total = total + load(scalar, block.numbers, layers[k].alpha, 0)
+    return total
+
+
+@njit(**INLINED)
 def _put_back(scalar, layers, block, taken):
     """Give runs without a step their old parameters."""
     for k in range(len(layers)):
@@ -349,7 +361,8 @@ def _take_steps(shapes, recipe, data, layers, block, span, N, squares):
     numbers, runs = block.numbers, runs_of(scalar)
     system = system_of(recipe.bayesian, layers)
     factor = _factor_of_errors(recipe, scalar, block, bottom)
-    decay = _decay_of(recipe, scalar, block, bottom)
+    penalty = recipe.features.penalty
+    decay = _decay_of(recipe.bayesian, penalty, optimizer, scalar, block, bottom)
     before = _objective(
         recipe, factor, decay, squares, _squared_parameters(recipe.bayesian, scalar, layers, block)
     )
@@ -359,13 +372,15 @@ def _take_steps(shapes, recipe, data, layers, block, span, N, squares):
     signal = value(scalar, numbers, bottom, optimizer.signal)
     signal = select((is_flat > 0.0) & (signal <= 0.0), float(CONVERGED), signal)
     trying = select(signal > 0.0, 0.0, load(scalar, block.scratch, 0, 0))
+    trying = select(_rates(scalar, layers, block) > 0.0, trying, 0.0)
     damping = value(scalar, numbers, bottom, optimizer.current_damping)
     initial = value(scalar, numbers, bottom, optimizer.damping)
     damping = select(damping > 0.0, damping, initial)
-    taken, reached = zeros(scalar), squares
-    while True:
+    taken, reached, tries = zeros(scalar), squares, 0
+    while tries < MOST_TRIES:
         if all_agree(scalar, everywhere(trying <= 0.0)):
             break
+        tries += 1
         store(scalar, block.scratch, 0, 0, trying)
         _damp(scalar, optimizer, layers, block, system, damping)
         factorize(shapes, block, system, system.width)
@@ -392,6 +407,7 @@ def _take_steps(shapes, recipe, data, layers, block, span, N, squares):
         signal = select(is_stuck, float(STALLED), signal)
         signal = select(is_short, float(CONVERGED), signal)
         trying = select(is_better | is_short | is_stuck, 0.0, trying)
+    signal = select(trying > 0.0, float(STALLED), signal)
     _put_back(scalar, layers, block, taken)
     put_value(scalar, numbers, bottom, optimizer.current_damping, damping)
     put_value(scalar, numbers, bottom, optimizer.signal, signal)

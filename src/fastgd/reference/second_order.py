@@ -23,6 +23,7 @@ OUTCOMES = {0: None, 1: "converged", 3: "stalled"}
 """What the signal of a step means: how the run ends at the next error."""
 
 SMALLEST_DAMPING = 1e-20
+MOST_TRIES = 100
 """Lower limit of the damping, as in MATLAB's ``trainlm``."""
 
 MOST_GROWTH = 2.0
@@ -83,8 +84,9 @@ class SecondOrder:
         diagonal = np.diag(A)
         D = optimizer.scaled * np.where(diagonal > 0, diagonal, 1) + (1 - optimizer.scaled)
         before = self._objective()
-        is_taken = False
-        while not is_taken and numbers["signal"] == 0:
+        is_taken, tries = False, 0
+        moves = schedules.factor(self._method.schedule, j) != 0
+        while moves and not is_taken and numbers["signal"] == 0:
             d = _solved(A + np.diag(mu * D), b)
             self._move(d, j)
             is_taken = self._objective() < before
@@ -93,7 +95,8 @@ class SecondOrder:
             else:
                 self._put(w)
                 mu *= optimizer.increase
-            if mu > optimizer.max_damping:
+            tries += 1
+            if mu > optimizer.max_damping or (tries == MOST_TRIES and not is_taken):
                 numbers["signal"] = 3
             if np.abs(d).max() <= optimizer.min_step * np.abs(w).max():
                 numbers["signal"] = 1

@@ -161,6 +161,8 @@ STEPS = {
     "AdamW": _adamw,
     "Rprop": _rprop,
     "Derivative": _derivative,
+    # Never called, as all weights move together; Numba by itself compiles the call, too.
+    "LevenbergMarquardt": lambda optimizer, shape, numbers, layer, at, stride, g, w: w,
 }
 
 
@@ -172,7 +174,6 @@ dispatch(step, STEPS, INLINED)
 dispatch(
     prepare,
     dict.fromkeys(STEPS, lambda optimizer, scalar, numbers, layer: None)
-    | dict.fromkeys(("LevenbergMarquardt",), lambda optimizer, scalar, numbers, layer: None)
     | dict.fromkeys(("Adam", "AdamW"), _corrections),
     INLINED,
 )
