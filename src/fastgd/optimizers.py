@@ -330,17 +330,16 @@ class LevenbergMarquardt(
     With the Jacobian J (residuals, parameters) of the outputs, the residuals r = y - output and the
     damping mu, an iteration solves (J' J + mu I) d = J' r and tries w = w + alpha * d. If that
     makes the loss smaller, the step is taken and mu multiplied by ``decrease``; else mu is
-    multiplied by ``increase`` and the system solved again, until the step is taken or mu exceeds
-    ``max_damping``.
-    For networks of up to a few hundred parameters it reaches losses that no first-order method
-    reaches. An iteration takes time and memory in proportion to the square of the parameters, of
-    which there may be 1,000; alpha is the fraction of the step, 1 in the method itself.
+    multiplied by ``increase`` and the system solved again, until the step is taken, or mu exceeds
+    ``max_damping``, or 100 steps have failed. For networks of up to a few hundred parameters it
+    reaches losses that no first-order method reaches. An iteration takes time and memory in
+    proportion to the square of the parameters, of which there may be 1,000; alpha is the fraction
+    of the step, 1 in the method itself.
 
     It needs ``loss="squared"`` and the full batch. A run is "converged" if no derivative is above
-    ``min_gradient``, or a step is below ``min_step``, and "stalled" if the damping exceeds
-    ``max_damping``, since no step makes the loss smaller. With ``regularization="bayesian"`` the
-    weight decay is found from the samples. It keeps the weights before the step, an (inputs,
-    outputs) array per layer, and the damping.
+    ``min_gradient``, or a step is below ``min_step``, and "stalled" if no step makes the loss
+    smaller. With ``regularization="bayesian"`` the weight decay is found from the samples. It keeps
+    the weights before the step, an (inputs, outputs) array per layer, and the damping.
 
     Notes
     -----
