@@ -280,7 +280,8 @@ def test_schedules_by_name():
         ("--l2 -1", "--l2 must be a finite number of at least 0, got -1.0"),
         ("--clip-above none", "--clip-above must be a number, got 'none'"),
         ("--shuffle-seed -1", "--shuffle-seed must be at least 0"),
-        ("--sampling adaptive", "--batch-size must be an int with --sampling adaptive, got None"),
+        ("--sampling adaptive", "--batch-size must be an int with --sampling adaptive, got all"),
+        ("--optimizer lm --batch-size 3", "--batch-size must be all with --optimizer levenberg_ma"),
         (
             "--batch-norm --hidden-size none",
             "--hidden-size must have at least one layer with --batch-norm",

@@ -301,6 +301,8 @@ def test_a_race_s_paths_have_the_colors_of_the_curves(race):
         assert curve.get_color() == path.get_color()
         np.testing.assert_array_equal(path.get_xydata(), surface.path(race.runs[name])[:, :2])
     assert plane.get_legend() is None
+    plane.figure.canvas.draw()
+    assert plane.get_tightbbox().x1 <= plane.figure.bbox.x1  # its title is not cut
 
 
 def test_a_race_on_a_slice_says_what_its_colors_are_not():
@@ -313,6 +315,7 @@ def test_a_race_on_a_slice_says_what_its_colors_are_not():
     plane.figure.canvas.draw()
     legend = plane.figure.axes[0].get_legend().get_window_extent()
     assert text.get_window_extent().x0 > legend.x1
+    assert plane.get_tightbbox().x1 <= plane.figure.bbox.x1
 
 
 def test_a_race_over_all_its_weights_needs_no_such_words(race):

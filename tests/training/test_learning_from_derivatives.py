@@ -1,6 +1,7 @@
 """Training on derivatives of the targets, too: against the twin, finite differences, runs alone."""
 
 import numpy as np
+import pandas
 import pytest
 
 import fastgd
@@ -102,6 +103,20 @@ def test_what_is_unknown_changes_nothing():
     assert_same(fastgd.train(X, Y, gradients=DY, gradient_weight=0, **SHARED), plain)
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_unknown_derivatives_may_be_the_na_of_pandas(whole):
+    table = pandas.DataFrame(DY[:, 0], columns=["a", "b", "c"])
+    table["c"] = [1, None] * 5 if whole else table["c"]
+    assert table.convert_dtypes().isna().any(axis=None)
+    array = np.asarray(table)
+    mine = (fastgd.train(X, Y[:, 0], gradients=dy, **SHARED) for dy in (table, array))
+    other = fastgd.train(X, Y[:, 0], gradients=table.convert_dtypes(), **SHARED)
+    for run in mine:
+        assert_same(run, other)
+    with pytest.raises(TypeError, match="gradients must hold real numbers"):
+        fastgd.train(X, Y[:, 0], gradients=table.astype(str), **SHARED)
+
+
 def test_a_single_output_needs_no_axis_of_outputs():
     X, y, dy = surface(outputs=1)
     run = fastgd.train(X, y, gradients=dy[:, 0], **SHARED)
@@ -176,6 +191,10 @@ def test_resumed_and_stored(tmp_path):
         ({"gradients": None, "gradient_weight": 2}, "must be left out without gradients, got 2"),
         ({"gradient_weight": -1}, r"gradient_weight must be .*, got -1"),
         ({"activation": "relu"}, "activation must have a second derivative .* got 'relu', whose"),
+        (
+            {"activation": fastgd.Function("maximum(a, 0)**3")},
+            r"whose formula is made of pieces \(where, maximum, abs\), so its deriva",
+        ),
         ({"activation": ["tanh", "elu"]}, "activation must have a second derivative .* got 'elu'"),
         ({"output": fastgd.Function("abs(x)")}, "output must have a second derivative"),
         ({"batch_norm": True}, "batch_norm must be False with gradients, got True, which"),

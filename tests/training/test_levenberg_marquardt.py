@@ -443,6 +443,32 @@ def test_what_needs_steps_of_first_order_is_refused(given, message):
             call(**settings)
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        *((name, [0.0, 0.1]) for name in ("l1", "dropout", "dropconnect", "trim_below")),
+        *((name, [np.inf, 0.1]) for name in ("clip_above", "clip_norm", "max_norm")),
+        ("l2", [0.0, 0.1]),
+    ],
+)
+@pytest.mark.parametrize("optimizer", [LevenbergMarquardt(), [Adam(), LevenbergMarquardt()]])
+def test_axes_are_refused_as_single_values_are(name, values, optimizer):
+    kind = {"regularization": "bayesian", "optimizer": LevenbergMarquardt()}
+    given = {"X": X, "y": Y > 0} | (kind if name == "l2" else {"optimizer": optimizer})
+    message = f"^{name} must be {values[0]!r} with .* got 0.1"
+    with pytest.raises(ValueError, match=message):
+        fastgd.sweep(**given, **{name: values})
+    combinations = [{name: value, "seed": 1} for value in values]
+    with pytest.raises(ValueError, match=message):
+        fastgd.sweep(**given, combinations=combinations)
+
+
+def test_axes_of_nothing_but_the_default_train():
+    alone = fastgd.train(X[:9], Y[:9], **FITTED, **SHORT)
+    for name, value in {"clip_norm": np.inf, "dropout": 0.0}.items():
+        same(fastgd.sweep(X[:9], Y[:9], **FITTED, **SHORT, **{name: [value]})[0], alone)
+
+
 def test_an_axis_of_optimizers_is_checked_with_each():
     with pytest.raises(ValueError, match=re.escape(f"dropout must be 0.0 {WITH}")):
         fastgd.sweep(X, Y, optimizer=[Adam(), LevenbergMarquardt()], dropout=0.1)

@@ -359,6 +359,12 @@ def test_residuals_need_a_sum_of_squares(xor):
         method="lm",
     )
     f = fastgd.objective(*xor)
+    large = {"hidden_size": (250, 1)}
+    message = r"^a network must have at most 1,000 parameters for equations of .*=\(250, 1\)$"
+    with pytest.raises(ValueError, match=message):
+        fastgd.objective(*xor, **large).jacobian(np.zeros(1001))
+    with pytest.raises(ValueError, match=message):
+        fastgd.minimize(*xor, **large, method="lm")
     with pytest.raises(ValueError, match=r"^w must have shape \(16,\)"):
         f.jacobian(np.zeros(3))
 

@@ -211,6 +211,8 @@ def check_sweep(
     for method, numbers in product(found.methods, _worst(found.values, together)):
         _check_together(method.at(numbers), samples, hiddens, in_parts=in_parts)
     _check_watching(found.methods[0], found.values, holds_out=holds_out)
+    for method in found.methods:
+        _check_second_order(found._replace(methods=[method]), samples, hiddens)
     _check_derivatives(found, has_gradients)
     return found
 
@@ -303,7 +305,6 @@ def _check_together(
     if samples is not None:
         check_outputs(method.output, method.loss, samples[1])
     _check_schedule(method)
-    _check_second_order(method, samples, hiddens)
     for hidden in hiddens if isinstance(method.init, tuple) else ():
         if len(method.init) != len(hidden) + 1:
             raise ValueError(
@@ -350,6 +351,13 @@ def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_
         )
 
 
+def _first_other(found: SweepOptions, name: str) -> Any:
+    """Return the first value of an option, be it an axis, that isn't its default; or that."""
+    default = DECLARED[name].default
+    given = found.values.get(name) or [getattr(method, name) for method in found.methods]
+    return next((value for value in given if value != default), default)
+
+
 _NOT_OF_DERIVATIVES = {
     "batch_norm": "which makes outputs depend on other samples",
     "dropout": "which has no derivative by the inputs to learn",
@@ -363,19 +371,13 @@ _NOT_OF_DERIVATIVES = {
 
 def _check_derivatives(found: SweepOptions, has_gradients: bool) -> None:
     """Reject a weight of derivatives that aren't given, and options that don't suit them."""
-
-    def first_other(name: str) -> Any:
-        default = DECLARED[name].default
-        given = found.values.get(name) or [getattr(method, name) for method in found.methods]
-        return next((value for value in given if value != default), default)
-
-    weight = first_other("gradient_weight")
+    weight = _first_other(found, "gradient_weight")
     if not has_gradients:
         if weight:
             raise ValueError(f"gradient_weight must be left out without gradients, got {weight}")
         return
     for name, reason in _NOT_OF_DERIVATIVES.items():
-        value, default = first_other(name), DECLARED[name].default
+        value, default = _first_other(found, name), DECLARED[name].default
         if value != default:
             raise ValueError(
                 f"{name} must be {default!r} with gradients, got {shown(value)}, {reason}"
@@ -423,11 +425,12 @@ def _check_schedule(method: Method) -> None:
 
 
 def _check_second_order(
-    method: Method,
+    found: SweepOptions,
     samples: tuple[FloatArray, FloatArray] | None,
     hiddens: Sequence[tuple[int, ...]],
 ) -> None:
-    """Reject what doesn't go with steps of second order."""
+    """Reject what doesn't go with steps of second order; ``found`` has a single method."""
+    [method] = found.methods
     if not isinstance(method.optimizer, LevenbergMarquardt):
         if method.regularization == "bayesian":
             raise ValueError(
@@ -442,25 +445,30 @@ def _check_second_order(
             f"got {shown(method.loss)}"
         )
     for name, reason in _FIRST_ORDER.items():
-        if getattr(method, name) != DECLARED[name].default:
-            rule = f"{name} must be {DECLARED[name].default!r} {with_it}, {reason}"
-            raise ValueError(f"{rule}, got {shown(getattr(method, name))}")
-    if method.regularization == "bayesian" and (method.l2 != 0 or method.reduction != "sum"):
-        name = "l2" if method.l2 != 0 else "reduction"
-        raise ValueError(
-            f"{name} must be {DECLARED[name].default!r} with regularization='bayesian', which "
-            f"weighs errors and parameters itself, got {shown(getattr(method, name))}"
-        )
+        value, default = _first_other(found, name), DECLARED[name].default
+        if value != default:
+            raise ValueError(f"{name} must be {default!r} {with_it}, {reason}, got {shown(value)}")
+    for name in ("l2", "reduction") if method.regularization == "bayesian" else ():
+        value, default = _first_other(found, name), DECLARED[name].default
+        if value != default:
+            raise ValueError(
+                f"{name} must be {default!r} with regularization='bayesian', which "
+                f"weighs errors and parameters itself, got {shown(value)}"
+            )
     if samples is None:
         return
     for hidden in hiddens:
         sizes = (samples[0].shape[1], *hidden, outputs_of(method.loss, samples[1]))
-        count = sum((n + method.bias) * m for n, m in pairwise(sizes))
-        if count > MOST_CURVED:
-            raise ValueError(
-                f"a network must have at most {MOST_CURVED:,} parameters {with_it}, whose matrix "
-                f"has {count:,} x {count:,} numbers, got hidden_size={shown(hidden)}"
-            )
+        check_curved(hidden, sum((n + method.bias) * m for n, m in pairwise(sizes)), with_it)
+
+
+def check_curved(hidden: tuple[int, ...], count: int, purpose: str) -> None:
+    """Reject a network with too many parameters for equations of second order."""
+    if count > MOST_CURVED:
+        raise ValueError(
+            f"a network must have at most {MOST_CURVED:,} parameters {purpose}, whose matrix "
+            f"has {count:,} x {count:,} numbers, got hidden_size={shown(hidden)}"
+        )
 
 
 def check_updates(methods: Iterable[Method], iterations: int) -> None:

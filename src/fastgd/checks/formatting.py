@@ -16,7 +16,8 @@ _COUNTED = (
     "hidden_size", "optimizer", "schedule", "activation", "output", "loss", "reduction",
     "batch_size", "group", "fold", "sample_weight", "case", "alpha", "seed",
 )  # fmt: skip
-_NO_VALUE = {"batch_size": "all", "patience": "none"}
+NO_VALUE = {"batch_size": "all", "patience": "none"}
+"""What None is called on the command line, by option."""
 
 
 def first_names(names: list[str]) -> str:
@@ -64,7 +65,7 @@ def value_text(name: str, value: Any, *, classes: bool = False) -> str:
     if name == "group":  # whatever the user's labels are
         return str(value)
     if value is None:
-        return _NO_VALUE[name]
+        return NO_VALUE[name]
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Hyperparameters):

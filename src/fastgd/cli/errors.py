@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from fastgd import DeviceError, optimizers, schedules
+from fastgd.checks.formatting import NO_VALUE
 from fastgd.checks.memory import TooLargeError
 from fastgd.checks.messages import called_here, called_otherwise
 
@@ -84,7 +85,10 @@ def in_typed_words(message: str, flags: Collection[str]) -> str:
     first = _FIRST.match(message)
     flag = _flag_among(first[1], flags) if first else ""
     if first and flag:
-        return flag + _AMID.sub(typed, message[first.end() :])
+        rest = _AMID.sub(typed, message[first.end() :])
+        if nothing := NO_VALUE.get(first[1]):
+            rest = re.sub(r"(must be|got) None\b", rf"\1 {nothing}", rest)
+        return flag + rest
     return _AMID.sub(typed, message)
 
 

@@ -73,6 +73,7 @@ def race(
         curves.set_title(f"{len(ranked)} optimizers, the same initial weights")
         curves.legend(loc="upper left", **below(curves), ncols=2, fontsize="small")
         draw_surface(surface, ax=plane, paths=ranked)
+        plane.set_title(plane.get_title(loc="left").replace(" over ", "\nover ", 1))  # half as wide
         if legend := plane.get_legend():
             legend.remove()  # the curves have the same colors
         if surface.held:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments.data import FloatArray, NetworkParts, check_vector
 from fastgd.arguments.declarations import LossOptions
-from fastgd.arguments.options import Method
+from fastgd.arguments.options import Method, check_curved
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_seed
@@ -145,7 +145,8 @@ class Objective:
         ------
         ValueError
             If w is not a vector of real numbers, one for each parameter; or if the loss is no sum
-            of squares: with another ``loss`` than "squared", or ``l1`` above 0.
+            of squares: with another ``loss`` than "squared", or ``l1`` above 0. Or if the network
+            has more than 1,000 parameters.
 
         Examples
         --------
@@ -212,6 +213,8 @@ class Objective:
 
     @cached_property
     def _residual_evaluation(self) -> ResidualEvaluation:
+        _, *hidden, _ = self.network.sizes
+        check_curved(tuple(hidden), self.network.parameters, "for equations of least squares")
         session = Session.of_jacobian(self.network, self.method, self._X, self._y)
         check_memory(session.bytes(1) + 2 * session.layout.workspace, "the Jacobian")
         return ResidualEvaluation(session)

@@ -82,7 +82,8 @@ class _Predicting(Exportable):
 
         They are exact up to rounding, by forward differentiation, and have the same bits on every
         machine and for any other samples. At its kink a function has the derivative from below:
-        ``relu`` has 0 at 0.
+        ``relu`` has 0 at 0. With parameters or samples near the largest floats, products overflow
+        and derivatives may be NaN.
 
         Parameters
         ----------

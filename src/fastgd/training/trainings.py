@@ -170,7 +170,8 @@ def _check_smooth(methods: Collection[Method]) -> None:
         if not has_second_derivative(unit):
             raise ValueError(
                 f"{name} must have a second derivative with gradients, such as 'tanh', "
-                f"'softplus', 'silu' or 'gelu', got {shown(unit)}, whose derivative jumps"
+                f"'softplus', 'silu' or 'gelu', got {shown(unit)}, whose formula is "
+                "made of pieces (where, maximum, abs), so its derivatives may jump"
             )
 
 
