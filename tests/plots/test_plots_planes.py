@@ -12,7 +12,7 @@ from mpl_toolkits.mplot3d import Axes3D
 import fastgd
 from cases import LINE_X, LINE_Y
 from fastgd import plots
-from fastgd.optimizers import GradientDescent, Momentum
+from fastgd.optimizers import GradientDescent, LevenbergMarquardt, Momentum
 from fastgd.plots.lines import ERROR
 from thinning import crossed
 
@@ -307,7 +307,7 @@ def test_a_race_s_paths_have_the_colors_of_the_curves(race):
 
 def test_a_race_on_a_slice_says_what_its_colors_are_not():
     """A path may end on the brightest color while its error is small."""
-    entrants = [(GradientDescent(), 1), (Momentum(), 0.5)]
+    entrants = [(GradientDescent(), 1), (LevenbergMarquardt(), 1)]
     sliced = fastgd.race(X, Y, entrants, hidden_size=2, iterations=60)
     _, plane = plots.race(sliced, sliced.surface(resolution=41))
     (text,) = plane.texts

@@ -1,6 +1,7 @@
 """Plot of a race: errors against iterations, and the paths on a loss surface."""
 
 from collections.abc import Mapping
+from textwrap import fill
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def race(
         curves.set_title(f"{len(ranked)} optimizers, the same initial weights")
         curves.legend(loc="upper left", **below(curves), ncols=2, fontsize="small")
         draw_surface(surface, ax=plane, paths=ranked)
-        plane.set_title(plane.get_title(loc="left").replace(" over ", "\nover ", 1))  # half as wide
+        plane.set_title(fill(plane.get_title(loc="left"), 44))  # in half a figure
         if legend := plane.get_legend():
             legend.remove()  # the curves have the same colors
         if surface.held:
