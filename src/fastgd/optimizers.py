@@ -372,8 +372,8 @@ class LevenbergMarquardt(
         Any,
         float,
         "[0, 1]",
-        "How far the identity is replaced by the diagonal of J' J, as Marquardt has it: 0 not, 1 "
-        "wholly",
+        "Damping on the identity (0) or on the diagonal of J' J (1, as Marquardt has it), or "
+        "between",
     ] = 0.0
 
 

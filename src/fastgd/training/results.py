@@ -224,9 +224,11 @@ class Run(_Predicting):
     final_loss : float
         The same with the final weights; NaN if one of them is not finite.
     status : {"finished", "converged", "stalled", "diverged"}
-        "converged" if the monitored error fell below ``tolerance``, "stalled" if it didn't improve
-        for ``patience`` iterations, "diverged" if a weight or the error became infinite or NaN, and
-        "finished" otherwise. (Files of version 0.1 say "converged" for "stalled".)
+        "converged" if the monitored error fell below ``tolerance``, or with Levenberg-Marquardt the
+        derivatives or steps are next to 0; "stalled" if the error didn't improve for ``patience``
+        iterations, or with Levenberg-Marquardt no step makes the loss smaller; "diverged" if a
+        weight or the error became infinite or NaN, and "finished" otherwise. (Files of version 0.1
+        say "converged" for "stalled".)
     iterations : int
         Number of updates done.
     biases : tuple of (outputs,) arrays
