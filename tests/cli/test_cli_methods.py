@@ -388,13 +388,25 @@ def test_patience_is_given_as_the_reason(run):
 
 
 def test_steps_of_second_order_have_their_own_reasons(run):
-    words = "train", "--optimizer", "lm", "--iterations", "1000", "--patience", "900", "--tolerance"
+    words = "train", "--optimizer", "lm", "--patience", "900", "--tolerance"
     _, out, _ = run(*words, "1e-12")
     assert re.search(r"Converged after \d+ iterations: derivatives or steps are next to 0", out)
     _, out, _ = run(*words, "1e-12", "--max-damping", "1e-9", "--damping", "1e-10")
     assert re.search(r"Stalled after \d+ iterations?: no step, however damped, makes the", out)
     _, out, _ = run(*words, "0.2")
     assert re.search(r"Converged after \d+ iterations: the error is below 0.2", out)
+
+
+def test_steps_of_second_order_are_1000_by_default_and_say_what_bayes_found(run):
+    words = "train", "--optimizer", "lm", "--alpha", "0.001", "--regularization", "bayesian"
+    code, out, _ = run(*words)
+    assert code == 0
+    assert "Finished after 1,000 iterations" in out
+    number = r"[\d.e+-]+"
+    assert re.search(
+        rf"Effective parameters: {number} of 16, weight penalty {number}, error factor {number}",
+        out,
+    )
 
 
 def test_groups_of_a_sweep_count_what_converged_apart_from_what_stalled(run):

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 from fastgd import schedules
 from fastgd.arguments.data import check_not_negative, check_sample_weight, numbers_of
 from fastgd.arguments.freezing import Frozen, check_freeze
-from fastgd.checks.messages import did_you_mean, did_you_mean_choice, either, shown
+from fastgd.checks.messages import called_here, did_you_mean, did_you_mean_choice, either, shown
 from fastgd.checks.values import (
     LARGEST,
     check_choice,
@@ -208,9 +208,10 @@ class Fielded(OptionType):
         word = (
             value.__name__ if isinstance(value, type) else value if isinstance(value, str) else ""
         )
+        ours = called_here(word).removeprefix(f"{name}=")
+        hint = f": did you mean {ours}?" if ours in calls else did_you_mean(word, calls)
         raise TypeError(
-            f"{name} must be {either(calls)}, from {self.module}, "
-            f"got {shown(value)}{did_you_mean(word, calls)}"
+            f"{name} must be {either(calls)}, from {self.module}, got {shown(value)}{hint}"
         )
 
 

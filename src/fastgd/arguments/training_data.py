@@ -92,9 +92,10 @@ def check_gradients(value: Any, X: FloatArray, y: FloatArray) -> FloatArray | No
     with np.errstate(over="ignore"):  # of a longdouble: it becomes infinite
         array = reals_of("gradients", value)
     if array.shape != shape and not (shape[1] == 1 and array.shape == (shape[0], shape[2])):
+        or_flat = f" or {shape[::2]}" if shape[1] == 1 else ""
         raise ValueError(
-            f"gradients must have shape {shape}, a derivative for each sample, column of y and "
-            f"column of X, got shape {array.shape}"
+            f"gradients must have shape {shape}{or_flat}, a derivative for each sample, column of "
+            f"y and column of X, got shape {array.shape}"
         )
     array = array.reshape(shape)
     if np.isinf(array).any():

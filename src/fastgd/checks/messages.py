@@ -96,6 +96,7 @@ _ELSEWHERE = {
     "optimizer=Nesterov()": "nesterov nesterovs_momentum",
     "optimizer=Adam()": "beta_1 beta_2 betas adam",
     "optimizer=RMSProp()": "rmsprop",
+    "optimizer=LevenbergMarquardt()": "lm trainlm levenberg_marquardt",
 }
 _OURS = {word: ours for ours, words in _ELSEWHERE.items() for word in words.split()}
 
@@ -114,6 +115,7 @@ _CHOICES_ELSEWHERE = {
     "poisson": "poisson_nll poissonnll",
     "gaussian": "normal gaussian_nll gaussiannll",
     "cuda": "gpu nvidia",
+    "lm": "levenberg_marquardt levenbergmarquardt levenberg marquardt trainlm",
 }
 _OUR_CHOICES = {word: ours for ours, words in _CHOICES_ELSEWHERE.items() for word in words.split()}
 

@@ -101,7 +101,10 @@ TARGET = option(
     read=column_name,
 )
 ITERATIONS = option(
-    "--iterations N", "Updates of the weights (default: 60000; of a prepared table: 1000).", int
+    "--iterations N",
+    "Updates of the weights (default: 60000, or 1000 with --optimizer lm; of a prepared table: "
+    "1000, or 100 with it).",
+    int,
 )
 SEED = option("--seed N", "Seed of the initial weights.", int, default=1)
 THREADS = option("--threads N", "Threads to use (default: all).", int)

@@ -40,8 +40,8 @@ SEEDS = "a whole number of at least 1 (the seeds are 1 to N)"
     ),
     option(
         "--alpha ALPHAS",
-        "Learning rates to try: 0.01,0.1,1 (default: 1; of a prepared table: 0.01). 1/0.1 is one "
-        "for each layer.",
+        "Learning rates to try: 0.01,0.1,1 (default: 1; of a prepared table: 0.01, or 1 with "
+        "--optimizer lm). 1/0.1 is one for each layer.",
         read=lambda text: [read_alpha(rate) for rate in text.split(",")],
     ),
     option("--seeds N", "Try N seeds with each of them: 1 to N (default: 1).", int, rule=SEEDS),
@@ -54,7 +54,8 @@ SEEDS = "a whole number of at least 1 (the seeds are 1 to N)"
     ITERATIONS,
     option(
         "--record-every N",
-        "Record the error every N iterations (default: 10000; of a prepared table: 100).",
+        "Record the error every N iterations (default: 10000; of a prepared table: 100, or 10 with "
+        "--optimizer lm).",
         int,
     ),
     option("--save FILE.npz", "Write all networks to this file.", Path),

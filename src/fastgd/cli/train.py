@@ -49,14 +49,15 @@ SHOWN = 20
     ),
     option(
         "--alpha ALPHA",
-        "Learning rate (default: 1; of a prepared table: 0.01), or one for each layer of weights: "
-        "1/0.1.",
+        "Learning rate (default: 1; of a prepared table: 0.01, or 1 with --optimizer lm), or one "
+        "for each layer of weights: 1/0.1.",
         read=read_alpha,
     ),
     ITERATIONS,
     option(
         "--record-every N",
-        "Record the error every N iterations (default: 10000; of a prepared table: 100).",
+        "Record the error every N iterations (default: 10000; of a prepared table: 100, or 10 with "
+        "--optimizer lm).",
         int,
     ),
     option("--seed N", "Seed of the initial weights (default: 1).", int),
@@ -153,6 +154,8 @@ def show(asked: TrainOptions, resume: Path | None, as_json: bool) -> None:
     console.print(f"Direction changes of the derivatives, by layer: {changes}")
     for whose, share in _accuracies(run, fitted.given).items():
         console.print(f"Accuracy: {100 * share:.4g} % of the {whose}")
+    if run.effective_parameters is not None:
+        console.print(_found(run))
     console.print(_ending(run), markup=True)
     held_out, restored = run.validation_errors is not None, run.options.get("restore_best")
     if run.best_iteration is not None and (held_out or restored):
@@ -260,6 +263,15 @@ def _ending(run: Run) -> str:
             why = f"the smallest {_watched(run)} is {many(patience, 'iteration')} old"
         return f"[yellow]Stalled[/] {after}: {why}"
     return f"Finished {after}"
+
+
+def _found(run: Run) -> str:
+    """What Bayesian regularization found."""
+    count = sum(layer.size for layer in (*run.weights, *run.biases))
+    return (
+        f"Effective parameters: {run.effective_parameters:.4g} of {count}, weight penalty "
+        f"{run.weight_penalty:.3g}, error factor {run.error_factor:.3g}"
+    )
 
 
 def _best(run: Run) -> str:

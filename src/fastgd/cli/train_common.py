@@ -48,6 +48,9 @@ SECOND_ORDER: Mapping[str, Any] = {
 """Those that differ with steps of second order: whole steps, of smooth functions, which need few
 iterations; Bayesian regularization takes a sum of squares."""
 
+SECOND_ORDER_ITERATIONS = 1_000
+"""Default with steps of second order for a table that is taken as it is."""
+
 
 class Fitted(NamedTuple, Generic[T]):
     """The samples of a file, how they were split, and the result."""
@@ -97,7 +100,9 @@ def fit(
         samples, given = asked.split.read(
             asked.file, asked.targets, asked.reading, options or asked.settings
         )
-        defaults = _defaults(asked, samples, resumes=options is not None)
+        optimizer = (options or asked.settings).get("optimizer")
+        is_curved = getattr(optimizer, "second_order", False)
+        defaults = _defaults(asked, samples, resumes=options is not None, is_curved=is_curved)
         settings = defaults | asked.settings | samples.settings | given.arguments
 
         def warm_up() -> None:
@@ -120,15 +125,17 @@ def fit(
     return Fitted(samples, given, done)
 
 
-def _defaults(asked: TrainOptions, samples: Samples, *, resumes: bool) -> dict[str, Any]:
+def _defaults(
+    asked: TrainOptions, samples: Samples, *, resumes: bool, is_curved: bool
+) -> dict[str, Any]:
     """Defaults of what was not typed; a note says which ones are those of prepared tables."""
     if samples.preparation is None:
-        return dict(asked.defaults)
-    is_curved = getattr(asked.settings.get("optimizer"), "second_order", False)
+        fewer = {"iterations": SECOND_ORDER_ITERATIONS} if is_curved else {}
+        return {**asked.defaults, **fewer}
     prepared = {**PREPARED, **(SECOND_ORDER if is_curved else {})}
     own = {name: value for name, value in prepared.items() if name not in asked.settings}
     if resumes:
-        return {"iterations": PREPARED["iterations"]}
+        return {"iterations": prepared["iterations"]}
     typed = " ".join(
         f"--{name.replace('_', '-')}"
         + ("" if value is True else f" {getattr(value, 'command', value)}")
