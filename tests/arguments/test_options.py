@@ -785,7 +785,8 @@ def test_batches_must_fit_into_every_part(given, message):
 
 
 def test_axes_come_in_order():
-    given = {name: [value] for name, value in reversed(OTHERS.items()) if name not in NO_AXES}
+    others = OTHERS | {"gradient_weight": 0.5}
+    given = {name: [value] for name, value in reversed(others.items()) if name not in NO_AXES}
     structures, values = options.axes(given)
     assert list(structures) == list(STRUCTURES)
     assert list(values) == list(VALUES)

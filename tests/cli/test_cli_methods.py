@@ -89,7 +89,10 @@ def test_all_options_can_be_typed_and_have_a_panel(several):
     fields = {field for kind in ALL for field in kind.hyperparameters}
     fields |= {f"schedule_{field}" for kind in schedules.ALL for field in kind.hyperparameters}
     fields |= {*OWNED, "parameter"}
-    assert set(declared) == set(get_type_hints(Options)) - {"sample_weight"} | fields
+    assert (
+        set(declared)
+        == set(get_type_hints(Options)) - {"sample_weight", "gradient_weight"} | fields
+    )
     panels = [p.annotation.__metadata__[0].rich_help_panel for p in declared.values()]
     assert all(panels)
     assert panels == sorted(panels, key=panels.index)  # each of them in one place
@@ -163,7 +166,7 @@ def test_every_case_can_be_typed(name):
 
 def test_every_option_that_may_be_an_axis_takes_several_values():
     flags = {name for name, option in DECLARED.items() if isinstance(option.kind, Flag)}
-    for name in {*STRUCTURES, *VALUES} - {"optimizer", "schedule"} - flags:
+    for name in {*STRUCTURES, *VALUES} - {"optimizer", "schedule", "gradient_weight"} - flags:
         assert len(read(several=True, **{name: "1,2"})[name]) == 2, name
     assert read(several=True, batch_norm=[True, False]) == {"batch_norm": [True, False]}
     assert read(several=True, batch_size="1,all") == {"batch_size": [1, None]}

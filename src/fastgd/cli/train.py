@@ -28,7 +28,6 @@ from fastgd.cli.splits import VALIDATION, Given, take_split
 from fastgd.cli.table_options import LEARNING, READING, TABLE_FILE, take_reading
 from fastgd.cli.terminal import saying_how_to_resume
 from fastgd.cli.train_common import TrainOptions, Writer, close, fit, show_samples
-from fastgd.engine.summaries import Summary
 from fastgd.tables.samples import Reading
 from fastgd.training import statistics
 
@@ -146,8 +145,7 @@ def show(asked: TrainOptions, resume: Path | None, as_json: bool) -> None:
     note_kept(console, checkpoint, kept)
     console.print()
     _show_errors(console, run)
-    if run.summary:
-        _show_summary(console, run.summary, run.options["summary"])
+    _show_summary(console, run)
     changes = _totals(run.direction_changes)
     if run.biases:
         changes += f"; of the biases: {_totals(run.bias_direction_changes)}"
@@ -232,7 +230,11 @@ def _show_errors(console: "Console", run: Run) -> None:
     print_table(console, headings, _thinned(rows))
 
 
-def _show_summary(console: "Console", summary: Summary, window: int) -> None:
+def _show_summary(console: "Console", run: Run) -> None:
+    """The summary of the errors, if one was asked for."""
+    if run.summary is None:
+        return
+    summary, window = run.summary, run.options["summary"]
     print_table(
         console,
         ["<summary of the errors e_0, e_1, ...", ">"],
