@@ -404,6 +404,7 @@ def option_of(kind):
             ("adam", "'adam': did you mean Adam()?"),
             ("RMSprop", "'RMSprop': did you mean RMSProp()?"),
             ("sgd", "'sgd'"),
+            ("lm", "'lm': did you mean LevenbergMarquardt()?"),
             (Momentum, "<class 'fastgd.optimizers.Momentum'>: did you mean Momentum()?"),
             (None, "None"),
             ((0.9,), "(0.9,)"),

@@ -122,6 +122,8 @@ def test_a_single_output_needs_no_axis_of_outputs():
     run = fastgd.train(X, y, gradients=dy[:, 0], **SHARED)
     assert_same(run, fastgd.train(X, y, gradients=dy, **SHARED))
     assert run.options["gradient_weight"] == 1.0
+    with pytest.raises(ValueError, match=r"must have shape \(10, 1, 3\) or \(10, 3\), a"):
+        fastgd.train(X, y, gradients=dy[:, 0, :2], **SHARED)
 
 
 # ---- the same bits in every way of training
