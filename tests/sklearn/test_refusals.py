@@ -84,6 +84,18 @@ def test_a_classifier_has_steps_of_second_order_for_squares_only():
         FastGDClassifier(4, solver="lm").fit(X, Y > 0)
 
 
+@pytest.mark.parametrize("solver", ["lm", LevenbergMarquardt()], ids=["name", "object"])
+def test_too_many_parameters_are_counted_in_the_words_of_the_estimator(solver):
+    rule = r"at most 1,000 parameters with solver=.* got hidden_layer_sizes=\(500,\)$"
+    with pytest.raises(ValueError, match=rule):
+        FastGDRegressor(500, solver=solver).fit(X, Y)
+
+
+def test_the_long_name_of_lm_is_known():
+    with pytest.raises(ValueError, match="got 'levenberg_marquardt': did you mean 'lm'"):
+        FastGDRegressor(solver="levenberg_marquardt").fit(X, Y)
+
+
 def test_bayesian_regularization_needs_lm():
     with pytest.raises(ValueError, match="regularization must be 'given' with solver='adam', got"):
         FastGDRegressor(regularization="bayesian").fit(X, Y)

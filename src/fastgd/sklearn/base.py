@@ -330,6 +330,7 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
         )
         draws = random.randint(LARGEST_SEED, size=1 + int(self.n_ensemble)).tolist()
         output, loss = self._output_and_loss()
+        estimator_parameters.check_size(vars(self), table.X.shape[1], table.y.shape[1])
         samples = len(table.y) if rows is None else len(rows)
         weight = table.weight if table.weight is None or rows is None else table.weight[rows]
         worst = None

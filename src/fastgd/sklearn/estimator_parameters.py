@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from math import inf
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from fastgd import optimizers, schedules
 from fastgd.arguments.formula_parameters import kinds_of
 from fastgd.arguments.initial_network import check_hidden_size
-from fastgd.arguments.options import axes, checked
+from fastgd.arguments.options import axes, check_curved, checked
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import did_you_mean_choice, either, shown
 from fastgd.checks.values import (
@@ -165,6 +165,20 @@ def hidden_size_of(hidden_layer_sizes: Any) -> tuple[int, ...]:
     except (TypeError, ValueError) as error:
         text = str(error).replace("hidden_size", "hidden_layer_sizes")
         raise type(error)(text) from None
+
+
+def check_size(given: Mapping[str, Any], inputs: int, outputs: int) -> None:
+    """Raise if a network has too many parameters for a solver of second order."""
+    if not is_second_order(given["solver"]):
+        return
+    hidden = hidden_size_of(given["hidden_layer_sizes"])
+    sizes = (inputs, *hidden, outputs)
+    try:
+        count = sum((n + 1) * m for n, m in pairwise(sizes))
+        check_curved(hidden, count, f"with solver={shown(given['solver'])}")
+    except ValueError as error:
+        text = str(error).replace("hidden_size", "hidden_layer_sizes")
+        raise ValueError(text) from None
 
 
 def batch_size_of(batch_size: Any, samples: int, solver: Any = "adam") -> int:
