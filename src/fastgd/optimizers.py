@@ -337,9 +337,10 @@ class LevenbergMarquardt(
     of the step, 1 in the method itself.
 
     It needs ``loss="squared"`` and the full batch. A run is "converged" if no derivative is above
-    ``min_gradient``, or a step is below ``min_step``, and "stalled" if no step makes the loss
-    smaller. With ``regularization="bayesian"`` the weight decay is found from the samples. It keeps
-    the weights before the step, an (inputs, outputs) array per layer, and the damping.
+    ``min_gradient``, or a step is below ``min_step``; and "stalled" if no step makes the loss
+    smaller, also at a kink, as relu has them. With ``regularization="bayesian"`` the weight decay
+    is found from the samples. It keeps the weights before the step, an (inputs, outputs) array per
+    layer, and the damping.
 
     Notes
     -----

@@ -297,7 +297,7 @@ def test_runs_of_a_sweep_are_runs_alone(runs, hidden, regularization):
 
 def test_every_field_is_an_axis():
     values = {
-        "damping": [1e-3, 1.0],
+        "damping": [1e-3, 0.5],
         "increase": [2.0, 10.0],
         "decrease": [0.1, 0.5],
         "max_damping": [0.5, 1e10],
@@ -352,7 +352,7 @@ def test_why_a_run_ends():
     given = CURVE | {"iterations": 400, "record_every": 400, "seed": 5}
     ends = {
         LevenbergMarquardt(min_gradient=1e3): ("converged", 1),
-        LevenbergMarquardt(min_step=10.0): ("converged", 1),
+        LevenbergMarquardt(damping=10.0, min_step=10.0): ("converged", 1),
         LevenbergMarquardt(damping=1e-3, max_damping=1e-3, min_gradient=0.0, min_step=0.0): (
             "stalled",
             None,
@@ -497,3 +497,23 @@ def test_an_iteration_without_a_learning_rate_moves_nothing_and_ends_nothing():
         run = train(X, y, **pause, output="identity", hidden_size=2, iterations=4, record_every=1)
         assert run.status == "finished"
         assert run.losses[1] == run.losses[2] == run.losses[3] > run.final_loss
+
+
+def test_at_a_kink_a_run_has_stalled():
+    """Of relu: a short step would make the loss smaller by the derivatives, and doesn't."""
+    random = np.random.default_rng(0)
+    X = random.uniform(-1, 1, (120, 2))
+    y = np.sin(3 * X[:, :1]) + X[:, 1:] ** 2 + 0.1 * random.normal(size=(120, 1))
+    network = {"hidden_size": 5, "activation": "relu", "output": "identity", "bias": True}
+    for train in (fastgd.train, reference.train):
+        run = train(
+            X, y, **network, init="glorot", seed=0, iterations=100, optimizer=LevenbergMarquardt()
+        )
+        assert (run.status, round(run.final_loss, 2)) == ("stalled", 7.22)
+
+
+@pytest.mark.parametrize("axis", [10.0, [1e-3, 10.0]])
+def test_the_first_damping_is_not_above_the_last(axis):
+    method = LevenbergMarquardt(damping=axis, max_damping=1.0)
+    with pytest.raises(ValueError, match=r"damping must be at most max_damping \(1\), got 10"):
+        fastgd.sweep([[0.0], [1.0]], [0.0, 1.0], optimizer=method, iterations=1)

@@ -448,6 +448,7 @@ def _check_second_order(
         value, default = _first_other(found, name), DECLARED[name].default
         if value != default:
             raise ValueError(f"{name} must be {default!r} {with_it}, {reason}, got {shown(value)}")
+    _check_damping(method.optimizer, found.values)
     for name in ("l2", "reduction") if method.regularization == "bayesian" else ():
         value, default = _first_other(found, name), DECLARED[name].default
         if value != default:
@@ -460,6 +461,13 @@ def _check_second_order(
     for hidden in hiddens:
         sizes = (samples[0].shape[1], *hidden, outputs_of(method.loss, samples[1]))
         check_curved(hidden, sum((n + method.bias) * m for n, m in pairwise(sizes)), with_it)
+
+
+def _check_damping(optimizer: LevenbergMarquardt, axes: Mapping[str, Sequence[float]]) -> None:
+    largest = max(axes.get("damping", [optimizer.damping]))
+    limit = min(axes.get("max_damping", [optimizer.max_damping]))
+    if largest > limit:
+        raise ValueError(f"damping must be at most max_damping ({limit:g}), got {largest:g}")
 
 
 def check_curved(hidden: tuple[int, ...], count: int, purpose: str) -> None:

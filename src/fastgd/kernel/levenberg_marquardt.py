@@ -44,6 +44,9 @@ from fastgd.kernel.phases import forward_layers, group_of
 SMALLEST_DAMPING = 1e-20
 """Lower limit of the damping, as in MATLAB's ``trainlm``."""
 
+ROUNDING = 1e-14
+"""Part of the objective that may be lost in rounding."""
+
 MOST_TRIES = 100
 """Steps that a run tries in an iteration, which nothing can interrupt; then it has stalled."""
 
@@ -209,13 +212,20 @@ def _finish_products(shapes, recipe, layers, block, system, factor, decay):
 
 
 @njit(**INLINED)
+def _scale_of(scalar, optimizer, layer, block, p):
+    """What the damping of parameter p is multiplied by."""
+    scaled = value(scalar, block.numbers, layer, optimizer.scaled)
+    diagonal = load(scalar, block.diagonal, p * runs_of(scalar), 0)
+    return fma(scaled, select(diagonal > 0.0, diagonal, 1.0), 1.0 - scaled)
+
+
+@njit(**INLINED)
 def _damp(scalar, optimizer, layers, block, system, damping):
     """Set the diagonal of the system."""
-    runs, layer = runs_of(scalar), layers[0]
-    scaled = value(scalar, block.numbers, layer, optimizer.scaled)
+    runs = runs_of(scalar)
     for p in range(system.parameters):
         diagonal = load(scalar, block.diagonal, p * runs, 0)
-        scale = fma(scaled, select(diagonal > 0.0, diagonal, 1.0), 1.0 - scaled)
+        scale = _scale_of(scalar, optimizer, layers[0], block, p)
         at = (p * system.columns + p) * runs
         store(scalar, block.products, at, 0, fma(damping, scale, diagonal))
 
@@ -275,6 +285,23 @@ def _is_short(optimizer, scalar, layers, block):
             at += runs
             p += 1
     return step <= value(scalar, block.numbers, layers[0], optimizer.min_step) * size
+
+
+@njit(**INLINED)
+def _is_level(optimizer, scalar, layers, block, system, damping, before):
+    """Whether a short step means that the derivatives are next to 0.
+
+    If the damping has most of the part in the step's length, they may be large: at a kink, as relu
+    has them, or where the loss is far from its quadratic model. Unless they promise so little that
+    it would be lost in rounding.
+    """
+    runs, promise, drag = runs_of(scalar), zeros(scalar), zeros(scalar)
+    for p in range(system.parameters):
+        d = load(scalar, block.solution, p * runs, 0)
+        g = load(scalar, block.products, (p * system.columns + system.width - 1) * runs, 0)
+        promise = fma(g, d, promise)
+        drag = fma(_scale_of(scalar, optimizer, layers[0], block, p) * d, d, drag)
+    return (damping * drag <= 0.5 * promise) | (promise <= ROUNDING * before)
 
 
 @njit(**INLINED)
@@ -385,6 +412,7 @@ def _take_steps(shapes, recipe, data, layers, block, span, N, squares):
         _damp(scalar, optimizer, layers, block, system, damping)
         factorize(shapes, block, system, system.width)
         solve(shapes, block, system)
+        is_level = _is_level(optimizer, scalar, layers, block, system, damping, before)
         overflow = _move(shapes, layers, block)
         found = _squared_error(shapes, recipe, data, layers, block, span, N)
         after = _objective(
@@ -404,9 +432,11 @@ def _take_steps(shapes, recipe, data, layers, block, span, N, squares):
         is_stuck = (damping > value(scalar, numbers, bottom, optimizer.max_damping)) & (
             trying > 0.0
         )
-        signal = select(is_stuck, float(STALLED), signal)
-        signal = select(is_short, float(CONVERGED), signal)
-        trying = select(is_better | is_short | is_stuck, 0.0, trying)
+        is_done = is_short & is_level
+        is_stuck = is_stuck | is_short
+        signal = select(is_stuck & (taken <= 0.0), float(STALLED), signal)
+        signal = select(is_done, float(CONVERGED), signal)
+        trying = select(is_better | is_stuck, 0.0, trying)
     signal = select(trying > 0.0, float(STALLED), signal)
     _put_back(scalar, layers, block, taken)
     put_value(scalar, numbers, bottom, optimizer.current_damping, damping)

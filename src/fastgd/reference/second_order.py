@@ -24,6 +24,7 @@ OUTCOMES = {0: None, 1: "converged", 3: "stalled"}
 
 SMALLEST_DAMPING = 1e-20
 MOST_TRIES = 100
+ROUNDING = 1e-14
 """Lower limit of the damping, as in MATLAB's ``trainlm``."""
 
 MOST_GROWTH = 2.0
@@ -90,15 +91,19 @@ class SecondOrder:
             d = _solved(A + np.diag(mu * D), b)
             self._move(d, j)
             is_taken = self._objective() < before
+            is_damped = mu * (d @ (D * d)) > (d @ b) / 2
             if is_taken:
                 mu = max(mu * optimizer.decrease, SMALLEST_DAMPING)
             else:
                 self._put(w)
                 mu *= optimizer.increase
             tries += 1
-            if mu > optimizer.max_damping or (tries == MOST_TRIES and not is_taken):
+            is_short = np.abs(d).max() <= optimizer.min_step * np.abs(w).max()
+            is_stuck = is_short or mu > optimizer.max_damping or tries == MOST_TRIES
+            if is_stuck and not is_taken:
                 numbers["signal"] = 3
-            if np.abs(d).max() <= optimizer.min_step * np.abs(w).max():
+            # A step that is short by its damping may have large derivatives, as at a kink of relu.
+            if is_short and (not is_damped or d @ b <= ROUNDING * before):
                 numbers["signal"] = 1
         numbers["current_damping"] = mu
         if self._is_bayesian and is_taken:
