@@ -82,6 +82,7 @@ OTHERS = {
     "evaluate_every": 5,
     "restore_best": True,
 }
+SINGLE = ": a sweep takes one value of it for all runs"
 NO_AXES = [name for name, option in DECLARED.items() if not option.is_axis]
 KNOWN = either(DEFAULTS)
 UNITS, OUTPUT_UNITS = (
@@ -414,6 +415,7 @@ def option_of(kind):
     ),
 )
 def test_bad_values_are_refused(name, value, error, message):
+    message += SINGLE if name in NO_AXES and isinstance(value, list) else ""
     refused(error, message, check, **{name: value})
 
 
@@ -865,8 +867,12 @@ def test_axes_are_found(given, structures, values):
             TypeError,
             "momentum must be a number, got [0.5, 0.9]",
         ),
-        ({"shuffle": [True, False]}, TypeError, "shuffle must be True or False, got [True, False]"),
-        ({"summary": [1, 2]}, TypeError, "summary must be an int, got [1, 2]"),
+        (
+            {"shuffle": [True, False]},
+            TypeError,
+            f"shuffle must be True or False, got [True, False]{SINGLE}",
+        ),
+        ({"summary": [1, 2]}, TypeError, f"summary must be an int, got [1, 2]{SINGLE}"),
     ],
 )
 def test_bad_axes_are_refused(given, error, message):

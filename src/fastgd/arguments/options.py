@@ -16,7 +16,7 @@ from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES,
 from fastgd.arguments.declarations import Options as Options
 from fastgd.arguments.formula_parameters import formulas_of, hint_of, kinds_of, parameters_of
 from fastgd.arguments.freezing import check_frozen
-from fastgd.arguments.option_types import OptionType, field_kind
+from fastgd.arguments.option_types import Count, Flag, Name, OptionType, field_kind
 from fastgd.arguments.targets import check_outputs, outputs_of
 from fastgd.checks.messages import either, shown
 from fastgd.checks.values import LARGEST
@@ -288,10 +288,17 @@ def checked(
     given: Mapping[str, object], own: Mapping[str, OptionType], samples: int
 ) -> dict[str, Any]:
     """Return the options and the ``own`` parameters of their functions, each checked on its own."""
-    return {
-        name: (own[name] if name in own else DECLARED[name].kind).check(name, value, samples)
-        for name, value in given.items()
-    }
+    found = {}
+    for name, value in given.items():
+        kind = own[name] if name in own else DECLARED[name].kind
+        try:
+            found[name] = kind.check(name, value, samples)
+        except TypeError as error:
+            is_single = isinstance(kind, (Name, Count, Flag)) and not DECLARED[name].is_axis
+            if not is_single or not isinstance(value, (list, range)):
+                raise
+            raise TypeError(f"{error}: a sweep takes one value of it for all runs") from None
+    return found
 
 
 def _check_together(
