@@ -54,7 +54,7 @@ _NAMED = r"(?:^|(?<=[a-z] )|(?<=\())([a-z_0-9]+)=('[^']*'|\"[^\"]*\"|\w+\(\)|[\w
 _PHRASE = rf"(?<![\w'\"./-])({'|'.join(map(re.escape, _PHRASES))})(?![\w'\"./])"
 _OBJECT = r"\w+\((?:[^()]|\([^()]*\))*\)"
 _QUOTED = r"(?<!\w)(?:'[^']*'|\"[^\"]*\")(?!\w)"
-_AMID = re.compile("|".join((_NAMED, _PHRASE, _OBJECT, _QUOTED)))
+_AMID = re.compile("|".join((_PHRASE, _NAMED, _OBJECT, _QUOTED)))
 """What may be replaced within a message, and what never is: Adam(epsilon=1e-8), user input."""
 
 
@@ -72,7 +72,7 @@ def in_typed_words(message: str, flags: Collection[str]) -> str:
     """
 
     def typed(found: re.Match[str]) -> str:
-        name, value, phrase = found.groups()
+        phrase, name, value = found.groups()
         if phrase:
             return _PHRASES[phrase]
         flag = _flag_among(name, flags) if name else ""
