@@ -139,9 +139,9 @@ def packed(monkeypatch):
     """Each call of the kernel has one iteration; gives how many blocks there were and are."""
     blocks, pack = [], Layout.pack
 
-    def spy(layout, old, lanes, records):
+    def spy(layout, old, lanes, *others):
         blocks.append((len(old.numbers), len(lanes) // layout.runs))
-        return pack(layout, old, lanes, records)
+        return pack(layout, old, lanes, *others)
 
     monkeypatch.setattr(Layout, "pack", spy)
     monkeypatch.setattr(execution, "CHUNK_SECONDS", 1e-9)

@@ -246,9 +246,9 @@ def test_packing_changes_nothing(monkeypatch, case):
     packed = []
     pack = Layout.pack
 
-    def spy(layout, old, lanes, records):
+    def spy(layout, old, lanes, *others):
         packed.append((len(old.numbers), len(lanes)))
-        return pack(layout, old, lanes, records)
+        return pack(layout, old, lanes, *others)
 
     monkeypatch.setattr(Layout, "pack", spy)
     monkeypatch.setattr(execution, "CHUNK_SECONDS", 1e-9)

@@ -203,7 +203,7 @@ NO_TABLES = {
         "byte 0x80 at position 127 can't be read: is it another kind of file",
     ),
     "half.csv": (b"\xff\xfea\0b", "is not UTF-16-LE text: byte 0x62 at position 4 .* another kind"),
-    "zero.csv": (b"a,b\n1,\0\n", "is not text: it has zero bytes"),
+    "zero.csv": (b"a,b\n1,\0\n", "must be text, got a file with zero bytes"),
     "plain.csv.gz": (PLAIN.encode(), "must be a complete gzip file, since it ends in .gz"),
     "cut.csv.gz": (gzip.compress(PLAIN.encode())[:-9], "must be a complete gzip file"),
     "plain.parquet": (PLAIN.encode(), "must be a complete Parquet file"),
@@ -265,5 +265,5 @@ def test_what_has_no_end_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no such device")
 def test_zeros_without_an_end():
-    with pytest.raises(ValueError, match="is not text: it has zero bytes"):
+    with pytest.raises(ValueError, match="must be text, got a file with zero bytes"):
         read_columns(Path("/dev/zero"))

@@ -29,7 +29,7 @@ from fastgd.tables.samples import Reading, read_samples
         (b"a,y\ninf,0\n", "line 2, column 'a': 'inf' is not a finite number"),
         (b"y\n1\n0\n", "no column besides the target"),
         (b"a,y\n\xff\1,1\n", "is not UTF-8 text: byte 0xFF at position 4"),
-        (b"a,y\n1,\x00\n", "is not text: it has zero bytes"),
+        (b"a,y\n1,\x00\n", "must be text, got a file with zero bytes"),
         (b'a,y\n"1,0\n', "line 2: unexpected end of data"),
         (b'a,y\n"1"2,0\n3,"4\n', "must close each quote, got one open at its end"),
     ],
@@ -54,7 +54,7 @@ def test_a_file_without_an_end_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no such device")
 def test_zeros_without_an_end():
-    with pytest.raises(ValueError, match="is not text: it has zero bytes"):
+    with pytest.raises(ValueError, match="must be text, got a file with zero bytes"):
         read_samples(Path("/dev/zero"), ["y"])
 
 

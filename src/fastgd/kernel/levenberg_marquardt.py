@@ -50,6 +50,9 @@ ROUNDING = 1e-14
 MOST_TRIES = 100
 """Steps that a run tries in an iteration, which nothing can interrupt; then it has stalled."""
 
+SETTLED = 1.001
+"""Growth of the weight penalty that is left to rounding."""
+
 MOST_GROWTH = 2.0
 """Most by which a step multiplies the weight penalty of Bayesian regularization.
 
@@ -346,6 +349,17 @@ def _estimate(scalar, optimizer, layer, block, effective, squares, parameters, t
 
 
 @njit(**INLINED)
+def _settled(bayesian, recipe, scalar, block, layer, decay, parameters):
+    """1, or 0 for a run whose weight penalty has still to grow: then it goes on at a minimum."""
+    settled = zeros(scalar) + 1.0
+    if bayesian is None:
+        return settled
+    effective = value(scalar, block.numbers, layer, recipe.optimizer.effective_parameters)
+    known = decay * (parameters + parameters)
+    return select(effective > SETTLED * known, 0.0, settled)
+
+
+@njit(**INLINED)
 def _put_where(scalar, numbers, layer, which, chosen, new):
     old = value(scalar, numbers, layer, which)
     put_value(scalar, numbers, layer, which, select(chosen > 0.0, new, old))
@@ -390,14 +404,14 @@ def _take_steps(shapes, recipe, data, layers, block, span, N, squares):
     factor = _factor_of_errors(recipe, scalar, block, bottom)
     penalty = recipe.features.penalty
     decay = _decay_of(recipe.bayesian, penalty, optimizer, scalar, block, bottom)
-    before = _objective(
-        recipe, factor, decay, squares, _squared_parameters(recipe.bayesian, scalar, layers, block)
-    )
+    parameters = _squared_parameters(recipe.bayesian, scalar, layers, block)
+    before = _objective(recipe, factor, decay, squares, parameters)
+    settled = _settled(recipe.bayesian, recipe, scalar, block, bottom, decay, parameters)
     is_flat = _finish_products(shapes, recipe, layers, block, system, factor, decay)
     for r in range(thread_of(scalar), runs, threads_of(scalar)):
         block.scratch[r] = 1.0 if block.ended[r] < 0 else 0.0
     signal = value(scalar, numbers, bottom, optimizer.signal)
-    signal = select((is_flat > 0.0) & (signal <= 0.0), float(CONVERGED), signal)
+    signal = select((is_flat * settled > 0.0) & (signal <= 0.0), float(CONVERGED), signal)
     trying = select(signal > 0.0, 0.0, load(scalar, block.scratch, 0, 0))
     trying = select(_rates(scalar, layers, block) > 0.0, trying, 0.0)
     damping = value(scalar, numbers, bottom, optimizer.current_damping)
@@ -432,7 +446,7 @@ def _take_steps(shapes, recipe, data, layers, block, span, N, squares):
         is_stuck = (damping > value(scalar, numbers, bottom, optimizer.max_damping)) & (
             trying > 0.0
         )
-        is_done = is_short & is_level
+        is_done = is_short & is_level & (settled > 0.0)
         is_stuck = is_stuck | is_short
         signal = select(is_stuck & (taken <= 0.0), float(STALLED), signal)
         signal = select(is_done, float(CONVERGED), signal)

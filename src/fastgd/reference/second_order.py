@@ -25,6 +25,7 @@ OUTCOMES = {0: None, 1: "converged", 3: "stalled"}
 SMALLEST_DAMPING = 1e-20
 MOST_TRIES = 100
 ROUNDING = 1e-14
+SETTLED = 1.001
 """Lower limit of the damping, as in MATLAB's ``trainlm``."""
 
 MOST_GROWTH = 2.0
@@ -80,7 +81,11 @@ class SecondOrder:
             parameter.count()
         self._move(np.zeros_like(w), j)  # which remembers the parameters
         mu = numbers["current_damping"] or optimizer.damping
-        if np.abs(b).max() <= optimizer.min_gradient:
+        is_settled = not self._is_bayesian or (
+            numbers["effective_parameters"]
+            <= SETTLED * 2 * numbers["weight_penalty"] * float(w @ w)
+        )
+        if is_settled and np.abs(b).max() <= optimizer.min_gradient:
             numbers["signal"] = 1
         diagonal = np.diag(A)
         D = optimizer.scaled * np.where(diagonal > 0, diagonal, 1) + (1 - optimizer.scaled)
@@ -103,7 +108,8 @@ class SecondOrder:
             if is_stuck and not is_taken:
                 numbers["signal"] = 3
             # A step that is short by its damping may have large derivatives, as at a kink of relu.
-            if is_short and (not is_damped or d @ b <= ROUNDING * before):
+            is_level = not is_damped or d @ b <= ROUNDING * before
+            if is_short and is_level and is_settled:
                 numbers["signal"] = 1
         numbers["current_damping"] = mu
         if self._is_bayesian and is_taken:

@@ -11,6 +11,7 @@ from typing import IO
 from fastgd.arguments.warnings import warn
 from fastgd.checks.formatting import many
 from fastgd.checks.memory import check_memory
+from fastgd.checks.messages import escaped
 
 LARGEST = 2**30
 """Most bytes of a file: /dev/zero, or a pipe whose writer never stops, has no end."""
@@ -56,7 +57,7 @@ def _chunks(path: Path, file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
     while chunk := file.read(CHUNK):
         wide = wide or (not total and chunk.startswith(_MARKS))  # zero bytes are half of UTF-16
         if not wide and b"\0" in chunk:
-            raise ValueError(f"{path} is not text: it has zero bytes")
+            raise ValueError(f"{escaped(path)} must be text, got a file with zero bytes")
         total += len(chunk)
         if total > LARGEST:
             raise ValueError(
