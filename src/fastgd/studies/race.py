@@ -246,7 +246,7 @@ def race(
         The optimizers to run: objects of :mod:`fastgd.optimizers`, or pairs ``(optimizer, alpha)``;
         the keys of a dict are their names. Without an alpha an optimizer runs with its
         ``race_alpha``, which is tuned for the article's network; by default all optimizers do that
-        go with the options, see :attr:`Race.left_out`.
+        go with the options: see ``Race.left_out``.
     record_every : int, optional
         Iterations between records of errors and weights; by default there are about 1000 records.
     out : path, optional

@@ -160,7 +160,7 @@ class Objective:
     def jacobian(self, w: ArrayLike) -> FloatArray:
         """The derivatives of :meth:`residuals` by all parameters, bit-identical to the training's.
 
-        They are what :func:`scipy.optimize.least_squares` takes, and what
+        They are what ``scipy.optimize.least_squares`` takes, and what
         :class:`fastgd.optimizers.LevenbergMarquardt` computes: a backward pass for each output.
 
         Parameters
