@@ -310,13 +310,12 @@ def test_alternative_texts_say_what_is_drawn():
         calls.two_layer, zip(["-0.17", "5.28", "0.44", "-5.28"], ends.ravel(), strict=True)
     )
     final = [line.get_ydata()[-1] for line in calls.race()[0].lines]
-    assert_quoted(
-        calls.race, zip(["0.0032", "0.037", "0.125"], np.take(final, [0, 7, 8]), strict=True)
-    )
+    quoted = ["0.000003", "0.0032", "0.037", "0.125"]
+    assert_quoted(calls.race, zip(quoted, np.take(final, [0, 1, 8, 9]), strict=True))
     order = [line.get_label().split(",")[0] for line in calls.race()[0].lines]
     assert order == [
-        "AdaDelta", "Adam", "RMSProp", "Nesterov", "GradientDescent", "Momentum", "AdamW",
-        "AdaGrad", "Rprop",
+        "LevenbergMarquardt", "AdaDelta", "Adam", "RMSProp", "Nesterov", "GradientDescent",
+        "Momentum", "AdamW", "AdaGrad", "Rprop",
     ]  # fmt: skip
     ended = bucket.roll(curve="x**2", start=-3, alpha=0.1)
     assert (ended.status, ended.iterations) == ("converged", 101)
