@@ -474,7 +474,7 @@ def _check_damping(optimizer: LevenbergMarquardt, axes: Mapping[str, Sequence[fl
     largest = max(axes.get("damping", [optimizer.damping]))
     limit = min(axes.get("max_damping", [optimizer.max_damping]))
     if largest > limit:
-        raise ValueError(f"damping must be at most max_damping ({limit:g}), got {largest:g}")
+        raise ValueError(f"damping must be at most max_damping={limit:g}, got {largest:g}")
 
 
 def check_curved(hidden: tuple[int, ...], count: int, purpose: str) -> None:
