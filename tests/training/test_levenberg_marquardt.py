@@ -489,6 +489,17 @@ def test_an_iteration_ends(increase, damping):
         assert run.status in ("stalled", "finished")
 
 
+def test_an_iteration_at_a_minimum_tries_100_steps():
+    X = np.random.default_rng(3).normal(size=(20, 2))
+    given = {"X": X, "y": np.sin(X[:, :1]), "output": "identity", "hidden_size": 2}
+    there = fastgd.train(**given, optimizer=LevenbergMarquardt(), iterations=500)
+    method = LevenbergMarquardt(increase=1 + 1e-9, min_step=0, min_gradient=0)
+    for train in (fastgd.train, reference.train):
+        run = train(**given, optimizer=method, weights=there.weights, iterations=50)
+        assert run.status == "stalled"
+        assert run.state.corrections[0, 0] <= 1e-3 * method.increase ** (101 * run.iterations)
+
+
 def test_an_iteration_without_a_learning_rate_moves_nothing_and_ends_nothing():
     X = np.random.default_rng(3).normal(size=(20, 2))
     y = np.sin(X[:, :1])
