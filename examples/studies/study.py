@@ -1,0 +1,155 @@
+"""What the studies of this folder share: options, rows of results, tables, intervals, pictures.
+
+As a program it writes the tables of ``results/*.json`` into ``docs/results.md``::
+
+    python examples/studies/study.py
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from math import sqrt
+from pathlib import Path
+from textwrap import wrap
+from typing import Literal
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results"
+PAGE = HERE.parents[1] / "docs" / "results.md"
+
+Verdict = Literal["agrees", "differs", "can't be compared"]
+HEAD = ("What", "Published", "Ours", "Verdict", "Reason")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One published number and ours."""
+
+    what: str
+    published: str
+    """With its source: page, table or section."""
+    ours: str
+    """With its 95 % interval."""
+    verdict: Verdict
+    reason: str
+
+    def cells(self) -> tuple[str, ...]:
+        """In the order of the table's head."""
+        return self.what, self.published, self.ours, self.verdict, self.reason
+
+
+def options(description: str | None, name: str) -> argparse.Namespace:
+    """Parse the options that all studies have: ``quick``, ``out`` (a Path), ``threads``.
+
+    Other options are an error that names them. ``out`` is made if needed.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="few seeds: seconds, to see that it works"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help=f"folder of everything that is computed; the same command resumes from it "
+        f"(default: build/studies/{name}, with --quick build/studies/{name}-quick)",
+    )
+    parser.add_argument("--threads", type=int, help="threads that train (default: all cores)")
+    given = parser.parse_args()
+    if given.out is None:
+        given.out = Path("build", "studies", name + ("-quick" if given.quick else ""))
+    try:
+        given.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--out must be a folder that can be written to, got {given.out}: {error}")
+    return given
+
+
+def finish(
+    rows: Sequence[Row], given: argparse.Namespace, name: str, details: object = None
+) -> None:
+    """Print the table and write it, with all other figures, to ``name.json`` in the folder."""
+    print("\n" + text_table(rows))
+    path = given.out / f"{name}.json"
+    content = {"rows": [asdict(row) for row in rows], "details": details}
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    print(f"\nThe table and all figures: {path}")
+
+
+def text_table(rows: Sequence[Row], widths: Sequence[int] = (26, 26, 26, 10, 40)) -> str:
+    """Align the rows for a terminal; long cells are wrapped."""
+    lines = []
+    for cells in (HEAD, *(row.cells() for row in rows)):
+        columns = [wrap(cell, width) or [""] for cell, width in zip(cells, widths, strict=True)]
+        for at in range(max(map(len, columns))):
+            parts = [column[at] if at < len(column) else "" for column in columns]
+            line = "  ".join(part.ljust(width) for part, width in zip(parts, widths, strict=True))
+            lines.append(line.rstrip())
+        lines.append("-" * (sum(widths) + 2 * (len(widths) - 1)))
+    return "\n".join(lines)
+
+
+def markdown_table(rows: Sequence[Row]) -> str:
+    """Return the same table for the documents."""
+    lines = [HEAD, ("---",) * len(HEAD), *(row.cells() for row in rows)]
+    escaped = ([cell.replace("|", "\\|") for cell in cells] for cells in lines)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in escaped)
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share (1927), also good near 0 and 1.
+
+    >>> [round(end, 3) for end in wilson(2, 200)]
+    [0.003, 0.036]
+    """
+    z = 1.959963984540054
+    share = successes / trials
+    center = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z / (1 + z * z / trials)
+    half *= sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    return max(0.0, center - half), min(1.0, center + half)
+
+
+def percent(successes: int, trials: int) -> str:
+    """Return a share with its interval, as text.
+
+    >>> percent(2, 200)
+    '1.00 % (0.27 to 3.57)'
+    """
+    low, high = wilson(successes, trials)
+    return f"{successes / trials:.2%} ({100 * low:.2f} to {100 * high:.2f})".replace("%", " %")
+
+
+def pictures(*draw: Callable[[], object]) -> None:
+    """Call each function that draws; without matplotlib, say what is missing."""
+    try:
+        import matplotlib
+    except ImportError:
+        print('No pictures without matplotlib: pip install "fastgd[plot]"', file=sys.stderr)
+        return
+    matplotlib.use("Agg")
+    for function in draw:
+        function()
+
+
+def rows_of(path: Path) -> list[Row]:
+    """Read the rows of a study."""
+    return [Row(**row) for row in json.loads(path.read_text(encoding="utf-8"))["rows"]]
+
+
+def with_tables(page: str) -> str:
+    """Return the page with the tables of ``results/`` between their markers."""
+
+    def table(found: re.Match[str]) -> str:
+        rows = rows_of(RESULTS / f"{found[1]}.json")
+        return f"<!-- {found[1]}:begin -->\n{markdown_table(rows)}\n<!-- {found[1]}:end -->"
+
+    return re.sub(r"<!-- (\w+):begin -->.*?<!-- \1:end -->", table, page, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
