@@ -28,6 +28,8 @@ exclude_patterns = ["build"]
 html_theme = "furo"
 html_title = f"fastgd {release}"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["gallery.css"]
 smartquotes = False  # quotes and dashes are often code: '--', "8x8"
 
 # Headings down to the third level can be linked to, by the names that code hosts give them.

@@ -1,28 +1,151 @@
-"""The gallery shows every image of the documents, with commands that other pages run."""
+"""The gallery: every picture with the whole code that draws it, in files that these tests run."""
 
+import contextlib
+import os
 import re
+import runpy
+import shlex
+import subprocess
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from inspect import signature
+from pathlib import Path
 
-from document import DOCUMENTS, ROOT, blocks
+import pytest
 
-GALLERY = ROOT / "docs" / "gallery.md"
-OTHERS = [path for path in DOCUMENTS if path != GALLERY]
+from document import ROOT
+from fastgd import plots
+from fastgd.cli.app import COMMANDS
+from fastgd.cli.plot import KINDS
+
+EXAMPLES = ROOT / "examples"
+FILES = sorted(path for path in (EXAMPLES / "gallery").iterdir() if path.suffix in {".py", ".sh"})
+PAGE = ROOT / "docs" / "gallery.md"
+SECONDS = 30
+
+NO_PICTURES = {"page-live.gif", "page-phone.png", "performance.png"}
+"""What shows the article's page, and what `bench/` measures."""
+
+QUICK = {
+    "derivatives.py": {"2000": "20"},
+    "errors.py": {"range(1, 101)": "range(1, 3)"},
+    "errors.sh": {"--seeds 100": "--seeds 2"},
+    "own_functions.py": {"3000": "30", "range(10)": "range(2)"},
+    "predictions.sh": {"range(400)": "range(60)"},
+    "predictions_classes.py": {"test_size=50": "test_size=110"},
+    "sensitivity.py": {"400": "60"},
+    "solved.py": {"range(1, 1001)": "range(1, 4)"},
+    "solved.sh": {"--seeds 1000": "--seeds 3"},
+    "takeaways.py": {"range(1, 101)": "range(1, 3)"},
+    "takeaways.sh": {"--seeds 100": "--seeds 2"},
+    "trainability.py": {"192": "16", "200": "20"},
+    "trainability.sh": {"192": "16", "200": "20"},
+}
+"""Per file, what the tests replace in it: they draw with fewer numbers."""
 
 
-def lines_of(paths):
-    """All lines of code in these documents, without prompts."""
-    return {
-        line.removeprefix(">>> ")
-        for path in paths
-        for block in blocks(path)
-        for line in block.text.splitlines()
+@dataclass(frozen=True)
+class Card:
+    """A picture of the page, and the files under it, with what the title of each says."""
+
+    title: str
+    image: str
+    files: dict[str, str]
+
+
+def cards():
+    """The cards of the page, in order."""
+    found = []
+    for text in re.split(r"^::::\{grid-item-card\} ", PAGE.read_text("utf-8"), flags=re.M)[1:]:
+        text, end, _ = text.partition("\n::::\n")
+        assert end, text
+        title, images = text.splitlines()[0], re.findall(r"\]\(images/([\w.-]+)\)", text)
+        assert len(images) == 1, title
+        titles = re.findall(r"\{dropdown\} (.+)\n```\{literalinclude\} \.\./examples/(.+)", text)
+        assert titles, f"{title}: a picture comes with its code"
+        assert len(titles) == text.count("{dropdown}"), title
+        found.append(Card(title, images[0], {path: said for said, path in titles}))
+    return found
+
+
+CARDS = cards()
+
+
+def drawn_by():
+    """The pictures under which the page shows each file of ``examples/gallery``."""
+    found = defaultdict(set)
+    for card in CARDS:
+        for path in card.files:
+            if path.startswith("gallery/"):
+                found[path.removeprefix("gallery/")].add(card.image)
+    return found
+
+
+def test_every_picture_of_the_documents_has_its_code_and_vice_versa():
+    shown = [card.image for card in CARDS]
+    assert len(shown) == len({*shown})
+    assert {*shown} == {path.name for path in (ROOT / "docs" / "images").iterdir()} - NO_PICTURES
+    assert drawn_by().keys() == {path.name for path in FILES}
+    assert all((EXAMPLES / path).exists() for card in CARDS for path in card.files)
+
+
+@pytest.mark.parametrize("card", CARDS, ids=[card.image for card in CARDS])
+def test_the_title_of_code_is_its_file_and_its_seconds(card):
+    for path, said in card.files.items():
+        folder, name = path.split("/")
+        seconds = re.fullmatch(rf"{re.escape(name)}, (\d+) s", said)
+        if folder == "gallery":  # a study takes as long as it takes, and says so in its own words
+            assert seconds, said
+            assert int(seconds[1]) < SECONDS
+        else:
+            assert said.startswith(f"{name}, ")
+
+
+def test_every_function_and_every_command_that_draws_is_there():
+    python = "\n".join(path.read_text("utf-8") for path in FILES if path.suffix == ".py")
+    assert {*re.findall(r"\bplots\.(\w+)\(", python)} == {*plots.__all__}
+    shell = "\n".join(path.read_text("utf-8") for path in FILES if path.suffix == ".sh")
+    drawing = {
+        module.__name__.rpartition(".")[2]
+        for module in COMMANDS
+        if "plot" in signature(module.command).parameters
     }
+    assert {*re.findall(r"^fastgd (\w+) .*--plot ", shell, re.MULTILINE)} == drawing
+    assert {*re.findall(r"--kind (\w+)", shell)} == {*KINDS}
 
 
-def test_code_of_the_gallery_is_that_of_pages_that_are_tested():
-    assert lines_of([GALLERY]) <= lines_of(OTHERS)
+def draw(path, folder, run):
+    """Run a file, with fewer numbers, in this folder; return its pictures."""
+    text = path.read_text("utf-8")
+    for old, new in QUICK.get(path.name, {}).items():
+        assert old in text
+        text = text.replace(old, new)
+    folder.mkdir()
+    copy = folder / path.name
+    with contextlib.chdir(folder):
+        if path.suffix == ".py":
+            copy.write_text(text, "utf-8")
+            runpy.run_path(str(copy), run_name="__main__")
+        else:  # commands, which share this process, and before them what makes their table
+            table, *commands = re.split(r"^(?=fastgd )", text, flags=re.MULTILINE)
+            environment = os.environ | {
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+            }
+            subprocess.run(["bash", "-eu", "-c", table], check=True, env=environment)
+            for command in commands:
+                code, _, said = run(*shlex.split(command)[1:])
+                assert code == 0, said
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.suffix in {".png", ".gif"}}
 
 
-def test_every_plot_of_the_documents_is_in_the_gallery():
-    shown = set(re.findall(r"images/([\w.-]+)", GALLERY.read_text(encoding="utf-8")))
-    images = {path.name for path in (ROOT / "docs" / "images").iterdir()}
-    assert shown == images - {"page-live.gif", "page-phone.png", "performance.png"}
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted({path.stem for path in FILES}))
+def test_files_draw_their_pictures(name, tmp_path, run):
+    # The Python file and the commands of one name: the same picture, to the byte.
+    drawn = [draw(path, tmp_path / path.suffix, run) for path in FILES if path.stem == name]
+    assert all(pictures == drawn[0] for pictures in drawn)
+    for path in FILES:
+        if path.stem == name:
+            assert {*drawn[0]} == drawn_by()[path.name]
+    assert all(len(picture) > 10_000 for picture in drawn[0].values())

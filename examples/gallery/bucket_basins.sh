@@ -1,0 +1,1 @@
+fastgd bucket --basins --plot bucket_basins.png

@@ -1,0 +1,1 @@
+fastgd bucket --example local-minimum --plot bucket_local_minimum.png

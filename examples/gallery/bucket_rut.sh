@@ -1,0 +1,1 @@
+fastgd bucket --example rut --plot bucket_rut.png

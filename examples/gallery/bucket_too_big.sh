@@ -1,0 +1,1 @@
+fastgd bucket --example too-big --plot bucket_too_big.png

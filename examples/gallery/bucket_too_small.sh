@@ -1,0 +1,1 @@
+fastgd bucket --example too-small --plot bucket_too_small.png

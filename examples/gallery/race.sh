@@ -1,0 +1,1 @@
+fastgd race --plot race.png

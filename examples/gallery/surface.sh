@@ -1,0 +1,1 @@
+fastgd surface --plot surface.png

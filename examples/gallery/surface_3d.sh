@@ -1,0 +1,1 @@
+fastgd surface --3d --plot surface-3d.png
