@@ -7,11 +7,46 @@ TYPE_CHECKING = False  # as in typing, which is slow to import; type checkers kn
 if TYPE_CHECKING:
     from fastgd.public import *  # noqa: F403
     from fastgd.public import __all__ as __all__
-    from fastgd.public import __version__ as __version__
+
+    __version__: str
 else:
+    _HOMES = {
+        "BoxCounting": "studies.trainability.box_counting.BoxCounting",
+        "DeviceError": "engine.devices.DeviceError",
+        "Function": "formulas.custom.Function",
+        "GroupModels": "models.group_models.GroupModels",
+        "Loss": "formulas.custom.Loss",
+        "Model": "models.model.Model",
+        "Objective": "training.objective.Objective",
+        "Race": "studies.race.Race",
+        "Run": "training.results.Run",
+        "Snapshot": "training.results.Snapshot",
+        "Summary": "engine.summaries.Summary",
+        "Surface": "studies.surface.Surface",
+        "Sweep": "training.runs.Sweep",
+        "Trainability": "studies.trainability.map.Trainability",
+        "box_counting": "studies.trainability.box_counting.box_counting",
+        "devices": "engine.device_list.devices",
+        "fit": "models.fit.fit",
+        "fit_groups": "models.groups.fit_groups",
+        "load": "models.loading.load",
+        "minimize": "training.minimization.minimize",
+        "objective": "training.objective.objective",
+        "open": "training.folders.open_folder",
+        "race": "studies.race.race",
+        "surface": "studies.surface.surface",
+        "sweep": "training.sweep.sweep",
+        "train": "training.train.train",
+        "trainability": "studies.trainability.map.trainability",
+    }
+    """Where each public name is, as in ``public.py``: imported when it is first used."""
+
+    _MODULES = ("bucket", "functions", "reference")
+
+    __all__ = [*_HOMES, *_MODULES]
 
     def __getattr__(name):
-        """Import a subpackage, or all public names, on first access.
+        """Import what a public name needs, or a subpackage, on first access.
 
         The command line starts without them: it can be interrupted (Ctrl-C) from its first
         instruction on, and this file runs before it.
@@ -19,15 +54,19 @@ else:
         from importlib import import_module
         from importlib.util import find_spec
 
-        if not name.startswith("_") and find_spec(f"fastgd.{name}"):
-            return import_module(f"fastgd.{name}")
-        if not name.startswith("_") or name in ("__all__", "__version__"):
-            public = import_module("fastgd.public")
-            names = (*public.__all__, "__all__", "__version__")
-            globals().update({known: getattr(public, known) for known in names})
-            if name in names:
-                return globals()[name]
-        raise AttributeError(f"module 'fastgd' has no attribute {name!r}")
+        if name in _HOMES:
+            home, _, own = _HOMES[name].rpartition(".")
+            found = getattr(import_module(f"fastgd.{home}"), own)
+        elif name == "__version__":
+            from importlib.metadata import version
+
+            found = version("fastgd")
+        elif not name.startswith("_") and find_spec(f"fastgd.{name}"):
+            found = import_module(f"fastgd.{name}")
+        else:
+            raise AttributeError(f"module 'fastgd' has no attribute {name!r}")
+        globals()[name] = found
+        return found
 
     def __dir__():
-        return [*globals(), *__getattr__("__all__")]
+        return [*globals(), *__all__]

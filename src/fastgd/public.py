@@ -1,7 +1,4 @@
-"""The public names of ``fastgd``, loaded when one of them is first used."""
-
-from importlib.metadata import version
-from typing import Any
+"""The public names of ``fastgd`` for type checkers; ``__init__.py`` imports each on first use."""
 
 from fastgd import bucket, functions, reference
 from fastgd.engine.device_list import devices
@@ -11,12 +8,12 @@ from fastgd.formulas.custom import Function, Loss
 from fastgd.models.fit import fit
 from fastgd.models.group_models import GroupModels
 from fastgd.models.groups import fit_groups
+from fastgd.models.loading import load
 from fastgd.models.model import Model
 from fastgd.studies.race import Race, race
 from fastgd.studies.surface import Surface, surface
 from fastgd.studies.trainability.box_counting import BoxCounting, box_counting
 from fastgd.studies.trainability.map import Trainability, trainability
-from fastgd.training.codec import load
 from fastgd.training.folders import open_folder as open  # noqa: A004 - fastgd.open, as load
 from fastgd.training.minimization import minimize
 from fastgd.training.objective import Objective, objective
@@ -57,15 +54,3 @@ __all__ = [
     "train",
     "trainability",
 ]
-__version__ = version("fastgd")
-
-
-def _html(result: Any) -> str:
-    from fastgd.notebook import html
-
-    return html(result)
-
-
-for _result in (Run, Sweep, Surface, Race, Trainability, Model, GroupModels):
-    # Plots are in a package above those of the results, and only notebooks call this.
-    _result._repr_html_ = _html  # type: ignore[union-attr]

@@ -14,6 +14,7 @@ from fastgd.arguments.groups import Integers
 from fastgd.arguments.warnings import warn
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import escaped
+from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.values import check_choice, check_path
 from fastgd.export.exportable import ONNX_DTYPES
 from fastgd.models import stored_groups
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 @codec.stored_by(stored_groups)
 @dataclass(frozen=True, eq=False)
-class GroupModels:
+class GroupModels(ShownInNotebooks):
     """A network for each group of a table, with everything needed to predict.
 
     ``models[label]`` is the :class:`fastgd.Run` of a group (``models[label, label]`` if there are

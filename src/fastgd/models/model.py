@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.warnings import warn
 from fastgd.checks.formatting import first_names
+from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.export.exportable import Exportable
 from fastgd.export.network import Exported
 from fastgd.models import stored_model
@@ -30,7 +31,7 @@ Table = Any
 
 @codec.stored_by(stored_model)
 @dataclass(frozen=True, eq=False)
-class Model(Exportable):
+class Model(Exportable, ShownInNotebooks):
     """Trained networks, with the encoding of a table's columns as inputs and of its target.
 
     :func:`fastgd.fit` returns one, and ``fastgd train --save`` writes one if it has prepared the

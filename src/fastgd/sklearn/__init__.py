@@ -5,7 +5,6 @@ try:
 except ImportError as error:
     raise ImportError('fastgd.sklearn needs scikit-learn: pip install "fastgd[sklearn]"') from error
 
-import fastgd.public  # noqa: F401  so that runs of an estimator have their notebook output
 from fastgd.sklearn.classifier import FastGDClassifier
 from fastgd.sklearn.grouped import GroupedClassifier, GroupedRegressor
 from fastgd.sklearn.regressor import FastGDRegressor

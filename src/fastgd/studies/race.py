@@ -16,6 +16,7 @@ from fastgd.arguments.targets import check_samples
 from fastgd.arguments.warnings import warn_of_targets
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
+from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.values import (
     NOT_NEGATIVE,
     check_choice,
@@ -55,7 +56,7 @@ Entry = Optimizer | tuple[Optimizer, Alpha]
 
 
 @dataclass(frozen=True, eq=False)
-class Race:
+class Race(ShownInNotebooks):
     """Trainings that differ only in their optimizer; returned by :func:`race`.
 
     Attributes

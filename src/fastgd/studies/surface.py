@@ -19,6 +19,7 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.targets import check_samples, outputs_to_start
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import either, shown
+from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.values import check_count, check_result
 from fastgd.engine.device_choice import say_chosen
 from fastgd.engine.devices import AUTO, CPU
@@ -45,7 +46,7 @@ _NAMES = tuple(name for name in DECLARED if name in SurfaceOptions.__annotations
 
 
 @dataclass(frozen=True, eq=False)
-class Surface:
+class Surface(ShownInNotebooks):
     """The loss surface of a network over two of its weights; returned by :func:`surface`.
 
     Attributes

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments.data import BatchNorm, FloatArray, NetworkParts, check_inputs
 from fastgd.arguments.options import Method
 from fastgd.checks.messages import shown
+from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.values import integer
 from fastgd.engine.input_derivatives import Order, derivatives
 from fastgd.engine.network import Network, Weights
@@ -194,7 +195,7 @@ class Snapshot(_Predicting):
 
 @codec.stored_by(stored_run)
 @dataclass(frozen=True, eq=False)
-class Run(_Predicting):
+class Run(_Predicting, ShownInNotebooks):
     """One trained network.
 
     Attributes

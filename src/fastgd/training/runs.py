@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import Partition
+from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.values import check_flag
 from fastgd.engine.network import Network
 from fastgd.engine.state import State
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 @codec.stored_by(stored_sweep)
 @dataclass(frozen=True, eq=False)
-class Sweep:
+class Sweep(ShownInNotebooks):
     """Many trained networks, one for each combination of the values on the axes.
 
     Attributes

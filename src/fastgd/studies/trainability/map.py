@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
+from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.values import (
     check_choice,
     check_count,
@@ -46,7 +47,7 @@ FEWEST_ITERATIONS = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Trainability:
+class Trainability(ShownInNotebooks):
     """A map of which pairs of learning rates train; returned by :func:`trainability`.
 
     Attributes
