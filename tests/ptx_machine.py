@@ -242,13 +242,23 @@ class _Launch:
                 k = int(self.at[0])
 
     def _run_some(self, group):
-        """Execute a basic block for threads that are there."""
+        """Execute a basic block for threads that are there; one alone goes on until it waits."""
         self.active[:] = group
-        k = int(self.at[group.argmax()])
-        for step in self._masked(k):
-            step()
-        self.executed += len(self.program.basic_blocks[k].steps) + 1
-        self._part(self.program.basic_blocks[k].end, group)
+        first = int(group.argmax())
+        k = int(self.at[first])
+        alone = self.schedule != "together" and np.count_nonzero(group) == self.shape[0] == 1
+        while True:
+            for step in self._masked(k):
+                step()
+            end = self.program.basic_blocks[k].end
+            self.executed += len(self.program.basic_blocks[k].steps) + 1
+            if not alone or end.how not in ("jump", "branch"):
+                self.at[group] = k
+                self._part(end, group)
+                return
+            k = end.targets[0]
+            if end.how == "branch" and self.view(end.operand)[first] == end.negated:
+                k = end.targets[1]
 
     def _part(self, end, group):
         """Let threads leave a basic block."""

@@ -136,11 +136,11 @@ class Program:
         return np.frombuffer(bytes(data) + bytes(-len(data) % 16), np.uint8).copy()
 
     def _read_body(self, body, begin):
-        place = 0
+        place, line = 0, self._text.count("\n", 0, begin) + 1
         while match := _STATEMENT.match(body, place):
+            line += body.count("\n", place, match.end())
             place = match.end()
             label, statement = match.groups()
-            line = self._text.count("\n", 0, begin + match.end()) + 1
             try:
                 if label:
                     self._label(label)

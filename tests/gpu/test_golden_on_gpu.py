@@ -118,7 +118,8 @@ ORDERS = [
 @pytest.mark.usefixtures("gpu")
 def test_arrays_in_other_orders_of_the_threads(case, schedule, monkeypatch):
     monkeypatch.setattr(ptx_machine, "run", partial(ptx_machine.run, schedule=schedule))
-    assert_same(arrays(case, "cuda"), arrays(case, "cpu"))
+    # The second iteration reads what the first one has written; a third one would do the same.
+    assert_same(arrays(case, "cuda", 2), arrays(case, "cpu", 2))
 
 
 def endings(device):
