@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from math import ceil
 from pathlib import Path
 
 DOCS = Path(__file__).parent
@@ -41,9 +42,10 @@ def keep(picture: Path) -> str:
 
 
 def write_seconds(text: str, name: str, seconds: float) -> str:
-    """Return the page with the seconds of a file, a whole number, in the title of its code."""
+    """Return the page with the time that a file takes in the title of its code."""
     title = re.compile(rf"(\{{dropdown\}} {re.escape(name)}, ).*")
-    return title.sub(rf"\g<1>{max(1, round(seconds))} s", text)
+    time = f"{ceil(seconds)} s" if seconds < 100 else f"{ceil(seconds / 60)} min"
+    return title.sub(rf"\g<1>{time}", text)
 
 
 def main(names: list[str]) -> None:

@@ -1,1 +1,1 @@
-fastgd trainability --resolution 192 --iterations 200 --plot trainability.png --box-plot trainability-boxes.png
+fastgd trainability --resolution 512 --iterations 500 --plot trainability.png --box-plot trainability-boxes.png
