@@ -1,8 +1,6 @@
 """Figures and versions stand in several files, and are the same in all of them."""
 
 import importlib.util
-import re
-import tomllib
 
 import pytest
 
@@ -10,7 +8,6 @@ from document import ROOT
 
 BENCHMARKS = ROOT / "docs" / "benchmarks.md"
 README = ROOT / "README.md"
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 @pytest.fixture(scope="module")
@@ -76,19 +73,3 @@ def test_what_a_work_is_of_its_bound_stands_in_all_its_lines(report):
 def test_a_row_that_was_not_measured_is_missed(report):
     with pytest.raises(ValueError, match="README's rows must be measured"):
         report.short_markdown([], "stamp")
-
-
-def test_the_citation_is_of_this_project():
-    import yaml  # myst-parser brings it
-
-    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
-    assert {"cff-version", "message", "title", "authors"} <= cited.keys()
-    assert cited["version"] == PROJECT["version"]
-    assert cited["license"] == PROJECT["license"]
-    names = [author["name"] for author in cited["authors"]]
-    holder = re.search(r"Copyright \(c\) \d+ (.+)", (ROOT / "LICENSE").read_text())[1]
-    assert names == [holder]
-
-
-def test_the_changelog_has_this_version():
-    assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text()

@@ -1,0 +1,85 @@
+"""The sdist and the wheel: the same bytes from any folder, with all that belongs in them."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+IGNORED = shutil.ignore_patterns(".git", ".*_cache", "__pycache__", ".venv", ".hypothesis", "build")
+EPOCH = "1764374400"  # 2025-11-29
+
+
+def build(target):
+    """Build both from a copy: other times of the files, another path."""
+    source = target / "source"
+    shutil.copytree(ROOT, source, ignore=IGNORED, copy_function=shutil.copy)
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-d", target / "dist"],
+        cwd=source,
+        env=os.environ | {"SOURCE_DATE_EPOCH": EPOCH},
+        check=True,
+        capture_output=True,
+    )
+    wheel, sdist = sorted((target / "dist").iterdir(), key=lambda path: path.suffix, reverse=True)
+    return sdist, wheel
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("built"))
+
+
+def test_two_builds_have_the_same_bytes(built, tmp_path):
+    for first, second in zip(built, build(tmp_path), strict=True):
+        assert first.name == second.name
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_the_wheel_has_the_package_and_nothing_else(built):
+    wheel = zipfile.ZipFile(built[1])
+    assert {entry.date_time[:3] for entry in wheel.infolist()} == {(2025, 11, 29)}
+    names = set(wheel.namelist())
+    folder = ROOT / "src"
+    sources = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file()
+        and "__pycache__" not in path.parts
+        and path.suffix not in {".nbi", ".nbc"}
+    }
+    assert {name for name in names if ".dist-info/" not in name} == sources
+    assert {path.rpartition(".")[2] for path in sources} == {
+        "py",
+        "typed",
+        "json",
+        "js",
+        "css",
+        "html",
+    }
+    for needed in ("py.typed", "article/published.json", "article/page/page.html"):
+        assert f"fastgd/{needed}" in names
+    infos = {name.partition(".dist-info/")[2] for name in names} - {""}
+    assert infos == {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
+
+
+def test_the_sdist_has_what_builds_and_tests_it(built):
+    with tarfile.open(built[0]) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {name.partition("/")[0] for name in names} == {
+        ".ci", ".github", ".gitignore", "bench", "conda", "docs", "examples", "src", "tests",
+        "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "PKG-INFO", "README.md",
+        "pyproject.toml",
+    }  # fmt: skip
+    for needed in ("tests/golden.json", "docs/images/trainability.png", ".ci/run"):
+        assert needed in names
+    for folder in ("docs", "tests", "examples", "bench"):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert path.relative_to(ROOT).as_posix() in names
