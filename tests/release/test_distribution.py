@@ -68,6 +68,8 @@ def test_the_wheel_has_the_package_and_nothing_else(built):
         assert f"fastgd/{needed}" in names
     infos = {name.partition(".dist-info/")[2] for name in names} - {""}
     assert infos == {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
+    [metadata] = [name for name in names if name.endswith("/METADATA")]
+    assert wheel.read(metadata).startswith(b"Metadata-Version: 2.4\n")
 
 
 def test_the_sdist_has_what_builds_and_tests_it(built):
