@@ -101,6 +101,7 @@ def test_operations_are_those_of_the_source(case, known, monkeypatch, tmp_path, 
     if known:
         request.getfixturevalue("users_kernels")
     monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(config, "OPT", 3)  # as for users
     monkeypatch.setattr(targets, "_compiled", spy)
     (text,) = texts(case)
     found, source = kinds(text), operations(optimized(*emitted))
