@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -216,6 +217,13 @@ def test_shares_are_all_cases_once(monkeypatch, capsys):
         with pytest.raises(SystemExit):
             main(["--check", "--share", share])
     assert sorted(capsys.readouterr().out.splitlines()) == sorted(QUICK)
+
+
+def test_ci_computes_the_quick_cases_on_arm():
+    ci = (GOLDEN.parents[1] / ".ci" / "run").read_text()
+    named = re.findall(r"^arm_cases\w*=\(\n(.*?)^\)", ci, re.DOTALL | re.MULTILINE)
+    cases = [case for part in named for case in re.findall(r"'(.+)'", part)]
+    assert sorted(cases) == sorted(QUICK)
 
 
 def test_every_case_has_its_hash():
