@@ -38,6 +38,7 @@ else:
         "sweep": "training.sweep.sweep",
         "train": "training.train.train",
         "trainability": "studies.trainability.map.trainability",
+        "trainability_zoom": "studies.trainability.zoom.trainability_zoom",
     }
     """Where each public name is, as in ``public.py``: imported when it is first used."""
 

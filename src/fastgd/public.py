@@ -14,6 +14,7 @@ from fastgd.studies.race import Race, race
 from fastgd.studies.surface import Surface, surface
 from fastgd.studies.trainability.box_counting import BoxCounting, box_counting
 from fastgd.studies.trainability.map import Trainability, trainability
+from fastgd.studies.trainability.zoom import trainability_zoom
 from fastgd.training.folders import open_folder as open  # noqa: A004 - fastgd.open, as load
 from fastgd.training.minimization import minimize
 from fastgd.training.objective import Objective, objective
@@ -53,4 +54,5 @@ __all__ = [
     "sweep",
     "train",
     "trainability",
+    "trainability_zoom",
 ]

@@ -9,6 +9,7 @@ import time
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from PIL import Image
 
 import fastgd
 from fastgd.cli import main
@@ -117,11 +118,68 @@ def test_options_reach_the_map(run, monkeypatch):
 
     monkeypatch.setattr("fastgd.cli.trainability.trainability", stop)
     options = ["--activation", "relu", "--batch-size", "5", "--seed", "3", "--threads", "1"]
+    options += ["--samples", "10", "--against", "spread"]
     assert run(*options)[2] == "fastgd: error: enough\n"
     assert seen == {
         "resolution": 5, "iterations": 2, "width": 4, "window": ((-1.0, 3.0), (-1.0, 3.0)),
-        "activation": "relu", "batch_size": 5, "seed": 3, "threads": 1,
+        "activation": "relu", "batch_size": 5, "seed": 3, "threads": 1, "samples": 10,
+        "against": "spread",
     }  # fmt: skip
+
+
+def test_a_map_against_the_mean_says_so(run):
+    _, text, err = run("--against", "mean", "--samples", "1")
+    assert err == ""
+    assert "256 trainings of a 4-4-1 network (tanh, 1 sample, full batch, seed 1), 30" in text
+    assert "Learning rates: 10^-1 to 10^3 (both layers)\n" in text
+    assert "Mean of the input layer's initial weights: -1 to 3\n" in text
+
+
+ZOOM = ["--frames=3", "--factor=2"]
+
+
+def test_a_zoom_is_a_film_with_a_row_for_each_frame(run, out):
+    film = out.with_name("zoom.gif")
+    maps = fastgd.trainability_zoom(3, factor=2, resolution=16, **GIVEN)
+    code, text, err = run(*ZOOM, f"--plot={film}")
+    assert (code, err) == (0, "")
+    for k, one in enumerate(maps):
+        boxes = one.box_counting()
+        row = rf"{k} +{2**k} x +{100 * one.converged.mean():.1f}% +{boxes.dimension:.3f} \("
+        assert re.search(row, text), text
+    assert re.search(r"Median of the box-counting dimensions: \d\.\d{3}\n", text)
+    assert "768 trainings done" in text
+    with Image.open(film) as frames:
+        assert frames.n_frames == 3
+    assert [path.name for path in out.parent.iterdir()] == ["zoom.gif"]
+    facts = json.loads(run(*ZOOM, f"--plot={film}", "--json")[1])
+    assert [each["window"] for each in facts["frames"]] == [
+        [list(side) for side in one.settings.window] for one in maps
+    ]
+
+
+def test_ctrl_c_in_a_zoom_says_how_to_go_on(run, out, monkeypatch):
+    computed, compute = [], MapJob.compute
+
+    def interrupted(self, *given):
+        if self.settings.resolution == 16:
+            computed.append(self.settings.window)
+            if len(computed) == 4 * 2 + 3:  # two frames of four patches
+                raise KeyboardInterrupt
+        return compute(self, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MapJob, "compute", interrupted)
+        code, _, err = run(*ZOOM, "--threads", "1")
+    folder = out.with_name("edge.patches")
+    assert code == 130
+    assert err == (
+        f"fastgd: interrupted: 2 of 3 frames are done and in {folder}; "
+        "the same command resumes from there\n"
+    )
+    assert not out.exists()
+    assert run(*ZOOM)[0] == 0
+    assert [path.name for path in out.parent.iterdir()] == ["edge.png"]
 
 
 @pytest.mark.slow
@@ -247,6 +305,13 @@ def test_an_unfinished_map_with_other_settings_is_refused(run, out, monkeypatch)
         (["--batch-size", "99"], "--batch-size must be at most 20, got 99"),
         (["--resolution", "0"], "--resolution must be at least 1, got 0"),
         (["--width", "0"], "--width must be at least 1, got 0"),
+        (["--samples", "0"], "--samples must be at least 1, got 0"),
+        (["--against", "rate"], "--against must be 'output_rate', 'mean' or 'spread', got 'rate'"),
+        (["--frames", "1"], "--frames must be at least 2, got 1"),
+        (["--frames", "2", "--factor", "1"], "--factor must be a number above 1 and at most 100"),
+        (["--factor", "2"], "--factor needs --frames"),
+        (["--frames", "2", "--box-plot", "a.png"], "--frames and --box-plot exclude each other"),
+        (["--plot", "edge.gif"], "a plot's file must end in .png, .svg, .pdf, got 'edge.gif'"),
         (["--plot", "edge.jpg"], "a plot's file must end in .png, .svg, .pdf, got 'edge.jpg'"),
         (["--box-plot", "fit.txt"], "a plot's file must end in .png, .svg, .pdf, got 'fit.txt'"),
         (["--plot", "nowhere/edge.png"], "nowhere/edge.png can't be written: there is no folder"),

@@ -160,6 +160,13 @@ def test_a_map_in_memory_is_a_single_patch_on_a_gpu(gpu, monkeypatch):
     assert blocks("cuda") == {1}  # 4 * 4, 4 * 5 and 5 * 5 runs
 
 
+@pytest.mark.usefixtures("timed")
+def test_a_map_against_initial_weights_on_a_gpu(gpu):
+    given = {"against": "mean", "samples": 3, "window": ((1, 6), (-2, 2))}
+    assert same(trainability(**given, device="cuda"), trainability(**given))
+    assert gpu.named("cuLaunchKernel")
+
+
 def test_patches_in_a_folder_do_not_depend_on_the_device(gpu, tmp_path):
     trainability(device="cuda", out=tmp_path / "map")
     assert len([path for path in (tmp_path / "map" / "parts").rglob("*") if path.is_file()]) == 4

@@ -91,8 +91,14 @@ CALLS = {
     "trainability": (
         fastgd.trainability,
         {"resolution": 2, "iterations": 3, "width": 2, "window": ((0, 1), (0, 1)),
-         "activation": "tanh", "batch_size": None, "seed": 1, "threads": 1, "progress": False,
-         "out": None, "executor": None, "threads_per_worker": 1},
+         "activation": "tanh", "batch_size": None, "samples": None, "against": "output_rate",
+         "seed": 1, "threads": 1, "progress": False, "out": None, "executor": None,
+         "threads_per_worker": 1},
+    ),
+    "trainability_zoom": (
+        fastgd.trainability_zoom,
+        {"frames": 2, "factor": 2.0, "resolution": 8, "window": ((-1, 3), (-1, 3)), "out": None,
+         "iterations": 20, "width": 4},
     ),
     "trainability.zoom": (Later(lambda: MAP().zoom), {"factor": 4}),
     "box_counting": (fastgd.box_counting, {"pixels": np.eye(16, dtype=bool)}),
@@ -100,9 +106,10 @@ CALLS = {
     "boundary": (fastgd.studies.trainability.box_counting.boundary,
                  {"inside": np.eye(4, dtype=bool)}),
     "mean_field": (
-        mean_field.mean_field, {"width": 2, "activation": "tanh", "batch_size": None, "seed": 1}
+        mean_field.mean_field,
+        {"width": 2, "activation": "tanh", "batch_size": None, "seed": 1, "samples": None},
     ),
-    "sample_count": (mean_field.sample_count, {"width": 2, "activation": "tanh"}),
+    "sample_count": (mean_field.sample_count, {"width": 2, "activation": "tanh", "samples": 1}),
     "power_of_ten": (mean_field.power_of_ten, {"exponent": 2.0}),
     "error_curves": (statistics.error_curves, {"result": RUN}),
     "groups": (
@@ -132,6 +139,9 @@ CALLS = {
     "plots.film": (
         plots.film,
         {"rolled": ROLL, "path": "balls.gif", "ax": None, "window": None, "frames": 2},
+    ),
+    "plots.zoom_film": (
+        plots.zoom_film, {"found": Later(lambda: [MAP()]), "path": "zoom.gif", "ax": None}
     ),
     "plots.write": (plots.write, {"figure": plt.figure(), "path": "figure.png"}),
 }  # fmt: skip

@@ -1,7 +1,11 @@
+import re
+from dataclasses import replace
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from PIL import Image
 
 import fastgd
 from fastgd import plots
@@ -76,6 +80,61 @@ def test_labels_say_what_was_run(found):
         np.testing.assert_allclose(bar.get_ticks(), quartiles)
         texts = [text.get_text() for text in bar.ax.get_yticklabels()]
         assert texts == [f"{value:.3g}" for value in quartiles]
+
+
+def test_labels_of_a_map_against_initial_weights(found):
+    def labels(**given):
+        ax = plots.trainability(replace(found, settings=found.settings._replace(**given)))
+        return ax.get_xlabel(), ax.get_ylabel(), ax.get_title(loc="left").splitlines()[1]
+
+    across, up, title = labels(against="mean", samples=1, batch_size=None)
+    assert across == "learning rate of both layers, $\\log_{10}$"
+    assert up == "mean of the input layer's initial weights"
+    assert title.startswith("16-16-1, relu, 1 sample, full batch, seed 7: ")
+    _, up, _ = labels(against="spread")
+    assert up == "standard deviation of the input layer's initial weights, $\\log_{10}$"
+
+
+def test_a_film_has_a_frame_for_each_map(found, tmp_path):
+    windows = [((1.0, 1 + 2 / 4**k), (-2.0, -2 + 2 / 4**k)) for k in range(7)]
+    maps = [
+        replace(found, settings=found.settings._replace(window=window), values=found.values * 3**k)
+        for k, window in enumerate(windows)
+    ]
+    ax = plots.zoom_film(maps, tmp_path / "zoom.gif")
+    assert ax.get_title(loc="left") == "magnified 4,096 times"
+    assert ax.get_xlabel().endswith("\n1.000000 to 1.000488")
+    # The colors of a frame are by rank among those of its neighbors, too.
+    for image, inside in zip(ax.images, (found.converged, ~found.converged), strict=True):
+        among = np.abs(found.values[inside])
+        among = np.sort(np.concatenate([among * 3**k for k in (4, 5, 6)]))
+        rank = np.asarray(image.norm(np.abs(maps[-1].values[inside])))
+        expected = np.searchsorted(among, np.abs(maps[-1].values[inside]), side="right")
+        np.testing.assert_allclose(rank, expected / len(among), atol=0.02)
+    with Image.open(tmp_path / "zoom.gif") as film:
+        assert film.n_frames == 7
+        assert film.size == (256 + 88, 256 + 88)
+        first = np.asarray(film.convert("RGB"))[44:300, 44:300]
+        film.seek(6)
+        last = np.asarray(film.convert("RGB"))[44:300, 44:300]
+    for pixels in (first, last):  # blue below, in squares of 8 x 8 dots
+        assert (pixels[-40:, :, 2] > pixels[-40:, :, 0]).mean() > 0.95
+        assert (np.ptp(pixels[1:7, 1:7].astype(int), axis=(0, 1)) == 0).all()
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "message"),
+    [
+        ([], ValueError, "found must have at least one map, got none"),
+        ([3], TypeError, "found[0] must be a Trainability, got 3"),
+        (3, TypeError, "found must be a sequence of maps, got 3"),
+    ],
+)
+def test_a_film_needs_maps(tmp_path, given, kind, message):
+    with pytest.raises(kind, match=re.escape(message)):
+        plots.zoom_film(given, tmp_path / "zoom.gif")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("value", "name"), [(-3.0, "converged"), (2.0, "diverged")])

@@ -216,6 +216,18 @@ def test_a_map_keeps_each_value_at_its_rates():
     assert array.attrs["activation"] == "tanh"
 
 
+def test_a_map_against_the_mean_names_its_axes():
+    window = ((-1, 3), (-1, 3))
+    found = fastgd.trainability(8, iterations=20, width=4, window=window, against="mean")
+    array, table = found.to_xarray(), found.to_dataframe()
+    rate, mean = found.input_rates[5], found.rows[2]
+    assert array["values"].dims == ("mean", "rate")
+    assert float(array["values"].sel(rate=rate, mean=mean)) == found.values[2, 5]
+    row = table[(table.rate == rate) & (table["mean"] == mean)]
+    assert row["values"].tolist() == [found.values[2, 5]]
+    assert array.attrs["against"] == "mean"
+
+
 @pytest.mark.parametrize(
     ("package", "extra", "method"),
     [("pandas", "dataframe", "to_dataframe"), ("xarray", "xarray", "to_xarray")],

@@ -1,20 +1,25 @@
 """``fastgd trainability``: map the edge of trainability, draw it, and measure how rough it is."""
 
 import os
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from fastgd import plots
 from fastgd.checks.formatting import many
 from fastgd.cli.console import open_console, print_plain, print_table, print_written
 from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.job import timed
+from fastgd.cli.job import Timed, timed
 from fastgd.cli.json_output import print_json
 from fastgd.cli.options import DEVICE, JSON, PROGRESS, THREADS, option, takes
 from fastgd.cli.output_files import check_folder, check_plot, write_plot
 from fastgd.cli.output_folders import done_text, finished
 from fastgd.cli.terminal import saying_how_to_resume
 from fastgd.engine.devices import AUTO, CPU, CUDA
+from fastgd.plots import style
+from fastgd.plots.animated_maps import magnification
 from fastgd.store.folder import remove
 from fastgd.studies.trainability.map import (
     FEWEST_ITERATIONS,
@@ -23,11 +28,14 @@ from fastgd.studies.trainability.map import (
     trainability,
 )
 from fastgd.studies.trainability.map_job import Window
+from fastgd.studies.trainability.zoom import trainability_zoom
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from fastgd.studies.trainability.box_counting import BoxCounting
+
+FILM = ".gif"
 
 WARM = 5
 """A map of this size compiles the same kernel as a large one."""
@@ -43,19 +51,37 @@ def _read_window(text: str) -> Window:
 
 
 @takes(
-    option("--plot FILE", "Draw the map to this file: .png, .svg or .pdf.", Path, default=...),
-    option("--resolution N", "Pixels of a side: N x N trainings.", int, default=512),
+    option(
+        "--plot FILE",
+        "Draw the map to this file: .png, .svg or .pdf. With --frames: the last one, or all as an "
+        "animation: .gif.",
+        Path,
+        default=...,
+    ),
+    option(
+        "--resolution N",
+        "Pixels of a side: N x N trainings (default: 512, or 128 with --frames).",
+        int,
+    ),
     option("--iterations N", "Updates of each training.", int, default=500),
     option(
         "--window A,B,C,D",
         "Learning rates at the sides, log10: left, right (input layer), bottom, top (output "
-        "layer). Zoom in by a smaller one.",
+        "layer, or what --against says). Zoom in by a smaller one.",
         default=_typed(WINDOW),
         read=_read_window,
         rule="four numbers, the log10 of learning rates, separated by ','",
     ),
     option("--activation NAME", "Hidden units: tanh, relu, identity or sigmoid.", default="tanh"),
     option("--batch-size N", "Samples of a mini-batch, a divisor of all (default: all).", int),
+    option("--samples N", "Samples (default: as many as parameters; identity: as inputs).", int),
+    option(
+        "--against NAME",
+        "Vertical axis: output_rate (default); mean or spread (standard deviation) of the initial "
+        "weights of the input layer, with one learning rate for both layers.",
+    ),
+    option("--frames N", "Zoom in to the boundary: a map for each of N frames.", int),
+    option("--factor X", "How many times as narrow each frame is (default: 1.25).", float),
     option("--width N", "Inputs, and hidden units.", int, default=16),
     option("--seed N", "Seed of the samples and weights.", int, default=1),
     option("--box-plot FILE", "Also draw the box counts with their fit to this file.", Path),
@@ -71,7 +97,14 @@ def _read_window(text: str) -> Window:
     JSON,
 )
 def command(
-    plot: Path, box_plot: Path | None, out: Path | None, progress: bool, json: bool, **settings: Any
+    plot: Path,
+    box_plot: Path | None,
+    frames: int | None,
+    factor: float | None,
+    out: Path | None,
+    progress: bool,
+    json: bool,
+    **settings: Any,
 ) -> None:
     """Map which learning rates of two layers make a training converge: a fractal.
 
@@ -80,25 +113,33 @@ def command(
 
     Example: [bold]fastgd trainability --resolution 128 --plot edge.png[/bold]
     """
+    zoom: dict[str, Any] = {
+        k: v for k, v in (("frames", frames), ("factor", factor)) if v is not None
+    }
     with refusing():
-        check_plot(plot)
-        check_plot(box_plot)
-        if box_plot is not None and os.path.realpath(plot) == os.path.realpath(box_plot):
-            raise RefusedError(f"--plot and --box-plot must be two files, got {plot} twice")
+        _check_files(plot, box_plot, zoom)
         work = out or plot.with_suffix(".patches")
         check_folder(work)
+        settings.setdefault("resolution", 128 if zoom else 512)
         device = settings.get("device", CPU)
         # Patches in a folder are too small for a GPU.
         kept = out is not None or not device.startswith(CUDA) or work.exists()
-        before = finished(work).done
         few = {"resolution": min(settings["resolution"], WARM), "iterations": FEWEST_ITERATIONS}
         if device == AUTO:  # it is chosen for the whole map
             few["device"] = CPU
+        warm_up = partial(trainability, **settings | few)
+        settings |= {"out": work if kept else None, "progress": progress}
+        if zoom:
+            with saying_how_to_resume(lambda: _frames_text(work, frames)):
+                zoomed = timed(warm_up, lambda: trainability_zoom(**settings, **zoom))
+            _draw_zoom(zoomed.result, plot)
+            if out is None and kept:
+                _remove_frames(work)
+            _show_zoom(zoomed, plot, out, json)
+            return
+        before = finished(work).done
         with saying_how_to_resume(lambda: done_text(work, "patches")):
-            done = timed(
-                lambda: trainability(**settings | few),
-                lambda: trainability(**settings, out=work if kept else None, progress=progress),
-            )
+            done = timed(warm_up, lambda: trainability(**settings))
         found = done.result
         boxes, reason = _boxes(found)
         write_plot(plots.trainability(found), plot)
@@ -107,23 +148,86 @@ def command(
         if out is None and kept:
             remove(work)
     if json:
-        print_json(
-            _facts(found, boxes, reason) | {"seconds": done.seconds, "patches_found": before}
-        )
+        facts = _facts(found, boxes, reason)
+        print_json(facts | {"seconds": done.seconds, "patches_found": before})
         return
+    _show_map(done, boxes, reason)
     console = open_console()
-    _show(console, found)
-    if boxes is None:
-        print_plain(console, f"No box-counting dimension: {reason}")
-    else:
-        _show_boxes(console, boxes)
-        console.print(f"Zoom in, to most of the boundary: --window {_typed(found.zoom())}")
-    console.print(done.text(f"{many(found.values.size, 'training')} done"))
     if before:
         console.print(f"({many(before, 'patch')} from an earlier call)")
     print_written(console, plot, box_plot if boxes else None)
     if out is not None:
         print_plain(console, f"Patches kept in {out}")
+
+
+def _check_files(plot: Path, box_plot: Path | None, zoom: dict[str, Any]) -> None:
+    """Reject files that can't be written, and options that exclude each other."""
+    check_plot(plot, (*style.ENDINGS, FILM) if "frames" in zoom else style.ENDINGS)
+    check_plot(box_plot)
+    if zoom and "frames" not in zoom:
+        raise RefusedError("--factor needs --frames")
+    if zoom and box_plot is not None:
+        raise RefusedError("--frames and --box-plot exclude each other")
+    if box_plot is not None and os.path.realpath(plot) == os.path.realpath(box_plot):
+        raise RefusedError(f"--plot and --box-plot must be two files, got {plot} twice")
+
+
+def _frames_text(work: Path, frames: int | None) -> str:
+    """How many frames of a zoom are complete, if any is."""
+    found = [finished(folder) for folder in work.glob("frame-*")]
+    count = sum(done == chunks > 0 for done, chunks in found)
+    return f"{count} of {frames} frames are done and in {work}" if found else ""
+
+
+def _remove_frames(work: Path) -> None:
+    for folder in (*work.glob("frame-*"), *work.glob("scout-*")):
+        remove(folder)
+    with suppress(OSError):  # it has files of others
+        work.rmdir()
+
+
+def _draw_zoom(maps: tuple[Trainability, ...], plot: Path) -> None:
+    if plot.suffix.lower() == FILM:
+        plots.zoom_film(maps, plot)
+    else:
+        write_plot(plots.trainability(maps[-1]), plot)
+
+
+def _show_zoom(
+    done: Timed[tuple[Trainability, ...]], plot: Path, out: Path | None, json: bool
+) -> None:
+    """A row for each frame, and the median of their dimensions."""
+    maps, boxes = done.result, [_boxes(found) for found in done.result]
+    dimensions = [one.dimension for one, _ in boxes if one is not None]
+    middle = median(dimensions) if dimensions else None
+    if json:
+        frames = [_facts(found, *each) for found, each in zip(maps, boxes, strict=True)]
+        print_json({"frames": frames, "median_dimension": middle, "seconds": done.seconds})
+        return
+    console = open_console()
+    print_table(
+        console,
+        [">frame", ">zoom", ">converged", "<dimension of the boundary"],
+        [
+            (
+                str(k),
+                f"{magnification(maps, k)} x",
+                f"{found.converged.mean():.1%}",
+                "no boundary" if one is None else _dimension_text(one),
+            )
+            for k, (found, (one, _)) in enumerate(zip(maps, boxes, strict=True))
+        ],
+    )
+    if middle is not None:
+        console.print(f"Median of the box-counting dimensions: {middle:.3f}")
+    console.print(done.text(f"{many(sum(found.values.size for found in maps), 'training')} done"))
+    print_written(console, plot)
+    if out is not None:
+        print_plain(console, f"Frames kept in {out}")
+
+
+def _dimension_text(boxes: "BoxCounting") -> str:
+    return f"{boxes.dimension:.3f} ({boxes.low:.2f} to {boxes.high:.2f})"
 
 
 def _boxes(found: Trainability) -> "tuple[BoxCounting | None, str | None]":
@@ -134,16 +238,36 @@ def _boxes(found: Trainability) -> "tuple[BoxCounting | None, str | None]":
         return None, str(error)
 
 
+def _show_map(done: Timed[Trainability], boxes: "BoxCounting | None", reason: str | None) -> None:
+    console, found = open_console(), done.result
+    _show(console, found)
+    if boxes is None:
+        print_plain(console, f"No box-counting dimension: {reason}")
+    else:
+        _show_boxes(console, boxes)
+        console.print(f"Zoom in, to most of the boundary: --window {_typed(found.zoom())}")
+    console.print(done.text(f"{many(found.values.size, 'training')} done"))
+
+
 def _show(console: "Console", found: Trainability) -> None:
     settings = found.settings
     batch = f"batches of {settings.batch_size}" if settings.batch_size else "full batch"
+    samples = f"{many(settings.samples, 'sample')}, " if settings.samples else ""
     count, converged = found.values.size, int(found.converged.sum())
+    (left, right), (bottom, top) = settings.window
+    if settings.has_two_rates:
+        others = f" (input layer), 10^{bottom:g} to 10^{top:g} (output layer)"
+    else:
+        power = "10^" if settings.vertical.is_logarithm else ""
+        label = settings.vertical.label
+        others = (
+            f" (both layers)\n{label[0].upper()}{label[1:]}: {power}{bottom:g} to {power}{top:g}"
+        )
     console.print(
         f"{many(count, 'training')} of a {settings.width}-{settings.width}-1 network "
-        f"({settings.activation}, {batch}, seed {settings.seed}), "
+        f"({settings.activation}, {samples}{batch}, seed {settings.seed}), "
         f"{many(settings.iterations, 'iteration')} each\n"
-        f"Learning rates: 10^{settings.window[0][0]:g} to 10^{settings.window[0][1]:g} (input "
-        f"layer), 10^{settings.window[1][0]:g} to 10^{settings.window[1][1]:g} (output layer)\n"
+        f"Learning rates: 10^{left:g} to 10^{right:g}{others}\n"
         f"Converged: {converged:,} ({converged / count:.1%})\n"
     )
 

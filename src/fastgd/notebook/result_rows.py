@@ -21,6 +21,7 @@ from fastgd.models.model import Model
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
 from fastgd.studies.trainability.map import Trainability
+from fastgd.studies.trainability.mean_field import sample_count
 from fastgd.training.exports import labels_of
 from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
@@ -148,13 +149,15 @@ def _of_race(race: Race) -> ResultFacts:
 def _of_map(found: Trainability) -> ResultFacts:
     settings = found.settings
     (left, right), (bottom, top) = settings.window
+    across, up = settings.labels
     rows = [
         ("network", f"{settings.width}-{settings.width}-1, {settings.activation}"),
         ("iterations", f"{settings.iterations:,}"),
+        ("samples", f"{sample_count(settings.width, settings.activation, settings.samples):,}"),
         ("batch", f"{settings.batch_size:,} samples" if settings.batch_size else "all samples"),
         ("seed", str(settings.seed)),
-        ("log10 of the input layer's rate", f"{left:g} to {right:g}"),
-        ("log10 of the output layer's rate", f"{bottom:g} to {top:g}"),
+        (f"log10 of the {across}", f"{left:g} to {right:g}"),
+        (f"log10 of the {up}" if settings.vertical.is_logarithm else up, f"{bottom:g} to {top:g}"),
         ("converged", f"{found.converged.mean():.1%}"),
     ]
     size = settings.resolution

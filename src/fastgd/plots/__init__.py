@@ -4,6 +4,7 @@ They only draw; the results are computed elsewhere. Needs matplotlib (``fastgd[p
 """
 
 from fastgd.plots.alpha_curves import takeaways
+from fastgd.plots.animated_maps import zoom_film
 from fastgd.plots.animation import film
 from fastgd.plots.bucket import basins, roll
 from fastgd.plots.error_curves import errors
@@ -33,4 +34,5 @@ __all__ = [
     "trainability",
     "weight_paths",
     "write",
+    "zoom_film",
 ]

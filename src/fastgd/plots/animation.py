@@ -1,6 +1,7 @@
 """Rolling balls as an animated GIF."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -115,14 +116,19 @@ def film(
             dots.set_offsets(np.column_stack([x[:, step], heights]))
             counter.set_text(f"step {step:,}")
 
-        first, *others = _frames(ax.figure, (dots, counter), show, steps)
-        others += (others or [first])[-1:] * REST
-        with whole_file(path) as file:
-            duration = 1000 // FRAMES_PER_SECOND
-            first.save(file, "GIF", save_all=True, append_images=others, duration=duration, loop=0)
+        write_gif(_frames(ax.figure, (dots, counter), show, steps), path)
         if own:
             pyplot().close(ax.figure)
     return ax
+
+
+def write_gif(frames: list[Any], path: Path) -> None:
+    """Write images as an animation, with a rest at its end."""
+    first, *others = frames
+    others += (others or [first])[-1:] * REST
+    with whole_file(path) as file:
+        duration = 1000 // FRAMES_PER_SECOND
+        first.save(file, "GIF", save_all=True, append_images=others, duration=duration, loop=0)
 
 
 def _filled(x: NDArray[np.float64]) -> NDArray[np.float64]:

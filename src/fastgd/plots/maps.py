@@ -1,5 +1,6 @@
 """Plots of trainability: the map, and the fit of its box counts."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -63,28 +64,47 @@ def trainability(found: Trainability, *, ax: "Axes | None" = None) -> "Axes":
     """
     check_result("found", found, Trainability)
     with axes(ax, figsize=(7.2, 5.6)) as ax:
-        settings = found.settings
-        (left, right), (bottom, top) = settings.window
-        for name, inside in (("converged", found.converged), ("diverged", ~found.converged)):
-            if not inside.any():
-                continue
-            label, colors, start = _KINDS[name]
-            sums = np.ma.masked_where(~inside, np.abs(found.values))
-            image = ax.imshow(
-                sums,
-                origin="lower",
-                extent=(left, right, bottom, top),
-                aspect="auto",
-                interpolation="nearest",
-                norm=_by_rank(sums.compressed()),
-                cmap=_ramp(colors),
-            )
+        for name, image in draw_map(ax, found, [found]).items():
+            label, _, start = _KINDS[name]
             _bar(ax, image, f"{name}: {label}", start)
-        ax.grid(visible=False)
-        ax.set_xlabel("learning rate of the input layer, $\\log_{10}$")
-        ax.set_ylabel("learning rate of the output layer, $\\log_{10}$")
+        across, up = axis_labels(found)
+        ax.set(xlabel=across, ylabel=up)
         ax.set_title(_title(found))
     return ax
+
+
+def draw_map(ax: "Axes", found: Trainability, ranked: Sequence[Trainability]) -> dict[str, Any]:
+    """Draw a map, an image for each outcome, with colors by rank among the maps ``ranked``."""
+    (left, right), (bottom, top) = found.settings.window
+    images = {}
+    for name, (_, colors, _) in _KINDS.items():
+        sums = _sums(found, name)
+        if not sums.count():
+            continue
+        images[name] = ax.imshow(
+            sums,
+            origin="lower",
+            extent=(left, right, bottom, top),
+            aspect="auto",
+            interpolation="nearest",
+            norm=_by_rank(np.concatenate([_sums(one, name).compressed() for one in ranked])),
+            cmap=_ramp(colors),
+        )
+    ax.grid(visible=False)
+    return images
+
+
+def axis_labels(found: Trainability) -> tuple[str, str]:
+    """Return what the horizontal and the vertical axis show."""
+    across, up = found.settings.labels
+    logarithm = ", $\\log_{10}$"
+    return across + logarithm, up + logarithm * found.settings.vertical.is_logarithm
+
+
+def _sums(found: Trainability, name: str) -> Any:
+    """Return the sums of the trainings with this outcome; the others are masked."""
+    inside = found.converged if name == "converged" else ~found.converged
+    return np.ma.masked_where(~inside, np.abs(found.values))
 
 
 def box_counts(found: BoxCounting, *, ax: "Axes | None" = None) -> "Axes":
@@ -129,12 +149,10 @@ def box_counts(found: BoxCounting, *, ax: "Axes | None" = None) -> "Axes":
 
 def _title(found: Trainability) -> str:
     settings = found.settings
-    batch = f"batches of {settings.batch_size}" if settings.batch_size else "full batch"
     return (
         f"{settings.resolution} x {settings.resolution} trainings, "
         f"{settings.iterations:,} iterations each\n"
-        f"{settings.width}-{settings.width}-1, {settings.activation}, {batch}, "
-        f"seed {settings.seed}: {found.converged.mean():.1%} converged"
+        f"{settings.text}: {found.converged.mean():.1%} converged"
     )
 
 

@@ -97,7 +97,60 @@ def test_pixels_lie_at_centres(found):
     centers = -1 + 4 * (np.arange(16) + 0.5) / 16
     np.testing.assert_allclose(found.input_rates, 10.0**centers)
     np.testing.assert_array_equal(found.input_rates, found.output_rates)
-    assert found.settings == (16, 30, 4, ((-1.0, 3.0), (-1.0, 3.0)), "tanh", None, 1)
+    given = (16, 30, 4, ((-1.0, 3.0), (-1.0, 3.0)), "tanh", None, 1)
+    assert found.settings == (*given, None, "output_rate")
+
+
+@pytest.mark.parametrize("against", ["mean", "spread"])
+def test_rows_may_differ_in_their_initial_weights(against):
+    given = SMALL | {"window": ((-1.0, 3.0), (-2.0, 1.0)), "samples": 5, "against": against}
+    found = fastgd.trainability(9, **given)
+    heights = -2 + 3 * (np.arange(9) + 0.5) / 9
+    np.testing.assert_allclose(found.rows, heights if against == "mean" else 10.0**heights)
+    problem = mean_field(4, "tanh", None, 1, 5)
+    assert problem.X.shape == (5, 4)
+    weights = problem.weights[0] / np.sqrt(2 / 4)  # those from N(0, 1)
+    for row, column in ((0, 0), (8, 3), (3, 8), (5, 4)):
+        changed = weights + found.rows[row] if against == "mean" else weights * found.rows[row]
+        [(first, second)] = problem.starts(against, found.rows[row : row + 1])
+        np.testing.assert_allclose(first, changed * np.sqrt(2 / 4), rtol=1e-14)
+        assert np.array_equal(second, problem.weights[1])
+        run = fastgd.train(
+            problem.X,
+            problem.y,
+            weights=(first, second),
+            alpha=tuple(found.input_rates[column] * factor for factor in problem.factors),
+            activation="tanh",
+            output="identity",
+            iterations=29,
+            summary=20,
+        )
+        value = found.values[row, column]
+        assert value == (-run.summary.error_sum if value < 0 else run.summary.inverse_sum)
+    assert 0.2 < found.converged.mean() < 0.8
+
+
+def test_a_folder_of_such_a_map_is_no_other_one(tmp_path):
+    given = SMALL | {"against": "mean", "samples": 5, "out": tmp_path / "map"}
+    whole = fastgd.trainability(9, **given)
+    assert fastgd.trainability(9, **given).values.tobytes() == whole.values.tobytes()
+    with pytest.raises(ValueError, match="got one with samples 5 instead of none, against 'mean'"):
+        fastgd.trainability(9, **SMALL, out=tmp_path / "map")
+
+
+def test_a_map_against_the_mean_has_no_output_rates():
+    found = fastgd.trainability(5, **SMALL, against="mean")
+    message = "needs a map against 'output_rate', got one against 'mean': its values are in rows"
+    with pytest.raises(AttributeError, match=message):
+        _ = found.output_rates
+    assert repr(found).split("; ")[0].endswith("seed=1, against='mean'")
+
+
+def test_a_folder_of_an_older_version_holds_the_same_map(tmp_path):
+    fastgd.trainability(5, **SMALL, out=tmp_path / "map")
+    assert list(Folder.open(tmp_path / "map").manifest.asked) == [
+        "resolution", "iterations", "width", "window", "activation", "batch_size", "seed",
+    ]  # fmt: skip
 
 
 def test_rates_of_the_layers_do_not_get_mixed_up():
@@ -382,6 +435,16 @@ def test_repr(found):
          "'sigmoid', got 'tan': did you mean 'tanh'?"),
         ({"batch_size": 21}, ValueError, "batch_size must be at most 20, got 21"),
         ({"batch_size": 8}, ValueError, "batch_size must divide the number of samples (20), got 8"),
+        ({"samples": 0}, ValueError, "samples must be at least 1, got 0"),
+        ({"samples": 5, "batch_size": 2}, ValueError,
+         "batch_size must divide the number of samples (5), got 2"),
+        ({"against": "rate"}, ValueError, "against must be 'output_rate', 'mean' or 'spread', got"),
+        ({"against": "mean", "window": ((0, 1), (0, 101))}, ValueError,
+         "window's top, a mean of initial weights, must be a number from -100 to 100, got 101"),
+        ({"against": "spread", "window": ((0, 1), (0, 101))}, ValueError,
+         "window's top, log10 of a standard deviation, must be a number from -100 to 100, got 101"),
+        ({"against": "mean", "window": ((0, 1), (1, 1 + 1e-15))}, ValueError,
+         "window must be wide enough for its pixels to have different means, got 1.0 to "),
         ({"window": 3}, ValueError, "window must be ((left, right), (bottom, top)), log10 of "
          "learning rates, got 3"),
         ({"window": (1, 2, 3, 4)}, ValueError, "log10 of learning rates, got (1, 2, 3, 4)"),

@@ -28,7 +28,7 @@ from fastgd.engine.devices import CPU
 from fastgd.store.files import PathLike
 from fastgd.studies.trainability.box_counting import BoxCounting, boundary, box_counting
 from fastgd.studies.trainability.map_job import MapJob, Settings, Window
-from fastgd.studies.trainability.mean_field import ACTIVATIONS, EXPONENT, sample_count
+from fastgd.studies.trainability.mean_field import ACTIVATIONS, AGAINST, EXPONENT, sample_count
 from fastgd.training.exports import dataframe, dataset
 from fastgd.workers.run_job import results_of
 from fastgd.workers.worker_options import check_worker_options
@@ -53,9 +53,14 @@ class Trainability(ShownInNotebooks):
     Attributes
     ----------
     settings : Settings
-        Its arguments: resolution, iterations, width, window, activation, batch_size, seed.
-    input_rates, output_rates : (resolution,) arrays
-        Learning rates of the columns (input layer) and rows (output layer) of the map.
+        Its arguments: resolution, iterations, width, window, activation, batch_size, seed, samples,
+        against.
+    input_rates : (resolution,) array
+        Learning rates of the columns of the map: of the input layer, or of both layers if
+        ``against`` isn't "output_rate".
+    rows : (resolution,) array
+        What the rows of the map differ in: the learning rates of the output layer, which are also
+        ``output_rates``, or the means or standard deviations of the initial weights.
     values : (resolution, resolution) array
         With e_j the mean absolute error before update j, from 0 to iterations - 1: *minus* the sum
         of e_j / e_0 where the training converged, the sum of e_0 / e_j where it did not. Fast
@@ -64,14 +69,30 @@ class Trainability(ShownInNotebooks):
 
     settings: Settings
     input_rates: NDArray[np.float64]
-    output_rates: NDArray[np.float64]
+    rows: NDArray[np.float64]
     values: NDArray[np.float64]
 
     def __repr__(self) -> str:
         """The settings, and the fraction of trainings that converged."""
         resolution, *_ = self.settings
-        given = ", ".join(f"{k}={v!r}" for k, v in self.settings._asdict().items())
+        given = ", ".join(f"{k}={v!r}" for k, v in self.settings.given.items())
         return f"Trainability({given}; {self.converged.mean():.1%} of {resolution**2:,} converged)"
+
+    @property
+    def output_rates(self) -> NDArray[np.float64]:
+        """Learning rates of the output layer, (resolution,).
+
+        Raises
+        ------
+        AttributeError
+            If the rows of the map differ in their initial weights instead.
+        """
+        if not self.settings.has_two_rates:
+            raise AttributeError(
+                "output_rates needs a map against 'output_rate', got one against "
+                f"{self.settings.against!r}: its values are in rows"
+            )
+        return self.rows
 
     @property
     def converged(self) -> NDArray[np.bool_]:
@@ -84,19 +105,25 @@ class Trainability(ShownInNotebooks):
         return boundary(self.converged)
 
     def to_dataframe(self) -> pandas.DataFrame:
-        """One row per training: both learning rates, its value, and whether it converged.
+        """One row per training: its place on the map, its value, and whether it converged.
+
+        The columns of the place are ``input_rate`` and ``output_rate`` or, for a map against "mean"
+        or "spread", ``rate`` and a column of that name.
 
         Raises
         ------
         ImportError
             If pandas is not installed (``pip install "fastgd[dataframe]"``).
         """
-        first, second = np.meshgrid(self.input_rates, self.output_rates)
-        columns = {"input_rate": first, "output_rate": second} | self._measured
+        row, column = self._dims
+        first, second = np.meshgrid(self.input_rates, self.rows)
+        columns = {column: first, row: second} | self._measured
         return dataframe({name: array.ravel() for name, array in columns.items()})
 
     def to_xarray(self) -> xarray.Dataset:
         """Values and outcomes over ``output_rate`` and ``input_rate``; settings are in ``attrs``.
+
+        A map against "mean" or "spread" has the dimensions of that name, and ``rate``.
 
         Raises
         ------
@@ -112,12 +139,18 @@ class Trainability(ShownInNotebooks):
         [0.6 0.5]
 
         """
-        dims = ("output_rate", "input_rate")
+        row, column = self._dims
         return dataset(
-            {"output_rate": self.output_rates.tolist(), "input_rate": self.input_rates.tolist()},
-            {name: (dims, array) for name, array in self._measured.items()},
+            {row: self.rows.tolist(), column: self.input_rates.tolist()},
+            {name: (self._dims, array) for name, array in self._measured.items()},
             self.settings._asdict(),
         )
+
+    @property
+    def _dims(self) -> tuple[str, str]:
+        """Names of the vertical and the horizontal axis."""
+        settings = self.settings
+        return settings.against, "input_rate" if settings.has_two_rates else "rate"
 
     @property
     def _measured(self) -> dict[str, NDArray[Any]]:
@@ -169,6 +202,8 @@ def trainability(
     window: Window = WINDOW,
     activation: str = "tanh",
     batch_size: int | None = None,
+    samples: int | None = None,
+    against: str = "output_rate",
     seed: int = 1,
     out: PathLike | None = None,
     executor: Executor | None = None,
@@ -179,8 +214,8 @@ def trainability(
 ) -> Trainability:
     """Map which learning rates of two layers make a training converge, one training per pixel.
 
-    A network with one hidden layer, no biases and mean-field scaling is trained on random samples,
-    as many as it has parameters: see ``fastgd.studies.trainability.mean_field``. A training has
+    A network with one hidden layer, no biases and mean-field scaling is trained on random samples:
+    see ``fastgd.studies.trainability.mean_field``. A training has
     converged if the mean of its last 20 errors is below its first error; otherwise, or if a number
     overflowed, it has diverged.
 
@@ -194,12 +229,21 @@ def trainability(
         Number of inputs, and of hidden units.
     window : ((left, right), (bottom, top))
         log10 of the learning rates at the edges of the map, of the input layer and of the output
-        layer, from -100 to 100. Each training has the rates at the center of its pixel.
+        layer, from -100 to 100. Each training has the rates at the center of its pixel. For a map
+        against "mean", bottom and top are means; against "spread", log10 of standard deviations.
     activation : {"tanh", "relu", "identity", "sigmoid"}
         Activation of the hidden units.
     batch_size : int, optional
-        Samples per mini-batch; it must divide the number of samples (272 with 16 units, or 16 with
-        the identity). None for the full batch. Samples are shuffled once per epoch.
+        Samples per mini-batch; it must divide the number of samples. None for the full batch.
+        Samples are shuffled once per epoch.
+    samples : int, optional
+        Number of samples; the paper also has maps of a single one. None for as many as there are
+        free parameters: 272 with 16 units, or 16 with the identity.
+    against : {"output_rate", "mean", "spread"}
+        What the vertical axis is. "output_rate": the learning rate of the output layer. "mean" and
+        "spread": the mean, or the standard deviation, of the normal distribution that the initial
+        weights of the input layer are drawn from, otherwise 0 and 1; then both layers have the
+        learning rate of the horizontal axis.
     seed : int
         Seed of the initial weights, the samples and their shuffling.
     out : path, optional
@@ -226,13 +270,15 @@ def trainability(
     Notes
     -----
     The problem, the criterion of convergence and the sums are the paper's (arXiv 2402.06184,
-    section 2), with three exceptions. The error is the mean absolute error, where the paper takes
+    section 2), with four exceptions. The error is the mean absolute error, where the paper takes
     the mean squared error. Where e_j / e_0 is above 10^6, or a number overflowed, the paper's
     program uses 10^6; here the ratio is not limited, and nothing is added after an overflow. That
     changes no outcome; it changes sums of e_0 / e_j by less than a millionth per update, and a sum
     of e_j / e_0 only if a training recovered from an error a million times its first one. With
     mini-batches the error is evaluated once per epoch and at the end, and the last 20 errors become
-    those of the last epochs that contain 20 iterations; the paper draws each batch anew.
+    those of the last epochs that contain 20 iterations; the paper draws each batch anew. Its
+    program adds the mean to the weights before each update, where the paper calls it a property of
+    the initial weights; here it is added once. The paper has no map against "spread".
 
     Examples
     --------
@@ -245,27 +291,30 @@ def trainability(
     """
     width = check_count("width", width)
     activation = check_choice("activation", activation, ACTIVATIONS)
-    samples = sample_count(width, activation)
+    count = sample_count(width, activation, samples)
+    against = check_choice("against", against, tuple(AGAINST))
     if batch_size is not None:
-        batch_size = check_count("batch_size", batch_size, maximum=samples)
-        if samples % batch_size:
+        batch_size = check_count("batch_size", batch_size, maximum=count)
+        if count % batch_size:
             raise ValueError(
-                f"batch_size must divide the number of samples ({samples}), got {batch_size}"
+                f"batch_size must divide the number of samples ({count}), got {batch_size}"
             )
     settings = Settings(
         resolution=check_count("resolution", resolution),
         iterations=check_count("iterations", iterations, FEWEST_ITERATIONS),
         width=width,
-        window=_checked_window(window),
+        window=_checked_window(window, against),
         activation=activation,
         batch_size=batch_size,
         seed=check_seed(seed),
+        samples=None if samples is None else count,
+        against=against,
     )
     worker_options = check_worker_options(
         executor, threads, threads_per_worker, out, progress, device
     )
     # The map, and its ranks and colors in a plot; the samples while they are drawn.
-    needed = 64 * settings.resolution**2 + 128 * samples * width
+    needed = 64 * settings.resolution**2 + 128 * count * width
     check_memory(needed, "the map")
     job = MapJob.of(settings, worker_options.device)
     if worker_options.executor is None and worker_options.device != CPU:
@@ -273,23 +322,23 @@ def trainability(
         if worker_options.out is None and job.device != CPU:
             job, worker_options = job.in_large_patches(), worker_options._replace(threads=1)
             check_memory(needed + job.bytes(1), "the map")
-    found = results_of(job, worker_options, KIND, settings._asdict(), {}, unit="px")
+    found = results_of(job, worker_options, KIND, settings.given, {}, unit="px")
     return Trainability(settings, *job.rates, job.joined(found))
 
 
-def _checked_window(window: Any) -> Window:
+def _checked_window(window: Any, against: str) -> Window:
     rule = "window must be ((left, right), (bottom, top)), log10 of learning rates"
     try:
         (left, right), (bottom, top) = window
     except Exception:  # an object's own __iter__ may raise anything
         raise ValueError(f"{rule}, got {shown(window)}") from None
     sides = []
-    for (name, low), (other, high) in (
-        (("left", left), ("right", right)),
-        (("bottom", bottom), ("top", top)),
+    for (name, low), (other, high), axis in (
+        (("left", left), ("right", right), "output_rate"),
+        (("bottom", bottom), ("top", top), against),
     ):
         low, high = (
-            check_number(f"window's {word}, log10 of a learning rate,", value, EXPONENT)
+            check_number(f"window's {word}, {AGAINST[axis].value},", value, EXPONENT)
             for word, value in ((name, low), (other, high))
         )
         if low >= high:

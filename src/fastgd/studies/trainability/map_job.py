@@ -17,18 +17,25 @@ from numpy.typing import NDArray
 from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.arguments.training_data import TrainingData
+from fastgd.checks.formatting import many
 from fastgd.engine.devices import CPU
 from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.summaries import STATUS, Summary, summarize
 from fastgd.store.npz import Arrays
-from fastgd.studies.trainability.mean_field import MeanField, mean_field, power_of_ten
+from fastgd.studies.trainability.mean_field import (
+    AGAINST,
+    MeanField,
+    Vertical,
+    mean_field,
+    power_of_ten,
+)
 from fastgd.training.chunks import runs_per_chunk, seconds_of
 
 Window = tuple[tuple[float, float], tuple[float, float]]
 """log10 of the learning rates at the edges: (left, right) of the input layer, (bottom, top) of the
-output layer."""
+output layer, or of what the rows differ in: see :data:`.mean_field.AGAINST`."""
 
 LAST = 20
 """Final iterations whose mean error decides whether a training converged, as in the paper."""
@@ -45,9 +52,6 @@ FEW = 8
 KEPT = Keep(weights=False)
 """What is kept of the trainings, in addition to sums of their errors."""
 
-_SEED = np.array([1])
-"""Seeds of the runs, which have no effect: their initial weights are given."""
-
 
 class Settings(NamedTuple):
     """All arguments that a map depends on."""
@@ -59,6 +63,38 @@ class Settings(NamedTuple):
     activation: str
     batch_size: int | None
     seed: int
+    samples: int | None = None
+    against: str = "output_rate"
+
+    @property
+    def vertical(self) -> Vertical:
+        """What the rows differ in."""
+        return AGAINST[self.against]
+
+    @property
+    def has_two_rates(self) -> bool:
+        """Whether the layers have learning rates of their own."""
+        return self.against == "output_rate"
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """What the horizontal and the vertical axis are."""
+        layer = "the input layer" if self.has_two_rates else "both layers"
+        return f"learning rate of {layer}", self.vertical.label
+
+    @property
+    def text(self) -> str:
+        """Network, samples and seed in one line."""
+        batch = f"batches of {self.batch_size}" if self.batch_size else "full batch"
+        samples = f"{many(self.samples, 'sample')}, " if self.samples else ""
+        network = f"{self.width}-{self.width}-1, {self.activation}"
+        return f"{network}, {samples}{batch}, seed {self.seed}"
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """By name, without the last two where they have their default, as older folders do."""
+        default = self._field_defaults
+        return {k: v for k, v in self._asdict().items() if k not in default or v != default[k]}
 
 
 class Patch(NamedTuple):
@@ -85,7 +121,7 @@ class MapJob:
 
     settings: Settings
     problem: MeanField
-    rates: tuple[FloatArray, FloatArray]  # of the columns (input layer) and rows (output layer)
+    rates: tuple[FloatArray, FloatArray]  # of the columns (input layer) and what rows differ in
     patches: tuple[Patch, ...]
     device: str = CPU
     """Where they are trained: see :mod:`fastgd.engine.devices`."""
@@ -99,9 +135,17 @@ class MapJob:
         ValueError
             If the window is too narrow for its pixels, or the samples don't fit into memory.
         """
-        across, up = (_rates(*side, settings.resolution) for side in settings.window)
+        logarithms = True, settings.vertical.is_logarithm
+        across, up = (
+            _values_of(*side, settings.resolution, is_logarithm)
+            for side, is_logarithm in zip(settings.window, logarithms, strict=True)
+        )
         problem = mean_field(
-            settings.width, settings.activation, settings.batch_size, settings.seed
+            settings.width,
+            settings.activation,
+            settings.batch_size,
+            settings.seed,
+            settings.samples,
         )
         whole = cls(settings, problem, (across, up), ())
         network = whole.plan(Patch(slice(0, 1), slice(0, 1)), 1, 1).network
@@ -114,8 +158,9 @@ class MapJob:
     def on_one_device(self, threads: int) -> MapJob:
         """The same job; "auto" becomes what is faster for the whole map."""
         side = slice(0, self.settings.resolution)
-        plan = self.plan(Patch(side, side), self._updates, threads)
-        return replace(self, device=plan_on_a_device(plan, self._first(plan), _SEED).device)
+        whole = Patch(side, side)
+        plan = self.plan(whole, self._updates, threads)
+        return replace(self, device=plan_on_a_device(plan, *self._first(plan, whole)).device)
 
     def in_large_patches(self) -> MapJob:
         """The same job for a GPU, which only many thousand trainings keep busy."""
@@ -167,12 +212,22 @@ class MapJob:
         task = TrainingData(problem.X, problem.y, iterations, settings.iterations)
         method = Method(**given)
         network = network_of(method, problem.X, problem.y, (settings.width,))
-        across, up = self.rates
-        alphas = problem.alphas(across[patch.columns], up[patch.rows])
-        return Plan.make(task, network, method, alphas, {}, 1, threads, device=self.device)
+        across, up = (rates[part] for rates, part in zip(self.rates, patch[::-1], strict=True))
+        starts = 1
+        if settings.has_two_rates:
+            alphas = problem.alphas(across, up)
+        else:  # an axis of alphas, and one of initial weights
+            alphas = np.concatenate([problem.alphas(rate, rate) for rate in across[:, None]])
+            starts = len(up)
+        return Plan.make(task, network, method, alphas, {}, starts, threads, device=self.device)
 
-    def _first(self, plan: Plan) -> FloatArray:
-        return plan.network.row(NetworkParts(self.problem.weights, (), ()))[None]
+    def _first(self, plan: Plan, patch: Patch) -> tuple[FloatArray, NDArray[np.int64]]:
+        """Return the initial weights, and seeds, which have no effect as weights are given."""
+        starts = [self.problem.weights]
+        if not self.settings.has_two_rates:
+            starts = self.problem.starts(self.settings.against, self.rates[1][patch.rows])
+        first = [plan.network.row(NetworkParts(weights, (), ())) for weights in starts]
+        return np.array(first), np.ones(len(first), np.int64)
 
     def _values(
         self, chunk: int, iterations: int, threads: int, advance: Callable[[int], None]
@@ -180,9 +235,12 @@ class MapJob:
         patch = self.patches[chunk]
         plan = self.plan(patch, iterations, threads)
         told = _in_pixels(iterations, advance)
-        trained = execute(plan, self._first(plan), _SEED, KEPT, told)
+        trained = execute(plan, *self._first(plan, patch), KEPT, told)
         summary = summarize(trained.watch, plan.method.summary)
-        return values_of(STATUS[trained.outcome], summary).reshape(patch.shape)
+        values = values_of(STATUS[trained.outcome], summary)
+        if self.settings.has_two_rates:
+            return values.reshape(patch.shape)
+        return values.reshape(patch.shape[::-1]).T
 
 
 def values_of(status: NDArray[Any], summary: Summary) -> FloatArray:
@@ -222,13 +280,14 @@ def _in_pixels(iterations: int, advance: Callable[[int], None]) -> Callable[[int
     return told
 
 
-def _rates(low: float, high: float, resolution: int) -> FloatArray:
-    """Return the learning rates at the centers of the pixels."""
+def _values_of(low: float, high: float, resolution: int, is_logarithm: bool) -> FloatArray:
+    """Return the learning rates, means or spreads at the centers of the pixels."""
     centers = low + (high - low) * ((np.arange(resolution) + 0.5) / resolution)
-    rates = np.array([power_of_ten(center) for center in centers.tolist()])
+    rates = np.array([power_of_ten(c) for c in centers.tolist()]) if is_logarithm else centers
     if not (np.diff(rates) > 0).all():
         raise ValueError(
-            "window must be wide enough for its pixels to have different learning rates, "
+            f"window must be wide enough for its pixels to have different "
+            f"{'learning rates' if is_logarithm else 'means'}, "
             f"got {low!r} to {high!r} for {resolution} pixels"
         )
     return rates

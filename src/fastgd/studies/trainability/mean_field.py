@@ -21,12 +21,14 @@ are steps of plain gradient descent on E with
 
 All numbers are drawn from N(0, 1): W0, W1, and as many samples (x, y) as there are free parameters,
 n * n + n. For the identity the paper takes n samples, since the product of its layers has no more
-than n free parameters.
+than n free parameters. One of its conditions has a single sample; another one has the same learning
+rate in both layers, and a number that is added to all of W0.
 """
 
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from math import sqrt
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,7 +41,33 @@ ACTIVATIONS = ("tanh", "relu", "identity", "sigmoid")
 """Activations of the hidden units; sigmoid, which the paper doesn't have, is scaled as tanh."""
 
 EXPONENT = rule_of("[-100, 100]")
-"""Range of log10 of a learning rate."""
+"""Range of what a window is given in: log10 of a learning rate or a spread, or a mean."""
+
+
+class Vertical(NamedTuple):
+    """What the rows of a map differ in."""
+
+    label: str
+    value: str  # one of a window's ends, in messages
+    is_logarithm: bool
+
+
+AGAINST = {
+    "output_rate": Vertical(
+        "learning rate of the output layer", "log10 of a learning rate", is_logarithm=True
+    ),
+    "mean": Vertical(
+        "mean of the input layer's initial weights",
+        "a mean of initial weights",
+        is_logarithm=False,
+    ),
+    "spread": Vertical(
+        "standard deviation of the input layer's initial weights",
+        "log10 of a standard deviation",
+        is_logarithm=True,
+    ),
+}
+"""By the name of the vertical axis; only with the first one do the layers' rates differ."""
 
 _DIGITS = Context(prec=30)
 
@@ -52,16 +80,27 @@ class MeanField:
     y: FloatArray  # (samples, 1)
     weights: Weights  # (width, width) and (width, 1)
     factors: tuple[float, float]  # alpha / eta of the input and the output layer
+    scale: float = 1.0  # c: a number in W0 is c times as large in V0
 
     def alphas(self, input_rates: FloatArray, output_rates: FloatArray) -> FloatArray:
         """Return the alphas of all pairs, (outputs * inputs, 2); the input rate varies fastest."""
         output, given = np.meshgrid(output_rates, input_rates, indexing="ij")
         return np.column_stack([given.ravel() * self.factors[0], output.ravel() * self.factors[1]])
 
+    def starts(self, against: str, rows: FloatArray) -> list[Weights]:
+        """Return the initial weights of each row if W0 has these means or standard deviations."""
+        first, *others = self.weights
+        changed = [
+            first + self.scale * row if against == "mean" else first * row for row in rows.tolist()
+        ]
+        return [(weights, *others) for weights in changed]
 
-def mean_field(width: int, activation: str, batch_size: int | None, seed: int) -> MeanField:
+
+def mean_field(
+    width: int, activation: str, batch_size: int | None, seed: int, samples: int | None = None
+) -> MeanField:
     """Draw the problem; it is bit-identical on every machine."""
-    samples = sample_count(width, activation)
+    samples = sample_count(width, activation, samples)
     batch = samples if batch_size is None else check_count("batch_size", batch_size, 1, samples)
     check_memory(128 * samples * width, "the samples")
     random = np.random.RandomState(check_seed(seed))
@@ -75,13 +114,16 @@ def mean_field(width: int, activation: str, batch_size: int | None, seed: int) -
         y=y,
         weights=(sqrt(square) * first, second / width),
         factors=(2 * square / batch, 2 / (width * width * batch)),
+        scale=sqrt(square),
     )
 
 
-def sample_count(width: int, activation: str) -> int:
-    """Return the number of samples, which is that of the free parameters."""
+def sample_count(width: int, activation: str, samples: int | None = None) -> int:
+    """Return the number of samples: by default, that of the free parameters."""
     width = check_count("width", width)
     activation = check_choice("activation", activation, ACTIVATIONS)
+    if samples is not None:
+        return check_count("samples", samples)
     return width if activation == "identity" else width * width + width
 
 

@@ -1,0 +1,95 @@
+import re
+
+import numpy as np
+import pytest
+
+import fastgd
+from fastgd.studies.trainability import zoom
+from fastgd.studies.trainability.map_job import MapJob
+
+SMALL = {"iterations": 30, "width": 4, "window": ((-1.0, 3.0), (-1.0, 3.0))}
+
+
+@pytest.fixture(scope="module")
+def maps():
+    return fastgd.trainability_zoom(5, factor=2, resolution=16, **SMALL)
+
+
+def test_windows_shrink_towards_the_boundary(maps):
+    windows = [found.settings.window for found in maps]
+    assert windows[0] == SMALL["window"]
+    for k, (narrow, wide) in enumerate(zip(windows[1:], windows, strict=False), 1):
+        for (low, high), (lowest, highest) in zip(narrow, wide, strict=True):
+            assert lowest <= low < high <= highest
+            assert high - low == pytest.approx(4 / 2**k)
+    rows, columns = np.nonzero(maps[-1].boundary)
+    assert np.hypot(rows - 7.5, columns - 7.5).min() < 3  # near the middle of the last frame
+
+
+def test_a_frame_is_a_map(maps):
+    window = maps[2].settings.window
+    alone = fastgd.trainability(16, **SMALL | {"window": window})
+    assert alone.values.tobytes() == maps[2].values.tobytes()
+
+
+def test_a_single_outcome_is_no_place_to_zoom_to():
+    message = "window must hold a part of the boundary, got ((-9, -8), (-9, -8))"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        fastgd.trainability_zoom(3, resolution=8, **SMALL | {"window": ((-9, -8), (-9, -8))})
+
+
+def test_it_ends_where_the_boundary_is_lost(monkeypatch):
+    """A scout without a boundary is the last one."""
+    trained, asked = zoom.trainability, []
+
+    def flat(pixels, **given):
+        asked.append(given["window"])
+        if len(asked) == 2:
+            given["window"] = ((-9, -8), (-9, -8))
+        return trained(pixels, **given)
+
+    monkeypatch.setattr(zoom, "trainability", flat)
+    maps = fastgd.trainability_zoom(3, factor=5, resolution=8, **SMALL)
+    assert len(asked) == 5
+    center = [sum(side) / 2 for side in maps[-1].settings.window]
+    assert center == pytest.approx([sum(side) / 2 for side in asked[1]])
+
+
+def test_interrupted_and_continued_it_has_the_same_frames(maps, tmp_path, monkeypatch):
+    compute, computed = MapJob.compute, []
+
+    def interrupted(self, *given):
+        computed.append(self.settings.resolution)
+        if computed.count(16) == 10:
+            raise KeyboardInterrupt
+        return compute(self, *given)
+
+    asked = SMALL | {"factor": 2, "resolution": 16, "out": tmp_path / "zoom", "threads": 1}
+    with monkeypatch.context() as patch:
+        patch.setattr(MapJob, "compute", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fastgd.trainability_zoom(5, **asked)
+    again = fastgd.trainability_zoom(5, **asked)
+    assert [one.values.tobytes() for one in again] == [one.values.tobytes() for one in maps]
+    names = sorted(path.name for path in (tmp_path / "zoom").iterdir())
+    assert names == [*(f"frame-{k:03}" for k in range(5)), "scout-0", "scout-1", "scout-2"]
+    with pytest.raises(ValueError, match="hold the same map of trainability, got one with window"):
+        fastgd.trainability_zoom(6, **asked)
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "message"),
+    [
+        ({"frames": 1}, ValueError, "frames must be at least 2, got 1"),
+        ({"frames": 1001}, ValueError, "frames must be at most 1000, got 1001"),
+        ({"factor": 1}, ValueError, "factor must be a number above 1 and at most 100, got 1"),
+        ({"factor": "2"}, TypeError, "factor must be a number, got '2'"),
+        ({"resolution": 0}, ValueError, "resolution must be at least 1, got 0"),
+        ({"width": 0}, ValueError, "width must be at least 1, got 0"),
+        ({"window": 3}, ValueError, "window must be ((left, right), (bottom, top))"),
+    ],
+)
+def test_bad_arguments(tmp_path, given, kind, message):
+    with pytest.raises(kind, match=re.escape(message)):
+        fastgd.trainability_zoom(**{"resolution": 16, **SMALL, **given}, out=tmp_path / "zoom")
+    assert not (tmp_path / "zoom").exists()
