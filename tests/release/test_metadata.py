@@ -59,7 +59,9 @@ def test_every_python_of_the_classifiers_is_tested():
     pattern = re.compile(r"Programming Language :: Python :: (3\.\d+)")
     classified = [found[1] for text in PROJECT["classifiers"] if (found := pattern.fullmatch(text))]
     jobs = yaml.safe_load(WORKFLOWS["ci"].read_text())["jobs"]
-    assert jobs["tests"]["strategy"]["matrix"]["python"] == classified
+    installing = next(step for step in jobs["package"]["steps"] if "python-version" in str(step))
+    newest = installing["with"]["python-version"].split()
+    assert sorted({*jobs["tests"]["strategy"]["matrix"]["python"], *newest}) == classified
     assert PROJECT["requires-python"] == f">={classified[0]}"
 
 
