@@ -6,7 +6,7 @@ from fastgd import plots
 maps = fastgd.trainability_zoom(
     frames=24,
     factor=1.3,
-    resolution=90,
+    resolution=80,
     iterations=100,
     activation="identity",
     window=((-1, 3), (-1, 3)),

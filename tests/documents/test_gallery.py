@@ -54,8 +54,8 @@ QUICK = {
     "takeaways.py": {"range(1, 101)": "range(1, 3)"},
     "takeaways.sh": {"--seeds 100": "--seeds 2"},
     "trainability.sh": {"512": "16", "500": "20"},
-    "trainability_film.py": {"frames=24": "frames=3", "90": "16", "=100": "=20"},
-    "trainability_film.sh": {"frames 24": "frames 3", "90": "16", "s 100": "s 20"},
+    "trainability_film.py": {"frames=24": "frames=3", "80": "16", "=100": "=20"},
+    "trainability_film.sh": {"frames 24": "frames 3", "80": "16", "s 100": "s 20"},
     "trainability_zoom.py": {"128": "16"},
 }
 """Per file, what the tests replace in it: they draw with fewer numbers."""

@@ -5,7 +5,8 @@ import pytest
 
 import fastgd
 from fastgd.studies.trainability import zoom
-from fastgd.studies.trainability.map_job import MapJob
+from fastgd.studies.trainability.map import Trainability
+from fastgd.studies.trainability.map_job import MapJob, Settings
 
 SMALL = {"iterations": 30, "width": 4, "window": ((-1.0, 3.0), (-1.0, 3.0))}
 
@@ -24,6 +25,17 @@ def test_windows_shrink_towards_the_boundary(maps):
             assert high - low == pytest.approx(4 / 2**k)
     rows, columns = np.nonzero(maps[-1].boundary)
     assert np.hypot(rows - 7.5, columns - 7.5).min() < 3  # near the middle of the last frame
+
+
+def test_the_boundary_itself_lies_in_the_cell():
+    """Between two rows of pixels, the first of which is the one that is marked."""
+    values = np.ones((64, 64))
+    values[:32] = -1
+    settings = Settings(64, 5, 4, ((0.0, 64.0), (0.0, 64.0)), "tanh", None, 1)
+    rates = np.arange(1.0, 65)
+    (left, right), (bottom, top) = zoom._cell(Trainability(settings, rates, rates, values))
+    assert bottom < 32 < top
+    assert (right - left, top - bottom) == (8, 8)
 
 
 def test_a_frame_is_a_map(maps):
