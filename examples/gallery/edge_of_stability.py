@@ -49,10 +49,10 @@ for k, alpha in enumerate([0.1, 0.2, 0.4]):
         parts = [part[record].ravel() for layer in layers for part in layer]
         sharp.append(sharpness(np.concatenate(parts)))
     time = alpha * run.recorded
-    above.plot(time, sharp, f"C{k}", label=f"alpha {alpha}")
+    above.plot(time, sharp, f"C{k}")
     above.axhline(2 / alpha, color=f"C{k}", linestyle="--", linewidth=1)
-    below.semilogy(time, run.losses, f"C{k}")
+    below.semilogy(time, run.losses, f"C{k}", label=f"alpha {alpha}")
 above.set(ylabel="sharpness (dashed: 2 / alpha)", title="The sharpness grows up to 2 / alpha")
-above.legend(loc="center right")
 below.set(xlabel="alpha x iteration", ylabel="loss")
+below.legend(loc="lower left")
 plots.write(figure, "edge-of-stability.png")
