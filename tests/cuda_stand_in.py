@@ -145,7 +145,8 @@ class GPU:
 
 
 @cache
-def _program(ptx):
+def program_of(ptx):
+    """The kernel of a PTX text, which is read once."""
     from ptx_machine import Program  # only where kernels run
 
     return Program(ptx)
@@ -156,7 +157,7 @@ def run_on_machine(ptx, memory, address, blocks):
     from ptx_machine import AccessError, Trapped, run
 
     try:
-        run(_program(ptx), memory.parts, [address], blocks)
+        run(program_of(ptx), memory.parts, [address], blocks)
     except AccessError as error:
         raise CudaError(CUresult.CUDA_ERROR_ILLEGAL_ADDRESS) from error
     except Trapped as error:

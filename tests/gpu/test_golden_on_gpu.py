@@ -8,7 +8,10 @@ from functools import partial
 
 import numpy as np
 import pytest
+from test_ptx_kernels import check
+from test_ptx_text import kinds
 
+import cuda_stand_in
 import golden
 import ptx_machine
 from cases import HASHED, LOSSES, OBJECTIVES, PARTED, TABLE, XOR_X, XOR_Y
@@ -68,9 +71,13 @@ def words(array):
 
 
 @pytest.mark.parametrize("case", only(CASES, *ALWAYS))
-@pytest.mark.usefixtures("gpu")
-def test_all_arrays_are_those_of_the_cpu(case):
+def test_all_arrays_are_those_of_the_cpu(case, gpu):
     assert_same(arrays(case, "cuda"), arrays(case, "cpu"))
+    kernels = {function.ptx for function, *_ in gpu.named("cuLaunchKernel")}
+    assert kernels
+    for ptx in kernels:
+        check(cuda_stand_in.program_of(ptx))
+        assert kinds(ptx.decode())["fma"] > 0
 
 
 @pytest.mark.parametrize("case", ["article, hidden 4", "one of everything"])

@@ -2,15 +2,18 @@
 
 import pytest
 from test_ptx_machine import TESTED
+from test_ptx_text import CASES
 
 import golden
-from cases import HASHED, LOSSES, OBJECTIVES, TABLE
 from fastgd.kernel.image import module
 from ptx_machine import Program
-from thinning import only
 
-CASES = [case for case in HASHED if case not in {*OBJECTIVES, *LOSSES, TABLE}]
-ALWAYS = ("plain", "softmax", "batches", "dropout", "rprop", "adaptive", "everything in epochs")
+
+def check(program):
+    """All instructions are tested ones, and no thread needs memory of its own."""
+    assert set(program.instructions) <= TESTED
+    assert program.instructions["fma.rn.f64"] > 0
+    assert program.local_bytes == 0
 
 
 def programs(case):
@@ -21,16 +24,13 @@ def programs(case):
         yield Program(module(layout.markers, layout.recipe, "nvptx64"))
 
 
-@pytest.mark.parametrize("case", only(CASES, *ALWAYS))
+@pytest.mark.parametrize("case", CASES)
 def test_instructions_of_kernels(case):
     for program in programs(case):
-        assert set(program.instructions) <= TESTED
-        assert program.instructions["fma.rn.f64"] > 0
-        assert program.local_bytes == 0
+        check(program)
 
 
 @pytest.mark.usefixtures("users_kernels")
 def test_instructions_of_code_for_one_network():
     (program,) = programs("article, hidden 4")
-    assert set(program.instructions) <= TESTED
-    assert program.local_bytes == 0
+    check(program)

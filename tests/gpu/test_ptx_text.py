@@ -12,14 +12,13 @@ import pytest
 from numba.core import config
 
 import golden
-from cases import HASHED, LOSSES, OBJECTIVES, TABLE
 from fastgd.kernel.image import module
 from fastgd.kernel.language import emitter, targets
 from fastgd.kernel.language.targets import TARGETS
-from thinning import only, some
+from thinning import some
 
-CASES = [case for case in HASHED if case not in {*OBJECTIVES, *LOSSES, TABLE}]
-ALWAYS = ("plain", "softmax", "batches", "dropout", "rprop", "adaptive", "everything in epochs")
+# test_golden_on_gpu.py has the others: it runs them, too.
+CASES = ("plain", "softmax", "batches", "dropout", "rprop", "adaptive", "everything in epochs")
 ARTICLE = "article, hidden 4"
 SOURCES = [(ARTICLE, True), (ARTICLE, False), ("adam", False), ("everything in epochs", False)]
 """Cases, and whether their code is for one network alone."""
@@ -83,7 +82,7 @@ def kinds(text):
     return counted
 
 
-@pytest.mark.parametrize("case", only(CASES, *ALWAYS))
+@pytest.mark.parametrize("case", CASES)
 def test_operations_are_rounded_to_nearest(case):
     for text in texts(case):
         assert kinds(text)["fma"] > 0
