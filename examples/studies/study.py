@@ -10,9 +10,10 @@ import json
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import sqrt
 from pathlib import Path
+from shutil import get_terminal_size
 from textwrap import wrap
 from typing import Literal
 
@@ -22,6 +23,9 @@ PAGE = HERE.parents[1] / "docs" / "results.md"
 
 Verdict = Literal["agrees", "differs", "can't be compared"]
 HEAD = ("What", "Published", "Ours", "Verdict", "Reason")
+WIDTHS = (26, 26, 26, 10, 40)
+WHOLE = sum(WIDTHS) + 2 * (len(WIDTHS) - 1)
+"""Columns of a terminal that the table needs."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,8 @@ class Row:
 def options(description: str | None, name: str) -> argparse.Namespace:
     """Parse the options that all studies have: ``quick``, ``out`` (a Path), ``threads``.
 
-    Other options are an error that names them. ``out`` is made if needed.
+    Other options are an error that names them. ``out`` is made if needed, and keeps in ``NAME.run``
+    whether its runs are full or quick: what is there of the one is no part of the other.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -62,34 +67,86 @@ def options(description: str | None, name: str) -> argparse.Namespace:
     given = parser.parse_args()
     if given.out is None:
         given.out = Path("build", "studies", name + ("-quick" if given.quick else ""))
+    if given.threads is not None and given.threads < 1:
+        parser.error(f"--threads must be at least 1, got {given.threads}")
+    kind, marker = "quick" if given.quick else "full", given.out / f"{name}.run"
     try:
         given.out.mkdir(parents=True, exist_ok=True)
+        there = marker.read_text(encoding="utf-8").strip() if marker.exists() else kind
+        if there == kind:
+            marker.write_text(kind + "\n", encoding="utf-8")
     except OSError as error:
         parser.error(f"--out must be a folder that can be written to, got {given.out}: {error}")
+    if there != kind:
+        parser.error(
+            f"--out must be a folder of {kind} runs or a new one, got {given.out}, which has a "
+            f"{there} run"
+        )
     return given
 
 
+def answer(main: Callable[[], None]) -> None:
+    """Call the program of a study; Ctrl-C ends it with one line and the exit code 130."""
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("\nInterrupted: the same command resumes", file=sys.stderr)
+        sys.exit(130)
+
+
 def finish(
-    rows: Sequence[Row], given: argparse.Namespace, name: str, details: object = None
+    rows: Sequence[Row],
+    given: argparse.Namespace,
+    name: str,
+    details: object = None,
+    *draw: Callable[[], object],
 ) -> None:
-    """Print the table and write it, with all other figures, to ``name.json`` in the folder."""
+    """Print the table and write it, with all other figures, to ``name.json``; then draw.
+
+    A row without a number of ours, as few seeds may leave it, can't be compared.
+    """
+    rows = [without_verdict(row) if re.search(r"\bnan\b", row.ours) else row for row in rows]
     print("\n" + text_table(rows))
     path = given.out / f"{name}.json"
-    content = {"rows": [asdict(row) for row in rows], "details": details}
+    content = {"quick": given.quick, "rows": [asdict(row) for row in rows], "details": details}
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print(f"\nThe table and all figures: {path}")
+    pictures(*draw)
+    if given.quick:
+        print("--quick: these numbers mean little")
 
 
-def text_table(rows: Sequence[Row], widths: Sequence[int] = (26, 26, 26, 10, 40)) -> str:
-    """Align the rows for a terminal; long cells are wrapped."""
+def without_verdict(row: Row) -> Row:
+    """Return the row as one that can't be compared."""
+    return replace(row, verdict="can't be compared", reason=f"no number of ours. {row.reason}")
+
+
+def text_table(rows: Sequence[Row], columns: int | None = None) -> str:
+    """Align the rows for a terminal; long cells are wrapped.
+
+    In fewer than 136 columns (default: those of the terminal) each row is a block of lines.
+    """
+    columns = columns or get_terminal_size((WHOLE, 24)).columns
+    if columns < WHOLE:
+        return "\n\n".join(block(row, columns) for row in rows)
     lines = []
     for cells in (HEAD, *(row.cells() for row in rows)):
-        columns = [wrap(cell, width) or [""] for cell, width in zip(cells, widths, strict=True)]
-        for at in range(max(map(len, columns))):
-            parts = [column[at] if at < len(column) else "" for column in columns]
-            line = "  ".join(part.ljust(width) for part, width in zip(parts, widths, strict=True))
+        parts = [wrap(cell, width) or [""] for cell, width in zip(cells, WIDTHS, strict=True)]
+        for at in range(max(map(len, parts))):
+            texts = [part[at] if at < len(part) else "" for part in parts]
+            line = "  ".join(text.ljust(width) for text, width in zip(texts, WIDTHS, strict=True))
             lines.append(line.rstrip())
-        lines.append("-" * (sum(widths) + 2 * (len(widths) - 1)))
+        lines.append("-" * WHOLE)
+    return "\n".join(lines)
+
+
+def block(row: Row, columns: int) -> str:
+    """Write a row as lines that begin with ``What:``, ``Published:``, ..."""
+    indent = " " * 11
+    lines: list[str] = []
+    for name, cell in zip(HEAD, row.cells(), strict=True):
+        start = f"{name}:".ljust(len(indent))
+        lines += wrap(cell, max(columns, 40), initial_indent=start, subsequent_indent=indent)
     return "\n".join(lines)
 
 
@@ -126,6 +183,8 @@ def percent(successes: int, trials: int) -> str:
 
 def pictures(*draw: Callable[[], object]) -> None:
     """Call each function that draws; without matplotlib, say what is missing."""
+    if not draw:
+        return
     try:
         import matplotlib
     except ImportError:

@@ -34,7 +34,7 @@ from functools import partial
 from itertools import product
 
 import numpy as np
-from study import Row, finish, options, percent, pictures, wilson
+from study import Row, answer, finish, options, percent, wilson
 
 import fastgd
 from fastgd.functions import abs as magnitude
@@ -455,12 +455,15 @@ def main():
     for key, part in medians.items():
         maps[", ".join(map(str, key))] = [" ".join(f"{v:.0f}" for v in row) for row in part]
     details = {"settings": settings, "readings": near, "laws": fits, "median sweeps": maps}
-    finish([*rows, *of_laws], given, "xor_1986", details)
-    pictures(
+    finish(
+        [*rows, *of_laws],
+        given,
+        "xor_1986",
+        details,
         partial(draw_map, medians, given.out / "xor-1986.png"),
         partial(draw_laws, *drawn, given.out / "xor-1986-law.png"),
     )
 
 
 if __name__ == "__main__":
-    main()
+    answer(main)

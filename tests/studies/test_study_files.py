@@ -29,6 +29,8 @@ def study(name, *arguments):
 def test_study_runs_and_resumes(name, tmp_path):
     said = study(name, "--quick", "--out", tmp_path)
     found = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
+    assert found["quick"] is True
+    assert said.splitlines()[-1] == "--quick: these numbers mean little"
     assert {row["verdict"] for row in found["rows"]} <= VERDICTS
     assert all(row["reason"] and row["published"] and row["ours"] for row in found["rows"])
     assert found["rows"][0]["what"].split()[0] in said
