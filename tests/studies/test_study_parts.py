@@ -1,5 +1,6 @@
-"""What the studies of lottery tickets and of seeds compute after the training, on small cases."""
+"""What the studies share, and what those of tickets and seeds compute after the training."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -10,6 +11,65 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "studies"))
 
 import lottery_tickets
 import seeds_as_noise
+import study
+
+
+@pytest.fixture
+def options(monkeypatch, tmp_path):
+    """Parse the options of a study with these arguments; its folder is always the same."""
+
+    def parse(*arguments):
+        monkeypatch.setattr(sys, "argv", ["some.py", "--out", str(tmp_path), *arguments])
+        return study.options("A study.", "some")
+
+    return parse
+
+
+def test_threads_are_at_least_one(options, capsys):
+    assert options("--threads", "1").threads == 1
+    with pytest.raises(SystemExit):
+        options("--threads", "0")
+    assert "--threads must be at least 1, got 0" in capsys.readouterr().err
+
+
+def test_quick_and_full_runs_have_folders_of_their_own(options, capsys):
+    for _ in range(2):
+        assert options("--quick").quick
+    with pytest.raises(SystemExit):
+        options()
+    said = capsys.readouterr().err
+    assert "--out must be a folder of full runs or a new one, got" in said
+    assert said.endswith("which has a quick run\n")
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(options, capsys, tmp_path):
+    (tmp_path / "some.run").mkdir()  # as in /proc, a file cannot be made there
+    with pytest.raises(SystemExit):
+        options()
+    assert f"must be a folder that can be written to, got {tmp_path}" in capsys.readouterr().err
+
+
+def test_an_interrupted_study_says_how_to_go_on(capsys):
+    def main():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as ended:
+        study.answer(main)
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "\nInterrupted: the same command resumes\n"
+
+
+def test_no_number_is_no_verdict_and_the_table_comes_before_the_pictures(options, capsys, tmp_path):
+    rows = [study.Row("a", "1", ours, "differs", "far") for ours in ("nan (nan to nan)", "2 nano")]
+    drawn = []
+    study.finish(
+        rows, options("--quick"), "some", None, lambda: drawn.append(capsys.readouterr().out)
+    )
+    content = json.loads((tmp_path / "some.json").read_text(encoding="utf-8"))
+    assert content["quick"] is True
+    assert [row["verdict"] for row in content["rows"]] == ["can't be compared", "differs"]
+    assert "The table and all figures" in drawn[0]
+    assert capsys.readouterr().out == "--quick: these numbers mean little\n"
 
 
 def test_blocks_resume_after_an_interruption(tmp_path):
@@ -32,6 +92,14 @@ def test_ties_count_only_where_they_are_asked_for():
     outputs = np.array([[0.1, 0.9, 0.6, 0.5], [0.5, 0.5, 0.5, 0.5], [0.1, 0.9, 0.6, 0.6]])
     assert lottery_tickets.is_right(outputs).tolist() == [True, False, False]
     assert lottery_tickets.is_right(outputs, ties=True).tolist() == [True, True, False]
+
+
+def test_the_third_party_counts_signs_and_zeros():
+    entering = np.array([[[1, -1], [-1, 1]], [[1, -1], [-1, 1]], [[-1, -1], [-1, -1]]])
+    leaving = np.array([[1, 1], [-1, 1], [1, 1]])  # XOR; a sum of the wrong sign; dead
+    networks = {"entering": entering, "leaving": leaving}
+    assert lottery_tickets.sums(networks).tolist() == [[0, 1, 1, 0], [0, 1, -1, 0], [0, 0, 0, 0]]
+    assert lottery_tickets.has_right_signs(networks).tolist() == [True, False, True]
 
 
 def test_units_with_the_largest_magnitudes_are_kept_in_their_order():
