@@ -85,3 +85,30 @@ def test_the_sdist_has_what_builds_and_tests_it(built):
     for folder in ("docs", "tests", "examples", "bench"):
         for path in (ROOT / folder).rglob("*.py"):
             assert path.relative_to(ROOT).as_posix() in names
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+def test_nothing_is_published_that_git_does_not_have(tmp_path):
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "package", tmp_path / ".ci")
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+
+    def git(*words):
+        subprocess.run(["git", "-C", tmp_path, *words], check=True, capture_output=True)
+
+    def package():
+        """Up to the first thing after the check: the Python, which is none."""
+        environment = os.environ | {"UNCOMMITTED": ""}
+        command = [tmp_path / ".ci" / "package", tmp_path / "dist", tmp_path / "no-python"]
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert ended.returncode != 0
+        return ended.stdout + ended.stderr
+
+    git("init")
+    git("add", ".")
+    git("-c", "user.name=N", "-c", "user.email=n@localhost", "commit", "--message", "all")
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "ignored").touch()
+    assert "no-python" in package()
+    (tmp_path / "notes.md").touch()
+    assert package() == "all files must be committed or ignored, got\n?? notes.md\n"
