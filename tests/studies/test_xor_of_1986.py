@@ -49,6 +49,29 @@ def plain(study, network, update, setting, run, most):
     return np.nan
 
 
+def test_what_is_no_number_cannot_be_compared(monkeypatch):
+    monkeypatch.syspath_prepend(str(STUDIES))
+    study = importlib.import_module("xor_1986")
+    assert study.judge(True, 1.0) == "agrees"
+    assert study.judge(False, 1.0) == "differs"
+    assert study.judge(False, 1.0, study.mean(np.array([np.nan]))[0]) == "can't be compared"
+
+
+def test_a_quick_run_names_its_own_limit(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(STUDIES))
+    study = importlib.import_module("xor_1986")
+    given = SimpleNamespace(quick=True, threads=1, out=tmp_path)
+    rows = np.array([100.0, np.nan])
+    found = {
+        (label, "per sweep", eta, r): rows
+        for label, eta, r in product(study.NETWORKS, (0.25, 0.5), (0.3, 0.5, 1.0))
+    }
+    longer = dict.fromkeys((0.1, 0.2, 0.3, 0.5, 1.0), rows)
+    texts = [row.what for row in study.rows_of_the_unsolved(given, found, longer)]
+    assert all("after 658 " in text for text in (texts[0], texts[2])), texts
+    assert "after 5,000 " in texts[1]
+
+
 @pytest.mark.slow
 def test_networks_are_those_of_1986(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(str(STUDIES))
