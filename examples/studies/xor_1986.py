@@ -399,8 +399,8 @@ def laws(given):
             "about 450 to about 68 (Chauvin, p. 333, as recalled)",
             f"{shown(line[0])} to {shown(line[-1])} (literal reading)",
             "can't be compared",
-            f"not checked in the source; {len(falling)} of {len(by_rate)} readings are within 10 %, "
-            f"{len(both)} of them also of the law from H = 4 on",
+            f"not checked in the source; {len(falling)} of {len(by_rate)} readings are within 10 "
+            f"%, {len(both)} of them also of the law from H = 4 on",
         ),
     ]
     details = {"fits": texts, "agree with the law": agreeing, "agree over eta": falling}
