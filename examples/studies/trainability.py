@@ -23,8 +23,8 @@ mini-batches are shuffled instead of drawn anew, and the mean is added to the in
 
     python examples/studies/trainability.py
 
-It takes about 5 minutes on two cores, 180,000 trainings of 500 iterations, and resumes where it was
-interrupted.
+It takes about 17 minutes on two cores, 640,000 trainings of 500 iterations, and resumes where it
+was interrupted.
 """
 
 from pathlib import Path
@@ -50,7 +50,7 @@ CONDITIONS: dict[str, dict[str, Any]] = {
 WIDE = ((-3.0, 9.0), (-6.0, 6.0))
 """Where the boundary is looked for."""
 
-FULL = {"scan": 64, "side": 8, "resolution": 160, "iterations": 500}
+FULL = {"scan": 64, "side": 8, "resolution": 320, "iterations": 500}
 QUICK = {"scan": 24, "side": 6, "resolution": 32, "iterations": 30}
 
 
