@@ -62,7 +62,7 @@ else:
             from importlib.metadata import version
 
             found = version("fastgd")
-        elif not name.startswith("_") and find_spec(f"fastgd.{name}"):
+        elif name.isidentifier() and not name.startswith("_") and find_spec(f"fastgd.{name}"):
             found = import_module(f"fastgd.{name}")
         else:
             raise AttributeError(f"module 'fastgd' has no attribute {name!r}")

@@ -54,7 +54,9 @@ def test_map_dimension_and_how_to_zoom(run, out, found):
     code, text, err = run("--box-plot", out.with_name("fit.svg"))
     assert (code, err) == (0, "")
     boxes = found.box_counting()
-    assert "256 trainings of a 4-4-1 network (tanh, full batch, seed 1), 30 iterations each" in text
+    assert (
+        "256 trainings of one network (4-4-1, tanh, full batch, seed 1), 30 iterations each" in text
+    )
     assert "10^-1 to 10^3 (input layer), 10^-1 to 10^3 (output layer)" in text
     assert f"Converged: {found.converged.sum()} ({found.converged.mean():.1%})" in text
     for size, count in zip(boxes.sizes, boxes.counts, strict=True):
@@ -130,7 +132,7 @@ def test_options_reach_the_map(run, monkeypatch):
 def test_a_map_against_the_mean_says_so(run):
     _, text, err = run("--against", "mean", "--samples", "1")
     assert err == ""
-    assert "256 trainings of a 4-4-1 network (tanh, 1 sample, full batch, seed 1), 30" in text
+    assert "256 trainings of one network (4-4-1, tanh, 1 sample, full batch, seed 1), 30" in text
     assert "Learning rates: 10^-1 to 10^3 (both layers)\n" in text
     assert "Mean of the input layer's initial weights: -1 to 3\n" in text
 
@@ -168,7 +170,7 @@ def test_ctrl_c_in_a_zoom_says_how_to_go_on(run, out, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(MapJob, "compute", interrupted)
         code, _, err = run(*ZOOM, "--threads", "1")
-    folder = out.with_name("edge.patches")
+    folder = out.with_name("edge.frames")
     assert code == 130
     assert err == (
         f"fastgd: interrupted: 2 of 3 frames are done and in {folder}; "
@@ -182,6 +184,27 @@ def test_ctrl_c_in_a_zoom_says_how_to_go_on(run, out, monkeypatch):
         [list(side) for side in one.settings.window] for one in maps
     ]
     assert [path.name for path in out.parent.iterdir()] == ["edge.png"]
+
+
+def test_ctrl_c_while_scouting_says_what_is_kept(run, out, monkeypatch):
+    computed, compute = [], MapJob.compute
+
+    def interrupted(self, *given):
+        if self.settings.resolution == 64:
+            computed.append(self.settings.window)
+            if len(computed) == 4:
+                raise KeyboardInterrupt
+        return compute(self, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MapJob, "compute", interrupted)
+        code, _, err = run(*ZOOM, "--threads", "1")
+    assert code == 130
+    assert err == (
+        "fastgd: interrupted: the search for the boundary has begun, with 3 patches in "
+        f"{out.with_name('edge.frames')}; the same command resumes from there\n"
+    )
+    assert run()[0] == 0  # the plain map has another folder
 
 
 @pytest.mark.slow
@@ -296,9 +319,9 @@ def test_an_unfinished_map_with_other_settings_is_refused(run, out, monkeypatch)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--window", "1,2,3"], "--window must be four numbers, the log10 of learning rates, "
+        (["--window", "1,2,3"], "--window must be four numbers: left, right, bottom and top, "
          "separated by ',', got '1,2,3'"),
-        (["--window", "a,2,3,4"], "--window must be four numbers, the log10 of learning rates, "
+        (["--window", "a,2,3,4"], "--window must be four numbers: left, right, bottom and top, "
          "separated by ',', got 'a,2,3,4'"),
         (["--window", "10,1e6,0.1,1e4"], "--window's right, log10 of a learning rate, must be"),
         (["--window", "2,1,3,4"], "--window's left must be below its right, got 2.0 and 1.0"),

@@ -185,6 +185,17 @@ def test_a_film_of_basins(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_film_on_a_subfigure(two, tmp_path):
+    figure = plt.figure(figsize=(3, 2))
+    ax = figure.subfigures(1, 2)[0].subplots()
+    assert plots.film(two, tmp_path / "b.gif", ax=ax, frames=1) is ax
+    with Image.open(tmp_path / "b.gif") as film:
+        assert film.size == (240, 160)
+    with pytest.raises(OSError, match=r"nowhere.*b\.gif"):
+        plots.film(two, tmp_path / "nowhere" / "b.gif")
+    assert plt.get_fignums() == [figure.number]
+
+
 def test_a_film_of_a_crowd_and_a_ball_that_never_moves(tmp_path):
     rolled = bucket.roll(curve="-exp(-x**2)", start=[7.0] * 7, record_path=True)
     ax = plots.film(rolled, tmp_path / "b.gif", frames=3, window=(-2, 8))

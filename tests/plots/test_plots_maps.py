@@ -9,6 +9,7 @@ from PIL import Image
 
 import fastgd
 from fastgd import plots
+from fastgd.plots.animated_maps import ends_text
 from fastgd.studies.trainability.map import Trainability
 from fastgd.studies.trainability.map_job import Settings
 
@@ -120,6 +121,26 @@ def test_a_film_has_a_frame_for_each_map(found, tmp_path):
     for pixels in (first, last):  # blue below, in squares of 8 x 8 dots
         assert (pixels[-40:, :, 2] > pixels[-40:, :, 0]).mean() > 0.95
         assert (np.ptp(pixels[1:7, 1:7].astype(int), axis=(0, 1)) == 0).all()
+    assert plt.get_fignums() == []
+
+
+def test_ends_of_deep_frames_can_be_told_apart():
+    assert ends_text(-1, 3) == "-1.000000 to 3.000000"
+    assert ends_text(1.25, 1.25 + 1e-9) == "1.25000000000 to 1.25000000100"
+
+
+def test_a_film_is_drawn_on_a_subfigure(found, tmp_path):
+    figure = plt.figure(figsize=(3, 2))
+    ax = figure.subfigures(1, 2)[1].subplots()
+    assert plots.zoom_film([found], tmp_path / "zoom.gif", ax=ax) is ax
+    with Image.open(tmp_path / "zoom.gif") as film:
+        assert film.size == tuple(int(side) for side in figure.bbox.size)
+
+
+def test_a_film_that_cannot_be_written_is_not_drawn(found, tmp_path, monkeypatch):
+    monkeypatch.setattr("fastgd.plots.animated_maps._frame", lambda *_: pytest.fail("drawn"))
+    with pytest.raises(OSError, match=r"nowhere.*zoom\.gif"):
+        plots.zoom_film([found], tmp_path / "nowhere" / "zoom.gif")
     assert plt.get_fignums() == []
 
 

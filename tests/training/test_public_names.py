@@ -41,3 +41,4 @@ def test_files_with_models_are_read_in_a_process_that_has_not_used_any(tmp_path)
 def test_a_name_that_is_none_raises():
     with pytest.raises(AttributeError, match="module 'fastgd' has no attribute 'teach'"):
         fastgd.teach  # noqa: B018
+    assert not hasattr(fastgd, "nope.x")

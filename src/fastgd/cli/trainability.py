@@ -1,7 +1,6 @@
 """``fastgd trainability``: map the edge of trainability, draw it, and measure how rough it is."""
 
 import os
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -70,7 +69,7 @@ def _read_window(text: str) -> Window:
         "layer, or what --against says). Zoom in by a smaller one.",
         default=_typed(WINDOW),
         read=_read_window,
-        rule="four numbers, the log10 of learning rates, separated by ','",
+        rule="four numbers: left, right, bottom and top, separated by ','",
     ),
     option("--activation NAME", "Hidden units: tanh, relu, identity or sigmoid.", default="tanh"),
     option("--batch-size N", "Samples of a mini-batch, a divisor of all (default: all).", int),
@@ -87,8 +86,8 @@ def _read_window(text: str) -> Window:
     option("--box-plot FILE", "Also draw the box counts with their fit to this file.", Path),
     option(
         "--out FOLDER",
-        "Keep finished patches here (default: PLOT.patches, removed at the end; nowhere with "
-        "--device cuda).",
+        "Keep finished patches here (default: PLOT.patches, or PLOT.frames with --frames, "
+        "removed at the end; nowhere with --device cuda).",
         Path,
     ),
     THREADS,
@@ -118,7 +117,7 @@ def command(
     }
     with refusing():
         _check_files(plot, box_plot, zoom)
-        work = out or plot.with_suffix(".patches")
+        work = out or plot.with_suffix(".frames" if zoom else ".patches")
         check_folder(work)
         settings.setdefault("resolution", 128 if zoom else 512)
         device = settings.get("device", CPU)
@@ -173,17 +172,20 @@ def _check_files(plot: Path, box_plot: Path | None, zoom: dict[str, Any]) -> Non
 
 
 def _frames_text(work: Path, frames: int | None) -> str:
-    """How many frames of a zoom are complete, if any is."""
+    """How many frames of a zoom are complete or, if none is begun, what scouts have found."""
     found = [finished(folder) for folder in work.glob("frame-*")]
     count = sum(done == chunks > 0 for done, chunks in found)
-    return f"{count} of {frames} frames are done and in {work}" if found else ""
+    if found:
+        return f"{count} of {frames} frames are done and in {work}"
+    patches = sum(finished(folder).done for folder in work.glob("scout-*"))
+    found_text = f"the search for the boundary has begun, with {many(patches, 'patch')} in {work}"
+    return found_text if patches else ""
 
 
 def _remove_frames(work: Path) -> None:
     for folder in (*work.glob("frame-*"), *work.glob("scout-*")):
         remove(folder)
-    with suppress(OSError):  # it has files of others
-        work.rmdir()
+    remove(work)
 
 
 def _draw_zoom(maps: tuple[Trainability, ...], plot: Path) -> None:
@@ -251,8 +253,6 @@ def _show_map(done: Timed[Trainability], boxes: "BoxCounting | None", reason: st
 
 def _show(console: "Console", found: Trainability) -> None:
     settings = found.settings
-    batch = f"batches of {settings.batch_size}" if settings.batch_size else "full batch"
-    samples = f"{many(settings.samples, 'sample')}, " if settings.samples else ""
     count, converged = found.values.size, int(found.converged.sum())
     (left, right), (bottom, top) = settings.window
     if settings.has_two_rates:
@@ -264,8 +264,7 @@ def _show(console: "Console", found: Trainability) -> None:
             f" (both layers)\n{label[0].upper()}{label[1:]}: {power}{bottom:g} to {power}{top:g}"
         )
     console.print(
-        f"{many(count, 'training')} of a {settings.width}-{settings.width}-1 network "
-        f"({settings.activation}, {samples}{batch}, seed {settings.seed}), "
+        f"{many(count, 'training')} of one network ({settings.text}), "
         f"{many(settings.iterations, 'iteration')} each\n"
         f"Learning rates: 10^{left:g} to 10^{right:g}{others}\n"
         f"Converged: {converged:,} ({converged / count:.1%})\n"

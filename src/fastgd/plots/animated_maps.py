@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from math import floor, log10
 from typing import Any
 
 import numpy as np
@@ -72,13 +73,15 @@ def zoom_film(
     side = pixels * max(1, round(SIDE / pixels))
     own, whole = ax is None, side + 2 * MARGIN
     with axes(ax, figsize=(whole / DOTS_PER_INCH,) * 2, dpi=DOTS_PER_INCH) as ax:
-        figure: Any = ax.figure
+        figure: Any = ax.figure.figure  # the whole one, also of a subfigure
         if own:
             figure.set_layout_engine("none")
             ax.set_position((MARGIN / whole, MARGIN / whole, side / whole, side / whole))
-        write_gif([_frame(figure, ax, maps, k) for k in range(len(maps))], path)
-        if own:
-            pyplot().close(figure)
+        try:
+            write_gif((_frame(figure, ax, maps, k) for k in range(len(maps))), path)
+        finally:
+            if own:
+                pyplot().close(figure)
     return ax
 
 
@@ -86,6 +89,12 @@ def magnification(maps: Sequence[Trainability], k: int) -> str:
     """Return how many times as narrow a map's window is as the first one's."""
     first, this = (np.ptp(maps[i].settings.window[0]) for i in (0, k))
     return f"{first / this:,.3g}" if first < 1000 * this else f"{first / this:,.0f}"
+
+
+def ends_text(low: float, high: float) -> str:
+    """Return both ends of a window, with three digits or more of its width."""
+    digits = max(6, 2 - floor(log10(high - low)))
+    return f"{low:.{digits}f} to {high:.{digits}f}"
 
 
 def _frame(figure: Any, ax: "Axes", maps: Sequence[Trainability], k: int) -> Any:
@@ -96,8 +105,8 @@ def _frame(figure: Any, ax: "Axes", maps: Sequence[Trainability], k: int) -> Any
     ax.clear()
     draw_map(ax, maps[k], maps[max(0, k - NEAR) : k + NEAR + 1])
     across, up = (
-        f"{label}\n{low:.6f} to {high:.6f}"
-        for label, (low, high) in zip(axis_labels(maps[k]), maps[k].settings.window, strict=True)
+        f"{label}\n{ends_text(*ends)}"
+        for label, ends in zip(axis_labels(maps[k]), maps[k].settings.window, strict=True)
     )
     title = f"magnified {magnification(maps, k)} times"
     ax.set(xticks=[], yticks=[], xlabel=across, ylabel=up, title=title)

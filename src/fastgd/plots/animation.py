@@ -1,6 +1,7 @@
 """Rolling balls as an animated GIF."""
 
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -116,17 +117,20 @@ def film(
             dots.set_offsets(np.column_stack([x[:, step], heights]))
             counter.set_text(f"step {step:,}")
 
-        write_gif(_frames(ax.figure, (dots, counter), show, steps), path)
-        if own:
-            pyplot().close(ax.figure)
+        figure: Any = ax.figure.figure  # the whole one, also of a subfigure
+        try:
+            write_gif(_frames(figure, (dots, counter), show, steps), path)
+        finally:
+            if own:
+                pyplot().close(figure)
     return ax
 
 
-def write_gif(frames: list[Any], path: Path) -> None:
-    """Write images as an animation, with a rest at its end."""
-    first, *others = frames
-    others += (others or [first])[-1:] * REST
+def write_gif(frames: Iterable[Any], path: Path) -> None:
+    """Open a file, draw images, and write them as an animation with a rest at its end."""
     with whole_file(path) as file:
+        first, *others = frames
+        others += (others or [first])[-1:] * REST
         duration = 1000 // FRAMES_PER_SECOND
         first.save(file, "GIF", save_all=True, append_images=others, duration=duration, loop=0)
 
@@ -152,7 +156,7 @@ def _colors(balls: Roll) -> list[str]:
     return [STATUS_COLORS[name] for name in status]
 
 
-def _frames(figure: Any, moving: tuple[Any, ...], show: Any, steps: list[int]) -> list[Any]:
+def _frames(figure: Any, moving: tuple[Any, ...], show: Any, steps: list[int]) -> Iterator[Any]:
     """Render the figure at each step; only the artists in ``moving`` are drawn anew."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
@@ -168,17 +172,15 @@ def _frames(figure: Any, moving: tuple[Any, ...], show: Any, steps: list[int]) -
             artist.set_animated(True)  # excluded from canvas.draw()
         canvas.draw()
         rest = canvas.copy_from_bbox(figure.bbox)
-        frames = []
         for step in steps:
             show(step)
             canvas.restore_region(rest)
             for artist in moving:
                 figure.draw_artist(artist)
-            frames.append(Image.fromarray(np.array(canvas.buffer_rgba())[..., :3]))
+            yield Image.fromarray(np.array(canvas.buffer_rgba())[..., :3])
     finally:
         for artist in moving:
             artist.set_animated(False)
         figure.set_layout_engine(layout)
         figure.set_dpi(dpi)
         figure.set_canvas(given)
-    return frames

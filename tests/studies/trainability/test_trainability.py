@@ -414,6 +414,26 @@ def test_a_zoom_is_a_part_of_the_map(found):
     np.testing.assert_array_equal(part.converged, found.converged[8:12, 8:12])
 
 
+def test_the_initial_weights_of_rows_need_memory(monkeypatch):
+    """Three copies for the 16 rows of a patch, on one thread."""
+    monkeypatch.setattr("fastgd.studies.trainability.map.check_memory", lambda size, _: seen(size))
+
+    def seen(size):
+        raise ValueError(size)
+
+    given = SMALL | {"samples": 3, "threads": 1}
+    plain, extra = 64 * 16**2 + 128 * 4 * (4 + 3), 24 * 16 * 4 * 5
+    for more, expected in (({}, plain), ({"against": "mean"}, plain + extra)):
+        with pytest.raises(ValueError, match=f"^{expected}$"):
+            fastgd.trainability(16, **given | more)
+
+
+def test_the_default_number_of_samples_is_the_default(found, tmp_path):
+    fastgd.trainability(16, **SMALL, out=tmp_path / "map")
+    again = fastgd.trainability(16, **SMALL, samples=20, out=tmp_path / "map")
+    assert again.settings == found.settings
+
+
 def test_repr(found):
     assert repr(found).startswith("Trainability(resolution=16, iterations=30, width=4, window=")
     assert repr(found).endswith(f"seed=1; {found.converged.mean():.1%} of 256 converged)")
@@ -444,10 +464,16 @@ def test_repr(found):
         ({"against": "spread", "window": ((0, 1), (0, 101))}, ValueError,
          "window's top, log10 of a standard deviation, must be a number from -100 to 100, got 101"),
         ({"against": "mean", "window": ((0, 1), (1, 1 + 1e-15))}, ValueError,
-         "window must be wide enough for its pixels to have different means, got 1.0 to "),
-        ({"window": 3}, ValueError, "window must be ((left, right), (bottom, top)), log10 of "
-         "learning rates, got 3"),
-        ({"window": (1, 2, 3, 4)}, ValueError, "log10 of learning rates, got (1, 2, 3, 4)"),
+         "window must be wide enough for its pixels to differ in mean of the input layer's initial "
+         "weights, got 1.0 to "),
+        ({"window": 3}, ValueError, "window must be ((left, right), (bottom, top)), log10 of a "
+         "learning rate and log10 of a learning rate, got 3"),
+        ({"window": 3, "against": "mean"}, ValueError,
+         "log10 of a learning rate and a mean of initial weights, got 3"),
+        ({"window": ((0, 1), (1, 1 + 1e-15)), "against": "spread"}, ValueError,
+         "pixels to differ in standard deviation of the input layer's initial weights, got 1.0"),
+        ({"width": 10**6, "samples": 1}, ValueError, "the map must fit into the available memory"),
+        ({"window": (1, 2, 3, 4)}, ValueError, "log10 of a learning rate, got (1, 2, 3, 4)"),
         ({"window": ((1, 1), (0, 1))}, ValueError,
          "window's left must be below its right, got 1.0 and 1.0"),
         ({"window": ((0, 1), (2, 1))}, ValueError,
@@ -457,7 +483,7 @@ def test_repr(found):
         ({"window": ((0, 1), ("a", 1))}, TypeError,
          "window's bottom, log10 of a learning rate, must be a number, got 'a'"),
         ({"window": ((1, 1 + 1e-15), (0, 1))}, ValueError,
-         "window must be wide enough for its pixels to have different learning rates, got 1.0 to "),
+         "window must be wide enough for its pixels to differ in learning rate of the input "),
     ],
 )  # fmt: skip
 def test_bad_arguments(tmp_path, given, kind, message):

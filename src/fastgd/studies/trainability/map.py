@@ -27,9 +27,16 @@ from fastgd.checks.values import (
 from fastgd.engine.devices import CPU
 from fastgd.store.files import PathLike
 from fastgd.studies.trainability.box_counting import BoxCounting, boundary, box_counting
-from fastgd.studies.trainability.map_job import MapJob, Settings, Window
-from fastgd.studies.trainability.mean_field import ACTIVATIONS, AGAINST, EXPONENT, sample_count
+from fastgd.studies.trainability.map_job import MOST, MapJob, Settings, Window
+from fastgd.studies.trainability.mean_field import (
+    ACTIVATIONS,
+    AGAINST,
+    EXPONENT,
+    drawn_bytes,
+    sample_count,
+)
 from fastgd.training.exports import dataframe, dataset
+from fastgd.workers.job import WorkerOptions
 from fastgd.workers.run_job import results_of
 from fastgd.workers.worker_options import check_worker_options
 
@@ -289,33 +296,7 @@ def trainability(
     >>> 0.5 < found.box_counting().dimension < 1.5
     True
     """
-    width = check_count("width", width)
-    activation = check_choice("activation", activation, ACTIVATIONS)
-    count = sample_count(width, activation, samples)
-    against = check_choice("against", against, tuple(AGAINST))
-    if batch_size is not None:
-        batch_size = check_count("batch_size", batch_size, maximum=count)
-        if count % batch_size:
-            raise ValueError(
-                f"batch_size must divide the number of samples ({count}), got {batch_size}"
-            )
-    settings = Settings(
-        resolution=check_count("resolution", resolution),
-        iterations=check_count("iterations", iterations, FEWEST_ITERATIONS),
-        width=width,
-        window=_checked_window(window, against),
-        activation=activation,
-        batch_size=batch_size,
-        seed=check_seed(seed),
-        samples=None if samples is None else count,
-        against=against,
-    )
-    worker_options = check_worker_options(
-        executor, threads, threads_per_worker, out, progress, device
-    )
-    # The map, and its ranks and colors in a plot; the samples while they are drawn.
-    needed = 64 * settings.resolution**2 + 128 * count * width
-    check_memory(needed, "the map")
+    settings, worker_options, needed = checked(**locals())
     job = MapJob.of(settings, worker_options.device)
     if worker_options.executor is None and worker_options.device != CPU:
         job = job.on_one_device(worker_options.threads)
@@ -326,8 +307,55 @@ def trainability(
     return Trainability(settings, *job.rates, job.joined(found))
 
 
+def checked(
+    *,
+    executor: Executor | None,
+    threads: int | None,
+    threads_per_worker: int,
+    out: PathLike | None,
+    progress: bool,
+    device: str,
+    **given: Any,
+) -> tuple[Settings, WorkerOptions, int]:
+    """Check all arguments of :func:`trainability`; the last result is the memory it needs."""
+    asked = Settings(**given)
+    width = check_count("width", asked.width)
+    activation = check_choice("activation", asked.activation, ACTIVATIONS)
+    count = sample_count(width, activation, asked.samples)
+    against = check_choice("against", asked.against, tuple(AGAINST))
+    batch_size = asked.batch_size
+    if batch_size is not None:
+        batch_size = check_count("batch_size", batch_size, maximum=count)
+        if count % batch_size:
+            raise ValueError(
+                f"batch_size must divide the number of samples ({count}), got {batch_size}"
+            )
+    settings = Settings(
+        resolution=check_count("resolution", asked.resolution),
+        iterations=check_count("iterations", asked.iterations, FEWEST_ITERATIONS),
+        width=width,
+        window=_checked_window(asked.window, against),
+        activation=activation,
+        batch_size=batch_size,
+        seed=check_seed(asked.seed),
+        samples=None if count == sample_count(width, activation) else count,
+        against=against,
+    )
+    options = check_worker_options(executor, threads, threads_per_worker, out, progress, device)
+    # The map, and its ranks and colors in a plot; samples and weights while they are drawn.
+    needed = 64 * settings.resolution**2 + drawn_bytes(width, count)
+    if not settings.has_two_rates:  # three copies of the initial weights of a patch's rows
+        rows = settings.resolution
+        if options.device == CPU:
+            rows = min(rows, MOST) * options.threads
+        needed += 24 * rows * width * (width + 1)
+    check_memory(needed, "the map")
+    return settings, options, needed
+
+
 def _checked_window(window: Any, against: str) -> Window:
-    rule = "window must be ((left, right), (bottom, top)), log10 of learning rates"
+    across, up = AGAINST["output_rate"].value, AGAINST[against].value
+    rule = f"window must be ((left, right), (bottom, top)), {across} and {up}"
     try:
         (left, right), (bottom, top) = window
     except Exception:  # an object's own __iter__ may raise anything

@@ -137,8 +137,10 @@ class MapJob:
         """
         logarithms = True, settings.vertical.is_logarithm
         across, up = (
-            _values_of(*side, settings.resolution, is_logarithm)
-            for side, is_logarithm in zip(settings.window, logarithms, strict=True)
+            _values_of(*side, settings.resolution, is_logarithm, label)
+            for side, is_logarithm, label in zip(
+                settings.window, logarithms, settings.labels, strict=True
+            )
         )
         problem = mean_field(
             settings.width,
@@ -280,14 +282,15 @@ def _in_pixels(iterations: int, advance: Callable[[int], None]) -> Callable[[int
     return told
 
 
-def _values_of(low: float, high: float, resolution: int, is_logarithm: bool) -> FloatArray:
+def _values_of(
+    low: float, high: float, resolution: int, is_logarithm: bool, label: str
+) -> FloatArray:
     """Return the learning rates, means or spreads at the centers of the pixels."""
     centers = low + (high - low) * ((np.arange(resolution) + 0.5) / resolution)
     rates = np.array([power_of_ten(c) for c in centers.tolist()]) if is_logarithm else centers
     if not (np.diff(rates) > 0).all():
         raise ValueError(
-            f"window must be wide enough for its pixels to have different "
-            f"{'learning rates' if is_logarithm else 'means'}, "
+            f"window must be wide enough for its pixels to differ in {label}, "
             f"got {low!r} to {high!r} for {resolution} pixels"
         )
     return rates

@@ -102,7 +102,7 @@ def mean_field(
     """Draw the problem; it is bit-identical on every machine."""
     samples = sample_count(width, activation, samples)
     batch = samples if batch_size is None else check_count("batch_size", batch_size, 1, samples)
-    check_memory(128 * samples * width, "the samples")
+    check_memory(drawn_bytes(width, samples), "the samples and weights")
     random = np.random.RandomState(check_seed(seed))
     first = normal(random, width * width).reshape(width, width)
     second = normal(random, width).reshape(width, 1)
@@ -125,6 +125,11 @@ def sample_count(width: int, activation: str, samples: int | None = None) -> int
     if samples is not None:
         return check_count("samples", samples)
     return width if activation == "identity" else width * width + width
+
+
+def drawn_bytes(width: int, samples: int) -> int:
+    """Return the memory of a problem while it is drawn."""
+    return 128 * width * (width + samples)
 
 
 def normal(random: np.random.RandomState, count: int) -> FloatArray:

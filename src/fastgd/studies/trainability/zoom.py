@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from inspect import signature
+from math import ulp
 from typing import Any
 
+from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_count, check_number, check_path, rule_of
+from fastgd.checks.values import check_count, check_number, rule_of
 from fastgd.store.files import PathLike
-from fastgd.studies.trainability.map import WINDOW, Trainability, trainability
+from fastgd.store.folder import Folder
+from fastgd.studies.trainability.map import WINDOW, Trainability, checked, trainability
 from fastgd.studies.trainability.map_job import Window
 
 SCOUT, STEP = 64, 8
 """Pixels along the maps that look for a place to zoom to, and by how much each narrows it down."""
+
+KIND = "zoom of trainability"
 
 FACTOR, MOST = rule_of("(1, 100]"), 1000
 """Bounds of the factor, and of the number of frames."""
@@ -39,7 +45,8 @@ def trainability_zoom(
     window : ((left, right), (bottom, top))
         That of the first frame.
     out : path, optional
-        A folder with a folder for each frame: the same call resumes after any interruption.
+        A folder with a folder for each frame: the same call resumes after any interruption. It must
+        be empty, new, or that of the same call.
     **options
         Other arguments of :func:`fastgd.trainability`, for all frames.
 
@@ -51,8 +58,8 @@ def trainability_zoom(
     Raises
     ------
     ValueError, TypeError
-        If an argument is not as described, the first window holds no boundary, or the folder has
-        other frames.
+        If an argument is not as described, the last window is too narrow for numbers of 64 bits,
+        the first one holds no boundary, or the folder holds something else.
     OSError, DeviceError
         As in :func:`fastgd.trainability`.
 
@@ -73,32 +80,42 @@ def trainability_zoom(
     """
     frames = check_count("frames", frames, minimum=2, maximum=MOST)
     factor = check_number("factor", factor, FACTOR)
-    resolution = check_count("resolution", resolution)
-    folder = None if out is None else check_path("out", out)
+    call = signature(trainability).bind(resolution, window=window, out=out, **options)
+    call.apply_defaults()
+    settings, worker_options, needed = checked(**call.arguments)
+    whole = target = settings.window
+    total, depth, scouts = 1.0, 1.0, 0
+    for _ in range(frames - 1):
+        total *= factor
+    pixels = max(settings.resolution, SCOUT * STEP)  # in a last frame; scouts go deeper
+    most = min((high - low) / pixels / (2 * ulp(max(-low, high, 1))) for low, high in whole)
+    if total > most:
+        raise ValueError(
+            f"frames and factor must magnify this window at most {most:.3g} times, or pixels would "
+            f"not differ, got {frames} and {factor:g}, which magnify {total:.3g} times"
+        )
+    check_memory(needed + 8 * frames * settings.resolution**2, "the maps of all frames")
+    folder = worker_options.out
+    if folder is not None:
+        asked = {"frames": frames, "factor": factor, **settings.given}
+        Folder.create(folder, KIND, asked, {}, {}, chunk_count=0)
 
     def mapped(pixels: int, window: Window, name: str) -> Trainability:
         where = None if folder is None else folder / name
         return trainability(pixels, window=window, out=where, **options)
 
-    whole = target = window
-    total, scouts = 1.0, 0
-    for _ in range(frames - 1):
-        total *= factor
-    depth = 1.0
     while depth < STEP * total:  # the boundary is near the middle of the last frame
         found = mapped(SCOUT, target, f"scout-{scouts}")
-        if not scouts:
-            whole = found.settings.window
         if not found.boundary.any():
             if scouts:
                 break
             raise ValueError(f"window must hold a part of the boundary, got {shown(window)}")
         target, depth, scouts = _cell(found), depth * STEP, scouts + 1
-    maps, magnification = [], 1.0
+    maps, inside, magnification = [], whole, 1.0
     for frame in range(frames):
-        inside = _between(whole, target, magnification, total)
         maps.append(mapped(resolution, inside, f"frame-{frame:03}"))
         magnification *= factor
+        inside = _next(inside, whole, target, magnification, total)
     return tuple(maps)
 
 
@@ -107,25 +124,31 @@ def _cell(found: Trainability) -> Window:
 
     def shifted(inner: tuple[float, float], outer: tuple[float, float]) -> tuple[float, float]:
         half = (outer[1] - outer[0]) / found.settings.resolution / 2
+        half = min(half, outer[1] - inner[1])  # not beyond the edge
         return inner[0] + half, inner[1] + half
 
     cell, whole = found.zoom(STEP), found.settings.window
     return shifted(cell[0], whole[0]), shifted(cell[1], whole[1])
 
 
-def _between(whole: Window, target: Window, magnification: float, total: float) -> Window:
-    """Return a window on the way from the whole one to the one in the middle of the target.
+def _next(
+    before: Window, whole: Window, target: Window, magnification: float, total: float
+) -> Window:
+    """Return a window on the way from the whole one to the last one, near the target's middle.
 
-    Each lies within all larger ones, and has the whole one's sides over ``magnification``.
+    Each lies within the one ``before``, and has the whole one's sides over ``magnification``.
     """
     left = (1 / magnification - 1 / total) / (1 - 1 / total)  # of the way, from 1 to 0
 
-    def side(ends: tuple[float, float], goal: tuple[float, float]) -> tuple[float, float]:
-        half, center = (ends[1] - ends[0]) / 2 / total, (goal[0] + goal[1]) / 2
+    def side(
+        bounds: tuple[float, float], ends: tuple[float, float], goal: tuple[float, float]
+    ) -> tuple[float, float]:
+        half = (ends[1] - ends[0]) / 2 / total
+        center = min(max((goal[0] + goal[1]) / 2, ends[0] + half), ends[1] - half)
         low, high = (
             last + left * (first - last)
             for first, last in zip(ends, (center - half, center + half), strict=True)
         )
-        return low, high
+        return max(low, bounds[0]), min(high, bounds[1])
 
-    return side(whole[0], target[0]), side(whole[1], target[1])
+    return side(before[0], whole[0], target[0]), side(before[1], whole[1], target[1])
