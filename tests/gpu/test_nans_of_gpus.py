@@ -49,9 +49,9 @@ def other_nans(monkeypatch):
         if operation.target is np.float64 and name.partition(".")[0] in MAKES_NAN:
             altered = Operation(Altered(operation.function), *operation[1:])
             monkeypatch.setitem(ptx_operations.OPERATIONS, name, altered)
-    cuda_stand_in._program.cache_clear()
+    cuda_stand_in.program_of.cache_clear()
     yield
-    cuda_stand_in._program.cache_clear()
+    cuda_stand_in.program_of.cache_clear()
 
 
 @pytest.mark.parametrize("case", ["identity, cross entropy", "softmax"])
