@@ -11,6 +11,7 @@ from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.engine.input_derivatives import derivatives
 from fastgd.engine.prediction import predict, predict_parts
+from fastgd.engine.result_memory import empty
 from fastgd.engine.session import available_threads
 from fastgd.training.sweep_axes import SweepAxes, varied
 
@@ -52,7 +53,7 @@ def predict_all(sweep: Any, X: object, groups: object = None) -> FloatArray:
     shape = tuple(len(axis) for name, axis in sweep.axes.items() if rows is None or name != "group")
     count = int(np.prod(shape, dtype=np.int64))
     check_memory(8 * count * len(X) * sizes[-1], "the prediction", also=ALSO)
-    result = np.empty((sweep_axes.networks, count // sweep_axes.networks, len(X), sizes[-1]))
+    result = empty((sweep_axes.networks, count // sweep_axes.networks, len(X), sizes[-1]))
     threads, weights = available_threads(), sweep.kept_weights
     for number, network in enumerate(sweep.networks):
         method, kept = sweep_axes.method_of(number, sweep.method), weights[number]
