@@ -24,12 +24,46 @@ def problem(fold=0, weight=None, **given):
 def shapes(problems):
     """Parts x cases of each batch."""
     batches = batches_of(dict(enumerate(problems)))
-    return [(len(batch.parts), len(batch.cases)) for batch in batches]
+    return [(len(batch.parts), len(batch.cases[0])) for batch in batches]
 
 
 def test_folds_of_one_size_and_numbers_are_one_sweep():
     numbers = [{"alpha": a, "learning_rate_init": r} for a in (0, 1) for r in (0.1, 0.2, 0.3)]
     assert shapes([problem(fold, **one) for fold in range(3) for one in numbers]) == [(3, 6)]
+
+
+def of_unequal_rows(weight=None, **given):
+    """Fits whose penalties differ, by their rows, and the improvement that they must make."""
+    params = {} if weight is None else {"sample_weight": weight}
+    fits = DeferredFits(X, Y, params)
+    network = clone(NETWORK).set_params(early_stopping=True, n_iter_no_change=2, **given)
+    return [
+        fits.begin(clone(network).set_params(learning_rate_init=rate), rows)[1]
+        for rows in (LEARN[0], LEARN[1][:30], LEARN[2][5:])
+        for rate in (0.05, 0.5)
+    ]
+
+
+def test_folds_and_groups_have_numbers_of_their_own():
+    problems = of_unequal_rows()
+    assert len({(one.settings["l2"], one.settings["min_delta"]) for one in problems}) == 3
+    assert shapes(problems) == [(3, 2)]
+
+
+@pytest.mark.parametrize("weight", [None, np.arange(1.0, 61.0)], ids=["plain", "weighted"])
+def test_numbers_of_their_own_change_nothing(weight):
+    problems = of_unequal_rows(weight, max_iter=12)
+    joint = JointTraining(problems, keep_state=True)
+    assert joint.train(5).keys() == set(range(6))
+    found = joint.resume({0, 2, 4}, 7) | {3: train_all(problems)[3]}
+    for number, (run,) in found.items():
+        ((alone,),) = train_all([problems[number]])
+        for name in ("losses", "validation_errors", "iterations", "status", "alpha"):
+            np.testing.assert_array_equal(getattr(run, name), getattr(alone, name))
+        np.testing.assert_array_equal(run.predict(X), alone.predict(X))
+        assert run.options.keys() == alone.options.keys()
+        for name in ("l2", "min_delta", "sample_weight"):
+            np.testing.assert_array_equal(run.options.get(name), alone.options.get(name))
 
 
 def test_seeds_and_members_are_cases():

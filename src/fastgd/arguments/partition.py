@@ -33,7 +33,9 @@ class Part(NamedTuple):
 class Partition:
     """The rows that the runs of a sweep are trained on and tested on, in subsets of the table.
 
-    The subsets are in the order of the axes, the last axis fastest.
+    The subsets are in the order of the axes, the last axis fastest. Without an axis there is one
+    subset, or the combinations of a sweep are divided among them: the first subset has as many as
+    any other one.
     """
 
     axes: dict[str, list[Any]]  # "group", "fold" and "sample_weight", as far as they are axes
@@ -48,6 +50,10 @@ class Partition:
     def weightings(self) -> int:
         """The number of rows of sample weights."""
         return 1 if self.weights is None else len(self.weights)
+
+    def of_combinations(self, places: Any, count: int) -> Any:
+        """Return the subset that each of ``count`` combinations belongs to, at these places."""
+        return places // (count // len(self))
 
     def named(self, part: int) -> str:
         """Return the name of a (group, fold) in a message."""
@@ -80,25 +86,24 @@ def check_partition(
 
     X and y are checked already. Sample weights are an axis if they are 2-D. In place of labels,
     groups may be the row indices of each, which may overlap; folds are then the row indices to test
-    on.
+    on. Such groups are no axis: each has combinations of its own.
     """
     weights, is_axis = _weights(sample_weight, len(X))
     if groups is None and folds is None and not is_axis:
         return None
     held = None
+    axes: dict[str, list[Any]] = {}
     if isinstance(groups, RowIndices):
         rows, held = groups, cast(RowIndices | None, folds)
         grouped = Groups(list(range(len(rows))), np.empty(0, np.int64), rows)
     else:
         grouped = check_groups(groups, len(X))
         rows = grouped.rows
+        if grouped.labels is not None:
+            axes["group"] = grouped.labels
         if folds is not None:
             rows, held = check_folds(folds, X, y, grouped)
-    axes: dict[str, list[Any]] = {}
-    if grouped.labels is not None:
-        axes["group"] = grouped.labels
-    if folds is not None:
-        axes["fold"] = list(range(len(rows) // len(grouped.rows)))
+            axes["fold"] = list(range(len(rows) // len(grouped.rows)))
     if weights is not None:
         if is_axis:
             axes["sample_weight"] = list(range(len(weights)))

@@ -195,7 +195,7 @@ class _Work:
     def _load(self, session: Session, runs: Index, lanes: Index) -> Runs:
         """Load these runs at their start."""
         plan = self.plan
-        axes, along = np.unravel_index(runs, plan.shape), plan.along
+        axes, along = plan.places(runs), plan.along
         parts, alpha, start = axes[0], axes[along[0]], axes[along[-1]]
         columns = self._columns(axes)
         if self.state is None:
@@ -212,7 +212,7 @@ class _Work:
 
     def _columns_of(self, runs: Index) -> Columns:
         """Each column of values, with the indices of these runs in it."""
-        return self._columns(np.unravel_index(runs, self.plan.shape)) if self.plan.columns else ()
+        return self._columns(self.plan.places(runs)) if self.plan.columns else ()
 
     def _are_watched(self, runs: Index) -> NDArray[np.bool_]:
         session = self.plan.batches[0][1]

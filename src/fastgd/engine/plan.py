@@ -16,7 +16,7 @@ from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.layout import Layout
 from fastgd.engine.lowering import ValueColumn, look_of, may_end, recipe_of
 from fastgd.engine.network import Network
-from fastgd.engine.packed_samples import PackedSamples, Sharing
+from fastgd.engine.packed_samples import Index, PackedSamples, Sharing
 from fastgd.engine.packing import RunBatch, arrange
 from fastgd.engine.session import CHUNK_SECONDS, Session
 from fastgd.engine.state import State
@@ -49,7 +49,8 @@ class Plan:
     """The runs of one network: one for each part, alpha, value of other options, and start.
 
     Starts (seeds or initial weights) are the fastest axis, parts of the samples the slowest. The
-    options that are combined (``combinations``) share a single axis, right after the parts.
+    options that are combined (``combinations``) share a single axis, right after the parts. It has
+    the same combinations for each part, or others if the parts are not an axis of the sweep.
     """
 
     task: TrainingData
@@ -63,7 +64,7 @@ class Plan:
     shape: tuple[int, ...]
     """Lengths of the axes."""
     along: tuple[int, ...]
-    """For alpha, each column and the starts: the axis that it belongs to."""
+    """For alpha, each column and the starts: the axis that it belongs to, as in ``places``."""
     threads: int
     may_end: bool
     """Whether runs may end early."""
@@ -110,7 +111,8 @@ class Plan:
             has_gradients=task.gradients is not None,
         )
         named = [("alpha", len(alpha)), *zip(values, map(len, columns), strict=True)]
-        lengths, along = _axes([*named, ("seed", starts)], together)
+        divided = samples.parts if task.partition is not None and not task.partition.axes else 1
+        lengths, along = _axes([*named, ("seed", starts)], together, divided)
         shape = (samples.parts, *lengths)
         look = look_of(method, scope, task.record_every)
 
@@ -181,6 +183,11 @@ class Plan:
         """The number of runs."""
         return prod(self.shape)
 
+    def places(self, runs: Index) -> tuple[Index, ...]:
+        """The indices of runs on each axis, and last that of their part and combination."""
+        axes = np.unravel_index(runs, self.shape)
+        return (*axes, axes[0] * self.shape[1] + axes[1])
+
     @property
     def work(self) -> int:
         """Updates of all runs; those that early stopping saves count as done when a run stops."""
@@ -241,17 +248,20 @@ class Plan:
 
 
 def _axes(
-    named: Iterable[tuple[str, int]], together: Collection[str]
+    named: Iterable[tuple[str, int]], together: Collection[str], divided: int
 ) -> tuple[list[int], tuple[int, ...]]:
-    """The lengths of the axes after the parts, and the axis that each name belongs to."""
+    """The lengths of the axes after the parts, and the axis that each name belongs to.
+
+    The combinations are divided among so many parts; then they are along parts and their own axis.
+    """
     lengths: list[int] = []
     along = []
     combinations = {length for name, length in named if name in together}
     if combinations:
-        lengths.extend(combinations)  # all have the same length
+        lengths.extend(length // divided for length in combinations)  # all have the same length
     for name, length in named:
         if name in together:
-            along.append(1)
+            along.append(1 if divided == 1 else -1)
             continue
         lengths.append(length)
         along.append(len(lengths))

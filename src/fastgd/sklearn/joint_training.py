@@ -40,16 +40,18 @@ Fits = dict[int, list[Case]]
 
 
 class Batch:
-    """Fits that one sweep trains; every part has every case, so no run is superfluous.
+    """Fits that one sweep trains; all parts have equally many cases, so no run is superfluous.
 
-    ``parts`` are the fits to each set of rows, ``names`` the hyperparameters that may differ.
+    ``parts`` are the fits to each set of rows, ``names`` the hyperparameters that may differ. The
+    cases of a part are its own: a fit's penalty may depend on its number of rows, and the
+    improvement that early stopping needs on its validation set.
     """
 
     def __init__(
         self, problems: Mapping[int, FitSpec], names: Sequence[str], parts: Sequence[Fits]
     ) -> None:
         self.problems, self.names, self.parts = problems, names, parts
-        self.cases = list(dict.fromkeys(chain(*parts[0].values())))
+        self.cases = [list(dict.fromkeys(chain(*fits.values()))) for fits in parts]
         self.specs = [problems[next(iter(fits))] for fits in parts]
         self.sweep: Sweep | None = None
 
@@ -58,13 +60,16 @@ class Batch:
         settings = dict(self.specs[0].settings)
         if epochs is not None:
             settings["iterations"] = epochs * settings["record_every"]
-        numbers = dict(zip(self.names, zip(*self.cases, strict=True), strict=True))
-        several = [name for name, values in numbers.items() if len(set(values)) > 1]
+        columns = zip(*chain(*self.cases), strict=True)
+        numbers = dict(zip(self.names, columns, strict=True))
+        several = {name: own for name, own in numbers.items() if len(set(own)) > 1}
+        if len(self.parts) > 1:  # each has combinations of its own
+            several["alpha"] = numbers["alpha"]
         settings |= {"seed": numbers["seed"][0]}
         if several:
             settings = {name: v for name, v in settings.items() if name not in several}
             settings["combinations"] = [
-                {name: numbers[name][at] for name in several} for at in range(len(self.cases))
+                dict(zip(several, own, strict=True)) for own in zip(*several.values(), strict=True)
             ]
         # With restore_best only the state has the last network, whose loss is to be computed.
         keep_state = keep_state or bool(settings.get("restore_best"))
@@ -74,25 +79,27 @@ class Batch:
         """Resume the cases of these fits, on all parts, for ``epochs`` more epochs."""
         assert self.sweep is not None
         self.parts = [{n: own for n, own in fits.items() if n in keep} for fits in self.parts]
-        going = {case for fits in self.parts for own in fits.values() for case in own}
-        places = [place for place, case in enumerate(self.cases) if case in going]
-        self.cases = [self.cases[place] for place in places]
-        resumed = self.sweep if "combination" not in self.sweep.axes else self.sweep[..., places]
+        going = set()  # the places of a case of any part
+        for fits, cases in zip(self.parts, self.cases, strict=True):
+            wanted = set(chain(*fits.values()))
+            going |= {place for place, case in enumerate(cases) if case in wanted}
+        kept = np.array([place in going for place in range(len(self.cases[0]))])
+        self.cases = [[cases[place] for place in sorted(going)] for cases in self.cases]
+        resumed = self.sweep
+        if "combination" in resumed.axes:
+            resumed = resumed[..., np.tile(kept, len(self.parts))]
         iterations = epochs * self.specs[0].settings["record_every"]
         self.sweep = sweep(**self._samples, resume=resumed, iterations=iterations, **how)
 
     def runs(self) -> dict[int, list[Run]]:
         """Return the runs of each fit."""
         assert self.sweep is not None
-        axes = self.sweep.axes
-        places = {case: place for place, case in enumerate(self.cases)}
         found = {}
-        for part, fits in enumerate(self.parts):
-            start = ((part,) if "group" in axes else ()) + ((0,) if "fold" in axes else ())
+        for part, (fits, cases) in enumerate(zip(self.parts, self.cases, strict=True)):
+            places = {case: part * len(cases) + at for at, case in enumerate(cases)}
             for number, own in fits.items():
                 runs = [
-                    self.sweep[(*start, places[case]) if "combination" in axes else start]
-                    for case in own
+                    self.sweep[places[case]] if self.sweep.axes else self.sweep[()] for case in own
                 ]
                 seed = self.problems[number].settings["shuffle_seed"]
                 if seed != self.specs[0].settings["shuffle_seed"]:  # no effect without batches
@@ -219,9 +226,9 @@ def batches_of(problems: Mapping[int, FitSpec]) -> list[Batch]:
         parts.setdefault((id(problem.table), problem.part), {})[number] = own
     found = []
     for (_, names), parts in kinds.items():
-        alike: dict[frozenset[Case], list[Fits]] = {}
+        alike: dict[int, list[Fits]] = {}
         for fits in parts.values():
-            alike.setdefault(frozenset(chain(*fits.values())), []).append(fits)
+            alike.setdefault(len(set(chain(*fits.values()))), []).append(fits)
         found += [Batch(problems, names, several) for several in alike.values()]
     return found
 

@@ -22,7 +22,7 @@ from fastgd.engine.summaries import MISSING, Summary
 from fastgd.training.result_fields import BY_NETWORK, SOURCES
 from fastgd.training.results import Run, run_of
 from fastgd.training.selection import Selection
-from fastgd.training.sweep_axes import PARTS, SweepAxes, told_apart, varied
+from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, told_apart, varied
 from fastgd.training.train import train
 
 _ARRAYS = tuple(n for n in SOURCES if n not in (*BY_NETWORK, "total_changes", "summary"))
@@ -150,6 +150,9 @@ def _part_at(
     if partition is None:
         return None
     number = 0
+    if not partition.axes and COMBINATION in sweep_axes.axes:
+        at = list(sweep_axes.axes).index(COMBINATION)
+        number = partition.of_combinations(index[at], sweep_axes.shape[at])
     for (name, axis), place in zip(sweep_axes.axes.items(), index, strict=True):
         if name in PARTS:
             number = number * len(axis) + place
@@ -162,6 +165,9 @@ def narrowed(partition: Partition | None, chosen: Selection) -> Partition | None
         return None
     names = list(partition.axes)
     cells = chosen.places([name for name in names if name != "sample_weight"])
+    if not names and COMBINATION in chosen.axes:  # as many of each subset
+        count = len(chosen.sweep_axes.axes[COMBINATION])
+        cells = np.unique(partition.of_combinations(chosen.places([COMBINATION]), count))
     weights = partition.weights
     if weights is not None and "sample_weight" in names:
         weights = weights[chosen.places(["sample_weight"])]
