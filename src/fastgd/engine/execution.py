@@ -17,6 +17,7 @@ from fastgd.engine.packed_samples import Index, Sharing
 from fastgd.engine.packing import RunBatch, by_part, lanes_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.session import CHUNK_SECONDS, Columns, Runs, Session
+from fastgd.engine.spare_runs import LoadedRuns
 from fastgd.engine.state import State
 from fastgd.engine.thread_tuning import ThreadTuning
 from fastgd.engine.trained_runs import Ended, TrainedRuns
@@ -61,7 +62,7 @@ def execute(
         work.take_over(state)
     for batch, session in plan.batches:
         # A session of its own: its padded samples are freed after these runs, while plans live on.
-        work.do(batch, replace(session), advance)
+        work.do(batch, session if plan.spare else replace(session), advance)
     foreign = [batch.runs(0, batch.count) for batch, _ in plan.batches if not batch.is_exact]
     if foreign:
         work.train_again(np.concatenate(foreign))
@@ -148,7 +149,7 @@ class _Work:
                 is_watched=self._are_watched(over),
                 best=past.best,
                 best_error=past.best_error,
-                bayesian=bayesian_of(past.corrections, layout.recipe),
+                bayesian=bayesian_of(lambda: past.corrections, layout.recipe),
             ),
         )
 
@@ -233,7 +234,8 @@ class _Work:
         """
         iterations, threads = self.plan.task.iterations, self.plan.threads
         count, over = len(owners), 0
-        runs = self._load(session, owners, batch.lanes(keys, count, threads))
+        loaded = self._start(session, owners, batch.lanes(keys, count, threads))
+        runs = loaded.runs
         busiest = -(-runs.blocks // threads)
         step = max(1, self._step(1 / (session.seconds() * busiest), runs.blocks))
         if session.device != CPU:
@@ -277,9 +279,18 @@ class _Work:
                 runs.bring_back()
                 runs.leave()
                 self._collect(batch, runs, np.arange(len(owners)), owners, keys, with_state=not cut)
+            loaded.give_back()
             advance((iterations - min(at, iterations)) * count)
         finally:
             runs.leave()  # also if the work is interrupted, or has failed
+
+    def _start(self, session: Session, runs: Index, lanes: Index) -> LoadedRuns:
+        """Load these runs, or take up spare ones."""
+        load = partial(self._load, session, runs, lanes)
+        if self.plan.spare is None:
+            return LoadedRuns(load())
+        alpha, seed = self.plan.alpha, int(self.seeds[0])
+        return self.plan.spare.take(session, self.first, alpha, seed, load)
 
     def _are_few(self, batch: RunBatch, runs: Runs, keys: Index | None) -> bool:
         """Whether half of the blocks are enough for the runs that haven't ended."""
@@ -351,7 +362,7 @@ class _Work:
             is_watched=self._are_watched(whose),
             best=best,
             best_error=best_error,
-            bayesian=bayesian_of(runs.corrections(), runs.session.layout.recipe),
+            bayesian=bayesian_of(runs.corrections, runs.session.layout.recipe),
         )
         trained.write(whose, self.plan, end)
         trained.final_loss[whose] = losses[:, records]

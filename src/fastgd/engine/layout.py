@@ -429,13 +429,19 @@ class Layout:
         values: Values,
     ) -> None:
         """Put runs into the lanes: (lanes, P) weights, (lanes, K) alpha, and their values."""
-        self.put_by_parameter(block.numbers, weights)
+        self.put_parameters(block, weights, alpha)
         if self.recipe.watch is not None:
             self.section(block.numbers, "watch")[:, SMALLEST] = np.inf
-        rates = "alpha" if self.recipe.schedule is None else "base_alpha"
-        self.section(block.numbers, rates)[:] = self.by_run(alpha)
         self.section(block.numbers, "values")[:] = self.by_run(values.numbers)
         self.of_runs(block.integers)[:] = self.by_run(values.integers)
+
+    def put_parameters(
+        self, block: Block, weights: NDArray[np.float64], alpha: NDArray[np.float64]
+    ) -> None:
+        """Set the (lanes, P) weights and the (lanes, K) learning rates."""
+        self.put_by_parameter(block.numbers, weights)
+        rates = "alpha" if self.recipe.schedule is None else "base_alpha"
+        self.section(block.numbers, rates)[:] = self.by_run(alpha)
 
     def put_learning(self, block: Block, row: NDArray[np.float64]) -> None:
         """Set which parameters are trainable, (P,): 1, or 0 for frozen ones."""

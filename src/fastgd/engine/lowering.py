@@ -6,7 +6,7 @@ the kernel's own, then those of the options. Only this module decides the indice
 each one from the choice that reads the value.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -50,12 +50,14 @@ def corrections_of(optimizer: Optimizer) -> slice:
     return slice(first, first + len(optimizer.kept))
 
 
-def bayesian_of(corrections: NDArray[np.float64], recipe: Recipe) -> NDArray[np.float64]:
-    """The columns of :data:`BAYESIAN` in what each of n runs keeps: (n, 3), else (n, 0)."""
+def bayesian_of(
+    corrections: Callable[[], NDArray[np.float64]], recipe: Recipe
+) -> NDArray[np.float64]:
+    """The columns of :data:`BAYESIAN` in what each of n runs keeps: (n, 3), else (0, 0)."""
     if recipe.bayesian is None:
-        return corrections[:, :0]
+        return np.empty((0, 0))
     names = list(LevenbergMarquardt.kept)
-    return corrections[:, [names.index(name) for name in BAYESIAN]]
+    return corrections()[:, [names.index(name) for name in BAYESIAN]]
 
 
 TOLERANCE, PATIENCE = _PLACES["watch", "tolerance"], _PLACES["watch", "patience"]

@@ -169,6 +169,14 @@ class Packer:
             weights[1] * outputs if self.samples.holds_out else np.empty((len(blocks), 0)),
         )
 
+    def refill(self, portion: Portion) -> None:
+        """Put the samples, without weights, into a portion of others of the same shapes."""
+        data, X, y = portion.tables[0], self.samples.X, self.samples.y
+        inputs, targets = data.X.reshape(-1, X.shape[1] + self.bias), np.tile(y, self.units)
+        inputs[: len(X), : X.shape[1]], inputs[len(X) :, : X.shape[1]] = X, X[-1]
+        rows = data.y.reshape(len(inputs), -1)
+        rows[: len(y)], rows[len(y) :] = targets, targets[-1]
+
     def _key(self, parts: Index) -> tuple[int, ...]:
         """A key that is equal for blocks with the same samples and weights."""
         if self.sharing is Sharing.ALL:

@@ -19,6 +19,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.packed_samples import Index, PackedSamples, Sharing
 from fastgd.engine.packing import RunBatch, arrange
 from fastgd.engine.session import CHUNK_SECONDS, Session
+from fastgd.engine.spare_runs import MOST_BYTES, SpareRuns
 from fastgd.engine.state import State
 from fastgd.kernel.block import Recipe
 from fastgd.kernel.vectorization import GPU, Machine
@@ -69,6 +70,8 @@ class Plan:
     may_end: bool
     """Whether runs may end early."""
     device: str = CPU
+    spare: SpareRuns | None = None
+    """Where the only block comes from and goes to."""
 
     @classmethod
     def make(
@@ -172,6 +175,17 @@ class Plan:
         session = self.batches[0][1]
         recipe, look = session.layout.recipe, session.look
         return replace(self, device=device, batches=self._arranged(recipe, look, device))
+
+    def on_samples(self, task: TrainingData, alpha: NDArray[np.float64]) -> "Plan":
+        """The same on other samples of the same shapes, without weights and parts."""
+        samples = PackedSamples(task.X, task.y)
+        batches = tuple((batch, replace(one, samples=samples)) for batch, one in self.batches)
+        return replace(self, task=task, samples=samples, batches=batches, alpha=alpha)
+
+    def sparing(self) -> "Plan":
+        """The same plan, whose blocks are kept for the next time, if they are small."""
+        small = self.runs == 1 and self.device == CPU and self.bytes(Keep(state=True)) <= MOST_BYTES
+        return replace(self, spare=SpareRuns(self.batches[0][1])) if small else self
 
     @property
     def layout(self) -> Layout:

@@ -397,6 +397,7 @@ class Runs:
     portion: Portion
     parts: Index  # (n,) the part of the samples that each run trains on
     places: Index  # (n,) the lane of each run
+    words: calls.Facts | None = None  # of a call's samples, layers and blocks, where they are known
 
     @property
     def blocks(self) -> int:
@@ -423,7 +424,23 @@ class Runs:
             layout.table,
             self.block,
             session._span(first, last),
+            words=self.words,
         )
+
+    def at(self, session: Session) -> "Runs":
+        """The same runs in a session that has other samples of the same shapes."""
+        words = self.words or self.call(0, 0).facts
+        return Runs(session, self.block, self.portion, self.parts, self.places, words)
+
+    def put(self, parameters: FloatArray, alpha: FloatArray, seed: int) -> None:
+        """Give the only run, at its start, its session's samples, which have no weights.
+
+        Also initial parameters (1, P), learning rates (1, K) and a seed.
+        """
+        session, block = self.session, self.block
+        session._packer.refill(self.portion)
+        session.layout.put_parameters(block, parameters, alpha)
+        block.integers[0, SEED] = seed
 
     @cached_property
     def _on_gpus(self) -> "BlocksOnGPUs":
@@ -544,7 +561,8 @@ class Runs:
 
     def into(self, outputs: FloatArray) -> "Runs":
         """The same runs, writing their outputs (lanes, samples, outputs) to this array."""
-        return replace(self, block=self.block._replace(outputs=outputs.reshape(self.blocks, -1)))
+        block = self.block._replace(outputs=outputs.reshape(self.blocks, -1))
+        return replace(self, block=block, words=None)
 
     def outputs(self) -> FloatArray:
         """(n, samples, outputs) of the last pass, if outputs are stored."""

@@ -161,7 +161,7 @@ class Ended:
     is_watched: NDArray[np.bool_]  # (n,)
     best: NDArray[np.float64]  # (n, P), with restore_best
     best_error: NDArray[np.float64]  # (n,), with restore_best
-    bayesian: NDArray[np.float64]  # (n, 3), or (n, 0) unless regularization is Bayesian
+    bayesian: NDArray[np.float64]  # (n, 3), if regularization is Bayesian
 
     @property
     def has_best(self) -> NDArray[np.bool_]:

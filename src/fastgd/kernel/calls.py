@@ -73,6 +73,9 @@ def available_threads() -> int:
     return threads
 
 
+Facts = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+
+
 class Call(NamedTuple):
     """The arguments of a kernel call."""
 
@@ -83,15 +86,14 @@ class Call(NamedTuple):
     blocks: Block  # a leading axis of blocks on every array
     span: Span
     split: Split | None = None  # how threads share the work of a block
+    words: Facts | None = None  # the facts, where they are known
 
     @property
-    def facts(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    def facts(self) -> Facts:
         """Samples, layers and blocks as compiled code takes them; the originals must outlive it."""
-        return self.facts_at(first_byte)
+        return self.facts_at(first_byte) if self.words is None else self.words
 
-    def facts_at(
-        self, place: Callable[[NDArray[Any]], int]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    def facts_at(self, place: Callable[[NDArray[Any]], int]) -> Facts:
         """The same for code that finds each array where ``place`` says."""
         count = len(self.blocks.numbers)
         tables = 1 if self.recipe.held is None else 2

@@ -203,7 +203,8 @@ def train(
         further=("checkpoint_every",),
     )
     plan = training.between(training.task.done, training.task.iterations)
-    check_memory(plan.bytes(KEEP), "the training")
+    if plan.spare is None:
+        check_memory(plan.bytes(KEEP), "the training")
     warn_of_targets([training.method.output], training.task.y)
     if file is not None:
         run = checkpoints.train(training, file, bar)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from types import NoneType
 from typing import Any
+
+import numpy as np
 
 from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.arguments.options import Method, check_names_of_loss
+from fastgd.arguments.targets import check_outputs
 from fastgd.arguments.training_data import TrainingData
 from fastgd.checks.values import check_flag
 from fastgd.engine.devices import CPU
 from fastgd.engine.execution import execute
+from fastgd.engine.lowering import is_hasty
 from fastgd.engine.network import Network
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.summaries import STATUS, summarize
+from fastgd.hyperparameters import Hyperparameters
 from fastgd.optimizers import BAYESIAN
 from fastgd.store.npz import Arrays
 from fastgd.training import stored_run
@@ -23,9 +29,15 @@ from fastgd.training.codec import Header
 from fastgd.training.results import Run, run_of
 from fastgd.training.resuming import check_network
 from fastgd.training.stored_options import as_json
-from fastgd.training.trainings import Trainings, checked_trainings
+from fastgd.training.trainings import Trainings, checked_trainings, started_with
 
 KEEP = Keep(state=True)
+
+MOST_KEPT = 64
+"""Trainings, of those that were checked last, whose next one with other samples is not checked."""
+
+_PLAIN = {str, int, float, bool, NoneType, np.float64, np.int64}
+"""Types whose values are what they are written as."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +48,9 @@ class Training(Trainings):
     """The run to continue."""
     threads: int
     """Threads that may share the work of each update of a large network."""
+    kept: Training | None = None
+    """One on samples of the same shapes, all 0, whose plan is made once; it may differ in alpha and
+    seed only."""
 
     @property
     def network(self) -> Network:
@@ -50,6 +65,8 @@ class Training(Trainings):
     @cached_property
     def start(self) -> FloatArray:
         """The initial parameters, (1, P)."""
+        if self.kept is not None and self.kept.seeds == self.seeds:
+            return self.kept.start
         return self.first(0)
 
     @property
@@ -80,9 +97,16 @@ class Training(Trainings):
     def between(self, done: int, iterations: int) -> Plan:
         """Plan the updates from iteration ``done`` to ``iterations``."""
         if (done, iterations) == (self.task.done, self.task.iterations):
+            if self.kept is not None:
+                return self.kept.whole_plan.on_samples(self.task, self.alphas[0])
             return self.plan(0, self.threads)
         task = replace(self.task, iterations=iterations, done=done)
         return replace(self, task=task).plan(0, self.threads)
+
+    @cached_property
+    def whole_plan(self) -> Plan:
+        """The plan of all updates, for others with the same arguments, too."""
+        return self.plan(0, self.threads).sparing()
 
     def stretch(self, plan: Plan, before: Run | None, advance: Callable[[int], None]) -> Run:
         """Train as planned, and return the run so far.
@@ -161,13 +185,57 @@ def checked_training(
         X, y, iterations, record_every, given_options, validation, planned(resume), gradients
     )
     recording = check_flag("record_weights", record_weights)
+    kept = None
+    if validation is None and gradients is None and resume is None:
+        facts = task.iterations, task.record_every, recording, threads, device, is_hasty()
+        named = {name: value for name, value in given.items() if name not in ("alpha", "seed")}
+        kept = _kept_for(task.X.shape, task.y.shape, *facts, _plain(named), _plain(given_options))
+    if kept is not None and kept.training is not None:
+        known = kept.training
+        check_outputs(known.method.output, known.method.loss, task.y)
+        started = started_with(given["alpha"], given["seed"], known.network.layers)
+        return replace(known, task=task, kept=known, **started)
     found = checked_trainings(
         task, given, given_options, record_weights=recording, device=device, arguments=further
     )
     if resume is not None and resume.state is not None:
         sizes = (len(resume.weights[0]), *(layer.shape[1] for layer in resume.weights))
         check_network(found.networks[0].sizes, sizes, resume.state, len(task.X))
-    return Training(**vars(found), resume=resume, threads=threads)
+    training = Training(**vars(found), resume=resume, threads=threads)
+    if kept is not None:
+        X, y = (np.broadcast_to(0.0, samples.shape) for samples in (task.X, task.y))
+        kept.training = replace(training, task=replace(task, X=X, y=y))
+        return replace(training, kept=kept.training)
+    return training
+
+
+@dataclass(eq=False)
+class _Kept:
+    """A training with some arguments, once they are checked."""
+
+    training: Training | None = None
+
+
+def _kept_for(*arguments: object) -> _Kept | None:
+    """What is kept for a training with these arguments; None if one of them is None."""
+    return None if None in arguments else _kept(*arguments)
+
+
+@lru_cache(MOST_KEPT)
+def _kept(*_arguments: object) -> _Kept:
+    return _Kept()
+
+
+def _plain(given: Mapping[str, Any]) -> tuple[object, ...] | None:
+    """Arguments as what is equal for these only; None if one isn't what it is written as."""
+    facts: list[object] = []
+    for name, value in given.items():
+        inside = tuple(vars(value).values()) if isinstance(value, Hyperparameters) else value
+        kinds = tuple(map(type, inside if type(inside) is tuple else (inside,)))
+        if not _PLAIN.issuperset(kinds):
+            return None
+        facts.append((name, type(value), kinds, repr(value)))
+    return tuple(facts)
 
 
 def checked_loss(

@@ -163,6 +163,13 @@ def checked_trainings(
     )
 
 
+def started_with(alpha: object, seed: object, layers: int) -> dict[str, Any]:
+    """What differs in one of the trainings that have this learning rate and seed."""
+    rates, seeds = check_alphas([alpha], layers), check_seeds([seed])
+    settings = {"alpha": _alphas([alpha], rates)[0], "seed": seeds[0]}
+    return {"alphas": (rates,), "seeds": seeds, "settings": settings}
+
+
 def _check_smooth(methods: Collection[Method]) -> None:
     """Reject units without a second derivative, by which derivatives are learned."""
     for method, name in product(methods, ("activation", "output")):
