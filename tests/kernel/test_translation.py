@@ -19,7 +19,7 @@ from fastgd.engine import layout as layouts
 from fastgd.engine.lowering import recipe_of
 from fastgd.kernel import vectorization
 from fastgd.kernel.language import translation
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.sources import UnknownError
 from fastgd.kernel.language.specialization import Choice, dispatch
@@ -109,7 +109,7 @@ def test_a_loop_of_one_round_may_be_left_early(x):
     assert compiled(left_early)(x) == left_early(x)
 
 
-@njit(**INLINED)
+@part
 def first_above(values, limit):
     for i in range(len(values)):
         if values[i] > limit:
@@ -117,7 +117,7 @@ def first_above(values, limit):
     return -1, limit
 
 
-@njit(**INLINED)
+@part
 def told(known, a):
     if known is None:
         return a

@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
 from fastgd.kernel.elementwise import KnownFunctions, address_of_function, fill_by_code
 from fastgd.kernel.iteration.elementary import maximum, minimum, sign
 from fastgd.kernel.iteration.functions import relu
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.compiler import INLINED, WHOLE
+from fastgd.kernel.language.compiler import INLINED, WHOLE, part
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import call_address, call_compiled, handle
 from fastgd.kernel.language.specialization import MarkersType, dispatch, markers
@@ -128,7 +128,7 @@ def _aligned(count: int) -> Floats:
     return room[first : first + count]
 
 
-@njit(**INLINED)
+@part
 def _fast(operation, a, b):
     if operation == _ADD:
         return a + b
@@ -141,7 +141,7 @@ def _fast(operation, a, b):
     return a
 
 
-@njit(**INLINED)
+@part
 def _plain(operation, a, b, c):
     """The IEEE 754 operations; comparisons give 1 or 0."""
     if operation == _LT:
@@ -164,7 +164,7 @@ def _plain(operation, a, b, c):
     return _plain_of_one(operation, a)
 
 
-@njit(**INLINED)
+@part
 def _plain_of_one(operation, a):
     if operation == _ABS:
         return magnitude(a)
@@ -184,7 +184,7 @@ def run_program(evaluators, w, count):
     _run_program(_piece(), None, evaluators, w, count)
 
 
-@njit(**INLINED)
+@part
 def _run_program(shape, functions, evaluators, w, count):
     evaluator = all_evaluators(evaluators)[w]
     program, work = evaluator.program, evaluator.work

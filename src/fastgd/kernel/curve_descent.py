@@ -8,7 +8,7 @@ called by its address, so this code is compiled once for all curves.
 import math
 from typing import NamedTuple
 
-from numba import njit, prange, typeof, types
+from numba import prange, typeof, types
 
 from fastgd.kernel.bytecode import (
     ALPHA,
@@ -22,7 +22,7 @@ from fastgd.kernel.bytecode import (
     evaluate_block,
 )
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.compiler import INLINED, PARALLEL, WHOLE
+from fastgd.kernel.language.compiler import PARALLEL, WHOLE, part
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import call_compiled, handle
 from fastgd.kernel.language.structs import Floats, Integers, table_of
@@ -72,7 +72,7 @@ class Rules(NamedTuple):
 all_balls, all_rules = map(table_of, (Balls, Rules))
 
 
-@njit(**INLINED)
+@part
 def _take(work, ball, begin, count):
     """Copy a block's balls to the working memory; unused places are NaN and never move."""
     for i in range(BLOCK):
@@ -83,21 +83,21 @@ def _take(work, ball, begin, count):
         work[DONE * BLOCK + i] = ball.iterations[begin + i]
 
 
-@njit(**INLINED)
+@part
 def _give_back(work, ball, begin, count):
     for i in range(count):
         ball.x[begin + i] = work[i]
         ball.iterations[begin + i] = int(work[DONE * BLOCK + i])
 
 
-@njit(**INLINED)
+@part
 def _record(work, ball, rules, begin, count, j):
     for i in range(count):
         if work[DONE * BLOCK + i] == j + 1:
             ball.path[(begin + i) * rules.length + j + 1] = work[i]
 
 
-@njit(**INLINED)
+@part
 def _step(work, rules, count):
     """One step of the first balls of a block, given its slopes; returns whether any has moved.
 
@@ -125,7 +125,7 @@ def _step(work, rules, count):
     return moved
 
 
-@njit(**INLINED)
+@part
 def _judge(evaluate, evaluators, w, ball, rules, begin, end):
     """Set the outcome of rolling balls that have diverged or may be at rest; count the latter."""
     work = all_evaluators(evaluators)[w].work
@@ -146,7 +146,7 @@ def _judge(evaluate, evaluators, w, ball, rules, begin, end):
     return resting
 
 
-@njit(**INLINED)
+@part
 def _look(evaluate, evaluators, w, ball, rules, begin, end, side, unknown, risen):
     """Search one side of each ball at rest for the end of the flat stretch around it.
 
@@ -177,7 +177,7 @@ def _look(evaluate, evaluators, w, ball, rules, begin, end, side, unknown, risen
             ball.outcome[i] = STUCK
 
 
-@njit(**INLINED)
+@part
 def _roll(evaluate, evaluators, w, balls, rules, b):
     """Roll block b from iteration ``rules.first`` to ``last``, or until no ball moves."""
     ball, rules = all_balls(balls)[0], all_rules(rules)[0]

@@ -19,13 +19,13 @@ c_j), where f' and f'' are 1 in c, and the differences d are in place of t and o
 from functools import lru_cache
 from typing import NamedTuple
 
-from numba import njit, prange, typeof
+from numba import prange, typeof
 from numba.core import types
 
 from fastgd.kernel.iteration.activations import activate_twice
 from fastgd.kernel.iteration.coupling import sum_of_powers
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.compiler import INLINED, PARALLEL, WHOLE
+from fastgd.kernel.language.compiler import PARALLEL, WHOLE, part
 from fastgd.kernel.language.memory import load, panel, rows, store
 from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle, in_haste
 from fastgd.kernel.language.specialization import Choice, markers
@@ -87,12 +87,12 @@ class Share(NamedTuple):
 _all_shares, _all_stages = map(table_of, (Share, Stage))
 
 
-@njit(**INLINED)
+@part
 def _single(recipe, numbers, at):
     return rows(recipe.scalar, recipe.single, numbers, at, 0)
 
 
-@njit(**INLINED)
+@part
 def _begin(recipe, share, stages, network, start):
     """Load a tile's samples, the last one again where there are no more, and parameters."""
     runs, D = runs_of(recipe.scalar), stages[0].inputs
@@ -105,7 +105,7 @@ def _begin(recipe, share, stages, network, start):
         store(recipe.scalar, share.memory, stages[0].values + k * runs, 0, number)
 
 
-@njit(**INLINED)
+@part
 def _multiply(recipe, share, numbers, stage, source, target):
     """Write inputs @ weights: chains over the inputs, in index order."""
     shape, runs = recipe.tile, runs_of(recipe.tile)
@@ -120,7 +120,7 @@ def _multiply(recipe, share, numbers, stage, source, target):
         store(shape, share.memory, target + h * runs, runs, a)
 
 
-@njit(**INLINED)
+@part
 def _activate(choice, recipe, share, stage, at, a):
     """Store f, f' and f'' of a unit; for softmax its input, 1 and 1."""
     size = stage.stride * runs_of(recipe.scalar)
@@ -133,7 +133,7 @@ def _activate(choice, recipe, share, stage, at, a):
         store(recipe.scalar, share.memory, at + SECOND * size, 0, second)
 
 
-@njit(**INLINED)
+@part
 def _forward(recipe, share, stages, network):
     """The values of all units, and the derivatives of their functions."""
     scalar, runs, top = recipe.scalar, runs_of(recipe.scalar), stages[len(stages) - 1]
@@ -154,7 +154,7 @@ def _forward(recipe, share, stages, network):
             store(scalar, share.memory, at, 0, load(scalar, share.memory, at, 0) / total)
 
 
-@njit(**INLINED)
+@part
 def _move(second, recipe, share, stages, network, e, f):
     """Take the tangents of input e through all layers, or the second derivatives by e and f."""
     scalar, runs = recipe.scalar, runs_of(recipe.scalar)
@@ -183,7 +183,7 @@ def _move(second, recipe, share, stages, network, e, f):
             store(scalar, share.memory, at + MOVED * size, 0, c)
 
 
-@njit(**INLINED)
+@part
 def _couple(second, recipe, share, top, e):
     """From derivatives of softmax's inputs to those of its values."""
     if recipe.output is not None:
@@ -202,7 +202,7 @@ def _couple(second, recipe, share, top, e):
             store(scalar, share.memory, at + (TANGENTS + e) * size, 0, d)
 
 
-@njit(**INLINED)
+@part
 def _put(recipe, share, top, network, start, e, width):
     """Write the derivatives of the output units to place e of the results."""
     runs = runs_of(recipe.scalar)

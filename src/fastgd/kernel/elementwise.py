@@ -22,7 +22,7 @@ from fastgd.kernel.iteration.exponentials import (
 from fastgd.kernel.iteration.logarithms import acosh, asinh, atanh, log, log1p, log2, log10, power
 from fastgd.kernel.iteration.trig import acos, asin, atan, cos, sin, sine_and_cosine, tan
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.compiler import INLINED, WHOLE
+from fastgd.kernel.language.compiler import INLINED, WHOLE, part
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import address, handle
 from fastgd.kernel.language.specialization import Choice, dispatch, markers
@@ -70,7 +70,7 @@ def _derivative_of_atanh(choice, a, b):
     return select(magnitude(a) <= 1.0, 1.0 / ((1.0 - a) * (1.0 + a)), math.nan)
 
 
-@njit(**INLINED)
+@part
 def _log_term(choice, a, b):
     """The exponent's part in the derivative of a power with base a, value b; 0 where b is 0."""
     return select((b == 0.0) & (a >= 0.0), 0.0, b * log(a))
@@ -144,7 +144,7 @@ def fill(choice, target, first, second, count):
     _fill(_piece(), choice, target, first, second, count)
 
 
-@njit(**INLINED)
+@part
 def _fill(shape, choice, target, first, second, count):
     room = count + runs_of(shape) - 1
     a, b, out = floats_at(first, room), floats_at(second, room), floats_at(target, room)
@@ -172,7 +172,7 @@ def known_functions(codes: dict[str, int]) -> KnownFunctions | None:
 _fill_apart = outlined(_fill.py_func, returned=types.none)
 
 
-@njit(**INLINED)
+@part
 def fill_by_code(shape, functions, code, places):
     """Apply the function with this code, as :func:`fill` does."""
     if code == functions.first.code:

@@ -14,13 +14,13 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, typeof
+from numba import typeof
 from numba.core import types
 from numpy.typing import NDArray
 
 from fastgd.kernel.block import Block, Data, Layer, Recipe, Shapes, Span
 from fastgd.kernel.calls import Call
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import part
 from fastgd.kernel.language.structs import Integers, Struct, address_of, encode, first_byte
 from fastgd.kernel.language.targets import TARGETS, emit
 from fastgd.kernel.language.threads import block_of_threads, threads_of
@@ -253,6 +253,6 @@ def _train_image(shapes, recipe, stamp, image):
             _train_block(shapes, recipe, image, b)
 
 
-@njit(**INLINED)
+@part
 def _train_block(shapes, recipe, image, b):
     descend(shapes, recipe, image.data, image.layers, image.tables, b, image.span)

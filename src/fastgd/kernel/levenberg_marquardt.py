@@ -12,8 +12,6 @@ estimated anew, from the trace of the inverse of the undamped matrix; alpha grow
 Letters as in :mod:`fastgd.kernel.training_loop`.
 """
 
-from numba import njit
-
 from fastgd.kernel.block import CONVERGED, STALLED, Samples, System
 from fastgd.kernel.iteration.activations import BOTH
 from fastgd.kernel.iteration.jacobian import (
@@ -24,7 +22,7 @@ from fastgd.kernel.iteration.jacobian import (
 )
 from fastgd.kernel.iteration.linear_system import factorize, solve, trace_of_inverse
 from fastgd.kernel.iteration.run_values import put_value, value
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.memory import count_changes, load, store, units
 from fastgd.kernel.language.specialization import dispatch
 from fastgd.kernel.language.threads import all_agree, thread_of, threads_of
@@ -61,7 +59,7 @@ Without a limit, and with MATLAB's start (all parameters count), small initial w
 """
 
 
-@njit(**INLINED)
+@part
 def system_of(bayesian, layers):
     """The sizes of a network's equations."""
     count = 0
@@ -85,7 +83,7 @@ def _pick_again(activation, *_others):
 dispatch(_forward_again, _pick_again, INLINED)
 
 
-@njit(**INLINED)
+@part
 def learn_curvature(shapes, recipe, data, layers, group, block, x, squares):
     """Add a group's products of derivatives; returns the squared errors with its own added."""
     top = layers[len(layers) - 1]
@@ -100,7 +98,7 @@ def learn_curvature(shapes, recipe, data, layers, group, block, x, squares):
     return squares
 
 
-@njit(**INLINED)
+@part
 def _squared_error(shapes, recipe, data, layers, block, span, N):
     """The sum of squared errors of the present parameters, times their weights."""
     bottom, top = layers[0], layers[len(layers) - 1]
@@ -117,7 +115,7 @@ def _squared_error(shapes, recipe, data, layers, block, span, N):
     return total
 
 
-@njit(**INLINED)
+@part
 def _squared_parameters(bayesian, scalar, layers, block):
     """The sum of squares of all weights; of all parameters for Bayesian regularization."""
     total = zeros(scalar)
@@ -132,7 +130,7 @@ def _squared_parameters(bayesian, scalar, layers, block):
     return total
 
 
-@njit(**INLINED)
+@part
 def _factor_of_errors(recipe, scalar, block, layer):
     """The factor of the sum of squared errors in the objective."""
     factor = zeros(scalar) + 1.0
@@ -143,7 +141,7 @@ def _factor_of_errors(recipe, scalar, block, layer):
     return factor
 
 
-@njit(**INLINED)
+@part
 def _decay_of(bayesian, penalty, optimizer, scalar, block, layer):
     """The factor of the sum of squared parameters in the objective."""
     if bayesian is not None:
@@ -153,7 +151,7 @@ def _decay_of(bayesian, penalty, optimizer, scalar, block, layer):
     return zeros(scalar)
 
 
-@njit(**INLINED)
+@part
 def _objective(recipe, factor, decay, squares, parameters):
     """Twice the loss."""
     if recipe.bayesian is None and recipe.features.penalty is None:
@@ -161,7 +159,7 @@ def _objective(recipe, factor, decay, squares, parameters):
     return fma(factor, squares, select(decay > 0.0, decay * parameters, 0.0))
 
 
-@njit(**INLINED)
+@part
 def _weigh(shapes, block, system, factor):
     """Multiply all products by their factor in the objective."""
     scalar, runs = shapes.scalar, runs_of(shapes.scalar)
@@ -171,7 +169,7 @@ def _weigh(shapes, block, system, factor):
             store(scalar, block.products, at, 0, factor * load(scalar, block.products, at, 0))
 
 
-@njit(**INLINED)
+@part
 def _finish_products(shapes, recipe, layers, block, system, factor, decay):
     """Turn products into the system of the objective, and count direction changes.
 
@@ -214,7 +212,7 @@ def _finish_products(shapes, recipe, layers, block, system, factor, decay):
     return is_flat
 
 
-@njit(**INLINED)
+@part
 def _scale_of(scalar, optimizer, layer, block, p):
     """What the damping of parameter p is multiplied by."""
     scaled = value(scalar, block.numbers, layer, optimizer.scaled)
@@ -222,7 +220,7 @@ def _scale_of(scalar, optimizer, layer, block, p):
     return fma(scaled, select(diagonal > 0.0, diagonal, 1.0), 1.0 - scaled)
 
 
-@njit(**INLINED)
+@part
 def _damp(scalar, optimizer, layers, block, system, damping):
     """Set the diagonal of the system."""
     runs = runs_of(scalar)
@@ -233,7 +231,7 @@ def _damp(scalar, optimizer, layers, block, system, damping):
         store(scalar, block.products, at, 0, fma(damping, scale, diagonal))
 
 
-@njit(**INLINED)
+@part
 def _move_tiles(shape, scalar, block, layer, first, begin, end):
     """Take the step from the old parameters, in runs that still try; others keep theirs.
 
@@ -255,7 +253,7 @@ def _move_tiles(shape, scalar, block, layer, first, begin, end):
     return overflow
 
 
-@njit(**INLINED)
+@part
 def _move(shapes, layers, block):
     overflow, first = zeros(shapes.scalar), 0
     for k in range(len(layers)):
@@ -272,7 +270,7 @@ def _move(shapes, layers, block):
     return overflow
 
 
-@njit(**INLINED)
+@part
 def _is_short(optimizer, scalar, layers, block):
     """Whether no parameter would move by more than a small part of the largest one."""
     runs, p = runs_of(scalar), 0
@@ -290,7 +288,7 @@ def _is_short(optimizer, scalar, layers, block):
     return step <= value(scalar, block.numbers, layers[0], optimizer.min_step) * size
 
 
-@njit(**INLINED)
+@part
 def _is_level(optimizer, scalar, layers, block, system, damping, before):
     """Whether a short step means that the derivatives are next to 0.
 
@@ -307,7 +305,7 @@ def _is_level(optimizer, scalar, layers, block, system, damping, before):
     return (damping * drag <= 0.5 * promise) | (promise <= ROUNDING * before)
 
 
-@njit(**INLINED)
+@part
 def _rates(scalar, layers, block):
     """The sum of the layers' learning rates: 0 if a schedule has no step in this iteration."""
     total = zeros(scalar)
@@ -316,7 +314,7 @@ def _rates(scalar, layers, block):
     return total
 
 
-@njit(**INLINED)
+@part
 def _put_back(scalar, layers, block, taken):
     """Give runs without a step their old parameters."""
     for k in range(len(layers)):
@@ -329,7 +327,7 @@ def _put_back(scalar, layers, block, taken):
             at += runs_of(scalar)
 
 
-@njit(**INLINED)
+@part
 def _estimate(scalar, optimizer, layer, block, effective, squares, parameters, taken):
     """The factors of the objective that are most probable, given the effective parameters.
 
@@ -348,7 +346,7 @@ def _estimate(scalar, optimizer, layer, block, effective, squares, parameters, t
     _put_where(scalar, numbers, layer, optimizer.effective_parameters, taken, effective)
 
 
-@njit(**INLINED)
+@part
 def _settled(bayesian, recipe, scalar, block, layer, decay, parameters):
     """1, or 0 for a run whose weight penalty has still to grow: then it goes on at a minimum."""
     settled = zeros(scalar) + 1.0
@@ -359,13 +357,13 @@ def _settled(bayesian, recipe, scalar, block, layer, decay, parameters):
     return select(effective > SETTLED * known, 0.0, settled)
 
 
-@njit(**INLINED)
+@part
 def _put_where(scalar, numbers, layer, which, chosen, new):
     old = value(scalar, numbers, layer, which)
     put_value(scalar, numbers, layer, which, select(chosen > 0.0, new, old))
 
 
-@njit(**INLINED)
+@part
 def _estimate_again(recipe, shapes, layers, block, system, decay, squares, taken):
     """The factors after a step, from the undamped matrix at the parameters before it."""
     if recipe.bayesian is not None:
@@ -380,7 +378,7 @@ def _estimate_again(recipe, shapes, layers, block, system, decay, squares, taken
         _estimate(scalar, recipe.optimizer, layers[0], block, effective, squares, parameters, taken)
 
 
-@njit(**INLINED)
+@part
 def take_second_order_steps(curvature, shapes, recipe, data, layers, block, span, N, learned):
     """Take the steps of an iteration, if they are of second order.
 
@@ -392,7 +390,7 @@ def take_second_order_steps(curvature, shapes, recipe, data, layers, block, span
     return zeros(shapes.scalar)
 
 
-@njit(**INLINED)
+@part
 def _take_steps(shapes, recipe, data, layers, block, span, N, squares):
     """Solve the equations of an iteration, and take the steps that make the loss smaller.
 

@@ -3,8 +3,6 @@
 Letters as in :mod:`fastgd.kernel.training_loop`.
 """
 
-from numba import njit
-
 from fastgd.kernel.block import Samples, WorkerShare
 from fastgd.kernel.iteration.batch_norm import normalize
 from fastgd.kernel.iteration.batches import draw_batch, new_order, next_batch
@@ -22,7 +20,7 @@ from fastgd.kernel.iteration.norms import limit_norms, update_clipped
 from fastgd.kernel.iteration.optimizers import prepare
 from fastgd.kernel.iteration.schedules import set_rates
 from fastgd.kernel.iteration.tangents import add_all_errors, finish_lines, lines_of
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.specialization import dispatch
 from fastgd.kernel.language.threads import meet, thread_of, threads_of
 
@@ -30,7 +28,7 @@ FLUSH = 255
 """Updates between flushes: direction changes are counted in bytes, then added to ``changes``."""
 
 
-@njit(**INLINED)
+@part
 def _finish_hidden(batch_norm, dropout, activation, scalar, group, block, layer, j, training):
     """What follows the products of a hidden layer: batch normalization, dropout."""
     normalize(batch_norm, scalar, activation, group, block, layer, training)
@@ -38,7 +36,7 @@ def _finish_hidden(batch_norm, dropout, activation, scalar, group, block, layer,
         drop_units(dropout, scalar, activation, group, block, layer, j)
 
 
-@njit(**INLINED)
+@part
 def forward_layers(shapes, recipe, data, layers, group, block, x, j, training):
     """Compute the values of all layers for a group of samples."""
     bottom, choices = layers[0], recipe
@@ -56,7 +54,7 @@ def forward_layers(shapes, recipe, data, layers, group, block, x, j, training):
     couple(recipe.coupling, shapes, choices, data, group, block, layers[len(layers) - 1])
 
 
-@njit(**INLINED)
+@part
 def group_of(layout, span, start, N, real):
     """The group of samples from ``start`` on; all samples if there are few."""
     if layout is None:
@@ -65,7 +63,7 @@ def group_of(layout, span, start, N, real):
     return WorkerShare(0, 0, layout.samples, layout.real, True, True)
 
 
-@njit(**INLINED)
+@part
 def measure_group(
     shapes, recipe, data, layers, group, block, span, look, j, record, records, holding, total
 ):
@@ -88,7 +86,7 @@ def measure_group(
     return total
 
 
-@njit(**INLINED)
+@part
 def before_update(shapes, recipe, data, layers, block, span, j):
     """What precedes update j; returns its samples, and their number without padding."""
     set_rates(recipe.schedule, shapes.scalar, layers, block, span, j)
@@ -143,7 +141,7 @@ dispatch(
 )
 
 
-@njit(**INLINED)
+@part
 def flush(scalar, block, keep):
     """Move the recent direction changes to ``changes``, or drop them (after the first update)."""
     for i in range(thread_of(scalar), len(block.changes), threads_of(scalar)):
@@ -152,7 +150,7 @@ def flush(scalar, block, keep):
         block.recent[i] = 0
 
 
-@njit(**INLINED)
+@part
 def after_update(shapes, recipe, layers, block, span, overflow, j):
     """What follows update j of all weights; returns whether all runs of the block are over.
 
@@ -172,7 +170,7 @@ def after_update(shapes, recipe, layers, block, span, overflow, j):
     return over
 
 
-@njit(**INLINED)
+@part
 def is_on(choice):
     """1 for a choice, 0 for None."""
     return 0 if choice is None else 1

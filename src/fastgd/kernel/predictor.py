@@ -12,7 +12,6 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from fastgd.kernel.block import (
@@ -29,7 +28,7 @@ from fastgd.kernel.image import LINE, Header, Image
 from fastgd.kernel.iteration.batch_norm import normalize
 from fastgd.kernel.iteration.coupling import couple
 from fastgd.kernel.iteration.layers import forward
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import part
 from fastgd.kernel.language.structs import Floats, Integers, address_of, encode, table_of
 from fastgd.kernel.language.targets import TARGETS, emit
 from fastgd.kernel.language.tile import trap
@@ -162,7 +161,7 @@ def _predict(shapes, recipe, count, image):
     return done
 
 
-@njit(**INLINED)
+@part
 def _encode(image, X, inputs, count):
     """Write the inputs of the rows; returns how many come before one that is too large."""
     parts = _all_encodings(image.encodings)
@@ -191,7 +190,7 @@ def _encode(image, X, inputs, count):
     return count
 
 
-@njit(**INLINED)
+@part
 def _at(part, value):
     """The place of a table's row for this number."""
     row = part.height - 1
@@ -200,7 +199,7 @@ def _at(part, value):
     return part.table + row * part.width
 
 
-@njit(**INLINED)
+@part
 def _field(moment, field):
     """A field of the date that is this number of days after 1970-01-01."""
     day = int(moment)
@@ -216,7 +215,7 @@ def _field(moment, field):
     return month if field == 2 else year_day
 
 
-@njit(**INLINED)
+@part
 def calendar(day):
     """Year, month and day of the year, both from 0, of a day since 1970-01-01.
 
@@ -237,7 +236,7 @@ def calendar(day):
     return year, month + 2 - late * 12, day - first_day
 
 
-@njit(**INLINED)
+@part
 def _pass(shapes, recipe, data, layers, block, count):
     """Compute the values of all layers; in one loop, since inputs and units are alike here."""
     group = WorkerShare(0, 0, count, count, True, True)
@@ -254,7 +253,7 @@ def _pass(shapes, recipe, data, layers, block, count):
     couple(recipe.coupling, shapes, recipe, data, group, block, layers[top])
 
 
-@njit(**INLINED)
+@part
 def _add(results, numbers, top, capacity, count, b):
     """Add the outputs of a network to those of the networks before."""
     width = len(results) // capacity
@@ -264,7 +263,7 @@ def _add(results, numbers, top, capacity, count, b):
             results[at] = v if b == 0 else results[at] + v
 
 
-@njit(**INLINED)
+@part
 def _decode(image, networks, capacity, count):
     """From sums over networks to results."""
     results, decodings = image.results, _all_decodings(image.decodings)

@@ -12,7 +12,7 @@ Letters as there.
 from functools import lru_cache
 from typing import NamedTuple
 
-from numba import njit, prange, typeof
+from numba import prange, typeof
 from numba.core import types
 
 from fastgd.kernel.block import (
@@ -29,7 +29,7 @@ from fastgd.kernel.iteration.layers import gradient, transpose
 from fastgd.kernel.iteration.masks import drop_weights
 from fastgd.kernel.iteration.tangents import back_through, lines_of
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.compiler import INLINED, PARALLEL, UNCOUNTED, WHOLE
+from fastgd.kernel.language.compiler import PARALLEL, UNCOUNTED, WHOLE, part
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import call_compiled, handle
 from fastgd.kernel.language.structs import Floats, Integers, table_of
@@ -74,7 +74,7 @@ class Split(NamedTuple):
 _all_splits = table_of(Split)
 
 
-@njit(**INLINED)
+@part
 def _begin(shapes, recipe, held, data, layers, block, span, split, j, turn):
     """Prepare a pass, and decide whether there is one."""
     now, scalar = split.now, shapes.scalar
@@ -101,7 +101,7 @@ def _begin(shapes, recipe, held, data, layers, block, span, split, j, turn):
     now[GROUPS] = (N + split.together - 1) // split.together
 
 
-@njit(**INLINED)
+@part
 def _source(turn, held, data, block):
     """The samples of a pass."""
     if turn == HELD:
@@ -109,7 +109,7 @@ def _source(turn, held, data, block):
     return block.batch if turn == BATCH and len(block.batch.y) > 0 else data
 
 
-@njit(**INLINED)
+@part
 def _forward_share(shapes, recipe, source, layers, block, span, split, j, number, thread):
     """Take a thread's samples forward and, when training, back."""
     start, rows = number * split.together, ROWS * lines_of(recipe.tangents, layers[0])
@@ -132,7 +132,7 @@ def _forward_share(shapes, recipe, source, layers, block, span, split, j, number
         begin = end
 
 
-@njit(**INLINED)
+@part
 def _area(split, layers, thread, k):
     at = (thread * len(layers) + k) * 6
     areas = split.areas
@@ -141,7 +141,7 @@ def _area(split, layers, thread, k):
     )
 
 
-@njit(**INLINED)
+@part
 def _learn_layer(shapes, recipe, stored, inputs, block, layer, split, number, area):
     """The gradient of a thread's weights in one layer, and their update."""
     start, N = number * split.together, split.now[SAMPLES]
@@ -156,7 +156,7 @@ def _learn_layer(shapes, recipe, stored, inputs, block, layer, split, number, ar
     return overflow
 
 
-@njit(**INLINED)
+@part
 def _learn_share(shapes, recipe, source, layers, block, split, number, thread):
     """The gradient of a thread's weights and, with the last samples, their update."""
     updates, scalar, bottom = recipe, shapes.scalar, layers[0]
@@ -176,7 +176,7 @@ def _learn_share(shapes, recipe, source, layers, block, split, number, thread):
     store(scalar, split.overflow, thread * runs_of(scalar), 0, overflow)
 
 
-@njit(**INLINED)
+@part
 def _measure(shapes, recipe, source, data, layers, block, span, split, j, turn, number):
     """Add up the errors of the samples whose values are stored."""
     start, N, scalar = number * split.together, split.now[SAMPLES], shapes.scalar
@@ -193,7 +193,7 @@ def _measure(shapes, recipe, source, data, layers, block, span, split, j, turn, 
     store(scalar, split.total, 0, 0, total)
 
 
-@njit(**INLINED)
+@part
 def _end(shapes, recipe, layers, block, span, split, j):
     """Finish the update of iteration j."""
     scalar = shapes.scalar
@@ -233,7 +233,7 @@ def take_part(
         flush(shapes.scalar, block, True)
 
 
-@njit(**INLINED)
+@part
 def _step(compiled, words, b, step, j=0, turn=0, number=0, thread=0):
     """Run a step of :func:`take_part`, whose handle is ``compiled``."""
     data, layers, blocks, span, split = words

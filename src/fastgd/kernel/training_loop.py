@@ -42,7 +42,7 @@ behind a condition stays inside. So the first group of samples is processed unco
 
 from functools import lru_cache
 
-from numba import njit, prange, typeof
+from numba import prange, typeof
 from numba.core import types
 
 from fastgd.kernel.block import Samples, all_blocks, all_data, all_layers, all_spans
@@ -58,7 +58,7 @@ from fastgd.kernel.iteration.layers import (
 from fastgd.kernel.iteration.masks import drop_weights
 from fastgd.kernel.iteration.tangents import back_through
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.compiler import INLINED, PARALLEL, WHOLE
+from fastgd.kernel.language.compiler import PARALLEL, WHOLE, part
 from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle, in_haste
 from fastgd.kernel.language.tile import runs_of, zeros
 from fastgd.kernel.language.translation import translated
@@ -75,7 +75,7 @@ from fastgd.kernel.phases import (
 )
 
 
-@njit(**INLINED)
+@part
 def _learn(outputs, curvature, shapes, recipe, data, layers, group, block, x, so_far):
     """Backward pass through all layers; not compiled at all if only outputs are needed.
 
@@ -102,7 +102,7 @@ def _learn(outputs, curvature, shapes, recipe, data, layers, group, block, x, so
     )
 
 
-@njit(**INLINED)
+@part
 def _pass(
     shapes,
     recipe,
@@ -152,7 +152,7 @@ def _pass(
     return overflow
 
 
-@njit(**INLINED)
+@part
 def _hold_out(is_on, shapes, recipe, held, layers, block, span, look, j, record):
     """Measure the error of the validation samples.
 
@@ -169,7 +169,7 @@ def _hold_out(is_on, shapes, recipe, held, layers, block, span, look, j, record)
     )  # fmt: skip
 
 
-@njit(**INLINED)
+@part
 def _layers(layout, layers):
     """The layers of a table, or the constant ones that the code is specialized for."""
     if layout is None:

@@ -5,12 +5,10 @@ separate passes between the products of one layer and those of the next, and the
 group.
 """
 
-from numba import njit
-
 from fastgd.kernel.block import MEAN, SCALE, SHIFT, VARIANCE
 from fastgd.kernel.iteration.activations import put_activation
 from fastgd.kernel.iteration.layers import update
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import part
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.tile import fma, runs_of, square_root, zeros
 
@@ -19,13 +17,13 @@ MOMENTUM = 0.1
 """Weight of the newest batch in the running mean and variance; both as in PyTorch's BatchNorm1d."""
 
 
-@njit(**INLINED)
+@part
 def _running(scalar, numbers, at, new):
     old = load(scalar, numbers, at, 0)
     store(scalar, numbers, at, 0, fma(1.0 - MOMENTUM, old, MOMENTUM * new))
 
 
-@njit(**INLINED)
+@part
 def _batch_statistics(scalar, numbers, layer, group, at, mean_at, variance_at):
     """Mean and variance of a unit's inputs over the batch; also updates the running statistics."""
     n = float(group.real)
@@ -41,7 +39,7 @@ def _batch_statistics(scalar, numbers, layer, group, at, mean_at, variance_at):
     return mean, variance / n
 
 
-@njit(**INLINED)
+@part
 def normalize(batch_norm, scalar, activation, group, block, layer, training):
     """From a layer's products to its values: normalize, scale, shift, activate."""
     if batch_norm is None:
@@ -74,7 +72,7 @@ def normalize(batch_norm, scalar, activation, group, block, layer, training):
             put_activation(activation, scalar, numbers, layer, place, 0, a)
 
 
-@njit(**INLINED)
+@part
 def normalize_back(batch_norm, scalar, recipe, group, block, layer):
     """From deltas of the scaled inputs to deltas of the products; also updates scale and shift."""
     if batch_norm is None:

@@ -5,14 +5,12 @@ Perez and Gaidon, arXiv 1506.09016, Algorithm 1) each run draws its own, from a 
 follows the size of the gradients: a softmax of logits tau, one for each sample.
 """
 
-from numba import njit
-
 from fastgd.kernel.block import SEED
 from fastgd.kernel.iteration.losses import exp_below
 from fastgd.kernel.iteration.masks import random_words
 from fastgd.kernel.iteration.random import DRAW, shuffle
 from fastgd.kernel.iteration.run_values import integer, value
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.int_vectors import all_words, choose, store_words
 from fastgd.kernel.language.int_vectors import numbers as numbers_of
 from fastgd.kernel.language.memory import load, load_data, store
@@ -23,7 +21,7 @@ from fastgd.kernel.language.tile import fma, runs_of, select, zeros
 WORD = 2.0**-32
 
 
-@njit(**INLINED)
+@part
 def new_order(scalar, data, block, span, iteration, lines):
     """Set the order of the samples in this iteration's epoch; one thread does so for all runs."""
     if thread_of(scalar) != 0:
@@ -35,13 +33,13 @@ def new_order(scalar, data, block, span, iteration, lines):
             block.order[i] = i
 
 
-@njit(**INLINED)
+@part
 def _copy_sample(target, to, source, at, numbers):
     for i in range(numbers):
         target[to * numbers + i] = source[at * numbers + i]
 
 
-@njit(**INLINED)
+@part
 def _share(mean, shapes, block, outputs, real):
     """Set the factor of a mean's derivatives; 0 if the total weight of the batch is 0."""
     if mean is None:
@@ -53,7 +51,7 @@ def _share(mean, shapes, block, outputs, real):
     store(scalar, block.scale, 0, 0, select(total > 0.0, 1.0 / total, 0.0))
 
 
-@njit(**INLINED)
+@part
 def next_batch(mean, shapes, data, block, span, inputs, outputs, iteration, lines):
     """Copy the iteration's batch, each thread some samples; returns its number of lines."""
     first = iteration % data.epoch * span.batch
@@ -76,7 +74,7 @@ def next_batch(mean, shapes, data, block, span, inputs, outputs, iteration, line
 # ---------------------------------------------------------------- adaptive sampling
 
 
-@njit(**INLINED)
+@part
 def _chances(scalar, block, samples):
     """Compute the sampling probabilities, the softmax of tau."""
     runs = runs_of(scalar)
@@ -93,7 +91,7 @@ def _chances(scalar, block, samples):
         store(scalar, block.chances, i * runs, 0, load(scalar, block.chances, i * runs, 0) / total)
 
 
-@njit(**INLINED)
+@part
 def _pick_samples(scalar, block, samples, n, word):
     """The n-th draw of each run: how many samples have a cumulative probability of at most u."""
     runs = runs_of(scalar)
@@ -105,7 +103,7 @@ def _pick_samples(scalar, block, samples, n, word):
     store_words(scalar, block.draws, n * runs, place)
 
 
-@njit(**INLINED)
+@part
 def draw_batch(scalar, data, block, span, layer, outputs, iteration):
     """Draw the iteration's batch for each run, with weights that keep the gradient unbiased."""
     runs, samples = runs_of(scalar), data.samples
@@ -133,7 +131,7 @@ def draw_batch(scalar, data, block, span, layer, outputs, iteration):
                 block.batch.importance[to] = weight
 
 
-@njit(**INLINED)
+@part
 def _square_norm(scalar, values, at, count):
     runs = runs_of(scalar)
     total = zeros(scalar)
@@ -143,7 +141,7 @@ def _square_norm(scalar, values, at, count):
     return total
 
 
-@njit(**INLINED)
+@part
 def _gradient_norm(scalar, layers, block, n):
     """Squared norm of the gradient of the batch's n-th sample alone."""
     runs = runs_of(scalar)
@@ -161,7 +159,7 @@ def _gradient_norm(scalar, layers, block, n):
     return total
 
 
-@njit(**INLINED)
+@part
 def _rest(scalar, values, samples, total):
     """Sum of all values, leaving out one that exceeds half the total."""
     runs = runs_of(scalar)

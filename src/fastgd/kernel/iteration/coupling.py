@@ -3,8 +3,6 @@
 They are computed in a separate pass, after the products of the last layer.
 """
 
-from numba import njit
-
 from fastgd.kernel.iteration.formulas import written
 from fastgd.kernel.iteration.layers import put_delta
 from fastgd.kernel.iteration.losses import (
@@ -15,13 +13,13 @@ from fastgd.kernel.iteration.losses import (
     outputs_of,
     target_of,
 )
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.specialization import dispatch
 from fastgd.kernel.language.tile import rows_of, runs_of, zeros
 
 
-@njit(**INLINED)
+@part
 def couple(coupling, shapes, recipe, data, group, block, layer):
     """From the inputs of a group's output units to their values and deltas."""
     if coupling is None:
@@ -29,7 +27,7 @@ def couple(coupling, shapes, recipe, data, group, block, layer):
     _couple_in(shapes.narrow_piece, shapes.narrow, shapes, recipe, data, group, block, layer)
 
 
-@njit(**INLINED)
+@part
 def _couple_in(piece, tile, shapes, recipe, data, group, block, layer):
     if piece is None:
         _couple_group(tile, shapes, recipe, data, group, block, layer)
@@ -37,7 +35,7 @@ def _couple_in(piece, tile, shapes, recipe, data, group, block, layer):
         _couple_group(piece, shapes, recipe, data, group, block, layer)
 
 
-@njit(**INLINED)
+@part
 def _couple_group(shape, shapes, recipe, data, group, block, layer):
     for n in range(group.begin, group.end, rows_of(shape)):
         at = layer.units + n * layer.stride
@@ -49,7 +47,7 @@ def _couple_samples(coupling, shape, shapes, recipe, data, block, layer, at, tar
     """The same for the samples in the rows of a tile."""
 
 
-@njit(**INLINED)
+@part
 def sum_of_powers(shape, numbers, layer, at):
     """Replace the inputs z of a layer's units by exp(z - largest z), and return their sum.
 

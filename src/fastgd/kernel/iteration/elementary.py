@@ -1,40 +1,38 @@
 """The elementary functions by name, all over tiles, including those that IEEE 754 defines."""
 
-from numba import njit
-
 from fastgd.kernel.iteration.exponentials import exp, expm1, hyperbolic, sigmoid, tanh
 from fastgd.kernel.iteration.functions import relu
 from fastgd.kernel.iteration.logarithms import log, log1p, power
 from fastgd.kernel.iteration.trig import acos, asin, atan, cos, sin, tan
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import part
 from fastgd.kernel.language.tile import floor, magnitude, select, square_root
 
 
-@njit(**INLINED)
+@part
 def sinh(x):
     """The hyperbolic sine."""
     return hyperbolic(x, True)
 
 
-@njit(**INLINED)
+@part
 def cosh(x):
     """The hyperbolic cosine."""
     return hyperbolic(x, False)
 
 
-@njit(**INLINED)
+@part
 def sign(x):
     """-1 or 1; zeros and NaN are returned unchanged."""
     return select(x > 0.0, 1.0, select(x < 0.0, -1.0, x))
 
 
-@njit(**INLINED)
+@part
 def minimum(a, b):
     """The smaller value, the left one if equal; NaN if either is NaN."""
     return select((a <= b) | (a != a), a, b)
 
 
-@njit(**INLINED)
+@part
 def maximum(a, b):
     """The larger value, the left one if equal; NaN if either is NaN."""
     return select((a >= b) | (a != a), a, b)

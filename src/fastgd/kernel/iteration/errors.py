@@ -4,7 +4,6 @@ When a run ends, its present state is copied to ``Block.kept``. Its lane keeps c
 values until the block is repacked without the run.
 """
 
-from numba import njit
 from numba.core import types
 
 from fastgd.kernel.block import (
@@ -21,7 +20,7 @@ from fastgd.kernel.block import (
 )
 from fastgd.kernel.iteration.losses import add_penalties
 from fastgd.kernel.iteration.run_values import integer, put_integer, value
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.int_vectors import all_words, choose
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.specialization import dispatch
@@ -29,7 +28,7 @@ from fastgd.kernel.language.threads import all_agree, thread_of, threads_of
 from fastgd.kernel.language.tile import any_nan, anywhere, runs_of, select, zeros
 
 
-@njit(**INLINED)
+@part
 def record_of(j, span, records):
     """The index of the record that iteration j writes, or -1; the last one is the final error."""
     if j == span.iterations:
@@ -37,13 +36,13 @@ def record_of(j, span, records):
     return j // span.record_every if j % span.record_every == 0 else -1
 
 
-@njit(**INLINED)
+@part
 def look_of(data, span):
     """Iterations between evaluations of the monitored error."""
     return span.look if span.look else data.epoch
 
 
-@njit(**INLINED)
+@part
 def is_watched(watch, j, span, look):
     """Whether the monitored error is evaluated before update j, recorded or not."""
     if watch is None:
@@ -64,7 +63,7 @@ def _pick_place(watch, _record, _records):
 dispatch(loss_place_of, _pick_place, INLINED)
 
 
-@njit(**INLINED)
+@part
 def put_away(block, kept, runs, r, iterations, outcome):
     """Save the present state of run r, which ends after this number of iterations."""
     block.ended[r] = iterations
@@ -77,7 +76,7 @@ def put_away(block, kept, runs, r, iterations, outcome):
         block.kept_changes[i] = block.changes[i] + block.recent[i]
 
 
-@njit(**INLINED)
+@part
 def _keep_best(best, scalar, block, improved, own_error):
     """Save the networks that have just become the best of their runs, except of ended runs."""
     if best is None:
@@ -93,7 +92,7 @@ def _keep_best(best, scalar, block, improved, own_error):
                     block.best[i] = block.numbers[i]
 
 
-@njit(**INLINED)
+@part
 def _summarize(watch, best, scalar, block, layer, span, look, j, error, own_error):
     """Update what is kept about the errors; returns the iteration of the smallest one."""
     numbers, runs, at = block.numbers, runs_of(scalar), layer.watch
@@ -116,7 +115,7 @@ def _summarize(watch, best, scalar, block, layer, span, look, j, error, own_erro
     return smallest_at
 
 
-@njit(**INLINED)
+@part
 def _end_by_error(held, scalar, block, span, j, error, signal):
     """Save the runs that end because of the error after j updates.
 
@@ -135,7 +134,7 @@ def _end_by_error(held, scalar, block, span, j, error, signal):
             put_away(block, span.kept, runs, r, j, outcome)
 
 
-@njit(**INLINED)
+@part
 def _record_weights(path, scalar, block, record):
     """Record the weights before they are updated."""
     if path is None:
@@ -146,7 +145,7 @@ def _record_weights(path, scalar, block, record):
             block.path[record * count + i] = block.numbers[i]
 
 
-@njit(**INLINED)
+@part
 def _of_concern(watch, scalar, numbers, layer, record, signal):
     """Drop signals between the recorded errors for runs that aren't monitored themselves.
 
@@ -160,7 +159,7 @@ def _of_concern(watch, scalar, numbers, layer, record, signal):
     return signal
 
 
-@njit(**INLINED)
+@part
 def _held_or_own(held, scalar, block, error):
     """The validation error if there are validation samples, else the training error."""
     return error if held is None else load(scalar, block.held, 0, 0)
@@ -184,7 +183,7 @@ dispatch(
 )
 
 
-@njit(**INLINED)
+@part
 def _told(curvature, recipe, scalar, block, layer, outcome):
     """How runs end, or rather what their second-order steps say about it."""
     if curvature is None:
@@ -193,7 +192,7 @@ def _told(curvature, recipe, scalar, block, layer, outcome):
     return select(signal > 0.0, signal, outcome)
 
 
-@njit(**INLINED)
+@part
 def _stop(watch, recipe, scalar, block, layer, span, look, j, place, own_error):
     """End runs whose error is below the tolerance, or has not improved within their patience."""
     if watch is None:
@@ -213,7 +212,7 @@ def _stop(watch, recipe, scalar, block, layer, span, look, j, place, own_error):
             _end_by_error(recipe.held, scalar, block, span, j, own_error, signal)
 
 
-@njit(**INLINED)
+@part
 def hold(held, scalar, block, record, total):
     """Record the mean absolute validation error; any infinite error becomes NaN.
 
@@ -228,7 +227,7 @@ def hold(held, scalar, block, record, total):
         store(scalar, block.held_errors, record * runs_of(scalar), 0, error)
 
 
-@njit(**INLINED)
+@part
 def _look_once_more(watch, recipe, scalar, block, layer, j, place, own_error, last):
     """The last errors of some runs may be their smallest, though they are not due."""
     if watch is None:
@@ -244,7 +243,7 @@ def _look_once_more(watch, recipe, scalar, block, layer, j, place, own_error, la
     )
 
 
-@njit(**INLINED)
+@part
 def _end_by_signal(curvature, recipe, scalar, block, layer, span, j, place, error):
     """End the runs whose second-order step in the iteration before was the last one."""
     if curvature is None:
@@ -255,7 +254,7 @@ def _end_by_signal(curvature, recipe, scalar, block, layer, span, j, place, erro
         _end_by_error(recipe.held, scalar, block, span, j, error, signal)
 
 
-@njit(**INLINED)
+@part
 def observe(mean, penalty, recipe, scalar, block, layers, span, look, j, record, place, total):
     """Record mean absolute error and loss before update j, and end the runs that they stop."""
     layer = layers[0]
@@ -277,7 +276,7 @@ def observe(mean, penalty, recipe, scalar, block, layers, span, look, j, record,
     _end_by_signal(recipe.curvature, recipe, scalar, block, layer, span, j, place, error)
 
 
-@njit(**INLINED)
+@part
 def end_by_overflow(held, scalar, block, span, overflow, j):
     """Save the runs that diverged in update j - 1: their ``overflow`` is NaN."""
     if any_nan(overflow):
@@ -286,7 +285,7 @@ def end_by_overflow(held, scalar, block, span, overflow, j):
         _end_by_error(held, scalar, block, span, j, overflow, overflow)
 
 
-@njit(**INLINED)
+@part
 def all_over(scalar, block):
     """Whether every run of the block has ended."""
     going = 0

@@ -11,10 +11,8 @@ Polynomials are minimax approximations from the Remez algorithm, with their erro
 coefficients.
 """
 
-from numba import njit
-
 from fastgd.kernel.iteration.double_double import quotient
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import part
 from fastgd.kernel.language.polynomial import polynomial
 from fastgd.kernel.language.tile import add_exponent, fma, magnitude, select, with_sign
 
@@ -47,13 +45,13 @@ EXPONENTIAL = (
 _bend = polynomial(*EXPONENTIAL)
 
 
-@njit(**INLINED)
+@part
 def ones(x):
     """A tile of ones."""
     return select(x == x, 1.0, 1.0)
 
 
-@njit(**INLINED)
+@part
 def scaled(x, t):
     """``x * 2**n`` for x near 1, also where that overflows or is subnormal; NaN stays NaN.
 
@@ -64,7 +62,7 @@ def scaled(x, t):
     return x * nearer * select(large, 2.0**64, 2.0**-64)
 
 
-@njit(**INLINED)
+@part
 def _reduced(z):
     """Shifted n and exp(r), where z = n * ln 2 + r."""
     t = fma(z, LOG2E, SHIFT)
@@ -73,7 +71,7 @@ def _reduced(z):
     return t, fma(fma(_bend(r), r, 1.0), r, 1.0)
 
 
-@njit(**INLINED)
+@part
 def exp(x):
     """The exponential."""
     z = select(x > LARGEST, LARGEST, x)
@@ -82,7 +80,7 @@ def exp(x):
     return scaled(p, t)
 
 
-@njit(**INLINED)
+@part
 def exp_parts(z):
     """Shifted n and a pair s with exp(z) = 2**n * (1 + s), for finite |z| <= 1000.
 
@@ -98,7 +96,7 @@ def exp_parts(z):
     return t, s, ((r - s) + bend) + rest
 
 
-@njit(**INLINED)
+@part
 def expm1(x):
     """exp(x) - 1 = 2**n * ((1 - 2**-n) + s), without loss of digits near 0."""
     z = select(x > LARGEST, LARGEST, x)
@@ -115,7 +113,7 @@ def expm1(x):
     return with_sign(select(x == x, result, x), x)
 
 
-@njit(**INLINED)
+@part
 def sigmoid(x):
     """1 / (1 + e), or e / (1 + e) for x < 0, with e = exp(-|x|): no cancellation, no overflow.
 
@@ -129,7 +127,7 @@ def sigmoid(x):
     return quotient(select(x < 0.0, e, 1.0), 0.0, below, (1.0 - below) + e)
 
 
-@njit(**INLINED)
+@part
 def _less_one(power, s, rest):
     """The pair power * (1 + s + rest) - 1; the power of two is at least 1."""
     base = power - 1.0
@@ -139,7 +137,7 @@ def _less_one(power, s, rest):
     return m, ((base - m) + grown) + fma(power, rest, lost)
 
 
-@njit(**INLINED)
+@part
 def tanh(x):
     """The hyperbolic tangent: m / (m + 2), where m = exp(2 |x|) - 1 is a pair."""
     z = magnitude(x)
@@ -153,7 +151,7 @@ def tanh(x):
     return with_sign(select(x == x, quotient(m, m_low, d, d_low), x), x)
 
 
-@njit(**INLINED)
+@part
 def hyperbolic(x, odd):
     """The hyperbolic sine if odd, else the cosine: (m + m / e) / 2, or (e + 1 / e) / 2.
 
@@ -221,7 +219,7 @@ _far = polynomial(
 )
 
 
-@njit(**INLINED)
+@part
 def erf(x):
     """The error function."""
     a = magnitude(x)
@@ -231,7 +229,7 @@ def erf(x):
     return with_sign(select(a > 1.0, far, near), x)
 
 
-@njit(**INLINED)
+@part
 def erf_derivative(x):
     """2 / sqrt(pi) exp(-x^2), corrected for the rounding error of the square."""
     a = magnitude(x)

@@ -6,10 +6,8 @@ ULP compared with 0.81 in Horner's, but with a much shorter chain of dependent o
 latency is what limits a single run.
 """
 
-from numba import njit
-
 from fastgd.kernel.iteration.exponentials import EXPONENTIAL, LN2_HIGH, LN2_LOW, LOG2E, SHIFT
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import part
 from fastgd.kernel.language.tile import add_exponent, fma, magnitude, select, with_sign
 
 LIMIT = 708.0
@@ -26,7 +24,7 @@ VANISHED = 750.0
 """exp(-x) rounds to 0 from here on."""
 
 
-@njit(**INLINED)
+@part
 def _reduced(x):
     """Shifted n, (exp(-r) - 1) / r and r, where x = r - n * ln 2 and |r| <= ln(2) / 2."""
     t = fma(x, -LOG2E, SHIFT)
@@ -40,14 +38,14 @@ def _reduced(x):
     return t, fma(q, r, -1.0), r
 
 
-@njit(**INLINED)
+@part
 def exp_negative(x):
     """exp(-x) for x in [-LIMIT, LIMIT]: 2**n * exp(-r)."""
     t, derivative, r = _reduced(x)
     return add_exponent(fma(derivative, r, 1.0), t)
 
 
-@njit(**INLINED)
+@part
 def log_1p_exp_negative(x):
     """log(1 + exp(-x)) for x >= 0, within 1.7 ULP.
 
@@ -67,7 +65,7 @@ def log_1p_exp_negative(x):
     return select(halved, (log + LN2_LOW) + LN2_HIGH, log)
 
 
-@njit(**INLINED)
+@part
 def sigmoid(x):
     """1 / (1 + exp(-x)); exactly 0 below -LIMIT, NaN stays NaN.
 
@@ -78,7 +76,7 @@ def sigmoid(x):
     return select(x < -LIMIT, 0.0, 1.0 / (1.0 + exp_negative(z)))
 
 
-@njit(**INLINED)
+@part
 def tanh(x):
     """-m / (2 + m) with the sign of x, where m = exp(-2 |x|) - 1; NaN stays NaN.
 
@@ -93,7 +91,7 @@ def tanh(x):
     return with_sign(m / (m + 2.0), x)
 
 
-@njit(**INLINED)
+@part
 def relu(x):
     """Return x above 0, else 0; NaN stays NaN."""
     return select(x < 0.0, 0.0, x)

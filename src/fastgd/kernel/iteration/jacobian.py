@@ -10,13 +10,11 @@ multiply-adds in the order of the samples, and of a sample's outputs: J' J, and 
 column. That order is part of the numbers contract.
 """
 
-from numba import njit
-
 from fastgd.kernel.block import Samples
 from fastgd.kernel.iteration.activations import BOTH, activate_fully, derivative
 from fastgd.kernel.iteration.layers import back, of_learning
 from fastgd.kernel.iteration.losses import target_of
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.memory import load, panel, rows, store
 from fastgd.kernel.language.specialization import dispatch
 from fastgd.kernel.language.tile import (
@@ -51,7 +49,7 @@ def _pick_slope(output, *_others):
 dispatch(_slope, _pick_slope, INLINED)
 
 
-@njit(**INLINED)
+@part
 def _root(importance):
     """The square root of sample weights; most of them are 0 or 1."""
     root = importance
@@ -60,7 +58,7 @@ def _root(importance):
     return root
 
 
-@njit(**INLINED)
+@part
 def begin_rows(shapes, recipe, data, group, block, layer, output, width):
     """Set the deltas of the last layer for the gradient of one output; store its residuals."""
     shape, numbers, runs = shapes.narrow, block.numbers, runs_of(shapes.scalar)
@@ -80,7 +78,7 @@ def begin_rows(shapes, recipe, data, group, block, layer, output, width):
         store(shape, block.jacobian, row, step, root * (y - v))
 
 
-@njit(**INLINED)
+@part
 def _fill_tiles(shape, stored, recipe, inputs, group, block, layer, first, step, begin, end):
     """Derivatives by the weights of a layer, of units from begin to end: input * delta.
 
@@ -106,7 +104,7 @@ def _fill_tiles(shape, stored, recipe, inputs, group, block, layer, first, step,
                 weight += H * runs
 
 
-@njit(**INLINED)
+@part
 def fill_rows(shapes, recipe, layers, group, block, x, output, width):
     """Store a group's rows of the Jacobian for one output: a backward pass through all layers."""
     runs, top = runs_of(shapes.scalar), layers[len(layers) - 1]
@@ -125,7 +123,7 @@ def fill_rows(shapes, recipe, layers, group, block, x, output, width):
         first += layer.inputs * layer.outputs * runs
 
 
-@njit(**INLINED)
+@part
 def _fill_layer(shapes, stored, recipe, inputs, group, block, layer, first, step):
     _fill_tiles(
         shapes.wide, stored, recipe, inputs, group, block, layer, first, step,
@@ -137,7 +135,7 @@ def _fill_layer(shapes, stored, recipe, inputs, group, block, layer, first, step
     )  # fmt: skip
 
 
-@njit(**INLINED)
+@part
 def _product_tiles(shape, scalar, block, system, count, is_first, begin, end):
     """Add the products of a group's rows, for columns from begin to end and those before them."""
     runs = runs_of(shape)
@@ -158,7 +156,7 @@ def _product_tiles(shape, scalar, block, system, count, is_first, begin, end):
             store(tile, block.products, at, row, total)
 
 
-@njit(**INLINED)
+@part
 def add_products(shapes, group, block, layer, system):
     """Add the products of a group's rows to the sums."""
     count = min(group.end, group.real - group.start) * layer.outputs
@@ -169,7 +167,7 @@ def add_products(shapes, group, block, layer, system):
     )
 
 
-@njit(**INLINED)
+@part
 def add_squares(shapes, data, group, block, layer, total):
     """Add the squared residuals of a group, in the order of samples and outputs, to the total."""
     scalar, runs = shapes.scalar, runs_of(shapes.scalar)

@@ -7,7 +7,6 @@ are the same for every R, tile, group, chunk, thread and neighboring run. A bias
 additional last input that is always 1.
 """
 
-from numba import njit
 from numba.core import types
 
 from fastgd.kernel.block import Area, WorkerShare
@@ -15,7 +14,7 @@ from fastgd.kernel.iteration.activations import BOTH, activate, kept_derivative,
 from fastgd.kernel.iteration.losses import keep_input, loss_delta, target_of
 from fastgd.kernel.iteration.optimizers import step
 from fastgd.kernel.iteration.run_values import value
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.memory import (
     count_changes,
     load,
@@ -54,7 +53,7 @@ With thousands of samples at a time, 300-20-10 with batch normalization took 1.4
 """
 
 
-@njit(**INLINED)
+@part
 def trimmed(trimming, shape, delta, numbers, layer):
     """Set small deltas to zero and limit large ones."""
     if trimming is None:
@@ -64,7 +63,7 @@ def trimmed(trimming, shape, delta, numbers, layer):
     return select(magnitude(delta) > clip, with_sign(clip, delta), delta)
 
 
-@njit(**INLINED)
+@part
 def put_delta(shape, shapes, recipe, delta, block, layer, at):
     """Store the delta of output units, unless only outputs are needed."""
     if recipe.outputs is not None:
@@ -73,7 +72,7 @@ def put_delta(shape, shapes, recipe, delta, block, layer, at):
     store(shape, block.numbers, at + layer.deltas, layer.stride, delta)
 
 
-@njit(**INLINED)
+@part
 def _finish_output(shape, shapes, recipe, v, a, data, target, block, layer, at):
     """Store the delta of output units with value v, which came from input a."""
     if recipe.outputs is not None:
@@ -85,7 +84,7 @@ def _finish_output(shape, shapes, recipe, v, a, data, target, block, layer, at):
     put_delta(shape, shapes, recipe, delta, block, layer, at)
 
 
-@njit(**INLINED)
+@part
 def _finish_hidden(batch_norm, shape, recipe, a, block, layer, at):
     """Store the value of hidden units; if they are batch-normalized later, their input instead."""
     if batch_norm is not None:
@@ -140,7 +139,7 @@ def _pick_finish(recipe, *_others):
 dispatch(_finish, _pick_finish, INLINED)
 
 
-@njit(**INLINED)
+@part
 def _sum_so_far(strips, shape, numbers, at, stride, first):
     """The sum over the inputs before ``first``."""
     a = zeros(shape)
@@ -151,7 +150,7 @@ def _sum_so_far(strips, shape, numbers, at, stride, first):
     return a
 
 
-@njit(**INLINED)
+@part
 def _forward_tiles(
     shape, piece, shapes, recipe, stored, inputs, data, group, block, layer, first, last, begin, end
 ):
@@ -190,7 +189,7 @@ def _forward_tiles(
                     target += rows_of(piece) * H
 
 
-@njit(**INLINED)
+@part
 def _forward_strip(shapes, recipe, stored, inputs, data, group, block, layer, first, last):
     """Add the inputs from first to last to a group's values of a layer."""
     _forward_tiles(
@@ -203,7 +202,7 @@ def _forward_strip(shapes, recipe, stored, inputs, data, group, block, layer, fi
     )  # fmt: skip
 
 
-@njit(**INLINED)
+@part
 def forward(shapes, recipe, stored, inputs, data, group, block, layer):
     """Compute a group's values of a layer from those of the layer below."""
     for n in range(group.begin, group.end, TOGETHER):
@@ -221,7 +220,7 @@ def forward(shapes, recipe, stored, inputs, data, group, block, layer):
                 )
 
 
-@njit(**INLINED)
+@part
 def keep_outputs(outputs, shapes, group, block, layer):
     """Store the outputs of a group's samples, run by run."""
     if outputs is None:
@@ -242,7 +241,7 @@ def keep_outputs(outputs, shapes, group, block, layer):
                 block.outputs[at + h] = v
 
 
-@njit(**INLINED)
+@part
 def _derivative_of(dropout, activation, shape, numbers, layer, at, stride):
     """The derivative of hidden units; with dropout it is stored in the place of the delta."""
     if dropout is None:
@@ -250,14 +249,14 @@ def _derivative_of(dropout, activation, shape, numbers, layer, at, stride):
     return load(shape, numbers, at + layer.deltas, stride)
 
 
-@njit(**INLINED)
+@part
 def transpose(shapes, layers, block):
     """Transpose the weights that the passes use, so that the backward pass reads rows."""
     for k in range(1, len(layers)):
         _transpose(shapes.transposed, shapes.scalar, block.numbers, layers[k])
 
 
-@njit(**INLINED)
+@part
 def _transpose(row, scalar, numbers, layer):
     if row is None:
         return
@@ -276,7 +275,7 @@ def _transpose(row, scalar, numbers, layer):
         d += units_of(row) if d < tiled else 1
 
 
-@njit(**INLINED)
+@part
 def _first_weights(transposed, layer, d, runs):
     """Where the weights from input d begin, and the distance from one output to the next."""
     if transposed is None:
@@ -284,7 +283,7 @@ def _first_weights(transposed, layer, d, runs):
     return layer.transposed + d * runs, layer.units_below * runs
 
 
-@njit(**INLINED)
+@part
 def _weights_back(transposed, shape, numbers, layer, j):
     """The weights from all the inputs of a tile to one output."""
     if transposed is None:
@@ -292,7 +291,7 @@ def _weights_back(transposed, shape, numbers, layer, j):
     return panel(shape, numbers, j)
 
 
-@njit(**INLINED)
+@part
 def error_below(shape, transposed, stored, numbers, layer, H, first, stride, d):
     """H deltas each, from ``first`` on and ``stride`` apart, times the weights from inputs d on."""
     runs, error = runs_of(shape), zeros(shape)
@@ -307,7 +306,7 @@ def error_below(shape, transposed, stored, numbers, layer, H, first, stride, d):
     return error
 
 
-@njit(**INLINED)
+@part
 def _back_tiles(shape, transposed, recipe, stored, group, block, layer, below, begin, end):
     """Deltas of the layer below, units from begin to end: (delta @ weights.T) * derivative."""
     runs = runs_of(shape)
@@ -325,7 +324,7 @@ def _back_tiles(shape, transposed, recipe, stored, group, block, layer, below, b
             store(tile, numbers, at + deltas, below.stride, delta)
 
 
-@njit(**INLINED)
+@part
 def back(shapes, recipe, group, block, layer, below):
     """Compute a group's deltas of the layer below from those of a layer."""
     _back_tiles(
@@ -338,7 +337,7 @@ def back(shapes, recipe, group, block, layer, below):
     )  # fmt: skip
 
 
-@njit(**INLINED)
+@part
 def _averaged(mean, shape, g, block):
     """Turn the sum over the samples of a batch into their mean."""
     if mean is None:
@@ -346,7 +345,7 @@ def _averaged(mean, shape, g, block):
     return g * units(shape, block.scale, 0, 0)
 
 
-@njit(**INLINED)
+@part
 def _penalized(penalty, shape, g, w, numbers, layer):
     """Subtract the derivative of the penalty, l1 * |w| + l2 / 2 * w**2."""
     if penalty is None:
@@ -357,7 +356,7 @@ def _penalized(penalty, shape, g, w, numbers, layer):
     return fma(-1.0 * l2, w, g)
 
 
-@njit(**INLINED)
+@part
 def _connected(dropconnect, shape, g, numbers, at, stride):
     """Set the derivative of dropped weights to zero."""
     if dropconnect is None:
@@ -366,7 +365,7 @@ def _connected(dropconnect, shape, g, numbers, at, stride):
     return select(factor > 0.0, g * factor, 0.0)
 
 
-@njit(**INLINED)
+@part
 def of_learning(frozen, shape, new, old, numbers, at, stride, layer):
     """The new value of trainable parameters, the old one of frozen ones."""
     if frozen is None:
@@ -374,7 +373,7 @@ def of_learning(frozen, shape, new, old, numbers, at, stride, layer):
     return select(load(shape, numbers, at + layer.learning, stride) > 0.0, new, old)
 
 
-@njit(**INLINED)
+@part
 def take_step(shape, recipe, g, w, block, at, stride, layer):
     """Count direction changes and take a step. NaN for runs whose parameters overflow, else 0.
 
@@ -389,7 +388,7 @@ def take_step(shape, recipe, g, w, block, at, stride, layer):
     return fold(shape, w - w)
 
 
-@njit(**INLINED)
+@part
 def _take_or_keep(norm_clipping, shape, recipe, g, w, block, at, stride, layer):
     """Take the step or, with clipping, store the gradient until its norm is known."""
     if norm_clipping is None:
@@ -399,7 +398,7 @@ def _take_or_keep(norm_clipping, shape, recipe, g, w, block, at, stride, layer):
     return fold(shape, zeros(shape))
 
 
-@njit(**INLINED)
+@part
 def update(shape, recipe, is_weight, g, block, at, stride, layer):
     """Finish a derivative after the last group of samples: see :func:`take_step`."""
     numbers = block.numbers
@@ -412,7 +411,7 @@ def update(shape, recipe, is_weight, g, block, at, stride, layer):
     return _take_or_keep(clipping, shape, recipe, g, w, block, at, stride, layer)
 
 
-@njit(**INLINED)
+@part
 def _gradient_tiles(
     shape, scalar, recipe, stored, inputs, group, block, layer, first, d_end, begin, end
 ):
@@ -447,13 +446,13 @@ def _gradient_tiles(
     return overflow
 
 
-@njit(**INLINED)
+@part
 def all_weights(layer):
     """The area that covers all weights of a layer."""
     return Area(0, layer.full_inputs, layer.inputs, 0, layer.wide_outputs, layer.outputs)
 
 
-@njit(**INLINED)
+@part
 def gradient(shapes, recipe, stored, inputs, group, block, layer, area):
     """Add a group's contribution to the gradient of an area; the last group updates the weights."""
     overflow = _gradient_tiles(

@@ -8,9 +8,7 @@ With further columns of an identity these become the inverse of U', whose square
 the inverse of A.
 """
 
-from numba import njit
-
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import part
 from fastgd.kernel.language.memory import load, panel, rows, store, units
 from fastgd.kernel.language.tile import (
     first_units,
@@ -24,7 +22,7 @@ from fastgd.kernel.language.tile import (
 )
 
 
-@njit(**INLINED)
+@part
 def _row_tiles(shape, scalar, block, system, i, begin, end):
     """Some columns of the rows from i on, without the terms of these rows themselves."""
     runs = runs_of(shape)
@@ -42,7 +40,7 @@ def _row_tiles(shape, scalar, block, system, i, begin, end):
         store(tile, block.factor, at, row, total)
 
 
-@njit(**INLINED)
+@part
 def _scale_tiles(shape, block, system, i, begin, end):
     """Multiply some columns of row i by the reciprocal of its pivot."""
     runs = runs_of(shape)
@@ -53,7 +51,7 @@ def _scale_tiles(shape, block, system, i, begin, end):
         store(tile, block.factor, at, 0, load(tile, block.factor, at, 0) * inverse)
 
 
-@njit(**INLINED)
+@part
 def _subtract_tiles(shape, block, system, i, k, begin, end):
     """Subtract the terms of row k from some columns of row i."""
     runs = runs_of(shape)
@@ -66,7 +64,7 @@ def _subtract_tiles(shape, block, system, i, k, begin, end):
         store(tile, block.factor, at, 0, fma(left, above, load(tile, block.factor, at, 0)))
 
 
-@njit(**INLINED)
+@part
 def _factorize_columns(shapes, block, system, i, begin, end):
     """The rows of a tile from i on, columns from begin to end; pivots come with the first ones."""
     tall, rest = shapes.square, shapes.square_rest
@@ -87,7 +85,7 @@ def _factorize_columns(shapes, block, system, i, begin, end):
             _subtract_tiles(shapes.square_rest_row, block, system, below, k, wide, end)
 
 
-@njit(**INLINED)
+@part
 def factorize(shapes, block, system, last):
     """Factorize the products; columns from the right-hand side's to ``last`` are an identity's."""
     for i in range(0, system.parameters, rows_of(shapes.square)):
@@ -97,7 +95,7 @@ def factorize(shapes, block, system, last):
             _factorize_columns(shapes, block, system, i, system.width, system.width + known)
 
 
-@njit(**INLINED)
+@part
 def _back_tiles(shape, block, system, i, begin, end):
     """Subtract the terms of unknown i from the right-hand sides of those from begin to end."""
     runs = runs_of(shape)
@@ -109,7 +107,7 @@ def _back_tiles(shape, block, system, i, begin, end):
         store(shape, block.solution, at, 0, fma(left, d, load(shape, block.solution, at, 0)))
 
 
-@njit(**INLINED)
+@part
 def solve(shapes, block, system):
     """The unknowns, from the last to the first."""
     scalar, runs = shapes.scalar, runs_of(shapes.scalar)
@@ -125,7 +123,7 @@ def solve(shapes, block, system):
         _back_tiles(scalar, block, system, i, wide, i)
 
 
-@njit(**INLINED)
+@part
 def trace_of_inverse(shapes, block, system):
     """The trace of the inverse of A, from the columns of the identity: in the order of the rows."""
     scalar, runs = shapes.scalar, runs_of(shapes.scalar)

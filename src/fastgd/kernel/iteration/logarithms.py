@@ -3,8 +3,6 @@
 All over tiles; see :mod:`.exponentials`.
 """
 
-from numba import njit
-
 from fastgd.kernel.iteration.double_double import product_of, sum_of, sum_of_any
 from fastgd.kernel.iteration.exponentials import (
     LARGEST,
@@ -15,7 +13,7 @@ from fastgd.kernel.iteration.exponentials import (
     exp_parts,
     scaled,
 )
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import part
 from fastgd.kernel.language.int_vectors import bits_of, number_of
 from fastgd.kernel.language.polynomial import polynomial
 from fastgd.kernel.language.tile import floor, fma, magnitude, select, square_root, with_sign
@@ -59,7 +57,7 @@ _tail = polynomial(
 )
 
 
-@njit(**INLINED)
+@part
 def parted(x):
     """For finite x > 0: k and m with x = 2**k * m, and m from sqrt(1/2) to sqrt(2)."""
     small = x < 2.0**-1022
@@ -69,7 +67,7 @@ def parted(x):
     return select(small, k - 54.0, k), m
 
 
-@njit(**INLINED)
+@part
 def _log_of(k, f, correction):
     """Return k * ln 2 + log(1 + f) + correction."""
     s = f / (f + 2.0)
@@ -79,21 +77,21 @@ def _log_of(k, f, correction):
     return fma(k, LN2_HIGH, f - (half - low))
 
 
-@njit(**INLINED)
+@part
 def _where_it_is(x, value):
     """The value of a logarithm where x is above 0 and finite, else its limit or NaN."""
     value = select(x > 0.0, value, select(x == 0.0, -_INFINITY, _NAN))
     return select(x < _INFINITY, value, x)
 
 
-@njit(**INLINED)
+@part
 def log(x):
     """The natural logarithm, within 1 ULP."""
     k, m = parted(x)
     return _where_it_is(x, _log_of(k, m - 1.0, 0.0))
 
 
-@njit(**INLINED)
+@part
 def log_1_plus(x, x_low):
     """log(1 + x + x_low), without loss of digits near 0."""
     u, lost = sum_of_any(x, 1.0)
@@ -105,13 +103,13 @@ def log_1_plus(x, x_low):
     return select(x == 0.0, x, _where_it_is(u, value))
 
 
-@njit(**INLINED)
+@part
 def log1p(x):
     """log(1 + x), without loss of digits near 0."""
     return log_1_plus(x, 0.0)
 
 
-@njit(**INLINED)
+@part
 def _mantissa_pair(m):
     """log(m) as a pair, with a relative error of 2^-64."""
     f = m - 1.0
@@ -128,7 +126,7 @@ def _mantissa_pair(m):
     return sum_of(s + s, v, s_low + s_low + v_low)
 
 
-@njit(**INLINED)
+@part
 def log_pair(x):
     """The logarithm of a finite x > 0 as a pair, with a relative error of 2^-64."""
     k, m = parted(x)
@@ -138,7 +136,7 @@ def log_pair(x):
     return sum_of(whole, high, low + whole_low)
 
 
-@njit(**INLINED)
+@part
 def log2(x):
     """The logarithm to base 2, exact for powers of two."""
     k, m = parted(x)
@@ -147,7 +145,7 @@ def log2(x):
     return _where_it_is(x, high + low)
 
 
-@njit(**INLINED)
+@part
 def log10(x):
     """The logarithm to base 10, exact for powers of ten."""
     high, low = product_of(*log_pair(x), _LOG10E, _LOG10E_LOW)
@@ -157,7 +155,7 @@ def log10(x):
 # ---------------------------------------------------------------- powers
 
 
-@njit(**INLINED)
+@part
 def _exp_of_pair(x, x_low):
     """exp(x + x_low); 0 or infinity for large |x|."""
     far = magnitude(x) > 800.0
@@ -170,7 +168,7 @@ def _exp_of_pair(x, x_low):
     return scaled(high + rest, t)
 
 
-@njit(**INLINED)
+@part
 def power(x, y):
     """Return x**y as in C99: 1 for y = 0 or x = 1; NaN for x < 0 and fractional y."""
     size = magnitude(x)
@@ -198,7 +196,7 @@ _FAR = 2.0**60
 """From here on 1 is negligible compared with the square of x."""
 
 
-@njit(**INLINED)
+@part
 def _root(x, x_low):
     """The square root of a pair, as a pair."""
     root = square_root(x)
@@ -206,7 +204,7 @@ def _root(x, x_low):
     return root, select(root > 0.0, low, 0.0)
 
 
-@njit(**INLINED)
+@part
 def asinh(x):
     """The inverse hyperbolic sine: log(1 + |x| + x^2 / (1 + sqrt(1 + x^2))) with the sign of x."""
     a = magnitude(x)
@@ -228,7 +226,7 @@ def asinh(x):
     return with_sign(select(x == x, value, x), x)
 
 
-@njit(**INLINED)
+@part
 def acosh(x):
     """The inverse hyperbolic cosine: with t = x - 1, log(1 + t + sqrt(2 t + t^2)); NaN below 1."""
     z = select(x > _FAR, 2.0, x)
@@ -241,7 +239,7 @@ def acosh(x):
     return select(x >= 1.0, value, select(x == x, _NAN, x))
 
 
-@njit(**INLINED)
+@part
 def atanh(x):
     """The inverse hyperbolic tangent: log(1 + 2 |x| / (1 - |x|)) / 2 with the sign of x."""
     a = magnitude(x)

@@ -4,7 +4,6 @@ The cross entropy is computed from the inputs z of the output units, as p = sigm
 from z = 37 on: -log p is log(1 + exp(-z)), and -log(1 - p) is that plus z.
 """
 
-from numba import njit
 from numba.core import types
 
 from fastgd.kernel.iteration.activations import derivative
@@ -12,7 +11,7 @@ from fastgd.kernel.iteration.formulas import body_of, written
 from fastgd.kernel.iteration.functions import LIMIT, exp_negative, log_1p_exp_negative
 from fastgd.kernel.iteration.logarithms import log
 from fastgd.kernel.iteration.run_values import value
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.memory import load, load_data, store
 from fastgd.kernel.language.specialization import dispatch
 from fastgd.kernel.language.tile import fma, magnitude, runs_of, select, zeros
@@ -24,7 +23,7 @@ _OF_OUTPUT = ("choice", "output", "shape", "numbers", "layer", "y", "v", "z")
 _INPUTS = {name: name for name in "yvz"}
 
 
-@njit(**INLINED)
+@part
 def cross_entropy(q, z):
     """-q log p - (1 - q) log(1 - p) with p = sigmoid(z)."""
     common = log_1p_exp_negative(magnitude(z))
@@ -32,7 +31,7 @@ def cross_entropy(q, z):
     return fma(q, negative + common, (1.0 - q) * (positive + common))
 
 
-@njit(**INLINED)
+@part
 def _of_tanh(y, z):
     """The same with p = (1 + v) / 2 = sigmoid(2 z); 2 z may overflow where the loss does not."""
     far = magnitude(z) > 1e300  # there the loss is proportional to z
@@ -116,13 +115,13 @@ dispatch(joint_values, _made_jointly(DELTA), INLINED)
 dispatch(joint_loss, _made_jointly(LOSS), INLINED)
 
 
-@njit(**INLINED)
+@part
 def exp_below(x):
     """exp(-x) for x >= 0; 0 where that is below the normal range."""
     return select(x > LIMIT, 0.0, exp_negative(select(x > LIMIT, LIMIT, x)))
 
 
-@njit(**INLINED)
+@part
 def largest_of(shape, numbers, layer, at):
     """The largest input of the output units of a sample."""
     largest = load(shape, numbers, at, layer.stride)
@@ -132,14 +131,14 @@ def largest_of(shape, numbers, layer, at):
     return largest
 
 
-@njit(**INLINED)
+@part
 def keep_input(inputs, shape, numbers, at, stride, z):
     """Store the inputs of output units."""
     if inputs is not None:
         store(shape, numbers, at, stride, z)
 
 
-@njit(**INLINED)
+@part
 def targets_of(shape, shapes, data, target, stride):
     """Targets from this index on, and their weights; rows are ``stride`` targets apart."""
     runs = runs_of(shapes.data)
@@ -149,7 +148,7 @@ def targets_of(shape, shapes, data, target, stride):
     return y, importance
 
 
-@njit(**INLINED)
+@part
 def target_of(shape, shapes, data, layer, target):
     """Targets of samples from this index on, and their weights."""
     return targets_of(shape, shapes, data, target, layer.outputs)
@@ -273,7 +272,7 @@ def _pick_sample(coupling, *_others):
 dispatch(_add_sample, _pick_sample, INLINED)
 
 
-@njit(**INLINED)
+@part
 def add_penalties(penalty, scalar, block, layers, place):
     """Add l1 * sum |w| + l2 / 2 * sum w**2 to a loss, in the order of the weights.
 

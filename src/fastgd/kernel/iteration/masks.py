@@ -1,18 +1,16 @@
 """Dropout of hidden units and of weights (dropconnect), with random numbers of each run's own."""
 
-from numba import njit
-
 from fastgd.kernel.block import SEED
 from fastgd.kernel.iteration.activations import kept_derivative
 from fastgd.kernel.iteration.random import DROPCONNECT, DROPOUT, halves, philox
 from fastgd.kernel.iteration.run_values import integer, value
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import part
 from fastgd.kernel.language.int_vectors import all_words
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.tile import runs_of, select, zeros
 
 
-@njit(**INLINED)
+@part
 def random_words(scalar, seed, place, unit, purpose, iteration):
     """Four random words for each run."""
     low, high = halves(iteration)
@@ -27,7 +25,7 @@ def random_words(scalar, seed, place, unit, purpose, iteration):
     )
 
 
-@njit(**INLINED)
+@part
 def _drop_unit(scalar, activation, numbers, layer, at, word, limit, factor):
     is_dropped = word < limit  # no factor of 0, as the value may be infinite
     change = kept_derivative(activation, scalar, numbers, layer, at, 0)
@@ -36,7 +34,7 @@ def _drop_unit(scalar, activation, numbers, layer, at, word, limit, factor):
     store(scalar, numbers, at + layer.deltas, 0, select(is_dropped, 0.0, change * factor))
 
 
-@njit(**INLINED)
+@part
 def drop_units(dropout, scalar, activation, group, block, layer, iteration):
     """Apply dropout masks to hidden values; store derivative * mask in the place of the deltas."""
     if dropout is None:
@@ -57,7 +55,7 @@ def drop_units(dropout, scalar, activation, group, block, layer, iteration):
             _drop_unit(scalar, activation, numbers, layer, at + 3 * layer.stride, w3, limit, factor)
 
 
-@njit(**INLINED)
+@part
 def _drop_weight(scalar, numbers, layer, at, word, limit, factor):
     m = select(word < limit, 0.0, factor)
     store(scalar, numbers, at + layer.factors, 0, m)
@@ -65,7 +63,7 @@ def _drop_weight(scalar, numbers, layer, at, word, limit, factor):
     store(scalar, numbers, at + layer.effective - layer.weights, 0, w * m)
 
 
-@njit(**INLINED)
+@part
 def drop_weights(dropconnect, scalar, layers, block, iteration, training):
     """Set the weights that this iteration's passes use: masked in training, else all of them."""
     if dropconnect is None:

@@ -9,11 +9,9 @@ with the biases, then scales, then shifts. That order is part of the numbers con
 ``max_norm`` (Srivastava and others, JMLR 15, 2014, section 5.1) sums up in the order of the inputs.
 """
 
-from numba import njit
-
 from fastgd.kernel.iteration.layers import of_learning, take_step
 from fastgd.kernel.iteration.run_values import value
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import part
 from fastgd.kernel.language.memory import load, store, units
 from fastgd.kernel.language.tile import (
     first_units,
@@ -28,7 +26,7 @@ from fastgd.kernel.language.tile import (
 )
 
 
-@njit(**INLINED)
+@part
 def _share(squares, most):
     """The factor that limits a norm; NaN if the norm is not finite, so that the run diverges.
 
@@ -42,7 +40,7 @@ def _share(squares, most):
 # ---------------------------------------------------------------- the gradient
 
 
-@njit(**INLINED)
+@part
 def _trained(batch_norm, layer):
     """Trainable parameters of a layer, which are contiguous."""
     weights = layer.inputs * layer.outputs
@@ -51,7 +49,7 @@ def _trained(batch_norm, layer):
     return weights + (0 if layer.is_output else 2 * layer.outputs)
 
 
-@njit(**INLINED)
+@part
 def _share_of_gradient(norm_clipping, scalar, recipe, layers, numbers):
     squares = zeros(scalar)
     for k in range(len(layers)):
@@ -64,7 +62,7 @@ def _share_of_gradient(norm_clipping, scalar, recipe, layers, numbers):
     return _share(squares, value(scalar, numbers, layers[0], norm_clipping.clip_norm))
 
 
-@njit(**INLINED)
+@part
 def _update_tiles(shape, scalar, recipe, block, layer, begin, end):
     """Update the parameters from begin to end, with the gradient times the factor in scratch."""
     overflow = zeros(scalar)
@@ -78,7 +76,7 @@ def _update_tiles(shape, scalar, recipe, block, layer, begin, end):
     return overflow
 
 
-@njit(**INLINED)
+@part
 def _update_layer(shapes, recipe, block, layer):
     count = _trained(recipe.batch_norm, layer)
     wide = count // units_of(shapes.wide_row) * units_of(shapes.wide_row)
@@ -88,7 +86,7 @@ def _update_layer(shapes, recipe, block, layer):
     )
 
 
-@njit(**INLINED)
+@part
 def update_clipped(norm_clipping, shapes, recipe, layers, block):
     """Update all parameters with the stored gradient. NaN for each run that diverges, else 0."""
     overflow = zeros(shapes.scalar)
@@ -104,7 +102,7 @@ def update_clipped(norm_clipping, shapes, recipe, layers, block):
 # ---------------------------------------------------------------- the weights of a unit
 
 
-@njit(**INLINED)
+@part
 def _limit_units(max_norm, shape, scalar, frozen, numbers, layer, begin, end):
     """Limit the norms of the weights that enter the units from begin to end."""
     step = layer.outputs * runs_of(shape)
@@ -126,7 +124,7 @@ def _limit_units(max_norm, shape, scalar, frozen, numbers, layer, begin, end):
     return overflow
 
 
-@njit(**INLINED)
+@part
 def limit_norms(max_norm, shapes, recipe, layers, block):
     """Limit the norms of all units' weights. NaN for each run that diverges, else 0."""
     overflow = zeros(shapes.scalar)

@@ -4,10 +4,8 @@ g is minus the derivative. All optimizer state starts at zero. Each sum below is
 which makes it part of the numbers contract.
 """
 
-from numba import njit
-
 from fastgd.kernel.iteration.run_values import put_value, value
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.memory import load, store, units
 from fastgd.kernel.language.specialization import dispatch
 from fastgd.kernel.language.tile import fma, magnitude, select, square_root, with_sign
@@ -16,7 +14,7 @@ SMALLEST = 2.0**-1074
 """The smallest number above 0."""
 
 
-@njit(**INLINED)
+@part
 def _blend(rho, old, new):
     """Return rho * old + (1 - rho) * new."""
     return fma(rho, old, (1.0 - rho) * new)
@@ -72,7 +70,7 @@ def _rmsprop(optimizer, shape, numbers, layer, at, stride, g, w):
     return fma(units(shape, numbers, layer.alpha, 0), g / (square_root(s) + epsilon), w)
 
 
-@njit(**INLINED)
+@part
 def _corrected(optimizer, shape, numbers, layer, at, stride, g, w):
     """Adam's step; with AdamW the weights have decayed before."""
     beta1 = value(shape, numbers, layer, optimizer.beta1)

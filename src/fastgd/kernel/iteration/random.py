@@ -17,9 +17,7 @@ k is the layer. The remainder by 4 selects one of the four words; for initial we
 by 2 selects one of two pairs of words.
 """
 
-from numba import njit
-
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import part
 
 SHUFFLE, DROPOUT, DROPCONNECT, DRAW = 0, 1, 2, 3
 
@@ -28,7 +26,7 @@ _W0, _W1 = 0x9E3779B9, 0xBB67AE85
 _WORD = 0xFFFFFFFF
 
 
-@njit(**INLINED)
+@part
 def philox(c0, c1, c2, c3, k0, k1):
     """Four random words for a counter of four words and a key of two, all either int64 or Words."""
     for _ in range(10):
@@ -39,13 +37,13 @@ def philox(c0, c1, c2, c3, k0, k1):
     return c0, c1, c2, c3
 
 
-@njit(**INLINED)
+@part
 def halves(number):
     """Low and high 32-bit word of a number up to 2**62."""
     return number & _WORD, number >> 32
 
 
-@njit(**INLINED)
+@part
 def shuffle(order, count, seed, epoch):
     """Fill ``order`` with 0 to count - 1, shuffled (Fisher and Yates), the same for all runs."""
     low, high = halves(epoch)

@@ -6,19 +6,17 @@ operation below is part of the numbers contract.
 
 from math import pi
 
-from numba import njit
-
 from fastgd.kernel.iteration.elementary import minimum
 from fastgd.kernel.iteration.logarithms import power
 from fastgd.kernel.iteration.run_values import value
 from fastgd.kernel.iteration.trig import cos
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.specialization import dispatch
 from fastgd.kernel.language.tile import floor, fma, select, zeros
 
 
-@njit(**INLINED)
+@part
 def _number(scalar, j):
     """The number of the update, as a tile."""
     return zeros(scalar) + float(j)
@@ -67,7 +65,7 @@ def factor_of(schedule, scalar, numbers, layer, span, j):
 dispatch(factor_of, FACTORS, INLINED)
 
 
-@njit(**INLINED)
+@part
 def set_rates(schedule, scalar, layers, block, span, j):
     """Set the learning rates of update j."""
     if schedule is None:

@@ -10,8 +10,6 @@ Let e be minus the derivative of the loss by v, and r those by the tangents. The
 deltas of the lines, and f'(z) e + f''(z) (sum of u r, over the lines) is that of the values.
 """
 
-from numba import njit
-
 from fastgd.kernel.iteration.activations import activate_twice
 from fastgd.kernel.iteration.layers import back, error_below
 from fastgd.kernel.iteration.losses import (
@@ -22,7 +20,7 @@ from fastgd.kernel.iteration.losses import (
     targets_of,
 )
 from fastgd.kernel.iteration.run_values import value
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import part
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.tile import (
     first_units,
@@ -37,7 +35,7 @@ from fastgd.kernel.language.tile import (
 )
 
 
-@njit(**INLINED)
+@part
 def lines_of(tangents, bottom):
     """Lines of a sample, given the first layer."""
     if tangents is None:
@@ -45,7 +43,7 @@ def lines_of(tangents, bottom):
     return bottom.units_below + 1
 
 
-@njit(**INLINED)
+@part
 def _finish_hidden(shape, activation, numbers, layer, at, lines):
     """Store values and tangents, and for the pass back both derivatives and the inputs u."""
     stride = layer.stride
@@ -62,7 +60,7 @@ def _finish_hidden(shape, activation, numbers, layer, at, lines):
         store(shape, numbers, at, lines * stride, first * u)
 
 
-@njit(**INLINED)
+@part
 def _finish_output(shape, shapes, recipe, numbers, data, layer, at, target, lines):
     """Store values, tangents and the deltas of both."""
     stride, step = layer.stride, lines * layer.outputs
@@ -87,7 +85,7 @@ def _finish_output(shape, shapes, recipe, numbers, data, layer, at, target, line
     store(shape, numbers, at + layer.deltas, lines * stride, fma(second, bend, delta))
 
 
-@njit(**INLINED)
+@part
 def _finish_tiles(shape, shapes, recipe, data, group, block, layer, lines, begin, end):
     runs = runs_of(shape)
     for n in range(group.begin, group.end, lines * rows_of(shape)):
@@ -101,14 +99,14 @@ def _finish_tiles(shape, shapes, recipe, data, group, block, layer, lines, begin
                 _finish_hidden(tile, recipe.activation, block.numbers, layer, at, lines)
 
 
-@njit(**INLINED)
+@part
 def _piece_or_whole(piece, whole):
     if piece is None:
         return whole
     return piece
 
 
-@njit(**INLINED)
+@part
 def finish_lines(tangents, shapes, recipe, data, group, block, layer, bottom):
     """From the products of a group's lines to their values."""
     if tangents is None:
@@ -124,7 +122,7 @@ def finish_lines(tangents, shapes, recipe, data, group, block, layer, bottom):
     )  # fmt: skip
 
 
-@njit(**INLINED)
+@part
 def _back_tiles(shape, transposed, stored, group, block, layer, below, lines, begin, end):
     """Deltas of the layer below, units from begin to end, of values and tangents."""
     runs, numbers, stride = runs_of(shape), block.numbers, lines * below.stride
@@ -148,7 +146,7 @@ def _back_tiles(shape, transposed, stored, group, block, layer, below, lines, be
             store(tile, numbers, at + below.deltas, stride, fma(second, bend, delta))
 
 
-@njit(**INLINED)
+@part
 def back_through(tangents, shapes, recipe, group, block, layer, below, bottom):
     """Compute a group's deltas of the layer below from those of a layer."""
     if tangents is None:
@@ -165,7 +163,7 @@ def back_through(tangents, shapes, recipe, group, block, layer, below, bottom):
     )  # fmt: skip
 
 
-@njit(**INLINED)
+@part
 def add_all_errors(tangents, shapes, recipe, data, group, block, layers, record, total):
     """Add |y - output| of a group's samples and, where losses are recorded, all their losses."""
     layer = layers[len(layers) - 1]

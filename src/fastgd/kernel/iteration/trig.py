@@ -8,11 +8,10 @@ remainder (Payne and Hanek, SIGNUM Newsletter 18, 1983).
 """
 
 import numpy as np
-from numba import njit
 
 from fastgd.kernel.iteration.double_double import quotient, sum_of_any
 from fastgd.kernel.iteration.exponentials import SHIFT
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import part
 from fastgd.kernel.language.int_vectors import bits_of, integer
 from fastgd.kernel.language.polynomial import polynomial
 from fastgd.kernel.language.tile import (
@@ -72,7 +71,7 @@ _cosine = polynomial(
 )
 
 
-@njit(**INLINED)
+@part
 def _huge_remainder(x):
     """Quarter turns modulo whole turns, and the remainder as a pair; for one number above 2**26.
 
@@ -111,7 +110,7 @@ def _huge_remainder(x):
     return zero + (quarters + SHIFT), r, r_low
 
 
-@njit(**INLINED)
+@part
 def _remainder(x):
     """Shifted n, and x minus n quarter turns as a pair."""
     t = fma(x, _TWO_OVER_PI, SHIFT)
@@ -133,7 +132,7 @@ def _remainder(x):
     return t, high, low
 
 
-@njit(**INLINED)
+@part
 def _sine_and_cosine(x):
     """For x >= 0: n as words, then sine and cosine of the remainder as pairs."""
     t, r, low = _remainder(x)
@@ -146,7 +145,7 @@ def _sine_and_cosine(x):
     return bits_of(t), s, (r - s) + sine, c, (base - c) + cosine
 
 
-@njit(**INLINED)
+@part
 def sine_and_cosine(x):
     """Sine and cosine of any x."""
     q, s, _, c, _ = _sine_and_cosine(magnitude(x))
@@ -157,19 +156,19 @@ def sine_and_cosine(x):
     return sine * with_sign(1.0, x), cosine
 
 
-@njit(**INLINED)
+@part
 def sin(x):
     """The sine."""
     return sine_and_cosine(x)[0]
 
 
-@njit(**INLINED)
+@part
 def cos(x):
     """The cosine."""
     return sine_and_cosine(x)[1]
 
 
-@njit(**INLINED)
+@part
 def tan(x):
     """The tangent: sine over cosine, or minus cosine over sine."""
     q, s, s_low, c, c_low = _sine_and_cosine(magnitude(x))
@@ -221,7 +220,7 @@ _arc_sine = polynomial(
 )
 
 
-@njit(**INLINED)
+@part
 def atan(x):
     """The inverse tangent: of |x|, (|x| - 1) / (|x| + 1) or -1 / |x|, plus 0, pi / 4 or pi / 2."""
     a = magnitude(x)
@@ -246,7 +245,7 @@ def atan(x):
     return with_sign(value, x)
 
 
-@njit(**INLINED)
+@part
 def _arc(x):
     """Whether |x| > 1/2; then s, and the difference between the inverse sine of s and s.
 
@@ -261,7 +260,7 @@ def _arc(x):
     return far, s, fma(s * z, _arc_sine(z), low)
 
 
-@njit(**INLINED)
+@part
 def asin(x):
     """The inverse sine; NaN beyond -1 and 1."""
     far, s, rest = _arc(x)
@@ -271,7 +270,7 @@ def asin(x):
     return with_sign(select(far, value, s + rest), x)
 
 
-@njit(**INLINED)
+@part
 def acos(x):
     """The inverse cosine; NaN beyond -1 and 1."""
     far, s, rest = _arc(x)

@@ -7,9 +7,7 @@ addition rounds as if it were the only one (Boldo and Melquiond, *IEEE Transacti
 subtracting it leaves a result of -0 as it is.
 """
 
-from numba import njit
-
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language.compiler import part
 from fastgd.kernel.language.int_vectors import bits_of, choose, number_of
 from fastgd.kernel.language.tile import everywhere, magnitude, select, with_sign
 from fastgd.kernel.language.translation import outlined
@@ -26,7 +24,7 @@ _ONE = 1023 << 52
 _LARGEST = float.fromhex("0x1.fffffffffffffp+1023")
 
 
-@njit(**INLINED)
+@part
 def _upper(x):
     """Return x rounded to 26 bits, ties toward zero; what is left has 26 bits, too.
 
@@ -36,7 +34,7 @@ def _upper(x):
     return number_of((bits_of(x) + _HALF) & _UPPER)
 
 
-@njit(**INLINED)
+@part
 def _rest_of_product(x, y, p):
     """Return p - x * y, exactly, where p is the rounded product."""
     xh, yh = _upper(x), _upper(y)
@@ -44,14 +42,14 @@ def _rest_of_product(x, y, p):
     return (((p - xh * yh) - xh * yl) - xl * yh) - xl * yl
 
 
-@njit(**INLINED)
+@part
 def _rest_of_sum(x, y, s):
     """Return s - (x + y), exactly, where s is the rounded sum."""
     z = s - x
     return ((s - z) - x) + (z - y)
 
 
-@njit(**INLINED)
+@part
 def _odd_sum(x, y):
     """Return x + y; if that isn't exact, the one of its two neighbors whose last bit is 1."""
     s = x + y
@@ -62,7 +60,7 @@ def _odd_sum(x, y):
     return number_of(choose(rest != 0.0, toward_zero | 1, bits))
 
 
-@njit(**INLINED)
+@part
 def written_fma(x, y, z):
     """``x * y + z`` with a single rounding.
 
@@ -80,7 +78,7 @@ def written_fma(x, y, z):
     return r
 
 
-@njit(**INLINED)
+@part
 def _checked(x, y, z, p, r, rest, of_sum, of_product):
     """The result, after a closer look at whether it may be wrong."""
     is_exact = _rest_of_sum(of_sum, of_product, rest) == 0.0
@@ -89,7 +87,7 @@ def _checked(x, y, z, p, r, rest, of_sum, of_product):
     return scaled_fma(x, y, z)
 
 
-@njit(**INLINED)
+@part
 def _exponent(x):
     """Return n of x = m * 2**n with 1 <= m < 2, for a finite x that isn't 0."""
     small = magnitude(x) < 2.0**-1022
@@ -98,14 +96,14 @@ def _exponent(x):
     return choose(small, n - 64, n)
 
 
-@njit(**INLINED)
+@part
 def _mantissa(x):
     """Return m of x = m * 2**n with 1 <= m < 2, with the sign of x."""
     bits = bits_of(select(magnitude(x) < 2.0**-1022, x * 2.0**64, x))
     return number_of((bits & _NOT_EXPONENT) | _ONE)
 
 
-@njit(**INLINED)
+@part
 def _power(n):
     """2**n for n from -1022 to 1023."""
     return number_of((n + 1023) * (1 << 52))
