@@ -3,7 +3,6 @@
 import reprlib
 import sys
 from collections.abc import Collection, Iterable, Sized
-from difflib import get_close_matches
 
 import numpy as np
 
@@ -133,6 +132,8 @@ def did_you_mean_choice(word: str, known: Collection[str]) -> str:
 def did_you_mean(word: str, known: Iterable[object]) -> str:
     """Return the end of a message: the known name most similar to the word, if any is."""
     lower = {name.lower(): name for name in known if isinstance(name, str) and name != word}
+    from difflib import get_close_matches  # 7 ms, for a mistake only
+
     near = get_close_matches(word.lower(), lower, n=1)
     return f": did you mean {lower[near[0]]}?" if near else ""
 
