@@ -1,7 +1,5 @@
 """The rows about the options: what each costs beside plain training, and beside the peers."""
 
-from statistics import median
-
 import numpy as np
 
 import fastgd
@@ -9,11 +7,10 @@ import fresh
 from compare import Peer, Settings, compare, jax_best, jax_plain, ours_with
 from measure import in_turn
 from report import Line
-from workload import ALPHAS, COMPILED, OPTIONS, SMALL_ALPHAS, Work, article, made_up
+from workload import ALPHAS, OPTIONS, SMALL_ALPHAS, Work, article, made_up
 
 THOUSAND = "sweep 3-4-1, 1,024 runs"
 
-COMPILE_LIMIT = 2.0  # seconds
 MEMORY_LIMIT = 1024.0  # MiB
 
 
@@ -134,22 +131,4 @@ def alpha_map(settings: Settings) -> list[Line]:
     return lines
 
 
-def compile_times(settings: Settings) -> list[Line]:
-    """A first training with each combination of options, and new values that compile nothing."""
-    lines = []
-    for name, options in COMPILED.items():
-        took = median(fresh.compile_seconds(repr(options)) for _ in range(settings.repeats))
-        ratio = took / COMPILE_LIMIT
-        against = "the limit, Numba's own start apart (ours / limit)"
-        title = f"compile train 3-4-1, {name}"
-        lines.append(Line(title, against, took, COMPILE_LIMIT, ratio, "<= 1", unit="s"))
-    first, later = fresh.compilations()
-    title = f"sweep 3-4-1, 1,000 values of each of {len(later)} hyperparameters"
-    against = "one value, compiled functions"
-    total = sum(later.values())
-    note = ", ".join(f"{n} of {name}" for name, n in later.items() if n)
-    lines.append(Line(title, against, total, first, total / first, "<= 0", "functions", note))
-    return lines
-
-
-ALL = (optimizers, regularized, ending, alpha_map, compile_times)
+ALL = (optimizers, regularized, ending, alpha_map)

@@ -25,9 +25,9 @@ PACKAGES = (
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 MARKERS = {
     name: (f"<!-- {name}:begin -->", f"<!-- {name}:end -->")
-    for name in ("parts", "functions", "shops", "search", "second_order", "bounds")
+    for name in ("fixed", "parts", "functions", "shops", "search", "second_order", "bounds")
 }
-"""Around the tables: own rows, functions, models per group, searches, second order, bounds."""
+"""Around the tables: fixed costs, own rows, functions, models per group, and so on."""
 BOUND = "its bound, one thread (ours / bound)"
 """Against what the lines are whose ratio all lines of the same work show."""
 OF_BOUND = "of the bound"

@@ -7,11 +7,10 @@ lines of the row come back as JSON.
 import argparse
 import json
 from dataclasses import asdict
-from statistics import median
 
 import bound_rows
 import bucket_rows
-import fresh
+import fixed_rows
 import function_rows
 import option_rows
 import ours
@@ -155,28 +154,11 @@ def threads(settings: Settings) -> list[Line]:
     return [Line("sweep 3-4-1, 1,024 runs", name, two, one, one / two, ">= 1.85")]
 
 
-def startup(settings: Settings) -> list[Line]:
-    """Import, and the first training in a fresh Python."""
-    rounds = [fresh.startup() for _ in range(settings.repeats)]
-    limits = {
-        "import fastgd": 0.15,
-        "first train, filled cache": 0.5,
-        "first train, empty cache": 5,
-    }
-    lines = []
-    for (name, limit), times in zip(limits.items(), zip(*rounds, strict=True), strict=True):
-        took = median(times)
-        lines.append(
-            Line(name, "the limit (ours / limit)", took, limit, took / limit, "<= 1", unit="s")
-        )
-    return lines
-
-
 ROWS = {
     function.__name__: function
     for function in (
         train, latency, article_sweep, sweep_4, sweep_32, sweep_16, sweep_64, sigmoids, threads,
-        startup, *bound_rows.ALL, *option_rows.ALL, *bucket_rows.ALL, *plane_rows.ALL,
+        *fixed_rows.ALL, *bound_rows.ALL, *option_rows.ALL, *bucket_rows.ALL, *plane_rows.ALL,
         *trainability_rows.ALL, *parts_rows.ALL, *function_rows.ALL, *search_rows.ALL,
         *shop_rows.ALL, *second_order_rows.ALL,
     )

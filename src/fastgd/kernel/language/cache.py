@@ -89,10 +89,11 @@ def _sources() -> list[tuple[str, bytes]]:
         return []
 
 
-def _hash(sources: list[tuple[str, Any]]) -> str:
+def _hash(sources: list[tuple[str, bytes]]) -> str:
     """Hash of the sources and the compiler's versions; empty without sources."""
     versions = (numba.__version__, llvmlite.__version__, llvmlite.binding.llvm_version_info)
-    facts = repr((versions, np.__version__, sources))
+    each = [(file, hashlib.sha256(content).digest()) for file, content in sources]
+    facts = repr((versions, np.__version__, each))
     return hashlib.sha256(facts.encode()).hexdigest() if sources else ""
 
 
@@ -115,7 +116,7 @@ def _stamp() -> str:
         found = code_directory.read(name).decode("ascii", "replace")
         if re.fullmatch("[0-9a-f]{64}", found):
             return found
-    stamp = _hash([(file, _meaning(content)) for file, content in _sources()])
+    stamp = _hash([(file, _meaning(content).encode()) for file, content in _sources()])
     with suppress(OSError):
         code_directory.write(name, stamp.encode())
         code_directory.keep_latest(KEPT, lambda name: name if name.endswith(".stamp") else None)
