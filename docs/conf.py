@@ -49,7 +49,7 @@ nitpick_ignore = [("py:mod", "scipy.optimize")]  # no inventory of another proje
 
 _BASH = re.compile(r"^```bash\n.*?^```$", re.MULTILINE | re.DOTALL)
 _FOR_THE_TESTS = re.compile(
-    r"^(#.*?) *\((?:the tests add .+|\.ci/run runs this)\)$\n", re.MULTILINE
+    r"^(#.*?) *\((?:the tests add .+|\.ci/(?:run|nightly) runs this)\)$\n", re.MULTILINE
 )
 _END_OF_DOCTEST = re.compile(r"^\n```$", re.MULTILINE)
 

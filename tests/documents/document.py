@@ -9,7 +9,7 @@ DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 _BLOCK = re.compile(r"^```(.*)\n((?:.*\n)*?)^```$", re.MULTILINE)
 _ADDED = re.compile(r"\(the tests add (.+)\)$")
-IN_CI = "(.ci/run runs this)"
+IN_CI = ("(.ci/run runs this)", "(.ci/nightly runs this)")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Block:
         return "\n".join(lines)
 
     def left_to_ci(self) -> list[str]:
-        """The commands of a bash block that it says `.ci/run` runs."""
+        """The commands of a bash block that it says `.ci/run` or `.ci/nightly` runs."""
         in_ci, lines = False, []
         for line in self.text.splitlines():
             if line.startswith("#"):

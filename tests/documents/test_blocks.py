@@ -120,12 +120,12 @@ def test_what_ci_is_said_to_run_stands_there(path):
 
 
 def test_the_readme_opens_with_the_two_commands():
-    # .ci/run takes them from there.
+    # .ci/common takes them from there.
     assert [block.text for block in two_commands()] == [
         "python3 -m pip install -e '.[cli]' && fastgd tutorial\n",
         "python3 -m pip install -e '.[test]' && python3 -m pytest -n auto\n",
     ]
-    assert "README.md" in (ROOT / ".ci" / "run").read_text()
+    assert "README.md" in (ROOT / ".ci" / "common").read_text()
 
 
 def test_the_readme_is_a_door():

@@ -220,7 +220,7 @@ def test_shares_are_all_cases_once(monkeypatch, capsys):
 
 
 def test_ci_computes_the_quick_cases_on_arm():
-    ci = (GOLDEN.parents[1] / ".ci" / "run").read_text()
+    ci = (GOLDEN.parents[1] / ".ci" / "nightly").read_text()
     named = re.findall(r"^arm_cases\w*=\(\n(.*?)^\)", ci, re.DOTALL | re.MULTILINE)
     cases = [case for part in named for case in re.findall(r"'(.+)'", part)]
     assert sorted(cases) == sorted(QUICK)
