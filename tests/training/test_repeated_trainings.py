@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import fastgd
+from cases import OPTIONS as CASES
 from fastgd.engine.spare_runs import SpareRuns
 from fastgd.optimizers import Adam, LevenbergMarquardt, Momentum
 from fastgd.schedules import Cosine
-from fastgd.training import training_run
 
 random = np.random.RandomState(5)
 X, others = random.rand(2, 11, 3)
@@ -33,11 +33,10 @@ OPTIONS = {
     "diverges": {"alpha": 1e200, "output": "identity", "activation": "relu"},
 }
 
-pytestmark = pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
-
-
-def forgotten():
-    training_run._kept.cache_clear()
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning"),
+    pytest.mark.usefixtures("known_trainings"),
+]
 
 
 def trained(X, y, **options):
@@ -55,26 +54,39 @@ def assert_same(run, expected):
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_other_samples_seeds_and_alphas_have_the_bits_of_a_first_training(name):
+def test_other_samples_seeds_and_alphas_have_the_bits_of_a_first_training(name, known_trainings):
     options = OPTIONS[name]
     alpha = options.get("alpha", 0.5)
     calls = [(X, y, 1, alpha), (others, other_y, 1, alpha), (X, other_y, 7, alpha / 2)]
     calls += [(others, y, 1, alpha), calls[0]]
     expected = []
     for X_, y_, seed, rate in calls:
-        forgotten()
+        known_trainings.cache_clear()
         expected.append(trained(X_, y_, **options | {"seed": seed, "alpha": rate}))
-    forgotten()
+    known_trainings.cache_clear()
     runs = [
         trained(X_, y_, **options | {"seed": seed, "alpha": rate}) for X_, y_, seed, rate in calls
     ]
-    assert training_run._kept.cache_info().hits >= (0 if "freeze" in options else len(calls) - 1)
+    assert known_trainings.cache_info().hits >= (0 if "freeze" in options else len(calls) - 1)
     for run, first in zip(runs, expected, strict=True):
         assert_same(run, first)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_every_option_has_the_bits_of_a_first_training(name, known_trainings):
+    for given in CASES[name].settings:
+        settings = {"X": X, "y": y, "hidden_size": (5, 4), "iterations": 30, "alpha": 0.1} | given
+        first = fastgd.train(**settings)
+        shuffled = settings | {"X": settings["X"][::-1], "y": settings["y"][::-1], "seed": 3}
+        if not {"resume", "validation"} & given.keys():
+            fastgd.train(**shuffled)
+        assert_same(fastgd.train(**settings), first)
+        known_trainings.cache_clear()
+        assert_same(fastgd.train(**settings), first)
+
+
 def test_threads_that_train_at_once_do_not_share_blocks():
-    forgotten()
     tables = [(random.rand(11, 3), random.rand(11, 2)) for _ in range(40)]
     expected = [trained(*table, iterations=400).final_error for table in tables]
     with ThreadPoolExecutor(4) as pool:
@@ -83,7 +95,6 @@ def test_threads_that_train_at_once_do_not_share_blocks():
 
 
 def test_values_of_another_type_or_sign_are_checked_anew():
-    forgotten()
     trained(X, y, bias=True, l2=0.0)
     with pytest.raises(TypeError, match="bias must be"):
         trained(X, y, bias=1, l2=0.0)
@@ -106,7 +117,6 @@ def test_values_of_another_type_or_sign_are_checked_anew():
     ],
 )
 def test_what_may_differ_is_checked_each_time(change, message):
-    forgotten()
     known = {"X": X, "y": y, "loss": "cross_entropy"}
     trained(**known)
     with pytest.raises((ValueError, TypeError), match=message):
@@ -115,7 +125,6 @@ def test_what_may_differ_is_checked_each_time(change, message):
 
 
 def test_nothing_holds_the_samples_of_a_training_that_is_over():
-    forgotten()
     samples = X.copy()
     alive = weakref.ref(samples)
     trained(X, y)
@@ -127,7 +136,6 @@ def test_nothing_holds_the_samples_of_a_training_that_is_over():
 
 @pytest.mark.parametrize(("samples", "kept"), [(11, 1), (4000, 0)])
 def test_only_small_blocks_are_kept(samples, kept, monkeypatch):
-    forgotten()
     given = []
     monkeypatch.setattr(SpareRuns, "give", lambda _self, loaded: given.append(loaded))
     trained(np.zeros((samples, 3)), np.zeros((samples, 1)), iterations=1)

@@ -184,7 +184,8 @@ class Plan:
 
     def sparing(self) -> "Plan":
         """The same plan, whose blocks are kept for the next time, if they are small."""
-        small = self.runs == 1 and self.device == CPU and self.bytes(Keep(state=True)) <= MOST_BYTES
+        alone = self.runs == self.layout.runs == 1 and self.device == CPU
+        small = alone and self.bytes(Keep(state=True)) <= MOST_BYTES
         return replace(self, spare=SpareRuns(self.batches[0][1])) if small else self
 
     @property
