@@ -8,7 +8,7 @@ import math
 from functools import cache
 from typing import NamedTuple, Optional
 
-from numba import njit, typeof, types
+from numba import typeof, types
 
 from fastgd.kernel.iteration.exponentials import (
     erf,
@@ -199,7 +199,7 @@ def value_and_derivative(choice, a, b):
 def _with_derivative(name):
     """A function that returns value and derivative."""
     derivative = _SAME.get(f"derivative of {name}", f"derivative of {name}")
-    f, g = (njit(**INLINED)((FUNCTIONS | DERIVATIVES)[body]) for body in (name, derivative))
+    f, g = (part((FUNCTIONS | DERIVATIVES)[body]) for body in (name, derivative))
 
     def of_x(choice, a, b):
         return f(choice, a, b), g(choice, a, b)
