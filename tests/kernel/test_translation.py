@@ -253,6 +253,11 @@ SMALL = {
     "clipped": {"clip_norm": 0.1, "dropconnect": 0.2, "max_norm": 0.9},
     "softmax": {"output": "softmax", "loss": "cross_entropy"},
     "stopped": {"tolerance": 0.4, "patience": 50},
+    "held out": {
+        "validation": (np.linspace(0, 1, 57).reshape(19, 3), np.linspace(0, 1, 19)),
+        "evaluate_every": 10,
+        "restore_best": True,
+    },
 }
 
 
@@ -277,6 +282,8 @@ def test_code_for_one_network_has_the_bits_of_the_general_one(name, samples, mon
     general = fastgd.train(X, y, **given)
     grouping._remembered.cache_clear()
     assert alone.errors.tobytes() == general.errors.tobytes()
+    if "validation" in given:
+        assert alone.validation_errors.tobytes() == general.validation_errors.tobytes()
     for name in ("weights", "direction_changes"):
         for one, other in zip(getattr(alone, name), getattr(general, name), strict=True):
             assert one.tobytes() == other.tobytes(), name

@@ -316,8 +316,7 @@ class Layout:
     def _specialized(self) -> BlockLayout | None:
         """The whole layout, if code that is specialized for it pays."""
         recipe = self.recipe
-        uses_all = self.batch == 0 and recipe.held is None and recipe.outputs is None
-        uses_all = uses_all and recipe.curvature is None
+        uses_all = self.batch == 0 and recipe.outputs is None and recipe.curvature is None
         if not uses_all or self.sharing != Sharing.ALL or recipe.batches.name != "all":
             return None
         samples = up(self.samples, ROWS)
