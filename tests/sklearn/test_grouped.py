@@ -5,13 +5,13 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fastgd.sklearn import (
@@ -235,22 +235,213 @@ def test_a_shared_table_that_fails_is_checked_once(monkeypatch):
     assert sizes == [75, 20, 30, 25]
 
 
-@pytest.mark.parametrize(
-    ("estimator", "count"),
-    [
-        (make_pipeline(StandardScaler(), NUMBERS), 0),
-        (TransformedTargetRegressor(NUMBERS), 3),
-    ],
-    ids=["pipeline", "target"],
-)
-def test_networks_are_cloned_where_a_fit_does_so(estimator, count, monkeypatch):
+STANDARD = [
+    make_pipeline(StandardScaler(), NUMBERS),
+    make_pipeline(StandardScaler(), "passthrough", StandardScaler(), NUMBERS),
+    TransformedTargetRegressor(NUMBERS, transformer=StandardScaler()),
+    TransformedTargetRegressor(
+        make_pipeline(StandardScaler(), NUMBERS), transformer=StandardScaler()
+    ),
+]
+
+
+@pytest.mark.parametrize("as_array", [False, True], ids=["frame", "array"])
+@pytest.mark.parametrize("estimator", STANDARD, ids=["one", "two", "target", "both"])
+def test_standard_steps_have_what_scikit_learn_gives_them(estimator, as_array, monkeypatch):
+    """All attributes of all steps, to the bit, and it doesn't fit them again for each group."""
     X, y = table()
-    made, clone_of = [], FastGDRegressor.__sklearn_clone__
+    X["heat"] = X.heat.round().astype(int)
+    values = X.assign(shop=X.shop.map({"a": 0, "b": 1, "c": 2})) if as_array else X
+    values, groups = (values.to_numpy(), 1) if as_array else (values, "shop")
+    fitted, fit = [], StandardScaler.fit
     monkeypatch.setattr(
-        FastGDRegressor, "__sklearn_clone__", lambda own: made.append(own) or clone_of(own)
+        StandardScaler, "fit", lambda own, *args: fitted.append(own) or fit(own, *args)
     )
-    GroupedRegressor(estimator, "shop", use_global_model=False).fit(X, y)
-    assert len(made) == 3 + count
+    model = GroupedRegressor(estimator, groups, use_global_model=False).fit(values, y)
+    by_names = not as_array and not isinstance(estimator.get_params().get("regressor"), Pipeline)
+    by_names = by_names and isinstance(estimator, TransformedTargetRegressor)
+    assert (len(fitted) > 2) == by_names  # the names of the network's own columns
+    for label, own in model.estimators_.items():
+        mine = values[values[:, 1] == label] if as_array else X[X.shop == label]
+        mine = np.delete(mine, 1, axis=1) if as_array else mine.drop(columns="shop")
+        rows = values[:, 1] == label if as_array else X.shop == label
+        assert_same(own, clone(estimator).fit(mine, y[rows].to_numpy()))
+
+
+def assert_same(one, other):
+    assert type(one) is type(other)
+    if isinstance(one, (list, tuple)):
+        assert len(one) == len(other)
+        for mine, its in zip(one, other, strict=True):
+            assert_same(mine, its)
+    elif isinstance(one, FastGDRegressor):
+        for name in ("coefs_", "loss_curve_", "n_features_in_", "feature_names_in_"):
+            assert_same(getattr(one, name, None), getattr(other, name, None))
+    elif isinstance(one, BaseEstimator):
+        assert vars(one).keys() == vars(other).keys()
+        for name, value in vars(one).items():
+            assert_same(value, vars(other)[name])
+    else:
+        np.testing.assert_array_equal(one, other)
+        assert np.asarray(one).dtype == np.asarray(other).dtype
+
+
+@pytest.mark.parametrize("name", ["mean_", "n_samples_seen_"])
+def test_steps_are_fitted_by_scikit_learn_where_it_has_other_results(name, monkeypatch):
+    X, y = table()
+    fit = StandardScaler.fit
+
+    def newer(own, *args):
+        fit(own, *args)
+        setattr(own, name, getattr(own, name) + 1)
+        return own
+
+    monkeypatch.setattr(StandardScaler, "fit", newer)
+    scaled = make_pipeline(StandardScaler(), NUMBERS)
+    model = GroupedRegressor(scaled, "shop").fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), by_hand(scaled, X, y, ["shop"]))
+    alone = clone(scaled).fit(X[X.shop == "b"].drop(columns="shop"), y[X.shop == "b"])
+    found = model.estimators_["b"][0]
+    np.testing.assert_array_equal(getattr(found, name), getattr(alone[0], name))
+
+
+def test_estimators_of_groups_share_nothing():
+    X, y = table()
+    given = TransformedTargetRegressor(
+        make_pipeline(StandardScaler(), clone(NUMBERS).set_params(options={"clip_norm": 9.0})),
+        transformer=StandardScaler(),
+    )
+    before = clone(given)
+    model = GroupedRegressor(given, "shop").fit(X, y)
+    first, second = list(model.estimators_.values())[:2]
+    shared = set(map(id, parts_of(first))) & set(map(id, parts_of(second)))
+    assert not shared
+    assert not set(map(id, parts_of(given))) & set(map(id, parts_of(first)))
+    assert_same(given, before)
+    first.set_params(regressor__fastgdregressor__alpha=9.0)
+    first.regressor[-1].options["clip_norm"] = 1.0
+    assert second.get_params()["regressor__fastgdregressor__alpha"] == NUMBERS.alpha
+    assert second.regressor_[-1].options == {"clip_norm": 9.0}
+
+
+def parts_of(value):
+    """All estimators, containers and arrays that can be changed."""
+    if isinstance(value, (BaseEstimator, list, dict, np.ndarray)):
+        yield value
+    inner = value if isinstance(value, (list, tuple)) else ()
+    inner = vars(value).values() if isinstance(value, BaseEstimator) else inner
+    for one in inner:
+        yield from parts_of(one)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_target_that_cannot_be_restored_is_warned_of():
+    """By scikit-learn, which fits the scaler of such a group: its variance overflows."""
+    X, y = table()
+    y[X.shop == "b"] *= 1e200
+    target = TransformedTargetRegressor(NUMBERS, transformer=StandardScaler())
+    numbers = X.assign(shop=X.shop.map({"a": 0, "b": 1, "c": 2})).to_numpy()
+    with (
+        pytest.warns(UserWarning, match="not strictly inverse of each other"),
+        pytest.raises(ValueError, match=r"group 1\.0: Input y contains NaN"),
+    ):
+        GroupedRegressor(target, 1, use_global_model=False).fit(numbers, y)
+
+
+def answers(model, name, X):
+    """What each group's estimator says about its rows, asked by itself."""
+    found = {}
+    for label, own in model.estimators_.items():
+        rows = X[X.shop == label].drop(columns="shop")
+        found |= dict(zip(rows.index, getattr(own, name)(rows), strict=True))
+    return np.array([found[row] for row in X.index])
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        *STANDARD,
+        make_pipeline(NUMBERS),
+        clone(NUMBERS).set_params(n_ensemble=3),
+        clone(NUMBERS).set_params(batch_norm=True),
+    ],
+    ids=["one", "two", "target", "both", "pipeline", "ensemble", "normalized"],
+)
+@pytest.mark.parametrize("count", [1, 2], ids="{} target".format)
+def test_networks_of_all_groups_predict_in_one_call(estimator, count, monkeypatch):
+    X, y = table()
+    targets = y if count == 1 else np.column_stack([y, -y])
+    model = GroupedRegressor(estimator, "shop").fit(X, targets)
+    expected = answers(model, "predict", X)
+    asked, outputs = [], FastGDRegressor._outputs
+    monkeypatch.setattr(
+        FastGDRegressor, "_outputs", lambda own, X: asked.append(own) or outputs(own, X)
+    )
+    np.testing.assert_array_equal(model.predict(X), expected)
+    assert len(asked) == 1  # the first, to see that it says the same
+    expected[::5] = model.fallback_.predict(X.drop(columns="shop"))[::5]
+    new = X.assign(shop=np.where(np.arange(len(X)) % 5 == 0, "z", X.shop))
+    np.testing.assert_array_equal(model.predict(new), expected)
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize("scaled", [False, True], ids=["plain", "scaled"])
+def test_classes_of_all_groups_are_predicted_in_one_call(scaled):
+    X, y = table((20, 30, 25))
+    labels = np.where(y > 0.3, "high", np.where(y < 0, "low", "middle"))
+    labels[X.shop == "c"] = "middle"
+    estimator = make_pipeline(StandardScaler(), CLASSES) if scaled else CLASSES
+    model = GroupedClassifier(estimator, "shop", use_global_model=False).fit(X, labels)
+    np.testing.assert_array_equal(model.predict(X), answers(model, "predict", X))
+    found = model.predict_proba(X)
+    for label, own in model.estimators_.items():
+        rows = X[X.shop == label]
+        places = np.searchsorted(model.classes_, own.classes_)
+        expected = own.predict_proba(rows.drop(columns="shop"))
+        np.testing.assert_array_equal(found[rows.index][:, places], expected)
+
+
+@pytest.mark.parametrize("change", ["other", "scale", "call"])
+def test_estimators_that_were_changed_are_asked_by_themselves(change):
+    X, y = table()
+    model = GroupedRegressor(make_pipeline(StandardScaler(), NUMBERS), "shop").fit(X, y)
+    own = model.estimators_["b"]
+    rows = X.drop(columns="shop")
+    if change == "other":
+        model.estimators_["b"] = LinearRegression().fit(rows, y)
+    elif change == "scale":
+        own[0].scale_ = own[0].scale_ * 2
+    else:
+        own.steps[1] = (own.steps[1][0], Shifted((3,), max_iter=5).fit(rows.to_numpy(), y))
+    np.testing.assert_array_equal(model.predict(X), answers(model, "predict", X))
+
+
+class Shifted(FastGDRegressor):
+    def predict(self, X):
+        return super().predict(X) + 1.0
+
+
+@pytest.mark.parametrize(
+    ("given", "changed"),
+    [
+        (
+            {"activation": "leaky_relu", "options": {"negative_slope": 0.5}},
+            {"options": {"negative_slope": 0.1}},
+        ),
+        ({}, {"activation": "tanh"}),
+        ({}, {"batch_norm": True}),
+        ({}, {"n_ensemble": 2}),
+        ({}, {"hidden_layer_sizes": (4,)}),
+    ],
+    ids=["parameter", "function", "normalization", "members", "layers"],
+)
+def test_networks_of_other_kinds_predict_by_themselves(given, changed):
+    X, y = table()
+    X["heat"] -= 15
+    network = clone(NUMBERS).set_params(**given)
+    model = GroupedRegressor(network, "shop").fit(X, y)
+    model.estimators_["b"] = network.set_params(**changed).fit(X.drop(columns="shop"), y)
+    np.testing.assert_array_equal(model.predict(X), answers(model, "predict", X))
 
 
 def test_errors_of_a_training_name_the_group():

@@ -283,15 +283,19 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
     ) -> Samples:
         """Check samples, and set the attributes that describe them unless they are set."""
         estimator_parameters.check_unchanged(vars(self), start)
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=np.float64,
-            multi_output=True,
-            reset=not start,
-        )
+        if not start and _are_valid(X, y):
+            self.n_features_in_ = X.shape[1]
+            self.__dict__.pop("feature_names_in_", None)
+        else:
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse="csr",
+                dtype=np.float64,
+                multi_output=True,
+                reset=not start,
+            )
         if issparse(X):
             check_memory(8 * prod(X.shape), "X, made dense for training,", also="fewer columns")
             X = X.toarray()
@@ -513,6 +517,22 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _are_valid(X: Any, y: Any) -> bool:
+    """Whether `validate_data`, in 0.1 ms, would leave samples as they are."""
+    return (
+        type(X) is type(y) is np.ndarray
+        and X.dtype == np.float64
+        and y.dtype.kind in "biuf"
+        and X.ndim == 2
+        and y.ndim in (1, 2)
+        and len(X) == len(y)
+        and X.size > 0
+        and y.size > 0
+        and bool(np.isfinite(X).all())
+        and bool(np.isfinite(y).all())
+    )
 
 
 def _is_restored(problem: FitSpec, runs: Sequence[Run]) -> bool:

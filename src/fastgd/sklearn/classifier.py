@@ -230,7 +230,9 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
         -------
         (samples, classes) array
         """
-        outputs = self._mean_outputs(X)
+        return self._predict_proba(self._mean_outputs(X))
+
+    def _predict_proba(self, outputs: FloatArray) -> FloatArray:
         if self._is_multilabel:
             return outputs
         if len(self.classes_) > 2:
@@ -257,7 +259,12 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
         -------
         (samples,) array of classes, or (samples, labels) array of 0 and 1
         """
-        probabilities = self.predict_proba(X)
+        return self._most_probable(self.predict_proba(X))
+
+    def _predict(self, outputs: FloatArray) -> NDArray[Any]:
+        return self._most_probable(self._predict_proba(outputs))
+
+    def _most_probable(self, probabilities: FloatArray) -> NDArray[Any]:
         if self._is_multilabel:
             return np.asarray(probabilities > 0.5, dtype=np.int64)
         return np.asarray(self.classes_[probabilities.argmax(axis=1)])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
+from functools import lru_cache, partial
 from itertools import product
 from typing import Any
 
@@ -21,6 +21,7 @@ from fastgd.sklearn.base import BaseFastGD
 from fastgd.sklearn.estimator_parameters import check_parameters
 from fastgd.sklearn.fit_spec import FitSpec, Samples
 from fastgd.sklearn.joint_training import JointTraining, key_of, runs_of
+from fastgd.sklearn.standard_steps import StandardSteps, copied, is_same
 
 
 def network_of(estimator: Any) -> BaseFastGD | None:
@@ -56,6 +57,26 @@ class DeferredFits:
         self._whole = _Reached(X, y, params.get("sample_weight"))
         self._unshared: set[Hashable] = set()  # kinds of networks whose whole table is refused
         self._reached: dict[Hashable, _Reached] = {}
+        self._standard: StandardSteps | None = None
+
+    def expect(self, estimator: Any, rows: Integers) -> None:
+        """Prepare for clones of an estimator, which isn't fitted, by a fit to these rows.
+
+        Their steps are fitted without scikit-learn's checks if that has the same result.
+        """
+        steps = StandardSteps(self.X, self.y, estimator, rows)
+        own, theirs = copied(estimator), copied(estimator)
+        with warnings.catch_warnings(), suppress(Exception):  # they come again
+            warnings.simplefilter("ignore")
+            found = steps.reach(own, rows)
+            if found is None:
+                return
+            network = network_of(theirs)
+            assert network is not None
+            _, reached = _reach(theirs, network, *self._split(theirs, rows))
+            _Reached(found.X, found.y, None).table(found.network)
+            if is_same((own, found.X, found.y), (theirs, *reached.samples[:2])):
+                self._standard = steps
 
     def begin(
         self, estimator: Any, rows: Integers, preprocessing: Hashable = None
@@ -74,7 +95,10 @@ class DeferredFits:
             return network, problem
         key = None if preprocessing is None else (id(rows), preprocessing)
         reached = self._reached.get(key)
-        if reached is None:
+        found = self._standard and self._standard.reach(estimator, rows)
+        if found:
+            network, reached = found.network, _Reached(found.X, found.y, None)
+        elif reached is None:
             network, reached = _reach(estimator, network, *self._split(estimator, rows))
             if key is not None:
                 self._reached[key] = reached
@@ -112,6 +136,9 @@ def fit_all(X: Any, y: Any, fits: Sequence[tuple[str, Any, Integers]]) -> None:
     """
     waiting = []
     deferred = DeferredFits(X, y, {})
+    network = network_of(fits[0][1])
+    if len(fits) > 2 and network not in (None, fits[0][1]):
+        deferred.expect(*fits[0][1:])
     for name, estimator, rows in fits:
         with _named(name):
             begun = deferred.begin(estimator, rows)
@@ -164,12 +191,18 @@ class _Reached:
         check_parameters(vars(network))
         key = _kind(network)
         if key not in self._tables:
-            table, params = network._table(*self.samples), network.get_params(deep=False)
+            table, params = network._table(*self.samples), _names_of(type(network))
             found = {name: value for name, value in vars(network).items() if name not in params}
             self._tables[key] = table, found
         table, found = self._tables[key]
         network.__dict__.update(found)
         return table
+
+
+@lru_cache(maxsize=16)
+def _names_of(kind: type[BaseFastGD]) -> frozenset[str]:
+    """The names of an estimator's parameters, which scikit-learn reads from a signature."""
+    return frozenset(kind._get_param_names())
 
 
 def _kind(network: BaseFastGD) -> Hashable:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +15,6 @@ from sklearn.base import (
     ClassifierMixin,
     MetaEstimatorMixin,
     RegressorMixin,
-    clone,
     is_classifier,
     is_regressor,
 )
@@ -29,13 +29,18 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_y, check_is_fitted, validate_data
 
-from fastgd.arguments.groups import rows_of
+from fastgd.arguments.groups import Integers, RowIndices, rows_of
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_flag, integer
 from fastgd.models.group_keys import Columns, Keys
 from fastgd.sklearn.deferred_fits import fit_all
+from fastgd.sklearn.joint_predictions import answers_of
+from fastgd.sklearn.standard_steps import cloner
 from fastgd.tables.column_values import is_missing
 from fastgd.tables.frames import columns_of
+
+FEWEST_TOGETHER = 3
+"""Fewest estimators whose networks predict in one call: its code may have to be compiled."""
 
 
 class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
@@ -75,7 +80,8 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
         if self.use_global_model:
             parts.append(np.arange(len(y)))
             titles.append("all groups")
-        estimators = [clone(self.estimator) for _ in titles]
+        clone_of = cloner(self.estimator)
+        estimators = [clone_of() for _ in titles]
         fit_all(values, y, list(zip(titles, estimators, parts, strict=True)))
         self.fallback_ = estimators.pop() if self.use_global_model else None
         self.estimators_ = dict(zip(self.groups_, estimators, strict=True))
@@ -103,8 +109,13 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
             check_array(values, dtype=np.float64, input_name="X", estimator=self)
         return values, labels
 
-    def _each(self, X: Any, ask: Callable[[Any, Any], NDArray[Any]]) -> NDArray[Any]:
-        """Return the answers of the estimators of each row's group, in the order of the rows."""
+    def _each(
+        self, X: Any, name: str, finished: Callable[[Any, NDArray[Any]], NDArray[Any]]
+    ) -> NDArray[Any]:
+        """Return what this method of each row's group's estimator returns, in the rows' order.
+
+        ``finished`` is called with an estimator and what its method has returned.
+        """
         check_is_fitted(self)
         values, labels = self._split(X, reset=False)
         codes = self._keys.codes(labels)
@@ -117,11 +128,29 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
             )
         order = np.argsort(codes, kind="stable")
         present, sizes = np.unique(codes, return_counts=True)
-        answers = []
-        for code, part in zip(present.tolist(), rows_of(order, sizes), strict=True):
-            own = self.fallback_ if code < 0 else self.estimators_[self.groups_[code]]
-            answers.append(ask(own, _safe_indexing(values, part)))
+        rows = rows_of(order, sizes)
+        asked = [
+            self.fallback_ if code < 0 else self.estimators_[self.groups_[code]]
+            for code in present.tolist()
+        ]
+        found = self._answers(name, asked, values, rows)
+        answers = [finished(own, answer) for own, answer in zip(asked, found, strict=True)]
         return np.asarray(np.concatenate(answers)[np.argsort(order)])
+
+    def _answers(
+        self, name: str, asked: Sequence[Any], values: Any, rows: RowIndices
+    ) -> list[NDArray[Any]]:
+        """Return what this method of each estimator returns, by one call where that is the same."""
+
+        def answer(own: Any, part: Integers) -> NDArray[Any]:
+            return np.asarray(getattr(own, name)(_safe_indexing(values, part)))
+
+        first = answer(asked[0], rows[0])
+        if len(asked) >= FEWEST_TOGETHER:
+            together = answers_of(name, asked, values, rows)
+            if together is not None and np.array_equal(first, together[0]):
+                return together
+        return [first, *map(answer, asked[1:], islice(rows, 1, None))]
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predict each row with the estimator of its group.
@@ -141,7 +170,7 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
         ValueError
             If a group is unknown, with ``use_global_model=False``.
         """
-        return self._each(X, lambda own, rows: np.asarray(own.predict(rows)))
+        return self._each(X, "predict", lambda _own, found: found)
 
     def __sklearn_tags__(self) -> Any:
         tags, own = super().__sklearn_tags__(), get_tags(self.estimator)
@@ -316,10 +345,9 @@ class GroupedClassifier(ClassifierMixin, Grouped):
         (samples, classes) array
         """
 
-        def ask(own: Any, rows: Any) -> NDArray[np.float64]:
-            found = np.asarray(own.predict_proba(rows))
-            spread = np.zeros((len(found), len(self.classes_)))
-            spread[:, np.searchsorted(self.classes_, own.classes_)] = found
-            return spread
+        def spread(own: Any, found: NDArray[Any]) -> NDArray[np.float64]:
+            whole = np.zeros((len(found), len(self.classes_)))
+            whole[:, np.searchsorted(self.classes_, own.classes_)] = found
+            return whole
 
-        return self._each(X, ask)
+        return self._each(X, "predict_proba", spread)

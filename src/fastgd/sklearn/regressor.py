@@ -81,7 +81,8 @@ class FastGDRegressor(RegressorMixin, BaseFastGD):
     loss: str | Loss = "squared_error"
 
     def _targets(self, y: Any, reset: bool, _classes: Any, /) -> FloatArray:
-        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+        if type(y) is not np.ndarray or y.dtype != np.float64:
+            y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if reset:
@@ -116,7 +117,9 @@ class FastGDRegressor(RegressorMixin, BaseFastGD):
         -------
         (samples,) or (samples, outputs) array
         """
-        outputs = self._mean_outputs(X)
+        return self._predict(self._mean_outputs(X))
+
+    def _predict(self, outputs: FloatArray) -> FloatArray:
         return np.asarray(outputs[:, 0] if self._is_flat else outputs)
 
     def __sklearn_tags__(self) -> Any:
