@@ -1,7 +1,7 @@
 import os
 
-# Before Numba is imported: kernels compile in two thirds of the time that they take at 3, which
-# users have. The golden hashes are computed at 3, too (kernel/test_bits.py).
+# Before Numba is imported: kernels for other machines compile in a third of the time that they take
+# at 3, which users have. Those for this one are the same.
 os.environ.setdefault("NUMBA_OPT", "1")
 
 import fcntl

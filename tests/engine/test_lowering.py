@@ -14,7 +14,6 @@ from fastgd.engine.lowering import (
     STATES,
     ValueColumn,
     Values,
-    hasty,
     optimizer_choice,
     recipe_of,
     width_of,
@@ -36,15 +35,6 @@ def switched_on(recipe):
 
 
 # ---- the recipe
-
-
-def test_only_within_the_context_is_code_compiled_in_haste():
-    assert recipe_of(Method(), {}).hasty is None
-    with hasty(True):
-        assert recipe_of(Method(), {}).hasty is not None
-        with hasty(False):
-            assert recipe_of(Method(), {}).hasty is None
-    assert recipe_of(Method(), {}).hasty is None
 
 
 def test_plain_training_has_no_features():

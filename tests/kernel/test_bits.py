@@ -114,7 +114,7 @@ def test_golden_hashes_of_objectives_owe_nothing_to_openblas(coretype):
     ids=["some, alone", "some, side by side", "all, alone", "all, side by side"],
 )
 def test_golden_hashes_of_users_kernels(runs, cases):
-    """Optimized as for users, and with code for one network alone."""
+    """With code for one network alone, and Numba's level 3 for what it compiles by itself."""
     found = in_fresh_python(cases, os.environ | {"NUMBA_OPT": "3"}, runs)
     assert found == {case: HASHES[case] for case in cases}
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 from numba import njit, typeof, types
@@ -193,13 +192,10 @@ importlib.import_module = import_module
 """
 
 OTHER_ARGUMENTS = """
-codegen = numba.core.codegen.CPUCodegen
-whole = codegen._module_pass_manager
-def _module_pass_manager(self, **given):
-    if list(given) == ["opt", "loop_vectorize", "slp_vectorize"]:
-        raise TypeError("opt is no argument any more")
-    return whole(self, **given)
-codegen._module_pass_manager = _module_pass_manager
+from llvmlite.binding.newpassmanagers import ModulePassManager
+def add_always_inliner_pass(self):
+    raise TypeError("a pass takes options now")
+ModulePassManager.add_always_inliner_pass = add_always_inliner_pass
 """
 
 OTHER_STEP = """
@@ -223,7 +219,7 @@ builder.define_nopython_pipeline = staticmethod(define_nopython_pipeline)
     ("change", "reason"),
     [
         (MISSING_MODULE, "there is no numba.misc.appdirs:AppDirs"),
-        (OTHER_ARGUMENTS, "TypeError: opt is no argument any more"),
+        (OTHER_ARGUMENTS, "TypeError: a pass takes options now"),
         (OTHER_STEP, "a trial gave 42.0 by JITCodeLibrary"),
     ],
 )
@@ -284,6 +280,15 @@ def test_parts_of_parts_are_linked(options):
         ]
 
 
+def test_parts_of_a_whole_are_inlined():
+    function = njit(**compiler.WHOLE)(both_parts)
+    assert function(2.0) == 7.0 * 13.0
+    (compiled,) = function.overloads.values()
+    defined = [f.name for f in compiled.library._final_module.functions if not f.is_declaration]
+    assert len(defined) == 2  # the function, and the one that Python calls
+    assert all("10both_parts" in name for name in defined)
+
+
 def test_llvms_modules_are_freed_once_code_is_kept():
     """The machine code stays, and others can still be linked with it."""
     part = njit(**compiler.WHOLE)(both_parts)
@@ -338,16 +343,3 @@ def test_kernels_go_through_our_pipeline_here():
     assert numba_internals._trial_succeeds()
     assert compiler.INLINED["_nrt"] is False
     assert "pipeline_class" in compiler.WHOLE
-
-
-@pytest.mark.skipif(numba.version_info < (0, 62), reason="its LLVM doesn't have all the passes")
-@pytest.mark.parametrize("in_haste", [True, False])
-def test_only_code_compiled_in_haste_goes_through_few_passes(monkeypatch, in_haste):
-    taken, few = [], numba_internals._few_passes
-    monkeypatch.setattr(numba_internals.config, "OPT", 3)
-    monkeypatch.setattr(numba_internals, "_few_passes", lambda: taken.append(1) or few())
-    kernel = njit(**compiler.WHOLE)(lambda x: x + 1)
-    with numba_internals.in_haste(in_haste):
-        kernel.compile((types.int64,))
-    assert kernel(1) == 2
-    assert bool(taken) == in_haste

@@ -24,7 +24,7 @@ from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.sources import UnknownError
 from fastgd.kernel.language.specialization import Choice, dispatch
 from fastgd.kernel.language.tile import Shape, runs_of, select
-from fastgd.kernel.language.translation import outlined, translated
+from fastgd.kernel.language.translation import outlined, translated, unrolled
 from golden import GOLDEN
 from thinning import crossed
 
@@ -107,6 +107,23 @@ def left_early(x):
 @pytest.mark.parametrize("x", [-1.0, 2.0])
 def test_a_loop_of_one_round_may_be_left_early(x):
     assert compiled(left_early)(x) == left_early(x)
+
+
+def doubled_often(x):
+    for _ in unrolled(10):
+        x = x + x
+    for _ in range(10):
+        x = x + x
+    return x
+
+
+def test_rounds_are_written_out_where_the_source_says_so(monkeypatch):
+    written, whole = [], translation._Walk.rounds
+    monkeypatch.setattr(
+        translation._Walk, "rounds", lambda *given: written.append(given[-1]) or whole(*given)
+    )
+    assert compiled(doubled_often)(1.0) == doubled_often(1.0) == 2.0**20
+    assert written == [range(10)]
 
 
 @part

@@ -6,9 +6,7 @@ the kernel's own, then those of the options. Only this module decides the indice
 each one from the choice that reads the value.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -187,28 +185,6 @@ def schedule_choice(schedule: Schedule, places: dict[str, int]) -> Choice | None
     return Choice(type(schedule).__name__, **own)
 
 
-_hasty: ContextVar[bool] = ContextVar("hasty", default=False)
-
-
-@contextmanager
-def hasty(is_short: bool) -> Iterator[None]:
-    """Compile less, and sooner, where what is trained meanwhile is short: the bits are the same.
-
-    A kernel with mini-batches compiles in half the time, and takes 5 to 20 % longer then. Networks
-    of different sizes share code where they can.
-    """
-    token = _hasty.set(is_short)
-    try:
-        yield
-    finally:
-        _hasty.reset(token)
-
-
-def is_hasty() -> bool:
-    """Whether code is compiled so."""
-    return _hasty.get()
-
-
 def recipe_of(
     method: Method,
     values: Mapping[str, Sequence[Any]],
@@ -252,7 +228,6 @@ def recipe_of(
         curvature=switch("curvature", is_curved),
         bayesian=switch("bayesian", method.regularization == "bayesian"),
         tangents=switch("tangents", has_gradients),
-        hasty=switch("hasty", is_hasty()),
         features=Features(
             **{name: switch(name, on) for name, on in wanted.items() if name not in _OF_RECIPE}
         ),

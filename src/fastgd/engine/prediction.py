@@ -281,9 +281,6 @@ def _recipe(plain: Method) -> Recipe:
         separate=None,
         inputs=None,
         outputs=Choice("on"),
-        # A forward pass compiles in half the time and is as fast (3-32-1, 16-16-1, 64-64-1: within
-        # 4 %, in both directions).
-        hasty=Choice("on"),
     )
 
 

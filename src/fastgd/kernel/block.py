@@ -78,7 +78,6 @@ class Recipe(NamedTuple):
     curvature: Choice | None  # the step solves a system of second order: see .levenberg_marquardt
     bayesian: Choice | None  # which also tells how much to regularize
     tangents: Choice | None  # derivatives by the inputs are learned, too
-    hasty: Choice | None  # compiled sooner rather than faster: see numba_internals.in_haste
     features: Features  # what numeric options switch on: see fastgd.engine.lowering
 
 

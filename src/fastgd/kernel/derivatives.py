@@ -27,7 +27,7 @@ from fastgd.kernel.iteration.coupling import sum_of_powers
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.compiler import PARALLEL, WHOLE, part
 from fastgd.kernel.language.memory import load, panel, rows, store
-from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle, in_haste
+from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
 from fastgd.kernel.language.specialization import Choice, markers
 from fastgd.kernel.language.structs import Floats, Integers, table_of
 from fastgd.kernel.language.tile import Shape, fma, full, rows_of, runs_of, zeros
@@ -252,12 +252,10 @@ _OTHERS = (types.Array(types.int64, 2, "C"), types.int64)
 @lru_cache(maxsize=256)
 def handle_of_derivatives(recipe):
     """Compile :func:`derive` for this recipe, or load it; returns a handle for calling it."""
-    with in_haste(True):
-        return handle(derive, (typeof(recipe), *_OTHERS), markers=1)
+    return handle(derive, (typeof(recipe), *_OTHERS), markers=1)
 
 
 @lru_cache(maxsize=256)
 def entry_of_derivatives(recipe):
     """Like :func:`handle_of_derivatives`; returns a function to call from Python."""
-    with in_haste(True):
-        return entry_point(derive, (typeof(recipe), *_OTHERS))
+    return entry_point(derive, (typeof(recipe), *_OTHERS))

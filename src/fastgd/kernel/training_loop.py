@@ -59,7 +59,7 @@ from fastgd.kernel.iteration.masks import drop_weights
 from fastgd.kernel.iteration.tangents import back_through
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.compiler import PARALLEL, WHOLE, part
-from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle, in_haste
+from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
 from fastgd.kernel.language.tile import runs_of, zeros
 from fastgd.kernel.language.translation import translated
 from fastgd.kernel.levenberg_marquardt import learn_curvature, take_second_order_steps
@@ -254,12 +254,10 @@ def handle_of(shapes, recipe):
     Numba keeps what it has compiled, but a lookup there takes 100 us, as the type of a recipe is
     built from those of its choices.
     """
-    with in_haste(recipe.hasty is not None):
-        return handle(descend, (typeof(shapes), typeof(recipe), *_OTHERS), markers=2)
+    return handle(descend, (typeof(shapes), typeof(recipe), *_OTHERS), markers=2)
 
 
 @lru_cache(maxsize=1024)
 def entry_of(shapes, recipe):
     """Like :func:`handle_of`; returns a function that doesn't look up its arguments' types."""
-    with in_haste(recipe.hasty is not None):
-        return entry_point(descend, (typeof(shapes), typeof(recipe), *_OTHERS))
+    return entry_point(descend, (typeof(shapes), typeof(recipe), *_OTHERS))

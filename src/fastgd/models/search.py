@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.checks.memory import TooLargeError, check_memory
-from fastgd.engine.lowering import hasty
 from fastgd.engine.network import Network
 from fastgd.engine.progress import progress_bar
 from fastgd.models.fit_choices import HIDDEN_SIZES, Choices
@@ -22,6 +21,7 @@ from fastgd.tables.targets import ClassTarget, Target
 from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
 from fastgd.training.sweep import sweep
+from fastgd.training.trainings import sharing_code
 
 ALPHAS = (0.003, 0.01, 0.03, 0.1)
 PENALTIES = (0.001, 0.01)
@@ -202,7 +202,7 @@ def _tried(
     updates = -(-least // (settings["batch_size"] or least))
     settings |= {"hidden_size": list(hidden_sizes), "alpha": list(alphas), "l2": list(penalties)}
     best: dict[tuple[int, ...], tuple[float, FloatArray, Sweep, int]] = {}
-    with hasty(parameters * min(seen, EPOCHS * len(samples.X)) < SHORT):
+    with sharing_code(parameters * min(seen, EPOCHS * len(samples.X)) < SHORT):
         for step, result in enumerate(_trainings(samples, held, settings, updates, choices)):
             for i, hidden in enumerate(hidden_sizes):
                 outside = np.zeros((len(alphas), len(penalties), *samples.y.shape))

@@ -17,7 +17,6 @@ from fastgd.arguments.training_data import TrainingData
 from fastgd.checks.values import check_flag
 from fastgd.engine.devices import CPU
 from fastgd.engine.execution import execute
-from fastgd.engine.lowering import is_hasty
 from fastgd.engine.network import Network
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.summaries import STATUS, summarize
@@ -187,7 +186,7 @@ def checked_training(
     recording = check_flag("record_weights", record_weights)
     kept = None
     if validation is None and gradients is None and resume is None:
-        facts = task.iterations, task.record_every, recording, threads, device, is_hasty()
+        facts = task.iterations, task.record_every, recording, threads, device
         named = {name: value for name, value in given.items() if name not in ("alpha", "seed")}
         kept = _kept_for(task.X.shape, task.y.shape, *facts, _plain(named), _plain(given_options))
     if kept is not None and kept.training is not None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import product
 from types import MappingProxyType
@@ -23,10 +25,24 @@ from fastgd.checks.values import check_seeds
 from fastgd.engine.choices import has_second_derivative
 from fastgd.engine.devices import CPU
 from fastgd.engine.initialization import first_rows
-from fastgd.engine.lowering import is_hasty
 from fastgd.engine.network import Network, network_of
 from fastgd.engine.plan import Plan
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes
+
+_shares_code: ContextVar[bool] = ContextVar("_shares_code", default=False)
+
+
+@contextmanager
+def sharing_code(shares: bool) -> Iterator[None]:
+    """Let networks of different sizes share code where they can: less is compiled for short work.
+
+    A block then has as many runs as suits all of them.
+    """
+    token = _shares_code.set(shares)
+    try:
+        yield
+    finally:
+        _shares_code.reset(token)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +88,7 @@ class Trainings:
             together=self.together,
             scope=scope,
             device=self.device,
-            others=self.networks if is_hasty() else (),
+            others=self.networks if _shares_code.get() else (),
         )
 
     def first(self, number: int) -> FloatArray:

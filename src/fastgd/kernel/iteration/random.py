@@ -18,6 +18,7 @@ by 2 selects one of two pairs of words.
 """
 
 from fastgd.kernel.language.compiler import part
+from fastgd.kernel.language.translation import unrolled
 
 SHUFFLE, DROPOUT, DROPCONNECT, DRAW = 0, 1, 2, 3
 
@@ -29,7 +30,7 @@ _WORD = 0xFFFFFFFF
 @part
 def philox(c0, c1, c2, c3, k0, k1):
     """Four random words for a counter of four words and a key of two, all either int64 or Words."""
-    for _ in range(10):
+    for _ in unrolled(10):  # a sweep of 3-4-1 with dropout takes 0.85 of the time
         p0, p1 = c0 * _M0, c2 * _M1
         c0, c2 = ((p1 >> 32) & _WORD) ^ c1 ^ k0, ((p0 >> 32) & _WORD) ^ c3 ^ k1
         c1, c3 = p1 & _WORD, p0 & _WORD

@@ -1,12 +1,10 @@
 """Compiler options: a kernel is compiled from its source as a whole, with one LLVM optimization.
 
-See :mod:`.translation`. The first kernel takes 1.3 s if nothing is cached (3-4-1, AVX-512, 2.6
-GHz): 0.6 s in LLVM's optimizer, 0.35 in its code generator, 0.2 for the translation of the source.
-Numba's standard pipeline, which types and lowers each of 68 functions separately, would take 5.2 s,
-and 3.2 for another kernel of the same kind.
+See :mod:`.translation`. Numba's standard pipeline, which types and lowers each of 68 functions
+separately, would take four times as long for a first kernel and for others of the same kind.
 
-Tried and rejected: optimizing the parts function by function first (0.2 s more, no faster code);
-LLVM's level 2 instead of 3 (0.3 s less, but 3-4-1 took 122 ns an iteration instead of 116).
+Tried and rejected: optimizing the parts function by function first (0.2 s more, no faster code).
+What LLVM does is in :mod:`.numba_internals`.
 """
 
 from collections.abc import Callable

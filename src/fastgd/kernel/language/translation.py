@@ -38,6 +38,9 @@ _I1, _I64 = ir.IntType(1), ir.IntType(64)
 UNROLLED = 4
 """Loops of up to this many iterations are unrolled in code for known sizes."""
 
+unrolled = range
+"""In a ``for``: a range of known length whose rounds are always written one after the other."""
+
 TRANSLATES = not LACKING and Path(__file__).is_file()
 """Whether there are sources to translate; if not, Numba compiles everything."""
 
@@ -391,11 +394,12 @@ class _Walk(Expressions):
         called = statement.iter
         if not isinstance(called, ast.Call) or self.expression(called.func) is not range:
             raise UnknownError("a loop over anything but a range")
+        is_short = isinstance(called.func, ast.Name) and called.func.id == "unrolled"
         bounds = [self.expression(each) for each in called.args]
         start, stop, step = (0, *bounds, 1) if len(bounds) == 1 else (*bounds, 1)[:3]
         if all(isinstance(each, int) for each in (start, stop, step)):
             rounds = range(start, stop, step)
-            is_short = len(rounds) <= (UNROLLED if self.has_facts else 1)
+            is_short |= len(rounds) <= (UNROLLED if self.has_facts else 1)
             if is_short and not is_left_early(statement):
                 return self.rounds(statement, rounds)
         build, counter = self.builder, self.slot(types.int64)
