@@ -84,10 +84,12 @@ def no_picture_stays_open():
 
 
 @pytest.fixture(autouse=True)
-def every_training_is_planned(monkeypatch, request):
+def every_training_is_planned(request):
     """A test may change how trainings are planned, and a known one would not be planned anew."""
-    if "known_trainings" not in request.fixturenames:
-        monkeypatch.setattr(training_run, "_kept", lambda *_: training_run._Kept())
+    with pytest.MonkeyPatch.context() as patch:  # not the test's own, which is undone before others
+        if "known_trainings" not in request.fixturenames:
+            patch.setattr(training_run, "_kept", lambda *_: training_run._Kept())
+        yield
 
 
 @pytest.fixture
