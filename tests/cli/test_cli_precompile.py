@@ -46,6 +46,7 @@ def test_without_a_folder_it_is_refused(run, monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_all_that_is_called_is_in_order():
     """Each of them; most have code that other tests need, too."""
     for call in precompile.calls():

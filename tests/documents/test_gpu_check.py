@@ -10,6 +10,7 @@ from benches import bench
 gpu_check = bench("gpu_check")
 
 
+@pytest.mark.slow
 def test_all_of_it(tmp_path, capsys):
     path = tmp_path / "found.json"
     assert gpu_check.main(["--stand-in", "--json", str(path)]) == 0
@@ -38,6 +39,7 @@ def test_without_a_gpu_there_is_one_sentence(monkeypatch, capsys):
     assert error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_other_bits_are_seen(monkeypatch, capsys):
     monkeypatch.setattr(gpu_check, "digest", lambda *_, **__: "another")
     monkeypatch.setattr(gpu_check, "same_bits", lambda *_: False)

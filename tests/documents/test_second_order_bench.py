@@ -26,6 +26,7 @@ def test_initial_parameters_are_those_of_a_training(problem):
             assert not biases.any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["scipy_lm", "scipy_lbfgs", "sklearn_lbfgs"])
 def test_a_goal_is_reached_and_counted(problem, method):
     errors = getattr(peers, method)(problem, 2, 500)()

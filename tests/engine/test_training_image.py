@@ -47,7 +47,7 @@ def value(made, name):
         ((4,), {}),
         ((5, 3), {"bias": True, "dropout": 0.2}),
         ((3,), {"batch_norm": True}),
-        ((4,), {"tolerance": 1e-9, "monitor": "loss"}),
+        pytest.param((4,), {"tolerance": 1e-9, "monitor": "loss"}, marks=pytest.mark.slow),
     ],
 )
 def test_a_face_finds_what_a_sweep_returns(hidden, options):

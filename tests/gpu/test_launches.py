@@ -19,18 +19,19 @@ def used(driver):
     return {function.gpu.name for function, *_ in driver.named("cuLaunchKernel")}
 
 
-@pytest.mark.parametrize("case", [CASE, "batches"])
+@pytest.mark.parametrize("case", [CASE, pytest.param("batches", marks=pytest.mark.slow)])
 def test_golden_hashes_of_a_gpu(gpu, case):
     assert golden.digest(case, 32, device="cuda") == HASHES[case]
     assert used(gpu) == {"Stand-in 0"}
     assert not gpu.allocated
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "seeds"),
     [
         (CASE, 32),  # as many blocks as samples
-        pytest.param("groups", 6, marks=pytest.mark.slow),  # blocks with samples of their own
+        ("groups", 6),  # blocks with samples of their own
     ],
 )
 def test_two_gpus_share_blocks(two_gpus, monkeypatch, case, seeds):
@@ -41,6 +42,7 @@ def test_two_gpus_share_blocks(two_gpus, monkeypatch, case, seeds):
     assert used(two_gpus) == {"Stand-in 0", "Stand-in 1"}
 
 
+@pytest.mark.slow
 def test_kernel_that_gets_an_image_for_another_one(gpu):
     golden.digest(CASE, 32, device="cuda")
     [(image, *_)] = gpu.named("cuModuleLoadDataEx")

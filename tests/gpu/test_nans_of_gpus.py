@@ -54,6 +54,7 @@ def other_nans(monkeypatch):
     cuda_stand_in.program_of.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["identity, cross entropy", "softmax"])
 @pytest.mark.usefixtures("gpu", "other_nans")
 def test_what_is_no_number_becomes_none(case):

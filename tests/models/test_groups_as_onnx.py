@@ -39,7 +39,7 @@ def ask(models, path, table, dtype="float64"):
         {},
         {"unknown": "global"},
         {"start": "own", "standardize": "global", "model": "best"},
-        {"activation": "relu", "batch_norm": True},
+        pytest.param({"activation": "relu", "batch_norm": True}, marks=pytest.mark.slow),
     ],
     ids=["usual", "for unknown groups", "alone", "other networks"],
 )
