@@ -342,3 +342,11 @@ def test_a_plain_array_is_checked_shortly_and_refused_alike():
     ):
         with pytest.raises(ValueError, match=message):
             model.predict(wrong)
+
+
+@quiet
+def test_many_classes_are_warned_of_by_scikit_learn():
+    labels = np.append(np.arange(11), np.arange(10))
+    network = FastGDClassifier((2,), max_iter=1)
+    with pytest.warns(UserWarning, match="number of unique classes is greater than 50%"):
+        network.fit(np.arange(21.0)[:, None], labels)

@@ -524,14 +524,14 @@ def _are_valid(X: Any, y: Any) -> bool:
     return (
         type(X) is type(y) is np.ndarray
         and X.dtype == np.float64
-        and y.dtype.kind in "biuf"
+        and y.dtype.kind in "biufU"
         and X.ndim == 2
         and y.ndim in (1, 2)
         and len(X) == len(y)
         and X.size > 0
         and y.size > 0
         and bool(np.isfinite(X).all())
-        and bool(np.isfinite(y).all())
+        and (y.dtype.kind == "U" or bool(np.isfinite(y).all()))
     )
 
 
