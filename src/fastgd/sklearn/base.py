@@ -478,9 +478,7 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
 
     def _outputs(self, X: Any) -> FloatArray:
         """Outputs of each member, (members, samples, outputs)."""
-        if not self._is_valid(X):
-            check_is_fitted(self)
-            X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
+        X = self._inputs(X)
         if issparse(X):  # made dense in parts
             rows = max(1, DENSE_BYTES // (8 * X.shape[1]))
             parts = (X[at : at + rows].toarray() for at in range(0, X.shape[0], rows))
@@ -488,10 +486,16 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
         found = [run.predict(X)[:, : self.n_outputs_] for run in self.members_]
         return found[0][None] if len(found) == 1 else np.array(found)
 
+    def _inputs(self, X: Any) -> Any:
+        """Check the samples of a prediction; a sparse matrix stays one."""
+        if not self._is_valid(X):
+            check_is_fitted(self)
+            X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
+        return X
+
     def _mean_outputs(self, X: Any) -> FloatArray:
         """The mean of the members' outputs, (samples, outputs)."""
-        outputs = self._outputs(X)
-        return np.asarray(outputs[0] if len(outputs) == 1 else outputs.mean(axis=0))
+        return mean_outputs(self._outputs(X))
 
     def _is_valid(self, X: Any) -> bool:
         """Whether an X for predictions is what `validate_data` would leave as it is.
@@ -533,6 +537,11 @@ def _are_valid(X: Any, y: Any) -> bool:
         and bool(np.isfinite(X).all())
         and (y.dtype.kind == "U" or bool(np.isfinite(y).all()))
     )
+
+
+def mean_outputs(outputs: FloatArray) -> FloatArray:
+    """Return the mean of the members' outputs (members, samples, outputs)."""
+    return np.asarray(outputs[0] if len(outputs) == 1 else outputs.mean(axis=0))
 
 
 def _is_restored(problem: FitSpec, runs: Sequence[Run]) -> bool:

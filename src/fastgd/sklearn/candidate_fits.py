@@ -2,59 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise, product
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from time import perf_counter
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
 from fastgd.arguments.warnings import warn
 from fastgd.engine.devices import CPU, DeviceError
-from fastgd.sklearn.base import BaseFastGD
 from fastgd.sklearn.deferred_fits import DeferredFits, network_of, path_of
 from fastgd.sklearn.estimator_parameters import check_on_cpu
 from fastgd.sklearn.fit_spec import FitSpec
 from fastgd.sklearn.joint_training import JointTraining, Outcome, key_of
-from fastgd.training.results import Run
+from fastgd.sklearn.scored_fits import Alike, Candidate, Fit, Fold
 
 MOST_BYTES = 2**29
 """Memory of networks that are trained and not yet scored, and of their tables, about."""
-
-
-@dataclass(eq=False)
-class Waiting:
-    """The fit of one candidate on one fold, interrupted before its network is trained."""
-
-    estimator: Any
-    begun: tuple[BaseFastGD, FitSpec] | None = None  # None without a network, or after an error
-    number: int | None = None  # its index in the joint training
-    outcome: Outcome | None = None
-    seconds: float = 0.0
-
-    def finish(self, *, is_last: bool) -> Any:
-        """Return an estimator whose next ``fit`` only adopts the trained runs, or raises the error.
-
-        ``is_last`` is whether training is over, so that a convergence warning may be due.
-        """
-        estimator = self.estimator
-
-        def fit(*_args: Any, **_params: Any) -> Any:
-            del estimator.fit, estimator.set_params
-            if isinstance(self.outcome, Exception):
-                raise self.outcome
-            if self.begun is not None:
-                network, problem = self.begun
-                finish = network._finish if is_last else network._adopt
-                finish(problem, cast(list[Run], self.outcome))
-            return estimator
-
-        estimator.fit = fit
-        estimator.set_params = lambda **_params: estimator  # they are set already
-        return estimator
 
 
 class CandidateFits:
@@ -84,58 +50,71 @@ class CandidateFits:
         self.clones: Iterator[Any] = iter([self.template])
         self._deferred = DeferredFits(X, y, params)
         every = np.arange(X.shape[0] if hasattr(X, "shape") else len(X))
-        self._rows = [every[train] for train, _ in folds]
+        alike: dict[Hashable, Alike] = {}
+        self._folds = [Fold(every[train], alike) for train, _ in folds]
 
     def _next_clone(self) -> Any:
         for one in self.clones:
             return one
         return clone(self.estimator)
 
-    def trained(self, candidates: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
+    def trained(self, candidates: Sequence[Mapping[str, Any]]) -> Iterator[Fit]:
         """Yield the fits of all candidates, trained as many at a time as fit into memory."""
         for fits in _portions(self._begun(candidates)):
             began = perf_counter()
             outcomes = _joint_training_of(fits, self._device).train()
             yield from self._finished(fits, outcomes, perf_counter() - began)
 
-    def _begun(self, candidates: Sequence[Mapping[str, Any]]) -> Iterator[Waiting]:
+    def _begun(self, candidates: Sequence[Mapping[str, Any]]) -> Iterator[Fit]:
         """Yield the fits of all candidates; an error is raised when the search fits the clone."""
-        for parameters, rows in product(candidates, self._rows):
+        for parameters in candidates:
             own = clone(self.estimator).set_params(**clone(dict(parameters), safe=False))
-            fit = Waiting(own)
-            began = perf_counter()
-            try:
-                begun = self._deferred.begin(own, rows, _preprocessing(own, parameters))
-                if begun is not None and begun[1].minimizer is not None:
+            candidate = Candidate(own, _preprocessing(own, parameters))
+            for fold in self._folds:
+                yield self._begin(Fit(candidate, fold))
+
+    def _begin(self, fit: Fit) -> Fit:
+        """Specify a fit, or fit an estimator without a network."""
+        began, candidate = perf_counter(), fit.candidate
+        try:
+            if network_of(candidate.estimator) is None:
+                fit.steps = clone(candidate.estimator)
+                self._deferred.begin(fit.steps, fit.fold.rows)
+            else:
+                network, problem, fit.steps = self._deferred.share(
+                    candidate.estimator, fit.fold.rows, candidate.preprocessing
+                )
+                if problem.minimizer is not None:
                     check_on_cpu(self._device, "with solver='lbfgs'")
-                fit.begun = begun
-            except DeviceError:
-                raise  # not a fault of this candidate
-            except Exception as error:
-                fit.outcome = error
-            fit.seconds = perf_counter() - began
-            yield fit
+                fit.begun = network, problem
+        except DeviceError:
+            raise  # not a fault of this candidate
+        except Exception as error:
+            fit.outcome = error
+        fit.seconds = perf_counter() - began
+        return fit
 
     def _finished(
         self,
-        fits: Sequence[Waiting],
+        fits: Sequence[Fit],
         outcomes: Mapping[int, Outcome],
         seconds: float,
         *,
         is_last: bool = True,
-    ) -> Iterator[Any]:
-        """Yield the estimators of fits that were trained together in ``seconds`` seconds."""
+    ) -> Iterator[Fit]:
+        """Yield fits that were trained together in ``seconds`` seconds."""
         for fit in fits:
             if fit.number is not None:
                 fit.outcome = outcomes[fit.number]
             self.seconds.append(fit.seconds + seconds / len(fits))
-            yield fit.finish(is_last=is_last)
+            fit.is_last = is_last
+            yield fit
 
     def rungs(self, candidates: Sequence[Mapping[str, Any]], factor: int) -> list[int]:
         """Begin successive halving, and return the epochs of each rung."""
         self._fits = list(self._begun(candidates))
         problems = [fit.begun[1] for fit in self._fits if fit.begun is not None]
-        if any(network_of(fit.estimator) is None for fit in self._fits):
+        if any(network_of(fit.candidate.estimator) is None for fit in self._fits):
             raise ValueError("all candidates must end in an estimator of fastgd with halving")
         if any(problem.minimizer is not None for problem in problems):
             raise ValueError("solver must train in epochs with halving, got 'lbfgs'")
@@ -155,10 +134,10 @@ class CandidateFits:
             rungs.append(self._most // factor ** len(rungs))
         return rungs[::-1]
 
-    def climb(self, going: Sequence[int], epochs: int) -> Iterator[Any]:
+    def climb(self, going: Sequence[int], epochs: int) -> Iterator[Fit]:
         """Return the fits of these candidates, trained up to ``epochs`` epochs in all."""
         began = perf_counter()
-        folds = len(self._rows)
+        folds = len(self._folds)
         fits = [self._fits[number * folds + k] for number in going for k in range(folds)]
         if not self._done:
             outcomes = self._training.train(epochs)
@@ -183,9 +162,9 @@ def _preprocessing(estimator: Any, parameters: Mapping[str, Any]) -> tuple[Any, 
     )
 
 
-def _portions(fits: Iterable[Waiting]) -> Iterator[list[Waiting]]:
+def _portions(fits: Iterable[Fit]) -> Iterator[list[Fit]]:
     """Yield lists of fits, each of a size that fits into memory."""
-    portion: list[Waiting] = []
+    portion: list[Fit] = []
     size = 0
     arrays: set[int] = set()
     for fit in fits:
@@ -203,7 +182,7 @@ def _portions(fits: Iterable[Waiting]) -> Iterator[list[Waiting]]:
 
 
 def _joint_training_of(
-    fits: Sequence[Waiting], device: str | None, *, keep_state: bool = False
+    fits: Sequence[Fit], device: str | None, *, keep_state: bool = False
 ) -> JointTraining:
     """Return a joint training of these fits, and tell each fit its index in it."""
     problems: list[FitSpec] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from functools import lru_cache, partial
 from itertools import product
 from typing import Any
@@ -78,13 +79,10 @@ class DeferredFits:
             if is_same((own, found.X, found.y), (theirs, *reached.samples[:2])):
                 self._standard = steps
 
-    def begin(
-        self, estimator: Any, rows: Integers, preprocessing: Hashable = None
-    ) -> tuple[BaseFastGD, FitSpec] | None:
+    def begin(self, estimator: Any, rows: Integers) -> tuple[BaseFastGD, FitSpec] | None:
         """Fit all steps before an estimator's network, and specify the network's fit.
 
-        Estimators with equal ``preprocessing`` on the same rows share their steps, which are fitted
-        once. An estimator without a network is fitted immediately.
+        An estimator without a network is fitted immediately.
         """
         network = network_of(estimator)
         if network is None:
@@ -93,18 +91,35 @@ class DeferredFits:
             return None
         if network is estimator and (problem := self._on_rows(network, rows)) is not None:
             return network, problem
-        key = None if preprocessing is None else (id(rows), preprocessing)
-        reached = self._reached.get(key)
         found = self._standard and self._standard.reach(estimator, rows)
         if found:
             network, reached = found.network, _Reached(found.X, found.y, None)
-        elif reached is None:
-            network, reached = _reach(estimator, network, *self._split(estimator, rows))
-            if key is not None:
-                self._reached[key] = reached
         else:
-            network = _share_steps(estimator, reached.estimator)
+            network, reached = _reach(estimator, network, *self._split(estimator, rows))
         return network, network._specified(reached.table(network))
+
+    def share(
+        self, candidate: Any, rows: Integers, preprocessing: Hashable
+    ) -> tuple[BaseFastGD, FitSpec, Any]:
+        """Specify the fit of a copy of a candidate's network; the candidate stays as it is.
+
+        Candidates with equal ``preprocessing`` on the same rows share their steps, which are fitted
+        once. The third value returned is an estimator that has them, or None if there are none.
+        """
+        network = network_of(candidate)
+        assert network is not None
+        own = copy(network)
+        own.random_state = clone(network.random_state, safe=False)  # a fit draws from it
+        if network is candidate and (problem := self._on_rows(own, rows)) is not None:
+            return own, problem, None
+        key = id(rows), preprocessing
+        if key not in self._reached:
+            first = clone(candidate)
+            inner = network_of(first)
+            assert inner is not None
+            _, self._reached[key] = _reach(first, inner, *self._split(first, rows))
+        reached = self._reached[key]
+        return own, own._specified(reached.table(own)), reached.estimator
 
     def _on_rows(self, network: BaseFastGD, rows: Integers) -> FitSpec | None:
         """Specify a network's fit to rows of all samples; None if it needs its own table."""
@@ -245,7 +260,7 @@ def _reach(
     return own, reached
 
 
-def _share_steps(estimator: Any, fitted: Any) -> BaseFastGD:
+def share_steps(estimator: Any, fitted: Any) -> BaseFastGD:
     """Fit an estimator by the steps of another, up to its own network, which is returned."""
     while not isinstance(estimator, BaseFastGD):
         if isinstance(estimator, Pipeline):

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import is_classifier
+from sklearn.metrics import check_scoring
 from sklearn.model_selection import ParameterGrid, ParameterSampler, check_cv
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import indexable
@@ -21,6 +22,7 @@ from fastgd.engine.devices import looked_for
 from fastgd.sklearn.candidate_fits import CandidateFits
 from fastgd.sklearn.deferred_fits import network_of
 from fastgd.sklearn.estimator_parameters import check_on_cpu
+from fastgd.sklearn.scored_fits import FoldScorer
 
 
 @dataclass(eq=False, repr=False)
@@ -175,9 +177,12 @@ class SweepSearchCV(BaseSearchCV):
         # scikit-learn's own search, to which fits are handed that are trained already.
         search = copy(self)
         search.__dict__.update(_fits=fits, estimator=fits.template, cv=cv, n_jobs=1)
+        search.scoring = _by_folds(self.estimator, self.scoring)
         BaseSearchCV.fit(search, X, y, **params)
-        del fits.template.__sklearn_clone__  # a scorer may keep the template
         self.__dict__.update({n: found for n, found in vars(search).items() if n.endswith("_")})
+        scorers: Any = vars(search)["scorer_"]
+        is_one = isinstance(scorers, FoldScorer)
+        self.scorer_ = scorers.scorer if is_one else {n: one.scorer for n, one in scorers.items()}
         return self
 
     def _candidates(self) -> list[dict[str, Any]]:
@@ -258,3 +263,13 @@ class SweepSearchCV(BaseSearchCV):
         last = np.flatnonzero(results["iter"] == results["iter"].max())
         means = results[f"mean_test_{refit_metric}"][last]
         return int(last[0 if np.isnan(means).all() else np.nanargmax(means)])
+
+
+def _by_folds(estimator: Any, scoring: Any) -> Any:
+    """Return scoring with scorers that score the fits of :class:`CandidateFits`."""
+    if isinstance(scoring, (list, tuple, set)):
+        scoring = {name: name for name in scoring}
+    if isinstance(scoring, dict):
+        return {name: _by_folds(estimator, one) for name, one in scoring.items()}
+    name = None if callable(scoring) else scoring or ""
+    return FoldScorer(check_scoring(estimator, scoring), name)
