@@ -406,24 +406,28 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
         self._adopt(problem, runs)
         if self.verbose:
             self._tell()
+        self._warn_of_end(problem, [run.status for run in runs])
+
+    def _warn_of_end(self, problem: FitSpec, statuses: Sequence[str]) -> None:
+        """Warn as a fit does, whose caller is three calls up, if a run has ended badly."""
         name = problem.solver
         message = ""
-        if any(run.status == "diverged" for run in runs):
+        if "diverged" in statuses:
             message = (
                 f"{name}: the training diverged after {self.n_iter_} epochs, and the network with "
                 "the best validation score before that is kept."
             )
-        elif self._is_unfinished(runs):
+        elif self._is_unfinished(statuses):
             message = (
                 f"{name}: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
                 "converged yet."
             )
         if message:
-            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+            warnings.warn(message, ConvergenceWarning, stacklevel=4)
 
-    def _is_unfinished(self, runs: Sequence[Run]) -> bool:
+    def _is_unfinished(self, statuses: Sequence[str]) -> bool:
         """Whether more epochs might have improved a network."""
-        return any(run.status == "finished" for run in runs)
+        return "finished" in statuses
 
     def _remember(self, problem: FitSpec, run: Run, epochs: int | None) -> None:
         """Set the attributes about the training, from its first member."""
@@ -478,20 +482,15 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
 
     def _outputs(self, X: Any) -> FloatArray:
         """Outputs of each member, (members, samples, outputs)."""
-        X = self._inputs(X)
+        if not self._is_valid(X):
+            check_is_fitted(self)
+            X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
         if issparse(X):  # made dense in parts
             rows = max(1, DENSE_BYTES // (8 * X.shape[1]))
             parts = (X[at : at + rows].toarray() for at in range(0, X.shape[0], rows))
             return np.concatenate([self._outputs(part) for part in parts], axis=1)
         found = [run.predict(X)[:, : self.n_outputs_] for run in self.members_]
         return found[0][None] if len(found) == 1 else np.array(found)
-
-    def _inputs(self, X: Any) -> Any:
-        """Check the samples of a prediction; a sparse matrix stays one."""
-        if not self._is_valid(X):
-            check_is_fitted(self)
-            X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
-        return X
 
     def _mean_outputs(self, X: Any) -> FloatArray:
         """The mean of the members' outputs, (samples, outputs)."""

@@ -23,7 +23,6 @@ from fastgd.formulas.custom import Loss
 from fastgd.sklearn.base import BaseFastGD, descends
 from fastgd.sklearn.documentation import documented
 from fastgd.sklearn.fit_spec import Samples
-from fastgd.training.results import Run
 
 LOSSES = {"log_loss": "cross_entropy", "squared_error": "squared"}
 
@@ -201,9 +200,10 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
             return True
         return len(np.unique(self._places(table.y[rows]))) == len(self.classes_)
 
-    def _is_unfinished(self, runs: Sequence[Run]) -> bool:
+    def _is_unfinished(self, statuses: Sequence[str]) -> bool:
         # With a single class there is nothing to learn.
-        return (self._is_multilabel or len(self.classes_) > 1) and super()._is_unfinished(runs)
+        is_taught = self._is_multilabel or len(self.classes_) > 1
+        return is_taught and super()._is_unfinished(statuses)
 
     def _worst(self, _held: Samples) -> float:
         # An error of softmax counts twice, in the true class and in the others, over all columns.

@@ -171,8 +171,9 @@ def fit_all(X: Any, y: Any, fits: Sequence[tuple[str, Any, Integers]]) -> None:
         if network.verbose:
             print(name)
             network._tell()
-        diverged += any(run.status == "diverged" for run in own)
-        if network._is_unfinished(own):
+        statuses = [run.status for run in own]
+        diverged += "diverged" in statuses
+        if network._is_unfinished(statuses):
             unfinished.append(problem.solver)
     if unfinished:
         warnings.warn(

@@ -7,13 +7,14 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
 from inspect import signature
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
+from sklearn.utils.validation import validate_data
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.formula_parameters import kinds_of
@@ -22,10 +23,10 @@ from fastgd.sklearn.base import BaseFastGD, mean_outputs
 from fastgd.sklearn.classifier import FastGDClassifier
 from fastgd.sklearn.deferred_fits import share_steps
 from fastgd.sklearn.fit_spec import FitSpec
-from fastgd.sklearn.joint_training import Outcome, key_of
+from fastgd.sklearn.joint_training import Outcome, SweptRuns, key_of, runs_of
 from fastgd.sklearn.regressor import FastGDRegressor
 from fastgd.sklearn.search_scores import Classes, Truth, score_of_classes, score_of_numbers
-from fastgd.training.results import Run, all_outputs
+from fastgd.training.results import all_outputs
 
 
 class Alike:
@@ -67,7 +68,7 @@ class Fit:
     begun: tuple[BaseFastGD, FitSpec] | None = None  # None without a network, or after an error
     steps: Any = None  # an estimator whose fitted steps are those of this fit
     number: int | None = None  # its index in the joint training
-    outcome: Outcome | None = None
+    outcome: Outcome = ()
     is_last: bool = True  # whether training is over, so that a convergence warning may be due
     seconds: float = 0.0
     asked: Counter[FoldScorer] = field(default_factory=Counter)
@@ -83,8 +84,16 @@ class Fit:
             raise self.outcome
         if self.begun is not None:
             network, problem = self.begun
+            network.__dict__.pop("members_", None)  # of a shorter training
+            if isinstance(self.outcome, SweptRuns) and not network.verbose:
+                statuses = self.outcome.statuses
+                if "diverged" not in statuses:
+                    network.out_activation_ = problem.settings["output"]
+                    if self.is_last:
+                        network._warn_of_end(problem, statuses)
+                    return self
             finish = network._finish if self.is_last else network._adopt
-            finish(problem, cast(list[Run], self.outcome))
+            finish(problem, runs_of(self.outcome))
         return self
 
     def __sklearn_tags__(self) -> Any:
@@ -95,9 +104,12 @@ class Fit:
         """The fitted estimator."""
         if self.begun is None:
             return self.steps
+        fitted, problem = self.begun
+        if not hasattr(fitted, "members_"):
+            fitted._adopt(problem, runs_of(self.outcome))
         own = clone(self.candidate.estimator)
         network = own if self.steps is None else share_steps(own, self.steps)
-        network.__dict__.update(vars(self.begun[0]))
+        network.__dict__.update(vars(fitted))
         return own
 
     def score(self, scorer: FoldScorer, X: Any, y: Any) -> float | None:
@@ -140,22 +152,23 @@ class Fit:
                 for _, step in inner.steps[:-1]:
                     X = X if step in (None, "passthrough") else step.transform(X)
                 inner = inner.steps[-1][1]
-            is_reached = inner is None or isinstance(inner, BaseFastGD)
-            inputs = network._inputs(X) if is_reached else None
-            self.fold.inputs[key] = None if issparse(inputs) else inputs
+            inputs = None
+            if not issparse(X) and (inner is None or isinstance(inner, BaseFastGD)):
+                inputs = validate_data(network, X, dtype=np.float64, reset=False)
+            self.fold.inputs[key] = inputs
         return self.fold.inputs[key]
 
     def _outputs(self, X: FloatArray) -> FloatArray:
         """The mean outputs of the network's members."""
         assert self.begun is not None
-        network, problem = self.begun
-        given = problem.settings
-        names = "hidden_size", "activation", "output", "batch_norm", *kinds_of(given)
-        key = X.shape[1], network.n_outputs_, key_of([given.get(name) for name in names])
+        given, width = self.begun[1].settings, self.begun[1].table.y.shape[1]
+        names = "hidden_size", "activation", "output", "loss", "batch_norm", *kinds_of(given)
+        key = X.shape[1], width, key_of([given.get(name) for name in names])
         owner = self.fold.alike.setdefault(key, Alike())
-        width = network.n_outputs_
-        each = [all_outputs(owner, [run], X)[0, :, :width] for run in network.members_]
-        return mean_outputs(each[0][None] if len(each) == 1 else np.array(each))
+        if isinstance(self.outcome, SweptRuns):
+            return mean_outputs(self.outcome.outputs(owner, X)[:, :, :width])
+        each = [all_outputs(owner, [run], X) for run in runs_of(self.outcome)]
+        return mean_outputs(np.concatenate(each)[:, :, :width])
 
 
 class FoldScorer:
