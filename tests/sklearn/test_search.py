@@ -146,6 +146,9 @@ SEARCHES = {
         NUMBERS,
         {},
     ),
+    "a stream of random numbers": (
+        clone(CLASSIFIER).set_params(random_state=np.random.RandomState(3)), RATES, CLASSES, {}
+    ),
     "other networks": (
         PIPELINE, {"net": [CLASSIFIER, clone(CLASSIFIER).set_params(alpha=0.3)]}, CLASSES, {}
     ),

@@ -67,14 +67,17 @@ NAMES = [
     rows=st.integers(4, 150),
     classes=st.integers(2, 4),
     labels=st.sampled_from(NAMES),
-    ties=st.booleans(),
+    kind=st.sampled_from(["plain", "ties", "sure"]),
 )
 @settings(max_examples=60, deadline=None)
-def test_scores_of_classes_have_the_bits_of_scikit_learn(name, seed, rows, classes, labels, ties):
+def test_scores_of_classes_have_the_bits_of_scikit_learn(name, seed, rows, classes, labels, kind):
     draw, rows = np.random.default_rng(seed), max(rows, 2 * classes)
     names = np.unique(labels[:classes])
     p = draw.random((rows, len(names))) ** 3
-    p = np.round(p, 1) + 0.05 if ties else p
+    if kind == "ties":
+        p = np.round(p, 1) + 0.05
+    elif kind == "sure":
+        p = np.eye(len(names))[p.argmax(axis=1)]
     p /= p.sum(axis=1, keepdims=True)
     if len(names) == 2:
         p = np.concatenate([1.0 - p[:, 1:], p[:, 1:]], axis=1)

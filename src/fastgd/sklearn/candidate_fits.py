@@ -18,6 +18,7 @@ from fastgd.sklearn.estimator_parameters import check_on_cpu
 from fastgd.sklearn.fit_spec import FitSpec
 from fastgd.sklearn.joint_training import JointTraining, Outcome, key_of
 from fastgd.sklearn.scored_fits import Alike, Candidate, Fit, Fold
+from fastgd.sklearn.standard_steps import cloner
 
 MOST_BYTES = 2**29
 """Memory of networks that are trained and not yet scored, and of their tables, about."""
@@ -67,8 +68,9 @@ class CandidateFits:
 
     def _begun(self, candidates: Sequence[Mapping[str, Any]]) -> Iterator[Fit]:
         """Yield the fits of all candidates; an error is raised when the search fits the clone."""
+        clone_of = cloner(self.estimator)
         for parameters in candidates:
-            own = clone(self.estimator).set_params(**clone(dict(parameters), safe=False))
+            own = clone_of().set_params(**clone(dict(parameters), safe=False))
             candidate = Candidate(own, _preprocessing(own, parameters))
             for fold in self._folds:
                 yield self._begin(Fit(candidate, fold))

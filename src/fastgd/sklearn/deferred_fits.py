@@ -58,6 +58,7 @@ class DeferredFits:
         self._whole = _Reached(X, y, params.get("sample_weight"))
         self._unshared: set[Hashable] = set()  # kinds of networks whose whole table is refused
         self._reached: dict[Hashable, _Reached] = {}
+        self._checked: Any = None  # the candidate whose parameters were checked last
         self._standard: StandardSteps | None = None
 
     def expect(self, estimator: Any, rows: Integers) -> None:
@@ -110,8 +111,12 @@ class DeferredFits:
         assert network is not None
         own = copy(network)
         own.random_state = clone(network.random_state, safe=False)  # a fit draws from it
-        if network is candidate and (problem := self._on_rows(own, rows)) is not None:
-            return own, problem, None
+        is_checked, self._checked = candidate is self._checked, None
+        if network is candidate:
+            problem = self._on_rows(own, rows, is_checked=is_checked)
+            if problem is not None:
+                self._checked = candidate
+                return own, problem, None
         key = id(rows), preprocessing
         if key not in self._reached:
             first = clone(candidate)
@@ -119,18 +124,23 @@ class DeferredFits:
             assert inner is not None
             _, self._reached[key] = _reach(first, inner, *self._split(first, rows))
         reached = self._reached[key]
-        return own, own._specified(reached.table(own)), reached.estimator
+        table = reached.table(own, is_checked=is_checked)
+        self._checked = candidate
+        return own, own._specified(table), reached.estimator
 
-    def _on_rows(self, network: BaseFastGD, rows: Integers) -> FitSpec | None:
+    def _on_rows(
+        self, network: BaseFastGD, rows: Integers, *, is_checked: bool = False
+    ) -> FitSpec | None:
         """Specify a network's fit to rows of all samples; None if it needs its own table."""
         if self.params.keys() - {"sample_weight"}:
             return None
-        check_parameters(vars(network))
+        if not is_checked:
+            check_parameters(vars(network))
         kind = _kind(network)
         if kind in self._unshared:
             return None
         try:
-            table = self._whole.table(network)
+            table = self._whole.table(network, is_checked=True)
         except Exception:  # of some rows, maybe not these
             self._unshared.add(kind)
             return None
@@ -199,12 +209,13 @@ class _Reached:
         self.estimator = estimator
         self._tables: dict[Hashable, tuple[Samples, dict[str, Any]]] = {}
 
-    def table(self, network: BaseFastGD) -> Samples:
+    def table(self, network: BaseFastGD, *, is_checked: bool = False) -> Samples:
         """Return the checked samples, and set the network's attributes that describe them.
 
-        Networks of a kind have the same table.
+        Networks of a kind have the same table. ``is_checked``: whether its parameters are.
         """
-        check_parameters(vars(network))
+        if not is_checked:
+            check_parameters(vars(network))
         key = _kind(network)
         if key not in self._tables:
             table, params = network._table(*self.samples), _names_of(type(network))

@@ -47,7 +47,9 @@ class SweepSearchCV(BaseSearchCV):
     n_iter : int
         Number of candidates drawn from ``param_distributions``.
     scoring, refit, cv, verbose, error_score, return_train_score
-        As in ``GridSearchCV``.
+        As in ``GridSearchCV``. Fastest are names: "accuracy", "balanced_accuracy", "neg_log_loss",
+        "roc_auc" of two classes, "r2", "explained_variance", "neg_mean_squared_error" and other
+        errors, or None for the estimator's own score.
     n_jobs, pre_dispatch
         As in ``GridSearchCV``, for other estimators only; the threads of a sweep are set by the
         estimator's parameter ``threads``.
