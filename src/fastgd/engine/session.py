@@ -429,8 +429,7 @@ class Runs:
 
     def at(self, session: Session) -> "Runs":
         """The same runs in a session that has other samples of the same shapes."""
-        words = self.words or self.call(0, 0).facts
-        return Runs(session, self.block, self.portion, self.parts, self.places, words)
+        return Runs(session, self.block, self.portion, self.parts, self.places, self._facts)
 
     def put(self, parameters: FloatArray, alpha: FloatArray, seed: int) -> None:
         """Give the only run, at its start, its session's samples, which have no weights.
@@ -441,6 +440,11 @@ class Runs:
         session._packer.refill(self.portion)
         session.layout.put_parameters(block, parameters, alpha)
         block.integers[0, SEED] = seed
+
+    @cached_property
+    def _facts(self) -> calls.Facts:
+        """The facts of all calls, which take 0.3 ms for 32 blocks with samples of their own."""
+        return self.call(0, 0).facts
 
     @cached_property
     def _on_gpus(self) -> "BlocksOnGPUs":
@@ -459,7 +463,8 @@ class Runs:
         if self.session.device != CPU:
             return self._on_gpus.run(first, last)
         split, began = split_of(self.session.layout, shared), perf_counter()
-        calls.train_blocks(self.call(first, last)._replace(split=split), threads)
+        call = self.call(first, last)._replace(split=split, words=self._facts)
+        calls.train_blocks(call, threads)
         return perf_counter() - began
 
     def bring_back(self) -> None:
