@@ -1,11 +1,14 @@
 """Structs: what Python encodes a kernel reads, and nothing beyond an array's end."""
 
+import re
 from typing import NamedTuple
 
 import numpy as np
 import pytest
-from numba import njit
+from numba import njit, types
 
+from fastgd.kernel.language.memory import load
+from fastgd.kernel.language.specialization import KnownFacts, markers
 from fastgd.kernel.language.structs import (
     Bytes,
     Floats,
@@ -16,6 +19,8 @@ from fastgd.kernel.language.structs import (
     floats_at,
     table_of,
 )
+from fastgd.kernel.language.tile import constant_shape, only
+from fastgd.kernel.language.translation import translated
 
 
 class Inner(NamedTuple):
@@ -140,3 +145,41 @@ def test_numbers_are_found_by_their_address():
     assert values.tolist() == [[0.0] * 4, [0.0, 0.0, 1.5, 0.0], [0.0] * 4]
     with pytest.raises(IndexError):
         change_at(first_of(words), 4, 4, 1.5)
+
+
+class Pair(NamedTuple):
+    x: Floats
+    y: Floats
+
+
+@markers
+class Facts(NamedTuple):
+    known: KnownFacts | None
+
+
+pairs_table = table_of(Pair)
+
+
+_number = constant_shape(1, 1, 1)
+
+
+def _twice(facts, words):
+    """Reads the same number before and after a store to the other array."""
+    pair, stored = pairs_table(words)[0], 0.0
+    if facts.known is not None:
+        stored = float(facts.known)
+    first = pair.x[0]
+    pair.y[1] = stored
+    return first + only(load(_number(), pair.x, 0, 0))
+
+
+@pytest.mark.parametrize("known", [None, 7])
+def test_in_code_for_one_network_alone_each_access_says_of_which_array_it_is(known):
+    """Only there: elsewhere a kernel may reach an array by the distance from another."""
+    arrays = Pair(np.array([1.5]), np.zeros(2))
+    made = njit(error_model="numpy")(translated(returned=types.float64)(_twice))
+    assert made(Facts(known if known is None else KnownFacts(known)), encode(arrays)) == 3.0
+    assert arrays.y.tolist() == [0.0, known or 0.0]
+    [text] = made.inspect_llvm().values()
+    fields = re.findall(r'^!\d+ = !\{!"(\w+)", !\d+, i64 0\}', text, re.MULTILINE)
+    assert sorted(set(fields)) == ([] if known is None else ["x", "y"])

@@ -20,7 +20,7 @@ from fastgd.engine.lowering import recipe_of
 from fastgd.kernel import vectorization
 from fastgd.kernel.language import translation
 from fastgd.kernel.language.compiler import INLINED, part
-from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.memory import count_changes, load, store
 from fastgd.kernel.language.sources import UnknownError
 from fastgd.kernel.language.specialization import Choice, dispatch
 from fastgd.kernel.language.tile import Shape, runs_of, select
@@ -64,6 +64,29 @@ def test_what_is_outlined_is_one_function_that_is_called(decorate, lanes):
     [text] = made.inspect_llvm().values()
     assert len(re.findall(r"^define .*_weighed\.Tile", text, re.MULTILINE)) == 1
     assert len(re.findall(r"call .*_weighed\.Tile", text)) == 2
+
+
+def taken_along(shape, source, before, counts, out):
+    tile = load(shape, source, 1, 2)
+    count_changes(shape, tile > 0.0, before, counts, 3, 2)
+    store(shape, out, 5, 2, tile)
+
+
+@pytest.mark.parametrize("decorate", [lambda function: function, translated])
+def test_rows_side_by_side_are_moved_and_counted_as_others_are(decorate):
+    """With a stride that is known to be a row's width they are a single load or store."""
+    source, out = np.array([9.0, 1.0, -2.0, 3.0, -4.0, 9.0]), np.zeros(10)
+    before, counts = np.ones(8, np.uint8), np.arange(8, dtype=np.uint8)
+    made = njit(error_model="numpy")(decorate(taken_along))
+    made(Shape(2, 2, 1), source, before, counts, out)
+    assert out.tolist() == [0.0] * 5 + [1.0, -2.0, 3.0, -4.0, 0.0]
+    assert before.tolist() == [1, 1, 1, 1, 0, 1, 0, 1]
+    assert counts.tolist() == [0, 1, 2, 3, 5, 5, 7, 7]
+    if decorate is translated:
+        [text] = made.inspect_llvm().values()
+        assert re.search(r"store <4 x double>", text)
+        assert re.search(r"store <4 x i8>", text)
+        assert not re.search(r"store <2 x (double|i8)>", text)
 
 
 def quotients(a, b):

@@ -12,6 +12,7 @@ from fastgd.kernel.vectorization import (
     GPU_UNITS,
     LARGE_ALONE,
     ROWS,
+    for_one_network,
     runs_side_by_side,
     shapes_for,
     time_alone,
@@ -147,6 +148,14 @@ def test_tiles_fill_whole_registers(width, widest):
         assert (shapes.wide_row.rows, shapes.wide_row.units) == (1, shapes.wide.units)
         assert (shapes.narrow.units, shapes.narrow_row.units, shapes.narrow_row.rows) == (1, 1, 1)
         assert (shapes.scalar.rows, shapes.scalar.units) == (1, 1)
+
+
+def test_in_code_for_one_network_a_single_run_takes_its_samples_one_by_one(width):
+    shapes = shapes_for(1, 4)
+    alone = for_one_network(shapes)
+    assert (alone.wide, alone.wide_piece) == (shapes.wide_row, None)
+    assert alone._replace(wide=shapes.wide, wide_piece=shapes.wide_piece) == shapes
+    assert for_one_network(shapes_for(width, 4)) == shapes_for(width, 4)
 
 
 def test_pieces_pass_through_the_sigmoid_in_four_registers(width):

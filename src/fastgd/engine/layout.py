@@ -35,6 +35,7 @@ from fastgd.kernel.vectorization import (
     WEBASSEMBLY,
     Machine,
     can_know,
+    for_one_network,
     shapes_for,
     wants_parts,
     wants_strips,
@@ -305,12 +306,12 @@ class Layout:
         if layout is None:
             return self.shapes
         if self.machine == WEBASSEMBLY:  # code that stays the same, whatever else this process does
-            return self.shapes._replace(layout=KnownFacts(layout))
+            return for_one_network(self.shapes)._replace(layout=KnownFacts(layout))
         known = _known.setdefault(self.recipe, set())
         if layout not in known and len(known) >= MOST_KNOWN:
             return self.shapes
         known.add(layout)
-        return self.shapes._replace(layout=KnownFacts(layout))
+        return for_one_network(self.shapes)._replace(layout=KnownFacts(layout))
 
     @cached_property
     def _specialized(self) -> BlockLayout | None:

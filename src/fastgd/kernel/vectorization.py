@@ -376,6 +376,17 @@ def with_squares(shapes: Shapes, runs: int, machine: Machine | None = None) -> S
     )
 
 
+def for_one_network(shapes: Shapes) -> Shapes:
+    """The same shapes for code without loops, where a single run takes its samples one by one.
+
+    Such an iteration is a chain, in which the divisions of the first sample needn't wait for the
+    others, and half a vector divides sooner than a whole one: 3-4-1 takes 72 ns instead of 84.
+    """
+    if shapes.scalar.runs > 1:
+        return shapes
+    return shapes._replace(wide=shapes.wide_row, wide_piece=None)
+
+
 def _of_rows(rows: int, shape: Shape) -> Shape:
     """The same tile with ``rows`` rows."""
     return Shape(rows, shape.units, shape.runs, is_part=shape.is_part, is_spread=shape.is_spread)

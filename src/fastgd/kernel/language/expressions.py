@@ -233,6 +233,7 @@ class Expressions(ABC):
                 return None
             if isinstance(member, KnownFactsType):
                 self.has_facts = True
+                self.builder.module.has_facts = True  # read by structs.has_facts
                 return member.known
             return Value(member, ir.Constant(self.context.get_value_type(member), None))
         if isinstance(kind, structs.Struct):
@@ -254,7 +255,7 @@ class Expressions(ABC):
             code = structs.item(self.context, self.builder, owner.kind, owner.code, at)
             return Value(owner.kind.struct, code)
         kind, place = self.place_of(owner, index)
-        return Value(kind, self.builder.load(place))
+        return Value(kind, structs.of_field(self.builder, owner.kind, self.builder.load(place)))
 
     def item_of_list(self, known: NDArray[np.int64], index: Any) -> Value:
         """An item of a known list of integers, which becomes a constant of the module."""

@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from fastgd.kernel.language.structs import address
+from fastgd.kernel.language.structs import address, of_field
 from fastgd.kernel.language.threads import thread
 from fastgd.kernel.language.tile import Tile, in_use, joined, pick
 
@@ -40,7 +40,7 @@ class Array(NamedTuple):
         vector = ir.VectorType(element, lanes)
         place, align = self.address(index, vector, used), 1 if element == _I8 else 8
         if used is None:
-            return self.builder.load(place, align=align)
+            return of_field(self.builder, self.kind, self.builder.load(place, align=align))
         zero = ir.Constant(vector, [element(0).constant] * lanes)
         args = [place, _I32(align), used, zero]
         return self.builder.call(self._masked("load", vector, vector, args), args)
@@ -50,7 +50,7 @@ class Array(NamedTuple):
         place = self.address(index, value.type, used)
         align = 1 if value.type.element == _I8 else 8
         if used is None:
-            self.builder.store(value, place, align=align)
+            of_field(self.builder, self.kind, self.builder.store(value, place, align=align))
             return
         args = [value, place, _I32(align), used]
         self.builder.call(self._masked("store", value.type, ir.VoidType(), args), args)
@@ -93,6 +93,12 @@ class Array(NamedTuple):
         return joined(self.builder, parts)
 
 
+def _are_adjacent(shape, step, used):
+    """Whether it is known that a tile's rows are one behind the other: a single load or store."""
+    is_whole = used is None and not shape.is_spread
+    return is_whole and isinstance(step, ir.Constant) and step.constant == shape.width
+
+
 @intrinsic
 def load(_typing, shape, array, index, stride):
     """Load a whole tile: lane ``array[index + row * stride + unit * runs + run]``."""
@@ -100,6 +106,8 @@ def load(_typing, shape, array, index, stride):
     def codegen(context, builder, sig, args):
         source = Array(context, builder, array, args[1])
         used = in_use(builder, shape, args[0])
+        if _are_adjacent(shape, args[3], used):
+            return source.load(args[2], shape.lanes)
         return source.gather(shape, args[2], args[3], shape.rows, shape.units, used=used)
 
     return Tile(shape.lanes)(shape, array, types.int64, types.int64), codegen
@@ -178,6 +186,9 @@ def store(_typing, shape, array, index, stride, tile):
         count, target, at, step, value = args
         target = Array(context, builder, array, target)
         used = in_use(builder, shape, count)
+        if _are_adjacent(shape, step, used):
+            target.store(value, at)
+            return context.get_dummy_value()
         for row in range(shape.rows):
             target.store_units(shape, _row(builder, shape, value, row), at, used)
             at = builder.add(at, step)
@@ -218,10 +229,12 @@ def count_changes(_typing, shape, mask, before, counts, index, stride):
         old = Array(context, builder, before, old)
         changed = Array(context, builder, counts, changed)
         value = builder.zext(value, ir.VectorType(_I8, shape.lanes))
-        for row in range(shape.rows):
-            now = _row(builder, shape, value, row)
-            change = builder.xor(now, old.load_units(shape, at, shape.units, _I8, used))
-            before_that = changed.load_units(shape, at, shape.units, _I8, used)
+        together = shape.rows if _are_adjacent(shape, step, used) else 1
+        for row in range(0, shape.rows, together):
+            first, units = row * shape.width, together * shape.units
+            now = pick(builder, value, list(range(first, first + together * shape.width)))
+            change = builder.xor(now, old.load_units(shape, at, units, _I8, used))
+            before_that = changed.load_units(shape, at, units, _I8, used)
             changed.store_units(shape, builder.add(before_that, change), at, used)
             old.store_units(shape, now, at, used)
             at = builder.add(at, step)

@@ -45,11 +45,16 @@ GLOBAL = 1
 
 
 class Buffer(types.Type):
-    """An array in memory: its address and length."""
+    """An array in memory: its address and length; ``field`` is its name in a struct."""
 
-    def __init__(self, dtype):
-        self.dtype = dtype
+    def __init__(self, dtype, field=""):
+        self.dtype, self.field = dtype, field
         super().__init__(f"Buffer({dtype})")
+
+    @property
+    def key(self):
+        """What tells it from other types."""
+        return self.dtype, self.field
 
 
 class Struct(types.Type):
@@ -59,7 +64,7 @@ class Struct(types.Type):
         self.fields = {}
         self.words = 0
         for name, annotation in get_type_hints(fields).items():
-            kind = _kind(annotation)
+            kind = _kind(annotation, name)
             self.fields[name] = (self.words, kind)
             self.words += 2 if isinstance(kind, Buffer) else getattr(kind, "words", 1)
         super().__init__(f"Struct({fields.__name__})")
@@ -73,13 +78,13 @@ class TableType(types.Type):
         super().__init__(f"Table({struct})")
 
 
-def _kind(annotation):
-    """The Numba type of a field."""
+def _kind(annotation, name):
+    """The Numba type of the field with this name."""
     if annotation in (int, float):
         return types.int64 if annotation is int else types.float64
     if hasattr(annotation, "_fields"):
         return Struct(annotation)
-    return Buffer(_NUMBERS[annotation])
+    return Buffer(_NUMBERS[annotation], name)
 
 
 @register_model(Buffer)
@@ -211,7 +216,8 @@ def _get_item(context, builder, sig, args):
 def item(context, builder, kind, value, index):
     """Emit the value of a buffer, or the struct of a table, at this index."""
     if isinstance(kind, Buffer):
-        return builder.load(address(context, builder, kind, value, index))
+        loaded = builder.load(address(context, builder, kind, value, index))
+        return of_field(builder, kind, loaded)
     view = cgutils.create_struct_proxy(kind)(context, builder, value)
     return builder.gep(view.data, [builder.mul(index, _I64(kind.struct.words))])
 
@@ -219,13 +225,32 @@ def item(context, builder, kind, value, index):
 @lower_builtin(operator.setitem, Buffer, types.int64, types.Any)
 def _set_number(context, builder, sig, args):
     buffer, index, number = args
-    builder.store(number, address(context, builder, sig.args[0], buffer, index))
+    stored = builder.store(number, address(context, builder, sig.args[0], buffer, index))
+    of_field(builder, sig.args[0], stored)
     return context.get_dummy_value()
 
 
 def has_threads(builder):
     """Whether code is emitted for a GPU, where a vector is a register for each of its lanes."""
     return getattr(builder.module, "has_threads", False)
+
+
+def has_facts(builder):
+    """Whether code is emitted for one network alone, on a processor."""
+    return getattr(builder.module, "has_facts", False) and not has_threads(builder)
+
+
+def of_field(builder, kind, access):
+    """Tell LLVM which array a load or store is of, in code for one network; returns it.
+
+    What is written to one array of a block is in no other one. So what was stored there is still
+    known after a store to another array, and stays in registers.
+    """
+    if has_facts(builder) and isinstance(kind, Buffer) and kind.field:
+        add = builder.module.add_metadata
+        array = add([kind.field, add(["arrays"]), _I64(0)])
+        access.set_metadata("tbaa", add([array, array, _I64(0)]))
+    return access
 
 
 def address(context, builder, kind, value, index, count=1):

@@ -26,7 +26,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic, lower_builtin, models, register_model, typeof_impl
 
 from fastgd.kernel.language.specialization import marker
-from fastgd.kernel.language.structs import has_threads
+from fastgd.kernel.language.structs import has_facts, has_threads
 
 _F64 = ir.DoubleType()
 _I64 = ir.IntType(64)
@@ -532,11 +532,12 @@ def opaque(_typing, index):
 
     LLVM would otherwise keep a pointer for each address and each loop around it, without registers
     for them: 427 of the 1,652 instructions of an iteration of 3-4-1 moved integers to the stack and
-    back. With addresses that it cannot trace, that iteration took 88 ns instead of 99.
+    back. With addresses that it cannot trace, that iteration took 88 ns instead of 99. In code for
+    one network alone they are constants, and it is to see what goes from one layer to the next.
     """
 
     def codegen(_context, builder, _sig, args):
-        if isinstance(args[0], ir.Constant):  # needs no register
+        if isinstance(args[0], ir.Constant) or has_facts(builder):  # needs no register
             return args[0]
         return builder.asm(ir.FunctionType(_I64, [_I64]), "", "=r,0", list(args), side_effect=False)
 

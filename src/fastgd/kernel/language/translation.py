@@ -312,7 +312,8 @@ class _Walk(Expressions):
             if not isinstance(owner, Value) or isinstance(owner.kind, structs.TableType):
                 raise UnknownError("an item that is set")
             kind, place = self.place_of(owner, index)
-            self.builder.store(self.cast(value, kind), place)
+            stored = self.builder.store(self.cast(value, kind), place)
+            structs.of_field(self.builder, owner.kind, stored)
         else:
             raise UnknownError(f"a target: {type(target).__name__}")
 
