@@ -12,7 +12,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import FitFailedWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - its import switches it on
 from sklearn.linear_model import Ridge
-from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.metrics import accuracy_score, get_scorer, make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -311,6 +311,17 @@ def test_halving_gives_the_scores_of_scikit_learn_s_halving():
     for name in ("iter", "n_resources", "param_alpha", "mean_test_score", "rank_test_score"):
         np.testing.assert_array_equal(ours.cv_results_[name], theirs.cv_results_[name])
     assert ours.best_score_ == theirs.best_score_
+
+
+def test_a_scorer_gets_the_networks_of_the_rung():
+    """Whether they are made for it or not."""
+    long = clone(CLASSIFIER).set_params(max_iter=16)
+    searches = [
+        SweepSearchCV(long, RATES, cv=2, halving=True, refit=False, scoring=scoring).fit(X, CLASSES)
+        for scoring in ("neg_log_loss", lambda *given: get_scorer("neg_log_loss")(*given))
+    ]
+    ours, theirs = (search.cv_results_["mean_test_score"] for search in searches)
+    np.testing.assert_array_equal(ours, theirs)
 
 
 def test_of_two_candidates_one_is_alone_at_the_end():
