@@ -30,7 +30,10 @@ from fastgd.training.results import all_outputs
 
 
 class Alike:
-    """Owner of networks that are alike: the code of their outputs is prepared once."""
+    """Owner of networks that are alike: their forward pass is prepared once, for one at a time.
+
+    It takes 0.011 ms (wine); one call for all 16 of a fold takes 0.42, and is compiled first.
+    """
 
 
 @dataclass(eq=False)
