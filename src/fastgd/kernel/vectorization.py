@@ -222,8 +222,11 @@ def wants_parts(matrices: Sequence[tuple[int, int]], machine: Machine | None = N
     through one input; a partly used tile counts twice, as it leaves no gap for the other thread of
     a core, and a gathered one four times.
 
-    Not tried: partly used tiles of 8 rows and 8 units, which would cost 784-100-10 no more than 4 %
-    for its 4 leftover units instead of 12 %, but need samples in multiples of eight.
+    Tried and rejected: partly used tiles of 8 rows and 8 units where fewer lanes are idle then. For
+    the 4 leftover units of 784-100-10 they make half of the multiply-adds, and their loops went
+    from 14 % of the time to 7 %, but others took longer: 1.00 of the time (1.00 with such tiles in
+    the gradient only). 784-96-10 takes 0.78 of the time, and 784-104-10, whose weights begin on
+    cache lines, 0.97.
     """
     lanes = lanes_of(machine)
     if lanes == 2 or parameters_of(matrices) <= LARGE_ALONE:
