@@ -68,10 +68,10 @@ class CandidateFits:
 
     def _begun(self, candidates: Sequence[Mapping[str, Any]]) -> Iterator[Fit]:
         """Yield the fits of all candidates; an error is raised when the search fits the clone."""
-        clone_of = cloner(self.estimator)
+        clone_of, tags = cloner(self.estimator), dict[Hashable, Any]()
         for parameters in candidates:
             own = clone_of().set_params(**clone(dict(parameters), safe=False))
-            candidate = Candidate(own, _preprocessing(own, parameters))
+            candidate = Candidate(own, _preprocessing(own, parameters), tags)
             for fold in self._folds:
                 yield self._begin(Fit(candidate, fold))
 

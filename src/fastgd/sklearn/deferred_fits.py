@@ -59,6 +59,7 @@ class DeferredFits:
         self._unshared: set[Hashable] = set()  # kinds of networks whose whole table is refused
         self._reached: dict[Hashable, _Reached] = {}
         self._checked: Any = None  # the candidate whose parameters were checked last
+        self._specs: dict[Hashable, FitSpec] = {}  # of its fits
         self._standard: StandardSteps | None = None
 
     def expect(self, estimator: Any, rows: Integers) -> None:
@@ -90,8 +91,8 @@ class DeferredFits:
             given, params = self._split(estimator, rows)
             estimator.fit(*given, **params)
             return None
-        if network is estimator and (problem := self._on_rows(network, rows)) is not None:
-            return network, problem
+        if network is estimator and (table := self._table_of_all(network, rows)) is not None:
+            return network, network._specified(table, rows)
         found = self._standard and self._standard.reach(estimator, rows)
         if found:
             network, reached = found.network, _Reached(found.X, found.y, None)
@@ -113,10 +114,10 @@ class DeferredFits:
         own.random_state = clone(network.random_state, safe=False)  # a fit draws from it
         is_checked, self._checked = candidate is self._checked, None
         if network is candidate:
-            problem = self._on_rows(own, rows, is_checked=is_checked)
-            if problem is not None:
+            table = self._table_of_all(own, rows, is_checked=is_checked)
+            if table is not None:
                 self._checked = candidate
-                return own, problem, None
+                return own, self._specified(own, table, rows, is_same=is_checked), None
         key = id(rows), preprocessing
         if key not in self._reached:
             first = clone(candidate)
@@ -126,12 +127,34 @@ class DeferredFits:
         reached = self._reached[key]
         table = reached.table(own, is_checked=is_checked)
         self._checked = candidate
-        return own, own._specified(table), reached.estimator
+        return own, self._specified(own, table, None, is_same=is_checked), reached.estimator
 
-    def _on_rows(
+    def _specified(
+        self, network: BaseFastGD, table: Samples, rows: Integers | None, *, is_same: bool
+    ) -> FitSpec:
+        """Specify a fit; ``is_same``: with the parameters of the one before.
+
+        Then as many rows have the same settings, unless these depend on weights or random numbers.
+        """
+        if not is_same:
+            self._specs.clear()
+        samples = len(table.y) if rows is None else len(rows)
+        is_drawn = network.early_stopping or not isinstance(network.random_state, int)
+        if table.weight is not None or is_drawn:
+            return network._specified(table, rows)
+        output = network._output_and_loss()[0]
+        key = samples, table.X.shape[1], table.y.shape[1], output
+        if key not in self._specs:
+            self._specs[key] = network._specified(table, rows)
+        known = self._specs[key]
+        return known._replace(
+            table=table, rows=rows, part=(id(rows),), settings=dict(known.settings)
+        )
+
+    def _table_of_all(
         self, network: BaseFastGD, rows: Integers, *, is_checked: bool = False
-    ) -> FitSpec | None:
-        """Specify a network's fit to rows of all samples; None if it needs its own table."""
+    ) -> Samples | None:
+        """Return the table of all samples for a fit to some rows; None if it needs its own."""
         if self.params.keys() - {"sample_weight"}:
             return None
         if not is_checked:
@@ -144,7 +167,7 @@ class DeferredFits:
         except Exception:  # of some rows, maybe not these
             self._unshared.add(kind)
             return None
-        return network._specified(table, rows) if network._can_share(table, rows) else None
+        return table if network._can_share(table, rows) else None
 
     def _split(self, estimator: Any, rows: Integers) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the arguments of an estimator's fit to some rows."""
