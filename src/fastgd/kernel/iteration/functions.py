@@ -72,9 +72,9 @@ def sigmoid(x):
     Whatever exp_negative returns for x below -LIMIT is replaced. A Newton reciprocal instead of the
     division was no faster (in C it took 103 ns an iteration of 3-4-1, not 91). Nor is it worth its
     proof for some of the quotients of a sweep, though the divider is what limits its sigmoids: by
-    AVX-512's estimate and six multiply-adds, which don't round rightly yet, a quarter of them took
-    0.97 of the time of a sweep of 3-4-1 and of 3-32-1, half of them 0.96 to 0.99, all of them 0.99.
-    Without any division it is 0.87.
+    AVX-512's estimate and six multiply-adds, which don't round rightly yet, a quarter or half of
+    them took 0.96 to 1.00 of the time of a sweep of 3-4-1 or 3-32-1, all of them 0.99. Without any
+    division it is 0.87.
     """
     z = select(x > LIMIT, LIMIT, x)
     return select(x < -LIMIT, 0.0, 1.0 / (1.0 + exp_negative(z)))
