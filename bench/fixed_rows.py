@@ -86,8 +86,28 @@ def compile_times(settings: Settings) -> list[Line]:
     return lines
 
 
+COMMANDS = {
+    "fastgd tutorial, empty cache": (5.0, ["tutorial"]),
+    "fastgd tutorial --html, empty cache": (12.0, ["tutorial", "--html", "article.html"]),
+    "fastgd race --plot, empty cache": (5.0, ["race", "--plot", "race.png"]),
+    "fastgd bucket --plot, empty cache": (5.0, ["bucket", "--example", "rut", "--plot", "rut.png"]),
+}
+"""First uses: the limit in seconds, and the arguments."""
+
+
+def first_uses(settings: Settings) -> list[Line]:
+    """What a newcomer's first commands take, compiling included."""
+    commands = COMMANDS if settings.effort else dict(list(COMMANDS.items())[-1:])
+    return [
+        _limited(
+            name, median(fresh.command_seconds(*given) for _ in range(settings.repeats)), limit
+        )
+        for name, (limit, given) in commands.items()
+    ]
+
+
 def _limited(work: str, took: float, limit: float, against: str = LIMIT, unit: str = "s") -> Line:
     return Line(work, against, took, limit, took / limit, "<= 1", unit)
 
 
-ALL = (startup, calls, compile_times)
+ALL = (startup, calls, compile_times, first_uses)

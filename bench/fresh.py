@@ -7,6 +7,7 @@ import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from workload import XOR_CODE
@@ -113,6 +114,21 @@ def startup() -> tuple[float, float, float]:
     with tempfile.TemporaryDirectory() as cache:
         (_, cold), (imported, warm) = (_run(_STARTUP, cache) for _ in range(2))
     return imported, warm, cold
+
+
+def command_seconds(*arguments: str) -> float:
+    """Return seconds of a command of fastgd, with an empty cache, in an empty folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        kept = {"NUMBA_CACHE_DIR": str(Path(folder, "cache")), "PYTHONDONTWRITEBYTECODE": ""}
+        began = perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "fastgd", *arguments],
+            cwd=folder,
+            env=os.environ | kept,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        return perf_counter() - began
 
 
 def compile_seconds(options: str) -> float:

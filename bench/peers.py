@@ -66,6 +66,7 @@ ROWS = (
     Row("startup", None, repeats=3, table="fixed"),
     Row("calls", 1, repeats=5, table="fixed"),
     Row("compile_times", 1, repeats=3, table="fixed"),
+    Row("first_uses", None, repeats=1, table="fixed"),
     Row("folds", None, repeats=5, table="parts"),
     Row("groups", None, repeats=5, table="parts"),
     Row("own_data", None, table="parts"),

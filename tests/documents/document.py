@@ -9,7 +9,7 @@ DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 _BLOCK = re.compile(r"^```(.*)\n((?:.*\n)*?)^```$", re.MULTILINE)
 _ADDED = re.compile(r"\(the tests add (.+)\)$")
-IN_CI = ("(.ci/run runs this)", "(.ci/nightly runs this)")
+IN_CI = re.compile(r"\((\.ci/\w+) runs this\)$")
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Block:
         for line in self.text.splitlines():
             if line.startswith("# "):  # #include isn't one
                 found = _ADDED.search(line)
-                added, in_ci = f" {found[1]}" if found else "", line.endswith(IN_CI)
+                added, in_ci = f" {found[1]}" if found else "", IN_CI.search(line) is not None
             elif line and not in_ci:
                 assert not (added and line.endswith("\\")), "one command, one line, to add options"
                 for option in re.findall(r"--[\w-]+", added):  # one that it has is replaced
@@ -34,14 +34,15 @@ class Block:
                 lines.append(line + added)
         return "\n".join(lines)
 
-    def left_to_ci(self) -> list[str]:
-        """The commands of a bash block that it says `.ci/run` or `.ci/nightly` runs."""
-        in_ci, lines = False, []
+    def left_to_ci(self) -> list[tuple[str, str]]:
+        """The commands of a bash block that a script runs, as it says, each after the script."""
+        script, lines = "", []
         for line in self.text.splitlines():
             if line.startswith("#"):
-                in_ci = line.endswith(IN_CI)
-            elif line and in_ci:
-                lines.append(line)
+                found = IN_CI.search(line)
+                script = found[1] if found else ""
+            elif line and script:
+                lines.append((script, line))
         return lines
 
 

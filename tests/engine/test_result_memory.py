@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import fastgd
+from fastgd.checks import memory
 from fastgd.engine import result_memory
 from fastgd.engine.result_memory import LEAST_BYTES, MOST_BYTES, empty
 
@@ -27,10 +28,10 @@ def address(array):
 
 
 def test_memory_of_a_dropped_result_is_that_of_the_next():
-    first = empty((4, LEAST, 1))
+    first = empty((5, LEAST, 1))
     place = address(first)
     del first
-    assert address(empty((3, LEAST))) == place
+    assert address(empty((4, LEAST))) == place
 
 
 def test_a_view_keeps_the_memory():
@@ -79,3 +80,17 @@ def test_predictions_of_a_sweep():
     third = sweep.predict(X)
     assert address(third) == place
     np.testing.assert_array_equal(third, kept)
+
+
+def test_it_is_given_up_where_memory_is_short(monkeypatch):
+    empty((2, LEAST))
+    assert len(result_memory._spare) == 1
+    monkeypatch.setattr(memory, "available_memory", lambda: 2**20 * (100 - 60 * spare()))
+    memory.check_memory(2**20 * 90, "the prediction")
+    assert not spare()
+    with pytest.raises(memory.TooLargeError, match="the prediction must fit"):
+        memory.check_memory(2**20 * 110, "the prediction")
+
+
+def spare():
+    return len(result_memory._spare)

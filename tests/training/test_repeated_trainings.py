@@ -13,6 +13,7 @@ from cases import OPTIONS as CASES
 from fastgd.engine.spare_runs import SpareRuns
 from fastgd.optimizers import Adam, LevenbergMarquardt, Momentum
 from fastgd.schedules import Cosine
+from fastgd.training import training_run
 
 random = np.random.RandomState(5)
 X, others = random.rand(2, 11, 3)
@@ -30,6 +31,7 @@ OPTIONS = {
     "two layers": {"hidden_size": (5, 4), "output": "identity", "freeze": [0]},
     "squares": {"optimizer": LevenbergMarquardt(), "alpha": 1.0},
     "Gaussian": {"loss": "gaussian", "output": "identity", "alpha": 0.01},
+    "weights": {"sample_weight": (1.0, 5, 0, 2, 0.25, 1, 1, 3, 1, 2, 1)},
     "diverges": {"alpha": 1e200, "output": "identity", "activation": "relu"},
 }
 
@@ -86,6 +88,19 @@ def test_every_option_has_the_bits_of_a_first_training(name, known_trainings):
         assert_same(fastgd.train(**settings), first)
 
 
+def test_weights_in_a_tuple_are_those_in_a_list():
+    weights = OPTIONS["weights"]["sample_weight"]
+    runs = [trained(X, y, sample_weight=one) for one in (weights, list(weights), weights)]
+    assert runs[0].errors.tobytes() == runs[1].errors.tobytes() == runs[2].errors.tobytes()
+    assert runs[0].final_error != trained(X, y).final_error
+
+
+def test_huge_integers_are_refused_by_name():
+    for name in ("hidden_size", "patience"):
+        with pytest.raises(ValueError, match=f"{name} must be at most"):
+            trained(X, y, **{name: 10**5000})
+
+
 def test_threads_that_train_at_once_do_not_share_blocks():
     tables = [(random.rand(11, 3), random.rand(11, 2)) for _ in range(40)]
     expected = [trained(*table, iterations=400).final_error for table in tables]
@@ -135,8 +150,15 @@ def test_nothing_holds_the_samples_of_a_training_that_is_over():
 
 
 @pytest.mark.parametrize(("samples", "kept"), [(11, 1), (4000, 0)])
-def test_only_small_blocks_are_kept(samples, kept, monkeypatch):
-    given = []
+def test_only_small_trainings_are_kept(samples, kept, monkeypatch):
+    given, table = [], (np.zeros((samples, 3)), np.zeros((samples, 1)))
     monkeypatch.setattr(SpareRuns, "give", lambda _self, loaded: given.append(loaded))
-    trained(np.zeros((samples, 3)), np.zeros((samples, 1)), iterations=1)
+    trained(*table, iterations=1)
     assert len(given) == kept
+    checked = []
+    checks = training_run.checked_trainings
+    monkeypatch.setattr(
+        training_run, "checked_trainings", lambda *a, **k: checked.append(1) or checks(*a, **k)
+    )
+    trained(*table, iterations=1)
+    assert len(checked) == 1 - kept

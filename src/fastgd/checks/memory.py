@@ -2,11 +2,14 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 #: Needs of up to this many bytes are not checked: asking the system takes 0.2 ms.
 ALWAYS_FITS = 16 * 1024**2
+
+#: Called for memory that is held for later, where it is needed now.
+SPARE: list[Callable[[], None]] = []
 
 _MEMINFO = Path("/proc/meminfo")
 _STATM = Path("/proc/self/statm")
@@ -33,6 +36,9 @@ def check_memory(
     if needed <= ALWAYS_FITS:
         return
     available = available_memory()
+    for free in SPARE if needed > available else ():
+        free()
+        available = available_memory()
     if needed > available:
         ways = [f"{less[0]} needs {_readable(less[1])}"] if less else []
         ways += [f"{also} need less"] if also else []

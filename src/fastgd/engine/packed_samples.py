@@ -170,7 +170,7 @@ class Packer:
         )
 
     def refill(self, portion: Portion) -> None:
-        """Put the samples, without weights, into a portion of others of the same shapes."""
+        """Put the samples into a portion of others of the same shapes and weights."""
         data, X, y = portion.tables[0], self.samples.X, self.samples.y
         inputs, targets = data.X.reshape(-1, X.shape[1] + self.bias), np.tile(y, self.units)
         inputs[: len(X), : X.shape[1]], inputs[len(X) :, : X.shape[1]] = X, X[-1]

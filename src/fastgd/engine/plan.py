@@ -177,8 +177,8 @@ class Plan:
         return replace(self, device=device, batches=self._arranged(recipe, look, device))
 
     def on_samples(self, task: TrainingData, alpha: NDArray[np.float64]) -> "Plan":
-        """The same on other samples of the same shapes, without weights and parts."""
-        samples = PackedSamples(task.X, task.y)
+        """The same on other samples of the same shapes, with the same weights and no parts."""
+        samples = PackedSamples(task.X, task.y, self.samples.weight)
         batches = tuple((batch, replace(one, samples=samples)) for batch, one in self.batches)
         return replace(self, task=task, samples=samples, batches=batches, alpha=alpha)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fastgd.arguments.data import FloatArray
+from fastgd.checks.memory import SPARE
 
 LEAST_BYTES = 4 * 1024**2
 """The memory of smaller arrays is kept by the C library."""
@@ -20,7 +21,9 @@ MOST_BYTES = 128 * 1024**2
 """The memory of larger ones returns to the system."""
 
 _spare: deque[FloatArray] = deque(maxlen=1)
-"""The memory of the last one dropped. Its two operations are safe in threads and finalizers."""
+"""The memory of the last one dropped. Its operations are safe in threads and finalizers."""
+
+SPARE.append(_spare.clear)
 
 
 class _Owner:
@@ -43,7 +46,7 @@ def empty(shape: tuple[int, ...]) -> FloatArray:
         memory = _spare.pop()
     except IndexError:
         memory = np.empty(0)
-    if not count <= memory.size <= 2 * count:
+    if not count <= memory.size <= 1.25 * count:
         del memory  # before there is more
         memory = np.empty(count)
     return np.asarray(_Owner(memory, shape))

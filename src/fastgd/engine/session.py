@@ -428,11 +428,11 @@ class Runs:
         )
 
     def at(self, session: Session) -> "Runs":
-        """The same runs in a session that has other samples of the same shapes."""
+        """The same runs in a session that has other samples of the same shapes and weights."""
         return Runs(session, self.block, self.portion, self.parts, self.places, self._facts)
 
     def put(self, parameters: FloatArray, alpha: FloatArray, seed: int) -> None:
-        """Give the only run, at its start, its session's samples, which have no weights.
+        """Give the only run, at its start, its session's samples.
 
         Also initial parameters (1, P), learning rates (1, K) and a seed.
         """

@@ -35,8 +35,11 @@ KEEP = Keep(state=True)
 MOST_KEPT = 64
 """Trainings, of those that were checked last, whose next one with other samples is not checked."""
 
+MOST_PARTS = 32
+"""The most items of an argument that is compared: longer ones take longer than a check."""
+
 _PLAIN = {str, int, float, bool, NoneType, np.float64, np.int64}
-"""Types whose values are what they are written as."""
+"""Types whose values are equal if they are written equally."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,8 +206,10 @@ def checked_training(
     training = Training(**vars(found), resume=resume, threads=threads)
     if kept is not None:
         X, y = (np.broadcast_to(0.0, samples.shape) for samples in (task.X, task.y))
-        kept.training = replace(training, task=replace(task, X=X, y=y))
-        return replace(training, kept=kept.training)
+        template = replace(training, task=replace(task, X=X, y=y))
+        if template.whole_plan.spare is not None:  # larger ones hold memory, and gain nothing
+            kept.training = template
+        return replace(training, kept=template)
     return training
 
 
@@ -226,14 +231,16 @@ def _kept(*_arguments: object) -> _Kept:
 
 
 def _plain(given: Mapping[str, Any]) -> tuple[object, ...] | None:
-    """Arguments as what is equal for these only; None if one isn't what it is written as."""
+    """Arguments as what is equal for these only; None if one can't be compared so, or is long."""
     facts: list[object] = []
     for name, value in given.items():
         inside = tuple(vars(value).values()) if isinstance(value, Hyperparameters) else value
-        kinds = tuple(map(type, inside if type(inside) is tuple else (inside,)))
-        if not _PLAIN.issuperset(kinds):
+        parts = inside if type(inside) is tuple else (inside,)
+        kinds = tuple(map(type, parts))
+        if len(parts) > MOST_PARTS or not _PLAIN.issuperset(kinds):
             return None
-        facts.append((name, type(value), kinds, repr(value)))
+        exact = tuple(repr(part) if isinstance(part, float) else part for part in parts)
+        facts.append((name, type(value), kinds, exact))
     return tuple(facts)
 
 

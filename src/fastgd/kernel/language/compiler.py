@@ -11,7 +11,8 @@ from collections.abc import Callable
 from functools import cached_property, update_wrapper
 from typing import Any
 
-from numba import njit, typeof
+from numba import njit
+from numba.extending import typeof_impl
 
 from fastgd.kernel.language import numba_internals
 
@@ -54,6 +55,7 @@ class Part:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.py_func = function
+        self.__qualname__ = function.__qualname__
         update_wrapper(self, function)
 
     @cached_property
@@ -61,13 +63,22 @@ class Part:
         """The function as Numba compiles it."""
         return njit(**INLINED)(self.py_func)
 
-    @property
-    def _numba_type_(self) -> Any:
-        return typeof(self.compiled)
-
     def __call__(self, *args: Any) -> Any:
         """Call it as Numba compiles it."""
         return self.compiled(*args)
+
+    def __repr__(self) -> str:
+        """Like that of a function."""
+        return f"<part of kernels {self.__module__}.{self.__qualname__}>"
+
+    def __reduce__(self) -> str:
+        """Pickled by name, as a function is."""
+        return self.__qualname__
+
+
+@typeof_impl.register(Part)
+def _typeof_part(value: Part, context: Any) -> Any:
+    return typeof_impl(value.compiled, context)
 
 
 def part(function: Callable[..., Any]) -> Any:

@@ -47,7 +47,7 @@ def _compiled(order: dict[str, Any], text: str) -> bytes:
 def _optimize(module: Any, machine: Any, level: int) -> None:
     """LLVM's passes without its vectorizers: what should be a vector is one.
 
-    At level 1 only those run without which the code is slow, as for the caller's machine.
+    At level 1 only those run without which the code is slow.
     """
     again = machine.triple.startswith("wasm")  # an engine optimizes it, too
     options = llvm.create_pipeline_tuning_options(speed_level=1 if again else 3)

@@ -22,8 +22,9 @@ JITCodeLibrary              Calls ``_optimize_functions`` for each module, and a
                             ``get_pointer_to_function`` returns the address of machine code,
                             ``_get_module_for_linking`` the module for linking with others. The
                             ``_ee`` of its ``_codegen._engine`` holds modules until their removal.
-_module_pass_manager        LLVM's optimization passes, with ``opt``, ``loop_vectorize`` and
-                            ``slp_vectorize``.
+_module_pass_manager        Of a ``_codegen`` before Numba 0.62: LLVM's optimization passes, with
+                            ``opt``, ``loop_vectorize`` and ``slp_vectorize``.
+_tm                         Of a ``_codegen`` from then on: what LLVM compiles for.
 cpu_target                  Its ``target_context`` has the ``codegen()`` whose ``magic_tuple()`` is
                             triple, name and features of the processor that Numba compiles for.
 initialize                  Of ``rtsys``: makes the runtime's symbols known to loaded code.

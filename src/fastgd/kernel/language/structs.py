@@ -49,12 +49,7 @@ class Buffer(types.Type):
 
     def __init__(self, dtype, field=""):
         self.dtype, self.field = dtype, field
-        super().__init__(f"Buffer({dtype})")
-
-    @property
-    def key(self):
-        """What tells it from other types."""
-        return self.dtype, self.field
+        super().__init__(f"Buffer({dtype}, {field})" if field else f"Buffer({dtype})")
 
 
 class Struct(types.Type):

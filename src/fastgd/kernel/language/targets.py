@@ -169,7 +169,7 @@ def emit(
 
 
 def _level() -> int:
-    """LLVM's level of optimization: NUMBA_OPT, as for this machine."""
+    """LLVM's level of optimization: NUMBA_OPT."""
     return int(config.OPT)  # type: ignore[attr-defined]
 
 
