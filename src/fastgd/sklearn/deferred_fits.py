@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
-from functools import lru_cache, partial
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -22,7 +22,7 @@ from fastgd.sklearn.base import BaseFastGD
 from fastgd.sklearn.estimator_parameters import check_parameters
 from fastgd.sklearn.fit_spec import FitSpec, Samples
 from fastgd.sklearn.joint_training import JointTraining, key_of, runs_of
-from fastgd.sklearn.standard_steps import StandardSteps, copied, is_same
+from fastgd.sklearn.standard_steps import StandardSteps, copied, is_same, names_of
 
 
 def network_of(estimator: Any) -> BaseFastGD | None:
@@ -67,7 +67,7 @@ class DeferredFits:
 
         Their steps are fitted without scikit-learn's checks if that has the same result.
         """
-        steps = StandardSteps(self.X, self.y, estimator, rows)
+        steps = StandardSteps(self.X, self.y, estimator)
         own, theirs = copied(estimator), copied(estimator)
         with warnings.catch_warnings(), suppress(Exception):  # they come again
             warnings.simplefilter("ignore")
@@ -186,7 +186,7 @@ def fit_all(X: Any, y: Any, fits: Sequence[tuple[str, Any, Integers]]) -> None:
     deferred = DeferredFits(X, y, {})
     network = network_of(fits[0][1])
     if len(fits) > 2 and network not in (None, fits[0][1]):
-        deferred.expect(*fits[0][1:])
+        deferred.expect(fits[0][1], max((rows for *_, rows in fits if len(rows) < len(y)), key=len))
     for name, estimator, rows in fits:
         with _named(name):
             begun = deferred.begin(estimator, rows)
@@ -241,18 +241,12 @@ class _Reached:
             check_parameters(vars(network))
         key = _kind(network)
         if key not in self._tables:
-            table, params = network._table(*self.samples), _names_of(type(network))
+            table, params = network._table(*self.samples), names_of(type(network))
             found = {name: value for name, value in vars(network).items() if name not in params}
             self._tables[key] = table, found
         table, found = self._tables[key]
         network.__dict__.update(found)
         return table
-
-
-@lru_cache(maxsize=16)
-def _names_of(kind: type[BaseFastGD]) -> frozenset[str]:
-    """The names of an estimator's parameters, which scikit-learn reads from a signature."""
-    return frozenset(kind._get_param_names())
 
 
 def _kind(network: BaseFastGD) -> Hashable:

@@ -8,6 +8,7 @@ functions of scikit-learn that its own fit calls, on arrays of the same layout.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,11 +54,21 @@ def copied(value: Any) -> Any:
         return type(value)(map(copied, value))
     kind = type(value)
     is_ours = isinstance(value, BaseFastGD) or kind in _KNOWN
-    if not is_ours or kind.__sklearn_clone__ is not BaseEstimator.__sklearn_clone__:
+    if (
+        not is_ours
+        or kind.__sklearn_clone__ is not BaseEstimator.__sklearn_clone__
+        or vars(value).keys() != names_of(kind)  # has output or callbacks, or sets more itself
+    ):
         return clone(value, safe=False)
     new = object.__new__(kind)
     vars(new).update((name, copied(one)) for name, one in vars(value).items())
     return new
+
+
+@lru_cache(maxsize=16)
+def names_of(kind: type[BaseEstimator]) -> frozenset[str]:
+    """Return the names of an estimator's parameters, which scikit-learn reads from a signature."""
+    return frozenset(kind._get_param_names())
 
 
 _KNOWN = (StandardScaler, Pipeline, TransformedTargetRegressor)
@@ -74,8 +85,8 @@ class Reaching(NamedTuple):
 class StandardSteps:
     """The steps of clones of one estimator, fitted to rows of a table."""
 
-    def __init__(self, X: Any, y: Any, estimator: Any, rows: Integers) -> None:
-        """Prepare for an estimator that isn't fitted, and for rows like these."""
+    def __init__(self, X: Any, y: Any, estimator: Any) -> None:
+        """Prepare for an estimator that isn't fitted."""
         self._table = self._names = None
         has_target = isinstance(estimator, TransformedTargetRegressor)
         if not _is_standard(estimator) or (has_target and y.dtype != np.float64):
@@ -83,7 +94,8 @@ class StandardSteps:
         self._table = table_of(X)
         if self._table is None:
             return
-        some = check_array(_safe_indexing(X, rows), dtype=FLOAT_DTYPES)
+        # One row would be adjacent in memory both ways.
+        some = check_array(_safe_indexing(X, np.arange(2) % len(y)), dtype=FLOAT_DTYPES)
         # A sum over rows has other bits if these are not adjacent in memory, as in a DataFrame.
         self._in_columns = some.flags.f_contiguous and not some.flags.c_contiguous
         self._y = y
