@@ -1,6 +1,8 @@
 """A model per group: the estimator that a plain loop over the groups would have fitted."""
 
 import pickle
+import threading
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -19,12 +21,20 @@ from fastgd.sklearn import (
     FastGDRegressor,
     GroupedClassifier,
     GroupedRegressor,
+    joint_predictions,
+    standard_steps,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 NUMBERS = FastGDRegressor((3,), max_iter=20, learning_rate_init=0.05, random_state=0)
 CLASSES = FastGDClassifier((3,), max_iter=20, learning_rate_init=0.05, random_state=0)
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Three groups are enough to predict in one call."""
+    monkeypatch.setattr(joint_predictions, "FEWEST_ALIKE", 2)
 
 
 def table(counts=(20, 30, 25)):
@@ -357,6 +367,7 @@ def answers(model, name, X):
     return np.array([found[row] for row in X.index])
 
 
+@pytest.mark.usefixtures("few")
 @pytest.mark.parametrize(
     "estimator",
     [
@@ -385,6 +396,7 @@ def test_networks_of_all_groups_predict_in_one_call(estimator, count, monkeypatc
     assert len(asked) == 3
 
 
+@pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("scaled", [False, True], ids=["plain", "scaled"])
 def test_classes_of_all_groups_are_predicted_in_one_call(scaled):
     X, y = table((20, 30, 25))
@@ -401,7 +413,8 @@ def test_classes_of_all_groups_are_predicted_in_one_call(scaled):
         np.testing.assert_array_equal(found[rows.index][:, places], expected)
 
 
-@pytest.mark.parametrize("change", ["other", "scale", "call"])
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("change", ["other", "scale", "call", "with_mean"])
 def test_estimators_that_were_changed_are_asked_by_themselves(change):
     X, y = table()
     model = GroupedRegressor(make_pipeline(StandardScaler(), NUMBERS), "shop").fit(X, y)
@@ -411,9 +424,150 @@ def test_estimators_that_were_changed_are_asked_by_themselves(change):
         model.estimators_["b"] = LinearRegression().fit(rows, y)
     elif change == "scale":
         own[0].scale_ = own[0].scale_ * 2
+    elif change == "with_mean":
+        own[0].set_params(with_mean=False)
     else:
         own.steps[1] = (own.steps[1][0], Shifted((3,), max_iter=5).fit(rows.to_numpy(), y))
     np.testing.assert_array_equal(model.predict(X), answers(model, "predict", X))
+
+
+OTHERWISE = [
+    make_pipeline(StandardScaler(with_mean=False), NUMBERS),
+    make_pipeline(StandardScaler(with_std=False), NUMBERS),
+    make_pipeline(StandardScaler(), StandardScaler(with_mean=False, with_std=False), NUMBERS),
+    TransformedTargetRegressor(NUMBERS, transformer=StandardScaler(with_mean=False)),
+    TransformedTargetRegressor(NUMBERS, transformer=StandardScaler(with_std=False)),
+    TransformedTargetRegressor(
+        make_pipeline(StandardScaler(with_mean=False), NUMBERS), transformer=StandardScaler()
+    ),
+]
+
+
+def small(case):
+    """Groups of which the first one is centred, has one row or one class, and their targets."""
+    X, y = table((1, 30, 25) if case == "row" else (20, 30, 25))
+    if case == "centred":
+        numbers = X.columns.drop("shop")
+        first = X.index[X.shop == "a"]
+        X.loc[first[10:], numbers] = -X.loc[first[:10], numbers].to_numpy()
+        y[first[10:]] = -y[first[:10]].to_numpy()
+    return X, y
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("case", ["row", "centred"])
+@pytest.mark.parametrize("estimator", [*STANDARD, *OTHERWISE])
+def test_whatever_the_first_group_is_predictions_are_those_of_a_loop(estimator, case):
+    X, y = small(case)
+    model = GroupedRegressor(estimator, ["shop"], use_global_model=False).fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), by_hand(estimator, X, y, ["shop"]))
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("own", [{}, {"with_mean": False}, {"with_std": False}])
+def test_a_first_group_of_one_class_decides_nothing_about_the_others(own):
+    """Its probabilities are 1 whatever its inputs are."""
+    X, _ = table()
+    labels = (X.price > 0) & (X.shop != "a")
+    scaled = make_pipeline(StandardScaler(**own), CLASSES)
+    model = GroupedClassifier(scaled, "shop", use_global_model=False).fit(X, labels)
+    for name in ("predict", "predict_proba"):
+        found = getattr(model, name)(X)
+        for label in "bc":
+            rows = X.shop == label
+            alone = clone(scaled).fit(X[rows].drop(columns="shop"), labels[rows])
+            expected = getattr(alone, name)(X[rows].drop(columns="shop"))
+            np.testing.assert_array_equal(found[rows], expected)
+
+
+@pytest.mark.parametrize("counts", [(1, 200, 200), (1, 1, 400), (200, 200, 1)])
+def test_scalers_have_the_bits_of_scikit_learn_with_groups_of_one_row(counts, monkeypatch):
+    X, y = table(counts)
+    scaled, fitted, fit = make_pipeline(StandardScaler(), NUMBERS), [], StandardScaler.fit
+    monkeypatch.setattr(
+        StandardScaler, "fit", lambda own, *args: fitted.append(own) or fit(own, *args)
+    )
+    model = GroupedRegressor(scaled, "shop", use_global_model=False).fit(X, y)
+    assert len(fitted) == 1  # the largest group's, to see that it is the same
+    for label, part in X.groupby("shop"):
+        alone = clone(scaled).fit(part.drop(columns="shop"), y[part.index])
+        assert_same(model.estimators_[label], alone)
+
+
+@pytest.mark.parametrize("count", [19, 20])
+def test_few_networks_predict_one_by_one(count, monkeypatch):
+    """The code for all of them in one call would be compiled first."""
+    called, together = [], joint_predictions.predict_parts
+    monkeypatch.setattr(
+        joint_predictions,
+        "predict_parts",
+        lambda *given: called.append(len(given[4])) or together(*given),
+    )
+    draw = np.random.default_rng(0)
+    codes = np.repeat(np.arange(25), 6)
+    X, y = np.c_[codes, draw.normal(size=(150, 2))], draw.normal(size=150)
+    labels = np.where(codes < count, np.arange(150) % 2, np.arange(150) % 3)
+    network = clone(CLASSES).set_params(max_iter=2)
+    model = GroupedClassifier(network, 0, use_global_model=False).fit(X, labels)
+    found = model.predict_proba(X)
+    assert called == ([20] if count == 20 else [])
+    for code in (0, 24):
+        own, rows = model.estimators_[code], codes == code
+        expected = own.predict_proba(X[rows, 1:])
+        np.testing.assert_array_equal(found[rows][:, : expected.shape[1]], expected)
+    model = GroupedRegressor(network_of_numbers(), 0, use_global_model=False).fit(X, y)
+    model.predict(X[codes < count])
+    assert called == ([20, 20] if count == 20 else [])
+
+
+def network_of_numbers():
+    return clone(NUMBERS).set_params(max_iter=2)
+
+
+@pytest.mark.usefixtures("few")
+def test_scaling_the_rows_of_all_groups_copies_them_once(monkeypatch):
+    most, together = [], joint_predictions.predict_parts
+
+    def measured(*given):
+        most.append(tracemalloc.get_traced_memory()[1])
+        together(*given)
+
+    X = np.random.default_rng(0).normal(size=(50_000, 20))
+    X[:, 0] = np.arange(len(X)) % 3
+    scaled = make_pipeline(StandardScaler(), network_of_numbers())
+    model = GroupedRegressor(scaled, 0, use_global_model=False).fit(X[:300], X[:300, 1])
+    monkeypatch.setattr(joint_predictions, "predict_parts", measured)
+    tracemalloc.start()
+    try:
+        model.predict(X)
+    finally:
+        tracemalloc.stop()
+    assert len(most) == 1
+    assert most[0] < 2.5 * X.nbytes  # with the copy that has no labels; 4.7 by mean[codes]
+
+
+class WithLock(FastGDRegressor):
+    """Sets something of its own that can't be copied."""
+
+    def __init__(self, hidden_layer_sizes=(3,), *, max_iter=4, random_state=0):
+        super().__init__(hidden_layer_sizes, max_iter=max_iter, random_state=random_state)
+        self.lock = threading.Lock()
+
+
+@pytest.mark.parametrize("scaled", [False, True], ids=["alone", "pipeline"])
+def test_a_network_may_set_attributes_of_its_own(scaled):
+    X, y = table()
+    network = make_pipeline(StandardScaler(), WithLock()) if scaled else WithLock()
+    model = GroupedRegressor(network, "shop").fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), by_hand(network, X, y, ["shop"]))
+
+
+def test_clones_share_their_callbacks_as_those_of_scikit_learn():
+    for given in (make_pipeline(StandardScaler(), NUMBERS), clone(NUMBERS), StandardScaler()):
+        given._skl_callbacks = [threading.Lock()]
+        found = standard_steps.cloner(given)()
+        assert found is not given
+        assert found._skl_callbacks is given._skl_callbacks
 
 
 class Shifted(FastGDRegressor):
@@ -421,6 +575,7 @@ class Shifted(FastGDRegressor):
         return super().predict(X) + 1.0
 
 
+@pytest.mark.usefixtures("few")
 @pytest.mark.parametrize(
     ("given", "changed"),
     [

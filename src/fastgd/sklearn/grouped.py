@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Self
 
 import numpy as np
@@ -19,7 +18,6 @@ from sklearn.base import (
     is_regressor,
 )
 from sklearn.utils import (
-    _safe_indexing,
     check_array,
     check_consistent_length,
     column_or_1d,
@@ -29,7 +27,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_y, check_is_fitted, validate_data
 
-from fastgd.arguments.groups import Integers, RowIndices, rows_of
+from fastgd.arguments.groups import rows_of
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_flag, integer
 from fastgd.models.group_keys import Columns, Keys
@@ -38,9 +36,6 @@ from fastgd.sklearn.joint_predictions import answers_of
 from fastgd.sklearn.standard_steps import cloner
 from fastgd.tables.column_values import is_missing
 from fastgd.tables.frames import columns_of
-
-FEWEST_TOGETHER = 3
-"""Fewest estimators whose networks predict in one call: its code may have to be compiled."""
 
 
 class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
@@ -133,24 +128,9 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
             self.fallback_ if code < 0 else self.estimators_[self.groups_[code]]
             for code in present.tolist()
         ]
-        found = self._answers(name, asked, values, rows)
+        found = answers_of(name, asked, values, rows)
         answers = [finished(own, answer) for own, answer in zip(asked, found, strict=True)]
         return np.asarray(np.concatenate(answers)[np.argsort(order)])
-
-    def _answers(
-        self, name: str, asked: Sequence[Any], values: Any, rows: RowIndices
-    ) -> list[NDArray[Any]]:
-        """Return what this method of each estimator returns, by one call where that is the same."""
-
-        def answer(own: Any, part: Integers) -> NDArray[Any]:
-            return np.asarray(getattr(own, name)(_safe_indexing(values, part)))
-
-        first = answer(asked[0], rows[0])
-        if len(asked) >= FEWEST_TOGETHER:
-            together = answers_of(name, asked, values, rows)
-            if together is not None and np.array_equal(first, together[0]):
-                return together
-        return [first, *map(answer, asked[1:], islice(rows, 1, None))]
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predict each row with the estimator of its group.
