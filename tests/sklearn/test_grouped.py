@@ -444,9 +444,9 @@ OTHERWISE = [
 
 
 def small(case):
-    """Groups of which the first one is centred, has one row or one class, and their targets."""
+    """Groups of which the first one is centered, has one row or one class, and their targets."""
     X, y = table((1, 30, 25) if case == "row" else (20, 30, 25))
-    if case == "centred":
+    if case == "centered":
         numbers = X.columns.drop("shop")
         first = X.index[X.shop == "a"]
         X.loc[first[10:], numbers] = -X.loc[first[:10], numbers].to_numpy()
@@ -455,7 +455,7 @@ def small(case):
 
 
 @pytest.mark.usefixtures("few")
-@pytest.mark.parametrize("case", ["row", "centred"])
+@pytest.mark.parametrize("case", ["row", "centered"])
 @pytest.mark.parametrize("estimator", [*STANDARD, *OTHERWISE])
 def test_whatever_the_first_group_is_predictions_are_those_of_a_loop(estimator, case):
     X, y = small(case)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin, clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.metrics import get_scorer, make_scorer, mean_squared_error
+from sklearn.metrics import check_scoring, get_scorer, make_scorer, mean_squared_error
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -259,6 +259,10 @@ class Falling(TransformerMixin, BaseEstimator):
         return X
 
 
+def failing(_model, _X, _y):
+    raise RuntimeError("no score")
+
+
 SLOW = {
     "a subclass": (scaled(Doubting(**CLASSIFIER.get_params())), TWO, {}),
     "a function": (scaled(CLASSIFIER), TWO, {"scoring": lambda model, X, y: model.score(X, y) / 2}),
@@ -316,3 +320,82 @@ def test_test_rows_are_transformed_once_for_each_fold(monkeypatch):
     )
     SweepSearchCV(scaled(CLASSIFIER), GRID, cv=FOLDS, refit=False).fit(X, TWO)
     assert sorted(seen) == [30] * 3 + [60] * 3  # those of the test set, and of the training set
+
+
+@pytest.mark.parametrize(
+    "scoring",
+    [
+        ["f1", "precision", "recall", "jaccard"],
+        {"a": "f1", "b": "precision", "c": "accuracy", "d": None},
+        check_scoring(CLASSIFIER, ["f1", "precision", "accuracy"]),
+    ],
+    ids=["list", "dict", "object"],
+)
+def test_scores_that_are_not_known_share_predictions(scoring, monkeypatch):
+    """Of one estimator for each fit, which transforms and predicts once for each set of rows."""
+    found = {}
+    for kind in (SweepSearchCV, GridSearchCV):
+        asked, predict = [], FastGDClassifier.predict
+        with monkeypatch.context() as context:
+            context.setattr(
+                FastGDClassifier,
+                "predict",
+                lambda own, X, predict=predict, asked=asked: asked.append(own) or predict(own, X),
+            )
+            y = (TWO == "ham").astype(int)
+            how = {"scoring": scoring, "cv": 3, "refit": False, "return_train_score": True}
+            search = kind(scaled(CLASSIFIER), GRID, **how).fit(X, y)
+        results = {n: v for n, v in search.cv_results_.items() if "time" not in n}
+        found[kind] = len(asked), len(set(map(id, asked))), repr(search.scorer_), results
+    ours, theirs = found[SweepSearchCV], found[GridSearchCV]
+    same(ours[3], theirs[3])
+    assert ours[2] == theirs[2]
+    assert ours[:2] == (24, 12)  # 4 candidates, 3 folds, test and training
+    assert ours[0] <= theirs[0]
+
+
+@pytest.mark.parametrize(
+    "scoring",
+    [
+        ["accuracy", "accuracy"],
+        [],
+        {},
+        [["a"]],
+        [failing],
+        [1, 2],
+        {1: "accuracy"},
+        "unknown",
+        ["unknown"],
+        {"a": 5},
+        {"a", "b"},
+        5,
+        check_scoring(CLASSIFIER, ["accuracy"]),
+        ["accuracy", "f1_macro"],
+    ],
+)
+def test_what_is_no_scoring_is_refused_as_scikit_learn_does_it(scoring):
+    """Before anything is trained; the last two for their refit."""
+    messages = []
+    for kind in (SweepSearchCV, GridSearchCV):
+        with pytest.raises((ValueError, TypeError)) as refused:
+            kind(CLASSIFIER, {"alpha": [0, 0.1]}, scoring=scoring, refit=True).fit(X, TWO)
+        messages.append(str(refused.value).replace(kind.__name__, ""))
+    assert len(set(messages)) == 1
+
+
+@pytest.mark.parametrize("given", ["object", "dict"])
+@pytest.mark.parametrize("error_score", [-1.0, "raise"])
+def test_a_score_of_several_may_fail(given, error_score):
+    scoring = {"a": "accuracy", "b": failing, "c": "f1_macro"}
+    if given == "object":
+        scoring = check_scoring(CLASSIFIER, scoring, raise_exc=error_score == "raise")
+    how = {"scoring": scoring, "refit": "a", "error_score": error_score}
+    if error_score == "raise":
+        with pytest.raises(RuntimeError, match="no score"):
+            SweepSearchCV(CLASSIFIER, {"alpha": [0, 0.1]}, **how).fit(X, THREE)
+        return
+    with pytest.warns(UserWarning, match="Scoring failed"):
+        same(*both(CLASSIFIER, THREE, {"alpha": [0, 0.1]}, **how))
+    with pytest.warns(UserWarning, match="Scoring failed"):
+        search = SweepSearchCV(CLASSIFIER, {"alpha": [0, 0.1]}, **how).fit(X, THREE)
+    assert list(search.scorer_) == ["a", "b", "c"]

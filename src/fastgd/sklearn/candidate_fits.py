@@ -111,6 +111,7 @@ class CandidateFits:
             self.seconds.append(fit.seconds + seconds / len(fits))
             fit.is_last = is_last
             yield fit
+            fit.forget()
 
     def rungs(self, candidates: Sequence[Mapping[str, Any]], factor: int) -> list[int]:
         """Begin successive halving, and return the epochs of each rung."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.metrics import check_scoring
+from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection import ParameterGrid, ParameterSampler, check_cv
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import indexable
@@ -22,7 +22,7 @@ from fastgd.engine.devices import looked_for
 from fastgd.sklearn.candidate_fits import CandidateFits
 from fastgd.sklearn.deferred_fits import network_of
 from fastgd.sklearn.estimator_parameters import check_on_cpu
-from fastgd.sklearn.scored_fits import FoldScorer
+from fastgd.sklearn.scored_fits import fold_scorer
 
 
 @dataclass(eq=False, repr=False)
@@ -121,6 +121,7 @@ class SweepSearchCV(BaseSearchCV):
     device: str | None = None
 
     _fits: ClassVar[CandidateFits | None] = None  # set while fits are trained jointly
+    _scorers: ClassVar[tuple[Any, Any] | None] = None  # these, too
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Train and score all candidates, then fit the best one on all samples.
@@ -171,6 +172,7 @@ class SweepSearchCV(BaseSearchCV):
         self._validate_params()
         if self.halving and isinstance(self.scoring, (list, tuple, set, dict)):
             raise ValueError(f"scoring must be one metric with halving, got {shown(self.scoring)}")
+        scorer, metric = self._get_scorers()
         X, y = indexable(X, y)
         routed = self._get_routed_params_for_fit(params)
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
@@ -179,12 +181,11 @@ class SweepSearchCV(BaseSearchCV):
         # scikit-learn's own search, to which fits are handed that are trained already.
         search = copy(self)
         search.__dict__.update(_fits=fits, estimator=fits.template, cv=cv, n_jobs=1)
-        search.scoring = _by_folds(self.estimator, self.scoring)
+        search._scorers = fold_scorer(scorer, self.scoring), metric  # type: ignore[misc]
         BaseSearchCV.fit(search, X, y, **params)
         self.__dict__.update({n: found for n, found in vars(search).items() if n.endswith("_")})
-        scorers: Any = vars(search)["scorer_"]
-        is_one = isinstance(scorers, FoldScorer)
-        self.scorer_ = scorers.scorer if is_one else {n: one.scorer for n, one in scorers.items()}
+        is_one = not isinstance(scorer, _MultimetricScorer)
+        self.scorer_ = scorer if is_one else scorer._scorers
         return self
 
     def _candidates(self) -> list[dict[str, Any]]:
@@ -205,6 +206,10 @@ class SweepSearchCV(BaseSearchCV):
                 f"param_grid must have at least one candidate, got {shown(self.param_grid)}"
             )
         return found
+
+    def _get_scorers(self) -> tuple[Any, Any]:
+        """Hook of scikit-learn's search: return what scores its fits, and the metric of refit."""
+        return self._scorers or super()._get_scorers()
 
     def _run_search(self, evaluate_candidates: Callable[..., Any]) -> None:
         """Hook of scikit-learn's search: evaluate all candidates."""
@@ -265,13 +270,3 @@ class SweepSearchCV(BaseSearchCV):
         last = np.flatnonzero(results["iter"] == results["iter"].max())
         means = results[f"mean_test_{refit_metric}"][last]
         return int(last[0 if np.isnan(means).all() else np.nanargmax(means)])
-
-
-def _by_folds(estimator: Any, scoring: Any) -> Any:
-    """Return scoring with scorers that score the fits of :class:`CandidateFits`."""
-    if isinstance(scoring, (list, tuple, set)):
-        scoring = {name: name for name in scoring}
-    if isinstance(scoring, dict):
-        return {name: _by_folds(estimator, one) for name, one in scoring.items()}
-    name = None if callable(scoring) else scoring or ""
-    return FoldScorer(check_scoring(estimator, scoring), name)

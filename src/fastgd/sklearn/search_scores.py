@@ -211,9 +211,6 @@ OF_NUMBERS: dict[str, tuple[int, Callable[[FloatArray, FloatArray], float | None
     "neg_root_mean_squared_log_error": (-1, logarithmic(root_squared)),
 }
 
-DEFAULTS = {"classifier": "accuracy", "regressor": "r2"}
-"""What the method ``score`` of an estimator computes."""
-
 
 def score_of_classes(name: str, truth: Truth, found: Classes) -> float | None:
     """Return scikit-learn's score of this name, or None if it must be asked itself."""

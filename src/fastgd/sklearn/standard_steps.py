@@ -52,7 +52,7 @@ def copied(value: Any) -> Any:
         return value
     if type(value) in (list, tuple):
         return type(value)(map(copied, value))
-    kind = type(value)
+    kind: Any = type(value)
     is_ours = isinstance(value, BaseFastGD) or kind in _KNOWN
     if (
         not is_ours
