@@ -9,7 +9,7 @@ import pytest
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.exceptions import FitFailedWarning
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - its import switches it on
 from sklearn.linear_model import Ridge
 from sklearn.metrics import accuracy_score, get_scorer, make_scorer
@@ -474,3 +474,15 @@ def test_the_last_epoch_is_known_where_an_earlier_network_is_given_back():
     ours, theirs = both(network, grid, NUMBERS, {"scoring": lambda one, *_: one.loss_})
     same_results(ours.cv_results_, theirs.cv_results_)
     assert np.isfinite(ours.cv_results_["mean_test_score"]).all()
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_a_warning_of_a_fit_is_said_to_come_from_the_search(verbose):
+    """As one of scikit-learn's own search, which calls ``fit`` there."""
+    network = clone(CLASSIFIER).set_params(max_iter=2, verbose=verbose)
+    places = []
+    for kind in (SweepSearchCV, GridSearchCV):
+        with pytest.warns(ConvergenceWarning) as found:
+            kind(network, {"alpha": [0, 0.1]}, cv=2, refit=False).fit(X, CLASSES)
+        places.append([one.filename for one in found if one.category is ConvergenceWarning])
+    assert places[0] == places[1]

@@ -406,10 +406,13 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
         self._adopt(problem, runs)
         if self.verbose:
             self._tell()
-        self._warn_of_end(problem, [run.status for run in runs])
+        self._warn_of_end(problem, [run.status for run in runs], stacklevel=4)
 
-    def _warn_of_end(self, problem: FitSpec, statuses: Sequence[str]) -> None:
-        """Warn as a fit does, whose caller is three calls up, if a run has ended badly."""
+    def _warn_of_end(self, problem: FitSpec, statuses: Sequence[str], *, stacklevel: int) -> None:
+        """Warn as a fit does if a run has ended badly; ``stacklevel`` is that of the fit's caller.
+
+        It is 3 if this is called by ``fit`` itself.
+        """
         name = problem.solver
         message = ""
         if "diverged" in statuses:
@@ -423,7 +426,7 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
                 "converged yet."
             )
         if message:
-            warnings.warn(message, ConvergenceWarning, stacklevel=4)
+            warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel)
 
     def _is_unfinished(self, statuses: Sequence[str]) -> bool:
         """Whether more epochs might have improved a network."""

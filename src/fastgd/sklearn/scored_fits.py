@@ -106,7 +106,7 @@ class Fit:
                 if "diverged" not in statuses:
                     network.out_activation_ = problem.settings["output"]
                     if self.is_last:
-                        network._warn_of_end(problem, statuses)
+                        network._warn_of_end(problem, statuses, stacklevel=3)
                     return self
             finish = network._finish if self.is_last else network._adopt
             finish(problem, runs_of(self.outcome))

@@ -80,6 +80,9 @@ class SweepSearchCV(BaseSearchCV):
     If the estimator's ``random_state`` is None, all fits of a search share one order of
     mini-batches, drawn anew for each search; use an int for reproducible scores.
 
+    Rows to test on are transformed once per fold, not once per candidate: with a step whose
+    ``transform`` draws random numbers, scores differ from ``GridSearchCV``.
+
     Source of halving: Jamieson and Talwalkar, *Non-stochastic Best Arm Identification and
     Hyperparameter Optimization*, AISTATS 2016.
 
