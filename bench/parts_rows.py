@@ -252,7 +252,7 @@ def _jax_of_groups(work: Groups, short: Groups, count: int) -> list[Against]:
     part = replace(work, iterations=max(LENGTH, work.iterations // 10))
     works = (work, part)
     return [
-        Against(name, form(w), count * w.iterations // work.iterations, ">= 3", note)
+        Against(name, form(w), count * w.iterations // work.iterations, ">= 3.5", note)
         for (name, form), w, note in zip(forms.items(), works, notes, strict=True)
     ]
 
@@ -367,7 +367,7 @@ def predict(settings: Settings) -> list[Line]:
     lines = [Line(title, against, ours, theirs, theirs / ours, ">= 0.8")]
     for name in peers:
         theirs = 1e9 * seconds[name] / rows
-        lines.append(Line(title, name, ours, theirs, theirs / ours, ">= 3"))
+        lines.append(Line(title, name, ours, theirs, theirs / ours, ">= 2"))
     return lines
 
 
