@@ -52,7 +52,6 @@ FOLDS, WIDE = "5 folds, 30-16-1, 569 samples, 1,280 runs", "train 784-100-10, 2,
 SHOPS = "fit 1,000,000 rows of 10,000 shops"
 LEGO = "scikit-lego's GroupedRegressor over MLPRegressor"
 SWEEPS = figures("bench", "sweep", column="ratio")
-SEARCHES = figures("search", "search", SUMMARY.GRID)
 
 SENTENCES = {
     "(native 3-4-1: {} ns, there {} ns)": [
@@ -80,7 +79,7 @@ SENTENCES = {
         figure("bounds", LARGE, BOUND),
     ],
     "and {} times for one 784-100-10": [figure("bounds", WIDE, BOUND)],
-    "shops in {} s on two busy threads, {} times": [
+    "shops in {} s on two threads, {} times": [
         figure("shops", SHOPS, LEGO, "ours"),
         figure("shops", SHOPS, LEGO),
     ],
@@ -101,12 +100,16 @@ SENTENCES = {
     "with softmax ({}x; {})": with_target(
         "functions", "sweep 64-32-10, 256 samples, 64 runs, softmax"
     ),
-    "is {} to {} times as fast as `GridSearchCV` over `MLPClassifier`, not {} times": [
-        min(SEARCHES),
-        figure("search", SUMMARY.SEARCH, SUMMARY.GRID),
-        figure("search", SUMMARY.SEARCH, SUMMARY.GRID, "target"),
+    "is {} (digits; target {}) to {} times (iris; {}) as fast as": [
+        figure("search", f"search, {table}, 16 units", SUMMARY.GRID, column)
+        for table in ("digits (1,797 x 64)", "iris (150 x 4)")
+        for column in ("ratio", "target")
     ],
-    "folds are {} times as fast, not {} times": [
+    "on wine {} times, not {}.": [
+        figure("search", "search, wine (178 x 13), 16 units", SUMMARY.GRID, column)
+        for column in ("ratio", "target")
+    ],
+    "Folds are {} times as fast, not {} times": [
         figure("parts", FOLDS, "scikit-learn, GridSearchCV, 2 jobs, no counts"),
         figure("parts", FOLDS, "scikit-learn, GridSearchCV, 2 jobs, no counts", "target"),
     ],
