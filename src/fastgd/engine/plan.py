@@ -267,7 +267,7 @@ def _axes(
 ) -> tuple[list[int], tuple[int, ...]]:
     """The lengths of the axes after the parts, and the axis that each name belongs to.
 
-    The combinations are divided among so many parts; then they are along parts and their own axis.
+    Combinations that are ``divided`` among parts are along these and an axis of their own.
     """
     lengths: list[int] = []
     along = []
