@@ -562,6 +562,7 @@ def test_a_network_may_set_attributes_of_its_own(scaled):
     np.testing.assert_array_equal(model.predict(X), by_hand(network, X, y, ["shop"]))
 
 
+@pytest.mark.skipif(not hasattr(Pipeline, "set_callbacks"), reason="from scikit-learn 1.9 on")
 def test_clones_share_their_callbacks_as_those_of_scikit_learn():
     for given in (make_pipeline(StandardScaler(), NUMBERS), clone(NUMBERS), StandardScaler()):
         given._skl_callbacks = [threading.Lock()]
