@@ -55,7 +55,7 @@ def plain(
             return _look(state, error, weights), None
 
         state, _ = jax.lax.scan(step, _start(problem), None, length=iterations)
-        return _value(_look(state, loss(state.weights)[1], state.weights))
+        return _value(state)
 
     run = jax.jit(jax.vmap(train))
     given = jax.device_put(jnp.asarray(alphas))
@@ -85,9 +85,7 @@ def best(
             error, weights = learn(state.weights, alpha)
             return _look(state, error, weights)
 
-        state = jax.lax.while_loop(goes_on, step, _start(problem))
-        error, _ = learn(state.weights, alpha)
-        return _value(_look(state, error, state.weights))
+        return _value(jax.lax.while_loop(goes_on, step, _start(problem)))
 
     cores = jax.devices()
     shards = max(n for n in range(1, len(cores) + 1) if len(alphas) % n == 0)
