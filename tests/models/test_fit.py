@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn import metrics
+from sklearn.utils.class_weight import compute_class_weight
 
 import fastgd
 from fastgd import Model
@@ -429,6 +430,17 @@ def test_weights_of_classes_are_weights_of_rows_in_the_training_only():
     assert ours.candidates[0].loss == pytest.approx(theirs.candidates[0].loss, rel=1e-12)
     recall = "recall of dear"
     assert ours.model.scores["model"][recall] >= plain.model.scores["model"][recall]
+
+
+def test_balanced_classes_have_the_same_sum_of_sample_weights():
+    weights = (np.arange(ROWS) % 3 + 1) * np.where(HOUSES["sort"] == "dear", 5, 1)
+    given = {"target": "sort", "table": HOUSES.drop(columns="price"), "sample_weight": weights}
+    ours = _fitted(class_weight="balanced", **given)
+    rows = np.repeat(ours.parts.learn, weights[ours.parts.learn])  # a weight of 2 is a row twice
+    factors = compute_class_weight("balanced", classes=np.unique(HOUSES.sort), y=HOUSES.sort[rows])
+    theirs = _fitted(class_weight=dict(zip(np.unique(HOUSES.sort), factors, strict=True)), **given)
+    for mine, other in zip(ours.candidates, theirs.candidates, strict=True):
+        assert mine.loss == pytest.approx(other.loss, rel=1e-12)
 
 
 def test_the_columns_that_are_judged_are_those_of_the_model():

@@ -67,6 +67,24 @@ def one_hot(numbers: NDArray[Any], classes: int) -> FloatArray:
     return targets
 
 
+def balanced_factors(numbers: NDArray[np.int64], weights: FloatArray, classes: int) -> FloatArray:
+    """Return the factor of each class that gives all classes the same sum of weights.
+
+    It is scikit-learn's "balanced", for rows of class numbers (samples,) that have these weights;
+    0 for a class without any.
+
+    Examples
+    --------
+    >>> balanced_factors(np.array([0, 0, 1]), np.array([1.0, 1.0, 6.0]), 2)
+    array([2.        , 0.66666667])
+    """
+    total = np.bincount(numbers, weights, minlength=classes)
+    present = total > 0
+    factors = np.zeros(classes)
+    factors[present] = weights.sum() / (present.sum() * total[present])
+    return factors
+
+
 def check_samples(
     X: object, y: object, given: Mapping[str, Any], classes: int | None = None
 ) -> tuple[FloatArray, FloatArray]:

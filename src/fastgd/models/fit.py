@@ -118,8 +118,8 @@ def fit(
         a :class:`fastgd.Loss` of standardized targets. ``tau``, ``delta`` or its own parameters are
         further arguments.
     class_weight : "balanced" or dict, optional
-        Weights of the classes in the training, such as ``{"yes": 10}``; "balanced" gives all
-        classes the same sum of weights. The scores don't use them.
+        Factors of the rows' weights by class, in the training, such as ``{"yes": 10}``; "balanced"
+        gives all classes the same sum of weights. The scores don't use them.
     scoring : str, optional
         Choose the setting by this score of the cross-validated predictions instead of the loss:
         "accuracy", "balanced_accuracy", "roc_auc", "neg_log_loss"; "r2", "neg_mean_absolute_error",
@@ -186,7 +186,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             if objective["loss"] == "poisson":
                 mine = _of_counts(mine, wanted.values, columns[target])
         y = mine.encode(wanted)
-        factors = class_factors(mine, labels[learn], choices.class_weight)
+        factors = class_factors(mine, labels[learn], table.weights[learn], choices.class_weight)
         preparation, first = Preparation.learn_with_inputs(
             some_rows(table.inputs, learn),
             choices.decisions._replace(drop=table.drop, y=y[learn]),

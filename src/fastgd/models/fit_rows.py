@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
+from fastgd.arguments.targets import balanced_factors
 from fastgd.checks.formatting import many
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.checks.values import check_number, integer, rule_of
@@ -159,14 +160,13 @@ def _with_weights(columns: Mapping[str, Any], given: Any) -> tuple[Mapping[str, 
     return columns, name
 
 
-def class_factors(target: Target, labels: Indices, given: Any) -> FloatArray:
-    """Return the factor of each class: ``class_weight`` as in scikit-learn, for these labels."""
+def class_factors(target: Target, labels: Indices, weights: FloatArray, given: Any) -> FloatArray:
+    """Return the factor of each class: ``class_weight`` for rows of these labels and weights."""
     factors = np.ones(width_of(target))
     if given is None or not isinstance(target, ClassTarget):
         return factors
     if not isinstance(given, Mapping):
-        counts = np.bincount(labels, minlength=len(factors))
-        return np.asarray(len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)))
+        return balanced_factors(labels, weights, len(factors))
     for label, factor in given.items():
         name = text_of(label)
         if name not in target.classes:

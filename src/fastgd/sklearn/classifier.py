@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.groups import Integers
-from fastgd.arguments.targets import MOST_CLASSES, one_hot
+from fastgd.arguments.targets import MOST_CLASSES, balanced_factors, one_hot
 from fastgd.checks.messages import shown
 from fastgd.export.network import Exported
 from fastgd.formulas.custom import Loss
@@ -179,10 +179,7 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
         places = self._places(y)
         weight = np.ones(len(y)) if sample_weight is None else sample_weight
         if isinstance(self.class_weight, str) and self.class_weight == "balanced":
-            total = np.bincount(places, weight, minlength=len(self.classes_))
-            present = total > 0
-            share = np.zeros(len(total))
-            share[present] = weight.sum() / (present.sum() * total[present])
+            share = balanced_factors(places, weight, len(self.classes_))
         else:
             share = compute_class_weight(
                 self.class_weight, classes=self.classes_, y=self.classes_[places]
