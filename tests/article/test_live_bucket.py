@@ -11,11 +11,11 @@ import pytest
 from fastgd import bucket
 from fastgd.article.page.live.programs import MODULES
 from fastgd.article.page.live.rolling import bucket_facts
+from fastgd.engine.instructions import instructions_of
 from fastgd.formulas.derivation import Derivation
 from fastgd.formulas.expressions import FUNCTIONS, parse
 from fastgd.kernel.elementwise import OF_VALUE
 from fastgd.studies.bucket.curves import curve_of
-from fastgd.studies.bucket.instructions import instructions_of
 from fastgd.studies.bucket.portable import roller_of
 from live import in_node, needs_node
 

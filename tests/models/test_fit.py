@@ -1,6 +1,7 @@
 """From a table to a model: how rows are parted, what is searched, how good it is, and its file."""
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -243,6 +244,63 @@ def test_scores_of_numbers_are_those_of_scikit_learn(weighted):
     errors = np.abs(y - outputs)[:, 0]
     each = np.where(errors <= 0.1, errors**2 / 2, 0.1 * (errors - 0.05))
     assert found == pytest.approx(np.average(each, weights=weights))
+
+
+SCORES = """
+import numpy as np
+import fastgd
+from fastgd.models.scores import mean_loss, scores_of
+from fastgd.tables.targets import ClassTarget, NumberTarget
+random, own = np.random.RandomState(0), fastgd.Loss("log(1 + (y - v)**2) * exp(-v) + tanh(v)")
+number, three = NumberTarget("y", 0.0, 3.0), ClassTarget("y", ("a", "b", "c"))
+for rows in [9] * 150 + [900]:
+    for loss in ["squared", "huber", "poisson", own]:
+        y, v, w = np.floor(9 * random.rand(rows, 1)), 9 * random.rand(rows, 1), random.rand(rows)
+        scores = scores_of(number, v, y, {"loss": loss}, w)
+        print(loss, mean_loss({"loss": loss}, v, y, w).hex(), *map(float.hex, scores.values()))
+    y, v = np.eye(3)[random.randint(3, size=rows)], np.round(random.rand(rows, 3), 1) + 0.1
+    print(*map(float.hex, scores_of(three, v / 3.3, y, None, w).values()))
+"""
+
+
+FITS = """
+import numpy as np
+from fastgd.models.fit import fit_columns
+from fastgd.models.fit_choices import Choices
+random, rows = np.random.RandomState(0), 300
+x, z, noise, weights = random.rand(4, rows)
+table = {"x": x, "z": np.where(z < 0.2, np.nan, z), "when": np.datetime64("2026") + np.arange(rows)}
+counts = random.poisson(9 * x)
+for y, given in (
+    (x - z + noise, {"loss": "huber", "scoring": "r2"}),
+    (np.array(["a", "b", "c"])[counts % 3], {"class_weight": "balanced", "scoring": "roc_auc"}),
+    (counts, {"loss": "poisson"}),
+):
+    choices = Choices(hidden_size=[(), 4], folds=2, sample_weight=weights + 0.1, **given).checked()
+    model, notes, _, candidates, *_ = fit_columns(table | {"y": y}, "y", choices)
+    print(model.preparation, model.targets, model.scores, notes, *[one[:-1] for one in candidates])
+    print([layer.tolist() for run in model.runs for layer in (*run.weights, *run.biases)])
+"""
+
+
+@pytest.mark.parametrize(
+    "code", [SCORES, pytest.param(FITS, marks=pytest.mark.slow)], ids=["scores", "fits"]
+)
+def test_fits_are_the_same_with_other_instructions(code):
+    """NumPy's log and exp depend on them, and BLAS's sums: a fit has neither."""
+    found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
+    other = {"NPY_DISABLE_CPU_FEATURES": " ".join(found), "OPENBLAS_CORETYPE": "Prescott"}
+    ours, theirs = (
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | env,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for env in ({}, other)
+    )
+    assert ours == theirs
 
 
 def test_scores_of_what_does_not_vary():

@@ -8,6 +8,9 @@ import numpy as np
 from fastgd.arguments.data import FloatArray, array_of
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
+from fastgd.engine.instructions import code_of
+from fastgd.formulas.custom import Formula
+from fastgd.formulas.derivation import Derivation, replaced
 from fastgd.kernel.bytecode import function_of_numbers
 from fastgd.kernel.calls import evaluate as evaluate_code
 
@@ -51,6 +54,21 @@ def evaluate(name: str, *operands: object) -> Any:
     columns = [np.broadcast_to(array, shape).reshape(-1) for array in arrays]
     values = evaluate_code(function_of_numbers(name, len(arrays)), *columns)
     return values.reshape(shape) if shape else values.item()
+
+
+def value_of(formula: Formula, *variables: FloatArray) -> FloatArray:
+    """Return the value of a formula for its variables, up to three (n,) arrays.
+
+    Examples
+    --------
+    >>> from fastgd.formulas.custom import Loss
+    >>> cauchy = Loss("log(1 + ((y - v) / c)**2)", c=2.0)
+    >>> value_of(cauchy, np.array([0.0, 1.0]), np.array([2.0, 1.0]))
+    array([0.69314718, 0.        ])
+    """
+    found = Derivation()
+    value = found.of(replaced(formula.tree, formula.parameters)).value
+    return evaluate_code(code_of(found, value, formula.variables), *variables)
 
 
 def _numbers(name: str, value: object, kinds: str) -> FloatArray:

@@ -48,6 +48,9 @@ X, RESULT, START, ALPHA, DONE, CONSTANTS = range(6)
 SECOND = START
 """Row of a function's second operand (balls don't need it then); the third operand's follows."""
 
+OPERANDS = X, SECOND, SECOND + 1
+"""Rows of a function's operands."""
+
 WORDS = 5
 """Words of an instruction: the operation, the index of the result's row, and those of three
 operands' rows (of their first values). Missing operands repeat the first one."""
@@ -256,8 +259,7 @@ def program_code(program: Integers, constants: Floats, rows: int) -> Code:
 
 def function_of_numbers(name: str, operands: int) -> Code:
     """Code that applies one operation to its operands; see :func:`curve_descent.evaluate_all`."""
-    rows = [X, SECOND, SECOND + 1][:operands]
-    places = [BLOCK * row for row in (RESULT, *rows, *[X] * (WORDS - 2 - operands))]
+    places = [BLOCK * row for row in (RESULT, *OPERANDS[:operands], *[X] * (WORDS - 2 - operands))]
     return program_code(np.array([OPERATIONS[name], *places]), np.empty(0), CONSTANTS)
 
 

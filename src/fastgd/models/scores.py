@@ -1,6 +1,7 @@
 """Scores of predictions, of numbers and of classes, and the losses that select networks."""
 
 from collections.abc import Mapping
+from math import fsum, sqrt
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,9 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
+from fastgd.engine.elementwise import evaluate, value_of
 from fastgd.formulas.named import loss_of
-from fastgd.reference.formulas import value_and_derivatives
+from fastgd.tables.moments import in_order, weighted_mean
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target
 
 Scores = dict[str, float]
@@ -66,13 +68,13 @@ def scores_of(
     if isinstance(target, ClassTarget):
         return _of_classes(target, outputs, encoded, weights)
     y, errors = encoded[:, 0], (outputs - encoded)[:, 0]
-    square = np.average(errors**2, weights=weights)
-    spread = np.average((y - np.average(y, weights=weights)) ** 2, weights=weights)
+    square = weighted_mean(errors**2, weights)
+    spread = weighted_mean((y - weighted_mean(y, weights)) ** 2, weights)
     found = {
-        "mean |error|": np.average(np.abs(errors), weights=weights) * target.scale,
+        "mean |error|": weighted_mean(np.abs(errors), weights) * target.scale,
         "median |error|": quantile_of(np.abs(errors), weights, 0.5) * target.scale,
-        "root mean square": square**0.5 * target.scale,
-        "R squared": 1 - square / spread if np.ptp(y) else np.nan,
+        "root mean square": sqrt(square) * target.scale,
+        "R squared": 1 - square / spread if np.ptp(y) and spread else np.nan,
     }
     objective = objective or {"loss": "squared"}
     loss = objective.get("loss", "squared")
@@ -83,7 +85,7 @@ def scores_of(
             found["Poisson deviance"] = 2 * value * target.scale
         elif loss == "quantile":
             found["quantile loss"] = value * target.scale
-            found["share below"] = np.average(errors >= 0, weights=weights)
+            found["share below"] = weighted_mean(errors >= 0, weights)
         else:
             found[f"{loss} loss" if isinstance(loss, str) else "loss"] = value
     return {name: float(score) for name, score in found.items()}
@@ -94,12 +96,12 @@ def _of_classes(
 ) -> Scores:
     truth, guess = encoded.argmax(axis=1), outputs.argmax(axis=1)
     hits, known = truth == guess, np.unique(truth)
-    recalls = [float(np.average(hits[truth == k], weights=weights[truth == k])) for k in known]
+    recalls = [weighted_mean(hits[truth == k], weights[truth == k]) for k in known]
     compared = known if len(target.classes) > 2 else [1]
     return {
-        "accuracy": float(np.average(hits, weights=weights)),
-        "balanced accuracy": float(np.mean(recalls)),
-        "AUC": float(np.mean([_area(outputs[:, k], truth == k, weights) for k in compared])),
+        "accuracy": weighted_mean(hits, weights),
+        "balanced accuracy": fsum(recalls) / len(recalls),
+        "AUC": fsum(_area(outputs[:, k], truth == k, weights) for k in compared) / len(compared),
         "log loss": mean_loss({"loss": "cross_entropy"}, outputs, encoded, weights),
         **{RECALL + target.classes[k]: recall for k, recall in zip(known, recalls, strict=True)},
     }
@@ -109,13 +111,13 @@ def _area(score: FloatArray, positive: NDArray[np.bool_], weights: FloatArray) -
     """The area under the ROC curve: how often a positive row scores higher; ties count 1/2."""
     _, level = np.unique(score, return_inverse=True)
     ours, others = (np.bincount(level, weights * side) for side in (positive, ~positive))
-    pairs = ours.sum() * others.sum()
-    return float(ours @ (np.cumsum(others) - others / 2) / pairs) if pairs else np.nan
+    pairs = in_order(ours) * in_order(others)
+    return in_order(ours * (np.cumsum(others) - others / 2)) / pairs if pairs else np.nan
 
 
 def quantile_of(values: FloatArray, weights: FloatArray, tau: float) -> float:
     """Return the weighted quantile of (rows,) values; between two of them it is their mean."""
-    order = np.argsort(values)
+    order = np.argsort(values, kind="stable")
     total = np.cumsum(weights[order])
     last = len(order) - 1
     low = min(int(np.searchsorted(total, tau * total[-1])), last)
@@ -130,7 +132,7 @@ def constant_of(
 
     It is the one with the smallest loss, of the losses that have a name.
     """
-    constant: Any = np.average(encoded, axis=0, weights=weights)
+    constant: Any = [weighted_mean(column, weights) for column in encoded.T]
     if objective["loss"] in ("absolute", "quantile"):
         constant = quantile_of(encoded[:, 0], weights, objective.get("tau", 0.5))
     return np.broadcast_to(constant, shape)
@@ -142,7 +144,7 @@ def mean_loss(
     """Return the mean loss of outputs (rows, outputs): log loss, squared error, or another one."""
     loss = objective["loss"]
     if loss == "cross_entropy":
-        each = -np.log(np.clip((outputs * encoded).sum(axis=1), _LEAST, None))
+        each = -evaluate("log", np.clip((outputs * encoded).sum(axis=1), _LEAST, None))
     elif loss == "squared":
         each = ((outputs - encoded) ** 2)[:, 0]
     else:
@@ -150,9 +152,8 @@ def mean_loss(
         assert formula is not None
         if loss == "poisson":  # an output may have underflowed
             outputs = np.maximum(outputs, _LEAST)
-        with np.errstate(all="ignore"):
-            each = value_and_derivatives(formula, encoded[:, 0], outputs[:, 0])[0]
-    return float(np.average(each, weights=weights))
+        each = value_of(formula, encoded[:, 0], outputs[:, 0])
+    return weighted_mean(each, weights)
 
 
 def verdict(
@@ -180,8 +181,9 @@ def verdict(
     if len(known) == 1:
         only = f"the test set has only {target.classes[known[0]]}"
         return f"{target.name}: {only}: accuracy says little"
-    ours, theirs = (float(np.average(one, weights=weights)) for one in (hits, ~rest))
-    recall = np.mean([np.average(hits[truth == k], weights=weights[truth == k]) for k in known])
+    ours, theirs = (weighted_mean(one, weights) for one in (hits, ~rest))
+    recalls = [weighted_mean(hits[truth == k], weights[truth == k]) for k in known]
+    recall = fsum(recalls) / len(recalls)
     # Fewer mistakes by a tenth are enough, or that classes are told apart.
     if 1 - ours < 0.9 * (1 - theirs) or recall > 1 / len(known) + (0.02 if ours > theirs else 0.1):
         return ""

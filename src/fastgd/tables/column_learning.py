@@ -15,7 +15,7 @@ from fastgd.tables.amounts import almost_numbers, notation_text
 from fastgd.tables.column_values import Cells, texts_shown
 from fastgd.tables.columns import Column, NumberColumn, TextColumn
 from fastgd.tables.dates import learn_dates, looks_like_date
-from fastgd.tables.moments import FloatArray, moments
+from fastgd.tables.moments import FloatArray, correlation, moments
 from fastgd.tables.target_encoding import learn_target_column
 
 Encoding = Literal["one-hot", "target"]
@@ -179,7 +179,7 @@ def _numbers_rows(name: str, numbers: FloatArray) -> bool:
         return True
     is_ordered = abs(np.sign(np.diff(numbers)).sum()) >= rows - 1 - 2 * twice
     # A measurement in order of its size is not so even: 0.95 for a normal distribution.
-    return bool(is_ordered and np.corrcoef(numbers, np.arange(rows))[0, 1] ** 2 > 0.98)
+    return bool(is_ordered and correlation(numbers, np.arange(rows)) ** 2 > 0.98)
 
 
 def _way_back(name: str, texts: Iterable[str | None]) -> str:

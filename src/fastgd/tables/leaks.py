@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.tables.columns import StringColumn
-from fastgd.tables.moments import FloatArray
+from fastgd.tables.moments import FloatArray, correlation
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, Target
 
@@ -46,9 +46,8 @@ def leaks(
 
 
 def _is_correlated(numbers: FloatArray, wanted: FloatArray) -> bool:
-    with np.errstate(all="ignore"):  # constant, or too large to be squared: NaN
-        pairs = (numbers, wanted), (_ranks(numbers), _ranks(wanted))
-        return any(np.corrcoef(*pair)[0, 1] ** 2 > MOST for pair in pairs)
+    pairs = (numbers, wanted), (_ranks(numbers), _ranks(wanted))
+    return any(correlation(*pair) ** 2 > MOST for pair in pairs)
 
 
 def _ranks(numbers: FloatArray) -> FloatArray:

@@ -18,14 +18,14 @@ from numpy.typing import ArrayLike
 from fastgd.arguments.data import FloatArray, array_of
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
+from fastgd.engine.instructions import code_of
 from fastgd.formulas.derivation import Derivation
 from fastgd.formulas.expressions import Tree, parse
 from fastgd.formulas.symbols import OF_SYMBOLS, Symbol, apply, trace
-from fastgd.kernel.bytecode import BLOCK, OPERATIONS, Code, program_code
+from fastgd.kernel.bytecode import Code
 from fastgd.kernel.calls import evaluate
 from fastgd.kernel.elementwise import OF_VALUE
 from fastgd.studies.bucket.compiled_curves import codes_of
-from fastgd.studies.bucket.instructions import instructions_of
 
 _IN_NUMPY = {f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan")}
 
@@ -144,7 +144,7 @@ def _codes(name: str, given: Given, *, with_slope: bool) -> tuple[Code, ...]:
         found = derivation.of(tree)
         slope = derivation.number(0.0) if found.derivative is None else found.derivative
         wanted = (found.value, slope)
-        return tuple(_program(derivation, node) for node in (wanted if with_slope else wanted[:1]))
+        return tuple(code_of(derivation, node) for node in (wanted if with_slope else wanted[:1]))
     try:
         codes: tuple[Code, ...] = codes_of(given, with_slope=with_slope)
         return codes
@@ -219,11 +219,3 @@ def _of_symbols(value: Any) -> Any:
         return _OF_SYMBOLS.get(value, value)
     except TypeError:  # unhashable
         return value
-
-
-def _program(found: Derivation, result: int) -> Code:
-    made = instructions_of(found, result)
-    words = np.array([(OPERATIONS[name], *places) for name, *places in made.steps], np.int64)
-    words[:, 1:] *= BLOCK
-    code: Code = program_code(words.reshape(-1), np.array(made.constants), made.rows)
-    return code

@@ -2,8 +2,19 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from fastgd.formulas.derivation import Derivation, Node
-from fastgd.kernel.bytecode import CONSTANTS, RESULT, WORDS, X
+from fastgd.kernel.bytecode import (
+    BLOCK,
+    CONSTANTS,
+    OPERANDS,
+    OPERATIONS,
+    RESULT,
+    WORDS,
+    Code,
+    program_code,
+)
 
 
 class Instructions(NamedTuple):
@@ -17,13 +28,25 @@ class Instructions(NamedTuple):
     """The number of rows of the working memory."""
 
 
-def instructions_of(found: Derivation, result: int) -> Instructions:
+def code_of(found: Derivation, result: int, variables: tuple[str, ...] = ("x",)) -> Code:
+    """Return the code that computes a node from the values of these variables."""
+    made = instructions_of(found, result, variables)
+    words = np.array([(OPERATIONS[name], *places) for name, *places in made.steps], np.int64)
+    words[:, 1:] *= BLOCK
+    return program_code(words.reshape(-1), np.array(made.constants), made.rows)
+
+
+def instructions_of(
+    found: Derivation, result: int, variables: tuple[str, ...] = ("x",)
+) -> Instructions:
     """Return what computes a node; rows are reused after their last use."""
     nodes, last = found.nodes, _last_uses(found.nodes, result)
     needed = sorted(last.keys() | {result})
     constants = [k for k in needed if nodes[k][0] == "number"]
     row = {k: CONSTANTS + place for place, k in enumerate(constants)}
-    row |= {k: X for k in needed if nodes[k][0] == "variable"}
+    for k in needed:
+        if nodes[k][0] == "variable":
+            row[k] = OPERANDS[variables.index(nodes[k][1])]
     rows = CONSTANTS + len(constants)
     free: list[int] = []
     steps: list[tuple[Any, ...]] = []
@@ -42,7 +65,7 @@ def instructions_of(found: Derivation, result: int) -> Instructions:
             row[k], rows = rows, rows + 1
         places += places[:1] * (WORDS - 2 - len(places))
         steps.append((nodes[k][0], row[k], *places))
-    if row[result] != RESULT:  # x itself, or a constant
+    if row[result] != RESULT:  # a variable itself, or a constant
         steps.append(("copy", RESULT, *[row[result]] * (WORDS - 2)))
     return Instructions(steps, [nodes[k][1] for k in constants], rows)
 
