@@ -14,6 +14,9 @@ from fastgd.tables.targets import ClassTarget, Target
 FEWEST_ROWS, FEWEST_OF_CLASS = 20, 5
 """With fewer rows, or fewer rows of a class, a column may explain the target by chance."""
 
+SHARE = 0.5
+"""Fraction of the rows in which a column must be known: in fewer, it can't explain most rows."""
+
 MOST = 0.999
 """The square of a correlation above which a column explains a number."""
 
@@ -25,22 +28,26 @@ def leaks(
 
     ``y`` are the encoded targets, (rows, outputs). Numbers explain a number if they or their ranks
     are correlated with it, and classes if these are separate in the order of the numbers. Strings
-    explain classes if all rows of a string have the same class, and any column does if it is
-    missing in all rows of some classes and in no others.
+    explain classes if all rows of a string have the same class. A column that is known in at least
+    half of the rows need only explain these. Any column explains classes if it is missing in all
+    rows of some and in no others.
     """
     of_classes = isinstance(target, ClassTarget)
     wanted, share = (y.argmax(axis=1), "all") if of_classes else (y[:, 0], "over 99.9 %")
-    lines = []
+    lines, rows = [], len(y)
     for column, numbers in zip(preparation.columns, preparation.numbers(columns).T, strict=True):
         known = ~np.isnan(numbers)
-        pair = numbers[known], wanted[known]
+        pair, count = (numbers[known], wanted[known]), int(known.sum())
         is_text = isinstance(column, StringColumn)
+        by_gaps = of_classes and _separates(known, wanted, is_text=True)
         if of_classes:
-            explains = _separates(*pair, is_text=is_text) or _separates(known, wanted, is_text=True)
+            by_values = _separates(*pair, is_text=is_text)
         else:
-            explains = not is_text and known.sum() >= FEWEST_ROWS and _is_correlated(*pair)
-        if explains:
-            what = f"{share} of {target.name}: is it known before {target.name}?"
+            by_values = not is_text and count >= FEWEST_ROWS and _is_correlated(*pair)
+        if by_gaps or (by_values and count >= SHARE * rows):
+            is_whole = by_gaps or count == rows
+            where = "" if is_whole else f" in the {count:,} of {rows:,} rows with a value"
+            what = f"{share} of {target.name}{where}: is it known before {target.name}?"
             lines.append(f"{column.name}: alone it explains {what}")
     return lines
 
