@@ -481,6 +481,8 @@ def test_weights_of_classes_are_weights_of_rows_in_the_training_only():
     by_row = _fitted(table, "sort", sample_weight=np.where(table["sort"] == "dear", 3.0, 1.0))
     for mine, theirs in zip(by_class.model.runs, by_row.model.runs, strict=True):
         assert all(map(np.array_equal, mine.weights, theirs.weights))
+    settings, same = ([one[:4] for one in fit.candidates] for fit in (by_class, by_row))
+    assert settings == same  # chosen by losses with these weights, too
     assert by_class.model.scores["constant"] == plain.model.scores["constant"]
     rare = np.mean(table["sort"].iloc[plain.parts.learn] == "dear")
     balanced = {"cheap": 0.5 / (1 - rare), "dear": 0.5 / rare}
