@@ -16,6 +16,7 @@ from fastgd import functions
 from fastgd.arguments.options import Method
 from fastgd.arguments.targets import MOST_CLASSES, check_outputs, classes_apart
 from fastgd.checks.formatting import options_text, setting_text, value_text
+from fastgd.engine.elementwise import value_of
 from fastgd.formulas.custom import Formula
 from fastgd.formulas.expressions import FUNCTIONS, LARGEST, parse, write
 from fastgd.formulas.named import LOSSES, UNITS
@@ -226,7 +227,14 @@ def test_a_long_formula_is_read_again():
     assert parse("x", str(deep), ("a",)) == deep.tree
 
 
-# ---------------------------------------------------------------- slopes
+# ---------------------------------------------------------------- values and slopes
+
+
+@pytest.mark.parametrize("formula", NAMED, ids=repr)
+def test_values_are_those_of_the_reference(formula):
+    arrays = np.random.default_rng(0).uniform(0.1, 3.0, (len(formula.variables), 300))
+    expected = value_and_derivatives(formula, *arrays)[0]
+    np.testing.assert_allclose(value_of(formula, *arrays), expected, rtol=1e-14, atol=1e-15)
 
 
 @pytest.mark.parametrize("formula", NAMED, ids=repr)

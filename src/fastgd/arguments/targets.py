@@ -81,7 +81,8 @@ def balanced_factors(numbers: NDArray[np.int64], weights: FloatArray, classes: i
     total = np.bincount(numbers, weights, minlength=classes)
     present = total > 0
     factors = np.zeros(classes)
-    factors[present] = weights.sum() / (present.sum() * total[present])
+    # Not weights.sum(), which adds in an order of NumPy's.
+    factors[present] = np.cumsum(total)[-1] / (present.sum() * total[present])
     return factors
 
 

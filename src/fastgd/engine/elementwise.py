@@ -57,7 +57,7 @@ def evaluate(name: str, *operands: object) -> Any:
 
 
 def value_of(formula: Formula, *variables: FloatArray) -> FloatArray:
-    """Return the value of a formula for its variables, up to three (n,) arrays.
+    """Return the (n,) values of a formula for its variables, up to three (n,) arrays.
 
     Examples
     --------
