@@ -282,6 +282,40 @@ def test_bayesian_regularization_in_a_straight_line():
     assert run.error_factor == pytest.approx(beta, rel=1e-9)
 
 
+@pytest.mark.parametrize("size", [1, 10, 30])
+def test_bayesian_regularization_maximizes_the_evidence_of_what_learns(size):
+    """With a frozen hidden layer the model is linear, and its evidence exact (MacKay, 1992)."""
+    x, y, P = X[:65], Y[:65, 0], 4
+    random = np.random.default_rng(size)
+    frozen, offsets = size * random.normal(size=(3, 3)), size * random.normal(size=3)
+    given = {"weights": [frozen, np.full((3, 1), 0.1)], "biases": [offsets, [0.0]]}
+    given |= {"regularization": "bayesian", "freeze": (0,), "optimizer": LevenbergMarquardt()}
+    basis = np.column_stack([np.tanh(x @ frozen + offsets), np.ones(65)])
+
+    def posterior(factors):
+        a, b = 2 * np.exp(factors)  # of squares halved, as the papers have them
+        A = b * basis.T @ basis + a * np.eye(P)
+        return a, b, A, np.linalg.solve(A, b * basis.T @ y)
+
+    def minus_log_evidence(factors):
+        a, b, A, w = posterior(factors)
+        e = y - basis @ w
+        gain = P * np.log(a) + 65 * np.log(b) - b * e @ e - a * w @ w - np.linalg.slogdet(A)[1]
+        return -gain / 2
+
+    limits = {"xatol": 1e-10, "fatol": 1e-14, "maxiter": 10_000, "maxfev": 10_000}
+    found = scipy.optimize.minimize(
+        minus_log_evidence, [0.0, 0.0], method="Nelder-Mead", options=limits
+    ).x
+    a, _, A, w = posterior(found)
+    gamma = P - a * np.trace(np.linalg.inv(A))
+    for train in (fastgd.train, reference.train):
+        run = train(x, y, hidden_size=3, **FITTED | {"init": "article"}, **given, iterations=200)
+        ours = run.weight_penalty, run.error_factor, run.effective_parameters
+        np.testing.assert_allclose(ours, [*np.exp(found), gamma], rtol=1e-5)
+        np.testing.assert_allclose(row_of(run)[-P:], w, rtol=1e-4)
+
+
 # ---------------------------------------------------------------- bits
 
 

@@ -191,9 +191,10 @@ class Options(LossOptions, total=False):
             "given",
             Name(("given", "bayesian")),
             '"given" means the penalties ``l1`` and ``l2``. "bayesian" finds the decay of all '
-            "parameters from the training samples in every iteration, with the number of "
-            "parameters that they determine (MacKay, *Neural Computation* 4, 1992; Foresee and "
-            "Hagan, ICNN 1997; MATLAB's ``trainbr``); it needs ``LevenbergMarquardt``.",
+            "weights and biases that aren't frozen from the training samples in every iteration, "
+            "with the number of parameters that they determine (MacKay, *Neural Computation* 4, "
+            "1992; Foresee and Hagan, ICNN 1997; MATLAB's ``trainbr``); it needs "
+            "``LevenbergMarquardt``.",
             "How the penalty on the parameters is found (bayesian: from the samples)",
             "Regularization",
         ),

@@ -6,8 +6,9 @@ whatever is computed for it meanwhile. So its bits are those of the run alone.
 
 With Bayesian regularization (MacKay, *Bayesian interpolation*, Neural Computation 4, 1992; Foresee
 and Hagan, *Gauss-Newton approximation to Bayesian learning*, ICNN 1997) the objective is beta times
-the sum of squared errors plus alpha times that of all parameters. After each step both are
-estimated anew, from the trace of the inverse of the undamped matrix; alpha grows slowly, from 0.01.
+the sum of squared errors plus alpha times that of all parameters that learn. After each step both
+are estimated anew, from the trace of the inverse of the undamped matrix; alpha grows slowly, from
+0.01.
 
 Letters as in :mod:`fastgd.kernel.training_loop`.
 """
@@ -20,6 +21,7 @@ from fastgd.kernel.iteration.jacobian import (
     begin_rows,
     fill_rows,
 )
+from fastgd.kernel.iteration.layers import of_learning
 from fastgd.kernel.iteration.linear_system import factorize, solve, trace_of_inverse
 from fastgd.kernel.iteration.run_values import put_value, value
 from fastgd.kernel.language.compiler import INLINED, part
@@ -116,15 +118,16 @@ def _squared_error(shapes, recipe, data, layers, block, span, N):
 
 
 @part
-def _squared_parameters(bayesian, scalar, layers, block):
-    """The sum of squares of all weights; of all parameters for Bayesian regularization."""
-    total = zeros(scalar)
+def _squared_parameters(recipe, scalar, layers, block):
+    """The sum of squares of what learns: weights, and biases for Bayesian regularization."""
+    total, frozen = zeros(scalar), recipe.features.frozen
     for k in range(len(layers)):
         layer = layers[k]
-        count = layer.inputs if bayesian is not None else layer.units_below
+        count = layer.inputs if recipe.bayesian is not None else layer.units_below
         at = layer.weights
         for _ in range(count * layer.outputs):
             w = load(scalar, block.numbers, at, 0)
+            w = of_learning(frozen, scalar, w, 0.0, block.numbers, at, 0, layer)
             total = fma(w, w, total)
             at += runs_of(scalar)
     return total
@@ -200,8 +203,7 @@ def _finish_products(shapes, recipe, layers, block, system, factor, decay):
                     own = zeros(scalar)
                 g = fma(-1.0 * own, load(scalar, block.numbers, at, 0), g)
                 diagonal = diagonal + own
-            if frozen is not None:
-                g = select(load(scalar, block.numbers, at + layer.learning, 0) > 0.0, g, 0.0)
+            g = of_learning(frozen, scalar, g, 0.0, block.numbers, at, 0, layer)
             store(scalar, block.products, right, 0, g)
             store(scalar, block.diagonal, p * runs, 0, diagonal)
             store(scalar, block.numbers, at + layer.states, 0, load(scalar, block.numbers, at, 0))
@@ -373,8 +375,9 @@ def _estimate_again(recipe, shapes, layers, block, system, decay, squares, taken
             store(scalar, block.products, (p * system.columns + p) * runs, 0, diagonal)
         factorize(shapes, block, system, system.columns)
         trace = trace_of_inverse(shapes, block, system)
+        # A frozen parameter has 1 / decay in the trace, so it counts for nothing.
         effective = fma(-1.0 * decay, trace, float(system.parameters))
-        parameters = _squared_parameters(recipe.bayesian, scalar, layers, block)
+        parameters = _squared_parameters(recipe, scalar, layers, block)
         _estimate(scalar, recipe.optimizer, layers[0], block, effective, squares, parameters, taken)
 
 
@@ -402,7 +405,7 @@ def _take_steps(shapes, recipe, data, layers, block, span, N, squares):
     factor = _factor_of_errors(recipe, scalar, block, bottom)
     penalty = recipe.features.penalty
     decay = _decay_of(recipe.bayesian, penalty, optimizer, scalar, block, bottom)
-    parameters = _squared_parameters(recipe.bayesian, scalar, layers, block)
+    parameters = _squared_parameters(recipe, scalar, layers, block)
     before = _objective(recipe, factor, decay, squares, parameters)
     settled = _settled(recipe.bayesian, recipe, scalar, block, bottom, decay, parameters)
     is_flat = _finish_products(shapes, recipe, layers, block, system, factor, decay)
@@ -429,7 +432,7 @@ def _take_steps(shapes, recipe, data, layers, block, span, N, squares):
         found = _squared_error(shapes, recipe, data, layers, block, span, N)
         after = _objective(
             recipe, factor, decay, found + overflow,
-            _squared_parameters(recipe.bayesian, scalar, layers, block),
+            _squared_parameters(recipe, scalar, layers, block),
         )  # fmt: skip
         is_better = (after < before) & (trying > 0.0)
         taken = select(is_better, 1.0, taken)

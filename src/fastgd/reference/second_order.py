@@ -47,9 +47,9 @@ class SecondOrder:
         weights = perceptron.network.parts(np.zeros(perceptron.network.parameters))
         for array in weights.weights:
             array[...] = 1
+        penalized = perceptron.network.row(weights) > 0
         # Parameters whose squares are in the objective.
-        penalized = perceptron.network.row(weights)
-        self._penalized = np.ones_like(penalized) if self._is_bayesian else penalized
+        self._penalized = ~self._frozen & (penalized | self._is_bayesian)
 
     @property
     def estimates(self) -> dict[str, float]:
@@ -83,7 +83,7 @@ class SecondOrder:
         mu = numbers["current_damping"] or optimizer.damping
         is_settled = not self._is_bayesian or (
             numbers["effective_parameters"]
-            <= SETTLED * 2 * numbers["weight_penalty"] * float(w @ w)
+            <= SETTLED * 2 * numbers["weight_penalty"] * self._squared_parameters()
         )
         if is_settled and np.abs(b).max() <= optimizer.min_gradient:
             numbers["signal"] = 1
@@ -113,15 +113,17 @@ class SecondOrder:
                 numbers["signal"] = 1
         numbers["current_damping"] = mu
         if self._is_bayesian and is_taken:
-            self._estimate(len(w) - decay * np.trace(_solved(A, np.eye(len(w)))))
+            learns = np.flatnonzero(self._penalized)
+            own, count = A[np.ix_(learns, learns)], len(learns)
+            self._estimate(count - decay * np.trace(_solved(own, np.eye(count))))
 
     def _estimate(self, gamma: float) -> None:
         """The most probable alpha and beta, for the present parameters and residuals."""
-        r, w, numbers = self._residuals(), self._perceptron.row, self._optimizer.kept_numbers
+        r, numbers = self._residuals(), self._optimizer.kept_numbers
         numbers["effective_parameters"] = gamma if gamma > 0 else 0.0
         if not gamma > 0:  # by rounding
             return
-        squares, parameters = float(r @ r), float(w @ w)
+        squares, parameters = float(r @ r), self._squared_parameters()
         count = self._weight.sum() * self._task.y.shape[1]
         beta = float(count - gamma) / (2 * squares) if squares > 0 else 1.0
         alpha = gamma / (2 * parameters) if parameters > 0 else 1.0
@@ -138,9 +140,13 @@ class SecondOrder:
 
     def _objective(self) -> float:
         """Twice the loss."""
-        (factor, decay), r, w = self._factors(), self._residuals(), self._perceptron.row
-        value = factor * r @ r + decay * np.sum(self._penalized * w**2)
-        return float(value) if np.isfinite(w).all() else nan
+        (factor, decay), r = self._factors(), self._residuals()
+        value = factor * r @ r + decay * self._squared_parameters()
+        return float(value) if np.isfinite(self._perceptron.row).all() else nan
+
+    def _squared_parameters(self) -> float:
+        w = self._perceptron.row[self._penalized]
+        return float(w @ w)
 
     def _residuals(self) -> FloatArray:
         """(samples * outputs,) the outputs of a sample side by side, times the root of its weight.

@@ -265,8 +265,9 @@ class Run(_Predicting, ShownInNotebooks):
     effective_parameters, weight_penalty, error_factor : float or None
         With ``regularization="bayesian"``: how many parameters the samples determine (gamma), and
         the factors of the sum of squared parameters (alpha) and of the sum of squared errors (beta)
-        in what is minimized, after the last step (Foresee and Hagan, 1997). They start at 0.01 and
-        1, which suits standardized targets; a step at most doubles alpha.
+        in what is minimized, after the last step (Foresee and Hagan, 1997). Weights and biases
+        count, without frozen ones. The factors start at 0.01 and 1, which suits standardized
+        targets; a step at most doubles alpha.
     state : State or None
         All that further iterations depend on, so that ``train(resume=run)`` continues exactly. Runs
         of :func:`fastgd.train` have a state; those of a sweep only with ``keep_state=True``.
