@@ -249,7 +249,9 @@ class Options(LossOptions, total=False):
             Flag(),
             "Normalize the inputs of the hidden units' activation over each batch (\"Future "
             'Work": Batch Normalization; Ioffe and Szegedy, ICML 2015, arXiv 1502.03167). Needs '
-            "a hidden layer, and at least two samples in every batch.",
+            "a hidden layer, and at least two samples in every batch. Hidden units' biases keep "
+            "their initial values: normalization subtracts them again, so their derivatives are "
+            "0.",
             "Batch normalization of hidden layers",
             "Network",
             structure=True,

@@ -52,8 +52,10 @@ def _has_numbers(frozen: Frozen) -> TypeGuard[tuple[int, ...]]:
     return isinstance(frozen[0], int) and not isinstance(frozen[0], bool)
 
 
-def mask_of(frozen: Frozen, k: int) -> Mask:
+def mask_of(frozen: Frozen | None, k: int) -> Mask:
     """Return the mask of layer k."""
+    if frozen is None:
+        return False
     return k in frozen if _has_numbers(frozen) else cast(Mask, frozen[k])
 
 

@@ -202,6 +202,7 @@ def recipe_of(
         name for names in _WANTED_BY.values() for name in names if _is_given(name, method, values)
     }
     wanted = {feature: not given.isdisjoint(names) for feature, names in _WANTED_BY.items()}
+    wanted["frozen"] |= method.bias and method.batch_norm  # see Network.learning
     in_batches = method.batch_size is not None
     batches = "adaptive" if method.sampling == "adaptive" else "epochs" if in_batches else "all"
     separate = wanted["dropout"] or wanted["dropconnect"] or method.batch_norm or in_batches

@@ -94,10 +94,16 @@ class Network:
             parts.append(np.tile(np.repeat(beside, outputs), (len(starts), 1)))
         return np.concatenate(parts, axis=1)
 
-    def learning(self, frozen: Frozen) -> NDArray[np.float64]:
-        """A row (parameters,) of 1 for trainable and 0 for frozen parameters."""
+    def learning(self, frozen: Frozen | None) -> NDArray[np.float64]:
+        """A row (parameters,) of 1 for trainable and 0 for frozen parameters.
+
+        Batch normalization subtracts a bias again: its derivative is 0 but for rounding, of which
+        Rprop would make full steps.
+        """
         row = np.ones(self.parameters)
         parts = self.parts(row)
+        for bias in parts.biases[: len(parts.normalization)]:
+            bias[:] = 0.0
         for k in range(self.layers):
             mask = mask_of(frozen, k)
             if isinstance(mask, np.ndarray):

@@ -259,8 +259,8 @@ def call_for(
 
 
 def _plain(method: Method) -> Method:
-    """The options that outputs depend on: nothing about how the networks were trained."""
-    named = {name: getattr(method, name) for name in ("activation", "output", "bias", "batch_norm")}
+    """The options that outputs depend on, without a bias, of which the network knows."""
+    named = {name: getattr(method, name) for name in ("activation", "output", "batch_norm")}
     plain = Method(**named)
     return plain.at({name: method.numbers[name] for name in plain.numbers})
 

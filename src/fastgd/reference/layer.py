@@ -48,11 +48,13 @@ class Layer:
         self._output = Output(method)
         self._dropout = 0.0 if is_output else method.dropout
 
-        frozen = False if method.freeze is None else mask_of(method.freeze, k)
+        frozen = mask_of(method.freeze, k)
         self.weights.frozen = frozen
         if isinstance(frozen, bool):  # the whole layer, or nothing of it
             for parameter in self.parameters:
                 parameter.frozen = frozen
+        if self.bias and self.norm:  # which subtracts it again: its derivative is rounding
+            self.bias.frozen = True
 
     @property
     def parameters(self) -> list[Parameter]:

@@ -1,6 +1,6 @@
 """Results on disk: atomically written files that are validated when read, and chunked folders."""
 
-BITS = 2
+BITS = 3
 """Version of the results' bits: incremented whenever a hash in ``tests/golden.json`` changes.
 
 A folder whose chunks were computed under another version takes no new chunks.

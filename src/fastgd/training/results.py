@@ -235,7 +235,7 @@ class Run(_Predicting, ShownInNotebooks):
     biases : tuple of (outputs,) arrays
         The final biases, one array per layer; empty without ``bias=True``.
     bias_direction_changes : tuple of (outputs,) arrays of int
-        The number of sign changes for each bias.
+        The number of sign changes for each bias; 0 for hidden ones with ``batch_norm=True``.
     normalization : tuple of BatchNorm
         One for each hidden layer; empty without ``batch_norm=True``.
     summary : Summary or None
