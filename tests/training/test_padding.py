@@ -18,6 +18,7 @@ from fastgd.engine import grouping
 from fastgd.functions import sqrt, where
 from fastgd.kernel.vectorization import ROWS
 from fastgd.optimizers import Adam, Momentum, Rprop
+from few_kernels import users_kernels
 from networks import fresh
 from thinning import only
 
@@ -178,6 +179,20 @@ def test_other_outputs_of_a_target_have_no_errors():
         run = train([[1.0, 1.0], [1.0, 1.0]], [0.0, 1.0], **given)
         np.testing.assert_allclose([*run.errors, run.final_error], 0.5)
         assert run.losses.tolist() == [np.inf] * 3
+
+
+@pytest.mark.parametrize(
+    "samples", [9, *(pytest.param(count, marks=pytest.mark.slow) for count in (10, 11))]
+)
+def test_padding_is_no_sample_of_a_batch_in_code_for_one_network(samples):
+    """There both numbers are constants, and batch normalization divides by that of real samples."""
+    given = {"X": X[:samples], "y": Y[:samples, 0], "batch_norm": True, "iterations": 20}
+    with users_kernels():
+        run = fastgd.train(**given)
+    shared, twin = fastgd.train(**given), reference.train(**given)
+    for own, general, plain in zip(run.weights, shared.weights, twin.weights, strict=True):
+        assert own.tobytes() == general.tobytes()
+        np.testing.assert_allclose(own, plain, rtol=1e-10)
 
 
 # ---------------------------------------------------------------- every option
