@@ -76,7 +76,7 @@ def train(
         The error is recorded before the update of iterations 0, record_every, 2 * record_every, ...
     seed : int
         Seed of the initial weights: ``2 * RandomState(seed).random_sample(shape) - 1`` for each
-        layer in turn.
+        layer in turn, unless ``init`` says otherwise.
     weights : Run, Snapshot, or sequence of (inputs, outputs) arrays, optional
         The initial network instead; it also sets the number of hidden units. A run or one of its
         recorded points (:meth:`fastgd.Run.at`) is taken as a whole, with its biases and its batch
