@@ -164,6 +164,9 @@ def test_bayesian_regularization(outputs):
     for given in ({}, {"sample_weight": WEIGHTS[:65]}, {"hidden_size": (4, 3)}):
         run = check(**FITTED, **given, outputs=outputs, regularization="bayesian")
         assert 0 < run.effective_parameters < sum(w.size for w in (*run.weights, *run.biases))
+        squares = ((Y[:65, :outputs] - run.predict(X[:65])) ** 2).sum(axis=1)
+        loss = (given.get("sample_weight", 1) * squares).sum() / 2  # without a penalty
+        assert run.final_loss == pytest.approx(loss, rel=1e-12)
     check(**FITTED, regularization="bayesian", freeze=(1,))
     check(**FITTED, regularization="bayesian", samples=5)  # fewer than parameters
 

@@ -456,7 +456,7 @@ class Options(LossOptions, total=False):
             Name(("error", "loss")),
             "What ``tolerance``, ``patience``, ``min_delta``, ``summary`` and ``restore_best`` "
             'monitor: "error", the mean absolute error, of the validation set if there is one; '
-            'or "loss", what is minimized, which needs a training without a validation set.',
+            'or "loss", that of ``Run.losses``, which needs a training without a validation set.',
             "What is monitored",
             "Early stopping",
             feature="watch",

@@ -220,8 +220,10 @@ class Run(_Predicting, ShownInNotebooks):
     losses : (records,) array
         The minimized loss at the same points as ``errors``: the sum or the mean (``reduction``) of
         the losses of all samples, plus ``l1 * sum |w| + l2 / 2 * sum w**2``, for the network before
-        the update and without dropout. Bit-identical to :func:`fastgd.objective`. NaN in runs from
-        files that were saved before losses were recorded.
+        the update and without dropout. Bit-identical to :func:`fastgd.objective`. With
+        ``regularization="bayesian"`` half the sum of squared errors alone: what a step minimizes
+        has factors that change from step to step. NaN in runs from files that were saved before
+        losses were recorded.
     final_loss : float
         The same with the final weights; NaN if one of them is not finite.
     status : {"finished", "converged", "stalled", "diverged"}
