@@ -38,7 +38,10 @@ def hardly_any_memory(most=2**22):
 
 def read(path):
     with npz.reading(path) as (kind, facts, arrays):
-        return kind, facts, {name: np.asarray(array) for name, array in arrays.items()}
+        try:
+            return kind, facts, {name: np.asarray(array) for name, array in arrays.items()}
+        except Exception as error:  # as `fastgd.training.codec.decoded` does
+            raise npz.not_whole(path) from error
 
 
 def refuse(path, match=REFUSED):

@@ -5,20 +5,24 @@ outside of its folder.
 """
 
 import io
+import json
 import os
 import shutil
 import signal
+import sys
+import tracemalloc
 import warnings
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
-from forging import Forger
+from forging import Forger, array_in, members, npy, packed
 
 import fastgd
 from fastgd import plots
+from fastgd.models import stored_groups, stored_model
 from fastgd.plots.style import pyplot
-from fastgd.store import chunk_file
+from fastgd.store import chunk_file, npz
 from fastgd.store.folder import Folder
 from fastgd.store.manifest import parsed
 from fastgd.tables.preparation import Preparation
@@ -57,6 +61,126 @@ def limited():
     resource.setrlimit(resource.RLIMIT_AS, before)
 
 
+@contextmanager
+def little_work(calls=2 * 10**5, room=2**23):
+    """Few calls of functions, Python's own included, and little memory, however fast they are."""
+    left = iter(range(calls))
+
+    def count(*_):
+        if next(left, None) is None:
+            raise TooLateError
+
+    tracemalloc.start()
+    sys.setprofile(count)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert most < room
+
+
+@pytest.fixture(scope="module")
+def sweep_file(tmp_path_factory):
+    """The members of a small sweep, and its header."""
+    path = tmp_path_factory.mktemp("small") / "sweep.npz"
+    sweep = fastgd.sweep(X, Y, alpha=[1, 2], seed=[1, 2], iterations=6, keep_weights=False)
+    sweep.save(path)
+    content = members(path.read_bytes())
+    return content, json.loads(str(array_in(content["fastgd.npy"])))
+
+
+def forge(path, sweep_file, more, **header):
+    """A sweep with more arrays, and another header."""
+    content, known = sweep_file
+    known = known | header | {"members": [*known["members"], *more]}
+    arrays = more | {"fastgd": np.array(json.dumps(known))}
+    path.write_bytes(
+        packed(content | {f"{name}.npy": npy(array) for name, array in arrays.items()})
+    )
+
+
+MANY = 1500
+
+
+def networks(*sizes, count=1):
+    return [[sizes, False, False]] * count
+
+
+FEW_BYTES = {
+    "initial networks without layers": {
+        "axes": {"weights": 10**9}, "networks": networks(3),
+    },
+    "initial networks without units": {
+        "axes": {"weights": 10**9}, "networks": networks(),
+    },
+    "initial networks that are not there": {
+        "axes": {"weights": 10**9}, "networks": networks(3, 4, 1),
+    },
+    "alphas for each layer": {
+        "axes": {"alpha": [1.0] * MANY, "seed": [1, 2]}, "networks": networks(*[1] * MANY),
+    },
+    "alphas for each layer, and of each": {
+        "axes": {"alpha": [*[1.0] * MANY, [1.0] * (MANY - 1)], "seed": [1, 2]},
+        "networks": networks(*[1] * MANY),
+    },
+    "schedules of one array": {
+        "axes": {"schedule": [["Factors", {"factors": "factors_0"}]] * 200, "alpha": [1, 2]},
+        "networks": networks(3, 4, 1, count=200),
+    },
+}  # fmt: skip
+"""Headers that say more than the bytes of a file can have."""
+
+
+@pytest.mark.parametrize("name", FEW_BYTES)
+def test_counts_are_bounded_by_what_a_file_has(sweep_file, tmp_path, name):
+    path = tmp_path / "file.npz"
+    forge(path, sweep_file, {"factors_0": np.ones(10**5)}, **FEW_BYTES[name])
+    assert path.stat().st_size < 2**13
+    with little_work(), pytest.raises(ValueError, match="must be a whole file"):
+        fastgd.load(path)
+
+
+def test_arrays_that_no_result_has_cost_nothing(sweep_file, tmp_path, monkeypatch):
+    path, found, header_of = tmp_path / "file.npz", [], npz.header_of
+    forge(path, sweep_file, {f"empty_{k}": np.zeros(0) for k in range(100)})
+    monkeypatch.setattr(npz, "header_of", lambda *given: found.append(1) or header_of(*given))
+    assert fastgd.load(path).shape == (2, 2)
+    assert len(found) == len(sweep_file[0])
+
+
+class Counted(dict):
+    """Arrays of a file that count how often all of their names are gone through."""
+
+    passes = 0
+
+    def items(self):
+        self.passes += 1
+        return super().items()
+
+
+@pytest.mark.parametrize("module", [stored_model, stored_groups])
+def test_results_in_a_file_are_told_apart_in_one_pass(tmp_path, module):
+    path = tmp_path / "file.npz"
+    if module is stored_model:
+        model(7).save(path)
+    else:
+        fastgd.fit_groups(GROUPS, "g", "y", hidden_size=(), iterations=3).save(path)
+    with npz.reading(path) as (_, header, arrays):
+        counted = Counted(arrays)
+        assert module.decode(header, counted)
+    assert counted.passes == 1
+
+
+def model(runs):
+    """A small model, whose members are alike."""
+    preparation = Preparation.learn(TABLE)
+    inputs = np.eye(len(preparation.names))
+    run = fastgd.train(inputs, inputs[:, :1], iterations=2)
+    return fastgd.Model((run,) * runs, preparation, (NumberTarget("y", mean=0.0, scale=1.0),))
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """The bytes of a file of each kind."""
@@ -65,11 +189,7 @@ def files(tmp_path_factory):
     fastgd.train(X, Y, iterations=6, record_every=2, checkpoint=path / "checkpoint.npz")
     fastgd.sweep(X, Y, alpha=[1, 2], seed=[1, 2], iterations=6).save(path / "sweep.npz")
     fastgd.sweep(X, Y, **SWEEP, keep_state=True).save(path / "states.npz")
-    preparation = Preparation.learn(TABLE)
-    inputs = np.eye(len(preparation.names))
-    run = fastgd.train(inputs, inputs[:, :1], iterations=2)
-    model = fastgd.Model((run, run), preparation, (NumberTarget("y", mean=0.0, scale=1.0),))
-    model.save(path / "model.npz")
+    model(2).save(path / "model.npz")
     groups = {"hidden_size": (), "iterations": 3, "unknown": "global"}
     fastgd.fit_groups(GROUPS, "g", "y", **groups).save(path / "groups.npz")
     return [file.read_bytes() for file in sorted(path.iterdir())]

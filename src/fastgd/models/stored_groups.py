@@ -1,5 +1,6 @@
 """A :class:`GroupModels` as the content of a file."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from fastgd.store.npz import Arrays, Found
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import target_from_json, target_to_json
 from fastgd.training import codec, stored_run, stored_sweep
-from fastgd.training.codec import Array, Header, need, text, text_of, within
+from fastgd.training.codec import Array, Header, by_result, need, text, text_of
 from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
 
@@ -62,6 +63,7 @@ def encode(models: Any) -> tuple[Header, Arrays]:
 def decode(header: Header, arrays: Found) -> dict[str, Any]:
     """The fields of a GroupModels, checked."""
     parts, notes = header["parts"], tuple(map(text, header["notes"]))
+    content = by_result(r"\w+\.", arrays)
     keys = _keys(tuple(map(text, header["names"])), arrays)
     preparation = Preparation.from_json(text_of(arrays, "preparation.preparation"))
     target = target_from_json(text_of(arrays, "target.target"))
@@ -73,26 +75,27 @@ def decode(header: Header, arrays: Found) -> dict[str, Any]:
         "coefficients": (inputs + 1,),
     }
     sweeps = tuple(
-        Sweep(**stored_sweep.decode(parts[name], within(f"{name}.", arrays)))
+        Sweep(**stored_sweep.decode(parts[name], content[f"{name}."]))
         for name in (f"sweep_{k}" for k in range(len(parts)))
         if name in parts
     )
     places = codec.array_of(arrays, "places", "i", (groups, 2))
     need(bool((places[:, 0] < len(sweeps)).all() and (places >= -1).all()))
-    for k, sweep in enumerate(sweeps):
+    for sweep in sweeps:
         need(sweep.kept_weights is not None and len(sweep.networks) == 1)
         sizes = sweep.networks[0].sizes
         need((sizes[0], sizes[-1]) == (inputs, outputs))
-        own = places[places[:, 0] == k, 1]
-        need(bool((own >= 0).all() and (own < len(sweep)).all()))
+    number, run = places[places[:, 0] >= 0].T
+    runs = np.array([len(sweep) for sweep in sweeps])
+    need(bool((run >= 0).all() and (run < runs[number]).all()))
     fallback, shared = (
-        _network(parts, name, arrays, inputs, outputs) for name in ("fallback", "shared")
+        _network(parts, name, content, inputs, outputs) for name in ("fallback", "shared")
     )
-    measured = codec.decode(_MEASURED, {}, within("measured.", arrays), dimensions)
+    measured = codec.decode(_MEASURED, {}, content["measured."], dimensions)
     if measured["test_error"] is None:  # a file from before there were test sets
         measured["test_rows"] = np.zeros(groups, np.int64)
         measured["test_error"] = np.full(groups, np.nan)
-    compared = codec.decode(_COMPARED, {}, within("compared.", arrays), dimensions)
+    compared = codec.decode(_COMPARED, {}, content["compared."], dimensions)
     fits = GroupFits(
         **codec.decode(_FITS, {}, arrays, dimensions),
         trained=TrainedGroups(sweeps, places),
@@ -115,11 +118,13 @@ def decode(header: Header, arrays: Found) -> dict[str, Any]:
     }
 
 
-def _network(parts: Header, name: str, arrays: Found, inputs: int, outputs: int) -> Run | None:
+def _network(
+    parts: Header, name: str, content: Mapping[str, Found], inputs: int, outputs: int
+) -> Run | None:
     """A network that takes the rows of any group, if the file has it."""
     if name not in parts:
         return None
-    run = Run(**stored_run.decode(parts[name], within(f"{name}.", arrays)))
+    run = Run(**stored_run.decode(parts[name], content[f"{name}."]))
     need((run.weights[0].shape[0], run.weights[-1].shape[1]) == (inputs, outputs))
     return run
 

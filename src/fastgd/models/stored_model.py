@@ -8,7 +8,7 @@ from fastgd.store.npz import Arrays, Found
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import target_from_json, target_to_json, width_of
 from fastgd.training import stored_run
-from fastgd.training.codec import Header, need, number, text_of, within
+from fastgd.training.codec import Header, by_result, need, number, text_of
 from fastgd.training.results import Run
 
 
@@ -32,14 +32,15 @@ def decode(header: Header, arrays: Found) -> dict[str, Any]:
     targets = tuple(
         target_from_json(text_of(arrays, f"target_{k}")) for k in range(header["targets"])
     )
+    content = by_result(r"run_\d+_", arrays)
     runs = tuple(
-        Run(**stored_run.decode(of_run, within(f"run_{k}_", arrays)))
+        Run(**stored_run.decode(of_run, content[f"run_{k}_"]))
         for k, of_run in enumerate(header["runs"])
     )
     need(bool(runs) and bool(targets))
-    outputs = sum(map(width_of, targets))
+    inputs, outputs = len(preparation.names), sum(map(width_of, targets))
     for run in runs:
-        need(len(run.weights[0]) == len(preparation.names))
+        need(len(run.weights[0]) == inputs)
         need(run.weights[-1].shape[1] % outputs == 0)
     scores = {
         name: {score: number(value) for score, value in scores.items()}

@@ -7,6 +7,8 @@ it like an argument of a call.
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -138,9 +140,13 @@ def text_of(arrays: Found, name: str) -> str:
     return str(np.asarray(arrays[name]))
 
 
-def within(lead: str, arrays: Found) -> Found:
-    """The arrays of one of several results in a file: those with this in front of their names."""
-    return {name[len(lead) :]: a for name, a in arrays.items() if name.startswith(lead)}
+def by_result(lead: str, arrays: Found) -> Mapping[str, Found]:
+    """The arrays of each of several results in a file: by a pattern of what begins their names."""
+    found: dict[str, dict[str, Any]] = defaultdict(dict)
+    for name, array in arrays.items():
+        if begins := re.match(lead, name):
+            found[begins[0]][name[begins.end() :]] = array
+    return found
 
 
 def need(holds: bool) -> None:

@@ -109,6 +109,7 @@ def decode_outline(header: Header, arrays: Found) -> dict[str, Any]:
         Network(tuple(check_counts("sizes", sizes)), check_flag("bias", b), check_flag("norm", n))
         for sizes, b, n in header["networks"]
     )
+    need(all(network.layers >= 1 for network in networks))
     method = decode_method(header["options"], arrays)
     axis = partial(_axis, networks[0], method, arrays)
     axes = {
@@ -118,7 +119,7 @@ def decode_outline(header: Header, arrays: Found) -> dict[str, Any]:
     sweep_axes = SweepAxes(axes)
     need(sweep_axes.is_in_order and sweep_axes.networks == len(networks))
     for number, network in enumerate(networks):
-        check_width(options_of(axes, number, method)[0], network.sizes[-1])
+        check_width(sweep_axes.method_of(number, method), network.sizes[-1])
     settings = {name: axis(name, [value])[0] for name, value in header["settings"].items()}
     need({"alpha", "seed"} <= settings.keys() <= {"alpha", "seed", *PARTS})
     return {
@@ -177,7 +178,7 @@ def _combinations(axis: Any, values: Any) -> list[Any]:
 
 def _axis(network: Network, method: Method, arrays: Found, name: str, values: Any) -> list[Any]:
     """Restore and check the values on an axis."""
-    if name == "weights":
+    if name == "weights":  # each has arrays, as networks have layers
         return [decode_start(i, network, arrays) for i in range(check_count(name, values))]
     axis = list(values)
     need(len(axis) > 0)
@@ -186,7 +187,8 @@ def _axis(network: Network, method: Method, arrays: Found, name: str, values: An
     if name == "hidden_size":
         return list(map(check_hidden_size, axis))
     if name == "alpha":
-        check_alphas(axis, network.layers)
+        check_alphas([rate for rate in axis if isinstance(rate, tuple)], network.layers)
+        check_alphas([rate for rate in axis if not isinstance(rate, tuple)], 1)
         return axis
     if name == "seed":
         return axis if axis == [None] else check_seeds(axis)
@@ -195,6 +197,9 @@ def _axis(network: Network, method: Method, arrays: Found, name: str, values: An
         kinds |= {field: field_kind(holder, field) for field in holder.hyperparameters}
     kinds |= kinds_of(method.given)
     kinds |= {option: declared.kind for option, declared in DECLARED.items()}
+    if name == "schedule":  # each has an array of its own
+        factors = [fields["factors"] for kind, fields in axis if kind == "Factors"]
+        need(len(set(factors)) == len(factors))
     found = [decode_option(name, value, arrays) for value in axis]
     return kinds[name].check_axis(name, found, LARGEST)
 
