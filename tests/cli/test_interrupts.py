@@ -252,6 +252,26 @@ sys.exit(main())
     assert done.stderr == b"fastgd: interrupted\n"
 
 
+@pytest.mark.parametrize(("typed", "code"), [("--version", 0), ("--nonsense", 2)])
+def test_nothing_runs_when_a_command_has_ended(typed, code):
+    """Python's own end takes up to a second, in which Ctrl-C would do nothing."""
+    source = f"""
+import os, sys
+from fastgd.cli import main
+
+class TakenDown:
+    def __del__(self, write=os.write):
+        write(1, b"taken down")
+
+one = TakenDown()
+sys.argv = ["fastgd", {typed!r}]
+sys.exit(main())
+"""
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, timeout=60)
+    assert (done.returncode, b"taken down" in done.stdout) == (code, False)
+    assert done.stdout or done.stderr
+
+
 @pytest.mark.slow
 def test_a_job_in_the_background_ignores_it_as_others_do():
     code = """

@@ -58,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = UNWRITTEN
         give_up(sys.stdout)
         complain(f"error: standard output can't be written: {error.strerror}")
+    interrupts.code = code
     return code
 
 

@@ -35,6 +35,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.received = False
+        self.code: int | None = None  # that of a command that has ended
         self._working = False
 
     def __enter__(self) -> None:
@@ -79,16 +80,19 @@ class Interrupts:
             signal.setitimer(signal.ITIMER_REAL, LATER)
 
     def _end(self) -> None:
-        """From here on Python exits by itself, with the default handler."""
+        """End the process. Python takes half a second to take down all modules, deaf to Ctrl-C.
+
+        A KeyboardInterrupt that has passed an exec() would also have it end itself by the signal.
+        """
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if self.received:
-            # A KeyboardInterrupt that has passed an exec() has Python end itself by the signal.
+        code = INTERRUPTED if self.received else self.code
+        if code is not None:
             from contextlib import suppress
 
             for stream in (sys.stdout, sys.stderr):
                 with suppress(AttributeError, OSError, ValueError):  # it isn't there, or is full
                     stream.flush()
-            os._exit(INTERRUPTED)
+            os._exit(code)
 
     def _dropped(self, what: sys.UnraisableHookArgs) -> None:
         if what.exc_type is KeyboardInterrupt:
