@@ -9,6 +9,7 @@ DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 _BLOCK = re.compile(r"^```(.*)\n((?:.*\n)*?)^```$", re.MULTILINE)
 _ADDED = re.compile(r"\(the tests add (.+)\)$")
+_NEEDED = re.compile(r"^# .*\(the tests need (.+)\)$", re.MULTILINE)
 IN_CI = re.compile(r"\((\.ci/\w+) runs this\)$")
 
 
@@ -33,6 +34,12 @@ class Block:
                     line = re.sub(rf" {option} \S+", "", line)
                 lines.append(line + added)
         return "\n".join(lines)
+
+    @property
+    def needed(self) -> str:
+        """The program without which the tests skip a bash block; empty if there is none."""
+        found = _NEEDED.search(self.text)
+        return found[1] if found else ""
 
     def left_to_ci(self) -> list[tuple[str, str]]:
         """The commands of a bash block that a script runs, as it says, each after the script."""

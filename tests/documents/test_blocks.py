@@ -61,6 +61,7 @@ def run_bash(block, path):
     )
     where = f"{name(path)}, line {block.line}"
     assert done.returncode == 0, f"{where}\n{block.script()}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
 
 
 def runnable(path):
@@ -68,7 +69,7 @@ def runnable(path):
     found = [block for block in blocks(path) if block.language in {"python", "bash"}]
     if path == README:
         return [block for block in found if block not in two_commands()]
-    return found
+    return [block for block in found if not block.needed]
 
 
 def two_commands():
@@ -94,6 +95,29 @@ def test_blocks_run(path):
             run_bash(block, path)
     if "matplotlib" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("path", "block"),
+    [
+        pytest.param(path, block, id=f"{name(path)}-{block.needed}")
+        for path in DOCUMENTS
+        for block in blocks(path)
+        if block.needed
+    ],
+)
+@pytest.mark.usefixtures("checkout")
+def test_blocks_that_need_a_program_print_what_stands_below(path, block, monkeypatch):
+    """On MPI and Ray: the digest that the page has of the same sweep in one process."""
+    if shutil.which(block.needed, path=environment()["PATH"]) is None:
+        pytest.skip(f"the block calls {block.needed}, which is not installed")
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # no key in the home folder
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    printed = run_bash(block, path).strip()
+    _, _, below = path.read_text(encoding="utf-8").partition(block.text)
+    assert printed
+    assert f"`{printed}`" in below
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name)
