@@ -146,6 +146,7 @@ def test_what_was_over_stays_so(run):
         ("--resume run.npz --record-every 7", "--record-every must be left out with --resume"),
         ("--resume run.npz --seed 2", "--seed must be left out with --resume"),
         ("--resume run.npz --validation-fraction 0.5", "--resume needs the rows that run.npz was"),
+        ("--resume turned.npz", "--resume needs the rows that turned.npz was trained on .*, got"),
         ("--resume held.npz", "--resume needs the rows that held.npz was"),
         ("--resume held.npz --validation-fraction 0.25 --split-seed 1",
          "--resume needs the rows that held"),
@@ -157,6 +158,7 @@ def test_bad_resumes(run, words, message):
     made = fastgd.train(INPUTS, OUTPUT, **SETTINGS)
     made.save("run.npz")
     replace(made, state=None).save("old.npz")
+    fastgd.train(INPUTS[::-1], OUTPUT[::-1], **SETTINGS).save("turned.npz")
     run("train", "t.csv", *TYPED, "--validation-fraction", 0.25, "--save", "held.npz")
     fastgd.train(np.ones((4, 3)), [0, 1, 1, 0], iterations=1).save("wide.npz")
     assert_refused(run("train", "t.csv", "--target", "y", *words.split()), message)

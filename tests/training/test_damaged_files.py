@@ -17,7 +17,7 @@ import fastgd
 from cases import CAUCHY, SWISH
 from fastgd.optimizers import Adam, Momentum
 from fastgd.store import npz
-from fastgd.training import stored_run
+from fastgd.training import stored_run, stored_sweep
 from thinning import only
 
 REFUSED = "must be a whole file that fastgd has saved"
@@ -228,6 +228,39 @@ def test_parameters_that_the_options_say_are_there(tmp_path, option):
     gone = ("biases", "bias_direction_changes", "scale", "shift", "mean", "variance")
     kept = {name: array for name, array in arrays.items() if not name.startswith(gone)}
     npz.write(path, "Run", header, kept)
+    with pytest.raises(ValueError, match=REFUSED):
+        fastgd.load(path)
+
+
+HASH = "float64 (4, 3) " + "0" * 64
+NO_HASHES = [
+    3, "X", [], {}, {"X": HASH}, {"X": HASH, "y": HASH, "zz": HASH}, {"X": HASH, "y": None},
+    {"X": HASH, "y": [HASH]}, {"X": HASH, "y": HASH[:-1]}, {"X": HASH, "y": HASH + "0"},
+    {"X": HASH, "y": HASH + "\n"}, {"X": HASH, "y": HASH.replace("4", "-4")},
+    {"X": HASH, "y": HASH.replace("64", "32")}, {"X": HASH, "y": "0" * 64},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("hashes", NO_HASHES, ids=range(len(NO_HASHES)))
+def test_hashes_of_no_samples(tmp_path, hashes):
+    path = tmp_path / "result.npz"
+    fastgd.train(X, Y, iterations=5).save(path)
+    whole = members(path)
+    header = json.loads(str(np.lib.format.read_array(io.BytesIO(whole["fastgd.npy"]))))
+    rewrite(path, whole | {"fastgd.npy": npy(np.array(json.dumps(header)))})
+    assert fastgd.load(path).sample_hashes == header["sample_hashes"]
+    text = json.dumps(header | {"sample_hashes": hashes})
+    rewrite(path, whole | {"fastgd.npy": npy(np.array(text))})
+    with pytest.raises(ValueError, match=REFUSED):
+        fastgd.load(path)
+
+
+@pytest.mark.parametrize("hashes", [NO_HASHES[1:4], [{"X": HASH, "y": HASH}], [None] * 2, 3])
+def test_hashes_of_other_subsets(tmp_path, hashes):
+    path = tmp_path / "result.npz"
+    sweep = fastgd.sweep(X, Y, folds=2, alpha=[1, 2], iterations=5, keep_state=True)
+    header, arrays = stored_sweep.encode(sweep)
+    npz.write(path, "Sweep", header | {"part_hashes": hashes}, arrays)
     with pytest.raises(ValueError, match=REFUSED):
         fastgd.load(path)
 

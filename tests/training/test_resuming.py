@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import fastgd
+from fastgd.arguments.warnings import TrainingWarning
 from fastgd.optimizers import Adam, Momentum
+from fastgd.store import npz
 
 RANDOM = np.random.default_rng(9)
 X, Y = RANDOM.normal(size=(12, 3)), RANDOM.random((12, 1))
@@ -152,6 +154,85 @@ def test_what_can_not_resume(run):
         Y=Y[1:],
         resume=drawn,
     )
+
+
+OTHERS = [
+    ("X", {"X": X + 1}),
+    ("X", {"X": X[::-1]}),
+    ("y", {"y": 1 - Y}),
+    ("X and y", {"X": X[:9], "y": Y[:9]}),
+    ("validation X", {"validation": (HELD[0] + 1, HELD[1])}),
+    ("validation y", {"validation": (HELD[0], 1 - HELD[1])}),
+    ("validation weight", {"validation": (*HELD, np.ones(5))}),
+]
+
+
+@pytest.mark.parametrize(("name", "other"), OTHERS)
+@pytest.mark.parametrize("train", [fastgd.train, fastgd.reference.train], ids=["kernel", "twin"])
+def test_other_samples_are_refused(train, name, other, tmp_path):
+    given = {"X": X, "y": Y, "iterations": 5}
+    given |= {"validation": HELD} if "validation" in other else {}
+    run = train(**given)
+    run.save(tmp_path / "run.npz")
+    refused = (
+        rf"^resume needs the samples that the run was trained on .*, got other values of {name}$"
+    )
+    for resumed in (run, fastgd.load(tmp_path / "run.npz")):
+        assert train(**given, resume=resumed).iterations == 10
+        with pytest.raises(ValueError, match=refused):
+            train(**given | other, resume=resumed)
+
+
+def test_samples_that_the_caller_changed_since_are_refused():
+    x = X.copy()
+    run, sweep = fastgd.train(x, Y), fastgd.sweep(x, Y, alpha=[1, 2], keep_state=True)
+    x[3, 1] += 1
+    for train, resumed in ((fastgd.train, run), (fastgd.sweep, sweep)):
+        assert train(X, Y, resume=resumed, iterations=5)
+        with pytest.raises(ValueError, match=r"got other values of X$"):
+            train(x, Y, resume=resumed, iterations=5)
+
+
+def test_a_sweep_and_its_runs_refuse_other_samples_wherever_they_come_from(tmp_path):
+    given = {"folds": 3, "sample_weight": WEIGHT, "alpha": [0.5, 0.1], "iterations": 10}
+    given |= {"keep_state": True, "record_every": 4}
+    swept = fastgd.sweep(X, Y, **given)
+    swept.save(tmp_path / "sweep.npz")
+    fastgd.sweep(X, Y, **given, out=tmp_path / "folder")
+    rows = np.arange(12) >= 4
+    own = {"X": X[rows], "y": Y[rows], "validation": (X[:4], Y[:4], WEIGHT[:4]), "iterations": 7}
+    alone = fastgd.train(**own | {"iterations": 10}, sample_weight=WEIGHT[rows], alpha=0.1)
+    opened = fastgd.open(tmp_path / "folder")
+    for sweep in (swept, swept[:, 1:], fastgd.load(tmp_path / "sweep.npz"), opened, opened[:, 1:]):
+        assert fastgd.sweep(X, Y, resume=sweep, iterations=7).shape == sweep.shape
+        for other, name in (((X + 1, Y), "X"), ((X, 1 - Y), "y")):
+            with pytest.raises(ValueError, match=rf"the sweep was .* got other values of {name}$"):
+                fastgd.sweep(*other, resume=sweep, iterations=7)
+        run = sweep.sel(fold=0, alpha=0.1)
+        assert run.sample_hashes == alone.sample_hashes
+        fastgd.train(**own, resume=run)
+        for other in ({"X": X[:8], "y": Y[:8]}, {"validation": (X[:4], Y[:4], WEIGHT[1:5])}):
+            with pytest.raises(ValueError, match=r"the run was trained on .* got other values of"):
+                fastgd.train(**own | other, resume=run)
+
+
+def test_files_of_before_resume_with_a_warning(tmp_path, run):
+    folds = fastgd.sweep(X, Y, folds=3, alpha=[0.5, 0.1], keep_state=True, iterations=5)
+    for result, train in ((run, fastgd.train), (folds, fastgd.sweep)):
+        result.save(tmp_path / "new.npz")
+        with npz.reading(tmp_path / "new.npz") as (kind, header, arrays):
+            named = {name: np.asarray(array) for name, array in arrays.items()}
+            facts = {n: v for n, v in header.items() if n not in ("sample_hashes", "part_hashes")}
+        npz.write(tmp_path / "old.npz", kind, facts, named)
+        old = fastgd.load(tmp_path / "old.npz")
+        assert old.sample_hashes is None
+        with pytest.warns(TrainingWarning, match=r"comes from a file of fastgd 0\.2\.0"):
+            on = train(X, Y, resume=old, iterations=25)
+        assert on.sample_hashes == result.sample_hashes
+    assert folds.partition.hashes == on.partition.hashes
+    assert on[0, 0].sample_hashes == folds[0, 0].sample_hashes
+    with pytest.warns(TrainingWarning, match="the run comes from a file"):
+        fastgd.train(X[4:], Y[4:], validation=(X[:4], Y[:4]), resume=old[0, 0], iterations=5)
 
 
 SWEPT = {

@@ -1,7 +1,5 @@
 """A run of a group, fold or row of weights is the same in memory, from a file, or retrained."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from test_results import same
@@ -108,12 +106,12 @@ def test_a_selection_in_another_order_has_the_samples_of_its_runs():
 
 def test_a_part_resumes(tmp_path):
     sweep = sweep_of("all", keep_state=True)
-    whole = fastgd.sweep(X, Y, **CASES["all"] | SETTINGS | {"iterations": 70})
+    whole = fastgd.sweep(X, Y, **CASES["all"] | SETTINGS | {"iterations": 70}, keep_state=True)
     part = sweep[1:, 1, ::-1]
     part.save(tmp_path / "part.npz")
     for given in (part, fastgd.load(tmp_path / "part.npz")):
         longer = fastgd.sweep(X, Y, resume=given, iterations=30, threads=1)
-        assert same(replace(longer, states=None), whole[1:, 1, ::-1])
+        assert same(longer, whole[1:, 1, ::-1])
 
 
 def test_a_table_has_the_parts():

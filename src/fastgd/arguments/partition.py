@@ -42,6 +42,7 @@ class Partition:
     rows: RowIndices  # for each (group, fold) the rows to train on
     held: RowIndices | None  # for each (group, fold) the rows to test on; None without folds
     weights: FloatArray | None  # (weightings, samples) sample weights; None if none were given
+    hashes: tuple[dict[str, str], ...] = ()  # of the samples of each (group, fold), with states
 
     def __len__(self) -> int:
         return len(self.rows) * self.weightings

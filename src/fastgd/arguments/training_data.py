@@ -1,7 +1,7 @@
 """What all runs of a call share: samples, maybe a validation set and subsets, and counts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray, check_sample_weight, numbers_of, reals_of
-from fastgd.arguments.partition import Partition
+from fastgd.arguments.partition import Part, Partition
 from fastgd.arguments.targets import check_samples, classes_apart
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_count
@@ -60,6 +60,28 @@ class TrainingData:
         held = check_validation(validation, inputs.shape[1], outputs.shape[1], given)
         slopes = check_gradients(gradients, inputs, outputs)
         return cls(inputs, outputs, done + more, every, held, None, done, slopes)
+
+    @property
+    def samples(self) -> dict[str, FloatArray]:
+        """All arrays of samples, by name."""
+        held = {} if self.validation is None else self.validation._asdict()
+        found = {"X": self.X, "y": self.y, "gradients": self.gradients}
+        found |= {f"validation_{name}": array for name, array in held.items()}
+        return {name: array for name, array in found.items() if array is not None}
+
+    def of(self, part: Part) -> "TrainingData":
+        """The same for the samples of one subset."""
+        held, slopes = self.validation, self.gradients
+        if part.held is not None:
+            held = Validation(self.X[part.held], self.y[part.held], part.held_weight)
+        return replace(
+            self,
+            X=self.X[part.rows],
+            y=self.y[part.rows],
+            gradients=None if slopes is None else slopes[part.rows],
+            validation=held,
+            partition=None,
+        )
 
     @property
     def holds_out(self) -> bool:

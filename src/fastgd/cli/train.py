@@ -1,7 +1,6 @@
 """``fastgd train``: train one network on a table, and show the result."""
 
 from functools import partial
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 import fastgd
 from fastgd import Model, Run, Sweep
+from fastgd.arguments.training_data import TrainingData
 from fastgd.checks.formatting import error_text, joined, many, options_text
 from fastgd.cli.checkpoints import (
     CHECKPOINT,
@@ -30,6 +30,7 @@ from fastgd.cli.terminal import saying_how_to_resume
 from fastgd.cli.train_common import TrainOptions, Writer, close, fit, show_samples
 from fastgd.tables.samples import Reading
 from fastgd.training import statistics
+from fastgd.training.sample_hashes import hashes_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -200,16 +201,14 @@ def _reading_again(reading: Reading, result: Any, file: Path) -> Reading:
 
 
 def _go_on(before: Run, file: Path, X: Any, y: Any, **settings: Any) -> Run:
-    """Resume, if the samples are those of the run: its error on them must be the same."""
+    """Resume, if the samples are those of the run."""
     same = X.shape[1] == len(before.weights[0]) and before.weights[-1].shape[1] % y.shape[1] == 0
-    if same and isfinite(before.final_error) and not before.normalization:
-        error = np.abs(y - before.predict(X)[:, : y.shape[1]]).mean()
-        if not np.isclose(error, before.final_error, rtol=1e-6, atol=1e-12):
+    if same and before.sample_hashes is not None:
+        samples = hashes_of(TrainingData.check(X, y, 1, 1, before.options).samples)
+        if not samples.items() <= before.sample_hashes.items():
             raise ValueError(
                 f"--resume needs the rows that {file} was trained on (FILE.csv, "
-                f"--validation-fraction and "
-                f"--split-seed as they were): its error on them was {before.final_error:.6g}, "
-                f"and is {error:.6g} on these"
+                "--validation-fraction and --split-seed as they were), got others"
             )
     return fastgd.train(X, y, resume=before, **settings)
 

@@ -166,6 +166,7 @@ class _Descent:
             best_iteration=self.watch.best_iteration,
             **(self.second_order.estimates if self.second_order else {}),
             state=end.state,
+            sample_hashes=training.sample_hashes,
         )
 
     def _descend(self) -> Ending:

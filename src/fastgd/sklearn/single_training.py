@@ -19,6 +19,7 @@ from fastgd.sklearn.estimator_parameters import OWN_ARGUMENTS
 from fastgd.sklearn.fit_spec import Adaptive, FitSpec
 from fastgd.training.objective import objective
 from fastgd.training.results import Run
+from fastgd.training.sample_hashes import ANY_SAMPLES
 from fastgd.training.train import train
 
 
@@ -143,6 +144,7 @@ def _resumed(problem: FitSpec, run: Run, by_epoch: bool, device: str) -> Run | N
         errors=run.errors[:1],
         losses=run.losses[:1],
         state=state._replace(planned=np.array([done]), record_every=np.array([LARGEST])),
+        sample_hashes=ANY_SAMPLES,
     )
     return train(X, y, resume=before, iterations=updates, device=device)
 

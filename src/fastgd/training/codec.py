@@ -37,6 +37,9 @@ _CLASSES: dict[str, tuple[type[Any], Any]] = {}
 CHECKED_LATER = ""
 """For the kinds of an array that isn't read yet: its dtype and shape depend on what is."""
 
+NEW: Header = {"sample_hashes": None, "part_hashes": ()}
+"""Values that headers of version 0.2.0 don't have."""
+
 _WORD = np.dtype("U32")
 """A dtype longer than any status."""
 

@@ -24,6 +24,7 @@ from fastgd.training.folder_sweep import FolderSweep
 from fastgd.training.indexing import TrainingSource
 from fastgd.training.result_fields import SOURCES
 from fastgd.training.runs import Sweep
+from fastgd.training.sample_hashes import hashes_of_parts
 from fastgd.training.sweep_axes import SweepAxes
 from fastgd.training.sweep_job import SweepJob
 
@@ -102,8 +103,13 @@ def open_folder(path: PathLike) -> Sweep:
         outline = stored_sweep.decode_outline(header, arrays)
         known = tuple(folder.manifest.facts["known"])
         need(set(known) <= SOURCES.keys())
+        task = _samples(header, arrays)
+        outline["sample_hashes"] = {name: folder.manifest.shared[name] for name in task.samples}
         if folder.manifest.facts["may_train_again"]:
-            outline["source"] = _source(header, arrays, outline)
+            outline["source"] = _source(header, arrays, outline, task)
+        if outline["partition"] is not None and "states" in known:
+            hashes = hashes_of_parts(task, outline["partition"])
+            outline["partition"] = replace(outline["partition"], hashes=hashes)
     except Exception as error:  # anyone may have written the manifest: any line here may raise
         raise _not_ours(folder) from error
     chunks = _chunks(folder, SweepAxes(outline["axes"]))
@@ -119,11 +125,7 @@ def _asked(job: SweepJob) -> tuple[Header, Arrays]:
     outline = SimpleNamespace(**job.outline | {"axes": others})
     header, arrays = stored_sweep.encode_outline(outline)
     arrays |= {f"axis_{name}": array for name, array in long.items()}
-    arrays |= {"X": task.X, "y": task.y}
-    if task.gradients is not None:
-        arrays["gradients"] = task.gradients
-    held = {} if task.validation is None else task.validation._asdict()
-    arrays |= {f"validation_{name}": array for name, array in held.items() if array is not None}
+    arrays |= task.samples
     if job.starts and "weights" not in job.sweep_axes.axes:
         arrays |= stored_sweep.encode_start(_GIVEN, job.starts[0])
     header |= {
@@ -154,8 +156,8 @@ def _digest(resume: Sweep | None) -> str | None:
     return whole.hexdigest()
 
 
-def _source(header: Header, arrays: Arrays, outline: Header) -> TrainingSource:
-    """The data from which single runs are trained again, as their weights were not kept."""
+def _samples(header: Header, arrays: Arrays) -> TrainingData:
+    """The data that the runs were trained on."""
     wanted = ("X", "y", "gradients", "valid")
     samples = [array for name, array in arrays.items() if name.startswith(wanted)]
     need(all(array.dtype.kind == "f" for array in samples))
@@ -163,10 +165,7 @@ def _source(header: Header, arrays: Arrays, outline: Header) -> TrainingSource:
     if "validation_X" in arrays:
         weight = arrays.get("validation_weight")
         validation = Validation(arrays["validation_X"], arrays["validation_y"], weight)
-    weights, seed = None, header["seed_of_given_weights"]
-    if f"first_weights_{_GIVEN}_0" in arrays:
-        weights = stored_sweep.decode_start(_GIVEN, outline["networks"][0], arrays)
-    task = TrainingData(
+    return TrainingData(
         arrays["X"],
         arrays["y"],
         check_count("iterations", header["iterations"]),
@@ -174,6 +173,13 @@ def _source(header: Header, arrays: Arrays, outline: Header) -> TrainingSource:
         validation,
         gradients=arrays.get("gradients"),
     )
+
+
+def _source(header: Header, arrays: Arrays, outline: Header, task: TrainingData) -> TrainingSource:
+    """The data from which single runs are trained again, as their weights were not kept."""
+    weights, seed = None, header["seed_of_given_weights"]
+    if f"first_weights_{_GIVEN}_0" in arrays:
+        weights = stored_sweep.decode_start(_GIVEN, outline["networks"][0], arrays)
     return TrainingSource(
         task,
         weights,

@@ -14,13 +14,14 @@ from fastgd.arguments.declarations import VALUES
 from fastgd.arguments.groups import joined
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import Part, Partition, RowIndices
-from fastgd.arguments.training_data import TrainingData, Validation
+from fastgd.arguments.training_data import TrainingData
 from fastgd.arguments.warnings import TrainingWarning
 from fastgd.engine.lowering import recipe_of
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING, Summary
 from fastgd.training.result_fields import BY_NETWORK, SOURCES
 from fastgd.training.results import Run, run_of
+from fastgd.training.sample_hashes import Hashes, hashes_of
 from fastgd.training.selection import Selection
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, told_apart, varied
 from fastgd.training.train import train
@@ -49,7 +50,9 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
     number, row = sweep_axes.place(index)
     values = sweep.settings | sweep_axes.values(index)
     method = method_at(sweep.method, values)
-    part = _part_at(sweep.partition, sweep_axes, index)
+    partition: Partition | None = sweep.partition
+    which = _part_at(partition, sweep_axes, index)
+    part = None if partition is None else partition.part(which)
     if part is not None and part.weight is not None:
         method = method.at({"sample_weight": part.weight})
     if sweep.kept_weights is None:
@@ -78,7 +81,20 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
             {},
             None if part is None else len(part.rows),
         ),
+        sample_hashes=sweep.states and _hashes(sweep, part, which),
     )
+
+
+def _hashes(sweep: Any, part: Part | None, which: int) -> Hashes | None:
+    """The hashes of a run's samples: all those of the sweep, or a subset with its weights."""
+    partition: Partition | None = sweep.partition
+    hashes: Hashes | None = sweep.sample_hashes
+    if partition is None or part is None:
+        return hashes
+    if not partition.hashes:
+        return None
+    weights = {} if part.held_weight is None else {"validation_weight": part.held_weight}
+    return partition.hashes[which // partition.weightings] | hashes_of(weights)
 
 
 def _checked(run: Run, final_error: float) -> Run:
@@ -105,16 +121,13 @@ class TrainingSource:
 
     def arguments(self, part: Part | None) -> dict[str, Any]:
         """The samples of a run as arguments of :func:`fastgd.train`: a subset, or all."""
-        X, y, held = self.task.X, self.task.y, self.task.validation
-        found: dict[str, Any] = {"X": X, "y": y}
-        if self.task.gradients is not None:
-            found["gradients"] = self.task.gradients
-        if part is not None:
-            found = {name: array[part.rows] for name, array in found.items()}
-            if part.weight is not None:
-                found["sample_weight"] = part.weight
-            if part.held is not None:
-                held = Validation(X[part.held], y[part.held], part.held_weight)
+        task = self.task if part is None else self.task.of(part)
+        found: dict[str, Any] = {"X": task.X, "y": task.y}
+        if task.gradients is not None:
+            found["gradients"] = task.gradients
+        if part is not None and part.weight is not None:
+            found["sample_weight"] = part.weight
+        held = task.validation
         if held:
             found["validation"] = held[: 2 if held.weight is None else 3]
         return found
@@ -143,20 +156,18 @@ class TrainingSource:
             )
 
 
-def _part_at(
-    partition: Partition | None, sweep_axes: SweepAxes, index: tuple[int, ...]
-) -> Part | None:
-    """The subset of samples that a run has; None for all samples with equal weights."""
-    if partition is None:
-        return None
+def _part_at(partition: Partition | None, sweep_axes: SweepAxes, index: tuple[int, ...]) -> int:
+    """The index of the subset of samples that a run has; 0 if there is but one."""
     number = 0
+    if partition is None:
+        return number
     if not partition.axes and COMBINATION in sweep_axes.axes:
         at = list(sweep_axes.axes).index(COMBINATION)
         number = partition.of_combinations(index[at], sweep_axes.shape[at])
     for (name, axis), place in zip(sweep_axes.axes.items(), index, strict=True):
         if name in PARTS:
             number = number * len(axis) + place
-    return partition.part(number)
+    return number
 
 
 def narrowed(partition: Partition | None, chosen: Selection) -> Partition | None:
@@ -182,6 +193,7 @@ def narrowed(partition: Partition | None, chosen: Selection) -> Partition | None
         rows=some(partition.rows),
         held=partition.held and some(partition.held),
         weights=weights,
+        hashes=tuple(partition.hashes[cell] for cell in cells) if partition.hashes else (),
     )
 
 
@@ -226,6 +238,7 @@ def selected(sweep: Any, chosen: Selection, measured: Mapping[str, Any]) -> dict
         "recorded": sweep.recorded,
         "networks": tuple(sweep.networks[number] for number in chosen.networks),
         "source": source,
+        "sample_hashes": sweep.sample_hashes,
         "partition": partition,
         "states": states,
     }

@@ -273,6 +273,9 @@ class Run(_Predicting, ShownInNotebooks):
     state : State or None
         All that further iterations depend on, so that ``train(resume=run)`` continues exactly. Runs
         of :func:`fastgd.train` have a state; those of a sweep only with ``keep_state=True``.
+    sample_hashes : dict or None
+        If there is a state: shape and SHA-256 of X, y, gradients and validation, by name, which
+        ``resume`` compares. None in runs from files of version 0.2.0.
     """
 
     alpha: Alpha
@@ -303,6 +306,7 @@ class Run(_Predicting, ShownInNotebooks):
     weight_penalty: float | None = None
     error_factor: float | None = None
     state: State | None = None
+    sample_hashes: dict[str, str] | None = None
 
     def __repr__(self) -> str:
         """The settings, the final error, and how the run ended."""

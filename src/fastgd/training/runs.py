@@ -68,6 +68,9 @@ class Sweep(ShownInNotebooks):
     partition : Partition or None
         If groups, folds or sample weights are axes: the training and validation samples of the
         runs, and the weights of these samples.
+    sample_hashes : dict or None
+        Shape and SHA-256 of X, y, gradients and validation, by name, which ``resume`` compares.
+        None in sweeps from files of version 0.2.0.
     """
 
     axes: dict[str, list[Any]]
@@ -95,6 +98,7 @@ class Sweep(ShownInNotebooks):
     states: tuple[State, ...] | None = field(repr=False, default=None)
     partition: Partition | None = field(repr=False, default=None)
     source: TrainingSource | None = field(repr=False, default=None)
+    sample_hashes: dict[str, str] | None = field(repr=False, default=None)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from fastgd.optimizers import BAYESIAN
 from fastgd.store.npz import Arrays, Found
 from fastgd.training import codec
 from fastgd.training.codec import Array, Header, count, need, number, optional, text
+from fastgd.training.sample_hashes import check_hashes
 from fastgd.training.stored_options import as_json, check_width, decode_method
 
 
@@ -49,6 +50,7 @@ _FIELDS: dict[str, codec.Field] = {
     "final_validation_error": optional(number),
     "best_iteration": optional(count),
     **dict.fromkeys(BAYESIAN, optional(number)),
+    "sample_hashes": optional(check_hashes),
     "errors": Array("f", "records"),
     "losses": Array("f", "records"),
     "recorded": Array("i", "records"),
@@ -89,7 +91,7 @@ def decode(header: Header, arrays: Found) -> dict[str, Any]:
         "recorded units": units if bias and recorded else [],
         "recorded normalized": units[:-1] if batch_norm and recorded else [],
     }
-    found = codec.decode(_FIELDS, header, arrays, dimensions)
+    found = codec.decode(_FIELDS, codec.NEW | header, arrays, dimensions)
     need((found["validation_errors"] is None) == (found["final_validation_error"] is None))
     check_width(method, sizes[-1])
     network, state = Network(sizes, bias, batch_norm), found["state"]

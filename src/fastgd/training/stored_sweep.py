@@ -4,6 +4,7 @@ The outline is all that is known before the training: axes, options, networks an
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from math import isnan, prod
@@ -31,12 +32,13 @@ from fastgd.engine.summaries import MISSING, STATUS, Summary
 from fastgd.optimizers import BAYESIAN
 from fastgd.store.npz import Arrays, Found
 from fastgd.training import codec
-from fastgd.training.codec import Array, Header, array_of, need
+from fastgd.training.codec import Array, Header, array_of, need, optional
+from fastgd.training.sample_hashes import check_hashes
 from fastgd.training.stored_options import as_json, check_width, decode_method, decode_option
 from fastgd.training.stored_run import check_state
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, varied
 
-_FIELDS = {
+_FIELDS: dict[str, codec.Field] = {
     "errors": Array("f", "axes records"),
     "final_error": Array("f", "axes"),
     "status": Array("U", "axes"),
@@ -55,18 +57,26 @@ _FIELDS = {
     "states": Array(
         codec.CHECKED_LATER, each="parameters", record=State, name="state_{}", optional=True
     ),
+    "sample_hashes": optional(check_hashes),
 }
 
 
 def encode(sweep: Any) -> tuple[Header, Arrays]:
     """A Sweep as a header and arrays."""
     header, arrays = encode_outline(sweep)
-    return header, arrays | codec.encode(_FIELDS, sweep)[1]
+    fields, measured = codec.encode(_FIELDS, sweep)
+    hashes = () if sweep.partition is None else sweep.partition.hashes
+    return header | fields | {"part_hashes": hashes}, arrays | measured
 
 
 def decode(header: Header, arrays: Found) -> dict[str, Any]:
     """The fields of a Sweep, checked."""
+    header = codec.NEW | header
     outline = decode_outline(header, arrays)
+    if outline["partition"] is not None:
+        hashes = tuple(map(check_hashes, header["part_hashes"]))
+        need(len(hashes) in (0, len(outline["partition"].rows)))
+        outline["partition"] = replace(outline["partition"], hashes=hashes)
     axes, networks, method = outline["axes"], outline["networks"], outline["method"]
     sweep_axes = SweepAxes(axes)
     dimensions = {

@@ -29,6 +29,12 @@ from fastgd.training.indexing import TrainingSource, narrowed
 from fastgd.training.result_fields import SOURCES, field_of
 from fastgd.training.resuming_sweeps import check_states, join, resumed_partition
 from fastgd.training.runs import Sweep
+from fastgd.training.sample_hashes import (
+    Hashes,
+    check_same_samples,
+    hashes_of,
+    hashes_of_parts,
+)
 from fastgd.training.selection import Selection
 from fastgd.training.sweep_axes import COMBINATION, PARTS
 from fastgd.training.trainings import Trainings, checked_trainings
@@ -206,6 +212,11 @@ class SweepJob(Trainings):
             start = before.source.weights
         return TrainingSource(self.task, start, self.seeds[0], self.record_weights)
 
+    @cached_property
+    def sample_hashes(self) -> Hashes:
+        """The hashes of all samples."""
+        return hashes_of(self.task.samples)
+
     def with_own_samples(self) -> SweepJob:
         """The same job with copies of the caller's arrays, which may change later."""
         X, y, held = deepcopy((self.task.X, self.task.y, self.task.validation))
@@ -225,6 +236,7 @@ class SweepJob(Trainings):
             "networks": self.networks,
             "partition": self.task.partition,
             "source": None if self.keep.weights else self.source,
+            "sample_hashes": self.sample_hashes,
         }
 
     def sweep(self, trained: Sequence[TrainedRuns]) -> Sweep:
@@ -334,4 +346,10 @@ def checked_sweep(
     if resume is not None:
         most = len(task.X) if partition is None else int(partition.rows.sizes.max())
         check_states(resume, found.networks, most)
-    return SweepJob(**vars(found), keep=keep, resume=resume)
+    job = SweepJob(**vars(found), keep=keep, resume=resume)
+    if resume is not None:
+        check_same_samples(resume.sample_hashes, job.sample_hashes, "the sweep")
+    if keep.state and partition is not None and not partition.hashes:
+        partition = replace(partition, hashes=hashes_of_parts(task, partition))
+        job = replace(job, task=replace(task, partition=partition))
+    return job

@@ -94,8 +94,9 @@ def train(
     resume : Run, optional
         Continue this run for ``iterations`` further updates, exactly: the result is bit-identical
         to one training of all iterations. X, y, ``gradients`` and ``validation`` must be the same
-        as before; all other arguments are taken from the run, and must not be given with another
-        value. A run that has ended early (it converged, stalled or diverged) stays as it is.
+        as before (``run.sample_hashes``; runs from files of version 0.2.0 have none, and resume
+        with a warning); all other arguments are taken from the run, and must not be given with
+        another value. A run that ended early (it converged, stalled or diverged) stays as it is.
     checkpoint : path, optional
         A file that always has a complete copy of the run so far: written soon after the start, then
         about every ``checkpoint_every`` seconds, and at the end. However a call ended, the same

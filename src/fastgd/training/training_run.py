@@ -27,6 +27,7 @@ from fastgd.training import stored_run
 from fastgd.training.codec import Header
 from fastgd.training.results import Run, run_of
 from fastgd.training.resuming import check_network
+from fastgd.training.sample_hashes import Hashes, check_same_samples, hashes_of
 from fastgd.training.stored_options import as_json
 from fastgd.training.trainings import Trainings, checked_trainings, started_with
 
@@ -71,15 +72,16 @@ class Training(Trainings):
             return self.kept.start
         return self.first(0)
 
+    @cached_property
+    def sample_hashes(self) -> Hashes:
+        """The hashes of the samples."""
+        return hashes_of(self.task.samples)
+
     @property
     def asked(self) -> tuple[Header, Arrays]:
         """All that the result depends on: values that JSON can hold, and arrays."""
-        arrays: Arrays = {"X": self.task.X, "y": self.task.y}
-        if self.task.gradients is not None:
-            arrays["gradients"] = self.task.gradients
-        if self.task.validation is not None:
-            held = self.task.validation._asdict().items()
-            arrays |= {f"validation {name}": array for name, array in held if array is not None}
+        samples = self.task.samples.items()
+        arrays: Arrays = {name.replace("_", " "): array for name, array in samples}
         if self.starts:
             arrays["weights"] = self.start
         if self.resume is not None:
@@ -159,6 +161,7 @@ class Training(Trainings):
                 if self.method.regularization == "bayesian"
             },
             state=trained.state,
+            sample_hashes=self.sample_hashes,
         )
 
 
@@ -204,6 +207,8 @@ def checked_training(
         sizes = (len(resume.weights[0]), *(layer.shape[1] for layer in resume.weights))
         check_network(found.networks[0].sizes, sizes, resume.state, len(task.X))
     training = Training(**vars(found), resume=resume, threads=threads)
+    if resume is not None:
+        check_same_samples(resume.sample_hashes, training.sample_hashes, "the run")
     if kept is not None:
         X, y = (np.broadcast_to(0.0, samples.shape) for samples in (task.X, task.y))
         template = replace(training, task=replace(task, X=X, y=y))

@@ -1,0 +1,59 @@
+"""Hashes of the samples that a result was trained on: whoever resumes it must have the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from fastgd.arguments.data import FloatArray
+from fastgd.arguments.partition import Partition
+from fastgd.arguments.training_data import TrainingData
+from fastgd.arguments.warnings import warn
+from fastgd.store.manifest import described
+from fastgd.training.codec import need
+
+Hashes = dict[str, str]
+"""For each array of :attr:`TrainingData.samples` its dtype, shape and SHA-256, as in a manifest."""
+
+ANY_SAMPLES: Hashes = {}
+"""In place of a run's hashes: it may be resumed with other samples, as estimators do."""
+
+_NAMES = ("X", "y", "gradients", "validation_X", "validation_y", "validation_weight")
+
+_HASH = re.compile(r"float64 \((\d+,|\d+(, \d+)+)\) [0-9a-f]{64}")
+
+
+def hashes_of(samples: Mapping[str, FloatArray]) -> Hashes:
+    """The hashes of these arrays."""
+    return {name: described(array) for name, array in samples.items()}
+
+
+def hashes_of_parts(task: TrainingData, partition: Partition) -> tuple[Hashes, ...]:
+    """The hashes of the samples of each (group, fold), without the weights of validation."""
+    parts = map(partition.part, range(0, len(partition), partition.weightings))
+    return tuple(hashes_of(task.of(part._replace(held_weight=None)).samples) for part in parts)
+
+
+def check_same_samples(before: Hashes | None, now: Hashes, whose: str) -> None:
+    """Raise unless the samples are those of the resumed result; warn if its file has no hashes."""
+    if before is None:
+        warn(
+            f"{whose} comes from a file of fastgd 0.2.0, which has no hashes of its samples: that "
+            "X, y, gradients and validation are as they were is not checked"
+        )
+        return
+    names = before and [name for name in _NAMES if before.get(name) != now.get(name)]
+    if names:
+        raise ValueError(
+            f"resume needs the samples that {whose} was trained on (X, y, gradients and validation "
+            f"as they were), got other values of {' and '.join(names).replace('_', ' ')}"
+        )
+
+
+def check_hashes(value: Any) -> Hashes:
+    """Check hashes that were read from a file."""
+    hashes = dict(value)
+    need({"X", "y"} <= hashes.keys() <= {*_NAMES})
+    need(all(map(_HASH.fullmatch, hashes.values())))
+    return hashes
