@@ -35,8 +35,8 @@ CASES = {
 
 
 def alike(a, b):
-    """But for the state, which every run of train() has."""
-    return same(replace(a, state=None), replace(b, state=None))
+    """But for the state, which every run of train() has, and what goes with it."""
+    return same(*(replace(run, state=None, sample_hashes=None) for run in (a, b)))
 
 
 @pytest.mark.parametrize("case", only(CASES, *(set(CASES) - {"everything"})))
@@ -74,6 +74,16 @@ def test_other_samples_are_noticed():
         ValueError, match=r"or another array that the sweep was given has changed: its"
     ):
         sweep[1]
+
+
+def test_initial_networks_are_the_callers_to_change():
+    """Weights and biases are copied, samples aren't."""
+    given = {"weights": [layer.copy() for layer in STARTS[1]], "biases": [np.ones(2), np.ones(2)]}
+    sweep = fastgd.sweep(X, Y, alpha=[1, 2], bias=True, **given, **SETTINGS, keep_weights=False)
+    kept = fastgd.sweep(X, Y, alpha=[1, 2], bias=True, **given, **SETTINGS)
+    for array in (*given["weights"], *given["biases"]):
+        array += 1
+    assert all(map(alike, sweep, kept))
 
 
 def test_a_file_has_no_samples_to_train_on(tmp_path):
