@@ -16,6 +16,7 @@ from fastgd.schedules import Factors
 from fastgd.store.folder import DamageWarning, Folder
 from fastgd.training import chunks
 from fastgd.training.chunks import Chunks
+from fastgd.training.result_fields import SOURCES
 from fastgd.training.sweep_job import SweepJob
 
 RANDOM = np.random.default_rng(4)
@@ -156,6 +157,50 @@ def test_dask_reads_chunk_by_chunk(pair):
         assert lazy.errors.data.npartitions > 1 or len(memory) <= 4
 
 
+# ---------------------------------------------------------------- digests
+
+
+def test_a_digest_is_the_same_in_memory_and_from_a_file(pair, tmp_path):
+    memory, returned, folder, _ = pair
+    memory.save(tmp_path / "sweep.npz")
+    forms = [memory, fastgd.load(tmp_path / "sweep.npz"), returned, returned.in_memory()]
+    assert {sweep.digest() for sweep in [*forms, fastgd.open(folder)]} == {memory.digest()}
+    if memory.axes:
+        some = memory[..., :1]
+        assert some.digest() == returned[..., :1].digest()
+        assert (some.digest() == memory.digest()) == (len(some) == len(memory))
+
+
+@pytest.mark.parametrize("runs", [1, 3, 100])
+def test_a_digest_is_the_same_however_the_sweep_is_cut(runs, monkeypatch, tmp_path):
+    monkeypatch.setattr("fastgd.training.sweep_job.runs_per_chunk", lambda _seconds, _size: runs)
+    alphas = np.geomspace(0.1, 1e6, 1200).tolist()  # a long axis, and runs that diverge
+    for number, given in enumerate(
+        (
+            asked("grid") | {"keep_state": True, "weights": START, "seed": 3},
+            asked("draws-of-samples") | {"folds": 2},
+            asked("grid") | {"alpha": alphas if runs > 1 else alphas[::24], "seed": 1},
+        )
+    ):
+        folder = fastgd.sweep(**given, out=tmp_path / f"{number}")
+        assert folder.digest() == fastgd.sweep(**given).digest()
+
+
+def test_every_result_counts_in_a_digest():
+    sweep = fastgd.sweep(**asked("grid") | {"record_weights": True})
+    digests = {sweep.digest()}
+    for name in SOURCES:
+        value = getattr(sweep, name)
+        if value is not None:
+            whole = value if isinstance(value, tuple) else (value,)
+            last = whole[-1].copy()
+            last.flat[-1] = "stalled" if name == "status" else last.flat[-1] + 1
+            changed = (*whole[:-1], last) if isinstance(value, tuple) else last
+            digests.add(dataclasses.replace(sweep, **{name: changed}).digest())
+    assert len(digests) == 1 + sum(getattr(sweep, name) is not None for name in SOURCES)
+    assert fastgd.sweep(**asked("grid") | {"seed": [9]}).digest() not in digests
+
+
 # ---------------------------------------------------------------- resuming
 
 
@@ -173,8 +218,9 @@ def test_what_is_missing_is_said_and_the_same_call_resumes(tmp_path):
     assert f"{gone.sum()} of 20 runs missing" in repr(cut)
     with pytest.raises(ValueError, match="must have been trained, got one that is missing"):
         cut[tuple(np.argwhere(gone)[0])]
-    with pytest.raises(LookupError):
-        cut.digest()
+    for unfinished in (cut, cut.in_memory()):
+        with pytest.raises(LookupError):
+            unfinished.digest()
     again = fastgd.sweep(**given, out=tmp_path / "cut")
     assert again.missing == 0
     assert again.digest() == whole.digest()

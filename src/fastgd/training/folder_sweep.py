@@ -36,7 +36,7 @@ from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
 from fastgd.training.selection import Selection
 from fastgd.training.stored_run import check_state
-from fastgd.training.stored_sweep import options_of
+from fastgd.training.stored_sweep import digest_of, options_of
 from fastgd.training.sweep_axes import SweepAxes
 
 if TYPE_CHECKING:
@@ -88,23 +88,13 @@ class FolderSweep(Sweep):
         return int(sizes[~self._folder.done()].sum())
 
     def digest(self) -> str:
-        """The SHA-256 of all results, in hexadecimal digits: the same on every machine.
-
-        Raises
-        ------
-        ValueError
-            If a chunk is corrupt.
-        LookupError
-            If a chunk is missing.
-        """
-        return self._folder.digest()
+        """As :meth:`fastgd.Sweep.digest`; a ValueError if a chunk is corrupt."""
+        return digest_of(self, self._verified())
 
     def __iter__(self) -> Iterator[Run]:
         """All runs, the last axis fastest, reading one chunk after the other."""
-        for number, chunks in enumerate(self._chunks):
-            network = [slice(i, i + 1) for i in self._sweep_axes.network_index(number)]
-            for chunk in range(chunks.count):
-                yield from self._some(Selection(self._sweep_axes, (*network, *chunks.box(chunk))))
+        for chosen in self._boxes():
+            yield from self._some(chosen)
 
     def to_xarray(self) -> xarray.Dataset:
         """As :meth:`fastgd.Sweep.to_xarray`, with a Dask array for each variable.
@@ -130,6 +120,19 @@ class FolderSweep(Sweep):
     def save(self, path: PathLike) -> None:
         """Write the whole sweep to one ``.npz`` file that :func:`fastgd.load` reads."""
         self.in_memory().save(path)
+
+    def _boxes(self) -> Iterator[Selection]:
+        """The runs of each chunk."""
+        for number, chunks in enumerate(self._chunks):
+            network = [slice(i, i + 1) for i in self._sweep_axes.network_index(number)]
+            for chunk in range(chunks.count):
+                yield Selection(self._sweep_axes, (*network, *chunks.box(chunk)))
+
+    def _verified(self) -> Iterator[Sweep]:
+        """Each chunk in memory; all of its file is as it was written."""
+        for chunk, chosen in enumerate(self._boxes()):
+            self._folder.verify(chunk)
+            yield self._some(chosen)
 
     def _of(self, chosen: Selection) -> Run | Sweep:
         index = chosen.index

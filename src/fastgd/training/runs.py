@@ -382,6 +382,29 @@ class Sweep(ShownInNotebooks):
         """
         return sweep_dataset(self)
 
+    def digest(self) -> str:
+        """The SHA-256 of axes, options and all results, in hexadecimal digits.
+
+        It is the same on every machine, and in memory, in a file and in a folder, however the runs
+        were cut into chunks. States (``keep_state=True``) don't count.
+
+        Raises
+        ------
+        LookupError
+            If runs are missing.
+
+        Examples
+        --------
+        >>> import fastgd, tempfile
+        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+        >>> given = {"alpha": [0.1, 1, 10], "seed": range(5), "iterations": 100}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     there = fastgd.sweep(X, y, **given, out=folder).digest()
+        >>> fastgd.sweep(X, y, **given).digest() == there
+        True
+        """
+        return stored_sweep.digest_of(self, [self])
+
     def in_memory(self) -> Sweep:
         """The sweep with all results in memory: itself, unless it is in a folder."""
         return self

@@ -3,9 +3,11 @@
 The outline is all that is known before the training: axes, options, networks and samples.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from itertools import pairwise
 from math import isnan, prod
 from typing import Any
@@ -30,6 +32,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING, STATUS, Summary
 from fastgd.optimizers import BAYESIAN
+from fastgd.store.chunk_file import plain
 from fastgd.store.npz import Arrays, Found
 from fastgd.training import codec
 from fastgd.training.codec import Array, Header, array_of, need, optional
@@ -94,6 +97,27 @@ def decode(header: Header, arrays: Found) -> dict[str, Any]:
             for number, (network, state) in enumerate(zip(networks, found["states"], strict=True))
         )
     return outline | found
+
+
+def digest_of(sweep: Any, pieces: Iterable[Any]) -> str:
+    """The SHA-256 of a sweep's axes, options and results; ``pieces`` are its runs in their order.
+
+    A piece has runs of all networks, or of one. A field's bytes are hashed as those of one array,
+    so that it does not matter where the runs are cut.
+    """
+    header, arrays = encode_outline(sweep)
+    hashes = {name: sha256(plain(array).tobytes()) for name, array in arrays.items()}
+    for piece in pieces:
+        if (piece.status == MISSING).any():
+            raise LookupError("digest needs a finished sweep, got one with missing runs")
+        for name, field in _FIELDS.items():
+            if name == "states" or not isinstance(field, Array):
+                continue
+            for own, array in field.encode(name, getattr(piece, name)).items():
+                whole = hashes.setdefault(name if field.each else own, sha256())
+                whole.update(plain(array).tobytes())
+    found = {name: whole.hexdigest() for name, whole in sorted(hashes.items())}
+    return sha256(json.dumps([header, found]).encode()).hexdigest()
 
 
 def encode_outline(sweep: Any) -> tuple[Header, Arrays]:
