@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgd.checks.messages import shortened
 from fastgd.hyperparameters import Hyperparameters
 
 LISTED = 20
@@ -80,8 +81,7 @@ def value_text(name: str, value: Any, *, classes: bool = False) -> str:
         return joined(value)
     if isinstance(value, dict):  # a combination
         return ", ".join(setting_text(key, number) for key, number in value.items())
-    text = str(value)  # a name, or a formula
-    return text if len(text) <= SHORT else f"{text[: SHORT - 3]}..."
+    return shortened(str(value), SHORT)  # a name, or a formula
 
 
 def _frozen_text(frozen: Any) -> str:

@@ -26,7 +26,12 @@ def shown(value: object) -> str:
         text = " ".join(_repr.repr(plain).split())
     except Exception:  # an object's own __repr__ may raise anything, and a huge int's does
         return f"a value of type {type(value).__name__}"
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+    return shortened(text)
+
+
+def shortened(text: str, most: int = _SHOWN) -> str:
+    """Return the text, or its beginning and three dots if it has more characters than this."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def escaped(text: object) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from fastgd.checks.messages import escaped
 from fastgd.notebook.result_rows import HtmlTable, facts_of
 from fastgd.notebook.thumbnails import HEIGHT, WIDTH, Thumbnail, plot_of
 
@@ -36,7 +37,7 @@ def html(result: Any) -> str:
     True
     """
     facts, plot = facts_of(result), plot_of(result)
-    text = f"<strong>{escape(facts.title)}</strong>{''.join(map(_table, facts.tables))}"
+    text = f"<strong>{_escaped(facts.title)}</strong>{''.join(map(_table, facts.tables))}"
     drawn = "" if plot is None else _image(plot)
     return f'<div style="{SIDE_BY_SIDE}"><div style="max-width:30em">{text}</div>{drawn}</div>'
 
@@ -49,14 +50,19 @@ def _table(table: HtmlTable) -> str:
 
 
 def _row(kind: str, cells: Sequence[str]) -> str:
-    first, *others = (escape(cell) for cell in cells)
+    first, *others = map(_escaped, cells)
     rest = "".join(f"<{kind}>{cell}</{kind}>" for cell in others)
     return f'<tr><{kind} style="{FIRST}">{first}</{kind}>{rest}</tr>'
+
+
+def _escaped(text: str) -> str:
+    """Text for HTML, which can be encoded in UTF-8 whatever the user's names are."""
+    return escape(escaped(text))
 
 
 def _image(plot: Thumbnail) -> str:
     data = b64encode(plot.png).decode("ascii")
     return (
-        f'<img alt="{escape(plot.text)}" width="{WIDTH}" height="{HEIGHT}" '
+        f'<img alt="{_escaped(plot.text)}" width="{WIDTH}" height="{HEIGHT}" '
         f'style="{CARD}" src="data:image/png;base64,{data}"/>'
     )

@@ -13,7 +13,7 @@ from fastgd.models.group_models import GroupModels
 from fastgd.models.model import Model
 from fastgd.plots.lines import ERROR, MOST, legend, marker, scale_errors
 from fastgd.plots.races import draw_curves
-from fastgd.plots.style import styled
+from fastgd.plots.style import axes, encode, styled, user_text
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
 from fastgd.studies.trainability.map import Trainability
@@ -55,8 +55,7 @@ def plot_of(result: Any) -> Thumbnail | None:
         draw = next(draw for kind, draw in _DRAWING.items() if isinstance(result, kind))
         text = draw(result, ax)
         ax.set_title("")  # the table has this information
-        content = BytesIO()
-        figure.savefig(content, format="png", dpi=SHARP * 100)
+        content = encode(figure, "png", dpi=SHARP * 100)
     return Thumbnail(_smaller(content), text)
 
 
@@ -86,8 +85,9 @@ def _of_surface(surface: Surface, ax: Any) -> str:
 
 
 def _of_race(race: Race, ax: Any) -> str:
-    draw_curves(ax, {name: race.runs[name] for name in race.ranking()})
-    legend(ax)
+    with axes(ax):
+        draw_curves(ax, {name: race.runs[name] for name in race.ranking()})
+        legend(ax)
     return "Error against iteration, a line per optimizer"
 
 
@@ -105,9 +105,10 @@ def _of_groups(models: GroupModels, ax: Any) -> str:
     held = models.measured["test_error"]
     where = "training" if np.isnan(held).all() else "test"
     errors = np.sort(models.measured["training_error"] if where == "training" else held)
-    ax.plot(np.arange(1, len(errors) + 1), errors, **marker(len(errors)))
-    ax.set_xlabel("groups, the best one first")
-    ax.set_ylabel(f"{where} error of {models.target.name}")
+    with axes(ax):
+        ax.plot(np.arange(1, len(errors) + 1), errors, **marker(len(errors)))
+        ax.set_xlabel("groups, the best one first")
+        ax.set_ylabel(f"{where} error of {user_text(models.target.name)}")
     return f"The {where} errors of all groups, in order"
 
 
@@ -123,10 +124,10 @@ _DRAWING: dict[type, Callable[[Any, Any], str]] = {
 """The functions that draw a result on axes, and return its alternative text."""
 
 
-def _smaller(png: BytesIO) -> bytes:
+def _smaller(png: bytes) -> bytes:
     """Reduce the number of colors, which leaves a third of the bytes."""
     from PIL import Image
 
-    content = BytesIO()
-    Image.open(png).convert("RGB").quantize(COLORS).save(content, format="png", optimize=True)
+    content, image = BytesIO(), Image.open(BytesIO(png))
+    image.convert("RGB").quantize(COLORS).save(content, format="png", optimize=True)
     return content.getvalue()

@@ -72,7 +72,8 @@ def zoom_film(
     pixels = maps[0].settings.resolution
     side = pixels * max(1, round(SIDE / pixels))
     own, whole = ax is None, side + 2 * MARGIN
-    with axes(ax, figsize=(whole / DOTS_PER_INCH,) * 2, dpi=DOTS_PER_INCH) as ax:
+    size = (whole / DOTS_PER_INCH,) * 2
+    with axes(ax, formulas=True, figsize=size, dpi=DOTS_PER_INCH) as ax:
         figure: Any = ax.figure.figure  # the whole one, also of a subfigure
         if own:
             figure.set_layout_engine("none")

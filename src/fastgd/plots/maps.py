@@ -63,7 +63,7 @@ def trainability(found: Trainability, *, ax: "Axes | None" = None) -> "Axes":
     2
     """
     check_result("found", found, Trainability)
-    with axes(ax, figsize=(7.2, 5.6)) as ax:
+    with axes(ax, formulas=True, figsize=(7.2, 5.6)) as ax:
         for name, image in draw_map(ax, found, [found]).items():
             label, _, start = _KINDS[name]
             _bar(ax, image, f"{name}: {label}", start)
@@ -136,7 +136,7 @@ def box_counts(found: BoxCounting, *, ax: "Axes | None" = None) -> "Axes":
     ['boxes', 'fit: dimension 1.000 (1.00 to 1.00)']
     """
     check_result("found", found, BoxCounting)
-    with axes(ax, figsize=(5.6, 4.2)) as ax:
+    with axes(ax, formulas=True, figsize=(5.6, 4.2)) as ax:
         ax.loglog(found.sizes, found.counts, "o", base=2, color=COLORS[0], label="boxes")
         fit = f"fit: dimension {found.dimension:.3f} ({found.low:.2f} to {found.high:.2f})"
         ax.loglog(found.sizes, found.fitted(found.sizes), base=2, color=COLORS[1], label=fit)

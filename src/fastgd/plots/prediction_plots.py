@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.checks.messages import shown
-from fastgd.plots.style import Axes, axes
+from fastgd.plots.style import Axes, axes, user_text
 
 MOST_CLASSES = 30
 """Most classes in a confusion matrix."""
 
 LINE, LINES = 20, 2
 """Characters in a line of a class's name, and its lines; what is longer is shortened."""
+
+LONGEST = 120
+"""Most characters of a target's name: three lines of a title."""
 
 INCHES = 0.08
 """Width of a character, about."""
@@ -69,7 +72,7 @@ def predictions(
     width, size = (4.4, (5.4, 5.0)) if of_numbers else _room_for({*truth.tolist(), *guess.tolist()})
     with axes(ax, figsize=size) as drawn:
         (_draw_numbers if of_numbers else _draw_classes)(drawn, truth, guess)
-        title = f"{name}: predicted against actual ({len(truth):,} rows)"
+        title = f"{user_text(name, LONGEST)}: predicted against actual ({len(truth):,} rows)"
         drawn.set_title(fill(title, int(width / INCHES)))
         drawn.set_xlabel("actual" if of_numbers else "predicted")
         drawn.set_ylabel("predicted" if of_numbers else "actual")
@@ -126,7 +129,7 @@ def _draw_classes(ax: Axes, truth: NDArray[Any], guess: NDArray[Any]) -> None:
 
 def _label(name: object) -> str:
     """The name of a class, in a few short lines."""
-    lines = wrap(str(name), LINE, max_lines=LINES, placeholder="...") or [""]
+    lines = wrap(user_text(name, LONGEST), LINE, max_lines=LINES, placeholder="...") or [""]
     return "\n".join(lines)
 
 

@@ -10,7 +10,7 @@ from fastgd.checks.values import check_result
 from fastgd.plots.lines import ERROR, below, label_iterations, scale_errors
 from fastgd.plots.planes import looks
 from fastgd.plots.planes import surface as draw_surface
-from fastgd.plots.style import Axes, panels
+from fastgd.plots.style import Axes, panels, user_text
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
 from fastgd.training.results import Run
@@ -24,6 +24,9 @@ _SLICE = (
 
 SIZE = (9.0, 4.9)
 """Size in inches of both halves side by side."""
+
+WIDEST = 30
+"""Most characters of a name of which two fit side by side below the errors."""
 
 
 def race(
@@ -72,7 +75,8 @@ def race(
     with panels(ax, 2, across=True, figsize=SIZE) as (curves, plane):
         draw_curves(curves, ranked)
         curves.set_title(f"{len(ranked)} optimizers, the same initial weights")
-        curves.legend(loc="upper left", **below(curves), ncols=2, fontsize="small")
+        columns = 2 if max(map(len, ranked)) <= WIDEST else 1
+        curves.legend(loc="upper left", **below(curves), ncols=columns, fontsize="small")
         draw_surface(surface, ax=plane, paths=ranked)
         plane.set_title(fill(plane.get_title(loc="left"), 44))  # in half a figure
         if legend := plane.get_legend():
@@ -86,7 +90,8 @@ def race(
 def draw_curves(ax: "Axes", ranked: Mapping[str, Run]) -> None:
     """Draw the errors against the iterations, one line per optimizer."""
     for look, (name, run) in zip(looks(len(ranked)), ranked.items(), strict=True):
-        label = name if "alpha" in name else f"{name}, alpha {joined(run.alpha)}"
+        label = user_text(name)
+        label += "" if "alpha" in name else f", alpha {joined(run.alpha)}"
         ax.plot(*error_curves(run), label=label, **look, linewidth=1.4)
     ax.set_yscale("log")
     drawn = [error_curves(run)[1] for run in ranked.values()]

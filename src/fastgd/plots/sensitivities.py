@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from fastgd.arguments.data import numbers_of
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_flag
-from fastgd.plots.style import COLORS, Panels, panels
+from fastgd.plots.style import COLORS, Panels, panels, user_text
 from fastgd.training.results import Run, Snapshot
 
 CURVES = 3
@@ -86,6 +86,7 @@ def sensitivity(
     else:
         rule = "network must be a Run, a Snapshot or (without names) a Model"
         raise TypeError(f"{rule}, got {shown(network)}")
+    known, outputs = (list(map(user_text, names)) for names in (known, outputs))
     if check_flag("standardized", standardized):
         found = found * np.nanstd(values, axis=0)
     rows = np.maximum(np.isfinite(found).sum(axis=(0, 1)), 1)

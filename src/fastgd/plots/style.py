@@ -1,7 +1,8 @@
 """Shared by all plots: colors, axes, and writing figures to files."""
 
 import os
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -10,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.messages import shown
+from fastgd.checks.formatting import SHORT
+from fastgd.checks.messages import escaped, shortened, shown
 from fastgd.checks.values import check_path
 from fastgd.store.files import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
     Panels = Sequence[Axes] | NDArray[Any]
 else:  # matplotlib is optional, and imported when something is drawn
@@ -48,6 +51,7 @@ _RC = {
     "legend.frameon": False,
     "image.cmap": SEQUENTIAL,
     "svg.hashsalt": "fastgd",  # equal figures become equal files
+    "text.usetex": False,  # labels are no TeX: most have an underscore or a percent sign
 }
 
 
@@ -69,12 +73,17 @@ def styled() -> Iterator[Any]:
 
 
 @contextmanager
-def axes(ax: "Axes | None", **options: Any) -> "Iterator[Axes]":
-    """Yield ``ax``, or the axes of a new figure, in this project's style."""
+def axes(ax: "Axes | None", *, formulas: bool = False, **options: Any) -> "Iterator[Axes]":
+    """Yield ``ax``, or the axes of a new figure, in this project's style.
+
+    A text with a $ becomes a formula only with ``formulas``: then no name of a user is drawn.
+    """
     with styled() as plt:
         if ax is None:
             _, ax = plt.subplots(layout="constrained", **options)
-        yield _check_axes("ax", ax)
+        ax = _check_axes("ax", ax)
+        with literal([] if formulas else [ax]):
+            yield ax
 
 
 @contextmanager
@@ -96,7 +105,54 @@ def panels(
             raise ValueError(f"ax must be {count} axes, got {len(several)}")
         found = np.empty(count, dtype=object)
         found[:] = [_check_axes(f"ax[{k}]", one) for k, one in enumerate(several)]
-        yield found
+        with literal(found):
+            yield found
+
+
+@contextmanager
+def literal(drawn: "Iterable[Axes]") -> Iterator[None]:
+    """Make the texts that are drawn on these axes inside the block no formulas, whatever they are.
+
+    Their text stays as it is: escaped dollars would be broken by the breaks of long titles.
+    """
+    before = {text: string for ax in drawn for text, string in _formulas(ax)}
+    yield
+    for text, string in (each for ax in drawn for each in _formulas(ax)):
+        if before.get(text) != string:
+            text.set_parse_math(False)
+
+
+def _formulas(ax: "Axes") -> "Iterator[tuple[Text, str]]":
+    """Yield the texts that may be formulas, but not the numbers of an axis, which often are."""
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.text import Text
+    from matplotlib.ticker import FuncFormatter
+
+    for artist in ax.get_children():
+        texts: list[Any] = []
+        if isinstance(artist, Axis) and not isinstance(
+            artist.get_major_formatter(), FuncFormatter
+        ):
+            texts = [artist.label]
+        elif not isinstance(artist, Axes):
+            texts = artist.findobj(Text)
+        for text in texts:
+            if "$" in text.get_text():
+                yield text, text.get_text()
+
+
+def user_text(name: object, most: int = SHORT) -> str:
+    r"""Return a name that a user gave, such as that of a class, as a text that can be drawn.
+
+    Examples
+    --------
+    >>> user_text("$0k-$30k"), user_text("a\nb"), user_text("_private")
+    ('$0k-$30k', 'a\\nb', ' _private')
+    """
+    text = shortened(escaped(name), most)
+    # Legends leave out what begins with an underscore.
+    return f" {text}" if text.startswith("_") else text
 
 
 def color_bar(ax: "Panels", values: Any, label: str) -> None:
@@ -124,6 +180,8 @@ def check_ending(path: Path, endings: tuple[str, ...] = ENDINGS) -> None:
 def write(figure: "Figure", path: str | os.PathLike[str]) -> None:
     """Write a figure to a PNG, SVG or PDF file, by the file's suffix; atomically.
 
+    Characters that are not in matplotlib's ``font.family`` are drawn as boxes.
+
     Raises
     ------
     ValueError, TypeError
@@ -143,10 +201,12 @@ def write(figure: "Figure", path: str | os.PathLike[str]) -> None:
         file.write(content)
 
 
-def encode(figure: "Figure", kind: str) -> bytes:
+def encode(figure: "Figure", kind: str, **options: Any) -> bytes:
     """Return the bytes of a figure as "png", "svg" or "pdf"; they are reproducible."""
     dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
     buffer = BytesIO()
-    with pyplot().rc_context(_RC):
-        figure.savefig(buffer, format=kind, metadata=dated[kind])
+    with pyplot().rc_context(_RC), warnings.catch_warnings():
+        # A box says as much as these warnings, one for each character.
+        warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from font")
+        figure.savefig(buffer, format=kind, metadata=dated[kind], **options)
     return buffer.getvalue()

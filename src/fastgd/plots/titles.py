@@ -11,6 +11,7 @@ from fastgd.checks.formatting import (
     setting_text,
     value_text,
 )
+from fastgd.plots.style import user_text
 from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
 from fastgd.training.statistics import REPEATED
@@ -75,7 +76,7 @@ def sweep_title(sweep: Sweep, *, shown: str = "") -> str:
         shared = ", ".join(filter(None, [shared, seed]))
     return _title(
         networks,
-        *(setting_text(name, value, classes=True) for name, value in fixed.items()),
+        *(_text_of(name, value) for name, value in fixed.items()),
         options_text(sweep.options, without=several, classes=True),
         shared,
     )
@@ -114,8 +115,12 @@ def group_label(setting: dict[str, Any]) -> str:
         elif isinstance(value, dict):  # a combination of several settings
             texts.append(group_label(value))
         else:
-            texts.append(setting_text(name, value, classes=True))
+            texts.append(_text_of(name, value))
     return ", ".join(texts)
+
+
+def _text_of(name: str, value: Any) -> str:
+    return setting_text(name, user_text(value) if name == "group" else value, classes=True)
 
 
 def _title(*parts: str) -> str:
