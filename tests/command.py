@@ -3,10 +3,10 @@
 import re
 
 
-def assert_refused(result, message):
-    """One line on stderr that has this message, nothing on stdout, exit code 2."""
-    code, out, err = result
-    assert code == 2
+def assert_refused(result, message, code=2):
+    """One line on stderr that has this message, nothing on stdout, and this exit code."""
+    found, out, err = result
+    assert found == code
     assert out == ""
     assert err.startswith("fastgd: error: ")
     assert err.count("\n") == 1

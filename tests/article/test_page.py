@@ -617,6 +617,6 @@ def test_a_full_disk_leaves_the_old_page(run, tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     result = run("tutorial", "--experiment", "two-layer", "--html", path)
-    assert_refused(result, "page.html: No space left on device$")
+    assert_refused(result, "page.html: No space left on device$", code=1)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]

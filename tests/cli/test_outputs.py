@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import json
 import os
 import re
 import sys
@@ -14,6 +15,7 @@ import pytest
 import fastgd
 from cases import XOR_CSV
 from command import assert_refused
+from fastgd.cli import train_common
 
 DATA = ["xor.csv", "--target", "y"]
 
@@ -100,26 +102,144 @@ def test_a_folder_that_can_not_be_is_refused_before_the_work(run, folder, messag
     assert_refused(run("trainability", "--plot", "a.png", "--out", folder), message)
 
 
-@pytest.mark.parametrize(
-    ("words", "name"),
-    [
-        (["train", *DATA, "--iterations", 3, "--save"], "run.npz"),
-        (["train", *DATA, "--iterations", 3, "--checkpoint"], "kept.npz"),
-        (["sweep", *DATA, "--iterations", 3, "--alpha", "1,2", "--save"], "sweep.npz"),
-        (["sweep", *DATA, "--iterations", 3, "--alpha", "1,2", "--csv"], "sweep.csv"),
-        (["plot", "old.npz", "--kind", "errors", "--plot"], "picture.png"),
-    ],
-    ids=["save", "checkpoint", "sweep", "table", "plot"],
-)
-def test_a_full_disk_is_said_with_the_name_of_the_file(run, monkeypatch, words, name):
-    fastgd.train([[0.0], [1.0]], [0.0, 1.0], hidden_size=(), iterations=3).save("old.npz")
+TABLE = "size,sort\n" + "".join(f"{k},{'big' if k > 20 else 'small'}\n" for k in range(40))
+FIT = ["fit", "table.csv", "--target", "sort", "--hidden-size", "none", "--folds", 2]
+RACE = ["race", "--optimizer", "momentum", "--optimizer", "adam"]
+SMALL_MAP = ["--resolution", 16, "--width", 4, "--iterations", 30, "--window=-1,3,-1,3"]
 
-    def full(_):
+# What is asked for, the files, and something of what is printed.
+COMPUTED = {
+    "train": (["train", *DATA, "--iterations", 3], {"--save": "a.npz"}, "Trained in"),
+    "sweep": (
+        ["sweep", *DATA, "--iterations", 3, "--alpha", "1,2"],
+        {"--save": "a.npz", "--csv": "b.csv"},
+        "Trained in",
+    ),
+    "fit": (FIT, {"--save": "a.npz", "--plot": "b.png"}, "Learned in"),
+    "predict": (["predict", "model.npz", "table.csv"], {"--csv": "a.csv"}, "40 rows"),
+    "surface": (["surface", "--resolution", 3, "--iterations", 9], {"--plot": "a.png"}, "Lowest"),
+    "race": ([*RACE, "--iterations", 9], {"--plot": "a.png"}, "Trained in"),
+    "trainability": (
+        ["trainability", *SMALL_MAP],
+        {"--plot": "a.png", "--box-plot": "b.png"},
+        "256 trainings done",
+    ),
+    "bucket": (["bucket", "x**2", "--start", 1], {"--plot": "a.gif"}, "converged"),
+}
+
+
+@pytest.fixture
+def full(monkeypatch):
+    """The disk of the folder is full, that of folders in it is not; counts what was tried."""
+    tried = []
+    Path("table.csv").write_text(TABLE)
+
+    def no_space(_):
+        if unfinished := [*Path().glob(".unfinished-*")]:
+            tried.append(unfinished)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def fill(times=9):
+        monkeypatch.setattr(
+            os, "fsync", lambda number: no_space(number) if len(tried) < times else None
+        )
+
+    return fill
+
+
+@pytest.fixture(params=COMPUTED)
+def computed(request, run):
+    """A command that computes, its files, and what it says of its results."""
+    if request.param == "predict":
+        Path("table.csv").write_text(TABLE)
+        assert run(*FIT, "--save", "model.npz")[0] == 0
+    return COMPUTED[request.param]
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
+def test_results_are_printed_though_no_file_can_be_written(run, full, computed, as_json):
+    words, files, said = computed
+    full()
+    asked = [word for pair in files.items() for word in pair]
+    code, out, err = run(*words, *asked, *["--json"] * as_json)
+    assert code == 1
+    assert json.loads(out) if as_json else said in out, out
+    assert err.splitlines()[-len(files) :] == [
+        f"fastgd: error: {name}: No space left on device" for name in files.values()
+    ]
+    assert not any(Path(name).exists() for name in files.values())
+
+
+@pytest.mark.parametrize("command", ["sweep", "fit", "trainability"])
+def test_a_file_that_can_not_be_written_leaves_the_others(run, full, command):
+    words, files, said = COMPUTED[command]
+    full(1)
+    code, out, err = run(*words, *[word for pair in files.items() for word in pair])
+    assert (code, said in out) == (1, True)
+    first, second = files.values()
+    assert err.splitlines()[-1] == f"fastgd: error: {first}: No space left on device"
+    assert not Path(first).exists()
+    assert Path(second).stat().st_size > 100
+    assert f"to {second}" in out.splitlines()[-1]
+    assert f"to {first}" not in out
+    if command == "trainability":
+        assert Path("a.patches").is_dir()  # the same command resumes from them
+
+
+def test_a_plot_that_can_not_be_drawn_leaves_the_model(run, full):
+    words, _, said = COMPUTED["fit"]
+    full(0)
+
+    def broken(*_, **__):
+        raise RuntimeError("of\nmatplotlib")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fastgd.plots.predictions", broken)
+        code, out, err = run(*words, "--no-progress", "--plot", "b.png", "--save", "a.npz")
+    assert (code, said in out) == (1, True)
+    assert err == "fastgd: error: b.png can't be written: RuntimeError: of matplotlib\n"
+    assert isinstance(fastgd.load("a.npz"), fastgd.Model)
+
+
+def test_files_are_written_though_the_results_can_not_be_printed(run, monkeypatch):
+    def full(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(os, "fsync", full)
-    assert_refused(run(*words, name), f"error: {name}: No space left on device$")
-    assert not Path(name).exists()
+    monkeypatch.setattr("fastgd.cli.train.print_json", full)
+    code, out, err = run("train", *DATA, "--iterations", 3, "--save", "a.npz", "--json")
+    assert (code, out) == (1, "")
+    assert err.endswith("error: standard output can't be written: No space left on device\n")
+    assert fastgd.load("a.npz").iterations == 3
+
+
+def test_a_folder_that_went_away_meanwhile(run, monkeypatch):
+    Path("folder").mkdir()
+    timed = train_common.timed
+
+    def gone(*work):
+        Path("folder").rmdir()
+        return timed(*work)
+
+    monkeypatch.setattr(train_common, "timed", gone)
+    code, out, err = run("train", *DATA, "--iterations", 3, "--save", "folder/a.npz")
+    assert (code, "Trained in" in out) == (1, True)
+    assert err.endswith("fastgd: error: folder/a.npz: No such file or directory\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", *DATA, "--iterations", 3, "--checkpoint", "kept.npz"],
+        ["plot", "old.npz", "--kind", "errors", "--plot", "picture.png"],
+        ["export", "old.npz", "old.h"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_full_disk_is_said_with_the_name_of_the_file(run, full, words):
+    fastgd.train([[0.0], [1.0]], [0.0, 1.0], hidden_size=(), iterations=3).save("old.npz")
+    full()
+    assert_refused(run(*words), f"error: {words[-1]}: No space left on device$", code=1)
+    assert not Path(words[-1]).exists()
 
 
 def test_a_sweep_becomes_a_table(run, monkeypatch):

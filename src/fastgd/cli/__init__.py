@@ -21,8 +21,8 @@ UNWRITTEN = 1
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code.
 
-    That is 0, 2 if it was refused, 1 if its output could not be written (nothing is said if its
-    reader has left: ``| head``), 130 after Ctrl-C.
+    That is 0, 2 if it was refused, 1 if its output, or a file after the work, could not be written
+    (nothing is said if its reader has left: ``| head``), 130 after Ctrl-C.
 
     Parameters
     ----------
@@ -108,8 +108,8 @@ def _run(arguments: Sequence[str] | None, interrupts: Interrupts) -> int:
         # Older versions of Typer raise click's usage errors, newer ones their own.
         if interrupts.received or not hasattr(error, "format_message"):
             raise
-        from fastgd.cli.errors import said_by
+        from fastgd.cli.errors import UnwrittenError, said_by
 
         complain(f"error: {said_by(error)}")
-        return REFUSED
+        return UNWRITTEN if isinstance(error, UnwrittenError) else REFUSED
     return 0

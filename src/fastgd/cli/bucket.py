@@ -11,12 +11,12 @@ import numpy as np
 from fastgd import bucket, plots
 from fastgd.checks.formatting import error_text, many, seconds_text
 from fastgd.checks.values import check_choice
-from fastgd.cli.console import Rows, open_console, print_plain, print_table, print_written, spinner
+from fastgd.cli.console import Rows, open_console, print_plain, print_table, spinner
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.job import Timed, timed
 from fastgd.cli.json_output import print_json
 from fastgd.cli.options import JSON, PROGRESS, argument, option, takes
-from fastgd.cli.output_files import check_plot, write_plot
+from fastgd.cli.output_files import Output, check_plot, write_plot, writing
 from fastgd.plots import style
 from fastgd.studies.bucket.basins import NOWHERE, Basins
 from fastgd.studies.bucket.rolling import Roll
@@ -117,23 +117,23 @@ def command(
         raise RefusedError("CURVE and --start must be given, or --example, or --basins")
     else:
         roll = partial(bucket.roll, **settings, **record, progress=progress)
+    if plot is not None and "slope" in settings and "curve" not in settings:
+        raise RefusedError("a plot needs the curve, got only its --slope")
     with refusing():
         check_plot(plot, (*style.ENDINGS, FILM))
         with spinner():
             done: Timed[Roll | Basins] = timed(None, roll)
-        found = done.result
-        if plot is not None:
-            _draw(found, plot, window)
-    if json:
-        facts = {} if problem is None else {"example": problem.name, "title": problem.title}
-        print_json(facts | _facts(found) | {"seconds": done.seconds})
-        return
-    if problem is not None:
-        open_console(markup=True).print(f"[bold]{problem.title}[/]\n\n{problem.takeaway}\n")
-    console = open_console()
-    _show(console, found)
-    console.print(f"Compiled and rolled in {seconds_text(done.seconds)}.")
-    print_written(console, plot)
+    found = done.result
+    with writing(Output(plot, lambda path: _draw(found, path, window)), as_json=json):
+        if json:
+            facts = {} if problem is None else {"example": problem.name, "title": problem.title}
+            print_json(facts | _facts(found) | {"seconds": done.seconds})
+            return
+        if problem is not None:
+            open_console(markup=True).print(f"[bold]{problem.title}[/]\n\n{problem.takeaway}\n")
+        console = open_console()
+        _show(console, found)
+        console.print(f"Compiled and rolled in {seconds_text(done.seconds)}.")
 
 
 def _exclude(flag: str, names: Iterable[str]) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastgd.checks.messages import escaped
@@ -32,13 +31,6 @@ def open_console(*, markup: bool = False) -> "Console":
 def print_plain(console: "Console", text: str, style: str | None = None) -> None:
     """Print a line that contains foreign text, such as names or paths, without wrapping it."""
     console.print(escaped(text), style=style)
-
-
-def print_written(console: "Console", *files: Path | None) -> None:
-    """Print which of these files were written: those that were asked for."""
-    for file in files:
-        if file is not None:
-            print_plain(console, f"Written to {file}")
 
 
 @contextmanager

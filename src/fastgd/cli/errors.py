@@ -1,5 +1,6 @@
 """Errors of a command: one line, without a traceback."""
 
+import errno
 import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,13 @@ class RefusedError(Exception):
         """The message, under the name that Typer's usage errors use."""
         return str(self)
 
+
+class UnwrittenError(RefusedError):
+    """What was asked for is done, but something can't be written."""
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What reading never meets."""
 
 TYPED: ContextVar[frozenset[str]] = ContextVar("TYPED", default=frozenset())
 """The options of the running command, as they are typed."""
@@ -135,4 +143,5 @@ def refusing() -> Iterator[None]:
         raise RefusedError(_in_words(error)) from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        raise RefusedError(f"{where}{error.strerror}") from error
+        kind = UnwrittenError if error.errno in _FULL else RefusedError
+        raise kind(f"{where}{error.strerror}") from error

@@ -10,7 +10,7 @@ from fastgd import GroupModels, Model, Run
 from fastgd.checks.formatting import first_names, many
 from fastgd.checks.messages import either
 from fastgd.checks.values import check_choice
-from fastgd.cli.console import open_console, print_plain, print_written
+from fastgd.cli.console import open_console, print_plain
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.options import argument, option, takes
 from fastgd.cli.output_files import check_output
@@ -99,7 +99,7 @@ def command(saved: Path, out: Path | None, to: str | None, **chosen: Any) -> Non
             raise RefusedError(_what_to_do(saved, result))
         language.write(result, out, **chosen)
     console = open_console()
-    print_written(console, out)
+    print_plain(console, f"Written to {out}")
     quoted, path = (json.dumps(f"{at}{out.name}", ensure_ascii=False) for at in ("", "./"))
     use = language.use.format(file=out.name, quoted=quoted, path=path, **chosen)
     print_plain(console, f"Use: {use}")

@@ -1,5 +1,6 @@
 """``fastgd fit``: learn to predict a column of a table, and measure how well."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +14,14 @@ from fastgd.cli.console import (
     open_console,
     print_plain,
     print_table,
-    print_written,
 )
 from fastgd.cli.errors import refusing
 from fastgd.cli.formula_options import read_formula, with_formulas
-from fastgd.cli.job import timed
+from fastgd.cli.job import Timed, timed
 from fastgd.cli.json_output import plain, print_json
 from fastgd.cli.option_values import column_name, read_networks
 from fastgd.cli.options import DEVICE, JSON, PLOT, PROGRESS, THREADS, option, takes
-from fastgd.cli.output_files import check_output, check_plot, write_plot
+from fastgd.cli.output_files import Output, check_output, check_plot, write_plot, writing
 from fastgd.cli.score_table import number_text, print_scores
 from fastgd.cli.table_options import (
     CLASSIFICATION,
@@ -193,13 +193,24 @@ def command(
         )
         done = timed(None, lambda: fit_columns(columns, target, choices))
         result = done.result
-        if save:
-            result.model.save(save)
-        if plot:
-            write_plot(plots.predictions(result.actual, result.predicted, name=target), plot)
-    if json:
-        print_json(_facts(result) | {"seconds": done.seconds})
-        return
+    saved = (
+        f"Saved to {save}: fastgd predict {save} NEW.csv applies it.",
+        "fastgd export writes it for C, JavaScript and others.",
+    )
+
+    def draw(path: Path) -> None:
+        write_plot(plots.predictions(result.actual, result.predicted, name=target), path)
+
+    with writing(Output(save, result.model.save, saved), Output(plot, draw), as_json=json):
+        if json:
+            print_json(_facts(result) | {"seconds": done.seconds})
+            return
+        _print(file, columns, choices, done)
+
+
+def _print(file: Path, columns: Mapping[str, Any], choices: Choices, done: Timed[Fit]) -> None:
+    """What was learned, and how well it predicts."""
+    result = done.result
     console = open_console()
     rows = many(len(result.parts.learn) + len(result.parts.judge), "row")
     print_plain(console, f"{file}: {rows} with a target, {many(len(columns), 'column')}")
@@ -212,10 +223,6 @@ def command(
     else:
         console.print("Nothing was judged: the losses above are all there is to go by.\n")
     console.print(f"Learned in {seconds_text(done.seconds)}, compiling included.")
-    print_written(console, plot)
-    if save:
-        print_plain(console, f"Saved to {save}: fastgd predict {save} NEW.csv applies it.")
-        print_plain(console, "fastgd export writes it for C, JavaScript and others.")
 
 
 def _tell(choices: Choices, what: str) -> None:

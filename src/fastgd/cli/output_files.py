@@ -1,9 +1,16 @@
-"""Output files of a command: whether they can be written is checked before hours of work."""
+"""Output files of a command: checked before hours of work, written after results are printed."""
 
 import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from fastgd.cli.console import open_console, print_plain
+from fastgd.cli.errors import RefusedError, UnwrittenError, refusing
+from fastgd.cli.terminal import complain
 from fastgd.plots.style import ENDINGS, pyplot, write
 
 
@@ -35,6 +42,60 @@ def check_plot(path: Path | None, endings: tuple[str, ...] = ENDINGS) -> None:
     if path is not None:
         check_output(path, "a plot's file", endings)
         pyplot()  # says what to install
+
+
+class Output(NamedTuple):
+    """A file, if one was named, the function that writes it, and what to print then."""
+
+    path: Path | None
+    write: Callable[[Any], object]
+    said: tuple[str, ...] = ()  # by default that it was written
+
+
+@contextmanager
+def writing(*outputs: Output, as_json: bool) -> Iterator[None]:
+    """Write files after the block, which prints the results, whatever happens to it and to others.
+
+    Raises
+    ------
+    UnwrittenError
+        If one of them can't be written; each failure is a line on stderr.
+    Exception, SystemExit
+        If the results can't be printed.
+    """
+    unprinted: BaseException | None = None
+    try:
+        yield
+        sys.stdout.flush()
+    except (Exception, SystemExit) as error:  # the latter is rich's, if the reader has left
+        unprinted = error
+    tried = [(output, _failure(output)) for output in outputs if output.path is not None]
+    failures = [failure for _, failure in tried if failure]
+    for failure in failures if unprinted else failures[:-1]:
+        complain(f"error: {failure}")
+    if unprinted:
+        raise unprinted
+    lines = [
+        output.said or (f"Written to {output.path}",) for output, failure in tried if not failure
+    ]
+    for line in () if as_json else chain(*lines):
+        print_plain(open_console(), line)
+    if failures:
+        raise UnwrittenError(failures[-1])
+
+
+def _failure(output: Output) -> str:
+    """Write a file, and return why it can't be written, or nothing."""
+    try:
+        with refusing():
+            output.write(output.path)
+    except RefusedError as error:
+        if isinstance(error.__cause__, OSError):  # which names the file
+            return str(error)
+        return f"{output.path} can't be written: {error}"
+    except Exception as error:  # of matplotlib, perhaps: after hours a line is enough
+        return f"{output.path} can't be written: {type(error).__name__}: {error}"
+    return ""
 
 
 def write_plot(ax: Any, out: Path) -> None:

@@ -9,11 +9,11 @@ import numpy as np
 import fastgd
 from fastgd import GroupModels, Model
 from fastgd.checks.formatting import many
-from fastgd.cli.console import Rows, open_console, print_plain, print_table, print_written
+from fastgd.cli.console import Rows, open_console, print_plain, print_table
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.json_output import print_json
 from fastgd.cli.options import JSON, argument, option, takes
-from fastgd.cli.output_files import check_output
+from fastgd.cli.output_files import Output, check_output, writing
 from fastgd.cli.result_columns import RAW_TEXT, check_raw_text, write_columns
 from fastgd.cli.score_table import number_text, scores_line
 from fastgd.cli.table_options import DECIMAL, SEP, TABLE_FILE
@@ -78,24 +78,27 @@ def command(
             outputs = model.outputs(columns)
         found = _prediction(model, outputs)
         scores = _scores(model, outputs, columns)
-        if csv:
-            write_columns(csv, _written(model, outputs, found), raw_text=raw_text)
-    if json:
-        facts = {"predictions": found, "remarks": remarks}
-        print_json(facts | ({"scores": scores} if scores else {}))
-        return
-    console = open_console()
-    print_plain(console, f"{file}: {many(len(outputs), 'row')}")
-    for remark in remarks:
-        print_plain(console, f"Note: {remark}", style="yellow")
-    console.print()
-    if not csv:
-        _print(console, found)
-    if scores:
-        name = model.targets[0].name
-        print_plain(console, f"The file has {name}, too: {scores_line(scores)}")
-        print_plain(console, "If the model has learned from these rows, these scores are too good.")
-    print_written(console, csv)
+
+    def write(path: Path) -> None:
+        write_columns(path, _written(model, outputs, found), raw_text=raw_text)
+
+    with writing(Output(csv, write), as_json=json):
+        if json:
+            facts = {"predictions": found, "remarks": remarks}
+            print_json(facts | ({"scores": scores} if scores else {}))
+            return
+        console = open_console()
+        print_plain(console, f"{file}: {many(len(outputs), 'row')}")
+        for remark in remarks:
+            print_plain(console, f"Note: {remark}", style="yellow")
+        console.print()
+        if not csv:
+            _print(console, found)
+        if scores:
+            name = model.targets[0].name
+            print_plain(console, f"The file has {name}, too: {scores_line(scores)}")
+            known = "If the model has learned from these rows, these scores are too good."
+            print_plain(console, known)
 
 
 def _prediction(model: Model, outputs: Any) -> Prediction:

@@ -7,15 +7,15 @@ from typing import Any
 import fastgd
 from fastgd import Race, plots
 from fastgd.checks.formatting import error_text, joined, many, value_text
-from fastgd.cli.console import open_console, print_plain, print_table, print_written
+from fastgd.cli.console import open_console, print_plain, print_table
 from fastgd.cli.errors import TYPED, RefusedError, in_typed_words, refusing
-from fastgd.cli.inputs import problem, take_problem
+from fastgd.cli.inputs import CommandData, problem, take_problem
 from fastgd.cli.job import timed
 from fastgd.cli.json_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_entry, read_method
 from fastgd.cli.notes import note_unreached
 from fastgd.cli.options import JSON, PLOT, PROGRESS, SEED, THREADS, option, takes
-from fastgd.cli.output_files import check_plot, write_plot
+from fastgd.cli.output_files import Output, check_plot, write_plot, writing
 from fastgd.cli.surface import PREPARED, take_window, window_options
 from fastgd.optimizers import BY_COMMAND, GradientDescent
 
@@ -68,30 +68,37 @@ def command(plot: Path | None, progress: bool, json: bool, **typed: Any) -> None
                 short.surface(**window, resolution=PREPARED)  # refuses a window that can't be
 
         done = timed(warm_up, partial(call, progress=progress))
-        found = done.result
-        if plot is not None:
-            curves, _ = plots.race(found, found.surface(**window))
-            write_plot(curves, plot)
-    if json:
-        ranked = {name: run_facts(found.runs[name]) for name in found.ranking()}
-        out = {"left_out": found.left_out} if found.left_out else {}
-        print_json(samples_facts(data.samples) | {"runs": ranked, **out, "seconds": done.seconds})
-        return
+    found = done.result
+
+    def draw(path: Path) -> None:
+        write_plot(plots.race(found, found.surface(**window))[0], path)
+
+    with writing(Output(plot, draw), as_json=json):
+        if json:
+            ranked = {name: run_facts(found.runs[name]) for name in found.ranking()}
+            out = {"left_out": found.left_out} if found.left_out else {}
+            facts = samples_facts(data.samples) | {"runs": ranked, **out}
+            print_json(facts | {"seconds": done.seconds})
+            return
+        _print(data, found, settings["iterations"])
+        open_console().print(done.text("Trained"))
+
+
+def _print(data: CommandData, found: Race, iterations: int) -> None:
+    """The problem, the ranking, and who was left out."""
     console = open_console()
     first = next(iter(found.runs.values()))
     sizes = (found.X.shape[1], *first.hidden_size, first.weights[-1].shape[1])
     print_plain(
         console,
         f"{data.name}: {many(len(found.X), 'sample')}, a {joined(sizes, '-')} network, "
-        f"seed {first.seed}, {many(settings['iterations'], 'iteration')}",
+        f"seed {first.seed}, {many(iterations, 'iteration')}",
     )
     note_unreached(console, data.samples, {first.options.get("output", "sigmoid")})
     console.print()
     print_table(console, *_ranking(found))
     for reason in found.left_out.values():
         print_plain(console, f"Left out: {in_typed_words(reason, TYPED.get())}\n")
-    console.print(done.text("Trained"))
-    print_written(console, plot)
 
 
 def _ranking(race: Race) -> tuple[list[str], list[tuple[Any, ...]]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 import fastgd
 from fastgd import Run, Surface, Sweep, plots
 from fastgd.checks.formatting import error_text, joined, many, options_text
-from fastgd.cli.console import open_console, print_plain, print_written
+from fastgd.cli.console import open_console, print_plain
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.inputs import problem, take_problem
 from fastgd.cli.job import timed
@@ -19,7 +19,7 @@ from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.notes import note_unreached
 from fastgd.cli.option_values import read_alpha
 from fastgd.cli.options import DEVICE, JSON, PLOT, PROGRESS, THREADS, Declared, option, takes
-from fastgd.cli.output_files import check_plot, write_plot
+from fastgd.cli.output_files import Output, check_plot, write_plot, writing
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -144,27 +144,27 @@ def command(
         measured = timed(None, lambda: fastgd.surface(X, y, run, **window, progress=progress))
         plane = measured.result
         points, missing = _path(plane, run) if path else (None, "")
-        if plot is not None:
-            paths = None if points is None else run
-            kind = "3d" if solid else "contour"
-            write_plot(plots.surface(plane, paths=paths, kind=kind, log=log_scale), plot)
-    if json:
-        print_json(
-            samples_facts(data.samples)
-            | vars(plane)
-            | {"lowest": plane.lowest(), "path": points}
-            | {"final_error": run.final_error, "seconds": measured.seconds}
-        )
-        return
-    console = open_console()
-    print_plain(console, f"{data.name}: {many(plane.samples, 'sample')}")
-    note_unreached(console, data.samples, {run.options.get("output", "sigmoid")})
-    _describe(console, plane, run)
-    measured = measured._replace(loading=learned.loading)
-    console.print(measured.text(f"{many(plane.errors.size, 'point')} measured"))
-    print_written(console, plot)
-    if plot is not None and missing:
-        print_plain(console, f"(No path: {missing}.)")
+
+    def draw(file: Path) -> None:
+        paths, kind = None if points is None else run, "3d" if solid else "contour"
+        write_plot(plots.surface(plane, paths=paths, kind=kind, log=log_scale), file)
+
+    said = (f"Written to {plot}", f"(No path: {missing}.)") if missing else ()
+    with writing(Output(plot, draw, said), as_json=json):
+        if json:
+            print_json(
+                samples_facts(data.samples)
+                | vars(plane)
+                | {"lowest": plane.lowest(), "path": points}
+                | {"final_error": run.final_error, "seconds": measured.seconds}
+            )
+            return
+        console = open_console()
+        print_plain(console, f"{data.name}: {many(plane.samples, 'sample')}")
+        note_unreached(console, data.samples, {run.options.get("output", "sigmoid")})
+        _describe(console, plane, run)
+        measured = measured._replace(loading=learned.loading)
+        console.print(measured.text(f"{many(plane.errors.size, 'point')} measured"))
 
 
 def _describe(console: "Console", plane: Surface, run: Run) -> None:

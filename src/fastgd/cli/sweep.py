@@ -14,13 +14,14 @@ from fastgd.cli.json_output import plain, print_json, samples_facts
 from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.option_values import read_alpha, read_networks
 from fastgd.cli.options import DEVICE, ITERATIONS, JSON, PROGRESS, TARGET, THREADS, option, takes
+from fastgd.cli.output_files import writing
 from fastgd.cli.output_folders import done_text, finished, folder_of, note_folder
 from fastgd.cli.ranking import best_runs, show_axes, show_best, show_groups, statistics_of
 from fastgd.cli.result_columns import RAW_TEXT, check_raw_text, write_table
 from fastgd.cli.splits import FOLDS, GROUPS, VALIDATION, take_split
 from fastgd.cli.table_options import READING, TABLE_FILE, take_reading
 from fastgd.cli.terminal import saying_how_to_resume
-from fastgd.cli.train_common import TrainOptions, Writer, close, fit, show_samples
+from fastgd.cli.train_common import TrainOptions, Writer, fit, outputs_of, show_samples
 
 ARTICLE = {"alpha": [1.0], "iterations": 60_000, "record_every": 10_000}
 """Defaults for tables that are taken as they are."""
@@ -126,18 +127,19 @@ def show(asked: TrainOptions, folder: Path | None, where: str | None, as_json: b
         kept = workers if folder is None else {**workers, "out": folder}
         fitted = fit(fastgd.sweep, asked._replace(kept=kept))
     done, result = fitted.done, fitted.done.result
-    if as_json:
-        facts = samples_facts(fitted.samples) | fitted.given.facts | _facts(result)
-        print_json(facts | {"seconds": done.seconds})
-        return
-    console = open_console()
-    outputs = result.axes.get("output", [result.method.output])
-    show_samples(console, asked, fitted, set(outputs))
-    show_axes(console, result)
-    show_best(console, result)
-    show_groups(console, result)
-    close(console, done, asked.writers)
-    note_folder(console, folder, before)
+    with writing(*outputs_of(asked, fitted), as_json=as_json):
+        if as_json:
+            facts = samples_facts(fitted.samples) | fitted.given.facts | _facts(result)
+            print_json(facts | {"seconds": done.seconds})
+            return
+        console = open_console()
+        outputs = result.axes.get("output", [result.method.output])
+        show_samples(console, asked, fitted, set(outputs))
+        show_axes(console, result)
+        show_best(console, result)
+        show_groups(console, result)
+        console.print(done.text("Trained"))
+        note_folder(console, folder, before)
 
 
 def _facts(result: Sweep) -> dict[str, Any]:

@@ -24,10 +24,11 @@ from fastgd.cli.json_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.option_values import read_alpha, read_network
 from fastgd.cli.options import DEVICE, ITERATIONS, JSON, PROGRESS, TARGET, THREADS, option, takes
+from fastgd.cli.output_files import writing
 from fastgd.cli.splits import VALIDATION, Given, take_split
 from fastgd.cli.table_options import LEARNING, READING, TABLE_FILE, take_reading
 from fastgd.cli.terminal import saying_how_to_resume
-from fastgd.cli.train_common import TrainOptions, Writer, close, fit, show_samples
+from fastgd.cli.train_common import Fitted, TrainOptions, Writer, fit, outputs_of, show_samples
 from fastgd.tables.samples import Reading
 from fastgd.training import statistics
 from fastgd.training.sample_hashes import hashes_of
@@ -122,6 +123,19 @@ def show(asked: TrainOptions, resume: Path | None, as_json: bool) -> None:
         kept = kept_iterations(checkpoint)
     with saying_how_to_resume(lambda: kept_text(checkpoint)):
         fitted = fit(call, asked, None if before is None else before.options)
+    with writing(*outputs_of(asked, fitted), as_json=as_json):
+        _print(asked, fitted, resume, before, kept, as_json)
+
+
+def _print(
+    asked: TrainOptions,
+    fitted: Fitted[Run],
+    resume: Path | None,
+    before: Run | None,
+    kept: int,
+    as_json: bool,
+) -> None:
+    """Print the run, which may resume another (``before``) or ``kept`` iterations of itself."""
     samples, done, run = fitted.samples, fitted.done, fitted.done.result
     worse = _no_better(run, fitted.given) if samples.preparation else ""
     if as_json:
@@ -143,7 +157,7 @@ def show(asked: TrainOptions, resume: Path | None, as_json: bool) -> None:
         over = "" if before.status == "finished" else f", when it was over: it had {before.status}"
         after = f"after {many(before.iterations, 'iteration')}{over}"
         print_plain(console, f"Went on from {resume}, {after}")
-    note_kept(console, checkpoint, kept)
+    note_kept(console, asked.kept.get("checkpoint"), kept)
     console.print()
     _show_errors(console, run)
     _show_summary(console, run)
@@ -161,7 +175,7 @@ def show(asked: TrainOptions, resume: Path | None, as_json: bool) -> None:
         console.print(_best(run))
     if worse:
         console.print(f"[yellow]{worse}[/]", markup=True)
-    close(console, done, asked.writers)
+    console.print(done.text("Trained"))
 
 
 def _run_of(result: Any, file: Path) -> Run:

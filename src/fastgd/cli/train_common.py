@@ -1,7 +1,8 @@
 """What ``fastgd train`` and ``fastgd sweep`` share: reading, training, writing."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -12,7 +13,7 @@ from fastgd.cli.console import print_plain
 from fastgd.cli.errors import refusing
 from fastgd.cli.job import Timed, timed
 from fastgd.cli.notes import note_unreached
-from fastgd.cli.output_files import check_output
+from fastgd.cli.output_files import Output, check_output
 from fastgd.cli.splits import Given, RowSplit
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.optimizers import Adam
@@ -89,7 +90,7 @@ def fit(
     asked: TrainOptions,
     options: Mapping[str, Any] | None = None,
 ) -> Fitted[T]:
-    """Read, train and write.
+    """Read and train.
 
     ``options`` are those of a run that resumes: then the settings add nothing to them.
     """
@@ -119,9 +120,6 @@ def fit(
 
         # What goes into a folder may be too much for the memory, even with one iteration each.
         done = timed(None if "out" in asked.kept else warm_up, work)
-        for path, _, write in asked.writers:
-            if path is not None:
-                write(_with_preparation(done.result, samples), path)
     return Fitted(samples, given, done)
 
 
@@ -176,10 +174,14 @@ def show_samples(
     note_unreached(console, samples, outputs)
 
 
-def close(console: "Console", done: Timed[Any], writers: Iterable[Writer]) -> None:
-    """Print how long it took and where the result is."""
-    console.print(done.text("Trained"))
-    for path, ending, _ in writers:
-        if path is not None:
-            how = f": fastgd.load({str(path)!r}) reads it." if ending == ".npz" else ""
-            print_plain(console, f"Saved to {path}{how}")
+def outputs_of(asked: TrainOptions, fitted: Fitted[Any]) -> list[Output]:
+    """The files with the result, each with a line that says where it is."""
+    result = _with_preparation(fitted.done.result, fitted.samples)
+    return [
+        Output(
+            path,
+            partial(write, result),
+            (f"Saved to {path}" + f": fastgd.load({str(path)!r}) reads it." * (ending == ".npz"),),
+        )
+        for path, ending, write in asked.writers
+    ]

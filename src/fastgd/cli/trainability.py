@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from fastgd import plots
 from fastgd.checks.formatting import many
-from fastgd.cli.console import open_console, print_plain, print_table, print_written
+from fastgd.cli.console import open_console, print_plain, print_table
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.job import Timed, timed
 from fastgd.cli.json_output import print_json
 from fastgd.cli.options import DEVICE, JSON, PROGRESS, THREADS, option, takes
-from fastgd.cli.output_files import check_folder, check_plot, write_plot
+from fastgd.cli.output_files import Output, check_folder, check_plot, write_plot, writing
 from fastgd.cli.output_folders import done_text, finished
 from fastgd.cli.terminal import saying_how_to_resume
 from fastgd.engine.devices import AUTO, CPU, CUDA
@@ -131,32 +131,17 @@ def command(
         if zoom:
             with saying_how_to_resume(lambda: _frames_text(work, frames)):
                 zoomed = timed(warm_up, lambda: trainability_zoom(**settings, **zoom))
-            _draw_zoom(zoomed.result, plot)
-            if out is None and kept:
-                _remove_frames(work)
-            _show_zoom(zoomed, plot, out, json)
-            return
-        before = finished(work).done
-        with saying_how_to_resume(lambda: done_text(work, "patches")):
-            done = timed(warm_up, lambda: trainability(**settings))
-        found = done.result
-        boxes, reason = _boxes(found)
-        write_plot(plots.trainability(found), plot)
-        if boxes is not None and box_plot is not None:
-            write_plot(plots.box_counts(boxes), box_plot)
-        if out is None and kept:
-            remove(work)
-    if json:
-        facts = _facts(found, boxes, reason)
-        print_json(facts | {"seconds": done.seconds, "patches_found": before})
-        return
-    _show_map(done, boxes, reason)
-    console = open_console()
-    if before:
-        console.print(f"({many(before, 'patch')} from an earlier call)")
-    print_written(console, plot, box_plot if boxes else None)
-    if out is not None:
-        print_plain(console, f"Patches kept in {out}")
+        else:
+            before = finished(work).done
+            with saying_how_to_resume(lambda: done_text(work, "patches")):
+                done = timed(warm_up, lambda: trainability(**settings))
+    if zoom:
+        _show_zoom(zoomed, plot, out, json)
+    else:
+        _show_map(done, before, plot, box_plot, out, json)
+    if out is None and kept:  # and all was written
+        with refusing():
+            (_remove_frames if zoom else remove)(work)
 
 
 def _check_files(plot: Path, box_plot: Path | None, zoom: dict[str, Any]) -> None:
@@ -199,6 +184,11 @@ def _show_zoom(
     done: Timed[tuple[Trainability, ...]], plot: Path, out: Path | None, json: bool
 ) -> None:
     """A row for each frame, and the median of their dimensions."""
+    with writing(Output(plot, lambda path: _draw_zoom(done.result, path)), as_json=json):
+        _print_zoom(done, out, json)
+
+
+def _print_zoom(done: Timed[tuple[Trainability, ...]], out: Path | None, json: bool) -> None:
     maps, boxes = done.result, [_boxes(found) for found in done.result]
     dimensions = [one.dimension for one, _ in boxes if one is not None]
     middle = median(dimensions) if dimensions else None
@@ -223,7 +213,6 @@ def _show_zoom(
     if middle is not None:
         console.print(f"Median of the box-counting dimensions: {middle:.3f}")
     console.print(done.text(f"{many(sum(found.values.size for found in maps), 'training')} done"))
-    print_written(console, plot)
     if out is not None:
         print_plain(console, f"Frames kept in {out}")
 
@@ -240,15 +229,37 @@ def _boxes(found: Trainability) -> "tuple[BoxCounting | None, str | None]":
         return None, str(error)
 
 
-def _show_map(done: Timed[Trainability], boxes: "BoxCounting | None", reason: str | None) -> None:
-    console, found = open_console(), done.result
-    _show(console, found)
-    if boxes is None:
-        print_plain(console, f"No box-counting dimension: {reason}")
-    else:
-        _show_boxes(console, boxes)
-        console.print(f"Zoom in, to most of the boundary: --window {_typed(found.zoom())}")
-    console.print(done.text(f"{many(found.values.size, 'training')} done"))
+def _show_map(
+    done: Timed[Trainability],
+    before: int,
+    plot: Path,
+    box_plot: Path | None,
+    out: Path | None,
+    json: bool,
+) -> None:
+    """The map, and the box counts of its boundary; ``before`` patches are of an earlier call."""
+    found = done.result
+    boxes, reason = _boxes(found)
+    outputs = [Output(plot, lambda path: write_plot(plots.trainability(found), path))]
+    if boxes is not None:
+        outputs.append(Output(box_plot, lambda path: write_plot(plots.box_counts(boxes), path)))
+    with writing(*outputs, as_json=json):
+        if json:
+            facts = _facts(found, boxes, reason)
+            print_json(facts | {"seconds": done.seconds, "patches_found": before})
+            return
+        console = open_console()
+        _show(console, found)
+        if boxes is None:
+            print_plain(console, f"No box-counting dimension: {reason}")
+        else:
+            _show_boxes(console, boxes)
+            console.print(f"Zoom in, to most of the boundary: --window {_typed(found.zoom())}")
+        console.print(done.text(f"{many(found.values.size, 'training')} done"))
+        if before:
+            console.print(f"({many(before, 'patch')} from an earlier call)")
+        if out is not None:
+            print_plain(console, f"Patches kept in {out}")
 
 
 def _show(console: "Console", found: Trainability) -> None:

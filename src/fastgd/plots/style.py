@@ -131,9 +131,7 @@ def _formulas(ax: "Axes") -> "Iterator[tuple[Text, str]]":
 
     for artist in ax.get_children():
         texts: list[Any] = []
-        if isinstance(artist, Axis) and not isinstance(
-            artist.get_major_formatter(), FuncFormatter
-        ):
+        if isinstance(artist, Axis) and not isinstance(artist.get_major_formatter(), FuncFormatter):
             texts = [artist.label]
         elif not isinstance(artist, Axes):
             texts = artist.findobj(Text)
