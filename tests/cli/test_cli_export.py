@@ -165,6 +165,8 @@ def test_onnx_has_a_type(run):
     assert given.type == "tensor(float)"
 
 
+NAMED = "a letter from A to Z and no digit at its beginning"
+
 REFUSED = {
     "run.npz": "give FILE, or --to c, js, wasm or onnx$",
     "run.npz x.c": r"FILE must end in \.h, \.js, \.mjs, \.wasm or \.onnx, got 'x\.c'$",
@@ -174,8 +176,9 @@ REFUSED = {
     "run.npz x.js --to c": "a file with --to c must end in .h, got 'x.js'$",
     "run.npz link.h": "link.h can't be written: it is the file that is read$",
     "run.npz none/x.h": "none/x.h can't be written: there is no folder none$",
-    "run.npz \u00e9.h": "begin with a letter, got '\u00e9': give another, such as --name model$",
-    "run.npz 3d.h": "must begin with a letter, got '3d': give another, such as --name model$",
+    "run.npz \u65e5\u672c.h": f"{NAMED}, got '\u65e5\u672c': give another, such as --name model$",
+    "run.npz _.h": f"{NAMED}, got '_': give another, such as --name model$",
+    "run.npz 9x.h": f"{NAMED}, got '9x': give another, such as --name model$",
     "run.npz x.h --name a-b": "--name must be a C identifier.* got 'a-b'$",
     "run.npz x.js --name x": "--name is for --to c, got --to js$",
     "run.npz x.h --dtype float32": "--dtype is for --to onnx, got --to c$",

@@ -11,6 +11,7 @@ from fastgd.checks.memory import check_memory
 from fastgd.cli import clusters
 from fastgd.cli.app import app
 from fastgd.cli.errors import in_typed_words
+from fastgd.cli.terminal import complain
 
 COMMANDS = typer.main.get_command(app).commands
 ONCE = [
@@ -128,3 +129,35 @@ def test_processes_of_dask_have_a_bound(run, monkeypatch):
     rule = "--dask must start at most 12 processes here, 4 for each of 3 processors, got "
     for where in ("local:13", "local:99999", "local:1000000000"):
         assert run(*words, where) == (2, "", f"fastgd: error: {rule}{where}\n")
+
+
+LONG = "-" * 5000
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["bucket", LONG],
+        ["bucket", "--start", 1, "--", LONG],
+        ["bucket", "x", "y", f"z + {LONG} - " * 3],
+        ["bucket", "x", "--start", 1, "--plot", LONG],
+        [LONG],
+        [f"x {LONG} " * 3],
+        ["train", f"x{LONG}"],
+        ["train", "xor.csv", "--save", f"{LONG}.npz"],
+        ["train", "xor.csv", "--target", f"x{LONG}"],
+        ["race", "--optimizer", LONG],
+        ["tutorial", "--experiment", LONG],
+    ],
+    ids=lambda words: " ".join(str(word)[:12] for word in words),
+)
+def test_what_is_long_is_shortened(run, words):
+    result = run(*words)
+    assert_refused(result, r"\.\.\.")
+    assert len(result[2]) < 400
+
+
+def test_what_has_quotes_is_not_shortened(capsys):
+    message = "can't do 'a', known are " + "sin(), " * 40 + "did you mean 'b'?"
+    complain(message)
+    assert capsys.readouterr().err == f"fastgd: {message}\n"

@@ -118,10 +118,11 @@ def test_odd_arguments_are_refused(tmp_path, run, method, given, message):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("file", ["3d.h", "\u00e9.h", "\u00fc2.h", "12.h"])
+@pytest.mark.parametrize("file", ["3d.h", "\u00e9.h", "\u00fc2.h", "12.h", "_.h"])
 def test_a_file_whose_name_is_none_in_c_needs_another_one(tmp_path, run, file):
     message = (
-        f"^a header's names .* a letter, got '{file[:-2]}': give another, such as name='model'$"
+        "^a header's names begin with that of its file, which must have a letter from A to Z "
+        f"and no digit at its beginning, got '{file[:-2]}': give another, such as name='model'$"
     )
     with pytest.raises(ValueError, match=message):
         run.to_c(tmp_path / file)

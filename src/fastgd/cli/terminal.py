@@ -2,6 +2,7 @@
 
 import codecs
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -9,6 +10,9 @@ from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from fastgd.checks.messages import escaped
+
+_LONG = re.compile(r"(?<![^\s(])'[^']{200,}'|\([^()]{200,}\)|\S{200,}")
+"""What was typed, longer than any path that a message is about."""
 
 _IN_ASCII = {"±": "+-", "²": "^2", "…": "..."}
 
@@ -35,9 +39,10 @@ def open_streams() -> None:
 
 def complain(message: str) -> None:
     """Print one line to stderr, if there is one."""
+    line = _LONG.sub(lambda typed: f"{typed[0][:28]}...{typed[0][-29:]}", " ".join(message.split()))
     if sys.stderr is not None:
         try:
-            print("fastgd:", escaped(" ".join(message.split())), file=sys.stderr, flush=True)
+            print("fastgd:", escaped(line), file=sys.stderr, flush=True)
         except OSError:
             give_up(sys.stderr)
 

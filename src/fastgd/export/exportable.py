@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from fastgd.arguments.data import FloatArray
+from fastgd.checks.messages import shown
 from fastgd.checks.values import check_choice, check_path
 from fastgd.store.files import PathLike, whole_file
 
@@ -204,14 +205,16 @@ def _file(path: Path) -> Iterator[IO[bytes]]:
 def c_name(path: Path) -> str:
     """Return the name of a file with _ for all that a C identifier can't have.
 
-    Raise ExportError if it begins with a digit, or has no letter: many files would have its name.
+    Raise ExportError if it begins with a digit, or has no such letter: many files would be called
+    so.
     """
     name = re.sub("[^A-Za-z0-9]", "_", path.stem)
     if name[:1].isdigit() or not re.search("[A-Za-z]", name):
         from fastgd.export.network import ExportError
 
         raise ExportError(
-            "a header's names begin with that of its file, which must begin with a letter, got "
-            f"{path.stem!r}: give another, such as name='model'"
+            "a header's names begin with that of its file, which must have a letter from A to Z "
+            f"and no digit at its beginning, got {shown(path.stem)}: give another, such as "
+            "name='model'"
         )
     return name

@@ -301,3 +301,19 @@ def test_progress(capsys):
 
 def test_all_statuses_are_told():
     assert sorted(STATUS) == ["converged", "diverged", "rolling", "stuck"]
+
+
+def test_the_examples_show_what_they_say():
+    rolled = {name: example.roll() for name, example in bucket.EXAMPLES.items()}
+    big = rolled["too-big"]
+    first = np.abs(np.diff(big.path[:, :2])).ravel()  # from the same place, and so the same slope
+    assert first[1] < first[0]
+    assert np.all(np.diff(np.abs(big.path[0, :20])) > 0)  # each step to a steeper place
+    assert list(big.status) == ["diverged", "converged"]
+    assert "A smaller alpha makes the steps smaller" in bucket.EXAMPLES["too-big"].takeaway
+    right, left = rolled["local-minimum"].height
+    assert right > left
+    assert list(rolled["too-small"].status) == ["stuck", "rolling", "converged"]
+    inside, out = np.abs(rolled["rut"].x)
+    assert inside > 2.9
+    assert out < 1e-6

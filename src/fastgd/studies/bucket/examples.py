@@ -69,7 +69,7 @@ EXAMPLES = {
             iterations=10_000,
             window=(-2.5, 2.5),
             takeaway="Each step overshoots to a steeper place: the ball diverges. A smaller alpha "
-            "makes the slopes smaller, and it converges (Solution 1).",
+            "makes the steps smaller, and it converges (Solution 1).",
         ),
         Example(
             "local-minimum",
