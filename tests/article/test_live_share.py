@@ -10,6 +10,7 @@ from chromium import needs_chromium
 from fastgd.article.page.live.packing import Packing, add_programs
 from fastgd.article.page.live.programs import XOR, Program
 from fastgd.optimizers import FIRST_ORDER, Adam, GradientDescent
+from fastgd.tables.samples import LARGEST
 from live import in_node, needs_node
 
 pytestmark = needs_node
@@ -122,6 +123,20 @@ def test_what_is_copied_says_only_what_is_chosen(shared):
     assert first["command"] == "fastgd train data.csv --target y --hidden-size 4 --alpha 0.5\n"
     assert first["table"] == "x1,x2,x3,y\n0,0,1,0\n0,1,1,1\n1,0,1,1\n1,1,1,0\n"
     assert max(map(len, shared[STATES[-1]]["python"].splitlines())) < 100
+
+
+ONE_INPUT = """
+import { commandOf } from "./live/share.js";
+const settings = { hidden: 0, alpha: 1, optimizer: "GradientDescent", iterations: 60000, seed: 1 };
+answer(given.map((x) => commandOf({ ...settings, X: [[0], [x]], bias: false }, {})));
+"""
+
+
+def test_large_inputs_are_not_standardized_whatever_their_sign(tmp_path):
+    """As the command takes a table as it is only if no input is beyond LARGEST."""
+    inputs = [LARGEST, -LARGEST, LARGEST + 0.5, -LARGEST - 0.5]
+    commands = in_node(ONE_INPUT, tmp_path, given=inputs)
+    assert [command.endswith(" --raw\n") for command in commands] == [False, False, True, True]
 
 
 NO_CLIPBOARD = "Object.defineProperty(navigator, 'clipboard', { value: undefined });"

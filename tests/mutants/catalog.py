@@ -25,6 +25,10 @@ class Mutant:
         return self.file.split("/")[0].removesuffix(".py")
 
     @property
+    def is_python(self):
+        return self.file.endswith(".py")
+
+    @property
     def module(self):
         return ".".join(["fastgd", *Path(self.file).with_suffix("").parts])
 

@@ -50,8 +50,10 @@ def _distance(mutant, file):
 
 
 def _function(mutant):
-    """The source of the innermost function or class around the line; the file where none is."""
+    """The source of the innermost function or class around the line, or of the whole file."""
     source = mutant.source()
+    if not mutant.is_python:
+        return source
     line = source[: source.index(mutant.old)].count("\n") + 1
     around = [
         node

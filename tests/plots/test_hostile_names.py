@@ -98,6 +98,7 @@ def closed():
 
 
 def test_every_plot_is_among_these():
+    """A new plot is drawn here with these names, or stands in WITHOUT if it has none."""
     assert {name.split()[0] for name in DRAWN} | WITHOUT == set(plots.__all__)
 
 
