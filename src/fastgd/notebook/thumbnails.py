@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastgd import plots
+from fastgd.checks.formatting import SHORT
 from fastgd.models.group_models import GroupModels
 from fastgd.models.model import Model
 from fastgd.plots.lines import ERROR, MOST, legend, marker, scale_errors
@@ -86,7 +87,7 @@ def _of_surface(surface: Surface, ax: Any) -> str:
 
 def _of_race(race: Race, ax: Any) -> str:
     with axes(ax):
-        draw_curves(ax, {name: race.runs[name] for name in race.ranking()})
+        draw_curves(ax, {name: race.runs[name] for name in race.ranking()}, SHORT)
         legend(ax)
     return "Error against iteration, a line per optimizer"
 

@@ -22,6 +22,9 @@ SIDES = 100
 STEPS = 40
 """Most points of a path that are marked individually."""
 
+NAME = 80
+"""Most characters of a path's name: with all parameters of an optimizer it has 60."""
+
 DASHES = ("-", "--", ":")
 """Line styles, if there are more paths than colors."""
 
@@ -171,7 +174,7 @@ def _draw(ax: Any, coordinates: Any, name: str, look: dict[str, Any]) -> None:
 
     outline = [Stroke(linewidth=3, foreground="white"), Normal()]
     each = "." if len(coordinates[0]) <= STEPS else ""
-    ax.plot(*coordinates, **look, marker=each, label=user_text(name), zorder=5,
+    ax.plot(*coordinates, **look, marker=each, label=user_text(name, NAME), zorder=5,
             linewidth=1.6, path_effects=outline)  # fmt: skip
     for at, marker, size in ((0, "o", 6), (-1, "*", 12)):
         end = [part[at : (at + 1) or None] for part in coordinates]
@@ -207,7 +210,7 @@ def _title(surface: Surface, paths: Mapping[str, Run]) -> str:
     if not surface.held:
         return f"{start} both its weights {samples}"
     ends = (name for name, run in paths.items() if _ends_in(surface, run))
-    where = next((f" where {user_text(name)} ends" for name in ends), "")
+    where = next((f" where {user_text(name, NAME)} ends" for name in ends), "")
     return f"{start} two weights,\nthe other {surface.held:,} fixed{where} {samples}"
 
 

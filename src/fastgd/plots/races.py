@@ -8,7 +8,7 @@ import numpy as np
 from fastgd.checks.formatting import joined
 from fastgd.checks.values import check_result
 from fastgd.plots.lines import ERROR, below, label_iterations, scale_errors
-from fastgd.plots.planes import looks
+from fastgd.plots.planes import NAME, looks
 from fastgd.plots.planes import surface as draw_surface
 from fastgd.plots.style import Axes, panels, user_text
 from fastgd.studies.race import Race
@@ -87,10 +87,10 @@ def race(
     return curves, plane
 
 
-def draw_curves(ax: "Axes", ranked: Mapping[str, Run]) -> None:
-    """Draw the errors against the iterations, one line per optimizer."""
+def draw_curves(ax: "Axes", ranked: Mapping[str, Run], most: int = NAME) -> None:
+    """Draw the errors against the iterations, one line per optimizer; shorten long names."""
     for look, (name, run) in zip(looks(len(ranked)), ranked.items(), strict=True):
-        label = user_text(name)
+        label = user_text(name, most)
         label += "" if "alpha" in name else f", alpha {joined(run.alpha)}"
         ax.plot(*error_curves(run), label=label, **look, linewidth=1.4)
     ax.set_yscale("log")
