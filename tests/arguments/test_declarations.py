@@ -332,7 +332,7 @@ def test_other_names_of_arguments_are_ours_only():
         ("random_state", "seed"),
         ("hidden_layer_sizes", "hidden_size"),
         ("solver", "optimizer"),
-        ("momentum", r"optimizer=Momentum\(\)"),
+        ("nesterov", r"optimizer=Nesterov\(\)"),
     ],
 )
 def test_the_fields_words_are_answered_with_ours(call, name, ours):

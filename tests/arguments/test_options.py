@@ -34,6 +34,7 @@ from fastgd.checks.values import (
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS
 from fastgd.optimizers import (
     Adam,
+    AdamW,
     GradientDescent,
     LevenbergMarquardt,
     Momentum,
@@ -185,7 +186,16 @@ def test_a_method_at_other_values():
         (["hidden_layer_sizes"], "'hidden_layer_sizes': fastgd calls it hidden_size"),
         (["weight_decay"], "'weight_decay': fastgd calls it l2"),
         (["n_jobs"], "'n_jobs': fastgd calls it threads"),
-        (["momentum"], "'momentum': fastgd calls it optimizer=Momentum()"),
+        (
+            ["momentum"],
+            "'momentum': momentum is a field of optimizer=Momentum(momentum=...) or "
+            "optimizer=Nesterov(momentum=...)",
+        ),
+        (
+            ["warmup_steps"],
+            "'warmup_steps': warmup_steps is a field of schedule=Cosine(warmup_steps=...)",
+        ),
+        (["steps"], "'steps': fastgd calls it iterations"),
     ],
 )
 def test_unknown_options_are_refused(names, came):
@@ -206,9 +216,15 @@ def test_unknown_options_are_refused(names, came):
         ({"loss": ["huber", "quantile"], "tau": 0.5},
          "'tau': tau is a parameter of loss='quantile' alone"),
         ({"loss": "huber", "delt": 0.5}, "'delt': did you mean delta?"),
+        ({"optimizer": LevenbergMarquardt(), "damping": [1e-3, 1.0]},
+         "'damping': damping is a field of optimizer=LevenbergMarquardt(damping=[...])"),
+        ({"optimizer": AdamW(), "weight_decay": 0.1},
+         "'weight_decay': weight_decay is a field of optimizer=AdamW(weight_decay=...)"),
+        ({"schedule": Cosine(9), "steps": 5},
+         "'steps': steps is a field of schedule=Cosine(steps=...)"),
     ],
 )  # fmt: skip
-def test_the_number_of_another_function_is_refused(given, came):
+def test_the_number_of_another_function_or_optimizer_is_refused(given, came):
     own = ["delta"] if given.get("loss") == "huber" else []
     message = f"an option must be one of {either([*DEFAULTS, *own])}, got {came}"
     if not isinstance(given.get("loss"), list):

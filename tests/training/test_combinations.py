@@ -205,8 +205,8 @@ REFUSED = {
     "unknown": ({"combinations": [{"l3": 3}]}, ValueError,
      "a key of a combination must be one of alpha, seed,"),
     "other name": ({"combinations": [{"lr": 3}]}, ValueError, "got 'lr': fastgd calls it alpha"),
-    "field of another": ({"combinations": [{"beta1": 0.5}], "optimizer": Momentum()}, ValueError,
-     "beta1"),
+    "field of another": ({"combinations": [{"rho": 0.5}], "optimizer": Momentum()}, ValueError,
+     r"'rho': rho is a field of optimizer=AdaDelta\(rho=...\) or optimizer=RMSProp\(rho=...\)"),
     "field of an axis": (
         {"combinations": [{"momentum": 0.5}], "optimizer": [Momentum(), Adam()]}, ValueError,
          "got 'momentum'"

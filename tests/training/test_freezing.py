@@ -1,5 +1,7 @@
 """freeze: parameters that stay as they are."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,8 @@ import fastgd
 from cases import STAYS, X, Y
 from fastgd import reference
 from fastgd.checks.formatting import options_text
-from fastgd.optimizers import AdamW
+from fastgd.optimizers import AdamW, LevenbergMarquardt
+from fastgd.sklearn import FastGDRegressor
 
 GIVEN = {"hidden_size": (5, 3), "bias": True, "iterations": 40, "alpha": 0.05}
 MASK = STAYS[1]
@@ -87,3 +90,42 @@ def test_anything_else_is_rejected(freeze, message):
         fastgd.train(X, Y, **GIVEN, freeze=freeze)
     with pytest.raises((TypeError, ValueError), match=message):
         fastgd.sweep(X, Y, **GIVEN | {"alpha": [1, 2]}, freeze=freeze)
+
+
+@pytest.mark.parametrize(
+    ("more", "learns"),
+    [
+        ({}, False),
+        ({"bias": True}, True),
+        ({"batch_norm": True}, True),
+        ({"bias": True, "batch_norm": True}, True),
+        ({"hidden_size": (), "bias": True}, True),
+        ({"hidden_size": ()}, False),
+        ({"optimizer": LevenbergMarquardt()}, False),
+    ],
+    ids=str,
+)
+def test_masks_of_all_weights_are_refused_where_nothing_else_learns(more, learns):
+    """As layer numbers are; masks have no biases, and no scale and shift of batch normalization."""
+    given = GIVEN | {"bias": False, "iterations": 3} | more
+    sizes = (X.shape[1], *given["hidden_size"], Y.shape[1])
+    given["freeze"] = [np.ones(shape, bool) for shape in pairwise(sizes)]
+    if learns:
+        first, later = reference.train(X, Y, **given, record_every=2).errors
+        assert first != later
+        return
+    for call in (fastgd.train, fastgd.sweep, reference.train):
+        with pytest.raises(ValueError, match="freeze must leave something to learn, got"):
+            call(X, Y, **given)
+    with pytest.raises(ValueError, match="freeze must leave something to learn, got"):
+        fastgd.sweep(X, Y, **given | {"bias": [True, False]})
+
+
+def test_groups_and_estimators_refuse_it_too():
+    table = {"g": ["a"] * 4, "x": [1.0, 2.0, 3.0, 5.0], "y": [0.5, 1.25, 1.0, 0.75]}
+    masks = [np.ones((1, 1), bool)]
+    with pytest.raises(ValueError, match="freeze must leave something to learn, got"):
+        fastgd.fit_groups(table, "g", "y", hidden_size=(), bias=False, freeze=masks, iterations=3)
+    frozen = FastGDRegressor((), options={"freeze": [True]})
+    with pytest.raises(ValueError, match="freeze must leave something to learn, got"):
+        frozen.fit(X, Y[:, 0])

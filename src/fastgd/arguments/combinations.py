@@ -7,9 +7,9 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from fastgd.arguments.declarations import FIELDED, STRUCTURES, VALUES
-from fastgd.arguments.formula_parameters import kinds_of
+from fastgd.arguments.formula_parameters import hint_of, kinds_of
 from fastgd.checks.memory import check_memory
-from fastgd.checks.messages import did_you_mean_argument, either, shown
+from fastgd.checks.messages import either, shown
 from fastgd.hyperparameters import Hyperparameters
 
 Parameters = ParamSpec("Parameters")
@@ -59,7 +59,7 @@ def spread(given: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(holder, Hyperparameters)
         for field in holder.hyperparameters
     }
-    _check_keys(combinations[0], (*OTHERS, *VALUES, *fields, *kinds_of(given)))
+    _check_keys(combinations[0], (*OTHERS, *VALUES, *fields, *kinds_of(given)), given)
     check_memory(_BYTES * len(combinations) * len(combinations[0]), "combinations")
     found = {**given, "combinations": combinations}
     for name in combinations[0]:
@@ -91,7 +91,7 @@ def _listed(value: object) -> list[Mapping[str, Any]]:
     return list(value)
 
 
-def _check_keys(names: Iterable[object], known: tuple[str, ...]) -> None:
+def _check_keys(names: Iterable[object], known: tuple[str, ...], given: Mapping[str, Any]) -> None:
     for name in names:
         if name in _OWN_AXES:
             raise ValueError(
@@ -99,7 +99,7 @@ def _check_keys(names: Iterable[object], known: tuple[str, ...]) -> None:
                 f"of its own, next to the combinations; got {shown(name)} in combinations[0]"
             )
         if name not in known:
-            hint = did_you_mean_argument(name, known) if isinstance(name, str) else ""
+            hint = hint_of(name, given, (*known, *FIELDED)) if isinstance(name, str) else ""
             raise ValueError(
                 f"a key of a combination must be one of {either(known)}, got {shown(name)}{hint}"
             )

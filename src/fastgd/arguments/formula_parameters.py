@@ -3,10 +3,12 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from fastgd import optimizers, schedules
-from fastgd.arguments.declarations import DECLARED
+from fastgd.arguments.declarations import DECLARED, FIELDED
 from fastgd.arguments.option_types import Number
-from fastgd.checks.messages import did_you_mean_argument, either, shown
+from fastgd.checks.messages import called_here, did_you_mean_argument, either, shown
 from fastgd.formulas.custom import Formula
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, loss_of, unit_of
 
@@ -81,13 +83,29 @@ OWNED = dict(_owned())
 
 
 def hint_of(name: str, given: Mapping[str, Any], known: Collection[str]) -> str:
-    """Return the end of a message about an unknown option: what may be meant, or what it is of."""
+    """Return the end of a message about an unknown option: what may be meant, or what it is of.
+
+    A field of the optimizer or schedule that was given is this field. Of others it is a guess, and
+    a name of other libraries comes first: "steps" are iterations.
+    """
+    owners = [
+        (option, kind)
+        for option in FIELDED
+        if option in known
+        for kind in DECLARED[option].kind.classes
+        if name in kind.hyperparameters
+    ]
+    passed = [(option, kind) for option, kind in owners if type(given.get(option)) is kind]
+    if passed or (owners and not called_here(name)):
+        value = "[...]" if isinstance(given.get(name), (list, range, np.ndarray)) else "..."
+        calls = (f"{option}={kind.__name__}({name}={value})" for option, kind in passed or owners)
+        return f": {name} is a field of {either(calls)}"
     if name not in OWNED:
         return did_you_mean_argument(name, known)
     owned = OWNED[name]
     alone = "" if isinstance(given.get(owned.option, ""), (str, Formula)) else " alone"
-    owners = (f"{owned.option}={owner!r}" for owner in owned.names)
-    return f": {name} is a parameter of {either(owners)}{alone}"
+    functions = (f"{owned.option}={function!r}" for function in owned.names)
+    return f": {name} is a parameter of {either(functions)}{alone}"
 
 
 def kinds_of(given: Mapping[str, Any]) -> dict[str, Number]:

@@ -59,7 +59,7 @@ def mask_of(frozen: Frozen | None, k: int) -> Mask:
     return k in frozen if _has_numbers(frozen) else cast(Mask, frozen[k])
 
 
-def check_frozen(frozen: Frozen, sizes: Sequence[int]) -> None:
+def check_frozen(frozen: Frozen, sizes: Sequence[int], *, bias: bool, batch_norm: bool) -> None:
     """Reject what doesn't fit a network of these sizes, or leaves nothing to train."""
     layers = len(sizes) - 1
     if _has_numbers(frozen) and frozen[-1] >= layers:
@@ -77,5 +77,12 @@ def check_frozen(frozen: Frozen, sizes: Sequence[int]) -> None:
             raise ValueError(
                 f"freeze[{k}] must have the shape of the layer's weights, {shape}, got {mask.shape}"
             )
-    if all(mask is True for mask in masks):
+    learns = [
+        # A mask is of the weights alone; hidden layers have a scale and shift, too.
+        bool(bias or (batch_norm and k < layers - 1) or not mask.all())
+        if isinstance(mask, np.ndarray)
+        else not mask
+        for k, mask in enumerate(masks)
+    ]
+    if not any(learns):
         raise ValueError(f"freeze must leave something to learn, got {shown(frozen)}")

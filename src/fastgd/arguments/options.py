@@ -326,7 +326,8 @@ def _check_together(
         return
     X, y = samples
     for hidden in hiddens if method.freeze is not None else ():
-        check_frozen(method.freeze, (X.shape[1], *hidden, outputs_of(method.loss, y)))
+        sizes = (X.shape[1], *hidden, outputs_of(method.loss, y))
+        check_frozen(method.freeze, sizes, bias=method.bias, batch_norm=method.batch_norm)
     if method.batch_norm and not in_parts:
         _check_batches(method, np.array([len(y)]), lambda _part: "")
 

@@ -96,7 +96,6 @@ _ELSEWHERE = {
     "test_fraction": "hold_out",
     "validation_fraction": "held_out",
     "classification": "classes",
-    "optimizer=Momentum()": "momentum",
     "optimizer=Nesterov()": "nesterov nesterovs_momentum",
     "optimizer=Adam()": "beta_1 beta_2 betas adam",
     "optimizer=RMSProp()": "rmsprop",
@@ -156,8 +155,8 @@ def called_here(word: str) -> str:
 
     Examples
     --------
-    >>> called_here("learning_rate"), called_here("momentum"), called_here("color")
-    ('alpha', 'optimizer=Momentum()', '')
+    >>> called_here("learning_rate"), called_here("nesterov"), called_here("color")
+    ('alpha', 'optimizer=Nesterov()', '')
     """
     return _OURS.get(word.lower(), "")
 
