@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import fastgd
+from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.initial_network import INITS
 from fastgd.functions import exp, log
 from fastgd.hyperparameters import Hyperparameters
@@ -553,6 +554,13 @@ OPTIONS = {
     ),
 }
 """The network is the same for all: 8 samples, 3-5-3-2."""
+
+
+def other(name: str) -> Any:
+    """Return the first value on an axis of the cases that is not the option's default."""
+    values = [value for case in OPTIONS.values() for value in case.axes.get(name, ())]
+    assert values, f"no case in tests/cases.py has an axis of {name}"
+    return next(value for value in values if value != DECLARED[name].default)
 
 
 def with_values(options: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,30 @@
 
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
-from pkgutil import walk_packages
+from pathlib import Path
+from pkgutil import iter_modules, walk_packages
 from types import ModuleType
 
+import pytest
+
 import fastgd
+
+PYPROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+CONTRACTS = [c for c in PYPROJECT["tool"]["importlinter"]["contracts"] if c.get("exhaustive")]
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract["containers"][0])
+def test_every_module_has_its_layer(contract):
+    (package,) = contract["containers"]
+    known = {name for layer in contract["layers"] for name in layer.split(" | ")}
+    there = {found.name for found in iter_modules(import_module(package).__path__)}
+    missing = there - known - set(contract.get("exhaustive_ignores", ()))
+    assert not missing, (
+        f"{package} has no layer for {sorted(missing)}: write it into the contract "
+        f"{contract['name']!r} of pyproject.toml, above what it imports and below what imports it"
+    )
 
 
 def test_no_module_is_hidden_by_something_of_its_name():

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from cases import OPTIONS, PAIRS, PARTED, XOR_X, XOR_Y
+from cases import OPTIONS, PAIRS, PARTED, XOR_X, XOR_Y, other
 from fastgd import reference, schedules
 from fastgd.arguments.declarations import (
     DECLARED,
@@ -40,7 +40,10 @@ from thinning import only
 
 KERNEL = Path(inspect.getfile(kernel_optimizers)).parents[1]
 DOCS = Path(__file__).parents[2] / "docs"
+ROWS = [row for row in (DOCS / "methods.md").read_text().splitlines() if row.startswith("|")]
 OF_TARGETS = [name for name in VALUES if name != "gradient_weight"]
+CURVED = [n for n in OF_TARGETS if not DECLARED[n].applies_to.second_order]
+CURVED.remove("sampling_rate")  # which needs sampling="adaptive", and that mini-batches
 UNIT_OPTIONS = {"activation": ACTIVATIONS, "output": OUTPUTS}
 
 
@@ -68,6 +71,8 @@ def test_an_optimizer_is_everywhere(kind):
     assert type(twin(kind())).__name__ == name, "no twin in reference/optimizers.py"
     assert BY_COMMAND[kind.command] is kind
     assert f".. autoclass:: {name}\n" in (DOCS / "api.md").read_text(), "not in docs/api.md"
+    in_rows = any(f"`optimizer={name}(" in row for row in ROWS)
+    assert in_rows or kind is ALL[0], f"no row in docs/methods.md has `optimizer={name}(`"
     used = [case.options.get("optimizer") for case in OPTIONS.values()] + [
         kind() for kind in ALL[:1]
     ]
@@ -97,7 +102,8 @@ def test_the_fields_of_an_optimizer_have_their_facts(kind):
         assert getattr(kind(), name) == fact.default
         assert fact.words[0].isupper()
     read = {attribute for variable, attribute in read_by_kernel() if variable == "optimizer"}
-    assert {*kind._fields, *kind.kept} <= read, "the kernel does not read a field"
+    missing = {*kind._fields, *kind.kept} - read
+    assert not missing, f"kernel/iteration/optimizers.py reads no optimizer.{missing}"
 
 
 def test_the_kernel_reads_no_field_that_no_optimizer_has():
@@ -124,7 +130,8 @@ def test_a_schedule_is_everywhere(kind):
     used = [case.options.get("schedule", schedules.Constant()) for case in OPTIONS.values()]
     assert any(type(schedule) is kind for schedule in used), "no case in tests/cases.py"
     read = {attribute for variable, attribute in read_by_kernel() if variable == "schedule"}
-    assert {*kind.hyperparameters} <= read, "the kernel does not read a field"
+    missing = {*kind.hyperparameters} - read
+    assert not missing, f"kernel/iteration/schedules.py reads no schedule.{missing}"
     assert name == "Factors" or DECLARED["schedule"].kind.by_command[kind.command] is kind
 
 
@@ -164,6 +171,8 @@ def test_an_option_is_everywhere(name):
     cases = (*OPTIONS.values(), *PARTED.values())
     in_cases = {key for case in cases for key in (*case.options, *case.axes)}
     assert name in in_cases, "no case in tests/cases.py"
+    in_rows = any(re.search(rf"`[^`]*\b{name}=", row) for row in ROWS)
+    assert in_rows, f"no row of a table in docs/methods.md has `{name}=...`"
 
 
 @pytest.mark.parametrize("name", sorted(DECLARED.keys() - {"sample_weight"}))
@@ -179,25 +188,44 @@ def test_an_option_of_numbers_has_its_slots_in_the_kernel(name):
     assert option.feature, "nothing in the kernel reads it"
     read = read_by_kernel()
     for slot in option.slots:
-        assert (option.feature, slot.name) in read, f"the kernel does not read {slot.name}"
+        assert (option.feature, slot.name) in read, (
+            f"nothing in src/fastgd/kernel reads {option.feature}.{slot.name}: the argument that "
+            f"takes the feature must be named {option.feature}"
+        )
 
 
 @pytest.mark.parametrize("name", only(OF_TARGETS, *OF_TARGETS[::2]))
 def test_an_option_of_numbers_changes_a_training_as_it_changes_the_twin(name):
     """One value of it, on a network whose kernel the golden cases have compiled already."""
-    (case,) = [case for case in OPTIONS.values() if name in case.axes][:1]
-    values = [value for value in case.axes[name] if value != DECLARED[name].default]
-    options = case.options | {name: values[0]}
+    case = next(case for case in OPTIONS.values() if name in case.axes)
+    options = case.options | {name: other(name)}
     off = case.options | {name: DECLARED[name].default}
     X, y = np.random.default_rng(1).random((2, 8, 3))
     settings = {"hidden_size": (5, 3), "iterations": 40, "record_every": 7}
     run = fastgd.train(X, y[:, :2], **settings, **options)
     plain = fastgd.train(X, y[:, :2], **settings, **off)
-    other = reference.train(X, y[:, :2], **settings, **options)
-    assert run.iterations == other.iterations
-    np.testing.assert_allclose(run.errors, other.errors, rtol=1e-9)
+    its = reference.train(X, y[:, :2], **settings, **options)
+    assert run.iterations == its.iterations
+    np.testing.assert_allclose(run.errors, its.errors, rtol=1e-9)
     if name not in ("tolerance", "patience", "min_delta"):
         assert run.errors.tobytes() != plain.errors.tobytes(), "nothing has changed"
+
+
+@pytest.mark.parametrize("name", CURVED)
+def test_an_option_of_numbers_changes_a_training_of_second_order(name):
+    """The twin alone, which compiles nothing: that the kernel does the same is tested elsewhere."""
+    X, y = np.random.default_rng(1).random((2, 12, 3))
+    given = {"optimizer": LevenbergMarquardt(), "hidden_size": 2, "iterations": 60}
+    given |= {"patience": 9} if name == "min_delta" else {}
+    on, off = (
+        reference.train(X, y[:, :1], record_every=1, **given, **{name: value})
+        for value in (3 if name == "patience" else other(name), DECLARED[name].default)
+    )
+    is_read = on.errors.tobytes() != off.errors.tobytes()
+    assert is_read, (
+        f"LevenbergMarquardt doesn't read {name}: its declaration must say "
+        "applies_to=AllBut(second_order=REASON)"
+    )
 
 
 def test_options_have_their_order():

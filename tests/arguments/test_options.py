@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from test_checks import HUGE, anything, refused
 
 import fastgd
+from cases import other
 from fastgd import optimizers, schedules
 from fastgd.arguments import initial_network, options
 from fastgd.arguments.axes import as_axis
 from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES
 from fastgd.arguments.initial_network import check_alpha, check_alphas
+from fastgd.arguments.option_types import Number
 from fastgd.arguments.options import Options
 from fastgd.checks import values as values_module
 from fastgd.checks.messages import either
@@ -63,26 +65,14 @@ OTHERS = {
     "shuffle": False,
     "shuffle_seed": 7,
     "sampling": "adaptive",
-    "sampling_rate": 0.5,
-    "dropout": 0.25,
-    "dropconnect": 0.5,
-    "l1": 0.125,
-    "l2": 0.25,
-    "trim_below": 1e-9,
-    "clip_above": 2.0,
-    "clip_norm": 0.5,
-    "max_norm": 1.5,
     "init": "he",
     "freeze": (0,),
     "batch_norm": True,
-    "tolerance": 0.01,
-    "patience": 100,
-    "min_delta": 0.01,
     "monitor": "loss",
     "summary": 10,
     "evaluate_every": 5,
     "restore_best": True,
-}
+} | {name: other(name) for name in VALUES if name != "gradient_weight"}
 SINGLE = ": a sweep takes one value of it for all runs"
 NO_AXES = [name for name, option in DECLARED.items() if not option.is_axis]
 KNOWN = either(DEFAULTS)
@@ -240,11 +230,17 @@ NOT_NEGATIVE_TEXT = "a finite number of at least 0"
 BETWEEN_TEXT = "a number above 0 and below 1"
 ABOVE_ONE_TEXT = "a finite number above 1"
 SHARE_TEXT = "a number from 0 to 1"
+TEXTS = {
+    "[0, 1)": FRACTION_TEXT,
+    "(0, inf)": ABOVE_ZERO_TEXT,
+    "[0, inf)": NOT_NEGATIVE_TEXT,
+    "(0, inf]": "a number above 0, or infinity",
+}
 RULES = {
-    FRACTION_TEXT: "dropout dropconnect",
-    ABOVE_ZERO_TEXT: "sampling_rate",
-    NOT_NEGATIVE_TEXT: "l1 l2 trim_below tolerance",
-    "a number above 0, or infinity": "clip_above clip_norm max_norm",
+    text: " ".join(
+        name for name in VALUES if name in OTHERS and DECLARED[name].kind == Number(interval)
+    )
+    for interval, text in TEXTS.items()
 }
 NOT_FINITE = [(math.inf, "inf"), (10**400, f"1{'0' * 27}...{'0' * 29}")]
 NEGATIVE = [(-1, "-1"), (np.float32(-0.5), "-0.5"), (-5e-324, "-5e-324"), (-math.inf, "-inf")]

@@ -12,9 +12,10 @@ from test_methods import agrees
 import fastgd
 from cases import SWISH
 from fastgd import reference
+from fastgd.arguments.declarations import DECLARED, VALUES
 from fastgd.arguments.options import Method
 from fastgd.engine.network import Network
-from fastgd.optimizers import Adam, LevenbergMarquardt
+from fastgd.optimizers import Adam, GradientDescent, LevenbergMarquardt
 from fastgd.reference.perceptron import Perceptron
 from thinning import some
 
@@ -461,8 +462,9 @@ REFUSED = [
         "reduction must be 'sum' with regularization='bayesian', which weighs errors and parameter",
     ),
     (
-        {"regularization": "bayesian", "optimizer": Adam()},
-        "regularization='bayesian' needs optimizer=LevenbergMarquardt(), whose matrix it uses, got",
+        {"regularization": "bayesian", "optimizer": GradientDescent()},
+        "regularization must be 'given' with optimizer=GradientDescent(), since it uses the matrix "
+        "of LevenbergMarquardt(), got 'bayesian'",
     ),
     (
         {"hidden_size": 300},
@@ -483,9 +485,9 @@ def test_what_needs_steps_of_first_order_is_refused(given, message):
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        *((name, [0.0, 0.1]) for name in ("l1", "dropout", "dropconnect", "trim_below")),
-        *((name, [np.inf, 0.1]) for name in ("clip_above", "clip_norm", "max_norm")),
-        ("l2", [0.0, 0.1]),
+        (name, [DECLARED[name].default, 0.1])
+        for name in VALUES
+        if DECLARED[name].applies_to.second_order or name == "l2"
     ],
 )
 @pytest.mark.parametrize("optimizer", [LevenbergMarquardt(), [Adam(), LevenbergMarquardt()]])

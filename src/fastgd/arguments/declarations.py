@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike
 
 from fastgd.arguments.initial_network import INITS
 from fastgd.arguments.option_types import (
+    EVERYTHING,
+    AllBut,
     Count,
     Fielded,
     Flag,
@@ -51,6 +53,7 @@ class SurfaceOptions(TypedDict, total=False):
             "Hinton, ICML 2010).",
             "Activation of the hidden units",
             "Network",
+            applies_to=EVERYTHING,
             structure=True,
         ),
     ]
@@ -64,6 +67,7 @@ class SurfaceOptions(TypedDict, total=False):
             "and targets that are class numbers (samples,) or one-hot.",
             "Activation of the output units",
             "Network",
+            applies_to=EVERYTHING,
             structure=True,
         ),
     ]
@@ -76,6 +80,7 @@ class SurfaceOptions(TypedDict, total=False):
             "start at 0.",
             "Add a bias to every hidden and output unit",
             "Network",
+            applies_to=EVERYTHING,
             structure=True,
         ),
     ]
@@ -86,6 +91,7 @@ class SurfaceOptions(TypedDict, total=False):
             SampleFactors(),
             "Factor of each sample's loss, and of its error in every mean; at least 0, but not "
             "all 0.",
+            applies_to=EVERYTHING,
         ),
     ]
     loss: Annotated[
@@ -100,6 +106,7 @@ class SurfaceOptions(TypedDict, total=False):
             "guide's table of losses; a loss of your own is a :class:`fastgd.Loss`.",
             "Loss (cross_entropy: targets from 0 to 1, or from -1 to 1 with tanh outputs)",
             "Network",
+            applies_to=AllBut(second_order="which needs a sum of squares"),
             structure=True,
         ),
     ]
@@ -128,6 +135,7 @@ class LossOptions(SurfaceOptions, total=False):
             "them.",
             "How the losses of a batch's samples are combined",
             "Network",
+            applies_to=AllBut(bayesian="which weighs errors and parameters itself"),
             structure=True,
         ),
     ]
@@ -140,6 +148,7 @@ class LossOptions(SurfaceOptions, total=False):
             'Work": Regularization); at least 0.',
             "L1 penalty on the weights",
             "Regularization",
+            applies_to=AllBut(second_order="which needs a sum of squares"),
             feature="penalty",
             slots=(Slot("l1"),),
         ),
@@ -152,6 +161,7 @@ class LossOptions(SurfaceOptions, total=False):
             "``l2 * w`` is added to the derivative of every weight, not of biases; at least 0.",
             "L2 penalty on the weights",
             "Regularization",
+            applies_to=AllBut(bayesian="which weighs errors and parameters itself"),
             feature="penalty",
             slots=(Slot("l2"),),
         ),
@@ -170,6 +180,7 @@ class Options(LossOptions, total=False):
             "The documentation of each optimizer cites its paper.",
             "How an update follows from the gradient",
             "Optimizer",
+            applies_to=EVERYTHING,
             structure=True,
         ),
     ]
@@ -182,6 +193,7 @@ class Options(LossOptions, total=False):
             "``Rprop``, which adapts step sizes of its own.",
             "How alpha changes during the training",
             "Optimizer",
+            applies_to=EVERYTHING,
             structure=True,
         ),
     ]
@@ -197,6 +209,7 @@ class Options(LossOptions, total=False):
             "``LevenbergMarquardt``.",
             "How the penalty on the parameters is found (bayesian: from the samples)",
             "Regularization",
+            applies_to=AllBut(first_order="since it uses the matrix of LevenbergMarquardt()"),
         ),
     ]
     freeze: Annotated[
@@ -211,6 +224,7 @@ class Options(LossOptions, total=False):
             "a frozen parameter counts as 0. PyTorch: ``requires_grad=False``.",
             "Layers that are not trained, by number from 0",
             "Optimizer",
+            applies_to=EVERYTHING,
             feature="frozen",
         ),
     ]
@@ -222,6 +236,7 @@ class Options(LossOptions, total=False):
             "Factor of the loss of the derivatives, with ``gradients``; at least 0, by default 1 "
             "then. Half of it times the squared error of each known derivative, times the "
             "sample's weight, is added to the loss.",
+            applies_to=EVERYTHING,
             feature="tangents",
             slots=(Slot("gradient_weight"),),
         ),
@@ -239,6 +254,7 @@ class Options(LossOptions, total=False):
             '"_normal" are normal distributions. Biases start at 0. Not with ``weights``.',
             "Distribution of the initial weights, or one per layer, such as he/glorot",
             "Network",
+            applies_to=EVERYTHING,
             structure=True,
         ),
     ]
@@ -254,6 +270,10 @@ class Options(LossOptions, total=False):
             "0.",
             "Batch normalization of hidden layers",
             "Network",
+            applies_to=AllBut(
+                second_order="since then an output depends on all samples of a batch",
+                gradients="since then outputs depend on other samples",
+            ),
             structure=True,
         ),
     ]
@@ -268,6 +288,7 @@ class Options(LossOptions, total=False):
             "smaller.",
             "Samples per update",
             "Mini-batches",
+            applies_to=AllBut(second_order="which needs all samples in each iteration"),
             structure=True,
         ),
     ]
@@ -279,6 +300,7 @@ class Options(LossOptions, total=False):
             "Shuffle the samples in every epoch, before they are split into mini-batches.",
             "Shuffle the samples in every epoch",
             "Mini-batches",
+            applies_to=EVERYTHING,
         ),
     ]
     shuffle_seed: Annotated[
@@ -289,6 +311,7 @@ class Options(LossOptions, total=False):
             "Seed of the shuffling, in [0, 2**32); all runs of a sweep share it.",
             "Seed of the shuffling",
             "Mini-batches",
+            applies_to=EVERYTHING,
         ),
     ]
     sampling: Annotated[
@@ -303,6 +326,7 @@ class Options(LossOptions, total=False):
             "``batch_size``, and works with neither ``batch_norm`` nor ``dropconnect``.",
             "How mini-batches are drawn (adaptive: from a learned distribution)",
             "Mini-batches",
+            applies_to=AllBut(gradients="since it follows the derivatives of the loss of values"),
         ),
     ]
     sampling_rate: Annotated[
@@ -315,6 +339,7 @@ class Options(LossOptions, total=False):
             "soon draws the same sample every time, and a much smaller rate is needed.",
             "Learning rate of adaptive sampling",
             "Mini-batches",
+            applies_to=EVERYTHING,
             feature="batches",
             slots=(Slot("sampling_rate"),),
         ),
@@ -330,6 +355,10 @@ class Options(LossOptions, total=False):
             "Research 15, 2014).",
             "Probability of dropping a hidden unit, at least 0 and below 1",
             "Regularization",
+            applies_to=AllBut(
+                second_order="which compares the losses of two networks",
+                gradients="since masks have no derivative by the inputs to learn",
+            ),
             feature="dropout",
             slots=(Slot("threshold", is_whole=True), Slot("factor")),
         ),
@@ -344,6 +373,10 @@ class Options(LossOptions, total=False):
             "(Wan and others, *Regularization of Neural Networks using DropConnect*, ICML 2013).",
             "Probability of dropping a weight, at least 0 and below 1",
             "Regularization",
+            applies_to=AllBut(
+                second_order="which compares the losses of two networks",
+                gradients="since masks have no derivative by the inputs to learn",
+            ),
             feature="dropconnect",
             slots=(Slot("threshold", is_whole=True), Slot("factor")),
         ),
@@ -357,6 +390,10 @@ class Options(LossOptions, total=False):
             'magnitude to 0 ("Future Work": Delta Trimming); at least 0.',
             "Set deltas of a smaller magnitude to 0",
             "Regularization",
+            applies_to=AllBut(
+                second_order="whose deltas are no derivatives of the loss",
+                gradients="since it changes deltas of values only",
+            ),
             feature="trimming",
             slots=(Slot("trim_below"),),
         ),
@@ -369,6 +406,10 @@ class Options(LossOptions, total=False):
             "Clip deltas to this magnitude, after trimming; above 0.",
             "Clip deltas to this magnitude",
             "Regularization",
+            applies_to=AllBut(
+                second_order="whose deltas are no derivatives of the loss",
+                gradients="since it changes deltas of values only",
+            ),
             feature="trimming",
             slots=(Slot("clip_above"),),
         ),
@@ -385,6 +426,7 @@ class Options(LossOptions, total=False):
             "1e-6 to the norm. A run whose norm is not finite has diverged.",
             "Clip the norm of the gradient to this",
             "Regularization",
+            applies_to=AllBut(second_order="whose step is not along the gradient"),
             feature="norm_clipping",
             slots=(Slot("clip_norm"),),
         ),
@@ -404,6 +446,7 @@ class Options(LossOptions, total=False):
             "finite.",
             "Limit the norm of the weights that enter a unit to this",
             "Regularization",
+            applies_to=AllBut(second_order="whose steps make the loss smaller"),
             feature="max_norm",
             slots=(Slot("max_norm"),),
         ),
@@ -418,6 +461,7 @@ class Options(LossOptions, total=False):
             'which is a sum over the samples unless ``reduction="mean"``.',
             "Stop when the monitored error (with --monitor loss: the loss) is below this",
             "Early stopping",
+            applies_to=EVERYTHING,
             feature="watch",
             slots=(Slot("tolerance"),),
         ),
@@ -431,6 +475,7 @@ class Options(LossOptions, total=False):
             "old (Prechelt, *Early Stopping - But When?*, 1998); at least 1.",
             "Stop when the smallest monitored error is N iterations old",
             "Early stopping",
+            applies_to=EVERYTHING,
             feature="watch",
             slots=(Slot("patience", is_whole=True),),
         ),
@@ -444,6 +489,7 @@ class Options(LossOptions, total=False):
             "(as in Keras' EarlyStopping); at least 0.",
             "Ignore improvements of the monitored error up to this",
             "Early stopping",
+            applies_to=EVERYTHING,
             feature="watch",
             slots=(Slot("min_delta"),),
             detail=True,
@@ -459,6 +505,7 @@ class Options(LossOptions, total=False):
             'or "loss", that of ``Run.losses``, which needs a training without a validation set.',
             "What is monitored",
             "Early stopping",
+            applies_to=EVERYTHING,
             feature="watch",
             detail=True,
         ),
@@ -472,6 +519,7 @@ class Options(LossOptions, total=False):
             "of them; at least 1.",
             "Summarize all monitored errors, with the mean of the last N",
             "Early stopping",
+            applies_to=EVERYTHING,
             feature="watch",
         ),
     ]
@@ -486,6 +534,7 @@ class Options(LossOptions, total=False):
             "epoch with mini-batches, if --patience, --tolerance or --summary is given, else "
             "with the records)",
             "Early stopping",
+            applies_to=EVERYTHING,
             feature="watch",
         ),
     ]
@@ -499,6 +548,7 @@ class Options(LossOptions, total=False):
             "``evaluate_every``.",
             "Return the network with the smallest monitored error",
             "Early stopping",
+            applies_to=EVERYTHING,
             feature="watch",
         ),
     ]
@@ -516,6 +566,13 @@ DECLARED: dict[str, Option] = dict(
     )
 )
 """All options by name, in order."""
+
+for _name, _option in DECLARED.items():
+    if _option.applies_to is None:
+        raise TypeError(
+            f"the declaration of {_name} must say what it applies to: applies_to=EVERYTHING, or "
+            "applies_to=AllBut(second_order=REASON) if LevenbergMarquardt doesn't read it"
+        )
 
 STRUCTURES = tuple(name for name, option in DECLARED.items() if option.structure)
 """The options, in order, that change what is compiled. They may be axes of a sweep."""

@@ -1,13 +1,13 @@
 """The parameters of activations and losses: their names, defaults and types."""
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from fastgd import optimizers, schedules
 from fastgd.arguments.declarations import DECLARED, FIELDED
-from fastgd.arguments.option_types import Number
+from fastgd.arguments.option_types import Fielded, Number
 from fastgd.checks.messages import called_here, did_you_mean_argument, either, shown
 from fastgd.formulas.custom import Formula
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, loss_of, unit_of
@@ -92,7 +92,7 @@ def hint_of(name: str, given: Mapping[str, Any], known: Collection[str]) -> str:
         (option, kind)
         for option in FIELDED
         if option in known
-        for kind in DECLARED[option].kind.classes
+        for kind in cast(Fielded, DECLARED[option].kind).classes
         if name in kind.hyperparameters
     ]
     passed = [(option, kind) for option, kind in owners if type(given.get(option)) is kind]

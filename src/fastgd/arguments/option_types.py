@@ -260,6 +260,19 @@ class Slot(NamedTuple):
     is_whole: bool = False  # a whole number, or infinity
 
 
+class AllBut(NamedTuple):
+    """With what an option must have its default, and the reason, as the message states it."""
+
+    first_order: str = ""  # an optimizer whose step follows from the gradient
+    second_order: str = ""  # LevenbergMarquardt
+    bayesian: str = ""  # its regularization
+    gradients: str = ""  # derivatives of the targets, which are learned, too
+
+
+EVERYTHING = AllBut()
+_UNSAID: Any = None
+
+
 class Option(NamedTuple):
     """The declaration of an option.
 
@@ -272,6 +285,7 @@ class Option(NamedTuple):
     doc: str
     help: str = ""
     panel: str = ""  # heading in the command's help; options without one are for Python only
+    applies_to: AllBut = _UNSAID  # every option must say it
     structure: bool = False
     feature: str = ""  # the part of the kernel that the option needs unless it has its default
     slots: tuple[Slot, ...] = ()

@@ -32,19 +32,6 @@ _DEFAULTS = {name: option.default for name, option in DECLARED.items()}
 MOST_CURVED = 1000
 """The most parameters of a network whose steps are of second order."""
 
-_FIRST_ORDER = {
-    "batch_size": "which needs all samples in each iteration",
-    "batch_norm": "since then an output depends on all samples of a batch",
-    "dropout": "which compares the losses of two networks",
-    "dropconnect": "which compares the losses of two networks",
-    "l1": "which needs a sum of squares",
-    "trim_below": "whose deltas are no derivatives of the loss",
-    "clip_above": "whose deltas are no derivatives of the loss",
-    "clip_norm": "whose step is not along the gradient",
-    "max_norm": "whose steps make the loss smaller",
-}
-"""Options that need steps of first order, and why."""
-
 
 class Method:
     """The checked options of one run: those of :class:`Options`, with their defaults.
@@ -212,7 +199,7 @@ def check_sweep(
         _check_together(method.at(numbers), samples, hiddens, in_parts=in_parts)
     _check_watching(found.methods[0], found.values, holds_out=holds_out)
     for method in found.methods:
-        _check_second_order(found._replace(methods=[method]), samples, hiddens)
+        _check_optimizer(found._replace(methods=[method]), samples, hiddens)
     _check_derivatives(found, has_gradients)
     return found
 
@@ -366,15 +353,15 @@ def _first_other(found: SweepOptions, name: str) -> Any:
     return next((value for value in given if value != default), default)
 
 
-_NOT_OF_DERIVATIVES = {
-    "batch_norm": "which makes outputs depend on other samples",
-    "dropout": "which has no derivative by the inputs to learn",
-    "dropconnect": "which has no derivative by the inputs to learn",
-    "sampling": "which follows the gradients of values",
-    "trim_below": "which changes deltas of values only",
-    "clip_above": "which changes deltas of values only",
-}
-"""Options that must have their default where derivatives are learned, and why."""
+def _check_applies(found: SweepOptions, place: str, given: str) -> None:
+    """Reject options that must have their default with what is given, by their declarations."""
+    for name, option in DECLARED.items():
+        reason = getattr(option.applies_to, place)
+        value = _first_other(found, name) if reason else option.default
+        if value != option.default:
+            raise ValueError(
+                f"{name} must be {option.default!r} with {given}, {reason}, got {shown(value)}"
+            )
 
 
 def _check_derivatives(found: SweepOptions, has_gradients: bool) -> None:
@@ -384,12 +371,7 @@ def _check_derivatives(found: SweepOptions, has_gradients: bool) -> None:
         if weight:
             raise ValueError(f"gradient_weight must be left out without gradients, got {weight}")
         return
-    for name, reason in _NOT_OF_DERIVATIVES.items():
-        value, default = _first_other(found, name), DECLARED[name].default
-        if value != default:
-            raise ValueError(
-                f"{name} must be {default!r} with gradients, got {shown(value)}, {reason}"
-            )
+    _check_applies(found, "gradients", "gradients")
     for method in found.methods:
         if method.output == "softmax" or loss_of(method.loss).units > 1:
             raise ValueError(
@@ -432,38 +414,21 @@ def _check_schedule(method: Method) -> None:
         )
 
 
-def _check_second_order(
+def _check_optimizer(
     found: SweepOptions,
     samples: tuple[FloatArray, FloatArray] | None,
     hiddens: Sequence[tuple[int, ...]],
 ) -> None:
-    """Reject what doesn't go with steps of second order; ``found`` has a single method."""
+    """Reject what doesn't go with the optimizer; ``found`` has a single method."""
     [method] = found.methods
     if not isinstance(method.optimizer, LevenbergMarquardt):
-        if method.regularization == "bayesian":
-            raise ValueError(
-                "regularization='bayesian' needs optimizer=LevenbergMarquardt(), whose matrix "
-                f"it uses, got {shown(method.optimizer)}"
-            )
+        _check_applies(found, "first_order", f"optimizer={shown(method.optimizer)}")
         return
     with_it = "with optimizer=LevenbergMarquardt()"
-    if method.loss != "squared":
-        raise ValueError(
-            f"loss must be 'squared' {with_it}, which needs a sum of squares, "
-            f"got {shown(method.loss)}"
-        )
-    for name, reason in _FIRST_ORDER.items():
-        value, default = _first_other(found, name), DECLARED[name].default
-        if value != default:
-            raise ValueError(f"{name} must be {default!r} {with_it}, {reason}, got {shown(value)}")
+    _check_applies(found, "second_order", "optimizer=LevenbergMarquardt()")
     _check_damping(method.optimizer, found.values)
-    for name in ("l2", "reduction") if method.regularization == "bayesian" else ():
-        value, default = _first_other(found, name), DECLARED[name].default
-        if value != default:
-            raise ValueError(
-                f"{name} must be {default!r} with regularization='bayesian', which "
-                f"weighs errors and parameters itself, got {shown(value)}"
-            )
+    if method.regularization == "bayesian":
+        _check_applies(found, "bayesian", "regularization='bayesian'")
     if samples is None:
         return
     for hidden in hiddens:
