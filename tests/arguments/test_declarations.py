@@ -206,7 +206,8 @@ def test_an_option_of_numbers_changes_a_training_as_it_changes_the_twin(name):
     plain = fastgd.train(X, y[:, :2], **settings, **off)
     its = reference.train(X, y[:, :2], **settings, **options)
     assert run.iterations == its.iterations
-    np.testing.assert_allclose(run.errors, its.errors, rtol=1e-9)
+    differs = f"the twin in src/fastgd/reference differs with {name}"
+    np.testing.assert_allclose(run.errors, its.errors, rtol=1e-9, err_msg=differs)
     if name not in ("tolerance", "patience", "min_delta"):
         assert run.errors.tobytes() != plain.errors.tobytes(), "nothing has changed"
 

@@ -1,6 +1,8 @@
 """The frame of the command, and the help of all commands."""
 
+import re
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
 import pytest
@@ -16,6 +18,8 @@ def test_each_file_with_a_command_is_in_the_frame():
     declared = [name for name in files if hasattr(import_module(f"fastgd.cli.{name}"), "command")]
     assert sorted(declared) == sorted(NAMES)
     assert [command.name for command in app.registered_commands] == NAMES
+    page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()
+    assert re.findall(r"^```{command} (\w+)$", page, re.MULTILINE) == NAMES, "docs/command-line.md"
 
 
 @pytest.mark.parametrize("width", [80, 200])

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -14,11 +15,14 @@ TEXT = (
     (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8").split("## Worked examples")[1]
 )
 EXAMPLES = {
-    title: (int(count), patch)
-    for title, count, patch in re.findall(
-        r"^### ([^\n]+): (\d) files$.*?^```diff\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL
+    title: (int(count), patch, {*re.findall(r"`([\w/-]+\.\w+)`", others)})
+    for title, count, patch, others in re.findall(
+        r"^### ([^\n]+): (\d+) files$.*?^```diff\n(.*?)^```\n\nNot shown: (.*?)\n\n",
+        TEXT + "\n",
+        re.MULTILINE | re.DOTALL,
     )
 }
+"""Of each: the number of files, what changes in most of them, and the names of the others."""
 AGREE = (
     "import fastgd, numpy as np\nfrom fastgd import optimizers, reference\n"
     + XOR_CODE
@@ -35,8 +39,8 @@ SWEEP = (
 )
 USED = {
     "A new activation": AGREE.format("activation='softsign', output='softsign'"),
-    "A new loss": AGREE.format("loss='cauchy', width=0.5")
-    + "s = fastgd.sweep(X, y, loss='cauchy', width=[0.5, 2], iterations=60, alpha=0.5)\n"
+    "A new loss": AGREE.format("loss='log_cosh', width=0.5")
+    + "s = fastgd.sweep(X, y, loss='log_cosh', width=[0.5, 2], iterations=60, alpha=0.5)\n"
     "assert list(s.axes) == ['width'] and s[0].final_error == a.final_error\n",
     "A new optimizer": AGREE.format("optimizer=optimizers.AdaMax(beta1=0.8)"),
     "A new numeric option": AGREE.format("clip_gradient=0.01")
@@ -79,12 +83,11 @@ def files_of(patch):
 
 @pytest.fixture
 def package(tmp_path):
-    """A copy of the package to change."""
-    for path in (ROOT / "src").rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts:
-            target = tmp_path / path.relative_to(ROOT)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(path.read_bytes())
+    """A copy of the package to change, with its tests and documents."""
+    for room in ("src", "tests", "docs", "examples"):
+        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "CHANGELOG.md"):
+        shutil.copy(ROOT / name, tmp_path)
     return tmp_path
 
 
@@ -97,15 +100,22 @@ def apply(files, package, *, back=False):
             old, new = ("".join(f"{line}\n" for line in lines) for lines in hunk)
             if back:
                 old, new = new, old
-            assert not old or text.count(old) == 1, f"{name} has no longer once:\n{old}"
+            assert not old or text.count(old) == 1, (
+                f"docs/contributing.md must quote {name} as it is, which has no longer once:\n{old}"
+            )
             text = text.replace(old, new, 1)
         path.write_text(text, encoding="utf-8")
 
 
 def python(code, package):
     """Use a changed copy of the package."""
+    return run(["-c", code], package)
+
+
+def run(words, package):
+    """Run Python with these arguments in a changed copy."""
     return subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, *words],
         cwd=package,
         env={
             "PYTHONPATH": str(package / "src"),
@@ -123,8 +133,8 @@ def test_an_example_is_in_the_package(package):
     files = files_of(EXAMPLES[IN_PACKAGE][1])
     applied = {name: (package / name).read_bytes() for name in files}
     apply(files, package, back=True)
-    without = {name: (package / name).read_text() for name in files}
-    assert not any("max_norm" in text.replace("``max_norm``", "") for text in without.values())
+    without = [(package / name).read_text() for name in files if name != "docs/methods.md"]
+    assert not any("max_norm" in text.replace("``max_norm``", "") for text in without)
     apply(files, package)
     assert {name: (package / name).read_bytes() for name in files} == applied
 
@@ -144,14 +154,94 @@ def test_all_are_there():
     assert EXAMPLES.keys() == USED.keys()
 
 
+PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "slow or not slow"]
+DECLARED = "tests/arguments/test_declarations.py", "tests/test_modules.py", "-k"
+FAR_OUT = "tests/training/test_far_out.py"
+ASKED = {
+    "A new activation": (*DECLARED, "softsign", FAR_OUT),
+    "A new loss": (*DECLARED, "log_cosh", FAR_OUT),
+    "A new optimizer": (*DECLARED, "AdaMax or optimizers"),
+    "A new numeric option": (*DECLARED, "clip_gradient or layer or kernel"),
+    "A new step over whole units": (*DECLARED, "max_norm or layer or kernel"),
+    "A new plot": ("tests/documents/test_gallery.py", "-k", "every or title or final_errors"),
+    "A new command": ("tests/cli/test_app.py",),
+}
+"""The tests that say what is missing."""
+
+
+@pytest.mark.parametrize("title", EXAMPLES)
+def test_a_worked_example_names_all_its_files(title):
+    count, patch, others = EXAMPLES[title]
+    assert count == len({*files_of(patch), *others})
+    assert "CHANGELOG.md" in others
+    assert ("tests/cases.py" in files_of(patch)) == ("tests/golden.json" in others)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("title", EXAMPLES)
-def test_a_worked_example_touches_so_many_files_and_works(title, package):
-    count, patch = EXAMPLES[title]
-    files = files_of(patch)
-    assert len(files) == count
+def test_a_worked_example_works_and_nothing_is_missing(title, package):
+    files = files_of(EXAMPLES[title][1])
     if title == IN_PACKAGE:
         apply(files, package, back=True)
     apply(files, package)
+    for name in EXAMPLES[title][2]:
+        (package / name).touch()
     done = python(USED[title], package)
     assert done.returncode == 0, done.stderr
+    tested = run([*PYTEST, *ASKED[title]], package)
+    assert tested.returncode == 0, tested.stdout
+
+
+OPTION = "A new numeric option"
+SOURCE = "src/fastgd/"
+APPLIES = r'applies_to=AllBut\(.*\),\n(?= *feature="clipping")'
+FORGOTTEN = {
+    "that it applies to less": (
+        f"{SOURCE}arguments/declarations.py", APPLIES, "applies_to=EVERYTHING,\n",
+        "LevenbergMarquardt doesn't read clip_gradient: its declaration must say",
+    ),
+    "the name of the argument": (
+        f"{SOURCE}kernel/iteration/layers.py", r"clipping(?=\.clip_gradient)", "chosen",
+        "reads clipping.clip_gradient: the argument that takes the feature must be named clipping",
+    ),
+    "the twin": (
+        f"{SOURCE}reference/layer.py", r"np\.clip\(g, .*\)", "g",
+        "the twin in src/fastgd/reference differs with clip_gradient",
+    ),
+    "the case": (
+        "tests/cases.py", r".*clip_gradient.*\n", "", "no case in tests/cases.py"
+    ),
+    "the row": (
+        "docs/methods.md", r".*clip_gradient.*\n", "",
+        "no row of a table in docs/methods.md has `clip_gradient=...`",
+    ),
+    "the layer of a new module": (
+        f"{SOURCE}kernel/clipping.py", "$", '"""A new module."""',
+        "fastgd.kernel has no layer for ['clipping']: write it into the contract 'The kernel is",
+    ),
+}  # fmt: skip
+
+
+def forget(name, pattern, instead, package):
+    """Change a copy that has the worked option: a step is missing or wrong."""
+    apply(files_of(EXAMPLES[OPTION][1]), package)
+    path = package / name
+    text, count = re.subn(pattern, instead, path.read_text() if path.exists() else "")
+    assert count == 1
+    path.write_text(text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", FORGOTTEN)
+def test_a_forgotten_step_fails_and_names_what_is_missing(step, package):
+    *change, message = FORGOTTEN[step]
+    forget(*change, package)
+    tested = run([*PYTEST, *ASKED[OPTION]], package)
+    assert tested.returncode == 1
+    assert message in " ".join(tested.stdout.split())
+
+
+def test_an_option_that_does_not_say_what_it_applies_to_fails_the_import(package):
+    forget(f"{SOURCE}arguments/declarations.py", APPLIES, "", package)
+    done = python("import fastgd.arguments.declarations", package)
+    assert "declaration of clip_gradient must say what it applies to: applies_to=" in done.stderr
