@@ -2,7 +2,9 @@
 
 import ast
 import inspect
+import json
 import re
+import shlex
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args, get_origin, get_type_hints
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from cases import OPTIONS, PAIRS, PARTED, XOR_X, XOR_Y, other
+from cases import HASHED, OPTIONS, PAIRS, PARTED, XOR_X, XOR_Y, other
 from fastgd import reference, schedules
 from fastgd.arguments.declarations import (
     DECLARED,
@@ -285,6 +287,12 @@ def test_an_option_survives_a_file_and_is_told_in_words(name, tmp_path):
     assert loaded[name] == run.options[name]
     assert type(loaded[name]) is type(run.options[name])
     assert options_text({name: run.options[name]})
+
+
+def test_every_case_has_its_golden_hash():
+    known = json.loads((DOCS.parent / "tests" / "golden.json").read_text())
+    missing = [case for case in HASHED if case not in known]
+    assert not missing, f"run: python tests/golden.py --write {shlex.join(missing)}"
 
 
 def test_a_method_knows_its_options_only():
