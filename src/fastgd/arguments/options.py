@@ -16,7 +16,7 @@ from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES,
 from fastgd.arguments.declarations import Options as Options
 from fastgd.arguments.formula_parameters import formulas_of, hint_of, kinds_of, parameters_of
 from fastgd.arguments.freezing import check_frozen
-from fastgd.arguments.option_types import Count, Flag, Name, OptionType, field_kind
+from fastgd.arguments.option_types import AllBut, Count, Flag, Name, OptionType, field_kind
 from fastgd.arguments.targets import check_outputs, outputs_of
 from fastgd.checks.messages import either, shown
 from fastgd.checks.values import LARGEST
@@ -353,14 +353,24 @@ def _first_other(found: SweepOptions, name: str) -> Any:
     return next((value for value in given if value != default), default)
 
 
+_REASONS = {
+    place: {
+        name: reason
+        for name, option in DECLARED.items()
+        if (reason := getattr(option.applies_to, place))
+    }
+    for place in AllBut._fields
+}
+"""The options that don't apply to something, and why."""
+
+
 def _check_applies(found: SweepOptions, place: str, given: str) -> None:
     """Reject options that must have their default with what is given, by their declarations."""
-    for name, option in DECLARED.items():
-        reason = getattr(option.applies_to, place)
-        value = _first_other(found, name) if reason else option.default
-        if value != option.default:
+    for name, reason in _REASONS[place].items():
+        value, default = _first_other(found, name), DECLARED[name].default
+        if value != default:
             raise ValueError(
-                f"{name} must be {option.default!r} with {given}, {reason}, got {shown(value)}"
+                f"{name} must be {default!r} with {given}, {reason}, got {shown(value)}"
             )
 
 
