@@ -76,9 +76,9 @@ def decode(header: Header, arrays: Found) -> dict[str, Any]:
     """The fields of a Sweep, checked."""
     header = codec.NEW | header
     outline = decode_outline(header, arrays)
-    if outline["partition"] is not None:
-        hashes = tuple(map(check_hashes, header["part_hashes"]))
-        need(len(hashes) in (0, len(outline["partition"].rows)))
+    hashes = tuple(map(check_hashes, header["part_hashes"]))
+    need(not hashes or len(hashes) == len(outline["partition"].rows))
+    if hashes:
         outline["partition"] = replace(outline["partition"], hashes=hashes)
     axes, networks, method = outline["axes"], outline["networks"], outline["method"]
     sweep_axes = SweepAxes(axes)
