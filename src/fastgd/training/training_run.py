@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from types import NoneType
@@ -39,7 +39,8 @@ MOST_KEPT = 64
 MOST_PARTS = 32
 """The most items of an argument that is compared: longer ones take longer than a check."""
 
-_PLAIN = {str, int, float, bool, NoneType, np.float64, np.int64}
+_FLOATS = {float, np.float64}
+_PLAIN = {str, int, bool, NoneType, np.int64} | _FLOATS
 """Types whose values are equal if they are written equally."""
 
 
@@ -186,15 +187,12 @@ def checked_training(
     ``given`` are hidden_size, alpha, seed, weights and biases, ``further`` names of arguments that
     are checked elsewhere, for "did you mean" hints.
     """
+    arguments = dict(locals())  # all there are, so that none is forgotten in a key
     task = TrainingData.check(
         X, y, iterations, record_every, given_options, validation, planned(resume), gradients
     )
     recording = check_flag("record_weights", record_weights)
-    kept = None
-    if validation is None and gradients is None and resume is None:
-        facts = task.iterations, task.record_every, recording, threads, device
-        named = {name: value for name, value in given.items() if name not in ("alpha", "seed")}
-        kept = _kept_for(task.X.shape, task.y.shape, *facts, _plain(named), _plain(given_options))
+    kept = _kept_for(task, **arguments)
     if kept is not None and kept.training is not None:
         known = kept.training
         check_outputs(known.method.output, known.method.loss, task.y)
@@ -225,9 +223,13 @@ class _Kept:
     training: Training | None = None
 
 
-def _kept_for(*arguments: object) -> _Kept | None:
-    """What is kept for a training with these arguments; None if one of them is None."""
-    return None if None in arguments else _kept(*arguments)
+def _kept_for(task: TrainingData, *, given: Any, given_options: Any, **others: Any) -> _Kept | None:
+    """What is kept for all arguments but alpha and seed, and for samples of these shapes."""
+    named = others | given
+    for name in ("X", "y", "alpha", "seed"):
+        del named[name]
+    facts = _plain((*named.items(), *given_options.items()))
+    return None if facts is None else _kept(task.X.shape, task.y.shape, facts)
 
 
 @lru_cache(MOST_KEPT)
@@ -235,17 +237,20 @@ def _kept(*_arguments: object) -> _Kept:
     return _Kept()
 
 
-def _plain(given: Mapping[str, Any]) -> tuple[object, ...] | None:
+def _plain(given: Iterable[tuple[Any, Any]]) -> tuple[object, ...] | None:
     """Arguments as what is equal for these only; None if one can't be compared so, or is long."""
     facts: list[object] = []
-    for name, value in given.items():
-        inside = tuple(vars(value).values()) if isinstance(value, Hyperparameters) else value
-        parts = inside if type(inside) is tuple else (inside,)
-        kinds = tuple(map(type, parts))
-        if len(parts) > MOST_PARTS or not _PLAIN.issuperset(kinds):
+    for name, value in given:
+        kind = type(value)
+        if kind in _PLAIN:
+            facts += (name, kind, value if kind not in _FLOATS else repr(value))
+            continue
+        parts = tuple(vars(value).values()) if isinstance(value, Hyperparameters) else value
+        if type(parts) is not tuple or len(parts) > MOST_PARTS:
             return None
-        exact = tuple(repr(part) if isinstance(part, float) else part for part in parts)
-        facts.append((name, type(value), kinds, exact))
+        if not _PLAIN.issuperset(map(type, parts)):
+            return None
+        facts += (name, kind, _plain(enumerate(parts)))
     return tuple(facts)
 
 

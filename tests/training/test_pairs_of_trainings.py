@@ -1,0 +1,331 @@
+"""Calls of `fastgd.train` that differ in one argument: none leaves a trace in another.
+
+What is seen of a call while nothing is remembered is seen again after each of the others, with
+nothing cleared between them. Arguments and values come from the signature and the declarations, so
+a new one is here, too. Plans are compared of all values, and results where the kernel is one of
+test_repeated_trainings.py.
+"""
+
+import importlib
+import inspect
+import itertools
+import sys
+import warnings
+from contextlib import contextmanager
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from test_repeated_trainings import OPTIONS, X, other_y, others, y
+
+import fastgd
+from cases import CAUCHY, SWISH
+from fastgd.arguments.declarations import DECLARED
+from fastgd.arguments.formula_parameters import OWNED
+from fastgd.arguments.option_types import (
+    Count,
+    Fielded,
+    Flag,
+    Layers,
+    Name,
+    NameOrFormula,
+    Names,
+    Number,
+    SampleFactors,
+    ScheduleKind,
+    field_kind,
+)
+from fastgd.engine.device_choice import DeviceWarning
+from fastgd.optimizers import LevenbergMarquardt
+from fastgd.training import training_run
+from plain_facts import facts
+
+train_module = importlib.import_module("fastgd.training.train")
+
+FEW = {"iterations": 7, "record_every": 2}
+WEIGHTS = [np.full((3, 2), 0.5), np.ones((2, 2))]
+BIASES = [np.zeros(2), np.ones(2)]
+SLOPES = np.ones((11, 2, 3))
+HELD = (others, other_y)
+FACTORS = (1.0, 0.5, 0.25, 0.0, 2.0, 1.0, 0.125)
+
+BASES = OPTIONS | {
+    "recorded": {"record_weights": True},
+    "validation": {"validation": HELD},
+    "adaptive": {"batch_size": 4, "sampling": "adaptive"},
+    "patience": {"patience": 3, "restore_best": True, "evaluate_every": 2, "min_delta": 0.25},
+    "bayesian": {"optimizer": LevenbergMarquardt(), "regularization": "bayesian"},
+    "from weights": {"weights": WEIGHTS, "biases": BIASES, "bias": True},
+    "gradients": {"gradients": SLOPES, "activation": "tanh", "output": "tanh"},
+    "own functions": {"activation": SWISH, "loss": CAUCHY},
+    **{name: {owned.option: owned.names[0]} for name, owned in OWNED.items()},
+}
+"""Arguments of calls, each of which gets another one. The first has none but X, y and FEW."""
+
+GIVEN = {
+    "X": [others, X.tolist(), X[:, :2], others[::-1]],
+    "y": [other_y, y[:, :1], y.tolist(), y[:, 0]],
+    "gradients": [None, SLOPES, -SLOPES, SLOPES.tolist()],
+    "hidden_size": [1, 3, (3,), (3, 2), ()],
+    "alpha": [0.25, 2.0, (0.25, 2.0)],
+    "weights": [None, WEIGHTS, [-one for one in WEIGHTS], tuple(WEIGHTS)],
+    "biases": [None, BIASES, [-one for one in BIASES]],
+    "validation": [None, HELD, (X, y), (*HELD, np.arange(11.0)), [X.tolist(), y.tolist()]],
+    "checkpoint": [None, "run.npz"],
+    "threads": [None, 1, 2, 3],
+    "device": ["cpu", "cuda", "cuda:1", "auto"],
+}
+"""Values of the arguments whose type doesn't say any."""
+
+SIMPLE = {"int": [1, 2, 3, 5], "float": [0.25, 0.5, 60.0], "bool": [False, True]}
+"""Values by annotation."""
+
+UNPLANNED = {"progress", "checkpoint", "checkpoint_every"}
+"""Arguments that don't change what is trained, nor how."""
+
+SAME_BITS = {"threads", "device"}
+"""Arguments that change how it is trained."""
+
+SIGNATURE = {
+    name: parameter
+    for name, parameter in inspect.signature(fastgd.train).parameters.items()
+    if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+}
+NAMES = [*SIGNATURE, *DECLARED, *OWNED]
+
+pytestmark = pytest.mark.usefixtures("known_trainings", "two_gpus")
+
+
+# ------------------------------------------------------------------ values of arguments
+
+
+def values_of(name):
+    """Values of an argument, by its declaration or annotation."""
+    if name in DECLARED:
+        return values_of_type(DECLARED[name].kind) + look_alikes(DECLARED[name].default)
+    if name in OWNED:
+        return values_of_type(Number("(0, 1]")) + look_alikes(OWNED[name].default)
+    if name == "resume":
+        return [None, run(1), run(2)]
+    parameter = SIGNATURE[name]
+    known = GIVEN[name] if name in GIVEN else SIMPLE.get(parameter.annotation, [])
+    assert known, f"{name} needs values: add some to GIVEN"
+    return known + look_alikes(FEW.get(name, parameter.default))
+
+
+@cache
+def run(seed):
+    return fastgd.train(X, y, **FEW, seed=seed)
+
+
+def values_of_type(kind):
+    """Values of the type of an option."""
+    match kind:
+        case Number():
+            return [0.0, 0.25, 0.5, 2.0]
+        case Count():
+            return [1, 2, 3, 4, *([None] if kind.none else [])]
+        case Flag():
+            return [False, True]
+        case Name():
+            return [*kind.known]
+        case Names():
+            return [*kind.known, kind.known[:2], kind.known[1:3]]
+        case NameOrFormula():
+            return [*kind.known, *OWN_FORMULAS[kind.formula]]
+        case SampleFactors():
+            return [None, (1.0,) * 11, (*(1.0,) * 10, 2.0), [2.0] * 11, np.arange(11.0)]
+        case Layers():
+            return [None, (0,), (1,), [True, None], [None, np.eye(4, 2) > 0]]
+        case Fielded():
+            found = [*itertools.chain.from_iterable(map(instances, kind.classes))]
+            return [*found, FACTORS, FACTORS[::-1]] if isinstance(kind, ScheduleKind) else found
+    raise AssertionError(f"{type(kind).__name__} needs values: add some to values_of_type")
+
+
+def instances(kind):
+    """Optimizers or schedules of a class, each with one field that differs from the first."""
+    if kind._fields != tuple(kind.hyperparameters):
+        return
+    needed = {name: 3 for name, fact in kind.hyperparameters.items() if fact.default is None}
+    yield (first := kind(**needed))
+    for name in kind._fields:
+        for value in values_of_type(field_kind(kind, name)):
+            yield first._replace(**{name: value})
+
+
+def scaled(factor):
+    """Functions of equal code."""
+    return fastgd.Function(lambda a: factor * a)
+
+
+def distance(power, offset=0.0):
+    """Losses of equal code."""
+    return fastgd.Loss(lambda y, v: (y - v + offset) ** power)
+
+
+OWN_FORMULAS = {
+    fastgd.Function: [*map(scaled, (1.0, 0.5, 0.0, -0.0))],
+    fastgd.Loss: [distance(2), distance(4), distance(2, 0.5)],
+}
+
+
+def look_alikes(value):
+    """Values that equal this one in Python, or are written like it."""
+    if not isinstance(value, (bool, int, float)):
+        return [[value], (value,)]
+    kinds = [bool, float, np.float64, np.float32, str, np.array]
+    kinds += [int, np.int64] if abs(value) < np.inf else []
+    with np.errstate(all="ignore"):
+        return [*(kind(value) for kind in kinds), -value, (value,), float("nan")]
+
+
+# ------------------------------------------------------------------ what is seen of a call
+
+
+class Seen(NamedTuple):
+    """Two are equal if nothing tells the calls apart."""
+
+    result: object
+    """The run, or the plan and what was checked for it, or how the call was refused."""
+    question: object
+    """What a checkpoint of it would be known by; None if nothing was planned."""
+    traces: object
+    """Warnings, whether there was a progress bar, and files."""
+
+
+class PlannedError(Exception):
+    """Raised by a call that is to be planned only."""
+
+
+@pytest.fixture
+def see(tmp_path, monkeypatch, capsys):
+    """Call `fastgd.train` with some arguments."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(given):
+        for path in tmp_path.iterdir():
+            path.unlink()
+        capsys.readouterr()
+        question = None
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            try:
+                found = fastgd.train(**{"X": X, "y": y, **FEW} | given)
+            except PlannedError as planned:
+                training, plan = planned.args
+                result, question = facts((training, plan)), facts(training.asked)
+            except (TypeError, ValueError) as error:
+                result = type(error), str(error)
+            else:
+                public = [name for name in dir(found) if not name.startswith("_")]
+                each = {name: getattr(found, name) for name in public}
+                result = facts({name: one for name, one in each.items() if not callable(one)})
+        said = [(one.category, str(one.message)) for one in warned if one.category != DeviceWarning]
+        has_bar = bool(capsys.readouterr().err)
+        return Seen(result, question, (said, has_bar, [path.name for path in tmp_path.iterdir()]))
+
+    return call
+
+
+@contextmanager
+def only_planned():
+    """Calls do all that they do before they train."""
+
+    def stretch(training, plan, *_):
+        raise PlannedError(training, plan)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training_run.Training, "stretch", stretch)
+        patch.setattr(train_module, "available_threads", lambda: 4)
+        yield
+
+
+@cache
+def forgetful():
+    """Functions that remember what they return, but for compiled code."""
+    rooms = ("fastgd.arguments", "fastgd.checks", "fastgd.engine", "fastgd.formulas")
+    modules = [module for name, module in sys.modules.items() if name.startswith(rooms)]
+    found = [one for module in modules for one in vars(module).values()]
+    return {id(one): one for one in found if hasattr(one, "cache_clear")}.values()
+
+
+@contextmanager
+def nothing_remembered():
+    """Known trainings are not kept, and what other functions have returned is forgotten."""
+    for function in forgetful():
+        function.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training_run, "_kept", lambda *_: training_run._Kept())
+        yield
+
+
+def seen_alone_and_after_others(see, calls):
+    """What is seen of each of the calls alone, which is the same after the others."""
+    alone = []
+    for given in calls:
+        with nothing_remembered():
+            alone.append(see(given))
+    for k in (*range(len(calls)), *reversed(range(len(calls)))):
+        if see(calls[k]) != alone[k]:
+            pytest.fail(f"another call has left a trace in that with {calls[k]}")
+    return alone
+
+
+# ------------------------------------------------------------------ tests
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_call_is_planned_as_if_there_were_no_other(name, see):
+    values, others = values_of(name), {}
+    with only_planned():
+        for base in BASES.values():
+            calls = [base, *(base | {name: value} for value in values)]
+            first, *rest = seen_alone_and_after_others(see, calls)
+            found = zip(map(repr, values), rest, strict=True)
+            others = {text: one for text, one in found if one.question}
+            others = {text: one for text, one in others.items() if one.result != first.result}
+            if others and first.question:
+                break
+    assert bool(others) != (name in UNPLANNED), (
+        f"no value of {name} changes a plan: add one to GIVEN, or a call in which it does to "
+        "BASES, or it to UNPLANNED if it doesn't change what is trained"
+    )
+    if name not in SAME_BITS:  # nor is a checkpoint taken for that of another call
+        others.pop("-0.0", None)  # counts as 0
+        assert all(one.question != first.question for one in others.values())
+
+
+@pytest.fixture
+def kernel_of():
+    """The kernel of a call, by what is compiled; None if the call is refused."""
+
+    def kernel(given):
+        with only_planned(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                fastgd.train(**{"X": X, "y": y, **FEW} | given)
+            except PlannedError as planned:
+                [(_, session)] = planned.args[1].batches
+                return session.device, session.layout.shapes, session.layout.recipe
+            except (TypeError, ValueError):
+                return None
+
+    return kernel
+
+
+@pytest.mark.parametrize("base", OPTIONS.values(), ids=OPTIONS.keys())
+def test_a_call_has_the_bits_of_a_call_alone(base, see, kernel_of):
+    compiled = {kernel_of(given) for given in OPTIONS.values()}
+    for name in NAMES:
+        calls = (base | {name: value} for value in values_of(name))
+        known = (given for given in calls if kernel_of(given) in compiled)
+        seen_alone_and_after_others(see, [base, *itertools.islice(known, 2)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_every_value_has_the_bits_of_a_call_alone(name, see, kernel_of):
+    calls = [BASES["plain"], *({name: value} for value in values_of(name))]
+    seen_alone_and_after_others(see, [given for given in calls if kernel_of(given)])
