@@ -3,7 +3,7 @@
 import re
 import shutil
 import threading
-from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from fastgd.workers.job import WorkerOptions
 from fastgd.workers.pools import Workers
 from fastgd.workers.result_sinks import InFolder, InMemory
 from fastgd.workers.run_job import run_job, work_into
+from fastgd.workers.scheduler import Scheduler
 
 CHUNKS = 20
 
@@ -205,6 +206,31 @@ def test_tasks_are_small_the_job_resumesce_and_no_two_are_alike(watched):
     assert len({serial for *_, serial in watched.tasks}) == len(watched.tasks)
     run_job(job, WorkerOptions(watched, 1, 1), ignore)
     assert not any(parcels for _, _, parcels, _ in watched.tasks[-CHUNKS:])
+
+
+def test_code_that_a_process_has_got_is_not_sent_again_for_it():
+    sent = []
+
+    def submit(chunk, along):
+        sent.append((chunk, along, Future()))
+        return sent[-1][-1]
+
+    def answer(process, missing=""):
+        *_, future = next(task for task in sent if not task[-1].done())
+        future.set_result(worker.Answer(worker.WorkerState("here", process, len(sent)), missing))
+        return scheduler.next(1.0)
+
+    scheduler = Scheduler(submit)
+    scheduler.start(0)
+    answer(1, "code")
+    assert answer(1).chunk == 0
+    for chunk in (1, 2):
+        scheduler.start(chunk)
+    for _ in range(2):  # two threads of another process
+        answer(2, "code")
+    assert [task[:2] for task in sent] == [(0, ""), (0, "code"), (1, ""), (2, ""), (1, "code")]
+    assert answer(2).chunk == 1
+    assert sent[-1][:2] == (2, "")
 
 
 def test_a_worker_keeps_the_last_two_jobs(watched):
