@@ -71,7 +71,8 @@ class Method:
             if (value := mine[name]) is not option.default and not _same(value, option.default)
         }
         by_default = parameters_of(mine) if self.numbers else {}
-        return options | {n: v for n, v in self.numbers.items() if v != by_default[n]}
+        # As strings, since 1 / k differs for 0.0 and for -0.0.
+        return options | {n: v for n, v in self.numbers.items() if str(v) != str(by_default[n])}
 
     def formula(self, option: str) -> Formula | None:
         """Return the activation, output or loss with its parameters; None if it is no formula."""

@@ -91,8 +91,9 @@ class Formula(ABC):
             ("intervals", intervals),
         ):
             object.__setattr__(self, name, value)
-        # As strings, since trees with 0.0 and with -0.0 are equal.
-        object.__setattr__(self, "_key", (type(self), *self.source[:3], *parameters.items()))
+        # As strings, since numbers and trees with 0.0 and with -0.0 are equal.
+        key = type(self), *self.source[:3], repr(dict(parameters))
+        object.__setattr__(self, "_key", key)
 
     def _read(
         self,

@@ -287,13 +287,16 @@ def _kind_of(problem: FitSpec) -> tuple[Any, dict[str, Any]]:
             shared.append((name, type(value), key_of(fields)))
         else:
             shared.append((name, key_of(value)))
+    shared += [str(value) == "-0.0" for value in numbers.values()]  # equal cases are trained once
     return tuple(shared), numbers
 
 
 def key_of(value: Any) -> Any:
     """Return a hashable key that equal values share; others are known by their identity."""
     if isinstance(value, np.ndarray):
-        return value.shape, value.dtype.str, value.tobytes()
+        return type(value), value.shape, value.dtype, value.tobytes()
+    if isinstance(value, float):
+        return type(value), repr(value)  # 0.0 equals -0.0
     if isinstance(value, dict):
         return tuple((name, key_of(one)) for name, one in value.items())
     if isinstance(value, (list, tuple)):
