@@ -11,7 +11,7 @@ import inspect
 import itertools
 import sys
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import NamedTuple
 
@@ -26,11 +26,12 @@ from fastgd.arguments.formula_parameters import OWNED
 from fastgd.arguments.option_types import Number
 from fastgd.engine.device_choice import DeviceWarning
 from fastgd.optimizers import LevenbergMarquardt
-from fastgd.training import training_run
+from fastgd.training import folders, training_run
 from plain_facts import facts
 from second_values import look_alikes, values_of_type
 
 train_module = importlib.import_module("fastgd.training.train")
+sweep_module = importlib.import_module("fastgd.training.sweep")
 
 FEW = {"iterations": 7, "record_every": 2}
 WEIGHTS = [np.full((3, 2), 0.5), np.ones((2, 2))]
@@ -75,11 +76,15 @@ UNPLANNED = {"progress", "checkpoint", "checkpoint_every"}
 SAME_BITS = {"threads", "device"}
 """Arguments that change how it is trained."""
 
-SIGNATURE = {
-    name: parameter
-    for name, parameter in inspect.signature(fastgd.train).parameters.items()
-    if parameter.kind is not inspect.Parameter.VAR_KEYWORD
-}
+
+def signature_of(function):
+    """Its named parameters."""
+    found = dict(inspect.signature(function).parameters)
+    del found["given_options"]
+    return found
+
+
+SIGNATURE, SWEEPS = map(signature_of, (fastgd.train, fastgd.sweep))
 NAMES = [*SIGNATURE, *DECLARED, *OWNED]
 
 pytestmark = pytest.mark.usefixtures("known_trainings", "two_gpus")
@@ -88,7 +93,7 @@ pytestmark = pytest.mark.usefixtures("known_trainings", "two_gpus")
 # ------------------------------------------------------------------ values of arguments
 
 
-def values_of(name):
+def values_of(name, signature=SIGNATURE):
     """Values of an argument, by its declaration or annotation."""
     if name in DECLARED:
         return values_of_type(DECLARED[name].kind) + look_alikes(DECLARED[name].default)
@@ -96,8 +101,8 @@ def values_of(name):
         return values_of_type(Number("(0, 1]")) + look_alikes(OWNED[name].default)
     if name == "resume":
         return [None, run(1), run(2)]
-    parameter = SIGNATURE[name]
-    known = GIVEN[name] if name in GIVEN else SIMPLE.get(parameter.annotation, [])
+    parameter, given = signature[name], GIVEN if signature is SIGNATURE else GIVEN | SWEPT
+    known = given[name] if name in given else SIMPLE.get(parameter.annotation, [])
     assert known, f"{name} needs values: add some to GIVEN"
     return known + look_alikes(FEW.get(name, parameter.default))
 
@@ -255,3 +260,51 @@ def test_a_call_has_the_bits_of_a_call_alone(base, see, kernel_of):
 def test_every_value_has_the_bits_of_a_call_alone(name, see, kernel_of):
     calls = [BASES["plain"], *({name: value} for value in values_of(name))]
     seen_alone_and_after_others(see, [given for given in calls if kernel_of(given)])
+
+
+# ------------------------------------------------------------------ folders of sweeps
+
+SWEPT = {
+    "hidden_size": [4, [2, 3], [3, 2], [(3, 2)]],
+    "alpha": [1.0, [0.25, 2.0], [2.0, 0.25], [(0.25, 2.0)]],
+    "seed": [1, [1, 2], range(3)],
+    "combinations": [
+        None,
+        *([{"alpha": 0.5, "l2": one}, {"l2": 0.1, "alpha": 2.0}] for one in (0.1, 0.2)),
+    ],
+    "groups": [None, [0] * 6 + [1] * 5, [0] * 5 + [1] * 6, ["a"] * 6 + ["b"] * 5],
+    "folds": [None, 2, 3, [([0, 1, 2, 3], [4, 5])], [([0, 1, 2, 3], [4, 6])]],
+}
+"""Values of the arguments that only sweeps have, or that may be axes."""
+
+UNASKED = {"out", "executor", "threads", "threads_per_worker", "device", "progress"}
+"""Arguments that don't change what is in a folder."""
+
+
+@cache
+def swept(seed):
+    return fastgd.sweep(X, y, **FEW, seed=[seed], keep_state=True)
+
+
+@pytest.mark.parametrize("name", [one for one in (*SWEEPS, *DECLARED) if one not in UNASKED])
+def test_a_folder_is_not_taken_for_that_of_another_sweep(name, tmp_path, monkeypatch):
+    values = [None, swept(1), swept(2)] if name == "resume" else values_of(name, SWEEPS)
+    values = [value for value in values if repr(value) != "-0.0"]  # counts as 0
+
+    def planned(_path, job):
+        raise PlannedError(facts(job), facts(folders._asked(job)))
+
+    monkeypatch.setattr(sweep_module, "folder_of", planned)
+    for base in BASES.values():
+        found = []
+        for value in values:
+            with suppress(TypeError, ValueError), warnings.catch_warnings(action="ignore"):
+                try:
+                    fastgd.sweep(**{"X": X, "y": y, **FEW} | base | {name: value}, out=tmp_path)
+                except PlannedError as error:
+                    found.append(error.args)
+        for (job, question), (other, its) in itertools.combinations(found, 2):
+            assert (job == other) == (question == its)
+        if any(job != found[0][0] for job, _ in found):
+            return
+    pytest.fail(f"no value of {name} changes a sweep: add one to GIVEN or SWEPT")
