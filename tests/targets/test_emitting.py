@@ -1,21 +1,25 @@
 """Code for other machines: what can't be emitted is refused in a sentence, what was is kept."""
 
+import inspect
 import os
 import subprocess
 import sys
+import types
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Semaphore
 from time import sleep
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from numba.core import config
-from small_kernels import emitted, on_webassembly
+from small_kernels import Numbers, emitted, on_webassembly
 
 from fastgd.kernel.language import code_directory, targets
 from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.structs import Floats
 from fastgd.kernel.language.targets import TARGETS, Target, TargetError
-from fastgd.kernel.language.tile import runs_of, select
+from fastgd.kernel.language.tile import Shape, runs_of, select
 from fastgd.kernel.language.webassembly import LinkError, linked
 
 TABLE = np.array([3, 1, 4, 1, 5, 9])
@@ -193,6 +197,34 @@ def test_emitted_code_is_kept(emissions, tmp_path):
     emitted(scaled_sum, "wasm32", lanes=1)
     assert len(emissions) == 2
     assert len(list((tmp_path / "fastgd").glob("targets.wasm32*.nbc"))) == 2
+
+
+class Others(NamedTuple):
+    """Numbers at other places."""
+
+    out: Floats
+    x: Floats
+
+
+def test_emitted_code_is_known_by_all_that_it_depends_on(monkeypatch):
+    monkeypatch.setattr(targets, "kept", lambda kind, facts, _made: f"{kind} {facts}".encode())
+    given = {
+        "body": scaled_sum, "markers": (Shape(1, 1, 2),), "stamp": 1, "header": Numbers,
+        "target": TARGETS["wasm32"], "at": 0,
+    }  # fmt: skip
+    others = {
+        "body": clamped, "markers": (Shape(1, 1, 1),), "stamp": 2, "header": Others,
+        "target": TARGETS["nvptx64"], "at": 64,
+    }  # fmt: skip
+    assert [*others] == [*inspect.signature(targets.emit).parameters]
+    found = [targets.emit(**given)]
+    found += [targets.emit(**given | {name: other}) for name, other in others.items()]
+    elsewhere = types.FunctionType(scaled_sum.__code__, {"__name__": "another module"})
+    elsewhere.__qualname__ = scaled_sum.__qualname__
+    found.append(targets.emit(**given | {"body": elsewhere}))
+    monkeypatch.setattr(config, "OPT", 0)
+    found.append(targets.emit(**given))
+    assert len(set(found)) == len(found)
 
 
 @pytest.mark.usefixtures("empty_cache")

@@ -156,7 +156,8 @@ def emit(
         written = emit(body, markers, stamp, header, _WASM, at)
         return with_instruction(written, _WRITTEN, RELAXED_MADD)
     kinds = [typeof(marker) for marker in markers]
-    facts = repr((target, body.__qualname__, kinds, stamp, at, _level()))
+    sources = [(one.__module__, one.__qualname__) for one in (body, header)]
+    facts = repr((target, sources, kinds, stamp, at, _level()))
 
     def made() -> bytes:
         with compiling():  # other threads may translate, too, while LLVM is running
