@@ -99,7 +99,7 @@ def test_any_number_of_samples(case):
         run = fastgd.train(**given)
         for count in range(1, ROWS + 1):
             other = fastgd.train(**with_more(given, count))
-            found = set(differences(run, other)) - {"options", "state"}
+            found = set(differences(run, other)) - {"options", "state", "sample_hashes"}
             assert not {name for name in found if "state" not in name}, (samples, count, found)
         twin = reference.train(**given)
         assert (run.status, run.iterations) == (twin.status, twin.iterations)
