@@ -33,7 +33,7 @@ def test_a_finished_one_is_read(run, xor_csv, tmp_path):
     assert fastgd.load(file).final_error == fastgd.load(save).final_error == whole.final_error
     code, out, _ = run(*command)
     assert code == 0
-    assert f"Went on from {file}, after 300 iterations" in " ".join(out.split())
+    assert f"Resumed from {file}, after 300 iterations" in " ".join(out.split())
     code, out, _ = run(*command, "--json")
     assert json.loads(out)["final_error"] == whole.final_error
 

@@ -119,8 +119,27 @@ def test_a_training_goes_on(run):
         assert whole[name] == expected[name]
     assert fastgd.load("half.npz").iterations == 100
     _, out, _ = run(*goes_on, "--iterations", 1)
-    assert "Went on from half.npz, after 100 iterations\n" in out
+    assert "Resumed from half.npz, after 100 iterations\n" in out
     assert "Finished after 101 iterations\n" in out
+
+
+def test_a_file_without_hashes_goes_on_with_a_warning_or_has_other_rows(run):
+    """Those of 0.2.0: its error on the rows is all that can be compared."""
+    made = fastgd.train(INPUTS, OUTPUT, **SETTINGS)
+    replace(made, sample_hashes=None).save("before.npz")
+    resumed = ["train", "t.csv", "--target", "y", "--resume", "before.npz", "--iterations", 1]
+    code, out, error = run(*resumed)
+    assert code == 0
+    assert "Resumed from before.npz" in out
+    assert (
+        error == "fastgd: warning: before.npz is of fastgd 0.2.0: only the error on its rows "
+        "is compared\n"
+    )
+    other = fastgd.train(INPUTS, 1 - OUTPUT, **SETTINGS)
+    replace(other, sample_hashes=None).save("before.npz")
+    code, _, error = run(*resumed)
+    assert code == 2
+    assert "--resume needs the rows that before.npz was trained on" in error
 
 
 def test_what_was_over_stays_so(run):
@@ -130,7 +149,7 @@ def test_what_was_over_stays_so(run):
     assert over.status == "stalled"
     _, out, _ = run("train", "t.csv", "--target", "y", "--resume", "over.npz")
     after = f"after {over.iterations:,} iterations, when it was over: it had stalled"
-    assert f"Went on from over.npz, {after}" in " ".join(out.split())
+    assert f"Resumed from over.npz, {after}" in " ".join(out.split())
 
 
 @pytest.mark.parametrize(

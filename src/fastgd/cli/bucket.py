@@ -68,7 +68,9 @@ NUMBERS: dict[str, Any] = {"read": _numbers, "rule": "numbers separated by ','"}
     option("--iterations N", "Steps at most (default: 10,000).", int),
     option("--tolerance T", "A ball stops where the slope is this near 0 (default: 1e-9).", float),
     option("--example NAME", f"One of the article's problems: {', '.join(bucket.EXAMPLES)}."),
-    option("--basins", "Where balls from everywhere end (default: of five minima).", bool),
+    option(
+        "--basins", "Where balls from everywhere end; without CURVE, on one with five minima.", bool
+    ),
     option("--balls N", "Random balls, for --basins (default: 100).", int),
     option("--seed N", "Seed of the random starting points, for --basins (default: 1).", int),
     option(

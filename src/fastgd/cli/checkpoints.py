@@ -67,4 +67,4 @@ def kept_text(file: Path | None) -> str:
 def note_kept(console: "Console", file: Path | None, iterations: int) -> None:
     """Print where the training resumed."""
     if iterations:
-        print_plain(console, f"Went on from {file}, after {many(iterations, 'iteration')}")
+        print_plain(console, f"Resumed from {file}, after {many(iterations, 'iteration')}")

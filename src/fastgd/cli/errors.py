@@ -24,7 +24,7 @@ class RefusedError(Exception):
 
 
 class UnwrittenError(RefusedError):
-    """What was asked for is done, but something can't be written."""
+    """Something can't be written: a file after the work, or any on a full disk."""
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -135,7 +135,7 @@ def said_by(error: Any) -> str:
 
 
 @contextmanager
-def refusing() -> Iterator[None]:
+def refusing(*, writes: bool = False) -> Iterator[None]:
     """Turn errors of the library and the file system into one line."""
     try:
         yield
@@ -143,5 +143,5 @@ def refusing() -> Iterator[None]:
         raise RefusedError(_in_words(error)) from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        kind = UnwrittenError if error.errno in _FULL else RefusedError
+        kind = UnwrittenError if writes or error.errno in _FULL else RefusedError
         raise kind(f"{where}{error.strerror}") from error

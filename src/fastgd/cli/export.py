@@ -97,7 +97,8 @@ def command(saved: Path, out: Path | None, to: str | None, **chosen: Any) -> Non
         is_whole = to == "onnx" or not isinstance(result, GroupModels)
         if not (is_whole and isinstance(result, Run | Model | GroupModels)):
             raise RefusedError(_what_to_do(saved, result))
-        language.write(result, out, **chosen)
+        with refusing(writes=True):
+            language.write(result, out, **chosen)
     console = open_console()
     print_plain(console, f"Written to {out}")
     quoted, path = (json.dumps(f"{at}{out.name}", ensure_ascii=False) for at in ("", "./"))

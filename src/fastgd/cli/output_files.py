@@ -90,7 +90,7 @@ def _failure(output: Output) -> str:
         with refusing():
             output.write(output.path)
     except RefusedError as error:
-        if isinstance(error.__cause__, OSError):  # which names the file
+        if getattr(error.__cause__, "filename", None):  # of an OSError, whose text has it
             return str(error)
         return f"{output.path} can't be written: {error}"
     except Exception as error:  # of matplotlib, perhaps: after hours a line is enough

@@ -88,5 +88,6 @@ def command(file: Path, kind: str, plot: Path, **chosen: Any) -> None:
             if isinstance(result, Sweep):
                 holds = f"a sweep of {many(len(result), 'run')}"
             raise RefusedError(f"--kind {kind} needs {needs}, but {file} holds {holds}")
-        write_plot(np.ravel(draw(result, **chosen))[0], plot)
+        with refusing(writes=True):
+            write_plot(np.ravel(draw(result, **chosen))[0], plot)
     print(f"Written to {escaped(plot)}")

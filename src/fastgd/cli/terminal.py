@@ -11,8 +11,8 @@ from typing import TextIO
 
 from fastgd.checks.messages import escaped
 
-_LONG = re.compile(r"(?<![^\s(])'[^']{200,}'|\([^()]{200,}\)|\S{200,}")
-"""What was typed, longer than any path that a message is about."""
+_LONG = re.compile(r"(?<![^\s(])'[^']{200,}'|\([^()]{200,}\)|(?<!\S)[^\s/]{200,}")
+"""What was typed, if it is long and no path, which one may want to copy."""
 
 _IN_ASCII = {"±": "+-", "²": "^2", "…": "..."}
 

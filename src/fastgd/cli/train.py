@@ -1,6 +1,7 @@
 """``fastgd train``: train one network on a table, and show the result."""
 
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ from fastgd.cli.options import DEVICE, ITERATIONS, JSON, PROGRESS, TARGET, THREA
 from fastgd.cli.output_files import writing
 from fastgd.cli.splits import VALIDATION, Given, take_split
 from fastgd.cli.table_options import LEARNING, READING, TABLE_FILE, take_reading
-from fastgd.cli.terminal import saying_how_to_resume
+from fastgd.cli.terminal import complain, saying_how_to_resume
 from fastgd.cli.train_common import Fitted, TrainOptions, Writer, fit, outputs_of, show_samples
 from fastgd.tables.samples import Reading
 from fastgd.training import statistics
@@ -117,7 +118,11 @@ def show(asked: TrainOptions, resume: Path | None, as_json: bool) -> None:
             saved = fastgd.load(resume)
             before = _run_of(saved, resume)
             asked = asked._replace(reading=_reading_again(asked.reading, saved, resume))
-        call = partial(_go_on, before, resume)
+        if before.sample_hashes is None:
+            complain(
+                f"warning: {resume} is of fastgd 0.2.0: only the error on its rows is compared"
+            )
+        call = partial(_resumed, before, resume)
     checkpoint = asked.kept.get("checkpoint")
     with refusing():
         kept = kept_iterations(checkpoint)
@@ -156,7 +161,7 @@ def _print(
     if before is not None:
         over = "" if before.status == "finished" else f", when it was over: it had {before.status}"
         after = f"after {many(before.iterations, 'iteration')}{over}"
-        print_plain(console, f"Went on from {resume}, {after}")
+        print_plain(console, f"Resumed from {resume}, {after}")
     note_kept(console, asked.kept.get("checkpoint"), kept)
     console.print()
     _show_errors(console, run)
@@ -214,16 +219,21 @@ def _reading_again(reading: Reading, result: Any, file: Path) -> Reading:
     return reading._replace(raw=True)
 
 
-def _go_on(before: Run, file: Path, X: Any, y: Any, **settings: Any) -> Run:
+def _resumed(before: Run, file: Path, X: Any, y: Any, **settings: Any) -> Run:
     """Resume, if the samples are those of the run."""
     same = X.shape[1] == len(before.weights[0]) and before.weights[-1].shape[1] % y.shape[1] == 0
+    is_other = False
     if same and before.sample_hashes is not None:
         samples = hashes_of(TrainingData.check(X, y, 1, 1, before.options).samples)
-        if not samples.items() <= before.sample_hashes.items():
-            raise ValueError(
-                f"--resume needs the rows that {file} was trained on (FILE.csv, "
-                "--validation-fraction and --split-seed as they were), got others"
-            )
+        is_other = not samples.items() <= before.sample_hashes.items()
+    elif same and isfinite(before.final_error) and not before.normalization:
+        error = np.abs(y - before.predict(X)[:, : y.shape[1]]).mean()
+        is_other = not np.isclose(error, before.final_error, rtol=1e-6, atol=1e-12)
+    if is_other:
+        raise ValueError(
+            f"--resume needs the rows that {file} was trained on (FILE.csv, "
+            "--validation-fraction and --split-seed as they were), got others"
+        )
     return fastgd.train(X, y, resume=before, **settings)
 
 

@@ -205,8 +205,8 @@ def _file(path: Path) -> Iterator[IO[bytes]]:
 def c_name(path: Path) -> str:
     """Return the name of a file with _ for all that a C identifier can't have.
 
-    Raise ExportError if it begins with a digit, or has no such letter: many files would be called
-    so.
+    Raise ExportError if it begins with a digit, or has no letter from A to Z: many such files would
+    get the same name.
     """
     name = re.sub("[^A-Za-z0-9]", "_", path.stem)
     if name[:1].isdigit() or not re.search("[A-Za-z]", name):

@@ -9,7 +9,7 @@ from fastgd.checks.formatting import joined
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_choice, check_flag, check_result
 from fastgd.plots.lines import ERROR
-from fastgd.plots.style import COLORS, SEQUENTIAL, Axes, axes, user_text
+from fastgd.plots.style import COLORS, SEQUENTIAL, Axes, axes, legend_text, user_text
 from fastgd.studies.surface import Surface
 from fastgd.training.results import Run
 
@@ -174,7 +174,7 @@ def _draw(ax: Any, coordinates: Any, name: str, look: dict[str, Any]) -> None:
 
     outline = [Stroke(linewidth=3, foreground="white"), Normal()]
     each = "." if len(coordinates[0]) <= STEPS else ""
-    ax.plot(*coordinates, **look, marker=each, label=user_text(name, NAME), zorder=5,
+    ax.plot(*coordinates, **look, marker=each, label=legend_text(name, NAME), zorder=5,
             linewidth=1.6, path_effects=outline)  # fmt: skip
     for at, marker, size in ((0, "o", 6), (-1, "*", 12)):
         end = [part[at : (at + 1) or None] for part in coordinates]

@@ -10,7 +10,7 @@ from fastgd.checks.values import check_result
 from fastgd.plots.lines import ERROR, below, label_iterations, scale_errors
 from fastgd.plots.planes import NAME, looks
 from fastgd.plots.planes import surface as draw_surface
-from fastgd.plots.style import Axes, panels, user_text
+from fastgd.plots.style import Axes, legend_text, panels
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
 from fastgd.training.results import Run
@@ -90,7 +90,7 @@ def race(
 def draw_curves(ax: "Axes", ranked: Mapping[str, Run], most: int = NAME) -> None:
     """Draw the errors against the iterations, one line per optimizer; shorten long names."""
     for look, (name, run) in zip(looks(len(ranked)), ranked.items(), strict=True):
-        label = user_text(name, most)
+        label = legend_text(name, most)
         label += "" if "alpha" in name else f", alpha {joined(run.alpha)}"
         ax.plot(*error_curves(run), label=label, **look, linewidth=1.4)
     ax.set_yscale("log")

@@ -1,6 +1,7 @@
 """Which inputs an output depends on, and where: mean absolute derivatives, and curves of them."""
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from fastgd.arguments.data import numbers_of
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_flag
-from fastgd.plots.style import COLORS, Panels, panels, user_text
+from fastgd.plots.style import COLORS, Panels, legend_text, panels, user_text
 from fastgd.training.results import Run, Snapshot
 
 CURVES = 3
@@ -17,6 +18,9 @@ CURVES = 3
 
 BARS = 20
 """Inputs with a bar, at most."""
+
+LINE = 34
+"""Characters in a line of a title above one of the curves."""
 
 
 def sensitivity(
@@ -86,7 +90,7 @@ def sensitivity(
     else:
         rule = "network must be a Run, a Snapshot or (without names) a Model"
         raise TypeError(f"{rule}, got {shown(network)}")
-    known, outputs = (list(map(user_text, names)) for names in (known, outputs))
+    known, outputs = list(map(user_text, known)), list(map(legend_text, outputs))
     if check_flag("standardized", standardized):
         found = found * np.nanstd(values, axis=0)
     rows = np.maximum(np.isfinite(found).sum(axis=(0, 1)), 1)
@@ -105,7 +109,7 @@ def sensitivity(
         for one, d in zip(curves, largest, strict=False):
             _draw_curve(one, values[:, d], found[:, :, d], outputs, len(known) == 1)
             one.set_xlabel(known[d])
-            one.set_title(f"{what} by {known[d]}")
+            one.set_title(fill(f"{what} by {known[d]}", LINE))
         if found.shape[1] > 1:
             curves[0].legend(fontsize="small", markerscale=3)
     return drawn

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.formatting import SHORT
-from fastgd.checks.messages import escaped, shortened, shown
+from fastgd.checks.messages import escaped, shown
 from fastgd.checks.values import check_path
 from fastgd.store.files import whole_file
 
@@ -145,11 +145,16 @@ def user_text(name: object, most: int = SHORT) -> str:
 
     Examples
     --------
-    >>> user_text("$0k-$30k"), user_text("a\nb"), user_text("_private")
-    ('$0k-$30k', 'a\\nb', ' _private')
+    >>> user_text("$0k-$30k"), user_text("a\nb"), user_text("How satisfied are you with it?", 20)
+    ('$0k-$30k', 'a\\nb', 'How sati...with it?')
     """
-    text = shortened(escaped(name), most)
-    # Legends leave out what begins with an underscore.
+    text = escaped(name)  # long ones often differ at their end
+    return text if len(text) <= most else f"{text[: most // 2 - 2]}...{text[1 - most // 2 :]}"
+
+
+def legend_text(name: object, most: int = SHORT) -> str:
+    """Return a user's name for a legend, which leaves out what begins with an underscore."""
+    text = user_text(name, most)
     return f" {text}" if text.startswith("_") else text
 
 

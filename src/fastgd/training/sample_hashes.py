@@ -39,8 +39,8 @@ def check_same_samples(before: Hashes | None, now: Hashes, whose: str) -> None:
     """Raise unless the samples are those of the resumed result; warn if its file has no hashes."""
     if before is None:
         warn(
-            f"{whose} comes from a file of fastgd 0.2.0, which has no hashes of its samples: that "
-            "X, y, gradients and validation are as they were is not checked"
+            f"{whose} comes from a file of fastgd 0.2.0 or older, which has no hashes of its "
+            "samples: whether X, y, gradients and validation are the same is not checked"
         )
         return
     names = before and [name for name in _NAMES if before.get(name) != now.get(name)]
