@@ -89,6 +89,10 @@ REMEMBERED = {
             "unit": [fastgd.Function("2 * a"), fastgd.Function("a", derivative="2")],
         },
     ),
+    "store.manifest._name": (
+        {"dtype": np.dtype(float)},
+        {"dtype": [np.dtype(int), np.dtype("<U3"), np.dtype("<U4")]},
+    ),
     "engine.grouping._remembered": (
         LAYOUT,
         {

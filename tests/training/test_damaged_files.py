@@ -260,7 +260,7 @@ def test_hashes_of_other_subsets(tmp_path, hashes):
     path = tmp_path / "result.npz"
     sweep = fastgd.sweep(X, Y, folds=2, alpha=[1, 2], iterations=5, keep_state=True)
     header, arrays = stored_sweep.encode(sweep)
-    npz.write(path, "Sweep", header | {"part_hashes": hashes}, arrays)
+    npz.write(path, "Sweep", header | {"subset_hashes": hashes}, arrays)
     with pytest.raises(ValueError, match=REFUSED):
         fastgd.load(path)
 

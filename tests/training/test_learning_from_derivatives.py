@@ -166,7 +166,7 @@ def test_resumed_and_stored(tmp_path):
         fastgd.train(X, Y, resume=first)
     with pytest.raises(ValueError, match="gradients must be left out to resume a training without"):
         fastgd.train(X, Y, gradients=DY, resume=fastgd.train(X, Y, **half))
-    with pytest.raises(ValueError, match=r"as they were\), got other values of gradients$"):
+    with pytest.raises(ValueError, match=r"as they were\), got gradients of other values$"):
         fastgd.train(X, Y, gradients=DY + 1, resume=first)
 
     sweep = fastgd.sweep(X, Y, gradients=DY, seed=[1, 2], keep_state=True, **half)

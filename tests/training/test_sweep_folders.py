@@ -111,6 +111,10 @@ def pair(request, tmp_path_factory):
 def test_a_folder_is_bit_identical_to_a_sweep_in_memory(pair):
     memory, returned, folder, _ = pair
     opened = fastgd.open(folder)
+    if memory.partition:  # a folder has the samples, and hashes a subset when a run is taken
+        memory = dataclasses.replace(
+            memory, partition=dataclasses.replace(memory.partition, hashes=())
+        )
     assert not differences(memory, returned)
     assert not differences(memory, opened, source=False)
     assert repr(memory) == repr(returned) == repr(opened)

@@ -71,14 +71,14 @@ class TrainingData:
 
     def of(self, part: Part) -> "TrainingData":
         """The same for the samples of one subset."""
-        held, slopes = self.validation, self.gradients
+        held, gradients = self.validation, self.gradients
         if part.held is not None:
             held = Validation(self.X[part.held], self.y[part.held], part.held_weight)
         return replace(
             self,
             X=self.X[part.rows],
             y=self.y[part.rows],
-            gradients=None if slopes is None else slopes[part.rows],
+            gradients=None if gradients is None else gradients[part.rows],
             validation=held,
             partition=None,
         )
@@ -120,6 +120,8 @@ def check_gradients(value: Any, X: FloatArray, y: FloatArray) -> FloatArray | No
             f"y and column of X, got shape {array.shape}"
         )
     array = array.reshape(shape)
+    if (unknown := np.isnan(array)).any():  # of one kind: NaN have signs, 0/0 has one on x86
+        array = np.where(unknown, np.nan, array)
     if np.isinf(array).any():
         at = [int(i) for i in np.argwhere(np.isinf(array))[0]]
         raise ValueError(

@@ -375,7 +375,7 @@ def _estimate_again(recipe, shapes, layers, block, system, decay, squares, taken
             store(scalar, block.products, (p * system.columns + p) * runs, 0, diagonal)
         factorize(shapes, block, system, system.columns)
         trace = trace_of_inverse(shapes, block, system)
-        # A frozen parameter has 1 / decay in the trace, so it counts for nothing.
+        # A frozen parameter has 1 / decay in the trace: it counts for nothing but its rounding.
         effective = fma(-1.0 * decay, trace, float(system.parameters))
         parameters = _squared_parameters(recipe, scalar, layers, block)
         _estimate(scalar, recipe.optimizer, layers[0], block, effective, squares, parameters, taken)

@@ -295,7 +295,7 @@ def key_of(value: Any) -> Any:
     """Return a hashable key that equal values share; others are known by their identity."""
     if isinstance(value, np.ndarray):
         return type(value), value.shape, value.dtype, value.tobytes()
-    if isinstance(value, float):
+    if isinstance(value, float | np.floating):
         return type(value), repr(value)  # 0.0 equals -0.0
     if isinstance(value, dict):
         return tuple((name, key_of(one)) for name, one in value.items())

@@ -167,7 +167,7 @@ def parsed(text: bytes) -> Manifest:
 def described(array: NDArray[Any]) -> str:
     """Dtype, shape and hash of an array."""
     values = plain(array)
-    return f"{_name(values.dtype)} {values.shape} {sha256(values.tobytes()).hexdigest()}"
+    return f"{_name(values.dtype)} {values.shape} {sha256(values.data).hexdigest()}"
 
 
 @lru_cache

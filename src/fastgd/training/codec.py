@@ -37,7 +37,7 @@ _CLASSES: dict[str, tuple[type[Any], Any]] = {}
 CHECKED_LATER = ""
 """For the kinds of an array that isn't read yet: its dtype and shape depend on what is."""
 
-NEW: Header = {"sample_hashes": None, "part_hashes": ()}
+NEW: Header = {"sample_hashes": None, "subset_hashes": ()}
 """Values that headers of version 0.2.0 don't have."""
 
 _WORD = np.dtype("U32")

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.training_data import TrainingData, Validation
 from fastgd.checks.formatting import many
 from fastgd.checks.memory import check_memory
+from fastgd.checks.values import check_count
 from fastgd.engine.packed_samples import Index
 from fastgd.engine.state import State
 from fastgd.engine.summaries import (
@@ -29,11 +31,13 @@ from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
 from fastgd.store.files import PathLike
 from fastgd.store.folder import Folder
 from fastgd.training.chunks import Chunks
+from fastgd.training.codec import need
 from fastgd.training.exports import CURVES, sweep_dataset
 from fastgd.training.indexing import run_at, selected
 from fastgd.training.result_fields import SOURCES, dtype_of, field_of
 from fastgd.training.results import Run
 from fastgd.training.runs import Sweep
+from fastgd.training.sample_hashes import with_hashes
 from fastgd.training.selection import Selection
 from fastgd.training.stored_run import check_state
 from fastgd.training.stored_sweep import digest_of, options_of
@@ -132,7 +136,7 @@ class FolderSweep(Sweep):
         """Each chunk in memory; all of its file is as it was written."""
         for chunk, chosen in enumerate(self._boxes()):
             self._folder.verify(chunk)
-            yield self._some(chosen)
+            yield self._some(chosen, with_states=False)
 
     def _of(self, chosen: Selection) -> Run | Sweep:
         index = chosen.index
@@ -141,12 +145,15 @@ class FolderSweep(Sweep):
         one = self._some(Selection(chosen.sweep_axes, tuple(slice(i, i + 1) for i in index)))
         return run_at(one, (0,) * len(index))
 
-    def _some(self, chosen: Selection) -> Sweep:
+    def _some(self, chosen: Selection, *, with_states: bool = True) -> Sweep:
         """The selection, in memory; it has states if none of its runs is missing."""
         found = {name: self._read(name, chosen) for name in SOURCES if name != "states"}
-        whole = not (found["status"] == MISSING).any()
+        whole = with_states and not (found["status"] == MISSING).any()
         found["states"] = self._read("states", chosen) if whole else None
-        return Sweep(**selected(self, chosen, found))
+        fields = selected(self, chosen, found)
+        if found["states"] is not None and fields["partition"] is not None:
+            fields["partition"] = with_hashes(fields["partition"], samples_of(self._folder))
+        return Sweep(**fields)
 
     def _read(self, name: str, chosen: Selection | None = None) -> Any:
         """Read a field of all runs or of the selected ones; None if the sweep doesn't have it."""
@@ -249,6 +256,26 @@ class FolderSweep(Sweep):
             dtype=dtype,
             meta=np.empty((0,) * (len(sweep_axes.shape) + len(curve)), dtype),
         )
+
+
+def samples_of(folder: Folder) -> TrainingData:
+    """The data that the runs were trained on, checked."""
+    header, arrays = folder.manifest.asked, folder.arrays
+    wanted = ("X", "y", "gradients", "valid")
+    samples = [array for name, array in arrays.items() if name.startswith(wanted)]
+    need(all(array.dtype.kind == "f" for array in samples))
+    validation = None
+    if "validation_X" in arrays:
+        weight = arrays.get("validation_weight")
+        validation = Validation(arrays["validation_X"], arrays["validation_y"], weight)
+    return TrainingData(
+        arrays["X"],
+        arrays["y"],
+        check_count("iterations", header["iterations"]),
+        check_count("record_every", header["record_every"]),
+        validation,
+        gradients=arrays.get("gradients"),
+    )
 
 
 for _name in SOURCES:

@@ -11,20 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.training_data import TrainingData, Validation
+from fastgd.arguments.training_data import TrainingData
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_count, check_counts, check_flag, check_path, check_seed
+from fastgd.checks.values import check_counts, check_flag, check_path, check_seed
 from fastgd.store.files import PathLike, check_kind
 from fastgd.store.folder import Folder
 from fastgd.store.npz import Arrays
 from fastgd.training import stored_sweep
 from fastgd.training.chunks import Chunks
 from fastgd.training.codec import Header, need
-from fastgd.training.folder_sweep import FolderSweep
+from fastgd.training.folder_sweep import FolderSweep, samples_of
 from fastgd.training.indexing import TrainingSource
 from fastgd.training.result_fields import SOURCES
 from fastgd.training.runs import Sweep
-from fastgd.training.sample_hashes import hashes_of_parts
 from fastgd.training.sweep_axes import SweepAxes
 from fastgd.training.sweep_job import SweepJob
 
@@ -103,13 +102,11 @@ def open_folder(path: PathLike) -> Sweep:
         outline = stored_sweep.decode_outline(header, arrays)
         known = tuple(folder.manifest.facts["known"])
         need(set(known) <= SOURCES.keys())
-        task = _samples(header, arrays)
-        outline["sample_hashes"] = {name: folder.manifest.shared[name] for name in task.samples}
+        task = samples_of(folder)
+        if "states" in known:
+            outline["sample_hashes"] = {name: folder.manifest.shared[name] for name in task.samples}
         if folder.manifest.facts["may_train_again"]:
             outline["source"] = _source(header, arrays, outline, task)
-        if outline["partition"] is not None and "states" in known:
-            hashes = hashes_of_parts(task, outline["partition"])
-            outline["partition"] = replace(outline["partition"], hashes=hashes)
     except Exception as error:  # anyone may have written the manifest: any line here may raise
         raise _not_ours(folder) from error
     chunks = _chunks(folder, SweepAxes(outline["axes"]))
@@ -154,25 +151,6 @@ def _digest(resume: Sweep | None) -> str | None:
     for array in (resume.errors, resume.losses, *(a for state in resume.states for a in state)):
         whole.update(np.ascontiguousarray(array).tobytes())
     return whole.hexdigest()
-
-
-def _samples(header: Header, arrays: Arrays) -> TrainingData:
-    """The data that the runs were trained on."""
-    wanted = ("X", "y", "gradients", "valid")
-    samples = [array for name, array in arrays.items() if name.startswith(wanted)]
-    need(all(array.dtype.kind == "f" for array in samples))
-    validation = None
-    if "validation_X" in arrays:
-        weight = arrays.get("validation_weight")
-        validation = Validation(arrays["validation_X"], arrays["validation_y"], weight)
-    return TrainingData(
-        arrays["X"],
-        arrays["y"],
-        check_count("iterations", header["iterations"]),
-        check_count("record_every", header["record_every"]),
-        validation,
-        gradients=arrays.get("gradients"),
-    )
 
 
 def _source(header: Header, arrays: Arrays, outline: Header, task: TrainingData) -> TrainingSource:

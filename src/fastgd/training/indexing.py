@@ -87,10 +87,10 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
 
 def _hashes(sweep: Any, part: Part | None, which: int) -> Hashes | None:
     """The hashes of a run's samples: all those of the sweep, or a subset with its weights."""
-    partition: Partition | None = sweep.partition
     hashes: Hashes | None = sweep.sample_hashes
-    if partition is None or part is None:
+    if part is None:
         return hashes
+    partition: Partition = sweep.partition
     if not partition.hashes:
         return None
     weights = {} if part.held_weight is None else {"validation_weight": part.held_weight}

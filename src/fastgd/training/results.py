@@ -237,7 +237,8 @@ class Run(_Predicting, ShownInNotebooks):
     biases : tuple of (outputs,) arrays
         The final biases, one array per layer; empty without ``bias=True``.
     bias_direction_changes : tuple of (outputs,) arrays of int
-        The number of sign changes for each bias; 0 for hidden ones with ``batch_norm=True``.
+        The number of sign changes for each bias; 0 for hidden ones with ``batch_norm=True``, unless
+        the run resumes one of version 0.2.0.
     normalization : tuple of BatchNorm
         One for each hidden layer; empty without ``batch_norm=True``.
     summary : Summary or None

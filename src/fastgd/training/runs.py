@@ -69,8 +69,8 @@ class Sweep(ShownInNotebooks):
         If groups, folds or sample weights are axes: the training and validation samples of the
         runs, and the weights of these samples.
     sample_hashes : dict or None
-        Shape and SHA-256 of X, y, gradients and validation, by name, which ``resume`` compares.
-        None in sweeps from files of version 0.2.0.
+        If there are states: shape and SHA-256 of X, y, gradients and validation, by name, which
+        ``resume`` compares. None in sweeps from files of version 0.2.0.
     """
 
     axes: dict[str, list[Any]]

@@ -69,14 +69,14 @@ def encode(sweep: Any) -> tuple[Header, Arrays]:
     header, arrays = encode_outline(sweep)
     fields, measured = codec.encode(_FIELDS, sweep)
     hashes = () if sweep.partition is None else sweep.partition.hashes
-    return header | fields | {"part_hashes": hashes}, arrays | measured
+    return header | fields | {"subset_hashes": hashes}, arrays | measured
 
 
 def decode(header: Header, arrays: Found) -> dict[str, Any]:
     """The fields of a Sweep, checked."""
     header = codec.NEW | header
     outline = decode_outline(header, arrays)
-    hashes = tuple(map(check_hashes, header["part_hashes"]))
+    hashes = tuple(map(check_hashes, header["subset_hashes"]))
     need(not hashes or len(hashes) == len(outline["partition"].rows))
     if hashes:
         outline["partition"] = replace(outline["partition"], hashes=hashes)
@@ -106,7 +106,7 @@ def digest_of(sweep: Any, pieces: Iterable[Any]) -> str:
     so that it does not matter where the runs are cut.
     """
     header, arrays = encode_outline(sweep)
-    hashes = {name: sha256(plain(array).tobytes()) for name, array in arrays.items()}
+    hashes = {name: sha256(plain(array).data) for name, array in arrays.items()}
     for piece in pieces:
         if (piece.status == MISSING).any():
             raise LookupError("digest needs a finished sweep, got one with missing runs")
@@ -115,7 +115,7 @@ def digest_of(sweep: Any, pieces: Iterable[Any]) -> str:
                 continue
             for own, array in field.encode(name, getattr(piece, name)).items():
                 whole = hashes.setdefault(name if field.each else own, sha256())
-                whole.update(plain(array).tobytes())
+                whole.update(plain(array).data)
     found = {name: whole.hexdigest() for name, whole in sorted(hashes.items())}
     return sha256(json.dumps([header, found]).encode()).hexdigest()
 

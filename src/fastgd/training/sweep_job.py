@@ -33,7 +33,7 @@ from fastgd.training.sample_hashes import (
     Hashes,
     check_same_samples,
     hashes_of,
-    hashes_of_parts,
+    with_hashes,
 )
 from fastgd.training.selection import Selection
 from fastgd.training.sweep_axes import COMBINATION, PARTS
@@ -236,7 +236,7 @@ class SweepJob(Trainings):
             "networks": self.networks,
             "partition": self.task.partition,
             "source": None if self.keep.weights else self.source,
-            "sample_hashes": self.sample_hashes,
+            "sample_hashes": self.sample_hashes if self.keep.state else None,
         }
 
     def sweep(self, trained: Sequence[TrainedRuns]) -> Sweep:
@@ -245,7 +245,10 @@ class SweepJob(Trainings):
         for name in self.known:
             arrays = [getattr(runs, SOURCES[name]) for runs in trained]
             measured[name] = field_of(name, self.sweep_axes, self.methods[0].summary, arrays)
-        return Sweep(**self.outline, **measured)
+        fields = self.outline
+        if self.keep.state:
+            fields["partition"] = with_hashes(self.task.partition, self.task)
+        return Sweep(**fields, **measured)
 
     def joined(self, found: Sequence[dict[str, NDArray[Any]]]) -> list[TrainedRuns]:
         """Join the results of all chunks into those of each network's runs."""
@@ -349,7 +352,4 @@ def checked_sweep(
     job = SweepJob(**vars(found), keep=keep, resume=resume)
     if resume is not None:
         check_same_samples(resume.sample_hashes, job.sample_hashes, "the sweep")
-    if keep.state and partition is not None and not partition.hashes:
-        partition = replace(partition, hashes=hashes_of_parts(task, partition))
-        job = replace(job, task=replace(task, partition=partition))
     return job
