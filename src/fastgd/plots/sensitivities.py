@@ -20,7 +20,7 @@ BARS = 20
 """Inputs with a bar, at most."""
 
 LINE = 34
-"""Characters in a line of a title above one of the curves."""
+"""Characters in a line of text above or below one of the curves."""
 
 
 def sensitivity(
@@ -108,7 +108,7 @@ def sensitivity(
         bars.set_title(f"mean |{what}|")
         for one, d in zip(curves, largest, strict=False):
             _draw_curve(one, values[:, d], found[:, :, d], outputs, len(known) == 1)
-            one.set_xlabel(known[d])
+            one.set_xlabel(fill(known[d], LINE))
             one.set_title(fill(f"{what} by {known[d]}", LINE))
         if found.shape[1] > 1:
             curves[0].legend(fontsize="small", markerscale=3)
