@@ -4,6 +4,7 @@
     python bench/peers.py --quick             a smoke run
     python bench/peers.py --only sweep_4      one row
     python bench/peers.py --table parts       one table
+    python bench/peers.py --table readme --markdown    the README's, in three minutes
     python bench/peers.py --table tables      how good fit is on real tables: table_scores.py
     python bench/peers.py --markdown --json figures.json
 
@@ -84,7 +85,9 @@ ROWS = (
     Row("curvature_products", 1, repeats=15, table="second_order"),
 )
 SCORES = "tables"
-TABLES = (*dict.fromkeys(row.table for row in ROWS), "bounds", SCORES)
+SHORT, IN_SHORT = "readme", ("train", "sweep_4", "sweep_64", "error_plane")
+"""The README's table, and the rows that it needs: three minutes."""
+TABLES = (*dict.fromkeys(row.table for row in ROWS), "bounds", SHORT, SCORES)
 
 
 def cores() -> list[int]:
@@ -142,11 +145,13 @@ def write_documents(measured: dict[str, list[report.Line]], stamp: str) -> None:
     """Write the measured tables into benchmarks.md and README.md, and performance.md from them."""
     if "speed" in measured:
         report.write_between_markers(TABLE, report.markdown(measured["speed"], stamp))
-        report.write_between_markers(README, report.short_markdown(measured["speed"], stamp))
+    for table in {"speed", SHORT} & measured.keys():
+        report.write_between_markers(README, report.short_markdown(measured[table], stamp))
     for table in report.MARKERS.keys() & measured.keys():
         text = report.markdown(measured[table], stamp)
         report.write_between_markers(TABLE, text, report.MARKERS[table])
-    summary.write()
+    if measured.keys() != {SHORT}:
+        summary.write()
 
 
 def main() -> None:
@@ -176,7 +181,8 @@ def main() -> None:
     measured: dict[str, list[report.Line]] = {}
     for row in ROWS:
         threads = row.threads or given.threads
-        table = "bounds" if given.table == "bounds" and row.is_short else row.table
+        also = {"bounds": row.is_short, SHORT: row.name in IN_SHORT}
+        table = given.table if also.get(given.table) else row.table
         if given.only not in (None, row.name) or given.table not in (None, table):
             continue
         if threads > len(cores()):
