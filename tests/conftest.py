@@ -18,6 +18,7 @@ from hypothesis import settings
 
 import cuda_stand_in
 import few_kernels
+from budget import Budget
 from cases import XOR_X, XOR_Y
 from chromium import Visitor, chromium
 from counter import kernel_counter
@@ -40,6 +41,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    config.pluginmanager.register(Budget(config))
     if config.getoption("--kernels") and not hasattr(config, "workerinput"):
         config.kernel_log = Path(tempfile.mkdtemp(), "kernels")
         config.kernel_log.touch()
