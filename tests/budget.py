@@ -1,4 +1,4 @@
-"""What the default tests cost, and the most that they may: ``## What tests may cost`` of docs/contributing.md.
+"""What the default tests cost, and the most that they may: docs/contributing.md has the table.
 
 Processor time depends on the machine and on what goes on beside. So the limit is in the time that a
 known kernel takes on the same machine, compiled and trained by each worker as it starts.
@@ -60,9 +60,9 @@ def excess(seconds, unit):
     if there <= MARGIN * most:
         return None
     return (
-        f"The tests took {seconds / unit:.0f} times what the known kernel takes, {there:.0f} s where "
-        f"that takes {UNIT} s: more than {MARGIN} times the {most} s of docs/contributing.md, "
-        f'"What tests may cost"'
+        f"the tests took {seconds / unit:.0f} times what the known kernel takes, {there:.0f} s "
+        f"where that takes {UNIT} s: more than {MARGIN} times the {most} s of "
+        f'docs/contributing.md, "What tests may cost"'
     )
 
 
@@ -157,7 +157,9 @@ class Budget:
         yield "the ten most expensive tests"
         for test, seconds in self.seconds.most_common(10):
             yield f"{seconds:8.1f} {test}"
-        unit = f"; the known kernel: {sum(self.units) / len(self.units):.2f} s" if self.units else ""
+        unit = (
+            f"; the known kernel: {sum(self.units) / len(self.units):.2f} s" if self.units else ""
+        )
         yield (
             f"{self.total():.0f} s of processor time, {self.others:.0f} of them before the tests; "
             f"the largest process took {self.memory / 1e6:.2f} GB{unit}"
