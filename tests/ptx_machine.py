@@ -51,9 +51,15 @@ def run(program, memory, parameters, blocks=1, threads=WARP, schedule="together"
         ends, and then comes the next one; ``"reversed"`` begins with the last. Where the results
         differ, threads read what others write without a barrier between.
     """
-    launch = _Launch(program, memory, parameters, blocks, threads, schedule)
+    if not 1 <= threads <= WARP or schedule not in ("together", "one_by_one", "reversed"):
+        raise ValueError(f"takes up to {WARP} threads, got {threads}, {schedule!r}")
+    # Nobody else has it meanwhile, and if it fails nobody gets it again.
+    launch = program.launches.pop((blocks, threads), None) or _Launch(program, blocks, threads)
+    launch.begin(memory, parameters, schedule)
     with np.errstate(all="ignore"):
         launch.run()
+    launch.leave()
+    program.launches[blocks, threads] = launch
     return launch.executed
 
 
@@ -74,6 +80,11 @@ class _Segment:
         return words, written, np.uint64(self.begin)
 
 
+def _forget(register):
+    """Nobody may rely on what a register has before something is written there."""
+    register.view(np.uint8).fill(1 if register.dtype == bool else 0xA5)
+
+
 def _function_of(step):
     return getattr(step.function, "ufunc", step.function)
 
@@ -86,18 +97,24 @@ class _Accessing:
         self.function = load if step.is_load else store
         self.address, self.value = launch.view(step.address), launch.view(step.value)
         self.numbers = np.uint64(step.offset % 2**64), np.uint64(step.alignment - 1)
-        # Most find what they look for where they found it before.
-        self.place = launch.segments[0].of(step.value.kind)
+        self.find(launch.segments[0])
+        launch.accesses.append(self)
+
+    def find(self, segment):
+        """Access this segment: most find what they look for where they found it before."""
+        self.place = segment.of(self.step.value.kind)
+        self.arguments = self._for(self.active)
+
+    def _for(self, active):
+        """What is needed for some threads."""
+        return (
+            *(*self.place, self.address, *self.numbers),
+            *(active, self.step.constant, self.value),
+        )
 
     def __call__(self):
-        if self._failed_at(self.place, self.active) >= 0:
+        if self.function(*self.arguments) >= 0:
             self._look_everywhere()
-
-    def _failed_at(self, place, active):
-        """The first thread that can't access this segment, or -1."""
-        return self.function(
-            *place, self.address, *self.numbers, active, self.step.constant, self.value
-        )
 
     def _look_everywhere(self):
         """Access whatever memory each thread means."""
@@ -105,8 +122,8 @@ class _Accessing:
         for segment in self.launch.segments:
             inside = rest & (address >= segment.begin) & (address < segment.end)
             if inside.any():
-                self.place = segment.of(self.step.value.kind)
-                if (failed := self._failed_at(self.place, inside)) >= 0:
+                self.find(segment)
+                if (failed := self.function(*self._for(inside))) >= 0:
                     rest[:failed] = False
                     break
                 rest &= ~inside
@@ -119,16 +136,12 @@ class _Accessing:
 
 
 class _Launch:
-    def __init__(self, program, memory, parameters, blocks, threads, schedule):
-        if not 1 <= threads <= WARP or schedule not in ("together", "one_by_one", "reversed"):
-            raise ValueError(f"takes up to {WARP} threads, got {threads}, {schedule!r}")
-        self.program, self.schedule, self.executed = program, schedule, 0
+    """Registers and steps for so many threads, for one launch after the other."""
+
+    def __init__(self, program, blocks, threads):
+        self.program = program
         self.count, self.shape = blocks * threads, (blocks, threads)
-        self.segments = [_Segment(begin, array) for begin, array in memory.items()]
-        self.segments.append(_Segment(CONSTANTS, program.constants))
-        own = np.full(self.count * program.local_bytes, 0xA5, np.uint8)
-        self.segments.append(_Segment(LOCAL, own))
-        self.registers = self._special_registers(parameters)
+        self.special, self.registers, self.accesses = self._special_registers(), {}, []
         self.at = np.zeros(self.count, np.int64)
         """The basic block that each thread is at."""
         self.exited, self.waiting, self.active = (np.zeros(self.count, bool) for _ in range(3))
@@ -137,7 +150,30 @@ class _Launch:
             cache(each) for each in (self._constant, self._whole, self._masked)
         )
 
-    def _special_registers(self, parameters):
+    def begin(self, memory, parameters, schedule):
+        """A launch, of which all is as it was before any other."""
+        self.schedule, self.executed = schedule, 0
+        self.segments = [_Segment(begin, array) for begin, array in memory.items()]
+        self.segments.append(_Segment(CONSTANTS, self.program.constants))
+        own = np.full(self.count * self.program.local_bytes, 0xA5, np.uint8)
+        self.segments.append(_Segment(LOCAL, own))
+        for access in self.accesses:
+            access.find(self.segments[0])
+        for register in self.registers.values():
+            _forget(register)
+        for name, value in zip(self.program.parameters, parameters, strict=True):
+            self.special[name][:] = value
+        for each in (self.at, self.exited, self.waiting, self.active):
+            each[:] = 0
+
+    def leave(self):
+        """Keep no memory of the GPU."""
+        nothing = _Segment(0, np.empty(0, np.uint8))
+        self.segments = []
+        for access in self.accesses:
+            access.find(nothing)
+
+    def _special_registers(self):
         blocks, threads = self.shape
         thread = np.tile(np.arange(threads, dtype=np.uint32), blocks)
         block = np.repeat(np.arange(blocks, dtype=np.uint32), threads)
@@ -148,8 +184,8 @@ class _Launch:
                 found[f"{name}.{axis}"] = np.full(self.count, size if axis == "x" else 1, np.uint32)
         for name in ("%tid.y", "%tid.z", "%ctaid.y", "%ctaid.z"):
             found[name] = np.zeros(self.count, np.uint32)
-        for (name, bits), value in zip(self.program.parameters.items(), parameters, strict=True):
-            found[name] = np.full(self.count, value, KINDS[f"u{bits}"])
+        for name, bits in self.program.parameters.items():
+            found[name] = np.empty(self.count, KINDS[f"u{bits}"])
         place = LOCAL + self.program.local_bytes * np.arange(self.count, dtype=np.uint64)
         return found | {self.program.local_name: place}
 
@@ -159,16 +195,14 @@ class _Launch:
         """An array with the operand of each thread."""
         if isinstance(operand, Constant):
             return self._constant(operand)
-        if operand.name not in self.registers:
+        row = self.special.get(operand.name)
+        if row is None:
+            row = self.registers.get(operand.name)
+        if row is None:
             bits = self.program.width_of(operand.name)
-            # Nobody may rely on what a register has before something is written there.
-            made = np.full(8 * self.count, 0xA5, np.uint8)
-            self.registers[operand.name] = (
-                np.ones(self.count, bool)
-                if bits == 1
-                else made[: bits // 8 * self.count].view(KINDS[f"u{bits}"])
-            )
-        row = self.registers[operand.name]
+            row = np.empty(self.count, bool if bits == 1 else KINDS[f"u{bits}"])
+            self.registers[operand.name] = row
+            _forget(row)
         if operand.kind is bool:
             return row
         return row.view(operand.kind)[operand.part :: 8 * row.itemsize // width(operand.kind)]

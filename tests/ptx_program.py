@@ -120,6 +120,8 @@ class Program:
         self.local_bytes, self.local_name = 0, ""
         """The memory that each thread needs for itself."""
         self.basic_blocks, self.registers = [_BasicBlock()], {}
+        self.launches = {}
+        """Those of :mod:`ptx_machine` that could be used again."""
         self._tables, self._symbols, self._labels, self._temporaries = {}, {}, {}, 0
         self.constants = self._read_globals()
         self._read_body(body, found.start(3))
