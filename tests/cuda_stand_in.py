@@ -168,6 +168,10 @@ def run_on_machine(ptx, memory, address, blocks):
         raise CudaError(CUresult.CUDA_ERROR_LAUNCH_FAILED) from error
 
 
+IDLE = b".version 7.8\n.target sm_70\n.visible .entry train()\n{ ret; }\n"
+"""A kernel that does nothing."""
+
+
 def _function(values=0, needs_context=True):
     """A function of the driver: it is recorded, and may have been told to fail.
 

@@ -276,23 +276,32 @@ class _Launch:
                 k = int(self.at[0])
 
     def _run_some(self, group):
-        """Execute a basic block for threads that are there; one alone goes on until it waits."""
+        """Execute basic blocks for threads that are at one, while they are the next to do so."""
         self.active[:] = group
-        first = int(group.argmax())
+        first, size = int(group.argmax()), np.count_nonzero(group)
         k = int(self.at[first])
-        alone = self.schedule != "together" and np.count_nonzero(group) == self.shape[0] == 1
+        if self.schedule == "together":
+            others = self.at[~(group | self.exited | self.waiting)]
+            limit = int(others.min()) if others.size else len(self.program.basic_blocks)
+        else:  # one thread alone goes on until it waits
+            limit = len(self.program.basic_blocks) if size == self.shape[0] == 1 else 0
         while True:
             for step in self._masked(k):
                 step()
             end = self.program.basic_blocks[k].end
             self.executed += len(self.program.basic_blocks[k].steps) + 1
-            if not alone or end.how not in ("jump", "branch"):
+            after = -1
+            if end.how == "jump":
+                after = end.targets[0]
+            elif end.how == "branch":
+                taken = np.count_nonzero(self.view(end.operand) & group)
+                if taken in (0, size):
+                    after = end.targets[bool(taken) == end.negated]
+            if not 0 <= after < limit:
                 self.at[group] = k
                 self._part(end, group)
                 return
-            k = end.targets[0]
-            if end.how == "branch" and self.view(end.operand)[first] == end.negated:
-                k = end.targets[1]
+            k = after
 
     def _part(self, end, group):
         """Let threads leave a basic block."""

@@ -18,11 +18,12 @@ from fastgd.checks.values import check_device
 from fastgd.engine import device_choice, execution
 from fastgd.studies.trainability import map_job
 from fastgd.training import sweep_job
+from thinning import crossed
 
 SEEDS = range(1, 6)
-FEW = {"iterations": 10, "record_every": 4}
+FEW = {"iterations": 4, "record_every": 3}
 RULE = "device must be 'cpu', 'cuda', 'cuda:0' (or another number) or 'auto', got"
-SWEEP = {"hidden_size": [2, 4], "alpha": [0.1, 10], "seed": SEEDS, **FEW}
+SWEEP = {"hidden_size": [4, 5], "alpha": [0.1, 10], "seed": SEEDS, **FEW}
 
 
 def arrays_of(result):
@@ -52,11 +53,12 @@ def sweep(**how):
 
 def surface(**how):
     start = [np.full((3, 4), 0.5), np.full((4, 1), -0.25)]
-    return fastgd.surface(XOR_X, XOR_Y, start, resolution=7, **how)
+    return fastgd.surface(XOR_X, XOR_Y, start, resolution=5, **how)
 
 
 def trainability(**how):
-    return fastgd.trainability(9, iterations=4, width=2, **how)  # four chunks, or all on a GPU
+    # Four chunks, or all on a GPU; the kernel is one of test_golden_on_gpu.py.
+    return fastgd.trainability(9, iterations=3, width=4, **how)
 
 
 FACES = [train, sweep, surface, trainability]
@@ -69,8 +71,7 @@ def no_gpu(monkeypatch):
         yield driver
 
 
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+@pytest.mark.parametrize(("face", "device"), crossed(FACES, ["cuda", "cuda:1"]))
 def test_a_gpu_gives_the_bits_of_the_cpu(face, device, two_gpus):
     assert same(face(device=device), face(device="cpu"))
     used = {function.gpu.name for function, *_ in two_gpus.named("cuLaunchKernel")}
@@ -120,7 +121,7 @@ def timed(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("face", "size", "runs"), [(sweep, 4, 10), (trainability, 2, 81)], ids=["sweep", "trainability"]
+    ("face", "size", "runs"), [(sweep, 5, 10), (trainability, 4, 81)], ids=["sweep", "trainability"]
 )
 def test_auto_chooses_once_for_all_chunks(face, size, runs, timed, gpu, tmp_path):
     with pytest.warns(device_choice.DeviceWarning, match="took cuda:0"):
@@ -137,10 +138,10 @@ def test_auto_chooses_once_for_all_chunks(face, size, runs, timed, gpu, tmp_path
 
 
 def test_a_choice_needs_few_of_many_seeds(timed, monkeypatch, tmp_path, gpu):
-    monkeypatch.setattr(sweep_job, "TRIAL_BYTES", 24 * 16 * 3)  # 3 seeds of the larger network
+    monkeypatch.setattr(sweep_job, "TRIAL_BYTES", 24 * 20 * 3)  # 3 seeds of the larger network
     with pytest.warns(device_choice.DeviceWarning, match="took cuda:0"):
         sweep(device="auto", out=tmp_path / "folder")
-    assert timed == [("cpu", 4, 6), ("cuda", 4, 6)]
+    assert timed == [("cpu", 5, 6), ("cuda", 5, 6)]
     assert gpu.named("cuLaunchKernel")
 
 
@@ -269,17 +270,17 @@ def test_a_misspelled_device():
 
 @pytest.mark.usefixtures("gpu")
 def test_a_run_of_a_gpu_is_resumed_on_the_cpu():
-    whole = fastgd.train(XOR_X, XOR_Y, iterations=20, record_every=4)
+    whole = fastgd.train(XOR_X, XOR_Y, iterations=8, record_every=3)
     on_gpu = train(device="cuda")
-    again = fastgd.train(XOR_X, XOR_Y, resume=on_gpu, iterations=10)
+    again = fastgd.train(XOR_X, XOR_Y, resume=on_gpu, iterations=4)
     assert again.final_error == whole.final_error
-    assert same(again, fastgd.train(XOR_X, XOR_Y, resume=train(), iterations=10, device="cuda"))
+    assert same(again, fastgd.train(XOR_X, XOR_Y, resume=train(), iterations=4, device="cuda"))
 
 
 @pytest.mark.usefixtures("gpu")
 def test_a_sweep_of_a_gpu_is_resumed_on_the_cpu():
     on_gpu, on_cpu = (sweep(keep_state=True, device=device) for device in ("cuda", "cpu"))
-    given = {"X": XOR_X, "y": XOR_Y, "iterations": 10}
+    given = {"X": XOR_X, "y": XOR_Y, "iterations": 4}
     again = fastgd.sweep(**given, resume=on_gpu)
     assert same(again, fastgd.sweep(**given, resume=on_cpu, device="cuda:0"))
 
@@ -310,7 +311,7 @@ def test_a_folder_of_one_device_is_completed_by_another(face, order, tmp_path):
 
 
 def test_a_gpu_that_fails_loses_no_chunk(gpu, tmp_path):
-    given = {"hidden_size": [2, 3, 4], "threads": 1, "out": tmp_path / "folder"}
+    given = {"hidden_size": [4, 5, 6], "threads": 1, "out": tmp_path / "folder"}
     given = {"X": XOR_X, "y": XOR_Y, "alpha": [0.1, 10], "seed": SEEDS, **FEW, **given}
     fastgd.sweep(**given | {"out": tmp_path / "whole", "device": "cuda"})
     gpu.fail("cuLaunchKernel", "LAUNCH_FAILED", len(gpu.named("cuLaunchKernel")))

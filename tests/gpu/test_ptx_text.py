@@ -17,9 +17,9 @@ from fastgd.kernel.language import emitter, targets
 from fastgd.kernel.language.targets import TARGETS
 from thinning import some
 
-# test_golden_on_gpu.py has the others: it runs them, too.
-CASES = ("plain", "softmax", "batches", "dropout", "rprop", "adaptive", "everything in epochs")
 ARTICLE = "article, hidden 4"
+# test_golden_on_gpu.py has the others among the slow tests: it runs them, too.
+CASES = (ARTICLE, "levenberg marquardt", "dropout", "everything in epochs")
 SOURCES = [(ARTICLE, True), (ARTICLE, False), ("adam", False), ("everything in epochs", False)]
 """Cases, and whether their code is for one network alone."""
 
