@@ -1,6 +1,7 @@
 """The argument device where models are trained: estimators, searches, tables, groups, commands.
 
-The GPU is that of cuda_stand_in.py, which executes PTX by the tests' own machine.
+The GPU is that of cuda_stand_in.py: it executes PTX by the tests' own machine, or does nothing
+where the question is what is launched.
 """
 
 import json
@@ -106,6 +107,14 @@ def no_gpu(monkeypatch):
 
 
 @pytest.mark.parametrize("face", FACES)
+def test_what_is_trained_is_launched_on_a_gpu(face, idle_gpu, monkeypatch):
+    monkeypatch.setattr(search, "EPOCHS", 1)
+    face("cuda")
+    assert idle_gpu.named("cuLaunchKernel")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("face", FACES)
 def test_a_gpu_gives_the_bits_of_the_cpu(face, gpu, monkeypatch):
     monkeypatch.setattr(search, "EPOCHS", 1)
     on_gpu = face("cuda")
@@ -115,13 +124,13 @@ def test_a_gpu_gives_the_bits_of_the_cpu(face, gpu, monkeypatch):
     assert not gpu.calls
 
 
-def test_a_fit_that_goes_on_does_so_on_the_gpu(gpu):
+def test_a_fit_that_goes_on_does_so_on_the_gpu(idle_gpu):
     by_epoch = network("cuda").partial_fit(X, Y)
     warm = network("cuda", warm_start=True).fit(X, Y)
     for model, call in ((by_epoch, by_epoch.partial_fit), (warm, warm.fit)):
-        gpu.calls.clear()
+        idle_gpu.calls.clear()
         assert call(X, Y) is model
-        assert gpu.named("cuLaunchKernel")
+        assert idle_gpu.named("cuLaunchKernel")
 
 
 @pytest.mark.parametrize("face", FACES)
@@ -146,21 +155,22 @@ def test_a_search_has_no_score_for_a_gpu_that_is_not_there():
             searched.fit(X, Y)
 
 
-def test_a_gpu_that_fails_in_a_search(gpu):
-    gpu.fail("cuLaunchKernel", "LAUNCH_FAILED")
+def test_a_gpu_that_fails_in_a_search(idle_gpu):
+    idle_gpu.fail("cuLaunchKernel", "LAUNCH_FAILED")
     searched = SweepSearchCV(network(), GRID, cv=2, device="cuda", error_score=np.nan)
     with pytest.raises(fastgd.DeviceError, match="must run to its end on cuda:0"):
         searched.fit(X, Y)
 
 
-def test_the_best_candidate_is_trained_where_the_estimator_says(gpu):
+def test_the_best_candidate_is_trained_where_the_estimator_says(idle_gpu):
     searched = SweepSearchCV(network(), GRID, cv=2, device="cuda").fit(X, Y)
-    launches = len(gpu.named("cuLaunchKernel"))
+    launches = len(idle_gpu.named("cuLaunchKernel"))
     assert searched.best_estimator_.device == "cpu"
     SweepSearchCV(network(), GRID, cv=2, refit=False, device="cuda").fit(X, Y)
-    assert len(gpu.named("cuLaunchKernel")) == 2 * launches
+    assert len(idle_gpu.named("cuLaunchKernel")) == 2 * launches
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("gpu")
 def test_scikit_learns_own_search_has_the_same_scores():
     ours = SweepSearchCV(network(), GRID, cv=2, device="cuda").fit(X, Y)
@@ -176,7 +186,7 @@ def test_a_minimizer_needs_no_gpu_to_be_refused_one():
 
 
 @pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite")
-def test_a_search_refuses_a_gpu_where_it_could_not_use_it(gpu):
+def test_a_search_refuses_a_gpu_where_it_could_not_use_it(idle_gpu):
     with pytest.raises(
         ValueError,
         match=r"^device must be 'cpu' for an estimator that is not one of fastgd, got 'cuda'$",
@@ -188,12 +198,12 @@ def test_a_search_refuses_a_gpu_where_it_could_not_use_it(gpu):
         minimizing.fit(X, Y)
     with pytest.raises(ValueError, match=rule):
         minimizing.set_params(error_score="raise").fit(X, Y)
-    assert not gpu.named("cuMemAlloc")
+    assert not idle_gpu.named("cuMemAlloc")
     both = SweepSearchCV(network(), {"solver": ["lbfgs", "adam"]}, cv=2, device="cuda", refit=False)
     with pytest.warns(FitFailedWarning, match=rule):
         scores = both.fit(X, Y).cv_results_["mean_test_score"]
     assert np.isnan(scores).tolist() == [True, False]
-    assert gpu.named("cuLaunchKernel")
+    assert idle_gpu.named("cuLaunchKernel")
 
 
 @pytest.mark.filterwarnings("ignore:Ridge is not an estimator of fastgd")
@@ -233,7 +243,7 @@ def commands(file, folder):
         "surface": ("surface", "--resolution", 4, "--iterations", 2),
         "fit": ("fit", file, "--target", "y", "--folds", 2, "--hidden-size", "none"),
         "trainability": (
-            *("trainability", "--resolution", 4, "--iterations", 4, "--width", 2),
+            *("trainability", "--resolution", 4, "--iterations", 4, "--width", 4),
             *("--plot", folder / "map.png"),
         ),
     }
@@ -242,6 +252,16 @@ def commands(file, folder):
 COMMANDS = ["train", "sweep", "surface", "fit", "trainability"]
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_launches_on_a_gpu(command, idle_gpu, run, table, tmp_path, monkeypatch):
+    monkeypatch.setattr(search, "EPOCHS", 1)
+    code, out, err = run(*commands(table, tmp_path)[command], "--json", "--device", "cuda")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["seconds"] > 0
+    assert idle_gpu.named("cuLaunchKernel")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_gives_the_bits_of_the_cpu(command, gpu, run, table, tmp_path, monkeypatch):
     monkeypatch.setattr(search, "EPOCHS", 1)
@@ -273,7 +293,7 @@ def test_a_command_refuses_what_is_no_device(command, no_gpu, run, table, tmp_pa
 
 def test_the_command_trainability_has_large_patches_on_a_gpu(run, gpu, tmp_path):
     plot = tmp_path / "map.png"
-    given = ("trainability", "--resolution", 9, "--iterations", 4, "--width", 2, "--plot", plot)
+    given = ("trainability", "--resolution", 9, "--iterations", 3, "--width", 4, "--plot", plot)
     code, on_gpu, _ = run(*given, "--json", "--device", "cuda")
     assert code == 0
     assert gpu.named("cuLaunchKernel")[-1][1] == 3  # 81 runs
@@ -281,7 +301,7 @@ def test_the_command_trainability_has_large_patches_on_a_gpu(run, gpu, tmp_path)
     assert json.loads(on_gpu) | {"seconds": 0} == json.loads(on_cpu) | {"seconds": 0}
     assert [path.name for path in tmp_path.iterdir()] == ["map.png"]
     folder = tmp_path / "map.patches"  # as an interrupted command leaves it
-    fastgd.trainability(9, iterations=4, width=2, out=folder)
+    fastgd.trainability(9, iterations=3, width=4, out=folder)
     _, resumed, _ = run(*given, "--json", "--device", "cuda")
     assert json.loads(resumed)["patches_found"] == 4
     assert not folder.exists()

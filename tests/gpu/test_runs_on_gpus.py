@@ -27,7 +27,7 @@ from fastgd.kernel.cuda_driver import DeviceError
 SEEDS = np.arange(50)
 
 
-def planned(device, iterations=12, **options):
+def planned(device, iterations=4, **options):
     """50 runs of the article's network, in two blocks."""
     task = TrainingData.check(XOR_X, XOR_Y, iterations, 5)
     method = Method(**options)
@@ -46,13 +46,13 @@ def same(one, other):
         np.testing.assert_array_equal(array, other.arrays[name], name)
 
 
-def test_the_next_call_begins_before_python_looks_at_the_last_one(gpu, monkeypatch):
+def test_the_next_call_begins_before_python_looks_at_the_last_one(idle_gpu, monkeypatch):
     events = []
 
     def look(done):
         if done:
             names = "cuLaunchKernel", "cuMemcpyDtoHAsync"
-            events.append(tuple(len(gpu.named(name)) for name in names))
+            events.append(tuple(len(idle_gpu.named(name)) for name in names))
 
     monkeypatch.setattr(execution._Work, "_step", lambda *_: 1)
     trained(planned(CUDA, iterations=5), look)
@@ -60,9 +60,9 @@ def test_the_next_call_begins_before_python_looks_at_the_last_one(gpu, monkeypat
     assert events == [(1, 1), (2, 1), (3, 2), (4, 3), (5, 4)]
 
 
-@pytest.mark.usefixtures("gpu")
-def test_time_that_python_takes_is_not_the_kernel_s(monkeypatch):
+def test_time_that_python_takes_is_not_the_kernel_s(idle_gpu, monkeypatch):
     """Otherwise calls would become shorter and shorter, down to one iteration."""
+    idle_gpu.run = lambda *_: sleep(0.01)
     runs = execution.loaded(planned(CUDA), np.zeros((50, 16)), SEEDS)
     first = runs.run(0, 1)
     monkeypatch.setattr(Memory, "wait", lambda _self: False)  # it was over before Python came
@@ -73,6 +73,7 @@ def test_time_that_python_takes_is_not_the_kernel_s(monkeypatch):
     runs.leave()
 
 
+@pytest.mark.slow
 def test_runs_that_end_leave_and_their_blocks_are_packed(gpu, monkeypatch):
     monkeypatch.setattr(execution._Work, "_step", lambda *_: 10)
     options = {"iterations": 40, "tolerance": 0.49, "evaluate_every": 3}
@@ -174,11 +175,11 @@ def test_threads_wait_for_the_memory_of_others(gpu):
         same(result, expected)
 
 
-def test_samples_that_blocks_share_are_written_once(gpu):
+def test_samples_that_blocks_share_are_written_once(idle_gpu):
     X, y = np.tile(XOR_X, (500, 1)), np.tile(XOR_Y, (500, 1))
     given = {"groups": [0, 1] * 1000, "seed": range(96), "iterations": 1}
     fastgd.sweep(X, y, **given, device=CUDA)
-    written = [call[2] for call in gpu.named("cuMemcpyHtoDAsync")]
+    written = [call[2] for call in idle_gpu.named("cuMemcpyHtoDAsync")]
     assert written.count(1000 * 3 * 8) == 2  # the inputs of each group, for six blocks
 
 
@@ -191,21 +192,21 @@ def test_samples_that_blocks_share_are_written_once(gpu):
         ("cuMemcpyDtoHAsync", "DEVICE_UNAVAILABLE", 1, "cuda:0 .* must answer"),
     ],
 )
-def test_what_fails_is_one_sentence(gpu, monkeypatch, function, status, call, rule):
+def test_what_fails_is_one_sentence(idle_gpu, monkeypatch, function, status, call, rule):
     """In the end nothing stays allocated: the fixture sees to that."""
     monkeypatch.setattr(execution._Work, "_step", lambda *_: 1)
-    gpu.fail(function, status, call)
+    idle_gpu.fail(function, status, call)
     with pytest.raises(DeviceError, match=rule) as caught:
         trained(planned(CUDA))
     assert status in str(caught.value) or "got a need of" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_an_image_that_can_not_be_written_leaves_no_memory(gpu):
-    gpu.fail("cuMemcpyHtoDAsync", "UNKNOWN", 3)
+def test_an_image_that_can_not_be_written_leaves_no_memory(idle_gpu):
+    idle_gpu.fail("cuMemcpyHtoDAsync", "UNKNOWN", 3)
     with pytest.raises(DeviceError, match=r"cuda:0 .* must answer") as held:
         trained(planned(CUDA))
-    assert not gpu.allocated, held  # though the error, with its traceback, is still there
+    assert not idle_gpu.allocated, held  # though the error, with its traceback, is still there
 
 
 def test_interrupted_between_two_calls(gpu, monkeypatch):
