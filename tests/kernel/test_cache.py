@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from forks import POSSIBLE, Forks
 from numba import types
 from numba.core import config
 from numba.core.registry import cpu_target
@@ -102,16 +103,18 @@ class Tiny:
         """The files of code there."""
         return sorted(self.directory.glob("*.nbc"))
 
+    def environment(self, **settings):
+        """The variables of a process."""
+        # No bytecode files: after an edit within one second Python's own cache may be stale.
+        own = {"PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"}
+        own |= {"HOME": str(self.root), "XDG_CACHE_HOME": str(self.root / "caches")}
+        return without_numba_s() | own | settings
+
     def start(self, code, **settings):
         """Start a process that runs ``code``, which sets ``value``."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA_")}
-        # No bytecode files: after an edit within one second Python's own cache may be stale.
-        environment |= {"PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"}
-        environment |= {"HOME": str(self.root), "XDG_CACHE_HOME": str(self.root / "caches")}
-        environment |= settings
         return subprocess.Popen(
             [sys.executable, "-W", "error", "-c", BEFORE + code + AFTER],
-            env=environment,
+            env=self.environment(**settings),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -119,13 +122,38 @@ class Tiny:
 
     def call(self, code="value = total(1.5)", **settings):
         """Run ``code``; return its ``value`` and the numbers of cache hits and misses."""
+        if FORKS and not any(name.startswith("NUMBA_") for name in settings):
+            status, output, errors = FORKS[0].run(
+                BEFORE + code + AFTER, self.environment(**settings)
+            )
+            assert status == 0, errors
+            return tuple(json.loads(output))
         return result(self.start(code, **settings))
+
+
+def without_numba_s():
+    """This process's variables without those that Numba reads."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
 
 
 def result(process):
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     return tuple(json.loads(output))
+
+
+FORKS = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forks():
+    """Most processes of these tests are forks, where there are any."""
+    if POSSIBLE:
+        FORKS.append(Forks(without_numba_s()))
+    yield
+    for each in FORKS:
+        each.close()
+    FORKS.clear()
 
 
 @pytest.fixture
@@ -172,9 +200,9 @@ def test_second_process_hits(filled):
 
 def test_a_process_that_only_loads_does_not_get_ready_to_compile(filled):
     call = "import sys; total(1.5); value = 'numba.np.arraymath' in sys.modules"
-    assert filled.call(call) == (False, 1, 0)
+    assert result(filled.start(call)) == (False, 1, 0)
     filled.tile.write_text(TILE + "one = 1")
-    assert filled.call(call) == (True, 0, 1)
+    assert result(filled.start(call)) == (True, 0, 1)
 
 
 def test_comments_and_docstrings_are_no_edits(filled):
