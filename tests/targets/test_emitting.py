@@ -100,6 +100,7 @@ def test_constant_arrays_are_part_of_the_module(wasm):
     assert on_webassembly(digits, wasm, x, x, x).tolist() == [9.0, 4.0, 3.0]
 
 
+@pytest.mark.slow
 def test_constant_arrays_before_anything_was_compiled_here(tmp_path):
     """Numba knows only then how they are emitted."""
     in_new_process("import test_emitting as t; t.emitted(t.digits, 'wasm32')", tmp_path)
@@ -114,8 +115,15 @@ def in_new_process(program, caches, **variables):
     subprocess.run(command, env=environment, check=True)
 
 
-def test_with_numba_s_checks_of_indices(tmp_path):
+@pytest.mark.usefixtures("empty_cache")
+def test_with_numba_s_checks_of_indices(monkeypatch):
     """These raise errors, which code for other machines can't."""
+    monkeypatch.setattr(config, "BOUNDSCHECK", 1)
+    assert linked(emitted(scaled_sum, "wasm32"), "train")
+
+
+@pytest.mark.slow
+def test_with_numba_s_checks_of_indices_from_the_start(tmp_path):
     program = "import test_emitting as t; t.emitted(t.scaled_sum, 'wasm32')"
     in_new_process(program, tmp_path, NUMBA_BOUNDSCHECK="1")
 

@@ -8,11 +8,17 @@ from wasm_machine import WASM, trained_on
 from cases import HASHED, OBJECTIVES, TABLE
 from fastgd.kernel.vectorization import WEBASSEMBLY
 from golden import GOLDEN, digest
-from thinning import some
+from thinning import only, some
 
 HASHES = json.loads(GOLDEN.read_text())
 CASES = [case for case in HASHED if case != TABLE]  # the table's is no training
+# The other cases have code of their own, which "everything" has, too.
 ALWAYS = (
+    *("article, hidden 4", "no hidden layer", "one of everything", "deep and odd"),
+    *("article, hidden 32", "several groups of samples", "a page between samples"),
+    "everything in epochs",
+)
+CODES = (
     # The cases of a line have the same code.
     *("article, hidden 4", "no hidden layer", "one of everything", "deep and odd"),
     *("plain", "bias", "sample weight", "groups", "losses, plain"),
@@ -25,7 +31,7 @@ ALWAYS = (
 )
 
 
-@pytest.mark.parametrize("case", ALWAYS)
+@pytest.mark.parametrize("case", only(CODES, *ALWAYS))
 def test_golden_hashes_on_webassembly(case, wasm):
     with trained_on(wasm) as trainer:
         assert digest(case, 1) == HASHES[case]
@@ -59,9 +65,8 @@ def test_golden_hashes_with_tiles_of_two_lanes(case, wasm):
         assert digest(case, 1) == HASHES[case]
 
 
-@pytest.mark.parametrize(
-    ("case", "runs", "wasm"), some(SWEEPS, [runs == 2 for _, runs, _ in SWEEPS]), indirect=["wasm"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("case", "runs", "wasm"), SWEEPS, indirect=["wasm"])
 def test_golden_hashes_of_runs_side_by_side(case, runs, wasm):
     with trained_on(wasm) as trainer:
         assert digest(case, runs) == HASHES[case]

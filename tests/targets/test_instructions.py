@@ -1,6 +1,7 @@
 """Calls in an object file are replaced by an instruction: so one emission gives two modules."""
 
 import re
+from functools import cache
 
 import pytest
 import wasmtime
@@ -49,6 +50,7 @@ def result(made, *arguments):
     return exports["train"](store, *arguments)
 
 
+@cache
 def compiled(text=TEXT):
     """An object file: this LLVM knows pointers without types only, or with types only."""
     untyped = re.sub(r"(double|\])\*", "ptr", text)
