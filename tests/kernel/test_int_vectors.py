@@ -16,6 +16,7 @@ from fastgd.kernel.language.int_vectors import (
 )
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.tile import Shape, runs_of, select, zeros
+from thinning import only
 
 ONES = 2**32 - 1
 EDGES = [0, 1, 2**31 - 1, 2**31, ONES, 0x9E3779B9]
@@ -50,7 +51,7 @@ def compute(shape, number, a, b, out, real):
     store(shape, real, 2 * n, 0, select(number >= x, 1.0, 0.0))
 
 
-@pytest.mark.parametrize("lanes", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("lanes", only([1, 2, 4, 8, 16], 1, 8))
 def test_words_are_integers_in_every_lane(lanes):
     number = 0xD2511F53
     for _ in range(5):
@@ -96,7 +97,7 @@ def above(shape, x, number, out):
     store_words(shape, out, 0, choose(load(shape, x, 0, 0) > 0.0, number, -number))
 
 
-@pytest.mark.parametrize("lanes", [1, 4, 8])
+@pytest.mark.parametrize("lanes", only([1, 4, 8], 1, 8))
 def test_words_in_memory_keep_all_64_bits_and_their_place(lanes):
     source = RANDOM.integers(-LARGEST, LARGEST, 3 * lanes + 1)
     source[lanes] = LARGEST
@@ -122,7 +123,7 @@ def reinterpreted(shape, x, out, real):
     store(shape, real, 0, 0, number_of(bits + 1))
 
 
-@pytest.mark.parametrize("lanes", [1, 4, 8])
+@pytest.mark.parametrize("lanes", only([1, 4, 8], 1, 8))
 def test_the_bits_of_numbers(lanes):
     x = RANDOM.choice([0.0, -0.0, 1.5, -(2.0**-1074), 1e308, -np.inf], lanes)
     out, real = np.empty(lanes, np.int64), np.empty(lanes)

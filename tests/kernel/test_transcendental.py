@@ -17,6 +17,7 @@ from fastgd.kernel.language.numba_internals import call_for_two
 from fastgd.kernel.language.specialization import Choice
 from fastgd.kernel.language.tile import Shape, runs_of
 from fastgd.kernel.vectorization import native_lanes
+from thinning import only
 
 POINTS = 3000
 """Of each function; ``python tests/accuracy.py`` draws a million."""
@@ -379,7 +380,7 @@ def apply_function(shape, choice, x, result):
 
 
 @pytest.mark.skipif(native_lanes() == 2, reason="without FMA instructions, fma is a call by design")
-@pytest.mark.parametrize("name", ["exp", "log", "sin", "pow"])
+@pytest.mark.parametrize("name", only(["exp", "log", "sin", "pow"], "pow"))
 def test_functions_call_nothing(name):
     """No function of the C library's is left."""
     x = np.linspace(-3.0, 3.0, 16)

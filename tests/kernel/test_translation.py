@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import product
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ from fastgd.kernel.language.specialization import Choice, dispatch
 from fastgd.kernel.language.tile import Shape, runs_of, select
 from fastgd.kernel.language.translation import outlined, translated, unrolled
 from golden import GOLDEN
-from thinning import crossed
+from thinning import some
 
 FLOAT, INTEGERS = types.float64, types.int64[::1]
 
@@ -301,7 +302,12 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize(("name", "samples"), crossed(list(SMALL), [4, 5, 13]))
+# test_bits.py has "everything" and a network among its default tests.
+ALONE = list(product(SMALL, [4, 5, 13]))
+ALWAYS = [("plain", 4), ("Adam, dropout, l2", 13)]
+
+
+@pytest.mark.parametrize(("name", "samples"), some(ALONE, [each in ALWAYS for each in ALONE]))
 def test_code_for_one_network_has_the_bits_of_the_general_one(name, samples, monkeypatch):
     given = {"hidden_size": 4, "alpha": 1.5, "iterations": 300, "record_every": 7} | SMALL[name]
     X, y = (np.resize(part, (samples, part.shape[1])) for part in (XOR_X, XOR_Y))
