@@ -134,7 +134,7 @@ def _of_numbers(*columns, members=1, **options):
 
 def _of_classes(labels, members=1, **options):
     target = ClassTarget.learn("kind", LABELS[labels])
-    given = {"output": "softmax", "loss": "cross_entropy"} | options
+    given = {"activation": "leaky_relu", "output": "softmax", "loss": "cross_entropy"} | options
     return _model((target,), (tuple(LABELS[labels]),), members, tuple(given.items()))
 
 

@@ -92,7 +92,12 @@ INPUTS = len(PREPARATION.names)
 PRICE, RENT = NumberTarget("price", 123456.7, 9876.5), NumberTarget("rent", -0.1, 1e-3)
 SORT = ClassTarget("sort", ("flat \u00e9", 'a "house"', "hut"))
 
-PAIRS = [(hidden, list(OUTPUTS)[k % len(OUTPUTS)]) for k, hidden in enumerate(ACTIVATIONS)]
+PAIRS = [
+    *[("sigmoid", "sigmoid"), ("tanh", "identity"), ("relu", "softmax"), ("identity", "sigmoid")],
+    *[("softplus", "tanh"), ("leaky_relu", "softmax"), ("elu", "softplus"), ("silu", "tanh")],
+    ("gelu", "exp"),
+]
+"""Activations and output units, of which each is in one pair at least."""
 CASES = {
     **{
         f"{hidden}_{output}": networks_of(
@@ -103,8 +108,12 @@ CASES = {
     "article": networks_of((3, 4, 1), size=10.0),
     "article32": networks_of((3, 32, 1), size=10.0),
     "flat": networks_of((4, 3), activation="leaky_relu", output="softmax", size=300.0),
-    "normalized": networks_of((3, 4, 4, 2), activation="tanh", bias=True, batch_norm=True),
-    "normalized3": networks_of((3, 4, 1), activation="tanh", batch_norm=True, members=3),
+    "normalized": networks_of(
+        (3, 4, 4, 2), activation="tanh", output="exp", bias=True, batch_norm=True
+    ),
+    "normalized3": networks_of(
+        (3, 4, 1), activation="tanh", output="exp", batch_norm=True, members=3
+    ),
     "slopes": networks_of(
         (3, 4, 7),
         activation="leaky_relu",
@@ -113,12 +122,11 @@ CASES = {
         also=[{"negative_slope": 0.01 * 3**k} for k in range(4)],
     ),
     "swish": networks_of(
-        (3, 4, 1), activation=SWISH, output=SWISH, members=2, also=[{"beta": 2.0}, {"beta": -0.3}]
+        (3, 4, 1), activation=SWISH, output=STEEP, members=2, also=[{"beta": 2.0}, {"beta": -0.3}]
     ),
     "wave": networks_of((2, 3, 3, 1), activation=WAVE, output="tanh", far=1e15),
-    "steep": networks_of((2, 4, 1), activation=STEEP, output=STEEP, bias=True),
     "bent": networks_of((2, 4, 2), activation=BENT, output="identity"),
-    "power": networks_of((2, 4, 1), activation=POWER, output="identity", size=0.5),
+    "power": networks_of((2, 4, 1), activation=POWER, output="identity", bias=True, size=0.5),
     "deep": networks_of(
         (2, *[1] * 30, 1), activation="tanh", output="exp", bias=True, batch_norm=True, members=2
     ),
@@ -161,13 +169,16 @@ class Owner:
 
 
 def predicted(networks, inputs):
-    """What predict returns, of classes their probabilities: see :class:`fastgd.Model`."""
-    network, total = networks.network, None
-    for parts, method in zip(networks.members, networks.methods, strict=True):
-        row, options = network.row(parts)[None], [method]
-        [own] = outputs(Owner(), network, lambda: options, row, inputs)  # noqa: B023
-        total = own if total is None else total + own
-    mean = (total / len(networks.members))[:, : networks.outputs]
+    """What predict returns, of classes their probabilities: see :class:`fastgd.Model`.
+
+    A network is predicted twice side by side: that compiles in half the time.
+    """
+    network, count = networks.network, len(networks.members)
+    own = np.arange(max(count, 2)) % count
+    rows = np.array([network.row(networks.members[k]) for k in own])
+    methods = [networks.methods[k] for k in own]
+    each = outputs(Owner(), network, lambda: methods, rows, inputs)
+    mean = (sum(each[1:count], each[0]) / count)[:, : networks.outputs]
     for k, target in enumerate(networks.targets):
         if isinstance(target, NumberTarget):
             mean[:, k] = target.decode(mean[:, [k]])
@@ -247,7 +258,7 @@ def test_the_bits_of_predict_of_other_builds(build, library_of):
 def test_more_warnings_find_nothing(build, headers, tmp_path):
     if reason := missing(build):
         pytest.skip(reason)
-    chosen = {name: headers[name] for name in ("wave", "steep", "slopes", "normalized3", "sort")}
+    chosen = {name: headers[name] for name in ("wave", "swish", "slopes", "normalized3", "sort")}
     flags = ["-Wconversion", "-Wshadow", "-Wundef"]
     compiled(tmp_path, build, chosen, flags)
 
@@ -314,7 +325,9 @@ def test_a_model_as_c(target, tmp_path):
         pytest.skip(reason)
     X, is_class = PREPARATION.transform(table_of(30)), target is SORT
     y = np.eye(3)[np.arange(30) % 3] if is_class else X[:, 0]
-    options = {"output": "softmax", "loss": "cross_entropy"} if is_class else {"output": "identity"}
+    options = {"output": "identity"}
+    if is_class:
+        options = {"activation": "leaky_relu", "output": "softmax", "loss": "cross_entropy"}
     own = {"hidden_size": 4, "alpha": 0.01, "iterations": 20, "bias": True}
     runs = tuple(fastgd.train(X, y, seed=k, **own, **options) for k in (1, 2))
     model = Model(runs, PREPARATION, (target,))
@@ -473,6 +486,11 @@ def test_other_arithmetic_and_other_languages_are_refused(build, flags, message,
         pytest.skip(reason)
     with pytest.raises(CompileError, match=message):
         compiled(tmp_path, build, {"article": headers["article"]}, flags.split())
+
+
+def test_all_units_are_tried():
+    assert {hidden for hidden, _ in PAIRS} == {*ACTIVATIONS}
+    assert {output for _, output in PAIRS} == {*OUTPUTS}
 
 
 def test_headers_are_always_the_same(headers):

@@ -169,7 +169,8 @@ def test_each_target_has_its_unit(tmp_path):
 def test_classes_are_those_of_the_training_table(tmp_path, classes, kind):
     target = ClassTarget("sort", classes, kind)
     y = np.eye(len(classes))[np.arange(ROWS) % len(classes)]
-    model = model_of((target,), y, members=2, output="softmax", loss="cross_entropy")
+    given = {"activation": "leaky_relu", "output": "softmax", "loss": "cross_entropy"}
+    model = model_of((target,), y, members=2, **given)
     model.to_onnx(tmp_path / "model.onnx")
     found = ask(tmp_path / "model.onnx", inputs_of(model.preparation, ODD))
     assert list(found) == ["label", "probabilities"]

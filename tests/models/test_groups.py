@@ -126,7 +126,7 @@ def test_groups_are_scaled_by_all_their_rows_in_the_end():
 
 def test_networks_of_groups_beat_their_means():
     table = shops((60,) * 6, seed=3)
-    models = fastgd.fit_groups(table, by="shop", target="sales", iterations=200)
+    models = fastgd.fit_groups(table, by="shop", target="sales", hidden_size=8, iterations=200)
     errors, compared = models.errors, models.comparison
     weights = errors.test_rows
     ours = np.average(errors.test_error, weights=weights)

@@ -47,9 +47,8 @@ def test_they_are_in_the_units_of_the_table(model):
 
 def test_they_are_those_of_probabilities():
     target = ClassTarget.learn("dear", [price > 4e4 for price in PRICE])
-    model = model_of(
-        [target], [[price > 4e4 for price in PRICE]], output="softmax", loss="cross_entropy"
-    )
+    given = {"activation": "leaky_relu", "output": "softmax", "loss": "cross_entropy"}
+    model = model_of([target], [[price > 4e4 for price in PRICE]], **given)
     for name, own in model.gradient(NEW).items():
         assert own.shape == (2, 2)
         expected = differences(model.predict_proba, name, 1e-4)

@@ -99,7 +99,7 @@ def test_other_solvers_have_no_use_for_it():
 
 def test_a_search_trains_it_alone():
     few = FastGDRegressor(**ADAPTIVE | {"max_iter": 5})
-    grid = {"alpha": [0.1], "learning_rate": ["adaptive", "constant"]}
+    grid = {"alpha": [0.1], "learning_rate": ["adaptive", "invscaling"]}
     with pytest.warns(match="learning_rate='adaptive' can't be trained jointly"):
         search = SweepSearchCV(few, grid, cv=2).fit(X, Y)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()

@@ -6,7 +6,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor, SweepSearchCV
 from thinning import some
 
+SMALL = {"hidden_layer_sizes": 8, "learning_rate_init": 0.02}
 ESTIMATORS = [
+    FastGDClassifier(**SMALL),
+    FastGDRegressor(**SMALL),
     FastGDClassifier(),
     FastGDClassifier(n_ensemble=2),
     FastGDRegressor(),
@@ -25,8 +28,8 @@ ESTIMATORS = [
 CHECKS = parametrize_with_checks(ESTIMATORS)
 names, checks = CHECKS.args
 checks = list(checks)
-# Those of several networks, and of searches, take kernels of their own.
-ALWAYS = [e in (ESTIMATORS[0], ESTIMATORS[2]) for e, _ in checks]
+# Small networks have the kernels of other tests; the others take kernels of their own.
+ALWAYS = [e in ESTIMATORS[:2] for e, _ in checks]
 
 
 @pytest.mark.filterwarnings("default")

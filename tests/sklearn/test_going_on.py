@@ -81,10 +81,12 @@ def test_other_samples_each_time():
     settings = FEW | {"solver": "sgd", "momentum": 0, "batch_size": 40, "shuffle": False}
     model = FastGDRegressor(**settings)
     # Plain descent knows nothing of what was before: one epoch is one epoch from this network.
-    fresh = FastGDRegressor(**settings, max_iter=1, warm_start=True)
     for rows in (slice(0, 150), slice(50, 150), slice(0, 20)):  # in 4, 3 and 1 batches
+        fresh = FastGDRegressor(**settings)
+        if hasattr(model, "coefs_"):
+            fresh.coefs_, fresh.intercepts_ = model.coefs_, model.intercepts_
         model.partial_fit(X[rows], Y[rows], WEIGHTS[rows])
-        fresh.fit(X[rows], Y[rows], WEIGHTS[rows])
+        fresh.partial_fit(X[rows], Y[rows], WEIGHTS[rows])
         assert same(model, fresh)
     assert model.t_ == 150 + 100 + 20
 
@@ -162,7 +164,7 @@ def test_a_decaying_rate_goes_on_with_a_warm_start():
 
 @pytest.mark.parametrize("goes_on", ["partial_fit", "warm start"])
 def test_weights_that_are_set_by_hand_are_the_first_ones(goes_on):
-    settings = FEW | {"solver": "sgd", "momentum": 0, "max_iter": 1}
+    settings = FEW | {"max_iter": 1}
     first = FastGDRegressor(**settings, warm_start=True).fit(X, Y)
     second = deepcopy(first).fit(X, Y)
     model = FastGDRegressor(**settings, warm_start=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from fastgd.sklearn import FastGDClassifier
+from fastgd.sklearn import FastGDClassifier, FastGDRegressor
 from fastgd.sklearn.deferred_fits import DeferredFits
 from fastgd.sklearn.joint_training import JointTraining, batches_of, train_all
 
@@ -36,7 +36,8 @@ def of_unequal_rows(weight=None, **given):
     """Fits whose penalties differ, by their rows, and the improvement that they must make."""
     params = {} if weight is None else {"sample_weight": weight}
     fits = DeferredFits(X, Y, params)
-    network = clone(NETWORK).set_params(early_stopping=True, n_iter_no_change=2, **given)
+    network = FastGDRegressor((4,), max_iter=6, random_state=0, early_stopping=True)
+    network.set_params(n_iter_no_change=2, **given)
     return [
         fits.begin(clone(network).set_params(learning_rate_init=rate), rows)[1]
         for rows in (LEARN[0], LEARN[1][:30], LEARN[2][5:])

@@ -39,19 +39,11 @@ EXCEPTIONS = {
 
 ALWAYS = (
     "test_fit",
-    "test_gradient",
-    "test_learning_rate_warmstart",
     "test_partial_fit_errors",
-    "test_sparse_matrices",
-    "test_adaptive_learning_rate",
-    "test_warm_start",
-    "test_n_iter_no_change",
-    "test_n_iter_no_change_inf",
     "test_early_stopping_stratified",
     "test_mlp_param_dtypes",
-    "test_mlp_diverging_loss",
 )
-"""Those that are not slow: the exceptions, and what estimators have for the sake of these tests."""
+"""Those that are not slow: what takes few kernels that our own tests have not."""
 
 pytestmark = [
     # They silence what they expect, and say nothing of other warnings.

@@ -113,7 +113,7 @@ def test_probabilities_add_up(tmp_path, loss):
 
 
 def test_batch_normalization_is_a_part_of_the_weights(tmp_path):
-    model = FastGDRegressor(**SMALL, batch_norm=True).fit(X, Y)
+    model = FastGDRegressor(**SMALL, batch_norm=True, dropout=0.2).fit(X, Y)
     model.to_onnx(tmp_path / "model.onnx")
     found = ask(tmp_path / "model.onnx", X)["variable"]
     np.testing.assert_allclose(found[:, 0], model.predict(X), rtol=0, atol=1e-12)

@@ -180,7 +180,7 @@ TWO = np.array(["ham", "spam"])[(X[:, 0] > X[:, 1]).astype(int)]
 THREE = (X[:, 0] > 2).astype(int) + (X[:, 1] > 3)
 CLASSIFIER = FastGDClassifier((4,), max_iter=10, learning_rate_init=0.05, random_state=0)
 REGRESSOR = FastGDRegressor((4,), max_iter=10, learning_rate_init=0.05, random_state=0)
-GRID = {"net__alpha": [0, 0.1], "net__learning_rate_init": [0.01, 0.1]}
+GRID = {"net__alpha": [0.01, 0.1], "net__learning_rate_init": [0.01, 0.1]}
 FOLDS = StratifiedKFold(3)
 
 
@@ -293,7 +293,7 @@ def test_scikit_learn_scores_whatever_else_there_is(name, asked):
 def test_weights_reach_the_scorer():
     weight = np.arange(90.0)
     ours, theirs = (
-        kind(CLASSIFIER, {"alpha": [0, 0.1]}, cv=3).fit(X, TWO, sample_weight=weight)
+        kind(CLASSIFIER, {"alpha": [0.01, 0.1]}, cv=3).fit(X, TWO, sample_weight=weight)
         for kind in (SweepSearchCV, GridSearchCV)
     )
     name = "mean_test_score"
@@ -378,7 +378,7 @@ def test_what_is_no_scoring_is_refused_as_scikit_learn_does_it(scoring):
     messages = []
     for kind in (SweepSearchCV, GridSearchCV):
         with pytest.raises((ValueError, TypeError)) as refused:
-            kind(CLASSIFIER, {"alpha": [0, 0.1]}, scoring=scoring, refit=True).fit(X, TWO)
+            kind(CLASSIFIER, {"alpha": [0.01, 0.1]}, scoring=scoring, refit=True).fit(X, TWO)
         messages.append(str(refused.value).replace(kind.__name__, ""))
     assert len(set(messages)) == 1
 
@@ -392,10 +392,10 @@ def test_a_score_of_several_may_fail(given, error_score):
     how = {"scoring": scoring, "refit": "a", "error_score": error_score}
     if error_score == "raise":
         with pytest.raises(RuntimeError, match="no score"):
-            SweepSearchCV(CLASSIFIER, {"alpha": [0, 0.1]}, **how).fit(X, THREE)
+            SweepSearchCV(CLASSIFIER, {"alpha": [0.01, 0.1]}, **how).fit(X, THREE)
         return
     with pytest.warns(UserWarning, match="Scoring failed"):
-        same(*both(CLASSIFIER, THREE, {"alpha": [0, 0.1]}, **how))
+        same(*both(CLASSIFIER, THREE, {"alpha": [0.01, 0.1]}, **how))
     with pytest.warns(UserWarning, match="Scoring failed"):
-        search = SweepSearchCV(CLASSIFIER, {"alpha": [0, 0.1]}, **how).fit(X, THREE)
+        search = SweepSearchCV(CLASSIFIER, {"alpha": [0.01, 0.1]}, **how).fit(X, THREE)
     assert list(search.scorer_) == ["a", "b", "c"]
