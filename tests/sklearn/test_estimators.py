@@ -229,7 +229,8 @@ def test_further_losses():
     for loss, output in (("poisson", "exp"), ("absolute_error", "identity")):
         model = FastGDRegressor(loss=loss, **FEW)
         assert model._problem(X, counts).settings["output"] == output
-    model = FastGDRegressor(loss="quantile", options={"tau": 0.9}, max_iter=200, **FAST)
+    given = FAST | {"learning_rate_init": 0.01}
+    model = FastGDRegressor(loss="quantile", options={"tau": 0.9}, max_iter=200, **given)
     assert (model.fit(X, Y).predict(X) > Y).mean() == pytest.approx(0.9, abs=0.05)
 
 

@@ -344,9 +344,7 @@ def test_a_candidate_that_fails_has_the_error_score():
 def test_what_is_refused_only_when_it_is_trained_fails_alone():
     """In the same sweep as others."""
     grid = {"options": [{"l1": 0.01}, {"l1": -1.0}]}
-    with pytest.warns(
-        FitFailedWarning, match="l1 must be a finite number of at least 0, got -1.0"
-    ):
+    with pytest.warns(FitFailedWarning, match="l1 must be a finite number of at least 0, got -1.0"):
         search = SweepSearchCV(CLASSIFIER, grid, cv=2, error_score=0).fit(X, CLASSES)
     assert list(search.cv_results_["mean_test_score"] > 0) == [True, False]
 
