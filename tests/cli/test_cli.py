@@ -160,6 +160,28 @@ def test_a_reader_that_leaves_early(xor_csv):
 # fastgd tutorial
 
 
+@pytest.fixture(scope="module")
+def results():
+    """Of the article's experiments, by name."""
+    return {}
+
+
+@pytest.fixture
+def once(monkeypatch, results):
+    """An experiment that ran for a test is not run again for another."""
+    experiment_run = comparison.run
+
+    def known(experiment, **given):
+        if experiment.iterations == 2:  # only to compile
+            return experiment_run(experiment, **given)
+        if experiment.name not in results:
+            results[experiment.name] = experiment_run(experiment, **given)
+        return results[experiment.name]
+
+    monkeypatch.setattr(comparison, "run", known)
+
+
+@pytest.mark.usefixtures("once")
 def test_tutorial(run):
     code, out, err = run("tutorial")
     assert code == 0
@@ -179,6 +201,7 @@ def test_tutorial(run):
     assert re.match(r"4 experiments in [\d.]+ m?s, after .* load or compile", lines[-1])
 
 
+@pytest.mark.usefixtures("once")
 def test_tutorial_runs_the_experiments_it_is_asked_for(run):
     _, out, _ = run("tutorial", "--experiment", "two-layer", "--experiment", "thirteen-lines")
     assert "Output After Training" in out
@@ -198,6 +221,7 @@ def test_tutorial_shows_a_number_that_differs(run, monkeypatch):
     assert "errors 31 5 6" in lines
 
 
+@pytest.mark.usefixtures("once")
 def test_tutorial_as_json(run):
     code, out, err = run("tutorial", "--experiment", "alpha", "--json")
     assert (code, err) == (0, "")

@@ -28,10 +28,18 @@ def at_work(tmp_path, monkeypatch):
     Path("xor.csv").write_text(XOR_CSV)
 
 
-def test_an_option_is_given_once(run):
+BY_OPTION = {option.opts[0]: (name, option) for name, option in ONCE}
+BY_COMMAND = {name: (name, option) for name, option in ONCE}
+SOME = [one for one in ONCE if one in BY_OPTION.values() or one in BY_COMMAND.values()]
+"""Each option of one command, and each command with an option."""
+
+
+@pytest.mark.parametrize("asked", [SOME, pytest.param(ONCE, marks=pytest.mark.slow)], ids=len)
+def test_an_option_is_given_once(run, asked):
     """Whatever its value: the last one would else be taken, without a word."""
     assert len(ONCE) > 200
-    for name, option in ONCE:
+    assert len(asked) > 100
+    for name, option in asked:
         words = [option.opts[0]] if option.is_flag else [option.opts[0], "1"]
         assert_refused(run(name, *words, *words), rf"{option.opts[0]} must be given once, got it 2")
         if option.secondary_opts:

@@ -13,7 +13,7 @@ import pytest
 
 import fastgd
 from cases import XOR_CSV
-from thinning import only
+from thinning import only, some
 
 SECONDS = 2.0
 """From the first instruction of ours on a start is interrupted within this time."""
@@ -252,7 +252,9 @@ sys.exit(main())
     assert done.stderr == b"fastgd: interrupted\n"
 
 
-@pytest.mark.parametrize(("typed", "code"), [("--version", 0), ("--nonsense", 2)])
+@pytest.mark.parametrize(
+    ("typed", "code"), some([("--version", 0), ("--nonsense", 2)], [True, False])
+)
 def test_nothing_runs_when_a_command_has_ended(typed, code):
     """Python's own end takes up to a second, in which Ctrl-C would do nothing."""
     source = f"""

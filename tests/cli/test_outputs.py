@@ -16,6 +16,7 @@ import fastgd
 from cases import XOR_CSV
 from command import assert_refused
 from fastgd.cli import train_common
+from thinning import crossed
 
 DATA = ["xor.csv", "--target", "y"]
 
@@ -147,18 +148,11 @@ def full(monkeypatch):
     return fill
 
 
-@pytest.fixture(params=COMPUTED)
-def computed(request, run):
-    """A command that computes, its files, and what it says of its results."""
-    if request.param == "predict":
-        Path("table.csv").write_text(TABLE)
+@pytest.mark.parametrize(("command", "as_json"), crossed([*COMPUTED], [False, True]))
+def test_results_are_printed_though_no_file_can_be_written(run, full, command, as_json):
+    if command == "predict":
         assert run(*FIT, "--save", "model.npz")[0] == 0
-    return COMPUTED[request.param]
-
-
-@pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
-def test_results_are_printed_though_no_file_can_be_written(run, full, computed, as_json):
-    words, files, said = computed
+    words, files, said = COMPUTED[command]
     full()
     asked = [word for pair in files.items() for word in pair]
     code, out, err = run(*words, *asked, *["--json"] * as_json)

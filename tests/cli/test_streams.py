@@ -55,7 +55,9 @@ def test_a_full_output_is_said_in_one_line(process, words):
     )
 
 
-@pytest.mark.parametrize("words", [["--version"], TRAIN], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [pytest.param(["--version"], marks=pytest.mark.slow), TRAIN], ids=" ".join
+)
 def test_a_closed_output_is_said_in_one_line(words):
     command = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "fastgd", *words]
     done = subprocess.run(command, stderr=subprocess.PIPE)
