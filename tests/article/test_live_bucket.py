@@ -18,6 +18,7 @@ from fastgd.kernel.elementwise import OF_VALUE
 from fastgd.studies.bucket.curves import curve_of
 from fastgd.studies.bucket.portable import roller_of
 from live import in_node, needs_node
+from thinning import only
 
 FACTS = bucket_facts()
 EXAMPLES = FACTS["examples"]
@@ -283,10 +284,11 @@ answer(asked.map((options, k) => ({
 )
 
 
-def test_balls_that_roll_in_parts_side_by_side_have_the_same_bits(tmp_path):
+@pytest.mark.parametrize("every", only([1, 4], 4))
+def test_balls_that_roll_in_parts_side_by_side_have_the_same_bits(tmp_path, every):
     (tmp_path / "module").write_bytes(roller_of("wasm32"))
     keys = ("curve", "starts", "alphas", "rule", "iterations")
-    asked = [dict(zip(keys, each, strict=True)) for each in rolls() if each[4] <= 500]
+    asked = [dict(zip(keys, each, strict=True)) for each in rolls() if each[4] <= 500][::every]
     found = in_node(IN_PARTS, tmp_path, given={"rolls": asked, "facts": FACTS})
     for asks, got in zip(asked, found, strict=True):
         assert got["inParts"] == got["whole"], asks["curve"]

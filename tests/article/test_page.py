@@ -448,7 +448,7 @@ def test_a_number_that_differs_is_shown_as_such(monkeypatch):
     right = published(experiment)
     wrong = {**right, 1.0: right[1.0]._replace(errors=[0.4] * 6)}
     monkeypatch.setattr(comparison, "published", lambda _: wrong)
-    result = comparison.run(experiment)
+    result = comparison.run(replace(experiment, alphas=(1.0, 10.0)))
     found = rows(parse(show_table(next(tables(result)))).all("table")[0])
     assert ["1", "50,000", "0.4", "0.00351012256786", "14", "differs"] in found
 

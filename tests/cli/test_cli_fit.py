@@ -96,15 +96,38 @@ def test_what_machines_read_is_what_the_library_says(run):
     assert len(facts["actual"]) == len(facts["predicted"]) == facts["rows"]["judge"] == 18
 
 
-def test_each_option_of_judging_and_training_is_that_of_the_library(run):
-    words = ["--test-group", "city", "--weight", "size", "--loss", "quantile", "--tau", "0.7"]
-    words += ["--scoring", "r2", "--drop", "id"]
-    code, out, err = run("fit", "groups.csv", "--target", "price", *SMALL, *words, "--json")
-    assert (code, err) == (0, "")
-    model = fastgd.fit(
+JUDGING = ["--test-group", "city", "--weight", "size", "--loss", "quantile", "--tau", "0.7"]
+JUDGING += ["--scoring", "r2", "--drop", "id"]
+
+
+def in_the_library():
+    return fastgd.fit(
         "groups.csv", "price", hidden_size=[4], folds=2, test_group="city", sample_weight="size",
         loss="quantile", tau=0.7, scoring="r2", drop=["id"],
     )  # fmt: skip
+
+
+def test_each_option_of_judging_and_training_is_given_as_the_library_gives_it(run, monkeypatch):
+    given = []
+
+    def stop(columns, target, choices):
+        given.append((list(columns), target, choices))
+        raise ValueError("enough")
+
+    for place in ("cli.fit", "models.fit"):
+        monkeypatch.setattr(f"fastgd.{place}.fit_columns", stop)
+    result = run("fit", "groups.csv", "--target", "price", *SMALL, *JUDGING, "--json")
+    assert_refused(result, "enough$")
+    with pytest.raises(ValueError, match="enough"):
+        in_the_library()
+    assert given[0] == given[1]
+
+
+@pytest.mark.slow
+def test_each_option_of_judging_and_training_is_that_of_the_library(run):
+    code, out, err = run("fit", "groups.csv", "--target", "price", *SMALL, *JUDGING, "--json")
+    assert (code, err) == (0, "")
+    model = in_the_library()
     facts = json.loads(out)
     assert facts["scores"] == model.scores
     assert facts["candidates"][0]["score"] >= facts["candidates"][-1]["score"]

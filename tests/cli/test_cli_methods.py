@@ -401,8 +401,8 @@ def test_steps_of_second_order_have_their_own_reasons(run):
 
 
 def test_steps_of_second_order_are_1000_by_default_and_say_what_bayes_found(run):
-    words = "train", "--optimizer", "lm", "--alpha", "0.001", "--regularization", "bayesian"
-    code, out, _ = run(*words)
+    words = "--optimizer", "lm", "--alpha", "0.001", "--regularization", "bayesian"
+    code, out, _ = run("train", *words, "--activation", "tanh")
     assert code == 0
     assert "Finished after 1,000 iterations" in out
     number = r"[\d.e+-]+"

@@ -12,6 +12,7 @@ from sklearn.model_selection import KFold, train_test_split
 
 import fastgd
 from command import assert_refused
+from thinning import only
 
 ROWS = 40
 INPUTS = np.random.default_rng(3).normal(size=(ROWS, 2))
@@ -98,8 +99,9 @@ def test_restored_is_said(run):
     )
 
 
-def test_a_training_goes_on(run):
-    words = ["train", "t.csv", *TYPED, "--validation-fraction", 0.25, "--optimizer", "adam"]
+@pytest.mark.parametrize("optimizer", only(["gradient-descent", "adam"], "gradient-descent"))
+def test_a_training_goes_on(run, optimizer):
+    words = ["train", "t.csv", *TYPED, "--validation-fraction", 0.25, "--optimizer", optimizer]
     facts_of(run(*words, "--record-every", 10, "--save", "half.npz", "--json"))
     words[words.index(60)] = 100
     once = [*words, "--record-every", 10]
@@ -194,14 +196,15 @@ def test_bad_resumes(run, runs, words, message):
 
 
 def test_sweep_over_folds(run):
-    words = ["sweep", "t.csv", *TYPED, "--folds", 4, "--l2", "0,1", "--seeds", 2]
+    words = ["sweep", "t.csv", *TYPED, "--folds", 4, "--dropout", "0,0.3", "--seeds", 2]
+    words += ["--threads", 1]
     facts = facts_of(run(*words, "--json"))
     folds = KFold(4, shuffle=True, random_state=0)
     expected = fastgd.sweep(
-        INPUTS, OUTPUT, hidden_size=[4], folds=folds, alpha=[0.3], l2=[0, 1], seed=[1, 2],
-        iterations=60,
+        INPUTS, OUTPUT, hidden_size=[4], folds=folds, alpha=[0.3], dropout=[0, 0.3], seed=[1, 2],
+        iterations=60, threads=1,
     )  # fmt: skip
-    assert list(facts["axes"]) == ["hidden_size", "fold", "alpha", "l2", "seed"]
+    assert list(facts["axes"]) == ["hidden_size", "fold", "alpha", "dropout", "seed"]
     assert facts["shape"] == [1, 4, 1, 2, 2]
     assert facts["final_validation_error"] == expected.final_validation_error.tolist()
     assert facts["validation_errors"] == expected.validation_errors.tolist()
@@ -212,13 +215,13 @@ def test_sweep_over_folds(run):
         expected.final_validation_error[:, :, :, 1].mean()
     )
     _, out, _ = run(*words)
-    assert "16 runs: 4 folds x 2 values of l2 x 2 seeds\n" in out
+    assert "16 runs: 4 folds x 2 values of dropout x 2 seeds\n" in out
     assert max(map(len, out.splitlines())) <= 80
     best = facts["best"][0]
-    assert re.search(rf"^ *1 +{best['l2']:g} +{best['seed']} +0\.\d+ ", out, re.MULTILINE)
+    assert re.search(rf"^ *1 +{best['dropout']:g} +{best['seed']} +0\.\d+ ", out, re.MULTILINE)
     in_order = facts_of(run(*words, "--split-seed", "none", "--json"))
     expected = fastgd.sweep(
-        INPUTS, OUTPUT, folds=4, alpha=0.3, l2=[0, 1], seed=[1, 2], iterations=60
+        INPUTS, OUTPUT, folds=4, alpha=0.3, dropout=[0, 0.3], seed=[1, 2], iterations=60, threads=1
     )
     assert (
         in_order["final_validation_error"][0] == expected.final_validation_error[:, None].tolist()
@@ -240,7 +243,7 @@ def test_sweep_over_groups(run):
 
 
 def test_groups_and_folds_become_a_table_and_a_file(run):
-    words = ["sweep", "shops.csv", *TYPED, "--groups", "shop", "--folds", 3]
+    words = ["sweep", "shops.csv", *TYPED, "--groups", "shop", "--folds", 3, "--threads", 1]
     assert run(*words, "--save", "t.npz", "--csv", "out.csv")[0] == 0
     saved = fastgd.load("t.npz")
     assert list(saved.axes) == ["hidden_size", "group", "fold", "alpha", "seed"]
@@ -265,7 +268,8 @@ def test_sweep_with_a_held_out_share_and_an_early_end(run):
 
 
 def test_progress_counts_the_updates_of_all_folds(run):
-    words = ["sweep", "t.csv", *TYPED, "--folds", 5, "--seeds", 10, "--progress", "--json"]
+    words = ["sweep", "t.csv", *TYPED, "--folds", 5, "--seeds", 10, "--threads", 1]
+    words += ["--progress", "--json"]
     assert "3.00k/3.00k" in run(*words)[2]
 
 

@@ -280,6 +280,7 @@ def test_race_ranks(run, csv):
 def test_race_says_who_diverged(run):
     _, out, _ = run(
         "race", "--experiment", "two-layer", "--iterations", 60, "--output", "identity",
+        "--activation", "tanh",
         "--optimizer", "gradient_descent,alpha=1e9", "--optimizer", "gradient-descent,alpha=0.1",
     )  # fmt: skip
     assert re.search(r"2 +gradient_descent +1e\+09 .* diverged", out), out
@@ -287,7 +288,8 @@ def test_race_says_who_diverged(run):
 
 def test_race_says_who_is_left_out(run, monkeypatch):
     monkeypatch.setattr("fastgd.studies.race_job.ALL", (GradientDescent, LevenbergMarquardt))
-    words = "race", "--experiment", "two-layer", "--iterations", 60, "--loss", "cross_entropy"
+    words = ["race", "--experiment", "two-layer", "--iterations", 60, "--loss", "cross_entropy"]
+    words += ["--activation", "identity"]
     _, out, _ = run(*words)
     said = "Left out: --loss must be 'squared' with --optimizer levenberg_marquardt"
     assert said in " ".join(out.split())

@@ -12,6 +12,7 @@ import fastgd
 from fastgd import plots
 from fastgd.optimizers import Adam
 from fastgd.plots.style import encode
+from thinning import crossed
 
 LONG = "very " * 80
 
@@ -102,12 +103,11 @@ def test_every_plot_is_among_these():
     assert {name.split()[0] for name in DRAWN} | WITHOUT == set(plots.__all__)
 
 
-@pytest.mark.parametrize("plot", DRAWN)
-def test_names_are_drawn_as_they_are(plot):
+@pytest.mark.parametrize(("plot", "kind"), crossed([*DRAWN], ["png", "svg"]))
+def test_names_are_drawn_as_they_are(plot, kind):
     draw, names = DRAWN[plot]
     figure = draw().figure
-    assert encode(figure, "svg")
-    assert encode(figure, "png")
+    assert encode(figure, kind)
     texts = [text.get_text().replace("\n", " ") for text in figure.findobj(Text)]
     assert [name for name in names if not any(HOSTILE[name] in text for text in texts)] == []
     for text in figure.findobj(Text):

@@ -180,9 +180,15 @@ def scratch(tmp_path, monkeypatch):
 
 LONG = [
     ("race", "optimizers"),
-    *(("plots.film", place) for place in ("window", "rolled", "frames")),
+    *(("plots.film", place) for place in ("window", "rolled", "frames", "ax")),
+    ("plots.zoom_film", "ax"),
+    *(("trainability_zoom", place) for place in ("resolution", "out", "iterations", "width")),
+    ("trainability", "batch_size"),
 ]
-"""Whole films, and other optimizers, each of which is another kernel."""
+"""Whole films and zooms, and other optimizers and batches, each of which is another kernel.
+
+What a zoom hands on to its maps is checked there.
+"""
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,8 @@ def test_standardized_derivatives_are_per_deviation(run):
 
 def test_a_model_has_the_names_and_units_of_its_table():
     table = {"size": [40, 55, 50, 85, None, 60] * 5, "sort": ["flat", "house"] * 15}
-    model = fastgd.fit(table | {"price": [2.0 * k for k in range(30)]}, "price")
+    prices = {"price": [2.0 * k for k in range(30)]}
+    model = fastgd.fit(table | prices, "price", hidden_size=[4], folds=2)
     bars, curve = plots.sensitivity(model, table)
     assert [text.get_text() for text in bars.get_yticklabels()] == ["size"]
     [bar] = bars.patches

@@ -4,6 +4,8 @@ The kernel's endings are compared with it in tests/training/test_methods.py (all
 is over"), errors that equal the tolerance or the smallest one to the last bit.
 """
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from fastgd import Run, reference
 X, Y = XOR_X, XOR_Y
 
 
+@cache
 def whole(iterations, **settings):
     """Errors e_0 to e_iterations, the last one being that of the last weights."""
     run = reference.train(X, Y, iterations=iterations, record_every=1, **settings)
