@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pandas
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -19,6 +19,7 @@ from fastgd.arguments.data import array_of, check_data, check_inputs, check_weig
 from fastgd.arguments.initial_network import check_alpha, check_hidden_size, check_start
 from fastgd.checks import memory
 from fastgd.checks.values import check_count, check_flag, check_seed, check_threads
+from thinning import only
 
 X, Y = XOR_X.tolist(), XOR_Y.ravel().tolist()
 NETWORK = [np.ones((3, 2)), np.ones((2, 1))]
@@ -657,9 +658,7 @@ CALLS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:Warning. converting a masked element:UserWarning")
-@given(anything)
-def test_whatever_comes_is_taken_or_refused_with_a_rule(value):
+def is_taken_or_refused_with_a_rule(value):
     for name, call in CALLS.items():
         try:
             call(value)
@@ -667,6 +666,12 @@ def test_whatever_comes_is_taken_or_refused_with_a_rule(value):
             message = str(error)
             if not re.match(r"[\w\[\] ]+ must .*, got .", message) or len(message) > 200:
                 pytest.fail(f"{name}: {message}")
+
+
+@pytest.mark.filterwarnings("ignore:Warning. converting a masked element:UserWarning")
+@pytest.mark.parametrize("examples", only([30, 100], 30))
+def test_whatever_comes_is_taken_or_refused_with_a_rule(examples):
+    settings(max_examples=examples)(given(anything)(is_taken_or_refused_with_a_rule))()
 
 
 matrices = hnp.arrays(

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import get_args, get_origin, get_type_hints
 
@@ -49,6 +50,7 @@ CURVED.remove("sampling_rate")  # which needs sampling="adaptive", and that mini
 UNIT_OPTIONS = {"activation": ACTIVATIONS, "output": OUTPUTS}
 
 
+@cache
 def read_by_kernel():
     """All that the kernel reads as ``choice.name``, by the choice or the variable that has it."""
     found = set()

@@ -384,7 +384,8 @@ def test_a_need_of_memory_is_that_of_the_whole_sweep(run, xor_csv, monkeypatch):
     monkeypatch.setattr("fastgd.checks.memory.available_memory", lambda: 10**8)
     needs = []
     for every in ("1", "60000"):  # more is recorded, more is needed
-        arguments = ["--target", "y", "--seeds", "1000000", "--record-every", every]
+        arguments = ["--target", "y", "--seeds", "100000", "--iterations", "6000000"]
+        arguments += ["--record-every", every]
         result = run("sweep", xor_csv, *arguments)
         assert_refused(result, r"the sweep must fit into the available memory \(100 MB\)")
         needs += re.findall(r"got a need of [\d.,]+ (\w+)", result[2])
@@ -393,7 +394,7 @@ def test_a_need_of_memory_is_that_of_the_whole_sweep(run, xor_csv, monkeypatch):
 
 def test_what_needs_less_memory_is_said_in_the_words_of_the_command(run, xor_csv, monkeypatch):
     monkeypatch.setattr("fastgd.checks.memory.available_memory", lambda: 10**8)
-    arguments = ["--target", "y", "--seeds", "1000000"]
+    arguments = ["--target", "y", "--seeds", "500000"]
     result = run("sweep", xor_csv, *arguments, "--save", "x.npz")
     more = r"fewer records \(--record-every\) or values on its axes need less$"
     ways = rf"got a need of \d+ MB: a sweep without --save and --out needs \d+ MB; {more}"
