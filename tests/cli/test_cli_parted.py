@@ -196,15 +196,14 @@ def test_bad_resumes(run, runs, words, message):
 
 
 def test_sweep_over_folds(run):
-    words = ["sweep", "t.csv", *TYPED, "--folds", 4, "--dropout", "0,0.3", "--seeds", 2]
-    words += ["--threads", 1]
+    words = ["sweep", "t.csv", *TYPED, "--folds", 4, "--l2", "0,1", "--seeds", 2]
     facts = facts_of(run(*words, "--json"))
     folds = KFold(4, shuffle=True, random_state=0)
     expected = fastgd.sweep(
-        INPUTS, OUTPUT, hidden_size=[4], folds=folds, alpha=[0.3], dropout=[0, 0.3], seed=[1, 2],
-        iterations=60, threads=1,
+        INPUTS, OUTPUT, hidden_size=[4], folds=folds, alpha=[0.3], l2=[0, 1], seed=[1, 2],
+        iterations=60,
     )  # fmt: skip
-    assert list(facts["axes"]) == ["hidden_size", "fold", "alpha", "dropout", "seed"]
+    assert list(facts["axes"]) == ["hidden_size", "fold", "alpha", "l2", "seed"]
     assert facts["shape"] == [1, 4, 1, 2, 2]
     assert facts["final_validation_error"] == expected.final_validation_error.tolist()
     assert facts["validation_errors"] == expected.validation_errors.tolist()
@@ -215,13 +214,13 @@ def test_sweep_over_folds(run):
         expected.final_validation_error[:, :, :, 1].mean()
     )
     _, out, _ = run(*words)
-    assert "16 runs: 4 folds x 2 values of dropout x 2 seeds\n" in out
+    assert "16 runs: 4 folds x 2 values of l2 x 2 seeds\n" in out
     assert max(map(len, out.splitlines())) <= 80
     best = facts["best"][0]
-    assert re.search(rf"^ *1 +{best['dropout']:g} +{best['seed']} +0\.\d+ ", out, re.MULTILINE)
+    assert re.search(rf"^ *1 +{best['l2']:g} +{best['seed']} +0\.\d+ ", out, re.MULTILINE)
     in_order = facts_of(run(*words, "--split-seed", "none", "--json"))
     expected = fastgd.sweep(
-        INPUTS, OUTPUT, folds=4, alpha=0.3, dropout=[0, 0.3], seed=[1, 2], iterations=60, threads=1
+        INPUTS, OUTPUT, folds=4, alpha=0.3, l2=[0, 1], seed=[1, 2], iterations=60
     )
     assert (
         in_order["final_validation_error"][0] == expected.final_validation_error[:, None].tolist()
@@ -243,7 +242,7 @@ def test_sweep_over_groups(run):
 
 
 def test_groups_and_folds_become_a_table_and_a_file(run):
-    words = ["sweep", "shops.csv", *TYPED, "--groups", "shop", "--folds", 3, "--threads", 1]
+    words = ["sweep", "shops.csv", *TYPED, "--groups", "shop", "--folds", 3]
     assert run(*words, "--save", "t.npz", "--csv", "out.csv")[0] == 0
     saved = fastgd.load("t.npz")
     assert list(saved.axes) == ["hidden_size", "group", "fold", "alpha", "seed"]
@@ -268,7 +267,7 @@ def test_sweep_with_a_held_out_share_and_an_early_end(run):
 
 
 def test_progress_counts_the_updates_of_all_folds(run):
-    words = ["sweep", "t.csv", *TYPED, "--folds", 5, "--seeds", 10, "--threads", 1]
+    words = ["sweep", "t.csv", *TYPED, "--folds", 5, "--l2", "0,1", "--seeds", 5]
     words += ["--progress", "--json"]
     assert "3.00k/3.00k" in run(*words)[2]
 

@@ -101,12 +101,13 @@ def test_a_file_that_a_bug_cannot_open_keeps_its_traceback(monkeypatch):
     ),
 )
 def test_a_terminal_that_knows_ascii_only(process, tmp_path, words, environment):
-    (tmp_path / "names.csv").write_text("länge,größe\n1,1\n0,0\n", encoding="utf-8")
+    table = XOR_CSV.replace("a,b,bias,y", "länge,b,c,größe")
+    (tmp_path / "names.csv").write_text(table, encoding="utf-8")
     done = process(*words, *([] if "--help" in words else ["--iterations", "5"]), **environment)
     assert (done.returncode, done.stderr) == (0, b"")
     text = done.stdout.decode("ascii")
     if "names.csv" in words:
-        assert r"1 input (l\xe4nge), target gr\xf6\xdfe" in text
+        assert r"3 inputs (l\xe4nge, b, c), target gr\xf6\xdfe" in text
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,8 @@ EVIL_CLASSES = "a,b,y\n" + "".join(f"{k % 7},{k % 5},{LABELS[k % 2]}\n" for k in
 def test_labels_do_not_steer_the_terminal_and_are_no_markup(run):
     """In the tables of classes and predictions, and in their headings."""
     Path("classes.csv").write_text(EVIL_CLASSES)
-    words = ["--target", "y", "--hidden-size", "none", "--save", "m.npz", "--no-progress"]
+    words = ["--target", "y", "--hidden-size", "none", "--folds", 2, "--save", "m.npz"]
+    words += ["--no-progress"]
     for result in (
         run("fit", "classes.csv", *words),
         run("predict", "m.npz", "classes.csv"),
