@@ -4,6 +4,7 @@ import subprocess
 import sys
 from base64 import b64decode
 from dataclasses import replace
+from functools import cache
 from io import BytesIO
 from xml.etree import ElementTree
 
@@ -49,16 +50,26 @@ def results():
 NAMES = ("run", "sweep", "surface", "race", "trainability", "model", "groups")
 
 
+@pytest.fixture(scope="module")
+def page(results):
+    """What is shown of a result, by its name: drawn once for all tests."""
+    return cache(lambda name: results[name]._repr_html_())
+
+
 def read(result):
     """The tree, and all rows of its tables."""
-    tree = ElementTree.fromstring(result._repr_html_())
+    return parsed(result._repr_html_())
+
+
+def parsed(page):
+    tree = ElementTree.fromstring(page)
     return tree, [["".join(cell.itertext()) for cell in row] for row in tree.iter("tr")]
 
 
 @pytest.mark.parametrize("name", only(NAMES, "run", "sweep", "groups"))
-def test_it_is_a_table_and_a_small_plot(results, name):
+def test_it_is_a_table_and_a_small_plot(page, name):
     before = plt.get_fignums()
-    tree, rows = read(results[name])
+    tree, rows = parsed(page(name))
     assert len(rows) > 1
     assert len(list(tree.iter("strong"))) == 1
     (image,) = tree.iter("img")
@@ -75,17 +86,17 @@ def test_it_is_a_table_and_a_small_plot(results, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_without_matplotlib_it_is_the_table(results, name, monkeypatch):
-    _, whole = read(results[name])
+def test_without_matplotlib_it_is_the_table(results, page, name, monkeypatch):
+    _, whole = parsed(page(name))
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     tree, rows = read(results[name])
     assert rows == whole
     assert not list(tree.iter("img"))
 
 
-def test_a_run_has_its_settings_and_its_numbers(results):
+def test_a_run_has_its_settings_and_its_numbers(results, page):
     run = results["run"]
-    tree, rows = read(run)
+    tree, rows = parsed(page("run"))
     assert tree.find(".//strong").text == "3-4-1 network"
     changes = sum(int(layer.sum()) for layer in run.direction_changes)
     assert rows == [
@@ -101,9 +112,9 @@ def test_a_run_has_its_settings_and_its_numbers(results):
     ]
 
 
-def test_a_sweep_has_its_best_runs_first(results):
+def test_a_sweep_has_its_best_runs_first(results, page):
     sweep = results["sweep"]
-    tree, rows = read(sweep)
+    tree, rows = parsed(page("sweep"))
     assert tree.find(".//strong").text == "4 runs: 2 alphas x 2 seeds"
     assert rows[:2] == [["hidden size", "4"], ["status", "4 finished"]]
     assert rows[2] == ["alpha", "seed", "final error", "iterations", "status"]
@@ -114,33 +125,33 @@ def test_a_sweep_has_its_best_runs_first(results):
     assert shown == sorted(shown)
 
 
-def test_a_plane_has_its_weights_and_its_lowest_error(results):
+def test_a_plane_has_its_weights_and_its_lowest_error(results, page):
     plane = results["surface"]
-    _, rows = read(plane)
+    _, rows = parsed(page("surface"))
     x, y, error = plane.lowest()
     assert rows[0] == ["weights[0][0, 0]", "-10 to 10"]
     assert rows[-1] == ["lowest error", f"{error:.5g} at ({x:g}, {y:g})"]
 
 
-def test_a_race_has_its_ranking_with_names_as_they_are(results):
+def test_a_race_has_its_ranking_with_names_as_they_are(results, page):
     """A name that is markup is shown, not obeyed."""
     race = results["race"]
-    _, rows = read(race)
+    _, rows = parsed(page("race"))
     assert [row[1] for row in rows[1:]] == race.ranking() == ["heavy & fast", "<i>plain</i>"]
     assert rows[1][3] == f"{race.runs['heavy & fast'].final_error:.5g}"
-    assert "&lt;i&gt;plain&lt;/i&gt;" in race._repr_html_()
+    assert "&lt;i&gt;plain&lt;/i&gt;" in page("race")
 
 
-def test_a_map_has_its_settings(results):
+def test_a_map_has_its_settings(results, page):
     found = results["trainability"]
-    _, rows = read(found)
+    _, rows = parsed(page("trainability"))
     assert ["network", "4-4-1, tanh"] in rows
     assert rows[-1] == ["converged", f"{found.converged.mean():.1%}"]
 
 
-def test_a_model_has_its_scores(results):
+def test_a_model_has_its_scores(results, page):
     model = results["model"]
-    tree, rows = read(model)
+    tree, rows = parsed(page("model"))
     assert tree.find(".//strong").text == "Model of price"
     assert rows[0] == ["inputs", "3: size, sort=<flat>, sort=house"]
     (names,) = (row for row in rows if row[0] == "on the test set")
@@ -148,9 +159,9 @@ def test_a_model_has_its_scores(results):
         assert [who, *(f"{found[name]:.5g}" for name in names[1:])] in rows
 
 
-def test_groups_have_the_worst_ones_first(results):
+def test_groups_have_the_worst_ones_first(results, page):
     models = results["groups"]
-    tree, rows = read(models)
+    tree, rows = parsed(page("groups"))
     assert tree.find(".//strong").text == "Models of price by sort"
     assert rows[:2] == [["groups", "2"], ["rows", "60"]]
     held = models.measured["test_error"]
