@@ -18,7 +18,7 @@ def problem():
 def test_initial_parameters_are_those_of_a_training(problem):
     train = {"init": "glorot", "iterations": 1, "record_weights": True, **problem.network}
     for seed, row in enumerate(problem.initial(2)):
-        run = fastgd.train(problem.X, problem.y, seed=seed, **train)
+        run = fastgd.reference.train(problem.X, problem.y, seed=seed, **train)
         for (weights, biases), expected in zip(
             problem.layers(row), run.recorded_weights, strict=True
         ):
