@@ -20,7 +20,7 @@ from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
 TABLE = {"size": [30.0, 50.0, 70.0, 40.0], "city": ["Rome", "Oslo", "Rome", "Bonn"]}
-TINY = {"hidden_size": 2, "iterations": 3, "output": "identity", "bias": True}
+TINY = {"hidden_size": 2, "iterations": 3, "activation": "tanh", "output": "identity"}
 
 
 @pytest.fixture(scope="module")
