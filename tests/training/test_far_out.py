@@ -10,7 +10,7 @@ import fastgd
 from fastgd import reference
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS
 from fastgd.functions import log
-from thinning import firsts, only
+from thinning import only, some
 
 LARGEST = np.finfo(float).max
 SIZES = [0, 1e-300, 1e-160, 1e-9, 0.3, 1, 5, 20, 36.8, 40, 100, 349.9, 350.1, 699.9, 700.1]
@@ -29,6 +29,19 @@ PAIRS = [
     and output != "softmax"
 ]
 PAIRS += [("cross_entropy", "softmax")]
+
+ALWAYS = {
+    ("squared", "sigmoid"): {},
+    ("cross_entropy", "sigmoid"): {},
+    ("cross_entropy", "tanh"): {},
+    ("huber", "identity"): {"activation": "softplus"},
+    ("absolute", "softplus"): {"activation": "elu"},
+    ("quantile", "identity"): {"activation": "gelu"},
+    ("poisson", "exp"): {"activation": "silu"},
+    ("gaussian", "identity"): {"activation": "leaky_relu"},
+    ("cross_entropy", "softmax"): {"activation": "tanh"},
+}
+"""Each loss and each output with the activation of a kernel that other tests have, too."""
 
 
 def sigmoid(z):
@@ -127,7 +140,13 @@ def evaluation(by, X, y, **options):
     return lambda w: reference.objective(X, y, w, **options)
 
 
-@pytest.mark.parametrize(("loss", "output"), firsts(PAIRS))
+def test_each_loss_and_each_output_is_among_those_that_are_always_compared():
+    losses, outputs = (set(names) for names in zip(*ALWAYS, strict=True))
+    assert (losses, outputs) == (set(LOSSES), set(OUTPUTS))
+    assert set(PAIRS) >= set(ALWAYS)
+
+
+@pytest.mark.parametrize(("loss", "output"), some(PAIRS, [pair in ALWAYS for pair in PAIRS]))
 @pytest.mark.parametrize("by", only(["compiled", "reference"], "compiled"))
 def test_losses(loss, output, by):
     is_share = output == "softmax"
@@ -135,6 +154,7 @@ def test_losses(loss, output, by):
         if y > 1 and LOSSES[loss].of_probabilities:
             continue
         options = {"hidden_size": (), "output": output, "loss": loss}
+        options |= ALWAYS.get((loss, output), {})
         evaluate = evaluation(by, [[1.0]], [[y, 1 - y]] if is_share else [y], **options)
         points = product(FIRST, Z) if is_two(loss, output) else ((z,) for z in Z)
         check(evaluate, y, points, lambda *z, y=y: exact(loss, output, y, *z))
@@ -147,16 +167,22 @@ def test_a_logarithm_in_a_loss_of_ones_own():
     assert (value, derivative) == (5000.0, -5.0)
 
 
+OF_HIDDEN = {"gelu": "quantile", "softplus": "huber"}
+"""Losses of kernels that other tests have, too. The others have the squared error."""
+
+
 @pytest.mark.parametrize("by", only(["compiled", "reference"], "compiled"))
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_hidden_units(name, by):
-    """The derivative of v by its input, and v, of which the loss is |v + 2|."""
-    options = {"activation": name, "output": "identity", "loss": "absolute", "hidden_size": 1}
+    """The derivative of v by its input, and v, by a loss of v and -2."""
+    loss = OF_HIDDEN.get(name, "squared")
+    options = {"activation": name, "output": "identity", "loss": loss, "hidden_size": 1}
     evaluate = evaluation(by, [[1.0]], [-2.0], **options)
 
     def exact(z, _w):
         v, slope = EXACT[name](z)
-        return abs(v + 2), mp.sign(v + 2) * slope, mp.sign(v + 2) * v
+        value, by_value = of_values(loss, mpf(-2), v)
+        return value, by_value * slope, by_value * v
 
     check(evaluate, 9.0, ((z, 1.0) for z in Z), exact)
 

@@ -2,7 +2,8 @@
 result, nothing else; at once, and without much memory.
 
 Which arguments there are comes from signatures and declarations, so a new one is here, too. Nothing
-is trained: a call that has checked everything is over when it says how much memory it needs.
+is trained by default: a call that has checked everything is over when it says how much memory it
+needs, or when it would train. Each argument gets every third value, all of them among the slow tests.
 """
 
 import contextlib
@@ -24,6 +25,7 @@ from fastgd.arguments.declarations import DECLARED, LossOptions
 from fastgd.arguments.warnings import TrainingWarning
 from fastgd.checks import memory
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor, GroupedRegressor
+from fastgd.training.training_run import Training
 from odd import ODD, ODDER, stated
 
 X, Y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
@@ -226,6 +228,9 @@ CALLS = {
 }
 """The calls, with valid arguments, and the arguments that get odd values."""
 
+TRAINING = ("train", "validation", "weights", *(name for name in CALLS if hasattr(fastgd, name)))
+"""Calls that train where nothing is refused."""
+
 FOREIGN = {"random_state", "class_weight", "estimator"}
 """These are checked by scikit-learn."""
 
@@ -237,7 +242,7 @@ PATHS = {"table", "df", "checkpoint", "out", "path"}
 
 
 @pytest.fixture(autouse=True)
-def all_is_checked(monkeypatch, tmp_path):
+def all_is_checked(monkeypatch, tmp_path, request):
     for made in (run, swept, objective, model, models):
         made()
 
@@ -248,8 +253,15 @@ def all_is_checked(monkeypatch, tmp_path):
     for name in ("train", "sweep", "objective"):
         module = importlib.import_module(f"fastgd.training.{name}")
         monkeypatch.setattr(module, "check_memory", enough)
+    if "trains" not in request.fixturenames:
+        monkeypatch.setattr(Training, "stretch", lambda *_: enough(0, "the training"))
     monkeypatch.setattr(memory, "available_memory", lambda: 10**9)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def trains():
+    """Small trainings take place, which are not asked how much memory they need."""
 
 
 @pytest.fixture
@@ -297,19 +309,27 @@ def outcome_of(name, places, call, given, in_time):
     return f"takes {seconds:.1f} s" if seconds > ENOUGH_SECONDS else ""
 
 
-def wrong_of(name, values, in_time):
-    """What is wrong with a call, for any of these values in any argument."""
+def wrong_of(name, values, in_time, step=1):
+    """What is wrong with a call, for any of these values in any argument, or each step-th."""
     call, given, places = CALLS[name]
-    wrong = []
-    for place in places:
-        for odd in values if place not in FOREIGN else ():
+    wrong, values = [], list(values)
+    for number, place in enumerate(places, list(CALLS).index(name)):
+        for odd in values[number % step :: step] if place not in FOREIGN else ():
             found = outcome_of(name, [place], call, given | {place: VALUES[odd]}, in_time)
             wrong += [f"{place} = {odd}: {found}"] if found else []
     return "\n".join(wrong)
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_an_odd_argument_is_rejected_by_a_rule(name, in_time):
+@pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.slow)])
+def test_an_odd_argument_is_rejected_by_a_rule(name, step, in_time):
+    assert not wrong_of(name, VALUES, in_time, step)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("trains")
+@pytest.mark.parametrize("name", TRAINING)
+def test_what_is_not_rejected_is_trained(name, in_time):
     assert not wrong_of(name, VALUES, in_time)
 
 
