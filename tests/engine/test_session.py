@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import fastgd
+from cases import OPTIONS as CASES
 from fastgd.arguments.options import Method
 from fastgd.engine import prediction
 from fastgd.engine import session as module
@@ -17,10 +18,11 @@ from fastgd.engine.packing import arrange, lanes_of
 from fastgd.engine.session import Session
 from fastgd.kernel.block import CONVERGED, DIVERGED
 from fastgd.optimizers import Momentum
+from thinning import only
 
 RANDOM = np.random.default_rng(3)
 X, Y = RANDOM.normal(size=(13, 3)), RANDOM.random((13, 2))
-METHOD = Method(activation="tanh", bias=True, sample_weight=RANDOM.random(13))
+METHOD = Method(bias=True, sample_weight=RANDOM.random(13))
 NETWORK = Network((3, 5, 2), bias=True)
 P = NETWORK.parameters
 ROWS = RANDOM.normal(size=(5, P))
@@ -95,27 +97,31 @@ def test_an_evaluation_is_a_copy_and_has_no_memory():
     np.testing.assert_array_equal(after[1], before[1])
 
 
+DRAWN = Method(**CASES["everything drawn"].options)
+"""Its kernels are those of the golden hashes."""
+
 OPTIONS = {
-    "plain": METHOD,
-    "batches": Method(batch_size=4, dropout=0.2, optimizer=Momentum()),
-    "drawn": Method(sampling="adaptive", batch_size=3, summary=2),
+    "plain": (METHOD, 2),
+    "batches": (Method(batch_size=4, dropout=0.2, optimizer=Momentum()), 2),
+    "drawn": (Method(sampling="adaptive", batch_size=3, summary=2), 2),
+    "everything drawn": (DRAWN, 1),
 }
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", only(OPTIONS, "plain", "everything drawn"))
 def test_calls_may_end_anywhere_and_runs_may_be_packed(name):
-    method = OPTIONS[name]
+    method, wide = OPTIONS[name]
     network = Network((3, 5, 2), method.bias)
     rows, seeds = ROWS[:, : network.parameters], np.arange(5)
-    session = session_of(method, network=network, side_by_side=2, iterations=9, record_every=2)
+    session = session_of(method, network=network, side_by_side=wide, iterations=9, record_every=2)
     whole = session.load(rows, seeds=seeds)
     whole.run(0, 10)
     parts = session.load(rows, seeds=seeds)
     for first, last in ((0, 1), (1, 4), (4, 5)):
         parts.run(first, last)
     some = np.array([0, 3, 4])
-    packed = parts.pack(some, lanes_of(None, len(some), 2))
-    assert (parts.blocks, packed.blocks) == (3, 2)
+    packed = parts.pack(some, lanes_of(None, len(some), wide))
+    assert (parts.blocks, packed.blocks) == ((3, 2) if wide == 2 else (5, 3))
     for first, last in ((5, 6), (6, 10)):
         parts.run(first, last)
         packed.run(first, last)
@@ -131,9 +137,9 @@ def test_calls_may_end_anywhere_and_runs_may_be_packed(name):
 
 
 def test_a_run_that_is_over_is_read_as_it_ended():
-    method = Method(tolerance=0.1, bias=True, output="identity")
+    method = Method(tolerance=0.1, bias=True, activation="identity", output="identity")
     axis = {"tolerance": [0.0, 100.0, 0.0]}
-    session = session_of(method, 3, axes=axis, side_by_side=4, iterations=6, record_every=1)
+    session = session_of(method, 3, axes=axis, side_by_side=8, iterations=6, record_every=1)
     alpha, rows = np.full((3, 2), 0.01), ROWS[:3] * [[1], [1], [1e300]]
     column = ValueColumn.of("tolerance", axis["tolerance"], method)
     runs = session.load(rows, alpha, [(column, np.arange(3))])
@@ -149,14 +155,14 @@ def test_a_run_that_is_over_is_read_as_it_ended():
 
 
 def test_columns_seeds_and_alpha_are_each_run_s_own():
-    method = Method(dropout=0.5, l2=0.1)
-    network = Network((3, 5, 2))
+    method = DRAWN.at({"dropout": 0.5, "l2": 0.1})
+    network = Network((3, 5, 2), method.bias)
     rows = np.tile(ROWS[0, : network.parameters], (4, 1))
     axes = {"dropout": [0.5, 0.25], "l2": [0.1, 0.0]}
     columns = [ValueColumn.of(name, axis, method) for name, axis in axes.items()]
     index = np.array([0, 1, 0, 0]), np.array([0, 0, 1, 0])
     seeds, alpha = np.array([1, 1, 1, 2]), np.full((4, 2), 0.5)
-    session = session_of(method, 4, network=network, axes=axes, side_by_side=4, iterations=5)
+    session = session_of(method, 4, network=network, axes=axes, side_by_side=8, iterations=5)
     runs = session.load(rows, alpha, list(zip(columns, index, strict=True)), seeds)
     runs.run(0, 6)
     alone = (method, method.at({"dropout": 0.25}), method.at({"l2": 0.0}), method)

@@ -33,7 +33,7 @@ OPTIONS = {
         "schedule": Factors(np.linspace(1, 0.1, 40)),
     },
     "adaptive": {"batch_size": 5, "sampling": "adaptive", "record_every": 3},
-    "normalized": {"batch_norm": True, "batch_size": 6, "record_weights": True, "record_every": 9},
+    "normalized": {"batch_norm": True, "batch_size": 6, "record_every": 9},
     "given weights": {"weights": [np.ones((3, 2)), np.ones((2, 1))], "dropout": 0.5, "seed": 5},
 }
 

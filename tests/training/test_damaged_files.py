@@ -7,6 +7,7 @@ import warnings
 import zipfile
 import zlib
 from dataclasses import replace
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -25,25 +26,26 @@ X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
 Y = [0, 1, 1, 0]
 
 
-def results():
+@cache
+def result(kind):
+    """One of the four, of which most tests need one or two."""
     settings = {"iterations": 20, "record_every": 5, "bias": True, "summary": 2, "batch_norm": True}
     settings |= {"optimizer": Adam(beta1=0.8), "sample_weight": [1, 2, 1, 1]}
     settings |= {"restore_best": True, "validation": (X, Y), "record_weights": True}
     functions = {"activation": SWISH, "beta": 2.0, "loss": CAUCHY, "c": 0.5}
-    run = fastgd.train(X, Y, alpha=(0.1, 0.2), **settings, **functions)
-    axes = {"l2": [0, 0.1], "weights": [run, run.at(1)]}
-    sweep = fastgd.sweep(X, Y, **settings | axes, keep_state=True)
-    methods = fastgd.sweep(
-        X, Y, hidden_size=[2, 3], optimizer=[Momentum(), Momentum(0.5)], seed=[1, 2], iterations=5,
-        patience=[None, 3], keep_weights=False, alpha=[1, (0.5, 0.1)], loss=["squared", CAUCHY],
-    )  # fmt: skip
+    if kind == "run":
+        return fastgd.train(X, Y, alpha=(0.1, 0.2), **settings, **functions)
+    if kind == "sweep":
+        axes = {"l2": [0, 0.1], "weights": [result("run"), result("run").at(1)]}
+        return fastgd.sweep(X, Y, **settings | axes, keep_state=True)
+    if kind == "methods":
+        return fastgd.sweep(
+            X, Y, hidden_size=[2, 3], optimizer=[Momentum(), Momentum(0.5)], seed=[1, 2],
+            iterations=5, patience=[None, 3], keep_weights=False, alpha=[1, (0.5, 0.1)],
+            loss=["squared", CAUCHY],
+        )  # fmt: skip
     parts = fastgd.sweep(X, Y, alpha=[1, 2], l2=[0, 0.1], seed=[1, 2], iterations=5)
-    return {
-        "run": run,
-        "sweep": sweep,
-        "methods": methods,
-        "parts": divided(parts, **PARTS),
-    }
+    return divided(parts, **PARTS)
 
 
 PARTS = {
@@ -54,9 +56,8 @@ PARTS = {
 @pytest.fixture(scope="module", params=only(["run", "sweep", "methods", "parts"], "run", "parts"))
 def saved(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("damaged") / "result.npz"
-    result = results()[request.param]
-    result.save(path)
-    return result, path
+    result(request.param).save(path)
+    return result(request.param), path
 
 
 def refused_or_the_same(path, result):
@@ -192,7 +193,7 @@ WRONG = {
 def test_numbers_that_lead_nowhere(tmp_path, kind, name):
     """Row numbers, signs and endings are used as they are: one that can't be is noticed."""
     path = tmp_path / "result.npz"
-    results()[kind].save(path)
+    result(kind).save(path)
     whole = members(path)
     for place, value in WRONG[kind][name]:
         array = np.lib.format.read_array(io.BytesIO(whole[f"{name}.npy"]))
@@ -206,7 +207,7 @@ def test_numbers_that_lead_nowhere(tmp_path, kind, name):
 def test_states_of_other_options(tmp_path, name):
     """As wide as the options say: nothing else could go on."""
     path = tmp_path / "result.npz"
-    results()["run"].save(path)
+    result("run").save(path)
     whole = members(path)
     array = np.lib.format.read_array(io.BytesIO(whole[f"state_{name}_0.npy"]))
     for other in (
@@ -275,7 +276,7 @@ NO_AXES = [
 @pytest.mark.parametrize("axes", NO_AXES, ids=range(len(NO_AXES)))
 def test_axes_of_samples_that_are_none(tmp_path, axes):
     path = tmp_path / "result.npz"
-    results()["parts"].save(path)
+    result("parts").save(path)
     whole = members(path)
     header = json.loads(str(np.lib.format.read_array(io.BytesIO(whole["fastgd.npy"]))))
     header["axes"] |= axes
@@ -338,7 +339,7 @@ def test_an_array_that_is_too_large_is_not_unpacked(two_runs, name):
 
 def test_an_axis_of_samples_needs_its_samples(tmp_path):
     path = tmp_path / "result.npz"
-    replace(results()["parts"], partition=None).save(path)
+    replace(result("parts"), partition=None).save(path)
     with pytest.raises(ValueError, match=REFUSED):
         fastgd.load(path)
 
@@ -431,7 +432,7 @@ NO_FUNCTIONS = {
 @pytest.mark.parametrize("name", NO_FUNCTIONS)
 def test_functions_that_are_none(tmp_path, name):
     path = tmp_path / "result.npz"
-    results()["run"].save(path)
+    result("run").save(path)
     whole = members(path)
     header = json.loads(str(np.lib.format.read_array(io.BytesIO(whole["fastgd.npy"]))))
     for odd in NO_FUNCTIONS[name]:
@@ -443,7 +444,7 @@ def test_functions_that_are_none(tmp_path, name):
 
 def test_a_function_of_a_newer_version_is_named(tmp_path):
     path = tmp_path / "result.npz"
-    results()["run"].save(path)
+    result("run").save(path)
     whole = members(path)
     header = json.loads(str(np.lib.format.read_array(io.BytesIO(whole["fastgd.npy"]))))
     header["options"]["activation"][1] = "a * sinc(beta * a)"

@@ -26,7 +26,7 @@ def stopped():
 def methods():
     optimizers = [Adam(), Momentum(0.5), Momentum(0.9)]
     return fastgd.sweep(
-        X, Y, hidden_size=[(), 4], optimizer=optimizers, batch_size=[None, 2], iterations=3
+        X, Y, hidden_size=[(), 4], optimizer=optimizers, bias=[False, True], iterations=3
     )
 
 
@@ -117,12 +117,12 @@ def test_methods_are_short_strings_with_coordinates_of_their_numbers(methods):
         "Momentum(momentum=0.5)",
         "Momentum(momentum=0.9)",
     ]
-    assert found.batch_size.values.tolist() == ["all", "2"]
+    assert found.bias.values.tolist() == [False, True]
     assert found.momentum.dims == ("optimizer",)
     assert found.momentum.values.tolist()[1:] == [0.5, 0.9]
     assert np.isnan(found.beta1.values.tolist()[1:]).all()
     assert found.attrs == {"alpha": "1.0", "seed": "1"}
-    place = {"hidden_size": "4", "optimizer": "Momentum(momentum=0.9)", "batch_size": "2"}
+    place = {"hidden_size": "4", "optimizer": "Momentum(momentum=0.9)", "bias": True}
     assert float(found.final_error.sel(place)) == methods.final_error[1, 2, 1]
 
 
@@ -151,12 +151,13 @@ def test_initial_weights_are_numbered_and_groups_keep_their_labels():
         ("activation", ["tanh", fastgd.Function(lambda a: a * 2)], ["tanh", "a * 2"]),
         ("init", ["he", ("he", "glorot")], ["he", "he/glorot"]),
         ("patience", [None, 10], ["none", "10"]),
+        ("batch_size", [None, 2], ["all", "2"]),
         ("freeze", [(0,), (0, 1)], ["0", "0, 1"]),
         ("group", [1, 2.5, "x"], [1, 2.5, "x"]),
         ("optimizer", [GradientDescent(), Adam()], ["GradientDescent", "Adam"]),
     ],
-    ids=["units", "layers", "alphas", "flags", "functions", "init", "none", "freeze", "group",
-         "methods"],
+    ids=["units", "layers", "alphas", "flags", "functions", "init", "none", "all", "freeze",
+         "group", "methods"],
 )  # fmt: skip
 def test_labels(name, axis, labels):
     assert labels_of(name, axis) == labels

@@ -34,6 +34,15 @@ def assert_same(run, other):
         np.testing.assert_array_equal(getattr(run, name), getattr(other, name))
 
 
+ADAM = {"optimizer": Adam(), "output": "sigmoid", "l2": 1e-2}
+"""The kernel of the golden case "derivatives", where some samples are held out."""
+
+BATCHES = {
+    "activation": "softplus", "output": "sigmoid", "batch_size": 3, "reduction": "mean",
+    "sample_weight": np.linspace(0, 2, 10),
+}  # fmt: skip
+"""That of "derivatives in batches", where none are."""
+
 X, Y, DY = surface()
 DRAWS = np.random.default_rng(0).random((2, 10))
 
@@ -44,9 +53,10 @@ DRAWS = np.random.default_rng(0).random((2, 10))
 @pytest.mark.parametrize(
     "options",
     [
-        {"optimizer": Adam(), "l1": 1e-3, "l2": 1e-2, "gradient_weight": 0.3},
-        {"batch_size": 3, "reduction": "mean", "sample_weight": np.linspace(0, 2, 10)},
+        ADAM | {"l1": 1e-3, "gradient_weight": 0.3},
+        BATCHES | {"validation": None},
         {"activation": OWN, "output": "softplus", "loss": "huber", "freeze": (1,)},
+        pytest.param(BATCHES | {"output": "identity"}, marks=pytest.mark.slow),
         pytest.param({"activation": "gelu", "output": "sigmoid"}, marks=pytest.mark.slow),
         pytest.param({"activation": "silu", "output": OWN}, marks=pytest.mark.slow),
         pytest.param({"activation": "softplus", "output": "exp"}, marks=pytest.mark.slow),
@@ -64,14 +74,16 @@ def test_the_kernel_agrees_with_its_twin(options):
     ):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=2e-14)
     for name in ("losses", "final_loss", "errors", "validation_errors"):
-        np.testing.assert_allclose(getattr(run, name), getattr(twin, name), rtol=1e-13)
+        if given["validation"] or name != "validation_errors":
+            np.testing.assert_allclose(getattr(run, name), getattr(twin, name), rtol=1e-13)
 
 
 def test_an_update_follows_the_derivative_of_the_loss():
     step, h = 1e-3, 1e-5
     given = SHARED | {"bias": False, "alpha": step, "iterations": 1, "gradient_weight": 0.5}
-    run = fastgd.train(X, Y, gradients=DY, record_weights=True, **given)
-    start, moved = [path[0] for path in run.recorded_weights], []
+    random = np.random.default_rng(1)
+    start = [random.uniform(-1, 1, shape) for shape in ((3, 5), (5, 3), (3, 2))]
+    run, moved = fastgd.train(X, Y, gradients=DY, weights=start, **given), []
     for k, layer in enumerate(start):
         for at in np.ndindex(layer.shape):
             for sign in (1, -1):
@@ -86,11 +98,11 @@ def test_an_update_follows_the_derivative_of_the_loss():
 
 
 def test_the_loss_has_half_the_squared_error_of_known_derivatives():
-    given = SHARED | {"hidden_size": (), "record_weights": True}
+    slope = np.random.default_rng(1).uniform(-1, 1, (3, 2))  # of a linear network: of all samples
+    given = SHARED | {"hidden_size": (), "weights": [slope], "biases": [np.zeros(2)]}
     given |= {"sample_weight": np.arange(10.0)}
     run = fastgd.train(X, Y, gradients=DY, gradient_weight=3, **given)
     plain = fastgd.train(X, Y, **given)
-    slope = plain.recorded_weights[0][0]  # of a linear network: the same for all samples
     missing = np.nan_to_num(DY - slope.T)
     more = 1.5 * np.arange(10.0) @ (missing**2).sum(axis=(1, 2))
     assert run.losses[0] - plain.losses[0] == pytest.approx(more, rel=1e-13)
@@ -145,15 +157,17 @@ def test_runs_of_a_sweep_are_those_trained_alone():
     [{"groups": [0, 0, 0, 1, 1, 1, 1, 2, 2, 2]}, {"folds": 2}, {"sample_weight": DRAWS}],
     ids=["groups", "folds", "sample_weight"],
 )
+@pytest.mark.filterwarnings("ignore:y.* has values outside")
 def test_a_part_of_the_samples_has_its_part_of_the_derivatives(parts):
-    sweep = fastgd.sweep(X, Y, gradients=DY, seed=range(5), keep_weights=False, **parts, **SHARED)
+    shared = SHARED | (ADAM | {"seed": range(8)} if "folds" in parts else {"seed": range(5)})
+    sweep = fastgd.sweep(X, Y, gradients=DY, keep_weights=False, **parts, **shared)
     rows, weight, held, _ = sweep.partition.part(1)
-    given = SHARED | ({} if weight is None else {"sample_weight": weight})
+    given = shared | {"seed": 4} | ({} if weight is None else {"sample_weight": weight})
     if held is not None:
         given["validation"] = X[held], Y[held]
-    alone = fastgd.train(X[rows], Y[rows], gradients=DY[rows], seed=4, **given)
+    alone = fastgd.train(X[rows], Y[rows], gradients=DY[rows], **given)
     assert_same(sweep[1, 4], alone)
-    twins = reference.sweep(X, Y, gradients=DY, seed=[4], **parts, **SHARED)
+    twins = reference.sweep(X, Y, gradients=DY, **parts, **shared | {"seed": [4]})
     np.testing.assert_allclose(alone.losses, twins[1, 0].losses, rtol=1e-13)
 
 

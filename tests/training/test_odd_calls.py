@@ -3,7 +3,7 @@ result, nothing else; at once, and without much memory.
 
 Which arguments there are comes from signatures and declarations, so a new one is here, too. Nothing
 is trained by default: a call that has checked everything is over when it says how much memory it
-needs, or when it would train. Each argument gets every third value, all of them among the slow tests.
+needs, or when it would train. Each argument gets every third value, and all of them in slow tests.
 """
 
 import contextlib

@@ -26,9 +26,10 @@ CASES = {
         "alpha": [0.1, 1.0],
     },
     "batch norm": {
-        "hidden_size": [2, 5], "batch_norm": True, "batch_size": 5, "seed": range(3),
-        "optimizer": [Momentum(), Adam()],
+        "hidden_size": [2, 5], "batch_norm": True, "batch_size": 5, "alpha": [0.1, 1.0],
+        "seed": range(3),
     },
+    "optimizers": {"batch_norm": True, "batch_size": 5, "optimizer": [Momentum(), Adam()]},
     "values": {"dropout": [0.0, 0.3], "output": "identity", "l2": [0, 0.1], "alpha": [0.01, 0.02]},
     "starts": {"weights": STARTS, "alpha": [1.0, (0.5, 2.0)]},
     "no axis": {"dropconnect": 0.2},

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import fastgd
+from cases import COMPILED
 from cases import OPTIONS as CASES
 from fastgd.engine.spare_runs import SpareRuns
 from fastgd.optimizers import Adam, LevenbergMarquardt, Momentum
@@ -22,18 +23,20 @@ y, other_y = random.rand(2, 11, 2)
 OPTIONS = {
     "plain": {},
     "momentum, bias": {"optimizer": Momentum(), "bias": True, "record_weights": True},
-    "Adam, batch norm": {"optimizer": Adam(), "batch_norm": True, "activation": "tanh"},
-    "batches": {"batch_size": 4, "dropout": 0.2, "reduction": "mean"},
+    "Adam": {"optimizer": Adam(), "activation": "tanh", "output": "identity", "alpha": 0.01},
+    "batch norm": COMPILED["AdaDelta, relu, bias, dropout, batch norm, L2"],
+    "batches": {"batch_size": 4, "batch_norm": True, "reduction": "mean"},
     "drawn": {"batch_size": 4, "sampling": "adaptive"},
     "ends early": {"patience": 3, "evaluate_every": 1, "restore_best": True, "alpha": 40.0},
-    "summary": {"summary": 5, "l2": 0.01, "max_norm": 1.0},
+    "summary": {"summary": 5},
     "schedule": {"schedule": Cosine(steps=40, warmup_steps=3), "init": ("glorot", "he")},
-    "two layers": {"hidden_size": (5, 4), "output": "identity", "freeze": [0]},
+    "two layers": {"hidden_size": (5, 4), "freeze": [0]},
     "squares": {"optimizer": LevenbergMarquardt(), "alpha": 1.0},
     "Gaussian": {"loss": "gaussian", "output": "identity", "alpha": 0.01},
-    "weights": {"sample_weight": (1.0, 5, 0, 2, 0.25, 1, 1, 3, 1, 2, 1)},
-    "diverges": {"alpha": 1e200, "output": "identity", "activation": "relu"},
+    "weights": {"sample_weight": (1.0, 5, 0, 2, 0.25, 1, 1, 3, 1, 2, 1), "max_norm": 1.0},
+    "diverges": {"alpha": 1e200, "output": "identity", "activation": "tanh"},
 }
+"""Most of them have the kernel of a case of cases.py."""
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning"),

@@ -9,7 +9,7 @@ import pytest
 import fastgd
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import check_partition
-from fastgd.optimizers import Adam, Momentum
+from fastgd.optimizers import Adam, GradientDescent
 from fastgd.store import npz
 
 
@@ -97,8 +97,8 @@ MORE = {
 def test_all_that_was_measured_survives_a_file(xor, tmp_path, more):
     settings = {"iterations": 30, "record_every": 9, "bias": True, "record_weights": True}
     settings |= MORE[more]
-    run = fastgd.train(*xor, **settings, optimizer=Adam(), validation=xor)
-    axes = {"optimizer": [Adam(), Momentum()], "alpha": [1, 2]}
+    run = fastgd.train(*xor, **settings, validation=xor)
+    axes = {"optimizer": [Adam(), GradientDescent()], "alpha": [1, 2]}
     sweep = fastgd.sweep(*xor, **settings, **axes, validation=xor, keep_state=True)
     for result in (run, sweep, sweep[1], sweep[0, 1]):
         result.save(tmp_path / "result.npz")
@@ -312,11 +312,11 @@ def test_repr(sweep):
 
 
 def test_repr_has_the_options_that_are_not_the_default(xor):
-    options = {"optimizer": fastgd.optimizers.Adam(), "activation": "tanh", "bias": True}
-    run = fastgd.train(*xor, iterations=3, **options)
+    options = {"optimizer": fastgd.optimizers.Adam(), "output": "identity", "activation": "tanh"}
+    run = fastgd.train(*xor, iterations=3, bias=True, **options)
     assert repr(run).startswith(
         "Run(alpha=1.0, hidden_size=(4,), seed=1, optimizer=Adam(beta1=0.9, beta2=0.999, "
-        "epsilon=1e-08), activation='tanh', bias=True, final_error="
+        "epsilon=1e-08), activation='tanh', output='identity', bias=True, final_error="
     )
     weighted = fastgd.train(*xor, iterations=3, sample_weight=np.arange(1.0, 5.0))
     assert "seed=1, sample_weight=array([1., 2., 3., 4.]), final_error=" in repr(weighted)

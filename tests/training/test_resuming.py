@@ -237,12 +237,16 @@ def test_files_of_before_resume_with_a_warning(tmp_path, run):
 
 SWEPT = {
     "alpha": [0.5, 0.1],
-    "l2": [0.0, 0.1],
+    "tolerance": [0.0, 0.25],
     "seed": [3, 4, 5],
     "hidden_size": [2, (3, 2)],
     "optimizer": Adam([0.5, 0.9]),
     "record_every": 4,
+    "batch_size": 3,
+    "dropout": 0.2,
+    "summary": 5,
 }
+"""With the kernels of the golden case "taken up again"."""
 
 
 @pytest.mark.parametrize("repeated", [{}, SWEPT], ids=["left out", "given again"])
@@ -253,10 +257,11 @@ def test_all_runs_of_a_sweep_resume(repeated):
     assert on.axes == whole.axes
     for index in np.ndindex(*on.shape):
         equal(on[index], whole[index])
-    one = first.sel(fold=1, alpha=0.5, l2=0.1, seed=4, hidden_size=(3, 2), beta1=0.9)
+    place = {"alpha": 0.5, "tolerance": 0.25, "seed": 4, "hidden_size": (3, 2), "beta1": 0.9}
+    one = first.sel(fold=1, **place)
     rows = np.flatnonzero((np.arange(12) < 4) | (np.arange(12) >= 8))
     alone = fastgd.train(X[rows], Y[rows], resume=one, iterations=7, validation=(X[4:8], Y[4:8]))
-    equal(alone, on.sel(fold=1, alpha=0.5, l2=0.1, seed=4, hidden_size=(3, 2), beta1=0.9))
+    equal(alone, on.sel(fold=1, **place))
 
 
 def test_sweeps_that_can_not_resume():

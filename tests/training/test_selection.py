@@ -11,7 +11,7 @@ from test_results import same
 
 import fastgd
 from fastgd.engine.state import State
-from fastgd.optimizers import Adam, Momentum
+from fastgd.optimizers import Adam, GradientDescent, Momentum
 from fastgd.training.selection import by_place, by_value
 from fastgd.training.sweep_axes import SweepAxes
 
@@ -22,13 +22,13 @@ SETTINGS = {"iterations": 30, "record_every": 10, "summary": 2, "threads": 1}
 AXES = {
     "networks": {
         "hidden_size": [2, (3, 2), 3],
-        "optimizer": [Momentum(0.5), Adam()],
+        "optimizer": [Momentum(0.5), GradientDescent()],
         "alpha": [0.1, 1.0, 2.0],
         "seed": [4, 5],
     },
     "values": {
         "optimizer": Momentum([0.1, 0.5, 0.9]),
-        "l2": [0.0, 0.1],
+        "tolerance": [0.0, 0.1],
         "patience": [None, 9],
         "seed": [1, 2],
     },
@@ -110,12 +110,17 @@ def test_a_part_has_the_runs_that_it_is_made_of(case, data):
 def test_a_part_is_the_sweep_of_its_values():
     axes = AXES["networks"]
     sweep = fastgd.sweep(X, Y, **axes, **SETTINGS)
-    some = {"hidden_size": [(3, 2), 3], "optimizer": [Adam()], "alpha": [2.0, 0.1], "seed": [5]}
+    some = {
+        "hidden_size": [(3, 2), 3],
+        "optimizer": [GradientDescent()],
+        "alpha": [2.0, 0.1],
+        "seed": [5],
+    }
     assert same(sweep[1:, 1:, ::-2, -1:], fastgd.sweep(X, Y, **some, **SETTINGS))
-    one = {"hidden_size": 3, "optimizer": Adam(), "alpha": 1.0, "seed": [4, 5]}
+    one = {"hidden_size": 3, "optimizer": GradientDescent(), "alpha": 1.0, "seed": [4, 5]}
     assert same(sweep[2, 1, 1], fastgd.sweep(X, Y, **one, **SETTINGS))
     values = fastgd.sweep(X, Y, **AXES["values"], **SETTINGS)
-    one = {"optimizer": Momentum(0.9), "l2": [0.1], "patience": 9, "seed": 2}
+    one = {"optimizer": Momentum(0.9), "tolerance": [0.1], "patience": 9, "seed": 2}
     assert same(values[2, 1:, 1, 1], fastgd.sweep(X, Y, **one, **SETTINGS))
 
 
@@ -257,7 +262,11 @@ def test_a_row_of_the_table_finds_its_run(case):
         row = frame.iloc[number]
         asked = {name: row[name] for name in names if row[name] == row[name]}
         if "optimizer" in sweep.axes:
-            asked["optimizer"] = Adam() if row["optimizer"] == "Adam" else Momentum(row["momentum"])
+            asked["optimizer"] = (
+                GradientDescent()
+                if row["optimizer"] == "GradientDescent"
+                else Momentum(row["momentum"])
+            )
         if len(asked) == len(sweep.axes):
             assert same(sweep.sel(**asked), list(sweep)[number])
 

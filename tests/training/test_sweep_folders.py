@@ -175,15 +175,25 @@ def test_a_digest_is_the_same_in_memory_and_from_a_file(pair, tmp_path):
         assert (some.digest() == memory.digest()) == (len(some) == len(memory))
 
 
-@pytest.mark.parametrize("runs", [1, 3, 100])
-def test_a_digest_is_the_same_however_the_sweep_is_cut(runs, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("runs", "folds", "count"),
+    [
+        (1, None, 50),
+        (3, None, 150),
+        (100, None, 1200),
+        pytest.param(1, 2, 50, marks=pytest.mark.slow),
+        pytest.param(3, 2, 1200, marks=pytest.mark.slow),
+        pytest.param(100, 2, 1200, marks=pytest.mark.slow),
+    ],
+)
+def test_a_digest_is_the_same_however_the_sweep_is_cut(runs, folds, count, monkeypatch, tmp_path):
     monkeypatch.setattr("fastgd.training.sweep_job.runs_per_chunk", lambda _seconds, _size: runs)
-    alphas = np.geomspace(0.1, 1e6, 1200).tolist()  # a long axis, and runs that diverge
+    alphas = np.geomspace(0.1, 1e6, count).tolist()  # a long axis, and runs that diverge
     for number, given in enumerate(
         (
             asked("grid") | {"keep_state": True, "weights": START, "seed": 3},
-            asked("draws-of-samples") | {"folds": 2},
-            asked("grid") | {"alpha": alphas if runs > 1 else alphas[::24], "seed": 1},
+            asked("draws-of-samples") | {"folds": folds},
+            asked("grid") | {"alpha": alphas, "seed": 1},
         )
     ):
         folder = fastgd.sweep(**given, out=tmp_path / f"{number}")

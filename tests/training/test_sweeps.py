@@ -39,10 +39,13 @@ ALPHAS = [0.01, 1.0, 1000.0]
 
 
 WITH_AXES = [name for name, case in OPTIONS.items() if case.axes and name not in EVERYTHING]
+HAVE_KERNELS = ("momentum", "adamw", "linear", "softmax", "mean", "dropout", "penalties")
+HAVE_KERNELS += ("clip norm", "endings")
+"""Cases whose kernels for one run and for eight other tests have, too, but for one."""
 
 
 @pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
-@pytest.mark.parametrize("name", only(WITH_AXES, *WITH_AXES[::3]))
+@pytest.mark.parametrize("name", only(WITH_AXES, *HAVE_KERNELS))
 def test_a_value_that_is_off_in_one_row_changes_nothing_there(name):
     case = OPTIONS[name]
     given = with_values(case.options, case.axes)
@@ -83,7 +86,15 @@ def test_inputs_in_strips_change_no_bit(monkeypatch, given):
 
 
 @pytest.mark.usefixtures("users_kernels")
-@pytest.mark.parametrize("given", [{}, {"batch_norm": True, "groups": [0, 0, 0, 0, 1, 1, 1, 1]}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        pytest.param(
+            {"batch_norm": True, "groups": [0, 0, 0, 0, 1, 1, 1, 1]}, marks=pytest.mark.slow
+        ),
+    ],
+)
 def test_threads_decide_how_many_go_side_by_side_and_nothing_else(monkeypatch, given):
     alphas = np.geomspace(0.1, 3, native_lanes() // (2 if given else 1) + 1).tolist()
     settings = {"hidden_size": (5, 3), "iterations": 300, "record_every": 100} | given
@@ -177,16 +188,16 @@ def test_a_row_of_a_sweep_is_that_run_alone_with_everything_drawn(drawn, rates):
     rows_are_runs_alone(axes, **OPTIONS["everything drawn"].options)
 
 
-def test_masks_do_not_depend_on_neighbors():
+@pytest.mark.parametrize("mask", only(["dropout", "dropconnect"], "dropout"))
+def test_masks_do_not_depend_on_neighbors(mask):
     seeds = [3, 1, 4, 5, 9, 2, 6, 35]
-    for mask in ({"dropout": 0.5}, {"dropconnect": 0.5}):
-        sweep = rows_are_runs_alone({"seed": seeds}, **mask)
-        assert len({run.weights[0].tobytes() for run in sweep}) == 8
-        start = [np.full((3, 2), 0.3), np.full((2, 2), 0.3)]
-        fixed = mask | {"weights": start, "iterations": 20}
-        one, two = (fastgd.train(X, Y, seed=seed, **fixed) for seed in (1, 2))
-        assert one.weights[0].tobytes() != two.weights[0].tobytes()
-        assert one.seed is None
+    sweep = rows_are_runs_alone({"seed": seeds}, **{mask: 0.5})
+    assert len({run.weights[0].tobytes() for run in sweep}) == 8
+    start = [np.full((3, 2), 0.3), np.full((2, 2), 0.3)]
+    fixed = {mask: 0.5, "weights": start, "iterations": 20}
+    one, two = (fastgd.train(X, Y, seed=seed, **fixed) for seed in (1, 2))
+    assert one.weights[0].tobytes() != two.weights[0].tobytes()
+    assert one.seed is None
 
 
 # ---------------------------------------------------------------- what values compile
