@@ -194,8 +194,8 @@ def test_samples_that_the_caller_changed_since_are_refused():
 
 
 def test_a_sweep_and_its_runs_refuse_other_samples_wherever_they_come_from(tmp_path):
-    given = {"folds": 3, "sample_weight": WEIGHT, "alpha": [0.5, 0.1], "iterations": 10}
-    given |= {"keep_state": True, "record_every": 4}
+    given = {"folds": 3, "sample_weight": WEIGHT, "alpha": [0.5, 0.1, *range(1, 8)]}
+    given |= {"keep_state": True, "record_every": 4, "iterations": 10}
     swept = fastgd.sweep(X, Y, **given)
     swept.save(tmp_path / "sweep.npz")
     fastgd.sweep(X, Y, **given, out=tmp_path / "folder")

@@ -18,6 +18,7 @@ from fastgd.training import chunks
 from fastgd.training.chunks import Chunks
 from fastgd.training.result_fields import SOURCES
 from fastgd.training.sweep_job import SweepJob
+from thinning import only
 
 RANDOM = np.random.default_rng(4)
 TABLE = {"X": RANDOM.normal(size=(24, 3)), "y": RANDOM.random(24)}
@@ -461,6 +462,9 @@ def test_files_and_folders_are_told_apart(tmp_path):
         fastgd.load(tmp_path / "folder")
 
 
+@pytest.mark.parametrize(
+    "pair", only(SWEEPS, "grid", "networks", "groups-and-folds"), indirect=True
+)
 def test_a_notebook_shows_a_folder(pair):
     memory, returned, _, _ = pair
     assert returned._repr_html_() == memory._repr_html_()
