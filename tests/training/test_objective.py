@@ -177,7 +177,8 @@ def test_threads_take_turns():
 
 
 def test_start_parts_and_run(xor):
-    f = fastgd.objective(*xor, hidden_size=(2,), bias=True, output="tanh")
+    given = {"output": "tanh", "loss": "cross_entropy", "bias": True}
+    f = fastgd.objective(*xor, hidden_size=(2,), **given)
     w = f.start(7)
     parts = f.parts(w)
     random = np.random.RandomState(7)
@@ -187,10 +188,10 @@ def test_start_parts_and_run(xor):
     w += 0.5
     assert parts.weights[0].max() < 1  # a copy
     run = f.run(w)
-    assert run.options == {"output": "tanh", "bias": True}
+    assert run.options == given
     assert (run.iterations, run.status, run.hidden_size) == (0, "finished", (2,))
     assert run.final_error == pytest.approx(np.abs(xor[1] - run.predict(xor[0])).mean())
-    assert repr(f) == "Objective(sizes=(3, 2, 1), output='tanh', bias=True)"
+    assert repr(f) == ("Objective(sizes=(3, 2, 1), output='tanh', bias=True, loss='cross_entropy')")
     refused(ValueError, "seed must be at least 0, got -1", f.start, -1)
 
 
@@ -358,14 +359,14 @@ def test_residuals_need_a_sum_of_squares(xor):
         *xor,
         method="lm",
     )
-    f = fastgd.objective(*xor)
+    f = fastgd.objective(*xor, **TANH)
     large = {"hidden_size": (250, 1)}
     message = r"^a network must have at most 1,000 parameters for equations of .*=\(250, 1\)$"
     with pytest.raises(ValueError, match=message):
         fastgd.objective(*xor, **large).jacobian(np.zeros(1001))
     with pytest.raises(ValueError, match=message):
         fastgd.minimize(*xor, **large, method="lm")
-    with pytest.raises(ValueError, match=r"^w must have shape \(16,\)"):
+    with pytest.raises(ValueError, match=r"^w must have shape \(11,\)"):
         f.jacobian(np.zeros(3))
 
 

@@ -22,7 +22,9 @@ CASES = {
     "all": {"groups": LABELS, "folds": 2, "sample_weight": WEIGHTS, "alpha": [0.1, 1.0]},
     "one weighting": {"folds": 3, "sample_weight": WEIGHTS[0], "batch_size": [4, None]},
     "batches": {"folds": 2, "batch_size": 4, "dropout": [0, 0.3], "weights": START, "seed": 5},
-    "early stopping": {"folds": 2, "patience": [3, 20], "restore_best": True, "alpha": [1.0, 9.0]},
+    "early stopping": {
+        "folds": 2, "patience": [3, 20], "restore_best": True, "alpha": [1.0, 2.0, 5.0, 9.0],
+    },
     "a penalty": {"folds": 3, "alpha": [0.1, 1.0], "l2": [0, 0.1]},
     "watched": {"validation": HELD[:2], "alpha": [0.5, 5.0], "evaluate_every": 7, "summary": 3},
 }  # fmt: skip
