@@ -67,7 +67,7 @@ CASES = {
     "relu": ((2, 6, 1), {"activation": "relu", "output": "identity", "bias": True}),
     "softplus": ((2, 3, 1), {"activation": "softplus", "output": "softplus"}),
     "leaky": ((2, 3, 1), {"activation": "leaky_relu", "output": "exp"}),
-    "elu": ((2, 4, 1), {"activation": "elu", "output": "identity", "bias": True}),
+    "elu": ((2, 4, 1), {"activation": "elu", "output": "sigmoid", "bias": True}),
     "silu": ((2, 3, 3), {"activation": "silu", "output": "softmax", "loss": "cross_entropy"}),
     "gelu": (
         (2, 3, 4, 1),
