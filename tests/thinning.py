@@ -1,10 +1,14 @@
-"""Products of what a test is tried with: a few of them always, all of them among the slow tests."""
+"""What tests are tried with always, and with which kernels; all of it is among the slow tests."""
 
+from contextlib import contextmanager
 from itertools import product
+from unittest.mock import patch
 
 import pytest
 
-from cases import OPTIONS
+from cases import EVERYTHING, LOSSES, OPTIONS, PARTED
+from fastgd.engine import packing
+from fastgd.engine.prediction import Forward
 
 
 def crossed(*axes):
@@ -23,8 +27,35 @@ def some(cases, always):
 
 
 def side_by_side(name):
-    """How many runs of a case of OPTIONS lie side by side always: of every second case eight."""
-    return (1, 8)[list(OPTIONS).index(name) % 2]
+    """How many runs of a golden case lie side by side always: of every second case eight."""
+    name = LOSSES.get(name, name)
+    cases = list(OPTIONS if name in OPTIONS else PARTED)
+    return 8 if name in EVERYTHING else (1, 8)[cases.index(name) % 2]
+
+
+@contextmanager
+def at_a_time(runs):
+    """Trainings have so many runs side by side, also of one run, whose other lanes are empty.
+
+    Outputs of a run are those of a kernel for one, or of one for several that trains nothing: the
+    training's own would have to be compiled for one run, too.
+    """
+    with patch.object(packing, "runs_side_by_side", lambda *_, **__: runs):
+        if runs == 1:
+            yield
+            return
+        with patch.object(
+            Forward, "of", lambda net, methods, _, room: together(net, methods, room)
+        ):
+            yield
+
+
+together = Forward._side_by_side
+
+
+def kernels_of(name):
+    """Trainings have the kernels that the hash of this golden case needs always."""
+    return at_a_time(side_by_side(name))
 
 
 def only(names, *always):

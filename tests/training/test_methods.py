@@ -3,6 +3,7 @@
 A case is one kernel to compile; its settings differ only in numbers.
 """
 
+from contextlib import nullcontext
 from itertools import pairwise, product
 
 import numpy as np
@@ -22,12 +23,13 @@ from cases import (
 )
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.options import Method
-from fastgd.engine import packing
+from fastgd.engine.lowering import recipe_of
 from fastgd.optimizers import FIRST_ORDER, AdaDelta, AdaGrad, Adam, AdamW, RMSProp, Rprop
 from fastgd.reference.output import Output, Units
+from fastgd.schedules import Factors
 from golden import problem
 from networks import fresh
-from thinning import only, side_by_side
+from thinning import at_a_time, kernels_of, only, some
 
 NEW = np.random.default_rng(5).normal(size=(7, 3))
 
@@ -81,11 +83,11 @@ def check(rtol=1e-10, **given):
 
 
 @pytest.fixture(autouse=True)
-def with_the_kernel_of_the_golden_hashes(request, monkeypatch):
+def with_the_kernel_of_the_golden_hashes(request):
     """Of every second case that for eight runs side by side, of which seven lanes are empty."""
     name = getattr(request.node, "callspec", None) and request.node.callspec.params.get("name")
-    if name in OPTIONS:
-        monkeypatch.setattr(packing, "runs_side_by_side", lambda *_, **__: side_by_side(name))
+    with kernels_of(name) if name in OPTIONS else nullcontext():
+        yield
 
 
 # ---------------------------------------------------------------- every case of the table
@@ -97,12 +99,19 @@ def test_every_case_is_its_twin(name):
     case = OPTIONS[name]
     task, *_ = problem(name)
     settings = {"X": task.X, "y": task.y, "hidden_size": (5, 3), "alpha": 0.001, "record_every": 7}
-    for values in product(*case.axes.values()):
-        given = with_values(case.options, dict(zip(case.axes, values, strict=True)))
-        check(**settings, **given, iterations=150)
+    settings |= {"iterations": 150}
+    if not case.axes:
+        check(**settings, **case.options)
+        return
+    sweep = fastgd.sweep(**settings, **with_values(case.options, case.axes))
+    for place in np.ndindex(sweep.shape):
+        values = {name: axis[i] for (name, axis), i in zip(sweep.axes.items(), place, strict=True)}
+        twin = fastgd.reference.train(**settings, **with_values(case.options, values))
+        agrees(sweep[place], twin, 1e-10)
 
 
-@pytest.mark.parametrize("name", COMPILED)
+# The others have kernels of their own, of options whose twins are compared above.
+@pytest.mark.parametrize("name", only(COMPILED, "plain", "dropout", "mini-batches"))
 def test_what_bench_compiles_is_its_twin(name):
     check(**COMPILED[name], hidden_size=4, alpha=0.01)
 
@@ -114,17 +123,18 @@ def test_what_bench_compiles_is_its_twin(name):
 @pytest.mark.parametrize("epsilon", [5e-324, 1e-322, 1e-300])
 def test_a_weight_without_a_derivative_stays_whatever_epsilon_is(kind, epsilon):
     """Adam's correction makes the smallest epsilons 0, and what has not moved yet 0 / 0."""
-    given = {"output": "identity", "iterations": 50, "weights": [[[0.0], [0.5]]]}
-    X, y = [[1.0, 0.0], [2.0, 0.0]], [1.0, 2.0]
+    given = {"iterations": 50, "weights": [[[0.0], [0.5]]]}
+    X, y = [[1.0, 0.0], [2.0, 0.0]], [0.6, 0.8]
     beside = {"weight_decay": 0.0} if kind is AdamW else {}
     optimizer = kind(epsilon=epsilon, **beside)
-    for train in (fastgd.train, fastgd.reference.train):
-        run = train(X, y, alpha=0.1, optimizer=optimizer, **given)
-        assert run.status == "finished"
-        assert run.weights[0][1, 0] == 0.5
-    axis = [optimizer, kind(**beside), kind(epsilon=2 * epsilon, **beside)]
-    sweep = fastgd.sweep(X, y, alpha=0.1, optimizer=axis, **given)
-    assert (sweep.status == "finished").all()
+    with kernels_of(kind.__name__.lower()):
+        for train in (fastgd.train, fastgd.reference.train):
+            run = train(X, y, alpha=0.1, optimizer=optimizer, **given)
+            assert run.status == "finished"
+            assert run.weights[0][1, 0] == 0.5
+        axis = [optimizer, kind(**beside), kind(epsilon=2 * epsilon, **beside)]
+        sweep = fastgd.sweep(X, y, alpha=0.1, optimizer=axis, **given)
+        assert (sweep.status == "finished").all()
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -149,6 +159,7 @@ def test_rprop_diverges_where_a_derivative_is_not_a_number():
         assert (run.status, run.iterations) == ("diverged", 2)
 
 
+@pytest.mark.slow
 def test_optimizers_update_scale_and_shift_alike():
     given = {"batch_norm": True, "optimizer": Adam(), "alpha": 0.001, "iterations": 300}
     run = check(1e-9, **EVEN, **given)
@@ -250,16 +261,30 @@ DATA = [
 ]
 
 
-@pytest.mark.parametrize("name", only(DATA, *DATA[::2]))
-def test_data_and_regularization(name):
-    for given in OPTIONS[name].settings:
-        run = check(**given)
-        # Each of these options has to be seen in the numbers.
-        plain = {"X": given.get("X", X), "y": given.get("y", Y), "iterations": run.iterations}
-        plain |= {n: given[n] for n in ("weights", "seed", "bias", "sample_weight") if n in given}
-        plain |= {"hidden_size": given.get("hidden_size", (5, 4)), "alpha": run.alpha}
-        if given.get("batch_size") != 11 and not (run.hidden_size == () and "dropout" in given):
-            assert (run.weights[0] != fastgd.train(**plain).weights[0]).any(), given
+SETTINGS = [(name, k) for name in DATA for k in range(len(OPTIONS[name].settings))]
+
+
+def has_the_kernel_of_the_case(name, k):
+    """Whether the numbers alone are others than in the training of the golden hash."""
+    _, _, method, axes = problem(name)
+    given = {n: value for n, value in OPTIONS[name].settings[k].items() if n in DECLARED}
+    if isinstance(given.get("schedule"), np.ndarray):
+        given["schedule"] = Factors(given["schedule"])
+    return recipe_of(Method(**given), {}) == recipe_of(method, axes)
+
+
+@pytest.mark.parametrize(
+    ("name", "k"), some(SETTINGS, [has_the_kernel_of_the_case(*each) for each in SETTINGS])
+)
+def test_data_and_regularization(name, k):
+    given = OPTIONS[name].settings[k]
+    run = check(**given)
+    # Each of these options has to be seen in the numbers.
+    plain = {"X": given.get("X", X), "y": given.get("y", Y), "iterations": run.iterations}
+    plain |= {n: given[n] for n in ("weights", "seed", "bias", "sample_weight") if n in given}
+    plain |= {"hidden_size": given.get("hidden_size", (5, 4)), "alpha": run.alpha}
+    if given.get("batch_size") != 11 and not (run.hidden_size == () and "dropout" in given):
+        assert (run.weights[0] != fastgd.train(**plain).weights[0]).any()
 
 
 def test_a_full_batch_in_order_is_the_full_batch():
@@ -295,9 +320,18 @@ def test_a_monitored_loss_and_how_much_smaller_it_must_be():
     assert len(np.unique(sweep.iterations)) >= 4
 
 
-@pytest.mark.parametrize("reduction", ["sum", "mean"])
-def test_a_tolerance_is_of_what_is_monitored(reduction):
-    shared = {"loss": "cross_entropy", "reduction": reduction, "alpha": 0.3, "iterations": 400}
+@pytest.mark.parametrize(
+    ("loss", "reduction"),
+    [
+        ("squared", "sum"),
+        *(
+            pytest.param("cross_entropy", reduction, marks=pytest.mark.slow)
+            for reduction in ("sum", "mean")
+        ),
+    ],
+)
+def test_a_tolerance_is_of_what_is_monitored(loss, reduction):
+    shared = {"loss": loss, "reduction": reduction, "alpha": 0.3, "iterations": 400}
     whole = fastgd.train(X, Y, **shared, record_every=1)
     watched = {"error": whole.errors, "loss": whole.losses}
     for monitor, values in watched.items():
@@ -371,6 +405,10 @@ def test_endings_and_summaries_in_batches():
     assert ends[0].iterations % 3 == ends[1].iterations % 3 == 0  # evaluated once per epoch
 
 
+PLAIN = {"activation": "identity", "output": "identity", "hidden_size": 3}
+"""A network without any limit of its outputs."""
+
+
 @pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
 @pytest.mark.parametrize(
     "given",
@@ -385,9 +423,10 @@ def test_endings_and_summaries_in_batches():
 )
 def test_divergence(given):
     """A run that overflows keeps its last weights; later errors are NaN."""
-    given = {"activation": "identity", "output": "identity", "hidden_size": 3} | given
+    given = PLAIN | given
     settings = {"iterations": 300, "record_every": 2} | given
-    run = fastgd.train(X[:8], Y[:8], **settings)
+    with at_a_time(1 if given.keys() <= {*PLAIN, "alpha", "record_every"} else 8):
+        run = fastgd.train(X[:8], Y[:8], **settings)
     twin = fastgd.reference.train(X[:8], Y[:8], **settings)
     assert (run.status, run.iterations) == (twin.status, twin.iterations)
     assert run.status == "diverged"
@@ -408,8 +447,7 @@ def test_divergence(given):
 @pytest.mark.parametrize(("record_every", "scale"), [(1, 1), (1000, 1), (1000, 1e308)])
 def test_divergence_next_to_runs_that_are_monitored(record_every, scale):
     """An error that overflows between records ends only runs whose error is monitored."""
-    given = {"activation": "identity", "output": "identity", "hidden_size": 3, "alpha": 5.0}
-    given |= {"iterations": 300, "record_every": record_every}
+    given = PLAIN | {"alpha": 5.0, "iterations": 300, "record_every": record_every}
     axes = {"tolerance": [0.0, 1e-9], "patience": [None, 1000]}
     sweep = fastgd.sweep(X[:8], scale * Y[:8], **given, **axes)
     for index, values in zip(np.ndindex(sweep.shape), product(*axes.values()), strict=True):
@@ -425,10 +463,11 @@ def test_divergence_next_to_runs_that_are_monitored(record_every, scale):
 @pytest.mark.parametrize("train", [fastgd.train, fastgd.reference.train], ids=["kernel", "twin"])
 def test_a_scale_or_shift_that_is_not_finite_ends_a_run(train):
     # Equal samples: all that normalizing leaves of the first layer's derivative is 0.
-    run = train(
-        [[1.0], [1.0]], [1e160, 1e160], hidden_size=2, output="identity", activation="identity",
-        alpha=(1e200, 1e-300), batch_norm=True, iterations=40,
-    )  # fmt: skip
+    with kernels_of("batch norm"):
+        run = train(
+            [[1.0], [1.0]], [1e160, 1e160], hidden_size=2, bias=True, alpha=(1e200, 1e-300),
+            batch_norm=True, iterations=40,
+        )  # fmt: skip
     assert (run.status, run.iterations) == ("diverged", 1)
     assert all(np.isfinite(weights).all() for weights in run.weights)
     (norm,) = run.normalization
@@ -438,10 +477,12 @@ def test_a_scale_or_shift_that_is_not_finite_ends_a_run(train):
 @pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
 @pytest.mark.parametrize("samples", [1, 2, 4])
 def test_an_error_that_overflows_is_infinite(samples):
-    given = {"weights": [[[1e160]]], "output": "identity", "iterations": 5, "record_every": 1}
+    given = {"activation": "identity", "output": "identity"}  # as above, with the same kernels
+    given |= {"weights": [[[1e160]]], "iterations": 5, "record_every": 1}
     X, y = np.full((samples, 1), 1e160), np.zeros(samples)
-    for extra in ({}, {"summary": 2}):
-        run = fastgd.train(X, y, **given, **extra)
+    for extra, lanes in (({}, 1), ({"summary": 2}, 8)):
+        with at_a_time(lanes):
+            run = fastgd.train(X, y, **given, **extra)
         assert (run.status, run.iterations, run.final_error) == ("diverged", 0, np.inf)
         assert run.errors[0] == np.inf
         assert np.isnan(run.errors[1:]).all()
@@ -462,6 +503,7 @@ def test_predictions_of_many_samples_are_those_of_each():
 
 
 def test_the_final_error_is_that_of_the_predictions():
-    for given in ({"dropout": 0.5}, {"batch_norm": True, "bias": True}):
-        run = fastgd.train(X, Y, hidden_size=(5, 4), iterations=40, **given)
-        assert run.final_error == pytest.approx(np.abs(Y - run.predict(X)).mean(), rel=1e-13)
+    for given, lanes in (({"dropout": 0.5}, 8), ({"batch_norm": True, "bias": True}, 1)):
+        with at_a_time(lanes):
+            run = fastgd.train(X, Y, hidden_size=(5, 4), iterations=40, **given)
+            assert run.final_error == pytest.approx(np.abs(Y - run.predict(X)).mean(), rel=1e-13)
