@@ -308,7 +308,8 @@ def test_endings_and_summaries():
 def test_a_monitored_loss_and_how_much_smaller_it_must_be():
     """Compared with the losses of the same run: without batches, each is evaluated."""
     shared = {"loss": "cross_entropy", "reduction": "mean", "monitor": "loss", "alpha": 0.3}
-    whole = fastgd.train(X, Y, **shared, patience=10**6, iterations=400, record_every=1)
+    with kernels_of("a watched loss"):
+        whole = fastgd.train(X, Y, **shared, patience=10**6, iterations=400, record_every=1)
     losses = [*whole.losses, whole.final_loss]
     axes = {"patience": [1, 10], "min_delta": [0.0, 1e-4, 1e-2]}
     sweep = fastgd.sweep(X, Y, **shared, **axes, iterations=400, record_every=100)

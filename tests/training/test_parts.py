@@ -4,6 +4,7 @@ For every option of the table in cases.py, in all ways in which runs may share t
 both go on exactly.
 """
 
+from contextlib import nullcontext
 from functools import cache
 
 import numpy as np
@@ -21,7 +22,7 @@ from fastgd import reference
 from fastgd.engine import execution
 from fastgd.engine.session import Runs
 from fastgd.optimizers import Adam, Momentum
-from thinning import some
+from thinning import kernels_of, only, some
 
 pytestmark = pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
 
@@ -84,12 +85,16 @@ def alone(place, sweep, given):
     return with_values(given, values)
 
 
-def runs_are_alone(given, **how):
-    """Every run of a sweep has the results and the state of the run alone."""
+def runs_are_alone(given, name="plain", **how):
+    """Every run of a sweep has the results and the state of the run alone.
+
+    That one has the kernel of this golden case, whose options these are, or that for one run.
+    """
     sweep = fastgd.sweep(**given, **how, keep_state=True)
-    for place in np.ndindex(sweep.shape):
-        own = fastgd.train(**alone(place, sweep, given))
-        assert not differences(sweep[place], own), (place, differences(sweep[place], own))
+    with kernels_of(name) if name else nullcontext():
+        for place in np.ndindex(sweep.shape):
+            own = fastgd.train(**alone(place, sweep, given))
+            assert not differences(sweep[place], own), (place, differences(sweep[place], own))
     return sweep
 
 
@@ -106,13 +111,19 @@ def differences(run, own):
     return found
 
 
-def arguments(name, parts):
-    """The arguments of a sweep over a case of the table."""
+def arguments(name, parts, *, shares=True):
+    """The arguments of a sweep over a case of the table.
+
+    One that ``shares`` kernels records no weights but in one case, which has no run without
+    dropout either: alone it would have another kernel.
+    """
     case = OPTIONS[name]
     given = {"X": X, "y": case.targets(Y), "hidden_size": (5, 3), "iterations": 25}
-    given["record_every"] = 7
-    given |= {"alpha": [0.05, 0.4], "record_weights": True}
+    given |= {"record_every": 7, "alpha": [0.05, 0.4]}
     given |= with_values(case.options, case.axes) | PARTS[parts]
+    given["record_weights"] = not shares or name == EVERYTHING[0]
+    if shares and name == EVERYTHING[0]:
+        given["dropout"] = [0.1, 0.2]
     if "sample_weight" in case.options and "sample_weight" not in PARTS[parts]:
         given["sample_weight"] = WEIGHT
     return given
@@ -130,18 +141,20 @@ SHARED += [(name, parts, 9) for name in BY_PLACE for parts in ("groups", "folds"
 
 
 @pytest.mark.parametrize(
-    ("name", "parts", "alphas"),
-    some(SHARED, [name == "plain" or parts == "groups" for name, parts, _ in SHARED]),
+    ("name", "parts", "alphas", "shares"),
+    [(*each, True) for each in SHARED if "plain" in each or "groups" in each]
+    + some([(*each, False) for each in SHARED], [False] * len(SHARED)),
 )
-def test_all_ways_to_share_samples(name, parts, alphas):
+def test_all_ways_to_share_samples(name, parts, alphas, shares):
     """With 9 alphas and another axis there are blocks of one part; else of runs with their own
     samples, or of a table's.
     """
-    given = arguments(name, parts) | {"alpha": np.geomspace(0.1, 3, alphas).tolist()}
-    runs_are_alone(given | {"iterations": 9})
+    given = arguments(name, parts, shares=shares)
+    given |= {"alpha": np.geomspace(0.1, 3, alphas).tolist()}
+    runs_are_alone(given | {"iterations": 9}, name if shares else None)
 
 
-@pytest.mark.parametrize("parts", PARTS)
+@pytest.mark.parametrize("parts", only(PARTS, "groups"))
 def test_all_runs_may_be_over_early(parts):
     given = arguments("plain", parts) | {"tolerance": 0.5, "iterations": 50}
     sweep = runs_are_alone(given)
@@ -151,7 +164,8 @@ def test_all_runs_may_be_over_early(parts):
 
 
 @pytest.mark.parametrize(
-    ("parts", "seeds", "tolerance"), [("groups", range(16), 0.28), ("all", range(11, 15), 0.315)]
+    ("parts", "seeds", "tolerance"),
+    some([("groups", range(16), 0.28), ("all", range(11, 15), 0.315)], [True, False]),
 )
 def test_packing_on_two_threads_changes_nothing(parts, seeds, tolerance, monkeypatch):
     """Each group has two blocks, then one; the first thread gets every other one that is left."""
@@ -174,7 +188,7 @@ def test_packing_on_two_threads_changes_nothing(parts, seeds, tolerance, monkeyp
     assert packed[0] != packed[1] == sorted(packed[0])
 
 
-@pytest.mark.parametrize("parts", ["folds", "groups", "groups, folds"])
+@pytest.mark.parametrize("parts", only(["folds", "groups", "groups, folds"], "folds"))
 def test_numbers_that_overflow_spoil_no_run_next_to_them(parts):
     """Of rows that others learn from, or padding: infinity times a weight of 0 is NaN."""
     large = np.where(np.arange(36) == FOLDS[0][1][0], 1e200, 1.0)
@@ -193,8 +207,12 @@ def test_numbers_that_overflow_spoil_no_run_next_to_them(parts):
 
 # ---------------------------------------------------------------- every option
 
-IN_SHORT = (*BY_PLACE, *EVERYTHING, "a watched loss")
-"""What is tried whenever the tests run; each of the other options has kernels of its own."""
+IN_SHORT = [
+    *((name, "groups") for name in (*BY_PLACE, "a watched loss", EVERYTHING[1])),
+    *((name, "groups, folds") for name in ("plain", EVERYTHING[0])),
+    (EVERYTHING[0], "folds, weightings"),
+]
+"""What is tried whenever the tests run; the others have kernels of their own."""
 
 EACH = [
     # A loss is monitored only without a validation set.
@@ -205,43 +223,48 @@ EACH = [
 EACH += [(name, "folds, weightings") for name in (*BY_PLACE, *EVERYTHING, "adam")]
 
 each = pytest.mark.parametrize(
-    ("name", "parts"),
-    some(EACH, [n in (EVERYTHING if "weightings" in parts else IN_SHORT) for n, parts in EACH]),
+    ("name", "parts", "shares"),
+    [(*case, True) for case in IN_SHORT]
+    + some([(*case, False) for case in EACH], [False] * len(EACH)),
 )
 
 
 @cache
-def whole(name, parts):
-    return fastgd.sweep(**arguments(name, parts), keep_state=True)
+def whole(name, parts, shares):
+    return fastgd.sweep(**arguments(name, parts, shares=shares), keep_state=True)
 
 
 @each
-def test_a_run_is_that_of_train(name, parts):
-    given, sweep = arguments(name, parts), whole(name, parts)
-    for place in np.ndindex(sweep.shape):
-        own = fastgd.train(**alone(place, sweep, given))
-        assert not differences(sweep[place], own), place
+def test_a_run_is_that_of_train(name, parts, shares):
+    given, sweep = arguments(name, parts, shares=shares), whole(name, parts, shares)
+    with kernels_of(name) if shares else nullcontext():
+        for place in np.ndindex(sweep.shape):
+            own = fastgd.train(**alone(place, sweep, given))
+            assert not differences(sweep[place], own), place
 
 
 @each
-def test_the_twin_agrees(name, parts):
+def test_the_twin_agrees(name, parts, shares):
     rtol = 1e-10
-    given = arguments(name, parts) | {"alpha": [0.001, 0.02]}  # larger ones blow rounding up
+    given = arguments(name, parts, shares=shares)
+    given |= {"alpha": [0.001, 0.02]}  # larger ones blow rounding up
     sweep, twins = fastgd.sweep(**given), reference.sweep(**given)
     for place in np.ndindex(sweep.shape):
         run, twin = sweep[place], twins[place]
-        agrees(run, twin, rtol)
+        with kernels_of(name) if shares else nullcontext():
+            agrees(run, twin, rtol)
         if sweep.validation_errors is not None:
             close([run.validation_errors], [twin.validation_errors], rtol, "held out")
             final = pytest.approx(twin.final_validation_error, rel=rtol)
             assert run.final_validation_error == final
-        close(run.recorded_weights, twin.recorded_weights, rtol, "recorded weights")
+        if given["record_weights"]:
+            close(run.recorded_weights, twin.recorded_weights, rtol, "recorded weights")
 
 
 @each
-def test_it_resumes(name, parts):
+def test_it_resumes(name, parts, shares):
     """10 iterations and 15 are 25, in a sweep and in each of its runs."""
-    given, sweep = arguments(name, parts), whole(name, parts)
+    given, sweep = arguments(name, parts, shares=shares), whole(name, parts, shares)
     first = fastgd.sweep(**given | {"iterations": 10}, keep_state=True)
     both = fastgd.sweep(X, given["y"], resume=first, iterations=15)
     assert both.shape == sweep.shape
@@ -249,7 +272,8 @@ def test_it_resumes(name, parts):
         assert same(both[place], sweep[place]), (place, differences(both[place], sweep[place]))
         own = alone(place, sweep, given)
         data = {part: own[part] for part in ("X", "y", "validation") if part in own}
-        run = fastgd.train(**data, resume=first[place], iterations=15)
+        with kernels_of(name) if shares else nullcontext():
+            run = fastgd.train(**data, resume=first[place], iterations=15)
         assert not differences(sweep[place], run), place
 
 
