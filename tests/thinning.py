@@ -1,6 +1,6 @@
 """What tests are tried with always, and with which kernels; all of it is among the slow tests."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import product
 from unittest.mock import patch
 
@@ -35,22 +35,21 @@ def side_by_side(name):
 
 @contextmanager
 def at_a_time(runs):
-    """Trainings have so many runs side by side, also of one run, whose other lanes are empty.
+    """Trainings have so many runs side by side, also of one run, whose other lanes are empty."""
+    beside = outputs_side_by_side() if runs > 1 else nullcontext()
+    with patch.object(packing, "runs_side_by_side", lambda *_, **__: runs), beside:
+        yield
 
-    Outputs of a run are those of a kernel for one, or of one for several that trains nothing: the
-    training's own would have to be compiled for one run, too.
+
+def outputs_side_by_side():
+    """Outputs of a run are those of several, whose kernel trains nothing.
+
+    The training's own kernel would have to be compiled for one run, too.
     """
-    with patch.object(packing, "runs_side_by_side", lambda *_, **__: runs):
-        if runs == 1:
-            yield
-            return
-        with patch.object(
-            Forward, "of", lambda net, methods, _, room: together(net, methods, room)
-        ):
-            yield
+    return patch.object(Forward, "of", lambda net, options, _, room: _beside(net, options, room))
 
 
-together = Forward._side_by_side
+_beside = Forward._side_by_side
 
 
 def kernels_of(name):

@@ -10,6 +10,7 @@ import fastgd
 from cases import WEIGHTS, X, Y
 from fastgd import reference
 from fastgd.optimizers import Adam, Momentum
+from thinning import at_a_time, some
 
 NETWORK = {"hidden_size": (5, 4), "alpha": 0.3, "record_every": 7}
 
@@ -82,24 +83,35 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize("options", OPTIONS)
-def test_rows_of_a_sweep_and_resumed_runs(options):
+@pytest.mark.parametrize(
+    ("options", "lanes"),
+    [(OPTIONS[1], 8), (OPTIONS[2], 8), *some([(given, 1) for given in OPTIONS], [False] * 3)],
+)
+def test_rows_of_a_sweep_and_resumed_runs(options, lanes):
     given = NETWORK | options
     sweep = fastgd.sweep(
         X, Y, **given, iterations=50, max_norm=[0.5, np.inf, 0.9], seed=[1, 2, 3], keep_state=True
     )
-    for i, limit in enumerate([0.5, np.inf, 0.9]):
-        alone = fastgd.train(X, Y, **given, iterations=50, max_norm=limit, seed=2)
-        assert same(sweep[i, 1], alone)
-    assert sweep[0, 1].final_error != sweep[1, 1].final_error
-    first = fastgd.train(X, Y, **given, iterations=21, max_norm=0.5, seed=2)
-    assert same(fastgd.train(X, Y, resume=first, iterations=29), sweep[0, 1])
+    with at_a_time(lanes):
+        for i, limit in enumerate([0.5, np.inf if lanes == 1 else 1e9, 0.9]):
+            alone = fastgd.train(X, Y, **given, iterations=50, max_norm=limit, seed=2)
+            assert same(sweep[i, 1], alone)
+        assert sweep[0, 1].final_error != sweep[1, 1].final_error
+        first = fastgd.train(X, Y, **given, iterations=21, max_norm=0.5, seed=2)
+        assert same(fastgd.train(X, Y, resume=first, iterations=29), sweep[0, 1])
 
 
-@pytest.mark.parametrize("threads", [2, 3])
-def test_threads_that_share_an_update(threads, sharing):  # noqa: F811 - asks for the fixture
-    given = {"hidden_size": (17, 9), "iterations": 40, "record_every": 7, "max_norm": 0.5}
-    given |= {"optimizer": Momentum(), "alpha": 0.1, "bias": True}
+@pytest.mark.parametrize(
+    ("threads", "more"),
+    [(threads, {"hidden_size": (15, 9)}) for threads in (2, 3)]
+    + some(
+        [(threads, {"hidden_size": (17, 9), "optimizer": Momentum()}) for threads in (2, 3)],
+        [False, False],
+    ),
+)
+def test_threads_that_share_an_update(threads, more, sharing):  # noqa: F811 - asks for the fixture
+    given = {"iterations": 40, "record_every": 7, "max_norm": 0.5} | more
+    given |= {"alpha": 0.1, "bias": True}
     alone = fastgd.train(X, Y, **given, threads=1)
     made = sharing(threads)
     assert same(fastgd.train(X, Y, **given, threads=1), alone)

@@ -10,6 +10,7 @@ from cases import X, Y
 from fastgd import reference
 from fastgd.reference.schedules import factor, factors
 from fastgd.schedules import Constant, Cosine, Exponential, Factors, Linear, Step
+from thinning import at_a_time, kernels_of
 
 
 def recursion(schedule, updates):
@@ -80,24 +81,23 @@ NETWORK = {"hidden_size": (5, 3), "record_every": 7}
 def test_factors_of_the_kernel(name):
     """With weights that are next to 0 the derivative stays 1 / 8, and they are sums of factors."""
     given = {"X": [[1.0]], "y": np.ones((1, 5)), "weights": [np.zeros((1, 5))]}
-    run = fastgd.train(
-        **given, alpha=2.0**-60, schedule=SCHEDULES[name], iterations=60, record_every=1,
-        record_weights=True,
-    )  # fmt: skip
-    sums = np.append(0, np.cumsum(factors(SCHEDULES[name], 60)))
-    for k in range(5):
-        found = 2.0**63 * np.append(run.recorded_weights[0][:, 0, k], run.weights[0][0, k])
-        np.testing.assert_allclose(found, sums, rtol=1e-14)
+    given |= {"alpha": 2.0**-60, "schedule": SCHEDULES[name]}
+    sums = np.cumsum(factors(SCHEDULES[name], 60))
+    with kernels_of(name):  # which record no weights
+        for count in (*range(1, 20), *range(20, 61, 5)):
+            [found] = fastgd.train(**given, iterations=count).weights
+            np.testing.assert_allclose(2.0**63 * found[0], sums[count - 1], rtol=1e-14)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_in_parts_and_through_a_file_it_is_bit_identical_to_one_training(name, tmp_path):
     given = NETWORK | {"alpha": 0.3, "schedule": SCHEDULES[name]}
-    whole = fastgd.train(X, Y, **given, iterations=60)
-    run = fastgd.train(X, Y, **given, iterations=8)
-    for more in (1, 33, 18):
-        run.save(tmp_path / "run.npz")
-        run = fastgd.train(X, Y, resume=fastgd.load(tmp_path / "run.npz"), iterations=more)
+    with kernels_of(name):
+        whole = fastgd.train(X, Y, **given, iterations=60)
+        run = fastgd.train(X, Y, **given, iterations=8)
+        for more in (1, 33, 18):
+            run.save(tmp_path / "run.npz")
+            run = fastgd.train(X, Y, resume=fastgd.load(tmp_path / "run.npz"), iterations=more)
     assert run.options == whole.options == {"schedule": SCHEDULES[name]}
     for ours, theirs in zip(run.weights, whole.weights, strict=True):
         assert ours.tobytes() == theirs.tobytes()
@@ -105,9 +105,10 @@ def test_in_parts_and_through_a_file_it_is_bit_identical_to_one_training(name, t
 
 
 def test_a_run_resumes_its_own_schedule_only():
-    run = fastgd.train(X, Y, **NETWORK, schedule=SCHEDULES["factors"], iterations=50)
     same = np.linspace(1, 0, 60)
-    assert fastgd.train(X, Y, resume=run, schedule=same, iterations=10).iterations == 60
+    with kernels_of("factors"):
+        run = fastgd.train(X, Y, **NETWORK, schedule=SCHEDULES["factors"], iterations=50)
+        assert fastgd.train(X, Y, resume=run, schedule=same, iterations=10).iterations == 60
     with pytest.raises(ValueError, match="schedule must be left out with resume, or as it was"):
         fastgd.train(X, Y, resume=run, schedule=same[::-1], iterations=10)
     with pytest.raises(ValueError, match=r"a factor for each of 61 updates, got 60$"):
@@ -125,7 +126,8 @@ def test_a_sweep_over_schedules(tmp_path):
     assert sweep.axes["schedule"] == [*chosen[:4], Factors(np.ones(60))]
     for place in np.ndindex(sweep.shape):
         given = {"schedule": chosen[place[0]], "alpha": sweep.axes["alpha"][place[1]]}
-        run = fastgd.train(X, Y, **NETWORK, **given, iterations=60)
+        with at_a_time(8):
+            run = fastgd.train(X, Y, **NETWORK, **given, iterations=60)
         assert run.weights[0].tobytes() == sweep[place].weights[0].tobytes()
         assert run.options == sweep[place].options
     assert (sweep.errors[0] == sweep.errors[4]).all()  # factors of 1 are no schedule
@@ -154,5 +156,7 @@ def test_fields_of_both_an_optimizer_and_a_schedule_are_axes(tmp_path):
 def test_a_race_has_one_schedule_for_all():
     with pytest.raises(ValueError, match=r"schedule must be Constant\(\) with optimizer=Rprop\(\)"):
         fastgd.race(X, Y, schedule=Step(5))
-    race = fastgd.race(X, Y, [fastgd.optimizers.GradientDescent()], schedule=Step(5), iterations=9)
+    kinds = [fastgd.optimizers.GradientDescent()]
+    with kernels_of("step"):
+        race = fastgd.race(X, Y, kinds, schedule=Step(5), iterations=9)
     assert race.runs["GradientDescent"].options == {"schedule": Step(5)}

@@ -27,7 +27,7 @@ from fastgd.kernel.vectorization import shapes_for
 from fastgd.optimizers import Adam, Momentum
 from fastgd.training import checkpoints
 from golden import GOLDEN, digest
-from thinning import only
+from thinning import crossed, only
 
 HASHES = json.loads(GOLDEN.read_text())
 
@@ -36,10 +36,21 @@ X, Y = RANDOM.normal(size=(37, 5)), RANDOM.random((37, 3))
 HELD = RANDOM.normal(size=(21, 5)), RANDOM.random((21, 3)), RANDOM.random(21)
 
 CASES = {
-    "no hidden layer, changes past a byte": {"hidden_size": (), "alpha": 1.0},
+    "no hidden layer, changes past a byte": {"hidden_size": (), "alpha": 1.0, "iterations": 300},
     "wide and narrow tiles": {"hidden_size": 19, "optimizer": Momentum(momentum=0.9)},
     "softmax": {"hidden_size": (5, 3), "output": "softmax", "loss": "cross_entropy"},
     "in batches": {
+        "hidden_size": (7, 6),
+        "bias": True,
+        "batch_size": 11,
+        "sample_weight": RANDOM.random(37),
+        "dropout": 0.2,
+        "optimizer": Adam(),
+        "alpha": 0.01,
+        "summary": 5,
+        "validation": HELD,
+    },  # on one thread this is the kernel of the golden case "taken up again"
+    "means of batches": {
         "hidden_size": (7, 6),
         "bias": True,
         "batch_size": 11,
@@ -65,6 +76,14 @@ CASES = {
         "record_weights": True,
         "freeze": (np.arange(30).reshape(5, 6) % 3 == 0, None, None),
     },
+    "derivatives in batches": {
+        "hidden_size": (7, 6),
+        "activation": "softplus",
+        "batch_size": 11,
+        "reduction": "mean",
+        "gradients": RANDOM.random((37, 3, 5)),
+        "alpha": 0.01,
+    },  # and this is the kernel of that of this name
     "derivatives": {
         "hidden_size": (7, 6),
         "activation": "tanh",
@@ -113,10 +132,11 @@ def same(a, b):
 
 
 @pytest.mark.parametrize(
-    "case", only(CASES, "no hidden layer, changes past a byte", "in batches", "derivatives")
+    "case",
+    only(CASES, "no hidden layer, changes past a byte", "in batches", "derivatives in batches"),
 )
 def test_bits_are_those_of_one_thread(case, sharing):
-    settings = {"alpha": 0.3, "iterations": 300, "record_every": 7} | CASES[case]
+    settings = {"alpha": 0.3, "iterations": 60, "record_every": 7} | CASES[case]
     targets = Y / Y.sum(axis=1, keepdims=True)  # as softmax wants them
     alone = fastgd.train(X, targets, threads=1, **settings)
     for threads, together, rows in ((2, 1 << 20, 32), (3, 1 << 20, 4), (3, 1, 5)):
@@ -126,7 +146,7 @@ def test_bits_are_those_of_one_thread(case, sharing):
         assert (made[0].room >= len(X) * made[0].lines) == (together > 1)
 
 
-@pytest.mark.parametrize("case", ["in batches", "with an end"])
+@pytest.mark.parametrize("case", only(["means of batches", "with an end"], "with an end"))
 def test_a_checkpoint_is_continued_on_any_number_of_threads(case, sharing, tmp_path, monkeypatch):
     settings = {"alpha": 0.3, "iterations": 60, "record_every": 7} | CASES[case]
     alone = fastgd.train(X, Y, threads=1, **settings)
@@ -152,15 +172,15 @@ def test_a_checkpoint_is_continued_on_any_number_of_threads(case, sharing, tmp_p
 
 
 def test_a_training_resumes(sharing):
-    settings = {"hidden_size": (6, 9), "optimizer": Adam(), "alpha": 0.01, "threads": 1}
-    whole = fastgd.train(X, Y, iterations=300, record_every=50, **settings)
+    settings = {"record_every": 10, "threads": 1} | CASES["in batches"]
+    whole = fastgd.train(X, Y, iterations=60, **settings)
     sharing(2)
-    half = fastgd.train(X, Y, iterations=150, record_every=50, **settings)
-    assert same(fastgd.train(X, Y, resume=half, iterations=150, threads=1), whole)
+    half = fastgd.train(X, Y, iterations=30, **settings)
+    again = fastgd.train(X, Y, resume=half, iterations=30, validation=HELD, threads=1)
+    assert same(again, whole)
 
 
-@pytest.mark.parametrize("case", NETWORKS)
-@pytest.mark.parametrize("runs", [1, 8])
+@pytest.mark.parametrize(("case", "runs"), crossed(list(NETWORKS), [1, 8]))
 def test_golden_hashes(case, runs, sharing):
     made = sharing(3)
     assert digest(case, runs) == HASHES[case]
@@ -168,8 +188,8 @@ def test_golden_hashes(case, runs, sharing):
 
 
 def test_a_run_that_diverges(sharing):
-    settings = {"hidden_size": 6, "output": "identity", "alpha": 50.0, "iterations": 600}
-    settings |= {"record_every": 7, "threads": 1}
+    settings = {"hidden_size": 6, "activation": "identity", "output": "identity", "alpha": 50.0}
+    settings |= {"iterations": 600, "record_every": 7, "threads": 1}
     with pytest.warns(UserWarning, match="diverged"):
         alone = fastgd.train(X, Y, **settings)
     sharing(3)
@@ -182,8 +202,8 @@ def test_a_run_that_diverges(sharing):
 def test_a_run_of_which_only_the_second_threads_weights_overflow(sharing):
     inputs = np.ones((8, 8))
     inputs[:, 7] = 1e200
-    settings = {"weights": [np.zeros((8, 1))], "output": "identity", "alpha": 1e150}
-    settings |= {"iterations": 5, "record_every": 5, "threads": 1}
+    settings = {"weights": [np.zeros((8, 1))], "activation": "identity", "output": "identity"}
+    settings |= {"alpha": 1e150, "iterations": 5, "record_every": 5, "threads": 1}
     made = sharing(2)
     with pytest.warns(UserWarning, match="diverged"):
         run = fastgd.train(inputs, np.ones(8), **settings)
@@ -249,7 +269,7 @@ def test_blocks_that_are_fewer_than_threads_are_shared(runs, threads, each):
 
 def test_blocks_take_turns_on_all_threads(sharing, monkeypatch):
     monkeypatch.setattr(packing, "runs_side_by_side", lambda *_, **__: 1)
-    settings = {"hidden_size": (6, 9), "alpha": [0.1, 0.3], "iterations": 300, "record_every": 7}
+    settings = {"hidden_size": (6, 9), "alpha": [0.1, 0.3], "iterations": 60, "record_every": 7}
     alone = [fastgd.train(X, Y, **settings | {"alpha": alpha}, threads=1) for alpha in (0.1, 0.3)]
     made = sharing(3)
     sweep = fastgd.sweep(X, Y, **settings)
