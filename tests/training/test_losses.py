@@ -38,7 +38,12 @@ OPTIONS = {
     "cross entropy": {"loss": "cross_entropy", "bias": True, "optimizer": Momentum()},
     "batches": {"loss": "cross_entropy", "batch_size": 4, "dropout": 0.3, "reduction": "mean"},
     "softmax": {"loss": "cross_entropy", "output": "softmax", "sample_weight": WEIGHTS},
-    "gaussian": {"loss": "gaussian", "output": "identity", "alpha": 0.01},
+    "gaussian": {
+        "loss": "gaussian",
+        "output": "identity",
+        "activation": "leaky_relu",  # as a golden case has it
+        "alpha": 0.01,
+    },
 }
 
 
