@@ -20,6 +20,9 @@ MARGIN = 1.2
 UNIT = 2.5
 """Seconds of the known kernel on the machine whose seconds the page has."""
 
+MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
+"""Bytes, as the system counts the most memory that a process had."""
+
 KNOWN = """
 import numpy as np, fastgd
 X = np.random.default_rng(0).normal(size=(50, 5))
@@ -29,8 +32,9 @@ fastgd.train(X, X[:, 0] > 0, hidden_size=16, iterations=10_000)
 
 def shares():
     """Seconds that each room may take, by its name: the table of the page."""
-    rows = re.findall(r"^\| `tests/(\w+)` \| (\d+) \|", PAGE.read_text(encoding="utf-8"), re.M)
-    return {room: int(seconds) for room, seconds in rows}
+    text = PAGE.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (?:`tests/(\w+)`|the rest,.*?) \| (\d+) \|", text, re.MULTILINE)
+    return {room or "rest": int(seconds) for room, seconds in rows}
 
 
 def room_of(test):
@@ -113,7 +117,7 @@ class Budget:
 
     def pytest_sessionfinish(self, session):
         """A worker says what it has measured; who has heard all of them judges."""
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MEMORY_UNIT
         if self.of_worker is not None:
             self.of_worker["budget"] = (self.others, memory, self.units)
             return
@@ -150,6 +154,7 @@ class Budget:
         rooms, tests = Counter(), Counter(map(room_of, self.seconds))
         for test, seconds in self.seconds.items():
             rooms[room_of(test)] += seconds
+        rooms["rest"] += self.others
         may = shares()
         yield f"{'seconds':>8} {'may take':>9} {'tests':>6}"
         for room, seconds in rooms.most_common():
@@ -157,10 +162,9 @@ class Budget:
         yield "the ten most expensive tests"
         for test, seconds in self.seconds.most_common(10):
             yield f"{seconds:8.1f} {test}"
-        unit = (
-            f"; the known kernel: {sum(self.units) / len(self.units):.2f} s" if self.units else ""
-        )
         yield (
-            f"{self.total():.0f} s of processor time, {self.others:.0f} of them before the tests; "
-            f"the largest process took {self.memory / 1e6:.2f} GB{unit}"
+            f"{self.total():.0f} s of processor time, {self.others:.0f} of them to begin; "
+            f"the largest process took {self.memory / 1e9:.2f} GB"
         )
+        if self.units:
+            yield f"the known kernel took {sum(self.units) / len(self.units):.2f} s"
