@@ -228,9 +228,22 @@ def agree(library, count, names=CASES):
 OFTEN = ("gcc", "gcc -O3 -mfma", "clang", "clang -O3 -mfma")
 """Builds of each test run; the others take as long again."""
 
+ALWAYS = (
+    *("sigmoid_sigmoid", "article", "article32", "flat", "normalized", "normalized3", "slopes"),
+    *("swish", "wave", "price", "prices", "sort"),
+)
+"""Networks of each test run: every kind of code. The others have only other functions in it, whose
+own bits test_c_functions.py compares; each takes a kernel of its own."""
+
 
 @pytest.mark.parametrize("build", OFTEN)
 def test_the_bits_of_predict(build, library_of):
+    agree(library_of(build), 2000, ALWAYS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("build", OFTEN)
+def test_the_bits_of_predict_of_all_networks(build, library_of):
     agree(library_of(build), 2000)
 
 

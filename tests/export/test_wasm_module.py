@@ -64,7 +64,7 @@ def module_of(exportable):
     some(
         [(name, rows) for name in RUNS for rows in (FEW, MANY)],
         [
-            rows == FEW and name in ("3-4-1", "silu, softmax", "functions of one's own")
+            rows == FEW and name in ("3-4-1", "silu, softmax")
             for name in RUNS
             for rows in (FEW, MANY)
         ],

@@ -556,6 +556,7 @@ def test_quantiles_are_learned_scored_and_saved(tmp_path, test_fraction):
     assert {run.iterations % 20 for one in found.candidates for run in one.runs} == {0}
 
 
+@pytest.mark.slow
 @TEST_SETS
 def test_counts_are_predicted_in_their_unit(test_fraction):
     x = RANDOM.normal(size=300)
@@ -982,6 +983,7 @@ def test_large_hidden_sizes_need_rows_unless_they_are_asked_for():
     assert sizes_for(samples(1000, 40), Choices(solver="lm")) == [(), (4,), (8,)]
 
 
+@pytest.mark.slow
 def test_levenberg_marquardt_finds_what_has_no_noise():
     x = np.linspace(-3, 3, 120)
     columns = {"x": x, "y": np.sin(x)}
@@ -990,6 +992,11 @@ def test_levenberg_marquardt_finds_what_has_no_noise():
     [*_, run] = model.runs
     assert run.options["regularization"] == "bayesian"
     assert run.effective_parameters > 5
+
+
+def test_levenberg_marquardt_is_for_sums_of_squares():
+    x = np.linspace(-3, 3, 120)
+    columns = {"x": x, "y": np.sin(x)}
     with pytest.raises(
         ValueError, match="solver must be 'adam' for the class target 'y', got 'lm'"
     ):

@@ -356,6 +356,7 @@ def test_whatever_holds_values_to_select_from_is_a_list_of_them(alpha):
     assert models.errors.equals(listed.errors)
 
 
+@pytest.mark.slow
 def test_what_has_several_values_by_itself_is_one_setting():
     given = SHORT | {"start": "own", "validation_fraction": 0}  # one kernel
     models = fastgd.fit_groups(shops(), "shop", "sales", schedule=np.linspace(1, 0.1, 40), **given)

@@ -31,6 +31,7 @@ def test_a_groups_network_is_that_of_train_on_all_its_rows(start, standardize):
         assert "patience" not in given
 
 
+@pytest.mark.slow
 def test_steps_of_second_order_are_whole_by_default():
     x = np.linspace(-1, 1, 90)
     table = {"of": ["a", "b", "c"] * 30, "x": x, "y": np.sin(2 * x)}

@@ -64,6 +64,7 @@ def test_several_targets_have_columns_each():
     np.testing.assert_allclose(own, differences(model.predict, "size", 1e-4), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_variance_of_a_gaussian_has_no_column():
     model = model_of(
         [NumberTarget.learn("price", PRICE)],

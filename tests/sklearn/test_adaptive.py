@@ -71,6 +71,7 @@ def test_epochs_one_by_one_have_the_same_rates(fitted):
     assert parts.learning_rate_ == fitted.learning_rate_
 
 
+@pytest.mark.slow
 def test_by_the_score_and_for_each_member():
     given = ADAPTIVE | {"early_stopping": True, "n_ensemble": 2, "validation_fraction": 0.3}
     model = FastGDRegressor(**given).fit(X, Y)
@@ -89,6 +90,7 @@ def test_the_most_epochs_are_max_iter():
     assert model.n_iter_ == 4
 
 
+@pytest.mark.slow
 def test_other_solvers_have_no_use_for_it():
     both = [
         FastGDRegressor(**ADAPTIVE | {"solver": "adam", "learning_rate": rate, "max_iter": 3})

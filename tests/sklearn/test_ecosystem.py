@@ -78,6 +78,7 @@ def test_an_unfitted_copy(fitted):
         copy.to_onnx("nowhere.onnx")
 
 
+@pytest.mark.slow
 def test_parameters_of_our_own_are_copied():
     model = FastGDRegressor(
         activation=fastgd.Function("a / (1 + abs(a))"),

@@ -172,9 +172,8 @@ def test_the_last_epoch_is_measured_even_where_an_earlier_one_is_kept():
 
 
 @quiet
-@pytest.mark.parametrize(
-    "y", [pytest.param(LABELS, marks=pytest.mark.slow), LABELS == 1], ids=["three", "two"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("y", [LABELS, LABELS == 1], ids=["three", "two"])
 def test_classes_held_out(y):
     settings = {"early_stopping": True, "max_iter": 30, **FAST}
     model = FastGDClassifier(**settings).fit(X, y)
@@ -229,11 +228,17 @@ def test_further_losses():
     for loss, output in (("poisson", "exp"), ("absolute_error", "identity")):
         model = FastGDRegressor(loss=loss, **FEW)
         assert model._problem(X, counts).settings["output"] == output
+
+
+@quiet
+@pytest.mark.slow
+def test_a_quantile_is_learned():
     given = FAST | {"learning_rate_init": 0.01}
     model = FastGDRegressor(loss="quantile", options={"tau": 0.9}, max_iter=200, **given)
     assert (model.fit(X, Y).predict(X) > Y).mean() == pytest.approx(0.9, abs=0.05)
 
 
+@pytest.mark.slow
 @quiet
 def test_dropout_and_batch_normalization():
     model = FastGDRegressor(dropout=0.2, batch_norm=True, max_iter=200, **FAST).fit(X, Y)
@@ -265,6 +270,7 @@ def test_lm_finds_the_minimum_of_a_ridge():
     assert model.n_iter_ < 9
 
 
+@pytest.mark.slow
 @quiet
 def test_lm():
     settings = {"solver": "lm", "random_state": 0, "hidden_layer_sizes": (4,), "activation": "tanh"}
@@ -282,6 +288,7 @@ def test_lm():
         FastGDRegressor(**settings, max_iter=1).fit(X, Y)
 
 
+@pytest.mark.slow
 def test_lm_with_bayesian_regularization():
     noisy = Y + np.random.default_rng(1).normal(size=len(Y))
     model = FastGDRegressor((), solver="lm", regularization="bayesian").fit(X, noisy)

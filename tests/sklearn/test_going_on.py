@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 import plain
 from fastgd.schedules import Factors
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor
-from thinning import crossed
+from thinning import crossed, only
 
 X, LABELS = load_iris(return_X_y=True)
 X = StandardScaler().fit_transform(X)
@@ -52,13 +52,15 @@ def test_factors_of_ones_own_are_those_of_all_updates():
         parts.partial_fit(X, Y)
 
 
-def test_a_fit_goes_on():
-    settings = FEW | BATCHES["batches"]
+@pytest.mark.parametrize("batches", only(BATCHES, next(iter(BATCHES))))
+def test_a_fit_goes_on(batches):
+    settings = FEW | BATCHES[batches]
     longer = FastGDRegressor(**settings, max_iter=4).fit(X, Y)
     shorter = FastGDRegressor(**settings, max_iter=3).fit(X, Y).partial_fit(X, Y)
     assert same(shorter, longer)
 
 
+@pytest.mark.slow
 def test_members_go_on():
     settings = FEW | {"n_ensemble": 2}
     once = FastGDRegressor(**settings, max_iter=2).fit(X, Y)
@@ -154,6 +156,7 @@ def test_what_can_not_go_on(change, message):
         model.partial_fit(X, Y)
 
 
+@pytest.mark.slow
 def test_a_decaying_rate_goes_on_with_a_warm_start():
     settings = FEW | SGD | {"momentum": 0, "power_t": 0.5}
     whole = FastGDRegressor(**settings, max_iter=4).fit(X, Y)

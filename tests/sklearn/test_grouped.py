@@ -24,7 +24,7 @@ from fastgd.sklearn import (
     joint_predictions,
     standard_steps,
 )
-from thinning import crossed
+from thinning import crossed, only, some
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -485,7 +485,13 @@ def test_a_first_group_of_one_class_decides_nothing_about_the_others(own):
             np.testing.assert_array_equal(found[rows], expected)
 
 
-@pytest.mark.parametrize("counts", [(1, 200, 200), (1, 1, 400), (200, 200, 1)])
+@pytest.mark.parametrize(
+    "counts",
+    [
+        *[(1, 200, 200), (1, 1, 200), (200, 200, 1)],
+        pytest.param((1, 1, 400), marks=pytest.mark.slow),  # in batches
+    ],
+)
 def test_scalers_have_the_bits_of_scikit_learn_with_groups_of_one_row(counts, monkeypatch):
     X, y = table(counts)
     scaled, fitted, fit = make_pipeline(StandardScaler(), NUMBERS), [], StandardScaler.fit
@@ -584,16 +590,19 @@ class Shifted(FastGDRegressor):
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize(
     ("given", "changed"),
-    [
-        (
-            {"activation": "leaky_relu", "options": {"negative_slope": 0.5}},
-            {"options": {"negative_slope": 0.1}},
-        ),
-        ({}, {"activation": "leaky_relu"}),
-        ({}, {"batch_norm": True, "dropout": 0.2}),
-        ({}, {"n_ensemble": 2}),
-        ({}, {"hidden_layer_sizes": (4,)}),
-    ],
+    some(
+        [
+            (
+                {"activation": "leaky_relu", "options": {"negative_slope": 0.5}},
+                {"options": {"negative_slope": 0.1}},
+            ),
+            ({}, {"activation": "leaky_relu"}),
+            ({}, {"batch_norm": True, "dropout": 0.2}),
+            ({}, {"n_ensemble": 2}),
+            ({}, {"hidden_layer_sizes": (4,)}),
+        ],
+        [False, True, False, True, True],
+    ),
     ids=["parameter", "function", "normalization", "members", "layers"],
 )
 def test_networks_of_other_kinds_predict_by_themselves(given, changed):
@@ -605,6 +614,7 @@ def test_networks_of_other_kinds_predict_by_themselves(given, changed):
     np.testing.assert_array_equal(model.predict(X), answers(model, "predict", X))
 
 
+@pytest.mark.slow
 def test_errors_of_a_training_name_the_group():
     X, y = table()
     y = y - y.min() - (X.shop == "b")
@@ -613,10 +623,11 @@ def test_errors_of_a_training_name_the_group():
         grouped.fit(X, y)
 
 
-def test_every_epoch_is_remembered_and_told(capsys):
+@pytest.mark.parametrize("stops", only([False, True], False))
+def test_every_epoch_is_remembered_and_told(stops, capsys):
     """Of a training that ends on another network than the one that it gives back, too."""
     X, y = table()
-    settings = {"early_stopping": True, "n_iter_no_change": 100, "verbose": True, "max_iter": 9}
+    settings = {"early_stopping": stops, "n_iter_no_change": 100, "verbose": True, "max_iter": 9}
     network = clone(NUMBERS).set_params(**settings, learning_rate_init=0.3)
     grouped = GroupedRegressor(network, groups="shop", use_global_model=False).fit(X, y)
     told = capsys.readouterr().out
@@ -649,6 +660,7 @@ def test_not_fitted():
         GroupedRegressor(NUMBERS, "shop").predict(table()[0])
 
 
+@pytest.mark.slow
 def test_networks_from_before_a_divergence_are_kept_with_a_warning():
     rows = np.random.default_rng(0).normal(size=(60, 2))
     X = np.c_[np.arange(60) % 2, rows]

@@ -51,7 +51,11 @@ def test_folds_and_groups_have_numbers_of_their_own():
     assert shapes(problems) == [(3, 2)]
 
 
-@pytest.mark.parametrize("weight", [None, np.arange(1.0, 61.0)], ids=["plain", "weighted"])
+@pytest.mark.parametrize(
+    "weight",
+    [None, pytest.param(np.arange(1.0, 61.0), marks=pytest.mark.slow)],
+    ids=["plain", "weighted"],
+)
 def test_numbers_of_their_own_change_nothing(weight):
     problems = of_unequal_rows(weight, max_iter=12)
     joint = JointTraining(problems, keep_state=True)

@@ -389,8 +389,9 @@ def test_a_last_step_that_is_no_network_is_fitted_beside_them():
     same_results(ours.cv_results_, theirs.cv_results_)
 
 
-def test_fits_without_a_seed_are_trained_together():
-    estimator = clone(CLASSIFIER).set_params(random_state=None, batch_size=8)
+@pytest.mark.parametrize("size", only(["auto", 8], "auto"))
+def test_fits_without_a_seed_are_trained_together(size):
+    estimator = clone(CLASSIFIER).set_params(random_state=None, batch_size=size)
     grid = RATES | {"alpha": [0.01, 0.1]}
     search = SweepSearchCV(estimator, grid, cv=3).fit(X, CLASSES)
     assert search.best_score_ > 0.5

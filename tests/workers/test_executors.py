@@ -186,6 +186,7 @@ def test_folds_of_groups_are_bit_identical_to_one_process(executor, random_probl
     assert_same(fastgd.sweep(X, y, executor=executor, **options), expected)
 
 
+@pytest.mark.slow
 def test_a_map_is_bit_identical_to_one_process(executor):
     small = {"iterations": 30, "width": 4, "window": ((-1.0, 3.0), (-1.0, 3.0))}
     expected = fastgd.trainability(16, **small)
