@@ -86,10 +86,15 @@ def test_without_a_random_state_numpy_draws():
 
 
 @quiet
-def test_a_fit_is_a_training():
-    model = FastGDRegressor(**FEW | {"alpha": 0.3, "solver": "sgd"}).fit(X, Y, WEIGHTS)
-    problem = model._problem(X, Y, WEIGHTS)
-    run = fastgd.train(X, Y, sample_weight=WEIGHTS, seed=problem.seeds[0], **problem.settings)
+@pytest.mark.parametrize(
+    "weights",
+    [None, pytest.param(WEIGHTS, marks=pytest.mark.slow)],
+    ids=["plain", "weighted"],
+)
+def test_a_fit_is_a_training(weights):
+    model = FastGDRegressor(**FEW | {"alpha": 0.3, "solver": "sgd"}).fit(X, Y, weights)
+    problem = model._problem(X, Y, weights)
+    run = fastgd.train(X, Y, sample_weight=weights, seed=problem.seeds[0], **problem.settings)
     assert all(map(np.array_equal, model.coefs_, run.weights))
 
 
@@ -141,19 +146,24 @@ def test_without_a_number_of_epochs_it_does_not_end():
 
 @quiet
 @pytest.mark.parametrize(
-    "epochs",
-    [pytest.param(500, id="stalled"), pytest.param(5, id="finished", marks=pytest.mark.slow)],
+    ("epochs", "weights"),
+    [
+        pytest.param(500, None, id="stalled"),
+        pytest.param(500, WEIGHTS, id="weighted", marks=pytest.mark.slow),
+        pytest.param(5, WEIGHTS, id="finished", marks=pytest.mark.slow),
+    ],
 )
-def test_numbers_held_out(epochs):
+def test_numbers_held_out(epochs, weights):
     settings = {"early_stopping": True, "validation_fraction": 0.2, "tol": 0.01, **FAST}
     settings |= {"learning_rate_init": 0.03, "max_iter": epochs, "n_iter_no_change": 4}
-    model = FastGDRegressor(**settings).fit(X, Y, WEIGHTS)
-    held = model._problem(X, Y, WEIGHTS).held
+    model = FastGDRegressor(**settings).fit(X, Y, weights)
+    held = model._problem(X, Y, weights).held
     assert len(held) == 30
     scores = model.validation_scores_
     assert len(scores) == len(model.loss_curve_) == model.n_iter_
     assert (model.n_iter_ < epochs) == (epochs == 500)
-    known = d2_absolute_error_score(Y[held], model.predict(X[held]), sample_weight=WEIGHTS[held])
+    own = None if weights is None else weights[held]
+    known = d2_absolute_error_score(Y[held], model.predict(X[held]), sample_weight=own)
     place = model.members_[0].best_iteration - 1
     assert scores[place] == pytest.approx(known, rel=1e-12)
     assert model.best_validation_score_ == max(scores) <= known + settings["tol"]
