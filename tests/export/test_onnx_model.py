@@ -285,6 +285,7 @@ def test_a_recorded_point_is_a_network_too(tmp_path):
     assert abs(found - run.predict(X)).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_batch_normalization_is_a_part_of_the_weights_without_biases_too(tmp_path):
     run = fastgd.train(X, Y, **TINY | {"bias": False, "batch_norm": True})
     run.to_onnx(tmp_path / "run.onnx")

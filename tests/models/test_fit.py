@@ -285,9 +285,8 @@ for y, given in (
 """
 
 
-@pytest.mark.parametrize(
-    "code", [SCORES, pytest.param(FITS, marks=pytest.mark.slow)], ids=["scores", "fits"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("code", [SCORES, FITS], ids=["scores", "fits"])
 def test_fits_are_the_same_with_other_instructions(code):
     """NumPy's log and exp depend on them, and BLAS's sums: a fit has neither."""
     found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])

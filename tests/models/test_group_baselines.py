@@ -113,7 +113,13 @@ def test_the_best_model_predicts(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "given", [{"start": "own"}, {"min_rows": 50}, {"standardize": "global"}], ids=str
+    "given",
+    [
+        {"start": "own"},
+        pytest.param({"min_rows": 50}, marks=pytest.mark.slow),  # trains other kernels
+        {"standardize": "global"},
+    ],
+    ids=str,
 )
 def test_the_best_of_what_there_is(given):
     table = linear()

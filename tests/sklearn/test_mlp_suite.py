@@ -41,7 +41,6 @@ ALWAYS = (
     "test_fit",
     "test_partial_fit_errors",
     "test_early_stopping_stratified",
-    "test_mlp_param_dtypes",
 )
 """Those that are not slow: what takes few kernels that our own tests have not."""
 

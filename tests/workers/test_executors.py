@@ -176,6 +176,7 @@ def test_a_sweep_is_bit_identical_to_one_process(executor, xor, tmp_path):
     assert len(digests) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("chunks_of_16_runs")
 def test_folds_of_groups_are_bit_identical_to_one_process(executor, random_problem):
     X, y = random_problem
