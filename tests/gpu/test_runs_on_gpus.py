@@ -156,7 +156,7 @@ def test_no_room_is_known_before_anything_is_allocated(gpu):
 
 def test_room_for_one_image_is_enough(gpu):
     """The losses of the best networks are computed when the runs have left."""
-    options = {"restore_best": True, "patience": 4, "iterations": 40}
+    options = {"restore_best": True, "patience": 4, "iterations": 16}
     plan = planned(CUDA, **options)
     [(batch, session)] = plan.batches
     gpu.gpus[0].memory.size = int(2.3 * session.bytes(1, batch.size))

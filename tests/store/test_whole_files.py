@@ -195,7 +195,7 @@ def test_nobody_sees_half_a_file(tmp_path):
         "import sys, fastgd\n"
         "run = fastgd.load(sys.argv[1])\n"
         "print('ready', flush=True)\n"
-        "for _ in range(60): run.save(sys.argv[1])\n"
+        "for _ in range(25): run.save(sys.argv[1])\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True

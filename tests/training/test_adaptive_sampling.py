@@ -60,6 +60,7 @@ def test_tau_is_not_rounded_away_by_large_gradients(seed):
         np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_neither_is_that_of_runs_side_by_side():
     rates = np.geomspace(0.01, 10, 19).tolist()
     start = [np.reshape(START, (3, 1))]

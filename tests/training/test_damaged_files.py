@@ -73,19 +73,20 @@ def refused_or_the_same(path, result):
     return False
 
 
-@pytest.mark.parametrize("step", [1009, pytest.param(41, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [2003, pytest.param(41, marks=pytest.mark.slow)])
 def test_cut_files(saved, step):
     result, path = saved
     whole = path.read_bytes()
     try:
-        for length in [*range(0, len(whole), step), *range(len(whole) - 60, len(whole))]:
+        last = range(len(whole) - 60, len(whole), 1 if step < 1000 else 7)
+        for length in [*range(0, len(whole), step), *last]:
             path.write_bytes(whole[:length])
             assert refused_or_the_same(path, result), length
     finally:
         path.write_bytes(whole)
 
 
-@pytest.mark.parametrize("step", [211, pytest.param(23, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [499, pytest.param(23, marks=pytest.mark.slow)])
 def test_changed_bytes(saved, step):
     """Some bytes of every part of the file, each set to 0, to 255 and with one bit flipped."""
     result, path = saved
@@ -134,7 +135,7 @@ def test_missing_members(saved):
         rewrite(path, whole)
 
 
-@pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)])
 def test_members_of_another_kind(saved, step):
     result, path = saved
     whole = members(path)
@@ -366,7 +367,7 @@ def replaced(value, path, other):
     return copy
 
 
-@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [23, pytest.param(1, marks=pytest.mark.slow)])
 def test_headers_of_odd_types(saved, step):
     """Another value anywhere in the header: an error, or a usable result."""
     result, path = saved

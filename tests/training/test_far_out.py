@@ -167,21 +167,30 @@ def test_a_logarithm_in_a_loss_of_ones_own():
     assert (value, derivative) == (5000.0, -5.0)
 
 
-OF_HIDDEN = {"gelu": "quantile", "softplus": "huber"}
-"""Losses of kernels that other tests have, too. The others have the squared error."""
+OF_HIDDEN = {
+    "gelu": ("quantile", "identity"),
+    "softplus": ("huber", "identity"),
+    "elu": ("absolute", "softplus"),
+}
+"""Losses and outputs of kernels above. The others have the squared error of the unit itself."""
+
+OF_OUTPUTS = {"sigmoid", "identity", "tanh"}
+"""Units of which the same code is tried as that of outputs, above."""
 
 
 @pytest.mark.parametrize("by", only(["compiled", "reference"], "compiled"))
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("name", only(ACTIVATIONS, *(set(ACTIVATIONS) - OF_OUTPUTS)))
 def test_hidden_units(name, by):
-    """The derivative of v by its input, and v, by a loss of v and -2."""
-    loss = OF_HIDDEN.get(name, "squared")
-    options = {"activation": name, "output": "identity", "loss": loss, "hidden_size": 1}
+    """The derivative of v by its input, and v, by a loss of v, or of an output of it, and -2."""
+    loss, output = OF_HIDDEN.get(name, ("squared", "identity"))
+    options = {"activation": name, "output": output, "loss": loss, "hidden_size": 1}
     evaluate = evaluation(by, [[1.0]], [-2.0], **options)
 
     def exact(z, _w):
         v, slope = EXACT[name](z)
-        value, by_value = of_values(loss, mpf(-2), v)
+        out, of_output = EXACT[output](v)
+        value, by_value = of_values(loss, mpf(-2), out)
+        by_value *= of_output
         return value, by_value * slope, by_value * v
 
     check(evaluate, 9.0, ((z, 1.0) for z in Z), exact)

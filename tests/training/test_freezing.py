@@ -11,9 +11,17 @@ from fastgd import reference
 from fastgd.checks.formatting import options_text
 from fastgd.optimizers import AdamW, LevenbergMarquardt
 from fastgd.sklearn import FastGDRegressor
+from thinning import at_a_time
 
 GIVEN = {"hidden_size": (5, 3), "bias": True, "iterations": 40, "alpha": 0.05}
 MASK = STAYS[1]
+
+
+@pytest.fixture(autouse=True)
+def one_kernel():
+    """A run alone is trained by the kernel of the sweep below."""
+    with at_a_time(8):
+        yield
 
 
 def test_what_is_frozen_keeps_its_bits_and_the_others_learn_as_if_it_were_constant():

@@ -1,5 +1,7 @@
 """Training on derivatives of the targets, too: against the twin, finite differences, runs alone."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pandas
 import pytest
@@ -9,6 +11,7 @@ from fastgd import reference
 from fastgd.arguments.options import Method
 from fastgd.engine.lowering import recipe_of
 from fastgd.optimizers import Adam, LevenbergMarquardt
+from thinning import kernels_of
 
 SHARED = {
     "hidden_size": (5, 3), "activation": "tanh", "output": "identity", "bias": True,
@@ -55,7 +58,10 @@ DRAWS = np.random.default_rng(0).random((2, 10))
     [
         ADAM | {"l1": 1e-3, "gradient_weight": 0.3},
         BATCHES | {"validation": None},
-        {"activation": OWN, "output": "softplus", "loss": "huber", "freeze": (1,)},
+        pytest.param(
+            {"activation": OWN, "output": "softplus", "loss": "huber", "freeze": (1,)},
+            marks=pytest.mark.slow,
+        ),
         pytest.param(BATCHES | {"output": "identity"}, marks=pytest.mark.slow),
         pytest.param({"activation": "gelu", "output": "sigmoid"}, marks=pytest.mark.slow),
         pytest.param({"activation": "silu", "output": OWN}, marks=pytest.mark.slow),
@@ -68,7 +74,9 @@ DRAWS = np.random.default_rng(0).random((2, 10))
 @pytest.mark.filterwarnings("ignore:y.* has values outside")
 def test_the_kernel_agrees_with_its_twin(options):
     given = SHARED | {"validation": (X[:3], Y[:3])} | options
-    run, twin = (call(X, Y, gradients=DY, **given) for call in (fastgd.train, reference.train))
+    with kernels_of("derivatives") if "optimizer" in options else nullcontext():
+        run = fastgd.train(X, Y, gradients=DY, **given)
+    twin = reference.train(X, Y, gradients=DY, **given)
     for mine, theirs in zip(
         (*run.weights, *run.biases), (*twin.weights, *twin.biases), strict=True
     ):
@@ -154,7 +162,11 @@ def test_runs_of_a_sweep_are_those_trained_alone():
 
 @pytest.mark.parametrize(
     "parts",
-    [{"groups": [0, 0, 0, 1, 1, 1, 1, 2, 2, 2]}, {"folds": 2}, {"sample_weight": DRAWS}],
+    [
+        pytest.param({"groups": [0, 0, 0, 1, 1, 1, 1, 2, 2, 2]}, marks=pytest.mark.slow),
+        {"folds": 2},
+        {"sample_weight": DRAWS},
+    ],
     ids=["groups", "folds", "sample_weight"],
 )
 @pytest.mark.filterwarnings("ignore:y.* has values outside")
@@ -165,7 +177,8 @@ def test_a_part_of_the_samples_has_its_part_of_the_derivatives(parts):
     given = shared | {"seed": 4} | ({} if weight is None else {"sample_weight": weight})
     if held is not None:
         given["validation"] = X[held], Y[held]
-    alone = fastgd.train(X[rows], Y[rows], gradients=DY[rows], **given)
+    with kernels_of("derivatives") if "folds" in parts else nullcontext():
+        alone = fastgd.train(X[rows], Y[rows], gradients=DY[rows], **given)
     assert_same(sweep[1, 4], alone)
     twins = reference.sweep(X, Y, gradients=DY, **parts, **shared | {"seed": [4]})
     np.testing.assert_allclose(alone.losses, twins[1, 0].losses, rtol=1e-13)

@@ -93,18 +93,23 @@ pytestmark = pytest.mark.usefixtures("known_trainings", "two_gpus")
 # ------------------------------------------------------------------ values of arguments
 
 
-def values_of(name, signature=SIGNATURE):
-    """Values of an argument, by its declaration or annotation."""
+def values_of(name, signature=SIGNATURE, step=1):
+    """Values of an argument, by its declaration or annotation.
+
+    Look-alikes of the default are all there, or each step-th; each follows some name then.
+    """
+    first = [*signature, *DECLARED, *OWNED].index(name) % step
     if name in DECLARED:
-        return values_of_type(DECLARED[name].kind) + look_alikes(DECLARED[name].default)
+        alike = look_alikes(DECLARED[name].default)
+        return values_of_type(DECLARED[name].kind) + alike[first::step]
     if name in OWNED:
-        return values_of_type(Number("(0, 1]")) + look_alikes(OWNED[name].default)
+        return values_of_type(Number("(0, 1]")) + look_alikes(OWNED[name].default)[first::step]
     if name == "resume":
         return [None, run(1), run(2)]
     parameter, given = signature[name], GIVEN if signature is SIGNATURE else GIVEN | SWEPT
     known = given[name] if name in given else SIMPLE.get(parameter.annotation, [])
     assert known, f"{name} needs values: add some to GIVEN"
-    return known + look_alikes(FEW.get(name, parameter.default))
+    return known + look_alikes(FEW.get(name, parameter.default))[first::step]
 
 
 @cache
@@ -209,7 +214,18 @@ def seen_alone_and_after_others(see, calls):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_call_is_planned_as_if_there_were_no_other(name, see):
-    values, others = values_of(name), {}
+    planned_as_if_there_were_no_other(name, values_of(name, step=4), see)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_nor_is_it_after_calls_with_all_that_looks_alike(name, see):
+    planned_as_if_there_were_no_other(name, values_of(name), see)
+
+
+def planned_as_if_there_were_no_other(name, values, see):
+    """No call leaves a trace in another, and some value changes a plan."""
+    others = {}
     with only_planned():
         for base in BASES.values():
             calls = [base, *(base | {name: value} for value in values)]
@@ -247,7 +263,7 @@ def kernel_of():
 
 
 @pytest.mark.parametrize("base", OPTIONS)
-@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [len(OPTIONS), pytest.param(1, marks=pytest.mark.slow)])
 def test_a_call_has_the_bits_of_a_call_alone(base, step, see, kernel_of):
     """With each name, or each step-th; each name follows some base then."""
     compiled = {kernel_of(given) for given in OPTIONS.values()}

@@ -206,6 +206,7 @@ def test_losses_of_networks_are_scipys(scale):
     assert f(w)[0] == pytest.approx(scipy.special.huber(0.4, z - given["y"]).sum(), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_poisson_of_no_counts_has_no_logarithm():
     """An output that has reached 0: the loss of a count of 0 is 0 there, with its derivative."""
     f = fastgd.objective([[1.0]], [0.0], hidden_size=(), output="softplus", loss="poisson")

@@ -90,10 +90,8 @@ MORE = {
 }
 
 
-@pytest.mark.parametrize(
-    "more",
-    ["restored", *(pytest.param(n, marks=pytest.mark.slow) for n in MORE if n != "restored")],
-)
+@pytest.mark.slow  # always there is test_damaged_files.py, whose run has it all
+@pytest.mark.parametrize("more", MORE)
 def test_all_that_was_measured_survives_a_file(xor, tmp_path, more):
     settings = {"iterations": 30, "record_every": 9, "bias": True, "record_weights": True}
     settings |= MORE[more]

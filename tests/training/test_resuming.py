@@ -299,7 +299,7 @@ def test_a_run_whose_last_error_overflows_continues_where_nobody_measures_it(tra
     equal(train(x, y, resume=first, iterations=8), whole)
 
 
-@pytest.mark.parametrize("restore_best", [False, True])
+@pytest.mark.parametrize("restore_best", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_validation_error_that_is_never_finite_is_no_best_one(restore_best):
     """Outputs overflow for the validation set only: both implementations agree."""
     given = {

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_results import same
 
@@ -79,32 +79,38 @@ def selectors(length):
     )
 
 
-@given(st.data())
-def test_a_part_has_the_runs_that_it_is_made_of(case, data):
+@pytest.mark.parametrize("tries", [25, pytest.param(100, marks=pytest.mark.slow)])
+def test_a_part_has_the_runs_that_it_is_made_of(case, tries):
     _, sweep = case
-    index = data.draw(st.tuples(*map(selectors, sweep.shape)))
-    length = data.draw(st.integers(0, len(index)))
-    part = sweep[index[:length]] if length != 1 else sweep[index[0]]
-    kept, axes = [], {}
-    for i, (name, axis) in enumerate(sweep.axes.items()):
-        places = np.arange(len(axis))[index[i] if i < length else slice(None)]
-        kept.append(np.atleast_1d(places))
-        if np.ndim(places):
-            axes[name] = [axis[place] for place in places]
-    if not axes:
-        assert same(part, sweep[tuple(int(places[0]) for places in kept)])
-        return
-    assert same(part.axes, axes)
-    assert len(part) == np.prod([len(places) for places in kept])
-    wanted = [
-        sweep[tuple(map(int, place))]
-        for place in zip(*map(np.ravel, np.meshgrid(*kept, indexing="ij")), strict=True)
-    ]
-    assert all(map(same, part, wanted))
-    assert part.final_error.ravel().tolist() == [run.final_error for run in wanted]
-    assert part.total_changes.ravel().tolist() == [
-        sum(int(layer.sum()) for layer in run.direction_changes) for run in wanted
-    ]
+
+    @settings(max_examples=tries)
+    @given(st.data())
+    def has_its_runs(data):
+        index = data.draw(st.tuples(*map(selectors, sweep.shape)))
+        length = data.draw(st.integers(0, len(index)))
+        part = sweep[index[:length]] if length != 1 else sweep[index[0]]
+        kept, axes = [], {}
+        for i, (name, axis) in enumerate(sweep.axes.items()):
+            places = np.arange(len(axis))[index[i] if i < length else slice(None)]
+            kept.append(np.atleast_1d(places))
+            if np.ndim(places):
+                axes[name] = [axis[place] for place in places]
+        if not axes:
+            assert same(part, sweep[tuple(int(places[0]) for places in kept)])
+            return
+        assert same(part.axes, axes)
+        assert len(part) == np.prod([len(places) for places in kept])
+        wanted = [
+            sweep[tuple(map(int, place))]
+            for place in zip(*map(np.ravel, np.meshgrid(*kept, indexing="ij")), strict=True)
+        ]
+        assert all(map(same, part, wanted))
+        assert part.final_error.ravel().tolist() == [run.final_error for run in wanted]
+        assert part.total_changes.ravel().tolist() == [
+            sum(int(layer.sum()) for layer in run.direction_changes) for run in wanted
+        ]
+
+    has_its_runs()
 
 
 def test_a_part_is_the_sweep_of_its_values():

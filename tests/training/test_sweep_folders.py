@@ -37,6 +37,7 @@ SWEEPS = {
         "summary": 5,
         "keep_state": True,
     },
+    "momenta": {"optimizer": [Momentum(0.5), Momentum()], "alpha": [1, 10], "bias": True},
     "optimizers": {"optimizer": [Adam(), Momentum()], "alpha": [1, 10], "bias": True},
     "no-weights": {
         "alpha": [1, 10],
@@ -96,7 +97,10 @@ def differences(one, other, *, source=True):
     return [name for name in sorted(names) if not equal(getattr(one, name), getattr(other, name))]
 
 
-@pytest.fixture(scope="module", params=SWEEPS)
+ALWAYS = ("grid", "one-run", "networks", "momenta", "groups-and-folds")
+
+
+@pytest.fixture(scope="module", params=only(SWEEPS, *ALWAYS))
 def pair(request, tmp_path_factory):
     """A sweep in memory, and the same one in a folder."""
     with pytest.MonkeyPatch.context() as patch:

@@ -39,9 +39,8 @@ ALPHAS = [0.01, 1.0, 1000.0]
 
 
 WITH_AXES = [name for name, case in OPTIONS.items() if case.axes and name not in EVERYTHING]
-HAVE_KERNELS = ("momentum", "adamw", "linear", "softmax", "mean", "dropout", "penalties")
-HAVE_KERNELS += ("clip norm", "endings")
-"""Cases whose kernels for one run and for eight other tests have, too, but for one."""
+HAVE_KERNELS = ("mean", "dropout", "penalties", "endings")
+"""Cases whose kernels for one run and for eight other tests have, too."""
 
 
 @pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
@@ -173,19 +172,33 @@ def with_optimizer(optimizer, drawn):
     }
 
 
-@settings(max_examples=40)
-@given(axes())
-def test_a_row_of_a_sweep_is_that_run_alone_with_everything_in_epochs(drawn):
+FEW_OR_MANY = pytest.mark.parametrize("sweeps", [12, pytest.param(40, marks=pytest.mark.slow)])
+
+
+@FEW_OR_MANY
+def test_a_row_of_a_sweep_is_that_run_alone_with_everything_in_epochs(sweeps):
     fixed = OPTIONS["everything in epochs"].options | {"dropout": 0.2}
-    rows_are_runs_alone(with_optimizer(Adam(), drawn), **fixed)
+
+    @settings(max_examples=sweeps)
+    @given(axes())
+    def rows_of(drawn):
+        rows_are_runs_alone(with_optimizer(Adam(), drawn), **fixed)
+
+    rows_of()
 
 
-@settings(max_examples=40)
-@given(axes(), st.lists(st.floats(0.1, 10), min_size=1, max_size=3, unique=True))
-def test_a_row_of_a_sweep_is_that_run_alone_with_everything_drawn(drawn, rates):
-    drawn = {n: v for n, v in drawn.items() if n not in ("dropconnect", "beta1", "patience")}
-    axes = with_optimizer(RMSProp(), drawn) | {"sampling_rate": rates}
-    rows_are_runs_alone(axes, **OPTIONS["everything drawn"].options)
+@FEW_OR_MANY
+def test_a_row_of_a_sweep_is_that_run_alone_with_everything_drawn(sweeps):
+    rates = st.lists(st.floats(0.1, 10), min_size=1, max_size=3, unique=True)
+
+    @settings(max_examples=sweeps)
+    @given(axes(), rates)
+    def rows_of(drawn, rates):
+        drawn = {n: v for n, v in drawn.items() if n not in ("dropconnect", "beta1", "patience")}
+        axes = with_optimizer(RMSProp(), drawn) | {"sampling_rate": rates}
+        rows_are_runs_alone(axes, **OPTIONS["everything drawn"].options)
+
+    rows_of()
 
 
 @pytest.mark.parametrize("mask", only(["dropout", "dropconnect"], "dropout"))

@@ -34,7 +34,7 @@ def same_bits(a, b):
     return all(x.shape == y.shape and x.tobytes() == y.tobytes() for x, y in pairs)
 
 
-@pytest.fixture(scope="module", params=only(KINDS, "weights", "biases", "normalized", "all"))
+@pytest.fixture(scope="module", params=only(KINDS, "weights", "biases", "all"))
 def options(request):
     return KINDS[request.param]
 
