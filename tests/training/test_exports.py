@@ -9,7 +9,6 @@ import pytest
 import fastgd
 from fastgd.optimizers import Adam, GradientDescent, Momentum
 from fastgd.training.exports import labels_of
-from thinning import kernels_of
 
 X, Y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
 
@@ -40,10 +39,9 @@ def run():
 
 @pytest.fixture(scope="module")
 def race():
-    with kernels_of("momentum"):
-        return fastgd.race(
-            X, Y, [(GradientDescent(), 1), (Momentum(), (1, 2))], iterations=20, record_every=5
-        )
+    return fastgd.race(
+        X, Y, [(GradientDescent(), 1), (Momentum(), (1, 2))], iterations=20, record_every=5
+    )
 
 
 def test_a_long_table_has_the_records_of_each_run_until_its_end(stopped):

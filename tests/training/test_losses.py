@@ -47,7 +47,7 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("name", only(OPTIONS, "penalties", "gaussian"))
+@pytest.mark.parametrize("name", only(OPTIONS, "penalties"))
 def test_recorded_losses_are_the_objectives(name):
     options = OPTIONS[name]
     y = (Y[:, 0] > 0.5).astype(int) if options.get("output") == "softmax" else Y

@@ -56,7 +56,7 @@ def alone(case, sweep, index):
     return fastgd.train(X[rows], Y[rows], **given, record_weights=True)
 
 
-@pytest.mark.parametrize("case", only(CASES, "folds", "early stopping"))
+@pytest.mark.parametrize("case", only(CASES, "folds"))
 def test_a_run_is_that_of_train_be_it_kept_or_not(case, tmp_path):
     sweep = sweep_of(case, record_weights=True, keep_state=True)
     lost = sweep_of(case, record_weights=True, keep_weights=False)
@@ -78,7 +78,7 @@ def test_a_run_is_that_of_train_be_it_kept_or_not(case, tmp_path):
     assert same(fastgd.load(tmp_path / "run.npz"), run)
 
 
-@pytest.mark.parametrize("case", only(CASES, "folds", "all", "early stopping"))
+@pytest.mark.parametrize("case", only(CASES, "folds", "all"))
 def test_a_point_of_a_run_out_of_a_sweep_has_its_error(case):
     sweep = sweep_of(case, record_weights=True)
     for index in ((0,) * len(sweep.shape), (-1,) * len(sweep.shape)):

@@ -156,6 +156,10 @@ def test_fields_of_both_an_optimizer_and_a_schedule_are_axes(tmp_path):
 def test_a_race_has_one_schedule_for_all():
     with pytest.raises(ValueError, match=r"schedule must be Constant\(\) with optimizer=Rprop\(\)"):
         fastgd.race(X, Y, schedule=Step(5))
+
+
+@pytest.mark.slow
+def test_the_runs_of_a_race_have_its_schedule():
     kinds = [fastgd.optimizers.GradientDescent()]
     with kernels_of("step"):
         race = fastgd.race(X, Y, kinds, schedule=Step(5), iterations=9)
