@@ -343,8 +343,14 @@ def test_the_residuals_of_one_are_not_those_of_another_call(xor):
 
 def test_residuals_need_a_sum_of_squares(xor):
     for given, message in (
-        ({"loss": "absolute"}, "loss must be 'squared' for residuals, whose squares make up the "),
-        ({"l1": 0.1}, "l1 must be 0.0 for residuals, whose squares make up the loss, got 0.1"),
+        (
+            {"loss": "absolute", "activation": "elu", "output": "softplus"},
+            "loss must be 'squared' for residuals, whose squares make up the ",
+        ),
+        (
+            {"l1": 0.1, "l2": 0.1},
+            "l1 must be 0.0 for residuals, whose squares make up the loss, got 0.1",
+        ),
     ):
         f = fastgd.objective(*xor, **given)
         for call in (f.residuals, f.jacobian):

@@ -466,9 +466,7 @@ def test_files_and_folders_are_told_apart(tmp_path):
         fastgd.load(tmp_path / "folder")
 
 
-@pytest.mark.parametrize(
-    "pair", only(SWEEPS, "grid", "networks", "groups-and-folds"), indirect=True
-)
+@pytest.mark.parametrize("pair", only(SWEEPS, "networks"), indirect=True)
 def test_a_notebook_shows_a_folder(pair):
     memory, returned, _, _ = pair
     assert returned._repr_html_() == memory._repr_html_()

@@ -83,13 +83,19 @@ def test_a_training_that_diverges_warns_and_does_not_predict(tmp_path):
     assert np.isfinite(sweep[1].predict(X)).all()
 
 
-def test_a_race_warns_of_targets_once_and_of_no_run():
-    entrants = [(GradientDescent(), 1e30), (Momentum(), 1e30)]
+ENTRANTS = [(GradientDescent(), 1e30), (Momentum(), 1e30)]
+
+
+@pytest.mark.slow
+def test_a_race_warns_of_no_run():
     settings = {"output": "identity", "hidden_size": (), "iterations": 100}
-    race, messages = warned(fastgd.race, X, [0.0, 1.0, 2.0], entrants, **settings)
+    race, messages = warned(fastgd.race, X, [0.0, 1.0, 2.0], ENTRANTS, **settings)
     assert {run.status for run in race.runs.values()} == {"diverged"}
     assert messages == []
-    _, messages = warned(fastgd.race, X, [0.0, 1.0, 2.0], entrants, iterations=2)
+
+
+def test_a_race_warns_of_targets_once():
+    _, messages = warned(fastgd.race, X, [0.0, 1.0, 2.0], ENTRANTS, iterations=2)
     assert [message[:27] for message in messages] == ["y has values outside 0 to 1"]
 
 
