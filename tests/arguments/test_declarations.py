@@ -198,7 +198,7 @@ def test_an_option_of_numbers_has_its_slots_in_the_kernel(name):
         )
 
 
-@pytest.mark.parametrize("name", only(OF_TARGETS, *OF_TARGETS[::2]))
+@pytest.mark.parametrize("name", only(OF_TARGETS, *OF_TARGETS[::4]))
 def test_an_option_of_numbers_changes_a_training_as_it_changes_the_twin(name):
     """One value of it, on a network whose kernel the golden cases have compiled already."""
     case = next(case for case in OPTIONS.values() if name in case.axes)

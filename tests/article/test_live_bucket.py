@@ -215,7 +215,7 @@ def rolls():
     yield "x**2 - cos(3*x)", np.linspace(-9, 9, 700).tolist(), [0.01] * 700, "alpha", 30
 
 
-@pytest.mark.parametrize("target", MODULES.values())
+@pytest.mark.parametrize("target", only(MODULES.values(), "wasm32-relaxed"))
 def test_balls_roll_with_the_bits_of_python(tmp_path, target):
     module = roller_of(target)
     assert len(module) < 60_000

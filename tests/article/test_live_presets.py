@@ -47,6 +47,7 @@ def test_the_page_begins_with_one(presets):
     assert found["The 13 lines"] == presets["first"]
 
 
+@pytest.mark.slow
 def test_they_end_where_their_sentences_say(presets):
     runs = {}
     for preset in presets["found"]:

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from functools import cache
 
 import numpy as np
 import pytest
@@ -12,11 +13,13 @@ from fastgd.article.page.live.programs import XOR, Program
 from fastgd.optimizers import FIRST_ORDER, Adam, GradientDescent
 from fastgd.tables.samples import LARGEST
 from live import in_node, needs_node
+from thinning import only
 
 pytestmark = needs_node
 
 ROWS = "a;b;y\n0,1;-2e-7;1\n1;0,30000000000000004;0,25\n-0;1e300;0"
 PARITY = "\n".join(f"{k:04b}{k.bit_count() & 1}".replace("", " ") for k in range(16))
+PARITY_STATE = f"data={PARITY}&hidden=8&iterations=2000&alpha=0.1"
 PROGRAMS = [
     Program(GradientDescent, fixed=True),
     Program(GradientDescent),
@@ -38,8 +41,18 @@ STATES = [
     "optimizer=Adam&alpha=100&bias=on&iterations=999",
     f"data={ROWS.replace(';', '%3B')}&hidden=3&iterations=200",
     "data=5 1\n-10 0&hidden=2&iterations=100",
-    f"data={PARITY}&hidden=8&iterations=2000&alpha=0.1",
+    PARITY_STATE,
 ]
+ALWAYS = [
+    "",  # in Python, and every second one
+    "alpha=0.001&seed=0&iterations=1",  # as a command, and every second one
+    "optimizer=Adam&alpha=100&bias=on&iterations=999",
+    PARITY_STATE,
+    f"data={ROWS.replace(';', '%3B')}&hidden=3&iterations=200",
+]
+"""What is trained always."""
+FEW = [PROGRAMS[0], PROGRAMS[1], PROGRAMS[-1]]
+"""The programs of these."""
 
 SCRIPT = """
 import { experiment, settingsOf } from "./live/experiment.js";
@@ -73,47 +86,53 @@ answer(found);
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    """What the page trains and copies in each state."""
+    """What the page trains and copies in each state; of those that are slow if one is asked for."""
+    slow_too = cache(lambda: trained(tmp_path_factory.mktemp("all"), PROGRAMS, STATES))
+    always = cache(lambda: trained(tmp_path_factory.mktemp("few"), FEW, ALWAYS))
+    return lambda state: (always if state in ALWAYS else slow_too)()[state]
+
+
+def trained(folder, programs, states):
     packing = Packing()
-    add_programs(packing, PROGRAMS)
+    add_programs(packing, programs)
     packing.add_json("optimizers", {kind.__name__: kind.race_alpha for kind in FIRST_ORDER})
     packing.add_json("commands", {kind.__name__: kind.command for kind in FIRST_ORDER})
-    folder = tmp_path_factory.mktemp("shared")
     (folder / "pack").write_text(packing.text())
-    found = in_node(SCRIPT, folder, given=STATES)
+    found = in_node(SCRIPT, folder, given=states)
     assert all(not each["problems"] for each in found)
-    return dict(zip(STATES, found, strict=True))
+    return dict(zip(states, found, strict=True))
 
 
 def same_bits(ours, theirs):
     return [np.ravel(x).tobytes() for x in ours] == [np.ravel(x).tobytes() for x in theirs]
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", only(STATES, *ALWAYS[::2]))
 def test_python_has_the_bits_of_the_page(shared, state, capsys):
-    names = {}
-    exec(shared[state]["python"], names)
+    names, found = {}, shared(state)
+    exec(found["python"], names)
     run = names["run"]
-    assert run.final_error == shared[state]["error"]
-    assert capsys.readouterr().out == f"{shared[state]['error']!r}\n"
-    assert same_bits(run.weights, shared[state]["weights"])
+    assert run.final_error == found["error"]
+    assert capsys.readouterr().out == f"{found['error']!r}\n"
+    assert same_bits(run.weights, found["weights"])
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", only(STATES, *ALWAYS[1::2]))
 def test_the_command_has_the_bits_of_the_page(shared, state, run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "data.csv").write_text(shared[state]["table"], encoding="utf-8")
-    command, *words = shlex.split(shared[state]["command"])
+    found = shared(state)
+    (tmp_path / "data.csv").write_text(found["table"], encoding="utf-8")
+    command, *words = shlex.split(found["command"])
     assert command == "fastgd"
     code, out, err = run(*words, "--json")
     assert (code, err) == (0, "")
     made = json.loads(out)
-    assert made["final_error"] == shared[state]["error"]
-    assert same_bits(made["weights"], shared[state]["weights"])
+    assert made["final_error"] == found["error"]
+    assert same_bits(made["weights"], found["weights"])
 
 
 def test_what_is_copied_says_only_what_is_chosen(shared):
-    first = shared[""]
+    first = shared("")
     assert first["python"] == (
         "import fastgd\n\n"
         f"X = {XOR[0]}\ny = {XOR[1]}\n"
@@ -122,7 +141,7 @@ def test_what_is_copied_says_only_what_is_chosen(shared):
     )
     assert first["command"] == "fastgd train data.csv --target y --hidden-size 4 --alpha 0.5\n"
     assert first["table"] == "x1,x2,x3,y\n0,0,1,0\n0,1,1,1\n1,0,1,1\n1,1,1,0\n"
-    assert max(map(len, shared[STATES[-1]]["python"].splitlines())) < 100
+    assert max(map(len, shared(PARITY_STATE)["python"].splitlines())) < 100
 
 
 ONE_INPUT = """

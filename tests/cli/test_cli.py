@@ -122,6 +122,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
         main(["tutorial", "--json"])
 
 
+@pytest.mark.slow
 def test_module_and_ctrl_c_in_a_real_process(xor_csv):
     command = [sys.executable, "-m", "fastgd"]
     shown = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
@@ -210,6 +211,7 @@ def test_tutorial_runs_the_experiments_it_is_asked_for(run):
     assert "2 experiments in" in out
 
 
+@pytest.mark.slow
 def test_tutorial_shows_a_number_that_differs(run, monkeypatch):
     experiment = EXPERIMENTS[2]
     right = published(experiment)

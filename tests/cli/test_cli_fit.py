@@ -314,7 +314,11 @@ def test_it_applies_a_model_without_pandas(run, model, monkeypatch):
         ),
         ("m.npz big.csv", "big.csv: column 'size' must hold numbers, .* got 'big' in row 1$"),
         ("m.npz german.csv", "german.csv: column 'size' must .* got 'k.A.' in row 2$"),
-        ("groups.npz houses.csv", "groups.npz holds a model per group, for Python: fastgd.load"),
+        pytest.param(
+            "groups.npz houses.csv",
+            "groups.npz holds a model per group, for Python: fastgd.load",
+            marks=pytest.mark.slow,
+        ),
         ("m.npz no.csv", "no.csv: No such file or directory$"),
         ("m.npz houses.csv --csv p.txt", "must end in .csv, got 'p.txt'$"),
         ("m.npz houses.csv --csv houses.csv", "it is the file that is read$"),
@@ -418,9 +422,10 @@ def test_a_table_as_it_is_keeps_the_defaults_of_the_article(run):
     ("target", "said"),
     [
         ("price", r"squared error [\d.]+ on the samples, and 1 by always predicting the mean"),
-        (
+        pytest.param(
             "garden",
             r"log loss [\d.]+ on the samples, and 0.6[\d]+ by always predicting the shares of",
+            marks=pytest.mark.slow,
         ),
     ],
 )
@@ -467,6 +472,7 @@ def test_texts_to_learn_are_classes(run):
     assert fastgd.load("run.npz").classes == ("cheap", "dear")
 
 
+@pytest.mark.slow
 def test_a_sweep_of_groups_of_a_prepared_table(run):
     words = ["houses.csv", "--target", "price", "--groups", "garden", "--folds", "2", *FEW]
     code, out, _ = run("sweep", *words, "--drop", "city", "--keep", "id")

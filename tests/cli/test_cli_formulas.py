@@ -220,6 +220,7 @@ def test_classes_from_the_file_to_the_accuracy(call, tmp_path):
     assert "must have the columns of" in call("train", *words)[2]
 
 
+@pytest.mark.slow
 def test_an_expression_is_trained_and_shown(call, tmp_path):
     saved = tmp_path / "sweep.npz"
     code, out, _ = call(

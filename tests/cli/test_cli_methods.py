@@ -390,6 +390,7 @@ def test_patience_is_given_as_the_reason(run):
     assert re.search(r"Stalled after \d+ iterations: the smallest error is 3 iterations old", out)
 
 
+@pytest.mark.slow
 def test_steps_of_second_order_have_their_own_reasons(run):
     words = "train", "--optimizer", "lm", "--patience", "900", "--tolerance"
     _, out, _ = run(*words, "1e-12")
@@ -420,6 +421,7 @@ def test_groups_of_a_sweep_count_what_converged_apart_from_what_stalled(run):
     assert any(line.endswith("converged stalled diverged") for line in lines)
 
 
+@pytest.mark.slow
 def test_normalization_is_json(run):
     facts = json.loads(run("train", "--batch-norm", "--iterations", "5", "--json")[1])
     (layer,) = facts["normalization"]
@@ -428,6 +430,7 @@ def test_normalization_is_json(run):
     )
 
 
+@pytest.mark.slow
 def test_which_targets_can_not_be_reached_depends_on_the_output(run):
     samples = "x,y\n1,-0.5\n2,0\n"
     words = ["--iterations", "2", "--output"]
@@ -487,6 +490,7 @@ def test_axes_that_do_not_fit_side_by_side_share_a_column(run):
     assert "settings mean median best" in " ".join(over_seeds.split())
 
 
+@pytest.mark.slow
 def test_sweep_summaries_are_json(run):
     facts = json.loads(run("sweep", *MANY, "--summary", "2", "--no-shuffle", "--json")[1])
     assert facts["options"]["summary"] == 2

@@ -254,6 +254,7 @@ def test_groups_and_folds_become_a_table_and_a_file(run):
     assert run("plot", "t.npz", "--kind", "errors", "--plot", "errors.png")[0] == 0
 
 
+@pytest.mark.slow
 def test_sweep_with_a_held_out_share_and_an_early_end(run):
     words = ["sweep", "t.csv", *TYPED, "--validation-fraction", 0.3, "--seeds", 3, "--patience", 10]
     facts = facts_of(run(*words, "--restore-best", "--json"))

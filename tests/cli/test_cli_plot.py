@@ -12,6 +12,8 @@ from cases import XOR_CSV
 from command import assert_refused
 from fastgd import plots
 from fastgd.cli import main
+from fastgd.cli.plot import KINDS as BY_KIND
+from thinning import some
 
 mpl.use("Agg")
 
@@ -45,16 +47,24 @@ def saved(tmp_path_factory):
     return folder
 
 
+DRAWN = [
+    ("errors", "run.npz"),
+    ("errors", "sweep.npz"),
+    ("changes", "run.npz"),
+    ("alphas", "sweep.npz"),
+    ("weights", "path.npz"),
+    ("solved", "sweep.npz"),
+]
+
+
+def test_each_kind_is_drawn_by_its_call():
+    assert {kind: one.draw.__name__ for kind, one in BY_KIND.items()} == KINDS
+    assert {kind for kind, _ in DRAWN} == KINDS.keys()
+
+
 @pytest.mark.parametrize(
     ("kind", "file"),
-    [
-        ("errors", "run.npz"),
-        ("errors", "sweep.npz"),
-        ("changes", "run.npz"),
-        ("alphas", "sweep.npz"),
-        ("weights", "path.npz"),
-        ("solved", "sweep.npz"),
-    ],
+    some(DRAWN, [file != "sweep.npz" and kind != "weights" for kind, file in DRAWN]),
 )
 def test_the_picture_is_that_of_the_call(run, saved, tmp_path, kind, file):
     import matplotlib.pyplot as plt

@@ -12,6 +12,7 @@ from cases import LINE_X, LINE_Y
 from command import assert_refused
 from fastgd import plots
 from fastgd.optimizers import Adam, GradientDescent, LevenbergMarquardt, Momentum
+from thinning import some
 
 X, Y = LINE_X, LINE_Y
 SMALL = ("--resolution", 41)
@@ -112,7 +113,10 @@ def test_surface_of_a_saved_network(run, tmp_path, drawn):
 
 @pytest.mark.parametrize(
     ("flags", "kind", "log", "has_path"),
-    [((), "contour", False, True), (("--3d", "--log-scale", "--no-path"), "3d", True, False)],
+    some(
+        [((), "contour", False, True), (("--3d", "--log-scale", "--no-path"), "3d", True, False)],
+        [True, False],
+    ),
 )
 def test_surface_draws(run, tmp_path, drawn, flags, kind, log, has_path):
     picture = tmp_path / "plane.png"
@@ -164,7 +168,13 @@ def test_surface_refuses(run, monkeypatch, tmp_path, arguments, message):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("words", [["surface"], ["race", "--optimizer", "gradient-descent"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["surface"], marks=pytest.mark.slow),
+        ["race", "--optimizer", "gradient-descent"],
+    ],
+)
 def test_targets_out_of_reach_are_pointed_out(run, tmp_path, words):
     path = tmp_path / "far.csv"
     path.write_text("a,b,y\n0,1,5\n1,0,0\n")
@@ -277,6 +287,7 @@ def test_race_ranks(run, csv):
     assert said.replace(" ", "") in re.sub(r"\s", "", out)  # the line breaks where the path lets it
 
 
+@pytest.mark.slow
 def test_race_says_who_diverged(run):
     _, out, _ = run(
         "race", "--experiment", "two-layer", "--iterations", 60, "--output", "identity",
@@ -286,6 +297,7 @@ def test_race_says_who_diverged(run):
     assert re.search(r"2 +gradient_descent +1e\+09 .* diverged", out), out
 
 
+@pytest.mark.slow
 def test_race_says_who_is_left_out(run, monkeypatch):
     monkeypatch.setattr("fastgd.studies.race_job.ALL", (GradientDescent, LevenbergMarquardt))
     words = ["race", "--experiment", "two-layer", "--iterations", 60, "--loss", "cross_entropy"]
@@ -297,6 +309,7 @@ def test_race_says_who_is_left_out(run, monkeypatch):
     assert [*left_out] == ["LevenbergMarquardt"]
 
 
+@pytest.mark.slow
 def test_race_draws(run, tmp_path, drawn):
     picture = tmp_path / "race.png"
     code, out, err = run(

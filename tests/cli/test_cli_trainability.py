@@ -129,6 +129,7 @@ def test_options_reach_the_map(run, monkeypatch):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_map_against_the_mean_says_so(run):
     _, text, err = run("--against", "mean", "--samples", "1")
     assert err == ""
@@ -140,6 +141,7 @@ def test_a_map_against_the_mean_says_so(run):
 ZOOM = ["--frames=3", "--factor=2"]
 
 
+@pytest.mark.slow
 def test_a_zoom_is_a_film_with_a_row_for_each_frame(run, out):
     film = out.with_name("zoom.gif")
     maps = fastgd.trainability_zoom(3, factor=2, resolution=16, **GIVEN)
@@ -186,6 +188,7 @@ def test_ctrl_c_in_a_zoom_says_how_to_go_on(run, out, monkeypatch):
     assert [path.name for path in out.parent.iterdir()] == ["edge.png"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_scouting_says_what_is_kept(run, out, monkeypatch):
     computed, compute = [], MapJob.compute
 
@@ -306,6 +309,7 @@ def test_two_processes_with_one_output(run, out):
     assert [path.name for path in out.parent.iterdir()] == ["edge.png"]
 
 
+@pytest.mark.slow
 def test_an_unfinished_map_with_other_settings_is_refused(run, out, monkeypatch):
     fastgd.trainability(16, **GIVEN, out=out.with_name("edge.patches"))
     code, text, err = run("--seed", "2")

@@ -13,11 +13,13 @@ import typer.main
 
 from cases import XOR_CSV
 from fastgd.cli.app import app
-from thinning import only
 
 COMMANDS = typer.main.get_command(app).commands
 
 BATCHES, LINES = 8, 40
+
+ALWAYS = (0, 15)
+"""A batch of so many lines."""
 
 EVIL = "\x1b[31m\x07\x9b\u202e[/x]"
 
@@ -168,12 +170,15 @@ def value_of(option, draws):
 
 @pytest.mark.usefixtures("at_work")
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("batch", only(range(BATCHES), 0))
-def test_a_line_is_done_or_refused_in_a_line(run, batch):
+@pytest.mark.parametrize(
+    ("batch", "lines"),
+    [ALWAYS, *(pytest.param(k, LINES, marks=pytest.mark.slow) for k in range(BATCHES))],
+)
+def test_a_line_is_done_or_refused_in_a_line(run, batch, lines):
     draws = random.Random(batch)
     kept = {path: path.read_bytes() for path in map(Path, TABLES)}
     codes = []
-    for _ in range(LINES):
+    for _ in range(lines):
         words = drawn(draws)
         try:
             code, out, err = run(*words)

@@ -66,7 +66,7 @@ def parsed(page):
     return tree, [["".join(cell.itertext()) for cell in row] for row in tree.iter("tr")]
 
 
-@pytest.mark.parametrize("name", only(NAMES, "run", "sweep", "groups"))
+@pytest.mark.parametrize("name", only(NAMES, "run", "groups"))
 def test_it_is_a_table_and_a_small_plot(page, name):
     before = plt.get_fignums()
     tree, rows = parsed(page(name))
@@ -185,6 +185,7 @@ def test_many_settings_are_drawn_in_order_of_their_errors():
     assert len(rows) == 3 + 1 + 5, "only the best have a row"
 
 
+@pytest.mark.slow
 def test_methods_and_labels_on_axes():
     optimizers = [Momentum(0.5), Momentum(0.9)]
     sweep = fastgd.sweep(

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from cases import LINE_X, LINE_Y
 from fastgd import plots
 from fastgd.optimizers import GradientDescent, Momentum
 from fastgd.plots.lines import ERROR
-from thinning import crossed
+from thinning import some
 
 X, Y = LINE_X.tolist(), LINE_Y.ravel().tolist()
 
@@ -223,7 +224,10 @@ def test_it_draws_where_it_is_told(plane, kind):
     assert plt.get_fignums() == [figure.number]
 
 
-@pytest.mark.parametrize(("kind", "ending"), crossed(["contour", "3d"], ["png", "svg", "pdf"]))
+@pytest.mark.parametrize(
+    ("kind", "ending"),
+    some(product(["contour", "3d"], ["png", "svg", "pdf"]), [False] * 3 + [True, False, False]),
+)
 def test_its_file_is_not_blank(plane, run, tmp_path, kind, ending):
     path = tmp_path / f"plane.{ending}"
     plots.write(plots.surface(plane, kind=kind, paths=run).figure, path)
@@ -264,6 +268,7 @@ def test_a_run_without_recorded_weights_has_no_path(plane):
 # The race
 
 
+@pytest.mark.slow
 def test_who_diverges_leaves_the_race_at_the_top():
     random = np.random.default_rng(0)
     X = random.normal(size=(50, 3))

@@ -110,6 +110,7 @@ def test_a_run_brings_biases_and_options_along(xor):
     assert alike.errors[0, 0] == pytest.approx(np.abs(y - run.predict(X)).mean(), rel=1e-14)
 
 
+@pytest.mark.slow
 def test_batch_normalization_is_that_of_prediction(xor):
     X, y = xor
     run = fastgd.train(X, y, batch_norm=True, iterations=50)
@@ -407,6 +408,14 @@ def test_an_executor_changes_no_bit(in_bands, tmp_path):
             plane = fastgd.surface(X, y, **given, **where, executor=executor)
             assert plane.errors.tobytes() == whole.errors.tobytes()
     assert sorted(in_bands) == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("in_bands")
+def test_an_executor_of_processes_changes_no_bit():
+    X, y = TWO_LAYERS
+    given = {"weights": [np.zeros((2, 1))], "resolution": 9}
+    whole = fastgd.surface(X, y, **given)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as executor:
         plane = fastgd.surface(X, y, **given, executor=executor)

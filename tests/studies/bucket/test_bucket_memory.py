@@ -6,8 +6,6 @@ import sys
 
 import pytest
 
-from thinning import only
-
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 PREPARED = """
@@ -73,7 +71,8 @@ CALLS = [
 ]
 
 
-@pytest.mark.parametrize("call", only(CALLS, CALLS[0]))
+@pytest.mark.slow
+@pytest.mark.parametrize("call", CALLS)
 def test_estimates_are_upper_bounds(call):
     """That of basins was 1.2 times too small."""
     program = f"""
