@@ -10,6 +10,7 @@ import numpy as np
 import pandas
 import pytest
 from hypothesis import given as hypothesis_given
+from hypothesis import settings
 from hypothesis import strategies as st
 from test_checks import HUGE, anything, refused
 
@@ -45,6 +46,7 @@ from fastgd.optimizers import (
     Rprop,
 )
 from fastgd.schedules import Constant, Cosine, Factors, Linear
+from thinning import only
 
 CUBE = fastgd.Function("a**3")
 CAUCHY = fastgd.Loss("log(1 + (y - v)**2)")
@@ -1107,9 +1109,7 @@ def test_a_map_of_alphas_is_checked_at_once(monkeypatch):
 # ---- anything else
 
 
-@pytest.mark.filterwarnings("ignore:Warning. converting a masked element:UserWarning")
-@hypothesis_given(anything)
-def test_whatever_comes_is_taken_or_refused_with_a_rule(value):
+def is_taken_or_refused_with_a_rule(value):
     given = [{name: value} for name in DEFAULTS]
     given += [
         {option_of(kind)[0]: made(kind, **{name: value})}
@@ -1122,3 +1122,9 @@ def test_whatever_comes_is_taken_or_refused_with_a_rule(value):
             message = str(error)
             if not re.match(r"[\w\[\] ]+ must .*, got .", message) or len(message) > 250:
                 pytest.fail(f"{one}: {message}")
+
+
+@pytest.mark.filterwarnings("ignore:Warning. converting a masked element:UserWarning")
+@pytest.mark.parametrize("examples", only([30, 100], 30))
+def test_whatever_comes_is_taken_or_refused_with_a_rule(examples):
+    settings(max_examples=examples)(hypothesis_given(anything)(is_taken_or_refused_with_a_rule))()

@@ -260,6 +260,7 @@ def test_a_sweep_becomes_a_table(run, monkeypatch):
     assert {line["status"] for line in lines} == {"finished"}
 
 
+@pytest.mark.slow
 def test_optimizers_in_a_table_have_columns_of_their_own(run):
     words = ["--optimizer", "momentum,adam", "--momentum", "0.5,0.9", "--iterations", 5]
     assert run("sweep", *DATA, *words, "--alpha", "1,2", "--csv", "t.csv")[0] == 0
