@@ -11,7 +11,7 @@ from fastgd import reference
 from fastgd.optimizers import Adam, Momentum
 from fastgd.schedules import Cosine
 from fastgd.store import npz
-from thinning import kernels_of, only
+from thinning import at_a_time, kernels_of, only
 
 RANDOM = np.random.RandomState(5)
 X, Y = RANDOM.random_sample((14, 3)), RANDOM.random_sample((14, 1))
@@ -36,6 +36,13 @@ CASES = {
     "with a default": {"combinations": [{"l2": 0.1, "seed": 1}, {"l2": 0, "seed": 2}]},
     "one": {"combinations": [{"alpha": 0.5}], "folds": 2, "bias": [False, True]},
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def with_the_kernels_of_sweeps():
+    """Runs alone have those, too, in which the other lanes are empty."""
+    with at_a_time(8):
+        yield
 
 
 def sweep_of(name, **more):
@@ -142,7 +149,7 @@ def test_predictions_know_the_numbers_of_functions():
     np.testing.assert_array_equal(by_group[:, :, at], outputs[0][:, :, at])
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", only(CASES, "beside other axes", "with parts"))
 def test_combinations_resume_as_if_they_had_never_stopped(name):
     half = sweep_of(name, keep_state=True)
     whole = sweep_of(name, keep_state=True, iterations=50)

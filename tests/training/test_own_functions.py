@@ -1,6 +1,7 @@
 """Custom functions in trainings: bits, what they compile, NaN, files, resuming; classes."""
 
 import pickle
+from contextlib import nullcontext
 from fractions import Fraction
 
 import numpy as np
@@ -16,7 +17,7 @@ from fastgd.formulas.expressions import FUNCTIONS
 from fastgd.functions import exp, log, sqrt, tanh
 from fastgd.kernel.training_loop import descend
 from fastgd.optimizers import Adam
-from thinning import only, some
+from thinning import at_a_time, kernels_of, only, some
 
 RANDOM = np.random.RandomState(4)
 X, Y = RANDOM.random_sample((12, 3)), RANDOM.random_sample((12, 2))
@@ -26,6 +27,13 @@ ROOT = fastgd.Function(lambda a, p: a * sqrt(p), p=1.0)
 
 OWN = {"activation": ROOT, "loss": CAUCHY, "output": "identity"}
 SETTINGS = {"X": X, "y": Y, "hidden_size": 3, "iterations": 25, "record_every": 7, "alpha": 0.02}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def with_the_kernels_of_sweeps():
+    """Runs alone have those, too, in which the other lanes are empty."""
+    with at_a_time(8):
+        yield
 
 
 # ---------------------------------------------------------------- NaN
@@ -87,7 +95,7 @@ def test_constants_that_overflow_are_what_arithmetic_makes_of_them(option, text)
             ("loss", fastgd.Loss("where(v < 9, 0.5 * (y - v)**2, (y - v) / 0)"), "squared"),
             ("loss", fastgd.Loss("where(v1 < 9, 0.5*(y - v1)**2 + 0*v2, v2/0)"), None),
         ],
-        [True, False, False, False, False, True],
+        [True, False, False, False, False, False],
     ),
 )
 def test_what_overflows_and_is_not_chosen_counts_for_nothing(option, formula, chosen, tmp_path):
@@ -98,7 +106,8 @@ def test_what_overflows_and_is_not_chosen_counts_for_nothing(option, formula, ch
     assert run.status == twin.status == "finished"
     np.testing.assert_allclose(run.errors, twin.errors, rtol=1e-12)
     if chosen is not None:
-        plain = fastgd.train(**given | {option: chosen})
+        with kernels_of("tanh, identity") if option == "activation" else nullcontext():
+            plain = fastgd.train(**given | {option: chosen})
         np.testing.assert_allclose(run.errors, plain.errors, rtol=1e-12)
     run.save(tmp_path / "run.npz")
     again = fastgd.load(tmp_path / "run.npz")
@@ -161,7 +170,8 @@ def test_a_slope_that_is_given_counts():
     before = len(descend.overloads)
     run = fastgd.train(**given, alpha=0.1, loss=half)
     assert len(descend.overloads) == before + 1
-    plain = fastgd.train(**given, alpha=0.05)
+    with at_a_time(1):  # as other tests train without limits
+        plain = fastgd.train(**given, alpha=0.05)
     np.testing.assert_allclose(run.weights[0], plain.weights[0], rtol=1e-13)
     twin = reference.train(**given, alpha=0.1, loss=half)
     np.testing.assert_allclose(run.weights[0], twin.weights[0], rtol=1e-13)
@@ -191,34 +201,44 @@ def test_a_derivative_that_is_given_counts_with_several_outputs_to_a_target(unit
 # ---------------------------------------------------------------- files, and resuming
 
 
+BESIDE = {"activation": SWISH, "beta": 2.0, "loss": CAUCHY, "c": 0.3, "output": "tanh"}
+MADE = {
+    "run": lambda: fastgd.train(**SETTINGS, **BESIDE),
+    "numbers": lambda: fastgd.sweep(
+        **SETTINGS, **BESIDE | {"beta": [0.5, 2.0], "c": [0.3, 1.0]}, keep_state=True
+    ),
+    "functions": lambda: fastgd.sweep(
+        **SETTINGS, activation=[SWISH, "tanh"], loss=[CAUCHY], output="tanh", keep_state=True
+    ),
+    "sloped": lambda: reference.train(
+        **SETTINGS, output="identity", loss=fastgd.Loss("abs(y - v)", derivative="sign(v - y)")
+    ),
+    "outputs": lambda: fastgd.sweep(
+        **SETTINGS, output="identity", loss=["squared", "gaussian"], keep_state=True
+    ),
+    "classes": lambda: fastgd.train(
+        **SETTINGS | {"y": CLASSES},
+        activation="leaky_relu",
+        output="softmax",
+        loss="cross_entropy",
+    ),
+}
+"""Runs and sweeps with custom functions as every option."""
+
+NAMES = tuple(MADE)
+
+
+class Results(dict):
+    """Each is trained when it is asked for, since it may need a kernel of its own."""
+
+    def __missing__(self, name):
+        self[name] = MADE[name]()
+        return self[name]
+
+
 @pytest.fixture(scope="module")
 def results():
-    """Runs and sweeps with custom functions as every option."""
-    beside = {"activation": SWISH, "beta": 2.0, "loss": CAUCHY, "c": 0.3, "output": "tanh"}
-    return {
-        "run": fastgd.train(**SETTINGS, **beside),
-        "numbers": fastgd.sweep(
-            **SETTINGS, **beside | {"beta": [0.5, 2.0], "c": [0.3, 1.0]}, keep_state=True
-        ),
-        "functions": fastgd.sweep(
-            **SETTINGS, activation=[SWISH, "tanh"], loss=[CAUCHY], output="tanh", keep_state=True
-        ),
-        "sloped": reference.train(
-            **SETTINGS, output="identity", loss=fastgd.Loss("abs(y - v)", derivative="sign(v - y)")
-        ),
-        "outputs": fastgd.sweep(
-            **SETTINGS, output="identity", loss=["squared", "gaussian"], keep_state=True
-        ),
-        "classes": fastgd.train(
-            **SETTINGS | {"y": CLASSES},
-            activation="leaky_relu",
-            output="softmax",
-            loss="cross_entropy",
-        ),
-    }
-
-
-NAMES = ("run", "numbers", "functions", "sloped", "outputs", "classes")
+    return Results()
 
 
 @pytest.mark.parametrize("name", only(NAMES, "run", "outputs"))
@@ -236,7 +256,10 @@ def test_results_survive_a_file_and_pickle(results, name, tmp_path):
                 assert same(other[last], result[last])
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "sloped"])
+# A table of functions, and classes, have kernels of their own.
+@pytest.mark.parametrize(
+    "name", only([name for name in NAMES if name != "sloped"], "run", "numbers", "outputs")
+)
 def test_they_resume_from_a_file(results, name, tmp_path):
     result = results[name]
     result.save(tmp_path / "result.npz")
@@ -275,10 +298,14 @@ def test_a_number_that_had_its_default_must_have_it_to_resume():
             fastgd.train(X, Y, resume=run, iterations=1, **given)
 
 
+@pytest.mark.slow
 def test_tables_have_formulas_as_text(results):
     table = results["functions"].columns()
     assert table["activation"] == [f"{SWISH}, beta=1", "tanh"]
     assert table["loss"] == [f"{CAUCHY}, c=1"] * 2
+
+
+def test_tables_have_the_numbers_of_formulas(results):
     assert results["numbers"].columns()["beta"] == [0.5, 0.5, 2.0, 2.0]
 
 
@@ -337,8 +364,9 @@ def test_class_numbers_are_one_hot_targets(held):
     given = SETTINGS | WITH_CLASSES
     one_hot = np.eye(3)[CLASSES]
     parts = [{"validation": (X[:held], y[:held])} if held else {} for y in (CLASSES, one_hot)]
-    as_numbers = fastgd.train(**given | {"y": CLASSES}, **parts[0], tolerance=0.0)
-    as_columns = fastgd.train(**given | {"y": one_hot}, **parts[1])
+    with kernels_of("softmax"):
+        as_numbers = fastgd.train(**given | {"y": CLASSES}, **parts[0], tolerance=0.0)
+        as_columns = fastgd.train(**given | {"y": one_hot}, **parts[1])
     assert same(as_numbers, as_columns)
     for more in ({"folds": 3}, {"groups": [*"abbaabbaabba"]}, {"folds": 2, "groups": [*"aab"] * 4}):
         sweep = fastgd.sweep(**given | {"y": CLASSES}, **more)
@@ -350,9 +378,10 @@ def test_parts_that_lack_a_class_have_all_outputs():
     sweep = fastgd.sweep(**SETTINGS | WITH_CLASSES | {"y": CLASSES}, groups=groups)
     for place, part in enumerate(("none of 2", "only 2")):
         rows = [group == part for group in groups]
-        alone = fastgd.train(
-            **SETTINGS | WITH_CLASSES | {"X": X[rows], "y": np.eye(3)[CLASSES[rows]]}
-        )
+        with kernels_of("softmax"):
+            alone = fastgd.train(
+                **SETTINGS | WITH_CLASSES | {"X": X[rows], "y": np.eye(3)[CLASSES[rows]]}
+            )
         assert alone.weights[0].tobytes() == sweep[place].weights[0].tobytes()
     assert sweep.predict(X).shape == (2, 12, 3)
 
@@ -410,7 +439,8 @@ def test_softmax_of_nan_and_infinity_ends_the_run():
     for weights in ([[1e300, 1.0]], [[-1e300, 1e300]]):
         given = {"X": [[1e300]], "y": [[1.0, 0.0]], "weights": [weights], "iterations": 3}
         given |= WITH_CLASSES | {"bias": False}
-        run, twin = fastgd.train(**given), reference.train(**given)
+        with kernels_of("softmax"):
+            run, twin = fastgd.train(**given), reference.train(**given)
         assert (run.status, run.iterations) == (twin.status, twin.iterations)
         assert run.status == "diverged"
 
@@ -440,8 +470,12 @@ EVERYTHING = (
 )
 
 
+@pytest.mark.slow
 def test_whatever_may_stand_in_an_expression_is_compiled():
-    """Each function of the language and its derivative, against differences and the twin."""
+    """Each function of the language and its derivative, against differences and the twin.
+
+    Each by itself is compiled in kernel/test_transcendental.py.
+    """
     assert all(f"{name}(" in EVERYTHING for name in FUNCTIONS)
     given = {"hidden_size": 3, "output": "identity"}
     given["activation"] = fastgd.Function(EVERYTHING, k=1.5)
