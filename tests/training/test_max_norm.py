@@ -80,12 +80,16 @@ OPTIONS = [
     {"dropout": 0.2, "batch_size": 5, "bias": True},
     {"dropconnect": 0.2, "optimizer": Momentum(), "clip_norm": 0.5},
     {"batch_norm": True, "freeze": (0,), "sample_weight": WEIGHTS},
+    {"optimizer": Adam(), "l2": 0.1, "bias": True, "freeze": (0,)},  # the kernel of all bits
 ]
 
 
 @pytest.mark.parametrize(
     ("options", "lanes"),
-    [(OPTIONS[1], 8), (OPTIONS[2], 8), *some([(given, 1) for given in OPTIONS], [False] * 3)],
+    some(
+        [(OPTIONS[3], 8), *((given, lanes) for given in OPTIONS[:3] for lanes in (8, 1))],
+        [True] + [False] * 6,
+    ),
 )
 def test_rows_of_a_sweep_and_resumed_runs(options, lanes):
     given = NETWORK | options
