@@ -692,6 +692,9 @@ KINDS = tuple(
 """Activations, outputs and losses."""
 
 EVERYTHING = tuple(name for name in OPTIONS if name.startswith("everything"))
+TOGETHER = ("identity, cross entropy", "nesterov, relu, batch norm", "mean in batches")
+"""Options of which other cases have each: kernels that only the slow tests need."""
+
 TABLE = "elementary functions"
 """The case of the values of all elementary functions."""
 

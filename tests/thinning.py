@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import pytest
 
-from cases import EVERYTHING, LOSSES, OPTIONS, PARTED
+from cases import EVERYTHING, LOSSES, OPTIONS, PARTED, TOGETHER
 from fastgd.engine import packing
 from fastgd.engine.prediction import Forward
 
@@ -61,6 +61,11 @@ def only(names, *always):
     """These names; all but some of them are slow."""
     assert set(always) <= set(names)
     return some([(name,) for name in names], [name in always for name in names])
+
+
+def except_together(names):
+    """These golden cases; those that only have together what others have are slow."""
+    return only(names, *(name for name in names if name not in TOGETHER))
 
 
 def firsts(cases):
