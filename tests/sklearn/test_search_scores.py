@@ -291,6 +291,13 @@ def test_scikit_learn_scores_whatever_else_there_is(name, asked):
     assert asked or name == "a subclass"
 
 
+@pytest.mark.slow
+def test_a_penalty_of_0_may_be_a_candidate():
+    """Beside others: alone it would have a kernel without penalties."""
+    same(*both(CLASSIFIER, THREE, {"alpha": [0, 0.1]}))
+    same(*both(CLASSIFIER, THREE, {"alpha": [0]}))
+
+
 def test_weights_reach_the_scorer():
     weight = np.arange(90.0)
     ours, theirs = (
