@@ -156,12 +156,12 @@ class Budget:
             rooms[room_of(test)] += seconds
         rooms["rest"] += self.others
         may = shares()
-        yield f"{'seconds':>8} {'may take':>9} {'tests':>6}"
+        yield f"{'seconds':>8} {'may take':>9} {'tests':>6}  package"
         for room, seconds in rooms.most_common():
             yield f"{seconds:8.1f} {may.get(room, 0):9} {tests[room]:6}  {room}"
         yield "the ten most expensive tests"
         for test, seconds in self.seconds.most_common(10):
-            yield f"{seconds:8.1f} {test}"
+            yield f"{seconds:8.1f}  {test}"
         yield (
             f"{self.total():.0f} s of processor time, {self.others:.0f} of them to begin; "
             f"the largest process took {self.memory / 1e9:.2f} GB"
