@@ -17,7 +17,7 @@ import pytest
 
 PAGE = Path(__file__).parent.parent / "docs" / "contributing.md"
 MARGIN = 1.2
-UNIT = 1.9
+UNIT = 1.7
 """Seconds of the known kernel on the machine whose seconds the page has."""
 
 MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
