@@ -241,7 +241,6 @@ def test_sweep_over_groups(run):
     assert len(re.findall(r"^(?:east|north|south) ", out, re.MULTILINE)) == 3
 
 
-@pytest.mark.slow
 def test_groups_and_folds_become_a_table_and_a_file(run):
     words = ["sweep", "shops.csv", *TYPED, "--groups", "shop", "--folds", 3]
     assert run(*words, "--save", "t.npz", "--csv", "out.csv")[0] == 0

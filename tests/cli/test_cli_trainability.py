@@ -309,7 +309,6 @@ def test_two_processes_with_one_output(run, out):
     assert [path.name for path in out.parent.iterdir()] == ["edge.png"]
 
 
-@pytest.mark.slow
 def test_an_unfinished_map_with_other_settings_is_refused(run, out, monkeypatch):
     fastgd.trainability(16, **GIVEN, out=out.with_name("edge.patches"))
     code, text, err = run("--seed", "2")

@@ -555,7 +555,6 @@ def test_quantiles_are_learned_scored_and_saved(tmp_path, test_fraction):
     assert {run.iterations % 20 for one in found.candidates for run in one.runs} == {0}
 
 
-@pytest.mark.slow
 @TEST_SETS
 def test_counts_are_predicted_in_their_unit(test_fraction):
     x = RANDOM.normal(size=300)

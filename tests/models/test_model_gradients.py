@@ -45,7 +45,6 @@ def test_they_are_in_the_units_of_the_table(model):
         np.testing.assert_allclose(own, differences(model.predict, name, 1e-4), rtol=1e-6)
 
 
-@pytest.mark.slow
 def test_they_are_those_of_probabilities():
     target = ClassTarget.learn("dear", [price > 4e4 for price in PRICE])
     given = {"activation": "leaky_relu", "output": "softmax", "loss": "cross_entropy"}

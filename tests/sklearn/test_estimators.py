@@ -280,7 +280,6 @@ def test_lm_finds_the_minimum_of_a_ridge():
     assert model.n_iter_ < 9
 
 
-@pytest.mark.slow
 @quiet
 def test_lm():
     settings = {"solver": "lm", "random_state": 0, "hidden_layer_sizes": (4,), "activation": "tanh"}

@@ -614,7 +614,6 @@ def test_networks_of_other_kinds_predict_by_themselves(given, changed):
     np.testing.assert_array_equal(model.predict(X), answers(model, "predict", X))
 
 
-@pytest.mark.slow
 def test_errors_of_a_training_name_the_group():
     X, y = table()
     y = y - y.min() - (X.shop == "b")

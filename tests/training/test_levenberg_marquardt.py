@@ -442,7 +442,6 @@ def test_why_a_run_ends():
     assert (run.status, run.iterations) == ("converged", 1)
 
 
-@pytest.mark.slow  # patience is tried with held-out samples above
 def test_a_tolerance_or_a_patience_may_end_it_before():
     whole = fastgd.train(**CURVE | SHORT)
     limit = whole.errors[3:5].mean()
@@ -576,7 +575,6 @@ def test_an_iteration_at_a_minimum_tries_100_steps():
         assert run.state.corrections[0, 0] <= 1e-3 * method.increase ** (101 * run.iterations)
 
 
-@pytest.mark.slow  # with schedules LevenbergMarquardt has kernels of its own
 def test_an_iteration_without_a_learning_rate_moves_nothing_and_ends_nothing():
     X = np.random.default_rng(3).normal(size=(20, 2))
     y = np.sin(X[:, :1])
@@ -587,7 +585,6 @@ def test_an_iteration_without_a_learning_rate_moves_nothing_and_ends_nothing():
         assert run.losses[1] == run.losses[2] == run.losses[3] > run.final_loss
 
 
-@pytest.mark.slow  # the kernel is that of relu, and trains as any other
 def test_at_a_kink_a_run_has_stalled():
     """Of relu: a short step would make the loss smaller by the derivatives, and doesn't."""
     random = np.random.default_rng(0)
