@@ -18,7 +18,7 @@ from fastgd.studies.trainability.zoom import trainability_zoom
 from fastgd.training.folders import open_folder as open  # noqa: A004 - fastgd.open, as load
 from fastgd.training.minimization import minimize
 from fastgd.training.objective import Objective, objective
-from fastgd.training.results import Run, Snapshot
+from fastgd.training.run import Run, Snapshot
 from fastgd.training.runs import Sweep
 from fastgd.training.sweep import sweep
 from fastgd.training.train import train

@@ -18,7 +18,7 @@ import fastgd
 from cases import CAUCHY, SWISH
 from fastgd.optimizers import Adam, Momentum
 from fastgd.store import npz
-from fastgd.training import stored_run, stored_sweep
+from fastgd.training.stored_results import encode_run, encode_sweep
 from thinning import only
 
 REFUSED = "must be a whole file that fastgd has saved"
@@ -227,7 +227,7 @@ def test_parameters_that_the_options_say_are_there(tmp_path, option):
     """A run without a state, without which nothing else says how many there were."""
     path = tmp_path / "result.npz"
     run = fastgd.train(X, Y, iterations=5, **{option: True})
-    header, arrays = stored_run.encode(replace(run, state=None))
+    header, arrays = encode_run(replace(run, state=None))
     gone = ("biases", "bias_direction_changes", "scale", "shift", "mean", "variance")
     kept = {name: array for name, array in arrays.items() if not name.startswith(gone)}
     npz.write(path, "Run", header, kept)
@@ -262,7 +262,7 @@ def test_hashes_of_no_samples(tmp_path, hashes):
 def test_hashes_of_other_subsets(tmp_path, hashes):
     path = tmp_path / "result.npz"
     sweep = fastgd.sweep(X, Y, folds=2, alpha=range(1, 9), iterations=5, keep_state=True)
-    header, arrays = stored_sweep.encode(sweep)
+    header, arrays = encode_sweep(sweep)
     npz.write(path, "Sweep", header | {"subset_hashes": hashes}, arrays)
     with pytest.raises(ValueError, match=REFUSED):
         fastgd.load(path)

@@ -14,9 +14,9 @@ from fastgd.arguments.options import Method
 from fastgd.optimizers import Adam, Momentum
 from fastgd.schedules import Factors
 from fastgd.store.folder import DamageWarning, Folder
-from fastgd.training import chunks
-from fastgd.training.chunks import Chunks
+from fastgd.training import sweep_axes
 from fastgd.training.result_fields import SOURCES
+from fastgd.training.sweep_axes import Chunks
 from fastgd.training.sweep_job import SweepJob
 from thinning import only
 
@@ -517,6 +517,6 @@ def test_chunks_are_boxes_of_neighbors(seed):
 
 
 def test_chunks_take_some_seconds_and_fill_the_lanes():
-    assert chunks.CHUNK_SECONDS == 4
+    assert sweep_axes.CHUNK_SECONDS == 4
     for seconds, runs in ((1e-9, 2**15), (1e-3, 4000), (1.0, 8), (10.0, 3), (100.0, 1)):
-        assert chunks.runs_per_chunk(seconds, 1024) == runs
+        assert sweep_axes.runs_per_chunk(seconds, 1024) == runs

@@ -28,13 +28,13 @@ from fastgd.tables.reading import columns_from
 from fastgd.tables.table_selection import check_lengths
 from fastgd.tables.targets import ClassTarget, Target
 from fastgd.training import codec
-from fastgd.training.results import Run, exported
+from fastgd.training.run import Run, exported
 
 if TYPE_CHECKING:
     import pandas
 
 
-@codec.stored_by(stored_groups)
+@codec.stored_by(stored_groups.encode, stored_groups.decode)
 @dataclass(frozen=True, eq=False)
 class GroupModels(ShownInNotebooks):
     """A network for each group of a table, with everything needed to predict.

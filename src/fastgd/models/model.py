@@ -23,13 +23,13 @@ from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import columns_from
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target, width_of
 from fastgd.training import codec
-from fastgd.training.results import Run, all_derivatives, all_outputs, exported
+from fastgd.training.run import Run, all_derivatives, all_outputs, exported
 
 Table = Any
 """A pandas DataFrame, a mapping of names to columns, or the path of a table file."""
 
 
-@codec.stored_by(stored_model)
+@codec.stored_by(stored_model.encode, stored_model.decode)
 @dataclass(frozen=True, eq=False)
 class Model(Exportable, ShownInNotebooks):
     """Trained networks, with the encoding of a table's columns as inputs and of its target.

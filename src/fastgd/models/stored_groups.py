@@ -11,10 +11,11 @@ from fastgd.models.group_training import Scaling, TrainedGroups
 from fastgd.store.npz import Arrays, Found
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import target_from_json, target_to_json
-from fastgd.training import codec, stored_run, stored_sweep
+from fastgd.training import codec
 from fastgd.training.codec import Array, Header, by_result, need, text, text_of
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 from fastgd.training.runs import Sweep
+from fastgd.training.stored_results import decode_run, decode_sweep, encode_run, encode_sweep
 
 _FITS: dict[str, codec.Field] = {
     "inputs": Array("f", "groups inputs", record=Scaling, name="inputs_{}"),
@@ -50,10 +51,10 @@ def encode(models: Any) -> tuple[Header, Arrays]:
         **codec.encode(_FITS, models.fits)[1],
     }
     sweeps = enumerate(models.fits.trained.sweeps)
-    results = {f"sweep_{k}": stored_sweep.encode(one) for k, one in sweeps}
+    results = {f"sweep_{k}": encode_sweep(one) for k, one in sweeps}
     for name, run in {"fallback": models.fallback, "shared": models.fits.shared}.items():
         if run is not None:
-            results[name] = stored_run.encode(run)
+            results[name] = encode_run(run)
     for lead, (_, content) in results.items():
         arrays |= {f"{lead}.{name}": array for name, array in content.items()}
     parts = {name: own for name, (own, _) in results.items()}
@@ -75,7 +76,7 @@ def decode(header: Header, arrays: Found) -> dict[str, Any]:
         "coefficients": (inputs + 1,),
     }
     sweeps = tuple(
-        Sweep(**stored_sweep.decode(parts[name], content[f"{name}."]))
+        Sweep(**decode_sweep(parts[name], content[f"{name}."]))
         for name in (f"sweep_{k}" for k in range(len(parts)))
         if name in parts
     )
@@ -124,7 +125,7 @@ def _network(
     """A network that takes the rows of any group, if the file has it."""
     if name not in parts:
         return None
-    run = Run(**stored_run.decode(parts[name], content[f"{name}."]))
+    run = Run(**decode_run(parts[name], content[f"{name}."]))
     need((run.weights[0].shape[0], run.weights[-1].shape[1]) == (inputs, outputs))
     return run
 

@@ -7,9 +7,9 @@ import numpy as np
 from fastgd.store.npz import Arrays, Found
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import target_from_json, target_to_json, width_of
-from fastgd.training import stored_run
 from fastgd.training.codec import Header, by_result, need, number, text_of
-from fastgd.training.results import Run
+from fastgd.training.run import Run
+from fastgd.training.stored_results import decode_run, encode_run
 
 
 def encode(model: Any) -> tuple[Header, Arrays]:
@@ -20,7 +20,7 @@ def encode(model: Any) -> tuple[Header, Arrays]:
     header: Header = {"targets": len(model.targets), "scores": model.scores, "runs": []}
     header["notes"] = list(model.training_notes)
     for k, run in enumerate(model.runs):
-        of_run, own = stored_run.encode(run)
+        of_run, own = encode_run(run)
         header["runs"].append(of_run)
         arrays |= {f"run_{k}_{name}": array for name, array in own.items()}
     return header, arrays
@@ -34,8 +34,7 @@ def decode(header: Header, arrays: Found) -> dict[str, Any]:
     )
     content = by_result(r"run_\d+_", arrays)
     runs = tuple(
-        Run(**stored_run.decode(of_run, content[f"run_{k}_"]))
-        for k, of_run in enumerate(header["runs"])
+        Run(**decode_run(of_run, content[f"run_{k}_"])) for k, of_run in enumerate(header["runs"])
     )
     need(bool(runs) and bool(targets))
     inputs, outputs = len(preparation.names), sum(map(width_of, targets))

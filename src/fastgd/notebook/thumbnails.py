@@ -19,7 +19,7 @@ from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
 from fastgd.studies.trainability.map import Trainability
 from fastgd.training import statistics
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 from fastgd.training.runs import Sweep
 
 WIDTH, HEIGHT = 480, 300

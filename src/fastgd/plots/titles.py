@@ -12,7 +12,7 @@ from fastgd.checks.formatting import (
     value_text,
 )
 from fastgd.plots.style import user_text
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 from fastgd.training.runs import Sweep
 from fastgd.training.statistics import REPEATED
 from fastgd.training.sweep_axes import varied

@@ -11,7 +11,7 @@ from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
 from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.arguments.groups import Integers
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 
 SMALLEST_RATE = 1e-6
 """An adaptive learning rate is not divided below this: as in scikit-learn, the fit ends."""

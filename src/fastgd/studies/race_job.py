@@ -11,9 +11,9 @@ import numpy as np
 from fastgd.checks.messages import shown
 from fastgd.optimizers import ALL, Optimizer
 from fastgd.store.npz import Arrays, tuples
-from fastgd.training import stored_run
 from fastgd.training.codec import decoded
-from fastgd.training.results import Run
+from fastgd.training.run import Run
+from fastgd.training.stored_results import encode_run
 from fastgd.training.training_run import KEEP, Training
 from fastgd.workers.compiling import compile_all
 
@@ -62,7 +62,7 @@ class RaceJob:
 
 def _trained(training: Training, iterations: int, advance: Callable[[int], None]) -> Arrays:
     run = training.stretch(training.between(0, iterations), None, advance)
-    header, arrays = stored_run.encode(run)
+    header, arrays = encode_run(run)
     return {_HEADER: np.array(json.dumps(header)), **arrays}
 
 

@@ -16,9 +16,9 @@ from fastgd.checks.values import ABOVE_ZERO, check_number, check_path
 from fastgd.engine.progress import progress_bar
 from fastgd.store import npz
 from fastgd.store.manifest import Manifest, manifest_of, parsed
-from fastgd.training import stored_run
 from fastgd.training.codec import decoded
-from fastgd.training.results import Run
+from fastgd.training.run import Run
+from fastgd.training.stored_results import encode_run
 from fastgd.training.training_run import Training, is_over, planned
 
 EVERY = 60.0
@@ -93,7 +93,7 @@ def train(training: Training, file: File, shows_bar: bool) -> Run:
 
 
 def _write(path: Path, run: Run, question: Manifest) -> None:
-    header, arrays = stored_run.encode(run)
+    header, arrays = encode_run(run)
     header |= {_QUESTION: json.loads(question.text())}
     npz.write(path, Run.__name__, header, arrays)
 

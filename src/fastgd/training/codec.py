@@ -11,7 +11,6 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -31,8 +30,12 @@ Dimensions = Mapping[str, Any]
 
 Class = TypeVar("Class", bound=type[Any])
 
-_CLASSES: dict[str, tuple[type[Any], Any]] = {}
-"""The classes that can be saved, by the name that files have of them, and their codecs."""
+Encode = Callable[[Any], tuple[Header, Arrays]]
+Decode = Callable[[Header, Found], dict[str, Any]]
+
+_CLASSES: dict[str, tuple[type[Any], Encode, Decode]] = {}
+"""The classes that can be saved, by the name that files have of them, with what encodes and decodes
+them."""
 
 CHECKED_LATER = ""
 """For the kinds of an array that isn't read yet: its dtype and shape depend on what is."""
@@ -180,15 +183,15 @@ def optional(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda value: None if value is None else check(value)
 
 
-def stored_by(module: ModuleType) -> Callable[[Class], Class]:
+def stored_by(encode: Encode, decode: Decode) -> Callable[[Class], Class]:
     """Register a class, so that it can be saved, and reading a file can create it.
 
-    ``module.encode(result)`` returns a header, which JSON can hold, and arrays;
-    ``module.decode(header, arrays)`` returns the fields of the class, checked.
+    ``encode(result)`` returns a header, which JSON can hold, and arrays; ``decode(header, arrays)``
+    returns the fields of the class, checked.
     """
 
     def register(kind: Class) -> Class:
-        _CLASSES[kind.__name__] = kind, module
+        _CLASSES[kind.__name__] = kind, encode, decode
         return kind
 
     return register
@@ -198,7 +201,7 @@ def save(result: Any, path: PathLike) -> None:
     """Write a result of a registered class."""
     path = check_path("path", path)
     name = type(result).__name__
-    header, arrays = _CLASSES[name][1].encode(result)
+    header, arrays = _CLASSES[name][1](result)
     npz.write(path, name, header, arrays)
 
 
@@ -237,8 +240,8 @@ def load(path: PathLike) -> Any:
 def decoded(path: PathLike, name: str, header: Header, arrays: Found) -> Any:
     """Restore a result of the class of this name from the content of a file."""
     try:
-        kind, codec = _CLASSES[name]
-        return kind(**codec.decode(header, arrays))
+        kind, _, decode = _CLASSES[name]
+        return kind(**decode(header, arrays))
     except UnknownNameError as error:
         raise ValueError(f"{path} must have functions that fastgd knows: {error}") from error
     except Exception as error:

@@ -17,14 +17,18 @@ from fastgd.checks.values import check_counts, check_flag, check_path, check_see
 from fastgd.store.files import PathLike, check_kind
 from fastgd.store.folder import Folder
 from fastgd.store.npz import Arrays
-from fastgd.training import stored_sweep
-from fastgd.training.chunks import Chunks
 from fastgd.training.codec import Header, need
 from fastgd.training.folder_sweep import FolderSweep, samples_of
 from fastgd.training.indexing import TrainingSource
 from fastgd.training.result_fields import SOURCES
 from fastgd.training.runs import Sweep
-from fastgd.training.sweep_axes import SweepAxes
+from fastgd.training.stored_results import (
+    decode_outline,
+    decode_start,
+    encode_outline,
+    encode_start,
+)
+from fastgd.training.sweep_axes import Chunks, SweepAxes
 from fastgd.training.sweep_job import SweepJob
 
 KIND = "sweep"
@@ -99,7 +103,7 @@ def open_folder(path: PathLike) -> Sweep:
             for name, axis in header["axes"].items()
         }
         header = header | {"axes": axes}
-        outline = stored_sweep.decode_outline(header, arrays)
+        outline = decode_outline(header, arrays)
         known = tuple(folder.manifest.facts["known"])
         need(set(known) <= SOURCES.keys())
         task = samples_of(folder)
@@ -120,11 +124,11 @@ def _asked(job: SweepJob) -> tuple[Header, Arrays]:
     long = {name: np.array(axis) for name, axis in axes.items() if _is_long(axis)}
     others = {name: None if name in long else axis for name, axis in axes.items()}
     outline = SimpleNamespace(**job.outline | {"axes": others})
-    header, arrays = stored_sweep.encode_outline(outline)
+    header, arrays = encode_outline(outline)
     arrays |= {f"axis_{name}": array for name, array in long.items()}
     arrays |= task.samples
     if job.starts and "weights" not in job.sweep_axes.axes:
-        arrays |= stored_sweep.encode_start(_GIVEN, job.starts[0])
+        arrays |= encode_start(_GIVEN, job.starts[0])
     header |= {
         "iterations": task.iterations,
         "record_every": task.record_every,
@@ -157,7 +161,7 @@ def _source(header: Header, arrays: Arrays, outline: Header, task: TrainingData)
     """The data from which single runs are trained again, as their weights were not kept."""
     weights, seed = None, header["seed_of_given_weights"]
     if f"first_weights_{_GIVEN}_0" in arrays:
-        weights = stored_sweep.decode_start(_GIVEN, outline["networks"][0], arrays)
+        weights = decode_start(_GIVEN, outline["networks"][0], arrays)
     return TrainingSource(
         task,
         weights,

@@ -20,7 +20,7 @@ from fastgd.engine.lowering import recipe_of
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING, Summary
 from fastgd.training.result_fields import BY_NETWORK, SOURCES
-from fastgd.training.results import Run, run_of
+from fastgd.training.run import Run, run_of
 from fastgd.training.sample_hashes import Hashes, hashes_of
 from fastgd.training.selection import Selection
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, told_apart, varied

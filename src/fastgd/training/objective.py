@@ -18,7 +18,7 @@ from fastgd.checks.values import check_seed
 from fastgd.engine.evaluation import LossEvaluation, ResidualEvaluation
 from fastgd.engine.network import Network, first_weights, flatten
 from fastgd.engine.session import Session
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 from fastgd.training.training_run import checked_loss
 
 

@@ -14,7 +14,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.trained_runs import TrainedRuns
 from fastgd.training.resuming import check_derivatives, check_held, check_network, completed
 from fastgd.training.runs import Sweep
-from fastgd.training.stored_sweep import encode_partition
+from fastgd.training.stored_results import encode_partition
 from fastgd.training.sweep_axes import COMBINATION
 
 

@@ -18,12 +18,13 @@ from fastgd.engine.network import Network
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING, Summary
 from fastgd.store.files import PathLike
-from fastgd.training import codec, stored_sweep
+from fastgd.training import codec
 from fastgd.training.exports import columns_of, dataframe, long_dataframe, sweep_dataset
 from fastgd.training.indexing import TrainingSource, run_at, selected, taken
 from fastgd.training.prediction import gradient_all, predict_all
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 from fastgd.training.selection import Index, Places, Selection, by_place, by_value
+from fastgd.training.stored_results import decode_sweep, digest_of, encode_sweep
 from fastgd.training.sweep_axes import SweepAxes, varied
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     import xarray
 
 
-@codec.stored_by(stored_sweep)
+@codec.stored_by(encode_sweep, decode_sweep)
 @dataclass(frozen=True, eq=False)
 class Sweep(ShownInNotebooks):
     """Many trained networks, one for each combination of the values on the axes.
@@ -403,7 +404,7 @@ class Sweep(ShownInNotebooks):
         >>> fastgd.sweep(X, y, **given).digest() == there
         True
         """
-        return stored_sweep.digest_of(self, [self])
+        return digest_of(self, [self])
 
     def in_memory(self) -> Sweep:
         """The sweep with all results in memory: itself, unless it is in a folder."""

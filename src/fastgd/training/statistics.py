@@ -16,7 +16,7 @@ from fastgd.checks.values import (
     check_number,
     check_result,
 )
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 from fastgd.training.runs import Sweep
 
 REPEATED = ("fold", "sample_weight", "seed", "weights")

@@ -24,7 +24,6 @@ from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.state import State
 from fastgd.engine.trained_runs import STATE, TrainedRuns
 from fastgd.optimizers import BAYESIAN
-from fastgd.training.chunks import Chunks, end_to_end, runs_per_chunk, seconds_of
 from fastgd.training.indexing import TrainingSource, narrowed
 from fastgd.training.result_fields import SOURCES, field_of
 from fastgd.training.resuming_sweeps import check_states, join, resumed_partition
@@ -36,7 +35,14 @@ from fastgd.training.sample_hashes import (
     with_hashes,
 )
 from fastgd.training.selection import Selection
-from fastgd.training.sweep_axes import COMBINATION, PARTS
+from fastgd.training.sweep_axes import (
+    COMBINATION,
+    PARTS,
+    Chunks,
+    end_to_end,
+    runs_per_chunk,
+    seconds_of,
+)
 from fastgd.training.trainings import Trainings, checked_trainings
 
 COMPILED_AFTER = 2

@@ -23,12 +23,11 @@ from fastgd.engine.summaries import STATUS, summarize
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.optimizers import BAYESIAN
 from fastgd.store.npz import Arrays
-from fastgd.training import stored_run
 from fastgd.training.codec import Header
-from fastgd.training.results import Run, run_of
 from fastgd.training.resuming import check_network
+from fastgd.training.run import Run, run_of
 from fastgd.training.sample_hashes import Hashes, check_same_samples, hashes_of
-from fastgd.training.stored_options import as_json
+from fastgd.training.stored_results import as_json, encode_run
 from fastgd.training.trainings import Trainings, checked_trainings, started_with
 
 KEEP = Keep(state=True)
@@ -86,7 +85,7 @@ class Training(Trainings):
         if self.starts:
             arrays["weights"] = self.start
         if self.resume is not None:
-            past = stored_run.encode(self.resume)[1]
+            past = encode_run(self.resume)[1]
             arrays |= {f"resume {name}": array for name, array in past.items()}
         asked = {
             "hidden_size": self.network.sizes[1:-1],

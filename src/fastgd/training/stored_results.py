@@ -1,10 +1,9 @@
-"""A :class:`Sweep` as the content of a file; its outline is also the metadata of a folder.
+"""Options as JSON values and arrays: methods by name and fields, functions by their source."""
 
-The outline is all that is known before the training: axes, options, networks and samples.
-"""
+from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
@@ -14,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from fastgd import optimizers, schedules
+from fastgd.arguments import options
 from fastgd.arguments.data import BatchNorm, NetworkParts
 from fastgd.arguments.declarations import DECLARED, FIELDED, VALUES
-from fastgd.arguments.formula_parameters import kinds_of
+from fastgd.arguments.formula_parameters import FORMULAS, kinds_of
 from fastgd.arguments.initial_network import check_alphas, check_hidden_size
 from fastgd.arguments.option_types import OptionType, field_kind
 from fastgd.arguments.options import Method
@@ -26,22 +27,197 @@ from fastgd.checks.values import (
     check_count,
     check_counts,
     check_flag,
+    check_seed,
     check_seeds,
 )
 from fastgd.engine.network import Network
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING, STATUS, Summary
+from fastgd.formulas.custom import Formula, Function, Loss
+from fastgd.formulas.named import loss_of
+from fastgd.hyperparameters import Hyperparameters
 from fastgd.optimizers import BAYESIAN
 from fastgd.store.chunk_file import plain
 from fastgd.store.npz import Arrays, Found
 from fastgd.training import codec
-from fastgd.training.codec import Array, Header, array_of, need, optional
+from fastgd.training.codec import Array, Header, array_of, count, need, number, optional, text
 from fastgd.training.sample_hashes import check_hashes
-from fastgd.training.stored_options import as_json, check_width, decode_method, decode_option
-from fastgd.training.stored_run import check_state
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, varied
 
-_FIELDS: dict[str, codec.Field] = {
+
+def as_json(value: Any, arrays: Arrays) -> Any:
+    """Options as JSON values: optimizers and schedules by name; arrays go into ``arrays``."""
+    if isinstance(value, schedules.Factors):
+        name = f"factors_{sum(known.startswith('factors_') for known in arrays)}"
+        arrays[name] = value.factors
+        return ["Factors", {"factors": name}]
+    if isinstance(value, Hyperparameters):
+        return [type(value).__name__, value._asdict()]
+    if isinstance(value, Formula):
+        return [type(value).__name__, *value.source]
+    if isinstance(value, np.ndarray):
+        if value.dtype == np.bool_:
+            return value.tolist()
+        arrays["sample_weight"] = value
+        return None
+    if isinstance(value, dict):
+        return {name: as_json(item, arrays) for name, item in value.items()}
+    return [as_json(item, arrays) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def decode_method(given: Mapping[str, Any], arrays: Found) -> Method:
+    """Restore and check the options that :func:`as_json` has converted."""
+    found = {name: decode_option(name, value, arrays) for name, value in given.items()}
+    samples = len(found["sample_weight"]) if "sample_weight" in found else LARGEST
+    return Method(**options.checked(found, kinds_of(found), samples))
+
+
+def decode_option(name: str, value: Any, arrays: Found) -> Any:
+    """Restore the value of an option, which is then checked like that of a call.
+
+    UnknownNameError if it is a function that uses one that this version doesn't have.
+    """
+    if name == "sample_weight":
+        return array_of(arrays, name, "f", arrays[name].shape[:1])
+    if name in FIELDED:
+        return _fielded(value, arrays)
+    return _formula(value) if name in FORMULAS else value
+
+
+def check_width(method: Method, outputs: int) -> None:
+    """Raise unless the number of output units is one that the loss can have."""
+    need(outputs % loss_of(method.loss).units == 0)
+
+
+def _fielded(pair: Sequence[Any], arrays: Found) -> Hyperparameters:
+    """Restore an optimizer or a schedule from its name and fields."""
+    name, fields = pair
+    if name == "Factors":
+        own = fields["factors"]
+        return schedules.Factors(array_of(arrays, own, "f", arrays[own].shape[:1]))
+    kinds: tuple[type[Hyperparameters], ...] = (*optimizers.ALL, *schedules.ALL)
+    return {kind.__name__: kind for kind in kinds}[name](**fields)
+
+
+def _formula(value: Any) -> Any:
+    """Restore a custom function from its source, which is parsed and never run; keep a name."""
+    if isinstance(value, str):
+        return value
+    kind, formula, derivative, variables, numbers = value
+    known: dict[str, type[Formula]] = {"Function": Function, "Loss": Loss}
+    return known[kind].of_text(formula, derivative, variables, numbers)
+
+
+# ---------------------------------------------------------------- A :class:`Run` as the content of a file; and the check of states, from which runs resume
+
+
+def _alpha(value: Any) -> Any:
+    return tuple(map(number, value)) if isinstance(value, tuple) else number(value)
+
+
+def _status(value: Any) -> str:
+    need(value in STATUS)
+    return str(value)
+
+
+def _minimizer(value: Any) -> dict[str, Any]:
+    need(isinstance(value, dict))
+    if value:
+        text(value["method"])
+    return dict(value)
+
+
+_OF_RUN: dict[str, codec.Field] = {
+    "alpha": _alpha,
+    "hidden_size": check_hidden_size,
+    "seed": optional(check_seed),
+    "final_error": number,
+    "final_loss": number,
+    "status": _status,
+    "iterations": count,
+    "summary": optional(lambda value: Summary(*map(number, value))),
+    "minimizer": _minimizer,
+    "final_validation_error": optional(number),
+    "best_iteration": optional(count),
+    **dict.fromkeys(BAYESIAN, optional(number)),
+    "sample_hashes": optional(check_hashes),
+    "errors": Array("f", "records"),
+    "losses": Array("f", "records"),
+    "recorded": Array("i", "records"),
+    "weights": Array("f", each="layers"),
+    "direction_changes": Array("i", each="layers"),
+    "biases": Array("f", each="units"),
+    "bias_direction_changes": Array("i", each="units"),
+    "normalization": Array("f", each="normalized", record=BatchNorm, name="{}"),
+    "recorded_weights": Array("f", "records", each="layers", optional=True),
+    "recorded_biases": Array("f", "records", each="recorded units"),
+    "recorded_normalization": Array(
+        "f", "records", each="recorded normalized", record=BatchNorm, name="recorded_{}"
+    ),
+    "validation_errors": Array("f", "records", optional=True),
+    "state": Array(codec.CHECKED_LATER, record=State, name="state_{}_0", optional=True),
+}
+
+
+def encode_run(run: Any) -> tuple[Header, Arrays]:
+    """A Run as a header and arrays."""
+    header, arrays = codec.encode(_OF_RUN, run)
+    return header | {"options": as_json(run.options, arrays)}, arrays
+
+
+def decode_run(header: Header, arrays: Found) -> dict[str, Any]:
+    """The fields of a Run, checked."""
+    hidden = check_hidden_size(header["hidden_size"])
+    sizes = (arrays["weights_0"].shape[0], *hidden, arrays[f"weights_{len(hidden)}"].shape[1])
+    units = [(size,) for size in sizes[1:]]
+    method = decode_method(header["options"], arrays)
+    bias, batch_norm = method.bias, method.batch_norm
+    recorded = "recorded_weights_0" in arrays
+    dimensions = {
+        "records": arrays["recorded"].shape[:1],
+        "layers": list(pairwise(sizes)),
+        "units": units if bias else [],
+        "normalized": units[:-1] if batch_norm else [],
+        "recorded units": units if bias and recorded else [],
+        "recorded normalized": units[:-1] if batch_norm and recorded else [],
+    }
+    found = codec.decode(_OF_RUN, codec.NEW | header, arrays, dimensions)
+    need((found["validation_errors"] is None) == (found["final_validation_error"] is None))
+    check_width(method, sizes[-1])
+    network, state = Network(sizes, bias, batch_norm), found["state"]
+    found["state"] = state and check_state(state, 1, network, method, {})
+    return {**found, "options": method.given}
+
+
+def check_state(
+    state: State,
+    runs: int,
+    network: Network,
+    method: Method,
+    values: Mapping[str, Sequence[Any]],
+) -> State:
+    """Read the states of runs; ValueError unless runs with these options could have them.
+
+    ``values`` are the values of options that are axes, which ``method`` doesn't have.
+    """
+    watched, best = State.widths(method, values)
+    drawn = state.tau.shape[-1]  # results don't know the number of samples
+    need((drawn > 0) == (method.sampling == "adaptive"))
+    like = State.empty(0, network.parameters, method.optimizer, watched, drawn, best)
+    for array, expected in zip(state._asdict().values(), like._asdict().values(), strict=True):
+        need(array.dtype == expected.dtype and array.shape == (runs, *expected.shape[1:]))
+    state = State(*map(np.asarray, state))
+    need(bool((state.planned >= 1).all()) and bool((state.record_every >= 1).all()))
+    need(bool((state.signs <= 1).all()) and bool((state.ended >= -1).all()))
+    need(bool(((state.outcome >= 0) & (state.outcome < len(STATUS))).all()))
+    return state
+
+
+# ---------------------------------------------------------------- A :class:`Sweep` as the content of a file; its outline is also the metadata of a folder
+# WAS: A :class:`Sweep` as the content of a file; its outline is also the metadata of a folder. The outline is all that is known before the training: axes, options, networks and samples.
+
+
+_OF_SWEEP: dict[str, codec.Field] = {
     "errors": Array("f", "axes records"),
     "final_error": Array("f", "axes"),
     "status": Array("U", "axes"),
@@ -64,15 +240,15 @@ _FIELDS: dict[str, codec.Field] = {
 }
 
 
-def encode(sweep: Any) -> tuple[Header, Arrays]:
+def encode_sweep(sweep: Any) -> tuple[Header, Arrays]:
     """A Sweep as a header and arrays."""
     header, arrays = encode_outline(sweep)
-    fields, measured = codec.encode(_FIELDS, sweep)
+    fields, measured = codec.encode(_OF_SWEEP, sweep)
     hashes = () if sweep.partition is None else sweep.partition.hashes
     return header | fields | {"subset_hashes": hashes}, arrays | measured
 
 
-def decode(header: Header, arrays: Found) -> dict[str, Any]:
+def decode_sweep(header: Header, arrays: Found) -> dict[str, Any]:
     """The fields of a Sweep, checked."""
     header = codec.NEW | header
     outline = decode_outline(header, arrays)
@@ -88,7 +264,7 @@ def decode(header: Header, arrays: Found) -> dict[str, Any]:
         "runs": (sweep_axes.runs,),
         "parameters": [(network.parameters,) for network in networks],
     }
-    found = codec.decode(_FIELDS, header, arrays, dimensions)
+    found = codec.decode(_OF_SWEEP, header, arrays, dimensions)
     need(set(np.unique(found["status"])) <= {*STATUS, MISSING})
     need((found["kept_weights"] is None) == (found["kept_changes"] is None))
     if found["states"] is not None:
@@ -110,7 +286,7 @@ def digest_of(sweep: Any, pieces: Iterable[Any]) -> str:
     for piece in pieces:
         if (piece.status == MISSING).any():
             raise LookupError("digest needs a finished sweep, got one with missing runs")
-        for name, field in _FIELDS.items():
+        for name, field in _OF_SWEEP.items():
             if name == "states" or not isinstance(field, Array):
                 continue
             for own, array in field.encode(name, getattr(piece, name)).items():

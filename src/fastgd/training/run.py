@@ -23,8 +23,9 @@ from fastgd.engine.summaries import Summary
 from fastgd.export.exportable import Exportable
 from fastgd.optimizers import BAYESIAN
 from fastgd.store.files import PathLike
-from fastgd.training import codec, stored_run
+from fastgd.training import codec
 from fastgd.training.exports import long_dataframe, run_dataset
+from fastgd.training.stored_results import decode_run, encode_run
 
 if TYPE_CHECKING:
     import pandas
@@ -193,7 +194,7 @@ class Snapshot(_Predicting):
         return f"Snapshot(iteration={self.iteration}, hidden_size={sizes}, error={self.error:.6g})"
 
 
-@codec.stored_by(stored_run)
+@codec.stored_by(encode_run, decode_run)
 @dataclass(frozen=True, eq=False)
 class Run(_Predicting, ShownInNotebooks):
     """One trained network.
