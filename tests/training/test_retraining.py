@@ -12,7 +12,7 @@ from cases import OPTIONS
 from fastgd.arguments.partition import check_partition
 from fastgd.arguments.training_data import TrainingData, check_validation
 from fastgd.optimizers import Adam, Momentum
-from fastgd.training.indexing import TrainingSource
+from fastgd.training.selection import TrainingSource
 from thinning import only
 
 RANDOM = np.random.RandomState(9)

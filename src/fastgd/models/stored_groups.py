@@ -14,8 +14,8 @@ from fastgd.tables.targets import target_from_json, target_to_json
 from fastgd.training import codec
 from fastgd.training.codec import Array, Header, by_result, need, text, text_of
 from fastgd.training.run import Run
-from fastgd.training.runs import Sweep
 from fastgd.training.stored_results import decode_run, decode_sweep, encode_run, encode_sweep
+from fastgd.training.sweep_result import Sweep
 
 _FITS: dict[str, codec.Field] = {
     "inputs": Array("f", "groups inputs", record=Scaling, name="inputs_{}"),

@@ -20,7 +20,7 @@ from fastgd.studies.surface import Surface
 from fastgd.studies.trainability.map import Trainability
 from fastgd.training import statistics
 from fastgd.training.run import Run
-from fastgd.training.runs import Sweep
+from fastgd.training.sweep_result import Sweep
 
 WIDTH, HEIGHT = 480, 300
 """Displayed pixels, 100 per inch."""

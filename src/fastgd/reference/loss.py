@@ -11,7 +11,7 @@ from fastgd.arguments.data import FloatArray, check_vector
 from fastgd.arguments.declarations import LossOptions
 from fastgd.reference.perceptron import Perceptron
 from fastgd.reference.sampling import Epochs
-from fastgd.training.training_run import checked_loss
+from fastgd.training.training_job import checked_loss
 
 
 def objective(
@@ -50,7 +50,7 @@ def objective(
     (1.125, [-1.5])
     """
     checked = checked_loss(X, y, options, hidden_size=hidden_size)
-    X, y, network, method = checked.task.X, checked.task.y, checked.network, checked.method
+    X, y, network, method = checked.task.X, checked.task.y, checked.networks[0], checked.methods[0]
     perceptron = Perceptron(
         network, method, check_vector("w", w, network.parameters), checked.alphas[0][0]
     )

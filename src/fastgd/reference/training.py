@@ -25,7 +25,7 @@ from fastgd.reference.state import Ending, ending, over, resume_from, state_of
 from fastgd.reference.stopping import Best, Watch
 from fastgd.training.resuming import arguments_of_run, continuing
 from fastgd.training.run import Run, run_of
-from fastgd.training.training_run import Training, checked_training
+from fastgd.training.training_job import TrainingJob, checked_job
 
 
 @continuing(arguments_of_run)
@@ -80,7 +80,7 @@ def train(
     >>> run.direction_changes[1].ravel().tolist()
     [22, 15, 4, 15]
     """
-    training = checked_training(
+    job = checked_job(
         X,
         y,
         hidden_size=hidden_size,
@@ -96,20 +96,21 @@ def train(
         resume=resume,
         given_options=options,
     )
-    check_memory(_bytes(training), "the training")
+    check_memory(_bytes(job), "the training")
     with np.errstate(all="ignore"):
-        return _Descent(training).run()
+        return _Descent(job).run()
 
 
 class _Descent:
     """A network while it is trained."""
 
-    def __init__(self, training: Training) -> None:
-        task, method, seed = training.task, training.method, training.seeds[0]
-        self.training, self.task, self.method, self.seed = training, task, method, seed
-        state = None if training.resume is None else training.resume.state
+    def __init__(self, job: TrainingJob) -> None:
+        task, method, seed = job.task, job.methods[0], job.seeds[0]
+        self.job, self.task, self.method, self.seed = job, task, method, seed
+        resume = job.resume if isinstance(job.resume, Run) else None
+        state = None if resume is None else resume.state
         self.perceptron = self._perceptron(
-            training.first(0)[0] if state is None else state.parameters[0]
+            job.first(0)[0] if state is None else state.parameters[0]
         )
         self.sampler: Sampler = (
             Adaptive(len(task.X), method, seed)
@@ -117,14 +118,14 @@ class _Descent:
             else Epochs(len(task.X), method)
         )
         self.watch = Watch(method, task, self.sampler.per_epoch)
-        self.records = Records(training.network, task, training.record_weights)
+        self.records = Records(job.networks[0], task, job.record_weights)
         self.second_order = None
         if isinstance(method.optimizer, LevenbergMarquardt):
             self.second_order = SecondOrder(self.perceptron, method, task)
         self.end = None
-        if training.resume is not None and state is not None:
+        if resume is not None and state is not None:
             resume_from(state, self.perceptron, self.sampler, self.watch, task.done)
-            self.records.join(training.resume)
+            self.records.join(resume)
             if self.second_order:
                 self.second_order.resume_from(state)
             self.end = ending(state, task.iterations, is_held=task.holds_out)
@@ -134,39 +135,39 @@ class _Descent:
         return self.task.X, self.task.y, self.task.gradients
 
     def _perceptron(self, row: FloatArray) -> Perceptron:
-        training = self.training
-        return Perceptron(training.network, self.method, row, training.alphas[0][0])
+        return Perceptron(self.job.networks[0], self.method, row, self.job.alphas[0][0])
 
     def run(self) -> Run:
         """Train, and return the run."""
-        training = self.training
         end = self.end or self._descend()
         best = self.watch.best or Best(self.perceptron.row, end.error, end.held)
         loss = np.nan
         if np.isfinite(best.row).all():
             loss = self._perceptron(best.row).loss(*self._learned)
-        return run_of(
-            training.network,
-            self.method,
-            alpha=training.settings["alpha"],
-            seed=training.settings["seed"] if training.resume is None else training.resume.seed,
-            recorded=self.task.recorded,
-            errors=self.records.errors,
-            parameters=best.row,
-            changes=self.perceptron.changes,
-            final_error=best.error,
-            losses=self.records.losses,
-            final_loss=loss,
-            status=end.status,
-            iterations=end.iterations,
-            summary=self.watch.summary(),
-            path=self.records.path,
-            validation_errors=self.records.held,
-            final_validation_error=best.held,
-            best_iteration=self.watch.best_iteration,
+        row = {
+            "errors": self.records.errors,
+            "kept_weights": best.row,
+            "kept_changes": self.perceptron.changes,
+            "final_error": best.error,
+            "losses": self.records.losses,
+            "final_loss": loss,
+            "status": end.status,
+            "iterations": end.iterations,
+            "summary": self.watch.summary(),
+            "kept_path": self.records.path,
+            "validation_errors": self.records.held,
+            "final_validation_error": best.held,
+            "best_iteration": self.watch.best_iteration,
             **(self.second_order.estimates if self.second_order else {}),
+        }
+        return run_of(
+            self.job.networks[0],
+            self.method,
+            row,
+            **self.job.settings,
+            recorded=self.task.recorded,
             state=end.state,
-            sample_hashes=training.sample_hashes,
+            sample_hashes=self.job.sample_hashes,
         )
 
     def _descend(self) -> Ending:
@@ -288,9 +289,9 @@ def _clip(parameters: Sequence[Parameter], most: float) -> None:
         parameter.g = parameter.g * (share if np.isfinite(norm) else np.nan)
 
 
-def _bytes(training: Training) -> int:
+def _bytes(job: TrainingJob) -> int:
     """Return the memory of a training: parameters, layers of a batch, random words, errors."""
-    task, method, sizes = training.task, training.method, training.network.sizes
+    task, method, sizes = job.task, job.methods[0], job.networks[0].sizes
     at_once = len(task.X) + (method.batch_size or 0)
     at_once *= 1 if task.gradients is None else 1 + sizes[0]
     parameters = count_weights(sizes) + 4 * sum(sizes)
@@ -301,5 +302,5 @@ def _bytes(training: Training) -> int:
         numbers += (2 * len(task.X) * sizes[-1] + 4 * parameters) * parameters
     if method.dropout:
         numbers += 12 * at_once * max(sizes)
-    path = 2 * task.records * parameters if training.record_weights else 0
+    path = 2 * task.records * parameters if job.record_weights else 0
     return 8 * (numbers + path + 8 * task.records + 5 * min(method.summary or 0, task.iterations))

@@ -22,8 +22,8 @@ from fastgd.hyperparameters import Hyperparameters
 from fastgd.sklearn.fit_spec import FitSpec
 from fastgd.sklearn.single_training import train_alone
 from fastgd.training.run import Run
-from fastgd.training.runs import Sweep
 from fastgd.training.sweep import sweep
+from fastgd.training.sweep_result import Sweep
 
 Outcome = Sequence[Run] | Exception
 

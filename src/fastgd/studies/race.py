@@ -33,7 +33,7 @@ from fastgd.studies.surface_job import Weight
 from fastgd.training.codec import Header
 from fastgd.training.exports import dataframe, labels_of, module
 from fastgd.training.run import Alpha, Run
-from fastgd.training.training_run import Training, checked_training
+from fastgd.training.training_job import TrainingJob, checked_job
 from fastgd.workers.run_job import results_of
 from fastgd.workers.worker_options import check_worker_options
 
@@ -289,11 +289,11 @@ def race(
     iterations = check_count("iterations", iterations)
     worker_options = check_worker_options(executor, threads, out=out, progress=progress)
     every = -(-iterations // RECORDS) if record_every is None else record_every
-    trainings: dict[str, Training] = {}
+    trainings: dict[str, TrainingJob] = {}
     left_out: dict[str, str] = {}
     for name, (optimizer, alpha) in entrants.items():
         try:
-            trainings[name] = checked_training(
+            trainings[name] = checked_job(
                 inputs,
                 targets,
                 hidden_size=hidden_size,

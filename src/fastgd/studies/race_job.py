@@ -14,7 +14,7 @@ from fastgd.store.npz import Arrays, tuples
 from fastgd.training.codec import decoded
 from fastgd.training.run import Run
 from fastgd.training.stored_results import encode_run
-from fastgd.training.training_run import KEEP, Training
+from fastgd.training.training_job import TrainingJob
 from fastgd.workers.compiling import compile_all
 
 _HEADER = "facts"
@@ -28,7 +28,7 @@ _COMPILED_AFTER = 2
 class RaceJob:
     """Independent trainings: a :class:`fastgd.workers.job.Job`."""
 
-    trainings: tuple[Training, ...]
+    trainings: tuple[TrainingJob, ...]
 
     @property
     def sizes(self) -> list[int]:
@@ -38,8 +38,7 @@ class RaceJob:
     @property
     def bytes(self) -> int:
         """Memory of all trainings together."""
-        plans = (training.between(0, training.task.iterations) for training in self.trainings)
-        return sum(plan.bytes(KEEP) for plan in plans)
+        return sum(training.plan(0, 1).bytes(training.keep) for training in self.trainings)
 
     def compute(self, chunk: int, _threads: int, advance: Callable[[int], None]) -> Arrays:
         """Train one run, which uses a single thread."""
@@ -56,17 +55,18 @@ class RaceJob:
         for training, arrays in zip(self.trainings, chunks, strict=True):
             header = tuples(json.loads(str(arrays[_HEADER])))
             run: Run = decoded("a chunk of the race", Run.__name__, header, arrays)
-            found.append(replace(run, options=training.method.given))
+            found.append(replace(run, options=training.methods[0].given))
         return found
 
 
-def _trained(training: Training, iterations: int, advance: Callable[[int], None]) -> Arrays:
-    run = training.stretch(training.between(0, iterations), None, advance)
+def _trained(training: TrainingJob, iterations: int, advance: Callable[[int], None]) -> Arrays:
+    job = training.between(0, iterations, None)
+    run = job.train_one(job.plan(0, 1), advance)
     header, arrays = encode_run(run)
     return {_HEADER: np.array(json.dumps(header)), **arrays}
 
 
-def _compile(training: Training) -> None:
+def _compile(training: TrainingJob) -> None:
     _trained(training, min(_COMPILED_AFTER, training.task.iterations), lambda _done: None)
 
 

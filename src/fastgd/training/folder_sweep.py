@@ -1,12 +1,16 @@
-"""A sweep in a folder, whose results are read at each access."""
+"""A sweep in a folder: results that are read at each access, and the metadata next to them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from math import prod
 from secrets import token_hex
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +19,8 @@ from numpy.typing import NDArray
 from fastgd.arguments.training_data import TrainingData, Validation
 from fastgd.checks.formatting import many
 from fastgd.checks.memory import check_memory
-from fastgd.checks.values import check_count
+from fastgd.checks.messages import shown
+from fastgd.checks.values import check_count, check_counts, check_flag, check_path, check_seed
 from fastgd.engine.packed_samples import Index
 from fastgd.engine.state import State
 from fastgd.engine.summaries import (
@@ -28,22 +33,36 @@ from fastgd.engine.summaries import (
 )
 from fastgd.engine.trained_runs import NOWHERE, STATE
 from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
-from fastgd.store.files import PathLike
+from fastgd.store.files import PathLike, check_kind
 from fastgd.store.folder import Folder
-from fastgd.training.codec import need
+from fastgd.store.npz import Arrays
+from fastgd.training.codec import Header, need
 from fastgd.training.exports import CURVES, sweep_dataset
-from fastgd.training.indexing import run_at, selected
-from fastgd.training.result_fields import SOURCES, dtype_of, field_of
 from fastgd.training.run import Run
-from fastgd.training.runs import Sweep
-from fastgd.training.sample_hashes import with_hashes
-from fastgd.training.selection import Selection
-from fastgd.training.stored_results import check_state, digest_of, options_of
+from fastgd.training.selection import (
+    SOURCES,
+    Selection,
+    dtype_of,
+    field_of,
+    run_at,
+    selected,
+)
+from fastgd.training.stored_results import (
+    check_state,
+    decode_outline,
+    decode_start,
+    digest_of,
+    encode_outline,
+    encode_start,
+    options_of,
+    with_hashes,
+)
 from fastgd.training.sweep_axes import Chunks, SweepAxes
+from fastgd.training.sweep_result import Sweep
+from fastgd.training.training_job import TrainingJob, TrainingSource
 
 if TYPE_CHECKING:
     import xarray
-
 
 _WHOLE = ("outcome", "iterations", "total_changes", "best_iteration", "changes")
 """Results that are integers."""
@@ -315,3 +334,168 @@ def _room(name: str, count: int, like: NDArray[Any]) -> NDArray[Any]:
     if name == "watch":
         found[:, [SMALLEST_AT, ERROR_COUNT]] = 0  # these are integers
     return found
+
+
+# ---------------------------------------------------------------- metadata
+
+KIND = "sweep"
+
+LONG = 1000
+"""An axis with more numbers than this is stored as an array, not as JSON."""
+
+_GIVEN = "given"
+"""Label of given initial weights that are not an axis, in place of an index."""
+
+
+def folder_of(path: PathLike, job: TrainingJob) -> tuple[Folder, TrainingJob]:
+    """Open the folder for the runs of a sweep, or create it; and the job, cut into its chunks."""
+    asked, arrays = _asked(job)
+    facts = {
+        "known": list(job.known),
+        "pieces": [chunks.pieces for chunks in job.chunks],
+        "may_train_again": job.outline["source"] is not None,
+    }
+    folder = Folder.create(path, KIND, asked, facts, arrays, job.chunk_count)
+    return folder, replace(job, given_chunks=_chunks(folder, job.sweep_axes))
+
+
+def open_folder(path: PathLike) -> Sweep:
+    """Open the sweep in a folder of ``fastgd.sweep(out=)``, finished or not.
+
+    Results are read at each access, and nothing is kept in memory: ``sweep.final_error`` reads one
+    array of each chunk, ``sweep[3]`` all arrays of the chunks that have its runs. So a sweep may be
+    larger than the memory. Runs that have not been trained yet have the status "missing".
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    Sweep
+
+    Raises
+    ------
+    ValueError
+        If it isn't a folder with a sweep, or a chunk that is read is corrupt.
+    OSError
+        If it can't be read.
+
+    Examples
+    --------
+    >>> import fastgd, tempfile
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     sweep = fastgd.sweep(X, y, alpha=[0.1, 1, 10], seed=range(5), iterations=1000,
+    ...                          out=folder)
+    ...     again = fastgd.open(folder)
+    ...     again, again.best().alpha, again[1].shape
+    (Sweep(alpha: 3, seed: 5; best final_error 0.00964687), 10.0, (5,))
+    """
+    path = check_path("path", path)
+    mode = path.stat().st_mode
+    if stat.S_ISREG(mode):
+        raise ValueError(f"{path} must be a folder, got a file: fastgd.load reads one")
+    check_kind(path, mode, stat.S_IFDIR)
+    folder = Folder.open(path)
+    if folder.manifest.kind != KIND:
+        raise ValueError(
+            f"{path} must hold a sweep, got {shown(folder.manifest.kind)}: repeat the call "
+            "that made the folder to read it"
+        )
+    header, arrays = folder.manifest.asked, dict(folder.arrays)
+    try:
+        axes = {
+            name: arrays[f"axis_{name}"].tolist() if axis is None else axis
+            for name, axis in header["axes"].items()
+        }
+        header = header | {"axes": axes}
+        outline = decode_outline(header, arrays)
+        known = tuple(folder.manifest.facts["known"])
+        need(set(known) <= SOURCES.keys())
+        task = samples_of(folder)
+        if "states" in known:
+            outline["sample_hashes"] = {name: folder.manifest.shared[name] for name in task.samples}
+        if folder.manifest.facts["may_train_again"]:
+            outline["source"] = _source(header, arrays, outline, task)
+    except Exception as error:  # anyone may have written the manifest: any line here may raise
+        raise _not_ours(folder) from error
+    chunks = _chunks(folder, SweepAxes(outline["axes"]))
+    return FolderSweep(outline, known, folder, chunks)
+
+
+def _asked(job: TrainingJob) -> tuple[Header, Arrays]:
+    """All that the runs depend on: values that JSON can hold, and arrays."""
+    task = job.task
+    axes = job.sweep_axes.axes
+    long = {name: np.array(axis) for name, axis in axes.items() if _is_long(axis)}
+    others = {name: None if name in long else axis for name, axis in axes.items()}
+    outline = SimpleNamespace(**job.outline | {"axes": others})
+    header, arrays = encode_outline(outline)
+    arrays |= {f"axis_{name}": array for name, array in long.items()}
+    arrays |= task.samples
+    if job.starts and "weights" not in job.sweep_axes.axes:
+        arrays |= encode_start(_GIVEN, job.starts[0])
+    header |= {
+        "iterations": task.iterations,
+        "record_every": task.record_every,
+        "record_weights": job.record_weights,
+        "keep_weights": job.keep.weights,
+        "keep_state": job.keep.state,
+        "seed_of_given_weights": job.seeds[0] if job.starts else None,
+        "goes_on_after": task.done,
+        "goes_on_with": _digest(job.resume),
+    }
+    return header, arrays
+
+
+def _is_long(axis: list[Any]) -> bool:
+    """Whether an axis has many numbers, all of one type, and is better stored as an array."""
+    return len(axis) > LONG and set(map(type, axis)) in ({int}, {float})
+
+
+def _digest(resume: Run | Sweep | None) -> str | None:
+    """A hash of the sweep that is resumed."""
+    if not isinstance(resume, Sweep) or resume.states is None:
+        return None
+    whole = sha256()
+    for array in (resume.errors, resume.losses, *(a for state in resume.states for a in state)):
+        whole.update(np.ascontiguousarray(array).tobytes())
+    return whole.hexdigest()
+
+
+def _source(header: Header, arrays: Arrays, outline: Header, task: TrainingData) -> TrainingSource:
+    """The data from which single runs are trained again, as their weights were not kept."""
+    weights, seed = None, header["seed_of_given_weights"]
+    if f"first_weights_{_GIVEN}_0" in arrays:
+        weights = decode_start(_GIVEN, outline["networks"][0], arrays)
+    return TrainingSource(
+        task,
+        weights,
+        outline["settings"]["seed"] if seed is None else check_seed(seed),
+        check_flag("record_weights", header["record_weights"]),
+    )
+
+
+def _chunks(folder: Folder, sweep_axes: SweepAxes) -> tuple[Chunks, ...]:
+    """The chunks of each network that a folder has."""
+    shape = sweep_axes.shape[sweep_axes.cut :]
+    try:
+        pieces: Sequence[Sequence[int]] = folder.manifest.facts["pieces"]
+        need(len(pieces) == sweep_axes.networks)
+        found = tuple(
+            Chunks(shape, tuple(check_counts("pieces", own) if shape else ())) for own in pieces
+        )
+        for chunks in found:
+            need(len(chunks.pieces) == len(shape))
+            need(all(p <= n for p, n in zip(chunks.pieces, shape, strict=True)))
+        need(sum(one.count for one in found) == folder.chunk_count)
+    except (LookupError, TypeError, ValueError) as error:
+        raise _not_ours(folder) from error
+    return found
+
+
+def _not_ours(folder: Folder) -> ValueError:
+    return ValueError(
+        f"{folder.path} must hold a sweep as fastgd writes it, got a manifest with something else"
+    )

@@ -19,7 +19,7 @@ from fastgd.checks.messages import shown
 from fastgd.checks.values import check_choice, check_ends
 from fastgd.training.objective import Objective
 from fastgd.training.run import Run
-from fastgd.training.training_run import checked_loss
+from fastgd.training.training_job import checked_loss
 
 METHODS = ("BFGS", "L-BFGS-B", "dual_annealing", "lm")
 
@@ -114,7 +114,7 @@ def minimize(
     )
     method = check_choice("method", method, METHODS)
     low, high = _check_span(span, method)
-    f = Objective(checked.task.X, checked.task.y, checked.network, checked.method)
+    f = Objective(checked.task.X, checked.task.y, checked.networks[0], checked.methods[0])
     start, [seed], iterations = checked.first(0)[0], checked.seeds, checked.task.iterations
     residuals = len(f.residuals(start)) if method == "lm" else len(start)
     if residuals < len(start):

@@ -19,7 +19,7 @@ from fastgd.engine.evaluation import LossEvaluation, ResidualEvaluation
 from fastgd.engine.network import Network, first_weights, flatten
 from fastgd.engine.session import Session
 from fastgd.training.run import Run
-from fastgd.training.training_run import checked_loss
+from fastgd.training.training_job import checked_loss
 
 
 def objective(
@@ -71,7 +71,7 @@ def objective(
     array([0., 1., 1., 0.])
     """
     checked = checked_loss(X, y, options, hidden_size=hidden_size)
-    return Objective(checked.task.X, checked.task.y, checked.network, checked.method)
+    return Objective(checked.task.X, checked.task.y, checked.networks[0], checked.methods[0])
 
 
 class Objective:

@@ -1,23 +1,33 @@
-"""Resuming a training: arguments that are left out keep their values, and none may differ."""
+"""Resuming a run or all runs of a sweep: arguments that are left out keep their values.
+
+None may differ from those before, and the samples must be the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
 from fastgd.arguments.axes import as_axis
-from fastgd.arguments.data import check_data
-from fastgd.arguments.declarations import DECLARED, FIELDED
+from fastgd.arguments.data import NetworkParts, check_data
+from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES
 from fastgd.arguments.formula_parameters import parameters_of
 from fastgd.arguments.initial_network import check_alpha, check_hidden_size
+from fastgd.arguments.partition import Partition
+from fastgd.arguments.warnings import warn
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_count, check_flag, check_seed
+from fastgd.engine.network import Network
 from fastgd.engine.state import State
+from fastgd.engine.trained_runs import TrainedRuns
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.training.run import Run
+from fastgd.training.stored_results import SAMPLES, Hashes, encode_partition
+from fastgd.training.sweep_axes import COMBINATION
+from fastgd.training.sweep_result import Sweep
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -86,6 +96,63 @@ def arguments_of_run(run: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     return completed(own, given, "the run")
 
 
+def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """All arguments of :func:`fastgd.sweep` to resume this sweep."""
+    if not isinstance(sweep, Sweep):
+        raise TypeError(f"resume must be a Sweep, got {shown(sweep)}")
+    sweep = sweep.in_memory()
+    if sweep.missing:
+        raise ValueError(
+            f"resume must be a sweep whose runs are all trained, got one with {sweep.missing} of "
+            f"{len(sweep)} missing: repeat the call that made the folder to train them"
+        )
+    if sweep.states is None:
+        raise ValueError("resume must be a sweep made with keep_state=True, got one without")
+    parts = {} if sweep.partition is None else sweep.partition.axes
+    if {name: sweep.axes.get(name) for name in parts} != parts:
+        raise ValueError(
+            "resume must be a sweep of all its groups, folds and weightings, got some of them"
+        )
+    axes, method, first = sweep.axes, sweep.method, sweep.states[0]
+    names = (*STRUCTURES, *VALUES, *method.numbers)
+    own = method.given | {name: axes[name] for name in names if name in axes}
+    combinations = axes.get(COMBINATION)
+    together = combinations[0] if combinations else {}
+    check_derivatives("gradient_weight" in {**own, **together}, given)
+    for option in FIELDED:
+        holder = getattr(method, option)
+        fields = {name: axes[name] for name in holder.hyperparameters if name in axes}
+        # Fields that are in combinations have their default, as in the call.
+        known = {name: fact.default for name, fact in holder.hyperparameters.items()}
+        fields |= {name: default for name, default in known.items() if name in together}
+        if fields:
+            own[option] = holder._replace(**fields)
+    own |= {
+        "hidden_size": axes.get("hidden_size", sweep.networks[0].sizes[1:-1]),
+        "alpha": axes.get("alpha", sweep.settings["alpha"]),
+        "record_every": int(first.record_every[0]),
+        "record_weights": sweep.kept_path is not None,
+        "keep_state": True,
+        "resume": sweep,
+    }
+    seed = axes.get("seed", sweep.settings["seed"])
+    if seed is None:  # the initial networks were given; only their shapes matter from now on
+        parameters = sweep.networks[0].parts(first.parameters[0])
+        own |= {"weights": axes.get("weights", parameters)}
+    own["seed"] = int(first.seeds[0]) if seed is None else seed
+    own = {name: value for name, value in own.items() if name not in together}
+    own["combinations"] = combinations
+    if sweep.partition is None or sweep.partition.held is None:
+        check_held(sweep.validation_errors is not None, given)
+    # Rows of sample weights are compared with the partition, not here.
+    weighted = "sample_weight" in parts
+    compared = {n: value for n, value in given.items() if n != "sample_weight" or not weighted}
+    whole = dict(given) | completed(own, compared, "the sweep")
+    if whole.get("keep_weights", True) and sweep.kept_weights is None:
+        whole["keep_weights"] = False
+    return whole
+
+
 def check_held(holds_out: bool, given: Mapping[str, Any]) -> None:
     """Raise unless a validation set is given exactly if the resumed training had one."""
     has = given.get("validation") is not None
@@ -105,22 +172,6 @@ def check_derivatives(has_them: bool, given: Mapping[str, Any]) -> None:
     if given_again and not has_them:
         raise ValueError(
             "gradients must be left out to resume a training without them, got derivatives"
-        )
-
-
-def check_network(
-    sizes: tuple[int, ...], found: tuple[int, ...], state: State, samples: int
-) -> None:
-    """Raise if the samples don't fit the network of the resumed run."""
-    if sizes != found:
-        raise ValueError(
-            f"resume must be of a network with {sizes[0]} inputs and {sizes[-1]} outputs, as X and "
-            f"y have them, got one with {found[0]} and {found[-1]}"
-        )
-    if state.tau.shape[1] not in (0, samples):
-        raise ValueError(
-            "X must have the same number of samples as before to resume with sampling='adaptive' "
-            f"({state.tau.shape[1]}), got {samples}"
         )
 
 
@@ -166,3 +217,116 @@ def _same(one: Any, other: Any) -> bool:
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return type(one) is type(other) and np.array_equal(one, other)
     return bool(one == other)
+
+
+def resumed_partition(
+    made: Partition | None, before: Partition | None, samples: int
+) -> Partition | None:
+    """Return the subsets of the resumed sweep; subsets given again (``made``) must equal them."""
+    if made is not None and not _same_subsets(made, before):
+        raise ValueError(
+            "groups, folds and rows of sample_weight must be left out with resume, or as they "
+            "were in the sweep, got others"
+        )
+    if before is not None:
+        rows = [before.rows] if before.held is None else [before.rows, before.held]
+        needed = 1 + max(int(part.values.max()) for part in rows)
+        if needed > samples:
+            raise ValueError(
+                f"X must have the samples of the resumed sweep, at least {needed}, got {samples}"
+            )
+    return before
+
+
+def _same_subsets(one: Partition, other: Partition | None) -> bool:
+    arrays, others = encode_partition(one), encode_partition(other)
+    same = arrays.keys() == others.keys() and other is not None and one.axes == other.axes
+    return same and all(np.array_equal(array, others[name]) for name, array in arrays.items())
+
+
+def states_of(result: Run | Sweep | None) -> tuple[State, ...]:
+    """The states of the runs of each network, as far as they were kept."""
+    if isinstance(result, Run):
+        return () if result.state is None else (result.state,)
+    return () if result is None else result.states or ()
+
+
+def planned(result: Run | Sweep | None) -> int:
+    """The number of iterations that runs were to have; 0 without any."""
+    states = states_of(result)
+    return int(states[0].planned[0]) if states else 0
+
+
+def check_networks(resume: Run | Sweep, networks: Sequence[Network], samples: int) -> None:
+    """Raise if the samples, at most this number, don't fit the resumed networks."""
+    former = (Network.of(resume),) if isinstance(resume, Run) else resume.networks
+    for network, before, state in zip(networks, former, states_of(resume), strict=True):
+        sizes, found = network.sizes, before.sizes
+        if sizes != found:
+            raise ValueError(
+                f"resume must be of a network with {sizes[0]} inputs and {sizes[-1]} outputs, as "
+                f"X and y have them, got one with {found[0]} and {found[-1]}"
+            )
+        if state.tau.shape[1] not in (0, samples):
+            raise ValueError(
+                "X must have the same number of samples as before to resume with "
+                f"sampling='adaptive' ({state.tau.shape[1]}), got {samples}"
+            )
+
+
+ANY_SAMPLES: Hashes = {}
+"""In place of a run's hashes: it may be resumed with other samples, as estimators do."""
+
+
+def check_same_samples(before: Hashes | None, now: Hashes, whose: str) -> None:
+    """Raise unless the samples are those of the resumed result; warn if its file has no hashes."""
+    if before is None:
+        warn(
+            f"{whose} has no hashes of its samples, as fastgd 0.2.0 or older made it: whether X, "
+            "y, gradients and validation are the same is not checked"
+        )
+        return
+    names = before and [name for name in SAMPLES if before.get(name) != now.get(name)]
+    if names:
+        both = [(name, before.get(name, "none "), now.get(name, "none ")) for name in names]
+        found = (f"{name.replace('_', ' ')} {_difference(old, new)}" for name, old, new in both)
+        raise ValueError(
+            f"resume needs the samples that {whose} was trained on (X, y, gradients and validation "
+            f"as they were), got {' and '.join(found)}"
+        )
+
+
+def _difference(old: str, new: str) -> str:
+    """How an array differs, by its hashes: in its shape, or in its values only."""
+    (was, _), (shape, _) = (each.removeprefix("float64 ").rsplit(" ", 1) for each in (old, new))
+    return "of other values" if was == shape else f"of shape {shape}, not {was}"
+
+
+def join(
+    trained: TrainedRuns, before: Run | Sweep, network: Network, number: int, runs: slice
+) -> None:
+    """Put the records of the resumed result in front of new ones: of some runs of a network."""
+    states, held, path = states_of(before), before.validation_errors, None
+    if isinstance(before, Run):
+        runs, axes = slice(None), 0
+        if before.recorded_weights is not None:
+            parts = before.recorded_weights, before.recorded_biases, before.recorded_normalization
+            path = network.row(NetworkParts(*parts))[None]
+    else:
+        axes = len(before.shape)
+        if before.kept_path is not None:
+            path = before.kept_path[number][runs]
+
+    def mine(values: Any) -> Any:
+        """A row for each run."""
+        array, networks = np.asarray(values), len(states)
+        return array.reshape(networks, -1, *array.shape[axes:])[number][runs]
+
+    trained.put_before(
+        mine(before.errors),
+        mine(before.losses),
+        None if held is None else mine(held),
+        path,
+        states[number].ended[runs] >= 0,
+        mine(before.final_loss),
+    )

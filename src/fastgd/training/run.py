@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -488,35 +488,36 @@ def exported(
 def run_of(
     network: Network,
     method: Method,
+    row: Mapping[str, Any],
     *,
-    parameters: FloatArray,
-    changes: NDArray[np.int64],
-    final_error: Any,
-    final_loss: Any,
-    status: Any,
-    iterations: Any,
-    summary: Sequence[Any] | None = None,
-    path: FloatArray | None = None,
-    final_validation_error: Any = None,
-    best_iteration: Any = None,
-    **others: Any,
+    alpha: Alpha,
+    seed: int | None,
+    recorded: NDArray[np.int64],
+    state: State | None = None,
+    sample_hashes: dict[str, str] | None = None,
 ) -> Run:
-    """Build a run from (P,) parameters and direction changes, and a (records, P) path.
+    """Make a run of a row of results, by the names of a sweep's fields; None if it has no such.
 
-    Scalars may be NumPy scalars; ``others`` are further fields of the run.
+    Scalars may be NumPy scalars.
     """
-    last, counts = network.parts(parameters), network.parts(changes)
+    last, counts = network.parts(row["kept_weights"]), network.parts(row["kept_changes"])
+    path, summary, best = row.get("kept_path"), row.get("summary"), row.get("best_iteration")
     way = None if path is None else network.parts(path)
-    has_best = best_iteration is not None and best_iteration >= 0
-    found = {name: float(others[name]) for name in BAYESIAN if others.get(name) is not None}
+    single = ("final_validation_error", *BAYESIAN)
+    measured: dict[str, Any] = {n: float(row[n]) for n in single if row.get(n) is not None}
     return Run(
+        alpha=alpha,
         hidden_size=network.sizes[1:-1],
+        seed=seed,
+        errors=row["errors"],
+        recorded=recorded,
         weights=last.weights,
         direction_changes=counts.weights,
-        final_error=float(final_error),
-        status=str(status),
-        iterations=int(iterations),
-        final_loss=float(final_loss),
+        final_error=float(row["final_error"]),
+        losses=row["losses"],
+        final_loss=float(row["final_loss"]),
+        status=str(row["status"]),
+        iterations=int(row["iterations"]),
         biases=last.biases,
         bias_direction_changes=counts.biases,
         normalization=last.normalization,
@@ -525,9 +526,9 @@ def run_of(
         recorded_biases=way.biases if way else (),
         recorded_normalization=way.normalization if way else (),
         options=method.given,
-        final_validation_error=None
-        if final_validation_error is None
-        else float(final_validation_error),
-        best_iteration=int(best_iteration) if has_best else None,
-        **others | found,
+        validation_errors=row.get("validation_errors"),
+        best_iteration=int(best) if best is not None and best >= 0 else None,
+        **measured,
+        state=state,
+        sample_hashes=sample_hashes,
     )

@@ -17,7 +17,7 @@ from fastgd.checks.values import (
     check_result,
 )
 from fastgd.training.run import Run
-from fastgd.training.runs import Sweep
+from fastgd.training.sweep_result import Sweep
 
 REPEATED = ("fold", "sample_weight", "seed", "weights")
 """The axes along which runs are repetitions of each other."""

@@ -1,8 +1,14 @@
-"""Options as JSON values and arrays: methods by name and fields, functions by their source."""
+"""Runs and sweeps as the contents of files, by one table; and the hashes of their samples.
+
+Options are JSON values and arrays: methods by name and fields, functions by their source. The
+outline of a sweep is all that is known before the training (axes, options, networks and samples);
+it is also the metadata of a folder.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,13 +21,14 @@ import numpy as np
 
 from fastgd import optimizers, schedules
 from fastgd.arguments import options
-from fastgd.arguments.data import BatchNorm, NetworkParts
+from fastgd.arguments.data import BatchNorm, FloatArray, NetworkParts
 from fastgd.arguments.declarations import DECLARED, FIELDED, VALUES
 from fastgd.arguments.formula_parameters import FORMULAS, kinds_of
 from fastgd.arguments.initial_network import check_alphas, check_hidden_size
 from fastgd.arguments.option_types import OptionType, field_kind
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import Partition, RowIndices
+from fastgd.arguments.training_data import TrainingData
 from fastgd.checks.values import (
     LARGEST,
     check_count,
@@ -38,11 +45,43 @@ from fastgd.formulas.named import loss_of
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.optimizers import BAYESIAN
 from fastgd.store.chunk_file import plain
+from fastgd.store.manifest import described
 from fastgd.store.npz import Arrays, Found
 from fastgd.training import codec
 from fastgd.training.codec import Array, Header, array_of, count, need, number, optional, text
-from fastgd.training.sample_hashes import check_hashes
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, varied
+
+Hashes = dict[str, str]
+"""For each array of :attr:`TrainingData.samples` its dtype, shape and SHA-256, as in a manifest."""
+
+SAMPLES = ("X", "y", "gradients", "validation_X", "validation_y", "validation_weight")
+
+_HASH = re.compile(r"float64 \((\d+,|\d+(, \d+)+)\) [0-9a-f]{64}")
+
+
+def hashes_of(samples: Mapping[str, FloatArray]) -> Hashes:
+    """The hashes of these arrays."""
+    return {name: described(array) for name, array in samples.items()}
+
+
+def with_hashes(partition: Partition | None, task: TrainingData) -> Partition | None:
+    """A partition with the hashes of each (group, fold), but for the weights of validation."""
+    if partition is None or partition.hashes:
+        return partition
+    parts = map(partition.part, range(0, len(partition), partition.weightings))
+    each = (hashes_of(task.of(part._replace(held_weight=None)).samples) for part in parts)
+    return replace(partition, hashes=tuple(each))
+
+
+def check_hashes(value: Any) -> Hashes:
+    """Check hashes that were read from a file."""
+    hashes = dict(value)
+    need({"X", "y"} <= hashes.keys() <= {*SAMPLES})
+    need(all(map(_HASH.fullmatch, hashes.values())))
+    return hashes
+
+
+# ---------------------------------------------------------------- options
 
 
 def as_json(value: Any, arrays: Arrays) -> Any:
@@ -108,7 +147,7 @@ def _formula(value: Any) -> Any:
     return known[kind].of_text(formula, derivative, variables, numbers)
 
 
-# ---------------------------------------------------------------- A :class:`Run` as the content of a file; and the check of states, from which runs resume
+# ---------------------------------------------------------------- runs
 
 
 def _alpha(value: Any) -> Any:
@@ -127,36 +166,55 @@ def _minimizer(value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-_OF_RUN: dict[str, codec.Field] = {
-    "alpha": _alpha,
-    "hidden_size": check_hidden_size,
-    "seed": optional(check_seed),
-    "final_error": number,
-    "final_loss": number,
-    "status": _status,
-    "iterations": count,
-    "summary": optional(lambda value: Summary(*map(number, value))),
-    "minimizer": _minimizer,
-    "final_validation_error": optional(number),
-    "best_iteration": optional(count),
-    **dict.fromkeys(BAYESIAN, optional(number)),
-    "sample_hashes": optional(check_hashes),
-    "errors": Array("f", "records"),
-    "losses": Array("f", "records"),
-    "recorded": Array("i", "records"),
-    "weights": Array("f", each="layers"),
-    "direction_changes": Array("i", each="layers"),
-    "biases": Array("f", each="units"),
-    "bias_direction_changes": Array("i", each="units"),
-    "normalization": Array("f", each="normalized", record=BatchNorm, name="{}"),
-    "recorded_weights": Array("f", "records", each="layers", optional=True),
-    "recorded_biases": Array("f", "records", each="recorded units"),
-    "recorded_normalization": Array(
-        "f", "records", each="recorded normalized", record=BatchNorm, name="recorded_{}"
+_TABLE: dict[str, tuple[codec.Field | None, codec.Field | None]] = {
+    "alpha": (_alpha, None),
+    "hidden_size": (check_hidden_size, None),
+    "seed": (optional(check_seed), None),
+    "final_error": (number, Array("f", "axes")),
+    "final_loss": (number, Array("f", "axes")),
+    "status": (_status, Array("U", "axes")),
+    "iterations": (count, Array("i", "axes")),
+    "total_changes": (None, Array("i", "axes")),
+    "summary": (
+        optional(lambda value: Summary(*map(number, value))),
+        Array("fi", "axes", record=Summary, name="summary_{}", optional=True),
     ),
-    "validation_errors": Array("f", "records", optional=True),
-    "state": Array(codec.CHECKED_LATER, record=State, name="state_{}_0", optional=True),
+    "minimizer": (_minimizer, None),
+    "final_validation_error": (optional(number), Array("f", "axes", optional=True)),
+    "best_iteration": (optional(count), Array("i", "axes", optional=True)),
+    **dict.fromkeys(BAYESIAN, (optional(number), Array("f", "axes", optional=True))),
+    "sample_hashes": (optional(check_hashes), optional(check_hashes)),
+    "errors": (Array("f", "records"), Array("f", "axes records")),
+    "losses": (Array("f", "records"), Array("f", "axes records")),
+    "validation_errors": (
+        Array("f", "records", optional=True),
+        Array("f", "axes records", optional=True),
+    ),
+    "recorded": (Array("i", "records"), None),
+    "weights": (Array("f", each="layers"), None),
+    "direction_changes": (Array("i", each="layers"), None),
+    "biases": (Array("f", each="units"), None),
+    "bias_direction_changes": (Array("i", each="units"), None),
+    "normalization": (Array("f", each="normalized", record=BatchNorm, name="{}"), None),
+    "recorded_weights": (Array("f", "records", each="layers", optional=True), None),
+    "recorded_biases": (Array("f", "records", each="recorded units"), None),
+    "recorded_normalization": (
+        Array("f", "records", each="recorded normalized", record=BatchNorm, name="recorded_{}"),
+        None,
+    ),
+    "state": (Array(codec.CHECKED_LATER, record=State, name="state_{}_0", optional=True), None),
+    "kept_weights": (None, Array("f", "runs", each="parameters", optional=True)),
+    "kept_changes": (None, Array("i", "runs", each="parameters", optional=True)),
+    "kept_path": (None, Array("f", "runs records", each="parameters", optional=True)),
+    "states": (
+        None,
+        Array(codec.CHECKED_LATER, each="parameters", record=State, name="state_{}", optional=True),
+    ),
 }
+"""How each field is stored: in the file of a run, and in that of a sweep."""
+
+_OF_RUN = {name: field for name, (field, _) in _TABLE.items() if field is not None}
+_OF_SWEEP = {name: field for name, (_, field) in _TABLE.items() if field is not None}
 
 
 def encode_run(run: Any) -> tuple[Header, Arrays]:
@@ -213,31 +271,7 @@ def check_state(
     return state
 
 
-# ---------------------------------------------------------------- A :class:`Sweep` as the content of a file; its outline is also the metadata of a folder
-# WAS: A :class:`Sweep` as the content of a file; its outline is also the metadata of a folder. The outline is all that is known before the training: axes, options, networks and samples.
-
-
-_OF_SWEEP: dict[str, codec.Field] = {
-    "errors": Array("f", "axes records"),
-    "final_error": Array("f", "axes"),
-    "status": Array("U", "axes"),
-    "iterations": Array("i", "axes"),
-    "total_changes": Array("i", "axes"),
-    "losses": Array("f", "axes records"),
-    "final_loss": Array("f", "axes"),
-    "validation_errors": Array("f", "axes records", optional=True),
-    "final_validation_error": Array("f", "axes", optional=True),
-    "best_iteration": Array("i", "axes", optional=True),
-    **dict.fromkeys(BAYESIAN, Array("f", "axes", optional=True)),
-    "summary": Array("fi", "axes", record=Summary, name="summary_{}", optional=True),
-    "kept_weights": Array("f", "runs", each="parameters", optional=True),
-    "kept_changes": Array("i", "runs", each="parameters", optional=True),
-    "kept_path": Array("f", "runs records", each="parameters", optional=True),
-    "states": Array(
-        codec.CHECKED_LATER, each="parameters", record=State, name="state_{}", optional=True
-    ),
-    "sample_hashes": optional(check_hashes),
-}
+# ---------------------------------------------------------------- sweeps
 
 
 def encode_sweep(sweep: Any) -> tuple[Header, Arrays]:
@@ -328,8 +362,8 @@ def decode_outline(header: Header, arrays: Found) -> dict[str, Any]:
     }
     sweep_axes = SweepAxes(axes)
     need(sweep_axes.is_in_order and sweep_axes.networks == len(networks))
-    for number, network in enumerate(networks):
-        check_width(sweep_axes.method_of(number, method), network.sizes[-1])
+    for k, network in enumerate(networks):
+        check_width(sweep_axes.method_of(k, method), network.sizes[-1])
     settings = {name: axis(name, [value])[0] for name, value in header["settings"].items()}
     need({"alpha", "seed"} <= settings.keys() <= {"alpha", "seed", *PARTS})
     return {

@@ -16,13 +16,11 @@ from fastgd.engine.devices import CPU
 from fastgd.engine.plan import Keep
 from fastgd.engine.progress import progress_bar
 from fastgd.store.files import PathLike
-from fastgd.training.folder_sweep import FolderSweep
-from fastgd.training.folders import folder_of
-from fastgd.training.resuming import continuing
-from fastgd.training.resuming_sweeps import arguments_of_sweep
-from fastgd.training.runs import Sweep
-from fastgd.training.sweep_job import SweepJob, checked_sweep
+from fastgd.training.folder_sweep import FolderSweep, folder_of
+from fastgd.training.resuming import arguments_of_sweep, continuing
+from fastgd.training.sweep_result import Sweep
 from fastgd.training.train import HeldOut
+from fastgd.training.training_job import TrainingJob, checked_job
 from fastgd.workers.job import WorkerOptions
 from fastgd.workers.run_job import run_job, work_into
 from fastgd.workers.worker_options import check_worker_options
@@ -179,7 +177,7 @@ def sweep(
     worker_options = check_worker_options(
         executor, threads, threads_per_worker, out, progress, device
     )
-    job = checked_sweep(
+    job = checked_job(
         X,
         y,
         hidden_size=hidden_size,
@@ -200,6 +198,8 @@ def sweep(
         resume=resume,
         given_options=given_options,
         device=worker_options.device,
+        arguments=("combinations",),
+        sweeps=True,
     )
     warn_of_targets({method.output for method in job.methods}, job.task.y)
     if worker_options.out is not None:
@@ -207,7 +207,7 @@ def sweep(
     return _trained(job, worker_options)
 
 
-def _into(path: Path, job: SweepJob, worker_options: WorkerOptions) -> Sweep:
+def _into(path: Path, job: TrainingJob, worker_options: WorkerOptions) -> Sweep:
     """Train all runs, writing each chunk to the folder."""
     job = job.with_own_samples()
     plan = job.largest
@@ -220,7 +220,7 @@ def _into(path: Path, job: SweepJob, worker_options: WorkerOptions) -> Sweep:
     return FolderSweep(job.outline, job.known, folder, job.chunks)
 
 
-def _trained(job: SweepJob, worker_options: WorkerOptions) -> Sweep:
+def _trained(job: TrainingJob, worker_options: WorkerOptions) -> Sweep:
     """Train all runs in memory: here network by network, on an executor in chunks."""
     plans = [job.plan(number, worker_options.threads) for number in range(len(job.networks))]
     keep = job.keep

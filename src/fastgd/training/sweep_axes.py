@@ -1,4 +1,4 @@
-"""The axes of a sweep: their order, and the index of each run.
+"""The axes of a sweep: their order, the index of each run, and how runs are cut into chunks.
 
 First come the axes that change the network or its compiled code; the runs of each combination of
 their values are trained together. Then come the axes of the runs of one network: the subsets of the
@@ -130,9 +130,11 @@ def _flat(index: tuple[int, ...], shape: tuple[int, ...]) -> int:
     return number
 
 
-# ---------------------------------------------------------------- How the runs of a sweep are cut into chunks, each of which is computed and stored by itself
-# WAS: How the runs of a sweep are cut into chunks, each of which is computed and stored by itself. The cuts depend on the arguments and not on the machine, so that a folder that one machine has begun and others have finished equals the folder of a single machine.
+# ---------------------------------------------------------------- chunks
 
+# Each chunk is computed and stored by itself. The cuts depend on the arguments and not on the
+# machine, so that a folder that one machine has begun and others have finished equals the folder of
+# a single machine.
 
 CHUNK_SECONDS = 4.0
 """Approximate duration of a chunk on one thread."""

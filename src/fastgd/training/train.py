@@ -1,9 +1,17 @@
-"""train(): train one network."""
+"""train(): train one network, and its checkpoints.
+
+A checkpoint is a file that always has a complete copy of the run so far, from which the same call
+resumes. It is a saved :class:`fastgd.Run` that also has the manifest of its call: the arguments,
+and hashes of the arrays. They are compared with those of the call that resumes from the file.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import Unpack
+from pathlib import Path
+from time import perf_counter
+from typing import NamedTuple, Unpack
 
 from numpy.typing import ArrayLike
 
@@ -11,15 +19,42 @@ from fastgd.arguments import options
 from fastgd.arguments.initial_network import Start
 from fastgd.arguments.warnings import warn, warn_of_targets
 from fastgd.checks.memory import check_memory
-from fastgd.checks.values import check_device, check_flag, check_threads
+from fastgd.checks.messages import shown
+from fastgd.checks.values import (
+    ABOVE_ZERO,
+    check_device,
+    check_flag,
+    check_number,
+    check_path,
+    check_threads,
+)
 from fastgd.engine.devices import CPU, looked_for
 from fastgd.engine.progress import progress_bar
 from fastgd.engine.session import available_threads
+from fastgd.store import npz
 from fastgd.store.files import PathLike
-from fastgd.training import checkpoints
-from fastgd.training.resuming import arguments_of_run, continuing
+from fastgd.store.manifest import Manifest, manifest_of, parsed
+from fastgd.training.codec import decoded
+from fastgd.training.resuming import arguments_of_run, continuing, planned
 from fastgd.training.run import Run
-from fastgd.training.training_run import KEEP, checked_training
+from fastgd.training.stored_results import encode_run
+from fastgd.training.training_job import TrainingJob, checked_job
+
+EVERY = 60.0
+"""Seconds between checkpoints."""
+
+FIRST = 256
+"""Iterations before the first checkpoint, so that an unwritable folder is noticed in a second."""
+
+GROWTH = 4
+"""Maximum ratio of a stretch's iterations to those of the stretch before: the first stretch may
+include compiling, and then says nothing about the speed."""
+
+EARLY = 0.1
+"""Fraction of the interval by which a checkpoint may be early, which avoids tiny stretches."""
+
+_QUESTION = "checkpoint"
+"""Key of the manifest in the header of the file."""
 
 HeldOut = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]
 
@@ -41,7 +76,7 @@ def train(
     record_weights: bool = False,
     resume: Run | None = None,
     checkpoint: PathLike | None = None,
-    checkpoint_every: float = checkpoints.EVERY,
+    checkpoint_every: float = EVERY,
     threads: int | None = None,
     device: str = CPU,
     progress: bool = False,
@@ -183,8 +218,9 @@ def train(
     True
     """
     bar = check_flag("progress", progress)
-    file = checkpoints.check_file(checkpoint, checkpoint_every)
-    training = checked_training(
+    file = check_file(checkpoint, checkpoint_every)
+    threads = check_threads(threads, available_threads())
+    job = checked_job(
         X,
         y,
         hidden_size=hidden_size,
@@ -199,22 +235,108 @@ def train(
         record_weights=record_weights,
         resume=resume,
         given_options=given_options,
-        threads=check_threads(threads, available_threads()),
         device=looked_for(check_device(device)),
-        further=("checkpoint_every",),
+        arguments=("checkpoint_every",),
     )
-    plan = training.between(training.task.done, training.task.iterations)
-    if plan.spare is None:  # one that has spare runs is small
-        check_memory(plan.bytes(KEEP), "the training")
-    warn_of_targets([training.method.output], training.task.y)
+    plan = job.plan(0, threads)
+    check_memory(plan.bytes(job.keep), "the training")
+    warn_of_targets([job.methods[0].output], job.task.y)
     if file is not None:
-        run = checkpoints.train(training, file, bar)
+        run = _with_checkpoints(job, threads, file, bar)
     else:
         with progress_bar(bar, plan.work, " updates") as advance:
-            run = training.stretch(plan, resume, advance)
+            run = job.train_one(plan, advance)
     if run.status == "diverged":
         warn(
             f"the training diverged after {run.iterations:,} iterations: a weight or the error is "
             "infinite or NaN"
         )
     return run
+
+
+class File(NamedTuple):
+    """The path of a checkpoint, and the seconds between writes."""
+
+    path: Path
+    every: float
+
+
+def check_file(checkpoint: object, checkpoint_every: object) -> File | None:
+    """Check the arguments ``checkpoint`` and ``checkpoint_every``; None without a file."""
+    seconds = check_number("checkpoint_every", checkpoint_every, ABOVE_ZERO)
+    if checkpoint is None:
+        if seconds != EVERY:
+            raise ValueError(
+                "checkpoint_every must go with checkpoint, "
+                f"got checkpoint_every={shown(checkpoint_every)} without one"
+            )
+        return None
+    path = check_path("checkpoint", checkpoint)
+    if path.exists() and not path.is_file():
+        raise ValueError(f"checkpoint must be a file, got {path}, which is none")
+    if not path.parent.is_dir():
+        raise ValueError(f"checkpoint must be in a folder that exists, got {path}")
+    return File(path, seconds)
+
+
+def _with_checkpoints(job: TrainingJob, threads: int, file: File, shows_bar: bool) -> Run:
+    """Train, resuming from the file if it exists, and write it about every ``file.every`` seconds.
+
+    If it can't be written, its previous content stays.
+    """
+    asked, arrays = job.asked
+    question = manifest_of("training", asked, {}, arrays, chunk_count=1)
+    begun, iterations = job.task.done, job.task.iterations
+    run = _read(file.path, question)
+    if run is None and isinstance(job.resume, Run):
+        run = job.resume
+    done = planned(run)
+    bar = progress_bar(shows_bar, iterations - begun, " updates", done - begun)
+    with bar as advance:
+        length, due = FIRST, 0.0
+        while done < iterations:
+            over = run is not None and run.state is not None and run.state.ended[0] >= 0
+            to = iterations if over else min(done + length, iterations)
+            start = perf_counter()
+            stretch = job.between(done, to, run)
+            run = stretch.train_one(stretch.plan(0, threads), advance)
+            now = perf_counter()
+            speed = (to - done) / max(now - start, 1e-9)
+            if now >= due or to == iterations:
+                _write(file.path, run, question)
+                now = perf_counter()
+                due = now + (1 - EARLY) * file.every
+            in_time = int(speed * (due - now + EARLY * file.every))
+            length, done = max(1, min(GROWTH * length, in_time)), to
+    assert run is not None  # there is at least one iteration
+    return run
+
+
+def _write(path: Path, run: Run, question: Manifest) -> None:
+    header, arrays = encode_run(run)
+    header |= {_QUESTION: json.loads(question.text())}
+    npz.write(path, Run.__name__, header, arrays)
+
+
+def _read(path: Path, question: Manifest) -> Run | None:
+    """Read the run so far; None if the file doesn't exist."""
+    try:
+        with npz.reading(path) as (kind, header, arrays):
+            found = parsed(json.dumps(header[_QUESTION]).encode()) if _QUESTION in header else None
+            if found is not None and found.id == question.id:
+                run: Run = decoded(path, kind, header, arrays)
+                return run
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        said = str(error) if str(path) in str(error) else f"{path} {error}"
+        raise ValueError(
+            f"{said}: choose another file, or remove it if it is a corrupt checkpoint"
+        ) from error
+    got = f"a {kind} that was saved"
+    if found is not None:
+        got = f"one with {found.differences(question)}"
+    raise ValueError(
+        f"{path} must be the checkpoint of this training, got {got}: remove it, or choose another "
+        "file"
+    )
