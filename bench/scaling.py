@@ -23,7 +23,7 @@ import psutil
 from distributed import Client, LocalCluster
 
 import fastgd
-from fastgd.training import training_job as sweep_job
+from fastgd.training import training_job
 from fastgd.workers import worker
 from workload import XOR_X, XOR_Y
 
@@ -73,7 +73,7 @@ def cpu_seconds() -> float:
 
 def set_runs_per_chunk(runs: int) -> None:
     """Cut sweeps into chunks of this many runs, as for other networks."""
-    sweep_job.runs_per_chunk = lambda _seconds, _size: runs
+    training_job.runs_per_chunk = lambda _seconds, _size: runs
 
 
 def scaling() -> None:

@@ -5,9 +5,6 @@ from enum import Enum
 
 import numpy as np
 
-SPARED = ("kept", "spare")
-"""Fields of what is remembered itself."""
-
 
 def facts(value):
     """Compare what this returns of two values, not the values: 0 equals False, NaN not itself."""
@@ -20,7 +17,7 @@ def facts(value):
     if isinstance(value, (tuple, list, set, frozenset)):
         return kind, *map(facts, value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = [each.name for each in dataclasses.fields(value) if each.name not in SPARED]
+        names = [each.name for each in dataclasses.fields(value)]
         return kind, *((name, facts(getattr(value, name))) for name in names)
     if isinstance(value, (float, np.generic)):
         return kind, repr(value)

@@ -152,7 +152,6 @@ COMPILING = {
 """What compiles for markers or names: see the test of recipes below."""
 
 ELSEWHERE = {
-    "training.training_run._kept": "training/test_pairs_of_trainings.py",
     "studies.bucket.compiled_curves.codes_of": "studies/bucket: functions, by their identity",
     **dict.fromkeys(
         [f"kernel.language.sources.{name}" for name in ("_source", "_tree_of")]
@@ -178,7 +177,6 @@ def remembering():
     return found
 
 
-@pytest.mark.usefixtures("known_trainings")
 def test_all_functions_that_remember_are_in_a_table():
     known = REMEMBERED.keys() | COMPILING | ELSEWHERE.keys()
     missing = remembering().keys() - known

@@ -17,7 +17,7 @@ from fastgd.checks import memory
 from fastgd.checks.values import check_device
 from fastgd.engine import device_choice, execution
 from fastgd.studies.trainability import map_job
-from fastgd.training import training_job as sweep_job
+from fastgd.training import training_job
 from thinning import crossed
 
 SEEDS = range(1, 6)
@@ -138,7 +138,7 @@ def test_auto_chooses_once_for_all_chunks(face, size, runs, timed, gpu, tmp_path
 
 
 def test_a_choice_needs_few_of_many_seeds(timed, monkeypatch, tmp_path, gpu):
-    monkeypatch.setattr(sweep_job, "TRIAL_BYTES", 24 * 20 * 3)  # 3 seeds of the larger network
+    monkeypatch.setattr(training_job, "TRIAL_BYTES", 24 * 20 * 3)  # 3 seeds of the larger network
     with pytest.warns(device_choice.DeviceWarning, match="took cuda:0"):
         sweep(device="auto", out=tmp_path / "folder")
     assert timed == [("cpu", 5, 6), ("cuda", 5, 6)]

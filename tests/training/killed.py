@@ -11,7 +11,7 @@ import time
 
 import fastgd
 from cases import XOR_X, XOR_Y
-from fastgd.training import training_job as sweep_job
+from fastgd.training import training_job
 
 GIVEN = {"alpha": [0.1, 1, 10, 100], "seed": range(640), "iterations": 20_000, "record_every": 2500}
 
@@ -28,7 +28,7 @@ def sweep(folder):
 
 def main(folder, seed, kills):
     """Kill this number of processes at random moments; print the number of chunks each time."""
-    sweep_job.runs_per_chunk = of_eight
+    training_job.runs_per_chunk = of_eight
     moments = random.Random(seed)
     fastgd.sweep(XOR_X, XOR_Y, **GIVEN | {"iterations": 1})  # compiles
     for _ in range(kills):

@@ -93,7 +93,7 @@ def test_a_training_in_stretches_is_bit_identical_to_one_in_one_go(tmp_path, sto
 def test_what_is_finished_is_only_read(tmp_path, monkeypatch):
     file = tmp_path / "run.npz"
     run = fastgd.train(X, Y, iterations=20, checkpoint=file, **GIVEN)
-    monkeypatch.setattr(checkpoints.Training, "stretch", None)
+    monkeypatch.setattr(checkpoints.TrainingJob, "train_one", None)
     equal(fastgd.train(X, Y, iterations=20, checkpoint=file, checkpoint_every=3, **GIVEN), run)
 
 
@@ -177,13 +177,13 @@ def test_stretches_are_as_long_as_was_said(tmp_path, monkeypatch):
     now, lengths, written = [0.0], [], []
     monkeypatch.setattr(checkpoints, "perf_counter", lambda: now[0])
 
-    def stretch(_training, plan, before, _advance):
+    def train_one(job, plan, _advance):
         lengths.append(plan.task.iterations - plan.task.done)
-        now[0] += lengths[-1] / 1000 + (60 if before is None else 0)
-        return before or run
+        now[0] += lengths[-1] / 1000 + (60 if job.resume is None else 0)
+        return job.resume or run
 
     run = fastgd.train(X, Y, iterations=1)
-    monkeypatch.setattr(checkpoints.Training, "stretch", stretch)
+    monkeypatch.setattr(checkpoints.TrainingJob, "train_one", train_one)
     monkeypatch.setattr(checkpoints, "_write", lambda *_: written.append(now[0]))
     fastgd.train(X, Y, iterations=10**6, checkpoint=tmp_path / "run.npz", checkpoint_every=50)
     assert sum(lengths) == 10**6

@@ -8,7 +8,7 @@ from pathlib import Path
 import killed
 import pytest
 
-from fastgd.training import training_job as sweep_job
+from fastgd.training import training_job
 
 KILLS = 50
 
@@ -25,7 +25,7 @@ def test_fifty_kills_leave_no_trace(tmp_path, monkeypatch):
     assert counts == sorted(counts), "a chunk that was done is gone"
     assert counts[-1] > counts[0], "nothing was ever done: the kills came too early"
 
-    monkeypatch.setattr(sweep_job, "runs_per_chunk", killed.of_eight)
+    monkeypatch.setattr(training_job, "runs_per_chunk", killed.of_eight)
     again, whole = (killed.sweep(tmp_path / name) for name in ("killed", "whole"))
     assert again.digest() == whole.digest()
     assert files_of(tmp_path / "killed") == files_of(tmp_path / "whole")

@@ -25,7 +25,7 @@ from fastgd.arguments.declarations import DECLARED, LossOptions
 from fastgd.arguments.warnings import TrainingWarning
 from fastgd.checks import memory
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor, GroupedRegressor
-from fastgd.training.training_job import Training
+from fastgd.training.training_job import TrainingJob
 from odd import ODD, ODDER, stated
 
 X, Y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
@@ -255,7 +255,7 @@ def all_is_checked(monkeypatch, tmp_path, request):
         module = importlib.import_module(f"fastgd.training.{name}")
         monkeypatch.setattr(module, "check_memory", enough)
     if "trains" not in request.fixturenames:
-        monkeypatch.setattr(Training, "stretch", lambda *_: enough(0, "the training"))
+        monkeypatch.setattr(TrainingJob, "train_one", lambda *_: enough(0, "the training"))
     monkeypatch.setattr(memory, "available_memory", lambda: 10**9)
     monkeypatch.chdir(tmp_path)
 

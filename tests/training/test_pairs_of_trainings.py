@@ -26,8 +26,8 @@ from fastgd.arguments.formula_parameters import OWNED
 from fastgd.arguments.option_types import Number
 from fastgd.engine.device_choice import DeviceWarning
 from fastgd.optimizers import LevenbergMarquardt
-from fastgd.training import folder_sweep as folders
-from fastgd.training import training_job as training_run
+from fastgd.training import folder_sweep
+from fastgd.training.training_job import TrainingJob
 from plain_facts import facts
 from second_values import look_alikes, values_of_type
 
@@ -88,7 +88,7 @@ def signature_of(function):
 SIGNATURE, SWEEPS = map(signature_of, (fastgd.train, fastgd.sweep))
 NAMES = [*SIGNATURE, *DECLARED, *OWNED]
 
-pytestmark = pytest.mark.usefixtures("known_trainings", "two_gpus")
+pytestmark = pytest.mark.usefixtures("two_gpus")
 
 
 # ------------------------------------------------------------------ values of arguments
@@ -151,8 +151,8 @@ def see(tmp_path, monkeypatch, capsys):
             try:
                 found = fastgd.train(**{"X": X, "y": y, **FEW} | given)
             except PlannedError as planned:
-                training, plan = planned.args
-                result, question = facts((training, plan)), facts(training.asked)
+                job, plan = planned.args
+                result, question = facts((job, plan)), facts(job.asked)
             except (TypeError, ValueError) as error:
                 result = type(error), str(error)
             else:
@@ -170,11 +170,11 @@ def see(tmp_path, monkeypatch, capsys):
 def only_planned():
     """Calls do all that they do before they train."""
 
-    def stretch(training, plan, *_):
-        raise PlannedError(training, plan)
+    def train_one(job, plan, _advance):
+        raise PlannedError(job, plan)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training_run.Training, "stretch", stretch)
+        patch.setattr(TrainingJob, "train_one", train_one)
         patch.setattr(train_module, "available_threads", lambda: 4)
         yield
 
@@ -188,22 +188,18 @@ def forgetful():
     return {id(one): one for one in found if hasattr(one, "cache_clear")}.values()
 
 
-@contextmanager
-def nothing_remembered():
-    """Known trainings are not kept, and what other functions have returned is forgotten."""
+def forget():
+    """What functions have returned is forgotten."""
     for function in forgetful():
         function.cache_clear()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training_run, "_kept", lambda *_: training_run._Kept())
-        yield
 
 
 def seen_alone_and_after_others(see, calls):
     """What is seen of each of the calls alone, which is the same after the others."""
     alone = []
     for given in calls:
-        with nothing_remembered():
-            alone.append(see(given))
+        forget()
+        alone.append(see(given))
     for k in (*range(len(calls)), *reversed(range(len(calls)))):
         if see(calls[k]) != alone[k]:
             pytest.fail(f"another call has left a trace in that with {calls[k]}")
@@ -312,7 +308,7 @@ def test_a_folder_is_not_taken_for_that_of_another_sweep(name, tmp_path, monkeyp
     values = [value for value in values if repr(value) != "-0.0"]  # counts as 0
 
     def planned(_path, job):
-        raise PlannedError(facts(job), facts(folders._asked(job)))
+        raise PlannedError(facts(job), facts(folder_sweep._asked(job)))
 
     monkeypatch.setattr(sweep_module, "folder_of", planned)
     for base in BASES.values():

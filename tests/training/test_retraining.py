@@ -12,7 +12,7 @@ from cases import OPTIONS
 from fastgd.arguments.partition import check_partition
 from fastgd.arguments.training_data import TrainingData, check_validation
 from fastgd.optimizers import Adam, Momentum
-from fastgd.training.selection import TrainingSource
+from fastgd.training.training_job import TrainingSource
 from thinning import only
 
 RANDOM = np.random.RandomState(9)
@@ -130,14 +130,16 @@ def test_the_samples_of_a_part_are_its_rows_with_their_weights():
     weights = RANDOM.random_sample((2, 8))
     parts = check_partition(X, Y, groups=labels, folds=2, sample_weight=weights)
     source = TrainingSource(TrainingData(X, Y, 30, 10))
-    given = source.arguments(parts.part(5))  # group b, fold 0, the second row of weights
+    part = parts.part(5)  # group b, fold 0, the second row of weights
+    given = source.samples(part)
     rows = np.flatnonzero(labels == "b")
     held, rows = rows[:3], rows[3:]
     assert same(given["X"], X[rows])
     assert same(given["y"], Y[rows])
-    assert same(given["sample_weight"], weights[1][rows])
+    assert same(part.weight, weights[1][rows])
     assert same(given["validation"], (X[held], Y[held], weights[1][held]))
-    plain = source.arguments(check_partition(X, Y, folds=3).part(0))
+    plain = source.samples(check_partition(X, Y, folds=3).part(0))
+    assert plain.pop("gradients") is None
     assert same(plain, {"X": X[3:], "y": Y[3:], "validation": (X[:3], Y[:3])})
 
 
@@ -146,6 +148,6 @@ def test_validation_samples_of_all_runs_go_with_the_source():
         source = TrainingSource(
             TrainingData(X, Y, 30, 10, validation=check_validation(given, 3, 2))
         )
-        assert same(tuple(source.arguments(None)["validation"]), given)
+        assert same(tuple(source.samples(None)["validation"]), given)
         part = check_partition(X, Y, sample_weight=np.ones((2, 8))).part(1)
-        assert same(tuple(source.arguments(part)["validation"]), given)
+        assert same(tuple(source.samples(part)["validation"]), given)

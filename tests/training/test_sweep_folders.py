@@ -17,7 +17,7 @@ from fastgd.store.folder import DamageWarning, Folder
 from fastgd.training import sweep_axes
 from fastgd.training.selection import SOURCES
 from fastgd.training.sweep_axes import Chunks
-from fastgd.training.training_job import SweepJob
+from fastgd.training.training_job import TrainingJob
 from thinning import only
 
 RANDOM = np.random.default_rng(4)
@@ -252,13 +252,13 @@ def chunk_file(folder, chunk):
 
 def test_code_is_compiled_without_more_iterations_than_there_are(tmp_path, monkeypatch):
     """A schedule has no factors beyond the last one."""
-    seen, compute = [], SweepJob.compute
+    seen, compute = [], TrainingJob.compute
 
     def noted(self, *given):
         seen.append(self.task.iterations)
         return compute(self, *given)
 
-    monkeypatch.setattr(SweepJob, "compute", noted)
+    monkeypatch.setattr(TrainingJob, "compute", noted)
     given = asked("grid") | {"iterations": 1, "schedule": Factors([0.5])}
     assert not differences(fastgd.sweep(**given), fastgd.sweep(**given, out=tmp_path))
     assert set(seen) == {1}

@@ -28,7 +28,7 @@ import fastgd
 from clusters import EXECUTORS, dask_client, process_pool
 from fastgd.engine.session import available_threads
 from fastgd.store.folder import Folder
-from fastgd.training import training_job as sweep_job
+from fastgd.training import training_job
 from fastgd.workers import worker
 from fastgd.workers.job import WorkerOptions
 from fastgd.workers.run_job import run_job, work_into
@@ -147,7 +147,7 @@ def test_cold_workers_compile_what_nobody_has(tmp_path, monkeypatch):
 @pytest.fixture
 def chunks_of_16_runs(monkeypatch):
     """Sweeps of many short chunks."""
-    monkeypatch.setattr(sweep_job, "runs_per_chunk", lambda _seconds, _size: 16)
+    monkeypatch.setattr(training_job, "runs_per_chunk", lambda _seconds, _size: 16)
 
 
 def swept(xor, **options):
