@@ -30,7 +30,7 @@ else:
         "fit": "models.fit.fit",
         "fit_groups": "models.groups.fit_groups",
         "load": "models.loading.load",
-        "minimize": "training.minimization.minimize",
+        "minimize": "training.objective.minimize",
         "objective": "training.objective.objective",
         "open": "training.folder_sweep.open_folder",
         "race": "studies.race.race",

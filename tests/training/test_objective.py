@@ -14,7 +14,7 @@ from fastgd import reference
 from fastgd.arguments.declarations import DECLARED, LossOptions
 from fastgd.arguments.options import Options
 from fastgd.checks.messages import either
-from fastgd.training import minimization
+from fastgd.training import objective
 from thinning import crossed
 
 RANDOM = np.random.default_rng(11)
@@ -446,9 +446,9 @@ def test_iterations_of_an_annealing(xor, monkeypatch):
 
     monkeypatch.setattr(inside, "run", counted)
     places = []
-    add = minimization._Path.add
+    add = objective._Path.add
     monkeypatch.setattr(
-        minimization._Path,
+        objective._Path,
         "add",
         lambda path, w, at: (places.append((at, len(seen))), add(path, w, at))[1],
     )
@@ -474,7 +474,7 @@ def test_initial_weights(xor):
     assert run.hidden_size == (4,)
 
 
-@pytest.mark.parametrize("method", minimization.METHODS)
+@pytest.mark.parametrize("method", objective.METHODS)
 def test_diverged(method):
     options = {"hidden_size": (), "activation": "tanh", "output": "identity", "method": method}
     run = fastgd.minimize(

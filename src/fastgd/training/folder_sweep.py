@@ -38,9 +38,8 @@ from fastgd.store.folder import Folder
 from fastgd.store.npz import Arrays
 from fastgd.training.codec import Header, need
 from fastgd.training.exports import CURVES, sweep_dataset
-from fastgd.training.run import Run
+from fastgd.training.run import SOURCES, Run
 from fastgd.training.selection import (
-    SOURCES,
     Selection,
     dtype_of,
     field_of,

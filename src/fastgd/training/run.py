@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,23 +14,23 @@ from fastgd.arguments.options import Method
 from fastgd.checks.messages import shown
 from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.values import integer
-from fastgd.engine.input_derivatives import Order, derivatives
 from fastgd.engine.network import Network, Weights
 from fastgd.engine.prediction import outputs
 from fastgd.engine.session import available_threads
 from fastgd.engine.state import State
-from fastgd.engine.summaries import Summary
+from fastgd.engine.summaries import STATUS, Summary, summarize
+from fastgd.engine.trained_runs import TrainedRuns
 from fastgd.export.exportable import Exportable
 from fastgd.optimizers import BAYESIAN
 from fastgd.store.files import PathLike
 from fastgd.training import codec
-from fastgd.training.exports import long_dataframe, run_dataset
 from fastgd.training.stored_results import decode_run, encode_run
 
 if TYPE_CHECKING:
     import pandas
     import xarray
 
+    from fastgd.engine.input_derivatives import Order
     from fastgd.export.network import Exported
     from fastgd.tables.preparation import Preparation
     from fastgd.tables.targets import Target
@@ -40,6 +40,27 @@ Alpha = float | tuple[float, ...]
 
 BatchNorms = tuple[BatchNorm, ...]
 Counts = tuple[NDArray[np.int64], ...]
+
+
+SOURCES = {
+    "errors": "errors",
+    "losses": "losses",
+    "final_error": "final_error",
+    "final_loss": "final_loss",
+    "status": "outcome",
+    "iterations": "iterations",
+    "total_changes": "total_changes",
+    "summary": "watch",
+    "kept_weights": "weights",
+    "kept_changes": "changes",
+    "kept_path": "path",
+    "validation_errors": "held_errors",
+    "final_validation_error": "held_final",
+    "best_iteration": "best_iteration",
+    **{name: name for name in BAYESIAN},
+    "states": "state",
+}
+"""The name in ``TrainedRuns`` of the result that each field is made of."""
 
 
 class _Predicting(Exportable):
@@ -391,6 +412,8 @@ class Run(_Predicting, ShownInNotebooks):
         0          0   0.50  0.250
         1         10   0.48  0.232
         """
+        from fastgd.training.exports import long_dataframe
+
         return long_dataframe({}, self)
 
     def to_xarray(self) -> xarray.Dataset:
@@ -414,6 +437,8 @@ class Run(_Predicting, ShownInNotebooks):
         >>> found.weights_0.dims, found.attrs["alpha"], round(float(found.errors[1]), 3)
         (('layer_0', 'layer_1'), '1.0', 0.48)
         """
+        from fastgd.training.exports import run_dataset
+
         return run_dataset(self)
 
     def save(self, path: PathLike) -> None:
@@ -458,6 +483,8 @@ def all_derivatives(
     ValueError
         If the training of one diverged; the message says that ``caller`` was called.
     """
+    from fastgd.engine.input_derivatives import derivatives
+
     rows = np.stack([run.finite_row(caller) for run in runs])
     methods = [Method(**run.options) for run in runs]
     names = methods[0].numbers
@@ -483,6 +510,17 @@ def exported(
     parts = tuple(Network.of(one).parts(one.finite_row(caller)) for one in members)
     methods = tuple(Method(**member.options) for member in members)
     return Exported(parts, methods, preparation, targets)
+
+
+def row_of(
+    trained: TrainedRuns, row: int, names: Iterable[str], window: int | None
+) -> dict[str, Any]:
+    """The results of one run by the names of these fields, for :func:`run_of`."""
+    found = {name: getattr(trained, SOURCES[name])[row] for name in names}
+    found["status"] = STATUS[found["status"]]
+    if window is not None:
+        found["summary"] = [array[row] for array in summarize(trained.watch, window)]
+    return found
 
 
 def run_of(

@@ -21,9 +21,7 @@ from fastgd.checks.values import integer
 from fastgd.engine.lowering import recipe_of
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING, STATUS, Summary, summarize
-from fastgd.engine.trained_runs import TrainedRuns
-from fastgd.optimizers import BAYESIAN
-from fastgd.training.run import Run, run_of
+from fastgd.training.run import SOURCES, Run, run_of
 from fastgd.training.stored_results import Hashes, hashes_of
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, told_apart, varied
 
@@ -287,26 +285,6 @@ def _key(name: str, value: object) -> tuple[bool, Any]:
 # ---------------------------------------------------------------- fields
 
 
-SOURCES = {
-    "errors": "errors",
-    "losses": "losses",
-    "final_error": "final_error",
-    "final_loss": "final_loss",
-    "status": "outcome",
-    "iterations": "iterations",
-    "total_changes": "total_changes",
-    "summary": "watch",
-    "kept_weights": "weights",
-    "kept_changes": "changes",
-    "kept_path": "path",
-    "validation_errors": "held_errors",
-    "final_validation_error": "held_final",
-    "best_iteration": "best_iteration",
-    **{name: name for name in BAYESIAN},
-    "states": "state",
-}
-"""The name in ``TrainedRuns`` of the result that each field is made of."""
-
 BY_NETWORK = ("kept_weights", "kept_changes", "kept_path", "states")
 """Fields with an array per network, whose first axis is the runs; the others have all axes."""
 
@@ -333,23 +311,10 @@ def dtype_of(name: str) -> np.dtype[Any]:
     return np.dtype(np.int64 if name in whole else np.float64)
 
 
-def row_of(
-    trained: TrainedRuns, row: int, names: Iterable[str], window: int | None
-) -> dict[str, Any]:
-    """The results of one run, by the names of these fields, as far as a run has them."""
-    found = {n: getattr(trained, SOURCES[n])[row] for n in names if n in _OF_A_RUN}
-    found["status"] = STATUS[found["status"]]
-    if window is not None:
-        found["summary"] = [array[row] for array in summarize(trained.watch, window)]
-    return found
-
-
 # ---------------------------------------------------------------- selections
 
 _ARRAYS = tuple(n for n in SOURCES if n not in (*BY_NETWORK, "total_changes", "summary"))
 """The fields of a sweep that are arrays with all axes and fields of a run, too."""
-
-_OF_A_RUN = frozenset((*_ARRAYS, "kept_weights", "kept_changes", "kept_path"))
 
 _NO_OPTIONS = ("hidden_size", *PARTS, "alpha", "seed", "weights")
 

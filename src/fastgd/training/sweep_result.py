@@ -1,0 +1,519 @@
+"""The result of many trainings: a :class:`Sweep`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgd.arguments.data import FloatArray, check_inputs
+from fastgd.arguments.groups import RowIndices, check_groups
+from fastgd.arguments.options import Method
+from fastgd.arguments.partition import Partition
+from fastgd.checks.memory import check_memory
+from fastgd.checks.messages import did_you_mean, shown
+from fastgd.checks.notebook import ShownInNotebooks
+from fastgd.checks.values import check_flag
+from fastgd.engine.network import Network
+from fastgd.engine.prediction import predict, predict_parts
+from fastgd.engine.result_memory import empty
+from fastgd.engine.session import available_threads
+from fastgd.engine.state import State
+from fastgd.engine.summaries import MISSING, Summary
+from fastgd.store.files import PathLike
+from fastgd.training import codec
+from fastgd.training.run import Run
+from fastgd.training.selection import (
+    Index,
+    Places,
+    Selection,
+    by_place,
+    by_value,
+    run_at,
+    selected,
+    taken,
+)
+from fastgd.training.stored_results import decode_sweep, digest_of, encode_sweep
+from fastgd.training.sweep_axes import SweepAxes, varied
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
+
+
+@codec.stored_by(encode_sweep, decode_sweep)
+@dataclass(frozen=True, eq=False)
+class Sweep(ShownInNotebooks):
+    """Many trained networks, one for each combination of the values on the axes.
+
+    Attributes
+    ----------
+    axes : dict of str to list
+        The arguments with several values, and these values: ``hidden_size``, options that change
+        the compiled code, ``group`` (labels), ``fold``, ``sample_weight`` (row indices),
+        ``combination`` (dicts), ``alpha``, numeric options, ``seed``, ``weights``, in this order.
+        Initial weights are complete networks: tuples of weights, biases, normalization.
+    shape : tuple of int
+        Lengths of the axes.
+    errors : shape + (records,) array
+        Mean absolute error ``|y - output|`` before the updates of the iterations in ``recorded``.
+    recorded : (records,) array of int
+        The iterations at which ``errors`` were recorded.
+    final_error : array of that shape
+        Mean absolute error with the final weights.
+    losses, final_loss : arrays
+        The minimized losses, as in :class:`Run`, with the axes in front.
+    status : array of str, of that shape
+        "finished", "converged", "stalled" or "diverged", as in :class:`Run`.
+    iterations : array of int, of that shape
+        Number of updates done.
+    total_changes : array of int, of that shape
+        Sum of the direction changes of all weights and biases.
+    summary : Summary of arrays of that shape, or None
+        The summary of the errors, if the option ``summary`` was given.
+    validation_errors, final_validation_error, best_iteration : arrays or None
+        As in :class:`Run`, with the axes in front; ``best_iteration`` is -1 where a run has None.
+    effective_parameters, weight_penalty, error_factor : arrays or None
+        As in :class:`Run`, with the axes in front.
+    partition : Partition or None
+        If groups, folds or sample weights are axes: the training and validation samples of the
+        runs, and the weights of these samples.
+    sample_hashes : dict or None
+        If there are states: shape and SHA-256 of X, y, gradients and validation, by name, which
+        ``resume`` compares. None in sweeps from files of version 0.2.0.
+    """
+
+    axes: dict[str, list[Any]]
+    settings: dict[str, Any]
+    method: Method = field(repr=False)
+    errors: NDArray[np.float64]
+    recorded: NDArray[np.int64]
+    final_error: NDArray[np.float64]
+    losses: NDArray[np.float64] = field(repr=False)
+    final_loss: NDArray[np.float64]
+    status: NDArray[np.str_]
+    iterations: NDArray[np.int64]
+    total_changes: NDArray[np.int64]
+    summary: Summary | None = field(repr=False)
+    networks: tuple[Network, ...] = field(repr=False)
+    kept_weights: tuple[NDArray[np.float64], ...] | None = field(repr=False)
+    kept_changes: tuple[NDArray[np.int64], ...] | None = field(repr=False)
+    kept_path: tuple[NDArray[np.float64], ...] | None = field(repr=False, default=None)
+    validation_errors: NDArray[np.float64] | None = field(repr=False, default=None)
+    final_validation_error: NDArray[np.float64] | None = field(repr=False, default=None)
+    best_iteration: NDArray[np.int64] | None = field(repr=False, default=None)
+    effective_parameters: NDArray[np.float64] | None = field(repr=False, default=None)
+    weight_penalty: NDArray[np.float64] | None = field(repr=False, default=None)
+    error_factor: NDArray[np.float64] | None = field(repr=False, default=None)
+    states: tuple[State, ...] | None = field(repr=False, default=None)
+    partition: Partition | None = field(repr=False, default=None)
+    source: Any = field(repr=False, default=None)
+    sample_hashes: dict[str, str] | None = field(repr=False, default=None)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        return self._sweep_axes.shape
+
+    @property
+    def _sweep_axes(self) -> SweepAxes:
+        return SweepAxes(self.axes)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that all runs share and that are not the default, as in :class:`Run`.
+
+        If a field of the optimizer is an axis, the optimizer has the axis's first value.
+        """
+        given, several = self.method.given, varied(self.axes)
+        return {name: value for name, value in given.items() if name not in several}
+
+    @property
+    def missing(self) -> int:
+        """Number of runs not trained yet; above 0 only for selections from unfinished folders."""
+        return int((self.status == MISSING).sum())
+
+    def __repr__(self) -> str:
+        """The axes, the best run, and how many runs are missing."""
+        missing = self.missing
+        axes = ", ".join(f"{name}: {len(values)}" for name, values in self.axes.items())
+        if missing == len(self):
+            return f"Sweep({axes or 'one run'}; all runs missing)"
+        name, errors = self._ranked
+        best = "all NaN" if np.isnan(errors).all() else f"best {name} {np.nanmin(errors):.6g}"
+        lacking = f"; {missing:,} of {len(self):,} runs missing" * (missing > 0)
+        return f"Sweep({axes or 'one run'}; {best}{lacking})"
+
+    @property
+    def _ranked(self) -> tuple[str, NDArray[np.float64]]:
+        """The criterion for the best run: its name, and its values."""
+        if self.final_validation_error is not None:
+            return "final_validation_error", self.final_validation_error
+        return "final_error", self.final_error
+
+    def __len__(self) -> int:
+        """Number of runs."""
+        return self._sweep_axes.networks * self._sweep_axes.runs
+
+    def __iter__(self) -> Iterator[Run]:
+        """All runs, the last axis fastest; with ``keep_weights=False`` each is trained again."""
+        return (run_at(self, index) for index in np.ndindex(*self.shape))
+
+    @overload
+    def __getitem__(self, index: slice | EllipsisType | Places) -> Sweep: ...
+
+    @overload
+    def __getitem__(self, index: int | tuple[Index, ...]) -> Any: ...
+
+    def __getitem__(self, index: Index | tuple[Index, ...]) -> Any:
+        """One run as :func:`fastgd.train` would have returned it, or a sweep of several.
+
+        An int selects one value of an axis and drops the axis; a slice, a list of ints, or a list
+        of one bool per value keeps it. Axes without an index are kept whole. Several lists select
+        independently on their axes (as ``numpy.ix_`` does).
+
+        A run of a sweep made with ``keep_weights=False`` is trained again by itself, bit-identical
+        to the original: that takes as long as :func:`fastgd.train`, and needs the samples as they
+        were.
+
+        Raises
+        ------
+        TypeError, IndexError
+            If the index is of another type, is out of range, or selects nothing.
+        ValueError
+            If the weights of a single run were not kept, and the sweep comes from a file or its
+            samples have changed.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+        >>> sweep = fastgd.sweep(X, y, alpha=[0.1, 1, 10], seed=range(5), iterations=100)
+        >>> sweep[2, 3].alpha, sweep[2].shape, sweep[:2, ::2].shape, sweep[..., [0, 4]].shape
+        (10.0, (5,), (2, 3), (3, 2))
+        """
+        return self._of(by_place(self._sweep_axes, index))
+
+    def sel(self, **values: Any) -> Any:
+        """Select by the values on the axes: a run, or a sweep if axes are left.
+
+        Parameters
+        ----------
+        **values
+            For some of the axes a value, which drops the axis, or a list of values, which keeps it.
+            Networks on an axis of initial weights, and combinations, are selected by their
+            indices, as in :meth:`columns`.
+
+        Raises
+        ------
+        ValueError
+            If an axis is unknown or has no such value; the message lists the existing ones.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+        >>> sweep = fastgd.sweep(X, y, alpha=[0.1, 1, 10], seed=range(5), iterations=100)
+        >>> sweep.sel(alpha=10, seed=3).alpha, sweep.sel(seed=[3, 4]).shape, sweep.sel(alpha=1).axes
+        (10.0, (3, 2), {'seed': [0, 1, 2, 3, 4]})
+        """
+        return self._of(by_value(self._sweep_axes, values))
+
+    def _of(self, chosen: Selection) -> Run | Sweep:
+        index = chosen.index
+        if index is not None:
+            return run_at(self, index)
+        return Sweep(**selected(self, chosen, taken(self, chosen)))
+
+    def best_index(self) -> tuple[int, ...]:
+        """Index of the run with the smallest final error; NaN is ignored.
+
+        With a validation set, this is the smallest final error on that set.
+
+        Raises
+        ------
+        ValueError
+            If every final error is NaN.
+        """
+        name, errors = self._ranked
+        if np.isnan(errors).all():
+            raise ValueError(f"no run is the best: every {name.replace('_', ' ')} is NaN")
+        flat = int(np.nanargmin(errors))
+        return tuple(int(i) for i in np.unravel_index(flat, self.shape)) if self.shape else ()
+
+    def best(self) -> Run:
+        """The run with the smallest final error: that of :meth:`best_index`.
+
+        With ``keep_weights=False`` it is trained again, which takes as long as
+        :func:`fastgd.train`.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+        >>> fastgd.sweep(X, y, alpha=[0.1, 1, 10], iterations=10_000).best().alpha
+        10.0
+        """
+        best: Run = self[self.best_index()]
+        return best
+
+    def predict(self, X: ArrayLike, *, groups: ArrayLike | None = None) -> NDArray[np.float64]:
+        """Outputs of all networks, bit-identical to :meth:`fastgd.Run.predict`.
+
+        Parameters
+        ----------
+        X : (samples, inputs) array_like
+        groups : (samples,) array_like, optional
+            A label for each sample, if "group" is an axis: each sample gets the outputs of the
+            networks of its group only.
+
+        Returns
+        -------
+        shape + (samples, outputs) array
+            Without the axis "group" if ``groups`` are given. NaN for a run that diverged.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X is not a finite numeric table with the networks' number of inputs, a label is not
+            on the axis, the weights were not kept, or the outputs would not fit into memory.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+        >>> sweep = fastgd.sweep(X, y, alpha=[1, 10], seed=range(5), iterations=10_000)
+        >>> sweep.predict(X).shape
+        (2, 5, 4, 1)
+        >>> sweep.predict(X)[1].mean(axis=0).round(1).ravel()
+        array([0., 1., 1., 0.])
+        """
+        return predict_all(self, X, groups)
+
+    def gradient(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Derivatives of all networks' outputs, bit-identical to :meth:`fastgd.Run.gradient`.
+
+        Parameters
+        ----------
+        X : (samples, inputs) array_like
+
+        Returns
+        -------
+        shape + (samples, outputs, inputs) array
+            NaN for a run that diverged.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`predict`.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+        >>> sweep = fastgd.sweep(X, y, alpha=[1, 10], seed=range(5), iterations=1_000)
+        >>> sweep.gradient(X).shape
+        (2, 5, 4, 1, 3)
+        """
+        from fastgd.engine.input_derivatives import derivatives
+
+        X, found = _inputs(self, X, "gradient"), []
+        assert self.kept_weights is not None
+        for number, (network, kept) in enumerate(
+            zip(self.networks, self.kept_weights, strict=True)
+        ):
+            method = self._sweep_axes.method_of(number, self.method)
+            numbers = _numbers(self._sweep_axes, method)
+            found.append(derivatives(network, method, kept, X, numbers, 1, ALSO))
+        return np.reshape(found, (*self.shape, *found[0].shape[1:]))
+
+    def columns(self) -> dict[str, list[Any]]:
+        """A table with a row per run, as columns: axes, error, loss, status, iterations, changes.
+
+        An axis of optimizers has a column with the names of their classes and one for each
+        hyperparameter, which is NaN where an optimizer doesn't have it. An axis of initial weights
+        has a column of indices, and an axis of combinations one of indices and one for each key.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> sweep = fastgd.sweep([[0, 1], [1, 0]], [0, 1], alpha=[1, 2], iterations=10)
+        >>> list(sweep.columns())
+        ['alpha', 'final_error', 'final_loss', 'status', 'iterations', 'total_changes']
+        """
+        from fastgd.training.exports import columns_of
+
+        return columns_of(self)
+
+    def to_dataframe(self, *, long: bool = False) -> pandas.DataFrame:
+        """One row per run, with the columns of :meth:`columns`; or one per run and iteration.
+
+        Parameters
+        ----------
+        long : bool
+            One row per run and iteration that was recorded before the run ended, with error, loss
+            and, with a validation set, validation error.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed (``pip install "fastgd[dataframe]"``).
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> sweep = fastgd.sweep([[0, 1], [1, 0]], [0, 1], alpha=[1, 2], iterations=20,
+        ...                      record_every=10)
+        >>> print(sweep.to_dataframe(long=True).round(3))
+           alpha  iteration  error   loss
+        0    1.0          0  0.500  0.250
+        1    1.0         10  0.480  0.232
+        2    2.0          0  0.500  0.250
+        3    2.0         10  0.457  0.212
+        """
+        from fastgd.training.exports import dataframe, long_dataframe
+
+        if check_flag("long", long):
+            return long_dataframe(self.axes, self)
+        return dataframe(self.columns())
+
+    def to_xarray(self) -> xarray.Dataset:
+        """The results, as arrays with named and labeled axes.
+
+        Variables are the columns of :meth:`columns`, and ``errors``, ``losses`` and
+        ``validation_errors`` with the further dimension ``iteration``; of a ``summary`` each field
+        is a variable. Coordinates are the values on the axes: numbers, or short strings for layers
+        (``"8x2"``), methods and formulas. Optimizers and schedules have a further coordinate for
+        each hyperparameter, and initial networks are numbered. Settings and options that all runs
+        share are strings in ``attrs``.
+
+        Raises
+        ------
+        ImportError
+            If xarray is not installed (``pip install "fastgd[xarray]"``).
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+        >>> sweep = fastgd.sweep(X, y, alpha=[0.1, 1, 10], seed=range(5), iterations=1000,
+        ...                      record_every=100)
+        >>> found = sweep.to_xarray()
+        >>> dict(found.sizes)
+        {'alpha': 3, 'seed': 5, 'iteration': 10}
+        >>> found.errors.sel(iteration=900).median("seed").round(3).values
+        array([0.498, 0.05 , 0.012])
+        """
+        from fastgd.training.exports import sweep_dataset
+
+        return sweep_dataset(self)
+
+    def digest(self) -> str:
+        """The SHA-256 of axes, options and all results, in hexadecimal digits.
+
+        It is the same on every machine, and in memory, in a file and in a folder, however the runs
+        were cut into chunks. States (``keep_state=True``) don't count.
+
+        Raises
+        ------
+        LookupError
+            If runs are missing.
+
+        Examples
+        --------
+        >>> import fastgd, tempfile
+        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+        >>> given = {"alpha": [0.1, 1, 10], "seed": range(5), "iterations": 100}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     there = fastgd.sweep(X, y, **given, out=folder).digest()
+        >>> fastgd.sweep(X, y, **given).digest() == there
+        True
+        """
+        return digest_of(self, [self])
+
+    def in_memory(self) -> Sweep:
+        """The sweep with all results in memory: itself, unless it is in a folder."""
+        return self
+
+    def save(self, path: PathLike) -> None:
+        """Write the sweep to an ``.npz`` file that :func:`fastgd.load` reads."""
+        codec.save(self, path)
+
+
+# ---------------------------------------------------------------- predictions
+
+ALSO = "fewer samples, or a selection of the sweep,"
+
+
+def _inputs(sweep: Any, X: object, caller: str) -> FloatArray:
+    """Check X, and that the sweep has networks with as many outputs each."""
+    if sweep.kept_weights is None:
+        raise ValueError(
+            f"{caller} needs the weights of all runs, and this sweep was made with "
+            "keep_weights=False"
+        )
+    sizes = sweep.networks[0].sizes
+    if any(network.sizes[-1] != sizes[-1] for network in sweep.networks):
+        raise ValueError(
+            f"{caller} needs networks with the same number of outputs, and those of this sweep "
+            "differ because of their loss: select one first, as in sweep.sel(loss=...)"
+        )
+    return check_inputs(X, sizes[0])
+
+
+def predict_all(sweep: Any, X: object, groups: object = None) -> FloatArray:
+    """Outputs (*shape, samples, outputs); with ``groups``, the shape has no axis "group"."""
+    X, sizes = _inputs(sweep, X, "predict"), sweep.networks[0].sizes
+    rows = None if groups is None else _rows(sweep, groups, len(X))
+    sweep_axes = SweepAxes(sweep.axes)
+    shape = tuple(len(axis) for name, axis in sweep.axes.items() if rows is None or name != "group")
+    count = int(np.prod(shape, dtype=np.int64))
+    check_memory(8 * count * len(X) * sizes[-1], "the prediction", also=ALSO)
+    result = empty((sweep_axes.networks, count // sweep_axes.networks, len(X), sizes[-1]))
+    threads, weights = available_threads(), sweep.kept_weights
+    for number, network in enumerate(sweep.networks):
+        method, kept = sweep_axes.method_of(number, sweep.method), weights[number]
+        numbers = _numbers(sweep_axes, method)
+        if rows is None:
+            predict(network, method, kept, X, numbers, threads, result[number])
+            continue
+        groups_first = (len(sweep.axes["group"]), -1)
+        present, parts = rows
+        of_groups = kept.reshape(*groups_first, network.parameters)[present]
+        numbers = {n: axis.reshape(groups_first)[present].ravel() for n, axis in numbers.items()}
+        predict_parts(network, method, of_groups, X, parts, numbers, threads, result[number])
+    return result.reshape(*shape, len(X), sizes[-1])
+
+
+def _rows(sweep: Any, groups: object, samples: int) -> tuple[list[int], RowIndices]:
+    """The indices of the given groups on their axis, and the rows of each."""
+    if "group" not in sweep.axes:
+        raise ValueError(
+            "groups must be left out where no axis is called group: this sweep has "
+            f"{', '.join(sweep.axes) or 'no axis'}, got groups={shown(groups)}"
+        )
+    given, axis = check_groups(groups, samples), sweep.axes["group"]
+    places = {label: place for place, label in reversed(list(enumerate(axis)))}
+    for code, label in enumerate(given.labels or ()):
+        if label not in places:
+            near = did_you_mean(label, axis) if isinstance(label, str) and label else ""
+            raise ValueError(
+                f"groups must have labels that the sweep has networks for, {shown(axis)}, "
+                f"got {shown(label)} at [{given.rows[code][0]}]{near}"
+            )
+    return [places[label] for label in given.labels or ()], given.rows
+
+
+def _numbers(sweep_axes: SweepAxes, method: Method) -> dict[str, FloatArray]:
+    """The parameters of functions that are axes, for each run of a network."""
+    lengths = sweep_axes.shape[sweep_axes.cut :]
+    return {
+        name: np.array(numbers)[np.indices(lengths)[along].ravel()]
+        for along, own in enumerate(list(sweep_axes.axes.items())[sweep_axes.cut :])
+        for name, numbers in varied(dict([own])).items()
+        if name in method.numbers
+    }

@@ -1,0 +1,705 @@
+"""The job of one training or of a sweep: checked arguments, which know how they are executed.
+
+All that the runs depend on is checked here, once; whatever gets the job checks nothing again. A
+training is a sweep without axes. A sweep is cut into chunks where that is of use: for folders and
+executors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments import options
+from fastgd.arguments.axes import MOST_NETWORKS, as_axis, check_axes, check_distinct, check_networks
+from fastgd.arguments.data import FloatArray, NetworkParts
+from fastgd.arguments.initial_network import check_alphas, check_start, check_whole
+from fastgd.arguments.options import NO_AXES, Axes, Method, check_names_of_loss
+from fastgd.arguments.partition import Part, Partition, check_partition
+from fastgd.arguments.targets import outputs_to_start
+from fastgd.arguments.training_data import TrainingData
+from fastgd.checks.memory import check_memory
+from fastgd.checks.messages import shown
+from fastgd.checks.values import check_flag, check_seeds
+from fastgd.engine.choices import has_second_derivative
+from fastgd.engine.devices import AUTO, CPU
+from fastgd.engine.execution import execute, plan_on_a_device
+from fastgd.engine.initialization import first_rows
+from fastgd.engine.lowering import recipe_of
+from fastgd.engine.network import Network, network_of
+from fastgd.engine.plan import Keep, Plan
+from fastgd.engine.session import available_threads
+from fastgd.engine.state import State
+from fastgd.engine.trained_runs import STATE, TrainedRuns
+from fastgd.optimizers import BAYESIAN
+from fastgd.store.npz import Arrays
+from fastgd.training.codec import Header
+from fastgd.training.resuming import (
+    check_networks as check_resumed,
+)
+from fastgd.training.resuming import (
+    check_same_samples,
+    join,
+    planned,
+    resumed_partition,
+    states_of,
+)
+from fastgd.training.run import SOURCES, Run, row_of, run_of
+from fastgd.training.selection import Selection, field_of, narrowed
+from fastgd.training.stored_results import Hashes, as_json, encode_run, hashes_of, with_hashes
+from fastgd.training.sweep_axes import (
+    COMBINATION,
+    PARTS,
+    Chunks,
+    SweepAxes,
+    end_to_end,
+    runs_per_chunk,
+    seconds_of,
+)
+from fastgd.training.sweep_result import Sweep
+
+COMPILED_AFTER = 2
+"""Iterations of a training that only serves to compile its code."""
+
+TRIAL_BYTES = 512 * 1024**2
+"""Memory limit for the initial parameters of the runs by which devices are compared."""
+
+_shares_code: ContextVar[bool] = ContextVar("_shares_code", default=False)
+
+
+@contextmanager
+def sharing_code(shares: bool) -> Iterator[None]:
+    """Let networks of different sizes share code where they can: less is compiled for short work.
+
+    A block then has as many runs as suits all of them.
+    """
+    token = _shares_code.set(shares)
+    try:
+        yield
+    finally:
+        _shares_code.reset(token)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingJob:
+    """All that some runs depend on, checked; a :class:`fastgd.workers.job.Job`.
+
+    ``networks``, ``methods`` and ``alphas`` have one item for each combination of the axes that
+    change the network.
+    """
+
+    task: TrainingData
+    sweep_axes: SweepAxes
+    """No axes for a single training."""
+    networks: tuple[Network, ...]
+    methods: tuple[Method, ...]
+    alphas: tuple[FloatArray, ...]  # (values, K)
+    values: Mapping[str, Sequence[Any]]
+    """Values of other options, each along its own axis or along that of combinations."""
+    together: tuple[str, ...]
+    """The names in the combinations."""
+    seeds: list[int]
+    starts: list[NetworkParts] | None
+    """Initial networks, if they are given."""
+    settings: dict[str, Any]
+    """The first alpha, as it was given, and the first seed, None with given initial networks."""
+    record_weights: bool
+    device: str
+    """Where they are trained: see :mod:`fastgd.engine.devices`."""
+    keep: Keep
+    resume: Run | Sweep | None
+    """What is to be continued."""
+    given_chunks: tuple[Chunks, ...] | None = None
+    """The chunks of each network, if they are given, as by a folder."""
+
+    # ------------------------------------------------------------ plans, and their execution
+
+    def plan(
+        self, number: int, threads: int, scope: Mapping[str, Sequence[Any]] | None = None
+    ) -> Plan:
+        """Plan the runs of a network; ``scope`` is that of :meth:`Plan.make`."""
+        return Plan.make(
+            self.task,
+            self.networks[number],
+            self.methods[number],
+            self.alphas[number],
+            self.values,
+            len(self.starts or self.seeds),
+            threads,
+            record_weights=self.record_weights,
+            together=self.together,
+            scope=scope,
+            device=self.device,
+            others=self.networks if _shares_code.get() else (),
+        )
+
+    def first(self, number: int) -> FloatArray:
+        """The initial parameters of a network's runs, (starts, P)."""
+        network = self.networks[number]
+        if self.starts:
+            return np.array([network.row(start) for start in self.starts])
+        return network.rows(first_rows(self.methods[number].init, network.sizes, self.seeds))
+
+    @property
+    def run_seeds(self) -> NDArray[np.int64]:
+        """The seed of all that is random later, for each initial network, (starts,)."""
+        return np.array(self.seeds * len(self.starts or self.seeds[:1]), np.int64)
+
+    def train(
+        self,
+        number: int,
+        plan: Plan,
+        advance: Callable[[int], None],
+        runs: slice = slice(None),
+    ) -> TrainedRuns:
+        """Train the runs of a plan, or resume them: ``runs`` of a network's runs."""
+        state = None
+        if self.resume is not None and (states := states_of(self.resume)):
+            state = states[number].at(runs)
+            state = state._replace(tau=state.tau[:, : int(plan.samples.sizes.max())])
+        trained = execute(plan, self.first(number), self.run_seeds, self.keep, advance, state)
+        if self.resume is not None:
+            join(trained, self.resume, self.networks[number], number, runs)
+        return trained
+
+    def train_one(self, plan: Plan, advance: Callable[[int], None]) -> Run:
+        """Train the only run as planned."""
+        trained, method = self.train(0, plan, advance), self.methods[0]
+        names = self._known("states", "total_changes", has_best=True)
+        shared = {
+            **self.settings,
+            "recorded": self.task.recorded,
+            "state": trained.state,
+            "sample_hashes": self.sample_hashes,
+        }
+        row = row_of(trained, 0, names, method.summary)
+        return run_of(self.networks[0], method, row, **shared)
+
+    def between(self, done: int, iterations: int, before: Run | None) -> TrainingJob:
+        """The job of some of the updates, with the run as it was before these."""
+        task = replace(self.task, done=done, iterations=iterations)
+        return replace(self, task=task, resume=before)
+
+    # ------------------------------------------------------------ results
+
+    @cached_property
+    def sample_hashes(self) -> Hashes:
+        """The hashes of all samples."""
+        return hashes_of(self.task.samples)
+
+    @property
+    def asked(self) -> tuple[Header, Arrays]:
+        """All that the only run depends on: values that JSON can hold, and arrays."""
+        samples = self.task.samples.items()
+        arrays: Arrays = {name.replace("_", " "): array for name, array in samples}
+        if self.starts:
+            arrays["weights"] = self.first(0)
+        if isinstance(self.resume, Run):
+            past = encode_run(self.resume)[1]
+            arrays |= {f"resume {name}": array for name, array in past.items()}
+        asked = {
+            "hidden_size": self.networks[0].sizes[1:-1],
+            "alpha": self.settings["alpha"],
+            "iterations": self.task.iterations - self.task.done,
+            "record_every": self.task.record_every,
+            "seed": self.seeds[0],
+            "record_weights": self.record_weights,
+            **as_json(self.methods[0].given, arrays),
+        }
+        return asked, arrays
+
+    @property
+    def outline(self) -> dict[str, Any]:
+        """The fields of the sweep that are known before the training."""
+        places = {}
+        if isinstance(self.resume, Sweep):
+            places = {n: v for n, v in self.resume.settings.items() if n in PARTS}
+        return {
+            "axes": self.sweep_axes.axes,
+            "settings": self.settings | places,
+            "method": self.methods[0],
+            "recorded": self.task.recorded,
+            "networks": self.networks,
+            "partition": self.task.partition,
+            "source": None if self.keep.weights else self._source,
+            "sample_hashes": self.sample_hashes if self.keep.state else None,
+        }
+
+    @property
+    def _source(self) -> TrainingSource | None:
+        """The data to train a run again; an axis of initial weights has the networks itself."""
+        before = self.resume
+        start = self.starts[0] if self.starts else None
+        if start and isinstance(before, Sweep) and "weights" not in before.axes:
+            if before.source is None:  # its initial weights are unknown
+                return None
+            start = before.source.weights
+        return TrainingSource(self.task, start, self.seeds[0], self.record_weights)
+
+    @cached_property
+    def known(self) -> tuple[str, ...]:
+        """The fields that the sweep will have; the others are None."""
+        return self._known(has_best=recipe_of(self.methods[0], self.values).watch is not None)
+
+    def _known(self, *others: str, has_best: bool) -> tuple[str, ...]:
+        """The fields of results but for some others; whether they have best iterations is given."""
+        keep, method, holds_out = self.keep, self.methods[0], self.task.holds_out
+        has = {
+            "kept_weights": keep.weights,
+            "kept_changes": keep.weights,
+            "kept_path": self.record_weights,
+            "states": keep.state,
+            "validation_errors": holds_out,
+            "final_validation_error": holds_out,
+            "best_iteration": has_best,
+            "summary": method.summary is not None,
+            **dict.fromkeys(BAYESIAN, method.regularization == "bayesian"),
+            **dict.fromkeys(others, False),
+        }
+        return tuple([name for name in SOURCES if has.get(name, True)])
+
+    def sweep(self, trained: Sequence[TrainedRuns]) -> Sweep:
+        """Make the sweep from the results of each network's runs."""
+        measured: dict[str, Any] = dict.fromkeys(SOURCES)
+        for name in self.known:
+            arrays = [getattr(runs, SOURCES[name]) for runs in trained]
+            measured[name] = field_of(name, self.sweep_axes, self.methods[0].summary, arrays)
+        fields = self.outline
+        if self.keep.state:
+            fields["partition"] = with_hashes(self.task.partition, self.task)
+        return Sweep(**fields, **measured)
+
+    def joined(self, found: Sequence[dict[str, NDArray[Any]]]) -> list[TrainedRuns]:
+        """Join the results of all chunks into those of each network's runs."""
+        trained, first = [], 0
+        for chunks in self.chunks:
+            own = found[first : first + chunks.count]
+            first += chunks.count
+            names = own[0]
+            trained.append(
+                TrainedRuns.of({name: end_to_end([p[name] for p in own]) for name in names})
+            )
+        return trained
+
+    # ------------------------------------------------------------ chunks
+
+    @cached_property
+    def chunks(self) -> tuple[Chunks, ...]:
+        """The chunks of each network's runs."""
+        if self.given_chunks is not None:
+            return self.given_chunks
+        partition, iterations = self.task.partition, self.task.iterations - self.task.done
+        samples = float(len(self.task.X))
+        if partition is not None:
+            samples = float(partition.rows.sizes.mean())
+        shape = self.sweep_axes.shape[self.sweep_axes.cut :]
+        found = []
+        for network, method in zip(self.networks, self.methods, strict=True):
+            seconds = seconds_of(network, method.batch_size or samples, iterations)
+            found.append(Chunks.of(shape, runs_per_chunk(seconds, self._bytes(network))))
+        return tuple(found)
+
+    def _bytes(self, network: Network) -> int:
+        """Approximate size of a run's results."""
+        records, size = self.task.records, 16 * network.parameters
+        kept = self.keep.weights + 4 * self.keep.state + records * self.record_weights
+        return 24 * (records + 3) + size * kept
+
+    @cached_property
+    def _ends(self) -> NDArray[np.int64]:
+        """The index after the last chunk of each network."""
+        return np.cumsum([chunks.count for chunks in self.chunks])
+
+    @property
+    def chunk_count(self) -> int:
+        """Number of chunks of all networks."""
+        return int(self._ends[-1])
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """Number of updates of each chunk."""
+        iterations = self.task.iterations - self.task.done
+        return [size * iterations for chunks in self.chunks for size in chunks.sizes]
+
+    def place(self, chunk: int) -> tuple[int, int]:
+        """The network of a chunk, and the index of the chunk within the network."""
+        number = int(np.searchsorted(self._ends, chunk, side="right"))
+        return number, chunk - int(self._ends[number]) + self.chunks[number].count
+
+    @property
+    def largest(self) -> Plan:
+        """The plan of the first chunk of the network with the most parameters."""
+        number = self._largest
+        chunk = int(self._ends[number]) - self.chunks[number].count
+        return self.selected(chunk).plan(number, 1, self.values)
+
+    @property
+    def _largest(self) -> int:
+        return int(np.argmax([network.parameters for network in self.networks]))
+
+    def on_one_device(self, threads: int) -> TrainingJob:
+        """The same job; "auto" becomes what is faster for the network with the most parameters.
+
+        That is chosen before the runs are cut: a chunk by itself is too little work for a GPU, and
+        would be timed while others are computed.
+        """
+        if self.device != AUTO:
+            return self
+        number, some = self._largest, self
+        if "seed" not in self.together:
+            most = max(1, TRIAL_BYTES // (24 * self.networks[number].parameters))
+            starts = self.starts and self.starts[:most]
+            some = replace(self, seeds=self.seeds[:most], starts=starts)
+        plan = some.plan(number, threads)
+        plan = plan_on_a_device(plan, some.first(number), some.run_seeds)
+        return replace(self, device=plan.device)
+
+    def selection(self, chunk: int) -> Selection:
+        """The runs of a chunk."""
+        number, local = self.place(chunk)
+        network = self.sweep_axes.network_index(number)
+        return Selection(self.sweep_axes, (*network, *self.chunks[number].box(local)))
+
+    def selected(self, chunk: int) -> TrainingJob:
+        """The job of a chunk's runs only."""
+        chosen = self.selection(chunk)
+        places = chosen.places_by_name
+
+        def some(name: str, values: Any) -> Any:
+            name = COMBINATION if name in self.together else name
+            return values[places.get(name, slice(None))]
+
+        return replace(
+            self,
+            task=replace(self.task, partition=narrowed(self.task.partition, chosen)),
+            alphas=tuple(some("alpha", alphas) for alphas in self.alphas),
+            values={name: some(name, values) for name, values in self.values.items()},
+            seeds=some("seed", self.seeds),
+            starts=self.starts and some("weights", self.starts),
+        )
+
+    def compute(
+        self, chunk: int, threads: int, advance: Callable[[int], None]
+    ) -> dict[str, NDArray[Any]]:
+        """Train the runs of a chunk: see :class:`fastgd.engine.trained_runs.TrainedRuns`."""
+        number, local = self.place(chunk)
+        job = self.selected(chunk)
+        plan = job.plan(number, threads, self.values)
+        arrays = job.train(number, plan, advance, self.chunks[number].runs(local)).arrays
+        wanted = {SOURCES[name] for name in self.known}
+        if "state" in wanted:  # it consists of several arrays
+            wanted |= {f"{STATE}{name}" for name in State._fields}
+        return {name: one for name, one in arrays.items() if name in wanted}
+
+    def compile(self, threads: int) -> None:
+        """Compile the code: train a few iterations of one chunk of each shape on these threads.
+
+        Not more iterations than the sweep has, as a schedule may have no factors beyond these.
+        """
+        few = min(self.task.done + COMPILED_AFTER, self.task.iterations)
+        task = replace(self.task, iterations=few)
+        short = replace(self, task=task, given_chunks=self.chunks)
+        seen = set()
+        for chunk in range(self.chunk_count):
+            number, local = self.place(chunk)
+            box = self.chunks[number].box(local)
+            shape = number, tuple(place.stop - place.start for place in box)
+            if shape not in seen:
+                seen.add(shape)
+                short.compute(chunk, threads, lambda _done: None)
+
+    def with_own_samples(self) -> TrainingJob:
+        """The same job with copies of the caller's arrays, which may change later."""
+        X, y, held = deepcopy((self.task.X, self.task.y, self.task.validation))
+        return replace(self, task=replace(self.task, X=X, y=y, validation=held))
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSource:
+    """What all runs of a sweep share in addition to the options; checked, not written to files."""
+
+    task: TrainingData
+    weights: NetworkParts | None = None
+    """The initial weights, if they were given and are not an axis."""
+    seed: int = 1
+    """Seed of all else that is random in a run with given initial weights."""
+    record_weights: bool = False
+
+    def samples(self, part: Part | None) -> dict[str, Any]:
+        """The samples of a run as arguments of :func:`fastgd.train`: a subset, or all."""
+        task = self.task if part is None else self.task.of(part)
+        held = task.validation
+        return {
+            "X": task.X,
+            "y": task.y,
+            "gradients": task.gradients,
+            "validation": held and held[: 2 if held.weight is None else 3],
+        }
+
+    def train(
+        self,
+        hidden: tuple[int, ...],
+        method: Method,
+        part: Part | None,
+        values: Mapping[str, Any],
+    ) -> Run:
+        """Train a run with these values as train() does, without repeating the sweep's warnings."""
+        seed = values["seed"]
+        job = checked_job(
+            **self.samples(part),
+            iterations=self.task.iterations,
+            record_every=self.task.record_every,
+            given_options=method.given,
+            record_weights=self.record_weights,
+            hidden_size=hidden,
+            alpha=values["alpha"],
+            seed=self.seed if seed is None else seed,
+            weights=values.get("weights", self.weights),
+            biases=None,
+        )
+        plan = job.plan(0, available_threads())
+        check_memory(plan.bytes(job.keep), "the training")
+        return job.train_one(plan, lambda _done: None)
+
+
+def checked_job(
+    X: object,
+    y: object,
+    *,
+    iterations: object,
+    record_every: object,
+    given_options: Mapping[str, Any],
+    record_weights: object = False,
+    validation: object = None,
+    gradients: object = None,
+    resume: Run | Sweep | None = None,
+    device: str = CPU,
+    arguments: Collection[str] = (),
+    sweeps: bool = False,
+    combinations: Sequence[Mapping[str, Any]] | None = None,
+    groups: object = None,
+    folds: object = None,
+    keep_weights: object = True,
+    keep_state: object = True,
+    **given: Any,
+) -> TrainingJob:
+    """Check the arguments of :func:`fastgd.train`, or if it ``sweeps`` of :func:`fastgd.sweep`.
+
+    ``given`` are hidden_size, alpha, seed, weights and biases, ``arguments`` names of arguments
+    that are checked elsewhere, for "did you mean" hints.
+    """
+    task = TrainingData.check(
+        X, y, iterations, record_every, given_options, validation, planned(resume), gradients
+    )
+    if sweeps:
+        partition, given_options = _subsets(task, given_options, groups, folds, resume)
+        task = replace(task, partition=partition)
+    keep = Keep(check_flag("keep_weights", keep_weights), check_flag("keep_state", keep_state))
+    recording = check_flag("record_weights", record_weights)
+    together = tuple(combinations[0]) if combinations else ()
+    axes: dict[str, list[Any] | None] = {}
+    option_axes = NO_AXES
+    if sweeps:
+        axes, option_axes = _axes(given, given_options, together, arguments)
+    listed = {name: axes.get(name) or [value] for name, value in given.items()}
+    biases = _biases(given["biases"], axes.get("weights"))
+    if task.gradients is not None:
+        given_options = {"gradient_weight": 1.0, **given_options}
+    outputs = outputs_to_start(given_options, task.y, given["weights"])
+    hiddens, starts = _starts(listed, biases, task.X.shape[1], outputs)
+    layers = [len(hidden) + 1 for hidden in hiddens]
+    rates = {count: check_alphas(listed["alpha"], count) for count in dict.fromkeys(layers)}
+    seeds = check_seeds(listed["seed"])
+    partition = task.partition
+    chosen = options.check_sweep(
+        given_options,
+        option_axes,
+        hiddens,
+        (task.X, task.y),
+        holds_out=task.holds_out,
+        in_parts=partition is not None,
+        has_gradients=task.gradients is not None,
+        together=together,
+        arguments=arguments,
+    )
+    if task.gradients is not None:
+        _check_smooth(chosen.methods)
+    values = chosen.values
+    options.check_updates(chosen.methods, task.iterations)
+    if partition is not None:
+        options.check_parts(chosen.methods, partition.rows.sizes, partition.named)
+    for start, method in product(starts or (), chosen.methods):
+        check_whole(start, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
+    alphas = _as_floats(listed["alpha"], rates[layers[0]])
+    sweep_axes = SweepAxes({})
+    if sweeps:
+        checked = {"hidden_size": hiddens, "alpha": alphas, "seed": seeds, "weights": starts}
+        checked |= values
+        combined = zip(*(checked[name] for name in together), strict=True)
+        in_order = [dict(zip(together, numbers, strict=True)) for numbers in combined]
+        sweep_axes = SweepAxes.of(
+            {name: checked[name] for name, axis in {**axes, **values}.items() if axis}
+            | chosen.structures
+            | ({} if partition is None else partition.axes)
+            | {COMBINATION: in_order or None}
+            | dict.fromkeys(together)
+        )
+        others = (*PARTS, COMBINATION, "weights")
+        check_distinct({name: axis for name, axis in sweep_axes.axes.items() if name not in others})
+    each = list(product(zip(hiddens, layers, strict=True), chosen.methods))
+    has_seed = not starts and not (isinstance(resume, Run) and resume.seed is None)
+    job = TrainingJob(
+        task=task,
+        sweep_axes=sweep_axes,
+        networks=tuple(network_of(method, task.X, task.y, hidden) for (hidden, _), method in each),
+        methods=tuple(method for _, method in each),
+        alphas=tuple(rates[count] for (_, count), _ in each),
+        values=values,
+        together=together,
+        seeds=seeds,
+        starts=starts,
+        settings={"alpha": alphas[0], "seed": seeds[0] if has_seed else None},
+        record_weights=recording,
+        device=device,
+        keep=keep,
+        resume=resume,
+    )
+    if resume is not None:
+        most = len(task.X) if partition is None else int(partition.rows.sizes.max())
+        check_resumed(resume, job.networks, most)
+        whose = "the sweep" if sweeps else "the run"
+        check_same_samples(resume.sample_hashes, job.sample_hashes, whose)
+    return job
+
+
+def checked_loss(
+    X: object,
+    y: object,
+    given_options: Mapping[str, Any],
+    arguments: Collection[str] = ("hidden_size",),
+    *,
+    iterations: object = 1,
+    **given: Any,
+) -> TrainingJob:
+    """Check the arguments of :func:`fastgd.objective` and :func:`fastgd.minimize`.
+
+    ``given`` are those that they have of hidden_size, seed, weights and biases, and ``arguments``
+    the names of all, for "did you mean" hints. Options about learning are refused.
+    """
+    check_names_of_loss(given_options, arguments)
+    others = {"alpha": 1.0, "seed": 1, "weights": None, "biases": None}
+    return checked_job(
+        X,
+        y,
+        iterations=iterations,
+        record_every=1,
+        given_options=given_options,
+        **others | given,
+    )
+
+
+def _subsets(
+    task: TrainingData, given: Mapping[str, Any], groups: object, folds: object, resume: Any
+) -> tuple[Partition | None, Mapping[str, Any]]:
+    """The subsets of the samples, and the options without sample weights that are an axis."""
+    weight = given.get("sample_weight")
+    partition = check_partition(task.X, task.y, groups=groups, folds=folds, sample_weight=weight)
+    if partition is not None and "sample_weight" in partition.axes:
+        given = {name: value for name, value in given.items() if name != "sample_weight"}
+    if resume is not None:
+        partition = resumed_partition(partition, resume.partition, len(task.X))
+    divided = partition is not None and (
+        partition.axes.keys() - {"sample_weight"} or partition.held is not None
+    )
+    if task.validation is not None and divided:
+        raise ValueError(
+            "validation must be left out with groups, and with folds, which have validation "
+            "samples of their own; got both"
+        )
+    return partition, given
+
+
+def _axes(
+    given: Mapping[str, Any],
+    given_options: Mapping[str, Any],
+    together: Collection[str],
+    arguments: Collection[str],
+) -> tuple[dict[str, list[Any] | None], Axes]:
+    """The arguments that are axes, unchecked: those that every run has, and options."""
+    axes = {
+        name: as_axis(name, value, MOST_NETWORKS if name == "hidden_size" else None)
+        for name, value in given.items()
+        if name != "biases"
+    }
+    check_axes(
+        [name for name, axis in axes.items() if axis is not None or name in together],
+        weights_given=given["weights"] is not None,
+    )
+    option_axes = options.axes(given_options, arguments)
+    check_networks({"hidden_size": axes["hidden_size"] or [None], **option_axes.structures})
+    return axes, option_axes
+
+
+def _check_smooth(methods: Collection[Method]) -> None:
+    """Reject units without a second derivative, by which derivatives are learned."""
+    for method, name in product(methods, ("activation", "output")):
+        unit = getattr(method, name)
+        if not has_second_derivative(unit):
+            raise ValueError(
+                f"{name} must have a second derivative with gradients, such as 'tanh', "
+                f"'softplus', 'silu' or 'gelu', got {shown(unit)}, whose formula is "
+                "made of pieces (where, maximum, abs), so its derivatives may jump"
+            )
+
+
+def _biases(biases: Any, weights: list[Any] | None) -> list[Any]:
+    """The biases that belong to each of the initial weights."""
+    if weights is None or biases is None:
+        return [biases] * len(weights or [None])
+    if not isinstance(biases, (list, tuple)) or len(biases) != len(weights):
+        raise ValueError(
+            "biases must be a list with those of each of the weights, if these are an axis "
+            f"({len(weights)}), got {shown(biases)}"
+        )
+    return list(biases)
+
+
+def _starts(
+    values: dict[str, list[Any]], biases: list[Any], inputs: int, outputs: int
+) -> tuple[list[tuple[int, ...]], list[NetworkParts] | None]:
+    """The hidden sizes of each network, and the initial networks if they are given."""
+    pairs = [
+        check_start(hidden_size, weights, inputs, outputs, own)
+        for hidden_size in values["hidden_size"]
+        for weights, own in zip(values["weights"], biases, strict=True)
+    ]
+    hiddens = [hidden for hidden, _ in pairs]
+    starts = [given for _, given in pairs if given is not None]
+    if not starts:
+        return hiddens, None
+    for hidden in hiddens:
+        if hidden != hiddens[0]:
+            raise ValueError(
+                "all weights of a sweep must be for the same hidden_size, "
+                f"got {hiddens[0]} and {hidden}"
+            )
+    return hiddens[:1], starts
+
+
+def _as_floats(given: list[Any], rates: FloatArray) -> list[Any]:
+    """The values as floats; tuples of floats are not copied, as there may be many."""
+    return [
+        (value if all(type(alpha) is float for alpha in value) else tuple(row.tolist()))
+        if isinstance(value, tuple)
+        else one
+        for value, row, one in zip(given, rates, rates[:, 0].tolist(), strict=True)
+    ]
