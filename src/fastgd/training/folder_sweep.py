@@ -177,10 +177,10 @@ class FolderSweep(Sweep):
             return None
         numbers = range(len(self.networks)) if chosen is None else chosen.networks
         runs = None if chosen is None else chosen.runs
-        sweep_axes = SweepAxes(self.axes if chosen is None else chosen.axes)
+        shape = tuple(map(len, (self.axes if chosen is None else chosen.axes).values()))
         read = self._state if name == "states" else partial(self._array, SOURCES[name])
         arrays = [read(number, runs) for number in numbers]
-        return field_of(name, sweep_axes, self.method.summary, arrays)
+        return field_of(name, arrays, shape, self.method.summary)
 
     def _state(self, number: int, runs: Index | None) -> State:
         """Read and check the states of some or all runs of a network."""

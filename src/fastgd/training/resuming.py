@@ -6,8 +6,8 @@ None may differ from those before, and the samples must be the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial, wraps
-from typing import Any, ParamSpec, TypeVar
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -29,9 +29,6 @@ from fastgd.training.stored_results import SAMPLES, Hashes, encode_partition
 from fastgd.training.sweep_axes import COMBINATION
 from fastgd.training.sweep_result import Sweep
 
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
-
 _ANEW = {
     *("X", "y", "gradients", "validation"),
     *("iterations", "resume", "progress", "threads", "keep_weights"),
@@ -47,30 +44,6 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
 }
 
 _NO_AXES = ("record_every", "record_weights", "keep_state", "sample_weight")
-
-
-def continuing(
-    complete: Callable[[Any, Mapping[str, Any]], dict[str, Any]],
-) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
-    """Decorate a function: with ``resume``, complete the arguments that the caller has left out.
-
-    ``complete`` takes the result to resume and the arguments that were given, and returns all
-    arguments, or raises if one differs. A decorator is needed because only it can tell an argument
-    that was given from one that has its default value.
-    """
-
-    def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-        @wraps(function)
-        def call(*args: Parameters.args, **given: Parameters.kwargs) -> Result:
-            resumed = given.get("resume")
-            if resumed is not None:
-                named = dict(zip(("X", "y"), args, strict=False)) | given
-                return function(**complete(resumed, named))  # type: ignore[call-arg]
-            return function(*args, **given)
-
-        return call
-
-    return decorate
 
 
 def arguments_of_run(run: Any, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from types import EllipsisType
@@ -21,6 +21,7 @@ from fastgd.checks.values import integer
 from fastgd.engine.lowering import recipe_of
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING, STATUS, Summary, summarize
+from fastgd.engine.trained_runs import TrainedRuns
 from fastgd.training.run import SOURCES, Run, run_of
 from fastgd.training.stored_results import Hashes, hashes_of
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, told_apart, varied
@@ -291,16 +292,31 @@ BY_NETWORK = ("kept_weights", "kept_changes", "kept_path", "states")
 _STATUS = np.array([*STATUS, MISSING])
 
 
-def field_of(name: str, sweep_axes: SweepAxes, window: int | None, arrays: Sequence[Any]) -> Any:
-    """Make a field of the results of each network's runs; ``sweep_axes`` has all axes."""
+def fields_of(
+    trained: Sequence[TrainedRuns], names: Collection[str], shape: tuple[int, ...], window: Any
+) -> dict[str, Any]:
+    """Make the fields of a sweep of the results of each network's runs; None for other fields."""
+    return {
+        name: field_of(name, [getattr(runs, source) for runs in trained], shape, window)
+        if name in names
+        else None
+        for name, source in SOURCES.items()
+    }
+
+
+def field_of(name: str, arrays: Sequence[Any], shape: tuple[int, ...], window: int | None) -> Any:
+    """Make a field of a result of each network's runs; ``shape`` has the lengths of all axes."""
+
+    def join(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+        return joined.reshape((*shape, *joined.shape[1:]))
+
     if name in BY_NETWORK:
         return tuple(arrays)
     if name == "summary":
         assert window is not None
-        each = zip(*(summarize(watch, window) for watch in arrays), strict=True)
-        return Summary(*(sweep_axes.join(arrays) for arrays in each))
-    joined = sweep_axes.join(arrays)
-    return np.asarray(_STATUS[joined]) if name == "status" else joined
+        return Summary(*map(join, zip(*(summarize(w, window) for w in arrays), strict=True)))
+    return np.asarray(_STATUS[join(arrays)]) if name == "status" else join(arrays)
 
 
 def dtype_of(name: str) -> np.dtype[Any]:

@@ -186,10 +186,6 @@ _TABLE: dict[str, tuple[codec.Field | None, codec.Field | None]] = {
     "sample_hashes": (optional(check_hashes), optional(check_hashes)),
     "errors": (Array("f", "records"), Array("f", "axes records")),
     "losses": (Array("f", "records"), Array("f", "axes records")),
-    "validation_errors": (
-        Array("f", "records", optional=True),
-        Array("f", "axes records", optional=True),
-    ),
     "recorded": (Array("i", "records"), None),
     "weights": (Array("f", each="layers"), None),
     "direction_changes": (Array("i", each="layers"), None),
@@ -201,6 +197,10 @@ _TABLE: dict[str, tuple[codec.Field | None, codec.Field | None]] = {
     "recorded_normalization": (
         Array("f", "records", each="recorded normalized", record=BatchNorm, name="recorded_{}"),
         None,
+    ),
+    "validation_errors": (
+        Array("f", "records", optional=True),
+        Array("f", "axes records", optional=True),
     ),
     "state": (Array(codec.CHECKED_LATER, record=State, name="state_{}_0", optional=True), None),
     "kept_weights": (None, Array("f", "runs", each="parameters", optional=True)),

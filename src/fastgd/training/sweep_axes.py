@@ -92,11 +92,6 @@ class SweepAxes:
         places = zip(self.axes.items(), index, strict=True)
         return told_apart({name: axis[i] for (name, axis), i in places})
 
-    def join(self, arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        """Join (runs, ...) arrays of the networks into one array with all axes in front."""
-        together = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
-        return together.reshape((*self.shape, *together.shape[1:]))
-
 
 def _rank(name: str) -> int:
     order = ("a network", *PARTS, COMBINATION, "alpha", "a number", "seed", "weights")

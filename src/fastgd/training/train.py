@@ -8,10 +8,11 @@ and hashes of the arrays. They are compared with those of the call that resumes 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple, Unpack
+from typing import Any, NamedTuple, ParamSpec, TypeVar, Unpack
 
 from numpy.typing import ArrayLike
 
@@ -35,7 +36,7 @@ from fastgd.store import npz
 from fastgd.store.files import PathLike
 from fastgd.store.manifest import Manifest, manifest_of, parsed
 from fastgd.training.codec import decoded
-from fastgd.training.resuming import arguments_of_run, continuing, planned
+from fastgd.training.resuming import arguments_of_run, planned
 from fastgd.training.run import Run
 from fastgd.training.stored_results import encode_run
 from fastgd.training.training_job import TrainingJob, checked_job
@@ -56,7 +57,34 @@ EARLY = 0.1
 _QUESTION = "checkpoint"
 """Key of the manifest in the header of the file."""
 
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
 HeldOut = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]
+
+
+def continuing(
+    complete: Callable[[Any, Mapping[str, Any]], dict[str, Any]],
+) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
+    """Decorate a function: with ``resume``, complete the arguments that the caller has left out.
+
+    ``complete`` takes the result to resume and the arguments that were given, and returns all
+    arguments, or raises if one differs. A decorator is needed because only it can tell an argument
+    that was given from one that has its default value.
+    """
+
+    def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        @wraps(function)
+        def call(*args: Parameters.args, **given: Parameters.kwargs) -> Result:
+            resumed = given.get("resume")
+            if resumed is not None:
+                named = dict(zip(("X", "y"), args, strict=False)) | given
+                return function(**complete(resumed, named))  # type: ignore[call-arg]
+            return function(*args, **given)
+
+        return call
+
+    return decorate
 
 
 @continuing(arguments_of_run)

@@ -54,7 +54,7 @@ from fastgd.training.resuming import (
     states_of,
 )
 from fastgd.training.run import SOURCES, Run, row_of, run_of
-from fastgd.training.selection import Selection, field_of, narrowed
+from fastgd.training.selection import Selection, fields_of, narrowed
 from fastgd.training.stored_results import Hashes, as_json, encode_run, hashes_of, with_hashes
 from fastgd.training.sweep_axes import (
     COMBINATION,
@@ -269,14 +269,10 @@ class TrainingJob:
 
     def sweep(self, trained: Sequence[TrainedRuns]) -> Sweep:
         """Make the sweep from the results of each network's runs."""
-        measured: dict[str, Any] = dict.fromkeys(SOURCES)
-        for name in self.known:
-            arrays = [getattr(runs, SOURCES[name]) for runs in trained]
-            measured[name] = field_of(name, self.sweep_axes, self.methods[0].summary, arrays)
-        fields = self.outline
+        fields, window = self.outline, self.methods[0].summary
         if self.keep.state:
             fields["partition"] = with_hashes(self.task.partition, self.task)
-        return Sweep(**fields, **measured)
+        return Sweep(**fields, **fields_of(trained, self.known, self.sweep_axes.shape, window))
 
     def joined(self, found: Sequence[dict[str, NDArray[Any]]]) -> list[TrainedRuns]:
         """Join the results of all chunks into those of each network's runs."""
