@@ -364,8 +364,15 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
                 "a single run needs its weights, or the data to train it again; this sweep was "
                 "made with keep_weights=False, and comes from a file or resumes one that does"
             )
-        run = sweep.source.train(sweep.networks[number].sizes[1:-1], method, part, values)
-        return _checked(run, sweep.final_error[index])
+        run: Run = sweep.source.train(sweep.networks[number].sizes[1:-1], method, part, values)
+        before = sweep.final_error[index]
+        if not np.array_equal(run.final_error, before, equal_nan=True):  # samples aren't copied
+            raise ValueError(
+                "training a run again needs the arrays as they were, but X, y or another array "
+                f"that the sweep was given has changed: its final_error was {before}, got "
+                f"{run.final_error}"
+            )
+        return run
     kept = {name: getattr(sweep, name) for name in ("kept_weights", "kept_changes", "kept_path")}
     return run_of(
         sweep.networks[number],
@@ -397,17 +404,6 @@ def _hashes(sweep: Any, part: Part | None, which: int) -> Hashes | None:
         return None
     weights = {} if part.held_weight is None else {"validation_weight": part.held_weight}
     return partition.hashes[which // partition.weightings] | hashes_of(weights)
-
-
-def _checked(run: Run, final_error: float) -> Run:
-    """Raise if the run isn't that of the sweep, as the samples (which aren't copied) changed."""
-    if not np.array_equal(run.final_error, final_error, equal_nan=True):
-        raise ValueError(
-            "training a run again needs the arrays as they were, but X, y or another array that "
-            f"the sweep was given has changed: its final_error was {final_error}, got "
-            f"{run.final_error}"
-        )
-    return run
 
 
 def _part_at(partition: Partition | None, sweep_axes: SweepAxes, index: tuple[int, ...]) -> int:

@@ -119,32 +119,22 @@ def decode_option(name: str, value: Any, arrays: Found) -> Any:
     if name == "sample_weight":
         return array_of(arrays, name, "f", arrays[name].shape[:1])
     if name in FIELDED:
-        return _fielded(value, arrays)
-    return _formula(value) if name in FORMULAS else value
+        name, fields = value
+        if name == "Factors":
+            own = fields["factors"]
+            return schedules.Factors(array_of(arrays, own, "f", arrays[own].shape[:1]))
+        holders: tuple[type[Hyperparameters], ...] = (*optimizers.ALL, *schedules.ALL)
+        return {kind.__name__: kind for kind in holders}[name](**fields)
+    if name in FORMULAS and not isinstance(value, str):  # its source, which is parsed and never run
+        kind, *source = value
+        known: dict[str, type[Formula]] = {"Function": Function, "Loss": Loss}
+        return known[kind].of_text(*source)
+    return value
 
 
 def check_width(method: Method, outputs: int) -> None:
     """Raise unless the number of output units is one that the loss can have."""
     need(outputs % loss_of(method.loss).units == 0)
-
-
-def _fielded(pair: Sequence[Any], arrays: Found) -> Hyperparameters:
-    """Restore an optimizer or a schedule from its name and fields."""
-    name, fields = pair
-    if name == "Factors":
-        own = fields["factors"]
-        return schedules.Factors(array_of(arrays, own, "f", arrays[own].shape[:1]))
-    kinds: tuple[type[Hyperparameters], ...] = (*optimizers.ALL, *schedules.ALL)
-    return {kind.__name__: kind for kind in kinds}[name](**fields)
-
-
-def _formula(value: Any) -> Any:
-    """Restore a custom function from its source, which is parsed and never run; keep a name."""
-    if isinstance(value, str):
-        return value
-    kind, formula, derivative, variables, numbers = value
-    known: dict[str, type[Formula]] = {"Function": Function, "Loss": Loss}
-    return known[kind].of_text(formula, derivative, variables, numbers)
 
 
 # ---------------------------------------------------------------- runs
@@ -356,10 +346,7 @@ def decode_outline(header: Header, arrays: Found) -> dict[str, Any]:
     need(all(network.layers >= 1 for network in networks))
     method = decode_method(header["options"], arrays)
     axis = partial(_axis, networks[0], method, arrays)
-    axes = {
-        name: _combinations(axis, values) if name == COMBINATION else axis(name, values)
-        for name, values in header["axes"].items()
-    }
+    axes = {name: axis(name, values) for name, values in header["axes"].items()}
     sweep_axes = SweepAxes(axes)
     need(sweep_axes.is_in_order and sweep_axes.networks == len(networks))
     for k, network in enumerate(networks):
@@ -409,19 +396,13 @@ def _start(i: object) -> dict[str, codec.Field]:
     }
 
 
-def _combinations(axis: Any, values: Any) -> list[Any]:
-    """Restore and check the axis of combinations; ``axis`` does the same for one of their keys."""
-    keys = varied({COMBINATION: list(values)}).items()
-    axes = {key: axis(key, numbers) for key, numbers in keys}
-    need(len(axes) > 0)
-    return [
-        dict(zip(axes, combination, strict=True))
-        for combination in zip(*axes.values(), strict=True)
-    ]
-
-
 def _axis(network: Network, method: Method, arrays: Found, name: str, values: Any) -> list[Any]:
     """Restore and check the values on an axis."""
+    if name == COMBINATION:
+        keys = varied({name: list(values)}).items()
+        each = {key: _axis(network, method, arrays, key, numbers) for key, numbers in keys}
+        need(len(each) > 0)
+        return [dict(zip(each, one, strict=True)) for one in zip(*each.values(), strict=True)]
     if name == "weights":  # each has arrays, as networks have layers
         return [decode_start(i, network, arrays) for i in range(check_count(name, values))]
     axis = list(values)

@@ -245,8 +245,8 @@ def train(
     ...     fastgd.load(f"{folder}/run.npz").final_error == run.final_error == both.final_error
     True
     """
-    bar = check_flag("progress", progress)
     file = check_file(checkpoint, checkpoint_every)
+    bar = check_flag("progress", progress)
     threads = check_threads(threads, available_threads())
     job = checked_job(
         X,

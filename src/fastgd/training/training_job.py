@@ -493,8 +493,9 @@ def checked_job(
     ``given`` are hidden_size, alpha, seed, weights and biases, ``arguments`` names of arguments
     that are checked elsewhere, for "did you mean" hints.
     """
+    done = 0 if resume is None else planned(resume)
     task = TrainingData.check(
-        X, y, iterations, record_every, given_options, validation, planned(resume), gradients
+        X, y, iterations, record_every, given_options, validation, done, gradients
     )
     if sweeps:
         partition, given_options = _subsets(task, given_options, groups, folds, resume)
@@ -510,7 +511,9 @@ def checked_job(
     biases = _biases(given["biases"], axes.get("weights"))
     if task.gradients is not None:
         given_options = {"gradient_weight": 1.0, **given_options}
-    outputs = outputs_to_start(given_options, task.y, given["weights"])
+    outputs = 0  # unless there are weights, which must fit
+    if given["weights"] is not None:
+        outputs = outputs_to_start(given_options, task.y, given["weights"])
     hiddens, starts = _starts(listed, biases, task.X.shape[1], outputs)
     layers = [len(hidden) + 1 for hidden in hiddens]
     rates = {count: check_alphas(listed["alpha"], count) for count in dict.fromkeys(layers)}
