@@ -254,6 +254,11 @@ def is_second_order(method: Method) -> bool:
     return bool(method.optimizer.second_order)
 
 
+def is_watched(method: Method, values: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether the recipe of these options watches the errors of runs."""
+    return any(_is_given(name, method, values) for name in _WANTED_BY["watch"])
+
+
 def _is_given(name: str, method: Method, values: Mapping[str, Sequence[Any]]) -> bool:
     """Whether any run has another value of this option than the default."""
     default = DECLARED[name].default

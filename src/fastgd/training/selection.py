@@ -18,7 +18,7 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.partition import Part, Partition, RowIndices
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.checks.values import integer
-from fastgd.engine.lowering import recipe_of
+from fastgd.engine.lowering import is_watched
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING, STATUS, Summary, summarize
 from fastgd.engine.trained_runs import TrainedRuns
@@ -513,7 +513,7 @@ def _state(
     has a value for each sample of these runs.
     """
     values = {name: axis for name, axis in varied(axes).items() if name in VALUES}
-    if recipe_of(method, values).watch is None:
+    if not is_watched(method, values):
         counts = np.zeros_like(state.watch_counts)
         state = state._replace(watch=state.watch[:, :0], watch_counts=counts)
     return state if samples is None else state._replace(tau=state.tau[:, :samples])

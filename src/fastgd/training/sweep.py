@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from fastgd.arguments.combinations import taking_combinations
 from fastgd.arguments.warnings import warn_of_targets
-from fastgd.checks.memory import check_memory
+from fastgd.checks.memory import ALWAYS_FITS, check_memory
 from fastgd.engine.devices import CPU
 from fastgd.engine.plan import Keep
 from fastgd.engine.progress import progress_bar
@@ -223,9 +223,10 @@ def _into(path: Path, job: TrainingJob, worker_options: WorkerOptions) -> Sweep:
 def _trained(job: TrainingJob, worker_options: WorkerOptions) -> Sweep:
     """Train all runs in memory: here network by network, on an executor in chunks."""
     plans = [job.plan(number, worker_options.threads) for number in range(len(job.networks))]
-    keep = job.keep
-    needed, least = (sum(plan.bytes(kept) for plan in plans) for kept in (keep, Keep(False)))
-    less = ("keep_weights=False", least) if keep.weights and not keep.state else None
+    keep, less = job.keep, None
+    needed = sum(plan.bytes(keep) for plan in plans)
+    if needed > ALWAYS_FITS and keep.weights and not keep.state:
+        less = "keep_weights=False", sum(plan.bytes(Keep(weights=False)) for plan in plans)
     check_memory(needed, "the sweep", less, "fewer records (record_every) or values on its axes")
     work = sum(plan.work for plan in plans)
     with progress_bar(worker_options.has_bar, work, " updates") as advance:

@@ -34,7 +34,7 @@ from fastgd.engine.choices import has_second_derivative
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.initialization import first_rows
-from fastgd.engine.lowering import recipe_of
+from fastgd.engine.lowering import is_watched
 from fastgd.engine.network import Network, network_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.session import available_threads
@@ -248,7 +248,7 @@ class TrainingJob:
     @cached_property
     def known(self) -> tuple[str, ...]:
         """The fields that the sweep will have; the others are None."""
-        return self._known(has_best=recipe_of(self.methods[0], self.values).watch is not None)
+        return self._known(has_best=is_watched(self.methods[0], self.values))
 
     def _known(self, *others: str, has_best: bool) -> tuple[str, ...]:
         """The fields of results but for some others; whether they have best iterations is given."""
