@@ -43,6 +43,11 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "record_weights": partial(check_flag, "record_weights"),
 }
 
+_GIVEN_AGAIN = {
+    "validation": ("that has it", "without it", "samples"),
+    "gradients": ("with them", "without them", "derivatives"),
+}
+
 _NO_AXES = ("record_every", "record_weights", "keep_state", "sample_weight")
 
 
@@ -64,9 +69,9 @@ def arguments_of_run(run: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         "record_weights": run.recorded_weights is not None,
         **run.options,
     }
-    check_held(run.validation_errors is not None, given)
-    check_derivatives("gradient_weight" in own, given)
-    return completed(own, given, "the run")
+    _check_given_again("validation", run.validation_errors is not None, given)
+    _check_given_again("gradients", "gradient_weight" in own, given)
+    return _completed(own, given, "the run")
 
 
 def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,7 +96,7 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     own = method.given | {name: axes[name] for name in names if name in axes}
     combinations = axes.get(COMBINATION)
     together = combinations[0] if combinations else {}
-    check_derivatives("gradient_weight" in {**own, **together}, given)
+    _check_given_again("gradients", "gradient_weight" in {**own, **together}, given)
     for option in FIELDED:
         holder = getattr(method, option)
         fields = {name: axes[name] for name in holder.hyperparameters if name in axes}
@@ -116,39 +121,27 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     own = {name: value for name, value in own.items() if name not in together}
     own["combinations"] = combinations
     if sweep.partition is None or sweep.partition.held is None:
-        check_held(sweep.validation_errors is not None, given)
+        _check_given_again("validation", sweep.validation_errors is not None, given)
     # Rows of sample weights are compared with the partition, not here.
     weighted = "sample_weight" in parts
     compared = {n: value for n, value in given.items() if n != "sample_weight" or not weighted}
-    whole = dict(given) | completed(own, compared, "the sweep")
+    whole = dict(given) | _completed(own, compared, "the sweep")
     if whole.get("keep_weights", True) and sweep.kept_weights is None:
         whole["keep_weights"] = False
     return whole
 
 
-def check_held(holds_out: bool, given: Mapping[str, Any]) -> None:
-    """Raise unless a validation set is given exactly if the resumed training had one."""
-    has = given.get("validation") is not None
-    if holds_out and not has:
-        raise ValueError(
-            "validation must be given again to resume a training that has it, got None"
-        )
-    if has and not holds_out:
-        raise ValueError("validation must be left out to resume a training without it, got samples")
+def _check_given_again(name: str, had: bool, given: Mapping[str, Any]) -> None:
+    """Raise unless samples of this kind are given exactly if the resumed training had them."""
+    has = given.get(name) is not None
+    with_them, without_them, got = _GIVEN_AGAIN[name]
+    if had and not has:
+        raise ValueError(f"{name} must be given again to resume a training {with_them}, got None")
+    if has and not had:
+        raise ValueError(f"{name} must be left out to resume a training {without_them}, got {got}")
 
 
-def check_derivatives(has_them: bool, given: Mapping[str, Any]) -> None:
-    """Raise unless gradients are given exactly if the resumed training has learned them."""
-    given_again = given.get("gradients") is not None
-    if has_them and not given_again:
-        raise ValueError("gradients must be given again to resume a training with them, got None")
-    if given_again and not has_them:
-        raise ValueError(
-            "gradients must be left out to resume a training without them, got derivatives"
-        )
-
-
-def completed(own: Mapping[str, Any], given: Mapping[str, Any], whose: str) -> dict[str, Any]:
+def _completed(own: Mapping[str, Any], given: Mapping[str, Any], whose: str) -> dict[str, Any]:
     """The given arguments completed with the run's own; raises if one of them differs."""
     for name in ("weights", "biases"):
         if name not in own and given.get(name) is not None:

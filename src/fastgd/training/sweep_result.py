@@ -292,7 +292,29 @@ class Sweep(ShownInNotebooks):
         >>> sweep.predict(X)[1].mean(axis=0).round(1).ravel()
         array([0., 1., 1., 0.])
         """
-        return predict_all(self, X, groups)
+        inputs, weights = _inputs(self, X, "predict")
+        rows = None if groups is None else _rows(self, groups, len(inputs))
+        sweep_axes, outputs = self._sweep_axes, self.networks[0].sizes[-1]
+        kept_axes = (axis for name, axis in self.axes.items() if rows is None or name != "group")
+        shape = tuple(map(len, kept_axes))
+        count = int(np.prod(shape, dtype=np.int64))
+        check_memory(8 * count * len(inputs) * outputs, "the prediction", also=ALSO)
+        result = empty((sweep_axes.networks, count // sweep_axes.networks, len(inputs), outputs))
+        threads = available_threads()
+        for number, (network, kept) in enumerate(zip(self.networks, weights, strict=True)):
+            method, into = sweep_axes.method_of(number, self.method), result[number]
+            numbers = _numbers(sweep_axes, method)
+            if rows is None:
+                predict(network, method, kept, inputs, numbers, threads, into)
+                continue
+            groups_first = (len(self.axes["group"]), -1)
+            present, parts = rows
+            of_groups = kept.reshape(*groups_first, network.parameters)[present]
+            numbers = {
+                n: axis.reshape(groups_first)[present].ravel() for n, axis in numbers.items()
+            }
+            predict_parts(network, method, of_groups, inputs, parts, numbers, threads, into)
+        return result.reshape(*shape, len(inputs), outputs)
 
     def gradient(self, X: ArrayLike) -> NDArray[np.float64]:
         """Derivatives of all networks' outputs, bit-identical to :meth:`fastgd.Run.gradient`.
@@ -321,14 +343,11 @@ class Sweep(ShownInNotebooks):
         """
         from fastgd.engine.input_derivatives import derivatives
 
-        X, found = _inputs(self, X, "gradient"), []
-        assert self.kept_weights is not None
-        for number, (network, kept) in enumerate(
-            zip(self.networks, self.kept_weights, strict=True)
-        ):
+        (inputs, weights), found = _inputs(self, X, "gradient"), []
+        for number, (network, kept) in enumerate(zip(self.networks, weights, strict=True)):
             method = self._sweep_axes.method_of(number, self.method)
             numbers = _numbers(self._sweep_axes, method)
-            found.append(derivatives(network, method, kept, X, numbers, 1, ALSO))
+            found.append(derivatives(network, method, kept, inputs, numbers, 1, ALSO))
         return np.reshape(found, (*self.shape, *found[0].shape[1:]))
 
     def columns(self) -> dict[str, list[Any]]:
@@ -449,44 +468,20 @@ class Sweep(ShownInNotebooks):
 ALSO = "fewer samples, or a selection of the sweep,"
 
 
-def _inputs(sweep: Any, X: object, caller: str) -> FloatArray:
-    """Check X, and that the sweep has networks with as many outputs each."""
-    if sweep.kept_weights is None:
+def _inputs(sweep: Sweep, X: object, caller: str) -> tuple[FloatArray, tuple[FloatArray, ...]]:
+    """Check X, and that the sweep has networks with as many outputs each; and their weights."""
+    weights, sizes = sweep.kept_weights, sweep.networks[0].sizes
+    if weights is None:
         raise ValueError(
             f"{caller} needs the weights of all runs, and this sweep was made with "
             "keep_weights=False"
         )
-    sizes = sweep.networks[0].sizes
     if any(network.sizes[-1] != sizes[-1] for network in sweep.networks):
         raise ValueError(
             f"{caller} needs networks with the same number of outputs, and those of this sweep "
             "differ because of their loss: select one first, as in sweep.sel(loss=...)"
         )
-    return check_inputs(X, sizes[0])
-
-
-def predict_all(sweep: Any, X: object, groups: object = None) -> FloatArray:
-    """Outputs (*shape, samples, outputs); with ``groups``, the shape has no axis "group"."""
-    X, sizes = _inputs(sweep, X, "predict"), sweep.networks[0].sizes
-    rows = None if groups is None else _rows(sweep, groups, len(X))
-    sweep_axes = SweepAxes(sweep.axes)
-    shape = tuple(len(axis) for name, axis in sweep.axes.items() if rows is None or name != "group")
-    count = int(np.prod(shape, dtype=np.int64))
-    check_memory(8 * count * len(X) * sizes[-1], "the prediction", also=ALSO)
-    result = empty((sweep_axes.networks, count // sweep_axes.networks, len(X), sizes[-1]))
-    threads, weights = available_threads(), sweep.kept_weights
-    for number, network in enumerate(sweep.networks):
-        method, kept = sweep_axes.method_of(number, sweep.method), weights[number]
-        numbers = _numbers(sweep_axes, method)
-        if rows is None:
-            predict(network, method, kept, X, numbers, threads, result[number])
-            continue
-        groups_first = (len(sweep.axes["group"]), -1)
-        present, parts = rows
-        of_groups = kept.reshape(*groups_first, network.parameters)[present]
-        numbers = {n: axis.reshape(groups_first)[present].ravel() for n, axis in numbers.items()}
-        predict_parts(network, method, of_groups, X, parts, numbers, threads, result[number])
-    return result.reshape(*shape, len(X), sizes[-1])
+    return check_inputs(X, sizes[0]), weights
 
 
 def _rows(sweep: Any, groups: object, samples: int) -> tuple[list[int], RowIndices]:
