@@ -23,7 +23,7 @@ from fastgd.checks.values import check_choice, check_ends, check_seed
 from fastgd.engine.evaluation import LossEvaluation, ResidualEvaluation
 from fastgd.engine.network import Network, first_weights, flatten
 from fastgd.engine.session import Session
-from fastgd.training.run import Run
+from fastgd.training.run import Run, run_of
 from fastgd.training.training_job import checked_loss
 
 
@@ -268,25 +268,20 @@ class Objective:
 
     def run(self, w: ArrayLike) -> Run:
         """The network with these parameters as a Run without iterations, to predict or save."""
-        parts, (loss, _, error) = self.parts(w), self.evaluate(w)
-        changes = self.network.parts(np.zeros(self.network.parameters, np.int64))
-        return Run(
-            alpha=nan,
-            hidden_size=self.network.sizes[1:-1],
-            seed=None,
-            errors=np.empty(0),
-            recorded=np.empty(0, np.int64),
-            weights=parts.weights,
-            direction_changes=changes.weights,
-            final_error=error,
-            losses=np.empty(0),
-            final_loss=loss,
-            status="finished" if np.isfinite(error) else "diverged",
-            iterations=0,
-            biases=parts.biases,
-            bias_direction_changes=changes.biases,
-            options=self.method.given,
-        )
+        parameters = check_vector("w", w, self.network.parameters).copy()
+        loss, _, error = self.evaluate(parameters)
+        row = {
+            "errors": np.empty(0),
+            "losses": np.empty(0),
+            "kept_weights": parameters,
+            "kept_changes": np.zeros(self.network.parameters, np.int64),
+            "final_error": error,
+            "final_loss": loss,
+            "status": "finished" if np.isfinite(error) else "diverged",
+            "iterations": 0,
+        }
+        recorded = np.empty(0, np.int64)
+        return run_of(self.network, self.method, row, alpha=nan, seed=None, recorded=recorded)
 
 
 # ---------------------------------------------------------------- minimize()
