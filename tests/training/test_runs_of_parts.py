@@ -5,6 +5,7 @@ import pytest
 from test_results import same
 
 import fastgd
+from fastgd.arguments.groups import RowIndices
 from fastgd.optimizers import Adam
 from thinning import only
 
@@ -105,6 +106,18 @@ def test_a_selection_in_another_order_has_the_samples_of_its_runs():
     for order in (np.s_[[2, 1, 0]], np.s_[:, [1, 0]], np.s_[:, :, [1, 0]], np.s_[[0, 0, 1]]):
         for index in ((0, 0, 0, 0), (2, 1, 1, 1)):
             assert same(lost[order][index], sweep[order][index]), (order, index)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_selected_combination_keeps_the_samples_of_its_group(keep):
+    """As estimators train groups at once: no axis has them, and combinations are divided."""
+    rows = RowIndices(np.arange(8), np.array([0, 4, 8]))
+    sweep = fastgd.sweep(
+        X[:8], Y[:8], groups=rows, combinations=[{"alpha": a} for a in (0.1, 0.2, 0.3, 0.4)],
+        seed=[1, 2], iterations=20, keep_weights=keep, keep_state=keep,
+    )  # fmt: skip
+    for k in range(4):
+        assert same(sweep[k][1], sweep[k, 1])
 
 
 def test_a_part_resumes(tmp_path):

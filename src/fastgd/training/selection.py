@@ -426,7 +426,7 @@ def narrowed(partition: Partition | None, chosen: Selection) -> Partition | None
         return None
     names = list(partition.axes)
     cells = chosen.places([name for name in names if name != "sample_weight"])
-    if not names and COMBINATION in chosen.axes:  # as many of each subset
+    if not names and COMBINATION in chosen.sweep_axes.axes:  # as many of each subset
         count = len(chosen.sweep_axes.axes[COMBINATION])
         cells = np.unique(partition.of_combinations(chosen.places([COMBINATION]), count))
     weights = partition.weights
