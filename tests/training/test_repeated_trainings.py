@@ -36,7 +36,7 @@ OPTIONS = {
 }
 """Most of them have the kernel of a case of cases.py."""
 
-pytestmark = pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 
 
 def trained(X, y, **options):

@@ -5,7 +5,7 @@ import pytest
 from test_results import same
 
 import fastgd
-from fastgd.arguments.groups import RowIndices
+from fastgd.arguments.subsets import RowIndices
 from fastgd.optimizers import Adam
 from thinning import only
 

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.training_data import TrainingData, Validation
-from fastgd.checks.formatting import many
+from fastgd.arguments.samples import TrainingData, Validation
 from fastgd.checks.memory import check_memory
-from fastgd.checks.messages import shown
-from fastgd.checks.values import check_count, check_counts, check_flag, check_path, check_seed
+from fastgd.checks.messages import many, shown
+from fastgd.checks.numbers import check_count, check_counts, check_flag, check_path, check_seed
 from fastgd.engine.packed_samples import Index
 from fastgd.engine.state import State
 from fastgd.engine.summaries import (

@@ -11,15 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.axes import as_axis
-from fastgd.arguments.data import NetworkParts, check_data
+from fastgd.arguments.axes import as_axis, parameters_of
 from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES
-from fastgd.arguments.formula_parameters import parameters_of
-from fastgd.arguments.initial_network import check_alpha, check_hidden_size
-from fastgd.arguments.partition import Partition
-from fastgd.arguments.warnings import warn
-from fastgd.checks.messages import shown
-from fastgd.checks.values import check_count, check_flag, check_seed
+from fastgd.arguments.initial_network import NetworkParts, check_alpha, check_hidden_size
+from fastgd.arguments.samples import check_data
+from fastgd.arguments.subsets import Partition
+from fastgd.checks.messages import shown, warn
+from fastgd.checks.numbers import check_count, check_flag, check_seed
 from fastgd.engine.network import Network
 from fastgd.engine.state import State
 from fastgd.engine.trained_runs import TrainedRuns

@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import array_of
 from fastgd.arguments.declarations import VALUES
-from fastgd.arguments.groups import joined
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import Part, Partition, RowIndices
+from fastgd.arguments.subsets import Part, Partition, RowIndices, joined
 from fastgd.checks.messages import did_you_mean, shown
-from fastgd.checks.values import integer
+from fastgd.checks.numbers import array_of, integer
 from fastgd.engine.lowering import is_watched
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING, STATUS, Summary, summarize

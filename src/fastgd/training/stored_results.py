@@ -21,16 +21,21 @@ import numpy as np
 
 from fastgd import optimizers, schedules
 from fastgd.arguments import options
-from fastgd.arguments.data import BatchNorm, FloatArray, NetworkParts
+from fastgd.arguments.axes import FORMULAS, kinds_of
 from fastgd.arguments.declarations import DECLARED, FIELDED, VALUES
-from fastgd.arguments.formula_parameters import FORMULAS, kinds_of
-from fastgd.arguments.initial_network import check_alphas, check_hidden_size
+from fastgd.arguments.initial_network import (
+    BatchNorm,
+    NetworkParts,
+    check_alphas,
+    check_hidden_size,
+)
 from fastgd.arguments.option_types import OptionType, field_kind
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import Partition, RowIndices
-from fastgd.arguments.training_data import TrainingData
-from fastgd.checks.values import (
+from fastgd.arguments.samples import TrainingData
+from fastgd.arguments.subsets import Partition, RowIndices
+from fastgd.checks.numbers import (
     LARGEST,
+    FloatArray,
     check_count,
     check_counts,
     check_flag,

@@ -24,7 +24,7 @@ from fastgd.engine.packed_samples import Index
 _OF_NETWORKS = ("hidden_size", *STRUCTURES)
 
 PARTS = ("group", "fold", "sample_weight")
-"""The axes of subsets of the samples, in order: see `fastgd.arguments.partition.Partition`."""
+"""The axes of subsets of the samples, in order: see `fastgd.arguments.subsets.Partition`."""
 
 COMBINATION = "combination"
 """Name of the axis of combinations, each of which is a dict of values."""

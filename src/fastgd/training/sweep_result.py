@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments.data import FloatArray, check_inputs
-from fastgd.arguments.groups import RowIndices, check_groups
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import Partition
+from fastgd.arguments.samples import check_inputs
+from fastgd.arguments.subsets import Partition, RowIndices, check_groups
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.checks.notebook import ShownInNotebooks
-from fastgd.checks.values import check_flag
+from fastgd.checks.numbers import FloatArray, check_flag
 from fastgd.engine.network import Network
 from fastgd.engine.prediction import predict, predict_parts
 from fastgd.engine.result_memory import empty

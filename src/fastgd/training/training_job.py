@@ -21,15 +21,13 @@ from numpy.typing import NDArray
 
 from fastgd.arguments import options
 from fastgd.arguments.axes import MOST_NETWORKS, as_axis, check_axes, check_distinct, check_networks
-from fastgd.arguments.data import FloatArray, NetworkParts
-from fastgd.arguments.initial_network import check_alphas, check_start, check_whole
+from fastgd.arguments.initial_network import NetworkParts, check_alphas, check_start, check_whole
 from fastgd.arguments.options import NO_AXES, Axes, Method, check_names_of_loss
-from fastgd.arguments.partition import Part, Partition, check_partition
-from fastgd.arguments.targets import outputs_to_start
-from fastgd.arguments.training_data import TrainingData
+from fastgd.arguments.samples import TrainingData, outputs_to_start
+from fastgd.arguments.subsets import Part, Partition, check_partition
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_flag, check_seeds
+from fastgd.checks.numbers import FloatArray, check_flag, check_seeds
 from fastgd.engine.choices import has_second_derivative
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.execution import execute, plan_on_a_device
