@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 import report
 import summary
 from fastgd.arguments.options import Method
-from fastgd.arguments.training_data import TrainingData
+from fastgd.arguments.samples import TrainingData
 from fastgd.engine.image import TrainingImage
 from fastgd.engine.initialization import first_rows
 from fastgd.engine.network import network_of

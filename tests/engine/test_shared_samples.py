@@ -5,8 +5,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from fastgd.arguments.partition import check_partition
-from fastgd.arguments.training_data import Validation
+from fastgd.arguments.samples import Validation
+from fastgd.arguments.subsets import check_partition
 from fastgd.engine.packed_samples import PackedSamples, Packer, Sharing
 from fastgd.kernel.vectorization import ROWS
 

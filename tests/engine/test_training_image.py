@@ -6,8 +6,8 @@ import pytest
 import fastgd
 from cases import XOR_X, XOR_Y
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import check_partition
-from fastgd.arguments.training_data import TrainingData
+from fastgd.arguments.samples import TrainingData
+from fastgd.arguments.subsets import check_partition
 from fastgd.engine.image import TrainingImage
 from fastgd.engine.initialization import first_rows
 from fastgd.engine.network import network_of

@@ -11,7 +11,7 @@ from compiled_c import BUILDS, CompileError, compiled, missing, run, text_of
 
 import exports
 import fastgd
-from fastgd.arguments.data import BatchNorm, NetworkParts
+from fastgd.arguments.initial_network import BatchNorm, NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.engine.network import Network
 from fastgd.engine.prediction import outputs

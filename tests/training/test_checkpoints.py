@@ -13,7 +13,7 @@ import pytest
 from test_resuming import GIVEN, HELD, WEIGHT, X, Y, equal
 
 import fastgd
-from fastgd.arguments.warnings import TrainingWarning
+from fastgd.checks.messages import TrainingWarning
 from fastgd.engine import progress
 from fastgd.optimizers import Adam
 from fastgd.schedules import Factors

@@ -11,7 +11,7 @@ import scipy.stats
 import fastgd
 from cases import X, Y
 from fastgd.arguments.initial_network import INITS
-from fastgd.checks.formatting import options_text
+from fastgd.checks.messages import options_text
 from fastgd.engine.initialization import AT_ONCE, first_rows, quantile
 from fastgd.engine.network import _drawing, all_first_weights, first_weights, flatten
 from plain import philox

@@ -22,8 +22,8 @@ import pytest
 import fastgd
 from fastgd import bucket, functions, optimizers, schedules
 from fastgd.arguments.declarations import DECLARED, LossOptions
-from fastgd.arguments.warnings import TrainingWarning
 from fastgd.checks import memory
+from fastgd.checks.messages import TrainingWarning
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor, GroupedRegressor
 from fastgd.training.training_run import Training
 from odd import ODD, ODDER, stated

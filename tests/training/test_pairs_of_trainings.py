@@ -21,8 +21,8 @@ from test_repeated_trainings import OPTIONS, X, other_y, others, y
 
 import fastgd
 from cases import CAUCHY, SWISH
+from fastgd.arguments.axes import OWNED
 from fastgd.arguments.declarations import DECLARED
-from fastgd.arguments.formula_parameters import OWNED
 from fastgd.arguments.option_types import Number
 from fastgd.engine.device_choice import DeviceWarning
 from fastgd.optimizers import LevenbergMarquardt

@@ -8,7 +8,7 @@ import pytest
 
 import fastgd
 from cases import SWISH
-from fastgd.arguments.partition import check_partition
+from fastgd.arguments.subsets import check_partition
 from fastgd.checks import memory
 from fastgd.engine import prediction
 from fastgd.optimizers import Adam, Momentum

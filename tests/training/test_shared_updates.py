@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import fastgd
 from cases import NETWORKS
 from fastgd.arguments.options import Method
-from fastgd.arguments.training_data import TrainingData
+from fastgd.arguments.samples import TrainingData
 from fastgd.engine import grouping, packing, session
 from fastgd.engine.grouping import area_of, layout_for
 from fastgd.engine.lowering import recipe_of

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import fastgd
 from fastgd import Run
-from fastgd.checks.formatting import many
-from fastgd.checks.values import ABOVE_ZERO, check_number
+from fastgd.checks.messages import many
+from fastgd.checks.numbers import ABOVE_ZERO, check_number
 from fastgd.cli.console import print_plain
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.options import option

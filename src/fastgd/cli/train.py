@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 import fastgd
 from fastgd import Model, Run, Sweep
-from fastgd.arguments.training_data import TrainingData
-from fastgd.checks.formatting import error_text, joined, many, options_text
+from fastgd.arguments.samples import TrainingData
+from fastgd.checks.messages import error_text, joined, many, options_text
 from fastgd.cli.checkpoints import (
     CHECKPOINT,
     check_checkpoint,

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray, array_of
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
+from fastgd.checks.numbers import FloatArray, array_of
 from fastgd.engine.instructions import code_of
 from fastgd.formulas.custom import Formula
 from fastgd.formulas.derivation import Derivation, replaced

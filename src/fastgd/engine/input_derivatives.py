@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
 from fastgd.checks.memory import check_memory
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.choices import unit_choice
 from fastgd.engine.network import Network
 from fastgd.engine.session import CHUNK_SECONDS, available_threads

@@ -8,11 +8,10 @@ from weakref import ref
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
-from fastgd.arguments.groups import RowIndices
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import Partition
+from fastgd.arguments.subsets import Partition, RowIndices
 from fastgd.checks.memory import check_memory
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.choices import unit_choice
 from fastgd.engine.grouping import layout_for
 from fastgd.engine.lowering import ValueColumn, places_of, recipe_of

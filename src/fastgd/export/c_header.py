@@ -15,8 +15,8 @@ from zlib import crc32
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
 from fastgd.checks.messages import shown
+from fastgd.checks.numbers import FloatArray
 from fastgd.export.c_networks import DOUBLE, SINGLE, CNetworks
 from fastgd.export.network import Exported, ExportError
 from fastgd.export.single_precision import differences, sample_of

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
-from fastgd.arguments.groups import Integers
+from fastgd.arguments.subsets import Integers
+from fastgd.checks.numbers import FloatArray
 from fastgd.models.group_training import GroupRows, Scaling, TrainedGroups, outputs_of
 from fastgd.tables.targets import NumberTarget, Target
 from fastgd.training.results import Run

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray
-from fastgd.arguments.groups import Integers
+from fastgd.arguments.subsets import Integers
+from fastgd.checks.numbers import FloatArray
 from fastgd.models.group_baselines import (
     MODELS,
     MOST_MOMENTS,

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray, NetworkParts
-from fastgd.arguments.groups import Integers, rows_of
+from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
+from fastgd.arguments.subsets import Integers, rows_of
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.prediction import predict_parts
 from fastgd.engine.session import available_threads
 from fastgd.models.train_test_split import some_of

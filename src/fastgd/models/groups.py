@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.groups import Integers
+from fastgd.arguments.subsets import Integers
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.values import (
+from fastgd.checks.numbers import (
     check_choice,
     check_count,
     check_flag,

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray
-from fastgd.arguments.warnings import warn
-from fastgd.checks.formatting import first_names
+from fastgd.checks.messages import first_names, warn
 from fastgd.checks.notebook import ShownInNotebooks
+from fastgd.checks.numbers import FloatArray
 from fastgd.export.exportable import Exportable
 from fastgd.export.network import Exported
 from fastgd.models import stored_model

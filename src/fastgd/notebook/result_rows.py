@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastgd.checks.formatting import (
+from fastgd.checks.messages import (
     axis_text,
     first_names,
     joined,

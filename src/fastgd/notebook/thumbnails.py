@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastgd import plots
-from fastgd.checks.formatting import SHORT
+from fastgd.checks.messages import SHORT
 from fastgd.models.group_models import GroupModels
 from fastgd.models.model import Model
 from fastgd.plots.lines import ERROR, MOST, legend, marker, scale_errors

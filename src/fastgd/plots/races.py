@@ -5,8 +5,8 @@ from textwrap import fill
 
 import numpy as np
 
-from fastgd.checks.formatting import joined
-from fastgd.checks.values import check_result
+from fastgd.checks.messages import joined
+from fastgd.checks.numbers import check_result
 from fastgd.plots.lines import ERROR, below, label_iterations, scale_errors
 from fastgd.plots.planes import NAME, looks
 from fastgd.plots.planes import surface as draw_surface

@@ -3,7 +3,7 @@
 from textwrap import fill
 from typing import Any
 
-from fastgd.checks.formatting import (
+from fastgd.checks.messages import (
     axis_text,
     joined,
     many,

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.values import check_result
+from fastgd.checks.numbers import check_result
 from fastgd.plots.lines import label_iterations, legend
 from fastgd.plots.style import COLORS, SEQUENTIAL, Panels, color_bar, panels
 from fastgd.plots.titles import run_title

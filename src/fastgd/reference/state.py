@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastgd.arguments.training_data import TrainingData
+from fastgd.arguments.samples import TrainingData
 from fastgd.engine.state import State
 from fastgd.engine.summaries import STATUS
 from fastgd.reference.perceptron import Perceptron

@@ -8,11 +8,11 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.arguments.declarations import Options
-from fastgd.arguments.initial_network import Start
-from fastgd.arguments.training_data import TrainingData
+from fastgd.arguments.initial_network import NetworkParts, Start
+from fastgd.arguments.samples import TrainingData
 from fastgd.checks.memory import check_memory
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.network import Network, count_weights
 from fastgd.engine.state import State
 from fastgd.optimizers import LevenbergMarquardt

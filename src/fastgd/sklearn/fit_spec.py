@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
-from fastgd.arguments.data import FloatArray, NetworkParts
-from fastgd.arguments.groups import Integers
+from fastgd.arguments.initial_network import NetworkParts
+from fastgd.arguments.subsets import Integers
+from fastgd.checks.numbers import FloatArray
 from fastgd.training.results import Run
 
 SMALLEST_RATE = 1e-6

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
+from fastgd.arguments.axes import kinds_of
 from fastgd.arguments.declarations import FIELDED, VALUES
-from fastgd.arguments.formula_parameters import kinds_of
-from fastgd.arguments.groups import Integers, joined
 from fastgd.arguments.options import Method
+from fastgd.arguments.subsets import Integers, joined
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import CPU, DeviceError
 from fastgd.engine.prediction import outputs
 from fastgd.engine.session import available_threads

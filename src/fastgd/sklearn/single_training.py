@@ -9,8 +9,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.arguments.data import FloatArray, NetworkParts
-from fastgd.checks.values import LARGEST
+from fastgd.arguments.initial_network import NetworkParts
+from fastgd.checks.numbers import LARGEST, FloatArray
 from fastgd.engine.initialization import first_rows
 from fastgd.engine.network import Network
 from fastgd.optimizers import GradientDescent

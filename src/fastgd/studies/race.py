@@ -12,12 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import options
 from fastgd.arguments.initial_network import Start
-from fastgd.arguments.targets import check_samples
-from fastgd.arguments.warnings import warn_of_targets
+from fastgd.arguments.samples import check_samples, warn_of_targets
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.notebook import ShownInNotebooks
-from fastgd.checks.values import (
+from fastgd.checks.numbers import (
     NOT_NEGATIVE,
     check_choice,
     check_count,

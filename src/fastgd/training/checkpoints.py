@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 from fastgd.checks.messages import shown
-from fastgd.checks.values import ABOVE_ZERO, check_number, check_path
+from fastgd.checks.numbers import ABOVE_ZERO, check_number, check_path
 from fastgd.engine.progress import progress_bar
 from fastgd.store import npz
 from fastgd.store.manifest import Manifest, manifest_of, parsed

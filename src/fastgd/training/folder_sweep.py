@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.training_data import TrainingData, Validation
-from fastgd.checks.formatting import many
+from fastgd.arguments.samples import TrainingData, Validation
 from fastgd.checks.memory import check_memory
-from fastgd.checks.values import check_count
+from fastgd.checks.messages import many
+from fastgd.checks.numbers import check_count
 from fastgd.engine.packed_samples import Index
 from fastgd.engine.state import State
 from fastgd.engine.summaries import (

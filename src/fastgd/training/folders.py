@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.training_data import TrainingData
+from fastgd.arguments.samples import TrainingData
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_counts, check_flag, check_path, check_seed
+from fastgd.checks.numbers import check_counts, check_flag, check_path, check_seed
 from fastgd.store.files import PathLike, check_kind
 from fastgd.store.folder import Folder
 from fastgd.store.npz import Arrays

@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.data import NetworkParts
 from fastgd.arguments.declarations import VALUES
-from fastgd.arguments.groups import joined
+from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import Part, Partition, RowIndices
-from fastgd.arguments.training_data import TrainingData
-from fastgd.arguments.warnings import TrainingWarning
+from fastgd.arguments.samples import TrainingData
+from fastgd.arguments.subsets import Part, Partition, RowIndices, joined
+from fastgd.checks.messages import TrainingWarning
 from fastgd.engine.lowering import recipe_of
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING, Summary

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments.data import BatchNorm, FloatArray, NetworkParts, check_inputs
+from fastgd.arguments.initial_network import BatchNorm, NetworkParts
 from fastgd.arguments.options import Method
+from fastgd.arguments.samples import check_inputs
 from fastgd.checks.messages import shown
 from fastgd.checks.notebook import ShownInNotebooks
-from fastgd.checks.values import integer
+from fastgd.checks.numbers import FloatArray, integer
 from fastgd.engine.input_derivatives import Order, derivatives
 from fastgd.engine.network import Network, Weights
 from fastgd.engine.prediction import outputs

@@ -8,13 +8,12 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from fastgd.arguments.axes import as_axis
-from fastgd.arguments.data import check_data
+from fastgd.arguments.axes import as_axis, parameters_of
 from fastgd.arguments.declarations import DECLARED, FIELDED
-from fastgd.arguments.formula_parameters import parameters_of
 from fastgd.arguments.initial_network import check_alpha, check_hidden_size
+from fastgd.arguments.samples import check_samples
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_count, check_flag, check_seed
+from fastgd.checks.numbers import check_count, check_flag, check_seed
 from fastgd.engine.state import State
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.training.results import Run
@@ -156,7 +155,7 @@ def _values(name: str, value: Any, given: Mapping[str, Any]) -> list[Any]:
 
 def _checked(name: str, value: Any, given: Mapping[str, Any]) -> Any:
     if name in DECLARED:
-        return DECLARED[name].kind.check(name, value, len(check_data(given["X"], given["y"])[0]))
+        return DECLARED[name].kind.check(name, value, len(check_samples(given["X"], given["y"])[0]))
     return _CHECKS[name](value) if name in _CHECKS else value
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastgd.arguments.declarations import FIELDED, STRUCTURES, VALUES
-from fastgd.arguments.partition import Partition
+from fastgd.arguments.subsets import Partition
 from fastgd.checks.messages import shown
 from fastgd.engine.network import Network
 from fastgd.engine.trained_runs import TrainedRuns

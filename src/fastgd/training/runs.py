@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import Partition
+from fastgd.arguments.subsets import Partition
 from fastgd.checks.notebook import ShownInNotebooks
-from fastgd.checks.values import check_flag
+from fastgd.checks.numbers import check_flag
 from fastgd.engine.network import Network
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING, Summary

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.data import BatchNorm
-from fastgd.arguments.initial_network import check_hidden_size
+from fastgd.arguments.initial_network import BatchNorm, check_hidden_size
 from fastgd.arguments.options import Method
-from fastgd.checks.values import check_seed
+from fastgd.checks.numbers import check_seed
 from fastgd.engine.network import Network
 from fastgd.engine.state import State
 from fastgd.engine.summaries import STATUS, Summary

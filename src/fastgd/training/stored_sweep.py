@@ -14,14 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.data import BatchNorm, NetworkParts
+from fastgd.arguments.axes import kinds_of
 from fastgd.arguments.declarations import DECLARED, FIELDED, VALUES
-from fastgd.arguments.formula_parameters import kinds_of
-from fastgd.arguments.initial_network import check_alphas, check_hidden_size
+from fastgd.arguments.initial_network import (
+    BatchNorm,
+    NetworkParts,
+    check_alphas,
+    check_hidden_size,
+)
 from fastgd.arguments.option_types import OptionType, field_kind
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import Partition, RowIndices
-from fastgd.checks.values import (
+from fastgd.arguments.subsets import Partition, RowIndices
+from fastgd.checks.numbers import (
     LARGEST,
     check_count,
     check_counts,

@@ -9,8 +9,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from fastgd.arguments.combinations import taking_combinations
-from fastgd.arguments.warnings import warn_of_targets
+from fastgd.arguments.axes import taking_combinations
+from fastgd.arguments.samples import warn_of_targets
 from fastgd.checks.memory import check_memory
 from fastgd.engine.devices import CPU
 from fastgd.engine.plan import Keep

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from fastgd.arguments import options
 from fastgd.arguments.axes import MOST_NETWORKS, as_axis, check_axes, check_networks
-from fastgd.arguments.partition import check_partition
-from fastgd.arguments.training_data import TrainingData
-from fastgd.checks.values import check_flag
+from fastgd.arguments.samples import TrainingData
+from fastgd.arguments.subsets import check_partition
+from fastgd.checks.numbers import check_flag
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.lowering import recipe_of

@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike
 
 from fastgd.arguments import options
 from fastgd.arguments.initial_network import Start
-from fastgd.arguments.warnings import warn, warn_of_targets
+from fastgd.arguments.samples import warn_of_targets
 from fastgd.checks.memory import check_memory
-from fastgd.checks.values import check_device, check_flag, check_threads
+from fastgd.checks.messages import warn
+from fastgd.checks.numbers import check_device, check_flag, check_threads
 from fastgd.engine.devices import CPU, looked_for
 from fastgd.engine.progress import progress_bar
 from fastgd.engine.session import available_threads

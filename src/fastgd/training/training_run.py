@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray, NetworkParts
+from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method, check_names_of_loss
-from fastgd.arguments.targets import check_outputs
-from fastgd.arguments.training_data import TrainingData
-from fastgd.checks.values import check_flag
+from fastgd.arguments.samples import TrainingData, check_outputs
+from fastgd.checks.numbers import FloatArray, check_flag
 from fastgd.engine.devices import CPU
 from fastgd.engine.execution import execute
 from fastgd.engine.network import Network

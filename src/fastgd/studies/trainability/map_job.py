@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray, NetworkParts
+from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
-from fastgd.arguments.training_data import TrainingData
-from fastgd.checks.formatting import many
+from fastgd.arguments.samples import TrainingData
+from fastgd.checks.messages import many
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import CPU
 from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import network_of
