@@ -86,7 +86,8 @@ OPTIMIZERS = f"{either([f'{kind.__name__}()' for kind in optimizers.ALL])}, from
 
 
 def check(*, y=Y, hidden=(4,), **given):
-    return options.check(given, X[: len(y)], y, hidden)
+    [method] = options.check_sweep(given, options.NO_AXES, [hidden], (X[: len(y)], y)).methods
+    return method
 
 
 def check_sweep(*, y=Y, hiddens=((4,),), **given):
