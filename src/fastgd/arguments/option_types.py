@@ -22,8 +22,8 @@ from fastgd.checks.numbers import (
     check_flag,
     check_not_negative,
     check_number,
-    check_numbers,
     check_sample_weight,
+    floats,
     integer,
     numbers_of,
     rule_of,
@@ -73,7 +73,11 @@ class Number(OptionType):
 
     def check_axis(self, name: str, axis: Sequence[object], samples: int) -> list[float]:
         """Return the checked values, vectorized if possible."""
-        return check_numbers(name, axis, rule_of(self.interval))
+        values = floats(axis)
+        if values is None or not rule_of(self.interval).holds(values).all():
+            return super().check_axis(name, axis, samples)
+        result: list[float] = values.tolist()
+        return result
 
 
 @dataclass(frozen=True)
@@ -172,16 +176,6 @@ class SampleFactors(OptionType):
     def check(self, name: str, value: object, samples: int) -> Any:
         """Return a copy of the numbers, (samples,), or None."""
         return check_sample_weight(value, samples)
-
-
-class Layers(OptionType):
-    """Layer numbers, or a mask for each layer, or None."""
-
-    words = "tuple of int, or list of masks"
-
-    def check(self, name: str, value: object, samples: int) -> "Frozen | None":
-        """Return the layer numbers in ascending order, or copies of the masks."""
-        return check_freeze(value)
 
 
 @dataclass(frozen=True)
@@ -303,7 +297,7 @@ class Option(NamedTuple):
         return self.structure or bool(self.slots)
 
 
-# ---------------------------------------------------- frozen parameters
+# ---------------------------------------------------- frozen parameters: layers or single weights
 
 Mask = bool | NDArray[np.bool_]
 """Whether all of a layer is frozen, or which of its weights, (inputs, outputs)."""
@@ -317,18 +311,23 @@ _FREEZE_RULE = (
 )
 
 
-def check_freeze(value: object) -> Frozen | None:
-    """Return sorted layer numbers, or copies of the masks, or None."""
-    if value is None:
-        return None
-    if integer(value) is not None:
-        value = (value,)
-    if not isinstance(value, (list, tuple)) or not value:
-        raise TypeError(f"{_FREEZE_RULE}, got {shown(value)}")
-    if all(integer(part) is not None for part in value):
-        numbers = [check_count("a layer in freeze", part, minimum=0) for part in value]
-        return tuple(sorted(set(numbers)))
-    return tuple(_layer_mask(part) for part in value)
+class Layers(OptionType):
+    """Layer numbers, or a mask for each layer, or None."""
+
+    words = "tuple of int, or list of masks"
+
+    def check(self, name: str, value: object, samples: int) -> Frozen | None:
+        """Return the layer numbers in ascending order, or copies of the masks."""
+        if value is None:
+            return None
+        if integer(value) is not None:
+            value = (value,)
+        if not isinstance(value, (list, tuple)) or not value:
+            raise TypeError(f"{_FREEZE_RULE}, got {shown(value)}")
+        if all(integer(part) is not None for part in value):
+            numbers = [check_count("a layer in freeze", part, minimum=0) for part in value]
+            return tuple(sorted(set(numbers)))
+        return tuple(_layer_mask(part) for part in value)
 
 
 def _layer_mask(value: object) -> Mask:

@@ -304,17 +304,14 @@ def _contiguous(folds: int, groups: Groups) -> tuple[RowIndices, RowIndices]:
         )
     check_memory(32 * folds * int(sizes.sum()), "the rows of the folds")
     each, more = np.divmod(sizes[:, None], folds)
-    stretches = each + (np.arange(folds) < more)  # (groups, folds)
-    ends = groups.rows.starts[:-1, None] + np.cumsum(stretches, axis=1)
-    starts = ends - stretches
-    first, last = groups.rows.starts[:-1, None], groups.rows.starts[1:, None]
-    around = np.stack([starts - first, last - ends], axis=2)
-    before = np.stack([np.broadcast_to(first, starts.shape), ends], axis=2)
     order = groups.rows.values
-    return (
-        rows_of(order[ranges(before.ravel(), around.ravel())], around.sum(axis=2).ravel()),
-        rows_of(order[ranges(starts.ravel(), stretches.ravel())], stretches.ravel()),
-    )
+    held = rows_of(order, (each + (np.arange(folds) < more)).ravel())
+    starts, ends = (held.starts[k:][: len(held)].reshape(-1, folds) for k in (0, 1))
+    first, last = starts[:, :1], ends[:, -1:]
+    before = np.stack(np.broadcast_arrays(first, ends), axis=2)
+    around = np.stack([starts - first, last - ends], axis=2)  # rows before and after the stretch
+    rows = order[ranges(before.ravel(), around.ravel())]
+    return rows_of(rows, around.sum(axis=2).ravel()), held
 
 
 def _split(

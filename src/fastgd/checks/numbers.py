@@ -98,18 +98,6 @@ def check_number(name: str, value: object, rule: Rule) -> float:
     return number
 
 
-def check_numbers(name: str, axis: Sequence[object], rule: Rule) -> list[float]:
-    """Return `check_number` of all values of an axis, vectorized if possible."""
-    values = floats(axis)
-    if values is None:
-        return [check_number(name, value, rule) for value in axis]
-    holds = rule.holds(values)
-    if not holds.all():
-        check_number(name, axis[int(holds.argmin())], rule)
-    result: list[float] = values.tolist()
-    return result
-
-
 def check_ends(name: str, value: object) -> tuple[float, float]:
     """Return the ends of a finite interval, which must be given in ascending order."""
     several = isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim)
