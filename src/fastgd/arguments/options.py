@@ -367,14 +367,20 @@ _REASONS = {
 }
 """The options that don't apply to something, and why."""
 
+_WITH = AllBut(
+    first_order="optimizer={}",
+    second_order="optimizer=LevenbergMarquardt()",
+    bayesian="regularization='bayesian'",
+    gradients="gradients",
+)
 
-def _check_applies(
-    method: Method, axes: Mapping[str, Sequence[Any]], place: str, given: str
-) -> None:
+
+def _check_applies(method: Method, axes: Mapping[str, Sequence[Any]], place: str) -> None:
     """Reject options that must have their default with what is given, by their declarations."""
     for name, reason in _REASONS[place].items():
         value, default = _first_other(method, axes, name), _DEFAULTS[name]
         if value != default:
+            given = getattr(_WITH, place).format(shown(method.optimizer))
             raise ValueError(
                 f"{name} must be {default!r} with {given}, {reason}, got {shown(value)}"
             )
@@ -388,7 +394,7 @@ def _check_derivatives(
         if weight := _first_other(method, axes, "gradient_weight"):
             raise ValueError(f"gradient_weight must be left out without gradients, got {weight}")
         return
-    _check_applies(method, axes, "gradients", "gradients")
+    _check_applies(method, axes, "gradients")
     if method.output == "softmax" or loss_of(method.loss).units > 1:
         raise ValueError(
             "gradients must be of outputs that each have a target of their own, got "
@@ -439,15 +445,15 @@ def _check_optimizer(
     """Reject what doesn't go with the optimizer."""
     optimizer = method.optimizer
     if not isinstance(optimizer, LevenbergMarquardt):
-        _check_applies(method, axes, "first_order", f"optimizer={shown(optimizer)}")
+        _check_applies(method, axes, "first_order")
         return
-    _check_applies(method, axes, "second_order", "optimizer=LevenbergMarquardt()")
+    _check_applies(method, axes, "second_order")
     largest = max(axes.get("damping", [optimizer.damping]))
     limit = min(axes.get("max_damping", [optimizer.max_damping]))
     if largest > limit:
         raise ValueError(f"damping must be at most max_damping={limit:g}, got {largest:g}")
     if method.regularization == "bayesian":
-        _check_applies(method, axes, "bayesian", "regularization='bayesian'")
+        _check_applies(method, axes, "bayesian")
     if samples is None:
         return
     for hidden in hiddens:
