@@ -13,6 +13,7 @@ from fastgd.checks.numbers import (
     FloatArray,
     check_count,
     check_number,
+    check_shape,
     floats,
     integer,
     numbers_of,
@@ -165,11 +166,7 @@ def check_weights(weights: object, inputs: int, outputs: int) -> tuple[FloatArra
     rows, source = inputs, "input of X"
     for k, given in enumerate(weights):
         layer = numbers_of(f"weights[{k}]", given).copy()
-        if layer.ndim != 2 or layer.shape[0] != rows:
-            raise ValueError(
-                f"weights[{k}] must have shape ({rows}, outputs), one row for each {source}, "
-                f"got shape {layer.shape}"
-            )
+        check_shape(f"weights[{k}]", layer, (rows, "outputs"), f"one row for each {source}")
         layers.append(layer)
         rows, source = layer.shape[1], f"output of weights[{k}]"
     if rows != outputs:
@@ -225,11 +222,7 @@ def _check_normalization(normalization: Any, units: list[int]) -> tuple[BatchNor
 
 def _check_units(name: str, value: object, count: int) -> FloatArray:
     array = numbers_of(name, value).copy()
-    if array.shape != (count,):
-        raise ValueError(
-            f"{name} must have shape ({count},), one number for each unit of its layer, "
-            f"got shape {array.shape}"
-        )
+    check_shape(name, array, (count,), "one number for each unit of its layer")
     return array
 
 

@@ -23,6 +23,7 @@ from fastgd.checks.numbers import (
     check_not_negative,
     check_number,
     check_sample_weight,
+    check_shape,
     floats,
     integer,
     numbers_of,
@@ -230,11 +231,7 @@ class ScheduleKind(Fielded):
         if not (isinstance(value, (list, tuple, range)) or hasattr(value, "__array__")):
             return super().check(name, value, samples)
         factors = numbers_of(name, value).copy()
-        if factors.ndim != 1 or not factors.size:
-            raise ValueError(
-                f"{name} must have shape (updates,), one factor for each update, "
-                f"got shape {factors.shape}"
-            )
+        check_shape(name, factors, ("updates",), "one factor for each update")
         check_not_negative(name, factors)
         factors.setflags(write=False)
         return schedules.Factors(factors)

@@ -21,6 +21,7 @@ from fastgd.checks.numbers import (
     FloatArray,
     check_count,
     check_sample_weight,
+    check_shape,
     numbers_of,
     reals_of,
     value_at,
@@ -129,7 +130,7 @@ def check_samples(
     that is known already. An array in the right form is not copied: it may be the caller's own.
     """
     inputs = numbers_of("X", X)
-    _check_two_dimensional(inputs, "X.reshape(-1, 1) for one input")
+    _check_two_dimensional(inputs)
     outputs = numbers_of("y", y)
     if outputs.ndim == 1:
         outputs = outputs.reshape(-1, 1)
@@ -147,10 +148,7 @@ def check_samples(
 def check_inputs(X: object, inputs: int) -> FloatArray:
     """Return X as (samples, inputs), for a network with `inputs` inputs; see `check_samples`."""
     array = numbers_of("X", X)
-    one_sample = array.shape == (inputs,) and inputs > 1
-    _check_two_dimensional(
-        array, "X.reshape(1, -1) for one sample" if one_sample else "X.reshape(-1, 1) for one input"
-    )
+    _check_two_dimensional(array, inputs)
     if array.shape[1] != inputs:
         raise ValueError(
             f"X must have one column for each input of the network ({inputs}), "
@@ -159,12 +157,12 @@ def check_inputs(X: object, inputs: int) -> FloatArray:
     return array
 
 
-def _check_two_dimensional(X: FloatArray, remedy: str) -> None:
-    if X.ndim != 2:
-        raise ValueError(
-            f"X must have shape (samples, inputs), got shape {X.shape}"
-            + (f": use {remedy}" if X.ndim == 1 else "")
-        )
+def _check_two_dimensional(X: FloatArray, inputs: int = 1) -> None:
+    of = (
+        "(1, -1) for one sample" if X.shape == (inputs,) and inputs > 1 else "(-1, 1) for one input"
+    )
+    hint = f": use X.reshape{of}" if X.ndim == 1 else ""
+    check_shape("X", X, ("samples", "inputs"), hint=hint)
 
 
 def check_validation(
@@ -184,21 +182,13 @@ def check_validation(
             f"validation must be a tuple (X, y) or (X, y, sample_weight), got {shown(value)}"
         )
     X = numbers_of("validation[0]", value[0])
-    if X.ndim != 2 or X.shape[1] != inputs:
-        raise ValueError(
-            f"validation[0] must have shape (samples, {inputs}), the columns of X, "
-            f"got shape {X.shape}"
-        )
+    check_shape("validation[0]", X, ("samples", inputs), "the columns of X")
     y = numbers_of("validation[1]", value[1])
     if y.ndim == 1:
         y = y.reshape(-1, 1)
     if y.ndim == 2 and outputs > 1:
         y = classes_apart(given, y, outputs, "validation[1]")
-    if y.ndim != 2 or y.shape[1] != outputs:
-        raise ValueError(
-            f"validation[1] must have shape (samples, {outputs}), the columns of y, "
-            f"got shape {y.shape}"
-        )
+    check_shape("validation[1]", y, ("samples", outputs), "the columns of y")
     if len(X) != len(y):
         raise ValueError(
             f"validation must have X and y of the same number of samples, got {len(X)} and {len(y)}"
@@ -319,8 +309,11 @@ def balanced_factors(numbers: NDArray[np.int64], weights: FloatArray, classes: i
 
 def outputs_to_start(given: Mapping[str, Any], y: FloatArray, weights: object) -> int:
     """Return the number of output units; if there are weights, all losses must need the same."""
-    kind = DECLARED["loss"].kind
-    found = {outputs_of(kind.check("loss", value, len(y)), y) for value in _chosen("loss", given)}
+    default, kind = DECLARED["loss"].default, DECLARED["loss"].kind
+    found = {
+        outputs_of(loss if loss is default else kind.check("loss", loss, len(y)), y)
+        for loss in _chosen("loss", given)
+    }
     if weights is not None and len(found) > 1:
         raise ValueError(
             "weights must be left out if the losses need different numbers of outputs, "

@@ -17,6 +17,7 @@ from fastgd.checks.numbers import (
     check_count,
     check_not_negative,
     check_sample_weight,
+    check_shape,
     each_of,
     integer,
     numbers_of,
@@ -167,11 +168,7 @@ def _factorized(value: object, samples: int) -> tuple[list[Any], Integers]:
     if not hasattr(coded, "codes"):
         categories = None
     array = _labels(value) if categories is None else np.asarray(coded.codes)
-    if array.shape != (samples,):
-        raise ValueError(
-            f"groups must have shape ({samples},), one label for each sample of X, "
-            f"got shape {array.shape}"
-        )
+    check_shape("groups", array, (samples,), "one label for each sample of X")
     if categories is not None:
         used, index = np.unique(array, return_inverse=True)
         return [None if code < 0 else categories[code] for code in used], index

@@ -3,7 +3,7 @@
 import reprlib
 import sys
 import warnings
-from collections.abc import Collection, Iterable, Sized
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,6 @@ from fastgd.hyperparameters import Hyperparameters
 _SHOWN = 60
 _repr = reprlib.Repr()
 _repr.maxlong = _repr.maxstring = _repr.maxother = _SHOWN
-
-
-def length(value: Sized) -> int:
-    """Return the length, or sys.maxsize if it is larger than that."""
-    try:
-        return len(value)
-    except OverflowError:  # range(10**30)
-        return sys.maxsize
 
 
 def shown(value: object) -> str:

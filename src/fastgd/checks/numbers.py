@@ -8,7 +8,8 @@ import numbers
 import operator
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence, Sized
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, SupportsIndex, cast
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.memory import check_memory
-from fastgd.checks.messages import did_you_mean_choice, either, length, shown
+from fastgd.checks.messages import did_you_mean_choice, either, shown
 
 FloatArray = NDArray[np.float64]
 
@@ -132,6 +133,14 @@ def integer(value: object) -> int | None:
         return None
 
 
+def length(value: Sized) -> int:
+    """Return the length, or sys.maxsize if it is larger than that."""
+    try:
+        return len(value)
+    except OverflowError:  # range(10**30)
+        return sys.maxsize
+
+
 def check_count(name: str, value: object, minimum: int = 1, maximum: int = LARGEST) -> int:
     """Return value as an int from minimum to maximum.
 
@@ -230,6 +239,20 @@ def numbers_of(name: str, value: object) -> FloatArray:
     return array
 
 
+def check_shape(
+    name: str, array: NDArray[Any], shape: tuple[int | str, ...], what: str = "", hint: str = ""
+) -> None:
+    """Raise a ValueError unless the array has this shape, in which a word stands for any size.
+
+    ``what`` explains the shape; the hint is the end of the message.
+    """
+    pairs = zip(shape, array.shape, strict=False)
+    if array.ndim != len(shape) or any(type(n) is not str and n != size for n, size in pairs):
+        wanted = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
+        rule = f"{name} must have shape ({wanted})" + (f", {what}" if what else "")
+        raise ValueError(f"{rule}, got shape {array.shape}{hint}")
+
+
 def value_at(array: NDArray[Any], place: SupportsIndex, form: str = "") -> str:
     """Return the number at a place of the flat array, with its indices: "-1.0 at [0, 2]"."""
     at = [int(i) for i in np.unravel_index(int(place), array.shape)]
@@ -269,11 +292,7 @@ def check_vector(name: str, value: object, count: int) -> FloatArray:
         raise ValueError(
             f"{name} must hold real numbers, got {shown(value)} (dtype {array.dtype.name})"
         )
-    if array.shape != (count,):
-        raise ValueError(
-            f"{name} must have shape ({count},), one number for each parameter, "
-            f"got shape {array.shape}"
-        )
+    check_shape(name, array, (count,), "one number for each parameter")
     return array.astype(np.float64)
 
 
@@ -284,11 +303,7 @@ def check_sample_weight(
     if value is None:
         return None
     weights = numbers_of(name, value).copy()
-    if weights.shape != (samples,):
-        raise ValueError(
-            f"{name} must have shape ({samples},), one for each sample of {of}, "
-            f"got shape {weights.shape}"
-        )
+    check_shape(name, weights, (samples,), f"one for each sample of {of}")
     check_not_negative(name, weights)
     with np.errstate(over="ignore"):
         total = weights.sum()
