@@ -29,15 +29,21 @@ from fastgd.hyperparameters import Hyperparameters
 FORMULAS = ("activation", "output", "loss")
 """The options that are functions."""
 
+ARGUMENTS = (
+    *("hidden_size", "alpha", "iterations", "record_every", "seed", "weights", "biases"),
+    *("threads", "device", "progress"),
+)
+"""Named arguments of most calls, for suggestions in messages: "alphas" is like none of the options.
+"""
+
 TAKEN = frozenset(
     (
         *DECLARED,
         *(f for kind in (*optimizers.ALL, *schedules.ALL) for f in kind.hyperparameters),
-        *("X", "y", "hidden_size", "alpha", "iterations", "record_every", "seed", "weights"),
-        *("biases", "threads", "progress", "groups", "folds", "group", "fold", "validation"),
-        *("keep_weights", "record_weights", "keep_state", "resume", "w", "checkpoint"),
-        *("checkpoint_every", "out", "executor", "threads_per_worker", "combinations"),
-        *("combination", "device"),
+        *ARGUMENTS,
+        *("X", "y", "w", "groups", "folds", "group", "fold", "validation", "keep_weights"),
+        *("record_weights", "keep_state", "resume", "checkpoint", "checkpoint_every", "out"),
+        *("executor", "threads_per_worker", "combinations", "combination"),
     )
 )
 """Names that such a parameter can't have."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.axes import (
+    ARGUMENTS,
     MOST_NETWORKS,
     as_axis,
     formulas_of,
@@ -136,21 +137,6 @@ class SweepOptions(NamedTuple):
     """One for each combination of structures, the last axis fastest, at the first of all values."""
 
 
-# Named arguments of most calls, for suggestions in messages: "alphas" is like none of the options.
-_ARGUMENTS = (
-    "hidden_size",
-    "alpha",
-    "iterations",
-    "record_every",
-    "seed",
-    "weights",
-    "biases",
-    "threads",
-    "device",
-    "progress",
-)
-
-
 def axes(given: Mapping[str, object], arguments: Collection[str] = ()) -> Axes:
     """Return the axes among a sweep's options, unchecked: those of structures and of values.
 
@@ -179,7 +165,7 @@ def _check_names(
     given: Mapping[str, object], own: Iterable[str], arguments: Collection[str]
 ) -> None:
     known = (*DECLARED, *own)
-    _check_known(given, known, "an option must be one of", (*_ARGUMENTS, *arguments))
+    _check_known(given, known, "an option must be one of", (*ARGUMENTS, *arguments))
 
 
 def _check_known(
