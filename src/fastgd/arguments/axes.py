@@ -62,11 +62,10 @@ def formulas_of(given: Mapping[str, Any]) -> dict[str, Formula | None]:
     for option in FORMULAS:
         default, kind = DECLARED[option].default, DECLARED[option].kind
         value = given.get(option, default)
-        if value is not default:  # what is no name and no formula is an axis, or rejected later
-            is_single = isinstance(value, (str, Formula))
-            found[option] = (
-                _function_of(option, kind.check(option, value, 0)) if is_single else None
-            )
+        if value is not default:
+            found[option] = None
+            if isinstance(value, (str, Formula)):  # else it is an axis, or is rejected later
+                found[option] = _function_of(option, kind.check(option, value, 0))
     return found
 
 
@@ -189,11 +188,11 @@ def as_axis(name: str, value: object, most: int | None = None) -> list[object] |
 
     An axis of more than `most` values raises before its values are listed.
     """
-    first = value[0] if isinstance(value, list) and value else None
+    items = value if isinstance(value, list) else []
     if name == "weights":
-        are_networks = first is not None and (is_network(first) or _nesting(value) > 3)
-        return _listed(name, cast(list[object], value), most) if are_networks else None
-    if name == "schedule" and (first is None or isinstance(first, Real)):
+        are_networks = bool(items) and (is_network(items[0]) or _nesting(items) > 3)
+        return _listed(name, items, most) if are_networks else None
+    if name == "schedule" and (not items or isinstance(items[0], Real)):
         return None
     if isinstance(value, (list, range)):
         return _listed(name, value, most)
