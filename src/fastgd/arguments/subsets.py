@@ -125,7 +125,6 @@ class Partition:
 _SORTABLE = ((str,), (bool, int, float))
 _KINDS: dict[type, str] = {bool: "b", int: "iu", float: "f"}
 
-
 _LABELS_RULE = "groups must be strings or numbers, one for each row of X, "
 
 
@@ -225,14 +224,13 @@ def _checked(found: Sequence[Any], index: Integers) -> list[Any]:
         label.item() if isinstance(label, np.generic) and label.dtype.kind in "biufU" else label
         for label in found
     ]
-    for code, label in enumerate(labels):
-        if not isinstance(label, sum(_SORTABLE, ())):
-            at = int(np.argmax(index == code))
-            raise TypeError(
-                _LABELS_RULE + f"got {shown(label)} of type {type(label).__name__} at [{at}]: "
-                "use groups.astype(str)"
-            )
-    kinds = [next(kind for kind in _SORTABLE if isinstance(label, kind)) for label in labels]
+    kinds = [next((kind for kind in _SORTABLE if isinstance(one, kind)), None) for one in labels]
+    if None in kinds:
+        label, at = labels[kinds.index(None)], int(np.argmax(index == kinds.index(None)))
+        raise TypeError(
+            _LABELS_RULE + f"got {shown(label)} of type {type(label).__name__} at [{at}]: "
+            "use groups.astype(str)"
+        )
     for kind, label in zip(kinds, labels, strict=True):
         if kind is not kinds[0]:
             raise TypeError(

@@ -183,6 +183,9 @@ def check_threads(value: object, available: int) -> int:
     return available if value is None else check_count("threads", value, maximum=available)
 
 
+# ---------------------------------------------------- arrays
+
+
 def array_of(name: str, value: object) -> NDArray[np.generic]:
     """Return value as a NumPy array; raise if that would lose information."""
     if hasattr(value, "nnz") and hasattr(value, "toarray"):
@@ -317,6 +320,8 @@ def check_not_negative(name: str, array: FloatArray) -> None:
     if array.min() < 0:
         raise ValueError(f"{name} must be at least 0, got {value_at(array, array.argmin())}")
 
+
+# ---------------------------------------------------- names, paths and flags
 
 #: Names of devices; "cuda:0" is the first GPU.
 _DEVICES = ("cpu", "cuda", "auto")
