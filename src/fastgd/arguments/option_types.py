@@ -362,18 +362,17 @@ def check_frozen(frozen: Frozen, sizes: Sequence[int], *, bias: bool, batch_norm
         raise ValueError(
             f"freeze must have one mask per layer of weights ({layers}), got {len(frozen)}"
         )
-    masks = [mask_of(frozen, k) for k in range(layers)]
-    for k, (mask, shape) in enumerate(zip(masks, pairwise(sizes), strict=True)):
-        if isinstance(mask, np.ndarray) and mask.shape != shape:
+    learns = False
+    for k, shape in enumerate(pairwise(sizes)):
+        mask = mask_of(frozen, k)
+        if not isinstance(mask, np.ndarray):
+            learns |= not mask
+            continue
+        if mask.shape != shape:
             raise ValueError(
                 f"freeze[{k}] must have the shape of the layer's weights, {shape}, got {mask.shape}"
             )
-    learns = [
         # A mask is of the weights alone; hidden layers have a scale and shift, too.
-        bool(bias or (batch_norm and k < layers - 1) or not mask.all())
-        if isinstance(mask, np.ndarray)
-        else not mask
-        for k, mask in enumerate(masks)
-    ]
-    if not any(learns):
+        learns |= bool(bias or (batch_norm and k < layers - 1) or not mask.all())
+    if not learns:
         raise ValueError(f"freeze must leave something to learn, got {shown(frozen)}")
