@@ -24,7 +24,7 @@ from fastgd.models.model import Model
 from fastgd.tables.columns import TargetColumn, TextColumn
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, NumberTarget
-from fastgd.training.results import exported
+from fastgd.training.run import exported
 
 ROWS, MANY = 2000, 100_000
 

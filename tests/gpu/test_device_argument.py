@@ -17,7 +17,7 @@ from fastgd.checks import memory
 from fastgd.checks.numbers import check_device
 from fastgd.engine import device_choice, execution
 from fastgd.studies.trainability import map_job
-from fastgd.training import sweep_job
+from fastgd.training import training_job as sweep_job
 from thinning import crossed
 
 SEEDS = range(1, 6)

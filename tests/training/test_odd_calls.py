@@ -25,7 +25,7 @@ from fastgd.arguments.declarations import DECLARED, LossOptions
 from fastgd.checks import memory
 from fastgd.checks.messages import TrainingWarning
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor, GroupedRegressor
-from fastgd.training.training_run import Training
+from fastgd.training.training_job import Training
 from odd import ODD, ODDER, stated
 
 X, Y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]

@@ -26,7 +26,8 @@ from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.option_types import Number
 from fastgd.engine.device_choice import DeviceWarning
 from fastgd.optimizers import LevenbergMarquardt
-from fastgd.training import folders, training_run
+from fastgd.training import folder_sweep as folders
+from fastgd.training import training_job as training_run
 from plain_facts import facts
 from second_values import look_alikes, values_of_type
 

@@ -12,7 +12,7 @@ from fastgd.arguments.subsets import check_partition
 from fastgd.checks import memory
 from fastgd.engine import prediction
 from fastgd.optimizers import Adam, Momentum
-from fastgd.training.results import all_outputs
+from fastgd.training.run import all_outputs
 from thinning import only
 
 RANDOM = np.random.RandomState(4)

@@ -14,7 +14,7 @@ from cases import OPTIONS as CASES
 from fastgd.engine.spare_runs import SpareRuns
 from fastgd.optimizers import Adam, LevenbergMarquardt, Momentum
 from fastgd.schedules import Cosine
-from fastgd.training import training_run
+from fastgd.training import training_job as training_run
 
 random = np.random.RandomState(5)
 X, others = random.rand(2, 11, 3)

@@ -12,7 +12,7 @@ from cases import OPTIONS
 from fastgd.arguments.samples import TrainingData, check_validation
 from fastgd.arguments.subsets import check_partition
 from fastgd.optimizers import Adam, Momentum
-from fastgd.training.indexing import TrainingSource
+from fastgd.training.training_job import TrainingSource
 from thinning import only
 
 RANDOM = np.random.RandomState(9)

@@ -11,8 +11,8 @@ from fastgd.cli.console import print_plain
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.options import option
 from fastgd.cli.output_files import check_output
-from fastgd.training.checkpoints import EVERY
-from fastgd.training.training_run import planned
+from fastgd.training.resuming import planned
+from fastgd.training.train import EVERY
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -32,7 +32,7 @@ from fastgd.cli.terminal import complain, saying_how_to_resume
 from fastgd.cli.train_common import Fitted, TrainOptions, Writer, fit, outputs_of, show_samples
 from fastgd.tables.samples import Reading
 from fastgd.training import statistics
-from fastgd.training.sample_hashes import hashes_of
+from fastgd.training.stored_results import hashes_of
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -26,7 +26,7 @@ from fastgd.tables.reading import columns_from
 from fastgd.tables.table_selection import check_lengths
 from fastgd.tables.targets import ClassTarget, Target
 from fastgd.training import codec
-from fastgd.training.results import Run, exported
+from fastgd.training.run import Run, exported
 
 if TYPE_CHECKING:
     import pandas

@@ -32,7 +32,7 @@ from fastgd.models.group_training import (
     train_watched,
 )
 from fastgd.tables.targets import ClassTarget, Target
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 
 START = "start.npz"
 """File of the network that the networks of all groups start from."""

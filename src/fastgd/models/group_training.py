@@ -18,9 +18,9 @@ from fastgd.engine.prediction import predict_parts
 from fastgd.engine.session import available_threads
 from fastgd.models.train_test_split import some_of
 from fastgd.store.files import is_folder
-from fastgd.training.results import Run
-from fastgd.training.runs import Sweep
+from fastgd.training.run import Run
 from fastgd.training.sweep import sweep
+from fastgd.training.sweep_result import Sweep
 from fastgd.training.train import train
 
 BoolArray = NDArray[np.bool_]

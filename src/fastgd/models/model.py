@@ -22,7 +22,7 @@ from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import columns_from
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target, width_of
 from fastgd.training import codec
-from fastgd.training.results import Run, all_derivatives, all_outputs, exported
+from fastgd.training.run import Run, all_derivatives, all_outputs, exported
 
 Table = Any
 """A pandas DataFrame, a mapping of names to columns, or the path of a table file."""

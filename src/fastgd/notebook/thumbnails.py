@@ -19,8 +19,8 @@ from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
 from fastgd.studies.trainability.map import Trainability
 from fastgd.training import statistics
-from fastgd.training.results import Run
-from fastgd.training.runs import Sweep
+from fastgd.training.run import Run
+from fastgd.training.sweep_result import Sweep
 
 WIDTH, HEIGHT = 480, 300
 """Displayed pixels, 100 per inch."""

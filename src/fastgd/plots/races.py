@@ -13,7 +13,7 @@ from fastgd.plots.planes import surface as draw_surface
 from fastgd.plots.style import Axes, legend_text, panels
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 from fastgd.training.statistics import error_curves
 
 _SLICE = (

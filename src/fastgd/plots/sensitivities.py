@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import check_flag, numbers_of
 from fastgd.plots.style import COLORS, Panels, legend_text, panels, user_text
-from fastgd.training.results import Run, Snapshot
+from fastgd.training.run import Run, Snapshot
 
 CURVES = 3
 """Inputs whose derivatives are drawn against their values: those with the longest bars."""

@@ -8,7 +8,7 @@ from fastgd.plots.lines import check_lines, legend, looks
 from fastgd.plots.style import Axes, axes
 from fastgd.plots.titles import group_label, repetitions, sweep_title
 from fastgd.training import statistics
-from fastgd.training.runs import Sweep
+from fastgd.training.sweep_result import Sweep
 
 
 def solved(

@@ -15,7 +15,7 @@ from fastgd.arguments.samples import check_samples
 from fastgd.arguments.subsets import Part, check_partition
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.reference.training import train
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 from fastgd.training.sweep_axes import COMBINATION, SweepAxes
 
 _NO_OPTIONS = ("iterations", "record_every", "record_weights", "weights", "biases")

@@ -23,9 +23,10 @@ from fastgd.reference.sampling import Adaptive, Epochs, Sampler
 from fastgd.reference.second_order import SecondOrder
 from fastgd.reference.state import Ending, ending, over, resume_from, state_of
 from fastgd.reference.stopping import Best, Watch
-from fastgd.training.results import Run, run_of
-from fastgd.training.resuming import arguments_of_run, continuing
-from fastgd.training.training_run import Training, checked_training
+from fastgd.training.resuming import arguments_of_run
+from fastgd.training.run import Run, run_of
+from fastgd.training.train import continuing
+from fastgd.training.training_job import Training, checked_training
 
 
 @continuing(arguments_of_run)

@@ -35,7 +35,7 @@ from fastgd.sklearn.joint_training import train_all
 from fastgd.sklearn.pipeline_onnx import OnnxConvertible
 from fastgd.sklearn.single_training import epochs_in_vain, history, one_more_epoch
 from fastgd.store.files import PathLike, whole_file
-from fastgd.training.results import Run, exported
+from fastgd.training.run import Run, exported
 
 LARGEST_SEED = 2**31 - 1
 

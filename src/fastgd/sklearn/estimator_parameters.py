@@ -27,7 +27,7 @@ from fastgd.checks.numbers import (
 )
 from fastgd.engine.devices import AUTO, CPU, looked_for
 from fastgd.sklearn.fit_spec import Adaptive
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 
 SOLVERS = ("adam", "sgd", "lbfgs", "lm")
 RATES = ("constant", "invscaling", "adaptive")

@@ -25,7 +25,7 @@ from fastgd.sklearn.classifier import FastGDClassifier
 from fastgd.sklearn.joint_training import key_of
 from fastgd.sklearn.regressor import FastGDRegressor
 from fastgd.sklearn.standard_steps import SKIPPED, table_of
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 
 FEWEST_ALIKE = 20
 """Fewest alike networks that predict in one call.

@@ -21,9 +21,9 @@ from fastgd.engine.session import available_threads
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.sklearn.fit_spec import FitSpec
 from fastgd.sklearn.single_training import train_alone
-from fastgd.training.results import Run
-from fastgd.training.runs import Sweep
+from fastgd.training.run import Run
 from fastgd.training.sweep import sweep
+from fastgd.training.sweep_result import Sweep
 
 Outcome = Sequence[Run] | Exception
 

@@ -32,7 +32,7 @@ from fastgd.sklearn.search_scores import (
     score_of_classes,
     score_of_numbers,
 )
-from fastgd.training.results import all_outputs
+from fastgd.training.run import all_outputs
 
 
 class Alike:

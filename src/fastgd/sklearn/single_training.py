@@ -18,8 +18,8 @@ from fastgd.schedules import Factors
 from fastgd.sklearn.estimator_parameters import OWN_ARGUMENTS
 from fastgd.sklearn.fit_spec import Adaptive, FitSpec
 from fastgd.training.objective import objective
-from fastgd.training.results import Run
-from fastgd.training.sample_hashes import ANY_SAMPLES
+from fastgd.training.resuming import ANY_SAMPLES
+from fastgd.training.run import Run
 from fastgd.training.train import train
 
 

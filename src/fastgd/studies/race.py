@@ -31,8 +31,8 @@ from fastgd.studies.surface import Surface, surface
 from fastgd.studies.surface_job import Weight
 from fastgd.training.codec import Header
 from fastgd.training.exports import dataframe, labels_of, module
-from fastgd.training.results import Alpha, Run
-from fastgd.training.training_run import Training, checked_training
+from fastgd.training.run import Alpha, Run
+from fastgd.training.training_job import Training, checked_training
 from fastgd.workers.run_job import results_of
 from fastgd.workers.worker_options import check_worker_options
 

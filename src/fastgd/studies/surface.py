@@ -32,8 +32,8 @@ from fastgd.studies.surface_job import (
     measuring,
 )
 from fastgd.training.exports import dataframe, dataset
-from fastgd.training.results import Run, Snapshot
-from fastgd.training.stored_options import as_json
+from fastgd.training.run import Run, Snapshot
+from fastgd.training.stored_results import as_json
 from fastgd.workers.run_job import results_of
 from fastgd.workers.worker_options import check_worker_options
 

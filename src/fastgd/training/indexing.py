@@ -18,10 +18,9 @@ from fastgd.checks.messages import TrainingWarning
 from fastgd.engine.lowering import recipe_of
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING, Summary
-from fastgd.training.result_fields import BY_NETWORK, SOURCES
-from fastgd.training.results import Run, run_of
-from fastgd.training.sample_hashes import Hashes, hashes_of
-from fastgd.training.selection import Selection
+from fastgd.training.run import SOURCES, Run, run_of
+from fastgd.training.selection import BY_NETWORK, Selection
+from fastgd.training.stored_results import Hashes, hashes_of
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, told_apart, varied
 from fastgd.training.train import train
 

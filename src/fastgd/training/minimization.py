@@ -17,8 +17,8 @@ from fastgd.arguments.initial_network import Start
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray, check_choice, check_ends
 from fastgd.training.objective import Objective
-from fastgd.training.results import Run
-from fastgd.training.training_run import checked_loss
+from fastgd.training.run import Run
+from fastgd.training.training_job import checked_loss
 
 METHODS = ("BFGS", "L-BFGS-B", "dual_annealing", "lm")
 

@@ -18,8 +18,8 @@ from fastgd.checks.numbers import FloatArray, check_seed, check_vector
 from fastgd.engine.evaluation import LossEvaluation, ResidualEvaluation
 from fastgd.engine.network import Network, first_weights, flatten
 from fastgd.engine.session import Session
-from fastgd.training.results import Run
-from fastgd.training.training_run import checked_loss
+from fastgd.training.run import Run
+from fastgd.training.training_job import checked_loss
 
 
 def objective(

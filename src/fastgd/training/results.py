@@ -24,7 +24,8 @@ from fastgd.engine.summaries import Summary
 from fastgd.export.exportable import Exportable
 from fastgd.optimizers import BAYESIAN
 from fastgd.store.files import PathLike
-from fastgd.training import codec, stored_run
+from fastgd.training import codec
+from fastgd.training import stored_results as stored_run
 from fastgd.training.exports import long_dataframe, run_dataset
 
 if TYPE_CHECKING:

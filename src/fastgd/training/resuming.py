@@ -16,7 +16,7 @@ from fastgd.checks.messages import shown
 from fastgd.checks.numbers import check_count, check_flag, check_seed
 from fastgd.engine.state import State
 from fastgd.hyperparameters import Hyperparameters
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")

@@ -16,8 +16,8 @@ from fastgd.checks.numbers import (
     check_result,
     reals_of,
 )
-from fastgd.training.results import Run
-from fastgd.training.runs import Sweep
+from fastgd.training.run import Run
+from fastgd.training.sweep_result import Sweep
 
 REPEATED = ("fold", "sample_weight", "seed", "weights")
 """The axes along which runs are repetitions of each other."""

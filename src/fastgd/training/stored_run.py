@@ -16,8 +16,7 @@ from fastgd.optimizers import BAYESIAN
 from fastgd.store.npz import Arrays, Found
 from fastgd.training import codec
 from fastgd.training.codec import Array, Header, count, need, number, optional, text
-from fastgd.training.sample_hashes import check_hashes
-from fastgd.training.stored_options import as_json, check_width, decode_method
+from fastgd.training.stored_results import as_json, check_hashes, check_width, decode_method
 
 
 def _alpha(value: Any) -> Any:

@@ -40,9 +40,14 @@ from fastgd.store.chunk_file import plain
 from fastgd.store.npz import Arrays, Found
 from fastgd.training import codec
 from fastgd.training.codec import Array, Header, array_of, need, optional
-from fastgd.training.sample_hashes import check_hashes
-from fastgd.training.stored_options import as_json, check_width, decode_method, decode_option
-from fastgd.training.stored_run import check_state
+from fastgd.training.stored_results import (
+    as_json,
+    check_hashes,
+    check_state,
+    check_width,
+    decode_method,
+    decode_option,
+)
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, varied
 
 _FIELDS: dict[str, codec.Field] = {

@@ -17,10 +17,11 @@ from fastgd.engine.devices import CPU, looked_for
 from fastgd.engine.progress import progress_bar
 from fastgd.engine.session import available_threads
 from fastgd.store.files import PathLike
-from fastgd.training import checkpoints
-from fastgd.training.results import Run
-from fastgd.training.resuming import arguments_of_run, continuing
-from fastgd.training.training_run import KEEP, checked_training
+from fastgd.training import train as checkpoints
+from fastgd.training.resuming import arguments_of_run
+from fastgd.training.run import Run
+from fastgd.training.train import continuing
+from fastgd.training.training_job import KEEP, checked_training
 
 HeldOut = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]
 

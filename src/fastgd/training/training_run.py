@@ -22,13 +22,12 @@ from fastgd.engine.summaries import STATUS, summarize
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.optimizers import BAYESIAN
 from fastgd.store.npz import Arrays
-from fastgd.training import stored_run
+from fastgd.training import stored_results as stored_run
 from fastgd.training.codec import Header
-from fastgd.training.results import Run, run_of
-from fastgd.training.resuming import check_network
-from fastgd.training.sample_hashes import Hashes, check_same_samples, hashes_of
-from fastgd.training.stored_options import as_json
-from fastgd.training.trainings import Trainings, checked_trainings, started_with
+from fastgd.training.resuming import check_network, check_same_samples
+from fastgd.training.run import Run, run_of
+from fastgd.training.stored_results import Hashes, as_json, hashes_of
+from fastgd.training.training_job import Trainings, checked_trainings, started_with
 
 KEEP = Keep(state=True)
 

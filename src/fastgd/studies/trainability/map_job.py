@@ -32,7 +32,7 @@ from fastgd.studies.trainability.mean_field import (
     mean_field,
     power_of_ten,
 )
-from fastgd.training.chunks import runs_per_chunk, seconds_of
+from fastgd.training.sweep_axes import runs_per_chunk, seconds_of
 
 Window = tuple[tuple[float, float], tuple[float, float]]
 """log10 of the learning rates at the edges: (left, right) of the input layer, (bottom, top) of the
