@@ -59,7 +59,7 @@ TILES = {
 SPREAD = {"runs": 32, "widest": 4, "data_runs": 1, "importance_runs": 1}
 
 REMEMBERED = {
-    "checks.values.rule_of": (
+    "checks.numbers.rule_of": (
         {"interval": "[0, 1)"},
         {"interval": ["(0, 1)", "[0, 1]", "[0, inf)"]},
     ),

@@ -21,7 +21,7 @@ from fastgd.arguments.initial_network import (
     check_start,
     check_weights,
 )
-from fastgd.arguments.samples import check_data, check_inputs
+from fastgd.arguments.samples import check_inputs, check_samples
 from fastgd.checks import memory
 from fastgd.checks.numbers import array_of, check_count, check_flag, check_seed, check_threads
 from thinning import only
@@ -142,7 +142,7 @@ MATRIX = "X must have shape (samples, inputs)"
     ),
 )
 def test_bad_x_is_refused(value, error, message):
-    refused(error, message, check_data, value, Y)
+    refused(error, message, check_samples, value, Y)
 
 
 @rows(
@@ -158,12 +158,12 @@ def test_bad_x_is_refused(value, error, message):
     (ValueError, "y must be numbers in rows of equal length", [([0, [1]], "[0, [1]]")]),
 )
 def test_bad_y_is_refused(value, error, message):
-    refused(error, message, check_data, X, value)
+    refused(error, message, check_samples, X, value)
 
 
 def test_an_object_that_fails_to_be_an_array_or_an_int_is_refused():
     with pytest.raises(TypeError, match=r"^X must be an array of numbers, got <Hostile instance"):
-        check_data(Hostile(), Y)
+        check_samples(Hostile(), Y)
     with pytest.raises(TypeError, match=r"^seed must be an int, got <Hostile instance"):
         check_seed(Hostile())
 
@@ -171,8 +171,8 @@ def test_an_object_that_fails_to_be_an_array_or_an_int_is_refused():
 def test_absurd_ranges_are_refused_unread(monkeypatch):
     monkeypatch.setattr(memory, "available_memory", lambda: 8 * 10**9)
     message = "y must fit into the available memory (8 GB), got a need of"
-    refused(ValueError, f"{message} 8 TB", check_data, X, range(10**12))
-    refused(ValueError, f"{message} 4.43e+05 PB", check_data, X, range(10**30))
+    refused(ValueError, f"{message} 8 TB", check_samples, X, range(10**12))
+    refused(ValueError, f"{message} 4.43e+05 PB", check_samples, X, range(10**30))
 
 
 def test_a_range_becomes_an_array_without_a_list():
@@ -190,7 +190,7 @@ def test_a_range_becomes_an_array_without_a_list():
 @pytest.mark.parametrize("dtype", ["?", "i1", "u8", ">i4", "f2", "f4", "f8", ">f8", "g"])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_all_real_dtypes_and_memory_orders_become_one(dtype, order):
-    inputs, outputs = check_data(np.array(X, dtype, order=order), np.array(Y, dtype))
+    inputs, outputs = check_samples(np.array(X, dtype, order=order), np.array(Y, dtype))
     for array, values, shape in ((inputs, X, (4, 3)), (outputs, Y, (4, 1))):
         assert type(array) is np.ndarray
         assert array.dtype == np.dtype("f8")
@@ -205,7 +205,7 @@ def test_read_only_and_unaligned_data_become_writeable_and_aligned():
     assert not unaligned.flags.aligned
     read_only = np.array(Y, dtype=float)
     read_only.flags.writeable = False
-    inputs, outputs = check_data(unaligned, read_only)
+    inputs, outputs = check_samples(unaligned, read_only)
     assert inputs.flags.aligned
     assert outputs.flags.writeable
     assert inputs.tolist() == X
@@ -213,16 +213,16 @@ def test_read_only_and_unaligned_data_become_writeable_and_aligned():
 
 def test_data_in_the_right_form_is_not_copied():
     given = np.array(X, dtype=float)
-    assert check_data(given, Y)[0] is given
+    assert check_samples(given, Y)[0] is given
 
 
 def test_masked_arrays_without_masked_values_pass():
-    assert check_data(np.ma.array(X), np.ma.array(Y))[0].tolist() == X
+    assert check_samples(np.ma.array(X), np.ma.array(Y))[0].tolist() == X
 
 
 def test_data_frames_pass():
     frame = pandas.DataFrame(X, columns=["a", "b", "c"]).assign(y=Y)
-    inputs, outputs = check_data(frame[["a", "b", "c"]], frame["y"])
+    inputs, outputs = check_samples(frame[["a", "b", "c"]], frame["y"])
     assert inputs.tolist() == X
     assert outputs.ravel().tolist() == Y
 
@@ -239,7 +239,7 @@ def test_data_frames_pass():
 def test_a_column_of_a_data_frame_that_holds_no_numbers_is_named(cells, came):
     frame = pandas.DataFrame({"size": [1.0, 2.0], "color": cells}, dtype=object)
     with pytest.raises(TypeError, match=f"^X must hold real numbers, got .*{came}$"):
-        check_data(frame, [0, 1])
+        check_samples(frame, [0, 1])
 
 
 @rows(
@@ -645,8 +645,8 @@ anything = st.recursive(
     max_leaves=8,
 )
 CALLS = {
-    "X": lambda value: check_data(value, Y),
-    "y": lambda value: check_data(X, value),
+    "X": lambda value: check_samples(value, Y),
+    "y": lambda value: check_samples(X, value),
     "inputs": lambda value: check_inputs(value, 3),
     "weights": lambda value: check_weights(value, 3, 1),
     "start": lambda value: check_start(value, NETWORK, 3, 1),
@@ -690,7 +690,7 @@ def test_what_is_given_stays_as_it_is(matrix, data):
     y = data.draw(hnp.arrays(np.int8, len(matrix)))
     before = matrix.tobytes(), y.tobytes()
     with suppress(ValueError):  # not finite
-        check_data(matrix, y)
+        check_samples(matrix, y)
         check_inputs(matrix, matrix.shape[1])
         for layer in check_weights([matrix], *matrix.shape):
             layer[:] = 7

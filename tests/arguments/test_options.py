@@ -17,20 +17,18 @@ from test_checks import HUGE, anything, refused
 import fastgd
 from cases import other
 from fastgd import optimizers, schedules
-from fastgd.arguments import initial_network, options
+from fastgd.arguments import initial_network, option_types, options
 from fastgd.arguments.axes import as_axis
 from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES
 from fastgd.arguments.initial_network import check_alpha, check_alphas
 from fastgd.arguments.option_types import Number
 from fastgd.arguments.options import Options
-from fastgd.checks import numbers as values_module
 from fastgd.checks.messages import either
 from fastgd.checks.numbers import (
     NOT_NEGATIVE,
     check_count,
     check_counts,
     check_number,
-    check_numbers,
     check_seed,
     check_seeds,
 )
@@ -86,7 +84,8 @@ OPTIMIZERS = f"{either([f'{kind.__name__}()' for kind in optimizers.ALL])}, from
 
 
 def check(*, y=Y, hidden=(4,), **given):
-    return options.check(given, X[: len(y)], y, hidden)
+    [method] = options.check_sweep(given, options.NO_AXES, [hidden], (X[: len(y)], y)).methods
+    return method
 
 
 def check_sweep(*, y=Y, hiddens=((4,),), **given):
@@ -1082,16 +1081,15 @@ def test_numbers_at_once_are_numbers_alone(axis):
     try:
         alone = [check_number("l1", value, NOT_NEGATIVE) for value in axis]
     except (ValueError, TypeError) as error:
-        refused(type(error), str(error), check_numbers, "l1", axis, NOT_NEGATIVE)
+        refused(type(error), str(error), DECLARED["l1"].kind.check_axis, "l1", axis, 4)
         return
-    assert check_numbers("l1", axis, NOT_NEGATIVE) == alone
+    assert DECLARED["l1"].kind.check_axis("l1", axis, 4) == alone
 
 
 def test_a_million_values_are_checked_at_once(monkeypatch):
     calls = []
-    alone = values_module.check_number
     monkeypatch.setattr(
-        values_module, "check_number", lambda *args: calls.append(args) or alone(*args)
+        option_types, "check_number", lambda *args: calls.append(args) or check_number(*args)
     )
     values = np.linspace(0, 0.5, 10**6)
     assert check_sweep(dropout=values).values["dropout"] == values.tolist()

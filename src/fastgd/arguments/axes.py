@@ -1,19 +1,158 @@
-"""Whether an argument of a sweep is an axis or a single value."""
+"""The names of options, and whether an argument of a sweep is an axis or a single value.
+
+Names are those of the declarations, and those of the parameters of a call's own functions.
+"""
+
+from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Sized
+from functools import wraps
 from math import prod
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd import optimizers, schedules
+from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES
 from fastgd.arguments.initial_network import is_network
+from fastgd.arguments.option_types import Fielded, Number
 from fastgd.checks.memory import check_memory
-from fastgd.checks.messages import shown
+from fastgd.checks.messages import called_here, did_you_mean_argument, either, shown
 from fastgd.checks.numbers import array_of, length
 from fastgd.formulas.custom import Formula
+from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, loss_of, unit_of
+from fastgd.hyperparameters import Hyperparameters
+
+FORMULAS = ("activation", "output", "loss")
+"""The options that are functions."""
+
+ARGUMENTS = (
+    *("hidden_size", "alpha", "iterations", "record_every", "seed", "weights", "biases"),
+    *("threads", "device", "progress"),
+)
+"""Named arguments of most calls, for suggestions in messages: "alphas" is like none of the options.
+"""
+
+TAKEN = frozenset(
+    (
+        *DECLARED,
+        *(f for kind in (*optimizers.ALL, *schedules.ALL) for f in kind.hyperparameters),
+        *ARGUMENTS,
+        *("X", "y", "w", "groups", "folds", "group", "fold", "validation", "keep_weights"),
+        *("record_weights", "keep_state", "resume", "checkpoint", "checkpoint_every", "out"),
+        *("executor", "threads_per_worker", "combinations", "combination"),
+    )
+)
+"""Names that such a parameter can't have."""
+
+
+def _function_of(option: str, value: Any) -> Formula | None:
+    return (loss_of(value) if option == "loss" else unit_of(value)).function
+
+
+_BY_DEFAULT = {option: _function_of(option, DECLARED[option].default) for option in FORMULAS}
+
+
+def formulas_of(given: Mapping[str, Any]) -> dict[str, Formula | None]:
+    """Return the function of each of these options; None if it has none or is an axis."""
+    found = dict(_BY_DEFAULT)
+    for option in FORMULAS:
+        default, kind = DECLARED[option].default, DECLARED[option].kind
+        value = given.get(option, default)
+        if value is not default:
+            found[option] = None
+            if isinstance(value, (str, Formula)):  # else it is an axis, or is rejected later
+                found[option] = _function_of(option, kind.check(option, value, 0))
+    return found
+
+
+def parameters_of(given: Mapping[str, Any]) -> dict[str, float]:
+    """Return the parameters of these options' functions by name, with their defaults."""
+    found: dict[str, float] = {}
+    for formula in formulas_of(given).values():
+        found |= formula.parameters if formula is not None else {}
+    return found
+
+
+class Owned(NamedTuple):
+    """A parameter of named functions: the option, their names, and the default."""
+
+    option: str
+    names: tuple[str, ...]
+    default: float
+
+
+OWNED: dict[str, Owned] = {}
+"""The parameters of named functions."""
+
+
+for _option, _known in (("activation", ACTIVATIONS), ("output", OUTPUTS), ("loss", LOSSES)):
+    for _name, _facts in _known.items():
+        for _number, _default in _facts.function.parameters.items() if _facts.function else ():
+            _owned = OWNED.get(_number, Owned(_option, (), _default))
+            OWNED[_number] = _owned._replace(names=(*_owned.names, _name))
+
+
+def hint_of(name: str, given: Mapping[str, Any], known: Collection[str]) -> str:
+    """Return the end of a message about an unknown option: what may be meant, or what it is of.
+
+    A field of the optimizer or schedule that was given is this field. Of others it is a guess, and
+    a name of other libraries comes first: "steps" are iterations.
+    """
+    owners = [
+        (option, kind)
+        for option in FIELDED
+        if option in known
+        for kind in cast(Fielded, DECLARED[option].kind).classes
+        if name in kind.hyperparameters
+    ]
+    passed = [(option, kind) for option, kind in owners if type(given.get(option)) is kind]
+    if passed or (owners and not called_here(name)):
+        value = "[...]" if isinstance(given.get(name), (list, range, np.ndarray)) else "..."
+        calls = (f"{option}={kind.__name__}({name}={value})" for option, kind in passed or owners)
+        return f": {name} is a field of {either(calls)}"
+    if name not in OWNED:
+        return did_you_mean_argument(name, known)
+    owned = OWNED[name]
+    alone = "" if isinstance(given.get(owned.option, ""), (str, Formula)) else " alone"
+    functions = (f"{owned.option}={function!r}" for function in owned.names)
+    return f": {name} is a parameter of {either(functions)}{alone}"
+
+
+def kinds_of(given: Mapping[str, Any]) -> dict[str, Number]:
+    """Return the types of the parameters of these options' functions, by name.
+
+    Raises
+    ------
+    ValueError
+        If a parameter has the name of another argument, or two functions have one of the same name.
+    """
+    owners: dict[str, tuple[str, Formula]] = {}
+    for option, formula in formulas_of(given).items():
+        if formula is None:
+            continue
+        for name in formula.parameters:
+            if name in TAKEN:
+                raise ValueError(
+                    f"a parameter of {option} must not have the name of another argument, "
+                    f"got {name} in {shown(formula)}"
+                )
+            other, same = owners.setdefault(name, (option, formula))
+            if same != formula:
+                raise ValueError(
+                    f"the parameters of {other} and {option} must have different names, "
+                    f"got {name} in both"
+                )
+    return {
+        name: Number(formula.intervals.get(name, "(-inf, inf)"))
+        for name, (_, formula) in owners.items()
+    }
+
+
+# ---------------------------------------------------- axes
 
 MOST_NETWORKS = 10_000
 """The most combinations of the axes that change the network or its compiled code.
@@ -49,11 +188,11 @@ def as_axis(name: str, value: object, most: int | None = None) -> list[object] |
 
     An axis of more than `most` values raises before its values are listed.
     """
+    items = value if isinstance(value, list) else []
     if name == "weights":
-        if isinstance(value, list) and value and _are_networks(value):
-            return _listed(name, value, most)
-        return None
-    if name == "schedule" and not _are_schedules(value):
+        are_networks = bool(items) and (is_network(items[0]) or _nesting(items) > 3)
+        return _listed(name, items, most) if are_networks else None
+    if name == "schedule" and (not items or isinstance(items[0], Real)):
         return None
     if isinstance(value, (list, range)):
         return _listed(name, value, most)
@@ -138,15 +277,6 @@ def _listed(
     return list(zip(*axis.T.tolist(), strict=True))
 
 
-def _are_schedules(value: object) -> bool:
-    """Whether this is a list of schedules, not a list of the factors of one schedule."""
-    return isinstance(value, list) and bool(value) and not isinstance(value[0], Real)
-
-
-def _are_networks(value: list[object]) -> bool:
-    return is_network(value[0]) or _nesting(value) > 3
-
-
 def _nesting(value: object) -> int:
     """Return the number of dimensions along the first elements, with lists up to 4 levels deep."""
     depth = 0
@@ -155,3 +285,96 @@ def _nesting(value: object) -> int:
         value = value[0]
     dimensions = getattr(value, "ndim", 0)
     return depth + (dimensions if isinstance(dimensions, int) else 0)
+
+
+# ---------------------------------------------------- combinations
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+OTHERS = ("alpha", "seed")
+"""Arguments of a run that a combination may set, in addition to options."""
+
+_OWN_AXES = ("hidden_size", *STRUCTURES, "sample_weight", "groups", "folds", "weights", "biases")
+
+_BYTES_OF_NUMBER = 80
+"""Memory of one number in a combination, as a Python object."""
+
+
+def taking_combinations(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Decorator: pass each key of ``combinations`` to the function as an axis of that name.
+
+    The function also receives the combinations, from which it knows which axes vary together. The
+    keys are spread here, since only the caller's own arguments show whether one is given twice.
+    """
+
+    @wraps(function)
+    def call(*args: Parameters.args, **given: Parameters.kwargs) -> Result:
+        if given.get("combinations") is None:
+            return function(*args, **given)
+        return function(*args, **spread(given))
+
+    return call
+
+
+def spread(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call, with an axis for each key of its combinations.
+
+    The values are not checked.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the combinations don't all have the same keys, or a key is not the name of a number, or
+        is given twice.
+    """
+    combinations = _combinations(given["combinations"])
+    keys = combinations[0].keys()
+    holders = {option: given.get(option) for option in FIELDED}
+    fields = {
+        field: option
+        for option, holder in holders.items()
+        if isinstance(holder, Hyperparameters)
+        for field in holder.hyperparameters
+    }
+    known = (*OTHERS, *VALUES, *fields, *kinds_of(given))
+    for name in keys:
+        if name in _OWN_AXES:
+            raise ValueError(
+                f"combinations must have numbers only, and {name} is not a number: make it an axis "
+                f"of its own, next to the combinations; got {shown(name)} in combinations[0]"
+            )
+        if name not in known:
+            hint = hint_of(name, given, (*known, *FIELDED)) if isinstance(name, str) else ""
+            raise ValueError(
+                f"a key of a combination must be one of {either(known)}, got {shown(name)}{hint}"
+            )
+    check_memory(_BYTES_OF_NUMBER * len(combinations) * len(keys), "combinations")
+    found = {**given, "combinations": combinations}
+    for name in keys:
+        axis = [combination[name] for combination in combinations]
+        if name in given:
+            raise ValueError(f"{name} must be in the combinations or an argument, got both")
+        if name not in fields:
+            found[name] = axis
+            continue
+        holder = found[fields[name]]
+        if isinstance(getattr(holder, name), Iterable):
+            raise ValueError(f"{name} must be in the combinations or an axis, got both")
+        found[fields[name]] = holder._replace(**{name: axis})
+    return found
+
+
+def _combinations(value: object) -> list[Mapping[str, Any]]:
+    """Return the combinations, after checking that all have the same keys."""
+    if not isinstance(value, (list, tuple)) or not all(isinstance(one, Mapping) for one in value):
+        raise TypeError(f"combinations must be a list of dicts, got {shown(value)}")
+    if not value or not value[0]:
+        raise ValueError(f"combinations must have at least one dict with a key, got {shown(value)}")
+    for number, combination in enumerate(value):
+        if combination.keys() != value[0].keys():
+            raise ValueError(
+                f"all combinations must have the same keys, {shown(list(value[0]))}, "
+                f"got {shown(list(combination))} in combinations[{number}]"
+            )
+    return list(value)

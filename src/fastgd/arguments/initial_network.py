@@ -2,24 +2,18 @@
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments.initial_network import (
-    BatchNorm,
-    NetworkParts,
-    WholeNetwork,
-    check_weights,
-    is_network,
-)
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import (
     ABOVE_ZERO,
     FloatArray,
     check_count,
     check_number,
+    check_shape,
     floats,
     integer,
     numbers_of,
@@ -36,6 +30,50 @@ INITS = ("article", "glorot", "glorot_normal", "he", "he_normal", "lecun", "lecu
 
 Init = str | tuple[str, ...]
 """A distribution, or one for each layer of weights."""
+
+
+class BatchNorm(NamedTuple):
+    """Learned parameters of batch normalization in one hidden layer: (units,) arrays.
+
+    In :meth:`fastgd.Run.predict` a unit's input z becomes
+    ``scale * (z - mean) / sqrt(variance + 1e-5) + shift`` (Ioffe and Szegedy 2015, Algorithm 2).
+    """
+
+    scale: NDArray[Any]
+    shift: NDArray[Any]
+    mean: NDArray[Any]
+    variance: NDArray[Any]
+
+
+class NetworkParts(NamedTuple):
+    """The parameters of a network by layer, or arrays with a number for each parameter."""
+
+    weights: tuple[NDArray[Any], ...]  # (inputs, outputs)
+    biases: tuple[NDArray[Any], ...] = ()  # (outputs,); empty for a network without biases
+    normalization: tuple[BatchNorm, ...] = ()  # one per hidden layer, or none
+
+
+@runtime_checkable
+class WholeNetwork(Protocol):
+    """A network with all its parameters: a Run, a Snapshot of ``run.at(k)``, or `NetworkParts`."""
+
+    @property
+    def weights(self) -> Sequence[Any]:
+        """One (inputs, outputs) array per layer."""
+
+    @property
+    def biases(self) -> Sequence[Any]:
+        """One (outputs,) array per layer; empty without biases."""
+
+    @property
+    def normalization(self) -> Sequence[Any]:
+        """Scale, shift, mean and variance of each hidden layer; empty without batch norm."""
+
+
+def is_network(value: object) -> TypeGuard[WholeNetwork]:
+    """Whether this is a network with all its parameters, possibly as a named tuple."""
+    return isinstance(value, WholeNetwork)
+
 
 Start = WholeNetwork | Sequence[ArrayLike]
 """A network to start a training from."""
@@ -111,6 +149,34 @@ def check_network(weights: object, biases: object, inputs: int, outputs: int) ->
     )
 
 
+def check_weights(weights: object, inputs: int, outputs: int) -> tuple[FloatArray, ...]:
+    """Return a copy of the weights, one (inputs, outputs) array per layer.
+
+    The first layer must have `inputs` rows, each next layer as many rows as the previous one has
+    columns, and the last layer `outputs` columns.
+    """
+    if not isinstance(weights, (list, tuple)):
+        raise TypeError(
+            "weights must be a list or tuple of one (inputs, outputs) array per layer, "
+            f"got {shown(weights)}"
+        )
+    if not weights:
+        raise ValueError(f"weights must have at least one layer, got {shown(weights)}")
+    layers: list[FloatArray] = []
+    rows, source = inputs, "input of X"
+    for k, given in enumerate(weights):
+        layer = numbers_of(f"weights[{k}]", given).copy()
+        check_shape(f"weights[{k}]", layer, (rows, "outputs"), f"one row for each {source}")
+        layers.append(layer)
+        rows, source = layer.shape[1], f"output of weights[{k}]"
+    if rows != outputs:
+        raise ValueError(
+            f"weights[{len(layers) - 1}] must have one column for each output of y ({outputs}), "
+            f"got shape {layers[-1].shape}"
+        )
+    return tuple(layers)
+
+
 def _check_biases(biases: object, units: list[int]) -> tuple[FloatArray, ...]:
     """Return a copy of the biases of each layer; ``()`` means that there are none."""
     if not isinstance(biases, (list, tuple)):
@@ -156,11 +222,7 @@ def _check_normalization(normalization: Any, units: list[int]) -> tuple[BatchNor
 
 def _check_units(name: str, value: object, count: int) -> FloatArray:
     array = numbers_of(name, value).copy()
-    if array.shape != (count,):
-        raise ValueError(
-            f"{name} must have shape ({count},), one number for each unit of its layer, "
-            f"got shape {array.shape}"
-        )
+    check_shape(name, array, (count,), "one number for each unit of its layer")
     return array
 
 

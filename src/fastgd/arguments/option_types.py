@@ -6,10 +6,13 @@ In all methods ``name`` is the option's name in messages, and ``samples`` the nu
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from itertools import pairwise
+from typing import Any, ClassVar, NamedTuple, TypeGuard, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fastgd import schedules
-from fastgd.arguments.option_types import Frozen, check_freeze
 from fastgd.checks.messages import called_here, did_you_mean, did_you_mean_choice, either, shown
 from fastgd.checks.numbers import (
     LARGEST,
@@ -19,8 +22,10 @@ from fastgd.checks.numbers import (
     check_flag,
     check_not_negative,
     check_number,
-    check_numbers,
     check_sample_weight,
+    check_shape,
+    floats,
+    integer,
     numbers_of,
     rule_of,
 )
@@ -69,7 +74,11 @@ class Number(OptionType):
 
     def check_axis(self, name: str, axis: Sequence[object], samples: int) -> list[float]:
         """Return the checked values, vectorized if possible."""
-        return check_numbers(name, axis, rule_of(self.interval))
+        values = floats(axis)
+        if values is None or not rule_of(self.interval).holds(values).all():
+            return super().check_axis(name, axis, samples)
+        result: list[float] = values.tolist()
+        return result
 
 
 @dataclass(frozen=True)
@@ -170,16 +179,6 @@ class SampleFactors(OptionType):
         return check_sample_weight(value, samples)
 
 
-class Layers(OptionType):
-    """Layer numbers, or a mask for each layer, or None."""
-
-    words = "tuple of int, or list of masks"
-
-    def check(self, name: str, value: object, samples: int) -> Frozen | None:
-        """Return the layer numbers in ascending order, or copies of the masks."""
-        return check_freeze(value)
-
-
 @dataclass(frozen=True)
 class Fielded(OptionType):
     """An instance of one of the classes of a public module, with fields that are checked."""
@@ -232,11 +231,7 @@ class ScheduleKind(Fielded):
         if not (isinstance(value, (list, tuple, range)) or hasattr(value, "__array__")):
             return super().check(name, value, samples)
         factors = numbers_of(name, value).copy()
-        if factors.ndim != 1 or not factors.size:
-            raise ValueError(
-                f"{name} must have shape (updates,), one factor for each update, "
-                f"got shape {factors.shape}"
-            )
+        check_shape(name, factors, ("updates",), "one factor for each update")
         check_not_negative(name, factors)
         factors.setflags(write=False)
         return schedules.Factors(factors)
@@ -297,3 +292,87 @@ class Option(NamedTuple):
     def is_axis(self) -> bool:
         """Whether the option may be an axis of a sweep."""
         return self.structure or bool(self.slots)
+
+
+# ---------------------------------------------------- frozen parameters: layers or single weights
+
+Mask = bool | NDArray[np.bool_]
+"""Whether all of a layer is frozen, or which of its weights, (inputs, outputs)."""
+
+Frozen = tuple[int, ...] | tuple[Mask, ...]
+"""Layer numbers, or a mask for each layer."""
+
+_FREEZE_RULE = (
+    "freeze must be a tuple of layer numbers from 0, or a list with one entry per layer of "
+    "weights: None, True or an (inputs, outputs) array of True and False"
+)
+
+
+class Layers(OptionType):
+    """Layer numbers, or a mask for each layer, or None."""
+
+    words = "tuple of int, or list of masks"
+
+    def check(self, name: str, value: object, samples: int) -> Frozen | None:
+        """Return the layer numbers in ascending order, or copies of the masks."""
+        if value is None:
+            return None
+        if integer(value) is not None:
+            value = (value,)
+        if not isinstance(value, (list, tuple)) or not value:
+            raise TypeError(f"{_FREEZE_RULE}, got {shown(value)}")
+        if all(integer(part) is not None for part in value):
+            numbers = [check_count("a layer in freeze", part, minimum=0) for part in value]
+            return tuple(sorted(set(numbers)))
+        return tuple(_layer_mask(part) for part in value)
+
+
+def _layer_mask(value: object) -> Mask:
+    if value is None or isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    try:
+        array = np.asarray(value)
+    except Exception as error:  # an object's own __array__ may raise anything
+        raise TypeError(f"{_FREEZE_RULE}, got {shown(value)}") from error
+    if array.dtype != np.bool_ or array.ndim != 2:
+        raise TypeError(f"{_FREEZE_RULE}, got {shown(value)}")
+    return np.array(array)
+
+
+def _has_numbers(frozen: Frozen) -> TypeGuard[tuple[int, ...]]:
+    return isinstance(frozen[0], int) and not isinstance(frozen[0], bool)
+
+
+def mask_of(frozen: Frozen | None, k: int) -> Mask:
+    """Return the mask of layer k."""
+    if frozen is None:
+        return False
+    return k in frozen if _has_numbers(frozen) else cast(Mask, frozen[k])
+
+
+def check_frozen(frozen: Frozen, sizes: Sequence[int], *, bias: bool, batch_norm: bool) -> None:
+    """Reject what doesn't fit a network of these sizes, or leaves nothing to train."""
+    layers = len(sizes) - 1
+    if _has_numbers(frozen) and frozen[-1] >= layers:
+        raise ValueError(
+            f"freeze must have layer numbers below {layers}, the layers of weights, "
+            f"got {shown(frozen)}"
+        )
+    if not _has_numbers(frozen) and len(frozen) != layers:
+        raise ValueError(
+            f"freeze must have one mask per layer of weights ({layers}), got {len(frozen)}"
+        )
+    learns = False
+    for k, shape in enumerate(pairwise(sizes)):
+        mask = mask_of(frozen, k)
+        if not isinstance(mask, np.ndarray):
+            learns |= not mask
+            continue
+        if mask.shape != shape:
+            raise ValueError(
+                f"freeze[{k}] must have the shape of the layer's weights, {shape}, got {mask.shape}"
+            )
+        # A mask is of the weights alone; hidden layers have a scale and shift, too.
+        learns |= bool(bias or (batch_norm and k < layers - 1) or not mask.all())
+    if not learns:
+        raise ValueError(f"freeze must leave something to learn, got {shown(frozen)}")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.axes import (
+    ARGUMENTS,
     MOST_NETWORKS,
     as_axis,
     formulas_of,
@@ -39,6 +40,7 @@ from fastgd.optimizers import LevenbergMarquardt, Rprop
 from fastgd.schedules import Constant, Cosine, Factors
 
 _DEFAULTS = {name: option.default for name, option in DECLARED.items()}
+_KINDS = {name: option.kind for name, option in DECLARED.items()}
 
 
 MOST_CURVED = 1000
@@ -79,8 +81,10 @@ class Method:
         mine = vars(self)
         options = {
             name: value
-            for name, option in DECLARED.items()
-            if (value := mine[name]) is not option.default and not _same(value, option.default)
+            for name, default in _DEFAULTS.items()
+            # True == 1, and sample weights are an array where the default is None.
+            if (value := mine[name]) is not default
+            and (type(value) is not type(default) or value != default)
         }
         by_default = parameters_of(mine) if self.numbers else {}
         # As strings, since 1 / k differs for 0.0 and for -0.0.
@@ -133,21 +137,6 @@ class SweepOptions(NamedTuple):
     """One for each combination of structures, the last axis fastest, at the first of all values."""
 
 
-# Named arguments of most calls, for suggestions in messages: "alphas" is like none of the options.
-_ARGUMENTS = (
-    "hidden_size",
-    "alpha",
-    "iterations",
-    "record_every",
-    "seed",
-    "weights",
-    "biases",
-    "threads",
-    "device",
-    "progress",
-)
-
-
 def axes(given: Mapping[str, object], arguments: Collection[str] = ()) -> Axes:
     """Return the axes among a sweep's options, unchecked: those of structures and of values.
 
@@ -155,34 +144,37 @@ def axes(given: Mapping[str, object], arguments: Collection[str] = ()) -> Axes:
     ``arguments`` are arguments that only this call has, which an unknown name may have been meant
     for.
     """
-    kinds = kinds_of(given)
-    _check_names(given, kinds, arguments)
-    structures = _axes(((name, given[name]) for name in STRUCTURES if name in given), MOST_NETWORKS)
-    inside = [
-        (name, getattr(holder, name))
+    own = kinds_of(given)
+    _check_names(given, own, arguments)
+    structures = {name: given[name] for name in STRUCTURES if name in given}
+    values = {
+        name: getattr(holder, name)
         for holder in _fielded(given).values()
         for name in holder.hyperparameters
-    ]
-    names = [name for name in (*VALUES, *kinds) if name in given]
-    return Axes(structures, _axes([*inside, *((name, given[name]) for name in names)]))
-
-
-def check(
-    given: Mapping[str, object], X: FloatArray, y: FloatArray, hidden: tuple[int, ...]
-) -> Method:
-    """Return the options of one run; X, y and the hidden sizes are checked already."""
-    return check_sweep(given, NO_AXES, [hidden], (X, y)).methods[0]
+    } | {name: given[name] for name in (*VALUES, *own) if name in given}
+    return Axes(_axes(structures, MOST_NETWORKS), _axes(values))
 
 
 def check_names_of_loss(given: Mapping[str, object], arguments: Collection[str]) -> None:
     """Reject unknown options of a loss; suggestions may also name one of the other arguments."""
-    known = (*(name for name in DECLARED if name in LossOptions.__annotations__), *kinds_of(given))
+    known = [name for name in DECLARED if name in LossOptions.__annotations__]
+    _check_known(given, (*known, *kinds_of(given)), "an option of an objective must be", arguments)
+
+
+def _check_names(
+    given: Mapping[str, object], own: Iterable[str], arguments: Collection[str]
+) -> None:
+    known = (*DECLARED, *own)
+    _check_known(given, known, "an option must be one of", (*ARGUMENTS, *arguments))
+
+
+def _check_known(
+    given: Mapping[str, object], known: Collection[str], rule: str, arguments: Collection[str]
+) -> None:
     for name in given:
         if name not in known:
-            raise TypeError(
-                f"an option of an objective must be {either(known)}, got {shown(name)}"
-                + ("" if name in DECLARED else hint_of(name, given, (*known, *arguments)))
-            )
+            hint = "" if name in DECLARED else hint_of(name, given, (*known, *arguments))
+            raise TypeError(f"{rule} {either(known)}, got {shown(name)}{hint}")
 
 
 def check_sweep(
@@ -212,8 +204,8 @@ def check_sweep(
         _check_together(method.at(numbers), samples, hiddens, in_parts=in_parts)
     _check_watching(found.methods[0], found.values, holds_out=holds_out)
     for method in found.methods:
-        _check_optimizer(found._replace(methods=[method]), samples, hiddens)
-    _check_derivatives(found, has_gradients)
+        _check_optimizer(method, found.values, samples, hiddens)
+        _check_derivatives(method, found.values, has_gradients=has_gradients)
     return found
 
 
@@ -222,20 +214,13 @@ def _each_checked(
 ) -> SweepOptions:
     """Return a sweep's options for this number of samples, each value checked on its own."""
     fielded = _fielded(given)
-    holders = {name: one for one in fielded.values() for name in one.hyperparameters}
-
-    def kind_of(name: str) -> OptionType:
-        if name in holders:
-            return field_kind(holders[name], name)
-        return own[name] if name in own else DECLARED[name].kind
-
-    values = {
-        name: kind_of(name).check_axis(name, axis, samples) for name, axis in found.values.items()
-    }
-    structures = {
-        name: DECLARED[name].kind.check_axis(name, axis, samples)
-        for name, axis in found.structures.items()
-    }
+    kinds: dict[str, OptionType] = {**_KINDS, **own}
+    for holder in fielded.values():
+        kinds |= {name: field_kind(holder, name) for name in holder.hyperparameters}
+    values, structures = (
+        {name: kinds[name].check_axis(name, axis, samples) for name, axis in axes.items()}
+        for axes in (found.values, found.structures)
+    )
     single = {n: value for n, value in given.items() if n not in structures and n not in values}
     first = {name: axis[0] for name, axis in values.items()}
     for option, holder in fielded.items():
@@ -255,10 +240,8 @@ def _worst(values: Mapping[str, list[Any]], together: Collection[str]) -> list[d
     worst = {"dropconnect": max, "steps": min, "warmup_steps": max}.items()
     joint = [name for name, _ in worst if name in values and name in together]
     own = {name: of(values[name]) for name, of in worst if name in values and name not in together}
-    if not joint:
-        return [own]
-    combinations = dict.fromkeys(zip(*(values[name] for name in joint), strict=True))
-    return [own | dict(zip(joint, numbers, strict=True)) for numbers in combinations]
+    each = dict.fromkeys(zip(*(values[name] for name in joint), strict=True)) if joint else [()]
+    return [own | dict(zip(joint, numbers, strict=True)) for numbers in each]
 
 
 def _fielded(given: Mapping[str, object]) -> dict[str, Any]:
@@ -266,22 +249,10 @@ def _fielded(given: Mapping[str, object]) -> dict[str, Any]:
     return {name: given[name] for name in FIELDED if isinstance(given.get(name), Hyperparameters)}
 
 
-def _axes(given: Iterable[tuple[str, object]], most: int | None = None) -> dict[str, list[Any]]:
+def _axes(given: Mapping[str, object], most: int | None = None) -> dict[str, list[Any]]:
     """Return those that are axes, as lists."""
-    found = ((name, as_axis(name, value, most)) for name, value in given)
+    found = ((name, as_axis(name, value, most)) for name, value in given.items())
     return {name: axis for name, axis in found if axis is not None}
-
-
-def _check_names(
-    given: Mapping[str, object], own: Iterable[str], arguments: Collection[str]
-) -> None:
-    for name in given:
-        if name not in DECLARED and name not in own:
-            known = (*DECLARED, *own)
-            raise TypeError(
-                f"an option must be one of {either(known)}, "
-                f"got {shown(name)}{hint_of(name, given, (*known, *_ARGUMENTS, *arguments))}"
-            )
 
 
 def checked(
@@ -290,7 +261,7 @@ def checked(
     """Return the options and the ``own`` parameters of their functions, each checked on its own."""
     found = {}
     for name, value in given.items():
-        kind = own[name] if name in own else DECLARED[name].kind
+        kind = own[name] if name in own else _KINDS[name]
         try:
             found[name] = kind.check(name, value, samples)
         except TypeError as error:
@@ -318,8 +289,15 @@ def _check_together(
                 "init must be a name or a tuple with one per layer of weights "
                 f"({len(hidden) + 1}), got {shown(method.init)}"
             )
-    if method.sampling == "adaptive":
-        _check_adaptive(method)
+    for name, rule, is_wrong in (
+        ("batch_size", "an int", method.batch_size is None),
+        ("batch_norm", "False", method.batch_norm),
+        ("dropconnect", "0", method.dropconnect > 0),
+    ):
+        if method.sampling == "adaptive" and is_wrong:
+            raise ValueError(
+                f"{name} must be {rule} with sampling='adaptive', got {getattr(method, name)}"
+            )
     if method.batch_norm and () in hiddens:
         raise ValueError("hidden_size must have at least one layer with batch_norm=True, got ()")
     if samples is None:
@@ -359,10 +337,9 @@ def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_
         )
 
 
-def _first_other(found: SweepOptions, name: str) -> Any:
+def _first_other(method: Method, axes: Mapping[str, Sequence[Any]], name: str) -> Any:
     """Return the first value of an option, be it an axis, that isn't its default; or that."""
-    default = DECLARED[name].default
-    given = found.values.get(name) or [getattr(method, name) for method in found.methods]
+    given, default = axes.get(name) or [getattr(method, name)], _DEFAULTS[name]
     return next((value for value in given if value != default), default)
 
 
@@ -376,36 +353,44 @@ _REASONS = {
 }
 """The options that don't apply to something, and why."""
 
+_WITH = AllBut(
+    first_order="optimizer={}",
+    second_order="optimizer=LevenbergMarquardt()",
+    bayesian="regularization='bayesian'",
+    gradients="gradients",
+)
 
-def _check_applies(found: SweepOptions, place: str, given: str) -> None:
+
+def _check_applies(method: Method, axes: Mapping[str, Sequence[Any]], place: str) -> None:
     """Reject options that must have their default with what is given, by their declarations."""
     for name, reason in _REASONS[place].items():
-        value, default = _first_other(found, name), DECLARED[name].default
+        value, default = _first_other(method, axes, name), _DEFAULTS[name]
         if value != default:
+            given = getattr(_WITH, place).format(shown(method.optimizer))
             raise ValueError(
                 f"{name} must be {default!r} with {given}, {reason}, got {shown(value)}"
             )
 
 
-def _check_derivatives(found: SweepOptions, has_gradients: bool) -> None:
+def _check_derivatives(
+    method: Method, axes: Mapping[str, Sequence[Any]], *, has_gradients: bool
+) -> None:
     """Reject a weight of derivatives that aren't given, and options that don't suit them."""
-    weight = _first_other(found, "gradient_weight")
     if not has_gradients:
-        if weight:
+        if weight := _first_other(method, axes, "gradient_weight"):
             raise ValueError(f"gradient_weight must be left out without gradients, got {weight}")
         return
-    _check_applies(found, "gradients", "gradients")
-    for method in found.methods:
-        if method.output == "softmax" or loss_of(method.loss).units > 1:
-            raise ValueError(
-                "gradients must be of outputs that each have a target of their own, got "
-                f"output={method.output!r} with loss={shown(method.loss)}"
-            )
-        if isinstance(method.optimizer, LevenbergMarquardt):
-            raise ValueError(
-                "optimizer must be one of first order with gradients, as its Jacobian has no "
-                f"derivatives by the inputs, got {shown(method.optimizer)}"
-            )
+    _check_applies(method, axes, "gradients")
+    if method.output == "softmax" or loss_of(method.loss).units > 1:
+        raise ValueError(
+            "gradients must be of outputs that each have a target of their own, got "
+            f"output={method.output!r} with loss={shown(method.loss)}"
+        )
+    if isinstance(method.optimizer, LevenbergMarquardt):
+        raise ValueError(
+            "optimizer must be one of first order with gradients, as its Jacobian has no "
+            f"derivatives by the inputs, got {shown(method.optimizer)}"
+        )
 
 
 def check_parts(
@@ -438,32 +423,29 @@ def _check_schedule(method: Method) -> None:
 
 
 def _check_optimizer(
-    found: SweepOptions,
+    method: Method,
+    axes: Mapping[str, Sequence[Any]],
     samples: tuple[FloatArray, FloatArray] | None,
     hiddens: Sequence[tuple[int, ...]],
 ) -> None:
-    """Reject what doesn't go with the optimizer; ``found`` has a single method."""
-    [method] = found.methods
-    if not isinstance(method.optimizer, LevenbergMarquardt):
-        _check_applies(found, "first_order", f"optimizer={shown(method.optimizer)}")
+    """Reject what doesn't go with the optimizer."""
+    optimizer = method.optimizer
+    if not isinstance(optimizer, LevenbergMarquardt):
+        _check_applies(method, axes, "first_order")
         return
-    with_it = "with optimizer=LevenbergMarquardt()"
-    _check_applies(found, "second_order", "optimizer=LevenbergMarquardt()")
-    _check_damping(method.optimizer, found.values)
-    if method.regularization == "bayesian":
-        _check_applies(found, "bayesian", "regularization='bayesian'")
-    if samples is None:
-        return
-    for hidden in hiddens:
-        sizes = (samples[0].shape[1], *hidden, outputs_of(method.loss, samples[1]))
-        check_curved(hidden, sum((n + method.bias) * m for n, m in pairwise(sizes)), with_it)
-
-
-def _check_damping(optimizer: LevenbergMarquardt, axes: Mapping[str, Sequence[float]]) -> None:
+    _check_applies(method, axes, "second_order")
     largest = max(axes.get("damping", [optimizer.damping]))
     limit = min(axes.get("max_damping", [optimizer.max_damping]))
     if largest > limit:
         raise ValueError(f"damping must be at most max_damping={limit:g}, got {largest:g}")
+    if method.regularization == "bayesian":
+        _check_applies(method, axes, "bayesian")
+    if samples is None:
+        return
+    for hidden in hiddens:
+        sizes = (samples[0].shape[1], *hidden, outputs_of(method.loss, samples[1]))
+        count = sum((n + method.bias) * m for n, m in pairwise(sizes))
+        check_curved(hidden, count, "with optimizer=LevenbergMarquardt()")
 
 
 def check_curved(hidden: tuple[int, ...], count: int, purpose: str) -> None:
@@ -486,16 +468,6 @@ def check_updates(methods: Iterable[Method], iterations: int) -> None:
             )
 
 
-def _check_adaptive(method: Method) -> None:
-    with_sampling = "with sampling='adaptive'"
-    if method.batch_size is None:
-        raise ValueError(f"batch_size must be an int {with_sampling}, got None")
-    if method.batch_norm:
-        raise ValueError(f"batch_norm must be False {with_sampling}, got True")
-    if method.dropconnect > 0:
-        raise ValueError(f"dropconnect must be 0 {with_sampling}, got {method.dropconnect}")
-
-
 def _check_batches(method: Method, sizes: NDArray[np.int64], where: Callable[[int], str]) -> None:
     """Reject a batch of one sample, be it the last one; ``where`` names the subset of a size."""
     batch = sizes if method.batch_size is None else method.batch_size
@@ -506,8 +478,3 @@ def _check_batches(method: Method, sizes: NDArray[np.int64], where: Callable[[in
             "every batch must have at least 2 samples with batch_norm=True, got one of 1 sample "
             f"(batch_size={method.batch_size} of {sizes[at]}{where(at)})"
         )
-
-
-def _same(value: object, default: object) -> bool:
-    # True == 1, and sample weights are an array where the default is None.
-    return type(value) is type(default) and value == default

@@ -1,1 +1,1 @@
-"""Checks of single values, of the memory that is needed, and how messages show values."""
+"""Checks of numbers, arrays and names, of the memory that is needed, and text for people."""

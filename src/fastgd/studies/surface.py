@@ -368,6 +368,6 @@ def _network(
     outputs = outputs_to_start(chosen, y, None)
     parts = check_network(given, given_biases, X.shape[1], outputs)
     hidden = tuple(layer.shape[1] for layer in parts.weights[:-1])
-    method = options.check(chosen, X, y, hidden)
+    [method] = options.check_sweep(chosen, options.NO_AXES, [hidden], (X, y)).methods
     check_whole(parts, bias=method.bias, batch_norm=method.batch_norm)
     return parts, method

@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments import samples as data
 from fastgd.checks.messages import many, shown
+from fastgd.checks.numbers import array_of as checked_array
 
 Kind = Literal["numbers", "texts", "booleans", "dates"]
 
@@ -137,7 +137,7 @@ def is_missing(column: ArrayLike) -> NDArray[np.bool_]:
 def array_of(column: ArrayLike, name: str = "a column") -> NDArray[Any]:
     """Return a column as an array; lists become object arrays, as NumPy makes NaN "nan" there."""
     if isinstance(column, range):
-        return data.array_of(name, column)
+        return checked_array(name, column)
     if isinstance(column, np.ma.MaskedArray):  # what is masked is missing
         array = np.array(column.data, dtype=None if column.dtype.kind in "mM" else object)
         array[np.ma.getmaskarray(column)] = None

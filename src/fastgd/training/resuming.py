@@ -14,7 +14,7 @@ import numpy as np
 from fastgd.arguments.axes import as_axis, parameters_of
 from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES
 from fastgd.arguments.initial_network import NetworkParts, check_alpha, check_hidden_size
-from fastgd.arguments.samples import check_data
+from fastgd.arguments.samples import check_samples
 from fastgd.arguments.subsets import Partition
 from fastgd.checks.messages import shown, warn
 from fastgd.checks.numbers import check_count, check_flag, check_seed
@@ -171,7 +171,7 @@ def _values(name: str, value: Any, given: Mapping[str, Any]) -> list[Any]:
 
 def _checked(name: str, value: Any, given: Mapping[str, Any]) -> Any:
     if name in DECLARED:
-        return DECLARED[name].kind.check(name, value, len(check_data(given["X"], given["y"])[0]))
+        return DECLARED[name].kind.check(name, value, len(check_samples(given["X"], given["y"])[0]))
     return _CHECKS[name](value) if name in _CHECKS else value
 
 

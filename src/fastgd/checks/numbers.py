@@ -1,11 +1,15 @@
-"""Checks of counts, flags, numbers in intervals and names; also of all values of an axis."""
+"""Checks of numbers: one of them, all values of an axis, or an array; and of names and paths.
+
+Arrays leave in the only form that compiled code should meet: see `numbers_of`.
+"""
 
 import math
 import numbers
 import operator
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence, Sized
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, SupportsIndex, cast
@@ -13,19 +17,16 @@ from typing import Any, NamedTuple, SupportsIndex, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import did_you_mean_choice, either, shown
+
+FloatArray = NDArray[np.float64]
 
 #: The largest count: twice this number still fits into an int64.
 LARGEST = 2**62
 
 #: The largest seed of `numpy.random.RandomState`.
 LAST_SEED = 2**32 - 1
-
-#: Names of devices; "cuda:0" is the first GPU.
-_DEVICES = ("cpu", "cuda", "auto")
-
-#: Names of devices of other vendors, in other libraries.
-_OTHER_DEVICES = ("amd", "hip", "metal", "mps", "opencl", "rocm", "sycl", "tpu", "vulkan", "xpu")
 
 #: Types that are not accepted as numbers: bool, and timedelta64, an integer type for NumPy.
 _NO_NUMBERS = (bool, np.bool_, np.timedelta64)
@@ -86,30 +87,16 @@ def check_number(name: str, value: object, rule: Rule) -> float:
     if isinstance(value, _NO_NUMBERS) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be {rule.kind}, got {shown(value)}")
     try:
-        number = float(value) if isinstance(value, (int, float)) else _as_float(value)
+        if isinstance(value, (int, float)):
+            number = float(value)
+        else:
+            with np.errstate(all="ignore"):  # NumPy would warn of an overflow (this takes 1 us)
+                number = float(value)
     except OverflowError:
         number = -math.inf if value < 0 else math.inf
     if not rule.holds(number):
         raise ValueError(f"{name} must be {rule.words}, got {shown(value)}")
     return number
-
-
-def _as_float(value: numbers.Real) -> float:
-    """Convert any other kind of number, without NumPy's overflow warnings (this takes 1 us)."""
-    with np.errstate(all="ignore"):
-        return float(value)
-
-
-def check_numbers(name: str, axis: Sequence[object], rule: Rule) -> list[float]:
-    """Return `check_number` of all values of an axis, vectorized if possible."""
-    values = floats(axis)
-    if values is None:
-        return [check_number(name, value, rule) for value in axis]
-    holds = rule.holds(values)
-    if not holds.all():
-        check_number(name, axis[int(holds.argmin())], rule)
-    result: list[float] = values.tolist()
-    return result
 
 
 def check_ends(name: str, value: object) -> tuple[float, float]:
@@ -134,6 +121,24 @@ def floats(axis: Sequence[object]) -> NDArray[np.float64] | None:
             return np.array(axis, dtype=np.float64)
     except OverflowError:  # 10**400
         return None
+
+
+def integer(value: object) -> int | None:
+    """Return value as an int, or None if it is not an integer."""
+    if isinstance(value, _NO_NUMBERS):
+        return None
+    try:
+        return operator.index(cast(SupportsIndex, value))
+    except Exception:  # an object's own __index__ may raise anything
+        return None
+
+
+def length(value: Sized) -> int:
+    """Return the length, or sys.maxsize if it is larger than that."""
+    try:
+        return len(value)
+    except OverflowError:  # range(10**30)
+        return sys.maxsize
 
 
 def check_count(name: str, value: object, minimum: int = 1, maximum: int = LARGEST) -> int:
@@ -176,6 +181,153 @@ def check_seeds(axis: Sequence[object]) -> list[int]:
 def check_threads(value: object, available: int) -> int:
     """Return the number of threads to use, from 1 to `available`; None means all of them."""
     return available if value is None else check_count("threads", value, maximum=available)
+
+
+# ---------------------------------------------------- arrays
+
+
+def array_of(name: str, value: object) -> NDArray[np.generic]:
+    """Return value as a NumPy array; raise if that would lose information."""
+    if hasattr(value, "nnz") and hasattr(value, "toarray"):
+        raise TypeError(
+            f"{name} must be dense, got a sparse {type(value).__name__}: use {name}.toarray()"
+        )
+    for part in value if isinstance(value, (list, tuple)) else (value,):
+        # NumPy can't tell for structured arrays (kind V), which aren't numbers anyway.
+        is_masked = isinstance(part, np.ma.MaskedArray) and part.dtype.kind != "V"
+        if is_masked and np.ma.is_masked(part):
+            raise ValueError(f"{name} must have no masked values, got {shown(value)}")
+    if isinstance(value, range):
+        # NumPy would first make Python ints, six times as large.
+        is_large = any(abs(number) >= 2**63 for number in (value.start, value.stop, value.step))
+        check_memory((48 if is_large else 8) * length(value), name)
+        if not is_large:
+            numbers = np.arange(len(value), dtype=np.int64)
+            numbers *= value.step
+            numbers += value.start
+            return numbers
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} must be numbers in rows of equal length, got {shown(value)}"
+        ) from error
+    except MemoryError as error:
+        raise ValueError(f"{name} must fit into memory, got {shown(value)}") from error
+    except Exception as error:  # an object's own __array__ may raise anything
+        raise TypeError(f"{name} must be an array of numbers, got {shown(value)}") from error
+
+
+def numbers_of(name: str, value: object) -> FloatArray:
+    """Return value as an array of finite numbers of any shape, not empty.
+
+    It has the only type that compiled code should meet: C-contiguous, aligned, writeable float64.
+    Data frames give read-only views, and structured arrays unaligned ones.
+    """
+    is_plain = type(value) is np.ndarray and value.dtype == np.float64 and value.flags.carray
+    array: NDArray[Any] = cast(FloatArray, value) if is_plain else array_of(name, value)
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
+    if array.dtype.kind not in "biuf":
+        came = _foreign_cell(value, array) or f"{shown(value)} (dtype {array.dtype.name})"
+        raise TypeError(f"{name} must hold real numbers, got {came}")
+    # Of a copy, if the numbers have another type, and of a boolean array for isfinite.
+    check_memory((9 if array.dtype != np.float64 else 1) * array.size, name)
+    if not is_plain:
+        with np.errstate(all="ignore"):
+            array = np.require(array, dtype=np.float64, requirements=["C", "A", "W"])
+    finite = np.isfinite(array)
+    if not finite.all():
+        raise ValueError(f"{name} must be finite, got {value_at(array, finite.argmin())}")
+    return array
+
+
+def check_shape(
+    name: str, array: NDArray[Any], shape: tuple[int | str, ...], what: str = "", hint: str = ""
+) -> None:
+    """Raise a ValueError unless the array has this shape, in which a word stands for any size.
+
+    ``what`` explains the shape; the hint is the end of the message.
+    """
+    pairs = zip(shape, array.shape, strict=False)
+    if array.ndim != len(shape) or any(type(n) is not str and n != size for n, size in pairs):
+        wanted = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
+        rule = f"{name} must have shape ({wanted})" + (f", {what}" if what else "")
+        raise ValueError(f"{rule}, got shape {array.shape}{hint}")
+
+
+def value_at(array: NDArray[Any], place: SupportsIndex, form: str = "") -> str:
+    """Return the number at a place of the flat array, with its indices: "-1.0 at [0, 2]"."""
+    at = [int(i) for i in np.unravel_index(int(place), array.shape)]
+    return f"{array[tuple(at)]:{form}} at {at}"
+
+
+def _foreign_cell(value: object, array: NDArray[np.generic]) -> str:
+    """Return the first cell of a data frame that is not a number, with its column and row."""
+    columns = getattr(value, "columns", None)
+    if columns is None or array.ndim != 2 or len(columns) != array.shape[1]:
+        return ""
+    for column, cells in zip(columns, array.T, strict=True):
+        for row, cell in enumerate(cells):
+            if not isinstance(cell, numbers.Real):
+                return f"{shown(cell)} in column {shown(column)}, row {row}"
+    return ""
+
+
+def reals_of(name: str, value: object) -> FloatArray:
+    """Return value as an array of numbers of any shape, not empty; they need not be finite."""
+    array = array_of(name, value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{name} must hold real numbers, got {shown(value)} (dtype {array.dtype.name})"
+        )
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
+    return array.astype(np.float64)
+
+
+def check_vector(name: str, value: object, count: int) -> FloatArray:
+    """Return value as (count,) float64 numbers, which need not be finite."""
+    if type(value) is np.ndarray and value.dtype == np.float64 and value.shape == (count,):
+        return value
+    array = array_of(name, value)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{name} must hold real numbers, got {shown(value)} (dtype {array.dtype.name})"
+        )
+    check_shape(name, array, (count,), "one number for each parameter")
+    return array.astype(np.float64)
+
+
+def check_sample_weight(
+    value: object, samples: int, name: str = "sample_weight", of: str = "X"
+) -> FloatArray | None:
+    """Return a copy of the sample weights, (samples,), or None for None."""
+    if value is None:
+        return None
+    weights = numbers_of(name, value).copy()
+    check_shape(name, weights, (samples,), f"one for each sample of {of}")
+    check_not_negative(name, weights)
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not 0 < total < np.inf:
+        raise ValueError(f"{name} must have a finite sum above 0, got a sum of {total}")
+    return weights
+
+
+def check_not_negative(name: str, array: FloatArray) -> None:
+    """Raise a ValueError if any number is below 0."""
+    if array.min() < 0:
+        raise ValueError(f"{name} must be at least 0, got {value_at(array, array.argmin())}")
+
+
+# ---------------------------------------------------- names, paths and flags
+
+#: Names of devices; "cuda:0" is the first GPU.
+_DEVICES = ("cpu", "cuda", "auto")
+
+#: Names of devices of other vendors, in other libraries.
+_OTHER_DEVICES = ("amd", "hip", "metal", "mps", "opencl", "rocm", "sycl", "tpu", "vulkan", "xpu")
 
 
 def check_device(value: object, name: str = "device") -> str:
@@ -257,13 +409,3 @@ def check_flag(name: str, value: object) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False, got {shown(value)}")
     return bool(value)
-
-
-def integer(value: object) -> int | None:
-    """Return value as an int, or None if it is not an integer."""
-    if isinstance(value, _NO_NUMBERS):
-        return None
-    try:
-        return operator.index(cast(SupportsIndex, value))
-    except Exception:  # an object's own __index__ may raise anything
-        return None
