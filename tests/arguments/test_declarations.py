@@ -29,7 +29,7 @@ from fastgd.arguments.options import Method
 from fastgd.checks.messages import _ELSEWHERE, did_you_mean_argument, options_text
 from fastgd.checks.numbers import rule_of
 from fastgd.cli.methods import OPTIONS as TYPED
-from fastgd.engine import lowering
+from fastgd.engine import recipe as lowering
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, UNITS
 from fastgd.kernel.iteration import optimizers as kernel_optimizers
 from fastgd.kernel.iteration import schedules as kernel_schedules

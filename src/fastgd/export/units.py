@@ -6,7 +6,7 @@ import numpy as np
 
 from fastgd.arguments.initial_network import BatchNorm
 from fastgd.checks.numbers import FloatArray
-from fastgd.engine.choices import unit_choice
+from fastgd.engine.recipe import unit_choice
 from fastgd.export.network import Exported
 from fastgd.formulas.named import unit_of
 from fastgd.kernel.iteration.activations import VALUE

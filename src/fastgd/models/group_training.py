@@ -14,8 +14,8 @@ from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers, rows_of
 from fastgd.checks.numbers import FloatArray
+from fastgd.engine.devices import available_threads
 from fastgd.engine.prediction import predict_parts
-from fastgd.engine.session import available_threads
 from fastgd.models.train_test_split import some_of
 from fastgd.store.files import is_folder
 from fastgd.training.run import Run

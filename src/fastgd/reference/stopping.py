@@ -8,7 +8,7 @@ import numpy as np
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import TrainingData
 from fastgd.checks.numbers import FloatArray
-from fastgd.engine.state import State
+from fastgd.engine.results import State
 from fastgd.reference.perceptron import Perceptron
 
 

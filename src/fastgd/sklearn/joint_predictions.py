@@ -17,9 +17,9 @@ from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers, RowIndices, rows_of
 from fastgd.checks.numbers import FloatArray
+from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network
 from fastgd.engine.prediction import predict_parts
-from fastgd.engine.session import available_threads
 from fastgd.sklearn.base import BaseFastGD
 from fastgd.sklearn.classifier import FastGDClassifier
 from fastgd.sklearn.joint_training import key_of

@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike
 
 from fastgd.arguments.initial_network import NetworkParts
 from fastgd.checks.numbers import LARGEST, FloatArray
-from fastgd.engine.initialization import first_rows
-from fastgd.engine.network import Network
+from fastgd.engine.network import Network, first_rows
 from fastgd.optimizers import GradientDescent
 from fastgd.schedules import Factors
 from fastgd.sklearn.estimator_parameters import OWN_ARGUMENTS

@@ -20,17 +20,18 @@ from fastgd.arguments.samples import TrainingData, Validation
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import many, shown
 from fastgd.checks.numbers import check_count, check_counts, check_flag, check_path, check_seed
-from fastgd.engine.packed_samples import Index
-from fastgd.engine.state import State
-from fastgd.engine.summaries import (
+from fastgd.engine.packing import Index
+from fastgd.engine.results import (
     ERROR_COUNT,
     MISSING,
+    NOWHERE,
     RECENT,
     SMALLEST_AT,
+    STATE,
     STATUS,
+    State,
     Summary,
 )
-from fastgd.engine.trained_runs import NOWHERE, STATE
 from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
 from fastgd.store.files import PathLike, check_kind
 from fastgd.store.folder import Folder

@@ -19,8 +19,8 @@ from fastgd.arguments.options import Method, check_curved
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray, check_choice, check_ends, check_seed, check_vector
-from fastgd.engine.evaluation import LossEvaluation, ResidualEvaluation
 from fastgd.engine.network import Network, first_weights, flatten
+from fastgd.engine.prediction import LossEvaluation, ResidualEvaluation
 from fastgd.engine.session import Session
 from fastgd.training.run import Run, run_of
 from fastgd.training.training_job import checked_loss

@@ -15,12 +15,10 @@ from fastgd.arguments.samples import check_inputs
 from fastgd.checks.messages import shown
 from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.numbers import FloatArray, integer
+from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network, Weights
 from fastgd.engine.prediction import outputs
-from fastgd.engine.session import available_threads
-from fastgd.engine.state import State
-from fastgd.engine.summaries import STATUS, Summary, summarize
-from fastgd.engine.trained_runs import TrainedRuns
+from fastgd.engine.results import STATUS, State, Summary, TrainedRuns, summarize
 from fastgd.export.exportable import Exportable
 from fastgd.optimizers import BAYESIAN
 from fastgd.store.files import PathLike
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
-    from fastgd.engine.input_derivatives import Order
+    from fastgd.engine.prediction import Order
     from fastgd.export.network import Exported
     from fastgd.tables.preparation import Preparation
     from fastgd.tables.targets import Target
@@ -484,7 +482,7 @@ def all_derivatives(
     ValueError
         If the training of one diverged; the message says that ``caller`` was called.
     """
-    from fastgd.engine.input_derivatives import derivatives
+    from fastgd.engine.prediction import derivatives
 
     rows = np.stack([run.finite_row(caller) for run in runs])
     methods = [Method(**run.options) for run in runs]

@@ -16,10 +16,8 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Part, Partition, RowIndices, joined
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.checks.numbers import array_of, integer
-from fastgd.engine.lowering import is_watched
-from fastgd.engine.state import State
-from fastgd.engine.summaries import MISSING, STATUS, Summary, summarize
-from fastgd.engine.trained_runs import TrainedRuns
+from fastgd.engine.recipe import is_watched
+from fastgd.engine.results import MISSING, STATUS, State, Summary, TrainedRuns, summarize
 from fastgd.training.run import SOURCES, Run, run_of
 from fastgd.training.stored_results import Hashes, hashes_of
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, told_apart, varied

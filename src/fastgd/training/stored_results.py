@@ -43,8 +43,7 @@ from fastgd.checks.numbers import (
     check_seeds,
 )
 from fastgd.engine.network import Network
-from fastgd.engine.state import State
-from fastgd.engine.summaries import MISSING, STATUS, Summary
+from fastgd.engine.results import MISSING, STATUS, State, Summary
 from fastgd.formulas.custom import Formula, Function, Loss
 from fastgd.formulas.named import loss_of
 from fastgd.hyperparameters import Hyperparameters

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from fastgd.arguments.declarations import STRUCTURES
 from fastgd.arguments.options import Method
 from fastgd.engine.network import Network
-from fastgd.engine.packed_samples import Index
+from fastgd.engine.packing import Index
 
 _OF_NETWORKS = ("hidden_size", *STRUCTURES)
 

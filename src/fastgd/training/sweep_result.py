@@ -17,12 +17,10 @@ from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.numbers import FloatArray, check_flag
+from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network
-from fastgd.engine.prediction import predict, predict_parts
-from fastgd.engine.result_memory import empty
-from fastgd.engine.session import available_threads
-from fastgd.engine.state import State
-from fastgd.engine.summaries import MISSING, Summary
+from fastgd.engine.prediction import empty, predict, predict_parts
+from fastgd.engine.results import MISSING, State, Summary
 from fastgd.store.files import PathLike
 from fastgd.training import codec
 from fastgd.training.run import Run
@@ -340,7 +338,7 @@ class Sweep(ShownInNotebooks):
         >>> sweep.gradient(X).shape
         (2, 5, 4, 1, 3)
         """
-        from fastgd.engine.input_derivatives import derivatives
+        from fastgd.engine.prediction import derivatives
 
         (inputs, weights), found = _inputs(self, X, "gradient"), []
         for number, (network, kept) in enumerate(zip(self.networks, weights, strict=True)):

@@ -29,9 +29,8 @@ from fastgd.checks.numbers import (
     check_path,
     check_threads,
 )
-from fastgd.engine.devices import CPU, looked_for
+from fastgd.engine.devices import CPU, available_threads, looked_for
 from fastgd.engine.progress import progress_bar
-from fastgd.engine.session import available_threads
 from fastgd.store import npz
 from fastgd.store.files import PathLike
 from fastgd.store.manifest import Manifest, manifest_of, parsed

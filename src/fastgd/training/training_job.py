@@ -28,16 +28,12 @@ from fastgd.arguments.subsets import Part, Partition, check_partition
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray, check_flag, check_seeds
-from fastgd.engine.choices import has_second_derivative
-from fastgd.engine.devices import AUTO, CPU
+from fastgd.engine.devices import AUTO, CPU, available_threads
 from fastgd.engine.execution import execute, plan_on_a_device
-from fastgd.engine.initialization import first_rows
-from fastgd.engine.lowering import is_watched
-from fastgd.engine.network import Network, network_of
+from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.session import available_threads
-from fastgd.engine.state import State
-from fastgd.engine.trained_runs import STATE, TrainedRuns
+from fastgd.engine.recipe import has_second_derivative, is_watched
+from fastgd.engine.results import STATE, State, TrainedRuns
 from fastgd.optimizers import BAYESIAN
 from fastgd.store.npz import Arrays
 from fastgd.training.codec import Header
@@ -386,7 +382,7 @@ class TrainingJob:
     def compute(
         self, chunk: int, threads: int, advance: Callable[[int], None]
     ) -> dict[str, NDArray[Any]]:
-        """Train the runs of a chunk: see :class:`fastgd.engine.trained_runs.TrainedRuns`."""
+        """Train the runs of a chunk: see :class:`fastgd.engine.results.TrainedRuns`."""
         number, local = self.place(chunk)
         job = self.selected(chunk)
         plan = job.plan(number, threads, self.values)
