@@ -8,12 +8,12 @@ import pytest
 import fastgd
 from fastgd.checks import memory
 from fastgd.engine import result_memory
-from fastgd.engine.result_memory import LEAST_BYTES, MOST_BYTES, empty
+from fastgd.engine.result_memory import RESULT_LEAST_BYTES, RESULT_MOST_BYTES, empty
 
 pytestmark = pytest.mark.skipif(
     sys.implementation.name != "cpython", reason="an array may outlive its last name elsewhere"
 )
-LEAST = LEAST_BYTES // 8
+LEAST = RESULT_LEAST_BYTES // 8
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def test_memory_of_another_size_is_given_up(size):
     assert [each.size for each in result_memory._spare] == [size]
 
 
-@pytest.mark.parametrize("count", [1, LEAST - 1, MOST_BYTES // 8 + 1])
+@pytest.mark.parametrize("count", [1, LEAST - 1, RESULT_MOST_BYTES // 8 + 1])
 def test_small_and_huge_arrays_are_ordinary_ones(count):
     assert empty((count,)).flags.owndata
 

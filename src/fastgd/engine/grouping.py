@@ -21,10 +21,10 @@ GROUP_BYTES = 32 * 1024
 GROUP_SAMPLES = 8
 """... but a group has at least this many: each group loads and stores the whole gradient ..."""
 
-MOST_BYTES = 512 * 1024
+GROUP_MOST_BYTES = 512 * 1024
 """... and more samples, up to this, for layers with many weights: part of the second level."""
 
-MOST_SAMPLES = 32
+GROUP_MOST_SAMPLES = 32
 """More samples save no time (measured: 64 of them, for 64-64-10, 784-100-10 and 64-64-64-10)."""
 
 CURVATURE_ROWS = 64
@@ -129,7 +129,7 @@ def _fitting(layout: Layout) -> int:
     bytes_each = (16 * sum(layout.strides) + 8 * network.sizes[0]) * layout.lines
     fitting = GROUP_BYTES // bytes_each // ROWS * ROWS
     weights_each = network.parameters // sum(network.sizes[1:])
-    most = min(MOST_SAMPLES, MOST_BYTES // bytes_each, weights_each // 2) // ROWS * ROWS
+    most = min(GROUP_MOST_SAMPLES, GROUP_MOST_BYTES // bytes_each, weights_each // 2) // ROWS * ROWS
     return max(GROUP_SAMPLES, fitting, most)
 
 

@@ -77,7 +77,7 @@ def derivatives(
         last=0,
     )
     step = threads * max(1, int(CHUNK_SECONDS / seconds))  # Ctrl-C is handled between calls
-    recipe = _recipe(method, order, lanes)
+    recipe = _recipe_of_derivatives(method, order, lanes)
     for begin in range(0, total, step):
         cuts = np.linspace(begin, min(begin + step, total), threads + 1).astype(int).tolist()
         parts = zip(memory, cuts, cuts[1:], strict=False)
@@ -86,7 +86,7 @@ def derivatives(
     return results
 
 
-def _recipe(method: Method, order: Order, lanes: int) -> DerivativeRecipe:
+def _recipe_of_derivatives(method: Method, order: Order, lanes: int) -> DerivativeRecipe:
     places = {name: k for k, name in enumerate(method.numbers)}
     activation, output = (
         unit_choice(unit, places, with_derivative=False, twice=True)

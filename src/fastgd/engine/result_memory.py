@@ -14,10 +14,10 @@ import numpy as np
 from fastgd.arguments.data import FloatArray
 from fastgd.checks.memory import SPARE
 
-LEAST_BYTES = 4 * 1024**2
+RESULT_LEAST_BYTES = 4 * 1024**2
 """The memory of smaller arrays is kept by the C library."""
 
-MOST_BYTES = 128 * 1024**2
+RESULT_MOST_BYTES = 128 * 1024**2
 """The memory of larger ones returns to the system."""
 
 _spare: deque[FloatArray] = deque(maxlen=1)
@@ -40,7 +40,7 @@ class _Owner:
 def empty(shape: tuple[int, ...]) -> FloatArray:
     """Like ``np.empty``, maybe in the memory of an earlier array that was dropped."""
     count = math.prod(shape)
-    if not LEAST_BYTES <= 8 * count <= MOST_BYTES:
+    if not RESULT_LEAST_BYTES <= 8 * count <= RESULT_MOST_BYTES:
         return np.empty(shape)
     try:
         memory = _spare.pop()
