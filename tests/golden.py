@@ -43,10 +43,9 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.partition import check_partition
 from fastgd.arguments.training_data import TrainingData, Validation
 from fastgd.engine.devices import CPU
-from fastgd.engine.elementwise import evaluate
 from fastgd.engine.execution import execute
-from fastgd.engine.initialization import first_rows
-from fastgd.engine.network import Network, network_of
+from fastgd.engine.formula_values import evaluate
+from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.state import State
 from fastgd.engine.trained_runs import TrainedRuns

@@ -26,7 +26,7 @@ else:
         "Sweep": "training.runs.Sweep",
         "Trainability": "studies.trainability.map.Trainability",
         "box_counting": "studies.trainability.box_counting.box_counting",
-        "devices": "engine.device_list.devices",
+        "devices": "engine.devices.devices",
         "fit": "models.fit.fit",
         "fit_groups": "models.groups.fit_groups",
         "load": "models.loading.load",

@@ -1,8 +1,7 @@
 """The public names of ``fastgd`` for type checkers; ``__init__.py`` imports each on first use."""
 
 from fastgd import bucket, functions, reference
-from fastgd.engine.device_list import devices
-from fastgd.engine.devices import DeviceError
+from fastgd.engine.devices import DeviceError, devices
 from fastgd.engine.summaries import Summary
 from fastgd.formulas.custom import Function, Loss
 from fastgd.models.fit import fit

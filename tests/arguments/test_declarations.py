@@ -30,7 +30,7 @@ from fastgd.checks.formatting import options_text
 from fastgd.checks.messages import _ELSEWHERE, did_you_mean_argument
 from fastgd.checks.values import rule_of
 from fastgd.cli.methods import OPTIONS as TYPED
-from fastgd.engine import lowering
+from fastgd.engine import recipe as lowering
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, UNITS
 from fastgd.kernel.iteration import optimizers as kernel_optimizers
 from fastgd.kernel.iteration import schedules as kernel_schedules

@@ -5,9 +5,8 @@ import pytest
 
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import check_partition
-from fastgd.engine.lowering import recipe_of
-from fastgd.engine.packed_samples import PackedSamples, Sharing
-from fastgd.engine.packing import arrange, by_part, dealt, lanes_of
+from fastgd.engine.packing import PackedSamples, Sharing, arrange, by_part, dealt, lanes_of
+from fastgd.engine.recipe import recipe_of
 
 
 def lots_of(labels, *, runs=1, folds=None, sample_weight=None, side_by_side=8, **options):

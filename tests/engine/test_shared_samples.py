@@ -7,7 +7,7 @@ import pytest
 
 from fastgd.arguments.partition import check_partition
 from fastgd.arguments.training_data import Validation
-from fastgd.engine.packed_samples import PackedSamples, Packer, Sharing
+from fastgd.engine.packing import PackedSamples, Packer, Sharing
 from fastgd.kernel.vectorization import ROWS
 
 RANDOM = np.random.default_rng(4)

@@ -19,9 +19,8 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.training_data import TrainingData
 from fastgd.engine import execution
 from fastgd.engine.execution import execute
-from fastgd.engine.initialization import first_rows
 from fastgd.engine.layout import Layout
-from fastgd.engine.network import Network
+from fastgd.engine.network import Network, first_rows
 from fastgd.engine.plan import Keep, Plan
 from fastgd.kernel.block import CONVERGED, DIVERGED, RUNNING, STALLED
 from golden import SEEDS

@@ -18,8 +18,7 @@ from fastgd.engine import device_choice, execution
 from fastgd.engine import plan as plans
 from fastgd.engine.devices import AUTO, CPU, CUDA
 from fastgd.engine.execution import execute
-from fastgd.engine.initialization import first_rows
-from fastgd.engine.network import Network, network_of
+from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.kernel.cuda import Memory
 from fastgd.kernel.cuda_driver import DeviceError

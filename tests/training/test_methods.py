@@ -24,7 +24,7 @@ from cases import (
 )
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.options import Method
-from fastgd.engine.lowering import recipe_of
+from fastgd.engine.recipe import recipe_of
 from fastgd.optimizers import FIRST_ORDER, AdaDelta, AdaGrad, Adam, AdamW, RMSProp, Rprop
 from fastgd.reference.output import Output, Units
 from fastgd.schedules import Factors

@@ -14,12 +14,13 @@ import fastgd
 from cases import NETWORKS
 from fastgd.arguments.options import Method
 from fastgd.arguments.training_data import TrainingData
-from fastgd.engine import grouping, packing, session
-from fastgd.engine.grouping import area_of, layout_for
-from fastgd.engine.lowering import recipe_of
+from fastgd.engine import layout as grouping
+from fastgd.engine import packing, session
+from fastgd.engine.devices import available_threads
+from fastgd.engine.layout import area_of, layout_for
 from fastgd.engine.network import Network
 from fastgd.engine.plan import Plan
-from fastgd.engine.session import available_threads
+from fastgd.engine.recipe import recipe_of
 from fastgd.engine.thread_tuning import LAST_SECONDS, ThreadTuning
 from fastgd.kernel.block import Area, Layer
 from fastgd.kernel.language.tile import Shape

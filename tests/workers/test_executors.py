@@ -26,7 +26,7 @@ from tiny_jobs import (
 
 import fastgd
 from clusters import EXECUTORS, dask_client, process_pool
-from fastgd.engine.session import available_threads
+from fastgd.engine.devices import available_threads
 from fastgd.store.folder import Folder
 from fastgd.training import sweep_job
 from fastgd.workers import worker

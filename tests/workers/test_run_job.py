@@ -11,7 +11,7 @@ import pytest
 from tiny_jobs import Squares
 
 from fastgd.arguments.warnings import TrainingWarning
-from fastgd.engine.session import available_threads
+from fastgd.engine.devices import available_threads
 from fastgd.store.folder import DamageWarning, Folder
 from fastgd.workers import worker
 from fastgd.workers.job import WorkerOptions

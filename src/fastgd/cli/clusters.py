@@ -15,7 +15,7 @@ from fastgd.checks.formatting import many
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.options import option
 from fastgd.cli.terminal import complain
-from fastgd.engine.session import available_threads
+from fastgd.engine.devices import available_threads
 
 DASK = option(
     "--dask WHERE",

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from fastgd.engine import summaries
 from fastgd.engine.device_choice import chosen
 from fastgd.engine.devices import AUTO, CPU
-from fastgd.engine.lowering import bayesian_of
-from fastgd.engine.packed_samples import Index, Sharing
-from fastgd.engine.packing import RunBatch, by_part, lanes_of
+from fastgd.engine.packing import Index, RunBatch, Sharing, by_part, lanes_of
 from fastgd.engine.plan import Keep, Plan
+from fastgd.engine.recipe import bayesian_of
 from fastgd.engine.session import CHUNK_SECONDS, Columns, Runs, Session
 from fastgd.engine.spare_runs import LoadedRuns
 from fastgd.engine.state import State

@@ -14,10 +14,9 @@ from fastgd.arguments.training_data import TrainingData
 from fastgd.checks.memory import available_memory
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.layout import Layout
-from fastgd.engine.lowering import ValueColumn, look_of, may_end, recipe_of
 from fastgd.engine.network import Network
-from fastgd.engine.packed_samples import Index, PackedSamples, Sharing
-from fastgd.engine.packing import RunBatch, arrange
+from fastgd.engine.packing import Index, PackedSamples, RunBatch, Sharing, arrange
+from fastgd.engine.recipe import ValueColumn, look_of, may_end, recipe_of
 from fastgd.engine.session import CHUNK_SECONDS, Session
 from fastgd.engine.spare_runs import MOST_BYTES, SpareRuns
 from fastgd.engine.state import State

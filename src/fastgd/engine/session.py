@@ -26,9 +26,10 @@ from numpy.typing import NDArray
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
 from fastgd.engine.devices import CPU, devices_of, room_on
-from fastgd.engine.grouping import layout_for, split_of
-from fastgd.engine.layout import Layout, up
-from fastgd.engine.lowering import (
+from fastgd.engine.layout import Layout, layout_for, split_of, up
+from fastgd.engine.network import Network
+from fastgd.engine.packing import Index, PackedSamples, Packer, Portion, RunBatch, Sharing, lanes_of
+from fastgd.engine.recipe import (
     NEVER,
     PATIENCE,
     TOLERANCE,
@@ -38,9 +39,6 @@ from fastgd.engine.lowering import (
     corrections_of,
     recipe_of,
 )
-from fastgd.engine.network import Network
-from fastgd.engine.packed_samples import Index, PackedSamples, Packer, Portion, Sharing
-from fastgd.engine.packing import RunBatch, lanes_of
 from fastgd.engine.state import State, put_state, take_state
 from fastgd.kernel import calls
 from fastgd.kernel.block import SEED, Block, Recipe, Span
@@ -63,11 +61,6 @@ NONE = np.empty(0)
 
 Columns = Sequence[tuple[ValueColumn, Index]]
 """Axes of option values, each with the index of every run's value."""
-
-
-def available_threads() -> int:
-    """Threads that may be started: NUMBA_NUM_THREADS, by default one per processor."""
-    return calls.available_threads()
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,8 +20,7 @@ from fastgd.checks.values import (
     check_threads,
     rule_of,
 )
-from fastgd.engine.devices import CPU, looked_for
-from fastgd.engine.session import available_threads
+from fastgd.engine.devices import CPU, available_threads, looked_for
 from fastgd.formulas.custom import Loss
 from fastgd.formulas.named import loss_of
 from fastgd.models.scores import SCORING

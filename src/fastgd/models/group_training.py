@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.arguments.groups import Integers, rows_of
 from fastgd.arguments.options import Method
+from fastgd.engine.devices import available_threads
 from fastgd.engine.prediction import predict_parts
-from fastgd.engine.session import available_threads
 from fastgd.models.train_test_split import some_of
 from fastgd.store.files import is_folder
 from fastgd.training.results import Run

@@ -15,9 +15,8 @@ from fastgd.arguments.declarations import FIELDED, VALUES
 from fastgd.arguments.formula_parameters import kinds_of
 from fastgd.arguments.groups import Integers, joined
 from fastgd.arguments.options import Method
-from fastgd.engine.devices import CPU, DeviceError
+from fastgd.engine.devices import CPU, DeviceError, available_threads
 from fastgd.engine.prediction import outputs
-from fastgd.engine.session import available_threads
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.sklearn.fit_spec import FitSpec
 from fastgd.sklearn.single_training import train_alone

@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike
 
 from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.checks.values import LARGEST
-from fastgd.engine.initialization import first_rows
-from fastgd.engine.network import Network
+from fastgd.engine.network import Network, first_rows
 from fastgd.optimizers import GradientDescent
 from fastgd.schedules import Factors
 from fastgd.sklearn.estimator_parameters import OWN_ARGUMENTS

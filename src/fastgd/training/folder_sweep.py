@@ -16,7 +16,7 @@ from fastgd.arguments.training_data import TrainingData, Validation
 from fastgd.checks.formatting import many
 from fastgd.checks.memory import check_memory
 from fastgd.checks.values import check_count
-from fastgd.engine.packed_samples import Index
+from fastgd.engine.packing import Index
 from fastgd.engine.state import State
 from fastgd.engine.summaries import (
     ERROR_COUNT,

@@ -16,7 +16,7 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.partition import Part, Partition, RowIndices
 from fastgd.arguments.training_data import TrainingData
 from fastgd.arguments.warnings import TrainingWarning
-from fastgd.engine.lowering import recipe_of
+from fastgd.engine.recipe import recipe_of
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING, Summary
 from fastgd.training.result_fields import BY_NETWORK, SOURCES

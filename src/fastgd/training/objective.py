@@ -15,8 +15,8 @@ from fastgd.arguments.options import Method, check_curved
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_seed
-from fastgd.engine.evaluation import LossEvaluation, ResidualEvaluation
 from fastgd.engine.network import Network, first_weights, flatten
+from fastgd.engine.prediction import LossEvaluation, ResidualEvaluation
 from fastgd.engine.session import Session
 from fastgd.training.results import Run
 from fastgd.training.training_run import checked_loss

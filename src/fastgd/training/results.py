@@ -14,10 +14,9 @@ from fastgd.arguments.options import Method
 from fastgd.checks.messages import shown
 from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.values import integer
-from fastgd.engine.input_derivatives import Order, derivatives
+from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network, Weights
-from fastgd.engine.prediction import outputs
-from fastgd.engine.session import available_threads
+from fastgd.engine.prediction import Order, derivatives, outputs
 from fastgd.engine.state import State
 from fastgd.engine.summaries import Summary
 from fastgd.export.exportable import Exportable

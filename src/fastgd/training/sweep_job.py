@@ -18,9 +18,9 @@ from fastgd.arguments.training_data import TrainingData
 from fastgd.checks.values import check_flag
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.execution import execute, plan_on_a_device
-from fastgd.engine.lowering import recipe_of
 from fastgd.engine.network import Network
 from fastgd.engine.plan import Keep, Plan
+from fastgd.engine.recipe import recipe_of
 from fastgd.engine.state import State
 from fastgd.engine.trained_runs import STATE, TrainedRuns
 from fastgd.optimizers import BAYESIAN

@@ -12,9 +12,8 @@ from fastgd.arguments.initial_network import Start
 from fastgd.arguments.warnings import warn, warn_of_targets
 from fastgd.checks.memory import check_memory
 from fastgd.checks.values import check_device, check_flag, check_threads
-from fastgd.engine.devices import CPU, looked_for
+from fastgd.engine.devices import CPU, available_threads, looked_for
 from fastgd.engine.progress import progress_bar
-from fastgd.engine.session import available_threads
 from fastgd.store.files import PathLike
 from fastgd.training import checkpoints
 from fastgd.training.results import Run

@@ -22,11 +22,10 @@ from fastgd.arguments.targets import outputs_to_start
 from fastgd.arguments.training_data import TrainingData
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_seeds
-from fastgd.engine.choices import has_second_derivative
 from fastgd.engine.devices import CPU
-from fastgd.engine.initialization import first_rows
-from fastgd.engine.network import Network, network_of
+from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import Plan
+from fastgd.engine.recipe import has_second_derivative
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes
 
 _shares_code: ContextVar[bool] = ContextVar("_shares_code", default=False)

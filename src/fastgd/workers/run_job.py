@@ -14,9 +14,8 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from fastgd.arguments.warnings import warn
-from fastgd.engine.devices import CPU, DeviceError
+from fastgd.engine.devices import CPU, DeviceError, available_threads
 from fastgd.engine.progress import progress_bar
-from fastgd.engine.session import available_threads
 from fastgd.store.folder import DamageWarning, Folder
 from fastgd.store.npz import Arrays
 from fastgd.workers.job import Job, WorkerOptions

@@ -25,8 +25,8 @@ from fastgd.article.page.table import show_table
 from fastgd.article.tables import tables, tally_table
 from fastgd.article.twins import DEVIATIONS, TWINS
 from fastgd.checks.values import check_path
-from fastgd.engine.image import TargetError
 from fastgd.engine.progress import progress_bar, stopped_by
+from fastgd.engine.training_image import TargetError
 from fastgd.plots.style import pyplot
 from fastgd.store.files import whole_file
 from fastgd.workers.compiling import compile_all
