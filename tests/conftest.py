@@ -22,7 +22,6 @@ from budget import Budget
 from cases import XOR_X, XOR_Y
 from chromium import Visitor, chromium
 from counter import kernel_counter
-from fastgd.training import training_run
 
 os.environ["MPLBACKEND"] = "Agg"  # pictures need no screen
 # Where Python is told not to keep its bytecode, as in most containers, each process that a test
@@ -83,22 +82,6 @@ def no_picture_stays_open():
     yield
     if pyplot := sys.modules.get("matplotlib.pyplot"):
         pyplot.close("all")
-
-
-@pytest.fixture(autouse=True)
-def every_training_is_planned(request):
-    """A test may change how trainings are planned, and a known one would not be planned anew."""
-    with pytest.MonkeyPatch.context() as patch:  # not the test's own, which is undone before others
-        if "known_trainings" not in request.fixturenames:
-            patch.setattr(training_run, "_kept", lambda *_: training_run._Kept())
-        yield
-
-
-@pytest.fixture
-def known_trainings():
-    """Trainings are kept as those of users; none is known yet."""
-    training_run._kept.cache_clear()
-    return training_run._kept
 
 
 @pytest.fixture

@@ -47,8 +47,7 @@ from fastgd.engine.execution import execute
 from fastgd.engine.formula_values import evaluate
 from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.state import State
-from fastgd.engine.trained_runs import TrainedRuns
+from fastgd.engine.results import State, TrainedRuns
 from fastgd.kernel.block import CONVERGED, STALLED
 from fastgd.kernel.elementwise import FUNCTIONS
 

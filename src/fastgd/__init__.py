@@ -21,7 +21,7 @@ else:
         "Race": "studies.race.Race",
         "Run": "training.results.Run",
         "Snapshot": "training.results.Snapshot",
-        "Summary": "engine.summaries.Summary",
+        "Summary": "engine.results.Summary",
         "Surface": "studies.surface.Surface",
         "Sweep": "training.runs.Sweep",
         "Trainability": "studies.trainability.map.Trainability",

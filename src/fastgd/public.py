@@ -2,7 +2,7 @@
 
 from fastgd import bucket, functions, reference
 from fastgd.engine.devices import DeviceError, devices
-from fastgd.engine.summaries import Summary
+from fastgd.engine.results import Summary
 from fastgd.formulas.custom import Function, Loss
 from fastgd.models.fit import fit
 from fastgd.models.group_models import GroupModels

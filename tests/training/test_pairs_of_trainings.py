@@ -87,7 +87,7 @@ def signature_of(function):
 SIGNATURE, SWEEPS = map(signature_of, (fastgd.train, fastgd.sweep))
 NAMES = [*SIGNATURE, *DECLARED, *OWNED]
 
-pytestmark = pytest.mark.usefixtures("known_trainings", "two_gpus")
+pytestmark = pytest.mark.usefixtures("two_gpus")
 
 
 # ------------------------------------------------------------------ values of arguments
@@ -189,12 +189,10 @@ def forgetful():
 
 @contextmanager
 def nothing_remembered():
-    """Known trainings are not kept, and what other functions have returned is forgotten."""
+    """What functions have returned is forgotten."""
     for function in forgetful():
         function.cache_clear()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training_run, "_kept", lambda *_: training_run._Kept())
-        yield
+    yield
 
 
 def seen_alone_and_after_others(see, calls):

@@ -11,10 +11,8 @@ import pytest
 import fastgd
 from cases import COMPILED
 from cases import OPTIONS as CASES
-from fastgd.engine.spare_runs import SpareRuns
 from fastgd.optimizers import Adam, LevenbergMarquardt, Momentum
 from fastgd.schedules import Cosine
-from fastgd.training import training_run
 
 random = np.random.RandomState(5)
 X, others = random.rand(2, 11, 3)
@@ -40,7 +38,6 @@ OPTIONS = {
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning"),
-    pytest.mark.usefixtures("known_trainings"),
 ]
 
 
@@ -59,27 +56,24 @@ def assert_same(run, expected):
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_other_samples_seeds_and_alphas_have_the_bits_of_a_first_training(name, known_trainings):
+def test_other_samples_seeds_and_alphas_have_the_bits_of_a_first_training(name):
     options = OPTIONS[name]
     alpha = options.get("alpha", 0.5)
     calls = [(X, y, 1, alpha), (others, other_y, 1, alpha), (X, other_y, 7, alpha / 2)]
     calls += [(others, y, 1, alpha), calls[0]]
     expected = []
     for X_, y_, seed, rate in calls:
-        known_trainings.cache_clear()
         expected.append(trained(X_, y_, **options | {"seed": seed, "alpha": rate}))
-    known_trainings.cache_clear()
     runs = [
         trained(X_, y_, **options | {"seed": seed, "alpha": rate}) for X_, y_, seed, rate in calls
     ]
-    assert known_trainings.cache_info().hits >= (0 if "freeze" in options else len(calls) - 1)
     for run, first in zip(runs, expected, strict=True):
         assert_same(run, first)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
-def test_every_option_has_the_bits_of_a_first_training(name, known_trainings):
+def test_every_option_has_the_bits_of_a_first_training(name):
     for given in CASES[name].settings:
         settings = {"X": X, "y": y, "hidden_size": (5, 4), "iterations": 30, "alpha": 0.1} | given
         first = fastgd.train(**settings)
@@ -87,7 +81,6 @@ def test_every_option_has_the_bits_of_a_first_training(name, known_trainings):
         if not {"resume", "validation"} & given.keys():
             fastgd.train(**shuffled)
         assert_same(fastgd.train(**settings), first)
-        known_trainings.cache_clear()
         assert_same(fastgd.train(**settings), first)
 
 
@@ -150,18 +143,3 @@ def test_nothing_holds_the_samples_of_a_training_that_is_over():
     del samples
     gc.collect()
     assert alive() is None
-
-
-@pytest.mark.parametrize(("samples", "kept"), [(11, 1), (4000, 0)])
-def test_only_small_trainings_are_kept(samples, kept, monkeypatch):
-    given, table = [], (np.zeros((samples, 3)), np.zeros((samples, 1)))
-    monkeypatch.setattr(SpareRuns, "give", lambda _self, loaded: given.append(loaded))
-    trained(*table, iterations=1)
-    assert len(given) == kept
-    checked = []
-    checks = training_run.checked_trainings
-    monkeypatch.setattr(
-        training_run, "checked_trainings", lambda *a, **k: checked.append(1) or checks(*a, **k)
-    )
-    trained(*table, iterations=1)
-    assert len(checked) == 1 - kept

@@ -29,7 +29,7 @@ def available_threads() -> int:
     return calls.available_threads()
 
 
-def devices_of(name: str) -> "tuple[Device, ...]":
+def devices_of(name: str) -> tuple[Device, ...]:
     """Return the GPUs of this name.
 
     Raises
@@ -49,7 +49,7 @@ def devices_of(name: str) -> "tuple[Device, ...]":
     return (gpu,)
 
 
-def usable_gpus() -> "tuple[tuple[Device, ...], list[DeviceError]]":
+def usable_gpus() -> tuple[tuple[Device, ...], list[DeviceError]]:
     """Return the GPUs that this process can use, and an error for each that is too old.
 
     Raises

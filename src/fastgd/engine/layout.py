@@ -10,11 +10,9 @@ from typing import Annotated, Any, Literal, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.engine import summaries
 from fastgd.engine.network import Network
 from fastgd.engine.packing import Sharing
 from fastgd.engine.recipe import INTEGERS, STATES, Values, width_of
-from fastgd.kernel import block as slots
 from fastgd.kernel.block import (
     RECENT,
     SMALLEST,
@@ -195,8 +193,8 @@ class Layout:
 
     @property
     def watched(self) -> int:
-        """Columns of :meth:`watch`."""
-        return 0 if self.recipe.watch is None else summaries.RECENT + self.window
+        """Columns of what results tell about the monitored error: these, and two counts."""
+        return 0 if self.recipe.watch is None else self.kept_errors + 2
 
     @property
     def kept_errors(self) -> int:
@@ -483,16 +481,6 @@ class Layout:
     def values_of(self, block: Block, k: int) -> NDArray[np.float64]:
         """View (room, units) of the same, without padding, for a single run."""
         return self._activations(block, k)[0, :, : self.network.sizes[k + 1]]
-
-    def watch(
-        self, numbers: NDArray[np.float64], integers: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """(lanes, watched) what is kept about the monitored error: columns as in :mod:`.summaries`.
-
-        Read from ``Block.numbers`` and ``integers``, or from ``kept`` and ``kept_integers``.
-        """
-        whole = self.by_lane(integers)[:, [slots.SMALLEST_AT, slots.ERROR_COUNT]]
-        return summaries.arranged(self.by_lane(numbers[:, self.sections["watch"]]), whole)
 
     def path(self, block: Block, records: int) -> NDArray[np.float64]:
         """(lanes, records, P) recorded weights."""

@@ -6,7 +6,7 @@ the kernel's own, then those of the options. Only this module decides the indice
 each one from the choice that reads the value.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ from fastgd.kernel.iteration.activations import BOTH, DERIVATIVE, TWICE, VALUE
 from fastgd.kernel.iteration.formulas import OF_VALUE
 from fastgd.kernel.iteration.losses import DELTA, LOSS
 from fastgd.kernel.language.specialization import Choice, Features, FormulaChoice
-from fastgd.optimizers import ALL, BAYESIAN, LevenbergMarquardt, Optimizer
+from fastgd.optimizers import ALL, Optimizer
 from fastgd.schedules import Constant, Schedule
 
 _SLOTS = [(DECLARED[name].feature, slot) for name in VALUES for slot in DECLARED[name].slots]
@@ -54,16 +54,6 @@ def corrections_of(optimizer: Optimizer) -> slice:
     return slice(first, first + len(optimizer.kept))
 
 
-def bayesian_of(
-    corrections: Callable[[], NDArray[np.float64]], recipe: Recipe
-) -> NDArray[np.float64]:
-    """The columns of :data:`BAYESIAN` in what each of n runs keeps: (n, 3), else (0, 0)."""
-    if recipe.bayesian is None:
-        return np.empty((0, 0))
-    names = list(LevenbergMarquardt.kept)
-    return corrections()[:, [names.index(name) for name in BAYESIAN]]
-
-
 TOLERANCE, PATIENCE = _PLACES["watch", "tolerance"], _PLACES["watch", "patience"]
 
 NEVER = np.iinfo(np.int64).max
@@ -74,6 +64,9 @@ _WANTED_BY = {
     for feature in dict.fromkeys(o.feature for o in DECLARED.values() if o.feature)
 }
 """For each feature, the options that switch it on; any one of them is enough."""
+
+_SWITCHES = [(name, DECLARED[name].default) for names in _WANTED_BY.values() for name in names]
+"""All of these options, with their defaults."""
 
 _OF_RECIPE = ("batches", "tangents", "watch")  # fields of the recipe itself
 
@@ -176,6 +169,10 @@ def choice_of(name: str, feature: str) -> Choice:
     return Choice(name, **_PLACES_OF.get(feature, {}))
 
 
+_ON = {feature: choice_of("on", feature) for feature in (*Recipe._fields, *_WANTED_BY)}
+"""The choice of each feature that is either on or off."""
+
+
 def optimizer_choice(optimizer: Optimizer) -> Choice:
     """The optimizer as a choice that knows the indices of its hyperparameters and kept values."""
     names = (*optimizer._fields, *optimizer.kept)
@@ -202,11 +199,9 @@ def recipe_of(
     """What the kernel is compiled for; it includes a feature if any value on its axis needs it."""
 
     def switch(feature: str, wanted: bool) -> Choice | None:
-        return choice_of("on", feature) if wanted else None
+        return _ON[feature] if wanted else None
 
-    given = {
-        name for names in _WANTED_BY.values() for name in names if _is_given(name, method, values)
-    }
+    given = _given(method, values)
     wanted = {feature: not given.isdisjoint(names) for feature, names in _WANTED_BY.items()}
     wanted["frozen"] |= method.bias and method.batch_norm  # see Network.learning
     in_batches = method.batch_size is not None
@@ -241,18 +236,20 @@ def recipe_of(
     )
 
 
-def look_of(method: Method, values: Mapping[str, Sequence[Any]], record_every: int) -> int:
-    """Iterations between evaluations of the monitored error; 0 means once per epoch."""
+def monitoring_of(
+    method: Method, values: Mapping[str, Sequence[Any]], record_every: int
+) -> tuple[int, bool]:
+    """How runs are monitored, given the values on their axes.
+
+    Returns the iterations between evaluations of the monitored error, 0 for once per epoch, and
+    whether it may end a run early.
+    """
+    given = _given(method, values)
+    stops = not given.isdisjoint(("patience", "tolerance"))
+    every = 0 if stops or "summary" in given else record_every
     if method.evaluate_every is not None:
-        return int(method.evaluate_every)
-    by_epoch = any(_is_given(name, method, values) for name in ("patience", "tolerance", "summary"))
-    return 0 if by_epoch else record_every
-
-
-def may_end(method: Method, values: Mapping[str, Sequence[Any]]) -> bool:
-    """Whether the monitored error may end a run early."""
-    stops = any(_is_given(name, method, values) for name in ("patience", "tolerance"))
-    return stops or is_second_order(method)
+        every = int(method.evaluate_every)
+    return every, stops or is_second_order(method)
 
 
 def is_second_order(method: Method) -> bool:
@@ -260,12 +257,17 @@ def is_second_order(method: Method) -> bool:
     return bool(method.optimizer.second_order)
 
 
-def _is_given(name: str, method: Method, values: Mapping[str, Sequence[Any]]) -> bool:
-    """Whether any run has another value of this option than the default."""
-    default = DECLARED[name].default
-    if name in values:
-        return any(value != default for value in values[name])
-    return bool(getattr(method, name) != default)
+def _given(method: Method, values: Mapping[str, Sequence[Any]]) -> set[str]:
+    """The options of :data:`_SWITCHES` of which any run has another value than the default."""
+    mine, given = vars(method), set()
+    for name, default in _SWITCHES:
+        if name in values:
+            own = any(value != default for value in values[name])
+        else:
+            own = mine[name] is not default and mine[name] != default
+        if own:
+            given.add(name)
+    return given
 
 
 # ---------------------------------------------------------------- activations, outputs and losses

@@ -13,7 +13,7 @@ import numpy as np
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
 from fastgd.arguments.training_data import TrainingData
-from fastgd.engine.state import State
+from fastgd.engine.results import State
 from fastgd.optimizers import BAYESIAN
 from fastgd.reference import schedules
 from fastgd.reference.optimizers import LevenbergMarquardt

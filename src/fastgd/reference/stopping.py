@@ -8,7 +8,7 @@ import numpy as np
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
 from fastgd.arguments.training_data import TrainingData
-from fastgd.engine.state import State
+from fastgd.engine.results import State
 from fastgd.reference.perceptron import Perceptron
 
 

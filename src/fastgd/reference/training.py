@@ -14,7 +14,7 @@ from fastgd.arguments.initial_network import Start
 from fastgd.arguments.training_data import TrainingData
 from fastgd.checks.memory import check_memory
 from fastgd.engine.network import Network, count_weights
-from fastgd.engine.state import State
+from fastgd.engine.results import State
 from fastgd.optimizers import LevenbergMarquardt
 from fastgd.reference import schedules
 from fastgd.reference.parameter import Parameter

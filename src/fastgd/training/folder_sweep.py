@@ -17,16 +17,17 @@ from fastgd.checks.formatting import many
 from fastgd.checks.memory import check_memory
 from fastgd.checks.values import check_count
 from fastgd.engine.packing import Index
-from fastgd.engine.state import State
-from fastgd.engine.summaries import (
+from fastgd.engine.results import (
     ERROR_COUNT,
     MISSING,
+    NOWHERE,
     RECENT,
     SMALLEST_AT,
+    STATE,
     STATUS,
+    State,
     Summary,
 )
-from fastgd.engine.trained_runs import NOWHERE, STATE
 from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
 from fastgd.store.files import PathLike
 from fastgd.store.folder import Folder

@@ -17,8 +17,7 @@ from fastgd.arguments.partition import Part, Partition, RowIndices
 from fastgd.arguments.training_data import TrainingData
 from fastgd.arguments.warnings import TrainingWarning
 from fastgd.engine.recipe import recipe_of
-from fastgd.engine.state import State
-from fastgd.engine.summaries import MISSING, Summary
+from fastgd.engine.results import MISSING, State, Summary
 from fastgd.training.result_fields import BY_NETWORK, SOURCES
 from fastgd.training.results import Run, run_of
 from fastgd.training.sample_hashes import Hashes, hashes_of

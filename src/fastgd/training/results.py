@@ -17,8 +17,7 @@ from fastgd.checks.values import integer
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network, Weights
 from fastgd.engine.prediction import Order, derivatives, outputs
-from fastgd.engine.state import State
-from fastgd.engine.summaries import Summary
+from fastgd.engine.results import State, Summary
 from fastgd.export.exportable import Exportable
 from fastgd.optimizers import BAYESIAN
 from fastgd.store.files import PathLike

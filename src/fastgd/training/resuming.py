@@ -15,7 +15,7 @@ from fastgd.arguments.formula_parameters import parameters_of
 from fastgd.arguments.initial_network import check_alpha, check_hidden_size
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_count, check_flag, check_seed
-from fastgd.engine.state import State
+from fastgd.engine.results import State
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.training.results import Run
 

@@ -11,7 +11,7 @@ from fastgd.arguments.declarations import FIELDED, STRUCTURES, VALUES
 from fastgd.arguments.partition import Partition
 from fastgd.checks.messages import shown
 from fastgd.engine.network import Network
-from fastgd.engine.trained_runs import TrainedRuns
+from fastgd.engine.results import TrainedRuns
 from fastgd.training.resuming import check_derivatives, check_held, check_network, completed
 from fastgd.training.runs import Sweep
 from fastgd.training.stored_sweep import encode_partition

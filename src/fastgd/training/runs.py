@@ -15,8 +15,7 @@ from fastgd.arguments.partition import Partition
 from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.values import check_flag
 from fastgd.engine.network import Network
-from fastgd.engine.state import State
-from fastgd.engine.summaries import MISSING, Summary
+from fastgd.engine.results import MISSING, State, Summary
 from fastgd.store.files import PathLike
 from fastgd.training import codec, stored_sweep
 from fastgd.training.exports import columns_of, dataframe, long_dataframe, sweep_dataset

@@ -11,8 +11,7 @@ from fastgd.arguments.initial_network import check_hidden_size
 from fastgd.arguments.options import Method
 from fastgd.checks.values import check_seed
 from fastgd.engine.network import Network
-from fastgd.engine.state import State
-from fastgd.engine.summaries import STATUS, Summary
+from fastgd.engine.results import STATUS, State, Summary
 from fastgd.optimizers import BAYESIAN
 from fastgd.store.npz import Arrays, Found
 from fastgd.training import codec

@@ -29,8 +29,7 @@ from fastgd.checks.values import (
     check_seeds,
 )
 from fastgd.engine.network import Network
-from fastgd.engine.state import State
-from fastgd.engine.summaries import MISSING, STATUS, Summary
+from fastgd.engine.results import MISSING, STATUS, State, Summary
 from fastgd.optimizers import BAYESIAN
 from fastgd.store.chunk_file import plain
 from fastgd.store.npz import Arrays, Found

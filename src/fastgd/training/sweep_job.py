@@ -21,8 +21,7 @@ from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import Network
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.recipe import recipe_of
-from fastgd.engine.state import State
-from fastgd.engine.trained_runs import STATE, TrainedRuns
+from fastgd.engine.results import STATE, State, TrainedRuns
 from fastgd.optimizers import BAYESIAN
 from fastgd.training.chunks import Chunks, end_to_end, runs_per_chunk, seconds_of
 from fastgd.training.indexing import TrainingSource, narrowed
@@ -153,7 +152,7 @@ class SweepJob(Trainings):
     def compute(
         self, chunk: int, threads: int, advance: Callable[[int], None]
     ) -> dict[str, NDArray[Any]]:
-        """Train the runs of a chunk: see :class:`fastgd.engine.trained_runs.TrainedRuns`."""
+        """Train the runs of a chunk: see :class:`fastgd.engine.results.TrainedRuns`."""
         number, local = self.place(chunk)
         job = self.selected(chunk)
         plan = job.plan(number, threads, self.values)

@@ -203,8 +203,7 @@ def train(
         further=("checkpoint_every",),
     )
     plan = training.between(training.task.done, training.task.iterations)
-    if plan.spare is None:  # one that has spare runs is small
-        check_memory(plan.bytes(KEEP), "the training")
+    check_memory(plan.bytes(KEEP), "the training")
     warn_of_targets([training.method.output], training.task.y)
     if file is not None:
         run = checkpoints.train(training, file, bar)

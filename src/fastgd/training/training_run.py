@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
-from types import NoneType
+from functools import cached_property
 from typing import Any
-
-import numpy as np
 
 from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.arguments.options import Method, check_names_of_loss
-from fastgd.arguments.targets import check_outputs
 from fastgd.arguments.training_data import TrainingData
 from fastgd.checks.values import check_flag
 from fastgd.engine.devices import CPU
 from fastgd.engine.execution import execute
 from fastgd.engine.network import Network
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.summaries import STATUS, summarize
-from fastgd.hyperparameters import Hyperparameters
+from fastgd.engine.results import STATUS, summarize
 from fastgd.optimizers import BAYESIAN
 from fastgd.store.npz import Arrays
 from fastgd.training import stored_run
@@ -29,19 +24,9 @@ from fastgd.training.results import Run, run_of
 from fastgd.training.resuming import check_network
 from fastgd.training.sample_hashes import Hashes, check_same_samples, hashes_of
 from fastgd.training.stored_options import as_json
-from fastgd.training.trainings import Trainings, checked_trainings, started_with
+from fastgd.training.trainings import Trainings, checked_trainings
 
 KEEP = Keep(state=True)
-
-MOST_KEPT = 64
-"""Trainings, of those that were checked last, whose next one with other samples is not checked."""
-
-MOST_PARTS = 32
-"""The most items of an argument that is compared: longer ones take longer than a check."""
-
-_FLOATS = {float, np.float64}
-_PLAIN = {str, int, bool, NoneType, np.int64} | _FLOATS
-"""Types whose values are equal if they are written equally."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +37,6 @@ class Training(Trainings):
     """The run to continue."""
     threads: int
     """Threads that may share the work of each update of a large network."""
-    kept: Training | None = None
-    """One on samples of the same shapes, all 0, whose plan is made once; it may differ in alpha and
-    seed only."""
 
     @property
     def network(self) -> Network:
@@ -69,8 +51,6 @@ class Training(Trainings):
     @cached_property
     def start(self) -> FloatArray:
         """The initial parameters, (1, P)."""
-        if self.kept is not None and self.kept.seeds == self.seeds:
-            return self.kept.start
         return self.first(0)
 
     @cached_property
@@ -102,16 +82,9 @@ class Training(Trainings):
     def between(self, done: int, iterations: int) -> Plan:
         """Plan the updates from iteration ``done`` to ``iterations``."""
         if (done, iterations) == (self.task.done, self.task.iterations):
-            if self.kept is not None:
-                return self.kept.whole_plan.on_samples(self.task, self.alphas[0])
             return self.plan(0, self.threads)
         task = replace(self.task, iterations=iterations, done=done)
         return replace(self, task=task).plan(0, self.threads)
-
-    @cached_property
-    def whole_plan(self) -> Plan:
-        """The plan of all updates, for others with the same arguments, too."""
-        return self.plan(0, self.threads).sparing()
 
     def stretch(self, plan: Plan, before: Run | None, advance: Callable[[int], None]) -> Run:
         """Train as planned, and return the run so far.
@@ -187,17 +160,10 @@ def checked_training(
     ``given`` are hidden_size, alpha, seed, weights and biases, ``further`` names of arguments that
     are checked elsewhere, for "did you mean" hints.
     """
-    arguments = dict(locals())  # all there are, so that none is forgotten in a key
     task = TrainingData.check(
         X, y, iterations, record_every, given_options, validation, planned(resume), gradients
     )
     recording = check_flag("record_weights", record_weights)
-    kept = _kept_for(task, **arguments)
-    if kept is not None and kept.training is not None:
-        known = kept.training
-        check_outputs(known.method.output, known.method.loss, task.y)
-        started = started_with(given["alpha"], given["seed"], known.network.layers)
-        return replace(known, task=task, kept=known, **started)
     found = checked_trainings(
         task, given, given_options, record_weights=recording, device=device, arguments=further
     )
@@ -207,51 +173,7 @@ def checked_training(
     training = Training(**vars(found), resume=resume, threads=threads)
     if resume is not None:
         check_same_samples(resume.sample_hashes, training.sample_hashes, "the run")
-    if kept is not None:
-        X, y = (np.broadcast_to(0.0, samples.shape) for samples in (task.X, task.y))
-        template = replace(training, task=replace(task, X=X, y=y))
-        if template.whole_plan.spare is not None:  # larger ones hold memory, and gain nothing
-            kept.training = template
-        return replace(training, kept=template)
     return training
-
-
-@dataclass(eq=False)
-class _Kept:
-    """A training with some arguments, once they are checked."""
-
-    training: Training | None = None
-
-
-def _kept_for(task: TrainingData, *, given: Any, given_options: Any, **others: Any) -> _Kept | None:
-    """What is kept for all arguments but alpha and seed, and for samples of these shapes."""
-    named = others | given
-    for name in ("X", "y", "alpha", "seed"):
-        del named[name]
-    facts = _plain((*named.items(), *given_options.items()))
-    return None if facts is None else _kept(task.X.shape, task.y.shape, facts)
-
-
-@lru_cache(MOST_KEPT)
-def _kept(*_arguments: object) -> _Kept:
-    return _Kept()
-
-
-def _plain(given: Iterable[tuple[Any, Any]]) -> tuple[object, ...] | None:
-    """Arguments as what is equal for these only; None if one can't be compared so, or is long."""
-    facts: list[object] = []
-    for name, value in given:
-        kind = type(value)
-        if kind in _PLAIN:
-            facts += (name, kind, value if kind not in _FLOATS else repr(value))
-            continue
-        parts = tuple(vars(value).values()) if isinstance(value, Hyperparameters) else value
-        if type(parts) is not tuple or len(parts) > MOST_PARTS:
-            return None
-        if not _PLAIN.issuperset(map(type, parts)):
-            return None
-        facts += (name, kind, _plain(enumerate(parts)))
-    return tuple(facts)
 
 
 def checked_loss(

@@ -11,7 +11,7 @@ import pytest
 
 import fastgd
 from fastgd.engine.devices import available_threads
-from fastgd.engine.summaries import Summary
+from fastgd.engine.results import Summary
 from fastgd.store.folder import MANIFEST, Folder, remove
 from fastgd.studies.trainability import map_job
 from fastgd.studies.trainability.map import Trainability
