@@ -147,7 +147,7 @@ class _Work:
         wide, begin = session.layout.runs, 0
         while begin < len(order):
             size = batch.size
-            if batch.sharing is not Sharing.TABLE:
+            if batch.sharing in (Sharing.PART, Sharing.NONE):
                 size = int(plan.samples.sizes[order[begin] // plan.of_part])
             blocks = plan.blocks_per_pass(session, size)
             if session.device != CPU:
@@ -279,7 +279,7 @@ class _Work:
         for kept, curve in curves:
             kept[whose] = curve[:, :records]
         over = as_over = found.ended >= 0
-        if over.any():
+        if np.count_nonzero(over):
             # A run whose weights have just overflowed has no error after that update.
             beyond = plan.task.recorded > (found.ended - np.isnan(found.final))[:, None]
             run, record = np.nonzero(beyond & over[:, None])

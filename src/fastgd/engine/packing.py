@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray
-from fastgd.arguments.groups import RowIndices
 from fastgd.arguments.partition import Part, Partition
 from fastgd.arguments.training_data import Validation
 from fastgd.kernel.block import Data, Recipe
@@ -52,14 +51,6 @@ class PackedSamples:
             self.partition is not None and self.partition.held is not None
         )
 
-    @cached_property
-    def _divided(self) -> Partition:
-        """The parts of the table; one part if it isn't divided."""
-        if self.partition is not None:
-            return self.partition
-        rows = RowIndices(np.arange(len(self.X)), np.array([0, len(self.X)]))
-        return Partition({}, rows, None, None if self.weight is None else self.weight[None])
-
     @property
     def parts(self) -> int:
         """Number of parts; 1 if the table isn't divided."""
@@ -70,45 +61,48 @@ class PackedSamples:
         """(parts,) training samples of each part."""
         if self.partition is None:
             return np.array([len(self.X)])
-        return np.repeat(self._divided.rows.sizes, self._divided.weightings)
+        return np.repeat(self.partition.rows.sizes, self.partition.weightings)
 
     @cached_property
     def held_sizes(self) -> Index:
         """(parts,) validation samples of each part."""
-        if self._divided.held is not None:
-            return np.repeat(self._divided.held.sizes, self._divided.weightings)
+        if self.partition is not None and self.partition.held is not None:
+            return np.repeat(self.partition.held.sizes, self.partition.weightings)
         return np.full(self.parts, 0 if self.validation is None else len(self.validation.y))
 
     @cached_property
     def most_held(self) -> int:
         """The most validation samples of any part."""
-        if self.partition is None:
-            return 0 if self.validation is None else len(self.validation.y)
         return int(self.held_sizes.max())
 
     @cached_property
     def tables(self) -> Index:
         """(parts,) the table of each part, that is its group."""
-        folds = len(self._divided.axes.get("fold", (0,)))
-        return np.arange(self.parts) // (folds * self._divided.weightings)
+        if self.partition is None:
+            return np.zeros(1, np.int64)
+        folds = len(self.partition.axes.get("fold", (0,)))
+        return np.arange(self.parts) // (folds * self.partition.weightings)
 
     @cached_property
     def table_sizes(self) -> Index:
         """(tables,) samples of each table, at most: training and validation together."""
         count = int(self.tables[-1]) + 1
-        if self._divided.held is None:
+        if self.partition is None or self.partition.held is None:
             return self.sizes[:: self.parts // count]
-        both = self._divided.rows.sizes + self._divided.held.sizes
+        both = self.partition.rows.sizes + self.partition.held.sizes
         largest: Index = both.reshape(count, -1).sum(axis=1)
         return np.minimum(largest, len(self.X))
 
     def part(self, number: int) -> Part:
-        """The rows and weights of a part."""
-        return self._divided.part(number)
+        """The rows and weights of a part, which is all of a table that isn't divided."""
+        if self.partition is None:
+            return Part(np.arange(len(self.X)), self.weight, None, None)
+        return self.partition.part(number)
 
     def rows_of(self, table: int) -> Index:
-        """The row indices of a table."""
-        partition = self._divided
+        """The row indices of a table that is divided."""
+        partition = self.partition
+        assert partition is not None
         parts = len(partition.rows) // (int(self.tables[-1]) + 1)
         mine = range(table * parts, (table + 1) * parts)
         rows = [partition.rows[i] for i in mine]
@@ -168,14 +162,6 @@ class Packer:
             weights[0] * outputs,
             weights[1] * outputs if self.samples.holds_out else np.empty((len(blocks), 0)),
         )
-
-    def refill(self, portion: Portion) -> None:
-        """Put the samples into a portion of others of the same shapes and weights."""
-        data, X, y = portion.tables[0], self.samples.X, self.samples.y
-        inputs, targets = data.X.reshape(-1, X.shape[1] + self.bias), np.tile(y, self.units)
-        inputs[: len(X), : X.shape[1]], inputs[len(X) :, : X.shape[1]] = X, X[-1]
-        rows = data.y.reshape(len(inputs), -1)
-        rows[: len(y)], rows[len(y) :] = targets, targets[-1]
 
     def _key(self, parts: Index) -> tuple[int, ...]:
         """A key that is equal for blocks with the same samples and weights."""
@@ -385,11 +371,12 @@ def arrange(
     ``machine`` is another one that the runs are for, ``others`` are the matrices of networks that
     had better share the code.
     """
-    size, held = int(samples.sizes.max()), samples.most_held
+    size = len(samples.X) if samples.partition is None else int(samples.sizes.max())
     wide = side_by_side or runs_side_by_side(
         runs, size, matrices, threads, machine, others, is_curved=recipe.curvature is not None
     )
     if samples.partition is None:
+        held = 0 if samples.validation is None else len(samples.validation.y)
         return [RunBatch(Sharing.ALL, wide, size, held, True, count=runs)]
     each = runs // samples.parts
     folds = "fold" in samples.partition.axes

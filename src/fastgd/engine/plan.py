@@ -1,8 +1,7 @@
 """The runs of one network architecture, what they share, and their memory and time."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -68,6 +67,13 @@ class Plan:
     device: str = CPU
     batches: tuple[tuple[RunBatch, Session], ...] = ()
     """The runs that have the same compiled code, each with what their calls have in common."""
+    runs: int = field(init=False)
+    """The number of all runs ..."""
+    of_part: int = field(init=False)
+    """... and of those of each part of the samples."""
+
+    def __post_init__(self) -> None:
+        self.runs, self.of_part = prod(self.shape), prod(self.shape[1:])
 
     @classmethod
     def make(
@@ -172,16 +178,6 @@ class Plan:
     def layout(self) -> Layout:
         """The layout of the first batch's blocks."""
         return self.batches[0][1].layout
-
-    @cached_property
-    def runs(self) -> int:
-        """The number of runs."""
-        return prod(self.shape)
-
-    @cached_property
-    def of_part(self) -> int:
-        """The number of runs of each part of the samples."""
-        return self.runs // self.samples.parts
 
     def places(self, runs: Index) -> tuple[Index, ...]:
         """The indices of runs on each axis, and last that of their part and combination."""

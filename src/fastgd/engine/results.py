@@ -151,7 +151,7 @@ def read(runs: Runs, which: Index | slice = slice(None), *, to_resume: bool = Tr
     blocks, lanes, count = places // R, places % R, len(places)
     ended = block.ended[blocks, lanes]
     over = ended[:, None] >= 0
-    any_over = bool(over.any())
+    any_over = np.count_nonzero(over) > 0  # any() takes ten times as long for one run: 2 us
 
     def of_run(array: NDArray[Any], numbers: slice = slice(None)) -> NDArray[Any]:
         """(n, values) from (blocks, values * R)."""
@@ -211,7 +211,7 @@ def resumable(state: State, over: NDArray[np.bool_], *, is_curved: bool) -> Stat
 
     The lane of an ended run may have continued to change; fields that it no longer needs are 0.
     """
-    if not over.any():
+    if not np.count_nonzero(over):
         return state._replace(
             ended=_filled(len(over), -1, np.int64),
             outcome=_filled(len(over), slots.RUNNING, np.int64),

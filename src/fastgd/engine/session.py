@@ -176,12 +176,12 @@ class Session:
         layout = layout_for(network, 1, len(X), recipe_of(method, {}), group=up(len(X), ROWS))
         return cls(layout, method, samples, iterations=1)
 
-    @cached_property
+    @property
     def network(self) -> Network:
         """The network's layers."""
         return self.layout.network
 
-    @cached_property
+    @property
     def records(self) -> int:
         """Number of recorded errors, not counting the final one."""
         return -(-self.iterations // self.record_every)
@@ -245,7 +245,7 @@ class Session:
         # Twice: once as they are gathered, once in their final order.
         return 16 * numbers * layout.lines * ((size or layout.samples) + held + 2 * ROWS)
 
-    @cached_property
+    @property
     def _packer(self) -> Packer:
         layout = self.layout
         return Packer(
