@@ -64,30 +64,36 @@ REMEMBERED = {
         {"interval": "[0, 1)"},
         {"interval": ["(0, 1)", "[0, 1]", "[0, inf)"]},
     ),
-    "engine.choices._formulas_of": (
+    "engine.recipe._formulas_of": (
         {"function": fastgd.Function("0.0 * a"), "with_derivative": True},
         {
             "function": [fastgd.Function("-0.0 * a"), fastgd.Function("1 * a"), STEEP],
             "with_derivative": [False],
         },
     ),
-    "engine.choices._twice": (
+    "engine.recipe._twice": (
         {"function": fastgd.Function("0.5 * a**3")},
         {"function": [fastgd.Function("0.25 * a**3"), fastgd.Function("-0.0 * a**3")]},
     ),
-    "engine.choices._of_output": (
-        {"loss": fastgd.Loss("log(v) - y"), "unit": fastgd.Function("a"), "is_exp_below": False},
+    "engine.recipe._functions_of": (
         {
-            "loss": [fastgd.Loss("log(v) + y"), fastgd.Loss("log(v) - y", derivative="1 / v")],
-            "unit": [fastgd.Function("a", derivative="2"), fastgd.Function("exp(a)")],
-            "is_exp_below": [True],
+            "activation": fastgd.Function("tanh(k * a)", k=1.0),
+            "output": fastgd.Function("a"),
+            "loss": fastgd.Loss("log(v) - y"),
+            "first": 2,
+            "twice": False,
         },
-    ),
-    "engine.choices._joint": (
-        {"loss": TWO, "unit": fastgd.Function("a")},
         {
-            "loss": [fastgd.Loss(lambda y, v, w: (y - v) ** 2 - w**2)],
-            "unit": [fastgd.Function("2 * a"), fastgd.Function("a", derivative="2")],
+            "activation": ["tanh", fastgd.Function("0.0 * a"), fastgd.Function("-0.0 * a")],
+            "output": [fastgd.Function("a", derivative="2"), "exp", "softplus"],
+            "loss": [
+                fastgd.Loss("log(v) + y"),
+                fastgd.Loss("log(v) - y", derivative="1 / v"),
+                TWO,
+                fastgd.Loss(lambda y, v, w: (y - v) ** 2 - w**2),
+            ],
+            "first": [3],
+            "twice": [True],
         },
     ),
     "store.manifest._described": (
@@ -98,7 +104,7 @@ REMEMBERED = {
             "values": [np.array([0.0, -0.0]).tobytes()],
         },
     ),
-    "engine.grouping._remembered": (
+    "engine.layout._remembered": (
         LAYOUT,
         {
             "network": [network(3, 5, 2), network(3, 4, 2, bias=True)],
@@ -153,7 +159,6 @@ COMPILING = {
 """What compiles for markers or names: see the test of recipes below."""
 
 ELSEWHERE = {
-    "training.training_run._kept": "training/test_pairs_of_trainings.py",
     "studies.bucket.compiled_curves.codes_of": "studies/bucket: functions, by their identity",
     **dict.fromkeys(
         [f"kernel.language.sources.{name}" for name in ("_source", "_tree_of")]
@@ -179,7 +184,6 @@ def remembering():
     return found
 
 
-@pytest.mark.usefixtures("known_trainings")
 def test_all_functions_that_remember_are_in_a_table():
     known = REMEMBERED.keys() | COMPILING | ELSEWHERE.keys()
     missing = remembering().keys() - known

@@ -14,7 +14,6 @@ from fastgd.engine.recipe import (
     STATES,
     ValueColumn,
     Values,
-    optimizer_choice,
     recipe_of,
     width_of,
 )
@@ -124,7 +123,7 @@ def test_an_optimizer_finds_its_fields_and_what_it_keeps(kind):
     optimizer = kind(*numbers)
     method = Method(optimizer=optimizer)
     row = Values.of(method, 1).numbers[0]
-    places = optimizer_choice(optimizer).places
+    places = recipe_of(method, {}).optimizer.places
     assert {name: row[at] for name, at in places.items()} == dict(
         zip(kind._fields, numbers, strict=True)
     ) | dict(kind.kept)
@@ -192,7 +191,7 @@ def test_axes_put_each_runs_own_value_and_nothing_else():
     index = np.array([1, 0, 1, 1])
     ValueColumn.of("epsilon", [0.25, 0.75], method).put(values, index)
     ValueColumn.of("dropout", [0.0, 0.5], method).put(values, index)
-    places = optimizer_choice(method.optimizer).places
+    places = recipe_of(method, {}).optimizer.places
     assert values.numbers[:, places["epsilon"]].tolist() == [0.75, 0.25, 0.75, 0.75]
     dropout = lowering.choice_of("on", "dropout").places
     assert values.integers[:, dropout["threshold"]].tolist() == [2**31, 0, 2**31, 2**31]

@@ -50,13 +50,14 @@ def execute(
     called with the number of updates that have been done since its last call.
     """
     plan = plan_on_a_device(plan, first, seeds)
-    plan.check_room()
+    if plan.device != CPU:
+        plan.check_room()
     work = _Work(plan, first, seeds, keep, state)
     if state is not None:
         advance(len(work.take_over(state)) * (plan.task.iterations - plan.task.done))
     for batch, session in plan.batches:
         work.train(batch, session, advance)
-    foreign = [batch.runs(0, batch.count) for batch, _ in plan.batches if not batch.is_exact]
+    foreign = [batch.order for batch, _ in plan.batches if not batch.is_exact]
     if foreign:  # those that diverged in a block with samples of other runs are trained again
         runs = np.sort(np.concatenate(foreign))
         runs = runs[work.trained.outcome[runs] == DIVERGED]
@@ -78,9 +79,9 @@ def plan_on_a_device(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.i
 def loaded(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.int64]) -> Runs:
     """Load all runs of a plan's only batch at their start."""
     [(batch, session)] = plan.batches
-    lanes = batch.lanes(batch.keys, batch.count, 1)
+    lanes = batch.lanes(batch.keys, len(batch.order), 1)
     work = _Work(plan, first, seeds, Keep())
-    return work.load(session, batch.runs(0, batch.count), lanes)
+    return work.load(session, batch.order, lanes)
 
 
 def _speed(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.int64]) -> float:
@@ -140,7 +141,7 @@ class _Work:
 
     def passes(self, batch: RunBatch, session: Session) -> Iterator[tuple[Index, Index | None]]:
         """Yield the runs of some blocks at a time, with their keys."""
-        plan, order, keys = self.plan, batch.runs(0, batch.count), batch.keys
+        plan, order, keys = self.plan, batch.order, batch.keys
         if self.state is not None:
             going = self.state.ended[order] < 0
             order, keys = order[going], None if keys is None else keys[going]
@@ -263,7 +264,7 @@ class _Work:
     ) -> None:
         """Store the results of these runs."""
         plan, trained, whose, session = self.plan, self.trained, owners[which], runs.session
-        records, iterations = plan.task.records, plan.task.iterations
+        records, iterations = plan.records, plan.task.iterations
         to_resume = self.keep.state and with_state
         found = read(runs, which, to_resume=to_resume)
         errors, losses = runs.curve("errors", which), runs.curve("losses", which)

@@ -26,7 +26,7 @@ from fastgd.kernel.block import (
     Shapes,
 )
 from fastgd.kernel.language.specialization import KnownFacts
-from fastgd.kernel.language.structs import Bytes, Floats, Integers, first_byte
+from fastgd.kernel.language.structs import Bytes, Floats, Integers
 from fastgd.kernel.splitting import NOW, Split
 from fastgd.kernel.vectorization import (
     GPU,
@@ -267,16 +267,16 @@ class Layout:
 
     def bytes(self, records: int) -> int:
         """Memory of one block."""
-        block, record, _ = self._memory
+        block, record, _ = self.memory
         return block + records * record
 
     @cached_property
     def workspace(self) -> int:
         """Bytes of what the blocks of a thread take turns with."""
-        return self._memory[2]
+        return self.memory[2]
 
     @cached_property
-    def _memory(self) -> tuple[int, int, int]:
+    def memory(self) -> tuple[int, int, int]:
         """Bytes of a block without records, of each record, and of the workspace."""
         block, record, workspace = 8 * self.numbers, 0, 0
         for (array, dtype), (length, added) in zip(ARRAYS.values(), self._lengths, strict=True):
@@ -403,7 +403,7 @@ class Layout:
     def allocate(self, blocks: int, records: int, workers: int = 1) -> Block:
         """New blocks, zero-filled, with a leading axis of ``blocks`` on every array."""
         memory = np.zeros(blocks * self.numbers + LINE)
-        begin = -first_byte(memory) // 8 % LINE
+        begin = -memory.__array_interface__["data"][0] // 8 % LINE
         numbers = memory[begin : begin + blocks * self.numbers].reshape(blocks, self.numbers)
         # Most arrays are empty, and need not be made one by one: 25 us for a small network.
         none = [np.zeros((blocks, 0), dtype) for dtype in _KINDS]

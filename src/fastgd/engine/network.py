@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from threading import local
@@ -35,6 +35,19 @@ class Network:
     sizes: tuple[int, ...]
     bias: bool = False
     batch_norm: bool = False
+    matrices: list[tuple[int, int]] = field(init=False, repr=False, compare=False)
+    """(rows, outputs) of each layer; rows are the inputs, a bias, and the statistics."""
+    parameters: int = field(init=False, repr=False, compare=False)
+    """Length of a parameter row."""
+
+    def __post_init__(self) -> None:
+        matrices, below = [], self.sizes[0]
+        for k, outputs in enumerate(self.sizes[1:]):
+            normalized = self.batch_norm and k < len(self.sizes) - 2
+            matrices.append((below + self.bias + STATISTICS * normalized, outputs))
+            below = outputs
+        parameters = sum([rows * outputs for rows, outputs in matrices])
+        vars(self).update(matrices=matrices, parameters=parameters)
 
     @classmethod
     def of(cls, whole: WholeNetwork) -> "Network":
@@ -50,19 +63,6 @@ class Network:
     def normalizes(self, k: int) -> bool:
         """Whether the units that layer k of weights leads to are batch-normalized."""
         return self.batch_norm and k < self.layers - 1
-
-    @cached_property
-    def matrices(self) -> list[tuple[int, int]]:
-        """(rows, outputs) of each layer; rows are the inputs, a bias, and the statistics."""
-        return [
-            (inputs + self.bias + STATISTICS * self.normalizes(k), outputs)
-            for k, (inputs, outputs) in enumerate(pairwise(self.sizes))
-        ]
-
-    @cached_property
-    def parameters(self) -> int:
-        """Length of a parameter row."""
-        return sum(rows * outputs for rows, outputs in self.matrices)
 
     @cached_property
     def counted(self) -> Any:

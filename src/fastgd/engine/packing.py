@@ -5,7 +5,7 @@ train on, with its sample weights and validation rows: one per group, fold and r
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 
@@ -33,7 +33,7 @@ class Sharing(Enum):
     NONE = "none"  # nothing: each run has its own samples, padded to the largest set of the block
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class PackedSamples:
     """The samples of a call: a table, maybe a separate validation set, or the table's parts."""
 
@@ -44,17 +44,16 @@ class PackedSamples:
     partition: Partition | None = None
     gradients: FloatArray | None = None  # (samples, outputs, inputs), NaN where unknown
 
-    @property
-    def holds_out(self) -> bool:
-        """Whether there are validation samples."""
-        return self.validation is not None or (
-            self.partition is not None and self.partition.held is not None
-        )
+    holds_out: bool = field(init=False)
+    """Whether there are validation samples."""
+    parts: int = field(init=False, default=1)
+    """Number of parts; 1 if the table isn't divided."""
 
-    @property
-    def parts(self) -> int:
-        """Number of parts; 1 if the table isn't divided."""
-        return 1 if self.partition is None else len(self.partition)
+    def __post_init__(self) -> None:
+        self.holds_out = self.validation is not None
+        if self.partition is not None:
+            self.parts = len(self.partition)
+            self.holds_out |= self.partition.held is not None
 
     @cached_property
     def sizes(self) -> Index:
@@ -336,17 +335,11 @@ class RunBatch:
     trained again.
     """
 
-    order: Index | None = None
-    """The runs, in the order in which they go into blocks; None for all in their own order."""
+    order: Index
+    """The runs, in the order in which they go into blocks."""
 
     keys: Index | None = None
     """A key for each of these runs; runs of different keys never share a block."""
-
-    count: int = 0
-
-    def runs(self, begin: int, end: int) -> Index:
-        """The runs at these positions of the order."""
-        return np.arange(begin, end) if self.order is None else self.order[begin:end]
 
     def lanes(self, keys: Index | None, count: int, threads: int) -> Index:
         """Assign ``count`` of its runs, with these keys, to lanes (blocks, R)."""
@@ -377,7 +370,7 @@ def arrange(
     )
     if samples.partition is None:
         held = 0 if samples.validation is None else len(samples.validation.y)
-        return [RunBatch(Sharing.ALL, wide, size, held, True, count=runs)]
+        return [RunBatch(Sharing.ALL, wide, size, held, True, np.arange(runs))]
     each = runs // samples.parts
     folds = "fold" in samples.partition.axes
     weighed = folds or "sample_weight" in samples.partition.axes
@@ -413,7 +406,6 @@ def _by_table(samples: PackedSamples, each: int, wide: int, *, exact: bool) -> R
         exact,
         runs,
         samples.tables[runs // each],
-        len(runs),
     )
 
 
@@ -491,7 +483,7 @@ def _own(
 ) -> RunBatch:
     parts = runs // each
     size, held = int(samples.sizes[parts].max()), int(samples.held_sizes[parts].max())
-    return RunBatch(sharing, wide, size, held, exact, runs, keys, len(runs))
+    return RunBatch(sharing, wide, size, held, exact, runs, keys)
 
 
 def lanes_of(keys: Index | None, count: int, wide: int) -> Index:

@@ -71,9 +71,16 @@ class Plan:
     """The number of all runs ..."""
     of_part: int = field(init=False)
     """... and of those of each part of the samples."""
+    records: int = field(init=False)
+    """Number of recorded errors, not counting the final one."""
+    layout: Layout = field(init=False)
+    """The layout of the first batch's blocks."""
 
     def __post_init__(self) -> None:
         self.runs, self.of_part = prod(self.shape), prod(self.shape[1:])
+        self.records = self.task.records
+        if self.batches:
+            self.layout = self.batches[0][1].layout
 
     @classmethod
     def make(
@@ -125,6 +132,7 @@ class Plan:
         )  # fmt: skip
         here = CPU if device == AUTO else device
         plan.batches = plan._batches(recipe, look, here, side_by_side, machine, others)
+        plan.layout = plan.batches[0][1].layout
         return plan
 
     def _batches(
@@ -174,11 +182,6 @@ class Plan:
         batches = self._batches(session.layout.recipe, session.look, device)
         return replace(self, device=device, batches=batches)
 
-    @property
-    def layout(self) -> Layout:
-        """The layout of the first batch's blocks."""
-        return self.batches[0][1].layout
-
     def places(self, runs: Index) -> tuple[Index, ...]:
         """The indices of runs on each axis, and last that of their part and combination."""
         axes = np.unravel_index(runs, self.shape)
@@ -202,7 +205,7 @@ class Plan:
 
     def bytes(self, keep: Keep) -> int:
         """Memory of the results, initial weights, padded samples, and the blocks of one pass."""
-        parameters, records, layout = self.network.parameters, self.task.records, self.layout
+        parameters, records, layout = self.network.parameters, self.records, self.layout
         kept = 16 * parameters * keep.weights
         if keep.state:
             optimizer, best = self.method.optimizer, layout.recipe.best is not None
@@ -227,10 +230,9 @@ class Plan:
         return results + first + max(passes)
 
     def check_room(self) -> None:
-        """Raise a DeviceError if a GPU is to train the runs and can't have any of them."""
+        """Raise a DeviceError if GPUs are to train the runs and can't have any of them."""
         for batch, session in self.batches:
-            if session.device != CPU:
-                session.room(batch.size, batch.held_size, self.sharers(session))
+            session.room(batch.size, batch.held_size, self.sharers(session))
 
     def sharers(self, session: Session) -> int:
         """About how many blocks have the same samples, if these are not all of the table's."""

@@ -113,11 +113,11 @@ def predict_parts(
     recipe = _recipe(method)
     columns = _columns(method, numbers)
     for batch in arrange(samples, recipe, len(flat), network.matrices, threads):
-        order, begin = batch.runs(0, batch.count), 0
-        while begin < batch.count:
+        order, begin = batch.order, 0
+        while begin < len(order):
             size = int(samples.sizes[order[begin] // each])  # the largest remaining one
             session = Session.make(network, method, samples, recipe, replace(batch, size=size))
-            end = min(batch.count, begin + _runs_per_pass(session, threads))
+            end = min(len(order), begin + _runs_per_pass(session, threads))
             owners = order[begin:end]
             keys = None if batch.keys is None else batch.keys[begin:end]
             lanes = batch.lanes(keys, end - begin, threads)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.declarations import DECLARED, VALUES
+from fastgd.arguments.formula_parameters import parameters_of
 from fastgd.arguments.options import Method
 from fastgd.formulas.custom import Function, Loss
 from fastgd.formulas.derivation import Derivation, DualExpression, replaced, steadied
@@ -26,7 +27,7 @@ from fastgd.kernel.iteration.formulas import OF_VALUE
 from fastgd.kernel.iteration.losses import DELTA, LOSS
 from fastgd.kernel.language.specialization import Choice, Features, FormulaChoice
 from fastgd.optimizers import ALL, Optimizer
-from fastgd.schedules import Constant, Schedule
+from fastgd.schedules import Constant
 
 _SLOTS = [(DECLARED[name].feature, slot) for name in VALUES for slot in DECLARED[name].slots]
 _REAL = [(feature, slot.name) for feature, slot in _SLOTS if not slot.is_whole]
@@ -80,11 +81,11 @@ _MADE = {
 """Values that are computed from the option."""
 
 _FILLED = [
-    (name, slot, _PLACES[DECLARED[name].feature, slot.name])
+    (name, slot.is_whole, _PLACES[DECLARED[name].feature, slot.name], _MADE.get(slot.name))
     for name in VALUES
     for slot in DECLARED[name].slots
 ]
-"""Each numeric option that has a slot of its own, with the slot and its index."""
+"""Numeric options that have a slot of their own: is it whole, its index, and what computes it."""
 
 
 def places_of(method: Method) -> dict[str, int]:
@@ -119,14 +120,15 @@ class Values(NamedTuple):
     def of(cls, method: Method, runs: int) -> "Values":
         """The values of a method, repeated for each run; seeds are 0."""
         optimizer, schedule = method.optimizer, method.schedule
-        own = [*optimizer._asdict().values(), *optimizer.kept.values()]
+        own = [getattr(optimizer, name) for name in optimizer._fields]
+        own += optimizer.kept.values()
         own += [getattr(schedule, name) for name in schedule.hyperparameters]
         own += method.numbers.values()
         numbers, integers = [0.0] * _OPTIMIZER + own, [0] * INTEGERS
-        for name, slot, place in _FILLED:
-            number = getattr(method, name)
-            made = _MADE[slot.name](number) if slot.name in _MADE else number
-            (integers if slot.is_whole else numbers)[place] = made
+        options = vars(method)
+        for name, is_whole, place, made in _FILLED:
+            number = options[name]
+            (integers if is_whole else numbers)[place] = made(number) if made else number
         row = cls(np.array([numbers], np.float64), np.array([integers], np.int64))
         return row if runs == 1 else row.at(np.zeros(runs, np.int64))
 
@@ -173,19 +175,20 @@ _ON = {feature: choice_of("on", feature) for feature in (*Recipe._fields, *_WANT
 """The choice of each feature that is either on or off."""
 
 
-def optimizer_choice(optimizer: Optimizer) -> Choice:
-    """The optimizer as a choice that knows the indices of its hyperparameters and kept values."""
-    names = (*optimizer._fields, *optimizer.kept)
-    places = {name: place for place, name in enumerate(names, _OPTIMIZER)}
-    return Choice(type(optimizer).__name__, **places)
+_OPTIMIZERS = {
+    kind: Choice(
+        kind.__name__,
+        **{name: place for place, name in enumerate((*kind._fields, *kind.kept), _OPTIMIZER)},
+    )
+    for kind in ALL
+}
+"""Each optimizer as a choice that knows the indices of its hyperparameters and kept values."""
 
-
-def schedule_choice(schedule: Schedule, places: dict[str, int]) -> Choice | None:
-    """The schedule as a choice that knows the indices of its fields; None if alpha is constant."""
-    if isinstance(schedule, Constant):
-        return None
-    own = {name: places[name] for name in schedule.hyperparameters}
-    return Choice(type(schedule).__name__, **own)
+_BATCHES = {
+    "all": Choice("all"),
+    "epochs": Choice("epochs"),
+    "adaptive": choice_of("adaptive", "batches"),
+}
 
 
 def recipe_of(
@@ -207,26 +210,31 @@ def recipe_of(
     in_batches = method.batch_size is not None
     batches = "adaptive" if method.sampling == "adaptive" else "epochs" if in_batches else "all"
     separate = wanted["dropout"] or wanted["dropconnect"] or method.batch_norm or in_batches
-    places = places_of(method)
-    outputs = output_choices(method, places, twice=has_gradients)
-    is_curved, kinds = is_second_order(method), outputs.output.formulas
+    is_curved, optimizer, schedule = is_second_order(method), method.optimizer, method.schedule
+    rates, first = None, corrections_of(optimizer).stop  # where a schedule's fields begin
+    if not isinstance(schedule, Constant):
+        fields = {name: first + k for k, name in enumerate(schedule.hyperparameters)}
+        rates = Choice(type(schedule).__name__, **fields)
+    first += len(schedule.hyperparameters)
+    functions = _functions_of(method.activation, method.output, method.loss, first, has_gradients)
+    from_inputs = functions.are_from_inputs or (is_curved and BOTH in functions.output.formulas)
     return Recipe(
-        optimizer=optimizer_choice(method.optimizer),
-        schedule=schedule_choice(method.schedule, places),
-        activation=unit_choice(method.activation, places, twice=has_gradients),
-        output=outputs.output,
-        loss=outputs.loss,
-        coupling=outputs.coupling,
+        optimizer=_OPTIMIZERS[type(optimizer)],
+        schedule=rates,
+        activation=functions.activation,
+        output=functions.output,
+        loss=functions.loss,
+        coupling=functions.coupling,
         mean=switch("mean", method.reduction == "mean"),
         batch_norm=switch("batch_norm", method.batch_norm),
-        batches=choice_of(batches, "batches") if batches == "adaptive" else Choice(batches),
+        batches=_BATCHES[batches],
         watch=choice_of(method.monitor, "watch") if wanted["watch"] else None,
         separate=switch("separate", separate),
         path=switch("path", record_weights),
         held=switch("held", holds_out),
         best=switch("best", method.restore_best),
         outputs=None,
-        inputs=switch("inputs", outputs.are_from_inputs or (is_curved and BOTH in kinds)),
+        inputs=switch("inputs", from_inputs),
         curvature=switch("curvature", is_curved),
         bayesian=switch("bayesian", method.regularization == "bayesian"),
         tangents=switch("tangents", has_gradients),
@@ -283,9 +291,10 @@ Places = Mapping[str, int]
 """Maps the name of each parameter of a method to its index in a run's row of values."""
 
 
-class Outputs(NamedTuple):
-    """What the last layer is compiled for."""
+class _Functions(NamedTuple):
+    """What the units and the loss are compiled for."""
 
+    activation: Choice
     output: Choice
     loss: Choice
     coupling: Choice | None
@@ -297,6 +306,34 @@ class Outputs(NamedTuple):
             return True
         formula = dict(self.loss.formulas).get(LOSS)
         return formula is not None and ("variable", "z") in formula.nodes
+
+
+@lru_cache(maxsize=1024)
+def _functions_of(
+    activation: str | Function, output: str | Function, loss: str | Loss, first: int, twice: bool
+) -> _Functions:
+    """The kernel choices of an activation, output units and a loss; see :func:`unit_choice`.
+
+    Their parameters are in a run's row of values from index ``first`` on.
+    """
+    names = parameters_of({"activation": activation, "output": output, "loss": loss})
+    places = {name: place for place, name in enumerate(names, first)}
+    unit, known = unit_of(output).function, loss_of(loss).function
+    hidden = unit_choice(activation, places, twice=twice)
+    outputs = unit_choice(output, places, twice=twice)
+    if unit is None:
+        return _Functions(hidden, outputs, Choice(str(loss)), Choice("softmax"))
+    if known is None:
+        return _Functions(hidden, outputs, Choice(str(loss)), None)
+    own = _places(unit, "u", places) | _places(known, "n", places)
+    if known.outputs > 1:
+        joint = Choice("joint", _joint(known, unit), **own)
+        return _Functions(hidden, outputs, Choice("joint"), joint)
+    if loss == "squared" and DERIVATIVE in outputs.formulas:
+        return _Functions(hidden, outputs, Choice("squared"), None)
+    is_exp_below = outputs.name in UNITS and UNITS[outputs.name].is_exp_below
+    formula = Choice("formula", _of_output(known, unit, is_exp_below), **own)
+    return _Functions(hidden, outputs, formula, None)
 
 
 def unit_choice(
@@ -313,23 +350,6 @@ def unit_choice(
     if twice:
         formulas += (_twice(function),)
     return Choice(_name_of(unit), formulas, **_places(function, "n", places))
-
-
-def output_choices(method: Method, places: Places, *, twice: bool = False) -> Outputs:
-    """The kernel choices of a method's output units and loss; see :func:`unit_choice`."""
-    unit, known = unit_of(method.output).function, loss_of(method.loss).function
-    output = unit_choice(method.output, places, twice=twice)
-    if unit is None:
-        return Outputs(output, Choice(str(method.loss)), Choice("softmax"))
-    if known is None:
-        return Outputs(output, Choice(str(method.loss)), None)
-    own = _places(unit, "u", places) | _places(known, "n", places)
-    if known.outputs > 1:
-        return Outputs(output, Choice("joint"), Choice("joint", _joint(known, unit), **own))
-    if method.loss == "squared" and DERIVATIVE in output.formulas:
-        return Outputs(output, Choice("squared"), None)
-    is_exp_below = output.name in UNITS and UNITS[output.name].is_exp_below
-    return Outputs(output, Choice("formula", _of_output(known, unit, is_exp_below), **own), None)
 
 
 def _name_of(unit: str | Function) -> str:
@@ -428,7 +448,6 @@ def _unit(found: Derivation, function: Function, names: dict[str, Tree]) -> tupl
     return dual.value, found.number(0.0) if dual.derivative is None else dual.derivative
 
 
-@lru_cache(maxsize=1024)
 def _of_output(
     loss: Loss, unit: Function, is_exp_below: bool
 ) -> tuple[tuple[str, FormulaChoice], ...]:
@@ -487,7 +506,6 @@ def _loss_derivative(found: Derivation, loss: Loss) -> int:
     return found.number(0.0) if dual.derivative is None else dual.derivative
 
 
-@lru_cache(maxsize=1024)
 def _joint(loss: Loss, unit: Function) -> tuple[tuple[str, FormulaChoice], ...]:
     """For a loss of outputs v0 = unit(z0), ...: these and minus the derivatives; the loss."""
     found = Derivation("", OF_VALUE)

@@ -147,7 +147,7 @@ def read(runs: Runs, which: Index | slice = slice(None), *, to_resume: bool = Tr
     """
     session, block = runs.session, runs.block
     layout, optimizer, recipe = session.layout, session.method.optimizer, session.layout.recipe
-    places, R = runs.places[which], layout.runs
+    places, R, P = runs.places[which], layout.runs, layout.network.parameters
     blocks, lanes, count = places // R, places % R, len(places)
     ended = block.ended[blocks, lanes]
     over = ended[:, None] >= 0
@@ -159,7 +159,9 @@ def read(runs: Runs, which: Index | slice = slice(None), *, to_resume: bool = Tr
         return found
 
     def of_parameters(array: NDArray[Any]) -> NDArray[Any]:
-        return layout.by_parameter(array)[places]
+        """(n, P)."""
+        found: NDArray[Any] = array.take(layout.places, axis=1).reshape(-1, P)[places]
+        return found
 
     def now(
         of: Callable[[NDArray[Any]], NDArray[Any]], live: NDArray[Any], put_away: NDArray[Any]
@@ -180,7 +182,7 @@ def read(runs: Runs, which: Index | slice = slice(None), *, to_resume: bool = Tr
         kept = of_run(block.numbers[:, own], corrections_of(optimizer))
     if to_resume:
         signs = of_parameters(block.signs)
-        steps = np.zeros((count, optimizer.states, parameters.shape[1]))
+        steps = np.zeros((count, optimizer.states, P))
         for k in range(optimizer.states):
             steps[:, k] = of_parameters(layout.states(block.numbers)[k])
     counts = now(of_run, block.integers, block.kept_integers)
@@ -269,7 +271,7 @@ class TrainedRuns:
     @classmethod
     def empty(cls, plan: Plan, keep: Keep) -> TrainedRuns:
         """Allocate the arrays for the runs of a plan."""
-        runs, records, layout = plan.runs, plan.task.records, plan.layout
+        runs, records, layout = plan.runs, plan.records, plan.layout
         held, kept, recipe = plan.samples.holds_out, runs * keep.weights, layout.recipe
         parameters, state = layout.network.parameters, None
         bayesian = runs * (recipe.bayesian is not None)

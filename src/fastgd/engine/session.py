@@ -136,7 +136,7 @@ class Session:
         """For ``runs`` runs of which only the errors are needed."""
         machine = None if device == CPU else GPU
         wide = runs_side_by_side(runs, len(X), network.matrices, machine=machine)
-        batch = RunBatch(Sharing.ALL, wide, len(X), 0, is_exact=True, count=runs)
+        batch = RunBatch(Sharing.ALL, wide, len(X), 0, True, np.arange(runs))
         samples = PackedSamples(X, y, method.sample_weight)
         recipe = recipe_of(method, {})
         return cls.make(network, method, samples, recipe, batch, machine=machine, device=device)
@@ -233,7 +233,8 @@ class Session:
 
         ``sharers`` are the blocks that have these samples in common.
         """
-        block = self.layout.bytes(self.records)
+        block, record, _ = self.layout.memory
+        block += record * self.records
         if self.layout.sharing is Sharing.ALL:
             return block
         return block + self._bytes_of_samples(size, held) // sharers
@@ -291,8 +292,9 @@ class Session:
             values.integers[:, SEED] = seeds
         flat = lanes.ravel()
         block = layout.allocate(len(lanes), self.records, self.workers)
-        layout.load(block, parameters[flat], alpha[flat], values.at(flat))
-        if layout.recipe.features.frozen is not None:
+        own = Values(values.numbers[flat], values.integers[flat])
+        layout.load(block, parameters[flat], alpha[flat], own)
+        if layout.sizes["frozen"]:
             layout.put_learning(block, self.network.learning(self.method.freeze))
         return self._runs(block, lanes, np.zeros(count, np.int64) if parts is None else parts)
 
