@@ -26,8 +26,8 @@ from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.options import Method
 from fastgd.engine import prediction
 from fastgd.engine import recipe as lowering
+from fastgd.engine.layout import Sharing
 from fastgd.engine.network import Network
-from fastgd.engine.packing import Sharing
 from fastgd.kernel import vectorization
 from fastgd.kernel.language.specialization import Choice
 from fastgd.optimizers import Momentum, Nesterov

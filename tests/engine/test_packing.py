@@ -5,7 +5,8 @@ import pytest
 
 from fastgd.arguments.options import Method
 from fastgd.arguments.partition import check_partition
-from fastgd.engine.packing import PackedSamples, Sharing, arrange, by_part, dealt, lanes_of
+from fastgd.engine.layout import Sharing
+from fastgd.engine.packing import PackedSamples, arrange, by_part, dealt, lanes_of
 from fastgd.engine.recipe import recipe_of
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.engine.devices import AUTO, CPU
-from fastgd.engine.packing import Index, RunBatch, Sharing, by_part, lanes_of
+from fastgd.engine.layout import Sharing
+from fastgd.engine.packing import Index, RunBatch, by_part, lanes_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.results import State, TrainedRuns, put_state, read, resumable
 from fastgd.engine.session import CHUNK_SECONDS, Runs, Session

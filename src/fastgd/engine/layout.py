@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from functools import cache, cached_property, lru_cache
 from itertools import accumulate, pairwise
 from math import prod
@@ -11,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.engine.network import Network
-from fastgd.engine.packing import Sharing
 from fastgd.engine.recipe import INTEGERS, STATES, Values, width_of
 from fastgd.kernel.block import (
     RECENT,
@@ -41,6 +41,18 @@ from fastgd.kernel.vectorization import (
     wants_strips,
     with_squares,
 )
+
+
+class Sharing(Enum):
+    """What the runs of a block have in common."""
+
+    ALL = "all"  # all blocks have the same samples and weights
+    TABLE = (
+        "table"  # the samples of a group; each run has its own weights for them, 0 for unused ones
+    )
+    PART = "part"  # one part
+    NONE = "none"  # nothing: each run has its own samples, padded to the largest set of the block
+
 
 LINE_BYTES = 64
 
@@ -413,7 +425,7 @@ class Layout:
             made[k] = _rows(rows, length + records * added, array, dtype)
         *others, X, y, importance = made
         # Each iteration knows its own number of samples.
-        others.insert(_BATCH, Data(X, y, importance, samples=0, epoch=0))  # type: ignore[arg-type]
+        others.insert(_BATCH, Data(X, y, importance, samples=0, epoch=0))
         block = Block(numbers, *others)
         block.ended[:] = -1
         if self.network.bias:  # the constant 1 after the units of each hidden layer, of values

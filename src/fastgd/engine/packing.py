@@ -6,7 +6,6 @@ train on, with its sample weights and validation rows: one per group, fold and r
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from functools import cached_property
 
 import numpy as np
@@ -15,22 +14,12 @@ from numpy.typing import NDArray
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.partition import Part, Partition
 from fastgd.arguments.training_data import Validation
+from fastgd.engine.layout import Layout, Sharing
 from fastgd.kernel.block import Data, Recipe
 from fastgd.kernel.vectorization import ROWS, Machine, runs_side_by_side
 
 Index = NDArray[np.int64]
 """Indices of rows, parts, runs or lanes."""
-
-
-class Sharing(Enum):
-    """What the runs of a block have in common."""
-
-    ALL = "all"  # all blocks have the same samples and weights
-    TABLE = (
-        "table"  # the samples of a group; each run has its own weights for them, 0 for unused ones
-    )
-    PART = "part"  # one part
-    NONE = "none"  # nothing: each run has its own samples, padded to the largest set of the block
 
 
 @dataclass(eq=False)
@@ -124,116 +113,105 @@ Weighted = tuple[Index, FloatArray | None]
 """Row indices, and their weights if there are any."""
 
 
-@dataclass(frozen=True, eq=False)
-class Packer:
-    """Prepares the samples of blocks of R runs for the kernel.
+def portion_of(samples: PackedSamples, layout: Layout, parts: Index) -> Portion:
+    """The samples of blocks whose runs have these parts (blocks, R), for the kernel.
 
     Each value is stored once if the runs of a block share it, otherwise R times, side by side.
     Blocks that have the same samples share one copy.
     """
+    made: dict[tuple[int, ...], list[tuple[Data, FloatArray]]] = {}
+    blocks = []
+    for row in parts:
+        key = _key(layout.sharing, row)
+        if key not in made:
+            made[key] = _tables(samples, layout, row)
+        blocks.append(made[key])
+    weight, *held = (np.array([each[k][1] for each in blocks]) for k in range(len(blocks[0])))
+    outputs = samples.y.shape[1]
+    shown = blocks[:1] if layout.sharing is Sharing.ALL else blocks
+    return Portion(
+        [data for block in shown for data, _ in block],
+        weight,
+        weight * outputs,
+        held[0] * outputs if held else np.empty((len(blocks), 0)),
+    )
 
-    samples: PackedSamples
-    sharing: Sharing
-    bias: bool
-    units: int  # output units for each target
-    batch: int  # samples of a batch, or 0
-    runs: int
-    data_runs: int  # copies of each sample value: 1 or R
-    importance_runs: int  # copies of each sample weight: 1 or R
-    lines: int = 1  # of a sample: see fastgd.kernel.iteration.tangents
 
-    def portion(self, parts: Index) -> Portion:
-        """The samples of blocks whose runs have these parts (blocks, R)."""
-        made: dict[tuple[int, ...], list[tuple[Data, FloatArray]]] = {}
-        blocks = []
-        for row in parts:
-            key = self._key(row)
-            if key not in made:
-                made[key] = self._tables(row)
-            blocks.append(made[key])
-        tables = range(1 + self.samples.holds_out)
-        weights = [np.array([block[k][1] for block in blocks]) for k in tables]
-        outputs = self.samples.y.shape[1]
-        shown = blocks[:1] if self.sharing is Sharing.ALL else blocks
-        return Portion(
-            [data for block in shown for data, _ in block],
-            weights[0],
-            weights[0] * outputs,
-            weights[1] * outputs if self.samples.holds_out else np.empty((len(blocks), 0)),
-        )
+def _key(sharing: Sharing, parts: Index) -> tuple[int, ...]:
+    """A key that is equal for blocks with the same samples and weights."""
+    if sharing is Sharing.ALL:
+        return ()
+    return (int(parts[0]),) if sharing is Sharing.PART else tuple(parts.tolist())
 
-    def _key(self, parts: Index) -> tuple[int, ...]:
-        """A key that is equal for blocks with the same samples and weights."""
-        if self.sharing is Sharing.ALL:
-            return ()
-        return (int(parts[0]),) if self.sharing is Sharing.PART else tuple(parts.tolist())
 
-    def _tables(self, parts: Index) -> list[tuple[Data, FloatArray]]:
-        """One block's training samples, then validation samples, each with their total weights."""
-        samples, validation = self.samples, self.samples.validation
-        if self.sharing in (Sharing.ALL, Sharing.PART):
-            parts = parts[:1]
-        different, lanes = _counted(parts)
-        each = [samples.part(int(part)) for part in different]
-        learned = [(part.rows, part.weight) for part in each]
-        held = [(part.held, part.held_weight) for part in each if part.held is not None]
-        rows = None
-        if self.sharing is Sharing.TABLE:
-            rows = samples.rows_of(int(samples.tables[parts[0]]))
-        tables = [self._data(samples.X, samples.y, learned, lanes, rows, samples.gradients)]
-        if validation is not None:
-            own = np.arange(len(validation.y))
-            beside = [(own, validation.weight)] * len(each)
-            shared = None if rows is None else own
-            tables.append(self._data(validation.X, validation.y, beside, lanes, shared))
-        elif held:
-            tables.append(self._data(samples.X, samples.y, held, lanes, rows))
-        return tables
+def _tables(samples: PackedSamples, layout: Layout, parts: Index) -> list[tuple[Data, FloatArray]]:
+    """One block's training samples, then validation samples, each with their total weights."""
+    sharing, validation = layout.sharing, samples.validation
+    if sharing in (Sharing.ALL, Sharing.PART):
+        parts = parts[:1]
+    different, lanes = _counted(parts)
+    each = [samples.part(int(part)) for part in different]
+    learned = [(part.rows, part.weight) for part in each]
+    held = [(part.held, part.held_weight) for part in each if part.held is not None]
+    rows = None
+    if sharing is Sharing.TABLE:
+        rows = samples.rows_of(int(samples.tables[parts[0]]))
+    tables = [_data(layout, samples.X, samples.y, learned, lanes, rows, samples.gradients)]
+    if validation is not None:
+        own = np.arange(len(validation.y))
+        beside = [(own, validation.weight)] * len(each)
+        shared = None if rows is None else own
+        tables.append(_data(layout, validation.X, validation.y, beside, lanes, shared))
+    elif held:
+        tables.append(_data(layout, samples.X, samples.y, held, lanes, rows))
+    return tables
 
-    def _data(
-        self,
-        X: FloatArray,
-        y: FloatArray,
-        each: Sequence[Weighted],
-        lanes: Index,
-        table: Index | None,
-        gradients: FloatArray | None = None,
-    ) -> tuple[Data, FloatArray]:
-        """The samples of each run, and their total weight; lane r has those of ``each[lanes[r]]``.
 
-        Samples are padded to whole tiles and to the largest set of the block, with copies of weight
-        0. Rows of a shared table that a run doesn't use have weight 0, too. A bias is the weight of
-        an extra input that is always 1.
-        """
-        real = max([len(rows) for rows, _ in each]) if table is None else len(table)
-        if table is None:
-            index, importance = _side_by_side(each, real)
-        else:
-            index, importance = _in_table(each, table)
-        if index.shape[1] > 1:
-            index = index[:, lanes]
-        if importance.shape[1] > 1:
-            importance = importance[:, lanes]
-        inputs, targets = X[index], y[index]  # (N, lanes, D), (N, lanes, H)
-        own = None if gradients is None else gradients[index]
-        if self.units > 1:
-            targets = np.tile(targets, self.units)
-        if self.bias:
-            inputs = np.concatenate([inputs, np.ones((*index.shape, 1))], axis=2)
-        shares = importance[:, :, None]
-        if targets.shape[2] > 1:
-            shares = np.repeat(shares, targets.shape[2], axis=2)
-        if self.lines > 1:
-            inputs, targets, shares = _with_lines(inputs, targets, shares, self.lines, own)
-        data = Data(
-            X=_lanes_last(inputs, self.data_runs),
-            y=_lanes_last(targets, self.data_runs),
-            importance=_lanes_last(shares, self.importance_runs),
-            samples=real * self.lines,
-            epoch=-(-real // (self.batch or real)),
-        )
-        weights = [len(rows) if weight is None else weight.sum() for rows, weight in each]
-        return data, np.array(weights, np.float64)[lanes]
+def _data(
+    layout: Layout,
+    X: FloatArray,
+    y: FloatArray,
+    each: Sequence[Weighted],
+    lanes: Index,
+    table: Index | None,
+    gradients: FloatArray | None = None,
+) -> tuple[Data, FloatArray]:
+    """The samples of each run, and their total weight; lane r has those of ``each[lanes[r]]``.
+
+    Samples are padded to whole tiles and to the largest set of the block, with copies of weight
+    0. Rows of a shared table that a run doesn't use have weight 0, too. A bias is the weight of
+    an extra input that is always 1.
+    """
+    real = max([len(rows) for rows, _ in each]) if table is None else len(table)
+    if table is None:
+        index, importance = _side_by_side(each, real)
+    else:
+        index, importance = _in_table(each, table)
+    if index.shape[1] > 1:
+        index = index[:, lanes]
+    if importance.shape[1] > 1:
+        importance = importance[:, lanes]
+    inputs, targets = X[index], y[index]  # (N, lanes, D), (N, lanes, H)
+    own = None if gradients is None else gradients[index]
+    units = layout.network.sizes[-1] // y.shape[1]  # for each target
+    if units > 1:
+        targets = np.tile(targets, units)
+    if layout.network.bias:
+        inputs = np.concatenate([inputs, np.ones((*index.shape, 1))], axis=2)
+    shares = importance[:, :, None]
+    if targets.shape[2] > 1:
+        shares = np.repeat(shares, targets.shape[2], axis=2)
+    if layout.lines > 1:
+        inputs, targets, shares = _with_lines(inputs, targets, shares, layout.lines, own)
+    data = Data(
+        X=_lanes_last(inputs, layout.data_runs),
+        y=_lanes_last(targets, layout.data_runs),
+        importance=_lanes_last(shares, layout.importance_runs),
+        samples=real * layout.lines,
+        epoch=-(-real // (layout.batch or real)),
+    )
+    weights = [len(rows) if weight is None else weight.sum() for rows, weight in each]
+    return data, np.array(weights, np.float64)[lanes]
 
 
 def _counted(parts: Index) -> tuple[Index, Index]:

@@ -12,9 +12,9 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.training_data import TrainingData
 from fastgd.checks.memory import available_memory
 from fastgd.engine.devices import AUTO, CPU
-from fastgd.engine.layout import Layout
+from fastgd.engine.layout import Layout, Sharing
 from fastgd.engine.network import Network
-from fastgd.engine.packing import Index, PackedSamples, RunBatch, Sharing, arrange
+from fastgd.engine.packing import Index, PackedSamples, RunBatch, arrange
 from fastgd.engine.recipe import TOLERANCE, ValueColumn, monitoring_of, recipe_of
 from fastgd.engine.session import CHUNK_SECONDS, Columns, Session
 from fastgd.kernel.block import Recipe

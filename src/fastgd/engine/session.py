@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
 from fastgd.engine.devices import CPU, devices_of, room_on
-from fastgd.engine.layout import Layout, layout_for, split_of, up
+from fastgd.engine.layout import Layout, Sharing, layout_for, split_of, up
 from fastgd.engine.network import Network
-from fastgd.engine.packing import Index, PackedSamples, Packer, Portion, RunBatch, Sharing, lanes_of
+from fastgd.engine.packing import Index, PackedSamples, Portion, RunBatch, lanes_of, portion_of
 from fastgd.engine.recipe import (
     NEVER,
     PATIENCE,
@@ -246,25 +246,11 @@ class Session:
         # Twice: once as they are gathered, once in their final order.
         return 16 * numbers * layout.lines * ((size or layout.samples) + held + 2 * ROWS)
 
-    @property
-    def _packer(self) -> Packer:
-        layout = self.layout
-        return Packer(
-            self.samples,
-            layout.sharing,
-            self.network.bias,
-            self.network.sizes[-1] // self.samples.y.shape[1],
-            layout.batch,
-            layout.runs,
-            layout.data_runs,
-            layout.importance_runs,
-            layout.lines,
-        )
-
     @cached_property
     def _shared(self) -> Portion:
         """The samples of every block, if all blocks have the same."""
-        return self._packer.portion(np.zeros((1, self.layout.runs), np.int64))
+        parts = np.zeros((1, self.layout.runs), np.int64)
+        return portion_of(self.samples, self.layout, parts)
 
     def load(
         self,
@@ -301,8 +287,10 @@ class Session:
     def _runs(self, block: Block, lanes: Index, parts: Index) -> "Runs":
         """The runs in these lanes, with the samples of their parts."""
         layout = self.layout
-        shared = layout.sharing is Sharing.ALL
-        portion = self._shared if shared else self._packer.portion(parts[lanes])
+        if layout.sharing is Sharing.ALL:
+            portion = self._shared
+        else:
+            portion = portion_of(self.samples, layout, parts[lanes])
         block.total[:] = portion.total
         block.held_total[:] = portion.held_total
         if layout.recipe.mean is not None:
