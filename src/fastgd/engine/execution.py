@@ -14,7 +14,7 @@ from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.layout import Sharing
 from fastgd.engine.packing import Index, RunBatch, by_part, lanes_of
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.results import State, TrainedRuns, put_state, read, resumable
+from fastgd.engine.results import State, TrainedRuns, put_state
 from fastgd.engine.session import CHUNK_SECONDS, Runs, Session
 from fastgd.kernel.block import DIVERGED
 
@@ -209,8 +209,7 @@ class _Work:
                     last = min(last, iterations)
                 elif cut:
                     runs.bring_back()
-                    state = read(runs)
-                    self._keep_state(session, owners, state, state.ended >= 0)
+                    self.trained.keep_state(runs, owners)
                 took = max(runs.run(at, last, threads, shared), 1e-9)
                 pace.took(shared, last - at, took)
                 advance((min(last, iterations) - min(at, iterations)) * count)
@@ -264,51 +263,13 @@ class _Work:
         with_state: bool = True,
     ) -> None:
         """Store the results of these runs."""
-        plan, trained, whose, session = self.plan, self.trained, owners[which], runs.session
-        records, iterations = plan.records, plan.task.iterations
-        to_resume = self.keep.state and with_state
-        found = read(runs, which, to_resume=to_resume)
-        errors, losses = runs.curve("errors", which), runs.curve("losses", which)
-        final, held_final = errors[:, records], found.validation_final
-        curves = [(trained.errors, errors), (trained.losses, losses)]
-        if plan.samples.holds_out:
-            held = runs.curve("held_errors", which)
-            held_final = held[:, records]
-            curves.append((trained.held_errors, held))
-        if len(trained.path):
-            path = session.layout.path(runs.block, session.records)[runs.places[which]]
-            curves.append((trained.path, path))
-        for kept, curve in curves:
-            kept[whose] = curve[:, :records]
-        over = as_over = found.ended >= 0
-        if np.count_nonzero(over):
-            # A run whose weights have just overflowed has no error after that update.
-            beyond = plan.task.recorded > (found.ended - np.isnan(found.final))[:, None]
-            run, record = np.nonzero(beyond & over[:, None])
-            for kept, _ in curves:
-                kept[whose[run], record] = np.nan
-            final = np.where(over, found.final, final)
-            held_final = np.where(over, found.validation_final, held_final)
-            # A run stopped by the very last evaluation can be resumed, as a longer run would not
-            # have been evaluated there.
-            finite = np.isfinite(found.parameters).all(axis=1)
-            as_over = over & ~((found.ended == iterations) & finite)
-        if to_resume:
-            self._keep_state(session, whose, found, as_over)
-        trained.final_loss[whose] = losses[:, records]
-        is_best, parameters = trained.write(plan, whose, found, final, held_final)
-        at = np.flatnonzero(over | is_best)
+        whose, to_resume = owners[which], self.keep.state and with_state
+        at, parameters = self.trained.collect(self.plan, runs, which, whose, to_resume=to_resume)
         if len(at):
             mine = None if keys is None else keys[which[at]]
-            trained.final_loss[whose[at]] = self._losses_of(
-                batch, session, whose[at], mine, parameters[at]
+            self.trained.final_loss[whose[at]] = self._losses_of(
+                batch, runs.session, whose[at], mine, parameters
             )
-
-    def _keep_state(
-        self, session: Session, whose: Index, found: State, over: NDArray[np.bool_]
-    ) -> None:
-        is_curved = session.layout.recipe.curvature is not None
-        self.trained.write_state(whose, resumable(found, over, is_curved=is_curved))
 
     def _losses_of(
         self, batch: RunBatch, session: Session, whose: Index, keys: Index | None, parameters: Any

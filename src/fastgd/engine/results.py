@@ -342,6 +342,48 @@ class TrainedRuns:
             self.path[:, :records] = path
         self.final_loss[:] = np.where(over, final_loss, self.final_loss)
 
+    def collect(
+        self, plan: Plan, runs: Runs, which: Index, whose: Index, *, to_resume: bool
+    ) -> tuple[Index, NDArray[np.float64]]:
+        """Read some of the runs, and store their results; ``whose`` they are in the plan.
+
+        Their states are stored, too, if that is ``to_resume`` them. Returns those of which no
+        recorded loss belongs to the stored parameters, and these.
+        """
+        records, iterations = plan.records, plan.task.iterations
+        found = read(runs, which, to_resume=to_resume)
+        errors, losses = runs.curve("errors", which), runs.curve("losses", which)
+        final, held_final = errors[:, records], found.validation_final
+        curves = [(self.errors, errors), (self.losses, losses)]
+        if plan.samples.holds_out:
+            held = runs.curve("held_errors", which)
+            held_final = held[:, records]
+            curves.append((self.held_errors, held))
+        if len(self.path):
+            path = runs.session.layout.path(runs.block, records)[runs.places[which]]
+            curves.append((self.path, path))
+        for kept, curve in curves:
+            kept[whose] = curve[:, :records]
+        self.final_loss[whose] = losses[:, records]
+        over = as_over = found.ended >= 0
+        if np.count_nonzero(over):
+            # A run whose weights have just overflowed has no error after that update.
+            beyond = plan.task.recorded > (found.ended - np.isnan(found.final))[:, None]
+            run, record = np.nonzero(beyond & over[:, None])
+            for kept, _ in curves:
+                kept[whose[run], record] = np.nan
+            final = np.where(over, found.final, final)
+            held_final = np.where(over, found.validation_final, held_final)
+            # A run stopped by the very last evaluation can be resumed, as a longer run would not
+            # have been evaluated there.
+            finite = np.isfinite(found.parameters).all(axis=1)
+            as_over = over & ~((found.ended == iterations) & finite)
+        if to_resume:
+            self.keep_state(runs, whose, found, as_over)
+        is_best, parameters = self.write(plan, whose, found, final, held_final)
+        at = np.flatnonzero(over | is_best)
+        return at, parameters[at]
+
     def write(
         self, plan: Plan, whose: Index, found: State, final: Any, held_final: Any
     ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
@@ -376,6 +418,22 @@ class TrainedRuns:
             self.weights[whose] = parameters
             self.changes[whose] = found.changes
         return is_best, parameters
+
+    def keep_state(
+        self,
+        runs: Runs,
+        whose: Index,
+        found: State | None = None,
+        over: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Store the state of runs, of which those that are ``over`` don't resume.
+
+        Unless they were ``found`` already, all are read, and those that have ended are over.
+        """
+        found = read(runs) if found is None else found
+        over = found.ended >= 0 if over is None else over
+        is_curved = runs.session.layout.recipe.curvature is not None
+        self.write_state(whose, resumable(found, over, is_curved=is_curved))
 
     def write_state(self, whose: Index, state: State) -> None:
         """Store the state of these runs."""
