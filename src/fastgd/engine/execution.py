@@ -1,4 +1,9 @@
-"""Execute the runs of a plan: batches of runs, passes over some of their blocks, kernel calls."""
+"""The runs of a plan are executed: it becomes calls of the kernel, and these become results.
+
+A batch of runs is executed in passes over some of its blocks. A pass loads its runs at their start,
+takes them through the iterations in calls that are as long as their speed allows, packs them into
+fewer blocks as runs end, and collects what they result in.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -147,6 +152,9 @@ class _Work:
             going = self.state.ended[order] < 0
             order, keys = order[going], None if keys is None else keys[going]
         wide, begin = session.layout.runs, 0
+        if len(order) <= wide and keys is None and session.device == CPU:
+            yield order, None
+            begin = len(order)
         while begin < len(order):
             size = batch.size
             if batch.sharing in (Sharing.PART, Sharing.NONE):
@@ -193,8 +201,9 @@ class _Work:
         """
         iterations, threads = self.plan.task.iterations, self.plan.threads
         count, over, at = len(owners), 0, self.plan.task.done
-        runs = self.load(session, owners, batch.lanes(keys, count, threads))
-        blocks, seconds = runs.blocks, session.seconds()
+        lanes = batch.lanes(keys, count, threads)
+        runs = self.load(session, owners, lanes)
+        blocks, seconds = len(lanes), session.seconds()
         step = max(1, self._step(1 / (seconds * -(-blocks // threads)), blocks))
         if session.device != CPU:
             step = max(1, step // FIRST_ON_GPU)
@@ -215,34 +224,46 @@ class _Work:
                 advance((min(last, iterations) - min(at, iterations)) * count)
                 # At most 4 times as long: the last may have compiled, and the next may be slow.
                 if most is None:
+                    blocks = len(runs.block.numbers)
                     step = max(1, min(self._step((last - at) / took, blocks), 4 * step))
                 at = last
-                if at > iterations:
-                    break
-                before, over = over, int(np.count_nonzero(runs.ended >= 0))
-                if over > before and self._are_few(batch, runs, keys):
-                    runs.bring_back()
-                    runs.leave()
-                    ended = runs.ended >= 0
-                    going = np.flatnonzero(~ended)
-                    self._collect(batch, runs, np.flatnonzero(ended), owners, keys)
-                    owners, keys = owners[going], None if keys is None else keys[going]
-                    if len(going):
-                        runs, over = runs.pack(going, batch.lanes(keys, len(going), threads)), 0
-                        blocks = runs.blocks
+                if at <= iterations:
+                    runs, owners, keys, over = self._repacked(batch, runs, owners, keys, over)
             if len(owners):
                 runs.bring_back()
                 runs.leave()
                 self._collect(batch, runs, np.arange(len(owners)), owners, keys, with_state=not cut)
-            advance((iterations - min(at, iterations)) * count)
+            if at < iterations:  # all runs have ended
+                advance((iterations - at) * count)
         finally:
-            runs.leave()  # also if the work is interrupted, or has failed
+            if session.device != CPU:
+                runs.leave()  # also if the work is interrupted, or has failed
 
-    def _are_few(self, batch: RunBatch, runs: Runs, keys: Index | None) -> bool:
-        """Whether half of the blocks are enough for the runs that haven't ended."""
-        going = np.flatnonzero(runs.ended < 0)
-        own = None if keys is None else keys[going]
-        return len(batch.lanes(own, len(going), self.plan.threads)) <= runs.blocks // 2
+    def _repacked(
+        self, batch: RunBatch, runs: Runs, owners: Index, keys: Index | None, over: int
+    ) -> tuple[Runs, Index, Index | None, int]:
+        """The runs that haven't ended, in fewer blocks once half of the blocks are enough.
+
+        ``over`` is how many had ended when that was last asked. Also returns whose runs these are,
+        with their keys, and how many of them have ended.
+        """
+        ended, threads = runs.ended >= 0, self.plan.threads
+        before, over = over, int(np.count_nonzero(ended))
+        if over == before:
+            return runs, owners, keys, over
+        going = np.flatnonzero(~ended)
+        lanes = batch.lanes(None if keys is None else keys[going], len(going), threads)
+        if len(lanes) > len(runs.block.numbers) // 2:
+            return runs, owners, keys, over
+        runs.bring_back()
+        runs.leave()
+        ended = runs.ended >= 0  # on a GPU more of them may have
+        going = np.flatnonzero(~ended)
+        self._collect(batch, runs, np.flatnonzero(ended), owners, keys)
+        owners, keys = owners[going], None if keys is None else keys[going]
+        if len(going):
+            runs = runs.pack(going, batch.lanes(keys, len(going), threads))
+        return runs, owners, keys, 0
 
     def _step(self, speed: float, blocks: int) -> int:
         """Iterations of the next call: fewer where blocks might be repacked without ended runs."""

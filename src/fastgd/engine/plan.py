@@ -78,9 +78,13 @@ class Plan:
 
     def __post_init__(self) -> None:
         self.runs, self.of_part = prod(self.shape), prod(self.shape[1:])
-        self.records = self.task.records
         if self.batches:
-            self.layout = self.batches[0][1].layout
+            self._are_in(self.batches)
+
+    def _are_in(self, batches: tuple[tuple[RunBatch, Session], ...]) -> None:
+        """Note the batches that the runs are in."""
+        self.batches, session = batches, batches[0][1]
+        self.layout, self.records = session.layout, session.records
 
     @classmethod
     def make(
@@ -122,17 +126,16 @@ class Plan:
             holds_out=samples.holds_out,
             has_gradients=task.gradients is not None,
         )
+        look, ends = monitoring_of(method, scope, task.record_every)
         named = [("alpha", len(alpha)), *zip(values, map(len, columns), strict=True)]
         divided = samples.parts if task.partition is not None and not task.partition.axes else 1
         lengths, along = _axes([*named, ("seed", starts)], together, divided)
-        look, ends = monitoring_of(method, scope, task.record_every)
         plan = cls(
             task, network, method, samples, alpha, columns, starts, (samples.parts, *lengths),
             along, threads, ends, device,
         )  # fmt: skip
         here = CPU if device == AUTO else device
-        plan.batches = plan._batches(recipe, look, here, side_by_side, machine, others)
-        plan.layout = plan.batches[0][1].layout
+        plan._are_in(plan._batches(recipe, look, here, side_by_side, machine, others))
         return plan
 
     def _batches(
