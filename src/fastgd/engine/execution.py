@@ -152,7 +152,7 @@ class _Work:
             going = self.state.ended[order] < 0
             order, keys = order[going], None if keys is None else keys[going]
         wide, begin = session.layout.runs, 0
-        if len(order) <= wide and keys is None and session.device == CPU:
+        if 0 < len(order) <= wide and keys is None and session.device == CPU:
             yield order, None
             begin = len(order)
         while begin < len(order):
