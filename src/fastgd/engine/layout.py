@@ -277,11 +277,6 @@ class Layout:
             lengths.append((length, added))
         return lengths
 
-    def bytes(self, records: int) -> int:
-        """Memory of one block."""
-        block, record, _ = self.memory
-        return block + records * record
-
     @cached_property
     def workspace(self) -> int:
         """Bytes of what the blocks of a thread take turns with."""
@@ -448,19 +443,13 @@ class Layout:
         values: Values,
     ) -> None:
         """Put runs into the lanes: (lanes, P) weights, (lanes, K) alpha, and their values."""
-        self.put_parameters(block, weights, alpha)
+        self.put_by_parameter(block.numbers, weights)
+        rates = "alpha" if self.recipe.schedule is None else "base_alpha"
+        self.section(block.numbers, rates)[:] = self.by_run(alpha)
         if self.recipe.watch is not None:
             self.section(block.numbers, "watch")[:, SMALLEST] = np.inf
         self.section(block.numbers, "values")[:] = self.by_run(values.numbers)
         self.of_runs(block.integers)[:] = self.by_run(values.integers)
-
-    def put_parameters(
-        self, block: Block, weights: NDArray[np.float64], alpha: NDArray[np.float64]
-    ) -> None:
-        """Set the (lanes, P) weights and the (lanes, K) learning rates."""
-        self.put_by_parameter(block.numbers, weights)
-        rates = "alpha" if self.recipe.schedule is None else "base_alpha"
-        self.section(block.numbers, rates)[:] = self.by_run(alpha)
 
     def put_learning(self, block: Block, row: NDArray[np.float64]) -> None:
         """Set which parameters are trainable, (P,): 1, or 0 for frozen ones."""

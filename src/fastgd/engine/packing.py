@@ -59,11 +59,6 @@ class PackedSamples:
         return np.full(self.parts, 0 if self.validation is None else len(self.validation.y))
 
     @cached_property
-    def most_held(self) -> int:
-        """The most validation samples of any part."""
-        return int(self.held_sizes.max())
-
-    @cached_property
     def tables(self) -> Index:
         """(parts,) the table of each part, that is its group."""
         if self.partition is None:

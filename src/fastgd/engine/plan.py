@@ -252,7 +252,7 @@ class Plan:
         """
         if self.runs <= session.layout.runs:
             return 1
-        blocks, held = -(-self.runs // session.layout.runs), self.samples.most_held
+        blocks, held = -(-self.runs // session.layout.runs), int(self.samples.held_sizes.max())
         if session.device != CPU:
             most = min(GPU_BYTES, available_memory() // 8)
             each = session.bytes_of_block(size, held, self.sharers(session))

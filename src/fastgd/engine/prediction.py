@@ -443,11 +443,8 @@ class LossEvaluation:
         block, layout = runs.block, session.layout
         self._again = runs.bind()
         self._lock = ForkSafeLock()
-        self._numbers, self._losses, self._errors = (
-            block.numbers[0],
-            block.losses[0],
-            block.errors[0],
-        )
+        self._numbers = block.numbers[0]
+        self._losses, self._errors = block.losses[0], block.errors[0]
         self._parameters = layout.places[0]
         self._derivative = layout.places[0] + layout.sections["states"].start
 

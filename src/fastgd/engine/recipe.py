@@ -265,6 +265,11 @@ def is_second_order(method: Method) -> bool:
     return bool(method.optimizer.second_order)
 
 
+def is_watched(method: Method, values: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether the recipe of these options watches the errors of runs."""
+    return not _given(method, values).isdisjoint(_WANTED_BY["watch"])
+
+
 def _given(method: Method, values: Mapping[str, Sequence[Any]]) -> set[str]:
     """The options of :data:`_SWITCHES` of which any run has another value than the default."""
     mine, given = vars(method), set()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fastgd.arguments.options import Method
 from fastgd.engine.packing import Index
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.recipe import corrections_of, recipe_of
+from fastgd.engine.recipe import corrections_of, is_watched
 from fastgd.engine.session import Runs
 from fastgd.kernel import block as slots
 from fastgd.optimizers import BAYESIAN, LevenbergMarquardt, Optimizer
@@ -79,9 +79,8 @@ class State(NamedTuple):
 
         ``values`` are the options that have axes of values.
         """
-        recipe = recipe_of(method, values)
-        kept = 0 if recipe.watch is None else slots.RECENT + (method.summary or 1)
-        return kept, int(recipe.best is not None)
+        kept = slots.RECENT + (method.summary or 1) if is_watched(method, values) else 0
+        return kept, int(method.restore_best)
 
     @classmethod
     def empty(
