@@ -25,7 +25,7 @@ from cases import X, Y
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.options import Method
 from fastgd.engine import prediction
-from fastgd.engine import recipe as lowering
+from fastgd.engine import recipe as recipes
 from fastgd.engine.layout import Sharing
 from fastgd.engine.network import Network
 from fastgd.kernel import vectorization
@@ -42,7 +42,7 @@ TWO = fastgd.Loss(lambda y, v, w: (y - v) ** 2 + w**2)
 
 
 def recipe(**given):
-    return lowering.recipe_of(Method(**given), {})
+    return recipes.recipe_of(Method(**given), {})
 
 
 def network(*sizes, **given):
