@@ -7,6 +7,7 @@ train on, with its sample weights and validation rows: one per group, fold and r
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,28 +116,23 @@ def portion_of(samples: PackedSamples, layout: Layout, parts: Index) -> Portion:
     Blocks that have the same samples share one copy.
     """
     made: dict[tuple[int, ...], list[tuple[Data, FloatArray]]] = {}
-    blocks = []
-    for row in parts:
-        key = _key(layout.sharing, row)
+    blocks, sharing = [], layout.sharing
+    for row in parts:  # the key is equal for blocks with the same samples and weights
+        key: tuple[int, ...] = ()
+        if sharing is not Sharing.ALL:
+            key = (int(row[0]),) if sharing is Sharing.PART else tuple(row.tolist())
         if key not in made:
             made[key] = _tables(samples, layout, row)
         blocks.append(made[key])
-    weight, *held = (np.array([each[k][1] for each in blocks]) for k in range(len(blocks[0])))
-    outputs = samples.y.shape[1]
-    shown = blocks[:1] if layout.sharing is Sharing.ALL else blocks
+    tables, outputs = range(1 + samples.holds_out), samples.y.shape[1]
+    weight, *held = (np.array([block[k][1] for block in blocks]) for k in tables)
+    shown = blocks[:1] if sharing is Sharing.ALL else blocks
     return Portion(
         [data for block in shown for data, _ in block],
         weight,
         weight * outputs,
         held[0] * outputs if held else np.empty((len(blocks), 0)),
     )
-
-
-def _key(sharing: Sharing, parts: Index) -> tuple[int, ...]:
-    """A key that is equal for blocks with the same samples and weights."""
-    if sharing is Sharing.ALL:
-        return ()
-    return (int(parts[0]),) if sharing is Sharing.PART else tuple(parts.tolist())
 
 
 def _tables(samples: PackedSamples, layout: Layout, parts: Index) -> list[tuple[Data, FloatArray]]:
@@ -178,10 +174,7 @@ def _data(
     an extra input that is always 1.
     """
     real = max([len(rows) for rows, _ in each]) if table is None else len(table)
-    if table is None:
-        index, importance = _side_by_side(each, real)
-    else:
-        index, importance = _in_table(each, table)
+    index, importance = _gathered(each, table, real)
     if index.shape[1] > 1:
         index = index[:, lanes]
     if importance.shape[1] > 1:
@@ -217,24 +210,22 @@ def _counted(parts: Index) -> tuple[Index, Index]:
     return different, places
 
 
-def _side_by_side(each: Sequence[Weighted], most: int) -> tuple[Index, FloatArray]:
-    """Rows and weights for runs that have their own samples, padded, (N, runs)."""
+def _gathered(each: Sequence[Weighted], table: Index | None, most: int) -> tuple[Index, FloatArray]:
+    """Rows and weights, padded: (N, runs), or rows (N, 1) of a table that the runs share."""
     places = np.arange(-(-most // ROWS) * ROWS)
-    index = np.empty((len(places), len(each)), np.int64)
-    importance = np.zeros(index.shape)
+    importance = np.zeros((len(places), len(each)))
+    if table is not None:
+        index = table[np.minimum(places, len(table) - 1)][:, None]
+    else:
+        index = np.empty(importance.shape, np.int64)
     for lane, (rows, weight) in enumerate(each):
-        index[:, lane] = rows[np.minimum(places, len(rows) - 1)]
-        importance[: len(rows), lane] = 1.0 if weight is None else weight
+        own: Any = slice(len(rows))
+        if table is not None:
+            own = np.searchsorted(table, rows)
+        else:
+            index[:, lane] = rows[np.minimum(places, len(rows) - 1)]
+        importance[own, lane] = 1.0 if weight is None else weight
     return index, importance
-
-
-def _in_table(each: Sequence[Weighted], table: Index) -> tuple[Index, FloatArray]:
-    """Rows (N, 1) of the shared table, and their weights in each run, (N, runs)."""
-    index = table[np.minimum(np.arange(-(-len(table) // ROWS) * ROWS), len(table) - 1)]
-    importance = np.zeros((len(index), len(each)))
-    for lane, (rows, weight) in enumerate(each):
-        importance[np.searchsorted(table, rows), lane] = 1.0 if weight is None else weight
-    return index[:, None], importance
 
 
 def _with_lines(
