@@ -10,7 +10,7 @@ import numpy as np
 import fastgd
 from compare import Settings
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import check_partition
+from fastgd.arguments.subsets import check_partition
 from fastgd.engine.layout import up
 from fastgd.engine.packing import PackedSamples, arrange
 from fastgd.engine.recipe import recipe_of

@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 import report
 import summary
 from fastgd.arguments.options import Method
-from fastgd.arguments.training_data import TrainingData
+from fastgd.arguments.samples import TrainingData
 from fastgd.engine.network import first_rows, network_of
 from fastgd.engine.plan import Plan
 from fastgd.engine.training_image import TrainingImage

@@ -40,8 +40,8 @@ from cases import (
     Parted,
 )
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import check_partition
-from fastgd.arguments.training_data import TrainingData, Validation
+from fastgd.arguments.samples import TrainingData, Validation
+from fastgd.arguments.subsets import check_partition
 from fastgd.engine.devices import CPU
 from fastgd.engine.execution import execute
 from fastgd.engine.formula_values import evaluate

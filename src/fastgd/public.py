@@ -14,12 +14,11 @@ from fastgd.studies.surface import Surface, surface
 from fastgd.studies.trainability.box_counting import BoxCounting, box_counting
 from fastgd.studies.trainability.map import Trainability, trainability
 from fastgd.studies.trainability.zoom import trainability_zoom
-from fastgd.training.folders import open_folder as open  # noqa: A004 - fastgd.open, as load
-from fastgd.training.minimization import minimize
-from fastgd.training.objective import Objective, objective
-from fastgd.training.results import Run, Snapshot
-from fastgd.training.runs import Sweep
+from fastgd.training.folder_sweep import open_folder as open  # noqa: A004 - fastgd.open, as load
+from fastgd.training.objective import Objective, minimize, objective
+from fastgd.training.run import Run, Snapshot
 from fastgd.training.sweep import sweep
+from fastgd.training.sweep_result import Sweep
 from fastgd.training.train import train
 
 __all__ = [

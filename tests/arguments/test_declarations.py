@@ -26,9 +26,8 @@ from fastgd.arguments.declarations import (
     SurfaceOptions,
 )
 from fastgd.arguments.options import Method
-from fastgd.checks.formatting import options_text
-from fastgd.checks.messages import _ELSEWHERE, did_you_mean_argument
-from fastgd.checks.values import rule_of
+from fastgd.checks.messages import _ELSEWHERE, did_you_mean_argument, options_text
+from fastgd.checks.numbers import rule_of
 from fastgd.cli.methods import OPTIONS as TYPED
 from fastgd.engine import recipe as recipes
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, UNITS

@@ -29,7 +29,7 @@ from fastgd.article.page.sections import SECTIONS
 from fastgd.article.page.table import CLASSES, show_table
 from fastgd.article.tables import tables
 from fastgd.article.twins import Mark
-from fastgd.checks.formatting import error_text
+from fastgd.checks.messages import error_text
 from fastgd.engine.training_image import TargetError
 from fastgd.plots.style import styled
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import check_partition
+from fastgd.arguments.subsets import check_partition
 from fastgd.engine.layout import Sharing
 from fastgd.engine.packing import PackedSamples, arrange, by_part, dealt, lanes_of
 from fastgd.engine.recipe import recipe_of

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fastgd.arguments.partition import check_partition
-from fastgd.arguments.training_data import Validation
+from fastgd.arguments.samples import Validation
+from fastgd.arguments.subsets import check_partition
 from fastgd.engine.layout import Sharing
 from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, portion_of

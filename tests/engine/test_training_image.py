@@ -6,8 +6,8 @@ import pytest
 import fastgd
 from cases import XOR_X, XOR_Y
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import check_partition
-from fastgd.arguments.training_data import TrainingData
+from fastgd.arguments.samples import TrainingData
+from fastgd.arguments.subsets import check_partition
 from fastgd.engine.network import first_rows, network_of
 from fastgd.engine.plan import Plan
 from fastgd.engine.training_image import TrainingImage

@@ -16,7 +16,7 @@ import golden
 import ptx_machine
 from cases import HASHED, LOSSES, OBJECTIVES, PARTED, TABLE, XOR_X, XOR_Y
 from fastgd.arguments.options import Method
-from fastgd.arguments.training_data import TrainingData
+from fastgd.arguments.samples import TrainingData
 from fastgd.engine import execution
 from fastgd.engine.execution import execute
 from fastgd.engine.layout import Layout

@@ -12,8 +12,8 @@ import pytest
 import fastgd
 from cases import XOR_X, XOR_Y
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import check_partition
-from fastgd.arguments.training_data import TrainingData, Validation
+from fastgd.arguments.samples import TrainingData, Validation
+from fastgd.arguments.subsets import check_partition
 from fastgd.engine import device_choice, execution
 from fastgd.engine import plan as plans
 from fastgd.engine.devices import AUTO, CPU, CUDA

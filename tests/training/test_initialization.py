@@ -11,7 +11,7 @@ import scipy.stats
 import fastgd
 from cases import X, Y
 from fastgd.arguments.initial_network import INITS
-from fastgd.checks.formatting import options_text
+from fastgd.checks.messages import options_text
 from fastgd.engine.network import (
     AT_ONCE,
     _drawing,

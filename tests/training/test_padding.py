@@ -22,7 +22,7 @@ from few_kernels import users_kernels
 from networks import fresh
 from thinning import at_a_time, kernels_of, only
 
-pytestmark = pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 
 ROOT = fastgd.Function(lambda a: where(a >= 0, sqrt(a), 0.0))
 """Its derivative is infinite at 0, where a sample has inputs of 0."""

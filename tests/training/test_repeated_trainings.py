@@ -37,7 +37,7 @@ OPTIONS = {
 """Most of them have the kernel of a case of cases.py."""
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning"),
+    pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning"),
 ]
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import fastgd
 from cases import NETWORKS
 from fastgd.arguments.options import Method
-from fastgd.arguments.training_data import TrainingData
+from fastgd.arguments.samples import TrainingData
 from fastgd.engine import layout as layouts
 from fastgd.engine import packing, session
 from fastgd.engine.devices import available_threads
@@ -26,7 +26,7 @@ from fastgd.kernel.block import Area, Layer
 from fastgd.kernel.language.tile import Shape
 from fastgd.kernel.vectorization import shapes_for
 from fastgd.optimizers import Adam, Momentum
-from fastgd.training import checkpoints
+from fastgd.training import train as checkpoints
 from golden import GOLDEN, digest
 from thinning import crossed, only, some
 

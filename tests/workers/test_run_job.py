@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tiny_jobs import Squares
 
-from fastgd.arguments.warnings import TrainingWarning
+from fastgd.checks.messages import TrainingWarning
 from fastgd.engine.devices import available_threads
 from fastgd.store.folder import DamageWarning, Folder
 from fastgd.workers import worker

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastgd import bucket, plots
-from fastgd.checks.formatting import error_text, many, seconds_text
-from fastgd.checks.values import check_choice
+from fastgd.checks.messages import error_text, many, seconds_text
+from fastgd.checks.numbers import check_choice
 from fastgd.cli.console import Rows, open_console, print_plain, print_table, spinner
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.job import Timed, timed

@@ -11,7 +11,7 @@ from multiprocessing import resource_tracker
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from fastgd.checks.formatting import many
+from fastgd.checks.messages import many
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.options import option
 from fastgd.cli.terminal import complain

@@ -7,8 +7,7 @@ from fastgd.article import comparison
 from fastgd.article.experiments import EXPERIMENTS
 from fastgd.article.page.preparing import FEW, XOR, needed
 from fastgd.article.page.sections import SECTIONS
-from fastgd.checks.formatting import many, seconds_text
-from fastgd.checks.messages import escaped
+from fastgd.checks.messages import escaped, many, seconds_text
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.job import timed
 from fastgd.cli.options import PROGRESS, takes

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 import fastgd
 from fastgd import Model, Run, Sweep
-from fastgd.arguments.training_data import TrainingData
-from fastgd.checks.formatting import error_text, joined, many, options_text
+from fastgd.arguments.samples import TrainingData
+from fastgd.checks.messages import error_text, joined, many, options_text
 from fastgd.cli.checkpoints import (
     CHECKPOINT,
     check_checkpoint,
@@ -32,7 +32,7 @@ from fastgd.cli.terminal import complain, saying_how_to_resume
 from fastgd.cli.train_common import Fitted, TrainOptions, Writer, fit, outputs_of, show_samples
 from fastgd.tables.samples import Reading
 from fastgd.training import statistics
-from fastgd.training.sample_hashes import hashes_of
+from fastgd.training.stored_results import hashes_of
 
 if TYPE_CHECKING:
     from rich.console import Console

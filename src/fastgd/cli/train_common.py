@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from fastgd import DeviceError, Model, Run, Sweep
-from fastgd.checks.formatting import many
+from fastgd.checks.messages import many
 from fastgd.cli.console import print_plain
 from fastgd.cli.errors import refusing
 from fastgd.cli.job import Timed, timed

@@ -1,6 +1,6 @@
 """Samples in the form the kernel takes, and which runs share them in a block.
 
-A *part* (:class:`fastgd.arguments.partition.Part`) is a subset of the table's rows that some runs
+A *part* (:class:`fastgd.arguments.subsets.Part`) is a subset of the table's rows that some runs
 train on, with its sample weights and validation rows: one per group, fold and row of weights.
 """
 
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray
-from fastgd.arguments.partition import Part, Partition
-from fastgd.arguments.training_data import Validation
+from fastgd.arguments.samples import Validation
+from fastgd.arguments.subsets import Part, Partition
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.layout import Layout, Sharing
 from fastgd.kernel.block import Data, Recipe
 from fastgd.kernel.vectorization import ROWS, Machine, runs_side_by_side

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
-from fastgd.arguments.training_data import TrainingData
+from fastgd.arguments.samples import TrainingData
 from fastgd.checks.memory import available_memory
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.layout import Layout, Sharing

@@ -14,11 +14,10 @@ from weakref import ref
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
-from fastgd.arguments.groups import RowIndices
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import Partition
+from fastgd.arguments.subsets import Partition, RowIndices
 from fastgd.checks.memory import SPARE, check_memory
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import available_threads
 from fastgd.engine.layout import layout_for
 from fastgd.engine.network import Network

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.axes import parameters_of
 from fastgd.arguments.declarations import DECLARED, VALUES
-from fastgd.arguments.formula_parameters import parameters_of
 from fastgd.arguments.options import Method
 from fastgd.formulas.custom import Function, Loss
 from fastgd.formulas.derivation import Derivation, DualExpression, replaced, steadied

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import CPU, devices_of, room_on
 from fastgd.engine.layout import Layout, Sharing, layout_for, split_of, up
 from fastgd.engine.network import Network

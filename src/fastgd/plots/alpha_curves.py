@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.values import check_result
+from fastgd.checks.numbers import check_result
 from fastgd.plots.lines import (
     ERROR,
     VALIDATION,
@@ -20,7 +20,7 @@ from fastgd.plots.lines import (
 from fastgd.plots.style import Panels, panels
 from fastgd.plots.titles import group_label, sweep_title
 from fastgd.training import statistics
-from fastgd.training.runs import Sweep
+from fastgd.training.sweep_result import Sweep
 
 
 def takeaways(sweep: Sweep, *, ax: "Panels | None" = None) -> NDArray[Any]:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.network import LOW, Words, philox
 
 DROPOUT, DROPCONNECT, SAMPLING = 1, 2, 3

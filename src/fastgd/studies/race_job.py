@@ -11,10 +11,10 @@ import numpy as np
 from fastgd.checks.messages import shown
 from fastgd.optimizers import ALL, Optimizer
 from fastgd.store.npz import Arrays, tuples
-from fastgd.training import stored_run
+from fastgd.training import stored_results as stored_run
 from fastgd.training.codec import decoded
-from fastgd.training.results import Run
-from fastgd.training.training_run import KEEP, Training
+from fastgd.training.run import Run
+from fastgd.training.training_job import KEEP, Training
 from fastgd.workers.compiling import compile_all
 
 _HEADER = "facts"

@@ -13,7 +13,7 @@ from threading import Lock
 from time import monotonic
 from typing import Any, TypeVar
 
-from fastgd.arguments.warnings import warn
+from fastgd.checks.messages import warn
 from fastgd.engine.devices import CPU, DeviceError, available_threads
 from fastgd.engine.progress import progress_bar
 from fastgd.store.folder import DamageWarning, Folder

@@ -6,7 +6,7 @@ from multiprocessing import current_process
 from threading import current_thread
 
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_count, check_device, check_flag, check_path, check_threads
+from fastgd.checks.numbers import check_count, check_device, check_flag, check_path, check_threads
 from fastgd.engine.devices import AUTO, CPU, available_threads, looked_for
 from fastgd.workers.job import WorkerOptions
 

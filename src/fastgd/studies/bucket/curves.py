@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.arguments.data import FloatArray, array_of
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
+from fastgd.checks.numbers import FloatArray, array_of
 from fastgd.engine.formula_values import code_of
 from fastgd.formulas.derivation import Derivation
 from fastgd.formulas.expressions import Tree, parse

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastgd.arguments.options import Method
-from fastgd.arguments.training_data import TrainingData
+from fastgd.arguments.samples import TrainingData
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Plan
 from fastgd.engine.training_image import WEBASSEMBLY, TrainingImage
