@@ -207,8 +207,8 @@ def _padded(work: Groups, threads: int) -> int:
     matrices = [(work.X.shape[1], work.hidden), (work.hidden, 1)]
     padded = 0
     for lot in arrange(samples, recipe_of(Method(), {}), samples.parts, matrices, threads):
-        lanes = lot.lanes(lot.keys, lot.count, threads)
-        sizes = samples.sizes[lot.runs(0, lot.count)[lanes]]
+        lanes = lot.lanes(lot.keys, len(lot.order), threads)
+        sizes = samples.sizes[lot.order[lanes]]
         padded += sum(up(int(block.max()), ROWS) * lot.side_by_side for block in sizes)
     return padded
 

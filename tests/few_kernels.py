@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 from fastgd.engine import layout, packing, session
-from fastgd.engine import layout as grouping
 from fastgd.kernel.vectorization import GPU
 
 MOST_KNOWN = layout.MOST_KNOWN
@@ -32,7 +31,7 @@ def one_or_eight(count, _samples, _matrices, _threads=1, machine=None, _others=(
 @contextmanager
 def users_kernels():
     """As outside of tests."""
-    grouping._remembered.cache_clear()
+    layout._remembered.cache_clear()
     with (
         patch.object(layout, "MOST_KNOWN", MOST_KNOWN),
         patch.object(layout, "_known", {}),
@@ -40,4 +39,4 @@ def users_kernels():
         patch.object(session, "runs_side_by_side", SIDE_BY_SIDE),
     ):
         yield
-    grouping._remembered.cache_clear()
+    layout._remembered.cache_clear()

@@ -25,7 +25,7 @@ from cases import X, Y
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.options import Method
 from fastgd.engine import prediction
-from fastgd.engine import recipe as lowering
+from fastgd.engine import recipe as recipes
 from fastgd.engine.layout import Sharing
 from fastgd.engine.network import Network
 from fastgd.kernel import vectorization
@@ -42,7 +42,7 @@ TWO = fastgd.Loss(lambda y, v, w: (y - v) ** 2 + w**2)
 
 
 def recipe(**given):
-    return lowering.recipe_of(Method(**given), {})
+    return recipes.recipe_of(Method(**given), {})
 
 
 def network(*sizes, **given):
@@ -64,30 +64,36 @@ REMEMBERED = {
         {"interval": "[0, 1)"},
         {"interval": ["(0, 1)", "[0, 1]", "[0, inf)"]},
     ),
-    "engine.choices._formulas_of": (
+    "engine.recipe._formulas_of": (
         {"function": fastgd.Function("0.0 * a"), "with_derivative": True},
         {
             "function": [fastgd.Function("-0.0 * a"), fastgd.Function("1 * a"), STEEP],
             "with_derivative": [False],
         },
     ),
-    "engine.choices._twice": (
+    "engine.recipe._twice": (
         {"function": fastgd.Function("0.5 * a**3")},
         {"function": [fastgd.Function("0.25 * a**3"), fastgd.Function("-0.0 * a**3")]},
     ),
-    "engine.choices._of_output": (
-        {"loss": fastgd.Loss("log(v) - y"), "unit": fastgd.Function("a"), "is_exp_below": False},
+    "engine.recipe._functions_of": (
         {
-            "loss": [fastgd.Loss("log(v) + y"), fastgd.Loss("log(v) - y", derivative="1 / v")],
-            "unit": [fastgd.Function("a", derivative="2"), fastgd.Function("exp(a)")],
-            "is_exp_below": [True],
+            "activation": fastgd.Function("tanh(k * a)", k=1.0),
+            "output": fastgd.Function("a"),
+            "loss": fastgd.Loss("log(v) - y"),
+            "first": 2,
+            "twice": False,
         },
-    ),
-    "engine.choices._joint": (
-        {"loss": TWO, "unit": fastgd.Function("a")},
         {
-            "loss": [fastgd.Loss(lambda y, v, w: (y - v) ** 2 - w**2)],
-            "unit": [fastgd.Function("2 * a"), fastgd.Function("a", derivative="2")],
+            "activation": ["tanh", fastgd.Function("0.0 * a"), fastgd.Function("-0.0 * a")],
+            "output": [fastgd.Function("a", derivative="2"), "exp", "softplus"],
+            "loss": [
+                fastgd.Loss("log(v) + y"),
+                fastgd.Loss("log(v) - y", derivative="1 / v"),
+                TWO,
+                fastgd.Loss(lambda y, v, w: (y - v) ** 2 - w**2),
+            ],
+            "first": [3],
+            "twice": [True],
         },
     ),
     "store.manifest._described": (
@@ -98,7 +104,7 @@ REMEMBERED = {
             "values": [np.array([0.0, -0.0]).tobytes()],
         },
     ),
-    "engine.grouping._remembered": (
+    "engine.layout._remembered": (
         LAYOUT,
         {
             "network": [network(3, 5, 2), network(3, 4, 2, bias=True)],

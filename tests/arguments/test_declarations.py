@@ -29,7 +29,7 @@ from fastgd.arguments.options import Method
 from fastgd.checks.messages import _ELSEWHERE, did_you_mean_argument, options_text
 from fastgd.checks.numbers import rule_of
 from fastgd.cli.methods import OPTIONS as TYPED
-from fastgd.engine import recipe as lowering
+from fastgd.engine import recipe as recipes
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, UNITS
 from fastgd.kernel.iteration import optimizers as kernel_optimizers
 from fastgd.kernel.iteration import schedules as kernel_schedules
@@ -242,10 +242,10 @@ def test_options_have_their_order():
 
 
 def test_places_in_the_kernel_are_different():
-    places = list(lowering._PLACES.values())
-    real = places[: len(lowering._REAL)]
+    places = list(recipes._PLACES.values())
+    real = places[: len(recipes._REAL)]
     assert real == list(range(len(real)))
-    assert len(set(places[len(real) :])) == len(lowering._WHOLE)
+    assert len(set(places[len(real) :])) == len(recipes._WHOLE)
 
 
 @pytest.mark.parametrize("name", DECLARED)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastgd.arguments.options import Method
-from fastgd.engine import results as summaries
+from fastgd.engine import results
 from fastgd.engine.layout import ARRAYS, LINE, LINE_BYTES, PAGE, SMALL, layout_for
 from fastgd.engine.network import Network
 from fastgd.engine.packing import lanes_of
@@ -144,7 +144,8 @@ def test_memory_is_what_is_allocated(name, sizes, runs):
     assert workspace <= layout.workspace + LINE_BYTES * 2 * len(shared)
     assert layout.workspace <= workspace
     busy = sum(array.busy for array, _ in ARRAYS.values())
-    assert taken <= layout.bytes(4) <= taken + LINE_BYTES * busy
+    of_block, of_record, _ = layout.memory
+    assert taken <= of_block + 4 * of_record <= taken + LINE_BYTES * busy
     assert all(len(array) == 3 for array in own)
     assert all(1 <= len(array) <= 3 for array in shared)
     assert block.numbers.ctypes.data % (8 * LINE) == 0
@@ -267,7 +268,7 @@ def test_packed_runs_are_as_they_were(name, sizes, runs):
         np.testing.assert_array_equal(pick(new), pick(old)[kept])
     assert (new.ended == -1).all()
     if layout.watched:
-        before, after = (layout.watch(block.numbers, block.integers) for block in (old, new))
+        before, after = (layout.by_lane(layout.section(b.numbers, "watch")) for b in (old, new))
         np.testing.assert_array_equal(after, before[kept])
 
 
@@ -278,17 +279,18 @@ def test_watched_errors_are_joined_column_by_column():
     real[:] = np.arange(real.size).reshape(real.shape) + 0.5
     whole = block.integers.reshape(2, INTEGERS, 4)
     whole[:] = np.arange(whole.size).reshape(whole.shape)
-    watch = layout.watch(block.numbers, block.integers)
-    assert watch.shape == (8, layout.watched) == (8, summaries.RECENT + 5)
+    counts = layout.by_lane(block.integers)[:, [SMALLEST_AT, ERROR_COUNT]]
+    watch = results.arranged(layout.by_lane(layout.section(block.numbers, "watch")), counts)
+    assert watch.shape == (8, layout.watched) == (8, results.RECENT + 5)
     for lane in range(8):
         b, r = divmod(lane, 4)
         columns = {
-            summaries.SMALLEST: real[b, SMALLEST, r],
-            summaries.SMALLEST_AT: whole[b, SMALLEST_AT, r],
-            summaries.FIRST: real[b, FIRST, r],
-            summaries.ERROR_SUM: real[b, ERROR_SUM, r],
-            summaries.INVERSE_SUM: real[b, INVERSE_SUM, r],
-            summaries.ERROR_COUNT: whole[b, ERROR_COUNT, r],
+            results.SMALLEST: real[b, SMALLEST, r],
+            results.SMALLEST_AT: whole[b, SMALLEST_AT, r],
+            results.FIRST: real[b, FIRST, r],
+            results.ERROR_SUM: real[b, ERROR_SUM, r],
+            results.INVERSE_SUM: real[b, INVERSE_SUM, r],
+            results.ERROR_COUNT: whole[b, ERROR_COUNT, r],
         }
-        assert dict(enumerate(watch[lane, : summaries.RECENT])) == columns
-        assert watch[lane, summaries.RECENT :].tolist() == real[b, RECENT:, r].tolist()
+        assert dict(enumerate(watch[lane, : results.RECENT])) == columns
+        assert watch[lane, results.RECENT :].tolist() == real[b, RECENT:, r].tolist()

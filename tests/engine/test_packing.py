@@ -22,8 +22,8 @@ def lots_of(labels, *, runs=1, folds=None, sample_weight=None, side_by_side=8, *
 def blocks_of(lots, runs=1):
     """(lot, the parts in its blocks)."""
     for lot in lots:
-        order = lot.runs(0, lot.count)
-        for lanes in lanes_of(lot.keys, lot.count, lot.side_by_side):
+        order = lot.order
+        for lanes in lanes_of(lot.keys, len(lot.order), lot.side_by_side):
             yield lot, order[lanes] // runs
 
 
@@ -52,7 +52,7 @@ def test_every_run_has_one_place_beside_others_of_its_kind(name):
     runs = given.get("runs", 1)
     samples, lots = lots_of(**given)
     assert {lot.sharing for lot in lots} == set(sharings) or name == "a few runs of each group"
-    every = np.sort(np.concatenate([lot.runs(0, lot.count) for lot in lots]))
+    every = np.sort(np.concatenate([lot.order for lot in lots]))
     assert every.tolist() == list(range(runs * samples.parts))
     for lot, parts in blocks_of(lots, runs):
         if lot.sharing is Sharing.PART:
@@ -79,8 +79,8 @@ def test_padding_costs_at_most_a_quarter_for_log_normal_sizes(count, wide):
 def test_runs_alone_are_exact_and_have_a_block_each():
     samples, _ = lots_of(LABELS)
     lot = by_part(samples, np.array([3, 7, 250]), 1, 1)
-    assert (lot.side_by_side, lot.is_exact, lot.count) == (1, True, 3)
-    assert sorted(lot.runs(0, 3).tolist()) == [3, 7, 250]
+    assert (lot.side_by_side, lot.is_exact, len(lot.order)) == (1, True, 3)
+    assert sorted(lot.order.tolist()) == [3, 7, 250]
 
 
 def test_lanes_are_filled_up_with_the_last_run_of_a_block():

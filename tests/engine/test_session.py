@@ -14,6 +14,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, arrange, lanes_of
 from fastgd.engine.prediction import LossEvaluation
 from fastgd.engine.recipe import ValueColumn, recipe_of
+from fastgd.engine.results import read
 from fastgd.engine.session import Session
 from fastgd.kernel.block import CONVERGED, DIVERGED
 from fastgd.optimizers import Momentum
@@ -81,7 +82,7 @@ def test_an_update_of_alpha_1_takes_off_the_derivative():
     runs = session_of(iterations=1).load(ROWS)
     runs.run(0, 2)
     evaluation = LossEvaluation(Session.of_derivative(NETWORK, METHOD, X, Y))
-    for row, updated in zip(ROWS, runs.parameters(), strict=False):
+    for row, updated in zip(ROWS, read(runs).parameters, strict=False):
         np.testing.assert_array_equal(updated, row - evaluation.at(row)[1])
 
 
@@ -124,15 +125,15 @@ def test_calls_may_end_anywhere_and_runs_may_be_packed(name):
     for first, last in ((5, 6), (6, 10)):
         parts.run(first, last)
         packed.run(first, last)
-    for read in (
-        lambda runs: runs.parameters(),
+    for seen in (
+        lambda runs: read(runs).parameters,
         lambda runs: runs.curve("errors"),
-        lambda runs: runs.changes(),
-        lambda runs: runs.watch() if session.layout.watched else runs.ended,
+        lambda runs: read(runs).changes,
+        lambda runs: read(runs).watch,
     ):
-        np.testing.assert_array_equal(read(parts), read(whole))
-        np.testing.assert_array_equal(read(packed)[:3], read(whole)[some])
-    assert len({row.tobytes() for row in whole.parameters()}) == 5
+        np.testing.assert_array_equal(seen(parts), seen(whole))
+        np.testing.assert_array_equal(seen(packed)[:3], seen(whole)[some])
+    assert len({row.tobytes() for row in read(whole).parameters}) == 5
 
 
 def test_a_run_that_is_over_is_read_as_it_ended():
@@ -143,14 +144,14 @@ def test_a_run_that_is_over_is_read_as_it_ended():
     column = ValueColumn.of("tolerance", axis["tolerance"], method)
     runs = session.load(rows, alpha, [(column, np.arange(3))])
     runs.run(0, 7)
-    assert runs.end("outcome")[:3].tolist() == [0, CONVERGED, DIVERGED]
+    assert read(runs).outcome[:3].tolist() == [0, CONVERGED, DIVERGED]
     assert runs.ended[:2].tolist() == [-1, 0]
     assert runs.ended[2] >= 0
-    np.testing.assert_array_equal(runs.parameters()[1], ROWS[1])
-    assert runs.end("final")[1] == runs.curve("errors")[1, 0]
+    np.testing.assert_array_equal(read(runs).parameters[1], ROWS[1])
+    assert read(runs).final[1] == runs.curve("errors")[1, 0]
     alone = session_of(method, 1, side_by_side=1, iterations=6).load(ROWS[:1], alpha[:1])
     alone.run(0, 7)
-    np.testing.assert_array_equal(alone.parameters()[0], runs.parameters()[0])
+    np.testing.assert_array_equal(read(alone).parameters[0], read(runs).parameters[0])
 
 
 def test_columns_seeds_and_alpha_are_each_run_s_own():
@@ -169,8 +170,8 @@ def test_columns_seeds_and_alpha_are_each_run_s_own():
         single = session_of(own, 1, network=network, axes=axes, side_by_side=1, iterations=5)
         single = single.load(rows[:1], alpha[:1], seeds=np.array([seed]))
         single.run(0, 6)
-        np.testing.assert_array_equal(single.parameters()[0], runs.parameters()[r])
-    assert len({row.tobytes() for row in runs.parameters()}) == 4
+        np.testing.assert_array_equal(read(single).parameters[0], read(runs).parameters[r])
+    assert len({row.tobytes() for row in read(runs).parameters}) == 4
 
 
 @pytest.mark.parametrize("threads", [1, 2])

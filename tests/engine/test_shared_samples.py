@@ -1,6 +1,7 @@
 """Samples as the kernel takes them: padded, side by side, shared where runs have the same."""
 
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from fastgd.arguments.samples import Validation
 from fastgd.arguments.subsets import check_partition
 from fastgd.engine.layout import Sharing
-from fastgd.engine.packing import PackedSamples, Packer
+from fastgd.engine.network import Network
+from fastgd.engine.packing import PackedSamples, portion_of
 from fastgd.kernel.vectorization import ROWS
 
 RANDOM = np.random.default_rng(4)
@@ -17,10 +19,18 @@ WEIGHT = RANDOM.random(23)
 LABELS = np.repeat([0, 1, 2], [4, 13, 6])
 
 
-def packer(samples, sharing, runs, *, bias=True, batch=0):
+def portion_for(samples, sharing, runs, parts, *, bias=True, batch=0):
     own = runs if sharing is Sharing.NONE else 1
     weighed = runs if sharing in (Sharing.NONE, Sharing.TABLE) else 1
-    return Packer(samples, sharing, bias, 1, batch, runs, own, weighed)
+    layout = SimpleNamespace(
+        network=Network((3, 2), bias),
+        sharing=sharing,
+        batch=batch,
+        data_runs=own,
+        importance_runs=weighed,
+        lines=1,
+    )
+    return portion_of(samples, layout, np.asarray(parts))
 
 
 def lanes_of(array, runs, numbers):
@@ -31,7 +41,7 @@ def lanes_of(array, runs, numbers):
 @pytest.mark.parametrize("samples", [1, 4, 5])
 def test_padding_has_no_weight(samples):
     whole = PackedSamples(X[:samples], Y[:samples], WEIGHT[:samples])
-    portion = packer(whole, Sharing.ALL, 3).portion(np.zeros((2, 3), np.int64))
+    portion = portion_for(whole, Sharing.ALL, 3, np.zeros((2, 3), np.int64))
     [data] = portion.tables
     padded = -(-samples // ROWS) * ROWS
     inputs, targets = lanes_of(data.X, 1, 4), lanes_of(data.y, 1, 2)
@@ -49,7 +59,7 @@ def test_runs_with_samples_of_their_own_are_padded_to_the_most():
     partition = check_partition(X, Y, groups=LABELS, folds=2, sample_weight=WEIGHT)
     samples = PackedSamples(X, Y, partition=partition)
     parts = np.array([[0, 3, 4], [5, 5, 1]])
-    portion = packer(samples, Sharing.NONE, 3).portion(parts)
+    portion = portion_for(samples, Sharing.NONE, 3, parts)
     assert len(portion.tables) == 4
     for b, row in enumerate(parts):
         for table, real, weighed in (
@@ -78,7 +88,7 @@ def test_folds_share_a_table_and_differ_in_weights():
     partition = check_partition(X, Y, groups=LABELS, folds=3)
     samples = PackedSamples(X, Y, partition=partition)
     parts = np.array([[3, 4, 5, 3]])  # the three folds of the second group
-    learned, held = packer(samples, Sharing.TABLE, 4, bias=False).portion(parts).tables
+    learned, held = portion_for(samples, Sharing.TABLE, 4, parts, bias=False).tables
     rows = np.flatnonzero(LABELS == 1)
     np.testing.assert_array_equal(lanes_of(learned.X, 1, 3)[:13, :, 0], X[rows])
     np.testing.assert_array_equal(learned.X, held.X)
@@ -98,7 +108,7 @@ def test_held_out_samples_beside_the_table(sharing):
     if sharing is Sharing.TABLE:
         partition = check_partition(X, Y, sample_weight=np.stack([WEIGHT, WEIGHT[::-1]]))
     samples = PackedSamples(X, Y, validation=validation, partition=partition)
-    portion = packer(samples, sharing, 2).portion(np.array([[0, 0], [0, 0]]))
+    portion = portion_for(samples, sharing, 2, [[0, 0], [0, 0]])
     learned, held = portion.tables[:2]
     assert (learned.samples, held.samples) == (23, 7)
     runs = 1 if sharing is Sharing.ALL else 2
@@ -109,7 +119,7 @@ def test_held_out_samples_beside_the_table(sharing):
 
 def test_blocks_with_the_same_samples_have_one_copy():
     samples = PackedSamples(X, Y, partition=check_partition(X, Y, groups=LABELS))
-    portion = packer(samples, Sharing.PART, 2, batch=4).portion(np.array([[1, 1], [1, 1], [2, 2]]))
+    portion = portion_for(samples, Sharing.PART, 2, [[1, 1], [1, 1], [2, 2]], batch=4)
     first, second, third = portion.tables
     assert first is second
     assert (first.samples, first.epoch) == (13, 4)
@@ -119,7 +129,7 @@ def test_blocks_with_the_same_samples_have_one_copy():
 def test_blocks_whose_first_runs_are_alike_have_weights_of_their_own():
     samples = PackedSamples(X, Y, partition=check_partition(X, Y, folds=3))
     parts = np.array([[0, 0], [0, 1]])
-    (first, _, second, _) = packer(samples, Sharing.TABLE, 2).portion(parts).tables
+    (first, _, second, _) = portion_for(samples, Sharing.TABLE, 2, parts).tables
     for data, row in ((first, parts[0]), (second, parts[1])):
         importance = lanes_of(data.importance, 2, 2)[:, 0]
         for r, part in enumerate(row):

@@ -9,7 +9,7 @@ import pytest
 import fastgd
 from cases import SWISH
 from fastgd.arguments.options import Method
-from fastgd.engine import prediction as input_derivatives
+from fastgd.engine import prediction
 from fastgd.engine.network import Network
 from fastgd.engine.prediction import derivatives
 from fastgd.optimizers import Adam
@@ -146,11 +146,11 @@ def test_a_chain_of_two_units_has_the_formula_of_the_textbook():
 @pytest.mark.parametrize("kind", ["gradient", "hessian"])
 def test_a_sample_has_the_same_bits_alone_and_on_any_threads(run, kind, monkeypatch):
     many = np.random.default_rng(3).normal(size=(1000, 3))
-    monkeypatch.setattr(input_derivatives, "WORTH", 1e-12)
+    monkeypatch.setattr(prediction, "WORTH", 1e-12)
     together = getattr(run, kind)(many)
-    monkeypatch.setattr(input_derivatives, "available_threads", lambda: 1)
+    monkeypatch.setattr(prediction, "available_threads", lambda: 1)
     assert getattr(run, kind)(many).tobytes() == together.tobytes()
-    monkeypatch.setattr(input_derivatives, "native_lanes", lambda: 2)
+    monkeypatch.setattr(prediction, "native_lanes", lambda: 2)
     assert getattr(run, kind)(many).tobytes() == together.tobytes()
     for n in (0, 500, 999):
         assert getattr(run, kind)(many[[n]]).tobytes() == together[[n]].tobytes()

@@ -14,7 +14,7 @@ from test_shared_updates import sharing  # noqa: F401
 import fastgd
 from cases import EVERYTHING, OPTIONS, with_values
 from fastgd import reference
-from fastgd.engine import layout as grouping
+from fastgd.engine import layout as layouts
 from fastgd.functions import sqrt, where
 from fastgd.kernel.vectorization import ROWS
 from fastgd.optimizers import Adam, Momentum, Rprop
@@ -127,8 +127,8 @@ def test_any_place(case):
 
 @pytest.mark.parametrize("case", only(IN_BATCHES, "normalized"))
 def test_any_batch(case, monkeypatch):
-    monkeypatch.setattr(grouping, "_remembered", grouping._grouped)
-    monkeypatch.setattr(grouping, "GROUP_BYTES", 1)
+    monkeypatch.setattr(layouts, "_remembered", layouts._grouped)
+    monkeypatch.setattr(layouts, "GROUP_BYTES", 1)
     for samples in (11, 12, 13):
         for place in range(samples):
             agrees(settings(case, samples, place))

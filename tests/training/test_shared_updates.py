@@ -14,7 +14,7 @@ import fastgd
 from cases import NETWORKS
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import TrainingData
-from fastgd.engine import layout as grouping
+from fastgd.engine import layout as layouts
 from fastgd.engine import packing, session
 from fastgd.engine.devices import available_threads
 from fastgd.engine.execution import LAST_SECONDS, ThreadTuning
@@ -101,12 +101,12 @@ def sharing(monkeypatch):
     """Make this number of threads share every update, with this number of samples at a time."""
 
     def share(threads, together=1 << 20, rows=32):
-        monkeypatch.setattr(grouping, "_remembered", grouping._grouped)
-        monkeypatch.setattr(grouping, "SHARE_SECONDS", 1e-15)
-        monkeypatch.setattr(grouping, "SHARE_SAMPLES", 0.25)
-        monkeypatch.setattr(grouping, "GROUP_BYTES", 1)
-        monkeypatch.setattr(grouping, "TOGETHER_BYTES", together)
-        monkeypatch.setattr(grouping, "GRADIENT_SAMPLES", rows)
+        monkeypatch.setattr(layouts, "_remembered", layouts._grouped)
+        monkeypatch.setattr(layouts, "SHARE_SECONDS", 1e-15)
+        monkeypatch.setattr(layouts, "SHARE_SAMPLES", 0.25)
+        monkeypatch.setattr(layouts, "GROUP_BYTES", 1)
+        monkeypatch.setattr(layouts, "TOGETHER_BYTES", together)
+        monkeypatch.setattr(layouts, "GRADIENT_SAMPLES", rows)
         made = []
 
         def planned(*arguments, **given):
@@ -253,7 +253,7 @@ def test_only_so_many_values_are_kept():
     layout = planned((784, 100, 10), 10**7)
     kept = 16 * 112 * layout.room  # strides are at most so many numbers
     assert layout.threads == 8
-    assert grouping.TOGETHER_BYTES * 0.9 < kept < grouping.TOGETHER_BYTES * 1.1
+    assert layouts.TOGETHER_BYTES * 0.9 < kept < layouts.TOGETHER_BYTES * 1.1
     assert planned((784, 100, 10), 2001).room == 2004
 
 
@@ -267,7 +267,7 @@ def test_blocks_that_are_fewer_than_threads_are_shared(runs, threads, each):
     plan = Plan.make(task, Network((784, 100, 10)), Method(), alphas, {}, 1, threads)
     assert plan.layout.runs == 1
     assert plan.layout.threads == each
-    assert each == 1 or runs * 16 * 112 * plan.layout.room < grouping.TOGETHER_BYTES * 1.1
+    assert each == 1 or runs * 16 * 112 * plan.layout.room < layouts.TOGETHER_BYTES * 1.1
 
 
 def test_blocks_take_turns_on_all_threads(sharing, monkeypatch):

@@ -4,7 +4,11 @@ A device is named as in PyTorch: ``"cpu"``, ``"cuda"`` for all GPUs that the pro
 ``"cuda:1"`` for one of them. With ``"auto"`` it is the faster of the first two.
 """
 
-from typing import TYPE_CHECKING
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from fastgd.kernel.cuda_driver import DeviceError as DeviceError
 from fastgd.kernel.language.threads import WARP
@@ -18,7 +22,14 @@ USED = 0.9
 """Share of a GPU's free memory that runs may take: the rest is for other allocations."""
 
 
-def devices_of(name: str) -> "tuple[Device, ...]":
+def available_threads() -> int:
+    """Threads that may be started: NUMBA_NUM_THREADS, by default one per processor."""
+    from fastgd.kernel import calls  # with all that compiles
+
+    return calls.available_threads()
+
+
+def devices_of(name: str) -> tuple[Device, ...]:
     """Return the GPUs of this name.
 
     Raises
@@ -38,7 +49,7 @@ def devices_of(name: str) -> "tuple[Device, ...]":
     return (gpu,)
 
 
-def usable_gpus() -> "tuple[tuple[Device, ...], list[DeviceError]]":
+def usable_gpus() -> tuple[tuple[Device, ...], list[DeviceError]]:
     """Return the GPUs that this process can use, and an error for each that is too old.
 
     Raises
@@ -90,3 +101,120 @@ def room_on(name: str, of_block: int, of_all: int) -> int:
             f"({free:,} bytes), got a need of {of_block + of_all:,} bytes"
         )
     return len(gpus) * ((free - of_all) // of_block)
+
+
+# ---------------------------------------------------------------- devices()
+
+
+GIGABYTE = 10**9
+
+
+@dataclass(frozen=True)
+class DeviceFacts:
+    """A device that networks can be trained on; a CPU has None where only GPUs have a value.
+
+    Attributes
+    ----------
+    name : str
+        What to pass as ``device``: "cpu", "cuda:0", ...
+    model : str
+        The processor, by LLVM's name, or the GPU.
+    threads, lanes : int or None
+        Of a CPU: the most threads, and how many float64 values a vector register holds.
+    multiprocessors : int or None
+        Of a GPU.
+    capability : (int, int) or None
+        Compute capability of a GPU; at least (7, 0) is needed.
+    memory : int or None
+        Bytes of a GPU's memory, of which other programs may use some.
+    """
+
+    name: str
+    model: str
+    threads: int | None = None
+    lanes: int | None = None
+    multiprocessors: int | None = None
+    capability: tuple[int, int] | None = None
+    memory: int | None = None
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The row in a table."""
+        if self.capability is None or self.memory is None:
+            return self.name, self.model, "", f"{self.threads} threads, {self.lanes} lanes", ""
+        return (
+            self.name,
+            self.model,
+            f"{self.memory / GIGABYTE:.1f} GB",
+            f"{self.multiprocessors} multiprocessors",
+            ".".join(map(str, self.capability)),
+        )
+
+
+class DeviceList(list[DeviceFacts]):
+    """Devices, shown as a table; ``note`` says why GPUs are missing, or is "" if none is."""
+
+    def __init__(self, devices: Sequence[DeviceFacts], note: str = "") -> None:
+        super().__init__(devices)
+        self.note = note
+
+    def __repr__(self) -> str:
+        heads = ("device", "model", "memory", "processors", "capability")
+        rows = [heads, *(one.cells for one in self)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        sides = "<<><<"
+        lines = [
+            "  ".join(
+                f"{cell:{side}{width}}"
+                for cell, side, width in zip(row, sides, widths, strict=True)
+            ).rstrip()
+            for row in rows
+        ]
+        return "\n".join([*lines, *([self.note] if self.note else [])])
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """Show the table in IPython, which shows subclasses of list as lists."""
+        printer.text(repr(self))
+
+
+def devices() -> DeviceList:
+    """List what networks can be trained on: the CPU, and the GPUs that this process may use.
+
+    Returns
+    -------
+    list of DeviceFacts
+        It is shown as a table. Without a GPU that can be used, the line below the table, ``note``,
+        says what is missing. GPUs that are too old are left out; the note names them.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> devices = fastgd.devices()
+    >>> devices[0].name, devices[0].threads >= 1
+    ('cpu', True)
+    """
+    found, note = [_cpu()], ""
+    try:
+        gpus, too_old = usable_gpus()
+        found += [
+            DeviceFacts(
+                f"{CUDA}:{gpu.index}",
+                gpu.name,
+                multiprocessors=gpu.multiprocessors,
+                capability=gpu.capability,
+                memory=gpu.memory,
+            )
+            for gpu in gpus
+        ]
+        why = "Left out" if gpus else "No GPU"
+        note = "\n".join(f"{why}: {error}" for error in too_old)
+    except DeviceError as error:
+        note = f"No GPU: {error}"
+    return DeviceList(found, note)
+
+
+def _cpu() -> DeviceFacts:
+    from fastgd.kernel.language.numba_internals import processor
+    from fastgd.kernel.vectorization import native_lanes
+
+    return DeviceFacts(CPU, processor()[1], threads=available_threads(), lanes=native_lanes())

@@ -1,8 +1,9 @@
 """The memory layout of a block of runs: where each array is that the kernel's structs declare."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache, cached_property
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import cache, cached_property, lru_cache
 from itertools import accumulate, pairwise
 from math import prod
 from typing import Annotated, Any, Literal, get_origin, get_type_hints
@@ -10,14 +11,12 @@ from typing import Annotated, Any, Literal, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.engine import results as summaries
-from fastgd.engine.layout import Sharing
 from fastgd.engine.network import Network
 from fastgd.engine.recipe import INTEGERS, STATES, Values, width_of
-from fastgd.kernel import block as slots
 from fastgd.kernel.block import (
     RECENT,
     SMALLEST,
+    Area,
     Array,
     Block,
     BlockLayout,
@@ -27,7 +26,8 @@ from fastgd.kernel.block import (
     Shapes,
 )
 from fastgd.kernel.language.specialization import KnownFacts
-from fastgd.kernel.language.structs import Bytes, Floats, Integers, first_byte
+from fastgd.kernel.language.structs import Bytes, Floats, Integers
+from fastgd.kernel.splitting import NOW, Split
 from fastgd.kernel.vectorization import (
     GPU,
     ROWS,
@@ -41,6 +41,18 @@ from fastgd.kernel.vectorization import (
     wants_strips,
     with_squares,
 )
+
+
+class Sharing(Enum):
+    """What the runs of a block have in common."""
+
+    ALL = "all"  # all blocks have the same samples and weights
+    TABLE = (
+        "table"  # the samples of a group; each run has its own weights for them, 0 for unused ones
+    )
+    PART = "part"  # one part
+    NONE = "none"  # nothing: each run has its own samples, padded to the largest set of the block
+
 
 LINE_BYTES = 64
 
@@ -71,7 +83,13 @@ SECTIONS = {name: array for name, (array, _) in _declared(Layer).items()}
 """The arrays in ``Block.numbers``, in order."""
 
 ARRAYS = _declared(Block) | {f"batch.{name}": found for name, found in _declared(Data).items()}
-"""All other arrays of a block."""
+"""All other arrays of a block, in the order of its fields; those of its batch are last."""
+
+_BATCH = Block._fields.index("batch") - 1
+"""Where the batch is among the fields after ``numbers``."""
+
+_KINDS = [np.dtype(np.float64), np.dtype(np.int64), np.dtype(np.uint8)]
+_KIND_OF = [_KINDS.index(dtype) for _, dtype in ARRAYS.values()]
 
 
 def up(number: int, step: int) -> int:
@@ -125,12 +143,12 @@ class Layout:
 
     # ------------------------------------------------------------ sizes
 
-    @property
+    @cached_property
     def lines(self) -> int:
         """Lines of a sample: see :mod:`fastgd.kernel.iteration.tangents`."""
         return 1 if self.recipe.tangents is None else 1 + self.network.sizes[0]
 
-    @property
+    @cached_property
     def room(self) -> int:
         """Lines of samples for which activations are stored."""
         return max(self.group, self.together) * self.lines
@@ -191,28 +209,28 @@ class Layout:
             "watched_loss": int(recipe.watch is not None and recipe.watch.name == "loss"),
         }
 
-    @property
+    @cached_property
     def watched(self) -> int:
-        """Columns of :meth:`watch`."""
-        return 0 if self.recipe.watch is None else summaries.RECENT + self.window
+        """Columns of what results tell about the monitored error: these, and two counts."""
+        return 0 if self.recipe.watch is None else self.kept_errors + 2
 
-    @property
+    @cached_property
     def kept_errors(self) -> int:
         """Values per run that the kernel keeps about the monitored error."""
         return 0 if self.recipe.watch is None else RECENT + self.window
 
-    @property
+    @cached_property
     def data_runs(self) -> int:
         """Copies of each data value: 1, or one per run if runs have or draw their own samples."""
         own = self.sharing is Sharing.NONE or self.recipe.batches.name == "adaptive"
         return self.runs if own else 1
 
-    @property
+    @cached_property
     def importance_runs(self) -> int:
         """The same for the sample weights."""
         return self.runs if self.sharing is Sharing.TABLE else self.data_runs
 
-    @property
+    @cached_property
     def matrices(self) -> list[tuple[int, tuple[int, int]]]:
         """For each layer, where its parameters begin in an array of P, and their shape (D, H)."""
         return list(zip(self._weights, self.network.matrices, strict=False))
@@ -233,54 +251,48 @@ class Layout:
         """Length of ``Block.numbers``."""
         return up(max(section.stop for section in self.sections.values()), LINE)
 
-    @property
+    @cached_property
     def parameters(self) -> int:
         """Values that the weights of a block take, with the gaps between layers."""
         return self._weights[-1]
 
-    @property
+    @cached_property
     def kept(self) -> int:
         """Values saved when a run ends: its weights and what is kept about the monitored error."""
         return self.sections["watch"].stop
 
-    @property
+    @cached_property
     def moved(self) -> int:
         """Values of ``Block.numbers`` that are copied when runs are repacked: the first ones."""
         return max(self.sections[name].stop for name, array in SECTIONS.items() if array.moves)
 
     @cached_property
-    def _lengths(self) -> dict[str, tuple[int, int]]:
-        """Each array of a block except ``numbers``: length, and extra length per record."""
+    def _lengths(self) -> list[tuple[int, int]]:
+        """Of each of :data:`ARRAYS`, the length and the extra length per record."""
         none, one = self.sizes | {"T": 0}, self.sizes | {"T": 1}
-        lengths = {}
-        for name, (array, _) in ARRAYS.items():
+        lengths = []
+        for array, _ in ARRAYS.values():
             length = _length(array.size, none)
             added = _length(array.size, one) - length if "T" in array.size else 0
-            lengths[name] = length, added
+            lengths.append((length, added))
         return lengths
 
-    def bytes(self, records: int) -> int:
-        """Memory of one block."""
-        block, record = self._memory
-        return block + records * record
+    @cached_property
+    def workspace(self) -> int:
+        """Bytes of what the blocks of a thread take turns with."""
+        return self.memory[2]
 
     @cached_property
-    def _memory(self) -> tuple[int, int]:
-        """Bytes of a block without records, and those of each record."""
-        block, record = 8 * self.numbers, 0
-        for name, (length, added) in self._lengths.items():
-            array, dtype = ARRAYS[name]
+    def memory(self) -> tuple[int, int, int]:
+        """Bytes of a block without records, of each record, and of the workspace."""
+        block, record, workspace = 8 * self.numbers, 0, 0
+        for (array, dtype), (length, added) in zip(ARRAYS.values(), self._lengths, strict=True):
             if array.is_workspace and self.machine != GPU:
+                workspace += 8 * length
                 continue
             block += dtype.itemsize * length + 2 * LINE_BYTES * (array.busy and length > 0)
             record += dtype.itemsize * added
-        return block, record
-
-    @property
-    def workspace(self) -> int:
-        """Bytes of what the blocks of a thread take turns with."""
-        lengths = (self._lengths[name][0] for name in ARRAYS if ARRAYS[name][0].is_workspace)
-        return 8 * sum(lengths) * (self.machine != GPU)
+        return block, record, workspace
 
     @cached_property
     def shapes(self) -> Shapes:
@@ -398,28 +410,30 @@ class Layout:
     def allocate(self, blocks: int, records: int, workers: int = 1) -> Block:
         """New blocks, zero-filled, with a leading axis of ``blocks`` on every array."""
         memory = np.zeros(blocks * self.numbers + LINE)
-        begin = -first_byte(memory) // 8 % LINE
+        begin = -memory.__array_interface__["data"][0] // 8 % LINE
         numbers = memory[begin : begin + blocks * self.numbers].reshape(blocks, self.numbers)
-        rest: dict[str, NDArray[Any]] = {
-            name: _rows(
-                self._rows_of(name, blocks, workers), length + records * added, *ARRAYS[name]
-            )
-            for name, (length, added) in self._lengths.items()
-        }
-        rest["ended"][:] = -1
-        mine = {name: rest.pop(f"batch.{name}") for name in ("X", "y", "importance")}
-        batch = Data(**mine, samples=0, epoch=0)  # each iteration knows its own number of samples
-        block = Block(numbers=numbers, batch=batch, **rest)
+        # Most arrays are empty, and need not be made one by one: 25 us for a small network.
+        none = [np.zeros((blocks, 0), dtype) for dtype in _KINDS]
+        made = [none[kind] for kind in _KIND_OF]
+        for k, array, dtype, length, added in self._filled:
+            rows = min(blocks, workers) if array.is_workspace and self.machine != GPU else blocks
+            made[k] = _rows(rows, length + records * added, array, dtype)
+        *others, X, y, importance = made
+        # Each iteration knows its own number of samples.
+        others.insert(_BATCH, Data(X, y, importance, samples=0, epoch=0))
+        block = Block(numbers, *others)
+        block.ended[:] = -1
         if self.network.bias:  # the constant 1 after the units of each hidden layer, of values
             for k, units in enumerate(self.network.sizes[1:-1]):
                 own = slice(units * self.runs, (units + 1) * self.runs)
                 self._activations(block, k)[:, :: self.lines, own] = 1.0
         return block
 
-    def _rows_of(self, name: str, blocks: int, workers: int) -> int:
-        """How many arrays of this name there are for so many blocks, and threads for these."""
-        is_shared = ARRAYS[name][0].is_workspace and self._lengths[name][0] > 0
-        return min(blocks, workers) if is_shared and self.machine != GPU else blocks
+    @cached_property
+    def _filled(self) -> list[tuple[int, Array, Any, int, int]]:
+        """The arrays of a block that have values: number, declaration, dtype, and lengths."""
+        each = enumerate(zip(ARRAYS.values(), self._lengths, strict=True))
+        return [(k, *declared, *lengths) for k, (declared, lengths) in each if any(lengths)]
 
     def load(
         self,
@@ -429,19 +443,13 @@ class Layout:
         values: Values,
     ) -> None:
         """Put runs into the lanes: (lanes, P) weights, (lanes, K) alpha, and their values."""
-        self.put_parameters(block, weights, alpha)
+        self.put_by_parameter(block.numbers, weights)
+        rates = "alpha" if self.recipe.schedule is None else "base_alpha"
+        self.section(block.numbers, rates)[:] = self.by_run(alpha)
         if self.recipe.watch is not None:
             self.section(block.numbers, "watch")[:, SMALLEST] = np.inf
         self.section(block.numbers, "values")[:] = self.by_run(values.numbers)
         self.of_runs(block.integers)[:] = self.by_run(values.integers)
-
-    def put_parameters(
-        self, block: Block, weights: NDArray[np.float64], alpha: NDArray[np.float64]
-    ) -> None:
-        """Set the (lanes, P) weights and the (lanes, K) learning rates."""
-        self.put_by_parameter(block.numbers, weights)
-        rates = "alpha" if self.recipe.schedule is None else "base_alpha"
-        self.section(block.numbers, rates)[:] = self.by_run(alpha)
 
     def put_learning(self, block: Block, row: NDArray[np.float64]) -> None:
         """Set which parameters are trainable, (P,): 1, or 0 for frozen ones."""
@@ -481,16 +489,6 @@ class Layout:
     def values_of(self, block: Block, k: int) -> NDArray[np.float64]:
         """View (room, units) of the same, without padding, for a single run."""
         return self._activations(block, k)[0, :, : self.network.sizes[k + 1]]
-
-    def watch(
-        self, numbers: NDArray[np.float64], integers: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """(lanes, watched) what is kept about the monitored error: columns as in :mod:`.summaries`.
-
-        Read from ``Block.numbers`` and ``integers``, or from ``kept`` and ``kept_integers``.
-        """
-        whole = self.by_lane(integers)[:, [slots.SMALLEST_AT, slots.ERROR_COUNT]]
-        return summaries.arranged(self.by_lane(numbers[:, self.sections["watch"]]), whole)
 
     def path(self, block: Block, records: int) -> NDArray[np.float64]:
         """(lanes, records, P) recorded weights."""
@@ -534,3 +532,198 @@ def _rows(blocks: int, length: int, array: Array, dtype: Any) -> NDArray[Any]:
     line = LINE_BYTES // dtype.itemsize
     found: NDArray[Any] = np.zeros((blocks, up(length, line) + line), dtype)[:, :length]
     return found
+
+
+# ---------------------------------------------------------------- how a block's work is divided
+# Into groups of samples that pass through the layers together, and among threads, which share the
+# samples in the passes, and the weights of each layer in the gradient.
+
+
+GROUP_BYTES = 32 * 1024
+"""Activations and deltas of a group of samples should fit the first-level cache ..."""
+
+GROUP_SAMPLES = 8
+"""... but a group has at least this many: each group loads and stores the whole gradient ..."""
+
+GROUP_MOST_BYTES = 512 * 1024
+"""... and more samples, up to this, for layers with many weights: part of the second level."""
+
+GROUP_MOST_SAMPLES = 32
+"""More samples save no time (measured: 64 of them, for 64-64-10, 784-100-10 and 64-64-64-10)."""
+
+CURVATURE_ROWS = 64
+"""Rows of the Jacobian in a group, before their products are added to those of the others."""
+
+SMALL = 2**14
+"""Largest block (in parameters) whose layout is cached: it stores 8 bytes for each of them."""
+
+TOGETHER_BYTES = 64 * 1024**2
+"""Limit for the stored activations and deltas of all blocks whose work threads share."""
+
+SHARE_SECONDS = 50e-6
+"""Least work of a thread in one update, for sharing the update among threads to pay.
+
+The threads wait for each other twice (3 us each time with OpenMP, 22 us with Numba's workqueue),
+and values move from one core to the other: with 16-16-1 and 272 samples (13 us on one thread) two
+threads have 0.6 times the speed, with 32-32-10 and 256 samples (39 us) 0.9 times, with 64-64-10
+(102 us) 1.2 times.
+"""
+
+SHARE_SAMPLES = 32
+"""Fewest samples of a thread: it has to read all weights that the other threads just updated.
+
+With batches of 32, two threads have 0.7 to 1.1 times the speed of one (784-100-10), with batches
+of 256 1.5 times.
+"""
+
+GRADIENT_SAMPLES = 32
+"""Samples of a group in the gradient, if several threads share the work of a block.
+
+The gradient half of an update of 784-100-10 with 2,000 samples took 5.2 ms with 8 samples a group,
+3.7 with 32, 4.3 with 64, and 11.6 with all in one; of 64-64-10 with 256 samples 34 us, 29, 32, 44.
+"""
+
+PRODUCT_SECONDS = 1e-10
+"""Time for one sample and one parameter of an update, at least."""
+
+
+def layout_for(
+    network: Network,
+    runs: int,
+    samples: int,
+    recipe: Recipe,
+    batch: int = 0,
+    window: int = 1,
+    sharing: Sharing = Sharing.ALL,
+    group: int | None = None,
+    threads: int = 1,
+    blocks: int = 1,
+    machine: Machine | None = None,
+) -> Layout:
+    """Choose the group of samples that passes through the layers together, unless it is given.
+
+    Up to ``threads`` threads share the work of each of the ``blocks`` where that is faster.
+    """
+    grouped = _remembered if runs * network.parameters <= SMALL else _grouped
+    layout = grouped(network, runs, samples, recipe, batch, window, sharing, group, machine)
+    return layout if threads == 1 else _shared_out(layout, threads, blocks)
+
+
+def _grouped(
+    network: Network,
+    runs: int,
+    samples: int,
+    recipe: Recipe,
+    batch: int,
+    window: int,
+    sharing: Sharing,
+    group: int | None,
+    machine: Machine | None,
+) -> Layout:
+    rows = group or ROWS
+    draft = Layout(network, runs, samples, rows, recipe, batch, window, sharing, machine=machine)
+    if group:
+        return draft
+    if recipe.curvature is not None:
+        rows = CURVATURE_ROWS // network.sizes[-1] // ROWS * ROWS
+        return replace(draft, group=min(up(samples, ROWS), max(ROWS, rows)))
+    if _needs_all(recipe) and recipe.outputs is None:
+        return replace(draft, group=up(batch or samples, ROWS))
+    return replace(draft, group=min(up(samples, ROWS), _fitting(draft)))
+
+
+_remembered = lru_cache(maxsize=64)(_grouped)
+"""A layout depends on these arguments alone, and computing its derived sizes takes 0.2 ms."""
+
+
+def _needs_all(recipe: Recipe) -> bool:
+    """Whether all samples of a batch are needed at the same time."""
+    return recipe.batch_norm is not None or recipe.batches.name == "adaptive"
+
+
+def _fitting(layout: Layout) -> int:
+    """Samples of a group, chosen for the caches.
+
+    Where a unit has many weights, larger groups that leave the first-level cache pay off: for each
+    group, the gradient of each weight travels from the second-level cache and back once. With 32
+    samples instead of 8, 64-64-10 took 0.94 of the time (8 runs) or 0.96 (one), 784-100-10 0.88,
+    and 32-32-1 1.02.
+    """
+    network = layout.network
+    bytes_each = (16 * sum(layout.strides) + 8 * network.sizes[0]) * layout.lines
+    fitting = GROUP_BYTES // bytes_each // ROWS * ROWS
+    weights_each = network.parameters // sum(network.sizes[1:])
+    most = min(GROUP_MOST_SAMPLES, GROUP_MOST_BYTES // bytes_each, weights_each // 2) // ROWS * ROWS
+    return max(GROUP_SAMPLES, fitting, most)
+
+
+def _shared_out(layout: Layout, threads: int, blocks: int) -> Layout:
+    """The same layout, with as many of these threads as have enough work in an iteration."""
+    if _needs_all(layout.recipe) or layout.recipe.curvature is not None:
+        return layout
+    samples = (layout.batch or layout.samples) * layout.lines
+    seconds = PRODUCT_SECONDS * samples * layout.network.parameters * layout.runs
+    threads = min(threads, int(seconds / SHARE_SECONDS), samples // SHARE_SAMPLES)
+    if threads < 2:
+        return layout
+    each = 16 * sum(layout.strides) * layout.lines
+    fitting = TOGETHER_BYTES // (each * blocks) // ROWS * ROWS
+    together = max(layout.group, min(up(layout.samples, ROWS), fitting))
+    return replace(layout, threads=threads, together=together)
+
+
+def split_of(layout: Layout, threads: int) -> Split | None:
+    """How the work of a block is divided among these threads; None if it isn't."""
+    if layout.threads == 1:
+        return None
+    areas = [
+        area_of(layer, layout.shapes, thread, threads)
+        for thread in range(threads)
+        for layer in layout.layers
+    ]
+    return Split(
+        threads=threads,
+        together=layout.room,
+        rows=GRADIENT_SAMPLES,
+        areas=np.array(areas).ravel(),
+        now=np.zeros(len(NOW), np.int64),
+        overflow=np.zeros(threads * layout.runs),
+        total=np.zeros(layout.runs),
+    )
+
+
+def area_of(layer: Layer, shapes: Shapes, thread: int, threads: int) -> Area:
+    """The weights of a layer that belong to one thread.
+
+    Either whole tiles of some inputs for all units, or all inputs for some units, whichever divides
+    the work more evenly.
+    """
+    wide, rest = shapes.wide.units, shapes.rest.units
+    inputs = layer.full_inputs // ROWS, layer.inputs - layer.full_inputs
+    units = layer.wide_outputs // wide, -(-(layer.outputs - layer.wide_outputs) // rest)
+    first, full, last = 0, layer.full_inputs, layer.inputs
+    begin, wide_end, end = 0, layer.wide_outputs, layer.outputs
+    if _unevenness(sum(inputs), threads) <= _unevenness(sum(units), threads):
+        first, full, last = _part(*inputs, ROWS, 1, thread, threads)
+    else:
+        begin, wide_end, end = _part(*units, wide, rest, thread, threads)
+        begin, end = min(begin, layer.outputs), min(end, layer.outputs)
+    return Area(first, full, last, begin, wide_end, end)
+
+
+def _unevenness(steps: int, threads: int) -> float:
+    """The largest share of a thread, relative to a perfectly even division."""
+    return -(-steps // threads) * threads / steps
+
+
+def _part(
+    tiles: int, others: int, size: int, rest: int, thread: int, threads: int
+) -> tuple[int, int, int]:
+    """One thread's range of ``tiles``, then ``others`` of another size: begin, tiles' end, end."""
+    steps = tiles + others
+    begin, end = steps * thread // threads, steps * (thread + 1) // threads
+    first, middle, last = (
+        min(step, tiles) * size + max(step - tiles, 0) * rest
+        for step in (begin, max(begin, min(end, tiles)), end)
+    )
+    return first, middle, last

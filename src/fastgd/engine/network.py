@@ -1,16 +1,17 @@
 """A network as an array: its layers, initial weights, and one flat row of all its parameters."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from threading import local
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments.initial_network import BatchNorm, NetworkParts, WholeNetwork
+from fastgd.arguments.initial_network import BatchNorm, Init, NetworkParts, WholeNetwork
 from fastgd.arguments.option_types import Frozen, mask_of
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import outputs_of
@@ -34,6 +35,19 @@ class Network:
     sizes: tuple[int, ...]
     bias: bool = False
     batch_norm: bool = False
+    matrices: list[tuple[int, int]] = field(init=False, repr=False, compare=False)
+    """(rows, outputs) of each layer; rows are the inputs, a bias, and the statistics."""
+    parameters: int = field(init=False, repr=False, compare=False)
+    """Length of a parameter row."""
+
+    def __post_init__(self) -> None:
+        matrices, below = [], self.sizes[0]
+        for k, outputs in enumerate(self.sizes[1:]):
+            normalized = self.batch_norm and k < len(self.sizes) - 2
+            matrices.append((below + self.bias + STATISTICS * normalized, outputs))
+            below = outputs
+        parameters = sum([rows * outputs for rows, outputs in matrices])
+        vars(self).update(matrices=matrices, parameters=parameters)
 
     @classmethod
     def of(cls, whole: WholeNetwork) -> "Network":
@@ -49,19 +63,6 @@ class Network:
     def normalizes(self, k: int) -> bool:
         """Whether the units that layer k of weights leads to are batch-normalized."""
         return self.batch_norm and k < self.layers - 1
-
-    @cached_property
-    def matrices(self) -> list[tuple[int, int]]:
-        """(rows, outputs) of each layer; rows are the inputs, a bias, and the statistics."""
-        return [
-            (inputs + self.bias + STATISTICS * self.normalizes(k), outputs)
-            for k, (inputs, outputs) in enumerate(pairwise(self.sizes))
-        ]
-
-    @cached_property
-    def parameters(self) -> int:
-        """Length of a parameter row."""
-        return sum(rows * outputs for rows, outputs in self.matrices)
 
     @cached_property
     def counted(self) -> Any:
@@ -193,3 +194,180 @@ def flatten(weights: Weights) -> NDArray[np.float64]:
 def unflatten(row: NDArray[Any], sizes: Sequence[int]) -> tuple[NDArray[Any], ...]:
     """One row of weights as an (inputs, outputs) array per layer."""
     return Network(tuple(sizes)).parts(row).weights
+
+
+# ---------------------------------------------------------------- initial weights
+# The article's come from NumPy's legacy generator, which is frozen (NEP 19). The others come from
+# Philox words, using + - * / and square roots only: NumPy's newer generators, logarithms and sines
+# differ between versions and machines.
+
+
+Numbers = NDArray[np.float64]
+
+INIT = 4
+"""Purpose of these random words: the second word of the Philox key is 8 * layer + 4."""
+
+AT_ONCE = 2**18
+"""Weights whose random words are generated at a time."""
+
+
+_VARIANCES: dict[str, Callable[[int, int], float]] = {
+    "glorot": lambda inputs, outputs: 2.0 / (inputs + outputs),
+    "he": lambda inputs, _outputs: 2.0 / inputs,
+    "lecun": lambda inputs, _outputs: 1.0 / inputs,
+}
+"""Of a layer's initial weights, given its numbers of inputs and outputs."""
+
+
+def first_rows(init: Init, sizes: Sequence[int], seeds: Sequence[int]) -> Numbers:
+    """Initial weights (seeds, weights), flattened, of networks with these layers."""
+    shapes = list(pairwise(sizes))
+    kinds = (init,) * len(shapes) if isinstance(init, str) else init
+    if "article" in kinds:
+        rows = all_first_weights(sizes, seeds)
+    else:
+        rows = np.empty((len(seeds), count_weights(sizes)))
+    at = 0
+    for k, (kind, (inputs, outputs)) in enumerate(zip(kinds, shapes, strict=True)):
+        width = inputs * outputs
+        if kind != "article":
+            step = max(1, AT_ONCE // width)
+            for begin in range(0, len(seeds), step):
+                part = slice(begin, begin + step)
+                words = _words(seeds[part], k, width)
+                rows[part, at : at + width] = _spread(words, kind, inputs, outputs)
+        at += width
+    return rows
+
+
+def _words(seeds: Sequence[int], k: int, count: int) -> NDArray[np.int64]:
+    """(seeds, count) integers of 53 random bits."""
+    pairs = np.arange((count + 1) // 2)
+    key = np.array(seeds, np.uint64)[:, None], 8 * k + INIT
+    w0, w1, w2, w3 = philox((pairs, 0, 0, 0), key).astype(np.int64)
+    both = np.stack([w0 << 21 | w1 >> 11, w2 << 21 | w3 >> 11], axis=2)
+    return both.reshape(len(seeds), -1)[:, :count]
+
+
+def _spread(words: NDArray[np.int64], kind: str, inputs: int, outputs: int) -> Numbers:
+    variance = _VARIANCES[kind.removesuffix("_normal")](inputs, outputs)
+    # The middle of one of 2**53 cells of [0, 1), minus one half.
+    centered = ((words - 2**52).astype(np.float64) + 0.5) * 2.0**-53
+    if kind.endswith("_normal"):
+        return quantile(centered) * math.sqrt(variance)
+    return centered * (2.0 * math.sqrt(3.0 * variance))
+
+
+# ---------------------------------------------------------------- the normal distribution
+
+# Wichura, "Algorithm AS 241: the percentage points of the normal distribution", Applied Statistics
+# 37 (1988), PPND16: about 1 part in 10**16. Numerators and denominators, constant term first.
+_MIDDLE = (
+    (
+        *(3.3871328727963666080, 133.14166789178437745, 1971.5909503065514427),
+        *(13731.693765509461125, 45921.953931549871457, 67265.770927008700853),
+        *(33430.575583588128105, 2509.0809287301226727),
+    ),
+    (
+        *(1.0, 42.313330701600911252, 687.18700749205790830, 5394.1960214247511077),
+        *(21213.794301586595867, 39307.895800092710610, 28729.085735721942674),
+        5226.4952788528545610,
+    ),
+)
+_SIDE = (
+    (
+        *(1.42343711074968357734, 4.63033784615654529590, 5.76949722146069140550),
+        *(3.64784832476320460504, 1.27045825245236838258, 0.241780725177450611770),
+        *(0.0227238449892691845833, 7.74545014278341407640e-4),
+    ),
+    (
+        *(1.0, 2.05319162663775882187, 1.67638483018380384940, 0.689767334985100004550),
+        *(0.148103976427480074590, 0.0151986665636164571966, 5.47593808499534494600e-4),
+        1.05075007164441684324e-9,
+    ),
+)
+_TAIL = (
+    (
+        *(6.65790464350110377720, 5.46378491116411436990, 1.78482653991729133580),
+        *(0.296560571828504891230, 0.0265321895265761230930, 1.24266094738807843860e-3),
+        *(2.71155556874348757815e-5, 2.01033439929228813265e-7),
+    ),
+    (
+        *(1.0, 0.599832206555887937690, 0.136929880922735805310, 0.0148753612908506148525),
+        *(7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7),
+        2.04426310338993978564e-15,
+    ),
+)
+
+
+def quantile(centered: Numbers) -> Numbers:
+    """The standard normal quantile at probability 0.5 + ``centered``."""
+    square = 0.180625 - centered * centered
+    middle = centered * _ratio(_MIDDLE, np.maximum(square, 0.0))
+    # Exact, as the difference is near 0.
+    beyond = np.sqrt(-_log(np.minimum(0.5 - np.abs(centered), 0.25)))
+    side = np.where(beyond <= 5.0, _ratio(_SIDE, beyond - 1.6), _ratio(_TAIL, beyond - 5.0))
+    result: Numbers = np.where(np.abs(centered) <= 0.425, middle, np.copysign(side, centered))
+    return result
+
+
+def _ratio(polynomials: tuple[tuple[float, ...], tuple[float, ...]], x: Numbers) -> Numbers:
+    above, below = (_polynomial(coefficients, x) for coefficients in polynomials)
+    return above / below
+
+
+def _polynomial(coefficients: Sequence[float], x: Numbers) -> Numbers:
+    value = np.full_like(x, coefficients[-1])
+    for coefficient in coefficients[-2::-1]:
+        value = value * x + coefficient
+    return value
+
+
+_LN2 = float.fromhex("0x1.62e42fefa39efp-1")
+_SERIES = tuple(2.0 / n for n in range(1, 24, 2))
+
+
+def _log(x: Numbers) -> Numbers:
+    """The logarithm of floats 2**n * m (not subnormal), with m near 1: n log 2 + 2 artanh(s).
+
+    s is (m - 1) / (m + 1), and its magnitude at most 0.172.
+    """
+    mantissa, exponent = np.frexp(x)
+    low = mantissa < 0.7071067811865476
+    m = np.where(low, 2.0 * mantissa, mantissa)
+    s = (m - 1.0) / (m + 1.0)
+    return (exponent - low) * _LN2 + s * _polynomial(_SERIES, s * s)
+
+
+# ---------------------------------------------------------------- random numbers
+# They depend on where they are used, not on what was drawn before: Philox4x32-10 of Salmon, Moraes,
+# Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC'11; the Random123 library), in
+# which a counter of four 32-bit words is scrambled with a key of two words. What each counter and
+# key stands for is documented where they are made, and in ``kernel/iteration/random.py``.
+
+
+Words = NDArray[np.uint64]
+"""32-bit words, stored in 64 bits so that their products fit."""
+
+ROUNDS = 10
+MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+KEY_INCREMENTS = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
+LOW = np.uint64(0xFFFFFFFF)
+HALF = np.uint64(32)
+
+
+def philox(counter: Sequence[ArrayLike], key: Sequence[ArrayLike]) -> Words:
+    """The four random words of each counter: (4, ...), for words of any common shape."""
+    c0, c1, c2, c3, k0, k1 = np.broadcast_arrays(
+        *(np.asarray(word, np.uint64) for word in (*counter, *key))
+    )
+    for _ in range(ROUNDS):
+        product0, product1 = MULTIPLIERS[0] * c0, MULTIPLIERS[1] * c2
+        c0, c1, c2, c3 = (
+            (product1 >> HALF) ^ c1 ^ k0,
+            product1 & LOW,
+            (product0 >> HALF) ^ c3 ^ k1,
+            product0 & LOW,
+        )
+        k0, k1 = (k0 + KEY_INCREMENTS[0]) & LOW, (k1 + KEY_INCREMENTS[1]) & LOW
+    return np.stack([c0, c1, c2, c3])

@@ -1,21 +1,278 @@
-"""Which runs share a block, if not all of them train on the same samples.
+"""Samples in the form the kernel takes, and which runs share them in a block.
 
-This never changes a run's bits, only the speed. Runs of one part share its samples in a block. The
-folds and weightings of one table also share a block: there a sample weight of 0 is as good as
-leaving the sample out. Where a part has too few runs to fill a block, each run has its own copy of
-its samples, padded to the largest set in the block. Runs are sorted by size, so that there is
-little padding; the largest may be faster each in a block of its own.
+A *part* (:class:`fastgd.arguments.subsets.Part`) is a subset of the table's rows that some runs
+train on, with its sample weights and validation rows: one per group, fold and row of weights.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fastgd.engine.layout import Sharing
-from fastgd.engine.packing import Index, PackedSamples
-from fastgd.kernel.block import Recipe
-from fastgd.kernel.vectorization import Machine, runs_side_by_side
+from fastgd.arguments.samples import Validation
+from fastgd.arguments.subsets import Part, Partition
+from fastgd.checks.numbers import FloatArray
+from fastgd.engine.layout import Layout, Sharing
+from fastgd.kernel.block import Data, Recipe
+from fastgd.kernel.vectorization import ROWS, Machine, runs_side_by_side
+
+Index = NDArray[np.int64]
+"""Indices of rows, parts, runs or lanes."""
+
+
+@dataclass(eq=False)
+class PackedSamples:
+    """The samples of a call: a table, maybe a separate validation set, or the table's parts."""
+
+    X: FloatArray  # (samples, inputs)
+    y: FloatArray  # (samples, outputs)
+    weight: FloatArray | None = None  # (samples,), where all runs have the same
+    validation: Validation | None = None
+    partition: Partition | None = None
+    gradients: FloatArray | None = None  # (samples, outputs, inputs), NaN where unknown
+
+    holds_out: bool = field(init=False)
+    """Whether there are validation samples."""
+    parts: int = field(init=False, default=1)
+    """Number of parts; 1 if the table isn't divided."""
+
+    def __post_init__(self) -> None:
+        self.holds_out = self.validation is not None
+        if self.partition is not None:
+            self.parts = len(self.partition)
+            self.holds_out |= self.partition.held is not None
+
+    @cached_property
+    def sizes(self) -> Index:
+        """(parts,) training samples of each part."""
+        if self.partition is None:
+            return np.array([len(self.X)])
+        return np.repeat(self.partition.rows.sizes, self.partition.weightings)
+
+    @cached_property
+    def held_sizes(self) -> Index:
+        """(parts,) validation samples of each part."""
+        if self.partition is not None and self.partition.held is not None:
+            return np.repeat(self.partition.held.sizes, self.partition.weightings)
+        return np.full(self.parts, 0 if self.validation is None else len(self.validation.y))
+
+    @cached_property
+    def tables(self) -> Index:
+        """(parts,) the table of each part, that is its group."""
+        if self.partition is None:
+            return np.zeros(1, np.int64)
+        folds = len(self.partition.axes.get("fold", (0,)))
+        return np.arange(self.parts) // (folds * self.partition.weightings)
+
+    @cached_property
+    def table_sizes(self) -> Index:
+        """(tables,) samples of each table, at most: training and validation together."""
+        count = int(self.tables[-1]) + 1
+        if self.partition is None or self.partition.held is None:
+            return self.sizes[:: self.parts // count]
+        both = self.partition.rows.sizes + self.partition.held.sizes
+        largest: Index = both.reshape(count, -1).sum(axis=1)
+        return np.minimum(largest, len(self.X))
+
+    def part(self, number: int) -> Part:
+        """The rows and weights of a part, which is all of a table that isn't divided."""
+        if self.partition is None:
+            return Part(np.arange(len(self.X)), self.weight, None, None)
+        return self.partition.part(number)
+
+    def rows_of(self, table: int) -> Index:
+        """The row indices of a table that is divided."""
+        partition = self.partition
+        assert partition is not None
+        parts = len(partition.rows) // (int(self.tables[-1]) + 1)
+        mine = range(table * parts, (table + 1) * parts)
+        rows = [partition.rows[i] for i in mine]
+        if partition.held is None:
+            return rows[0]
+        return np.unique(np.concatenate([*rows, *(partition.held[i] for i in mine)]))
+
+
+@dataclass(frozen=True, eq=False)
+class Portion:
+    """The samples that blocks of runs use."""
+
+    tables: list[Data]  # shared, or for each block: training samples, then validation samples
+    weight: FloatArray  # (blocks, R), or 1 in place of R: total weight of the training samples
+    total: FloatArray  # shape as weight: the total weight times the number of outputs
+    held_total: FloatArray  # the same for the validation samples, or (blocks, 0)
+
+
+Weighted = tuple[Index, FloatArray | None]
+"""Row indices, and their weights if there are any."""
+
+
+def portion_of(samples: PackedSamples, layout: Layout, parts: Index) -> Portion:
+    """The samples of blocks whose runs have these parts (blocks, R), for the kernel.
+
+    Each value is stored once if the runs of a block share it, otherwise R times, side by side.
+    Blocks that have the same samples share one copy.
+    """
+    made: dict[tuple[int, ...], list[tuple[Data, FloatArray]]] = {}
+    blocks, sharing = [], layout.sharing
+    for row in parts:  # the key is equal for blocks with the same samples and weights
+        key: tuple[int, ...] = ()
+        if sharing is not Sharing.ALL:
+            key = (int(row[0]),) if sharing is Sharing.PART else tuple(row.tolist())
+        if key not in made:
+            made[key] = _tables(samples, layout, row)
+        blocks.append(made[key])
+    tables, outputs = range(1 + samples.holds_out), samples.y.shape[1]
+    weight, *held = (np.array([block[k][1] for block in blocks]) for k in tables)
+    shown = blocks[:1] if sharing is Sharing.ALL else blocks
+    return Portion(
+        [data for block in shown for data, _ in block],
+        weight,
+        weight * outputs,
+        held[0] * outputs if held else np.empty((len(blocks), 0)),
+    )
+
+
+def _tables(samples: PackedSamples, layout: Layout, parts: Index) -> list[tuple[Data, FloatArray]]:
+    """One block's training samples, then validation samples, each with their total weights."""
+    sharing, validation = layout.sharing, samples.validation
+    if sharing in (Sharing.ALL, Sharing.PART):
+        parts = parts[:1]
+    different, lanes = _counted(parts)
+    each = [samples.part(int(part)) for part in different]
+    learned = [(part.rows, part.weight) for part in each]
+    held = [(part.held, part.held_weight) for part in each if part.held is not None]
+    rows = None
+    if sharing is Sharing.TABLE:
+        rows = samples.rows_of(int(samples.tables[parts[0]]))
+    tables = [_data(layout, samples.X, samples.y, learned, lanes, rows, samples.gradients)]
+    if validation is not None:
+        own = np.arange(len(validation.y))
+        beside = [(own, validation.weight)] * len(each)
+        shared = None if rows is None else own
+        tables.append(_data(layout, validation.X, validation.y, beside, lanes, shared))
+    elif held:
+        tables.append(_data(layout, samples.X, samples.y, held, lanes, rows))
+    return tables
+
+
+def _data(
+    layout: Layout,
+    X: FloatArray,
+    y: FloatArray,
+    each: Sequence[Weighted],
+    lanes: Index,
+    table: Index | None,
+    gradients: FloatArray | None = None,
+) -> tuple[Data, FloatArray]:
+    """The samples of each run, and their total weight; lane r has those of ``each[lanes[r]]``.
+
+    Samples are padded to whole tiles and to the largest set of the block, with copies of weight
+    0. Rows of a shared table that a run doesn't use have weight 0, too. A bias is the weight of
+    an extra input that is always 1.
+    """
+    real = max([len(rows) for rows, _ in each]) if table is None else len(table)
+    index, importance = _gathered(each, table, real)
+    if index.shape[1] > 1:
+        index = index[:, lanes]
+    if importance.shape[1] > 1:
+        importance = importance[:, lanes]
+    inputs, targets = X[index], y[index]  # (N, lanes, D), (N, lanes, H)
+    own = None if gradients is None else gradients[index]
+    units = layout.network.sizes[-1] // y.shape[1]  # for each target
+    if units > 1:
+        targets = np.tile(targets, units)
+    if layout.network.bias:
+        inputs = np.concatenate([inputs, np.ones((*index.shape, 1))], axis=2)
+    shares = importance[:, :, None]
+    if targets.shape[2] > 1:
+        shares = np.repeat(shares, targets.shape[2], axis=2)
+    if layout.lines > 1:
+        inputs, targets, shares = _with_lines(inputs, targets, shares, layout.lines, own)
+    data = Data(
+        X=_lanes_last(inputs, layout.data_runs),
+        y=_lanes_last(targets, layout.data_runs),
+        importance=_lanes_last(shares, layout.importance_runs),
+        samples=real * layout.lines,
+        epoch=-(-real // (layout.batch or real)),
+    )
+    weights = [len(rows) if weight is None else weight.sum() for rows, weight in each]
+    return data, np.array(weights, np.float64)[lanes]
+
+
+def _counted(parts: Index) -> tuple[Index, Index]:
+    """The distinct parts, and the position of each part among them."""
+    if len(parts) == 1:
+        return parts, np.zeros(1, np.int64)
+    different, places = np.unique(parts, return_inverse=True)
+    return different, places
+
+
+def _gathered(each: Sequence[Weighted], table: Index | None, most: int) -> tuple[Index, FloatArray]:
+    """Rows and weights, padded: (N, runs), or rows (N, 1) of a table that the runs share."""
+    places = np.arange(-(-most // ROWS) * ROWS)
+    importance = np.zeros((len(places), len(each)))
+    if table is not None:
+        index = table[np.minimum(places, len(table) - 1)][:, None]
+    else:
+        index = np.empty(importance.shape, np.int64)
+    for lane, (rows, weight) in enumerate(each):
+        own: Any = slice(len(rows))
+        if table is not None:
+            own = np.searchsorted(table, rows)
+        else:
+            index[:, lane] = rows[np.minimum(places, len(rows) - 1)]
+        importance[own, lane] = 1.0 if weight is None else weight
+    return index, importance
+
+
+def _with_lines(
+    inputs: FloatArray,
+    targets: FloatArray,
+    shares: FloatArray,
+    lines: int,
+    gradients: FloatArray | None,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The (N, lanes, n) values of samples, each followed by its lines for each input.
+
+    Their inputs are unit vectors, their targets the ``gradients`` (N, lanes, H, D) by that input,
+    and their weights those of the samples, or 0 where a derivative isn't known.
+    """
+    N, lanes, width = inputs.shape
+    X = np.zeros((N, lines, lanes, width))
+    X[:, 0] = inputs
+    X[:, 1:] = np.eye(lines - 1, width)[:, None]
+    y = np.zeros((N, lines, *targets.shape[1:]))
+    y[:, 0] = targets
+    known = np.zeros(y.shape, np.bool_)
+    known[:, 0] = True
+    if gradients is not None:
+        by_line = gradients.transpose(0, 3, 1, 2)
+        known[:, 1:] = np.isfinite(by_line)
+        y[:, 1:] = np.where(known[:, 1:], by_line, 0.0)
+    each = shares[:, None] * known
+    whole = (values.reshape(N * lines, *values.shape[2:]) for values in (X, y, each))
+    return next(whole), next(whole), next(whole)
+
+
+def _lanes_last(values: FloatArray, runs: int) -> FloatArray:
+    """Flatten (N, lanes, n) values, lanes fastest; repeat the lanes to fill ``runs``."""
+    turned = values.transpose(0, 2, 1)
+    lanes = values.shape[1]
+    if lanes != runs:
+        turned = np.repeat(turned, runs // lanes, axis=2)
+    return np.ascontiguousarray(turned).ravel()
+
+
+# ---------------------------------------------------------------- which runs share a block
+# This never changes a run's bits, only the speed. Runs of one part share its samples in a block.
+# The folds and weightings of one table also share a block: there a sample weight of 0 is as good as
+# leaving the sample out. Where a part has too few runs to fill a block, each run has its own copy
+# of its samples, padded to the largest set in the block. Runs are sorted by size, so that there is
+# little padding; the largest may be faster each in a block of its own.
+
 
 FULL = 0.75
 """Fraction of the lanes that must be used for runs of one part to get blocks of their own."""
@@ -42,17 +299,11 @@ class RunBatch:
     trained again.
     """
 
-    order: Index | None = None
-    """The runs, in the order in which they go into blocks; None for all in their own order."""
+    order: Index
+    """The runs, in the order in which they go into blocks."""
 
     keys: Index | None = None
     """A key for each of these runs; runs of different keys never share a block."""
-
-    count: int = 0
-
-    def runs(self, begin: int, end: int) -> Index:
-        """The runs at these positions of the order."""
-        return np.arange(begin, end) if self.order is None else self.order[begin:end]
 
     def lanes(self, keys: Index | None, count: int, threads: int) -> Index:
         """Assign ``count`` of its runs, with these keys, to lanes (blocks, R)."""
@@ -77,12 +328,13 @@ def arrange(
     ``machine`` is another one that the runs are for, ``others`` are the matrices of networks that
     had better share the code.
     """
-    size, held = int(samples.sizes.max()), samples.most_held
+    size = len(samples.X) if samples.partition is None else int(samples.sizes.max())
     wide = side_by_side or runs_side_by_side(
         runs, size, matrices, threads, machine, others, is_curved=recipe.curvature is not None
     )
     if samples.partition is None:
-        return [RunBatch(Sharing.ALL, wide, size, held, True, count=runs)]
+        held = 0 if samples.validation is None else len(samples.validation.y)
+        return [RunBatch(Sharing.ALL, wide, size, held, True, np.arange(runs))]
     each = runs // samples.parts
     folds = "fold" in samples.partition.axes
     weighed = folds or "sample_weight" in samples.partition.axes
@@ -118,7 +370,6 @@ def _by_table(samples: PackedSamples, each: int, wide: int, *, exact: bool) -> R
         exact,
         runs,
         samples.tables[runs // each],
-        len(runs),
     )
 
 
@@ -196,7 +447,7 @@ def _own(
 ) -> RunBatch:
     parts = runs // each
     size, held = int(samples.sizes[parts].max()), int(samples.held_sizes[parts].max())
-    return RunBatch(sharing, wide, size, held, exact, runs, keys, len(runs))
+    return RunBatch(sharing, wide, size, held, exact, runs, keys)
 
 
 def lanes_of(keys: Index | None, count: int, wide: int) -> Index:

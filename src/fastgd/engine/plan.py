@@ -1,8 +1,7 @@
 """The runs of one network architecture, what they share, and their memory and time."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -16,10 +15,8 @@ from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.layout import Layout, Sharing
 from fastgd.engine.network import Network
 from fastgd.engine.packing import Index, PackedSamples, RunBatch, arrange
-from fastgd.engine.recipe import ValueColumn, look_of, may_end, recipe_of
-from fastgd.engine.results import State
-from fastgd.engine.session import CHUNK_SECONDS, Session
-from fastgd.engine.spare_runs import MOST_BYTES, SpareRuns
+from fastgd.engine.recipe import TOLERANCE, ValueColumn, monitoring_of, recipe_of
+from fastgd.engine.session import CHUNK_SECONDS, Columns, Session
 from fastgd.kernel.block import Recipe
 from fastgd.kernel.vectorization import GPU, Machine
 
@@ -44,7 +41,7 @@ class Keep:
     state: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Plan:
     """The runs of one network: one for each part, alpha, value of other options, and start.
 
@@ -57,7 +54,6 @@ class Plan:
     network: Network
     method: Method
     samples: PackedSamples
-    batches: tuple[tuple[RunBatch, Session], ...]
     alpha: NDArray[np.float64]  # (alphas, K)
     columns: tuple[ValueColumn, ...]  # the axes of all other options
     starts: int
@@ -69,8 +65,26 @@ class Plan:
     may_end: bool
     """Whether runs may end early."""
     device: str = CPU
-    spare: SpareRuns | None = None
-    """Where the only block comes from and goes to."""
+    batches: tuple[tuple[RunBatch, Session], ...] = ()
+    """The runs that have the same compiled code, each with what their calls have in common."""
+    runs: int = field(init=False)
+    """The number of all runs ..."""
+    of_part: int = field(init=False)
+    """... and of those of each part of the samples."""
+    records: int = field(init=False)
+    """Number of recorded errors, not counting the final one."""
+    layout: Layout = field(init=False)
+    """The layout of the first batch's blocks."""
+
+    def __post_init__(self) -> None:
+        self.runs, self.of_part = prod(self.shape), prod(self.shape[1:])
+        if self.batches:
+            self._are_in(self.batches)
+
+    def _are_in(self, batches: tuple[tuple[RunBatch, Session], ...]) -> None:
+        """Note the batches that the runs are in."""
+        self.batches, session = batches, batches[0][1]
+        self.layout, self.records = session.layout, session.records
 
     @classmethod
     def make(
@@ -112,22 +126,19 @@ class Plan:
             holds_out=samples.holds_out,
             has_gradients=task.gradients is not None,
         )
+        look, ends = monitoring_of(method, scope, task.record_every)
         named = [("alpha", len(alpha)), *zip(values, map(len, columns), strict=True)]
         divided = samples.parts if task.partition is not None and not task.partition.axes else 1
         lengths, along = _axes([*named, ("seed", starts)], together, divided)
-        shape = (samples.parts, *lengths)
-        look = look_of(method, scope, task.record_every)
-
-        ends = may_end(method, scope)
         plan = cls(
-            task, network, method, samples, (), alpha, columns, starts, shape, along, threads, ends,
-            device,
+            task, network, method, samples, alpha, columns, starts, (samples.parts, *lengths),
+            along, threads, ends, device,
         )  # fmt: skip
         here = CPU if device == AUTO else device
-        batches = plan._arranged(recipe, look, here, side_by_side, machine, others)
-        return replace(plan, batches=batches)
+        plan._are_in(plan._batches(recipe, look, here, side_by_side, machine, others))
+        return plan
 
-    def _arranged(
+    def _batches(
         self,
         recipe: Recipe,
         look: int,
@@ -136,9 +147,10 @@ class Plan:
         machine: Machine | None = None,
         others: Sequence[Network] = (),
     ) -> tuple[tuple[RunBatch, Session], ...]:
-        """Divide the runs into batches."""
+        """Divide the runs into batches, each with what its kernel calls have in common."""
         machine = machine if device == CPU else GPU
-        batches = arrange(
+        batches = []
+        for batch in arrange(
             self.samples,
             recipe,
             self.runs,
@@ -147,11 +159,9 @@ class Plan:
             side_by_side,
             machine,
             [network.matrices for network in others],
-        )
-
-        def session(batch: RunBatch) -> Session:
+        ):
             blocks = -(-self.runs // batch.side_by_side)
-            return Session.make(
+            session = Session.make(
                 self.network,
                 self.method,
                 self.samples,
@@ -166,41 +176,30 @@ class Plan:
                 device=device,
                 workers=self.threads,
             )
-
-        return tuple((batch, session(batch)) for batch in batches)
+            batches.append((batch, session))
+        return tuple(batches)
 
     def on(self, device: str) -> "Plan":
         """The same runs on another device."""
         session = self.batches[0][1]
-        recipe, look = session.layout.recipe, session.look
-        return replace(self, device=device, batches=self._arranged(recipe, look, device))
-
-    def on_samples(self, task: TrainingData, alpha: NDArray[np.float64]) -> "Plan":
-        """The same on other samples of the same shapes, with the same weights and no parts."""
-        samples = PackedSamples(task.X, task.y, self.samples.weight)
-        batches = tuple((batch, replace(one, samples=samples)) for batch, one in self.batches)
-        return replace(self, task=task, samples=samples, batches=batches, alpha=alpha)
-
-    def sparing(self) -> "Plan":
-        """The same plan, whose blocks are kept for the next time, if they are small."""
-        alone = self.runs == self.layout.runs == 1 and self.device == CPU
-        small = alone and self.bytes(Keep(state=True)) <= MOST_BYTES
-        return replace(self, spare=SpareRuns(self.batches[0][1])) if small else self
-
-    @property
-    def layout(self) -> Layout:
-        """The layout of the first batch's blocks."""
-        return self.batches[0][1].layout
-
-    @cached_property
-    def runs(self) -> int:
-        """The number of runs."""
-        return prod(self.shape)
+        batches = self._batches(session.layout.recipe, session.look, device)
+        return replace(self, device=device, batches=batches)
 
     def places(self, runs: Index) -> tuple[Index, ...]:
         """The indices of runs on each axis, and last that of their part and combination."""
         axes = np.unravel_index(runs, self.shape)
         return (*axes, axes[0] * self.shape[1] + axes[1])
+
+    def columns_at(self, axes: Sequence[Index]) -> Columns:
+        """Each column of values with the indices of runs in it, for their ``places``."""
+        along = self.along[1:-1]
+        return [(column, axes[i]) for column, i in zip(self.columns, along, strict=True)]
+
+    def are_watched(self, runs: Index) -> NDArray[np.bool_]:
+        """(n,) whether a run itself is monitored, rather than only others in its blocks."""
+        values = self.batches[0][1].values(len(runs), self.columns_at(self.places(runs)))
+        watched: NDArray[np.bool_] = values.numbers[:, TOLERANCE] >= 0
+        return watched
 
     @property
     def work(self) -> int:
@@ -209,10 +208,13 @@ class Plan:
 
     def bytes(self, keep: Keep) -> int:
         """Memory of the results, initial weights, padded samples, and the blocks of one pass."""
-        parameters, records, layout = self.network.parameters, self.task.records, self.layout
+        parameters, records, layout = self.network.parameters, self.records, self.layout
         kept = 16 * parameters * keep.weights
         if keep.state:
-            kept += State.bytes(layout, self.method.optimizer)
+            optimizer, best = self.method.optimizer, layout.recipe.best is not None
+            drawn = layout.samples if layout.recipe.batches.name == "adaptive" else 0
+            kept += parameters * (8 * (optimizer.states + 2 + best) + 1)
+            kept += 8 * (len(optimizer.kept) + layout.kept_errors + drawn + 10)
         if layout.recipe.path is not None:
             kept += 16 * records * parameters  # once more while they are copied out of the blocks
         held = records * self.samples.holds_out
@@ -231,10 +233,9 @@ class Plan:
         return results + first + max(passes)
 
     def check_room(self) -> None:
-        """Raise a DeviceError if a GPU is to train the runs and can't have any of them."""
+        """Raise a DeviceError if GPUs are to train the runs and can't have any of them."""
         for batch, session in self.batches:
-            if session.device != CPU:
-                session.room(batch.size, batch.held_size, self.sharers(session))
+            session.room(batch.size, batch.held_size, self.sharers(session))
 
     def sharers(self, session: Session) -> int:
         """About how many blocks have the same samples, if these are not all of the table's."""
@@ -249,7 +250,9 @@ class Plan:
 
         ``size`` is the most training samples of any of their runs.
         """
-        blocks, held = -(-self.runs // session.layout.runs), self.samples.most_held
+        if self.runs <= session.layout.runs:
+            return 1
+        blocks, held = -(-self.runs // session.layout.runs), int(self.samples.held_sizes.max())
         if session.device != CPU:
             most = min(GPU_BYTES, available_memory() // 8)
             each = session.bytes_of_block(size, held, self.sharers(session))

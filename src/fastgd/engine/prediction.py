@@ -1,17 +1,24 @@
-"""Outputs of one network or of many: the forward pass of the training kernel."""
+"""What is computed of networks without training them: outputs, losses, and their derivatives.
 
-from collections import OrderedDict
+Outputs come from the forward pass of the training kernel, the loss and residuals of one network and
+their gradients from an iteration of it, and derivatives by the inputs from a kernel of their own.
+"""
+
+import math
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from itertools import pairwise
+from typing import Any, Literal
 from weakref import ref
 
 import numpy as np
 
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Partition, RowIndices
-from fastgd.checks.memory import check_memory
+from fastgd.checks.memory import SPARE, check_memory
 from fastgd.checks.numbers import FloatArray
+from fastgd.engine.devices import available_threads
 from fastgd.engine.layout import layout_for
 from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, arrange
@@ -19,9 +26,13 @@ from fastgd.engine.plan import PASS_BYTES
 from fastgd.engine.recipe import ValueColumn, places_of, recipe_of, unit_choice
 from fastgd.engine.session import CHUNK_SECONDS, Columns, Runs, Session
 from fastgd.kernel.block import Recipe
-from fastgd.kernel.calls import Call
+from fastgd.kernel.calls import Call, derive
+from fastgd.kernel.derivatives import TANGENTS, DerivativeRecipe, Share, Stage
 from fastgd.kernel.fork_lock import ForkSafeLock
+from fastgd.kernel.iteration.batch_norm import EPSILON
 from fastgd.kernel.language.specialization import Choice
+from fastgd.kernel.language.structs import encode
+from fastgd.kernel.language.tile import Shape
 from fastgd.kernel.vectorization import ROWS, SMALL, WEBASSEMBLY, native_lanes
 
 Numbers = Mapping[str, FloatArray]
@@ -101,11 +112,11 @@ def predict_parts(
     recipe = _recipe(method)
     columns = _columns(method, numbers)
     for batch in arrange(samples, recipe, len(flat), network.matrices, threads):
-        order, begin = batch.runs(0, batch.count), 0
-        while begin < batch.count:
+        order, begin = batch.order, 0
+        while begin < len(order):
             size = int(samples.sizes[order[begin] // each])  # the largest remaining one
             session = Session.make(network, method, samples, recipe, replace(batch, size=size))
-            end = min(batch.count, begin + _runs_per_pass(session, threads))
+            end = min(len(order), begin + _runs_per_pass(session, threads))
             owners = order[begin:end]
             keys = None if batch.keys is None else batch.keys[begin:end]
             lanes = batch.lanes(keys, end - begin, threads)
@@ -296,3 +307,219 @@ def _runs_per_pass(session: Session, threads: int) -> int:
     in_time = int(CHUNK_SECONDS / session.seconds())
     fitting = PASS_BYTES // session.bytes_of_block(0, 0) // threads
     return layout.runs * threads * max(1, min(in_time, fitting))
+
+
+# ---------------------------------------------------------------- derivatives of outputs by inputs
+
+
+Order = Literal[1, 2]
+"""First derivatives (..., inputs), or second ones (..., inputs, inputs)."""
+
+UNITS = 4
+"""Units of a tile, each of two vector registers: eight sums at a time hide the latency of one."""
+
+SPEED = 2e9
+"""Multiply-adds per second, at least, on one thread."""
+
+WORTH = 0.02
+"""Seconds of work that are worth a further thread, which waits for others on a busy machine."""
+
+
+def derivatives(
+    network: Network,
+    method: Method,
+    rows: FloatArray,
+    X: FloatArray,
+    numbers: Mapping[str, FloatArray],
+    order: Order,
+    also: str = "fewer samples",
+) -> FloatArray:
+    """Derivatives (n, samples, outputs, inputs) of networks with the parameters ``rows`` (n, P).
+
+    Of second order they are (n, samples, outputs, inputs, inputs). ``numbers`` are the function
+    parameters in which the networks differ, by name and (n,) each. NaN for networks with a
+    parameter that isn't finite.
+    """
+    D, H = network.sizes[0], network.sizes[-1]
+    shape = (len(rows), len(X), H, *[D] * order)
+    check_memory(8 * int(np.prod(shape, dtype=object)), "the derivatives", also=also)
+    results, lanes = np.empty(shape), 2 * native_lanes()
+    parameters = np.empty((len(rows), len(method.numbers)))
+    for k, (name, number) in enumerate(method.numbers.items()):
+        parameters[:, k] = numbers.get(name, number)
+    stages, room = _stages(network, parameters.shape[1], D if order == 2 else 0, lanes)
+    networks, tiles = _numbers(network, rows), -(-len(X) // lanes)
+    total = tiles * len(rows)
+    passes = 1 + D if order == 1 else 1 + D + D * (D + 1) // 2
+    seconds = lanes * passes * network.parameters / SPEED
+    threads = min(available_threads(), max(1, total), 1 + int(total * seconds / WORTH))
+    memory = np.empty((threads, room))
+    share = Share(
+        X=np.ascontiguousarray(X).ravel(),
+        networks=networks.ravel(),
+        parameters=parameters.ravel(),
+        stages=np.concatenate([encode(stage)[0] for stage in stages]),
+        memory=memory[0],
+        results=results.ravel(),
+        samples=len(X),
+        tiles=tiles,
+        numbers=networks.shape[1],
+        width=parameters.shape[1],
+        first=0,
+        last=0,
+    )
+    step = threads * max(1, int(CHUNK_SECONDS / seconds))  # Ctrl-C is handled between calls
+    recipe = _recipe_of_derivatives(method, order, lanes)
+    for begin in range(0, total, step):
+        cuts = np.linspace(begin, min(begin + step, total), threads + 1).astype(int).tolist()
+        parts = zip(memory, cuts, cuts[1:], strict=False)
+        derive(recipe, [share._replace(memory=own, first=a, last=z) for own, a, z in parts])
+    results[~np.isfinite(rows).all(axis=1)] = np.nan
+    return results
+
+
+def _recipe_of_derivatives(method: Method, order: Order, lanes: int) -> DerivativeRecipe:
+    places = {name: k for k, name in enumerate(method.numbers)}
+    activation, output = (
+        unit_choice(unit, places, with_derivative=False, twice=True)
+        for unit in (method.activation, method.output)
+    )
+    return DerivativeRecipe(
+        tile=Shape(UNITS, 1, lanes),
+        scalar=Shape(1, 1, lanes),
+        single=Shape(1, 1, 1),
+        activation=activation,
+        output=output if output.formulas else None,
+        second=Choice("on") if order == 2 else None,
+    )
+
+
+def _padded(units: int) -> int:
+    return -(-units // UNITS) * UNITS
+
+
+def _stages(network: Network, count: int, kept: int, lanes: int) -> tuple[list[Stage], int]:
+    """The layers, with ``kept`` tangents of each, and the size of a share's memory."""
+    values = network.sizes[0] * lanes
+    units, below, weights = values + count * lanes, 0, 0
+    stages = []
+    for inputs, outputs in pairwise(network.sizes):
+        stride = _padded(outputs)
+        stages.append(Stage(inputs, outputs, stride, weights, below, units, values))
+        weights += (inputs + 1) * stride
+        below, units = units, units + (TANGENTS + kept) * stride * lanes
+    return stages, units
+
+
+def _numbers(network: Network, rows: FloatArray) -> FloatArray:
+    """The networks' weights and biases as the kernel reads them: see Stage."""
+    parts, layers = network.parts(rows), []
+    for k, (inputs, outputs) in enumerate(pairwise(network.sizes)):
+        numbers = np.zeros((len(rows), inputs + 1, _padded(outputs)))
+        own = numbers[:, :, :outputs]
+        own[:, :inputs] = parts.weights[k]
+        if network.bias:
+            own[:, inputs] = parts.biases[k]
+        if network.normalizes(k):
+            scale, shift, mean, variance = parts.normalization[k]
+            with np.errstate(all="ignore"):  # of networks that diverged
+                factor = scale / np.sqrt(variance + EPSILON)
+                own[:, inputs] -= mean
+                own *= factor[:, None]
+                own[:, inputs] += shift
+        layers.append(numbers.reshape(len(rows), -1))
+    return np.concatenate(layers, axis=1)
+
+
+# ---------------------------------------------------------------- loss and gradient, or residuals
+
+
+class LossEvaluation:
+    """A single run that never advances past its start; threads that share it take turns."""
+
+    def __init__(self, session: Session) -> None:
+        runs = session.load(np.zeros((1, session.network.parameters)))
+        block, layout = runs.block, session.layout
+        self._again = runs.bind()
+        self._lock = ForkSafeLock()
+        self._numbers = block.numbers[0]
+        self._losses, self._errors = block.losses[0], block.errors[0]
+        self._parameters = layout.places[0]
+        self._derivative = layout.places[0] + layout.sections["states"].start
+
+    def at(self, parameters: FloatArray) -> tuple[float, FloatArray, float]:
+        r"""Loss, derivative, and mean absolute error \|y - output\| at the parameters (P,)."""
+        with self._lock:
+            self._numbers[self._parameters] = parameters
+            self._again()
+            derivative = 0.0 - self._numbers[self._derivative]
+            return float(self._losses[0]), derivative, float(self._errors[0])
+
+
+class ResidualEvaluation:
+    """A single run that counts as ended, so that its second-order step is never taken."""
+
+    def __init__(self, session: Session) -> None:
+        runs = session.load(np.zeros((1, session.network.parameters)))
+        block, layout = runs.block, session.layout
+        block.ended[:] = 0
+        self._again = runs.bind()
+        self._lock = ForkSafeLock()
+        self._numbers, self._parameters = block.numbers[0], layout.places[0]
+        shape = (layout.samples * session.network.sizes[-1], session.network.parameters + 1)
+        self._rows = block.jacobian[0, : shape[0] * shape[1]].reshape(shape)
+
+    def at(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Residuals (samples * outputs,) output - y, and their derivatives (..., P).
+
+        The outputs of a sample are side by side. Both are times the root of the sample's weight.
+        """
+        with self._lock:
+            self._numbers[self._parameters] = parameters
+            self._again()
+            return 0.0 - self._rows[:, -1], self._rows[:, :-1].copy()
+
+
+# ---------------------------------------------------------------- memory of large results
+# It is used again once a result is dropped. An array of 32 MiB or more returns its memory to the
+# system when it is dropped, and the system clears the pages of the next one. A virtual machine may
+# have given them to its host meanwhile, and then waits for the host: new memory of 32 MiB took 4 to
+# 70 ms, and the prediction in it 42 ms.
+
+
+RESULT_LEAST_BYTES = 4 * 1024**2
+"""The memory of smaller arrays is kept by the C library."""
+
+RESULT_MOST_BYTES = 128 * 1024**2
+"""The memory of larger ones returns to the system."""
+
+_spare: deque[FloatArray] = deque(maxlen=1)
+"""The memory of the last one dropped. Its operations are safe in threads and finalizers."""
+
+SPARE.append(_spare.clear)
+
+
+class _Owner:
+    """Owns the memory of an array until the array and all views of it are dropped."""
+
+    def __init__(self, memory: FloatArray, shape: tuple[int, ...]) -> None:
+        self._memory = memory
+        self.__array_interface__ = memory.__array_interface__ | {"shape": shape}
+
+    def __del__(self, _keep: Callable[[FloatArray], None] = _spare.append) -> None:
+        _keep(self._memory)  # as a default it is still there when the interpreter ends
+
+
+def empty(shape: tuple[int, ...]) -> FloatArray:
+    """Like ``np.empty``, maybe in the memory of an earlier array that was dropped."""
+    count = math.prod(shape)
+    if not RESULT_LEAST_BYTES <= 8 * count <= RESULT_MOST_BYTES:
+        return np.empty(shape)
+    try:
+        memory = _spare.pop()
+    except IndexError:
+        memory = np.empty(0)
+    if not count <= memory.size <= 1.25 * count:
+        del memory  # before there is more
+        memory = np.empty(count)
+    return np.asarray(_Owner(memory, shape))

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import CPU, devices_of, room_on
 from fastgd.engine.layout import Layout, Sharing, layout_for, split_of, up
 from fastgd.engine.network import Network
-from fastgd.engine.packing import Index, PackedSamples, Packer, Portion, RunBatch, lanes_of
+from fastgd.engine.packing import Index, PackedSamples, Portion, RunBatch, lanes_of, portion_of
 from fastgd.engine.recipe import (
     NEVER,
     PATIENCE,
@@ -36,14 +36,13 @@ from fastgd.engine.recipe import (
     ValueColumn,
     Values,
     choice_of,
-    corrections_of,
     recipe_of,
 )
-from fastgd.engine.results import State, put_state, take_state
 from fastgd.kernel import calls
 from fastgd.kernel.block import SEED, Block, Recipe, Span
 from fastgd.kernel.language.specialization import Choice
 from fastgd.kernel.plane_errors import PlaneGrid
+from fastgd.kernel.splitting import Split
 from fastgd.kernel.vectorization import GPU, ROWS, Machine, runs_side_by_side
 from fastgd.optimizers import LevenbergMarquardt
 
@@ -61,11 +60,6 @@ NONE = np.empty(0)
 
 Columns = Sequence[tuple[ValueColumn, Index]]
 """Axes of option values, each with the index of every run's value."""
-
-
-def available_threads() -> int:
-    """Threads that may be started: NUMBA_NUM_THREADS, by default one per processor."""
-    return calls.available_threads()
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +136,7 @@ class Session:
         """For ``runs`` runs of which only the errors are needed."""
         machine = None if device == CPU else GPU
         wide = runs_side_by_side(runs, len(X), network.matrices, machine=machine)
-        batch = RunBatch(Sharing.ALL, wide, len(X), 0, is_exact=True, count=runs)
+        batch = RunBatch(Sharing.ALL, wide, len(X), 0, True, np.arange(runs))
         samples = PackedSamples(X, y, method.sample_weight)
         recipe = recipe_of(method, {})
         return cls.make(network, method, samples, recipe, batch, machine=machine, device=device)
@@ -192,23 +186,17 @@ class Session:
         """Number of recorded errors, not counting the final one."""
         return -(-self.iterations // self.record_every)
 
-    def _values(self, runs: int, columns: Columns) -> Values:
+    def values(self, runs: int, columns: Columns) -> Values:
         """Values of the runs; a tolerance of -1 marks runs that aren't monitored."""
         method = self.method
         values = Values.of(method, runs)
         for column, index in columns:
             column.put(values, index)
-        if method.summary is None and method.evaluate_every is None and not method.restore_best:
+        always = method.evaluate_every is not None or method.restore_best
+        if self.layout.recipe.watch is not None and method.summary is None and not always:
             tolerance, patience = values.numbers[:, TOLERANCE], values.integers[:, PATIENCE]
             tolerance[(tolerance == 0) & (patience == NEVER)] = -1.0
         return values
-
-    def are_watched(self, runs: int, columns: Columns) -> NDArray[np.bool_]:
-        """(runs,) whether a run itself is monitored, rather than only others in its blocks."""
-        if self.layout.recipe.watch is None:
-            return np.zeros(runs, np.bool_)
-        watched: NDArray[np.bool_] = self._values(runs, columns).numbers[:, TOLERANCE] >= 0
-        return watched
 
     def seconds(self, samples: int | None = None) -> float:
         """Estimated time of one iteration of a block; too long for large networks.
@@ -245,7 +233,8 @@ class Session:
 
         ``sharers`` are the blocks that have these samples in common.
         """
-        block = self.layout.bytes(self.records)
+        block, record, _ = self.layout.memory
+        block += record * self.records
         if self.layout.sharing is Sharing.ALL:
             return block
         return block + self._bytes_of_samples(size, held) // sharers
@@ -257,45 +246,11 @@ class Session:
         # Twice: once as they are gathered, once in their final order.
         return 16 * numbers * layout.lines * ((size or layout.samples) + held + 2 * ROWS)
 
-    def _span(self, first: int, last: int) -> Span:
-        return Span(
-            first=first,
-            last=last,
-            iterations=self.iterations,
-            record_every=self.record_every,
-            group=self.layout.group * self.layout.lines,
-            batch=self.layout.batch,
-            look=self.look,
-            window=self.layout.window,
-            kept=self.layout.kept,
-            factors=getattr(self.method.schedule, "factors", NONE),
-            shuffle=int(self.method.shuffle),
-            shuffle_seed=self.method.shuffle_seed,
-        )
-
-    @property
-    def _packer(self) -> Packer:
-        layout = self.layout
-        return Packer(
-            self.samples,
-            layout.sharing,
-            self.network.bias,
-            self.network.sizes[-1] // self.samples.y.shape[1],
-            layout.batch,
-            layout.runs,
-            layout.data_runs,
-            layout.importance_runs,
-            layout.lines,
-        )
-
     @cached_property
     def _shared(self) -> Portion:
         """The samples of every block, if all blocks have the same."""
-        return self._packer.portion(np.zeros((1, self.layout.runs), np.int64))
-
-    def _portion(self, parts: Index) -> Portion:
-        """The samples of blocks whose runs have these parts (blocks, R)."""
-        return self._shared if self.layout.sharing is Sharing.ALL else self._packer.portion(parts)
+        parts = np.zeros((1, self.layout.runs), np.int64)
+        return portion_of(self.samples, self.layout, parts)
 
     def load(
         self,
@@ -305,34 +260,48 @@ class Session:
         seeds: NDArray[np.int64] | None = None,
         parts: Index | None = None,
         lanes: Index | None = None,
-        state: State | None = None,
     ) -> "Runs":
         """Load runs with these parameters (runs, P) into new blocks.
 
         Each run has its learning rates (runs, K), by default 1, a seed for its random masks and
         draws, and for each column the value at its index, which replaces the method's. ``parts``
         (runs,) are the parts of the samples that the runs train on. ``lanes`` (blocks, R) are the
-        indices of the runs in the lanes, by default in order. With a ``state`` the runs resume from
-        it.
+        indices of the runs in the lanes, by default in order.
         """
-        layout = self.layout
+        layout, count = self.layout, len(parameters)
         if lanes is None:
-            lanes = lanes_of(None, len(parameters), layout.runs)
-        values = self._values(len(parameters), columns)
+            lanes = lanes_of(None, count, layout.runs)
+        if alpha is None:
+            alpha = np.ones((count, self.network.layers))
+        values = self.values(count, columns)
         if seeds is not None:
             values.integers[:, SEED] = seeds
-        if alpha is None:
-            alpha = np.ones((len(parameters), self.network.layers))
-        if parts is None:
-            parts = np.zeros(len(parameters), np.int64)
         flat = lanes.ravel()
         block = layout.allocate(len(lanes), self.records, self.workers)
-        layout.load(block, parameters[flat], alpha[flat], values.at(flat))
-        if self.layout.recipe.features.frozen is not None:
+        own = Values(values.numbers[flat], values.integers[flat])
+        layout.load(block, parameters[flat], alpha[flat], own)
+        if layout.sizes["frozen"]:
             layout.put_learning(block, self.network.learning(self.method.freeze))
-        if state is not None:
-            put_state(state.at(flat), layout, self.method.optimizer, block)
-        return self._runs(block, lanes, parts)
+        return self._runs(block, lanes, np.zeros(count, np.int64) if parts is None else parts)
+
+    def _runs(self, block: Block, lanes: Index, parts: Index) -> "Runs":
+        """The runs in these lanes, with the samples of their parts."""
+        layout = self.layout
+        if layout.sharing is Sharing.ALL:
+            portion = self._shared
+        else:
+            portion = portion_of(self.samples, layout, parts[lanes])
+        block.total[:] = portion.total
+        block.held_total[:] = portion.held_total
+        if layout.recipe.mean is not None:
+            block.weight[:] = portion.weight
+            if layout.recipe.batches.name == "adaptive":  # what is drawn stands for all samples
+                block.scale[:] = self.samples.sizes[parts[lanes]] / (layout.batch * portion.weight)
+            else:  # mini-batches of an epoch each set their own later
+                block.scale[:] = 1.0 / portion.weight
+        places = np.empty(len(parts), np.int64)
+        places[lanes.ravel()[::-1]] = np.arange(lanes.size)[::-1]
+        return Runs(self, block, portion, parts, places)
 
     def measured(
         self,
@@ -358,34 +327,10 @@ class Session:
             advance(len(points))
         return errors.reshape(len(y), len(x))
 
-    def _scale(self, portion: Portion, parts: Index) -> FloatArray:
-        """(blocks, R) the factor of a mean's derivatives.
 
-        Mini-batches of an epoch each set their own later; adaptively sampled ones stand for all
-        samples.
-        """
-        if self.layout.recipe.batches.name == "adaptive":
-            sizes = self.samples.sizes[parts]
-            drawn: FloatArray = sizes / (self.layout.batch * portion.weight)
-            return drawn
-        return 1.0 / portion.weight
-
-    def _runs(self, block: Block, lanes: Index, parts: Index) -> "Runs":
-        """The runs in these lanes, with the samples of their parts."""
-        portion = self._portion(parts[lanes])
-        block.total[:] = portion.total
-        block.held_total[:] = portion.held_total
-        if self.layout.recipe.mean is not None:
-            block.weight[:] = portion.weight
-            block.scale[:] = self._scale(portion, parts[lanes])
-        places = np.empty(len(parts), np.int64)
-        places[lanes.ravel()[::-1]] = np.arange(lanes.size)[::-1]
-        return Runs(self, block, portion, parts, places)
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Runs:
-    """Runs in blocks, at some iteration; a run that has ended is read as it was at its end.
+    """Runs in blocks, at some iteration; :func:`fastgd.engine.results.read` reads them.
 
     They lie in lanes, block by block; spare lanes repeat a run.
     """
@@ -395,7 +340,9 @@ class Runs:
     portion: Portion
     parts: Index  # (n,) the part of the samples that each run trains on
     places: Index  # (n,) the lane of each run
-    words: calls.Facts | None = None  # of a call's samples, layers and blocks, where they are known
+    words: calls.Facts | None = None
+    """Of a call's samples, layers and blocks, once one was made: for 32 blocks with samples of
+    their own they take 0.3 ms."""
 
     @property
     def blocks(self) -> int:
@@ -407,42 +354,33 @@ class Runs:
         """(n,) the updates after which a run ended, or -1."""
         return self.block.ended.ravel()[self.places]
 
-    def end(self, name: str) -> NDArray[Any]:
-        """(n,) a block's outcome, final or held_final: how a run ended, and its last error."""
-        by_lane: NDArray[Any] = getattr(self.block, name).ravel()
-        return by_lane[self.places]
-
-    def call(self, first: int, last: int) -> calls.Call:
+    def call(self, first: int, last: int, split: Split | None = None) -> calls.Call:
         """The arguments of a kernel call."""
-        session, layout = self.session, self.session.layout
+        session, layout, method = self.session, self.session.layout, self.session.method
+        span = Span(
+            first=first,
+            last=last,
+            iterations=session.iterations,
+            record_every=session.record_every,
+            group=layout.group * layout.lines,
+            batch=layout.batch,
+            look=session.look,
+            window=layout.window,
+            kept=layout.kept,
+            factors=getattr(method.schedule, "factors", NONE),
+            shuffle=int(method.shuffle),
+            shuffle_seed=method.shuffle_seed,
+        )
         return calls.Call(
             layout.markers,
             layout.recipe,
             self.portion.tables,
             layout.table,
             self.block,
-            session._span(first, last),
-            words=self.words,
+            span,
+            split,
+            self.words,
         )
-
-    def at(self, session: Session) -> "Runs":
-        """The same runs in a session that has other samples of the same shapes and weights."""
-        return Runs(session, self.block, self.portion, self.parts, self.places, self._facts)
-
-    def put(self, parameters: FloatArray, alpha: FloatArray, seed: int) -> None:
-        """Give the only run, at its start, its session's samples.
-
-        Also initial parameters (1, P), learning rates (1, K) and a seed.
-        """
-        session, block = self.session, self.block
-        session._packer.refill(self.portion)
-        session.layout.put_parameters(block, parameters, alpha)
-        block.integers[0, SEED] = seed
-
-    @cached_property
-    def _facts(self) -> calls.Facts:
-        """The facts of all calls, which take 0.3 ms for 32 blocks with samples of their own."""
-        return self.call(0, 0).facts
 
     @cached_property
     def _on_gpus(self) -> "BlocksOnGPUs":
@@ -460,8 +398,11 @@ class Runs:
         """
         if self.session.device != CPU:
             return self._on_gpus.run(first, last)
-        split, began = split_of(self.session.layout, shared), perf_counter()
-        call = self.call(first, last)._replace(split=split, words=self._facts)
+        layout, began = self.session.layout, perf_counter()
+        call = self.call(first, last, None if layout.threads == 1 else split_of(layout, shared))
+        if self.words is None:
+            self.words = call.facts
+            call = call._replace(words=self.words)
         calls.train_blocks(call, threads)
         return perf_counter() - began
 
@@ -482,79 +423,14 @@ class Runs:
         block = session.layout.pack(self.block, from_lanes, session.records, session.workers)
         return session._runs(block, lanes, self.parts[going])
 
-    def some(self, which: Index) -> "Runs":
-        """Only these runs, for reading, without moving them."""
-        return Runs(self.session, self.block, self.portion, self.parts[which], self.places[which])
-
-    def curve(self, name: str) -> FloatArray:
-        """(n, records + 1) a block's errors, losses or held_errors.
+    def curve(self, name: str, which: Index | slice = slice(None)) -> FloatArray:
+        """(n, records + 1) a block's errors, losses or held_errors, of some of the runs.
 
         The last is final unless a run ended early.
         """
-        return self.session.layout.by_lane(getattr(self.block, name))[self.places]
-
-    def path(self) -> FloatArray:
-        """(n, records, P) the parameters at the recorded errors."""
-        return self.session.layout.path(self.block, self.session.records)[self.places]
-
-    def parameters(self) -> FloatArray:
-        """(n, P)."""
-        layout, block = self.session.layout, self.block
-        return self._now(layout.by_parameter, (block.numbers,), (block.kept,))
-
-    def best(self) -> tuple[FloatArray, FloatArray]:
-        """(n, P) the parameters of the smallest monitored error, and (n,) their training error."""
-        layout, block = self.session.layout, self.block
-        return (
-            layout.by_parameter(block.best)[self.places],
-            block.best_error.ravel()[self.places],
-        )
-
-    def changes(self) -> NDArray[np.int64]:
-        """(n, P) direction changes."""
-        layout, block = self.session.layout, self.block
-        return self._now(layout.by_parameter, (block.changes,), (block.kept_changes,))
-
-    def watch(self) -> FloatArray:
-        """(n, Layout.watched) what is kept about the monitored error."""
-        layout, block = self.session.layout, self.block
-        put_away = block.kept, block.kept_integers
-        return self._now(layout.watch, (block.numbers, block.integers), put_away)
-
-    def corrections(self) -> FloatArray:
-        """(n, C) what the optimizer keeps of each run, at present."""
-        session = self.session
-        values = session.layout.section(self.block.numbers, "values")
-        own = values[:, corrections_of(session.method.optimizer)]
-        return session.layout.by_lane(own)[self.places]
-
-    def state(
-        self, over: NDArray[np.bool_], parameters: FloatArray, changes: NDArray[np.int64]
-    ) -> State:
-        """What resuming the runs needs, with what was read already; ``over``: which have ended."""
-        session = self.session
-        return take_state(
-            session.layout,
-            session.method.optimizer,
-            self.block,
-            self.places,
-            over,
-            parameters,
-            changes,
-            session.iterations,
-            session.record_every,
-        )
-
-    def _now(
-        self,
-        read: Callable[..., NDArray[Any]],
-        live: tuple[NDArray[Any], ...],
-        put_away: tuple[NDArray[Any], ...],
-    ) -> NDArray[Any]:
-        """Read the live arrays or, for runs that have ended, the copies made at their end."""
-        over = self.ended[:, None] >= 0
-        now = read(*live)[self.places]
-        return np.where(over, read(*put_away)[self.places], now) if over.any() else now
+        array, places, R = getattr(self.block, name), self.places[which], self.session.layout.runs
+        found: FloatArray = array.reshape(len(array), -1, R)[places // R, :, places % R]
+        return found
 
     def last_values(self) -> FloatArray:
         """View (samples, outputs) of the only run's outputs in its last pass."""
@@ -565,7 +441,7 @@ class Runs:
     def into(self, outputs: FloatArray) -> "Runs":
         """The same runs, writing their outputs (lanes, samples, outputs) to this array."""
         block = self.block._replace(outputs=outputs.reshape(self.blocks, -1))
-        return replace(self, block=block, words=None)
+        return Runs(self.session, block, self.portion, self.parts, self.places)
 
     def outputs(self) -> FloatArray:
         """(n, samples, outputs) of the last pass, if outputs are stored."""

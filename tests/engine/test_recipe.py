@@ -8,13 +8,12 @@ import pytest
 from fastgd import Function, schedules
 from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES
 from fastgd.arguments.options import Method
-from fastgd.engine import recipe as lowering
+from fastgd.engine import recipe as recipes
 from fastgd.engine.recipe import (
     NEVER,
     STATES,
     ValueColumn,
     Values,
-    optimizer_choice,
     recipe_of,
     width_of,
 )
@@ -124,12 +123,12 @@ def test_an_optimizer_finds_its_fields_and_what_it_keeps(kind):
     optimizer = kind(*numbers)
     method = Method(optimizer=optimizer)
     row = Values.of(method, 1).numbers[0]
-    places = optimizer_choice(optimizer).places
+    places = recipe_of(method, {}).optimizer.places
     assert {name: row[at] for name, at in places.items()} == dict(
         zip(kind._fields, numbers, strict=True)
     ) | dict(kind.kept)
     assert len(set(places.values())) == len(places)
-    assert all(lowering._OPTIMIZER <= at < len(row) for at in places.values())
+    assert all(recipes._OPTIMIZER <= at < len(row) for at in places.values())
     assert len(row) == width_of(recipe_of(method, {}))
     assert STATES[kind.__name__] == kind.states
 
@@ -164,7 +163,7 @@ def test_a_schedule_finds_its_fields(kind):
 def test_the_choice_that_reads_an_option_finds_its_numbers(name):
     option = DECLARED[name]
     values = Values.of(Method(**{name: OTHERS[name]}), 3)
-    places = lowering.choice_of("on", option.feature).places
+    places = recipes.choice_of("on", option.feature).places
     found = [
         (values.integers if slot.is_whole else values.numbers)[:, places[slot.name]].tolist()
         for slot in option.slots
@@ -192,9 +191,9 @@ def test_axes_put_each_runs_own_value_and_nothing_else():
     index = np.array([1, 0, 1, 1])
     ValueColumn.of("epsilon", [0.25, 0.75], method).put(values, index)
     ValueColumn.of("dropout", [0.0, 0.5], method).put(values, index)
-    places = optimizer_choice(method.optimizer).places
+    places = recipe_of(method, {}).optimizer.places
     assert values.numbers[:, places["epsilon"]].tolist() == [0.75, 0.25, 0.75, 0.75]
-    dropout = lowering.choice_of("on", "dropout").places
+    dropout = recipes.choice_of("on", "dropout").places
     assert values.integers[:, dropout["threshold"]].tolist() == [2**31, 0, 2**31, 2**31]
     changed = np.delete(values.numbers, [places["epsilon"], dropout["factor"]], axis=1)
     kept = np.delete(base.numbers, [places["epsilon"], dropout["factor"]], axis=1)
@@ -203,10 +202,10 @@ def test_axes_put_each_runs_own_value_and_nothing_else():
 
 
 def test_integers_of_options_follow_the_kernels_own():
-    whole = [place for slot, place in lowering._PLACES.items() if slot in lowering._WHOLE]
-    assert whole == list(range(OPTIONS, lowering.INTEGERS))
+    whole = [place for slot, place in recipes._PLACES.items() if slot in recipes._WHOLE]
+    assert whole == list(range(OPTIONS, recipes.INTEGERS))
     assert not Values.of(Method(), 1).integers[0, :OPTIONS].any()
     assert Values.of(Method(optimizer=GradientDescent()), 2).numbers.shape == (
         2,
-        lowering._OPTIMIZER,
+        recipes._OPTIMIZER,
     )

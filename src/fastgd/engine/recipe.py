@@ -1,0 +1,552 @@
+"""From checked options to what the kernel takes: a recipe of choices, and values for each run.
+
+The float values of a run form one row: those of the options in the order of their declarations,
+then those of the optimizer, of the schedule and of custom functions. Its integers form another row:
+the kernel's own, then those of the options. Only this module decides the indices; the kernel learns
+each one from the choice that reads the value.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.axes import parameters_of
+from fastgd.arguments.declarations import DECLARED, VALUES
+from fastgd.arguments.options import Method
+from fastgd.formulas.custom import Function, Loss
+from fastgd.formulas.derivation import Derivation, DualExpression, replaced, steadied
+from fastgd.formulas.expressions import Tree
+from fastgd.formulas.named import UNITS, loss_of, unit_of
+from fastgd.kernel.block import OPTIONS, Recipe
+from fastgd.kernel.iteration.activations import BOTH, DERIVATIVE, TWICE, VALUE
+from fastgd.kernel.iteration.formulas import OF_VALUE
+from fastgd.kernel.iteration.losses import DELTA, LOSS
+from fastgd.kernel.language.specialization import Choice, Features, FormulaChoice
+from fastgd.optimizers import ALL, Optimizer
+from fastgd.schedules import Constant
+
+_SLOTS = [(DECLARED[name].feature, slot) for name in VALUES for slot in DECLARED[name].slots]
+_REAL = [(feature, slot.name) for feature, slot in _SLOTS if not slot.is_whole]
+_WHOLE = [(feature, slot.name) for feature, slot in _SLOTS if slot.is_whole]
+_PLACES = {slot: place for place, slot in enumerate(_REAL)}
+_PLACES |= {slot: place for place, slot in enumerate(_WHOLE, OPTIONS)}
+_PLACES_OF = {
+    feature: {slot: at for (reader, slot), at in _PLACES.items() if reader == feature}
+    for feature, _slot in _SLOTS
+}
+_OPTIMIZER = len(_REAL)
+"""Index of the optimizer's first hyperparameter."""
+
+INTEGERS = OPTIONS + len(_WHOLE)
+"""Integers of a run."""
+
+# The step of fastgd.objective, which is no optimizer, stores the derivative as its state.
+STATES = {kind.__name__: kind.states for kind in ALL} | {"Derivative": 1}
+"""State variables that an optimizer keeps for each parameter."""
+
+
+def corrections_of(optimizer: Optimizer) -> slice:
+    """The part of a run's values that the optimizer changes from step to step."""
+    first = _OPTIMIZER + len(optimizer._fields)
+    return slice(first, first + len(optimizer.kept))
+
+
+TOLERANCE, PATIENCE = _PLACES["watch", "tolerance"], _PLACES["watch", "patience"]
+
+NEVER = np.iinfo(np.int64).max
+"""The patience of a run without one."""
+
+_WANTED_BY = {
+    feature: [n for n, o in DECLARED.items() if o.feature == feature and not o.detail]
+    for feature in dict.fromkeys(o.feature for o in DECLARED.values() if o.feature)
+}
+"""For each feature, the options that switch it on; any one of them is enough."""
+
+_SWITCHES = [(name, DECLARED[name].default) for names in _WANTED_BY.values() for name in names]
+"""All of these options, with their defaults."""
+
+_OF_RECIPE = ("batches", "tangents", "watch")  # fields of the recipe itself
+
+_WORDS = 2.0**32
+_MADE = {
+    # Values whose random word is below the threshold are dropped, others are scaled by the factor.
+    "threshold": lambda rate: int(rate * _WORDS),
+    "factor": lambda rate: 1 / (1 - rate),
+    "patience": lambda count: NEVER if count is None else count,
+}
+"""Values that are computed from the option."""
+
+_FILLED = [
+    (name, slot.is_whole, _PLACES[DECLARED[name].feature, slot.name], _MADE.get(slot.name))
+    for name in VALUES
+    for slot in DECLARED[name].slots
+]
+"""Numeric options that have a slot of their own: is it whole, its index, and what computes it."""
+
+
+def places_of(method: Method) -> dict[str, int]:
+    """The indices of the values that aren't options: hyperparameters and parameters of functions.
+
+    What the optimizer keeps comes after its hyperparameters, under names that functions may use
+    too.
+    """
+    fields, behind = method.optimizer._fields, corrections_of(method.optimizer).stop
+    after = (*method.schedule.hyperparameters, *method.numbers)
+    places = {name: place for place, name in enumerate(fields, _OPTIMIZER)}
+    return places | {name: place for place, name in enumerate(after, behind)}
+
+
+def width_of(recipe: Recipe) -> int:
+    """Float values of a run."""
+    choices = (
+        *(recipe.optimizer, recipe.schedule, recipe.activation),
+        *(recipe.output, recipe.loss, recipe.coupling),
+    )
+    places: list[int] = [place for choice in choices if choice for place in choice.places.values()]
+    return max((_OPTIMIZER - 1, *places)) + 1
+
+
+class Values(NamedTuple):
+    """The values of n runs: floats (n, width) and integers (n, INTEGERS)."""
+
+    numbers: NDArray[np.float64]
+    integers: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, method: Method, runs: int) -> "Values":
+        """The values of a method, repeated for each run; seeds are 0."""
+        optimizer, schedule = method.optimizer, method.schedule
+        own = [getattr(optimizer, name) for name in optimizer._fields]
+        own += optimizer.kept.values()
+        own += [getattr(schedule, name) for name in schedule.hyperparameters]
+        own += method.numbers.values()
+        numbers, integers = [0.0] * _OPTIMIZER + own, [0] * INTEGERS
+        options = vars(method)
+        for name, is_whole, place, made in _FILLED:
+            number = options[name]
+            (integers if is_whole else numbers)[place] = made(number) if made else number
+        row = cls(np.array([numbers], np.float64), np.array([integers], np.int64))
+        return row if runs == 1 else row.at(np.zeros(runs, np.int64))
+
+    def at(self, runs: NDArray[np.int64]) -> "Values":
+        """The values of the runs with these indices."""
+        return Values(self.numbers[runs], self.integers[runs])
+
+
+@dataclass(frozen=True)
+class ValueColumn:
+    """The values that an axis of an option assigns to runs."""
+
+    parts: tuple[tuple[bool, int, NDArray[Any]], ...]
+    """Whether it is an integer, its index, and the (n,) values along the axis."""
+
+    @classmethod
+    def of(cls, name: str, axis: Sequence[Any], method: Method) -> "ValueColumn":
+        """The column of an option, an optimizer's or schedule's field, or a function parameter."""
+        if name not in VALUES:
+            return cls(((False, places_of(method)[name], np.array(axis, dtype=np.float64)),))
+        parts, option = [], DECLARED[name]
+        for slot in option.slots:
+            made = list(map(_MADE[slot.name], axis)) if slot.name in _MADE else axis
+            numbers = np.array(made, dtype=np.int64 if slot.is_whole else np.float64)
+            parts.append((slot.is_whole, _PLACES[option.feature, slot.name], numbers))
+        return cls(tuple(parts))
+
+    def __len__(self) -> int:
+        """Number of values along the axis."""
+        return len(self.parts[0][2])
+
+    def put(self, values: Values, index: NDArray[np.int64]) -> None:
+        """Assign to each run the axis value at its index."""
+        for whole, place, numbers in self.parts:
+            (values.integers if whole else values.numbers)[:, place] = numbers[index]
+
+
+def choice_of(name: str, feature: str) -> Choice:
+    """The choice with this name, which knows the indices of the feature's values."""
+    return Choice(name, **_PLACES_OF.get(feature, {}))
+
+
+_ON = {feature: choice_of("on", feature) for feature in (*Recipe._fields, *_WANTED_BY)}
+"""The choice of each feature that is either on or off."""
+
+
+_OPTIMIZERS = {
+    kind: Choice(
+        kind.__name__,
+        **{name: place for place, name in enumerate((*kind._fields, *kind.kept), _OPTIMIZER)},
+    )
+    for kind in ALL
+}
+"""Each optimizer as a choice that knows the indices of its hyperparameters and kept values."""
+
+_BATCHES = {
+    "all": Choice("all"),
+    "epochs": Choice("epochs"),
+    "adaptive": choice_of("adaptive", "batches"),
+}
+
+
+def recipe_of(
+    method: Method,
+    values: Mapping[str, Sequence[Any]],
+    *,
+    record_weights: bool = False,
+    holds_out: bool = False,
+    has_gradients: bool = False,
+) -> Recipe:
+    """What the kernel is compiled for; it includes a feature if any value on its axis needs it."""
+
+    def switch(feature: str, wanted: bool) -> Choice | None:
+        return _ON[feature] if wanted else None
+
+    given = _given(method, values)
+    wanted = {feature: not given.isdisjoint(names) for feature, names in _WANTED_BY.items()}
+    wanted["frozen"] |= method.bias and method.batch_norm  # see Network.learning
+    in_batches = method.batch_size is not None
+    batches = "adaptive" if method.sampling == "adaptive" else "epochs" if in_batches else "all"
+    separate = wanted["dropout"] or wanted["dropconnect"] or method.batch_norm or in_batches
+    is_curved, optimizer, schedule = is_second_order(method), method.optimizer, method.schedule
+    rates, first = None, corrections_of(optimizer).stop  # where a schedule's fields begin
+    if not isinstance(schedule, Constant):
+        fields = {name: first + k for k, name in enumerate(schedule.hyperparameters)}
+        rates = Choice(type(schedule).__name__, **fields)
+    first += len(schedule.hyperparameters)
+    functions = _functions_of(method.activation, method.output, method.loss, first, has_gradients)
+    from_inputs = functions.are_from_inputs or (is_curved and BOTH in functions.output.formulas)
+    return Recipe(
+        optimizer=_OPTIMIZERS[type(optimizer)],
+        schedule=rates,
+        activation=functions.activation,
+        output=functions.output,
+        loss=functions.loss,
+        coupling=functions.coupling,
+        mean=switch("mean", method.reduction == "mean"),
+        batch_norm=switch("batch_norm", method.batch_norm),
+        batches=_BATCHES[batches],
+        watch=choice_of(method.monitor, "watch") if wanted["watch"] else None,
+        separate=switch("separate", separate),
+        path=switch("path", record_weights),
+        held=switch("held", holds_out),
+        best=switch("best", method.restore_best),
+        outputs=None,
+        inputs=switch("inputs", from_inputs),
+        curvature=switch("curvature", is_curved),
+        bayesian=switch("bayesian", method.regularization == "bayesian"),
+        tangents=switch("tangents", has_gradients),
+        features=Features(
+            **{name: switch(name, on) for name, on in wanted.items() if name not in _OF_RECIPE}
+        ),
+    )
+
+
+def monitoring_of(
+    method: Method, values: Mapping[str, Sequence[Any]], record_every: int
+) -> tuple[int, bool]:
+    """How runs are monitored, given the values on their axes.
+
+    Returns the iterations between evaluations of the monitored error, 0 for once per epoch, and
+    whether it may end a run early.
+    """
+    given = _given(method, values)
+    stops = not given.isdisjoint(("patience", "tolerance"))
+    every = 0 if stops or "summary" in given else record_every
+    if method.evaluate_every is not None:
+        every = int(method.evaluate_every)
+    return every, stops or is_second_order(method)
+
+
+def is_second_order(method: Method) -> bool:
+    """Whether a step solves a system with the products of all derivatives."""
+    return bool(method.optimizer.second_order)
+
+
+def is_watched(method: Method, values: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether the recipe of these options watches the errors of runs."""
+    return not _given(method, values).isdisjoint(_WANTED_BY["watch"])
+
+
+def _given(method: Method, values: Mapping[str, Sequence[Any]]) -> set[str]:
+    """The options of :data:`_SWITCHES` of which any run has another value than the default."""
+    mine, given = vars(method), set()
+    for name, default in _SWITCHES:
+        if name in values:
+            own = any(value != default for value in values[name])
+        else:
+            own = mine[name] is not default and mine[name] != default
+        if own:
+            given.add(name)
+    return given
+
+
+# ---------------------------------------------------------------- activations, outputs and losses
+
+
+FAR_BELOW = -350.0
+"""Below this input, units that approach exp for small inputs are treated as exactly exp.
+
+A target of up to 1e156, divided by exp of that, is still finite.
+"""
+
+Places = Mapping[str, int]
+"""Maps the name of each parameter of a method to its index in a run's row of values."""
+
+
+class _Functions(NamedTuple):
+    """What the units and the loss are compiled for."""
+
+    activation: Choice
+    output: Choice
+    loss: Choice
+    coupling: Choice | None
+
+    @property
+    def are_from_inputs(self) -> bool:
+        """Whether the loss is computed from the output units' inputs instead of their values."""
+        if self.coupling is not None or self.loss.name == "cross_entropy":
+            return True
+        formula = dict(self.loss.formulas).get(LOSS)
+        return formula is not None and ("variable", "z") in formula.nodes
+
+
+@lru_cache(maxsize=1024)
+def _functions_of(
+    activation: str | Function, output: str | Function, loss: str | Loss, first: int, twice: bool
+) -> _Functions:
+    """The kernel choices of an activation, output units and a loss; see :func:`unit_choice`.
+
+    Their parameters are in a run's row of values from index ``first`` on.
+    """
+    names = parameters_of({"activation": activation, "output": output, "loss": loss})
+    places = {name: place for place, name in enumerate(names, first)}
+    unit, known = unit_of(output).function, loss_of(loss).function
+    hidden = unit_choice(activation, places, twice=twice)
+    outputs = unit_choice(output, places, twice=twice)
+    if unit is None:
+        return _Functions(hidden, outputs, Choice(str(loss)), Choice("softmax"))
+    if known is None:
+        return _Functions(hidden, outputs, Choice(str(loss)), None)
+    own = _places(unit, "u", places) | _places(known, "n", places)
+    if known.outputs > 1:
+        joint = Choice("joint", _joint(known, unit), **own)
+        return _Functions(hidden, outputs, Choice("joint"), joint)
+    if loss == "squared" and DERIVATIVE in outputs.formulas:
+        return _Functions(hidden, outputs, Choice("squared"), None)
+    is_exp_below = outputs.name in UNITS and UNITS[outputs.name].is_exp_below
+    formula = Choice("formula", _of_output(known, unit, is_exp_below), **own)
+    return _Functions(hidden, outputs, formula, None)
+
+
+def unit_choice(
+    unit: str | Function, places: Places, *, with_derivative: bool = True, twice: bool = False
+) -> Choice:
+    """The kernel choice of an activation; without its derivative if nothing is trained.
+
+    With ``twice`` it has the formula ``TWICE`` as well, or alone if it is without its derivative.
+    """
+    function = unit_of(unit).function
+    if function is None:
+        return Choice(unit)
+    formulas = _formulas_of(function, with_derivative) if with_derivative or not twice else ()
+    if twice:
+        formulas += (_twice(function),)
+    return Choice(_name_of(unit), formulas, **_places(function, "n", places))
+
+
+def _name_of(unit: str | Function) -> str:
+    """The name used for compilation; a custom formula equal to a built-in one takes its name."""
+    if isinstance(unit, str):
+        return unit
+    for name, known in UNITS.items():
+        same = known.function and _formulas_of(known.function, True) == _formulas_of(unit, True)
+        if same and not unit.parameters:
+            return name
+    return "function"
+
+
+def _places(formula: Function | Loss, letter: str, places: Places) -> dict[str, int]:
+    return {f"{letter}{k}": places[name] for k, name in enumerate(formula.parameters)}
+
+
+def _renamed(formula: Function | Loss, letter: str, *variables: Tree) -> dict[str, Tree]:
+    """Substitutions for the variables and parameters in a formula's tree.
+
+    With neutral names, code compiled for one formula serves any other that differs in names only.
+    """
+    names: dict[str, Tree] = dict(zip(formula.variables, variables, strict=True))
+    return names | {name: f"{letter}{k}" for k, name in enumerate(formula.parameters)}
+
+
+@lru_cache(maxsize=1024)
+def _formulas_of(
+    function: Function, with_derivative: bool
+) -> tuple[tuple[str, FormulaChoice], ...]:
+    """The formulas of an activation: value, and derivative (from the value alone if possible)."""
+    names = _renamed(function, "n", "a")
+    found = Derivation("a", OF_VALUE)
+    value, derivative = _unit(found, function, names)
+    whole = (VALUE, _formula(found, (value,)))
+    if not with_derivative:
+        return (whole,)
+    by_value = _formula(found, (derivative,), {value: "v"})
+    if ("variable", "a") in by_value.nodes:
+        return whole, (BOTH, _formula(found, (value, derivative)))
+    return whole, (DERIVATIVE, by_value)
+
+
+@lru_cache(maxsize=1024)
+def _twice(function: Function) -> tuple[str, FormulaChoice]:
+    """The formula of value, derivative and second derivative."""
+    found = Derivation("a", OF_VALUE)
+    value, derivative = _unit(found, function, _renamed(function, "n", "a"))
+    second = found.dual(derivative).derivative
+    second = found.number(0.0) if second is None else second
+    return TWICE, _formula(found, (value, derivative, second))
+
+
+_PIECES = {"where", "maximum", "minimum", "abs", "sign", "relu"}
+_MENDED = {"gelu"}
+"""Activations made of pieces that meet where all of their derivatives are 0, far out."""
+
+
+def has_second_derivative(unit: str | Function) -> bool:
+    """Whether an activation has a second derivative everywhere, as far as its formula says.
+
+    It hasn't if its derivative is made of pieces (relu, leaky_relu, elu, abs), which may jump.
+    """
+    function = unit_of(unit).function
+    if function is None or _name_of(unit) in _MENDED:
+        return True
+    found = Derivation("a", OF_VALUE)
+    derivative = _unit(found, function, _renamed(function, "n", "a"))[1]
+    kinds = (str(kind) for kind, *_ in _formula(found, (derivative,)).nodes)
+    return _PIECES.isdisjoint(kind.removeprefix("derivative of ") for kind in kinds)
+
+
+def _unit_tree(function: Function, names: dict[str, Tree]) -> Tree:
+    """The tree of an activation; a plain sigmoid or tanh becomes the article's own version."""
+    match steadied(replaced(function.tree, names)):
+        case ("sigmoid" | "tanh" as name, str() as variable):
+            return (f"unit_{name}", variable)
+        case tree:
+            return tree
+
+
+def _with_given_derivative(function: Function, variable: str) -> Tree:
+    """The tree of an output unit, with the user's derivative attached if one was given."""
+    names = _renamed(function, "u", variable)
+    tree = _unit_tree(function, names)
+    if function.derivative is None:
+        return tree
+    return ("with_derivative", variable, tree, replaced(function.derivative, names))
+
+
+def _unit(found: Derivation, function: Function, names: dict[str, Tree]) -> tuple[int, int]:
+    """The node indices of value and derivative."""
+    dual = found.of(_unit_tree(function, names))
+    if function.derivative is not None:
+        return dual.value, found.of(steadied(replaced(function.derivative, names))).value
+    return dual.value, found.number(0.0) if dual.derivative is None else dual.derivative
+
+
+def _of_output(
+    loss: Loss, unit: Function, is_exp_below: bool
+) -> tuple[tuple[str, FormulaChoice], ...]:
+    """Minus the derivative by z, and the loss, for target y and output v = unit(z).
+
+    Unless the user gave a derivative, the loss is differentiated as one formula of z, which may be
+    simpler than the two formulas it is made of: log(v) with v = exp(z) is z.
+    """
+    found = Derivation("z", OF_VALUE)
+    value, unit_derivative = _unit(found, unit, of_unit := _renamed(unit, "u", "z"))
+    output = _unit_tree(unit, of_unit)
+    of_loss = _renamed(loss, "n", "y", output)
+    whole = found.of(steadied(replaced(loss.tree, of_loss)))
+    if unit.derivative is not None or loss.derivative is not None:
+        whole = DualExpression(
+            whole.value, found.make("mul", _loss_derivative(found, loss), unit_derivative)
+        )
+    if is_exp_below and loss.derivative is None and _has_log(loss.tree, loss.variables[1]):
+        whole = _with_exp_below(found, loss, value, whole)
+    derivative = found.number(0.0) if whole.derivative is None else whole.derivative
+    delta = found.make("mul", found.number(-1.0), derivative)
+    names = {value: "v"}
+    return (DELTA, _formula(found, (delta,), names)), (LOSS, _formula(found, (whole.value,), names))
+
+
+def _has_log(tree: Tree, variable: str) -> bool:
+    """Whether a tree contains the logarithm of this variable."""
+    if not isinstance(tree, tuple):
+        return False
+    return tree == ("log", variable) or any(_has_log(part, variable) for part in tree[1:])
+
+
+def _with_exp_below(
+    found: Derivation, loss: Loss, value: int, near: DualExpression
+) -> DualExpression:
+    """The loss of a unit that equals exp far below 0, with z for the logarithm of its value.
+
+    The value itself may underflow to 0 there, which would make the logarithm infinite and its
+    derivative NaN.
+    """
+    z = found.variable("z")
+    holds = found.make("lt", z, found.number(FAR_BELOW))
+    found.by = "z"
+    found.let("exp", z, value)
+    far = found.of(steadied(replaced(loss.tree, _renamed(loss, "n", "y", ("exp", "z")))))
+    return found.chosen(holds, far, near)
+
+
+def _loss_derivative(found: Derivation, loss: Loss) -> int:
+    """The node of a loss's derivative by the output v."""
+    names = _renamed(loss, "n", "y", "v")
+    if loss.derivative is not None:
+        return found.of(steadied(replaced(loss.derivative, names))).value
+    found.by = "v"
+    dual = found.of(steadied(replaced(loss.tree, names)))
+    return found.number(0.0) if dual.derivative is None else dual.derivative
+
+
+def _joint(loss: Loss, unit: Function) -> tuple[tuple[str, FormulaChoice], ...]:
+    """For a loss of outputs v0 = unit(z0), ...: these and minus the derivatives; the loss."""
+    found = Derivation("", OF_VALUE)
+    units = [_with_given_derivative(unit, f"z{k}") for k in range(loss.outputs)]
+    tree = steadied(replaced(loss.tree, _renamed(loss, "n", "y", *units)))
+    values = [found.of(unit).value for unit in units]
+    deltas = []
+    for k in range(loss.outputs):
+        found.by = f"z{k}"
+        derivative = found.of(tree).derivative
+        derivative = found.number(0.0) if derivative is None else derivative
+        deltas.append(found.make("mul", found.number(-1.0), derivative))
+    whole = found.of(tree).value
+    return (DELTA, _formula(found, (*values, *deltas))), (LOSS, _formula(found, (whole,)))
+
+
+def _formula(
+    found: Derivation, results: tuple[int, ...], names: Mapping[int, str] | None = None
+) -> FormulaChoice:
+    """The nodes that the results depend on, renumbered; nodes in ``names`` become variables."""
+    names = names or {}
+    order: dict[int, int] = {}
+    nodes: list[tuple[object, ...]] = []
+
+    def add(k: int) -> int:
+        if k not in order:
+            kind, *rest = found.nodes[k]
+            if k in names:
+                node: tuple[object, ...] = ("variable", names[k])
+            elif kind in ("number", "variable"):
+                node = found.nodes[k]
+            else:
+                node = (kind, *map(add, rest))
+            order[k] = len(nodes)
+            nodes.append(node)
+        return order[k]
+
+    made = tuple(map(add, results))
+    return FormulaChoice(tuple(nodes), made)

@@ -1,0 +1,494 @@
+"""What is read of the blocks: states of runs, and the results of a plan's runs as arrays."""
+
+from __future__ import annotations  # in nested functions, evaluating NDArray[Any] takes 4 us
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.options import Method
+from fastgd.engine.packing import Index
+from fastgd.engine.plan import Keep, Plan
+from fastgd.engine.recipe import corrections_of, is_watched
+from fastgd.engine.session import Runs
+from fastgd.kernel import block as slots
+from fastgd.optimizers import BAYESIAN, LevenbergMarquardt, Optimizer
+
+NOWHERE = -1
+"""``best_iteration`` of a run that isn't monitored, or that never had a finite error."""
+
+STATE = "state_"
+"""Prefix of the names of arrays that hold the state of runs."""
+
+STATUS = np.array(["finished", "converged", "diverged", "stalled"])
+"""Status string for each outcome of :mod:`fastgd.kernel.block`."""
+
+MISSING = "missing"
+"""The status of a run that hasn't been trained yet."""
+
+# Columns of what is kept about a run's errors.
+SMALLEST, SMALLEST_AT, FIRST, ERROR_SUM, INVERSE_SUM, ERROR_COUNT = range(6)
+RECENT = 6  # the most recent ones, in a ring buffer
+
+_REAL = [SMALLEST, FIRST, ERROR_SUM, INVERSE_SUM]
+"""Those of the kernel's floats, in its order."""
+
+_BAYESIAN = [list(LevenbergMarquardt.kept).index(name) for name in BAYESIAN]
+"""Where :data:`BAYESIAN` are among what the optimizer keeps of a run."""
+
+
+# ---------------------------------------------------------------- states
+
+
+class State(NamedTuple):
+    """n runs of one network with P parameters, in the order of :meth:`Network.row`.
+
+    The state is that after the last update, before the final evaluation: a longer training would
+    not have evaluated the error there. Everything else (the order of an epoch, masks, draws)
+    follows from the seeds and the iteration number.
+    """
+
+    parameters: NDArray[np.float64]  # (n, P)
+    steps: NDArray[np.float64]  # (n, S, P): S state variables of the optimizer per parameter
+    corrections: NDArray[np.float64]  # (n, C): optimizer.kept, per run, in its order
+    signs: NDArray[np.uint8]  # (n, P): 1 if the last update was positive
+    changes: NDArray[np.int64]  # (n, P): direction changes
+    watch: NDArray[np.float64]  # (n, 4 + window): smallest, first, sums, recent; or (n, 0)
+    watch_counts: NDArray[np.int64]  # (n, 2): iteration of the smallest error, errors seen
+    tau: NDArray[np.float64]  # (n, samples): of adaptive sampling, or (n, 0)
+    best: NDArray[np.float64]  # (n, P): parameters of the smallest monitored error, or (n, 0)
+    best_error: NDArray[np.float64]  # (n,): their error on the training samples, or NaN
+    ended: NDArray[np.int64]  # (n,): the updates after which a run ended, or -1
+    outcome: NDArray[np.int64]  # (n,): how it ended: see fastgd.kernel.block
+    final: NDArray[np.float64]  # (n,): its last error on the training samples
+    validation_final: NDArray[np.float64]  # (n,): its last error on the validation samples, or NaN
+    seeds: NDArray[np.int64]  # (n,): seeds of the runs' masks and draws
+    planned: NDArray[np.int64]  # (n,): requested iterations
+    record_every: NDArray[np.int64]  # (n,): iterations between records
+
+    def at(self, runs: Any) -> State:
+        """The state of some of the runs."""
+        return State(*(array[runs] for array in self))
+
+    @staticmethod
+    def widths(method: Method, values: Mapping[str, Sequence[Any]]) -> tuple[int, int]:
+        """Values kept per run about its errors, and 1 if its best P parameters are kept, else 0.
+
+        ``values`` are the options that have axes of values.
+        """
+        kept = slots.RECENT + (method.summary or 1) if is_watched(method, values) else 0
+        return kept, int(method.restore_best)
+
+    @classmethod
+    def empty(
+        cls,
+        runs: int,
+        parameters: int,
+        optimizer: Optimizer,
+        watched: int,
+        drawn: int,
+        best: int,
+    ) -> State:
+        """Allocate the state of ``runs`` runs of a network with this number of parameters.
+
+        ``watched`` and ``best`` are as in :meth:`widths`, and ``drawn`` is the number of samples
+        with adaptive sampling, or else 0.
+        """
+        return cls(
+            parameters=np.empty((runs, parameters)),
+            steps=np.zeros((runs, optimizer.states, parameters)),
+            corrections=np.zeros((runs, len(optimizer.kept))),
+            signs=np.zeros((runs, parameters), np.uint8),
+            changes=np.empty((runs, parameters), np.int64),
+            watch=np.empty((runs, watched)),
+            watch_counts=np.empty((runs, 2), np.int64),
+            tau=np.zeros((runs, drawn)),
+            best=np.empty((runs, best * parameters)),
+            best_error=np.empty(runs),
+            ended=np.empty(runs, np.int64),
+            outcome=np.empty(runs, np.int64),
+            final=np.empty(runs),
+            validation_final=np.empty(runs),
+            seeds=np.empty(runs, np.int64),
+            planned=np.empty(runs, np.int64),
+            record_every=np.empty(runs, np.int64),
+        )
+
+
+def put_state(state: State, runs: Runs) -> None:
+    """Write the states of all lanes (lanes, ...) to blocks that were just loaded."""
+    layout, block = runs.session.layout, runs.block
+    layout.put_by_parameter(block.numbers, state.parameters)
+    for k, step in enumerate(layout.states(block.numbers)):
+        layout.put_by_parameter(step, state.steps[:, k])
+    values = layout.section(block.numbers, "values")
+    values[:, corrections_of(runs.session.method.optimizer)] = layout.by_run(state.corrections)
+    layout.put_by_parameter(block.signs, state.signs)
+    layout.put_by_parameter(block.changes, state.changes)
+    if layout.recipe.watch is not None:
+        layout.section(block.numbers, "watch")[:] = layout.by_run(state.watch)
+        counts = layout.of_runs(block.integers)
+        counts[:, [slots.SMALLEST_AT, slots.ERROR_COUNT]] = layout.by_run(state.watch_counts)
+    if block.tau.size:
+        layout.of_runs(block.tau)[:] = layout.by_run(state.tau[:, : layout.samples])
+    if layout.recipe.best is not None:
+        layout.put_by_parameter(block.best, state.best)
+        block.best_error[:] = state.best_error.reshape(-1, layout.runs)
+
+
+def read(runs: Runs, which: Index | slice = slice(None), *, to_resume: bool = True) -> State:
+    """Read some of the runs; one that has ended as it was at its end.
+
+    Without ``to_resume``, what only a resumed run needs is left out: steps, signs and tau.
+    """
+    session, block = runs.session, runs.block
+    layout, optimizer, recipe = session.layout, session.method.optimizer, session.layout.recipe
+    places, R, P = runs.places[which], layout.runs, layout.network.parameters
+    blocks, lanes, count = places // R, places % R, len(places)
+    ended = block.ended[blocks, lanes]
+    over = ended[:, None] >= 0
+    any_over = np.count_nonzero(over) > 0  # any() takes ten times as long for one run: 2 us
+
+    def of_run(array: NDArray[Any], numbers: slice = slice(None)) -> NDArray[Any]:
+        """(n, values) from (blocks, values * R)."""
+        found: NDArray[Any] = array.reshape(len(array), -1, R)[blocks, numbers, lanes]
+        return found
+
+    def of_parameters(array: NDArray[Any]) -> NDArray[Any]:
+        """(n, P)."""
+        found: NDArray[Any] = array.take(layout.places, axis=1).reshape(-1, P)[places]
+        return found
+
+    def now(
+        of: Callable[[NDArray[Any]], NDArray[Any]], live: NDArray[Any], put_away: NDArray[Any]
+    ) -> NDArray[Any]:
+        return np.where(over, of(put_away), of(live)) if any_over else of(live)
+
+    none = np.empty((count, 0))
+    parameters = now(of_parameters, block.numbers, block.kept)
+    watch, best, best_error = none, none, _filled(count, np.nan)
+    if recipe.watch is not None:
+        own = layout.sections["watch"]
+        watch = now(of_run, block.numbers[:, own], block.kept[:, own])
+    if recipe.best is not None:
+        best, best_error = of_parameters(block.best), block.best_error[blocks, lanes]
+    kept, steps, signs = none, none[:, None], np.empty((count, 0), np.uint8)
+    if optimizer.kept:
+        own = layout.sections["values"]
+        kept = of_run(block.numbers[:, own], corrections_of(optimizer))
+    if to_resume:
+        signs = of_parameters(block.signs)
+        steps = np.zeros((count, optimizer.states, P))
+        for k in range(optimizer.states):
+            steps[:, k] = of_parameters(layout.states(block.numbers)[k])
+    counts = now(of_run, block.integers, block.kept_integers)
+    held = recipe.held is not None
+    return State(
+        parameters=parameters,
+        steps=steps,
+        corrections=kept,
+        signs=signs,
+        changes=now(of_parameters, block.changes, block.kept_changes),
+        watch=watch,
+        watch_counts=counts[:, slots.SMALLEST_AT : slots.ERROR_COUNT + 1],
+        tau=of_run(block.tau) if to_resume and block.tau.size else none,
+        best=best,
+        best_error=best_error,
+        ended=ended,
+        outcome=block.outcome[blocks, lanes],
+        final=block.final[blocks, lanes],
+        validation_final=block.held_final[blocks, lanes] if held else _filled(count, np.nan),
+        seeds=counts[:, slots.SEED],
+        planned=_filled(count, session.iterations, np.int64),
+        record_every=_filled(count, session.record_every, np.int64),
+    )
+
+
+def resumable(state: State, over: NDArray[np.bool_], *, is_curved: bool) -> State:
+    """The state of runs as it is kept, of which those that are ``over`` don't resume.
+
+    The lane of an ended run may have continued to change; fields that it no longer needs are 0.
+    """
+    if not np.count_nonzero(over):
+        return state._replace(
+            ended=_filled(len(over), -1, np.int64),
+            outcome=_filled(len(over), slots.RUNNING, np.int64),
+            final=_filled(len(over), np.nan),
+            validation_final=_filled(len(over), np.nan),
+        )
+    ongoing = ~over[:, None]
+    kept = state.corrections
+    return state._replace(
+        steps=np.where(ongoing[:, None], state.steps, 0.0),
+        # Of a second-order method they are results, too, and it leaves ended runs alone.
+        corrections=kept if is_curved else np.where(ongoing, kept, 0.0),
+        signs=np.where(ongoing, state.signs, np.uint8(0)),
+        tau=np.where(ongoing, state.tau, 0.0),
+        ended=np.where(over, state.ended, -1),
+        outcome=np.where(over, state.outcome, slots.RUNNING),
+        final=np.where(over, state.final, np.nan),
+        validation_final=np.where(over, state.validation_final, np.nan),
+    )
+
+
+def _filled(runs: int, value: float, dtype: Any = np.float64) -> NDArray[Any]:
+    """Like ``np.full``, which takes four times as long for one number: 2 us."""
+    array = np.empty(runs, dtype)
+    array.fill(value)
+    return array
+
+
+# ---------------------------------------------------------------- results
+
+
+@dataclass(eq=False)
+class TrainedRuns:
+    """Results of n runs of one network with P parameters, filled in as the runs end."""
+
+    errors: NDArray[np.float64]  # (n, records): NaN for records that a run did not reach
+    final_error: NDArray[np.float64]  # (n,)
+    losses: NDArray[np.float64]  # as errors
+    final_loss: NDArray[np.float64]  # (n,)
+    iterations: NDArray[np.int64]  # (n,)
+    outcome: NDArray[np.int64]  # (n,): see fastgd.kernel.block
+    total_changes: NDArray[np.int64]  # (n,)
+    watch: NDArray[np.float64]  # (n, Layout.watched)
+    best_iteration: NDArray[np.int64]  # (n,): of the smallest monitored error, or NOWHERE
+    held_errors: NDArray[np.float64]  # as errors, or (n, 0) without validation samples
+    held_final: NDArray[np.float64]  # as final_error, or (0,)
+    weights: NDArray[np.float64]  # (n, P), or (0, P) if not kept
+    changes: NDArray[np.int64]  # shape as weights: direction changes
+    effective_parameters: NDArray[np.float64]  # (n,), or (0,) unless regularization is Bayesian
+    weight_penalty: NDArray[np.float64]  # the same
+    error_factor: NDArray[np.float64]  # the same
+    path: NDArray[np.float64]  # (n, records, P), or (0, records, P) if not recorded
+    state: State | None  # of all runs, if it is kept
+
+    @classmethod
+    def empty(cls, plan: Plan, keep: Keep) -> TrainedRuns:
+        """Allocate the arrays for the runs of a plan."""
+        runs, records, layout = plan.runs, plan.records, plan.layout
+        held, kept, recipe = plan.samples.holds_out, runs * keep.weights, layout.recipe
+        parameters, state = layout.network.parameters, None
+        bayesian = runs * (recipe.bayesian is not None)
+        if keep.state and runs > 1:  # that of a single run is stored as it is
+            drawn = 0
+            if recipe.batches.name == "adaptive":
+                drawn = max(session.layout.samples for _, session in plan.batches)
+            best, optimizer = int(recipe.best is not None), plan.method.optimizer
+            state = State.empty(runs, parameters, optimizer, layout.kept_errors, drawn, best)
+        return cls(
+            errors=np.empty((runs, records)),
+            final_error=np.empty(runs),
+            losses=np.empty((runs, records)),
+            final_loss=np.empty(runs),
+            iterations=np.empty(runs, np.int64),
+            outcome=np.empty(runs, np.int64),
+            total_changes=np.empty(runs, np.int64),
+            watch=np.empty((runs, layout.watched)),
+            best_iteration=np.empty(runs, np.int64),
+            held_errors=np.empty((runs, records * held)),
+            held_final=np.empty(runs * held),
+            weights=np.empty((kept, parameters)),
+            changes=np.empty((kept, parameters), np.int64),
+            effective_parameters=np.empty(bayesian),
+            weight_penalty=np.empty(bayesian),
+            error_factor=np.empty(bayesian),
+            path=np.empty((0 if recipe.path is None else runs, records, parameters)),
+            state=state,
+        )
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All arrays by name, with runs as the first axis, for files and other processes."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        state: State | None = named.pop("state")
+        if state is not None:
+            named |= {f"{STATE}{name}": array for name, array in state._asdict().items()}
+        return {name: array for name, array in named.items() if array.size or len(array)}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> TrainedRuns:
+        """The inverse of :attr:`arrays`."""
+        named = {
+            field.name: arrays.get(field.name, np.empty(0))
+            for field in fields(cls)
+            if field.name != "state"
+        }
+        has_state = f"{STATE}parameters" in arrays
+        state = State(*(arrays[f"{STATE}{name}"] for name in State._fields)) if has_state else None
+        return cls(**named, state=state)
+
+    def put_before(
+        self,
+        errors: NDArray[np.float64],
+        losses: NDArray[np.float64],
+        held_errors: NDArray[np.float64] | None,
+        path: NDArray[np.float64] | None,
+        over: NDArray[np.bool_],
+        final_loss: Any,
+    ) -> None:
+        """Put the records of earlier iterations in front, and the losses of runs that were over."""
+        records = errors.shape[-1]
+        self.errors[:, :records] = errors
+        self.losses[:, :records] = losses
+        if held_errors is not None:
+            self.held_errors[:, :records] = held_errors
+        if path is not None:
+            self.path[:, :records] = path
+        self.final_loss[:] = np.where(over, final_loss, self.final_loss)
+
+    def collect(
+        self, plan: Plan, runs: Runs, which: Index, whose: Index, *, to_resume: bool
+    ) -> tuple[Index, NDArray[np.float64]]:
+        """Read some of the runs, and store their results; ``whose`` they are in the plan.
+
+        Their states are stored, too, if that is ``to_resume`` them. Returns those of which no
+        recorded loss belongs to the stored parameters, and these.
+        """
+        records, iterations = plan.records, plan.task.iterations
+        found = read(runs, which, to_resume=to_resume)
+        errors, losses = runs.curve("errors", which), runs.curve("losses", which)
+        final, held_final = errors[:, records], found.validation_final
+        curves = [(self.errors, errors), (self.losses, losses)]
+        if plan.samples.holds_out:
+            held = runs.curve("held_errors", which)
+            held_final = held[:, records]
+            curves.append((self.held_errors, held))
+        if len(self.path):
+            path = runs.session.layout.path(runs.block, records)[runs.places[which]]
+            curves.append((self.path, path))
+        for kept, curve in curves:
+            kept[whose] = curve[:, :records]
+        self.final_loss[whose] = losses[:, records]
+        over = as_over = found.ended >= 0
+        if np.count_nonzero(over):
+            # A run whose weights have just overflowed has no error after that update.
+            beyond = plan.task.recorded > (found.ended - np.isnan(found.final))[:, None]
+            run, record = np.nonzero(beyond & over[:, None])
+            for kept, _ in curves:
+                kept[whose[run], record] = np.nan
+            final = np.where(over, found.final, final)
+            held_final = np.where(over, found.validation_final, held_final)
+            # A run stopped by the very last evaluation can be resumed, as a longer run would not
+            # have been evaluated there.
+            finite = np.isfinite(found.parameters).all(axis=1)
+            as_over = over & ~((found.ended == iterations) & finite)
+        if to_resume:
+            self.keep_state(runs, whose, found, as_over)
+        is_best, parameters = self.write(plan, whose, found, final, held_final)
+        at = np.flatnonzero(over | is_best)
+        return at, parameters[at]
+
+    def write(
+        self, plan: Plan, whose: Index, found: State, final: Any, held_final: Any
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """Store the results of these runs: final ones, or the best ones with ``restore_best``.
+
+        ``final`` and ``held_final`` (n,) are their last errors. Returns which of them have best
+        ones that were stored, and the parameters (n, P) that were.
+        """
+        is_best, parameters = np.zeros(len(whose), np.bool_), found.parameters
+        self.iterations[whose] = np.where(found.ended < 0, plan.task.iterations, found.ended)
+        self.outcome[whose] = found.outcome
+        self.total_changes[whose] = found.changes[:, plan.layout.network.counted].sum(axis=1)
+        self.best_iteration[whose] = NOWHERE
+        if self.watch.shape[1]:
+            self.watch[whose] = watch = arranged(found.watch, found.watch_counts)
+            has_best = plan.are_watched(whose) & (watch[:, SMALLEST] < np.inf)
+            at = watch[:, SMALLEST_AT].astype(np.int64)
+            self.best_iteration[whose] = np.where(has_best, at, NOWHERE)
+            if plan.method.restore_best:
+                is_best = has_best
+                parameters = np.where(is_best[:, None], found.best, parameters)
+                final = np.where(is_best, found.best_error, final)
+                if len(self.held_final):
+                    held_final = np.where(is_best, watch[:, SMALLEST], held_final)
+        self.final_error[whose] = final
+        if len(self.held_final):
+            self.held_final[whose] = held_final
+        if len(self.effective_parameters):
+            for name, k in zip(BAYESIAN, _BAYESIAN, strict=True):
+                getattr(self, name)[whose] = found.corrections[:, k]
+        if len(self.weights):
+            self.weights[whose] = parameters
+            self.changes[whose] = found.changes
+        return is_best, parameters
+
+    def keep_state(
+        self,
+        runs: Runs,
+        whose: Index,
+        found: State | None = None,
+        over: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Store the state of runs, of which those that are ``over`` don't resume.
+
+        Unless they were ``found`` already, all are read, and those that have ended are over.
+        """
+        found = read(runs) if found is None else found
+        over = found.ended >= 0 if over is None else over
+        is_curved = runs.session.layout.recipe.curvature is not None
+        self.write_state(whose, resumable(found, over, is_curved=is_curved))
+
+    def write_state(self, whose: Index, state: State) -> None:
+        """Store the state of these runs."""
+        if self.state is None:  # of a single run
+            self.state = state
+            return
+        for name, array in state._asdict().items():
+            target = getattr(self.state, name)
+            if name == "tau":  # a batch of runs may have fewer samples than the largest one
+                target = target[:, : array.shape[1]]
+            target[whose] = array
+
+
+# ---------------------------------------------------------------- summaries
+
+
+class Summary(NamedTuple):
+    """Summary of the errors e_0, e_1, ... of a run: numbers for a run, arrays for a sweep.
+
+    With mini-batches the error is evaluated once per epoch, otherwise before every update.
+    """
+
+    smallest_error: Any
+    smallest_iteration: Any
+    tail_mean: Any  # mean of the last ``summary`` errors, divided by e_0
+    error_sum: Any  # sum of e_j / e_0
+    inverse_sum: Any  # sum of e_0 / e_j
+
+
+def arranged(numbers: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What the kernel keeps about the errors, rearranged to these columns: (n, RECENT + window).
+
+    ``numbers`` are (n, slots.RECENT + window), ``counts`` (n, 2): SMALLEST_AT and ERROR_COUNT.
+    """
+    watch = np.empty((len(numbers), RECENT - slots.RECENT + numbers.shape[1]))
+    watch[:, [SMALLEST_AT, ERROR_COUNT]] = counts
+    watch[:, _REAL] = numbers[:, : slots.RECENT]
+    watch[:, RECENT:] = numbers[:, slots.RECENT :]
+    return watch
+
+
+def summarize(watch: NDArray[np.float64], window: int) -> Summary:
+    """Return the summaries of n runs, as (n,) arrays; ``watch`` is (n, RECENT + window)."""
+    count = watch[:, ERROR_COUNT].astype(np.int64)
+    seen = np.minimum(count, window)
+    total = np.zeros(len(watch))
+    rows = np.arange(len(watch))
+    for back in range(min(window, int(count.max())), 0, -1):  # oldest first, in a fixed order
+        error = watch[rows, RECENT + (count - back) % window]
+        total += np.where(back <= seen, error, 0.0)
+    with np.errstate(all="ignore"):
+        tail = total / seen / watch[:, FIRST]
+    return Summary(
+        np.where(count > 0, watch[:, SMALLEST], np.inf),
+        watch[:, SMALLEST_AT].astype(np.int64),
+        tail,
+        watch[:, ERROR_SUM].copy(),
+        watch[:, INVERSE_SUM].copy(),
+    )
