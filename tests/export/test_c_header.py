@@ -8,7 +8,6 @@ from functools import cache
 import numpy as np
 import pytest
 from compiled_c import BUILDS, CompileError, compiled, missing, run, text_of
-from fastgd.training.run import exported
 
 import exports
 import fastgd
@@ -25,6 +24,7 @@ from fastgd.models.model import Model
 from fastgd.tables.columns import TargetColumn, TextColumn
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, NumberTarget
+from fastgd.training.run import exported
 
 ROWS, MANY = 2000, 100_000
 

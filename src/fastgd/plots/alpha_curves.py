@@ -11,14 +11,15 @@ from fastgd.plots.lines import (
     VALIDATION,
     check_lines,
     draw_group,
+    group_label,
     legend,
     looks,
     mark,
     of_validation,
     scale_errors,
+    sweep_title,
 )
 from fastgd.plots.style import Panels, panels
-from fastgd.plots.titles import group_label, sweep_title
 from fastgd.training import statistics
 from fastgd.training.sweep_result import Sweep
 

@@ -11,16 +11,18 @@ from fastgd.plots.lines import (
     VALIDATION,
     check_lines,
     draw_group,
+    group_label,
     label_iterations,
     legend,
     looks,
     mark,
     marker,
     of_validation,
+    run_title,
     scale_errors,
+    sweep_title,
 )
 from fastgd.plots.style import Axes, axes
-from fastgd.plots.titles import group_label, run_title, sweep_title
 from fastgd.training import statistics
 from fastgd.training.run import Run
 from fastgd.training.sweep_result import Sweep

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.numbers import check_result
+from fastgd.plots.lines import run_title
 from fastgd.plots.style import SEQUENTIAL, Axes, Panels, color_bar, panels
-from fastgd.plots.titles import run_title
 from fastgd.training.run import Run
 
 WRITTEN = 16

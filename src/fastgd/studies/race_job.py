@@ -10,7 +10,8 @@ import numpy as np
 
 from fastgd.checks.messages import shown
 from fastgd.optimizers import ALL, Optimizer
-from fastgd.store.npz import Arrays, tuples
+from fastgd.store import Arrays
+from fastgd.store.npz import tuples
 from fastgd.training.codec import decoded
 from fastgd.training.run import Run
 from fastgd.training.stored_results import encode_run
@@ -26,7 +27,7 @@ _COMPILED_AFTER = 2
 
 @dataclass(frozen=True, eq=False)
 class RaceJob:
-    """Independent trainings: a :class:`fastgd.workers.job.Job`."""
+    """Independent trainings: a :class:`fastgd.workers.worker.Job`."""
 
     trainings: tuple[TrainingJob, ...]
 

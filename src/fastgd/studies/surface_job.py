@@ -16,7 +16,7 @@ from fastgd.engine.devices import CPU
 from fastgd.engine.network import Network
 from fastgd.engine.session import Session
 from fastgd.formulas.named import loss_of
-from fastgd.store.npz import Arrays
+from fastgd.store import Arrays
 from fastgd.training.sweep_axes import CHUNK_SECONDS, seconds_of
 
 Weight = tuple[int, int, int]
@@ -28,7 +28,7 @@ THREAD_SECONDS = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class SurfaceJob:
-    """The points of a surface: a :class:`fastgd.workers.job.Job`."""
+    """The points of a surface: a :class:`fastgd.workers.worker.Job`."""
 
     network: Network
     method: Method

@@ -32,10 +32,10 @@ from fastgd.engine.results import (
     State,
     Summary,
 )
+from fastgd.store import Arrays, PathLike
 from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
-from fastgd.store.files import PathLike, check_kind
+from fastgd.store.files import check_kind
 from fastgd.store.folder import Folder
-from fastgd.store.npz import Arrays
 from fastgd.training.codec import Header, need
 from fastgd.training.exports import CURVES, sweep_dataset
 from fastgd.training.run import SOURCES, Run

@@ -21,7 +21,7 @@ from fastgd.engine.prediction import outputs
 from fastgd.engine.results import STATUS, State, Summary, TrainedRuns, summarize
 from fastgd.export.exportable import Exportable
 from fastgd.optimizers import BAYESIAN
-from fastgd.store.files import PathLike
+from fastgd.store import PathLike
 from fastgd.training import codec
 from fastgd.training.stored_results import decode_run, encode_run
 

@@ -48,9 +48,8 @@ from fastgd.formulas.custom import Formula, Function, Loss
 from fastgd.formulas.named import loss_of
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.optimizers import BAYESIAN
-from fastgd.store.chunk_file import plain
-from fastgd.store.manifest import described
-from fastgd.store.npz import Arrays, Found
+from fastgd.store import Arrays, described, plain
+from fastgd.store.npz import Found
 from fastgd.training import codec
 from fastgd.training.codec import Array, Header, array_of, count, need, number, optional, text
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, varied

@@ -15,15 +15,14 @@ from fastgd.checks.memory import ALWAYS_FITS, check_memory
 from fastgd.engine.devices import CPU
 from fastgd.engine.plan import Keep
 from fastgd.engine.progress import progress_bar
-from fastgd.store.files import PathLike
+from fastgd.store import PathLike
 from fastgd.training.folder_sweep import FolderSweep, folder_of
 from fastgd.training.resuming import arguments_of_sweep
 from fastgd.training.sweep_result import Sweep
 from fastgd.training.train import HeldOut, continuing
 from fastgd.training.training_job import TrainingJob, checked_job
-from fastgd.workers.job import WorkerOptions
 from fastgd.workers.run_job import run_job, work_into
-from fastgd.workers.worker_options import check_worker_options
+from fastgd.workers.worker_options import WorkerOptions, check_worker_options
 
 
 @continuing(arguments_of_sweep)

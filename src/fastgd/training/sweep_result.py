@@ -21,7 +21,7 @@ from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network
 from fastgd.engine.prediction import empty, predict, predict_parts
 from fastgd.engine.results import MISSING, State, Summary
-from fastgd.store.files import PathLike
+from fastgd.store import PathLike
 from fastgd.training import codec
 from fastgd.training.run import Run
 from fastgd.training.selection import (

@@ -31,8 +31,7 @@ from fastgd.checks.numbers import (
 )
 from fastgd.engine.devices import CPU, available_threads, looked_for
 from fastgd.engine.progress import progress_bar
-from fastgd.store import npz
-from fastgd.store.files import PathLike
+from fastgd.store import PathLike, npz
 from fastgd.store.manifest import Manifest, manifest_of, parsed
 from fastgd.training.codec import decoded
 from fastgd.training.resuming import arguments_of_run, planned

@@ -35,7 +35,7 @@ from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.recipe import has_second_derivative, is_watched
 from fastgd.engine.results import STATE, State, TrainedRuns
 from fastgd.optimizers import BAYESIAN
-from fastgd.store.npz import Arrays
+from fastgd.store import Arrays
 from fastgd.training.codec import Header
 from fastgd.training.resuming import (
     check_networks as check_resumed,
@@ -85,7 +85,7 @@ def sharing_code(shares: bool) -> Iterator[None]:
 
 @dataclass(frozen=True, eq=False)
 class TrainingJob:
-    """All that some runs depend on, checked; a :class:`fastgd.workers.job.Job`.
+    """All that some runs depend on, checked; a :class:`fastgd.workers.worker.Job`.
 
     ``networks``, ``methods`` and ``alphas`` have one item for each combination of the axes that
     change the network.

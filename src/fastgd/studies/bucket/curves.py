@@ -25,7 +25,7 @@ from fastgd.formulas.symbols import OF_SYMBOLS, Symbol, apply, trace
 from fastgd.kernel.bytecode import Code
 from fastgd.kernel.calls import evaluate
 from fastgd.kernel.elementwise import OF_VALUE
-from fastgd.studies.bucket.compiled_curves import codes_of
+from fastgd.studies.bucket.curves import codes_of
 
 _IN_NUMPY = {f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan")}
 

@@ -24,7 +24,7 @@ from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.results import STATUS, Summary, summarize
-from fastgd.store.npz import Arrays
+from fastgd.store import Arrays
 from fastgd.studies.trainability.mean_field import (
     AGAINST,
     MeanField,
@@ -118,7 +118,7 @@ class Patch(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class MapJob:
-    """One training per pixel: a :class:`fastgd.workers.job.Job`."""
+    """One training per pixel: a :class:`fastgd.workers.worker.Job`."""
 
     settings: Settings
     problem: MeanField

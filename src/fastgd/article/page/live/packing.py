@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from fastgd.article.page.live.programs import MODULES, Program
+from fastgd.article.page.live.packing import MODULES, Program
 from fastgd.engine.devices import available_threads
 from fastgd.engine.training_image import TrainingImage, probe_module
 
