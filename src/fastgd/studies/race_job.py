@@ -26,7 +26,7 @@ _COMPILED_AFTER = 2
 
 @dataclass(frozen=True, eq=False)
 class RaceJob:
-    """Independent trainings: a :class:`fastgd.workers.job.Job`."""
+    """Independent trainings: a :class:`fastgd.workers.worker.Job`."""
 
     trainings: tuple[Training, ...]
 

@@ -29,7 +29,7 @@ THREAD_SECONDS = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class SurfaceJob:
-    """The points of a surface: a :class:`fastgd.workers.job.Job`."""
+    """The points of a surface: a :class:`fastgd.workers.worker.Job`."""
 
     network: Network
     method: Method

@@ -23,9 +23,8 @@ from fastgd.training.resuming_sweeps import arguments_of_sweep
 from fastgd.training.runs import Sweep
 from fastgd.training.sweep_job import SweepJob, checked_sweep
 from fastgd.training.train import HeldOut
-from fastgd.workers.job import WorkerOptions
 from fastgd.workers.run_job import run_job, work_into
-from fastgd.workers.worker_options import check_worker_options
+from fastgd.workers.worker_options import WorkerOptions, check_worker_options
 
 
 @continuing(arguments_of_sweep)

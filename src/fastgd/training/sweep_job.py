@@ -48,7 +48,7 @@ TRIAL_BYTES = 512 * 1024**2
 
 @dataclass(frozen=True, eq=False)
 class SweepJob(Trainings):
-    """The runs of a sweep; a :class:`fastgd.workers.job.Job`."""
+    """The runs of a sweep; a :class:`fastgd.workers.worker.Job`."""
 
     keep: Keep
     resume: Sweep | None

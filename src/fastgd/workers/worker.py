@@ -16,23 +16,45 @@ import os
 import pickle
 import socket
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock, get_ident
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from fastgd.engine import code_cache
 from fastgd.engine.session import available_threads
 from fastgd.store.folder import Folder
 from fastgd.store.npz import Arrays
-from fastgd.workers.job import Job
 
 KEPT_JOBS = 2
 """How many jobs a worker keeps: the most recently used ones."""
 
 Parcels = Mapping[str, bytes]
 """Jobs by their hash, and compiled code by its file name: empty if the caller has no such file."""
+
+
+class Job(Protocol):
+    """Work in chunks that are pure functions: equal arrays wherever and however often computed.
+
+    A job is pickled for the workers of an executor, and each of them keeps it. So it must be small
+    compared with its results, and workers must be able to import its class. Frozen dataclasses
+    are such jobs.
+    """
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """Amount of work in each chunk, in units of progress: updates, pixels, points."""
+
+    def compute(self, chunk: int, threads: int, advance: Callable[[int], None]) -> Arrays:
+        """Compute a chunk on this number of threads.
+
+        ``advance`` is called with the units done since the last call, at least every 0.1 s. It may
+        raise to stop the work; the exception must not be caught.
+        """
+
+    def compile(self, threads: int) -> None:
+        """Compile, or load, all code that chunks need in this process on ``threads`` threads."""
 
 
 class MissingPayloadError(Exception):

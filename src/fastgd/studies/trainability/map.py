@@ -36,9 +36,8 @@ from fastgd.studies.trainability.mean_field import (
     sample_count,
 )
 from fastgd.training.exports import dataframe, dataset
-from fastgd.workers.job import WorkerOptions
 from fastgd.workers.run_job import results_of
-from fastgd.workers.worker_options import check_worker_options
+from fastgd.workers.worker_options import WorkerOptions, check_worker_options
 
 if TYPE_CHECKING:
     import pandas

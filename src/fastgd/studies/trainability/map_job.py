@@ -117,7 +117,7 @@ class Patch(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class MapJob:
-    """One training per pixel: a :class:`fastgd.workers.job.Job`."""
+    """One training per pixel: a :class:`fastgd.workers.worker.Job`."""
 
     settings: Settings
     problem: MeanField
