@@ -89,14 +89,6 @@ REMEMBERED = {
             "unit": [fastgd.Function("2 * a"), fastgd.Function("a", derivative="2")],
         },
     ),
-    "store.manifest._described": (
-        {"dtype": np.dtype(float), "shape": (2, 1), "values": bytes(16)},
-        {
-            "dtype": [np.dtype(int), np.dtype("<U2")],
-            "shape": [(1, 2), (2,)],
-            "values": [np.array([0.0, -0.0]).tobytes()],
-        },
-    ),
     "engine.grouping._remembered": (
         LAYOUT,
         {

@@ -12,7 +12,8 @@ from typing import IO, TYPE_CHECKING, Any
 from fastgd.arguments.data import FloatArray
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_choice, check_path
-from fastgd.store.files import PathLike, whole_file
+from fastgd.store import PathLike
+from fastgd.store.files import whole_file
 
 if TYPE_CHECKING:
     from fastgd.export.network import Exported

@@ -22,7 +22,8 @@ from fastgd.models.group_baselines import GroupFits
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import stacked
 from fastgd.models.model import Table, remarks_on
-from fastgd.store.files import PathLike, whole_file
+from fastgd.store import PathLike
+from fastgd.store.files import whole_file
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import columns_from
 from fastgd.tables.table_selection import check_lengths

@@ -31,10 +31,9 @@ from fastgd.models.group_models import GroupModels
 from fastgd.models.group_settings import check_settings, completed
 from fastgd.models.group_stages import START, Stages
 from fastgd.models.group_training import BoolArray, GroupRows, hold_out, train_all_rows
-from fastgd.store.files import PathLike, is_file
+from fastgd.store import Arrays, PathLike, described
+from fastgd.store.files import is_file
 from fastgd.store.folder import Folder
-from fastgd.store.manifest import described
-from fastgd.store.npz import Arrays
 from fastgd.tables.amounts import numbers_written
 from fastgd.tables.column_learning import MOST_CATEGORIES, Decisions, Encoding
 from fastgd.tables.leaks import leaks

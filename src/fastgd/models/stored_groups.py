@@ -8,7 +8,8 @@ import numpy as np
 from fastgd.models.group_baselines import MODELS, GroupFits
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import Scaling, TrainedGroups
-from fastgd.store.npz import Arrays, Found
+from fastgd.store import Arrays
+from fastgd.store.npz import Found
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import target_from_json, target_to_json
 from fastgd.training import codec, stored_run, stored_sweep

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.store.npz import Arrays, Found
+from fastgd.store import Arrays
+from fastgd.store.npz import Found
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import target_from_json, target_to_json, width_of
 from fastgd.training import stored_run

@@ -34,7 +34,8 @@ from fastgd.sklearn.fit_spec import FitSpec, Samples, held_out
 from fastgd.sklearn.joint_training import train_all
 from fastgd.sklearn.pipeline_onnx import OnnxConvertible
 from fastgd.sklearn.single_training import epochs_in_vain, history, one_more_epoch
-from fastgd.store.files import PathLike, whole_file
+from fastgd.store import PathLike
+from fastgd.store.files import whole_file
 from fastgd.training.results import Run, exported
 
 LARGEST_SEED = 2**31 - 1

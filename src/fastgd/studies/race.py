@@ -25,8 +25,7 @@ from fastgd.checks.values import (
     check_number,
 )
 from fastgd.optimizers import Optimizer
-from fastgd.store.files import PathLike
-from fastgd.store.npz import Arrays
+from fastgd.store import Arrays, PathLike
 from fastgd.studies.race_job import RaceJob, entrants_of
 from fastgd.studies.surface import Surface, surface
 from fastgd.studies.surface_job import Weight

@@ -10,7 +10,8 @@ import numpy as np
 
 from fastgd.checks.messages import shown
 from fastgd.optimizers import ALL, Optimizer
-from fastgd.store.npz import Arrays, tuples
+from fastgd.store import Arrays
+from fastgd.store.npz import tuples
 from fastgd.training import stored_run
 from fastgd.training.codec import decoded
 from fastgd.training.results import Run

@@ -24,7 +24,7 @@ from fastgd.checks.values import check_count, check_result
 from fastgd.engine.device_choice import say_chosen
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.network import Network, Weights
-from fastgd.store.files import PathLike
+from fastgd.store import PathLike
 from fastgd.studies.surface_job import (
     SurfaceJob,
     Weight,

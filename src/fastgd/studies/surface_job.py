@@ -17,7 +17,7 @@ from fastgd.engine.devices import CPU
 from fastgd.engine.network import Network
 from fastgd.engine.session import Session
 from fastgd.formulas.named import loss_of
-from fastgd.store.npz import Arrays
+from fastgd.store import Arrays
 from fastgd.training.chunks import CHUNK_SECONDS, seconds_of
 
 Weight = tuple[int, int, int]

@@ -27,8 +27,8 @@ from fastgd.engine.summaries import (
     Summary,
 )
 from fastgd.engine.trained_runs import NOWHERE, STATE
+from fastgd.store import PathLike
 from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
-from fastgd.store.files import PathLike
 from fastgd.store.folder import Folder
 from fastgd.training.chunks import Chunks
 from fastgd.training.codec import need

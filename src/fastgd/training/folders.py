@@ -14,9 +14,9 @@ import numpy as np
 from fastgd.arguments.training_data import TrainingData
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_counts, check_flag, check_path, check_seed
-from fastgd.store.files import PathLike, check_kind
+from fastgd.store import Arrays, PathLike
+from fastgd.store.files import check_kind
 from fastgd.store.folder import Folder
-from fastgd.store.npz import Arrays
 from fastgd.training import stored_sweep
 from fastgd.training.chunks import Chunks
 from fastgd.training.codec import Header, need

@@ -22,7 +22,7 @@ from fastgd.engine.state import State
 from fastgd.engine.summaries import Summary
 from fastgd.export.exportable import Exportable
 from fastgd.optimizers import BAYESIAN
-from fastgd.store.files import PathLike
+from fastgd.store import PathLike
 from fastgd.training import codec, stored_run
 from fastgd.training.exports import long_dataframe, run_dataset
 

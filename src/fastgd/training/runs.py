@@ -17,7 +17,7 @@ from fastgd.checks.values import check_flag
 from fastgd.engine.network import Network
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING, Summary
-from fastgd.store.files import PathLike
+from fastgd.store import PathLike
 from fastgd.training import codec, stored_sweep
 from fastgd.training.exports import columns_of, dataframe, long_dataframe, sweep_dataset
 from fastgd.training.indexing import TrainingSource, run_at, selected, taken

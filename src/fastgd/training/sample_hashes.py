@@ -11,7 +11,7 @@ from fastgd.arguments.data import FloatArray
 from fastgd.arguments.partition import Partition
 from fastgd.arguments.training_data import TrainingData
 from fastgd.arguments.warnings import warn
-from fastgd.store.manifest import described
+from fastgd.store import described
 from fastgd.training.codec import need
 
 Hashes = dict[str, str]

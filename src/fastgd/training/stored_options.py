@@ -16,7 +16,8 @@ from fastgd.checks.values import LARGEST
 from fastgd.formulas.custom import Formula, Function, Loss
 from fastgd.formulas.named import loss_of
 from fastgd.hyperparameters import Hyperparameters
-from fastgd.store.npz import Arrays, Found
+from fastgd.store import Arrays
+from fastgd.store.npz import Found
 from fastgd.training.codec import array_of, need
 
 

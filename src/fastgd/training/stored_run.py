@@ -14,7 +14,8 @@ from fastgd.engine.network import Network
 from fastgd.engine.state import State
 from fastgd.engine.summaries import STATUS, Summary
 from fastgd.optimizers import BAYESIAN
-from fastgd.store.npz import Arrays, Found
+from fastgd.store import Arrays
+from fastgd.store.npz import Found
 from fastgd.training import codec
 from fastgd.training.codec import Array, Header, count, need, number, optional, text
 from fastgd.training.sample_hashes import check_hashes

@@ -32,8 +32,8 @@ from fastgd.engine.network import Network
 from fastgd.engine.state import State
 from fastgd.engine.summaries import MISSING, STATUS, Summary
 from fastgd.optimizers import BAYESIAN
-from fastgd.store.chunk_file import plain
-from fastgd.store.npz import Arrays, Found
+from fastgd.store import Arrays, plain
+from fastgd.store.npz import Found
 from fastgd.training import codec
 from fastgd.training.codec import Array, Header, array_of, need, optional
 from fastgd.training.sample_hashes import check_hashes

@@ -15,7 +15,7 @@ from fastgd.checks.memory import check_memory
 from fastgd.engine.devices import CPU
 from fastgd.engine.plan import Keep
 from fastgd.engine.progress import progress_bar
-from fastgd.store.files import PathLike
+from fastgd.store import PathLike
 from fastgd.training.folder_sweep import FolderSweep
 from fastgd.training.folders import folder_of
 from fastgd.training.resuming import continuing

@@ -15,7 +15,7 @@ from fastgd.checks.values import check_device, check_flag, check_threads
 from fastgd.engine.devices import CPU, looked_for
 from fastgd.engine.progress import progress_bar
 from fastgd.engine.session import available_threads
-from fastgd.store.files import PathLike
+from fastgd.store import PathLike
 from fastgd.training import checkpoints
 from fastgd.training.results import Run
 from fastgd.training.resuming import arguments_of_run, continuing

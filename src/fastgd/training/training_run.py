@@ -22,7 +22,7 @@ from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.summaries import STATUS, summarize
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.optimizers import BAYESIAN
-from fastgd.store.npz import Arrays
+from fastgd.store import Arrays
 from fastgd.training import stored_run
 from fastgd.training.codec import Header
 from fastgd.training.results import Run, run_of

@@ -12,8 +12,8 @@ from threading import Event
 from typing import NamedTuple
 from uuid import uuid4
 
+from fastgd.store import Arrays
 from fastgd.store.folder import Folder
-from fastgd.store.npz import Arrays
 from fastgd.workers.worker import Answer, Job, Order, Shipment, WorkerState, here, work
 
 Submit = Callable[[int, str], "Future[Answer]"]

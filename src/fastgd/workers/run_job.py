@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from fastgd.arguments.warnings import warn
 from fastgd.engine.devices import DeviceError
 from fastgd.engine.progress import progress_bar
+from fastgd.store import Arrays
 from fastgd.store.chunk_file import MissingChunkError
 from fastgd.store.folder import DamageWarning, Folder
-from fastgd.store.npz import Arrays
 from fastgd.workers.pools import TRIES, LostExecutorError, Scheduler, Threads, Workers
 from fastgd.workers.worker import Job
 from fastgd.workers.worker_options import WorkerOptions

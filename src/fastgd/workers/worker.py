@@ -24,8 +24,8 @@ from typing import NamedTuple, Protocol
 
 from fastgd.engine import code_cache
 from fastgd.engine.session import available_threads
+from fastgd.store import Arrays
 from fastgd.store.folder import Folder
-from fastgd.store.npz import Arrays
 
 KEPT_JOBS = 2
 """How many jobs a worker keeps: the most recently used ones."""

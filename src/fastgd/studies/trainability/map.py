@@ -25,7 +25,7 @@ from fastgd.checks.values import (
     check_seed,
 )
 from fastgd.engine.devices import CPU
-from fastgd.store.files import PathLike
+from fastgd.store import PathLike
 from fastgd.studies.trainability.box_counting import BoxCounting, boundary, box_counting
 from fastgd.studies.trainability.map_job import MOST, MapJob, Settings, Window
 from fastgd.studies.trainability.mean_field import (

@@ -23,7 +23,7 @@ from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.summaries import STATUS, Summary, summarize
-from fastgd.store.npz import Arrays
+from fastgd.store import Arrays
 from fastgd.studies.trainability.mean_field import (
     AGAINST,
     MeanField,
