@@ -13,7 +13,6 @@ from fastgd.arguments.data import FloatArray
 from fastgd.checks.messages import shown
 from fastgd.checks.values import check_choice, check_path
 from fastgd.store import PathLike
-from fastgd.store.files import whole_file
 
 if TYPE_CHECKING:
     from fastgd.export.network import Exported
@@ -195,6 +194,7 @@ def _file(path: Path) -> Iterator[IO[bytes]]:
     """Open a file, so that the work begins only if it can be written; name what can't be."""
     from fastgd.export.network import ExportError
     from fastgd.kernel.language.targets import TargetError
+    from fastgd.store.files import whole_file
 
     with whole_file(path) as file:
         try:

@@ -1,14 +1,16 @@
-"""The task that runs in a worker of an executor, and what the worker is sent on request.
-
-It is sent the job, and code that the caller has compiled.
+"""A job, the task that computes a chunk of it in a worker, and what the worker is sent on request.
 
 A task is tiny: the hash of the job and the index of a chunk. A worker that doesn't have the job
 answers with its name instead of computing, and the caller submits the chunk again together with the
-job. Files of compiled code are sent in the same way, so that new workers don't compile, one by one,
-what is on the caller's disk; a worker with another processor, other versions or other sources asks
-for a file that the caller doesn't have, and then compiles. So data are sent once per worker rather
-than once per chunk, using nothing but ``submit`` and ``result``. The code of a small training is a
-file of 0.5 MB, sent as 0.16 MB.
+job. Files of compiled code are sent in the same way; a worker with another processor, other
+versions or other sources asks for a file that the caller doesn't have, and then compiles. So data
+are sent once per worker rather than once per chunk, using nothing but ``submit`` and ``result``.
+
+The code of a small training is a file of 0.5 MB, sent as 0.16 MB. Without it, two workers without a
+shared cache (of a pool, and of Dask) had computed a small sweep after 1.4 s instead of 0.6 to 0.9,
+and one of three kernels after 2.1 to 3.7 s instead of 0.7 to 0.9 (medians of alternating runs on
+two cores). If the caller has no code either, workers compile at once: to wait for the caller's took
+as long.
 """
 
 import hashlib
