@@ -5,7 +5,7 @@ import pytest
 
 import fastgd
 from fastgd.article.experiments import EXPERIMENTS
-from fastgd.article.page.live import facts
+from fastgd.article.page.live import packing as facts
 from fastgd.article.page.live.packing import Packing
 from fastgd.article.page.live.programs import XOR
 

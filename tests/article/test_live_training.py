@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from fastgd.article.page.live.bundle import bundled
+from fastgd.article.page.live import bundled
 from fastgd.article.page.live.packing import Packing, add_programs
 from fastgd.article.page.live.programs import (
     INPUTS,

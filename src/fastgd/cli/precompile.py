@@ -5,8 +5,7 @@ from functools import partial
 import fastgd
 from fastgd.article import comparison
 from fastgd.article.experiments import EXPERIMENTS
-from fastgd.article.page.preparing import FEW, XOR, needed
-from fastgd.article.page.sections import SECTIONS
+from fastgd.article.page.sections import FEW, SECTIONS, XOR, needed
 from fastgd.checks.formatting import many, seconds_text
 from fastgd.checks.messages import escaped
 from fastgd.cli.errors import RefusedError, refusing

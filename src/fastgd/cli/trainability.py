@@ -13,8 +13,15 @@ from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.job import Timed, timed
 from fastgd.cli.json_output import print_json
 from fastgd.cli.options import DEVICE, JSON, PROGRESS, THREADS, option, takes
-from fastgd.cli.output_files import Output, check_folder, check_plot, write_plot, writing
-from fastgd.cli.output_folders import done_text, finished
+from fastgd.cli.output_files import (
+    Output,
+    check_folder,
+    check_plot,
+    done_text,
+    finished,
+    write_plot,
+    writing,
+)
 from fastgd.cli.terminal import saying_how_to_resume
 from fastgd.engine.devices import AUTO, CPU, CUDA
 from fastgd.plots import style

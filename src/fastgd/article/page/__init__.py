@@ -18,10 +18,8 @@ from fastgd.article.comparison import Result
 from fastgd.article.experiments import EXPERIMENTS, Experiment
 from fastgd.article.page import live
 from fastgd.article.page.figures import show_code
-from fastgd.article.page.markup import Markup, element, join
-from fastgd.article.page.preparing import needed
-from fastgd.article.page.sections import SECTIONS, Section
-from fastgd.article.page.table import show_table
+from fastgd.article.page.markup import Markup, element, join, show_table
+from fastgd.article.page.sections import SECTIONS, Section, needed
 from fastgd.article.tables import tables, tally_table
 from fastgd.article.twins import DEVIATIONS, TWINS
 from fastgd.checks.values import check_path

@@ -3,13 +3,24 @@
 import gzip
 import json
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
-from fastgd.article.page.live.programs import MODULES, Program
+import numpy as np
+
+import fastgd
+from fastgd.article.comparison import Result
+from fastgd.article.page.live.programs import MODULES, UNITS, XOR, Program
+from fastgd.article.twins import Comparison
 from fastgd.engine.image import TrainingImage, probe_module
 from fastgd.engine.session import available_threads
+from fastgd.formulas.expressions import CONSTANTS, FUNCTIONS, LARGEST, OTHER_WORDS
+from fastgd.optimizers import FIRST_ORDER
+from fastgd.studies.bucket.examples import EXAMPLES, FIVE_MINIMA, FIVE_MINIMA_WINDOW, Example
+from fastgd.studies.bucket.portable import roller_facts, roller_of
+from fastgd.workers.compiling import Call
 
 
 class Packing:
@@ -58,3 +69,147 @@ def add_programs(packing: Packing, which: Iterable[Program]) -> None:
 
 def _modules(image: TrainingImage) -> dict[str, bytes]:
     return {name: image.module(target) for name, target in MODULES.items()}
+
+
+# ---------------------------------------------------------------- maps and the error plane
+
+ALPHAS = [float(f"{10 ** (k / 4 - 3):.3g}") for k in range(25)]
+"""Four to the power of ten, with three digits, among them the article's seven."""
+
+AXES: dict[str, list[int]] = {
+    "seed": list(range(1, 33)),
+    # Large networks take most of the time, and differ little from those of nearly their size.
+    "hidden_size": [*range(1, 17), *range(20, UNITS + 1, 4)],
+}
+"""What is varied besides alpha: one map each. The other one is the article's."""
+
+ITERATIONS = 60_000
+
+PLANE = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
+"""The article's samples of part 4, of which the error plane is."""
+
+SPAN = (-10.0, 10.0)
+RESOLUTION = 101
+
+
+def add_facts(packing: Packing) -> None:
+    """Compute the maps and the plane, and add them.
+
+    Doubles are added as bytes: errors of a map by (value of its axis, alpha), those of the plane by
+    (second weight, first weight).
+    """
+    for name in AXES:
+        packing.add(f"map {name}", _map(name, ITERATIONS).astype("<f8").tobytes())
+    packing.add_json("maps", {"alphas": ALPHAS, "axes": AXES, "iterations": ITERATIONS})
+    plane = fastgd.surface(*PLANE, [[[0], [0]]], span=SPAN, resolution=RESOLUTION)
+    packing.add("plane", plane.errors.astype("<f8").tobytes())
+    X, y = PLANE
+    packing.add_json("plane facts", {"X": X, "y": y, "span": SPAN, "resolution": RESOLUTION})
+    packing.add_json("commands", {kind.__name__: kind.command for kind in FIRST_ORDER})
+
+
+def needed() -> list[Call]:
+    """Return quick calls that compile the code of the maps and of the plane."""
+    return [
+        *(partial(_map, name, iterations=2) for name in AXES),
+        partial(fastgd.surface, *PLANE, [[[0], [0]]], span=SPAN, resolution=RESOLUTION),
+    ]
+
+
+def _map(name: str, iterations: int) -> Any:
+    """Final errors by value of the axis and alpha."""
+    axis: dict[str, Any] = {name: AXES[name]}
+    sweep = fastgd.sweep(
+        *XOR,
+        alpha=ALPHAS,
+        **axis,
+        iterations=iterations,
+        record_every=iterations,
+        keep_weights=False,
+    )
+    order = [*sweep.axes].index(name), [*sweep.axes].index("alpha")
+    return np.transpose(sweep.final_error, order)
+
+
+# ---------------------------------------------------------------- the article's numbers
+
+
+def published_facts(results: Sequence[Result]) -> dict[str, Any]:
+    """The published numbers by hidden size and alpha, ``{"4": {"10.0": {...}}}``.
+
+    Of each alpha ``iterations``, and ``errors``, ``weights`` and ``changes``: lists of what is
+    ``published`` and ``computed``, with a ``mark`` for each number. Weights and changes have a list
+    per layer, row by row; they are empty where the article prints none.
+    """
+    facts: dict[str, Any] = {}
+    for result in results:
+        experiment = result.experiment
+        if experiment.published:
+            facts[str(experiment.hidden_size[0])] = {
+                repr(setting.alpha): {
+                    "iterations": list(map(int, setting.run.recorded)),
+                    "final": float(setting.run.final_error),
+                    "errors": _compared(setting.errors),
+                    "weights": [_compared(c) for c in setting.weights if c.marks is not None],
+                    "changes": [
+                        _compared(c) for c in setting.direction_changes if c.marks is not None
+                    ],
+                }
+                for setting in result.settings
+            }
+    return facts
+
+
+def _compared(comparison: Comparison) -> dict[str, list[Any]]:
+    assert comparison.published is not None
+    assert comparison.marks is not None
+    return {
+        "published": comparison.published.ravel().tolist(),
+        "computed": comparison.computed.ravel().tolist(),
+        "marks": [str(mark) for mark in comparison.marks.ravel()],
+    }
+
+
+# ---------------------------------------------------------------- the bucket
+
+FIRST = Example(
+    "bucket",
+    "The ball in the bucket",
+    "x**2",
+    start=(1.0,),
+    alpha=(0.1,),
+    iterations=10_000,
+    window=(-1.5, 1.5),
+    takeaway="The ball rolls to the lowest place: a step is alpha times the slope, and shorter "
+    "where the curve is flatter.",
+)
+
+STARTS = Example(
+    "starts",
+    "Solution 2: several starts",
+    FIVE_MINIMA,
+    start=(-5.5, -3.5, 0.5, 2.5, 5.0),
+    alpha=(0.1,) * 5,
+    iterations=10_000,
+    window=FIVE_MINIMA_WINDOW,
+    takeaway="From any start the ball ends in one of five minimums: of a few random balls, one "
+    "finds the lowest place (Solution 2).",
+)
+
+
+def bucket_facts() -> dict[str, Any]:
+    """What ``formulas.js``, ``roller.js`` and ``bucket.js`` know from Python."""
+    return roller_facts() | {
+        "functions": FUNCTIONS,
+        "constants": CONSTANTS,
+        "otherWords": OTHER_WORDS,
+        "largest": LARGEST,
+        "examples": [example.__dict__ for example in (FIRST, *EXAMPLES.values(), STARTS)],
+    }
+
+
+def add_bucket(packing: Packing) -> None:
+    """Add what the bucket needs; both modules give the same bits."""
+    packing.add_json("bucket", bucket_facts())
+    for name, target in MODULES.items():
+        packing.add(f"{name} roller", roller_of(target))
