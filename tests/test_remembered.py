@@ -145,7 +145,7 @@ COMPILING = {
 
 ELSEWHERE = {
     "training.training_run._kept": "training/test_pairs_of_trainings.py",
-    "studies.bucket.compiled_curves.codes_of": "studies/bucket: functions, by their identity",
+    "studies.bucket.curves.codes_of": "studies/bucket: functions, by their identity",
     **dict.fromkeys(
         [f"kernel.language.sources.{name}" for name in ("_source", "_tree_of")]
         + [f"kernel.language.sources.{name}" for name in ("_functions_of", "_all_functions_of")],

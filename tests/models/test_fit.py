@@ -31,7 +31,7 @@ from fastgd.models.train_test_split import (
     rows_of_groups,
 )
 from fastgd.tables import column_values
-from fastgd.tables.frames import columns_of
+from fastgd.tables.column_values import columns_of
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, NumberTarget
 

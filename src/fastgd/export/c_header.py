@@ -18,9 +18,8 @@ import numpy as np
 from fastgd.arguments.data import FloatArray
 from fastgd.checks.messages import shown
 from fastgd.export.c_networks import DOUBLE, SINGLE, CNetworks
-from fastgd.export.network import Exported, ExportError
+from fastgd.export.network import Exported, ExportError, inverse_deviation
 from fastgd.export.single_precision import differences, sample_of
-from fastgd.export.units import inverse_deviation
 from fastgd.tables.columns import TargetColumn, TextColumn
 from fastgd.tables.dates import DateColumn
 from fastgd.tables.targets import ClassTarget, NumberTarget

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.data import FloatArray, NetworkParts
-from fastgd.export.network import Exported, Part
-from fastgd.export.units import SOFTMAX, Unit, inverse_deviation, units_of
+from fastgd.export.network import SOFTMAX, Exported, Part, Unit, inverse_deviation, units_of
 from fastgd.formulas.calendar import FIELDS, fields_of
 from fastgd.kernel.language.specialization import FormulaChoice
 from fastgd.tables.columns import TargetColumn, TextColumn

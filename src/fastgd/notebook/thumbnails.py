@@ -12,8 +12,8 @@ from fastgd import plots
 from fastgd.checks.formatting import SHORT
 from fastgd.models.group_models import GroupModels
 from fastgd.models.model import Model
+from fastgd.plots.error_curves import draw_curves
 from fastgd.plots.lines import ERROR, MOST, legend, marker, scale_errors
-from fastgd.plots.races import draw_curves
 from fastgd.plots.style import axes, encode, styled, user_text
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface

@@ -121,7 +121,7 @@ def _from_above(surface: Surface, ax: "Axes", points: Mapping[str, Any], log: bo
     if errors.count() and errors.min() < errors.max():
         ax.contour(x, y, errors, levels=LEVELS, colors="white", linewidths=0.5, alpha=0.6)
     ax.figure.colorbar(image, ax=ax, label=_error_text(log))
-    for look, (name, path) in zip(looks(len(points)), points.items(), strict=True):
+    for look, (name, path) in zip(path_looks(len(points)), points.items(), strict=True):
         _draw(ax, path[:, :2].T, name, look)
     ax.set_xlim(extent[:2])
     ax.set_ylim(extent[2:])
@@ -145,7 +145,7 @@ def _in_space(surface: Surface, ax: Any, points: Mapping[str, Any], log: bool) -
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(5))  # more tick labels would overlap
     ax.set_zlabel(_error_text(log))
-    for look, (name, path) in zip(looks(len(points)), points.items(), strict=True):
+    for look, (name, path) in zip(path_looks(len(points)), points.items(), strict=True):
         inside = (surface.x[0] <= path[:, 0]) & (path[:, 0] <= surface.x[-1])
         inside &= (surface.y[0] <= path[:, 1]) & (path[:, 1] <= surface.y[-1])
         x, y, _ = path[inside].T
@@ -190,7 +190,7 @@ def _heights(errors: Any, log: bool) -> Any:
         return np.ma.masked_invalid(np.log10(errors))
 
 
-def looks(count: int) -> list[dict[str, Any]]:
+def path_looks(count: int) -> list[dict[str, Any]]:
     """Return colors and dashes of ``count`` paths; a single one contrasts most with the surface."""
     first = 1 if count == 1 else 0
     return [

@@ -34,8 +34,7 @@ from fastgd.models.group_keys import Columns, Keys
 from fastgd.sklearn.deferred_fits import fit_all
 from fastgd.sklearn.joint_predictions import answers_of
 from fastgd.sklearn.standard_steps import cloner
-from fastgd.tables.column_values import is_missing
-from fastgd.tables.frames import columns_of
+from fastgd.tables.column_values import columns_of, is_missing
 
 
 class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
