@@ -23,8 +23,14 @@ from fastgd.arguments.option_types import (
     field_kind,
 )
 from fastgd.cli.errors import RefusedError
-from fastgd.cli.formula_options import parts_of, read_formula, read_parameters, with_formulas
-from fastgd.cli.option_values import read_list, read_one
+from fastgd.cli.option_values import (
+    parts_of,
+    read_formula,
+    read_list,
+    read_one,
+    read_parameters,
+    with_formulas,
+)
 from fastgd.cli.options import Declared, option
 from fastgd.formulas.custom import Function, Loss
 from fastgd.hyperparameters import Hyperparameters

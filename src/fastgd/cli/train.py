@@ -17,10 +17,22 @@ from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.json_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.option_values import read_alpha, read_network
-from fastgd.cli.options import DEVICE, ITERATIONS, JSON, PROGRESS, TARGET, THREADS, option, takes
+from fastgd.cli.options import (
+    DEVICE,
+    ITERATIONS,
+    JSON,
+    LEARNING,
+    PROGRESS,
+    READING,
+    TABLE_FILE,
+    TARGET,
+    THREADS,
+    option,
+    take_reading,
+    takes,
+)
 from fastgd.cli.output_files import writing
 from fastgd.cli.splits import VALIDATION, Given, take_split
-from fastgd.cli.table_options import LEARNING, READING, TABLE_FILE, take_reading
 from fastgd.cli.terminal import complain, saying_how_to_resume
 from fastgd.cli.train_common import (
     CHECKPOINT,

@@ -11,10 +11,9 @@ import fastgd
 from fastgd import DeviceError, Model, Run, Sweep
 from fastgd.checks.formatting import many
 from fastgd.checks.values import ABOVE_ZERO, check_number
-from fastgd.cli.console import print_plain
+from fastgd.cli.console import Timed, print_plain, timed
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.inputs import note_unreached
-from fastgd.cli.job import Timed, timed
 from fastgd.cli.options import option
 from fastgd.cli.output_files import Output, check_output
 from fastgd.cli.splits import Given, RowSplit

@@ -28,8 +28,7 @@ from fastgd.engine.devices import CPU
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_models import GroupModels
-from fastgd.models.group_settings import check_settings, completed
-from fastgd.models.group_stages import START, Stages
+from fastgd.models.group_stages import START, Stages, check_settings, completed
 from fastgd.models.group_training import BoolArray, GroupRows, hold_out, train_all_rows
 from fastgd.store import Arrays, PathLike, described
 from fastgd.store.files import is_file
