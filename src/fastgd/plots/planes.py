@@ -209,14 +209,10 @@ def _title(surface: Surface, paths: Mapping[str, Run]) -> str:
     samples = f"({surface.samples:,} sample{'s' * (surface.samples != 1)})"
     if not surface.held:
         return f"{start} both its weights {samples}"
-    ends = (name for name, run in paths.items() if _ends_in(surface, run))
-    where = next((f" where {user_text(name, NAME)} ends" for name in ends), "")
+    where, held = "", (*surface.weights, *surface.biases)
+    for name, run in paths.items():
+        ends = (*run.weights, *run.biases)
+        if all(np.array_equal(*pair) for pair in zip(held, ends, strict=True)):
+            where = f" where {user_text(name, NAME)} ends"
+            break
     return f"{start} two weights,\nthe other {surface.held:,} fixed{where} {samples}"
-
-
-def _ends_in(surface: Surface, run: Run) -> bool:
-    """Whether the surface contains the run's final weights."""
-    held = (*surface.weights, *surface.biases)
-    return all(
-        np.array_equal(*pair) for pair in zip(held, (*run.weights, *run.biases), strict=True)
-    )

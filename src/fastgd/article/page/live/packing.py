@@ -14,7 +14,7 @@ import fastgd
 from fastgd.article.comparison import Result
 from fastgd.article.page.live.programs import MODULES, UNITS, XOR, Program
 from fastgd.article.twins import Comparison
-from fastgd.engine.image import TrainingImage, probe_module
+from fastgd.engine.image import probe_module
 from fastgd.engine.session import available_threads
 from fastgd.formulas.expressions import CONSTANTS, FUNCTIONS, LARGEST, OTHER_WORDS
 from fastgd.optimizers import FIRST_ORDER
@@ -58,17 +58,17 @@ def add_programs(packing: Packing, which: Iterable[Program]) -> None:
     made = {program: program.image() for program in which}
     by_code = {program.code: image for program, image in made.items()}
     with ThreadPoolExecutor(available_threads()) as pool:
-        modules = dict(zip(by_code, pool.map(_modules, by_code.values()), strict=True))
+        emitted = pool.map(
+            lambda image: {name: image.module(target) for name, target in MODULES.items()},
+            by_code.values(),
+        )
+        modules = dict(zip(by_code, emitted, strict=True))
     for program, image in made.items():
         packing.add_json(f"program {program.name}", program.facts(image))
         # Zeros at the end are left out: the page's memory is zero before.
         packing.add(f"image {program.name}", image.image.memory.tobytes().rstrip(b"\0"))
         for name, content in modules[program.code].items():
             packing.add(f"{name} {program.code}", content)
-
-
-def _modules(image: TrainingImage) -> dict[str, bytes]:
-    return {name: image.module(target) for name, target in MODULES.items()}
 
 
 # ---------------------------------------------------------------- maps and the error plane
