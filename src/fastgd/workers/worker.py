@@ -59,14 +59,6 @@ class Job(Protocol):
         """Compile, or load, all code that chunks need in this process on ``threads`` threads."""
 
 
-class MissingPayloadError(Exception):
-    """The worker doesn't have the job, or the compiled code, of this name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
-
 class Shipment:
     """What a caller can send to its workers: a job, and compiled code.
 
@@ -133,12 +125,19 @@ def work(order: Order, chunk: int, parcels: Parcels, _serial: str) -> Answer:
 
     Every task has its own serial, as Dask runs tasks with equal arguments only once.
     """
-    place = here()
-    _receive(order.job, parcels)
+    place, held = here(), _received(order.job, parcels)
+    if held is None:
+        return Answer(place, order.job)
+    threads = min(order.threads, available_threads())
+    arrays = None
     try:
-        arrays = _compute(order.job, chunk, min(order.threads, available_threads()))
-    except MissingPayloadError as error:
-        return Answer(place, error.name)
+        with code_cache.asking():
+            arrays = held.job.compute(chunk, threads, _untold)
+    except code_cache.CodeLackingError as error:
+        if error.name not in held.received:
+            return Answer(place, error.name)
+    if arrays is None:  # the code that was sent is of no use here: compile
+        arrays = held.job.compute(chunk, threads, _untold)
     if order.folder is not None:
         path, known = order.folder
         with suppress(OSError, ValueError):
@@ -154,8 +153,8 @@ def here() -> WorkerState:
     return WorkerState(socket.gethostname(), os.getpid(), get_ident())
 
 
-def _receive(name: str, parcels: Parcels) -> None:
-    """Store what was sent with a chunk of the job of this name."""
+def _received(name: str, parcels: Parcels) -> _Held | None:
+    """Store what was sent with a chunk of the job of this name; return what there is of the job."""
     with _lock:
         if name in parcels and name not in _jobs:
             _jobs[name] = _Held(pickle.loads(parcels[name]), set())
@@ -163,28 +162,14 @@ def _receive(name: str, parcels: Parcels) -> None:
             _jobs[name] = _jobs.pop(name)
         for old in list(_jobs)[:-KEPT_JOBS]:
             del _jobs[old]
+        held = _jobs.get(name)
         for file in parcels.keys() - {name}:
             content = zlib.decompress(parcels[file])
             if content:
                 code_cache.add_file(file, content)
-            if name in _jobs:
-                _jobs[name].received.add(file)
-
-
-def _compute(name: str, chunk: int, threads: int) -> Arrays:
-    """Compute a chunk of this job; raise if it or code not yet asked for is missing."""
-    with _lock:
-        held = _jobs.get(name)
-    if held is None:
-        raise MissingPayloadError(name)
-    try:
-        with code_cache.asking():
-            return held.job.compute(chunk, threads, _untold)
-    except code_cache.CodeLackingError as error:
-        if error.name not in held.received:
-            raise MissingPayloadError(error.name) from None
-    # The code that was sent is of no use here: compile.
-    return held.job.compute(chunk, threads, _untold)
+            if held is not None:
+                held.received.add(file)
+        return held
 
 
 def _untold(_done: int) -> None:
