@@ -9,8 +9,7 @@ from fastgd.plots.bucket import basins, roll
 from fastgd.plots.error_curves import errors, race
 from fastgd.plots.maps import box_counts, trainability, zoom_film
 from fastgd.plots.planes import surface
-from fastgd.plots.prediction_plots import predictions
-from fastgd.plots.sensitivities import sensitivity
+from fastgd.plots.prediction_plots import predictions, sensitivity
 from fastgd.plots.style import write
 from fastgd.plots.weights import direction_changes, weight_paths
 

@@ -12,14 +12,16 @@ from fastgd.plots.lines import (
     VALIDATION,
     check_lines,
     draw_group,
+    group_label,
     legend,
     looks,
     mark,
     of_validation,
+    repetitions,
     scale_errors,
+    sweep_title,
 )
 from fastgd.plots.style import Axes, Panels, axes, panels
-from fastgd.plots.titles import group_label, repetitions, sweep_title
 from fastgd.training import statistics
 from fastgd.training.runs import Sweep
 

@@ -15,18 +15,20 @@ from fastgd.plots.lines import (
     below,
     check_lines,
     draw_group,
+    group_label,
     label_iterations,
     legend,
     looks,
     mark,
     marker,
     of_validation,
+    run_title,
     scale_errors,
+    sweep_title,
 )
 from fastgd.plots.planes import NAME, path_looks
 from fastgd.plots.planes import surface as draw_surface
 from fastgd.plots.style import Axes, axes, legend_text, panels
-from fastgd.plots.titles import group_label, run_title, sweep_title
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
 from fastgd.training import statistics

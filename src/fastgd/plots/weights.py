@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.values import check_result
-from fastgd.plots.lines import label_iterations, legend
+from fastgd.plots.lines import label_iterations, legend, run_title
 from fastgd.plots.style import COLORS, SEQUENTIAL, Axes, Panels, color_bar, panels
-from fastgd.plots.titles import run_title
 from fastgd.training.results import Run
 from fastgd.training.statistics import given_back
 

@@ -17,10 +17,10 @@ from fastgd.article.page.live.packing import (
     add_bucket,
     add_facts,
     add_programs,
+    all_programs,
     needed,
     published_facts,
 )
-from fastgd.article.page.live.programs import all_programs
 from fastgd.article.page.markup import Markup, element, join
 from fastgd.optimizers import FIRST_ORDER
 
