@@ -13,7 +13,7 @@ from contextlib import suppress
 from math import inf
 from threading import Lock
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,11 @@ from fastgd.store.folder import DamageWarning, Folder
 from fastgd.workers.pools import TRIES, LostExecutorError, Scheduler, Threads, Workers
 from fastgd.workers.worker import Job
 from fastgd.workers.worker_options import WorkerOptions
+
+Advance = Callable[[int], None]
+
+TURN = 0.1
+"""Maximum seconds between two checks whether leases must be renewed."""
 
 RENEWED_EVERY = 3.0
 """Seconds between renewals of leases, which expire after five times that."""
@@ -72,10 +77,17 @@ class InMemory:
 
 
 class InFolder:
-    """Results in a folder; ``found`` is called with chunks that other processes have written."""
+    """Results in a folder; ``found`` is called with chunks that other processes have written.
 
-    def __init__(self, folder: Folder, found: Callable[[list[int]], None]) -> None:
-        self._folder, self._found = folder, found
+    With ``reads`` each is also read into memory as soon as it is found, so nothing is lost if
+    another process that has read all chunks removes the folder.
+    """
+
+    def __init__(
+        self, folder: Folder, found: Callable[[list[int]], None], *, reads: bool = False
+    ) -> None:
+        self._folder, self._found, self._reads = folder, found, reads
+        self.read: list[Arrays | None] = [None] * folder.chunk_count if reads else []
         self._missing = np.ones(folder.chunk_count, bool)
         self._taken: set[int] = set()
         self._renewed = monotonic()
@@ -102,6 +114,7 @@ class InFolder:
         self._missing[chunk] = False
         self._taken.discard(chunk)
         self._folder.leases.release(chunk)
+        self._read(chunk, arrays)
         return True
 
     def tend(self) -> None:
@@ -153,46 +166,22 @@ class InFolder:
         self._look_at = now + max(LOOKED_AT_EVERY, 20 * (now - begin))
 
     def _done(self) -> NDArray[np.bool_]:
-        """Return which chunks are finished."""
-        return self._folder.done()
-
-
-class InBoth(InFolder):
-    """Results in a folder, each of which is also read into memory as soon as it is found.
-
-    Nothing is lost if another process that has read all chunks removes the folder.
-    """
-
-    def __init__(self, folder: Folder, found: Callable[[list[int]], None]) -> None:
-        self.read: list[Arrays | None] = [None] * folder.chunk_count
-        super().__init__(folder, found)
-
-    def keep(self, chunk: int, arrays: Arrays | None) -> bool:
-        """Write a chunk, or check that its worker has done so, and keep its arrays in memory."""
-        there = super().keep(chunk, arrays)
-        if arrays is not None:
-            self.read[chunk] = arrays
-        elif there:
-            self._read(chunk)
-        return there
-
-    def _done(self) -> NDArray[np.bool_]:
-        for chunk in np.flatnonzero(super()._done()).tolist():
-            self._read(chunk)
+        """Return which chunks are finished and, with ``reads``, have been read."""
+        done = self._folder.done()
+        if not self._reads:
+            return done
+        for chunk in np.flatnonzero(done).tolist():
+            self._read(chunk, None)
         return np.array([arrays is not None for arrays in self.read])
 
-    def _read(self, chunk: int) -> None:
-        if self.read[chunk] is None:
+    def _read(self, chunk: int, arrays: Arrays | None) -> None:
+        """Keep a chunk's arrays in memory, with ``reads``; None if the folder has them."""
+        if self._reads and (arrays is not None or self.read[chunk] is None):
             with suppress(MissingChunkError):  # another process has just removed it
-                self.read[chunk] = self._folder.read(chunk)
+                self.read[chunk] = self._folder.read(chunk) if arrays is None else arrays
 
 
-TURN = 0.1
-"""Maximum seconds between two checks whether leases must be renewed."""
-
-Advance = Callable[[int], None]
 ResultSink = InMemory | InFolder
-FolderSink = TypeVar("FolderSink", bound=InFolder)
 
 
 def run_job(job: Job, worker_options: WorkerOptions, advance: Advance) -> list[Arrays]:
@@ -234,7 +223,7 @@ def work_into(folder: Folder, job: Job, worker_options: WorkerOptions, advance: 
     DamageWarning
         If a chunk was corrupt; it is computed again.
     """
-    _fill(folder, job, worker_options, advance, InFolder)
+    _fill(folder, job, worker_options, advance, reads=False)
 
 
 def results_of(
@@ -258,22 +247,20 @@ def results_of(
     with progress_bar(worker_options.has_bar, sum(job.sizes), unit) as advance:
         if folder is None:
             return run_job(job, worker_options, advance)
-        sink = _fill(folder, job, worker_options, advance, InBoth)
+        sink = _fill(folder, job, worker_options, advance, reads=True)
         return [found for found in sink.read if found is not None]
 
 
 def _fill(
-    folder: Folder,
-    job: Job,
-    worker_options: WorkerOptions,
-    advance: Advance,
-    kind: type[FolderSink],
-) -> FolderSink:
+    folder: Folder, job: Job, worker_options: WorkerOptions, advance: Advance, *, reads: bool
+) -> InFolder:
     for chunk in folder.damaged():
         warn(f"chunk {chunk} in {folder.path} was corrupt: computed again", DamageWarning)
         folder.discard(chunk)
     sizes, report = job.sizes, _one_at_a_time(advance)
-    sink = kind(folder, lambda chunks: report(sum(int(sizes[chunk]) for chunk in chunks)))
+    sink = InFolder(
+        folder, lambda chunks: report(sum(int(sizes[chunk]) for chunk in chunks)), reads=reads
+    )
     if not sink.is_complete:
         _work(job, worker_options, folder, sink, report)
     folder.tidy()
