@@ -10,7 +10,7 @@ import pytest
 
 from fastgd import bucket
 from fastgd.article.page.live.packing import MODULES, bucket_facts
-from fastgd.engine.instructions import instructions_of
+from fastgd.engine.formula_values import instructions_of
 from fastgd.formulas.derivation import Derivation
 from fastgd.formulas.expressions import FUNCTIONS, parse
 from fastgd.kernel.elementwise import OF_VALUE

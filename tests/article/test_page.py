@@ -28,8 +28,8 @@ from fastgd.article.page.markup import CLASSES, Markup, element, show_table
 from fastgd.article.page.sections import SECTIONS
 from fastgd.article.tables import tables
 from fastgd.article.twins import Mark
-from fastgd.checks.formatting import error_text
-from fastgd.engine.image import TargetError
+from fastgd.checks.messages import error_text
+from fastgd.engine.training_image import TargetError
 from fastgd.plots.style import styled
 
 mpl.use("Agg")

@@ -16,8 +16,8 @@ from sklearn.utils.class_weight import compute_class_weight
 
 import fastgd
 from fastgd import Model
-from fastgd.arguments.warnings import TrainingWarning
 from fastgd.checks import memory
+from fastgd.checks.messages import TrainingWarning
 from fastgd.models.fit import fit_columns
 from fastgd.models.fit_choices import HIDDEN_SIZES, Choices
 from fastgd.models.model import mean_outputs

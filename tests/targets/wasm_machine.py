@@ -8,7 +8,7 @@ import numpy as np
 import wasmtime
 
 from fastgd.engine import session
-from fastgd.engine.grouping import layout_for
+from fastgd.engine.layout import layout_for
 from fastgd.kernel import calls
 from fastgd.kernel.image import Image, module
 from fastgd.kernel.language.webassembly import PAGE, STACK

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from tiny_jobs import Squares
 
-from fastgd.arguments.warnings import TrainingWarning
-from fastgd.engine.session import available_threads
+from fastgd.checks.messages import TrainingWarning
+from fastgd.engine.devices import available_threads
 from fastgd.store.folder import DamageWarning, Folder
 from fastgd.workers import worker
 from fastgd.workers.pools import Scheduler, Workers

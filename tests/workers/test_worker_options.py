@@ -6,7 +6,7 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolEx
 import loky
 import pytest
 
-from fastgd.engine.session import available_threads
+from fastgd.engine.devices import available_threads
 from fastgd.workers.worker_options import WorkerOptions, check_worker_options
 
 

@@ -6,9 +6,7 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 
-from fastgd.arguments.warnings import TrainingWarning
-from fastgd.checks.formatting import seconds_text
-from fastgd.checks.messages import escaped
+from fastgd.checks.messages import TrainingWarning, escaped, seconds_text
 
 if TYPE_CHECKING:
     from rich.console import Console

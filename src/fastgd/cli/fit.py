@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastgd import plots
-from fastgd.checks.formatting import layers_text, many, seconds_text
+from fastgd.checks.messages import layers_text, many, seconds_text
 from fastgd.cli.console import (
     Rows,
     Timed,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastgd.arguments.warnings import unreached, unreached_text
+from fastgd.arguments.samples import unreached, unreached_text
 from fastgd.article.experiments import EXPERIMENTS
 from fastgd.cli.console import print_plain
 from fastgd.cli.errors import RefusedError

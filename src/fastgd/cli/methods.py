@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any, NamedTuple, cast
 
+from fastgd.arguments.axes import FORMULAS, OWNED
 from fastgd.arguments.declarations import DECLARED, FIELDED
-from fastgd.arguments.formula_parameters import FORMULAS, OWNED
 from fastgd.arguments.option_types import (
     Count,
     Fielded,

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
+from fastgd.arguments.axes import FORMULAS, OWNED, Owned
 from fastgd.arguments.declarations import DECLARED
-from fastgd.arguments.formula_parameters import FORMULAS, OWNED, Owned
 from fastgd.arguments.option_types import NameOrFormula
 from fastgd.checks.messages import shown
 from fastgd.cli.errors import RefusedError

@@ -6,8 +6,7 @@ import fastgd
 from fastgd.article import comparison
 from fastgd.article.experiments import EXPERIMENTS
 from fastgd.article.page.sections import FEW, SECTIONS, XOR, needed
-from fastgd.checks.formatting import many, seconds_text
-from fastgd.checks.messages import escaped
+from fastgd.checks.messages import escaped, many, seconds_text
 from fastgd.cli.console import timed
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.options import PROGRESS, takes

@@ -8,7 +8,7 @@ import numpy as np
 
 import fastgd
 from fastgd import GroupModels, Model
-from fastgd.checks.formatting import many
+from fastgd.checks.messages import many
 from fastgd.cli.console import Rows, open_console, print_plain, print_table
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.json_output import print_json

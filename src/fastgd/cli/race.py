@@ -6,7 +6,7 @@ from typing import Any
 
 import fastgd
 from fastgd import Race, plots
-from fastgd.checks.formatting import error_text, joined, many, value_text
+from fastgd.checks.messages import error_text, joined, many, value_text
 from fastgd.cli.console import open_console, print_plain, print_table, timed
 from fastgd.cli.errors import TYPED, RefusedError, in_typed_words, refusing
 from fastgd.cli.inputs import CommandData, note_unreached, problem, take_problem

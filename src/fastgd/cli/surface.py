@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import fastgd
 from fastgd import Run, Surface, Sweep, plots
-from fastgd.checks.formatting import error_text, joined, many, options_text
+from fastgd.checks.messages import error_text, joined, many, options_text
 from fastgd.cli.console import open_console, print_plain, timed
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.inputs import note_unreached, problem, take_problem

@@ -19,7 +19,7 @@ from typing import Any
 import fastgd
 from fastgd import Sweep
 from fastgd.arguments.declarations import FIELDED
-from fastgd.checks.formatting import many
+from fastgd.checks.messages import many
 from fastgd.cli.console import open_console
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.json_output import plain, print_json, samples_facts
@@ -44,7 +44,7 @@ from fastgd.cli.result_columns import RAW_TEXT, check_raw_text, write_table
 from fastgd.cli.splits import FOLDS, GROUPS, VALIDATION, take_split
 from fastgd.cli.terminal import complain, saying_how_to_resume
 from fastgd.cli.train_common import TrainOptions, Writer, fit, outputs_of, show_samples
-from fastgd.engine.session import available_threads
+from fastgd.engine.devices import available_threads
 
 DASK = option(
     "--dask WHERE",

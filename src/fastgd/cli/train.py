@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 import fastgd
 from fastgd import Model, Run, Sweep
-from fastgd.arguments.training_data import TrainingData
-from fastgd.checks.formatting import error_text, joined, many, options_text
+from fastgd.arguments.samples import TrainingData
+from fastgd.checks.messages import error_text, joined, many, options_text
 from fastgd.cli.console import open_console, print_plain, print_table
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.json_output import print_json, run_facts, samples_facts
@@ -49,7 +49,7 @@ from fastgd.cli.train_common import (
 )
 from fastgd.tables.samples import Reading
 from fastgd.training import statistics
-from fastgd.training.sample_hashes import hashes_of
+from fastgd.training.stored_results import hashes_of
 
 if TYPE_CHECKING:
     from rich.console import Console

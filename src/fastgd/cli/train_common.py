@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import fastgd
 from fastgd import DeviceError, Model, Run, Sweep
-from fastgd.checks.formatting import many
-from fastgd.checks.values import ABOVE_ZERO, check_number
+from fastgd.checks.messages import many
+from fastgd.checks.numbers import ABOVE_ZERO, check_number
 from fastgd.cli.console import Timed, print_plain, timed
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.inputs import note_unreached
@@ -21,8 +21,8 @@ from fastgd.engine.devices import AUTO, CPU
 from fastgd.optimizers import Adam
 from fastgd.tables.samples import LARGEST, Reading, Samples
 from fastgd.tables.table_selection import names_text
-from fastgd.training.checkpoints import EVERY
-from fastgd.training.training_run import planned
+from fastgd.training.resuming import planned
+from fastgd.training.train import EVERY
 
 if TYPE_CHECKING:
     from rich.console import Console

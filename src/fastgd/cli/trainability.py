@@ -7,7 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from fastgd import plots
-from fastgd.checks.formatting import many
+from fastgd.checks.messages import many
 from fastgd.cli.console import Timed, open_console, print_plain, print_table, timed
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.json_output import print_json

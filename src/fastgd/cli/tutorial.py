@@ -9,8 +9,7 @@ from fastgd.article.comparison import Result
 from fastgd.article.experiments import EXPERIMENTS, Experiment, source
 from fastgd.article.tables import WEIGHTS, ArticleTable, Cell, Marked, Numbers, tables, tally_table
 from fastgd.article.twins import DEVIATIONS, TWINS, Mark
-from fastgd.checks.formatting import many, seconds_text
-from fastgd.checks.messages import escaped
+from fastgd.checks.messages import escaped, many, seconds_text
 from fastgd.cli.console import new_table, open_console, timed
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.json_output import print_json

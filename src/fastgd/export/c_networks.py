@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray, NetworkParts
+from fastgd.arguments.initial_network import NetworkParts
+from fastgd.checks.numbers import FloatArray
 from fastgd.export.network import (
     SOFTMAX,
     Exported,

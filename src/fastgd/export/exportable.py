@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from fastgd.arguments.data import FloatArray
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_choice, check_path
+from fastgd.checks.numbers import FloatArray, check_choice, check_path
 from fastgd.store import PathLike
 
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastgd.arguments.data import BatchNorm, FloatArray, NetworkParts
+from fastgd.arguments.initial_network import BatchNorm, NetworkParts
 from fastgd.arguments.options import Method
-from fastgd.engine.choices import unit_choice
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.network import Network
+from fastgd.engine.recipe import unit_choice
 from fastgd.formulas.calendar import CYCLES, FIELDS, circle
 from fastgd.formulas.named import unit_of
 from fastgd.kernel.iteration.activations import VALUE

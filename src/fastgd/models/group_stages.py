@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from fastgd.arguments import options
 from fastgd.arguments.axes import as_axis
-from fastgd.arguments.data import FloatArray
-from fastgd.arguments.groups import Integers
 from fastgd.arguments.initial_network import check_alphas, check_hidden_size
+from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_count, check_seed
+from fastgd.checks.numbers import FloatArray, check_count, check_seed
 from fastgd.formulas.named import loss_of
 from fastgd.models.group_baselines import (
     MODELS,
@@ -40,7 +39,7 @@ from fastgd.models.group_training import (
 )
 from fastgd.optimizers import Adam
 from fastgd.tables.targets import ClassTarget, Target
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 
 _DEFAULTS: dict[str, Any] = {
     "activation": "tanh",

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.groups import Integers
+from fastgd.arguments.subsets import Integers
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.values import (
+from fastgd.checks.numbers import (
     check_choice,
     check_count,
     check_flag,
@@ -41,7 +41,7 @@ from fastgd.tables.reading import columns_from
 from fastgd.tables.table_selection import column_names, some_rows, with_targets, without
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target, learn_target, notes_of
 from fastgd.training.codec import Header
-from fastgd.training.stored_options import as_json
+from fastgd.training.stored_results import as_json
 from fastgd.workers.worker_options import check_worker_options
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from fastgd.store import Arrays
 from fastgd.store.npz import Found
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import target_from_json, target_to_json, width_of
-from fastgd.training import stored_run
+from fastgd.training import stored_results as stored_run
 from fastgd.training.codec import Header, by_result, need, number, text_of
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 
 
 def encode(model: Any) -> tuple[Header, Arrays]:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.formatting import layers_text
-from fastgd.checks.values import ABOVE_ZERO, check_number, check_result
+from fastgd.checks.messages import layers_text
+from fastgd.checks.numbers import ABOVE_ZERO, check_number, check_result
 from fastgd.plots.lines import (
     ERROR,
     VALIDATION,
@@ -23,7 +23,7 @@ from fastgd.plots.lines import (
 )
 from fastgd.plots.style import Axes, Panels, axes, panels
 from fastgd.training import statistics
-from fastgd.training.runs import Sweep
+from fastgd.training.sweep_result import Sweep
 
 
 def takeaways(sweep: Sweep, *, ax: "Panels | None" = None) -> NDArray[Any]:

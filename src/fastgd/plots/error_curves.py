@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.formatting import joined
-from fastgd.checks.values import check_result
+from fastgd.checks.messages import joined
+from fastgd.checks.numbers import check_result
 from fastgd.plots.lines import (
     ERROR,
     VALIDATION,
@@ -32,9 +32,9 @@ from fastgd.plots.style import Axes, axes, legend_text, panels
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
 from fastgd.training import statistics
-from fastgd.training.results import Run
-from fastgd.training.runs import Sweep
+from fastgd.training.run import Run
 from fastgd.training.statistics import error_curves
+from fastgd.training.sweep_result import Sweep
 
 
 def errors(result: Run | Sweep, *, ax: "Axes | None" = None) -> "Axes":

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.checks.formatting import (
+from fastgd.checks.messages import (
     axis_text,
     joined,
     many,
@@ -16,10 +16,10 @@ from fastgd.checks.formatting import (
     value_text,
 )
 from fastgd.plots.style import COLORS, ORDERED, ORDERED_TO, Axes, user_text
-from fastgd.training.results import Run
-from fastgd.training.runs import Sweep
+from fastgd.training.run import Run
 from fastgd.training.statistics import REPEATED, quartiles
 from fastgd.training.sweep_axes import varied
+from fastgd.training.sweep_result import Sweep
 
 ERROR = "mean absolute error"
 """The label of an axis of errors."""

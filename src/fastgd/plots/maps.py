@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.values import check_path, check_result, each_of
+from fastgd.checks.numbers import check_path, check_result, each_of
 from fastgd.plots.animation import DOTS_PER_INCH, write_gif
 from fastgd.plots.style import COLORS, Axes, axes, check_ending, pyplot
 from fastgd.studies.trainability.box_counting import BoxCounting

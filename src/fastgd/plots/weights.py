@@ -5,10 +5,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.values import check_result
+from fastgd.checks.numbers import check_result
 from fastgd.plots.lines import label_iterations, legend, run_title
 from fastgd.plots.style import COLORS, SEQUENTIAL, Axes, Panels, color_bar, panels
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 from fastgd.training.statistics import given_back
 
 DASHES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")

@@ -8,9 +8,8 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from fastgd.checks.formatting import many
-from fastgd.checks.messages import shown
-from fastgd.checks.values import check_choice, check_count, check_flag, check_seed
+from fastgd.checks.messages import many, shown
+from fastgd.checks.numbers import check_choice, check_count, check_flag, check_seed
 from fastgd.tables.amounts import almost_numbers, notation_text
 from fastgd.tables.column_values import Cells, texts_shown
 from fastgd.tables.columns import Column, NumberColumn, TargetColumn, TextColumn

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.arguments.data import numbers_of
-from fastgd.checks.formatting import first_names
 from fastgd.checks.memory import check_memory
-from fastgd.checks.messages import shown
+from fastgd.checks.messages import first_names, shown
+from fastgd.checks.numbers import numbers_of
 from fastgd.tables.amounts import numbers_written
 from fastgd.tables.column_learning import (
     MOST_CATEGORIES,

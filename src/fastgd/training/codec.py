@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.values import check_count, check_path
+from fastgd.checks.numbers import check_count, check_path
 from fastgd.formulas.expressions import UnknownNameError
 from fastgd.store import Arrays, PathLike, npz
 from fastgd.store.npz import Found

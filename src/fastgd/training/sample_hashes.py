@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from fastgd.arguments.data import FloatArray
-from fastgd.arguments.partition import Partition
-from fastgd.arguments.training_data import TrainingData
-from fastgd.arguments.warnings import warn
+from fastgd.arguments.samples import TrainingData
+from fastgd.arguments.subsets import Partition
+from fastgd.checks.messages import warn
+from fastgd.checks.numbers import FloatArray
 from fastgd.store import described
 from fastgd.training.codec import need
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.warnings import warn
+from fastgd.checks.messages import warn
 from fastgd.engine.devices import DeviceError
 from fastgd.engine.progress import progress_bar
 from fastgd.store import Arrays

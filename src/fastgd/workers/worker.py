@@ -25,7 +25,7 @@ from threading import Lock, get_ident
 from typing import NamedTuple, Protocol
 
 from fastgd.engine import code_cache
-from fastgd.engine.session import available_threads
+from fastgd.engine.devices import available_threads
 from fastgd.store import Arrays
 from fastgd.store.folder import Folder
 

@@ -8,9 +8,8 @@ from threading import current_thread
 from typing import NamedTuple
 
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_count, check_device, check_flag, check_path, check_threads
-from fastgd.engine.devices import AUTO, CPU, looked_for
-from fastgd.engine.session import available_threads
+from fastgd.checks.numbers import check_count, check_device, check_flag, check_path, check_threads
+from fastgd.engine.devices import AUTO, CPU, available_threads, looked_for
 
 
 class WorkerOptions(NamedTuple):

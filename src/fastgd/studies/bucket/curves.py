@@ -19,10 +19,10 @@ from numba import njit
 from numba.core.errors import NumbaError
 from numpy.typing import ArrayLike
 
-from fastgd.arguments.data import FloatArray, array_of
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.engine.instructions import code_of
+from fastgd.checks.numbers import FloatArray, array_of
+from fastgd.engine.formula_values import code_of
 from fastgd.formulas.derivation import Derivation
 from fastgd.formulas.expressions import Tree, parse
 from fastgd.formulas.symbols import OF_SYMBOLS, Symbol, apply, trace

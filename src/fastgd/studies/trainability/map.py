@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.notebook import ShownInNotebooks
-from fastgd.checks.values import (
+from fastgd.checks.numbers import (
     check_choice,
     check_count,
     check_number,

@@ -16,13 +16,13 @@ import numpy as np
 
 import fastgd
 from fastgd.arguments.options import Method
-from fastgd.arguments.training_data import TrainingData
+from fastgd.arguments.samples import TrainingData
 from fastgd.article.comparison import Result
 from fastgd.article.twins import Comparison
-from fastgd.engine.image import WEBASSEMBLY, TrainingImage, probe_module
+from fastgd.engine.devices import available_threads
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Plan
-from fastgd.engine.session import available_threads
+from fastgd.engine.training_image import WEBASSEMBLY, TrainingImage, probe_module
 from fastgd.formulas.expressions import CONSTANTS, FUNCTIONS, LARGEST, OTHER_WORDS
 from fastgd.optimizers import FIRST_ORDER, GradientDescent, Optimizer
 from fastgd.studies.bucket.examples import EXAMPLES, FIVE_MINIMA, FIVE_MINIMA_WINDOW, Example
