@@ -96,14 +96,6 @@ REMEMBERED = {
             "twice": [True],
         },
     ),
-    "store.manifest._described": (
-        {"dtype": np.dtype(float), "shape": (2, 1), "values": bytes(16)},
-        {
-            "dtype": [np.dtype(int), np.dtype("<U2")],
-            "shape": [(1, 2), (2,)],
-            "values": [np.array([0.0, -0.0]).tobytes()],
-        },
-    ),
     "engine.layout._remembered": (
         LAYOUT,
         {
@@ -159,7 +151,7 @@ COMPILING = {
 """What compiles for markers or names: see the test of recipes below."""
 
 ELSEWHERE = {
-    "studies.bucket.compiled_curves.codes_of": "studies/bucket: functions, by their identity",
+    "studies.bucket.curves.codes_of": "studies/bucket: functions, by their identity",
     **dict.fromkeys(
         [f"kernel.language.sources.{name}" for name in ("_source", "_tree_of")]
         + [f"kernel.language.sources.{name}" for name in ("_functions_of", "_all_functions_of")],

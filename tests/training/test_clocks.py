@@ -13,7 +13,6 @@ from fastgd.store import leases
 from fastgd.store.folder import Folder
 from fastgd.training import train as checkpoints
 from fastgd.workers import run_job
-from fastgd.workers import run_job as result_sinks
 
 DATES = {"1901": -2_177_452_800, "1970": 1, "2038": 2**31, "2108": 4_354_819_200}
 
@@ -76,7 +75,7 @@ def test_clocks_that_jump_change_no_bit(xor, tmp_path, monkeypatch, back):
     clock = Jumping(back)
     monkeypatch.setattr(execution, "perf_counter", clock)
     monkeypatch.setattr(checkpoints, "perf_counter", clock)
-    for module in (leases, result_sinks, run_job):
+    for module in (leases, run_job):
         monkeypatch.setattr(module, "monotonic", clock)
     kept = fastgd.train(X, y, iterations=5000, checkpoint=tmp_path / "run.npz")
     for found in (kept, fastgd.load(tmp_path / "run.npz"), fastgd.train(X, y, iterations=5000)):

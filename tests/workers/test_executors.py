@@ -334,8 +334,8 @@ from concurrent.futures import ProcessPoolExecutor
 def main():
     from tiny_jobs import Squares
     from fastgd.store.folder import Folder
-    from fastgd.workers.job import WorkerOptions
     from fastgd.workers.run_job import work_into
+    from fastgd.workers.worker_options import WorkerOptions
 
     folder = Folder.create(sys.argv[1], "squares", {"parts": 20}, {}, {}, 20)
     told = []

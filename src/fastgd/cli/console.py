@@ -1,10 +1,12 @@
-"""Output to the terminal with rich: console, spinner, tables."""
+"""What all commands share: rich's console, spinner and tables; the job they return, timed."""
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 
-from fastgd.checks.messages import escaped
+from fastgd.checks.messages import TrainingWarning, escaped, seconds_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -78,3 +80,46 @@ def _filled(headings: list[str], rows: Rows) -> "Table":
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else escaped(cell) for cell in row))
     return table
+
+
+# ---------------------------------------------------------------- jobs
+
+T = TypeVar("T")
+
+Job = Callable[[], None]
+"""The work that is left when all options have been checked."""
+
+
+class Timed(NamedTuple, Generic[T]):
+    """A result, the seconds it took, and the seconds of compiling before it."""
+
+    result: T
+    seconds: float
+    loading: float  # 0 if nothing came before
+
+    def text(self, done: str) -> str:
+        """The time it took, as a sentence that begins with what was done."""
+        if not self.loading:
+            return f"{done} in {seconds_text(self.seconds)}."
+        return (
+            f"{done} in {seconds_text(self.seconds)}, "
+            f"after {seconds_text(self.loading)} to load or compile the kernel."
+        )
+
+
+def timed(warm_up: Callable[[], object] | None, work: Callable[[], T]) -> Timed[T]:
+    """Time the work; before it, load or compile the kernel under a spinner.
+
+    A warm-up is the same work with one iteration: it also meets whatever is wrong with the
+    arguments before hours of work.
+    """
+    begin = perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TrainingWarning)  # the command says so in its own words
+        if warm_up is not None:
+            with spinner():
+                warm_up()
+        ready = perf_counter()
+        result = work()
+    loading = 0.0 if warm_up is None else ready - begin
+    return Timed(result, perf_counter() - ready, loading)

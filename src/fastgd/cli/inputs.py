@@ -2,15 +2,21 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from fastgd.arguments.samples import unreached, unreached_text
 from fastgd.article.experiments import EXPERIMENTS
+from fastgd.cli.console import print_plain
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.option_values import column_name, read_network
 from fastgd.cli.options import Declared, argument, option
 from fastgd.tables.samples import Samples, read_samples
+from fastgd.tables.table_selection import names_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class CommandData(NamedTuple):
@@ -90,3 +96,15 @@ def _of_article(name: str) -> CommandData:
     return CommandData(
         f"The article's data ({name})", Samples(inputs, ["y"], X, y), chosen.hidden_size
     )
+
+
+# ---------------------------------------------------------------- notes
+
+
+def note_unreached(console: "Console", samples: Samples, outputs: set[str]) -> None:
+    """Print which targets these output units never reach."""
+    for output in sorted(outputs):
+        outside = [samples.targets[column] for column in unreached(output, samples.y)]
+        if outside:
+            note = f"Note: {unreached_text(output, names_text(outside))}."
+            print_plain(console, note, style="yellow")

@@ -79,7 +79,10 @@ def command(
         scores = _scores(model, outputs, columns)
 
     def write(path: Path) -> None:
-        write_columns(path, _written(model, outputs, found), raw_text=raw_text)
+        target, written = model.targets[0], found
+        if isinstance(target, ClassTarget) and target.labels == "booleans":  # as in the table
+            written = {**found, target.name: [target.classes[k] for k in outputs.argmax(axis=1)]}
+        write_columns(path, written, raw_text=raw_text)
 
     with writing(Output(csv, write), as_json=json):
         if json:
@@ -108,14 +111,6 @@ def _prediction(model: Model, outputs: Any) -> Prediction:
     for place, name in enumerate(model.classes or ()):
         found[f"probability of {name}"] = outputs[:, place].tolist()
     return found
-
-
-def _written(model: Model, outputs: Any, found: Prediction) -> Prediction:
-    """The predictions with labels as they are written in the training table."""
-    target = model.targets[0]
-    if not isinstance(target, ClassTarget) or target.labels != "booleans":
-        return found
-    return {**found, target.name: [target.classes[k] for k in outputs.argmax(axis=1)]}
 
 
 def _scores(model: Model, outputs: Any, columns: Any) -> Scores:

@@ -220,7 +220,8 @@ def _print_placed(
     varied = [name for name, axis in result.axes.items() if len(axis) > 1 and name in facts[0]]
     first = [">rank"] if ranked else []
     ranks: Rows = [(i,) if ranked else () for i in range(1, len(facts) + 1)]
-    columns = [("<" if name in NAMES else ">") + _heading(name) for name in varied]
+    headings = {name: SHORT.get(name, name).replace("_", "\n") for name in varied}
+    columns = [("<" if name in NAMES else ">") + headings[name] for name in varied]
     apart = [
         (*rank, *(value_text(name, fact[name]) for name in varied), *row)
         for rank, fact, row in zip(ranks, facts, cells, strict=True)
@@ -233,7 +234,3 @@ def _print_placed(
         for rank, fact, row in zip(ranks, facts, cells, strict=True)
     ]
     print_table(console, [*first, "~settings", *after], together)
-
-
-def _heading(name: str) -> str:
-    return SHORT.get(name, name).replace("_", "\n")

@@ -12,7 +12,7 @@ import fastgd
 from fastgd import Model, Run, Sweep
 from fastgd.arguments.samples import TrainingData
 from fastgd.checks.messages import error_text, joined, many, options_text
-from fastgd.cli.console import Rows, open_console, print_plain, print_table
+from fastgd.cli.console import open_console, print_plain, print_table
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.json_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_method
@@ -267,7 +267,9 @@ def _show_errors(console: "Console", run: Run) -> None:
         (f"{j:,}", *map(error_text, numbers))
         for j, *numbers in zip(iterations, *columns, strict=True)
     ]
-    print_table(console, headings, _thinned(rows))
+    if len(rows) > SHOWN:  # evenly spaced, with the first and the last one
+        rows = [rows[i] for i in np.linspace(0, len(rows) - 1, SHOWN).round().astype(int)]
+    print_table(console, headings, rows)
 
 
 def _show_summary(console: "Console", run: Run) -> None:
@@ -296,7 +298,11 @@ def _ending(run: Run) -> str:
     tolerance, patience = (run.options.get(name) for name in ("tolerance", "patience"))
     if run.status == "converged":
         why = "derivatives or steps are next to 0"
-        if tolerance is not None and _monitored(run) < tolerance:
+        error = (
+            run.final_error if run.final_validation_error is None else run.final_validation_error
+        )
+        monitored = run.final_loss if run.options.get("monitor") == "loss" else error
+        if tolerance is not None and monitored < tolerance:
             why = f"the {_watched(run)} is below {tolerance:g}"
         return f"[green]Converged[/] {after}: {why}"
     if run.status == "stalled":
@@ -371,19 +377,5 @@ def _watched(run: Run) -> str:
     return "error" if run.validation_errors is None else "validation error"
 
 
-def _monitored(run: Run) -> float:
-    """The final value of the error that decides."""
-    if run.options.get("monitor") == "loss":
-        return run.final_loss
-    return run.final_error if run.final_validation_error is None else run.final_validation_error
-
-
 def _totals(layers: tuple[NDArray[np.int64], ...]) -> str:
     return ", ".join(f"{int(layer.sum()):,}" for layer in layers)
-
-
-def _thinned(rows: Rows) -> Rows:
-    """Evenly spaced rows, with the first and the last one."""
-    if len(rows) <= SHOWN:
-        return rows
-    return [rows[i] for i in np.linspace(0, len(rows) - 1, SHOWN).round().astype(int)]

@@ -147,7 +147,9 @@ def command(
         _show_map(done, before, plot, box_plot, out, json)
     if out is None and kept:  # and all was written
         with refusing():
-            (_remove_frames if zoom else remove)(work)
+            for folder in (*work.glob("frame-*"), *work.glob("scout-*")) if zoom else ():
+                remove(folder)
+            remove(work)
 
 
 def _check_files(plot: Path, box_plot: Path | None, zoom: dict[str, Any]) -> None:
@@ -173,58 +175,42 @@ def _frames_text(work: Path, frames: int | None) -> str:
     return found_text if patches else ""
 
 
-def _remove_frames(work: Path) -> None:
-    for folder in (*work.glob("frame-*"), *work.glob("scout-*")):
-        remove(folder)
-    remove(work)
-
-
-def _draw_zoom(maps: tuple[Trainability, ...], plot: Path) -> None:
-    if plot.suffix.lower() == FILM:
-        plots.zoom_film(maps, plot)
-    else:
-        write_plot(plots.trainability(maps[-1]), plot)
-
-
 def _show_zoom(
     done: Timed[tuple[Trainability, ...]], plot: Path, out: Path | None, json: bool
 ) -> None:
     """A row for each frame, and the median of their dimensions."""
-    with writing(Output(plot, lambda path: _draw_zoom(done.result, path)), as_json=json):
-        _print_zoom(done, out, json)
+    maps = done.result
 
+    def draw(path: Path) -> None:
+        if path.suffix.lower() == FILM:
+            plots.zoom_film(maps, path)
+        else:
+            write_plot(plots.trainability(maps[-1]), path)
 
-def _print_zoom(done: Timed[tuple[Trainability, ...]], out: Path | None, json: bool) -> None:
-    maps, boxes = done.result, [_boxes(found) for found in done.result]
-    dimensions = [one.dimension for one, _ in boxes if one is not None]
-    middle = median(dimensions) if dimensions else None
-    if json:
-        frames = [_facts(found, *each) for found, each in zip(maps, boxes, strict=True)]
-        print_json({"frames": frames, "median_dimension": middle, "seconds": done.seconds})
-        return
-    console = open_console()
-    print_table(
-        console,
-        [">frame", ">zoom", ">converged", "<dimension of the boundary"],
-        [
-            (
-                str(k),
-                f"{magnification(maps, k)} x",
-                f"{found.converged.mean():.1%}",
-                "no boundary" if one is None else _dimension_text(one),
+    with writing(Output(plot, draw), as_json=json):
+        boxes = [_boxes(found) for found in maps]
+        dimensions = [one.dimension for one, _ in boxes if one is not None]
+        middle = median(dimensions) if dimensions else None
+        if json:
+            frames = [_facts(found, *each) for found, each in zip(maps, boxes, strict=True)]
+            print_json({"frames": frames, "median_dimension": middle, "seconds": done.seconds})
+            return
+        console = open_console()
+        rows = []
+        for k, (found, (one, _)) in enumerate(zip(maps, boxes, strict=True)):
+            text = "no boundary"
+            if one is not None:
+                text = f"{one.dimension:.3f} ({one.low:.2f} to {one.high:.2f})"
+            rows.append(
+                (f"{k}", f"{magnification(maps, k)} x", f"{found.converged.mean():.1%}", text)
             )
-            for k, (found, (one, _)) in enumerate(zip(maps, boxes, strict=True))
-        ],
-    )
-    if middle is not None:
-        console.print(f"Median of the box-counting dimensions: {middle:.3f}")
-    console.print(done.text(f"{many(sum(found.values.size for found in maps), 'training')} done"))
-    if out is not None:
-        print_plain(console, f"Frames kept in {out}")
-
-
-def _dimension_text(boxes: "BoxCounting") -> str:
-    return f"{boxes.dimension:.3f} ({boxes.low:.2f} to {boxes.high:.2f})"
+        print_table(console, [">frame", ">zoom", ">converged", "<dimension of the boundary"], rows)
+        if middle is not None:
+            console.print(f"Median of the box-counting dimensions: {middle:.3f}")
+        trainings = sum(found.values.size for found in maps)
+        console.print(done.text(f"{many(trainings, 'training')} done"))
+        if out is not None:
+            print_plain(console, f"Frames kept in {out}")
 
 
 def _boxes(found: Trainability) -> "tuple[BoxCounting | None, str | None]":

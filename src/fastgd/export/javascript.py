@@ -249,18 +249,13 @@ def _example(facts: dict[str, Any]) -> str:
     values, (left, right) = ["0"] * facts["width"], "[]"
     if "columns" in facts:
         left, right = "{ ", " }"
-        values = [
-            f"{_literal(column['name'])}: {_literal(_cell(column))}" for column in facts["columns"]
-        ]
+        values = []
+        for column in facts["columns"]:  # with a cell that it may have
+            cell = next(iter(column.get("categories", [0])), "")
+            cell = "2026-11-26" if "dates" in column else cell
+            values.append(f"{_literal(column['name'])}: {_literal(cell)}")
     shown = ", ".join([*values[:5], *["..."] * (len(values) > 5)])
     return f"{left}{shown}{right}".replace("*/", "*\\/")
-
-
-def _cell(column: dict[str, Any]) -> Any:
-    """A cell that the column may have."""
-    if "dates" in column:
-        return "2026-11-26"
-    return next(iter(column.get("categories", [0])), "")
 
 
 def _pairs(categories: dict[str, int] | None) -> list[tuple[str, int]] | None:

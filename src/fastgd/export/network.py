@@ -1,16 +1,26 @@
-"""What is exported: trained networks with the preparation of their table, if there is one."""
+"""What is exported: trained networks with the preparation of their table, if there is one.
 
-from collections.abc import Iterator
+The functions of units and the kernel's calendar are formulas, which each language emits.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from math import nan
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastgd.arguments.initial_network import NetworkParts
+from fastgd.arguments.initial_network import BatchNorm, NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.network import Network
+from fastgd.engine.recipe import unit_choice
 from fastgd.formulas.calendar import CYCLES, FIELDS, circle
+from fastgd.formulas.named import unit_of
+from fastgd.kernel.iteration.activations import VALUE
+from fastgd.kernel.iteration.batch_norm import EPSILON
+from fastgd.kernel.language.specialization import FormulaChoice
+from fastgd.kernel.predictor import calendar
 from fastgd.tables.columns import Column, TargetColumn, TextColumn
 from fastgd.tables.dates import DateColumn
 from fastgd.tables.preparation import Preparation
@@ -92,3 +102,85 @@ class Exported(NamedTuple):
 
 class ExportError(ValueError):
     """A network can't be expressed in another language."""
+
+
+# ---------------------------------------------------------------- functions of units
+
+SOFTMAX = None
+"""In place of a formula: each value depends on all units."""
+
+
+class Unit(NamedTuple):
+    """The function of hidden units or of output units: a formula of the input ``a``."""
+
+    formula: FormulaChoice | None
+    parameters: dict[str, tuple[float, ...]]
+    """The parameters by their names in the formula, with the value of each member."""
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Names of the formula's variables in code, where n0, n1, ... are its operations."""
+        return {"a": "a"} | {name: f"p{name[1:]}" for name in self.parameters}
+
+
+def units_of(exported: Exported) -> tuple[Unit, Unit]:
+    """The functions of the hidden units and of the output units."""
+    hidden, output = (_unit(exported, option) for option in ("activation", "output"))
+    return hidden, output
+
+
+def _unit(exported: Exported, option: str) -> Unit:
+    method = exported.methods[0]
+    function = unit_of(getattr(method, option)).function
+    if function is None:
+        return Unit(SOFTMAX, {})
+    places = dict.fromkeys(method.numbers, 0)
+    choice = unit_choice(getattr(method, option), places, with_derivative=False)
+    formula = dict(choice.formulas)[VALUE]
+    used = {node[1] for node in formula.nodes if node[0] == "variable"}
+    values = {
+        f"n{k}": tuple(each.numbers[name] for each in exported.methods)
+        for k, name in enumerate(function.parameters)
+    }
+    return Unit(formula, {name: own for name, own in values.items() if name in used})
+
+
+def inverse_deviation(norm: BatchNorm) -> FloatArray:
+    """What batch normalization multiplies by, with the kernel's bits."""
+    return np.asarray(1.0 / np.sqrt(norm.variance + EPSILON))
+
+
+# ---------------------------------------------------------------- the calendar
+
+Emit = Callable[[str, str, "str | int"], str]
+"""Emits an operation, + - * or // (a quotient rounded down), and returns the name of its result."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """A number of the other language by its name; an operation on it emits code."""
+
+    name: str
+    emit: Emit
+
+    def _with(self, sign: str, other: Any) -> "Term":
+        return Term(self.emit(sign, self.name, getattr(other, "name", other)), self.emit)
+
+    def __add__(self, other: Any) -> "Term":
+        return self._with("+", other)
+
+    def __sub__(self, other: Any) -> "Term":
+        return self._with("-", other)
+
+    def __mul__(self, other: Any) -> "Term":
+        return self._with("*", other)
+
+    def __floordiv__(self, other: Any) -> "Term":
+        return self._with("//", other)
+
+
+def fields_of(moment: Term, day: Term) -> Iterator[Term]:
+    """The fields of a date, in the order of :data:`fastgd.formulas.calendar.FIELDS` from 1 on."""
+    yield from calendar.py_func(day)
+    yield day + 3 - (day + 3) // 7 * 7
+    yield (moment - day) * 24 // 1

@@ -109,7 +109,10 @@ def differences(exported: Exported, rows: FloatArray) -> FloatArray:
 def _outputs(exported: Exported, rows: FloatArray, kind: Any) -> Numbers:
     """The outputs (rows, outputs), computed with numbers of this kind."""
     hidden, output = units_of(exported)
-    inputs = _prepared(exported, rows.astype(kind), kind)
+    inputs = rows.astype(kind)
+    if exported.preparation is not None:
+        found = [_inputs(part, inputs[:, part.column], kind) for part in exported.parts]
+        inputs = np.concatenate(found, axis=1).astype(kind)
     total: Any = None
     for m, parts in enumerate(exported.members):
         own = _network(parts, m, hidden, output, inputs, kind)[:, : exported.outputs]
@@ -119,13 +122,6 @@ def _outputs(exported: Exported, rows: FloatArray, kind: Any) -> Numbers:
         if isinstance(target, NumberTarget):
             total[:, k] = total[:, k] * kind(target.scale) + kind(target.mean)
     return np.asarray(total)
-
-
-def _prepared(exported: Exported, rows: Numbers, kind: Any) -> Numbers:
-    if exported.preparation is None:
-        return rows
-    found = [_inputs(part, rows[:, part.column], kind) for part in exported.parts]
-    return np.concatenate(found, axis=1).astype(kind)
 
 
 def _inputs(part: Part, cells: Numbers, kind: Any) -> Numbers:

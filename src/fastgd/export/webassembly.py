@@ -33,7 +33,7 @@ from fastgd.export.network import Exported, Part
 from fastgd.formulas.calendar import TOLERANCES
 from fastgd.kernel.language.webassembly import STACK, linked
 from fastgd.kernel.predictor import InputEncoding, OutputDecoding, Predictor, predictor_code
-from fastgd.tables.columns import Column, TargetColumn, TextColumn
+from fastgd.tables.columns import TargetColumn, TextColumn
 from fastgd.tables.dates import DateColumn
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
@@ -106,17 +106,16 @@ def facts_of(exported: Exported) -> dict[str, Any]:
         "results": exported.outputs,
     }
     if preparation is not None:
-        facts["columns"] = [{"name": column.name} | _kind(column) for column in preparation.columns]
+        columns: list[dict[str, Any]] = []
+        facts["columns"] = columns
+        for column in preparation.columns:
+            columns.append({"name": column.name})
+            if isinstance(column, DateColumn):
+                columns[-1] |= {"dates": True}
+            elif isinstance(column, TextColumn | TargetColumn):
+                columns[-1] |= {"categories": column.places, "unknown": column.unknown_code}
     if targets:
         facts["targets"] = [target.name for target in targets]
     if isinstance(target := next(iter(targets), None), ClassTarget):
         facts["classes"] = target.decode(np.eye(len(target.classes))).tolist()
     return facts
-
-
-def _kind(column: Column) -> dict[str, Any]:
-    if isinstance(column, DateColumn):
-        return {"dates": True}
-    if isinstance(column, TextColumn | TargetColumn):
-        return {"categories": column.places, "unknown": column.unknown_code}
-    return {}

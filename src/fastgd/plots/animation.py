@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastgd.checks.numbers import check_count, check_ends, check_path, check_result
 from fastgd.plots.bucket import (
@@ -98,8 +97,14 @@ def film(
         window = rolled.window
     else:
         window = window_of(balls)
-    x = _filled(balls.path.reshape(-1, balls.path.shape[-1]))
-    steps = _steps(x, frames, STILL * (window[1] - window[0]))
+    x = balls.path.reshape(-1, balls.path.shape[-1])
+    # The NaN after each ball's end become the end.
+    last = np.isfinite(x).cumsum(axis=1).argmax(axis=1)
+    x = np.where(np.isnan(x), x[np.arange(len(x)), last][:, None], x)
+    still = STILL * (window[1] - window[0])
+    moving = np.flatnonzero((np.abs(x - x[:, -1:]) > still).any(axis=0))
+    end = min(int(moving[-1]) + 1 if len(moving) else 0, x.shape[1] - 1)
+    steps = [int(step) for step in np.unique(np.linspace(0, end, frames).round())]
     own = ax is None
     with axes(ax, figsize=(6.4, 4.0), dpi=DOTS_PER_INCH) as ax:
         if isinstance(rolled, Basins):
@@ -133,19 +138,6 @@ def write_gif(frames: Iterable[Any], path: Path) -> None:
         others += (others or [first])[-1:] * REST
         duration = 1000 // FRAMES_PER_SECOND
         first.save(file, "GIF", save_all=True, append_images=others, duration=duration, loop=0)
-
-
-def _filled(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Replace the NaN after each ball's end by the end, in (balls, steps)."""
-    last = np.isfinite(x).cumsum(axis=1).argmax(axis=1)
-    return np.where(np.isnan(x), x[np.arange(len(x)), last][:, None], x)
-
-
-def _steps(x: NDArray[np.float64], frames: int, still: float) -> list[int]:
-    """Return the steps to show."""
-    moving = np.flatnonzero((np.abs(x - x[:, -1:]) > still).any(axis=0))
-    last = min(int(moving[-1]) + 1 if len(moving) else 0, x.shape[1] - 1)
-    return [int(step) for step in np.unique(np.linspace(0, last, frames).round())]
 
 
 def _colors(balls: Roll) -> list[str]:

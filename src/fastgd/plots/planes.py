@@ -120,7 +120,7 @@ def _from_above(surface: Surface, ax: "Axes", points: Mapping[str, Any], log: bo
     if errors.count() and errors.min() < errors.max():
         ax.contour(x, y, errors, levels=LEVELS, colors="white", linewidths=0.5, alpha=0.6)
     ax.figure.colorbar(image, ax=ax, label=_error_text(log))
-    for look, (name, path) in zip(looks(len(points)), points.items(), strict=True):
+    for look, (name, path) in zip(path_looks(len(points)), points.items(), strict=True):
         _draw(ax, path[:, :2].T, name, look)
     ax.set_xlim(extent[:2])
     ax.set_ylim(extent[2:])
@@ -144,7 +144,7 @@ def _in_space(surface: Surface, ax: Any, points: Mapping[str, Any], log: bool) -
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(5))  # more tick labels would overlap
     ax.set_zlabel(_error_text(log))
-    for look, (name, path) in zip(looks(len(points)), points.items(), strict=True):
+    for look, (name, path) in zip(path_looks(len(points)), points.items(), strict=True):
         inside = (surface.x[0] <= path[:, 0]) & (path[:, 0] <= surface.x[-1])
         inside &= (surface.y[0] <= path[:, 1]) & (path[:, 1] <= surface.y[-1])
         x, y, _ = path[inside].T
@@ -189,7 +189,7 @@ def _heights(errors: Any, log: bool) -> Any:
         return np.ma.masked_invalid(np.log10(errors))
 
 
-def looks(count: int) -> list[dict[str, Any]]:
+def path_looks(count: int) -> list[dict[str, Any]]:
     """Return colors and dashes of ``count`` paths; a single one contrasts most with the surface."""
     first = 1 if count == 1 else 0
     return [
@@ -208,14 +208,10 @@ def _title(surface: Surface, paths: Mapping[str, Run]) -> str:
     samples = f"({surface.samples:,} sample{'s' * (surface.samples != 1)})"
     if not surface.held:
         return f"{start} both its weights {samples}"
-    ends = (name for name, run in paths.items() if _ends_in(surface, run))
-    where = next((f" where {user_text(name, NAME)} ends" for name in ends), "")
+    where, held = "", (*surface.weights, *surface.biases)
+    for name, run in paths.items():
+        ends = (*run.weights, *run.biases)
+        if all(np.array_equal(*pair) for pair in zip(held, ends, strict=True)):
+            where = f" where {user_text(name, NAME)} ends"
+            break
     return f"{start} two weights,\nthe other {surface.held:,} fixed{where} {samples}"
-
-
-def _ends_in(surface: Surface, run: Run) -> bool:
-    """Whether the surface contains the run's final weights."""
-    held = (*surface.weights, *surface.biases)
-    return all(
-        np.array_equal(*pair) for pair in zip(held, (*run.weights, *run.biases), strict=True)
-    )

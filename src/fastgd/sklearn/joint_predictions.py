@@ -25,7 +25,6 @@ from fastgd.sklearn.classifier import FastGDClassifier
 from fastgd.sklearn.joint_training import key_of
 from fastgd.sklearn.regressor import FastGDRegressor
 from fastgd.sklearn.standard_steps import SKIPPED, table_of
-from fastgd.training.run import Run
 
 FEWEST_ALIKE = 20
 """Fewest alike networks that predict in one call.
@@ -145,15 +144,15 @@ def _chain(estimator: Any) -> _Chain | None:
     return _Chain(tuple(scalers), inner, target, is_flat)
 
 
-def _parts(run: Run) -> NetworkParts:
-    return NetworkParts(run.weights, run.biases, run.normalization)
-
-
 def _outputs(networks: Sequence[BaseFastGD], X: FloatArray, sizes: Integers) -> FloatArray:
     """Return the outputs of alike networks' members, for consecutive rows."""
     members = [one.members_ for one in networks]
     network, method = Network.of(members[0][0]), Method(**members[0][0].options)
-    parameters = np.array([[network.row(_parts(run)) for run in runs] for runs in members])
+    parts = [
+        [NetworkParts(run.weights, run.biases, run.normalization) for run in runs]
+        for runs in members
+    ]
+    parameters = np.array([[network.row(one) for one in each] for each in parts])
     rows = rows_of(np.arange(len(X)), sizes)
     result = np.empty((parameters.shape[1], len(X), network.sizes[-1]))
     predict_parts(network, method, parameters, X, rows, {}, available_threads(), result)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.memory import check_memory
-from fastgd.store import Arrays
+from fastgd.store import Arrays, plain
 from fastgd.store.npz import DIRECTORY, START, header_of
 
 _PLACE, _HASH = 16, 64
@@ -116,11 +116,6 @@ def verify(stream: IO[bytes], origin: str) -> str:
         _verified(stream, member)
     stream.seek(-_HASH, io.SEEK_END)
     return stream.read().decode()
-
-
-def plain(array: NDArray[Any]) -> NDArray[Any]:
-    """Return the array in C order and little-endian, whatever its layout was."""
-    return np.asarray(array, array.dtype.newbyteorder("<"), order="C")
 
 
 def _npy(name: str, array: NDArray[Any]) -> bytes:

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import IO, TypeVar
 from uuid import uuid4
 
-T = TypeVar("T")
+from fastgd.store import PathLike
 
-PathLike = str | os.PathLike[str]
+T = TypeVar("T")
 
 UNFINISHED = ".unfinished-"
 """Prefix of the names of files that are being written, or whose writer was killed."""

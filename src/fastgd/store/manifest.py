@@ -4,20 +4,14 @@ import json
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fastgd.checks.messages import shown
-from fastgd.store import BITS, Arrays, plain
+from fastgd.store import BITS, Arrays, described
 from fastgd.store.npz import tuples
-
-_SMALL = 4096
-"""Bytes of an array whose hash is remembered, as it is asked for in each training."""
 
 FORMAT = 1
 """Version of the folder format that is written."""
@@ -164,20 +158,6 @@ def parsed(text: bytes) -> Manifest:
         raise ValueError(_NOT_WHOLE)
     del content["format"], content["id"]
     return Manifest(chunk_count=content.pop("parts"), **content)
-
-
-def described(array: NDArray[Any]) -> str:
-    """Dtype, shape and hash of an array."""
-    values = plain(array)
-    if values.nbytes > _SMALL:
-        return f"{values.dtype} {values.shape} {sha256(values.data).hexdigest()}"
-    return _described(values.dtype, values.shape, values.tobytes())
-
-
-@lru_cache(64)
-def _described(dtype: np.dtype[Any], shape: tuple[int, ...], values: bytes) -> str:
-    """The same of a small array: the hashes of two take 15 us of a training's 240, if not known."""
-    return f"{dtype} {shape} {sha256(values).hexdigest()}"
 
 
 def _as_read(facts: dict[str, Any]) -> Any:

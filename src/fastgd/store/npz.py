@@ -15,10 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.memory import check_memory
-from fastgd.store import PathLike
+from fastgd.store import Arrays, PathLike
 from fastgd.store.files import open_file, whole_file
-
-Arrays = dict[str, NDArray[Any]]
 
 FORMAT = 1
 """Version of the file format that is written."""

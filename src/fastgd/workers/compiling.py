@@ -23,7 +23,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing import parent_process
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Thread
 from typing import Any
 
 from fastgd.engine import code_cache
@@ -89,38 +89,28 @@ def _missing_code(call: Call) -> str:
     return ""
 
 
-class _Calls:
-    """A queue of calls that nobody has made yet, and a list of those that helpers have taken."""
-
-    def __init__(self, calls: Sequence[Call]) -> None:
-        self._left = deque(calls)
-        self._lock = Lock()
-        self.taken: list[Call] = []
-        self.over: SimpleQueue[None] = SimpleQueue()  # one item for each finished call of a helper
-
-    def take(self, *, helps: bool = False) -> Call | None:
-        """Remove and return a call that nobody has made yet; None if there is none."""
-        with self._lock:
-            if not self._left:
-                return None
-            call = self._left.popleft()
-            if helps:
-                self.taken.append(call)
-            return call
-
-
 def _share_out(given: Sequence[Call], report: Callable[[int], None]) -> None:
-    calls = _Calls(given)
-    with _helpers(_useful(len(given)), calls):
-        while call := calls.take():
+    left, over = deque(given), SimpleQueue[Call]()
+    here = 0
+    with _helpers(_useful(len(given)), left, over):
+        while call := _next(left):
             call()
             report(1)
-        for _ in calls.taken:
-            calls.over.get()
+            here += 1
+        there: list[Call] = []
+        while here + len(there) < len(given):
+            there.append(over.get())
             report(1)
     # Loads what helpers have compiled, and compiles what they couldn't compile for this process.
-    for call in calls.taken:
+    for call in there:
         call()
+
+
+def _next(left: "deque[Call]") -> Call | None:
+    """Remove and return a call that nobody has made yet; None if there is none."""
+    with suppress(IndexError):
+        return left.popleft()
+    return None
 
 
 def _useful(calls: int) -> int:
@@ -133,7 +123,7 @@ def _useful(calls: int) -> int:
 
 
 @contextmanager
-def _helpers(count: int, calls: _Calls) -> Iterator[None]:
+def _helpers(count: int, left: "deque[Call]", over: "SimpleQueue[Call]") -> Iterator[None]:
     """Run this number of helper processes, which take calls; they are always stopped at the end."""
     processes: list[subprocess.Popen[bytes]] = []
     threads: list[Thread] = []
@@ -141,7 +131,8 @@ def _helpers(count: int, calls: _Calls) -> Iterator[None]:
         for _ in range(count):
             with suppress(OSError):  # no more processes allowed: continue with fewer helpers
                 processes.append(_start())
-                threads.append(Thread(target=_feed, args=(processes[-1], calls), daemon=True))
+                given = (processes[-1], left, over)
+                threads.append(Thread(target=_feed, args=given, daemon=True))
                 threads[-1].start()
         yield
     finally:
@@ -162,19 +153,21 @@ def _start() -> "subprocess.Popen[bytes]":
     )
 
 
-def _feed(process: "subprocess.Popen[bytes]", calls: _Calls) -> None:
+def _feed(
+    process: "subprocess.Popen[bytes]", left: "deque[Call]", over: "SimpleQueue[Call]"
+) -> None:
     """Send one call after the other to a helper, as long as it answers."""
     assert process.stdin is not None
     assert process.stdout is not None
     answer = process.stdout.read(1)
-    while answer and (call := calls.take(helps=True)):
+    while answer and (call := _next(left)):
         answer = b""
         with suppress(Exception):  # it has died, or this call can't be pickled
             packed = pickle.dumps(call)
             process.stdin.write(len(packed).to_bytes(8, "little") + packed)
             process.stdin.flush()
             answer = process.stdout.read(1)
-        calls.over.put(None)
+        over.put(call)
 
 
 _is_helper = False

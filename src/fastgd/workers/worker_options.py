@@ -3,12 +3,25 @@
 import os
 from concurrent.futures import Executor
 from multiprocessing import current_process
+from pathlib import Path
 from threading import current_thread
+from typing import NamedTuple
 
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import check_count, check_device, check_flag, check_path, check_threads
 from fastgd.engine.devices import AUTO, CPU, available_threads, looked_for
-from fastgd.workers.worker_options import WorkerOptions
+
+
+class WorkerOptions(NamedTuple):
+    """How a job is computed: on threads of this process, or on the workers of an executor."""
+
+    executor: Executor | None
+    threads: int  # of this process, without an executor
+    threads_per_worker: int  # for each chunk that a worker computes
+    out: Path | None = None  # the folder for its chunks
+    has_bar: bool = False
+    device: str = CPU
+    """Where it is computed: see :mod:`fastgd.engine.devices`."""
 
 
 def check_worker_options(

@@ -4,6 +4,7 @@ The page's script (``*.js`` in this folder) runs the kernel itself, as WebAssemb
 have the bits of Python's. What it needs is in the page: it asks no network.
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from hashlib import sha256
 from importlib.resources import files
 
 from fastgd.article.comparison import Result
-from fastgd.article.page.live import bundled
 from fastgd.article.page.live.packing import (
     Packing,
     add_bucket,
@@ -25,6 +25,10 @@ from fastgd.article.page.markup import Markup, element, join
 from fastgd.optimizers import FIRST_ORDER
 
 __all__ = ["Live", "hashed", "make", "needed"]
+
+
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export ", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -76,3 +80,33 @@ def make(results: Sequence[Result]) -> Live:
 def hashed(text: str) -> str:
     """A script or style as a content security policy names it."""
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+def bundled(entry: str, call: str) -> str:
+    """Return a module and all that it imports as one script, which then makes a call.
+
+    Each of these modules of this folder stands after those that it imports. They import each other
+    as ``import { a, b } from "./file.js";`` and share one scope here, so no two of them may give
+    something the same name at the top level.
+
+    Examples
+    --------
+    >>> script = bundled("worker.js", "serve(self);")
+    >>> script.count("import {")
+    0
+    >>> script.index("class RandomState") < script.index("class Training ")
+    True
+    """
+    parts: dict[str, str] = {}
+
+    def add(name: str) -> None:
+        if name not in parts:
+            text = files("fastgd.article.page.live").joinpath(name).read_text(encoding="utf-8")
+            parts[name] = ""  # a circle ends here
+            for imported in _IMPORT.findall(text):
+                add(imported)
+            del parts[name]
+            parts[name] = _EXPORT.sub("", _IMPORT.sub("", text)).strip()
+
+    add(entry)
+    return "\n\n".join(['"use strict";', *parts.values(), call]) + "\n"
