@@ -20,7 +20,7 @@ from fastgd import optimizers
 from fastgd.engine.layout import CURVATURE_ROWS
 from fastgd.kernel import vectorization as tiles
 from fastgd.kernel.block import System, WorkerShare
-from fastgd.kernel.iteration.jacobian import add_products
+from fastgd.kernel.extensions.normal_equations import add_products
 from measure import in_turn
 from peer_second_order import Call, Problem, jax_lm, scipy_lbfgs, scipy_lm, sklearn_lbfgs, torch_lm
 from report import Line

@@ -31,8 +31,8 @@ from fastgd.checks.numbers import rule_of
 from fastgd.cli.methods import OPTIONS as TYPED
 from fastgd.engine import recipe as recipes
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, UNITS
-from fastgd.kernel.iteration import optimizers as kernel_optimizers
-from fastgd.kernel.iteration import schedules as kernel_schedules
+from fastgd.kernel.iteration import optimizer_steps as kernel_optimizers
+from fastgd.kernel.iteration import optimizer_steps as kernel_schedules
 from fastgd.optimizers import ALL, BY_COMMAND, LevenbergMarquardt, Optimizer
 from fastgd.reference.functions import FUNCTIONS
 from fastgd.reference.functions import LOSSES as REFERENCE_LOSSES
@@ -69,7 +69,7 @@ def read_by_kernel():
 def test_an_optimizer_is_everywhere(kind):
     name = kind.__name__
     assert name in kernel_optimizers.STEPS or kind.second_order, (
-        "no step in kernel/iteration/optimizers.py"
+        "no step in kernel/iteration/optimizer_steps.py"
     )
     assert type(twin(kind())).__name__ == name, "no twin in reference/optimizers.py"
     assert BY_COMMAND[kind.command] is kind
@@ -106,7 +106,7 @@ def test_the_fields_of_an_optimizer_have_their_facts(kind):
         assert fact.words[0].isupper()
     read = {attribute for variable, attribute in read_by_kernel() if variable == "optimizer"}
     missing = {*kind._fields, *kind.kept} - read
-    assert not missing, f"kernel/iteration/optimizers.py reads no optimizer.{missing}"
+    assert not missing, f"kernel/iteration/optimizer_steps.py reads no optimizer.{missing}"
 
 
 def test_the_kernel_reads_no_field_that_no_optimizer_has():
@@ -127,14 +127,14 @@ def test_optimizers_are_the_classes_of_their_module():
 def test_a_schedule_is_everywhere(kind):
     name = kind.__name__
     assert name == "Constant" or name in kernel_schedules.FACTORS, (
-        "no factor in kernel/iteration/schedules.py"
+        "no factor in kernel/iteration/optimizer_steps.py"
     )
     assert f".. autoclass:: {name}\n" in (DOCS / "api.md").read_text(), "not in docs/api.md"
     used = [case.options.get("schedule", schedules.Constant()) for case in OPTIONS.values()]
     assert any(type(schedule) is kind for schedule in used), "no case in tests/cases.py"
     read = {attribute for variable, attribute in read_by_kernel() if variable == "schedule"}
     missing = {*kind.hyperparameters} - read
-    assert not missing, f"kernel/iteration/schedules.py reads no schedule.{missing}"
+    assert not missing, f"kernel/iteration/optimizer_steps.py reads no schedule.{missing}"
     assert name == "Factors" or DECLARED["schedule"].kind.by_command[kind.command] is kind
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benches import bench
-from fastgd.kernel.iteration import functions
+from fastgd.kernel.iteration import activations as functions
 from fastgd.kernel.vectorization import native_lanes
 
 bounds, probes, workload = bench("bounds"), bench("probes"), bench("workload")

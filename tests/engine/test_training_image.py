@@ -12,7 +12,7 @@ from fastgd.engine.network import first_rows, network_of
 from fastgd.engine.plan import Plan
 from fastgd.engine.training_image import TrainingImage
 from fastgd.kernel import vectorization
-from fastgd.kernel.calls import train_blocks
+from fastgd.kernel.launch import train_blocks
 from fastgd.kernel.vectorization import WEBASSEMBLY
 
 ITERATIONS, RECORD_EVERY = 60, 20

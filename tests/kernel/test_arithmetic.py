@@ -9,7 +9,7 @@ import pytest
 
 import fastgd
 from fastgd import bucket
-from fastgd.kernel import calls
+from fastgd.kernel import launch as calls
 
 # FE_UPWARD, FE_DOWNWARD and FE_TOWARDZERO of the C library's fenv.h.
 MODES = {

@@ -33,7 +33,7 @@ from fastgd.engine.execution import execute
 from fastgd.engine.layout import Layout
 from fastgd.engine.network import Network, first_weights
 from fastgd.engine.plan import Keep
-from fastgd.kernel.iteration import functions
+from fastgd.kernel.iteration import activations as functions
 from golden import GOLDEN, digest, main, plan, write
 from thinning import crossed, only, side_by_side, some
 

@@ -15,7 +15,8 @@ from numba import njit, typeof, types
 from numba.core import ir
 
 import fastgd
-from fastgd.kernel.language import compiler, numba_internals
+from fastgd.kernel.language import numba_internals
+from fastgd.kernel.language import specialization as compiler
 from fastgd.kernel.language.numba_internals import (
     PARTS,
     address,

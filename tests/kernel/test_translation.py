@@ -19,10 +19,9 @@ from fastgd.engine import layout as layouts
 from fastgd.engine.recipe import recipe_of
 from fastgd.kernel import vectorization
 from fastgd.kernel.language import translation
-from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.memory import count_changes, load, store
-from fastgd.kernel.language.sources import UnknownError
-from fastgd.kernel.language.specialization import Choice, dispatch
+from fastgd.kernel.language.source_expressions import UnknownError
+from fastgd.kernel.language.specialization import INLINED, Choice, dispatch, part
 from fastgd.kernel.language.tile import Shape, runs_of, select
 from fastgd.kernel.language.translation import outlined, translated, unrolled
 from golden import GOLDEN

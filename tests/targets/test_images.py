@@ -8,8 +8,8 @@ import wasmtime
 from wasm_machine import BASE, Machine
 
 from fastgd.engine.execution import loaded
-from fastgd.kernel import calls
-from fastgd.kernel.image import Image, arrays_of, module, stamp_of
+from fastgd.kernel import launch as calls
+from fastgd.kernel.call_image import Image, arrays_of, module, stamp_of
 from golden import SEEDS, plan
 
 CASE = "deep and odd"

@@ -9,10 +9,9 @@ import wasmtime
 
 from fastgd.engine import session
 from fastgd.engine.layout import layout_for
-from fastgd.kernel import calls
-from fastgd.kernel.image import Image, module
+from fastgd.kernel import launch as calls
+from fastgd.kernel.call_image import Image, module, probe_module
 from fastgd.kernel.language.webassembly import PAGE, STACK
-from fastgd.kernel.probe import probe_module
 
 WASM = ("wasm32", "wasm32-relaxed")
 BASE = 2 * STACK

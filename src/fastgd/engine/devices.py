@@ -24,7 +24,7 @@ USED = 0.9
 
 def available_threads() -> int:
     """Threads that may be started: NUMBA_NUM_THREADS, by default one per processor."""
-    from fastgd.kernel import calls  # with all that compiles
+    from fastgd.kernel import launch as calls
 
     return calls.available_threads()
 

@@ -24,7 +24,7 @@ from fastgd.kernel.bytecode import (
     function_of_numbers,
     program_code,
 )
-from fastgd.kernel.calls import evaluate as evaluate_code
+from fastgd.kernel.curve_descent import evaluate as evaluate_code
 
 
 def evaluate(name: str, *operands: object) -> Any:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fastgd.engine.network import Network
 from fastgd.engine.recipe import INTEGERS, STATES, Values, width_of
 from fastgd.kernel.block import (
+    NOW,
     RECENT,
     SMALLEST,
     Area,
@@ -24,10 +25,10 @@ from fastgd.kernel.block import (
     Layer,
     Recipe,
     Shapes,
+    Split,
 )
 from fastgd.kernel.language.specialization import KnownFacts
 from fastgd.kernel.language.structs import Bytes, Floats, Integers
-from fastgd.kernel.splitting import NOW, Split
 from fastgd.kernel.vectorization import (
     GPU,
     ROWS,
@@ -145,7 +146,7 @@ class Layout:
 
     @cached_property
     def lines(self) -> int:
-        """Lines of a sample: see :mod:`fastgd.kernel.iteration.tangents`."""
+        """Lines of a sample: see :mod:`fastgd.kernel.extensions.tangents`."""
         return 1 if self.recipe.tangents is None else 1 + self.network.sizes[0]
 
     @cached_property

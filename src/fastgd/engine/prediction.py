@@ -25,14 +25,13 @@ from fastgd.engine.packing import PackedSamples, arrange
 from fastgd.engine.plan import PASS_BYTES
 from fastgd.engine.recipe import ValueColumn, places_of, recipe_of, unit_choice
 from fastgd.engine.session import CHUNK_SECONDS, Columns, Runs, Session
-from fastgd.kernel.block import Recipe
-from fastgd.kernel.calls import Call, derive
-from fastgd.kernel.derivatives import TANGENTS, DerivativeRecipe, Share, Stage
+from fastgd.kernel.block import EPSILON, Recipe
+from fastgd.kernel.derivatives import TANGENTS, DerivativeRecipe, Share, Stage, derive
 from fastgd.kernel.fork_lock import ForkSafeLock
-from fastgd.kernel.iteration.batch_norm import EPSILON
 from fastgd.kernel.language.specialization import Choice
 from fastgd.kernel.language.structs import encode
 from fastgd.kernel.language.tile import Shape
+from fastgd.kernel.launch import Call
 from fastgd.kernel.vectorization import ROWS, SMALL, WEBASSEMBLY, native_lanes
 
 Numbers = Mapping[str, FloatArray]

@@ -38,11 +38,10 @@ from fastgd.engine.recipe import (
     choice_of,
     recipe_of,
 )
-from fastgd.kernel import calls
-from fastgd.kernel.block import SEED, Block, Recipe, Span
+from fastgd.kernel import launch as calls
+from fastgd.kernel.block import SEED, Block, Recipe, Span, Split
 from fastgd.kernel.language.specialization import Choice
-from fastgd.kernel.plane_errors import PlaneGrid
-from fastgd.kernel.splitting import Split
+from fastgd.kernel.launch import PlaneGrid
 from fastgd.kernel.vectorization import GPU, ROWS, Machine, runs_side_by_side
 from fastgd.optimizers import LevenbergMarquardt
 

@@ -25,7 +25,7 @@ from fastgd.export.network import (
 )
 from fastgd.export.single_precision import OPERATIONS, TESTS
 from fastgd.formulas.calendar import TOLERANCES
-from fastgd.kernel.iteration.formulas import body_of
+from fastgd.kernel.iteration.activations import body_of
 from fastgd.kernel.iteration.losses import exp_below
 from fastgd.kernel.language.c_code import CCode, number_text, table_text
 from fastgd.kernel.language.specialization import FormulaChoice

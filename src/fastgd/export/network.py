@@ -17,8 +17,8 @@ from fastgd.engine.network import Network
 from fastgd.engine.recipe import unit_choice
 from fastgd.formulas.calendar import CYCLES, FIELDS, circle
 from fastgd.formulas.named import unit_of
+from fastgd.kernel.block import EPSILON
 from fastgd.kernel.iteration.activations import VALUE
-from fastgd.kernel.iteration.batch_norm import EPSILON
 from fastgd.kernel.language.specialization import FormulaChoice
 from fastgd.kernel.predictor import calendar
 from fastgd.tables.columns import Column, TargetColumn, TextColumn

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.kernel import splitting
-from fastgd.kernel.block import Block, Data, Recipe, Shapes, Span
+from fastgd.kernel.block import Block, Data, Recipe, Shapes, Span, Split
 from fastgd.kernel.bytecode import BLOCK, Code, evaluators
 from fastgd.kernel.curve_descent import (
     Balls,
@@ -29,8 +29,7 @@ from fastgd.kernel.derivatives import (
 )
 from fastgd.kernel.fork_lock import ForkSafeLock
 from fastgd.kernel.language.structs import encode, first_byte
-from fastgd.kernel.plane_errors import PlaneGrid, measure, measure_all
-from fastgd.kernel.splitting import Split
+from fastgd.kernel.launch import PlaneGrid, measure, measure_all
 from fastgd.kernel.training_loop import descend_all, entry_of, handle_of
 
 # Numba's workqueue layer aborts the process when two Python threads run parallel code at once.

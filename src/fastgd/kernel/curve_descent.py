@@ -22,9 +22,9 @@ from fastgd.kernel.bytecode import (
     evaluate_block,
 )
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.compiler import PARALLEL, WHOLE, part
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import call_compiled, handle
+from fastgd.kernel.language.specialization import PARALLEL, WHOLE, part
 from fastgd.kernel.language.structs import Floats, Integers, table_of
 from fastgd.kernel.language.tile import (
     anywhere,

@@ -23,12 +23,11 @@ from numba import prange, typeof
 from numba.core import types
 
 from fastgd.kernel.iteration.activations import activate_twice
-from fastgd.kernel.iteration.coupling import sum_of_powers
+from fastgd.kernel.iteration.losses import sum_of_powers
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.compiler import PARALLEL, WHOLE, part
 from fastgd.kernel.language.memory import load, panel, rows, store
 from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
-from fastgd.kernel.language.specialization import Choice, markers
+from fastgd.kernel.language.specialization import PARALLEL, WHOLE, Choice, markers, part
 from fastgd.kernel.language.structs import Floats, Integers, table_of
 from fastgd.kernel.language.tile import Shape, fma, full, rows_of, runs_of, zeros
 from fastgd.kernel.language.translation import translated

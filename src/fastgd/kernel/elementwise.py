@@ -10,22 +10,28 @@ from typing import NamedTuple, Optional
 
 from numba import typeof, types
 
+from fastgd.kernel.iteration.elementary import acos, asin, atan, cos, sin, sine_and_cosine, tan
 from fastgd.kernel.iteration.exponentials import (
+    acosh,
+    asinh,
+    atanh,
     erf,
     erf_derivative,
     exp,
     expm1,
     hyperbolic,
+    log,
+    log1p,
+    log2,
+    log10,
+    power,
     sigmoid,
     tanh,
 )
-from fastgd.kernel.iteration.logarithms import acosh, asinh, atanh, log, log1p, log2, log10, power
-from fastgd.kernel.iteration.trig import acos, asin, atan, cos, sin, sine_and_cosine, tan
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.compiler import INLINED, WHOLE, part
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import address, handle
-from fastgd.kernel.language.specialization import Choice, dispatch, markers
+from fastgd.kernel.language.specialization import INLINED, WHOLE, Choice, dispatch, markers, part
 from fastgd.kernel.language.structs import floats_at
 from fastgd.kernel.language.tile import (
     constant_shape,

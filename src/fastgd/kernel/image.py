@@ -19,13 +19,13 @@ from numba.core import types
 from numpy.typing import NDArray
 
 from fastgd.kernel.block import Block, Data, Layer, Recipe, Shapes, Span
-from fastgd.kernel.calls import Call
-from fastgd.kernel.language.compiler import part
+from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.structs import Integers, Struct, address_of, encode, first_byte
 from fastgd.kernel.language.targets import TARGETS, emit
 from fastgd.kernel.language.threads import block_of_threads, threads_of
 from fastgd.kernel.language.tile import trap
 from fastgd.kernel.language.webassembly import STACK, linked
+from fastgd.kernel.launch import Call
 from fastgd.kernel.training_loop import descend
 
 LINE = 64

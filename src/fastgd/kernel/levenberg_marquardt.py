@@ -13,20 +13,19 @@ are estimated anew, from the trace of the inverse of the undamped matrix; alpha 
 Letters as in :mod:`fastgd.kernel.training_loop`.
 """
 
-from fastgd.kernel.block import CONVERGED, STALLED, Samples, System
-from fastgd.kernel.iteration.activations import BOTH
-from fastgd.kernel.iteration.jacobian import (
+from fastgd.kernel.block import CONVERGED, STALLED, Samples, System, put_value, value
+from fastgd.kernel.extensions.normal_equations import (
     add_products,
     add_squares,
     begin_rows,
+    factorize,
     fill_rows,
+    solve,
+    trace_of_inverse,
 )
-from fastgd.kernel.iteration.layers import of_learning
-from fastgd.kernel.iteration.linear_system import factorize, solve, trace_of_inverse
-from fastgd.kernel.iteration.run_values import put_value, value
-from fastgd.kernel.language.compiler import INLINED, part
+from fastgd.kernel.iteration.activations import BOTH
 from fastgd.kernel.language.memory import count_changes, load, store, units
-from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.language.specialization import INLINED, dispatch, part
 from fastgd.kernel.language.threads import all_agree, thread_of, threads_of
 from fastgd.kernel.language.tile import (
     everywhere,
@@ -39,7 +38,7 @@ from fastgd.kernel.language.tile import (
     units_of,
     zeros,
 )
-from fastgd.kernel.phases import forward_layers, group_of
+from fastgd.kernel.training_loop import forward_layers, group_of, of_learning
 
 SMALLEST_DAMPING = 1e-20
 """Lower limit of the damping, as in MATLAB's ``trainlm``."""

@@ -4,9 +4,12 @@ Letters as in :mod:`fastgd.kernel.training_loop`.
 """
 
 from fastgd.kernel.block import Samples, WorkerShare
-from fastgd.kernel.iteration.batch_norm import normalize
-from fastgd.kernel.iteration.batches import draw_batch, new_order, next_batch
-from fastgd.kernel.iteration.coupling import couple
+from fastgd.kernel.extensions.batch_norm import normalize
+from fastgd.kernel.extensions.batches import draw_batch, new_order, next_batch
+from fastgd.kernel.extensions.coupling import couple
+from fastgd.kernel.extensions.norms import limit_norms, update_clipped
+from fastgd.kernel.extensions.random_masks import drop_units
+from fastgd.kernel.extensions.tangents import add_all_errors, finish_lines, lines_of
 from fastgd.kernel.iteration.errors import (
     all_over,
     end_by_overflow,
@@ -14,15 +17,10 @@ from fastgd.kernel.iteration.errors import (
     loss_place_of,
     observe,
 )
-from fastgd.kernel.iteration.layers import forward
-from fastgd.kernel.iteration.masks import drop_units
-from fastgd.kernel.iteration.norms import limit_norms, update_clipped
-from fastgd.kernel.iteration.optimizers import prepare
-from fastgd.kernel.iteration.schedules import set_rates
-from fastgd.kernel.iteration.tangents import add_all_errors, finish_lines, lines_of
-from fastgd.kernel.language.compiler import INLINED, part
-from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.iteration.optimizer_steps import prepare, set_rates
+from fastgd.kernel.language.specialization import INLINED, dispatch, part
 from fastgd.kernel.language.threads import meet, thread_of, threads_of
+from fastgd.kernel.training_loop import forward
 
 FLUSH = 255
 """Updates between flushes: direction changes are counted in bytes, then added to ``changes``."""

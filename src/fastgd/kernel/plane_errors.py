@@ -10,8 +10,8 @@ from numba import prange
 
 from fastgd.kernel.block import all_blocks
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.compiler import PARALLEL, UNCOUNTED
 from fastgd.kernel.language.numba_internals import call_compiled
+from fastgd.kernel.language.specialization import PARALLEL, UNCOUNTED
 from fastgd.kernel.language.structs import Floats, table_of
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastgd.kernel.image import LINE, aligned
+from fastgd.kernel.call_image import LINE, aligned
 from fastgd.kernel.language.int_vectors import bits_of
 from fastgd.kernel.language.memory import load
 from fastgd.kernel.language.structs import Floats, encode, first_byte

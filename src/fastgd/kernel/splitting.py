@@ -31,25 +31,26 @@ from fastgd.kernel.block import (
     all_layers,
     all_spans,
 )
+from fastgd.kernel.extensions.random_masks import drop_weights
+from fastgd.kernel.extensions.tangents import back_through, lines_of
 from fastgd.kernel.iteration.errors import is_watched, look_of, record_of
-from fastgd.kernel.iteration.layers import gradient, transpose
-from fastgd.kernel.iteration.masks import drop_weights
-from fastgd.kernel.iteration.tangents import back_through, lines_of
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.compiler import PARALLEL, UNCOUNTED, WHOLE, part
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import call_compiled, handle
+from fastgd.kernel.language.specialization import PARALLEL, UNCOUNTED, WHOLE, part
 from fastgd.kernel.language.structs import Floats, Integers, table_of
 from fastgd.kernel.language.tile import runs_of, zeros
 from fastgd.kernel.language.translation import translated
-from fastgd.kernel.phases import (
+from fastgd.kernel.training_loop import (
     after_update,
     before_update,
     flush,
     forward_layers,
+    gradient,
     is_on,
     measure_group,
     padded_of,
+    transpose,
 )
 from fastgd.kernel.vectorization import ROWS
 

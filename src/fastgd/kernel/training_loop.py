@@ -51,32 +51,30 @@ from numba import prange, typeof
 from numba.core import types
 
 from fastgd.kernel.block import Samples, all_blocks, all_data, all_layers, all_spans
-from fastgd.kernel.iteration.batch_norm import normalize_back
-from fastgd.kernel.iteration.batches import learn_chances
+from fastgd.kernel.extensions.batch_norm import normalize_back
+from fastgd.kernel.extensions.batches import learn_chances
+from fastgd.kernel.extensions.levenberg_marquardt import learn_curvature, take_second_order_steps
+from fastgd.kernel.extensions.random_masks import drop_weights
+from fastgd.kernel.extensions.tangents import back_through
 from fastgd.kernel.iteration.errors import is_watched, look_of, record_of
-from fastgd.kernel.iteration.layers import (
-    all_weights,
-    gradient,
-    keep_outputs,
-    transpose,
-)
-from fastgd.kernel.iteration.masks import drop_weights
-from fastgd.kernel.iteration.tangents import back_through
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.compiler import PARALLEL, WHOLE, part
 from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
+from fastgd.kernel.language.specialization import PARALLEL, WHOLE, part
 from fastgd.kernel.language.tile import runs_of, zeros
 from fastgd.kernel.language.translation import translated
-from fastgd.kernel.levenberg_marquardt import learn_curvature, take_second_order_steps
-from fastgd.kernel.phases import (
+from fastgd.kernel.training_loop import (
     after_update,
+    all_weights,
     before_update,
     flush,
     forward_layers,
+    gradient,
     group_of,
     is_on,
+    keep_outputs,
     measure_group,
     padded_of,
+    transpose,
 )
 
 

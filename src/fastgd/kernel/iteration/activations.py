@@ -4,10 +4,9 @@ If a derivative can be computed from the activation's value, the backward pass d
 the forward pass stores it in the place of the delta.
 """
 
-from fastgd.kernel.iteration.formulas import body_of
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.iteration.activations import body_of
 from fastgd.kernel.language.memory import load, store
-from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.language.specialization import INLINED, dispatch
 
 VALUE, DERIVATIVE, BOTH = "value", "derivative of value", "value and derivative"
 """Formulas of an activation: its value from input a; its derivative from value v; both from a."""

@@ -5,16 +5,13 @@ Perez and Gaidon, arXiv 1506.09016, Algorithm 1) each run draws its own, from a 
 follows the size of the gradients: a softmax of logits tau, one for each sample.
 """
 
-from fastgd.kernel.block import SEED
+from fastgd.kernel.block import SEED, integer, value
+from fastgd.kernel.extensions.random_masks import DRAW, random_words, shuffle
 from fastgd.kernel.iteration.losses import exp_below
-from fastgd.kernel.iteration.masks import random_words
-from fastgd.kernel.iteration.random import DRAW, shuffle
-from fastgd.kernel.iteration.run_values import integer, value
-from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.int_vectors import all_words, choose, store_words
 from fastgd.kernel.language.int_vectors import numbers as numbers_of
 from fastgd.kernel.language.memory import load, load_data, store
-from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.language.specialization import INLINED, dispatch, part
 from fastgd.kernel.language.threads import meet, thread_of, threads_of
 from fastgd.kernel.language.tile import fma, runs_of, select, zeros
 

@@ -3,8 +3,7 @@
 They are computed in a separate pass, after the products of the last layer.
 """
 
-from fastgd.kernel.iteration.formulas import written
-from fastgd.kernel.iteration.layers import put_delta
+from fastgd.kernel.iteration.activations import written
 from fastgd.kernel.iteration.losses import (
     exp_below,
     joint_values,
@@ -13,10 +12,10 @@ from fastgd.kernel.iteration.losses import (
     outputs_of,
     target_of,
 )
-from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.memory import load, store
-from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.language.specialization import INLINED, dispatch, part
 from fastgd.kernel.language.tile import rows_of, runs_of, zeros
+from fastgd.kernel.training_loop import put_delta
 
 
 @part

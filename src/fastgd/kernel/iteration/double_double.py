@@ -1,6 +1,6 @@
 """Double-double arithmetic: a pair (high, low) of floats with about 106 bits (Dekker, 1971)."""
 
-from fastgd.kernel.language.compiler import part
+from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import fma
 
 

@@ -1,10 +1,17 @@
 """The elementary functions by name, all over tiles, including those that IEEE 754 defines."""
 
-from fastgd.kernel.iteration.exponentials import exp, expm1, hyperbolic, sigmoid, tanh
-from fastgd.kernel.iteration.functions import relu
-from fastgd.kernel.iteration.logarithms import log, log1p, power
-from fastgd.kernel.iteration.trig import acos, asin, atan, cos, sin, tan
-from fastgd.kernel.language.compiler import part
+from fastgd.kernel.iteration.elementary import acos, asin, atan, cos, relu, sin, tan
+from fastgd.kernel.iteration.exponentials import (
+    exp,
+    expm1,
+    hyperbolic,
+    log,
+    log1p,
+    power,
+    sigmoid,
+    tanh,
+)
+from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import floor, magnitude, select, square_root
 
 

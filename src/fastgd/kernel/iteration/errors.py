@@ -17,13 +17,14 @@ from fastgd.kernel.block import (
     SMALLEST,
     SMALLEST_AT,
     STALLED,
+    integer,
+    put_integer,
+    value,
 )
 from fastgd.kernel.iteration.losses import add_penalties
-from fastgd.kernel.iteration.run_values import integer, put_integer, value
-from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.int_vectors import all_words, choose
 from fastgd.kernel.language.memory import load, store
-from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.language.specialization import INLINED, dispatch, part
 from fastgd.kernel.language.threads import all_agree, thread_of, threads_of
 from fastgd.kernel.language.tile import any_nan, anywhere, runs_of, select, zeros
 

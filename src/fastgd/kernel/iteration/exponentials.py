@@ -11,10 +11,9 @@ Polynomials are minimax approximations from the Remez algorithm, with their erro
 coefficients.
 """
 
-from fastgd.kernel.iteration.double_double import quotient
-from fastgd.kernel.language.compiler import part
-from fastgd.kernel.language.polynomial import polynomial
-from fastgd.kernel.language.tile import add_exponent, fma, magnitude, select, with_sign
+from fastgd.kernel.iteration.exponentials import quotient
+from fastgd.kernel.language.specialization import part
+from fastgd.kernel.language.tile import add_exponent, fma, magnitude, polynomial, select, with_sign
 
 SHIFT = float.fromhex("0x1.8p52")
 

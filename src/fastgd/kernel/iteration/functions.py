@@ -7,7 +7,7 @@ latency is what limits a single run.
 """
 
 from fastgd.kernel.iteration.exponentials import EXPONENTIAL, LN2_HIGH, LN2_LOW, LOG2E, SHIFT
-from fastgd.kernel.language.compiler import part
+from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import add_exponent, fma, magnitude, select, with_sign
 
 LIMIT = 708.0

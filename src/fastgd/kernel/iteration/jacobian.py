@@ -12,11 +12,9 @@ column. That order is part of the numbers contract.
 
 from fastgd.kernel.block import Samples
 from fastgd.kernel.iteration.activations import BOTH, activate_fully, derivative
-from fastgd.kernel.iteration.layers import back, of_learning
 from fastgd.kernel.iteration.losses import target_of
-from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.memory import load, panel, rows, store
-from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.language.specialization import INLINED, dispatch, part
 from fastgd.kernel.language.tile import (
     anywhere,
     first_units,
@@ -28,6 +26,7 @@ from fastgd.kernel.language.tile import (
     units_of,
     zeros,
 )
+from fastgd.kernel.training_loop import back, of_learning
 
 
 def _slope(output, shape, numbers, layer, at, v):

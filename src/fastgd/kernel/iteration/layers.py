@@ -9,12 +9,10 @@ additional last input that is always 1.
 
 from numba.core import types
 
-from fastgd.kernel.block import Area, WorkerShare
+from fastgd.kernel.block import Area, WorkerShare, value
 from fastgd.kernel.iteration.activations import BOTH, activate, kept_derivative, put_activation
 from fastgd.kernel.iteration.losses import keep_input, loss_delta, target_of
-from fastgd.kernel.iteration.optimizers import step
-from fastgd.kernel.iteration.run_values import value
-from fastgd.kernel.language.compiler import INLINED, part
+from fastgd.kernel.iteration.optimizer_steps import step
 from fastgd.kernel.language.memory import (
     count_changes,
     load,
@@ -24,7 +22,7 @@ from fastgd.kernel.language.memory import (
     store_by_run,
     units,
 )
-from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.language.specialization import INLINED, dispatch, part
 from fastgd.kernel.language.threads import thread_of, threads_of
 from fastgd.kernel.language.tile import (
     first_units,
@@ -118,7 +116,7 @@ def _store_products(recipe, shape, shapes, a, data, target, block, layer, at):
 
 
 def _finish_coupled(recipe, shape, shapes, a, data, target, block, layer, at):
-    if layer.is_output:  # see fastgd.kernel.iteration.coupling
+    if layer.is_output:  # see fastgd.kernel.extensions.coupling
         store(shape, block.numbers, at, layer.stride, a)
     else:
         _finish_hidden(recipe.batch_norm, shape, recipe, a, block, layer, at)
@@ -128,7 +126,7 @@ def _pick_finish(recipe, *_others):
     """A single body for all layers if all units are of the same kind: half the code."""
     chosen = recipe.members
     if chosen["tangents"] != types.none:
-        return _store_products  # see fastgd.kernel.iteration.tangents
+        return _store_products  # see fastgd.kernel.extensions.tangents
     if chosen["coupling"] != types.none:
         return _finish_coupled
     hidden, output = chosen["activation"], chosen["output"]

@@ -8,8 +8,8 @@ With further columns of an identity these become the inverse of U', whose square
 the inverse of A.
 """
 
-from fastgd.kernel.language.compiler import part
 from fastgd.kernel.language.memory import load, panel, rows, store, units
+from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import (
     first_units,
     fma,

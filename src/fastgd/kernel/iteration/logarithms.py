@@ -3,7 +3,6 @@
 All over tiles; see :mod:`.exponentials`.
 """
 
-from fastgd.kernel.iteration.double_double import product_of, sum_of, sum_of_any
 from fastgd.kernel.iteration.exponentials import (
     LARGEST,
     LN2_HIGH,
@@ -11,12 +10,22 @@ from fastgd.kernel.iteration.exponentials import (
     LOG2E,
     SMALLEST,
     exp_parts,
+    product_of,
     scaled,
+    sum_of,
+    sum_of_any,
 )
-from fastgd.kernel.language.compiler import part
 from fastgd.kernel.language.int_vectors import bits_of, number_of
-from fastgd.kernel.language.polynomial import polynomial
-from fastgd.kernel.language.tile import floor, fma, magnitude, select, square_root, with_sign
+from fastgd.kernel.language.specialization import part
+from fastgd.kernel.language.tile import (
+    floor,
+    fma,
+    magnitude,
+    polynomial,
+    select,
+    square_root,
+    with_sign,
+)
 
 _LOG2E_LOW = float.fromhex("0x1.777d0ffda0d24p-56")
 _LOG10E = float.fromhex("0x1.bcb7b1526e50ep-2")

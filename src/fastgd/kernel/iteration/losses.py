@@ -6,14 +6,18 @@ from z = 37 on: -log p is log(1 + exp(-z)), and -log(1 - p) is that plus z.
 
 from numba.core import types
 
-from fastgd.kernel.iteration.activations import derivative
-from fastgd.kernel.iteration.formulas import body_of, written
-from fastgd.kernel.iteration.functions import LIMIT, exp_negative, log_1p_exp_negative
-from fastgd.kernel.iteration.logarithms import log
-from fastgd.kernel.iteration.run_values import value
-from fastgd.kernel.language.compiler import INLINED, part
+from fastgd.kernel.block import value
+from fastgd.kernel.iteration.activations import (
+    LIMIT,
+    body_of,
+    derivative,
+    exp_negative,
+    log_1p_exp_negative,
+    written,
+)
+from fastgd.kernel.iteration.exponentials import log
 from fastgd.kernel.language.memory import load, load_data, store
-from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.language.specialization import INLINED, dispatch, part
 from fastgd.kernel.language.tile import fma, magnitude, runs_of, select, zeros
 
 DELTA, LOSS = "minus the derivative", "loss"

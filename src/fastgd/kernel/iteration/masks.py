@@ -1,12 +1,11 @@
 """Dropout of hidden units and of weights (dropconnect), with random numbers of each run's own."""
 
-from fastgd.kernel.block import SEED
+from fastgd.kernel.block import SEED, integer, value
+from fastgd.kernel.extensions.random_masks import DROPCONNECT, DROPOUT, halves, philox
 from fastgd.kernel.iteration.activations import kept_derivative
-from fastgd.kernel.iteration.random import DROPCONNECT, DROPOUT, halves, philox
-from fastgd.kernel.iteration.run_values import integer, value
-from fastgd.kernel.language.compiler import part
 from fastgd.kernel.language.int_vectors import all_words
 from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import runs_of, select, zeros
 
 

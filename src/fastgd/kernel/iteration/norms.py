@@ -9,10 +9,9 @@ with the biases, then scales, then shifts. That order is part of the numbers con
 ``max_norm`` (Srivastava and others, JMLR 15, 2014, section 5.1) sums up in the order of the inputs.
 """
 
-from fastgd.kernel.iteration.layers import of_learning, take_step
-from fastgd.kernel.iteration.run_values import value
-from fastgd.kernel.language.compiler import part
+from fastgd.kernel.block import value
 from fastgd.kernel.language.memory import load, store, units
+from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import (
     first_units,
     fma,
@@ -24,6 +23,7 @@ from fastgd.kernel.language.tile import (
     units_of,
     zeros,
 )
+from fastgd.kernel.training_loop import of_learning, take_step
 
 
 @part

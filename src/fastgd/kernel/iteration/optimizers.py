@@ -4,10 +4,9 @@ g is minus the derivative. All optimizer state starts at zero. Each sum below is
 which makes it part of the numbers contract.
 """
 
-from fastgd.kernel.iteration.run_values import put_value, value
-from fastgd.kernel.language.compiler import INLINED, part
+from fastgd.kernel.block import put_value, value
 from fastgd.kernel.language.memory import load, store, units
-from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.language.specialization import INLINED, dispatch, part
 from fastgd.kernel.language.tile import fma, magnitude, select, square_root, with_sign
 
 SMALLEST = 2.0**-1074

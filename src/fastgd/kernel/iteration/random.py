@@ -17,7 +17,7 @@ k is the layer. The remainder by 4 selects one of the four words; for initial we
 by 2 selects one of two pairs of words.
 """
 
-from fastgd.kernel.language.compiler import part
+from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.translation import unrolled
 
 SHUFFLE, DROPOUT, DROPCONNECT, DRAW = 0, 1, 2, 3

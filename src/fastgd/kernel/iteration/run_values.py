@@ -1,8 +1,8 @@
 """Values of each run besides its weights: floats (hyperparameters and the like) and integers."""
 
-from fastgd.kernel.language.compiler import part
 from fastgd.kernel.language.int_vectors import load_words, store_words
 from fastgd.kernel.language.memory import store, units
+from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import runs_of
 
 

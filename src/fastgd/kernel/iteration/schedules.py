@@ -6,13 +6,11 @@ operation below is part of the numbers contract.
 
 from math import pi
 
-from fastgd.kernel.iteration.elementary import minimum
-from fastgd.kernel.iteration.logarithms import power
-from fastgd.kernel.iteration.run_values import value
-from fastgd.kernel.iteration.trig import cos
-from fastgd.kernel.language.compiler import INLINED, part
+from fastgd.kernel.block import value
+from fastgd.kernel.iteration.elementary import cos, minimum
+from fastgd.kernel.iteration.exponentials import power
 from fastgd.kernel.language.memory import load, store
-from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.language.specialization import INLINED, dispatch, part
 from fastgd.kernel.language.tile import floor, fma, select, zeros
 
 

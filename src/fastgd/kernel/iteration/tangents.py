@@ -10,8 +10,8 @@ Let e be minus the derivative of the loss by v, and r those by the tangents. The
 deltas of the lines, and f'(z) e + f''(z) (sum of u r, over the lines) is that of the values.
 """
 
+from fastgd.kernel.block import value
 from fastgd.kernel.iteration.activations import activate_twice
-from fastgd.kernel.iteration.layers import back, error_below
 from fastgd.kernel.iteration.losses import (
     add_errors,
     keep_input,
@@ -19,9 +19,8 @@ from fastgd.kernel.iteration.losses import (
     loss_of,
     targets_of,
 )
-from fastgd.kernel.iteration.run_values import value
-from fastgd.kernel.language.compiler import part
 from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import (
     first_units,
     fma,
@@ -33,6 +32,7 @@ from fastgd.kernel.language.tile import (
     units_of,
     zeros,
 )
+from fastgd.kernel.training_loop import back, error_below
 
 
 @part

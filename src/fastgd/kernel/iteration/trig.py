@@ -9,17 +9,16 @@ remainder (Payne and Hanek, SIGNUM Newsletter 18, 1983).
 
 import numpy as np
 
-from fastgd.kernel.iteration.double_double import quotient, sum_of_any
-from fastgd.kernel.iteration.exponentials import SHIFT
-from fastgd.kernel.language.compiler import part
+from fastgd.kernel.iteration.exponentials import SHIFT, quotient, sum_of_any
 from fastgd.kernel.language.int_vectors import bits_of, integer
-from fastgd.kernel.language.polynomial import polynomial
+from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import (
     anywhere,
     fma,
     lane,
     lane_count,
     magnitude,
+    polynomial,
     select,
     square_root,
     with_lane,

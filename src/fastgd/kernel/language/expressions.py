@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fastgd.kernel.language import structs
 from fastgd.kernel.language.numba_internals import definition_of
-from fastgd.kernel.language.sources import UnknownError
+from fastgd.kernel.language.source_expressions import UnknownError
 from fastgd.kernel.language.specialization import (
     ChoiceType,
     KnownFactsType,

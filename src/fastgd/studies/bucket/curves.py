@@ -27,7 +27,7 @@ from fastgd.formulas.derivation import Derivation
 from fastgd.formulas.expressions import Tree, parse
 from fastgd.formulas.symbols import OF_SYMBOLS, Symbol, apply, trace
 from fastgd.kernel.bytecode import BLOCK, EVALUATES, RESULT, Code, all_evaluators, function_code
-from fastgd.kernel.calls import evaluate
+from fastgd.kernel.curve_descent import evaluate
 from fastgd.kernel.elementwise import OF_VALUE
 from fastgd.studies.bucket.dual import COMPILED, dual, parts
 
