@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 from numba import njit
 
-from fastgd.kernel.iteration.masks import random_words
-from fastgd.kernel.iteration.random import DRAW, DROPCONNECT, DROPOUT, SHUFFLE, philox, shuffle
+from fastgd.kernel.extensions.random_masks import (
+    DRAW,
+    DROPCONNECT,
+    DROPOUT,
+    SHUFFLE,
+    philox,
+    random_words,
+    shuffle,
+)
 from fastgd.kernel.language.compiler import UNCOUNTED
 from fastgd.kernel.language.int_vectors import load_words, store_words
 from fastgd.kernel.language.tile import Shape, runs_of

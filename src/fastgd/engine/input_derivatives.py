@@ -14,7 +14,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.session import CHUNK_SECONDS, available_threads
 from fastgd.kernel.calls import derive
 from fastgd.kernel.derivatives import TANGENTS, DerivativeRecipe, Share, Stage
-from fastgd.kernel.iteration.batch_norm import EPSILON
+from fastgd.kernel.extensions.batch_norm import EPSILON
 from fastgd.kernel.language.specialization import Choice
 from fastgd.kernel.language.structs import encode
 from fastgd.kernel.language.tile import Shape

@@ -127,7 +127,7 @@ class Layout:
 
     @property
     def lines(self) -> int:
-        """Lines of a sample: see :mod:`fastgd.kernel.iteration.tangents`."""
+        """Lines of a sample: see :mod:`fastgd.kernel.extensions.tangents`."""
         return 1 if self.recipe.tangents is None else 1 + self.network.sizes[0]
 
     @property

@@ -147,7 +147,7 @@ class Packer:
     runs: int
     data_runs: int  # copies of each sample value: 1 or R
     importance_runs: int  # copies of each sample weight: 1 or R
-    lines: int = 1  # of a sample: see fastgd.kernel.iteration.tangents
+    lines: int = 1  # of a sample: see fastgd.kernel.extensions.tangents
 
     def portion(self, parts: Index) -> Portion:
         """The samples of blocks whose runs have these parts (blocks, R)."""

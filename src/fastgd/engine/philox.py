@@ -3,7 +3,7 @@
 Philox4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3"
 (SC'11; the Random123 library): a counter of four 32-bit words is scrambled with a key of two words.
 What each counter and key stands for is documented where they are made, and in
-``kernel/iteration/random.py``.
+``kernel/extensions/random_masks.py``.
 """
 
 from collections.abc import Sequence

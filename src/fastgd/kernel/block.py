@@ -7,9 +7,12 @@ outputs of a layer, K layers, P parameters, R runs side by side.
 from functools import partial
 from typing import Annotated, Any, NamedTuple
 
+from fastgd.kernel.language.compiler import part
+from fastgd.kernel.language.int_vectors import load_words, store_words
+from fastgd.kernel.language.memory import store, units
 from fastgd.kernel.language.specialization import Choice, Features, KnownFacts, markers
 from fastgd.kernel.language.structs import Bytes, Floats, Integers, table_of
-from fastgd.kernel.language.tile import Shape
+from fastgd.kernel.language.tile import Shape, runs_of
 
 
 @markers
@@ -263,19 +266,21 @@ all_data, all_layers, all_blocks, all_spans = map(table_of, (Data, Layer, Block,
 
 
 class Samples(NamedTuple):
-    """The values of one layer for the samples of a group."""
+    """The values of one layer for the samples of a group: the inputs of the next layer."""
 
     values: Any  # a buffer
     start: int
     stride: int  # distance from one sample to the next
+    shape: Any  # one value, for each run; or for all of them, if they share the samples
 
 
-class WorkerShare(NamedTuple):
+class SampleGroup(NamedTuple):
     """Samples that pass through the layers together.
 
     The values of the samples from ``start`` on are stored; a pass processes some of them.
     """
 
+    data: Any  # all samples
     start: int
     begin: int  # the first sample of a pass, relative to start
     end: int  # the end of the pass, relative to start
@@ -306,3 +311,30 @@ class Area(NamedTuple):
     first_unit: int
     wide_units: int
     units: int
+
+
+# ---------------------------------------------------------------- values of each run
+
+
+@part
+def value(shape, numbers, layer, which):
+    """Read a float value, one per run."""
+    return units(shape, numbers, layer.values + which * runs_of(shape), 0)
+
+
+@part
+def put_value(scalar, numbers, layer, which, tile):
+    """Write such a float value."""
+    store(scalar, numbers, layer.values + which * runs_of(scalar), 0, tile)
+
+
+@part
+def integer(scalar, block, which):
+    """Read an integer, one per run."""
+    return load_words(scalar, block.integers, which * runs_of(scalar))
+
+
+@part
+def put_integer(scalar, block, which, words):
+    """Write such an integer."""
+    store_words(scalar, block.integers, which * runs_of(scalar), words)

@@ -22,8 +22,8 @@ from typing import NamedTuple
 from numba import prange, typeof
 from numba.core import types
 
+from fastgd.kernel.extensions.coupling import sum_of_powers
 from fastgd.kernel.iteration.activations import activate_twice
-from fastgd.kernel.iteration.coupling import sum_of_powers
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.compiler import PARALLEL, WHOLE, part
 from fastgd.kernel.language.memory import load, panel, rows, store

@@ -17,9 +17,11 @@ from fastgd.kernel.block import (
     SMALLEST,
     SMALLEST_AT,
     STALLED,
+    integer,
+    put_integer,
+    value,
 )
 from fastgd.kernel.iteration.losses import add_penalties
-from fastgd.kernel.iteration.run_values import integer, put_integer, value
 from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.int_vectors import all_words, choose
 from fastgd.kernel.language.memory import load, store
@@ -255,9 +257,13 @@ def _end_by_signal(curvature, recipe, scalar, block, layer, span, j, place, erro
 
 
 @part
-def observe(mean, penalty, recipe, scalar, block, layers, span, look, j, record, place, total):
-    """Record mean absolute error and loss before update j, and end the runs that they stop."""
-    layer = layers[0]
+def observe(mean, penalty, descent, way, place, total):
+    """Record mean absolute error and loss before update j, and end the runs that they stop.
+
+    They are those of a pass, ``way``; ``place`` is the index of the loss.
+    """
+    recipe, block, layers, span = descent.recipe, descent.block, descent.layers, descent.span
+    scalar, layer, j, record = descent.shapes.scalar, layers[0], way.j, way.record
     error = total / load(scalar, block.total, 0, 0)
     if place >= 0:
         at = place * runs_of(scalar)
@@ -272,7 +278,7 @@ def observe(mean, penalty, recipe, scalar, block, layers, span, look, j, record,
     signal = _of_concern(recipe.watch, scalar, block.numbers, layer, record, error - error)
     if any_nan(signal):
         _end_by_error(recipe.held, scalar, block, span, j, error, signal)
-    _stop(recipe.watch, recipe, scalar, block, layer, span, look, j, place, error)
+    _stop(recipe.watch, recipe, scalar, block, layer, span, way.look, j, place, error)
     _end_by_signal(recipe.curvature, recipe, scalar, block, layer, span, j, place, error)
 
 

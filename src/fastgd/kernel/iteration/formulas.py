@@ -3,9 +3,9 @@
 Named functions are fixed sequences of IEEE 754 operations themselves.
 """
 
+from fastgd.kernel.block import value
 from fastgd.kernel.iteration import functions
 from fastgd.kernel.iteration.elementary import FUNCTIONS
-from fastgd.kernel.iteration.run_values import value
 from fastgd.kernel.language.tile import fma, full, select
 
 _NAMES = FUNCTIONS | {

@@ -6,11 +6,11 @@ from z = 37 on: -log p is log(1 + exp(-z)), and -log(1 - p) is that plus z.
 
 from numba.core import types
 
+from fastgd.kernel.block import value
 from fastgd.kernel.iteration.activations import derivative
 from fastgd.kernel.iteration.formulas import body_of, written
 from fastgd.kernel.iteration.functions import LIMIT, exp_negative, log_1p_exp_negative
 from fastgd.kernel.iteration.logarithms import log
-from fastgd.kernel.iteration.run_values import value
 from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.memory import load, load_data, store
 from fastgd.kernel.language.specialization import dispatch
@@ -154,14 +154,14 @@ def target_of(shape, shapes, data, layer, target):
     return targets_of(shape, shapes, data, target, layer.outputs)
 
 
-def add_errors(coupling, shapes, choice, output, data, group, block, layer, record, total):
+def add_errors(coupling, shapes, choice, output, group, block, layer, record, total):
     """Add |y - output| of a group's samples and, where losses are recorded, their losses.
 
     A sample of weight 0 adds no loss, even an infinite one: it may belong to another run.
     """
 
 
-def _add_apart(coupling, shapes, choice, output, data, group, block, layer, record, total):
+def _add_apart(coupling, shapes, choice, output, group, block, layer, record, total):
     scalar, numbers, runs = shapes.scalar, block.numbers, runs_of(shapes.scalar)
     loss = zeros(scalar)
     if record >= 0 and not group.is_first:
@@ -171,7 +171,7 @@ def _add_apart(coupling, shapes, choice, output, data, group, block, layer, reco
             target = (group.start + n) * layer.outputs + h
             at = layer.units + n * layer.stride + h * runs
             v = load(scalar, numbers, at, 0)
-            y, importance = target_of(scalar, shapes, data, layer, target)
+            y, importance = target_of(scalar, shapes, group.data, layer, target)
             total = fma(magnitude(y - v), importance, total)
             if record >= 0:
                 # If inputs aren't stored this reads another number, which the loss doesn't use.
@@ -183,7 +183,7 @@ def _add_apart(coupling, shapes, choice, output, data, group, block, layer, reco
     return total
 
 
-def _add_coupled(coupling, shapes, choice, output, data, group, block, layer, record, total):
+def _add_coupled(coupling, shapes, choice, output, group, block, layer, record, total):
     """The same for a loss that depends on all outputs of a target or sample."""
     scalar, runs = shapes.scalar, runs_of(shapes.scalar)
     loss = zeros(scalar)
@@ -192,11 +192,11 @@ def _add_coupled(coupling, shapes, choice, output, data, group, block, layer, re
     for n in range(min(group.end, group.real - group.start)):
         at, first = layer.units + n * layer.stride, (group.start + n) * layer.outputs
         for h in range(errors_of(coupling, layer)):
-            y, importance = target_of(scalar, shapes, data, layer, first + h)
+            y, importance = target_of(scalar, shapes, group.data, layer, first + h)
             v = load(scalar, block.numbers, at + h * runs, 0)
             total = fma(magnitude(y - v), importance, total)
         if record >= 0:
-            loss = _add_sample(coupling, shapes, data, block, layer, at, first, loss)
+            loss = _add_sample(coupling, shapes, group.data, block, layer, at, first, loss)
     if record >= 0:
         store(scalar, block.losses, record * runs, 0, loss)
     return total

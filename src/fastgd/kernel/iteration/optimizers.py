@@ -4,7 +4,7 @@ g is minus the derivative. All optimizer state starts at zero. Each sum below is
 which makes it part of the numbers contract.
 """
 
-from fastgd.kernel.iteration.run_values import put_value, value
+from fastgd.kernel.block import put_value, value
 from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.memory import load, store, units
 from fastgd.kernel.language.specialization import dispatch

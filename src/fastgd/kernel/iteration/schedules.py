@@ -6,9 +6,9 @@ operation below is part of the numbers contract.
 
 from math import pi
 
+from fastgd.kernel.block import value
 from fastgd.kernel.iteration.elementary import minimum
 from fastgd.kernel.iteration.logarithms import power
-from fastgd.kernel.iteration.run_values import value
 from fastgd.kernel.iteration.trig import cos
 from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.memory import load, store

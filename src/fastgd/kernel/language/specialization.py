@@ -8,6 +8,7 @@ assign them.
 
 from functools import cache
 from hashlib import sha256
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from llvmlite import ir
@@ -24,6 +25,8 @@ from numba.extending import (
     typeof_impl,
     unbox,
 )
+
+from fastgd.kernel.language.compiler import INLINED
 
 
 class _Nothing(models.StructModel):
@@ -226,6 +229,27 @@ def picked_body(stub, kinds):
     """The body that :func:`dispatch` selects for arguments of these types, or None."""
     pick = _PICKS.get(stub) if callable(stub) else None
     return pick and pick(*kinds)
+
+
+def replaced_by(module, off=None):
+    """Decorator: if its first argument is a choice, a function of the same name takes its place.
+
+    That is in ``module``, which is imported when a kernel with the choice is compiled: no other
+    kernel needs it. The function itself is for None, and for a choice with the name ``off``.
+    """
+
+    def decorate(stub):
+        def pick(choice, *others):
+            if isinstance(choice, types.NoneType) or choice.choice == off:
+                return stub
+            found = getattr(import_module(module), stub.__name__)
+            found = getattr(found, "py_func", found)
+            return picked_body(found, (choice, *others)) or found
+
+        dispatch(stub, pick, INLINED)
+        return stub
+
+    return decorate
 
 
 def dispatch(stub, bodies, options):

@@ -5,11 +5,9 @@ Perez and Gaidon, arXiv 1506.09016, Algorithm 1) each run draws its own, from a 
 follows the size of the gradients: a softmax of logits tau, one for each sample.
 """
 
-from fastgd.kernel.block import SEED
+from fastgd.kernel.block import SEED, integer, value
+from fastgd.kernel.extensions.random_masks import DRAW, random_words, shuffle
 from fastgd.kernel.iteration.losses import exp_below
-from fastgd.kernel.iteration.masks import random_words
-from fastgd.kernel.iteration.random import DRAW, shuffle
-from fastgd.kernel.iteration.run_values import integer, value
 from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.int_vectors import all_words, choose, store_words
 from fastgd.kernel.language.int_vectors import numbers as numbers_of
@@ -17,12 +15,13 @@ from fastgd.kernel.language.memory import load, load_data, store
 from fastgd.kernel.language.specialization import dispatch
 from fastgd.kernel.language.threads import meet, thread_of, threads_of
 from fastgd.kernel.language.tile import fma, runs_of, select, zeros
+from fastgd.kernel.training_loop import lines_of
 
 WORD = 2.0**-32
 
 
 @part
-def new_order(scalar, data, block, span, iteration, lines):
+def _new_order(scalar, data, block, span, iteration, lines):
     """Set the order of the samples in this iteration's epoch; one thread does so for all runs."""
     if thread_of(scalar) != 0:
         return
@@ -52,7 +51,7 @@ def _share(mean, shapes, block, outputs, real):
 
 
 @part
-def next_batch(mean, shapes, data, block, span, inputs, outputs, iteration, lines):
+def _next_batch(mean, shapes, data, block, span, inputs, outputs, iteration, lines):
     """Copy the iteration's batch, each thread some samples; returns its number of lines."""
     first = iteration % data.epoch * span.batch
     real = min(span.batch, data.samples // lines - first)
@@ -104,7 +103,7 @@ def _pick_samples(scalar, block, samples, n, word):
 
 
 @part
-def draw_batch(scalar, data, block, span, layer, outputs, iteration):
+def _draw_batch(scalar, data, block, span, layer, outputs, iteration):
     """Draw the iteration's batch for each run, with weights that keep the gradient unbiased."""
     runs, samples = runs_of(scalar), data.samples
     _chances(scalar, block, samples)
@@ -170,6 +169,41 @@ def _rest(scalar, values, samples, total):
     return rest
 
 
+# ---------------------------------------------------------------- the choice between them
+
+
+def choose_samples(batches, descent, data, j):
+    """The samples that iteration j trains on, and their number without padding."""
+
+
+def _samples_of_epoch(batches, descent, data, j):
+    shapes, recipe, layers, block = descent.shapes, descent.recipe, descent.layers, descent.block
+    span, lines = descent.span, lines_of(recipe.tangents, layers[0])
+    meet(shapes.scalar)  # all are done with the batch before
+    if j % data.epoch == 0 or j == span.first:
+        _new_order(shapes.scalar, data, block, span, j, lines)
+        meet(shapes.scalar)
+    bottom, top = layers[0], layers[len(layers) - 1]
+    real = _next_batch(recipe.mean, shapes, data, block, span, bottom.inputs, top.outputs, j, lines)
+    return block.batch, real
+
+
+def _drawn_samples(batches, descent, data, j):
+    layers, block, span = descent.layers, descent.block, descent.span
+    top = layers[len(layers) - 1]
+    _draw_batch(descent.shapes.scalar, data, block, span, layers[0], top.outputs, j)
+    return block.batch, span.batch
+
+
+dispatch(choose_samples, {"epochs": _samples_of_epoch, "adaptive": _drawn_samples}, INLINED)
+
+
+@part
+def padded_of(batches, all_samples, of_batch):
+    """Number of samples of an iteration, with padding."""
+    return of_batch
+
+
 def learn_chances(batches, scalar, data, layers, block, span):
     """Update the sampling distribution, if samples are drawn, after an update of the weights."""
 
@@ -210,7 +244,9 @@ def _learn_chances(batches, scalar, data, layers, block, span):
 
 dispatch(
     learn_chances,
-    dict.fromkeys(("all", "epochs"), lambda batches, scalar, data, layers, block, span: None)
-    | {"adaptive": _learn_chances},
+    {
+        "epochs": lambda batches, scalar, data, layers, block, span: None,
+        "adaptive": _learn_chances,
+    },
     INLINED,
 )
