@@ -41,8 +41,8 @@ from fastgd.engine.image import TrainingImage
 from fastgd.engine.initialization import first_rows
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Plan
-from fastgd.kernel.calls import bind
 from fastgd.kernel.language.webassembly import PAGE, STACK
+from fastgd.kernel.launch import bind
 from fastgd.kernel.vectorization import WEBASSEMBLY, Machine
 from fastgd.optimizers import Adam
 from workload import Work, article, made_up

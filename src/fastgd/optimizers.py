@@ -10,7 +10,7 @@ In :func:`fastgd.sweep` a field may be a list, range or 1-D array of values, whi
 the field's name: ``Momentum(momentum=[0.5, 0.9])`` gives the axis ``momentum``.
 
 The classes here declare everything about an optimizer except its step. The steps have the same
-names; they are in ``kernel/iteration/optimizers.py`` and, in plain NumPy, in
+names; they are in ``kernel/iteration/optimizer_steps.py`` and, in plain NumPy, in
 ``reference/optimizers.py``.
 """
 

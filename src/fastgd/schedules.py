@@ -11,7 +11,7 @@ list of schedules is an axis, too. An array of numbers may be given in place of 
 factors (:class:`Factors`).
 
 The classes here declare everything about a schedule except its factor. The factors have the same
-names; they are in ``kernel/iteration/schedules.py`` and, in plain NumPy, in
+names; they are in ``kernel/iteration/optimizer_steps.py`` and, in plain NumPy, in
 ``reference/schedules.py``.
 """
 

@@ -13,7 +13,7 @@ from fastgd.engine.initialization import first_rows
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Plan
 from fastgd.kernel import vectorization
-from fastgd.kernel.calls import train_blocks
+from fastgd.kernel.launch import train_blocks
 from fastgd.kernel.vectorization import WEBASSEMBLY
 
 ITERATIONS, RECORD_EVERY = 60, 20

@@ -13,7 +13,7 @@ from fastgd.kernel.iteration.elementary import FUNCTIONS as BODIES
 from fastgd.kernel.language import targets
 from fastgd.kernel.language.c_code import CCode, number_text
 from fastgd.kernel.language.int_vectors import bits_of, integer
-from fastgd.kernel.language.sources import UnknownError
+from fastgd.kernel.language.source_expressions import UnknownError
 from fastgd.kernel.language.tile import select, trap
 
 NAMES = [name for name, count in FUNCTIONS.items() if count == 1 and name != "relu"]

@@ -5,7 +5,7 @@ from test_ptx_machine import TESTED
 from test_ptx_text import CASES
 
 import golden
-from fastgd.kernel.image import module
+from fastgd.kernel.call_image import module
 from ptx_machine import Program
 
 

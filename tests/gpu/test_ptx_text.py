@@ -12,7 +12,7 @@ import pytest
 from numba.core import config
 
 import golden
-from fastgd.kernel.image import module
+from fastgd.kernel.call_image import module
 from fastgd.kernel.language import emitter, targets
 from fastgd.kernel.language.targets import TARGETS
 from thinning import some

@@ -6,16 +6,17 @@ from mpmath import libmp
 from numba import njit
 
 from fastgd.engine.choices import unit_choice
-from fastgd.kernel.iteration.activations import activate, derivative
-from fastgd.kernel.iteration.functions import (
+from fastgd.kernel.iteration.activations import (
     LIMIT,
+    activate,
+    derivative,
     exp_negative,
     log_1p_exp_negative,
     sigmoid,
     tanh,
 )
-from fastgd.kernel.language.compiler import UNCOUNTED
 from fastgd.kernel.language.memory import panel, store
+from fastgd.kernel.language.specialization import UNCOUNTED
 from fastgd.kernel.language.tile import Shape, units_of
 from fastgd.kernel.vectorization import native_lanes
 from thinning import only

@@ -9,8 +9,7 @@ from fastgd import Function
 from fastgd.engine.choices import has_second_derivative, unit_choice
 from fastgd.formulas.expressions import FUNCTIONS
 from fastgd.formulas.named import UNITS
-from fastgd.kernel.iteration.activations import TWICE, activate_twice
-from fastgd.kernel.iteration.formulas import body_of
+from fastgd.kernel.iteration.activations import TWICE, activate_twice, body_of
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.tile import Shape
 

@@ -21,7 +21,6 @@ from fastgd.kernel.language.memory import (
     store_by_run,
     units,
 )
-from fastgd.kernel.language.polynomial import polynomial
 from fastgd.kernel.language.tile import (
     Shape,
     add_exponent,
@@ -38,6 +37,7 @@ from fastgd.kernel.language.tile import (
     magnitude,
     only,
     opaque,
+    polynomial,
     rows_of,
     runs_of,
     select,

@@ -10,11 +10,10 @@ from accuracy import LARGEST, SUBJECTS, worst
 from fastgd import functions
 from fastgd.engine.elementwise import evaluate
 from fastgd.kernel.elementwise import FUNCTIONS, OF_VALUE, handle_of_function, value
-from fastgd.kernel.iteration.trig import PIECES
-from fastgd.kernel.language.compiler import UNCOUNTED
+from fastgd.kernel.iteration.elementary import PIECES
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import call_for_two
-from fastgd.kernel.language.specialization import Choice
+from fastgd.kernel.language.specialization import UNCOUNTED, Choice
 from fastgd.kernel.language.tile import Shape, runs_of
 from fastgd.kernel.vectorization import native_lanes
 from thinning import only

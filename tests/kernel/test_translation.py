@@ -20,10 +20,9 @@ from fastgd.engine import layout as layouts
 from fastgd.engine.lowering import recipe_of
 from fastgd.kernel import vectorization
 from fastgd.kernel.language import translation
-from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.memory import count_changes, load, store
-from fastgd.kernel.language.sources import UnknownError
-from fastgd.kernel.language.specialization import Choice, dispatch
+from fastgd.kernel.language.source_expressions import UnknownError
+from fastgd.kernel.language.specialization import Choice, dispatch, part
 from fastgd.kernel.language.tile import Shape, runs_of, select
 from fastgd.kernel.language.translation import outlined, translated, unrolled
 from golden import GOLDEN
@@ -190,7 +189,7 @@ def of_name(choice, x):
 
 
 # Both on one line, which is to be told apart; bodies take what the stub takes.
-dispatch(of_name, {"twice": lambda choice, x: 2.0 * x, "half": lambda choice, x: 0.5 * x}, INLINED)  # noqa: ARG005
+dispatch(of_name, {"twice": lambda choice, x: 2.0 * x, "half": lambda choice, x: 0.5 * x})  # noqa: ARG005
 
 
 def chosen(choice, x):

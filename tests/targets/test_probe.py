@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fastgd.kernel.probe import probe_module
+from fastgd.kernel.call_image import probe_module
 
 SCRIPT = """
 const bytes = require("fs").readFileSync(process.argv[1]);

@@ -8,8 +8,8 @@ from numba import njit
 from small_kernels import on_webassembly
 
 from fastgd.kernel.language import fused
-from fastgd.kernel.language.compiler import WHOLE
 from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.specialization import WHOLE
 from fastgd.kernel.language.tile import Shape, fma, runs_of
 from fastgd.kernel.language.translation import translated
 from hard_triples import differing, exact, expected, hard_triples

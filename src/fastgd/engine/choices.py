@@ -9,8 +9,7 @@ from fastgd.formulas.custom import Function, Loss
 from fastgd.formulas.derivation import Derivation, DualExpression, replaced, steadied
 from fastgd.formulas.expressions import Tree
 from fastgd.formulas.named import UNITS, loss_of, unit_of
-from fastgd.kernel.iteration.activations import BOTH, DERIVATIVE, TWICE, VALUE
-from fastgd.kernel.iteration.formulas import OF_VALUE
+from fastgd.kernel.iteration.activations import BOTH, DERIVATIVE, OF_VALUE, TWICE, VALUE
 from fastgd.kernel.iteration.losses import DELTA, LOSS
 from fastgd.kernel.language.specialization import Choice, FormulaChoice
 

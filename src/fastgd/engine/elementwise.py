@@ -12,7 +12,7 @@ from fastgd.engine.instructions import code_of
 from fastgd.formulas.custom import Formula
 from fastgd.formulas.derivation import Derivation, replaced
 from fastgd.kernel.bytecode import function_of_numbers
-from fastgd.kernel.calls import evaluate as evaluate_code
+from fastgd.kernel.curve_descent import evaluate as evaluate_code
 
 
 def evaluate(name: str, *operands: object) -> Any:

@@ -11,8 +11,7 @@ import numpy as np
 from fastgd.engine.layout import Layout, up
 from fastgd.engine.network import Network
 from fastgd.engine.packed_samples import Sharing
-from fastgd.kernel.block import Area, Layer, Recipe, Shapes
-from fastgd.kernel.splitting import NOW, Split
+from fastgd.kernel.block import NOW, Area, Layer, Recipe, Shapes, Split
 from fastgd.kernel.vectorization import ROWS, Machine
 
 GROUP_BYTES = 32 * 1024

@@ -15,9 +15,8 @@ from fastgd.engine.execution import loaded
 from fastgd.engine.layout import Layout
 from fastgd.engine.plan import Plan
 from fastgd.kernel.block import SEED
-from fastgd.kernel.image import Field, Image, arrays_of, module
+from fastgd.kernel.call_image import Field, Image, arrays_of, module, probe_module
 from fastgd.kernel.language.targets import TargetError
-from fastgd.kernel.probe import probe_module
 from fastgd.kernel.vectorization import WEBASSEMBLY
 
 __all__ = ["WEBASSEMBLY", "TargetError", "TrainingImage", "probe_module"]
@@ -60,7 +59,7 @@ class TrainingImage(NamedTuple):
         return cls(image, runs.session.layout, dict(_fields(image, runs.session.layout)))
 
     def module(self, target: str) -> bytes:
-        """Code that trains the runs: see :func:`fastgd.kernel.image.module`."""
+        """Code that trains the runs: see :func:`fastgd.kernel.call_image.module`."""
         return module(self.image.call.shapes, self.image.call.recipe, target)
 
 

@@ -22,9 +22,9 @@ from fastgd.engine.packing import arrange
 from fastgd.engine.plan import PASS_BYTES
 from fastgd.engine.session import CHUNK_SECONDS, Columns, Runs, Session
 from fastgd.kernel.block import Recipe
-from fastgd.kernel.calls import Call
 from fastgd.kernel.fork_lock import ForkSafeLock
 from fastgd.kernel.language.specialization import Choice
+from fastgd.kernel.launch import Call
 from fastgd.kernel.vectorization import ROWS, SMALL, WEBASSEMBLY, native_lanes
 
 Numbers = Mapping[str, FloatArray]

@@ -42,10 +42,10 @@ from fastgd.engine.network import Network
 from fastgd.engine.packed_samples import Index, PackedSamples, Packer, Portion, Sharing
 from fastgd.engine.packing import RunBatch, lanes_of
 from fastgd.engine.state import State, put_state, take_state
-from fastgd.kernel import calls
+from fastgd.kernel import launch
 from fastgd.kernel.block import SEED, Block, Recipe, Span
 from fastgd.kernel.language.specialization import Choice
-from fastgd.kernel.plane_errors import PlaneGrid
+from fastgd.kernel.launch import PlaneGrid
 from fastgd.kernel.vectorization import GPU, ROWS, Machine, runs_side_by_side
 from fastgd.optimizers import LevenbergMarquardt
 
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from fastgd.kernel.gpu import BlocksOnGPUs
 
 CHUNK_SECONDS = 0.05
-"""Target duration of a kernel call: Ctrl-C and progress are handled between calls."""
+"""Target duration of a kernel call: Ctrl-C and progress are handled between launch."""
 
 POINT_BYTES = 64 * 1024**2
 """Memory limit for the points of a surface that are on GPUs at a time."""
@@ -67,7 +67,7 @@ Columns = Sequence[tuple[ValueColumn, Index]]
 
 def available_threads() -> int:
     """Threads that may be started: NUMBA_NUM_THREADS, by default one per processor."""
-    return calls.available_threads()
+    return launch.available_threads()
 
 
 @dataclass(frozen=True, eq=False)
@@ -397,7 +397,9 @@ class Runs:
     portion: Portion
     parts: Index  # (n,) the part of the samples that each run trains on
     places: Index  # (n,) the lane of each run
-    words: calls.Facts | None = None  # of a call's samples, layers and blocks, where they are known
+    words: launch.Facts | None = (
+        None  # of a call's samples, layers and blocks, where they are known
+    )
 
     @property
     def blocks(self) -> int:
@@ -414,10 +416,10 @@ class Runs:
         by_lane: NDArray[Any] = getattr(self.block, name).ravel()
         return by_lane[self.places]
 
-    def call(self, first: int, last: int) -> calls.Call:
+    def call(self, first: int, last: int) -> launch.Call:
         """The arguments of a kernel call."""
         session, layout = self.session, self.session.layout
-        return calls.Call(
+        return launch.Call(
             layout.markers,
             layout.recipe,
             self.portion.tables,
@@ -442,7 +444,7 @@ class Runs:
         block.integers[0, SEED] = seed
 
     @cached_property
-    def _facts(self) -> calls.Facts:
+    def _facts(self) -> launch.Facts:
         """The facts of all calls, which take 0.3 ms for 32 blocks with samples of their own."""
         return self.call(0, 0).facts
 
@@ -464,7 +466,7 @@ class Runs:
             return self._on_gpus.run(first, last)
         split, began = split_of(self.session.layout, shared), perf_counter()
         call = self.call(first, last)._replace(split=split, words=self._facts)
-        calls.train_blocks(call, threads)
+        launch.train_blocks(call, threads)
         return perf_counter() - began
 
     def bring_back(self) -> None:
@@ -576,7 +578,7 @@ class Runs:
 
     def bind(self) -> Callable[[], None]:
         """Run iteration 0 of the only run; return a function that repeats it with less overhead."""
-        return calls.bind(self.call(0, 1))
+        return launch.bind(self.call(0, 1))
 
     def grid(
         self,
@@ -600,7 +602,7 @@ class Runs:
         while at < count:
             last = min(at + max(side_by_side, int(speed * CHUNK_SECONDS)), count)
             began = perf_counter()
-            calls.measure_grid(call, grid._replace(first=at, last=last), threads)
+            launch.measure_grid(call, grid._replace(first=at, last=last), threads)
             speed = (last - at) / max(perf_counter() - began, 1e-9)
             advance(last - at)
             at = last

@@ -18,7 +18,7 @@ from fastgd.export.network import Exported, Part
 from fastgd.export.single_precision import OPERATIONS, TESTS
 from fastgd.export.units import SOFTMAX, inverse_deviation, units_of
 from fastgd.formulas.calendar import TOLERANCES
-from fastgd.kernel.iteration.formulas import body_of
+from fastgd.kernel.iteration.activations import body_of
 from fastgd.kernel.iteration.losses import exp_below
 from fastgd.kernel.language.c_code import CCode, number_text, table_text
 from fastgd.kernel.language.specialization import FormulaChoice

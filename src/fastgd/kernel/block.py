@@ -7,10 +7,9 @@ outputs of a layer, K layers, P parameters, R runs side by side.
 from functools import partial
 from typing import Annotated, Any, NamedTuple
 
-from fastgd.kernel.language.compiler import part
 from fastgd.kernel.language.int_vectors import load_words, store_words
 from fastgd.kernel.language.memory import store, units
-from fastgd.kernel.language.specialization import Choice, Features, KnownFacts, markers
+from fastgd.kernel.language.specialization import Choice, Features, KnownFacts, markers, part
 from fastgd.kernel.language.structs import Bytes, Floats, Integers, table_of
 from fastgd.kernel.language.tile import Shape, runs_of
 
@@ -259,6 +258,22 @@ class Span(NamedTuple):
     factors: Floats  # of the learning rates, one for each update, if the user gave them
     shuffle: int  # 1 to shuffle the samples in every epoch
     shuffle_seed: int
+
+
+NOW = GROUPS, MEASURING, TRAINING, SAMPLES, REAL, OVER = range(6)
+"""Facts about the current pass, set at its beginning: indices of ``Split.now``."""
+
+
+class Split(NamedTuple):
+    """How threads share a block's work."""
+
+    threads: int
+    together: int  # samples whose values are stored
+    rows: int  # samples of a group in the gradient
+    areas: Integers  # (threads, K, 6) flat: the weights of each thread, see Area
+    now: Integers  # see GROUPS
+    overflow: Floats  # (threads, R): NaN for each run that diverges
+    total: Floats  # (R,): sum of errors so far
 
 
 # Inside a kernel: the structs above, as encoded by structs.encode().

@@ -17,15 +17,21 @@ Letters as there.
 """
 
 from functools import lru_cache
-from typing import NamedTuple
 
 from numba import prange, typeof
 from numba.core import types
 
 from fastgd.kernel.block import (
+    GROUPS,
+    MEASURING,
+    OVER,
+    REAL,
+    SAMPLES,
+    TRAINING,
     Area,
     SampleGroup,
     Samples,
+    Split,
     all_blocks,
     all_data,
     all_layers,
@@ -33,10 +39,10 @@ from fastgd.kernel.block import (
 )
 from fastgd.kernel.iteration.errors import is_watched, look_of, record_of
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.compiler import PARALLEL, UNCOUNTED, WHOLE, part
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import call_compiled, handle
-from fastgd.kernel.language.structs import Floats, Integers, table_of
+from fastgd.kernel.language.specialization import PARALLEL, UNCOUNTED, WHOLE, part
+from fastgd.kernel.language.structs import table_of
 from fastgd.kernel.language.tile import runs_of, zeros
 from fastgd.kernel.language.translation import translated
 from fastgd.kernel.training_loop import (
@@ -65,22 +71,6 @@ HELD, OWN, BATCH = range(3)
 are measured apart from the training) over the mini-batch, or over all training samples again."""
 
 PASSES = 3
-
-NOW = GROUPS, MEASURING, TRAINING, SAMPLES, REAL, OVER = range(6)
-"""Facts about the current pass, set at its beginning: indices of ``Split.now``."""
-
-
-class Split(NamedTuple):
-    """How threads share a block's work."""
-
-    threads: int
-    together: int  # samples whose values are stored
-    rows: int  # samples of a group in the gradient
-    areas: Integers  # (threads, K, 6) flat: the weights of each thread, see Area
-    now: Integers  # see GROUPS
-    overflow: Floats  # (threads, R): NaN for each run that diverges
-    total: Floats  # (R,): sum of errors so far
-
 
 _all_splits = table_of(Split)
 

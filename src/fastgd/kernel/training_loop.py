@@ -97,10 +97,8 @@ from fastgd.kernel.iteration.errors import (
     record_of,
 )
 from fastgd.kernel.iteration.losses import add_errors, keep_input, loss_delta, target_of
-from fastgd.kernel.iteration.optimizers import prepare, step
-from fastgd.kernel.iteration.schedules import set_rates
+from fastgd.kernel.iteration.optimizer_steps import prepare, set_rates, step
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.compiler import INLINED, PARALLEL, WHOLE, part
 from fastgd.kernel.language.memory import (
     count_changes,
     load,
@@ -111,7 +109,13 @@ from fastgd.kernel.language.memory import (
     units,
 )
 from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
-from fastgd.kernel.language.specialization import dispatch, replaced_by
+from fastgd.kernel.language.specialization import (
+    PARALLEL,
+    WHOLE,
+    dispatch,
+    part,
+    replaced_by,
+)
 from fastgd.kernel.language.threads import thread_of, threads_of
 from fastgd.kernel.language.tile import (
     first_units,
@@ -439,7 +443,7 @@ def _pick_finish(recipe, *_others):
     return _finish_alike if alike and chosen["batch_norm"] == types.none else _finish_apart
 
 
-dispatch(_finish, _pick_finish, INLINED)
+dispatch(_finish, _pick_finish)
 
 
 @part

@@ -8,11 +8,10 @@ follows the size of the gradients: a softmax of logits tau, one for each sample.
 from fastgd.kernel.block import SEED, integer, value
 from fastgd.kernel.extensions.random_masks import DRAW, random_words, shuffle
 from fastgd.kernel.iteration.losses import exp_below
-from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.int_vectors import all_words, choose, store_words
 from fastgd.kernel.language.int_vectors import numbers as numbers_of
 from fastgd.kernel.language.memory import load, load_data, store
-from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.threads import meet, thread_of, threads_of
 from fastgd.kernel.language.tile import fma, runs_of, select, zeros
 from fastgd.kernel.training_loop import lines_of
@@ -195,7 +194,7 @@ def _drawn_samples(batches, descent, data, j):
     return block.batch, span.batch
 
 
-dispatch(choose_samples, {"epochs": _samples_of_epoch, "adaptive": _drawn_samples}, INLINED)
+dispatch(choose_samples, {"epochs": _samples_of_epoch, "adaptive": _drawn_samples})
 
 
 @part
@@ -248,5 +247,4 @@ dispatch(
         "epochs": lambda batches, scalar, data, layers, block, span: None,
         "adaptive": _learn_chances,
     },
-    INLINED,
 )

@@ -3,7 +3,7 @@
 They are computed in a separate pass, after the products of the last layer.
 """
 
-from fastgd.kernel.iteration.formulas import written
+from fastgd.kernel.iteration.activations import written
 from fastgd.kernel.iteration.losses import (
     exp_below,
     joint_values,
@@ -12,9 +12,8 @@ from fastgd.kernel.iteration.losses import (
     outputs_of,
     target_of,
 )
-from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.memory import load, store
-from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.tile import rows_of, runs_of, zeros
 from fastgd.kernel.training_loop import put_delta
 
@@ -132,4 +131,4 @@ def _pick_coupling(coupling, *_others):
     return _softmax if coupling.choice == "softmax" else _joint(coupling)
 
 
-dispatch(_couple_samples, _pick_coupling, INLINED)
+dispatch(_couple_samples, _pick_coupling)

@@ -24,9 +24,8 @@ from fastgd.kernel.extensions.normal_equations import (
     trace_of_inverse,
 )
 from fastgd.kernel.iteration.activations import BOTH
-from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.memory import count_changes, load, store, units
-from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.threads import all_agree, thread_of, threads_of
 from fastgd.kernel.language.tile import (
     everywhere,
@@ -80,7 +79,7 @@ def _pick_again(activation, *_others):
     return lambda activation, descent, group, x: None
 
 
-dispatch(_forward_again, _pick_again, INLINED)
+dispatch(_forward_again, _pick_again)
 
 
 @part

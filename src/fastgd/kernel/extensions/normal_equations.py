@@ -20,9 +20,8 @@ the inverse of A.
 from fastgd.kernel.block import Samples
 from fastgd.kernel.iteration.activations import BOTH, activate_fully, derivative
 from fastgd.kernel.iteration.losses import target_of
-from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.memory import load, panel, rows, store, units
-from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.tile import (
     anywhere,
     first_units,
@@ -53,7 +52,7 @@ def _pick_slope(output, *_others):
     return lambda output, shape, numbers, layer, at, v: derivative(output, shape, numbers, layer, v)
 
 
-dispatch(_slope, _pick_slope, INLINED)
+dispatch(_slope, _pick_slope)
 
 
 @part

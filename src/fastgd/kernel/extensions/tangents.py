@@ -18,8 +18,8 @@ from fastgd.kernel.iteration.losses import (
     loss_of,
     targets_of,
 )
-from fastgd.kernel.language.compiler import part
 from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import (
     first_units,
     fma,

@@ -22,10 +22,9 @@ from fastgd.kernel.block import (
     value,
 )
 from fastgd.kernel.iteration.losses import add_penalties
-from fastgd.kernel.language.compiler import INLINED, part
 from fastgd.kernel.language.int_vectors import all_words, choose
 from fastgd.kernel.language.memory import load, store
-from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.threads import all_agree, thread_of, threads_of
 from fastgd.kernel.language.tile import any_nan, anywhere, runs_of, select, zeros
 
@@ -62,7 +61,7 @@ def _pick_place(watch, _record, _records):
     return lambda watch, record, records: record
 
 
-dispatch(loss_place_of, _pick_place, INLINED)
+dispatch(loss_place_of, _pick_place)
 
 
 @part
@@ -181,7 +180,6 @@ dispatch(
             scalar, block.losses, place * runs_of(scalar), 0
         ),
     },
-    INLINED,
 )
 
 

@@ -7,13 +7,17 @@ from z = 37 on: -log p is log(1 + exp(-z)), and -log(1 - p) is that plus z.
 from numba.core import types
 
 from fastgd.kernel.block import value
-from fastgd.kernel.iteration.activations import derivative
-from fastgd.kernel.iteration.formulas import body_of, written
-from fastgd.kernel.iteration.functions import LIMIT, exp_negative, log_1p_exp_negative
-from fastgd.kernel.iteration.logarithms import log
-from fastgd.kernel.language.compiler import INLINED, part
+from fastgd.kernel.iteration.activations import (
+    LIMIT,
+    body_of,
+    derivative,
+    exp_negative,
+    log_1p_exp_negative,
+    written,
+)
+from fastgd.kernel.iteration.exponentials import log
 from fastgd.kernel.language.memory import load, load_data, store
-from fastgd.kernel.language.specialization import dispatch
+from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.tile import fma, magnitude, runs_of, select, zeros
 
 DELTA, LOSS = "minus the derivative", "loss"
@@ -54,7 +58,7 @@ def _pick_delta(loss, *_others):
     return body_of(loss.formulas[DELTA], _OF_OUTPUT, _INPUTS)
 
 
-dispatch(loss_delta, _pick_delta, INLINED)
+dispatch(loss_delta, _pick_delta)
 
 
 def loss_of(loss, output, shape, numbers, layer, y, v, z):
@@ -71,7 +75,7 @@ def _pick_loss(loss, output, *_others):
     return lambda loss, output, shape, numbers, layer, y, v, z: cross_entropy(y, z)
 
 
-dispatch(loss_of, _pick_loss, INLINED)
+dispatch(loss_of, _pick_loss)
 
 
 def outputs_of(coupling):
@@ -88,7 +92,7 @@ def body(coupling, layer):
     return layer.outputs // {count}
 """
 
-dispatch(errors_of, lambda coupling, _layer: written(_ERRORS, outputs_of(coupling), {}), INLINED)
+dispatch(errors_of, lambda coupling, _layer: written(_ERRORS, outputs_of(coupling), {}))
 
 
 def joint_values(coupling, shape, numbers, layer, y, *z):
@@ -111,8 +115,8 @@ def _made_jointly(purpose):
     return pick
 
 
-dispatch(joint_values, _made_jointly(DELTA), INLINED)
-dispatch(joint_loss, _made_jointly(LOSS), INLINED)
+dispatch(joint_values, _made_jointly(DELTA))
+dispatch(joint_loss, _made_jointly(LOSS))
 
 
 @part
@@ -206,7 +210,7 @@ def _pick_errors(coupling, *_others):
     return _add_apart if isinstance(coupling, types.NoneType) else _add_coupled
 
 
-dispatch(add_errors, _pick_errors, INLINED)
+dispatch(add_errors, _pick_errors)
 
 
 def _add_sample(coupling, shapes, data, block, layer, at, target, loss):
@@ -269,7 +273,7 @@ def _pick_sample(coupling, *_others):
     )
 
 
-dispatch(_add_sample, _pick_sample, INLINED)
+dispatch(_add_sample, _pick_sample)
 
 
 @part

@@ -1,18 +1,25 @@
-"""Choices that are part of a kernel's type: what isn't chosen costs nothing, not even a branch.
+"""What kernels are made of: parts, and choices that are part of a kernel's type.
 
-A :class:`Choice` is a marker whose name is part of its Numba type. :func:`dispatch` makes a
-function whose body is selected by that name at compile time. The indices of a choice's values are
-part of the type, too: they become constants in the machine code, although this module doesn't
-assign them.
+A kernel is compiled from its source as a whole, with one LLVM optimization: see
+:mod:`.translation`. Numba's standard pipeline, which types and lowers each of 68 functions
+separately, would take four times as long for a first kernel and for others of the same kind. Tried
+and rejected: optimizing the parts function by function first (0.2 s more, no faster code). What
+LLVM does is in :mod:`.numba_internals`.
+
+What isn't chosen costs nothing, not even a branch. A :class:`Choice` is a marker whose name is part
+of its Numba type. :func:`dispatch` makes a function whose body is selected by that name at compile
+time. The indices of a choice's values are part of the type, too: they become constants in the
+machine code, although this module doesn't assign them.
 """
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, cached_property, update_wrapper
 from hashlib import sha256
 from importlib import import_module
 from typing import Any, NamedTuple
 
 from llvmlite import ir
-from numba import typeof
+from numba import njit, typeof
 from numba.core import types
 from numba.core.errors import TypingError
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
@@ -26,7 +33,80 @@ from numba.extending import (
     unbox,
 )
 
-from fastgd.kernel.language.compiler import INLINED
+from fastgd.kernel.language import numba_internals
+
+# Everything in kernel/iteration, extensions and training_loop.py becomes part of one compiled
+# function. These options matter where Numba compiles a part separately: for tests, or if there is
+# no source.
+INLINED = {
+    "error_model": "numpy",
+    "forceinline": True,
+    **numba_internals.NOT_COUNTED,
+    **numba_internals.UNWRAPPED,
+}
+"""Options of a function that is part of a kernel."""
+
+UNCOUNTED = {
+    "error_model": "numpy",
+    "nogil": True,
+    **numba_internals.NOT_COUNTED,
+    **numba_internals.NOT_FROM_C,
+}
+"""Options of a function that calls kernels and contains no parts of one."""
+
+WHOLE = {"error_model": "numpy", "nogil": True, **numba_internals.WHOLE}
+"""Options of a kernel."""
+
+PARALLEL = {
+    "error_model": "numpy",
+    "nogil": True,
+    "parallel": True,
+    **numba_internals.NOT_FROM_C,
+}
+"""Options of a function that calls a kernel on all threads."""
+
+
+class Part:
+    """A function that is part of kernels, which the translator takes from its source.
+
+    Numba's own object for it, which a test or a kernel without a source calls, is made when it is
+    first needed: 260 of them take a fifth of the time of an import.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.py_func = function
+        self.__qualname__ = function.__qualname__
+        update_wrapper(self, function)
+
+    @cached_property
+    def compiled(self) -> Any:
+        """The function as Numba compiles it."""
+        return njit(**INLINED)(self.py_func)
+
+    def __call__(self, *args: Any) -> Any:
+        """Call it as Numba compiles it."""
+        return self.compiled(*args)
+
+    def __repr__(self) -> str:
+        """Like that of a function."""
+        return f"<part of kernels {self.__module__}.{self.__qualname__}>"
+
+    def __reduce__(self) -> str:
+        """Pickled by name, as a function is."""
+        return self.__qualname__
+
+
+@typeof_impl.register(Part)
+def _typeof_part(value: Part, context: Any) -> Any:
+    return typeof_impl(value.compiled, context)
+
+
+def part(function: Callable[..., Any]) -> Any:
+    """Decorator: make a function a :class:`Part`."""
+    return Part(function)
+
+
+# ---------------------------------------------------------------- choices
 
 
 class _Nothing(models.StructModel):
@@ -246,13 +326,13 @@ def replaced_by(module, off=None):
             found = getattr(found, "py_func", found)
             return picked_body(found, (choice, *others)) or found
 
-        dispatch(stub, pick, INLINED)
+        dispatch(stub, pick)
         return stub
 
     return decorate
 
 
-def dispatch(stub, bodies, options):
+def dispatch(stub, bodies):
     """Make ``stub(choice, ...)`` compile to the body that ``bodies`` has for the choice's name.
 
     If more than one argument decides, ``bodies`` is a function of the arguments' types.
@@ -266,4 +346,4 @@ def dispatch(stub, bodies, options):
 
     pick = bodies if callable(bodies) else by_name
     _PICKS[stub] = pick
-    overload(stub, jit_options=options, strict=False)(pick)
+    overload(stub, jit_options=INLINED, strict=False)(pick)

@@ -1,7 +1,7 @@
 """Kernels for other machines: the same source, emitted by LLVM's other backends.
 
 A kernel for another machine takes a single argument, the address of its data: see
-:mod:`fastgd.kernel.image`. LLVM compiles it in a process of its own (:mod:`.emitter`), and the
+:mod:`fastgd.kernel.call_image`. LLVM compiles it in a process of its own (:mod:`.emitter`), and the
 result is kept with the compiled code of this machine.
 """
 
@@ -19,9 +19,9 @@ from numba import typeof
 from numba.core import cgutils, config, types
 
 from fastgd.kernel.language.cache import kept
-from fastgd.kernel.language.expressions import Value
 from fastgd.kernel.language.fused import written_fma
 from fastgd.kernel.language.numba_internals import compiling, typing_of_code
+from fastgd.kernel.language.source_expressions import Value
 from fastgd.kernel.language.structs import Struct
 from fastgd.kernel.language.tile import Tile, pick
 from fastgd.kernel.language.translation import TRANSLATES, emit_body, emit_call, name_of_called

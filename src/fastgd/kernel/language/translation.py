@@ -29,9 +29,17 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from fastgd.kernel.language import structs
-from fastgd.kernel.language.expressions import BINARY, Expressions, Value, Variable
 from fastgd.kernel.language.numba_internals import LACKING, typing_of_code
-from fastgd.kernel.language.sources import FunctionSource, UnknownError, is_left_early, source_of
+from fastgd.kernel.language.source_expressions import (
+    BINARY,
+    Expressions,
+    FunctionSource,
+    UnknownError,
+    Value,
+    Variable,
+    is_left_early,
+    source_of,
+)
 
 _I1, _I64 = ir.IntType(1), ir.IntType(64)
 

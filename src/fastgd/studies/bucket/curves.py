@@ -23,7 +23,7 @@ from fastgd.formulas.derivation import Derivation
 from fastgd.formulas.expressions import Tree, parse
 from fastgd.formulas.symbols import OF_SYMBOLS, Symbol, apply, trace
 from fastgd.kernel.bytecode import Code
-from fastgd.kernel.calls import evaluate
+from fastgd.kernel.curve_descent import evaluate
 from fastgd.kernel.elementwise import OF_VALUE
 from fastgd.studies.bucket.compiled_curves import codes_of
 

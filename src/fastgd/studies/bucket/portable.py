@@ -15,11 +15,10 @@ from fastgd.kernel.bytecode import (
     X,
     codes_with,
 )
-from fastgd.kernel.curve_descent import Balls, Rules
+from fastgd.kernel.curve_descent import Balls, RollerHeader, Rules, roller_module
 from fastgd.kernel.elementwise import OF_VALUE
 from fastgd.kernel.language.structs import names_and_kinds
 from fastgd.kernel.language.webassembly import STACK
-from fastgd.kernel.roller import RollerHeader, roller_module
 from fastgd.studies.bucket.rolling import RULES, STATUS
 
 

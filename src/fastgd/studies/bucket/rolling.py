@@ -26,8 +26,8 @@ from fastgd.checks.values import (
     rule_of,
 )
 from fastgd.engine.progress import progress_bar
-from fastgd.kernel.calls import available_threads, roll_balls
-from fastgd.kernel.curve_descent import ROLLING, Balls, Rules
+from fastgd.kernel.curve_descent import ROLLING, Balls, Rules, roll_balls
+from fastgd.kernel.launch import available_threads
 from fastgd.studies.bucket.curves import Curve, Given, check_places, curve_of
 
 _STEPS = {"sign": "alpha * sign(slope)", "naive": "slope", "alpha": "alpha * slope"}

@@ -9,7 +9,7 @@ const REPORT = 40; // milliseconds from one report on a training to the next
 /** Multiply-adds of a layer per millisecond, at first: less than what the slowest engine does. */
 const FIRST_PACE = 2000;
 
-/** Whether this engine's relaxed_madd rounds once only: see fastgd.kernel.probe. */
+/** Whether this engine's relaxed_madd rounds once only: see fastgd.kernel.call_image. */
 export async function isFused(probe) {
   try {
     const { instance } = await WebAssembly.instantiate(probe);
