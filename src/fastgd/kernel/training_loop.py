@@ -109,13 +109,7 @@ from fastgd.kernel.language.memory import (
     units,
 )
 from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
-from fastgd.kernel.language.specialization import (
-    PARALLEL,
-    WHOLE,
-    dispatch,
-    part,
-    replaced_by,
-)
+from fastgd.kernel.language.specialization import PARALLEL, WHOLE, dispatch, part, replaced_by
 from fastgd.kernel.language.threads import thread_of, threads_of
 from fastgd.kernel.language.tile import (
     first_units,

@@ -12,7 +12,7 @@ time. The indices of a choice's values are part of the type, too: they become co
 machine code, although this module doesn't assign them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, cached_property, update_wrapper
 from hashlib import sha256
 from importlib import import_module
@@ -25,6 +25,7 @@ from numba.core.errors import TypingError
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import (
     NativeValue,
+    intrinsic,
     lower_getattr_generic,
     models,
     overload,
@@ -104,6 +105,25 @@ def _typeof_part(value: Part, context: Any) -> Any:
 def part(function: Callable[..., Any]) -> Any:
     """Decorator: make a function a :class:`Part`."""
     return Part(function)
+
+
+def emitted(defined: Callable[..., Any]) -> Any:
+    """Decorator: make an intrinsic of a function of its arguments' types.
+
+    It returns the signature, and what emits code given a builder and the arguments' code.
+    """
+
+    def define(_typing: Any, *kinds: types.Type) -> Any:
+        sig, emit = defined(*kinds)
+
+        def codegen(context: Any, builder: Any, _sig: Any, args: Sequence[Any]) -> Any:
+            made = emit(builder, *args)
+            return context.get_dummy_value() if made is None else made
+
+        return sig, codegen
+
+    define.__name__, define.__doc__ = defined.__name__, defined.__doc__
+    return intrinsic(define)
 
 
 # ---------------------------------------------------------------- choices
