@@ -52,8 +52,8 @@ def square(choice, x):  # noqa: ARG001
     return x * x
 
 
-dispatch(compute, {"double": double, "square": square}, {})
-dispatch(both, picked, {})
+dispatch(compute, {"double": double, "square": square})
+dispatch(both, picked)
 
 
 @njit

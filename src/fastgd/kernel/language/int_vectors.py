@@ -7,9 +7,8 @@ import operator
 
 from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic
 
-from fastgd.kernel.language.memory import Array
+from fastgd.kernel.language.memory import emitted_of_arrays
 from fastgd.kernel.language.specialization import emitted
 from fastgd.kernel.language.tile import Mask, Tile, Words, define_operator, selection, splat
 
@@ -31,25 +30,18 @@ define_operator(operator.ge, Words, Mask, lambda builder, a, b: builder.icmp_sig
 choose = selection(Words)
 
 
-@intrinsic
-def load_words(_typing, shape, array, index):
+@emitted_of_arrays
+def load_words(shape, array, _index):
     """An integer for each run: ``array[index + run]``; the shape has one row and one unit."""
-
-    def codegen(context, builder, _sig, args):
-        return Array(context, builder, array, args[1]).load_units(shape, args[2], 1, _I64)
-
-    return Words(shape.lanes)(shape, array, types.int64), codegen
+    sig = Words(shape.lanes)(shape, array, types.int64)
+    return sig, lambda _builder, _shape, source, at: source.load_units(shape, at, 1, _I64)
 
 
-@intrinsic
-def store_words(_typing, shape, array, index, words):
+@emitted_of_arrays
+def store_words(shape, array, _index, words):
     """Write words to where :func:`load_words` reads them."""
-
-    def codegen(context, builder, _sig, args):
-        Array(context, builder, array, args[1]).store_units(shape, args[3], args[2])
-        return context.get_dummy_value()
-
-    return types.void(shape, array, types.int64, words), codegen
+    sig = types.void(shape, array, types.int64, words)
+    return sig, lambda _builder, _shape, target, at, value: target.store_units(shape, value, at)
 
 
 @emitted

@@ -107,16 +107,19 @@ def part(function: Callable[..., Any]) -> Any:
     return Part(function)
 
 
-def emitted(defined: Callable[..., Any]) -> Any:
+def emitted(defined: Callable[..., Any], given: Callable[..., Any] | None = None) -> Any:
     """Decorator: make an intrinsic of a function of its arguments' types.
 
-    It returns the signature, and what emits code given a builder and the arguments' code.
+    It returns the signature, and what emits code given a builder and the arguments' code. ``given``
+    makes what stands for an argument there of a context, the builder, its type and its code.
     """
 
     def define(_typing: Any, *kinds: types.Type) -> Any:
         sig, emit = defined(*kinds)
 
-        def codegen(context: Any, builder: Any, _sig: Any, args: Sequence[Any]) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Sequence[Any]) -> Any:
+            if given is not None:
+                args = [given(context, builder, *each) for each in zip(sig.args, args, strict=True)]
             made = emit(builder, *args)
             return context.get_dummy_value() if made is None else made
 
