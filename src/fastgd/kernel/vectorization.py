@@ -310,7 +310,7 @@ def _shapes_for(
     return _shapes(
         (whole, rest, narrow),
         [_piece(each, lanes) for each in (whole, rest, narrow)],
-        [Shape(1, 1, each) for each in (runs, data_runs, importance_runs)],
+        (Shape(1, 1, runs), Shape(1, 1, data_runs), Shape(1, 1, importance_runs)),
         transposed=_of_rows(1, whole) if parts else None,
         strips=Choice("strips") if strips else None,
     )
@@ -319,25 +319,17 @@ def _shapes_for(
 def _shapes(
     tiles: Sequence[Shape],
     pieces: Sequence[Shape | None],
-    single: Sequence[Shape],
+    single: tuple[Shape, Shape, Shape],
     transposed: Shape | None = None,
     strips: Choice | None = None,
 ) -> Shapes:
     """The shapes of which these are the wide, rest and narrow ones; scalar, data and importance."""
-    named = {
-        name + suffix: each
-        for name, *kinds in zip(("wide", "rest", "narrow"), tiles, pieces, strict=True)
-        for suffix, each in (("", kinds[0]), ("_row", _of_rows(1, kinds[0])), ("_piece", kinds[1]))
-    }
-    scalar, data, importance = single
+    wide, rest, narrow = tiles
+    wide_piece, rest_piece, narrow_piece = pieces
     return Shapes(
-        **named,
-        transposed=transposed,
-        strips=strips,
-        scalar=scalar,
-        data=data,
-        importance=importance,
-    )
+        wide, _of_rows(1, wide), wide_piece, rest, _of_rows(1, rest), rest_piece, transposed,
+        strips, narrow, _of_rows(1, narrow), narrow_piece, *single,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=256)
@@ -355,7 +347,7 @@ def _spread_shapes(runs: int, widest: int, data_runs: int, importance_runs: int)
     return _shapes(
         (spread(GPU_ROWS, wide), spread(GPU_ROWS, 1), spread(GPU_ROWS, 1)),
         (piece(wide), piece(1), piece(1)),
-        [spread(1, 1, each) for each in (runs, data_runs, importance_runs)],
+        (spread(1, 1), spread(1, 1, data_runs), spread(1, 1, importance_runs)),
     )
 
 
@@ -407,7 +399,9 @@ def _piece(shape: Shape, lanes: int) -> Shape | None:
     return None if rows == shape.rows else _of_rows(rows, shape)
 
 
-SMALL = _shapes((Shape(2, 2, 1), Shape(2, 1, 1), Shape(2, 1, 1)), [None] * 3, [Shape(1, 1, 1)] * 3)
+SMALL = _shapes(
+    (Shape(2, 2, 1), Shape(2, 1, 1), Shape(2, 1, 1)), (None,) * 3, (Shape(1, 1, 1),) * 3
+)
 """Tiles of a single run for little code, where a vector register has two lanes.
 
 As a WebAssembly module in Node, 3-4-1 takes 6.8 kB and 0.54 us a row, 64-64-10 takes 31 us. With
