@@ -77,7 +77,7 @@ class Recipe(NamedTuple):
     best: Choice | None  # the network with the smallest monitored error is kept
     outputs: Choice | None  # the outputs of all samples are stored, and nothing is trained
     inputs: Choice | None  # output units' inputs are stored: the loss is computed from them
-    curvature: Choice | None  # the step solves a system of second order: see .levenberg_marquardt
+    curvature: Choice | None  # the step solves a system of second order: see .extensions
     bayesian: Choice | None  # which also tells how much to regularize
     tangents: Choice | None  # derivatives by the inputs are learned, too
     features: Features  # what numeric options switch on: see fastgd.engine.lowering

@@ -11,7 +11,7 @@ thread, take 0.98 of the time of one thread (784-100-10, 2,000 samples), or 1.05
 What is lost is the time in which a thread waits for one that the system has interrupted. Tried and
 rejected: four shares for each thread, of which another thread may take over those that aren't
 begun. They took 1.04 times the processor time, and 0.94 of the time where nine processes shared two
-cores (one thread took 0.55 of the time of two there, either way).
+cores (one thread took 0.55 of the time of two there, either one_pass).
 
 Letters as there.
 """
@@ -182,8 +182,8 @@ def _measure(descent, source, data, split, j, turn, number):
     if start > 0:
         total = load(scalar, split.total, 0, 0)
     record = record_of(j, span, len(descent.block.errors) // runs_of(scalar))
-    way = Pass(source, N, real, j, look_of(data, span), record, True, turn == HELD, False)
-    total = measure_group(descent, way, group, total)
+    one_pass = Pass(source, N, real, j, look_of(data, span), record, True, turn == HELD, False)
+    total = measure_group(descent, one_pass, group, total)
     store(scalar, split.total, 0, 0, total)
 
 

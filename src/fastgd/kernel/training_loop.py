@@ -30,9 +30,9 @@ The shape of the tiles decides what is computed when, never the order of a sum. 
 are the same for every R, tile, group, chunk, thread and neighboring run. A bias is the weight of an
 additional last input that is always 1.
 
-What the article doesn't have is next door: functions with :func:`.replaced_by` say in which module
-(:mod:`fastgd.kernel.extensions`), which is imported when a recipe has that option. One large
-network on several threads is :mod:`fastgd.kernel.splitting`, from the same pieces.
+What the article doesn't have is at the end, or next door: functions with :func:`.replaced_by` say
+in which module of :mod:`fastgd.kernel.extensions`, which is imported when a recipe has that option.
+One large network on several threads is :mod:`fastgd.kernel.splitting`, from the same pieces.
 
 LLVM hoists loop-invariant code out of a loop only if it is certain to execute: a load or a division
 behind a condition stays inside. So the first group of samples is processed unconditionally.
@@ -210,8 +210,8 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
                 drop_weights(recipe.features.dropconnect, scalar, layers, block, j, trains)
                 if trains:
                     transpose(shapes, layers, block)
-                way = Pass(source, N, real, j, look, record, measures, False, trains)
-                overflow = _pass(shapes.layout, descent, way)
+                one_pass = Pass(source, N, real, j, look, record, measures, False, trains)
+                overflow = _pass(shapes.layout, descent, one_pass)
         if j < span.iterations:
             learn_chances(recipe.batches, scalar, data, layers, block, span)
             overflow = take_second_order_steps(
@@ -237,23 +237,6 @@ def is_on(choice):
 
 
 @part
-def _hold_out(choice, descent, held, j, look, record):
-    """Measure the error of the validation samples.
-
-    This is a pass of its own instead of another phase of the iteration, which would make the code
-    for the training samples the general one (3-4-1: 1.30 times the time, instead of 1.02). Code for
-    one network is so in its training only; there may be any number of validation samples.
-    """
-    if choice is None:
-        return
-    shapes, layers = descent.shapes, descent.layers
-    dropconnect = descent.recipe.features.dropconnect
-    drop_weights(dropconnect, shapes.scalar, layers, descent.block, j, False)
-    N = len(held.y) // (layers[len(layers) - 1].outputs * runs_of(shapes.data))
-    _pass(None, descent, Pass(held, N, held.samples, j, look, record, True, True, False))
-
-
-@part
 def before_update(descent, data, j):
     """What precedes update j; returns its samples, and their number without padding."""
     shapes, recipe, layers, block = descent.shapes, descent.recipe, descent.layers, descent.block
@@ -263,7 +246,7 @@ def before_update(descent, data, j):
 
 
 @part
-def _pass(layout, descent, way):
+def _pass(layout, descent, one_pass):
     """Take all samples forward and, when training, back: lines 8 to 14.
 
     With a ``layout`` these are the samples that the code is specialized for.
@@ -273,14 +256,14 @@ def _pass(layout, descent, way):
     overflow, total = zeros(shapes.scalar), zeros(shapes.scalar)
     start = 0
     while True:
-        group = group_of(layout, descent.span, way.data, start, way.padded, way.real)
+        group = group_of(layout, descent.span, one_pass.data, start, one_pass.padded, one_pass.real)
         stride = layers[0].inputs * runs_of(shapes.data)
-        x = Samples(way.data.X, group.start * stride, stride, shapes.data)
-        forward_layers(descent, group, x, way.j, way.trains)
+        x = Samples(one_pass.data.X, group.start * stride, stride, shapes.data)
+        forward_layers(descent, group, x, one_pass.j, one_pass.trains)
         keep_outputs(recipe.outputs, shapes, group, block, layers[len(layers) - 1])
-        if way.measures:
-            total = measure_group(descent, way, group, total)
-        if way.trains:
+        if one_pass.measures:
+            total = measure_group(descent, one_pass, group, total)
+        if one_pass.trains:
             overflow = _learn(recipe.outputs, recipe.curvature, descent, group, x, overflow)
         if group.is_last:
             break
@@ -476,49 +459,18 @@ def put_delta(shape, recipe, delta, block, layer, at):
 
 
 @part
-def trimmed(trimming, shape, delta, numbers, layer):
-    """Set small deltas to zero and limit large ones."""
-    if trimming is None:
-        return delta
-    delta = select(magnitude(delta) < value(shape, numbers, layer, trimming.trim_below), 0.0, delta)
-    clip = value(shape, numbers, layer, trimming.clip_above)
-    return select(magnitude(delta) > clip, with_sign(clip, delta), delta)
-
-
-@part
-def measure_group(descent, way, group, total):
+def measure_group(descent, one_pass, group, total):
     """Add up the errors of a group; with the last group record them, and act on the result."""
     recipe, block, scalar = descent.recipe, descent.block, descent.shapes.scalar
     records = len(block.errors) // runs_of(scalar)
-    place = -1 if way.holds else loss_place_of(recipe.watch, way.record, records)
+    place = -1 if one_pass.holds else loss_place_of(recipe.watch, one_pass.record, records)
     total = add_all_errors(recipe.tangents, descent, group, place, total)
     if group.is_last:
-        if way.holds:
-            hold(recipe.held, scalar, block, way.record, total)
+        if one_pass.holds:
+            hold(recipe.held, scalar, block, one_pass.record, total)
         else:
-            observe(recipe.mean, recipe.features.penalty, descent, way, place, total)
+            observe(recipe.mean, recipe.features.penalty, descent, one_pass, place, total)
     return total
-
-
-@part
-def keep_outputs(outputs, shapes, group, block, layer):
-    """Store the outputs of a group's samples, run by run."""
-    if outputs is None:
-        return
-    tall, runs = shapes.narrow, runs_of(shapes.scalar)
-    samples = len(block.outputs) // (runs * layer.outputs)
-    count, first = min(group.end, group.real - group.start), 0
-    if layer.outputs == 1:
-        while first + rows_of(tall) <= count:
-            v = load(tall, block.numbers, layer.units + first * layer.stride, layer.stride)
-            store_by_run(tall, block.outputs, group.start + first, samples, v)
-            first += rows_of(tall)
-    for r in range(thread_of(shapes.scalar), runs, threads_of(shapes.scalar)):
-        for n in range(first, count):
-            at = (r * samples + group.start + n) * layer.outputs
-            for h in range(layer.outputs):
-                v = block.numbers[layer.units + n * layer.stride + h * runs + r]
-                block.outputs[at + h] = v
 
 
 # ---------------------------------------------------------------- lines 11 and 12: back
@@ -618,32 +570,6 @@ def _derivative_of(dropout, activation, shape, numbers, layer, at, stride):
     return load(shape, numbers, at + layer.deltas, stride)
 
 
-@part
-def transpose(shapes, layers, block):
-    """Transpose the weights that the passes use, so that the backward pass reads rows."""
-    for k in range(1, len(layers)):
-        _transpose(shapes.transposed, shapes.scalar, block.numbers, layers[k])
-
-
-@part
-def _transpose(row, scalar, numbers, layer):
-    if row is None:
-        return
-    runs, D, H = runs_of(row), layer.units_below, layer.outputs
-    tiled = D - D % units_of(row)
-    d = 0
-    while d < D:
-        i, j = layer.effective + d * H * runs, layer.transposed + d * runs
-        for _ in range(H):
-            if d < tiled:
-                store(row, numbers, j, 0, units(row, numbers, i, H * runs))
-            else:
-                store(scalar, numbers, j, 0, load(scalar, numbers, i, 0))
-            i += runs
-            j += D * runs
-        d += units_of(row) if d < tiled else 1
-
-
 # ---------------------------------------------------------------- lines 13 and 14: the update
 
 
@@ -722,57 +648,11 @@ def take_step(shape, recipe, g, w, block, at, stride, layer):
     numbers, frozen = block.numbers, recipe.features.frozen
     g = of_learning(frozen, shape, g, 0.0, numbers, at, stride, layer)
     count_changes(shape, g > 0.0, block.signs, block.recent, at, stride)
-    # lines 13, 14: synapse_1 -= alpha * ..., fma(alpha, g, w); other optimizers: see .optimizers
+    # lines 13, 14: synapse_1 -= alpha * ..., fma(alpha, g, w); others: see .optimizer_steps
     new = step(recipe.optimizer, shape, numbers, layer, at, stride, g, w)
     w = of_learning(frozen, shape, new, w, numbers, at, stride, layer)
     store(shape, numbers, at, stride, w)
     return fold(shape, w - w)
-
-
-@part
-def _averaged(mean, shape, g, block):
-    """Turn the sum over the samples of a batch into their mean."""
-    if mean is None:
-        return g
-    return g * units(shape, block.scale, 0, 0)
-
-
-@part
-def _penalized(penalty, shape, g, w, numbers, layer):
-    """Subtract the derivative of the penalty, l1 * |w| + l2 / 2 * w**2."""
-    if penalty is None:
-        return g
-    l1 = value(shape, numbers, layer, penalty.l1)
-    l2 = value(shape, numbers, layer, penalty.l2)
-    g = g - select(magnitude(w) > 0.0, with_sign(l1, w), 0.0)
-    return fma(-1.0 * l2, w, g)
-
-
-@part
-def _connected(dropconnect, shape, g, numbers, at, stride):
-    """Set the derivative of dropped weights to zero."""
-    if dropconnect is None:
-        return g
-    factor = load(shape, numbers, at, stride)
-    return select(factor > 0.0, g * factor, 0.0)
-
-
-@part
-def of_learning(frozen, shape, new, old, numbers, at, stride, layer):
-    """The new value of trainable parameters, the old one of frozen ones."""
-    if frozen is None:
-        return new
-    return select(load(shape, numbers, at + layer.learning, stride) > 0.0, new, old)
-
-
-@part
-def _take_or_keep(norm_clipping, shape, recipe, g, w, block, at, stride, layer):
-    """Take the step or, with clipping, store the gradient until its norm is known."""
-    if norm_clipping is None:
-        return take_step(shape, recipe, g, w, block, at, stride, layer)
-    g = of_learning(recipe.features.frozen, shape, g, 0.0, block.numbers, at, stride, layer)
-    store(shape, block.numbers, at + layer.gradient, stride, g)
-    return fold(shape, zeros(shape))
 
 
 @part
@@ -805,7 +685,130 @@ def flush(scalar, block, keep):
         block.recent[i] = 0
 
 
-# ---------------------------------------------------------------- what the article doesn't have
+# ---------------------------------------------------------------- options of a few lines
+
+
+@part
+def _hold_out(choice, descent, held, j, look, record):
+    """Measure the error of the validation samples.
+
+    This is a pass of its own instead of another phase of the iteration, which would make the code
+    for the training samples the general one (3-4-1: 1.30 times the time, instead of 1.02). Code for
+    one network is so in its training only; there may be any number of validation samples.
+    """
+    if choice is None:
+        return
+    shapes, layers = descent.shapes, descent.layers
+    dropconnect = descent.recipe.features.dropconnect
+    drop_weights(dropconnect, shapes.scalar, layers, descent.block, j, False)
+    N = len(held.y) // (layers[len(layers) - 1].outputs * runs_of(shapes.data))
+    _pass(None, descent, Pass(held, N, held.samples, j, look, record, True, True, False))
+
+
+@part
+def keep_outputs(outputs, shapes, group, block, layer):
+    """Store the outputs of a group's samples, run by run."""
+    if outputs is None:
+        return
+    tall, runs = shapes.narrow, runs_of(shapes.scalar)
+    samples = len(block.outputs) // (runs * layer.outputs)
+    count, first = min(group.end, group.real - group.start), 0
+    if layer.outputs == 1:
+        while first + rows_of(tall) <= count:
+            v = load(tall, block.numbers, layer.units + first * layer.stride, layer.stride)
+            store_by_run(tall, block.outputs, group.start + first, samples, v)
+            first += rows_of(tall)
+    for r in range(thread_of(shapes.scalar), runs, threads_of(shapes.scalar)):
+        for n in range(first, count):
+            at = (r * samples + group.start + n) * layer.outputs
+            for h in range(layer.outputs):
+                v = block.numbers[layer.units + n * layer.stride + h * runs + r]
+                block.outputs[at + h] = v
+
+
+@part
+def trimmed(trimming, shape, delta, numbers, layer):
+    """Set small deltas to zero and limit large ones."""
+    if trimming is None:
+        return delta
+    delta = select(magnitude(delta) < value(shape, numbers, layer, trimming.trim_below), 0.0, delta)
+    clip = value(shape, numbers, layer, trimming.clip_above)
+    return select(magnitude(delta) > clip, with_sign(clip, delta), delta)
+
+
+@part
+def transpose(shapes, layers, block):
+    """Transpose the weights that the passes use, so that the backward pass reads rows."""
+    for k in range(1, len(layers)):
+        _transpose(shapes.transposed, shapes.scalar, block.numbers, layers[k])
+
+
+@part
+def _transpose(row, scalar, numbers, layer):
+    if row is None:
+        return
+    runs, D, H = runs_of(row), layer.units_below, layer.outputs
+    tiled = D - D % units_of(row)
+    d = 0
+    while d < D:
+        i, j = layer.effective + d * H * runs, layer.transposed + d * runs
+        for _ in range(H):
+            if d < tiled:
+                store(row, numbers, j, 0, units(row, numbers, i, H * runs))
+            else:
+                store(scalar, numbers, j, 0, load(scalar, numbers, i, 0))
+            i += runs
+            j += D * runs
+        d += units_of(row) if d < tiled else 1
+
+
+@part
+def _averaged(mean, shape, g, block):
+    """Turn the sum over the samples of a batch into their mean."""
+    if mean is None:
+        return g
+    return g * units(shape, block.scale, 0, 0)
+
+
+@part
+def _connected(dropconnect, shape, g, numbers, at, stride):
+    """Set the derivative of dropped weights to zero."""
+    if dropconnect is None:
+        return g
+    factor = load(shape, numbers, at, stride)
+    return select(factor > 0.0, g * factor, 0.0)
+
+
+@part
+def _penalized(penalty, shape, g, w, numbers, layer):
+    """Subtract the derivative of the penalty, l1 * |w| + l2 / 2 * w**2."""
+    if penalty is None:
+        return g
+    l1 = value(shape, numbers, layer, penalty.l1)
+    l2 = value(shape, numbers, layer, penalty.l2)
+    g = g - select(magnitude(w) > 0.0, with_sign(l1, w), 0.0)
+    return fma(-1.0 * l2, w, g)
+
+
+@part
+def of_learning(frozen, shape, new, old, numbers, at, stride, layer):
+    """The new value of trainable parameters, the old one of frozen ones."""
+    if frozen is None:
+        return new
+    return select(load(shape, numbers, at + layer.learning, stride) > 0.0, new, old)
+
+
+@part
+def _take_or_keep(norm_clipping, shape, recipe, g, w, block, at, stride, layer):
+    """Take the step or, with clipping, store the gradient until its norm is known."""
+    if norm_clipping is None:
+        return take_step(shape, recipe, g, w, block, at, stride, layer)
+    g = of_learning(recipe.features.frozen, shape, g, 0.0, block.numbers, at, stride, layer)
+    store(shape, block.numbers, at + layer.gradient, stride, g)
+    return fold(shape, zeros(shape))
+
+
+# ---------------------------------------------------------------- options next door
 
 
 @replaced_by("fastgd.kernel.extensions.batches", off="all")

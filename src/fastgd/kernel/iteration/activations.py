@@ -186,7 +186,7 @@ def _made(text, names):
     """Return the function ``body`` that this source text defines."""
     made = {}
     exec(text, dict(names), made)
-    made["body"].__text__ = text  # read by sources.source_of
+    made["body"].__text__ = text  # read by source_expressions.source_of
     return made["body"]
 
 

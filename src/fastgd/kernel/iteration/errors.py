@@ -255,13 +255,13 @@ def _end_by_signal(curvature, recipe, scalar, block, layer, span, j, place, erro
 
 
 @part
-def observe(mean, penalty, descent, way, place, total):
+def observe(mean, penalty, descent, one_pass, place, total):
     """Record mean absolute error and loss before update j, and end the runs that they stop.
 
-    They are those of a pass, ``way``; ``place`` is the index of the loss.
+    They are those of a pass, ``one_pass``; ``place`` is the index of the loss.
     """
     recipe, block, layers, span = descent.recipe, descent.block, descent.layers, descent.span
-    scalar, layer, j, record = descent.shapes.scalar, layers[0], way.j, way.record
+    scalar, layer, j, record = descent.shapes.scalar, layers[0], one_pass.j, one_pass.record
     error = total / load(scalar, block.total, 0, 0)
     if place >= 0:
         at = place * runs_of(scalar)
@@ -276,7 +276,7 @@ def observe(mean, penalty, descent, way, place, total):
     signal = _of_concern(recipe.watch, scalar, block.numbers, layer, record, error - error)
     if any_nan(signal):
         _end_by_error(recipe.held, scalar, block, span, j, error, signal)
-    _stop(recipe.watch, recipe, scalar, block, layer, span, way.look, j, place, error)
+    _stop(recipe.watch, recipe, scalar, block, layer, span, one_pass.look, j, place, error)
     _end_by_signal(recipe.curvature, recipe, scalar, block, layer, span, j, place, error)
 
 
