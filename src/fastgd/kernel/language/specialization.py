@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from functools import cache, cached_property, update_wrapper
 from hashlib import sha256
 from importlib import import_module
+from inspect import Parameter, Signature, signature
 from typing import Any, NamedTuple
 
 from llvmlite import ir
@@ -126,6 +127,9 @@ def emitted(defined: Callable[..., Any], given: Callable[..., Any] | None = None
         return sig, codegen
 
     define.__name__, define.__doc__ = defined.__name__, defined.__doc__
+    typing = Parameter("_typing", Parameter.POSITIONAL_OR_KEYWORD)
+    named = [typing, *signature(defined).parameters.values()]  # Numba binds arguments by them
+    define.__signature__ = Signature(named)  # type: ignore[attr-defined]
     return intrinsic(define)
 
 
