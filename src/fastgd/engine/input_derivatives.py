@@ -12,8 +12,8 @@ from fastgd.checks.memory import check_memory
 from fastgd.engine.choices import unit_choice
 from fastgd.engine.network import Network
 from fastgd.engine.session import CHUNK_SECONDS, available_threads
+from fastgd.kernel.block import EPSILON
 from fastgd.kernel.derivatives import TANGENTS, DerivativeRecipe, Share, Stage, derive
-from fastgd.kernel.extensions.batch_norm import EPSILON
 from fastgd.kernel.language.specialization import Choice
 from fastgd.kernel.language.structs import encode
 from fastgd.kernel.language.tile import Shape

@@ -8,7 +8,7 @@ from fastgd.arguments.data import BatchNorm, FloatArray
 from fastgd.engine.choices import unit_choice
 from fastgd.export.network import Exported
 from fastgd.formulas.named import unit_of
-from fastgd.kernel.extensions.batch_norm import EPSILON
+from fastgd.kernel.block import EPSILON
 from fastgd.kernel.iteration.activations import VALUE
 from fastgd.kernel.language.specialization import FormulaChoice
 

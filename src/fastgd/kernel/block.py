@@ -94,6 +94,9 @@ RECENT = 4  # the most recent ones, in a ring buffer
 # Parameters of a batch-normalized layer besides its weights: (H, R) each, from Layer.scale on.
 SCALE, SHIFT, MEAN, VARIANCE = range(4)
 
+EPSILON = 1e-5
+"""Added to a variance before its root is taken, as in PyTorch's BatchNorm1d."""
+
 RUNNING, CONVERGED, DIVERGED, STALLED = range(4)
 """Values of ``Block.outcome``."""
 

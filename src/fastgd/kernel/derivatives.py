@@ -24,8 +24,8 @@ import numpy as np
 from numba import prange, typeof
 from numba.core import types
 
-from fastgd.kernel.extensions.coupling import sum_of_powers
 from fastgd.kernel.iteration.activations import activate_twice
+from fastgd.kernel.iteration.losses import sum_of_powers
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.memory import load, panel, rows, store
 from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle

@@ -894,12 +894,12 @@ def learn_curvature(curvature, descent, group, x, squares):
 
 
 @replaced_by("fastgd.kernel.extensions.levenberg_marquardt")
-def take_second_order_steps(curvature, descent, data, N, learned):
+def take_second_order_steps(curvature, descent, data, N, squares):
     """Take the steps of an iteration, if they are of second order.
 
-    ``learned`` is the result of the pass: their squared errors, or else what is returned.
+    ``squares`` are their squared errors, the result of the pass, or else what is returned.
     """
-    return learned
+    return squares
 
 
 # ---------------------------------------------------------------- calls

@@ -5,16 +5,15 @@ separate passes between the products of one layer and those of the next, and the
 group.
 """
 
-from fastgd.kernel.block import MEAN, SCALE, SHIFT, VARIANCE
+from fastgd.kernel.block import EPSILON, MEAN, SCALE, SHIFT, VARIANCE
 from fastgd.kernel.iteration.activations import put_activation
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import fma, runs_of, square_root, zeros
 from fastgd.kernel.training_loop import update
 
-EPSILON = 1e-5
 MOMENTUM = 0.1
-"""Weight of the newest batch in the running mean and variance; both as in PyTorch's BatchNorm1d."""
+"""Weight of the newest batch in the running mean and variance, as in PyTorch's BatchNorm1d."""
 
 
 @part

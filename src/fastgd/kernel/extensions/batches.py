@@ -19,16 +19,8 @@ from fastgd.kernel.training_loop import lines_of
 WORD = 2.0**-32
 
 
-@part
-def _new_order(scalar, data, block, span, iteration, lines):
-    """Set the order of the samples in this iteration's epoch; one thread does so for all runs."""
-    if thread_of(scalar) != 0:
-        return
-    if span.shuffle:
-        shuffle(block.order, data.samples // lines, span.shuffle_seed, iteration // data.epoch)
-    else:
-        for i in range(data.samples // lines):
-            block.order[i] = i
+def choose_samples(batches, descent, data, j):
+    """The samples that iteration j trains on, and their number without padding."""
 
 
 @part
@@ -50,23 +42,41 @@ def _share(mean, shapes, block, outputs, real):
 
 
 @part
-def _next_batch(mean, shapes, data, block, span, inputs, outputs, iteration, lines):
-    """Copy the iteration's batch, each thread some samples; returns its number of lines."""
-    first = iteration % data.epoch * span.batch
-    real = min(span.batch, data.samples // lines - first)
-    inputs, outputs = inputs * lines, outputs * lines
+def _new_order(scalar, data, block, span, iteration, samples):
+    """Set the order of the samples in this iteration's epoch; one thread does so for all runs."""
+    if thread_of(scalar) != 0:
+        return
+    if span.shuffle:
+        shuffle(block.order, samples, span.shuffle_seed, iteration // data.epoch)
+    else:
+        for i in range(samples):
+            block.order[i] = i
+
+
+def _next_batch(batches, descent, data, j):
+    """Copy the iteration's batch, each thread some samples."""
+    shapes, recipe, layers, block = descent.shapes, descent.recipe, descent.layers, descent.block
+    scalar, span, lines = shapes.scalar, descent.span, lines_of(recipe.tangents, layers[0])
+    samples = data.samples // lines
+    meet(scalar)  # all are done with the batch before
+    if j % data.epoch == 0 or j == span.first:
+        _new_order(scalar, data, block, span, j, samples)
+        meet(scalar)
+    first = j % data.epoch * span.batch
+    real = min(span.batch, samples - first)
+    inputs, outputs = layers[0].inputs * lines, layers[len(layers) - 1].outputs * lines
     runs, numbers = runs_of(shapes.data), outputs * runs_of(shapes.importance)
     padded = len(block.batch.y) // (outputs * runs)
-    for n in range(thread_of(shapes.scalar), padded, threads_of(shapes.scalar)):
+    for n in range(thread_of(scalar), padded, threads_of(scalar)):
         i = block.order[first + min(n, real - 1)]
         _copy_sample(block.batch.X, n, data.X, i, inputs * runs)
         _copy_sample(block.batch.y, n, data.y, i, outputs * runs)
         for h in range(numbers):
             weight = data.importance[i * numbers + h] if n < real else 0.0
             block.batch.importance[n * numbers + h] = weight
-    meet(shapes.scalar)
-    _share(mean, shapes, block, outputs, real)
-    return real * lines
+    meet(scalar)
+    _share(recipe.mean, shapes, block, outputs, real)
+    return block.batch, real * lines
 
 
 # ---------------------------------------------------------------- adaptive sampling
@@ -101,15 +111,16 @@ def _pick_samples(scalar, block, samples, n, word):
     store_words(scalar, block.draws, n * runs, place)
 
 
-@part
-def _draw_batch(scalar, data, block, span, layer, outputs, iteration):
+def _drawn_batch(batches, descent, data, j):
     """Draw the iteration's batch for each run, with weights that keep the gradient unbiased."""
-    runs, samples = runs_of(scalar), data.samples
+    layers, block, scalar = descent.layers, descent.block, descent.shapes.scalar
+    inputs, outputs = layers[0].inputs, layers[len(layers) - 1].outputs
+    runs, samples, size = runs_of(scalar), data.samples, descent.span.batch
     _chances(scalar, block, samples)
     seed = integer(scalar, block, SEED)
     padded = len(block.draws) // runs
     for n in range(0, padded, 4):
-        w0, w1, w2, w3 = random_words(scalar, seed, n // 4, 0, DRAW, iteration)
+        w0, w1, w2, w3 = random_words(scalar, seed, n // 4, 0, DRAW, j)
         _pick_samples(scalar, block, samples, n, w0)
         _pick_samples(scalar, block, samples, n + 1, w1)
         _pick_samples(scalar, block, samples, n + 2, w2)
@@ -117,16 +128,18 @@ def _draw_batch(scalar, data, block, span, layer, outputs, iteration):
     for n in range(padded):
         for r in range(thread_of(scalar), runs, threads_of(scalar)):
             i = block.draws[n * runs + r]
-            for d in range(layer.inputs):
-                block.batch.X[(n * layer.inputs + d) * runs + r] = data.X[
-                    (i * layer.inputs + d) * runs + r
-                ]
+            for d in range(inputs):
+                to, at = (n * inputs + d) * runs + r, (i * inputs + d) * runs + r
+                block.batch.X[to] = data.X[at]
             chance = block.chances[i * runs + r] * samples
             for h in range(outputs):
                 to, at = (n * outputs + h) * runs + r, (i * outputs + h) * runs + r
                 block.batch.y[to] = data.y[at]
-                weight = data.importance[at] / chance if n < span.batch else 0.0
-                block.batch.importance[to] = weight
+                block.batch.importance[to] = data.importance[at] / chance if n < size else 0.0
+    return block.batch, size
+
+
+dispatch(choose_samples, {"epochs": _next_batch, "adaptive": _drawn_batch})
 
 
 @part
@@ -166,35 +179,6 @@ def _rest(scalar, values, samples, total):
         x = load(scalar, values, i * runs, 0)
         rest = rest + select(x > 0.5 * total, 0.0, x)
     return rest
-
-
-# ---------------------------------------------------------------- the choice between them
-
-
-def choose_samples(batches, descent, data, j):
-    """The samples that iteration j trains on, and their number without padding."""
-
-
-def _samples_of_epoch(batches, descent, data, j):
-    shapes, recipe, layers, block = descent.shapes, descent.recipe, descent.layers, descent.block
-    span, lines = descent.span, lines_of(recipe.tangents, layers[0])
-    meet(shapes.scalar)  # all are done with the batch before
-    if j % data.epoch == 0 or j == span.first:
-        _new_order(shapes.scalar, data, block, span, j, lines)
-        meet(shapes.scalar)
-    bottom, top = layers[0], layers[len(layers) - 1]
-    real = _next_batch(recipe.mean, shapes, data, block, span, bottom.inputs, top.outputs, j, lines)
-    return block.batch, real
-
-
-def _drawn_samples(batches, descent, data, j):
-    layers, block, span = descent.layers, descent.block, descent.span
-    top = layers[len(layers) - 1]
-    _draw_batch(descent.shapes.scalar, data, block, span, layers[0], top.outputs, j)
-    return block.batch, span.batch
-
-
-dispatch(choose_samples, {"epochs": _samples_of_epoch, "adaptive": _drawn_samples})
 
 
 @part

@@ -5,16 +5,15 @@ They are computed in a separate pass, after the products of the last layer.
 
 from fastgd.kernel.iteration.activations import written
 from fastgd.kernel.iteration.losses import (
-    exp_below,
     joint_values,
     keep_input,
-    largest_of,
     outputs_of,
+    sum_of_powers,
     target_of,
 )
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.specialization import dispatch, part
-from fastgd.kernel.language.tile import rows_of, runs_of, zeros
+from fastgd.kernel.language.tile import rows_of, runs_of
 from fastgd.kernel.training_loop import put_delta
 
 
@@ -43,26 +42,6 @@ def _couple_group(shape, descent, group, layer):
 
 def _couple_samples(coupling, shape, descent, data, layer, at, target):
     """The same for the samples in the rows of a tile."""
-
-
-@part
-def sum_of_powers(shape, numbers, layer, at):
-    """Replace the inputs z of a layer's units by exp(z - largest z), and return their sum.
-
-    It is in the order of the units, and the rounding errors of all additions (Knuth's TwoSum) are
-    added at the end.
-    """
-    largest = largest_of(shape, numbers, layer, at)
-    total, lost = zeros(shape), zeros(shape)
-    for h in range(layer.outputs):
-        place = at + h * runs_of(shape)
-        power = exp_below(largest - load(shape, numbers, place, layer.stride))
-        store(shape, numbers, place, layer.stride, power)
-        before = total
-        total = total + power
-        added = total - before
-        lost = lost + ((before - (total - added)) + (power - added))
-    return total + lost
 
 
 def _softmax(coupling, shape, descent, data, layer, at, target):

@@ -136,6 +136,26 @@ def largest_of(shape, numbers, layer, at):
 
 
 @part
+def sum_of_powers(shape, numbers, layer, at):
+    """Replace the inputs z of a layer's units by exp(z - largest z), and return their sum.
+
+    It is in the order of the units, and the rounding errors of all additions (Knuth's TwoSum) are
+    added at the end.
+    """
+    largest = largest_of(shape, numbers, layer, at)
+    total, lost = zeros(shape), zeros(shape)
+    for h in range(layer.outputs):
+        place = at + h * runs_of(shape)
+        power = exp_below(largest - load(shape, numbers, place, layer.stride))
+        store(shape, numbers, place, layer.stride, power)
+        before = total
+        total = total + power
+        added = total - before
+        lost = lost + ((before - (total - added)) + (power - added))
+    return total + lost
+
+
+@part
 def keep_input(inputs, shape, numbers, at, stride, z):
     """Store the inputs of output units."""
     if inputs is not None:
