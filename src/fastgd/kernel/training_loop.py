@@ -321,19 +321,22 @@ def forward(descent, group, inputs, layer):
 def _forward_strip(descent, group, inputs, layer, first, last):
     """Add the inputs from first to last to a group's values of a layer."""
     shapes, wide, end = descent.shapes, layer.wide_outputs, layer.outputs
-    wide_tile, rest_tile = (shapes.wide, shapes.wide_piece), (shapes.rest, shapes.rest_piece)
-    _forward_tiles(wide_tile, descent, group, inputs, layer, first, last, 0, wide)
-    _forward_tiles(rest_tile, descent, group, inputs, layer, first, last, wide, end)
+    _forward_tiles(
+        shapes.wide, shapes.wide_piece, descent, group, inputs, layer, first, last, 0, wide
+    )
+    _forward_tiles(
+        shapes.rest, shapes.rest_piece, descent, group, inputs, layer, first, last, wide, end
+    )
 
 
 @part
-def _forward_tiles(tiles, descent, group, inputs, layer, first, last, begin, end):
+def _forward_tiles(shape, piece, descent, group, inputs, layer, first, last, begin, end):
     """Values of the units from begin to end: activation(inputs @ weights).
 
     Covers only the inputs from first to last; partial sums are stored in the place of the value.
-    ``tiles`` are the shape of the products and that of the activations, None if it is the same.
+    Products have the shape of a tile, activations that of a ``piece``; None if it is the same.
     """
-    (shape, piece), strips, recipe = tiles, descent.shapes.strips, descent.recipe
+    strips, recipe = descent.shapes.strips, descent.recipe
     runs, numbers, H = runs_of(shape), descent.block.numbers, layer.outputs
     for h in range(begin, end, units_of(shape)):
         for n in range(group.begin, group.end, rows_of(shape)):
