@@ -262,7 +262,7 @@ from fastgd.kernel.language import translation
 Path.is_file = whole
 assert not translation.TRANSLATES
 import golden
-names = "no hidden layer", "levenberg marquardt"
+names = "no hidden layer", "levenberg marquardt", "derivatives"
 print(json.dumps({name: golden.digest(name, 1) for name in names}))
 """
     done = subprocess.run(

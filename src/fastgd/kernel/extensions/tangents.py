@@ -94,20 +94,20 @@ def _finish_tiles(shape, descent, group, layer, lines, begin, end):
 
 
 @part
-def _piece_or_whole(piece, whole):
+def _finish_in(piece, whole, descent, group, layer, lines, begin, end):
     if piece is None:
-        return whole
-    return piece
+        _finish_tiles(whole, descent, group, layer, lines, begin, end)
+    else:
+        _finish_tiles(piece, descent, group, layer, lines, begin, end)
 
 
 @part
 def finish_lines(tangents, descent, group, layer):
     """From the products of a group's lines to their values."""
     shapes, lines = descent.shapes, lines_of(tangents, descent.layers[0])
-    wide_tile = _piece_or_whole(shapes.wide_piece, shapes.wide)
-    rest_tile = _piece_or_whole(shapes.rest_piece, shapes.rest)
-    _finish_tiles(wide_tile, descent, group, layer, lines, 0, layer.wide_outputs)
-    _finish_tiles(rest_tile, descent, group, layer, lines, layer.wide_outputs, layer.outputs)
+    wide, end = layer.wide_outputs, layer.outputs
+    _finish_in(shapes.wide_piece, shapes.wide, descent, group, layer, lines, 0, wide)
+    _finish_in(shapes.rest_piece, shapes.rest, descent, group, layer, lines, wide, end)
 
 
 @part
