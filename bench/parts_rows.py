@@ -6,15 +6,14 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
+from fastgd.arguments.subsets import check_partition
+from fastgd.engine.recipe import recipe_of
 
 import fastgd
 from compare import Settings
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import check_partition
 from fastgd.engine.layout import up
-from fastgd.engine.lowering import recipe_of
-from fastgd.engine.packed_samples import PackedSamples
-from fastgd.engine.packing import arrange
+from fastgd.engine.packing import PackedSamples, arrange
 from fastgd.kernel.vectorization import ROWS
 from measure import in_turn
 from ours import result

@@ -23,7 +23,7 @@ import psutil
 from distributed import Client, LocalCluster
 
 import fastgd
-from fastgd.training import sweep_job
+from fastgd.training import training_job as sweep_job
 from fastgd.workers import worker
 from workload import XOR_X, XOR_Y
 

@@ -30,16 +30,15 @@ from typing import Any
 from zlib import compress
 
 import numpy as np
+from fastgd.arguments.samples import TrainingData
+from fastgd.engine.training_image import TrainingImage
 from numba import config
 from numpy.typing import NDArray
 
 import report
 import summary
 from fastgd.arguments.options import Method
-from fastgd.arguments.training_data import TrainingData
-from fastgd.engine.image import TrainingImage
-from fastgd.engine.initialization import first_rows
-from fastgd.engine.network import network_of
+from fastgd.engine.network import first_rows, network_of
 from fastgd.engine.plan import Plan
 from fastgd.kernel.language.webassembly import PAGE, STACK
 from fastgd.kernel.launch import bind

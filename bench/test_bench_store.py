@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fastgd.store import Arrays
 from fastgd.store.folder import Folder
-from fastgd.store.npz import Arrays
 
 CHUNKS = 100_000
 SIZES = {"1 kB": 100, "1 MB": 125_000}

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from mpmath import libmp
 
-from fastgd.engine.elementwise import evaluate
+from fastgd.engine.formula_values import evaluate
 
 BITS = 120
 LARGEST = 2.0

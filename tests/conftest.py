@@ -22,7 +22,7 @@ from budget import Budget
 from cases import XOR_X, XOR_Y
 from chromium import Visitor, chromium
 from counter import kernel_counter
-from fastgd.training import training_run
+from fastgd.training import training_job as training_run
 
 os.environ["MPLBACKEND"] = "Agg"  # pictures need no screen
 # Where Python is told not to keep its bytecode, as in most containers, each process that a test

@@ -10,7 +10,8 @@ kernel/test_bits.py and kernel/test_translation.py show it. Users' kernels are t
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from fastgd.engine import grouping, layout, packing, session
+from fastgd.engine import layout, packing, session
+from fastgd.engine import layout as grouping
 from fastgd.kernel.vectorization import GPU
 
 MOST_KNOWN = layout.MOST_KNOWN

@@ -22,6 +22,10 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+from fastgd.arguments.samples import TrainingData, Validation
+from fastgd.arguments.subsets import check_partition
+from fastgd.engine.formula_values import evaluate
+from fastgd.engine.results import State, TrainedRuns
 
 import fastgd
 from cases import (
@@ -40,16 +44,10 @@ from cases import (
     Parted,
 )
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import check_partition
-from fastgd.arguments.training_data import TrainingData, Validation
 from fastgd.engine.devices import CPU
-from fastgd.engine.elementwise import evaluate
 from fastgd.engine.execution import execute
-from fastgd.engine.initialization import first_rows
-from fastgd.engine.network import Network, network_of
+from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.state import State
-from fastgd.engine.trained_runs import TrainedRuns
 from fastgd.kernel.block import CONVERGED, STALLED
 from fastgd.kernel.elementwise import FUNCTIONS
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastgd.arguments.data import NetworkParts
+from fastgd.arguments.initial_network import NetworkParts
 
 
 def fresh(weights, bias=False, batch_norm=False, **_others):

@@ -24,9 +24,10 @@ from cases import OPTIONS as CASES
 from cases import X, Y
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.options import Method
-from fastgd.engine import lowering, prediction
+from fastgd.engine import prediction
+from fastgd.engine import recipe as lowering
+from fastgd.engine.layout import Sharing
 from fastgd.engine.network import Network
-from fastgd.engine.packed_samples import Sharing
 from fastgd.kernel import vectorization
 from fastgd.kernel.language.specialization import Choice
 from fastgd.optimizers import Momentum, Nesterov

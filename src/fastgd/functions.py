@@ -14,7 +14,7 @@ array([1.        , 2.71828183])
 
 from typing import Any
 
-from fastgd.engine.elementwise import evaluate
+from fastgd.engine.formula_values import evaluate
 from fastgd.formulas.symbols import OF_SYMBOLS, Condition, Symbol, is_tracing
 
 

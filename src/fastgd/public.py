@@ -1,9 +1,8 @@
 """The public names of ``fastgd`` for type checkers; ``__init__.py`` imports each on first use."""
 
 from fastgd import bucket, functions, reference
-from fastgd.engine.device_list import devices
-from fastgd.engine.devices import DeviceError
-from fastgd.engine.summaries import Summary
+from fastgd.engine.devices import DeviceError, devices
+from fastgd.engine.results import Summary
 from fastgd.formulas.custom import Function, Loss
 from fastgd.models.fit import fit
 from fastgd.models.group_models import GroupModels
@@ -15,12 +14,11 @@ from fastgd.studies.surface import Surface, surface
 from fastgd.studies.trainability.box_counting import BoxCounting, box_counting
 from fastgd.studies.trainability.map import Trainability, trainability
 from fastgd.studies.trainability.zoom import trainability_zoom
-from fastgd.training.folders import open_folder as open  # noqa: A004 - fastgd.open, as load
-from fastgd.training.minimization import minimize
-from fastgd.training.objective import Objective, objective
-from fastgd.training.results import Run, Snapshot
-from fastgd.training.runs import Sweep
+from fastgd.training.folder_sweep import open_folder as open  # noqa: A004 - fastgd.open, as load
+from fastgd.training.objective import Objective, minimize, objective
+from fastgd.training.run import Run, Snapshot
 from fastgd.training.sweep import sweep
+from fastgd.training.sweep_result import Sweep
 from fastgd.training.train import train
 
 __all__ = [

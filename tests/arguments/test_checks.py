@@ -9,16 +9,21 @@ from fractions import Fraction
 import numpy as np
 import pandas
 import pytest
+from fastgd.arguments.samples import check_data, check_inputs
+from fastgd.checks.numbers import array_of, check_count, check_flag, check_seed, check_threads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cases import XOR_X, XOR_Y
 from fastgd.arguments.axes import as_axis, check_axes
-from fastgd.arguments.data import array_of, check_data, check_inputs, check_weights
-from fastgd.arguments.initial_network import check_alpha, check_hidden_size, check_start
+from fastgd.arguments.initial_network import (
+    check_alpha,
+    check_hidden_size,
+    check_start,
+    check_weights,
+)
 from fastgd.checks import memory
-from fastgd.checks.values import check_count, check_flag, check_seed, check_threads
 from thinning import only
 
 X, Y = XOR_X.tolist(), XOR_Y.ravel().tolist()

@@ -12,6 +12,7 @@ from typing import get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
+from fastgd.checks.numbers import rule_of
 
 import fastgd
 from cases import HASHED, OPTIONS, PAIRS, PARTED, XOR_X, XOR_Y, other
@@ -26,11 +27,9 @@ from fastgd.arguments.declarations import (
     SurfaceOptions,
 )
 from fastgd.arguments.options import Method
-from fastgd.checks.formatting import options_text
-from fastgd.checks.messages import _ELSEWHERE, did_you_mean_argument
-from fastgd.checks.values import rule_of
+from fastgd.checks.messages import _ELSEWHERE, did_you_mean_argument, options_text
 from fastgd.cli.methods import OPTIONS as TYPED
-from fastgd.engine import lowering
+from fastgd.engine import recipe as lowering
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, UNITS
 from fastgd.kernel.iteration import optimizer_steps
 from fastgd.optimizers import ALL, BY_COMMAND, LevenbergMarquardt, Optimizer

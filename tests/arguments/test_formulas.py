@@ -8,15 +8,15 @@ import threading
 
 import numpy as np
 import pytest
+from fastgd.arguments.samples import MOST_CLASSES, check_outputs, classes_apart
+from fastgd.engine.formula_values import value_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 import fastgd
 from fastgd import functions
 from fastgd.arguments.options import Method
-from fastgd.arguments.targets import MOST_CLASSES, check_outputs, classes_apart
-from fastgd.checks.formatting import options_text, setting_text, value_text
-from fastgd.engine.elementwise import value_of
+from fastgd.checks.messages import options_text, setting_text, value_text
 from fastgd.formulas.custom import Formula
 from fastgd.formulas.expressions import FUNCTIONS, LARGEST, parse, write
 from fastgd.formulas.named import LOSSES, UNITS

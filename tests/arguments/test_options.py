@@ -23,9 +23,9 @@ from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES
 from fastgd.arguments.initial_network import check_alpha, check_alphas
 from fastgd.arguments.option_types import Number
 from fastgd.arguments.options import Options
-from fastgd.checks import values as values_module
+from fastgd.checks import numbers as values_module
 from fastgd.checks.messages import either
-from fastgd.checks.values import (
+from fastgd.checks.numbers import (
     NOT_NEGATIVE,
     check_count,
     check_counts,

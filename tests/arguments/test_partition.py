@@ -6,12 +6,10 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from fastgd.arguments.subsets import check_partition, joined
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import model_selection as sk
-
-from fastgd.arguments.groups import joined
-from fastgd.arguments.partition import check_partition
 
 X = np.arange(24.0).reshape(12, 2)
 Y = np.arange(12.0).reshape(12, 1) % 2

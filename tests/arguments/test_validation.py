@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fastgd.arguments.training_data import check_validation
+from fastgd.arguments.samples import check_validation
 
 X = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
 Y = [[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]]

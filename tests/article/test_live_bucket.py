@@ -7,11 +7,10 @@ from base64 import b64decode
 
 import numpy as np
 import pytest
+from fastgd.engine.formula_values import instructions_of
 
 from fastgd import bucket
-from fastgd.article.page.live.programs import MODULES
-from fastgd.article.page.live.rolling import bucket_facts
-from fastgd.engine.instructions import instructions_of
+from fastgd.article.page.live.packing import MODULES, bucket_facts
 from fastgd.formulas.derivation import Derivation
 from fastgd.formulas.expressions import FUNCTIONS, parse
 from fastgd.kernel.elementwise import OF_VALUE

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from fastgd.article.page.live.facts import PLANE
-from fastgd.article.page.live.packing import Packing, add_programs
-from fastgd.article.page.live.programs import Program
+from fastgd.article.page.live.packing import PLANE, Packing, Program, add_programs
 from fastgd.optimizers import FIRST_ORDER, GradientDescent, Rprop
 from live import in_node, needs_node
 from thinning import only

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 
 import fastgd
-from fastgd.article.page.live.bundle import bundled
-from fastgd.article.page.live.packing import Packing, add_programs
-from fastgd.article.page.live.programs import (
+from fastgd.article.page.live import bundled
+from fastgd.article.page.live.packing import (
     INPUTS,
     RATES,
     RECORDS,
     SAMPLES,
     UNITS,
     XOR,
+    Packing,
     Program,
+    add_programs,
     all_programs,
 )
 from fastgd.optimizers import FIRST_ORDER, Adam, AdamW, GradientDescent

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import numpy as np
 import pytest
+from fastgd.engine.training_image import TargetError
 
 from command import assert_refused
 from fastgd import bucket
@@ -24,13 +25,11 @@ from fastgd.article.comparison import lines
 from fastgd.article.experiments import EXPERIMENTS, published
 from fastgd.article.page import calls
 from fastgd.article.page.figures import PageFigure
-from fastgd.article.page.markup import Markup, element
+from fastgd.article.page.markup import CLASSES, Markup, element, show_table
 from fastgd.article.page.sections import SECTIONS
-from fastgd.article.page.table import CLASSES, show_table
 from fastgd.article.tables import tables
 from fastgd.article.twins import Mark
-from fastgd.checks.formatting import error_text
-from fastgd.engine.image import TargetError
+from fastgd.checks.messages import error_text
 from fastgd.plots.style import styled
 
 mpl.use("Agg")
@@ -515,7 +514,7 @@ def test_progress_counts_sections(capsys):
 SHORTER = """
 import fastgd
 from fastgd.article import comparison, page
-from fastgd.article.page.live.facts import add_facts
+from fastgd.article.page.live.packing import add_facts
 from fastgd.article.page.live.packing import Packing
 from fastgd.article.page.sections import SECTIONS
 from fastgd.kernel.language.cache import KernelCache

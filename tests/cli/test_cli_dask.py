@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from clusters import dask_client
-from fastgd.cli import clusters
+from fastgd.cli import sweep as clusters
 
 
 @pytest.fixture

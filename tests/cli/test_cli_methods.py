@@ -9,10 +9,10 @@ import pytest
 import fastgd
 from cases import OPTIONS, XOR_CSV, XOR_X, XOR_Y
 from fastgd import schedules
+from fastgd.arguments.axes import OWNED
 from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES, Options
-from fastgd.arguments.formula_parameters import OWNED
 from fastgd.arguments.option_types import Flag, Layers
-from fastgd.checks.formatting import many, options_text, value_text
+from fastgd.checks.messages import many, options_text, value_text
 from fastgd.cli import main
 from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.options import takes

@@ -8,7 +8,7 @@ import typer.main
 from cases import XOR_CSV
 from command import assert_refused
 from fastgd.checks.memory import check_memory
-from fastgd.cli import clusters
+from fastgd.cli import sweep as clusters
 from fastgd.cli.app import app
 from fastgd.cli.errors import in_typed_words
 from fastgd.cli.terminal import complain

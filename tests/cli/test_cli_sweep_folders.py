@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from fastgd.cli.output_folders import finished
+from fastgd.cli.output_files import finished
 
 XOR = "a,b,c,y\n0,0,1,0\n0,1,1,1\n1,0,1,1\n1,1,1,0\n"
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 import fastgd
 from fastgd.cli import main
-from fastgd.cli.output_folders import finished
+from fastgd.cli.output_files import finished
 from fastgd.studies.trainability import map_job
 from fastgd.studies.trainability.map_job import MapJob
 

@@ -4,12 +4,11 @@ from itertools import product
 
 import numpy as np
 import pytest
+from fastgd.engine.recipe import INTEGERS, STATES, Values, recipe_of
 
 from fastgd.arguments.options import Method
-from fastgd.engine import summaries
-from fastgd.engine.grouping import SMALL, layout_for
-from fastgd.engine.layout import ARRAYS, LINE, LINE_BYTES, PAGE
-from fastgd.engine.lowering import INTEGERS, STATES, Values, recipe_of
+from fastgd.engine import results as summaries
+from fastgd.engine.layout import ARRAYS, LINE, LINE_BYTES, PAGE, SMALL, layout_for
 from fastgd.engine.network import Network
 from fastgd.engine.packing import lanes_of
 from fastgd.kernel.block import (

@@ -8,8 +8,8 @@ import pytest
 from fastgd import Function, schedules
 from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES
 from fastgd.arguments.options import Method
-from fastgd.engine import lowering
-from fastgd.engine.lowering import (
+from fastgd.engine import recipe as lowering
+from fastgd.engine.recipe import (
     NEVER,
     STATES,
     ValueColumn,

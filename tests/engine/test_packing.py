@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from fastgd.arguments.subsets import check_partition
+from fastgd.engine.recipe import recipe_of
 
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import check_partition
-from fastgd.engine.lowering import recipe_of
-from fastgd.engine.packed_samples import PackedSamples, Sharing
-from fastgd.engine.packing import arrange, by_part, dealt, lanes_of
+from fastgd.engine.layout import Sharing
+from fastgd.engine.packing import PackedSamples, arrange, by_part, dealt, lanes_of
 
 
 def lots_of(labels, *, runs=1, folds=None, sample_weight=None, side_by_side=8, **options):

@@ -7,8 +7,8 @@ import pytest
 
 import fastgd
 from fastgd.checks import memory
-from fastgd.engine import result_memory
-from fastgd.engine.result_memory import LEAST_BYTES, MOST_BYTES, empty
+from fastgd.engine import prediction as result_memory
+from fastgd.engine.prediction import LEAST_BYTES, MOST_BYTES, empty
 
 pytestmark = pytest.mark.skipif(
     sys.implementation.name != "cpython", reason="an array may outlive its last name elsewhere"

@@ -4,17 +4,16 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from fastgd.engine.recipe import ValueColumn, recipe_of
 
 import fastgd
 from cases import OPTIONS as CASES
 from fastgd.arguments.options import Method
 from fastgd.engine import prediction
 from fastgd.engine import session as module
-from fastgd.engine.evaluation import LossEvaluation
-from fastgd.engine.lowering import ValueColumn, recipe_of
 from fastgd.engine.network import Network
-from fastgd.engine.packed_samples import PackedSamples
-from fastgd.engine.packing import arrange, lanes_of
+from fastgd.engine.packing import PackedSamples, arrange, lanes_of
+from fastgd.engine.prediction import LossEvaluation
 from fastgd.engine.session import Session
 from fastgd.kernel.block import CONVERGED, DIVERGED
 from fastgd.optimizers import Momentum

@@ -4,10 +4,11 @@ from itertools import product
 
 import numpy as np
 import pytest
+from fastgd.arguments.samples import Validation
+from fastgd.arguments.subsets import check_partition
 
-from fastgd.arguments.partition import check_partition
-from fastgd.arguments.training_data import Validation
-from fastgd.engine.packed_samples import PackedSamples, Packer, Sharing
+from fastgd.engine.layout import Sharing
+from fastgd.engine.packing import PackedSamples, Packer
 from fastgd.kernel.vectorization import ROWS
 
 RANDOM = np.random.default_rng(4)

@@ -2,15 +2,14 @@
 
 import numpy as np
 import pytest
+from fastgd.arguments.samples import TrainingData
+from fastgd.arguments.subsets import check_partition
+from fastgd.engine.training_image import TrainingImage
 
 import fastgd
 from cases import XOR_X, XOR_Y
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import check_partition
-from fastgd.arguments.training_data import TrainingData
-from fastgd.engine.image import TrainingImage
-from fastgd.engine.initialization import first_rows
-from fastgd.engine.network import network_of
+from fastgd.engine.network import first_rows, network_of
 from fastgd.engine.plan import Plan
 from fastgd.kernel import vectorization
 from fastgd.kernel.launch import train_blocks

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from compiled_c import BUILDS, WARNINGS, missing
 
-from fastgd.engine.elementwise import evaluate
+from fastgd.engine.formula_values import evaluate
 from fastgd.formulas.expressions import FUNCTIONS
 from fastgd.kernel.iteration.elementary import FUNCTIONS as BODIES
 from fastgd.kernel.language import targets

@@ -8,10 +8,11 @@ from functools import cache
 import numpy as np
 import pytest
 from compiled_c import BUILDS, CompileError, compiled, missing, run, text_of
+from fastgd.training.run import exported
 
 import exports
 import fastgd
-from fastgd.arguments.data import BatchNorm, NetworkParts
+from fastgd.arguments.initial_network import BatchNorm, NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.engine.network import Network
 from fastgd.engine.prediction import outputs
@@ -24,7 +25,6 @@ from fastgd.models.model import Model
 from fastgd.tables.columns import TargetColumn, TextColumn
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, NumberTarget
-from fastgd.training.results import exported
 
 ROWS, MANY = 2000, 100_000
 

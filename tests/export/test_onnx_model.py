@@ -12,7 +12,7 @@ import pytest
 import fastgd
 from exports import MODELS, expected, run_of, table_of
 from fastgd import Model
-from fastgd.engine.elementwise import evaluate
+from fastgd.engine.formula_values import evaluate
 from fastgd.export.onnx import Graph
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, NumberTarget

@@ -14,10 +14,10 @@ import cuda_stand_in
 import fastgd
 from cases import XOR_X, XOR_Y
 from fastgd.checks import memory
-from fastgd.checks.values import check_device
+from fastgd.checks.numbers import check_device
 from fastgd.engine import device_choice, execution
 from fastgd.studies.trainability import map_job
-from fastgd.training import sweep_job
+from fastgd.training import training_job as sweep_job
 from thinning import crossed
 
 SEEDS = range(1, 6)

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from fastgd.arguments.samples import TrainingData
 from test_ptx_kernels import check
 from test_ptx_text import kinds
 
@@ -16,12 +17,10 @@ import golden
 import ptx_machine
 from cases import HASHED, LOSSES, OBJECTIVES, PARTED, TABLE, XOR_X, XOR_Y
 from fastgd.arguments.options import Method
-from fastgd.arguments.training_data import TrainingData
 from fastgd.engine import execution
 from fastgd.engine.execution import execute
-from fastgd.engine.initialization import first_rows
 from fastgd.engine.layout import Layout
-from fastgd.engine.network import Network
+from fastgd.engine.network import Network, first_rows
 from fastgd.engine.plan import Keep, Plan
 from fastgd.kernel.block import CONVERGED, DIVERGED, RUNNING, STALLED
 from golden import SEEDS

@@ -8,18 +8,17 @@ from time import sleep
 
 import numpy as np
 import pytest
+from fastgd.arguments.samples import TrainingData, Validation
+from fastgd.arguments.subsets import check_partition
 
 import fastgd
 from cases import XOR_X, XOR_Y
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import check_partition
-from fastgd.arguments.training_data import TrainingData, Validation
 from fastgd.engine import device_choice, execution
 from fastgd.engine import plan as plans
 from fastgd.engine.devices import AUTO, CPU, CUDA
 from fastgd.engine.execution import execute
-from fastgd.engine.initialization import first_rows
-from fastgd.engine.network import Network, network_of
+from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.kernel.cuda import Memory
 from fastgd.kernel.cuda_driver import DeviceError

@@ -26,7 +26,7 @@ from cases import (
     TOGETHER,
 )
 from fastgd.arguments.options import Method
-from fastgd.arguments.training_data import TrainingData
+from fastgd.arguments.samples import TrainingData
 from fastgd.engine import execution
 from fastgd.engine import plan as plan_module
 from fastgd.engine.execution import execute

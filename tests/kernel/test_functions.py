@@ -5,7 +5,7 @@ import pytest
 from mpmath import libmp
 from numba import njit
 
-from fastgd.engine.choices import unit_choice
+from fastgd.engine.recipe import unit_choice
 from fastgd.kernel.iteration.activations import (
     LIMIT,
     activate,

@@ -6,7 +6,7 @@ import pytest
 from numba import njit
 
 from fastgd import Function
-from fastgd.engine.choices import has_second_derivative, unit_choice
+from fastgd.engine.recipe import has_second_derivative, unit_choice
 from fastgd.formulas.expressions import FUNCTIONS
 from fastgd.formulas.named import UNITS
 from fastgd.kernel.iteration.activations import TWICE, activate_twice, body_of

@@ -15,9 +15,9 @@ from numba import njit, types
 import fastgd
 from cases import XOR_X, XOR_Y
 from fastgd.arguments.options import Method
-from fastgd.engine import grouping
+from fastgd.engine import layout as grouping
 from fastgd.engine import layout as layouts
-from fastgd.engine.lowering import recipe_of
+from fastgd.engine.recipe import recipe_of
 from fastgd.kernel import vectorization
 from fastgd.kernel.language import translation
 from fastgd.kernel.language.memory import count_changes, load, store

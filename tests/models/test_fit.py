@@ -16,8 +16,8 @@ from sklearn.utils.class_weight import compute_class_weight
 
 import fastgd
 from fastgd import Model
-from fastgd.arguments.warnings import TrainingWarning
 from fastgd.checks import memory
+from fastgd.checks.messages import TrainingWarning
 from fastgd.models.fit import fit_columns
 from fastgd.models.fit_choices import HIDDEN_SIZES, Choices
 from fastgd.models.model import mean_outputs
@@ -31,7 +31,7 @@ from fastgd.models.train_test_split import (
     rows_of_groups,
 )
 from fastgd.tables import column_values
-from fastgd.tables.frames import columns_of
+from fastgd.tables.column_values import columns_of
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, NumberTarget
 

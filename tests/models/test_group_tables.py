@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import fastgd
-from fastgd.arguments.warnings import TrainingWarning
 from fastgd.checks import memory
+from fastgd.checks.messages import TrainingWarning
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import GroupRows
 from fastgd.optimizers import Adam

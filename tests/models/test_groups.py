@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import fastgd
-from fastgd.arguments.warnings import TrainingWarning
+from fastgd.checks.messages import TrainingWarning
 from fastgd.models.group_training import GroupRows, Plans, Scaling, hold_out, train_groups
 from fastgd.optimizers import LevenbergMarquardt
 from shops import SHORT, codes_of, fitted, held_rows, rows_of, shops, without_test_rows

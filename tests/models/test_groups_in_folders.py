@@ -8,7 +8,7 @@ import pytest
 
 import fastgd
 from fastgd.models import group_training
-from fastgd.training.sweep_job import SweepJob
+from fastgd.training.training_job import SweepJob
 from shops import SHORT, shops
 
 GIVEN = {"unknown": "global", "alpha": [0.01, 0.1]}
@@ -73,7 +73,7 @@ def test_interrupted_anywhere_and_continued(models, tmp_path, monkeypatch):
 def test_what_is_done_is_only_read_and_the_models_need_no_folder(models, tmp_path, monkeypatch):
     fitted(**GIVEN, out=tmp_path)
     monkeypatch.setattr(SweepJob, "compute", None)
-    monkeypatch.setattr("fastgd.training.training_run.Training.stretch", None)
+    monkeypatch.setattr("fastgd.training.training_job.Training.stretch", None)
     again = fitted(**GIVEN, out=tmp_path)
     same(again, models)
     for path in tmp_path.rglob("*.npz"):

@@ -7,7 +7,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
-from fastgd.arguments.data import NetworkParts
+from fastgd.arguments.initial_network import NetworkParts
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor
 from fastgd.sklearn.joint_training import train_all
 from thinning import only

@@ -16,8 +16,8 @@ import fastgd
 from cases import LINE_CODE, LINE_X, LINE_Y
 from fastgd.arguments.options import Method
 from fastgd.engine import session
+from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network
-from fastgd.engine.session import available_threads
 from fastgd.optimizers import Adam
 from fastgd.studies.surface_job import SurfaceJob
 

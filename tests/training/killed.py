@@ -11,7 +11,7 @@ import time
 
 import fastgd
 from cases import XOR_X, XOR_Y
-from fastgd.training import sweep_job
+from fastgd.training import training_job as sweep_job
 
 GIVEN = {"alpha": [0.1, 1, 10, 100], "seed": range(640), "iterations": 20_000, "record_every": 2500}
 

@@ -13,12 +13,12 @@ import pytest
 from test_resuming import GIVEN, HELD, WEIGHT, X, Y, equal
 
 import fastgd
-from fastgd.arguments.warnings import TrainingWarning
+from fastgd.checks.messages import TrainingWarning
 from fastgd.engine import progress
 from fastgd.optimizers import Adam
 from fastgd.schedules import Factors
-from fastgd.training import checkpoints
-from fastgd.training.checkpoints import File, check_file
+from fastgd.training import train as checkpoints
+from fastgd.training.train import File, check_file
 from thinning import only
 
 STOPPED = {"alpha": 0.5, "patience": 30, "restore_best": True}

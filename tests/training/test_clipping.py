@@ -99,7 +99,7 @@ def test_many_groups_of_samples(runs):
     agrees(sweep[runs - 1], reference.train(X, y, **given, seed=runs), 1e-10)
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 def test_a_norm_that_overflows_ends_its_own_run_only():
     """The squares overflow, the gradient doesn't; without a limit they aren't computed."""
     given = {"hidden_size": 2, "activation": "identity", "output": "identity", "iterations": 20}

@@ -11,8 +11,9 @@ import fastgd
 from fastgd.engine import execution
 from fastgd.store import leases
 from fastgd.store.folder import Folder
-from fastgd.training import checkpoints
-from fastgd.workers import result_sinks, run_job
+from fastgd.training import train as checkpoints
+from fastgd.workers import run_job
+from fastgd.workers import run_job as result_sinks
 
 DATES = {"1901": -2_177_452_800, "1970": 1, "2038": 2**31, "2108": 4_354_819_200}
 

@@ -18,7 +18,8 @@ import fastgd
 from cases import CAUCHY, SWISH
 from fastgd.optimizers import Adam, Momentum
 from fastgd.store import npz
-from fastgd.training import stored_run, stored_sweep
+from fastgd.training import stored_results as stored_run
+from fastgd.training import stored_results as stored_sweep
 from thinning import only
 
 REFUSED = "must be a whole file that fastgd has saved"

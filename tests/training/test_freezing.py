@@ -8,7 +8,7 @@ import pytest
 import fastgd
 from cases import STAYS, X, Y
 from fastgd import reference
-from fastgd.checks.formatting import options_text
+from fastgd.checks.messages import options_text
 from fastgd.optimizers import AdamW, LevenbergMarquardt
 from fastgd.sklearn import FastGDRegressor
 from thinning import at_a_time

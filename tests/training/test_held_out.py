@@ -9,7 +9,7 @@ from fastgd import reference
 
 pytestmark = [
     pytest.mark.parametrize("train", [fastgd.train, reference.train], ids=["kernel", "twin"]),
-    pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning"),
+    pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning"),
 ]
 
 # A rate at which the held-out error goes up and down.

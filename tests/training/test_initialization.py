@@ -11,9 +11,16 @@ import scipy.stats
 import fastgd
 from cases import X, Y
 from fastgd.arguments.initial_network import INITS
-from fastgd.checks.formatting import options_text
-from fastgd.engine.initialization import AT_ONCE, first_rows, quantile
-from fastgd.engine.network import _drawing, all_first_weights, first_weights, flatten
+from fastgd.checks.messages import options_text
+from fastgd.engine.network import (
+    AT_ONCE,
+    _drawing,
+    all_first_weights,
+    first_rows,
+    first_weights,
+    flatten,
+    quantile,
+)
 from plain import philox
 
 SIZES = (30, 50, 4)

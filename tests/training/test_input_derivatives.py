@@ -9,9 +9,9 @@ import pytest
 import fastgd
 from cases import SWISH
 from fastgd.arguments.options import Method
-from fastgd.engine import input_derivatives
-from fastgd.engine.input_derivatives import derivatives
+from fastgd.engine import prediction as input_derivatives
 from fastgd.engine.network import Network
+from fastgd.engine.prediction import derivatives
 from fastgd.optimizers import Adam
 from thinning import only
 

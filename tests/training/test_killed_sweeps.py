@@ -8,7 +8,7 @@ from pathlib import Path
 import killed
 import pytest
 
-from fastgd.training import sweep_job
+from fastgd.training import training_job as sweep_job
 
 KILLS = 50
 

@@ -9,7 +9,7 @@ import pytest
 import fastgd
 from fastgd import reference
 from fastgd.arguments.options import Method
-from fastgd.engine.lowering import recipe_of
+from fastgd.engine.recipe import recipe_of
 from fastgd.optimizers import Adam, LevenbergMarquardt
 from thinning import kernels_of
 

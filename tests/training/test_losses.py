@@ -5,8 +5,8 @@ import pytest
 
 import fastgd
 from cases import WEIGHTS, X, Y
-from fastgd.arguments.data import NetworkParts
 from fastgd.arguments.declarations import LossOptions
+from fastgd.arguments.initial_network import NetworkParts
 from fastgd.optimizers import Momentum
 from thinning import kernels_of, only
 
@@ -92,7 +92,7 @@ def test_a_run_that_is_over_between_two_records(best):
     assert run.final_loss == run.losses[0]
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 def test_a_run_that_diverges():
     linear = {"activation": "identity", "output": "identity"}
     run = fastgd.train(X, Y, **GIVEN | {"alpha": 50.0, "record_every": 1}, **linear)
@@ -116,7 +116,7 @@ def test_a_penalty_that_others_have_adds_nothing():
     assert (sweep.losses[:, 1] == np.inf).all()
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 def test_what_a_fold_holds_out_adds_nothing():
     """Not even where its loss is infinite, or its neighbors share its samples."""
     x, y = np.ones((4, 1)), np.array([1.0, 2.0, 1e200, 1e200])

@@ -127,7 +127,7 @@ def test_a_limit_that_is_not_reached_changes_no_bit():
     assert same(fastgd.train(X, Y, **NETWORK, iterations=60, max_norm=1e9), free)
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 def test_a_norm_that_overflows_ends_its_own_run_only():
     """The squares overflow, the weights don't; without a limit they aren't computed."""
     given = {"hidden_size": 2, "iterations": 20, "record_every": 5}

@@ -24,7 +24,7 @@ from cases import (
 )
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.options import Method
-from fastgd.engine.lowering import recipe_of
+from fastgd.engine.recipe import recipe_of
 from fastgd.optimizers import FIRST_ORDER, AdaDelta, AdaGrad, Adam, AdamW, RMSProp, Rprop
 from fastgd.reference.output import Output, Units
 from fastgd.schedules import Factors
@@ -416,7 +416,7 @@ PLAIN = {"activation": "identity", "output": "identity", "hidden_size": 3}
 """A network without any limit of its outputs."""
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 @pytest.mark.parametrize(
     "given",
     [
@@ -450,7 +450,7 @@ def test_divergence(given):
         close([run.summary.tail_mean], [twin.summary.tail_mean], 1e-6, "tail")
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 @pytest.mark.parametrize(("record_every", "scale"), [(1, 1), (1000, 1), (1000, 1e308)])
 def test_divergence_next_to_runs_that_are_monitored(record_every, scale):
     """An error that overflows between records ends only runs whose error is monitored."""
@@ -466,7 +466,7 @@ def test_divergence_next_to_runs_that_are_monitored(record_every, scale):
     assert len(np.unique(sweep.iterations)) == (2 if (record_every, scale) == (1000, 1) else 1)
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 @pytest.mark.parametrize("train", [fastgd.train, fastgd.reference.train], ids=["kernel", "twin"])
 def test_a_scale_or_shift_that_is_not_finite_ends_a_run(train):
     # Equal samples: all that normalizing leaves of the first layer's derivative is 0.
@@ -481,7 +481,7 @@ def test_a_scale_or_shift_that_is_not_finite_ends_a_run(train):
     assert not np.isfinite([*norm.scale, *norm.shift]).all()
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 @pytest.mark.parametrize("samples", [1, 2, 4])
 def test_an_error_that_overflows_is_infinite(samples):
     given = {"activation": "identity", "output": "identity"}  # as above, with the same kernels

@@ -14,7 +14,7 @@ from fastgd import reference
 from fastgd.arguments.declarations import DECLARED, LossOptions
 from fastgd.arguments.options import Options
 from fastgd.checks.messages import either
-from fastgd.training import minimization
+from fastgd.training import objective as minimization
 from thinning import crossed
 
 RANDOM = np.random.default_rng(11)

@@ -18,14 +18,14 @@ from functools import cache
 
 import numpy as np
 import pytest
+from fastgd.training.training_job import Training
 
 import fastgd
 from fastgd import bucket, functions, optimizers, schedules
 from fastgd.arguments.declarations import DECLARED, LossOptions
-from fastgd.arguments.warnings import TrainingWarning
 from fastgd.checks import memory
+from fastgd.checks.messages import TrainingWarning
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor, GroupedRegressor
-from fastgd.training.training_run import Training
 from odd import ODD, ODDER, stated
 
 X, Y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]

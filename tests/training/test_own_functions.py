@@ -12,7 +12,7 @@ from test_results import same
 import fastgd
 from cases import CAUCHY, SWISH, XOR_X, XOR_Y
 from fastgd import reference
-from fastgd.arguments.warnings import TrainingWarning
+from fastgd.checks.messages import TrainingWarning
 from fastgd.formulas.expressions import FUNCTIONS
 from fastgd.functions import exp, log, sqrt, tanh
 from fastgd.kernel.training_loop import descend
@@ -39,7 +39,7 @@ def with_the_kernels_of_sweeps():
 # ---------------------------------------------------------------- NaN
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 def test_a_function_that_gives_nan_ends_its_run_and_no_other():
     axes = {"p": [1.0, -1.0, 0.5, -0.25, 2.0], "c": [0.3, 1.0]}
     sweep = fastgd.sweep(**SETTINGS, **OWN, **axes, keep_state=True)
@@ -67,7 +67,7 @@ OVERFLOWING = {
 """By option: what is infinite or NaN itself, or has such a derivative, because of constants."""
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 @pytest.mark.parametrize(
     ("option", "text"),
     [
@@ -434,7 +434,7 @@ def test_the_largest_input_is_taken_off(softmax):
     assert loss == pytest.approx(800 + np.log1p(np.exp(-1)), rel=1e-15)
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 def test_softmax_of_nan_and_infinity_ends_the_run():
     """The result of infinity minus itself as an input; NaN stays NaN."""
     for weights in ([[1e300, 1.0]], [[-1e300, 1e300]]):

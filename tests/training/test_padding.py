@@ -14,7 +14,7 @@ from test_shared_updates import sharing  # noqa: F401
 import fastgd
 from cases import EVERYTHING, OPTIONS, with_values
 from fastgd import reference
-from fastgd.engine import grouping
+from fastgd.engine import layout as grouping
 from fastgd.functions import sqrt, where
 from fastgd.kernel.vectorization import ROWS
 from fastgd.optimizers import Adam, Momentum, Rprop
@@ -22,7 +22,7 @@ from few_kernels import users_kernels
 from networks import fresh
 from thinning import at_a_time, kernels_of, only
 
-pytestmark = pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 
 ROOT = fastgd.Function(lambda a: where(a >= 0, sqrt(a), 0.0))
 """Its derivative is infinite at 0, where a sample has inputs of 0."""

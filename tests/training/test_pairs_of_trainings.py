@@ -21,12 +21,13 @@ from test_repeated_trainings import OPTIONS, X, other_y, others, y
 
 import fastgd
 from cases import CAUCHY, SWISH
+from fastgd.arguments.axes import OWNED
 from fastgd.arguments.declarations import DECLARED
-from fastgd.arguments.formula_parameters import OWNED
 from fastgd.arguments.option_types import Number
 from fastgd.engine.device_choice import DeviceWarning
 from fastgd.optimizers import LevenbergMarquardt
-from fastgd.training import folders, training_run
+from fastgd.training import folder_sweep as folders
+from fastgd.training import training_job as training_run
 from plain_facts import facts
 from second_values import look_alikes, values_of_type
 

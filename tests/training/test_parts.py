@@ -24,7 +24,7 @@ from fastgd.engine.session import Runs
 from fastgd.optimizers import Adam, Momentum
 from thinning import kernels_of, only, some
 
-pytestmark = pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 
 RANDOM = np.random.RandomState(4)
 # Groups of 11, 11 and 14 rows that train on 8, 8 and 11 of them: no batch has one sample.

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fastgd.arguments.subsets import check_partition
+from fastgd.training.run import all_outputs
 
 import fastgd
 from cases import SWISH
-from fastgd.arguments.partition import check_partition
 from fastgd.checks import memory
 from fastgd.engine import prediction
 from fastgd.optimizers import Adam, Momentum
-from fastgd.training.results import all_outputs
 from thinning import only
 
 RANDOM = np.random.RandomState(4)

@@ -13,7 +13,7 @@ import fastgd
 import torch_numbers
 from cases import PAIRS
 from fastgd import optimizers, reference, schedules
-from fastgd.engine.session import available_threads
+from fastgd.engine.devices import available_threads
 from fastgd.formulas.named import LOSSES, UNITS
 from fastgd.reference.functions import FUNCTIONS
 from fastgd.reference.functions import LOSSES as REFERENCE_LOSSES

@@ -14,7 +14,7 @@ from cases import OPTIONS as CASES
 from fastgd.engine.spare_runs import SpareRuns
 from fastgd.optimizers import Adam, LevenbergMarquardt, Momentum
 from fastgd.schedules import Cosine
-from fastgd.training import training_run
+from fastgd.training import training_job as training_run
 
 random = np.random.RandomState(5)
 X, others = random.rand(2, 11, 3)
@@ -39,7 +39,7 @@ OPTIONS = {
 """Most of them have the kernel of a case of cases.py."""
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning"),
+    pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning"),
     pytest.mark.usefixtures("known_trainings"),
 ]
 

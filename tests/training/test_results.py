@@ -8,7 +8,7 @@ import pytest
 
 import fastgd
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import check_partition
+from fastgd.arguments.subsets import check_partition
 from fastgd.optimizers import Adam, GradientDescent
 from fastgd.store import npz
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from fastgd.arguments.warnings import TrainingWarning
+from fastgd.checks.messages import TrainingWarning
 from fastgd.optimizers import Adam, Momentum
 from fastgd.store import npz
 
@@ -286,7 +286,7 @@ def test_sweeps_that_can_not_resume():
         fastgd.sweep(X[:9], Y[:9], resume=sweep, iterations=5)
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 @pytest.mark.parametrize("train", [fastgd.train, fastgd.reference.train], ids=["kernel", "twin"])
 def test_a_run_whose_last_error_overflows_continues_where_nobody_measures_it(train):
     x, y = np.full((1, 1), 1e200), np.ones((1, 1))

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fastgd.arguments.samples import TrainingData, check_validation
+from fastgd.arguments.subsets import check_partition
+from fastgd.training.training_job import TrainingSource
 from test_results import same
 
 import fastgd
 from cases import OPTIONS
-from fastgd.arguments.partition import check_partition
-from fastgd.arguments.training_data import TrainingData, check_validation
 from fastgd.optimizers import Adam, Momentum
-from fastgd.training.indexing import TrainingSource
 from thinning import only
 
 RANDOM = np.random.RandomState(9)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from test_results import same
 
 import fastgd
-from fastgd.engine.state import State
+from fastgd.engine.results import State
 from fastgd.optimizers import Adam, GradientDescent, Momentum
 from fastgd.training.selection import by_place, by_value
 from fastgd.training.sweep_axes import SweepAxes

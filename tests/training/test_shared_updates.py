@@ -7,25 +7,26 @@ import sys
 
 import numpy as np
 import pytest
+from fastgd.arguments.samples import TrainingData
+from fastgd.engine.recipe import recipe_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 import fastgd
 from cases import NETWORKS
 from fastgd.arguments.options import Method
-from fastgd.arguments.training_data import TrainingData
-from fastgd.engine import grouping, packing, session
-from fastgd.engine.grouping import area_of, layout_for
-from fastgd.engine.lowering import recipe_of
+from fastgd.engine import layout as grouping
+from fastgd.engine import packing, session
+from fastgd.engine.devices import available_threads
+from fastgd.engine.execution import LAST_SECONDS, ThreadTuning
+from fastgd.engine.layout import area_of, layout_for
 from fastgd.engine.network import Network
 from fastgd.engine.plan import Plan
-from fastgd.engine.session import available_threads
-from fastgd.engine.thread_tuning import LAST_SECONDS, ThreadTuning
 from fastgd.kernel.block import Area, Layer
 from fastgd.kernel.language.tile import Shape
 from fastgd.kernel.vectorization import shapes_for
 from fastgd.optimizers import Adam, Momentum
-from fastgd.training import checkpoints
+from fastgd.training import train as checkpoints
 from golden import GOLDEN, digest
 from thinning import crossed, only, some
 

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import xarray
+from fastgd.training.run import SOURCES
+from fastgd.training.training_job import SweepJob
 
 import fastgd
 from cases import XOR_X, XOR_Y
@@ -14,10 +16,8 @@ from fastgd.arguments.options import Method
 from fastgd.optimizers import Adam, Momentum
 from fastgd.schedules import Factors
 from fastgd.store.folder import DamageWarning, Folder
-from fastgd.training import chunks
-from fastgd.training.chunks import Chunks
-from fastgd.training.result_fields import SOURCES
-from fastgd.training.sweep_job import SweepJob
+from fastgd.training import sweep_axes as chunks
+from fastgd.training.sweep_axes import Chunks
 from thinning import only
 
 RANDOM = np.random.default_rng(4)
@@ -73,7 +73,7 @@ def asked(name):
 
 @pytest.fixture(autouse=True)
 def chunks_of_few_runs(monkeypatch):
-    monkeypatch.setattr("fastgd.training.sweep_job.runs_per_chunk", lambda _seconds, _size: 4)
+    monkeypatch.setattr("fastgd.training.training_job.runs_per_chunk", lambda _seconds, _size: 4)
 
 
 def differences(one, other, *, source=True):
@@ -104,7 +104,7 @@ ALWAYS = ("grid", "one-run", "networks", "momenta", "groups-and-folds")
 def pair(request, tmp_path_factory):
     """A sweep in memory, and the same one in a folder."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fastgd.training.sweep_job.runs_per_chunk", lambda _seconds, _size: 4)
+        patch.setattr("fastgd.training.training_job.runs_per_chunk", lambda _seconds, _size: 4)
         folder = tmp_path_factory.mktemp(request.param) / "folder"
         given = asked(request.param)
         return fastgd.sweep(**given), fastgd.sweep(**given, out=folder), folder, given
@@ -192,7 +192,7 @@ def test_a_digest_is_the_same_in_memory_and_from_a_file(pair, tmp_path):
     ],
 )
 def test_a_digest_is_the_same_however_the_sweep_is_cut(runs, folds, count, monkeypatch, tmp_path):
-    monkeypatch.setattr("fastgd.training.sweep_job.runs_per_chunk", lambda _seconds, _size: runs)
+    monkeypatch.setattr("fastgd.training.training_job.runs_per_chunk", lambda _seconds, _size: runs)
     alphas = np.geomspace(0.1, 1e6, count).tolist()  # a long axis, and runs that diverge
     for number, given in enumerate(
         (

@@ -43,7 +43,7 @@ HAVE_KERNELS = ("mean", "dropout", "penalties", "endings")
 """Cases whose kernels for one run and for eight other tests have, too."""
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 @pytest.mark.parametrize("name", only(WITH_AXES, *HAVE_KERNELS))
 def test_a_value_that_is_off_in_one_row_changes_nothing_there(name):
     case = OPTIONS[name]
@@ -51,7 +51,7 @@ def test_a_value_that_is_off_in_one_row_changes_nothing_there(name):
     rows_are_runs_alone({"alpha": ALPHAS}, **given, y=case.targets(Y))
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 @pytest.mark.parametrize(
     "name", [None, pytest.param("everything in epochs", marks=pytest.mark.slow)]
 )
@@ -118,7 +118,7 @@ def test_batches_of_several_sizes():
     rows_are_runs_alone({"batch_size": [3, 5, 8], "alpha": ALPHAS}, shuffle_seed=3)
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 @pytest.mark.parametrize("axes", [{"tolerance": [0.0, 1e-9]}, {"patience": [None, 1000]}])
 def test_monitoring_the_error_of_other_rows_ends_no_run(axes):
     """An error that overflows before the weights ends only a run whose error is monitored."""

@@ -142,7 +142,7 @@ def test_a_sweep_without_axes_is_one_run(xor):
 OVERFLOWING = {"X": [[1e-308]], "y": [1.7e308], "hidden_size": (), "weights": [[[0.0]]]}
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 def test_diverged_runs_say_when():
     settings = {**OVERFLOWING, "iterations": 50, "record_every": 5}
     twin = fastgd.reference.train(**settings, alpha=1e308)
@@ -156,7 +156,7 @@ def test_diverged_runs_say_when():
     assert sweep.iterations.tolist() == [twin.iterations, 50]
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 def test_divergence_in_a_later_chunk(monkeypatch):
     monkeypatch.setattr(execution, "CHUNK_SECONDS", 1e-9)
     twin = fastgd.reference.train(**OVERFLOWING, alpha=1e308, iterations=40)

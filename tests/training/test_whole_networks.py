@@ -255,7 +255,7 @@ def test_an_axis_of_starts_must_fit_all_networks():
         fastgd.sweep(X, Y, weights=[plain.weights] * 2, biases=[biased.biases], bias=True)
 
 
-@pytest.mark.filterwarnings("ignore::fastgd.arguments.warnings.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 def test_points_that_are_none():
     run = fastgd.train(
         X, Y, output="identity", alpha=10.0, iterations=200,

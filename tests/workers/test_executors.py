@@ -26,12 +26,12 @@ from tiny_jobs import (
 
 import fastgd
 from clusters import EXECUTORS, dask_client, process_pool
-from fastgd.engine.session import available_threads
+from fastgd.engine.devices import available_threads
 from fastgd.store.folder import Folder
-from fastgd.training import sweep_job
+from fastgd.training import training_job as sweep_job
 from fastgd.workers import worker
-from fastgd.workers.job import WorkerOptions
 from fastgd.workers.run_job import run_job, work_into
+from fastgd.workers.worker_options import WorkerOptions
 
 CHUNKS = 20
 

@@ -10,15 +10,13 @@ import numpy as np
 import pytest
 from tiny_jobs import Squares
 
-from fastgd.arguments.warnings import TrainingWarning
-from fastgd.engine.session import available_threads
+from fastgd.checks.messages import TrainingWarning
+from fastgd.engine.devices import available_threads
 from fastgd.store.folder import DamageWarning, Folder
 from fastgd.workers import worker
-from fastgd.workers.job import WorkerOptions
-from fastgd.workers.pools import Workers
-from fastgd.workers.result_sinks import InFolder, InMemory
-from fastgd.workers.run_job import run_job, work_into
-from fastgd.workers.scheduler import Scheduler
+from fastgd.workers.pools import Scheduler, Workers
+from fastgd.workers.run_job import InFolder, InMemory, run_job, work_into
+from fastgd.workers.worker_options import WorkerOptions
 
 CHUNKS = 20
 

@@ -6,9 +6,8 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolEx
 import loky
 import pytest
 
-from fastgd.engine.session import available_threads
-from fastgd.workers.job import WorkerOptions
-from fastgd.workers.worker_options import check_worker_options
+from fastgd.engine.devices import available_threads
+from fastgd.workers.worker_options import WorkerOptions, check_worker_options
 
 
 def test_worker_options_are_threads_or_an_executor():

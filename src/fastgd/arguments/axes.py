@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import array_of, is_network
+from fastgd.arguments.initial_network import is_network
 from fastgd.checks.memory import check_memory
-from fastgd.checks.messages import length, shown
+from fastgd.checks.messages import shown
+from fastgd.checks.numbers import array_of, length
 from fastgd.formulas.custom import Formula
 
 MOST_NETWORKS = 10_000

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from fastgd.arguments.axes import hint_of, kinds_of
 from fastgd.arguments.declarations import FIELDED, STRUCTURES, VALUES
-from fastgd.arguments.formula_parameters import hint_of, kinds_of
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import either, shown
 from fastgd.hyperparameters import Hyperparameters

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.memory import check_memory
-from fastgd.checks.messages import length, shown
+from fastgd.checks.messages import shown
+from fastgd.checks.numbers import length
 
 FloatArray = NDArray[np.float64]
 

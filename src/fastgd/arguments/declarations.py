@@ -28,7 +28,7 @@ from fastgd.arguments.option_types import (
     ScheduleKind,
     Slot,
 )
-from fastgd.checks.values import LAST_SEED
+from fastgd.checks.numbers import LAST_SEED
 from fastgd.formulas.custom import Function, Loss
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS
 from fastgd.optimizers import ALL, GradientDescent, Optimizer

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray, array_of
-from fastgd.arguments.groups import Groups, Integers, RowIndices, joined, ranges, rows_of
+from fastgd.arguments.subsets import Groups, Integers, RowIndices, joined, ranges, rows_of
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_count, each_of, integer
+from fastgd.checks.numbers import FloatArray, array_of, check_count, each_of, integer
 
 Pair = tuple[Integers, Integers]
 

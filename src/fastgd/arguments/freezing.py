@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_count, integer
+from fastgd.checks.numbers import check_count, integer
 
 Mask = bool | NDArray[np.bool_]
 """Whether all of a layer is frozen, or which of its weights, (inputs, outputs)."""

@@ -7,17 +7,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.arguments.data import (
+from fastgd.arguments.initial_network import (
     BatchNorm,
-    FloatArray,
     NetworkParts,
     WholeNetwork,
     check_weights,
     is_network,
-    numbers_of,
 )
 from fastgd.checks.messages import shown
-from fastgd.checks.values import ABOVE_ZERO, check_count, check_number, floats, integer
+from fastgd.checks.numbers import (
+    ABOVE_ZERO,
+    FloatArray,
+    check_count,
+    check_number,
+    floats,
+    integer,
+    numbers_of,
+)
 
 #: The default of `hidden_size`; weights that are given override it.
 DEFAULT_HIDDEN_SIZE = (4,)

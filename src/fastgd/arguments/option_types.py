@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from fastgd import schedules
-from fastgd.arguments.data import check_not_negative, check_sample_weight, numbers_of
-from fastgd.arguments.freezing import Frozen, check_freeze
+from fastgd.arguments.option_types import Frozen, check_freeze
 from fastgd.checks.messages import called_here, did_you_mean, did_you_mean_choice, either, shown
-from fastgd.checks.values import (
+from fastgd.checks.numbers import (
     LARGEST,
     check_choice,
     check_count,
     check_counts,
     check_flag,
+    check_not_negative,
     check_number,
     check_numbers,
+    check_sample_weight,
+    numbers_of,
     rule_of,
 )
 from fastgd.formulas.custom import Formula

@@ -10,16 +10,28 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.axes import MOST_NETWORKS, as_axis
-from fastgd.arguments.data import FloatArray
+from fastgd.arguments.axes import (
+    MOST_NETWORKS,
+    as_axis,
+    formulas_of,
+    hint_of,
+    kinds_of,
+    parameters_of,
+)
 from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES, LossOptions
 from fastgd.arguments.declarations import Options as Options
-from fastgd.arguments.formula_parameters import formulas_of, hint_of, kinds_of, parameters_of
-from fastgd.arguments.freezing import check_frozen
-from fastgd.arguments.option_types import AllBut, Count, Flag, Name, OptionType, field_kind
-from fastgd.arguments.targets import check_outputs, outputs_of
+from fastgd.arguments.option_types import (
+    AllBut,
+    Count,
+    Flag,
+    Name,
+    OptionType,
+    check_frozen,
+    field_kind,
+)
+from fastgd.arguments.samples import check_outputs, outputs_of
 from fastgd.checks.messages import either, shown
-from fastgd.checks.values import LARGEST
+from fastgd.checks.numbers import LARGEST, FloatArray
 from fastgd.formulas.custom import Formula
 from fastgd.formulas.named import loss_of
 from fastgd.hyperparameters import Hyperparameters

@@ -6,16 +6,15 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import (
+from fastgd.arguments.subsets import Groups, Integers, RowIndices, check_folds, check_groups
+from fastgd.checks.messages import shown
+from fastgd.checks.numbers import (
     FloatArray,
     array_of,
     check_not_negative,
     check_sample_weight,
     numbers_of,
 )
-from fastgd.arguments.folds import check_folds
-from fastgd.arguments.groups import Groups, Integers, RowIndices, check_groups
-from fastgd.checks.messages import shown
 
 __all__ = ["Part", "Partition", "RowIndices", "check_partition"]
 

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.axes import as_axis
-from fastgd.arguments.data import FloatArray, check_data
 from fastgd.arguments.declarations import DECLARED
+from fastgd.arguments.samples import check_data
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import either, shown
+from fastgd.checks.numbers import FloatArray
 from fastgd.formulas.custom import Function, Loss
 from fastgd.formulas.named import OUTPUTS, loss_of
 

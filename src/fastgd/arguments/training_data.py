@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray, check_sample_weight, numbers_of, reals_of
-from fastgd.arguments.partition import Part, Partition
-from fastgd.arguments.targets import check_samples, classes_apart
+from fastgd.arguments.samples import check_samples, classes_apart
+from fastgd.arguments.subsets import Part, Partition
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_count
+from fastgd.checks.numbers import FloatArray, check_count, check_sample_weight, numbers_of, reals_of
 
 
 class Validation(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
+from fastgd.checks.numbers import FloatArray
 from fastgd.formulas.custom import Function
 from fastgd.formulas.named import unit_of
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.article.experiments import Experiment, Published, published
 from fastgd.article.twins import COUNT, ERROR, WEIGHT, Comparison, Mark, compare, twins
 from fastgd.engine.network import Weights, first_weights
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 from fastgd.training.sweep import sweep
 from fastgd.workers.compiling import Call, compile_all
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastgd.article.comparison import Result, Setting, Tally, lines
 from fastgd.article.twins import Comparison, Mark, digits_text
-from fastgd.checks.formatting import error_text
+from fastgd.checks.messages import error_text
 
 OUTPUTS = "Output After Training"
 WEIGHTS = "Weights after training, each layer in the same order"

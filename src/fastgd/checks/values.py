@@ -45,7 +45,7 @@ def rule_of(interval: str) -> Rule:
 
     Examples
     --------
-    >>> from fastgd.checks.values import rule_of
+    >>> from fastgd.checks.numbers import rule_of
     >>> for interval in ("[0, 1)", "(0, inf)", "(0, inf]", "(-inf, inf)", "[1, 9]"):
     ...     print(rule_of(interval).words)
     a number of at least 0 and below 1

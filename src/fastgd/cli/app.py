@@ -25,8 +25,8 @@ from fastgd.cli import (
     trainability,
     tutorial,
 )
+from fastgd.cli.app import Command
 from fastgd.cli.options import option
-from fastgd.cli.parsing import Command
 
 COMMANDS = (
     tutorial,

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastgd import bucket, plots
-from fastgd.checks.formatting import error_text, many, seconds_text
-from fastgd.checks.values import check_choice
-from fastgd.cli.console import Rows, open_console, print_plain, print_table, spinner
+from fastgd.checks.messages import error_text, many, seconds_text
+from fastgd.checks.numbers import check_choice
+from fastgd.cli.console import Rows, Timed, open_console, print_plain, print_table, spinner, timed
 from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.job import Timed, timed
 from fastgd.cli.json_output import print_json
 from fastgd.cli.options import JSON, PROGRESS, argument, option, takes
 from fastgd.cli.output_files import Output, check_plot, write_plot, writing

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import fastgd
 from fastgd import Run
-from fastgd.checks.formatting import many
-from fastgd.checks.values import ABOVE_ZERO, check_number
+from fastgd.checks.messages import many
+from fastgd.checks.numbers import ABOVE_ZERO, check_number
 from fastgd.cli.console import print_plain
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.options import option
 from fastgd.cli.output_files import check_output
-from fastgd.training.checkpoints import EVERY
-from fastgd.training.training_run import planned
+from fastgd.training.resuming import planned
+from fastgd.training.train import EVERY
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -11,11 +11,11 @@ from multiprocessing import resource_tracker
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from fastgd.checks.formatting import many
+from fastgd.checks.messages import many
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.options import option
 from fastgd.cli.terminal import complain
-from fastgd.engine.session import available_threads
+from fastgd.engine.devices import available_threads
 
 DASK = option(
     "--dask WHERE",

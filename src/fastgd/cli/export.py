@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 
 import fastgd
 from fastgd import GroupModels, Model, Run
-from fastgd.checks.formatting import first_names, many
-from fastgd.checks.messages import either
-from fastgd.checks.values import check_choice
+from fastgd.checks.messages import either, first_names, many
+from fastgd.checks.numbers import check_choice
 from fastgd.cli.console import open_console, print_plain
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.options import argument, option, takes

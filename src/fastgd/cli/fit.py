@@ -7,34 +7,40 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastgd import plots
-from fastgd.checks.formatting import layers_text, many, seconds_text
+from fastgd.checks.messages import layers_text, many, seconds_text
 from fastgd.cli.console import (
     Rows,
+    Timed,
     fits,
     open_console,
     print_plain,
     print_table,
+    timed,
 )
 from fastgd.cli.errors import refusing
-from fastgd.cli.formula_options import read_formula, with_formulas
-from fastgd.cli.job import Timed, timed
 from fastgd.cli.json_output import plain, print_json
-from fastgd.cli.option_values import column_name, read_networks
-from fastgd.cli.options import DEVICE, JSON, PLOT, PROGRESS, THREADS, option, takes
-from fastgd.cli.output_files import Output, check_output, check_plot, write_plot, writing
-from fastgd.cli.score_table import number_text, print_scores
-from fastgd.cli.table_options import (
+from fastgd.cli.option_values import column_name, read_formula, read_networks, with_formulas
+from fastgd.cli.options import (
     CLASSIFICATION,
     DECIMAL,
+    DEVICE,
     DROP,
     ENCODING,
+    JSON,
     KEEP,
     MAX_CATEGORIES,
     MAX_CLASSES,
+    PLOT,
+    PROGRESS,
     SEP,
     STANDARDIZE,
     TABLE_FILE,
+    THREADS,
+    option,
+    takes,
 )
+from fastgd.cli.output_files import Output, check_output, check_plot, write_plot, writing
+from fastgd.cli.score_table import number_text, print_scores
 from fastgd.cli.terminal import complain
 from fastgd.models.fit import Fit, fit_columns
 from fastgd.models.fit_choices import FOLDS, SHARE, Choices

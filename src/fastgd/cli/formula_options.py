@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from fastgd.arguments.axes import FORMULAS, OWNED, Owned
 from fastgd.arguments.declarations import DECLARED
-from fastgd.arguments.formula_parameters import FORMULAS, OWNED, Owned
 from fastgd.arguments.option_types import NameOrFormula
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.option_values import read_list

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Generic, NamedTuple, TypeVar
 
-from fastgd.arguments.warnings import TrainingWarning
-from fastgd.checks.formatting import seconds_text
+from fastgd.checks.messages import TrainingWarning, seconds_text
 from fastgd.cli.console import spinner
 
 T = TypeVar("T")

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any, NamedTuple, cast
 
+from fastgd.arguments.axes import FORMULAS, OWNED
 from fastgd.arguments.declarations import DECLARED, FIELDED
-from fastgd.arguments.formula_parameters import FORMULAS, OWNED
 from fastgd.arguments.option_types import (
     Count,
     Fielded,
@@ -23,8 +23,14 @@ from fastgd.arguments.option_types import (
     field_kind,
 )
 from fastgd.cli.errors import RefusedError
-from fastgd.cli.formula_options import parts_of, read_formula, read_parameters, with_formulas
-from fastgd.cli.option_values import read_list, read_one
+from fastgd.cli.option_values import (
+    parts_of,
+    read_formula,
+    read_list,
+    read_one,
+    read_parameters,
+    with_formulas,
+)
 from fastgd.cli.options import Declared, option
 from fastgd.formulas.custom import Function, Loss
 from fastgd.hyperparameters import Hyperparameters

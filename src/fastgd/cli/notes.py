@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from fastgd.arguments.warnings import unreached, unreached_text
+from fastgd.arguments.samples import unreached, unreached_text
 from fastgd.cli.console import print_plain
 from fastgd.tables.samples import Samples
 from fastgd.tables.table_selection import names_text

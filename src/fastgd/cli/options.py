@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from fastgd.cli.job import Job
+from fastgd.cli.console import Job
 from fastgd.cli.option_values import column_name, or_terminal, read_one
 
 _RULES = {int: "a whole number", float: "a number"}

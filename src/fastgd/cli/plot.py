@@ -8,9 +8,8 @@ import numpy as np
 
 import fastgd
 from fastgd import Model, Run, Sweep, plots
-from fastgd.checks.formatting import many
-from fastgd.checks.messages import escaped
-from fastgd.checks.values import check_choice
+from fastgd.checks.messages import escaped, many
+from fastgd.checks.numbers import check_choice
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.options import PLOT, argument, option, takes
 from fastgd.cli.output_files import check_plot, write_plot

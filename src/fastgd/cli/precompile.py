@@ -5,12 +5,10 @@ from functools import partial
 import fastgd
 from fastgd.article import comparison
 from fastgd.article.experiments import EXPERIMENTS
-from fastgd.article.page.preparing import FEW, XOR, needed
-from fastgd.article.page.sections import SECTIONS
-from fastgd.checks.formatting import many, seconds_text
-from fastgd.checks.messages import escaped
+from fastgd.article.page.sections import FEW, SECTIONS, XOR, needed
+from fastgd.checks.messages import escaped, many, seconds_text
+from fastgd.cli.console import timed
 from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.job import timed
 from fastgd.cli.options import PROGRESS, takes
 from fastgd.engine import code_cache
 from fastgd.engine.progress import progress_bar

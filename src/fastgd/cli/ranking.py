@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd import Sweep
-from fastgd.checks.formatting import (
+from fastgd.checks.messages import (
     axis_text,
     error_text,
     many,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fastgd import Sweep
-from fastgd.checks.formatting import many, value_text
+from fastgd.checks.messages import many, value_text
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.options import option
 from fastgd.cli.terminal import complain

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.formatting import many
+from fastgd.checks.messages import many
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.option_values import column_name
 from fastgd.cli.options import option

@@ -7,19 +7,29 @@ from typing import Any
 import fastgd
 from fastgd import Sweep
 from fastgd.arguments.declarations import FIELDED
-from fastgd.cli.clusters import DASK, check_dask, executor_at
 from fastgd.cli.console import open_console
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.json_output import plain, print_json, samples_facts
 from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.option_values import read_alpha, read_networks
-from fastgd.cli.options import DEVICE, ITERATIONS, JSON, PROGRESS, TARGET, THREADS, option, takes
-from fastgd.cli.output_files import writing
-from fastgd.cli.output_folders import done_text, finished, folder_of, note_folder
+from fastgd.cli.options import (
+    DEVICE,
+    ITERATIONS,
+    JSON,
+    PROGRESS,
+    READING,
+    TABLE_FILE,
+    TARGET,
+    THREADS,
+    option,
+    take_reading,
+    takes,
+)
+from fastgd.cli.output_files import done_text, finished, folder_of, note_folder, writing
 from fastgd.cli.ranking import best_runs, show_axes, show_best, show_groups, statistics_of
 from fastgd.cli.result_columns import RAW_TEXT, check_raw_text, write_table
 from fastgd.cli.splits import FOLDS, GROUPS, VALIDATION, take_split
-from fastgd.cli.table_options import READING, TABLE_FILE, take_reading
+from fastgd.cli.sweep import DASK, check_dask, executor_at
 from fastgd.cli.terminal import saying_how_to_resume
 from fastgd.cli.train_common import TrainOptions, Writer, fit, outputs_of, show_samples
 

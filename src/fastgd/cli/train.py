@@ -10,29 +10,46 @@ from numpy.typing import NDArray
 
 import fastgd
 from fastgd import Model, Run, Sweep
-from fastgd.arguments.training_data import TrainingData
-from fastgd.checks.formatting import error_text, joined, many, options_text
-from fastgd.cli.checkpoints import (
-    CHECKPOINT,
-    check_checkpoint,
-    kept_iterations,
-    kept_text,
-    note_kept,
-)
+from fastgd.arguments.samples import TrainingData
+from fastgd.checks.messages import error_text, joined, many, options_text
 from fastgd.cli.console import Rows, open_console, print_plain, print_table
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.json_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.option_values import read_alpha, read_network
-from fastgd.cli.options import DEVICE, ITERATIONS, JSON, PROGRESS, TARGET, THREADS, option, takes
+from fastgd.cli.options import (
+    DEVICE,
+    ITERATIONS,
+    JSON,
+    LEARNING,
+    PROGRESS,
+    READING,
+    TABLE_FILE,
+    TARGET,
+    THREADS,
+    option,
+    take_reading,
+    takes,
+)
 from fastgd.cli.output_files import writing
 from fastgd.cli.splits import VALIDATION, Given, take_split
-from fastgd.cli.table_options import LEARNING, READING, TABLE_FILE, take_reading
 from fastgd.cli.terminal import complain, saying_how_to_resume
-from fastgd.cli.train_common import Fitted, TrainOptions, Writer, fit, outputs_of, show_samples
+from fastgd.cli.train_common import (
+    CHECKPOINT,
+    Fitted,
+    TrainOptions,
+    Writer,
+    check_checkpoint,
+    fit,
+    kept_iterations,
+    kept_text,
+    note_kept,
+    outputs_of,
+    show_samples,
+)
 from fastgd.tables.samples import Reading
 from fastgd.training import statistics
-from fastgd.training.sample_hashes import hashes_of
+from fastgd.training.stored_results import hashes_of
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,11 +8,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from fastgd import DeviceError, Model, Run, Sweep
-from fastgd.checks.formatting import many
-from fastgd.cli.console import print_plain
+from fastgd.checks.messages import many
+from fastgd.cli.console import Timed, print_plain, timed
 from fastgd.cli.errors import refusing
-from fastgd.cli.job import Timed, timed
-from fastgd.cli.notes import note_unreached
+from fastgd.cli.inputs import note_unreached
 from fastgd.cli.output_files import Output, check_output
 from fastgd.cli.splits import Given, RowSplit
 from fastgd.engine.devices import AUTO, CPU

@@ -7,18 +7,24 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from fastgd import plots
-from fastgd.checks.formatting import many
-from fastgd.cli.console import open_console, print_plain, print_table
+from fastgd.checks.messages import many
+from fastgd.cli.console import Timed, open_console, print_plain, print_table, timed
 from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.job import Timed, timed
 from fastgd.cli.json_output import print_json
 from fastgd.cli.options import DEVICE, JSON, PROGRESS, THREADS, option, takes
-from fastgd.cli.output_files import Output, check_folder, check_plot, write_plot, writing
-from fastgd.cli.output_folders import done_text, finished
+from fastgd.cli.output_files import (
+    Output,
+    check_folder,
+    check_plot,
+    done_text,
+    finished,
+    write_plot,
+    writing,
+)
 from fastgd.cli.terminal import saying_how_to_resume
 from fastgd.engine.devices import AUTO, CPU, CUDA
 from fastgd.plots import style
-from fastgd.plots.animated_maps import magnification
+from fastgd.plots.maps import magnification
 from fastgd.store.folder import remove
 from fastgd.studies.trainability.map import (
     FEWEST_ITERATIONS,

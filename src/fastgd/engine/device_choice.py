@@ -8,7 +8,7 @@ results are dropped. Bits don't depend on it.
 import json
 from collections.abc import Callable
 
-from fastgd.arguments.warnings import warn
+from fastgd.checks.messages import warn
 from fastgd.engine.code_cache import kept
 from fastgd.engine.devices import CPU, CUDA, devices_of
 from fastgd.engine.plan import Plan

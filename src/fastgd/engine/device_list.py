@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fastgd.engine.devices import CPU, CUDA, DeviceError, usable_gpus
-from fastgd.engine.session import available_threads
+from fastgd.engine.devices import CPU, CUDA, DeviceError, available_threads, usable_gpus
 from fastgd.kernel.language.numba_internals import processor
 from fastgd.kernel.vectorization import native_lanes
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray, array_of
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.engine.instructions import code_of
+from fastgd.checks.numbers import FloatArray, array_of
+from fastgd.engine.formula_values import code_of
 from fastgd.formulas.custom import Formula
 from fastgd.formulas.derivation import Derivation, replaced
 from fastgd.kernel.bytecode import function_of_numbers

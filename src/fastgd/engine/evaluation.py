@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.session import Session
 from fastgd.kernel.fork_lock import ForkSafeLock
 

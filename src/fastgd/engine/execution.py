@@ -9,18 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.engine import summaries
+from fastgd.engine import results as summaries
 from fastgd.engine.device_choice import chosen
 from fastgd.engine.devices import AUTO, CPU
-from fastgd.engine.lowering import bayesian_of
-from fastgd.engine.packed_samples import Index, Sharing
-from fastgd.engine.packing import RunBatch, by_part, lanes_of
+from fastgd.engine.execution import ThreadTuning
+from fastgd.engine.layout import Sharing
+from fastgd.engine.packing import Index, RunBatch, by_part, lanes_of
 from fastgd.engine.plan import Keep, Plan
+from fastgd.engine.recipe import bayesian_of
+from fastgd.engine.results import Ended, State, TrainedRuns
 from fastgd.engine.session import CHUNK_SECONDS, Columns, Runs, Session
 from fastgd.engine.spare_runs import LoadedRuns
-from fastgd.engine.state import State
-from fastgd.engine.thread_tuning import ThreadTuning
-from fastgd.engine.trained_runs import Ended, TrainedRuns
 from fastgd.kernel.block import DIVERGED
 
 CALLS = 32

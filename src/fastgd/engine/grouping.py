@@ -8,9 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from fastgd.engine.layout import Layout, up
+from fastgd.engine.layout import Layout, Sharing, up
 from fastgd.engine.network import Network
-from fastgd.engine.packed_samples import Sharing
 from fastgd.kernel.block import NOW, Area, Layer, Recipe, Shapes, Split
 from fastgd.kernel.vectorization import ROWS, Machine
 

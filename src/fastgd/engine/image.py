@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.execution import loaded
 from fastgd.engine.layout import Layout
 from fastgd.engine.plan import Plan

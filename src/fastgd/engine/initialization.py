@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.initial_network import Init
-from fastgd.engine.network import all_first_weights, count_weights
-from fastgd.engine.philox import philox
+from fastgd.engine.network import all_first_weights, count_weights, philox
 
 Numbers = NDArray[np.float64]
 

@@ -6,12 +6,13 @@ from typing import Literal
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
 from fastgd.checks.memory import check_memory
-from fastgd.engine.choices import unit_choice
+from fastgd.checks.numbers import FloatArray
+from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network
-from fastgd.engine.session import CHUNK_SECONDS, available_threads
+from fastgd.engine.recipe import unit_choice
+from fastgd.engine.session import CHUNK_SECONDS
 from fastgd.kernel.block import EPSILON
 from fastgd.kernel.derivatives import TANGENTS, DerivativeRecipe, Share, Stage, derive
 from fastgd.kernel.language.specialization import Choice

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.engine import summaries
-from fastgd.engine.lowering import INTEGERS, STATES, Values, width_of
+from fastgd.engine import results as summaries
+from fastgd.engine.layout import Sharing
 from fastgd.engine.network import Network
-from fastgd.engine.packed_samples import Sharing
+from fastgd.engine.recipe import INTEGERS, STATES, Values, width_of
 from fastgd.kernel import block as slots
 from fastgd.kernel.block import (
     RECENT,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.declarations import DECLARED, VALUES
 from fastgd.arguments.options import Method
-from fastgd.engine.choices import output_choices, unit_choice
+from fastgd.engine.recipe import output_choices, unit_choice
 from fastgd.kernel.block import OPTIONS, Recipe
 from fastgd.kernel.iteration.activations import BOTH
 from fastgd.kernel.language.specialization import Choice, Features

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import BatchNorm, FloatArray, NetworkParts, WholeNetwork
-from fastgd.arguments.freezing import Frozen, mask_of
+from fastgd.arguments.initial_network import BatchNorm, NetworkParts, WholeNetwork
+from fastgd.arguments.option_types import Frozen, mask_of
 from fastgd.arguments.options import Method
-from fastgd.arguments.targets import outputs_of
+from fastgd.arguments.samples import outputs_of
+from fastgd.checks.numbers import FloatArray
 
 Weights = tuple[NDArray[np.float64], ...]
 """One (inputs, outputs) array per layer."""

@@ -1,6 +1,6 @@
 """Training and validation samples in the form the kernel takes: one table, or subsets of it.
 
-A *part* (:class:`fastgd.arguments.partition.Part`) is a subset of the table's rows that some runs
+A *part* (:class:`fastgd.arguments.subsets.Part`) is a subset of the table's rows that some runs
 train on, with its sample weights and validation rows: one per group, fold and row of weights.
 """
 
@@ -12,10 +12,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray
-from fastgd.arguments.groups import RowIndices
-from fastgd.arguments.partition import Part, Partition
-from fastgd.arguments.training_data import Validation
+from fastgd.arguments.samples import Validation
+from fastgd.arguments.subsets import Part, Partition, RowIndices
+from fastgd.checks.numbers import FloatArray
 from fastgd.kernel.block import Data
 from fastgd.kernel.vectorization import ROWS
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastgd.engine.packed_samples import Index, PackedSamples, Sharing
+from fastgd.engine.layout import Sharing
+from fastgd.engine.packing import Index, PackedSamples
 from fastgd.kernel.block import Recipe
 from fastgd.kernel.vectorization import Machine, runs_side_by_side
 

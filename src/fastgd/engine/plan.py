@@ -10,17 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
-from fastgd.arguments.training_data import TrainingData
+from fastgd.arguments.samples import TrainingData
 from fastgd.checks.memory import available_memory
 from fastgd.engine.devices import AUTO, CPU
-from fastgd.engine.layout import Layout
-from fastgd.engine.lowering import ValueColumn, look_of, may_end, recipe_of
+from fastgd.engine.layout import Layout, Sharing
 from fastgd.engine.network import Network
-from fastgd.engine.packed_samples import Index, PackedSamples, Sharing
-from fastgd.engine.packing import RunBatch, arrange
+from fastgd.engine.packing import Index, PackedSamples, RunBatch, arrange
+from fastgd.engine.recipe import ValueColumn, look_of, may_end, recipe_of
+from fastgd.engine.results import State
 from fastgd.engine.session import CHUNK_SECONDS, Session
 from fastgd.engine.spare_runs import MOST_BYTES, SpareRuns
-from fastgd.engine.state import State
 from fastgd.kernel.block import Recipe
 from fastgd.kernel.vectorization import GPU, Machine
 

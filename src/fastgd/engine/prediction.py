@@ -8,18 +8,15 @@ from weakref import ref
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
-from fastgd.arguments.groups import RowIndices
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import Partition
+from fastgd.arguments.subsets import Partition, RowIndices
 from fastgd.checks.memory import check_memory
-from fastgd.engine.choices import unit_choice
-from fastgd.engine.grouping import layout_for
-from fastgd.engine.lowering import ValueColumn, places_of, recipe_of
+from fastgd.checks.numbers import FloatArray
+from fastgd.engine.layout import layout_for
 from fastgd.engine.network import Network
-from fastgd.engine.packed_samples import PackedSamples
-from fastgd.engine.packing import arrange
+from fastgd.engine.packing import PackedSamples, arrange
 from fastgd.engine.plan import PASS_BYTES
+from fastgd.engine.recipe import ValueColumn, places_of, recipe_of, unit_choice
 from fastgd.engine.session import CHUNK_SECONDS, Columns, Runs, Session
 from fastgd.kernel.block import Recipe
 from fastgd.kernel.fork_lock import ForkSafeLock

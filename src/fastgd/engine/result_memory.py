@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
 from fastgd.checks.memory import SPARE
+from fastgd.checks.numbers import FloatArray
 
 LEAST_BYTES = 4 * 1024**2
 """The memory of smaller arrays is kept by the C library."""

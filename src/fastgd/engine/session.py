@@ -23,12 +23,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import CPU, devices_of, room_on
-from fastgd.engine.grouping import layout_for, split_of
-from fastgd.engine.layout import Layout, up
-from fastgd.engine.lowering import (
+from fastgd.engine.layout import Layout, Sharing, layout_for, split_of, up
+from fastgd.engine.network import Network
+from fastgd.engine.packing import Index, PackedSamples, Packer, Portion, RunBatch, lanes_of
+from fastgd.engine.recipe import (
     NEVER,
     PATIENCE,
     TOLERANCE,
@@ -38,10 +39,7 @@ from fastgd.engine.lowering import (
     corrections_of,
     recipe_of,
 )
-from fastgd.engine.network import Network
-from fastgd.engine.packed_samples import Index, PackedSamples, Packer, Portion, Sharing
-from fastgd.engine.packing import RunBatch, lanes_of
-from fastgd.engine.state import State, put_state, take_state
+from fastgd.engine.results import State, put_state, take_state
 from fastgd.kernel import launch
 from fastgd.kernel.block import SEED, Block, Recipe, Span
 from fastgd.kernel.language.specialization import Choice

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.session import Runs, Session
 
 MOST_BYTES = 256 * 1024

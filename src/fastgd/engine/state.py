@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
 from fastgd.engine.layout import Layout
-from fastgd.engine.lowering import corrections_of, recipe_of
+from fastgd.engine.recipe import corrections_of, recipe_of
 from fastgd.kernel.block import ERROR_COUNT, RECENT, SEED, SMALLEST_AT, Block
 from fastgd.optimizers import Optimizer
 

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.engine.packed_samples import Index
+from fastgd.engine.packing import Index
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.state import State
-from fastgd.engine.summaries import SMALLEST, SMALLEST_AT
+from fastgd.engine.results import SMALLEST, SMALLEST_AT, State
 from fastgd.optimizers import BAYESIAN
 
 NOWHERE = -1

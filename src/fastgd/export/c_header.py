@@ -15,12 +15,11 @@ from zlib import crc32
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
 from fastgd.checks.messages import shown
+from fastgd.checks.numbers import FloatArray
 from fastgd.export.c_networks import DOUBLE, SINGLE, CNetworks
-from fastgd.export.network import Exported, ExportError
+from fastgd.export.network import Exported, ExportError, inverse_deviation
 from fastgd.export.single_precision import differences, sample_of
-from fastgd.export.units import inverse_deviation
 from fastgd.tables.columns import TargetColumn, TextColumn
 from fastgd.tables.dates import DateColumn
 from fastgd.tables.targets import ClassTarget, NumberTarget
@@ -141,7 +140,7 @@ def c_header(exported: Exported, name: str, rows: FloatArray | None = None) -> s
     Examples
     --------
     >>> import fastgd
-    >>> from fastgd.training.results import exported
+    >>> from fastgd.training.run import exported
     >>> run = fastgd.train([[0, 1], [1, 0]], [0, 1], hidden_size=3, iterations=100)
     >>> for line in c_header(exported([run], "to_c"), "model").splitlines():
     ...     if "_predict(const" in line or "_weights_1[" in line and "static" in line:

@@ -12,11 +12,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray, NetworkParts
-from fastgd.export.calendar_terms import Term, fields_of
-from fastgd.export.network import Exported, Part
+from fastgd.arguments.initial_network import NetworkParts
+from fastgd.checks.numbers import FloatArray
+from fastgd.export.network import (
+    SOFTMAX,
+    Exported,
+    Part,
+    Term,
+    fields_of,
+    inverse_deviation,
+    units_of,
+)
 from fastgd.export.single_precision import OPERATIONS, TESTS
-from fastgd.export.units import SOFTMAX, inverse_deviation, units_of
 from fastgd.formulas.calendar import TOLERANCES
 from fastgd.kernel.iteration.activations import body_of
 from fastgd.kernel.iteration.losses import exp_below

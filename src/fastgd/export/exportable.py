@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from fastgd.arguments.data import FloatArray
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_choice, check_path
-from fastgd.store.files import PathLike, whole_file
+from fastgd.checks.numbers import FloatArray, check_choice, check_path
+from fastgd.store import PathLike
+from fastgd.store.files import whole_file
 
 if TYPE_CHECKING:
     from fastgd.export.network import Exported

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray, NetworkParts
+from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.network import Network
 from fastgd.formulas.calendar import CYCLES, FIELDS, circle
 from fastgd.tables.columns import Column, TargetColumn, TextColumn

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray, NetworkParts
+from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
-from fastgd.export.calendar_terms import Term, fields_of
-from fastgd.export.network import Exported, ExportError, Part
+from fastgd.checks.numbers import FloatArray
+from fastgd.export.network import Exported, ExportError, Part, Term, fields_of
 from fastgd.formulas.calendar import TOLERANCES
 from fastgd.formulas.expressions import Tree
 from fastgd.tables.columns import Column, TargetColumn, TextColumn

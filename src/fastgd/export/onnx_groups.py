@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from fastgd.arguments.data import FloatArray, NetworkParts
+from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.checks.messages import shown
+from fastgd.checks.numbers import FloatArray
 from fastgd.export.network import Exported, ExportError
 from fastgd.export.onnx import (
     Graph,

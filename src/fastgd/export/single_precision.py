@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray, NetworkParts
-from fastgd.export.network import Exported, Part
-from fastgd.export.units import SOFTMAX, Unit, inverse_deviation, units_of
+from fastgd.arguments.initial_network import NetworkParts
+from fastgd.checks.numbers import FloatArray
+from fastgd.export.network import SOFTMAX, Exported, Part, Unit, inverse_deviation, units_of
 from fastgd.formulas.calendar import FIELDS, fields_of
 from fastgd.kernel.language.specialization import FormulaChoice
 from fastgd.tables.columns import TargetColumn, TextColumn

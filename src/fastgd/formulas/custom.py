@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from fastgd.checks.messages import either, shown
-from fastgd.checks.values import check_number, rule_of
+from fastgd.checks.numbers import check_number, rule_of
 from fastgd.formulas.expressions import CONSTANTS, FUNCTIONS, Tree, parse, variables_of, write
 from fastgd.formulas.symbols import trace
 

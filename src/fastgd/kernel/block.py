@@ -80,7 +80,7 @@ class Recipe(NamedTuple):
     curvature: Choice | None  # the step solves a system of second order: see .extensions
     bayesian: Choice | None  # which also tells how much to regularize
     tangents: Choice | None  # derivatives by the inputs are learned, too
-    features: Features  # what numeric options switch on: see fastgd.engine.lowering
+    features: Features  # what numeric options switch on: see fastgd.engine.recipe
 
 
 # Integers of each run, in Block.integers: (R,) each; those of options follow.

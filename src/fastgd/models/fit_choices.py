@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from fastgd.arguments.axes import MOST_NETWORKS, as_axis
+from fastgd.arguments.axes import MOST_NETWORKS, as_axis, hint_of, kinds_of
 from fastgd.arguments.declarations import DECLARED
-from fastgd.arguments.formula_parameters import hint_of, kinds_of
 from fastgd.arguments.initial_network import check_hidden_size
 from fastgd.checks.messages import either, shown
-from fastgd.checks.values import (
+from fastgd.checks.numbers import (
     check_choice,
     check_count,
     check_device,
@@ -20,8 +19,7 @@ from fastgd.checks.values import (
     check_threads,
     rule_of,
 )
-from fastgd.engine.devices import CPU, looked_for
-from fastgd.engine.session import available_threads
+from fastgd.engine.devices import CPU, available_threads, looked_for
 from fastgd.formulas.custom import Loss
 from fastgd.formulas.named import loss_of
 from fastgd.models.scores import SCORING

@@ -8,11 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray
-from fastgd.arguments.targets import balanced_factors
-from fastgd.checks.formatting import many
-from fastgd.checks.messages import did_you_mean, shown
-from fastgd.checks.values import check_number, integer, rule_of
+from fastgd.arguments.samples import balanced_factors
+from fastgd.checks.messages import did_you_mean, many, shown
+from fastgd.checks.numbers import FloatArray, check_number, integer, rule_of
 from fastgd.models.fit_choices import Choices
 from fastgd.models.train_test_split import (
     TrainTestRows,

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
-from fastgd.arguments.groups import Integers
+from fastgd.arguments.subsets import Integers
+from fastgd.checks.numbers import FloatArray
 from fastgd.models.group_training import GroupRows, Scaling, TrainedGroups, outputs_of
 from fastgd.tables.targets import NumberTarget, Target
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 
 MODELS = ("network", "shared", "ridge", "constant")
 """A group's own network, the network of all groups, a ridge, and the mean or the frequencies."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.groups import Integers
+from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import shown
 from fastgd.tables.column_values import cells_of, is_missing
 from fastgd.tables.dates import dates_in

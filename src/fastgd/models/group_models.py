@@ -9,26 +9,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray
-from fastgd.arguments.groups import Integers
-from fastgd.arguments.warnings import warn
+from fastgd.arguments.subsets import Integers
 from fastgd.checks.memory import check_memory
-from fastgd.checks.messages import escaped
+from fastgd.checks.messages import escaped, warn
 from fastgd.checks.notebook import ShownInNotebooks
-from fastgd.checks.values import check_choice, check_path
+from fastgd.checks.numbers import FloatArray, check_choice, check_path
 from fastgd.export.exportable import ONNX_DTYPES
 from fastgd.models import stored_groups
 from fastgd.models.group_baselines import GroupFits
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import stacked
 from fastgd.models.model import Table, remarks_on
-from fastgd.store.files import PathLike, whole_file
+from fastgd.store import PathLike
+from fastgd.store.files import whole_file
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import columns_from
 from fastgd.tables.table_selection import check_lengths
 from fastgd.tables.targets import ClassTarget, Target
 from fastgd.training import codec
-from fastgd.training.results import Run, exported
+from fastgd.training.run import Run, exported
 
 if TYPE_CHECKING:
     import pandas

@@ -8,7 +8,7 @@ from fastgd.arguments import options
 from fastgd.arguments.axes import as_axis
 from fastgd.arguments.initial_network import check_alphas, check_hidden_size
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_count, check_seed
+from fastgd.checks.numbers import check_count, check_seed
 from fastgd.formulas.named import loss_of
 from fastgd.models.group_training import SELECTED
 from fastgd.optimizers import Adam

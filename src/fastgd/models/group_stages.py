@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray
-from fastgd.arguments.groups import Integers
+from fastgd.arguments.subsets import Integers
+from fastgd.checks.numbers import FloatArray
 from fastgd.models.group_baselines import (
     MODELS,
     MOST_MOMENTS,
@@ -32,7 +32,7 @@ from fastgd.models.group_training import (
     train_watched,
 )
 from fastgd.tables.targets import ClassTarget, Target
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 
 START = "start.npz"
 """File of the network that the networks of all groups start from."""

@@ -10,16 +10,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray, NetworkParts
-from fastgd.arguments.groups import Integers, rows_of
+from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
+from fastgd.arguments.subsets import Integers, rows_of
+from fastgd.checks.numbers import FloatArray
+from fastgd.engine.devices import available_threads
 from fastgd.engine.prediction import predict_parts
-from fastgd.engine.session import available_threads
 from fastgd.models.train_test_split import some_of
 from fastgd.store.files import is_folder
-from fastgd.training.results import Run
-from fastgd.training.runs import Sweep
+from fastgd.training.run import Run
 from fastgd.training.sweep import sweep
+from fastgd.training.sweep_result import Sweep
 from fastgd.training.train import train
 
 BoolArray = NDArray[np.bool_]

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.groups import Integers
+from fastgd.arguments.subsets import Integers
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.values import (
+from fastgd.checks.numbers import (
     check_choice,
     check_count,
     check_flag,
@@ -28,13 +28,11 @@ from fastgd.engine.devices import CPU
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_models import GroupModels
-from fastgd.models.group_settings import check_settings, completed
-from fastgd.models.group_stages import START, Stages
+from fastgd.models.group_stages import START, Stages, check_settings, completed
 from fastgd.models.group_training import BoolArray, GroupRows, hold_out, train_all_rows
-from fastgd.store.files import PathLike, is_file
+from fastgd.store import Arrays, PathLike, described
+from fastgd.store.files import is_file
 from fastgd.store.folder import Folder
-from fastgd.store.manifest import described
-from fastgd.store.npz import Arrays
 from fastgd.tables.amounts import numbers_written
 from fastgd.tables.column_learning import MOST_CATEGORIES, Decisions, Encoding
 from fastgd.tables.leaks import leaks
@@ -43,7 +41,7 @@ from fastgd.tables.reading import columns_from
 from fastgd.tables.table_selection import column_names, some_rows, with_targets, without
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target, learn_target, notes_of
 from fastgd.training.codec import Header
-from fastgd.training.stored_options import as_json
+from fastgd.training.stored_results import as_json
 from fastgd.workers.worker_options import check_worker_options
 
 if TYPE_CHECKING:

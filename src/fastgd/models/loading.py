@@ -2,7 +2,7 @@
 
 import fastgd.models.group_models
 import fastgd.models.model
-import fastgd.training.runs  # noqa: F401
+import fastgd.training.sweep_result  # noqa: F401
 from fastgd.training.codec import load
 
 __all__ = ["load"]

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray
-from fastgd.arguments.warnings import warn
-from fastgd.checks.formatting import first_names
+from fastgd.checks.messages import first_names, warn
 from fastgd.checks.notebook import ShownInNotebooks
+from fastgd.checks.numbers import FloatArray
 from fastgd.export.exportable import Exportable
 from fastgd.export.network import Exported
 from fastgd.models import stored_model
@@ -23,7 +22,7 @@ from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import columns_from
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target, width_of
 from fastgd.training import codec
-from fastgd.training.results import Run, all_derivatives, all_outputs, exported
+from fastgd.training.run import Run, all_derivatives, all_outputs, exported
 
 Table = Any
 """A pandas DataFrame, a mapping of names to columns, or the path of a table file."""

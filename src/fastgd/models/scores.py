@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
-from fastgd.engine.elementwise import evaluate, value_of
+from fastgd.checks.numbers import FloatArray
+from fastgd.engine.formula_values import evaluate, value_of
 from fastgd.formulas.named import loss_of
 from fastgd.tables.moments import in_order, weighted_mean
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target

@@ -8,13 +8,16 @@ import numpy as np
 from fastgd.models.group_baselines import MODELS, GroupFits
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import Scaling, TrainedGroups
-from fastgd.store.npz import Arrays, Found
+from fastgd.store import Arrays
+from fastgd.store.npz import Found
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import target_from_json, target_to_json
-from fastgd.training import codec, stored_run, stored_sweep
+from fastgd.training import codec
+from fastgd.training import stored_results as stored_run
+from fastgd.training import stored_results as stored_sweep
 from fastgd.training.codec import Array, Header, by_result, need, text, text_of
-from fastgd.training.results import Run
-from fastgd.training.runs import Sweep
+from fastgd.training.run import Run
+from fastgd.training.sweep_result import Sweep
 
 _FITS: dict[str, codec.Field] = {
     "inputs": Array("f", "groups inputs", record=Scaling, name="inputs_{}"),

@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.store.npz import Arrays, Found
+from fastgd.store import Arrays
+from fastgd.store.npz import Found
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import target_from_json, target_to_json, width_of
-from fastgd.training import stored_run
+from fastgd.training import stored_results as stored_run
 from fastgd.training.codec import Header, by_result, need, number, text_of
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 
 
 def encode(model: Any) -> tuple[Header, Arrays]:

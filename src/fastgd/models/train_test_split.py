@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.formatting import many
-from fastgd.checks.messages import shown
+from fastgd.checks.messages import many, shown
 
 Rows = NDArray[np.int64]
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastgd.checks.formatting import (
+from fastgd.checks.messages import (
     axis_text,
     first_names,
     joined,
@@ -23,9 +23,9 @@ from fastgd.studies.surface import Surface
 from fastgd.studies.trainability.map import Trainability
 from fastgd.studies.trainability.mean_field import sample_count
 from fastgd.training.exports import labels_of
-from fastgd.training.results import Run
-from fastgd.training.runs import Sweep
+from fastgd.training.run import Run
 from fastgd.training.sweep_axes import varied
+from fastgd.training.sweep_result import Sweep
 
 BEST = 5
 """Runs of a sweep, or groups, with a row of their own."""

@@ -3,20 +3,15 @@
 They only draw; the results are computed elsewhere. Needs matplotlib (``fastgd[plot]``).
 """
 
-from fastgd.plots.alpha_curves import takeaways
-from fastgd.plots.animated_maps import zoom_film
+from fastgd.plots.alpha_curves import solved, takeaways
 from fastgd.plots.animation import film
 from fastgd.plots.bucket import basins, roll
-from fastgd.plots.error_curves import errors
-from fastgd.plots.heat_maps import direction_changes
-from fastgd.plots.maps import box_counts, trainability
+from fastgd.plots.error_curves import errors, race
+from fastgd.plots.maps import box_counts, trainability, zoom_film
 from fastgd.plots.planes import surface
-from fastgd.plots.prediction_plots import predictions
-from fastgd.plots.races import race
-from fastgd.plots.sensitivities import sensitivity
-from fastgd.plots.solve_rates import solved
+from fastgd.plots.prediction_plots import predictions, sensitivity
 from fastgd.plots.style import write
-from fastgd.plots.weights import weight_paths
+from fastgd.plots.weights import direction_changes, weight_paths
 
 __all__ = [
     "basins",

@@ -5,22 +5,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.values import check_result
+from fastgd.checks.numbers import check_result
 from fastgd.plots.lines import (
     ERROR,
     VALIDATION,
     check_lines,
     draw_group,
+    group_label,
     legend,
     looks,
     mark,
     of_validation,
     scale_errors,
+    sweep_title,
 )
 from fastgd.plots.style import Panels, panels
-from fastgd.plots.titles import group_label, sweep_title
 from fastgd.training import statistics
-from fastgd.training.runs import Sweep
+from fastgd.training.sweep_result import Sweep
 
 
 def takeaways(sweep: Sweep, *, ax: "Panels | None" = None) -> NDArray[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.checks.values import check_path, check_result, each_of
+from fastgd.checks.numbers import check_path, check_result, each_of
 from fastgd.plots.animation import DOTS_PER_INCH, write_gif
 from fastgd.plots.maps import axis_labels, draw_map
 from fastgd.plots.style import Axes, axes, check_ending, pyplot

@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
-from fastgd.checks.values import check_ends, check_result
+from fastgd.checks.numbers import FloatArray, check_ends, check_result
 from fastgd.plots.lines import below
 from fastgd.plots.style import COLORS, Axes, axes
 from fastgd.studies.bucket.basins import NOWHERE, Basins

@@ -5,25 +5,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.values import check_result
+from fastgd.checks.numbers import check_result
 from fastgd.plots.lines import (
     ERROR,
     VALIDATION,
     check_lines,
     draw_group,
+    group_label,
     label_iterations,
     legend,
     looks,
     mark,
     marker,
     of_validation,
+    run_title,
     scale_errors,
+    sweep_title,
 )
 from fastgd.plots.style import Axes, axes
-from fastgd.plots.titles import group_label, run_title, sweep_title
 from fastgd.training import statistics
-from fastgd.training.results import Run
-from fastgd.training.runs import Sweep
+from fastgd.training.run import Run
+from fastgd.training.sweep_result import Sweep
 
 
 def errors(result: Run | Sweep, *, ax: "Axes | None" = None) -> "Axes":

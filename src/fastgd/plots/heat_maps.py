@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.values import check_result
+from fastgd.checks.numbers import check_result
+from fastgd.plots.lines import run_title
 from fastgd.plots.style import SEQUENTIAL, Axes, Panels, color_bar, panels
-from fastgd.plots.titles import run_title
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 
 WRITTEN = 16
 """Most columns with a number written in each cell."""

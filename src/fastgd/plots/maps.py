@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.values import check_result
+from fastgd.checks.numbers import check_result
 from fastgd.plots.style import COLORS, Axes, axes
 from fastgd.studies.trainability.box_counting import BoxCounting
 from fastgd.studies.trainability.map import Trainability

@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.checks.formatting import joined
-from fastgd.checks.messages import shown
-from fastgd.checks.values import check_choice, check_flag, check_result
+from fastgd.checks.messages import joined, shown
+from fastgd.checks.numbers import check_choice, check_flag, check_result
 from fastgd.plots.lines import ERROR
 from fastgd.plots.style import COLORS, SEQUENTIAL, Axes, axes, legend_text, user_text
 from fastgd.studies.surface import Surface
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 
 LEVELS = 12
 """Number of contour lines, about."""

@@ -5,15 +5,15 @@ from textwrap import fill
 
 import numpy as np
 
-from fastgd.checks.formatting import joined
-from fastgd.checks.values import check_result
+from fastgd.checks.messages import joined
+from fastgd.checks.numbers import check_result
 from fastgd.plots.lines import ERROR, below, label_iterations, scale_errors
 from fastgd.plots.planes import NAME, looks
 from fastgd.plots.planes import surface as draw_surface
 from fastgd.plots.style import Axes, legend_text, panels
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 from fastgd.training.statistics import error_curves
 
 _SLICE = (

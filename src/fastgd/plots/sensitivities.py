@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import numbers_of
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_flag
+from fastgd.checks.numbers import check_flag, numbers_of
 from fastgd.plots.style import COLORS, Panels, legend_text, panels, user_text
-from fastgd.training.results import Run, Snapshot
+from fastgd.training.run import Run, Snapshot
 
 CURVES = 3
 """Inputs whose derivatives are drawn against their values: those with the longest bars."""

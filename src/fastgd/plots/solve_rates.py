@@ -2,13 +2,12 @@
 
 import numpy as np
 
-from fastgd.checks.formatting import layers_text
-from fastgd.checks.values import ABOVE_ZERO, check_number, check_result
-from fastgd.plots.lines import check_lines, legend, looks
+from fastgd.checks.messages import layers_text
+from fastgd.checks.numbers import ABOVE_ZERO, check_number, check_result
+from fastgd.plots.lines import check_lines, group_label, legend, looks, repetitions, sweep_title
 from fastgd.plots.style import Axes, axes
-from fastgd.plots.titles import group_label, repetitions, sweep_title
 from fastgd.training import statistics
-from fastgd.training.runs import Sweep
+from fastgd.training.sweep_result import Sweep
 
 
 def solved(

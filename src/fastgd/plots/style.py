@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.formatting import SHORT
-from fastgd.checks.messages import escaped, shown
-from fastgd.checks.values import check_path
+from fastgd.checks.messages import SHORT, escaped, shown
+from fastgd.checks.numbers import check_path
 from fastgd.store.files import whole_file
 
 if TYPE_CHECKING:

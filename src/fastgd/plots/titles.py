@@ -3,7 +3,7 @@
 from textwrap import fill
 from typing import Any
 
-from fastgd.checks.formatting import (
+from fastgd.checks.messages import (
     axis_text,
     joined,
     many,
@@ -12,10 +12,10 @@ from fastgd.checks.formatting import (
     value_text,
 )
 from fastgd.plots.style import user_text
-from fastgd.training.results import Run
-from fastgd.training.runs import Sweep
+from fastgd.training.run import Run
 from fastgd.training.statistics import REPEATED
 from fastgd.training.sweep_axes import varied
+from fastgd.training.sweep_result import Sweep
 
 WIDTH = 84
 """Characters in a line of a title, at a width of 800 pixels."""

@@ -5,11 +5,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.values import check_result
-from fastgd.plots.lines import label_iterations, legend
+from fastgd.checks.numbers import check_result
+from fastgd.plots.lines import label_iterations, legend, run_title
 from fastgd.plots.style import COLORS, SEQUENTIAL, Panels, color_bar, panels
-from fastgd.plots.titles import run_title
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 from fastgd.training.statistics import given_back
 
 DASHES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from fastgd.arguments.data import BatchNorm, FloatArray
+from fastgd.arguments.initial_network import BatchNorm
+from fastgd.checks.numbers import FloatArray
 from fastgd.optimizers import Optimizer
 from fastgd.reference.parameter import Parameter
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
+from fastgd.checks.numbers import FloatArray
 
 Unit = Callable[..., tuple[FloatArray, FloatArray]]
 """Takes the inputs x and parameters by name; returns the values v and their derivatives."""

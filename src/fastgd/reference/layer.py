@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
-from fastgd.arguments.freezing import mask_of
+from fastgd.arguments.option_types import mask_of
 from fastgd.arguments.options import Method
+from fastgd.checks.numbers import FloatArray
 from fastgd.reference.batch_norm import Normalization
 from fastgd.reference.output import Output, Units
 from fastgd.reference.parameter import Parameter

@@ -7,11 +7,11 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.arguments.data import FloatArray, check_vector
 from fastgd.arguments.declarations import LossOptions
+from fastgd.checks.numbers import FloatArray, check_vector
 from fastgd.reference.perceptron import Perceptron
 from fastgd.reference.sampling import Epochs
-from fastgd.training.training_run import checked_loss
+from fastgd.training.training_job import checked_loss
 
 
 def objective(

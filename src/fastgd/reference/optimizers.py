@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastgd import optimizers
-from fastgd.arguments.data import FloatArray
+from fastgd.checks.numbers import FloatArray
 
 Numbers = FloatArray | float
 

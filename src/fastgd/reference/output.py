@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
+from fastgd.checks.numbers import FloatArray
 from fastgd.reference.formulas import second_derivative, value_and_derivatives
 from fastgd.reference.functions import FUNCTIONS, LOSSES, SECOND_DERIVATIVES
 

@@ -5,8 +5,8 @@ from dataclasses import fields
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray
-from fastgd.arguments.freezing import Mask
+from fastgd.arguments.option_types import Mask
+from fastgd.checks.numbers import FloatArray
 from fastgd.optimizers import Optimizer
 from fastgd.reference.optimizers import twin
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray, NetworkParts
+from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.network import Network
 from fastgd.reference.layer import Layer
 from fastgd.reference.parameter import Parameter

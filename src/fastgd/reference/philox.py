@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
-from fastgd.engine.philox import LOW, Words, philox
+from fastgd.checks.numbers import FloatArray
+from fastgd.engine.network import LOW, Words, philox
 
 DROPOUT, DROPCONNECT, SAMPLING = 1, 2, 3
 """Purposes of random words, part of the key's second word; a shuffle has 0."""

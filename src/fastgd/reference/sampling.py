@@ -5,8 +5,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
+from fastgd.checks.numbers import FloatArray
 from fastgd.reference.philox import shuffled, uniform
 
 

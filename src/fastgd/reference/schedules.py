@@ -5,7 +5,7 @@ from math import cos, pi
 import numpy as np
 
 from fastgd import schedules
-from fastgd.arguments.data import FloatArray
+from fastgd.checks.numbers import FloatArray
 
 
 def factor(schedule: schedules.Schedule, t: int) -> float:

@@ -4,9 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastgd.arguments.training_data import TrainingData
-from fastgd.engine.state import State
-from fastgd.engine.summaries import STATUS
+from fastgd.arguments.samples import TrainingData
+from fastgd.engine.results import STATUS, State
 from fastgd.reference.perceptron import Perceptron
 from fastgd.reference.sampling import Sampler
 from fastgd.reference.stopping import Watch

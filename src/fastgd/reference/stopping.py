@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
 from fastgd.arguments.options import Method
-from fastgd.arguments.training_data import TrainingData
-from fastgd.engine.state import State
+from fastgd.arguments.samples import TrainingData
+from fastgd.checks.numbers import FloatArray
+from fastgd.engine.results import State
 from fastgd.reference.perceptron import Perceptron
 
 

@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike
 from fastgd.arguments.axes import as_axis
 from fastgd.arguments.declarations import FIELDED
 from fastgd.arguments.options import axes
-from fastgd.arguments.partition import Part, check_partition
-from fastgd.arguments.targets import check_samples
+from fastgd.arguments.samples import check_samples
+from fastgd.arguments.subsets import Part, check_partition
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.reference.training import train
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 from fastgd.training.sweep_axes import COMBINATION, SweepAxes
 
 _NO_OPTIONS = ("iterations", "record_every", "record_weights", "weights", "biases")

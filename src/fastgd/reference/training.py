@@ -8,13 +8,13 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.arguments.declarations import Options
-from fastgd.arguments.initial_network import Start
-from fastgd.arguments.training_data import TrainingData
+from fastgd.arguments.initial_network import NetworkParts, Start
+from fastgd.arguments.samples import TrainingData
 from fastgd.checks.memory import check_memory
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.network import Network, count_weights
-from fastgd.engine.state import State
+from fastgd.engine.results import State
 from fastgd.optimizers import LevenbergMarquardt
 from fastgd.reference import schedules
 from fastgd.reference.parameter import Parameter
@@ -23,9 +23,10 @@ from fastgd.reference.sampling import Adaptive, Epochs, Sampler
 from fastgd.reference.second_order import SecondOrder
 from fastgd.reference.state import Ending, ending, over, resume_from, state_of
 from fastgd.reference.stopping import Best, Watch
-from fastgd.training.results import Run, run_of
-from fastgd.training.resuming import arguments_of_run, continuing
-from fastgd.training.training_run import Training, checked_training
+from fastgd.training.resuming import arguments_of_run
+from fastgd.training.run import Run, run_of
+from fastgd.training.train import continuing
+from fastgd.training.training_job import Training, checked_training
 
 
 @continuing(arguments_of_run)

@@ -19,10 +19,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastgd.arguments.data import FloatArray, NetworkParts
-from fastgd.arguments.groups import Integers
+from fastgd.arguments.initial_network import NetworkParts
+from fastgd.arguments.subsets import Integers
 from fastgd.checks.memory import check_memory
-from fastgd.checks.values import check_choice, check_path
+from fastgd.checks.numbers import FloatArray, check_choice, check_path
 from fastgd.engine.devices import CPU
 from fastgd.export.exportable import ONNX_DTYPES
 from fastgd.export.network import Exported
@@ -34,8 +34,9 @@ from fastgd.sklearn.fit_spec import FitSpec, Samples, held_out
 from fastgd.sklearn.joint_training import train_all
 from fastgd.sklearn.pipeline_onnx import OnnxConvertible
 from fastgd.sklearn.single_training import epochs_in_vain, history, one_more_epoch
-from fastgd.store.files import PathLike, whole_file
-from fastgd.training.results import Run, exported
+from fastgd.store import PathLike
+from fastgd.store.files import whole_file
+from fastgd.training.run import Run, exported
 
 LARGEST_SEED = 2**31 - 1
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from fastgd.arguments.warnings import warn
+from fastgd.checks.messages import warn
 from fastgd.engine.devices import CPU, DeviceError
 from fastgd.sklearn.deferred_fits import DeferredFits, network_of, path_of
 from fastgd.sklearn.estimator_parameters import check_on_cpu

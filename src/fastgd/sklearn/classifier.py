@@ -14,10 +14,10 @@ from sklearn.utils import column_or_1d, compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from fastgd.arguments.data import FloatArray
-from fastgd.arguments.groups import Integers
-from fastgd.arguments.targets import MOST_CLASSES, balanced_factors, one_hot
+from fastgd.arguments.samples import MOST_CLASSES, balanced_factors, one_hot
+from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import shown
+from fastgd.checks.numbers import FloatArray
 from fastgd.export.network import Exported
 from fastgd.formulas.custom import Loss
 from fastgd.sklearn.base import BaseFastGD, descends

@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection._validation import _check_method_params, _safe_split
 from sklearn.pipeline import Pipeline
 
-from fastgd.arguments.groups import Integers
+from fastgd.arguments.subsets import Integers
 from fastgd.engine.devices import DeviceError
 from fastgd.sklearn.base import BaseFastGD
 from fastgd.sklearn.estimator_parameters import check_parameters

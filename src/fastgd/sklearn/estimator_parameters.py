@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from fastgd import optimizers, schedules
-from fastgd.arguments.formula_parameters import kinds_of
+from fastgd.arguments.axes import kinds_of
 from fastgd.arguments.initial_network import check_hidden_size
 from fastgd.arguments.options import axes, check_curved, checked
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import did_you_mean_choice, either, shown
-from fastgd.checks.values import (
+from fastgd.checks.numbers import (
     LARGEST,
     check_choice,
     check_count,
@@ -27,7 +27,7 @@ from fastgd.checks.values import (
 )
 from fastgd.engine.devices import AUTO, CPU, looked_for
 from fastgd.sklearn.fit_spec import Adaptive
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 
 SOLVERS = ("adam", "sgd", "lbfgs", "lm")
 RATES = ("constant", "invscaling", "adaptive")

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
-from fastgd.arguments.data import FloatArray, NetworkParts
-from fastgd.arguments.groups import Integers
-from fastgd.training.results import Run
+from fastgd.arguments.initial_network import NetworkParts
+from fastgd.arguments.subsets import Integers
+from fastgd.checks.numbers import FloatArray
+from fastgd.training.run import Run
 
 SMALLEST_RATE = 1e-6
 """An adaptive learning rate is not divided below this: as in scikit-learn, the fit ends."""

@@ -12,19 +12,20 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import _safe_indexing
 
-from fastgd.arguments.data import FloatArray, NetworkParts
 from fastgd.arguments.declarations import DECLARED
-from fastgd.arguments.groups import Integers, RowIndices, rows_of
+from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
+from fastgd.arguments.subsets import Integers, RowIndices, rows_of
+from fastgd.checks.numbers import FloatArray
+from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network
 from fastgd.engine.prediction import predict_parts
-from fastgd.engine.session import available_threads
 from fastgd.sklearn.base import BaseFastGD
 from fastgd.sklearn.classifier import FastGDClassifier
 from fastgd.sklearn.joint_training import key_of
 from fastgd.sklearn.regressor import FastGDRegressor
 from fastgd.sklearn.standard_steps import SKIPPED, table_of
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 
 FEWEST_ALIKE = 20
 """Fewest alike networks that predict in one call.

@@ -10,20 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
+from fastgd.arguments.axes import kinds_of
 from fastgd.arguments.declarations import FIELDED, VALUES
-from fastgd.arguments.formula_parameters import kinds_of
-from fastgd.arguments.groups import Integers, joined
 from fastgd.arguments.options import Method
-from fastgd.engine.devices import CPU, DeviceError
+from fastgd.arguments.subsets import Integers, joined
+from fastgd.checks.numbers import FloatArray
+from fastgd.engine.devices import CPU, DeviceError, available_threads
 from fastgd.engine.prediction import outputs
-from fastgd.engine.session import available_threads
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.sklearn.fit_spec import FitSpec
 from fastgd.sklearn.single_training import train_alone
-from fastgd.training.results import Run
-from fastgd.training.runs import Sweep
+from fastgd.training.run import Run
 from fastgd.training.sweep import sweep
+from fastgd.training.sweep_result import Sweep
 
 Outcome = Sequence[Run] | Exception
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from fastgd.training.results import exported
+from fastgd.training.run import exported
 
 
 class OnnxConvertible:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.utils import check_array, column_or_1d
 
-from fastgd.arguments.data import FloatArray
+from fastgd.checks.numbers import FloatArray
 from fastgd.export.network import Exported
 from fastgd.formulas.custom import Loss
 from fastgd.sklearn.base import BaseFastGD

@@ -15,9 +15,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import validate_data
 
-from fastgd.arguments.data import FloatArray
-from fastgd.arguments.formula_parameters import kinds_of
-from fastgd.arguments.groups import Integers
+from fastgd.arguments.axes import kinds_of
+from fastgd.arguments.subsets import Integers
+from fastgd.checks.numbers import FloatArray
 from fastgd.sklearn.base import BaseFastGD, mean_outputs
 from fastgd.sklearn.classifier import FastGDClassifier
 from fastgd.sklearn.deferred_fits import share_steps
@@ -32,7 +32,7 @@ from fastgd.sklearn.search_scores import (
     score_of_classes,
     score_of_numbers,
 )
-from fastgd.training.results import all_outputs
+from fastgd.training.run import all_outputs
 
 
 class Alike:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 from sklearn.metrics import _classification
 
-from fastgd.arguments.data import FloatArray
+from fastgd.checks.numbers import FloatArray
 
 Labels = NDArray[Any]
 

@@ -9,17 +9,16 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.arguments.data import FloatArray, NetworkParts
-from fastgd.checks.values import LARGEST
-from fastgd.engine.initialization import first_rows
-from fastgd.engine.network import Network
+from fastgd.arguments.initial_network import NetworkParts
+from fastgd.checks.numbers import LARGEST, FloatArray
+from fastgd.engine.network import Network, first_rows
 from fastgd.optimizers import GradientDescent
 from fastgd.schedules import Factors
 from fastgd.sklearn.estimator_parameters import OWN_ARGUMENTS
 from fastgd.sklearn.fit_spec import Adaptive, FitSpec
 from fastgd.training.objective import objective
-from fastgd.training.results import Run
-from fastgd.training.sample_hashes import ANY_SAMPLES
+from fastgd.training.resuming import ANY_SAMPLES
+from fastgd.training.run import Run
 from fastgd.training.train import train
 
 

@@ -22,8 +22,8 @@ from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.extmath import _incremental_mean_and_var
 from sklearn.utils.validation import FLOAT_DTYPES
 
-from fastgd.arguments.data import FloatArray
-from fastgd.arguments.groups import Integers
+from fastgd.arguments.subsets import Integers
+from fastgd.checks.numbers import FloatArray
 from fastgd.sklearn.base import BaseFastGD
 
 _CONFIG = {

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.memory import check_memory
-from fastgd.store.npz import DIRECTORY, START, Arrays, header_of
+from fastgd.store import Arrays
+from fastgd.store.npz import DIRECTORY, START, header_of
 
 _PLACE, _HASH = 16, 64
 """Digits of an offset in a file, and of a SHA-256."""

@@ -26,22 +26,12 @@ from typing import IO, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.warnings import warn
-from fastgd.checks.messages import shown
-from fastgd.store import chunk_file
+from fastgd.checks.messages import shown, warn
+from fastgd.store import Arrays, PathLike, chunk_file
 from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
-from fastgd.store.files import (
-    UNFINISHED,
-    ForeignEntryError,
-    PathLike,
-    again,
-    is_file,
-    open_inside,
-    put,
-)
+from fastgd.store.files import UNFINISHED, ForeignEntryError, again, is_file, open_inside, put
 from fastgd.store.leases import Leases
 from fastgd.store.manifest import Manifest, manifest_of, parsed
-from fastgd.store.npz import Arrays
 
 T = TypeVar("T")
 

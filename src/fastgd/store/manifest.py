@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown
-from fastgd.store import BITS
-from fastgd.store.chunk_file import plain
-from fastgd.store.npz import Arrays, tuples
+from fastgd.store import BITS, Arrays, plain
+from fastgd.store.npz import tuples
 
 _SMALL = 4096
 """Bytes of an array whose hash is remembered, as it is asked for in each training."""

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.memory import check_memory
-from fastgd.store.files import PathLike, open_file, whole_file
+from fastgd.store import PathLike
+from fastgd.store.files import open_file, whole_file
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -12,12 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import options
 from fastgd.arguments.initial_network import Start
-from fastgd.arguments.targets import check_samples
-from fastgd.arguments.warnings import warn_of_targets
+from fastgd.arguments.samples import check_samples, warn_of_targets
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.notebook import ShownInNotebooks
-from fastgd.checks.values import (
+from fastgd.checks.numbers import (
     NOT_NEGATIVE,
     check_choice,
     check_count,
@@ -25,15 +24,14 @@ from fastgd.checks.values import (
     check_number,
 )
 from fastgd.optimizers import Optimizer
-from fastgd.store.files import PathLike
-from fastgd.store.npz import Arrays
+from fastgd.store import Arrays, PathLike
 from fastgd.studies.race_job import RaceJob, entrants_of
 from fastgd.studies.surface import Surface, surface
 from fastgd.studies.surface_job import Weight
 from fastgd.training.codec import Header
 from fastgd.training.exports import dataframe, labels_of, module
-from fastgd.training.results import Alpha, Run
-from fastgd.training.training_run import Training, checked_training
+from fastgd.training.run import Alpha, Run
+from fastgd.training.training_job import Training, checked_training
 from fastgd.workers.run_job import results_of
 from fastgd.workers.worker_options import check_worker_options
 

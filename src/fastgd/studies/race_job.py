@@ -10,11 +10,12 @@ import numpy as np
 
 from fastgd.checks.messages import shown
 from fastgd.optimizers import ALL, Optimizer
-from fastgd.store.npz import Arrays, tuples
-from fastgd.training import stored_run
+from fastgd.store import Arrays
+from fastgd.store.npz import tuples
+from fastgd.training import stored_results as stored_run
 from fastgd.training.codec import decoded
-from fastgd.training.results import Run
-from fastgd.training.training_run import KEEP, Training
+from fastgd.training.run import Run
+from fastgd.training.training_job import KEEP, Training
 from fastgd.workers.compiling import compile_all
 
 _HEADER = "facts"
@@ -26,7 +27,7 @@ _COMPILED_AFTER = 2
 
 @dataclass(frozen=True, eq=False)
 class RaceJob:
-    """Independent trainings: a :class:`fastgd.workers.job.Job`."""
+    """Independent trainings: a :class:`fastgd.workers.worker.Job`."""
 
     trainings: tuple[Training, ...]
 

@@ -11,20 +11,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import options
-from fastgd.arguments.data import NetworkParts
+from fastgd.arguments.axes import hint_of, kinds_of, parameters_of
 from fastgd.arguments.declarations import DECLARED, SurfaceOptions
-from fastgd.arguments.formula_parameters import hint_of, kinds_of, parameters_of
-from fastgd.arguments.initial_network import Start, check_network, check_whole
+from fastgd.arguments.initial_network import NetworkParts, Start, check_network, check_whole
 from fastgd.arguments.options import Method
-from fastgd.arguments.targets import check_samples, outputs_to_start
+from fastgd.arguments.samples import check_samples, outputs_to_start
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import either, shown
 from fastgd.checks.notebook import ShownInNotebooks
-from fastgd.checks.values import check_count, check_result
+from fastgd.checks.numbers import check_count, check_result
 from fastgd.engine.device_choice import say_chosen
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.network import Network, Weights
-from fastgd.store.files import PathLike
+from fastgd.store import PathLike
 from fastgd.studies.surface_job import (
     SurfaceJob,
     Weight,
@@ -33,8 +32,8 @@ from fastgd.studies.surface_job import (
     measuring,
 )
 from fastgd.training.exports import dataframe, dataset
-from fastgd.training.results import Run, Snapshot
-from fastgd.training.stored_options import as_json
+from fastgd.training.run import Run, Snapshot
+from fastgd.training.stored_results import as_json
 from fastgd.workers.run_job import results_of
 from fastgd.workers.worker_options import check_worker_options
 

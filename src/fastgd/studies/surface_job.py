@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.options import Method
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_ends, integer
+from fastgd.checks.numbers import FloatArray, check_ends, integer
 from fastgd.engine.devices import CPU
 from fastgd.engine.network import Network
 from fastgd.engine.session import Session
 from fastgd.formulas.named import loss_of
-from fastgd.store.npz import Arrays
-from fastgd.training.chunks import CHUNK_SECONDS, seconds_of
+from fastgd.store import Arrays
+from fastgd.training.sweep_axes import CHUNK_SECONDS, seconds_of
 
 Weight = tuple[int, int, int]
 Span = tuple[float, float]
@@ -29,7 +28,7 @@ THREAD_SECONDS = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class SurfaceJob:
-    """The points of a surface: a :class:`fastgd.workers.job.Job`."""
+    """The points of a surface: a :class:`fastgd.workers.worker.Job`."""
 
     network: Network
     method: Method

@@ -8,15 +8,14 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from fastgd.checks.formatting import many
-from fastgd.checks.messages import shown
-from fastgd.checks.values import check_choice, check_count, check_flag, check_seed
+from fastgd.checks.messages import many, shown
+from fastgd.checks.numbers import check_choice, check_count, check_flag, check_seed
 from fastgd.tables.amounts import almost_numbers, notation_text
+from fastgd.tables.column_learning import learn_target_column
 from fastgd.tables.column_values import Cells, texts_shown
 from fastgd.tables.columns import Column, NumberColumn, TextColumn
 from fastgd.tables.dates import learn_dates, looks_like_date
 from fastgd.tables.moments import FloatArray, correlation, moments
-from fastgd.tables.target_encoding import learn_target_column
 
 Encoding = Literal["one-hot", "target"]
 

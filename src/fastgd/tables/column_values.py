@@ -10,9 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments import data
-from fastgd.checks.formatting import many
-from fastgd.checks.messages import shown
+from fastgd.arguments import samples as data
+from fastgd.checks.messages import many, shown
 
 Kind = Literal["numbers", "texts", "booleans", "dates"]
 

@@ -9,8 +9,7 @@ from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from fastgd.checks.formatting import many
-from fastgd.checks.messages import shown
+from fastgd.checks.messages import many, shown
 from fastgd.tables.amounts import numbers_like
 from fastgd.tables.column_values import Cells, texts_shown
 from fastgd.tables.dates import DateColumn

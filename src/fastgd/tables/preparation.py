@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.arguments.data import numbers_of
-from fastgd.checks.formatting import first_names
 from fastgd.checks.memory import check_memory
-from fastgd.checks.messages import shown
+from fastgd.checks.messages import first_names, shown
+from fastgd.checks.numbers import numbers_of
 from fastgd.tables.amounts import numbers_written
 from fastgd.tables.column_learning import (
     MOST_CATEGORIES,
@@ -22,7 +21,7 @@ from fastgd.tables.column_learning import (
     Learned,
     learn_column,
 )
-from fastgd.tables.column_values import Cells, cells_of
+from fastgd.tables.column_values import Cells, cells_of, columns_of
 from fastgd.tables.columns import (
     Column,
     NumberColumn,
@@ -34,7 +33,6 @@ from fastgd.tables.columns import (
     to_fields,
 )
 from fastgd.tables.dates import DateColumn
-from fastgd.tables.frames import columns_of
 from fastgd.tables.moments import FloatArray
 from fastgd.tables.table_selection import check_lengths, column_names
 
@@ -96,7 +94,7 @@ class Preparation:
         ----------
         columns : mapping of str to (rows,) array_like
             Numbers (NaN where missing), booleans, strings (None where missing) or dates.
-            ``fastgd.tables.frames.columns_of`` converts a DataFrame.
+            ``fastgd.tables.column_values.columns_of`` converts a DataFrame.
         max_categories : int
             The most inputs for strings of one column.
         standardize : bool

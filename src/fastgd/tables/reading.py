@@ -14,22 +14,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.formatting import many
 from fastgd.checks.memory import check_memory
-from fastgd.checks.messages import shown
-from fastgd.checks.values import check_path
-from fastgd.tables.column_values import FileTexts, number_of
-from fastgd.tables.dialect import (
+from fastgd.checks.messages import many, shown
+from fastgd.checks.numbers import check_path
+from fastgd.tables.column_values import FileTexts, columns_of, number_of
+from fastgd.tables.table_selection import names_text
+from fastgd.tables.text_files import (
+    LARGEST,
     LOOKED_AT,
     SNIFFED_CHARACTERS,
     Dialect,
     check_separator,
     decimal_of,
+    read_text,
     separator_of,
 )
-from fastgd.tables.frames import columns_of
-from fastgd.tables.table_selection import names_text
-from fastgd.tables.text_files import LARGEST, read_text
 
 if TYPE_CHECKING:
     import pandas

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.formatting import first_names, many
-from fastgd.checks.messages import did_you_mean, shown
-from fastgd.checks.values import each_of, integer
+from fastgd.checks.messages import did_you_mean, first_names, many, shown
+from fastgd.checks.numbers import each_of, integer
 from fastgd.tables.amounts import numbers_written
 from fastgd.tables.column_values import Cells, cells_of
 

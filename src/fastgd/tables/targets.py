@@ -11,9 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments.targets import MOST_CLASSES, one_hot
-from fastgd.checks.formatting import many
-from fastgd.checks.messages import did_you_mean, shown
+from fastgd.arguments.samples import MOST_CLASSES, one_hot
+from fastgd.checks.messages import did_you_mean, many, shown
 from fastgd.tables.amounts import (
     almost_numbers,
     amount_of,

@@ -8,10 +8,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO
 
-from fastgd.arguments.warnings import warn
-from fastgd.checks.formatting import many
 from fastgd.checks.memory import check_memory
-from fastgd.checks.messages import escaped
+from fastgd.checks.messages import escaped, many, warn
 
 LARGEST = 2**30
 """Most bytes of a file: /dev/zero, or a pipe whose writer never stops, has no end."""

@@ -12,14 +12,15 @@ from time import perf_counter
 from typing import NamedTuple
 
 from fastgd.checks.messages import shown
-from fastgd.checks.values import ABOVE_ZERO, check_number, check_path
+from fastgd.checks.numbers import ABOVE_ZERO, check_number, check_path
 from fastgd.engine.progress import progress_bar
 from fastgd.store import npz
 from fastgd.store.manifest import Manifest, manifest_of, parsed
-from fastgd.training import stored_run
+from fastgd.training import stored_results as stored_run
 from fastgd.training.codec import decoded
-from fastgd.training.results import Run
-from fastgd.training.training_run import Training, is_over, planned
+from fastgd.training.resuming import planned
+from fastgd.training.run import Run
+from fastgd.training.training_job import Training, is_over
 
 EVERY = 60.0
 """Seconds between checkpoints."""

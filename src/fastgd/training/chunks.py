@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.engine.network import Network
-from fastgd.engine.packed_samples import Index
+from fastgd.engine.packing import Index
 
 CHUNK_SECONDS = 4.0
 """Approximate duration of a chunk on one thread."""

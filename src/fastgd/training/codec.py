@@ -17,11 +17,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.values import check_count, check_path
+from fastgd.checks.numbers import check_count, check_path
 from fastgd.formulas.expressions import UnknownNameError
-from fastgd.store import npz
-from fastgd.store.files import PathLike
-from fastgd.store.npz import Arrays, Found
+from fastgd.store import Arrays, PathLike, npz
+from fastgd.store.npz import Found
 
 Header = dict[str, Any]
 """Values that JSON can hold."""

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.declarations import FIELDED
-from fastgd.checks.formatting import value_text
-from fastgd.checks.messages import shown
+from fastgd.checks.messages import shown, value_text
 from fastgd.formulas.custom import Formula
 from fastgd.optimizers import BAYESIAN
 from fastgd.training.sweep_axes import COMBINATION, varied

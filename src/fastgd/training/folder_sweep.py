@@ -12,36 +12,32 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.training_data import TrainingData, Validation
-from fastgd.checks.formatting import many
+from fastgd.arguments.samples import TrainingData, Validation
 from fastgd.checks.memory import check_memory
-from fastgd.checks.values import check_count
-from fastgd.engine.packed_samples import Index
-from fastgd.engine.state import State
-from fastgd.engine.summaries import (
+from fastgd.checks.messages import many
+from fastgd.checks.numbers import check_count
+from fastgd.engine.packing import Index
+from fastgd.engine.results import (
     ERROR_COUNT,
     MISSING,
+    NOWHERE,
     RECENT,
     SMALLEST_AT,
+    STATE,
     STATUS,
+    State,
     Summary,
 )
-from fastgd.engine.trained_runs import NOWHERE, STATE
+from fastgd.store import PathLike
 from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
-from fastgd.store.files import PathLike
 from fastgd.store.folder import Folder
-from fastgd.training.chunks import Chunks
 from fastgd.training.codec import need
 from fastgd.training.exports import CURVES, sweep_dataset
-from fastgd.training.indexing import run_at, selected
-from fastgd.training.result_fields import SOURCES, dtype_of, field_of
-from fastgd.training.results import Run
-from fastgd.training.runs import Sweep
-from fastgd.training.sample_hashes import with_hashes
-from fastgd.training.selection import Selection
-from fastgd.training.stored_run import check_state
-from fastgd.training.stored_sweep import digest_of, options_of
-from fastgd.training.sweep_axes import SweepAxes
+from fastgd.training.run import SOURCES, Run
+from fastgd.training.selection import Selection, dtype_of, field_of, run_at, selected
+from fastgd.training.stored_results import check_state, digest_of, options_of, with_hashes
+from fastgd.training.sweep_axes import Chunks, SweepAxes
+from fastgd.training.sweep_result import Sweep
 
 if TYPE_CHECKING:
     import xarray

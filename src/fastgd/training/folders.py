@@ -11,21 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.training_data import TrainingData
+from fastgd.arguments.samples import TrainingData
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_counts, check_flag, check_path, check_seed
-from fastgd.store.files import PathLike, check_kind
+from fastgd.checks.numbers import check_counts, check_flag, check_path, check_seed
+from fastgd.store import Arrays, PathLike
+from fastgd.store.files import check_kind
 from fastgd.store.folder import Folder
-from fastgd.store.npz import Arrays
-from fastgd.training import stored_sweep
-from fastgd.training.chunks import Chunks
+from fastgd.training import stored_results as stored_sweep
 from fastgd.training.codec import Header, need
 from fastgd.training.folder_sweep import FolderSweep, samples_of
-from fastgd.training.indexing import TrainingSource
-from fastgd.training.result_fields import SOURCES
-from fastgd.training.runs import Sweep
-from fastgd.training.sweep_axes import SweepAxes
-from fastgd.training.sweep_job import SweepJob
+from fastgd.training.run import SOURCES
+from fastgd.training.sweep_axes import Chunks, SweepAxes
+from fastgd.training.sweep_result import Sweep
+from fastgd.training.training_job import SweepJob, TrainingSource
 
 KIND = "sweep"
 

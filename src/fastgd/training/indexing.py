@@ -9,20 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.data import NetworkParts
 from fastgd.arguments.declarations import VALUES
-from fastgd.arguments.groups import joined
+from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import Part, Partition, RowIndices
-from fastgd.arguments.training_data import TrainingData
-from fastgd.arguments.warnings import TrainingWarning
-from fastgd.engine.lowering import recipe_of
-from fastgd.engine.state import State
-from fastgd.engine.summaries import MISSING, Summary
-from fastgd.training.result_fields import BY_NETWORK, SOURCES
-from fastgd.training.results import Run, run_of
-from fastgd.training.sample_hashes import Hashes, hashes_of
-from fastgd.training.selection import Selection
+from fastgd.arguments.samples import TrainingData
+from fastgd.arguments.subsets import Part, Partition, RowIndices, joined
+from fastgd.checks.messages import TrainingWarning
+from fastgd.engine.recipe import recipe_of
+from fastgd.engine.results import MISSING, State, Summary
+from fastgd.training.run import SOURCES, Run, run_of
+from fastgd.training.selection import BY_NETWORK, Selection
+from fastgd.training.stored_results import Hashes, hashes_of
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, told_apart, varied
 from fastgd.training.train import train
 

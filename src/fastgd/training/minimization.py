@@ -12,14 +12,13 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments.data import FloatArray
 from fastgd.arguments.declarations import LossOptions
 from fastgd.arguments.initial_network import Start
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_choice, check_ends
+from fastgd.checks.numbers import FloatArray, check_choice, check_ends
 from fastgd.training.objective import Objective
-from fastgd.training.results import Run
-from fastgd.training.training_run import checked_loss
+from fastgd.training.run import Run
+from fastgd.training.training_job import checked_loss
 
 METHODS = ("BFGS", "L-BFGS-B", "dual_annealing", "lm")
 

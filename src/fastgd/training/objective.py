@@ -9,17 +9,17 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments.data import FloatArray, NetworkParts, check_vector
 from fastgd.arguments.declarations import LossOptions
+from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method, check_curved
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_seed
-from fastgd.engine.evaluation import LossEvaluation, ResidualEvaluation
+from fastgd.checks.numbers import FloatArray, check_seed, check_vector
 from fastgd.engine.network import Network, first_weights, flatten
+from fastgd.engine.prediction import LossEvaluation, ResidualEvaluation
 from fastgd.engine.session import Session
-from fastgd.training.results import Run
-from fastgd.training.training_run import checked_loss
+from fastgd.training.run import Run
+from fastgd.training.training_job import checked_loss
 
 
 def objective(

@@ -4,15 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray, check_inputs
-from fastgd.arguments.groups import RowIndices, check_groups
 from fastgd.arguments.options import Method
+from fastgd.arguments.samples import check_inputs
+from fastgd.arguments.subsets import RowIndices, check_groups
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import did_you_mean, shown
-from fastgd.engine.input_derivatives import derivatives
-from fastgd.engine.prediction import predict, predict_parts
-from fastgd.engine.result_memory import empty
-from fastgd.engine.session import available_threads
+from fastgd.checks.numbers import FloatArray
+from fastgd.engine.devices import available_threads
+from fastgd.engine.prediction import derivatives, empty, predict, predict_parts
 from fastgd.training.sweep_axes import SweepAxes, varied
 
 ALSO = "fewer samples, or a selection of the sweep,"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.engine.summaries import MISSING, STATUS, Summary, summarize
+from fastgd.engine.results import MISSING, STATUS, Summary, summarize
 from fastgd.optimizers import BAYESIAN
 from fastgd.training.sweep_axes import SweepAxes
 

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments.data import BatchNorm, FloatArray, NetworkParts, check_inputs
+from fastgd.arguments.initial_network import BatchNorm, NetworkParts
 from fastgd.arguments.options import Method
+from fastgd.arguments.samples import check_inputs
 from fastgd.checks.messages import shown
 from fastgd.checks.notebook import ShownInNotebooks
-from fastgd.checks.values import integer
-from fastgd.engine.input_derivatives import Order, derivatives
+from fastgd.checks.numbers import FloatArray, integer
+from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network, Weights
-from fastgd.engine.prediction import outputs
-from fastgd.engine.session import available_threads
-from fastgd.engine.state import State
-from fastgd.engine.summaries import Summary
+from fastgd.engine.prediction import Order, derivatives, outputs
+from fastgd.engine.results import State, Summary
 from fastgd.export.exportable import Exportable
 from fastgd.optimizers import BAYESIAN
-from fastgd.store.files import PathLike
-from fastgd.training import codec, stored_run
+from fastgd.store import PathLike
+from fastgd.training import codec
+from fastgd.training import stored_results as stored_run
 from fastgd.training.exports import long_dataframe, run_dataset
 
 if TYPE_CHECKING:

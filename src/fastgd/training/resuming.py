@@ -8,16 +8,15 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from fastgd.arguments.axes import as_axis
-from fastgd.arguments.data import check_data
+from fastgd.arguments.axes import as_axis, parameters_of
 from fastgd.arguments.declarations import DECLARED, FIELDED
-from fastgd.arguments.formula_parameters import parameters_of
 from fastgd.arguments.initial_network import check_alpha, check_hidden_size
+from fastgd.arguments.samples import check_data
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_count, check_flag, check_seed
-from fastgd.engine.state import State
+from fastgd.checks.numbers import check_count, check_flag, check_seed
+from fastgd.engine.results import State
 from fastgd.hyperparameters import Hyperparameters
-from fastgd.training.results import Run
+from fastgd.training.run import Run
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")

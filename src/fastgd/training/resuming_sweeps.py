@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from fastgd.arguments.declarations import FIELDED, STRUCTURES, VALUES
-from fastgd.arguments.partition import Partition
+from fastgd.arguments.subsets import Partition
 from fastgd.checks.messages import shown
 from fastgd.engine.network import Network
-from fastgd.engine.trained_runs import TrainedRuns
+from fastgd.engine.results import TrainedRuns
 from fastgd.training.resuming import check_derivatives, check_held, check_network, completed
-from fastgd.training.runs import Sweep
-from fastgd.training.stored_sweep import encode_partition
+from fastgd.training.stored_results import encode_partition
 from fastgd.training.sweep_axes import COMBINATION
+from fastgd.training.sweep_result import Sweep
 
 
 def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,20 +11,29 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import Partition
+from fastgd.arguments.subsets import Partition
 from fastgd.checks.notebook import ShownInNotebooks
-from fastgd.checks.values import check_flag
+from fastgd.checks.numbers import check_flag
 from fastgd.engine.network import Network
-from fastgd.engine.state import State
-from fastgd.engine.summaries import MISSING, Summary
-from fastgd.store.files import PathLike
-from fastgd.training import codec, stored_sweep
+from fastgd.engine.results import MISSING, State, Summary
+from fastgd.store import PathLike
+from fastgd.training import codec
+from fastgd.training import stored_results as stored_sweep
 from fastgd.training.exports import columns_of, dataframe, long_dataframe, sweep_dataset
-from fastgd.training.indexing import TrainingSource, run_at, selected, taken
-from fastgd.training.prediction import gradient_all, predict_all
-from fastgd.training.results import Run
-from fastgd.training.selection import Index, Places, Selection, by_place, by_value
+from fastgd.training.run import Run
+from fastgd.training.selection import (
+    Index,
+    Places,
+    Selection,
+    by_place,
+    by_value,
+    run_at,
+    selected,
+    taken,
+)
 from fastgd.training.sweep_axes import SweepAxes, varied
+from fastgd.training.sweep_result import gradient_all, predict_all
+from fastgd.training.training_job import TrainingSource
 
 if TYPE_CHECKING:
     import pandas

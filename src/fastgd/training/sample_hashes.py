@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from fastgd.arguments.data import FloatArray
-from fastgd.arguments.partition import Partition
-from fastgd.arguments.training_data import TrainingData
-from fastgd.arguments.warnings import warn
-from fastgd.store.manifest import described
+from fastgd.arguments.samples import TrainingData
+from fastgd.arguments.subsets import Partition
+from fastgd.checks.messages import warn
+from fastgd.checks.numbers import FloatArray
+from fastgd.store import described
 from fastgd.training.codec import need
 
 Hashes = dict[str, str]

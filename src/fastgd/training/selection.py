@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import array_of
 from fastgd.checks.messages import did_you_mean, shown
-from fastgd.checks.values import integer
+from fastgd.checks.numbers import array_of, integer
 from fastgd.training.sweep_axes import COMBINATION, SweepAxes
 
 Places = list[int] | list[bool] | range | NDArray[Any]

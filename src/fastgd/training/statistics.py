@@ -6,18 +6,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments.data import reals_of
 from fastgd.checks.messages import shown
-from fastgd.checks.values import (
+from fastgd.checks.numbers import (
     ABOVE_ZERO,
     check_choice,
     check_count,
     check_flag,
     check_number,
     check_result,
+    reals_of,
 )
-from fastgd.training.results import Run
-from fastgd.training.runs import Sweep
+from fastgd.training.run import Run
+from fastgd.training.sweep_result import Sweep
 
 REPEATED = ("fold", "sample_weight", "seed", "weights")
 """The axes along which runs are repetitions of each other."""

@@ -9,14 +9,15 @@ import numpy as np
 
 from fastgd import optimizers, schedules
 from fastgd.arguments import options
+from fastgd.arguments.axes import FORMULAS, kinds_of
 from fastgd.arguments.declarations import FIELDED
-from fastgd.arguments.formula_parameters import FORMULAS, kinds_of
 from fastgd.arguments.options import Method
-from fastgd.checks.values import LARGEST
+from fastgd.checks.numbers import LARGEST
 from fastgd.formulas.custom import Formula, Function, Loss
 from fastgd.formulas.named import loss_of
 from fastgd.hyperparameters import Hyperparameters
-from fastgd.store.npz import Arrays, Found
+from fastgd.store import Arrays
+from fastgd.store.npz import Found
 from fastgd.training.codec import array_of, need
 
 

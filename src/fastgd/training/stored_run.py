@@ -6,19 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.data import BatchNorm
-from fastgd.arguments.initial_network import check_hidden_size
+from fastgd.arguments.initial_network import BatchNorm, check_hidden_size
 from fastgd.arguments.options import Method
-from fastgd.checks.values import check_seed
+from fastgd.checks.numbers import check_seed
 from fastgd.engine.network import Network
-from fastgd.engine.state import State
-from fastgd.engine.summaries import STATUS, Summary
+from fastgd.engine.results import STATUS, State, Summary
 from fastgd.optimizers import BAYESIAN
-from fastgd.store.npz import Arrays, Found
+from fastgd.store import Arrays
+from fastgd.store.npz import Found
 from fastgd.training import codec
 from fastgd.training.codec import Array, Header, count, need, number, optional, text
-from fastgd.training.sample_hashes import check_hashes
-from fastgd.training.stored_options import as_json, check_width, decode_method
+from fastgd.training.stored_results import as_json, check_hashes, check_width, decode_method
 
 
 def _alpha(value: Any) -> Any:

@@ -14,14 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.data import BatchNorm, NetworkParts
+from fastgd.arguments.axes import kinds_of
 from fastgd.arguments.declarations import DECLARED, FIELDED, VALUES
-from fastgd.arguments.formula_parameters import kinds_of
-from fastgd.arguments.initial_network import check_alphas, check_hidden_size
+from fastgd.arguments.initial_network import (
+    BatchNorm,
+    NetworkParts,
+    check_alphas,
+    check_hidden_size,
+)
 from fastgd.arguments.option_types import OptionType, field_kind
 from fastgd.arguments.options import Method
-from fastgd.arguments.partition import Partition, RowIndices
-from fastgd.checks.values import (
+from fastgd.arguments.subsets import Partition, RowIndices
+from fastgd.checks.numbers import (
     LARGEST,
     check_count,
     check_counts,
@@ -29,16 +33,20 @@ from fastgd.checks.values import (
     check_seeds,
 )
 from fastgd.engine.network import Network
-from fastgd.engine.state import State
-from fastgd.engine.summaries import MISSING, STATUS, Summary
+from fastgd.engine.results import MISSING, STATUS, State, Summary
 from fastgd.optimizers import BAYESIAN
-from fastgd.store.chunk_file import plain
-from fastgd.store.npz import Arrays, Found
+from fastgd.store import Arrays, plain
+from fastgd.store.npz import Found
 from fastgd.training import codec
 from fastgd.training.codec import Array, Header, array_of, need, optional
-from fastgd.training.sample_hashes import check_hashes
-from fastgd.training.stored_options import as_json, check_width, decode_method, decode_option
-from fastgd.training.stored_run import check_state
+from fastgd.training.stored_results import (
+    as_json,
+    check_hashes,
+    check_state,
+    check_width,
+    decode_method,
+    decode_option,
+)
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, varied
 
 _FIELDS: dict[str, codec.Field] = {

@@ -9,23 +9,20 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from fastgd.arguments.combinations import taking_combinations
-from fastgd.arguments.warnings import warn_of_targets
+from fastgd.arguments.axes import taking_combinations
+from fastgd.arguments.samples import warn_of_targets
 from fastgd.checks.memory import check_memory
 from fastgd.engine.devices import CPU
 from fastgd.engine.plan import Keep
 from fastgd.engine.progress import progress_bar
-from fastgd.store.files import PathLike
-from fastgd.training.folder_sweep import FolderSweep
-from fastgd.training.folders import folder_of
-from fastgd.training.resuming import continuing
-from fastgd.training.resuming_sweeps import arguments_of_sweep
-from fastgd.training.runs import Sweep
-from fastgd.training.sweep_job import SweepJob, checked_sweep
-from fastgd.training.train import HeldOut
-from fastgd.workers.job import WorkerOptions
+from fastgd.store import PathLike
+from fastgd.training.folder_sweep import FolderSweep, folder_of
+from fastgd.training.resuming import arguments_of_sweep
+from fastgd.training.sweep_result import Sweep
+from fastgd.training.train import HeldOut, continuing
+from fastgd.training.training_job import SweepJob, checked_sweep
 from fastgd.workers.run_job import run_job, work_into
-from fastgd.workers.worker_options import check_worker_options
+from fastgd.workers.worker_options import WorkerOptions, check_worker_options
 
 
 @continuing(arguments_of_sweep)

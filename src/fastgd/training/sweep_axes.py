@@ -20,7 +20,7 @@ from fastgd.arguments.options import Method
 _OF_NETWORKS = ("hidden_size", *STRUCTURES)
 
 PARTS = ("group", "fold", "sample_weight")
-"""The axes of subsets of the samples, in order: see `fastgd.arguments.partition.Partition`."""
+"""The axes of subsets of the samples, in order: see `fastgd.arguments.subsets.Partition`."""
 
 COMBINATION = "combination"
 """Name of the axis of combinations, each of which is a dict of values."""

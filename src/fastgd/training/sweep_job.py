@@ -13,31 +13,30 @@ from numpy.typing import NDArray
 
 from fastgd.arguments import options
 from fastgd.arguments.axes import MOST_NETWORKS, as_axis, check_axes, check_networks
-from fastgd.arguments.partition import check_partition
-from fastgd.arguments.training_data import TrainingData
-from fastgd.checks.values import check_flag
+from fastgd.arguments.samples import TrainingData
+from fastgd.arguments.subsets import check_partition
+from fastgd.checks.numbers import check_flag
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.execution import execute, plan_on_a_device
-from fastgd.engine.lowering import recipe_of
 from fastgd.engine.network import Network
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.state import State
-from fastgd.engine.trained_runs import STATE, TrainedRuns
+from fastgd.engine.recipe import recipe_of
+from fastgd.engine.results import STATE, State, TrainedRuns
 from fastgd.optimizers import BAYESIAN
-from fastgd.training.chunks import Chunks, end_to_end, runs_per_chunk, seconds_of
-from fastgd.training.indexing import TrainingSource, narrowed
-from fastgd.training.result_fields import SOURCES, field_of
-from fastgd.training.resuming_sweeps import check_states, join, resumed_partition
-from fastgd.training.runs import Sweep
-from fastgd.training.sample_hashes import (
-    Hashes,
-    check_same_samples,
-    hashes_of,
-    with_hashes,
+from fastgd.training.resuming import check_same_samples, check_states, join, resumed_partition
+from fastgd.training.run import SOURCES
+from fastgd.training.selection import Selection, field_of, narrowed
+from fastgd.training.stored_results import Hashes, hashes_of, with_hashes
+from fastgd.training.sweep_axes import (
+    COMBINATION,
+    PARTS,
+    Chunks,
+    end_to_end,
+    runs_per_chunk,
+    seconds_of,
 )
-from fastgd.training.selection import Selection
-from fastgd.training.sweep_axes import COMBINATION, PARTS
-from fastgd.training.trainings import Trainings, checked_trainings
+from fastgd.training.sweep_result import Sweep
+from fastgd.training.training_job import Trainings, TrainingSource, checked_trainings
 
 COMPILED_AFTER = 2
 """Iterations of a training that only serves to compile its code."""
@@ -48,7 +47,7 @@ TRIAL_BYTES = 512 * 1024**2
 
 @dataclass(frozen=True, eq=False)
 class SweepJob(Trainings):
-    """The runs of a sweep; a :class:`fastgd.workers.job.Job`."""
+    """The runs of a sweep; a :class:`fastgd.workers.worker.Job`."""
 
     keep: Keep
     resume: Sweep | None
@@ -153,7 +152,7 @@ class SweepJob(Trainings):
     def compute(
         self, chunk: int, threads: int, advance: Callable[[int], None]
     ) -> dict[str, NDArray[Any]]:
-        """Train the runs of a chunk: see :class:`fastgd.engine.trained_runs.TrainedRuns`."""
+        """Train the runs of a chunk: see :class:`fastgd.engine.results.TrainedRuns`."""
         number, local = self.place(chunk)
         job = self.selected(chunk)
         plan = job.plan(number, threads, self.values)

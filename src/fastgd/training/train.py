@@ -9,17 +9,18 @@ from numpy.typing import ArrayLike
 
 from fastgd.arguments import options
 from fastgd.arguments.initial_network import Start
-from fastgd.arguments.warnings import warn, warn_of_targets
+from fastgd.arguments.samples import warn_of_targets
 from fastgd.checks.memory import check_memory
-from fastgd.checks.values import check_device, check_flag, check_threads
-from fastgd.engine.devices import CPU, looked_for
+from fastgd.checks.messages import warn
+from fastgd.checks.numbers import check_device, check_flag, check_threads
+from fastgd.engine.devices import CPU, available_threads, looked_for
 from fastgd.engine.progress import progress_bar
-from fastgd.engine.session import available_threads
-from fastgd.store.files import PathLike
-from fastgd.training import checkpoints
-from fastgd.training.results import Run
-from fastgd.training.resuming import arguments_of_run, continuing
-from fastgd.training.training_run import KEEP, checked_training
+from fastgd.store import PathLike
+from fastgd.training import train as checkpoints
+from fastgd.training.resuming import arguments_of_run
+from fastgd.training.run import Run
+from fastgd.training.train import continuing
+from fastgd.training.training_job import KEEP, checked_training
 
 HeldOut = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]
 

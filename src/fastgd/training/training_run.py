@@ -10,26 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray, NetworkParts
+from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method, check_names_of_loss
-from fastgd.arguments.targets import check_outputs
-from fastgd.arguments.training_data import TrainingData
-from fastgd.checks.values import check_flag
+from fastgd.arguments.samples import TrainingData, check_outputs
+from fastgd.checks.numbers import FloatArray, check_flag
 from fastgd.engine.devices import CPU
 from fastgd.engine.execution import execute
 from fastgd.engine.network import Network
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.summaries import STATUS, summarize
+from fastgd.engine.results import STATUS, summarize
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.optimizers import BAYESIAN
-from fastgd.store.npz import Arrays
-from fastgd.training import stored_run
+from fastgd.store import Arrays
+from fastgd.training import stored_results as stored_run
 from fastgd.training.codec import Header
-from fastgd.training.results import Run, run_of
-from fastgd.training.resuming import check_network
-from fastgd.training.sample_hashes import Hashes, check_same_samples, hashes_of
-from fastgd.training.stored_options import as_json
-from fastgd.training.trainings import Trainings, checked_trainings, started_with
+from fastgd.training.resuming import check_network, check_same_samples
+from fastgd.training.run import Run, run_of
+from fastgd.training.stored_results import Hashes, as_json, hashes_of
+from fastgd.training.training_job import Trainings, checked_trainings, started_with
 
 KEEP = Keep(state=True)
 

@@ -15,18 +15,15 @@ from numpy.typing import NDArray
 
 from fastgd.arguments import options
 from fastgd.arguments.axes import check_distinct
-from fastgd.arguments.data import FloatArray, NetworkParts
-from fastgd.arguments.initial_network import check_alphas, check_start, check_whole
+from fastgd.arguments.initial_network import NetworkParts, check_alphas, check_start, check_whole
 from fastgd.arguments.options import NO_AXES, Axes, Method
-from fastgd.arguments.targets import outputs_to_start
-from fastgd.arguments.training_data import TrainingData
+from fastgd.arguments.samples import TrainingData, outputs_to_start
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_seeds
-from fastgd.engine.choices import has_second_derivative
+from fastgd.checks.numbers import FloatArray, check_seeds
 from fastgd.engine.devices import CPU
-from fastgd.engine.initialization import first_rows
-from fastgd.engine.network import Network, network_of
+from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import Plan
+from fastgd.engine.recipe import has_second_derivative
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes
 
 _shares_code: ContextVar[bool] = ContextVar("_shares_code", default=False)

@@ -27,7 +27,7 @@ from threading import Lock, Thread
 from typing import Any
 
 from fastgd.engine import code_cache
-from fastgd.engine.session import available_threads
+from fastgd.engine.devices import available_threads
 
 Call = Callable[[], object]
 """A short training, for example, that compiles the code of a long one. A ``functools.partial`` of a

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from fastgd.engine.devices import CPU
-from fastgd.store.npz import Arrays
+from fastgd.store import Arrays
 
 
 class Job(Protocol):

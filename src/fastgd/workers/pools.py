@@ -10,8 +10,7 @@ from threading import Event
 from uuid import uuid4
 
 from fastgd.store.folder import Folder
-from fastgd.workers.job import Job
-from fastgd.workers.worker import Answer, Order, Shipment, here, work
+from fastgd.workers.worker import Answer, Job, Order, Shipment, here, work
 
 FIRST_IN_HAND, MOST_IN_HAND = 8, 4096
 """Chunks submitted to an executor before any of its workers has answered, and at most."""

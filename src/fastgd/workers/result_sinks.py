@@ -7,9 +7,9 @@ from time import monotonic
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.store import Arrays
 from fastgd.store.chunk_file import MissingChunkError
 from fastgd.store.folder import Folder
-from fastgd.store.npz import Arrays
 
 RENEWED_EVERY = 3.0
 """Seconds between renewals of leases, which expire after five times that."""

@@ -13,16 +13,15 @@ from threading import Lock
 from time import monotonic
 from typing import Any, TypeVar
 
-from fastgd.arguments.warnings import warn
-from fastgd.engine.devices import CPU, DeviceError
+from fastgd.checks.messages import warn
+from fastgd.engine.devices import CPU, DeviceError, available_threads
 from fastgd.engine.progress import progress_bar
-from fastgd.engine.session import available_threads
+from fastgd.store import Arrays
 from fastgd.store.folder import DamageWarning, Folder
-from fastgd.store.npz import Arrays
-from fastgd.workers.job import Job, WorkerOptions
-from fastgd.workers.pools import TRIES, Threads, Workers
-from fastgd.workers.result_sinks import InBoth, InFolder, InMemory
-from fastgd.workers.scheduler import LostExecutorError, Scheduler
+from fastgd.workers.pools import TRIES, LostExecutorError, Scheduler, Threads, Workers
+from fastgd.workers.run_job import InBoth, InFolder, InMemory
+from fastgd.workers.worker import Job
+from fastgd.workers.worker_options import WorkerOptions
 
 TURN = 0.1
 """Maximum seconds between two checks whether leases must be renewed."""

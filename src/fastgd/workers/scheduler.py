@@ -7,7 +7,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from fastgd.store.npz import Arrays
+from fastgd.store import Arrays
 from fastgd.workers.worker import Answer, WorkerState
 
 Submit = Callable[[int, str], "Future[Answer]"]

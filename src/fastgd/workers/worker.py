@@ -23,10 +23,10 @@ from threading import Lock, get_ident
 from typing import NamedTuple
 
 from fastgd.engine import code_cache
-from fastgd.engine.session import available_threads
+from fastgd.engine.devices import available_threads
+from fastgd.store import Arrays
 from fastgd.store.folder import Folder
-from fastgd.store.npz import Arrays
-from fastgd.workers.job import Job
+from fastgd.workers.worker import Job
 
 KEPT_JOBS = 2
 """How many jobs a worker keeps: the most recently used ones."""

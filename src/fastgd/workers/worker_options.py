@@ -6,10 +6,9 @@ from multiprocessing import current_process
 from threading import current_thread
 
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_count, check_device, check_flag, check_path, check_threads
-from fastgd.engine.devices import AUTO, CPU, looked_for
-from fastgd.engine.session import available_threads
-from fastgd.workers.job import WorkerOptions
+from fastgd.checks.numbers import check_count, check_device, check_flag, check_path, check_threads
+from fastgd.engine.devices import AUTO, CPU, available_threads, looked_for
+from fastgd.workers.worker_options import WorkerOptions
 
 
 def check_worker_options(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastgd import bucket
-from fastgd.engine.elementwise import evaluate
+from fastgd.engine.formula_values import evaluate
 from fastgd.formulas.expressions import FUNCTIONS
 from fastgd.kernel.bytecode import BLOCK
 from fastgd.kernel.elementwise import FUNCTIONS as KNOWN

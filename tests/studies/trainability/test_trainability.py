@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import fastgd
-from fastgd.engine.session import available_threads
-from fastgd.engine.summaries import Summary
+from fastgd.engine.devices import available_threads
+from fastgd.engine.results import Summary
 from fastgd.store.folder import MANIFEST, Folder, remove
 from fastgd.studies.trainability import map_job
 from fastgd.studies.trainability.map import Trainability

@@ -12,21 +12,19 @@ from importlib.resources import files
 from string import Template
 from threading import Event
 
-from fastgd.arguments.warnings import warn
 from fastgd.article import comparison
 from fastgd.article.comparison import Result
 from fastgd.article.experiments import EXPERIMENTS, Experiment
 from fastgd.article.page import live
 from fastgd.article.page.figures import show_code
-from fastgd.article.page.markup import Markup, element, join
-from fastgd.article.page.preparing import needed
-from fastgd.article.page.sections import SECTIONS, Section
-from fastgd.article.page.table import show_table
+from fastgd.article.page.markup import Markup, element, join, show_table
+from fastgd.article.page.sections import SECTIONS, Section, needed
 from fastgd.article.tables import tables, tally_table
 from fastgd.article.twins import DEVIATIONS, TWINS
-from fastgd.checks.values import check_path
-from fastgd.engine.image import TargetError
+from fastgd.checks.messages import warn
+from fastgd.checks.numbers import check_path
 from fastgd.engine.progress import progress_bar, stopped_by
+from fastgd.engine.training_image import TargetError
 from fastgd.plots.style import pyplot
 from fastgd.store.files import whole_file
 from fastgd.workers.compiling import compile_all

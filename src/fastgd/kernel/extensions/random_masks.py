@@ -11,7 +11,7 @@ order of an epoch  shuffle_seed, 0     place // 4, 0, epoch (low, high half)
 dropout            seed, 8 * k + 1     sample of the batch // 4, unit, iteration
 dropconnect        seed, 8 * k + 2     input // 4, unit, iteration
 draws              seed, 3             draw // 4, 0, iteration
-initial weights    seed, 8 * k + 4     weight // 2 (see fastgd.engine.initialization)
+initial weights    seed, 8 * k + 4     weight // 2 (see fastgd.engine.network)
 =================  ==================  =============================================
 
 k is the layer. The remainder by 4 selects one of the four words; for initial weights the remainder

@@ -8,9 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray
 from fastgd.checks.memory import check_memory
-from fastgd.checks.values import ABOVE_ZERO, check_count, check_ends, check_number, check_seed
+from fastgd.checks.numbers import (
+    ABOVE_ZERO,
+    FloatArray,
+    check_count,
+    check_ends,
+    check_number,
+    check_seed,
+)
 from fastgd.studies.bucket.curves import Given
 from fastgd.studies.bucket.examples import FIVE_MINIMA, FIVE_MINIMA_WINDOW
 from fastgd.studies.bucket.rolling import BALL_BYTES, Roll, roll

@@ -15,17 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.arguments.data import FloatArray, array_of
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.engine.instructions import code_of
+from fastgd.checks.numbers import FloatArray, array_of
+from fastgd.engine.formula_values import code_of
 from fastgd.formulas.derivation import Derivation
 from fastgd.formulas.expressions import Tree, parse
 from fastgd.formulas.symbols import OF_SYMBOLS, Symbol, apply, trace
 from fastgd.kernel.bytecode import Code
 from fastgd.kernel.curve_descent import evaluate
 from fastgd.kernel.elementwise import OF_VALUE
-from fastgd.studies.bucket.compiled_curves import codes_of
+from fastgd.studies.bucket.curves import codes_of
 
 _IN_NUMPY = {f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan")}
 

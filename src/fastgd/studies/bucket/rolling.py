@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments.data import numbers_of
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.values import (
+from fastgd.checks.numbers import (
     ABOVE_ZERO,
     FINITE,
     NOT_NEGATIVE,
@@ -23,6 +22,7 @@ from fastgd.checks.values import (
     check_flag,
     check_number,
     check_threads,
+    numbers_of,
     rule_of,
 )
 from fastgd.engine.progress import progress_bar

@@ -8,8 +8,8 @@ from math import sqrt
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.arguments.data import array_of, numbers_of
 from fastgd.checks.messages import shown
+from fastgd.checks.numbers import array_of, numbers_of
 
 FEWEST_BOXES = 4
 """Boxes along the shorter side, at least: larger boxes measure the frame rather than the set."""

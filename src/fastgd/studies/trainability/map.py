@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.notebook import ShownInNotebooks
-from fastgd.checks.values import (
+from fastgd.checks.numbers import (
     check_choice,
     check_count,
     check_number,
     check_seed,
 )
 from fastgd.engine.devices import CPU
-from fastgd.store.files import PathLike
+from fastgd.store import PathLike
 from fastgd.studies.trainability.box_counting import BoxCounting, boundary, box_counting
 from fastgd.studies.trainability.map_job import MOST, MapJob, Settings, Window
 from fastgd.studies.trainability.mean_field import (
@@ -36,9 +36,8 @@ from fastgd.studies.trainability.mean_field import (
     sample_count,
 )
 from fastgd.training.exports import dataframe, dataset
-from fastgd.workers.job import WorkerOptions
 from fastgd.workers.run_job import results_of
-from fastgd.workers.worker_options import check_worker_options
+from fastgd.workers.worker_options import WorkerOptions, check_worker_options
 
 if TYPE_CHECKING:
     import pandas

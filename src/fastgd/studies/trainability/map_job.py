@@ -14,16 +14,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.data import FloatArray, NetworkParts
+from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
-from fastgd.arguments.training_data import TrainingData
-from fastgd.checks.formatting import many
+from fastgd.arguments.samples import TrainingData
+from fastgd.checks.messages import many
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import CPU
 from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.summaries import STATUS, Summary, summarize
-from fastgd.store.npz import Arrays
+from fastgd.engine.results import STATUS, Summary, summarize
+from fastgd.store import Arrays
 from fastgd.studies.trainability.mean_field import (
     AGAINST,
     MeanField,
@@ -31,7 +32,7 @@ from fastgd.studies.trainability.mean_field import (
     mean_field,
     power_of_ten,
 )
-from fastgd.training.chunks import runs_per_chunk, seconds_of
+from fastgd.training.sweep_axes import runs_per_chunk, seconds_of
 
 Window = tuple[tuple[float, float], tuple[float, float]]
 """log10 of the learning rates at the edges: (left, right) of the input layer, (bottom, top) of the
@@ -117,7 +118,7 @@ class Patch(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class MapJob:
-    """One training per pixel: a :class:`fastgd.workers.job.Job`."""
+    """One training per pixel: a :class:`fastgd.workers.worker.Job`."""
 
     settings: Settings
     problem: MeanField

@@ -32,9 +32,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastgd.arguments.data import FloatArray
 from fastgd.checks.memory import check_memory
-from fastgd.checks.values import check_choice, check_count, check_number, check_seed, rule_of
+from fastgd.checks.numbers import (
+    FloatArray,
+    check_choice,
+    check_count,
+    check_number,
+    check_seed,
+    rule_of,
+)
 from fastgd.engine.network import Weights
 
 ACTIVATIONS = ("tanh", "relu", "identity", "sigmoid")

@@ -8,8 +8,8 @@ from typing import Any
 
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.values import check_count, check_number, rule_of
-from fastgd.store.files import PathLike
+from fastgd.checks.numbers import check_count, check_number, rule_of
+from fastgd.store import PathLike
 from fastgd.store.folder import Folder
 from fastgd.studies.trainability.map import WINDOW, Trainability, checked, trainability
 from fastgd.studies.trainability.map_job import Window

@@ -11,12 +11,16 @@ from hashlib import sha256
 from importlib.resources import files
 
 from fastgd.article.comparison import Result
-from fastgd.article.page.live.bundle import bundled
-from fastgd.article.page.live.facts import add_facts, needed
-from fastgd.article.page.live.packing import Packing, add_programs
-from fastgd.article.page.live.programs import all_programs
-from fastgd.article.page.live.published import published_facts
-from fastgd.article.page.live.rolling import add_bucket
+from fastgd.article.page.live import bundled
+from fastgd.article.page.live.packing import (
+    Packing,
+    add_bucket,
+    add_facts,
+    add_programs,
+    all_programs,
+    needed,
+    published_facts,
+)
 from fastgd.article.page.markup import Markup, element, join
 from fastgd.optimizers import FIRST_ORDER
 

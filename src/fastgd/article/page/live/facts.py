@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 import fastgd
-from fastgd.article.page.live.packing import Packing
-from fastgd.article.page.live.programs import UNITS, XOR
+from fastgd.article.page.live.packing import UNITS, XOR, Packing
 from fastgd.optimizers import FIRST_ORDER
 from fastgd.workers.compiling import Call
 

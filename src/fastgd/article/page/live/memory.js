@@ -1,7 +1,7 @@
 /**
  * The memory of a training: an image of a network of the largest size, cut to a smaller one.
  *
- * An image is what fastgd.engine.image makes of a training in Python. Its tables say how large the
+ * An image is what fastgd.engine.training_image makes of a training in Python. Its tables say how large the
  * layers are and where their arrays begin. A smaller network leaves the rest of each array unused,
  * so only the sizes in the tables change.
  */
@@ -22,7 +22,7 @@ export function initialWeights(sizes, seed) {
 
 /** The image of one program in a WebAssembly.Memory. */
 export class TrainingMemory {
-  /** `program` is what fastgd.article.page.live.programs describes, `image` its bytes. */
+  /** `program` is what fastgd.article.page.live.packing describes, `image` its bytes. */
   constructor(program, image) {
     this.program = program;
     this.image = image;

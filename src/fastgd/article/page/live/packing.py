@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from fastgd.article.page.live.programs import MODULES, Program
-from fastgd.engine.image import TrainingImage, probe_module
-from fastgd.engine.session import available_threads
+from fastgd.article.page.live.packing import MODULES, Program
+from fastgd.engine.devices import available_threads
+from fastgd.engine.training_image import TrainingImage, probe_module
 
 
 class Packing:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from fastgd.arguments.options import Method
-from fastgd.arguments.training_data import TrainingData
-from fastgd.engine.image import WEBASSEMBLY, TrainingImage
+from fastgd.arguments.samples import TrainingData
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Plan
+from fastgd.engine.training_image import WEBASSEMBLY, TrainingImage
 from fastgd.optimizers import FIRST_ORDER, GradientDescent, Optimizer
 
 SAMPLES, INPUTS, UNITS = 64, 8, 32

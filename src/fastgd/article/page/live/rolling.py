@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from fastgd.article.page.live.packing import Packing
-from fastgd.article.page.live.programs import MODULES
+from fastgd.article.page.live.packing import MODULES, Packing
 from fastgd.formulas.expressions import CONSTANTS, FUNCTIONS, LARGEST, OTHER_WORDS
 from fastgd.studies.bucket.examples import EXAMPLES, FIVE_MINIMA, FIVE_MINIMA_WINDOW, Example
 from fastgd.studies.bucket.portable import roller_facts, roller_of
