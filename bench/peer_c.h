@@ -31,7 +31,7 @@ INLINE v4 least4(v4 x, v4 limit) {
 #define LN2_HIGH 0x1.62e42fefa39efp-1
 #define LN2_LOW 0x1.abc9e3b39803fp-56
 
-/* The recipe of src/fastgd/kernel/iteration/functions.py, where each step stands explained. What is
+/* The recipe of src/fastgd/kernel/iteration/activations.py, where each step stands explained. What is
 below -LIMIT needs no clamp: the last step replaces it. */
 #define DEFINE(v, i, all, fma, least, our_sigmoid)                                       \
     INLINE v all(double x) { return x - (v){}; }                                         \

@@ -19,7 +19,7 @@ from compare import Settings
 from fastgd import optimizers
 from fastgd.engine.layout import CURVATURE_ROWS
 from fastgd.kernel import vectorization as tiles
-from fastgd.kernel.block import System, WorkerShare
+from fastgd.kernel.block import SampleGroup, System
 from fastgd.kernel.extensions.normal_equations import add_products
 from measure import in_turn
 from peer_second_order import Call, Problem, jax_lm, scipy_lbfgs, scipy_lm, sklearn_lbfgs, torch_lm
@@ -234,7 +234,7 @@ def _products(shapes, group, block, layer, system, times):
 def curvature_products(settings: Settings) -> list[Line]:
     """The Jacobian's products beside the multiply-adds of one triangle, at the ports' speed."""
     lines, samples = [], CURVATURE_ROWS
-    group = WorkerShare(0, 0, samples, samples, is_first=False, is_last=True)
+    group = SampleGroup(None, 0, 0, samples, samples, is_first=False, is_last=True)
     for inputs, hidden in ((2, 4), (4, 16), (16, 16)):
         matrices = [(inputs + 1, hidden), (hidden + 1, 1)]
         P = tiles.parameters_of(matrices)

@@ -144,17 +144,20 @@ REMEMBERED = {
 COMPILING = {
     "kernel.derivatives.entry_of_derivatives", "kernel.derivatives.handle_of_derivatives",
     "kernel.elementwise.address_of_function", "kernel.elementwise.handle_of_function",
-    "kernel.image.stamp_of", "kernel.language.numba_internals._without_markers",
-    "kernel.roller.roller_module", "kernel.splitting.handle_of", "kernel.training_loop.entry_of",
-    "kernel.training_loop.handle_of",
+    "kernel.call_image.stamp_of", "kernel.language.numba_internals._without_markers",
+    "kernel.curve_descent.roller_module", "kernel.splitting.handle_of",
+    "kernel.training_loop.entry_of", "kernel.training_loop.handle_of",
 }  # fmt: skip
 """What compiles for markers or names: see the test of recipes below."""
 
 ELSEWHERE = {
     "studies.bucket.curves.codes_of": "studies/bucket: functions, by their identity",
     **dict.fromkeys(
-        [f"kernel.language.sources.{name}" for name in ("_source", "_tree_of")]
-        + [f"kernel.language.sources.{name}" for name in ("_functions_of", "_all_functions_of")],
+        [f"kernel.language.source_expressions.{name}" for name in ("_source", "_tree_of")]
+        + [
+            f"kernel.language.source_expressions.{name}"
+            for name in ("_functions_of", "_all_functions_of")
+        ],
         "kernel/test_cache.py: sources that change are not translated; test_translation.py",
     ),
     "kernel.language.numba_internals._warn": "what has been said, by its text",

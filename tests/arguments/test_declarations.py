@@ -31,8 +31,7 @@ from fastgd.checks.numbers import rule_of
 from fastgd.cli.methods import OPTIONS as TYPED
 from fastgd.engine import recipe as recipes
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, UNITS
-from fastgd.kernel.iteration import optimizer_steps as kernel_optimizers
-from fastgd.kernel.iteration import optimizer_steps as kernel_schedules
+from fastgd.kernel.iteration import optimizer_steps
 from fastgd.optimizers import ALL, BY_COMMAND, LevenbergMarquardt, Optimizer
 from fastgd.reference.functions import FUNCTIONS
 from fastgd.reference.functions import LOSSES as REFERENCE_LOSSES
@@ -40,7 +39,7 @@ from fastgd.reference.optimizers import twin
 from fastgd.schedules import Cosine
 from thinning import only
 
-KERNEL = Path(inspect.getfile(kernel_optimizers)).parents[1]
+KERNEL = Path(inspect.getfile(optimizer_steps)).parents[1]
 DOCS = Path(__file__).parents[2] / "docs"
 ROWS = [row for row in (DOCS / "methods.md").read_text().splitlines() if row.startswith("|")]
 OF_TARGETS = [name for name in VALUES if name != "gradient_weight"]
@@ -68,7 +67,7 @@ def read_by_kernel():
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
 def test_an_optimizer_is_everywhere(kind):
     name = kind.__name__
-    assert name in kernel_optimizers.STEPS or kind.second_order, (
+    assert name in optimizer_steps.STEPS or kind.second_order, (
         "no step in kernel/iteration/optimizer_steps.py"
     )
     assert type(twin(kind())).__name__ == name, "no twin in reference/optimizers.py"
@@ -117,7 +116,7 @@ def test_the_kernel_reads_no_field_that_no_optimizer_has():
 
 def test_optimizers_are_the_classes_of_their_module():
     assert Optimizer.__subclasses__() == list(ALL)
-    assert set(kernel_optimizers.STEPS) == {kind.__name__ for kind in ALL} | {"Derivative"}
+    assert set(optimizer_steps.STEPS) == {kind.__name__ for kind in ALL} | {"Derivative"}
 
 
 # ---- schedules
@@ -126,7 +125,7 @@ def test_optimizers_are_the_classes_of_their_module():
 @pytest.mark.parametrize("kind", schedules.ALL, ids=lambda kind: kind.__name__)
 def test_a_schedule_is_everywhere(kind):
     name = kind.__name__
-    assert name == "Constant" or name in kernel_schedules.FACTORS, (
+    assert name == "Constant" or name in optimizer_steps.FACTORS, (
         "no factor in kernel/iteration/optimizer_steps.py"
     )
     assert f".. autoclass:: {name}\n" in (DOCS / "api.md").read_text(), "not in docs/api.md"
@@ -154,7 +153,7 @@ def test_a_schedule_documents_itself(kind):
 
 def test_schedules_are_the_classes_of_their_module():
     assert schedules.Schedule.__subclasses__() == list(schedules.ALL)
-    assert set(kernel_schedules.FACTORS) | {"Constant"} == {s.__name__ for s in schedules.ALL}
+    assert set(optimizer_steps.FACTORS) | {"Constant"} == {s.__name__ for s in schedules.ALL}
 
 
 # ---- options

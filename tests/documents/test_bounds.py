@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benches import bench
-from fastgd.kernel.iteration import activations as functions
+from fastgd.kernel.iteration import activations
 from fastgd.kernel.vectorization import native_lanes
 
 bounds, probes, workload = bench("bounds"), bench("probes"), bench("workload")
@@ -52,15 +52,15 @@ def done_by(function, monkeypatch):
         return lambda *args: next(a for a in args if isinstance(a, Counted)).do(name)
 
     for name in ("fma", "select", "add_exponent"):
-        monkeypatch.setattr(functions, name, counting(name))
+        monkeypatch.setattr(activations, name, counting(name))
     for name in ("_reduced", "exp_negative"):
-        monkeypatch.setattr(functions, name, getattr(functions, name).py_func)
+        monkeypatch.setattr(activations, name, getattr(activations, name).py_func)
     function.py_func(Counted(done))
     return done
 
 
 def test_a_sigmoid_is_counted_as_its_recipe_has_it(monkeypatch):
-    done = done_by(functions.sigmoid, monkeypatch)
+    done = done_by(activations.sigmoid, monkeypatch)
     multiplies, others = map(sum, zip(*bounds.SIGMOID.values(), strict=True))
     assert multiplies == done["fma"] + done["product"]
     # A limit is one instruction, and the division has a mask.

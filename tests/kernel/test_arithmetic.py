@@ -9,7 +9,7 @@ import pytest
 
 import fastgd
 from fastgd import bucket
-from fastgd.kernel import launch as calls
+from fastgd.kernel import launch
 
 # FE_UPWARD, FE_DOWNWARD and FE_TOWARDZERO of the C library's fenv.h.
 MODES = {
@@ -95,7 +95,7 @@ def test_new_threads_have_the_mode_of_the_one_that_starts_them(rounded, mode):
 
     def work():
         try:
-            calls._check_arithmetic()
+            launch._check_arithmetic()
         except RuntimeError as error:
             came.append(error)
 
@@ -114,6 +114,6 @@ def test_modes_change_bits(rounded):
     """Without the probe, other bits would come: why it is there."""
     plain = fastgd.train(X, Y, iterations=50).weights[0]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calls, "_check_arithmetic", lambda: None)
+        patch.setattr(launch, "_check_arithmetic", lambda: None)
         other = rounded("up", lambda: fastgd.train(X, Y, iterations=50)).weights[0]
     assert not np.array_equal(plain, other)

@@ -33,7 +33,7 @@ from fastgd.engine.execution import execute
 from fastgd.engine.layout import Layout
 from fastgd.engine.network import Network, first_weights
 from fastgd.engine.plan import Keep
-from fastgd.kernel.iteration import activations as functions
+from fastgd.kernel.iteration import activations
 from golden import GOLDEN, digest, main, plan, write
 from thinning import crossed, only, side_by_side, some
 
@@ -345,8 +345,8 @@ def chain(pairs):
 
 
 def exact_sigmoid(x):
-    """The sequence of operations of functions.sigmoid, for arguments inside its limits."""
-    c = functions
+    """The sequence of operations of activations.sigmoid, for arguments inside its limits."""
+    c = activations
     t = fma(x, -c.LOG2E, c.SHIFT)
     n = t - c.SHIFT
     r = fma(n, c.LN2_LOW, fma(n, c.LN2_HIGH, x))

@@ -16,7 +16,6 @@ from numba.core import ir
 
 import fastgd
 from fastgd.kernel.language import numba_internals
-from fastgd.kernel.language import specialization as compiler
 from fastgd.kernel.language.numba_internals import (
     PARTS,
     address,
@@ -26,7 +25,7 @@ from fastgd.kernel.language.numba_internals import (
     entry_point,
     handle,
 )
-from fastgd.kernel.language.specialization import Choice
+from fastgd.kernel.language.specialization import INLINED, WHOLE, Choice
 from fastgd.kernel.language.structs import floats_at
 from golden import GOLDEN
 
@@ -252,17 +251,17 @@ def test_another_numba_gives_the_same_bits_and_one_warning(change, reason, tmp_p
         assert called == other_calls()
 
 
-@njit(**compiler.INLINED)
+@njit(**INLINED)
 def innermost(x):
     return 3.0 * x
 
 
-@njit(**compiler.INLINED)
+@njit(**INLINED)
 def first_part(x):
     return innermost(x) + 1.0
 
 
-@njit(**compiler.INLINED)
+@njit(**INLINED)
 def second_part(x):
     return innermost(x) + first_part(x)
 
@@ -271,7 +270,7 @@ def both_parts(x):
     return first_part(x) * second_part(x)
 
 
-@pytest.mark.parametrize("options", [compiler.WHOLE, {}], ids=["a whole", "a function of Numba's"])
+@pytest.mark.parametrize("options", [WHOLE, {}], ids=["a whole", "a function of Numba's"])
 def test_parts_of_parts_are_linked(options):
     function = njit(**options)(both_parts)
     assert function(2.0) == 7.0 * 13.0
@@ -283,7 +282,7 @@ def test_parts_of_parts_are_linked(options):
 
 
 def test_parts_of_a_whole_are_inlined():
-    function = njit(**compiler.WHOLE)(both_parts)
+    function = njit(**WHOLE)(both_parts)
     assert function(2.0) == 7.0 * 13.0
     (compiled,) = function.overloads.values()
     defined = [f.name for f in compiled.library._final_module.functions if not f.is_declaration]
@@ -293,7 +292,7 @@ def test_parts_of_a_whole_are_inlined():
 
 def test_llvms_modules_are_freed_once_code_is_kept():
     """The machine code stays, and others can still be linked with it."""
-    part = njit(**compiler.WHOLE)(both_parts)
+    part = njit(**WHOLE)(both_parts)
     assert part(2.0) == 7.0 * 13.0
     ((signature, compiled),) = part.overloads.items()
     modules = compiled.library._get_module_for_linking(), compiled.library._final_module
@@ -310,7 +309,7 @@ def test_llvms_modules_are_freed_once_code_is_kept():
 
 
 def test_what_was_typed_is_forgotten():
-    function = njit(**compiler.WHOLE)(both_parts)
+    function = njit(**WHOLE)(both_parts)
     function(2.0)
     gc.collect()
     for place in (both_parts, first_part.py_func):
@@ -321,7 +320,7 @@ def test_what_was_typed_is_forgotten():
 
 @pytest.mark.parametrize("enabled", [True, False])
 def test_no_garbage_is_looked_for_while_a_kernel_compiles(enabled):
-    function = njit(**compiler.WHOLE)(both_parts)
+    function = njit(**WHOLE)(both_parts)
     searches = []
 
     def count(phase, _):
@@ -343,5 +342,5 @@ def test_no_garbage_is_looked_for_while_a_kernel_compiles(enabled):
 def test_kernels_go_through_our_pipeline_here():
     """So that the tests above can fail: this Numba is as expected."""
     assert numba_internals._trial_succeeds()
-    assert compiler.INLINED["_nrt"] is False
-    assert "pipeline_class" in compiler.WHOLE
+    assert INLINED["_nrt"] is False
+    assert "pipeline_class" in WHOLE

@@ -1,5 +1,10 @@
 """Choices: a body by its name, a field by its place, and no code for what is not chosen."""
 
+import re
+import subprocess
+import sys
+from importlib import import_module
+from inspect import getsource, signature
 from itertools import combinations
 from typing import NamedTuple
 
@@ -7,6 +12,7 @@ import pytest
 from numba import njit, typeof
 from numba.core.errors import TypingError
 
+from fastgd.kernel import training_loop
 from fastgd.kernel.language.specialization import (
     Choice,
     Features,
@@ -52,8 +58,8 @@ def square(choice, x):  # noqa: ARG001
     return x * x
 
 
-dispatch(compute, {"double": double, "square": square}, {})
-dispatch(both, picked, {})
+dispatch(compute, {"double": double, "square": square})
+dispatch(both, picked)
 
 
 @njit
@@ -139,3 +145,30 @@ def test_markers_of_different_types_are_not_equal():
 def test_markers_say_what_they_are():
     assert repr(Choice("double")) == "Choice('double')"
     assert repr(KnownFacts((1, 2))) == "KnownFacts((1, 2))"
+
+
+REPLACED = {
+    name: module
+    for module, name in re.findall(
+        r'@replaced_by\("([\w.]+)".*\)\ndef (\w+)', getsource(training_loop)
+    )
+}
+"""By the name of a function of the loop: the module of what takes its place."""
+
+
+@pytest.mark.parametrize("name", REPLACED)
+def test_what_takes_the_place_of_a_function_takes_its_arguments(name):
+    """No import says where it is, so neither a linter nor mypy sees a slip."""
+    stub = getattr(training_loop, name)
+    found = getattr(import_module(REPLACED[name]), name)
+    assert list(signature(getattr(found, "py_func", found)).parameters) == list(
+        signature(stub).parameters
+    )
+
+
+def test_a_kernel_imports_what_it_needs_only():
+    """Else each training would load what few have."""
+    code = "import sys, fastgd; fastgd.train([[0.0], [1.0]], [0.0, 1.0], iterations=1);"
+    code += "print([name for name in sys.modules if 'kernel.extensions' in name])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -21,7 +21,7 @@ from fastgd.kernel import vectorization
 from fastgd.kernel.language import translation
 from fastgd.kernel.language.memory import count_changes, load, store
 from fastgd.kernel.language.source_expressions import UnknownError
-from fastgd.kernel.language.specialization import INLINED, Choice, dispatch, part
+from fastgd.kernel.language.specialization import Choice, dispatch, part
 from fastgd.kernel.language.tile import Shape, runs_of, select
 from fastgd.kernel.language.translation import outlined, translated, unrolled
 from golden import GOLDEN
@@ -188,7 +188,7 @@ def of_name(choice, x):
 
 
 # Both on one line, which is to be told apart; bodies take what the stub takes.
-dispatch(of_name, {"twice": lambda choice, x: 2.0 * x, "half": lambda choice, x: 0.5 * x}, INLINED)  # noqa: ARG005
+dispatch(of_name, {"twice": lambda choice, x: 2.0 * x, "half": lambda choice, x: 0.5 * x})  # noqa: ARG005
 
 
 def chosen(choice, x):
@@ -261,7 +261,7 @@ from fastgd.kernel.language import translation
 Path.is_file = whole
 assert not translation.TRANSLATES
 import golden
-names = "no hidden layer", "levenberg marquardt"
+names = "no hidden layer", "levenberg marquardt", "derivatives"
 print(json.dumps({name: golden.digest(name, 1) for name in names}))
 """
     done = subprocess.run(

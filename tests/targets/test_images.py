@@ -8,7 +8,7 @@ import wasmtime
 from wasm_machine import BASE, Machine
 
 from fastgd.engine.execution import loaded
-from fastgd.kernel import launch as calls
+from fastgd.kernel import launch
 from fastgd.kernel.call_image import Image, arrays_of, module, stamp_of
 from golden import SEEDS, plan
 
@@ -37,7 +37,7 @@ def machine(wasm):
 def test_all_arrays_are_as_after_a_call_here(machine):
     image, call = Image.of(call_of(), BASE), call_of()
     before = results(image.call)
-    calls.train_blocks(call, 1)
+    launch.train_blocks(call, 1)
     machine.train(image)
     assert results(image.call) == results(call) != before
     other = call_of()

@@ -9,7 +9,7 @@ import wasmtime
 
 from fastgd.engine import session
 from fastgd.engine.layout import layout_for
-from fastgd.kernel import launch as calls
+from fastgd.kernel import launch
 from fastgd.kernel.call_image import Image, module, probe_module
 from fastgd.kernel.language.webassembly import PAGE, STACK
 
@@ -87,8 +87,8 @@ def trained_on(target, machine=None):
 
     trainer = Trainer(target)
     with (
-        patch.object(calls, "train_blocks", trainer),
-        patch.object(calls, "bind", trainer.bind),
+        patch.object(launch, "train_blocks", trainer),
+        patch.object(launch, "bind", trainer.bind),
         patch.object(session, "layout_for", for_machine),
     ):
         yield trainer

@@ -24,9 +24,9 @@ USED = 0.9
 
 def available_threads() -> int:
     """Threads that may be started: NUMBA_NUM_THREADS, by default one per processor."""
-    from fastgd.kernel import launch as calls
+    from fastgd.kernel import launch
 
-    return calls.available_threads()
+    return launch.available_threads()
 
 
 def devices_of(name: str) -> tuple[Device, ...]:

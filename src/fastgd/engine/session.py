@@ -38,7 +38,7 @@ from fastgd.engine.recipe import (
     choice_of,
     recipe_of,
 )
-from fastgd.kernel import launch as calls
+from fastgd.kernel import launch
 from fastgd.kernel.block import SEED, Block, Recipe, Span, Split
 from fastgd.kernel.language.specialization import Choice
 from fastgd.kernel.launch import PlaneGrid
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from fastgd.kernel.gpu import BlocksOnGPUs
 
 CHUNK_SECONDS = 0.05
-"""Target duration of a kernel call: Ctrl-C and progress are handled between calls."""
+"""Target duration of a kernel call: Ctrl-C and progress are handled between launch."""
 
 POINT_BYTES = 64 * 1024**2
 """Memory limit for the points of a surface that are on GPUs at a time."""
@@ -339,7 +339,7 @@ class Runs:
     portion: Portion
     parts: Index  # (n,) the part of the samples that each run trains on
     places: Index  # (n,) the lane of each run
-    words: calls.Facts | None = None
+    words: launch.Facts | None = None
     """Of a call's samples, layers and blocks, once one was made: for 32 blocks with samples of
     their own they take 0.3 ms."""
 
@@ -353,7 +353,7 @@ class Runs:
         """(n,) the updates after which a run ended, or -1."""
         return self.block.ended.ravel()[self.places]
 
-    def call(self, first: int, last: int, split: Split | None = None) -> calls.Call:
+    def call(self, first: int, last: int, split: Split | None = None) -> launch.Call:
         """The arguments of a kernel call."""
         session, layout, method = self.session, self.session.layout, self.session.method
         span = Span(
@@ -370,7 +370,7 @@ class Runs:
             shuffle=int(method.shuffle),
             shuffle_seed=method.shuffle_seed,
         )
-        return calls.Call(
+        return launch.Call(
             layout.markers,
             layout.recipe,
             self.portion.tables,
@@ -402,7 +402,7 @@ class Runs:
         if self.words is None:
             self.words = call.facts
             call = call._replace(words=self.words)
-        calls.train_blocks(call, threads)
+        launch.train_blocks(call, threads)
         return perf_counter() - began
 
     def bring_back(self) -> None:
@@ -449,7 +449,7 @@ class Runs:
 
     def bind(self) -> Callable[[], None]:
         """Run iteration 0 of the only run; return a function that repeats it with less overhead."""
-        return calls.bind(self.call(0, 1))
+        return launch.bind(self.call(0, 1))
 
     def grid(
         self,
@@ -473,7 +473,7 @@ class Runs:
         while at < count:
             last = min(at + max(side_by_side, int(speed * CHUNK_SECONDS)), count)
             began = perf_counter()
-            calls.measure_grid(call, grid._replace(first=at, last=last), threads)
+            launch.measure_grid(call, grid._replace(first=at, last=last), threads)
             speed = (last - at) / max(perf_counter() - began, 1e-9)
             advance(last - at)
             at = last

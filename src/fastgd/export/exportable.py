@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray, check_choice, check_path
 from fastgd.store import PathLike
+from fastgd.store.files import whole_file
 
 if TYPE_CHECKING:
     from fastgd.export.network import Exported
@@ -193,7 +194,6 @@ def _file(path: Path) -> Iterator[IO[bytes]]:
     """Open a file, so that the work begins only if it can be written; name what can't be."""
     from fastgd.export.network import ExportError
     from fastgd.kernel.language.targets import TargetError
-    from fastgd.store.files import whole_file
 
     with whole_file(path) as file:
         try:

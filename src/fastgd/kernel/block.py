@@ -7,9 +7,11 @@ outputs of a layer, K layers, P parameters, R runs side by side.
 from functools import partial
 from typing import Annotated, Any, NamedTuple
 
-from fastgd.kernel.language.specialization import Choice, Features, KnownFacts, markers
+from fastgd.kernel.language.int_vectors import load_words, store_words
+from fastgd.kernel.language.memory import store, units
+from fastgd.kernel.language.specialization import Choice, Features, KnownFacts, markers, part
 from fastgd.kernel.language.structs import Bytes, Floats, Integers, table_of
-from fastgd.kernel.language.tile import Shape
+from fastgd.kernel.language.tile import Shape, runs_of
 
 
 @markers
@@ -75,7 +77,7 @@ class Recipe(NamedTuple):
     best: Choice | None  # the network with the smallest monitored error is kept
     outputs: Choice | None  # the outputs of all samples are stored, and nothing is trained
     inputs: Choice | None  # output units' inputs are stored: the loss is computed from them
-    curvature: Choice | None  # the step solves a system of second order: see .levenberg_marquardt
+    curvature: Choice | None  # the step solves a system of second order: see .extensions
     bayesian: Choice | None  # which also tells how much to regularize
     tangents: Choice | None  # derivatives by the inputs are learned, too
     features: Features  # what numeric options switch on: see fastgd.engine.recipe
@@ -91,6 +93,9 @@ RECENT = 4  # the most recent ones, in a ring buffer
 
 # Parameters of a batch-normalized layer besides its weights: (H, R) each, from Layer.scale on.
 SCALE, SHIFT, MEAN, VARIANCE = range(4)
+
+EPSILON = 1e-5
+"""Added to a variance before its root is taken, as in PyTorch's BatchNorm1d."""
 
 RUNNING, CONVERGED, DIVERGED, STALLED = range(4)
 """Values of ``Block.outcome``."""
@@ -258,24 +263,42 @@ class Span(NamedTuple):
     shuffle_seed: int
 
 
+NOW = GROUPS, MEASURING, TRAINING, SAMPLES, REAL, OVER = range(6)
+"""Facts about the current pass, set at its beginning: indices of ``Split.now``."""
+
+
+class Split(NamedTuple):
+    """How threads share a block's work."""
+
+    threads: int
+    together: int  # samples whose values are stored
+    rows: int  # samples of a group in the gradient
+    areas: Integers  # (threads, K, 6) flat: the weights of each thread, see Area
+    now: Integers  # see GROUPS
+    overflow: Floats  # (threads, R): NaN for each run that diverges
+    total: Floats  # (R,): sum of errors so far
+
+
 # Inside a kernel: the structs above, as encoded by structs.encode().
 all_data, all_layers, all_blocks, all_spans = map(table_of, (Data, Layer, Block, Span))
 
 
 class Samples(NamedTuple):
-    """The values of one layer for the samples of a group."""
+    """The values of one layer for the samples of a group: the inputs of the next layer."""
 
     values: Any  # a buffer
     start: int
     stride: int  # distance from one sample to the next
+    shape: Any  # one value, for each run; or for all of them, if they share the samples
 
 
-class WorkerShare(NamedTuple):
+class SampleGroup(NamedTuple):
     """Samples that pass through the layers together.
 
     The values of the samples from ``start`` on are stored; a pass processes some of them.
     """
 
+    data: Any  # all samples
     start: int
     begin: int  # the first sample of a pass, relative to start
     end: int  # the end of the pass, relative to start
@@ -306,3 +329,30 @@ class Area(NamedTuple):
     first_unit: int
     wide_units: int
     units: int
+
+
+# ---------------------------------------------------------------- values of each run
+
+
+@part
+def value(shape, numbers, layer, which):
+    """Read a float value, one per run."""
+    return units(shape, numbers, layer.values + which * runs_of(shape), 0)
+
+
+@part
+def put_value(scalar, numbers, layer, which, tile):
+    """Write such a float value."""
+    store(scalar, numbers, layer.values + which * runs_of(scalar), 0, tile)
+
+
+@part
+def integer(scalar, block, which):
+    """Read an integer, one per run."""
+    return load_words(scalar, block.integers, which * runs_of(scalar))
+
+
+@part
+def put_integer(scalar, block, which, words):
+    """Write such an integer."""
+    store_words(scalar, block.integers, which * runs_of(scalar), words)

@@ -18,14 +18,7 @@ from fastgd.kernel.iteration.elementary import maximum, minimum, relu, sign
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import call_address, call_compiled, handle
-from fastgd.kernel.language.specialization import (
-    INLINED,
-    WHOLE,
-    MarkersType,
-    dispatch,
-    markers,
-    part,
-)
+from fastgd.kernel.language.specialization import WHOLE, MarkersType, dispatch, markers, part
 from fastgd.kernel.language.structs import Floats, Integers, address_of, table_of
 from fastgd.kernel.language.tile import (
     Shape,
@@ -247,7 +240,6 @@ def _by_interpreter(evaluate, evaluators, w, count):
 dispatch(
     evaluate_block,
     lambda evaluate, *_: _by_interpreter if isinstance(evaluate, MarkersType) else _by_handle,
-    INLINED,
 )
 
 

@@ -6,9 +6,12 @@ called by its address, so this code is compiled once for all curves.
 """
 
 import math
+from functools import cache
 from typing import NamedTuple
 
+import numpy as np
 from numba import prange, typeof, types
+from numpy.typing import NDArray
 
 from fastgd.kernel.bytecode import (
     ALPHA,
@@ -17,16 +20,23 @@ from fastgd.kernel.bytecode import (
     RESULT,
     SECOND,
     START,
+    Code,
+    Interpreter,
     X,
     all_evaluators,
+    codes_with,
     evaluate_block,
+    evaluators,
 )
+from fastgd.kernel.elementwise import known_functions
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import call_compiled, handle
 from fastgd.kernel.language.specialization import PARALLEL, WHOLE, part
-from fastgd.kernel.language.structs import Floats, Integers, table_of
+from fastgd.kernel.language.structs import Floats, Integers, encode, table_of
+from fastgd.kernel.language.targets import TARGETS, emit
 from fastgd.kernel.language.tile import (
+    Shape,
     anywhere,
     constant_shape,
     magnitude,
@@ -35,6 +45,8 @@ from fastgd.kernel.language.tile import (
     with_sign,
 )
 from fastgd.kernel.language.translation import translated
+from fastgd.kernel.language.webassembly import linked
+from fastgd.kernel.launch import allowed, started
 
 _step_shape = constant_shape(1, 1, 8)
 """Shape of the balls that take a step at a time."""
@@ -239,3 +251,71 @@ def evaluate_all(evaluate, evaluators, operands, results):
         evaluate_block(evaluate, evaluators, 0, count)
         for i in range(count):
             results[begin + i] = work[RESULT * BLOCK + i]
+
+
+def roll_balls(code: Code, balls: Balls, rules: Rules, threads: int) -> None:
+    """Roll balls on the curve whose derivative this code gives, on at most ``threads`` threads."""
+    threads = allowed(threads, -(-len(balls.x) // BLOCK))
+    made = evaluators(code, threads)
+    arguments = code.handle, encode(made, threads)
+    if threads == 1:
+        roll_share(*arguments, 0, encode(balls), encode(rules))
+        return
+    with started(threads):
+        try:
+            roll_all(handle_of_roller(code.handle), *arguments, encode(balls), encode(rules))
+        except SystemError as error:  # raised by a user's function in a thread
+            raise error.__cause__ or error from None
+
+
+def evaluate(code: Code, *operands: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Evaluate the code for each of these values; for several operands, value by value."""
+    allowed(1, 1)
+    made, results = evaluators(code, 1), np.empty_like(operands[0])
+    columns = operands[0][None] if len(operands) == 1 else np.array(operands)
+    evaluate_all(code.handle, encode(made, 1), columns, results)
+    return results
+
+
+# ---------------------------------------------------------------- balls on another machine
+#
+# Where a function has no address, the interpreter has all functions that a program may use in
+# itself, and is a single function with the roller.
+
+
+_PAIR = Shape(1, 1, 2)
+"""As many lanes as a register of WebAssembly has: code for more at a time is larger."""
+
+
+class RollerHeader(NamedTuple):
+    """The first words of the memory of a roller."""
+
+    values: int  # how many to evaluate, in the row X of the working memory; 0: roll
+    evaluators: Integers  # the words of an Evaluator
+    balls: Integers  # of Balls
+    rules: Integers  # of Rules
+
+
+@cache
+def roller_module(functions: tuple[str, ...], target: str) -> bytes:
+    """A module of WebAssembly whose function ``roll`` takes the address of a RollerHeader.
+
+    Programs for it have the codes of ``codes_with(functions)``. It imports its memory, whose first
+    65,536 bytes are its own.
+
+    Raises
+    ------
+    TargetError
+        If this machine can't emit it.
+    """
+    known = codes_with(functions)
+    interpreter = Interpreter(_PAIR, known_functions({name: known[name] for name in functions}))
+    made = emit(_roll_or_evaluate, (interpreter,), len(functions), RollerHeader, TARGETS[target])
+    return linked(made, "roll")
+
+
+def _roll_or_evaluate(interpreter, _stamp, header):
+    if header.values > 0:
+        evaluate_block(interpreter, header.evaluators, 0, header.values)
+    else:
+        roll_share(interpreter, header.evaluators, 0, header.balls, header.rules)

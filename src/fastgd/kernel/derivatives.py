@@ -16,9 +16,11 @@ exp(a_i) / sum_j exp(a_j), has p_i d_i with d_i = t_i - sum_j p_j t_j, and p_i (
 c_j), where f' and f'' are 1 in c, and the differences d are in place of t and of u.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
 from numba import prange, typeof
 from numba.core import types
 
@@ -28,9 +30,10 @@ from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.memory import load, panel, rows, store
 from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
 from fastgd.kernel.language.specialization import PARALLEL, WHOLE, Choice, markers, part
-from fastgd.kernel.language.structs import Floats, Integers, table_of
+from fastgd.kernel.language.structs import Floats, Integers, encode, table_of
 from fastgd.kernel.language.tile import Shape, fma, full, rows_of, runs_of, zeros
 from fastgd.kernel.language.translation import translated
+from fastgd.kernel.launch import allowed, started
 
 
 @markers
@@ -214,7 +217,7 @@ def _put(recipe, share, top, network, start, e, width):
 
 @cached_njit(**WHOLE)
 @translated
-def derive(recipe, shares, b):
+def derive_share(recipe, shares, b):
     """Compute share b of the derivatives; ``shares`` are encoded by ``structs.encode``."""
     share = _all_shares(shares)[b]
     stages = _all_stages(share.stages)
@@ -250,11 +253,24 @@ _OTHERS = (types.Array(types.int64, 2, "C"), types.int64)
 
 @lru_cache(maxsize=256)
 def handle_of_derivatives(recipe):
-    """Compile :func:`derive` for this recipe, or load it; returns a handle for calling it."""
-    return handle(derive, (typeof(recipe), *_OTHERS), markers=1)
+    """Compile :func:`derive_share` for this recipe, or load it; returns a handle for calling it."""
+    return handle(derive_share, (typeof(recipe), *_OTHERS), markers=1)
 
 
 @lru_cache(maxsize=256)
 def entry_of_derivatives(recipe):
     """Like :func:`handle_of_derivatives`; returns a function to call from Python."""
-    return entry_point(derive, (typeof(recipe), *_OTHERS))
+    return entry_point(derive_share, (typeof(recipe), *_OTHERS))
+
+
+def derive(recipe: DerivativeRecipe, shares: Sequence[Share]) -> None:
+    """Compute derivatives by inputs, each share on a thread."""
+    words = np.concatenate(list(map(encode, shares)))
+    if allowed(len(shares), len(shares)) == 1:
+        entry = entry_of_derivatives(recipe)
+        for b in range(len(shares)):
+            entry(recipe, words, b)
+        return
+    compiled = handle_of_derivatives(recipe)
+    with started(len(shares)):
+        derive_all(compiled, words)

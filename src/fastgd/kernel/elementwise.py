@@ -31,7 +31,7 @@ from fastgd.kernel.iteration.exponentials import (
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import address, handle
-from fastgd.kernel.language.specialization import INLINED, WHOLE, Choice, dispatch, markers, part
+from fastgd.kernel.language.specialization import WHOLE, Choice, dispatch, markers, part
 from fastgd.kernel.language.structs import floats_at
 from fastgd.kernel.language.tile import (
     constant_shape,
@@ -140,7 +140,7 @@ _SAME = {
     "derivative of expm1": "exp",
 }
 
-dispatch(value, FUNCTIONS | DERIVATIVES, INLINED)
+dispatch(value, FUNCTIONS | DERIVATIVES)
 
 
 @cached_njit(**WHOLE)
@@ -237,7 +237,7 @@ WITH_DERIVATIVES = {
 WITH_DERIVATIVES |= {"sin": _of_sine, "cos": _of_cosine, "exponential": _of_exponential}
 WITH_DERIVATIVES |= {"powers": lambda choice, a, b: (power(a, b), power(a, b - 1.0))}
 
-dispatch(value_and_derivative, WITH_DERIVATIVES, INLINED)
+dispatch(value_and_derivative, WITH_DERIVATIVES)
 
 
 @cached_njit(**WHOLE)

@@ -16,22 +16,20 @@ from numpy.typing import NDArray
 
 from fastgd.kernel.block import (
     Recipe,
+    SampleGroup,
     Samples,
     Shapes,
-    WorkerShare,
     all_blocks,
     all_data,
     all_layers,
 )
 from fastgd.kernel.call_image import LINE, Header, Image
-from fastgd.kernel.extensions.batch_norm import normalize
-from fastgd.kernel.extensions.coupling import couple
 from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.structs import Floats, Integers, address_of, encode, table_of
 from fastgd.kernel.language.targets import TARGETS, emit
 from fastgd.kernel.language.tile import trap
 from fastgd.kernel.launch import Call
-from fastgd.kernel.training_loop import forward
+from fastgd.kernel.training_loop import Descent, couple, forward, normalize
 
 
 class InputEncoding(NamedTuple):
@@ -239,18 +237,19 @@ def calendar(day):
 @part
 def _pass(shapes, recipe, data, layers, block, count):
     """Compute the values of all layers; in one loop, since inputs and units are alike here."""
-    group = WorkerShare(0, 0, count, count, True, True)
+    group = SampleGroup(data, 0, 0, count, count, True, True)
+    descent = Descent(shapes, recipe, layers, block, None)
     start = (address_of(data.X) - address_of(block.numbers)) // 8
     stride, top = layers[0].inputs, len(layers) - 1
     for k in range(len(layers)):
-        layer, inputs = layers[k], Samples(block.numbers, start, stride)
-        forward(shapes, recipe, shapes.scalar, inputs, data, group, block, layer)
+        layer, inputs = layers[k], Samples(block.numbers, start, stride, shapes.scalar)
+        forward(descent, group, inputs, layer)
         if k < top:
             normalize(
                 recipe.batch_norm, shapes.scalar, recipe.activation, group, block, layer, False
             )
         start, stride = layer.units, layer.stride
-    couple(recipe.coupling, shapes, recipe, data, group, block, layers[top])
+    couple(recipe.coupling, descent, group, layers[top])
 
 
 @part

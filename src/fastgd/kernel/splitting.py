@@ -11,43 +11,52 @@ thread, take 0.98 of the time of one thread (784-100-10, 2,000 samples), or 1.05
 What is lost is the time in which a thread waits for one that the system has interrupted. Tried and
 rejected: four shares for each thread, of which another thread may take over those that aren't
 begun. They took 1.04 times the processor time, and 0.94 of the time where nine processes shared two
-cores (one thread took 0.55 of the time of two there, either way).
+cores (one thread took 0.55 of the time of two there, either one_pass).
 
 Letters as there.
 """
 
 from functools import lru_cache
-from typing import NamedTuple
 
 from numba import prange, typeof
 from numba.core import types
 
 from fastgd.kernel.block import (
+    GROUPS,
+    MEASURING,
+    OVER,
+    REAL,
+    SAMPLES,
+    TRAINING,
     Area,
+    SampleGroup,
     Samples,
-    WorkerShare,
+    Split,
     all_blocks,
     all_data,
     all_layers,
     all_spans,
 )
-from fastgd.kernel.extensions.random_masks import drop_weights
-from fastgd.kernel.extensions.tangents import back_through, lines_of
 from fastgd.kernel.iteration.errors import is_watched, look_of, record_of
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import call_compiled, handle
 from fastgd.kernel.language.specialization import PARALLEL, UNCOUNTED, WHOLE, part
-from fastgd.kernel.language.structs import Floats, Integers, table_of
+from fastgd.kernel.language.structs import table_of
 from fastgd.kernel.language.tile import runs_of, zeros
 from fastgd.kernel.language.translation import translated
 from fastgd.kernel.training_loop import (
+    Descent,
+    Pass,
     after_update,
+    back,
     before_update,
+    drop_weights,
     flush,
     forward_layers,
     gradient,
     is_on,
+    lines_of,
     measure_group,
     padded_of,
     transpose,
@@ -63,29 +72,14 @@ are measured apart from the training) over the mini-batch, or over all training 
 
 PASSES = 3
 
-NOW = GROUPS, MEASURING, TRAINING, SAMPLES, REAL, OVER = range(6)
-"""Facts about the current pass, set at its beginning: indices of ``Split.now``."""
-
-
-class Split(NamedTuple):
-    """How threads share a block's work."""
-
-    threads: int
-    together: int  # samples whose values are stored
-    rows: int  # samples of a group in the gradient
-    areas: Integers  # (threads, K, 6) flat: the weights of each thread, see Area
-    now: Integers  # see GROUPS
-    overflow: Floats  # (threads, R): NaN for each run that diverges
-    total: Floats  # (R,): sum of errors so far
-
-
 _all_splits = table_of(Split)
 
 
 @part
-def _begin(shapes, recipe, held, data, layers, block, span, split, j, turn):
+def _begin(descent, held, data, split, j, turn):
     """Prepare a pass, and decide whether there is one."""
-    now, scalar = split.now, shapes.scalar
+    shapes, recipe, layers, block = descent.shapes, descent.recipe, descent.layers, descent.block
+    now, scalar, span = split.now, shapes.scalar, descent.span
     now[OVER] = 0
     record = record_of(j, span, len(block.errors) // runs_of(scalar))
     wanted = record >= 0 or is_watched(recipe.watch, j, span, look_of(data, span))
@@ -100,7 +94,7 @@ def _begin(shapes, recipe, held, data, layers, block, span, split, j, turn):
     if turn == HELD:
         N, real = len(held.y) // width, held.samples
     if training:
-        _, real = before_update(shapes, recipe, data, layers, block, span, j)
+        _, real = before_update(descent, data, j)
         N = padded_of(recipe.batches, N, len(block.batch.y) // width)
     drop_weights(recipe.features.dropconnect, scalar, layers, block, j, training)
     if training:
@@ -118,25 +112,23 @@ def _source(turn, held, data, block):
 
 
 @part
-def _forward_share(shapes, recipe, source, layers, block, span, split, j, number, thread):
+def _forward_share(descent, source, split, j, number, thread):
     """Take a thread's samples forward and, when training, back."""
+    shapes, recipe, layers = descent.shapes, descent.recipe, descent.layers
     start, rows = number * split.together, ROWS * lines_of(recipe.tangents, layers[0])
     tiles = (min(split.together, split.now[SAMPLES] - start) + rows - 1) // rows
     begin, last = tiles * thread // split.threads, tiles * (thread + 1) // split.threads
     begin, last = begin * rows, last * rows
     stride = layers[0].inputs * runs_of(shapes.data)
-    x = Samples(source.X, start * stride, stride)
+    x = Samples(source.X, start * stride, stride, shapes.data)
     training = split.now[TRAINING] == 1
     while begin < last:
-        end = min(begin + span.group, last)
-        group = WorkerShare(start, begin, end, split.now[REAL], False, False)
-        forward_layers(shapes, recipe, source, layers, group, block, x, j, training)
+        end = min(begin + descent.span.group, last)
+        group = SampleGroup(source, start, begin, end, split.now[REAL], False, False)
+        forward_layers(descent, group, x, j, training)
         if training:
             for k in range(len(layers) - 1, 0, -1):
-                back_through(
-                    recipe.tangents, shapes, recipe, group, block, layers[k], layers[k - 1],
-                    layers[0],
-                )  # fmt: skip
+                back(recipe.tangents, descent, group, layers[k], layers[k - 1])
         begin = end
 
 
@@ -150,65 +142,59 @@ def _area(split, layers, thread, k):
 
 
 @part
-def _learn_layer(shapes, recipe, stored, inputs, block, layer, split, number, area):
-    """The gradient of a thread's weights in one layer, and their update."""
+def _learn_layer(descent, source, inputs, k, split, number, thread):
+    """The gradient of a thread's weights in layer k, and their update."""
+    layer, area = descent.layers[k], _area(split, descent.layers, thread, k)
     start, N = number * split.together, split.now[SAMPLES]
     samples = min(split.together, N - start)
-    overflow = zeros(shapes.scalar)
+    overflow = zeros(descent.shapes.scalar)
     for begin in range(0, samples, split.rows):
         end = min(begin + split.rows, samples)
-        group = WorkerShare(
-            start, begin, end, split.now[REAL], start + begin == 0, start + end == N
+        group = SampleGroup(
+            source, start, begin, end, split.now[REAL], start + begin == 0, start + end == N
         )
-        overflow = overflow + gradient(shapes, recipe, stored, inputs, group, block, layer, area)
+        overflow = overflow + gradient(descent, group, inputs, layer, area)
     return overflow
 
 
 @part
-def _learn_share(shapes, recipe, source, layers, block, split, number, thread):
+def _learn_share(descent, source, split, number, thread):
     """The gradient of a thread's weights and, with the last samples, their update."""
-    updates, scalar, bottom = recipe, shapes.scalar, layers[0]
-    stride = bottom.inputs * runs_of(shapes.data)
-    x = Samples(source.X, number * split.together * stride, stride)
-    overflow = _learn_layer(
-        shapes, updates, shapes.data, x, block, bottom, split, number,
-        _area(split, layers, thread, 0),
-    )  # fmt: skip
+    shapes, layers, scalar = descent.shapes, descent.layers, descent.shapes.scalar
+    stride = layers[0].inputs * runs_of(shapes.data)
+    x = Samples(source.X, number * split.together * stride, stride, shapes.data)
+    overflow = _learn_layer(descent, source, x, 0, split, number, thread)
     for k in range(1, len(layers)):
         below = layers[k - 1]
-        inputs = Samples(block.numbers, below.units, below.stride)
-        overflow = overflow + _learn_layer(
-            shapes, updates, scalar, inputs, block, layers[k], split, number,
-            _area(split, layers, thread, k),
-        )  # fmt: skip
+        inputs = Samples(descent.block.numbers, below.units, below.stride, scalar)
+        overflow = overflow + _learn_layer(descent, source, inputs, k, split, number, thread)
     store(scalar, split.overflow, thread * runs_of(scalar), 0, overflow)
 
 
 @part
-def _measure(shapes, recipe, source, data, layers, block, span, split, j, turn, number):
+def _measure(descent, source, data, split, j, turn, number):
     """Add up the errors of the samples whose values are stored."""
-    start, N, scalar = number * split.together, split.now[SAMPLES], shapes.scalar
+    span, scalar = descent.span, descent.shapes.scalar
+    start, N, real = number * split.together, split.now[SAMPLES], split.now[REAL]
     end = min(split.together, N - start)
-    group = WorkerShare(start, 0, end, split.now[REAL], start == 0, start + end == N)
+    group = SampleGroup(source, start, 0, end, real, start == 0, start + end == N)
     total = zeros(scalar)
     if start > 0:
         total = load(scalar, split.total, 0, 0)
-    records = len(block.errors) // runs_of(scalar)
-    total = measure_group(
-        shapes, recipe, source, layers, group, block, span, look_of(data, span),
-        j, record_of(j, span, records), records, turn == HELD, total,
-    )  # fmt: skip
+    record = record_of(j, span, len(descent.block.errors) // runs_of(scalar))
+    one_pass = Pass(source, N, real, j, look_of(data, span), record, True, turn == HELD, False)
+    total = measure_group(descent, one_pass, group, total)
     store(scalar, split.total, 0, 0, total)
 
 
 @part
-def _end(shapes, recipe, layers, block, span, split, j):
+def _end(descent, split, j):
     """Finish the update of iteration j."""
-    scalar = shapes.scalar
+    scalar = descent.shapes.scalar
     overflow = zeros(scalar)
     for thread in range(split.threads):
         overflow = overflow + load(scalar, split.overflow, thread * runs_of(scalar), 0)
-    if after_update(shapes, recipe, layers, block, span, overflow, j):
+    if after_update(descent, overflow, j):
         split.now[OVER] = 1
 
 
@@ -227,16 +213,17 @@ def take_part(
     tables = 1 + is_held
     held, data = all_data(data)[tables * b + is_held], all_data(data)[tables * b]
     source = _source(turn, held, data, block)
+    descent = Descent(shapes, recipe, layers, block, span)
     if step == BEGIN:
-        _begin(shapes, recipe, held, data, layers, block, span, split, j, turn)
+        _begin(descent, held, data, split, j, turn)
     elif step == FORWARD:
-        _forward_share(shapes, recipe, source, layers, block, span, split, j, number, thread)
+        _forward_share(descent, source, split, j, number, thread)
     elif step == MEASURE:
-        _measure(shapes, recipe, source, data, layers, block, span, split, j, turn, number)
+        _measure(descent, source, data, split, j, turn, number)
     elif step == LEARN:
-        _learn_share(shapes, recipe, source, layers, block, split, number, thread)
+        _learn_share(descent, source, split, number, thread)
     elif step == END:
-        _end(shapes, recipe, layers, block, span, split, j)
+        _end(descent, split, j)
     else:
         flush(shapes.scalar, block, True)
 

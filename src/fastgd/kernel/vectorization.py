@@ -307,22 +307,29 @@ def _shapes_for(
         wide = 2 * lanes
     whole, narrow = Shape(ROWS, wide, runs), Shape(ROWS, 1, runs)
     rest = Shape(ROWS, 2 * lanes, 1, is_part=True) if parts else narrow
-    return Shapes(
-        wide=whole,
-        wide_row=_of_rows(1, whole),
-        wide_piece=_piece(whole, lanes),
-        rest=rest,
-        rest_row=_of_rows(1, rest),
-        rest_piece=_piece(rest, lanes),
+    return _shapes(
+        (whole, rest, narrow),
+        [_piece(each, lanes) for each in (whole, rest, narrow)],
+        (Shape(1, 1, runs), Shape(1, 1, data_runs), Shape(1, 1, importance_runs)),
         transposed=_of_rows(1, whole) if parts else None,
         strips=Choice("strips") if strips else None,
-        narrow=narrow,
-        narrow_row=_of_rows(1, narrow),
-        narrow_piece=_piece(narrow, lanes),
-        scalar=Shape(1, 1, runs),
-        data=Shape(1, 1, data_runs),
-        importance=Shape(1, 1, importance_runs),
     )
+
+
+def _shapes(
+    tiles: Sequence[Shape],
+    pieces: Sequence[Shape | None],
+    single: tuple[Shape, Shape, Shape],
+    transposed: Shape | None = None,
+    strips: Choice | None = None,
+) -> Shapes:
+    """The shapes of which these are the wide, rest and narrow ones; scalar, data and importance."""
+    wide, rest, narrow = tiles
+    wide_piece, rest_piece, narrow_piece = pieces
+    return Shapes(
+        wide, _of_rows(1, wide), wide_piece, rest, _of_rows(1, rest), rest_piece, transposed,
+        strips, narrow, _of_rows(1, narrow), narrow_piece, *single,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=256)
@@ -337,21 +344,10 @@ def _spread_shapes(runs: int, widest: int, data_runs: int, importance_runs: int)
         return None if rows == GPU_ROWS else spread(rows, units)
 
     wide = min(GPU_UNITS, 1 << (widest.bit_length() - 1))
-    return Shapes(
-        wide=spread(GPU_ROWS, wide),
-        wide_row=spread(1, wide),
-        wide_piece=piece(wide),
-        rest=spread(GPU_ROWS, 1),
-        rest_row=spread(1, 1),
-        rest_piece=piece(1),
-        transposed=None,
-        strips=None,
-        narrow=spread(GPU_ROWS, 1),
-        narrow_row=spread(1, 1),
-        narrow_piece=piece(1),
-        scalar=spread(1, 1),
-        data=spread(1, 1, data_runs),
-        importance=spread(1, 1, importance_runs),
+    return _shapes(
+        (spread(GPU_ROWS, wide), spread(GPU_ROWS, 1), spread(GPU_ROWS, 1)),
+        (piece(wide), piece(1), piece(1)),
+        (spread(1, 1), spread(1, 1, data_runs), spread(1, 1, importance_runs)),
     )
 
 
@@ -403,27 +399,9 @@ def _piece(shape: Shape, lanes: int) -> Shape | None:
     return None if rows == shape.rows else _of_rows(rows, shape)
 
 
-def _small_shapes() -> Shapes:
-    wide, narrow, one = Shape(2, 2, 1), Shape(2, 1, 1), Shape(1, 1, 1)
-    return Shapes(
-        wide=wide,
-        wide_row=_of_rows(1, wide),
-        wide_piece=None,
-        rest=narrow,
-        rest_row=one,
-        rest_piece=None,
-        transposed=None,
-        strips=None,
-        narrow=narrow,
-        narrow_row=one,
-        narrow_piece=None,
-        scalar=one,
-        data=one,
-        importance=one,
-    )
-
-
-SMALL = _small_shapes()
+SMALL = _shapes(
+    (Shape(2, 2, 1), Shape(2, 1, 1), Shape(2, 1, 1)), (None,) * 3, (Shape(1, 1, 1),) * 3
+)
 """Tiles of a single run for little code, where a vector register has two lanes.
 
 As a WebAssembly module in Node, 3-4-1 takes 6.8 kB and 0.54 us a row, 64-64-10 takes 31 us. With

@@ -24,7 +24,7 @@ from fastgd.kernel.block import (
 from fastgd.kernel.iteration.losses import add_penalties
 from fastgd.kernel.language.int_vectors import all_words, choose
 from fastgd.kernel.language.memory import load, store
-from fastgd.kernel.language.specialization import INLINED, dispatch, part
+from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.threads import all_agree, thread_of, threads_of
 from fastgd.kernel.language.tile import any_nan, anywhere, runs_of, select, zeros
 
@@ -61,7 +61,7 @@ def _pick_place(watch, _record, _records):
     return lambda watch, record, records: record
 
 
-dispatch(loss_place_of, _pick_place, INLINED)
+dispatch(loss_place_of, _pick_place)
 
 
 @part
@@ -180,7 +180,6 @@ dispatch(
             scalar, block.losses, place * runs_of(scalar), 0
         ),
     },
-    INLINED,
 )
 
 
@@ -256,9 +255,13 @@ def _end_by_signal(curvature, recipe, scalar, block, layer, span, j, place, erro
 
 
 @part
-def observe(mean, penalty, recipe, scalar, block, layers, span, look, j, record, place, total):
-    """Record mean absolute error and loss before update j, and end the runs that they stop."""
-    layer = layers[0]
+def observe(mean, penalty, descent, one_pass, place, total):
+    """Record mean absolute error and loss before update j, and end the runs that they stop.
+
+    They are those of a pass, ``one_pass``; ``place`` is the index of the loss.
+    """
+    recipe, block, layers, span = descent.recipe, descent.block, descent.layers, descent.span
+    scalar, layer, j, record = descent.shapes.scalar, layers[0], one_pass.j, one_pass.record
     error = total / load(scalar, block.total, 0, 0)
     if place >= 0:
         at = place * runs_of(scalar)
@@ -273,7 +276,7 @@ def observe(mean, penalty, recipe, scalar, block, layers, span, look, j, record,
     signal = _of_concern(recipe.watch, scalar, block.numbers, layer, record, error - error)
     if any_nan(signal):
         _end_by_error(recipe.held, scalar, block, span, j, error, signal)
-    _stop(recipe.watch, recipe, scalar, block, layer, span, look, j, place, error)
+    _stop(recipe.watch, recipe, scalar, block, layer, span, one_pass.look, j, place, error)
     _end_by_signal(recipe.curvature, recipe, scalar, block, layer, span, j, place, error)
 
 

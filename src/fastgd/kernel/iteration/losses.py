@@ -17,7 +17,7 @@ from fastgd.kernel.iteration.activations import (
 )
 from fastgd.kernel.iteration.exponentials import log
 from fastgd.kernel.language.memory import load, load_data, store
-from fastgd.kernel.language.specialization import INLINED, dispatch, part
+from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.tile import fma, magnitude, runs_of, select, zeros
 
 DELTA, LOSS = "minus the derivative", "loss"
@@ -58,7 +58,7 @@ def _pick_delta(loss, *_others):
     return body_of(loss.formulas[DELTA], _OF_OUTPUT, _INPUTS)
 
 
-dispatch(loss_delta, _pick_delta, INLINED)
+dispatch(loss_delta, _pick_delta)
 
 
 def loss_of(loss, output, shape, numbers, layer, y, v, z):
@@ -75,7 +75,7 @@ def _pick_loss(loss, output, *_others):
     return lambda loss, output, shape, numbers, layer, y, v, z: cross_entropy(y, z)
 
 
-dispatch(loss_of, _pick_loss, INLINED)
+dispatch(loss_of, _pick_loss)
 
 
 def outputs_of(coupling):
@@ -92,7 +92,7 @@ def body(coupling, layer):
     return layer.outputs // {count}
 """
 
-dispatch(errors_of, lambda coupling, _layer: written(_ERRORS, outputs_of(coupling), {}), INLINED)
+dispatch(errors_of, lambda coupling, _layer: written(_ERRORS, outputs_of(coupling), {}))
 
 
 def joint_values(coupling, shape, numbers, layer, y, *z):
@@ -115,8 +115,8 @@ def _made_jointly(purpose):
     return pick
 
 
-dispatch(joint_values, _made_jointly(DELTA), INLINED)
-dispatch(joint_loss, _made_jointly(LOSS), INLINED)
+dispatch(joint_values, _made_jointly(DELTA))
+dispatch(joint_loss, _made_jointly(LOSS))
 
 
 @part
@@ -133,6 +133,26 @@ def largest_of(shape, numbers, layer, at):
         z = load(shape, numbers, at + h * runs_of(shape), layer.stride)
         largest = select(z > largest, z, largest)
     return largest
+
+
+@part
+def sum_of_powers(shape, numbers, layer, at):
+    """Replace the inputs z of a layer's units by exp(z - largest z), and return their sum.
+
+    It is in the order of the units, and the rounding errors of all additions (Knuth's TwoSum) are
+    added at the end.
+    """
+    largest = largest_of(shape, numbers, layer, at)
+    total, lost = zeros(shape), zeros(shape)
+    for h in range(layer.outputs):
+        place = at + h * runs_of(shape)
+        power = exp_below(largest - load(shape, numbers, place, layer.stride))
+        store(shape, numbers, place, layer.stride, power)
+        before = total
+        total = total + power
+        added = total - before
+        lost = lost + ((before - (total - added)) + (power - added))
+    return total + lost
 
 
 @part
@@ -158,14 +178,14 @@ def target_of(shape, shapes, data, layer, target):
     return targets_of(shape, shapes, data, target, layer.outputs)
 
 
-def add_errors(coupling, shapes, choice, output, data, group, block, layer, record, total):
+def add_errors(coupling, shapes, choice, output, group, block, layer, record, total):
     """Add |y - output| of a group's samples and, where losses are recorded, their losses.
 
     A sample of weight 0 adds no loss, even an infinite one: it may belong to another run.
     """
 
 
-def _add_apart(coupling, shapes, choice, output, data, group, block, layer, record, total):
+def _add_apart(coupling, shapes, choice, output, group, block, layer, record, total):
     scalar, numbers, runs = shapes.scalar, block.numbers, runs_of(shapes.scalar)
     loss = zeros(scalar)
     if record >= 0 and not group.is_first:
@@ -175,7 +195,7 @@ def _add_apart(coupling, shapes, choice, output, data, group, block, layer, reco
             target = (group.start + n) * layer.outputs + h
             at = layer.units + n * layer.stride + h * runs
             v = load(scalar, numbers, at, 0)
-            y, importance = target_of(scalar, shapes, data, layer, target)
+            y, importance = target_of(scalar, shapes, group.data, layer, target)
             total = fma(magnitude(y - v), importance, total)
             if record >= 0:
                 # If inputs aren't stored this reads another number, which the loss doesn't use.
@@ -187,7 +207,7 @@ def _add_apart(coupling, shapes, choice, output, data, group, block, layer, reco
     return total
 
 
-def _add_coupled(coupling, shapes, choice, output, data, group, block, layer, record, total):
+def _add_coupled(coupling, shapes, choice, output, group, block, layer, record, total):
     """The same for a loss that depends on all outputs of a target or sample."""
     scalar, runs = shapes.scalar, runs_of(shapes.scalar)
     loss = zeros(scalar)
@@ -196,11 +216,11 @@ def _add_coupled(coupling, shapes, choice, output, data, group, block, layer, re
     for n in range(min(group.end, group.real - group.start)):
         at, first = layer.units + n * layer.stride, (group.start + n) * layer.outputs
         for h in range(errors_of(coupling, layer)):
-            y, importance = target_of(scalar, shapes, data, layer, first + h)
+            y, importance = target_of(scalar, shapes, group.data, layer, first + h)
             v = load(scalar, block.numbers, at + h * runs, 0)
             total = fma(magnitude(y - v), importance, total)
         if record >= 0:
-            loss = _add_sample(coupling, shapes, data, block, layer, at, first, loss)
+            loss = _add_sample(coupling, shapes, group.data, block, layer, at, first, loss)
     if record >= 0:
         store(scalar, block.losses, record * runs, 0, loss)
     return total
@@ -210,7 +230,7 @@ def _pick_errors(coupling, *_others):
     return _add_apart if isinstance(coupling, types.NoneType) else _add_coupled
 
 
-dispatch(add_errors, _pick_errors, INLINED)
+dispatch(add_errors, _pick_errors)
 
 
 def _add_sample(coupling, shapes, data, block, layer, at, target, loss):
@@ -273,7 +293,7 @@ def _pick_sample(coupling, *_others):
     )
 
 
-dispatch(_add_sample, _pick_sample, INLINED)
+dispatch(_add_sample, _pick_sample)
 
 
 @part

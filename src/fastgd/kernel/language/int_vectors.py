@@ -7,9 +7,9 @@ import operator
 
 from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic
 
-from fastgd.kernel.language.memory import Array
+from fastgd.kernel.language.memory import emitted_of_arrays
+from fastgd.kernel.language.specialization import emitted
 from fastgd.kernel.language.tile import Mask, Tile, Words, define_operator, selection, splat
 
 _I64 = ir.IntType(64)
@@ -30,72 +30,49 @@ define_operator(operator.ge, Words, Mask, lambda builder, a, b: builder.icmp_sig
 choose = selection(Words)
 
 
-@intrinsic
-def load_words(_typing, shape, array, index):
+@emitted_of_arrays
+def load_words(shape, array, _index):
     """An integer for each run: ``array[index + run]``; the shape has one row and one unit."""
-
-    def codegen(context, builder, _sig, args):
-        return Array(context, builder, array, args[1]).load_units(shape, args[2], 1, _I64)
-
-    return Words(shape.lanes)(shape, array, types.int64), codegen
+    sig = Words(shape.lanes)(shape, array, types.int64)
+    return sig, lambda _builder, _shape, source, at: source.load_units(shape, at, 1, _I64)
 
 
-@intrinsic
-def store_words(_typing, shape, array, index, words):
+@emitted_of_arrays
+def store_words(shape, array, _index, words):
     """Write words to where :func:`load_words` reads them."""
-
-    def codegen(context, builder, _sig, args):
-        Array(context, builder, array, args[1]).store_units(shape, args[3], args[2])
-        return context.get_dummy_value()
-
-    return types.void(shape, array, types.int64, words), codegen
+    sig = types.void(shape, array, types.int64, words)
+    return sig, lambda _builder, _shape, target, at, value: target.store_units(shape, value, at)
 
 
-@intrinsic
-def all_words(_typing, tile, number):
+@emitted
+def all_words(tile, _number):
     """The same integer in each of the tile's lanes."""
-
-    def codegen(_context, builder, _sig, args):
-        return splat(builder, args[1], tile.lanes)
-
-    return Words(tile.lanes)(tile, types.int64), codegen
+    sig = Words(tile.lanes)(tile, types.int64)
+    return sig, lambda builder, _tile, number: splat(builder, number, tile.lanes)
 
 
-@intrinsic
-def bits_of(_typing, x):
+@emitted
+def bits_of(x):
     """The bits of each value of a tile."""
-
-    def codegen(_context, builder, _sig, args):
-        return builder.bitcast(args[0], ir.VectorType(_I64, x.lanes))
-
-    return Words(x.lanes)(x), codegen
+    kind = ir.VectorType(_I64, x.lanes)
+    return Words(x.lanes)(x), lambda builder, value: builder.bitcast(value, kind)
 
 
-@intrinsic
-def number_of(_typing, bits):
+@emitted
+def number_of(bits):
     """The values with these bits."""
-
-    def codegen(_context, builder, _sig, args):
-        return builder.bitcast(args[0], ir.VectorType(ir.DoubleType(), bits.lanes))
-
-    return Tile(bits.lanes)(bits), codegen
+    kind = ir.VectorType(ir.DoubleType(), bits.lanes)
+    return Tile(bits.lanes)(bits), lambda builder, value: builder.bitcast(value, kind)
 
 
-@intrinsic
-def integer(_typing, words):
+@emitted
+def integer(words):
     """The integer in the only lane."""
-
-    def codegen(_context, builder, _sig, args):
-        return builder.extract_element(args[0], ir.IntType(32)(0))
-
-    return types.int64(words), codegen
+    return types.int64(words), lambda builder, a: builder.extract_element(a, ir.IntType(32)(0))
 
 
-@intrinsic
-def numbers(_typing, a):
+@emitted
+def numbers(a):
     """Words converted to a tile of floats."""
-
-    def codegen(_context, builder, _sig, args):
-        return builder.sitofp(args[0], ir.VectorType(ir.DoubleType(), a.lanes))
-
-    return Tile(a.lanes)(a), codegen
+    kind = ir.VectorType(ir.DoubleType(), a.lanes)
+    return Tile(a.lanes)(a), lambda builder, value: builder.sitofp(value, kind)

@@ -4,13 +4,14 @@ Arrays are one-dimensional. The values of one weight or one activation for all r
 index counts values, a stride is the distance between two rows (or units).
 """
 
+from functools import partial
 from typing import NamedTuple
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic
 
-from fastgd.kernel.language.structs import address, of_field
+from fastgd.kernel.language.specialization import emitted
+from fastgd.kernel.language.structs import Buffer, address, of_field
 from fastgd.kernel.language.threads import thread
 from fastgd.kernel.language.tile import Tile, in_use, joined, pick
 
@@ -99,22 +100,29 @@ def _are_adjacent(shape, step, used):
     return is_whole and isinstance(step, ir.Constant) and step.constant == shape.width
 
 
-@intrinsic
-def load(_typing, shape, array, index, stride):
+def _given(context, builder, kind, code):
+    return Array(context, builder, kind, code) if isinstance(kind, Buffer | types.Array) else code
+
+
+emitted_of_arrays = partial(emitted, given=_given)
+"""Like :func:`.emitted`, but what emits code is given each array as an :class:`Array`."""
+
+
+@emitted_of_arrays
+def load(shape, array, _index, _stride):
     """Load a whole tile: lane ``array[index + row * stride + unit * runs + run]``."""
 
-    def codegen(context, builder, sig, args):
-        source = Array(context, builder, array, args[1])
-        used = in_use(builder, shape, args[0])
-        if _are_adjacent(shape, args[3], used):
-            return source.load(args[2], shape.lanes)
-        return source.gather(shape, args[2], args[3], shape.rows, shape.units, used=used)
+    def emit(builder, count, source, at, step):
+        used = in_use(builder, shape, count)
+        if _are_adjacent(shape, step, used):
+            return source.load(at, shape.lanes)
+        return source.gather(shape, at, step, shape.rows, shape.units, used=used)
 
-    return Tile(shape.lanes)(shape, array, types.int64, types.int64), codegen
+    return Tile(shape.lanes)(shape, array, types.int64, types.int64), emit
 
 
-@intrinsic
-def load_data(_typing, shape, stored, array, index, stride):
+@emitted_of_arrays
+def load_data(shape, stored, array, _index, _stride):
     """Load a tile of data, which all runs share if ``stored.runs`` is 1.
 
     Lane ``array[index + row * stride + unit * stored.runs + run]``, without ``run`` if shared.
@@ -122,16 +130,15 @@ def load_data(_typing, shape, stored, array, index, stride):
     held = stored.held
     lanes = [u * held + run % held for u in range(shape.units) for run in range(shape.held)]
 
-    def codegen(context, builder, sig, args):
-        source = Array(context, builder, array, args[2])
-        used = in_use(builder, shape, args[0], stored.runs)
-        return source.gather(stored, args[3], args[4], shape.rows, shape.units, lanes, used)
+    def emit(builder, count, _stored, source, at, step):
+        used = in_use(builder, shape, count, stored.runs)
+        return source.gather(stored, at, step, shape.rows, shape.units, lanes, used)
 
-    return Tile(shape.lanes)(shape, stored, array, types.int64, types.int64), codegen
+    return Tile(shape.lanes)(shape, stored, array, types.int64, types.int64), emit
 
 
-@intrinsic
-def rows(_typing, shape, stored, array, index, stride):
+@emitted_of_arrays
+def rows(shape, stored, array, _index, _stride):
     """Load one value per row and run, for all units: lane ``array[index + row * stride + run]``.
 
     ``stored`` is a shape whose ``runs`` tells how the array is stored: 1 if all runs share its
@@ -139,95 +146,83 @@ def rows(_typing, shape, stored, array, index, stride):
     """
     lanes = [run % stored.held for _ in range(shape.units) for run in range(shape.held)]
 
-    def codegen(context, builder, sig, args):
-        source = Array(context, builder, array, args[2])
-        return source.gather(stored, args[3], args[4], shape.rows, lanes=lanes)
+    def emit(_builder, _shape, _stored, source, at, step):
+        return source.gather(stored, at, step, shape.rows, lanes=lanes)
 
-    return Tile(shape.lanes)(shape, stored, array, types.int64, types.int64), codegen
+    return Tile(shape.lanes)(shape, stored, array, types.int64, types.int64), emit
 
 
-@intrinsic
-def units(_typing, shape, array, index, stride):
+@emitted_of_arrays
+def units(shape, array, _index, _stride):
     """Load one value per unit and run, for all rows: lane ``array[index + unit * stride + run]``.
 
     Values of units that are not in use are read, too.
     """
 
-    def codegen(context, builder, sig, args):
-        source = Array(context, builder, array, args[1])
-        value = source.gather(shape, args[2], args[3], shape.units)
+    def emit(builder, _shape, source, at, step):
+        value = source.gather(shape, at, step, shape.units)
         return pick(builder, value, list(range(shape.width)) * shape.rows)
 
-    return Tile(shape.lanes)(shape, array, types.int64, types.int64), codegen
+    return Tile(shape.lanes)(shape, array, types.int64, types.int64), emit
 
 
-@intrinsic
-def panel(_typing, shape, array, index):
+@emitted_of_arrays
+def panel(shape, array, _index):
     """Adjacent :func:`units`: lane ``array[index + unit * runs + run]``, in a single load."""
 
-    def codegen(context, builder, sig, args):
-        used = in_use(builder, shape, args[0])
-        source = Array(context, builder, array, args[1])
-        value = source.load_units(shape, args[2], shape.units, used=used)
+    def emit(builder, count, source, at):
+        used = in_use(builder, shape, count)
+        value = source.load_units(shape, at, shape.units, used=used)
         return pick(builder, value, list(range(shape.width)) * shape.rows)
 
-    return Tile(shape.lanes)(shape, array, types.int64), codegen
+    return Tile(shape.lanes)(shape, array, types.int64), emit
 
 
 def _row(builder, shape, value, row):
     return pick(builder, value, list(range(row * shape.width, (row + 1) * shape.width)))
 
 
-@intrinsic
-def store(_typing, shape, array, index, stride, tile):
+@emitted_of_arrays
+def store(shape, array, _index, _stride, tile):
     """Write a whole tile to where :func:`load` reads it."""
 
-    def codegen(context, builder, sig, args):
-        count, target, at, step, value = args
-        target = Array(context, builder, array, target)
+    def emit(builder, count, target, at, step, value):
         used = in_use(builder, shape, count)
         if _are_adjacent(shape, step, used):
             target.store(value, at)
-            return context.get_dummy_value()
+            return
         for row in range(shape.rows):
             target.store_units(shape, _row(builder, shape, value, row), at, used)
             at = builder.add(at, step)
-        return context.get_dummy_value()
 
-    return types.void(shape, array, types.int64, types.int64, tile), codegen
+    return types.void(shape, array, types.int64, types.int64, tile), emit
 
 
-@intrinsic
-def store_by_run(_typing, shape, array, index, stride, tile):
+@emitted_of_arrays
+def store_by_run(shape, array, _index, _stride, tile):
     """Write a tile of one unit: lane (row, run) to ``array[index + run * stride + row]``."""
 
-    def codegen(context, builder, sig, args):
-        _, target, at, step, value = args
-        target = Array(context, builder, array, target)
+    def emit(builder, _shape, target, at, step, value):
         if shape.is_spread:
             at = builder.add(at, builder.mul(thread(builder), step))
         for run in range(shape.held):
             own = [row * shape.width + run for row in range(shape.rows)]
             target.store(pick(builder, value, own), at)
             at = builder.add(at, step)
-        return context.get_dummy_value()
 
-    return types.void(shape, array, types.int64, types.int64, tile), codegen
+    return types.void(shape, array, types.int64, types.int64, tile), emit
 
 
-@intrinsic
-def count_changes(_typing, shape, mask, before, counts, index, stride):
+@emitted_of_arrays
+def count_changes(shape, mask, before, counts, _index, _stride):
     """Add 1 to each byte of ``counts`` whose byte in ``before`` differs from the mask.
 
     Then the mask replaces the bytes of ``before``. Both are arranged like the values that
     :func:`load` reads.
     """
 
-    def codegen(context, builder, sig, args):
-        count, value, old, changed, at, step = args
+    def emit(builder, count, value, old, changed, at, step):
         used = in_use(builder, shape, count)
-        old = Array(context, builder, before, old)
-        changed = Array(context, builder, counts, changed)
         value = builder.zext(value, ir.VectorType(_I8, shape.lanes))
         together = shape.rows if _are_adjacent(shape, step, used) else 1
         for row in range(0, shape.rows, together):
@@ -238,6 +233,5 @@ def count_changes(_typing, shape, mask, before, counts, index, stride):
             changed.store_units(shape, builder.add(before_that, change), at, used)
             old.store_units(shape, now, at, used)
             at = builder.add(at, step)
-        return context.get_dummy_value()
 
-    return types.void(shape, mask, before, counts, types.int64, types.int64), codegen
+    return types.void(shape, mask, before, counts, types.int64, types.int64), emit

@@ -1,22 +1,32 @@
-"""Choices that are part of a kernel's type: what isn't chosen costs nothing, not even a branch.
+"""What kernels are made of: parts, and choices that are part of a kernel's type.
 
-A :class:`Choice` is a marker whose name is part of its Numba type. :func:`dispatch` makes a
-function whose body is selected by that name at compile time. The indices of a choice's values are
-part of the type, too: they become constants in the machine code, although this module doesn't
-assign them.
+A kernel is compiled from its source as a whole, with one LLVM optimization: see
+:mod:`.translation`. Numba's standard pipeline, which types and lowers each of 68 functions
+separately, would take four times as long for a first kernel and for others of the same kind. Tried
+and rejected: optimizing the parts function by function first (0.2 s more, no faster code). What
+LLVM does is in :mod:`.numba_internals`.
+
+What isn't chosen costs nothing, not even a branch. A :class:`Choice` is a marker whose name is part
+of its Numba type. :func:`dispatch` makes a function whose body is selected by that name at compile
+time. The indices of a choice's values are part of the type, too: they become constants in the
+machine code, although this module doesn't assign them.
 """
 
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property, update_wrapper
 from hashlib import sha256
+from importlib import import_module
+from inspect import Parameter, Signature, signature
 from typing import Any, NamedTuple
 
 from llvmlite import ir
-from numba import typeof
+from numba import njit, typeof
 from numba.core import types
 from numba.core.errors import TypingError
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import (
     NativeValue,
+    intrinsic,
     lower_getattr_generic,
     models,
     overload,
@@ -24,6 +34,106 @@ from numba.extending import (
     typeof_impl,
     unbox,
 )
+
+from fastgd.kernel.language import numba_internals
+
+# Everything in kernel/iteration, extensions and training_loop.py becomes part of one compiled
+# function. These options matter where Numba compiles a part separately: for tests, or if there is
+# no source.
+INLINED = {
+    "error_model": "numpy",
+    "forceinline": True,
+    **numba_internals.NOT_COUNTED,
+    **numba_internals.UNWRAPPED,
+}
+"""Options of a function that is part of a kernel."""
+
+UNCOUNTED = {
+    "error_model": "numpy",
+    "nogil": True,
+    **numba_internals.NOT_COUNTED,
+    **numba_internals.NOT_FROM_C,
+}
+"""Options of a function that calls kernels and contains no parts of one."""
+
+WHOLE = {"error_model": "numpy", "nogil": True, **numba_internals.WHOLE}
+"""Options of a kernel."""
+
+PARALLEL = {
+    "error_model": "numpy",
+    "nogil": True,
+    "parallel": True,
+    **numba_internals.NOT_FROM_C,
+}
+"""Options of a function that calls a kernel on all threads."""
+
+
+class Part:
+    """A function that is part of kernels, which the translator takes from its source.
+
+    Numba's own object for it, which a test or a kernel without a source calls, is made when it is
+    first needed: 260 of them take a fifth of the time of an import.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.py_func = function
+        self.__qualname__ = function.__qualname__
+        update_wrapper(self, function)
+
+    @cached_property
+    def compiled(self) -> Any:
+        """The function as Numba compiles it."""
+        return njit(**INLINED)(self.py_func)
+
+    def __call__(self, *args: Any) -> Any:
+        """Call it as Numba compiles it."""
+        return self.compiled(*args)
+
+    def __repr__(self) -> str:
+        """Like that of a function."""
+        return f"<part of kernels {self.__module__}.{self.__qualname__}>"
+
+    def __reduce__(self) -> str:
+        """Pickled by name, as a function is."""
+        return self.__qualname__
+
+
+@typeof_impl.register(Part)
+def _typeof_part(value: Part, context: Any) -> Any:
+    return typeof_impl(value.compiled, context)
+
+
+def part(function: Callable[..., Any]) -> Any:
+    """Decorator: make a function a :class:`Part`."""
+    return Part(function)
+
+
+def emitted(defined: Callable[..., Any], given: Callable[..., Any] | None = None) -> Any:
+    """Decorator: make an intrinsic of a function of its arguments' types.
+
+    It returns the signature, and what emits code given a builder and the arguments' code. ``given``
+    makes what stands for an argument there of a context, the builder, its type and its code.
+    """
+
+    def define(_typing: Any, *kinds: types.Type) -> Any:
+        sig, emit = defined(*kinds)
+
+        def codegen(context: Any, builder: Any, sig: Any, args: Sequence[Any]) -> Any:
+            if given is not None:
+                args = [given(context, builder, *each) for each in zip(sig.args, args, strict=True)]
+            made = emit(builder, *args)
+            return context.get_dummy_value() if made is None else made
+
+        return sig, codegen
+
+    define.__name__, define.__doc__ = defined.__name__, defined.__doc__
+    typing = Parameter("_typing", Parameter.POSITIONAL_OR_KEYWORD)
+    named = [typing, *signature(defined).parameters.values()]  # Numba binds arguments by them
+    define.__signature__ = Signature(named)  # type: ignore[attr-defined]
+    return intrinsic(define)
+
+
+# ---------------------------------------------------------------- choices
 
 
 class _Nothing(models.StructModel):
@@ -228,7 +338,28 @@ def picked_body(stub, kinds):
     return pick and pick(*kinds)
 
 
-def dispatch(stub, bodies, options):
+def replaced_by(module, off=None):
+    """Decorator: if its first argument is a choice, a function of the same name takes its place.
+
+    That is in ``module``, which is imported when a kernel with the choice is compiled: no other
+    kernel needs it. The function itself is for None, and for a choice with the name ``off``.
+    """
+
+    def decorate(stub):
+        def pick(choice, *others):
+            if isinstance(choice, types.NoneType) or choice.choice == off:
+                return stub
+            found = getattr(import_module(module), stub.__name__)
+            found = getattr(found, "py_func", found)
+            return picked_body(found, (choice, *others)) or found
+
+        dispatch(stub, pick)
+        return stub
+
+    return decorate
+
+
+def dispatch(stub, bodies):
     """Make ``stub(choice, ...)`` compile to the body that ``bodies`` has for the choice's name.
 
     If more than one argument decides, ``bodies`` is a function of the arguments' types.
@@ -242,4 +373,4 @@ def dispatch(stub, bodies, options):
 
     pick = bodies if callable(bodies) else by_name
     _PICKS[stub] = pick
-    overload(stub, jit_options=options, strict=False)(pick)
+    overload(stub, jit_options=INLINED, strict=False)(pick)

@@ -22,13 +22,7 @@ from numba.core.typing.templates import (
     infer_global,
     signature,
 )
-from numba.extending import (
-    intrinsic,
-    lower_builtin,
-    lower_getattr_generic,
-    models,
-    register_model,
-)
+from numba.extending import intrinsic, lower_builtin, lower_getattr_generic, models, register_model
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]

@@ -13,7 +13,8 @@ reach each of these calls, and each call of :func:`all_agree`. So none may retur
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic
+
+from fastgd.kernel.language.specialization import emitted
 
 WARP = 32
 """Threads of a warp, of each GPU that there has been."""
@@ -37,55 +38,42 @@ def thread(builder):
     return _register(builder, "tid.x")
 
 
-@intrinsic
-def thread_of(_typing, shape):
+@emitted
+def thread_of(shape):
     """The number of this thread among those that share the runs of a shape."""
-
-    def codegen(_context, builder, _sig, _args):
-        return thread(builder) if shape.is_spread else _I64(0)
-
-    return types.int64(shape), codegen
+    return types.int64(shape), lambda builder, _: thread(builder) if shape.is_spread else _I64(0)
 
 
-@intrinsic
-def threads_of(_typing, shape):
+@emitted
+def threads_of(shape):
     """How many threads share the runs of a shape."""
-
-    def codegen(_context, _builder, _sig, _args):
-        return _I64(shape.runs if shape.is_spread else 1)
-
-    return types.int64(shape), codegen
+    return types.int64(shape), lambda *_: _I64(shape.runs if shape.is_spread else 1)
 
 
-@intrinsic
-def meet(_typing, shape):
+@emitted
+def meet(shape):
     """Wait until all threads are here and see what the others have written."""
 
-    def codegen(context, builder, _sig, _args):
+    def emit(builder, _shape):
         if shape.is_spread:
             _call(builder, "llvm.nvvm.bar.warp.sync", ir.VoidType(), [_ALL])
-        return context.get_dummy_value()
 
-    return types.void(shape), codegen
+    return types.void(shape), emit
 
 
-@intrinsic
-def all_agree(_typing, shape, condition):
+@emitted
+def all_agree(shape, _condition):
     """Whether a condition holds for all threads."""
 
-    def codegen(_context, builder, _sig, args):
+    def emit(builder, _shape, condition):
         if not shape.is_spread:
-            return args[1]
-        return _call(builder, "llvm.nvvm.vote.all.sync", _I1, [_ALL, args[1]])
+            return condition
+        return _call(builder, "llvm.nvvm.vote.all.sync", _I1, [_ALL, condition])
 
-    return types.boolean(shape, types.boolean), codegen
+    return types.boolean(shape, types.boolean), emit
 
 
-@intrinsic
-def block_of_threads(_typing):
+@emitted
+def block_of_threads():
     """The number of the block of threads, of those that a GPU has been asked to run."""
-
-    def codegen(_context, builder, _sig, _args):
-        return _register(builder, "ctaid.x")
-
-    return types.int64(), codegen
+    return types.int64(), lambda builder: _register(builder, "ctaid.x")

@@ -1,13 +1,20 @@
-"""One step of each optimizer, over a tile of parameters: formulas and papers in fastgd.optimizers.
+"""One step of each optimizer, and the learning rates of each schedule.
 
-g is minus the derivative. All optimizer state starts at zero. Each sum below is fused as written,
-which makes it part of the numbers contract.
+Formulas and papers are in :mod:`fastgd.optimizers` and :mod:`fastgd.schedules`. A schedule's factor
+depends on the number of the update alone, so nothing is stored between updates.
+
+A step is over a tile of parameters; g is minus the derivative. All optimizer state starts at zero.
+Each operation below is fused as written, which makes it part of the numbers contract.
 """
 
+from math import pi
+
 from fastgd.kernel.block import put_value, value
+from fastgd.kernel.iteration.elementary import cos, minimum
+from fastgd.kernel.iteration.exponentials import power
 from fastgd.kernel.language.memory import load, store, units
-from fastgd.kernel.language.specialization import INLINED, dispatch, part
-from fastgd.kernel.language.tile import fma, magnitude, select, square_root, with_sign
+from fastgd.kernel.language.specialization import dispatch, part
+from fastgd.kernel.language.tile import floor, fma, magnitude, select, square_root, with_sign, zeros
 
 SMALLEST = 2.0**-1074
 """The smallest number above 0."""
@@ -167,10 +174,72 @@ def step(optimizer, shape, numbers, layer, at, stride, g, w):
     """The parameters after a step; ``at`` is their address, ``stride`` the step between rows."""
 
 
-dispatch(step, STEPS, INLINED)
+dispatch(step, STEPS)
 dispatch(
     prepare,
     dict.fromkeys(STEPS, lambda optimizer, scalar, numbers, layer: None)
     | dict.fromkeys(("Adam", "AdamW"), _corrections),
-    INLINED,
 )
+
+
+# ---------------------------------------------------------------- schedules of learning rates
+
+
+@part
+def _number(scalar, j):
+    """The number of the update, as a tile."""
+    return zeros(scalar) + float(j)
+
+
+def _step(schedule, scalar, numbers, layer, span, j):
+    step_size = value(scalar, numbers, layer, schedule.step_size)
+    return power(
+        value(scalar, numbers, layer, schedule.factor), floor(_number(scalar, j) / step_size)
+    )
+
+
+def _exponential(schedule, scalar, numbers, layer, span, j):
+    return power(value(scalar, numbers, layer, schedule.factor), _number(scalar, j))
+
+
+def _linear(schedule, scalar, numbers, layer, span, j):
+    steps = value(scalar, numbers, layer, schedule.steps)
+    s = minimum(_number(scalar, j), steps) / steps
+    return fma(value(scalar, numbers, layer, schedule.final_factor), s, 1.0 - s)
+
+
+def _cosine(schedule, scalar, numbers, layer, span, j):
+    t = _number(scalar, j)
+    steps = value(scalar, numbers, layer, schedule.steps)
+    final_factor = value(scalar, numbers, layer, schedule.final_factor)
+    warmup_steps = value(scalar, numbers, layer, schedule.warmup_steps)
+    s = (minimum(t, steps) - warmup_steps) / (steps - warmup_steps)
+    share = 0.5 * (1.0 + cos(pi * s))
+    return select(t < warmup_steps, (t + 1.0) / warmup_steps, fma(final_factor, 1.0 - share, share))
+
+
+FACTORS = {
+    "Step": _step,
+    "Exponential": _exponential,
+    "Linear": _linear,
+    "Cosine": _cosine,
+    "Factors": lambda schedule, scalar, numbers, layer, span, j: zeros(scalar) + span.factors[j],
+}
+
+
+def factor_of(schedule, scalar, numbers, layer, span, j):
+    """The factor of update j, as a tile."""
+
+
+dispatch(factor_of, FACTORS)
+
+
+@part
+def set_rates(schedule, scalar, layers, block, span, j):
+    """Set the learning rates of update j."""
+    if schedule is None:
+        return
+    factor = factor_of(schedule, scalar, block.numbers, layers[0], span, j)
+    for k in range(len(layers)):
+        base = load(scalar, block.numbers, layers[k].base_alpha, 0)
+        store(scalar, block.numbers, layers[k].alpha, 0, base * factor)

@@ -90,8 +90,6 @@ def _update_layer(shapes, recipe, block, layer):
 def update_clipped(norm_clipping, shapes, recipe, layers, block):
     """Update all parameters with the stored gradient. NaN for each run that diverges, else 0."""
     overflow = zeros(shapes.scalar)
-    if norm_clipping is None:
-        return overflow
     share = _share_of_gradient(norm_clipping, shapes.scalar, recipe, layers, block.numbers)
     store(shapes.scalar, block.scratch, 0, 0, share)
     for k in range(len(layers)):
@@ -128,8 +126,6 @@ def _limit_units(max_norm, shape, scalar, frozen, numbers, layer, begin, end):
 def limit_norms(max_norm, shapes, recipe, layers, block):
     """Limit the norms of all units' weights. NaN for each run that diverges, else 0."""
     overflow = zeros(shapes.scalar)
-    if max_norm is None:
-        return overflow
     frozen = recipe.features.frozen
     for k in range(len(layers)):
         layer = layers[k]

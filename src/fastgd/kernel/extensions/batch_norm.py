@@ -5,16 +5,15 @@ separate passes between the products of one layer and those of the next, and the
 group.
 """
 
-from fastgd.kernel.block import MEAN, SCALE, SHIFT, VARIANCE
+from fastgd.kernel.block import EPSILON, MEAN, SCALE, SHIFT, VARIANCE
 from fastgd.kernel.iteration.activations import put_activation
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import fma, runs_of, square_root, zeros
 from fastgd.kernel.training_loop import update
 
-EPSILON = 1e-5
 MOMENTUM = 0.1
-"""Weight of the newest batch in the running mean and variance; both as in PyTorch's BatchNorm1d."""
+"""Weight of the newest batch in the running mean and variance, as in PyTorch's BatchNorm1d."""
 
 
 @part
@@ -42,8 +41,6 @@ def _batch_statistics(scalar, numbers, layer, group, at, mean_at, variance_at):
 @part
 def normalize(batch_norm, scalar, activation, group, block, layer, training):
     """From a layer's products to its values: normalize, scale, shift, activate."""
-    if batch_norm is None:
-        return
     numbers, runs = block.numbers, runs_of(scalar)
     stride = layer.outputs * runs
     for h in range(layer.outputs):
@@ -75,8 +72,6 @@ def normalize(batch_norm, scalar, activation, group, block, layer, training):
 @part
 def normalize_back(batch_norm, scalar, recipe, group, block, layer):
     """From deltas of the scaled inputs to deltas of the products; also updates scale and shift."""
-    if batch_norm is None:
-        return zeros(scalar)
     numbers, runs = block.numbers, runs_of(scalar)
     stride = layer.outputs * runs
     n = float(group.real)

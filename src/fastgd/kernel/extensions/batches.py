@@ -11,23 +11,16 @@ from fastgd.kernel.iteration.losses import exp_below
 from fastgd.kernel.language.int_vectors import all_words, choose, store_words
 from fastgd.kernel.language.int_vectors import numbers as numbers_of
 from fastgd.kernel.language.memory import load, load_data, store
-from fastgd.kernel.language.specialization import INLINED, dispatch, part
+from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.threads import meet, thread_of, threads_of
 from fastgd.kernel.language.tile import fma, runs_of, select, zeros
+from fastgd.kernel.training_loop import lines_of
 
 WORD = 2.0**-32
 
 
-@part
-def new_order(scalar, data, block, span, iteration, lines):
-    """Set the order of the samples in this iteration's epoch; one thread does so for all runs."""
-    if thread_of(scalar) != 0:
-        return
-    if span.shuffle:
-        shuffle(block.order, data.samples // lines, span.shuffle_seed, iteration // data.epoch)
-    else:
-        for i in range(data.samples // lines):
-            block.order[i] = i
+def choose_samples(batches, descent, data, j):
+    """The samples that iteration j trains on, and their number without padding."""
 
 
 @part
@@ -49,23 +42,41 @@ def _share(mean, shapes, block, outputs, real):
 
 
 @part
-def next_batch(mean, shapes, data, block, span, inputs, outputs, iteration, lines):
-    """Copy the iteration's batch, each thread some samples; returns its number of lines."""
-    first = iteration % data.epoch * span.batch
-    real = min(span.batch, data.samples // lines - first)
-    inputs, outputs = inputs * lines, outputs * lines
+def _new_order(scalar, data, block, span, iteration, samples):
+    """Set the order of the samples in this iteration's epoch; one thread does so for all runs."""
+    if thread_of(scalar) != 0:
+        return
+    if span.shuffle:
+        shuffle(block.order, samples, span.shuffle_seed, iteration // data.epoch)
+    else:
+        for i in range(samples):
+            block.order[i] = i
+
+
+def _next_batch(batches, descent, data, j):
+    """Copy the iteration's batch, each thread some samples."""
+    shapes, recipe, layers, block = descent.shapes, descent.recipe, descent.layers, descent.block
+    scalar, span, lines = shapes.scalar, descent.span, lines_of(recipe.tangents, layers[0])
+    samples = data.samples // lines
+    meet(scalar)  # all are done with the batch before
+    if j % data.epoch == 0 or j == span.first:
+        _new_order(scalar, data, block, span, j, samples)
+        meet(scalar)
+    first = j % data.epoch * span.batch
+    real = min(span.batch, samples - first)
+    inputs, outputs = layers[0].inputs * lines, layers[len(layers) - 1].outputs * lines
     runs, numbers = runs_of(shapes.data), outputs * runs_of(shapes.importance)
     padded = len(block.batch.y) // (outputs * runs)
-    for n in range(thread_of(shapes.scalar), padded, threads_of(shapes.scalar)):
+    for n in range(thread_of(scalar), padded, threads_of(scalar)):
         i = block.order[first + min(n, real - 1)]
         _copy_sample(block.batch.X, n, data.X, i, inputs * runs)
         _copy_sample(block.batch.y, n, data.y, i, outputs * runs)
         for h in range(numbers):
             weight = data.importance[i * numbers + h] if n < real else 0.0
             block.batch.importance[n * numbers + h] = weight
-    meet(shapes.scalar)
-    _share(mean, shapes, block, outputs, real)
-    return real * lines
+    meet(scalar)
+    _share(recipe.mean, shapes, block, outputs, real)
+    return block.batch, real * lines
 
 
 # ---------------------------------------------------------------- adaptive sampling
@@ -100,15 +111,16 @@ def _pick_samples(scalar, block, samples, n, word):
     store_words(scalar, block.draws, n * runs, place)
 
 
-@part
-def draw_batch(scalar, data, block, span, layer, outputs, iteration):
+def _drawn_batch(batches, descent, data, j):
     """Draw the iteration's batch for each run, with weights that keep the gradient unbiased."""
-    runs, samples = runs_of(scalar), data.samples
+    layers, block, scalar = descent.layers, descent.block, descent.shapes.scalar
+    inputs, outputs = layers[0].inputs, layers[len(layers) - 1].outputs
+    runs, samples, size = runs_of(scalar), data.samples, descent.span.batch
     _chances(scalar, block, samples)
     seed = integer(scalar, block, SEED)
     padded = len(block.draws) // runs
     for n in range(0, padded, 4):
-        w0, w1, w2, w3 = random_words(scalar, seed, n // 4, 0, DRAW, iteration)
+        w0, w1, w2, w3 = random_words(scalar, seed, n // 4, 0, DRAW, j)
         _pick_samples(scalar, block, samples, n, w0)
         _pick_samples(scalar, block, samples, n + 1, w1)
         _pick_samples(scalar, block, samples, n + 2, w2)
@@ -116,16 +128,18 @@ def draw_batch(scalar, data, block, span, layer, outputs, iteration):
     for n in range(padded):
         for r in range(thread_of(scalar), runs, threads_of(scalar)):
             i = block.draws[n * runs + r]
-            for d in range(layer.inputs):
-                block.batch.X[(n * layer.inputs + d) * runs + r] = data.X[
-                    (i * layer.inputs + d) * runs + r
-                ]
+            for d in range(inputs):
+                to, at = (n * inputs + d) * runs + r, (i * inputs + d) * runs + r
+                block.batch.X[to] = data.X[at]
             chance = block.chances[i * runs + r] * samples
             for h in range(outputs):
                 to, at = (n * outputs + h) * runs + r, (i * outputs + h) * runs + r
                 block.batch.y[to] = data.y[at]
-                weight = data.importance[at] / chance if n < span.batch else 0.0
-                block.batch.importance[to] = weight
+                block.batch.importance[to] = data.importance[at] / chance if n < size else 0.0
+    return block.batch, size
+
+
+dispatch(choose_samples, {"epochs": _next_batch, "adaptive": _drawn_batch})
 
 
 @part
@@ -165,6 +179,12 @@ def _rest(scalar, values, samples, total):
         x = load(scalar, values, i * runs, 0)
         rest = rest + select(x > 0.5 * total, 0.0, x)
     return rest
+
+
+@part
+def padded_of(batches, all_samples, of_batch):
+    """Number of samples of an iteration, with padding."""
+    return of_batch
 
 
 def learn_chances(batches, scalar, data, layers, block, span):
@@ -207,7 +227,8 @@ def _learn_chances(batches, scalar, data, layers, block, span):
 
 dispatch(
     learn_chances,
-    dict.fromkeys(("all", "epochs"), lambda batches, scalar, data, layers, block, span: None)
-    | {"adaptive": _learn_chances},
-    INLINED,
+    {
+        "epochs": lambda batches, scalar, data, layers, block, span: None,
+        "adaptive": _learn_chances,
+    },
 )

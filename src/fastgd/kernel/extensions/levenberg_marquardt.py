@@ -25,7 +25,7 @@ from fastgd.kernel.extensions.normal_equations import (
 )
 from fastgd.kernel.iteration.activations import BOTH
 from fastgd.kernel.language.memory import count_changes, load, store, units
-from fastgd.kernel.language.specialization import INLINED, dispatch, part
+from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.threads import all_agree, thread_of, threads_of
 from fastgd.kernel.language.tile import (
     everywhere,
@@ -69,47 +69,47 @@ def system_of(bayesian, layers):
     return System(count, count + 1, count + 1 if bayesian is None else 2 * count + 1)
 
 
-def _forward_again(activation, shapes, recipe, data, layers, group, block, x):
+def _forward_again(activation, descent, group, x):
     """Restore the derivatives of hidden units, if a backward pass has replaced them by deltas."""
 
 
 def _pick_again(activation, *_others):
     if BOTH in activation.formulas:
-        return lambda activation, shapes, recipe, data, layers, group, block, x: forward_layers(
-            shapes, recipe, data, layers, group, block, x, 0, False
-        )
-    return lambda activation, shapes, recipe, data, layers, group, block, x: None
+        return lambda activation, descent, group, x: forward_layers(descent, group, x, 0, False)
+    return lambda activation, descent, group, x: None
 
 
-dispatch(_forward_again, _pick_again, INLINED)
+dispatch(_forward_again, _pick_again)
 
 
 @part
-def learn_curvature(shapes, recipe, data, layers, group, block, x, squares):
+def learn_curvature(curvature, descent, group, x, squares):
     """Add a group's products of derivatives; returns the squared errors with its own added."""
+    shapes, recipe, layers, block = descent.shapes, descent.recipe, descent.layers, descent.block
     top = layers[len(layers) - 1]
     system = system_of(recipe.bayesian, layers)
-    squares = add_squares(shapes, data, group, block, top, squares)
+    squares = add_squares(shapes, group, block, top, squares)
     for output in range(top.outputs):
         if output > 0:
-            _forward_again(recipe.activation, shapes, recipe, data, layers, group, block, x)
-        begin_rows(shapes, recipe, data, group, block, top, output, system.width)
-        fill_rows(shapes, recipe, layers, group, block, x, output, system.width)
+            _forward_again(recipe.activation, descent, group, x)
+        begin_rows(descent, group, top, output, system.width)
+        fill_rows(descent, group, x, output, system.width)
     add_products(shapes, group, block, top, system)
     return squares
 
 
 @part
-def _squared_error(shapes, recipe, data, layers, block, span, N):
+def _squared_error(descent, data, N):
     """The sum of squared errors of the present parameters, times their weights."""
+    shapes, layers, span = descent.shapes, descent.layers, descent.span
     bottom, top = layers[0], layers[len(layers) - 1]
     stride = bottom.inputs * runs_of(shapes.data)
     total, start = zeros(shapes.scalar), 0
     while True:
-        group = group_of(shapes.layout, span, start, N, data.samples)
-        x = Samples(data.X, group.start * stride, stride)
-        forward_layers(shapes, recipe, data, layers, group, block, x, 0, False)
-        total = add_squares(shapes, data, group, block, top, total)
+        group = group_of(shapes.layout, span, data, start, N, data.samples)
+        x = Samples(data.X, group.start * stride, stride, shapes.data)
+        forward_layers(descent, group, x, 0, False)
+        total = add_squares(shapes, group, descent.block, top, total)
         if group.is_last:
             break
         start += span.group
@@ -381,23 +381,12 @@ def _estimate_again(recipe, shapes, layers, block, system, decay, squares, taken
 
 
 @part
-def take_second_order_steps(curvature, shapes, recipe, data, layers, block, span, N, learned):
-    """Take the steps of an iteration, if they are of second order.
-
-    ``learned`` is the result of the pass: their squared errors, or else what is returned.
-    """
-    if curvature is None:
-        return learned
-    _take_steps(shapes, recipe, data, layers, block, span, N, learned)
-    return zeros(shapes.scalar)
-
-
-@part
-def _take_steps(shapes, recipe, data, layers, block, span, N, squares):
+def take_second_order_steps(curvature, descent, data, N, squares):
     """Solve the equations of an iteration, and take the steps that make the loss smaller.
 
     ``squares`` are the sums of squared errors before it.
     """
+    shapes, recipe, layers, block = descent.shapes, descent.recipe, descent.layers, descent.block
     scalar, optimizer, bottom = shapes.scalar, recipe.optimizer, layers[0]
     numbers, runs = block.numbers, runs_of(scalar)
     system = system_of(recipe.bayesian, layers)
@@ -428,7 +417,7 @@ def _take_steps(shapes, recipe, data, layers, block, span, N, squares):
         solve(shapes, block, system)
         is_level = _is_level(optimizer, scalar, layers, block, system, damping, before)
         overflow = _move(shapes, layers, block)
-        found = _squared_error(shapes, recipe, data, layers, block, span, N)
+        found = _squared_error(descent, data, N)
         after = _objective(
             recipe, factor, decay, found + overflow,
             _squared_parameters(recipe, scalar, layers, block),
@@ -456,3 +445,4 @@ def _take_steps(shapes, recipe, data, layers, block, span, N, squares):
     put_value(scalar, numbers, bottom, optimizer.current_damping, damping)
     put_value(scalar, numbers, bottom, optimizer.signal, signal)
     _estimate_again(recipe, shapes, layers, block, system, decay, reached, taken)
+    return zeros(scalar)

@@ -7,29 +7,15 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+from numba import prange
 from numpy.typing import NDArray
 
-from fastgd.kernel import splitting
-from fastgd.kernel.block import Block, Data, Recipe, Shapes, Span, Split
-from fastgd.kernel.bytecode import BLOCK, Code, evaluators
-from fastgd.kernel.curve_descent import (
-    Balls,
-    Rules,
-    evaluate_all,
-    handle_of_roller,
-    roll_all,
-    roll_share,
-)
-from fastgd.kernel.derivatives import (
-    DerivativeRecipe,
-    Share,
-    derive_all,
-    entry_of_derivatives,
-    handle_of_derivatives,
-)
+from fastgd.kernel.block import Block, Data, Recipe, Shapes, Span, Split, all_blocks
 from fastgd.kernel.fork_lock import ForkSafeLock
-from fastgd.kernel.language.structs import encode, first_byte
-from fastgd.kernel.launch import PlaneGrid, measure, measure_all
+from fastgd.kernel.language.cache import cached_njit
+from fastgd.kernel.language.numba_internals import call_compiled
+from fastgd.kernel.language.specialization import PARALLEL, UNCOUNTED
+from fastgd.kernel.language.structs import Floats, encode, first_byte, table_of
 from fastgd.kernel.training_loop import descend_all, entry_of, handle_of
 
 # Numba's workqueue layer aborts the process when two Python threads run parallel code at once.
@@ -64,6 +50,29 @@ def _check_arithmetic() -> None:
             "numbers must be rounded to nearest, but this thread has another rounding mode: "
             "set it back by fesetround(FE_TONEAREST)"
         )
+
+
+def allowed(threads: int, blocks: int) -> int:
+    """How many threads may work on these blocks: only one in a forked process.
+
+    Raises an error where this thread's arithmetic would change bits.
+    """
+    _check_arithmetic()
+    return min(threads, blocks) if _started_in in (None, os.getpid()) else 1
+
+
+@contextmanager
+def started(threads: int) -> Iterator[None]:
+    """Set Numba's number of threads, and let nobody else run parallel code meanwhile."""
+    global _started_in
+    with _one_at_a_time:
+        _started_in = os.getpid()
+        before = numba.get_num_threads()
+        numba.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            numba.set_num_threads(before)
 
 
 def available_threads() -> int:
@@ -119,12 +128,11 @@ def train_blocks(call: Call, threads: int) -> None:
     A forked child has none of its parent's threads, and GNU OpenMP aborts a child that asks for
     them. There the blocks run one after the other, with the same bits.
     """
-    _check_arithmetic()
     if call.split is not None:
         _train_together(call, call.split)
         return
     count = len(call.blocks.numbers)
-    threads = _allowed(threads, count)
+    threads = allowed(threads, count)
     facts, span = call.facts, encode(call.span)
     if threads == 1:
         markers = call.shapes, call.recipe
@@ -133,51 +141,26 @@ def train_blocks(call: Call, threads: int) -> None:
             train(*markers, *facts, b, span)
         return
     compiled = call.handle
-    with _started(threads):
+    with started(threads):
         descend_all(compiled, *facts, span, call.in_turn)
 
 
 def _train_together(call: Call, split: Split) -> None:
     """Run the blocks one after the other, each on the threads of its split."""
+    from fastgd.kernel import splitting  # what few networks are large enough for
+
     words = *call.facts, encode(call.span), encode(split)
+    threads = allowed(split.threads, split.threads)
     compiled = splitting.handle_of(call.shapes, call.recipe)
     span = call.span
     iterations = span.first, span.last, span.iterations
     for b in range(len(call.blocks.numbers)):
         arguments = compiled, words, b, split.now, iterations, split.threads
-        if _allowed(split.threads, split.threads) == 1:  # one share after the other
+        if threads == 1:  # one share after the other
             splitting.descend_in_turn(*arguments)
         else:
-            with _started(min(split.threads, available_threads())):
+            with started(min(split.threads, available_threads())):
                 splitting.descend_together(*arguments)
-
-
-def measure_grid(call: Call, grid: PlaneGrid, threads: int) -> None:
-    """Measure the points of a grid with these blocks' runs, on at most ``threads`` threads."""
-    _check_arithmetic()
-    count = len(call.blocks.numbers)
-    threads = _allowed(threads, count)
-    arguments = call.handle, *call.facts, encode(call.span), encode(grid)
-    if threads == 1:
-        for b in range(count):
-            measure(*arguments, b)
-        return
-    with _started(threads):
-        measure_all(*arguments)
-
-
-def derive(recipe: DerivativeRecipe, shares: Sequence[Share]) -> None:
-    """Compute derivatives by inputs, each share on a thread."""
-    _check_arithmetic()
-    words = np.concatenate(list(map(encode, shares)))
-    if _allowed(len(shares), len(shares)) == 1:
-        entry = entry_of_derivatives(recipe)
-        for b in range(len(shares)):
-            entry(recipe, words, b)
-        return
-    compiled = handle_of_derivatives(recipe)
-    with _started(len(shares)):
-        derive_all(compiled, words)
 
 
 def bind(call: Call) -> Callable[[], None]:
@@ -197,45 +180,64 @@ def bind(call: Call) -> Callable[[], None]:
     return again
 
 
-def roll_balls(code: Code, balls: Balls, rules: Rules, threads: int) -> None:
-    """Roll balls on the curve whose derivative this code gives, on at most ``threads`` threads."""
-    _check_arithmetic()
-    threads = _allowed(threads, -(-len(balls.x) // BLOCK))
-    made = evaluators(code, threads)
-    arguments = code.handle, encode(made, threads)
+# ---------------------------------------------------------------- the loss surface
+#
+# Over two weights of a network: many runs without updates. A block's R runs are R neighboring
+# points of the grid: the two weights are written into each run, and the training kernel measures
+# their errors.
+
+
+class PlaneGrid(NamedTuple):
+    """The points ``first`` to ``last``; point p is at ``x[p % len(x)]`` and ``y[p // len(x)]``."""
+
+    x: Floats  # values of one weight
+    y: Floats  # values of the other
+    errors: Floats  # (len(y) * len(x),): the results
+    x_at: int  # where the first weight of the R runs begins in Block.numbers
+    y_at: int  # and the second weight
+    first: int
+    last: int
+
+
+_all_grids = table_of(PlaneGrid)
+
+
+@cached_njit(**UNCOUNTED)
+def measure(compiled, data, layers, blocks, span, grid, b):
+    """Measure block b's share of the points, R at a time; the last one may be repeated.
+
+    ``compiled`` is a handle from :func:`fastgd.kernel.training_loop.handle_of`, and the span has no
+    updates. The other arguments except ``b`` are named tuples encoded by ``structs.encode``.
+    """
+    points, block = _all_grids(grid)[0], all_blocks(blocks)[b]
+    width, runs, count = len(points.x), len(block.ended), len(blocks)
+    groups = (points.last - points.first + runs - 1) // runs
+    for group in range(groups * b // count, groups * (b + 1) // count):
+        start = points.first + group * runs
+        for r in range(runs):
+            p = min(start + r, points.last - 1)
+            block.numbers[points.x_at + r] = points.x[p % width]
+            block.numbers[points.y_at + r] = points.y[p // width]
+        call_compiled(compiled, (data, layers, blocks, b, span))
+        for r in range(runs):
+            points.errors[min(start + r, points.last - 1)] = block.errors[r]
+
+
+@cached_njit(**PARALLEL)
+def measure_all(compiled, data, layers, blocks, span, grid):
+    """Measure all points, a block on each thread."""
+    for b in prange(len(blocks)):
+        measure(compiled, data, layers, blocks, span, grid, b)
+
+
+def measure_grid(call: Call, grid: PlaneGrid, threads: int) -> None:
+    """Measure the points of a grid with these blocks' runs, on at most ``threads`` threads."""
+    count = len(call.blocks.numbers)
+    threads = allowed(threads, count)
+    arguments = call.handle, *call.facts, encode(call.span), encode(grid)
     if threads == 1:
-        roll_share(*arguments, 0, encode(balls), encode(rules))
+        for b in range(count):
+            measure(*arguments, b)
         return
-    with _started(threads):
-        try:
-            roll_all(handle_of_roller(code.handle), *arguments, encode(balls), encode(rules))
-        except SystemError as error:  # raised by a user's function in a thread
-            raise error.__cause__ or error from None
-
-
-def evaluate(code: Code, *operands: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Evaluate the code for each of these values; for several operands, value by value."""
-    _check_arithmetic()
-    made, results = evaluators(code, 1), np.empty_like(operands[0])
-    columns = operands[0][None] if len(operands) == 1 else np.array(operands)
-    evaluate_all(code.handle, encode(made, 1), columns, results)
-    return results
-
-
-def _allowed(threads: int, blocks: int) -> int:
-    """How many threads may work on these blocks: only one in a forked process."""
-    return min(threads, blocks) if _started_in in (None, os.getpid()) else 1
-
-
-@contextmanager
-def _started(threads: int) -> Iterator[None]:
-    """Set Numba's number of threads, and let nobody else run parallel code meanwhile."""
-    global _started_in
-    with _one_at_a_time:
-        _started_in = os.getpid()
-        before = numba.get_num_threads()
-        numba.set_num_threads(threads)
-        try:
-            yield
-        finally:
-            numba.set_num_threads(before)
+    with started(threads):
+        measure_all(*arguments)

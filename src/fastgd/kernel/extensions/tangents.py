@@ -12,13 +12,7 @@ deltas of the lines, and f'(z) e + f''(z) (sum of u r, over the lines) is that o
 
 from fastgd.kernel.block import value
 from fastgd.kernel.iteration.activations import activate_twice
-from fastgd.kernel.iteration.losses import (
-    add_errors,
-    keep_input,
-    loss_delta,
-    loss_of,
-    targets_of,
-)
+from fastgd.kernel.iteration.losses import keep_input, loss_delta, loss_of, targets_of
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import (
@@ -32,14 +26,12 @@ from fastgd.kernel.language.tile import (
     units_of,
     zeros,
 )
-from fastgd.kernel.training_loop import back, error_below
+from fastgd.kernel.training_loop import error_below
 
 
 @part
 def lines_of(tangents, bottom):
     """Lines of a sample, given the first layer."""
-    if tangents is None:
-        return 1
     return bottom.units_below + 1
 
 
@@ -61,8 +53,9 @@ def _finish_hidden(shape, activation, numbers, layer, at, lines):
 
 
 @part
-def _finish_output(shape, shapes, recipe, numbers, data, layer, at, target, lines):
+def _finish_output(shape, descent, data, layer, at, target, lines):
     """Store values, tangents and the deltas of both."""
+    shapes, recipe, numbers = descent.shapes, descent.recipe, descent.block.numbers
     stride, step = layer.stride, lines * layer.outputs
     z = load(shape, numbers, at, lines * stride)
     v, first, second = activate_twice(recipe.output, shape, numbers, layer, z)
@@ -86,7 +79,7 @@ def _finish_output(shape, shapes, recipe, numbers, data, layer, at, target, line
 
 
 @part
-def _finish_tiles(shape, shapes, recipe, data, group, block, layer, lines, begin, end):
+def _finish_tiles(shape, descent, group, layer, lines, begin, end):
     runs = runs_of(shape)
     for n in range(group.begin, group.end, lines * rows_of(shape)):
         for h in range(begin, end, units_of(shape)):
@@ -94,39 +87,34 @@ def _finish_tiles(shape, shapes, recipe, data, group, block, layer, lines, begin
             at = opaque(layer.units + n * layer.stride + h * runs)
             if layer.is_output:
                 target = opaque((group.start + n) * layer.outputs + h)
-                _finish_output(tile, shapes, recipe, block.numbers, data, layer, at, target, lines)
+                _finish_output(tile, descent, group.data, layer, at, target, lines)
             else:
-                _finish_hidden(tile, recipe.activation, block.numbers, layer, at, lines)
+                activation = descent.recipe.activation
+                _finish_hidden(tile, activation, descent.block.numbers, layer, at, lines)
 
 
 @part
-def _piece_or_whole(piece, whole):
+def _finish_in(piece, whole, descent, group, layer, lines, begin, end):
     if piece is None:
-        return whole
-    return piece
+        _finish_tiles(whole, descent, group, layer, lines, begin, end)
+    else:
+        _finish_tiles(piece, descent, group, layer, lines, begin, end)
 
 
 @part
-def finish_lines(tangents, shapes, recipe, data, group, block, layer, bottom):
+def finish_lines(tangents, descent, group, layer):
     """From the products of a group's lines to their values."""
-    if tangents is None:
-        return
-    lines = lines_of(tangents, bottom)
-    _finish_tiles(
-        _piece_or_whole(shapes.wide_piece, shapes.wide), shapes, recipe, data, group, block, layer,
-        lines, 0, layer.wide_outputs,
-    )  # fmt: skip
-    _finish_tiles(
-        _piece_or_whole(shapes.rest_piece, shapes.rest), shapes, recipe, data, group, block, layer,
-        lines, layer.wide_outputs, layer.outputs,
-    )  # fmt: skip
+    shapes, lines = descent.shapes, lines_of(tangents, descent.layers[0])
+    wide, end = layer.wide_outputs, layer.outputs
+    _finish_in(shapes.wide_piece, shapes.wide, descent, group, layer, lines, 0, wide)
+    _finish_in(shapes.rest_piece, shapes.rest, descent, group, layer, lines, wide, end)
 
 
 @part
-def _back_tiles(shape, transposed, stored, group, block, layer, below, lines, begin, end):
+def _back_tiles(shape, descent, group, layer, below, lines, begin, end):
     """Deltas of the layer below, units from begin to end, of values and tangents."""
-    runs, numbers, stride = runs_of(shape), block.numbers, lines * below.stride
-    H, step = layer.outputs, lines * layer.stride
+    shapes, numbers = descent.shapes, descent.block.numbers
+    runs, stride, step = runs_of(shape), lines * below.stride, lines * layer.stride
     for n in range(group.begin, group.end, lines * rows_of(shape)):
         for d in range(begin, end, units_of(shape)):
             tile = first_units(shape, end - d)
@@ -135,43 +123,31 @@ def _back_tiles(shape, transposed, stored, group, block, layer, below, lines, be
             second = load(tile, numbers, at + below.preactivation, stride)
             line, bend = at, zeros(tile)
             own = layer.units + layer.deltas + n * layer.stride
-            error = error_below(tile, transposed, stored, numbers, layer, H, own, step, d)
+            error = error_below(tile, shapes, numbers, layer, own, step, d)
             delta = first * error
             for _ in range(1, lines):
                 line += below.stride
                 own += layer.stride
-                error = error_below(tile, transposed, stored, numbers, layer, H, own, step, d)
+                error = error_below(tile, shapes, numbers, layer, own, step, d)
                 bend = fma(load(tile, numbers, line + below.preactivation, stride), error, bend)
                 store(tile, numbers, line + below.deltas, stride, first * error)
             store(tile, numbers, at + below.deltas, stride, fma(second, bend, delta))
 
 
 @part
-def back_through(tangents, shapes, recipe, group, block, layer, below, bottom):
+def back(tangents, descent, group, layer, below):
     """Compute a group's deltas of the layer below from those of a layer."""
-    if tangents is None:
-        back(shapes, recipe, group, block, layer, below)
-        return
-    lines = lines_of(tangents, bottom)
-    _back_tiles(
-        shapes.wide, shapes.transposed, shapes.scalar, group, block, layer, below, lines,
-        0, layer.wide_inputs,
-    )  # fmt: skip
-    _back_tiles(
-        shapes.rest, shapes.transposed, shapes.scalar, group, block, layer, below, lines,
-        layer.wide_inputs, layer.units_below,
-    )  # fmt: skip
+    shapes, lines, wide = descent.shapes, lines_of(tangents, descent.layers[0]), layer.wide_inputs
+    _back_tiles(shapes.wide, descent, group, layer, below, lines, 0, wide)
+    _back_tiles(shapes.rest, descent, group, layer, below, lines, wide, layer.units_below)
 
 
 @part
-def add_all_errors(tangents, shapes, recipe, data, group, block, layers, record, total):
+def add_all_errors(tangents, descent, group, record, total):
     """Add |y - output| of a group's samples and, where losses are recorded, all their losses."""
+    shapes, recipe, block = descent.shapes, descent.recipe, descent.block
+    layers = descent.layers
     layer = layers[len(layers) - 1]
-    if tangents is None:
-        return add_errors(
-            recipe.coupling, shapes, recipe.loss, recipe.output,
-            data, group, block, layer, record, total,
-        )  # fmt: skip
     lines = lines_of(tangents, layers[0])
     scalar, numbers, runs = shapes.scalar, block.numbers, runs_of(shapes.scalar)
     weight = value(scalar, numbers, layer, tangents.gradient_weight)
@@ -183,7 +159,7 @@ def add_all_errors(tangents, shapes, recipe, data, group, block, layers, record,
             at = layer.units + n * layer.stride + h * runs
             target = (group.start + n) * layer.outputs + h
             v = load(scalar, numbers, at, 0)
-            y, importance = targets_of(scalar, shapes, data, target, 0)
+            y, importance = targets_of(scalar, shapes, group.data, target, 0)
             is_value = (group.start + n) % lines == 0
             if is_value:
                 total = fma(magnitude(y - v), importance, total)

@@ -5,69 +5,48 @@ They are computed in a separate pass, after the products of the last layer.
 
 from fastgd.kernel.iteration.activations import written
 from fastgd.kernel.iteration.losses import (
-    exp_below,
     joint_values,
     keep_input,
-    largest_of,
     outputs_of,
+    sum_of_powers,
     target_of,
 )
 from fastgd.kernel.language.memory import load, store
-from fastgd.kernel.language.specialization import INLINED, dispatch, part
-from fastgd.kernel.language.tile import rows_of, runs_of, zeros
+from fastgd.kernel.language.specialization import dispatch, part
+from fastgd.kernel.language.tile import rows_of, runs_of
 from fastgd.kernel.training_loop import put_delta
 
 
 @part
-def couple(coupling, shapes, recipe, data, group, block, layer):
+def couple(coupling, descent, group, layer):
     """From the inputs of a group's output units to their values and deltas."""
-    if coupling is None:
-        return
-    _couple_in(shapes.narrow_piece, shapes.narrow, shapes, recipe, data, group, block, layer)
+    shapes = descent.shapes
+    _couple_in(shapes.narrow_piece, shapes.narrow, descent, group, layer)
 
 
 @part
-def _couple_in(piece, tile, shapes, recipe, data, group, block, layer):
+def _couple_in(piece, tile, descent, group, layer):
     if piece is None:
-        _couple_group(tile, shapes, recipe, data, group, block, layer)
+        _couple_group(tile, descent, group, layer)
     else:
-        _couple_group(piece, shapes, recipe, data, group, block, layer)
+        _couple_group(piece, descent, group, layer)
 
 
 @part
-def _couple_group(shape, shapes, recipe, data, group, block, layer):
+def _couple_group(shape, descent, group, layer):
     for n in range(group.begin, group.end, rows_of(shape)):
         at = layer.units + n * layer.stride
         target = (group.start + n) * layer.outputs
-        _couple_samples(recipe.coupling, shape, shapes, recipe, data, block, layer, at, target)
+        _couple_samples(descent.recipe.coupling, shape, descent, group.data, layer, at, target)
 
 
-def _couple_samples(coupling, shape, shapes, recipe, data, block, layer, at, target):
+def _couple_samples(coupling, shape, descent, data, layer, at, target):
     """The same for the samples in the rows of a tile."""
 
 
-@part
-def sum_of_powers(shape, numbers, layer, at):
-    """Replace the inputs z of a layer's units by exp(z - largest z), and return their sum.
-
-    It is in the order of the units, and the rounding errors of all additions (Knuth's TwoSum) are
-    added at the end.
-    """
-    largest = largest_of(shape, numbers, layer, at)
-    total, lost = zeros(shape), zeros(shape)
-    for h in range(layer.outputs):
-        place = at + h * runs_of(shape)
-        power = exp_below(largest - load(shape, numbers, place, layer.stride))
-        store(shape, numbers, place, layer.stride, power)
-        before = total
-        total = total + power
-        added = total - before
-        lost = lost + ((before - (total - added)) + (power - added))
-    return total + lost
-
-
-def _softmax(coupling, shape, shapes, recipe, data, block, layer, at, target):
+def _softmax(coupling, shape, descent, data, layer, at, target):
     """exp(z) / (sum of exp(z)): values that add up to 1 within 2 ULP for any number of units."""
+    shapes, recipe, block = descent.shapes, descent.recipe, descent.block
     numbers, stride, runs = block.numbers, layer.stride, runs_of(shape)
     for h in range(layer.outputs):
         place = at + h * runs
@@ -79,11 +58,12 @@ def _softmax(coupling, shape, shapes, recipe, data, block, layer, at, target):
         v = load(shape, numbers, place, stride) / total
         store(shape, numbers, place, stride, v)
         y, importance = target_of(shape, shapes, data, layer, target + h)
-        put_delta(shape, shapes, recipe, (y - v) * importance, block, layer, place)
+        put_delta(shape, recipe, (y - v) * importance, block, layer, place)
 
 
 _JOINT = """
-def body(coupling, shape, shapes, recipe, data, block, layer, at, target):
+def body(coupling, shape, descent, data, layer, at, target):
+    shapes, recipe, block = descent.shapes, descent.recipe, descent.block
     numbers, stride = block.numbers, layer.stride
     step = layer.outputs // {count} * runs_of(shape)
     for _ in range(layer.outputs // {count}):
@@ -118,7 +98,7 @@ def _joint(coupling):
         loads=("z{k} = load(shape, numbers, at + {k} * step, stride)", kept + "stride, z{k})"),
         stores=(
             "store(shape, numbers, at + {k} * step, stride, v{k})",
-            "put_delta(shape, shapes, recipe, d{k} * importance, block, layer, at + {k} * step)",
+            "put_delta(shape, recipe, d{k} * importance, block, layer, at + {k} * step)",
         ),
         values="v{k}",
         deltas="d{k}",
@@ -130,4 +110,4 @@ def _pick_coupling(coupling, *_others):
     return _softmax if coupling.choice == "softmax" else _joint(coupling)
 
 
-dispatch(_couple_samples, _pick_coupling, INLINED)
+dispatch(_couple_samples, _pick_coupling)
