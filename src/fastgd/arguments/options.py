@@ -127,6 +127,8 @@ class Axes(NamedTuple):
 
 NO_AXES = Axes({}, {})
 
+_PLAIN = Method()
+
 
 class SweepOptions(NamedTuple):
     """The checked options of a sweep: its axes as in `Axes`, and its methods."""
@@ -213,6 +215,8 @@ def _each_checked(
     given: Mapping[str, object], found: Axes, own: Mapping[str, OptionType], samples: int
 ) -> SweepOptions:
     """Return a sweep's options for this number of samples, each value checked on its own."""
+    if not given and found is NO_AXES:
+        return SweepOptions({}, {}, [_PLAIN])
     fielded = _fielded(given)
     kinds: dict[str, OptionType] = {**_KINDS, **own}
     for holder in fielded.values():

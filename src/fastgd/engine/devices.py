@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fastgd.kernel.cuda_driver import DeviceError as DeviceError
+from fastgd.kernel.language.numba_internals import available_threads as available_threads
 from fastgd.kernel.language.threads import WARP
 
 if TYPE_CHECKING:
@@ -20,13 +21,6 @@ CPU, CUDA, AUTO = "cpu", "cuda", "auto"
 
 USED = 0.9
 """Share of a GPU's free memory that runs may take: the rest is for other allocations."""
-
-
-def available_threads() -> int:
-    """Threads that may be started: NUMBA_NUM_THREADS, by default one per processor."""
-    from fastgd.kernel import launch
-
-    return launch.available_threads()
 
 
 def devices_of(name: str) -> tuple[Device, ...]:

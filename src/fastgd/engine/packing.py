@@ -457,7 +457,8 @@ def lanes_of(keys: Index | None, count: int, wide: int) -> Index:
     """
     if keys is None or not count:
         blocks = -(-count // wide)
-        return np.minimum(np.arange(blocks * wide), count - 1).reshape(blocks, wide)
+        lanes = np.arange(blocks * wide).reshape(blocks, wide)
+        return lanes if count % wide == 0 else np.minimum(lanes, count - 1)
     starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
     within = np.arange(count) - np.repeat(starts, np.diff([*starts, count]))
     block = np.cumsum(within % wide == 0) - 1

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastgd.kernel.block import Block, Data, Recipe, Shapes, Span, Split, all_blocks
 from fastgd.kernel.fork_lock import ForkSafeLock
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.numba_internals import call_compiled
+from fastgd.kernel.language.numba_internals import available_threads, call_compiled
 from fastgd.kernel.language.specialization import PARALLEL, UNCOUNTED
 from fastgd.kernel.language.structs import Floats, encode, first_byte, table_of
 from fastgd.kernel.training_loop import descend_all, entry_of, handle_of
@@ -73,12 +73,6 @@ def started(threads: int) -> Iterator[None]:
             yield
         finally:
             numba.set_num_threads(before)
-
-
-def available_threads() -> int:
-    """Threads that Numba may start: NUMBA_NUM_THREADS, by default one per processor."""
-    threads: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-    return threads
 
 
 Facts = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]

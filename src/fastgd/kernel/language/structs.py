@@ -331,7 +331,7 @@ def _words_of(struct: Any, in_rows: bool, place: Callable[[NDArray[Any]], int]) 
     words: list[Any] = []
     for value in struct:
         if isinstance(value, np.ndarray):
-            words += (place(value), value.shape[in_rows])
+            words += (place(value) if value.size else 0, value.shape[in_rows])
         elif isinstance(value, tuple):
             words += _words_of(value, in_rows, place)
         else:

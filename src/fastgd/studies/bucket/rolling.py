@@ -25,9 +25,9 @@ from fastgd.checks.numbers import (
     numbers_of,
     rule_of,
 )
+from fastgd.engine.devices import available_threads
 from fastgd.engine.progress import progress_bar
 from fastgd.kernel.curve_descent import ROLLING, Balls, Rules, roll_balls
-from fastgd.kernel.launch import available_threads
 from fastgd.studies.bucket.curves import Curve, Given, check_places, curve_of
 
 _STEPS = {"sign": "alpha * sign(slope)", "naive": "slope", "alpha": "alpha * slope"}
