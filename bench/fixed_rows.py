@@ -42,11 +42,11 @@ def calls(settings: Settings) -> list[Line]:
     row = XOR_X[:1]
     short: dict[str, tuple[float, Callable[[], object]]] = {
         "train 3-4-1, 10 iterations, other samples": (
-            250.0,
+            350.0,
             lambda: fastgd.train(random.rand(4, 3), XOR_Y, iterations=10),
         ),
         "train 3-4-1, 10 iterations, another seed": (
-            250.0,
+            350.0,
             lambda: fastgd.train(XOR_X, XOR_Y, iterations=10, seed=next(seeds)),
         ),
         "predict one row, 3-4-1": (20.0, lambda: run.predict(row)),

@@ -199,9 +199,11 @@ def check_sweep(
     ``together`` are the keys of combinations: axes that vary together. ``arguments`` are those of
     `axes`.
     """
-    own = kinds_of(given)
-    _check_names(given, own, arguments)
-    found = _each_checked(given, axes, own, LARGEST if samples is None else len(samples[0]))
+    found = SweepOptions({}, {}, [_PLAIN])
+    if given or axes is not NO_AXES:
+        own = kinds_of(given)
+        _check_names(given, own, arguments)
+        found = _each_checked(given, axes, own, LARGEST if samples is None else len(samples[0]))
     for method, numbers in product(found.methods, _worst(found.values, together)):
         _check_together(method.at(numbers), samples, hiddens, in_parts=in_parts)
     _check_watching(found.methods[0], found.values, holds_out=holds_out)
@@ -215,8 +217,6 @@ def _each_checked(
     given: Mapping[str, object], found: Axes, own: Mapping[str, OptionType], samples: int
 ) -> SweepOptions:
     """Return a sweep's options for this number of samples, each value checked on its own."""
-    if not given and found is NO_AXES:
-        return SweepOptions({}, {}, [_PLAIN])
     fielded = _fielded(given)
     kinds: dict[str, OptionType] = {**_KINDS, **own}
     for holder in fielded.values():

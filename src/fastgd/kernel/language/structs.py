@@ -330,8 +330,11 @@ def _words_of(struct: Any, in_rows: bool, place: Callable[[NDArray[Any]], int]) 
     """The words of a NamedTuple, or of its first row."""
     words: list[Any] = []
     for value in struct:
-        if isinstance(value, np.ndarray):
+        kind = type(value)
+        if kind is np.ndarray:
             words += (place(value) if value.size else 0, value.shape[in_rows])
+        elif kind is int:
+            words.append(value)
         elif isinstance(value, tuple):
             words += _words_of(value, in_rows, place)
         else:
@@ -359,6 +362,6 @@ def first_byte(array: NDArray[Any]) -> int:
     if not array.size:
         return 0
     if array.flags.carray:
-        return addressof(c_char.from_buffer(array.data))
+        return addressof(c_char.from_buffer(array))
     first: int = array.__array_interface__["data"][0]
     return first
