@@ -50,10 +50,12 @@ MOST_CURVED = 1000
 class Method:
     """The checked options of one run: those of :class:`Options`, with their defaults.
 
-    ``numbers`` are the parameters of its activation, output and loss.
+    ``numbers`` are the parameters of its activation, output and loss, ``changed`` the options that
+    differ from their default, in order.
     """
 
     numbers: dict[str, float]
+    changed: dict[str, Any]
 
     def __init__(self, **given: Any) -> None:
         options = _DEFAULTS | {name: value for name, value in given.items() if name in DECLARED}
@@ -63,7 +65,15 @@ class Method:
             known = either((*DECLARED, *numbers))
             raise TypeError(f"an option must be one of {known}, got {sorted(unknown)}")
         own = {name: given.get(name, value) for name, value in numbers.items()}
-        vars(self).update(options | {"numbers": own})
+        changed = {
+            name: value
+            for name, default in _DEFAULTS.items()
+            if name in given
+            and (value := given[name]) is not default
+            # True == 1, and sample weights are an array where the default is None.
+            and (type(value) is not type(default) or value != default)
+        }
+        vars(self).update(options | {"numbers": own, "changed": changed})
 
     if TYPE_CHECKING:
 
@@ -78,17 +88,10 @@ class Method:
     @property
     def given(self) -> dict[str, Any]:
         """The options that differ from their default, in order, then such function parameters."""
-        mine = vars(self)
-        options = {
-            name: value
-            for name, default in _DEFAULTS.items()
-            # True == 1, and sample weights are an array where the default is None.
-            if (value := mine[name]) is not default
-            and (type(value) is not type(default) or value != default)
-        }
-        by_default = parameters_of(mine) if self.numbers else {}
+        by_default = parameters_of(vars(self)) if self.numbers else {}
         # As strings, since 1 / k differs for 0.0 and for -0.0.
-        return options | {n: v for n, v in self.numbers.items() if str(v) != str(by_default[n])}
+        own = {n: v for n, v in self.numbers.items() if str(v) != str(by_default[n])}
+        return self.changed | own
 
     def formula(self, option: str) -> Formula | None:
         """Return the activation, output or loss with its parameters; None if it is no formula."""

@@ -158,11 +158,11 @@ def check_inputs(X: object, inputs: int) -> FloatArray:
 
 
 def _check_two_dimensional(X: FloatArray, inputs: int = 1) -> None:
-    of = (
-        "(1, -1) for one sample" if X.shape == (inputs,) and inputs > 1 else "(-1, 1) for one input"
-    )
-    hint = f": use X.reshape{of}" if X.ndim == 1 else ""
-    check_shape("X", X, ("samples", "inputs"), hint=hint)
+    if X.ndim != 2:
+        is_sample = X.shape == (inputs,) and inputs > 1
+        of = "(1, -1) for one sample" if is_sample else "(-1, 1) for one input"
+        hint = f": use X.reshape{of}" if X.ndim == 1 else ""
+        check_shape("X", X, ("samples", "inputs"), hint=hint)
 
 
 def check_validation(

@@ -65,7 +65,7 @@ _WANTED_BY = {
 }
 """For each feature, the options that switch it on; any one of them is enough."""
 
-_SWITCHES = [(name, DECLARED[name].default) for names in _WANTED_BY.values() for name in names]
+_SWITCHES = {name: DECLARED[name].default for names in _WANTED_BY.values() for name in names}
 """All of these options, with their defaults."""
 
 _OF_RECIPE = ("batches", "tangents", "watch")  # fields of the recipe itself
@@ -271,13 +271,10 @@ def is_watched(method: Method, values: Mapping[str, Sequence[Any]]) -> bool:
 
 def _given(method: Method, values: Mapping[str, Sequence[Any]]) -> set[str]:
     """The options of :data:`_SWITCHES` of which any run has another value than the default."""
-    mine, given = vars(method), set()
-    for name, default in _SWITCHES:
-        if name in values:
-            own = any(value != default for value in values[name])
-        else:
-            own = mine[name] is not default and mine[name] != default
-        if own:
+    changed = method.changed.items()
+    given = {n for n, v in changed if n in _SWITCHES and n not in values and v != _SWITCHES[n]}
+    for name in _SWITCHES.keys() & values.keys():
+        if any(value != _SWITCHES[name] for value in values[name]):
             given.add(name)
     return given
 

@@ -380,7 +380,7 @@ class TrainedRuns:
         if to_resume:
             self.keep_state(runs, whose, found, as_over)
         is_best, parameters = self.write(plan, whose, found, final, held_final)
-        at = np.flatnonzero(over | is_best)
+        (at,) = (over | is_best).nonzero()
         return at, parameters[at]
 
     def write(
@@ -392,9 +392,12 @@ class TrainedRuns:
         ones that were stored, and the parameters (n, P) that were.
         """
         is_best, parameters = np.zeros(len(whose), np.bool_), found.parameters
-        self.iterations[whose] = np.where(found.ended < 0, plan.task.iterations, found.ended)
+        self.iterations[whose] = plan.task.iterations
+        (over,) = (found.ended >= 0).nonzero()
+        self.iterations[whose[over]] = found.ended[over]
         self.outcome[whose] = found.outcome
-        self.total_changes[whose] = found.changes[:, plan.layout.network.counted].sum(axis=1)
+        counted = found.changes[:, plan.layout.network.counted]
+        self.total_changes[whose] = np.add.reduce(counted, axis=1)
         self.best_iteration[whose] = NOWHERE
         if self.watch.shape[1]:
             self.watch[whose] = watch = arranged(found.watch, found.watch_counts)

@@ -95,9 +95,10 @@ class _Predicting(Exportable):
         >>> run.predict(X).round(2).ravel()
         array([0., 1., 1., 0.])
         """
-        X, row = self._input_rows(X), self.finite_row("predict")
+        X, network = self._input_rows(X), Network.of(self)
+        row = self.finite_row("predict", network)
         methods = lambda: [Method(**self.options)]  # noqa: E731
-        return np.asarray(outputs(self, Network.of(self), methods, row[None], X)[0])
+        return np.asarray(outputs(self, network, methods, row[None], X)[0])
 
     def gradient(self, X: ArrayLike) -> NDArray[np.float64]:
         """Derivatives of the outputs by the inputs, at these samples.
@@ -161,10 +162,10 @@ class _Predicting(Exportable):
         """
         return np.asarray(all_derivatives([self], self._input_rows(X), 2, "hessian")[0])
 
-    def finite_row(self, caller: str) -> NDArray[np.float64]:
+    def finite_row(self, caller: str, network: Network | None = None) -> NDArray[np.float64]:
         """Return the parameters (P,), or raise ValueError if one of them is not finite."""
         parts = NetworkParts(self.weights, self.biases, self.normalization)
-        row = Network.of(self).row(parts)
+        row = (network or Network.of(self)).row(parts)
         if not np.isfinite(row).all():
             raise ValueError(
                 f"{caller} needs a network of finite numbers, got one whose training diverged"
