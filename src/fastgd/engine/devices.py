@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from numba.core import config
+
 from fastgd.kernel.cuda_driver import DeviceError as DeviceError
-from fastgd.kernel.language.numba_internals import available_threads as available_threads
 from fastgd.kernel.language.threads import WARP
 
 if TYPE_CHECKING:
@@ -21,6 +22,12 @@ CPU, CUDA, AUTO = "cpu", "cuda", "auto"
 
 USED = 0.9
 """Share of a GPU's free memory that runs may take: the rest is for other allocations."""
+
+
+def available_threads() -> int:
+    """Threads that may be started: NUMBA_NUM_THREADS, by default one per processor."""
+    threads: int = config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    return threads
 
 
 def devices_of(name: str) -> tuple[Device, ...]:

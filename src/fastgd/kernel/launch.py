@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastgd.kernel.block import Block, Data, Recipe, Shapes, Span, Split, all_blocks
 from fastgd.kernel.fork_lock import ForkSafeLock
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.numba_internals import available_threads, call_compiled
+from fastgd.kernel.language.numba_internals import call_compiled
 from fastgd.kernel.language.specialization import PARALLEL, UNCOUNTED
 from fastgd.kernel.language.structs import Floats, encode, first_byte, table_of
 from fastgd.kernel.training_loop import descend_all, entry_of, handle_of
@@ -153,7 +153,7 @@ def _train_together(call: Call, split: Split) -> None:
         if threads == 1:  # one share after the other
             splitting.descend_in_turn(*arguments)
         else:
-            with started(min(split.threads, available_threads())):
+            with started(min(split.threads, numba.config.NUMBA_NUM_THREADS)):  # type: ignore[attr-defined]
                 splitting.descend_together(*arguments)
 
 

@@ -343,12 +343,6 @@ def processor(codegen: Any = None) -> tuple[Any, ...]:
     return binding.get_process_triple(), name or binding.get_host_cpu_name(), features
 
 
-def available_threads() -> int:
-    """Threads that may be started: NUMBA_NUM_THREADS, by default one per processor."""
-    threads: int = config.NUMBA_NUM_THREADS
-    return threads
-
-
 def use_cache(dispatcher: Any, made: Callable[[], Any]) -> None:
     """Give a dispatcher the cache that ``made`` returns; no cache if parts are missing.
 

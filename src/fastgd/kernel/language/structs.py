@@ -362,6 +362,6 @@ def first_byte(array: NDArray[Any]) -> int:
     if not array.size:
         return 0
     if array.flags.carray:
-        return addressof(c_char.from_buffer(array))
+        return addressof(c_char.from_buffer(array.data))
     first: int = array.__array_interface__["data"][0]
     return first
