@@ -22,7 +22,7 @@ def lots_of(labels, *, runs=1, folds=None, sample_weight=None, side_by_side=8, *
 def blocks_of(lots, runs=1):
     """(lot, the parts in its blocks)."""
     for lot in lots:
-        order = lot.order
+        order = lot.runs()
         for lanes in lanes_of(lot.keys, len(lot.order), lot.side_by_side):
             yield lot, order[lanes] // runs
 
@@ -52,7 +52,7 @@ def test_every_run_has_one_place_beside_others_of_its_kind(name):
     runs = given.get("runs", 1)
     samples, lots = lots_of(**given)
     assert {lot.sharing for lot in lots} == set(sharings) or name == "a few runs of each group"
-    every = np.sort(np.concatenate([lot.order for lot in lots]))
+    every = np.sort(np.concatenate([lot.runs() for lot in lots]))
     assert every.tolist() == list(range(runs * samples.parts))
     for lot, parts in blocks_of(lots, runs):
         if lot.sharing is Sharing.PART:

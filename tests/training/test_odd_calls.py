@@ -345,6 +345,19 @@ def test_what_is_huge_is_rejected_before_it_is_allocated(in_time):
         tracemalloc.stop()
 
 
+def test_billions_of_runs_are_refused_before_they_are_listed():
+    axes = {"alpha": np.linspace(0.1, 1, 999), "l2": np.linspace(0, 1, 999), "seed": range(4000)}
+    tracemalloc.start()
+    try:
+        with pytest.raises(
+            memory.TooLargeError, match="the sweep must fit into the available memory"
+        ):
+            fastgd.sweep([[0, 1], [1, 0]], [0, 1], **axes, iterations=1)
+        assert tracemalloc.get_traced_memory()[1] < 2**23
+    finally:
+        tracemalloc.stop()
+
+
 def test_several_odd_arguments_at_once_are_rejected_as_one(in_time):
     random = np.random.RandomState(SEED)
     wrong = []

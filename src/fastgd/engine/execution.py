@@ -63,7 +63,7 @@ def execute(
         advance(len(work.take_over(state)) * (plan.task.iterations - plan.task.done))
     for batch, session in plan.batches:
         work.train(batch, session, advance)
-    foreign = [batch.order for batch, _ in plan.batches if not batch.is_exact]
+    foreign = [batch.runs() for batch, _ in plan.batches if not batch.is_exact]
     if foreign:  # those that diverged in a block with samples of other runs are trained again
         runs = np.sort(np.concatenate(foreign))
         runs = runs[work.trained.outcome[runs] == DIVERGED]
@@ -87,7 +87,7 @@ def loaded(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.int64]) -> 
     [(batch, session)] = plan.batches
     lanes = batch.lanes(batch.keys, len(batch.order), 1)
     work = _Work(plan, first, seeds, Keep())
-    return work.load(session, batch.order, lanes)
+    return work.load(session, batch.runs(), lanes)
 
 
 def _speed(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.int64]) -> float:
@@ -147,23 +147,25 @@ class _Work:
 
     def passes(self, batch: RunBatch, session: Session) -> Iterator[tuple[Index, Index | None]]:
         """Yield the runs of some blocks at a time, with their keys."""
-        plan, order, keys = self.plan, batch.order, batch.keys
+        plan = self.plan
         if self.state is not None:
-            going = self.state.ended[order] < 0
-            order, keys = order[going], None if keys is None else keys[going]
-        wide, begin = session.layout.runs, 0
-        if 0 < len(order) <= wide and keys is None and session.device == CPU:
-            yield order, None
-            begin = len(order)
-        while begin < len(order):
+            runs, keys = batch.runs(), batch.keys
+            going = self.state.ended[runs] < 0
+            own = None if keys is None else keys[going]
+            batch = replace(batch, order=runs[going], keys=own)
+        count, keys, wide, begin = len(batch.order), batch.keys, session.layout.runs, 0
+        if 0 < count <= wide and keys is None and session.device == CPU:
+            yield batch.runs(), None
+            begin = count
+        while begin < count:
             size = batch.size
             if batch.sharing in (Sharing.PART, Sharing.NONE):
-                size = int(plan.samples.sizes[order[begin] // plan.of_part])
+                size = int(plan.samples.sizes[batch.order[begin] // plan.of_part])
             blocks = plan.blocks_per_pass(session, size)
             if session.device != CPU:
                 blocks = min(blocks, session.room(size, batch.held_size, plan.sharers(session)))
-            end = min(len(order), begin + blocks * wide)
-            mine = order[begin:end]
+            end = min(count, begin + blocks * wide)
+            mine = batch.runs(begin, end)
             if keys is not None:
                 lanes = lanes_of(keys[begin:end], end - begin, wide)[:blocks]
                 end = begin + int(lanes[-1, -1]) + 1

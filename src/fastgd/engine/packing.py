@@ -299,11 +299,16 @@ class RunBatch:
     trained again.
     """
 
-    order: Index
-    """The runs, in the order in which they go into blocks."""
+    order: Index | range
+    """The runs, in the order in which they go into blocks: billions are a range."""
 
     keys: Index | None = None
     """A key for each of these runs; runs of different keys never share a block."""
+
+    def runs(self, begin: int = 0, end: int | None = None) -> Index:
+        """The runs at these positions of the order."""
+        some = self.order[begin:end]
+        return np.arange(some.start, some.stop) if isinstance(some, range) else some
 
     def lanes(self, keys: Index | None, count: int, threads: int) -> Index:
         """Assign ``count`` of its runs, with these keys, to lanes (blocks, R)."""
@@ -334,7 +339,7 @@ def arrange(
     )
     if samples.partition is None:
         held = 0 if samples.validation is None else len(samples.validation.y)
-        return [RunBatch(Sharing.ALL, wide, size, held, True, np.arange(runs))]
+        return [RunBatch(Sharing.ALL, wide, size, held, True, range(runs))]
     each = runs // samples.parts
     folds = "fold" in samples.partition.axes
     weighed = folds or "sample_weight" in samples.partition.axes

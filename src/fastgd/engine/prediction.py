@@ -111,12 +111,12 @@ def predict_parts(
     recipe = _recipe(method)
     columns = _columns(method, numbers)
     for batch in arrange(samples, recipe, len(flat), network.matrices, threads):
-        order, begin = batch.order, 0
-        while begin < len(order):
-            size = int(samples.sizes[order[begin] // each])  # the largest remaining one
+        begin = 0
+        while begin < len(batch.order):
+            size = int(samples.sizes[batch.order[begin] // each])  # the largest remaining one
             session = Session.make(network, method, samples, recipe, replace(batch, size=size))
-            end = min(len(order), begin + _runs_per_pass(session, threads))
-            owners = order[begin:end]
+            end = min(len(batch.order), begin + _runs_per_pass(session, threads))
+            owners = batch.runs(begin, end)
             keys = None if batch.keys is None else batch.keys[begin:end]
             lanes = batch.lanes(keys, end - begin, threads)
             own = [(column, owners) for column in columns]

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from fastgd.kernel.gpu import BlocksOnGPUs
 
 CHUNK_SECONDS = 0.05
-"""Target duration of a kernel call: Ctrl-C and progress are handled between launch."""
+"""Target duration of a kernel call: Ctrl-C and progress are handled between calls."""
 
 POINT_BYTES = 64 * 1024**2
 """Memory limit for the points of a surface that are on GPUs at a time."""
@@ -135,7 +135,7 @@ class Session:
         """For ``runs`` runs of which only the errors are needed."""
         machine = None if device == CPU else GPU
         wide = runs_side_by_side(runs, len(X), network.matrices, machine=machine)
-        batch = RunBatch(Sharing.ALL, wide, len(X), 0, True, np.arange(runs))
+        batch = RunBatch(Sharing.ALL, wide, len(X), 0, True, range(runs))
         samples = PackedSamples(X, y, method.sample_weight)
         recipe = recipe_of(method, {})
         return cls.make(network, method, samples, recipe, batch, machine=machine, device=device)

@@ -11,7 +11,7 @@ thread, take 0.98 of the time of one thread (784-100-10, 2,000 samples), or 1.05
 What is lost is the time in which a thread waits for one that the system has interrupted. Tried and
 rejected: four shares for each thread, of which another thread may take over those that aren't
 begun. They took 1.04 times the processor time, and 0.94 of the time where nine processes shared two
-cores (one thread took 0.55 of the time of two there, either one_pass).
+cores (one thread took 0.55 of the time of two there, either way).
 
 Letters as there.
 """

@@ -207,7 +207,17 @@ _TABLE: dict[str, tuple[codec.Field | None, codec.Field | None]] = {
 """How each field is stored: in the file of a run, and in that of a sweep."""
 
 _OF_RUN = {name: field for name, (field, _) in _TABLE.items() if field is not None}
-_OF_SWEEP = {name: field for name, (_, field) in _TABLE.items() if field is not None}
+_IN_ORDER = (
+    *("errors", "final_error", "status", "iterations", "total_changes", "losses", "final_loss"),
+    *("validation_errors", "final_validation_error", "best_iteration", *BAYESIAN, "summary"),
+)
+"""The first fields in the file of a sweep. Their order stays: the same result is the same file."""
+
+_OF_SWEEP = {
+    name: field
+    for name in dict.fromkeys((*_IN_ORDER, *_TABLE))
+    if (field := _TABLE[name][1]) is not None
+}
 
 
 def encode_run(run: Any) -> tuple[Header, Arrays]:

@@ -243,8 +243,8 @@ def train(
     ...     fastgd.load(f"{folder}/run.npz").final_error == run.final_error == both.final_error
     True
     """
-    file = check_file(checkpoint, checkpoint_every)
     bar = check_flag("progress", progress)
+    file = check_file(checkpoint, checkpoint_every)
     threads = check_threads(threads, available_threads())
     job = checked_job(
         X,
