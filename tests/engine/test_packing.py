@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
+from cases import XOR_X, XOR_Y
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import check_partition
 from fastgd.engine.layout import Sharing
 from fastgd.engine.packing import PackedSamples, arrange, by_part, dealt, lanes_of
 from fastgd.engine.recipe import recipe_of
+from fastgd.training.training_job import checked_job
 
 
 def lots_of(labels, *, runs=1, folds=None, sample_weight=None, side_by_side=8, **options):
@@ -93,3 +95,11 @@ def test_threads_share_the_largest_blocks():
     order = dealt(5, 2)
     assert sorted(order.tolist()) == list(range(5))
     assert order.tolist() == [0, 2, 4, 1, 3]
+
+
+def test_a_plan_lets_go_of_the_samples_that_were_padded_for_it():
+    given = {"hidden_size": 4, "alpha": 1.0, "seed": 1, "weights": None, "biases": None}
+    job = checked_job(XOR_X, XOR_Y, iterations=1, record_every=1, given_options={}, **given)
+    plan = job.plan(0, 1)
+    job.train(0, plan, lambda _done: None)
+    assert "_shared" not in vars(plan.batches[0][1])

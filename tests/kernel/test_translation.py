@@ -188,6 +188,7 @@ def of_name(choice, x):
 
 
 # Both on one line, which is to be told apart; bodies take what the stub takes.
+# Bodies take what their stub takes, the choice too.
 dispatch(of_name, {"twice": lambda choice, x: 2.0 * x, "half": lambda choice, x: 0.5 * x})  # noqa: ARG005
 
 

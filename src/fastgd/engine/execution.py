@@ -63,6 +63,7 @@ def execute(
         advance(len(work.take_over(state)) * (plan.task.iterations - plan.task.done))
     for batch, session in plan.batches:
         work.train(batch, session, advance)
+        vars(session).pop("_shared", None)  # padded samples are freed, while plans live on
     foreign = [batch.runs() for batch, _ in plan.batches if not batch.is_exact]
     if foreign:  # those that diverged in a block with samples of other runs are trained again
         runs = np.sort(np.concatenate(foreign))
