@@ -11,18 +11,16 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection import ParameterGrid, ParameterSampler, check_cv
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import indexable
 
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import check_count, check_device, check_flag
 from fastgd.engine.devices import looked_for
-from fastgd.sklearn.candidate_fits import CandidateFits
+from fastgd.sklearn.candidate_fits import CandidateFits, fold_scorer
 from fastgd.sklearn.deferred_fits import network_of
 from fastgd.sklearn.estimator_parameters import check_on_cpu
-from fastgd.sklearn.scored_fits import fold_scorer
+from fastgd.sklearn.private_names import BaseSearchCV, _MultimetricScorer
 
 
 @dataclass(eq=False, repr=False)
