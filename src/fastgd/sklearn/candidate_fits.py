@@ -412,7 +412,7 @@ class FoldScorer:
         return repr(self.scorer)
 
 
-class FoldScorers(_MultimetricScorer):  # type: ignore[misc]
+class FoldScorers(_MultimetricScorer):
     """Several of them. All whose names are not known here share an estimator's predictions."""
 
     def __init__(self, scorer: _MultimetricScorer, names: Mapping[str, str | None]) -> None:
