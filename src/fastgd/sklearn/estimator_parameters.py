@@ -1,4 +1,4 @@
-"""Shared parts of the docstrings of the classifier and the regressor."""
+"""Parameters of an estimator, in scikit-learn's names: described, checked, translated."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from fastgd.checks.numbers import (
     rule_of,
 )
 from fastgd.engine.devices import AUTO, CPU, looked_for
-from fastgd.sklearn.fit_spec import OWN_ARGUMENTS, Adaptive
+from fastgd.sklearn.fit_spec import Adaptive
 from fastgd.training.run import Run
 
 PARAMETERS = """
@@ -148,39 +148,31 @@ feature_names_in_ : (features,) array of str
     Names of the columns, if X has string names.
 """
 
-Class = TypeVar("Class", bound=type)
+Estimator = TypeVar("Estimator", bound=type)
 
 
-def documented(*, loss: str, score: str) -> Callable[[Class], Class]:
+def documented(*, loss: str, score: str) -> Callable[[Estimator], Estimator]:
     """Decorator: insert the shared parts into a class docstring, at their placeholders.
 
     ``loss`` describes the losses, ``score`` the validation score.
     """
 
-    def document(cls: Class) -> Class:
+    def document(cls: Estimator) -> Estimator:
         text = inspect.cleandoc(cls.__doc__ or "")
         for place, both, word, own in (
             ("<those of both>", PARAMETERS, "LOSS", loss),
             ("<attributes of both>", ATTRIBUTES, "SCORE", score),
         ):
-            text = text.replace(place, both.strip().replace(word, _inside(own)))
+            inside = fill(own, 100, initial_indent=" " * 4, subsequent_indent=" " * 4).strip()
+            text = text.replace(place, both.strip().replace(word, inside))
         cls.__doc__ = text
         return cls
 
     return document
 
 
-def _inside(text: str) -> str:
-    """Wrap and indent a description for a docstring."""
-    return fill(text, 100, initial_indent="    ", subsequent_indent="    ").strip()
+# ---------------------------------------------------------------- checks
 
-
-# ---------------------------------------------------------------- Parameters of an estimator, in scikit-learn's names: checked, translated to fastgd's settings
-
-
-SOLVERS = ("adam", "sgd", "lbfgs", "lm")
-RATES = ("constant", "invscaling", "adaptive")
-REGULARIZATIONS = ("given", "bayesian")
 
 MOST_LAYERS = 10_000
 """Most layers taken from an iterable, which may be endless."""
@@ -197,20 +189,15 @@ _NUMBERS = {
     "epsilon": "(0, inf)",
     "dropout": "[0, 1)",
 }
-_DECIDED = {"sample_weight", "patience", "min_delta", "monitor", "evaluate_every", "restore_best"}
-"""Options that estimator parameters determine, in addition to the settings that are always set."""
-
-_COUNTS = ("max_iter", "max_fun", "n_ensemble")
-_FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping", "batch_norm")
 
 
 def check_parameters(given: Mapping[str, Any]) -> None:
     """Raise if parameters are invalid, or don't go together."""
     for name, interval in _NUMBERS.items():
         check_number(name, given[name], rule_of(interval))
-    for name in _COUNTS:
+    for name in ("max_iter", "max_fun", "n_ensemble"):
         check_count(name, given[name])
-    for name in _FLAGS:
+    for name in ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping", "batch_norm"):
         check_flag(name, given[name])
     if not is_endless(given["n_iter_no_change"]):
         check_count("n_iter_no_change", given["n_iter_no_change"])
@@ -259,9 +246,10 @@ def is_second_order(solver: Any) -> bool:
 def _check_method(given: Mapping[str, Any]) -> None:
     """Raise for an unknown solver or learning rate, or for options that a solver can't have."""
     solver, rate = given["solver"], given["learning_rate"]
-    _check_named("solver", solver, SOLVERS, optimizers.Optimizer, "an optimizer")
-    _check_named("learning_rate", rate, RATES, schedules.Schedule, "a schedule")
-    check_choice("regularization", given["regularization"], REGULARIZATIONS)
+    solvers, rates = ("adam", "sgd", "lbfgs", "lm"), ("constant", "invscaling", "adaptive")
+    _check_named("solver", solver, solvers, optimizers.Optimizer, "an optimizer")
+    _check_named("learning_rate", rate, rates, schedules.Schedule, "a schedule")
+    check_choice("regularization", given["regularization"], ("given", "bayesian"))
     is_curved, with_it = is_second_order(solver), f"with solver={shown(solver)}"
     if not is_curved and given["regularization"] != "given":
         raise ValueError(f"regularization must be 'given' {with_it}, got 'bayesian'")
@@ -279,20 +267,18 @@ def _check_method(given: Mapping[str, Any]) -> None:
         raise ValueError(f"{rule}, got {shown(given['loss'])}")
 
 
+def _check_named(name: str, value: Any, known: tuple[str, ...], kind: type, words: str) -> None:
+    rule = f"{name} must be {either(map(repr, known))}, or {words} of fastgd, got {shown(value)}"
+    if not isinstance(value, (str, kind)):
+        raise TypeError(rule)
+    if isinstance(value, str) and value not in known:
+        raise ValueError(rule + did_you_mean_choice(value, known))
+
+
 def check_on_cpu(device: str | None, where: str) -> None:
     """Raise for a GPU ``where`` nothing can be trained on one."""
     if device not in (None, CPU, AUTO):
         raise ValueError(f"device must be 'cpu' {where}, got {shown(device)}")
-
-
-def _check_named(name: str, value: Any, known: tuple[str, ...], kind: type, words: str) -> None:
-    rule = f"{name} must be {either(map(repr, known))}, or {words} of fastgd, got {shown(value)}"
-    if isinstance(value, kind):
-        return
-    if not isinstance(value, str):
-        raise TypeError(rule)
-    if value not in known:
-        raise ValueError(rule + did_you_mean_choice(value, known))
 
 
 def hidden_size_of(hidden_layer_sizes: Any) -> tuple[int, ...]:
@@ -325,6 +311,9 @@ def check_size(given: Mapping[str, Any], inputs: int, outputs: int) -> None:
     except ValueError as error:
         text = str(error).replace("hidden_size", "hidden_layer_sizes")
         raise ValueError(text) from None
+
+
+# ---------------------------------------------------------------- settings
 
 
 def batch_size_of(batch_size: Any, samples: int, solver: Any = "adam") -> int:
@@ -468,18 +457,28 @@ def _patience(given: Mapping[str, Any], worst: float | None) -> tuple[float, flo
 def _completed(settings: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Add the user's further options, each of which must have a single value."""
     options = dict(given["options"] or {})
-    taken = sorted(options.keys() & (settings.keys() | _DECIDED))
+    # What estimator parameters determine, in addition to the settings that are always set.
+    decided = {
+        "sample_weight",
+        "patience",
+        "min_delta",
+        "monitor",
+        "evaluate_every",
+        "restore_best",
+    }
+    taken = sorted(options.keys() & (settings.keys() | decided))
     if taken:
         raise ValueError(
             f"options must not set what the estimator's parameters determine, got {shown(taken[0])}"
         )
     settings = settings | options
-    of_training = {n: v for n, v in settings.items() if n not in OWN_ARGUMENTS}
-    structures, values = axes(of_training)
+    by_user = ("activation", "output", "loss", "init", "optimizer", "schedule", *options)
+    chosen = {name: settings[name] for name in by_user if name in settings}
+    structures, values = axes(chosen)
     for name, axis in (structures | values).items():
         raise ValueError(
             f"{name} must have one value in a fit, got an axis of {len(axis)}: "
             "use a search to try several"
         )
     # Fits are batched by these values, so they must be validated before.
-    return settings | checked(options, kinds_of(of_training), LARGEST)
+    return settings | checked(options, kinds_of(chosen), LARGEST)

@@ -80,16 +80,20 @@ def copied(value: Any) -> Any:
     if type(value) in (list, tuple):
         return type(value)(map(copied, value))
     kind: Any = type(value)
-    is_ours = isinstance(value, BaseFastGD) or kind in _KNOWN
     if (
-        not is_ours
+        not (isinstance(value, BaseFastGD) or kind in _KNOWN)
         or kind.__sklearn_clone__ is not BaseEstimator.__sklearn_clone__
-        or vars(value).keys() != names_of(kind)  # has output or callbacks, or sets more itself
+        or not _has_only_parameters(value)
     ):
         return clone(value, safe=False)
     new = object.__new__(kind)
     vars(new).update((name, copied(one)) for name, one in vars(value).items())
     return new
+
+
+def _has_only_parameters(estimator: Any) -> bool:
+    """Whether an estimator isn't fitted, has no output or callbacks, nor sets more itself."""
+    return vars(estimator).keys() == names_of(type(estimator))
 
 
 @lru_cache(maxsize=16)
@@ -196,25 +200,22 @@ def _is_number(dtype: Any) -> bool:
 
 
 def _is_standard(estimator: Any) -> bool:
-    """Whether an estimator has only steps that are fitted here, with their usual parameters."""
+    """Whether an estimator has only steps that are fitted here, if one fit has the same result."""
     if isinstance(estimator, BaseFastGD):
         return True
-    given = estimator.get_params(deep=False) if type(estimator) in _KNOWN else {}
-    if vars(estimator).keys() != given.keys():  # or has output or callbacks of its own
+    if type(estimator) not in _KNOWN or not _has_only_parameters(estimator):
         return False
-    if isinstance(estimator, StandardScaler):
-        return all(given.values())
     if isinstance(estimator, TransformedTargetRegressor):
-        has_function = estimator.func is not None or estimator.inverse_func is not None
         scaler, inner = estimator.transformer, estimator.regressor
-        is_standard = type(scaler) is StandardScaler and _is_standard(scaler)
-        return is_standard and not has_function and _is_standard(inner)
-    *steps, (_, last) = given.pop("steps")
-    if any(value not in (None, False) for value in given.values()):
-        return False
+        return type(scaler) is StandardScaler and _is_standard(scaler) and _is_standard(inner)
+    if isinstance(estimator, StandardScaler):
+        return bool(estimator.with_mean and estimator.with_std)
+    *steps, (_, last) = estimator.steps
     scalers = [step for _, step in steps if step not in SKIPPED]
-    return all(type(one) is StandardScaler and _is_standard(one) for one in scalers) and (
-        isinstance(last, BaseFastGD)
+    return (
+        all(type(one) is StandardScaler and _is_standard(one) for one in scalers)
+        and isinstance(last, BaseFastGD)
+        and not estimator.verbose
     )
 
 
