@@ -124,9 +124,9 @@ class BaseFastGD(BaseEstimator, ABC):
             If training ended after ``max_iter`` epochs without meeting ``tol``, or diverged with
             ``early_stopping``, which keeps the network with the best score before that.
         """
-        problem = self._problem(X, y, sample_weight)
-        (runs,) = train_all([problem], self._how, keep_state=True)
-        self._finish(problem, runs)
+        spec = self._problem(X, y, sample_weight)
+        (runs,) = train_all([spec], self._how, keep_state=True)
+        self._finish(spec, runs)
         return self
 
     @available_if(has_partial_fit)
@@ -257,28 +257,40 @@ class BaseFastGD(BaseEstimator, ABC):
         """The arguments of a sweep that change no bit of it."""
         return {"threads": self.threads, "device": self.device}
 
-    def _problem(self, X: Any, y: Any, sample_weight: Any = None) -> FitSpec:
-        """Check the parameters and data of a fit, and return its specification."""
-        estimator_parameters.check_parameters(vars(self))
-        if not self.warm_start:
-            return self._specified(self._table(X, y, sample_weight))
-        known = tuple(getattr(self, "members_", ()))
-        classes = getattr(self, "classes_", None) if known else None
-        table = self._table(X, y, sample_weight, known, classes)
-        return self._specified(table, start=known or self._start_by_hand())
+    def _problem(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        classes: Any = None,
+        epochs: int | None = None,
+    ) -> FitSpec:
+        """Check the parameters and data of a fit, or of ``epochs`` further epochs, and specify it.
 
-    def _start_by_hand(self) -> tuple[NetworkParts, ...]:
-        """Return the first networks, if weights and biases were set before the first fit."""
-        if hasattr(self, "members_") or not (hasattr(self, "coefs_") and self.intercepts_):
-            return ()
-        parts = NetworkParts(tuple(self.coefs_), tuple(self.intercepts_))
-        hidden = tuple(np.shape(layer)[-1] for layer in parts.weights[:-1])
-        asked = estimator_parameters.hidden_size_of(self.hidden_layer_sizes)
-        if hidden != asked:
-            raise ValueError(
-                f"coefs_ must be weights of the hidden_layer_sizes {asked}, got those of {hidden}"
-            )
-        return (parts,) * int(self.n_ensemble)
+        ``classes`` are those of a first call of ``partial_fit``.
+        """
+        estimator_parameters.check_parameters(vars(self))
+        if epochs and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        continues = self.warm_start or epochs is not None
+        known = tuple(getattr(self, "members_", ())) if continues else ()
+        if known:
+            classes = None if epochs else getattr(self, "classes_", None)
+        table = self._table(X, y, sample_weight, known, classes)
+        start: tuple[Run | NetworkParts, ...] = known
+        if continues and not known and hasattr(self, "coefs_") and self.intercepts_:
+            # Weights and biases were set before the first fit.
+            parts = NetworkParts(tuple(self.coefs_), tuple(self.intercepts_))
+            hidden = tuple(np.shape(layer)[-1] for layer in parts.weights[:-1])
+            asked = estimator_parameters.hidden_size_of(self.hidden_layer_sizes)
+            if hidden != asked:
+                raise ValueError(
+                    f"coefs_ must be weights of the hidden_layer_sizes {asked}, "
+                    f"got those of {hidden}"
+                )
+            start = (parts,) * int(self.n_ensemble)
+        return self._specified(table, start=start, epochs=epochs)
 
     def _table(
         self,
@@ -342,12 +354,9 @@ class BaseFastGD(BaseEstimator, ABC):
             every = np.arange(len(table.y)) if rows is None else rows
             strata = self._strata(table.y[every])
             rows, held = held_out(every, self.validation_fraction, strata, seed)
-        check_memory(
-            MEMBER_BYTES * int(self.n_ensemble),
-            "the ensemble",
-            also="fewer networks (n_ensemble)",
-        )
-        draws = random.randint(LARGEST_SEED, size=1 + int(self.n_ensemble)).tolist()
+        members = int(self.n_ensemble)
+        check_memory(MEMBER_BYTES * members, "the ensemble", also="fewer networks (n_ensemble)")
+        draws = random.randint(LARGEST_SEED, size=1 + members).tolist()
         output, loss = self._output_and_loss()
         estimator_parameters.check_size(vars(self), table.X.shape[1], table.y.shape[1])
         samples = len(table.y) if rows is None else len(rows)
@@ -372,24 +381,17 @@ class BaseFastGD(BaseEstimator, ABC):
             losses=getattr(self, "loss_curve_", []) if start else [],
             worst=worst,
         )
-        seeds = draws[1:]
-        return FitSpec(
-            table, rows, held, tuple(subset), settings, seeds, start, minimizer, adaptive
-        )
+        seeds, how = draws[1:], (minimizer, adaptive)
+        return FitSpec(table, rows, held, tuple(subset), settings, seeds, start, *how)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
-        estimator_parameters.check_parameters(vars(self))
-        if self.early_stopping:
-            raise ValueError("partial_fit does not support early_stopping=True")
-        known = tuple(getattr(self, "members_", ()))
-        table = self._table(X, y, sample_weight, known, None if known else classes)
-        problem = self._specified(table, start=known or self._start_by_hand(), epochs=1)
-        if known:
+        spec = self._problem(X, y, sample_weight, classes=classes, epochs=1)
+        if hasattr(self, "members_"):
             by_epoch = isinstance(self.learning_rate, str)
-            runs = one_more_epoch(problem, by_epoch=by_epoch, device=self.device)
+            runs = one_more_epoch(spec, by_epoch=by_epoch, device=self.device)
         else:
-            (runs,) = train_all([problem], self._how, keep_state=True)
-        self._adopt(problem, runs, epochs=1)
+            (runs,) = train_all([spec], self._how, keep_state=True)
+        self._adopt(spec, runs, epochs=1)
         return self
 
     # -------------------------------------------------------------------- from a fit to attributes
@@ -520,10 +522,6 @@ class BaseFastGD(BaseEstimator, ABC):
             return np.concatenate([self._outputs(part) for part in parts], axis=1)
         found = [run.predict(X)[:, : self.n_outputs_] for run in self.members_]
         return found[0][None] if len(found) == 1 else np.array(found)
-
-    def _mean_outputs(self, X: Any) -> FloatArray:
-        """The mean of the members' outputs, (samples, outputs)."""
-        return mean_outputs(self._outputs(X))
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "members_")

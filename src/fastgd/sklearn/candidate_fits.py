@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from inspect import Signature, signature
 from itertools import pairwise
 from time import perf_counter
 from types import SimpleNamespace
@@ -28,8 +27,7 @@ from fastgd.sklearn.estimator_parameters import check_on_cpu
 from fastgd.sklearn.estimators import FastGDClassifier, FastGDRegressor
 from fastgd.sklearn.fit_spec import FitSpec
 from fastgd.sklearn.joint_training import JointTraining, RunsOrError, SweptRuns, key_of, runs_of
-from fastgd.sklearn.private_names import _MultimetricScorer
-from fastgd.sklearn.search_scores import Classes, Truth, is_known, score_of
+from fastgd.sklearn.search_scores import Classes, Truth, score_of
 from fastgd.sklearn.standard_steps import SKIPPED, cloner
 from fastgd.training.run import all_outputs
 
@@ -359,71 +357,3 @@ class CandidateFits:
         self._done = epochs
         seconds = perf_counter() - began
         return self._finished(fits, outcomes, seconds, is_last=epochs == self._most)
-
-
-# --------------------------------------------------------------------------------- scorers
-
-
-def fold_scorer(scorer: Any, scoring: Any) -> Any:
-    """Return a scorer of scikit-learn as one of the fits of a search; ``scoring`` names it."""
-    if not isinstance(scorer, _MultimetricScorer):
-        return FoldScorer(scorer, _name_of(scoring))
-    if callable(scoring):
-        scoring = dict.fromkeys(scorer._scorers, scoring)
-    elif not isinstance(scoring, Mapping):
-        scoring = {name: name for name in scoring}
-    return FoldScorers(scorer, {key: _name_of(one) for key, one in scoring.items()})
-
-
-def _name_of(scoring: Any) -> str | None:
-    """Return the name of a score that is known here, "" for the estimator's own, or None."""
-    if scoring is None:
-        return ""
-    return scoring if is_known(scoring) else None
-
-
-class FoldScorer:
-    """A scorer of scikit-learn whose scores of all candidates on a fold share the fold's checks.
-
-    ``name`` is its name, "" for the estimator's own score, or None if it is not known here.
-    """
-
-    def __init__(self, scorer: Any, name: str | None) -> None:
-        self.scorer, self.names = scorer, {"score": name}
-
-    def __call__(self, fit: SearchFit, X: Any, *y: Any, **params: Any) -> Any:
-        """The score of a fitted candidate."""
-        found = fit.scores(self.names, X, *y) if len(y) == 1 and not params else {}
-        return found["score"] if found else self.scorer(fit.estimator, X, *y, **params)
-
-    @property
-    def __signature__(self) -> Signature:
-        """The scorer's, which scikit-learn may ask for sample weights."""
-        return signature(self.scorer)
-
-    def __getattr__(self, name: str) -> Any:
-        """All else is as in the scorer, such as what metadata it requests."""
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(self.scorer, name)
-
-    def __repr__(self) -> str:
-        """The scorer's, for messages."""
-        return repr(self.scorer)
-
-
-class FoldScorers(_MultimetricScorer):
-    """Several of them. All whose names are not known here share an estimator's predictions."""
-
-    def __init__(self, scorer: _MultimetricScorer, names: Mapping[str, str | None]) -> None:
-        super().__init__(scorers=scorer._scorers, raise_exc=scorer._raise_exc)
-        self.names = names
-
-    def __call__(self, fit: SearchFit, X: Any, *y: Any, **params: Any) -> dict[str, Any]:
-        """The scores of a fitted candidate."""
-        found = fit.scores(self.names, X, *y) if len(y) == 1 and not params else {}
-        others = {name: one for name, one in self._scorers.items() if name not in found}
-        if others:
-            ask = _MultimetricScorer(scorers=others, raise_exc=self._raise_exc)
-            found |= ask(fit.estimator, X, *y, **params)
-        return {name: found[name] for name in self._scorers}

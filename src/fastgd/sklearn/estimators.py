@@ -1,4 +1,4 @@
-"""FastGDRegressor: regression."""
+"""The regressor and the classifier: targets, weights of classes, and what outputs mean."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray
 from fastgd.export.network import Exported
 from fastgd.formulas.custom import Loss
-from fastgd.sklearn.base import BaseFastGD, has_partial_fit
+from fastgd.sklearn.base import BaseFastGD, has_partial_fit, mean_outputs
 from fastgd.sklearn.estimator_parameters import documented
 from fastgd.sklearn.fit_spec import CheckedSamples
 
@@ -123,7 +123,7 @@ class FastGDRegressor(RegressorMixin, BaseFastGD):
         -------
         (samples,) or (samples, outputs) array
         """
-        return self._predict(self._mean_outputs(X))
+        return self._predict(mean_outputs(self._outputs(X)))
 
     def _predict(self, outputs: FloatArray) -> FloatArray:
         return np.asarray(outputs[:, 0] if self._is_flat else outputs)
@@ -132,9 +132,6 @@ class FastGDRegressor(RegressorMixin, BaseFastGD):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
-
-
-# ---------------------------------------------------------------- FastGDClassifier: classification
 
 
 @documented(
@@ -343,7 +340,7 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
         -------
         (samples, classes) array
         """
-        return self._predict_proba(self._mean_outputs(X))
+        return self._predict_proba(mean_outputs(self._outputs(X)))
 
     def _predict_proba(self, outputs: FloatArray) -> FloatArray:
         if self._is_multilabel:

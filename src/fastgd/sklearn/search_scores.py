@@ -10,15 +10,16 @@ here, but None: then scikit-learn's own scorer is called. The scores of `fastgd.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
+from inspect import Signature, signature
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.numbers import FloatArray
-from fastgd.sklearn.private_names import XLOGY
+from fastgd.sklearn.private_names import XLOGY, _MultimetricScorer
 
 
 class Truth:
@@ -212,6 +213,70 @@ OF_NUMBERS: dict[str, tuple[int, Callable[[FloatArray, FloatArray], FloatArray |
 """By scikit-learn's name: its sign, and the score or error of each output (outputs,)."""
 
 
-def is_known(scoring: Any) -> bool:
-    """Whether this is the name of a score here."""
-    return isinstance(scoring, str) and (scoring in OF_CLASSES or scoring in OF_NUMBERS)
+# ---------------------------------------------------------------- scorers
+
+
+def fold_scorer(scorer: Any, scoring: Any) -> Any:
+    """Return a scorer of scikit-learn as one of the fits of a search; ``scoring`` names it."""
+    if not isinstance(scorer, _MultimetricScorer):
+        return FoldScorer(scorer, _name_of(scoring))
+    if callable(scoring):
+        scoring = dict.fromkeys(scorer._scorers, scoring)
+    elif not isinstance(scoring, Mapping):
+        scoring = {name: name for name in scoring}
+    return FoldScorers(scorer, {key: _name_of(one) for key, one in scoring.items()})
+
+
+def _name_of(scoring: Any) -> str | None:
+    """Return the name of a score that is known here, "" for the estimator's own, or None."""
+    if scoring is None:
+        return ""
+    is_known = isinstance(scoring, str) and (scoring in OF_CLASSES or scoring in OF_NUMBERS)
+    return scoring if is_known else None
+
+
+class FoldScorer:
+    """A scorer of scikit-learn whose scores of all candidates on a fold share the fold's checks.
+
+    ``name`` is its name, "" for the estimator's own score, or None if it is not known here.
+    """
+
+    def __init__(self, scorer: Any, name: str | None) -> None:
+        self.scorer, self.names = scorer, {"score": name}
+
+    def __call__(self, fit: Any, X: Any, *y: Any, **params: Any) -> Any:
+        """The score of a fit of a candidate on a fold."""
+        found = fit.scores(self.names, X, *y) if len(y) == 1 and not params else {}
+        return found["score"] if found else self.scorer(fit.estimator, X, *y, **params)
+
+    @property
+    def __signature__(self) -> Signature:
+        """The scorer's, which scikit-learn may ask for sample weights."""
+        return signature(self.scorer)
+
+    def __getattr__(self, name: str) -> Any:
+        """All else is as in the scorer, such as what metadata it requests."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.scorer, name)
+
+    def __repr__(self) -> str:
+        """The scorer's, for messages."""
+        return repr(self.scorer)
+
+
+class FoldScorers(_MultimetricScorer):
+    """Several of them. All whose names are not known here share an estimator's predictions."""
+
+    def __init__(self, scorer: _MultimetricScorer, names: Mapping[str, str | None]) -> None:
+        super().__init__(scorers=scorer._scorers, raise_exc=scorer._raise_exc)
+        self.names = names
+
+    def __call__(self, fit: Any, X: Any, *y: Any, **params: Any) -> dict[str, Any]:
+        """The scores of a fit of a candidate on a fold."""
+        found = fit.scores(self.names, X, *y) if len(y) == 1 and not params else {}
+        others = {name: one for name, one in self._scorers.items() if name not in found}
+        if others:
+            ask = _MultimetricScorer(scorers=others, raise_exc=self._raise_exc)
+            found |= ask(fit.estimator, X, *y, **params)
+        return {name: found[name] for name in self._scorers}
