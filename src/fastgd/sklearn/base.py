@@ -359,8 +359,6 @@ class BaseFastGD(BaseEstimator, ABC):
         draws = random.randint(LARGEST_SEED, size=1 + members).tolist()
         output, loss = self._output_and_loss()
         estimator_parameters.check_size(vars(self), table.X.shape[1], table.y.shape[1])
-        samples = len(table.y) if rows is None else len(rows)
-        weight = table.weight if table.weight is None or rows is None else table.weight[rows]
         worst = None
         if held is not None:
             for what, one in (("training", rows), ("validation", held)):
@@ -370,19 +368,15 @@ class BaseFastGD(BaseEstimator, ABC):
                         "early_stopping=True, got 0 for all of them"
                     )
             worst = self._worst(table.at(held))
-        settings, minimizer, adaptive = estimator_parameters.settings_of(
+        spec = FitSpec(table, rows, held, tuple(subset), {}, draws[1:], start)
+        return estimator_parameters.with_settings(
             vars(self),
+            spec,
             {"output": output, "loss": loss},
-            samples=samples,
-            counted=samples if weight is None else weight.sum(),
             shuffle_seed=draws[0],
             epochs=epochs,
-            seen=getattr(self, "t_", 0) if start else 0,
-            losses=getattr(self, "loss_curve_", []) if start else [],
             worst=worst,
         )
-        seeds, how = draws[1:], (minimizer, adaptive)
-        return FitSpec(table, rows, held, tuple(subset), settings, seeds, start, *how)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
         spec = self._problem(X, y, sample_weight, classes=classes, epochs=1)

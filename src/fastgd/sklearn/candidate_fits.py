@@ -16,7 +16,6 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import validate_data
 
-from fastgd.arguments.axes import kinds_of
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import warn
 from fastgd.checks.numbers import FloatArray
@@ -178,9 +177,10 @@ class SearchFit:
     def _outputs(self, X: FloatArray) -> FloatArray:
         """The mean outputs of the network's members."""
         assert self.begun is not None
-        given, width = self.begun[1].settings, self.begun[1].table.y.shape[1]
-        names = "hidden_size", "activation", "output", "loss", "batch_norm", *kinds_of(given)
-        key = X.shape[1], width, key_of([given.get(name) for name in names])
+        spec, width = self.begun[1], self.begun[1].table.y.shape[1]
+        names = "hidden_size", "activation", "output", "loss", "batch_norm"
+        functions = {name: spec.settings.get(name) for name in names} | spec.of_functions
+        key = X.shape[1], width, key_of(functions)
         owner = self.fold.alike.setdefault(key, Alike())
         if isinstance(self.outcome, SweptRuns):
             return mean_outputs(self.outcome.outputs(owner, X)[:, :, :width])

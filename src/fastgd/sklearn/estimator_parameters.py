@@ -28,7 +28,7 @@ from fastgd.checks.numbers import (
     rule_of,
 )
 from fastgd.engine.devices import AUTO, CPU, looked_for
-from fastgd.sklearn.fit_spec import Adaptive
+from fastgd.sklearn.fit_spec import Adaptive, FitSpec
 from fastgd.training.run import Run
 
 PARAMETERS = """
@@ -371,25 +371,23 @@ def schedule_of(
     return schedules.Factors(np.repeat(before ** -float(given["power_t"]), updates))
 
 
-def settings_of(
+def with_settings(
     given: Mapping[str, Any],
+    spec: FitSpec,
     targets: dict[str, Any],
     *,
-    samples: int,
-    counted: float,
     shuffle_seed: int,
     epochs: int | None,
-    seen: int,
-    losses: Sequence[float],
     worst: float | None,
-) -> tuple[dict[str, Any], dict[str, Any] | None, Adaptive | None]:
-    """Return a training's settings, and the options of L-BFGS-B or of an adaptive learning rate.
+) -> FitSpec:
+    """Return a fit's specification with the settings that an estimator's parameters ask for.
 
-    ``targets`` are the output units and the loss; ``counted`` is the total weight of the
-    ``samples`` samples of the training set. ``epochs`` is the exact number of epochs, None to
-    stop as ``fit`` does; ``seen`` is the number of samples in earlier epochs, ``losses`` are those
-    after each of them, and ``worst`` is the validation error that has score 0.
+    ``targets`` are the output units and the loss. ``epochs`` is the exact number of epochs, None to
+    stop as ``fit`` does; ``worst`` is the validation error that has score 0.
     """
+    samples, weight = spec.size, spec.table.weight
+    weight = weight if weight is None or spec.rows is None else weight[spec.rows]
+    counted = samples if weight is None else weight.sum()
     activation = given["activation"]
     if isinstance(activation, str) and activation == "logistic":
         activation = "sigmoid"
@@ -405,7 +403,7 @@ def settings_of(
         # scikit-learn divides the penalty by the number of samples, like the loss; fastgd doesn't.
         settings["l2"] = float(given["alpha"]) / counted
         minimizer = {"maxfun": given["max_fun"], "maxiter": given["max_iter"], "gtol": given["tol"]}
-        return _completed(settings, given), minimizer, None
+        return spec._replace(settings=_completed(settings, given), minimizer=minimizer)
     is_curved = is_second_order(given["solver"])
     size = batch_size_of(given["batch_size"], samples, given["solver"])
     updates = -(-samples // size)
@@ -413,6 +411,7 @@ def settings_of(
     adaptive = None
     if given["solver"] == "sgd" and given["learning_rate"] == "adaptive":
         adaptive = Adaptive(float(given["learning_rate_init"]), *_patience(given, worst))
+    losses, seen = (given.get("loss_curve_", []), given.get("t_", 0)) if spec.start else ([], 0)
     factor = 1.0 if adaptive is None else adaptive.ahead(losses)[0]
     settings |= {
         "alpha": 1.0 if is_curved else float(given["learning_rate_init"]),
@@ -430,7 +429,7 @@ def settings_of(
     if given["regularization"] == "bayesian":
         settings |= {"regularization": "bayesian", "reduction": "sum", "l2": 0.0}
     if epochs is not None:
-        return _completed(settings, given), None, None
+        return spec._replace(settings=_completed(settings, given))
     settings |= {"evaluate_every": updates, "restore_best": worst is not None}
     if worst is None:
         settings["monitor"] = "loss"
@@ -438,7 +437,7 @@ def settings_of(
     if adaptive is None and not by_loss and not is_endless(given["n_iter_no_change"]):
         patience, settings["min_delta"] = _patience(given, worst)
         settings["patience"] = int(patience) * updates
-    return _completed(settings, given), None, adaptive
+    return spec._replace(settings=_completed(settings, given), adaptive=adaptive)
 
 
 def _patience(given: Mapping[str, Any], worst: float | None) -> tuple[float, float]:
@@ -454,19 +453,14 @@ def _patience(given: Mapping[str, Any], worst: float | None) -> tuple[float, flo
     return int(patience), float(given["tol"]) * (int(patience) if worst is None else worst or 1.0)
 
 
+_DECIDED = {"sample_weight", "patience", "min_delta", "monitor", "evaluate_every", "restore_best"}
+"""Options that estimator parameters determine, in addition to the settings that are always set."""
+
+
 def _completed(settings: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Add the user's further options, each of which must have a single value."""
     options = dict(given["options"] or {})
-    # What estimator parameters determine, in addition to the settings that are always set.
-    decided = {
-        "sample_weight",
-        "patience",
-        "min_delta",
-        "monitor",
-        "evaluate_every",
-        "restore_best",
-    }
-    taken = sorted(options.keys() & (settings.keys() | decided))
+    taken = sorted(options.keys() & (settings.keys() | _DECIDED))
     if taken:
         raise ValueError(
             f"options must not set what the estimator's parameters determine, got {shown(taken[0])}"

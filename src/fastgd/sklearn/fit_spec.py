@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
+from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.numbers import LARGEST, FloatArray
@@ -27,6 +28,7 @@ from fastgd.training.train import train
 
 SMALLEST_RATE = 1e-6
 """An adaptive learning rate is not divided below this: as in scikit-learn, the fit ends."""
+
 
 OWN_ARGUMENTS = ("hidden_size", "alpha", "iterations", "record_every")
 """Arguments that a training names itself; all other settings are its options."""
@@ -129,6 +131,12 @@ class FitSpec(NamedTuple):
     def size(self) -> int:
         """The number of samples in the training set."""
         return len(self.table.X) if self.rows is None else len(self.rows)
+
+    @property
+    def of_functions(self) -> dict[str, Any]:
+        """The settings that are parameters of the network's functions, such as ``tau``."""
+        options = {n: value for n, value in self.settings.items() if n not in OWN_ARGUMENTS}
+        return {name: value for name, value in options.items() if name not in DECLARED}
 
     @property
     def epochs(self) -> int:

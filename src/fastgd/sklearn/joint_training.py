@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.axes import kinds_of
 from fastgd.arguments.declarations import FIELDED, VALUES
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers, joined
@@ -252,7 +251,7 @@ def batches_of(specs: Mapping[int, FitSpec]) -> list[Batch]:
         X, y, weight = spec.table
         shared: list[Any] = [X.shape[1], y.shape[1], weight is None, spec.held is None]
         values: dict[str, Any] = {}
-        of_functions = kinds_of(spec.settings)
+        of_functions = spec.of_functions
         for name, value in spec.settings.items():
             if name == "shuffle_seed" and spec.settings["batch_size"] is None:
                 continue

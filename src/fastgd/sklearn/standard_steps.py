@@ -93,7 +93,8 @@ def copied(value: Any) -> Any:
 
 def _has_only_parameters(estimator: Any) -> bool:
     """Whether an estimator isn't fitted, has no output or callbacks, nor sets more itself."""
-    return vars(estimator).keys() == names_of(type(estimator))
+    kind: Any = type(estimator)
+    return frozenset(vars(estimator)) == names_of(kind)
 
 
 @lru_cache(maxsize=16)
