@@ -314,15 +314,8 @@ class BaseFastGD(BaseEstimator, ABC):
             self.n_features_in_ = X.shape[1]
             self.__dict__.pop("feature_names_in_", None)
         else:
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                accept_sparse="csr",
-                dtype=np.float64,
-                multi_output=True,
-                reset=not start,
-            )
+            accepted = {"accept_sparse": "csr", "dtype": np.float64, "multi_output": True}
+            X, y = validate_data(self, X, y, reset=not start, **accepted)
         if issparse(X):
             check_memory(8 * prod(X.shape), "X, made dense for training,", also="fewer columns")
             X = X.toarray()
@@ -357,7 +350,7 @@ class BaseFastGD(BaseEstimator, ABC):
         members = int(self.n_ensemble)
         check_memory(MEMBER_BYTES * members, "the ensemble", also="fewer networks (n_ensemble)")
         draws = random.randint(LARGEST_SEED, size=1 + members).tolist()
-        output, loss = self._output_and_loss()
+        targets = dict(zip(("output", "loss"), self._output_and_loss(), strict=True))
         estimator_parameters.check_size(vars(self), table.X.shape[1], table.y.shape[1])
         worst = None
         if held is not None:
@@ -370,12 +363,7 @@ class BaseFastGD(BaseEstimator, ABC):
             worst = self._worst(table.at(held))
         spec = FitSpec(table, rows, held, tuple(subset), {}, draws[1:], start)
         return estimator_parameters.with_settings(
-            vars(self),
-            spec,
-            {"output": output, "loss": loss},
-            shuffle_seed=draws[0],
-            epochs=epochs,
-            worst=worst,
+            vars(self), spec, targets, shuffle_seed=draws[0], epochs=epochs, worst=worst
         )
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:

@@ -85,7 +85,7 @@ def score_of(name: str, truth: Truth, found: Classes | FloatArray) -> float | No
         y, v = truth.numbers, found[:, None] if found.ndim == 1 else found
         if error and y is not None and y.shape == v.shape and np.isfinite(v).all():
             value = error(y, v)
-    return None if value is None else sign * float(np.mean(value))
+    return None if value is None or not np.isfinite(value).all() else sign * float(np.mean(value))
 
 
 # ---------------------------------------------------------------- classes
@@ -184,31 +184,22 @@ def absolute_share(y: FloatArray, v: FloatArray) -> Any:
 
 
 def squared_logarithmic(y: FloatArray, v: FloatArray) -> Any:
-    """The mean squared error of log1p of targets and predictions."""
-    return squared(np.log1p(y), np.log1p(v)) if min(y.min(), v.min()) > -1 else None
-
-
-def root(error: Callable[..., Any]) -> Callable[..., Any]:
-    """The square root of an error."""
-
-    def of(y: FloatArray, v: FloatArray) -> Any:
-        value = error(y, v)
-        return None if value is None else np.sqrt(value)
-
-    return of
+    """The mean squared error of log1p of targets and predictions; not finite from -1 downwards."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return squared(np.log1p(y), np.log1p(v))
 
 
 OF_NUMBERS: dict[str, tuple[int, Callable[[FloatArray, FloatArray], FloatArray | None]]] = {
     "r2": (1, r2),
     "explained_variance": (1, explained_variance),
     "neg_mean_squared_error": (-1, squared),
-    "neg_root_mean_squared_error": (-1, root(squared)),
+    "neg_root_mean_squared_error": (-1, lambda y, v: np.sqrt(squared(y, v))),
     "neg_mean_absolute_error": (-1, lambda y, v: np.mean(np.abs(v - y), axis=0)),
     "neg_mean_absolute_percentage_error": (-1, absolute_share),
     "neg_median_absolute_error": (-1, lambda y, v: np.median(np.abs(v - y), axis=0)),
     "neg_max_error": (-1, lambda y, v: np.abs(y - v).max(axis=0) if y.shape[1] == 1 else None),
     "neg_mean_squared_log_error": (-1, squared_logarithmic),
-    "neg_root_mean_squared_log_error": (-1, root(squared_logarithmic)),
+    "neg_root_mean_squared_log_error": (-1, lambda y, v: np.sqrt(squared_logarithmic(y, v))),
 }
 """By scikit-learn's name: its sign, and the score or error of each output (outputs,)."""
 

@@ -186,18 +186,14 @@ def table_of(X: Any) -> FloatArray | None:
     """Return finite inputs as scikit-learn would convert the rows of any group; None if unsure."""
     if any(get_config().get(name, value) != value for name, value in _CONFIG.items()):
         return None
-    if hasattr(X, "columns") and not all(map(_is_number, X.dtypes)):
-        return None
+    for dtype in X.dtypes if hasattr(X, "columns") else ():
+        if not isinstance(dtype, np.dtype) or not (dtype.kind in "biu" or dtype == np.float64):
+            return None  # a scaler may not turn it to float64
     try:
         table: FloatArray = check_array(X, dtype=FLOAT_DTYPES)
     except ValueError:
         return None
     return table if table.dtype == np.float64 else None
-
-
-def _is_number(dtype: Any) -> bool:
-    """Whether columns of this type are numbers that a scaler turns to float64."""
-    return isinstance(dtype, np.dtype) and (dtype.kind in "biu" or dtype == np.float64)
 
 
 def _is_standard(estimator: Any) -> bool:
