@@ -314,7 +314,7 @@ def test_fits_share_a_forward_pass_if_their_networks_are_alike(name):
     problems.append(problem._replace(table=problem.table._replace(y=Y[:, :1])))
     fold, owners = Fold(ROWS, {}), []
     for inputs, one in [(X, one) for one in (*problems, *problems)] + [(X[:, :2], problem)]:
-        fit = SearchFit(None, fold, (None, one), outcome=Asked())
+        fit = SearchFit(None, fold, None, one, outcome=Asked())
         fit._outputs(inputs)
         owners.append(fit.outcome.owner)
     assert owners[: len(problems)] == owners[len(problems) : -1]

@@ -60,7 +60,8 @@ class SearchFit:
 
     candidate: SearchCandidate
     fold: Fold
-    begun: tuple[BaseFastGD, FitSpec] | None = None  # None without a network, or after an error
+    network: BaseFastGD | None = None  # a copy of the candidate's, which is trained
+    spec: FitSpec | None = None  # None without a network, or after an error
     steps: Any = None  # an estimator whose fitted steps are those of this fit
     number: int | None = None  # its index in the joint training
     outcome: RunsOrError = ()
@@ -78,8 +79,8 @@ class SearchFit:
         self.forget()
         if isinstance(self.outcome, Exception):
             raise self.outcome
-        if self.begun is not None:
-            network, spec = self.begun
+        network, spec = self.network, self.spec
+        if network is not None and spec is not None:
             network.__dict__.pop("members_", None)  # of a shorter training
             if isinstance(self.outcome, SweptRuns) and not network.verbose:
                 statuses = self.outcome.statuses
@@ -102,10 +103,10 @@ class SearchFit:
     @property
     def estimator(self) -> Any:
         """The fitted estimator, the same one for all scores."""
-        if self.begun is None:
+        fitted, spec = self.network, self.spec
+        if fitted is None or spec is None:
             return self.steps
         if self.known_estimator is None:
-            fitted, spec = self.begun
             if not hasattr(fitted, "members_"):
                 fitted._adopt(spec, runs_of(self.outcome))
             self.known_estimator = own = clone(self.candidate.estimator)
@@ -132,7 +133,7 @@ class SearchFit:
         which = "train" if self.is_tested else "test"
         self.is_tested = True
         asked = {key: name for key, name in names.items() if name is not None}
-        network = None if self.begun is None else self.begun[0]
+        network = self.network
         if not asked or type(network) not in (FastGDClassifier, FastGDRegressor):
             return {}
         try:
@@ -162,22 +163,22 @@ class SearchFit:
         """What reaches the network of some rows, if all before it is steps of pipelines."""
         key = which, self.candidate.preprocessing
         if key not in self.fold.inputs:
-            assert self.begun is not None
-            network, inner = self.begun[0], self.steps
+            inner = self.steps
             while type(inner) is Pipeline:
                 for _, step in inner.steps[:-1]:
                     X = X if step in SKIPPED else step.transform(X)
                 inner = inner.steps[-1][1]
             inputs = None
             if not issparse(X) and (inner is None or isinstance(inner, BaseFastGD)):
-                inputs = validate_data(network, X, dtype=np.float64, reset=False)
+                inputs = validate_data(self.network, X, dtype=np.float64, reset=False)
             self.fold.inputs[key] = inputs
         return self.fold.inputs[key]
 
     def _outputs(self, X: FloatArray) -> FloatArray:
         """The mean outputs of the network's members."""
-        assert self.begun is not None
-        spec, width = self.begun[1], self.begun[1].table.y.shape[1]
+        spec = self.spec
+        assert spec is not None
+        width = spec.table.y.shape[1]
         names = "hidden_size", "activation", "output", "loss", "batch_norm"
         functions = {name: spec.settings.get(name) for name in names} | spec.of_functions
         key = X.shape[1], width, key_of(functions)
@@ -225,14 +226,14 @@ class CandidateFits:
         arrays: set[int] = set()
         for fit in self._begun(candidates):
             fits.append(fit)
-            if fit.begun is not None:
+            if fit.spec is not None:
                 # Weights, sign changes of gradients, recorded errors; and the tables.
-                (X, y, _), settings = fit.begun[1].table, fit.begun[1].settings
+                (X, y, _), settings = fit.spec.table, fit.spec.settings
                 layers = (X.shape[1], *settings["hidden_size"], y.shape[1])
                 parameters = sum((a + 1) * b for a, b in pairwise(layers))
                 epochs = settings.get("iterations", 0) // settings.get("record_every", 1)
-                size += len(fit.begun[1].seeds) * (16 * parameters + 24 * epochs)
-                own = {id(one): one.nbytes for one in fit.begun[1].table if one is not None}
+                size += len(fit.spec.seeds) * (16 * parameters + 24 * epochs)
+                own = {id(one): one.nbytes for one in fit.spec.table if one is not None}
                 size += sum(own[new] for new in own.keys() - arrays)
                 arrays |= own.keys()
             if size > MOST_BYTES:
@@ -259,7 +260,7 @@ class CandidateFits:
                         network, spec, fit.steps = self._deferred.share(candidate, fold.rows)
                         if spec.minimizer is not None:
                             check_on_cpu(self._device, "with solver='lbfgs'")
-                        fit.begun = network, spec
+                        fit.network, fit.spec = network, spec
                 except DeviceError:
                     raise  # not a fault of this candidate
                 except Exception as error:
@@ -279,9 +280,9 @@ class CandidateFits:
         specs: list[FitSpec] = []
         threads, device, shuffle_seed = None, self._device, None
         for fit in fits:
-            if fit.begun is None:
+            network, spec = fit.network, fit.spec
+            if network is None or spec is None:
                 continue
-            network, spec = fit.begun
             threads = threads or network.threads
             device = device or network.device
             if network.random_state is None and "shuffle_seed" in spec.settings:
@@ -323,7 +324,7 @@ class CandidateFits:
     def rungs(self, candidates: Sequence[Mapping[str, Any]], factor: int) -> list[int]:
         """Begin successive halving, and return the epochs of each rung."""
         self._fits = list(self._begun(candidates))
-        specs = [fit.begun[1] for fit in self._fits if fit.begun is not None]
+        specs = [fit.spec for fit in self._fits if fit.spec is not None]
         if any(fit.candidate.network is None for fit in self._fits):
             raise ValueError("all candidates must end in an estimator of fastgd with halving")
         if any(spec.minimizer is not None for spec in specs):

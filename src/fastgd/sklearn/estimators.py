@@ -229,7 +229,11 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
 
     def _targets(self, y: Any, reset: bool, classes: Any, /) -> FloatArray:
         is_table = False
-        if not _are_few_classes(y):
+        is_plain = type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuU"
+        # scikit-learn, in 0.3 ms, would find that few labels are classes, and nothing to warn of:
+        # a third of the fit of 40 small classifiers. It warns of more classes than half of the
+        # samples, if there are more than 20 samples.
+        if not (is_plain and len(np.unique(y)) <= 10):
             check_classification_targets(y)
             kind = type_of_target(y, input_name="y")
             if kind == "multiclass-multioutput":
@@ -383,12 +387,3 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _are_few_classes(y: Any) -> bool:
-    """Whether scikit-learn, in 0.3 ms, would find that these are classes, and nothing to warn of.
-
-    It warns of more classes than half of the samples, if there are more than 20 samples.
-    """
-    is_plain = type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuU"
-    return is_plain and len(np.unique(y)) <= 10
