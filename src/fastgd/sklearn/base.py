@@ -459,19 +459,19 @@ class BaseFastGD(BaseEstimator, ABC):
 
         It is 3 if this is called by ``fit`` itself.
         """
-        name, message = spec.solver, ""
         if "diverged" in statuses:
-            message = (
-                f"{name}: the training diverged after {self.n_iter_} epochs, and the network with "
-                "the best validation score before that is kept."
+            what = (
+                f"the training diverged after {self.n_iter_} epochs, and the network with the best "
+                "validation score before that is kept."
             )
         elif self._is_unfinished(statuses):
-            message = (
-                f"{name}: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
+            what = (
+                f"Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
                 "converged yet."
             )
-        if message:
-            warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel)
+        else:
+            return
+        warnings.warn(f"{spec.solver}: {what}", ConvergenceWarning, stacklevel=stacklevel)
 
     def _is_unfinished(self, statuses: Sequence[str]) -> bool:
         """Whether more epochs might have improved a network."""
