@@ -213,7 +213,7 @@ class CandidateFits:
         self.template = clone(estimator)
         self.template.__sklearn_clone__ = lambda: next(self.clones, None) or clone(estimator)
         self.clones: Iterator[Any] = iter([self.template])
-        self._device = device
+        self._device, self._is_last = device, True
         self._deferred = DeferredFits(X, y, params)
         every = np.arange(X.shape[0] if hasattr(X, "shape") else len(X))
         alike: dict[Hashable, Alike] = {}
@@ -305,19 +305,14 @@ class CandidateFits:
         return JointTraining(specs, how, keep_state=keep_state)
 
     def _finished(
-        self,
-        fits: Sequence[SearchFit],
-        outcomes: Mapping[int, RunsOrError],
-        seconds: float,
-        *,
-        is_last: bool = True,
+        self, fits: Sequence[SearchFit], outcomes: Mapping[int, RunsOrError], seconds: float
     ) -> Iterator[SearchFit]:
         """Yield fits that were trained together in ``seconds`` seconds."""
         for fit in fits:
             if fit.number is not None:
                 fit.outcome = outcomes[fit.number]
             self.seconds.append(fit.seconds + seconds / len(fits))
-            fit.is_last = is_last
+            fit.is_last = self._is_last
             yield fit
             fit.forget()
 
@@ -355,6 +350,5 @@ class CandidateFits:
         else:
             keep = {fit.number for fit in fits if fit.number is not None}
             outcomes = self._training.resume(keep, epochs - self._done)
-        self._done = epochs
-        seconds = perf_counter() - began
-        return self._finished(fits, outcomes, seconds, is_last=epochs == self._most)
+        self._done, self._is_last = epochs, epochs == self._most
+        return self._finished(fits, outcomes, perf_counter() - began)

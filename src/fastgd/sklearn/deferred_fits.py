@@ -112,7 +112,7 @@ class DeferredFits:
                 return
             reached = self._reach(theirs, rows)
             found.table(found.network)
-            if is_same((own, *found.samples), (theirs, *reached.samples)):
+            if is_same((own, found.X, found.y), (theirs, reached.X, reached.y)):
                 self._standard = steps
 
     def begin(self, estimator: Any, rows: Integers) -> tuple[BaseFastGD, FitSpec] | None:
