@@ -32,8 +32,8 @@ from fastgd.kernel import vectorization
 from fastgd.kernel.language.specialization import Choice
 from fastgd.optimizers import Momentum, Nesterov
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor, SweepSearchCV
-from fastgd.sklearn.candidate_fits import Fit, Fold
-from fastgd.sklearn.deferred_fits import DeferredFits
+from fastgd.sklearn.candidate_fits import Fold, SearchFit
+from fastgd.sklearn.deferred_fits import DeferredFits, SearchCandidate
 from fastgd.sklearn.joint_training import SweptRuns, batches_of, key_of
 from plain_facts import facts
 
@@ -314,7 +314,7 @@ def test_fits_share_a_forward_pass_if_their_networks_are_alike(name):
     problems.append(problem._replace(table=problem.table._replace(y=Y[:, :1])))
     fold, owners = Fold(ROWS, {}), []
     for inputs, one in [(X, one) for one in (*problems, *problems)] + [(X[:, :2], problem)]:
-        fit = Fit(None, fold, (None, one), outcome=Asked())
+        fit = SearchFit(None, fold, None, one, outcome=Asked())
         fit._outputs(inputs)
         owners.append(fit.outcome.owner)
     assert owners[: len(problems)] == owners[len(problems) : -1]
@@ -327,7 +327,7 @@ def test_networks_with_other_class_weights_have_other_tables():
         make_pipeline(StandardScaler(), FastGDClassifier((2,), class_weight=one, random_state=0))
         for one in (None, "balanced", {False: 1, True: 2}, {False: 1, True: 3})
     ]
-    weights = [fits.share(one, ROWS, "scaled")[1].table.weight for one in candidates]
+    weights = [fits.share(SearchCandidate(one, {}), ROWS)[1].table.weight for one in candidates]
     assert len({facts(one) for one in weights}) == len(weights)
 
 

@@ -35,7 +35,7 @@ CLASSES = FastGDClassifier((3,), max_iter=20, learning_rate_init=0.05, random_st
 @pytest.fixture
 def few(monkeypatch):
     """Three groups are enough to predict in one call."""
-    monkeypatch.setattr(joint_predictions, "FEWEST_ALIKE", 2)
+    monkeypatch.setattr(standard_steps, "FEWEST_ALIKE", 2)
 
 
 def table(counts=(20, 30, 25)):
@@ -508,9 +508,9 @@ def test_scalers_have_the_bits_of_scikit_learn_with_groups_of_one_row(counts, mo
 @pytest.mark.parametrize("count", [19, 20])
 def test_few_networks_predict_one_by_one(count, monkeypatch):
     """The code for all of them in one call would be compiled first."""
-    called, together = [], joint_predictions.predict_parts
+    called, together = [], standard_steps.predict_parts
     monkeypatch.setattr(
-        joint_predictions,
+        standard_steps,
         "predict_parts",
         lambda *given: called.append(len(given[4])) or together(*given),
     )
@@ -537,7 +537,7 @@ def network_of_numbers():
 
 @pytest.mark.usefixtures("few")
 def test_scaling_the_rows_of_all_groups_copies_them_once(monkeypatch):
-    most, together = [], joint_predictions.predict_parts
+    most, together = [], standard_steps.predict_parts
 
     def measured(*given):
         most.append(tracemalloc.get_traced_memory()[1])
@@ -547,7 +547,7 @@ def test_scaling_the_rows_of_all_groups_copies_them_once(monkeypatch):
     X[:, 0] = np.arange(len(X)) % 3
     scaled = make_pipeline(StandardScaler(), network_of_numbers())
     model = GroupedRegressor(scaled, 0, use_global_model=False).fit(X[:300], X[:300, 1])
-    monkeypatch.setattr(joint_predictions, "predict_parts", measured)
+    monkeypatch.setattr(standard_steps, "predict_parts", measured)
     tracemalloc.start()
     try:
         model.predict(X)

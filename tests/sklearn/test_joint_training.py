@@ -24,7 +24,7 @@ def problem(fold=0, weight=None, **given):
 def shapes(problems):
     """Parts x cases of each batch."""
     batches = batches_of(dict(enumerate(problems)))
-    return [(len(batch.parts), len(batch.cases[0])) for batch in batches]
+    return [(len(batch.subsets), len(batch.cases[0])) for batch in batches]
 
 
 def test_folds_of_one_size_and_numbers_are_one_sweep():

@@ -189,7 +189,7 @@ def test_whatever_is_around_a_network_all_its_fits_are_one_sweep(estimator, grid
         Batch,
         "train",
         lambda own, *given, **how: (
-            shapes.append((len(own.parts), len(own.cases))),
+            shapes.append((len(own.subsets), len(own.cases))),
             train(own, *given, **how),
         ),
     )

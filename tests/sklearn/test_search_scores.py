@@ -19,8 +19,7 @@ from fastgd.sklearn.search_scores import (
     OF_NUMBERS,
     Classes,
     Truth,
-    score_of_classes,
-    score_of_numbers,
+    score_of,
 )
 from thinning import only
 
@@ -84,7 +83,7 @@ def test_scores_of_classes_have_the_bits_of_scikit_learn(name, seed, rows, class
         p = np.concatenate([1.0 - p[:, 1:], p[:, 1:]], axis=1)
     y = names[draw.permutation(np.arange(rows) % len(names))]
     model = Probable(names, p)
-    found = score_of_classes(name, Truth(y), Classes(names, p, model.predict(None)))
+    found = score_of(name, Truth(y), Classes(names, p, model.predict(None)))
     if name == "roc_auc" and len(names) > 2:
         assert found is None
     else:
@@ -114,7 +113,7 @@ def test_scores_of_numbers_have_the_bits_of_scikit_learn(name, seed, rows, outpu
     elif kind == "whole":
         y = y.astype(np.int64)
     y, v = (y, v) if outputs else (y[:, 0], v[:, 0])
-    found = score_of_numbers(name, Truth(y), v)
+    found = score_of(name, Truth(y), v)
     if name == "neg_max_error" and outputs > 1:
         assert found is None
     else:
@@ -149,7 +148,7 @@ OTHERS = {
 @pytest.mark.parametrize("name", OTHERS)
 def test_scikit_learn_is_asked_where_it_warns_or_refuses(name):
     score, y, found = OTHERS[name]
-    assert score_of_classes(score, Truth(y), found) is None
+    assert score_of(score, Truth(y), found) is None
 
 
 ONES = np.ones(5)
@@ -169,7 +168,7 @@ ONES = np.ones(5)
     ],
 )
 def test_scikit_learn_is_asked_about_numbers_that_it_may_refuse(name, y, v):
-    assert score_of_numbers(name, Truth(y), v) is None
+    assert score_of(name, Truth(y), v) is None
 
 
 # ---------------------------------------------------------------- in a search

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from math import prod
 from types import ModuleType, SimpleNamespace
@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.subsets import Integers
@@ -30,16 +30,9 @@ from fastgd.formulas.custom import Function, Loss
 from fastgd.optimizers import Optimizer
 from fastgd.schedules import Schedule
 from fastgd.sklearn import estimator_parameters
-from fastgd.sklearn.base import OnnxConvertible
-from fastgd.sklearn.fit_spec import (
-    FitSpec,
-    Samples,
-    epochs_in_vain,
-    held_out,
-    history,
-    one_more_epoch,
-)
+from fastgd.sklearn.fit_spec import CheckedSamples, FitSpec, held_out, history, one_more_epoch
 from fastgd.sklearn.joint_training import train_all
+from fastgd.sklearn.private_names import _check_sample_weight
 from fastgd.store import PathLike
 from fastgd.store.files import whole_file
 from fastgd.training.run import Run, exported
@@ -53,14 +46,7 @@ MEMBER_BYTES = 4_000
 """Memory of a member of an ensemble (seed, place in a sweep, `Run`), without its weights."""
 
 
-_OF_EPOCHS = (
-    *("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_", "t_"),
-    *("learning_rate_", "_optimizer", "_no_improvement_count"),
-)
-"""Attributes that exist only after training by epochs."""
-
-
-def descends(model: BaseFastGD) -> bool:
+def has_partial_fit(model: BaseFastGD) -> bool:
     """Whether an estimator's solver trains in epochs, as ``partial_fit`` needs."""
     if not estimator_parameters.descends(model.solver):
         raise AttributeError(
@@ -70,7 +56,7 @@ def descends(model: BaseFastGD) -> bool:
 
 
 @dataclass(eq=False, repr=False)
-class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
+class BaseFastGD(BaseEstimator, ABC):
     """The shared parameters and methods; subclasses define the targets and what outputs mean."""
 
     hidden_layer_sizes: Any = (100,)
@@ -107,6 +93,8 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
     threads: int | None = None
     device: str = CPU
 
+    alias = "FastGD"  # the name by which sklearn-onnx finds the options
+
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train the network, or the ensemble.
 
@@ -136,12 +124,12 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
             If training ended after ``max_iter`` epochs without meeting ``tol``, or diverged with
             ``early_stopping``, which keeps the network with the best score before that.
         """
-        problem = self._problem(X, y, sample_weight)
-        (runs,) = train_all([problem], self._how, keep_state=True)
-        self._finish(problem, runs)
+        spec = self._problem(X, y, sample_weight)
+        (runs,) = train_all([spec], self._how, keep_state=True)
+        self._finish(spec, runs)
         return self
 
-    @available_if(descends)
+    @available_if(has_partial_fit)
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -217,6 +205,18 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
         with whole_file(file) as stream:
             stream.write(model)
 
+    def onnx_shape_calculator(self) -> Callable[[Any], None]:
+        """Return the function by which sklearn-onnx knows the types of the outputs."""
+        return _set_types
+
+    def onnx_converter(self) -> Callable[[Any, Any, Any], None]:
+        """Return the function by which sklearn-onnx adds the network to its graph."""
+        from skl2onnx.common._registration import register_converter
+
+        options = {"zipmap": [True, False]}
+        register_converter(self.alias, _convert, overwrite=True, options=options)
+        return _convert
+
     # ------------------------------------------------------------------------ defined by subclasses
 
     @abstractmethod
@@ -234,7 +234,7 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
         """Return the classes by which the validation set is stratified, or None."""
         return None
 
-    def _can_share(self, table: Samples, rows: Integers) -> bool:
+    def _can_share(self, table: CheckedSamples, rows: Integers) -> bool:
         """Whether a fit to these rows alone would have the targets and weights of the table."""
         return len(rows) > 0 and (table.weight is None or bool(table.weight[rows].any()))
 
@@ -243,7 +243,7 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
         """Return output units and loss, by fastgd's names."""
 
     @abstractmethod
-    def _worst(self, held: Samples) -> float:
+    def _worst(self, held: CheckedSamples) -> float:
         """Return the mean absolute error of the validation set at which its score is 0."""
 
     @abstractmethod
@@ -257,28 +257,40 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
         """The arguments of a sweep that change no bit of it."""
         return {"threads": self.threads, "device": self.device}
 
-    def _problem(self, X: Any, y: Any, sample_weight: Any = None) -> FitSpec:
-        """Check the parameters and data of a fit, and return its specification."""
-        estimator_parameters.check_parameters(vars(self))
-        if not self.warm_start:
-            return self._specified(self._table(X, y, sample_weight))
-        known = tuple(getattr(self, "members_", ()))
-        classes = getattr(self, "classes_", None) if known else None
-        table = self._table(X, y, sample_weight, known, classes)
-        return self._specified(table, start=known or self._start_by_hand())
+    def _problem(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        classes: Any = None,
+        epochs: int | None = None,
+    ) -> FitSpec:
+        """Check the parameters and data of a fit, or of ``epochs`` further epochs, and specify it.
 
-    def _start_by_hand(self) -> tuple[NetworkParts, ...]:
-        """Return the first networks, if weights and biases were set before the first fit."""
-        if hasattr(self, "members_") or not (hasattr(self, "coefs_") and self.intercepts_):
-            return ()
-        parts = NetworkParts(tuple(self.coefs_), tuple(self.intercepts_))
-        hidden = tuple(np.shape(layer)[-1] for layer in parts.weights[:-1])
-        asked = estimator_parameters.hidden_size_of(self.hidden_layer_sizes)
-        if hidden != asked:
-            raise ValueError(
-                f"coefs_ must be weights of the hidden_layer_sizes {asked}, got those of {hidden}"
-            )
-        return (parts,) * int(self.n_ensemble)
+        ``classes`` are those of a first call of ``partial_fit``.
+        """
+        estimator_parameters.check_parameters(vars(self))
+        if epochs and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        continues = self.warm_start or epochs is not None
+        known = tuple(getattr(self, "members_", ())) if continues else ()
+        if known:
+            classes = None if epochs else getattr(self, "classes_", None)
+        table = self._table(X, y, sample_weight, known, classes)
+        start: tuple[Run | NetworkParts, ...] = known
+        if continues and not known and hasattr(self, "coefs_") and self.intercepts_:
+            # Weights and biases were set before the first fit.
+            parts = NetworkParts(tuple(self.coefs_), tuple(self.intercepts_))
+            hidden = tuple(np.shape(layer)[-1] for layer in parts.weights[:-1])
+            asked = estimator_parameters.hidden_size_of(self.hidden_layer_sizes)
+            if hidden != asked:
+                raise ValueError(
+                    f"coefs_ must be weights of the hidden_layer_sizes {asked}, "
+                    f"got those of {hidden}"
+                )
+            start = (parts,) * int(self.n_ensemble)
+        return self._specified(table, start=start, epochs=epochs)
 
     def _table(
         self,
@@ -287,22 +299,23 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
         sample_weight: Any = None,
         start: tuple[Run, ...] = (),
         classes: Any = None,
-    ) -> Samples:
+    ) -> CheckedSamples:
         """Check samples, and set the attributes that describe them unless they are set."""
         estimator_parameters.check_unchanged(vars(self), start)
-        if not start and _are_valid(X, y):
+        is_plain = type(y) is np.ndarray and y.dtype.kind in "biufU" and y.ndim in (1, 2)
+        if (
+            not start
+            and is_plain
+            and _is_valid(X)
+            and len(X) == len(y)
+            and y.size > 0
+            and (y.dtype.kind == "U" or bool(np.isfinite(y).all()))
+        ):  # `validate_data` would leave them as they are
             self.n_features_in_ = X.shape[1]
             self.__dict__.pop("feature_names_in_", None)
         else:
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                accept_sparse="csr",
-                dtype=np.float64,
-                multi_output=True,
-                reset=not start,
-            )
+            accepted = {"accept_sparse": "csr", "dtype": np.float64, "multi_output": True}
+            X, y = validate_data(self, X, y, reset=not start, **accepted)
         if issparse(X):
             check_memory(8 * prod(X.shape), "X, made dense for training,", also="fewer columns")
             X = X.toarray()
@@ -314,11 +327,11 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
             )
             if not weight.any():
                 raise ValueError("Sample weights must contain at least one non-zero number.")
-        return Samples(X, y, self._weights(y, weight))
+        return CheckedSamples(X, y, self._weights(y, weight))
 
     def _specified(
         self,
-        table: Samples,
+        table: CheckedSamples,
         rows: Integers | None = None,
         *,
         start: tuple[Run | NetworkParts, ...] = (),
@@ -327,23 +340,18 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
         """Specify a fit to rows of a checked table; ``epochs`` of None is ``max_iter``."""
         random = check_random_state(self.random_state)
         held: Integers | None = None
-        part: list[Any] = [id(rows)]
+        subset: list[Any] = [id(rows)]
         if self.early_stopping and estimator_parameters.descends(self.solver):
             seed = random.randint(LARGEST_SEED)
-            part += [self.validation_fraction, seed]
+            subset += [self.validation_fraction, seed]
             every = np.arange(len(table.y)) if rows is None else rows
             strata = self._strata(table.y[every])
             rows, held = held_out(every, self.validation_fraction, strata, seed)
-        check_memory(
-            MEMBER_BYTES * int(self.n_ensemble),
-            "the ensemble",
-            also="fewer networks (n_ensemble)",
-        )
-        draws = random.randint(LARGEST_SEED, size=1 + int(self.n_ensemble)).tolist()
-        output, loss = self._output_and_loss()
+        members = int(self.n_ensemble)
+        check_memory(MEMBER_BYTES * members, "the ensemble", also="fewer networks (n_ensemble)")
+        draws = random.randint(LARGEST_SEED, size=1 + members).tolist()
+        targets = dict(zip(("output", "loss"), self._output_and_loss(), strict=True))
         estimator_parameters.check_size(vars(self), table.X.shape[1], table.y.shape[1])
-        samples = len(table.y) if rows is None else len(rows)
-        weight = table.weight if table.weight is None or rows is None else table.weight[rows]
         worst = None
         if held is not None:
             for what, one in (("training", rows), ("validation", held)):
@@ -353,123 +361,82 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
                         "early_stopping=True, got 0 for all of them"
                     )
             worst = self._worst(table.at(held))
-        settings, minimizer, adaptive = estimator_parameters.settings_of(
-            vars(self),
-            {"output": output, "loss": loss},
-            samples=samples,
-            counted=samples if weight is None else weight.sum(),
-            shuffle_seed=draws[0],
-            epochs=epochs,
-            seen=getattr(self, "t_", 0) if start else 0,
-            losses=getattr(self, "loss_curve_", []) if start else [],
-            worst=worst,
+        spec = FitSpec(table, rows, held, tuple(subset), {}, draws[1:], start)
+        return estimator_parameters.with_settings(
+            vars(self), spec, targets, shuffle_seed=draws[0], epochs=epochs, worst=worst
         )
-        seeds = draws[1:]
-        how = (minimizer, adaptive)
-        return FitSpec(table, rows, held, tuple(part), settings, seeds, start, *how)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
-        estimator_parameters.check_parameters(vars(self))
-        if self.early_stopping:
-            raise ValueError("partial_fit does not support early_stopping=True")
-        known = tuple(getattr(self, "members_", ()))
-        table = self._table(X, y, sample_weight, known, None if known else classes)
-        problem = self._specified(table, start=known or self._start_by_hand(), epochs=1)
-        if known:
+        spec = self._problem(X, y, sample_weight, classes=classes, epochs=1)
+        if hasattr(self, "members_"):
             by_epoch = isinstance(self.learning_rate, str)
-            runs = one_more_epoch(problem, by_epoch=by_epoch, device=self.device)
+            runs = one_more_epoch(spec, by_epoch=by_epoch, device=self.device)
         else:
-            (runs,) = train_all([problem], self._how, keep_state=True)
-        self._adopt(problem, runs, epochs=1)
+            (runs,) = train_all([spec], self._how, keep_state=True)
+        self._adopt(spec, runs, epochs=1)
         return self
 
     # -------------------------------------------------------------------- from a fit to attributes
 
-    def _adopt(self, problem: FitSpec, runs: list[Run], *, epochs: int | None = None) -> None:
+    def _adopt(self, spec: FitSpec, runs: list[Run], *, epochs: int | None = None) -> None:
         """Set the fitted attributes from the runs of a fit, or of ``epochs`` epochs."""
-        if any(run.status == "diverged" for run in runs) and not _is_restored(problem, runs):
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large "
-                "values and need to be preprocessed."
-            )
+        if any(run.status == "diverged" for run in runs):
+            # The best networks of early stopping, from before a divergence, may be sound.
+            layers = (layer for run in runs for layer in (*run.weights, *run.biases))
+            is_restored = spec.settings.get("restore_best")
+            if not (is_restored and all(np.isfinite(layer).all() for layer in layers)):
+                raise ValueError(
+                    "Solver produced non-finite parameter weights. The input data may contain "
+                    "large values and need to be preprocessed."
+                )
         first = runs[0]
         self.members_ = runs
         self.coefs_ = list(first.weights)
         self.intercepts_ = list(first.biases)
         self.n_layers_ = len(first.weights) + 1
-        self.n_outputs_ = problem.table.y.shape[1]
-        output = str(problem.settings["output"])
+        self.n_outputs_ = spec.table.y.shape[1]
+        output = str(spec.settings["output"])
         self.out_activation_ = "logistic" if output == "sigmoid" else output
-        if problem.minimizer is not None:
-            self.n_iter_, self.loss_ = first.iterations, first.final_loss
-            for name in _OF_EPOCHS:
-                if hasattr(self, name):  # from an earlier fit with another solver
-                    delattr(self, name)
+        if spec.minimizer is None:
+            self._adopt_history(spec, first, epochs)
             return
-        self._remember(problem, first, epochs)
+        self.n_iter_, self.loss_ = first.iterations, first.final_loss
+        for name in (
+            *("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_", "t_"),
+            *("learning_rate_", "_optimizer", "_no_improvement_count"),
+        ):
+            self.__dict__.pop(name, None)  # from an earlier fit with another solver
 
-    def _finish(self, problem: FitSpec, runs: list[Run]) -> None:
-        """Set the fitted attributes; print and warn as a fit does."""
-        self._adopt(problem, runs)
-        if self.verbose:
-            self._tell()
-        self._warn_of_end(problem, [run.status for run in runs], stacklevel=4)
-
-    def _warn_of_end(self, problem: FitSpec, statuses: Sequence[str], *, stacklevel: int) -> None:
-        """Warn as a fit does if a run has ended badly; ``stacklevel`` is that of the fit's caller.
-
-        It is 3 if this is called by ``fit`` itself.
-        """
-        name = problem.solver
-        message = ""
-        if "diverged" in statuses:
-            message = (
-                f"{name}: the training diverged after {self.n_iter_} epochs, and the network with "
-                "the best validation score before that is kept."
-            )
-        elif self._is_unfinished(statuses):
-            message = (
-                f"{name}: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
-                "converged yet."
-            )
-        if message:
-            warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel)
-
-    def _is_unfinished(self, statuses: Sequence[str]) -> bool:
-        """Whether more epochs might have improved a network."""
-        return "finished" in statuses
-
-    def _remember(self, problem: FitSpec, run: Run, epochs: int | None) -> None:
-        """Set the attributes about the training, from its first member."""
-        losses, held = [run.final_loss], None
-        if epochs is None:
-            losses, held = history(problem, run)
-        if problem.settings["reduction"] == "sum":
-            weight = problem.learned.weight
-            total = problem.size if weight is None else float(weight.sum())
+    def _adopt_history(self, spec: FitSpec, run: Run, epochs: int | None) -> None:
+        """Set the attributes about the training by epochs, from its first member."""
+        losses, held = ([run.final_loss], None) if epochs else history(spec, run)
+        if spec.settings["reduction"] == "sum":
+            weight = spec.learned.weight
+            total = spec.size if weight is None else float(weight.sum())
             losses = [loss / total for loss in losses]
-        before = getattr(self, "loss_curve_", []) if problem.start else []
-        seen = getattr(self, "t_", 0) if problem.start else 0
+        before = getattr(self, "loss_curve_", []) if spec.start else []
+        seen = getattr(self, "t_", 0) if spec.start else 0
         self.n_iter_ = len(losses)
-        self.t_ = seen + self.n_iter_ * problem.size
+        self.t_ = seen + self.n_iter_ * spec.size
         self.loss_curve_ = before + losses
         self.loss_ = losses[-1]
         self.best_loss_: float | None = min(self.loss_curve_)
         self.validation_scores_: list[float] | None = None
         self.best_validation_score_: float | None = None
+        falling = np.array(self.loss_curve_)
         if held is not None:
-            assert problem.validation is not None
-            worst = self._worst(problem.validation)
+            assert spec.validation is not None
+            worst = self._worst(spec.validation)
             with np.errstate(divide="ignore", invalid="ignore"):
-                self.validation_scores_ = (1.0 - held / np.float64(worst)).tolist()
-            self.best_validation_score_ = float(np.fmax.reduce(self.validation_scores_))
+                scores = 1.0 - held / np.float64(worst)
+            self.validation_scores_, falling = scores.tolist(), -scores
+            self.best_validation_score_ = float(np.fmax.reduce(scores))
             self.best_loss_ = None
-        falling = self.loss_curve_ if held is None else np.negative(self.validation_scores_ or [])
-        self._no_improvement_count = epochs_in_vain(falling, float(self.tol))
-        self._remember_rate(run)
-
-    def _remember_rate(self, run: Run) -> None:
-        """Set the learning rate at the end, which a further epoch would have."""
+        # The epochs at the end that didn't lower the minimum by `tol`. A fit doesn't stop by this
+        # count: it is scikit-learn's, for those who compare.
+        least = np.fmin.accumulate(np.append(np.inf, falling[:-1]))
+        improved = np.flatnonzero(~(falling > least - float(self.tol)))
+        self._no_improvement_count = len(falling) - 1 - int(improved[-1])
         rate, reached = self.learning_rate, float(self.learning_rate_init)
         if rate == "invscaling" and self.solver == "sgd":
             reached = reached / pow(self.t_ + 1, self.power_t)
@@ -479,6 +446,36 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
         self.learning_rate_ = None if has_none else reached
         # Where those who know MLPClassifier well, and its tests, look for it.
         self._optimizer = SimpleNamespace(learning_rate=self.learning_rate_)
+
+    def _finish(self, spec: FitSpec, runs: list[Run]) -> None:
+        """Set the fitted attributes; print and warn as a fit does."""
+        self._adopt(spec, runs)
+        if self.verbose:
+            self._tell()
+        self._warn_of_end(spec, [run.status for run in runs], stacklevel=4)
+
+    def _warn_of_end(self, spec: FitSpec, statuses: Sequence[str], *, stacklevel: int) -> None:
+        """Warn as a fit does if a run has ended badly; ``stacklevel`` is that of the fit's caller.
+
+        It is 3 if this is called by ``fit`` itself.
+        """
+        if "diverged" in statuses:
+            what = (
+                f"the training diverged after {self.n_iter_} epochs, and the network with the best "
+                "validation score before that is kept."
+            )
+        elif self._is_unfinished(statuses):
+            what = (
+                f"Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
+                "converged yet."
+            )
+        else:
+            return
+        warnings.warn(f"{spec.solver}: {what}", ConvergenceWarning, stacklevel=stacklevel)
+
+    def _is_unfinished(self, statuses: Sequence[str]) -> bool:
+        """Whether more epochs might have improved a network."""
+        return "finished" in statuses
 
     def _tell(self) -> None:
         """Print the losses and scores, for `verbose`."""
@@ -492,7 +489,13 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
 
     def _outputs(self, X: Any) -> FloatArray:
         """Outputs of each member, (members, samples, outputs)."""
-        if not self._is_valid(X):
+        known = vars(self)
+        if (
+            "members_" not in known
+            or "feature_names_in_" in known  # there is a warning that an array has none
+            or not _is_valid(X)
+            or X.shape[1] != known["n_features_in_"]
+        ):
             check_is_fitted(self)
             X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
         if issparse(X):  # made dense in parts
@@ -501,27 +504,6 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
             return np.concatenate([self._outputs(part) for part in parts], axis=1)
         found = [run.predict(X)[:, : self.n_outputs_] for run in self.members_]
         return found[0][None] if len(found) == 1 else np.array(found)
-
-    def _mean_outputs(self, X: Any) -> FloatArray:
-        """The mean of the members' outputs, (samples, outputs)."""
-        return mean_outputs(self._outputs(X))
-
-    def _is_valid(self, X: Any) -> bool:
-        """Whether an X for predictions is what `validate_data` would leave as it is.
-
-        That takes 0.1 ms, several times as long as a prediction of one row.
-        """
-        given = vars(self)
-        return (
-            type(X) is np.ndarray
-            and X.dtype == np.float64
-            and X.ndim == 2
-            and len(X) > 0
-            and "members_" in given
-            and X.shape[1] == given["n_features_in_"]
-            and "feature_names_in_" not in given  # there is a warning that an array has none
-            and bool(np.isfinite(X).all())
-        )
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "members_")
@@ -532,19 +514,14 @@ class BaseFastGD(OnnxConvertible, BaseEstimator, ABC):
         return tags
 
 
-def _are_valid(X: Any, y: Any) -> bool:
-    """Whether `validate_data`, in 0.1 ms, would leave samples as they are."""
+def _is_valid(X: Any) -> bool:
+    """Whether `validate_data`, in 0.1 ms, would leave an X as it is, but for its columns."""
     return (
-        type(X) is type(y) is np.ndarray
+        type(X) is np.ndarray
         and X.dtype == np.float64
-        and y.dtype.kind in "biufU"
         and X.ndim == 2
-        and y.ndim in (1, 2)
-        and len(X) == len(y)
         and X.size > 0
-        and y.size > 0
         and bool(np.isfinite(X).all())
-        and (y.dtype.kind == "U" or bool(np.isfinite(y).all()))
     )
 
 
@@ -553,9 +530,62 @@ def mean_outputs(outputs: FloatArray) -> FloatArray:
     return np.asarray(outputs[0] if len(outputs) == 1 else outputs.mean(axis=0))
 
 
-def _is_restored(problem: FitSpec, runs: Sequence[Run]) -> bool:
-    """Whether the best networks of early stopping, from before a divergence, are sound."""
-    if not problem.settings.get("restore_best"):
-        return False
-    layers = (layer for run in runs for layer in (*run.weights, *run.biases))
-    return all(np.isfinite(layer).all() for layer in layers)
+# ------------------------------------------------------------------------------ sklearn-onnx
+
+
+def _set_types(operator: Any) -> None:
+    """Tell sklearn-onnx the types of the outputs."""
+    from skl2onnx.common import data_types as types
+
+    model, given = operator.raw_operator, operator.inputs[0].type
+    rows = operator.inputs[0].get_first_dimension()
+    is_double = isinstance(given, types.DoubleTensorType)
+    numbers = types.DoubleTensorType if is_double else types.FloatTensorType
+    operator.outputs[-1].type = numbers([rows, model.n_outputs_])
+    if len(operator.outputs) == 1:
+        return
+    if model._is_multilabel:
+        operator.outputs[0].type = types.Int64TensorType([rows, model.n_outputs_])
+        return
+    kinds = {"O": types.StringTensorType, "U": types.StringTensorType, "b": types.BooleanTensorType}
+    label = kinds.get(model.classes_.dtype.kind, types.Int64TensorType)
+    operator.outputs[0].type = label([rows])
+    operator.outputs[1].type = numbers([rows, len(model.classes_)])
+
+
+def _convert(scope: Any, operator: Any, container: Any) -> None:
+    """Add the network to the graph of sklearn-onnx."""
+    from onnx import helper
+    from skl2onnx.common.data_types import DoubleTensorType
+
+    from fastgd.export import onnx
+
+    model, [given] = operator.raw_operator, operator.inputs
+    dtype = "float64" if isinstance(given.type, DoubleTensorType) else "float32"
+    graph = model._model(onnx, exported(model.members_, "to_onnx"), dtype).graph
+    names = {"X": scope.get_unique_variable_name("X")}
+    names |= dict(zip((o.name for o in graph.output), operator.output_full_names, strict=True))
+    container.add_node(
+        "Cast",
+        [given.full_name],
+        [names["X"]],
+        op_version=onnx.OPSETS[""],
+        name=scope.get_unique_operator_name("Cast"),
+        to=onnx.DTYPES[dtype],
+    )
+    for constant in graph.initializer:
+        names[constant.name] = scope.get_unique_variable_name(constant.name)
+        constant.name = names[constant.name]
+        container.initializers.append(constant)  # add_initializer() takes no tensors of strings
+    for node in graph.node:
+        for name in node.output:
+            names.setdefault(name, scope.get_unique_variable_name(name))
+        container.add_node(
+            node.op_type,
+            [names[name] for name in node.input],
+            [names[name] for name in node.output],
+            op_domain=node.domain,
+            op_version=onnx.OPSETS[node.domain],
+            name=scope.get_unique_operator_name(node.op_type),
+            **{each.name: helper.get_attribute_value(each) for each in node.attribute},
+        )

@@ -2,26 +2,191 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from time import perf_counter
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import validate_data
 
+from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import warn
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import CPU, DeviceError
-from fastgd.sklearn.candidate_fits import Alike, Candidate, Fit, Fold
-from fastgd.sklearn.deferred_fits import DeferredFits, network_of, path_of
+from fastgd.sklearn.base import BaseFastGD, mean_outputs
+from fastgd.sklearn.deferred_fits import DeferredFits, SearchCandidate
 from fastgd.sklearn.estimator_parameters import check_on_cpu
+from fastgd.sklearn.estimators import FastGDClassifier, FastGDRegressor
 from fastgd.sklearn.fit_spec import FitSpec
-from fastgd.sklearn.joint_training import JointTraining, Outcome, key_of
-from fastgd.sklearn.standard_steps import cloner
+from fastgd.sklearn.joint_training import JointTraining, RunsOrError, SweptRuns, key_of, runs_of
+from fastgd.sklearn.search_scores import Classes, Truth, score_of
+from fastgd.sklearn.standard_steps import SKIPPED, cloner
+from fastgd.training.run import all_outputs
 
 MOST_BYTES = 2**29
 """Memory of networks that are trained and not yet scored, and of their tables, about."""
+
+
+class Alike:
+    """Owner of networks that are alike: their forward pass is prepared once, for one at a time.
+
+    It takes 0.011 ms (wine); one call for all 16 of a fold takes 0.42, and is compiled first.
+    """
+
+
+@dataclass(eq=False)
+class Fold:
+    """The training rows of a fold, and what the scores of all its fits share."""
+
+    rows: Integers
+    alike: dict[Hashable, Alike]  # of all folds
+    truths: dict[str, Truth] = field(default_factory=dict)
+    inputs: dict[Hashable, FloatArray | None] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class SearchFit:
+    """The fit of one candidate on one fold; to scikit-learn it is the estimator that is fitted.
+
+    Its ``fit`` only adopts the trained runs, or raises the error.
+    """
+
+    candidate: SearchCandidate
+    fold: Fold
+    network: BaseFastGD | None = None  # a copy of the candidate's, which is trained
+    spec: FitSpec | None = None  # None without a network, or after an error
+    steps: Any = None  # an estimator whose fitted steps are those of this fit
+    number: int | None = None  # its index in the joint training
+    outcome: RunsOrError = ()
+    is_last: bool = True  # whether training is over, so that a convergence warning may be due
+    seconds: float = 0.0
+    is_tested: bool = False  # whether the test set has been scored
+    known_estimator: Any = None
+
+    def set_params(self, **_params: Any) -> SearchFit:
+        """They are set already."""
+        return self
+
+    def fit(self, *_args: Any, **_params: Any) -> SearchFit:
+        """Adopt the trained runs."""
+        self.forget()
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        network, spec = self.network, self.spec
+        if network is not None and spec is not None:
+            network.__dict__.pop("members_", None)  # of a shorter training
+            if isinstance(self.outcome, SweptRuns) and not network.verbose:
+                statuses = self.outcome.statuses
+                if "diverged" not in statuses:
+                    network.out_activation_ = spec.settings["output"]
+                    if self.is_last:
+                        network._warn_of_end(spec, statuses, stacklevel=3)
+                    return self
+            finish = network._finish if self.is_last else network._adopt
+            finish(spec, runs_of(self.outcome))
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        return self.candidate.tags
+
+    def forget(self) -> None:
+        """Drop what was kept for the scores."""
+        self.is_tested, self.known_estimator = False, None
+
+    @property
+    def estimator(self) -> Any:
+        """The fitted estimator, the same one for all scores."""
+        fitted, spec = self.network, self.spec
+        if fitted is None or spec is None:
+            return self.steps
+        if self.known_estimator is None:
+            if not hasattr(fitted, "members_"):
+                fitted._adopt(spec, runs_of(self.outcome))
+            self.known_estimator = own = clone(self.candidate.estimator)
+            theirs = self.steps  # its fitted steps become those of the clone
+            while not isinstance(own, BaseFastGD):
+                if isinstance(own, Pipeline):
+                    own.steps[:-1] = theirs.steps[:-1]
+                    own, theirs = own.steps[-1][1], theirs.steps[-1][1]
+                    continue
+                assert isinstance(own, TransformedTargetRegressor)
+                given = own.get_params(deep=False)
+                found = {name: value for name, value in vars(theirs).items() if name not in given}
+                own.__dict__.update(found, regressor_=clone(own.regressor))
+                own, theirs = own.regressor_, theirs.regressor_
+            own.__dict__.update(vars(fitted))
+        return self.known_estimator
+
+    def scores(self, names: Mapping[str, str | None], X: Any, y: Any) -> dict[str, float]:
+        """The scores of these rows that are known here, by what scikit-learn calls them.
+
+        ``names`` are the scorers' own names: "" of the estimator's own score, None of others.
+        """
+        # scikit-learn asks about the test set, and then about the training set.
+        which = "train" if self.is_tested else "test"
+        self.is_tested = True
+        asked = {key: name for key, name in names.items() if name is not None}
+        network = self.network
+        if not asked or type(network) not in (FastGDClassifier, FastGDRegressor):
+            return {}
+        try:
+            inputs = self._inputs(which, X)
+            outputs = None if inputs is None else self._outputs(inputs)
+        except Exception:  # the fitted estimator raises it again
+            return {}
+        if outputs is None:
+            return {}
+        found: Classes | FloatArray
+        if isinstance(network, FastGDRegressor):
+            found = network._predict(outputs)
+        else:
+            assert isinstance(network, FastGDClassifier)
+            if network._is_multilabel:
+                return {}
+            probabilities = network._predict_proba(outputs)
+            labels = network._most_probable(probabilities)
+            found = Classes(network.classes_, probabilities, labels)
+        if which not in self.fold.truths:
+            self.fold.truths[which] = Truth(y)
+        truth = self.fold.truths[which]
+        scores = {key: score_of(name, truth, found) for key, name in asked.items()}
+        return {key: value for key, value in scores.items() if value is not None}
+
+    def _inputs(self, which: str, X: Any) -> FloatArray | None:
+        """What reaches the network of some rows, if all before it is steps of pipelines."""
+        key = which, self.candidate.preprocessing
+        if key not in self.fold.inputs:
+            inner = self.steps
+            while type(inner) is Pipeline:
+                for _, step in inner.steps[:-1]:
+                    X = X if step in SKIPPED else step.transform(X)
+                inner = inner.steps[-1][1]
+            inputs = None
+            if not issparse(X) and (inner is None or isinstance(inner, BaseFastGD)):
+                inputs = validate_data(self.network, X, dtype=np.float64, reset=False)
+            self.fold.inputs[key] = inputs
+        return self.fold.inputs[key]
+
+    def _outputs(self, X: FloatArray) -> FloatArray:
+        """The mean outputs of the network's members."""
+        spec = self.spec
+        assert spec is not None
+        width = spec.table.y.shape[1]
+        names = "hidden_size", "activation", "output", "loss", "batch_norm"
+        functions = {name: spec.settings.get(name) for name in names} | spec.of_functions
+        key = X.shape[1], width, key_of(functions)
+        owner = self.fold.alike.setdefault(key, Alike())
+        if isinstance(self.outcome, SweptRuns):
+            return mean_outputs(self.outcome.outputs(owner, X)[:, :, :width])
+        each = [all_outputs(owner, [run], X) for run in runs_of(self.outcome)]
+        return mean_outputs(np.concatenate(each)[:, :, :width])
 
 
 class CandidateFits:
@@ -43,93 +208,131 @@ class CandidateFits:
         device: str | None = None,
     ) -> None:
         self.estimator = estimator
-        self._device = device
         self.splitter = SimpleNamespace(split=lambda *_, **__: folds)
         self.seconds: list[float] = []
         self.template = clone(estimator)
-        self.template.__sklearn_clone__ = self._next_clone
+        self.template.__sklearn_clone__ = lambda: next(self.clones, None) or clone(estimator)
         self.clones: Iterator[Any] = iter([self.template])
+        self._device, self._is_last = device, True
         self._deferred = DeferredFits(X, y, params)
         every = np.arange(X.shape[0] if hasattr(X, "shape") else len(X))
         alike: dict[Hashable, Alike] = {}
         self._folds = [Fold(every[train], alike) for train, _ in folds]
 
-    def _next_clone(self) -> Any:
-        for one in self.clones:
-            return one
-        return clone(self.estimator)
-
-    def trained(self, candidates: Sequence[Mapping[str, Any]]) -> Iterator[Fit]:
+    def trained(self, candidates: Sequence[Mapping[str, Any]]) -> Iterator[SearchFit]:
         """Yield the fits of all candidates, trained as many at a time as fit into memory."""
-        for fits in _portions(self._begun(candidates)):
-            began = perf_counter()
-            outcomes = _joint_training_of(fits, self._device).train()
-            yield from self._finished(fits, outcomes, perf_counter() - began)
+        fits: list[SearchFit] = []
+        size = 0
+        arrays: set[int] = set()
+        for fit in self._begun(candidates):
+            fits.append(fit)
+            if fit.spec is not None:
+                # Weights, sign changes of gradients, recorded errors; and the tables.
+                (X, y, _), settings = fit.spec.table, fit.spec.settings
+                layers = (X.shape[1], *settings["hidden_size"], y.shape[1])
+                parameters = sum((a + 1) * b for a, b in pairwise(layers))
+                epochs = settings.get("iterations", 0) // settings.get("record_every", 1)
+                size += len(fit.spec.seeds) * (16 * parameters + 24 * epochs)
+                own = {id(one): one.nbytes for one in fit.spec.table if one is not None}
+                size += sum(own[new] for new in own.keys() - arrays)
+                arrays |= own.keys()
+            if size > MOST_BYTES:
+                yield from self._train(fits)
+                fits, size, arrays = [], 0, set()
+        yield from self._train(fits)
 
-    def _begun(self, candidates: Sequence[Mapping[str, Any]]) -> Iterator[Fit]:
-        """Yield the fits of all candidates; an error is raised when the search fits the clone."""
-        clone_of, tags = cloner(self.estimator), dict[Hashable, Any]()
+    def _begun(self, candidates: Sequence[Mapping[str, Any]]) -> Iterator[SearchFit]:
+        """Specify the fits of all candidates, and fit estimators without a network.
+
+        An error is raised when the search fits the clone.
+        """
+        clone_of = cloner(self.estimator)
         for parameters in candidates:
             own = clone_of().set_params(**clone(dict(parameters), safe=False))
-            candidate = Candidate(own, _preprocessing(own, parameters), tags)
+            candidate = SearchCandidate(own, parameters)
             for fold in self._folds:
-                yield self._begin(Fit(candidate, fold))
+                began, fit = perf_counter(), SearchFit(candidate, fold)
+                try:
+                    if candidate.network is None:
+                        fit.steps = clone(own)
+                        self._deferred.begin(fit.steps, fold.rows)
+                    else:
+                        network, spec, fit.steps = self._deferred.share(candidate, fold.rows)
+                        if spec.minimizer is not None:
+                            check_on_cpu(self._device, "with solver='lbfgs'")
+                        fit.network, fit.spec = network, spec
+                except DeviceError:
+                    raise  # not a fault of this candidate
+                except Exception as error:
+                    fit.outcome = error
+                fit.seconds = perf_counter() - began
+                yield fit
 
-    def _begin(self, fit: Fit) -> Fit:
-        """Specify a fit, or fit an estimator without a network."""
-        began, candidate = perf_counter(), fit.candidate
-        try:
-            if network_of(candidate.estimator) is None:
-                fit.steps = clone(candidate.estimator)
-                self._deferred.begin(fit.steps, fit.fold.rows)
-            else:
-                network, problem, fit.steps = self._deferred.share(
-                    candidate.estimator, fit.fold.rows, candidate.preprocessing
+    def _train(self, fits: Sequence[SearchFit]) -> Iterator[SearchFit]:
+        began = perf_counter()
+        outcomes = self._joint_training_of(fits).train()
+        return self._finished(fits, outcomes, perf_counter() - began)
+
+    def _joint_training_of(
+        self, fits: Sequence[SearchFit], *, keep_state: bool = False
+    ) -> JointTraining:
+        """Return a joint training of these fits, and tell each fit its index in it."""
+        specs: list[FitSpec] = []
+        threads, device, shuffle_seed = None, self._device, None
+        for fit in fits:
+            network, spec = fit.network, fit.spec
+            if network is None or spec is None:
+                continue
+            threads = threads or network.threads
+            device = device or network.device
+            if network.random_state is None and "shuffle_seed" in spec.settings:
+                # Any seed will do; with the same one these fits can be trained together.
+                shuffle_seed = shuffle_seed or spec.settings["shuffle_seed"]
+                spec.settings["shuffle_seed"] = shuffle_seed
+            fit.number = len(specs)
+            specs.append(spec)
+        for what, is_there in (
+            ("solver='lbfgs'", any(spec.minimizer is not None for spec in specs)),
+            ("learning_rate='adaptive'", any(spec.adaptive is not None for spec in specs)),
+        ):
+            if is_there:
+                warn(
+                    f"{what} can't be trained jointly: its fits are trained one after the other, "
+                    "as by GridSearchCV",
+                    UserWarning,
                 )
-                if problem.minimizer is not None:
-                    check_on_cpu(self._device, "with solver='lbfgs'")
-                fit.begun = network, problem
-        except DeviceError:
-            raise  # not a fault of this candidate
-        except Exception as error:
-            fit.outcome = error
-        fit.seconds = perf_counter() - began
-        return fit
+        how = {"threads": threads, "device": device or CPU}
+        return JointTraining(specs, how, keep_state=keep_state)
 
     def _finished(
-        self,
-        fits: Sequence[Fit],
-        outcomes: Mapping[int, Outcome],
-        seconds: float,
-        *,
-        is_last: bool = True,
-    ) -> Iterator[Fit]:
+        self, fits: Sequence[SearchFit], outcomes: Mapping[int, RunsOrError], seconds: float
+    ) -> Iterator[SearchFit]:
         """Yield fits that were trained together in ``seconds`` seconds."""
         for fit in fits:
             if fit.number is not None:
                 fit.outcome = outcomes[fit.number]
             self.seconds.append(fit.seconds + seconds / len(fits))
-            fit.is_last = is_last
+            fit.is_last = self._is_last
             yield fit
             fit.forget()
 
     def rungs(self, candidates: Sequence[Mapping[str, Any]], factor: int) -> list[int]:
         """Begin successive halving, and return the epochs of each rung."""
         self._fits = list(self._begun(candidates))
-        problems = [fit.begun[1] for fit in self._fits if fit.begun is not None]
-        if any(network_of(fit.candidate.estimator) is None for fit in self._fits):
+        specs = [fit.spec for fit in self._fits if fit.spec is not None]
+        if any(fit.candidate.network is None for fit in self._fits):
             raise ValueError("all candidates must end in an estimator of fastgd with halving")
-        if any(problem.minimizer is not None for problem in problems):
+        if any(spec.minimizer is not None for spec in specs):
             raise ValueError("solver must train in epochs with halving, got 'lbfgs'")
-        if any(problem.adaptive is not None for problem in problems):
+        if any(spec.adaptive is not None for spec in specs):
             raise ValueError("learning_rate must not depend on losses with halving, got 'adaptive'")
-        epochs = {one.settings["iterations"] // one.settings["record_every"] for one in problems}
+        epochs = {spec.epochs for spec in specs}
         if len(epochs) > 1:
             raise ValueError(
                 "max_iter must be the same in all candidates with halving, got "
                 + ", ".join(map(str, sorted(epochs)))
             )
-        self._training = _joint_training_of(self._fits, self._device, keep_state=True)
+        self._training = self._joint_training_of(self._fits, keep_state=True)
         self._done, self._most = 0, max(epochs, default=1)
         rungs, count = [self._most], min(len(candidates), self._most)
         while count >= factor:
@@ -137,7 +340,7 @@ class CandidateFits:
             rungs.append(self._most // factor ** len(rungs))
         return rungs[::-1]
 
-    def climb(self, going: Sequence[int], epochs: int) -> Iterator[Fit]:
+    def climb(self, going: Sequence[int], epochs: int) -> Iterator[SearchFit]:
         """Return the fits of these candidates, trained up to ``epochs`` epochs in all."""
         began = perf_counter()
         folds = len(self._folds)
@@ -147,79 +350,5 @@ class CandidateFits:
         else:
             keep = {fit.number for fit in fits if fit.number is not None}
             outcomes = self._training.resume(keep, epochs - self._done)
-        self._done = epochs
-        seconds = perf_counter() - began
-        return self._finished(fits, outcomes, seconds, is_last=epochs == self._most)
-
-
-def _preprocessing(estimator: Any, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """Return the parameters of a candidate's own steps before the network; None if unknown."""
-    path = path_of(estimator)
-    if path is None:
-        return None
-    network = "__".join(path)
-    return path, *(
-        (name, key_of(value))
-        for name, value in sorted(parameters.items())
-        if path and name != network and not name.startswith(f"{network}__")
-    )
-
-
-def _portions(fits: Iterable[Fit]) -> Iterator[list[Fit]]:
-    """Yield lists of fits, each of a size that fits into memory."""
-    portion: list[Fit] = []
-    size = 0
-    arrays: set[int] = set()
-    for fit in fits:
-        portion.append(fit)
-        if fit.begun is not None:
-            problem = fit.begun[1]
-            own = {id(array): array.nbytes for array in problem.table if array is not None}
-            size += _bytes_of(problem) + sum(own[new] for new in own.keys() - arrays)
-            arrays |= own.keys()
-        if size > MOST_BYTES:
-            yield portion
-            portion, size, arrays = [], 0, set()
-    if portion:
-        yield portion
-
-
-def _joint_training_of(
-    fits: Sequence[Fit], device: str | None, *, keep_state: bool = False
-) -> JointTraining:
-    """Return a joint training of these fits, and tell each fit its index in it."""
-    problems: list[FitSpec] = []
-    threads, shuffle_seed = None, None
-    for fit in fits:
-        if fit.begun is None:
-            continue
-        network, problem = fit.begun
-        threads = threads or network.threads
-        device = device or network.device
-        if network.random_state is None and "shuffle_seed" in problem.settings:
-            # Any seed will do; with the same one these fits can be trained together.
-            shuffle_seed = shuffle_seed or problem.settings["shuffle_seed"]
-            problem.settings["shuffle_seed"] = shuffle_seed
-        fit.number = len(problems)
-        problems.append(problem)
-    for what, is_there in (
-        ("solver='lbfgs'", any(problem.minimizer is not None for problem in problems)),
-        ("learning_rate='adaptive'", any(problem.adaptive is not None for problem in problems)),
-    ):
-        if is_there:
-            warn(
-                f"{what} can't be trained jointly: its fits are trained one after the other, as by "
-                "GridSearchCV",
-                UserWarning,
-            )
-    how = {"threads": threads, "device": device or CPU}
-    return JointTraining(problems, how, keep_state=keep_state)
-
-
-def _bytes_of(problem: FitSpec) -> int:
-    """Estimate the memory of a fit's runs: weights, sign changes of gradients, recorded errors."""
-    X, y, _ = problem.table
-    layers = (X.shape[1], *problem.settings["hidden_size"], y.shape[1])
-    parameters: int = sum((a + 1) * b for a, b in pairwise(layers))
-    epochs: int = problem.settings.get("iterations", 0) // problem.settings.get("record_every", 1)
-    return len(problem.seeds) * (16 * parameters + 24 * epochs)
+        self._done, self._is_last = epochs, epochs == self._most
+        return self._finished(fits, outcomes, perf_counter() - began)

@@ -1,4 +1,9 @@
-"""Deferred fits: everything but the network's training has run, so networks can train jointly."""
+"""Deferred fits: everything but the network's training has run, so networks can train jointly.
+
+Rows flow from the arguments of a fit (X, y) through an estimator's own steps (`Reached`: what comes
+to its network) and the network's checks (`CheckedSamples`) to a specification (`FitSpec`). Fits of
+a bare network share the table of all samples, and differ in rows.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +11,25 @@ import warnings
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from itertools import product
 from typing import Any
 
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection._validation import _check_method_params, _safe_split
 from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 
 from fastgd.arguments.subsets import Integers
 from fastgd.engine.devices import DeviceError
 from fastgd.sklearn.base import BaseFastGD
 from fastgd.sklearn.estimator_parameters import check_parameters
-from fastgd.sklearn.fit_spec import FitSpec, Samples
+from fastgd.sklearn.fit_spec import CheckedSamples, FitSpec
 from fastgd.sklearn.joint_training import JointTraining, key_of, runs_of
-from fastgd.sklearn.standard_steps import StandardSteps, copied, is_same, names_of
+from fastgd.sklearn.private_names import _check_method_params, _safe_split
+from fastgd.sklearn.standard_steps import Reached, StandardSteps, copied, is_same
 
 
 def network_of(estimator: Any) -> BaseFastGD | None:
@@ -34,17 +41,47 @@ def network_of(estimator: Any) -> BaseFastGD | None:
     return estimator if isinstance(estimator, BaseFastGD) else None
 
 
-def path_of(estimator: Any) -> tuple[str, ...] | None:
-    """Return the names that lead to the network in an estimator's parameters; None without one."""
-    if isinstance(estimator, BaseFastGD):
-        return ()
-    name, inner = "", None
-    if isinstance(estimator, Pipeline):
-        name, inner = estimator.steps[-1]
-    elif isinstance(estimator, TransformedTargetRegressor):
-        name, inner = "regressor", estimator.regressor
-    path = path_of(inner) if name else None
-    return None if path is None else (name, *path)
+@dataclass(eq=False)
+class SearchCandidate:
+    """An estimator with the parameters of a candidate, which is never fitted itself."""
+
+    estimator: Any
+    parameters: Mapping[str, Any]
+    is_checked: bool = False
+    specs: dict[Hashable, FitSpec] = field(default_factory=dict)
+
+    @cached_property
+    def network(self) -> BaseFastGD | None:
+        """The network of the estimator; it may have none."""
+        return network_of(self.estimator)
+
+    @cached_property
+    def preprocessing(self) -> Hashable:
+        """A key of candidates whose steps before the network are the same; None without one."""
+        if self.network is None:
+            return None
+        path, inner = [], self.estimator
+        while inner is not self.network:
+            is_pipeline = isinstance(inner, Pipeline)
+            name, inner = inner.steps[-1] if is_pipeline else ("regressor", inner.regressor)
+            path.append(name)
+        name = "__".join(path)
+        return name, *(
+            (given, key_of(value))
+            for given, value in sorted(self.parameters.items())
+            if path and given != name and not given.startswith(f"{name}__")
+        )
+
+    @cached_property
+    def tags(self) -> Any:
+        """scikit-learn asks in each fit for those that follow from the first step: 0.1 ms."""
+        return get_tags(self.estimator)
+
+    def check(self) -> None:
+        """Raise if the network's parameters are invalid."""
+        if not self.is_checked:
+            check_parameters(vars(self.network))
+            self.is_checked = True
 
 
 class DeferredFits:
@@ -55,11 +92,10 @@ class DeferredFits:
 
     def __init__(self, X: Any, y: Any, params: Mapping[str, Any]) -> None:
         self.X, self.y, self.params = X, y, params
-        self._whole = _Reached(X, y, params.get("sample_weight"))
-        self._unshared: set[Hashable] = set()  # kinds of networks whose whole table is refused
-        self._reached: dict[Hashable, _Reached] = {}
-        self._checked: Any = None  # the candidate whose parameters were checked last
-        self._specs: dict[Hashable, FitSpec] = {}  # of its fits
+        self._all: Reached | None = None  # what reaches a bare network; None if that is refused
+        if not params.keys() - {"sample_weight"}:
+            self._all = Reached(X, y, params.get("sample_weight"))
+        self._reached: dict[Hashable, Reached] = {}
         self._standard: StandardSteps | None = None
 
     def expect(self, estimator: Any, rows: Integers) -> None:
@@ -74,11 +110,9 @@ class DeferredFits:
             found = steps.reach(own, rows)
             if found is None:
                 return
-            network = network_of(theirs)
-            assert network is not None
-            _, reached = _reach(theirs, network, *self._split(theirs, rows))
-            _Reached(found.X, found.y, None).table(found.network)
-            if is_same((own, found.X, found.y), (theirs, *reached.samples[:2])):
+            reached = self._reach(theirs, rows)
+            found.table(found.network)
+            if is_same((own, found.X, found.y), (theirs, reached.X, reached.y)):
                 self._standard = steps
 
     def begin(self, estimator: Any, rows: Integers) -> tuple[BaseFastGD, FitSpec] | None:
@@ -91,81 +125,57 @@ class DeferredFits:
             given, params = self._split(estimator, rows)
             estimator.fit(*given, **params)
             return None
-        if network is estimator and (table := self._table_of_all(network, rows)) is not None:
-            return network, network._specified(table, rows)
-        found = self._standard and self._standard.reach(estimator, rows)
-        if found:
-            network, reached = found.network, _Reached(found.X, found.y, None)
-        else:
-            network, reached = _reach(estimator, network, *self._split(estimator, rows))
+        if network is estimator and self._all is not None:
+            check_parameters(vars(network))
+            table = self._shared(network, rows)
+            if table is not None:
+                return network, network._specified(table, rows)
+        reached = self._standard.reach(estimator, rows) if self._standard else None
+        if reached is None:
+            reached = self._reach(estimator, rows)
+        network = reached.network
         return network, network._specified(reached.table(network))
 
-    def share(
-        self, candidate: Any, rows: Integers, preprocessing: Hashable
-    ) -> tuple[BaseFastGD, FitSpec, Any]:
+    def share(self, candidate: SearchCandidate, rows: Integers) -> tuple[BaseFastGD, FitSpec, Any]:
         """Specify the fit of a copy of a candidate's network; the candidate stays as it is.
 
-        Candidates with equal ``preprocessing`` on the same rows share their steps, which are fitted
+        Candidates with equal preprocessing on the same rows share their steps, which are fitted
         once. The third value returned is an estimator that has them, or None if there are none.
         """
-        network = network_of(candidate)
-        assert network is not None
-        own = copy(network)
-        own.random_state = clone(network.random_state, safe=False)  # a fit draws from it
-        is_checked, self._checked = candidate is self._checked, None
-        if network is candidate:
-            table = self._table_of_all(own, rows, is_checked=is_checked)
-            if table is not None:
-                self._checked = candidate
-                return own, self._specified(own, table, rows, is_same=is_checked), None
-        key = id(rows), preprocessing
-        if key not in self._reached:
-            first = clone(candidate)
-            inner = network_of(first)
-            assert inner is not None
-            _, self._reached[key] = _reach(first, inner, *self._split(first, rows))
-        reached = self._reached[key]
-        table = reached.table(own, is_checked=is_checked)
-        self._checked = candidate
-        return own, self._specified(own, table, None, is_same=is_checked), reached.estimator
-
-    def _specified(
-        self, network: BaseFastGD, table: Samples, rows: Integers | None, *, is_same: bool
-    ) -> FitSpec:
-        """Specify a fit; ``is_same``: with the parameters of the one before.
-
-        Then as many rows have the same settings, unless these depend on weights or random numbers.
-        """
-        if not is_same:
-            self._specs.clear()
-        samples = len(table.y) if rows is None else len(rows)
-        is_drawn = network.early_stopping or not isinstance(network.random_state, int)
+        own, steps = copy(candidate.network), None
+        assert own is not None
+        own.random_state = clone(own.random_state, safe=False)  # a fit draws from it
+        table, own_rows = None, None
+        if candidate.network is candidate.estimator and self._all is not None:
+            candidate.check()
+            table, own_rows = self._shared(own, rows), rows
+        if table is None:
+            key = id(rows), candidate.preprocessing
+            if key not in self._reached:
+                self._reached[key] = self._reach(clone(candidate.estimator), rows)
+            candidate.check()
+            reached = self._reached[key]
+            table, own_rows, steps = reached.table(own), None, reached.estimator
+        is_drawn = own.early_stopping or not isinstance(own.random_state, int)
         if table.weight is not None or is_drawn:
-            return network._specified(table, rows)
-        output = network._output_and_loss()[0]
-        key = samples, table.X.shape[1], table.y.shape[1], output
-        if key not in self._specs:
-            self._specs[key] = network._specified(table, rows)
-        known = self._specs[key]
-        return known._replace(
-            table=table, rows=rows, part=(id(rows),), settings=dict(known.settings)
-        )
+            return own, own._specified(table, own_rows), steps
+        # Otherwise as many rows have the same settings; a tenth of a search of 16 candidates.
+        size = len(table.y) if own_rows is None else len(own_rows)
+        kind = size, table.X.shape[1], table.y.shape[1], own._output_and_loss()[0]
+        if kind not in candidate.specs:
+            candidate.specs[kind] = own._specified(table, own_rows)
+        spec = candidate.specs[kind]
+        settings, subset = dict(spec.settings), (id(own_rows),)
+        spec = spec._replace(table=table, rows=own_rows, subset=subset, settings=settings)
+        return own, spec, steps
 
-    def _table_of_all(
-        self, network: BaseFastGD, rows: Integers, *, is_checked: bool = False
-    ) -> Samples | None:
+    def _shared(self, network: BaseFastGD, rows: Integers) -> CheckedSamples | None:
         """Return the table of all samples for a fit to some rows; None if it needs its own."""
-        if self.params.keys() - {"sample_weight"}:
-            return None
-        if not is_checked:
-            check_parameters(vars(network))
-        kind = _kind(network)
-        if kind in self._unshared:
-            return None
+        assert self._all is not None
         try:
-            table = self._whole.table(network, is_checked=True)
+            table = self._all.table(network)
         except Exception:  # of some rows, maybe not these
-            self._unshared.add(kind)
+            self._all = None
             return None
         return table if network._can_share(table, rows) else None
 
@@ -174,6 +184,41 @@ class DeferredFits:
         X, y = _safe_split(estimator, self.X, self.y, rows)
         params = _check_method_params(self.X, params=self.params, indices=rows)
         return ((X,) if y is None else (X, y)), params
+
+    def _reach(self, estimator: Any, rows: Integers) -> Reached:
+        """Run an estimator's own fit to some rows up to its network, which is not trained."""
+        found: list[Reached] = []
+        networks: list[BaseFastGD] = []
+
+        def stop(own: BaseFastGD, X: Any, y: Any = None, sample_weight: Any = None) -> BaseFastGD:
+            restore()
+            check_parameters(vars(own))
+            found.append(Reached(X, y, sample_weight, own, estimator))
+            found[0].table(own)
+            return own
+
+        def watch(one: BaseFastGD) -> BaseFastGD:
+            one.__dict__.update(fit=partial(stop, one), __sklearn_clone__=partial(cloned, one))
+            networks.append(one)
+            return one
+
+        def cloned(one: BaseFastGD) -> BaseFastGD:  # a target transform fits a clone, maybe of one
+            return watch(type(one).__sklearn_clone__(one))
+
+        def restore() -> None:
+            for name, one in product(("fit", "__sklearn_clone__"), networks):
+                one.__dict__.pop(name, None)
+
+        network = network_of(estimator)
+        assert network is not None
+        given, params = self._split(estimator, rows)
+        watch(network)
+        try:
+            estimator.fit(*given, **params)
+        finally:
+            restore()
+        (reached,) = found
+        return reached
 
 
 def fit_all(X: Any, y: Any, fits: Sequence[tuple[str, Any, Integers]]) -> None:
@@ -194,20 +239,19 @@ def fit_all(X: Any, y: Any, fits: Sequence[tuple[str, Any, Integers]]) -> None:
                 waiting.append((name, *begun))
     if not waiting:
         return
-    joint = JointTraining([problem for *_, problem in waiting], waiting[0][1]._how)
-    outcomes = joint.train()
+    outcomes = JointTraining([spec for *_, spec in waiting], waiting[0][1]._how).train()
     unfinished, diverged = [], 0
-    for number, (name, network, problem) in enumerate(waiting):
+    for number, (name, network, spec) in enumerate(waiting):
         with _named(name):
             own = runs_of(outcomes[number])
-            network._adopt(problem, own)
+            network._adopt(spec, own)
         if network.verbose:
             print(name)
             network._tell()
         statuses = [run.status for run in own]
         diverged += "diverged" in statuses
         if network._is_unfinished(statuses):
-            unfinished.append(problem.solver)
+            unfinished.append(spec.solver)
     if unfinished:
         warnings.warn(
             f"{unfinished[0]}: Maximum iterations reached and the optimization hasn't "
@@ -222,85 +266,6 @@ def fit_all(X: Any, y: Any, fits: Sequence[tuple[str, Any, Integers]]) -> None:
             ConvergenceWarning,
             stacklevel=3,
         )
-
-
-class _Reached:
-    """What reaches a network: the samples of its fit, and the estimator with the fitted steps."""
-
-    def __init__(self, X: Any, y: Any, sample_weight: Any, estimator: Any = None) -> None:
-        self.samples = X, y, sample_weight
-        self.estimator = estimator
-        self._tables: dict[Hashable, tuple[Samples, dict[str, Any]]] = {}
-
-    def table(self, network: BaseFastGD, *, is_checked: bool = False) -> Samples:
-        """Return the checked samples, and set the network's attributes that describe them.
-
-        Networks of a kind have the same table. ``is_checked``: whether its parameters are.
-        """
-        if not is_checked:
-            check_parameters(vars(network))
-        key = _kind(network)
-        if key not in self._tables:
-            table, params = network._table(*self.samples), names_of(type(network))
-            found = {name: value for name, value in vars(network).items() if name not in params}
-            self._tables[key] = table, found
-        table, found = self._tables[key]
-        network.__dict__.update(found)
-        return table
-
-
-def _kind(network: BaseFastGD) -> Hashable:
-    """Return a key of networks that make the same targets and weights of samples."""
-    return type(network), key_of(getattr(network, "class_weight", None))
-
-
-def _reach(
-    estimator: Any, network: BaseFastGD, given: tuple[Any, ...], params: dict[str, Any]
-) -> tuple[BaseFastGD, _Reached]:
-    """Run an estimator's own fit up to its network, which is returned, not trained."""
-    found: list[tuple[BaseFastGD, _Reached]] = []
-    networks: list[BaseFastGD] = []
-
-    def stop(own: BaseFastGD, X: Any, y: Any = None, sample_weight: Any = None) -> BaseFastGD:
-        restore()
-        reached = _Reached(X, y, sample_weight, estimator)
-        reached.table(own)
-        found.append((own, reached))
-        return own
-
-    def watch(one: BaseFastGD) -> BaseFastGD:
-        one.__dict__.update(fit=partial(stop, one), __sklearn_clone__=partial(cloned, one))
-        networks.append(one)
-        return one
-
-    def cloned(one: BaseFastGD) -> BaseFastGD:  # a target transform fits a clone, maybe of a clone
-        return watch(type(one).__sklearn_clone__(one))
-
-    def restore() -> None:
-        for name, one in product(("fit", "__sklearn_clone__"), networks):
-            one.__dict__.pop(name, None)
-
-    watch(network)
-    try:
-        estimator.fit(*given, **params)
-    finally:
-        restore()
-    ((own, reached),) = found
-    return own, reached
-
-
-def share_steps(estimator: Any, fitted: Any) -> BaseFastGD:
-    """Fit an estimator by the steps of another, up to its own network, which is returned."""
-    while not isinstance(estimator, BaseFastGD):
-        if isinstance(estimator, Pipeline):
-            estimator.steps[:-1] = fitted.steps[:-1]
-            estimator, fitted = estimator.steps[-1][1], fitted.steps[-1][1]
-            continue
-        given = estimator.get_params(deep=False)
-        found = {name: value for name, value in vars(fitted).items() if name not in given}
-        estimator.__dict__.update(found, regressor_=clone(estimator.regressor))
-        estimator, fitted = estimator.regressor_, fitted.regressor_
-    return estimator
 
 
 @contextmanager

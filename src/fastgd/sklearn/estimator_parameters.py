@@ -1,11 +1,13 @@
-"""Parameters of an estimator, in scikit-learn's names: checked, translated to fastgd's settings."""
+"""Parameters of an estimator, in scikit-learn's names: described, checked, translated."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice, pairwise
 from math import inf
-from typing import Any
+from textwrap import fill
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -26,12 +28,151 @@ from fastgd.checks.numbers import (
     rule_of,
 )
 from fastgd.engine.devices import AUTO, CPU, looked_for
-from fastgd.sklearn.fit_spec import Adaptive
+from fastgd.sklearn.fit_spec import Adaptive, FitSpec
 from fastgd.training.run import Run
 
-SOLVERS = ("adam", "sgd", "lbfgs", "lm")
-RATES = ("constant", "invscaling", "adaptive")
-REGULARIZATIONS = ("given", "bayesian")
+PARAMETERS = """
+hidden_layer_sizes : int or sequence of int
+    Units of each hidden layer; ``()`` for no hidden layer.
+activation : str or Function
+    Activation of hidden units: "relu", "logistic", "tanh", "identity", another of fastgd's names
+    (see the table of activations in the guide), or a custom :class:`fastgd.Function`.
+solver : {"adam", "sgd", "lbfgs", "lm"} or Optimizer
+    "sgd" uses ``momentum`` and ``nesterovs_momentum``; "lbfgs" is SciPy's L-BFGS-B on all samples.
+    "lm" is :class:`fastgd.optimizers.LevenbergMarquardt` on all samples, for ``loss``
+    "squared_error" and networks of at most 1,000 parameters; it has no learning rate. Or an
+    optimizer of :mod:`fastgd.optimizers`, such as ``AdamW(weight_decay=0.1)``.
+alpha : float
+    L2 penalty: ``alpha / 2 * sum w**2`` is added to the sum of the losses of a batch. (In the rest
+    of fastgd ``alpha`` is the learning rate.) Not used if ``regularization`` is "bayesian".
+batch_size : int or "auto"
+    Samples per mini-batch, at most all of them; "auto" is ``min(200, samples)``, with "lm" all.
+learning_rate : {"constant", "invscaling", "adaptive"} or Schedule
+    "invscaling" (only for "sgd") divides the learning rate by ``(1 + samples seen) ** power_t``,
+    updated after each epoch. "adaptive" (only for "sgd") divides it by 5 whenever a fit would end,
+    see ``tol``, and ends it once it is at most 1e-6. A schedule of :mod:`fastgd.schedules` changes
+    it after each update.
+learning_rate_init : float
+    The initial learning rate.
+power_t : float
+    Exponent of "invscaling", see ``learning_rate``.
+max_iter : int
+    The most epochs; with "lbfgs" and "lm" the most iterations.
+loss : str or Loss
+    LOSS
+shuffle : bool
+    Whether to shuffle the samples in each epoch of mini-batches.
+random_state : int, RandomState or None
+    Source of the initial weights, the order of samples, dropout masks and the validation set. With
+    an int, fits are bit-for-bit reproducible on any machine (except "lbfgs", for which SciPy makes
+    no such promise).
+tol : float
+    A fit ends when ``n_iter_no_change`` epochs together have improved the loss by no more than
+    ``n_iter_no_change * tol`` or, with ``early_stopping``, the validation score by no more than
+    ``tol``. With "lbfgs" it is SciPy's ``gtol``; with "lm" a fit without ``early_stopping`` ends
+    when no derivative of the loss is above it.
+verbose : bool
+    Print the losses of all epochs when the fit has ended.
+warm_start : bool
+    Start each further fit from the networks of the previous one, for the same classes; or the first
+    one from ``coefs_`` and ``intercepts_``, if you have set them.
+momentum : float
+    Momentum of "sgd"; at least 0 and below 1.
+nesterovs_momentum : bool
+    Whether the momentum of "sgd" is Nesterov's.
+early_stopping : bool
+    Hold out ``validation_fraction`` of the samples as a validation set, stop when its score no
+    longer improves, and restore the network with the best score.
+validation_fraction : float
+    Fraction of the samples in the validation set, see ``early_stopping``.
+beta_1, beta_2, epsilon : float
+    Hyperparameters of "adam".
+n_iter_no_change : int or inf
+    Patience in epochs, see ``tol``; inf never stops early.
+max_fun : int
+    Most evaluations of the loss by "lbfgs".
+dropout : float
+    Fraction of hidden units dropped in training, at least 0 and below 1.
+batch_norm : bool
+    Batch normalization of hidden layers.
+regularization : {"given", "bayesian"}
+    "bayesian" finds the decay of weights and biases from the training samples, in place of
+    ``alpha``; only with "lm". ``members_[0].effective_parameters`` tells how many they determine.
+init : str or tuple of str
+    Initialization of the weights: "glorot", "he", "lecun", each also with "_normal", or a tuple
+    with one per layer. Biases start at 0.
+n_ensemble : int
+    Number of networks, trained in parallel with different seeds; predictions are their mean.
+options : dict, optional
+    Further keyword arguments of :func:`fastgd.train`, such as ``{"clip_norm": 1.0}``, or parameters
+    of the loss and the activation, such as ``{"tau": 0.9}``.
+threads : int, optional
+    Number of threads that train an ensemble; all by default.
+device : str
+    Where to train, as in :func:`fastgd.sweep`: "cpu", "cuda", "cuda:0" or "auto"; results are
+    bit-identical. A GPU is for many networks: ensembles, searches, groups. With "lbfgs" it must be
+    "cpu" or "auto", which is then the CPU.
+"""
+
+ATTRIBUTES = """
+members_ : list of Run
+    The networks of the ensemble; all other attributes are those of the first.
+coefs_, intercepts_ : list of arrays
+    Weights (inputs, outputs) and biases (outputs,) of each layer. The parameters of ``batch_norm``
+    are in ``members_[0].normalization``.
+learning_rate_ : float or None
+    The learning rate at the end, that a further epoch would have; None with a schedule and with
+    "lm". Not with "lbfgs".
+loss_ : float
+    The loss after the last epoch.
+loss_curve_ : list of float
+    The objective over all training samples after each epoch: mean loss plus penalty, but without
+    the penalty of a "bayesian" ``regularization``. Not with "lbfgs".
+best_loss_ : float or None
+    The smallest value of ``loss_curve_``; None with ``early_stopping``.
+validation_scores_ : list of float or None
+    SCORE
+best_validation_score_ : float or None
+    The largest value of ``validation_scores_``.
+n_iter_ : int
+    Epochs of the last call; with "lbfgs" its iterations.
+t_ : int
+    Samples seen in all epochs together.
+n_layers_, n_outputs_ : int
+    Number of layers, including the input layer, and of outputs.
+out_activation_ : str
+    The activation of the outputs, by scikit-learn's name.
+n_features_in_ : int
+    Columns of X.
+feature_names_in_ : (features,) array of str
+    Names of the columns, if X has string names.
+"""
+
+Estimator = TypeVar("Estimator", bound=type)
+
+
+def documented(*, loss: str, score: str) -> Callable[[Estimator], Estimator]:
+    """Decorator: insert the shared parts into a class docstring, at their placeholders.
+
+    ``loss`` describes the losses, ``score`` the validation score.
+    """
+
+    def document(cls: Estimator) -> Estimator:
+        text = inspect.cleandoc(cls.__doc__ or "")
+        for place, both, word, own in (
+            ("<those of both>", PARAMETERS, "LOSS", loss),
+            ("<attributes of both>", ATTRIBUTES, "SCORE", score),
+        ):
+            inside = fill(own, 100, initial_indent=" " * 4, subsequent_indent=" " * 4).strip()
+            text = text.replace(place, both.strip().replace(word, inside))
+        cls.__doc__ = text
+        return cls
+
+    return document
+
+
+# ---------------------------------------------------------------- checks
+
 
 MOST_LAYERS = 10_000
 """Most layers taken from an iterable, which may be endless."""
@@ -48,23 +189,15 @@ _NUMBERS = {
     "epsilon": "(0, inf)",
     "dropout": "[0, 1)",
 }
-OWN_ARGUMENTS = ("hidden_size", "alpha", "iterations", "record_every")
-"""Arguments that a training names itself; all other settings are its options."""
-
-_DECIDED = {"sample_weight", "patience", "min_delta", "monitor", "evaluate_every", "restore_best"}
-"""Options that estimator parameters determine, in addition to the settings that are always set."""
-
-_COUNTS = ("max_iter", "max_fun", "n_ensemble")
-_FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping", "batch_norm")
 
 
 def check_parameters(given: Mapping[str, Any]) -> None:
     """Raise if parameters are invalid, or don't go together."""
     for name, interval in _NUMBERS.items():
         check_number(name, given[name], rule_of(interval))
-    for name in _COUNTS:
+    for name in ("max_iter", "max_fun", "n_ensemble"):
         check_count(name, given[name])
-    for name in _FLAGS:
+    for name in ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping", "batch_norm"):
         check_flag(name, given[name])
     if not is_endless(given["n_iter_no_change"]):
         check_count("n_iter_no_change", given["n_iter_no_change"])
@@ -113,9 +246,10 @@ def is_second_order(solver: Any) -> bool:
 def _check_method(given: Mapping[str, Any]) -> None:
     """Raise for an unknown solver or learning rate, or for options that a solver can't have."""
     solver, rate = given["solver"], given["learning_rate"]
-    _check_named("solver", solver, SOLVERS, optimizers.Optimizer, "an optimizer")
-    _check_named("learning_rate", rate, RATES, schedules.Schedule, "a schedule")
-    check_choice("regularization", given["regularization"], REGULARIZATIONS)
+    solvers, rates = ("adam", "sgd", "lbfgs", "lm"), ("constant", "invscaling", "adaptive")
+    _check_named("solver", solver, solvers, optimizers.Optimizer, "an optimizer")
+    _check_named("learning_rate", rate, rates, schedules.Schedule, "a schedule")
+    check_choice("regularization", given["regularization"], ("given", "bayesian"))
     is_curved, with_it = is_second_order(solver), f"with solver={shown(solver)}"
     if not is_curved and given["regularization"] != "given":
         raise ValueError(f"regularization must be 'given' {with_it}, got 'bayesian'")
@@ -133,20 +267,18 @@ def _check_method(given: Mapping[str, Any]) -> None:
         raise ValueError(f"{rule}, got {shown(given['loss'])}")
 
 
+def _check_named(name: str, value: Any, known: tuple[str, ...], kind: type, words: str) -> None:
+    rule = f"{name} must be {either(map(repr, known))}, or {words} of fastgd, got {shown(value)}"
+    if not isinstance(value, (str, kind)):
+        raise TypeError(rule)
+    if isinstance(value, str) and value not in known:
+        raise ValueError(rule + did_you_mean_choice(value, known))
+
+
 def check_on_cpu(device: str | None, where: str) -> None:
     """Raise for a GPU ``where`` nothing can be trained on one."""
     if device not in (None, CPU, AUTO):
         raise ValueError(f"device must be 'cpu' {where}, got {shown(device)}")
-
-
-def _check_named(name: str, value: Any, known: tuple[str, ...], kind: type, words: str) -> None:
-    rule = f"{name} must be {either(map(repr, known))}, or {words} of fastgd, got {shown(value)}"
-    if isinstance(value, kind):
-        return
-    if not isinstance(value, str):
-        raise TypeError(rule)
-    if value not in known:
-        raise ValueError(rule + did_you_mean_choice(value, known))
 
 
 def hidden_size_of(hidden_layer_sizes: Any) -> tuple[int, ...]:
@@ -179,6 +311,9 @@ def check_size(given: Mapping[str, Any], inputs: int, outputs: int) -> None:
     except ValueError as error:
         text = str(error).replace("hidden_size", "hidden_layer_sizes")
         raise ValueError(text) from None
+
+
+# ---------------------------------------------------------------- settings
 
 
 def batch_size_of(batch_size: Any, samples: int, solver: Any = "adam") -> int:
@@ -236,25 +371,23 @@ def schedule_of(
     return schedules.Factors(np.repeat(before ** -float(given["power_t"]), updates))
 
 
-def settings_of(
+def with_settings(
     given: Mapping[str, Any],
+    spec: FitSpec,
     targets: dict[str, Any],
     *,
-    samples: int,
-    counted: float,
     shuffle_seed: int,
     epochs: int | None,
-    seen: int,
-    losses: Sequence[float],
     worst: float | None,
-) -> tuple[dict[str, Any], dict[str, Any] | None, Adaptive | None]:
-    """Return a training's settings, and the options of L-BFGS-B or of an adaptive learning rate.
+) -> FitSpec:
+    """Return a fit's specification with the settings that an estimator's parameters ask for.
 
-    ``targets`` are the output units and the loss; ``counted`` is the total weight of the
-    ``samples`` samples of the training set. ``epochs`` is the exact number of epochs, None to
-    stop as ``fit`` does; ``seen`` is the number of samples in earlier epochs, ``losses`` are those
-    after each of them, and ``worst`` is the validation error that has score 0.
+    ``targets`` are the output units and the loss. ``epochs`` is the exact number of epochs, None to
+    stop as ``fit`` does; ``worst`` is the validation error that has score 0.
     """
+    samples, weight = spec.size, spec.table.weight
+    weight = weight if weight is None or spec.rows is None else weight[spec.rows]
+    counted = samples if weight is None else weight.sum()
     activation = given["activation"]
     if isinstance(activation, str) and activation == "logistic":
         activation = "sigmoid"
@@ -270,7 +403,7 @@ def settings_of(
         # scikit-learn divides the penalty by the number of samples, like the loss; fastgd doesn't.
         settings["l2"] = float(given["alpha"]) / counted
         minimizer = {"maxfun": given["max_fun"], "maxiter": given["max_iter"], "gtol": given["tol"]}
-        return _completed(settings, given), minimizer, None
+        return spec._replace(settings=_completed(settings, given), minimizer=minimizer)
     is_curved = is_second_order(given["solver"])
     size = batch_size_of(given["batch_size"], samples, given["solver"])
     updates = -(-samples // size)
@@ -278,6 +411,7 @@ def settings_of(
     adaptive = None
     if given["solver"] == "sgd" and given["learning_rate"] == "adaptive":
         adaptive = Adaptive(float(given["learning_rate_init"]), *_patience(given, worst))
+    losses, seen = (given.get("loss_curve_", []), given.get("t_", 0)) if spec.start else ([], 0)
     factor = 1.0 if adaptive is None else adaptive.ahead(losses)[0]
     settings |= {
         "alpha": 1.0 if is_curved else float(given["learning_rate_init"]),
@@ -295,7 +429,7 @@ def settings_of(
     if given["regularization"] == "bayesian":
         settings |= {"regularization": "bayesian", "reduction": "sum", "l2": 0.0}
     if epochs is not None:
-        return _completed(settings, given), None, None
+        return spec._replace(settings=_completed(settings, given))
     settings |= {"evaluate_every": updates, "restore_best": worst is not None}
     if worst is None:
         settings["monitor"] = "loss"
@@ -303,7 +437,7 @@ def settings_of(
     if adaptive is None and not by_loss and not is_endless(given["n_iter_no_change"]):
         patience, settings["min_delta"] = _patience(given, worst)
         settings["patience"] = int(patience) * updates
-    return _completed(settings, given), None, adaptive
+    return spec._replace(settings=_completed(settings, given), adaptive=adaptive)
 
 
 def _patience(given: Mapping[str, Any], worst: float | None) -> tuple[float, float]:
@@ -319,6 +453,10 @@ def _patience(given: Mapping[str, Any], worst: float | None) -> tuple[float, flo
     return int(patience), float(given["tol"]) * (int(patience) if worst is None else worst or 1.0)
 
 
+_DECIDED = {"sample_weight", "patience", "min_delta", "monitor", "evaluate_every", "restore_best"}
+"""Options that estimator parameters determine, in addition to the settings that are always set."""
+
+
 def _completed(settings: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Add the user's further options, each of which must have a single value."""
     options = dict(given["options"] or {})
@@ -328,12 +466,13 @@ def _completed(settings: dict[str, Any], given: Mapping[str, Any]) -> dict[str, 
             f"options must not set what the estimator's parameters determine, got {shown(taken[0])}"
         )
     settings = settings | options
-    of_training = {n: v for n, v in settings.items() if n not in OWN_ARGUMENTS}
-    structures, values = axes(of_training)
+    by_user = ("activation", "output", "loss", "init", "optimizer", "schedule", *options)
+    chosen = {name: settings[name] for name in by_user if name in settings}
+    structures, values = axes(chosen)
     for name, axis in (structures | values).items():
         raise ValueError(
             f"{name} must have one value in a fit, got an axis of {len(axis)}: "
             "use a search to try several"
         )
     # Fits are batched by these values, so they must be validated before.
-    return settings | checked(options, kinds_of(of_training), LARGEST)
+    return settings | checked(options, kinds_of(chosen), LARGEST)

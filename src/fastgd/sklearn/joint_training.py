@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.arguments.axes import kinds_of
 from fastgd.arguments.declarations import FIELDED, VALUES
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers, joined
@@ -23,7 +22,7 @@ from fastgd.training.run import Run
 from fastgd.training.sweep import sweep
 from fastgd.training.sweep_result import Sweep
 
-Outcome = Sequence[Run] | Exception
+RunsOrError = Sequence[Run] | Exception
 
 How = Mapping[str, Any]
 """Arguments of a sweep that change no bit of it: threads, device."""
@@ -68,41 +67,37 @@ class SweptRuns(Sequence[Run]):
         (network,), (kept,) = self.sweep.networks, self.sweep.kept_weights
         methods = lambda: [Method(**self[0].options)]  # noqa: E731
         threads = available_threads()
-        return np.concatenate(
-            [
-                outputs(owner, network, methods, kept[place][None], X, threads)
-                for place in self.places
-            ]
-        )
+        each = (kept[place][None] for place in self.places)
+        return np.concatenate([outputs(owner, network, methods, one, X, threads) for one in each])
 
 
 class Batch:
-    """Fits that one sweep trains; all parts have equally many cases, so no run is superfluous.
+    """Fits that one sweep trains: all subsets have equally many cases, so no run is superfluous.
 
-    ``parts`` are the fits to each set of rows, ``names`` the hyperparameters that may differ. The
-    cases of a part are its own: a fit's penalty may depend on its number of rows, and the
+    ``subsets`` are the fits to each set of rows, ``names`` the hyperparameters that may differ. The
+    cases of a subset are its own: a fit's penalty may depend on its number of rows, and the
     improvement that early stopping needs on its validation set.
     """
 
     def __init__(
-        self, problems: Mapping[int, FitSpec], names: Sequence[str], parts: Sequence[Fits]
+        self, specs: Mapping[int, FitSpec], names: Sequence[str], subsets: Sequence[Fits]
     ) -> None:
-        self.problems, self.names, self.parts = problems, names, parts
-        self.cases = [list(dict.fromkeys(chain(*fits.values()))) for fits in parts]
-        self.specs = [problems[next(iter(fits))] for fits in parts]
+        self.specs, self.names, self.subsets = specs, names, subsets
+        self.cases = [list(dict.fromkeys(chain(*fits.values()))) for fits in subsets]
+        self.firsts = [specs[next(iter(fits))] for fits in subsets]
         self.sweep: Sweep | None = None
 
     def train(self, how: How, *, keep_state: bool, epochs: int | None) -> None:
         """Train all runs, by default for the number of epochs that the fits ask for."""
-        settings = dict(self.specs[0].settings)
+        settings = dict(self.firsts[0].settings)
         if epochs is not None:
             settings["iterations"] = epochs * settings["record_every"]
         columns = zip(*chain(*self.cases), strict=True)
-        numbers = dict(zip(self.names, columns, strict=True))
-        several = {name: own for name, own in numbers.items() if len(set(own)) > 1}
-        if len(self.parts) > 1:  # each has combinations of its own
-            several["alpha"] = numbers["alpha"]
-        settings |= {"seed": numbers["seed"][0]}
+        values = dict(zip(self.names, columns, strict=True))
+        several = {name: own for name, own in values.items() if len(set(own)) > 1}
+        if len(self.subsets) > 1:  # each has combinations of its own
+            several["alpha"] = values["alpha"]
+        settings |= {"seed": values["seed"][0]}
         if several:
             settings = {name: v for name, v in settings.items() if name not in several}
             settings["combinations"] = [
@@ -113,51 +108,51 @@ class Batch:
         self.sweep = sweep(**self._samples, **settings, **how, keep_state=keep_state)
 
     def resume(self, keep: Collection[int], epochs: int, how: How) -> None:
-        """Resume the cases of these fits, on all parts, for ``epochs`` more epochs."""
+        """Resume the cases of these fits, on all subsets, for ``epochs`` more epochs."""
         assert self.sweep is not None
-        self.parts = [{n: own for n, own in fits.items() if n in keep} for fits in self.parts]
-        going = set()  # the places of a case of any part
-        for fits, cases in zip(self.parts, self.cases, strict=True):
+        self.subsets = [{n: own for n, own in fits.items() if n in keep} for fits in self.subsets]
+        going = set()  # the places of a case of any subset
+        for fits, cases in zip(self.subsets, self.cases, strict=True):
             wanted = set(chain(*fits.values()))
             going |= {place for place, case in enumerate(cases) if case in wanted}
         kept = np.array([place in going for place in range(len(self.cases[0]))])
         self.cases = [[cases[place] for place in sorted(going)] for cases in self.cases]
         resumed = self.sweep
         if "combination" in resumed.axes:
-            resumed = resumed[..., np.tile(kept, len(self.parts))]
-        iterations = epochs * self.specs[0].settings["record_every"]
+            resumed = resumed[..., np.tile(kept, len(self.subsets))]
+        iterations = epochs * self.firsts[0].settings["record_every"]
         self.sweep = sweep(**self._samples, resume=resumed, iterations=iterations, **how)
 
     def runs(self) -> dict[int, SweptRuns]:
         """Return the runs of each fit."""
         assert self.sweep is not None
         found = {}
-        for part, (fits, cases) in enumerate(zip(self.parts, self.cases, strict=True)):
-            places = {case: part * len(cases) + at for at, case in enumerate(cases)}
+        for k, (fits, cases) in enumerate(zip(self.subsets, self.cases, strict=True)):
+            places = {case: place for place, case in enumerate(cases, k * len(cases))}
             for number, own in fits.items():
-                seed = self.problems[number].settings["shuffle_seed"]
-                has_it = seed == self.specs[0].settings["shuffle_seed"]
+                seed = self.specs[number].settings["shuffle_seed"]
+                has_it = seed == self.firsts[0].settings["shuffle_seed"]
                 options = {} if has_it else {"shuffle_seed": seed}  # no effect without batches
                 found[number] = SweptRuns(self.sweep, [places[case] for case in own], options)
         return found
 
     @cached_property
     def _samples(self) -> dict[str, Any]:
-        """The tables, and the rows of each part, as arguments of a sweep."""
-        if len(self.specs) == 1:
-            X, y, weight = self.specs[0].learned
-            held_out = self.specs[0].validation
+        """The tables, and the rows of each subset, as arguments of a sweep."""
+        if len(self.firsts) == 1:
+            X, y, weight = self.firsts[0].learned
+            held_out = self.firsts[0].validation
             return {"X": X, "y": y, "sample_weight": weight, "validation": held_out}
-        tables = {id(one.table): one.table for one in self.specs}
+        tables = {id(spec.table): spec.table for spec in self.firsts}
         sizes = [len(table.X) for table in tables.values()]
         starts = dict(zip(tables, np.cumsum([0, *sizes]), strict=False))
         every: list[Integers] = []
         held: list[Integers] = []
-        for one in self.specs:
-            start = starts[id(one.table)]
-            every.append(start + (np.arange(one.size) if one.rows is None else one.rows))
-            if one.held is not None:
-                held.append(start + one.held)
+        for spec in self.firsts:
+            start = starts[id(spec.table)]
+            every.append(start + (np.arange(spec.size) if spec.rows is None else spec.rows))
+            if spec.held is not None:
+                held.append(start + spec.held)
         X, y, weight = (
             arrays[0] if len(tables) == 1 or arrays[0] is None else np.concatenate(arrays)
             for arrays in zip(*tables.values(), strict=True)
@@ -176,117 +171,111 @@ class JointTraining:
     """
 
     def __init__(
-        self, problems: Sequence[FitSpec], how: How = ON_CPU, *, keep_state: bool = False
+        self, specs: Sequence[FitSpec], how: How = ON_CPU, *, keep_state: bool = False
     ) -> None:
-        self.problems = problems
+        self.specs = specs
         self.how = how
         self.keep_state = keep_state
         self.batches: list[Batch] = []
-        self.outcomes: dict[int, Outcome] = {}
+        self.outcomes: dict[int, RunsOrError] = {}
 
-    def train(self, epochs: int | None = None) -> dict[int, Outcome]:
+    def train(self, epochs: int | None = None) -> dict[int, RunsOrError]:
         """Return the runs of each fit, or the error that it raised.
 
         ``epochs`` are the most epochs; by default as many as each fit asks for.
         """
         together = {}
-        for number, problem in enumerate(self.problems):
-            if problem.minimizer is None and problem.adaptive is None and not problem.start:
-                together[number] = problem
+        for number, spec in enumerate(self.specs):
+            if spec.minimizer is None and spec.adaptive is None and not spec.start:
+                together[number] = spec
                 continue
             try:
-                self.outcomes[number] = train_alone(problem, self.how["device"])
+                self.outcomes[number] = train_alone(spec, self.how["device"])
             except DeviceError:
                 raise  # no other fit can use that GPU either
             except Exception as error:
                 self.outcomes[number] = error
-        for batch in batches_of(together):
-            self._train(batch, epochs)
+        waiting = batches_of(together)
+        while waiting:
+            batch = waiting.pop(0)
+            try:
+                batch.train(self.how, keep_state=self.keep_state, epochs=epochs)
+            except DeviceError:
+                raise
+            except Exception as error:
+                numbers = [number for fits in batch.subsets for number in fits]
+                if len(numbers) == 1:
+                    self.outcomes[numbers[0]] = error
+                else:  # the others are trained without the one that fails
+                    each = [batches_of({number: self.specs[number]}) for number in numbers]
+                    waiting[:0] = chain(*each)
+                continue
+            self.batches.append(batch)
+            self.outcomes |= batch.runs()
         return self.outcomes
 
-    def resume(self, keep: Collection[int], epochs: int) -> dict[int, Outcome]:
+    def resume(self, keep: Collection[int], epochs: int) -> dict[int, RunsOrError]:
         """Return the runs of these fits after ``epochs`` more epochs, as if never interrupted."""
         self.outcomes = {n: found for n, found in self.outcomes.items() if n in keep}
         self.batches = [
-            batch for batch in self.batches if any(n in keep for part in batch.parts for n in part)
+            batch
+            for batch in self.batches
+            if any(n in keep for fits in batch.subsets for n in fits)
         ]
         for batch in self.batches:
             batch.resume(keep, epochs, self.how)
             self.outcomes |= batch.runs()
         return self.outcomes
 
-    def _train(self, batch: Batch, epochs: int | None) -> None:
-        """Train a batch; if that raises, train each of its fits separately."""
-        try:
-            batch.train(self.how, keep_state=self.keep_state, epochs=epochs)
-        except DeviceError:
-            raise
-        except Exception as error:
-            numbers = [number for part in batch.parts for number in part]
-            if len(numbers) == 1:
-                self.outcomes[numbers[0]] = error
-                return
-            for number in numbers:
-                (alone,) = batches_of({number: self.problems[number]})
-                self._train(alone, epochs)
-            return
-        self.batches.append(batch)
-        self.outcomes |= batch.runs()
-
 
 def train_all(
-    problems: Sequence[FitSpec], how: How = ON_CPU, *, keep_state: bool = False
+    specs: Sequence[FitSpec], how: How = ON_CPU, *, keep_state: bool = False
 ) -> list[list[Run]]:
     """Return the runs of each fit, one per seed; raise the error of the first fit that failed."""
-    outcomes = JointTraining(problems, how, keep_state=keep_state).train()
-    return [runs_of(outcomes[number]) for number in range(len(problems))]
+    outcomes = JointTraining(specs, how, keep_state=keep_state).train()
+    return [runs_of(outcomes[number]) for number in range(len(specs))]
 
 
-def runs_of(outcome: Outcome) -> list[Run]:
+def runs_of(outcome: RunsOrError) -> list[Run]:
     """Return the runs of a fit, or raise its error."""
     if isinstance(outcome, Exception):
         raise outcome
     return list(outcome)
 
 
-def batches_of(problems: Mapping[int, FitSpec]) -> list[Batch]:
+def batches_of(specs: Mapping[int, FitSpec]) -> list[Batch]:
     """Return the fewest batches that train exactly the runs that the fits ask for."""
     kinds: dict[Any, dict[Any, Fits]] = {}
-    for number, problem in problems.items():
-        kind, numbers = _kind_of(problem)
-        parts = kinds.setdefault((kind, (*numbers, "seed")), {})
-        own = [(*numbers.values(), seed) for seed in problem.seeds]
-        parts.setdefault((id(problem.table), problem.part), {})[number] = own
+    for number, spec in specs.items():
+        # What fits of one batch share, as a key, and the hyperparameters that may differ.
+        X, y, weight = spec.table
+        shared: list[Any] = [X.shape[1], y.shape[1], weight is None, spec.held is None]
+        values: dict[str, Any] = {}
+        of_functions = spec.of_functions
+        for name, value in spec.settings.items():
+            if name == "shuffle_seed" and spec.settings["batch_size"] is None:
+                continue
+            if name == "alpha" or name in VALUES or name in of_functions:
+                values[name] = value
+                shared.append(name in _COSTLY and value == 0)
+            elif name in FIELDED and isinstance(value, Hyperparameters):
+                fields = value._asdict()
+                values |= {n: fields.pop(n) for n in value.hyperparameters}
+                shared.append((name, type(value), key_of(fields)))
+            else:
+                shared.append((name, key_of(value)))
+        # Equal cases are trained once, but 0.0 equals -0.0.
+        shared += [str(value) == "-0.0" for value in values.values()]
+        subsets = kinds.setdefault((*shared, (*values, "seed")), {})
+        own = [(*values.values(), seed) for seed in spec.seeds]
+        subsets.setdefault((id(spec.table), spec.subset), {})[number] = own
     found = []
-    for (_, names), parts in kinds.items():
+    for (*_, names), subsets in kinds.items():
         alike: dict[int, list[Fits]] = {}
-        for fits in parts.values():
+        for fits in subsets.values():
             alike.setdefault(len(set(chain(*fits.values()))), []).append(fits)
-        found += [Batch(problems, names, several) for several in alike.values()]
+        found += [Batch(specs, names, several) for several in alike.values()]
     return found
-
-
-def _kind_of(problem: FitSpec) -> tuple[Any, dict[str, Any]]:
-    """Return what fits of one batch share, as a key, and the hyperparameters that may differ."""
-    numbers: dict[str, Any] = {}
-    X, y, weight = problem.table
-    shared: list[Any] = [X.shape[1], y.shape[1], weight is None, problem.held is None]
-    of_functions = kinds_of(problem.settings)
-    in_batches = problem.settings["batch_size"] is not None
-    for name, value in problem.settings.items():
-        if name == "shuffle_seed" and not in_batches:
-            continue
-        if name == "alpha" or name in VALUES or name in of_functions:
-            numbers[name] = value
-            shared.append(name in _COSTLY and value == 0)
-        elif name in FIELDED and isinstance(value, Hyperparameters):
-            fields = value._asdict()
-            numbers |= {n: fields.pop(n) for n in value.hyperparameters}
-            shared.append((name, type(value), key_of(fields)))
-        else:
-            shared.append((name, key_of(value)))
-    shared += [str(value) == "-0.0" for value in numbers.values()]  # equal cases are trained once
-    return tuple(shared), numbers
 
 
 def key_of(value: Any) -> Any:

@@ -11,17 +11,17 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection import ParameterGrid, ParameterSampler, check_cv
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import indexable
 
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import check_count, check_device, check_flag
 from fastgd.engine.devices import looked_for
-from fastgd.sklearn.candidate_fits import CandidateFits, fold_scorer
+from fastgd.sklearn.candidate_fits import CandidateFits
 from fastgd.sklearn.deferred_fits import network_of
 from fastgd.sklearn.estimator_parameters import check_on_cpu
+from fastgd.sklearn.private_names import BaseSearchCV, _MultimetricScorer
+from fastgd.sklearn.search_scores import fold_scorer
 
 
 @dataclass(eq=False, repr=False)
@@ -214,23 +214,15 @@ class SweepSearchCV(BaseSearchCV):
         return self._scorers or super()._get_scorers()
 
     def _run_search(self, evaluate_candidates: Callable[..., Any]) -> None:
-        """Hook of scikit-learn's search: evaluate all candidates."""
-        candidates = self._candidates()
-        if self._fits is None:
+        """Hook of scikit-learn's search: evaluate all candidates; with halving, rung by rung."""
+        candidates, fits = self._candidates(), self._fits
+        if fits is None:
             evaluate_candidates(candidates)
-        elif self.halving:
-            self._halve(candidates, self._fits, evaluate_candidates)
-        else:
-            self._fits.clones = self._fits.trained(candidates)
-            evaluate_candidates(candidates, cv=self._fits.splitter)
-
-    def _halve(
-        self,
-        candidates: list[dict[str, Any]],
-        fits: CandidateFits,
-        evaluate_candidates: Callable[..., Any],
-    ) -> None:
-        """Evaluate the candidates by successive halving over epochs."""
+            return
+        if not self.halving:
+            fits.clones = fits.trained(candidates)
+            evaluate_candidates(candidates, cv=fits.splitter)
+            return
         rungs = fits.rungs(candidates, self.factor)
         going = list(range(len(candidates)))
         self.n_resources_ = rungs
@@ -242,10 +234,7 @@ class SweepSearchCV(BaseSearchCV):
             results = evaluate_candidates(
                 [candidates[number] for number in going],
                 cv=fits.splitter,
-                more_results={
-                    "iter": [rung] * len(going),
-                    "n_resources": [epochs] * len(going),
-                },
+                more_results={"iter": [rung] * len(going), "n_resources": [epochs] * len(going)},
             )
             if "mean_test_score" not in results:
                 names = [name[10:] for name in results if name.startswith("mean_test_")]

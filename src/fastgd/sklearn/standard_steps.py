@@ -1,30 +1,49 @@
-"""scikit-learn's usual steps before a network, fitted to each of many groups of rows.
+"""scikit-learn's usual steps before a network, of many groups of rows: fits, and predictions.
 
 A `StandardScaler` fitted to 100 rows of a DataFrame computes for 0.07 ms and checks its arguments
 for 0.5. Here the table is checked once; means and scales are computed for each group by the
-functions of scikit-learn that its own fit calls, on arrays of the same layout.
+functions of scikit-learn that its own fit calls, on arrays of the same layout. 40 groups of 100
+rows are fitted in 81 ms, and 198 without this; by scikit-learn's own steps, but on arrays and with
+its checks switched off, in 130. Their predictions take 9 ms together, and 51 one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.preprocessing._data import _handle_zeros_in_scale, _is_constant_feature
-from sklearn.utils import _safe_indexing, check_array
-from sklearn.utils.extmath import _incremental_mean_and_var
+from sklearn.utils import check_array
 from sklearn.utils.validation import FLOAT_DTYPES
 
-from fastgd.arguments.subsets import Integers
+from fastgd.arguments.declarations import DECLARED
+from fastgd.arguments.initial_network import NetworkParts
+from fastgd.arguments.options import Method
+from fastgd.arguments.subsets import Integers, RowIndices, rows_of
 from fastgd.checks.numbers import FloatArray
-from fastgd.sklearn.base import BaseFastGD
+from fastgd.engine.devices import available_threads
+from fastgd.engine.network import Network
+from fastgd.engine.prediction import predict_parts
+from fastgd.sklearn.base import BaseFastGD, mean_outputs
+from fastgd.sklearn.estimator_parameters import check_parameters
+from fastgd.sklearn.estimators import FastGDClassifier, FastGDRegressor
+from fastgd.sklearn.fit_spec import CheckedSamples
+from fastgd.sklearn.joint_training import key_of
+from fastgd.sklearn.private_names import (
+    _handle_zeros_in_scale,
+    _incremental_mean_and_var,
+    _is_constant_feature,
+    _safe_indexing,
+)
 
 _CONFIG = {
     "transform_output": "default",
@@ -34,6 +53,15 @@ _CONFIG = {
 """The configuration of scikit-learn that is taken for granted."""
 
 SKIPPED = (None, "passthrough")
+
+_KNOWN = (StandardScaler, Pipeline, TransformedTargetRegressor)
+
+FEWEST_ALIKE = 20
+"""Fewest alike networks that predict in one call.
+
+20 networks (3-7-1) of 20 rows each take 1.8 ms so and 1.9 one by one; 5 take 1.0 and 0.7, 60 take
+2.2 and 4.3. With a scaler in front 5 take 1.3 and 1.4, but the first call of a shape is compiled.
+"""
 
 
 def cloner(estimator: Any) -> Callable[[], Any]:
@@ -53,16 +81,21 @@ def copied(value: Any) -> Any:
     if type(value) in (list, tuple):
         return type(value)(map(copied, value))
     kind: Any = type(value)
-    is_ours = isinstance(value, BaseFastGD) or kind in _KNOWN
     if (
-        not is_ours
+        not (isinstance(value, BaseFastGD) or kind in _KNOWN)
         or kind.__sklearn_clone__ is not BaseEstimator.__sklearn_clone__
-        or vars(value).keys() != names_of(kind)  # has output or callbacks, or sets more itself
+        or not _has_only_parameters(value)
     ):
         return clone(value, safe=False)
     new = object.__new__(kind)
     vars(new).update((name, copied(one)) for name, one in vars(value).items())
     return new
+
+
+def _has_only_parameters(estimator: Any) -> bool:
+    """Whether an estimator isn't fitted, has no output or callbacks, nor sets more itself."""
+    kind: Any = type(estimator)
+    return frozenset(vars(estimator)) == names_of(kind)
 
 
 @lru_cache(maxsize=16)
@@ -71,15 +104,31 @@ def names_of(kind: type[BaseEstimator]) -> frozenset[str]:
     return frozenset(kind._get_param_names())
 
 
-_KNOWN = (StandardScaler, Pipeline, TransformedTargetRegressor)
+@dataclass(eq=False)
+class Reached:
+    """What reaches a network: the samples of its fit, and the estimator with the fitted steps."""
 
-
-class Reaching(NamedTuple):
-    """A network of an estimator whose other steps are fitted, and what they pass to it."""
-
-    network: BaseFastGD
-    X: FloatArray
+    X: Any
     y: Any
+    sample_weight: Any = None
+    network: Any = None
+    estimator: Any = None
+    tables: dict[Hashable, tuple[CheckedSamples, dict[str, Any]]] = field(default_factory=dict)
+
+    def table(self, network: BaseFastGD) -> CheckedSamples:
+        """Return the checked samples, and set the network's attributes that describe them.
+
+        Networks that make the same targets and weights of samples have the same table.
+        """
+        key = type(network), key_of(getattr(network, "class_weight", None))
+        if key not in self.tables:
+            table = network._table(self.X, self.y, self.sample_weight)
+            params = names_of(type(network))
+            found = {name: value for name, value in vars(network).items() if name not in params}
+            self.tables[key] = table, found
+        table, found = self.tables[key]
+        network.__dict__.update(found)
+        return table
 
 
 class StandardSteps:
@@ -102,7 +151,7 @@ class StandardSteps:
         if hasattr(X, "columns") and all(isinstance(name, str) for name in X.columns):
             self._names = np.asarray(X.columns, dtype=object)
 
-    def reach(self, estimator: Any, rows: Integers) -> Reaching | None:
+    def reach(self, estimator: Any, rows: Integers) -> Reached | None:
         """Fit the steps before the network to these rows; None if scikit-learn has to do it."""
         # All rows of a DataFrame are not copied, so that their layout is its own.
         if self._table is None or len(rows) == len(self._table):
@@ -111,7 +160,10 @@ class StandardSteps:
             X = np.take(self._table.T, rows, axis=1).T
         else:
             X = np.take(self._table, rows, axis=0)
-        return _fitted(estimator, X, self._y[rows], self._names)
+        reached = _fitted(estimator, X, self._y[rows], self._names)
+        if reached is not None:
+            check_parameters(vars(reached.network))
+        return reached
 
 
 def is_same(one: Any, other: Any) -> bool:
@@ -132,8 +184,9 @@ def table_of(X: Any) -> FloatArray | None:
     """Return finite inputs as scikit-learn would convert the rows of any group; None if unsure."""
     if any(get_config().get(name, value) != value for name, value in _CONFIG.items()):
         return None
-    if hasattr(X, "columns") and not all(map(_is_number, X.dtypes)):
-        return None
+    for dtype in X.dtypes if hasattr(X, "columns") else ():
+        if not isinstance(dtype, np.dtype) or not (dtype.kind in "biu" or dtype == np.float64):
+            return None  # a scaler may not turn it to float64
     try:
         table: FloatArray = check_array(X, dtype=FLOAT_DTYPES)
     except ValueError:
@@ -141,39 +194,31 @@ def table_of(X: Any) -> FloatArray | None:
     return table if table.dtype == np.float64 else None
 
 
-def _is_number(dtype: Any) -> bool:
-    """Whether columns of this type are numbers that a scaler turns to float64."""
-    return isinstance(dtype, np.dtype) and (dtype.kind in "biu" or dtype == np.float64)
-
-
 def _is_standard(estimator: Any) -> bool:
-    """Whether an estimator has only steps that are fitted here, with their usual parameters."""
+    """Whether an estimator has only steps that are fitted here, if one fit has the same result."""
     if isinstance(estimator, BaseFastGD):
         return True
-    given = estimator.get_params(deep=False) if type(estimator) in _KNOWN else {}
-    if vars(estimator).keys() != given.keys():  # or has output or callbacks of its own
+    if type(estimator) not in _KNOWN or not _has_only_parameters(estimator):
         return False
-    if isinstance(estimator, StandardScaler):
-        return all(given.values())
     if isinstance(estimator, TransformedTargetRegressor):
-        has_function = estimator.func is not None or estimator.inverse_func is not None
         scaler, inner = estimator.transformer, estimator.regressor
-        is_standard = type(scaler) is StandardScaler and _is_standard(scaler)
-        return is_standard and not has_function and _is_standard(inner)
-    *steps, (_, last) = given.pop("steps")
-    if any(value not in (None, False) for value in given.values()):
-        return False
+        return type(scaler) is StandardScaler and _is_standard(scaler) and _is_standard(inner)
+    if isinstance(estimator, StandardScaler):
+        return bool(estimator.with_mean and estimator.with_std)
+    *steps, (_, last) = estimator.steps
     scalers = [step for _, step in steps if step not in SKIPPED]
-    return all(type(one) is StandardScaler and _is_standard(one) for one in scalers) and (
-        isinstance(last, BaseFastGD)
+    return (
+        all(type(one) is StandardScaler and _is_standard(one) for one in scalers)
+        and isinstance(last, BaseFastGD)
+        and not estimator.verbose
     )
 
 
-def _fitted(estimator: Any, X: FloatArray, y: Any, names: Any) -> Reaching | None:
+def _fitted(estimator: Any, X: FloatArray, y: Any, names: Any) -> Reached | None:
     """Fit an estimator's steps up to its network, in the order of scikit-learn."""
     if isinstance(estimator, BaseFastGD):
         # With names it learns them from the DataFrame.
-        return None if names is not None else Reaching(estimator, X, y)
+        return None if names is not None else Reached(X, y, network=estimator)
     if isinstance(estimator, Pipeline):
         estimator.steps = list(estimator.steps)
         *steps, (_, last) = estimator.steps
@@ -212,3 +257,120 @@ def _scale(scaler: StandardScaler, X: FloatArray, names: Any) -> None:
     scaler.scale_ = _handle_zeros_in_scale(
         np.sqrt(var), copy=False, constant_mask=_is_constant_feature(var, mean, seen[0])
     )
+
+
+# ------------------------------------------------------------------- predictions in one call
+
+
+class Chain(NamedTuple):
+    """The steps of a fitted estimator."""
+
+    scalers: tuple[StandardScaler, ...]  # of the inputs
+    network: BaseFastGD
+    target: StandardScaler | None
+    is_flat: bool  # predictions are (samples,)
+
+
+def answers_of(
+    name: str, estimators: Sequence[Any], X: Any, rows: RowIndices
+) -> list[NDArray[Any]]:
+    """Return what each estimator's method returns for its rows, by one call where many are alike.
+
+    ``name`` is "predict" or "predict_proba".
+    """
+
+    def answer(number: int) -> NDArray[Any]:
+        return np.asarray(getattr(estimators[number], name)(_safe_indexing(X, rows[number])))
+
+    found: dict[int, NDArray[Any]] = {}
+    table = table_of(X) if len(estimators) >= FEWEST_ALIKE else None
+    alike: dict[Any, dict[int, Chain]] = {}  # estimators that differ in numbers only
+    for number, estimator in enumerate(estimators):
+        chain = None if table is None else _chain(estimator)
+        if chain is None:
+            continue
+        members = chain.network.members_
+        functions = {  # and their parameters
+            name: value
+            for name, value in members[0].options.items()
+            if name in ("activation", "output") or name not in DECLARED
+        }
+        steps = len(chain.scalers), chain.target is None, chain.is_flat
+        layers = [weights.shape for weights in members[0].weights]
+        shape = len(members), len(members[0].normalization), *layers
+        alike.setdefault((steps, shape, key_of(functions)), {})[number] = chain
+    for chains in alike.values():
+        if table is None or len(chains) < FEWEST_ALIKE:
+            continue
+        first = next(iter(chains))
+        found[first] = answer(first)
+        together = _together(name, list(chains.values()), table, [rows[n] for n in chains])
+        if together is not None and np.array_equal(found[first], together[0]):
+            found.update(zip(chains, together, strict=True))
+    return [found[k] if k in found else answer(k) for k in range(len(estimators))]
+
+
+def _chain(estimator: Any) -> Chain | None:
+    """Return an estimator's steps if scikit-learn does nothing else with them."""
+    target = None
+    inner, scalers = estimator, []
+    if type(inner) is TransformedTargetRegressor:
+        target, inner = vars(inner).get("transformer_"), vars(inner).get("regressor_")
+    if type(inner) is Pipeline:
+        *steps, (_, inner) = inner.steps
+        scalers = [step for _, step in steps if step not in SKIPPED]
+    if type(inner) not in (FastGDRegressor, FastGDClassifier) or "members_" not in vars(inner):
+        return None
+    for one in scalers if target is None else (*scalers, target):
+        if type(one) is not StandardScaler:
+            return None
+        has_both = one.with_mean and one.with_std  # by these it says what to apply
+        if not has_both or vars(one).get("mean_") is None or vars(one).get("scale_") is None:
+            return None
+    is_flat = getattr(inner, "_is_flat", True)
+    if target is not None and estimator._training_dim != (1 if is_flat else 2):
+        return None
+    return Chain(tuple(scalers), inner, target, is_flat)
+
+
+def _together(
+    name: str, chains: Sequence[Chain], table: FloatArray, parts: Sequence[Integers]
+) -> list[NDArray[Any]] | None:
+    """Return what the method of each of these alike estimators returns; None if unsure."""
+    networks = [chain.network for chain in chains]
+    for chain in chains:
+        counts = {len(one.mean_) for one in chain.scalers}
+        if counts | {chain.network.n_features_in_} != {table.shape[1]}:
+            return None
+    sizes = np.array([len(part) for part in parts])
+    inputs = table[np.concatenate(parts)]
+    ends = np.cumsum(sizes).tolist()
+    places = [slice(*ends) for ends in pairwise([0, *ends])]
+    for chain, place in zip(chains, places, strict=True):
+        own = inputs[place]
+        for scaler in chain.scalers:
+            own -= scaler.mean_
+            own /= scaler.scale_
+    if not np.isfinite(inputs).all():
+        return None  # an error says so
+    first = networks[0].members_[0]
+    network = Network.of(first)
+    members = [
+        [NetworkParts(run.weights, run.biases, run.normalization) for run in one.members_]
+        for one in networks
+    ]
+    parameters = np.array([[network.row(one) for one in each] for each in members])
+    outputs = np.empty((parameters.shape[1], len(inputs), network.sizes[-1]))
+    rows, threads = rows_of(np.arange(len(inputs)), sizes), available_threads()
+    method = Method(**first.options)
+    predict_parts(network, method, parameters, inputs, rows, {}, threads, outputs)
+    answers = []
+    for chain, place in zip(chains, places, strict=True):
+        mean = mean_outputs(outputs[:, place, : chain.network.n_outputs_])
+        if not np.isfinite(mean).all():
+            return None  # an error says so
+        answer = getattr(chain.network, f"_{name}")(mean)
+        if chain.target is not None:
+            answer = answer * chain.target.scale_ + chain.target.mean_
+        answers.append(answer)
+    return answers

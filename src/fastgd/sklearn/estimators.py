@@ -1,4 +1,4 @@
-"""FastGDClassifier: classification."""
+"""The regressor and the classifier: targets, weights of classes, and what outputs mean."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import ClassifierMixin
-from sklearn.utils import column_or_1d, compute_class_weight
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils import check_array, column_or_1d, compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
@@ -20,11 +20,118 @@ from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray
 from fastgd.export.network import Exported
 from fastgd.formulas.custom import Loss
-from fastgd.sklearn.base import BaseFastGD, descends
+from fastgd.sklearn.base import BaseFastGD, has_partial_fit, mean_outputs
 from fastgd.sklearn.estimator_parameters import documented
-from fastgd.sklearn.fit_spec import Samples
+from fastgd.sklearn.fit_spec import CheckedSamples
 
-LOSSES = {"log_loss": "cross_entropy", "squared_error": "squared"}
+OUTPUT_AND_LOSS = {
+    "squared_error": ("identity", "squared"),
+    "absolute_error": ("identity", "absolute"),
+    "poisson": ("exp", "poisson"),
+    "cross_entropy": ("sigmoid", "cross_entropy"),
+}
+"""Output units and loss, by scikit-learn's name. Other losses have unbounded outputs."""
+
+
+@documented(
+    loss='"squared_error", "absolute_error", "poisson" (for counts, with outputs exp), '
+    '"cross_entropy" (for fractions from 0 to 1, with sigmoid outputs), any other '
+    'of fastgd\'s names ("huber", "quantile", "gaussian"), or a custom :class:`fastgd.Loss`.',
+    score="With ``early_stopping``, the validation score after each epoch: 1 minus the mean "
+    "absolute error divided by that of the validation set's median "
+    "(``sklearn.metrics.d2_absolute_error_score``; the errors of several outputs are added up "
+    "before the division).",
+)
+@dataclass(eq=False, repr=False)
+class FastGDRegressor(RegressorMixin, BaseFastGD):
+    """A network, or an ensemble of networks, that predicts numbers.
+
+    Parameters have scikit-learn's names and defaults (``MLPRegressor``); those from ``dropout`` on
+    are fastgd's own, as are some further values of the others. Inputs and targets are not scaled:
+    standardize them first.
+
+    Parameters
+    ----------
+    <those of both>
+
+    Attributes
+    ----------
+    <attributes of both>
+
+    See Also
+    --------
+    FastGDClassifier : Classification.
+
+    Notes
+    -----
+    From the same initial weights "sgd" finds the network of ``MLPRegressor``, up to rounding.
+    "adam" differs in epsilon, which is added to the bias-corrected root, as by Kingma and Ba and in
+    PyTorch; scikit-learn adds it before the correction. With "invscaling" and momentum, the current
+    learning rate multiplies the whole velocity, as in PyTorch; in scikit-learn earlier gradients
+    keep their learning rates. The penalty of a smaller last batch is that of the others.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.preprocessing import scale
+    >>> from fastgd.sklearn import FastGDRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = FastGDRegressor(16, max_iter=1000, n_ensemble=4, random_state=0)
+    >>> model = model.fit(scale(X), scale(y))
+    >>> round(model.score(scale(X), scale(y)), 2)
+    0.59
+    >>> model.predict(scale(X)[:2]).round(1), model.predict_std(scale(X)[:2]).round(1).ravel()
+    (array([ 0.8, -1. ]), array([0.1, 0.1]))
+    """
+
+    loss: str | Loss = "squared_error"
+
+    def _targets(self, y: Any, reset: bool, _classes: Any, /) -> FloatArray:
+        if type(y) is not np.ndarray or y.dtype != np.float64:
+            y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if reset:
+            self._is_flat = y.ndim == 1
+        return np.asarray(y.reshape(len(y), -1))
+
+    def _worst(self, held: CheckedSamples) -> float:
+        # Any median does: the mean distance from it is the same.
+        weight = np.ones(len(held.y)) if held.weight is None else held.weight
+        order = held.y.argsort(axis=0)
+        reached = weight[order].cumsum(axis=0) >= 0.5 * weight.sum()
+        places = np.take_along_axis(order, reached.argmax(axis=0)[None], axis=0)
+        median = np.take_along_axis(held.y, places, axis=0)
+        return float(np.average(np.abs(held.y - median).mean(axis=1), weights=weight))
+
+    def _output_and_loss(self) -> tuple[str, str | Loss]:
+        if isinstance(self.loss, str):
+            return OUTPUT_AND_LOSS.get(self.loss, ("identity", self.loss))
+        return "identity", self.loss
+
+    def _model(self, onnx: ModuleType, exported: Exported, dtype: str) -> Any:
+        return onnx.numbers_model(exported, self.n_outputs_, dtype)
+
+    def predict(self, X: ArrayLike) -> FloatArray:
+        """Predict numbers: the mean over the members of the ensemble.
+
+        Parameters
+        ----------
+        X : (samples, features) array_like
+
+        Returns
+        -------
+        (samples,) or (samples, outputs) array
+        """
+        return self._predict(mean_outputs(self._outputs(X)))
+
+    def _predict(self, outputs: FloatArray) -> FloatArray:
+        return np.asarray(outputs[:, 0] if self._is_flat else outputs)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
 
 @documented(
@@ -81,7 +188,7 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
     loss: str | Loss = "log_loss"
     class_weight: dict[Any, float] | str | None = None
 
-    @available_if(descends)
+    @available_if(has_partial_fit)
     def partial_fit(
         self,
         X: ArrayLike,
@@ -122,7 +229,11 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
 
     def _targets(self, y: Any, reset: bool, classes: Any, /) -> FloatArray:
         is_table = False
-        if not _are_few_classes(y):
+        is_plain = type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuU"
+        # scikit-learn, in 0.3 ms, would find that few labels are classes, and nothing to warn of:
+        # a third of the fit of 40 small classifiers. It warns of more classes than half of the
+        # samples, if there are more than 20 samples.
+        if not (is_plain and len(np.unique(y)) <= 10):
             check_classification_targets(y)
             kind = type_of_target(y, input_name="y")
             if kind == "multiclass-multioutput":
@@ -190,7 +301,7 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
         # Classes as the user knows them: an error names those that are too few.
         return None if self._is_multilabel else self.classes_[self._places(y)]
 
-    def _can_share(self, table: Samples, rows: Integers) -> bool:
+    def _can_share(self, table: CheckedSamples, rows: Integers) -> bool:
         if self.class_weight is not None or not super()._can_share(table, rows):
             return False
         if self._is_multilabel:
@@ -202,13 +313,15 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
         is_taught = self._is_multilabel or len(self.classes_) > 1
         return is_taught and super()._is_unfinished(statuses)
 
-    def _worst(self, _held: Samples) -> float:
+    def _worst(self, _held: CheckedSamples) -> float:
         # An error of softmax counts twice, in the true class and in the others, over all columns.
         is_softmax = self._output_and_loss()[0] == "softmax"
         return 2.0 / len(self.classes_) if is_softmax else 1.0
 
     def _output_and_loss(self) -> tuple[str, str | Loss]:
-        loss = LOSSES.get(self.loss, self.loss) if isinstance(self.loss, str) else self.loss
+        loss = self.loss
+        if isinstance(loss, str):
+            loss = {"log_loss": "cross_entropy", "squared_error": "squared"}.get(loss, loss)
         is_one_of_many = not self._is_multilabel and len(self.classes_) > 2
         return ("softmax" if is_one_of_many and loss == "cross_entropy" else "sigmoid"), loss
 
@@ -231,7 +344,7 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
         -------
         (samples, classes) array
         """
-        return self._predict_proba(self._mean_outputs(X))
+        return self._predict_proba(mean_outputs(self._outputs(X)))
 
     def _predict_proba(self, outputs: FloatArray) -> FloatArray:
         if self._is_multilabel:
@@ -274,12 +387,3 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _are_few_classes(y: Any) -> bool:
-    """Whether scikit-learn, in 0.3 ms, would find that these are classes, and nothing to warn of.
-
-    It warns of more classes than half of the samples, if there are more than 20 samples.
-    """
-    is_plain = type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuU"
-    return is_plain and len(np.unique(y)) <= 10
