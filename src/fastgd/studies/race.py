@@ -25,9 +25,8 @@ from fastgd.checks.numbers import (
 )
 from fastgd.optimizers import Optimizer
 from fastgd.store import Arrays, PathLike
-from fastgd.studies.race_job import RaceJob, entrants_of
-from fastgd.studies.surface import Surface, surface
-from fastgd.studies.surface_job import Weight
+from fastgd.studies.race import RaceJob, entrants_of
+from fastgd.studies.surface import Surface, Weight, surface
 from fastgd.training.codec import Header
 from fastgd.training.exports import dataframe, labels_of, module
 from fastgd.training.run import Alpha, Run
