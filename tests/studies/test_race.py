@@ -9,7 +9,7 @@ import pytest
 
 import fastgd
 from fastgd.optimizers import ALL, Adam, GradientDescent, LevenbergMarquardt, Momentum
-from fastgd.studies.race_job import RaceJob
+from fastgd.studies.job import StudyJob
 
 PAIR = [(GradientDescent(), 1.0), (Momentum(), 0.5)]
 
@@ -64,7 +64,7 @@ def test_by_default_all_optimizers_run():
 
 
 def test_a_race_of_all_leaves_out_whom_its_options_exclude(monkeypatch):
-    monkeypatch.setattr("fastgd.studies.race_job.ALL", (GradientDescent, LevenbergMarquardt))
+    monkeypatch.setattr("fastgd.studies.race.ALL", (GradientDescent, LevenbergMarquardt))
     samples = [[0, 1], [1, 0]], [0, 1]
     given = {"hidden_size": (), "iterations": 1, "loss": "cross_entropy"}
     race = fastgd.race(*samples, **given)
@@ -226,7 +226,7 @@ class StoppedError(Exception):
 
 
 def test_interrupted_and_continued_in_a_folder(xor, pair, tmp_path, monkeypatch):
-    compute, computed = RaceJob.compute, []
+    compute, computed = StudyJob.compute, []
 
     def stopped(self, chunk, *given):
         if computed:
@@ -235,7 +235,7 @@ def test_interrupted_and_continued_in_a_folder(xor, pair, tmp_path, monkeypatch)
         return compute(self, chunk, *given)
 
     folder = tmp_path / "race"
-    monkeypatch.setattr(RaceJob, "compute", stopped)
+    monkeypatch.setattr(StudyJob, "compute", stopped)
     with pytest.raises(StoppedError):
         fastgd.race(*xor, PAIR, iterations=60, out=folder, threads=1)
 
@@ -243,7 +243,7 @@ def test_interrupted_and_continued_in_a_folder(xor, pair, tmp_path, monkeypatch)
         computed.append(chunk)
         return compute(self, chunk, *given)
 
-    monkeypatch.setattr(RaceJob, "compute", counted)
+    monkeypatch.setattr(StudyJob, "compute", counted)
     for _ in range(2):
         same(fastgd.race(*xor, PAIR, iterations=60, out=folder), pair)
     assert computed == [0, 1]

@@ -35,6 +35,14 @@ ORDERED, ORDERED_TO = "viridis", 0.88
 
 ENDINGS = (".png", ".svg", ".pdf")
 
+DOTS_PER_INCH = 80
+"""Of an animation."""
+
+FRAMES_PER_SECOND = 10
+
+REST = 10
+"""Extra frames of the final state."""
+
 _RC = {
     "figure.facecolor": "white",
     "figure.dpi": 110,
@@ -212,3 +220,12 @@ def encode(figure: "Figure", kind: str, **options: Any) -> bytes:
         warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from font")
         figure.savefig(buffer, format=kind, metadata=dated[kind], **options)
     return buffer.getvalue()
+
+
+def write_gif(frames: Iterable[Any], path: Path) -> None:
+    """Open a file, draw images, and write them as an animation with a rest at its end."""
+    with whole_file(path) as file:
+        first, *others = frames
+        others += (others or [first])[-1:] * REST
+        duration = 1000 // FRAMES_PER_SECOND
+        first.save(file, "GIF", save_all=True, append_images=others, duration=duration, loop=0)

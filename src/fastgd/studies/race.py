@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Unpack
@@ -23,15 +24,16 @@ from fastgd.checks.numbers import (
     check_flag,
     check_number,
 )
-from fastgd.optimizers import Optimizer
+from fastgd.optimizers import ALL, Optimizer
 from fastgd.store import Arrays, PathLike
-from fastgd.studies.race_job import RaceJob, entrants_of
-from fastgd.studies.surface import Surface, surface
-from fastgd.studies.surface_job import Weight
-from fastgd.training.codec import Header
+from fastgd.store.npz import tuples
+from fastgd.studies.job import StudyJob
+from fastgd.studies.surface import Surface, Weight, surface
+from fastgd.training.codec import Header, decoded
 from fastgd.training.exports import dataframe, labels_of, module
 from fastgd.training.run import Alpha, Run
-from fastgd.training.training_job import TrainingJob, checked_job
+from fastgd.training.stored_results import encode_run
+from fastgd.training.training_job import COMPILED_AFTER, TrainingJob, checked_job
 from fastgd.workers.run_job import results_of
 from fastgd.workers.worker_options import check_worker_options
 
@@ -47,6 +49,9 @@ MARGIN = 0.1
 
 FAR = 10.0
 """A path more than FAR times as long as the median of its race is not in the default window."""
+
+_HEADER = "facts"
+"""Name of a run's header, as JSON, among its arrays."""
 
 _MEASURED = ("alpha", "final_error", "final_loss", "status", "iterations")
 
@@ -210,8 +215,10 @@ class Race(ShownInNotebooks):
             paths = [probe.path(run)[:, :2] for run in going]
             lengths = np.array([np.ptp(path, axis=0).max() for path in paths])
             near = lengths <= FAR * np.median(lengths)
-            shown = [path for path, is_near in zip(paths, near, strict=True) if is_near]
-            span = _window(np.concatenate(shown))
+            points = np.concatenate([p for p, is_near in zip(paths, near, strict=True) if is_near])
+            low, high = points.min(axis=0), points.max(axis=0)
+            room = np.maximum(MARGIN * (high - low), 1e-3 * np.maximum(1, np.abs(high)))
+            span = tuple(zip((low - room).tolist(), (high + room).tolist(), strict=True))
         return surface(self.X, self.y, goal, axes=axes, span=span, resolution=resolution)
 
 
@@ -309,21 +316,78 @@ def race(
                 raise
             left_out[name] = str(error)
     task = next(iter(trainings.values())).task  # shared, so that a worker gets it only once
-    job = RaceJob(tuple(replace(training, task=task) for training in trainings.values()))
-    check_memory(job.bytes, "the race", also="fewer records (record_every)")
+    for name, training in trainings.items():
+        trainings[name] = replace(training, task=task)
+    needed = sum(training.plan(0, 1).bytes(training.keep) for training in trainings.values())
+    check_memory(needed, "the race", also="fewer records (record_every)")
     warn_of_targets([shared.get("output", "sigmoid")], targets)
     asked: Header = {}
     arrays: Arrays = {}
-    for name, training in zip(trainings, job.trainings, strict=True):
+    for name, training in trainings.items():
         asked[name], own = training.asked
         arrays |= own
+    each = list(trainings.values())
+    job = StudyJob(_trained, each, [iterations] * len(each), each)
     found = results_of(job, worker_options, "race", asked, arrays, unit=" updates")
-    runs = dict(zip(trainings, job.runs(found), strict=True))
+    runs: dict[str, Run] = {}
+    for (name, training), kept in zip(trainings.items(), found, strict=True):
+        header = tuples(json.loads(str(kept[_HEADER])))
+        run: Run = decoded("a chunk of the race", Run.__name__, header, kept)
+        runs[name] = replace(run, options=training.methods[0].given)
     return Race(runs, inputs.copy(), targets.copy(), left_out)
 
 
-def _window(points: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
-    """Return the window that contains these points, with a margin."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    room = np.maximum(MARGIN * (high - low), 1e-3 * np.maximum(1, np.abs(high)))
-    return tuple(zip((low - room).tolist(), (high + room).tolist(), strict=True))
+def _trained(
+    training: TrainingJob,
+    _threads: int,
+    advance: Callable[[int], None],
+    *,
+    is_trial: bool = False,
+) -> Arrays:
+    """Train a run of a race on a single thread."""
+    iterations = training.task.iterations
+    job = training.between(0, min(COMPILED_AFTER, iterations) if is_trial else iterations, None)
+    header, arrays = encode_run(job.train_one(job.plan(0, 1), advance))
+    return {_HEADER: np.array(json.dumps(header)), **arrays}
+
+
+def entrants_of(given: Any) -> dict[str, tuple[Optimizer, Any]]:
+    """Return optimizers and alphas by name."""
+    if given is None:
+        given = [kind() for kind in ALL]
+    if not isinstance(given, (Mapping, list, tuple)):
+        raise TypeError(
+            f"optimizers must be a list, or a dict by name, of optimizers, got {shown(given)}"
+        )
+    if not given:
+        raise ValueError(f"optimizers must have at least one, got {shown(given)}")
+    if isinstance(given, Mapping):
+        return {str(name): _entry(name, entry) for name, entry in given.items()}
+    entries = [_entry(k, entry) for k, entry in enumerate(given)]
+    return dict(zip(_names(entries), entries, strict=True))
+
+
+def _entry(place: object, entry: Any) -> tuple[Optimizer, Any]:
+    """Return an optimizer with its alpha."""
+    if isinstance(entry, ALL):
+        return entry, entry.race_alpha
+    if isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], ALL):
+        return entry
+    raise TypeError(
+        f"optimizers[{place!r}] must be one of fastgd.optimizers, such as Adam(), or a pair "
+        f"(optimizer, alpha), got {shown(entry)}"
+    )
+
+
+def _names(entries: Sequence[tuple[Optimizer, Any]]) -> list[str]:
+    """Return unique names: the class, with parameters where needed, or with alpha as well."""
+    short = [type(optimizer).__name__ for optimizer, _ in entries]
+    full = [repr(optimizer) for optimizer, _ in entries]
+    longest = [f"{name}, alpha {alpha}" for name, (_, alpha) in zip(full, entries, strict=True)]
+    for name in longest:
+        if longest.count(name) > 1:
+            raise ValueError(f"optimizers must differ from one another, got {name} twice")
+    return [
+        next(forms[k] for forms in (short, full, longest) if forms.count(forms[k]) == 1)
+        for k in range(len(entries))
+    ]

@@ -1,7 +1,7 @@
 """The boundary of trainability: one training for each pair of two layers' learning rates.
 
 Sohl-Dickstein, *The boundary of neural network trainability is fractal*, arXiv 2402.06184 (2024);
-:mod:`fastgd.studies.trainability.mean_field` defines the problem. It uses the machinery of
+:mod:`fastgd.studies.mean_field` defines the problem. It uses the machinery of
 :func:`fastgd.sweep`: runs that diverge end early and make room for others, and only sums of the
 errors are kept.
 """
@@ -9,7 +9,9 @@ errors are kept.
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from inspect import signature
+from math import prod, ulp
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,16 +25,27 @@ from fastgd.checks.numbers import (
     check_count,
     check_number,
     check_seed,
+    rule_of,
 )
 from fastgd.engine.devices import CPU
+from fastgd.engine.execution import plan_on_a_device
 from fastgd.store import PathLike
-from fastgd.studies.trainability.box_counting import BoxCounting, boundary, box_counting
-from fastgd.studies.trainability.map_job import MOST, MapJob, Settings, Window
-from fastgd.studies.trainability.mean_field import (
+from fastgd.store.folder import Folder
+from fastgd.studies.box_counting import BoxCounting, boundary, box_counting
+from fastgd.studies.job import StudyJob
+from fastgd.studies.mean_field import (
     ACTIVATIONS,
     AGAINST,
     EXPONENT,
+    KEPT,
+    MOST,
+    MOST_ON_GPU,
+    MapTrainings,
+    MapWindow,
+    Patch,
+    Settings,
     drawn_bytes,
+    patches_of,
     sample_count,
 )
 from fastgd.training.exports import dataframe, dataset
@@ -43,10 +56,8 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
-WINDOW: Window = ((1.0, 6.0), (-1.0, 4.0))
+WINDOW: MapWindow = ((1.0, 6.0), (-1.0, 4.0))
 """Contains the boundary of the default network."""
-
-KIND = "map of trainability"
 
 FEWEST_ITERATIONS = 2
 """Other errors are compared with the first one."""
@@ -177,7 +188,7 @@ class Trainability(ShownInNotebooks):
             )
         return box_counting(self.boundary[:-1, :-1])  # the last row and column begin no square
 
-    def zoom(self, factor: int = 8) -> Window:
+    def zoom(self, factor: int = 8) -> MapWindow:
         """Return the window, ``factor`` times as narrow, that contains most of the boundary.
 
         Parameters
@@ -205,7 +216,7 @@ def trainability(
     *,
     iterations: int = 500,
     width: int = 16,
-    window: Window = WINDOW,
+    window: MapWindow = WINDOW,
     activation: str = "tanh",
     batch_size: int | None = None,
     samples: int | None = None,
@@ -221,7 +232,7 @@ def trainability(
     """Map which learning rates of two layers make a training converge, one training per pixel.
 
     A network with one hidden layer, no biases and mean-field scaling is trained on random samples:
-    see ``fastgd.studies.trainability.mean_field``. A training has
+    see ``fastgd.studies.mean_field``. A training has
     converged if the mean of its last 20 errors is below its first error; otherwise, or if a number
     overflowed, it has diverged.
 
@@ -296,14 +307,25 @@ def trainability(
     True
     """
     settings, worker_options, needed = checked(**locals())
-    job = MapJob.of(settings, worker_options.device)
+    trainings = MapTrainings.of(settings, worker_options.device)
+    patches = trainings.patches
     if worker_options.executor is None and worker_options.device != CPU:
-        job = job.on_one_device(worker_options.threads)
-        if worker_options.out is None and job.device != CPU:
-            job, worker_options = job.in_large_patches(), worker_options._replace(threads=1)
-            check_memory(needed + job.bytes(1), "the map")
-    found = results_of(job, worker_options, KIND, settings.given, {}, unit="px")
-    return Trainability(settings, *job.rates, job.joined(found))
+        whole = Patch(slice(0, settings.resolution), slice(0, settings.resolution))
+        plan = plan_on_a_device(*trainings.planned(whole, worker_options.threads))
+        trainings = replace(trainings, device=plan.device)
+        if worker_options.out is None and plan.device != CPU:  # many thousands keep a GPU busy
+            patches = patches_of(settings.resolution, MOST_ON_GPU)
+            worker_options = worker_options._replace(threads=1)
+            largest = max(patches, key=lambda patch: prod(patch.shape))
+            check_memory(needed + trainings.planned(largest, 1)[0].bytes(KEPT), "the map")
+    shapes = {patch.shape: patch for patch in patches}
+    sizes = [prod(patch.shape) for patch in patches]
+    job = StudyJob(trainings.values, patches, sizes, [*shapes.values()])
+    found = results_of(job, worker_options, "map of trainability", settings.given, {}, unit="px")
+    values = np.empty((settings.resolution, settings.resolution))
+    for patch, arrays in zip(patches, found, strict=True):
+        values[patch] = arrays["values"]
+    return Trainability(settings, *trainings.rates, values)
 
 
 def checked(
@@ -352,7 +374,7 @@ def checked(
     return settings, options, needed
 
 
-def _checked_window(window: Any, against: str) -> Window:
+def _checked_window(window: Any, against: str) -> MapWindow:
     across, up = AGAINST["output_rate"].value, AGAINST[against].value
     rule = f"window must be ((left, right), (bottom, top)), {across} and {up}"
     try:
@@ -372,3 +394,141 @@ def _checked_window(window: Any, against: str) -> Window:
             raise ValueError(f"window's {name} must be below its {other}, got {low} and {high}")
         sides.append((low, high))
     return sides[0], sides[1]
+
+
+# ---------------------------------------------------------------- a zoom
+
+
+SCOUT, STEP = 64, 8
+"""Pixels along the maps that look for a place to zoom to, and by how much each narrows it down."""
+
+
+def trainability_zoom(
+    frames: int = 24,
+    *,
+    factor: float = 1.25,
+    resolution: int = 128,
+    window: MapWindow = WINDOW,
+    out: PathLike | None = None,
+    **options: Any,
+) -> tuple[Trainability, ...]:
+    """Zoom into the boundary of trainability: one map per frame, each in a narrower window.
+
+    Parameters
+    ----------
+    frames : int
+        Number of maps, from 2 to 1,000.
+    factor : float
+        How many times as narrow each window is as the one before, above 1 and at most 100.
+    resolution : int
+        Pixels along each side of a map.
+    window : ((left, right), (bottom, top))
+        That of the first frame.
+    out : path, optional
+        A folder with a folder for each frame: the same call resumes after any interruption. It must
+        be empty, new, or that of the same call.
+    **options
+        Other arguments of :func:`fastgd.trainability`, for all frames.
+
+    Returns
+    -------
+    tuple of Trainability
+        One for each frame. :func:`fastgd.plots.zoom_film` makes an animation of them.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as described, the last window is too narrow for numbers of 64 bits,
+        the first one holds no boundary, or the folder holds something else.
+    OSError, DeviceError
+        As in :func:`fastgd.trainability`.
+
+    Notes
+    -----
+    The windows shrink towards the cell with most of the boundary: the first window is mapped with
+    64 x 64 pixels and divided into 8 x 8 cells, the best cell is mapped and divided, and so
+    on until a cell is eight times as narrow as the last frame.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> maps = fastgd.trainability_zoom(
+    ...     3, factor=2, resolution=16, iterations=20, width=4, window=((-1, 3), (-1, 3))
+    ... )
+    >>> [found.settings.window[0][1] - found.settings.window[0][0] for found in maps]
+    [4.0, 2.0, 1.0]
+    """
+    frames = check_count("frames", frames, minimum=2, maximum=1000)
+    factor = check_number("factor", factor, rule_of("(1, 100]"))
+    call = signature(trainability).bind(resolution, window=window, out=out, **options)
+    call.apply_defaults()
+    settings, worker_options, needed = checked(**call.arguments)
+    whole = target = settings.window
+    total, depth, scouts = 1.0, 1.0, 0
+    for _ in range(frames - 1):
+        total *= factor
+    pixels = max(settings.resolution, SCOUT * STEP)  # in a last frame; scouts go deeper
+    most = min((high - low) / pixels / (2 * ulp(max(-low, high, 1))) for low, high in whole)
+    if total > most:
+        raise ValueError(
+            f"frames and factor must magnify this window at most {most:.3g} times, or pixels would "
+            f"not differ, got {frames} and {factor:g}, which magnify {total:.3g} times"
+        )
+    check_memory(needed + 8 * frames * settings.resolution**2, "the maps of all frames")
+    folder = worker_options.out
+    if folder is not None:
+        asked = {"frames": frames, "factor": factor, **settings.given}
+        Folder.create(folder, "zoom of trainability", asked, {}, {}, chunk_count=0)
+
+    def mapped(pixels: int, window: MapWindow, name: str) -> Trainability:
+        where = None if folder is None else folder / name
+        return trainability(pixels, window=window, out=where, **options)
+
+    while depth < STEP * total:  # the boundary is near the middle of the last frame
+        found = mapped(SCOUT, target, f"scout-{scouts}")
+        if not found.boundary.any():
+            if scouts:
+                break
+            raise ValueError(f"window must hold a part of the boundary, got {shown(window)}")
+        target, depth, scouts = _cell(found), depth * STEP, scouts + 1
+    maps, inside, magnification = [], whole, 1.0
+    for frame in range(frames):
+        maps.append(mapped(resolution, inside, f"frame-{frame:03}"))
+        magnification *= factor
+        inside = _next(inside, whole, target, magnification, total)
+    return tuple(maps)
+
+
+def _cell(found: Trainability) -> MapWindow:
+    """Return the cell with most of the boundary, which is half a pixel after where it is marked."""
+
+    def shifted(inner: tuple[float, float], outer: tuple[float, float]) -> tuple[float, float]:
+        half = (outer[1] - outer[0]) / found.settings.resolution / 2
+        half = min(half, outer[1] - inner[1])  # not beyond the edge
+        return inner[0] + half, inner[1] + half
+
+    cell, whole = found.zoom(STEP), found.settings.window
+    return shifted(cell[0], whole[0]), shifted(cell[1], whole[1])
+
+
+def _next(
+    before: MapWindow, whole: MapWindow, target: MapWindow, magnification: float, total: float
+) -> MapWindow:
+    """Return a window on the way from the whole one to the last one, near the target's middle.
+
+    Each lies within the one ``before``, and has the whole one's sides over ``magnification``.
+    """
+    left = (1 / magnification - 1 / total) / (1 - 1 / total)  # of the way, from 1 to 0
+
+    def side(
+        bounds: tuple[float, float], ends: tuple[float, float], goal: tuple[float, float]
+    ) -> tuple[float, float]:
+        half = (ends[1] - ends[0]) / 2 / total
+        center = min(max((goal[0] + goal[1]) / 2, ends[0] + half), ends[1] - half)
+        low, high = (
+            last + left * (first - last)
+            for first, last in zip(ends, (center - half, center + half), strict=True)
+        )
+        return max(low, bounds[0]), min(high, bounds[1])
+
+    return side(before[0], whole[0], target[0]), side(before[1], whole[1], target[1])

@@ -1,18 +1,241 @@
-"""Plots of what a network predicts: predicted against actual values, and by which inputs."""
+"""What a network has learned: its weights over time, its predictions, and its sensitivity."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from textwrap import fill, wrap
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.checks.messages import shown
-from fastgd.checks.numbers import check_flag, numbers_of
-from fastgd.plots.style import COLORS, Axes, Panels, axes, legend_text, panels, user_text
+from fastgd.checks.numbers import check_flag, check_result, numbers_of
+from fastgd.plots.lines import label_iterations, legend, run_title
+from fastgd.plots.style import (
+    COLORS,
+    SEQUENTIAL,
+    Axes,
+    Panels,
+    axes,
+    color_bar,
+    legend_text,
+    panels,
+    user_text,
+)
 from fastgd.training.run import Run, Snapshot
+from fastgd.training.statistics import given_back
+
+DASHES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
+"""Dashes of the weights of one color, if there are no more."""
+
+
+def weight_paths(run: Run, *, ax: Panels | None = None) -> NDArray[Any]:
+    """Plot each weight of a run against the iterations, one axes per layer.
+
+    A line has the color of the hidden unit that the weight leads to, or in the last layer of the
+    one that it comes from; its dashes distinguish up to four inputs (in the last layer, outputs).
+    The trained weight is one of the points: the last one, or that of ``best_iteration`` with
+    ``restore_best=True``.
+
+    Parameters
+    ----------
+    run : Run
+        Trained with ``record_weights=True``.
+    ax : sequence of matplotlib Axes, optional
+        Axes to draw on, one per layer; by default those of a new figure.
+
+    Returns
+    -------
+    (layers,) array of matplotlib Axes
+
+    Raises
+    ------
+    TypeError
+        If it isn't a Run.
+    ValueError
+        If the run has no recorded weights, or ``ax`` doesn't have one axes per layer.
+    ImportError
+        If matplotlib is not installed (``pip install "fastgd[plot]"``).
+
+    Examples
+    --------
+    >>> import fastgd, fastgd.plots
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> run = fastgd.train(X, y, iterations=1000, record_every=10, record_weights=True)
+    >>> axes = fastgd.plots.weight_paths(run)
+    >>> [len(ax.lines) for ax in axes]
+    [12, 4]
+    """
+    check_result("run", run, Run)
+    if run.recorded_weights is None:
+        raise ValueError("weight_paths needs a run with recorded weights: record_weights=True")
+    at = given_back(run)
+    done = (run.recorded < run.iterations) & (run.recorded != at)
+    iterations = np.append(run.recorded[done], at)
+    order = np.argsort(iterations)
+    layers = len(run.weights)
+    with panels(ax, layers, sharex=True, figsize=(7.3, 1.4 + 2.6 * layers)) as drawn:
+        for k, one in enumerate(drawn):
+            path = np.concatenate((run.recorded_weights[k][done], run.weights[k][None]))[order]
+            # The last layer is colored by its inputs, the units of the axes above it.
+            is_last = k == layers - 1
+            if not is_last:
+                path = path.swapaxes(1, 2)
+            hues, others = path.shape[1:]
+            for hue, other in np.ndindex(hues, others):
+                one.plot(
+                    iterations[order],
+                    path[:, hue, other],
+                    color=_color(hue, hues),
+                    linestyle=DASHES[other] if others <= len(DASHES) else DASHES[0],
+                    linewidth=1.2 if hues <= len(COLORS) else 0.5,
+                    zorder=2 + other / others,  # interleaves the units, so that none hides others
+                )
+            source = "input" if k == 0 else f"unit of layer {k}"
+            names = (source, "output") if is_last else (f"unit of layer {k + 1}", source)
+            entries: dict[str, dict[str, Any]] = {}
+            if hues > len(COLORS) and ax is None:
+                _bar(one, hues, names[0])
+            if hues <= len(COLORS) and k in (0, *range(layers - 1)):
+                entries |= {_numbered(names[0], i): {"color": COLORS[i]} for i in range(hues)}
+            if 1 < others <= len(DASHES):
+                entries |= {_numbered(names[1], i): {"linestyle": DASHES[i]} for i in range(others)}
+            legend(one, entries)
+            one.set_ylabel(f"weights[{k}]")
+        drawn[0].set_title(run_title(run))
+        label_iterations(drawn[-1])
+    return drawn
+
+
+def _bar(ax: Any, hues: int, name: str) -> None:
+    """Add a color bar, for many units."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap, Normalize
+
+    colors = ListedColormap([_color(hue, hues) for hue in range(hues)])
+    color_bar([ax], ScalarMappable(Normalize(0.5, hues + 0.5), colors), name)
+
+
+def _numbered(name: str, i: int) -> str:
+    """Insert a number into a name: input 1, unit 1 of layer 2."""
+    word, _, rest = name.partition(" ")
+    return f"{word} {i + 1} {rest}".strip()
+
+
+def _color(hue: int, hues: int) -> Any:
+    if hues <= len(COLORS):
+        return COLORS[hue]
+    from matplotlib import colormaps
+
+    return colormaps[SEQUENTIAL](0.92 * hue / (hues - 1))  # the brightest end is hard to see
+
+
+# ---------------------------------------------------------------- direction changes
+
+WRITTEN = 16
+"""Most columns with a number written in each cell."""
+
+
+def direction_changes(run: Run, *, ax: Panels | None = None) -> NDArray[Any]:
+    """Plot how often the derivative of each weight changed its sign, as a heat map per layer.
+
+    Rows are a layer's inputs, columns its units; a layer with more inputs than units is transposed
+    (as the article prints its synapses: the hidden units of ``weights[1]`` are then below those of
+    ``weights[0]``).
+    Biases are a row of their own. All layers share one color scale.
+
+    Parameters
+    ----------
+    run : Run
+    ax : sequence of matplotlib Axes, optional
+        Axes to draw on, one per layer; by default those of a new figure, with a color bar.
+
+    Returns
+    -------
+    (layers,) array of matplotlib Axes
+
+    Raises
+    ------
+    TypeError
+        If it isn't a Run.
+    ValueError
+        If ``ax`` doesn't have one axes per layer.
+    ImportError
+        If matplotlib is not installed (``pip install "fastgd[plot]"``).
+
+    Notes
+    -----
+    The counts are those of the article's "Let's Take a Closer Look".
+
+    Examples
+    --------
+    >>> import fastgd, fastgd.plots
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> axes = fastgd.plots.direction_changes(fastgd.train(X, y, alpha=10))
+    >>> print(axes[0].images[0].get_array())
+    [[ 7 19  2  6]
+     [ 7  2  0 22]
+     [19 26  9 17]]
+    """
+    check_result("run", run, Run)
+    maps: list[tuple[NDArray[np.int64], list[str], list[str], str]] = []
+    for k, counts in enumerate(run.direction_changes):
+        inputs, units = counts.shape
+        is_last = k == len(run.weights) - 1
+        rows = [f"input {i + 1}" if k == 0 else f"unit {i + 1} of layer {k}" for i in range(inputs)]
+        columns = [
+            f"output {i + 1}" if is_last else f"unit {i + 1} of layer {k + 1}" for i in range(units)
+        ]
+        title = f"weights[{k}] ({inputs} x {units})"
+        if run.biases:
+            counts, rows = np.vstack((counts, run.bias_direction_changes[k])), [*rows, "bias"]
+            title = f"{title} and biases"
+        if inputs > units:
+            counts, rows, columns, title = counts.T, columns, rows, f"{title}, transposed"
+        maps.append((counts, rows, columns, title))
+    top = max(1, *(int(counts.max()) for counts, *_ in maps))
+    heights = [0.6 + len(rows) for _, rows, *_ in maps]
+    size = (7.3, min(9.0, 1.2 + 0.42 * sum(heights)))
+    with panels(ax, len(maps), figsize=size, height_ratios=heights) as drawn:
+        for one, (counts, rows, columns, title) in zip(drawn, maps, strict=True):
+            image = one.imshow(counts, vmin=0, vmax=top, cmap=SEQUENTIAL, aspect="auto")
+            one.grid(visible=False)
+            one.spines[:].set_visible(False)
+            one.tick_params(length=0)
+            one.set_title(title)
+            height, width = counts.shape
+            steps = [1 if n <= WRITTEN else 1 + n // WRITTEN for n in (width, height)]
+            across, down = range(0, width, steps[0]), range(0, height, steps[1])
+            one.set_xticks(across, [_short(columns[i]) for i in across])
+            one.set_xlabel(_kind(columns))
+            if height <= WRITTEN:
+                one.set_yticks(down, rows)
+            else:
+                one.set_yticks(down, [_short(rows[i]) for i in down])
+                one.set_ylabel(_kind(rows))
+            if width <= WRITTEN and height <= WRITTEN:
+                for (i, j), count in np.ndenumerate(counts):
+                    color = "white" if count < 0.6 * top else "black"
+                    one.text(j, i, f"{count:,}", ha="center", va="center", color=color)
+        drawn[0].set_title(f"{run_title(run)}\n\n{maps[0][-1]}")
+        if ax is None:
+            color_bar(drawn, image, "direction changes")
+    return drawn
+
+
+def _short(name: str) -> str:
+    """Return the number of an input, unit or output."""
+    return name if name == "bias" else name.split()[1]
+
+
+def _kind(names: list[str]) -> str:
+    """Return what the first name is: input, output, unit of layer 1."""
+    words = names[0].split()
+    return " ".join([words[0], *words[2:]])
+
+
+# ---------------------------------------------------------------- predictions
 
 MOST_CLASSES = 30
 """Most classes in a confusion matrix."""
@@ -219,7 +442,10 @@ def sensitivity(
             raise ValueError(f"names must be a list of {count} str, got {shown(names)}")
     elif hasattr(network, "preparation") and hasattr(network, "gradient") and names is None:
         columns = network.gradient(X)
-        known, found = list(columns), np.stack([_wide(one) for one in columns.values()], axis=2)
+        known, found = (
+            list(columns),
+            np.stack([np.reshape(one, (len(one), -1)) for one in columns.values()], axis=2),
+        )
         numbers = network.preparation.numbers(network.columns(X))
         outputs = network.classes or [target.name for target in network.targets]
         order = [one.name for one in network.preparation.columns]
@@ -244,24 +470,13 @@ def sensitivity(
         bars.grid(visible=False, axis="y")
         bars.set_title(f"mean |{what}|")
         for one, d in zip(curves, largest, strict=False):
-            _draw_curve(one, values[:, d], found[:, :, d], outputs, len(known) == 1)
+            ascending = np.argsort(values[:, d], kind="stable")
+            one.axhline(0, color="#999999", linewidth=0.8, zorder=1)
+            look = "-" if len(known) == 1 else "."  # the derivative depends on this input alone
+            for color, own, name in zip(COLORS, found[ascending, :, d].T, outputs, strict=False):
+                one.plot(values[ascending, d], own, look, color=color, markersize=3, label=name)
             one.set_xlabel(fill(known[d], LINE))
             one.set_title(fill(f"{what} by {known[d]}", LINE))
         if found.shape[1] > 1:
             curves[0].legend(fontsize="small", markerscale=3)
     return drawn
-
-
-def _wide(column: NDArray[Any]) -> NDArray[Any]:
-    return column if column.ndim == 2 else column[:, None]
-
-
-def _draw_curve(
-    ax: Any, x: NDArray[Any], derivatives: NDArray[Any], outputs: Sequence[str], is_alone: bool
-) -> None:
-    """Points, or a line where the derivative depends on this input alone."""
-    order = np.argsort(x, kind="stable")
-    ax.axhline(0, color="#999999", linewidth=0.8, zorder=1)
-    look = "-" if is_alone else "."
-    for color, own, name in zip(COLORS, derivatives.T, outputs, strict=False):
-        ax.plot(x[order], own[order], look, color=color, markersize=3, label=name)
