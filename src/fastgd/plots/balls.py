@@ -1,14 +1,14 @@
 """The ball in the bucket: a curve, the paths of balls on it, its basins, and an animated GIF."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from fastgd.checks.numbers import FloatArray, check_count, check_ends, check_path, check_result
 from fastgd.plots.lines import below
-from fastgd.plots.style import COLORS, DOTS_PER_INCH, Axes, axes, check_ending, pyplot, write_gif
+from fastgd.plots.style import COLORS, DOTS_PER_INCH, Axes, axes, check_ending, pyplot, write_film
 from fastgd.studies.bucket.basins import NOWHERE, Basins
 from fastgd.studies.bucket.curves import Curve
 from fastgd.studies.bucket.rolling import Roll
@@ -340,38 +340,8 @@ def film(
 
         figure: Any = ax.figure.figure  # the whole one, also of a subfigure
         try:
-            write_gif(_frames(figure, (dots, counter), show, steps), path)
+            write_film(figure, path, show, steps, (dots, counter))
         finally:
             if own:
                 pyplot().close(figure)
     return ax
-
-
-def _frames(figure: Any, moving: tuple[Any, ...], show: Any, steps: list[int]) -> Iterator[Any]:
-    """Render the figure at each step; only the artists in ``moving`` are drawn anew."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from PIL import Image
-
-    given, dpi, layout = figure.canvas, figure.dpi, figure.get_layout_engine()
-    canvas: Any = FigureCanvasAgg(figure)  # untyped
-    try:
-        figure.set_dpi(DOTS_PER_INCH)
-        show(steps[0])
-        figure.draw_without_rendering()  # computes the layout, with all artists
-        figure.set_layout_engine("none")
-        for artist in moving:
-            artist.set_animated(True)  # excluded from canvas.draw()
-        canvas.draw()
-        rest = canvas.copy_from_bbox(figure.bbox)
-        for step in steps:
-            show(step)
-            canvas.restore_region(rest)
-            for artist in moving:
-                figure.draw_artist(artist)
-            yield Image.fromarray(np.array(canvas.buffer_rgba())[..., :3])
-    finally:
-        for artist in moving:
-            artist.set_animated(False)
-        figure.set_layout_engine(layout)
-        figure.set_dpi(dpi)
-        figure.set_canvas(given)

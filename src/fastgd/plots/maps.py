@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.numbers import check_path, check_result, each_of
-from fastgd.plots.style import COLORS, DOTS_PER_INCH, Axes, axes, check_ending, pyplot, write_gif
+from fastgd.plots.style import COLORS, DOTS_PER_INCH, Axes, axes, check_ending, pyplot, write_film
 from fastgd.studies.box_counting import BoxCounting
 from fastgd.studies.trainability_map import Trainability
 
@@ -246,8 +246,19 @@ def zoom_film(
         if own:
             figure.set_layout_engine("none")
             ax.set_position((MARGIN / whole, MARGIN / whole, side / whole, side / whole))
+
+        def show(k: int) -> None:
+            ax.clear()
+            draw_map(ax, maps[k], maps[max(0, k - NEAR) : k + NEAR + 1])
+            across, up = (
+                f"{label}\n{ends_text(*ends)}"
+                for label, ends in zip(axis_labels(maps[k]), maps[k].settings.window, strict=True)
+            )
+            title = f"magnified {magnification(maps, k)} times"
+            ax.set(xticks=[], yticks=[], xlabel=across, ylabel=up, title=title)
+
         try:
-            write_gif((_frame(figure, ax, maps, k) for k in range(len(maps))), path)
+            write_film(figure, path, show, range(len(maps)))
         finally:
             if own:
                 pyplot().close(figure)
@@ -264,25 +275,3 @@ def ends_text(low: float, high: float) -> str:
     """Return both ends of a window, with three digits or more of its width."""
     digits = max(6, 2 - floor(log10(high - low)))
     return f"{low:.{digits}f} to {high:.{digits}f}"
-
-
-def _frame(figure: Any, ax: "Axes", maps: Sequence[Trainability], k: int) -> Any:
-    """Draw a map, and return the figure as an image."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from PIL import Image
-
-    ax.clear()
-    draw_map(ax, maps[k], maps[max(0, k - NEAR) : k + NEAR + 1])
-    across, up = (
-        f"{label}\n{ends_text(*ends)}"
-        for label, ends in zip(axis_labels(maps[k]), maps[k].settings.window, strict=True)
-    )
-    title = f"magnified {magnification(maps, k)} times"
-    ax.set(xticks=[], yticks=[], xlabel=across, ylabel=up, title=title)
-    given = figure.canvas
-    canvas: Any = FigureCanvasAgg(figure)  # untyped
-    try:
-        canvas.draw()
-        return Image.fromarray(np.array(canvas.buffer_rgba())[..., :3])
-    finally:
-        figure.set_canvas(given)

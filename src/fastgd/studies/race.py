@@ -28,7 +28,7 @@ from fastgd.optimizers import ALL, Optimizer
 from fastgd.store import Arrays, PathLike
 from fastgd.store.npz import tuples
 from fastgd.studies.job import StudyJob
-from fastgd.studies.surface import Surface, Weight, surface
+from fastgd.studies.surface import Surface, Weight, check_two_weights, surface
 from fastgd.training.codec import Header, decoded
 from fastgd.training.exports import dataframe, labels_of, module
 from fastgd.training.run import Alpha, Run
@@ -209,8 +209,11 @@ class Race(ShownInNotebooks):
         name = self.ranking()[0] if at is None else check_choice("at", at, list(self.runs))
         goal = self.runs[name]
         if span is None:
-            # A surface of 2 x 2 points, which is only used to get the paths.
-            probe = surface(self.X, self.y, goal, axes=axes, resolution=2)
+            shapes = [(len(w) + bool(goal.biases), w.shape[1]) for w in goal.weights]
+            empty = np.empty(0)  # no points are needed to get the paths
+            probe = Surface(
+                check_two_weights(axes, shapes), empty, empty, empty, goal.weights, goal.biases
+            )
             going = [run for run in self.runs.values() if run.status != "diverged"] or [goal]
             paths = [probe.path(run)[:, :2] for run in going]
             lengths = np.array([np.ptp(path, axis=0).max() for path in paths])
@@ -361,33 +364,26 @@ def entrants_of(given: Any) -> dict[str, tuple[Optimizer, Any]]:
         )
     if not given:
         raise ValueError(f"optimizers must have at least one, got {shown(given)}")
+    entries: dict[object, tuple[Optimizer, Any]] = {}
+    for place, entry in given.items() if isinstance(given, Mapping) else enumerate(given):
+        pair = (entry, entry.race_alpha) if isinstance(entry, ALL) else entry
+        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], ALL)):
+            raise TypeError(
+                f"optimizers[{place!r}] must be one of fastgd.optimizers, such as Adam(), or a "
+                f"pair (optimizer, alpha), got {shown(entry)}"
+            )
+        entries[place] = pair
     if isinstance(given, Mapping):
-        return {str(name): _entry(name, entry) for name, entry in given.items()}
-    entries = [_entry(k, entry) for k, entry in enumerate(given)]
-    return dict(zip(_names(entries), entries, strict=True))
-
-
-def _entry(place: object, entry: Any) -> tuple[Optimizer, Any]:
-    """Return an optimizer with its alpha."""
-    if isinstance(entry, ALL):
-        return entry, entry.race_alpha
-    if isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], ALL):
-        return entry
-    raise TypeError(
-        f"optimizers[{place!r}] must be one of fastgd.optimizers, such as Adam(), or a pair "
-        f"(optimizer, alpha), got {shown(entry)}"
-    )
-
-
-def _names(entries: Sequence[tuple[Optimizer, Any]]) -> list[str]:
-    """Return unique names: the class, with parameters where needed, or with alpha as well."""
-    short = [type(optimizer).__name__ for optimizer, _ in entries]
-    full = [repr(optimizer) for optimizer, _ in entries]
-    longest = [f"{name}, alpha {alpha}" for name, (_, alpha) in zip(full, entries, strict=True)]
+        return {str(name): pair for name, pair in entries.items()}
+    # Unique names: the class, with parameters where needed, or with alpha as well.
+    short = [type(optimizer).__name__ for optimizer, _ in entries.values()]
+    full = [repr(optimizer) for optimizer, _ in entries.values()]
+    alphas = (alpha for _, alpha in entries.values())
+    longest = [f"{name}, alpha {alpha}" for name, alpha in zip(full, alphas, strict=True)]
     for name in longest:
         if longest.count(name) > 1:
             raise ValueError(f"optimizers must differ from one another, got {name} twice")
-    return [
-        next(forms[k] for forms in (short, full, longest) if forms.count(forms[k]) == 1)
-        for k in range(len(entries))
-    ]
+    return {
+        next(forms[k] for forms in (short, full, longest) if forms.count(forms[k]) == 1): pair
+        for k, pair in enumerate(entries.values())
+    }

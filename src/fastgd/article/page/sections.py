@@ -384,15 +384,14 @@ _SWEEP = partial(fastgd.sweep, *XOR, alpha=ALPHAS, **FEW)
 _SEEDS = partial(fastgd.sweep, *XOR, alpha=ALPHAS, seed=range(100), **FEW)
 _SOLVED = partial(fastgd.sweep, *XOR, alpha=[1, 10], seed=range(200), **FEW)
 _SIZES = partial(fastgd.sweep, *XOR, hidden_size=[4, 32], alpha=[0.1, 1, 10], **FEW)
-# Around given weights, so that no other kernel is needed; a few points use one thread only.
+# Around given weights, so that no other kernel is needed.
 _PLANE = partial(fastgd.surface, *XOR, [[[0.5] * 4] * 3, [[0.5]] * 4], span=(-1, 1))
-_PLANES = [_PLANE, partial(_PLANE, resolution=2)]
 _BALL = partial(fastgd.bucket.roll, curve="x**2", start=-3, alpha=0.1)
 
 # For each figure, the slowest call first.
 NEEDED: dict[Callable[[], Any], Sequence[Call]] = {
     thirteen_lines: [_TRAIN],
-    race: [*_PLANES, *_RACE],
+    race: [_PLANE, *_RACE],
     ball: [_BALL],
     slopes_too_big: [partial(_roll, "too-big")],
     local_minimum: [partial(_roll, "local-minimum")],
@@ -400,8 +399,8 @@ NEEDED: dict[Callable[[], Any], Sequence[Call]] = {
     slopes_too_small: [partial(_roll, "rut")],
     flat_stretch: [partial(_roll, "too-small")],
     two_layer: [_PATH],
-    error_plane: [*_PLANES, _PATH],
-    error_plane_from_above: [*_PLANES, _PATH],
+    error_plane: [_PLANE, _PATH],
+    error_plane_from_above: [_PLANE, _PATH],
     alphas: [_SWEEP],
     takeaways: [_SEEDS],
     changes_of_a_tiny_alpha: [_TRAIN],
