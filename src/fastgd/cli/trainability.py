@@ -26,14 +26,8 @@ from fastgd.engine.devices import AUTO, CPU, CUDA
 from fastgd.plots import style
 from fastgd.plots.maps import magnification
 from fastgd.store.folder import remove
-from fastgd.studies.mean_field import MapWindow
-from fastgd.studies.trainability_map import (
-    FEWEST_ITERATIONS,
-    WINDOW,
-    Trainability,
-    trainability,
-    trainability_zoom,
-)
+from fastgd.studies.mean_field import FEWEST_ITERATIONS, MapWindow
+from fastgd.studies.trainability_map import WINDOW, Trainability, trainability, trainability_zoom
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from itertools import chain
 from textwrap import fill, wrap
 from typing import Any, Literal
 
@@ -96,7 +97,11 @@ def weight_paths(run: Run, *, ax: Panels | None = None) -> NDArray[Any]:
             names = (source, "output") if is_last else (f"unit of layer {k + 1}", source)
             entries: dict[str, dict[str, Any]] = {}
             if hues > len(COLORS) and ax is None:
-                _bar(one, hues, names[0])
+                from matplotlib.cm import ScalarMappable
+                from matplotlib.colors import ListedColormap, Normalize
+
+                colors = ListedColormap([_color(hue, hues) for hue in range(hues)])
+                color_bar([one], ScalarMappable(Normalize(0.5, hues + 0.5), colors), names[0])
             if hues <= len(COLORS) and k in (0, *range(layers - 1)):
                 entries |= {_numbered(names[0], i): {"color": COLORS[i]} for i in range(hues)}
             if 1 < others <= len(DASHES):
@@ -106,15 +111,6 @@ def weight_paths(run: Run, *, ax: Panels | None = None) -> NDArray[Any]:
         drawn[0].set_title(run_title(run))
         label_iterations(drawn[-1])
     return drawn
-
-
-def _bar(ax: Any, hues: int, name: str) -> None:
-    """Add a color bar, for many units."""
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import ListedColormap, Normalize
-
-    colors = ListedColormap([_color(hue, hues) for hue in range(hues)])
-    color_bar([ax], ScalarMappable(Normalize(0.5, hues + 0.5), colors), name)
 
 
 def _numbered(name: str, i: int) -> str:
@@ -293,14 +289,39 @@ def predictions(
             f"actual and predicted must have the same number of rows, got {len(truth)} and "
             f"{len(guess)}"
         )
-    of_numbers = truth.dtype.kind in "iuf" and guess.dtype.kind in "iuf"
-    width, size = (4.4, (5.4, 5.0)) if of_numbers else _room_for({*truth.tolist(), *guess.tolist()})
+    title = f"{user_text(name, LONGEST)}: predicted against actual ({len(truth):,} rows)"
+    if truth.dtype.kind in "iuf" and guess.dtype.kind in "iuf":
+        with axes(ax, figsize=(5.4, 5.0)) as drawn:
+            _draw_numbers(drawn, truth, guess)
+            drawn.set_title(fill(title, int(4.4 / INCHES)))
+            drawn.set(xlabel="actual", ylabel="predicted")
+        return drawn
+    names = sorted({*truth.tolist(), *guess.tolist()})
+    if len(names) > MOST_CLASSES:
+        raise ValueError(f"actual must have at most {MOST_CLASSES} classes, got {len(names)}")
+    lines = [
+        wrap(user_text(name, LONGEST), LETTERS, max_lines=LINES, placeholder="...") or [""]
+        for name in names
+    ]
+    labels = list(map("\n".join, lines))
+    side, longest = max(3.4, 0.45 * len(names)), INCHES * max(map(len, chain(*lines)))
+    is_turned = max(map(len, labels)) * len(labels) > 40
+    size = side + longest + 0.9, side + (longest if is_turned else 0.2) + 1.1
     with axes(ax, figsize=size) as drawn:
-        (_draw_numbers if of_numbers else _draw_classes)(drawn, truth, guess)
-        title = f"{user_text(name, LONGEST)}: predicted against actual ({len(truth):,} rows)"
-        drawn.set_title(fill(title, int(width / INCHES)))
-        drawn.set_xlabel("actual" if of_numbers else "predicted")
-        drawn.set_ylabel("predicted" if of_numbers else "actual")
+        counts = np.zeros((len(names), len(names)), dtype=int)
+        places = {name: k for k, name in enumerate(names)}
+        for row, column in zip(truth.tolist(), guess.tolist(), strict=True):
+            counts[places[row], places[column]] += 1
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        drawn.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for (i, j), count in np.ndenumerate(counts):
+            color = "white" if shares[i, j] > 0.6 else "black"
+            drawn.text(j, i, f"{count:,}", ha="center", va="center", color=color)
+        drawn.grid(visible=False)
+        drawn.set_xticks(range(len(names)), labels, rotation=90 if is_turned else 0)
+        drawn.set_yticks(range(len(names)), labels)
+        drawn.set_title(fill(title, int(side / INCHES)))
+        drawn.set(xlabel="predicted", ylabel="actual")
     return drawn
 
 
@@ -331,44 +352,6 @@ def _draw_numbers(ax: Axes, truth: NDArray[Any], guess: NDArray[Any]) -> None:
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(5))
         axis.set_major_formatter(StrMethodFormatter("{x:,.6g}"))
-
-
-def _draw_classes(ax: Axes, truth: NDArray[Any], guess: NDArray[Any]) -> None:
-    names = sorted({*truth.tolist(), *guess.tolist()})
-    if len(names) > MOST_CLASSES:
-        raise ValueError(f"actual must have at most {MOST_CLASSES} classes, got {len(names)}")
-    places = {name: k for k, name in enumerate(names)}
-    counts = np.zeros((len(names), len(names)), dtype=int)
-    for row, column in zip(truth.tolist(), guess.tolist(), strict=True):
-        counts[places[row], places[column]] += 1
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for (i, j), count in np.ndenumerate(counts):
-        color = "white" if shares[i, j] > 0.6 else "black"
-        ax.text(j, i, f"{count:,}", ha="center", va="center", color=color)
-    labels = list(map(_label, names))
-    ax.set_xticks(range(len(names)), labels, rotation=90 if _are_turned(labels) else 0)
-    ax.set_yticks(range(len(names)), labels)
-    ax.grid(visible=False)
-
-
-def _label(name: object) -> str:
-    """The name of a class, in a few short lines."""
-    lines = wrap(user_text(name, LONGEST), LETTERS, max_lines=LINES, placeholder="...") or [""]
-    return "\n".join(lines)
-
-
-def _are_turned(labels: Sequence[str]) -> bool:
-    return max(map(len, labels)) * len(labels) > 40
-
-
-def _room_for(names: Collection[object]) -> tuple[float, tuple[float, float]]:
-    """The width of a matrix of these classes, and the size of its figure; in inches."""
-    labels = list(map(_label, names))
-    side = max(3.4, 0.45 * len(labels))
-    longest = INCHES * max(len(line) for label in labels for line in label.split("\n"))
-    below = longest if _are_turned(labels) else 0.2
-    return side, (side + longest + 0.9, side + below + 1.1)
 
 
 # ---------------------------------------------------------------- sensitivities

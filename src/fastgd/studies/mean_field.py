@@ -28,10 +28,11 @@ rate in both layers, and a number that is added to all of W0.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from itertools import pairwise
-from math import ceil, sqrt
+from math import ceil, prod, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,7 +42,7 @@ from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import TrainingData
 from fastgd.checks.memory import check_memory
-from fastgd.checks.messages import many
+from fastgd.checks.messages import many, shown
 from fastgd.checks.numbers import (
     FloatArray,
     check_choice,
@@ -51,12 +52,15 @@ from fastgd.checks.numbers import (
     rule_of,
 )
 from fastgd.engine.devices import CPU
-from fastgd.engine.execution import execute
+from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import Weights, network_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.results import STATUS, Summary, summarize
-from fastgd.store import Arrays
+from fastgd.store import Arrays, PathLike
+from fastgd.studies.job import StudyJob
 from fastgd.training.sweep_axes import runs_per_chunk, seconds_of
+from fastgd.workers.run_job import results_of
+from fastgd.workers.worker_options import WorkerOptions, check_worker_options
 
 ACTIVATIONS = ("tanh", "relu", "identity", "sigmoid")
 """Activations of the hidden units; sigmoid, which the paper doesn't have, is scaled as tanh."""
@@ -185,6 +189,9 @@ MapWindow = tuple[tuple[float, float], tuple[float, float]]
 """log10 of the learning rates at the edges: (left, right) of the input layer, (bottom, top) of the
 output layer, or of what the rows differ in: see :data:`AGAINST`."""
 
+FEWEST_ITERATIONS = 2
+"""Other errors are compared with the first one."""
+
 LAST = 20
 """Final iterations whose mean error decides whether a training converged, as in the paper."""
 
@@ -243,6 +250,74 @@ class Settings(NamedTuple):
         """By name, without the last two where they have their default, as older folders do."""
         default = self._field_defaults
         return {k: v for k, v in self._asdict().items() if k not in default or v != default[k]}
+
+
+def checked(
+    *,
+    executor: Executor | None,
+    threads: int | None,
+    threads_per_worker: int,
+    out: PathLike | None,
+    progress: bool,
+    device: str,
+    **given: Any,
+) -> tuple[Settings, WorkerOptions, int]:
+    """Check all arguments of :func:`trainability`; the last result is the memory it needs."""
+    asked = Settings(**given)
+    width = check_count("width", asked.width)
+    activation = check_choice("activation", asked.activation, ACTIVATIONS)
+    count = sample_count(width, activation, asked.samples)
+    against = check_choice("against", asked.against, tuple(AGAINST))
+    batch_size = asked.batch_size
+    if batch_size is not None:
+        batch_size = check_count("batch_size", batch_size, maximum=count)
+        if count % batch_size:
+            raise ValueError(
+                f"batch_size must divide the number of samples ({count}), got {batch_size}"
+            )
+    settings = Settings(
+        resolution=check_count("resolution", asked.resolution),
+        iterations=check_count("iterations", asked.iterations, FEWEST_ITERATIONS),
+        width=width,
+        window=_checked_window(asked.window, against),
+        activation=activation,
+        batch_size=batch_size,
+        seed=check_seed(asked.seed),
+        samples=None if count == sample_count(width, activation) else count,
+        against=against,
+    )
+    options = check_worker_options(executor, threads, threads_per_worker, out, progress, device)
+    # The map, and its ranks and colors in a plot; samples and weights while they are drawn.
+    needed = 64 * settings.resolution**2 + drawn_bytes(width, count)
+    if not settings.has_two_rates:  # three copies of the initial weights of a patch's rows
+        rows = settings.resolution
+        if options.device == CPU:
+            rows = min(rows, MOST) * options.threads
+        needed += 24 * rows * width * (width + 1)
+    check_memory(needed, "the map")
+    return settings, options, needed
+
+
+def _checked_window(window: Any, against: str) -> MapWindow:
+    across, up = AGAINST["output_rate"].value, AGAINST[against].value
+    rule = f"window must be ((left, right), (bottom, top)), {across} and {up}"
+    try:
+        (left, right), (bottom, top) = window
+    except Exception:  # an object's own __iter__ may raise anything
+        raise ValueError(f"{rule}, got {shown(window)}") from None
+    sides = []
+    for (name, low), (other, high), axis in (
+        (("left", left), ("right", right), "output_rate"),
+        (("bottom", bottom), ("top", top), against),
+    ):
+        low, high = (
+            check_number(f"window's {word}, {AGAINST[axis].value},", value, EXPONENT)
+            for word, value in ((name, low), (other, high))
+        )
+        if low >= high:
+            raise ValueError(f"window's {name} must be below its {other}, got {low} and {high}")
+        sides.append((low, high))
+    return sides[0], sides[1]
 
 
 class Patch(NamedTuple):
@@ -318,6 +393,28 @@ class MapTrainings:
         if settings.batch_size:
             given |= {"batch_size": batch, "shuffle_seed": settings.seed}
         return Method(**given)
+
+    def computed(self, worker_options: WorkerOptions, needed: int) -> FloatArray:
+        """Train all pixels; ``needed`` is the memory for the rest of the map."""
+        trainings, patches, resolution = self, self.patches, self.settings.resolution
+        if worker_options.executor is None and self.device != CPU:
+            whole = Patch(slice(0, resolution), slice(0, resolution))
+            plan = plan_on_a_device(*self.planned(whole, worker_options.threads))
+            trainings = replace(self, device=plan.device)
+            if worker_options.out is None and plan.device != CPU:  # only many keep a GPU busy
+                patches = patches_of(resolution, MOST_ON_GPU)
+                worker_options = worker_options._replace(threads=1)
+                largest = max(patches, key=lambda patch: prod(patch.shape))
+                check_memory(needed + trainings.planned(largest, 1)[0].bytes(KEPT), "the map")
+        shapes = {patch.shape: patch for patch in patches}
+        sizes = [prod(patch.shape) for patch in patches]
+        job = StudyJob(trainings.values, patches, sizes, [*shapes.values()])
+        asked = self.settings.given
+        found = results_of(job, worker_options, "map of trainability", asked, {}, unit="px")
+        values = np.empty((resolution, resolution))
+        for patch, arrays in zip(patches, found, strict=True):
+            values[patch] = arrays["values"]
+        return values
 
     def planned(
         self, patch: Patch, threads: int, *, is_trial: bool = False

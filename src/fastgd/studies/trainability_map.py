@@ -9,9 +9,9 @@ errors are kept.
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from inspect import signature
-from math import prod, ulp
+from math import ulp
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,37 +20,13 @@ from numpy.typing import NDArray
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.notebook import ShownInNotebooks
-from fastgd.checks.numbers import (
-    check_choice,
-    check_count,
-    check_number,
-    check_seed,
-    rule_of,
-)
+from fastgd.checks.numbers import check_count, check_number, rule_of
 from fastgd.engine.devices import CPU
-from fastgd.engine.execution import plan_on_a_device
 from fastgd.store import PathLike
 from fastgd.store.folder import Folder
 from fastgd.studies.box_counting import BoxCounting, boundary, box_counting
-from fastgd.studies.job import StudyJob
-from fastgd.studies.mean_field import (
-    ACTIVATIONS,
-    AGAINST,
-    EXPONENT,
-    KEPT,
-    MOST,
-    MOST_ON_GPU,
-    MapTrainings,
-    MapWindow,
-    Patch,
-    Settings,
-    drawn_bytes,
-    patches_of,
-    sample_count,
-)
+from fastgd.studies.mean_field import MapTrainings, MapWindow, Settings, checked
 from fastgd.training.exports import dataframe, dataset
-from fastgd.workers.run_job import results_of
-from fastgd.workers.worker_options import WorkerOptions, check_worker_options
 
 if TYPE_CHECKING:
     import pandas
@@ -58,9 +34,6 @@ if TYPE_CHECKING:
 
 WINDOW: MapWindow = ((1.0, 6.0), (-1.0, 4.0))
 """Contains the boundary of the default network."""
-
-FEWEST_ITERATIONS = 2
-"""Other errors are compared with the first one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -308,92 +281,7 @@ def trainability(
     """
     settings, worker_options, needed = checked(**locals())
     trainings = MapTrainings.of(settings, worker_options.device)
-    patches = trainings.patches
-    if worker_options.executor is None and worker_options.device != CPU:
-        whole = Patch(slice(0, settings.resolution), slice(0, settings.resolution))
-        plan = plan_on_a_device(*trainings.planned(whole, worker_options.threads))
-        trainings = replace(trainings, device=plan.device)
-        if worker_options.out is None and plan.device != CPU:  # many thousands keep a GPU busy
-            patches = patches_of(settings.resolution, MOST_ON_GPU)
-            worker_options = worker_options._replace(threads=1)
-            largest = max(patches, key=lambda patch: prod(patch.shape))
-            check_memory(needed + trainings.planned(largest, 1)[0].bytes(KEPT), "the map")
-    shapes = {patch.shape: patch for patch in patches}
-    sizes = [prod(patch.shape) for patch in patches]
-    job = StudyJob(trainings.values, patches, sizes, [*shapes.values()])
-    found = results_of(job, worker_options, "map of trainability", settings.given, {}, unit="px")
-    values = np.empty((settings.resolution, settings.resolution))
-    for patch, arrays in zip(patches, found, strict=True):
-        values[patch] = arrays["values"]
-    return Trainability(settings, *trainings.rates, values)
-
-
-def checked(
-    *,
-    executor: Executor | None,
-    threads: int | None,
-    threads_per_worker: int,
-    out: PathLike | None,
-    progress: bool,
-    device: str,
-    **given: Any,
-) -> tuple[Settings, WorkerOptions, int]:
-    """Check all arguments of :func:`trainability`; the last result is the memory it needs."""
-    asked = Settings(**given)
-    width = check_count("width", asked.width)
-    activation = check_choice("activation", asked.activation, ACTIVATIONS)
-    count = sample_count(width, activation, asked.samples)
-    against = check_choice("against", asked.against, tuple(AGAINST))
-    batch_size = asked.batch_size
-    if batch_size is not None:
-        batch_size = check_count("batch_size", batch_size, maximum=count)
-        if count % batch_size:
-            raise ValueError(
-                f"batch_size must divide the number of samples ({count}), got {batch_size}"
-            )
-    settings = Settings(
-        resolution=check_count("resolution", asked.resolution),
-        iterations=check_count("iterations", asked.iterations, FEWEST_ITERATIONS),
-        width=width,
-        window=_checked_window(asked.window, against),
-        activation=activation,
-        batch_size=batch_size,
-        seed=check_seed(asked.seed),
-        samples=None if count == sample_count(width, activation) else count,
-        against=against,
-    )
-    options = check_worker_options(executor, threads, threads_per_worker, out, progress, device)
-    # The map, and its ranks and colors in a plot; samples and weights while they are drawn.
-    needed = 64 * settings.resolution**2 + drawn_bytes(width, count)
-    if not settings.has_two_rates:  # three copies of the initial weights of a patch's rows
-        rows = settings.resolution
-        if options.device == CPU:
-            rows = min(rows, MOST) * options.threads
-        needed += 24 * rows * width * (width + 1)
-    check_memory(needed, "the map")
-    return settings, options, needed
-
-
-def _checked_window(window: Any, against: str) -> MapWindow:
-    across, up = AGAINST["output_rate"].value, AGAINST[against].value
-    rule = f"window must be ((left, right), (bottom, top)), {across} and {up}"
-    try:
-        (left, right), (bottom, top) = window
-    except Exception:  # an object's own __iter__ may raise anything
-        raise ValueError(f"{rule}, got {shown(window)}") from None
-    sides = []
-    for (name, low), (other, high), axis in (
-        (("left", left), ("right", right), "output_rate"),
-        (("bottom", bottom), ("top", top), against),
-    ):
-        low, high = (
-            check_number(f"window's {word}, {AGAINST[axis].value},", value, EXPONENT)
-            for word, value in ((name, low), (other, high))
-        )
-        if low >= high:
-            raise ValueError(f"window's {name} must be below its {other}, got {low} and {high}")
-        sides.append((low, high))
-    return sides[0], sides[1]
+    return Trainability(settings, *trainings.rates, trainings.computed(worker_options, needed))
 
 
 # ---------------------------------------------------------------- a zoom

@@ -420,7 +420,7 @@ def test_a_zoom_is_a_part_of_the_map(found):
 
 def test_the_initial_weights_of_rows_need_memory(monkeypatch):
     """Three copies for the 16 rows of a patch, on one thread."""
-    monkeypatch.setattr("fastgd.studies.trainability_map.check_memory", lambda size, _: seen(size))
+    monkeypatch.setattr("fastgd.studies.mean_field.check_memory", lambda size, _: seen(size))
 
     def seen(size):
         raise ValueError(size)
