@@ -63,35 +63,31 @@ CLASSES = {Mark.AGREES: "agrees", Mark.WITHIN: "within", Mark.DIFFERS: "differs"
 def show_table(table: ArticleTable) -> Markup:
     """Return a table in a box that can be scrolled on narrow pages, and its notes."""
     sides = ["left" if heading[0] == "<" else "right" for heading in table.headings]
-    head = element(
-        "tr",
-        *(
-            element("th", heading[1:], scope="col", class_=side)
-            for heading, side in zip(table.headings, sides, strict=True)
-        ),
-    )
-    body = [
-        element("tbody", *(_row(row, sides, i, len(rows)) for i, row in enumerate(rows)))
-        for rows in table.groups
+    left, *others = sides
+    headings = [
+        element("th", heading[1:], scope="col", class_=side)
+        for heading, side in zip(table.headings, sides, strict=True)
     ]
-    title = element("caption", element("span", table.caption))
-    whole = element("table", title, element("thead", head), *body)
+    groups = []
+    for rows in table.groups:
+        lines = []
+        for row in rows:
+            first, *cells = map(_cell, row)
+            body = [element("td", c, class_=side) for c, side in zip(cells, others, strict=True)]
+            if not lines:  # the first row has the heading of the group
+                scope = {"scope": "row"}
+                if len(rows) > 1:
+                    scope = {"scope": "rowgroup", "rowspan": str(len(rows))}
+                body.insert(0, element("th", first, class_=left, **scope))
+            lines.append(element("tr", *body))
+        groups.append(element("tbody", *lines))
+    title, head = element("caption", element("span", table.caption)), element("tr", *headings)
+    whole = element("table", title, element("thead", head), *groups)
     # A box that scrolls must be reachable by keyboard, and then it needs a label.
     box = element(
         "div", whole, class_="scroll", tabindex="0", role="region", aria_label=table.caption
     )
     return join([box, *(element("p", note, class_="note") for note in table.notes)])
-
-
-def _row(row: list[Cell], sides: list[str], i: int, count: int) -> Markup:
-    """Return row i of a group of ``count`` rows; the first one has the heading of the group."""
-    first, *cells = map(_cell, row)
-    left, *others = sides
-    body = [element("td", cell, class_=side) for cell, side in zip(cells, others, strict=True)]
-    if i:
-        return element("tr", *body)
-    scope = {"scope": "rowgroup", "rowspan": str(count)} if count > 1 else {"scope": "row"}
-    return element("tr", element("th", first, class_=left, **scope), *body)
 
 
 def _cell(cell: Cell) -> str:

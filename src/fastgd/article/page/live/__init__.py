@@ -77,7 +77,9 @@ def make(results: Sequence[ExperimentResult]) -> Live:
     packing.add_json("published", published_facts(results))
     packing.add_json("optimizers", {each.__name__: each.race_alpha for each in FIRST_ORDER})
     add_facts(packing)
-    add_bucket(packing)
+    packing.add_json("bucket", bucket_facts())
+    for name, target in MODULES.items():  # both give the same bits
+        packing.add(f"{name} roller", roller_of(target))
     return Live(
         style=files("fastgd.article.page.live").joinpath("live.css").read_text(encoding="utf-8"),
         script=bundled("main.js", "start();"),
@@ -398,10 +400,3 @@ def bucket_facts() -> dict[str, Any]:
         "largest": LARGEST,
         "examples": [example.__dict__ for example in (FIRST, *EXAMPLES.values(), STARTS)],
     }
-
-
-def add_bucket(packing: Packing) -> None:
-    """Add what the bucket needs; both modules give the same bits."""
-    packing.add_json("bucket", bucket_facts())
-    for name, target in MODULES.items():
-        packing.add(f"{name} roller", roller_of(target))
