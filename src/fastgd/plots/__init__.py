@@ -4,11 +4,11 @@ They only draw; the results are computed elsewhere. Needs matplotlib (``fastgd[p
 """
 
 from fastgd.plots.balls import basins, film, roll
-from fastgd.plots.curves import errors, race, solved, takeaways
 from fastgd.plots.maps import box_counts, trainability, zoom_film
 from fastgd.plots.networks import direction_changes, predictions, sensitivity, weight_paths
 from fastgd.plots.planes import surface
 from fastgd.plots.style import write
+from fastgd.plots.trainings import errors, race, solved, takeaways
 
 __all__ = [
     "basins",

@@ -1,4 +1,4 @@
-"""Curves: errors against iterations, of runs and of a race; and sweeps over alpha and sizes."""
+"""What trainings did: errors of runs, of a race and over alpha; the seeds that solve a task."""
 
 from collections.abc import Mapping
 from textwrap import fill
