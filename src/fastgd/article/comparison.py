@@ -104,22 +104,9 @@ class Comparison:
 def compare(values: NDArray[Any], published: ArrayLike | None, form: str) -> Comparison:
     """Compare a run with its twins and with the article's numbers.
 
-    Parameters
-    ----------
-    values : (1 + twins, ...) array
-        The run's numbers first, then those of each twin.
-    published : (...) array_like or None
-    form : str
-        Format in which they were printed: `ERROR`, `WEIGHT` or `COUNT`.
-
-    Returns
-    -------
-    Comparison
-
-    Raises
-    ------
-    ValueError
-        If the published numbers do not have the shape of the run's.
+    ``values``, (1 + twins, ...), are the run's numbers first, then those of each twin; ``form`` is
+    the format in which the published ones, of the shape of the run's, were printed: `ERROR`,
+    `WEIGHT` or `COUNT`.
 
     Examples
     --------
@@ -165,18 +152,8 @@ def digits_text(digits: int) -> str:
 def twins(weights: Weights, count: int = TWINS) -> list[Weights]:
     """Copies of initial weights in which weights move by one unit in the last place, or stay.
 
-    A fixed random stream decides whether each weight moves up, down or not at all; no two twins are
-    equal.
-
-    Parameters
-    ----------
-    weights : sequence of (inputs, outputs) arrays
-    count : int
-        Number of twins; fewer are returned if the network has too few weights for so many.
-
-    Returns
-    -------
-    list of tuples of (inputs, outputs) arrays
+    A fixed random stream decides whether each weight moves up, down or not at all. No two twins are
+    equal, so there are fewer than ``count`` if the network has too few weights for so many.
 
     Examples
     --------

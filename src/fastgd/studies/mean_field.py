@@ -1,4 +1,4 @@
-r"""The problem of the trainability map: a mean-field network, random data, two learning rates.
+r"""The trainings of a trainability map: a mean-field network, random data, two learning rates.
 
 Sohl-Dickstein, *The boundary of neural network trainability is fractal*, arXiv 2402.06184 (2024),
 trains one hidden layer of n units without biases on n inputs (n = ``width``),
@@ -344,13 +344,7 @@ class MapTrainings:
 
     @classmethod
     def of(cls, settings: Settings, device: str = CPU) -> MapTrainings:
-        """Draw the problem.
-
-        Raises
-        ------
-        ValueError
-            If the window is too narrow for its pixels, or the samples don't fit into memory.
-        """
+        """Draw the problem, if the window is wide enough for its pixels to differ."""
         found, resolution = [], settings.resolution
         logarithms = True, settings.vertical.is_logarithm
         for (low, high), label, is_logarithm in zip(
