@@ -63,30 +63,18 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Numbers of one run, of its twins and of the article; all arrays have the same shape.
-
-    Attributes
-    ----------
-    computed : array
-    published : array or None
-        None if the article does not print them.
-    low, high, mean, deviation : array
-        Minimum, maximum, mean and standard deviation over the run and its twins.
-    digits : array of int
-        Significant digits on which the run and its twins agree, from their range relative to their
-        largest magnitude: 0 to 16, or `EXACT` if all are bit-identical.
-    marks : array of str or None
-        A `Mark` for each number; None without published numbers.
-    """
+    """Numbers of one run, of its twins and of the article; all arrays have the same shape."""
 
     computed: NDArray[Any]
-    published: NDArray[Any] | None
-    low: NDArray[Any]
+    published: NDArray[Any] | None  # None if the article does not print them
+    low: NDArray[Any]  # these four are over the run and its twins
     high: NDArray[Any]
     mean: NDArray[np.float64]
     deviation: NDArray[np.float64]
     digits: NDArray[np.int64]
-    marks: NDArray[np.str_] | None
+    """Significant digits on which the run and its twins agree, from their range relative to their
+    largest magnitude: 0 to 16, or `EXACT` if all are bit-identical."""
+    marks: NDArray[np.str_] | None  # a `Mark` for each number; None without published ones
 
     @property
     def mark(self) -> Mark | None:
@@ -195,26 +183,14 @@ class Setting:
 
 @dataclass(frozen=True, eq=False)
 class ExperimentResult:
-    """The result of an experiment.
-
-    Attributes
-    ----------
-    experiment : Experiment
-    settings : tuple of Setting
-        One per alpha.
-    outputs : Comparison or None
-        (samples, outputs) that the listing prints after training: those of the last iteration's
-        forward pass, that is before the last update. None if it prints no outputs.
-    twins : int
-        Number of twins of each run: `TWINS`, or fewer if the network has too few weights.
-    seconds : float
-        Duration.
-    """
+    """The result of an experiment."""
 
     experiment: Experiment
-    settings: tuple[Setting, ...]
+    settings: tuple[Setting, ...]  # one per alpha
     outputs: Comparison | None
-    twins: int
+    """(samples, outputs) that the listing prints after training: those of the last iteration's
+    forward pass, that is before the last update. None if it prints no outputs."""
+    twins: int  # of each run: `TWINS`, or fewer if the network has too few weights
     seconds: float
 
     @property

@@ -48,23 +48,12 @@ Cell = str | NumbersCell | Marked
 
 @dataclass(frozen=True)
 class ArticleTable:
-    """A table with headings, and rows in groups.
-
-    Attributes
-    ----------
-    caption : str
-    headings : list of str
-        Each begins with < or >, which aligns its column to the left or to the right.
-    groups : list of lists of rows
-        The first cell is the same in all rows of a group.
-    notes : tuple of str
-        Sentences below the table.
-    """
+    """A table with headings, and rows in groups."""
 
     caption: str
-    headings: list[str]
-    groups: list[list[list[Cell]]]
-    notes: tuple[str, ...] = ()
+    headings: list[str]  # with < or > in front, which aligns a column to the left or to the right
+    groups: list[list[list[Cell]]]  # the first cell is the same in all rows of a group
+    notes: tuple[str, ...] = ()  # sentences below the table
 
 
 def tables(result: ExperimentResult) -> Iterator[ArticleTable]:

@@ -179,11 +179,7 @@ def run_title(run: Run) -> str:
 def sweep_title(sweep: Sweep, *, shown: str = "") -> str:
     """Return the network, and the settings that all runs of a sweep share.
 
-    Parameters
-    ----------
-    sweep : Sweep
-    shown : str
-        The statistics shown, if settings are repeated: "median and quartiles".
+    ``shown`` are the statistics shown, if settings are repeated: "median and quartiles".
 
     Examples
     --------

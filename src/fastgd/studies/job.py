@@ -13,25 +13,17 @@ from fastgd.workers.compiling import compile_all
 
 @dataclass(frozen=True, eq=False)
 class StudyJob:
-    """The pieces of a study: a :class:`fastgd.workers.worker.Job`.
-
-    Attributes
-    ----------
-    computing : callable
-        Returns the arrays of a piece: ``computing(piece, threads, advance, is_trial=False)``. A
-        trial does little work, which compiles all code. Workers must be able to import it.
-    pieces : sequence
-        The trainings of a race, the rows of a loss surface, the patches of a map.
-    sizes : sequence of int
-        Amount of work in each piece, in units of progress.
-    trials : sequence
-        Pieces whose trials compile the code of all of them.
-    """
+    """The pieces of a study: a :class:`fastgd.workers.worker.Job`."""
 
     computing: Callable[..., Arrays]
+    """Returns the arrays of a piece: ``computing(piece, threads, advance, is_trial=False)``. A
+    trial does little work, which compiles all code. Workers must be able to import the function."""
     pieces: Sequence[Any]
+    """The trainings of a race, the rows of a loss surface, the patches of a map."""
     sizes: Sequence[int]
+    """Amount of work in each piece, in units of progress."""
     trials: Sequence[Any]
+    """Pieces whose trials compile the code of all of them."""
 
     def compute(self, chunk: int, threads: int, advance: Callable[[int], None]) -> Arrays:
         """Compute a piece."""

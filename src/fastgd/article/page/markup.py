@@ -70,7 +70,7 @@ def show_table(table: ArticleTable) -> Markup:
     ]
     groups = []
     for rows in table.groups:
-        lines = []
+        lines: list[Markup] = []
         for row in rows:
             first, *cells = map(_cell, row)
             body = [element("td", c, class_=side) for c, side in zip(cells, others, strict=True)]
@@ -114,27 +114,13 @@ TYPES = {"svg": "image/svg+xml", "png": "image/png"}
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A figure of the page.
+    """A figure of the page."""
 
-    Attributes
-    ----------
-    draw : callable
-        Draws it and returns the axes; its body is the code that the page shows.
-    caption : str
-        What the figure shows.
-    alt : str
-        A description for readers who can't see it.
-    size : (float, float)
-        Width and height in inches: with 5 inches the text is large enough on a phone.
-    kind : {"svg", "png"}
-        PNG if the figure consists of many small parts.
-    """
-
-    draw: Callable[[], Any]
+    draw: Callable[[], Any]  # returns the axes; its body is the code that the page shows
     caption: str
-    alt: str
-    size: tuple[float, float] = (5.0, 3.6)
-    kind: str = "svg"
+    alt: str  # a description for readers who can't see it
+    size: tuple[float, float] = (5.0, 3.6)  # in inches: 5 are wide enough on a phone
+    kind: str = "svg"  # "png" if the figure consists of many small parts
 
     def code(self) -> str:
         """Return the code: imports, data, and the body of ``draw`` without ``return``."""

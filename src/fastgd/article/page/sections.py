@@ -155,25 +155,14 @@ TALL = (5.0, 5.4)
 
 @dataclass(frozen=True)
 class Section:
-    """One section of the page.
+    """One section of the page."""
 
-    Attributes
-    ----------
-    name : str
-        An experiment's name, or an anchor of its own.
-    title, part, text : str
-        Its heading, its place in the article, and what it shows.
-    figures : sequence of PageFigure
-    live : str
-        What the page's script adds to it: a section of :mod:`fastgd.article.page.live`.
-    """
-
-    name: str
+    name: str  # an experiment's name, or an anchor of its own
     title: str
-    part: str
+    part: str  # its place in the article
     text: str
     figures: Sequence[PageFigure]
-    live: str = ""
+    live: str = ""  # what the page's script adds to it: a section of fastgd.article.page.live
 
     @property
     def is_experiment(self) -> bool:
