@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     __version__: str
 else:
     _HOMES = {
-        "BoxCounting": "studies.trainability.box_counting.BoxCounting",
+        "BoxCounting": "studies.box_counting.BoxCounting",
         "DeviceError": "engine.devices.DeviceError",
         "Function": "formulas.custom.Function",
         "GroupModels": "models.group_models.GroupModels",
@@ -24,8 +24,8 @@ else:
         "Summary": "engine.results.Summary",
         "Surface": "studies.surface.Surface",
         "Sweep": "training.sweep_result.Sweep",
-        "Trainability": "studies.trainability.map.Trainability",
-        "box_counting": "studies.trainability.box_counting.box_counting",
+        "Trainability": "studies.trainability_map.Trainability",
+        "box_counting": "studies.box_counting.box_counting",
         "devices": "engine.devices.devices",
         "fit": "models.fit.fit",
         "fit_groups": "models.groups.fit_groups",
@@ -37,8 +37,8 @@ else:
         "surface": "studies.surface.surface",
         "sweep": "training.sweep.sweep",
         "train": "training.train.train",
-        "trainability": "studies.trainability.map.trainability",
-        "trainability_zoom": "studies.trainability.zoom.trainability_zoom",
+        "trainability": "studies.trainability_map.trainability",
+        "trainability_zoom": "studies.trainability_map.trainability_zoom",
     }
     """Where each public name is, as in ``public.py``: imported when it is first used."""
 

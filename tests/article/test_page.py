@@ -512,8 +512,7 @@ def test_progress_counts_sections(capsys):
 SHORTER = """
 import fastgd
 from fastgd.article import comparison, page
-from fastgd.article.page.live.packing import add_facts
-from fastgd.article.page.live.packing import Packing
+from fastgd.article.page.live import Packing, add_facts
 from fastgd.article.page.sections import SECTIONS
 from fastgd.kernel.language.cache import KernelCache
 

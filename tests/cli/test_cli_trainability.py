@@ -14,8 +14,8 @@ from PIL import Image
 import fastgd
 from fastgd.cli import main
 from fastgd.cli.output_files import finished
-from fastgd.studies import mean_field as map_job
-from fastgd.studies.mean_field import MapJob
+from fastgd.studies import mean_field as trainings
+from fastgd.studies.job import StudyJob
 
 SMALL = ["--resolution=16", "--iterations=30", "--width=4", "--window=-1,3,-1,3"]
 GIVEN = {"iterations": 30, "width": 4, "window": ((-1.0, 3.0), (-1.0, 3.0))}
@@ -160,7 +160,7 @@ def test_a_zoom_is_a_film_with_a_row_for_each_frame(run, out):
 
 @pytest.mark.slow
 def test_ctrl_c_in_a_zoom_says_how_to_go_on(run, out, monkeypatch):
-    computed, compute = [], MapJob.compute
+    computed, compute = [], StudyJob.compute
 
     def interrupted(self, *given):
         if self.settings.resolution == 16:
@@ -170,7 +170,7 @@ def test_ctrl_c_in_a_zoom_says_how_to_go_on(run, out, monkeypatch):
         return compute(self, *given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(MapJob, "compute", interrupted)
+        patch.setattr(StudyJob, "compute", interrupted)
         code, _, err = run(*ZOOM, "--threads", "1")
     folder = out.with_name("edge.frames")
     assert code == 130
@@ -190,7 +190,7 @@ def test_ctrl_c_in_a_zoom_says_how_to_go_on(run, out, monkeypatch):
 
 @pytest.mark.slow
 def test_ctrl_c_while_scouting_says_what_is_kept(run, out, monkeypatch):
-    computed, compute = [], MapJob.compute
+    computed, compute = [], StudyJob.compute
 
     def interrupted(self, *given):
         if self.settings.resolution == 64:
@@ -200,7 +200,7 @@ def test_ctrl_c_while_scouting_says_what_is_kept(run, out, monkeypatch):
         return compute(self, *given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(MapJob, "compute", interrupted)
+        patch.setattr(StudyJob, "compute", interrupted)
         code, _, err = run(*ZOOM, "--threads", "1")
     assert code == 130
     assert err == (
@@ -238,18 +238,18 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_is_the_same_picture(run, out, mon
     run()
     whole = out.read_bytes()
     out.unlink()
-    monkeypatch.setattr(map_job, "side_of", lambda *_: 6)
-    computed, compute = [], MapJob.compute
+    monkeypatch.setattr(trainings, "side_of", lambda *_: 6)
+    computed, compute = [], StudyJob.compute
 
     def interrupted(self, chunk, *given):
-        if len(self.patches) == 9:  # not to load the kernel
+        if len(self.pieces) == 9:  # not to load the kernel
             computed.append(chunk)
             if len(computed) == 4:
                 raise KeyboardInterrupt
         return compute(self, chunk, *given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(MapJob, "compute", interrupted)
+        patch.setattr(StudyJob, "compute", interrupted)
         code, text, err = run("--threads", "1")
     folder = out.with_name("edge.patches")
     assert (code, text) == (130, "")

@@ -16,7 +16,6 @@ from cases import XOR_X, XOR_Y
 from fastgd.checks import memory
 from fastgd.checks.numbers import check_device
 from fastgd.engine import device_choice, execution
-from fastgd.studies import mean_field as map_job
 from fastgd.training import training_job
 from thinning import crossed
 
@@ -157,7 +156,7 @@ def test_a_map_in_memory_is_a_single_patch_on_a_gpu(gpu, monkeypatch):
     assert blocks("cuda") == {3}  # 81 runs
     with pytest.warns(device_choice.DeviceWarning):
         assert blocks("auto") == {3}
-    monkeypatch.setattr(map_job, "MOST_ON_GPU", 6)
+    monkeypatch.setattr("fastgd.studies.mean_field.MOST_ON_GPU", 6)
     assert blocks("cuda") == {1}  # 4 * 4, 4 * 5 and 5 * 5 runs
 
 

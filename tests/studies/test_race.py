@@ -9,7 +9,7 @@ import pytest
 
 import fastgd
 from fastgd.optimizers import ALL, Adam, GradientDescent, LevenbergMarquardt, Momentum
-from fastgd.studies.race import RaceJob
+from fastgd.studies.job import StudyJob
 
 PAIR = [(GradientDescent(), 1.0), (Momentum(), 0.5)]
 
@@ -226,7 +226,7 @@ class StoppedError(Exception):
 
 
 def test_interrupted_and_continued_in_a_folder(xor, pair, tmp_path, monkeypatch):
-    compute, computed = RaceJob.compute, []
+    compute, computed = StudyJob.compute, []
 
     def stopped(self, chunk, *given):
         if computed:
@@ -235,7 +235,7 @@ def test_interrupted_and_continued_in_a_folder(xor, pair, tmp_path, monkeypatch)
         return compute(self, chunk, *given)
 
     folder = tmp_path / "race"
-    monkeypatch.setattr(RaceJob, "compute", stopped)
+    monkeypatch.setattr(StudyJob, "compute", stopped)
     with pytest.raises(StoppedError):
         fastgd.race(*xor, PAIR, iterations=60, out=folder, threads=1)
 
@@ -243,7 +243,7 @@ def test_interrupted_and_continued_in_a_folder(xor, pair, tmp_path, monkeypatch)
         computed.append(chunk)
         return compute(self, chunk, *given)
 
-    monkeypatch.setattr(RaceJob, "compute", counted)
+    monkeypatch.setattr(StudyJob, "compute", counted)
     for _ in range(2):
         same(fastgd.race(*xor, PAIR, iterations=60, out=folder), pair)
     assert computed == [0, 1]

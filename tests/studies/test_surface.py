@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -14,12 +13,11 @@ import pytest
 
 import fastgd
 from cases import LINE_CODE, LINE_X, LINE_Y
-from fastgd.arguments.options import Method
 from fastgd.engine import session
 from fastgd.engine.devices import available_threads
-from fastgd.engine.network import Network
 from fastgd.optimizers import Adam
-from fastgd.studies.surface import SurfaceJob
+from fastgd.studies.job import StudyJob
+from fastgd.training.sweep_axes import CHUNK_SECONDS
 
 TWO_LAYERS = LINE_X, LINE_Y.ravel()
 
@@ -340,27 +338,35 @@ def test_its_repr_says_where_it_is_lowest():
 
 @pytest.fixture
 def in_bands(monkeypatch):
-    """Cut planes of 9 x 9 points into bands of 2 or 3 rows; which of them are measured."""
-    measured, compute = [], SurfaceJob.compute
-    in_chunks = SurfaceJob.in_chunks
-    monkeypatch.setattr(SurfaceJob, "in_chunks", lambda job: replace(in_chunks(job), count=4))
+    """Cut planes of 9 x 9 points into bands of 1 or 2 rows; which of them are measured."""
+    measured, compute = [], StudyJob.compute
+    monkeypatch.setattr("fastgd.studies.surface.seconds_of", lambda *_: CHUNK_SECONDS / 9 / 2.5)
 
     def counted(self, chunk, threads, advance):
         arrays = compute(self, chunk, threads, advance)
         measured.append(chunk)
         return arrays
 
-    monkeypatch.setattr(SurfaceJob, "compute", counted)
+    monkeypatch.setattr(StudyJob, "compute", counted)
     return measured
 
 
-def test_enough_work_makes_several_bands():
+def test_enough_work_makes_several_bands(monkeypatch, tmp_path):
     X, y = TWO_LAYERS
-    network, points = Network((2, 1), False, False), np.linspace(-1, 1, 20_000)
-    job = SurfaceJob(network, Method(), np.tile(X, (1000, 1)), y, np.zeros(2), (), points, points)
-    assert 1 < job.in_chunks().count < 20_000
-    few = replace(job, across=points[:9], up=points[:9])
-    assert few.in_chunks().count == 1
+    jobs = []
+
+    def kept(job, *_, **__):
+        jobs.append(job)
+        return [{"errors": np.zeros((1, 1))}]
+
+    monkeypatch.setattr("fastgd.studies.surface.results_of", kept)
+    for copies, resolution in ((1000, 2000), (1, 9)):
+        samples = np.tile(X, (copies, 1)), np.tile(y, copies)
+        fastgd.surface(*samples, [np.zeros((2, 1))], resolution=resolution, out=tmp_path)
+    many, few = jobs
+    assert 1 < len(many.pieces) < 2000
+    assert sum(many.sizes) == 2000**2
+    assert len(few.pieces) == 1
 
 
 class StoppedError(Exception):
@@ -372,7 +378,7 @@ def test_interrupted_and_continued_in_a_folder(in_bands, tmp_path, monkeypatch):
     given = {"weights": [np.zeros((2, 1))], "resolution": 9}
     whole = fastgd.surface(X, y, **given)
     in_bands.clear()
-    compute = SurfaceJob.compute
+    compute = StudyJob.compute
 
     def stopped(*arguments):
         if len(in_bands) == 2:
@@ -380,14 +386,14 @@ def test_interrupted_and_continued_in_a_folder(in_bands, tmp_path, monkeypatch):
         return compute(*arguments)
 
     with monkeypatch.context() as changed:
-        changed.setattr(SurfaceJob, "compute", stopped)
+        changed.setattr(StudyJob, "compute", stopped)
         with pytest.raises(StoppedError):
             fastgd.surface(X, y, **given, out=tmp_path, threads=1)
     for _ in range(2):
         plane = fastgd.surface(X, y, **given, out=tmp_path)
         assert plane.errors.tobytes() == whole.errors.tobytes()
         assert in_bands[:2] == [0, 1]
-        assert sorted(in_bands) == [0, 1, 2, 3]
+        assert sorted(in_bands) == [0, 1, 2, 3, 4]
     for other, message in (
         ({"span": (-1, 1)}, r"the same surface, got one with span\[0\]\[0\] -10.0 instead of -1.0"),
         ({"axes": ((0, 1, 0), (0, 0, 0))}, r"got one with axes\[0\]\[1\] 0 instead of 1"),
@@ -407,7 +413,7 @@ def test_an_executor_changes_no_bit(in_bands, tmp_path):
         for where in ({}, {"out": tmp_path}):
             plane = fastgd.surface(X, y, **given, **where, executor=executor)
             assert plane.errors.tobytes() == whole.errors.tobytes()
-    assert sorted(in_bands) == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert sorted(in_bands) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
 
 
 @pytest.mark.slow

@@ -12,38 +12,20 @@ from numpy.typing import ArrayLike
 
 @dataclass(frozen=True)
 class Experiment:
-    """One experiment of the article: the network, its data and its training.
+    """One experiment of the article: the network, its data and its training."""
 
-    Attributes
-    ----------
-    name, title, part : str
-        Its value of ``--experiment``, its heading, and its place in the article.
-    X, y : tuple
-        Samples (one row each) and their targets.
-    hidden_size : tuple of int
-    alphas : tuple of float
-        One setting each.
-    iterations, record_every : int
-    takeaway : str
-        The lesson that the article draws.
-    published : str
-        Key of its numbers in ``published.json``; empty if the article prints none.
-    shows_output : bool
-        Whether the article's code ends with ``print layer_1``.
-    """
-
-    name: str
+    name: str  # its value of --experiment
     title: str
-    part: str
-    X: tuple[tuple[int, ...], ...]
+    part: str  # its place in the article
+    X: tuple[tuple[int, ...], ...]  # a row for each sample
     y: tuple[int, ...]
     hidden_size: tuple[int, ...]
-    alphas: tuple[float, ...]
-    takeaway: str
+    alphas: tuple[float, ...]  # one setting each
+    takeaway: str  # the lesson that the article draws
     iterations: int = 60_000
     record_every: int = 10_000
-    published: str = ""
-    shows_output: bool = False
+    published: str = ""  # key of its numbers in published.json; empty if the article prints none
+    shows_output: bool = False  # whether the article's code ends with print layer_1
 
 
 _XOR: dict[str, Any] = {"X": ((0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1)), "y": (0, 1, 1, 0)}

@@ -26,14 +26,8 @@ from fastgd.engine.devices import AUTO, CPU, CUDA
 from fastgd.plots import style
 from fastgd.plots.maps import magnification
 from fastgd.store.folder import remove
-from fastgd.studies.mean_field import Window
-from fastgd.studies.trainability_map import (
-    FEWEST_ITERATIONS,
-    WINDOW,
-    Trainability,
-    trainability,
-    trainability_zoom,
-)
+from fastgd.studies.mean_field import FEWEST_ITERATIONS, MapWindow
+from fastgd.studies.trainability_map import WINDOW, Trainability, trainability, trainability_zoom
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,11 +40,11 @@ WARM = 5
 """A map of this size compiles the same kernel as a large one."""
 
 
-def _typed(window: Window) -> str:
+def _typed(window: MapWindow) -> str:
     return ",".join(f"{value!r}" for side in window for value in side)
 
 
-def _read_window(text: str) -> Window:
+def _read_window(text: str) -> MapWindow:
     left, right, bottom, top = map(float, text.split(","))
     return (left, right), (bottom, top)
 

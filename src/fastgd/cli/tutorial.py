@@ -5,9 +5,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastgd.article import comparison, page
-from fastgd.article.comparison import DEVIATIONS, TWINS, Mark, Result
+from fastgd.article.comparison import DEVIATIONS, TWINS, ExperimentResult, Mark
 from fastgd.article.experiments import EXPERIMENTS, Experiment, source
-from fastgd.article.tables import WEIGHTS, ArticleTable, Cell, Marked, Numbers, tables, tally_table
+from fastgd.article.tables import (
+    WEIGHTS,
+    ArticleTable,
+    Cell,
+    Marked,
+    NumbersCell,
+    tables,
+    tally_table,
+)
 from fastgd.checks.messages import escaped, many, seconds_text
 from fastgd.cli.console import new_table, open_console, timed
 from fastgd.cli.errors import RefusedError, refusing
@@ -61,7 +69,7 @@ def show(experiments: list[Experiment], as_json: bool) -> None:
     if not as_json:
         _introduce(console, experiments)
 
-    def run() -> list[Result]:
+    def run() -> list[ExperimentResult]:
         results = []
         for experiment in experiments:
             results.append(comparison.run(experiment))
@@ -89,7 +97,7 @@ def _introduce(console: "Console", experiments: list[Experiment]) -> None:
     )
 
 
-def _show_result(console: "Console", result: Result) -> None:
+def _show_result(console: "Console", result: ExperimentResult) -> None:
     experiment = result.experiment
     _heading(console, f"[bold]{experiment.title}[/] ({experiment.name}; {experiment.part})")
     for table in tables(result):
@@ -144,10 +152,10 @@ def _show_weights(console: "Console", table: ArticleTable) -> None:
 def _cell(cell: Cell) -> str:
     if isinstance(cell, Marked):
         return f"[{STYLES[cell.mark]}]{cell.text}[/]"
-    return " ".join(cell.strings) if isinstance(cell, Numbers) else cell
+    return " ".join(cell.strings) if isinstance(cell, NumbersCell) else cell
 
 
-def _conclude(console: "Console", results: list[Result], preparing: float) -> None:
+def _conclude(console: "Console", results: list[ExperimentResult], preparing: float) -> None:
     _heading(console, "[bold]All together[/]")
     table = tally_table(comparison.tally(results))
     if table.groups:
@@ -159,18 +167,18 @@ def _conclude(console: "Console", results: list[Result], preparing: float) -> No
     )
 
 
-def _facts(results: list[Result], preparing: float) -> dict[str, Any]:
+def _facts(results: list[ExperimentResult], preparing: float) -> dict[str, Any]:
     """All numbers of the experiments, with the published ones."""
     return {
         "source": source(),
         "experiments": [_result_facts(result) for result in results],
-        "tally": vars(comparison.tally(results)),
+        "tally": comparison.tally(results),
         "seconds": sum(result.seconds for result in results),
         "seconds_to_load_the_kernel": preparing,
     }
 
 
-def _result_facts(result: Result) -> dict[str, Any]:
+def _result_facts(result: ExperimentResult) -> dict[str, Any]:
     experiment = result.experiment
     outputs = result.outputs
     return {

@@ -44,41 +44,28 @@ FEW = 20
 LABELED = -3.2
 """Lower end of an axis label, in font heights relative to the axis."""
 
-Settings = Sequence[Mapping[str, Any]]
 
-
-def looks(settings: Settings) -> list[dict[str, Any]]:
+def looks(settings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the color and dashes of the line of each setting; neighbors differ in width, too.
 
     If settings differ by a single number, colors are ordered by it. Later lines are drawn over
     earlier ones and are thinner, so that the earlier ones stay visible.
     """
     count = len(settings)
-    widths = np.linspace(2.6, 1.3, count) if count > 1 else [1.6]
-    found = _ordered(settings)
-    if found is None:
-        found = [
-            {"color": COLORS[i % len(COLORS)], "linestyle": STYLES[i // len(COLORS)]}
-            for i in range(count)
-        ]
-    return [look | {"linewidth": width} for look, width in zip(found, widths, strict=True)]
-
-
-def _ordered(settings: Settings) -> list[dict[str, Any]] | None:
-    """Return colors ordered by the single number that the settings differ by, if there is one."""
-    values = [list(setting.values()) for setting in settings]
-    numbers = [
-        value[0]
-        for value in values
-        if len(value) == 1 and isinstance(value[0], (int, float)) and not isinstance(value[0], bool)
+    numbers = [next(iter(setting.values())) for setting in settings if len(setting) == 1]
+    numbers = [n for n in numbers if isinstance(n, (int, float)) and not isinstance(n, bool)]
+    found: list[dict[str, Any]] = [
+        {"color": COLORS[i % len(COLORS)], "linestyle": STYLES[i // len(COLORS)]}
+        for i in range(count)
     ]
-    if len(numbers) != len(settings) or len(numbers) < 2:
-        return None
-    from matplotlib import colormaps
+    if len(numbers) == count > 1:
+        from matplotlib import colormaps
 
-    ranks = np.argsort(np.argsort(numbers))
-    colors = colormaps[ORDERED](ORDERED_TO * ranks / (len(numbers) - 1))
-    return [{"color": tuple(color), "linestyle": STYLES[0]} for color in colors]
+        ranks = np.argsort(np.argsort(numbers))
+        colors = colormaps[ORDERED](ORDERED_TO * ranks / (count - 1))
+        found = [{"color": tuple(color), "linestyle": STYLES[0]} for color in colors]
+    widths = np.linspace(2.6, 1.3, count) if count > 1 else [1.6]
+    return [look | {"linewidth": width} for look, width in zip(found, widths, strict=True)]
 
 
 def of_validation(look: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,11 +179,7 @@ def run_title(run: Run) -> str:
 def sweep_title(sweep: Sweep, *, shown: str = "") -> str:
     """Return the network, and the settings that all runs of a sweep share.
 
-    Parameters
-    ----------
-    sweep : Sweep
-    shown : str
-        The statistics shown, if settings are repeated: "median and quartiles".
+    ``shown`` are the statistics shown, if settings are repeated: "median and quartiles".
 
     Examples
     --------

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.numbers import check_path, check_result, each_of
-from fastgd.plots.balls import DOTS_PER_INCH, write_gif
-from fastgd.plots.style import COLORS, Axes, axes, check_ending, pyplot
+from fastgd.plots.style import COLORS, DOTS_PER_INCH, Axes, axes, check_ending, pyplot, write_film
 from fastgd.studies.box_counting import BoxCounting
 from fastgd.studies.trainability_map import Trainability
 
@@ -69,15 +68,27 @@ def trainability(found: Trainability, *, ax: "Axes | None" = None) -> "Axes":
     with axes(ax, formulas=True, figsize=(7.2, 5.6)) as ax:
         for name, image in draw_map(ax, found, [found]).items():
             label, _, start = _KINDS[name]
-            _bar(ax, image, f"{name}: {label}", start)
+            place = ax.inset_axes((1.03, start, 0.035, 0.46))
+            bar = ax.figure.colorbar(image, cax=place, label=f"{name}: {label}")
+            sums = image.get_array().compressed()
+            quartiles = np.unique(np.quantile(sums, np.linspace(0, 1, 5)))
+            bar.set_ticks(quartiles.tolist(), labels=[f"{value:.3g}" for value in quartiles])
+            bar.minorticks_off()
         across, up = axis_labels(found)
         ax.set(xlabel=across, ylabel=up)
-        ax.set_title(_title(found))
+        settings = found.settings
+        ax.set_title(
+            f"{settings.resolution} x {settings.resolution} trainings, "
+            f"{settings.iterations:,} iterations each\n"
+            f"{settings.text}: {found.converged.mean():.1%} converged"
+        )
     return ax
 
 
 def draw_map(ax: "Axes", found: Trainability, ranked: Sequence[Trainability]) -> dict[str, Any]:
     """Draw a map, an image for each outcome, with colors by rank among the maps ``ranked``."""
+    from matplotlib.colors import LinearSegmentedColormap
+
     (left, right), (bottom, top) = found.settings.window
     images = {}
     for name, (_, colors, _) in _KINDS.items():
@@ -91,7 +102,7 @@ def draw_map(ax: "Axes", found: Trainability, ranked: Sequence[Trainability]) ->
             aspect="auto",
             interpolation="nearest",
             norm=_by_rank(np.concatenate([_sums(one, name).compressed() for one in ranked])),
-            cmap=_ramp(colors),
+            cmap=LinearSegmentedColormap.from_list("fast to slow", list(colors), N=_STEPS),
         )
     ax.grid(visible=False)
     return images
@@ -150,21 +161,6 @@ def box_counts(found: BoxCounting, *, ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
-def _title(found: Trainability) -> str:
-    settings = found.settings
-    return (
-        f"{settings.resolution} x {settings.resolution} trainings, "
-        f"{settings.iterations:,} iterations each\n"
-        f"{settings.text}: {found.converged.mean():.1%} converged"
-    )
-
-
-def _ramp(colors: tuple[str, ...]) -> Any:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list("fast to slow", list(colors), N=_STEPS)
-
-
 def _by_rank(values: NDArray[np.float64]) -> Any:
     """Return a norm that maps a value to the fraction of values that are not larger."""
     from matplotlib.colors import FuncNorm, Normalize
@@ -181,15 +177,6 @@ def _by_rank(values: NDArray[np.float64]) -> Any:
         return np.ma.array(np.interp(rank, share, known), mask=np.ma.getmask(rank))
 
     return FuncNorm((rank, value_of), vmin=known[0], vmax=known[-1])
-
-
-def _bar(ax: "Axes", image: Any, label: str, start: float) -> None:
-    """Add a color bar next to the map, with ticks at the quartiles."""
-    place = ax.inset_axes((1.03, start, 0.035, 0.46))
-    bar = ax.figure.colorbar(image, cax=place, label=label)
-    quartiles = np.unique(np.quantile(image.get_array().compressed(), np.linspace(0, 1, 5)))
-    bar.set_ticks(quartiles.tolist(), labels=[f"{value:.3g}" for value in quartiles])
-    bar.minorticks_off()
 
 
 # ---------------------------------------------------------------- a zoom
@@ -259,8 +246,19 @@ def zoom_film(
         if own:
             figure.set_layout_engine("none")
             ax.set_position((MARGIN / whole, MARGIN / whole, side / whole, side / whole))
+
+        def show(k: int) -> None:
+            ax.clear()
+            draw_map(ax, maps[k], maps[max(0, k - NEAR) : k + NEAR + 1])
+            across, up = (
+                f"{label}\n{ends_text(*ends)}"
+                for label, ends in zip(axis_labels(maps[k]), maps[k].settings.window, strict=True)
+            )
+            title = f"magnified {magnification(maps, k)} times"
+            ax.set(xticks=[], yticks=[], xlabel=across, ylabel=up, title=title)
+
         try:
-            write_gif((_frame(figure, ax, maps, k) for k in range(len(maps))), path)
+            write_film(figure, path, show, range(len(maps)))
         finally:
             if own:
                 pyplot().close(figure)
@@ -277,25 +275,3 @@ def ends_text(low: float, high: float) -> str:
     """Return both ends of a window, with three digits or more of its width."""
     digits = max(6, 2 - floor(log10(high - low)))
     return f"{low:.{digits}f} to {high:.{digits}f}"
-
-
-def _frame(figure: Any, ax: "Axes", maps: Sequence[Trainability], k: int) -> Any:
-    """Draw a map, and return the figure as an image."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from PIL import Image
-
-    ax.clear()
-    draw_map(ax, maps[k], maps[max(0, k - NEAR) : k + NEAR + 1])
-    across, up = (
-        f"{label}\n{ends_text(*ends)}"
-        for label, ends in zip(axis_labels(maps[k]), maps[k].settings.window, strict=True)
-    )
-    title = f"magnified {magnification(maps, k)} times"
-    ax.set(xticks=[], yticks=[], xlabel=across, ylabel=up, title=title)
-    given = figure.canvas
-    canvas: Any = FigureCanvasAgg(figure)  # untyped
-    try:
-        canvas.draw()
-        return Image.fromarray(np.array(canvas.buffer_rgba())[..., :3])
-    finally:
-        figure.set_canvas(given)

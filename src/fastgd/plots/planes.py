@@ -82,13 +82,16 @@ def surface(
     check_choice("kind", kind, ("contour", "3d"))
     named = _named(paths)
     points = {name: surface.path(run) for name, run in named.items()}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        heights = np.ma.masked_invalid(np.log10(surface.errors) if log else surface.errors)
     with axes(ax, subplot_kw={"projection": "3d" if kind == "3d" else None}) as ax:
+        label = f"log10 of {ERROR}" if log else ERROR
         if kind == "3d":
             if ax.name != "3d":
                 raise ValueError("ax must have projection='3d' for kind='3d', got flat axes")
-            _in_space(surface, ax, points, log)
+            _in_space(surface, ax, points, heights, label)
         else:
-            _from_above(surface, ax, points, log)
+            _from_above(surface, ax, points, heights, label)
         ax.set_xlabel(surface.names[0])
         ax.set_ylabel(surface.names[1])
         called = {"the training": paths} if isinstance(paths, Run) else named
@@ -109,9 +112,11 @@ def _named(paths: Paths) -> dict[str, Run]:
     return {str(name): run for name, run in paths.items()}
 
 
-def _from_above(surface: Surface, ax: "Axes", points: Mapping[str, Any], log: bool) -> None:
+def _from_above(
+    surface: Surface, ax: "Axes", points: Mapping[str, Any], errors: Any, label: str
+) -> None:
     """Draw the errors as pixels around their two weights, with contour lines."""
-    x, y, errors = surface.x, surface.y, _heights(surface.errors, log)
+    x, y = surface.x, surface.y
     half = [(values[1] - values[0]) / 2 for values in (x, y)]
     extent = (x[0] - half[0], x[-1] + half[0], y[0] - half[1], y[-1] + half[1])
     image = ax.imshow(errors, origin="lower", extent=extent, aspect="auto",
@@ -119,22 +124,25 @@ def _from_above(surface: Surface, ax: "Axes", points: Mapping[str, Any], log: bo
     ax.grid(visible=False)
     if errors.count() and errors.min() < errors.max():
         ax.contour(x, y, errors, levels=LEVELS, colors="white", linewidths=0.5, alpha=0.6)
-    ax.figure.colorbar(image, ax=ax, label=_error_text(log))
+    ax.figure.colorbar(image, ax=ax, label=label)
     for look, (name, path) in zip(path_looks(len(points)), points.items(), strict=True):
         _draw(ax, path[:, :2].T, name, look)
     ax.set_xlim(extent[:2])
     ax.set_ylim(extent[2:])
 
 
-def _in_space(surface: Surface, ax: Any, points: Mapping[str, Any], log: bool) -> None:
+def _in_space(
+    surface: Surface, ax: Any, points: Mapping[str, Any], errors: Any, label: str
+) -> None:
+    """Draw the errors as heights; paths are interpolated between the points of the grid."""
     from matplotlib.ticker import MaxNLocator
 
-    heights = _heights(surface.errors, log)
+    heights = errors.filled(np.nan)
     # matplotlib would sort whole objects by depth, and hide a path in its own valley.
     ax.computed_zorder = False
     ax.plot_surface(
         *np.meshgrid(surface.x, surface.y),
-        heights.filled(np.nan),
+        heights,
         cmap=SEQUENTIAL,
         rcount=SIDES,
         ccount=SIDES,
@@ -143,28 +151,19 @@ def _in_space(surface: Surface, ax: Any, points: Mapping[str, Any], log: bool) -
     )
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(5))  # more tick labels would overlap
-    ax.set_zlabel(_error_text(log))
+    ax.set_zlabel(label)
     for look, (name, path) in zip(path_looks(len(points)), points.items(), strict=True):
         inside = (surface.x[0] <= path[:, 0]) & (path[:, 0] <= surface.x[-1])
         inside &= (surface.y[0] <= path[:, 1]) & (path[:, 1] <= surface.y[-1])
         x, y, _ = path[inside].T
-        _draw(ax, (x, y, _on_the_plane(surface, x, y, heights.filled(np.nan))), name, look)
-
-
-def _on_the_plane(surface: Surface, x: Any, y: Any, heights: Any) -> Any:
-    """Interpolate heights between the points of the grid."""
-    columns, rows = (
-        np.interp(values, grid, np.arange(len(grid)))
-        for values, grid in ((x, surface.x), (y, surface.y))
-    )
-    left, low = (
-        np.minimum(places.astype(int), len(grid) - 2)
-        for places, grid in ((columns, surface.x), (rows, surface.y))
-    )
-    across, up = columns - left, rows - low
-    below = (1 - across) * heights[low, left] + across * heights[low, left + 1]
-    above = (1 - across) * heights[low + 1, left] + across * heights[low + 1, left + 1]
-    return (1 - up) * below + up * above
+        columns = np.interp(x, surface.x, np.arange(len(surface.x)))
+        rows = np.interp(y, surface.y, np.arange(len(surface.y)))
+        left = np.minimum(columns.astype(int), len(surface.x) - 2)
+        low = np.minimum(rows.astype(int), len(surface.y) - 2)
+        across, up = columns - left, rows - low
+        below = (1 - across) * heights[low, left] + across * heights[low, left + 1]
+        above = (1 - across) * heights[low + 1, left] + across * heights[low + 1, left + 1]
+        _draw(ax, (x, y, (1 - up) * below + up * above), name, look)
 
 
 def _draw(ax: Any, coordinates: Any, name: str, look: dict[str, Any]) -> None:
@@ -181,14 +180,6 @@ def _draw(ax: Any, coordinates: Any, name: str, look: dict[str, Any]) -> None:
                 linestyle="", zorder=6)  # fmt: skip
 
 
-def _heights(errors: Any, log: bool) -> Any:
-    """Return the errors to draw, with non-finite ones masked."""
-    if not log:
-        return np.ma.masked_invalid(errors)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.ma.masked_invalid(np.log10(errors))
-
-
 def path_looks(count: int) -> list[dict[str, Any]]:
     """Return colors and dashes of ``count`` paths; a single one contrasts most with the surface."""
     first = 1 if count == 1 else 0
@@ -196,10 +187,6 @@ def path_looks(count: int) -> list[dict[str, Any]]:
         {"color": COLORS[k % len(COLORS)], "linestyle": DASHES[k // len(COLORS) % len(DASHES)]}
         for k in range(first, first + count)
     ]
-
-
-def _error_text(log: bool) -> str:
-    return f"log10 of {ERROR}" if log else ERROR
 
 
 def _title(surface: Surface, paths: Mapping[str, Run]) -> str:

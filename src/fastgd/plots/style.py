@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -34,6 +34,14 @@ ORDERED, ORDERED_TO = "viridis", 0.88
 """Colormap of ordered lines, and its used part: the brightest colors are hard to see on white."""
 
 ENDINGS = (".png", ".svg", ".pdf")
+
+DOTS_PER_INCH = 80
+"""Of an animation."""
+
+FRAMES_PER_SECOND = 10
+
+REST = 10
+"""Extra frames of the final state."""
 
 _RC = {
     "figure.facecolor": "white",
@@ -212,3 +220,48 @@ def encode(figure: "Figure", kind: str, **options: Any) -> bytes:
         warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from font")
         figure.savefig(buffer, format=kind, metadata=dated[kind], **options)
     return buffer.getvalue()
+
+
+def write_film(
+    figure: Any, path: Path, show: Callable[[Any], None], frames: Sequence[Any], moving: Any = ()
+) -> None:
+    """Open a file, draw each frame, and write an animation with a rest at its end.
+
+    With artists in ``moving``, ``show`` changes only these, and only these are drawn anew.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    given, dpi, layout = figure.canvas, figure.dpi, figure.get_layout_engine()
+    canvas: Any = FigureCanvasAgg(figure)  # untyped
+    images = []
+    with whole_file(path) as file:
+        try:
+            if moving:
+                figure.set_dpi(DOTS_PER_INCH)
+                show(frames[0])
+                figure.draw_without_rendering()  # computes the layout, with all artists
+                figure.set_layout_engine("none")
+                for artist in moving:
+                    artist.set_animated(True)  # excluded from canvas.draw()
+                canvas.draw()
+                rest = canvas.copy_from_bbox(figure.bbox)
+            for frame in frames:
+                show(frame)
+                if moving:
+                    canvas.restore_region(rest)
+                    for artist in moving:
+                        figure.draw_artist(artist)
+                else:
+                    canvas.draw()
+                images.append(Image.fromarray(np.array(canvas.buffer_rgba())[..., :3]))
+        finally:
+            if moving:
+                for artist in moving:
+                    artist.set_animated(False)
+                figure.set_layout_engine(layout)
+                figure.set_dpi(dpi)
+            figure.set_canvas(given)
+        first, *others = [*images, *images[-1:] * REST]
+        duration = 1000 // FRAMES_PER_SECOND
+        first.save(file, "GIF", save_all=True, append_images=others, duration=duration, loop=0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Unpack
@@ -23,14 +24,16 @@ from fastgd.checks.numbers import (
     check_flag,
     check_number,
 )
-from fastgd.optimizers import Optimizer
+from fastgd.optimizers import ALL, Optimizer
 from fastgd.store import Arrays, PathLike
-from fastgd.studies.race import RaceJob, entrants_of
-from fastgd.studies.surface import Surface, Weight, surface
-from fastgd.training.codec import Header
+from fastgd.store.npz import tuples
+from fastgd.studies.job import StudyJob
+from fastgd.studies.surface import Surface, Weight, check_two_weights, surface
+from fastgd.training.codec import Header, decoded
 from fastgd.training.exports import dataframe, labels_of, module
 from fastgd.training.run import Alpha, Run
-from fastgd.training.training_job import TrainingJob, checked_job
+from fastgd.training.stored_results import encode_run
+from fastgd.training.training_job import COMPILED_AFTER, TrainingJob, checked_job
 from fastgd.workers.run_job import results_of
 from fastgd.workers.worker_options import check_worker_options
 
@@ -46,6 +49,9 @@ MARGIN = 0.1
 
 FAR = 10.0
 """A path more than FAR times as long as the median of its race is not in the default window."""
+
+_HEADER = "facts"
+"""Name of a run's header, as JSON, among its arrays."""
 
 _MEASURED = ("alpha", "final_error", "final_loss", "status", "iterations")
 
@@ -203,14 +209,19 @@ class Race(ShownInNotebooks):
         name = self.ranking()[0] if at is None else check_choice("at", at, list(self.runs))
         goal = self.runs[name]
         if span is None:
-            # A surface of 2 x 2 points, which is only used to get the paths.
-            probe = surface(self.X, self.y, goal, axes=axes, resolution=2)
+            shapes = [(len(w) + bool(goal.biases), w.shape[1]) for w in goal.weights]
+            empty = np.empty(0)  # no points are needed to get the paths
+            probe = Surface(
+                check_two_weights(axes, shapes), empty, empty, empty, goal.weights, goal.biases
+            )
             going = [run for run in self.runs.values() if run.status != "diverged"] or [goal]
             paths = [probe.path(run)[:, :2] for run in going]
             lengths = np.array([np.ptp(path, axis=0).max() for path in paths])
             near = lengths <= FAR * np.median(lengths)
-            shown = [path for path, is_near in zip(paths, near, strict=True) if is_near]
-            span = _window(np.concatenate(shown))
+            points = np.concatenate([p for p, is_near in zip(paths, near, strict=True) if is_near])
+            low, high = points.min(axis=0), points.max(axis=0)
+            room = np.maximum(MARGIN * (high - low), 1e-3 * np.maximum(1, np.abs(high)))
+            span = tuple(zip((low - room).tolist(), (high + room).tolist(), strict=True))
         return surface(self.X, self.y, goal, axes=axes, span=span, resolution=resolution)
 
 
@@ -308,21 +319,71 @@ def race(
                 raise
             left_out[name] = str(error)
     task = next(iter(trainings.values())).task  # shared, so that a worker gets it only once
-    job = RaceJob(tuple(replace(training, task=task) for training in trainings.values()))
-    check_memory(job.bytes, "the race", also="fewer records (record_every)")
+    for name, training in trainings.items():
+        trainings[name] = replace(training, task=task)
+    needed = sum(training.plan(0, 1).bytes(training.keep) for training in trainings.values())
+    check_memory(needed, "the race", also="fewer records (record_every)")
     warn_of_targets([shared.get("output", "sigmoid")], targets)
     asked: Header = {}
     arrays: Arrays = {}
-    for name, training in zip(trainings, job.trainings, strict=True):
+    for name, training in trainings.items():
         asked[name], own = training.asked
         arrays |= own
+    each = list(trainings.values())
+    job = StudyJob(_trained, each, [iterations] * len(each), each)
     found = results_of(job, worker_options, "race", asked, arrays, unit=" updates")
-    runs = dict(zip(trainings, job.runs(found), strict=True))
+    runs: dict[str, Run] = {}
+    for (name, training), kept in zip(trainings.items(), found, strict=True):
+        header = tuples(json.loads(str(kept[_HEADER])))
+        run: Run = decoded("a chunk of the race", Run.__name__, header, kept)
+        runs[name] = replace(run, options=training.methods[0].given)
     return Race(runs, inputs.copy(), targets.copy(), left_out)
 
 
-def _window(points: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
-    """Return the window that contains these points, with a margin."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    room = np.maximum(MARGIN * (high - low), 1e-3 * np.maximum(1, np.abs(high)))
-    return tuple(zip((low - room).tolist(), (high + room).tolist(), strict=True))
+def _trained(
+    training: TrainingJob,
+    _threads: int,
+    advance: Callable[[int], None],
+    *,
+    is_trial: bool = False,
+) -> Arrays:
+    """Train a run of a race on a single thread."""
+    iterations = training.task.iterations
+    job = training.between(0, min(COMPILED_AFTER, iterations) if is_trial else iterations, None)
+    header, arrays = encode_run(job.train_one(job.plan(0, 1), advance))
+    return {_HEADER: np.array(json.dumps(header)), **arrays}
+
+
+def entrants_of(given: Any) -> dict[str, tuple[Optimizer, Any]]:
+    """Return optimizers and alphas by name."""
+    if given is None:
+        given = [kind() for kind in ALL]
+    if not isinstance(given, (Mapping, list, tuple)):
+        raise TypeError(
+            f"optimizers must be a list, or a dict by name, of optimizers, got {shown(given)}"
+        )
+    if not given:
+        raise ValueError(f"optimizers must have at least one, got {shown(given)}")
+    entries: dict[object, tuple[Optimizer, Any]] = {}
+    for place, entry in given.items() if isinstance(given, Mapping) else enumerate(given):
+        pair = (entry, entry.race_alpha) if isinstance(entry, ALL) else entry
+        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], ALL)):
+            raise TypeError(
+                f"optimizers[{place!r}] must be one of fastgd.optimizers, such as Adam(), or a "
+                f"pair (optimizer, alpha), got {shown(entry)}"
+            )
+        entries[place] = pair
+    if isinstance(given, Mapping):
+        return {str(name): pair for name, pair in entries.items()}
+    # Unique names: the class, with parameters where needed, or with alpha as well.
+    short = [type(optimizer).__name__ for optimizer, _ in entries.values()]
+    full = [repr(optimizer) for optimizer, _ in entries.values()]
+    alphas = (alpha for _, alpha in entries.values())
+    longest = [f"{name}, alpha {alpha}" for name, alpha in zip(full, alphas, strict=True)]
+    for name in longest:
+        if longest.count(name) > 1:
+            raise ValueError(f"optimizers must differ from one another, got {name} twice")
+    return {
+        next(forms[k] for forms in (short, full, longest) if forms.count(forms[k]) == 1): pair
+        for k, pair in enumerate(entries.values())
+    }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -13,33 +14,34 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments import options
 from fastgd.arguments.axes import hint_of, kinds_of, parameters_of
 from fastgd.arguments.declarations import DECLARED, SurfaceOptions
-from fastgd.arguments.initial_network import NetworkParts, Start, check_network, check_whole
-from fastgd.arguments.options import Method
+from fastgd.arguments.initial_network import Start, check_network, check_whole
 from fastgd.arguments.samples import check_samples, outputs_to_start
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import either, shown
 from fastgd.checks.notebook import ShownInNotebooks
-from fastgd.checks.numbers import check_count, check_result
+from fastgd.checks.numbers import FloatArray, check_count, check_ends, check_result, integer
 from fastgd.engine.device_choice import say_chosen
 from fastgd.engine.devices import AUTO, CPU
-from fastgd.engine.network import Network, Weights
-from fastgd.store import PathLike
-from fastgd.studies.surface import (
-    SurfaceJob,
-    Weight,
-    check_spans,
-    check_two_weights,
-    measuring,
-)
+from fastgd.engine.network import Weights, network_of
+from fastgd.engine.session import Session
+from fastgd.formulas.named import loss_of
+from fastgd.store import Arrays, PathLike
+from fastgd.studies.job import StudyJob
 from fastgd.training.exports import dataframe, dataset
 from fastgd.training.run import Run, Snapshot
 from fastgd.training.stored_results import as_json
+from fastgd.training.sweep_axes import CHUNK_SECONDS, seconds_of
 from fastgd.workers.run_job import results_of
 from fastgd.workers.worker_options import check_worker_options
 
 if TYPE_CHECKING:
     import pandas
     import xarray
+
+Weight = tuple[int, int, int]
+
+THREAD_SECONDS = 1e-4
+"""Work that justifies another thread."""
 
 _NAMES = tuple(name for name in DECLARED if name in SurfaceOptions.__annotations__)
 
@@ -285,13 +287,13 @@ def surface(
     chosen = _options(weights, given_options)
     outputs = weights.weights[-1].shape[1] if isinstance(weights, Run | Snapshot) else None
     inputs, targets = check_samples(X, y, chosen, outputs)
-    parts, method = _network(inputs, targets, weights, biases, chosen)
-    network = Network(
-        (inputs.shape[1], *(layer.shape[1] for layer in parts.weights)),
-        method.bias,
-        method.batch_norm,
-    )
-    shapes = [(len(layer) + method.bias, layer.shape[1]) for layer in parts.weights]
+    outputs = outputs_to_start(chosen, targets, None)
+    fixed = check_network(weights, biases, inputs.shape[1], outputs)
+    hidden = tuple(layer.shape[1] for layer in fixed.weights[:-1])
+    [method] = options.check_sweep(chosen, options.NO_AXES, [hidden], (inputs, targets)).methods
+    check_whole(fixed, bias=method.bias, batch_norm=method.batch_norm)
+    network = network_of(method, inputs, targets, hidden)
+    shapes = [(len(layer) + method.bias, layer.shape[1]) for layer in fixed.weights]
     places = check_two_weights(axes, shapes)
     (left, right), (bottom, top) = check_spans(span)
     resolution = check_count("resolution", resolution, minimum=2)
@@ -301,24 +303,30 @@ def surface(
     if worker_options.device == AUTO:
         say_chosen("the CPU, as always for a surface")
         worker_options = worker_options._replace(device=CPU)
-    count = resolution**2
+    across, up = np.linspace(left, right, resolution), np.linspace(bottom, top, resolution)
+    count, parameters = resolution**2, network.row(fixed)
     check_memory(8 * count, "the surface")
-    job = SurfaceJob(
-        network,
-        measuring(method),
-        inputs,
-        targets,
-        network.row(parts),
-        places,
-        across=np.linspace(left, right, resolution),
-        up=np.linspace(bottom, top, resolution),
-        device=worker_options.device,
+    is_joint = method.output == "softmax" or loss_of(method.loss).units > 1
+    # Errors need the loss only if it combines several outputs: others share compiled code.
+    measured = method if is_joint else method.at({"loss": DECLARED["loss"].default})
+    device = worker_options.device
+    session = partial(Session.of_measuring, network, measured, inputs, targets, count, device)
+    made = session()
+    useful = max(1, int(-(-count // made.layout.runs) * made.seconds() / THREAD_SECONDS))
+    worker_options = worker_options._replace(threads=min(worker_options.threads, useful))
+    check_memory(8 * count + made.bytes(worker_options.threads), "the surface")
+    bands = [up]
+    if worker_options.executor or worker_options.out:  # of some seconds of work each
+        rows = max(1, int(CHUNK_SECONDS / (seconds_of(network, len(inputs), 1) * resolution)))
+        parts = -(-resolution // rows)
+        bands = np.split(up, np.arange(1, parts) * resolution // parts)
+    job = StudyJob(
+        partial(_errors, session, parameters, places, across),
+        bands,
+        [len(band) * resolution for band in bands],
+        trials=[up],
     )
-    worker_options = worker_options._replace(threads=job.threads(worker_options.threads))
-    check_memory(8 * count + job.session.bytes(worker_options.threads), "the surface")
-    if worker_options.executor or worker_options.out:
-        job = job.in_chunks()
-    arrays = {"X": inputs, "y": targets, "weights": job.parameters}
+    arrays = {"X": inputs, "y": targets, "weights": parameters}
     asked = {
         "sizes": network.sizes,
         "axes": places,
@@ -326,14 +334,15 @@ def surface(
         "resolution": resolution,
         **as_json(method.given, arrays),
     }
-    errors = job.joined(results_of(job, worker_options, "surface", asked, arrays, unit="points"))
+    found = results_of(job, worker_options, "surface", asked, arrays, unit="points")
+    errors = np.concatenate([chunk["errors"] for chunk in found])
     return Surface(
         axes=places,
-        x=job.across,
-        y=job.up,
+        x=across,
+        y=up,
         errors=errors,
-        weights=parts.weights,
-        biases=parts.biases,
+        weights=fixed.weights,
+        biases=fixed.biases,
         samples=len(inputs),
         options=method.given,
     )
@@ -357,17 +366,75 @@ def _options(given: object, given_options: Mapping[str, Any]) -> dict[str, Any]:
     return {n: v for n, v in trained.options.items() if n in kept} | dict(given_options)
 
 
-def _network(
-    X: NDArray[np.float64],
-    y: NDArray[np.float64],
-    given: object,
-    given_biases: object,
-    chosen: Mapping[str, Any],
-) -> tuple[NetworkParts, Method]:
-    """Return the validated parameters and options of the network."""
-    outputs = outputs_to_start(chosen, y, None)
-    parts = check_network(given, given_biases, X.shape[1], outputs)
-    hidden = tuple(layer.shape[1] for layer in parts.weights[:-1])
-    [method] = options.check_sweep(chosen, options.NO_AXES, [hidden], (X, y)).methods
-    check_whole(parts, bias=method.bias, batch_norm=method.batch_norm)
-    return parts, method
+def _errors(
+    session: Callable[[], Session],
+    parameters: FloatArray,
+    places: tuple[Weight, Weight],
+    across: FloatArray,
+    rows: FloatArray,
+    threads: int,
+    advance: Callable[[int], None],
+    *,
+    is_trial: bool = False,
+) -> Arrays:
+    """Compute the errors of some rows, around these parameters; one kernel computes all rows."""
+    made, up = session(), rows[:1] if is_trial else rows
+    if made.device != CPU:
+        return {"errors": made.measured(parameters, across, up, places, advance)}
+    runs = made.load(np.tile(parameters, (threads * made.layout.runs, 1)))
+    return {"errors": runs.grid(across, up, places, threads, advance)}
+
+
+# ---------------------------------------------------------------- arguments
+
+
+def check_two_weights(axes: object, shapes: Sequence[tuple[int, int]]) -> tuple[Weight, Weight]:
+    """Return two different weights (layer, input, output) of layers with these shapes."""
+    if len(_parts(axes)) != 2:
+        raise TypeError(f"axes must be two weights (layer, input, output), got {shown(axes)}")
+    found: list[Weight] = []
+    for k, weight in enumerate(_parts(axes)):
+        numbers = [number for number in map(integer, _parts(weight)) if number is not None]
+        if len(numbers) != 3 or len(_parts(weight)) != 3:
+            raise TypeError(
+                f"axes[{k}] must be a weight (layer, input, output), three ints, got "
+                f"{shown(weight)}"
+            )
+        layer, row, column = numbers
+        if not 0 <= layer < len(shapes):
+            raise ValueError(
+                f"axes[{k}] must be in layer {_range(len(shapes))}, got {shown(weight)}"
+            )
+        rows, columns = shapes[layer]
+        if not (0 <= row < rows and 0 <= column < columns):
+            raise ValueError(
+                f"axes[{k}] must be from input {_range(rows)} to output {_range(columns)} of layer "
+                f"{layer}, got {shown(weight)}"
+            )
+        found.append((layer, row, column))
+    first, second = found
+    if first == second:
+        raise ValueError(f"axes must be two different weights, got {first} twice")
+    return first, second
+
+
+def check_spans(span: object) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return the range (low, high) of each of the two weights; a single span serves both."""
+    ends = _parts(span)
+    if len(ends) != 2:
+        raise TypeError(f"span must be (low, high), or two of these, got {shown(span)}")
+    if not any(len(_parts(end)) == 2 for end in ends):
+        both = check_ends("span", span)
+        return both, both
+    return check_ends("span[0]", ends[0]), check_ends("span[1]", ends[1])
+
+
+def _parts(value: object) -> list[Any]:
+    """Return the items of a list, tuple or array; nothing for any other value."""
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    return list(value) if getattr(value, "ndim", 0) else []  # type: ignore[call-overload]
+
+
+def _range(count: int) -> str:
+    return "0" if count == 1 else f"0 to {count - 1}"

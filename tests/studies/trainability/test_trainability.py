@@ -13,8 +13,9 @@ import fastgd
 from fastgd.engine.devices import available_threads
 from fastgd.engine.results import Summary
 from fastgd.store.folder import MANIFEST, Folder, remove
-from fastgd.studies import mean_field as map_job
-from fastgd.studies.mean_field import MapJob, Settings, mean_field, patches_of
+from fastgd.studies import mean_field as trainings
+from fastgd.studies.job import StudyJob
+from fastgd.studies.mean_field import MapTrainings, Settings, mean_field, patches_of
 from fastgd.studies.trainability_map import Trainability
 
 # Small maps that cross the edge; all of them share one compiled kernel.
@@ -29,21 +30,21 @@ def found():
 @pytest.fixture
 def small_patches(monkeypatch):
     """Patches of at most 6 x 6 pixels, 9 of them."""
-    monkeypatch.setattr(map_job, "side_of", lambda *_: 6)
+    monkeypatch.setattr(trainings, "side_of", lambda *_: 6)
     return patches_of(16, 6)
 
 
 @pytest.fixture
 def trained(monkeypatch):
     """The patches that were computed, in order."""
-    found, compute = [], MapJob.compute
+    found, compute = [], StudyJob.compute
 
     def counted(self, chunk, threads, advance):
         arrays = compute(self, chunk, threads, advance)
         found.append(chunk)
         return arrays
 
-    monkeypatch.setattr(MapJob, "compute", counted)
+    monkeypatch.setattr(StudyJob, "compute", counted)
     return found
 
 
@@ -174,9 +175,9 @@ def test_the_same_bits_in_any_patches_on_any_threads(found, small_patches, train
 
 
 def test_settings_decide_about_patches(found):
-    assert len(MapJob.of(found.settings).patches) == 4
+    assert len(MapTrainings.of(found.settings).patches) == 4
     slow = found.settings._replace(resolution=100, iterations=10**6)
-    assert len(MapJob.of(slow).patches) == 20**2
+    assert len(MapTrainings.of(slow).patches) == 20**2
 
 
 @pytest.mark.usefixtures("small_patches")
@@ -210,7 +211,7 @@ def test_another_seed_is_another_map(found):
 def test_interrupted_and_continued_it_has_the_same_bits(
     found, trained, tmp_path, monkeypatch, finished
 ):
-    compute = MapJob.compute
+    compute = StudyJob.compute
 
     def interrupted(*given):
         if len(trained) == finished:
@@ -219,7 +220,7 @@ def test_interrupted_and_continued_it_has_the_same_bits(
 
     folder = tmp_path / "map"
     with monkeypatch.context() as patch:
-        patch.setattr(MapJob, "compute", interrupted)
+        patch.setattr(StudyJob, "compute", interrupted)
         with pytest.raises(KeyboardInterrupt):
             fastgd.trainability(16, **SMALL, out=folder, threads=1)
     assert patches_in(folder) == finished
@@ -236,16 +237,17 @@ def test_interrupted_and_continued_it_has_the_same_bits(
 SLOW = """
 import time
 import fastgd
-from fastgd.studies.trainability import map_job
+from fastgd.studies import job
+from fastgd.studies import mean_field as trainings
 
-map_job.side_of = lambda *_: 6
-compute = map_job.MapJob.compute
+trainings.side_of = lambda *_: 6
+compute = job.StudyJob.compute
 
 def slow(*given):
     time.sleep(0.2)
     return compute(*given)
 
-map_job.MapJob.compute = slow
+job.StudyJob.compute = slow
 """
 
 
@@ -279,14 +281,14 @@ def test_another_process_with_the_whole_map_removes_the_folder(
     found, trained, tmp_path, monkeypatch, when
 ):
     """What was seen of it is not computed again."""
-    folder, compute = tmp_path / "map", MapJob.compute
+    folder, compute = tmp_path / "map", StudyJob.compute
 
     def interfered(*given):
         if len(trained) == when - 1:
             remove(folder)
         return compute(*given)
 
-    monkeypatch.setattr(MapJob, "compute", interfered)
+    monkeypatch.setattr(StudyJob, "compute", interfered)
     again = fastgd.trainability(16, **SMALL, out=folder, threads=1)
     assert again.values.tobytes() == found.values.tobytes()
     assert len(trained) == 9
@@ -350,8 +352,8 @@ def test_mini_batches_look_once_per_epoch():
 
 @pytest.mark.parametrize(("batch_size", "looks"), [(None, 20), (10, 10), (4, 4), (1, 1)])
 def test_the_last_twenty_iterations_decide(found, batch_size, looks):
-    job = MapJob.of(found.settings._replace(batch_size=batch_size))
-    method = job.plan(job.patches[0], 29, 1).method
+    job = MapTrainings.of(found.settings._replace(batch_size=batch_size))
+    method = job.method
     assert method.summary == looks
     assert method.batch_size == batch_size
 
@@ -359,7 +361,7 @@ def test_the_last_twenty_iterations_decide(found, batch_size, looks):
 def test_what_converged_means():
     status = np.array(["finished", "finished", "finished", "diverged"])
     sums = Summary(None, None, np.array([0.999, 1.0, 1.5, 0.5]), np.arange(4.0), 7 + np.arange(4.0))
-    assert map_job.values_of(status, sums).tolist() == [-0.0, 8.0, 9.0, 10.0]
+    assert trainings.values_of(status, sums).tolist() == [-0.0, 8.0, 9.0, 10.0]
 
 
 @pytest.mark.parametrize(
@@ -418,7 +420,7 @@ def test_a_zoom_is_a_part_of_the_map(found):
 
 def test_the_initial_weights_of_rows_need_memory(monkeypatch):
     """Three copies for the 16 rows of a patch, on one thread."""
-    monkeypatch.setattr("fastgd.studies.trainability_map.check_memory", lambda size, _: seen(size))
+    monkeypatch.setattr("fastgd.studies.mean_field.check_memory", lambda size, _: seen(size))
 
     def seen(size):
         raise ValueError(size)

@@ -1,12 +1,14 @@
 import re
 from functools import wraps
+from math import isqrt
 
 import numpy as np
 import pytest
 
 import fastgd
 from fastgd.studies import trainability_map as zoom
-from fastgd.studies.mean_field import MapJob, Settings
+from fastgd.studies.job import StudyJob
+from fastgd.studies.mean_field import Settings
 from fastgd.studies.trainability_map import Trainability
 
 SMALL = {"iterations": 30, "width": 4, "window": ((-1.0, 3.0), (-1.0, 3.0))}
@@ -74,17 +76,17 @@ def test_it_ends_where_the_boundary_is_lost(monkeypatch):
 
 
 def test_interrupted_and_continued_it_has_the_same_frames(maps, tmp_path, monkeypatch):
-    compute, computed = MapJob.compute, []
+    compute, computed = StudyJob.compute, []
 
     def interrupted(self, *given):
-        computed.append(self.settings.resolution)
+        computed.append(isqrt(sum(self.sizes)))
         if computed.count(16) == 10:
             raise KeyboardInterrupt
         return compute(self, *given)
 
     asked = SMALL | {"factor": 2, "resolution": 16, "out": tmp_path / "zoom", "threads": 1}
     with monkeypatch.context() as patch:
-        patch.setattr(MapJob, "compute", interrupted)
+        patch.setattr(StudyJob, "compute", interrupted)
         with pytest.raises(KeyboardInterrupt):
             fastgd.trainability_zoom(5, **asked)
     again = fastgd.trainability_zoom(5, **asked)
@@ -141,7 +143,7 @@ def test_a_folder_with_anything_else_is_left_alone(tmp_path, given):
 
 
 def test_what_cannot_work_is_said_before_the_work(monkeypatch):
-    monkeypatch.setattr(MapJob, "compute", lambda *_: pytest.fail("it has begun"))
+    monkeypatch.setattr(StudyJob, "compute", lambda *_: pytest.fail("it has begun"))
     message = (
         "frames and factor must magnify this window at most 8.8e+12 times, or pixels would not "
         "differ, got 1000 and 100, which magnify inf times"

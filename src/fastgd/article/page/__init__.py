@@ -13,7 +13,7 @@ from string import Template
 from threading import Event
 
 from fastgd.article import comparison
-from fastgd.article.comparison import DEVIATIONS, TWINS, Result
+from fastgd.article.comparison import DEVIATIONS, TWINS, ExperimentResult
 from fastgd.article.experiments import EXPERIMENTS, Experiment
 from fastgd.article.page import live
 from fastgd.article.page.markup import Markup, element, join, show_code, show_table
@@ -67,7 +67,7 @@ def build(experiments: Sequence[Experiment] = EXPERIMENTS, *, progress: bool = F
     pyplot()  # raises with what to install, before any work
     asked = {experiment.name: experiment for experiment in experiments}
     sections = _sections(asked)
-    results: list[Result] = []
+    results: list[ExperimentResult] = []
     parts: list[Markup] = []
     mine = [asked[section.name] for section in sections if section.is_experiment]
     with (
@@ -83,14 +83,22 @@ def build(experiments: Sequence[Experiment] = EXPERIMENTS, *, progress: bool = F
                 results.append(next(running))
                 figures.append(_experiment(results[-1]))
                 advance(1)
-            parts.append(_section(section, *_live(section, asked), *figures))
+            if section.live and _is_whole(asked):  # for what the page's script adds
+                place = element("div", id=f"live-{section.live}", class_="live", hidden="")
+                figures.insert(0, place)
+            parts.append(_section(section, *figures))
+    tally = comparison.tally(results)
+    if any(tally["errors"].values()):
+        name = "all-together"
+        title = element("h2", "All together", id=f"{name}-title")
+        table = show_table(tally_table(tally))
+        parts.append(element("section", title, table, id=name, aria_labelledby=f"{name}-title"))
     lively = _lively(results) if _is_whole(asked) else None
     introduction = _introduction(sections, is_live=lively is not None)
-    main = element("main", introduction, *parts, _conclusion(results))
-    return whole_page(main, lively)
+    return whole_page(element("main", introduction, *parts), lively)
 
 
-def _lively(results: Sequence[Result]) -> live.Live | None:
+def _lively(results: Sequence[ExperimentResult]) -> live.Live | None:
     try:
         return live.make(results)
     except TargetError as error:
@@ -164,30 +172,7 @@ def _introduction(sections: Sequence[Section], *, is_live: bool) -> Markup:
     links = [
         element("li", element("a", section.title, href=f"#{section.name}")) for section in sections
     ]
-    return join(
-        [
-            element("h1", TITLE),
-            element(
-                "p",
-                "The experiments and figures of ",
-                element("a", "iamtrask's article", href=ARTICLE),
-                " of 2015, reproduced with fastgd: each with its numbers, its figure and the code "
-                "that made it.",
-            ),
-            *([_hint()] if is_live else []),
-            element("nav", element("ol", *links), aria_label="Sections"),
-            element(
-                "details",
-                element("summary", "How published numbers are compared with these"),
-                _comparing(),
-            ),
-        ]
-    )
-
-
-def _hint() -> Markup:
-    """What the page's script shows once it has started."""
-    return element(
+    live_hint = element(  # which the page's script shows once it has started
         "p",
         "This page is live: ",
         element("a", "move a slider", href="#thirteen-lines"),
@@ -195,10 +180,7 @@ def _hint() -> Markup:
         class_="live-hint",
         hidden="",
     )
-
-
-def _comparing() -> Markup:
-    return element(
+    comparing = element(
         "p",
         f"Each run has up to {TWINS} twins, whose initial weights differ only in the last "
         "bit. Digits are the significant digits on which a run and its twins agree. A "
@@ -211,17 +193,36 @@ def _comparing() -> Markup:
         element("span", "differs", class_="differs"),
         ".",
     )
+    return join(
+        [
+            element("h1", TITLE),
+            element(
+                "p",
+                "The experiments and figures of ",
+                element("a", "iamtrask's article", href=ARTICLE),
+                " of 2015, reproduced with fastgd: each with its numbers, its figure and the code "
+                "that made it.",
+            ),
+            *([live_hint] if is_live else []),
+            element("nav", element("ol", *links), aria_label="Sections"),
+            element(
+                "details",
+                element("summary", "How published numbers are compared with these"),
+                comparing,
+            ),
+        ]
+    )
 
 
 @contextmanager
-def _running(experiments: Sequence[Experiment]) -> Iterator[Iterator[Result]]:
+def _running(experiments: Sequence[Experiment]) -> Iterator[Iterator[ExperimentResult]]:
     """Yield the results in order; experiments run in a thread while figures are drawn.
 
     The kernel releases the GIL, and takes half of the time.
     """
     left = Event()
 
-    def run(experiment: Experiment) -> Result:
+    def run(experiment: Experiment) -> ExperimentResult:
         with stopped_by(left):
             return comparison.run(experiment)
 
@@ -232,13 +233,6 @@ def _running(experiments: Sequence[Experiment]) -> Iterator[Iterator[Result]]:
         finally:
             left.set()
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _live(section: Section, names: Collection[str]) -> list[Markup]:
-    """The place for what the page's script adds to a section, hidden until then."""
-    if not (section.live and _is_whole(names)):
-        return []
-    return [element("div", id=f"live-{section.live}", class_="live", hidden="")]
 
 
 def _section(section: Section, *content: Markup) -> Markup:
@@ -253,7 +247,7 @@ def _section(section: Section, *content: Markup) -> Markup:
     )
 
 
-def _experiment(result: Result) -> Markup:
+def _experiment(result: ExperimentResult) -> Markup:
     """Return an experiment's tables, and the code that computed them."""
     name = result.experiment.name
     code = (
@@ -268,18 +262,4 @@ def _experiment(result: Result) -> Markup:
             show_code(code, f"The code that computed the numbers of {name}"),
             *map(show_table, tables(result)),
         ]
-    )
-
-
-def _conclusion(results: Sequence[Result]) -> Markup:
-    """Return the counts of published numbers that agree, if there are any."""
-    tally = comparison.tally(results)
-    if not any(tally.errors.values()):
-        return Markup("")
-    return element(
-        "section",
-        element("h2", "All together", id="all-together-title"),
-        show_table(tally_table(tally)),
-        id="all-together",
-        aria_labelledby="all-together-title",
     )

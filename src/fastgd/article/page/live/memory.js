@@ -22,7 +22,7 @@ export function initialWeights(sizes, seed) {
 
 /** The image of one program in a WebAssembly.Memory. */
 export class TrainingMemory {
-  /** `program` is what fastgd.article.page.live.packing describes, `image` its bytes. */
+  /** `program` is what fastgd.article.page.live describes, `image` its bytes. */
   constructor(program, image) {
     this.program = program;
     this.image = image;

@@ -8,7 +8,7 @@ export class Pack {
     this.content = content;
   }
 
-  /** Decode what fastgd.article.page.live.packing made: base64 of gzip. */
+  /** Decode what fastgd.article.page.live made: base64 of gzip. */
   static async decode(text) {
     const packed = Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0));
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));

@@ -118,7 +118,27 @@ def box_counting(pixels: ArrayLike) -> BoxCounting:
         raise ValueError("pixels must have at least one that is True, got none")
     largest = (min(given.shape) - 1) // (FEWEST_BOXES - 1)  # the last box may be cut
     sizes = 2 ** np.arange(largest.bit_length())
-    return _fit(sizes, np.array([_count(given, size) for size in sizes.tolist()]))
+    counts = np.array([_count(given, size) for size in sizes.tolist()])
+    x, y = np.log2(sizes), np.log2(counts)
+    from_mean, spread = x - x.mean(), y - y.mean()
+    square = float(from_mean @ from_mean)
+    slope = float(from_mean @ spread) / square
+    rest = spread - slope * from_mean
+    missed, variance = float(rest @ rest), float(spread @ spread)
+    dimension = -slope + 0.0  # 0, not -0
+    slopes = np.diff(y)  # sizes double
+    weights = -np.cumsum(from_mean)[:-1] / square  # slope is the sum of weights * slopes
+    deviation = float(slopes.std(ddof=1)) * sqrt(weights @ weights)
+    half = _STUDENT[min(len(slopes) - 1, len(_STUDENT)) - 1] * deviation
+    return BoxCounting(
+        sizes=sizes,
+        counts=counts,
+        dimension=dimension,
+        low=max(dimension - half, 0.0),
+        high=min(dimension + half, 2.0),
+        intercept=float(y.mean() - slope * x.mean()),
+        r_squared=1 - missed / variance if variance else 1.0,
+    )
 
 
 def boundary(inside: ArrayLike) -> NDArray[np.bool_]:
@@ -159,26 +179,3 @@ def _count(pixels: NDArray[np.generic], size: int) -> float:
         )
         area += int(heights @ touched @ widths)
     return area / (4 * size * size)
-
-
-def _fit(sizes: NDArray[np.int64], counts: NDArray[np.float64]) -> BoxCounting:
-    x, y = np.log2(sizes), np.log2(counts)
-    from_mean, spread = x - x.mean(), y - y.mean()
-    square = float(from_mean @ from_mean)
-    slope = float(from_mean @ spread) / square
-    rest = spread - slope * from_mean
-    missed, variance = float(rest @ rest), float(spread @ spread)
-    dimension = -slope + 0.0  # 0, not -0
-    slopes = np.diff(y)  # sizes double
-    weights = -np.cumsum(from_mean)[:-1] / square  # slope is the sum of weights * slopes
-    deviation = float(slopes.std(ddof=1)) * sqrt(weights @ weights)
-    half = _STUDENT[min(len(slopes) - 1, len(_STUDENT)) - 1] * deviation
-    return BoxCounting(
-        sizes=sizes,
-        counts=counts,
-        dimension=dimension,
-        low=max(dimension - half, 0.0),
-        high=min(dimension + half, 2.0),
-        intercept=float(y.mean() - slope * x.mean()),
-        r_squared=1 - missed / variance if variance else 1.0,
-    )

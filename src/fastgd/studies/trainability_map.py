@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from inspect import signature
+from math import ulp
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,41 +20,20 @@ from numpy.typing import NDArray
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.notebook import ShownInNotebooks
-from fastgd.checks.numbers import (
-    check_choice,
-    check_count,
-    check_number,
-    check_seed,
-)
+from fastgd.checks.numbers import check_count, check_number, rule_of
 from fastgd.engine.devices import CPU
 from fastgd.store import PathLike
+from fastgd.store.folder import Folder
 from fastgd.studies.box_counting import BoxCounting, boundary, box_counting
-from fastgd.studies.mean_field import (
-    ACTIVATIONS,
-    AGAINST,
-    EXPONENT,
-    MOST,
-    MapJob,
-    Settings,
-    Window,
-    drawn_bytes,
-    sample_count,
-)
+from fastgd.studies.mean_field import MapTrainings, MapWindow, Settings, checked
 from fastgd.training.exports import dataframe, dataset
-from fastgd.workers.run_job import results_of
-from fastgd.workers.worker_options import WorkerOptions, check_worker_options
 
 if TYPE_CHECKING:
     import pandas
     import xarray
 
-WINDOW: Window = ((1.0, 6.0), (-1.0, 4.0))
+WINDOW: MapWindow = ((1.0, 6.0), (-1.0, 4.0))
 """Contains the boundary of the default network."""
-
-KIND = "map of trainability"
-
-FEWEST_ITERATIONS = 2
-"""Other errors are compared with the first one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +161,7 @@ class Trainability(ShownInNotebooks):
             )
         return box_counting(self.boundary[:-1, :-1])  # the last row and column begin no square
 
-    def zoom(self, factor: int = 8) -> Window:
+    def zoom(self, factor: int = 8) -> MapWindow:
         """Return the window, ``factor`` times as narrow, that contains most of the boundary.
 
         Parameters
@@ -208,7 +189,7 @@ def trainability(
     *,
     iterations: int = 500,
     width: int = 16,
-    window: Window = WINDOW,
+    window: MapWindow = WINDOW,
     activation: str = "tanh",
     batch_size: int | None = None,
     samples: int | None = None,
@@ -299,79 +280,143 @@ def trainability(
     True
     """
     settings, worker_options, needed = checked(**locals())
-    job = MapJob.of(settings, worker_options.device)
-    if worker_options.executor is None and worker_options.device != CPU:
-        job = job.on_one_device(worker_options.threads)
-        if worker_options.out is None and job.device != CPU:
-            job, worker_options = job.in_large_patches(), worker_options._replace(threads=1)
-            check_memory(needed + job.bytes(1), "the map")
-    found = results_of(job, worker_options, KIND, settings.given, {}, unit="px")
-    return Trainability(settings, *job.rates, job.joined(found))
+    trainings = MapTrainings.of(settings, worker_options.device)
+    return Trainability(settings, *trainings.rates, trainings.computed(worker_options, needed))
 
 
-def checked(
+# ---------------------------------------------------------------- a zoom
+
+
+SCOUT, STEP = 64, 8
+"""Pixels along the maps that look for a place to zoom to, and by how much each narrows it down."""
+
+
+def trainability_zoom(
+    frames: int = 24,
     *,
-    executor: Executor | None,
-    threads: int | None,
-    threads_per_worker: int,
-    out: PathLike | None,
-    progress: bool,
-    device: str,
-    **given: Any,
-) -> tuple[Settings, WorkerOptions, int]:
-    """Check all arguments of :func:`trainability`; the last result is the memory it needs."""
-    asked = Settings(**given)
-    width = check_count("width", asked.width)
-    activation = check_choice("activation", asked.activation, ACTIVATIONS)
-    count = sample_count(width, activation, asked.samples)
-    against = check_choice("against", asked.against, tuple(AGAINST))
-    batch_size = asked.batch_size
-    if batch_size is not None:
-        batch_size = check_count("batch_size", batch_size, maximum=count)
-        if count % batch_size:
-            raise ValueError(
-                f"batch_size must divide the number of samples ({count}), got {batch_size}"
-            )
-    settings = Settings(
-        resolution=check_count("resolution", asked.resolution),
-        iterations=check_count("iterations", asked.iterations, FEWEST_ITERATIONS),
-        width=width,
-        window=_checked_window(asked.window, against),
-        activation=activation,
-        batch_size=batch_size,
-        seed=check_seed(asked.seed),
-        samples=None if count == sample_count(width, activation) else count,
-        against=against,
-    )
-    options = check_worker_options(executor, threads, threads_per_worker, out, progress, device)
-    # The map, and its ranks and colors in a plot; samples and weights while they are drawn.
-    needed = 64 * settings.resolution**2 + drawn_bytes(width, count)
-    if not settings.has_two_rates:  # three copies of the initial weights of a patch's rows
-        rows = settings.resolution
-        if options.device == CPU:
-            rows = min(rows, MOST) * options.threads
-        needed += 24 * rows * width * (width + 1)
-    check_memory(needed, "the map")
-    return settings, options, needed
+    factor: float = 1.25,
+    resolution: int = 128,
+    window: MapWindow = WINDOW,
+    out: PathLike | None = None,
+    **options: Any,
+) -> tuple[Trainability, ...]:
+    """Zoom into the boundary of trainability: one map per frame, each in a narrower window.
 
+    Parameters
+    ----------
+    frames : int
+        Number of maps, from 2 to 1,000.
+    factor : float
+        How many times as narrow each window is as the one before, above 1 and at most 100.
+    resolution : int
+        Pixels along each side of a map.
+    window : ((left, right), (bottom, top))
+        That of the first frame.
+    out : path, optional
+        A folder with a folder for each frame: the same call resumes after any interruption. It must
+        be empty, new, or that of the same call.
+    **options
+        Other arguments of :func:`fastgd.trainability`, for all frames.
 
-def _checked_window(window: Any, against: str) -> Window:
-    across, up = AGAINST["output_rate"].value, AGAINST[against].value
-    rule = f"window must be ((left, right), (bottom, top)), {across} and {up}"
-    try:
-        (left, right), (bottom, top) = window
-    except Exception:  # an object's own __iter__ may raise anything
-        raise ValueError(f"{rule}, got {shown(window)}") from None
-    sides = []
-    for (name, low), (other, high), axis in (
-        (("left", left), ("right", right), "output_rate"),
-        (("bottom", bottom), ("top", top), against),
-    ):
-        low, high = (
-            check_number(f"window's {word}, {AGAINST[axis].value},", value, EXPONENT)
-            for word, value in ((name, low), (other, high))
+    Returns
+    -------
+    tuple of Trainability
+        One for each frame. :func:`fastgd.plots.zoom_film` makes an animation of them.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as described, the last window is too narrow for numbers of 64 bits,
+        the first one holds no boundary, or the folder holds something else.
+    OSError, DeviceError
+        As in :func:`fastgd.trainability`.
+
+    Notes
+    -----
+    The windows shrink towards the cell with most of the boundary: the first window is mapped with
+    64 x 64 pixels and divided into 8 x 8 cells, the best cell is mapped and divided, and so
+    on until a cell is eight times as narrow as the last frame.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> maps = fastgd.trainability_zoom(
+    ...     3, factor=2, resolution=16, iterations=20, width=4, window=((-1, 3), (-1, 3))
+    ... )
+    >>> [found.settings.window[0][1] - found.settings.window[0][0] for found in maps]
+    [4.0, 2.0, 1.0]
+    """
+    frames = check_count("frames", frames, minimum=2, maximum=1000)
+    factor = check_number("factor", factor, rule_of("(1, 100]"))
+    call = signature(trainability).bind(resolution, window=window, out=out, **options)
+    call.apply_defaults()
+    settings, worker_options, needed = checked(**call.arguments)
+    whole = target = settings.window
+    total, depth, scouts = 1.0, 1.0, 0
+    for _ in range(frames - 1):
+        total *= factor
+    pixels = max(settings.resolution, SCOUT * STEP)  # in a last frame; scouts go deeper
+    most = min((high - low) / pixels / (2 * ulp(max(-low, high, 1))) for low, high in whole)
+    if total > most:
+        raise ValueError(
+            f"frames and factor must magnify this window at most {most:.3g} times, or pixels would "
+            f"not differ, got {frames} and {factor:g}, which magnify {total:.3g} times"
         )
-        if low >= high:
-            raise ValueError(f"window's {name} must be below its {other}, got {low} and {high}")
-        sides.append((low, high))
-    return sides[0], sides[1]
+    check_memory(needed + 8 * frames * settings.resolution**2, "the maps of all frames")
+    folder = worker_options.out
+    if folder is not None:
+        asked = {"frames": frames, "factor": factor, **settings.given}
+        Folder.create(folder, "zoom of trainability", asked, {}, {}, chunk_count=0)
+
+    def mapped(pixels: int, window: MapWindow, name: str) -> Trainability:
+        where = None if folder is None else folder / name
+        return trainability(pixels, window=window, out=where, **options)
+
+    while depth < STEP * total:  # the boundary is near the middle of the last frame
+        found = mapped(SCOUT, target, f"scout-{scouts}")
+        if not found.boundary.any():
+            if scouts:
+                break
+            raise ValueError(f"window must hold a part of the boundary, got {shown(window)}")
+        target, depth, scouts = _cell(found), depth * STEP, scouts + 1
+    maps, inside, magnification = [], whole, 1.0
+    for frame in range(frames):
+        maps.append(mapped(resolution, inside, f"frame-{frame:03}"))
+        magnification *= factor
+        inside = _next(inside, whole, target, magnification, total)
+    return tuple(maps)
+
+
+def _cell(found: Trainability) -> MapWindow:
+    """Return the cell with most of the boundary, which is half a pixel after where it is marked."""
+
+    def shifted(inner: tuple[float, float], outer: tuple[float, float]) -> tuple[float, float]:
+        half = (outer[1] - outer[0]) / found.settings.resolution / 2
+        half = min(half, outer[1] - inner[1])  # not beyond the edge
+        return inner[0] + half, inner[1] + half
+
+    cell, whole = found.zoom(STEP), found.settings.window
+    return shifted(cell[0], whole[0]), shifted(cell[1], whole[1])
+
+
+def _next(
+    before: MapWindow, whole: MapWindow, target: MapWindow, magnification: float, total: float
+) -> MapWindow:
+    """Return a window on the way from the whole one to the last one, near the target's middle.
+
+    Each lies within the one ``before``, and has the whole one's sides over ``magnification``.
+    """
+    left = (1 / magnification - 1 / total) / (1 - 1 / total)  # of the way, from 1 to 0
+
+    def side(
+        bounds: tuple[float, float], ends: tuple[float, float], goal: tuple[float, float]
+    ) -> tuple[float, float]:
+        half = (ends[1] - ends[0]) / 2 / total
+        center = min(max((goal[0] + goal[1]) / 2, ends[0] + half), ends[1] - half)
+        low, high = (
+            last + left * (first - last)
+            for first, last in zip(ends, (center - half, center + half), strict=True)
+        )
+        return max(low, bounds[0]), min(high, bounds[1])
+
+    return side(before[0], whole[0], target[0]), side(before[1], whole[1], target[1])

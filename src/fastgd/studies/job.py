@@ -1,0 +1,40 @@
+"""The job of all studies: pieces that one function computes, each as a chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from fastgd.store import Arrays
+from fastgd.workers.compiling import compile_all
+
+
+@dataclass(frozen=True, eq=False)
+class StudyJob:
+    """The pieces of a study: a :class:`fastgd.workers.worker.Job`."""
+
+    computing: Callable[..., Arrays]
+    """Returns the arrays of a piece: ``computing(piece, threads, advance, is_trial=False)``. A
+    trial does little work, which compiles all code. Workers must be able to import the function."""
+    pieces: Sequence[Any]
+    """The trainings of a race, the rows of a loss surface, the patches of a map."""
+    sizes: Sequence[int]
+    """Amount of work in each piece, in units of progress."""
+    trials: Sequence[Any]
+    """Pieces whose trials compile the code of all of them."""
+
+    def compute(self, chunk: int, threads: int, advance: Callable[[int], None]) -> Arrays:
+        """Compute a piece."""
+        return self.computing(self.pieces[chunk], threads, advance)
+
+    def compile(self, threads: int) -> None:
+        """Compile the code of all pieces."""
+        compile_all(
+            partial(self.computing, piece, threads, _untold, is_trial=True) for piece in self.trials
+        )
+
+
+def _untold(_done: int) -> None:
+    """Report no progress; processes that help to compile are sent this function."""

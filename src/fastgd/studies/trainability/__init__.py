@@ -1,1 +1,0 @@
-"""The map of learning rates at which training converges or diverges."""
