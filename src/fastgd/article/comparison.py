@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.article.experiments import Experiment, Published, published
 from fastgd.engine.network import Weights, first_weights, flatten, unflatten
 from fastgd.training.run import Run
-from fastgd.training.sweep import sweep
+from fastgd.training.train_sweep import sweep
 from fastgd.workers.compiling import Call, compile_all
 
 TWINS = 63

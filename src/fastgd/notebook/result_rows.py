@@ -22,9 +22,8 @@ from fastgd.studies.mean_field import sample_count
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
 from fastgd.studies.trainability_map import Trainability
-from fastgd.training.exports import labels_of
 from fastgd.training.run import Run
-from fastgd.training.sweep_axes import varied
+from fastgd.training.sweep_axes import labels_of, varied
 from fastgd.training.sweep_result import Sweep
 
 BEST = 5

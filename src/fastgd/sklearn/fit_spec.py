@@ -24,7 +24,7 @@ from fastgd.schedules import Factors
 from fastgd.training.objective import objective
 from fastgd.training.resuming import ANY_SAMPLES
 from fastgd.training.run import Run
-from fastgd.training.train import train
+from fastgd.training.train_sweep import train
 
 SMALLEST_RATE = 1e-6
 """An adaptive learning rate is not divided below this: as in scikit-learn, the fit ends."""

@@ -19,8 +19,8 @@ from fastgd.engine.prediction import outputs
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.sklearn.fit_spec import FitSpec, train_alone
 from fastgd.training.run import Run
-from fastgd.training.sweep import sweep
 from fastgd.training.sweep_result import Sweep
+from fastgd.training.train_sweep import sweep
 
 RunsOrError = Sequence[Run] | Exception
 

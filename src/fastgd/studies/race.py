@@ -16,7 +16,6 @@ from fastgd.arguments.initial_network import Start
 from fastgd.arguments.samples import check_samples, warn_of_targets
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.numbers import (
     NOT_NEGATIVE,
     check_choice,
@@ -24,15 +23,17 @@ from fastgd.checks.numbers import (
     check_flag,
     check_number,
 )
+from fastgd.checks.presentation import ShownInNotebooks, dataframe
 from fastgd.optimizers import ALL, Optimizer
 from fastgd.store import Arrays, PathLike
 from fastgd.store.npz import tuples
 from fastgd.studies.job import StudyJob
 from fastgd.studies.surface import Surface, Weight, check_two_weights, surface
 from fastgd.training.codec import Header, decoded
-from fastgd.training.exports import dataframe, labels_of, module
+from fastgd.training.exports import module
 from fastgd.training.run import Alpha, Run
 from fastgd.training.stored_results import encode_run
+from fastgd.training.sweep_axes import labels_of
 from fastgd.training.training_job import COMPILED_AFTER, TrainingJob, checked_job
 from fastgd.workers.run_job import results_of
 from fastgd.workers.worker_options import check_worker_options

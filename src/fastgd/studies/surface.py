@@ -18,8 +18,8 @@ from fastgd.arguments.initial_network import Start, check_network, check_whole
 from fastgd.arguments.samples import check_samples, outputs_to_start
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import either, shown
-from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.numbers import FloatArray, check_count, check_ends, check_result, integer
+from fastgd.checks.presentation import ShownInNotebooks, dataframe, dataset
 from fastgd.engine.device_choice import say_chosen
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.network import Weights, network_of
@@ -27,7 +27,6 @@ from fastgd.engine.session import Session
 from fastgd.formulas.named import loss_of
 from fastgd.store import Arrays, PathLike
 from fastgd.studies.job import StudyJob
-from fastgd.training.exports import dataframe, dataset
 from fastgd.training.run import Run, Snapshot
 from fastgd.training.stored_results import as_json
 from fastgd.training.sweep_axes import CHUNK_SECONDS, seconds_of

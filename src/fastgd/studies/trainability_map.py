@@ -19,14 +19,13 @@ from numpy.typing import NDArray
 
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.numbers import check_count, check_number, rule_of
+from fastgd.checks.presentation import ShownInNotebooks, dataframe, dataset
 from fastgd.engine.devices import CPU
 from fastgd.store import PathLike
 from fastgd.store.folder import Folder
 from fastgd.studies.box_counting import BoxCounting, boundary, box_counting
 from fastgd.studies.mean_field import MapTrainings, MapWindow, Settings, checked
-from fastgd.training.exports import dataframe, dataset
 
 if TYPE_CHECKING:
     import pandas
