@@ -3,6 +3,7 @@
 They only draw; the results are computed elsewhere. Needs matplotlib (``fastgd[plot]``).
 """
 
+from fastgd.plots import thumbnails as _thumbnails  # noqa: F401 - registers them
 from fastgd.plots.alpha_curves import solved, takeaways
 from fastgd.plots.animation import film
 from fastgd.plots.bucket import basins, roll

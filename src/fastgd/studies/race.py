@@ -14,8 +14,7 @@ from fastgd.arguments import options
 from fastgd.arguments.initial_network import Start
 from fastgd.arguments.samples import check_samples, warn_of_targets
 from fastgd.checks.memory import check_memory
-from fastgd.checks.messages import shown
-from fastgd.checks.notebook import ShownInNotebooks
+from fastgd.checks.messages import joined, many, shown
 from fastgd.checks.numbers import (
     NOT_NEGATIVE,
     check_choice,
@@ -23,14 +22,21 @@ from fastgd.checks.numbers import (
     check_flag,
     check_number,
 )
+from fastgd.checks.presentation import (
+    Description,
+    ShownInNotebooks,
+    TextTable,
+    dataframe,
+    pandas_or_xarray,
+)
 from fastgd.optimizers import Optimizer
 from fastgd.store import Arrays, PathLike
 from fastgd.studies.race_job import RaceJob, entrants_of
 from fastgd.studies.surface import Surface, surface
 from fastgd.studies.surface_job import Weight
-from fastgd.training.codec import Header
-from fastgd.training.exports import dataframe, labels_of, module
+from fastgd.training.codec import JsonValues
 from fastgd.training.run import Alpha, Run
+from fastgd.training.sweep_axes import labels_of
 from fastgd.training.training_job import TrainingJob, checked_job
 from fastgd.workers.run_job import results_of
 from fastgd.workers.worker_options import check_worker_options
@@ -77,6 +83,15 @@ class Race(ShownInNotebooks):
         ranks = (f"{name}: {self.runs[name].final_error:.6g}" for name in self.ranking())
         return f"Race({', '.join(ranks)})"
 
+    def _described(self) -> Description:
+        rows = [
+            (str(place), name, joined(run.alpha), f"{run.final_error:.5g}", run.status)
+            for place, name in enumerate(self.ranking(), 1)
+            for run in [self.runs[name]]
+        ]
+        table = TextTable(rows, ("", "optimizer", "alpha", "final error", "status"))
+        return Description(f"Race of {many(len(rows), 'optimizer')}", [table], self)
+
     def ranking(self) -> list[str]:
         """Return the names sorted by final error, smallest first; NaN comes last."""
         errors = {name: run.final_error for name, run in self.runs.items()}
@@ -104,7 +119,7 @@ class Race(ShownInNotebooks):
         """
         if check_flag("long", long):
             curves = {name: run.to_dataframe() for name, run in self.runs.items()}
-            together = module("pandas", "to_dataframe").concat(curves, names=["optimizer", None])
+            together = pandas_or_xarray("pandas").concat(curves, names=["optimizer", None])
             table: pandas.DataFrame = together.reset_index("optimizer").reset_index(drop=True)
             return table
         runs = self.runs.values()
@@ -133,7 +148,7 @@ class Race(ShownInNotebooks):
         array([[0.226, 0.056],
                [0.012, 0.   ]])
         """
-        xr = module("xarray", "to_xarray")
+        xr = pandas_or_xarray("xarray")
         names = xr.DataArray(list(self.runs), dims="optimizer", name="optimizer")
         found: xarray.Dataset = xr.concat(
             [run.to_xarray() for run in self.runs.values()],
@@ -312,7 +327,7 @@ def race(
     job = RaceJob(tuple(replace(training, task=task) for training in trainings.values()))
     check_memory(job.bytes, "the race", also="fewer records (record_every)")
     warn_of_targets([shared.get("output", "sigmoid")], targets)
-    asked: Header = {}
+    asked: JsonValues = {}
     arrays: Arrays = {}
     for name, training in zip(trainings, job.trainings, strict=True):
         asked[name], own = training.asked

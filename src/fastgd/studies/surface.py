@@ -17,9 +17,16 @@ from fastgd.arguments.initial_network import NetworkParts, Start, check_network,
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import check_samples, outputs_to_start
 from fastgd.checks.memory import check_memory
-from fastgd.checks.messages import either, shown
-from fastgd.checks.notebook import ShownInNotebooks
+from fastgd.checks.messages import either, joined, shown
 from fastgd.checks.numbers import check_count, check_result
+from fastgd.checks.presentation import (
+    Description,
+    ShownInNotebooks,
+    TextTable,
+    dataframe,
+    dataset,
+    option_rows,
+)
 from fastgd.engine.device_choice import say_chosen
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.network import Network, Weights
@@ -31,7 +38,6 @@ from fastgd.studies.surface_job import (
     check_two_weights,
     measuring,
 )
-from fastgd.training.exports import dataframe, dataset
 from fastgd.training.run import Run, Snapshot
 from fastgd.training.stored_results import as_json
 from fastgd.workers.run_job import results_of
@@ -82,6 +88,21 @@ class Surface(ShownInNotebooks):
             f"Surface(axes={self.axes}, span=({', '.join(spans)}), resolution={len(self.x)}, "
             f"lowest={error:.6g} at ({x:g}, {y:g}))"
         )
+
+    def _described(self) -> Description:
+        x, y, error = self.lowest()
+        first, second = self.names
+        rows = [
+            (first, f"{self.x[0]:g} to {self.x[-1]:g}"),
+            (second, f"{self.y[0]:g} to {self.y[-1]:g}"),
+            ("points", f"{len(self.x)} x {len(self.y)}"),
+            ("other weights, fixed", f"{self.held:,}"),
+            ("samples", f"{self.samples:,}"),
+            *option_rows(self.options),
+            ("lowest error", f"{error:.5g} at ({x:g}, {y:g})"),
+        ]
+        title = f"Loss surface of a {joined(self.sizes, '-')} network"
+        return Description(title, [TextTable(rows)], self)
 
     @property
     def names(self) -> tuple[str, str]:
@@ -141,7 +162,7 @@ class Surface(ShownInNotebooks):
         """
         first, second = self.names
         return dataset(
-            {"y": self.y.tolist(), "x": self.x.tolist()},
+            {"y": self.y, "x": self.x},
             {"errors": (("y", "x"), self.errors)},
             {"x": first, "y": second, "samples": self.samples, **self.options},
         )

@@ -36,9 +36,8 @@ from fastgd.store import Arrays, PathLike
 from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
 from fastgd.store.files import check_kind
 from fastgd.store.folder import Folder
-from fastgd.training.codec import Header, need
-from fastgd.training.exports import CURVES, sweep_dataset
-from fastgd.training.run import SOURCES, Run
+from fastgd.training.codec import JsonValues, need
+from fastgd.training.run import Run
 from fastgd.training.selection import (
     Selection,
     dtype_of,
@@ -47,6 +46,8 @@ from fastgd.training.selection import (
     selected,
 )
 from fastgd.training.stored_results import (
+    RESULTS,
+    SOURCES,
     check_state,
     decode_outline,
     decode_start,
@@ -56,15 +57,15 @@ from fastgd.training.stored_results import (
     options_of,
     with_hashes,
 )
-from fastgd.training.sweep_axes import Chunks, SweepAxes
+from fastgd.training.sweep_axes import CURVES, Chunks, SweepAxes
 from fastgd.training.sweep_result import Sweep
 from fastgd.training.training_job import TrainingJob, TrainingSource
 
 if TYPE_CHECKING:
     import xarray
 
-_WHOLE = ("outcome", "iterations", "total_changes", "best_iteration", "changes")
-"""Results that are integers."""
+_STORED = {SOURCES[name]: stored for name, stored in RESULTS.items()}
+"""How each result in ``TrainedRuns`` is stored."""
 
 _MISSING = {"outcome": -1, "best_iteration": NOWHERE}
 """Integer results of a missing run (one that has not been trained yet); others are 0."""
@@ -131,7 +132,7 @@ class FolderSweep(Sweep):
             import dask.array as da
         except ImportError:
             return super().to_xarray()
-        return sweep_dataset(self, partial(self._lazily, da))
+        return self._dataset(partial(self._lazily, da))
 
     def in_memory(self) -> Sweep:
         """The sweep with all of its results, read into memory."""
@@ -220,8 +221,7 @@ class FolderSweep(Sweep):
                 f"{self._folder.path} must have the state of the selected runs, got runs that are "
                 "missing: repeat the call that made the folder to train them"
             )
-        dtype = np.int64 if name in _WHOLE else np.float64
-        return _room(name, total, np.empty((0, *self._trailing(name, number)), dtype))
+        return _room(name, total, np.empty((0, *self._trailing(name, number)), _dtype(name)))
 
     def _of_chunk(self, chunk: int, name: str, number: int, local: int) -> NDArray[Any]:
         """Read and check a result of all runs of a chunk: a valid checksum can be forged."""
@@ -231,7 +231,7 @@ class FolderSweep(Sweep):
             array = self._folder.read(chunk, [name])[name]
             is_state = name.startswith(STATE)
             wanted = array.shape[1:] if is_state else self._trailing(name, number)
-            kinds = "fiu" if is_state else "i" if name in _WHOLE else "f"
+            kinds = "fiu" if is_state else _dtype(name).kind
             fits = array.dtype.kind in kinds and array.shape == (runs, *wanted)
             if fits and (name != "outcome" or np.isin(array, range(len(STATUS))).all()):
                 return array
@@ -242,13 +242,11 @@ class FolderSweep(Sweep):
 
     def _trailing(self, name: str, number: int) -> tuple[int, ...]:
         """The shape of a result of one run."""
-        records, parameters = len(self.recorded), self.networks[number].parameters
-        return {
-            **dict.fromkeys(("errors", "losses", "held_errors"), (records,)),
-            **dict.fromkeys(("weights", "changes"), (parameters,)),
-            "path": (records, parameters),
-            "watch": (RECENT + (self.method.summary or 1),),
-        }.get(name, ())
+        if name == "watch":
+            return (RECENT + (self.method.summary or 1),)
+        stored = _STORED[name]
+        records = (len(self.recorded),) if "records" in stored.shape else ()
+        return records + ((self.networks[number].parameters,) if stored.each else ())
 
     def _lazily(self, da: Any, name: str) -> Any:
         """A field as a Dask array, or a Summary of Dask arrays."""
@@ -272,6 +270,11 @@ class FolderSweep(Sweep):
             dtype=dtype,
             meta=np.empty((0,) * (len(sweep_axes.shape) + len(curve)), dtype),
         )
+
+
+def _dtype(name: str) -> np.dtype[Any]:
+    """The dtype of a result in ``TrainedRuns``."""
+    return np.dtype(np.int64 if name == "outcome" or _STORED[name].kinds == "i" else np.float64)
 
 
 def samples_of(folder: Folder) -> TrainingData:
@@ -423,7 +426,7 @@ def open_folder(path: PathLike) -> Sweep:
     return FolderSweep(outline, known, folder, chunks)
 
 
-def _asked(job: TrainingJob) -> tuple[Header, Arrays]:
+def _asked(job: TrainingJob) -> tuple[JsonValues, Arrays]:
     """All that the runs depend on: values that JSON can hold, and arrays."""
     task = job.task
     axes = job.sweep_axes.axes
@@ -463,7 +466,9 @@ def _digest(resume: Run | Sweep | None) -> str | None:
     return whole.hexdigest()
 
 
-def _source(header: Header, arrays: Arrays, outline: Header, task: TrainingData) -> TrainingSource:
+def _source(
+    header: JsonValues, arrays: Arrays, outline: JsonValues, task: TrainingData
+) -> TrainingSource:
     """The data from which single runs are trained again, as their weights were not kept."""
     weights, seed = None, header["seed_of_given_weights"]
     if f"first_weights_{_GIVEN}_0" in arrays:

@@ -12,9 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments.initial_network import BatchNorm, NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import check_inputs
-from fastgd.checks.messages import shown
-from fastgd.checks.notebook import ShownInNotebooks
+from fastgd.checks.messages import joined, many, shown
 from fastgd.checks.numbers import FloatArray, integer
+from fastgd.checks.presentation import (
+    Description,
+    ShownInNotebooks,
+    TextTable,
+    dataframe,
+    dataset,
+    option_rows,
+)
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network, Weights
 from fastgd.engine.prediction import outputs
@@ -23,7 +30,8 @@ from fastgd.export.exportable import Exportable
 from fastgd.optimizers import BAYESIAN
 from fastgd.store import PathLike
 from fastgd.training import codec
-from fastgd.training.stored_results import decode_run, encode_run
+from fastgd.training.stored_results import SOURCES, decode_run, encode_run
+from fastgd.training.sweep_axes import curve_rows, variables
 
 if TYPE_CHECKING:
     import pandas
@@ -39,27 +47,6 @@ Alpha = float | tuple[float, ...]
 
 BatchNorms = tuple[BatchNorm, ...]
 Counts = tuple[NDArray[np.int64], ...]
-
-
-SOURCES = {
-    "errors": "errors",
-    "losses": "losses",
-    "final_error": "final_error",
-    "final_loss": "final_loss",
-    "status": "outcome",
-    "iterations": "iterations",
-    "total_changes": "total_changes",
-    "summary": "watch",
-    "kept_weights": "weights",
-    "kept_changes": "changes",
-    "kept_path": "path",
-    "validation_errors": "held_errors",
-    "final_validation_error": "held_final",
-    "best_iteration": "best_iteration",
-    **{name: name for name in BAYESIAN},
-    "states": "state",
-}
-"""The name in ``TrainedRuns`` of the result that each field is made of."""
 
 
 class _Predicting(Exportable):
@@ -340,6 +327,25 @@ class Run(_Predicting, ShownInNotebooks):
             f"final_error={self.final_error:.6g}, {self.status} after {self.iterations} iterations)"
         )
 
+    def _described(self) -> Description:
+        sizes = (len(self.weights[0]), *(layer.shape[1] for layer in self.weights))
+        how = str(self.minimizer["method"]) if self.minimizer else joined(self.alpha)
+        rows = [
+            ("method" if self.minimizer else "alpha", how),
+            ("seed", "given initial weights" if self.seed is None else str(self.seed)),
+            *option_rows(self.options),
+            ("status", f"{self.status} after {many(self.iterations, 'iteration')}"),
+            ("final error", f"{self.final_error:.5g}"),
+            ("final loss", f"{self.final_loss:.5g}"),
+        ]
+        if self.final_validation_error is not None:
+            rows.append(("final validation error", f"{self.final_validation_error:.5g}"))
+        if self.best_iteration is not None:
+            rows.append(("best iteration", f"{self.best_iteration:,}"))
+        layers = self.direction_changes + self.bias_direction_changes
+        rows.append(("direction changes", f"{sum(int(layer.sum()) for layer in layers):,}"))
+        return Description(f"{joined(sizes, '-')} network", [TextTable(rows)], self)
+
     def at(self, record: int) -> Snapshot:
         """The complete network at a recorded point, where its error is ``errors[record]``.
 
@@ -412,9 +418,7 @@ class Run(_Predicting, ShownInNotebooks):
         0          0   0.50  0.250
         1         10   0.48  0.232
         """
-        from fastgd.training.exports import long_dataframe
-
-        return long_dataframe({}, self)
+        return dataframe(curve_rows({}, self))
 
     def to_xarray(self) -> xarray.Dataset:
         """The curves, final values and weights, as arrays with named axes.
@@ -437,9 +441,18 @@ class Run(_Predicting, ShownInNotebooks):
         >>> found.weights_0.dims, found.attrs["alpha"], round(float(found.errors[1]), 3)
         (('layer_0', 'layer_1'), '1.0', 0.48)
         """
-        from fastgd.training.exports import run_dataset
-
-        return run_dataset(self)
+        facts = {"alpha": self.alpha, "hidden_size": self.hidden_size, "seed": self.seed}
+        found = variables((), vars(self).get)
+        for name in (
+            *("weights", "direction_changes", "biases", "bias_direction_changes"),
+            *("recorded_weights", "recorded_biases"),
+        ):
+            in_front = ("iteration",) if name.startswith("recorded") else ()
+            for k, layer in enumerate(getattr(self, name) or ()):
+                units = [f"layer_{k}", f"layer_{k + 1}"][1 if "bias" in name else 0 :]
+                found[f"{name}_{k}"] = ((*in_front, *units), layer)
+        iterations = {"iteration": self.recorded}
+        return dataset(iterations, found, facts | self.options | self.minimizer)
 
     def save(self, path: PathLike) -> None:
         """Write the run to an ``.npz`` file that :func:`fastgd.load` reads.

@@ -18,8 +18,8 @@ from fastgd.checks.messages import did_you_mean, shown
 from fastgd.checks.numbers import array_of, integer
 from fastgd.engine.recipe import is_watched
 from fastgd.engine.results import MISSING, STATUS, State, Summary, TrainedRuns, summarize
-from fastgd.training.run import SOURCES, Run, run_of
-from fastgd.training.stored_results import Hashes, hashes_of
+from fastgd.training.run import Run, run_of
+from fastgd.training.stored_results import RESULTS, SOURCES, Hashes, hashes_of
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, told_apart, varied
 
 Places = list[int] | list[bool] | range | NDArray[Any]
@@ -282,9 +282,6 @@ def _key(name: str, value: object) -> tuple[bool, Any]:
 # ---------------------------------------------------------------- fields
 
 
-BY_NETWORK = ("kept_weights", "kept_changes", "kept_path", "states")
-"""Fields with an array per network, whose first axis is the runs; the others have all axes."""
-
 _STATUS = np.array([*STATUS, MISSING])
 
 
@@ -307,7 +304,7 @@ def field_of(name: str, arrays: Sequence[Any], shape: tuple[int, ...], window: i
         joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
         return joined.reshape((*shape, *joined.shape[1:]))
 
-    if name in BY_NETWORK:
+    if RESULTS[name].each:
         return tuple(arrays)
     if name == "summary":
         assert window is not None
@@ -319,14 +316,14 @@ def dtype_of(name: str) -> np.dtype[Any]:
     """The dtype of a field that has all axes, or of a field of the summary."""
     if name == "status":
         return _STATUS.dtype
-    whole = ("iterations", "total_changes", "best_iteration", "smallest_iteration")
-    return np.dtype(np.int64 if name in whole else np.float64)
+    is_whole = name == "smallest_iteration" or (name in RESULTS and RESULTS[name].kinds == "i")
+    return np.dtype(np.int64 if is_whole else np.float64)
 
 
 # ---------------------------------------------------------------- selections
 
-_ARRAYS = tuple(n for n in SOURCES if n not in (*BY_NETWORK, "total_changes", "summary"))
-"""The fields of a sweep that are arrays with all axes and fields of a run, too."""
+_ARRAYS = tuple(name for name, own in RESULTS.items() if not (own.each or own.record))
+"""The fields of a sweep that are arrays with all axes."""
 
 _NO_OPTIONS = ("hidden_size", *PARTS, "alpha", "seed", "weights")
 
@@ -454,7 +451,7 @@ def taken(sweep: Any, chosen: Selection) -> dict[str, Any]:
             found[name] = Summary(*map(chosen.of, kept))
         elif name == "states":
             found[name] = tuple(kept[number].at(chosen.runs) for number in chosen.networks)
-        elif name in BY_NETWORK:
+        elif RESULTS[name].each:
             found[name] = tuple(kept[number][chosen.runs] for number in chosen.networks)
         else:
             found[name] = chosen.of(kept)

@@ -36,7 +36,7 @@ from fastgd.engine.recipe import has_second_derivative, is_watched
 from fastgd.engine.results import STATE, State, TrainedRuns
 from fastgd.optimizers import BAYESIAN
 from fastgd.store import Arrays
-from fastgd.training.codec import Header
+from fastgd.training.codec import JsonValues
 from fastgd.training.resuming import (
     check_networks as check_resumed,
 )
@@ -47,9 +47,16 @@ from fastgd.training.resuming import (
     resumed_partition,
     states_of,
 )
-from fastgd.training.run import SOURCES, Run, row_of, run_of
+from fastgd.training.run import Run, row_of, run_of
 from fastgd.training.selection import Selection, fields_of, narrowed
-from fastgd.training.stored_results import Hashes, as_json, encode_run, hashes_of, with_hashes
+from fastgd.training.stored_results import (
+    SOURCES,
+    Hashes,
+    as_json,
+    encode_run,
+    hashes_of,
+    with_hashes,
+)
 from fastgd.training.sweep_axes import (
     COMBINATION,
     PARTS,
@@ -193,7 +200,7 @@ class TrainingJob:
         return hashes_of(self.task.samples)
 
     @property
-    def asked(self) -> tuple[Header, Arrays]:
+    def asked(self) -> tuple[JsonValues, Arrays]:
         """All that the only run depends on: values that JSON can hold, and arrays."""
         samples = self.task.samples.items()
         arrays: Arrays = {name.replace("_", " "): array for name, array in samples}
