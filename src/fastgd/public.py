@@ -17,9 +17,8 @@ from fastgd.studies.trainability.zoom import trainability_zoom
 from fastgd.training.folder_sweep import open_folder as open  # noqa: A004 - fastgd.open, as load
 from fastgd.training.objective import Objective, minimize, objective
 from fastgd.training.run import Run, Snapshot
-from fastgd.training.sweep import sweep
 from fastgd.training.sweep_result import Sweep
-from fastgd.training.train import train
+from fastgd.training.train_sweep import sweep, train
 
 __all__ = [
     "BoxCounting",

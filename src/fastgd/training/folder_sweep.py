@@ -38,13 +38,7 @@ from fastgd.store.files import check_kind
 from fastgd.store.folder import Folder
 from fastgd.training.codec import JsonValues, need
 from fastgd.training.run import Run
-from fastgd.training.selection import (
-    Selection,
-    dtype_of,
-    field_of,
-    run_at,
-    selected,
-)
+from fastgd.training.selection import STATUSES, Selection, field_of, run_at, selected
 from fastgd.training.stored_results import (
     RESULTS,
     SOURCES,
@@ -262,7 +256,9 @@ class FolderSweep(Sweep):
         single = tuple((1,) * length for length in sweep_axes.shape[: sweep_axes.cut])
         finest = max(self._chunks, key=lambda chunks: chunks.count)
         curve = ((len(self.recorded),),) if name in CURVES else ()
-        dtype = dtype_of(of_summary or name)
+        dtype = np.dtype(np.int64 if of_summary == "smallest_iteration" else np.float64)
+        if not of_summary:
+            dtype = STATUSES.dtype if name == "status" else _dtype(SOURCES[name])
         return da.map_blocks(
             partial(_block, self, name, of_summary),
             name=f"fastgd-{of_summary or name}-{token_hex(8)}",

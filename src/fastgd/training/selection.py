@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from types import EllipsisType
@@ -17,13 +17,13 @@ from fastgd.arguments.subsets import Part, Partition, RowIndices, joined
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.checks.numbers import array_of, integer
 from fastgd.engine.recipe import is_watched
-from fastgd.engine.results import MISSING, STATUS, State, Summary, TrainedRuns, summarize
+from fastgd.engine.results import MISSING, STATUS, State, Summary, summarize
 from fastgd.training.run import Run, run_of
-from fastgd.training.stored_results import RESULTS, SOURCES, Hashes, hashes_of
+from fastgd.training.stored_results import RESULTS, hashes_of
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, told_apart, varied
 
-Places = list[int] | list[bool] | range | NDArray[Any]
-Index = int | slice | EllipsisType | Places
+IndexList = list[int] | list[bool] | range | NDArray[Any]
+AxisIndex = int | slice | EllipsisType | IndexList
 
 _Selector = int | slice | NDArray[np.int64]
 
@@ -54,11 +54,6 @@ class Selection:
             for (name, axis), selector in self._pairs()
             if not isinstance(selector, int)
         }
-
-    @property
-    def places_by_name(self) -> dict[str, _Selector]:
-        """The selector of each axis."""
-        return {name: selector for (name, _), selector in self._pairs()}
 
     @property
     def fixed(self) -> dict[str, Any]:
@@ -282,19 +277,8 @@ def _key(name: str, value: object) -> tuple[bool, Any]:
 # ---------------------------------------------------------------- fields
 
 
-_STATUS = np.array([*STATUS, MISSING])
-
-
-def fields_of(
-    trained: Sequence[TrainedRuns], names: Collection[str], shape: tuple[int, ...], window: Any
-) -> dict[str, Any]:
-    """Make the fields of a sweep of the results of each network's runs; None for other fields."""
-    return {
-        name: field_of(name, [getattr(runs, source) for runs in trained], shape, window)
-        if name in names
-        else None
-        for name, source in SOURCES.items()
-    }
+STATUSES = np.array([*STATUS, MISSING])
+"""By the outcomes of the kernel; that of a missing run is -1."""
 
 
 def field_of(name: str, arrays: Sequence[Any], shape: tuple[int, ...], window: int | None) -> Any:
@@ -309,21 +293,10 @@ def field_of(name: str, arrays: Sequence[Any], shape: tuple[int, ...], window: i
     if name == "summary":
         assert window is not None
         return Summary(*map(join, zip(*(summarize(w, window) for w in arrays), strict=True)))
-    return np.asarray(_STATUS[join(arrays)]) if name == "status" else join(arrays)
-
-
-def dtype_of(name: str) -> np.dtype[Any]:
-    """The dtype of a field that has all axes, or of a field of the summary."""
-    if name == "status":
-        return _STATUS.dtype
-    is_whole = name == "smallest_iteration" or (name in RESULTS and RESULTS[name].kinds == "i")
-    return np.dtype(np.int64 if is_whole else np.float64)
+    return np.asarray(STATUSES[join(arrays)]) if name == "status" else join(arrays)
 
 
 # ---------------------------------------------------------------- selections
-
-_ARRAYS = tuple(name for name, own in RESULTS.items() if not (own.each or own.record))
-"""The fields of a sweep that are arrays with all axes."""
 
 _NO_OPTIONS = ("hidden_size", *PARTS, "alpha", "seed", "weights")
 
@@ -347,63 +320,67 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
     values = sweep.settings | sweep_axes.values(index)
     method = method_at(sweep.method, values)
     partition: Partition | None = sweep.partition
-    which = _part_at(partition, sweep_axes, index)
-    part = None if partition is None else partition.part(which)
-    if part is not None and part.weight is not None:
-        method = method.at({"sample_weight": part.weight})
+    part, hashes = None, sweep.sample_hashes
+    if partition is not None:
+        which = _part_at(partition, sweep_axes, index)
+        part, hashes = partition.part(which), None
+        if part.weight is not None:
+            method = method.at({"sample_weight": part.weight})
+        if partition.hashes:
+            weights = {} if part.held_weight is None else {"validation_weight": part.held_weight}
+            hashes = partition.hashes[which // partition.weightings] | hashes_of(weights)
     if sweep.kept_weights is None:
-        if sweep.source is None:
-            raise ValueError(
-                "a single run needs its weights, or the data to train it again; this sweep was "
-                "made with keep_weights=False, and comes from a file or resumes one that does"
-            )
-        run: Run = sweep.source.train(sweep.networks[number].sizes[1:-1], method, part, values)
-        before = sweep.final_error[index]
-        if not np.array_equal(run.final_error, before, equal_nan=True):  # samples aren't copied
-            raise ValueError(
-                "training a run again needs the arrays as they were, but X, y or another array "
-                f"that the sweep was given has changed: its final_error was {before}, got "
-                f"{run.final_error}"
-            )
-        return run
-    kept = {name: getattr(sweep, name) for name in ("kept_weights", "kept_changes", "kept_path")}
+        return _trained_again(sweep, index, method, part, values)
+    found: dict[str, Any] = {}
+    for name, stored in RESULTS.items():
+        kept = getattr(sweep, name)
+        if kept is None or name == "states":
+            found[name] = None
+        elif name == "summary":
+            found[name] = [array[index] for array in kept]
+        else:
+            found[name] = kept[number][row] if stored.each else kept[index]
+    state = None
+    if sweep.states is not None:
+        samples = None if part is None else len(part.rows)
+        state = _state(sweep.states[number].at(slice(row, row + 1)), method, {}, samples)
     return run_of(
         sweep.networks[number],
         method,
-        {name: _at(getattr(sweep, name), index) for name in _ARRAYS}
-        | {name: _at(_at(array, number), row) for name, array in kept.items()}
-        | {"summary": sweep.summary and [array[index] for array in sweep.summary]},
+        found,
         alpha=values["alpha"],
         seed=values["seed"],
         recorded=sweep.recorded,
-        state=sweep.states
-        and _state(
-            sweep.states[number].at(slice(row, row + 1)),
-            method,
-            {},
-            None if part is None else len(part.rows),
-        ),
-        sample_hashes=sweep.states and _hashes(sweep, part, which),
+        state=state,
+        sample_hashes=state and hashes,
     )
 
 
-def _hashes(sweep: Any, part: Part | None, which: int) -> Hashes | None:
-    """The hashes of a run's samples: all those of the sweep, or a subset with its weights."""
-    hashes: Hashes | None = sweep.sample_hashes
-    if part is None:
-        return hashes
-    partition: Partition = sweep.partition
-    if not partition.hashes:
-        return None
-    weights = {} if part.held_weight is None else {"validation_weight": part.held_weight}
-    return partition.hashes[which // partition.weightings] | hashes_of(weights)
+def _trained_again(
+    sweep: Any, index: tuple[int, ...], method: Method, part: Part | None, values: dict[str, Any]
+) -> Run:
+    """One run of a sweep that hasn't kept its weights."""
+    if sweep.source is None:
+        raise ValueError(
+            "a single run needs its weights, or the data to train it again; this sweep was "
+            "made with keep_weights=False, and comes from a file or resumes one that does"
+        )
+    number, _ = SweepAxes(sweep.axes).place(index)
+    hidden = sweep.networks[number].sizes[1:-1]
+    run: Run = sweep.source.train(hidden, method, part, values)
+    before = sweep.final_error[index]
+    if not np.array_equal(run.final_error, before, equal_nan=True):  # samples aren't copied
+        raise ValueError(
+            "training a run again needs the arrays as they were, but X, y or another array "
+            f"that the sweep was given has changed: its final_error was {before}, got "
+            f"{run.final_error}"
+        )
+    return run
 
 
-def _part_at(partition: Partition | None, sweep_axes: SweepAxes, index: tuple[int, ...]) -> int:
-    """The index of the subset of samples that a run has; 0 if there is but one."""
+def _part_at(partition: Partition, sweep_axes: SweepAxes, index: tuple[int, ...]) -> int:
+    """The index of the subset of samples that a run has."""
     number = 0
-    if partition is None:
-        return number
     if not partition.axes and COMBINATION in sweep_axes.axes:
         at = list(sweep_axes.axes).index(COMBINATION)
         number = partition.of_combinations(index[at], sweep_axes.shape[at])
@@ -443,16 +420,17 @@ def narrowed(partition: Partition | None, chosen: Selection) -> Partition | None
 def taken(sweep: Any, chosen: Selection) -> dict[str, Any]:
     """The results of the selected runs, by the fields of a sweep."""
     found: dict[str, Any] = {}
-    for name in SOURCES:
+    for name, stored in RESULTS.items():
         kept = getattr(sweep, name)
         if kept is None:
             found[name] = None
         elif name == "summary":
             found[name] = Summary(*map(chosen.of, kept))
-        elif name == "states":
-            found[name] = tuple(kept[number].at(chosen.runs) for number in chosen.networks)
-        elif RESULTS[name].each:
-            found[name] = tuple(kept[number][chosen.runs] for number in chosen.networks)
+        elif stored.each:
+            own = (kept[number] for number in chosen.networks)
+            found[name] = tuple(
+                one.at(chosen.runs) if isinstance(one, State) else one[chosen.runs] for one in own
+            )
         else:
             found[name] = chosen.of(kept)
     return found
@@ -490,11 +468,6 @@ def selected(sweep: Any, chosen: Selection, measured: Mapping[str, Any]) -> dict
 def method_at(method: Method, values: Mapping[str, Any]) -> Method:
     """The options with these values; values of axes that are not options are ignored."""
     return method.at({name: v for name, v in values.items() if name not in _NO_OPTIONS})
-
-
-def _at(array: Any, index: Any) -> Any:
-    """Index an array that may be None."""
-    return None if array is None else array[index]
 
 
 def _state(

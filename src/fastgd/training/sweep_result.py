@@ -43,8 +43,8 @@ from fastgd.store import PathLike
 from fastgd.training import codec
 from fastgd.training.run import Run
 from fastgd.training.selection import (
-    Index,
-    Places,
+    AxisIndex,
+    IndexList,
     Selection,
     by_place,
     by_value,
@@ -227,12 +227,12 @@ class Sweep(ShownInNotebooks):
         return (run_at(self, index) for index in np.ndindex(*self.shape))
 
     @overload
-    def __getitem__(self, index: slice | EllipsisType | Places) -> Sweep: ...
+    def __getitem__(self, index: slice | EllipsisType | IndexList) -> Sweep: ...
 
     @overload
-    def __getitem__(self, index: int | tuple[Index, ...]) -> Any: ...
+    def __getitem__(self, index: int | tuple[AxisIndex, ...]) -> Any: ...
 
-    def __getitem__(self, index: Index | tuple[Index, ...]) -> Any:
+    def __getitem__(self, index: AxisIndex | tuple[AxisIndex, ...]) -> Any:
         """One run as :func:`fastgd.train` would have returned it, or a sweep of several.
 
         An int selects one value of an axis and drops the axis; a slice, a list of ints, or a list
@@ -293,7 +293,7 @@ class Sweep(ShownInNotebooks):
         return Sweep(**selected(self, chosen, taken(self, chosen)))
 
     def best_index(self) -> tuple[int, ...]:
-        """Index of the run with the smallest final error; NaN is ignored.
+        """AxisIndex of the run with the smallest final error; NaN is ignored.
 
         With a validation set, this is the smallest final error on that set.
 

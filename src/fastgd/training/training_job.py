@@ -48,7 +48,7 @@ from fastgd.training.resuming import (
     states_of,
 )
 from fastgd.training.run import Run, row_of, run_of
-from fastgd.training.selection import Selection, fields_of, narrowed
+from fastgd.training.selection import Selection, field_of, narrowed
 from fastgd.training.stored_results import (
     SOURCES,
     Hashes,
@@ -275,7 +275,12 @@ class TrainingJob:
         fields, window = self.outline, self.methods[0].summary
         if self.keep.state:
             fields["partition"] = with_hashes(self.task.partition, self.task)
-        return Sweep(**fields, **fields_of(trained, self.known, self.sweep_axes.shape, window))
+        shape = self.sweep_axes.shape
+        for name, source in SOURCES.items():
+            arrays = [getattr(runs, source) for runs in trained]
+            has_it = name in self.known
+            fields[name] = field_of(name, arrays, shape, window) if has_it else None
+        return Sweep(**fields)
 
     def joined(self, found: Sequence[dict[str, NDArray[Any]]]) -> list[TrainedRuns]:
         """Join the results of all chunks into those of each network's runs."""
@@ -371,7 +376,7 @@ class TrainingJob:
     def selected(self, chunk: int) -> TrainingJob:
         """The job of a chunk's runs only."""
         chosen = self.selection(chunk)
-        places = chosen.places_by_name
+        places = dict(zip(self.sweep_axes.axes, chosen.selectors, strict=True))
 
         def some(name: str, values: Any) -> Any:
             name = COMBINATION if name in self.together else name
