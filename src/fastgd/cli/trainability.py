@@ -10,7 +10,7 @@ from fastgd import plots
 from fastgd.checks.messages import many
 from fastgd.cli.console import Timed, open_console, print_plain, print_table, timed
 from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.json_output import print_json
+from fastgd.cli.machine_output import print_json
 from fastgd.cli.options import DEVICE, JSON, PROGRESS, THREADS, option, takes
 from fastgd.cli.output_files import (
     Output,

@@ -12,7 +12,7 @@ from fastgd.article.twins import DEVIATIONS, TWINS, Mark
 from fastgd.checks.messages import escaped, many, seconds_text
 from fastgd.cli.console import new_table, open_console, timed
 from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.json_output import print_json
+from fastgd.cli.machine_output import print_json
 from fastgd.cli.options import JSON, PROGRESS, option, takes
 from fastgd.cli.output_files import check_output
 from fastgd.plots.style import pyplot

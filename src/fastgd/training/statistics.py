@@ -1,6 +1,6 @@
 """Statistics of runs and sweeps: error curves, quartiles over seeds, shares of solved runs."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -159,7 +159,9 @@ def given_back(run: Run) -> int:
     return run.iterations
 
 
-def groups(sweep: Sweep, values: NDArray[Any], along: str = "") -> Iterator[Group]:
+def groups(
+    sweep: Sweep, values: NDArray[Any], along: str = "", over: Collection[str] = REPEATED
+) -> Iterator[Group]:
     """Group the values of a sweep by setting, with all folds and seeds of a setting together.
 
     Parameters
@@ -168,6 +170,8 @@ def groups(sweep: Sweep, values: NDArray[Any], along: str = "") -> Iterator[Grou
     values : array whose shape begins with the sweep's shape
     along : str
         The axis along which the values are curves, if any.
+    over : collection of str
+        The axes along which runs are repetitions of each other.
 
     Yields
     ------
@@ -191,7 +195,7 @@ def groups(sweep: Sweep, values: NDArray[Any], along: str = "") -> Iterator[Grou
             f"{getattr(values, 'shape', None) or shown(values)}"
         )
     along = check_choice("along", along, ("", *names))
-    repeated = [names.index(name) for name in REPEATED if name in names and name != along]
+    repeated = [names.index(name) for name in names if name in over and name != along]
     curve = [names.index(along)] if along in names else []
     apart = [i for i in range(len(names)) if i not in (*repeated, *curve)]
     rest = values.shape[len(names) :]
