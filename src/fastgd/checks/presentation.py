@@ -34,7 +34,7 @@ WIDTH, HEIGHT = 480, 300
 """Displayed pixels of a plot, 100 per inch."""
 
 
-class TextTable(NamedTuple):
+class ShownTable(NamedTuple):
     """Rows of strings, with or without column names."""
 
     rows: Sequence[Sequence[str]]
@@ -45,7 +45,7 @@ class Description(NamedTuple):
     """The summary of a result: a title, tables below one another, and what is drawn."""
 
     title: str
-    tables: Sequence[TextTable]
+    tables: Sequence[ShownTable]
     drawn: Any
     """The result itself, or what :func:`thumbnail` can draw in place of it."""
     alt: str = ""
@@ -112,7 +112,7 @@ def html(result: object) -> str:
     )
 
 
-def _table(table: TextTable) -> str:
+def _table(table: ShownTable) -> str:
     head = f"<thead>{_row('th', table.names)}</thead>" if table.names else ""
     return f"<table>{head}<tbody>{''.join(_row('td', row) for row in table.rows)}</tbody></table>"
 

@@ -18,7 +18,7 @@ from fastgd.checks.presentation import (
     Description,
     GroupErrors,
     ShownInNotebooks,
-    TextTable,
+    ShownTable,
     counted,
 )
 from fastgd.export.exportable import ONNX_DTYPES
@@ -125,7 +125,7 @@ class GroupModels(ShownInNotebooks):
         names = ("the worst groups", "rows", "training error", "test error")
         return Description(
             f"Models of {self.target.name} by {', '.join(self.keys.names)}",
-            [TextTable(rows), TextTable(groups, names)],
+            [ShownTable(rows), ShownTable(groups, names)],
             GroupErrors(errors, where, self.target.name),
         )
 

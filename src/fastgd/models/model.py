@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fastgd.checks.messages import first_names, joined, layers_text, warn
 from fastgd.checks.numbers import FloatArray
-from fastgd.checks.presentation import Description, ShownInNotebooks, TextTable, option_rows
+from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, option_rows
 from fastgd.export.exportable import Exportable
 from fastgd.export.network import Exported
 from fastgd.models import stored_model
@@ -78,10 +78,10 @@ class Model(Exportable, ShownInNotebooks):
         scores = [
             (who, *(f"{found[name]:.5g}" for name in names)) for who, found in self.scores.items()
         ]
-        judged = [TextTable(scores, ("on the test set", *names))] if scores else []
+        judged = [ShownTable(scores, ("on the test set", *names))] if scores else []
         title = f"Model of {', '.join(target.name for target in self.targets)}"
         alt = "Error against iteration, of the first network"
-        return Description(title, [TextTable(rows), *judged], run, alt)
+        return Description(title, [ShownTable(rows), *judged], run, alt)
 
     def predict(self, table: Table) -> NDArray[Any]:
         """Predict the target of each row.

@@ -25,7 +25,7 @@ from fastgd.checks.numbers import (
 from fastgd.checks.presentation import (
     Description,
     ShownInNotebooks,
-    TextTable,
+    ShownTable,
     dataframe,
     pandas_or_xarray,
 )
@@ -89,7 +89,7 @@ class Race(ShownInNotebooks):
             for place, name in enumerate(self.ranking(), 1)
             for run in [self.runs[name]]
         ]
-        table = TextTable(rows, ("", "optimizer", "alpha", "final error", "status"))
+        table = ShownTable(rows, ("", "optimizer", "alpha", "final error", "status"))
         return Description(f"Race of {many(len(rows), 'optimizer')}", [table], self)
 
     def ranking(self) -> list[str]:

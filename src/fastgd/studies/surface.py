@@ -22,7 +22,7 @@ from fastgd.checks.numbers import check_count, check_result
 from fastgd.checks.presentation import (
     Description,
     ShownInNotebooks,
-    TextTable,
+    ShownTable,
     dataframe,
     dataset,
     option_rows,
@@ -102,7 +102,7 @@ class Surface(ShownInNotebooks):
             ("lowest error", f"{error:.5g} at ({x:g}, {y:g})"),
         ]
         title = f"Loss surface of a {joined(self.sizes, '-')} network"
-        return Description(title, [TextTable(rows)], self)
+        return Description(title, [ShownTable(rows)], self)
 
     @property
     def names(self) -> tuple[str, str]:

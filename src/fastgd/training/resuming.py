@@ -220,7 +220,7 @@ def planned(result: Run | Sweep | None) -> int:
     return int(states[0].planned[0]) if states else 0
 
 
-def check_networks(resume: Run | Sweep, networks: Sequence[Network], samples: int) -> None:
+def check_resumed_networks(resume: Run | Sweep, networks: Sequence[Network], samples: int) -> None:
     """Raise if the samples, at most this number, don't fit the resumed networks."""
     former = (Network.of(resume),) if isinstance(resume, Run) else resume.networks
     for network, before, state in zip(networks, former, states_of(resume), strict=True):

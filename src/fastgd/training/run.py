@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from fastgd.checks.numbers import FloatArray, integer
 from fastgd.checks.presentation import (
     Description,
     ShownInNotebooks,
-    TextTable,
+    ShownTable,
     dataframe,
     dataset,
     option_rows,
@@ -25,12 +25,12 @@ from fastgd.checks.presentation import (
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network, Weights
 from fastgd.engine.prediction import outputs
-from fastgd.engine.results import STATUS, State, Summary, TrainedRuns, summarize
+from fastgd.engine.results import State, Summary
 from fastgd.export.exportable import Exportable
 from fastgd.optimizers import BAYESIAN
 from fastgd.store import PathLike
 from fastgd.training import codec
-from fastgd.training.stored_results import SOURCES, decode_run, encode_run
+from fastgd.training.stored_results import decode_run, encode_run
 from fastgd.training.sweep_axes import curve_rows, variables
 
 if TYPE_CHECKING:
@@ -344,7 +344,7 @@ class Run(_Predicting, ShownInNotebooks):
             rows.append(("best iteration", f"{self.best_iteration:,}"))
         layers = self.direction_changes + self.bias_direction_changes
         rows.append(("direction changes", f"{sum(int(layer.sum()) for layer in layers):,}"))
-        return Description(f"{joined(sizes, '-')} network", [TextTable(rows)], self)
+        return Description(f"{joined(sizes, '-')} network", [ShownTable(rows)], self)
 
     def at(self, record: int) -> Snapshot:
         """The complete network at a recorded point, where its error is ``errors[record]``.
@@ -523,17 +523,6 @@ def exported(
     parts = tuple(Network.of(one).parts(one.finite_row(caller)) for one in members)
     methods = tuple(Method(**member.options) for member in members)
     return Exported(parts, methods, preparation, targets)
-
-
-def row_of(
-    trained: TrainedRuns, row: int, names: Iterable[str], window: int | None
-) -> dict[str, Any]:
-    """The results of one run by the names of these fields, for :func:`run_of`."""
-    found = {name: getattr(trained, SOURCES[name])[row] for name in names}
-    found["status"] = STATUS[found["status"]]
-    if window is not None:
-        found["summary"] = [array[row] for array in summarize(trained.watch, window)]
-    return found
 
 
 def run_of(

@@ -55,7 +55,7 @@ class Group(NamedTuple):
     values: NDArray[Any]
 
 
-class Share(NamedTuple):
+class SolvedShare(NamedTuple):
     """How many runs solved their task, with Wilson's 95 % interval: arrays of equal shape."""
 
     solved: NDArray[np.int64]
@@ -233,7 +233,7 @@ def quartiles(values: ArrayLike, axis: int = 0) -> Quartiles:
     return Quartiles(*np.where(empty.squeeze(axis), np.nan, found))
 
 
-def solved(errors: ArrayLike, threshold: float = SOLVED) -> Share:
+def solved(errors: ArrayLike, threshold: float = SOLVED) -> SolvedShare:
     """Return the share of runs whose final error is below a threshold; NaN counts as unsolved.
 
     Parameters
@@ -246,7 +246,7 @@ def solved(errors: ArrayLike, threshold: float = SOLVED) -> Share:
 
     Returns
     -------
-    Share
+    SolvedShare
         Arrays of shape (...).
 
     Raises
@@ -274,4 +274,4 @@ def solved(errors: ArrayLike, threshold: float = SOLVED) -> Share:
     middle = (share + Z**2 / (2 * runs)) / (1 + Z**2 / runs)
     half = Z / (1 + Z**2 / runs) * np.sqrt(share * (1 - share) / runs + Z**2 / (4 * runs**2))
     low, high = np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)  # rounding
-    return Share(count, runs, share, low, high)
+    return SolvedShare(count, runs, share, low, high)

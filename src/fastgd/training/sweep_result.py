@@ -29,7 +29,7 @@ from fastgd.checks.presentation import (
     BEST,
     Description,
     ShownInNotebooks,
-    TextTable,
+    ShownTable,
     counted,
     dataframe,
     dataset,
@@ -190,9 +190,9 @@ class Sweep(ShownInNotebooks):
             rows += [] if name in several else [(name.replace("_", " "), text)]
         rows += [*option_rows(self.options), ("status", counted(self.status))]
         title = many(len(self), "run") + (f": {axes}" if axes else "")
-        return Description(title, [TextTable(rows), self._best_runs()], self)
+        return Description(title, [ShownTable(rows), self._best_runs()], self)
 
-    def _best_runs(self) -> TextTable:
+    def _best_runs(self) -> ShownTable:
         """A row for each of the best runs, by validation error if there is one."""
         order = np.argsort(self._ranked[1], axis=None, kind="stable")[:BEST]  # NaN comes last
         places = np.unravel_index(order, self.shape) if self.shape else ()
@@ -216,7 +216,7 @@ class Sweep(ShownInNotebooks):
         for name, (array, form) in formats.items():
             if array is not None:
                 columns[name] = [form.format(value) for value in np.ravel(array)[order]]
-        return TextTable(list(zip(*columns.values(), strict=True)), tuple(columns))
+        return ShownTable(list(zip(*columns.values(), strict=True)), tuple(columns))
 
     def __len__(self) -> int:
         """Number of runs."""

@@ -33,21 +33,19 @@ from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.recipe import has_second_derivative, is_watched
-from fastgd.engine.results import STATE, State, TrainedRuns
+from fastgd.engine.results import STATE, STATUS, State, TrainedRuns, summarize
 from fastgd.optimizers import BAYESIAN
 from fastgd.store import Arrays
 from fastgd.training.codec import JsonValues
 from fastgd.training.resuming import (
-    check_networks as check_resumed,
-)
-from fastgd.training.resuming import (
+    check_resumed_networks,
     check_same_samples,
     join,
     planned,
     resumed_partition,
     states_of,
 )
-from fastgd.training.run import Run, row_of, run_of
+from fastgd.training.run import Run, run_of
 from fastgd.training.selection import Selection, field_of, narrowed
 from fastgd.training.stored_results import (
     SOURCES,
@@ -174,16 +172,21 @@ class TrainingJob:
 
     def train_one(self, plan: Plan, advance: Callable[[int], None]) -> Run:
         """Train the only run as planned."""
-        trained, method = self.train(0, plan, advance), self.methods[0]
-        names = self._known("states", "total_changes", has_best=True)
-        shared = {
+        trained = self.train(0, plan, advance)
+        names, window = self.known, self.methods[0].summary
+        row = {name: getattr(trained, SOURCES[name])[0] for name in names if name != "states"}
+        row["status"] = STATUS[row["status"]]
+        if window is not None:
+            row["summary"] = [array[0] for array in summarize(trained.watch, window)]
+        return run_of(
+            self.networks[0],
+            self.methods[0],
+            row,
             **self.settings,
-            "recorded": self.task.recorded,
-            "state": trained.state,
-            "sample_hashes": self.sample_hashes,
-        }
-        row = row_of(trained, 0, names, method.summary)
-        return run_of(self.networks[0], method, row, **shared)
+            recorded=self.task.recorded,
+            state=trained.state,
+            sample_hashes=self.sample_hashes,
+        )
 
     def between(self, done: int, iterations: int, before: Run | None) -> TrainingJob:
         """The job of some of the updates, with the run as it was before these."""
@@ -250,11 +253,7 @@ class TrainingJob:
 
     @cached_property
     def known(self) -> tuple[str, ...]:
-        """The fields that the sweep will have; the others are None."""
-        return self._known(has_best=is_watched(self.methods[0], self.values))
-
-    def _known(self, *others: str, has_best: bool) -> tuple[str, ...]:
-        """The fields of results but for some others; whether they have best iterations is given."""
+        """The fields that the results have; the others are None."""
         keep, method, holds_out = self.keep, self.methods[0], self.task.holds_out
         has = {
             "kept_weights": keep.weights,
@@ -263,10 +262,9 @@ class TrainingJob:
             "states": keep.state,
             "validation_errors": holds_out,
             "final_validation_error": holds_out,
-            "best_iteration": has_best,
+            "best_iteration": is_watched(method, self.values),
             "summary": method.summary is not None,
             **dict.fromkeys(BAYESIAN, method.regularization == "bayesian"),
-            **dict.fromkeys(others, False),
         }
         return tuple([name for name in SOURCES if has.get(name, True)])
 
@@ -306,17 +304,14 @@ class TrainingJob:
         if partition is not None:
             samples = float(partition.rows.sizes.mean())
         shape = self.sweep_axes.shape[self.sweep_axes.cut :]
+        keep, records = self.keep, self.task.records
+        kept = keep.weights + 4 * keep.state + records * self.record_weights
         found = []
         for network, method in zip(self.networks, self.methods, strict=True):
             seconds = seconds_of(network, method.batch_size or samples, iterations)
-            found.append(Chunks.of(shape, runs_per_chunk(seconds, self._bytes(network))))
+            size = 24 * (records + 3) + 16 * network.parameters * kept  # about, of a run's results
+            found.append(Chunks.of(shape, runs_per_chunk(seconds, size)))
         return tuple(found)
-
-    def _bytes(self, network: Network) -> int:
-        """Approximate size of a run's results."""
-        records, size = self.task.records, 16 * network.parameters
-        kept = self.keep.weights + 4 * self.keep.state + records * self.record_weights
-        return 24 * (records + 3) + size * kept
 
     @cached_property
     def _ends(self) -> NDArray[np.int64]:
@@ -516,13 +511,13 @@ def checked_job(
     if sweeps:
         axes, option_axes = _axes(given, given_options, together, arguments)
     listed = {name: axes.get(name) or [value] for name, value in given.items()}
-    biases = _biases(given["biases"], axes.get("weights"))
     if task.gradients is not None:
         given_options = {"gradient_weight": 1.0, **given_options}
     outputs = 0  # unless there are weights, which must fit
     if given["weights"] is not None:
         outputs = outputs_to_start(given_options, task.y, given["weights"])
-    hiddens, starts = _starts(listed, biases, task.X.shape[1], outputs)
+    has_axis = axes.get("weights") is not None
+    hiddens, starts = _starts(listed, has_axis, given["biases"], task.X.shape[1], outputs)
     layers = [len(hidden) + 1 for hidden in hiddens]
     rates = {count: check_alphas(listed["alpha"], count) for count in dict.fromkeys(layers)}
     seeds = check_seeds(listed["seed"])
@@ -582,7 +577,7 @@ def checked_job(
     )
     if resume is not None:
         most = len(task.X) if partition is None else int(partition.rows.sizes.max())
-        check_resumed(resume, job.networks, most)
+        check_resumed_networks(resume, job.networks, most)
         whose = "the sweep" if sweeps else "the run"
         check_same_samples(resume.sample_hashes, job.sample_hashes, whose)
     return job
@@ -668,26 +663,26 @@ def _check_smooth(methods: Collection[Method]) -> None:
             )
 
 
-def _biases(biases: Any, weights: list[Any] | None) -> list[Any]:
-    """The biases that belong to each of the initial weights."""
-    if weights is None or biases is None:
-        return [biases] * len(weights or [None])
-    if not isinstance(biases, (list, tuple)) or len(biases) != len(weights):
-        raise ValueError(
-            "biases must be a list with those of each of the weights, if these are an axis "
-            f"({len(weights)}), got {shown(biases)}"
-        )
-    return list(biases)
-
-
 def _starts(
-    values: dict[str, list[Any]], biases: list[Any], inputs: int, outputs: int
+    listed: dict[str, list[Any]], has_axis: bool, biases: Any, inputs: int, outputs: int
 ) -> tuple[list[tuple[int, ...]], list[NetworkParts] | None]:
-    """The hidden sizes of each network, and the initial networks if they are given."""
+    """The hidden sizes of each network, and the initial networks if they are given.
+
+    If initial weights are an axis, so are the biases that belong to them.
+    """
+    weights = listed["weights"]
+    of_each = [biases] * len(weights)
+    if has_axis and biases is not None:
+        if not isinstance(biases, (list, tuple)) or len(biases) != len(weights):
+            raise ValueError(
+                "biases must be a list with those of each of the weights, if these are an axis "
+                f"({len(weights)}), got {shown(biases)}"
+            )
+        of_each = list(biases)
     pairs = [
-        check_start(hidden_size, weights, inputs, outputs, own)
-        for hidden_size in values["hidden_size"]
-        for weights, own in zip(values["weights"], biases, strict=True)
+        check_start(hidden_size, start, inputs, outputs, own)
+        for hidden_size in listed["hidden_size"]
+        for start, own in zip(weights, of_each, strict=True)
     ]
     hiddens = [hidden for hidden, _ in pairs]
     starts = [given for _, given in pairs if given is not None]

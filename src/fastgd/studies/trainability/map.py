@@ -23,7 +23,7 @@ from fastgd.checks.numbers import (
     check_number,
     check_seed,
 )
-from fastgd.checks.presentation import Description, ShownInNotebooks, TextTable, dataframe, dataset
+from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, dataframe, dataset
 from fastgd.engine.devices import CPU
 from fastgd.store import PathLike
 from fastgd.studies.trainability.box_counting import BoxCounting, boundary, box_counting
@@ -100,7 +100,7 @@ class Trainability(ShownInNotebooks):
             (vertical, f"{bottom:g} to {top:g}"),
             ("converged", f"{self.converged.mean():.1%}"),
         ]
-        return Description(f"Map of {size} x {size} trainings", [TextTable(rows)], self)
+        return Description(f"Map of {size} x {size} trainings", [ShownTable(rows)], self)
 
     @property
     def output_rates(self) -> NDArray[np.float64]:
