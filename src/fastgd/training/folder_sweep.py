@@ -353,7 +353,7 @@ def folder_of(path: PathLike, job: TrainingJob) -> tuple[Folder, TrainingJob]:
         "pieces": [chunks.pieces for chunks in job.chunks],
         "may_train_again": job.outline["source"] is not None,
     }
-    folder = Folder.create(path, KIND, asked, facts, arrays, job.chunk_count)
+    folder = Folder.create(path, KIND, asked, facts, arrays, len(job.places))
     return folder, replace(job, given_chunks=_chunks(folder, job.sweep_axes))
 
 

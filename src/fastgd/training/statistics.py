@@ -102,47 +102,42 @@ def error_curves(
     [  0 100 200 300] [0.496 0.053 0.031 0.024]
     """
     check_result("result", result, Run, Sweep)
-    recorded, last = result.errors, np.asarray(result.final_error)
-    if check_flag("validation", validation):
-        if result.validation_errors is None or result.final_validation_error is None:
-            raise ValueError(
-                "validation errors need a result with a validation set (validation, folds), got "
-                "one without"
-            )
-        recorded, last = result.validation_errors, np.asarray(result.final_validation_error)
-    return _curves(result, recorded, last)
+    if not check_flag("validation", validation):
+        return curves(result, "errors", "final_error")
+    if result.validation_errors is None or result.final_validation_error is None:
+        raise ValueError(
+            "validation errors need a result with a validation set (validation, folds), got "
+            "one without"
+        )
+    return curves(result, "validation_errors", "final_validation_error")
 
 
-def loss_curves(result: Run | Sweep) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the iterations of :func:`error_curves`, and the losses at these iterations.
+def curves(
+    result: Run | Sweep, name: str, final: str
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the iterations of :func:`error_curves`, and the values of these fields: ``"losses"``.
 
     Examples
     --------
     >>> import fastgd
     >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
     >>> run = fastgd.train(X, y, alpha=10, iterations=300, record_every=100)
-    >>> loss_curves(run)[1].round(4)
+    >>> curves(run, "losses", "final_loss")[1].round(4)
     array([0.4952, 0.0057, 0.002 , 0.0012])
     """
-    check_result("result", result, Run, Sweep)
-    return _curves(result, result.losses, np.asarray(result.final_loss))
-
-
-def _curves(
-    result: Run | Sweep, recorded: NDArray[np.float64], last: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    recorded, last = getattr(result, name), np.asarray(getattr(result, final))
     if isinstance(result, Run):
         at = given_back(result)
         others = (result.recorded < result.iterations) & (result.recorded != at)
         points = np.append(result.recorded[others], at)
         order = np.argsort(points)
         return points[order], np.append(recorded[others], last)[order]
-    ended, final = result.iterations, last[..., None]
+    ended, final_values = result.iterations, last[..., None]
     end = ended.max()
     before = result.recorded < end
     points = np.append(result.recorded[before], end)
-    errors = np.concatenate((recorded[..., before], final), axis=-1)
-    return points, np.where(points < ended[..., None], errors, final)
+    errors = np.concatenate((recorded[..., before], final_values), axis=-1)
+    return points, np.where(points < ended[..., None], errors, final_values)
 
 
 def given_back(run: Run) -> int:

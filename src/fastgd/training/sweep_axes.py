@@ -8,8 +8,6 @@ weights, which are the fastest.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -326,7 +324,7 @@ class Chunks:
     def lengths(self) -> tuple[tuple[int, ...], ...]:
         """Lengths of the pieces of each axis, in the form of Dask's ``chunks``."""
         return tuple(
-            tuple(after - before for before, after in pairwise(_ends(length, pieces)))
+            tuple(np.diff(np.arange(pieces + 1) * length // pieces).tolist())
             for length, pieces in zip(self.shape, self.pieces, strict=True)
         )
 
@@ -353,14 +351,10 @@ class Chunks:
     def find(self, runs: Index) -> Index:
         """The chunk that each run is in."""
         chunk = np.zeros(len(runs), np.int64)
-        for length, pieces, stride in zip(self.shape, self.pieces, self._strides, strict=True):
-            place = runs // stride % length
+        for axis, (length, pieces) in enumerate(zip(self.shape, self.pieces, strict=True)):
+            place = runs // prod(self.shape[axis + 1 :]) % length
             chunk = chunk * pieces + ((place + 1) * pieces - 1) // length
         return chunk
-
-    @cached_property
-    def _strides(self) -> tuple[int, ...]:
-        return tuple(prod(self.shape[axis + 1 :]) for axis in range(len(self.shape)))
 
 
 def end_to_end(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -373,7 +367,3 @@ def end_to_end(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
         width = max(array.shape[1] for array in arrays)
         arrays = [np.pad(one, ((0, 0), (0, width - one.shape[1]))) for one in arrays]
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
-
-
-def _ends(length: int, pieces: int) -> list[int]:
-    return [piece * length // pieces for piece in range(pieces + 1)]

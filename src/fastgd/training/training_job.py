@@ -282,15 +282,12 @@ class TrainingJob:
 
     def joined(self, found: Sequence[dict[str, NDArray[Any]]]) -> list[TrainedRuns]:
         """Join the results of all chunks into those of each network's runs."""
-        trained, first = [], 0
-        for chunks in self.chunks:
-            own = found[first : first + chunks.count]
-            first += chunks.count
-            names = own[0]
-            trained.append(
-                TrainedRuns.of({name: end_to_end([p[name] for p in own]) for name in names})
-            )
-        return trained
+        arrays = iter(found)
+        each = [[next(arrays) for _ in range(chunks.count)] for chunks in self.chunks]
+        return [
+            TrainedRuns.of({name: end_to_end([one[name] for one in own]) for name in own[0]})
+            for own in each
+        ]
 
     # ------------------------------------------------------------ chunks
 
@@ -314,14 +311,10 @@ class TrainingJob:
         return tuple(found)
 
     @cached_property
-    def _ends(self) -> NDArray[np.int64]:
-        """The index after the last chunk of each network."""
-        return np.cumsum([chunks.count for chunks in self.chunks])
-
-    @property
-    def chunk_count(self) -> int:
-        """Number of chunks of all networks."""
-        return int(self._ends[-1])
+    def places(self) -> list[tuple[int, int]]:
+        """The network of each chunk, and the index of the chunk within the network."""
+        each = enumerate(self.chunks)
+        return [(number, local) for number, chunks in each for local in range(chunks.count)]
 
     @cached_property
     def sizes(self) -> list[int]:
@@ -329,21 +322,16 @@ class TrainingJob:
         iterations = self.task.iterations - self.task.done
         return [size * iterations for chunks in self.chunks for size in chunks.sizes]
 
-    def place(self, chunk: int) -> tuple[int, int]:
-        """The network of a chunk, and the index of the chunk within the network."""
-        number = int(np.searchsorted(self._ends, chunk, side="right"))
-        return number, chunk - int(self._ends[number]) + self.chunks[number].count
+    @property
+    def _largest(self) -> int:
+        """The network with the most parameters."""
+        return int(np.argmax([network.parameters for network in self.networks]))
 
     @property
     def largest(self) -> Plan:
-        """The plan of the first chunk of the network with the most parameters."""
+        """The plan of its first chunk."""
         number = self._largest
-        chunk = int(self._ends[number]) - self.chunks[number].count
-        return self.selected(chunk).plan(number, 1, self.values)
-
-    @property
-    def _largest(self) -> int:
-        return int(np.argmax([network.parameters for network in self.networks]))
+        return self.selected(self.places.index((number, 0))).plan(number, 1, self.values)
 
     def on_one_device(self, threads: int) -> TrainingJob:
         """The same job; "auto" becomes what is faster for the network with the most parameters.
@@ -362,15 +350,11 @@ class TrainingJob:
         plan = plan_on_a_device(plan, some.first(number), some.run_seeds)
         return replace(self, device=plan.device)
 
-    def selection(self, chunk: int) -> Selection:
-        """The runs of a chunk."""
-        number, local = self.place(chunk)
-        network = self.sweep_axes.network_index(number)
-        return Selection(self.sweep_axes, (*network, *self.chunks[number].box(local)))
-
     def selected(self, chunk: int) -> TrainingJob:
         """The job of a chunk's runs only."""
-        chosen = self.selection(chunk)
+        number, local = self.places[chunk]
+        network = self.sweep_axes.network_index(number)
+        chosen = Selection(self.sweep_axes, (*network, *self.chunks[number].box(local)))
         places = dict(zip(self.sweep_axes.axes, chosen.selectors, strict=True))
 
         def some(name: str, values: Any) -> Any:
@@ -390,7 +374,7 @@ class TrainingJob:
         self, chunk: int, threads: int, advance: Callable[[int], None]
     ) -> dict[str, NDArray[Any]]:
         """Train the runs of a chunk: see :class:`fastgd.engine.results.TrainedRuns`."""
-        number, local = self.place(chunk)
+        number, local = self.places[chunk]
         job = self.selected(chunk)
         plan = job.plan(number, threads, self.values)
         arrays = job.train(number, plan, advance, self.chunks[number].runs(local)).arrays
@@ -408,8 +392,7 @@ class TrainingJob:
         task = replace(self.task, iterations=few)
         short = replace(self, task=task, given_chunks=self.chunks)
         seen = set()
-        for chunk in range(self.chunk_count):
-            number, local = self.place(chunk)
+        for chunk, (number, local) in enumerate(self.places):
             box = self.chunks[number].box(local)
             shape = number, tuple(place.stop - place.start for place in box)
             if shape not in seen:
@@ -541,11 +524,19 @@ def checked_job(
         options.check_parts(chosen.methods, partition.rows.sizes, partition.named)
     for start, method in product(starts or (), chosen.methods):
         check_whole(start, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
-    alphas = _as_floats(listed["alpha"], rates[layers[0]])
+    floats = rates[layers[0]]
+    alphas = [  # tuples of floats are not copied, as there may be many
+        one
+        if not isinstance(alpha, tuple)
+        else alpha
+        if all(type(rate) is float for rate in alpha)
+        else tuple(row.tolist())
+        for alpha, row, one in zip(listed["alpha"], floats, floats[:, 0].tolist(), strict=True)
+    ]
     sweep_axes = SweepAxes({})
     if sweeps:
-        checked = {"hidden_size": hiddens, "alpha": alphas, "seed": seeds, "weights": starts}
-        checked |= values
+        checked: dict[str, Any] = {"hidden_size": hiddens, "alpha": alphas, "seed": seeds}
+        checked |= {"weights": starts, **values}
         combined = zip(*(checked[name] for name in together), strict=True)
         in_order = [dict(zip(together, numbers, strict=True)) for numbers in combined]
         sweep_axes = SweepAxes.of(
@@ -695,13 +686,3 @@ def _starts(
                 f"got {hiddens[0]} and {hidden}"
             )
     return hiddens[:1], starts
-
-
-def _as_floats(given: list[Any], rates: FloatArray) -> list[Any]:
-    """The values as floats; tuples of floats are not copied, as there may be many."""
-    return [
-        (value if all(type(alpha) is float for alpha in value) else tuple(row.tolist()))
-        if isinstance(value, tuple)
-        else one
-        for value, row, one in zip(given, rates, rates[:, 0].tolist(), strict=True)
-    ]
