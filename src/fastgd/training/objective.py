@@ -407,9 +407,7 @@ def minimize(
             status, done = _solve_least_squares(scipy.optimize, f, path, iterations)
         else:
             limits = {"maxiter": iterations}
-            if (
-                method == "L-BFGS-B"
-            ):  # would stop after 15,000 evaluations; an iteration may take 20
+            if method == "L-BFGS-B":  # stops after 15,000 evaluations; an iteration may take 20
                 limits["maxfun"] = 21 * (iterations + 1)
             count = itertools.count(1)
             found = scipy.optimize.minimize(

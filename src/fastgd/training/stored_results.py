@@ -170,20 +170,20 @@ def _check_minimizer(value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-_Row = tuple[StoredField | None, StoredField | None, str]
-
+_CURVE = StoredArray("f", "records"), StoredArray("f", "axes records")
+_OPTIONAL_CURVE = replace(_CURVE[0], optional=True), replace(_CURVE[1], optional=True)
 _NUMBER = number, StoredArray("f", "axes")
 _OPTIONAL_NUMBER = optional(number), StoredArray("f", "axes", optional=True)
 _OF_LAYERS = StoredArray("f", "runs", each="parameters", optional=True)
 _NORMALIZED = StoredArray("f", each="normalized", record=BatchNorm, name="{}")
 _STATE = StoredArray(CHECKED_LATER, record=State, name="state_{}", optional=True)
 
-FIELDS: dict[str, _Row] = {
+FIELDS: dict[str, tuple[StoredField | None, StoredField | None, str]] = {
     "alpha": (_check_alpha, None, ""),
     "hidden_size": (check_hidden_size, None, ""),
     "seed": (optional(check_seed), None, ""),
-    "errors": (StoredArray("f", "records"), StoredArray("f", "axes records"), "errors"),
-    "losses": (StoredArray("f", "records"), StoredArray("f", "axes records"), "losses"),
+    "errors": (*_CURVE, "errors"),
+    "losses": (*_CURVE, "losses"),
     "recorded": (StoredArray("i", "records"), None, ""),
     "weights": (StoredArray("f", each="layers"), None, ""),
     "direction_changes": (StoredArray("i", each="layers"), None, ""),
@@ -211,17 +211,9 @@ FIELDS: dict[str, _Row] = {
     "kept_weights": (None, _OF_LAYERS, "weights"),
     "kept_changes": (None, replace(_OF_LAYERS, kinds="i"), "changes"),
     "kept_path": (None, replace(_OF_LAYERS, shape="runs records"), "path"),
-    "validation_errors": (
-        StoredArray("f", "records", optional=True),
-        StoredArray("f", "axes records", optional=True),
-        "held_errors",
-    ),
+    "validation_errors": (*_OPTIONAL_CURVE, "held_errors"),
     "final_validation_error": (*_OPTIONAL_NUMBER, "held_final"),
-    "best_iteration": (
-        optional(count),
-        StoredArray("i", "axes", optional=True),
-        "best_iteration",
-    ),
+    "best_iteration": (optional(count), StoredArray("i", "axes", optional=True), "best_iteration"),
     **{name: (*_OPTIONAL_NUMBER, name) for name in BAYESIAN},
     "sample_hashes": (optional(check_hashes), optional(check_hashes), ""),
     "state": (replace(_STATE, name="state_{}_0"), None, ""),
