@@ -65,11 +65,6 @@ _MISSING = {"outcome": -1, "best_iteration": NOWHERE}
 """Integer results of a missing run (one that has not been trained yet); others are 0."""
 
 
-def _field(name: str) -> Any:
-    """A field that is read from the folder at each access."""
-    return property(lambda self: self._read(name))
-
-
 class FolderSweep(Sweep):
     """A :class:`fastgd.Sweep` in a folder: made by ``fastgd.sweep(out=)`` and :func:`fastgd.open`.
 
@@ -126,7 +121,15 @@ class FolderSweep(Sweep):
             import dask.array as da
         except ImportError:
             return super().to_xarray()
-        return self._dataset(partial(self._lazily, da))
+
+        def read(name: str) -> Any:
+            if name not in self._known or not self.axes:
+                return self._read(name)
+            if name == "summary":
+                return Summary(*(self._blocks(da, name, field) for field in Summary._fields))
+            return self._blocks(da, name)
+
+        return self._dataset(read)
 
     def in_memory(self) -> Sweep:
         """The sweep with all of its results, read into memory."""
@@ -215,7 +218,7 @@ class FolderSweep(Sweep):
                 f"{self._folder.path} must have the state of the selected runs, got runs that are "
                 "missing: repeat the call that made the folder to train them"
             )
-        return _room(name, total, np.empty((0, *self._trailing(name, number)), _dtype(name)))
+        return _room(name, total, self._like(name, number))
 
     def _of_chunk(self, chunk: int, name: str, number: int, local: int) -> NDArray[Any]:
         """Read and check a result of all runs of a chunk: a valid checksum can be forged."""
@@ -223,10 +226,11 @@ class FolderSweep(Sweep):
         runs = place.stop - place.start
         with suppress(KeyError):
             array = self._folder.read(chunk, [name])[name]
-            is_state = name.startswith(STATE)
-            wanted = array.shape[1:] if is_state else self._trailing(name, number)
-            kinds = "fiu" if is_state else _dtype(name).kind
-            fits = array.dtype.kind in kinds and array.shape == (runs, *wanted)
+            kinds, shape = "fiu", array.shape[1:]  # of states, which are checked later
+            if not name.startswith(STATE):
+                like = self._like(name, number)
+                kinds, shape = like.dtype.kind, like.shape[1:]
+            fits = array.dtype.kind in kinds and array.shape == (runs, *shape)
             if fits and (name != "outcome" or np.isin(array, range(len(STATUS))).all()):
                 return array
         raise CorruptChunkError(
@@ -234,21 +238,15 @@ class FolderSweep(Sweep):
             f"chunk {chunk}, as fastgd writes it, got something else"
         )
 
-    def _trailing(self, name: str, number: int) -> tuple[int, ...]:
-        """The shape of a result of one run."""
+    def _like(self, name: str, number: int) -> NDArray[Any]:
+        """No runs of a network, with the dtype of a result and its shape of one run."""
         if name == "watch":
-            return (RECENT + (self.method.summary or 1),)
+            return np.empty((0, RECENT + (self.method.summary or 1)))
         stored = _STORED[name]
         records = (len(self.recorded),) if "records" in stored.shape else ()
-        return records + ((self.networks[number].parameters,) if stored.each else ())
-
-    def _lazily(self, da: Any, name: str) -> Any:
-        """A field as a Dask array, or a Summary of Dask arrays."""
-        if name not in self._known or not self.axes:
-            return self._read(name)
-        if name == "summary":
-            return Summary(*(self._blocks(da, name, field) for field in Summary._fields))
-        return self._blocks(da, name)
+        each = (self.networks[number].parameters,) if stored.each else ()
+        is_whole = name == "outcome" or stored.kinds == "i"
+        return np.empty((0, *records, *each), np.int64 if is_whole else np.float64)
 
     def _blocks(self, da: Any, name: str, of_summary: str = "") -> Any:
         """A Dask array, cut as the network with the most chunks."""
@@ -256,9 +254,9 @@ class FolderSweep(Sweep):
         single = tuple((1,) * length for length in sweep_axes.shape[: sweep_axes.cut])
         finest = max(self._chunks, key=lambda chunks: chunks.count)
         curve = ((len(self.recorded),),) if name in CURVES else ()
-        dtype = np.dtype(np.int64 if of_summary == "smallest_iteration" else np.float64)
-        if not of_summary:
-            dtype = STATUSES.dtype if name == "status" else _dtype(SOURCES[name])
+        dtype = STATUSES.dtype if name == "status" else self._like(SOURCES[name], 0).dtype
+        if of_summary == "smallest_iteration":
+            dtype = np.dtype(np.int64)
         return da.map_blocks(
             partial(_block, self, name, of_summary),
             name=f"fastgd-{of_summary or name}-{token_hex(8)}",
@@ -266,11 +264,6 @@ class FolderSweep(Sweep):
             dtype=dtype,
             meta=np.empty((0,) * (len(sweep_axes.shape) + len(curve)), dtype),
         )
-
-
-def _dtype(name: str) -> np.dtype[Any]:
-    """The dtype of a result in ``TrainedRuns``."""
-    return np.dtype(np.int64 if name == "outcome" or _STORED[name].kinds == "i" else np.float64)
 
 
 def samples_of(folder: Folder) -> TrainingData:
@@ -293,8 +286,8 @@ def samples_of(folder: Folder) -> TrainingData:
     )
 
 
-for _name in SOURCES:
-    setattr(FolderSweep, _name, _field(_name))
+for _name in SOURCES:  # each is read from the folder at each access
+    setattr(FolderSweep, _name, property(partial(FolderSweep._read, name=_name)))
 
 
 def _block(sweep: FolderSweep, name: str, of_summary: str, block_info: Any = None) -> Any:
@@ -426,7 +419,11 @@ def _asked(job: TrainingJob) -> tuple[JsonValues, Arrays]:
     """All that the runs depend on: values that JSON can hold, and arrays."""
     task = job.task
     axes = job.sweep_axes.axes
-    long = {name: np.array(axis) for name, axis in axes.items() if _is_long(axis)}
+    long = {  # many numbers, all of one type, are better stored as an array
+        name: np.array(axis)
+        for name, axis in axes.items()
+        if len(axis) > LONG and set(map(type, axis)) in ({int}, {float})
+    }
     others = {name: None if name in long else axis for name, axis in axes.items()}
     outline = SimpleNamespace(**job.outline | {"axes": others})
     header, arrays = encode_outline(outline)
@@ -445,11 +442,6 @@ def _asked(job: TrainingJob) -> tuple[JsonValues, Arrays]:
         "goes_on_with": _digest(job.resume),
     }
     return header, arrays
-
-
-def _is_long(axis: list[Any]) -> bool:
-    """Whether an axis has many numbers, all of one type, and is better stored as an array."""
-    return len(axis) > LONG and set(map(type, axis)) in ({int}, {float})
 
 
 def _digest(resume: Run | Sweep | None) -> str | None:

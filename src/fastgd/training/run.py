@@ -24,7 +24,7 @@ from fastgd.checks.presentation import (
 )
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network, Weights
-from fastgd.engine.prediction import outputs
+from fastgd.engine.prediction import Order, derivatives, outputs
 from fastgd.engine.results import State, Summary
 from fastgd.export.exportable import Exportable
 from fastgd.optimizers import BAYESIAN
@@ -37,14 +37,11 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
-    from fastgd.engine.prediction import Order
     from fastgd.export.network import Exported
     from fastgd.tables.preparation import Preparation
     from fastgd.tables.targets import Target
 
 Alpha = float | tuple[float, ...]
-
-
 BatchNorms = tuple[BatchNorm, ...]
 Counts = tuple[NDArray[np.int64], ...]
 
@@ -496,8 +493,6 @@ def all_derivatives(
     ValueError
         If the training of one diverged; the message says that ``caller`` was called.
     """
-    from fastgd.engine.prediction import derivatives
-
     rows = np.stack([run.finite_row(caller) for run in runs])
     methods = [Method(**run.options) for run in runs]
     names = methods[0].numbers

@@ -37,7 +37,7 @@ from fastgd.checks.presentation import (
 )
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network
-from fastgd.engine.prediction import empty, predict, predict_parts
+from fastgd.engine.prediction import derivatives, empty, predict, predict_parts
 from fastgd.engine.results import MISSING, State, Summary
 from fastgd.store import PathLike
 from fastgd.training import codec
@@ -404,8 +404,6 @@ class Sweep(ShownInNotebooks):
         >>> sweep.gradient(X).shape
         (2, 5, 4, 1, 3)
         """
-        from fastgd.engine.prediction import derivatives
-
         (inputs, weights), found = _inputs(self, X, "gradient"), []
         for number, (network, kept) in enumerate(zip(self.networks, weights, strict=True)):
             method = self._sweep_axes.method_of(number, self.method)
