@@ -38,7 +38,7 @@ from fastgd.store.files import check_kind
 from fastgd.store.folder import Folder
 from fastgd.training.codec import JsonValues, need
 from fastgd.training.run import Run
-from fastgd.training.selection import STATUSES, Selection, field_of, run_at, selected
+from fastgd.training.selection import STATUSES, Selection, fields_of, run_at, selected
 from fastgd.training.stored_results import (
     RESULTS,
     SOURCES,
@@ -178,7 +178,7 @@ class FolderSweep(Sweep):
         shape = tuple(map(len, (self.axes if chosen is None else chosen.axes).values()))
         read = self._state if name == "states" else partial(self._array, SOURCES[name])
         arrays = [read(number, runs) for number in numbers]
-        return field_of(name, arrays, shape, self.method.summary)
+        return fields_of({name: arrays}, shape, self.method.summary)[name]
 
     def _state(self, number: int, runs: Index | None) -> State:
         """Read and check the states of some or all runs of a network."""

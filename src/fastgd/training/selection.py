@@ -281,19 +281,27 @@ STATUSES = np.array([*STATUS, MISSING])
 """By the outcomes of the kernel; that of a missing run is -1."""
 
 
-def field_of(name: str, arrays: Sequence[Any], shape: tuple[int, ...], window: int | None) -> Any:
-    """Make a field of a result of each network's runs; ``shape`` has the lengths of all axes."""
+def fields_of(
+    found: Mapping[str, Sequence[Any]], shape: tuple[int, ...], window: int | None
+) -> dict[str, Any]:
+    """Make fields of the results of each network's runs; ``shape`` has the lengths of all axes."""
 
     def join(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
         joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
         return joined.reshape((*shape, *joined.shape[1:]))
 
-    if RESULTS[name].each:
-        return tuple(arrays)
-    if name == "summary":
-        assert window is not None
-        return Summary(*map(join, zip(*(summarize(w, window) for w in arrays), strict=True)))
-    return np.asarray(STATUSES[join(arrays)]) if name == "status" else join(arrays)
+    fields: dict[str, Any] = {}
+    for name, arrays in found.items():
+        if RESULTS[name].each:
+            fields[name] = tuple(arrays)
+        elif name == "summary":
+            assert window is not None
+            each = zip(*(summarize(watch, window) for watch in arrays), strict=True)
+            fields[name] = Summary(*map(join, each))
+        else:
+            is_status = name == "status"
+            fields[name] = np.asarray(STATUSES[join(arrays)]) if is_status else join(arrays)
+    return fields
 
 
 # ---------------------------------------------------------------- selections

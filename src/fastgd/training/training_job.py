@@ -46,7 +46,7 @@ from fastgd.training.resuming import (
     states_of,
 )
 from fastgd.training.run import Run, run_of
-from fastgd.training.selection import Selection, field_of, narrowed
+from fastgd.training.selection import Selection, fields_of, narrowed
 from fastgd.training.stored_results import (
     SOURCES,
     Hashes,
@@ -273,12 +273,9 @@ class TrainingJob:
         fields, window = self.outline, self.methods[0].summary
         if self.keep.state:
             fields["partition"] = with_hashes(self.task.partition, self.task)
-        shape = self.sweep_axes.shape
-        for name, source in SOURCES.items():
-            arrays = [getattr(runs, source) for runs in trained]
-            has_it = name in self.known
-            fields[name] = field_of(name, arrays, shape, window) if has_it else None
-        return Sweep(**fields)
+        found = {name: [getattr(runs, SOURCES[name]) for runs in trained] for name in self.known}
+        fields |= dict.fromkeys(SOURCES)
+        return Sweep(**fields | fields_of(found, self.sweep_axes.shape, window))
 
     def joined(self, found: Sequence[dict[str, NDArray[Any]]]) -> list[TrainedRuns]:
         """Join the results of all chunks into those of each network's runs."""
