@@ -469,12 +469,7 @@ class Run(_Predicting, ShownInNotebooks):
 def all_outputs(owner: object, runs: Sequence[Run], X: FloatArray) -> FloatArray:
     """Outputs (runs, samples, outputs) of networks that belong to ``owner``; X is checked.
 
-    The networks are alike, but for the parameters of their functions.
-
-    Raises
-    ------
-    ValueError
-        If the training of one diverged.
+    The networks are alike, but for the parameters of their functions. ValueError if one diverged.
     """
     rows = np.stack([run.finite_row("predict") for run in runs])
     methods = lambda: [Method(**run.options) for run in runs]  # noqa: E731
@@ -486,12 +481,8 @@ def all_derivatives(
 ) -> FloatArray:
     """Derivatives (runs, samples, outputs, inputs), or second ones; X is checked.
 
-    The networks are alike, but for the parameters of their functions.
-
-    Raises
-    ------
-    ValueError
-        If the training of one diverged; the message says that ``caller`` was called.
+    The networks are alike, but for the parameters of their functions. ValueError if one diverged,
+    which says that ``caller`` was called.
     """
     rows = np.stack([run.finite_row(caller) for run in runs])
     methods = [Method(**run.options) for run in runs]
@@ -506,13 +497,7 @@ def exported(
     preparation: Preparation | None = None,
     targets: tuple[Target, ...] = (),
 ) -> Exported:
-    """Return what is exported of networks whose outputs are averaged.
-
-    Raises
-    ------
-    ValueError
-        If the training of one diverged; the message says that ``caller`` was called.
-    """
+    """Return what is exported of networks with averaged outputs; ValueError if one diverged."""
     from fastgd.export.network import Exported
 
     parts = tuple(Network.of(one).parts(one.finite_row(caller)) for one in members)

@@ -106,13 +106,7 @@ def _places_of(length: int, selector: _Selector) -> NDArray[np.int64]:
 
 
 def by_place(sweep_axes: SweepAxes, index: object) -> Selection:
-    """Parse the index of ``sweep[index]``.
-
-    Raises
-    ------
-    TypeError, IndexError
-        If it is not a valid index, is out of range, or selects nothing.
-    """
+    """Parse the index of ``sweep[index]``."""
     given = list(index) if isinstance(index, tuple) else [index]
     count = len(sweep_axes.shape)
     dots = [i for i, item in enumerate(given) if item is Ellipsis]
@@ -137,13 +131,7 @@ def by_place(sweep_axes: SweepAxes, index: object) -> Selection:
 
 
 def by_value(sweep_axes: SweepAxes, asked: Mapping[str, object]) -> Selection:
-    """Look up values, or lists of values, on some of the axes.
-
-    Raises
-    ------
-    ValueError
-        If an axis is unknown, or has no such value; the message lists the existing ones.
-    """
+    """Look up values, or lists of values, on some of the axes."""
     for name in asked:
         if name not in sweep_axes.axes:
             known = ", ".join(sweep_axes.axes) or "none"
@@ -310,14 +298,7 @@ _NO_OPTIONS = ("hidden_size", *PARTS, "alpha", "seed", "weights")
 
 
 def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
-    """Return one run, from the kept results or trained again.
-
-    Raises
-    ------
-    ValueError
-        If the run has not been trained yet, or if its weights were not kept and it can't be trained
-        again.
-    """
+    """Return one run, from the kept results or trained again."""
     if sweep.status[index] == MISSING:
         raise ValueError(
             "the run must have been trained, got one that is missing: repeat the call that made "

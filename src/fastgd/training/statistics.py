@@ -41,18 +41,12 @@ class Quartiles(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Values of the runs that share a setting.
-
-    Attributes
-    ----------
-    setting : dict
-        The values on the axes with several values, without the axes of repetitions.
-    values : (repetitions, ...) array
-        For curves along an axis (length of the axis, repetitions, ...).
-    """
+    """Values of the runs that share a setting."""
 
     setting: dict[str, Any]
+    """The values on the axes with several values, without the axes of repetitions."""
     values: NDArray[Any]
+    """(repetitions, ...); for curves along an axis (length of the axis, repetitions, ...)."""
 
 
 class SolvedShare(NamedTuple):
@@ -75,22 +69,8 @@ def error_curves(
     ``best_iteration``. In a sweep, whose runs share their iterations, it is the last value of each
     curve: the error of the network that is returned.
 
-    Parameters
-    ----------
-    result : Run or Sweep
-    validation : bool
-        Return the errors on the validation set instead.
-
-    Returns
-    -------
-    iterations : (points,) array
-    errors : shape + (points,) array
-        (points,) for a run.
-
-    Raises
-    ------
-    ValueError
-        If ``validation`` is True and there was no validation set.
+    They are (points,) for a run, and of a sweep shape + (points,); with ``validation`` those on the
+    validation set.
 
     Examples
     --------
@@ -159,19 +139,8 @@ def groups(
 ) -> Iterator[Group]:
     """Group the values of a sweep by setting, with all folds and seeds of a setting together.
 
-    Parameters
-    ----------
-    sweep : Sweep
-    values : array whose shape begins with the sweep's shape
-    along : str
-        The axis along which the values are curves, if any.
-    over : collection of str
-        The axes along which runs are repetitions of each other.
-
-    Yields
-    ------
-    Group
-        One for each combination of values on the other axes.
+    The shape of ``values`` begins with that of the sweep. ``along`` is the axis along which they
+    are curves, if any; along the axes ``over`` runs are repetitions of each other.
 
     Examples
     --------
@@ -231,26 +200,9 @@ def quartiles(values: ArrayLike, axis: int = 0) -> Quartiles:
 def solved(errors: ArrayLike, threshold: float = SOLVED) -> SolvedShare:
     """Return the share of runs whose final error is below a threshold; NaN counts as unsolved.
 
-    Parameters
-    ----------
-    errors : (..., runs) array_like
-        Final errors.
-    threshold : float
-        Above 0; 0.1 by default, which on the article's four samples no network reaches that has an
-        output on the wrong side of 0.5.
+    The errors are (..., runs), and what is returned (...). By default the threshold is one that on
+    the article's four samples no network reaches that has an output on the wrong side of 0.5.
 
-    Returns
-    -------
-    SolvedShare
-        Arrays of shape (...).
-
-    Raises
-    ------
-    ValueError, TypeError
-        If the threshold is not a finite number above 0, or the errors are not an array of numbers.
-
-    Notes
-    -----
     The interval is Wilson's (Journal of the American Statistical Association 22, 1927), at 95 %: it
     stays within 0 and 1, and is valid even if all runs or no runs solve the task.
 
