@@ -505,20 +505,11 @@ def exported(
     return Exported(parts, methods, preparation, targets)
 
 
-def run_of(
-    network: Network,
-    method: Method,
-    row: Mapping[str, Any],
-    *,
-    alpha: Alpha,
-    seed: int | None,
-    recorded: NDArray[np.int64],
-    state: State | None = None,
-    sample_hashes: dict[str, str] | None = None,
-) -> Run:
+def run_of(network: Network, method: Method, row: Mapping[str, Any], **shared: Any) -> Run:
     """Make a run of a row of results, by the names of a sweep's fields; None if it has no such.
 
-    Scalars may be NumPy scalars.
+    Scalars may be NumPy scalars. ``shared`` are alpha, seed and recorded; state and sample_hashes,
+    if there are any.
     """
     last, counts = network.parts(row["kept_weights"]), network.parts(row["kept_changes"])
     path, summary, best = row.get("kept_path"), row.get("summary"), row.get("best_iteration")
@@ -526,11 +517,9 @@ def run_of(
     single = ("final_validation_error", *BAYESIAN)
     measured: dict[str, Any] = {n: float(row[n]) for n in single if row.get(n) is not None}
     return Run(
-        alpha=alpha,
+        **shared,
         hidden_size=network.sizes[1:-1],
-        seed=seed,
         errors=row["errors"],
-        recorded=recorded,
         weights=last.weights,
         direction_changes=counts.weights,
         final_error=float(row["final_error"]),
@@ -549,6 +538,4 @@ def run_of(
         validation_errors=row.get("validation_errors"),
         best_iteration=int(best) if best is not None and best >= 0 else None,
         **measured,
-        state=state,
-        sample_hashes=sample_hashes,
     )

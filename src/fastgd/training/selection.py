@@ -100,8 +100,7 @@ class Selection:
 def _places_of(length: int, selector: _Selector) -> NDArray[np.int64]:
     """The indices that are selected on an axis."""
     if isinstance(selector, slice):
-        found = range(length)[selector]
-        return np.arange(found.start, found.stop, found.step)
+        return np.arange(*selector.indices(length))
     return np.asarray(selector) % length  # indices may be negative
 
 
