@@ -99,7 +99,7 @@ def html(result: object) -> str:
     text = f"<strong>{_escaped(title)}</strong>{''.join(map(_table, tables))}"
     image = ""
     if find_spec("matplotlib"):
-        _ = sys.modules["fastgd"].plots  # loads them: only the package imports from above
+        _ = sys.modules["fastgd"].plots  # registers them: the package itself imports its rooms
         png, found = thumbnail(drawn)
         image = (
             f'<img alt="{_escaped(alt or found)}" width="{WIDTH}" height="{HEIGHT}" '

@@ -151,12 +151,23 @@ def _selector(name: str, count: int, item: object, index: object) -> _Selector:
     place = integer(item)
     if place is not None:
         return _in_range(name, count, place)
+    found: slice | NDArray[np.int64]
     if isinstance(item, slice):
         try:
-            left = len(range(count)[item])
+            left, found = len(range(count)[item]), item
         except (TypeError, ValueError) as error:  # slice("a"), or a step of 0
             raise TypeError(f"{_RULE}, got {shown(item)}: {error}") from error
-        return _not_empty(name, item, left)
+    else:
+        found = _listed(name, count, item, index)
+        left = len(found)
+    if not left:
+        came = item if isinstance(item, slice) else "none"
+        raise IndexError(f"an index must leave at least one value of {name}, got {came}")
+    return found
+
+
+def _listed(name: str, count: int, item: object, index: object) -> NDArray[np.int64]:
+    """The indices in a list, or those of True in a list of bools."""
     is_flat = not isinstance(item, np.ndarray) or item.ndim == 1
     if not (is_flat and isinstance(item, (list, range, np.ndarray))):
         raise TypeError(f"{_RULE}, got {shown(index)}")
@@ -170,25 +181,17 @@ def _selector(name: str, count: int, item: object, index: object) -> _Selector:
                 f"a list of bools must have one for each value of the axis, {count} for {name}, "
                 f"got {len(values)}"
             )
-        return _not_empty(name, np.flatnonzero(values), sum(map(bool, values)))
+        return np.flatnonzero(values)
     places = [place for place in map(integer, values) if place is not None]
     if len(places) != len(values):
         raise TypeError(f"{_RULE}, got {shown(index)}")
-    found = np.array([_in_range(name, count, place) for place in places], dtype=np.int64)
-    return _not_empty(name, found, len(found))
+    return np.array([_in_range(name, count, place) for place in places], dtype=np.int64)
 
 
 def _in_range(name: str, count: int, place: int) -> int:
     if not -count <= place < count:
         raise IndexError(f"index {shown(place)} is out of range for {name} with {count} values")
     return place % count
-
-
-def _not_empty(name: str, selector: slice | NDArray[np.int64], left: int) -> _Selector:
-    if not left:
-        came = selector if isinstance(selector, slice) else "none"
-        raise IndexError(f"an index must leave at least one value of {name}, got {came}")
-    return selector
 
 
 def _places(name: str, axis: list[Any], asked: object) -> _Selector:

@@ -14,7 +14,7 @@ from concurrent.futures import Executor
 from functools import wraps
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple, TypeVar, Unpack, cast
+from typing import Any, TypeVar, Unpack, cast
 
 from numpy.typing import ArrayLike
 
@@ -275,7 +275,7 @@ def train(
     check_memory(plan.bytes(job.keep), "the training")
     warn_of_targets([job.methods[0].output], job.task.y)
     if file is not None:
-        run = _with_checkpoints(job, threads, file, bar)
+        run = _with_checkpoints(job, threads, *file, shows_bar=bar)
     else:
         with progress_bar(bar, plan.work, " updates") as advance:
             run = job.train_one(plan, advance)
@@ -287,15 +287,8 @@ def train(
     return run
 
 
-class File(NamedTuple):
-    """The path of a checkpoint, and the seconds between writes."""
-
-    path: Path
-    every: float
-
-
-def check_file(checkpoint: object, checkpoint_every: object) -> File | None:
-    """Check the arguments ``checkpoint`` and ``checkpoint_every``; None without a file."""
+def check_file(checkpoint: object, checkpoint_every: object) -> tuple[Path, float] | None:
+    """The path of a checkpoint, and the seconds between writes, checked; None without a file."""
     seconds = check_number("checkpoint_every", checkpoint_every, ABOVE_ZERO)
     if checkpoint is None:
         if seconds != EVERY:
@@ -309,18 +302,20 @@ def check_file(checkpoint: object, checkpoint_every: object) -> File | None:
         raise ValueError(f"checkpoint must be a file, got {path}, which is none")
     if not path.parent.is_dir():
         raise ValueError(f"checkpoint must be in a folder that exists, got {path}")
-    return File(path, seconds)
+    return path, seconds
 
 
-def _with_checkpoints(job: TrainingJob, threads: int, file: File, shows_bar: bool) -> Run:
-    """Train, resuming from the file if it exists, and write it about every ``file.every`` seconds.
+def _with_checkpoints(
+    job: TrainingJob, threads: int, path: Path, every: float, *, shows_bar: bool
+) -> Run:
+    """Train, resuming from the file if it exists, and write it about every ``every`` seconds.
 
     If it can't be written, its previous content stays.
     """
     asked, arrays = job.asked
     question = manifest_of("training", asked, {}, arrays, chunk_count=1)
     begun, iterations = job.task.done, job.task.iterations
-    run = _read(file.path, question)
+    run = _read(path, question)
     if run is None and isinstance(job.resume, Run):
         run = job.resume
     done = planned(run)
@@ -336,10 +331,10 @@ def _with_checkpoints(job: TrainingJob, threads: int, file: File, shows_bar: boo
             now = perf_counter()
             speed = (to - done) / max(now - start, 1e-9)
             if now >= due or to == iterations:
-                _write(file.path, run, question)
+                _write(path, run, question)
                 now = perf_counter()
-                due = now + (1 - EARLY) * file.every
-            in_time = int(speed * (due - now + EARLY * file.every))
+                due = now + (1 - EARLY) * every
+            in_time = int(speed * (due - now + EARLY * every))
             length, done = max(1, min(GROWTH * length, in_time)), to
     assert run is not None  # there is at least one iteration
     return run
