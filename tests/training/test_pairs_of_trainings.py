@@ -306,7 +306,7 @@ def test_a_folder_is_not_taken_for_that_of_another_sweep(name, tmp_path, monkeyp
     def planned(_path, job):
         raise PlannedError(facts(job), facts(folder_sweep._asked(job)))
 
-    monkeypatch.setattr(train_sweep, "folder_of", planned)
+    monkeypatch.setattr(folder_sweep, "folder_of", planned)
     for base in BASES.values():
         found = []
         for value in values:

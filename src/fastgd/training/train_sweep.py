@@ -38,13 +38,11 @@ from fastgd.engine.progress import progress_bar
 from fastgd.store import PathLike, npz
 from fastgd.store.manifest import Manifest, manifest_of, parsed
 from fastgd.training.codec import decoded
-from fastgd.training.folder_sweep import FolderSweep, folder_of
 from fastgd.training.resuming import arguments_of_run, arguments_of_sweep, planned
 from fastgd.training.run import Run
 from fastgd.training.stored_results import encode_run
 from fastgd.training.sweep_result import Sweep
 from fastgd.training.training_job import TrainingJob, checked_job
-from fastgd.workers.run_job import run_job, work_into
 from fastgd.workers.worker_options import check_worker_options
 
 EVERY = 60.0
@@ -550,6 +548,9 @@ def sweep(
     )
     warn_of_targets({method.output for method in job.methods}, job.task.y)
     if worker_options.out is not None:
+        from fastgd.training.folder_sweep import FolderSweep, folder_of
+        from fastgd.workers.run_job import work_into
+
         job = job.with_own_samples()
         needed = job.largest.bytes(job.keep) * worker_options.threads
         check_memory(needed, "a chunk of the sweep")
@@ -570,5 +571,7 @@ def sweep(
         if worker_options.executor is None:  # here network by network, on an executor in chunks
             trained = [job.train(number, plan, advance) for number, plan in enumerate(plans)]
         else:
+            from fastgd.workers.run_job import run_job
+
             trained = job.joined(run_job(job, worker_options, advance))
     return job.sweep(trained)
