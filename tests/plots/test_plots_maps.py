@@ -10,8 +10,8 @@ from PIL import Image
 import fastgd
 from fastgd import plots
 from fastgd.plots.maps import ends_text
-from fastgd.studies.trainability.map import Trainability
-from fastgd.studies.trainability.map_job import Settings
+from fastgd.studies.mean_field import Settings
+from fastgd.studies.trainability_map import Trainability
 
 mpl.use("Agg")
 

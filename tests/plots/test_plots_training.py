@@ -11,8 +11,8 @@ import fastgd
 from cases import XOR_X, XOR_Y
 from fastgd import plots
 from fastgd.plots.lines import MOST
+from fastgd.plots.networks import DASHES
 from fastgd.plots.style import COLORS
-from fastgd.plots.weights import DASHES
 from fastgd.training import statistics
 
 mpl.use("Agg")

@@ -26,19 +26,19 @@ from fastgd.engine.devices import AUTO, CPU, CUDA
 from fastgd.plots import style
 from fastgd.plots.maps import magnification
 from fastgd.store.folder import remove
-from fastgd.studies.trainability.map import (
+from fastgd.studies.mean_field import Window
+from fastgd.studies.trainability_map import (
     FEWEST_ITERATIONS,
     WINDOW,
     Trainability,
     trainability,
+    trainability_zoom,
 )
-from fastgd.studies.trainability.map_job import Window
-from fastgd.studies.trainability.zoom import trainability_zoom
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from fastgd.studies.trainability.box_counting import BoxCounting
+    from fastgd.studies.box_counting import BoxCounting
 
 FILM = ".gif"
 

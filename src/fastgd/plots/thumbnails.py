@@ -9,14 +9,14 @@ import numpy as np
 
 from fastgd.checks.messages import SHORT
 from fastgd.checks.presentation import HEIGHT, WIDTH, GroupErrors, thumbnail
-from fastgd.plots.error_curves import draw_curves, errors
 from fastgd.plots.lines import ERROR, MOST, legend, marker, scale_errors
 from fastgd.plots.maps import trainability
 from fastgd.plots.planes import surface
 from fastgd.plots.style import axes, encode, styled, user_text
+from fastgd.plots.trainings import draw_curves, errors
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
-from fastgd.studies.trainability.map import Trainability
+from fastgd.studies.trainability_map import Trainability
 from fastgd.training import statistics
 from fastgd.training.run import Run
 from fastgd.training.sweep_result import Sweep

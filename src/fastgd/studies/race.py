@@ -31,9 +31,8 @@ from fastgd.checks.presentation import (
 )
 from fastgd.optimizers import Optimizer
 from fastgd.store import Arrays, PathLike
-from fastgd.studies.race_job import RaceJob, entrants_of
-from fastgd.studies.surface import Surface, surface
-from fastgd.studies.surface_job import Weight
+from fastgd.studies.race import RaceJob, entrants_of
+from fastgd.studies.surface import Surface, Weight, surface
 from fastgd.training.codec import JsonValues
 from fastgd.training.run import Alpha, Run
 from fastgd.training.sweep_axes import labels_of

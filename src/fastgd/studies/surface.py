@@ -31,7 +31,7 @@ from fastgd.engine.device_choice import say_chosen
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.network import Network, Weights
 from fastgd.store import PathLike
-from fastgd.studies.surface_job import (
+from fastgd.studies.surface import (
     SurfaceJob,
     Weight,
     check_spans,
