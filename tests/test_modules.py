@@ -1,5 +1,6 @@
 """How the modules hang together."""
 
+import ast
 import subprocess
 import sys
 import tomllib
@@ -39,6 +40,32 @@ def test_no_module_is_hidden_by_something_of_its_name():
         package, _, own = name.rpartition(".")
         found = getattr(sys.modules[package], own)
         assert isinstance(found, ModuleType), f"{name} is hidden by {found!r}"
+
+
+SOURCE = Path(fastgd.__file__).parent
+
+
+def names_of_modules(path):
+    """Our own modules that a file imports by name, with ``import_module`` or ``__import__``."""
+    tree = ast.parse(path.read_text())
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    by_name = [
+        call
+        for call in calls
+        if getattr(call.func, "attr", getattr(call.func, "id", ""))
+        in {"import_module", "__import__", "find_spec"}
+    ]
+    texts = (
+        node.value for call in by_name for node in ast.walk(call) if isinstance(node, ast.Constant)
+    )
+    return [text for text in texts if str(text).partition(".")[0] == "fastgd"]
+
+
+def test_only_the_package_imports_its_modules_by_name():
+    """The layers' contracts see the statement ``import``, and nothing else."""
+    assert names_of_modules(SOURCE / "__init__.py")
+    found = {path: names_of_modules(path) for path in SOURCE.rglob("*.py")}
+    assert [path for path, names in found.items() if names] == [SOURCE / "__init__.py"]
 
 
 def test_import_fastgd_imports_no_other_module_of_it():

@@ -35,8 +35,8 @@ else:
         "open": "training.folder_sweep.open_folder",
         "race": "studies.race.race",
         "surface": "studies.surface.surface",
-        "sweep": "training.sweep.sweep",
-        "train": "training.train.train",
+        "sweep": "training.train_sweep.sweep",
+        "train": "training.train_sweep.train",
         "trainability": "studies.trainability_map.trainability",
         "trainability_zoom": "studies.trainability_map.trainability_zoom",
     }

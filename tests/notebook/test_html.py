@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from fastgd.notebook import html
+from fastgd.checks.presentation import html
 from fastgd.optimizers import GradientDescent, Momentum
 from thinning import only
 
@@ -231,7 +231,7 @@ def test_what_has_no_table_is_refused():
 def test_import_fastgd_loads_no_plots():
     code = (
         "import sys, fastgd\n"
-        "print([name for name in ('fastgd.plots', 'fastgd.notebook', 'matplotlib', 'pandas', "
+        "print([name for name in ('fastgd.plots', 'matplotlib', 'pandas', "
         "'xarray') if name in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -23,7 +23,6 @@ from fastgd.sklearn import (
     GroupedRegressor,
     standard_steps,
 )
-from fastgd.sklearn import standard_steps as joint_predictions
 from thinning import crossed, only, some
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

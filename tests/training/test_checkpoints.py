@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from fastgd.engine import progress
 from fastgd.optimizers import Adam
 from fastgd.schedules import Factors
 from fastgd.training import train_sweep as checkpoints
-from fastgd.training.train_sweep import File, check_file
+from fastgd.training.train_sweep import check_file
 from thinning import only
 
 STOPPED = {"alpha": 0.5, "patience": 30, "restore_best": True}
@@ -317,7 +318,7 @@ def test_arguments(given, kind, message):
     with pytest.raises(kind, match=message):
         fastgd.train(X, Y, iterations=5, **given)
     assert check_file(None, 60) is None
-    assert isinstance(check_file("run.npz", 1), File)
+    assert check_file("run.npz", 1) == (Path("run.npz"), 1)
 
 
 def test_a_folder_that_is_not_writable_is_noticed_early(tmp_path, monkeypatch):

@@ -251,7 +251,7 @@ def all_is_checked(monkeypatch, tmp_path, request):
         memory.check_memory(needed, *others, **more)
         raise EnoughError
 
-    for name in ("train", "sweep", "objective"):
+    for name in ("train_sweep", "objective"):
         module = importlib.import_module(f"fastgd.training.{name}")
         monkeypatch.setattr(module, "check_memory", enough)
     if "trains" not in request.fixturenames:

@@ -6,7 +6,6 @@ a new one is here, too. Plans are compared of all values, and results where the 
 test_repeated_trainings.py.
 """
 
-import importlib
 import inspect
 import itertools
 import sys
@@ -26,13 +25,10 @@ from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.option_types import Number
 from fastgd.engine.device_choice import DeviceWarning
 from fastgd.optimizers import LevenbergMarquardt
-from fastgd.training import folder_sweep
+from fastgd.training import folder_sweep, train_sweep
 from fastgd.training.training_job import TrainingJob
 from plain_facts import facts
 from second_values import look_alikes, values_of_type
-
-train_module = importlib.import_module("fastgd.training.train_sweep")
-sweep_module = importlib.import_module("fastgd.training.train_sweep")
 
 FEW = {"iterations": 7, "record_every": 2}
 WEIGHTS = [np.full((3, 2), 0.5), np.ones((2, 2))]
@@ -175,7 +171,7 @@ def only_planned():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TrainingJob, "train_one", train_one)
-        patch.setattr(train_module, "available_threads", lambda: 4)
+        patch.setattr(train_sweep, "available_threads", lambda: 4)
         yield
 
 
@@ -310,7 +306,7 @@ def test_a_folder_is_not_taken_for_that_of_another_sweep(name, tmp_path, monkeyp
     def planned(_path, job):
         raise PlannedError(facts(job), facts(folder_sweep._asked(job)))
 
-    monkeypatch.setattr(sweep_module, "folder_of", planned)
+    monkeypatch.setattr(folder_sweep, "folder_of", planned)
     for base in BASES.values():
         found = []
         for value in values:

@@ -27,7 +27,7 @@ def test_names_are_those_that_type_checkers_know():
 
 def test_each_name_imports_what_it_needs():
     assert rooms_after("fastgd.__version__") == set()
-    others = {"article", "cli", "models", "notebook", "plots", "reference", "studies", "tables"}
+    others = {"article", "cli", "models", "plots", "reference", "studies", "tables"}
     assert not rooms_after("fastgd.train, fastgd.sweep, fastgd.Run") & others
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 import fastgd
 from fastgd.optimizers import Adam, GradientDescent, Momentum, Nesterov
-from fastgd.training.selection import field_of
+from fastgd.training.selection import fields_of
 from fastgd.training.sweep_axes import SweepAxes
 
 X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
@@ -54,7 +54,7 @@ def test_each_run_has_a_place_of_its_own():
     places = [sweep_axes.place(index) for index in indices]
     assert places == [(network, run) for network in range(4) for run in range(12)]
     parts = [np.arange(12) + 100 * network for network in range(4)]
-    joined = field_of("final_error", parts, sweep_axes.shape, None)
+    joined = fields_of({"final_error": parts}, sweep_axes.shape, None)["final_error"]
     assert joined.shape == sweep_axes.shape
     for index, (network, run) in zip(indices, places, strict=True):
         assert joined[index] == 100 * network + run
@@ -63,7 +63,8 @@ def test_each_run_has_a_place_of_its_own():
         "weights": "w",
     }  # fmt: skip
     assert ordered().place(()) == (0, 0)
-    assert field_of("final_error", [np.array([7.0])], (), None).shape == ()
+    single = fields_of({"final_error": [np.array([7.0])]}, (), None)
+    assert single["final_error"].shape == ()
 
 
 def test_a_table_tells_optimizers_and_their_numbers_apart():

@@ -262,7 +262,7 @@ def _show_errors(console: "Console", run: Run) -> None:
         headings.append(">validation")
         columns.append(statistics.error_curves(run, validation=True)[1])
     headings.append(">loss")
-    columns.append(statistics.loss_curves(run)[1])
+    columns.append(statistics.curves(run, "losses", "final_loss")[1])
     rows = [
         (f"{j:,}", *map(error_text, numbers))
         for j, *numbers in zip(iterations, *columns, strict=True)

@@ -13,7 +13,14 @@ from fastgd.arguments.subsets import Integers
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import escaped, warn
 from fastgd.checks.numbers import FloatArray, check_choice, check_path
-from fastgd.checks.presentation import ShownInNotebooks
+from fastgd.checks.presentation import (
+    BEST,
+    Description,
+    GroupErrors,
+    ShownInNotebooks,
+    ShownTable,
+    counted,
+)
 from fastgd.export.exportable import ONNX_DTYPES
 from fastgd.models import stored_groups
 from fastgd.models.group_baselines import GroupFits
@@ -93,6 +100,34 @@ class GroupModels(ShownInNotebooks):
         if wins := self._wins():
             what += f"; best: {', '.join(f'{name} {n:,}' for n, name in wins)}"
         return f"GroupModels({escaped(what)})"
+
+    def _described(self) -> Description:
+        measured = self.measured
+        trained, held = measured["training_error"], measured["test_error"]
+        rows = [
+            ("groups", f"{len(self):,}"),
+            ("rows", f"{int(measured['rows'].sum()):,}"),
+            ("inputs", f"{len(self.preparation.names):,}"),
+            ("status", counted(measured["status"])),
+            ("unknown groups", "the global network" if self.fallback else "no prediction"),
+        ]
+        where, errors = ("training", trained) if np.isnan(held).all() else ("test", held)
+        known = np.flatnonzero(~np.isnan(errors))
+        groups = [
+            (
+                ", ".join(str(column[i]) for column in self.keys.columns()),
+                f"{int(measured['rows'][i]):,}",
+                f"{trained[i]:.5g}",
+                f"{held[i]:.5g}",
+            )
+            for i in known[np.argsort(-errors[known], kind="stable")[:BEST]]
+        ]
+        names = ("the worst groups", "rows", "training error", "test error")
+        return Description(
+            f"Models of {self.target.name} by {', '.join(self.keys.names)}",
+            [ShownTable(rows), ShownTable(groups, names)],
+            GroupErrors(errors, where, self.target.name),
+        )
 
     def _wins(self) -> list[tuple[int, str]]:
         """In how many groups that have a network each model has the smallest test error."""

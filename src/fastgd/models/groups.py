@@ -40,7 +40,7 @@ from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import columns_from
 from fastgd.tables.table_selection import column_names, some_rows, with_targets, without
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target, learn_target, notes_of
-from fastgd.training.codec import Header
+from fastgd.training.codec import JsonValues
 from fastgd.training.stored_results import as_json
 from fastgd.workers.worker_options import check_worker_options
 
@@ -225,7 +225,7 @@ def fit_groups(
     settings = completed(given, is_class=is_class, watching=share > 0)
     _check_batch(given.get("batch_size"), rows, keys)
     if path is not None:
-        asked: Header = {"validation_fraction": share, "test_fraction": test_share}
+        asked: JsonValues = {"validation_fraction": share, "test_fraction": test_share}
         asked |= {"min_rows": least, "split_seed": draw, "unknown": unknown, "start": start}
         asked |= {"standardize": standardize, **settings}
         _settle(path, rows, {"by": keys.names, "target": target}, asked)
@@ -315,7 +315,7 @@ def _check_batch(batch_size: Any, rows: GroupRows, keys: Keys) -> None:
         )
 
 
-def _settle(path: Path, rows: GroupRows, columns: Header, arguments: Header) -> None:
+def _settle(path: Path, rows: GroupRows, columns: JsonValues, arguments: JsonValues) -> None:
     """Create or check the folder for this table and these arguments."""
     arrays: Arrays = {}
     asked = {name: as_json(_listed(value), arrays) for name, value in arguments.items()}

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.messages import first_names, warn
+from fastgd.checks.messages import first_names, joined, layers_text, warn
 from fastgd.checks.numbers import FloatArray
-from fastgd.checks.presentation import ShownInNotebooks
+from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, option_rows
 from fastgd.export.exportable import Exportable
 from fastgd.export.network import Exported
 from fastgd.models import stored_model
@@ -64,6 +64,24 @@ class Model(Exportable, ShownInNotebooks):
             f"Model(target={names!r}, inputs={len(self.preparation.names)}, "
             f"hidden_size={self.runs[0].hidden_size}, networks={len(self.runs)})"
         )
+
+    def _described(self) -> Description:
+        run, inputs = self.runs[0], self.preparation.names
+        rows = [
+            ("inputs", f"{len(inputs):,}: {first_names(list(inputs))}"),
+            ("hidden size", layers_text(run.hidden_size)),
+            ("networks", f"{len(self.runs):,}"),
+            ("alpha", joined(run.alpha)),
+            *option_rows(run.options),
+        ]
+        names = tuple(next(iter(self.scores.values()), ()))
+        scores = [
+            (who, *(f"{found[name]:.5g}" for name in names)) for who, found in self.scores.items()
+        ]
+        judged = [ShownTable(scores, ("on the test set", *names))] if scores else []
+        title = f"Model of {', '.join(target.name for target in self.targets)}"
+        alt = "Error against iteration, of the first network"
+        return Description(title, [ShownTable(rows), *judged], run, alt)
 
     def predict(self, table: Table) -> NDArray[Any]:
         """Predict the target of each row.

@@ -13,32 +13,34 @@ from fastgd.store.npz import Found
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import target_from_json, target_to_json
 from fastgd.training import codec
-from fastgd.training.codec import Array, Header, by_result, need, text, text_of
+from fastgd.training.codec import JsonValues, StoredArray, by_result, need, text, text_of
 from fastgd.training.run import Run
 from fastgd.training.stored_results import decode_run, decode_sweep, encode_run, encode_sweep
 from fastgd.training.sweep_result import Sweep
 
-_FITS: dict[str, codec.Field] = {
-    "inputs": Array("f", "groups inputs", record=Scaling, name="inputs_{}"),
-    "outputs": Array("f", "groups outputs", record=Scaling, name="outputs_{}"),
+_FITS: dict[str, codec.StoredField] = {
+    "inputs": StoredArray("f", "groups inputs", record=Scaling, name="inputs_{}"),
+    "outputs": StoredArray("f", "groups outputs", record=Scaling, name="outputs_{}"),
     # A file from before there were test sets has neither.
-    "constant": Array("f", "groups outputs", optional=True),
-    "ridge": Array("f", "groups coefficients", optional=True),
+    "constant": StoredArray("f", "groups outputs", optional=True),
+    "ridge": StoredArray("f", "groups coefficients", optional=True),
 }
-_MEASURED: dict[str, codec.Field] = {
-    "rows": Array("i", "groups"),
-    "test_rows": Array("i", "groups", optional=True),
-    "training_error": Array("f", "groups"),
-    "test_error": Array("f", "groups", optional=True),
-    "model": Array("U", "groups", optional=True),
-    "status": Array("U", "groups"),
+_MEASURED: dict[str, codec.StoredField] = {
+    "rows": StoredArray("i", "groups"),
+    "test_rows": StoredArray("i", "groups", optional=True),
+    "training_error": StoredArray("f", "groups"),
+    "test_error": StoredArray("f", "groups", optional=True),
+    "model": StoredArray("U", "groups", optional=True),
+    "status": StoredArray("U", "groups"),
 }
 """The measurements of each group."""
 
-_COMPARED: dict[str, codec.Field] = {name: Array("f", "groups", optional=True) for name in MODELS}
+_COMPARED: dict[str, codec.StoredField] = {
+    name: StoredArray("f", "groups", optional=True) for name in MODELS
+}
 
 
-def encode(models: Any) -> tuple[Header, Arrays]:
+def encode(models: Any) -> tuple[JsonValues, Arrays]:
     """A GroupModels as a header and arrays."""
     arrays: Arrays = {
         "members": models.keys.members,
@@ -62,7 +64,7 @@ def encode(models: Any) -> tuple[Header, Arrays]:
     return {"names": models.keys.names, "notes": models.notes, "parts": parts}, arrays
 
 
-def decode(header: Header, arrays: Found) -> dict[str, Any]:
+def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
     """The fields of a GroupModels, checked."""
     parts, notes = header["parts"], tuple(map(text, header["notes"]))
     content = by_result(r"\w+\.", arrays)
@@ -121,7 +123,7 @@ def decode(header: Header, arrays: Found) -> dict[str, Any]:
 
 
 def _network(
-    parts: Header, name: str, content: Mapping[str, Found], inputs: int, outputs: int
+    parts: JsonValues, name: str, content: Mapping[str, Found], inputs: int, outputs: int
 ) -> Run | None:
     """A network that takes the rows of any group, if the file has it."""
     if name not in parts:

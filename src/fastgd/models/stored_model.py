@@ -8,17 +8,17 @@ from fastgd.store import Arrays
 from fastgd.store.npz import Found
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import target_from_json, target_to_json, width_of
-from fastgd.training.codec import Header, by_result, need, number, text_of
+from fastgd.training.codec import JsonValues, by_result, need, number, text_of
 from fastgd.training.run import Run
 from fastgd.training.stored_results import decode_run, encode_run
 
 
-def encode(model: Any) -> tuple[Header, Arrays]:
+def encode(model: Any) -> tuple[JsonValues, Arrays]:
     """A Model as a header and arrays."""
     arrays = {"preparation": np.array(model.preparation.to_json())}
     for k, target in enumerate(model.targets):
         arrays[f"target_{k}"] = np.array(target_to_json(target))
-    header: Header = {"targets": len(model.targets), "scores": model.scores, "runs": []}
+    header: JsonValues = {"targets": len(model.targets), "scores": model.scores, "runs": []}
     header["notes"] = list(model.training_notes)
     for k, run in enumerate(model.runs):
         of_run, own = encode_run(run)
@@ -27,7 +27,7 @@ def encode(model: Any) -> tuple[Header, Arrays]:
     return header, arrays
 
 
-def decode(header: Header, arrays: Found) -> dict[str, Any]:
+def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
     """The fields of a Model, checked."""
     preparation = Preparation.from_json(text_of(arrays, "preparation"))
     targets = tuple(

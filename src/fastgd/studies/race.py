@@ -15,7 +15,7 @@ from fastgd.arguments import options
 from fastgd.arguments.initial_network import Start
 from fastgd.arguments.samples import check_samples, warn_of_targets
 from fastgd.checks.memory import check_memory
-from fastgd.checks.messages import shown
+from fastgd.checks.messages import joined, many, shown
 from fastgd.checks.numbers import (
     NOT_NEGATIVE,
     check_choice,
@@ -23,14 +23,19 @@ from fastgd.checks.numbers import (
     check_flag,
     check_number,
 )
-from fastgd.checks.presentation import ShownInNotebooks, dataframe
+from fastgd.checks.presentation import (
+    Description,
+    ShownInNotebooks,
+    ShownTable,
+    dataframe,
+    pandas_or_xarray,
+)
 from fastgd.optimizers import ALL, Optimizer
 from fastgd.store import Arrays, PathLike
 from fastgd.store.npz import tuples
 from fastgd.studies.job import StudyJob
 from fastgd.studies.surface import Surface, Weight, check_two_weights, surface
-from fastgd.training.codec import Header, decoded
-from fastgd.training.exports import module
+from fastgd.training.codec import JsonValues, decoded
 from fastgd.training.run import Alpha, Run
 from fastgd.training.stored_results import encode_run
 from fastgd.training.sweep_axes import labels_of
@@ -83,6 +88,15 @@ class Race(ShownInNotebooks):
         ranks = (f"{name}: {self.runs[name].final_error:.6g}" for name in self.ranking())
         return f"Race({', '.join(ranks)})"
 
+    def _described(self) -> Description:
+        rows = [
+            (str(place), name, joined(run.alpha), f"{run.final_error:.5g}", run.status)
+            for place, name in enumerate(self.ranking(), 1)
+            for run in [self.runs[name]]
+        ]
+        table = ShownTable(rows, ("", "optimizer", "alpha", "final error", "status"))
+        return Description(f"Race of {many(len(rows), 'optimizer')}", [table], self)
+
     def ranking(self) -> list[str]:
         """Return the names sorted by final error, smallest first; NaN comes last."""
         errors = {name: run.final_error for name, run in self.runs.items()}
@@ -110,7 +124,7 @@ class Race(ShownInNotebooks):
         """
         if check_flag("long", long):
             curves = {name: run.to_dataframe() for name, run in self.runs.items()}
-            together = module("pandas", "to_dataframe").concat(curves, names=["optimizer", None])
+            together = pandas_or_xarray("pandas").concat(curves, names=["optimizer", None])
             table: pandas.DataFrame = together.reset_index("optimizer").reset_index(drop=True)
             return table
         runs = self.runs.values()
@@ -139,7 +153,7 @@ class Race(ShownInNotebooks):
         array([[0.226, 0.056],
                [0.012, 0.   ]])
         """
-        xr = module("xarray", "to_xarray")
+        xr = pandas_or_xarray("xarray")
         names = xr.DataArray(list(self.runs), dims="optimizer", name="optimizer")
         found: xarray.Dataset = xr.concat(
             [run.to_xarray() for run in self.runs.values()],
@@ -325,7 +339,7 @@ def race(
     needed = sum(training.plan(0, 1).bytes(training.keep) for training in trainings.values())
     check_memory(needed, "the race", also="fewer records (record_every)")
     warn_of_targets([shared.get("output", "sigmoid")], targets)
-    asked: Header = {}
+    asked: JsonValues = {}
     arrays: Arrays = {}
     for name, training in trainings.items():
         asked[name], own = training.asked

@@ -17,9 +17,16 @@ from fastgd.arguments.declarations import DECLARED, SurfaceOptions
 from fastgd.arguments.initial_network import Start, check_network, check_whole
 from fastgd.arguments.samples import check_samples, outputs_to_start
 from fastgd.checks.memory import check_memory
-from fastgd.checks.messages import either, shown
+from fastgd.checks.messages import either, joined, shown
 from fastgd.checks.numbers import FloatArray, check_count, check_ends, check_result, integer
-from fastgd.checks.presentation import ShownInNotebooks, dataframe, dataset
+from fastgd.checks.presentation import (
+    Description,
+    ShownInNotebooks,
+    ShownTable,
+    dataframe,
+    dataset,
+    option_rows,
+)
 from fastgd.engine.device_choice import say_chosen
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.network import Weights, network_of
@@ -84,6 +91,21 @@ class Surface(ShownInNotebooks):
             f"lowest={error:.6g} at ({x:g}, {y:g}))"
         )
 
+    def _described(self) -> Description:
+        x, y, error = self.lowest()
+        first, second = self.names
+        rows = [
+            (first, f"{self.x[0]:g} to {self.x[-1]:g}"),
+            (second, f"{self.y[0]:g} to {self.y[-1]:g}"),
+            ("points", f"{len(self.x)} x {len(self.y)}"),
+            ("other weights, fixed", f"{self.held:,}"),
+            ("samples", f"{self.samples:,}"),
+            *option_rows(self.options),
+            ("lowest error", f"{error:.5g} at ({x:g}, {y:g})"),
+        ]
+        title = f"Loss surface of a {joined(self.sizes, '-')} network"
+        return Description(title, [ShownTable(rows)], self)
+
     @property
     def names(self) -> tuple[str, str]:
         """The two weights as Python expressions: ``weights[0][1, 0]`` or ``biases[0][1]``."""
@@ -142,7 +164,7 @@ class Surface(ShownInNotebooks):
         """
         first, second = self.names
         return dataset(
-            {"y": self.y.tolist(), "x": self.x.tolist()},
+            {"y": self.y, "x": self.x},
             {"errors": (("y", "x"), self.errors)},
             {"x": first, "y": second, "samples": self.samples, **self.options},
         )

@@ -21,16 +21,16 @@ from fastgd.formulas.expressions import UnknownNameError
 from fastgd.store import Arrays, PathLike, npz
 from fastgd.store.npz import Found
 
-Header = dict[str, Any]
+JsonValues = dict[str, Any]
 """Values that JSON can hold."""
 
 Dimensions = Mapping[str, Any]
 """The lengths that the names in declarations stand for: a tuple, or a list with one per array."""
 
-Class = TypeVar("Class", bound=type[Any])
+Savable = TypeVar("Savable", bound=type[Any])
 
-Encode = Callable[[Any], tuple[Header, Arrays]]
-Decode = Callable[[Header, Found], dict[str, Any]]
+Encode = Callable[[Any], tuple[JsonValues, Arrays]]
+Decode = Callable[[JsonValues, Found], dict[str, Any]]
 
 _CLASSES: dict[str, tuple[type[Any], Encode, Decode]] = {}
 """The classes that can be saved, by the name that files have of them, with what encodes and decodes
@@ -39,7 +39,7 @@ them."""
 CHECKED_LATER = ""
 """For the kinds of an array that isn't read yet: its dtype and shape depend on what is."""
 
-NEW: Header = {"sample_hashes": None, "subset_hashes": ()}
+NEW: JsonValues = {"sample_hashes": None, "subset_hashes": ()}
 """Values that headers of version 0.2.0 don't have."""
 
 _WORD = np.dtype("U32")
@@ -47,12 +47,12 @@ _WORD = np.dtype("U32")
 
 
 @dataclass(frozen=True)
-class Array:
+class StoredArray:
     """The declaration of an array, of a named tuple of arrays, or of a tuple of either.
 
     Examples
     --------
-    >>> weights = Array("f", each="layers")
+    >>> weights = StoredArray("f", each="layers")
     >>> arrays = weights.encode("weights", (np.zeros((3, 4)), np.zeros((4, 1))))
     >>> list(arrays), len(weights.decode("weights", arrays, {"layers": [(3, 4), (4, 1)]}))
     (['weights_0', 'weights_1'], 2)
@@ -104,15 +104,15 @@ class Array:
         return tuple(found) if self.each else found[0]
 
 
-Field = Array | Callable[[Any], Any]
+StoredField = StoredArray | Callable[[Any], Any]
 """The declaration of a field: that of arrays, or the check of a value in the header."""
 
 
-def encode(fields: Mapping[str, Field], result: Any) -> tuple[Header, Arrays]:
+def encode(fields: Mapping[str, StoredField], result: Any) -> tuple[JsonValues, Arrays]:
     """The fields of a result: values of the header, and arrays."""
-    header, arrays = Header(), Arrays()
+    header, arrays = JsonValues(), Arrays()
     for name, field in fields.items():
-        if isinstance(field, Array):
+        if isinstance(field, StoredArray):
             arrays |= field.encode(name, getattr(result, name))
         else:
             header[name] = getattr(result, name)
@@ -120,12 +120,12 @@ def encode(fields: Mapping[str, Field], result: Any) -> tuple[Header, Arrays]:
 
 
 def decode(
-    fields: Mapping[str, Field], header: Header, arrays: Found, dimensions: Dimensions
+    fields: Mapping[str, StoredField], header: JsonValues, arrays: Found, dimensions: Dimensions
 ) -> dict[str, Any]:
     """Restore and check the fields of a result."""
     return {
         name: field.decode(name, arrays, dimensions)
-        if isinstance(field, Array)
+        if isinstance(field, StoredArray)
         else field(header[name])
         for name, field in fields.items()
     }
@@ -182,14 +182,14 @@ def optional(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda value: None if value is None else check(value)
 
 
-def stored_by(encode: Encode, decode: Decode) -> Callable[[Class], Class]:
+def stored_by(encode: Encode, decode: Decode) -> Callable[[Savable], Savable]:
     """Register a class, so that it can be saved, and reading a file can create it.
 
     ``encode(result)`` returns a header, which JSON can hold, and arrays; ``decode(header, arrays)``
     returns the fields of the class, checked.
     """
 
-    def register(kind: Class) -> Class:
+    def register(kind: Savable) -> Savable:
         _CLASSES[kind.__name__] = kind, encode, decode
         return kind
 
@@ -236,7 +236,7 @@ def load(path: PathLike) -> Any:
         return decoded(path, *found)
 
 
-def decoded(path: PathLike, name: str, header: Header, arrays: Found) -> Any:
+def decoded(path: PathLike, name: str, header: JsonValues, arrays: Found) -> Any:
     """Restore a result of the class of this name from the content of a file."""
     try:
         kind, _, decode = _CLASSES[name]

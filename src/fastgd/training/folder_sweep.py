@@ -36,17 +36,11 @@ from fastgd.store import Arrays, PathLike
 from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
 from fastgd.store.files import check_kind
 from fastgd.store.folder import Folder
-from fastgd.training.codec import Header, need
-from fastgd.training.exports import sweep_dataset
+from fastgd.training.codec import JsonValues, need
 from fastgd.training.run import Run
-from fastgd.training.selection import (
-    Selection,
-    dtype_of,
-    field_of,
-    run_at,
-    selected,
-)
+from fastgd.training.selection import STATUSES, Selection, fields_of, run_at, selected
 from fastgd.training.stored_results import (
+    RESULTS,
     SOURCES,
     check_state,
     decode_outline,
@@ -64,16 +58,11 @@ from fastgd.training.training_job import TrainingJob, TrainingSource
 if TYPE_CHECKING:
     import xarray
 
-_WHOLE = ("outcome", "iterations", "total_changes", "best_iteration", "changes")
-"""Results that are integers."""
+_STORED = {SOURCES[name]: stored for name, stored in RESULTS.items()}
+"""How each result in ``TrainedRuns`` is stored."""
 
 _MISSING = {"outcome": -1, "best_iteration": NOWHERE}
 """Integer results of a missing run (one that has not been trained yet); others are 0."""
-
-
-def _field(name: str) -> Any:
-    """A field that is read from the folder at each access."""
-    return property(lambda self: self._read(name))
 
 
 class FolderSweep(Sweep):
@@ -132,7 +121,15 @@ class FolderSweep(Sweep):
             import dask.array as da
         except ImportError:
             return super().to_xarray()
-        return sweep_dataset(self, partial(self._lazily, da))
+
+        def read(name: str) -> Any:
+            if name not in self._known or not self.axes:
+                return self._read(name)
+            if name == "summary":
+                return Summary(*(self._blocks(da, name, field) for field in Summary._fields))
+            return self._blocks(da, name)
+
+        return self._dataset(read)
 
     def in_memory(self) -> Sweep:
         """The sweep with all of its results, read into memory."""
@@ -181,7 +178,7 @@ class FolderSweep(Sweep):
         shape = tuple(map(len, (self.axes if chosen is None else chosen.axes).values()))
         read = self._state if name == "states" else partial(self._array, SOURCES[name])
         arrays = [read(number, runs) for number in numbers]
-        return field_of(name, arrays, shape, self.method.summary)
+        return fields_of({name: arrays}, shape, self.method.summary)[name]
 
     def _state(self, number: int, runs: Index | None) -> State:
         """Read and check the states of some or all runs of a network."""
@@ -221,8 +218,7 @@ class FolderSweep(Sweep):
                 f"{self._folder.path} must have the state of the selected runs, got runs that are "
                 "missing: repeat the call that made the folder to train them"
             )
-        dtype = np.int64 if name in _WHOLE else np.float64
-        return _room(name, total, np.empty((0, *self._trailing(name, number)), dtype))
+        return _room(name, total, self._like(name, number))
 
     def _of_chunk(self, chunk: int, name: str, number: int, local: int) -> NDArray[Any]:
         """Read and check a result of all runs of a chunk: a valid checksum can be forged."""
@@ -230,10 +226,11 @@ class FolderSweep(Sweep):
         runs = place.stop - place.start
         with suppress(KeyError):
             array = self._folder.read(chunk, [name])[name]
-            is_state = name.startswith(STATE)
-            wanted = array.shape[1:] if is_state else self._trailing(name, number)
-            kinds = "fiu" if is_state else "i" if name in _WHOLE else "f"
-            fits = array.dtype.kind in kinds and array.shape == (runs, *wanted)
+            kinds, shape = "fiu", array.shape[1:]  # of states, which are checked later
+            if not name.startswith(STATE):
+                like = self._like(name, number)
+                kinds, shape = like.dtype.kind, like.shape[1:]
+            fits = array.dtype.kind in kinds and array.shape == (runs, *shape)
             if fits and (name != "outcome" or np.isin(array, range(len(STATUS))).all()):
                 return array
         raise CorruptChunkError(
@@ -241,23 +238,15 @@ class FolderSweep(Sweep):
             f"chunk {chunk}, as fastgd writes it, got something else"
         )
 
-    def _trailing(self, name: str, number: int) -> tuple[int, ...]:
-        """The shape of a result of one run."""
-        records, parameters = len(self.recorded), self.networks[number].parameters
-        return {
-            **dict.fromkeys(("errors", "losses", "held_errors"), (records,)),
-            **dict.fromkeys(("weights", "changes"), (parameters,)),
-            "path": (records, parameters),
-            "watch": (RECENT + (self.method.summary or 1),),
-        }.get(name, ())
-
-    def _lazily(self, da: Any, name: str) -> Any:
-        """A field as a Dask array, or a Summary of Dask arrays."""
-        if name not in self._known or not self.axes:
-            return self._read(name)
-        if name == "summary":
-            return Summary(*(self._blocks(da, name, field) for field in Summary._fields))
-        return self._blocks(da, name)
+    def _like(self, name: str, number: int) -> NDArray[Any]:
+        """No runs of a network, with the dtype of a result and its shape of one run."""
+        if name == "watch":
+            return np.empty((0, RECENT + (self.method.summary or 1)))
+        stored = _STORED[name]
+        records = (len(self.recorded),) if "records" in stored.shape else ()
+        each = (self.networks[number].parameters,) if stored.each else ()
+        is_whole = name == "outcome" or stored.kinds == "i"
+        return np.empty((0, *records, *each), np.int64 if is_whole else np.float64)
 
     def _blocks(self, da: Any, name: str, of_summary: str = "") -> Any:
         """A Dask array, cut as the network with the most chunks."""
@@ -265,7 +254,9 @@ class FolderSweep(Sweep):
         single = tuple((1,) * length for length in sweep_axes.shape[: sweep_axes.cut])
         finest = max(self._chunks, key=lambda chunks: chunks.count)
         curve = ((len(self.recorded),),) if name in CURVES else ()
-        dtype = dtype_of(of_summary or name)
+        dtype = STATUSES.dtype if name == "status" else self._like(SOURCES[name], 0).dtype
+        if of_summary == "smallest_iteration":
+            dtype = np.dtype(np.int64)
         return da.map_blocks(
             partial(_block, self, name, of_summary),
             name=f"fastgd-{of_summary or name}-{token_hex(8)}",
@@ -295,8 +286,8 @@ def samples_of(folder: Folder) -> TrainingData:
     )
 
 
-for _name in SOURCES:
-    setattr(FolderSweep, _name, _field(_name))
+for _name in SOURCES:  # each is read from the folder at each access
+    setattr(FolderSweep, _name, property(partial(FolderSweep._read, name=_name)))
 
 
 def _block(sweep: FolderSweep, name: str, of_summary: str, block_info: Any = None) -> Any:
@@ -355,7 +346,7 @@ def folder_of(path: PathLike, job: TrainingJob) -> tuple[Folder, TrainingJob]:
         "pieces": [chunks.pieces for chunks in job.chunks],
         "may_train_again": job.outline["source"] is not None,
     }
-    folder = Folder.create(path, KIND, asked, facts, arrays, job.chunk_count)
+    folder = Folder.create(path, KIND, asked, facts, arrays, len(job.places))
     return folder, replace(job, given_chunks=_chunks(folder, job.sweep_axes))
 
 
@@ -424,11 +415,15 @@ def open_folder(path: PathLike) -> Sweep:
     return FolderSweep(outline, known, folder, chunks)
 
 
-def _asked(job: TrainingJob) -> tuple[Header, Arrays]:
+def _asked(job: TrainingJob) -> tuple[JsonValues, Arrays]:
     """All that the runs depend on: values that JSON can hold, and arrays."""
     task = job.task
     axes = job.sweep_axes.axes
-    long = {name: np.array(axis) for name, axis in axes.items() if _is_long(axis)}
+    long = {  # many numbers, all of one type, are better stored as an array
+        name: np.array(axis)
+        for name, axis in axes.items()
+        if len(axis) > LONG and set(map(type, axis)) in ({int}, {float})
+    }
     others = {name: None if name in long else axis for name, axis in axes.items()}
     outline = SimpleNamespace(**job.outline | {"axes": others})
     header, arrays = encode_outline(outline)
@@ -449,11 +444,6 @@ def _asked(job: TrainingJob) -> tuple[Header, Arrays]:
     return header, arrays
 
 
-def _is_long(axis: list[Any]) -> bool:
-    """Whether an axis has many numbers, all of one type, and is better stored as an array."""
-    return len(axis) > LONG and set(map(type, axis)) in ({int}, {float})
-
-
 def _digest(resume: Run | Sweep | None) -> str | None:
     """A hash of the sweep that is resumed."""
     if not isinstance(resume, Sweep) or resume.states is None:
@@ -464,7 +454,9 @@ def _digest(resume: Run | Sweep | None) -> str | None:
     return whole.hexdigest()
 
 
-def _source(header: Header, arrays: Arrays, outline: Header, task: TrainingData) -> TrainingSource:
+def _source(
+    header: JsonValues, arrays: Arrays, outline: JsonValues, task: TrainingData
+) -> TrainingSource:
     """The data from which single runs are trained again, as their weights were not kept."""
     weights, seed = None, header["seed_of_given_weights"]
     if f"first_weights_{_GIVEN}_0" in arrays:

@@ -210,7 +210,10 @@ class Objective:
             root = np.sqrt(len(self._X) if weight is None else weight.sum())
             residuals, jacobian = residuals / root, jacobian / root
         if method.l2:
-            rows = sqrt(method.l2) * np.eye(len(w))[self._are_weights]
+            parts = self.network.parts(np.zeros_like(w))
+            ones = tuple(np.ones_like(array) for array in parts.weights)
+            are_weights = self.network.row(parts._replace(weights=ones)) > 0
+            rows = sqrt(method.l2) * np.eye(len(w))[are_weights]
             residuals = np.concatenate([residuals, rows @ w])
             jacobian = np.concatenate([jacobian, rows])
         return residuals, jacobian
@@ -222,13 +225,6 @@ class Objective:
         session = Session.of_jacobian(self.network, self.method, self._X, self._y)
         check_memory(session.bytes(1) + 2 * session.layout.workspace, "the Jacobian")
         return ResidualEvaluation(session)
-
-    @property
-    def _are_weights(self) -> NDArray[np.bool_]:
-        """(parameters,) which of the parameters are no biases."""
-        parts = self.network.parts(np.zeros(self.network.parameters))
-        ones = tuple(np.ones_like(array) for array in parts.weights)
-        return self.network.row(parts._replace(weights=ones)) > 0
 
     def evaluate(self, w: ArrayLike) -> tuple[float, FloatArray, float]:
         """Loss and derivative at w, and the mean absolute error."""
@@ -377,7 +373,11 @@ def minimize(
         biases=biases,
     )
     method = check_choice("method", method, METHODS)
-    low, high = _check_span(span, method)
+    if method != "dual_annealing" and span is not None:
+        raise ValueError(f"span must be left out with method={method!r}, got {shown(span)}")
+    low, high = (-inf, inf) if method != "dual_annealing" else SPAN
+    if span is not None:
+        low, high = check_ends("span", span)
     f = Objective(checked.task.X, checked.task.y, checked.networks[0], checked.methods[0])
     start, [seed], iterations = checked.first(0)[0], checked.seeds, checked.task.iterations
     residuals = len(f.residuals(start)) if method == "lm" else len(start)
@@ -406,7 +406,19 @@ def minimize(
         elif method == "lm":
             status, done = _solve_least_squares(scipy.optimize, f, path, iterations)
         else:
-            status, done = _go_downhill(scipy.optimize, f, path, iterations, method)
+            limits = {"maxiter": iterations}
+            if method == "L-BFGS-B":  # stops after 15,000 evaluations; an iteration may take 20
+                limits["maxfun"] = 21 * (iterations + 1)
+            count = itertools.count(1)
+            found = scipy.optimize.minimize(
+                f,
+                path.w,
+                jac=True,
+                method=method,
+                callback=lambda w: path.add(w, next(count)),
+                options=limits,
+            )
+            status, done = "converged" if found.success else "finished", int(found.nit)
     changes = f.network.parts(path.changes)
     return replace(
         f.run(path.w),
@@ -451,25 +463,6 @@ class _Path:
         """Errors or losses before each iteration: those of the last parameters added before it."""
         last = np.searchsorted(self._at, np.arange(iterations), side="right") - 1
         return np.array(numbers)[last]
-
-
-def _go_downhill(
-    optimize: Any, f: Objective, path: _Path, iterations: int, method: str
-) -> tuple[str, int]:
-    """Run BFGS or L-BFGS-B; return status and iterations."""
-    limits = {"maxiter": iterations}
-    if method == "L-BFGS-B":  # would stop after 15,000 evaluations; an iteration may take 20
-        limits["maxfun"] = 21 * (iterations + 1)
-    count = itertools.count(1)
-    found = optimize.minimize(
-        f,
-        path.w,
-        jac=True,
-        method=method,
-        callback=lambda w: path.add(w, next(count)),
-        options=limits,
-    )
-    return "converged" if found.success else "finished", int(found.nit)
 
 
 class _Enough(Exception):  # noqa: N818
@@ -545,14 +538,3 @@ def _anneal(
         **{"rng" if is_new else "seed": np.random.default_rng(seed)},
     )
     return "finished", int(found.nit)
-
-
-def _check_span(span: object, method: str) -> tuple[float, float]:
-    """Return the bounds of the parameters."""
-    if method != "dual_annealing":
-        if span is not None:
-            raise ValueError(f"span must be left out with method={method!r}, got {shown(span)}")
-        return -inf, inf
-    if span is None:
-        return SPAN
-    return check_ends("span", span)

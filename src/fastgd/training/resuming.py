@@ -186,7 +186,12 @@ def resumed_partition(
     made: Partition | None, before: Partition | None, samples: int
 ) -> Partition | None:
     """Return the subsets of the resumed sweep; subsets given again (``made``) must equal them."""
-    if made is not None and not _same_subsets(made, before):
+    if made is not None and not (
+        before is not None
+        and made.axes == before.axes
+        and (arrays := encode_partition(made)).keys() == (others := encode_partition(before)).keys()
+        and all(np.array_equal(array, others[name]) for name, array in arrays.items())
+    ):
         raise ValueError(
             "groups, folds and rows of sample_weight must be left out with resume, or as they "
             "were in the sweep, got others"
@@ -199,12 +204,6 @@ def resumed_partition(
                 f"X must have the samples of the resumed sweep, at least {needed}, got {samples}"
             )
     return before
-
-
-def _same_subsets(one: Partition, other: Partition | None) -> bool:
-    arrays, others = encode_partition(one), encode_partition(other)
-    same = arrays.keys() == others.keys() and other is not None and one.axes == other.axes
-    return same and all(np.array_equal(array, others[name]) for name, array in arrays.items())
 
 
 def states_of(result: Run | Sweep | None) -> tuple[State, ...]:
@@ -220,7 +219,7 @@ def planned(result: Run | Sweep | None) -> int:
     return int(states[0].planned[0]) if states else 0
 
 
-def check_networks(resume: Run | Sweep, networks: Sequence[Network], samples: int) -> None:
+def check_resumed_networks(resume: Run | Sweep, networks: Sequence[Network], samples: int) -> None:
     """Raise if the samples, at most this number, don't fit the resumed networks."""
     former = (Network.of(resume),) if isinstance(resume, Run) else resume.networks
     for network, before, state in zip(networks, former, states_of(resume), strict=True):
@@ -249,20 +248,20 @@ def check_same_samples(before: Hashes | None, now: Hashes, whose: str) -> None:
             "y, gradients and validation are the same is not checked"
         )
         return
-    names = before and [name for name in SAMPLES if before.get(name) != now.get(name)]
-    if names:
-        both = [(name, before.get(name, "none "), now.get(name, "none ")) for name in names]
-        found = (f"{name.replace('_', ' ')} {_difference(old, new)}" for name, old, new in both)
+    found = []
+    for name in SAMPLES:
+        old, new = (hashes.get(name, "none ") for hashes in (before, now))
+        if before and old != new:
+            (was, _), (shape, _) = (
+                one.removeprefix("float64 ").rsplit(" ", 1) for one in (old, new)
+            )
+            how = "of other values" if was == shape else f"of shape {shape}, not {was}"
+            found.append(f"{name.replace('_', ' ')} {how}")
+    if found:
         raise ValueError(
             f"resume needs the samples that {whose} was trained on (X, y, gradients and validation "
             f"as they were), got {' and '.join(found)}"
         )
-
-
-def _difference(old: str, new: str) -> str:
-    """How an array differs, by its hashes: in its shape, or in its values only."""
-    (was, _), (shape, _) = (each.removeprefix("float64 ").rsplit(" ", 1) for each in (old, new))
-    return "of other values" if was == shape else f"of shape {shape}, not {was}"
 
 
 def join(

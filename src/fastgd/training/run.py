@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,54 +12,38 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments.initial_network import BatchNorm, NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import check_inputs
-from fastgd.checks.messages import shown
+from fastgd.checks.messages import joined, many, shown
 from fastgd.checks.numbers import FloatArray, integer
-from fastgd.checks.presentation import ShownInNotebooks
+from fastgd.checks.presentation import (
+    Description,
+    ShownInNotebooks,
+    ShownTable,
+    dataframe,
+    dataset,
+    option_rows,
+)
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network, Weights
-from fastgd.engine.prediction import outputs
-from fastgd.engine.results import STATUS, State, Summary, TrainedRuns, summarize
+from fastgd.engine.prediction import Order, derivatives, outputs
+from fastgd.engine.results import State, Summary
 from fastgd.export.exportable import Exportable
 from fastgd.optimizers import BAYESIAN
 from fastgd.store import PathLike
 from fastgd.training import codec
 from fastgd.training.stored_results import decode_run, encode_run
+from fastgd.training.sweep_axes import curve_rows, variables
 
 if TYPE_CHECKING:
     import pandas
     import xarray
 
-    from fastgd.engine.prediction import Order
     from fastgd.export.network import Exported
     from fastgd.tables.preparation import Preparation
     from fastgd.tables.targets import Target
 
 Alpha = float | tuple[float, ...]
-
-
 BatchNorms = tuple[BatchNorm, ...]
 Counts = tuple[NDArray[np.int64], ...]
-
-
-SOURCES = {
-    "errors": "errors",
-    "losses": "losses",
-    "final_error": "final_error",
-    "final_loss": "final_loss",
-    "status": "outcome",
-    "iterations": "iterations",
-    "total_changes": "total_changes",
-    "summary": "watch",
-    "kept_weights": "weights",
-    "kept_changes": "changes",
-    "kept_path": "path",
-    "validation_errors": "held_errors",
-    "final_validation_error": "held_final",
-    "best_iteration": "best_iteration",
-    **{name: name for name in BAYESIAN},
-    "states": "state",
-}
-"""The name in ``TrainedRuns`` of the result that each field is made of."""
 
 
 class _Predicting(Exportable):
@@ -340,6 +324,25 @@ class Run(_Predicting, ShownInNotebooks):
             f"final_error={self.final_error:.6g}, {self.status} after {self.iterations} iterations)"
         )
 
+    def _described(self) -> Description:
+        sizes = (len(self.weights[0]), *(layer.shape[1] for layer in self.weights))
+        how = str(self.minimizer["method"]) if self.minimizer else joined(self.alpha)
+        rows = [
+            ("method" if self.minimizer else "alpha", how),
+            ("seed", "given initial weights" if self.seed is None else str(self.seed)),
+            *option_rows(self.options),
+            ("status", f"{self.status} after {many(self.iterations, 'iteration')}"),
+            ("final error", f"{self.final_error:.5g}"),
+            ("final loss", f"{self.final_loss:.5g}"),
+        ]
+        if self.final_validation_error is not None:
+            rows.append(("final validation error", f"{self.final_validation_error:.5g}"))
+        if self.best_iteration is not None:
+            rows.append(("best iteration", f"{self.best_iteration:,}"))
+        layers = self.direction_changes + self.bias_direction_changes
+        rows.append(("direction changes", f"{sum(int(layer.sum()) for layer in layers):,}"))
+        return Description(f"{joined(sizes, '-')} network", [ShownTable(rows)], self)
+
     def at(self, record: int) -> Snapshot:
         """The complete network at a recorded point, where its error is ``errors[record]``.
 
@@ -412,9 +415,7 @@ class Run(_Predicting, ShownInNotebooks):
         0          0   0.50  0.250
         1         10   0.48  0.232
         """
-        from fastgd.training.exports import long_dataframe
-
-        return long_dataframe({}, self)
+        return dataframe(curve_rows({}, self))
 
     def to_xarray(self) -> xarray.Dataset:
         """The curves, final values and weights, as arrays with named axes.
@@ -437,9 +438,18 @@ class Run(_Predicting, ShownInNotebooks):
         >>> found.weights_0.dims, found.attrs["alpha"], round(float(found.errors[1]), 3)
         (('layer_0', 'layer_1'), '1.0', 0.48)
         """
-        from fastgd.training.exports import run_dataset
-
-        return run_dataset(self)
+        facts = {"alpha": self.alpha, "hidden_size": self.hidden_size, "seed": self.seed}
+        found = variables((), vars(self).get)
+        for name in (
+            *("weights", "direction_changes", "biases", "bias_direction_changes"),
+            *("recorded_weights", "recorded_biases"),
+        ):
+            in_front = ("iteration",) if name.startswith("recorded") else ()
+            for k, layer in enumerate(getattr(self, name) or ()):
+                units = [f"layer_{k}", f"layer_{k + 1}"][1 if "bias" in name else 0 :]
+                found[f"{name}_{k}"] = ((*in_front, *units), layer)
+        iterations = {"iteration": self.recorded}
+        return dataset(iterations, found, facts | self.options | self.minimizer)
 
     def save(self, path: PathLike) -> None:
         """Write the run to an ``.npz`` file that :func:`fastgd.load` reads.
@@ -459,12 +469,7 @@ class Run(_Predicting, ShownInNotebooks):
 def all_outputs(owner: object, runs: Sequence[Run], X: FloatArray) -> FloatArray:
     """Outputs (runs, samples, outputs) of networks that belong to ``owner``; X is checked.
 
-    The networks are alike, but for the parameters of their functions.
-
-    Raises
-    ------
-    ValueError
-        If the training of one diverged.
+    The networks are alike, but for the parameters of their functions. ValueError if one diverged.
     """
     rows = np.stack([run.finite_row("predict") for run in runs])
     methods = lambda: [Method(**run.options) for run in runs]  # noqa: E731
@@ -476,15 +481,9 @@ def all_derivatives(
 ) -> FloatArray:
     """Derivatives (runs, samples, outputs, inputs), or second ones; X is checked.
 
-    The networks are alike, but for the parameters of their functions.
-
-    Raises
-    ------
-    ValueError
-        If the training of one diverged; the message says that ``caller`` was called.
+    The networks are alike, but for the parameters of their functions. ValueError if one diverged,
+    which says that ``caller`` was called.
     """
-    from fastgd.engine.prediction import derivatives
-
     rows = np.stack([run.finite_row(caller) for run in runs])
     methods = [Method(**run.options) for run in runs]
     names = methods[0].numbers
@@ -498,13 +497,7 @@ def exported(
     preparation: Preparation | None = None,
     targets: tuple[Target, ...] = (),
 ) -> Exported:
-    """Return what is exported of networks whose outputs are averaged.
-
-    Raises
-    ------
-    ValueError
-        If the training of one diverged; the message says that ``caller`` was called.
-    """
+    """Return what is exported of networks with averaged outputs; ValueError if one diverged."""
     from fastgd.export.network import Exported
 
     parts = tuple(Network.of(one).parts(one.finite_row(caller)) for one in members)
@@ -512,31 +505,11 @@ def exported(
     return Exported(parts, methods, preparation, targets)
 
 
-def row_of(
-    trained: TrainedRuns, row: int, names: Iterable[str], window: int | None
-) -> dict[str, Any]:
-    """The results of one run by the names of these fields, for :func:`run_of`."""
-    found = {name: getattr(trained, SOURCES[name])[row] for name in names}
-    found["status"] = STATUS[found["status"]]
-    if window is not None:
-        found["summary"] = [array[row] for array in summarize(trained.watch, window)]
-    return found
-
-
-def run_of(
-    network: Network,
-    method: Method,
-    row: Mapping[str, Any],
-    *,
-    alpha: Alpha,
-    seed: int | None,
-    recorded: NDArray[np.int64],
-    state: State | None = None,
-    sample_hashes: dict[str, str] | None = None,
-) -> Run:
+def run_of(network: Network, method: Method, row: Mapping[str, Any], **shared: Any) -> Run:
     """Make a run of a row of results, by the names of a sweep's fields; None if it has no such.
 
-    Scalars may be NumPy scalars.
+    Scalars may be NumPy scalars. ``shared`` are alpha, seed and recorded; state and sample_hashes,
+    if there are any.
     """
     last, counts = network.parts(row["kept_weights"]), network.parts(row["kept_changes"])
     path, summary, best = row.get("kept_path"), row.get("summary"), row.get("best_iteration")
@@ -544,11 +517,9 @@ def run_of(
     single = ("final_validation_error", *BAYESIAN)
     measured: dict[str, Any] = {n: float(row[n]) for n in single if row.get(n) is not None}
     return Run(
-        alpha=alpha,
+        **shared,
         hidden_size=network.sizes[1:-1],
-        seed=seed,
         errors=row["errors"],
-        recorded=recorded,
         weights=last.weights,
         direction_changes=counts.weights,
         final_error=float(row["final_error"]),
@@ -567,6 +538,4 @@ def run_of(
         validation_errors=row.get("validation_errors"),
         best_iteration=int(best) if best is not None and best >= 0 else None,
         **measured,
-        state=state,
-        sample_hashes=sample_hashes,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from types import EllipsisType
@@ -17,13 +17,13 @@ from fastgd.arguments.subsets import Part, Partition, RowIndices, joined
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.checks.numbers import array_of, integer
 from fastgd.engine.recipe import is_watched
-from fastgd.engine.results import MISSING, STATUS, State, Summary, TrainedRuns, summarize
+from fastgd.engine.results import MISSING, STATUS, State, Summary, summarize
 from fastgd.training.run import Run, run_of
-from fastgd.training.stored_results import SOURCES, Hashes, hashes_of
+from fastgd.training.stored_results import RESULTS, hashes_of
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, told_apart, varied
 
-Places = list[int] | list[bool] | range | NDArray[Any]
-Index = int | slice | EllipsisType | Places
+IndexList = list[int] | list[bool] | range | NDArray[Any]
+AxisIndex = int | slice | EllipsisType | IndexList
 
 _Selector = int | slice | NDArray[np.int64]
 
@@ -54,11 +54,6 @@ class Selection:
             for (name, axis), selector in self._pairs()
             if not isinstance(selector, int)
         }
-
-    @property
-    def places_by_name(self) -> dict[str, _Selector]:
-        """The selector of each axis."""
-        return {name: selector for (name, _), selector in self._pairs()}
 
     @property
     def fixed(self) -> dict[str, Any]:
@@ -105,19 +100,12 @@ class Selection:
 def _places_of(length: int, selector: _Selector) -> NDArray[np.int64]:
     """The indices that are selected on an axis."""
     if isinstance(selector, slice):
-        found = range(length)[selector]
-        return np.arange(found.start, found.stop, found.step)
+        return np.arange(*selector.indices(length))
     return np.asarray(selector) % length  # indices may be negative
 
 
 def by_place(sweep_axes: SweepAxes, index: object) -> Selection:
-    """Parse the index of ``sweep[index]``.
-
-    Raises
-    ------
-    TypeError, IndexError
-        If it is not a valid index, is out of range, or selects nothing.
-    """
+    """Parse the index of ``sweep[index]``."""
     given = list(index) if isinstance(index, tuple) else [index]
     count = len(sweep_axes.shape)
     dots = [i for i, item in enumerate(given) if item is Ellipsis]
@@ -142,13 +130,7 @@ def by_place(sweep_axes: SweepAxes, index: object) -> Selection:
 
 
 def by_value(sweep_axes: SweepAxes, asked: Mapping[str, object]) -> Selection:
-    """Look up values, or lists of values, on some of the axes.
-
-    Raises
-    ------
-    ValueError
-        If an axis is unknown, or has no such value; the message lists the existing ones.
-    """
+    """Look up values, or lists of values, on some of the axes."""
     for name in asked:
         if name not in sweep_axes.axes:
             known = ", ".join(sweep_axes.axes) or "none"
@@ -169,12 +151,23 @@ def _selector(name: str, count: int, item: object, index: object) -> _Selector:
     place = integer(item)
     if place is not None:
         return _in_range(name, count, place)
+    found: slice | NDArray[np.int64]
     if isinstance(item, slice):
         try:
-            left = len(range(count)[item])
+            left, found = len(range(count)[item]), item
         except (TypeError, ValueError) as error:  # slice("a"), or a step of 0
             raise TypeError(f"{_RULE}, got {shown(item)}: {error}") from error
-        return _not_empty(name, item, left)
+    else:
+        found = _listed(name, count, item, index)
+        left = len(found)
+    if not left:
+        came = item if isinstance(item, slice) else "none"
+        raise IndexError(f"an index must leave at least one value of {name}, got {came}")
+    return found
+
+
+def _listed(name: str, count: int, item: object, index: object) -> NDArray[np.int64]:
+    """The indices in a list, or those of True in a list of bools."""
     is_flat = not isinstance(item, np.ndarray) or item.ndim == 1
     if not (is_flat and isinstance(item, (list, range, np.ndarray))):
         raise TypeError(f"{_RULE}, got {shown(index)}")
@@ -188,25 +181,17 @@ def _selector(name: str, count: int, item: object, index: object) -> _Selector:
                 f"a list of bools must have one for each value of the axis, {count} for {name}, "
                 f"got {len(values)}"
             )
-        return _not_empty(name, np.flatnonzero(values), sum(map(bool, values)))
+        return np.flatnonzero(values)
     places = [place for place in map(integer, values) if place is not None]
     if len(places) != len(values):
         raise TypeError(f"{_RULE}, got {shown(index)}")
-    found = np.array([_in_range(name, count, place) for place in places], dtype=np.int64)
-    return _not_empty(name, found, len(found))
+    return np.array([_in_range(name, count, place) for place in places], dtype=np.int64)
 
 
 def _in_range(name: str, count: int, place: int) -> int:
     if not -count <= place < count:
         raise IndexError(f"index {shown(place)} is out of range for {name} with {count} values")
     return place % count
-
-
-def _not_empty(name: str, selector: slice | NDArray[np.int64], left: int) -> _Selector:
-    if not left:
-        came = selector if isinstance(selector, slice) else "none"
-        raise IndexError(f"an index must leave at least one value of {name}, got {came}")
-    return selector
 
 
 def _places(name: str, axis: list[Any], asked: object) -> _Selector:
@@ -282,64 +267,40 @@ def _key(name: str, value: object) -> tuple[bool, Any]:
 # ---------------------------------------------------------------- fields
 
 
-BY_NETWORK = ("kept_weights", "kept_changes", "kept_path", "states")
-"""Fields with an array per network, whose first axis is the runs; the others have all axes."""
-
-_STATUS = np.array([*STATUS, MISSING])
+STATUSES = np.array([*STATUS, MISSING])
+"""By the outcomes of the kernel; that of a missing run is -1."""
 
 
 def fields_of(
-    trained: Sequence[TrainedRuns], names: Collection[str], shape: tuple[int, ...], window: Any
+    found: Mapping[str, Sequence[Any]], shape: tuple[int, ...], window: int | None
 ) -> dict[str, Any]:
-    """Make the fields of a sweep of the results of each network's runs; None for other fields."""
-    return {
-        name: field_of(name, [getattr(runs, source) for runs in trained], shape, window)
-        if name in names
-        else None
-        for name, source in SOURCES.items()
-    }
-
-
-def field_of(name: str, arrays: Sequence[Any], shape: tuple[int, ...], window: int | None) -> Any:
-    """Make a field of a result of each network's runs; ``shape`` has the lengths of all axes."""
+    """Make fields of the results of each network's runs; ``shape`` has the lengths of all axes."""
 
     def join(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
         joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
         return joined.reshape((*shape, *joined.shape[1:]))
 
-    if name in BY_NETWORK:
-        return tuple(arrays)
-    if name == "summary":
-        assert window is not None
-        return Summary(*map(join, zip(*(summarize(w, window) for w in arrays), strict=True)))
-    return np.asarray(_STATUS[join(arrays)]) if name == "status" else join(arrays)
-
-
-def dtype_of(name: str) -> np.dtype[Any]:
-    """The dtype of a field that has all axes, or of a field of the summary."""
-    if name == "status":
-        return _STATUS.dtype
-    whole = ("iterations", "total_changes", "best_iteration", "smallest_iteration")
-    return np.dtype(np.int64 if name in whole else np.float64)
+    fields: dict[str, Any] = {}
+    for name, arrays in found.items():
+        if RESULTS[name].each:
+            fields[name] = tuple(arrays)
+        elif name == "summary":
+            assert window is not None
+            each = zip(*(summarize(watch, window) for watch in arrays), strict=True)
+            fields[name] = Summary(*map(join, each))
+        else:
+            is_status = name == "status"
+            fields[name] = np.asarray(STATUSES[join(arrays)]) if is_status else join(arrays)
+    return fields
 
 
 # ---------------------------------------------------------------- selections
-
-_ARRAYS = tuple(n for n in SOURCES if n not in (*BY_NETWORK, "total_changes", "summary"))
-"""The fields of a sweep that are arrays with all axes and fields of a run, too."""
 
 _NO_OPTIONS = ("hidden_size", *PARTS, "alpha", "seed", "weights")
 
 
 def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
-    """Return one run, from the kept results or trained again.
-
-    Raises
-    ------
-    ValueError
-        If the run has not been trained yet, or if its weights were not kept and it can't be trained
-        again.
-    """
+    """Return one run, from the kept results or trained again."""
     if sweep.status[index] == MISSING:
         raise ValueError(
             "the run must have been trained, got one that is missing: repeat the call that made "
@@ -350,63 +311,67 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
     values = sweep.settings | sweep_axes.values(index)
     method = method_at(sweep.method, values)
     partition: Partition | None = sweep.partition
-    which = _part_at(partition, sweep_axes, index)
-    part = None if partition is None else partition.part(which)
-    if part is not None and part.weight is not None:
-        method = method.at({"sample_weight": part.weight})
+    part, hashes = None, sweep.sample_hashes
+    if partition is not None:
+        which = _part_at(partition, sweep_axes, index)
+        part, hashes = partition.part(which), None
+        if part.weight is not None:
+            method = method.at({"sample_weight": part.weight})
+        if partition.hashes:
+            weights = {} if part.held_weight is None else {"validation_weight": part.held_weight}
+            hashes = partition.hashes[which // partition.weightings] | hashes_of(weights)
     if sweep.kept_weights is None:
-        if sweep.source is None:
-            raise ValueError(
-                "a single run needs its weights, or the data to train it again; this sweep was "
-                "made with keep_weights=False, and comes from a file or resumes one that does"
-            )
-        run: Run = sweep.source.train(sweep.networks[number].sizes[1:-1], method, part, values)
-        before = sweep.final_error[index]
-        if not np.array_equal(run.final_error, before, equal_nan=True):  # samples aren't copied
-            raise ValueError(
-                "training a run again needs the arrays as they were, but X, y or another array "
-                f"that the sweep was given has changed: its final_error was {before}, got "
-                f"{run.final_error}"
-            )
-        return run
-    kept = {name: getattr(sweep, name) for name in ("kept_weights", "kept_changes", "kept_path")}
+        return _trained_again(sweep, index, method, part, values)
+    found: dict[str, Any] = {}
+    for name, stored in RESULTS.items():
+        kept = getattr(sweep, name)
+        if kept is None or name == "states":
+            found[name] = None
+        elif name == "summary":
+            found[name] = [array[index] for array in kept]
+        else:
+            found[name] = kept[number][row] if stored.each else kept[index]
+    state = None
+    if sweep.states is not None:
+        samples = None if part is None else len(part.rows)
+        state = _state(sweep.states[number].at(slice(row, row + 1)), method, {}, samples)
     return run_of(
         sweep.networks[number],
         method,
-        {name: _at(getattr(sweep, name), index) for name in _ARRAYS}
-        | {name: _at(_at(array, number), row) for name, array in kept.items()}
-        | {"summary": sweep.summary and [array[index] for array in sweep.summary]},
+        found,
         alpha=values["alpha"],
         seed=values["seed"],
         recorded=sweep.recorded,
-        state=sweep.states
-        and _state(
-            sweep.states[number].at(slice(row, row + 1)),
-            method,
-            {},
-            None if part is None else len(part.rows),
-        ),
-        sample_hashes=sweep.states and _hashes(sweep, part, which),
+        state=state,
+        sample_hashes=state and hashes,
     )
 
 
-def _hashes(sweep: Any, part: Part | None, which: int) -> Hashes | None:
-    """The hashes of a run's samples: all those of the sweep, or a subset with its weights."""
-    hashes: Hashes | None = sweep.sample_hashes
-    if part is None:
-        return hashes
-    partition: Partition = sweep.partition
-    if not partition.hashes:
-        return None
-    weights = {} if part.held_weight is None else {"validation_weight": part.held_weight}
-    return partition.hashes[which // partition.weightings] | hashes_of(weights)
+def _trained_again(
+    sweep: Any, index: tuple[int, ...], method: Method, part: Part | None, values: dict[str, Any]
+) -> Run:
+    """One run of a sweep that hasn't kept its weights."""
+    if sweep.source is None:
+        raise ValueError(
+            "a single run needs its weights, or the data to train it again; this sweep was "
+            "made with keep_weights=False, and comes from a file or resumes one that does"
+        )
+    number, _ = SweepAxes(sweep.axes).place(index)
+    hidden = sweep.networks[number].sizes[1:-1]
+    run: Run = sweep.source.train(hidden, method, part, values)
+    before = sweep.final_error[index]
+    if not np.array_equal(run.final_error, before, equal_nan=True):  # samples aren't copied
+        raise ValueError(
+            "training a run again needs the arrays as they were, but X, y or another array "
+            f"that the sweep was given has changed: its final_error was {before}, got "
+            f"{run.final_error}"
+        )
+    return run
 
 
-def _part_at(partition: Partition | None, sweep_axes: SweepAxes, index: tuple[int, ...]) -> int:
-    """The index of the subset of samples that a run has; 0 if there is but one."""
+def _part_at(partition: Partition, sweep_axes: SweepAxes, index: tuple[int, ...]) -> int:
+    """The index of the subset of samples that a run has."""
     number = 0
-    if partition is None:
-        return number
     if not partition.axes and COMBINATION in sweep_axes.axes:
         at = list(sweep_axes.axes).index(COMBINATION)
         number = partition.of_combinations(index[at], sweep_axes.shape[at])
@@ -446,16 +411,17 @@ def narrowed(partition: Partition | None, chosen: Selection) -> Partition | None
 def taken(sweep: Any, chosen: Selection) -> dict[str, Any]:
     """The results of the selected runs, by the fields of a sweep."""
     found: dict[str, Any] = {}
-    for name in SOURCES:
+    for name, stored in RESULTS.items():
         kept = getattr(sweep, name)
         if kept is None:
             found[name] = None
         elif name == "summary":
             found[name] = Summary(*map(chosen.of, kept))
-        elif name == "states":
-            found[name] = tuple(kept[number].at(chosen.runs) for number in chosen.networks)
-        elif name in BY_NETWORK:
-            found[name] = tuple(kept[number][chosen.runs] for number in chosen.networks)
+        elif stored.each:
+            own = (kept[number] for number in chosen.networks)
+            found[name] = tuple(
+                one.at(chosen.runs) if isinstance(one, State) else one[chosen.runs] for one in own
+            )
         else:
             found[name] = chosen.of(kept)
     return found
@@ -493,11 +459,6 @@ def selected(sweep: Any, chosen: Selection, measured: Mapping[str, Any]) -> dict
 def method_at(method: Method, values: Mapping[str, Any]) -> Method:
     """The options with these values; values of axes that are not options are ignored."""
     return method.at({name: v for name, v in values.items() if name not in _NO_OPTIONS})
-
-
-def _at(array: Any, index: Any) -> Any:
-    """Index an array that may be None."""
-    return None if array is None else array[index]
 
 
 def _state(

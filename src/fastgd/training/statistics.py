@@ -1,6 +1,6 @@
 """Statistics of runs and sweeps: error curves, quartiles over seeds, shares of solved runs."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,21 +41,15 @@ class Quartiles(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Values of the runs that share a setting.
-
-    Attributes
-    ----------
-    setting : dict
-        The values on the axes with several values, without the axes of repetitions.
-    values : (repetitions, ...) array
-        For curves along an axis (length of the axis, repetitions, ...).
-    """
+    """Values of the runs that share a setting."""
 
     setting: dict[str, Any]
+    """The values on the axes with several values, without the axes of repetitions."""
     values: NDArray[Any]
+    """(repetitions, ...); for curves along an axis (length of the axis, repetitions, ...)."""
 
 
-class Share(NamedTuple):
+class SolvedShare(NamedTuple):
     """How many runs solved their task, with Wilson's 95 % interval: arrays of equal shape."""
 
     solved: NDArray[np.int64]
@@ -75,22 +69,8 @@ def error_curves(
     ``best_iteration``. In a sweep, whose runs share their iterations, it is the last value of each
     curve: the error of the network that is returned.
 
-    Parameters
-    ----------
-    result : Run or Sweep
-    validation : bool
-        Return the errors on the validation set instead.
-
-    Returns
-    -------
-    iterations : (points,) array
-    errors : shape + (points,) array
-        (points,) for a run.
-
-    Raises
-    ------
-    ValueError
-        If ``validation`` is True and there was no validation set.
+    They are (points,) for a run, and of a sweep shape + (points,); with ``validation`` those on the
+    validation set.
 
     Examples
     --------
@@ -102,47 +82,42 @@ def error_curves(
     [  0 100 200 300] [0.496 0.053 0.031 0.024]
     """
     check_result("result", result, Run, Sweep)
-    recorded, last = result.errors, np.asarray(result.final_error)
-    if check_flag("validation", validation):
-        if result.validation_errors is None or result.final_validation_error is None:
-            raise ValueError(
-                "validation errors need a result with a validation set (validation, folds), got "
-                "one without"
-            )
-        recorded, last = result.validation_errors, np.asarray(result.final_validation_error)
-    return _curves(result, recorded, last)
+    if not check_flag("validation", validation):
+        return curves(result, "errors", "final_error")
+    if result.validation_errors is None or result.final_validation_error is None:
+        raise ValueError(
+            "validation errors need a result with a validation set (validation, folds), got "
+            "one without"
+        )
+    return curves(result, "validation_errors", "final_validation_error")
 
 
-def loss_curves(result: Run | Sweep) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the iterations of :func:`error_curves`, and the losses at these iterations.
+def curves(
+    result: Run | Sweep, name: str, final: str
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the iterations of :func:`error_curves`, and the values of these fields: ``"losses"``.
 
     Examples
     --------
     >>> import fastgd
     >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
     >>> run = fastgd.train(X, y, alpha=10, iterations=300, record_every=100)
-    >>> loss_curves(run)[1].round(4)
+    >>> curves(run, "losses", "final_loss")[1].round(4)
     array([0.4952, 0.0057, 0.002 , 0.0012])
     """
-    check_result("result", result, Run, Sweep)
-    return _curves(result, result.losses, np.asarray(result.final_loss))
-
-
-def _curves(
-    result: Run | Sweep, recorded: NDArray[np.float64], last: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    recorded, last = getattr(result, name), np.asarray(getattr(result, final))
     if isinstance(result, Run):
         at = given_back(result)
         others = (result.recorded < result.iterations) & (result.recorded != at)
         points = np.append(result.recorded[others], at)
         order = np.argsort(points)
         return points[order], np.append(recorded[others], last)[order]
-    ended, final = result.iterations, last[..., None]
+    ended, final_values = result.iterations, last[..., None]
     end = ended.max()
     before = result.recorded < end
     points = np.append(result.recorded[before], end)
-    errors = np.concatenate((recorded[..., before], final), axis=-1)
-    return points, np.where(points < ended[..., None], errors, final)
+    errors = np.concatenate((recorded[..., before], final_values), axis=-1)
+    return points, np.where(points < ended[..., None], errors, final_values)
 
 
 def given_back(run: Run) -> int:
@@ -159,20 +134,13 @@ def given_back(run: Run) -> int:
     return run.iterations
 
 
-def groups(sweep: Sweep, values: NDArray[Any], along: str = "") -> Iterator[Group]:
+def groups(
+    sweep: Sweep, values: NDArray[Any], along: str = "", over: Collection[str] = REPEATED
+) -> Iterator[Group]:
     """Group the values of a sweep by setting, with all folds and seeds of a setting together.
 
-    Parameters
-    ----------
-    sweep : Sweep
-    values : array whose shape begins with the sweep's shape
-    along : str
-        The axis along which the values are curves, if any.
-
-    Yields
-    ------
-    Group
-        One for each combination of values on the other axes.
+    The shape of ``values`` begins with that of the sweep. ``along`` is the axis along which they
+    are curves, if any; along the axes ``over`` runs are repetitions of each other.
 
     Examples
     --------
@@ -191,7 +159,7 @@ def groups(sweep: Sweep, values: NDArray[Any], along: str = "") -> Iterator[Grou
             f"{getattr(values, 'shape', None) or shown(values)}"
         )
     along = check_choice("along", along, ("", *names))
-    repeated = [names.index(name) for name in REPEATED if name in names and name != along]
+    repeated = [names.index(name) for name in names if name in over and name != along]
     curve = [names.index(along)] if along in names else []
     apart = [i for i in range(len(names)) if i not in (*repeated, *curve)]
     rest = values.shape[len(names) :]
@@ -229,29 +197,12 @@ def quartiles(values: ArrayLike, axis: int = 0) -> Quartiles:
     return Quartiles(*np.where(empty.squeeze(axis), np.nan, found))
 
 
-def solved(errors: ArrayLike, threshold: float = SOLVED) -> Share:
+def solved(errors: ArrayLike, threshold: float = SOLVED) -> SolvedShare:
     """Return the share of runs whose final error is below a threshold; NaN counts as unsolved.
 
-    Parameters
-    ----------
-    errors : (..., runs) array_like
-        Final errors.
-    threshold : float
-        Above 0; 0.1 by default, which on the article's four samples no network reaches that has an
-        output on the wrong side of 0.5.
+    The errors are (..., runs), and what is returned (...). By default the threshold is one that on
+    the article's four samples no network reaches that has an output on the wrong side of 0.5.
 
-    Returns
-    -------
-    Share
-        Arrays of shape (...).
-
-    Raises
-    ------
-    ValueError, TypeError
-        If the threshold is not a finite number above 0, or the errors are not an array of numbers.
-
-    Notes
-    -----
     The interval is Wilson's (Journal of the American Statistical Association 22, 1927), at 95 %: it
     stays within 0 and 1, and is valid even if all runs or no runs solve the task.
 
@@ -270,4 +221,4 @@ def solved(errors: ArrayLike, threshold: float = SOLVED) -> Share:
     middle = (share + Z**2 / (2 * runs)) / (1 + Z**2 / runs)
     half = Z / (1 + Z**2 / runs) * np.sqrt(share * (1 - share) / runs + Z**2 / (4 * runs**2))
     low, high = np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)  # rounding
-    return Share(count, runs, share, low, high)
+    return SolvedShare(count, runs, share, low, high)

@@ -51,7 +51,18 @@ from fastgd.optimizers import BAYESIAN
 from fastgd.store import Arrays, described, plain
 from fastgd.store.npz import Found
 from fastgd.training import codec
-from fastgd.training.codec import Array, Header, array_of, count, need, number, optional, text
+from fastgd.training.codec import (
+    CHECKED_LATER,
+    JsonValues,
+    StoredArray,
+    StoredField,
+    array_of,
+    count,
+    need,
+    number,
+    optional,
+    text,
+)
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, varied
 
 Hashes = dict[str, str]
@@ -143,90 +154,97 @@ def check_width(method: Method, outputs: int) -> None:
 # ---------------------------------------------------------------- runs
 
 
-def _alpha(value: Any) -> Any:
+def _check_alpha(value: Any) -> Any:
     return tuple(map(number, value)) if isinstance(value, tuple) else number(value)
 
 
-def _status(value: Any) -> str:
+def _check_status(value: Any) -> str:
     need(value in STATUS)
     return str(value)
 
 
-def _minimizer(value: Any) -> dict[str, Any]:
+def _check_minimizer(value: Any) -> dict[str, Any]:
     need(isinstance(value, dict))
     if value:
         text(value["method"])
     return dict(value)
 
 
-_TABLE: dict[str, tuple[codec.Field | None, codec.Field | None]] = {
-    "alpha": (_alpha, None),
-    "hidden_size": (check_hidden_size, None),
-    "seed": (optional(check_seed), None),
-    "final_error": (number, Array("f", "axes")),
-    "final_loss": (number, Array("f", "axes")),
-    "status": (_status, Array("U", "axes")),
-    "iterations": (count, Array("i", "axes")),
-    "total_changes": (None, Array("i", "axes")),
+_CURVE = StoredArray("f", "records"), StoredArray("f", "axes records")
+_OPTIONAL_CURVE = replace(_CURVE[0], optional=True), replace(_CURVE[1], optional=True)
+_NUMBER = number, StoredArray("f", "axes")
+_OPTIONAL_NUMBER = optional(number), StoredArray("f", "axes", optional=True)
+_OF_LAYERS = StoredArray("f", "runs", each="parameters", optional=True)
+_NORMALIZED = StoredArray("f", each="normalized", record=BatchNorm, name="{}")
+_STATE = StoredArray(CHECKED_LATER, record=State, name="state_{}", optional=True)
+
+FIELDS: dict[str, tuple[StoredField | None, StoredField | None, str]] = {
+    "alpha": (_check_alpha, None, ""),
+    "hidden_size": (check_hidden_size, None, ""),
+    "seed": (optional(check_seed), None, ""),
+    "errors": (*_CURVE, "errors"),
+    "losses": (*_CURVE, "losses"),
+    "recorded": (StoredArray("i", "records"), None, ""),
+    "weights": (StoredArray("f", each="layers"), None, ""),
+    "direction_changes": (StoredArray("i", each="layers"), None, ""),
+    "biases": (StoredArray("f", each="units"), None, ""),
+    "bias_direction_changes": (StoredArray("i", each="units"), None, ""),
+    "normalization": (_NORMALIZED, None, ""),
+    "recorded_weights": (StoredArray("f", "records", each="layers", optional=True), None, ""),
+    "recorded_biases": (StoredArray("f", "records", each="recorded units"), None, ""),
+    "recorded_normalization": (
+        replace(_NORMALIZED, shape="records", each="recorded normalized", name="recorded_{}"),
+        None,
+        "",
+    ),
+    "final_error": (*_NUMBER, "final_error"),
+    "final_loss": (*_NUMBER, "final_loss"),
+    "status": (_check_status, StoredArray("U", "axes"), "outcome"),
+    "iterations": (count, StoredArray("i", "axes"), "iterations"),
+    "total_changes": (None, StoredArray("i", "axes"), "total_changes"),
     "summary": (
         optional(lambda value: Summary(*map(number, value))),
-        Array("fi", "axes", record=Summary, name="summary_{}", optional=True),
+        StoredArray("fi", "axes", record=Summary, name="summary_{}", optional=True),
+        "watch",
     ),
-    "minimizer": (_minimizer, None),
-    "final_validation_error": (optional(number), Array("f", "axes", optional=True)),
-    "best_iteration": (optional(count), Array("i", "axes", optional=True)),
-    **dict.fromkeys(BAYESIAN, (optional(number), Array("f", "axes", optional=True))),
-    "sample_hashes": (optional(check_hashes), optional(check_hashes)),
-    "errors": (Array("f", "records"), Array("f", "axes records")),
-    "losses": (Array("f", "records"), Array("f", "axes records")),
-    "recorded": (Array("i", "records"), None),
-    "weights": (Array("f", each="layers"), None),
-    "direction_changes": (Array("i", each="layers"), None),
-    "biases": (Array("f", each="units"), None),
-    "bias_direction_changes": (Array("i", each="units"), None),
-    "normalization": (Array("f", each="normalized", record=BatchNorm, name="{}"), None),
-    "recorded_weights": (Array("f", "records", each="layers", optional=True), None),
-    "recorded_biases": (Array("f", "records", each="recorded units"), None),
-    "recorded_normalization": (
-        Array("f", "records", each="recorded normalized", record=BatchNorm, name="recorded_{}"),
-        None,
-    ),
-    "validation_errors": (
-        Array("f", "records", optional=True),
-        Array("f", "axes records", optional=True),
-    ),
-    "state": (Array(codec.CHECKED_LATER, record=State, name="state_{}_0", optional=True), None),
-    "kept_weights": (None, Array("f", "runs", each="parameters", optional=True)),
-    "kept_changes": (None, Array("i", "runs", each="parameters", optional=True)),
-    "kept_path": (None, Array("f", "runs records", each="parameters", optional=True)),
-    "states": (
-        None,
-        Array(codec.CHECKED_LATER, each="parameters", record=State, name="state_{}", optional=True),
-    ),
+    "minimizer": (_check_minimizer, None, ""),
+    "kept_weights": (None, _OF_LAYERS, "weights"),
+    "kept_changes": (None, replace(_OF_LAYERS, kinds="i"), "changes"),
+    "kept_path": (None, replace(_OF_LAYERS, shape="runs records"), "path"),
+    "validation_errors": (*_OPTIONAL_CURVE, "held_errors"),
+    "final_validation_error": (*_OPTIONAL_NUMBER, "held_final"),
+    "best_iteration": (optional(count), StoredArray("i", "axes", optional=True), "best_iteration"),
+    **{name: (*_OPTIONAL_NUMBER, name) for name in BAYESIAN},
+    "sample_hashes": (optional(check_hashes), optional(check_hashes), ""),
+    "state": (replace(_STATE, name="state_{}_0"), None, ""),
+    "states": (None, replace(_STATE, each="parameters"), "state"),
 }
-"""How each field is stored: in the file of a run, and in that of a sweep."""
+"""The fields of results: how each is stored in the file of a run and in that of a sweep, and the
+name in ``TrainedRuns`` of what it is made of. They are in the order of a run's file."""
 
-_OF_RUN = {name: field for name, (field, _) in _TABLE.items() if field is not None}
+SOURCES = {name: source for name, (_, _, source) in FIELDS.items() if source}
+"""The name in ``TrainedRuns`` of the result that each field is made of."""
+
+_OF_RUN = {name: own for name, (own, _, _) in FIELDS.items() if own is not None}
 _IN_ORDER = (
     *("errors", "final_error", "status", "iterations", "total_changes", "losses", "final_loss"),
     *("validation_errors", "final_validation_error", "best_iteration", *BAYESIAN, "summary"),
 )
 """The first fields in the file of a sweep. Their order stays: the same result is the same file."""
 
-_OF_SWEEP = {
-    name: field
-    for name in dict.fromkeys((*_IN_ORDER, *_TABLE))
-    if (field := _TABLE[name][1]) is not None
-}
+_OF_SWEEP = {name: own for name in dict.fromkeys((*_IN_ORDER, *FIELDS)) if (own := FIELDS[name][1])}
+
+RESULTS = {name: own for name, own in _OF_SWEEP.items() if isinstance(own, StoredArray)}
+"""The arrays of a sweep: those with ``each`` have one per network, the others all axes."""
 
 
-def encode_run(run: Any) -> tuple[Header, Arrays]:
+def encode_run(run: Any) -> tuple[JsonValues, Arrays]:
     """A Run as a header and arrays."""
     header, arrays = codec.encode(_OF_RUN, run)
     return header | {"options": as_json(run.options, arrays)}, arrays
 
 
-def decode_run(header: Header, arrays: Found) -> dict[str, Any]:
+def decode_run(header: JsonValues, arrays: Found) -> dict[str, Any]:
     """The fields of a Run, checked."""
     hidden = check_hidden_size(header["hidden_size"])
     sizes = (arrays["weights_0"].shape[0], *hidden, arrays[f"weights_{len(hidden)}"].shape[1])
@@ -277,7 +295,7 @@ def check_state(
 # ---------------------------------------------------------------- sweeps
 
 
-def encode_sweep(sweep: Any) -> tuple[Header, Arrays]:
+def encode_sweep(sweep: Any) -> tuple[JsonValues, Arrays]:
     """A Sweep as a header and arrays."""
     header, arrays = encode_outline(sweep)
     fields, measured = codec.encode(_OF_SWEEP, sweep)
@@ -285,7 +303,7 @@ def encode_sweep(sweep: Any) -> tuple[Header, Arrays]:
     return header | fields | {"subset_hashes": hashes}, arrays | measured
 
 
-def decode_sweep(header: Header, arrays: Found) -> dict[str, Any]:
+def decode_sweep(header: JsonValues, arrays: Found) -> dict[str, Any]:
     """The fields of a Sweep, checked."""
     header = codec.NEW | header
     outline = decode_outline(header, arrays)
@@ -323,8 +341,8 @@ def digest_of(sweep: Any, pieces: Iterable[Any]) -> str:
     for piece in pieces:
         if (piece.status == MISSING).any():
             raise LookupError("digest needs a finished sweep, got one with missing runs")
-        for name, field in _OF_SWEEP.items():
-            if name == "states" or not isinstance(field, Array):
+        for name, field in RESULTS.items():
+            if name == "states":
                 continue
             for own, array in field.encode(name, getattr(piece, name)).items():
                 whole = hashes.setdefault(name if field.each else own, sha256())
@@ -333,7 +351,7 @@ def digest_of(sweep: Any, pieces: Iterable[Any]) -> str:
     return sha256(json.dumps([header, found]).encode()).hexdigest()
 
 
-def encode_outline(sweep: Any) -> tuple[Header, Arrays]:
+def encode_outline(sweep: Any) -> tuple[JsonValues, Arrays]:
     """What all runs of a sweep share, as a header and arrays."""
     arrays: Arrays = {"recorded": sweep.recorded, **encode_partition(sweep.partition)}
     for i, start in enumerate(sweep.axes.get("weights", ())):
@@ -350,7 +368,7 @@ def encode_outline(sweep: Any) -> tuple[Header, Arrays]:
     }, arrays
 
 
-def decode_outline(header: Header, arrays: Found) -> dict[str, Any]:
+def decode_outline(header: JsonValues, arrays: Found) -> dict[str, Any]:
     """The fields of a Sweep that are known before the training, checked."""
     networks = tuple(
         Network(tuple(check_counts("sizes", sizes)), check_flag("bias", b), check_flag("norm", n))
@@ -400,12 +418,14 @@ def decode_start(i: object, network: Network, arrays: Found) -> NetworkParts:
     return NetworkParts(**codec.decode(_start(i), {}, arrays, dimensions))
 
 
-def _start(i: object) -> dict[str, codec.Field]:
+def _start(i: object) -> dict[str, StoredField]:
     """The arrays of an initial network with this label."""
     return {
-        "weights": Array("f", each="layers", name=f"first_weights_{i}"),
-        "biases": Array("f", each="units", name=f"first_biases_{i}"),
-        "normalization": Array("f", each="normalized", record=BatchNorm, name=f"first_{{}}_{i}"),
+        "weights": StoredArray("f", each="layers", name=f"first_weights_{i}"),
+        "biases": StoredArray("f", each="units", name=f"first_biases_{i}"),
+        "normalization": StoredArray(
+            "f", each="normalized", record=BatchNorm, name=f"first_{{}}_{i}"
+        ),
     }
 
 

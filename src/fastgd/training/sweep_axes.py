@@ -6,20 +6,21 @@ samples and their weights, combinations, alpha, the other numeric options, and t
 weights, which are the fastest.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import pairwise
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.declarations import STRUCTURES
+from fastgd.arguments.declarations import FIELDED, STRUCTURES
 from fastgd.arguments.options import Method
+from fastgd.checks.messages import value_text
 from fastgd.engine.network import Network
 from fastgd.engine.packing import Index
+from fastgd.formulas.custom import Formula
+from fastgd.optimizers import BAYESIAN
 
 _OF_NETWORKS = ("hidden_size", *STRUCTURES)
 
@@ -125,6 +126,123 @@ def _flat(index: tuple[int, ...], shape: tuple[int, ...]) -> int:
     return number
 
 
+# ---------------------------------------------------------------- tables
+
+CURVES = {"errors": "error", "losses": "loss", "validation_errors": "validation_error"}
+"""The curves that are recorded during training, and the name of a single value of each."""
+
+MEASURED = (
+    *("final_error", "final_loss", "final_validation_error", "best_iteration"),
+    *BAYESIAN,
+    *("status", "iterations", "total_changes"),
+)
+"""The results of a run that are single values, as far as a run or a sweep has them."""
+
+Variables = dict[str, tuple[tuple[str, ...], Any]]
+"""Arrays and the names of their axes."""
+
+
+def axis_columns(axes: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """Columns of the values on the axes alone."""
+    columns: dict[str, list[Any]] = {}
+    shape = tuple(map(len, axes.values()))
+    places = np.indices(shape).reshape(len(axes), prod(shape))
+    for place, (name, axis) in zip(places, axes.items(), strict=True):
+        for column, cells in _cells(name, axis).items():
+            columns[column] = [cells[i] for i in place]
+    return columns
+
+
+def _cells(name: str, axis: list[Any]) -> dict[str, list[Any]]:
+    """The columns of an axis, with one cell per value."""
+    if name == "weights":
+        return {name: list(range(len(axis)))}
+    if name == COMBINATION:
+        return {name: list(range(len(axis)))} | varied({name: axis})
+    if name not in FIELDED:
+        return {name: [_text(one) if isinstance(one, Formula) else one for one in axis]}
+    fields = dict.fromkeys(field for one in axis for field in one.hyperparameters)
+    return {name: [type(one).__name__ for one in axis]} | {
+        field: [getattr(one, field, np.nan) for one in axis] for field in fields
+    }
+
+
+def _text(formula: Formula) -> str:
+    """A formula with the default values of its parameters."""
+    return ", ".join([str(formula), *(f"{n}={value:g}" for n, value in formula.parameters.items())])
+
+
+def labels_of(name: str, axis: list[Any]) -> list[Any]:
+    """The values on an axis if they are numbers, else a short string for each.
+
+    Examples
+    --------
+    >>> from fastgd.optimizers import Adam, Momentum
+    >>> labels_of("hidden_size", [(4,), (32,)]), labels_of("hidden_size", [(), (8, 2)])
+    ([4, 32], ['none', '8x2'])
+    >>> labels_of("optimizer", [Adam(), Momentum(0.5), Momentum(0.9)])
+    ['Adam', 'Momentum(momentum=0.5)', 'Momentum(momentum=0.9)']
+    """
+    cells = axis_columns({name: axis})[name]
+    if name == "group":  # labels stay as they are, of any type
+        return cells
+    single = [one[0] if isinstance(one, tuple) and len(one) == 1 else one for one in cells]
+    flags = [isinstance(one, (bool, np.bool_)) for one in single]
+    if all(flags) or (not any(flags) and all(isinstance(one, (int, float)) for one in single)):
+        return single
+    if all(isinstance(one, str) for one in single):  # classes of methods, names, formulas
+        return [
+            text if single.count(text) == 1 else str(value)
+            for text, value in zip(single, axis, strict=True)
+        ]
+    return [value_text(name, one) for one in axis]
+
+
+def coordinates(axes: Mapping[str, list[Any]]) -> dict[str, tuple[str, NDArray[Any]]]:
+    """The labels of axes as coordinates of xarray, each with the name of its axis.
+
+    An axis of optimizers or schedules has a further one for each of their hyperparameters.
+    """
+    found: dict[str, tuple[str, NDArray[Any]]] = {}
+    for name, axis in axes.items():
+        own = {n: cells for n, cells in axis_columns({name: axis}).items() if n not in axes}
+        for coordinate, values in (own | {name: axis}).items():
+            labels = labels_of(coordinate, values)
+            array = np.empty(len(labels), dtype=object)
+            array[:] = labels
+            # Labels of mixed types must not become strings.
+            numbers = all(isinstance(label, (int, float)) for label in labels)
+            if numbers or len({type(label) for label in labels}) == 1:
+                array = np.asarray(labels)
+            found[coordinate] = name, array
+    return found
+
+
+def variables(axes: tuple[str, ...], read: Callable[[str], Any]) -> Variables:
+    """The values and curves of a result with these axes, for xarray; ``read`` returns a field."""
+    summary = read("summary")
+    arrays = {name: read(name) for name in MEASURED} | (summary._asdict() if summary else {})
+    found = {name: (axes, array) for name, array in arrays.items()}
+    return found | {name: ((*axes, "iteration"), read(name)) for name in CURVES}
+
+
+def curve_rows(axes: Mapping[str, list[Any]], result: Any) -> dict[str, Any]:
+    """Columns with a row per run and iteration that was recorded before the run ended.
+
+    ``axes`` are those of the result's arrays: none for a run.
+    """
+    curves = {
+        one: getattr(result, many).reshape(-1, len(result.recorded))
+        for many, one in CURVES.items()
+        if getattr(result, many) is not None
+    }
+    done = np.reshape(result.iterations, (-1, 1))
+    run, record = np.nonzero((result.recorded < done) | ~np.isnan(curves["error"]))
+    columns = {name: [cells[i] for i in run] for name, cells in axis_columns(axes).items()}
+    columns["iteration"] = result.recorded[record]
+    return columns | {name: numbers[run, record] for name, numbers in curves.items()}
+
+
 # ---------------------------------------------------------------- chunks
 
 # Each chunk is computed and stored by itself. The cuts depend on the arguments and not on the
@@ -206,7 +324,7 @@ class Chunks:
     def lengths(self) -> tuple[tuple[int, ...], ...]:
         """Lengths of the pieces of each axis, in the form of Dask's ``chunks``."""
         return tuple(
-            tuple(after - before for before, after in pairwise(_ends(length, pieces)))
+            tuple(np.diff(np.arange(pieces + 1) * length // pieces).tolist())
             for length, pieces in zip(self.shape, self.pieces, strict=True)
         )
 
@@ -233,14 +351,10 @@ class Chunks:
     def find(self, runs: Index) -> Index:
         """The chunk that each run is in."""
         chunk = np.zeros(len(runs), np.int64)
-        for length, pieces, stride in zip(self.shape, self.pieces, self._strides, strict=True):
-            place = runs // stride % length
+        for axis, (length, pieces) in enumerate(zip(self.shape, self.pieces, strict=True)):
+            place = runs // prod(self.shape[axis + 1 :]) % length
             chunk = chunk * pieces + ((place + 1) * pieces - 1) // length
         return chunk
-
-    @cached_property
-    def _strides(self) -> tuple[int, ...]:
-        return tuple(prod(self.shape[axis + 1 :]) for axis in range(len(self.shape)))
 
 
 def end_to_end(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -253,7 +367,3 @@ def end_to_end(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
         width = max(array.shape[1] for array in arrays)
         arrays = [np.pad(one, ((0, 0), (0, width - one.shape[1]))) for one in arrays]
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
-
-
-def _ends(length: int, pieces: int) -> list[int]:
-    return [piece * length // pieces for piece in range(pieces + 1)]

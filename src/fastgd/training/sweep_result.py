@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, overload
 
@@ -14,19 +15,36 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.samples import check_inputs
 from fastgd.arguments.subsets import Partition, RowIndices, check_groups
 from fastgd.checks.memory import check_memory
-from fastgd.checks.messages import did_you_mean, shown
+from fastgd.checks.messages import (
+    axis_text,
+    did_you_mean,
+    joined,
+    layers_text,
+    many,
+    shown,
+    value_text,
+)
 from fastgd.checks.numbers import FloatArray, check_flag
-from fastgd.checks.presentation import ShownInNotebooks
+from fastgd.checks.presentation import (
+    BEST,
+    Description,
+    ShownInNotebooks,
+    ShownTable,
+    counted,
+    dataframe,
+    dataset,
+    option_rows,
+)
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network
-from fastgd.engine.prediction import empty, predict, predict_parts
+from fastgd.engine.prediction import derivatives, empty, predict, predict_parts
 from fastgd.engine.results import MISSING, State, Summary
 from fastgd.store import PathLike
 from fastgd.training import codec
 from fastgd.training.run import Run
 from fastgd.training.selection import (
-    Index,
-    Places,
+    AxisIndex,
+    IndexList,
     Selection,
     by_place,
     by_value,
@@ -35,7 +53,16 @@ from fastgd.training.selection import (
     taken,
 )
 from fastgd.training.stored_results import decode_sweep, digest_of, encode_sweep
-from fastgd.training.sweep_axes import SweepAxes, varied
+from fastgd.training.sweep_axes import (
+    MEASURED,
+    SweepAxes,
+    axis_columns,
+    coordinates,
+    curve_rows,
+    labels_of,
+    variables,
+    varied,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -152,6 +179,45 @@ class Sweep(ShownInNotebooks):
             return "final_validation_error", self.final_validation_error
         return "final_error", self.final_error
 
+    def _described(self) -> Description:
+        axes = " x ".join(axis_text(name, len(axis)) for name, axis in self.axes.items())
+        several, network = varied(self.axes), layers_text(self.networks[0].sizes[1:-1])
+        rows = [] if "hidden_size" in self.axes else [("hidden size", network)]
+        for name, value in self.settings.items():  # alpha, a seed, and indices of subsets
+            text = "given initial weights" if name == "seed" else "none"
+            if value is not None:
+                text = joined(value) if name == "alpha" else str(value)
+            rows += [] if name in several else [(name.replace("_", " "), text)]
+        rows += [*option_rows(self.options), ("status", counted(self.status))]
+        title = many(len(self), "run") + (f": {axes}" if axes else "")
+        return Description(title, [ShownTable(rows), self._best_runs()], self)
+
+    def _best_runs(self) -> ShownTable:
+        """A row for each of the best runs, by validation error if there is one."""
+        order = np.argsort(self._ranked[1], axis=None, kind="stable")[:BEST]  # NaN comes last
+        places = np.unravel_index(order, self.shape) if self.shape else ()
+        columns: dict[str, list[str]] = {}
+        for (name, axis), along in zip(self.axes.items(), places, strict=True):
+            labels = labels_of(name, axis)
+            columns[name.replace("_", " ")] = [
+                value_text(name, axis[i])  # a combination with all its parameters
+                if isinstance(axis[i], dict)
+                else f"{labels[i]:g}"
+                if isinstance(labels[i], float)
+                else str(labels[i])
+                for i in along
+            ]
+        formats = {
+            "validation error": (self.final_validation_error, "{:.5g}"),
+            "final error": (self.final_error, "{:.5g}"),
+            "iterations": (self.iterations, "{:,}"),
+            "status": (self.status, "{}"),
+        }
+        for name, (array, form) in formats.items():
+            if array is not None:
+                columns[name] = [form.format(value) for value in np.ravel(array)[order]]
+        return ShownTable(list(zip(*columns.values(), strict=True)), tuple(columns))
+
     def __len__(self) -> int:
         """Number of runs."""
         return self._sweep_axes.networks * self._sweep_axes.runs
@@ -161,12 +227,12 @@ class Sweep(ShownInNotebooks):
         return (run_at(self, index) for index in np.ndindex(*self.shape))
 
     @overload
-    def __getitem__(self, index: slice | EllipsisType | Places) -> Sweep: ...
+    def __getitem__(self, index: slice | EllipsisType | IndexList) -> Sweep: ...
 
     @overload
-    def __getitem__(self, index: int | tuple[Index, ...]) -> Any: ...
+    def __getitem__(self, index: int | tuple[AxisIndex, ...]) -> Any: ...
 
-    def __getitem__(self, index: Index | tuple[Index, ...]) -> Any:
+    def __getitem__(self, index: AxisIndex | tuple[AxisIndex, ...]) -> Any:
         """One run as :func:`fastgd.train` would have returned it, or a sweep of several.
 
         An int selects one value of an axis and drops the axis; a slice, a list of ints, or a list
@@ -227,7 +293,7 @@ class Sweep(ShownInNotebooks):
         return Sweep(**selected(self, chosen, taken(self, chosen)))
 
     def best_index(self) -> tuple[int, ...]:
-        """Index of the run with the smallest final error; NaN is ignored.
+        """AxisIndex of the run with the smallest final error; NaN is ignored.
 
         With a validation set, this is the smallest final error on that set.
 
@@ -338,8 +404,6 @@ class Sweep(ShownInNotebooks):
         >>> sweep.gradient(X).shape
         (2, 5, 4, 1, 3)
         """
-        from fastgd.engine.prediction import derivatives
-
         (inputs, weights), found = _inputs(self, X, "gradient"), []
         for number, (network, kept) in enumerate(zip(self.networks, weights, strict=True)):
             method = self._sweep_axes.method_of(number, self.method)
@@ -361,9 +425,9 @@ class Sweep(ShownInNotebooks):
         >>> list(sweep.columns())
         ['alpha', 'final_error', 'final_loss', 'status', 'iterations', 'total_changes']
         """
-        from fastgd.training.exports import columns_of
-
-        return columns_of(self)
+        arrays = {name: getattr(self, name) for name in MEASURED}  # once: a folder reads each time
+        known = {name: a.ravel().tolist() for name, a in arrays.items() if a is not None}
+        return axis_columns(self.axes) | known
 
     def to_dataframe(self, *, long: bool = False) -> pandas.DataFrame:
         """One row per run, with the columns of :meth:`columns`; or one per run and iteration.
@@ -391,12 +455,8 @@ class Sweep(ShownInNotebooks):
         2    2.0          0  0.500  0.250
         3    2.0         10  0.457  0.212
         """
-        from fastgd.checks.presentation import dataframe
-        from fastgd.training.exports import long_dataframe
-
-        if check_flag("long", long):
-            return long_dataframe(self.axes, self)
-        return dataframe(self.columns())
+        is_long = check_flag("long", long)
+        return dataframe(curve_rows(self.axes, self) if is_long else self.columns())
 
     def to_xarray(self) -> xarray.Dataset:
         """The results, as arrays with named and labeled axes.
@@ -425,9 +485,16 @@ class Sweep(ShownInNotebooks):
         >>> found.errors.sel(iteration=900).median("seed").round(3).values
         array([0.498, 0.05 , 0.012])
         """
-        from fastgd.training.exports import sweep_dataset
+        return self._dataset(partial(getattr, self))
 
-        return sweep_dataset(self)
+    def _dataset(self, read: Callable[[str], Any]) -> xarray.Dataset:
+        """The results as arrays; ``read`` returns a field."""
+        several = varied(self.axes)
+        facts = {name: fact for name, fact in self.settings.items() if name not in several}
+        if "hidden_size" not in self.axes:
+            facts["hidden_size"] = self.networks[0].sizes[1:-1]
+        axes = coordinates(self.axes | {"iteration": self.recorded.tolist()})
+        return dataset(axes, variables(tuple(self.axes), read), facts | self.options)
 
     def digest(self) -> str:
         """The SHA-256 of axes, options and all results, in hexadecimal digits.

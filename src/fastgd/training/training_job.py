@@ -33,21 +33,19 @@ from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.recipe import has_second_derivative, is_watched
-from fastgd.engine.results import STATE, State, TrainedRuns
+from fastgd.engine.results import STATE, STATUS, State, TrainedRuns, summarize
 from fastgd.optimizers import BAYESIAN
 from fastgd.store import Arrays
-from fastgd.training.codec import Header
+from fastgd.training.codec import JsonValues
 from fastgd.training.resuming import (
-    check_networks as check_resumed,
-)
-from fastgd.training.resuming import (
+    check_resumed_networks,
     check_same_samples,
     join,
     planned,
     resumed_partition,
     states_of,
 )
-from fastgd.training.run import Run, row_of, run_of
+from fastgd.training.run import Run, run_of
 from fastgd.training.selection import Selection, fields_of, narrowed
 from fastgd.training.stored_results import (
     SOURCES,
@@ -174,16 +172,21 @@ class TrainingJob:
 
     def train_one(self, plan: Plan, advance: Callable[[int], None]) -> Run:
         """Train the only run as planned."""
-        trained, method = self.train(0, plan, advance), self.methods[0]
-        names = self._known("states", "total_changes", has_best=True)
-        shared = {
+        trained = self.train(0, plan, advance)
+        names, window = self.known, self.methods[0].summary
+        row = {name: getattr(trained, SOURCES[name])[0] for name in names if name != "states"}
+        row["status"] = STATUS[row["status"]]
+        if window is not None:
+            row["summary"] = [array[0] for array in summarize(trained.watch, window)]
+        return run_of(
+            self.networks[0],
+            self.methods[0],
+            row,
             **self.settings,
-            "recorded": self.task.recorded,
-            "state": trained.state,
-            "sample_hashes": self.sample_hashes,
-        }
-        row = row_of(trained, 0, names, method.summary)
-        return run_of(self.networks[0], method, row, **shared)
+            recorded=self.task.recorded,
+            state=trained.state,
+            sample_hashes=self.sample_hashes,
+        )
 
     def between(self, done: int, iterations: int, before: Run | None) -> TrainingJob:
         """The job of some of the updates, with the run as it was before these."""
@@ -200,7 +203,7 @@ class TrainingJob:
         return hashes_of(self.task.samples)
 
     @property
-    def asked(self) -> tuple[Header, Arrays]:
+    def asked(self) -> tuple[JsonValues, Arrays]:
         """All that the only run depends on: values that JSON can hold, and arrays."""
         samples = self.task.samples.items()
         arrays: Arrays = {name.replace("_", " "): array for name, array in samples}
@@ -250,11 +253,7 @@ class TrainingJob:
 
     @cached_property
     def known(self) -> tuple[str, ...]:
-        """The fields that the sweep will have; the others are None."""
-        return self._known(has_best=is_watched(self.methods[0], self.values))
-
-    def _known(self, *others: str, has_best: bool) -> tuple[str, ...]:
-        """The fields of results but for some others; whether they have best iterations is given."""
+        """The fields that the results have; the others are None."""
         keep, method, holds_out = self.keep, self.methods[0], self.task.holds_out
         has = {
             "kept_weights": keep.weights,
@@ -263,10 +262,9 @@ class TrainingJob:
             "states": keep.state,
             "validation_errors": holds_out,
             "final_validation_error": holds_out,
-            "best_iteration": has_best,
+            "best_iteration": is_watched(method, self.values),
             "summary": method.summary is not None,
             **dict.fromkeys(BAYESIAN, method.regularization == "bayesian"),
-            **dict.fromkeys(others, False),
         }
         return tuple([name for name in SOURCES if has.get(name, True)])
 
@@ -275,19 +273,18 @@ class TrainingJob:
         fields, window = self.outline, self.methods[0].summary
         if self.keep.state:
             fields["partition"] = with_hashes(self.task.partition, self.task)
-        return Sweep(**fields, **fields_of(trained, self.known, self.sweep_axes.shape, window))
+        found = {name: [getattr(runs, SOURCES[name]) for runs in trained] for name in self.known}
+        fields |= dict.fromkeys(SOURCES)
+        return Sweep(**fields | fields_of(found, self.sweep_axes.shape, window))
 
     def joined(self, found: Sequence[dict[str, NDArray[Any]]]) -> list[TrainedRuns]:
         """Join the results of all chunks into those of each network's runs."""
-        trained, first = [], 0
-        for chunks in self.chunks:
-            own = found[first : first + chunks.count]
-            first += chunks.count
-            names = own[0]
-            trained.append(
-                TrainedRuns.of({name: end_to_end([p[name] for p in own]) for name in names})
-            )
-        return trained
+        arrays = iter(found)
+        each = [[next(arrays) for _ in range(chunks.count)] for chunks in self.chunks]
+        return [
+            TrainedRuns.of({name: end_to_end([one[name] for one in own]) for name in own[0]})
+            for own in each
+        ]
 
     # ------------------------------------------------------------ chunks
 
@@ -301,27 +298,20 @@ class TrainingJob:
         if partition is not None:
             samples = float(partition.rows.sizes.mean())
         shape = self.sweep_axes.shape[self.sweep_axes.cut :]
+        keep, records = self.keep, self.task.records
+        kept = keep.weights + 4 * keep.state + records * self.record_weights
         found = []
         for network, method in zip(self.networks, self.methods, strict=True):
             seconds = seconds_of(network, method.batch_size or samples, iterations)
-            found.append(Chunks.of(shape, runs_per_chunk(seconds, self._bytes(network))))
+            size = 24 * (records + 3) + 16 * network.parameters * kept  # about, of a run's results
+            found.append(Chunks.of(shape, runs_per_chunk(seconds, size)))
         return tuple(found)
 
-    def _bytes(self, network: Network) -> int:
-        """Approximate size of a run's results."""
-        records, size = self.task.records, 16 * network.parameters
-        kept = self.keep.weights + 4 * self.keep.state + records * self.record_weights
-        return 24 * (records + 3) + size * kept
-
     @cached_property
-    def _ends(self) -> NDArray[np.int64]:
-        """The index after the last chunk of each network."""
-        return np.cumsum([chunks.count for chunks in self.chunks])
-
-    @property
-    def chunk_count(self) -> int:
-        """Number of chunks of all networks."""
-        return int(self._ends[-1])
+    def places(self) -> list[tuple[int, int]]:
+        """The network of each chunk, and the index of the chunk within the network."""
+        each = enumerate(self.chunks)
+        return [(number, local) for number, chunks in each for local in range(chunks.count)]
 
     @cached_property
     def sizes(self) -> list[int]:
@@ -329,21 +319,16 @@ class TrainingJob:
         iterations = self.task.iterations - self.task.done
         return [size * iterations for chunks in self.chunks for size in chunks.sizes]
 
-    def place(self, chunk: int) -> tuple[int, int]:
-        """The network of a chunk, and the index of the chunk within the network."""
-        number = int(np.searchsorted(self._ends, chunk, side="right"))
-        return number, chunk - int(self._ends[number]) + self.chunks[number].count
+    @property
+    def _largest(self) -> int:
+        """The network with the most parameters."""
+        return int(np.argmax([network.parameters for network in self.networks]))
 
     @property
     def largest(self) -> Plan:
-        """The plan of the first chunk of the network with the most parameters."""
+        """The plan of its first chunk."""
         number = self._largest
-        chunk = int(self._ends[number]) - self.chunks[number].count
-        return self.selected(chunk).plan(number, 1, self.values)
-
-    @property
-    def _largest(self) -> int:
-        return int(np.argmax([network.parameters for network in self.networks]))
+        return self.selected(self.places.index((number, 0))).plan(number, 1, self.values)
 
     def on_one_device(self, threads: int) -> TrainingJob:
         """The same job; "auto" becomes what is faster for the network with the most parameters.
@@ -362,16 +347,12 @@ class TrainingJob:
         plan = plan_on_a_device(plan, some.first(number), some.run_seeds)
         return replace(self, device=plan.device)
 
-    def selection(self, chunk: int) -> Selection:
-        """The runs of a chunk."""
-        number, local = self.place(chunk)
-        network = self.sweep_axes.network_index(number)
-        return Selection(self.sweep_axes, (*network, *self.chunks[number].box(local)))
-
     def selected(self, chunk: int) -> TrainingJob:
         """The job of a chunk's runs only."""
-        chosen = self.selection(chunk)
-        places = chosen.places_by_name
+        number, local = self.places[chunk]
+        network = self.sweep_axes.network_index(number)
+        chosen = Selection(self.sweep_axes, (*network, *self.chunks[number].box(local)))
+        places = dict(zip(self.sweep_axes.axes, chosen.selectors, strict=True))
 
         def some(name: str, values: Any) -> Any:
             name = COMBINATION if name in self.together else name
@@ -390,7 +371,7 @@ class TrainingJob:
         self, chunk: int, threads: int, advance: Callable[[int], None]
     ) -> dict[str, NDArray[Any]]:
         """Train the runs of a chunk: see :class:`fastgd.engine.results.TrainedRuns`."""
-        number, local = self.place(chunk)
+        number, local = self.places[chunk]
         job = self.selected(chunk)
         plan = job.plan(number, threads, self.values)
         arrays = job.train(number, plan, advance, self.chunks[number].runs(local)).arrays
@@ -408,8 +389,7 @@ class TrainingJob:
         task = replace(self.task, iterations=few)
         short = replace(self, task=task, given_chunks=self.chunks)
         seen = set()
-        for chunk in range(self.chunk_count):
-            number, local = self.place(chunk)
+        for chunk, (number, local) in enumerate(self.places):
             box = self.chunks[number].box(local)
             shape = number, tuple(place.stop - place.start for place in box)
             if shape not in seen:
@@ -511,13 +491,13 @@ def checked_job(
     if sweeps:
         axes, option_axes = _axes(given, given_options, together, arguments)
     listed = {name: axes.get(name) or [value] for name, value in given.items()}
-    biases = _biases(given["biases"], axes.get("weights"))
     if task.gradients is not None:
         given_options = {"gradient_weight": 1.0, **given_options}
     outputs = 0  # unless there are weights, which must fit
     if given["weights"] is not None:
         outputs = outputs_to_start(given_options, task.y, given["weights"])
-    hiddens, starts = _starts(listed, biases, task.X.shape[1], outputs)
+    has_axis = axes.get("weights") is not None
+    hiddens, starts = _starts(listed, has_axis, given["biases"], task.X.shape[1], outputs)
     layers = [len(hidden) + 1 for hidden in hiddens]
     rates = {count: check_alphas(listed["alpha"], count) for count in dict.fromkeys(layers)}
     seeds = check_seeds(listed["seed"])
@@ -541,11 +521,19 @@ def checked_job(
         options.check_parts(chosen.methods, partition.rows.sizes, partition.named)
     for start, method in product(starts or (), chosen.methods):
         check_whole(start, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
-    alphas = _as_floats(listed["alpha"], rates[layers[0]])
+    floats = rates[layers[0]]
+    alphas = [  # tuples of floats are not copied, as there may be many
+        one
+        if not isinstance(alpha, tuple)
+        else alpha
+        if all(type(rate) is float for rate in alpha)
+        else tuple(row.tolist())
+        for alpha, row, one in zip(listed["alpha"], floats, floats[:, 0].tolist(), strict=True)
+    ]
     sweep_axes = SweepAxes({})
     if sweeps:
-        checked = {"hidden_size": hiddens, "alpha": alphas, "seed": seeds, "weights": starts}
-        checked |= values
+        checked: dict[str, Any] = {"hidden_size": hiddens, "alpha": alphas, "seed": seeds}
+        checked |= {"weights": starts, **values}
         combined = zip(*(checked[name] for name in together), strict=True)
         in_order = [dict(zip(together, numbers, strict=True)) for numbers in combined]
         sweep_axes = SweepAxes.of(
@@ -577,7 +565,7 @@ def checked_job(
     )
     if resume is not None:
         most = len(task.X) if partition is None else int(partition.rows.sizes.max())
-        check_resumed(resume, job.networks, most)
+        check_resumed_networks(resume, job.networks, most)
         whose = "the sweep" if sweeps else "the run"
         check_same_samples(resume.sample_hashes, job.sample_hashes, whose)
     return job
@@ -663,26 +651,26 @@ def _check_smooth(methods: Collection[Method]) -> None:
             )
 
 
-def _biases(biases: Any, weights: list[Any] | None) -> list[Any]:
-    """The biases that belong to each of the initial weights."""
-    if weights is None or biases is None:
-        return [biases] * len(weights or [None])
-    if not isinstance(biases, (list, tuple)) or len(biases) != len(weights):
-        raise ValueError(
-            "biases must be a list with those of each of the weights, if these are an axis "
-            f"({len(weights)}), got {shown(biases)}"
-        )
-    return list(biases)
-
-
 def _starts(
-    values: dict[str, list[Any]], biases: list[Any], inputs: int, outputs: int
+    listed: dict[str, list[Any]], has_axis: bool, biases: Any, inputs: int, outputs: int
 ) -> tuple[list[tuple[int, ...]], list[NetworkParts] | None]:
-    """The hidden sizes of each network, and the initial networks if they are given."""
+    """The hidden sizes of each network, and the initial networks if they are given.
+
+    If initial weights are an axis, so are the biases that belong to them.
+    """
+    weights = listed["weights"]
+    of_each = [biases] * len(weights)
+    if has_axis and biases is not None:
+        if not isinstance(biases, (list, tuple)) or len(biases) != len(weights):
+            raise ValueError(
+                "biases must be a list with those of each of the weights, if these are an axis "
+                f"({len(weights)}), got {shown(biases)}"
+            )
+        of_each = list(biases)
     pairs = [
-        check_start(hidden_size, weights, inputs, outputs, own)
-        for hidden_size in values["hidden_size"]
-        for weights, own in zip(values["weights"], biases, strict=True)
+        check_start(hidden_size, start, inputs, outputs, own)
+        for hidden_size in listed["hidden_size"]
+        for start, own in zip(weights, of_each, strict=True)
     ]
     hiddens = [hidden for hidden, _ in pairs]
     starts = [given for _, given in pairs if given is not None]
@@ -695,13 +683,3 @@ def _starts(
                 f"got {hiddens[0]} and {hidden}"
             )
     return hiddens[:1], starts
-
-
-def _as_floats(given: list[Any], rates: FloatArray) -> list[Any]:
-    """The values as floats; tuples of floats are not copied, as there may be many."""
-    return [
-        (value if all(type(alpha) is float for alpha in value) else tuple(row.tolist()))
-        if isinstance(value, tuple)
-        else one
-        for value, row, one in zip(given, rates, rates[:, 0].tolist(), strict=True)
-    ]

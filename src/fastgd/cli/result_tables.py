@@ -1,7 +1,10 @@
-"""The best runs of a sweep and its groups, as data and as tables, for any number of axes."""
+"""Results as tables: the best runs of a sweep and its groups, and the scores of a model.
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+What is ranked and averaged is data, too, for programs.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +19,9 @@ from fastgd.checks.messages import (
     value_text,
 )
 from fastgd.cli.console import Rows, fits, print_table
+from fastgd.models.model import Model
+from fastgd.models.scores import RECALL, Scores
+from fastgd.training.statistics import groups
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,16 +81,15 @@ def _facts(result: Sweep, at: dict[str, int]) -> dict[str, Any]:
     """The result of a setting: of its run, or the mean over its folds."""
     index = tuple(at.get(name, slice(None)) for name in result.axes)
     facts = {name: result.axes[name][i] for name, i in at.items()}
-    arrays = {
+    named = {
         "final_error": result.final_error,
         "final_loss": result.final_loss,
         "direction_changes": result.total_changes,
+        "final_validation_error": result.final_validation_error,
+        "best_iteration": result.best_iteration,
+        "iterations": result.iterations,
     }
-    if result.final_validation_error is not None:
-        arrays["final_validation_error"] = result.final_validation_error
-    if result.best_iteration is not None:
-        arrays["best_iteration"] = result.best_iteration
-    arrays["iterations"] = result.iterations
+    arrays = {name: array for name, array in named.items() if array is not None}
     if "fold" not in result.axes:
         facts |= {name: array[index].item() for name, array in arrays.items()}
         return facts | {"status": str(result.status[index])}
@@ -105,24 +110,21 @@ def _several(result: Sweep, name: str) -> bool:
 
 def statistics_of(result: Sweep) -> list[dict[str, Any]]:
     """Mean, median and best final error over groups, folds and seeds, for each setting."""
-    places = list(enumerate(result.axes))
-    apart = [i for i, name in places if name not in REPEATED]
-    over = [i for i, name in places if name in REPEATED]
-    axes = {name: axis for name, axis in result.axes.items() if name not in REPEATED}
-    shape = [len(axis) for axis in axes.values()]
-    all_errors = ranking_error(result).transpose(*apart, *over).reshape(*shape, -1)
-    all_status = result.status.transpose(*apart, *over).reshape(*shape, -1)
     found = []
-    for index in np.ndindex(*shape):
-        errors, status = all_errors[index], all_status[index]
-        numbers = errors[np.isfinite(errors)]
+    axes = {name: axis for name, axis in result.axes.items() if name not in REPEATED}
+    for errors, status in zip(
+        groups(result, ranking_error(result), over=REPEATED),
+        groups(result, result.status, over=REPEATED),
+        strict=True,
+    ):
+        numbers = errors.values[np.isfinite(errors.values)]
         statistics = [
             float(f(numbers)) if len(numbers) else None for f in (np.mean, np.median, np.min)
         ]
         found.append(
-            {name: axis[i] for (name, axis), i in zip(axes.items(), index, strict=True)}
+            {name: errors.setting.get(name, axis[0]) for name, axis in axes.items()}
             | dict(zip(STATISTICS, statistics, strict=True))
-            | {name: int((status == name).sum()) for name in ENDINGS}
+            | {name: int((status.values == name).sum()) for name in ENDINGS}
         )
     return found
 
@@ -142,50 +144,40 @@ def show_axes(console: "Console", result: Sweep) -> None:
 def show_best(console: "Console", result: Sweep) -> None:
     """Print a table of the best runs, or of the best one of each group."""
     found = best_runs(result)
-    grouped = _several(result, "group")
+    grouped, has_folds = _several(result, "group"), "fold" in result.axes
     runs = found[:GROUPS] if grouped else found
-    columns = [*_measured(result)]
-    # The iterations of a run that is finished are no news; the mean of those of folds is no number
-    # of a run, and the table is wide.
-    if "fold" not in result.axes and any(run["status"] != "finished" for run in runs):
-        columns.append(TableColumn(">iterations", "iterations", "{:,.0f}".format))
+    whole = "{:,.0f}".format
+    # Headings, and how a number is shown. The iterations of a run that is finished are no news; the
+    # mean of those of folds is no number of a run, and the table is wide.
+    columns: dict[str, tuple[str, Callable[[Any], str]]] = {}
+    if result.final_validation_error is None:
+        columns["final_error"] = ">final error", error_text
+    else:
+        columns["final_validation_error"] = ">validation\nerror", "{:#.6g}".format
+        if has_folds:
+            columns["spread"] = ">\N{PLUS-MINUS SIGN}", "{:#.3g}".format
+        columns["final_error"] = ">training\nerror", "{:#.6g}".format
+    if not has_folds:
+        columns["direction_changes"] = ">direction\nchanges", whole
+    columns["status"] = "<status", str
+    if not has_folds and any(run["status"] != "finished" for run in runs):
+        columns["iterations"] = ">iterations", whole
     if result.best_iteration is not None and (
         result.final_validation_error is not None or result.options.get("restore_best")
     ):
-        columns.append(TableColumn(">best at\niteration", "best_iteration", "{:,.0f}".format))
+        columns["best_iteration"] = ">best at\niteration", whole
     if _several(result, "fold"):
         folds = axis_text("fold", len(result.axes["fold"]))
         whose = "of each group" if grouped else "settings"
         console.print(f"Best {whose}: mean over {folds}, \N{PLUS-MINUS SIGN} their spread\n")
     elif grouped:
         console.print("Best of each group\n")
-    rows: Rows = [tuple(column.text(run[column.name]) for column in columns) for run in runs]
-    after = [column.heading for column in columns]
+    rows: Rows = [tuple(text(run[name]) for name, (_, text) in columns.items()) for run in runs]
+    after = [heading for heading, _ in columns.values()]
     _print_placed(console, result, runs, after, rows, ranked=not grouped)
     if len(found) > len(runs):
         more = many(len(found) - len(runs), "group")
         console.print(f"... and {more} more: --csv FILE.csv or --json have all\n")
-
-
-class TableColumn(NamedTuple):
-    """A column of the table of the best runs."""
-
-    heading: str
-    name: str
-    text: Callable[[Any], str]
-
-
-def _measured(result: Sweep) -> Iterator[TableColumn]:
-    if result.final_validation_error is None:
-        yield TableColumn(">final error", "final_error", error_text)
-    else:
-        yield TableColumn(">validation\nerror", "final_validation_error", "{:#.6g}".format)
-        if "fold" in result.axes:
-            yield TableColumn(">\N{PLUS-MINUS SIGN}", "spread", "{:#.3g}".format)
-        yield TableColumn(">training\nerror", "final_error", "{:#.6g}".format)
-    if "fold" not in result.axes:
-        yield TableColumn(">direction\nchanges", "direction_changes", "{:,.0f}".format)
-    yield TableColumn("<status", "status", str)
 
 
 def show_groups(console: "Console", result: Sweep) -> None:
@@ -219,18 +211,69 @@ def _print_placed(
     """Print cells next to their axis values: in columns, or in one column if they don't fit."""
     varied = [name for name, axis in result.axes.items() if len(axis) > 1 and name in facts[0]]
     first = [">rank"] if ranked else []
-    ranks: Rows = [(i,) if ranked else () for i in range(1, len(facts) + 1)]
-    headings = {name: SHORT.get(name, name).replace("_", "\n") for name in varied}
-    columns = [("<" if name in NAMES else ">") + headings[name] for name in varied]
-    apart = [
-        (*rank, *(value_text(name, fact[name]) for name in varied), *row)
-        for rank, fact, row in zip(ranks, facts, cells, strict=True)
+    headings = [
+        ("<" if name in NAMES else ">") + SHORT.get(name, name).replace("_", "\n")
+        for name in varied
     ]
-    if fits(console, [*first, *columns, *after], apart):
-        print_table(console, [*first, *columns, *after], apart)
-        return
-    together = [
-        (*rank, ", ".join(setting_text(name, fact[name]) for name in varied), *row)
-        for rank, fact, row in zip(ranks, facts, cells, strict=True)
+    apart = [[value_text(name, fact[name]) for name in varied] for fact in facts]
+    together = [[", ".join(setting_text(name, fact[name]) for name in varied)] for fact in facts]
+    for columns, settings in (headings, apart), (["~settings"], together):
+        rows: Rows = [
+            (*([rank] if ranked else []), *setting, *row)
+            for rank, (setting, row) in enumerate(zip(settings, cells, strict=True), 1)
+        ]
+        columns = [*first, *columns, *after]
+        if settings is together or fits(console, columns, rows):
+            print_table(console, columns, rows)
+            return
+
+
+# ---------------------------------------------------------------- scores
+
+
+LONG = 12
+"""Longer names of scores are broken in headings."""
+
+
+def print_scores(console: "Console", model: Model) -> None:
+    """Print the scores of a model, of a linear one and of a constant."""
+    names = {"model": "this model", "linear": "a linear model", "constant": "a constant"}
+    if model.classes is not None:
+        names["constant"] = "the most frequent class"
+    elif model.runs[0].options.get("loss", "squared") == "squared":
+        names["constant"] = "the mean"
+    # Without the recalls: there is one for each class.
+    first = [name for name in next(iter(model.scores.values())) if not name.startswith(RECALL)]
+    rows: Rows = [
+        (names.get(which, which), *(score_text(name, scores[name]) for name in first))
+        for which, scores in model.scores.items()
     ]
-    print_table(console, [*first, "~settings", *after], together)
+    headings = [name.replace(" ", "\n", 1) if len(name) > LONG else name for name in first]
+    headings = ["<", *(f">{name}" for name in headings)]
+    if not fits(console, headings, rows):
+        headings = [name.replace(" ", "\n") for name in headings]
+    print_table(console, headings, rows)
+
+
+def score_text(name: str, score: float) -> str:
+    """A score with as many digits as are meaningful."""
+    if name in ("accuracy", "balanced accuracy", "share below"):
+        return f"{100 * score:.1f} %"
+    return f"{score:.3f}" if name in ("R squared", "log loss", "AUC") else number_text(score)
+
+
+def number_text(value: float) -> str:
+    """A number with five digits, without exponent unless it is very large or small.
+
+    Examples
+    --------
+    >>> number_text(437545.2), number_text(43.75452), number_text(4.3e-7)
+    ('437,545', '43.755', '4.3e-07')
+    """
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e12 else f"{value:.5g}"
+
+
+def scores_line(scores: Scores) -> str:
+    """Scores side by side."""
+    shown = (name for name in scores if not name.startswith(RECALL))  # one for each class
+    return ", ".join(f"{name} {score_text(name, scores[name])}" for name in shown)
