@@ -42,11 +42,10 @@ from fastgd.cli.options import (
 from fastgd.cli.output_files import Output, check_output, check_plot, write_plot, writing
 from fastgd.cli.result_tables import number_text, print_scores
 from fastgd.cli.terminal import complain
-from fastgd.models.fit import Fit, fit_columns
+from fastgd.models.fit import ALPHAS, PENALTIES, SECOND_ORDER, Fit, fit_columns
 from fastgd.models.fit_choices import FOLDS, SHARE, Choices
-from fastgd.models.search import ALPHAS, PENALTIES, SECOND_ORDER
+from fastgd.tables.preparation import names_text
 from fastgd.tables.reading import read_columns
-from fastgd.tables.table_selection import names_text
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -15,7 +15,7 @@ from fastgd.checks.numbers import FloatArray
 from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, option_rows
 from fastgd.export.exportable import Exportable
 from fastgd.export.network import Exported
-from fastgd.models import stored_model
+from fastgd.models import model as stored_model
 from fastgd.tables.column_values import Cells
 from fastgd.tables.columns import NumberColumn
 from fastgd.tables.preparation import Preparation

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import check_count, check_number, rule_of
-from fastgd.checks.presentation import ShownInNotebooks, dataframe, dataset
+from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, dataframe, dataset
 from fastgd.engine.devices import CPU
 from fastgd.store import PathLike
 from fastgd.store.folder import Folder
 from fastgd.studies.box_counting import BoxCounting, boundary, box_counting
-from fastgd.studies.mean_field import MapTrainings, MapWindow, Settings, checked
+from fastgd.studies.mean_field import MapTrainings, MapWindow, Settings, checked, sample_count
 
 if TYPE_CHECKING:
     import pandas
@@ -66,6 +66,25 @@ class Trainability(ShownInNotebooks):
         resolution, *_ = self.settings
         given = ", ".join(f"{k}={v!r}" for k, v in self.settings.given.items())
         return f"Trainability({given}; {self.converged.mean():.1%} of {resolution**2:,} converged)"
+
+    def _described(self) -> Description:
+        settings = self.settings
+        (left, right), (bottom, top) = settings.window
+        across, up = settings.labels
+        width, activation, size = settings.width, settings.activation, settings.resolution
+        batch = settings.batch_size
+        vertical = f"log10 of the {up}" if settings.vertical.is_logarithm else up
+        rows = [
+            ("network", f"{width}-{width}-1, {activation}"),
+            ("iterations", f"{settings.iterations:,}"),
+            ("samples", f"{sample_count(width, activation, settings.samples):,}"),
+            ("batch", f"{batch:,} samples" if batch else "all samples"),
+            ("seed", str(settings.seed)),
+            (f"log10 of the {across}", f"{left:g} to {right:g}"),
+            (vertical, f"{bottom:g} to {top:g}"),
+            ("converged", f"{self.converged.mean():.1%}"),
+        ]
+        return Description(f"Map of {size} x {size} trainings", [ShownTable(rows)], self)
 
     @property
     def output_rates(self) -> NDArray[np.float64]:
@@ -130,7 +149,7 @@ class Trainability(ShownInNotebooks):
         """
         row, column = self._dims
         return dataset(
-            {row: self.rows.tolist(), column: self.input_rates.tolist()},
+            {row: self.rows, column: self.input_rates},
             {name: (self._dims, array) for name, array in self._measured.items()},
             self.settings._asdict(),
         )
