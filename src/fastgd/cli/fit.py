@@ -18,7 +18,7 @@ from fastgd.cli.console import (
     timed,
 )
 from fastgd.cli.errors import refusing
-from fastgd.cli.json_output import plain, print_json
+from fastgd.cli.json_output import print_json
 from fastgd.cli.option_values import column_name, read_formula, read_networks, with_formulas
 from fastgd.cli.options import (
     CLASSIFICATION,
@@ -42,11 +42,10 @@ from fastgd.cli.options import (
 from fastgd.cli.output_files import Output, check_output, check_plot, write_plot, writing
 from fastgd.cli.score_table import number_text, print_scores
 from fastgd.cli.terminal import complain
-from fastgd.models.fit import Fit, fit_columns
+from fastgd.models.fit import ALPHAS, PENALTIES, SECOND_ORDER, Fit, fit_columns
 from fastgd.models.fit_choices import FOLDS, SHARE, Choices
-from fastgd.models.search import ALPHAS, PENALTIES, SECOND_ORDER
+from fastgd.tables.preparation import names_text
 from fastgd.tables.reading import read_columns
-from fastgd.tables.table_selection import names_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -334,8 +333,7 @@ def _facts(result: Fit) -> dict[str, Any]:
         "rows": {"learn": len(result.parts.learn), "judge": len(result.parts.judge)},
         "scores": model.scores,
         "candidates": [
-            {name: value for name, value in plain(one).items() if name != "runs"}
-            for one in (candidate._replace(runs=()) for candidate in result.candidates)
+            dict(zip(one._fields[:5], one[:5], strict=True)) for one in result.candidates
         ],
         "verdict": result.verdict,
         "actual": result.actual,

@@ -19,8 +19,8 @@ from fastgd.cli.output_files import Output, check_output
 from fastgd.cli.splits import Given, RowSplit
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.optimizers import Adam
+from fastgd.tables.preparation import names_text
 from fastgd.tables.samples import LARGEST, Reading, Samples
-from fastgd.tables.table_selection import names_text
 from fastgd.training.resuming import planned
 from fastgd.training.train import EVERY
 

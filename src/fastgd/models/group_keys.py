@@ -16,7 +16,7 @@ from fastgd.checks.messages import shown
 from fastgd.tables.column_values import cells_of, is_missing
 from fastgd.tables.dates import dates_in
 
-Columns = Mapping[str, NDArray[Any]]
+TableColumns = Mapping[str, NDArray[Any]]
 
 _DATES = {"M": "M8[us]", "m": "m8[us]"}
 """One unit for each kind of date: the same table read again may have another unit."""
@@ -31,7 +31,7 @@ class Keys:
     members: Integers  # (groups, columns): indices into levels of each group's labels
 
     @classmethod
-    def learn(cls, columns: Columns, names: Sequence[str]) -> tuple[Keys, Integers]:
+    def learn(cls, columns: TableColumns, names: Sequence[str]) -> tuple[Keys, Integers]:
         """Return the groups, and the group index of each row, -1 where a label is missing.
 
         Examples
@@ -68,7 +68,7 @@ class Keys:
             own[places].tolist() for own, places in zip(self.levels, self.members.T, strict=True)
         ]
 
-    def codes(self, columns: Columns) -> Integers:
+    def codes(self, columns: TableColumns) -> Integers:
         """The group index of each row; -1 where no group has these labels."""
         for name in self.names:
             if name not in columns:

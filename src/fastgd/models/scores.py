@@ -11,13 +11,10 @@ from fastgd.arguments.options import Method
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.formula_values import evaluate, value_of
 from fastgd.formulas.named import loss_of
-from fastgd.tables.moments import in_order, weighted_mean
+from fastgd.tables.column_values import in_order, weighted_mean
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target
 
 Scores = dict[str, float]
-
-Objective = Mapping[str, Any]
-"""Options of a training; of these, ``loss`` and its parameters matter here."""
 
 _LEAST = 1e-15
 """Least probability in a log loss, since 0 would cost infinitely much; scikit-learn's ``log_loss``
@@ -47,7 +44,7 @@ def scores_of(
     target: Target,
     outputs: FloatArray,
     encoded: FloatArray,
-    objective: Objective | None = None,
+    objective: Mapping[str, Any] | None = None,
     weights: FloatArray | None = None,
 ) -> Scores:
     """Return the scores of outputs (rows, outputs), given the encoded targets, as scikit-learn's.
@@ -126,7 +123,7 @@ def quantile_of(values: FloatArray, weights: FloatArray, tau: float) -> float:
 
 
 def constant_of(
-    objective: Objective, encoded: FloatArray, weights: FloatArray, shape: tuple[int, ...]
+    objective: Mapping[str, Any], encoded: FloatArray, weights: FloatArray, shape: tuple[int, ...]
 ) -> FloatArray:
     """Return the same outputs for all rows: the mean (for classes the frequencies), or a quantile.
 
@@ -139,7 +136,7 @@ def constant_of(
 
 
 def mean_loss(
-    objective: Objective, outputs: FloatArray, encoded: FloatArray, weights: FloatArray
+    objective: Mapping[str, Any], outputs: FloatArray, encoded: FloatArray, weights: FloatArray
 ) -> float:
     """Return the mean loss of outputs (rows, outputs): log loss, squared error, or another one."""
     loss = objective["loss"]
@@ -160,7 +157,7 @@ def verdict(
     target: Target,
     found: Mapping[str, FloatArray],
     encoded: FloatArray,
-    objective: Objective,
+    objective: Mapping[str, Any],
     weights: FloatArray,
 ) -> str:
     """Say so if the outputs of a model are no better than those of a constant.

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown
+from fastgd.checks.numbers import FloatArray
 from fastgd.formulas.calendar import CYCLES, FIELDS, Cycle, circle, fields_of
-from fastgd.tables.column_values import Cells, text_of
-from fastgd.tables.moments import FloatArray, moments
+from fastgd.tables.column_values import Cells, moments, text_of
 
-Order = Literal["day", "month", ""]
+DateOrder = Literal["day", "month", ""]
 """What is first in texts: "" is the year."""
 
 _MOST = 0.9
@@ -41,7 +41,7 @@ _MAYBE = re.compile(
 _PLAIN = re.compile(r"\d{4}-\d\d|\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?")
 """Texts that NumPy reads."""
 
-_LIKE: dict[Order, str] = {"day": "26.11.2026 or ", "month": "11/26/2026 or ", "": ""}
+_LIKE: dict[DateOrder, str] = {"day": "26.11.2026 or ", "month": "11/26/2026 or ", "": ""}
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class DateColumn:
     year_mean: float
     year_scale: float  # 0 if all are of one year, which is no input
     cycles: tuple[Cycle, ...]
-    order: Order
+    order: DateOrder
     flagged: bool
 
     @property
@@ -135,7 +135,7 @@ def learn_dates(name: str, cells: Cells) -> tuple[DateColumn | None, str] | None
     return column, note
 
 
-def dates_in(name: str, cells: Cells) -> tuple[NDArray[np.datetime64], Order, str] | None:
+def dates_in(name: str, cells: Cells) -> tuple[NDArray[np.datetime64], DateOrder, str] | None:
     """The dates of a column in UTC, how its texts are read, and a note; None if it has none."""
     if cells.kind == "dates":
         return cells.values, "", ""
@@ -165,7 +165,7 @@ def _written(days: float) -> str:
     return text_of(np.datetime64(round(days * 86400), "s"))
 
 
-def _dates(name: str, cells: Cells, order: Order, way: str = "") -> NDArray[np.datetime64]:
+def _dates(name: str, cells: Cells, order: DateOrder, way: str = "") -> NDArray[np.datetime64]:
     """The dates of a column in UTC; texts are parsed. ``way`` is what to do if one is no date."""
     if cells.kind == "dates":
         return cells.values
@@ -183,7 +183,7 @@ def _dates(name: str, cells: Cells, order: Order, way: str = "") -> NDArray[np.d
     return np.array([known[text] for text in texts], dtype="M8[us]")
 
 
-def _order(counts: Counter[str]) -> tuple[Order, str]:
+def _order(counts: Counter[str]) -> tuple[DateOrder, str]:
     """Whether the day or the month is first in most texts, "" if these are no dates; and a note.
 
     Texts with years of two digits may be codes or versions, unless a day above 12 is among them.
@@ -194,7 +194,7 @@ def _order(counts: Counter[str]) -> tuple[Order, str]:
     if not found:
         return "", ""
     short, decided = any(len(match["last"]) == 2 for match in found), days != months
-    order: Order = "month" if found[0]["sign"] == "/" else "day"
+    order: DateOrder = "month" if found[0]["sign"] == "/" else "day"
     if decided:
         by_day, by_month = (sum(counts[text] for text in texts) for texts in (days, months))
         order = "day" if by_day >= by_month else "month"
@@ -205,7 +205,7 @@ def _order(counts: Counter[str]) -> tuple[Order, str]:
     return order, f", taken as {order} first (no day above 12 decides it)"
 
 
-def _date(text: str | None, order: Order) -> datetime | None:
+def _date(text: str | None, order: DateOrder) -> datetime | None:
     """The date of a text in UTC; None if it is none."""
     match = _DATE_TEXT.fullmatch(text or "")
     if not match or (match["sign"] and not order):
