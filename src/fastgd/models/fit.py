@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from math import inf, isfinite
 from typing import Any, NamedTuple
 
@@ -32,18 +31,18 @@ from fastgd.models.splits import (
     TrainTestRows,
     class_factors,
     copies,
+    encode_rows,
     folds_of,
     folds_of_groups,
     some_of,
 )
 from fastgd.optimizers import Adam, LevenbergMarquardt
 from fastgd.tables.columns import MOST_CATEGORIES, Encoding
-from fastgd.tables.preparation import Preparation, column_name, some_rows
+from fastgd.tables.preparation import Preparation, column_name
 from fastgd.tables.reading import columns_from
 from fastgd.tables.targets import (
     MAX_CLASSES,
     ClassTarget,
-    NumberTarget,
     Target,
     leaks,
     learn_target,
@@ -454,60 +453,49 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             f"got {wanted.values[least]:g} in row {wanted.row(least):,}"
         )
 
-    def prepared(
-        *parts: Integers, before: Preparation | None = None
-    ) -> tuple[Preparation, Target, list[SearchSamples]]:
-        """The rows of each part, encoded as it is learned from those of the first."""
-        learn, mine = parts[0], learned
-        if isinstance(learned, NumberTarget):
-            mine = NumberTarget.learn(target, wanted[learn])
-            if of_counts:  # divided by their mean only, where outputs of exp begin
-                mine = replace(mine, mean=0.0, scale=mine.mean or 1.0)
-        y = mine.encode(wanted)
-        factors = class_factors(mine, labels[learn], table.weights[learn], choices.class_weight)
-        decisions = choices.decisions._replace(drop=table.drop, y=y[learn])
-        preparation, first = Preparation.learn_with_inputs(
-            some_rows(table.inputs, learn), decisions, before
+    def encoded(
+        rows: Integers, before: Preparation | None = None
+    ) -> tuple[Preparation, Target, SearchSamples]:
+        """All rows, encoded as it is learned from some of them."""
+        decisions = choices.decisions._replace(drop=table.drop)
+        preparation, target, X, y = encode_rows(
+            table.inputs, wanted, learned, rows, decisions, before, of_counts=of_counts
         )
-        found = []
-        for part in parts:
-            X = first if part is learn else preparation.transform(some_rows(table.inputs, part))
-            group = None if table.groups is None else table.groups[part]
-            weights, label = table.weights[part], labels[part]
-            found.append(SearchSamples(X, y[part], label, weights, weights * factors[label], group))
-        return preparation, mine, found
+        factors = class_factors(target, labels[rows], table.weights[rows], choices.class_weight)
+        costs = table.weights * factors[labels]
+        samples = SearchSamples(X, y, labels, table.weights, costs, table.groups)
+        return preparation, target, samples
 
-    preparation, learned, [learn, *judge] = prepared(*(part for part in parts if len(part)))
-    leaked = leaks(preparation, some_rows(table.inputs, parts.learn), learned, learn.y)
-    facts = np.hstack([preparation.numbers(table.inputs), learned.encode(wanted)])
-    alike = copies(facts, parts)
-    tried = search(learned, learn, sizes_for(learn, choices), choices)
+    preparation, encoder, samples = encoded(parts.learn)
+    learn, judge = (samples.at(part) for part in parts)
+    numbers = preparation.numbers(table.inputs)
+    leaked = leaks(preparation, numbers[parts.learn], encoder, learn.y)
+    alike = copies(np.hstack([numbers, samples.y]), parts)
+    tried = search(encoder, learn, sizes_for(learn, choices), choices)
     candidates = [one for one in tried if one.hidden_size or () in choices.hidden_size]
     best, linear = candidates[0], next(one for one in tried if not one.hidden_size)
     runs, scores, finding = best.runs, dict[str, Scores](), ""
-    outputs = learn.y[:0]
-    for X, y, _, weights, *_ in judge:
-        outputs = mean_outputs(runs[0], runs, X)
-        plain = runs if linear is best else linear.runs
+    predicted = encoder.decode(judge.y)
+    again = f"learned from all {rows:,} rows"
+    if len(parts.judge):
+        plain, X, y = (runs if linear is best else linear.runs), judge.X, judge.y
         rivals = {
-            "model": outputs,
+            "model": mean_outputs(runs[0], runs, X),
             "linear": mean_outputs(plain[0], plain, X),
             "constant": constant_of(objective, learn.y, learn.weights, y.shape),
         }
-        for name, found in rivals.items():
-            scores[name] = scores_of(learned, found, y, objective, weights)
-        finding = verdict(learned, rivals, y, objective, weights)
-    predicted = learned.decode(outputs)
-    samples, again = learn, f"learned from all {rows:,} rows"
-    if judge:
-        preparation, learned, [samples] = prepared(np.arange(rows), before=preparation)
-        runs = refit(learned, samples, best, choices).runs
+        for name, outputs in rivals.items():
+            scores[name] = scores_of(encoder, outputs, y, objective, judge.weights)
+        finding = verdict(encoder, rivals, y, objective, judge.weights)
+        predicted = encoder.decode(rivals["model"])
+        preparation, encoder, samples = encoded(np.arange(rows), preparation)
+        runs = refit(encoder, samples, best, choices).runs
         again = (
             f"learned again from all {rows:,} rows, in folds as before; the scores are those of "
             "the networks before that"
         )
-    actual = learned.decode(samples.y) if of_classes else wanted.values
+    actual = encoder.decode(samples.y) if of_classes else wanted.values
     trained = (*told[1:], *leaked, *alike, again, *filter(None, [finding]))
     notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], *alike, again]
-    model = Model(runs, preparation, (learned,), scores, trained)
+    model = Model(runs, preparation, (encoder,), scores, trained)
     return Fit(model, notes, parts, candidates, actual[parts.judge], predicted, finding)

@@ -52,7 +52,7 @@ from fastgd.models.group_training import (
     train_groups,
     train_watched,
 )
-from fastgd.models.splits import hold_out
+from fastgd.models.splits import encode_rows, hold_out
 from fastgd.optimizers import Adam
 from fastgd.store import Arrays, PathLike, described
 from fastgd.store.files import is_file
@@ -61,7 +61,7 @@ from fastgd.tables.amounts import numbers_written
 from fastgd.tables.columns import MOST_CATEGORIES, Decisions, Encoding
 from fastgd.tables.preparation import Preparation, column_names, some_rows, with_targets, without
 from fastgd.tables.reading import columns_from
-from fastgd.tables.targets import ClassTarget, NumberTarget, Target, leaks, learn_target, notes_of
+from fastgd.tables.targets import ClassTarget, Target, leaks, learn_target, notes_of
 from fastgd.training.codec import Header
 from fastgd.training.run import Run
 from fastgd.training.stored_results import as_json
@@ -523,18 +523,15 @@ def _read(
     learned = ~(held | test)
     wanted: Any = chosen[target]  # cells
     encoder = learn_target(target, wanted, classification=classification)
-    if isinstance(encoder, NumberTarget):
-        encoder = NumberTarget.learn(target, wanted[learned])
-    encoded = encoder.encode(wanted)
-    decisions = decisions._replace(drop=drop, keep=keep, y=encoded[learned])
-    preparation, own = Preparation.learn_with_inputs(some_rows(cells, learned), decisions)
-    check_memory(40 * len(codes) * len(preparation.names), "the table", also="fewer inputs")
-    prepared = preparation.transform(cells)
-    prepared[learned] = own
-    rows = GroupRows(prepared, encoded, codes, held, test)
+    preparation, encoder, X, y = encode_rows(
+        cells, wanted, encoder, learned, decisions._replace(drop=drop, keep=keep)
+    )
+    check_memory(40 * X.size, "the table", also="fewer inputs")
+    rows = GroupRows(X, y, codes, held, test)
     # There is no command that fits groups.
     told = [re.sub(r" or --keep .* uses it\)$", " uses it)", note) for note in preparation.notes]
-    leaked = leaks(preparation, some_rows(cells, learned), encoder, encoded[learned])
+    numbers = preparation.numbers(some_rows(cells, learned))
+    leaked = leaks(preparation, numbers, encoder, y[learned])
     notes = [*notes, *more, *told, *leaked, *notes_of(encoder, wanted)]
     if held.any() or test.any():
         notes.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -16,15 +16,17 @@ from fastgd.checks.messages import did_you_mean, many, shown
 from fastgd.checks.numbers import FloatArray, check_number, integer, rule_of
 from fastgd.models.fit_choices import Choices
 from fastgd.tables.column_values import Cells, array_of, cells_of, text_of, texts_shown
+from fastgd.tables.columns import Decisions
 from fastgd.tables.dates import dates_in
 from fastgd.tables.preparation import (
+    Preparation,
     check_lengths,
     column_name,
     column_names,
     some_rows,
     with_targets,
 )
-from fastgd.tables.targets import ClassTarget, Target, width_of
+from fastgd.tables.targets import ClassTarget, NumberTarget, Target, width_of
 
 LEAST_ROWS = 10
 """A table with fewer rows can't be split."""
@@ -310,3 +312,32 @@ def class_factors(target: Target, labels: Integers, weights: FloatArray, given: 
         number = check_number("class_weight", factor, rule_of("(0, inf)"))
         factors[target.classes.index(name)] = number
     return factors
+
+
+def encode_rows(
+    inputs: Mapping[str, Any],
+    wanted: Cells,
+    target: Target,
+    learned: NDArray[Any],
+    decisions: Decisions,
+    before: Preparation | None = None,
+    *,
+    of_counts: bool = False,
+) -> tuple[Preparation, Target, FloatArray, FloatArray]:
+    """A preparation and a target, learned from some rows, and all rows encoded by them: X and y.
+
+    ``target`` is that of all rows, and ``before`` as in :meth:`Preparation.learn_with_inputs`.
+    """
+    if isinstance(target, NumberTarget):
+        target = NumberTarget.learn(target.name, wanted[learned])
+        if of_counts:  # divided by their mean only, where outputs of exp begin
+            target = replace(target, mean=0.0, scale=target.mean or 1.0)
+    y = target.encode(wanted)
+    preparation, own = Preparation.learn_with_inputs(
+        some_rows(inputs, learned), decisions._replace(y=y[learned]), before
+    )
+    if len(own) == len(y):
+        return preparation, target, own, y
+    X = preparation.transform(inputs)
+    X[learned] = own
+    return preparation, target, X, y

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown
-from fastgd.tables.column_values import Cells, FloatArray, cells_of, number_of
+from fastgd.checks.numbers import FloatArray
+from fastgd.tables.column_values import Cells, cells_of, number_of
 from fastgd.tables.columns import Decisions
 from fastgd.tables.preparation import Preparation, column_names, names_text, some_rows, with_targets
 from fastgd.tables.reading import (

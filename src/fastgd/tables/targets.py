@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any, Literal
@@ -311,11 +310,12 @@ MOST = 0.999
 
 
 def leaks(
-    preparation: Preparation, columns: Mapping[str, Any], target: Target, y: FloatArray
+    preparation: Preparation, numbers: FloatArray, target: Target, y: FloatArray
 ) -> list[str]:
     """Name the columns that explain almost all of the target, one line each.
 
-    ``y`` are the encoded targets, (rows, outputs). Numbers explain a number if they or their ranks
+    ``numbers`` are those of :meth:`Preparation.numbers`, (rows, columns), and ``y`` the encoded
+    targets, (rows, outputs). Numbers explain a number if they or their ranks
     are correlated with it, and classes if these are separate in the order of the numbers. Strings
     explain classes if all rows of a string have the same class. A column that is known in at least
     half of the rows need only explain these. Any column explains classes if it is missing in all
@@ -324,9 +324,9 @@ def leaks(
     of_classes = isinstance(target, ClassTarget)
     wanted, share = (y.argmax(axis=1), "all") if of_classes else (y[:, 0], "over 99.9 %")
     lines, rows = [], len(y)
-    for column, numbers in zip(preparation.columns, preparation.numbers(columns).T, strict=True):
-        known = ~np.isnan(numbers)
-        pair, count = (numbers[known], wanted[known]), int(known.sum())
+    for column, own in zip(preparation.columns, numbers.T, strict=True):
+        known = ~np.isnan(own)
+        pair, count = (own[known], wanted[known]), int(known.sum())
         is_text = isinstance(column, StringColumn)
         by_gaps = of_classes and _separates(known, wanted, is_text=True)
         if of_classes:
