@@ -61,11 +61,8 @@ class TrainedGroups(NamedTuple):
     places: Integers  # (groups, 2): index of the sweep, and of the run in it; -1 without a network
 
 
-class Plans(NamedTuple):
-    """How the networks of groups are trained without a validation set."""
-
-    settings: tuple[Mapping[str, Any], ...]
-    of_group: Integers  # (groups,): index into settings
+Plans = list[tuple[Mapping[str, Any], Integers]]
+"""How networks are trained without a validation set: settings, and the groups trained so."""
 
 
 class Scaling(NamedTuple):
@@ -130,14 +127,14 @@ def train_watched(
     these groups together, for the median of their iterations.
     Iterations are rounded to powers of two: a sweep trains all groups with the same number.
     """
-    given, groups = _starting(settings, start), len(alone)
+    groups = len(alone)
     plain = {name: value for name, value in settings.items() if name not in STOPPING}
     has_held = np.bincount(rows.codes[rows.held], minlength=groups) > 0
     places = np.full((groups, 2), -1, np.int64)
     if not has_held.any():
-        return TrainedGroups((), places), Plans((_first(plain),), np.zeros(groups, np.int64))
+        return TrainedGroups((), places), [(_first(plain), np.arange(groups))]
     some = rows.where(has_held[rows.codes])
-    found = _swept(some, out, folds=some.held[None], **given, **how)
+    found = _swept(some, out, settings, start, folds=some.held[None], **how)
     assert found.final_validation_error is not None
     errors = found.final_validation_error.reshape(int(has_held.sum()), -1)
     best = np.where(np.isnan(errors), np.inf, errors).argmin(axis=1)
@@ -160,11 +157,12 @@ def train_watched(
     names = [name for name in found.axes if name in SELECTED]
     values = list(product(*(found.axes[name] for name in names)))
     pairs, of_group = np.unique(np.column_stack([setting, rounded]), axis=0, return_inverse=True)
-    plans = tuple(
-        {**plain, **dict(zip(names, values[k], strict=True)), "iterations": n, "record_every": n}
-        for k, n in pairs.tolist()
-    )
-    return TrainedGroups((found,), places), Plans(plans, of_group.ravel())
+    plans: Plans = []
+    for plan, (k, n) in enumerate(pairs.tolist()):
+        chosen = plain | dict(zip(names, values[k], strict=True))
+        mine = np.flatnonzero(of_group.ravel() == plan)
+        plans.append(({**chosen, "iterations": n, "record_every": n}, mine))
+    return TrainedGroups((found,), places), plans
 
 
 def train_groups(
@@ -179,13 +177,13 @@ def train_groups(
     present = np.bincount(rows.codes, minlength=groups) > 0
     places = np.full((groups, 2), -1, np.int64)
     sweeps: list[Sweep] = []
-    for k, settings in enumerate(plans.settings):
-        mine = np.flatnonzero(present & (plans.of_group == k))
+    for k, (settings, planned) in enumerate(plans):
+        mine = planned[present[planned]]
         if len(mine):
             own = rows.where(np.isin(rows.codes, mine))
             places[mine] = np.column_stack([np.full(len(mine), len(sweeps)), np.arange(len(mine))])
             folder = out and out.with_name(f"{out.name}-{k}")
-            sweeps.append(_swept(own, folder, **_starting(settings, start), **how))
+            sweeps.append(_swept(own, folder, settings, start, **how))
     return TrainedGroups(tuple(sweeps), places)
 
 
@@ -197,52 +195,24 @@ def _first(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _starting(settings: Mapping[str, Any], start: Run | None) -> dict[str, Any]:
-    """Mapping[str, Any] of networks that start from another one, if there is one."""
-    if start is None:
-        return dict(settings)
-    if not all(np.isfinite(layer).all() for layer in (*start.weights, *start.biases)):
-        raise ValueError(
-            "the network of all groups, which each group starts from, must not diverge: use a "
-            'smaller alpha, or start="own"'
-        )
-    return {name: value for name, value in settings.items() if name != "init"} | {"weights": start}
-
-
-def _swept(rows: GroupRows, out: Path | None, **given: Any) -> Sweep:
-    """Train a network for each group, in memory or saved in a folder."""
+def _swept(
+    rows: GroupRows, out: Path | None, settings: Mapping[str, Any], start: Run | None, **how: Any
+) -> Sweep:
+    """Train a network for each group, from ``start`` if there is one, in memory or in a folder."""
+    given = dict(settings)
+    if start is not None:
+        if not all(np.isfinite(layer).all() for layer in (*start.weights, *start.biases)):
+            raise ValueError(
+                "the network of all groups, which each group starts from, must not diverge: use a "
+                'smaller alpha, or start="own"'
+            )
+        given["weights"] = start
+        given.pop("init", None)
     if out is not None:
         is_folder(out)
-    found = sweep(rows.inputs, rows.targets, groups=rows.codes, out=out, **given)
+    found = sweep(rows.inputs, rows.targets, groups=rows.codes, out=out, **given, **how)
     whole: Sweep = found if out is None else found[...]
     return whole
-
-
-def outputs_of(
-    trained: TrainedGroups, inputs: Scaling, outputs: Scaling, prepared: FloatArray, codes: Integers
-) -> FloatArray:
-    """Outputs (rows, outputs) for prepared rows of these groups; without a network the mean."""
-    result: FloatArray = outputs.mean[codes]
-    for k, one in enumerate(trained.sweeps):
-        mine = np.flatnonzero(trained.places[codes, 0] == k)
-        if not len(mine):
-            continue
-        own = codes[mine]
-        present, sizes = np.unique(own, return_counts=True)
-        [network], [kept] = one.networks, one.kept_weights or ()
-        found = np.empty((1, len(mine), result.shape[1]))
-        predict_parts(
-            network,
-            one.method,
-            kept[trained.places[present, 1]][:, None],
-            inputs.apply(prepared[mine], own),
-            rows_of(np.argsort(own, kind="stable"), sizes),
-            {},
-            available_threads(),
-            found,
-        )
-        result[mine] = outputs.undo(found[0], own)
-    return result
 
 
 def stacked(
@@ -318,7 +288,27 @@ class GroupFits(NamedTuple):
             return ridge_outputs(self.ridge, prepared, codes)
         if name == "constant" and self.constant is not None:
             return self.constant[codes]
-        return outputs_of(self.trained, self.inputs, self.outputs, prepared, codes)
+        result: FloatArray = self.outputs.mean[codes]  # of a group without a network
+        for k, one in enumerate(self.trained.sweeps):
+            mine = np.flatnonzero(self.trained.places[codes, 0] == k)
+            if not len(mine):
+                continue
+            own = codes[mine]
+            present, sizes = np.unique(own, return_counts=True)
+            [network], [kept] = one.networks, one.kept_weights or ()
+            found = np.empty((1, len(mine), result.shape[1]))
+            predict_parts(
+                network,
+                one.method,
+                kept[self.trained.places[present, 1]][:, None],
+                self.inputs.apply(prepared[mine], own),
+                rows_of(np.argsort(own, kind="stable"), sizes),
+                {},
+                available_threads(),
+                found,
+            )
+            result[mine] = self.outputs.undo(found[0], own)
+        return result
 
     def predict(self, chosen: Integers, prepared: FloatArray, codes: Integers) -> FloatArray:
         """Outputs of the model chosen for the group of each row; NaN without a group (-1)."""
@@ -353,8 +343,15 @@ def ridges(rows: GroupRows, groups: int, penalties: FloatArray) -> FloatArray:
     moments[:, range(count), range(count)] += moments.diagonal(axis1=1, axis2=2) == 0
     found = np.empty((groups, penalties.shape[1], count + 1))
     for k, penalty in enumerate(penalties.T):
-        penalized = moments + penalty[:, None, None] * np.eye(count)
-        slopes = _solved(penalized, sums.copy()) / scale
+        left, right = moments + penalty[:, None, None] * np.eye(count), sums.copy()
+        for i in range(count):
+            factors = left[:, i + 1 :, i] / left[:, i, i, None]
+            left[:, i + 1 :, i + 1 :] -= factors[:, :, None] * left[:, i, None, i + 1 :]
+            right[:, i + 1 :] -= factors * right[:, i, None]
+        for i in reversed(range(count)):
+            right[:, i] /= left[:, i, i]
+            right[:, :i] -= left[:, :i, i] * right[:, i, None]
+        slopes = right / scale
         found[:, k, :-1] = slopes
         found[:, k, -1] = mean - _dot(slopes, scaling.mean)
     return found
@@ -372,19 +369,6 @@ def _dot(a: FloatArray, b: FloatArray) -> FloatArray:
     for one, other in zip(a.T, b.T, strict=True):
         total += one * other
     return total
-
-
-def _solved(matrices: FloatArray, sums: FloatArray) -> FloatArray:
-    """Solve positive definite (n, k, k) equations with right sides (n, k); both are overwritten."""
-    count = sums.shape[1]
-    for k in range(count):
-        factors = matrices[:, k + 1 :, k] / matrices[:, k, k, None]
-        matrices[:, k + 1 :, k + 1 :] -= factors[:, :, None] * matrices[:, k, None, k + 1 :]
-        sums[:, k + 1 :] -= factors * sums[:, k, None]
-    for k in reversed(range(count)):
-        sums[:, k] /= matrices[:, k, k]
-        sums[:, :k] -= matrices[:, :k, k] * sums[:, k, None]
-    return sums
 
 
 def mean_errors(errors: FloatArray, codes: Integers, groups: int) -> FloatArray:

@@ -204,7 +204,18 @@ class Stages(NamedTuple):
         fitted = partial(self._fitted, plans, shared, penalties)
         judged = fitted(seen, JUDGED) if rows.test.any() else None
         final = fitted(rows, FINAL)
-        measured, compared = self._measured(rows, judged or final, chosen)
+        judged = judged or final
+        test, errors = rows.where(rows.test), partial(errors_of, self.target, groups=self.groups)
+        measured: dict[str, NDArray[Any]] = {
+            "rows": np.bincount(rows.codes, minlength=self.groups),
+            "test_rows": np.bincount(test.codes, minlength=self.groups),
+        }
+        for name, some in {"training_error": seen, "test_error": test}.items():
+            measured[name] = errors(judged.predict(chosen, some.inputs, some.codes), some)
+        compared = {
+            name: errors(judged.outputs_of(name, test.inputs, test.codes), test)
+            for name in (judged.names if len(test.codes) else ())
+        }
         status = np.full(self.groups, "constant", dtype="U16")
         for k, one in enumerate(final.trained.sweeps):
             mine = final.trained.places[:, 0] == k
@@ -231,25 +242,6 @@ class Stages(NamedTuple):
         if penalties is not None:
             ridge = ridges(rows, self.groups, penalties[:, None])[:, 0]
         return GroupFits(inputs, outputs, trained, constant, ridge, shared)
-
-    def _measured(
-        self, rows: GroupRows, judged: GroupFits, chosen: Integers
-    ) -> tuple[dict[str, NDArray[Any]], dict[str, FloatArray]]:
-        """Numbers of rows and errors of each group, and the test errors of each model."""
-        errors = partial(errors_of, self.target, groups=self.groups)
-        learned, test = rows.where(~rows.test), rows.where(rows.test)
-        measured: dict[str, NDArray[Any]] = {
-            "rows": np.bincount(rows.codes, minlength=self.groups),
-            "test_rows": np.bincount(test.codes, minlength=self.groups),
-        }
-        for name, some in {"training_error": learned, "test_error": test}.items():
-            measured[name] = errors(judged.predict(chosen, some.inputs, some.codes), some)
-        if not len(test.codes):
-            return measured, {}
-        return measured, {
-            name: errors(judged.outputs_of(name, test.inputs, test.codes), test)
-            for name in judged.names
-        }
 
     def _scaled(self, rows: GroupRows) -> tuple[GroupRows, Scaling, Scaling, FloatArray]:
         """Scale the rows of groups whose targets vary, by the rows that are not held out.
@@ -463,7 +455,13 @@ def fit_groups(
     )
     is_class = isinstance(encoder, ClassTarget)
     settings = completed(given, is_class=is_class, watching=share > 0)
-    _check_batch(given.get("batch_size"), rows, keys)
+    sizes = np.bincount(rows.codes[~(rows.held | rows.test)], minlength=len(keys))
+    batch = given.get("batch_size")
+    if batch is not None and check_count("batch_size", batch) > sizes.min():
+        raise ValueError(
+            f"batch_size must be at most the number of training rows of each group "
+            f"({sizes.min()} in {shown(list(keys)[int(sizes.argmin())])}), got {batch}"
+        )
     if path is not None:
         asked: Header = {"validation_fraction": share, "test_fraction": test_share}
         asked |= {"min_rows": least, "split_seed": draw, "unknown": unknown, "start": start}
@@ -539,17 +537,6 @@ def _read(
             "the networks have then learned from all rows"
         )
     return keys, preparation, encoder, rows, tuple(notes)
-
-
-def _check_batch(batch_size: Any, rows: GroupRows, keys: Keys) -> None:
-    """Reject a batch size larger than the smallest group, which the message names."""
-    sizes = np.bincount(rows.codes[~(rows.held | rows.test)], minlength=len(keys))
-    smallest = int(sizes.argmin())
-    if batch_size is not None and check_count("batch_size", batch_size) > sizes[smallest]:
-        raise ValueError(
-            f"batch_size must be at most the number of training rows of each group "
-            f"({sizes[smallest]} in {shown(list(keys)[smallest])}), got {batch_size}"
-        )
 
 
 def _settle(path: Path, rows: GroupRows, columns: Header, arguments: Header) -> None:
