@@ -209,8 +209,9 @@ def test_the_mean_of_the_target_is_that_of_scikit_learn(classes):
     y = random.random(90)[:, None]
     if classes:
         y = np.eye(2)[(y[:, 0] > 0.4).astype(int)]
-    preparation, inputs = Preparation.learn_with_inputs(
+    preparation, inputs, _ = Preparation.learn_from(
         {"city": city, "x": random.random(90)},
+        slice(None),
         Decisions(max_categories=5, encoding="target", y=y, seed=3),
     )
     assert preparation.names == ("city", "x")

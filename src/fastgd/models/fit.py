@@ -455,20 +455,19 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
 
     def encoded(
         rows: Integers, before: Preparation | None = None
-    ) -> tuple[Preparation, Target, SearchSamples]:
+    ) -> tuple[Preparation, FloatArray, Target, SearchSamples]:
         """All rows, encoded as it is learned from some of them."""
         decisions = choices.decisions._replace(drop=table.drop)
-        preparation, target, X, y = encode_rows(
+        target, y, preparation, X, numbers = encode_rows(
             table.inputs, wanted, learned, rows, decisions, before, of_counts=of_counts
         )
         factors = class_factors(target, labels[rows], table.weights[rows], choices.class_weight)
         costs = table.weights * factors[labels]
         samples = SearchSamples(X, y, labels, table.weights, costs, table.groups)
-        return preparation, target, samples
+        return preparation, numbers, target, samples
 
-    preparation, encoder, samples = encoded(parts.learn)
+    preparation, numbers, encoder, samples = encoded(parts.learn)
     learn, judge = (samples.at(part) for part in parts)
-    numbers = preparation.numbers(table.inputs)
     leaked = leaks(preparation, numbers[parts.learn], encoder, learn.y)
     alike = copies(np.hstack([numbers, samples.y]), parts)
     tried = search(encoder, learn, sizes_for(learn, choices), choices)
@@ -488,7 +487,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             scores[name] = scores_of(encoder, outputs, y, objective, judge.weights)
         finding = verdict(encoder, rivals, y, objective, judge.weights)
         predicted = encoder.decode(rivals["model"])
-        preparation, encoder, samples = encoded(np.arange(rows), preparation)
+        preparation, _, encoder, samples = encoded(np.arange(rows), preparation)
         runs = refit(encoder, samples, best, choices).runs
         again = (
             f"learned again from all {rows:,} rows, in folds as before; the scores are those of "

@@ -57,9 +57,9 @@ from fastgd.optimizers import Adam
 from fastgd.store import Arrays, PathLike, described
 from fastgd.store.files import is_file
 from fastgd.store.folder import Folder
-from fastgd.tables.amounts import numbers_written
 from fastgd.tables.columns import MOST_CATEGORIES, Decisions, Encoding
-from fastgd.tables.preparation import Preparation, column_names, some_rows, with_targets, without
+from fastgd.tables.notations import numbers_written
+from fastgd.tables.preparation import Preparation, column_names, with_targets, without
 from fastgd.tables.reading import columns_from
 from fastgd.tables.targets import ClassTarget, Target, leaks, learn_target, notes_of
 from fastgd.training.codec import Header
@@ -521,15 +521,14 @@ def _read(
     learned = ~(held | test)
     wanted: Any = chosen[target]  # cells
     encoder = learn_target(target, wanted, classification=classification)
-    preparation, encoder, X, y = encode_rows(
+    encoder, y, preparation, X, numbers = encode_rows(
         cells, wanted, encoder, learned, decisions._replace(drop=drop, keep=keep)
     )
     check_memory(40 * X.size, "the table", also="fewer inputs")
     rows = GroupRows(X, y, codes, held, test)
     # There is no command that fits groups.
     told = [re.sub(r" or --keep .* uses it\)$", " uses it)", note) for note in preparation.notes]
-    numbers = preparation.numbers(some_rows(cells, learned))
-    leaked = leaks(preparation, numbers, encoder, y[learned])
+    leaked = leaks(preparation, numbers[learned], encoder, y[learned])
     notes = [*notes, *more, *told, *leaked, *notes_of(encoder, wanted)]
     if held.any() or test.any():
         notes.append(

@@ -17,7 +17,7 @@ from fastgd.checks.numbers import FloatArray, check_number, integer, rule_of
 from fastgd.models.fit_choices import Choices
 from fastgd.tables.column_values import Cells, array_of, cells_of, text_of, texts_shown
 from fastgd.tables.columns import Decisions
-from fastgd.tables.dates import dates_in
+from fastgd.tables.notations import dates_in
 from fastgd.tables.preparation import (
     Preparation,
     check_lengths,
@@ -323,21 +323,15 @@ def encode_rows(
     before: Preparation | None = None,
     *,
     of_counts: bool = False,
-) -> tuple[Preparation, Target, FloatArray, FloatArray]:
-    """A preparation and a target, learned from some rows, and all rows encoded by them: X and y.
+) -> tuple[Target, FloatArray, Preparation, FloatArray, FloatArray]:
+    """A target and a preparation, learned from some rows, and all rows encoded by them.
 
-    ``target`` is that of all rows, and ``before`` as in :meth:`Preparation.learn_with_inputs`.
+    That is: the targets, and what :meth:`Preparation.learn_from` returns. ``target`` is that of all
+    rows.
     """
     if isinstance(target, NumberTarget):
         target = NumberTarget.learn(target.name, wanted[learned])
         if of_counts:  # divided by their mean only, where outputs of exp begin
             target = replace(target, mean=0.0, scale=target.mean or 1.0)
     y = target.encode(wanted)
-    preparation, own = Preparation.learn_with_inputs(
-        some_rows(inputs, learned), decisions._replace(y=y[learned]), before
-    )
-    if len(own) == len(y):
-        return preparation, target, own, y
-    X = preparation.transform(inputs)
-    X[learned] = own
-    return preparation, target, X, y
+    return target, y, *Preparation.learn_from(inputs, learned, decisions._replace(y=y), before)

@@ -1,22 +1,30 @@
-"""The encoding of one column of a table as inputs of a network, learned once and then applied."""
+"""The columns of a table: what becomes of each is learned from rows, and then applied."""
 
 import re
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
-from dataclasses import MISSING, asdict, dataclass, replace
-from dataclasses import fields as fields_of
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from functools import cached_property
 from math import isfinite
 from shlex import quote
 from typing import Any, ClassVar, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastgd.checks.messages import many, shown
 from fastgd.checks.numbers import FloatArray, check_choice, check_count, check_flag, check_seed
-from fastgd.tables.amounts import almost_numbers, notation_text, numbers_like
-from fastgd.tables.column_values import Cells, correlation, moments, texts_shown
-from fastgd.tables.dates import DateColumn, learn_dates, looks_like_date
+from fastgd.formulas.calendar import CYCLES, FIELDS, Cycle, circle, fields_of
+from fastgd.tables.column_values import Cells, correlation, moments, text_of, texts_shown
+from fastgd.tables.notations import (
+    DateOrder,
+    almost_numbers,
+    dates_in,
+    dates_of,
+    looks_like_date,
+    notation_text,
+    numbers_like,
+)
 
 
 @dataclass(frozen=True)
@@ -42,12 +50,11 @@ class NumberColumn:
         """Names of the inputs."""
         return (self.name, f"{self.name} missing") if self.flagged else (self.name,)
 
-    def put(self, cells: Cells, inputs: FloatArray) -> None:
-        """Fill in this column's inputs, (rows, inputs)."""
-        values = self.numbers(cells)
-        missing = np.isnan(values)
+    def put(self, numbers: FloatArray, inputs: FloatArray) -> None:
+        """Fill in this column's inputs, (rows, inputs), from its numbers."""
+        missing = np.isnan(numbers)
         with np.errstate(over="ignore"):
-            inputs[:, 0] = (np.where(missing, self.median, values) - self.mean) / self.scale
+            inputs[:, 0] = (np.where(missing, self.median, numbers) - self.mean) / self.scale
         if self.flagged:
             inputs[:, 1] = missing
 
@@ -140,11 +147,10 @@ class TextColumn(StringColumn):
         """The number of unknown strings: the index of their input, -1 if there is none."""
         return len(self.categories) if self.others else -1
 
-    def put(self, cells: Cells, inputs: FloatArray) -> None:
-        """Fill in this column's inputs, (rows, inputs)."""
-        places = self.numbers(cells)
-        if self.flagged:
-            places[cells.missing] = len(self.names) - 1
+    def put(self, numbers: FloatArray, inputs: FloatArray) -> None:
+        """Fill in this column's inputs, (rows, inputs), from its numbers."""
+        last = len(self.names) - 1
+        places = np.where(np.isnan(numbers), last, numbers) if self.flagged else numbers
         rows = np.flatnonzero(places >= 0)
         inputs[:] = 0.0
         inputs[rows, places[rows].astype(np.int64)] = 1.0
@@ -177,17 +183,86 @@ class TargetColumn(StringColumn):
         """Names of the inputs."""
         return (self.name,)
 
-    def put(self, cells: Cells, inputs: FloatArray) -> None:
-        """Fill in this column's input, (rows, 1)."""
-        table = np.array([*self.values, self.unknown])  # the last is the one of index -1
-        places = np.where(cells.missing, -1, self.numbers(cells)).astype(np.int64)
-        inputs[:, 0] = np.where(cells.missing, self.missing, table[places])
+    def put(self, numbers: FloatArray, inputs: FloatArray) -> None:
+        """Fill in this column's input, (rows, 1), from its numbers."""
+        table = np.array([*self.values, self.unknown, self.missing])
+        places = np.where(numbers < 0, len(self.values), numbers)
+        inputs[:, 0] = table[np.where(np.isnan(numbers), -1, places).astype(np.int64)]
 
     def remarks(self, cells: Cells) -> Iterator[str]:
         """Yield lines about unknown strings, and about missing cells if there were none."""
         mean = "these rows have the mean"
         gap = mean if self.missing == self.unknown else ""
         return self._remarks(cells, self.places, mean, gap)
+
+
+@dataclass(frozen=True)
+class DateColumn:
+    """A column of dates as elapsed days, the year, and sine and cosine of what repeats.
+
+    Missing cells are filled with the median; if cells were missing when it was learned, a last
+    input is 1 for missing cells and else 0. Dates are days since 1970-01-01 UTC, with fractions.
+    """
+
+    name: str
+    median: float
+    mean: float
+    scale: float
+    first: float
+    last: float
+    year_mean: float
+    year_scale: float  # 0 if all are of one year, which is no input
+    cycles: tuple[Cycle, ...]
+    order: DateOrder
+    flagged: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the inputs."""
+        found = ["days", *["year"] * (self.year_scale > 0)]
+        found += [f"{cycle} {which}" for cycle in self.cycles for which in ("sin", "cos")]
+        return tuple(f"{self.name} {each}" for each in (*found, *["missing"] * self.flagged))
+
+    def put(self, numbers: FloatArray, inputs: FloatArray) -> None:
+        """Fill in this column's inputs, (rows, inputs), from its numbers."""
+        missing = np.isnan(numbers)
+        days = np.where(missing, self.median, numbers)
+        parts = fields_of(days)
+        found: list[NDArray[Any]] = [(days - self.mean) / self.scale]
+        if self.year_scale > 0:
+            found.append((parts["year"] - self.year_mean) / self.year_scale)
+        for cycle in self.cycles:
+            found += [*circle(CYCLES[cycle])[parts[cycle]].T]
+        inputs[:] = np.stack(found + [missing] * self.flagged, axis=1)
+
+    def numbers(self, cells: Cells) -> FloatArray:
+        """Return the cells as days since 1970-01-01 UTC, NaN where missing."""
+        return _days_of(dates_of(self.name, cells, self.order))
+
+    def remarks(self, cells: Cells) -> Iterator[str]:
+        """Yield lines about dates far outside of the learned range, and about missing cells."""
+        days, margin = self.numbers(cells), (self.last - self.first) / 20
+        for outside, where, end in (
+            (days < self.first - margin, "before", f"{_written(self.first)}, the first"),
+            (days > self.last + margin, "after", f"{_written(self.last)}, the last"),
+        ):
+            if outside.any():
+                share = f"{100 * outside.mean():.3g} % of the rows"
+                yield f"{self.name}: {share} lie {where} {end} date learned"
+        if not self.flagged:
+            median = _written(self.median)
+            yield from cells.new_gaps(self.name, f": filled with {median}, the median")
+
+
+def _days_of(values: NDArray[np.datetime64]) -> FloatArray:
+    day = values.astype("M8[D]")
+    rest = (values - day) / np.timedelta64(1, "D")
+    return np.where(np.isnat(values), np.nan, day.astype(np.int64) + rest)
+
+
+def _written(days: float) -> str:
+    """A date for messages."""
+    return text_of(np.datetime64(round(days * 86400), "s"))
 
 
 Column = NumberColumn | TextColumn | TargetColumn | DateColumn
@@ -199,18 +274,17 @@ def to_fields(value: Any, kinds: Mapping[str, type[Any]]) -> dict[str, Any]:
     return {"kind": kind, **asdict(value)}
 
 
-def from_fields(fields: Mapping[str, Any], kinds: Mapping[str, type[Any]]) -> Any:
+def from_fields(given: Mapping[str, Any], kinds: Mapping[str, type[Any]]) -> Any:
     """Restore what :func:`to_fields` returned; each field must have its declared type.
 
     A field that has a default may be missing: it is younger than the file.
     """
-    kind = kinds[fields["kind"]]
+    kind = kinds[given["kind"]]
     types = get_type_hints(kind)
-    needed = {"kind", *(field.name for field in fields_of(kind) if field.default is MISSING)}
-    if not needed <= fields.keys() <= {"kind", *types}:
-        raise ValueError(f"other fields than those of {kind.__name__}: {list(fields)}")
-    own = {name: checked(fields[name], types[name]) for name in types if name in fields}
-    return kind(**own)
+    needed = {"kind", *(field.name for field in fields(kind) if field.default is MISSING)}
+    if not needed <= given.keys() <= {"kind", *types}:
+        raise ValueError(f"other fields than those of {kind.__name__}: {list(given)}")
+    return kind(**{name: checked(given[name], types[name]) for name in types if name in given})
 
 
 def checked(value: Any, kind: Any) -> Any:
@@ -223,13 +297,10 @@ def checked(value: Any, kind: Any) -> Any:
     return value
 
 
-# ---------------------------------------------------------------- learning a column
-
-
 def learn_target_column(
     name: str, cells: Cells, y: FloatArray, seed: int, *, standardize: bool
 ) -> tuple[TargetColumn, FloatArray]:
-    """Return a column of texts as means of the target, and its numbers in these rows, (rows, 1).
+    """Return a column of texts as means of the target, and its inputs in these rows, (rows,).
 
     The latter are cross-fitted: each row's number is learned from the rows of other folds, so it
     doesn't contain the row's own target. ``y`` are the (rows, outputs) encoded targets: a number,
@@ -265,7 +336,41 @@ def learn_target_column(
     unknown = (float(encoder.target_mean_) - mean) / scale
     missing = table[len(known)] if cells.missing.any() else unknown
     column = TargetColumn(name, tuple(known), tuple(table[: len(known)]), unknown, missing)
-    return column, (numbers - mean) / scale
+    return column, (numbers[:, 0] - mean) / scale
+
+
+def learn_dates(name: str, cells: Cells) -> tuple[DateColumn | None, str] | None:
+    """Return the encoding of a column of dates, and a line that explains it; None for others.
+
+    Some cells must not be missing. If more than 90 % of the strings are dates in one order, but not
+    all of them, it raises ValueError.
+    """
+    found = dates_in(name, cells)
+    if found is None:
+        return None
+    dates, order, how = found
+    days = _days_of(dates)[~cells.missing]
+    missing = len(cells.values) - len(days)
+    if days.min() == days.max() and not missing:
+        return None, f"{name}: left out: every row has {_written(days[0])}"
+    parts = fields_of(days)
+    varying = [part for part in FIELDS[1:] if (parts[part] != parts[part][0]).any()]
+    column = DateColumn(
+        name,
+        float(np.median(days)),
+        *moments(name, days),
+        float(days.min()),
+        float(days.max()),
+        *(moments(name, parts["year"].astype(float)) if "year" in varying else (0.0, 0.0)),
+        tuple(cycle for cycle in CYCLES if cycle in varying),
+        order,
+        missing > 0,
+    )
+    note = f"{name}: dates{how}: inputs for {', '.join(['elapsed days', *varying])}"
+    if missing:
+        median = _written(column.median)
+        note += f"; {cells.gaps}: filled with {median}, the median, and flagged by an input"
+    return column, note
 
 
 # ---------------------------------------------------------------- what becomes of a column
@@ -315,17 +420,18 @@ class Decisions(NamedTuple):
         check_seed(self.seed)
         check_choice("encoding", self.encoding, get_args(Encoding))
 
-    def check_targets(self) -> None:
-        """Raise if there are no targets for the encoding, or several."""
-        if self.encoding == "one-hot":
-            return
-        if self.y is None:
-            raise ValueError("encoding='target' needs y, the encoded targets, got none")
-        if self.y.ndim == 2 and self.y.shape[1] > 2:
-            raise ValueError(
-                f"encoding must be 'one-hot' for {self.y.shape[1]} classes, which have no order, "
-                "got 'target'"
-            )
+    def for_rows(self, sizes: list[int], rows: Any) -> "Decisions":
+        """The decisions with the encoded targets of some rows of a table, if they are needed."""
+        y = self.y
+        if self.encoding == "target":
+            if y is None:
+                raise ValueError("encoding='target' needs y, the encoded targets, got none")
+            if y.ndim == 2 and y.shape[1] > 2:
+                rule = f"encoding must be 'one-hot' for {y.shape[1]} classes, which have no order"
+                raise ValueError(f"{rule}, got 'target'")
+        if y is not None and sizes and (y.ndim != 2 or len(y) != sizes[0]):
+            raise ValueError(f"y must have shape ({sizes[0]}, outputs), got shape {y.shape}")
+        return self if y is None else self._replace(y=y[rows])
 
 
 class Learned(NamedTuple):

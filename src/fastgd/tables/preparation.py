@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import did_you_mean, first_names, many, shown
 from fastgd.checks.numbers import FloatArray, each_of, integer, numbers_of
-from fastgd.tables.amounts import numbers_written
 from fastgd.tables.column_values import Cells, cells_of, columns_of
 from fastgd.tables.columns import (
     MOST_CATEGORIES,
     Column,
+    DateColumn,
     Decisions,
     Encoding,
     Learned,
@@ -30,7 +30,7 @@ from fastgd.tables.columns import (
     learn_column,
     to_fields,
 )
-from fastgd.tables.dates import DateColumn
+from fastgd.tables.notations import numbers_written
 
 
 def names_text(names: Sequence[str]) -> str:
@@ -238,39 +238,39 @@ class Preparation:
             columns = columns_of(columns)
         y = None if y is None else numbers_of("y", y)
         decisions = Decisions(drop, max_categories, standardize, keep, encoding, y, seed)
-        return cls.learn_with_inputs(columns, decisions)[0]
+        return cls.learn_from(columns, slice(None), decisions)[0]
 
     @classmethod
-    def learn_with_inputs(
+    def learn_from(
         cls,
         columns: Mapping[str, ArrayLike | Cells],
+        rows: Any,
         decisions: Decisions,
         before: Preparation | None = None,
-    ) -> tuple[Preparation, FloatArray]:
-        """Return what :meth:`learn` does, and the encoded rows to train with, (rows, inputs).
+    ) -> tuple[Preparation, FloatArray, FloatArray]:
+        """Learn from some rows of a table, and encode all of them, to train and to validate.
 
-        They are those of :meth:`transform`, but with ``encoding="target"`` a row's mean of the
-        target is cross-fitted: learned from other rows, so that it doesn't contain its own target.
+        Returns what :meth:`learn` does, the inputs and the :meth:`numbers` of all rows. The inputs
+        are those of :meth:`transform`, but with ``encoding="target"`` a row's mean of the target is
+        cross-fitted: learned from other rows, so that it doesn't contain its own target.
 
         A preparation ``before``, learned from some of the rows, has decided which columns are used,
         and which of them become the mean of the target.
         """
         decisions.check()
-        decisions.check_targets()
         drop = column_names("drop", decisions.drop, columns)
         keep = column_names("keep", decisions.keep, columns)
         if both := [name for name in drop if name in keep]:
             raise ValueError(f"keep must not name a column of drop, got {shown(both[0])}")
-        used = {name: column for name, column in columns.items() if name not in drop}
-        cells = _cells({name: numbers_written(name, column) for name, column in used.items()})
-        y, rows = decisions.y, [one.shape for one in cells.values()][:1]
-        if y is not None and rows and (y.ndim != 2 or rows != [y.shape[:1]]):
-            raise ValueError(f"y must have shape ({rows[0][0]}, outputs), got shape {y.shape}")
-        why = dict.fromkeys(keep, "keep names it")
+        table = _cells(
+            {name: numbers_written(name, columns[name]) for name in columns if name not in drop}
+        )
+        decisions = decisions.for_rows([one.shape[0] for one in table.values()][:1], rows)
+        cells = some_rows(table, rows)
         found = {
             name: before._again(name, one, decisions)
             if before
-            else learn_column(name, one, decisions, why.get(name, ""))
+            else learn_column(name, one, decisions, "keep names it" if name in keep else "")
             for name, one in cells.items()
         }
         if all(one.column is None for one in found.values()):
@@ -286,9 +286,13 @@ class Preparation:
         if scaled and decisions.standardize:
             notes.append(f"numbers standardized: {first_names(scaled)}")
         left_out = tuple(name for name in columns if name not in encodings)
-        own = {name: one.inputs for name, one in found.items() if one.inputs is not None}
         preparation = cls(tuple(encodings.values()), left_out, tuple(notes))
-        return preparation, preparation._encoded(cells, own)
+        numbers = preparation.numbers(table)
+        inputs = preparation._encoded(numbers)
+        for name, one in found.items():
+            if one.inputs is not None:
+                inputs[rows, preparation.names.index(name)] = one.inputs
+        return preparation, inputs, numbers
 
     def _again(self, name: str, cells: Cells, decisions: Decisions) -> Learned:
         """Learn a column from more rows, if it is used."""
@@ -318,20 +322,15 @@ class Preparation:
         ValueError, TypeError
             If a column is missing, or holds another kind of values; the message names it.
         """
-        return self._encoded(self.cells(columns), {})
+        return self._encoded(self.numbers(columns))
 
-    def _encoded(self, cells: Mapping[str, Cells], own: Mapping[str, FloatArray]) -> FloatArray:
-        rows = len(cells[self.columns[0].name].values)
-        check_memory(8 * rows * len(self.names), "the table")
-        inputs = np.empty((rows, len(self.names)))
+    def _encoded(self, numbers: FloatArray) -> FloatArray:
+        check_memory(8 * len(numbers) * len(self.names), "the table")
+        inputs = np.empty((len(numbers), len(self.names)))
         at = 0
-        for column in self.columns:
-            mine = inputs[:, at : at + len(column.names)]
+        for column, own in zip(self.columns, numbers.T, strict=True):
+            column.put(own, inputs[:, at : at + len(column.names)])
             at += len(column.names)
-            if column.name in own:
-                mine[:] = own[column.name]
-            else:
-                column.put(cells[column.name], mine)
         finite = np.isfinite(inputs)
         if not finite.all():
             row, place = np.unravel_index(int(finite.argmin()), finite.shape)

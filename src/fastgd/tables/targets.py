@@ -14,13 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments.samples import MOST_CLASSES, one_hot
 from fastgd.checks.messages import did_you_mean, many, shown
 from fastgd.checks.numbers import FloatArray
-from fastgd.tables.amounts import (
-    almost_numbers,
-    amount_of,
-    notation_text,
-    numbers_like,
-    numbers_written,
-)
 from fastgd.tables.column_values import (
     Cells,
     cells_of,
@@ -30,7 +23,14 @@ from fastgd.tables.column_values import (
     texts_shown,
 )
 from fastgd.tables.columns import StringColumn, from_fields, to_fields
-from fastgd.tables.dates import dates_in
+from fastgd.tables.notations import (
+    almost_numbers,
+    amount_of,
+    dates_in,
+    notation_text,
+    numbers_like,
+    numbers_written,
+)
 from fastgd.tables.preparation import Preparation
 
 Labels = Literal["texts", "booleans", "numbers"]
