@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -215,19 +216,14 @@ class GroupModels(ShownInNotebooks):
         what = f"{self.target.name} by {by}: {len(self):,} groups, {rows:,} rows"
         if not np.isnan(errors).all():
             what += f"; median test error {np.nanmedian(errors):.6g}"
-        if wins := self._wins():
-            what += f"; best: {', '.join(f'{name} {n:,}' for n, name in wins)}"
-        return f"GroupModels({escaped(what)})"
-
-    def _wins(self) -> list[tuple[int, str]]:
-        """In how many groups that have a network each model has the smallest test error."""
         judged = (self.measured["test_rows"] > 0) & (self.measured["status"] != "constant")
-        if not self.compared:
-            return []
-        errors = np.nan_to_num(np.column_stack(list(self.compared.values()))[judged], nan=np.inf)
-        counts = np.bincount(errors.argmin(axis=1), minlength=len(self.compared)).tolist()
-        wins = [(n, name) for n, name in zip(counts, self.compared, strict=True) if n]
-        return sorted(wins, key=lambda one: -one[0])
+        if self.compared and judged.any():
+            compared = np.column_stack(list(self.compared.values()))[judged]
+            best = np.nan_to_num(compared, nan=np.inf).argmin(axis=1)
+            names = np.array(list(self.compared))[best].tolist()
+            wins = sorted(Counter(names).items(), key=lambda one: (-one[1], MODELS.index(one[0])))
+            what += f"; best: {', '.join(f'{name} {n:,}' for name, n in wins)}"
+        return f"GroupModels({escaped(what)})"
 
     @property
     def groups(self) -> list[Any]:

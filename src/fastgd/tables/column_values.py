@@ -4,6 +4,7 @@ import datetime
 import numbers
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from math import fsum, inf, isfinite, sqrt
@@ -197,17 +198,14 @@ def _cells_of_objects(name: str, array: NDArray[Any]) -> Cells:
     if all(issubclass(kind, bool | np.bool_) for kind in kinds):
         return _texts("booleans", array, missing)
     for known in (_DATES, _DURATIONS):
-        if all(issubclass(kind, known) or _is_period(kind, known) for kind in kinds):
+        period = "Period" if known is _DATES else ""  # of pandas
+        if all(issubclass(kind, known) or kind.__name__ == period for kind in kinds):
             values = np.full(len(array), "NaT", dtype="m8[us]" if known is _DURATIONS else "M8[us]")
             values[~missing] = list(map(_moment, array[~missing]))
             return _times(name, values, missing)
     if not all(issubclass(kind, str) or _is_number(kind, with_bool=True) for kind in kinds):
         raise _foreign(name, array[~missing])
     return _texts("texts", array, missing)
-
-
-def _is_period(kind: type, known: tuple[type, ...]) -> bool:
-    return known is _DATES and kind.__name__ == "Period"  # of pandas
 
 
 def _is_missing(value: Any) -> bool:
@@ -230,15 +228,11 @@ def _numbers(array: NDArray[Any]) -> Cells:
         with np.errstate(all="ignore"):
             values = array.astype(np.float64)
     except OverflowError:  # 10**400
-        values = np.array([_float(cell) for cell in array])
+        values = np.full(len(array), np.inf)
+        for k, cell in enumerate(array):
+            with suppress(OverflowError):
+                values[k] = float(cell)
     return Cells("numbers", values, ~np.isfinite(values))
-
-
-def _float(value: Any) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return np.inf
 
 
 def _texts(kind: Kind, array: NDArray[Any], missing: NDArray[np.bool_]) -> Cells:

@@ -214,8 +214,8 @@ def dates_in(name: str, cells: Cells) -> tuple[NDArray[np.datetime64], DateOrder
     """The dates of a column in UTC, how its texts are read, and a note; None if it has none."""
     if cells.kind == "dates":
         return cells.values, "", ""
-    counts = Counter(text for text in cells.texts if text is not None)
-    if cells.kind != "texts" or not any(map(_DATE_TEXT.fullmatch, counts)):
+    counts = Counter(cells.values[~cells.missing].tolist() if cells.kind == "texts" else ())
+    if not any(map(_DATE_TEXT.fullmatch, counts)):
         return None
     order, how = _order(counts)
     if sum(counts[text] for text in counts if _date(text, order)) <= _MOST * counts.total():

@@ -1,4 +1,4 @@
-"""Selections from a table: columns by their names, and rows that have a target."""
+"""The inputs of a network from a table: its columns are selected, encoded as learned once."""
 
 from __future__ import annotations
 
@@ -108,18 +108,14 @@ def with_targets(
         who = who if len(targets) > 1 else f"target {shown(targets[0])} must"
         raise ValueError(f"{who} have a value in at least one row, got none")
     for name, column in columns.items():
-        if name not in (*targets, *unparsed):
-            cells[name] = parsed(name, _blanked(column, missing))
+        if name in (*targets, *unparsed):
+            continue
+        if not isinstance(column, Cells) and column.dtype.kind in {"f", "O"}:
+            # Without what is in other rows; messages still count the rows of the whole table.
+            column = column.copy()
+            column[missing] = None  # becomes NaN among numbers
+        cells[name] = parsed(name, column)
     return without({**columns, **cells}, missing, targets)
-
-
-def _blanked(column: NDArray[Any] | Cells, rows: NDArray[np.bool_]) -> NDArray[Any] | Cells:
-    """A column without what is in some rows; messages still count the rows of the whole table."""
-    if isinstance(column, Cells) or column.dtype.kind not in {"f", "O"}:
-        return column
-    column = column.copy()
-    column[rows] = None  # becomes NaN among numbers
-    return column
 
 
 def without(
@@ -133,9 +129,6 @@ def without(
     gaps = one.gaps if isinstance(one, Cells) else f"missing in {many(count, 'row')}"
     note = f"{names_text(names)}: {gaps}, left out"
     return some_rows(columns, ~missing), [note]
-
-
-# ---------------------------------------------------------------- the preparation
 
 
 _KINDS: dict[str, type[Column]] = {

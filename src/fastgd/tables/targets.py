@@ -332,18 +332,14 @@ def leaks(
         if of_classes:
             by_values = _separates(*pair, is_text=is_text)
         else:
-            by_values = not is_text and count >= FEWEST_ROWS and _is_correlated(*pair)
+            pairs = (pair, tuple(map(_ranks, pair))) if count >= FEWEST_ROWS and not is_text else ()
+            by_values = any(correlation(*each) ** 2 > MOST for each in pairs)
         if by_gaps or (by_values and count >= SHARE * rows):
             is_whole = by_gaps or count == rows
             where = "" if is_whole else f" in the {count:,} of {rows:,} rows with a value"
             what = f"{share} of {target.name}{where}: is it known before {target.name}?"
             lines.append(f"{column.name}: alone it explains {what}")
     return lines
-
-
-def _is_correlated(numbers: FloatArray, wanted: FloatArray) -> bool:
-    pairs = (numbers, wanted), (_ranks(numbers), _ranks(wanted))
-    return any(correlation(*pair) ** 2 > MOST for pair in pairs)
 
 
 def _ranks(numbers: FloatArray) -> FloatArray:
