@@ -160,32 +160,16 @@ class Candidate(NamedTuple):
 
 def settings_of(objective: Mapping[str, Any], rows: int, seen: int, solver: str) -> dict[str, Any]:
     """Return the settings of all trainings: Adam on mini-batches, relu; or Levenberg-Marquardt."""
+    shared = {**objective, "bias": True, "init": "glorot"}
     if solver == "lm":
-        return {
-            **objective,
-            "optimizer": LevenbergMarquardt(),
-            "regularization": "bayesian",
-            "activation": "tanh",
-            "bias": True,
-            "init": "glorot",
-            "batch_size": None,
-            "iterations": EPOCHS,
-            "record_every": EPOCHS,
-        }
+        bayesian = {"optimizer": LevenbergMarquardt(), "regularization": "bayesian"}
+        size = {"batch_size": None, "iterations": EPOCHS, "record_every": EPOCHS}
+        return shared | bayesian | size | {"activation": "tanh"}
     batch = min(max(32, rows // BATCHES), 512, rows)
     updates = -(-rows // batch)  # of an epoch
     iterations = updates * min(max(seen // rows, 10), EPOCHS)
-    return {
-        **objective,
-        "optimizer": Adam(),
-        "activation": "relu",
-        "reduction": "mean",
-        "bias": True,
-        "init": "glorot",
-        "batch_size": batch,
-        "iterations": iterations,
-        "record_every": iterations,
-    }
+    size = {"batch_size": batch, "iterations": iterations, "record_every": iterations}
+    return shared | size | {"optimizer": Adam(), "activation": "relu", "reduction": "mean"}
 
 
 def search(
@@ -203,7 +187,7 @@ def search(
     share = min(1.0, WIDE / samples.X.shape[1])
     few = samples.at(some_of(len(samples.X), max(int(SEARCHED * share), FEWEST), choices.seed))
     alphas, penalties = ((1.0,), (0.0,)) if choices.solver == "lm" else (ALPHAS, PENALTIES)
-    found = _tried(target, few, hidden_sizes, alphas, penalties, int(SEEN[0] * share), choices)
+    found = _tried(target, few, (hidden_sizes, alphas, penalties), SEEN[0], choices)
     if not isfinite(found[0].loss):
         raise ValueError("no network learned anything from this table: all trainings diverged")
     if len(few.X) == len(samples.X):
@@ -217,13 +201,14 @@ def search(
 def _tried(
     target: Target,
     samples: SearchSamples,
-    hidden_sizes: Sequence[tuple[int, ...]],
-    alphas: Sequence[float],
-    penalties: Sequence[float],
-    seen: int,
+    grid: tuple[Sequence[tuple[int, ...]], Sequence[float], Sequence[float]],
+    most: int,
     choices: Choices,
 ) -> list[Candidate]:
+    """Cross-validate a grid of hidden sizes, learning rates and L2 penalties, best first."""
+    hidden_sizes, alphas, penalties = grid
     objective, folds = choices.objective(target), choices.folds
+    seen = int(most * min(1.0, WIDE / samples.X.shape[1]))
     inputs, units, count = samples.X.shape[1], samples.y.shape[1], len(alphas) * len(penalties)
     sizes = [(inputs, *hidden, units) for hidden in hidden_sizes]
     parameters = folds * count * sum(Network(each, bias=True).parameters for each in sizes)
@@ -253,7 +238,7 @@ def _tried(
         if choices.scoring is not None:
             name, sign = SCORING[isinstance(target, ClassTarget)][choices.scoring]
             scores = scores_of(target, outputs, samples.y, objective, samples.weights)
-            score = sign * scores[name] if isfinite(sign * scores[name]) else -inf
+            score = sign * scores[name] if isfinite(scores[name]) else -inf
         setting = (hidden_sizes[i], alphas[j], penalties[k])
         found.append(Candidate(*setting, loss, score, result, (i, j, k)))
     return sorted(found, key=lambda one: (-(one.score or 0.0), one.loss))
@@ -295,10 +280,8 @@ def refit(target: Target, samples: SearchSamples, best: Candidate, choices: Choi
     With all rows for each network, for as many epochs as the search found best, mean absolute
     errors of unseen rows were 2 to 15 % larger (ames, three splits): none has its best weights.
     """
-    share = min(1.0, WIDE / samples.X.shape[1])
-    setting = ([best.hidden_size], (best.alpha,), (best.l2,))
-    [again] = _tried(target, samples, *setting, int(SEEN[1] * share), choices)
-    return again
+    grid = [best.hidden_size], (best.alpha,), (best.l2,)
+    return _tried(target, samples, grid, SEEN[1], choices)[0]
 
 
 # ---------------------------------------------------------------- from a table to a model

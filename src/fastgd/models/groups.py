@@ -58,7 +58,6 @@ from fastgd.store import Arrays, PathLike, described
 from fastgd.store.files import is_file
 from fastgd.store.folder import Folder
 from fastgd.tables.columns import MOST_CATEGORIES, Decisions, Encoding
-from fastgd.tables.notations import numbers_written
 from fastgd.tables.preparation import Preparation, column_names, with_targets, without
 from fastgd.tables.reading import columns_from
 from fastgd.tables.targets import ClassTarget, Target, leaks, learn_target, notes_of
@@ -434,13 +433,12 @@ def fit_groups(
     decisions = Decisions(drop, most, keep=keep, encoding=encoding, seed=draw)
     decisions.check()
     check_worker_options(executor, threads, threads_per_worker, device=device)
-    how = {
+    how: dict[str, Any] = {
         "executor": executor,
         "threads": threads,
         "threads_per_worker": threads_per_worker,
-        "device": device,
-        "progress": check_flag("progress", progress),
     }
+    how |= {"device": device, "progress": check_flag("progress", progress)}
     path = None if out is None else check_path("out", out)
     if alpha is None:
         alpha = 1.0 if getattr(options.get("optimizer"), "second_order", False) else 0.01
@@ -516,14 +514,13 @@ def _read(
     chosen, more = without(chosen, codes < 0, by)
     codes = codes[codes >= 0]
     check_memory(48 * len(codes) * len(used), "the table", also="fewer inputs")
-    cells = {n: chosen[n] if n in drop else numbers_written(n, chosen[n]) for n in used}
+    cells = {name: chosen[name] for name in used}
     held, test = split(codes, len(keys))
     learned = ~(held | test)
     wanted: Any = chosen[target]  # cells
     encoder = learn_target(target, wanted, classification=classification)
-    encoder, y, preparation, X, numbers = encode_rows(
-        cells, wanted, encoder, learned, decisions._replace(drop=drop, keep=keep)
-    )
+    decisions = decisions._replace(drop=drop, keep=keep)
+    encoder, y, preparation, X, numbers = encode_rows(cells, wanted, encoder, learned, decisions)
     check_memory(40 * X.size, "the table", also="fewer inputs")
     rows = GroupRows(X, y, codes, held, test)
     # There is no command that fits groups.
