@@ -311,12 +311,12 @@ def test_a_new_table_is_taken_as_the_learned_one_and_what_is_new_is_said():
         "city: Bonn in 1 row: not in the training table; these rows have no category",
         "city: missing in 1 row, and never in the training table; these rows have no category",
     ]
-    assert preparation.unused(new) == ["shoe"]
+    assert preparation.remarks(new, ())[-1] == "Not used: shoe"
 
 
 def test_a_column_that_was_left_out_is_no_news():
     table = {"id": [1, 2, 3], "x": [1.0, 2.0, 4.0]}
-    assert Preparation.learn(table).unused(table) == []
+    assert Preparation.learn(table).remarks(table, ()) == []
 
 
 SAME = {

@@ -18,7 +18,7 @@ from fastgd.checks.numbers import FloatArray, check_choice, check_path
 from fastgd.export.exportable import ONNX_DTYPES
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import MODELS, GroupFits, Scaling, TrainedGroups, stacked
-from fastgd.models.model import Table, remarks_on
+from fastgd.models.model import Table
 from fastgd.store import Arrays, PathLike
 from fastgd.store.files import whole_file
 from fastgd.store.npz import Found
@@ -363,10 +363,8 @@ class GroupModels(ShownInNotebooks):
         Not used: day
         """
         columns, known = self._columns(df), {self.target.name, *self.keys.names}
-        return [
-            *self.keys.remarks(self.keys.codes(columns)),
-            *remarks_on(columns, self.preparation, known),
-        ]
+        unknown = self.keys.remarks(self.keys.codes(columns))
+        return [*unknown, *self.preparation.remarks(columns, known)]
 
     def _outputs(self, df: Table) -> FloatArray:
         columns = self._columns(df)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
@@ -273,7 +273,7 @@ class Model(Exportable, ShownInNotebooks):
         Not used: age
         """
         known = {target.name for target in self.targets}
-        return remarks_on(self.columns(table), self.preparation, known)
+        return self.preparation.remarks(self.columns(table), known)
 
     def columns(self, table: Table) -> Mapping[str, NDArray[Any]]:
         """Return a table as a mapping of columns, read from a file if it is a path."""
@@ -303,15 +303,6 @@ class Model(Exportable, ShownInNotebooks):
         for line in self.preparation.remarks(cells):
             warn(line)
         return cells
-
-
-def remarks_on(
-    columns: Mapping[str, NDArray[Any]], preparation: Preparation, known: Collection[str]
-) -> list[str]:
-    """Say how columns differ from those of the training; ``known`` ones are no inputs."""
-    lines = preparation.remarks(columns)
-    unused = [name for name in preparation.unused(columns) if name not in known]
-    return [*lines, f"Not used: {', '.join(unused)}"] if unused else lines
 
 
 def decoded(targets: Sequence[Target], outputs: FloatArray) -> list[NDArray[Any]]:

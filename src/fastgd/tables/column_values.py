@@ -30,7 +30,7 @@ class Cells:
     kind: Kind
     values: NDArray[Any]  # numbers: float64; strings and booleans: str or None; dates: M8[us], UTC
     missing: NDArray[np.bool_]  # an infinite number is missing, too
-    notation: str = field(default="", repr=False)  # of numbers in strings: $, km (amounts.py); true
+    notation: str = field(default="", repr=False)  # of numbers in strings: $, km; true, TRUE
     decimal: str = field(default="", repr=False)  # the decimal sign in strings, if it is known
     written: NDArray[Any] | None = field(default=None, repr=False)  # the strings that held numbers
     places: NDArray[np.int64] | None = field(default=None, repr=False)  # of some rows in the table

@@ -356,11 +356,14 @@ class Preparation:
         cells = self.cells(columns)
         return np.stack([column.numbers(cells[column.name]) for column in self.columns], axis=1)
 
-    def remarks(self, columns: Mapping[str, ArrayLike | Cells]) -> list[str]:
+    def remarks(
+        self, columns: Mapping[str, ArrayLike | Cells], known: Collection[str] | None = None
+    ) -> list[str]:
         """Say how a table's cells differ from those of the training table, one line each.
 
         That is: unknown categories, cells missing in a column that had none missing, and numbers
-        that are farther from the training table's range than it is wide.
+        that are farther from the training table's range than it is wide. With the names of
+        ``known`` columns that are no inputs, the last line names those that are not used.
 
         Examples
         --------
@@ -370,12 +373,10 @@ class Preparation:
         city: Bonn in 1 row: not in the training table; these rows have no category
         """
         cells = self.cells(columns)
-        return [line for column in self.columns for line in column.remarks(cells[column.name])]
-
-    def unused(self, columns: Mapping[str, Any]) -> list[str]:
-        """Return the names of columns that the training table did not have."""
-        known = {*(column.name for column in self.columns), *self.left_out}
-        return [name for name in columns if name not in known]
+        lines = [line for column in self.columns for line in column.remarks(cells[column.name])]
+        names = {*cells, *self.left_out, *(columns if known is None else known)}
+        unused = [name for name in columns if name not in names]
+        return [*lines, f"Not used: {', '.join(unused)}"] if unused else lines
 
     def cells(self, columns: Mapping[str, ArrayLike | Cells]) -> dict[str, Cells]:
         """Return the parsed columns that are used, for several calls of the methods above."""

@@ -1,4 +1,4 @@
-"""The column to predict: encoding of numbers or classes as outputs of a network, and decoding."""
+"""The column to predict, as outputs of a network; and which other columns explain it alone."""
 
 from __future__ import annotations
 
@@ -315,11 +315,11 @@ def leaks(
     """Name the columns that explain almost all of the target, one line each.
 
     ``numbers`` are those of :meth:`Preparation.numbers`, (rows, columns), and ``y`` the encoded
-    targets, (rows, outputs). Numbers explain a number if they or their ranks
-    are correlated with it, and classes if these are separate in the order of the numbers. Strings
-    explain classes if all rows of a string have the same class. A column that is known in at least
-    half of the rows need only explain these. Any column explains classes if it is missing in all
-    rows of some and in no others.
+    targets, (rows, outputs). Numbers explain a number if they or their ranks are correlated with
+    it, and classes if these are separate in the order of the numbers. Strings explain classes if
+    all rows of a string have the same class. A column that is known in at least half of the rows
+    need only explain these. Any column explains classes if it is missing in all rows of some and in
+    no others.
     """
     of_classes = isinstance(target, ClassTarget)
     wanted, share = (y.argmax(axis=1), "all") if of_classes else (y[:, 0], "over 99.9 %")
