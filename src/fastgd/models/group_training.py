@@ -1,8 +1,12 @@
-"""A network for each group: the rows held out, its scaling, its training, its outputs."""
+"""Training groups in stages: find iterations, judge on test rows, learn from all rows.
+
+A group has a network, a ridge and a constant; with the network of all groups these are its models.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +22,7 @@ from fastgd.engine.devices import available_threads
 from fastgd.engine.prediction import predict_parts
 from fastgd.models.splits import some_of
 from fastgd.store.files import is_folder
-from fastgd.tables.targets import NumberTarget, Target
+from fastgd.tables.targets import ClassTarget, NumberTarget, Target
 from fastgd.training.run import Run
 from fastgd.training.sweep import sweep
 from fastgd.training.sweep_result import Sweep
@@ -407,3 +411,129 @@ def errors_of(target: Target, outputs: FloatArray, rows: GroupRows, groups: int)
         wrong = (outputs.argmax(axis=1) != rows.targets.argmax(axis=1)).astype(float)
         wrong[np.isnan(outputs).any(axis=1)] = np.nan
     return mean_errors(wrong, rows.codes, groups)
+
+
+# ---------------------------------------------------------------- stages
+
+START = "start.npz"
+"""File of the network that the networks of all groups start from."""
+
+WATCHED, JUDGED, FINAL = "groups", "judged", "final"
+"""Folders of the sweeps: with validation sets; of each plan on all rows but the test sets, and on
+all rows."""
+
+
+class Stages(NamedTuple):
+    """What all stages have in common."""
+
+    target: Target
+    groups: int
+    settings: Mapping[str, Any]
+    start: str
+    standardize: str
+    model: str
+    min_rows: int
+    seed: int
+    path: Path | None
+    how: Mapping[str, Any]  # who trains: threads, executor, device
+
+    def fit(self, rows: GroupRows) -> dict[str, Any]:
+        """Learn the models of all groups: fields of GroupModels."""
+        seen = rows.where(~rows.test)
+        held, learned = seen.where(seen.held), seen.where(~seen.held)
+        scaled, inputs, outputs, constant = self._scaled(seen)
+        start, folder = (self.path and self.path / name for name in (START, WATCHED))
+        shared = None
+        if self.start == "global" and len(scaled.codes):
+            shared = train_all_rows(scaled, self.settings, self.seed, start)
+        alone = np.bincount(rows.codes, minlength=self.groups) >= self.min_rows
+        trained, plans = train_watched(scaled, alone, self.settings, shared, folder, **self.how)
+        ridge = penalties = None
+        is_number = not isinstance(self.target, ClassTarget)
+        if is_number and self.groups * rows.inputs.shape[1] ** 2 <= MOST_MOMENTS:
+            tried = ridges(learned, self.groups, np.tile(PENALTIES, (self.groups, 1)))
+            tried = tried.transpose(1, 0, 2)
+            of_each = [ridge_outputs(one, held.inputs, held.codes) for one in tried]
+            best = best_of(of_each, held, self.groups)
+            penalties, ridge = np.array(PENALTIES)[best], tried[best, np.arange(self.groups)]
+        chosen = np.zeros(self.groups, np.int64)
+        if self.model == "best":
+            first = GroupFits(inputs, outputs, trained, constant, ridge, shared)
+            # Without validation rows the shared network has no prediction, and none is needed.
+            names = first.names if len(held.codes) else ["network"]
+            of_each = [first.outputs_of(name, held.inputs, held.codes) for name in names]
+            places = np.array([MODELS.index(name) for name in names])
+            chosen = places[best_of(of_each, held, self.groups, STOPPED)]
+        fitted = partial(self._fitted, plans, shared, penalties)
+        judged = fitted(seen, JUDGED) if rows.test.any() else None
+        final = fitted(rows, FINAL)
+        judged = judged or final
+        test, errors = rows.where(rows.test), partial(errors_of, self.target, groups=self.groups)
+        measured: dict[str, NDArray[Any]] = {
+            "rows": np.bincount(rows.codes, minlength=self.groups),
+            "test_rows": np.bincount(test.codes, minlength=self.groups),
+        }
+        for name, some in {"training_error": seen, "test_error": test}.items():
+            measured[name] = errors(judged.predict(chosen, some.inputs, some.codes), some)
+        compared = {
+            name: errors(judged.outputs_of(name, test.inputs, test.codes), test)
+            for name in (judged.names if len(test.codes) else ())
+        }
+        status = np.full(self.groups, "constant", dtype="U16")
+        for k, one in enumerate(final.trained.sweeps):
+            mine = final.trained.places[:, 0] == k
+            status[mine] = one.status.ravel()[final.trained.places[mine, 1]]
+        if self.model == "best":
+            measured["model"] = np.where(status == "constant", status, np.array(MODELS)[chosen])
+        measured["status"] = status
+        return {"fits": final, "chosen": chosen, "measured": measured, "compared": compared}
+
+    def _fitted(
+        self,
+        plans: Plans,
+        shared: Run | None,
+        penalties: FloatArray | None,
+        rows: GroupRows,
+        folder: str,
+    ) -> GroupFits:
+        """Learn from all of these rows, as planned."""
+        rows = rows._replace(held=np.zeros_like(rows.held))
+        scaled, inputs, outputs, constant = self._scaled(rows)
+        path = self.path and self.path / folder
+        trained = train_groups(scaled, self.groups, plans, shared, path, **self.how)
+        ridge = None
+        if penalties is not None:
+            ridge = ridges(rows, self.groups, penalties[:, None])[:, 0]
+        return GroupFits(inputs, outputs, trained, constant, ridge, shared)
+
+    def _scaled(self, rows: GroupRows) -> tuple[GroupRows, Scaling, Scaling, FloatArray]:
+        """Scale the rows of groups whose targets vary, by the rows that are not held out.
+
+        Returns these rows, the scaling of inputs and outputs, and the mean target of each group.
+        """
+        learned = rows.where(~rows.held)
+        targets = Scaling.of_groups(learned.targets, learned.codes, self.groups)
+        inputs = Scaling.of_groups(learned.inputs, learned.codes, self.groups)
+        constant = (targets.scale == 0).all(axis=1)
+        if self.standardize == "group":
+            # An input that is constant within a group tells nothing there. The global network, if
+            # all start from it, knows its effect elsewhere; a network of its own would have random,
+            # untrained weights for it, so its scale is infinite.
+            idle: Any = np.inf
+            if self.start == "global":
+                counts = np.bincount(learned.codes, minlength=self.groups)
+                within = np.sqrt((counts @ inputs.scale**2) / len(learned.codes))
+                idle = np.where(within > 0, within, np.inf)
+            inputs = inputs._replace(scale=np.where(inputs.scale > 0, inputs.scale, idle))
+        else:
+            inputs = Scaling(np.zeros_like(inputs.mean), np.ones_like(inputs.scale))
+        outputs = targets
+        if self.standardize == "global" or isinstance(self.target, ClassTarget):
+            varies = np.broadcast_to(~constant[:, None], targets.mean.shape)
+            outputs = Scaling(np.where(varies, 0.0, targets.mean), varies.astype(np.float64))
+        scaled = rows.where(~constant[rows.codes])
+        scaled = scaled._replace(
+            inputs=inputs.apply(scaled.inputs, scaled.codes),
+            targets=outputs.apply(scaled.targets, scaled.codes),
+        )
+        return scaled, inputs, outputs, targets.mean

@@ -1,13 +1,12 @@
-"""The settings of fit_groups(), and its stages: find iterations, judge on test rows, learn."""
+"""fit_groups(): train a network for each group of a table."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +14,9 @@ from numpy.typing import NDArray
 from fastgd.arguments import options
 from fastgd.arguments.axes import as_axis
 from fastgd.arguments.initial_network import check_alphas, check_hidden_size
-from fastgd.arguments.subsets import Integers
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import (
-    FloatArray,
     check_choice,
     check_count,
     check_flag,
@@ -33,25 +30,7 @@ from fastgd.formulas.named import loss_of
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_models import GroupModels
-from fastgd.models.group_training import (
-    MODELS,
-    MOST_MOMENTS,
-    PENALTIES,
-    SELECTED,
-    STOPPED,
-    BoolArray,
-    GroupFits,
-    GroupRows,
-    Plans,
-    Scaling,
-    best_of,
-    errors_of,
-    ridge_outputs,
-    ridges,
-    train_all_rows,
-    train_groups,
-    train_watched,
-)
+from fastgd.models.group_training import SELECTED, START, GroupRows, Stages, train_all_rows
 from fastgd.models.splits import encode_rows, hold_out
 from fastgd.optimizers import Adam
 from fastgd.store import Arrays, PathLike, described
@@ -62,7 +41,6 @@ from fastgd.tables.preparation import Preparation, column_names, with_targets, w
 from fastgd.tables.reading import columns_from
 from fastgd.tables.targets import ClassTarget, Target, leaks, learn_target, notes_of
 from fastgd.training.codec import Header
-from fastgd.training.run import Run
 from fastgd.training.stored_results import as_json
 from fastgd.workers.worker_options import check_worker_options
 
@@ -147,132 +125,6 @@ def completed(settings: dict[str, Any], *, is_class: bool, watching: bool) -> di
             f"got {shown(found['loss'])}"
         )
     return found
-
-
-# ---------------------------------------------------------------- stages
-
-START = "start.npz"
-"""File of the network that the networks of all groups start from."""
-
-WATCHED, JUDGED, FINAL = "groups", "judged", "final"
-"""Folders of the sweeps: with validation sets; of each plan on all rows but the test sets, and on
-all rows."""
-
-
-class Stages(NamedTuple):
-    """What all stages have in common."""
-
-    target: Target
-    groups: int
-    settings: Mapping[str, Any]
-    start: str
-    standardize: str
-    model: str
-    min_rows: int
-    seed: int
-    path: Path | None
-    how: Mapping[str, Any]  # who trains: threads, executor, device
-
-    def fit(self, rows: GroupRows) -> dict[str, Any]:
-        """Learn the models of all groups: fields of GroupModels."""
-        seen = rows.where(~rows.test)
-        held, learned = seen.where(seen.held), seen.where(~seen.held)
-        scaled, inputs, outputs, constant = self._scaled(seen)
-        start, folder = (self.path and self.path / name for name in (START, WATCHED))
-        shared = None
-        if self.start == "global" and len(scaled.codes):
-            shared = train_all_rows(scaled, self.settings, self.seed, start)
-        alone = np.bincount(rows.codes, minlength=self.groups) >= self.min_rows
-        trained, plans = train_watched(scaled, alone, self.settings, shared, folder, **self.how)
-        ridge = penalties = None
-        is_number = not isinstance(self.target, ClassTarget)
-        if is_number and self.groups * rows.inputs.shape[1] ** 2 <= MOST_MOMENTS:
-            tried = ridges(learned, self.groups, np.tile(PENALTIES, (self.groups, 1)))
-            tried = tried.transpose(1, 0, 2)
-            of_each = [ridge_outputs(one, held.inputs, held.codes) for one in tried]
-            best = best_of(of_each, held, self.groups)
-            penalties, ridge = np.array(PENALTIES)[best], tried[best, np.arange(self.groups)]
-        chosen = np.zeros(self.groups, np.int64)
-        if self.model == "best":
-            first = GroupFits(inputs, outputs, trained, constant, ridge, shared)
-            # Without validation rows the shared network has no prediction, and none is needed.
-            names = first.names if len(held.codes) else ["network"]
-            of_each = [first.outputs_of(name, held.inputs, held.codes) for name in names]
-            places = np.array([MODELS.index(name) for name in names])
-            chosen = places[best_of(of_each, held, self.groups, STOPPED)]
-        fitted = partial(self._fitted, plans, shared, penalties)
-        judged = fitted(seen, JUDGED) if rows.test.any() else None
-        final = fitted(rows, FINAL)
-        judged = judged or final
-        test, errors = rows.where(rows.test), partial(errors_of, self.target, groups=self.groups)
-        measured: dict[str, NDArray[Any]] = {
-            "rows": np.bincount(rows.codes, minlength=self.groups),
-            "test_rows": np.bincount(test.codes, minlength=self.groups),
-        }
-        for name, some in {"training_error": seen, "test_error": test}.items():
-            measured[name] = errors(judged.predict(chosen, some.inputs, some.codes), some)
-        compared = {
-            name: errors(judged.outputs_of(name, test.inputs, test.codes), test)
-            for name in (judged.names if len(test.codes) else ())
-        }
-        status = np.full(self.groups, "constant", dtype="U16")
-        for k, one in enumerate(final.trained.sweeps):
-            mine = final.trained.places[:, 0] == k
-            status[mine] = one.status.ravel()[final.trained.places[mine, 1]]
-        if self.model == "best":
-            measured["model"] = np.where(status == "constant", status, np.array(MODELS)[chosen])
-        measured["status"] = status
-        return {"fits": final, "chosen": chosen, "measured": measured, "compared": compared}
-
-    def _fitted(
-        self,
-        plans: Plans,
-        shared: Run | None,
-        penalties: FloatArray | None,
-        rows: GroupRows,
-        folder: str,
-    ) -> GroupFits:
-        """Learn from all of these rows, as planned."""
-        rows = rows._replace(held=np.zeros_like(rows.held))
-        scaled, inputs, outputs, constant = self._scaled(rows)
-        path = self.path and self.path / folder
-        trained = train_groups(scaled, self.groups, plans, shared, path, **self.how)
-        ridge = None
-        if penalties is not None:
-            ridge = ridges(rows, self.groups, penalties[:, None])[:, 0]
-        return GroupFits(inputs, outputs, trained, constant, ridge, shared)
-
-    def _scaled(self, rows: GroupRows) -> tuple[GroupRows, Scaling, Scaling, FloatArray]:
-        """Scale the rows of groups whose targets vary, by the rows that are not held out.
-
-        Returns these rows, the scaling of inputs and outputs, and the mean target of each group.
-        """
-        learned = rows.where(~rows.held)
-        targets = Scaling.of_groups(learned.targets, learned.codes, self.groups)
-        inputs = Scaling.of_groups(learned.inputs, learned.codes, self.groups)
-        constant = (targets.scale == 0).all(axis=1)
-        if self.standardize == "group":
-            # An input that is constant within a group tells nothing there. The global network, if
-            # all start from it, knows its effect elsewhere; a network of its own would have random,
-            # untrained weights for it, so its scale is infinite.
-            idle: Any = np.inf
-            if self.start == "global":
-                counts = np.bincount(learned.codes, minlength=self.groups)
-                within = np.sqrt((counts @ inputs.scale**2) / len(learned.codes))
-                idle = np.where(within > 0, within, np.inf)
-            inputs = inputs._replace(scale=np.where(inputs.scale > 0, inputs.scale, idle))
-        else:
-            inputs = Scaling(np.zeros_like(inputs.mean), np.ones_like(inputs.scale))
-        outputs = targets
-        if self.standardize == "global" or isinstance(self.target, ClassTarget):
-            varies = np.broadcast_to(~constant[:, None], targets.mean.shape)
-            outputs = Scaling(np.where(varies, 0.0, targets.mean), varies.astype(np.float64))
-        scaled = rows.where(~constant[rows.codes])
-        scaled = scaled._replace(
-            inputs=inputs.apply(scaled.inputs, scaled.codes),
-            targets=outputs.apply(scaled.targets, scaled.codes),
-        )
-        return scaled, inputs, outputs, targets.mean
 
 
 # ---------------------------------------------------------------- fit_groups()
@@ -447,9 +299,9 @@ def fit_groups(
     given = check_settings(given, watching=share > 0)
     if classification is not None:
         classification = check_flag("classification", classification)
-    split = partial(hold_out, shares=(share, test_share), least=least, seed=draw)
+    held_out = {"shares": (share, test_share), "least": least, "seed": draw}
     keys, preparation, encoder, rows, notes = _read(
-        columns_from(df), by, target, inputs, decisions, classification, split
+        columns_from(df), by, target, inputs, decisions, classification, held_out
     )
     is_class = isinstance(encoder, ClassTarget)
     settings = completed(given, is_class=is_class, watching=share > 0)
@@ -486,9 +338,12 @@ def _read(
     inputs: Sequence[str] | None,
     decisions: Decisions,
     classification: bool | None,
-    split: Callable[[Integers, int], tuple[BoolArray, BoolArray]],
+    draw: Mapping[str, Any],
 ) -> tuple[Keys, Preparation, Target, GroupRows, tuple[str, ...]]:
-    """Prepare the rows that have a label and a target, learned from those that aren't held out."""
+    """Prepare the rows that have a label and a target, learned from those that aren't held out.
+
+    ``draw`` are arguments of :func:`hold_out`.
+    """
     by = column_names("by", [by] if isinstance(by, str) else by, columns)
     if not by:
         raise ValueError("by must name a column, got none")
@@ -515,7 +370,7 @@ def _read(
     codes = codes[codes >= 0]
     check_memory(48 * len(codes) * len(used), "the table", also="fewer inputs")
     cells = {name: chosen[name] for name in used}
-    held, test = split(codes, len(keys))
+    held, test = hold_out(codes, len(keys), **draw)
     learned = ~(held | test)
     wanted: Any = chosen[target]  # cells
     encoder = learn_target(target, wanted, classification=classification)
