@@ -280,12 +280,12 @@ class Preparation:
             notes.append(f"numbers standardized: {first_names(scaled)}")
         left_out = tuple(name for name in columns if name not in encodings)
         preparation = cls(tuple(encodings.values()), left_out, tuple(notes))
-        numbers = preparation.numbers(table)
+        numbers = preparation._numbers(table)
         inputs = preparation._encoded(numbers)
         for name, one in found.items():
             if one.inputs is not None:
                 inputs[rows, preparation.names.index(name)] = one.inputs
-        return preparation, inputs, numbers
+        return preparation, inputs, np.stack(numbers, axis=1)
 
     def _again(self, name: str, cells: Cells, decisions: Decisions) -> Learned:
         """Learn a column from more rows, if it is used."""
@@ -315,20 +315,21 @@ class Preparation:
         ValueError, TypeError
             If a column is missing, or holds another kind of values; the message names it.
         """
-        return self._encoded(self.numbers(columns))
+        return self._encoded(self._numbers(self.cells(columns)))
 
-    def _encoded(self, numbers: FloatArray) -> FloatArray:
-        check_memory(8 * len(numbers) * len(self.names), "the table")
-        inputs = np.empty((len(numbers), len(self.names)))
+    def _encoded(self, numbers: list[FloatArray]) -> FloatArray:
+        names = self.names
+        check_memory(8 * len(numbers[0]) * len(names), "the table")
+        inputs = np.empty((len(numbers[0]), len(names)))
         at = 0
-        for column, own in zip(self.columns, numbers.T, strict=True):
+        for column, own in zip(self.columns, numbers, strict=True):
             column.put(own, inputs[:, at : at + len(column.names)])
             at += len(column.names)
         finite = np.isfinite(inputs)
         if not finite.all():
             row, place = np.unravel_index(int(finite.argmin()), finite.shape)
             raise ValueError(
-                f"column {shown(self.names[place])} must have numbers like the training table's,"
+                f"column {shown(names[place])} must have numbers like the training table's,"
                 f" got one far too large in row {int(row) + 1:,}"
             )
         return inputs
@@ -353,8 +354,10 @@ class Preparation:
                [30., -1.],
                [nan, nan]])
         """
-        cells = self.cells(columns)
-        return np.stack([column.numbers(cells[column.name]) for column in self.columns], axis=1)
+        return np.stack(self._numbers(self.cells(columns)), axis=1)
+
+    def _numbers(self, cells: Mapping[str, Cells]) -> list[FloatArray]:
+        return [column.numbers(cells[column.name]) for column in self.columns]
 
     def remarks(
         self, columns: Mapping[str, ArrayLike | Cells], known: Collection[str] | None = None
