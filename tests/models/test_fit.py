@@ -21,14 +21,14 @@ from fastgd.checks.messages import TrainingWarning
 from fastgd.models.fit import SearchSamples, fit_columns, sizes_for
 from fastgd.models.fit_choices import HIDDEN_SIZES, Choices
 from fastgd.models.model import mean_outputs
-from fastgd.models.scores import scores_of, verdict
-from fastgd.models.splits import (
+from fastgd.models.row_splits import (
     folds_of,
     folds_of_groups,
     last_rows,
     parts_of,
     rows_of_groups,
 )
+from fastgd.models.scores import scores_of, verdict
 from fastgd.tables import column_values
 from fastgd.tables.column_values import columns_of
 from fastgd.tables.preparation import Preparation

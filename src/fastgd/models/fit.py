@@ -18,15 +18,7 @@ from fastgd.engine.progress import progress_bar
 from fastgd.formulas.custom import Loss
 from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
 from fastgd.models.model import Model, Table, mean_outputs
-from fastgd.models.scores import (
-    SCORING,
-    Scores,
-    constant_of,
-    mean_loss,
-    scores_of,
-    verdict,
-)
-from fastgd.models.splits import (
+from fastgd.models.row_splits import (
     FitRows,
     TrainTestRows,
     class_factors,
@@ -35,6 +27,14 @@ from fastgd.models.splits import (
     folds_of,
     folds_of_groups,
     some_of,
+)
+from fastgd.models.scores import (
+    SCORING,
+    Scores,
+    constant_of,
+    mean_loss,
+    scores_of,
+    verdict,
 )
 from fastgd.optimizers import Adam, LevenbergMarquardt
 from fastgd.tables.columns import MOST_CATEGORIES, Encoding

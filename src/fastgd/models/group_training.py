@@ -20,7 +20,7 @@ from fastgd.arguments.subsets import Integers, rows_of
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import available_threads
 from fastgd.engine.prediction import predict_parts
-from fastgd.models.splits import some_of
+from fastgd.models.row_splits import some_of
 from fastgd.store.files import is_folder
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target
 from fastgd.training.run import Run

@@ -31,7 +31,7 @@ from fastgd.hyperparameters import Hyperparameters
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_models import GroupModels
 from fastgd.models.group_training import SELECTED, START, GroupRows, Stages, train_all_rows
-from fastgd.models.splits import encode_rows, hold_out
+from fastgd.models.row_splits import encode_rows, hold_out
 from fastgd.optimizers import Adam
 from fastgd.store import Arrays, PathLike, described
 from fastgd.store.files import is_file
