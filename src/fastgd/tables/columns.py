@@ -297,82 +297,6 @@ def checked(value: Any, kind: Any) -> Any:
     return value
 
 
-def learn_target_column(
-    name: str, cells: Cells, y: FloatArray, seed: int, *, standardize: bool
-) -> tuple[TargetColumn, FloatArray]:
-    """Return a column of texts as means of the target, and its inputs in these rows, (rows,).
-
-    The latter are cross-fitted: each row's number is learned from the rows of other folds, so it
-    doesn't contain the row's own target. ``y`` are the (rows, outputs) encoded targets: a number,
-    or two classes. It raises ImportError without scikit-learn.
-    """
-    try:
-        from sklearn.model_selection import KFold, StratifiedKFold
-        from sklearn.preprocessing import TargetEncoder
-    except ImportError as error:
-        raise ImportError(
-            f'encoding="target" needs scikit-learn: pip install "fastgd[sklearn]" ({error})'
-        ) from error
-    known = sorted(set(cells.values[~cells.missing].tolist()))
-    codes = {None: len(known)} | {text: k for k, text in enumerate(known)}
-    X = np.array([codes[text] for text in cells.texts])[:, None]
-    is_number = y.shape[1] == 1
-    wanted = y[:, 0] if is_number else y.argmax(axis=1)
-    fewest = len(y) if is_number else int(min(np.sum(wanted == 0), np.sum(wanted == 1)))
-    if fewest < 2:
-        raise ValueError(
-            "encoding must be 'one-hot' if a class has fewer than 2 rows, got 'target'"
-        )
-    # Not fit_transform(): its arguments for the seed change in scikit-learn 1.9.
-    encoder = TargetEncoder(target_type="continuous" if is_number else "binary")
-    splitter = KFold if is_number else StratifiedKFold
-    numbers = np.empty((len(y), 1))
-    folds = splitter(min(5, fewest), shuffle=True, random_state=seed)
-    for others, rows in folds.split(X, wanted):
-        numbers[rows] = encoder.fit(X[others], wanted[others]).transform(X[rows])
-    encoder.fit(X, wanted)
-    mean, scale = moments(name, numbers[:, 0]) if standardize else (0.0, 1.0)
-    table = ((encoder.encodings_[0] - mean) / scale).tolist()
-    unknown = (float(encoder.target_mean_) - mean) / scale
-    missing = table[len(known)] if cells.missing.any() else unknown
-    column = TargetColumn(name, tuple(known), tuple(table[: len(known)]), unknown, missing)
-    return column, (numbers[:, 0] - mean) / scale
-
-
-def learn_dates(name: str, cells: Cells) -> tuple[DateColumn | None, str] | None:
-    """Return the encoding of a column of dates, and a line that explains it; None for others.
-
-    Some cells must not be missing. If more than 90 % of the strings are dates in one order, but not
-    all of them, it raises ValueError.
-    """
-    found = dates_in(name, cells)
-    if found is None:
-        return None
-    dates, order, how = found
-    days = _days_of(dates)[~cells.missing]
-    missing = len(cells.values) - len(days)
-    if days.min() == days.max() and not missing:
-        return None, f"{name}: left out: every row has {_written(days[0])}"
-    parts = fields_of(days)
-    varying = [part for part in FIELDS[1:] if (parts[part] != parts[part][0]).any()]
-    column = DateColumn(
-        name,
-        float(np.median(days)),
-        *moments(name, days),
-        float(days.min()),
-        float(days.max()),
-        *(moments(name, parts["year"].astype(float)) if "year" in varying else (0.0, 0.0)),
-        tuple(cycle for cycle in CYCLES if cycle in varying),
-        order,
-        missing > 0,
-    )
-    note = f"{name}: dates{how}: inputs for {', '.join(['elapsed days', *varying])}"
-    if missing:
-        median = _written(column.median)
-        note += f"; {cells.gaps}: filled with {median}, the median, and flagged by an input"
-    return column, note
-
-
 # ---------------------------------------------------------------- what becomes of a column
 
 Encoding = Literal["one-hot", "target"]
@@ -448,7 +372,7 @@ def learn_column(name: str, cells: Cells, decisions: Decisions, kept: str = "") 
     if missing == rows:
         return Learned(None, f"{name}: left out: every cell is missing")
     if dates := learn_dates(name, cells):
-        return Learned(*dates)
+        return dates
     if cells.kind == "numbers":
         return _learn_numbers(name, cells, kept, standardize=decisions.standardize)
     counts = Counter(cells.values[~cells.missing].tolist())
@@ -462,15 +386,49 @@ def learn_column(name: str, cells: Cells, decisions: Decisions, kept: str = "") 
     return _learn_texts(name, cells, counts, decisions)
 
 
+def learn_dates(name: str, cells: Cells) -> Learned | None:
+    """Return the encoding of a column of dates, and a line that explains it; None for others.
+
+    Some cells must not be missing. If more than 90 % of the strings are dates in one order, but not
+    all of them, it raises ValueError.
+    """
+    found = dates_in(name, cells)
+    if found is None:
+        return None
+    dates, order, how = found
+    days = _days_of(dates)[~cells.missing]
+    missing = len(cells.values) - len(days)
+    if days.min() == days.max() and not missing:
+        return Learned(None, f"{name}: left out: every row has {_written(days[0])}")
+    parts = fields_of(days)
+    varying = [part for part in FIELDS[1:] if (parts[part] != parts[part][0]).any()]
+    column = DateColumn(
+        name,
+        float(np.median(days)),
+        *moments(name, days),
+        float(days.min()),
+        float(days.max()),
+        *(moments(name, parts["year"].astype(float)) if "year" in varying else (0.0, 0.0)),
+        tuple(cycle for cycle in CYCLES if cycle in varying),
+        order,
+        missing > 0,
+    )
+    note = f"{name}: dates{how}: inputs for {', '.join(['elapsed days', *varying])}"
+    if missing:
+        median = _written(column.median)
+        note += f"; {cells.gaps}: filled with {median}, the median, and flagged by an input"
+    return Learned(column, note)
+
+
 def _learn_texts(name: str, cells: Cells, counts: Counter[str], decisions: Decisions) -> Learned:
     most, odd = decisions.max_categories, almost_numbers(counts)
     text = "true or false" if cells.kind == "booleans" else "text"
     if len(counts) > most and decisions.encoding == "target" and decisions.y is not None:
-        learned = learn_target_column(
+        means, own = _learn_means(
             name, cells, decisions.y, decisions.seed, standardize=decisions.standardize
         )
         note = f"{name}: {text}: the mean of the target for each of {len(counts):,} values"
-        return Learned(learned[0], f"{note}; {odd}" if odd else note, learned[1])
+        return Learned(means, f"{note}; {odd}" if odd else note, own)
     if not most:
         return Learned(None, f"{name}: left out: strings, and max_categories is 0")
     categories = set(counts)
@@ -492,6 +450,48 @@ def _learn_texts(name: str, cells: Cells, counts: Counter[str], decisions: Decis
     if others and odd:
         note += f"; {odd}"
     return Learned(column, note)
+
+
+def _learn_means(
+    name: str, cells: Cells, y: FloatArray, seed: int, *, standardize: bool
+) -> tuple[TargetColumn, FloatArray]:
+    """Return a column of texts as means of the target, and its inputs in these rows, (rows,).
+
+    The latter are cross-fitted: each row's number is learned from the rows of other folds, so it
+    doesn't contain the row's own target. ``y`` are the (rows, outputs) encoded targets: a number,
+    or two classes. It raises ImportError without scikit-learn.
+    """
+    try:
+        from sklearn.model_selection import KFold, StratifiedKFold
+        from sklearn.preprocessing import TargetEncoder
+    except ImportError as error:
+        raise ImportError(
+            f'encoding="target" needs scikit-learn: pip install "fastgd[sklearn]" ({error})'
+        ) from error
+    known = sorted(set(cells.values[~cells.missing].tolist()))
+    codes = {None: len(known)} | {text: k for k, text in enumerate(known)}
+    X = np.array([codes[text] for text in cells.texts])[:, None]
+    is_number = y.shape[1] == 1
+    wanted = y[:, 0] if is_number else y.argmax(axis=1)
+    fewest = len(y) if is_number else int(min(np.sum(wanted == 0), np.sum(wanted == 1)))
+    if fewest < 2:
+        raise ValueError(
+            "encoding must be 'one-hot' if a class has fewer than 2 rows, got 'target'"
+        )
+    # Not fit_transform(): its arguments for the seed change in scikit-learn 1.9.
+    encoder = TargetEncoder(target_type="continuous" if is_number else "binary")
+    splitter = KFold if is_number else StratifiedKFold
+    numbers = np.empty((len(y), 1))
+    folds = splitter(min(5, fewest), shuffle=True, random_state=seed)
+    for others, rows in folds.split(X, wanted):
+        numbers[rows] = encoder.fit(X[others], wanted[others]).transform(X[rows])
+    encoder.fit(X, wanted)
+    mean, scale = moments(name, numbers[:, 0]) if standardize else (0.0, 1.0)
+    table = ((encoder.encodings_[0] - mean) / scale).tolist()
+    unknown = (float(encoder.target_mean_) - mean) / scale
+    missing = table[len(known)] if cells.missing.any() else unknown
+    column = TargetColumn(name, tuple(known), tuple(table[: len(known)]), unknown, missing)
+    return column, (numbers[:, 0] - mean) / scale
 
 
 def _learn_numbers(name: str, cells: Cells, kept: str, *, standardize: bool) -> Learned:
