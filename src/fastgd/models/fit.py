@@ -32,9 +32,9 @@ from fastgd.models.scores import (
     SCORING,
     Scores,
     constant_of,
+    judged,
     mean_loss,
     scores_of,
-    verdict,
 )
 from fastgd.optimizers import Adam, LevenbergMarquardt
 from fastgd.tables.columns import MOST_CATEGORIES, Encoding
@@ -437,14 +437,14 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         )
 
     def encoded(
-        rows: Integers, before: Preparation | None = None
+        some: Integers, before: Preparation | None = None
     ) -> tuple[Preparation, FloatArray, Target, SearchSamples]:
         """All rows, encoded as it is learned from some of them."""
         decisions = choices.decisions._replace(drop=table.drop)
         target, y, preparation, X, numbers = encode_rows(
-            table.inputs, wanted, learned, rows, decisions, before, of_counts=of_counts
+            table.inputs, wanted, learned, some, decisions, before, of_counts=of_counts
         )
-        factors = class_factors(target, labels[rows], table.weights[rows], choices.class_weight)
+        factors = class_factors(target, labels[some], table.weights[some], choices.class_weight)
         costs = table.weights * factors[labels]
         samples = SearchSamples(X, y, labels, table.weights, costs, table.groups)
         return preparation, numbers, target, samples
@@ -466,9 +466,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             "linear": mean_outputs(plain[0], plain, X),
             "constant": constant_of(objective, learn.y, learn.weights, y.shape),
         }
-        for name, outputs in rivals.items():
-            scores[name] = scores_of(encoder, outputs, y, objective, judge.weights)
-        finding = verdict(encoder, rivals, y, objective, judge.weights)
+        scores, finding = judged(encoder, rivals, y, objective, judge.weights)
         predicted = encoder.decode(rivals["model"])
         preparation, _, encoder, samples = encoded(np.arange(rows), preparation)
         runs = refit(encoder, samples, best, choices).runs
