@@ -22,7 +22,7 @@ from fastgd.optimizers import Adam
 from fastgd.tables.preparation import names_text
 from fastgd.tables.samples import LARGEST, Reading, Samples
 from fastgd.training.resuming import planned
-from fastgd.training.train import EVERY
+from fastgd.training.train_sweep import EVERY
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -49,8 +49,8 @@ from fastgd.tables.targets import (
     notes_of,
 )
 from fastgd.training.run import Run
-from fastgd.training.sweep import sweep
 from fastgd.training.sweep_result import Sweep
+from fastgd.training.train_sweep import sweep
 from fastgd.training.training_job import sharing_code
 
 ALPHAS = (0.003, 0.01, 0.03, 0.1)

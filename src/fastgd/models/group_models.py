@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import escaped, warn
-from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.numbers import FloatArray, check_choice, check_path
+from fastgd.checks.presentation import ShownInNotebooks
 from fastgd.export.exportable import ONNX_DTYPES
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import MODELS, GroupFits, Scaling, TrainedGroups, stacked

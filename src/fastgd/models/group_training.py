@@ -24,9 +24,8 @@ from fastgd.models.row_splits import some_of
 from fastgd.store.files import is_folder
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target
 from fastgd.training.run import Run
-from fastgd.training.sweep import sweep
 from fastgd.training.sweep_result import Sweep
-from fastgd.training.train import train
+from fastgd.training.train_sweep import sweep, train
 
 BoolArray = NDArray[np.bool_]
 

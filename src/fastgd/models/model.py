@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import first_names, warn
-from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.numbers import FloatArray
+from fastgd.checks.presentation import ShownInNotebooks
 from fastgd.export.exportable import Exportable
 from fastgd.export.network import Exported
 from fastgd.store import Arrays
