@@ -29,7 +29,7 @@ else:
         "devices": "engine.devices.devices",
         "fit": "models.fit.fit",
         "fit_groups": "models.groups.fit_groups",
-        "load": "models.loading.load",
+        "load": "models.group_models.load",
         "minimize": "training.objective.minimize",
         "objective": "training.objective.objective",
         "open": "training.folder_sweep.open_folder",

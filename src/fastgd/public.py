@@ -5,9 +5,8 @@ from fastgd.engine.devices import DeviceError, devices
 from fastgd.engine.results import Summary
 from fastgd.formulas.custom import Function, Loss
 from fastgd.models.fit import fit
-from fastgd.models.group_models import GroupModels
+from fastgd.models.group_models import GroupModels, load
 from fastgd.models.groups import fit_groups
-from fastgd.models.loading import load
 from fastgd.models.model import Model
 from fastgd.studies.box_counting import BoxCounting, box_counting
 from fastgd.studies.race import Race, race

@@ -28,7 +28,7 @@ from fastgd.models.row_splits import (
     parts_of,
     rows_of_groups,
 )
-from fastgd.models.scores import scores_of, verdict
+from fastgd.models.scores import judged, scores_of
 from fastgd.tables import column_values
 from fastgd.tables.column_values import columns_of
 from fastgd.tables.preparation import Preparation
@@ -327,7 +327,7 @@ def test_scores_of_what_does_not_vary():
 def test_a_model_as_good_as_a_constant_is_told(found, said):
     target, truth = ClassTarget("y", ("No", "Yes")), np.eye(2)[[0, 0, 0, 0, 1]]
     outputs = {"model": np.eye(2)[found], "constant": np.broadcast_to([0.9, 0.1], (5, 2))}
-    line = verdict(target, outputs, truth, {}, np.ones(5))
+    _, line = judged(target, outputs, truth, {}, np.ones(5))
     assert line[: len(said) or None] == said
     assert not said or line.endswith("1 Yes")
 
@@ -345,7 +345,7 @@ def test_a_constant_is_the_most_frequent_class_of_the_training_rows(truth, found
     target, rows = ClassTarget("y", tuple("abcde")), len(truth)
     truth, model = (np.eye(5)[[*map("abcde".index, text)]] for text in (truth, found))
     outputs = {"model": model, "constant": np.broadcast_to([0.6, 0.1, 0.1, 0.1, 0.1], (rows, 5))}
-    line = verdict(target, outputs, truth, {}, np.ones(rows))
+    _, line = judged(target, outputs, truth, {}, np.ones(rows))
     assert line[: len(said) or None] == said
 
 
@@ -365,7 +365,7 @@ def test_numbers_that_explain_nothing_are_told(objective, outputs, said):
     constant = np.full((3, 1), 1.0 if "tau" in objective else 0.0)
     found = {"model": np.array(outputs, dtype=float)[:, None], "constant": constant}
     line = f"y: by {said} not better than always saying the same number" if said else ""
-    assert verdict(target, found, truth, objective, np.ones(3)) == line
+    assert judged(target, found, truth, objective, np.ones(3))[1] == line
 
 
 def test_the_best_setting_comes_first_and_a_linear_one_is_tried(priced):
@@ -455,7 +455,7 @@ def test_without_a_test_set_nothing_is_judged(tmp_path):
     assert "rows: 120 for training, in 2 folds; no test set" in found.notes
     assert found.notes[-1] == "learned from all 120 rows"
     for run, best in zip(found.model.runs, found.candidates[0].runs, strict=True):
-        assert run is best
+        assert all(map(np.array_equal, run.weights, best.weights))
     found.model.save(tmp_path / "m.npz")
     assert fastgd.load(tmp_path / "m.npz").notes == found.model.notes
 

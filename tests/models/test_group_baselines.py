@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 import fastgd
-from fastgd.models import groups as group_stages
+from fastgd.models import group_training
 from fastgd.models.group_training import MODELS, GroupRows, best_of, ridge_outputs, ridges
 from shops import SHORT, codes_of, held_rows, shops, without_test_rows
 
@@ -139,7 +139,7 @@ def test_classes_have_frequencies_and_no_ridge():
 
 
 def test_no_ridge_for_many_inputs(monkeypatch):
-    monkeypatch.setattr(group_stages, "MOST_MOMENTS", 3 * 2**2 - 1)
+    monkeypatch.setattr(group_training, "MOST_MOMENTS", 3 * 2**2 - 1)
     models = fastgd.fit_groups(linear(), "shop", "sales", model="best", **SHORT)
     assert models.fits.names == ["network", "shared", "constant"]
 

@@ -6,7 +6,7 @@ import pytest
 
 import fastgd
 from fastgd.checks.messages import TrainingWarning
-from fastgd.models.group_training import GroupRows, Plans, Scaling, train_groups
+from fastgd.models.group_training import GroupRows, Scaling, train_groups
 from fastgd.models.row_splits import hold_out
 from fastgd.optimizers import LevenbergMarquardt
 from shops import SHORT, codes_of, fitted, held_rows, rows_of, shops, without_test_rows
@@ -356,8 +356,8 @@ def test_progress(capsys):
 def test_training_says_which_rows_have_networks():
     none = np.zeros(4, bool)
     rows = GroupRows(np.ones((4, 1)), np.ones((4, 1)), np.array([0, 0, 2, 2]), none, none)
-    plans = tuple({"iterations": n, "record_every": n} for n in (1, 2))
-    trained = train_groups(rows, 3, Plans(plans, np.array([1, 0, 0])), None)
+    first, second = ({"iterations": n, "record_every": n} for n in (1, 2))
+    trained = train_groups(rows, 3, [(first, np.array([1, 2])), (second, np.array([0]))], None)
     assert trained.places.tolist() == [[1, 0], [-1, -1], [0, 0]]
     assert [sweep.iterations.tolist() for sweep in trained.sweeps] == [[1], [2]]
 

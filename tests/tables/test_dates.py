@@ -127,7 +127,7 @@ def test_texts_are_dates(name):
 
 def test_the_whole_column_decides_what_is_first():
     days = [f"{day:02}/02/2026" for day in range(1, 28)]
-    column, note = learn_dates("when", cells_of("when", days))
+    column, note, _ = learn_dates("when", cells_of("when", days))
     assert column.order == "day"
     assert note.startswith("when: dates, day first: inputs for elapsed days, ")
     alone = column.numbers(cells_of("when", ["03/02/2026"]))
@@ -137,7 +137,7 @@ def test_the_whole_column_decides_what_is_first():
 @pytest.mark.parametrize(("sign", "order"), [("/", "month"), (".", "day"), ("-", "day")])
 def test_an_order_that_nothing_decides_is_named(sign, order):
     texts = [f"0{k}{sign}0{k + 1}{sign}2026" for k in range(1, 5)]
-    column, note = learn_dates("when", cells_of("when", texts))
+    column, note, _ = learn_dates("when", cells_of("when", texts))
     assert column.order == order
     assert f"dates, taken as {order} first (no day above 12 decides it): inputs for" in note
 

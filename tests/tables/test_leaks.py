@@ -48,7 +48,7 @@ def test_what_explains_the_target_alone_is_named(case):
     table = {"column": column, "other": NOISE[: len(column)]}
     target = learn_target("y", wanted)
     preparation = Preparation.learn(table, keep=["column"], standardize=False)
-    found = leaks(preparation, table, target, target.encode(wanted))
+    found = leaks(preparation, preparation.numbers(table), target, target.encode(wanted))
     share = "over 99.9 %" if np.asarray(wanted).dtype.kind == "f" else "all"
     where = " in the 100 of 200 rows with a value" if column is IN_HALF else ""
     line = f"column: alone it explains {share} of y{where}: is it known before y?"

@@ -209,8 +209,9 @@ def test_the_mean_of_the_target_is_that_of_scikit_learn(classes):
     y = random.random(90)[:, None]
     if classes:
         y = np.eye(2)[(y[:, 0] > 0.4).astype(int)]
-    preparation, inputs = Preparation.learn_with_inputs(
+    preparation, inputs, _ = Preparation.learn_from(
         {"city": city, "x": random.random(90)},
+        slice(None),
         Decisions(max_categories=5, encoding="target", y=y, seed=3),
     )
     assert preparation.names == ("city", "x")
@@ -310,12 +311,12 @@ def test_a_new_table_is_taken_as_the_learned_one_and_what_is_new_is_said():
         "city: Bonn in 1 row: not in the training table; these rows have no category",
         "city: missing in 1 row, and never in the training table; these rows have no category",
     ]
-    assert preparation.unused(new) == ["shoe"]
+    assert preparation.remarks(new, ())[-1] == "Not used: shoe"
 
 
 def test_a_column_that_was_left_out_is_no_news():
     table = {"id": [1, 2, 3], "x": [1.0, 2.0, 4.0]}
-    assert Preparation.learn(table).unused(table) == []
+    assert Preparation.learn(table).remarks(table, ()) == []
 
 
 SAME = {

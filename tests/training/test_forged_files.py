@@ -20,8 +20,8 @@ from forging import Forger, array_in, members, npy, packed
 
 import fastgd
 from fastgd import plots
-from fastgd.models import group_models as stored_groups
-from fastgd.models import model as stored_model
+from fastgd.models.group_models import decode as decode_groups
+from fastgd.models.model import decode as decode_model
 from fastgd.plots.style import pyplot
 from fastgd.store import chunk_file, npz
 from fastgd.store.folder import Folder
@@ -161,16 +161,16 @@ class Counted(dict):
         return super().items()
 
 
-@pytest.mark.parametrize("module", [stored_model, stored_groups])
-def test_results_in_a_file_are_told_apart_in_one_pass(tmp_path, module):
+@pytest.mark.parametrize("decode", [decode_model, decode_groups])
+def test_results_in_a_file_are_told_apart_in_one_pass(tmp_path, decode):
     path = tmp_path / "file.npz"
-    if module is stored_model:
+    if decode is decode_model:
         model(7).save(path)
     else:
         fastgd.fit_groups(GROUPS, "g", "y", hidden_size=(), iterations=3).save(path)
     with npz.reading(path) as (_, header, arrays):
         counted = Counted(arrays)
-        assert module.decode(header, counted)
+        assert decode(header, counted)
     assert counted.passes == 1
 
 

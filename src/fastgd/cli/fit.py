@@ -18,7 +18,7 @@ from fastgd.cli.console import (
     timed,
 )
 from fastgd.cli.errors import refusing
-from fastgd.cli.machine_output import plain, print_json
+from fastgd.cli.machine_output import print_json
 from fastgd.cli.option_values import column_name, read_formula, read_networks, with_formulas
 from fastgd.cli.options import (
     CLASSIFICATION,
@@ -333,8 +333,7 @@ def _facts(result: Fit) -> dict[str, Any]:
         "rows": {"learn": len(result.parts.learn), "judge": len(result.parts.judge)},
         "scores": model.scores,
         "candidates": [
-            {name: value for name, value in plain(one).items() if name != "runs"}
-            for one in (candidate._replace(runs=()) for candidate in result.candidates)
+            dict(zip(one._fields[:5], one[:5], strict=True)) for one in result.candidates
         ],
         "verdict": result.verdict,
         "actual": result.actual,

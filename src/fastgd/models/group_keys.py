@@ -16,7 +16,7 @@ from fastgd.checks.messages import shown
 from fastgd.tables.column_values import cells_of, is_missing
 from fastgd.tables.notations import dates_in
 
-Columns = Mapping[str, NDArray[Any]]
+TableColumns = Mapping[str, NDArray[Any]]
 
 _DATES = {"M": "M8[us]", "m": "m8[us]"}
 """One unit for each kind of date: the same table read again may have another unit."""
@@ -31,7 +31,7 @@ class Keys:
     members: Integers  # (groups, columns): indices into levels of each group's labels
 
     @classmethod
-    def learn(cls, columns: Columns, names: Sequence[str]) -> tuple[Keys, Integers]:
+    def learn(cls, columns: TableColumns, names: Sequence[str]) -> tuple[Keys, Integers]:
         """Return the groups, and the group index of each row, -1 where a label is missing.
 
         Examples
@@ -68,7 +68,7 @@ class Keys:
             own[places].tolist() for own, places in zip(self.levels, self.members.T, strict=True)
         ]
 
-    def codes(self, columns: Columns) -> Integers:
+    def codes(self, columns: TableColumns) -> Integers:
         """The group index of each row; -1 where no group has these labels."""
         for name in self.names:
             if name not in columns:
@@ -133,20 +133,15 @@ def _levels(name: str, column: NDArray[Any]) -> tuple[NDArray[Any], Integers]:
 def _places(name: str, levels: NDArray[Any], column: NDArray[Any]) -> Integers:
     """The index of each row's label among known labels, or -1."""
     labels, places = _different(name, column)
+    both = [levels, labels]
     if (levels.dtype.kind == "M") != (labels.dtype.kind == "M"):
-        levels, labels = (_dates_where_texts(name, one) for one in (levels, labels))
-    known = {label: place for place, label in enumerate(levels.tolist())}
-    found = np.array([known.get(label, -1) for label in labels.tolist()], np.int64)
+        for k, one in enumerate(both):  # as dates in UTC, if they are texts of dates, as in a file
+            with suppress(TypeError, ValueError):
+                if dates := dates_in(name, cells_of(name, one)):
+                    both[k] = dates[0]
+    known = {label: place for place, label in enumerate(both[0].tolist())}
+    found = np.array([known.get(label, -1) for label in both[1].tolist()], np.int64)
     return np.asarray(found[places])
-
-
-def _dates_where_texts(name: str, labels: NDArray[Any]) -> NDArray[Any]:
-    """Labels as dates in UTC if they are texts of dates, as in a file; others as they are."""
-    with suppress(TypeError, ValueError):
-        known = cells_of(name, labels)
-        if found := dates_in(name, known):
-            return found[0]
-    return labels
 
 
 def _different(name: str, column: NDArray[Any]) -> tuple[NDArray[Any], Integers]:
@@ -164,16 +159,14 @@ def _different(name: str, column: NDArray[Any]) -> tuple[NDArray[Any], Integers]
     except Exception as error:  # labels without a hash, or whose hash raises anything
         raise _foreign(name, column) from error
     labels = np.fromiter(seen, dtype=object, count=len(seen))
-    if not any(map(_is_date, seen)):
+    is_period = [type(one).__name__ == "Period" for one in seen]
+    if not any(is_period) and not any(isinstance(one, datetime.date) for one in seen):
         return labels, places
     # A pandas Period is the date where it starts, as in a column of its own dtype.
-    labels[:] = [one.to_timestamp() if type(one).__name__ == "Period" else one for one in seen]
+    pairs = zip(seen, is_period, strict=True)
+    labels[:] = [one.to_timestamp() if period else one for one, period in pairs]
     dates, again = np.unique(cells_of(name, labels).values, return_inverse=True)  # in UTC
     return dates, again[places]
-
-
-def _is_date(label: Any) -> bool:
-    return issubclass(type(label), datetime.date) or type(label).__name__ == "Period"
 
 
 def _kind(label: Any) -> str:

@@ -1,7 +1,8 @@
-"""The result of :func:`fastgd.fit_groups`: a network for each group."""
+"""The result of :func:`fastgd.fit_groups`, a network for each group, and its file."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,23 +23,152 @@ from fastgd.checks.presentation import (
     counted,
 )
 from fastgd.export.exportable import ONNX_DTYPES
-from fastgd.models import group_models as stored_groups
 from fastgd.models.group_keys import Keys
-from fastgd.models.group_training import GroupFits, stacked
-from fastgd.models.model import Table, remarks_on
-from fastgd.store import PathLike
+from fastgd.models.group_training import MODELS, GroupFits, Scaling, TrainedGroups, stacked
+from fastgd.models.model import Table
+from fastgd.store import Arrays, PathLike
 from fastgd.store.files import whole_file
+from fastgd.store.npz import Found
 from fastgd.tables.preparation import Preparation, check_lengths
 from fastgd.tables.reading import columns_from
-from fastgd.tables.targets import ClassTarget, Target
+from fastgd.tables.targets import ClassTarget, Target, target_from_json, target_to_json
 from fastgd.training import codec
+from fastgd.training.codec import JsonValues, StoredArray, by_result, need, text, text_of
+from fastgd.training.codec import load as load  # any saved result: this module knows all classes
 from fastgd.training.run import Run, exported
+from fastgd.training.stored_results import decode_run, decode_sweep, encode_run, encode_sweep
+from fastgd.training.sweep_result import Sweep
 
 if TYPE_CHECKING:
     import pandas
 
+_FITS: dict[str, codec.StoredField] = {
+    "inputs": StoredArray("f", "groups inputs", record=Scaling, name="inputs_{}"),
+    "outputs": StoredArray("f", "groups outputs", record=Scaling, name="outputs_{}"),
+    # A file from before there were test sets has neither.
+    "constant": StoredArray("f", "groups outputs", optional=True),
+    "ridge": StoredArray("f", "groups coefficients", optional=True),
+}
+_MEASURED: dict[str, codec.StoredField] = {
+    "rows": StoredArray("i", "groups"),
+    "test_rows": StoredArray("i", "groups", optional=True),
+    "training_error": StoredArray("f", "groups"),
+    "test_error": StoredArray("f", "groups", optional=True),
+    "model": StoredArray("U", "groups", optional=True),
+    "status": StoredArray("U", "groups"),
+}
+"""The measurements of each group."""
 
-@codec.stored_by(stored_groups.encode, stored_groups.decode)
+_COMPARED: dict[str, codec.StoredField] = {
+    name: StoredArray("f", "groups", optional=True) for name in MODELS
+}
+
+
+def encode(models: Any) -> tuple[JsonValues, Arrays]:
+    """A GroupModels as a header and arrays."""
+    arrays: Arrays = {
+        "members": models.keys.members,
+        "places": models.fits.trained.places,
+        "chosen": models.chosen,
+        "preparation.preparation": np.array(models.preparation.to_json()),
+        "target.target": np.array(target_to_json(models.target)),
+        **{f"levels_{k}": levels for k, levels in enumerate(models.keys.levels)},
+        **{f"measured.{name}": array for name, array in models.measured.items()},
+        **{f"compared.{name}": array for name, array in models.compared.items()},
+        **codec.encode(_FITS, models.fits)[1],
+    }
+    sweeps = enumerate(models.fits.trained.sweeps)
+    results = {f"sweep_{k}": encode_sweep(one) for k, one in sweeps}
+    for name, run in {"fallback": models.fallback, "shared": models.fits.shared}.items():
+        if run is not None:
+            results[name] = encode_run(run)
+    for lead, (_, content) in results.items():
+        arrays |= {f"{lead}.{name}": array for name, array in content.items()}
+    parts = {name: own for name, (own, _) in results.items()}
+    return {"names": models.keys.names, "notes": models.notes, "parts": parts}, arrays
+
+
+def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
+    """The fields of a GroupModels, checked."""
+    parts, notes = header["parts"], tuple(map(text, header["notes"]))
+    content = by_result(r"\w+\.", arrays)
+    keys = _keys(tuple(map(text, header["names"])), arrays)
+    preparation = Preparation.from_json(text_of(arrays, "preparation.preparation"))
+    target = target_from_json(text_of(arrays, "target.target"))
+    groups, inputs, outputs = len(keys), len(preparation.names), arrays["outputs_mean"].shape[1]
+    dimensions = {
+        "groups": (groups,),
+        "inputs": (inputs,),
+        "outputs": (outputs,),
+        "coefficients": (inputs + 1,),
+    }
+    sweeps = tuple(
+        Sweep(**decode_sweep(parts[name], content[f"{name}."]))
+        for name in (f"sweep_{k}" for k in range(len(parts)))
+        if name in parts
+    )
+    places = codec.array_of(arrays, "places", "i", (groups, 2))
+    need(bool((places[:, 0] < len(sweeps)).all() and (places >= -1).all()))
+    for sweep in sweeps:
+        need(sweep.kept_weights is not None and len(sweep.networks) == 1)
+        sizes = sweep.networks[0].sizes
+        need((sizes[0], sizes[-1]) == (inputs, outputs))
+    number, run = places[places[:, 0] >= 0].T
+    runs = np.array([len(sweep) for sweep in sweeps])
+    need(bool((run >= 0).all() and (run < runs[number]).all()))
+    fallback, shared = (
+        _network(parts, name, content, inputs, outputs) for name in ("fallback", "shared")
+    )
+    measured = codec.decode(_MEASURED, {}, content["measured."], dimensions)
+    if measured["test_error"] is None:  # a file from before there were test sets
+        measured["test_rows"] = np.zeros(groups, np.int64)
+        measured["test_error"] = np.full(groups, np.nan)
+    compared = codec.decode(_COMPARED, {}, content["compared."], dimensions)
+    fits = GroupFits(
+        **codec.decode(_FITS, {}, arrays, dimensions),
+        trained=TrainedGroups(sweeps, places),
+        shared=shared,
+    )
+    chosen = np.zeros(groups, np.int64)
+    if "chosen" in arrays:
+        chosen = codec.array_of(arrays, "chosen", "i", (groups,))
+        need(bool(np.isin(chosen, [MODELS.index(name) for name in fits.names]).all()))
+    return {
+        "keys": keys,
+        "preparation": preparation,
+        "target": target,
+        "fits": fits,
+        "chosen": chosen,
+        "fallback": fallback,
+        "measured": {name: array for name, array in measured.items() if array is not None},
+        "notes": notes,
+        "compared": {name: array for name, array in compared.items() if array is not None},
+    }
+
+
+def _network(
+    parts: JsonValues, name: str, content: Mapping[str, Found], inputs: int, outputs: int
+) -> Run | None:
+    """A network that takes the rows of any group, if the file has it."""
+    if name not in parts:
+        return None
+    run = Run(**decode_run(parts[name], content[f"{name}."]))
+    need((run.weights[0].shape[0], run.weights[-1].shape[1]) == (inputs, outputs))
+    return run
+
+
+def _keys(names: tuple[str, ...], arrays: Found) -> Keys:
+    groups, columns = arrays["members"].shape
+    need(groups > 0 and columns == len(names) > 0)
+    members = codec.array_of(arrays, "members", "i", (groups, columns))
+    levels = tuple(arrays[f"levels_{k}"] for k in range(columns))
+    for own, places in zip(levels, members.T, strict=True):
+        need(len(own.shape) == 1 and own.dtype.kind in "UbiufMm")
+        need(bool((places >= 0).all() and (places < own.shape[0]).all()))
+    return Keys(names, tuple(map(np.asarray, levels)), members)
+
+
+@codec.stored_by(encode, decode)
 @dataclass(frozen=True, eq=False)
 class GroupModels(ShownInNotebooks):
     """A network for each group of a table, with everything needed to predict.
@@ -95,8 +225,13 @@ class GroupModels(ShownInNotebooks):
         what = f"{self.target.name} by {by}: {len(self):,} groups, {rows:,} rows"
         if not np.isnan(errors).all():
             what += f"; median test error {np.nanmedian(errors):.6g}"
-        if wins := self._wins():
-            what += f"; best: {', '.join(f'{name} {n:,}' for n, name in wins)}"
+        judged = (self.measured["test_rows"] > 0) & (self.measured["status"] != "constant")
+        if self.compared and judged.any():
+            compared = np.column_stack(list(self.compared.values()))[judged]
+            best = np.nan_to_num(compared, nan=np.inf).argmin(axis=1)
+            names = np.array(list(self.compared))[best].tolist()
+            wins = sorted(Counter(names).items(), key=lambda one: (-one[1], MODELS.index(one[0])))
+            what += f"; best: {', '.join(f'{name} {n:,}' for name, n in wins)}"
         return f"GroupModels({escaped(what)})"
 
     def _described(self) -> Description:
@@ -126,16 +261,6 @@ class GroupModels(ShownInNotebooks):
             [ShownTable(rows), ShownTable(groups, names)],
             GroupErrors(errors, where, self.target.name),
         )
-
-    def _wins(self) -> list[tuple[int, str]]:
-        """In how many groups that have a network each model has the smallest test error."""
-        judged = (self.measured["test_rows"] > 0) & (self.measured["status"] != "constant")
-        if not self.compared:
-            return []
-        errors = np.nan_to_num(np.column_stack(list(self.compared.values()))[judged], nan=np.inf)
-        counts = np.bincount(errors.argmin(axis=1), minlength=len(self.compared)).tolist()
-        wins = [(n, name) for n, name in zip(counts, self.compared, strict=True) if n]
-        return sorted(wins, key=lambda one: -one[0])
 
     @property
     def groups(self) -> list[Any]:
@@ -275,10 +400,8 @@ class GroupModels(ShownInNotebooks):
         Not used: day
         """
         columns, known = self._columns(df), {self.target.name, *self.keys.names}
-        return [
-            *self.keys.remarks(self.keys.codes(columns)),
-            *remarks_on(columns, self.preparation, known),
-        ]
+        unknown = self.keys.remarks(self.keys.codes(columns))
+        return [*unknown, *self.preparation.remarks(columns, known)]
 
     def _outputs(self, df: Table) -> FloatArray:
         columns = self._columns(df)

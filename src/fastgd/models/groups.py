@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.subsets import Integers
+from fastgd.arguments import options
+from fastgd.arguments.axes import as_axis
+from fastgd.arguments.initial_network import check_alphas, check_hidden_size
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import (
@@ -25,26 +26,109 @@ from fastgd.checks.numbers import (
     rule_of,
 )
 from fastgd.engine.devices import CPU
+from fastgd.formulas.named import loss_of
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_models import GroupModels
-from fastgd.models.group_training import BoolArray, GroupRows, train_all_rows
-from fastgd.models.groups import START, Stages, check_settings, completed
-from fastgd.models.row_splits import hold_out
+from fastgd.models.group_training import SELECTED, START, GroupRows, Stages, train_all_rows
+from fastgd.models.row_splits import encode_rows, hold_out
+from fastgd.optimizers import Adam
 from fastgd.store import Arrays, PathLike, described
 from fastgd.store.files import is_file
 from fastgd.store.folder import Folder
 from fastgd.tables.columns import MOST_CATEGORIES, Decisions, Encoding
-from fastgd.tables.notations import numbers_written
-from fastgd.tables.preparation import Preparation, column_names, some_rows, with_targets, without
+from fastgd.tables.preparation import Preparation, column_names, with_targets, without
 from fastgd.tables.reading import columns_from
-from fastgd.tables.targets import ClassTarget, NumberTarget, Target, leaks, learn_target, notes_of
+from fastgd.tables.targets import ClassTarget, Target, leaks, learn_target, notes_of
 from fastgd.training.codec import JsonValues
 from fastgd.training.stored_results import as_json
 from fastgd.workers.worker_options import check_worker_options
 
 if TYPE_CHECKING:
     import pandas
+
+_DEFAULTS: dict[str, Any] = {
+    "activation": "tanh",
+    "bias": True,
+    "init": "glorot",
+    "optimizer": Adam(),
+    "reduction": "mean",
+}
+_WATCHING = {"patience": 30, "restore_best": True}
+
+_NOT_TAKEN = (
+    "groups", "folds", "validation", "weights", "biases", "sample_weight", "resume",
+    "keep_weights", "keep_state", "record_weights", "summary",
+)  # fmt: skip
+
+_OF_A_TRAINING = ("hidden_size", "alpha", "iterations", "record_every", "seed")
+"""Arguments that a training names itself; all other settings are its options."""
+
+
+def check_settings(given: dict[str, Any], *, watching: bool) -> dict[str, Any]:
+    """Return the settings, with lists where groups select; no table has been read yet.
+
+    They are checked whether or not any group uses them. ``watching`` is whether rows are held out.
+    """
+    for name in _NOT_TAKEN:
+        if name in given:
+            raise ValueError(f"{name} must be left out of fit_groups, got {shown(given[name])}")
+    chosen = {name: value for name, value in given.items() if name not in _OF_A_TRAINING}
+    structures, values = options.axes(
+        chosen, arguments=("validation_fraction", "test_fraction", "classification")
+    )
+    several = {name: as_axis(name, given[name]) for name in _OF_A_TRAINING if name in given}
+    lists = {name: axis for name, axis in several.items() if axis is not None}
+    lists |= structures | values
+    for name, axis in lists.items():
+        if name not in SELECTED:
+            raise ValueError(
+                f"{name} must be one value: each group selects among lists of "
+                f"{', '.join(SELECTED)} only, got {shown(given.get(name, axis))}"
+            )
+        if not watching:
+            raise ValueError(
+                f"{name} must be one value without a validation set to select by, "
+                f"got {shown(given[name])}"
+            )
+    hidden = check_hidden_size(given["hidden_size"])
+    check_alphas(lists.get("alpha", [given["alpha"]]), len(hidden) + 1)
+    iterations = check_count("iterations", given["iterations"])
+    check_count("record_every", given["record_every"])
+    check_seed(given.get("seed", 0))
+    all_of_them = _DEFAULTS | (_WATCHING if watching else {}) | chosen
+    found = options.check_sweep(
+        all_of_them, options.axes(all_of_them), [hidden], None, holds_out=watching
+    )
+    options.check_updates(found.methods, iterations)
+    units = loss_of(chosen.get("loss", "squared")).units
+    if units > 1:
+        raise ValueError(
+            f"loss must have one output for each target, got one with {units}: "
+            f"{shown(chosen['loss'])}"
+        )
+    return given | lists
+
+
+def completed(settings: dict[str, Any], *, is_class: bool, watching: bool) -> dict[str, Any]:
+    """Return the settings completed with defaults, some of which depend on the target."""
+    unit = {"output": "softmax", "loss": "cross_entropy"} if is_class else {"output": "identity"}
+    found = _DEFAULTS | unit | (_WATCHING if watching else {}) | settings
+    if not is_class and found["output"] != "identity":
+        raise ValueError(
+            "output must be 'identity' for a numeric target, which is standardized, "
+            f"got {shown(found['output'])}"
+        )
+    if not is_class and found.get("loss") in ("cross_entropy", "poisson"):
+        raise ValueError(
+            "loss must allow numbers below and above 0, since a numeric target is standardized, "
+            f"got {shown(found['loss'])}"
+        )
+    return found
+
+
+# ---------------------------------------------------------------- fit_groups()
+
 
 _UNKNOWN = "unknown.npz"
 """File of the network for unknown groups."""
@@ -201,13 +285,12 @@ def fit_groups(
     decisions = Decisions(drop, most, keep=keep, encoding=encoding, seed=draw)
     decisions.check()
     check_worker_options(executor, threads, threads_per_worker, device=device)
-    how = {
+    how: dict[str, Any] = {
         "executor": executor,
         "threads": threads,
         "threads_per_worker": threads_per_worker,
-        "device": device,
-        "progress": check_flag("progress", progress),
     }
+    how |= {"device": device, "progress": check_flag("progress", progress)}
     path = None if out is None else check_path("out", out)
     if alpha is None:
         alpha = 1.0 if getattr(options.get("optimizer"), "second_order", False) else 0.01
@@ -216,13 +299,19 @@ def fit_groups(
     given = check_settings(given, watching=share > 0)
     if classification is not None:
         classification = check_flag("classification", classification)
-    split = partial(hold_out, shares=(share, test_share), least=least, seed=draw)
+    held_out = {"shares": (share, test_share), "least": least, "seed": draw}
     keys, preparation, encoder, rows, notes = _read(
-        columns_from(df), by, target, inputs, decisions, classification, split
+        columns_from(df), by, target, inputs, decisions, classification, held_out
     )
     is_class = isinstance(encoder, ClassTarget)
     settings = completed(given, is_class=is_class, watching=share > 0)
-    _check_batch(given.get("batch_size"), rows, keys)
+    sizes = np.bincount(rows.codes[~(rows.held | rows.test)], minlength=len(keys))
+    batch = given.get("batch_size")
+    if batch is not None and check_count("batch_size", batch) > sizes.min():
+        raise ValueError(
+            f"batch_size must be at most the number of training rows of each group "
+            f"({sizes.min()} in {shown(list(keys)[int(sizes.argmin())])}), got {batch}"
+        )
     if path is not None:
         asked: JsonValues = {"validation_fraction": share, "test_fraction": test_share}
         asked |= {"min_rows": least, "split_seed": draw, "unknown": unknown, "start": start}
@@ -249,9 +338,12 @@ def _read(
     inputs: Sequence[str] | None,
     decisions: Decisions,
     classification: bool | None,
-    split: Callable[[Integers, int], tuple[BoolArray, BoolArray]],
+    draw: Mapping[str, Any],
 ) -> tuple[Keys, Preparation, Target, GroupRows, tuple[str, ...]]:
-    """Prepare the rows that have a label and a target, learned from those that aren't held out."""
+    """Prepare the rows that have a label and a target, learned from those that aren't held out.
+
+    ``draw`` are arguments of :func:`hold_out`.
+    """
     by = column_names("by", [by] if isinstance(by, str) else by, columns)
     if not by:
         raise ValueError("by must name a column, got none")
@@ -277,23 +369,18 @@ def _read(
     chosen, more = without(chosen, codes < 0, by)
     codes = codes[codes >= 0]
     check_memory(48 * len(codes) * len(used), "the table", also="fewer inputs")
-    cells = {n: chosen[n] if n in drop else numbers_written(n, chosen[n]) for n in used}
-    held, test = split(codes, len(keys))
+    cells = {name: chosen[name] for name in used}
+    held, test = hold_out(codes, len(keys), **draw)
     learned = ~(held | test)
     wanted: Any = chosen[target]  # cells
     encoder = learn_target(target, wanted, classification=classification)
-    if isinstance(encoder, NumberTarget):
-        encoder = NumberTarget.learn(target, wanted[learned])
-    encoded = encoder.encode(wanted)
-    decisions = decisions._replace(drop=drop, keep=keep, y=encoded[learned])
-    preparation, own = Preparation.learn_with_inputs(some_rows(cells, learned), decisions)
-    check_memory(40 * len(codes) * len(preparation.names), "the table", also="fewer inputs")
-    prepared = preparation.transform(cells)
-    prepared[learned] = own
-    rows = GroupRows(prepared, encoded, codes, held, test)
+    decisions = decisions._replace(drop=drop, keep=keep)
+    encoder, y, preparation, X, numbers = encode_rows(cells, wanted, encoder, learned, decisions)
+    check_memory(40 * X.size, "the table", also="fewer inputs")
+    rows = GroupRows(X, y, codes, held, test)
     # There is no command that fits groups.
     told = [re.sub(r" or --keep .* uses it\)$", " uses it)", note) for note in preparation.notes]
-    leaked = leaks(preparation, some_rows(cells, learned), encoder, encoded[learned])
+    leaked = leaks(preparation, numbers[learned], encoder, y[learned])
     notes = [*notes, *more, *told, *leaked, *notes_of(encoder, wanted)]
     if held.any() or test.any():
         notes.append(
@@ -301,17 +388,6 @@ def _read(
             "the networks have then learned from all rows"
         )
     return keys, preparation, encoder, rows, tuple(notes)
-
-
-def _check_batch(batch_size: Any, rows: GroupRows, keys: Keys) -> None:
-    """Reject a batch size larger than the smallest group, which the message names."""
-    sizes = np.bincount(rows.codes[~(rows.held | rows.test)], minlength=len(keys))
-    smallest = int(sizes.argmin())
-    if batch_size is not None and check_count("batch_size", batch_size) > sizes[smallest]:
-        raise ValueError(
-            f"batch_size must be at most the number of training rows of each group "
-            f"({sizes[smallest]} in {shown(list(keys)[smallest])}), got {batch_size}"
-        )
 
 
 def _settle(path: Path, rows: GroupRows, columns: JsonValues, arguments: JsonValues) -> None:

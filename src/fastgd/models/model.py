@@ -1,9 +1,11 @@
-"""Trained networks that take tables as they are: a :class:`Model`."""
+"""Trained networks that take tables as they are: a :class:`Model`, and its file."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 from os import PathLike
 from typing import Any
 
@@ -15,20 +17,71 @@ from fastgd.checks.numbers import FloatArray
 from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, option_rows
 from fastgd.export.exportable import Exportable
 from fastgd.export.network import Exported
-from fastgd.models import model as stored_model
+from fastgd.store import Arrays
+from fastgd.store.npz import Found
 from fastgd.tables.column_values import Cells
 from fastgd.tables.columns import NumberColumn
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import columns_from
-from fastgd.tables.targets import ClassTarget, NumberTarget, Target, width_of
+from fastgd.tables.targets import (
+    ClassTarget,
+    NumberTarget,
+    Target,
+    target_from_json,
+    target_to_json,
+    width_of,
+)
 from fastgd.training import codec
+from fastgd.training.codec import JsonValues, by_result, need, number, text, text_of
 from fastgd.training.run import Run, all_derivatives, all_outputs, exported
+from fastgd.training.stored_results import decode_run, encode_run
 
 Table = Any
 """A pandas DataFrame, a mapping of names to columns, or the path of a table file."""
 
 
-@codec.stored_by(stored_model.encode, stored_model.decode)
+def encode(model: Any) -> tuple[JsonValues, Arrays]:
+    """A Model as a header and arrays."""
+    arrays = {"preparation": np.array(model.preparation.to_json())}
+    for k, target in enumerate(model.targets):
+        arrays[f"target_{k}"] = np.array(target_to_json(target))
+    header: JsonValues = {"targets": len(model.targets), "scores": model.scores, "runs": []}
+    header["notes"] = list(model.training_notes)
+    for k, run in enumerate(model.runs):
+        of_run, own = encode_run(run)
+        header["runs"].append(of_run)
+        arrays |= {f"run_{k}_{name}": array for name, array in own.items()}
+    return header, arrays
+
+
+def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
+    """The fields of a Model, checked."""
+    preparation = Preparation.from_json(text_of(arrays, "preparation"))
+    targets = tuple(
+        target_from_json(text_of(arrays, f"target_{k}")) for k in range(header["targets"])
+    )
+    content = by_result(r"run_\d+_", arrays)
+    runs = tuple(
+        Run(**decode_run(of_run, content[f"run_{k}_"])) for k, of_run in enumerate(header["runs"])
+    )
+    need(bool(runs) and bool(targets))
+    inputs, outputs = len(preparation.names), sum(map(width_of, targets))
+    for run in runs:
+        need(len(run.weights[0]) == inputs)
+        need(run.weights[-1].shape[1] % outputs == 0)
+    return {
+        "runs": runs,
+        "preparation": preparation,
+        "targets": targets,
+        "scores": {
+            name: {score: number(value) for score, value in scores.items()}
+            for name, scores in header["scores"].items()
+        },
+        "training_notes": tuple(map(text, header.get("notes", ()))),
+    }
+
+
+@codec.stored_by(encode, decode)
 @dataclass(frozen=True, eq=False)
 class Model(Exportable, ShownInNotebooks):
     """Trained networks, with the encoding of a table's columns as inputs and of its target.
@@ -117,7 +170,7 @@ class Model(Exportable, ShownInNotebooks):
         >>> model.predict({"size": [70, 70], "sort": ["flat", "house"]}).round(-1)
         array([140., 190.])
         """
-        found = decoded(self.targets, self._outputs(table))
+        found = decoded(self.targets, self.outputs(self._cells(table)))
         return found[0] if len(found) == 1 else np.stack(found, axis=1)
 
     def predict_proba(self, table: Table) -> FloatArray:
@@ -133,7 +186,7 @@ class Model(Exportable, ShownInNotebooks):
                 "predict_proba needs a target with classes, got the numeric target "
                 + ", ".join(target.name for target in self.targets)
             )
-        return self._outputs(table)
+        return self.outputs(self._cells(table))
 
     def gradient(self, table: Table) -> dict[str, FloatArray]:
         """Derivatives of the predictions by the columns of numbers, at each row.
@@ -177,11 +230,8 @@ class Model(Exportable, ShownInNotebooks):
             names = first_names([one.name for one in self.preparation.columns])
             raise ValueError(f"gradient needs a column of numbers, and this model has only {names}")
         cells = self._cells(table)
-        total, *others = all_derivatives(
-            self.runs, self.preparation.transform(cells), 1, "gradient"
-        )
-        for one in others:
-            total = total + one
+        inputs = self.preparation.transform(cells)
+        total = reduce(add, all_derivatives(self.runs, inputs, 1, "gradient"))
         scales = [one.scale if isinstance(one, NumberTarget) else 1.0 for one in self.targets]
         width = sum(map(width_of, self.targets))
         mean = total[:, :width] / len(self.runs) * np.reshape(scales, (-1, 1))
@@ -240,8 +290,8 @@ class Model(Exportable, ShownInNotebooks):
         sort: tent in 1 row: not in the training table; these rows have no category
         Not used: age
         """
-        columns = self.columns(table)
-        return remarks_on(columns, self.preparation, {target.name for target in self.targets})
+        known = {target.name for target in self.targets}
+        return self.preparation.remarks(self.columns(table), known)
 
     def columns(self, table: Table) -> Mapping[str, NDArray[Any]]:
         """Return a table as a mapping of columns, read from a file if it is a path."""
@@ -265,24 +315,12 @@ class Model(Exportable, ShownInNotebooks):
     def _input_rows(self, X: Table) -> FloatArray:
         return self.preparation.numbers(self.columns(X))
 
-    def _outputs(self, table: Table) -> FloatArray:
-        return self.outputs(self._cells(table))
-
     def _cells(self, table: Table) -> dict[str, Cells]:
         """Return the columns that are used; warn where they differ from those of the training."""
         cells = self.preparation.cells(self.columns(table))
         for line in self.preparation.remarks(cells):
             warn(line)
         return cells
-
-
-def remarks_on(
-    columns: Mapping[str, NDArray[Any]], preparation: Preparation, known: Collection[str]
-) -> list[str]:
-    """Say how columns differ from those of the training; ``known`` ones are no inputs."""
-    lines = preparation.remarks(columns)
-    unused = [name for name in preparation.unused(columns) if name not in known]
-    return [*lines, f"Not used: {', '.join(unused)}"] if unused else lines
 
 
 def decoded(targets: Sequence[Target], outputs: FloatArray) -> list[NDArray[Any]]:
@@ -294,7 +332,4 @@ def decoded(targets: Sequence[Target], outputs: FloatArray) -> list[NDArray[Any]
 
 def mean_outputs(owner: object, runs: Sequence[Run], inputs: FloatArray) -> FloatArray:
     """Return the mean of the outputs of networks that belong to ``owner``, (rows, outputs)."""
-    total, *others = all_outputs(owner, runs, inputs)
-    for one in others:
-        total = total + one
-    return np.asarray(total / len(runs))
+    return np.asarray(reduce(add, all_outputs(owner, runs, inputs)) / len(runs))

@@ -16,9 +16,6 @@ from fastgd.tables.targets import ClassTarget, NumberTarget, Target
 
 Scores = dict[str, float]
 
-Objective = Mapping[str, Any]
-"""Options of a training; of these, ``loss`` and its parameters matter here."""
-
 _LEAST = 1e-15
 """Least probability in a log loss, since 0 would cost infinitely much; scikit-learn's ``log_loss``
 had the same bound."""
@@ -47,7 +44,7 @@ def scores_of(
     target: Target,
     outputs: FloatArray,
     encoded: FloatArray,
-    objective: Objective | None = None,
+    objective: Mapping[str, Any] | None = None,
     weights: FloatArray | None = None,
 ) -> Scores:
     """Return the scores of outputs (rows, outputs), given the encoded targets, as scikit-learn's.
@@ -126,7 +123,7 @@ def quantile_of(values: FloatArray, weights: FloatArray, tau: float) -> float:
 
 
 def constant_of(
-    objective: Objective, encoded: FloatArray, weights: FloatArray, shape: tuple[int, ...]
+    objective: Mapping[str, Any], encoded: FloatArray, weights: FloatArray, shape: tuple[int, ...]
 ) -> FloatArray:
     """Return the same outputs for all rows: the mean (for classes the frequencies), or a quantile.
 
@@ -139,7 +136,7 @@ def constant_of(
 
 
 def mean_loss(
-    objective: Objective, outputs: FloatArray, encoded: FloatArray, weights: FloatArray
+    objective: Mapping[str, Any], outputs: FloatArray, encoded: FloatArray, weights: FloatArray
 ) -> float:
     """Return the mean loss of outputs (rows, outputs): log loss, squared error, or another one."""
     loss = objective["loss"]
@@ -156,17 +153,21 @@ def mean_loss(
     return weighted_mean(each, weights)
 
 
-def verdict(
+def judged(
     target: Target,
     found: Mapping[str, FloatArray],
     encoded: FloatArray,
-    objective: Objective,
+    objective: Mapping[str, Any],
     weights: FloatArray,
-) -> str:
-    """Say so if the outputs of a model are no better than those of a constant.
+) -> tuple[dict[str, Scores], str]:
+    """Return the scores of outputs, and a line if a model's are no better than a constant's.
 
     Numbers are compared by the loss that was asked for, classes by accuracy.
     """
+    scores = {
+        name: scores_of(target, outputs, encoded, objective, weights)
+        for name, outputs in found.items()
+    }
     mine, constant = found["model"], found["constant"]
     if isinstance(target, NumberTarget):
         ours, theirs = (mean_loss(objective, o, encoded, weights) for o in (mine, constant))
@@ -174,24 +175,22 @@ def verdict(
         what = {"squared": "squared error", "absolute": "absolute error"}.get(loss, f"{loss} loss")
         what = what if isinstance(loss, str) else "loss"
         bad = f"{target.name}: by {what} not better than always saying the same number"
-        return "" if ours < theirs else bad
-    truth, guess = encoded.argmax(axis=1), mine.argmax(axis=1)
-    said = int(constant[0].argmax())
-    known, hits, rest = np.unique(truth), truth == guess, truth != said
+        return scores, "" if ours < theirs else bad
+    truth, said = encoded.argmax(axis=1), int(constant[0].argmax())
+    known, rest = np.unique(truth), truth != said
     if len(known) == 1:
         only = f"the test set has only {target.classes[known[0]]}"
-        return f"{target.name}: {only}: accuracy says little"
-    ours, theirs = (weighted_mean(one, weights) for one in (hits, ~rest))
-    recalls = [weighted_mean(hits[truth == k], weights[truth == k]) for k in known]
-    recall = fsum(recalls) / len(recalls)
+        return scores, f"{target.name}: {only}: accuracy says little"
+    ours, theirs = (scores[name]["accuracy"] for name in ("model", "constant"))
+    recall = scores["model"]["balanced accuracy"]
     # Fewer mistakes by a tenth are enough, or that classes are told apart.
     if 1 - ours < 0.9 * (1 - theirs) or recall > 1 / len(known) + (0.02 if ours > theirs else 0.1):
-        return ""
+        return scores, ""
     how = "hardly better than" if ours > theirs else "not as good as"
     how = "as good as" if ours == theirs else how
     names = [name for k, name in enumerate(target.classes) if k != said]
-    return (
+    return scores, (
         f"{target.name}: by accuracy {how} always saying {target.classes[said]} "
-        f"({100 * theirs:.1f} %): it finds {int(hits[rest].sum()):,} of "
+        f"({100 * theirs:.1f} %): it finds {int((mine.argmax(axis=1) == truth)[rest].sum()):,} of "
         f"the {int(rest.sum()):,} {names[0] if len(names) == 1 else 'others'}"
     )

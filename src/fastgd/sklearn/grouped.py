@@ -30,7 +30,7 @@ from sklearn.utils.validation import _check_y, check_is_fitted, validate_data
 from fastgd.arguments.subsets import rows_of
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import check_flag, integer
-from fastgd.models.group_keys import Columns, Keys
+from fastgd.models.group_keys import Keys, TableColumns
 from fastgd.sklearn.deferred_fits import fit_all
 from fastgd.sklearn.standard_steps import answers_of, cloner
 from fastgd.tables.column_values import columns_of, is_missing
@@ -84,7 +84,7 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
     def _checked_targets(self, y: Any) -> NDArray[Any]:
         """Return the targets, (samples,), validated."""
 
-    def _split(self, X: Any, *, reset: bool) -> tuple[Any, Columns]:
+    def _split(self, X: Any, *, reset: bool) -> tuple[Any, TableColumns]:
         """Return the input columns, and the columns of group labels."""
         if hasattr(X, "nnz") and hasattr(X, "toarray"):
             raise TypeError("X must be dense, as it has the labels of groups, got a sparse matrix")
@@ -159,7 +159,7 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
         return tags
 
 
-def _taken_apart(X: Any, groups: list[Any]) -> tuple[Any, Columns]:
+def _taken_apart(X: Any, groups: list[Any]) -> tuple[Any, TableColumns]:
     """Split a DataFrame or an array into input columns and columns of labels."""
     if not groups:
         raise ValueError("groups must name a column of X, got none")
@@ -181,7 +181,7 @@ def _taken_apart(X: Any, groups: list[Any]) -> tuple[Any, Columns]:
     return np.delete(X, places, axis=1), {str(place): X[:, place] for place in places}
 
 
-def _check_labels(columns: Columns) -> None:
+def _check_labels(columns: TableColumns) -> None:
     """Raise if labels are missing or infinite."""
     for name, column in columns.items():
         wrong = is_missing(column)

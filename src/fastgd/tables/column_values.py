@@ -4,14 +4,17 @@ import datetime
 import numbers
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from math import fsum, inf, isfinite, sqrt
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.checks.messages import many, shown
+from fastgd.checks.numbers import FloatArray
 from fastgd.checks.numbers import array_of as checked_array
 
 Kind = Literal["numbers", "texts", "booleans", "dates"]
@@ -27,7 +30,7 @@ class Cells:
     kind: Kind
     values: NDArray[Any]  # numbers: float64; strings and booleans: str or None; dates: M8[us], UTC
     missing: NDArray[np.bool_]  # an infinite number is missing, too
-    notation: str = field(default="", repr=False)  # of numbers in strings: $, km (amounts.py); true
+    notation: str = field(default="", repr=False)  # of numbers in strings: $, km; true, TRUE
     decimal: str = field(default="", repr=False)  # the decimal sign in strings, if it is known
     written: NDArray[Any] | None = field(default=None, repr=False)  # the strings that held numbers
     places: NDArray[np.int64] | None = field(default=None, repr=False)  # of some rows in the table
@@ -195,17 +198,14 @@ def _cells_of_objects(name: str, array: NDArray[Any]) -> Cells:
     if all(issubclass(kind, bool | np.bool_) for kind in kinds):
         return _texts("booleans", array, missing)
     for known in (_DATES, _DURATIONS):
-        if all(issubclass(kind, known) or _is_period(kind, known) for kind in kinds):
+        period = "Period" if known is _DATES else ""  # of pandas
+        if all(issubclass(kind, known) or kind.__name__ == period for kind in kinds):
             values = np.full(len(array), "NaT", dtype="m8[us]" if known is _DURATIONS else "M8[us]")
             values[~missing] = list(map(_moment, array[~missing]))
             return _times(name, values, missing)
     if not all(issubclass(kind, str) or _is_number(kind, with_bool=True) for kind in kinds):
         raise _foreign(name, array[~missing])
     return _texts("texts", array, missing)
-
-
-def _is_period(kind: type, known: tuple[type, ...]) -> bool:
-    return known is _DATES and kind.__name__ == "Period"  # of pandas
 
 
 def _is_missing(value: Any) -> bool:
@@ -228,15 +228,11 @@ def _numbers(array: NDArray[Any]) -> Cells:
         with np.errstate(all="ignore"):
             values = array.astype(np.float64)
     except OverflowError:  # 10**400
-        values = np.array([_float(cell) for cell in array])
+        values = np.full(len(array), np.inf)
+        for k, cell in enumerate(array):
+            with suppress(OverflowError):
+                values[k] = float(cell)
     return Cells("numbers", values, ~np.isfinite(values))
-
-
-def _float(value: Any) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return np.inf
 
 
 def _texts(kind: Kind, array: NDArray[Any], missing: NDArray[np.bool_]) -> Cells:
@@ -327,3 +323,46 @@ def _array(name: str, column: Any) -> NDArray[Any]:
     values = np.array(column.to_numpy(dtype=object), dtype=object)
     values[missing] = None
     return values
+
+
+# ---------------------------------------------------------------- the same bits on every machine
+#
+# NumPy's own sums are not promised to be, and its products of matrices, and so `np.corrcoef`, are
+# those of a library that chooses its code by the processor.
+
+
+def in_order(values: NDArray[Any]) -> float:
+    """Return the sum of (rows,) values, added row by row."""
+    return float(np.cumsum(values)[-1])
+
+
+def weighted_mean(values: NDArray[Any], weights: FloatArray) -> float:
+    """Return the mean of (rows,) values with these weights, whose sum is above 0."""
+    return in_order(values * weights) / in_order(weights)
+
+
+def correlation(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """Return the correlation of two columns, (rows,); NaN if one is constant or too large."""
+    with np.errstate(all="ignore"):
+        a, b = (each - in_order(each) / len(each) for each in (a, b))
+        return float(in_order(a * b) / np.sqrt(in_order(a * a) * in_order(b * b)))
+
+
+def moments(name: str, numbers: FloatArray) -> tuple[float, float]:
+    """Mean and standard deviation of a column; the deviation of a constant column is 1."""
+    if numbers.min() == numbers.max():
+        return float(numbers[0]), 1.0
+    try:
+        # Exact sums: the order in which NumPy adds differs between processors.
+        mean = fsum(numbers.tolist()) / len(numbers)
+        off = numbers - mean
+        # The squares of tiny deviations would be 0. By a power of two, which rounds nothing.
+        unit = 1.0 if np.abs(off).max() > 1e-140 else 2.0**-700
+        with np.errstate(over="ignore"):
+            scale = sqrt(fsum(np.square(off / unit).tolist()) / len(numbers)) * unit
+    except OverflowError:
+        mean = scale = inf
+    if not (isfinite(mean) and isfinite(scale)):
+        rule = f"column {shown(name)} must have numbers whose mean and deviation are finite"
+        raise ValueError(f"{rule}, got one of {np.abs(numbers).max():g}")
+    return mean, scale or 1.0

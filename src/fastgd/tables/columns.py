@@ -1,18 +1,30 @@
-"""The encoding of one column of a table as inputs of a network, learned once and then applied."""
+"""The columns of a table: what becomes of each is learned from rows, and then applied."""
 
-from collections.abc import Container, Iterator, Mapping
-from dataclasses import MISSING, asdict, dataclass, replace
-from dataclasses import fields as fields_of
+import re
+from collections import Counter
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from functools import cached_property
 from math import isfinite
-from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+from shlex import quote
+from typing import Any, ClassVar, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastgd.checks.messages import many, shown
-from fastgd.tables.column_values import Cells, FloatArray, texts_shown
-from fastgd.tables.columns import DateColumn
-from fastgd.tables.notations import numbers_like
+from fastgd.checks.numbers import FloatArray, check_choice, check_count, check_flag, check_seed
+from fastgd.formulas.calendar import CYCLES, FIELDS, Cycle, circle, fields_of
+from fastgd.tables.column_values import Cells, correlation, moments, text_of, texts_shown
+from fastgd.tables.notations import (
+    DateOrder,
+    almost_numbers,
+    dates_in,
+    dates_of,
+    looks_like_date,
+    notation_text,
+    numbers_like,
+)
 
 
 @dataclass(frozen=True)
@@ -38,12 +50,11 @@ class NumberColumn:
         """Names of the inputs."""
         return (self.name, f"{self.name} missing") if self.flagged else (self.name,)
 
-    def put(self, cells: Cells, inputs: FloatArray) -> None:
-        """Fill in this column's inputs, (rows, inputs)."""
-        values = self.numbers(cells)
-        missing = np.isnan(values)
+    def put(self, numbers: FloatArray, inputs: FloatArray) -> None:
+        """Fill in this column's inputs, (rows, inputs), from its numbers."""
+        missing = np.isnan(numbers)
         with np.errstate(over="ignore"):
-            inputs[:, 0] = (np.where(missing, self.median, values) - self.mean) / self.scale
+            inputs[:, 0] = (np.where(missing, self.median, numbers) - self.mean) / self.scale
         if self.flagged:
             inputs[:, 1] = missing
 
@@ -136,11 +147,10 @@ class TextColumn(StringColumn):
         """The number of unknown strings: the index of their input, -1 if there is none."""
         return len(self.categories) if self.others else -1
 
-    def put(self, cells: Cells, inputs: FloatArray) -> None:
-        """Fill in this column's inputs, (rows, inputs)."""
-        places = self.numbers(cells)
-        if self.flagged:
-            places[cells.missing] = len(self.names) - 1
+    def put(self, numbers: FloatArray, inputs: FloatArray) -> None:
+        """Fill in this column's inputs, (rows, inputs), from its numbers."""
+        last = len(self.names) - 1
+        places = np.where(np.isnan(numbers), last, numbers) if self.flagged else numbers
         rows = np.flatnonzero(places >= 0)
         inputs[:] = 0.0
         inputs[rows, places[rows].astype(np.int64)] = 1.0
@@ -173,17 +183,86 @@ class TargetColumn(StringColumn):
         """Names of the inputs."""
         return (self.name,)
 
-    def put(self, cells: Cells, inputs: FloatArray) -> None:
-        """Fill in this column's input, (rows, 1)."""
-        table = np.array([*self.values, self.unknown])  # the last is the one of index -1
-        places = np.where(cells.missing, -1, self.numbers(cells)).astype(np.int64)
-        inputs[:, 0] = np.where(cells.missing, self.missing, table[places])
+    def put(self, numbers: FloatArray, inputs: FloatArray) -> None:
+        """Fill in this column's input, (rows, 1), from its numbers."""
+        table = np.array([*self.values, self.unknown, self.missing])
+        places = np.where(numbers < 0, len(self.values), numbers)
+        inputs[:, 0] = table[np.where(np.isnan(numbers), -1, places).astype(np.int64)]
 
     def remarks(self, cells: Cells) -> Iterator[str]:
         """Yield lines about unknown strings, and about missing cells if there were none."""
         mean = "these rows have the mean"
         gap = mean if self.missing == self.unknown else ""
         return self._remarks(cells, self.places, mean, gap)
+
+
+@dataclass(frozen=True)
+class DateColumn:
+    """A column of dates as elapsed days, the year, and sine and cosine of what repeats.
+
+    Missing cells are filled with the median; if cells were missing when it was learned, a last
+    input is 1 for missing cells and else 0. Dates are days since 1970-01-01 UTC, with fractions.
+    """
+
+    name: str
+    median: float
+    mean: float
+    scale: float
+    first: float
+    last: float
+    year_mean: float
+    year_scale: float  # 0 if all are of one year, which is no input
+    cycles: tuple[Cycle, ...]
+    order: DateOrder
+    flagged: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the inputs."""
+        found = ["days", *["year"] * (self.year_scale > 0)]
+        found += [f"{cycle} {which}" for cycle in self.cycles for which in ("sin", "cos")]
+        return tuple(f"{self.name} {each}" for each in (*found, *["missing"] * self.flagged))
+
+    def put(self, numbers: FloatArray, inputs: FloatArray) -> None:
+        """Fill in this column's inputs, (rows, inputs), from its numbers."""
+        missing = np.isnan(numbers)
+        days = np.where(missing, self.median, numbers)
+        parts = fields_of(days)
+        found: list[NDArray[Any]] = [(days - self.mean) / self.scale]
+        if self.year_scale > 0:
+            found.append((parts["year"] - self.year_mean) / self.year_scale)
+        for cycle in self.cycles:
+            found += [*circle(CYCLES[cycle])[parts[cycle]].T]
+        inputs[:] = np.stack(found + [missing] * self.flagged, axis=1)
+
+    def numbers(self, cells: Cells) -> FloatArray:
+        """Return the cells as days since 1970-01-01 UTC, NaN where missing."""
+        return _days_of(dates_of(self.name, cells, self.order))
+
+    def remarks(self, cells: Cells) -> Iterator[str]:
+        """Yield lines about dates far outside of the learned range, and about missing cells."""
+        days, margin = self.numbers(cells), (self.last - self.first) / 20
+        for outside, where, end in (
+            (days < self.first - margin, "before", f"{_written(self.first)}, the first"),
+            (days > self.last + margin, "after", f"{_written(self.last)}, the last"),
+        ):
+            if outside.any():
+                share = f"{100 * outside.mean():.3g} % of the rows"
+                yield f"{self.name}: {share} lie {where} {end} date learned"
+        if not self.flagged:
+            median = _written(self.median)
+            yield from cells.new_gaps(self.name, f": filled with {median}, the median")
+
+
+def _days_of(values: NDArray[np.datetime64]) -> FloatArray:
+    day = values.astype("M8[D]")
+    rest = (values - day) / np.timedelta64(1, "D")
+    return np.where(np.isnat(values), np.nan, day.astype(np.int64) + rest)
+
+
+def _written(days: float) -> str:
+    """A date for messages."""
+    return text_of(np.datetime64(round(days * 86400), "s"))
 
 
 Column = NumberColumn | TextColumn | TargetColumn | DateColumn
@@ -195,18 +274,17 @@ def to_fields(value: Any, kinds: Mapping[str, type[Any]]) -> dict[str, Any]:
     return {"kind": kind, **asdict(value)}
 
 
-def from_fields(fields: Mapping[str, Any], kinds: Mapping[str, type[Any]]) -> Any:
+def from_fields(given: Mapping[str, Any], kinds: Mapping[str, type[Any]]) -> Any:
     """Restore what :func:`to_fields` returned; each field must have its declared type.
 
     A field that has a default may be missing: it is younger than the file.
     """
-    kind = kinds[fields["kind"]]
+    kind = kinds[given["kind"]]
     types = get_type_hints(kind)
-    needed = {"kind", *(field.name for field in fields_of(kind) if field.default is MISSING)}
-    if not needed <= fields.keys() <= {"kind", *types}:
-        raise ValueError(f"other fields than those of {kind.__name__}: {list(fields)}")
-    own = {name: checked(fields[name], types[name]) for name in types if name in fields}
-    return kind(**own)
+    needed = {"kind", *(field.name for field in fields(kind) if field.default is MISSING)}
+    if not needed <= given.keys() <= {"kind", *types}:
+        raise ValueError(f"other fields than those of {kind.__name__}: {list(given)}")
+    return kind(**{name: checked(given[name], types[name]) for name in types if name in given})
 
 
 def checked(value: Any, kind: Any) -> Any:
@@ -217,3 +295,252 @@ def checked(value: Any, kind: Any) -> Any:
     if not is_own or (kind is float and not isfinite(value)):
         raise TypeError(f"must be {kind}, got {value!r}")
     return value
+
+
+# ---------------------------------------------------------------- what becomes of a column
+
+Encoding = Literal["one-hot", "target"]
+
+MOST_CATEGORIES = 200
+"""Of a column with more different strings, the rarer ones share an input.
+
+142 countries of 12 rows each (gapminder, life expectancy): the mean error is 3.4 years with inputs
+for 50 of them, in 17 s of computing time, and 1.0 with all, in 24 s.
+"""
+
+_ROW_NUMBERS = ("", "index", "row", "rowid", "rownames", "rownumber", "row_number", "nr", "no")
+"""Names of columns that may number the rows; pandas calls a nameless column "Unnamed: 0"."""
+
+_IDENTIFIER = re.compile(r"(.*[\W_])?[iI][dD]|.*[a-z]I[dD]")
+"""Names such as customer_id and PassengerId."""
+
+FEWEST_ROWS = 20
+"""Fewer whole numbers may be all different and in order by chance."""
+
+_NAMES = 0.9
+"""A column of at least so many rows names them if a larger fraction of its strings is different."""
+
+_YEARS = 1500, 2100
+
+
+class Decisions(NamedTuple):
+    """What the caller has decided: the arguments of :meth:`Preparation.learn`."""
+
+    drop: Collection[str] = ()
+    max_categories: int = MOST_CATEGORIES
+    standardize: bool = True
+    keep: Collection[str] = ()
+    encoding: Encoding = "one-hot"
+    y: FloatArray | None = None
+    seed: int = 0
+
+    def check(self) -> None:
+        """Raise if a value is not as described there, whatever the table."""
+        for role, names in (("drop", self.drop), ("keep", self.keep)):
+            if isinstance(names, str) or not isinstance(names, Collection):
+                raise TypeError(f"{role} must be a list of column names, got {shown(names)}")
+        check_count("max_categories", self.max_categories, minimum=0)
+        check_flag("standardize", self.standardize)
+        check_seed(self.seed)
+        check_choice("encoding", self.encoding, get_args(Encoding))
+
+    def for_rows(self, sizes: list[int], rows: Any) -> "Decisions":
+        """The decisions with the encoded targets of some rows of a table, if they are needed."""
+        y = self.y
+        if self.encoding == "target":
+            if y is None:
+                raise ValueError("encoding='target' needs y, the encoded targets, got none")
+            if y.ndim == 2 and y.shape[1] > 2:
+                rule = f"encoding must be 'one-hot' for {y.shape[1]} classes, which have no order"
+                raise ValueError(f"{rule}, got 'target'")
+        if y is not None and sizes and (y.ndim != 2 or len(y) != sizes[0]):
+            raise ValueError(f"y must have shape ({sizes[0]}, outputs), got shape {y.shape}")
+        return self if y is None else self._replace(y=y[rows])
+
+
+class Learned(NamedTuple):
+    """The encoding of a column, None if it is left out, and a line that explains it."""
+
+    column: Column | None
+    note: str = ""  # empty for numbers without missing cells
+    inputs: FloatArray | None = None  # of the rows it was learned from, if put() gives others
+
+
+def learn_column(name: str, cells: Cells, decisions: Decisions, kept: str = "") -> Learned:
+    """Decide on a column; ``kept`` says why it is used even if it numbers or names the rows."""
+    rows, missing = len(cells.values), int(cells.missing.sum())
+    if missing == rows:
+        return Learned(None, f"{name}: left out: every cell is missing")
+    if dates := learn_dates(name, cells):
+        return dates
+    if cells.kind == "numbers":
+        return _learn_numbers(name, cells, kept, standardize=decisions.standardize)
+    counts = Counter(cells.values[~cells.missing].tolist())
+    if len(counts) == 1 and not missing:
+        return Learned(None, f"{name}: left out: every row has {texts_shown(counts)}")
+    known, share = rows - missing, len(counts) / (rows - missing)
+    if not kept and (share > _NAMES if known >= FEWEST_ROWS else share == 1.0 and known > 2):
+        what = "all" if share == 1.0 else "almost all"
+        way = _way_back(name, counts)
+        return Learned(None, f"{name}: left out: {what} its strings differ{way}")
+    return _learn_texts(name, cells, counts, decisions)
+
+
+def learn_dates(name: str, cells: Cells) -> Learned | None:
+    """Return the encoding of a column of dates, and a line that explains it; None for others.
+
+    Some cells must not be missing. If more than 90 % of the strings are dates in one order, but not
+    all of them, it raises ValueError.
+    """
+    found = dates_in(name, cells)
+    if found is None:
+        return None
+    dates, order, how = found
+    days = _days_of(dates)[~cells.missing]
+    missing = len(cells.values) - len(days)
+    if days.min() == days.max() and not missing:
+        return Learned(None, f"{name}: left out: every row has {_written(days[0])}")
+    parts = fields_of(days)
+    varying = [part for part in FIELDS[1:] if (parts[part] != parts[part][0]).any()]
+    column = DateColumn(
+        name,
+        float(np.median(days)),
+        *moments(name, days),
+        float(days.min()),
+        float(days.max()),
+        *(moments(name, parts["year"].astype(float)) if "year" in varying else (0.0, 0.0)),
+        tuple(cycle for cycle in CYCLES if cycle in varying),
+        order,
+        missing > 0,
+    )
+    note = f"{name}: dates{how}: inputs for {', '.join(['elapsed days', *varying])}"
+    if missing:
+        median = _written(column.median)
+        note += f"; {cells.gaps}: filled with {median}, the median, and flagged by an input"
+    return Learned(column, note)
+
+
+def _learn_texts(name: str, cells: Cells, counts: Counter[str], decisions: Decisions) -> Learned:
+    most, odd = decisions.max_categories, almost_numbers(counts)
+    text = "true or false" if cells.kind == "booleans" else "text"
+    if len(counts) > most and decisions.encoding == "target" and decisions.y is not None:
+        means, own = _learn_means(
+            name, cells, decisions.y, decisions.seed, standardize=decisions.standardize
+        )
+        note = f"{name}: {text}: the mean of the target for each of {len(counts):,} values"
+        return Learned(means, f"{note}; {odd}" if odd else note, own)
+    if not most:
+        return Learned(None, f"{name}: left out: strings, and max_categories is 0")
+    categories = set(counts)
+    if len(counts) > most:
+        ranked = sorted(counts, key=lambda one: (-counts[one], one))[:most]
+        # Where all are different, which keep must have asked for, none is seen twice.
+        categories = {one for one in ranked if counts[one] > 1} or set(ranked)
+    others = sorted(set(counts) - categories)
+    missing = int(cells.missing.sum())
+    column = TextColumn(name, tuple(sorted(categories)), missing > 0, tuple(others))
+    note = f"{name}: {text}: an input for each of {texts_shown(column.categories)}"
+    if len(categories) > 5:
+        note += f" ({len(categories)})"
+    if others:
+        rows = many(sum(counts[one] for one in others), "row")
+        note += f", and one for the {many(len(others), 'rarer value')} (in {rows})"
+    if missing:
+        note += f", and one for the {many(missing, 'row')} where it is missing"
+    if others and odd:
+        note += f"; {odd}"
+    return Learned(column, note)
+
+
+def _learn_means(
+    name: str, cells: Cells, y: FloatArray, seed: int, *, standardize: bool
+) -> tuple[TargetColumn, FloatArray]:
+    """Return a column of texts as means of the target, and its inputs in these rows, (rows,).
+
+    The latter are cross-fitted: each row's number is learned from the rows of other folds, so it
+    doesn't contain the row's own target. ``y`` are the (rows, outputs) encoded targets: a number,
+    or two classes. It raises ImportError without scikit-learn.
+    """
+    try:
+        from sklearn.model_selection import KFold, StratifiedKFold
+        from sklearn.preprocessing import TargetEncoder
+    except ImportError as error:
+        raise ImportError(
+            f'encoding="target" needs scikit-learn: pip install "fastgd[sklearn]" ({error})'
+        ) from error
+    known = sorted(set(cells.values[~cells.missing].tolist()))
+    codes = {None: len(known)} | {text: k for k, text in enumerate(known)}
+    X = np.array([codes[text] for text in cells.texts])[:, None]
+    is_number = y.shape[1] == 1
+    wanted = y[:, 0] if is_number else y.argmax(axis=1)
+    fewest = len(y) if is_number else int(min(np.sum(wanted == 0), np.sum(wanted == 1)))
+    if fewest < 2:
+        raise ValueError(
+            "encoding must be 'one-hot' if a class has fewer than 2 rows, got 'target'"
+        )
+    # Not fit_transform(): its arguments for the seed change in scikit-learn 1.9.
+    encoder = TargetEncoder(target_type="continuous" if is_number else "binary")
+    splitter = KFold if is_number else StratifiedKFold
+    numbers = np.empty((len(y), 1))
+    folds = splitter(min(5, fewest), shuffle=True, random_state=seed)
+    for others, rows in folds.split(X, wanted):
+        numbers[rows] = encoder.fit(X[others], wanted[others]).transform(X[rows])
+    encoder.fit(X, wanted)
+    mean, scale = moments(name, numbers[:, 0]) if standardize else (0.0, 1.0)
+    table = ((encoder.encodings_[0] - mean) / scale).tolist()
+    unknown = (float(encoder.target_mean_) - mean) / scale
+    missing = table[len(known)] if cells.missing.any() else unknown
+    column = TargetColumn(name, tuple(known), tuple(table[: len(known)]), unknown, missing)
+    return column, (numbers[:, 0] - mean) / scale
+
+
+def _learn_numbers(name: str, cells: Cells, kept: str, *, standardize: bool) -> Learned:
+    numbers = cells.values[~cells.missing]
+    missing = len(cells.values) - len(numbers)
+    low, high = float(numbers.min()), float(numbers.max())
+    if low == high and not missing:
+        return Learned(None, f"{name}: left out: every row has {low:g}")
+    notes = [notation_text(cells)]
+    if _numbers_rows(name, numbers):
+        if not kept:
+            way = _way_back(name, cells.texts)
+            return Learned(None, f"{name}: left out: it numbers the rows{way}")
+        notes.append(f"it numbers the rows, and is used: {kept}")
+    # Halves, since the sum of two large numbers may overflow a float64.
+    median = float(np.median(numbers / 2) * 2)
+    mean, scale = moments(name, numbers) if standardize else (0.0, 1.0)
+    if missing:
+        notes.append(f"{cells.gaps}: filled with {median:g}, the median, and flagged by an input")
+    note = "; ".join(filter(None, notes))
+    column = NumberColumn(
+        name, median, mean, scale, missing > 0, cells.notation, cells.decimal, low, high
+    )
+    return Learned(column, f"{name}: {note}" if note else "")
+
+
+def _numbers_rows(name: str, numbers: FloatArray) -> bool:
+    """Whether these are whole numbers, hardly two the same, that number rows by name or content.
+
+    By content: nearly consecutive, or in order and evenly spaced, as those of orders in a shop.
+    """
+    rows = len(numbers)
+    twice = max(rows >= FEWEST_ROWS, rows // 100)  # so many rows may be in the table twice
+    if (numbers % 1).any() or len(np.unique(numbers)) < rows - twice:
+        return False
+    known = name.strip().lower() in _ROW_NUMBERS or name.startswith("Unnamed: ")
+    if known or _IDENTIFIER.fullmatch(name.strip()):
+        return True
+    low, high = numbers.min(), numbers.max()
+    if rows < FEWEST_ROWS or (_YEARS[0] <= low and high <= _YEARS[1]):
+        return False
+    if high - low < 1.3 * rows:  # 80 % of the rows are learned from, and a few have gaps
+        return True
+    is_ordered = abs(np.sign(np.diff(numbers)).sum()) >= rows - 1 - 2 * twice
+    # A measurement in order of its size is not so even: 0.95 for a normal distribution.
+    return bool(is_ordered and correlation(numbers, np.arange(rows)) ** 2 > 0.98)
+
+
+def _way_back(name: str, texts: Iterable[str | None]) -> str:
+    dates = all(map(looks_like_date, texts))
+    hint = "; if these are dates, write them as 2026-11-26" if dates else ""
+    return f"{hint} (keep=[{shown(name)}] or --keep {quote(name)} uses it)"

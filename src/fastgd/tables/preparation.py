@@ -1,19 +1,19 @@
-"""The encoding of a table's columns as inputs of a network: learned once, then applied."""
+"""The inputs of a network from a table: its columns are selected, encoded as learned once."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fastgd.checks.memory import check_memory
-from fastgd.checks.messages import first_names, shown
-from fastgd.checks.numbers import numbers_of
-from fastgd.tables.column_values import Cells, FloatArray, cells_of, columns_of
+from fastgd.checks.messages import did_you_mean, first_names, many, shown
+from fastgd.checks.numbers import FloatArray, each_of, integer, numbers_of
+from fastgd.tables.column_values import Cells, cells_of, columns_of
 from fastgd.tables.columns import (
     MOST_CATEGORIES,
     Column,
@@ -31,7 +31,105 @@ from fastgd.tables.columns import (
     to_fields,
 )
 from fastgd.tables.notations import numbers_written
-from fastgd.tables.preparation import check_lengths, column_names
+
+
+def names_text(names: Sequence[str]) -> str:
+    """The first column names, joined by commas, each shortened to 40 characters."""
+    return first_names([name if len(name) <= 40 else f"{name[:37]}..." for name in names])
+
+
+def column_name(argument: str, name: object) -> str:
+    """Return the name of a column as a string; in a DataFrame it may be an int."""
+    if not isinstance(name, str) and integer(name) is None:
+        raise TypeError(f"{argument} must name a column of the table, got {shown(name)}")
+    return str(name)
+
+
+def column_names(argument: str, given: object, columns: Collection[str]) -> list[str]:
+    """Return the names of some columns of a table, each once; ``argument`` is for messages."""
+    rule = f"{argument} must be a list of column names"
+    if isinstance(given, str) or not hasattr(given, "__iter__"):
+        raise TypeError(f"{rule}, got {shown(given)}")
+    found: dict[str, None] = {}
+    for one in each_of(given, rule):  # an endless iterable fails at its first repeat
+        name = column_name(argument, one)
+        if name not in columns:
+            raise ValueError(
+                f"{argument} must be a column of the table, got {shown(name)}"
+                f"{did_you_mean(name, columns)}; its columns: {names_text(list(columns))}"
+            )
+        if name in found:
+            raise ValueError(f"{argument} must name each column once, got {shown(name)} twice")
+        found[name] = None
+    return list(found)
+
+
+def check_lengths(columns: Mapping[str, NDArray[Any] | Cells]) -> None:
+    """Raise if columns differ in length."""
+    for name, column in columns.items():
+        shape, first = column.shape, next(iter(columns))
+        if len(shape) != 1:
+            raise ValueError(f"column {shown(name)} must have shape (rows,), got shape {shape}")
+        if shape != columns[first].shape:
+            rule = f"columns must all have shape {columns[first].shape}, as {shown(first)}"
+            raise ValueError(f"{rule}, got shape {shape} of {shown(name)}")
+
+
+def some_rows(columns: Mapping[str, Any], rows: NDArray[Any]) -> dict[str, Any]:
+    """Return some rows of all columns, selected by indices or by a boolean mask."""
+    return {name: column[rows] for name, column in columns.items()}
+
+
+def with_targets(
+    columns: Mapping[str, NDArray[Any] | Cells],
+    targets: Sequence[str],
+    unparsed: Collection[str] = (),
+    *,
+    learning: bool = True,
+) -> tuple[dict[str, Any], list[str]]:
+    """Parse columns, and return the rows that have all targets, and a note if any were left out.
+
+    Amounts become numbers where something is learned from the table. It raises ValueError if no row
+    has all targets; what is in the rows left out doesn't matter.
+
+    Examples
+    --------
+    >>> columns = {"x": np.array([1, 2]), "y": np.array([np.nan, 3])}
+    >>> cells, notes = with_targets(columns, ["y"], unparsed=["x"])
+    >>> cells["x"], cells["y"].values, notes
+    (array([2]), array([3.]), ['y: missing in 1 row, left out'])
+    """
+    check_lengths(columns)
+    parsed = numbers_written if learning else cells_of
+    cells = {name: parsed(name, columns[name]) for name in targets}
+    missing = np.any([cells[name].missing for name in targets], axis=0)
+    if missing.all():
+        who = f"targets {names_text(targets)} must all"
+        who = who if len(targets) > 1 else f"target {shown(targets[0])} must"
+        raise ValueError(f"{who} have a value in at least one row, got none")
+    for name, column in columns.items():
+        if name in (*targets, *unparsed):
+            continue
+        if not isinstance(column, Cells) and column.dtype.kind in {"f", "O"}:
+            # Without what is in other rows; messages still count the rows of the whole table.
+            column = column.copy()
+            column[missing] = None  # becomes NaN among numbers
+        cells[name] = parsed(name, column)
+    return without({**columns, **cells}, missing, targets)
+
+
+def without(
+    columns: Mapping[str, Any], missing: NDArray[np.bool_], names: Sequence[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the rows where these columns aren't missing, and a note if any were left out."""
+    count = int(missing.sum())
+    if not count:
+        return dict(columns), []
+    one = columns[names[0]] if len(names) == 1 else None
+    gaps = one.gaps if isinstance(one, Cells) else f"missing in {many(count, 'row')}"
+    note = f"{names_text(names)}: {gaps}, left out"
+    return some_rows(columns, ~missing), [note]
+
 
 _KINDS: dict[str, type[Column]] = {
     "number": NumberColumn,
@@ -133,39 +231,39 @@ class Preparation:
             columns = columns_of(columns)
         y = None if y is None else numbers_of("y", y)
         decisions = Decisions(drop, max_categories, standardize, keep, encoding, y, seed)
-        return cls.learn_with_inputs(columns, decisions)[0]
+        return cls.learn_from(columns, slice(None), decisions)[0]
 
     @classmethod
-    def learn_with_inputs(
+    def learn_from(
         cls,
         columns: Mapping[str, ArrayLike | Cells],
+        rows: Any,
         decisions: Decisions,
         before: Preparation | None = None,
-    ) -> tuple[Preparation, FloatArray]:
-        """Return what :meth:`learn` does, and the encoded rows to train with, (rows, inputs).
+    ) -> tuple[Preparation, FloatArray, FloatArray]:
+        """Learn from some rows of a table, and encode all of them, to train and to validate.
 
-        They are those of :meth:`transform`, but with ``encoding="target"`` a row's mean of the
-        target is cross-fitted: learned from other rows, so that it doesn't contain its own target.
+        Returns what :meth:`learn` does, the inputs and the :meth:`numbers` of all rows. The inputs
+        are those of :meth:`transform`, but with ``encoding="target"`` a row's mean of the target is
+        cross-fitted: learned from other rows, so that it doesn't contain its own target.
 
         A preparation ``before``, learned from some of the rows, has decided which columns are used,
         and which of them become the mean of the target.
         """
         decisions.check()
-        decisions.check_targets()
         drop = column_names("drop", decisions.drop, columns)
         keep = column_names("keep", decisions.keep, columns)
         if both := [name for name in drop if name in keep]:
             raise ValueError(f"keep must not name a column of drop, got {shown(both[0])}")
-        used = {name: column for name, column in columns.items() if name not in drop}
-        cells = _cells({name: numbers_written(name, column) for name, column in used.items()})
-        y, rows = decisions.y, [one.shape for one in cells.values()][:1]
-        if y is not None and rows and (y.ndim != 2 or rows != [y.shape[:1]]):
-            raise ValueError(f"y must have shape ({rows[0][0]}, outputs), got shape {y.shape}")
-        why = dict.fromkeys(keep, "keep names it")
+        table = _cells(
+            {name: numbers_written(name, columns[name]) for name in columns if name not in drop}
+        )
+        decisions = decisions.for_rows([one.shape[0] for one in table.values()][:1], rows)
+        cells = some_rows(table, rows)
         found = {
             name: before._again(name, one, decisions)
             if before
-            else learn_column(name, one, decisions, why.get(name, ""))
+            else learn_column(name, one, decisions, "keep names it" if name in keep else "")
             for name, one in cells.items()
         }
         if all(one.column is None for one in found.values()):
@@ -181,9 +279,13 @@ class Preparation:
         if scaled and decisions.standardize:
             notes.append(f"numbers standardized: {first_names(scaled)}")
         left_out = tuple(name for name in columns if name not in encodings)
-        own = {name: one.inputs for name, one in found.items() if one.inputs is not None}
         preparation = cls(tuple(encodings.values()), left_out, tuple(notes))
-        return preparation, preparation._encoded(cells, own)
+        numbers = preparation._numbers(table)
+        inputs = preparation._encoded(numbers)
+        for name, one in found.items():
+            if one.inputs is not None:
+                inputs[rows, preparation.names.index(name)] = one.inputs
+        return preparation, inputs, np.stack(numbers, axis=1)
 
     def _again(self, name: str, cells: Cells, decisions: Decisions) -> Learned:
         """Learn a column from more rows, if it is used."""
@@ -213,25 +315,21 @@ class Preparation:
         ValueError, TypeError
             If a column is missing, or holds another kind of values; the message names it.
         """
-        return self._encoded(self.cells(columns), {})
+        return self._encoded(self._numbers(self.cells(columns)))
 
-    def _encoded(self, cells: Mapping[str, Cells], own: Mapping[str, FloatArray]) -> FloatArray:
-        rows = len(cells[self.columns[0].name].values)
-        check_memory(8 * rows * len(self.names), "the table")
-        inputs = np.empty((rows, len(self.names)))
+    def _encoded(self, numbers: list[FloatArray]) -> FloatArray:
+        names = self.names
+        check_memory(8 * len(numbers[0]) * len(names), "the table")
+        inputs = np.empty((len(numbers[0]), len(names)))
         at = 0
-        for column in self.columns:
-            mine = inputs[:, at : at + len(column.names)]
+        for column, own in zip(self.columns, numbers, strict=True):
+            column.put(own, inputs[:, at : at + len(column.names)])
             at += len(column.names)
-            if column.name in own:
-                mine[:] = own[column.name]
-            else:
-                column.put(cells[column.name], mine)
         finite = np.isfinite(inputs)
         if not finite.all():
             row, place = np.unravel_index(int(finite.argmin()), finite.shape)
             raise ValueError(
-                f"column {shown(self.names[place])} must have numbers like the training table's,"
+                f"column {shown(names[place])} must have numbers like the training table's,"
                 f" got one far too large in row {int(row) + 1:,}"
             )
         return inputs
@@ -256,14 +354,19 @@ class Preparation:
                [30., -1.],
                [nan, nan]])
         """
-        cells = self.cells(columns)
-        return np.stack([column.numbers(cells[column.name]) for column in self.columns], axis=1)
+        return np.stack(self._numbers(self.cells(columns)), axis=1)
 
-    def remarks(self, columns: Mapping[str, ArrayLike | Cells]) -> list[str]:
+    def _numbers(self, cells: Mapping[str, Cells]) -> list[FloatArray]:
+        return [column.numbers(cells[column.name]) for column in self.columns]
+
+    def remarks(
+        self, columns: Mapping[str, ArrayLike | Cells], known: Collection[str] | None = None
+    ) -> list[str]:
         """Say how a table's cells differ from those of the training table, one line each.
 
         That is: unknown categories, cells missing in a column that had none missing, and numbers
-        that are farther from the training table's range than it is wide.
+        that are farther from the training table's range than it is wide. With the names of
+        ``known`` columns that are no inputs, the last line names those that are not used.
 
         Examples
         --------
@@ -273,12 +376,10 @@ class Preparation:
         city: Bonn in 1 row: not in the training table; these rows have no category
         """
         cells = self.cells(columns)
-        return [line for column in self.columns for line in column.remarks(cells[column.name])]
-
-    def unused(self, columns: Mapping[str, Any]) -> list[str]:
-        """Return the names of columns that the training table did not have."""
-        known = {*(column.name for column in self.columns), *self.left_out}
-        return [name for name in columns if name not in known]
+        lines = [line for column in self.columns for line in column.remarks(cells[column.name])]
+        names = {*cells, *self.left_out, *(columns if known is None else known)}
+        unused = [name for name in columns if name not in names]
+        return [*lines, f"Not used: {', '.join(unused)}"] if unused else lines
 
     def cells(self, columns: Mapping[str, ArrayLike | Cells]) -> dict[str, Cells]:
         """Return the parsed columns that are used, for several calls of the methods above."""

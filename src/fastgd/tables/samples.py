@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown
-from fastgd.tables.column_values import Cells, FloatArray, cells_of, number_of
+from fastgd.checks.numbers import FloatArray
+from fastgd.tables.column_values import Cells, cells_of, number_of
 from fastgd.tables.columns import Decisions
-from fastgd.tables.preparation import Preparation, column_names, names_text, some_rows, with_targets
+from fastgd.tables.preparation import Preparation, column_names, names_text, with_targets
 from fastgd.tables.reading import (
     PARQUET,
     NotANumberError,
@@ -253,13 +254,9 @@ def _prepared(
         learned = [_learned(name, wanted[name], learn, settings, alone) for name in targets]
         encoded = tuple(target for target, _, _ in learned)
         y = _encoded(encoded, wanted)
-        preparation, learned_X = Preparation.learn_with_inputs(
-            some_rows(columns, learn), reading.decisions._replace(y=y[learn])
-        )
+        preparation, X, _ = Preparation.learn_from(columns, learn, reading.decisions._replace(y=y))
         follows = learned[0][1]  # several targets are numbers, and nothing follows
         notes += [*preparation.notes, *(note for *_, note in learned)]
-        X = preparation.transform(columns)
-        X[learn] = learned_X
     inputs = list(preparation.names)
     return Samples(inputs, list(targets), X, y, labels, encoded, preparation, follows, notes)
 

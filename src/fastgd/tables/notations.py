@@ -1,8 +1,16 @@
-"""Amounts: numbers in strings, with a currency, a percent sign, a unit, or separated thousands."""
+"""How numbers and dates are written in strings.
+
+Amounts are numbers with a currency, a percent sign, a unit, or separated thousands. Dates are those
+of numbers, with the year, the day or the month first.
+"""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
 from itertools import islice
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -169,3 +177,121 @@ def _parsed(
     dialect = Dialect(sign or ".", DECIMALS[sign != ","])
     ours = (part[1] if part and part[0] in ("", unit) else "" for part in parts)
     return [dialect.number(text) for text in ours], dialect.decimal
+
+
+# ---------------------------------------------------------------- dates
+
+
+DateOrder = Literal["day", "month", ""]
+"""What is first in texts: "" is the year."""
+
+_MOST = 0.9
+"""A column of strings with a larger fraction of dates must have nothing else."""
+
+_DATE_TEXT = re.compile(
+    r"(?:(?P<year>\d{4})(?:[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})|-(?P<only>\d\d)$)"
+    r"|(?P<a>\d{1,2})(?P<sign>[-/.])(?P<b>\d{1,2})[-/.](?P<last>\d{4}|\d{2}))"
+    r"(?:[T ](?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?)?"
+    r"\s*(?P<half>[AaPp][Mm])?\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?)?"
+)
+
+_MONTH = (
+    "jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?"
+    "|nov(ember)?|dec(ember)?"
+)
+_MAYBE = re.compile(
+    rf"(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])|(?=.*\d).*\b({_MONTH})\b.*", re.IGNORECASE
+)
+"""Dates that are not read: 20261126, or names of months in English."""
+
+_PLAIN = re.compile(r"\d{4}-\d\d|\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?")
+"""Texts that NumPy reads."""
+
+_LIKE: dict[DateOrder, str] = {"day": "26.11.2026 or ", "month": "11/26/2026 or ", "": ""}
+
+
+def dates_in(name: str, cells: Cells) -> tuple[NDArray[np.datetime64], DateOrder, str] | None:
+    """The dates of a column in UTC, how its texts are read, and a note; None if it has none."""
+    if cells.kind == "dates":
+        return cells.values, "", ""
+    counts = Counter(cells.values[~cells.missing].tolist() if cells.kind == "texts" else ())
+    if not any(map(_DATE_TEXT.fullmatch, counts)):
+        return None
+    order, how = _order(counts)
+    if sum(counts[text] for text in counts if _date(text, order)) <= _MOST * counts.total():
+        return None
+    return dates_of(name, cells, order, "; clean or drop it"), order, how
+
+
+def looks_like_date(text: str | None) -> bool:
+    """Whether a string is perhaps a date, or missing."""
+    known = (_DATE_TEXT, _MAYBE)
+    return text is None or any(pattern.fullmatch(text) for pattern in known)
+
+
+def dates_of(name: str, cells: Cells, order: DateOrder, way: str = "") -> NDArray[np.datetime64]:
+    """The dates of a column in UTC; texts are parsed. ``way`` is what to do if one is no date."""
+    if cells.kind == "dates":
+        return cells.values
+    texts = cells.texts
+    if all(text is None or _PLAIN.fullmatch(text) for text in texts):
+        with suppress(ValueError):  # of a day that doesn't exist
+            return np.array(texts, dtype="M8[us]")  # in a fifth of the time
+    known: dict[str | None, datetime | None] = {text: _date(text, order) for text in {*texts}}
+    for k, text in enumerate(texts):
+        if text is not None and known[text] is None:
+            raise ValueError(
+                f"column {shown(name)} must hold dates like {_LIKE[order]}2026-11-26, "
+                f"got {shown(text)} in row {cells.row(k):,}{way}"
+            )
+    return np.array([known[text] for text in texts], dtype="M8[us]")
+
+
+def _order(counts: Counter[str]) -> tuple[DateOrder, str]:
+    """Whether the day or the month is first in most texts, "" if these are no dates; and a note.
+
+    Texts with years of two digits may be codes or versions, unless a day above 12 is among them.
+    """
+    days, months = ({text for text in counts if _date(text, order)} for order in ("day", "month"))
+    found = [match for text in counts if (match := _DATE_TEXT.fullmatch(text)) and match["sign"]]
+    found = [match for match in found if match[0] in days | months]
+    if not found:
+        return "", ""
+    short, decided = any(len(match["last"]) == 2 for match in found), days != months
+    order: DateOrder = "month" if found[0]["sign"] == "/" else "day"
+    if decided:
+        by_day, by_month = (sum(counts[text] for text in texts) for texts in (days, months))
+        order = "day" if by_day >= by_month else "month"
+    if short and (not decided or (order == "month" and found[0]["sign"] == ".")):
+        return "", ""
+    if decided:
+        return order, f", {order} first"
+    return order, f", taken as {order} first (no day above 12 decides it)"
+
+
+def _date(text: str | None, order: DateOrder) -> datetime | None:
+    """The date of a text in UTC; None if it is none."""
+    match = _DATE_TEXT.fullmatch(text or "")
+    if not match or (match["sign"] and not order):
+        return None
+    part = match.groupdict(default="0")
+    year, month, day, hour = (int(part[name]) for name in ("year", "month", "day", "hour"))
+    if match["only"]:
+        month, day = int(match["only"]), 1
+    if match["sign"]:
+        year, day, month = int(part["last"]), int(part["a"]), int(part["b"])
+        if len(part["last"]) == 2:
+            year += 2000 if year < 69 else 1900  # as POSIX reads them
+        if order == "month":
+            month, day = day, month
+    if match["half"]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + 12 * (part["half"].lower() == "pm")
+    zone = (match["zone"] or "Z").replace("Z", "+0000").replace(":", "")
+    ahead = timedelta(hours=int(zone[:3]), minutes=int(zone[0] + zone[3:]))
+    rest = int(part["minute"]), int(part["second"]), int(part["fraction"][:6].ljust(6, "0"))
+    try:
+        return datetime(year, month, day, hour, *rest) - ahead
+    except (ValueError, OverflowError):
+        return None
