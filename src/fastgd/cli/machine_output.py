@@ -16,7 +16,7 @@ from fastgd.checks.messages import many, value_text
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.options import option
 from fastgd.cli.terminal import complain
-from fastgd.formulas.custom import Formula
+from fastgd.formulas.named import Formula
 from fastgd.hyperparameters import Hyperparameters
 from fastgd.store.files import whole_file
 from fastgd.tables.samples import Samples

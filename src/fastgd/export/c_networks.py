@@ -14,7 +14,7 @@ import numpy as np
 
 from fastgd.arguments.initial_network import NetworkParts
 from fastgd.checks.numbers import FloatArray
-from fastgd.export.network import (
+from fastgd.export.exported import (
     SOFTMAX,
     Exported,
     Part,

@@ -15,7 +15,7 @@ from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import CPU
 from fastgd.engine.network import Network
 from fastgd.engine.progress import progress_bar
-from fastgd.formulas.custom import Loss
+from fastgd.formulas.named import Loss
 from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
 from fastgd.models.model import Model, Table, mean_outputs
 from fastgd.models.row_splits import (

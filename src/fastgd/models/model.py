@@ -16,7 +16,7 @@ from fastgd.checks.messages import first_names, joined, layers_text, warn
 from fastgd.checks.numbers import FloatArray
 from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, option_rows
 from fastgd.export.exportable import Exportable
-from fastgd.export.network import Exported
+from fastgd.export.exported import Exported
 from fastgd.store import Arrays
 from fastgd.store.npz import Found
 from fastgd.tables.column_values import Cells

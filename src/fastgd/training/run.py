@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
-    from fastgd.export.network import Exported
+    from fastgd.export.exported import Exported
     from fastgd.tables.preparation import Preparation
     from fastgd.tables.targets import Target
 
@@ -498,7 +498,7 @@ def exported(
     targets: tuple[Target, ...] = (),
 ) -> Exported:
     """Return what is exported of networks with averaged outputs; ValueError if one diverged."""
-    from fastgd.export.network import Exported
+    from fastgd.export.exported import Exported
 
     parts = tuple(Network.of(one).parts(one.finite_row(caller)) for one in members)
     methods = tuple(Method(**member.options) for member in members)

@@ -19,7 +19,7 @@ from fastgd.arguments.options import Method
 from fastgd.checks.messages import value_text
 from fastgd.engine.network import Network
 from fastgd.engine.packing import Index
-from fastgd.formulas.custom import Formula
+from fastgd.formulas.named import Formula
 from fastgd.optimizers import BAYESIAN
 
 _OF_NETWORKS = ("hidden_size", *STRUCTURES)
