@@ -17,12 +17,11 @@ from fastgd.kernel.bytecode import (
     BLOCK,
     CONSTANTS,
     OPERANDS,
-    OPERATIONS,
     RESULT,
     WORDS,
     Code,
+    code_of_operation,
     function_of_numbers,
-    program_code,
 )
 from fastgd.kernel.curve_descent import evaluate as evaluate_code
 
@@ -112,9 +111,9 @@ class Instructions(NamedTuple):
 def code_of(found: Derivation, result: int, variables: tuple[str, ...] = ("x",)) -> Code:
     """Return the code that computes a node from the values of these variables."""
     made = instructions_of(found, result, variables)
-    words = np.array([(OPERATIONS[name], *places) for name, *places in made.steps], np.int64)
+    words = np.array([(code_of_operation(name), *places) for name, *places in made.steps], np.int64)
     words[:, 1:] *= BLOCK
-    return program_code(words.reshape(-1), np.array(made.constants), made.rows)
+    return Code(words.reshape(-1), np.array(made.constants), made.rows)
 
 
 def instructions_of(

@@ -1,8 +1,8 @@
 """Balls that roll on a curve: a block of them side by side, blocks distributed over all threads.
 
 Whether a ball keeps rolling depends only on its position, so a call may end after any iteration and
-the next one continues with the same bits. The function that evaluates the slope for a block is
-called by its address, so this code is compiled once for all curves.
+the next one continues with the same bits. The interpreter that evaluates the slope for a block is
+called by its address, so this code is compiled apart from it.
 """
 
 import math
@@ -27,8 +27,9 @@ from fastgd.kernel.bytecode import (
     codes_with,
     evaluate_block,
     evaluators,
+    interpreter,
+    known_functions,
 )
-from fastgd.kernel.elementwise import known_functions
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import call_compiled, handle
@@ -213,21 +214,13 @@ def _roll(evaluate, evaluators, w, balls, rules, b):
 def roll_share(evaluate, evaluators, w, balls, rules):
     """Roll thread w's share of the blocks: every n-th block, for n threads.
 
-    ``evaluate`` is the handle of a function with the signature ``bytecode.EVALUATES``; the other
-    arguments except ``w`` are named tuples encoded by ``structs.encode``.
+    ``evaluate`` is for ``evaluate_block``; the other arguments except ``w`` are named tuples
+    encoded by ``structs.encode``.
     """
     threads = len(all_evaluators(evaluators))
     blocks = (len(all_balls(balls)[0].x) + BLOCK - 1) // BLOCK
     for b in range(w, blocks, threads):
         _roll(evaluate, evaluators, w, balls, rules, b)
-
-
-_WORDS = types.Array(types.int64, 2, "C")
-
-
-def handle_of_roller(evaluate):
-    """Compile :func:`roll_share`, or load it from the cache; returns a handle for kernels."""
-    return handle(roll_share, (typeof(evaluate), _WORDS, types.int64, _WORDS, _WORDS))
 
 
 @cached_njit(**PARALLEL)
@@ -256,16 +249,15 @@ def evaluate_all(evaluate, evaluators, operands, results):
 def roll_balls(code: Code, balls: Balls, rules: Rules, threads: int) -> None:
     """Roll balls on the curve whose derivative this code gives, on at most ``threads`` threads."""
     threads = allowed(threads, -(-len(balls.x) // BLOCK))
-    made = evaluators(code, threads)
-    arguments = code.handle, encode(made, threads)
+    made = evaluators(code, threads)  # its arrays must live as long as its words, their addresses
+    evaluate, words = interpreter(), encode(made, threads)
     if threads == 1:
-        roll_share(*arguments, 0, encode(balls), encode(rules))
+        roll_share(evaluate, words, 0, encode(balls), encode(rules))
         return
+    array = types.Array(types.int64, 2, "C")
+    roller = handle(roll_share, (typeof(evaluate), array, types.int64, array, array))
     with started(threads):
-        try:
-            roll_all(handle_of_roller(code.handle), *arguments, encode(balls), encode(rules))
-        except SystemError as error:  # raised by a user's function in a thread
-            raise error.__cause__ or error from None
+        roll_all(roller, evaluate, words, encode(balls), encode(rules))
 
 
 def evaluate(code: Code, *operands: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -273,7 +265,7 @@ def evaluate(code: Code, *operands: NDArray[np.float64]) -> NDArray[np.float64]:
     allowed(1, 1)
     made, results = evaluators(code, 1), np.empty_like(operands[0])
     columns = operands[0][None] if len(operands) == 1 else np.array(operands)
-    evaluate_all(code.handle, encode(made, 1), columns, results)
+    evaluate_all(interpreter(), encode(made, 1), columns, results)
     return results
 
 

@@ -17,11 +17,9 @@ from fastgd.checks.numbers import (
     check_number,
     check_seed,
 )
-from fastgd.studies.bucket.curves import Given
+from fastgd.formulas.custom import Given
 from fastgd.studies.bucket.examples import FIVE_MINIMA, FIVE_MINIMA_WINDOW
 from fastgd.studies.bucket.rolling import BALL_BYTES, Roll, roll
-
-Window = tuple[float, float]
 
 POINTS = 2001
 """Balls at equal distances, from which the stretches are found."""
@@ -72,7 +70,7 @@ class Basins:
     stretches: tuple[Stretch, ...]
     roll: Roll
     owner: NDArray[np.int64]
-    window: Window
+    window: tuple[float, float]
 
     def __repr__(self) -> str:
         """The number of balls, and the minima in which they ended."""
@@ -84,7 +82,7 @@ class Basins:
 
 def basins(
     curve: Given | None = None,
-    window: Window | None = None,
+    window: tuple[float, float] | None = None,
     *,
     slope: Given | None = None,
     balls: int = 100,

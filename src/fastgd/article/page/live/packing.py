@@ -26,7 +26,7 @@ from fastgd.engine.training_image import WEBASSEMBLY, TrainingImage, probe_modul
 from fastgd.formulas.expressions import CONSTANTS, FUNCTIONS, LARGEST, OTHER_WORDS
 from fastgd.optimizers import FIRST_ORDER, GradientDescent, Optimizer
 from fastgd.studies.bucket.examples import EXAMPLES, FIVE_MINIMA, FIVE_MINIMA_WINDOW, Example
-from fastgd.studies.bucket.portable import roller_facts, roller_of
+from fastgd.studies.bucket.rolling import roller_facts, roller_of
 from fastgd.workers.compiling import Call
 
 SAMPLES, INPUTS, UNITS = 64, 8, 32
