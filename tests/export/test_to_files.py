@@ -10,8 +10,8 @@ import pytest
 
 import fastgd
 from fastgd import Model
-from fastgd.export import c_header, javascript, onnx, webassembly
-from fastgd.export.network import Exported, ExportError
+from fastgd.export import c_header, onnx, web
+from fastgd.export.exported import Exported, ExportError
 from fastgd.kernel.language.targets import TargetError
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import NumberTarget
@@ -21,8 +21,8 @@ TINY = {"hidden_size": 2, "activation": "relu"}
 TABLE = {"size": [1.0, 2.0, 4.0, 5.0], "city": ["Rome", "Oslo", "Rome", "Oslo"]}
 EXPORTERS = {
     "to_c": (c_header, "c_header"),
-    "to_javascript": (javascript, "es_module"),
-    "to_wasm": (webassembly, "wasm_module"),
+    "to_javascript": (web, "es_module"),
+    "to_wasm": (web, "wasm_module"),
     "to_onnx": (onnx, "onnx_model"),
 }
 

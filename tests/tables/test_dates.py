@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import fastgd
-from fastgd.export.network import Term
+from fastgd.export.exported import Term
 from fastgd.formulas.calendar import CYCLES, circle, fields_of
 from fastgd.kernel import predictor
 from fastgd.tables.column_values import cells_of

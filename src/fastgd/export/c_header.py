@@ -17,9 +17,8 @@ import numpy as np
 
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray
-from fastgd.export.c_networks import DOUBLE, SINGLE, CNetworks
-from fastgd.export.network import Exported, ExportError, inverse_deviation
-from fastgd.export.single_precision import differences, sample_of
+from fastgd.export.c_networks import DOUBLE, SINGLE, CNetworks, differences, sample_of
+from fastgd.export.exported import Exported, ExportError, inverse_deviation
 from fastgd.tables.columns import TargetColumn, TextColumn
 from fastgd.tables.dates import DateColumn
 from fastgd.tables.targets import ClassTarget, NumberTarget
@@ -249,10 +248,10 @@ class _Header:
         numbers = [self.exported.network.row(parts) for parts in members]
         numbers += [inverse_deviation(norm) for parts in members for norm in parts.normalization]
         targets = [each for each in self.exported.targets if isinstance(each, NumberTarget)]
-        scales = [(each.mean, each.scale) for each in self.exported.parts]
+        scales = [(each.mean, each.scale) for each in self.exported.encodings]
         scales += [(each.mean, each.scale) for each in targets]
         numbers += [np.array([mean, scale, 1.0 / scale]) for mean, scale in scales]
-        numbers += [part.table for part in self.exported.parts if part.table is not None]
+        numbers += [part.table for part in self.exported.encodings if part.table is not None]
         return not all(_is_single(array) for array in numbers)
 
     # ------------------------------------------------------------ strings

@@ -126,11 +126,29 @@ def _size(tree: ast.expr) -> int:
     return len(nodes) - names - signs
 
 
+def walked(tree: Tree, leaf: Callable[[Any], Any], apply: Callable[..., Any]) -> Any:
+    """Return what a tree gives: ``leaf`` of its numbers and variables, ``apply`` of an operation.
+
+    ``apply`` gets the name of the operation, and what its operands gave.
+
+    Examples
+    --------
+    >>> walked(("mul", 2.0, ("sin", "x")), str, lambda name, *of: f"{name}[{' '.join(of)}]")
+    'mul[2.0 sin[x]]'
+    """
+    if not isinstance(tree, tuple):
+        return leaf(tree)
+    return apply(tree[0], *(walked(operand, leaf, apply) for operand in tree[1:]))
+
+
 def variables_of(tree: Tree) -> set[str]:
     """Return the variables in a tree."""
-    if isinstance(tree, tuple):
-        return set().union(*map(variables_of, tree[1:]))
-    return {tree} if isinstance(tree, str) else set()
+    found: set[str] = walked(
+        tree,
+        lambda leaf: {leaf} if isinstance(leaf, str) else set(),
+        lambda _, *operands: set().union(*operands),
+    )
+    return found
 
 
 _CHECKED: dict[str, Callable[..., Any]] = {

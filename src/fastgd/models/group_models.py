@@ -283,7 +283,7 @@ class GroupModels(ShownInNotebooks):
             As :meth:`fastgd.Model.to_onnx`, or if labels are neither strings nor whole numbers.
         """
         file, dtype = check_path("path", path), check_choice("dtype", dtype, ONNX_DTYPES)
-        from fastgd.export.onnx_groups import ExportedGroups, groups_model
+        from fastgd.export.onnx import ExportedGroups, groups_model
 
         unknown = [] if self.fallback is None else [self.fallback]
         fits, shared = self.fits, self.fits.shared

@@ -18,7 +18,7 @@ from fastgd.arguments.samples import MOST_CLASSES, balanced_factors, one_hot
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray
-from fastgd.export.network import Exported
+from fastgd.export.exported import Exported
 from fastgd.formulas.custom import Loss
 from fastgd.sklearn.base import BaseFastGD, descends
 from fastgd.sklearn.documentation import documented

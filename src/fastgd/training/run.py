@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import xarray
 
     from fastgd.engine.prediction import Order
-    from fastgd.export.network import Exported
+    from fastgd.export.exported import Exported
     from fastgd.tables.preparation import Preparation
     from fastgd.tables.targets import Target
 
@@ -505,7 +505,7 @@ def exported(
     ValueError
         If the training of one diverged; the message says that ``caller`` was called.
     """
-    from fastgd.export.network import Exported
+    from fastgd.export.exported import Exported
 
     parts = tuple(Network.of(one).parts(one.finite_row(caller)) for one in members)
     methods = tuple(Method(**member.options) for member in members)
