@@ -173,7 +173,7 @@ def test_a_diverged_network_is_refused(tmp_path, run, model, asked, method):
 def test_exporters_are_loaded_when_they_are_needed():
     code = (
         "import sys, fastgd; fastgd.train; modules = set(sys.modules)\n"
-        "print([name for name in ('c_header', 'javascript', 'onnx', 'webassembly')"
+        "print([name for name in ('c_header', 'onnx', 'web')"
         " if f'fastgd.export.{name}' in modules], 'onnx' in modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
