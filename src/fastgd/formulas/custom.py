@@ -10,8 +10,15 @@ from typing import Any, Self
 
 from fastgd.checks.messages import either, shown
 from fastgd.checks.numbers import check_number, rule_of
-from fastgd.formulas.expressions import CONSTANTS, FUNCTIONS, Tree, parse, variables_of, write
-from fastgd.formulas.symbols import trace
+from fastgd.formulas.expressions import (
+    CONSTANTS,
+    FUNCTIONS,
+    Tree,
+    parse,
+    trace,
+    variables_of,
+    write,
+)
 
 Given = Callable[..., Any] | str
 """A Python function of numbers, or an expression."""
@@ -83,13 +90,9 @@ class Formula(ABC):
                     f"a parameter of {self.what} must not have the name of a constant or function, "
                     f"got {name}"
                 )
-        for name, value in (
-            ("variables", variables),
-            ("tree", tree),
-            ("derivative", derivative),
-            ("parameters", MappingProxyType(dict(parameters))),
-            ("intervals", intervals),
-        ):
+        facts = variables, tree, derivative, MappingProxyType(dict(parameters)), intervals
+        names = ("variables", "tree", "derivative", "parameters", "intervals")
+        for name, value in zip(names, facts, strict=True):
             object.__setattr__(self, name, value)
         # As strings, since numbers and trees with 0.0 and with -0.0 are equal.
         key = type(self), *self.source[:3], repr(dict(parameters))
@@ -112,7 +115,17 @@ class Formula(ABC):
             raise TypeError(
                 f"{what} must be a function of numbers or an expression, got {shown(given)}"
             )
-        names = _parameters(what, given)
+        try:
+            arguments = [*inspect.signature(given).parameters.values()]
+        except (TypeError, ValueError):
+            arguments = []
+        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        if not arguments or any(each.kind not in positional for each in arguments):
+            raise TypeError(
+                f"{what} must take named positional arguments, such as lambda a, beta: ...; "
+                f"got {shown(given)}"
+            )
+        names = [each.name for each in arguments]
         missing = [name for name in parameters if name not in names]
         if missing:
             raise ValueError(
@@ -142,14 +155,14 @@ class Formula(ABC):
             name: check_number(name, value, rule_of(self.intervals.get(name, _EVERYWHERE)))
             for name, value in parameters.items()
         }
-        made = object.__new__(type(self))
-        made._set(
-            self.variables,
-            self.tree,
-            self.derivative,
-            dict(self.parameters) | checked,
-            self.intervals,
-        )
+        known = dict(self.parameters) | checked
+        return self._made(self.variables, self.tree, self.derivative, known, self.intervals)
+
+    @classmethod
+    def _made(cls, *facts: Any) -> Self:
+        """Return a formula of what :meth:`_set` takes."""
+        made = object.__new__(cls)
+        made._set(*facts)
         return made
 
     @classmethod
@@ -168,16 +181,10 @@ class Formula(ABC):
             If a string is not an expression of these variables and parameters.
         """
         variables = tuple(variables)
-        made = object.__new__(cls)
         known = (*variables, *parameters)
-        made._set(
-            variables,
-            parse(cls.what, formula, known),
-            None if derivative is None else parse(cls.what, derivative, known),
-            _checked(parameters),
-            {},
-        )
-        return made
+        tree = parse(cls.what, formula, known)
+        other = None if derivative is None else parse(cls.what, derivative, known)
+        return cls._made(variables, tree, other, _checked(parameters), {})
 
     @property
     def source(self) -> tuple[str, str | None, tuple[str, ...], dict[str, float]]:
@@ -324,25 +331,8 @@ def _checked(parameters: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def _parameters(what: str, function: Callable[..., Any]) -> tuple[str, ...]:
-    """Return the names of a function's arguments."""
-    try:
-        found = [*inspect.signature(function).parameters.values()]
-    except (TypeError, ValueError):
-        found = []
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    if not found or any(parameter.kind not in positional for parameter in found):
-        raise TypeError(
-            f"{what} must take named positional arguments, such as lambda a, beta: ...; "
-            f"got {shown(function)}"
-        )
-    return tuple(parameter.name for parameter in found)
-
-
 def limited(function: Any, **intervals: str) -> Any:
     """Return the formula with the restriction that parameters must lie in these intervals."""
-    made = object.__new__(type(function))
-    made._set(
+    return function._made(
         function.variables, function.tree, function.derivative, function.parameters, intervals
     )
-    return made

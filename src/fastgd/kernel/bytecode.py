@@ -370,6 +370,7 @@ def _run_program(shape, functions, evaluators, w, count):
                 fill_by_code(shape, functions, operation, places)
 
 
+@cache
 def interpreter():
     """A handle of :func:`run_program`, for :func:`evaluate_block`."""
     words = types.Array(types.int64, 2, "C")

@@ -22,8 +22,7 @@ from fastgd.checks.numbers import FloatArray, array_of
 from fastgd.engine.formula_values import code_of
 from fastgd.formulas.custom import Given
 from fastgd.formulas.derivation import Derivation
-from fastgd.formulas.expressions import Tree, parse
-from fastgd.formulas.symbols import OF_SYMBOLS, Symbol, apply, trace
+from fastgd.formulas.expressions import OF_SYMBOLS, Symbol, Tree, apply, parse, trace
 from fastgd.kernel.bytecode import OF_VALUE, Code
 from fastgd.kernel.curve_descent import evaluate
 
