@@ -52,7 +52,17 @@ def evaluate(name: str, *operands: object) -> Any:
     kinds = ["iuf"] * len(operands)
     if name == "where":
         kinds[0] = "b"
-    arrays = [_numbers(name, value, kind) for value, kind in zip(operands, kinds, strict=True)]
+    arrays = []
+    for value, kind in zip(operands, kinds, strict=True):
+        array = array_of(f"an argument of {name}()", value)
+        if array.dtype.kind not in kind:
+            expected = "True or False" if kind == "b" else "real numbers"
+            raise TypeError(
+                f"the arguments of {name}() must be {expected}, got {shown(value)} "
+                f"(dtype {array.dtype.name})"
+            )
+        with np.errstate(all="ignore"):
+            arrays.append(np.require(array, dtype=np.float64, requirements=["C", "A"]))
     shapes = [array.shape for array in arrays]
     try:
         shape = np.broadcast_shapes(*shapes)
@@ -80,18 +90,6 @@ def value_of(formula: Formula, *variables: FloatArray) -> FloatArray:
     found = Derivation()
     value = found.of(replaced(formula.tree, formula.parameters)).value
     return evaluate_code(code_of(found, value, formula.variables), *variables)
-
-
-def _numbers(name: str, value: object, kinds: str) -> FloatArray:
-    array = array_of(f"an argument of {name}()", value)
-    if array.dtype.kind not in kinds:
-        expected = "True or False" if kinds == "b" else "real numbers"
-        raise TypeError(
-            f"the arguments of {name}() must be {expected}, got {shown(value)} "
-            f"(dtype {array.dtype.name})"
-        )
-    with np.errstate(all="ignore"):
-        return np.require(array, dtype=np.float64, requirements=["C", "A"])
 
 
 # ---------------------------------------------------------------- instructions of the interpreter

@@ -221,7 +221,17 @@ class _Header:
     def single(self, rows: FloatArray | None) -> tuple[bool, str]:
         """Whether there is a function in single precision, and what was measured of it."""
         function = f"{self.name}_predict_float"
-        if self.is_too_large():
+        members = self.exported.members
+        numbers = [self.exported.network.row(parts) for parts in members]
+        numbers += [inverse_deviation(norm) for parts in members for norm in parts.normalization]
+        targets = [each for each in self.exported.targets if isinstance(each, NumberTarget)]
+        scales = [(each.mean, each.scale) for each in self.exported.encodings]
+        scales += [(each.mean, each.scale) for each in targets]
+        numbers += [np.array([mean, scale, 1.0 / scale]) for mean, scale in scales]
+        numbers += [each.table for each in self.exported.encodings if each.table is not None]
+        with np.errstate(over="ignore"):
+            held = [np.isfinite(array.astype(np.float32)).all() for array in numbers]
+        if not all(held):
             return False, f"There is no {function}: some numbers are too large for it."
         where = "rows from a standard normal distribution"
         if self.columns:
@@ -241,18 +251,6 @@ class _Header:
             f"by about {_up(off.max())} or less, by {_up(off.mean())} on average, with NumPy's "
             "functions in place of the C library's."
         )
-
-    def is_too_large(self) -> bool:
-        """Whether some numbers can't be held in single precision."""
-        members = self.exported.members
-        numbers = [self.exported.network.row(parts) for parts in members]
-        numbers += [inverse_deviation(norm) for parts in members for norm in parts.normalization]
-        targets = [each for each in self.exported.targets if isinstance(each, NumberTarget)]
-        scales = [(each.mean, each.scale) for each in self.exported.encodings]
-        scales += [(each.mean, each.scale) for each in targets]
-        numbers += [np.array([mean, scale, 1.0 / scale]) for mean, scale in scales]
-        numbers += [part.table for part in self.exported.encodings if part.table is not None]
-        return not all(_is_single(array) for array in numbers)
 
     # ------------------------------------------------------------ strings
 
@@ -284,11 +282,6 @@ class _Header:
             what = f"a class of {self.exported.targets[0].name}"
             classes = ",\n".join(f"        {_string(label, what)}" for label in self.classes)
             yield _LABEL.format(name=self.name, classes=classes)
-
-
-def _is_single(numbers: FloatArray) -> bool:
-    with np.errstate(over="ignore"):
-        return bool(np.isfinite(numbers.astype(np.float32)).all())
 
 
 def _up(value: float) -> str:

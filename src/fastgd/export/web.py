@@ -324,7 +324,13 @@ def es_module(exported: Exported) -> str:
         WIDTH=str(facts["width"]),
         RESULTS=str(facts["results"]),
         COLUMNS=_literal([column["name"] for column in columns or ()]),
-        CATEGORIES=_literal([_pairs(column.get("categories")) for column in columns or ()]),
+        CATEGORIES=_literal(
+            # What a Map is made of: keys of an object may have a meaning, such as __proto__.
+            [
+                [*known.items()] if (known := column.get("categories")) is not None else None
+                for column in columns or ()
+            ]
+        ),
         UNKNOWN=_literal([column.get("unknown") for column in columns or ()]),
         DATES=_literal(["dates" in column for column in columns or ()]),
         LABELS=_literal(classes),
@@ -365,11 +371,6 @@ def _example(facts: dict[str, Any]) -> str:
             values.append(f"{_literal(column['name'])}: {_literal(cell)}")
     shown = ", ".join([*values[:5], *["..."] * (len(values) > 5)])
     return f"{left}{shown}{right}".replace("*/", "*\\/")
-
-
-def _pairs(categories: dict[str, int] | None) -> list[tuple[str, int]] | None:
-    """What a Map is made of: keys of an object may have a meaning, such as __proto__."""
-    return None if categories is None else list(categories.items())
 
 
 def _literal(value: object) -> str:

@@ -86,31 +86,6 @@ all_balls, all_rules = map(table_of, (Balls, Rules))
 
 
 @part
-def _take(work, ball, begin, count):
-    """Copy a block's balls to the working memory; unused places are NaN and never move."""
-    for i in range(BLOCK):
-        work[START * BLOCK + i] = ball.start[begin + i] if i < count else math.nan
-    for i in range(count):
-        work[i] = ball.x[begin + i]
-        work[ALPHA * BLOCK + i] = ball.alpha[begin + i]
-        work[DONE * BLOCK + i] = ball.iterations[begin + i]
-
-
-@part
-def _give_back(work, ball, begin, count):
-    for i in range(count):
-        ball.x[begin + i] = work[i]
-        ball.iterations[begin + i] = int(work[DONE * BLOCK + i])
-
-
-@part
-def _record(work, ball, rules, begin, count, j):
-    for i in range(count):
-        if work[DONE * BLOCK + i] == j + 1:
-            ball.path[(begin + i) * rules.length + j + 1] = work[i]
-
-
-@part
 def _step(work, rules, count):
     """One step of the first balls of a block, given its slopes; returns whether any has moved.
 
@@ -196,14 +171,23 @@ def _roll(evaluate, evaluators, w, balls, rules, b):
     ball, rules = all_balls(balls)[0], all_rules(rules)[0]
     work = all_evaluators(evaluators)[w].work
     begin, end = b * BLOCK, min((b + 1) * BLOCK, len(ball.x))
-    _take(work, ball, begin, end - begin)
+    count = end - begin
+    for i in range(BLOCK):  # unused places are NaN and never move
+        work[START * BLOCK + i] = ball.start[begin + i] if i < count else math.nan
+    for i in range(count):
+        work[i] = ball.x[begin + i]
+        work[ALPHA * BLOCK + i] = ball.alpha[begin + i]
+        work[DONE * BLOCK + i] = ball.iterations[begin + i]
     for j in range(rules.first, rules.last):
-        evaluate_block(evaluate, evaluators, w, end - begin)
-        if not _step(work, rules, end - begin):
+        evaluate_block(evaluate, evaluators, w, count)
+        if not _step(work, rules, count):
             break
-        if rules.length:
-            _record(work, ball, rules, begin, end - begin, j)
-    _give_back(work, ball, begin, end - begin)
+        for i in range(count if rules.length else 0):
+            if work[DONE * BLOCK + i] == j + 1:
+                ball.path[(begin + i) * rules.length + j + 1] = work[i]
+    for i in range(count):
+        ball.x[begin + i] = work[i]
+        ball.iterations[begin + i] = int(work[DONE * BLOCK + i])
     if _judge(evaluate, evaluators, w, ball, rules, begin, end):
         _look(evaluate, evaluators, w, ball, rules, begin, end, -1.0, _AT_REST, _RISES_LEFT)
         _look(evaluate, evaluators, w, ball, rules, begin, end, 1.0, _RISES_LEFT, CONVERGED)

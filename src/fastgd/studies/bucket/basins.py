@@ -155,7 +155,16 @@ def basins(
     apart = APART * (high - low)
     ends = [each.x[each.status == "converged"] for each in (rolled, on_grid)]
     minima = _places(np.concatenate(ends), apart)
-    find = partial(_owners, minima, apart)
+
+    def find(rolled: Roll) -> NDArray[np.int64]:
+        """The index of the minimum that each ball is in, or -1."""
+        if not len(minima):
+            return np.full(rolled.x.shape, NOWHERE)
+        nearest: NDArray[np.int64] = np.searchsorted((minima[1:] + minima[:-1]) / 2, rolled.x)
+        away = np.abs(rolled.x - minima[nearest])
+        nearest[(away > apart) | (rolled.status != "converged")] = NOWHERE
+        return nearest
+
     owner = find(rolled)
     heights, _ = rolled.curve.at(minima)
     return Basins(
@@ -178,16 +187,6 @@ def _places(ends: FloatArray, apart: float) -> FloatArray:
     ends_before = np.append(firsts[1:], len(ordered))
     places: FloatArray = ordered[(firsts + ends_before) // 2]
     return places
-
-
-def _owners(minima: FloatArray, apart: float, rolled: Roll) -> NDArray[np.int64]:
-    """The index of the minimum that each ball is in, or -1."""
-    if not len(minima):
-        return np.full(rolled.x.shape, NOWHERE)
-    nearest: NDArray[np.int64] = np.searchsorted((minima[1:] + minima[:-1]) / 2, rolled.x)
-    away = np.abs(rolled.x - minima[nearest])
-    nearest[(away > apart) | (rolled.status != "converged")] = NOWHERE
-    return nearest
 
 
 def _stretches(
