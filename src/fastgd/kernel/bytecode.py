@@ -16,7 +16,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 from numba import typeof, types
 
-from fastgd.kernel.iteration.activations import body_of
+from fastgd.kernel.iteration.activations import body_of, made
 from fastgd.kernel.iteration.elementary import (
     maximum,
     minimum,
@@ -223,25 +223,35 @@ WORDS = 5
 operands' rows (of their first values). Missing operands repeat the first one."""
 
 
-OPERATIONS = {
-    name: code
-    for code, name in enumerate(
-        (
-            *("add", "sub", "mul", "div", "copy", "lt", "le", "gt", "ge", "where"),
-            *("minimum", "maximum", "times_derivative"),
-            *("abs", "sign", "relu", "derivative of relu", "sqrt"),
-        )
-    )
+_IEEE = {
+    "add": "a + b",
+    "sub": "a - b",
+    "mul": "a * b",
+    "div": "a / b",
+    "copy": "a",
+    "lt": "select(a < b, 1.0, 0.0)",
+    "le": "select(a <= b, 1.0, 0.0)",
+    "gt": "select(a > b, 1.0, 0.0)",
+    "ge": "select(a >= b, 1.0, 0.0)",
+    "where": "select(a != 0.0, b, c)",  # a comparison counts as true unless it is 0
+    "minimum": "minimum(a, b)",
+    "maximum": "maximum(a, b)",
+    # Where the derivative is 0 so is the product, even if the factor is infinite or NaN.
+    "times_derivative": "select(b == 0.0, 0.0, a * b)",
+    "abs": "magnitude(a)",
+    "sign": "sign(a)",
+    "relu": "relu(a)",
+    "derivative of relu": "select(a > 0.0, 1.0, select(a <= 0.0, 0.0, a))",
+    "sqrt": "square_root(a)",
 }
-"""Codes of the IEEE 754 operations.
+"""The IEEE 754 operations, on operands a, b and c. The first five, which are fast, need no c."""
 
-The condition of ``where`` is a number that counts as true unless it is 0.
-"""
+OPERATIONS = {name: code for code, name in enumerate(_IEEE)}
+"""Codes of the IEEE 754 operations in programs."""
 
-(_ADD, _SUB, _MUL, _DIV, _COPY, _LT, _LE, _GT, _GE, _WHERE, _MINIMUM, _MAXIMUM) = range(12)
-_TIMES_DERIVATIVE, _ABS, _SIGN, _RELU, _STEP, _SQRT = range(12, 18)
+_LAST_FAST, _LAST = OPERATIONS["copy"], OPERATIONS["sqrt"]
 
-OPERATIONS |= {"derivative of exp": _COPY, "derivative of abs": _SIGN}
+OPERATIONS |= {"derivative of exp": OPERATIONS["copy"], "derivative of abs": OPERATIONS["sign"]}
 
 
 def code_of_operation(name: str) -> int:
@@ -294,48 +304,16 @@ def function_of_numbers(name: str, operands: int) -> Code:
 # ---------------------------------------------------------------- the interpreter
 
 
-@part
-def _fast(operation, a, b):
-    if operation == _ADD:
-        return a + b
-    if operation == _SUB:
-        return a - b
-    if operation == _MUL:
-        return a * b
-    if operation == _DIV:
-        return a / b
-    return a
+def _one_of(names, arguments):
+    """Write a function that applies the operation with a given code, which is one of these."""
+    lines = [f"    if operation == {OPERATIONS[name]}: return {_IEEE[name]}" for name in names]
+    text = "\n".join([f"def body(operation, {arguments}):", *lines, "    return a"])
+    called = {"select": select, "minimum": minimum, "maximum": maximum, "magnitude": magnitude}
+    return part(made(text, called | {"sign": sign, "relu": relu, "square_root": square_root}))
 
 
-@part
-def _plain(operation, a, b, c):  # noqa: C901
-    """The IEEE 754 operations; comparisons give 1 or 0."""
-    if operation == _LT:
-        return select(a < b, 1.0, 0.0)
-    if operation == _LE:
-        return select(a <= b, 1.0, 0.0)
-    if operation == _GT:
-        return select(a > b, 1.0, 0.0)
-    if operation == _GE:
-        return select(a >= b, 1.0, 0.0)
-    if operation == _WHERE:
-        return select(a != 0.0, b, c)
-    if operation == _MINIMUM:
-        return minimum(a, b)
-    if operation == _MAXIMUM:
-        return maximum(a, b)
-    if operation == _TIMES_DERIVATIVE:
-        # Where the derivative is 0 so is the product, even if the factor is infinite or NaN.
-        return select(b == 0.0, 0.0, a * b)
-    if operation == _ABS:
-        return magnitude(a)
-    if operation == _SIGN:
-        return sign(a)
-    if operation == _RELU:
-        return relu(a)
-    if operation == _STEP:
-        return select(a > 0.0, 1.0, select(a <= 0.0, 0.0, a))
-    return square_root(a)
+_fast = _one_of([*_IEEE][: _LAST_FAST + 1], "a, b")
+_plain = _one_of([*_IEEE][_LAST_FAST + 1 :], "a, b, c")
 
 
 @cached_njit(**WHOLE)
@@ -352,11 +330,11 @@ def _run_program(shape, functions, evaluators, w, count):
     for k in range(0, len(program), WORDS):
         operation, target = program[k], program[k + 1]
         first, second, third = program[k + 2], program[k + 3], program[k + 4]
-        if operation <= _COPY:
+        if operation <= _LAST_FAST:
             for i in range(0, count, runs_of(shape)):
                 a, b = load(shape, work, first + i, 0), load(shape, work, second + i, 0)
                 store(shape, work, target + i, 0, _fast(operation, a, b))
-        elif operation <= _SQRT:
+        elif operation <= _LAST:
             for i in range(0, count, runs_of(shape)):
                 a, b = load(shape, work, first + i, 0), load(shape, work, second + i, 0)
                 c = load(shape, work, third + i, 0)
