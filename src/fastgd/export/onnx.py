@@ -173,10 +173,7 @@ def onnx_model(exported: Exported, dtype: str) -> bytes:
         a lone surrogate.
     """
     graph = Graph(dtype)
-    mean, targets = (
-        _mean(graph, exported, inputs_of(graph, exported), exported.outputs),
-        exported.targets,
-    )
+    mean, targets = _outputs(graph, exported, exported.outputs), exported.targets
     if targets and isinstance(targets[0], ClassTarget):
         classes = targets[0].decode(np.eye(len(targets[0].classes)))
         add_classes(graph, mean, classes)
@@ -212,14 +209,11 @@ def classes_model(
 ) -> Any:
     """Return a model with "label" (rows,), a class, and "probabilities" (rows, classes)."""
     graph = Graph(dtype)
-    mean, one, classes_count = (
-        _outputs(graph, exported, outputs),
-        graph.constant(1.0),
-        len(classes),
-    )
-    if classes_count == 1:
+    mean = _outputs(graph, exported, outputs)
+    one = graph.constant(1.0)
+    if len(classes) == 1:
         mean = graph.add("Add", graph.add("Sub", mean, mean), one)
-    elif classes_count == 2:
+    elif len(classes) == 2:
         mean = graph.add("Concat", graph.add("Sub", one, mean), mean, axis=1)
     elif not is_softmax:
         axes = graph.constant([1], np.int64)
@@ -267,9 +261,9 @@ def check_texts(where: str, texts: Iterable[str]) -> None:
             )
 
 
-def _outputs(graph: Graph, exported: Exported, outputs: int | None = None) -> str:
+def _outputs(graph: Graph, exported: Exported, outputs: int) -> str:
     """Add the graph's inputs, and the mean of all members' outputs."""
-    return _mean(graph, exported, inputs_of(graph, exported), outputs or exported.outputs)
+    return _mean(graph, exported, inputs_of(graph, exported), outputs)
 
 
 def _mean(graph: Graph, exported: Exported, inputs: str, outputs: int) -> str:
@@ -470,16 +464,9 @@ def _place(graph: Graph, name: str, labels: NDArray[Any]) -> str:
 
 def _index_of(graph: Graph, given: str, **keys: Any) -> str:
     """Add the index of each value among these keys, or -1."""
-    [count] = map(len, keys.values())
-    values = list(range(count))
-    return graph.add(
-        "LabelEncoder",
-        given,
-        domain="ai.onnx.ml",
-        values_int64s=values,
-        default_int64=-1,
-        **keys,
-    )
+    [known] = keys.values()
+    values: dict[str, Any] = {"values_int64s": list(range(len(known))), "default_int64": -1}
+    return graph.add("LabelEncoder", given, domain="ai.onnx.ml", **values, **keys)
 
 
 def _outputs_of_groups(graph: Graph, groups: ExportedGroups, prepared: str, code: str) -> str:

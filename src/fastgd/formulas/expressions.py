@@ -342,6 +342,10 @@ def _both_ways(operation: str) -> tuple[Callable[[Any, object], Symbol], ...]:
     )
 
 
+def _comparison(operation: str) -> Callable[[Any, object], Condition]:
+    return lambda self, other: Condition(apply(operation, self, other))
+
+
 class Symbol:
     """A number that isn't known yet; operations on it return symbols with larger trees."""
 
@@ -372,17 +376,7 @@ class Symbol:
     def __abs__(self) -> Symbol:
         return apply("abs", self)
 
-    def __lt__(self, other: object) -> Condition:
-        return Condition(apply("lt", self, other))
-
-    def __le__(self, other: object) -> Condition:
-        return Condition(apply("le", self, other))
-
-    def __gt__(self, other: object) -> Condition:
-        return Condition(apply("gt", self, other))
-
-    def __ge__(self, other: object) -> Condition:
-        return Condition(apply("ge", self, other))
+    __lt__, __le__, __gt__, __ge__ = map(_comparison, ("lt", "le", "gt", "ge"))
 
     def __eq__(self, _other: object) -> NoReturn:
         raise SymbolError("== and != are not supported: compare by <, <=, > or >= in where()")
