@@ -92,6 +92,14 @@ class Derivation:
         return self._by_rule(operation, *map(self.of, operands))
 
     def _by_rule(self, operation: str, *parts: DualExpression) -> DualExpression:
+        if operation in ("maximum", "minimum"):
+            a, b = parts
+            value = self._node(operation, a.value, b.value)
+            # If both are equal, the derivative is that of the left one.
+            keeps_left = "ge" if operation == "maximum" else "le"
+            return self.chosen(self._node(keeps_left, a.value, b.value), a, b, value)
+        if operation in ("mul", "times_derivative"):
+            return self._product(operation, *parts)
         rule: Callable[..., DualExpression] | None = getattr(self, f"_{operation}", None)
         return rule(*parts) if rule else self._function(operation, *parts)
 
@@ -164,7 +172,7 @@ class Derivation:
     # ------------------------------------------------------------ sums, products, quotients
 
     def _neg(self, a: DualExpression) -> DualExpression:
-        return self._mul(a, DualExpression(self.number(-1.0), None))
+        return self._product("mul", a, DualExpression(self.number(-1.0), None))
 
     def _plus(self, a: int | None, b: int | None) -> int | None:
         """Return the sum of two derivatives; None is a derivative of 0."""
@@ -183,9 +191,6 @@ class Derivation:
         if a.derivative is None:
             return DualExpression(value, self.make("mul", self.number(-1.0), b.derivative))
         return DualExpression(value, self.make("sub", a.derivative, b.derivative))
-
-    def _mul(self, a: DualExpression, b: DualExpression) -> DualExpression:
-        return self._product("mul", a, b)
 
     def _product(self, kind: str, a: DualExpression, b: DualExpression) -> DualExpression:
         value = self.make(kind, a.value, b.value)
@@ -220,15 +225,6 @@ class Derivation:
         )
         return DualExpression(value, self._node("where", holds, *derivatives))
 
-    def _maximum(self, a: DualExpression, b: DualExpression) -> DualExpression:
-        """Return the maximum; if both are equal, the derivative is that of the left one."""
-        value = self._node("maximum", a.value, b.value)
-        return self.chosen(self._node("ge", a.value, b.value), a, b, value)
-
-    def _minimum(self, a: DualExpression, b: DualExpression) -> DualExpression:
-        value = self._node("minimum", a.value, b.value)
-        return self.chosen(self._node("le", a.value, b.value), a, b, value)
-
     # ------------------------------------------------------------ powers and functions
 
     def _function(self, name: str, a: DualExpression) -> DualExpression:
@@ -251,9 +247,6 @@ class Derivation:
             due = self.make("log_term", a.value, power)
             by_exponent = self.make("times_derivative", due, b.derivative)
         return DualExpression(power, self._plus(by_base, by_exponent))
-
-    def _times_derivative(self, a: DualExpression, b: DualExpression) -> DualExpression:
-        return self._product("times_derivative", a, b)
 
     def _log_term(self, a: DualExpression, b: DualExpression) -> DualExpression:
         """Return log(a) * b, whose derivative is log(a) * b' + (b / a) * a'."""
