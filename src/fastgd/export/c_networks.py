@@ -20,7 +20,7 @@ from fastgd.checks.numbers import FloatArray
 from fastgd.export.exported import (
     SOFTMAX,
     STEPS,
-    Encoding,
+    EncodingStep,
     Exported,
     Term,
     UnitFunction,
@@ -334,7 +334,7 @@ class CNetworks:
                 used.append(line)
         yield from reversed(used)
 
-    def inputs(self, real: Precision, k: int, encoding: Encoding, at: int) -> Iterator[str]:
+    def inputs(self, real: Precision, k: int, encoding: EncodingStep, at: int) -> Iterator[str]:
         """The statements of the inputs from ``at`` on that belong together."""
         x, truth = f"x[{encoding.column}]", f"? {real.number(1.0)} : {real.number(0.0)}"
         missing, mean, scale = map(real.number, (encoding.missing, encoding.mean, encoding.scale))
@@ -415,7 +415,7 @@ def _outputs(exported: Exported, rows: FloatArray, kind: Any) -> NDArray[Any]:
     return np.asarray(total)
 
 
-def _inputs(encoding: Encoding, cells: NDArray[Any], kind: Any) -> NDArray[Any]:
+def _inputs(encoding: EncodingStep, cells: NDArray[Any], kind: Any) -> NDArray[Any]:
     missing = np.isnan(cells)
     values = np.where(missing, kind(encoding.missing), cells)
     if encoding.field:

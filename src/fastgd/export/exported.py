@@ -27,7 +27,7 @@ from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import Target, width_of
 
 
-class Encoding(NamedTuple):
+class EncodingStep(NamedTuple):
     """Inputs of a network that are made of one number of a row, which is NaN where it is missing.
 
     Without categories and table, there is one input: the number minus the mean, divided by the
@@ -49,27 +49,27 @@ class Encoding(NamedTuple):
         return self.categories or (1 if self.table is None else self.table.shape[1])
 
 
-def encodings_of(k: int, column: Column) -> Iterator[Encoding]:
+def encodings_of(k: int, column: Column) -> Iterator[EncodingStep]:
     """The inputs of the column with index ``k``, in their order."""
     if isinstance(column, TargetColumn):
         means = [*column.values, column.missing, column.unknown]
-        yield Encoding(k, float(len(column.values)), table=np.array(means)[:, None])
+        yield EncodingStep(k, float(len(column.values)), table=np.array(means)[:, None])
     elif isinstance(column, TextColumn):
-        yield Encoding(k, categories=len(column.names) - column.flagged)
+        yield EncodingStep(k, categories=len(column.names) - column.flagged)
     else:
-        yield Encoding(k, column.median, mean=column.mean, scale=column.scale)
+        yield EncodingStep(k, column.median, mean=column.mean, scale=column.scale)
     if isinstance(column, DateColumn):
         if column.year_scale > 0:
-            yield Encoding(
+            yield EncodingStep(
                 k, column.median, FIELDS.index("year"), column.year_mean, column.year_scale
             )
         for cycle in column.cycles:
             table = circle(CYCLES[cycle])
-            yield Encoding(
+            yield EncodingStep(
                 k, column.median, FIELDS.index(cycle), table=np.vstack([table, table[-1:]])
             )
     if column.flagged:
-        yield Encoding(k, flags=True)
+        yield EncodingStep(k, flags=True)
 
 
 class Exported(NamedTuple):
@@ -93,7 +93,7 @@ class Exported(NamedTuple):
         return Network.of(self.members[0])
 
     @property
-    def encodings(self) -> list[Encoding]:
+    def encodings(self) -> list[EncodingStep]:
         """How the columns of a preparation become inputs."""
         columns = self.preparation.columns if self.preparation else ()
         return [each for k, column in enumerate(columns) for each in encodings_of(k, column)]

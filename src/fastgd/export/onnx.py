@@ -16,7 +16,7 @@ from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray
-from fastgd.export.exported import Encoding, Exported, ExportError, Term, calendar_fields
+from fastgd.export.exported import EncodingStep, Exported, ExportError, Term, calendar_fields
 from fastgd.formulas.calendar import TOLERANCES
 from fastgd.formulas.expressions import Tree, walked
 from fastgd.tables.columns import Column, TargetColumn, TextColumn
@@ -320,7 +320,7 @@ def _numbers_of(graph: Graph, column: Column) -> list[str]:
     return [column.name, *(term.name for term in terms)]
 
 
-def _encoded(graph: Graph, encoding: Encoding, number: str) -> str:
+def _encoded(graph: Graph, encoding: EncodingStep, number: str) -> str:
     """Add inputs of the network that belong together."""
     missing = graph.add("IsNaN", number)
     if encoding.flags:

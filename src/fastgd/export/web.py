@@ -38,7 +38,7 @@ from typing import Any
 import numpy as np
 
 from fastgd.engine.prediction import call_for
-from fastgd.export.exported import Encoding, Exported
+from fastgd.export.exported import EncodingStep, Exported
 from fastgd.formulas.calendar import TOLERANCES
 from fastgd.kernel.language.webassembly import STACK, linked
 from fastgd.kernel.predictor import InputEncoding, OutputDecoding, Predictor, predictor_code
@@ -70,7 +70,7 @@ def wasm_module(exported: Exported) -> bytes:
     width, inputs = _width(exported), network.sizes[0]
     given = exported.encodings
     if not exported.preparation:
-        given = [Encoding(k, np.nan) for k in range(inputs)]
+        given = [EncodingStep(k, np.nan) for k in range(inputs)]
     tables = [each.table for each in given if each.table is not None]
     places = accumulate((table.size for table in tables), initial=CAPACITY * width)
     encodings = [_encoding(each, width, places) for each in given]
@@ -90,7 +90,7 @@ def _width(exported: Exported) -> int:
     return len(preparation.columns) if preparation else exported.network.sizes[0]
 
 
-def _encoding(encoding: Encoding, columns: int, places: Iterator[int]) -> InputEncoding:
+def _encoding(encoding: EncodingStep, columns: int, places: Iterator[int]) -> InputEncoding:
     """An encoding for the kernel; if it has a table, this is at the next place."""
     table, flags = encoding.table, int(encoding.flags)
     at, height = (0, 0) if table is None else (next(places), len(table))
