@@ -17,12 +17,7 @@ import numpy as np
 from numba import typeof, types
 
 from fastgd.kernel.iteration.activations import body_of, made
-from fastgd.kernel.iteration.elementary import (
-    maximum,
-    minimum,
-    relu,
-    sign,
-)
+from fastgd.kernel.iteration.elementary import maximum, minimum, relu, sign
 from fastgd.kernel.iteration.exponentials import (
     acosh,
     asinh,
