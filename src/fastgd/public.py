@@ -3,7 +3,7 @@
 from fastgd import bucket, functions, reference
 from fastgd.engine.devices import DeviceError, devices
 from fastgd.engine.results import Summary
-from fastgd.formulas.custom import Function, Loss
+from fastgd.formulas.named import Function, Loss
 from fastgd.models.fit import fit
 from fastgd.models.group_models import GroupModels
 from fastgd.models.groups import fit_groups

@@ -17,7 +17,6 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.samples import MOST_CLASSES, check_outputs, classes_apart
 from fastgd.checks.messages import options_text, setting_text, value_text
 from fastgd.engine.formula_values import value_of
-from fastgd.formulas.custom import Formula
 from fastgd.formulas.expressions import (
     FUNCTIONS,
     LARGEST,
@@ -27,7 +26,7 @@ from fastgd.formulas.expressions import (
     parse,
     write,
 )
-from fastgd.formulas.named import LOSSES, UNITS
+from fastgd.formulas.named import LOSSES, UNITS, Formula
 from fastgd.functions import exp, log, sin, where
 from fastgd.reference.formulas import value_and_derivatives
 

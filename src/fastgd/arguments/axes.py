@@ -22,8 +22,7 @@ from fastgd.arguments.option_types import Fielded, Number
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import called_here, did_you_mean_argument, either, shown
 from fastgd.checks.numbers import array_of, length
-from fastgd.formulas.custom import Formula
-from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, loss_of, unit_of
+from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Formula, loss_of, unit_of
 from fastgd.hyperparameters import Hyperparameters
 
 FORMULAS = ("activation", "output", "loss")

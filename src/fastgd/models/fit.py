@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.engine.devices import CPU
-from fastgd.formulas.custom import Loss
+from fastgd.formulas.named import Loss
 from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
 from fastgd.models.fit_rows import FitRows, class_factors
 from fastgd.models.model import Model, Table, mean_outputs

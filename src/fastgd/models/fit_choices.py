@@ -20,8 +20,7 @@ from fastgd.checks.numbers import (
     rule_of,
 )
 from fastgd.engine.devices import CPU, available_threads, looked_for
-from fastgd.formulas.custom import Loss
-from fastgd.formulas.named import loss_of
+from fastgd.formulas.named import Loss, loss_of
 from fastgd.models.scores import SCORING
 from fastgd.tables.column_learning import MOST_CATEGORIES, Decisions, Encoding
 from fastgd.tables.table_selection import column_name

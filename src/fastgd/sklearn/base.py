@@ -26,7 +26,7 @@ from fastgd.checks.numbers import FloatArray, check_choice, check_path
 from fastgd.engine.devices import CPU
 from fastgd.export.exportable import ONNX_DTYPES
 from fastgd.export.exported import Exported
-from fastgd.formulas.custom import Function, Loss
+from fastgd.formulas.named import Function, Loss
 from fastgd.optimizers import Optimizer
 from fastgd.schedules import Schedule
 from fastgd.sklearn import estimator_parameters

@@ -19,7 +19,7 @@ from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray
 from fastgd.export.exported import Exported
-from fastgd.formulas.custom import Loss
+from fastgd.formulas.named import Loss
 from fastgd.sklearn.base import BaseFastGD, descends
 from fastgd.sklearn.documentation import documented
 from fastgd.sklearn.fit_spec import Samples

@@ -17,7 +17,7 @@ from fastgd.checks.numbers import (
     check_number,
     check_seed,
 )
-from fastgd.formulas.custom import Given
+from fastgd.formulas.named import Given
 from fastgd.studies.bucket.examples import FIVE_MINIMA, FIVE_MINIMA_WINDOW
 from fastgd.studies.bucket.rolling import BALL_BYTES, Roll, roll
 

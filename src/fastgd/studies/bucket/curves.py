@@ -20,9 +20,9 @@ from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray, array_of
 from fastgd.engine.formula_values import code_of
-from fastgd.formulas.custom import Given
 from fastgd.formulas.derivation import Derivation
 from fastgd.formulas.expressions import OF_SYMBOLS, Symbol, Tree, apply, parse, trace
+from fastgd.formulas.named import Given
 from fastgd.kernel.bytecode import OF_VALUE, Code
 from fastgd.kernel.curve_descent import evaluate
 

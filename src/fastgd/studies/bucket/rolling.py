@@ -28,9 +28,9 @@ from fastgd.checks.numbers import (
 )
 from fastgd.engine.devices import available_threads
 from fastgd.engine.progress import progress_bar
-from fastgd.formulas.custom import Given
 from fastgd.formulas.derivation import Derivation
 from fastgd.formulas.expressions import FUNCTIONS
+from fastgd.formulas.named import Given
 from fastgd.kernel.bytecode import (
     BLOCK,
     CONSTANTS,
