@@ -441,6 +441,10 @@ def _network(
     kind: Any,
 ) -> NDArray[Any]:
     """The outputs of network m, in the order of operations of the C code."""
+
+    def apply(_k: int, operation: str, *operands: Any) -> Any:
+        return OPERATIONS[operation].array(*operands)
+
     layers = len(exported.members[m].weights)
     for k in range(layers):
         own = tables_of(exported.members[m : m + 1], k)
@@ -450,21 +454,15 @@ def _network(
             a = _fma(x[:, None], row, a)
         for step, *operands in STEPS:
             if known.keys() >= {*operands} - {"a"}:
-                a = OPERATIONS[step].array(*((known | {"a": a})[each] for each in operands))
-        values = _activated(units[k == layers - 1], m, a, kind)
+                a = apply(k, step, *((known | {"a": a})[each] for each in operands))
+        unit = units[k == layers - 1]
+        if unit.formula is SOFTMAX:
+            values = np.exp(a - a.max(axis=1, keepdims=True))
+            total = np.zeros((len(a), 1), kind)
+            for j in range(a.shape[1]):
+                total = total + values[:, j : j + 1]
+            values = values / total
+        else:
+            given = {name: kind(numbers[m]) for name, numbers in unit.parameters.items()}
+            values = np.broadcast_to(unit.computed(kind, {"a": a, **given}, apply), a.shape)
     return values
-
-
-def _activated(unit: UnitFunction, m: int, a: NDArray[Any], kind: Any) -> NDArray[Any]:
-    if unit.formula is SOFTMAX:
-        powers = np.exp(a - a.max(axis=1, keepdims=True))
-        total = np.zeros((len(a), 1), kind)
-        for k in range(a.shape[1]):
-            total = total + powers[:, k : k + 1]
-        return np.asarray(powers / total)
-    given = {name: kind(values[m]) for name, values in unit.parameters.items()}
-
-    def apply(_k: int, operation: str, *operands: Any) -> Any:
-        return OPERATIONS[operation].array(*operands)
-
-    return np.broadcast_to(unit.computed(kind, {"a": a, **given}, apply), a.shape)

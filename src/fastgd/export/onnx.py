@@ -410,7 +410,21 @@ def groups_model(groups: ExportedGroups, dtype: str) -> bytes:
         :func:`fastgd.export.onnx.onnx_model`.
     """
     graph = Graph(dtype)
-    code = _code(graph, groups)
+    # The index of each row's group, (rows,), -1 for an unknown one.
+    whole, lowest, numbers, count = "", "", np.zeros(len(groups.members), np.int64), 1
+    for (name, labels), own in zip(groups.labels.items(), groups.members.T, strict=True):
+        place = _place(graph, name, labels)
+        size, count = graph.constant(len(labels), np.int64), count * len(labels)
+        whole = graph.add("Add", graph.add("Mul", whole, size), place) if whole else place
+        lowest = graph.add("Min", lowest, place) if lowest else place
+        numbers = numbers * len(labels) + own
+    if count >= 2**62:
+        raise ExportError(f"to_onnx needs fewer labels of groups, got {count:,} combinations")
+    code = _index_of(graph, whole, keys_int64s=numbers.tolist())
+    none = graph.constant(-1, np.int64)
+    is_unknown = graph.add("Less", lowest, graph.constant(0, np.int64))
+    code = graph.add("Where", is_unknown, none, code)
+    code = graph.add("Reshape", code, graph.constant([-1], np.int64))
     prepared = inputs_of(graph, groups.whole)
     found = _outputs_of_groups(graph, groups, prepared, code)
     unknown = graph.constant(np.nan)
@@ -426,24 +440,6 @@ def groups_model(groups: ExportedGroups, dtype: str) -> bytes:
         scaled = graph.add("Mul", found, graph.constant(target.scale))
         graph.numbers(graph.add("Add", scaled, graph.constant(target.mean)), "variable", 1)
     return bytes(graph.model().SerializeToString())
-
-
-def _code(graph: Graph, groups: ExportedGroups) -> str:
-    """Add the index of each row's group, (rows,), -1 for an unknown one."""
-    whole, lowest, numbers, count = "", "", np.zeros(len(groups.members), np.int64), 1
-    for (name, labels), own in zip(groups.labels.items(), groups.members.T, strict=True):
-        place = _place(graph, name, labels)
-        size, count = graph.constant(len(labels), np.int64), count * len(labels)
-        whole = graph.add("Add", graph.add("Mul", whole, size), place) if whole else place
-        lowest = graph.add("Min", lowest, place) if lowest else place
-        numbers = numbers * len(labels) + own
-    if count >= 2**62:
-        raise ExportError(f"to_onnx needs fewer labels of groups, got {count:,} combinations")
-    code = _index_of(graph, whole, keys_int64s=numbers.tolist())
-    none = graph.constant(-1, np.int64)
-    is_unknown = graph.add("Less", lowest, graph.constant(0, np.int64))
-    code = graph.add("Where", is_unknown, none, code)
-    return graph.add("Reshape", code, graph.constant([-1], np.int64))
 
 
 def _place(graph: Graph, name: str, labels: NDArray[Any]) -> str:
