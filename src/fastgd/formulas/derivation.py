@@ -92,14 +92,14 @@ class Derivation:
         return self._by_rule(operation, *map(self.of, operands))
 
     def _by_rule(self, operation: str, *parts: DualExpression) -> DualExpression:
+        if operation in ("mul", "times_derivative"):
+            return self._product(operation, *parts)
         if operation in ("maximum", "minimum"):
             a, b = parts
             value = self._node(operation, a.value, b.value)
             # If both are equal, the derivative is that of the left one.
             keeps_left = "ge" if operation == "maximum" else "le"
             return self.chosen(self._node(keeps_left, a.value, b.value), a, b, value)
-        if operation in ("mul", "times_derivative"):
-            return self._product(operation, *parts)
         rule: Callable[..., DualExpression] | None = getattr(self, f"_{operation}", None)
         return rule(*parts) if rule else self._function(operation, *parts)
 
@@ -300,17 +300,16 @@ def steadied(tree: Tree) -> Tree:
     >>> steadied(("div", 1.0, ("add", 1.0, ("exp", ("neg", "a")))))
     ('sigmoid', 'a')
     """
-
-    def apply(*operation: Any) -> Tree:
-        match operation:
-            case ("div", x, ("add", 1.0, ("exp", u)) | ("add", ("exp", u), 1.0)):
-                part = ("sigmoid", _negative(u))
-                return part if x == 1.0 else ("mul", x, part)
-            case ("log", ("exp", x)):
-                return cast(Tree, x)
-        return operation
-
-    return cast(Tree, walked(tree, lambda leaf: leaf, apply))
+    if not isinstance(tree, tuple):
+        return tree
+    match (tree[0], *map(steadied, tree[1:])):
+        case ("div", x, ("add", 1.0, ("exp", u)) | ("add", ("exp", u), 1.0)):
+            part = ("sigmoid", _negative(u))
+            return part if x == 1.0 else ("mul", x, part)
+        case ("log", ("exp", x)):
+            return cast(Tree, x)
+        case other:
+            return other
 
 
 def _negative(tree: Tree) -> Tree:

@@ -138,17 +138,14 @@ def walked(tree: Tree, leaf: Callable[[Any], Any], apply: Callable[..., Any]) ->
     """
     if not isinstance(tree, tuple):
         return leaf(tree)
-    return apply(tree[0], *(walked(operand, leaf, apply) for operand in tree[1:]))
+    return apply(tree[0], *[walked(operand, leaf, apply) for operand in tree[1:]])
 
 
 def variables_of(tree: Tree) -> set[str]:
     """Return the variables in a tree."""
-    found: set[str] = walked(
-        tree,
-        lambda leaf: {leaf} if isinstance(leaf, str) else set(),
-        lambda _, *operands: set().union(*operands),
-    )
-    return found
+    if isinstance(tree, tuple):
+        return set().union(*map(variables_of, tree[1:]))
+    return {tree} if isinstance(tree, str) else set()
 
 
 _CHECKED: dict[str, Callable[..., Any]] = {
@@ -177,8 +174,12 @@ class _SyntaxReader:
 
     def __init__(self, name: str, text: str, variables: Collection[str] | None) -> None:
         self._name, self._text, self._variables = name, text, variables
+
+    @property
+    def _known(self) -> str:
+        """All names that may occur in the expression."""
         functions = (f"{name}()" for name in FUNCTIONS)
-        self._known = ", ".join([*(variables or ()), *CONSTANTS, *functions])
+        return ", ".join([*(self._variables or ()), *CONSTANTS, *functions])
 
     def read(self, node: ast.expr) -> Tree:  # noqa: C901
         match node:
