@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fastgd import bucket
-from fastgd.article.page.live.packing import MODULES, bucket_facts
+from fastgd.article.page.live import MODULES, bucket_facts
 from fastgd.engine.formula_values import code_of
 from fastgd.formulas.derivation import Derivation
 from fastgd.formulas.expressions import FUNCTIONS, parse

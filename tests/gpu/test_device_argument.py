@@ -16,7 +16,7 @@ from cases import XOR_X, XOR_Y
 from fastgd.checks import memory
 from fastgd.checks.numbers import check_device
 from fastgd.engine import device_choice, execution
-from fastgd.studies.trainability import map_job
+from fastgd.studies import mean_field as map_job
 from fastgd.training import training_job
 from thinning import crossed
 

@@ -32,8 +32,7 @@ from fastgd.formulas.calendar import FIELDS, TOLERANCES, fields_of
 from fastgd.kernel.iteration.activations import body_of
 from fastgd.kernel.iteration.losses import exp_below
 from fastgd.kernel.language.c_code import CCode, number_text, table_text
-from fastgd.tables.columns import Column, TargetColumn, TextColumn
-from fastgd.tables.dates import DateColumn
+from fastgd.tables.columns import Column, DateColumn, TargetColumn, TextColumn
 from fastgd.tables.targets import NumberTarget
 
 MOST_ROWS = 10_000

@@ -19,8 +19,7 @@ from fastgd.checks.numbers import FloatArray
 from fastgd.export.exported import EncodingStep, Exported, ExportError, Term, calendar_fields
 from fastgd.formulas.calendar import TOLERANCES
 from fastgd.formulas.expressions import Tree, walked
-from fastgd.tables.columns import Column, TargetColumn, TextColumn
-from fastgd.tables.dates import DateColumn
+from fastgd.tables.columns import Column, DateColumn, TargetColumn, TextColumn
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
 try:

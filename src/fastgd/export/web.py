@@ -42,8 +42,7 @@ from fastgd.export.exported import EncodingStep, Exported
 from fastgd.formulas.calendar import TOLERANCES
 from fastgd.kernel.language.webassembly import STACK, linked
 from fastgd.kernel.predictor import InputEncoding, OutputDecoding, Predictor, predictor_code
-from fastgd.tables.columns import TargetColumn, TextColumn
-from fastgd.tables.dates import DateColumn
+from fastgd.tables.columns import DateColumn, TargetColumn, TextColumn
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target
 
 CAPACITY = 32

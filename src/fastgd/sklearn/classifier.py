@@ -21,7 +21,7 @@ from fastgd.checks.numbers import FloatArray
 from fastgd.export.exported import Exported
 from fastgd.formulas.named import Loss
 from fastgd.sklearn.base import BaseFastGD, descends
-from fastgd.sklearn.documentation import documented
+from fastgd.sklearn.estimator_parameters import documented
 from fastgd.sklearn.fit_spec import Samples
 
 LOSSES = {"log_loss": "cross_entropy", "squared_error": "squared"}

@@ -15,7 +15,7 @@ from fastgd.checks.numbers import FloatArray
 from fastgd.export.exported import Exported
 from fastgd.formulas.named import Loss
 from fastgd.sklearn.base import BaseFastGD
-from fastgd.sklearn.documentation import documented
+from fastgd.sklearn.estimator_parameters import documented
 from fastgd.sklearn.fit_spec import Samples
 
 LOSSES = {

@@ -37,8 +37,8 @@ from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
 from fastgd.store.files import check_kind
 from fastgd.store.folder import Folder
 from fastgd.training.codec import Header, need
-from fastgd.training.exports import CURVES, sweep_dataset
-from fastgd.training.run import SOURCES, Run
+from fastgd.training.exports import sweep_dataset
+from fastgd.training.run import Run
 from fastgd.training.selection import (
     Selection,
     dtype_of,
@@ -47,6 +47,7 @@ from fastgd.training.selection import (
     selected,
 )
 from fastgd.training.stored_results import (
+    SOURCES,
     check_state,
     decode_outline,
     decode_start,
@@ -56,7 +57,7 @@ from fastgd.training.stored_results import (
     options_of,
     with_hashes,
 )
-from fastgd.training.sweep_axes import Chunks, SweepAxes
+from fastgd.training.sweep_axes import CURVES, Chunks, SweepAxes
 from fastgd.training.sweep_result import Sweep
 from fastgd.training.training_job import TrainingJob, TrainingSource
 

@@ -13,8 +13,8 @@ from fastgd.arguments.initial_network import BatchNorm, NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import check_inputs
 from fastgd.checks.messages import shown
-from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.numbers import FloatArray, integer
+from fastgd.checks.presentation import ShownInNotebooks
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network, Weights
 from fastgd.engine.prediction import outputs

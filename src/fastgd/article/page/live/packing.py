@@ -17,8 +17,7 @@ import numpy as np
 import fastgd
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import TrainingData
-from fastgd.article.comparison import Result
-from fastgd.article.twins import Comparison
+from fastgd.article.comparison import Comparison, Result
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Plan
