@@ -143,7 +143,7 @@ REMEMBERED = {
 
 COMPILING = {
     "kernel.derivatives.entry_of_derivatives", "kernel.derivatives.handle_of_derivatives",
-    "kernel.elementwise.address_of_function", "kernel.elementwise.handle_of_function",
+    "kernel.bytecode.address_of_function",
     "kernel.call_image.stamp_of", "kernel.language.numba_internals._without_markers",
     "kernel.curve_descent.roller_module", "kernel.splitting.handle_of",
     "kernel.training_loop.entry_of", "kernel.training_loop.handle_of",
@@ -151,7 +151,6 @@ COMPILING = {
 """What compiles for markers or names: see the test of recipes below."""
 
 ELSEWHERE = {
-    "studies.bucket.curves.codes_of": "studies/bucket: functions, by their identity",
     **dict.fromkeys(
         [f"kernel.language.source_expressions.{name}" for name in ("_source", "_tree_of")]
         + [

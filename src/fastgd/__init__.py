@@ -13,9 +13,9 @@ else:
     _HOMES = {
         "BoxCounting": "studies.box_counting.BoxCounting",
         "DeviceError": "engine.devices.DeviceError",
-        "Function": "formulas.custom.Function",
+        "Function": "formulas.named.Function",
         "GroupModels": "models.group_models.GroupModels",
-        "Loss": "formulas.custom.Loss",
+        "Loss": "formulas.named.Loss",
         "Model": "models.model.Model",
         "Objective": "training.objective.Objective",
         "Race": "studies.race.Race",

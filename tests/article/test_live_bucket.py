@@ -10,7 +10,7 @@ import pytest
 
 from fastgd import bucket
 from fastgd.article.page.live import MODULES, bucket_facts
-from fastgd.engine.formula_values import instructions_of
+from fastgd.engine.formula_values import code_of
 from fastgd.formulas.derivation import Derivation
 from fastgd.formulas.expressions import FUNCTIONS, parse
 from fastgd.kernel.bytecode import OF_VALUE
@@ -121,17 +121,15 @@ def in_python(text):
     derivation = Derivation(of_value=OF_VALUE)
     found = derivation.of(tree)
     slope = derivation.number(0.0) if found.derivative is None else found.derivative
-    return [program(instructions_of(derivation, node)) for node in (found.value, slope)]
+    return [
+        program(code_of(derivation, node, codes=FACTS["codes"].__getitem__))
+        for node in (found.value, slope)
+    ]
 
 
 def program(made):
-    words = [
-        word
-        for name, *rows in made.steps
-        for word in (FACTS["codes"][name], *(FACTS["block"] * row for row in rows))
-    ]
     constants = [float(constant).hex() for constant in made.constants]
-    return {"words": words, "rows": made.rows, "constants": constants}
+    return {"words": made.program.tolist(), "rows": made.rows, "constants": constants}
 
 
 def with_digits(found):

@@ -10,9 +10,7 @@ import pytest
 
 import fastgd
 from fastgd import Model
-from fastgd.export import c_header, onnx
-from fastgd.export import web as javascript
-from fastgd.export import web as webassembly
+from fastgd.export import c_header, onnx, web
 from fastgd.export.exported import Exported, ExportError
 from fastgd.kernel.language.targets import TargetError
 from fastgd.tables.preparation import Preparation
@@ -23,8 +21,8 @@ TINY = {"hidden_size": 2, "activation": "relu"}
 TABLE = {"size": [1.0, 2.0, 4.0, 5.0], "city": ["Rome", "Oslo", "Rome", "Oslo"]}
 EXPORTERS = {
     "to_c": (c_header, "c_header"),
-    "to_javascript": (javascript, "es_module"),
-    "to_wasm": (webassembly, "wasm_module"),
+    "to_javascript": (web, "es_module"),
+    "to_wasm": (web, "wasm_module"),
     "to_onnx": (onnx, "onnx_model"),
 }
 
@@ -175,7 +173,7 @@ def test_a_diverged_network_is_refused(tmp_path, run, model, asked, method):
 def test_exporters_are_loaded_when_they_are_needed():
     code = (
         "import sys, fastgd; fastgd.train; modules = set(sys.modules)\n"
-        "print([name for name in ('c_header', 'javascript', 'onnx', 'webassembly')"
+        "print([name for name in ('c_header', 'onnx', 'web')"
         " if f'fastgd.export.{name}' in modules], 'onnx' in modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

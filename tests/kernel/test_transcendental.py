@@ -9,10 +9,9 @@ from numba import njit
 from accuracy import LARGEST, SUBJECTS, worst
 from fastgd import functions
 from fastgd.engine.formula_values import evaluate
-from fastgd.kernel.bytecode import FUNCTIONS, OF_VALUE, handle_of_function, value
+from fastgd.kernel.bytecode import FUNCTIONS, value
 from fastgd.kernel.iteration.elementary import PIECES
 from fastgd.kernel.language.memory import load, store
-from fastgd.kernel.language.numba_internals import call_for_two
 from fastgd.kernel.language.specialization import UNCOUNTED, Choice
 from fastgd.kernel.language.tile import Shape, runs_of
 from fastgd.kernel.vectorization import native_lanes
@@ -344,31 +343,6 @@ def test_any_nan_stays_nan(name):
 
 
 # ---------------------------------------------------------------- as code
-
-
-@njit
-def number_by_number(compiled, x, y, values, slopes):
-    for i in range(len(x)):
-        values[i], slopes[i] = call_for_two(compiled, (x[i], y[i]))
-
-
-@pytest.mark.parametrize("name", ["exp", "tan", "cos", "tanh", "powers", "exponential"])
-def test_one_number_has_the_bits_of_a_block(name):
-    random = np.random.default_rng(0)
-    x = np.abs(
-        np.concatenate([AT, random.normal(0, 5, 100), 10.0 ** random.uniform(-300, 300, 50)])
-    )
-    y, values, slopes = random.normal(0, 3, len(x)), np.empty(len(x)), np.empty(len(x))
-    number_by_number(handle_of_function(name), x, y, values, slopes)
-    if name in ("powers", "exponential"):
-        expected = evaluate("pow", x, y)
-        less = name == "powers"
-        slope = evaluate("pow", x, y - 1) if less else evaluate("log_term", x, expected)
-    else:
-        expected = evaluate(name, x)
-        slope = evaluate(f"derivative of {name}", expected if name in OF_VALUE else x)
-    np.testing.assert_array_equal(values, expected)
-    np.testing.assert_array_equal(slopes, slope)
 
 
 @njit(**UNCOUNTED)

@@ -4,7 +4,8 @@ A formula becomes instructions of the kernel's interpreter, so that a new one co
 """
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +18,11 @@ from fastgd.kernel.bytecode import (
     BLOCK,
     CONSTANTS,
     OPERANDS,
-    OPERATIONS,
     RESULT,
     WORDS,
     Code,
+    code_of_operation,
     function_of_numbers,
-    program_code,
 )
 from fastgd.kernel.curve_descent import evaluate as evaluate_code
 
@@ -53,7 +53,17 @@ def evaluate(name: str, *operands: object) -> Any:
     kinds = ["iuf"] * len(operands)
     if name == "where":
         kinds[0] = "b"
-    arrays = [_numbers(name, value, kind) for value, kind in zip(operands, kinds, strict=True)]
+    arrays = []
+    for value, kind in zip(operands, kinds, strict=True):
+        array = array_of(f"an argument of {name}()", value)
+        if array.dtype.kind not in kind:
+            expected = "True or False" if kind == "b" else "real numbers"
+            raise TypeError(
+                f"the arguments of {name}() must be {expected}, got {shown(value)} "
+                f"(dtype {array.dtype.name})"
+            )
+        with np.errstate(all="ignore"):
+            arrays.append(np.require(array, dtype=np.float64, requirements=["C", "A"]))
     shapes = [array.shape for array in arrays]
     try:
         shape = np.broadcast_shapes(*shapes)
@@ -83,44 +93,20 @@ def value_of(formula: Formula, *variables: FloatArray) -> FloatArray:
     return evaluate_code(code_of(found, value, formula.variables), *variables)
 
 
-def _numbers(name: str, value: object, kinds: str) -> FloatArray:
-    array = array_of(f"an argument of {name}()", value)
-    if array.dtype.kind not in kinds:
-        expected = "True or False" if kinds == "b" else "real numbers"
-        raise TypeError(
-            f"the arguments of {name}() must be {expected}, got {shown(value)} "
-            f"(dtype {array.dtype.name})"
-        )
-    with np.errstate(all="ignore"):
-        return np.require(array, dtype=np.float64, requirements=["C", "A"])
-
-
 # ---------------------------------------------------------------- instructions of the interpreter
 
 
-class Instructions(NamedTuple):
-    """A program, with operations by name and places by row."""
+def code_of(
+    found: Derivation,
+    result: int,
+    variables: tuple[str, ...] = ("x",),
+    codes: Callable[[str], int] = code_of_operation,
+) -> Code:
+    """Return the code that computes a node from the values of these variables.
 
-    steps: list[tuple[Any, ...]]
-    """The name of an operation, the row of its result, and those of three operands each."""
-    constants: list[float]
-    """What the rows from CONSTANTS on are filled with."""
-    rows: int
-    """The number of rows of the working memory."""
-
-
-def code_of(found: Derivation, result: int, variables: tuple[str, ...] = ("x",)) -> Code:
-    """Return the code that computes a node from the values of these variables."""
-    made = instructions_of(found, result, variables)
-    words = np.array([(OPERATIONS[name], *places) for name, *places in made.steps], np.int64)
-    words[:, 1:] *= BLOCK
-    return program_code(words.reshape(-1), np.array(made.constants), made.rows)
-
-
-def instructions_of(
-    found: Derivation, result: int, variables: tuple[str, ...] = ("x",)
-) -> Instructions:
-    """Return what computes a node; rows are reused after their last use."""
+    ``codes`` tells what stands for an operation. Rows of the working memory are reused after their
+    last use.
+    """
     nodes, last = found.nodes, _last_uses(found.nodes, result)
     needed = sorted(last.keys() | {result})
     constants = [k for k in needed if nodes[k][0] == "number"]
@@ -130,7 +116,7 @@ def instructions_of(
             row[k] = OPERANDS[variables.index(nodes[k][1])]
     rows = CONSTANTS + len(constants)
     free: list[int] = []
-    steps: list[tuple[Any, ...]] = []
+    steps: list[tuple[int, ...]] = []
     for k in needed:
         operands = _operands(nodes[k])
         if not operands:
@@ -145,10 +131,12 @@ def instructions_of(
         else:
             row[k], rows = rows, rows + 1
         places += places[:1] * (WORDS - 2 - len(places))
-        steps.append((nodes[k][0], row[k], *places))
+        steps.append((codes(nodes[k][0]), row[k], *places))
     if row[result] != RESULT:  # a variable itself, or a constant
-        steps.append(("copy", RESULT, *[row[result]] * (WORDS - 2)))
-    return Instructions(steps, [nodes[k][1] for k in constants], rows)
+        steps.append((codes("copy"), RESULT, *[row[result]] * (WORDS - 2)))
+    words = np.array(steps, np.int64)
+    words[:, 1:] *= BLOCK
+    return Code(words.reshape(-1), np.array([nodes[k][1] for k in constants]), rows)
 
 
 def _last_uses(nodes: list[Node], result: int) -> dict[int, int]:

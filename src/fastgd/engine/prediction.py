@@ -26,7 +26,7 @@ from fastgd.engine.plan import PASS_BYTES
 from fastgd.engine.recipe import ValueColumn, places_of, recipe_of, unit_choice
 from fastgd.engine.session import CHUNK_SECONDS, Columns, Runs, Session
 from fastgd.kernel.block import EPSILON, Recipe
-from fastgd.kernel.derivatives import TANGENTS, DerivativeRecipe, Share, Stage, derive
+from fastgd.kernel.derivatives import TANGENTS, DerivativeRecipe, DerivativeShare, Stage, derive
 from fastgd.kernel.fork_lock import ForkSafeLock
 from fastgd.kernel.language.specialization import Choice
 from fastgd.kernel.language.structs import encode
@@ -353,7 +353,7 @@ def derivatives(
     seconds = lanes * passes * network.parameters / SPEED
     threads = min(available_threads(), max(1, total), 1 + int(total * seconds / WORTH))
     memory = np.empty((threads, room))
-    share = Share(
+    share = DerivativeShare(
         X=np.ascontiguousarray(X).ravel(),
         networks=networks.ravel(),
         parameters=parameters.ravel(),

@@ -7,7 +7,6 @@ kernel, so the header keeps it from doing so, or refuses to be compiled.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from math import ceil, floor, log10
 from textwrap import wrap
@@ -17,9 +16,8 @@ import numpy as np
 
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray
-from fastgd.export.c_networks import DOUBLE, SINGLE, CNetworks
+from fastgd.export.c_networks import DOUBLE, SINGLE, CNetworks, differences, sample_of
 from fastgd.export.exported import Exported, ExportError, inverse_deviation
-from fastgd.export.single_precision import differences, sample_of
 from fastgd.tables.columns import DateColumn, TargetColumn, TextColumn
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
@@ -155,56 +153,47 @@ def c_header(exported: Exported, name: str, rows: FloatArray | None = None) -> s
     return _Header(exported, name).text(rows)
 
 
-@dataclass
-class _Header:
+class _Header(CNetworks):
     """A header that is being written."""
-
-    exported: Exported
-    name: str
-
-    def __post_init__(self) -> None:
-        self.networks = CNetworks(self.exported, self.name)
-        self.columns = self.networks.columns
 
     def text(self, rows: FloatArray | None) -> str:
         """The whole header; the error of single precision is measured on these rows."""
-        code = [*self.strings(), *self.networks.code(DOUBLE)]
+        found = [each for each in self.exported.targets if isinstance(each, ClassTarget)]
+        classes = found[0].classes if found else ()
+        code = [*self.strings(classes), *self.code(DOUBLE)]
         has_single, single = self.single(rows)
-        code += self.networks.code(SINGLE) if has_single else []
+        code += self.code(SINGLE) if has_single else []
         content = crc32("".join(code).encode())
-        tail = _TAIL.format(name=self.name, content=content)
-        return "\n".join([self.head(single, content), *code, tail])
-
-    # ------------------------------------------------------------ comments
-
-    def head(self, single: str, content: int) -> str:
-        """The comment, the guards with a number made from the content, and the sizes."""
         call, bits = (text.format(name=self.name) for text in (_CALL, _BITS))
-        paragraphs = [self.facts(), "\n".join([call, *self.meaning()]), bits, single]
+        meaning = "\n".join([call, *self.meaning(bool(classes))])
         head = _HEAD.format(
             name=self.name,
             content=content,
             inputs=len(self.columns) or self.exported.network.sizes[0],
             outputs=self.exported.outputs,
         )
-        return _comment(paragraphs) + head
+        comment = _comment([self.facts(), meaning, bits, single])
+        tail = _TAIL.format(name=self.name, content=content)
+        return "\n".join([comment + head, *code, tail])
+
+    # ------------------------------------------------------------ comments
 
     def facts(self) -> str:
         """What the networks are."""
         method, network = self.exported.methods[0], self.exported.network
-        count = len(self.exported.members)
-        what = "neural networks, whose outputs are averaged" if count > 1 else "neural network"
+        what = "a neural network"
+        if self.count > 1:
+            what = f"{self.count} neural networks, whose outputs are averaged"
         hidden = f", hidden units {method.activation}" if network.layers > 1 else ""
-        writer = f"fastgd {version('fastgd')}"
         return (
-            f"{self.name}: {count if count > 1 else 'a'} {what}, written by {writer}. "
+            f"{self.name}: {what}, written by fastgd {version('fastgd')}. "
             f"Sizes {'-'.join(map(str, network.sizes))}{hidden}, output units {method.output}"
             + ", biases" * network.bias
             + ", batch normalization" * network.batch_norm
             + "."
         )
 
-    def meaning(self) -> Iterator[str]:
+    def meaning(self, has_classes: bool) -> Iterator[str]:
         """What inputs and outputs stand for."""
         if self.columns:
             yield f"x has a number for each of {self.name}_COLUMNS, or NAN where it is missing."
@@ -215,13 +204,23 @@ class _Header:
                 f"Dates ({', '.join(dates)}) are days since 1970-01-01 UTC, such as 20783.5 for "
                 "2026-11-26 at noon."
             )
-        if self.classes:
+        if has_classes:
             yield f"y has the probability of each class; {self.name}_label(y) is the likeliest one."
 
     def single(self, rows: FloatArray | None) -> tuple[bool, str]:
         """Whether there is a function in single precision, and what was measured of it."""
         function = f"{self.name}_predict_float"
-        if self.is_too_large():
+        members = self.exported.members
+        numbers = [self.exported.network.row(parts) for parts in members]
+        numbers += [inverse_deviation(norm) for parts in members for norm in parts.normalization]
+        targets = [each for each in self.exported.targets if isinstance(each, NumberTarget)]
+        scales = [(each.mean, each.scale) for each in self.exported.encodings]
+        scales += [(each.mean, each.scale) for each in targets]
+        numbers += [np.array([mean, scale, 1.0 / scale]) for mean, scale in scales]
+        numbers += [each.table for each in self.exported.encodings if each.table is not None]
+        with np.errstate(over="ignore"):
+            held = [np.isfinite(array.astype(np.float32)).all() for array in numbers]
+        if not all(held):
             return False, f"There is no {function}: some numbers are too large for it."
         where = "rows from a standard normal distribution"
         if self.columns:
@@ -242,26 +241,9 @@ class _Header:
             "functions in place of the C library's."
         )
 
-    def is_too_large(self) -> bool:
-        """Whether some numbers can't be held in single precision."""
-        members = self.exported.members
-        numbers = [self.exported.network.row(parts) for parts in members]
-        numbers += [inverse_deviation(norm) for parts in members for norm in parts.normalization]
-        targets = [each for each in self.exported.targets if isinstance(each, NumberTarget)]
-        scales = [(each.mean, each.scale) for each in self.exported.parts]
-        scales += [(each.mean, each.scale) for each in targets]
-        numbers += [np.array([mean, scale, 1.0 / scale]) for mean, scale in scales]
-        numbers += [part.table for part in self.exported.parts if part.table is not None]
-        return not all(_is_single(array) for array in numbers)
-
     # ------------------------------------------------------------ strings
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        found = [each for each in self.exported.targets if isinstance(each, ClassTarget)]
-        return found[0].classes if found else ()
-
-    def strings(self) -> Iterator[str]:
+    def strings(self, labels: Sequence[str]) -> Iterator[str]:
         """The names of columns, categories and classes."""
         if self.columns:
             names = ",\n".join(f"    {_string(column.name, 'a column')}" for column in self.columns)
@@ -280,15 +262,10 @@ class _Header:
                 if isinstance(column, TextColumn) and column.others
             )
             yield _CATEGORY.format(name=self.name, known=known, others=others)
-        if self.classes:
+        if labels:
             what = f"a class of {self.exported.targets[0].name}"
-            classes = ",\n".join(f"        {_string(label, what)}" for label in self.classes)
+            classes = ",\n".join(f"        {_string(label, what)}" for label in labels)
             yield _LABEL.format(name=self.name, classes=classes)
-
-
-def _is_single(numbers: FloatArray) -> bool:
-    with np.errstate(over="ignore"):
-        return bool(np.isfinite(numbers.astype(np.float32)).all())
 
 
 def _up(value: float) -> str:

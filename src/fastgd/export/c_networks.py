@@ -1,36 +1,94 @@
 """The networks of a C header: tables of their parameters, and functions, in two precisions.
 
 Sums are loops over the tables, in the order of the kernel. The functions of units are the kernel's
-own in double precision: see :mod:`fastgd.kernel.language.c_code`.
+own in double precision: see :mod:`fastgd.kernel.language.c_code`. In single precision they are
+those of the C library, and NumPy's where it is measured how far off the outputs are: there the last
+bits differ, and fused multiply-adds are rounded to a float64 first, so that their bits may differ
+from those of C's fmaf in rare cases.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fastgd.arguments.initial_network import NetworkParts
 from fastgd.checks.numbers import FloatArray
 from fastgd.export.exported import (
     SOFTMAX,
+    STEPS,
+    EncodingStep,
     Exported,
-    Part,
     Term,
-    fields_of,
-    inverse_deviation,
+    UnitFunction,
+    calendar_fields,
+    tables_of,
     units_of,
 )
-from fastgd.export.single_precision import OPERATIONS, TESTS
-from fastgd.formulas.calendar import TOLERANCES
+from fastgd.formulas.calendar import FIELDS, TOLERANCES, fields_of
 from fastgd.kernel.iteration.activations import body_of
 from fastgd.kernel.iteration.losses import exp_below
 from fastgd.kernel.language.c_code import CCode, number_text, table_text
-from fastgd.kernel.language.specialization import FormulaChoice
-from fastgd.tables.columns import Column, DateColumn
+from fastgd.tables.columns import Column, DateColumn, TargetColumn, TextColumn
 from fastgd.tables.targets import NumberTarget
+
+MOST_ROWS = 10_000
+MOST_PRODUCTS = 100_000_000
+"""Rows of a sample, and the most products of a row with a weight: up to a second or two."""
+
+
+class Operation(NamedTuple):
+    """An operation of a formula: in C, and for arrays of NumPy."""
+
+    c: str  # {f} is the letter of the precision
+    array: Callable[..., Any]
+
+
+def _sigmoid(x: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(1.0 / (1.0 + np.exp(-x)))
+
+
+def _fma(x: NDArray[Any], y: NDArray[Any], z: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray((x.astype(np.float64) * y + z).astype(x.dtype))
+
+
+_SIGMOID = Operation("1.0{f} / (1.0{f} + exp{f}(-({})))", _sigmoid)
+
+OPERATIONS = {
+    **{
+        name: Operation(f"{c}{{f}}({{}})", getattr(np, array or name))
+        for name, c, array in (
+            *((name, name, "") for name in ("exp", "expm1", "log", "log1p", "sin", "cos", "tan")),
+            *((name, name, "") for name in ("sinh", "cosh", "tanh", "sqrt", "floor")),
+            *(("asin", "asin", "arcsin"), ("acos", "acos", "arccos"), ("atan", "atan", "arctan")),
+            *(("unit_tanh", "tanh", "tanh"), ("abs", "fabs", "")),
+        )
+    },
+    "pow": Operation("pow{f}({}, {})", np.power),
+    "fma": Operation("fma{f}({}, {}, {})", _fma),
+    "sigmoid": _SIGMOID,
+    "unit_sigmoid": _SIGMOID,
+    "relu": Operation("{0} < 0.0{f} ? 0.0{f} : {0}", lambda x: np.where(x < 0, x.dtype.type(0), x)),
+    "sign": Operation("({0} > 0.0{f}) ? 1.0{f} : ({0} < 0.0{f}) ? -1.0{f} : {0}", np.sign),
+    "minimum": Operation("({0} <= {1} || {0} != {0}) ? {0} : {1}", np.minimum),
+    "maximum": Operation("({0} >= {1} || {0} != {0}) ? {0} : {1}", np.maximum),
+    "where": Operation("{} ? {} : {}", np.where),
+    "add": Operation("{} + {}", np.add),
+    "sub": Operation("{} - {}", np.subtract),
+    "mul": Operation("{} * {}", np.multiply),
+    "div": Operation("{} / {}", np.divide),
+    "lt": Operation("({} < {})", np.less),
+    "le": Operation("({} <= {})", np.less_equal),
+    "gt": Operation("({} > {})", np.greater),
+    "ge": Operation("({} >= {})", np.greater_equal),
+}
+"""The operations of layers and units; unit_tanh and unit_sigmoid are the article's."""
+
+TESTS = ("lt", "le", "gt", "ge")
+"""The comparisons among them."""
 
 _SOFTMAX = """\
 {real} largest = {a}[0], total = {zero}, lost = {zero};
@@ -61,6 +119,10 @@ class Precision(NamedTuple):
         """A literal."""
         with np.errstate(over="ignore"):
             return number_text(float(self.kind(value)), self.letter)
+
+    def operation(self, name: str, *operands: str) -> str:
+        """An operation of :data:`OPERATIONS`."""
+        return OPERATIONS[name].c.format(*operands, f=self.letter)
 
 
 DOUBLE = Precision("double", np.float64, "", "")
@@ -99,22 +161,23 @@ class CNetworks:
 
     def tables(self, real: Precision) -> Iterator[str]:
         """The parameters of each layer, and those of functions in which the networks differ."""
+
+        def table(name: str, arrays: Sequence[Any]) -> str:
+            """A table, whose first index is the network if there are many."""
+            array = np.array(arrays if self.count > 1 else arrays[0])
+            return table_text(f"{self.name}_{name}{real.suffix}", array, real.name, real.number)
+
         for k, units in enumerate(self.sizes[1:], start=1):
-            for name, arrays in _tables_of(self.exported.members, k - 1).items():
-                yield self.table(real, f"{name}_{k}", [array[..., :units] for array in arrays])
+            for name, arrays in tables_of(self.exported.members, k - 1).items():
+                yield table(f"{name}_{k}", [array[..., :units] for array in arrays])
         for name, unit in self.units.items():
             for own, values in unit.parameters.items():
                 if len(set(values)) > 1:
-                    yield self.table(real, f"{name}_{own}", values)
-        for k, part in enumerate(self.exported.parts):
-            if part.table is not None:
+                    yield table(f"{name}_{own}", values)
+        for k, encoding in enumerate(self.exported.encodings):
+            if encoding.table is not None:
                 name = f"{self.name}_inputs_{k}{real.suffix}"
-                yield table_text(name, part.table, real.name, real.number)
-
-    def table(self, real: Precision, name: str, arrays: Sequence[Any]) -> str:
-        """A table, whose first index is the network if there are many."""
-        array = np.array(arrays if self.count > 1 else arrays[0])
-        return table_text(f"{self.name}_{name}{real.suffix}", array, real.name, real.number)
+                yield table_text(name, encoding.table, real.name, real.number)
 
     def entry(self, real: Precision, name: str, index: str = "") -> str:
         """An entry of a table, for the network that is computed."""
@@ -135,26 +198,21 @@ class CNetworks:
     def float_functions(self) -> Iterator[str]:
         """The same of C's functions for floats."""
         for name, unit in self.functions.items():
-            if unit.formula is not SOFTMAX:
-                yield self.float_function(name, unit.formula, unit.names)
+            if unit.formula is SOFTMAX:
+                continue
+            lines: list[str] = []
 
-    def float_function(self, name: str, formula: FormulaChoice, names: Mapping[str, str]) -> str:
-        """One of them: its variables have these names."""
-        texts: list[str] = []
-        lines = []
-        for k, (operation, *operands) in enumerate(formula.nodes):
-            if operation == "number":
-                texts.append(SINGLE.number(operands[0]))
-            elif operation == "variable":
-                texts.append(names[operands[0]])
-            else:
-                text = OPERATIONS[operation].c.format(*(texts[each] for each in operands))
-                is_test = operation in TESTS
-                texts.append(text if is_test else f"t{k}")
-                lines += [] if is_test else [f"const float t{k} = {text};"]
-        arguments = ", ".join(f"float {each}" for each in names.values())
-        head = f"static inline float {self.name}_{name}_float({arguments})"
-        return _function(head, self.name, [*lines, f"return {texts[formula.results[0]]};"])
+            def apply(k: int, operation: str, *operands: str) -> str:
+                text = SINGLE.operation(operation, *operands)
+                if operation in TESTS:
+                    return text
+                lines.append(f"const float t{k} = {text};")  # noqa: B023  it is called at once
+                return f"t{k}"
+
+            result = unit.computed(SINGLE.number, unit.names, apply)
+            arguments = ", ".join(f"float {each}" for each in unit.names.values())
+            head = f"static inline float {self.name}_{name}_float({arguments})"
+            yield _function(head, self.name, [*lines, f"return {result};"])
 
     def function(self, real: Precision, name: str, member: str, lines: Iterable[str]) -> str:
         """A function from numbers to numbers."""
@@ -170,8 +228,16 @@ class CNetworks:
             yield f"{real.name} {a}[{units}] = {{{real.number(0.0)}}};"
             yield f"for (int i = 0; i < {inputs}; i++)"
             yield f"    for (int j = 0; j < {units}; j++)"
-            yield f"        {a}[j] = fma{real.letter}({below}[i], {weight}, {a}[j]);"
-            steps = [*self.before(real, k, a)]
+            yield f"        {a}[j] = {real.operation('fma', f'{below}[i]', weight, f'{a}[j]')};"
+            known = {"a": f"{a}[j]"} | {
+                name: self.entry(real, f"{name}_{k}", "[j]")
+                for name in tables_of(self.exported.members, k - 1)
+            }
+            steps = [
+                f"{a}[j] = {real.operation(step, *(known[each] for each in operands))};"
+                for step, *operands in STEPS
+                if known.keys() >= {*operands}
+            ]
             if not is_last or self.output.formula is not SOFTMAX:
                 value = self.call(real, "output" if is_last else "activation", f"{a}[j]")
                 steps.append(f"{'y' if is_last else a}[j] = {value};")
@@ -189,17 +255,6 @@ class CNetworks:
                 units=self.sizes[-1],
                 power=power if real is DOUBLE else f"expf({below}[j] - largest)",
             ).splitlines()
-
-    def before(self, real: Precision, k: int, a: str) -> Iterator[str]:
-        """What is done with a unit's sum before its function."""
-        tables = _tables_of(self.exported.members, k - 1)
-        entry = {name: self.entry(real, f"{name}_{k}", "[j]") for name in tables}
-        if "biases" in tables:
-            yield f"{a}[j] = {a}[j] + {entry['biases']};"
-        if "means" in tables:
-            yield f"{a}[j] = {a}[j] - {entry['means']};"
-            yield f"{a}[j] = {a}[j] * {entry['inverses']};"
-            yield f"{a}[j] = fma{real.letter}({entry['scales']}, {a}[j], {entry['shifts']});"
 
     def call(self, real: Precision, name: str, value: str) -> str:
         """A call of the function of units, with its parameters."""
@@ -241,9 +296,9 @@ class CNetworks:
             if isinstance(column, DateColumn):
                 yield from self.dates(real, k, column)
         at = 0
-        for k, part in enumerate(self.exported.parts):
-            yield from self.inputs(real, k, part, at)
-            at += part.width
+        for k, encoding in enumerate(self.exported.encodings):
+            yield from self.inputs(real, k, encoding, at)
+            at += encoding.width
 
     def dates(self, real: Precision, k: int, column: DateColumn) -> Iterator[str]:
         """The fields of a column's dates: c3_1 is the year of x[3]."""
@@ -265,9 +320,11 @@ class CNetworks:
 
         moment = add(f"(x[{k}] != x[{k}] ? {median} : x[{k}]) + {tolerance}")
         day = Term(add(f"floor{real.letter}({moment})"), operation)
-        for field, term in enumerate(fields_of(Term(moment, operation), day), start=1):
+        for field, term in enumerate(calendar_fields(Term(moment, operation), day), start=1):
             add(term.name, f"c{k}_{field}")
-        needed = {f"c{k}_{part.field}" for part in self.exported.parts if part.column == k}
+        needed = {
+            f"c{k}_{encoding.field}" for encoding in self.exported.encodings if encoding.column == k
+        }
         used = []
         for line in reversed(lines):
             _, _, name, _, *rest = line.split(maxsplit=4)
@@ -276,40 +333,135 @@ class CNetworks:
                 used.append(line)
         yield from reversed(used)
 
-    def inputs(self, real: Precision, k: int, part: Part, at: int) -> Iterator[str]:
+    def inputs(self, real: Precision, k: int, encoding: EncodingStep, at: int) -> Iterator[str]:
         """The statements of the inputs from ``at`` on that belong together."""
-        x, truth = f"x[{part.column}]", f"? {real.number(1.0)} : {real.number(0.0)}"
-        missing, mean, scale = map(real.number, (part.missing, part.mean, part.scale))
-        value = x if part.missing != part.missing else f"({x} != {x} ? {missing} : {x})"
-        value = f"c{part.column}_{part.field}" if part.field else value
-        if part.table is not None:
-            last, table = len(part.table) - 1, f"{self.name}_inputs_{k}{real.suffix}"
-            yield f"for (int k = 0; k < {part.width}; k++)"
+        x, truth = f"x[{encoding.column}]", f"? {real.number(1.0)} : {real.number(0.0)}"
+        missing, mean, scale = map(real.number, (encoding.missing, encoding.mean, encoding.scale))
+        value = x if encoding.missing != encoding.missing else f"({x} != {x} ? {missing} : {x})"
+        value = f"c{encoding.column}_{encoding.field}" if encoding.field else value
+        if encoding.table is not None:
+            last, table = len(encoding.table) - 1, f"{self.name}_inputs_{k}{real.suffix}"
+            yield f"for (int k = 0; k < {encoding.width}; k++)"
             row = f"({value} >= 0 && {value} < {last}) ? (int){value} : {last}"
             yield f"    inputs[{at} + k] = {table}[{row}][k];"
-        elif part.flags:
+        elif encoding.flags:
             yield f"inputs[{at}] = {x} != {x} {truth};"
-        elif part.categories:
-            yield f"for (int k = 0; k < {part.categories}; k++)"
+        elif encoding.categories:
+            yield f"for (int k = 0; k < {encoding.categories}; k++)"
             yield f"    inputs[{at} + k] = {value} == ({real.name})k {truth};"
         else:
             yield f"inputs[{at}] = ({value} - {mean}) / {scale};"
 
 
-def _tables_of(members: Sequence[NetworkParts], k: int) -> dict[str, list[FloatArray]]:
-    """The tables of a layer by name, with an array for each network."""
-    found = {"weights": [parts.weights[k] for parts in members]}
-    if members[0].biases:
-        found["biases"] = [parts.biases[k] for parts in members]
-    norms = [parts.normalization[k] for parts in members if k < len(parts.normalization)]
-    if norms:
-        found["means"] = [norm.mean for norm in norms]
-        found["inverses"] = [inverse_deviation(norm) for norm in norms]
-        found["scales"] = [norm.scale for norm in norms]
-        found["shifts"] = [norm.shift for norm in norms]
-    return found
-
-
 def _function(head: str, name: str, lines: Iterable[str]) -> str:
     body = "\n".join(f"    {line}" for line in (f"{name}_UNFUSED", *lines))
     return f"{head}\n{{\n{body}\n}}\n"
+
+
+# ---------------------------------------------------------------- the same with NumPy
+
+
+def sample_of(exported: Exported) -> FloatArray:
+    """Rows (n, columns) as a network may get them: always the same.
+
+    Inputs have a standard normal distribution. A table's numbers have their mean and scale, and
+    its categories are equally frequent; a tenth of the cells is missing where cells were missing
+    in training.
+    """
+    products = sum(weights.size for weights in exported.members[0].weights) * len(exported.members)
+    rows = max(100, min(MOST_ROWS, MOST_PRODUCTS // products))
+    random = np.random.RandomState(0)
+    if exported.preparation is None:
+        return random.standard_normal((rows, exported.network.sizes[0]))
+    found = np.empty((rows, len(exported.preparation.columns)))
+    for cells, column in zip(found.T, exported.preparation.columns, strict=True):
+        if isinstance(column, TextColumn | TargetColumn):
+            cells[:] = random.randint(len(column.categories), size=rows)
+        else:
+            cells[:] = column.mean + column.scale * random.standard_normal(rows)
+        if column.flagged:
+            cells[random.random_sample(rows) < 0.1] = np.nan
+    return found
+
+
+def differences(exported: Exported, rows: FloatArray) -> FloatArray:
+    """How far outputs in single precision are from those in double precision: (rows, outputs).
+
+    An output that is infinite or NaN in one of them only is infinitely far off.
+    """
+    with np.errstate(all="ignore"):
+        single, double = (_outputs(exported, rows, kind) for kind in (np.float32, np.float64))
+        off: FloatArray = np.abs(single.astype(np.float64) - double)
+    off[(single == double) | (np.isnan(single) & np.isnan(double))] = 0.0
+    off[np.isnan(off)] = np.inf
+    return off
+
+
+def _outputs(exported: Exported, rows: FloatArray, kind: Any) -> NDArray[Any]:
+    """The outputs (rows, outputs), computed with numbers of this kind."""
+    inputs, units = rows.astype(kind), units_of(exported)
+    if exported.preparation is not None:
+        found = [_inputs(each, inputs[:, each.column], kind) for each in exported.encodings]
+        inputs = np.concatenate(found, axis=1).astype(kind)
+    total: Any = None
+    for m in range(len(exported.members)):
+        own = _network(exported, m, units, inputs, kind)[:, : exported.outputs]
+        total = own if total is None else total + own
+    total = total / kind(len(exported.members))
+    for k, target in enumerate(exported.targets):
+        if isinstance(target, NumberTarget):
+            total[:, k] = total[:, k] * kind(target.scale) + kind(target.mean)
+    return np.asarray(total)
+
+
+def _inputs(encoding: EncodingStep, cells: NDArray[Any], kind: Any) -> NDArray[Any]:
+    missing = np.isnan(cells)
+    values = np.where(missing, kind(encoding.missing), cells)
+    if encoding.field:
+        values = fields_of(values)[FIELDS[encoding.field]].astype(kind)
+    if encoding.table is not None:
+        last = len(encoding.table) - 1
+        places = np.where((values >= 0) & (values < last), values, last)
+        return encoding.table[places.astype(np.int64)]
+    if encoding.flags:
+        values = missing
+    elif encoding.categories:
+        values = values[:, None] == np.arange(encoding.categories)
+    else:
+        values = (values - kind(encoding.mean)) / kind(encoding.scale)
+    return np.asarray(values).reshape(len(cells), encoding.width)
+
+
+def _network(
+    exported: Exported,
+    m: int,
+    units: tuple[UnitFunction, UnitFunction],
+    values: NDArray[Any],
+    kind: Any,
+) -> NDArray[Any]:
+    """The outputs of network m, in the order of operations of the C code."""
+
+    def apply(_k: int, operation: str, *operands: Any) -> Any:
+        return OPERATIONS[operation].array(*operands)
+
+    layers = len(exported.members[m].weights)
+    for k in range(layers):
+        own = tables_of(exported.members[m : m + 1], k)
+        known = {name: array.astype(kind) for name, [array] in own.items()}
+        a = np.zeros((len(values), known["weights"].shape[1]), kind)
+        for x, row in zip(values.T, known["weights"], strict=True):
+            a = _fma(x[:, None], row, a)
+        for step, *operands in STEPS:
+            if known.keys() >= {*operands} - {"a"}:
+                a = apply(k, step, *((known | {"a": a})[each] for each in operands))
+        unit = units[k == layers - 1]
+        if unit.formula is SOFTMAX:
+            values = np.exp(a - a.max(axis=1, keepdims=True))
+            total = np.zeros((len(a), 1), kind)
+            for j in range(a.shape[1]):
+                total = total + values[:, j : j + 1]
+            values = values / total
+        else:
+            given = {name: kind(numbers[m]) for name, numbers in unit.parameters.items()}
+            values = np.broadcast_to(unit.computed(kind, {"a": a, **given}, apply), a.shape)
+    return values

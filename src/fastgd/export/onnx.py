@@ -6,17 +6,19 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from math import nan
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx import TensorProto
 
 from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
+from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray
-from fastgd.export.exported import Exported, ExportError, Part, Term, fields_of
+from fastgd.export.exported import EncodingStep, Exported, ExportError, Term, calendar_fields
 from fastgd.formulas.calendar import TOLERANCES
-from fastgd.formulas.expressions import Tree
+from fastgd.formulas.expressions import Tree, walked
 from fastgd.tables.columns import Column, DateColumn, TargetColumn, TextColumn
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
@@ -124,21 +126,22 @@ class Graph:
 
     def formula(self, tree: Tree, values: Mapping[str, str | float]) -> str:
         """Add the operations of an expression tree; ``values`` replace its variables."""
-        if isinstance(tree, float):
-            return self.constant(tree)
-        if isinstance(tree, str):
-            value = values[tree]
+
+        def leaf(part: float | str) -> str:
+            value = part if isinstance(part, float) else values[part]
             return self.constant(value) if isinstance(value, float) else value
-        operation, *operands = tree
-        found = [self.formula(operand, values) for operand in operands]
-        if operation in _COMPOSED:
-            return self.formula(_COMPOSED[operation], {"x": found[0]})
-        if operation not in _SAME:
-            raise ExportError(
-                "to_onnx must be called for a network whose functions can be written in ONNX, "
-                f"got {operation}()"
-            )
-        return self.add(_SAME[operation], *found)
+
+        def apply(operation: str, *operands: str) -> str:
+            if operation in _COMPOSED:
+                return self.formula(_COMPOSED[operation], {"x": operands[0]})
+            if operation not in _SAME:
+                raise ExportError(
+                    "to_onnx must be called for a network whose functions can be written in ONNX, "
+                    f"got {operation}()"
+                )
+            return self.add(_SAME[operation], *operands)
+
+        return str(walked(tree, leaf, apply))
 
     def model(self) -> Any:
         """Return the complete model, checked, without what no output needs."""
@@ -169,7 +172,7 @@ def onnx_model(exported: Exported, dtype: str) -> bytes:
         a lone surrogate.
     """
     graph = Graph(dtype)
-    mean, targets = _mean(graph, exported, exported.outputs), exported.targets
+    mean, targets = _outputs(graph, exported, exported.outputs), exported.targets
     if targets and isinstance(targets[0], ClassTarget):
         classes = targets[0].decode(np.eye(len(targets[0].classes)))
         add_classes(graph, mean, classes)
@@ -185,14 +188,14 @@ def onnx_model(exported: Exported, dtype: str) -> bytes:
 def numbers_model(exported: Exported, outputs: int, dtype: str) -> Any:
     """Return a model with one output, "variable" (rows, outputs)."""
     graph = Graph(dtype)
-    graph.numbers(_mean(graph, exported, outputs), "variable", outputs)
+    graph.numbers(_outputs(graph, exported, outputs), "variable", outputs)
     return graph.model()
 
 
 def labels_model(exported: Exported, outputs: int, dtype: str) -> Any:
     """Return a model with "label" (rows, labels), 0 or 1, and "probabilities" of that shape."""
     graph = Graph(dtype)
-    mean = _mean(graph, exported, outputs)
+    mean = _outputs(graph, exported, outputs)
     above = graph.add("Greater", mean, graph.constant(0.5))
     label = graph.output("label", TensorProto.INT64, [None, outputs])
     graph.add("Cast", above, name=label, to=TensorProto.INT64)
@@ -205,10 +208,11 @@ def classes_model(
 ) -> Any:
     """Return a model with "label" (rows,), a class, and "probabilities" (rows, classes)."""
     graph = Graph(dtype)
-    mean, one, classes_count = _mean(graph, exported, outputs), graph.constant(1.0), len(classes)
-    if classes_count == 1:
+    mean = _outputs(graph, exported, outputs)
+    one = graph.constant(1.0)
+    if len(classes) == 1:
         mean = graph.add("Add", graph.add("Sub", mean, mean), one)
-    elif classes_count == 2:
+    elif len(classes) == 2:
         mean = graph.add("Concat", graph.add("Sub", one, mean), mean, axis=1)
     elif not is_softmax:
         axes = graph.constant([1], np.int64)
@@ -256,9 +260,13 @@ def check_texts(where: str, texts: Iterable[str]) -> None:
             )
 
 
-def _mean(graph: Graph, exported: Exported, outputs: int) -> str:
+def _outputs(graph: Graph, exported: Exported, outputs: int) -> str:
+    """Add the graph's inputs, and the mean of all members' outputs."""
+    return _mean(graph, exported, inputs_of(graph, exported), outputs)
+
+
+def _mean(graph: Graph, exported: Exported, inputs: str, outputs: int) -> str:
     """Add all members, and the mean of their outputs."""
-    inputs = inputs_of(graph, exported)
     members = zip(exported.members, exported.methods, strict=True)
     found = [network_of(graph, inputs, layers_of(p, outputs), method) for p, method in members]
     if len(found) == 1:
@@ -277,53 +285,26 @@ def inputs_of(graph: Graph, exported: Exported) -> str:
     for column in columns:
         is_text = isinstance(column, TextColumn | TargetColumn)
         graph.input(column.name, 1, TensorProto.STRING if is_text else graph.number)
-    numbers = [_number(graph, column) for column in columns]
-    fields = [_fields(graph, *each) for each in zip(numbers, columns, strict=True)]
-    found = [_encoded(graph, part, fields[part.column][part.field]) for part in exported.parts]
+    numbers = [_numbers_of(graph, column) for column in columns]
+    found = [_encoded(graph, each, numbers[each.column][each.field]) for each in exported.encodings]
     return graph.add("Concat", *found, axis=1)
 
 
-def _number(graph: Graph, column: Column) -> str:
-    """Add the number of a column's cells, NaN where missing."""
-    if not isinstance(column, TextColumn | TargetColumn):
-        return column.name
-    check_texts(f"column {column.name!r}", column.places)
-    place = graph.add(
-        "LabelEncoder",
-        column.name,
-        domain="ai.onnx.ml",
-        keys_strings=[*column.places, ""],
-        values_floats=[*map(float, column.places.values()), nan],
-        default_float=float(column.unknown_code),
-    )
-    return graph.add("Cast", place, to=graph.number)
-
-
-def _encoded(graph: Graph, part: Part, number: str) -> str:
-    """Add inputs of the network that belong together."""
-    missing = graph.add("IsNaN", number)
-    if part.flags:
-        return graph.add("Cast", missing, to=graph.number)
-    if not part.field and not np.isnan(part.missing):
-        number = graph.add("Where", missing, graph.constant(part.missing), number)
-    if part.table is not None:
-        last = graph.constant(len(part.table) - 1)
-        below = graph.add("Less", number, graph.constant(0.0))
-        place = graph.add("Min", graph.add("Where", below, last, number), last)
-        place = graph.add("Reshape", place, graph.constant([-1], np.int64))
-        place = graph.add("Cast", place, to=TensorProto.INT64)
-        return graph.add("Gather", graph.constant(part.table), place)
-    if part.categories:
-        places = graph.constant(np.arange(part.categories))
-        return graph.add("Cast", graph.add("Equal", number, places), to=graph.number)
-    centered = graph.add("Sub", number, graph.constant(part.mean))
-    return graph.add("Div", centered, graph.constant(part.scale))
-
-
-def _fields(graph: Graph, number: str, column: Column) -> list[str]:
-    """Add the fields of a column: its number, and of dates all FIELDS; unused ones go again."""
+def _numbers_of(graph: Graph, column: Column) -> list[str]:
+    """Add the numbers of a column's cells, NaN where missing, and of dates all FIELDS."""
+    if isinstance(column, TextColumn | TargetColumn):
+        check_texts(f"column {column.name!r}", column.places)
+        place = graph.add(
+            "LabelEncoder",
+            column.name,
+            domain="ai.onnx.ml",
+            keys_strings=[*column.places, ""],
+            values_floats=[*map(float, column.places.values()), nan],
+            default_float=float(column.unknown_code),
+        )
+        return [graph.add("Cast", place, to=graph.number)]
     if not isinstance(column, DateColumn):
-        return [number]
+        return [column.name]
     signs = {"+": "Add", "-": "Sub", "*": "Mul", "//": "Div"}
 
     def emit(sign: str, first: str, second: str | int) -> str:
@@ -331,11 +312,32 @@ def _fields(graph: Graph, number: str, column: Column) -> list[str]:
         found = graph.add(signs[sign], first, other)
         return graph.add("Floor", found) if sign == "//" else found
 
-    missing = graph.add("IsNaN", number)
-    filled = graph.add("Where", missing, graph.constant(column.median), number)
+    missing = graph.add("IsNaN", column.name)
+    filled = graph.add("Where", missing, graph.constant(column.median), column.name)
     moment = graph.add("Add", filled, graph.constant(TOLERANCES[graph.dtype.itemsize]))
-    terms = fields_of(Term(moment, emit), Term(graph.add("Floor", moment), emit))
-    return [number, *(term.name for term in terms)]
+    terms = calendar_fields(Term(moment, emit), Term(graph.add("Floor", moment), emit))
+    return [column.name, *(term.name for term in terms)]
+
+
+def _encoded(graph: Graph, encoding: EncodingStep, number: str) -> str:
+    """Add inputs of the network that belong together."""
+    missing = graph.add("IsNaN", number)
+    if encoding.flags:
+        return graph.add("Cast", missing, to=graph.number)
+    if not encoding.field and not np.isnan(encoding.missing):
+        number = graph.add("Where", missing, graph.constant(encoding.missing), number)
+    if encoding.table is not None:
+        last = graph.constant(len(encoding.table) - 1)
+        below = graph.add("Less", number, graph.constant(0.0))
+        place = graph.add("Min", graph.add("Where", below, last, number), last)
+        place = graph.add("Reshape", place, graph.constant([-1], np.int64))
+        place = graph.add("Cast", place, to=TensorProto.INT64)
+        return graph.add("Gather", graph.constant(encoding.table), place)
+    if encoding.categories:
+        places = graph.constant(np.arange(encoding.categories))
+        return graph.add("Cast", graph.add("Equal", number, places), to=graph.number)
+    centered = graph.add("Sub", number, graph.constant(encoding.mean))
+    return graph.add("Div", centered, graph.constant(encoding.scale))
 
 
 def layers_of(parts: NetworkParts, outputs: int) -> list[tuple[FloatArray, FloatArray]]:
@@ -374,3 +376,133 @@ def network_of(
         else:
             name = graph.formula(formula.tree, {formula.variables[0]: name, **formula.parameters})
     return name
+
+
+# ---------------------------------------------------------------- groups
+
+
+class ExportedGroups(NamedTuple):
+    """What predicts the rows of groups, whose indices are the first ones of all arrays here."""
+
+    whole: Exported  # the network for unknown groups, or no network; its preparation and its target
+    labels: Mapping[str, NDArray[Any]]  # the different labels of each group column
+    members: NDArray[np.int64]  # (groups, columns): indices into them
+    inputs: tuple[FloatArray, FloatArray]  # mean and scale of the inputs of networks,
+    outputs: tuple[FloatArray, FloatArray]  # and of their outputs; the mean if there is no network
+    networks: tuple[NetworkParts, Method] | None
+    shared: Exported | None
+    ridge: FloatArray | None  # (groups, inputs + 1)
+    constant: FloatArray | None  # (groups, outputs)
+    chosen: NDArray[np.int64]  # (groups,): 0 for the network, 1, 2, 3 for the others in this order
+
+
+def groups_model(groups: ExportedGroups, dtype: str) -> bytes:
+    """Return the networks of groups as a serialized ONNX model.
+
+    Its inputs are the group columns, (rows, 1) of strings or int64, and those of the preparation;
+    its outputs those that :meth:`.Exportable.to_onnx` describes.
+
+    Raises
+    ------
+    ExportError
+        If labels are neither strings nor whole numbers, or for the reasons of
+        :func:`fastgd.export.onnx.onnx_model`.
+    """
+    graph = Graph(dtype)
+    # The index of each row's group, (rows,), -1 for an unknown one.
+    whole, lowest, numbers, count = "", "", np.zeros(len(groups.members), np.int64), 1
+    for (name, labels), own in zip(groups.labels.items(), groups.members.T, strict=True):
+        place = _place(graph, name, labels)
+        size, count = graph.constant(len(labels), np.int64), count * len(labels)
+        whole = graph.add("Add", graph.add("Mul", whole, size), place) if whole else place
+        lowest = graph.add("Min", lowest, place) if lowest else place
+        numbers = numbers * len(labels) + own
+    if count >= 2**62:
+        raise ExportError(f"to_onnx needs fewer labels of groups, got {count:,} combinations")
+    code = _index_of(graph, whole, keys_int64s=numbers.tolist())
+    none = graph.constant(-1, np.int64)
+    is_unknown = graph.add("Less", lowest, graph.constant(0, np.int64))
+    code = graph.add("Where", is_unknown, none, code)
+    code = graph.add("Reshape", code, graph.constant([-1], np.int64))
+    prepared = inputs_of(graph, groups.whole)
+    found = _outputs_of_groups(graph, groups, prepared, code)
+    unknown = graph.constant(np.nan)
+    if groups.whole.members:
+        unknown = _mean(graph, groups.whole, prepared, groups.whole.outputs)
+    column = graph.add("Reshape", code, graph.constant([-1, 1], np.int64))
+    is_unknown = graph.add("Less", column, graph.constant(0, np.int64))
+    found = graph.add("Where", is_unknown, unknown, found)
+    [target] = groups.whole.targets
+    if isinstance(target, ClassTarget):
+        add_classes(graph, found, target.decode(np.eye(len(target.classes))), gaps=True)
+    else:
+        scaled = graph.add("Mul", found, graph.constant(target.scale))
+        graph.numbers(graph.add("Add", scaled, graph.constant(target.mean)), "variable", 1)
+    return bytes(graph.model().SerializeToString())
+
+
+def _place(graph: Graph, name: str, labels: NDArray[Any]) -> str:
+    """Add an input of labels, and the index of each, (rows, 1), -1 for an unknown one."""
+    check_texts("the names of columns", [name])
+    if labels.dtype.kind == "U":
+        check_texts(f"column {name!r}", labels)
+        given = graph.input(name, 1, TensorProto.STRING)
+        return _index_of(graph, given, keys_strings=labels.tolist())
+    if labels.dtype.kind not in "biuf" or (labels.astype(float) % 1).any():
+        raise ExportError(
+            "to_onnx needs labels of groups that are strings or whole numbers, got "
+            f"{shown(labels.tolist()[0])}"
+        )
+    given = graph.input(name, 1, TensorProto.INT64)
+    return _index_of(graph, given, keys_int64s=labels.astype(np.int64).tolist())
+
+
+def _index_of(graph: Graph, given: str, **keys: Any) -> str:
+    """Add the index of each value among these keys, or -1."""
+    [known] = keys.values()
+    values: dict[str, Any] = {"values_int64s": list(range(len(known))), "default_int64": -1}
+    return graph.add("LabelEncoder", given, domain="ai.onnx.ml", **values, **keys)
+
+
+def _outputs_of_groups(graph: Graph, groups: ExportedGroups, prepared: str, code: str) -> str:
+    """Add the outputs (rows, outputs) of the model of each row's group."""
+    place = graph.add("Max", code, graph.constant(0, np.int64))
+
+    def of_group(array: Any, dtype: Any = None) -> str:
+        return graph.add("Gather", graph.constant(array, dtype), place)
+
+    def scaled_back(outputs: str) -> str:
+        mean, scale = map(of_group, groups.outputs)
+        return graph.add("Add", graph.add("Mul", outputs, scale), mean)
+
+    def own() -> str:
+        """The network of each row's group; zeros if no group has one."""
+        if groups.networks is None:
+            return graph.constant(np.zeros((1, width)))
+        parts, method = groups.networks
+        rows = graph.add("Unsqueeze", scaled, graph.constant([1], np.int64))
+        layers = [(weights, biases[:, None]) for weights, biases in layers_of(parts, width)]
+        found = network_of(graph, rows, layers, method, of_group)
+        return graph.add("Squeeze", found, graph.constant([1], np.int64))
+
+    def ridge() -> str:
+        assert groups.ridge is not None
+        products = graph.add("Mul", prepared, of_group(groups.ridge[:, :-1]))
+        total = graph.add("ReduceSum", products, graph.constant([1], np.int64), keepdims=1)
+        return graph.add("Add", total, of_group(groups.ridge[:, -1:]))
+
+    width = groups.outputs[0].shape[1]
+    found, model = "", of_group(groups.chosen[:, None], np.int64)
+    mean, scale = map(of_group, groups.inputs)
+    scaled = graph.add("Div", graph.add("Sub", prepared, mean), scale)
+    makers: dict[int, Callable[[], str]] = {
+        0: lambda: scaled_back(own()),
+        1: lambda: scaled_back(_mean(graph, cast(Exported, groups.shared), scaled, width)),
+        2: ridge,
+        3: lambda: of_group(groups.constant),
+    }
+    for k in np.unique(groups.chosen).tolist():
+        made = makers[k]()
+        is_own = graph.add("Equal", model, graph.constant(k, np.int64))
+        found = graph.add("Where", is_own, made, found) if found else made
+    return found

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from fastgd.formulas.expressions import FOLDED, Tree
+from fastgd.formulas.expressions import FOLDED, Tree, walked
 
 SHORT = 64.0
 """Powers with integer exponents up to this become multiplications."""
@@ -78,24 +78,38 @@ class Derivation:
             )
         operation, *operands = tree
         if operation == "pow":
-            return self._power(*operands)
-        if operation == "where":
-            return self._where(*operands)
-        if operation == "with_derivative":
-            return self._with_given_derivative(*operands)
+            base, exponent = operands
+            if isinstance(exponent, float):
+                return self._fixed_power(self.of(base), exponent)
+        if operation == "where":  # the derivative of the chosen operand; a jump is ignored
+            (comparison, *sides), a, b = operands
+            holds = self._node(comparison, *(self.of(side).value for side in sides))
+            return self.chosen(holds, self.of(a), self.of(b))
+        if operation == "with_derivative":  # a function of a variable with its given derivative
+            variable, function, derivative = operands
+            value = self.of(function).value
+            return DualExpression(value, self.of(derivative).value if variable == self.by else None)
         return self._by_rule(operation, *map(self.of, operands))
 
     def _by_rule(self, operation: str, *parts: DualExpression) -> DualExpression:
+        if operation in ("mul", "times_derivative"):
+            return self._product(operation, *parts)
+        if operation in ("maximum", "minimum"):
+            a, b = parts
+            value = self._node(operation, a.value, b.value)
+            # If both are equal, the derivative is that of the left one.
+            keeps_left = "ge" if operation == "maximum" else "le"
+            return self.chosen(self._node(keeps_left, a.value, b.value), a, b, value)
         rule: Callable[..., DualExpression] | None = getattr(self, f"_{operation}", None)
         return rule(*parts) if rule else self._function(operation, *parts)
 
     def dual(self, node: int) -> DualExpression:
         """Return a node with its derivative: for the second derivative, that of the first."""
         if node not in self._duals:
-            self._duals[node] = self._dual(node, *self.nodes[node])
+            self._duals[node] = self._dual_of(node, *self.nodes[node])
         return self._duals[node]
 
-    def _dual(self, node: int, kind: str, *operands: Any) -> DualExpression:
+    def _dual_of(self, node: int, kind: str, *operands: Any) -> DualExpression:
         if kind in ("number", "variable"):
             is_by = (kind, *operands) == ("variable", self.by)
             return DualExpression(node, self.number(1.0) if is_by else None)
@@ -103,26 +117,20 @@ class Derivation:
             holds, a, b = operands
             return self.chosen(holds, self.dual(a), self.dual(b), node)
         parts = list(map(self.dual, operands))
-        if kind == "pow":
-            exponent, *rest = self.nodes[operands[1]]
-            is_fixed = exponent == "number"
-            return self._fixed_power(parts[0], rest[0]) if is_fixed else self._raise(*parts)
+        if kind == "pow" and self.nodes[operands[1]][0] == "number":
+            return self._fixed_power(parts[0], self.nodes[operands[1]][1])
         before, of, name = kind.partition("derivative of ")
         if before or not of or kind in _FLAT:
             return self._by_rule(kind, *parts)
         if parts[0].derivative is None:
             return DualExpression(node, None)
-        change = self._filled(_SECOND[name.removeprefix("unit_")], {"d": node, "x": operands[0]})
+        known = {"d": node, "x": operands[0]}
+        change = walked(
+            _SECOND[name.removeprefix("unit_")],
+            lambda leaf: self.number(leaf) if isinstance(leaf, float) else known[leaf],
+            lambda *node: self.make(*node) if len(node) == 3 else self._node(*node),
+        )
         return DualExpression(node, self.make("mul", change, parts[0].derivative))
-
-    def _filled(self, tree: Tree, nodes: Mapping[str, int]) -> int:
-        """The node of a tree whose variables are these nodes."""
-        if isinstance(tree, str):
-            return nodes[tree]
-        if isinstance(tree, float):
-            return self.number(tree)
-        parts = [self._filled(part, nodes) for part in tree[1:]]
-        return self.make(tree[0], *parts) if len(parts) == 2 else self._node(tree[0], *parts)
 
     def number(self, value: float) -> int:
         """Return the node of a constant."""
@@ -154,15 +162,17 @@ class Derivation:
             return second
         if operation in ("mul", "div") and b[:2] == ("number", 1.0):
             return first
-        if operation == "div" and b[0] == "number" and _is_half_or_so(b[1]):
-            # Bit-identical, and 8 times faster.
-            return self.make("mul", first, self.number(1.0 / b[1]))
+        if operation == "div" and b[0] == "number":
+            is_power_of_two = abs(np.frexp(b[1])[0]) == 0.5
+            if is_power_of_two and 2.0**-1000 < abs(b[1]) < 2.0**1000:
+                # Its reciprocal is exact: bit-identical, and 8 times faster.
+                return self.make("mul", first, self.number(1.0 / b[1]))
         return self._node(operation, first, second)
 
     # ------------------------------------------------------------ sums, products, quotients
 
     def _neg(self, a: DualExpression) -> DualExpression:
-        return self._mul(a, DualExpression(self.number(-1.0), None))
+        return self._product("mul", a, DualExpression(self.number(-1.0), None))
 
     def _plus(self, a: int | None, b: int | None) -> int | None:
         """Return the sum of two derivatives; None is a derivative of 0."""
@@ -181,9 +191,6 @@ class Derivation:
         if a.derivative is None:
             return DualExpression(value, self.make("mul", self.number(-1.0), b.derivative))
         return DualExpression(value, self.make("sub", a.derivative, b.derivative))
-
-    def _mul(self, a: DualExpression, b: DualExpression) -> DualExpression:
-        return self._product("mul", a, b)
 
     def _product(self, kind: str, a: DualExpression, b: DualExpression) -> DualExpression:
         value = self.make(kind, a.value, b.value)
@@ -205,12 +212,6 @@ class Derivation:
 
     # ------------------------------------------------------------ choices
 
-    def _where(self, condition: Any, a: Tree, b: Tree) -> DualExpression:
-        """Return the derivative of the chosen operand; a jump at the condition is ignored."""
-        comparison, *sides = condition
-        holds = self._node(comparison, *(self.of(side).value for side in sides))
-        return self.chosen(holds, self.of(a), self.of(b))
-
     def chosen(
         self, holds: int, a: DualExpression, b: DualExpression, value: int | None = None
     ) -> DualExpression:
@@ -224,21 +225,6 @@ class Derivation:
         )
         return DualExpression(value, self._node("where", holds, *derivatives))
 
-    def _with_given_derivative(self, variable: str, tree: Tree, derivative: Tree) -> DualExpression:
-        """Return a function of a variable together with its given derivative."""
-        return DualExpression(
-            self.of(tree).value, self.of(derivative).value if variable == self.by else None
-        )
-
-    def _maximum(self, a: DualExpression, b: DualExpression) -> DualExpression:
-        """Return the maximum; if both are equal, the derivative is that of the left one."""
-        value = self._node("maximum", a.value, b.value)
-        return self.chosen(self._node("ge", a.value, b.value), a, b, value)
-
-    def _minimum(self, a: DualExpression, b: DualExpression) -> DualExpression:
-        value = self._node("minimum", a.value, b.value)
-        return self.chosen(self._node("le", a.value, b.value), a, b, value)
-
     # ------------------------------------------------------------ powers and functions
 
     def _function(self, name: str, a: DualExpression) -> DualExpression:
@@ -250,13 +236,7 @@ class Derivation:
         )
         return DualExpression(value, self.make("mul", derivative, a.derivative))
 
-    def _power(self, base: Tree, exponent: Tree) -> DualExpression:
-        a = self.of(base)
-        if isinstance(exponent, float):
-            return self._fixed_power(a, exponent)
-        return self._raise(a, self.of(exponent))
-
-    def _raise(self, a: DualExpression, b: DualExpression) -> DualExpression:
+    def _pow(self, a: DualExpression, b: DualExpression) -> DualExpression:
         power = self.make("pow", a.value, b.value)
         by_base = by_exponent = None
         if a.derivative is not None:
@@ -267,9 +247,6 @@ class Derivation:
             due = self.make("log_term", a.value, power)
             by_exponent = self.make("times_derivative", due, b.derivative)
         return DualExpression(power, self._plus(by_base, by_exponent))
-
-    def _times_derivative(self, a: DualExpression, b: DualExpression) -> DualExpression:
-        return self._product("times_derivative", a, b)
 
     def _log_term(self, a: DualExpression, b: DualExpression) -> DualExpression:
         """Return log(a) * b, whose derivative is log(a) * b' + (b / a) * a'."""
@@ -303,22 +280,13 @@ class Derivation:
         return result
 
 
-def _is_half_or_so(value: float) -> bool:
-    """Whether value is a power of two with an exact reciprocal."""
-    return abs(np.frexp(value)[0]) == 0.5 and 2.0**-1000 < abs(value) < 2.0**1000
-
-
 # ---------------------------------------------------------------- trees
 
 
 def replaced(tree: Tree, by: Mapping[str, Tree]) -> Tree:
     """Return the tree with some variables replaced by other trees."""
-    if isinstance(tree, str):
-        return by.get(tree, tree)
-    if isinstance(tree, float):
-        return tree
-    operation, *operands = tree
-    return (operation, *(replaced(operand, by) for operand in operands))
+    found: Tree = walked(tree, lambda leaf: by.get(leaf, leaf), lambda *operation: operation)
+    return found
 
 
 def steadied(tree: Tree) -> Tree:

@@ -1,15 +1,24 @@
-"""Expressions as trees of operations: parsed from strings and written as strings, never executed.
+"""Expressions as trees of operations: parsed from strings, traced from functions, and written.
 
-A tree is a number, the name of a variable, or an operation with its operands. Strings are parsed by
-Python's own parser; only the kinds of nodes and the names listed here are accepted.
+A tree is a number, the name of a variable, or an operation with its operands. Strings are never
+executed: Python's own parser parses them, and only the kinds of nodes and the names listed here are
+accepted. A Python function is called once, with a :class:`Symbol` for each argument. So it may
+contain any Python (calls, loops over known numbers, constants of its module); only the arithmetic
+is recorded. What can't be recorded raises an error with the line of the user's code.
 """
 
+from __future__ import annotations
+
 import ast
+import linecache
 import math
+import numbers
 import operator
-from collections.abc import Callable, Collection, Iterable
-from functools import partial
-from typing import Any
+import traceback
+from collections.abc import Callable, Collection, Sequence
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, NoReturn
 
 from fastgd.checks.messages import did_you_mean, shown
 
@@ -79,11 +88,6 @@ class UnknownNameError(ValueError):
     """An unknown name in an expression."""
 
 
-def known(variables: Iterable[str]) -> str:
-    """Return all names that may occur in an expression of these variables."""
-    return ", ".join([*variables, *CONSTANTS, *(f"{name}()" for name in FUNCTIONS)])
-
-
 def parse(name: str, text: str, variables: Collection[str] | None = ("x",)) -> Tree:
     """Return the tree of operations of an expression; ``name`` is its name in messages.
 
@@ -108,22 +112,33 @@ def parse(name: str, text: str, variables: Collection[str] | None = ("x",)) -> T
         raise ValueError(
             f"{name} must be an expression{of} such as 'x**2 - cos(3*x)', got {shown(text)}"
         ) from None
-    size = _size(tree)
+    # Numbers, names and operations, but neither names of functions nor signs of numbers.
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
+    size = len(nodes) - sum(
+        isinstance(node, ast.Call)
+        or (isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant))
+        for node in nodes
+    )
     if size > LARGEST:
         raise ValueError(
             f"{name} must have at most {LARGEST} numbers, names and operations, got {size}"
         )
-    return _Reader(name, text, variables).read(tree)
+    return _SyntaxReader(name, text, variables).read(tree)
 
 
-def _size(tree: ast.expr) -> int:
-    """Count numbers, names and operations, but neither names of functions nor signs of numbers."""
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
-    names = sum(isinstance(node, ast.Call) for node in nodes)
-    signs = sum(
-        isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant) for node in nodes
-    )
-    return len(nodes) - names - signs
+def walked(tree: Tree, leaf: Callable[[Any], Any], apply: Callable[..., Any]) -> Any:
+    """Return what a tree gives: ``leaf`` of its numbers and variables, ``apply`` of an operation.
+
+    ``apply`` gets the name of the operation, and what its operands gave.
+
+    Examples
+    --------
+    >>> walked(("mul", 2.0, ("sin", "x")), str, lambda name, *of: f"{name}[{' '.join(of)}]")
+    'mul[2.0 sin[x]]'
+    """
+    if not isinstance(tree, tuple):
+        return leaf(tree)
+    return apply(tree[0], *[walked(operand, leaf, apply) for operand in tree[1:]])
 
 
 def variables_of(tree: Tree) -> set[str]:
@@ -146,17 +161,25 @@ def _evaluated(tree: Tree) -> Any:
 
     The functions here are Python's; only the kernel's have the exact bits.
     """
-    if isinstance(tree, tuple):
-        function = _CHECKED.get(tree[0])
-        return function(*map(_evaluated, tree[1:])) if function else 0.0
-    return tree
+
+    def apply(operation: str, *operands: float) -> Any:
+        function = _CHECKED.get(operation)
+        return function(*operands) if function else 0.0
+
+    return walked(tree, float, apply)
 
 
-class _Reader:
+class _SyntaxReader:
     """Converts Python's syntax tree to a tree of operations, or to a number if it is constant."""
 
     def __init__(self, name: str, text: str, variables: Collection[str] | None) -> None:
         self._name, self._text, self._variables = name, text, variables
+
+    @property
+    def _known(self) -> str:
+        """All names that may occur in the expression."""
+        functions = (f"{name}()" for name in FUNCTIONS)
+        return ", ".join([*(self._variables or ()), *CONSTANTS, *functions])
 
     def read(self, node: ast.expr) -> Tree:  # noqa: C901
         match node:
@@ -167,7 +190,12 @@ class _Reader:
             case ast.Name(id=word) if word in CONSTANTS:
                 return CONSTANTS[word]
             case ast.Name(id=word) if self._variables is None and word not in FUNCTIONS:
-                return self._variable(word)
+                if len(word) > LONGEST_NAME:
+                    raise ValueError(
+                        f"{self._name} must have names of at most {LONGEST_NAME} characters, "
+                        f"got {shown(word)}"
+                    )
+                return word
             case ast.Name(id=word):
                 raise self._unknown(word, called=False)
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
@@ -191,18 +219,6 @@ class _Reader:
             f"{self._name} must be made of numbers, + - * / ** and {self._known}, "
             f"got {shown(self._source(node))}"
         )
-
-    @property
-    def _known(self) -> str:
-        return known(self._variables or ())
-
-    def _variable(self, word: str) -> str:
-        if len(word) > LONGEST_NAME:
-            raise ValueError(
-                f"{self._name} must have names of at most {LONGEST_NAME} characters, "
-                f"got {shown(word)}"
-            )
-        return word
 
     def _call(self, called: str, node: ast.Call) -> Tree:
         if called not in FUNCTIONS:
@@ -258,16 +274,13 @@ class _Reader:
             operand = own[0] if own else "x"
             return UnknownNameError(f"{self._name}: {word} is a function, write {word}({operand})")
         if called and word in OTHER_WORDS:
-            near = f": {word}(x) is written {_written(OTHER_WORDS[word])}"
+            same = OTHER_WORDS[word]
+            near = f": {word}(x) is written {f'{same}(x)' if same in FUNCTIONS else same}"
         else:
             near = did_you_mean(f"{word}()" if called else word, names)
         return UnknownNameError(
             f"{self._name}: unknown name {shown(word)}, known are {self._known}{near}"
         )
-
-
-def _written(word: str) -> str:
-    return f"{word}(x)" if word in FUNCTIONS else word
 
 
 # ---------------------------------------------------------------- as text
@@ -293,7 +306,9 @@ def _text(tree: Tree, tightness: int) -> str:
     if isinstance(tree, str):
         return tree
     if isinstance(tree, float):
-        text, own = _digits(tree), _NEGATIVE if math.copysign(1.0, tree) < 0 else 9
+        is_negative = math.copysign(1.0, tree) < 0
+        is_whole = tree.is_integer() and abs(tree) < 1e15 and (tree or not is_negative)
+        text, own = str(int(tree)) if is_whole else repr(tree), _NEGATIVE if is_negative else 9
     elif tree[0] in _BETWEEN:
         operation, left, right = tree
         return f"{_text(left, 0)} {_BETWEEN[operation]} {_text(right, 0)}"
@@ -307,13 +322,192 @@ def _text(tree: Tree, tightness: int) -> str:
         text = f"{first}{sign}{second}" if power else f"{first} {sign} {second}"
     else:
         operation, *operands = tree
-        return f"{operation}({', '.join(map(partial(_text, tightness=0), operands))})"
+        return f"{operation}({', '.join(_text(operand, 0) for operand in operands)})"
     return f"({text})" if own < tightness else text
 
 
-def _digits(number: float) -> str:
+# ---------------------------------------------------------------- from functions
+
+_tracing = ContextVar("tracing", default=False)
+
+
+class SymbolError(TypeError):
+    """Something can't be recorded as arithmetic."""
+
+
+def _both_ways(operation: str) -> tuple[Callable[[Any, object], Symbol], ...]:
+    """A method for ``symbol + other``, and one for ``other + symbol``."""
     return (
-        str(int(number))
-        if number.is_integer() and abs(number) < 1e15 and (number or math.copysign(1.0, number) > 0)
-        else repr(number)
+        lambda self, other: apply(operation, self, other),
+        lambda self, other: apply(operation, other, self),
     )
+
+
+def _comparison(operation: str) -> Callable[[Any, object], Condition]:
+    return lambda self, other: Condition(apply(operation, self, other))
+
+
+class Symbol:
+    """A number that isn't known yet; operations on it return symbols with larger trees."""
+
+    __slots__ = ("size", "tree")
+    __hash__ = None  # type: ignore[assignment]
+    __array_ufunc__ = None  # so that np.float64(2) * symbol calls __rmul__
+
+    def __init__(self, tree: Tree, size: int = 1) -> None:
+        if size > LARGEST:
+            raise SymbolError(f"it must have at most {LARGEST} numbers, names and operations")
+        self.tree, self.size = tree, size
+
+    def __repr__(self) -> str:
+        return f"Symbol({self.tree!r})"
+
+    __add__, __radd__ = _both_ways("add")
+    __sub__, __rsub__ = _both_ways("sub")
+    __mul__, __rmul__ = _both_ways("mul")
+    __truediv__, __rtruediv__ = _both_ways("div")
+    __pow__, __rpow__ = _both_ways("pow")
+
+    def __neg__(self) -> Symbol:
+        return apply("neg", self)
+
+    def __pos__(self) -> Symbol:
+        return self
+
+    def __abs__(self) -> Symbol:
+        return apply("abs", self)
+
+    __lt__, __le__, __gt__, __ge__ = map(_comparison, ("lt", "le", "gt", "ge"))
+
+    def __eq__(self, _other: object) -> NoReturn:
+        raise SymbolError("== and != are not supported: compare by <, <=, > or >= in where()")
+
+    __ne__ = __eq__
+
+    def __bool__(self) -> NoReturn:
+        raise SymbolError(_NO_BRANCH)
+
+    def __float__(self) -> NoReturn:
+        raise SymbolError(_NO_NUMBER)
+
+    __int__ = __index__ = __float__
+
+
+class Condition:
+    """A comparison of symbols, for :func:`where`."""
+
+    __slots__ = ("of",)
+
+    def __init__(self, of: Symbol) -> None:
+        self.of = of
+
+    def __bool__(self) -> NoReturn:
+        raise SymbolError(_NO_BRANCH)
+
+
+_NO_BRANCH = (
+    "the number isn't known yet, so if, and, or, not, min and max don't work: "
+    "use where(condition, a, b), minimum(a, b) or maximum(a, b) of fastgd.functions"
+)
+_NO_NUMBER = (
+    "the number isn't known yet: use the functions of fastgd.functions, not those of math or numpy"
+)
+
+
+def symbol_of(value: object) -> Symbol:
+    """Return value if it is a symbol, or a symbol for the constant."""
+    if isinstance(value, Symbol):
+        return value
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        number = float(value)
+        if math.isfinite(number):
+            return Symbol(number)
+        raise SymbolError(f"its constants must be finite, got {number}")
+    raise SymbolError(f"it must be made of numbers, got {shown(value)}")
+
+
+def apply(operation: str, *operands: object) -> Symbol:
+    """Return the result of an operation on symbols and numbers."""
+    symbols = [symbol_of(operand) for operand in operands]
+    trees = [symbol.tree for symbol in symbols]
+    is_constant = all(isinstance(tree, float) for tree in trees)
+    if is_constant and operation in FOLDED and not (operation == "div" and trees[1] == 0.0):
+        return symbol_of(FOLDED[operation](*trees))
+    return Symbol((operation, *trees), 1 + sum(symbol.size for symbol in symbols))
+
+
+def where(condition: object, a: object, b: object) -> Symbol:
+    """Return ``a`` where the condition holds, else ``b``."""
+    if not isinstance(condition, Condition):
+        raise SymbolError(
+            f"the condition of where() must be a comparison such as a > 0, got {shown(condition)}"
+        )
+    one, other = symbol_of(a), symbol_of(b)
+    size = 1 + condition.of.size + one.size + other.size
+    return Symbol(("where", condition.of.tree, one.tree, other.tree), size)
+
+
+def trace(what: str, function: Callable[..., Any], names: Sequence[str]) -> Tree:
+    """Return the tree of a function of variables with these names.
+
+    Raises
+    ------
+    TypeError
+        If the function does anything but arithmetic; the message has the line and the reason.
+    """
+    token = _tracing.set(True)
+    try:
+        return symbol_of(function(*map(Symbol, names))).tree
+    except Exception as error:  # whatever the user's own code raises
+        reason = str(error) or type(error).__name__
+        if "does not support ufuncs" in reason:
+            reason = _NO_NUMBER
+        raise TypeError(
+            f"{what} must be made of arithmetic, constants and the functions of fastgd.functions; "
+            f"{_place(function, error)}{reason}"
+        ) from error
+    finally:
+        _tracing.reset(token)
+
+
+def is_tracing() -> bool:
+    """Whether a function is being traced: then functions of constants are recorded, too."""
+    return _tracing.get()
+
+
+def _place(function: Any, error: Exception) -> str:
+    """Return the line of the user's code that caused the error."""
+    own = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(_HERE)
+    ]
+    code = getattr(function, "__code__", None)
+    if own:
+        file, line, text = own[-1].filename, own[-1].lineno, own[-1].line
+    elif code is not None:  # it ran, but its result is invalid
+        file, line = code.co_filename, code.co_firstlineno
+        text = linecache.getline(file, line).strip()
+    else:
+        return ""
+    shown_text = f", {shown(text)}" if text else ""
+    return f"line {line} of {Path(file).name}{shown_text}: "
+
+
+_HERE = str(Path(__file__).parents[1])  # this package
+
+
+def _of_symbols(name: str, count: int) -> Callable[..., Symbol]:
+    def function(*operands: object) -> Symbol:
+        if len(operands) != count:
+            raise SymbolError(f"{name}() takes {count} numbers, got {len(operands)}")
+        return apply(name, *operands)
+
+    function.__name__ = name
+    return function
+
+
+OF_SYMBOLS: dict[str, Callable[..., Symbol]] = {
+    name: _of_symbols(name, count) for name, count in FUNCTIONS.items() if name != "where"
+} | {"where": where}
+"""The functions of symbols, by name."""

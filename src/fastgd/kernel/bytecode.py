@@ -1,34 +1,198 @@
 """Formulas as bytecode over blocks of values, so that a new formula needs no compilation.
 
 When each new curve was compiled, that took a second or two and 17 MB that were never freed. Here an
-instruction processes a whole block, which makes up for its dispatch.
+instruction processes a whole block, which makes up for its dispatch. The elementary functions are
+called by address: each is compiled separately, when it is first needed (all together took 2.4 s).
 
 The working memory consists of rows of BLOCK values: x, the result, three rows for the balls (see
 :mod:`fastgd.kernel.curve_descent`), the constants, then intermediate results.
 """
 
+import math
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from functools import cache
+from typing import NamedTuple, Optional
 
 import numpy as np
-from numba import types
+from numba import typeof, types
 
-from fastgd.kernel.bytecode import KnownFunctions, address_of_function, fill_by_code
+from fastgd.kernel.iteration.activations import body_of, made
 from fastgd.kernel.iteration.elementary import maximum, minimum, relu, sign
+from fastgd.kernel.iteration.exponentials import (
+    acosh,
+    asinh,
+    atanh,
+    erf,
+    erf_derivative,
+    exp,
+    hyperbolic,
+    log2,
+    log10,
+)
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.memory import load, store
-from fastgd.kernel.language.numba_internals import call_address, call_compiled, handle
-from fastgd.kernel.language.specialization import WHOLE, MarkersType, dispatch, markers, part
-from fastgd.kernel.language.structs import Floats, Integers, address_of, table_of
+from fastgd.kernel.language.numba_internals import address, call_address, call_compiled, handle
+from fastgd.kernel.language.specialization import (
+    WHOLE,
+    Choice,
+    FormulaChoice,
+    MarkersType,
+    dispatch,
+    markers,
+    part,
+)
+from fastgd.kernel.language.structs import Floats, Integers, address_of, floats_at, table_of
 from fastgd.kernel.language.tile import (
     Shape,
     constant_shape,
+    fma,
     magnitude,
     runs_of,
     select,
     square_root,
 )
 from fastgd.kernel.language.translation import outlined, translated
+
+_PER_OCTAVE = float.fromhex("0x1.71547652b82fep+0")  # 1 / log(2)
+_PER_DECADE = float.fromhex("0x1.bcb7b1526e50ep-2")  # 1 / log(10)
+
+_narrow = constant_shape(1, 1, 8)
+
+
+def value(choice, a, b):
+    """Apply the function with this name to a tile, or to two."""
+
+
+def _derivative_of_sigmoid(choice, a, b):
+    small = exp(-1.0 * magnitude(a))
+    return small / (1.0 + small) / (1.0 + small)
+
+
+def _derivative_of_tanh(choice, a, b):
+    # Not 1 - v * v, which loses all digits as v approaches 1 (77 % off at 19).
+    inverse = 1.0 / hyperbolic(a, False)
+    return inverse * inverse
+
+
+def _derivative_of_asinh(choice, a, b):
+    """1 / sqrt(x^2 + 1), avoiding overflow of x^2."""
+    large = magnitude(a) > 2.0**60
+    return 1.0 / select(large, magnitude(a), square_root(fma(a, a, 1.0)))
+
+
+def _derivative_of_atanh(choice, a, b):
+    return select(magnitude(a) <= 1.0, 1.0 / ((1.0 - a) * (1.0 + a)), math.nan)
+
+
+_OWN = {
+    "asinh": lambda choice, a, b: asinh(a),
+    "acosh": lambda choice, a, b: acosh(a),
+    "atanh": lambda choice, a, b: atanh(a),
+    "log2": lambda choice, a, b: log2(a),
+    "log10": lambda choice, a, b: log10(a),
+    "erf": lambda choice, a, b: erf(a),
+    "derivative of exp": lambda choice, v, b: v,
+    "derivative of tanh": _derivative_of_tanh,
+    "derivative of asinh": _derivative_of_asinh,
+    "derivative of acosh": lambda choice, a, b: 1.0 / (square_root(a - 1.0) * square_root(a + 1.0)),
+    "derivative of atanh": _derivative_of_atanh,
+    "derivative of sigmoid": _derivative_of_sigmoid,
+    "derivative of log2": lambda choice, a, b: select(a >= 0.0, _PER_OCTAVE / a, math.nan),
+    "derivative of log10": lambda choice, a, b: select(a >= 0.0, _PER_DECADE / a, math.nan),
+    "derivative of erf": lambda choice, a, b: erf_derivative(a),
+}
+"""Functions that networks don't have, and derivatives that they compute from the value instead of
+x (called a), where digits are lost."""
+
+
+def _applied(name):
+    """The code that networks have for an operation on a tile, or on two."""
+    formula = FormulaChoice((("variable", "a"), ("variable", "b"), (name, 0, 1)), (2,))
+    return body_of(formula, ("choice", "a", "b"), {"a": "a", "b": "b"})
+
+
+_NAMES = """
+    sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh
+    exp expm1 sigmoid log log1p log2 log10 erf pow
+"""
+
+FUNCTIONS = {name: _OWN.get(name) or _applied(name) for name in _NAMES.split()}
+"""The functions, by their names in expressions or, for the others, in Python."""
+
+OF_VALUE = frozenset(("exp", "sqrt", "tan"))
+"""Functions whose derivative is computed from their value instead of x."""
+
+_SAME = {
+    "derivative of sin": "cos",
+    "derivative of sinh": "cosh",
+    "derivative of cosh": "sinh",
+    "derivative of expm1": "exp",
+}
+
+dispatch(
+    value,
+    FUNCTIONS
+    | {
+        f"derivative of {name}": _applied(f"derivative of {name}")
+        for name in ("cos", "tan", "asin", "acos", "atan", "log", "log1p", "sqrt")
+    }
+    | {"log_term": _applied("log_term")}
+    | _OWN,
+)
+
+
+@cached_njit(**WHOLE)
+@translated
+def fill(choice, target, first, second, count):
+    """Apply a function to ``count`` values, maybe to a few more; arguments are addresses."""
+    _fill(_narrow(), choice, target, first, second, count)
+
+
+@part
+def _fill(shape, choice, target, first, second, count):
+    room = count + runs_of(shape) - 1
+    a, b, out = floats_at(first, room), floats_at(second, room), floats_at(target, room)
+    for i in range(0, count, runs_of(shape)):
+        store(shape, out, i, 0, value(choice, load(shape, a, i, 0), load(shape, b, i, 0)))
+
+
+@markers
+class KnownFunctions(NamedTuple):
+    """Functions that code for another machine has in itself, where none has an address."""
+
+    first: Choice
+    """The first one; its value ``code`` stands for it in a program."""
+    others: Optional["KnownFunctions"]
+
+
+def known_functions(codes: dict[str, int]) -> KnownFunctions | None:
+    """Functions by their names, with codes for programs."""
+    found = None
+    for name, code in codes.items():
+        found = KnownFunctions(Choice(_SAME.get(name, name), code=code), found)
+    return found
+
+
+_fill_apart = outlined(_fill.py_func, returned=types.none)
+
+
+@part
+def fill_by_code(shape, functions, code, places):
+    """Apply the function with this code, as :func:`fill` does."""
+    if code == functions.first.code:
+        _fill_apart(shape, functions.first, *places)
+    elif functions.others is not None:
+        fill_by_code(shape, functions.others, code, places)
+
+
+@cache
+def address_of_function(name: str) -> int:
+    """The address of the compiled function that applies the named function to a block."""
+    choice = Choice(_SAME.get(name, name))
+    return address(fill, (typeof(choice), *[types.int64] * 4), markers=1)
+
+
+# ---------------------------------------------------------------- programs
 
 BLOCK = 288
 """Values per instruction, few enough that all rows stay in the first-level cache.
@@ -54,128 +218,97 @@ WORDS = 5
 operands' rows (of their first values). Missing operands repeat the first one."""
 
 
-class _Operations(dict[str, int]):
-    """Codes of the interpreter's operations; any other name maps to a function's address."""
+_IEEE = {
+    "add": "a + b",
+    "sub": "a - b",
+    "mul": "a * b",
+    "div": "a / b",
+    "copy": "a",
+    "lt": "select(a < b, 1.0, 0.0)",
+    "le": "select(a <= b, 1.0, 0.0)",
+    "gt": "select(a > b, 1.0, 0.0)",
+    "ge": "select(a >= b, 1.0, 0.0)",
+    "where": "select(a != 0.0, b, c)",  # a comparison counts as true unless it is 0
+    "minimum": "minimum(a, b)",
+    "maximum": "maximum(a, b)",
+    # Where the derivative is 0 so is the product, even if the factor is infinite or NaN.
+    "times_derivative": "select(b == 0.0, 0.0, a * b)",
+    "abs": "magnitude(a)",
+    "sign": "sign(a)",
+    "relu": "relu(a)",
+    "derivative of relu": "select(a > 0.0, 1.0, select(a <= 0.0, 0.0, a))",
+    "sqrt": "square_root(a)",
+}
+"""The IEEE 754 operations, on operands a, b and c. The first five, which are fast, need no c."""
 
-    def codes(self, *names: str) -> range:
-        """Assign codes to further operations."""
-        first = len(self)
-        self.update((name, first + place) for place, name in enumerate(names))
-        return range(first, len(self))
+OPERATIONS = {name: code for code, name in enumerate(_IEEE)}
+"""Codes of the IEEE 754 operations in programs."""
 
-    def __missing__(self, name: str) -> int:
-        return address_of_function(name)
+_LAST_FAST, _LAST = OPERATIONS["copy"], OPERATIONS["sqrt"]
+
+OPERATIONS |= {"derivative of exp": OPERATIONS["copy"], "derivative of abs": OPERATIONS["sign"]}
 
 
-OPERATIONS = _Operations()
-"""What stands for an operation in a program of this process, by name.
+def code_of_operation(name: str) -> int:
+    """What stands for an operation in a program of this process.
 
-IEEE 754 operations have a small code. The condition of ``where`` is a number that counts as true
-unless it is 0. Any other operation is the address of a function, which is compiled, or loaded from
-the cache, when it is first looked up.
-"""
-
-_codes = OPERATIONS.codes
-_ADD, _SUB, _MUL, _DIV, _COPY = _codes("add", "sub", "mul", "div", "copy")
-_LT, _LE, _GT, _GE, _WHERE = _codes("lt", "le", "gt", "ge", "where")
-_MINIMUM, _MAXIMUM, _TIMES_DERIVATIVE = _codes("minimum", "maximum", "times_derivative")
-_ABS, _SIGN, _RELU, _STEP, _SQRT = _codes("abs", "sign", "relu", "derivative of relu", "sqrt")
-
-OPERATIONS |= {"derivative of exp": _COPY, "derivative of abs": _SIGN}
+    That of a function is its address: it is compiled, or loaded from the cache, when it is first
+    looked up.
+    """
+    return OPERATIONS[name] if name in OPERATIONS else address_of_function(name)
 
 
 class Evaluator(NamedTuple):
     """What one thread needs to evaluate a curve."""
 
-    program: Integers  # (instructions * WORDS,), empty for compiled code
+    program: Integers  # (instructions * WORDS,)
     work: Floats  # (rows * BLOCK,)
-    wants_slope: int  # selects slope or value in compiled code that can compute both
 
 
 all_evaluators = table_of(Evaluator)
 
-EVALUATES = types.none(types.Array(types.int64, 2, "C"), types.int64, types.int64)
-"""The signature of functions that evaluate a curve: the evaluators, the index of the one to use,
-and the number of values in its first row."""
-
 
 class Code(NamedTuple):
-    """Code that evaluates a function of x for a block of values."""
+    """A program that evaluates a function of x for a block of values."""
 
-    handle: Any  # to call the compiled function
-    function: Any  # the function itself, which must live as long as the handle
     program: Integers
     constants: Floats
     rows: int
-    wants_slope: bool = False
 
 
 def evaluators(code: Code, threads: int) -> Evaluator:
-    """The evaluators of ``threads`` threads, as arrays with a leading axis."""
-    work = _aligned(threads * code.rows * BLOCK).reshape(threads, code.rows, BLOCK)
-    first = CONSTANTS
-    work[:, first : first + len(code.constants)] = code.constants[:, None]
-    return Evaluator(
-        program=np.broadcast_to(code.program, (threads, len(code.program))),
-        work=work.reshape(threads, -1),
-        wants_slope=int(code.wants_slope),
-    )
+    """The evaluators of ``threads`` threads, as arrays with a leading axis.
 
-
-def _aligned(count: int) -> Floats:
-    """Zeros aligned to a cache line; else every second vector straddles two (1.23 ns, not 0.90)."""
+    Their memory begins at a cache line; else every second vector straddles two (1.23 ns, not 0.90).
+    """
+    count = threads * code.rows * BLOCK
     room = np.zeros(count + 7)
     first = -room.ctypes.data % 64 // 8
-    return room[first : first + count]
+    work = room[first : first + count].reshape(threads, code.rows, BLOCK)
+    work[:, CONSTANTS : CONSTANTS + len(code.constants)] = code.constants[:, None]
+    program = np.broadcast_to(code.program, (threads, len(code.program)))
+    return Evaluator(program, work.reshape(threads, -1))
 
 
-@part
-def _fast(operation, a, b):
-    if operation == _ADD:
-        return a + b
-    if operation == _SUB:
-        return a - b
-    if operation == _MUL:
-        return a * b
-    if operation == _DIV:
-        return a / b
-    return a
+def function_of_numbers(name: str, operands: int) -> Code:
+    """Code that applies one operation to its operands; see :func:`curve_descent.evaluate_all`."""
+    places = [BLOCK * row for row in (RESULT, *OPERANDS[:operands], *[X] * (WORDS - 2 - operands))]
+    return Code(np.array([code_of_operation(name), *places]), np.empty(0), CONSTANTS)
 
 
-@part
-def _plain(operation, a, b, c):
-    """The IEEE 754 operations; comparisons give 1 or 0."""
-    if operation == _LT:
-        return select(a < b, 1.0, 0.0)
-    if operation == _LE:
-        return select(a <= b, 1.0, 0.0)
-    if operation == _GT:
-        return select(a > b, 1.0, 0.0)
-    if operation == _GE:
-        return select(a >= b, 1.0, 0.0)
-    if operation == _WHERE:
-        return select(a != 0.0, b, c)
-    if operation == _MINIMUM:
-        return minimum(a, b)
-    if operation == _MAXIMUM:
-        return maximum(a, b)
-    if operation == _TIMES_DERIVATIVE:
-        # Where the derivative is 0 so is the product, even if the factor is infinite or NaN.
-        return select(b == 0.0, 0.0, a * b)
-    return _plain_of_one(operation, a)
+# ---------------------------------------------------------------- the interpreter
 
 
-@part
-def _plain_of_one(operation, a):
-    if operation == _ABS:
-        return magnitude(a)
-    if operation == _SIGN:
-        return sign(a)
-    if operation == _RELU:
-        return relu(a)
-    if operation == _STEP:
-        return select(a > 0.0, 1.0, select(a <= 0.0, 0.0, a))
-    return square_root(a)
+def _one_of(names, arguments):
+    """Write a function that applies the operation with a given code, which is one of these."""
+    lines = [f"    if operation == {OPERATIONS[name]}: return {_IEEE[name]}" for name in names]
+    text = "\n".join([f"def body(operation, {arguments}):", *lines, "    return a"])
+    called = {"select": select, "minimum": minimum, "maximum": maximum, "magnitude": magnitude}
+    return part(made(text, called | {"sign": sign, "relu": relu, "square_root": square_root}))
+
+
+_fast = _one_of([*_IEEE][: _LAST_FAST + 1], "a, b")
+_plain = _one_of([*_IEEE][_LAST_FAST + 1 :], "a, b, c")
 
 
 @cached_njit(**WHOLE)
@@ -192,11 +325,11 @@ def _run_program(shape, functions, evaluators, w, count):
     for k in range(0, len(program), WORDS):
         operation, target = program[k], program[k + 1]
         first, second, third = program[k + 2], program[k + 3], program[k + 4]
-        if operation <= _COPY:
+        if operation <= _LAST_FAST:
             for i in range(0, count, runs_of(shape)):
                 a, b = load(shape, work, first + i, 0), load(shape, work, second + i, 0)
                 store(shape, work, target + i, 0, _fast(operation, a, b))
-        elif operation <= _SQRT:
+        elif operation <= _LAST:
             for i in range(0, count, runs_of(shape)):
                 a, b = load(shape, work, first + i, 0), load(shape, work, second + i, 0)
                 c = load(shape, work, third + i, 0)
@@ -208,6 +341,13 @@ def _run_program(shape, functions, evaluators, w, count):
                 call_address(operation, places)
             else:
                 fill_by_code(shape, functions, operation, places)
+
+
+@cache
+def interpreter():
+    """A handle of :func:`run_program`, for :func:`evaluate_block`."""
+    words = types.Array(types.int64, 2, "C")
+    return handle(run_program, (words, types.int64, types.int64))
 
 
 @markers
@@ -226,7 +366,10 @@ _run_apart = outlined(_run_program.py_func, returned=types.none)
 
 
 def evaluate_block(evaluate, evaluators, w, count):
-    """Evaluate a curve by evaluator w for the first ``count`` values of its working memory."""
+    """Evaluate a curve by evaluator w for the first ``count`` values of its working memory.
+
+    ``evaluate`` is the handle of the interpreter, or the interpreter itself where there are none.
+    """
 
 
 def _by_handle(evaluate, evaluators, w, count):
@@ -247,22 +390,3 @@ def codes_with(functions: Iterable[str]) -> dict[str, int]:
     """What stands for an operation where these functions are known, by name."""
     codes = dict(OPERATIONS)
     return codes | {name: len(codes) + place for place, name in enumerate(functions)}
-
-
-def program_code(program: Integers, constants: Floats, rows: int) -> Code:
-    """Code that runs a program."""
-    return Code(handle(run_program, EVALUATES.args), run_program, program, constants, rows)
-
-
-def function_of_numbers(name: str, operands: int) -> Code:
-    """Code that applies one operation to its operands; see :func:`curve_descent.evaluate_all`."""
-    places = [BLOCK * row for row in (RESULT, *OPERANDS[:operands], *[X] * (WORDS - 2 - operands))]
-    return program_code(np.array([OPERATIONS[name], *places]), np.empty(0), CONSTANTS)
-
-
-def function_code(function: Any, *, wants_slope: bool) -> Code:
-    """Code that runs a jitted function of evaluators, w and count."""
-    program, constants = np.empty(0, np.int64), np.empty(0)
-    return Code(
-        handle(function, EVALUATES.args), function, program, constants, CONSTANTS, wants_slope
-    )

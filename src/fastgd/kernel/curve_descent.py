@@ -1,8 +1,8 @@
 """Balls that roll on a curve: a block of them side by side, blocks distributed over all threads.
 
 Whether a ball keeps rolling depends only on its position, so a call may end after any iteration and
-the next one continues with the same bits. The function that evaluates the slope for a block is
-called by its address, so this code is compiled once for all curves.
+the next one continues with the same bits. The interpreter that evaluates the slope for a block is
+called by its address, so this code is compiled apart from it.
 """
 
 import math
@@ -27,6 +27,7 @@ from fastgd.kernel.bytecode import (
     codes_with,
     evaluate_block,
     evaluators,
+    interpreter,
     known_functions,
 )
 from fastgd.kernel.language.cache import cached_njit
@@ -82,31 +83,6 @@ class Rules(NamedTuple):
 
 
 all_balls, all_rules = map(table_of, (Balls, Rules))
-
-
-@part
-def _take(work, ball, begin, count):
-    """Copy a block's balls to the working memory; unused places are NaN and never move."""
-    for i in range(BLOCK):
-        work[START * BLOCK + i] = ball.start[begin + i] if i < count else math.nan
-    for i in range(count):
-        work[i] = ball.x[begin + i]
-        work[ALPHA * BLOCK + i] = ball.alpha[begin + i]
-        work[DONE * BLOCK + i] = ball.iterations[begin + i]
-
-
-@part
-def _give_back(work, ball, begin, count):
-    for i in range(count):
-        ball.x[begin + i] = work[i]
-        ball.iterations[begin + i] = int(work[DONE * BLOCK + i])
-
-
-@part
-def _record(work, ball, rules, begin, count, j):
-    for i in range(count):
-        if work[DONE * BLOCK + i] == j + 1:
-            ball.path[(begin + i) * rules.length + j + 1] = work[i]
 
 
 @part
@@ -195,14 +171,23 @@ def _roll(evaluate, evaluators, w, balls, rules, b):
     ball, rules = all_balls(balls)[0], all_rules(rules)[0]
     work = all_evaluators(evaluators)[w].work
     begin, end = b * BLOCK, min((b + 1) * BLOCK, len(ball.x))
-    _take(work, ball, begin, end - begin)
+    count = end - begin
+    for i in range(BLOCK):  # unused places are NaN and never move
+        work[START * BLOCK + i] = ball.start[begin + i] if i < count else math.nan
+    for i in range(count):
+        work[i] = ball.x[begin + i]
+        work[ALPHA * BLOCK + i] = ball.alpha[begin + i]
+        work[DONE * BLOCK + i] = ball.iterations[begin + i]
     for j in range(rules.first, rules.last):
-        evaluate_block(evaluate, evaluators, w, end - begin)
-        if not _step(work, rules, end - begin):
+        evaluate_block(evaluate, evaluators, w, count)
+        if not _step(work, rules, count):
             break
-        if rules.length:
-            _record(work, ball, rules, begin, end - begin, j)
-    _give_back(work, ball, begin, end - begin)
+        for i in range(count if rules.length else 0):
+            if work[DONE * BLOCK + i] == j + 1:
+                ball.path[(begin + i) * rules.length + j + 1] = work[i]
+    for i in range(count):
+        ball.x[begin + i] = work[i]
+        ball.iterations[begin + i] = int(work[DONE * BLOCK + i])
     if _judge(evaluate, evaluators, w, ball, rules, begin, end):
         _look(evaluate, evaluators, w, ball, rules, begin, end, -1.0, _AT_REST, _RISES_LEFT)
         _look(evaluate, evaluators, w, ball, rules, begin, end, 1.0, _RISES_LEFT, CONVERGED)
@@ -213,21 +198,13 @@ def _roll(evaluate, evaluators, w, balls, rules, b):
 def roll_share(evaluate, evaluators, w, balls, rules):
     """Roll thread w's share of the blocks: every n-th block, for n threads.
 
-    ``evaluate`` is the handle of a function with the signature ``bytecode.EVALUATES``; the other
-    arguments except ``w`` are named tuples encoded by ``structs.encode``.
+    ``evaluate`` is for ``evaluate_block``; the other arguments except ``w`` are named tuples
+    encoded by ``structs.encode``.
     """
     threads = len(all_evaluators(evaluators))
     blocks = (len(all_balls(balls)[0].x) + BLOCK - 1) // BLOCK
     for b in range(w, blocks, threads):
         _roll(evaluate, evaluators, w, balls, rules, b)
-
-
-_WORDS = types.Array(types.int64, 2, "C")
-
-
-def handle_of_roller(evaluate):
-    """Compile :func:`roll_share`, or load it from the cache; returns a handle for kernels."""
-    return handle(roll_share, (typeof(evaluate), _WORDS, types.int64, _WORDS, _WORDS))
 
 
 @cached_njit(**PARALLEL)
@@ -256,16 +233,15 @@ def evaluate_all(evaluate, evaluators, operands, results):
 def roll_balls(code: Code, balls: Balls, rules: Rules, threads: int) -> None:
     """Roll balls on the curve whose derivative this code gives, on at most ``threads`` threads."""
     threads = allowed(threads, -(-len(balls.x) // BLOCK))
-    made = evaluators(code, threads)
-    arguments = code.handle, encode(made, threads)
+    made = evaluators(code, threads)  # its arrays must live as long as its words, their addresses
+    evaluate, words = interpreter(), encode(made, threads)
     if threads == 1:
-        roll_share(*arguments, 0, encode(balls), encode(rules))
+        roll_share(evaluate, words, 0, encode(balls), encode(rules))
         return
+    array = types.Array(types.int64, 2, "C")
+    roller = handle(roll_share, (typeof(evaluate), array, types.int64, array, array))
     with started(threads):
-        try:
-            roll_all(handle_of_roller(code.handle), *arguments, encode(balls), encode(rules))
-        except SystemError as error:  # raised by a user's function in a thread
-            raise error.__cause__ or error from None
+        roll_all(roller, evaluate, words, encode(balls), encode(rules))
 
 
 def evaluate(code: Code, *operands: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -273,7 +249,7 @@ def evaluate(code: Code, *operands: NDArray[np.float64]) -> NDArray[np.float64]:
     allowed(1, 1)
     made, results = evaluators(code, 1), np.empty_like(operands[0])
     columns = operands[0][None] if len(operands) == 1 else np.array(operands)
-    evaluate_all(code.handle, encode(made, 1), columns, results)
+    evaluate_all(interpreter(), encode(made, 1), columns, results)
     return results
 
 

@@ -69,7 +69,7 @@ VALUE, FIRST, SECOND, MOVED, TANGENTS = range(5)
 """Values of a layer: f, f', f'', and the derivatives of f by an input or two; and the tangents."""
 
 
-class Share(NamedTuple):
+class DerivativeShare(NamedTuple):
     """A thread's share: some tiles of R samples, counted over all networks."""
 
     X: Floats  # (N, D)
@@ -86,25 +86,12 @@ class Share(NamedTuple):
     last: int
 
 
-_all_shares, _all_stages = map(table_of, (Share, Stage))
+_all_shares, _all_stages = map(table_of, (DerivativeShare, Stage))
 
 
 @part
 def _single(recipe, numbers, at):
     return rows(recipe.scalar, recipe.single, numbers, at, 0)
-
-
-@part
-def _begin(recipe, share, stages, network, start):
-    """Load a tile's samples, the last one again where there are no more, and parameters."""
-    runs, D = runs_of(recipe.scalar), stages[0].inputs
-    for r in range(runs):
-        at = min(start + r, share.samples - 1) * D
-        for d in range(D):
-            share.memory[d * runs + r] = share.X[at + d]
-    for k in range(share.width):
-        number = _single(recipe, share.parameters, network * share.width + k)
-        store(recipe.scalar, share.memory, stages[0].values + k * runs, 0, number)
 
 
 @part
@@ -221,12 +208,19 @@ def derive_share(recipe, shares, b):
     """Compute share b of the derivatives; ``shares`` are encoded by ``structs.encode``."""
     share = _all_shares(shares)[b]
     stages = _all_stages(share.stages)
-    top, D = stages[len(stages) - 1], stages[0].inputs
+    top, D, runs = stages[len(stages) - 1], stages[0].inputs, runs_of(recipe.scalar)
     for tile in range(share.first, share.last):
         network = tile // share.tiles
-        start = (tile - network * share.tiles) * runs_of(recipe.scalar)
+        start = (tile - network * share.tiles) * runs
         numbers = network * share.numbers
-        _begin(recipe, share, stages, network, start)
+        # The tile's samples, the last one again where there are no more, and parameters.
+        for r in range(runs):
+            at = min(start + r, share.samples - 1) * D
+            for d in range(D):
+                share.memory[d * runs + r] = share.X[at + d]
+        for k in range(share.width):
+            number = _single(recipe, share.parameters, network * share.width + k)
+            store(recipe.scalar, share.memory, stages[0].values + k * runs, 0, number)
         _forward(recipe, share, stages, numbers)
         for e in range(D):
             _move(None, recipe, share, stages, numbers, e, e)
@@ -263,7 +257,7 @@ def entry_of_derivatives(recipe):
     return entry_point(derive_share, (typeof(recipe), *_OTHERS))
 
 
-def derive(recipe: DerivativeRecipe, shares: Sequence[Share]) -> None:
+def derive(recipe: DerivativeRecipe, shares: Sequence[DerivativeShare]) -> None:
     """Compute derivatives by inputs, each share on a thread."""
     words = np.concatenate(list(map(encode, shares)))
     if allowed(len(shares), len(shares)) == 1:

@@ -179,15 +179,15 @@ def body_of(formula, arguments, inputs=()):
             lines.append(f"n{k} = {_LINES[kind].format(*_operands(formula, kind, rest))}")
     results = ", ".join(_text(formula, k, whole=True) for k in formula.results)
     code = "\n    ".join([f"def body({', '.join(arguments)}):", *lines, f"return {results}"])
-    return _made(code, _NAMES)
+    return made(code, _NAMES)
 
 
-def _made(text, names):
+def made(text, names):
     """Return the function ``body`` that this source text defines."""
-    made = {}
-    exec(text, dict(names), made)
-    made["body"].__text__ = text  # read by source_expressions.source_of
-    return made["body"]
+    found = {}
+    exec(text, dict(names), found)
+    found["body"].__text__ = text  # read by source_expressions.source_of
+    return found["body"]
 
 
 def _needed(formula):
@@ -234,7 +234,7 @@ def written(text, count, called, **parts):
         else ", ".join(part.format(k=k) for k in range(count))
         for name, part in parts.items()
     }
-    return _made(text.format(count=count, **filled), called)
+    return made(text.format(count=count, **filled), called)
 
 
 # ---------------------------------------------------------------- units

@@ -472,28 +472,23 @@ def _without_markers(dispatcher, markers):
     return njit(error_model="numpy", nogil=True)(lambda *given: dispatcher(first(), last(), *given))
 
 
-def _by_address(result):
-    """Make an intrinsic that calls a function with this result type by its address."""
+@intrinsic
+def _call_by_address(_typing, _address, arguments):
+    def codegen(context, builder, _sig, args):
+        kinds = tuple(arguments)
+        function = context.call_conv.get_function_type(types.none, kinds).as_pointer()
+        status, _ = context.call_conv.call_function(
+            builder,
+            builder.inttoptr(args[0], function),
+            types.none,
+            kinds,
+            cgutils.unpack_tuple(builder, args[1], len(kinds)),
+        )
+        with cgutils.if_unlikely(builder, status.is_error):
+            context.call_conv.return_status_propagate(builder, status)
+        return context.get_dummy_value()
 
-    @intrinsic
-    def call(_typing, _address, arguments):
-        def codegen(context, builder, _sig, args):
-            kinds = tuple(arguments)
-            function = context.call_conv.get_function_type(result, kinds).as_pointer()
-            status, value = context.call_conv.call_function(
-                builder,
-                builder.inttoptr(args[0], function),
-                result,
-                kinds,
-                cgutils.unpack_tuple(builder, args[1], len(kinds)),
-            )
-            with cgutils.if_unlikely(builder, status.is_error):
-                context.call_conv.return_status_propagate(builder, status)
-            return context.get_dummy_value() if result == types.none else value
-
-        return result(types.int64, arguments), codegen
-
-    return call
+    return types.none(types.int64, arguments), codegen
 
 
 @intrinsic
@@ -513,14 +508,11 @@ def _call_dispatcher(dispatcher, arguments):
     return dispatcher(*arguments)
 
 
-call_compiled = _call_dispatcher if LACKING else _by_address(types.none)
+call_compiled = _call_dispatcher if LACKING else _call_by_address
 """In a kernel: call the function with this :func:`handle`, which returns None, with a tuple.
 
 By its address; otherwise Numba would link its code into each caller and optimize it there again.
 """
-
-call_for_two = _call_dispatcher if LACKING else _by_address(types.UniTuple(types.float64, 2))
-"""The same for a function that returns two floats."""
 
 call_address = _call_c if LACKING else call_compiled
 """The same for an :func:`address`."""

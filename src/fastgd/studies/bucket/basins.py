@@ -17,11 +17,9 @@ from fastgd.checks.numbers import (
     check_number,
     check_seed,
 )
-from fastgd.studies.bucket.curves import Given
+from fastgd.formulas.named import Given
 from fastgd.studies.bucket.examples import FIVE_MINIMA, FIVE_MINIMA_WINDOW
 from fastgd.studies.bucket.rolling import BALL_BYTES, Roll, roll
-
-Window = tuple[float, float]
 
 POINTS = 2001
 """Balls at equal distances, from which the stretches are found."""
@@ -72,7 +70,7 @@ class Basins:
     stretches: tuple[Stretch, ...]
     roll: Roll
     owner: NDArray[np.int64]
-    window: Window
+    window: tuple[float, float]
 
     def __repr__(self) -> str:
         """The number of balls, and the minima in which they ended."""
@@ -84,7 +82,7 @@ class Basins:
 
 def basins(
     curve: Given | None = None,
-    window: Window | None = None,
+    window: tuple[float, float] | None = None,
     *,
     slope: Given | None = None,
     balls: int = 100,
@@ -157,7 +155,16 @@ def basins(
     apart = APART * (high - low)
     ends = [each.x[each.status == "converged"] for each in (rolled, on_grid)]
     minima = _places(np.concatenate(ends), apart)
-    find = partial(_owners, minima, apart)
+
+    def find(rolled: Roll) -> NDArray[np.int64]:
+        """The index of the minimum that each ball is in, or -1."""
+        if not len(minima):
+            return np.full(rolled.x.shape, NOWHERE)
+        nearest: NDArray[np.int64] = np.searchsorted((minima[1:] + minima[:-1]) / 2, rolled.x)
+        away = np.abs(rolled.x - minima[nearest])
+        nearest[(away > apart) | (rolled.status != "converged")] = NOWHERE
+        return nearest
+
     owner = find(rolled)
     heights, _ = rolled.curve.at(minima)
     return Basins(
@@ -180,16 +187,6 @@ def _places(ends: FloatArray, apart: float) -> FloatArray:
     ends_before = np.append(firsts[1:], len(ordered))
     places: FloatArray = ordered[(firsts + ends_before) // 2]
     return places
-
-
-def _owners(minima: FloatArray, apart: float, rolled: Roll) -> NDArray[np.int64]:
-    """The index of the minimum that each ball is in, or -1."""
-    if not len(minima):
-        return np.full(rolled.x.shape, NOWHERE)
-    nearest: NDArray[np.int64] = np.searchsorted((minima[1:] + minima[:-1]) / 2, rolled.x)
-    away = np.abs(rolled.x - minima[nearest])
-    nearest[(away > apart) | (rolled.status != "converged")] = NOWHERE
-    return nearest
 
 
 def _stretches(

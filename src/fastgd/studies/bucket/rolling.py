@@ -1,10 +1,11 @@
-"""roll(): balls that roll down a curve by one of the article's three rules."""
+"""roll(): balls that roll down a curve by one of the article's three rules, on any machine."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,31 @@ from fastgd.checks.numbers import (
 )
 from fastgd.engine.devices import available_threads
 from fastgd.engine.progress import progress_bar
-from fastgd.kernel.curve_descent import ROLLING, Balls, Rules, roll_balls
-from fastgd.studies.bucket.curves import Curve, Given, check_places, curve_of
+from fastgd.formulas.derivation import Derivation
+from fastgd.formulas.expressions import FUNCTIONS
+from fastgd.formulas.named import Given
+from fastgd.kernel.bytecode import (
+    BLOCK,
+    CONSTANTS,
+    OF_VALUE,
+    OPERATIONS,
+    RESULT,
+    WORDS,
+    Evaluator,
+    X,
+    codes_with,
+)
+from fastgd.kernel.curve_descent import (
+    ROLLING,
+    Balls,
+    RollerHeader,
+    Rules,
+    roll_balls,
+    roller_module,
+)
+from fastgd.kernel.language.structs import names_and_kinds
+from fastgd.kernel.language.webassembly import STACK
+from fastgd.studies.bucket.curves import Curve, check_places, curve_of
 
 _STEPS = {"sign": "alpha * sign(slope)", "naive": "slope", "alpha": "alpha * slope"}
 
@@ -121,9 +145,10 @@ def roll(
     Parameters
     ----------
     slope : function or str, optional
-        The slope of the curve: an expression of x, or a function of one number that Numba can
-        compile (its global variables are constants). By default it is derived from the curve,
-        exactly, with dual numbers.
+        The slope of the curve: an expression of x, or a Python function of one number, made of
+        arithmetic, constants and functions of math, NumPy and `fastgd.functions`. The function is
+        called once, to record its operations. By default the slope is derived from the curve,
+        exactly.
     start : float or array_like
         Where balls start.
     curve : function or str, optional
@@ -161,9 +186,8 @@ def roll(
     Notes
     -----
     Results are bit-identical for any number of threads, any other balls and any machine: sin, exp
-    and the like are the kernel's own, those of ``fastgd.functions``, in expressions and where a
-    Python function applies them to values that depend on x. A Python function is not compiled if it
-    consists only of arithmetic and functions of math, NumPy or ``fastgd.functions``.
+    and the like are the kernel's own, those of ``fastgd.functions``, in expressions and in a Python
+    function. Nothing is compiled for a new curve.
 
     To tell a minimum from a flat stretch, the slope is evaluated on both sides at growing distances
     (a millionth of x, or of 1 if that is larger, doubled up to 40 times) until it exceeds the
@@ -203,7 +227,6 @@ def roll(
     check_memory(count * (BALL_BYTES + 16 * length), "the balls")
     found = curve_of(curve, slope)
     _check_slopes(found, starts)
-
     start_of = np.broadcast_to(starts, shape).reshape(-1).copy()
     path = np.full(count * length, np.nan)
     if recording:
@@ -250,7 +273,8 @@ def _roll_all(
     """Roll groups of balls, one after the other, until they end or the iterations are used up."""
     for begin in range(0, len(balls.x), GROUP):
         end = min(begin + GROUP, len(balls.x))
-        group = _part(balls, rules, begin, end)
+        path = balls.path[begin * rules.length : end * rules.length]
+        group = Balls._make([*(array[begin:end] for array in balls[:-1]), path])
         step = max(1, EVALUATIONS // (end - begin))
         for first in range(0, iterations, step):
             last = min(first + step, iterations)
@@ -259,19 +283,6 @@ def _roll_all(
                 advance((end - begin) * (iterations - first))
                 break
             advance((end - begin) * (last - first))
-
-
-def _part(balls: Balls, rules: Rules, begin: int, end: int) -> Balls:
-    """Return some of the balls, as views."""
-    places = slice(begin, end)
-    return Balls(
-        balls.x[places],
-        balls.start[places],
-        balls.alpha[places],
-        balls.iterations[places],
-        balls.outcome[places],
-        balls.path[begin * rules.length : end * rules.length],
-    )
 
 
 def _check_alpha(alpha: object, rule: str) -> NDArray[np.float64]:
@@ -302,3 +313,50 @@ def _check_slopes(curve: Curve, starts: NDArray[np.float64]) -> None:
             f"the curve must have a slope where a ball starts, got {slopes[at]:g} at x = "
             f"{starts[at]:g} of {curve.text}"
         )
+
+
+# ---------------------------------------------------------------- balls on another machine
+
+
+@cache
+def _functions() -> tuple[str, ...]:
+    """The functions that programs of expressions may use, without what the interpreter has."""
+    found: set[str] = set()
+    for name, operands in {**FUNCTIONS, "pow": 2}.items():
+        if name != "where":
+            derivation = Derivation(of_value=OF_VALUE)
+            derivation.of((name, *["x"] * operands))
+            found |= {node[0] for node in derivation.nodes}
+    return tuple(sorted(found - OPERATIONS.keys() - {"variable", "number"}))
+
+
+def roller_of(target: str) -> bytes:
+    """The module for a target, ``wasm32`` or ``wasm32-relaxed``: see :func:`.roller_module`."""
+    return roller_module(_functions(), target)
+
+
+def roller_facts() -> dict[str, Any]:
+    """What stands in programs and in the memory of these modules.
+
+    An operation has a code, a struct's fields are whole numbers, numbers or arrays, and the first
+    bytes of the memory are the module's own.
+    """
+    return {
+        "codes": codes_with(_functions()),
+        "ofValue": sorted(OF_VALUE),
+        "block": BLOCK,
+        "words": WORDS,
+        "rows": {"x": X, "result": RESULT, "constants": CONSTANTS},
+        "base": STACK,
+        "structs": {
+            name: names_and_kinds(struct)
+            for name, struct in {
+                "header": RollerHeader,
+                "evaluator": Evaluator,
+                "balls": Balls,
+                "rules": Rules,
+            }.items()
+        },
+        "statuses": STATUS.tolist(),
+        "rules": list(RULES),
+    }

@@ -211,7 +211,7 @@ class RollerImage {
       work.fill(value, first, first + block);
     });
     const placed = this.array(work);
-    const fields = { program: this.array(words), work: placed, wants_slope: 0 };
+    const fields = { program: this.array(words), work: placed };
     this.words.evaluators = this.struct("evaluator", fields);
     return placed.at;
   }

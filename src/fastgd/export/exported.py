@@ -3,7 +3,7 @@
 The functions of units and the kernel's calendar are formulas, which each language emits.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import Target, width_of
 
 
-class Part(NamedTuple):
+class EncodingStep(NamedTuple):
     """Inputs of a network that are made of one number of a row, which is NaN where it is missing.
 
     Without categories and table, there is one input: the number minus the mean, divided by the
@@ -48,23 +48,27 @@ class Part(NamedTuple):
         return self.categories or (1 if self.table is None else self.table.shape[1])
 
 
-def parts_of(k: int, column: Column) -> Iterator[Part]:
+def encodings_of(k: int, column: Column) -> Iterator[EncodingStep]:
     """The inputs of the column with index ``k``, in their order."""
     if isinstance(column, TargetColumn):
         means = [*column.values, column.missing, column.unknown]
-        yield Part(k, float(len(column.values)), table=np.array(means)[:, None])
+        yield EncodingStep(k, float(len(column.values)), table=np.array(means)[:, None])
     elif isinstance(column, TextColumn):
-        yield Part(k, categories=len(column.names) - column.flagged)
+        yield EncodingStep(k, categories=len(column.names) - column.flagged)
     else:
-        yield Part(k, column.median, mean=column.mean, scale=column.scale)
+        yield EncodingStep(k, column.median, mean=column.mean, scale=column.scale)
     if isinstance(column, DateColumn):
         if column.year_scale > 0:
-            yield Part(k, column.median, FIELDS.index("year"), column.year_mean, column.year_scale)
+            yield EncodingStep(
+                k, column.median, FIELDS.index("year"), column.year_mean, column.year_scale
+            )
         for cycle in column.cycles:
             table = circle(CYCLES[cycle])
-            yield Part(k, column.median, FIELDS.index(cycle), table=np.vstack([table, table[-1:]]))
+            yield EncodingStep(
+                k, column.median, FIELDS.index(cycle), table=np.vstack([table, table[-1:]])
+            )
     if column.flagged:
-        yield Part(k, flags=True)
+        yield EncodingStep(k, flags=True)
 
 
 class Exported(NamedTuple):
@@ -88,10 +92,10 @@ class Exported(NamedTuple):
         return Network.of(self.members[0])
 
     @property
-    def parts(self) -> list[Part]:
+    def encodings(self) -> list[EncodingStep]:
         """How the columns of a preparation become inputs."""
         columns = self.preparation.columns if self.preparation else ()
-        return [part for k, column in enumerate(columns) for part in parts_of(k, column)]
+        return [each for k, column in enumerate(columns) for each in encodings_of(k, column)]
 
     @property
     def outputs(self) -> int:
@@ -103,13 +107,38 @@ class ExportError(ValueError):
     """A network can't be expressed in another language."""
 
 
+# ---------------------------------------------------------------- layers
+
+STEPS = (
+    ("add", "a", "biases"),
+    ("sub", "a", "means"),
+    ("mul", "a", "inverses"),
+    ("fma", "scales", "a", "shifts"),
+)
+"""What is done with a unit's sum before its function, where a layer has these tables."""
+
+
+def tables_of(members: Sequence[NetworkParts], k: int) -> dict[str, list[FloatArray]]:
+    """The tables of a layer by name, with an array for each network."""
+    found = {"weights": [parts.weights[k] for parts in members]}
+    if members[0].biases:
+        found["biases"] = [parts.biases[k] for parts in members]
+    norms = [parts.normalization[k] for parts in members if k < len(parts.normalization)]
+    if norms:
+        found["means"] = [norm.mean for norm in norms]
+        found["inverses"] = [inverse_deviation(norm) for norm in norms]
+        found["scales"] = [norm.scale for norm in norms]
+        found["shifts"] = [norm.shift for norm in norms]
+    return found
+
+
 # ---------------------------------------------------------------- functions of units
 
 SOFTMAX = None
 """In place of a formula: each value depends on all units."""
 
 
-class Unit(NamedTuple):
+class UnitFunction(NamedTuple):
     """The function of hidden units or of output units: a formula of the input ``a``."""
 
     formula: FormulaChoice | None
@@ -121,18 +150,39 @@ class Unit(NamedTuple):
         """Names of the formula's variables in code, where n0, n1, ... are its operations."""
         return {"a": "a"} | {name: f"p{name[1:]}" for name in self.parameters}
 
+    def computed(
+        self,
+        number: Callable[[float], Any],
+        variables: Mapping[str, Any],
+        apply: Callable[..., Any],
+    ) -> Any:
+        """The value of the formula, of whatever kind its numbers and variables are.
 
-def units_of(exported: Exported) -> tuple[Unit, Unit]:
+        ``apply`` gets the index of an operation, its name, and the values of its operands.
+        """
+        assert self.formula is not None
+        found: list[Any] = []
+        for k, (operation, *operands) in enumerate(self.formula.nodes):
+            if operation == "number":
+                found.append(number(operands[0]))
+            elif operation == "variable":
+                found.append(variables[operands[0]])
+            else:
+                found.append(apply(k, operation, *(found[each] for each in operands)))
+        return found[self.formula.results[0]]
+
+
+def units_of(exported: Exported) -> tuple[UnitFunction, UnitFunction]:
     """The functions of the hidden units and of the output units."""
     hidden, output = (_unit(exported, option) for option in ("activation", "output"))
     return hidden, output
 
 
-def _unit(exported: Exported, option: str) -> Unit:
+def _unit(exported: Exported, option: str) -> UnitFunction:
     method = exported.methods[0]
     function = unit_of(getattr(method, option)).function
     if function is None:
-        return Unit(SOFTMAX, {})
+        return UnitFunction(SOFTMAX, {})
     places = dict.fromkeys(method.numbers, 0)
     choice = unit_choice(getattr(method, option), places, with_derivative=False)
     formula = dict(choice.formulas)[VALUE]
@@ -141,7 +191,7 @@ def _unit(exported: Exported, option: str) -> Unit:
         f"n{k}": tuple(each.numbers[name] for each in exported.methods)
         for k, name in enumerate(function.parameters)
     }
-    return Unit(formula, {name: own for name, own in values.items() if name in used})
+    return UnitFunction(formula, {name: own for name, own in values.items() if name in used})
 
 
 def inverse_deviation(norm: BatchNorm) -> FloatArray:
@@ -178,7 +228,7 @@ class Term:
         return self._with("//", other)
 
 
-def fields_of(moment: Term, day: Term) -> Iterator[Term]:
+def calendar_fields(moment: Term, day: Term) -> Iterator[Term]:
     """The fields of a date, in the order of :data:`fastgd.formulas.calendar.FIELDS` from 1 on."""
     yield from calendar.py_func(day)
     yield day + 3 - (day + 3) // 7 * 7

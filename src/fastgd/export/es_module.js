@@ -1,21 +1,3 @@
-"""Trained networks as an ES module, for browsers, Node 18 and newer, Deno and Bun.
-
-The bytes of its WebAssembly are in it, and it needs nothing else. It exports ``predict(rows)``, for
-a model also ``columns``, and for classes ``classes`` and ``probabilities(rows)``. It refuses values
-that don't fit with a TypeError or RangeError.
-"""
-
-import json
-import re
-from base64 import b64encode
-from collections.abc import Iterator, Sequence
-from typing import Any
-
-from fastgd.export.exported import Exported
-from fastgd.export.web import facts_of, wasm_module
-from fastgd.tables.targets import ClassTarget, NumberTarget, Target
-
-_HEAD = """\
 /**
  * A neural network, written by fastgd @VERSION@. Predictions are bit-identical to those in Python.
  *
@@ -78,9 +60,8 @@ function outputsOf(rows) {
   }
   return found;
 }
-"""
+//! rows of numbers
 
-_LISTS = """
 /** @typedef {ReadonlyArray<number> | Numbers} Row */
 
 function put(row, r, chunk) {
@@ -93,9 +74,8 @@ function put(row, r, chunk) {
     chunk.push(value);
   }
 }
-"""
+//! rows of a table
 
-_TABLE = """
 /** @typedef {number | string | boolean | Date | null | undefined} Cell null, NaN: missing */
 /**
  * By column, or in the order of `columns`. Columns of an object may be inherited, except those of
@@ -111,17 +91,17 @@ const unknown = @UNKNOWN@;
 const dates = @DATES@;
 
 /** A text without the white space around it: Python's, which is not that of trim(). */
-const INNER = /[^@SPACES@](.*[^@SPACES@])?/s;
+const INNER = /[^\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000](.*[^\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000])?/s;
 
 /** The text of a cell, as Python writes it. */
 function textOf(value) {
   if (typeof value === "boolean") return value ? "True" : "False";
   if (typeof value === "string") return INNER.exec(value)?.[0] ?? "";
   if (Number.isInteger(value)) return String(BigInt(value));
-  return Math.abs(value) < 1e-4 ? value.toExponential().replace(/-(\\d)$/, "-0$1") : String(value);
+  return Math.abs(value) < 1e-4 ? value.toExponential().replace(/-(\d)$/, "-0$1") : String(value);
 }
 
-const ISO = /^\\s*(\\d{4}-\\d\\d-\\d\\d)(?:[T ]([\\d:.]+) ?(?:Z|([+-]\\d\\d):?(\\d\\d))?)?\\s*$/;
+const ISO = /^\s*(\d{4}-\d\d-\d\d)(?:[T ]([\d:.]+) ?(?:Z|([+-]\d\d):?(\d\d))?)?\s*$/;
 
 /** A Date, or a string that is UTC unless it has a time zone, as days since 1970-01-01 UTC. */
 function daysOf(value) {
@@ -170,21 +150,16 @@ function put(row, r, chunk) {
     chunk.push(numberOf(row[isArray ? c : column], c, r));
   }
 }
-"""
+//! the labels of classes
 
-_SPACES = r"\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-"""What str.strip() removes, as a class of characters in a regular expression."""
-
-_LABELS = """
 /** The labels that are predicted. */
 export const classes = @LABELS@;
 
 /** The index of the largest value: of the first one, or of the first NaN. */
 const largest = (values) =>
   values.reduce((k, v, i) => (!Number.isNaN(values[k]) && !(v <= values[k]) ? i : k), 0);
-"""
+//! a function that predicts
 
-_FUNCTION = """
 /**
  * @SUMMARY@
  *
@@ -194,80 +169,3 @@ _FUNCTION = """
 export function @NAME@(rows) {
   return outputsOf(rows)@THEN@;
 }
-"""
-
-
-def es_module(exported: Exported) -> str:
-    """Return the text of an ES module with the bits of :meth:`Run.predict` or a model's.
-
-    Raises
-    ------
-    TargetError
-        If this machine can't emit WebAssembly.
-    """
-    facts = facts_of(exported)
-    columns, classes = facts.get("columns"), facts.get("classes")
-    text = _filled(
-        _HEAD + (_LISTS if columns is None else _TABLE) + (_LABELS if classes else ""),
-        VERSION=facts["version"],
-        CODE=_literal(b64encode(wasm_module(exported)).decode()),
-        ROW=_example(facts),
-        WIDTH=str(facts["width"]),
-        RESULTS=str(facts["results"]),
-        COLUMNS=_literal([column["name"] for column in columns or ()]),
-        CATEGORIES=_literal([_pairs(column.get("categories")) for column in columns or ()]),
-        UNKNOWN=_literal([column.get("unknown") for column in columns or ()]),
-        DATES=_literal(["dates" in column for column in columns or ()]),
-        LABELS=_literal(classes),
-        SPACES=_SPACES,
-    )
-    return text + "".join(_functions(exported.targets))
-
-
-def _functions(targets: Sequence[Target]) -> Iterator[str]:
-    """Yield the functions that predict rows."""
-    each = {"NAME": "predict", "RETURNED": "number[][]", "THEN": ""}
-    match targets:
-        case [ClassTarget()]:
-            label = "(string | number | boolean)[]"
-            then = ".map((values) => classes[largest(values)])"
-            summary = "The most probable class of each row."
-            yield _filled(_FUNCTION, **each | {"SUMMARY": summary, "RETURNED": label, "THEN": then})
-            summary = "The probability of each class, in the order of `classes`, for each row."
-            yield _filled(_FUNCTION, **each | {"SUMMARY": summary, "NAME": "probabilities"})
-        case [NumberTarget()]:
-            then, summary = ".map(([value]) => value)", "The prediction for each row."
-            yield _filled(
-                _FUNCTION, **each | {"SUMMARY": summary, "RETURNED": "number[]", "THEN": then}
-            )
-        case _:
-            yield _filled(_FUNCTION, **each | {"SUMMARY": "The outputs for each row."})
-
-
-def _example(facts: dict[str, Any]) -> str:
-    """A row as the comment shows it, or the beginning of a long one."""
-    values, (left, right) = ["0"] * facts["width"], "[]"
-    if "columns" in facts:
-        left, right = "{ ", " }"
-        values = []
-        for column in facts["columns"]:  # with a cell that it may have
-            cell = next(iter(column.get("categories", [0])), "")
-            cell = "2026-11-26" if "dates" in column else cell
-            values.append(f"{_literal(column['name'])}: {_literal(cell)}")
-    shown = ", ".join([*values[:5], *["..."] * (len(values) > 5)])
-    return f"{left}{shown}{right}".replace("*/", "*\\/")
-
-
-def _pairs(categories: dict[str, int] | None) -> list[tuple[str, int]] | None:
-    """What a Map is made of: keys of an object may have a meaning, such as __proto__."""
-    return None if categories is None else list(categories.items())
-
-
-def _literal(value: object) -> str:
-    """Return JSON that may also stand in a script within HTML, which "<!--" would change, too."""
-    return json.dumps(value).replace("<", "\\u003c")
-
-
-def _filled(template: str, **words: str) -> str:
-    """Replace @WORD@ by its text, in one pass: a text may look like a word."""
-    return re.sub("@([A-Z]+)@", lambda found: words[found[1]], template)
