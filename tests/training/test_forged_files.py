@@ -23,7 +23,8 @@ from fastgd import plots
 from fastgd.models.group_models import decode as decode_groups
 from fastgd.models.model import decode as decode_model
 from fastgd.plots.style import pyplot
-from fastgd.store import chunk_file, npz
+from fastgd.store import npz
+from fastgd.store import npz as chunk_file
 from fastgd.store.folder import Folder
 from fastgd.store.manifest import parsed
 from fastgd.tables.preparation import Preparation

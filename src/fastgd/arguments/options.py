@@ -34,8 +34,7 @@ from fastgd.arguments.samples import check_outputs, outputs_of
 from fastgd.checks.messages import either, shown
 from fastgd.checks.numbers import LARGEST, FloatArray
 from fastgd.formulas.named import Formula, loss_of
-from fastgd.hyperparameters import Hyperparameters
-from fastgd.optimizers import LevenbergMarquardt, Rprop
+from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Rprop
 from fastgd.schedules import Constant, Cosine, Factors
 
 _DEFAULTS = {name: option.default for name, option in DECLARED.items()}

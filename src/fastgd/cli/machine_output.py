@@ -17,7 +17,7 @@ from fastgd.cli.errors import RefusedError
 from fastgd.cli.options import option
 from fastgd.cli.terminal import complain
 from fastgd.formulas.named import Formula
-from fastgd.hyperparameters import Hyperparameters
+from fastgd.optimizers import Hyperparameters
 from fastgd.store.files import whole_file
 from fastgd.tables.samples import Samples
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.numbers import FloatArray, array_of
+from fastgd.checks.numbers import FloatArray, array_of, check_memory
 from fastgd.formulas.derivation import Derivation, Node, replaced
 from fastgd.formulas.named import Formula
 from fastgd.kernel.bytecode import (

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments.subsets import Integers
-from fastgd.checks.memory import TooLargeError, check_memory
-from fastgd.checks.numbers import FloatArray
+from fastgd.checks.numbers import FloatArray, TooLargeError, check_memory
 from fastgd.engine.devices import CPU
 from fastgd.engine.network import Network
 from fastgd.engine.progress import progress_bar

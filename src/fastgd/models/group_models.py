@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.subsets import Integers
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import escaped, warn
-from fastgd.checks.numbers import FloatArray, check_choice, check_path
+from fastgd.checks.numbers import FloatArray, check_choice, check_memory, check_path
 from fastgd.checks.presentation import (
     BEST,
     Description,

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from fastgd.arguments import options
 from fastgd.arguments.axes import as_axis
 from fastgd.arguments.initial_network import check_alphas, check_hidden_size
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import (
     check_choice,
     check_count,
     check_flag,
+    check_memory,
     check_number,
     check_path,
     check_seed,
@@ -27,12 +27,11 @@ from fastgd.checks.numbers import (
 )
 from fastgd.engine.devices import CPU
 from fastgd.formulas.named import loss_of
-from fastgd.hyperparameters import Hyperparameters
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_models import GroupModels
 from fastgd.models.group_training import SELECTED, START, GroupRows, Stages, train_all_rows
 from fastgd.models.row_splits import encode_rows, hold_out
-from fastgd.optimizers import Adam
+from fastgd.optimizers import Adam, Hyperparameters
 from fastgd.store import Arrays, PathLike, described
 from fastgd.store.files import is_file
 from fastgd.store.folder import Folder
@@ -42,7 +41,7 @@ from fastgd.tables.reading import columns_from
 from fastgd.tables.targets import ClassTarget, Target, leaks, learn_target, notes_of
 from fastgd.training.codec import JsonValues
 from fastgd.training.stored_results import as_json
-from fastgd.workers.worker_options import check_worker_options
+from fastgd.workers.run_job import check_worker_options
 
 if TYPE_CHECKING:
     import pandas

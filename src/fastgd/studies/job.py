@@ -13,7 +13,7 @@ from fastgd.workers.compiling import compile_all
 
 @dataclass(frozen=True, eq=False)
 class StudyJob:
-    """The pieces of a study: a :class:`fastgd.workers.worker.Job`."""
+    """The pieces of a study: a :class:`fastgd.workers.tasks.Job`."""
 
     computing: Callable[..., Arrays]
     """Returns the arrays of a piece: ``computing(piece, threads, advance, is_trial=False)``. A

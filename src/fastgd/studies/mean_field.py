@@ -41,12 +41,12 @@ from numpy.typing import NDArray
 from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import TrainingData
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import many, shown
 from fastgd.checks.numbers import (
     FloatArray,
     check_choice,
     check_count,
+    check_memory,
     check_number,
     check_seed,
     rule_of,
@@ -59,8 +59,7 @@ from fastgd.engine.results import STATUS, Summary, summarize
 from fastgd.store import Arrays, PathLike
 from fastgd.studies.job import StudyJob
 from fastgd.training.sweep_axes import runs_per_chunk, seconds_of
-from fastgd.workers.run_job import results_of
-from fastgd.workers.worker_options import WorkerOptions, check_worker_options
+from fastgd.workers.run_job import WorkerOptions, check_worker_options, results_of
 
 ACTIVATIONS = ("tanh", "relu", "identity", "sigmoid")
 """Activations of the hidden units; sigmoid, which the paper doesn't have, is scaled as tanh."""

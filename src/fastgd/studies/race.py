@@ -14,13 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments import options
 from fastgd.arguments.initial_network import Start
 from fastgd.arguments.samples import check_samples, warn_of_targets
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import joined, many, shown
 from fastgd.checks.numbers import (
     NOT_NEGATIVE,
     check_choice,
     check_count,
     check_flag,
+    check_memory,
     check_number,
 )
 from fastgd.checks.presentation import (
@@ -40,8 +40,7 @@ from fastgd.training.run import Alpha, Run
 from fastgd.training.stored_results import encode_run
 from fastgd.training.sweep_axes import labels_of
 from fastgd.training.training_job import COMPILED_AFTER, TrainingJob, checked_job
-from fastgd.workers.run_job import results_of
-from fastgd.workers.worker_options import check_worker_options
+from fastgd.workers.run_job import check_worker_options, results_of
 
 if TYPE_CHECKING:
     import pandas

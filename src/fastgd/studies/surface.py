@@ -16,9 +16,15 @@ from fastgd.arguments.axes import hint_of, kinds_of, parameters_of
 from fastgd.arguments.declarations import DECLARED, SurfaceOptions
 from fastgd.arguments.initial_network import Start, check_network, check_whole
 from fastgd.arguments.samples import check_samples, outputs_to_start
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import either, joined, shown
-from fastgd.checks.numbers import FloatArray, check_count, check_ends, check_result, integer
+from fastgd.checks.numbers import (
+    FloatArray,
+    check_count,
+    check_ends,
+    check_memory,
+    check_result,
+    integer,
+)
 from fastgd.checks.presentation import (
     Description,
     ShownInNotebooks,
@@ -27,8 +33,8 @@ from fastgd.checks.presentation import (
     dataset,
     option_rows,
 )
-from fastgd.engine.device_choice import say_chosen
 from fastgd.engine.devices import AUTO, CPU
+from fastgd.engine.execution import say_chosen
 from fastgd.engine.network import Weights, network_of
 from fastgd.engine.session import Session
 from fastgd.formulas.named import loss_of
@@ -37,8 +43,7 @@ from fastgd.studies.job import StudyJob
 from fastgd.training.run import Run, Snapshot
 from fastgd.training.stored_results import as_json
 from fastgd.training.sweep_axes import CHUNK_SECONDS, seconds_of
-from fastgd.workers.run_job import results_of
-from fastgd.workers.worker_options import check_worker_options
+from fastgd.workers.run_job import check_worker_options, results_of
 
 if TYPE_CHECKING:
     import pandas

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.numbers import check_count, check_number, rule_of
+from fastgd.checks.numbers import check_count, check_memory, check_number, rule_of
 from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, dataframe, dataset
 from fastgd.engine.devices import CPU
 from fastgd.store import PathLike

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import did_you_mean, first_names, many, shown
-from fastgd.checks.numbers import FloatArray, each_of, integer, numbers_of
+from fastgd.checks.numbers import FloatArray, check_memory, each_of, integer, numbers_of
 from fastgd.tables.column_values import Cells, cells_of, columns_of
 from fastgd.tables.columns import (
     MOST_CATEGORIES,

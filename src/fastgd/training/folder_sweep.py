@@ -17,9 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.samples import TrainingData, Validation
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import many, shown
-from fastgd.checks.numbers import check_count, check_counts, check_flag, check_path, check_seed
+from fastgd.checks.numbers import (
+    check_count,
+    check_counts,
+    check_flag,
+    check_memory,
+    check_path,
+    check_seed,
+)
 from fastgd.engine.packing import Index
 from fastgd.engine.results import (
     ERROR_COUNT,
@@ -33,9 +39,9 @@ from fastgd.engine.results import (
     Summary,
 )
 from fastgd.store import Arrays, PathLike
-from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
 from fastgd.store.files import check_kind
 from fastgd.store.folder import Folder
+from fastgd.store.npz import CorruptChunkError, MissingChunkError
 from fastgd.training.codec import JsonValues, need
 from fastgd.training.run import Run
 from fastgd.training.selection import STATUSES, Selection, fields_of, run_at, selected

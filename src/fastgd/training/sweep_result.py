@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import check_inputs
 from fastgd.arguments.subsets import Partition, RowIndices, check_groups
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import (
     axis_text,
     did_you_mean,
@@ -24,7 +23,7 @@ from fastgd.checks.messages import (
     shown,
     value_text,
 )
-from fastgd.checks.numbers import FloatArray, check_flag
+from fastgd.checks.numbers import FloatArray, check_flag, check_memory
 from fastgd.checks.presentation import (
     BEST,
     Description,

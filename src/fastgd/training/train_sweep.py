@@ -22,17 +22,17 @@ from fastgd.arguments import options
 from fastgd.arguments.axes import taking_combinations
 from fastgd.arguments.initial_network import Start
 from fastgd.arguments.samples import warn_of_targets
-from fastgd.checks.memory import ALWAYS_FITS, check_memory
 from fastgd.checks.messages import shown, warn
 from fastgd.checks.numbers import (
     ABOVE_ZERO,
-    check_device,
+    ALWAYS_FITS,
     check_flag,
+    check_memory,
     check_number,
     check_path,
     check_threads,
 )
-from fastgd.engine.devices import CPU, available_threads, looked_for
+from fastgd.engine.devices import CPU, available_threads, check_device, looked_for
 from fastgd.engine.plan import Keep
 from fastgd.engine.progress import progress_bar
 from fastgd.store import PathLike, npz
@@ -43,7 +43,7 @@ from fastgd.training.run import Run
 from fastgd.training.stored_results import encode_run
 from fastgd.training.sweep_result import Sweep
 from fastgd.training.training_job import TrainingJob, checked_job
-from fastgd.workers.worker_options import check_worker_options
+from fastgd.workers.run_job import check_worker_options
 
 EVERY = 60.0
 """Seconds between checkpoints."""
