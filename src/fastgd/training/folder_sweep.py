@@ -358,7 +358,7 @@ def folder_of(path: PathLike, job: TrainingJob) -> tuple[Folder, TrainingJob]:
     return folder, replace(job, given_chunks=_chunks(folder, job.sweep_axes))
 
 
-def open_folder(path: PathLike) -> Sweep:
+def open(path: PathLike) -> Sweep:  # noqa: A001 - fastgd.open, as load
     """Open the sweep in a folder of ``fastgd.sweep(out=)``, finished or not.
 
     Results are read at each access, and nothing is kept in memory: ``sweep.final_error`` reads one
