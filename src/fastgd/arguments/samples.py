@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.axes import as_axis
 from fastgd.arguments.declarations import DECLARED
-from fastgd.arguments.subsets import Part, Partition
+from fastgd.arguments.subsets import Partition, Subset
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import either, shown, warn
 from fastgd.checks.numbers import (
@@ -89,7 +89,7 @@ class TrainingData:
         found |= {f"validation_{name}": array for name, array in held.items()}
         return {name: array for name, array in found.items() if array is not None}
 
-    def of(self, part: Part) -> "TrainingData":
+    def of(self, part: Subset) -> "TrainingData":
         """The same for the samples of one subset."""
         held, gradients = self.validation, self.gradients
         if part.held is not None:

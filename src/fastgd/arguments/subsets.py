@@ -65,7 +65,7 @@ def ranges(starts: Integers, sizes: Integers) -> Integers:
     return np.repeat(starts - before, sizes) + np.arange(sizes.sum())
 
 
-class Part(NamedTuple):
+class Subset(NamedTuple):
     """The rows of the runs of one subset of the table, with their sample weights."""
 
     rows: Integers  # (n,), ascending
@@ -110,14 +110,14 @@ class Partition:
                 names.insert(0, f"{name} {shown(self.axes[name][place])}")
         return ", ".join(names) or "all samples"
 
-    def part(self, i: int) -> Part:
+    def part(self, i: int) -> Subset:
         """Return the rows and weights of one subset."""
         cell, w = divmod(range(len(self))[i], self.weightings)
         rows, held = self.rows[cell], None if self.held is None else self.held[cell]
         if self.weights is None:
-            return Part(rows, None, held, None)
+            return Subset(rows, None, held, None)
         weight = self.weights[w]
-        return Part(rows, weight[rows], held, None if held is None else weight[held])
+        return Subset(rows, weight[rows], held, None if held is None else weight[held])
 
 
 # ---------------------------------------------------- groups of rows with the same label

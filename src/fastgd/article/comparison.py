@@ -13,7 +13,7 @@ from fastgd.article.twins import COUNT, ERROR, WEIGHT, Comparison, Mark, compare
 from fastgd.engine.network import Weights, first_weights
 from fastgd.training.run import Run
 from fastgd.training.sweep import sweep
-from fastgd.workers.compiling import Call, compile_all
+from fastgd.workers.compiling import ShortCall, compile_all
 
 SEED = 1
 """The article's ``np.random.seed(1)``."""
@@ -185,7 +185,7 @@ def prepare(experiments: Iterable[Experiment], *, threads: int | None = None) ->
     return perf_counter() - begin
 
 
-def short(experiments: Iterable[Experiment], *, threads: int | None = None) -> list[Call]:
+def short(experiments: Iterable[Experiment], *, threads: int | None = None) -> list[ShortCall]:
     """Return quick calls that need the same compiled code as these experiments."""
     few = [replace(one, iterations=2, record_every=1, published="") for one in experiments]
     return [partial(run, one, threads=threads) for one in few]

@@ -12,7 +12,7 @@ from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.options import PROGRESS, takes
 from fastgd.engine import code_cache
 from fastgd.engine.progress import progress_bar
-from fastgd.workers.compiling import Call, compile_all
+from fastgd.workers.compiling import ShortCall, compile_all
 
 RUNS = (2, 6, 12, 100)
 """Sweeps: the number of lanes decides which code is compiled."""
@@ -21,7 +21,7 @@ HIDDEN_SIZES = (4, 32)
 """Single trainings: the width of the widest layer does."""
 
 
-def calls() -> list[Call]:
+def calls() -> list[ShortCall]:
     """Short calls that need the same kernels as common ones."""
     alone = [partial(_predict, hidden_size) for hidden_size in HIDDEN_SIZES]
     sweeps = [partial(_predict_all, runs) for runs in RUNS]

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.subsets import Integers
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.layout import Sharing
-from fastgd.engine.packing import Index, RunBatch, by_part, lanes_of
+from fastgd.engine.packing import RunBatch, by_part, lanes_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.results import State, TrainedRuns, put_state
 from fastgd.engine.session import CHUNK_SECONDS, Runs, Session
@@ -127,7 +128,7 @@ class _Work:
         """The results."""
         return TrainedRuns.empty(self.plan, self.keep)
 
-    def take_over(self, state: State) -> Index:
+    def take_over(self, state: State) -> Integers:
         """Copy the results of the runs that had ended before, and return these."""
         over = np.flatnonzero(state.ended >= 0)
         trained, past = self.trained, state.at(over)
@@ -146,7 +147,9 @@ class _Work:
         for owners, keys in self.passes(batch, session):
             self._train(batch, session, owners, keys, advance)
 
-    def passes(self, batch: RunBatch, session: Session) -> Iterator[tuple[Index, Index | None]]:
+    def passes(
+        self, batch: RunBatch, session: Session
+    ) -> Iterator[tuple[Integers, Integers | None]]:
         """Yield the runs of some blocks at a time, with their keys."""
         plan = self.plan
         if self.state is not None:
@@ -174,7 +177,7 @@ class _Work:
             yield mine, None if keys is None else keys[begin:end]
             begin = end
 
-    def load(self, session: Session, runs: Index, lanes: Index) -> Runs:
+    def load(self, session: Session, runs: Integers, lanes: Integers) -> Runs:
         """Load these runs at their start."""
         plan = self.plan
         axes, along = plan.places(runs), plan.along
@@ -193,8 +196,8 @@ class _Work:
         self,
         batch: RunBatch,
         session: Session,
-        owners: Index,
-        keys: Index | None,
+        owners: Integers,
+        keys: Integers | None,
         advance: Callable[[int], None],
     ) -> None:
         """Take runs through all iterations, in calls of about CHUNK_SECONDS.
@@ -243,8 +246,8 @@ class _Work:
                 runs.leave()  # also if the work is interrupted, or has failed
 
     def _repacked(
-        self, batch: RunBatch, runs: Runs, owners: Index, keys: Index | None, over: int
-    ) -> tuple[Runs, Index, Index | None, int]:
+        self, batch: RunBatch, runs: Runs, owners: Integers, keys: Integers | None, over: int
+    ) -> tuple[Runs, Integers, Integers | None, int]:
         """The runs that haven't ended, in fewer blocks once half of the blocks are enough.
 
         ``over`` is how many had ended when that was last asked. Also returns whose runs these are,
@@ -280,9 +283,9 @@ class _Work:
         self,
         batch: RunBatch,
         runs: Runs,
-        which: Index,
-        owners: Index,
-        keys: Index | None,
+        which: Integers,
+        owners: Integers,
+        keys: Integers | None,
         *,
         with_state: bool = True,
     ) -> None:
@@ -296,7 +299,12 @@ class _Work:
             )
 
     def _losses_of(
-        self, batch: RunBatch, session: Session, whose: Index, keys: Index | None, parameters: Any
+        self,
+        batch: RunBatch,
+        session: Session,
+        whose: Integers,
+        keys: Integers | None,
+        parameters: Any,
     ) -> NDArray[np.float64]:
         """The losses at these parameters (n, P), where no recorded loss belongs to them.
 

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import TrainingData
+from fastgd.arguments.subsets import Integers
 from fastgd.checks.memory import available_memory
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.layout import Layout, Sharing
 from fastgd.engine.network import Network
-from fastgd.engine.packing import Index, PackedSamples, RunBatch, arrange
+from fastgd.engine.packing import PackedSamples, RunBatch, arrange
 from fastgd.engine.recipe import TOLERANCE, ValueColumn, monitoring_of, recipe_of
-from fastgd.engine.session import CHUNK_SECONDS, Columns, Session
+from fastgd.engine.session import CHUNK_SECONDS, Session, ValueAxes
 from fastgd.kernel.block import Recipe
 from fastgd.kernel.vectorization import GPU, Machine
 
@@ -185,17 +186,17 @@ class Plan:
         batches = self._batches(session.layout.recipe, session.look, device)
         return replace(self, device=device, batches=batches)
 
-    def places(self, runs: Index) -> tuple[Index, ...]:
+    def places(self, runs: Integers) -> tuple[Integers, ...]:
         """The indices of runs on each axis, and last that of their part and combination."""
         axes = np.unravel_index(runs, self.shape)
         return (*axes, axes[0] * self.shape[1] + axes[1])
 
-    def columns_at(self, axes: Sequence[Index]) -> Columns:
+    def columns_at(self, axes: Sequence[Integers]) -> ValueAxes:
         """Each column of values with the indices of runs in it, for their ``places``."""
         along = self.along[1:-1]
         return [(column, axes[i]) for column, i in zip(self.columns, along, strict=True)]
 
-    def are_watched(self, runs: Index) -> NDArray[np.bool_]:
+    def are_watched(self, runs: Integers) -> NDArray[np.bool_]:
         """(n,) whether a run itself is monitored, rather than only others in its blocks."""
         values = self.batches[0][1].values(len(runs), self.columns_at(self.places(runs)))
         watched: NDArray[np.bool_] = values.numbers[:, TOLERANCE] >= 0

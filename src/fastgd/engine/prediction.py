@@ -24,7 +24,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, arrange
 from fastgd.engine.plan import PASS_BYTES
 from fastgd.engine.recipe import ValueColumn, places_of, recipe_of, unit_choice
-from fastgd.engine.session import CHUNK_SECONDS, Columns, Runs, Session
+from fastgd.engine.session import CHUNK_SECONDS, Runs, Session, ValueAxes
 from fastgd.kernel.block import EPSILON, Recipe
 from fastgd.kernel.derivatives import TANGENTS, DerivativeRecipe, Share, Stage, derive
 from fastgd.kernel.fork_lock import ForkSafeLock
@@ -34,7 +34,7 @@ from fastgd.kernel.language.tile import Shape
 from fastgd.kernel.launch import Call
 from fastgd.kernel.vectorization import ROWS, SMALL, WEBASSEMBLY, native_lanes
 
-Numbers = Mapping[str, FloatArray]
+FunctionParameters = Mapping[str, FloatArray]
 """Parameters of functions by name: (n,) values, one for each network."""
 
 TOGETHER = 256
@@ -53,7 +53,7 @@ def predict(
     method: Method,
     parameters: FloatArray,
     X: FloatArray,
-    numbers: Numbers,
+    numbers: FunctionParameters,
     threads: int,
     result: FloatArray,
 ) -> None:
@@ -91,7 +91,7 @@ def predict_parts(
     parameters: FloatArray,
     X: FloatArray,
     rows: RowIndices,
-    numbers: Numbers,
+    numbers: FunctionParameters,
     threads: int,
     result: FloatArray,
 ) -> None:
@@ -272,7 +272,7 @@ def _plain(method: Method) -> Method:
     return plain.at({name: method.numbers[name] for name in plain.numbers})
 
 
-def _alike(methods: Sequence[Method]) -> tuple[Method, Columns]:
+def _alike(methods: Sequence[Method]) -> tuple[Method, ValueAxes]:
     """The options of networks, and the parameters of functions in which they may differ."""
     plain = list(map(_plain, methods))
     numbers = {name: np.array([own.numbers[name] for own in plain]) for name in plain[0].numbers}
@@ -291,7 +291,7 @@ def _recipe(plain: Method) -> Recipe:
     )
 
 
-def _columns(plain: Method, numbers: Numbers) -> list[ValueColumn]:
+def _columns(plain: Method, numbers: FunctionParameters) -> list[ValueColumn]:
     """The function parameters that outputs depend on; those of a loss are not among them."""
     return [
         ValueColumn.of(name, values.tolist(), plain)
@@ -311,7 +311,7 @@ def _runs_per_pass(session: Session, threads: int) -> int:
 # ---------------------------------------------------------------- derivatives of outputs by inputs
 
 
-Order = Literal[1, 2]
+DerivativeOrder = Literal[1, 2]
 """First derivatives (..., inputs), or second ones (..., inputs, inputs)."""
 
 UNITS = 4
@@ -329,8 +329,8 @@ def derivatives(
     method: Method,
     rows: FloatArray,
     X: FloatArray,
-    numbers: Mapping[str, FloatArray],
-    order: Order,
+    numbers: FunctionParameters,
+    order: DerivativeOrder,
     also: str = "fewer samples",
 ) -> FloatArray:
     """Derivatives (n, samples, outputs, inputs) of networks with the parameters ``rows`` (n, P).
@@ -377,7 +377,7 @@ def derivatives(
     return results
 
 
-def _recipe_of_derivatives(method: Method, order: Order, lanes: int) -> DerivativeRecipe:
+def _recipe_of_derivatives(method: Method, order: DerivativeOrder, lanes: int) -> DerivativeRecipe:
     places = {name: k for k, name in enumerate(method.numbers)}
     activation, output = (
         unit_choice(unit, places, with_derivative=False, twice=True)

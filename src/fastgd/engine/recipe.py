@@ -288,9 +288,6 @@ FAR_BELOW = -350.0
 A target of up to 1e156, divided by exp of that, is still finite.
 """
 
-Places = Mapping[str, int]
-"""Maps the name of each parameter of a method to its index in a run's row of values."""
-
 
 class _Functions(NamedTuple):
     """What the units and the loss are compiled for."""
@@ -338,7 +335,11 @@ def _functions_of(
 
 
 def unit_choice(
-    unit: str | Function, places: Places, *, with_derivative: bool = True, twice: bool = False
+    unit: str | Function,
+    places: Mapping[str, int],
+    *,
+    with_derivative: bool = True,
+    twice: bool = False,
 ) -> Choice:
     """The kernel choice of an activation; without its derivative if nothing is trained.
 
@@ -364,7 +365,7 @@ def _name_of(unit: str | Function) -> str:
     return "function"
 
 
-def _places(formula: Function | Loss, letter: str, places: Places) -> dict[str, int]:
+def _places(formula: Function | Loss, letter: str, places: Mapping[str, int]) -> dict[str, int]:
     return {f"{letter}{k}": places[name] for k, name in enumerate(formula.parameters)}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
-from fastgd.engine.packing import Index
+from fastgd.arguments.subsets import Integers
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.recipe import corrections_of, is_watched
 from fastgd.engine.session import Runs
@@ -139,7 +139,7 @@ def put_state(state: State, runs: Runs) -> None:
         block.best_error[:] = state.best_error.reshape(-1, layout.runs)
 
 
-def read(runs: Runs, which: Index | slice = slice(None), *, to_resume: bool = True) -> State:
+def read(runs: Runs, which: Integers | slice = slice(None), *, to_resume: bool = True) -> State:
     """Read some of the runs; one that has ended as it was at its end.
 
     Without ``to_resume``, what only a resumed run needs is left out: steps, signs and tau.
@@ -342,8 +342,8 @@ class TrainedRuns:
         self.final_loss[:] = np.where(over, final_loss, self.final_loss)
 
     def collect(
-        self, plan: Plan, runs: Runs, which: Index, whose: Index, *, to_resume: bool
-    ) -> tuple[Index, NDArray[np.float64]]:
+        self, plan: Plan, runs: Runs, which: Integers, whose: Integers, *, to_resume: bool
+    ) -> tuple[Integers, NDArray[np.float64]]:
         """Read some of the runs, and store their results; ``whose`` they are in the plan.
 
         Their states are stored, too, if that is ``to_resume`` them. Returns those of which no
@@ -384,7 +384,7 @@ class TrainedRuns:
         return at, parameters[at]
 
     def write(
-        self, plan: Plan, whose: Index, found: State, final: Any, held_final: Any
+        self, plan: Plan, whose: Integers, found: State, final: Any, held_final: Any
     ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """Store the results of these runs: final ones, or the best ones with ``restore_best``.
 
@@ -424,7 +424,7 @@ class TrainedRuns:
     def keep_state(
         self,
         runs: Runs,
-        whose: Index,
+        whose: Integers,
         found: State | None = None,
         over: NDArray[np.bool_] | None = None,
     ) -> None:
@@ -437,7 +437,7 @@ class TrainedRuns:
         is_curved = runs.session.layout.recipe.curvature is not None
         self.write_state(whose, resumable(found, over, is_curved=is_curved))
 
-    def write_state(self, whose: Index, state: State) -> None:
+    def write_state(self, whose: Integers, state: State) -> None:
         """Store the state of these runs."""
         if self.state is None:  # of a single run
             self.state = state

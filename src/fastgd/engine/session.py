@@ -24,11 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
+from fastgd.arguments.subsets import Integers
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import CPU, devices_of, room_on
 from fastgd.engine.layout import Layout, Sharing, layout_for, split_of, up
 from fastgd.engine.network import Network
-from fastgd.engine.packing import Index, PackedSamples, Portion, RunBatch, lanes_of, portion_of
+from fastgd.engine.packing import PackedSamples, Portion, RunBatch, lanes_of, portion_of
 from fastgd.engine.recipe import (
     NEVER,
     PATIENCE,
@@ -57,7 +58,7 @@ POINT_BYTES = 64 * 1024**2
 NONE = np.empty(0)
 """No explicit learning rate factors."""
 
-Columns = Sequence[tuple[ValueColumn, Index]]
+ValueAxes = Sequence[tuple[ValueColumn, Integers]]
 """Axes of option values, each with the index of every run's value."""
 
 
@@ -185,7 +186,7 @@ class Session:
         """Number of recorded errors, not counting the final one."""
         return -(-self.iterations // self.record_every)
 
-    def values(self, runs: int, columns: Columns) -> Values:
+    def values(self, runs: int, columns: ValueAxes) -> Values:
         """Values of the runs; a tolerance of -1 marks runs that aren't monitored."""
         method = self.method
         values = Values.of(method, runs)
@@ -255,10 +256,10 @@ class Session:
         self,
         parameters: FloatArray,
         alpha: FloatArray | None = None,
-        columns: Columns = (),
+        columns: ValueAxes = (),
         seeds: NDArray[np.int64] | None = None,
-        parts: Index | None = None,
-        lanes: Index | None = None,
+        parts: Integers | None = None,
+        lanes: Integers | None = None,
     ) -> "Runs":
         """Load runs with these parameters (runs, P) into new blocks.
 
@@ -283,7 +284,7 @@ class Session:
             layout.put_learning(block, self.network.learning(self.method.freeze))
         return self._runs(block, lanes, np.zeros(count, np.int64) if parts is None else parts)
 
-    def _runs(self, block: Block, lanes: Index, parts: Index) -> "Runs":
+    def _runs(self, block: Block, lanes: Integers, parts: Integers) -> "Runs":
         """The runs in these lanes, with the samples of their parts."""
         layout = self.layout
         if layout.sharing is Sharing.ALL:
@@ -337,8 +338,8 @@ class Runs:
     session: Session
     block: Block
     portion: Portion
-    parts: Index  # (n,) the part of the samples that each run trains on
-    places: Index  # (n,) the lane of each run
+    parts: Integers  # (n,) the part of the samples that each run trains on
+    places: Integers  # (n,) the lane of each run
     words: launch.Facts | None = None
     """Of a call's samples, layers and blocks, once one was made: for 32 blocks with samples of
     their own they take 0.3 ms."""
@@ -349,7 +350,7 @@ class Runs:
         return len(self.block.numbers)
 
     @property
-    def ended(self) -> Index:
+    def ended(self) -> Integers:
         """(n,) the updates after which a run ended, or -1."""
         return self.block.ended.ravel()[self.places]
 
@@ -415,14 +416,14 @@ class Runs:
         if "_on_gpus" in vars(self):
             vars(self).pop("_on_gpus").close()
 
-    def pack(self, going: Index, lanes: Index) -> "Runs":
+    def pack(self, going: Integers, lanes: Integers) -> "Runs":
         """New blocks with the runs ``going`` only, as they are now; ``lanes`` index into these."""
         session = self.session
         from_lanes = self.places[going][lanes.ravel()]
         block = session.layout.pack(self.block, from_lanes, session.records, session.workers)
         return session._runs(block, lanes, self.parts[going])
 
-    def curve(self, name: str, which: Index | slice = slice(None)) -> FloatArray:
+    def curve(self, name: str, which: Integers | slice = slice(None)) -> FloatArray:
         """(n, records + 1) a block's errors, losses or held_errors, of some of the runs.
 
         The last is final unless a run ended early.

@@ -46,7 +46,7 @@ START = 4096
 _KINDS = "biufUmM"
 
 
-class Header(NamedTuple):
+class ArrayHeader(NamedTuple):
     """Dtype and shape of an array, and the offset of its first byte."""
 
     dtype: np.dtype[Any]
@@ -54,7 +54,7 @@ class Header(NamedTuple):
     begin: int
 
 
-def header_of(start: bytes, size: int) -> Header:
+def header_of(start: bytes, size: int) -> ArrayHeader:
     """Parse the header from the first bytes of a file of this size.
 
     Raises
@@ -67,7 +67,7 @@ def header_of(start: bytes, size: int) -> Header:
     >>> file = io.BytesIO()
     >>> np.save(file, np.zeros((2, 3)))
     >>> header_of(file.getvalue(), 176)
-    Header(dtype=dtype('float64'), shape=(2, 3), begin=128)
+    ArrayHeader(dtype=dtype('float64'), shape=(2, 3), begin=128)
     """
     stream = io.BytesIO(start)
     if np.lib.format.read_magic(stream) != (1, 0):
@@ -77,7 +77,7 @@ def header_of(start: bytes, size: int) -> Header:
         raise ValueError(f"an array of {dtype} with the shape {shape}")
     if size != stream.tell() + dtype.itemsize * prod(shape):
         raise ValueError(f"another size than that of {dtype} with the shape {shape}")
-    return Header(dtype, shape, stream.tell())
+    return ArrayHeader(dtype, shape, stream.tell())
 
 
 class Stored:
@@ -91,7 +91,7 @@ class Stored:
         self._archive, self._info = archive, info
 
     @cached_property
-    def _header(self) -> Header:
+    def _header(self) -> ArrayHeader:
         info = self._info
         with self._archive.open(info) as member:
             found = header_of(member.read(START), info.file_size)

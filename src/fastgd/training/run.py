@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
-    from fastgd.engine.prediction import Order
+    from fastgd.engine.prediction import DerivativeOrder
     from fastgd.export.network import Exported
     from fastgd.tables.preparation import Preparation
     from fastgd.tables.targets import Target
@@ -472,7 +472,7 @@ def all_outputs(owner: object, runs: Sequence[Run], X: FloatArray) -> FloatArray
 
 
 def all_derivatives(
-    runs: Sequence[_Predicting], X: FloatArray, order: Order, caller: str
+    runs: Sequence[_Predicting], X: FloatArray, order: DerivativeOrder, caller: str
 ) -> FloatArray:
     """Derivatives (runs, samples, outputs, inputs), or second ones; X is checked.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.declarations import VALUES
 from fastgd.arguments.options import Method
-from fastgd.arguments.subsets import Part, Partition, RowIndices, joined
+from fastgd.arguments.subsets import Partition, RowIndices, Subset, joined
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.checks.numbers import array_of, integer
 from fastgd.engine.recipe import is_watched
@@ -390,7 +390,7 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
     )
 
 
-def _hashes(sweep: Any, part: Part | None, which: int) -> Hashes | None:
+def _hashes(sweep: Any, part: Subset | None, which: int) -> Hashes | None:
     """The hashes of a run's samples: all those of the sweep, or a subset with its weights."""
     hashes: Hashes | None = sweep.sample_hashes
     if part is None:

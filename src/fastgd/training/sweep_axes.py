@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.declarations import STRUCTURES
 from fastgd.arguments.options import Method
+from fastgd.arguments.subsets import Integers
 from fastgd.engine.network import Network
-from fastgd.engine.packing import Index
 
 _OF_NETWORKS = ("hidden_size", *STRUCTURES)
 
@@ -230,7 +230,7 @@ class Chunks:
             first = first * length + place.start
         return slice(first, first + prod(place.stop - place.start for place in box))
 
-    def find(self, runs: Index) -> Index:
+    def find(self, runs: Integers) -> Integers:
         """The chunk that each run is in."""
         chunk = np.zeros(len(runs), np.int64)
         for length, pieces, stride in zip(self.shape, self.pieces, self._strides, strict=True):

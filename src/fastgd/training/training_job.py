@@ -24,7 +24,7 @@ from fastgd.arguments.axes import MOST_NETWORKS, as_axis, check_axes, check_dist
 from fastgd.arguments.initial_network import NetworkParts, check_alphas, check_start, check_whole
 from fastgd.arguments.options import NO_AXES, Axes, Method, check_names_of_loss
 from fastgd.arguments.samples import TrainingData, outputs_to_start
-from fastgd.arguments.subsets import Part, Partition, check_partition
+from fastgd.arguments.subsets import Partition, Subset, check_partition
 from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray, check_flag, check_seeds
@@ -426,7 +426,7 @@ class TrainingSource:
     """Seed of all else that is random in a run with given initial weights."""
     record_weights: bool = False
 
-    def samples(self, part: Part | None) -> dict[str, Any]:
+    def samples(self, part: Subset | None) -> dict[str, Any]:
         """The samples of a run as arguments of :func:`fastgd.train`: a subset, or all."""
         task = self.task if part is None else self.task.of(part)
         held = task.validation
@@ -441,7 +441,7 @@ class TrainingSource:
         self,
         hidden: tuple[int, ...],
         method: Method,
-        part: Part | None,
+        part: Subset | None,
         values: Mapping[str, Any],
     ) -> Run:
         """Train a run with these values as train() does, without repeating the sweep's warnings."""

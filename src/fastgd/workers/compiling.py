@@ -29,7 +29,7 @@ from typing import Any
 from fastgd.engine import code_cache
 from fastgd.engine.devices import available_threads
 
-Call = Callable[[], object]
+ShortCall = Callable[[], object]
 """A short training, for example, that compiles the code of a long one. A ``functools.partial`` of a
 module's function can be sent to a helper; a call that can't be pickled is made in this process."""
 
@@ -49,7 +49,7 @@ help_out()
 """
 
 
-def compile_all(calls: Iterable[Call], advance: Callable[[int], None] | None = None) -> int:
+def compile_all(calls: Iterable[ShortCall], advance: Callable[[int], None] | None = None) -> int:
     """Make all calls in this process, after helpers have compiled some of the missing code.
 
     Without helpers (few calls, a single processor, no cache folder, a worker of a pool) the calls
@@ -63,7 +63,7 @@ def compile_all(calls: Iterable[Call], advance: Callable[[int], None] | None = N
     report = advance or (lambda _done: None)
     waiting, count = list(calls), 0
     while waiting:
-        missing: dict[str, Call] = {}
+        missing: dict[str, ShortCall] = {}
         again = []
         for call in waiting:
             name = _missing_code(call)
@@ -79,7 +79,7 @@ def compile_all(calls: Iterable[Call], advance: Callable[[int], None] | None = N
     return count
 
 
-def _missing_code(call: Call) -> str:
+def _missing_code(call: ShortCall) -> str:
     """Make a call if all of its code is in the cache; else return the name of the missing code."""
     try:
         with code_cache.asking():
@@ -89,15 +89,15 @@ def _missing_code(call: Call) -> str:
     return ""
 
 
-def _share_out(given: Sequence[Call], report: Callable[[int], None]) -> None:
-    left, over = deque(given), SimpleQueue[Call]()
+def _share_out(given: Sequence[ShortCall], report: Callable[[int], None]) -> None:
+    left, over = deque(given), SimpleQueue[ShortCall]()
     here = 0
     with _helpers(_useful(len(given)), left, over):
         while call := _next(left):
             call()
             report(1)
             here += 1
-        there: list[Call] = []
+        there: list[ShortCall] = []
         while here + len(there) < len(given):
             there.append(over.get())
             report(1)
@@ -106,7 +106,7 @@ def _share_out(given: Sequence[Call], report: Callable[[int], None]) -> None:
         call()
 
 
-def _next(left: "deque[Call]") -> Call | None:
+def _next(left: "deque[ShortCall]") -> ShortCall | None:
     """Remove and return a call that nobody has made yet; None if there is none."""
     with suppress(IndexError):
         return left.popleft()
@@ -123,7 +123,9 @@ def _useful(calls: int) -> int:
 
 
 @contextmanager
-def _helpers(count: int, left: "deque[Call]", over: "SimpleQueue[Call]") -> Iterator[None]:
+def _helpers(
+    count: int, left: "deque[ShortCall]", over: "SimpleQueue[ShortCall]"
+) -> Iterator[None]:
     """Run this number of helper processes, which take calls; they are always stopped at the end."""
     processes: list[subprocess.Popen[bytes]] = []
     threads: list[Thread] = []
@@ -154,7 +156,9 @@ def _start() -> "subprocess.Popen[bytes]":
 
 
 def _feed(
-    process: "subprocess.Popen[bytes]", left: "deque[Call]", over: "SimpleQueue[Call]"
+    process: "subprocess.Popen[bytes]",
+    left: "deque[ShortCall]",
+    over: "SimpleQueue[ShortCall]",
 ) -> None:
     """Send one call after the other to a helper, as long as it answers."""
     assert process.stdin is not None

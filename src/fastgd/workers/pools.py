@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from fastgd.store import Arrays
 from fastgd.store.folder import Folder
-from fastgd.workers.worker import Answer, Job, Order, Shipment, WorkerState, here, work
+from fastgd.workers.worker import Answer, Job, Shipment, TaskSettings, WorkerState, here, work
 
 Submit = Callable[[int, str], "Future[Answer]"]
 """Submit a chunk, together with the job or code of this name, if it isn't empty."""
@@ -24,7 +24,7 @@ class LostExecutorError(Exception):
     """The executor takes no more tasks."""
 
 
-class Outcome(NamedTuple):
+class ChunkResult(NamedTuple):
     """The result of a chunk: its arrays (None if the worker has written them), or an error."""
 
     chunk: int
@@ -68,7 +68,7 @@ class Scheduler:
         self._under_way[along] += 1
         future.add_done_callback(self._over.put)
 
-    def next(self, seconds: float) -> Outcome | None:
+    def next(self, seconds: float) -> ChunkResult | None:
         """Return the result of some chunk, or None if none is finished within ``seconds``.
 
         Raises LostExecutorError if the executor is broken.
@@ -77,7 +77,7 @@ class Scheduler:
             return self._outcome(self._over.get(timeout=seconds))
         return None
 
-    def leave(self) -> list[Outcome]:
+    def leave(self) -> list[ChunkResult]:
         """Cancel the chunks that have not begun; return the finished ones not yet returned."""
         for future in list(self._tasks):
             future.cancel()
@@ -89,10 +89,10 @@ class Scheduler:
                 with suppress(Exception):
                     answer = future.result()
                     if not answer.missing:
-                        found.append(Outcome(chunk, answer.arrays, None))
+                        found.append(ChunkResult(chunk, answer.arrays, None))
         return found
 
-    def _outcome(self, future: "Future[Answer]") -> Outcome | None:
+    def _outcome(self, future: "Future[Answer]") -> ChunkResult | None:
         chunk, along = self._tasks.pop(future)
         self._under_way[along] -= 1
         answer, error = None, None
@@ -113,10 +113,10 @@ class Scheduler:
             for _ in range(len(self._waiting)):
                 self.start(self._waiting.popleft())
         if answer is None:
-            return Outcome(chunk, None, error)
+            return ChunkResult(chunk, None, error)
         self.places.add(answer.place)
         if not answer.missing:
-            return Outcome(chunk, answer.arrays, None)
+            return ChunkResult(chunk, answer.arrays, None)
         asked = self._asked[answer.missing]
         asked.add(answer.place[:2])
         if self._under_way[answer.missing] < len(asked):
@@ -149,7 +149,7 @@ class Workers:
         self._executor = executor
         self._shipment = Shipment(job)
         where = None if folder is None else (str(folder.path), folder.manifest.id)
-        self._order = Order(self._shipment.job, threads, where)
+        self._order = TaskSettings(self._shipment.job, threads, where)
         self._call, self._serial = uuid4().hex, count()
 
     @contextmanager

@@ -112,7 +112,7 @@ class Answer(NamedTuple):
     arrays: Arrays | None = None
 
 
-class Order(NamedTuple):
+class TaskSettings(NamedTuple):
     """What all tasks of a call share: small, as each task contains it."""
 
     job: str
@@ -120,7 +120,7 @@ class Order(NamedTuple):
     folder: tuple[str, str] | None  # path and id, if workers are to write chunks to a folder
 
 
-def work(order: Order, chunk: int, parcels: Parcels, _serial: str) -> Answer:
+def work(order: TaskSettings, chunk: int, parcels: Parcels, _serial: str) -> Answer:
     """Compute a chunk, and write it if this worker can access the folder.
 
     Every task has its own serial, as Dask runs tasks with equal arguments only once.

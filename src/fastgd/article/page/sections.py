@@ -10,7 +10,7 @@ from fastgd.article.experiments import EXPERIMENTS
 from fastgd.article.page import calls
 from fastgd.article.page.figures import PageFigure
 from fastgd.optimizers import ALL
-from fastgd.workers.compiling import Call
+from fastgd.workers.compiling import ShortCall
 
 CHANGES = (5.0, 3.0)
 PLANE = (5.0, 4.2)
@@ -254,7 +254,7 @@ _PLANES = [_PLANE, partial(_PLANE, resolution=2)]
 _BALL = partial(fastgd.bucket.roll, curve="x**2", start=-3, alpha=0.1)
 
 # For each figure, the slowest call first.
-NEEDED: dict[Callable[[], Any], Sequence[Call]] = {
+NEEDED: dict[Callable[[], Any], Sequence[ShortCall]] = {
     calls.thirteen_lines: [_TRAIN],
     calls.race: [*_PLANES, *_RACE],
     calls.ball: [_BALL],
@@ -277,7 +277,7 @@ NEEDED: dict[Callable[[], Any], Sequence[Call]] = {
 """Quick calls that compile the code of each figure."""
 
 
-def needed(sections: Iterable[Section]) -> list[Call]:
+def needed(sections: Iterable[Section]) -> list[ShortCall]:
     """Return the calls that compile the code of all figures of these sections, each once."""
     figures = [figure for section in sections for figure in section.figures]
     return list(dict.fromkeys(call for figure in figures for call in NEEDED[figure.draw]))
