@@ -16,7 +16,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 import fastgd
 from fastgd import Model
-from fastgd.checks import memory
+from fastgd.checks import numbers as memory
 from fastgd.checks.messages import TrainingWarning
 from fastgd.models.fit import fit_columns
 from fastgd.models.fit_choices import HIDDEN_SIZES, Choices

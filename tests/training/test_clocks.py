@@ -9,7 +9,7 @@ import pytest
 
 import fastgd
 from fastgd.engine import execution
-from fastgd.store import leases
+from fastgd.store import files as leases
 from fastgd.store.folder import Folder
 from fastgd.training import train as checkpoints
 from fastgd.workers import run_job

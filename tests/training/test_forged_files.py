@@ -22,7 +22,8 @@ import fastgd
 from fastgd import plots
 from fastgd.models import stored_groups, stored_model
 from fastgd.plots.style import pyplot
-from fastgd.store import chunk_file, npz
+from fastgd.store import npz
+from fastgd.store import npz as chunk_file
 from fastgd.store.folder import Folder
 from fastgd.store.manifest import parsed
 from fastgd.tables.preparation import Preparation

@@ -24,7 +24,7 @@ from cases import CAUCHY, SWISH
 from fastgd.arguments.axes import OWNED
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.option_types import Number
-from fastgd.engine.device_choice import DeviceWarning
+from fastgd.engine.execution import DeviceWarning
 from fastgd.optimizers import LevenbergMarquardt
 from fastgd.training import folder_sweep
 from fastgd.training.training_job import TrainingJob

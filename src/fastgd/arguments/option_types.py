@@ -30,7 +30,7 @@ from fastgd.checks.numbers import (
     rule_of,
 )
 from fastgd.formulas.custom import Formula
-from fastgd.hyperparameters import Hyperparameters
+from fastgd.optimizers import Hyperparameters
 
 _EXACT = 2**53
 """The limit up to which a float64 represents every integer exactly."""

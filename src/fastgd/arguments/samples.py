@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from fastgd.arguments.axes import as_axis
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.subsets import Partition, Subset
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import either, shown, warn
 from fastgd.checks.numbers import (
     FloatArray,
     check_count,
+    check_memory,
     check_sample_weight,
     check_shape,
     numbers_of,

@@ -33,8 +33,7 @@ from fastgd.cli.option_values import (
 )
 from fastgd.cli.options import Declared, option
 from fastgd.formulas.custom import Function, Loss
-from fastgd.hyperparameters import Hyperparameters
-from fastgd.optimizers import LevenbergMarquardt, Optimizer
+from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Optimizer
 
 
 class Typed(NamedTuple):

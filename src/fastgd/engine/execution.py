@@ -5,6 +5,7 @@ takes them through the iterations in calls that are as long as their speed allow
 fewer blocks as runs end, and collects what they result in.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -16,13 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.subsets import Integers
-from fastgd.engine.devices import AUTO, CPU
+from fastgd.checks.messages import warn
+from fastgd.engine.code_cache import kept
+from fastgd.engine.devices import AUTO, CPU, CUDA, devices_of
 from fastgd.engine.layout import Sharing
 from fastgd.engine.packing import RunBatch, by_part, lanes_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.results import State, TrainedRuns, put_state
 from fastgd.engine.session import CHUNK_SECONDS, Runs, Session
 from fastgd.kernel.block import DIVERGED
+from fastgd.kernel.cuda_driver import DeviceError
+from fastgd.kernel.language.numba_internals import processor
 
 CALLS = 32
 """Kernel calls per run if runs in its block may end early, so that they can be repacked ..."""
@@ -79,7 +84,7 @@ def plan_on_a_device(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.i
     """Choose the device of a plan for "auto"; the other arguments are those of :func:`execute`."""
     if plan.device != AUTO:
         return plan
-    from fastgd.engine.device_choice import chosen  # where there may be a GPU
+    from fastgd.engine.execution import chosen  # where there may be a GPU
 
     return chosen(plan, partial(_speed, first=first, seeds=seeds))
 
@@ -398,3 +403,79 @@ class ThreadTuning:
             best = max(self._speeds, key=lambda way: self._speeds[way])
             self._wait = FIRST_SECONDS if best != self._best else min(2 * self._wait, LAST_SECONDS)
             self._best = best
+
+
+# ---------------------------------------------------------------- the device "auto"
+# It is the faster of this machine's processors and its GPUs, by timing both. Their speeds are
+# measured once for a recipe, a network, and numbers of runs and iterations (rounded down to powers
+# of 2), and kept with the compiled code. That costs a few iterations on either, whose results are
+# dropped. Bits don't depend on it.
+
+
+LEAST_SECONDS = 1.0
+"""Work that a processor does in less is left to it: a GPU's code alone takes longer to make."""
+
+_said: set[str] = set()
+
+
+class DeviceWarning(UserWarning):
+    """Which device ``"auto"`` has chosen."""
+
+
+def chosen(plan: Plan, speed: Callable[[Plan], float]) -> Plan:
+    """Return the plan on the device where it is sooner done.
+
+    ``speed`` measures the updates in a second of a plan. A warning says what was chosen, once in a
+    process for each choice and reason: other networks have other ratios, but are not said again.
+    """
+    here = plan.on(CPU)
+    try:
+        gpus = devices_of(CUDA)
+    except DeviceError as error:
+        return _took(here, f"the CPU: {error}")
+    if _estimate(here) < LEAST_SECONDS:
+        return _took(here, f"the CPU, where the work takes less than {LEAST_SECONDS:g} s")
+    there, layout = plan.on(CUDA), here.layout
+    names = ", ".join(str(gpu) for gpu in gpus)
+    facts = repr(
+        (processor(), here.threads, [(gpu.name, gpu.multiprocessors) for gpu in gpus],
+         layout.recipe, layout.network.sizes, layout.samples, layout.batch,
+         here.runs.bit_length(), _iterations(here).bit_length())
+    )  # fmt: skip
+    try:
+        there.check_room()
+        found = kept("devices", facts, lambda: json.dumps([speed(here), speed(there)]).encode())
+    except DeviceError as error:
+        return _took(here, f"the CPU: {error}")
+    on_cpu, on_gpu = json.loads(found)
+    if on_gpu > on_cpu:
+        return _took(there, names, f": {_times(on_gpu / on_cpu)} as fast as the CPU")
+    return _took(here, "the CPU", f": {_times(on_cpu / on_gpu)} as fast as {names}")
+
+
+def _took(plan: Plan, what: str, why: str = "") -> Plan:
+    say_chosen(what, why)
+    return plan
+
+
+def say_chosen(what: str, why: str = "") -> None:
+    """Warn of what "auto" has chosen, once in a process, whatever ``why`` is."""
+    if what not in _said:
+        warn(f'device="auto" took {what}{why}', DeviceWarning)
+        _said.add(what)
+
+
+def _estimate(plan: Plan) -> float:
+    """Seconds that the processors need, about."""
+    blocks = -(-plan.runs // plan.layout.runs)
+    of_block = max(session.seconds() for _, session in plan.batches)
+    return of_block * blocks * _iterations(plan) / plan.threads
+
+
+def _iterations(plan: Plan) -> int:
+    return plan.task.iterations - plan.task.done
+
+
+def _times(ratio: float) -> str:
+    """Two digits of a ratio: 1.4 times, 120 times."""
+    return f"{float(f'{ratio:.2g}'):.12g} times"

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.numbers import FloatArray, array_of
+from fastgd.checks.numbers import FloatArray, array_of, check_memory
 from fastgd.formulas.custom import Formula
 from fastgd.formulas.derivation import Derivation, Node, replaced
 from fastgd.kernel.bytecode import (

@@ -16,8 +16,7 @@ import numpy as np
 
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Partition, RowIndices
-from fastgd.checks.memory import SPARE, check_memory
-from fastgd.checks.numbers import FloatArray
+from fastgd.checks.numbers import SPARE, FloatArray, check_memory
 from fastgd.engine.devices import available_threads
 from fastgd.engine.layout import layout_for
 from fastgd.engine.network import Network

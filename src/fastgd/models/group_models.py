@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.subsets import Integers
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import escaped, warn
 from fastgd.checks.notebook import ShownInNotebooks
-from fastgd.checks.numbers import FloatArray, check_choice, check_path
+from fastgd.checks.numbers import FloatArray, check_choice, check_memory, check_path
 from fastgd.export.exportable import ONNX_DTYPES
 from fastgd.models import stored_groups
 from fastgd.models.group_baselines import GroupFits

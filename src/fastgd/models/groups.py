@@ -13,23 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.subsets import Integers
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import (
     check_choice,
     check_count,
     check_flag,
+    check_memory,
     check_number,
     check_path,
     check_seed,
     rule_of,
 )
 from fastgd.engine.devices import CPU
-from fastgd.hyperparameters import Hyperparameters
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_models import GroupModels
 from fastgd.models.group_stages import START, Stages, check_settings, completed
 from fastgd.models.group_training import BoolArray, GroupRows, hold_out, train_all_rows
+from fastgd.optimizers import Hyperparameters
 from fastgd.store import Arrays, PathLike, described
 from fastgd.store.files import is_file
 from fastgd.store.folder import Folder

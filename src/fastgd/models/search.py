@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.memory import TooLargeError, check_memory
-from fastgd.checks.numbers import FloatArray
+from fastgd.checks.numbers import FloatArray, TooLargeError, check_memory
 from fastgd.engine.network import Network
 from fastgd.engine.progress import progress_bar
 from fastgd.models.fit_choices import HIDDEN_SIZES, Choices

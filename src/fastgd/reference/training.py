@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike
 from fastgd.arguments.declarations import Options
 from fastgd.arguments.initial_network import NetworkParts, Start
 from fastgd.arguments.samples import TrainingData
-from fastgd.checks.memory import check_memory
-from fastgd.checks.numbers import FloatArray
+from fastgd.checks.numbers import FloatArray, check_memory
 from fastgd.engine.network import Network, count_weights
 from fastgd.engine.results import State
 from fastgd.optimizers import LevenbergMarquardt

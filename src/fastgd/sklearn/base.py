@@ -21,8 +21,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.subsets import Integers
-from fastgd.checks.memory import check_memory
-from fastgd.checks.numbers import FloatArray, check_choice, check_path
+from fastgd.checks.numbers import FloatArray, check_choice, check_memory, check_path
 from fastgd.engine.devices import CPU
 from fastgd.export.exportable import ONNX_DTYPES
 from fastgd.export.network import Exported

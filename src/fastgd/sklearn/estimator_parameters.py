@@ -13,7 +13,6 @@ from fastgd import optimizers, schedules
 from fastgd.arguments.axes import kinds_of
 from fastgd.arguments.initial_network import check_hidden_size
 from fastgd.arguments.options import axes, check_curved, checked
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import did_you_mean_choice, either, shown
 from fastgd.checks.numbers import (
     LARGEST,
@@ -21,6 +20,7 @@ from fastgd.checks.numbers import (
     check_count,
     check_device,
     check_flag,
+    check_memory,
     check_number,
     each_of,
     rule_of,

@@ -17,7 +17,7 @@ from fastgd.arguments.subsets import Integers, joined
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import CPU, DeviceError, available_threads
 from fastgd.engine.prediction import outputs
-from fastgd.hyperparameters import Hyperparameters
+from fastgd.optimizers import Hyperparameters
 from fastgd.sklearn.fit_spec import FitSpec
 from fastgd.sklearn.single_training import train_alone
 from fastgd.training.run import Run

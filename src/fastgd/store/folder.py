@@ -27,11 +27,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown, warn
-from fastgd.store import Arrays, PathLike, chunk_file
-from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
-from fastgd.store.files import UNFINISHED, ForeignEntryError, again, is_file, open_inside, put
-from fastgd.store.leases import Leases
+from fastgd.store import Arrays, PathLike
+from fastgd.store.files import (
+    UNFINISHED,
+    ForeignEntryError,
+    Leases,
+    again,
+    is_file,
+    open_inside,
+    put,
+)
 from fastgd.store.manifest import Manifest, manifest_of, parsed
+from fastgd.store.npz import CorruptChunkError, MissingChunkError, packed, unpacked, verify
 
 T = TypeVar("T")
 
@@ -158,7 +165,7 @@ class Folder:
             If it can't be read.
         """
         if self._arrays is None:
-            self._arrays = self._look(SHARED, chunk_file.unpacked) if self.manifest.shared else {}
+            self._arrays = self._look(SHARED, unpacked) if self.manifest.shared else {}
         return self._arrays
 
     def __repr__(self) -> str:
@@ -194,11 +201,11 @@ class Folder:
         KeyError
             If the chunk has no array of that name.
         """
-        return self._look(chunk, lambda file, origin: chunk_file.unpacked(file, origin, names))
+        return self._look(chunk, lambda file, origin: unpacked(file, origin, names))
 
     def verify(self, chunk: int) -> str:
         """Read and verify all of a chunk, and return its hash; raises as :meth:`read`."""
-        return self._look(chunk, chunk_file.verify)
+        return self._look(chunk, verify)
 
     def damaged(self) -> list[int]:
         """Return which chunks have a corrupt file; each file is read in full."""
@@ -222,7 +229,7 @@ class Folder:
             If it can't be written; the message names the file.
         """
         path = self._file(chunk)
-        whole = chunk_file.packed(arrays, self._origin(chunk))
+        whole = packed(arrays, self._origin(chunk))
 
         def try_once() -> None:
             if not self._is_settled():
@@ -277,7 +284,7 @@ class Folder:
         return f"{self.manifest.id}/{file}"
 
     def _look(self, file: int | str, look_at: Callable[[IO[bytes], str], T]) -> T:
-        """Call a function of `chunk_file` on a chunk or the shared arrays; errors name the file."""
+        """Call a function on the file of a chunk or the shared arrays; errors name the file."""
         path = self.path / file if isinstance(file, str) else self._file(file)
         try:
             stream = open_inside(path, self.path)
@@ -375,14 +382,14 @@ class Folder:
             return
         path = self.path / SHARED
         try:
-            self._look(SHARED, chunk_file.verify)
+            self._look(SHARED, verify)
         except FileNotFoundError:
             pass
         except CorruptChunkError:
             warn(f"{path} was corrupt: written again", DamageWarning)
         else:
             return
-        put(path, chunk_file.packed(self._arrays, self._origin(SHARED)), self.path)
+        put(path, packed(self._arrays, self._origin(SHARED)), self.path)
 
 
 def remove(path: Path) -> None:

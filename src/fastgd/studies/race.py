@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments import options
 from fastgd.arguments.initial_network import Start
 from fastgd.arguments.samples import check_samples, warn_of_targets
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.numbers import (
@@ -21,6 +20,7 @@ from fastgd.checks.numbers import (
     check_choice,
     check_count,
     check_flag,
+    check_memory,
     check_number,
 )
 from fastgd.optimizers import Optimizer

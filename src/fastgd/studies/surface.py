@@ -16,12 +16,11 @@ from fastgd.arguments.declarations import DECLARED, SurfaceOptions
 from fastgd.arguments.initial_network import NetworkParts, Start, check_network, check_whole
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import check_samples, outputs_to_start
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import either, shown
 from fastgd.checks.notebook import ShownInNotebooks
-from fastgd.checks.numbers import check_count, check_result
-from fastgd.engine.device_choice import say_chosen
+from fastgd.checks.numbers import check_count, check_memory, check_result
 from fastgd.engine.devices import AUTO, CPU
+from fastgd.engine.execution import say_chosen
 from fastgd.engine.network import Network, Weights
 from fastgd.store import PathLike
 from fastgd.studies.surface_job import (

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import first_names, shown
-from fastgd.checks.numbers import numbers_of
+from fastgd.checks.numbers import check_memory, numbers_of
 from fastgd.tables.amounts import numbers_written
 from fastgd.tables.column_learning import (
     MOST_CATEGORIES,

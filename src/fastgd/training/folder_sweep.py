@@ -18,9 +18,15 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.samples import TrainingData, Validation
 from fastgd.arguments.subsets import Integers
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import many, shown
-from fastgd.checks.numbers import check_count, check_counts, check_flag, check_path, check_seed
+from fastgd.checks.numbers import (
+    check_count,
+    check_counts,
+    check_flag,
+    check_memory,
+    check_path,
+    check_seed,
+)
 from fastgd.engine.results import (
     ERROR_COUNT,
     MISSING,
@@ -33,9 +39,9 @@ from fastgd.engine.results import (
     Summary,
 )
 from fastgd.store import Arrays, PathLike
-from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
 from fastgd.store.files import check_kind
 from fastgd.store.folder import Folder
+from fastgd.store.npz import CorruptChunkError, MissingChunkError
 from fastgd.training.codec import Header, need
 from fastgd.training.exports import CURVES, sweep_dataset
 from fastgd.training.run import SOURCES, Run

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from fastgd.arguments.axes import taking_combinations
 from fastgd.arguments.samples import warn_of_targets
-from fastgd.checks.memory import ALWAYS_FITS, check_memory
+from fastgd.checks.numbers import ALWAYS_FITS, check_memory
 from fastgd.engine.devices import CPU
 from fastgd.engine.plan import Keep
 from fastgd.engine.progress import progress_bar

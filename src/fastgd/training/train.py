@@ -19,12 +19,12 @@ from numpy.typing import ArrayLike
 from fastgd.arguments import options
 from fastgd.arguments.initial_network import Start
 from fastgd.arguments.samples import warn_of_targets
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown, warn
 from fastgd.checks.numbers import (
     ABOVE_ZERO,
     check_device,
     check_flag,
+    check_memory,
     check_number,
     check_path,
     check_threads,

@@ -25,9 +25,8 @@ from fastgd.arguments.initial_network import NetworkParts, check_alphas, check_s
 from fastgd.arguments.options import NO_AXES, Axes, Method, check_names_of_loss
 from fastgd.arguments.samples import TrainingData, outputs_to_start
 from fastgd.arguments.subsets import Partition, Subset, check_partition
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.numbers import FloatArray, check_flag, check_seeds
+from fastgd.checks.numbers import FloatArray, check_flag, check_memory, check_seeds
 from fastgd.engine.devices import AUTO, CPU, available_threads
 from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import Network, first_rows, network_of

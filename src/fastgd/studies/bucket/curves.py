@@ -19,9 +19,8 @@ from numba import njit
 from numba.core.errors import NumbaError
 from numpy.typing import ArrayLike
 
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.numbers import FloatArray, array_of
+from fastgd.checks.numbers import FloatArray, array_of, check_memory
 from fastgd.engine.formula_values import code_of
 from fastgd.formulas.derivation import Derivation
 from fastgd.formulas.expressions import Tree, parse

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.numbers import (
     check_choice,
     check_count,
+    check_memory,
     check_number,
     check_seed,
 )

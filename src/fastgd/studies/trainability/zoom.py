@@ -6,9 +6,8 @@ from inspect import signature
 from math import ulp
 from typing import Any
 
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.numbers import check_count, check_number, rule_of
+from fastgd.checks.numbers import check_count, check_memory, check_number, rule_of
 from fastgd.store import PathLike
 from fastgd.store.folder import Folder
 from fastgd.studies.trainability.map import WINDOW, Trainability, checked, trainability
