@@ -10,7 +10,7 @@ from fastgd.checks.messages import escaped, many, seconds_text
 from fastgd.cli.console import timed
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.options import PROGRESS, takes
-from fastgd.engine import code_cache
+from fastgd.engine.devices import place as code_place
 from fastgd.engine.progress import progress_bar
 from fastgd.workers.compiling import ShortCall, compile_all
 
@@ -46,7 +46,7 @@ def command(progress: bool) -> None:
 
     Example: [bold]fastgd precompile[/bold]
     """
-    place = code_cache.place()
+    place = code_place()
     if place is None:
         raise RefusedError(
             "compiled code can't be kept, as no folder for it can be written to: "

@@ -1,5 +1,7 @@
 """Where runs are trained: on this machine's processors, or on GPUs, to the same bits.
 
+Their compiled code is kept as files, which can be sent to processes that don't have it.
+
 A device is named as in PyTorch: ``"cpu"``, ``"cuda"`` for all GPUs that the process sees, or
 ``"cuda:1"`` for one of them. With ``"auto"`` it is the faster of the first two.
 """
@@ -13,6 +15,12 @@ from typing import TYPE_CHECKING, Any
 from numba.core import config
 
 from fastgd.kernel.cuda_driver import DeviceError as DeviceError
+from fastgd.kernel.language.cache import CodeLackingError as CodeLackingError
+from fastgd.kernel.language.cache import asking as asking
+from fastgd.kernel.language.cache import kept as kept
+from fastgd.kernel.language.cache import place as place
+from fastgd.kernel.language.code_directory import add_file as add_file
+from fastgd.kernel.language.code_directory import read_file as read_file
 from fastgd.kernel.language.threads import WARP
 
 if TYPE_CHECKING:

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import warn
-from fastgd.engine.code_cache import kept
-from fastgd.engine.devices import AUTO, CPU, CUDA, devices_of
+from fastgd.engine.devices import AUTO, CPU, CUDA, devices_of, kept
 from fastgd.engine.layout import Sharing
 from fastgd.engine.packing import RunBatch, by_part, lanes_of
 from fastgd.engine.plan import Keep, Plan

@@ -42,7 +42,7 @@ from fastgd.tables.table_selection import column_names, some_rows, with_targets,
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target, learn_target, notes_of
 from fastgd.training.codec import Header
 from fastgd.training.stored_results import as_json
-from fastgd.workers.worker_options import check_worker_options
+from fastgd.workers.run_job import check_worker_options
 
 if TYPE_CHECKING:
     import pandas

@@ -1,4 +1,4 @@
-"""Files of arrays, ``.npz``: a result with a JSON header, and a chunk in which each bit is verified."""
+"""Files of arrays, ``.npz``: results with a JSON header, and chunks that show any changed bit."""
 
 import io
 import json

@@ -32,8 +32,7 @@ from fastgd.training.codec import Header
 from fastgd.training.exports import dataframe, labels_of, module
 from fastgd.training.run import Alpha, Run
 from fastgd.training.training_job import TrainingJob, checked_job
-from fastgd.workers.run_job import results_of
-from fastgd.workers.worker_options import check_worker_options
+from fastgd.workers.run_job import check_worker_options, results_of
 
 if TYPE_CHECKING:
     import pandas

@@ -33,8 +33,7 @@ from fastgd.studies.surface_job import (
 from fastgd.training.exports import dataframe, dataset
 from fastgd.training.run import Run, Snapshot
 from fastgd.training.stored_results import as_json
-from fastgd.workers.run_job import results_of
-from fastgd.workers.worker_options import check_worker_options
+from fastgd.workers.run_job import check_worker_options, results_of
 
 if TYPE_CHECKING:
     import pandas

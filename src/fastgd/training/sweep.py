@@ -21,8 +21,7 @@ from fastgd.training.resuming import arguments_of_sweep
 from fastgd.training.sweep_result import Sweep
 from fastgd.training.train import HeldOut, continuing
 from fastgd.training.training_job import TrainingJob, checked_job
-from fastgd.workers.run_job import run_job, work_into
-from fastgd.workers.worker_options import WorkerOptions, check_worker_options
+from fastgd.workers.run_job import WorkerOptions, check_worker_options, run_job, work_into
 
 
 @continuing(arguments_of_sweep)

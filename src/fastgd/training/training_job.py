@@ -84,7 +84,7 @@ def sharing_code(shares: bool) -> Iterator[None]:
 
 @dataclass(frozen=True, eq=False)
 class TrainingJob:
-    """All that some runs depend on, checked; a :class:`fastgd.workers.worker.Job`.
+    """All that some runs depend on, checked; a :class:`fastgd.workers.tasks.Job`.
 
     ``networks``, ``methods`` and ``alphas`` have one item for each combination of the axes that
     change the network.

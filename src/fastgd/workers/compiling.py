@@ -26,8 +26,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-from fastgd.engine import code_cache
-from fastgd.engine.devices import available_threads
+from fastgd.engine.devices import CodeLackingError, asking, available_threads
+from fastgd.engine.devices import place as code_place
 
 ShortCall = Callable[[], object]
 """A short training, for example, that compiles the code of a long one. A ``functools.partial`` of a
@@ -82,9 +82,9 @@ def compile_all(calls: Iterable[ShortCall], advance: Callable[[int], None] | Non
 def _missing_code(call: ShortCall) -> str:
     """Make a call if all of its code is in the cache; else return the name of the missing code."""
     try:
-        with code_cache.asking():
+        with asking():
             call()
-    except code_cache.CodeLackingError as error:
+    except CodeLackingError as error:
         return error.name
     return ""
 
@@ -117,7 +117,7 @@ def _useful(calls: int) -> int:
     """The number of helpers worth starting for this number of calls."""
     is_python = Path(sys.executable or "").name.lower().startswith("python")
     # A worker of a pool shares the processors with others. Without a cache, helpers are useless.
-    if calls <= EACH or not is_python or _is_helper or parent_process() or not code_cache.place():
+    if calls <= EACH or not is_python or _is_helper or parent_process() or not code_place():
         return 0
     return min(available_threads(), MOST, -(-calls // EACH)) - 1
 

@@ -36,8 +36,7 @@ from fastgd.studies.trainability.mean_field import (
     sample_count,
 )
 from fastgd.training.exports import dataframe, dataset
-from fastgd.workers.run_job import results_of
-from fastgd.workers.worker_options import WorkerOptions, check_worker_options
+from fastgd.workers.run_job import WorkerOptions, check_worker_options, results_of
 
 if TYPE_CHECKING:
     import pandas

@@ -118,7 +118,7 @@ class Patch(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class MapJob:
-    """One training per pixel: a :class:`fastgd.workers.worker.Job`."""
+    """One training per pixel: a :class:`fastgd.workers.tasks.Job`."""
 
     settings: Settings
     problem: MeanField
