@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import fastgd
 {imported}
-from fastgd.checks import memory
+from fastgd.checks import numbers as memory
 warnings.simplefilter("ignore")
 
 said = []

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import warn
 from fastgd.engine.devices import AUTO, CPU, CUDA, devices_of, kept
-from fastgd.engine.layout import Sharing
+from fastgd.engine.layout import Sharing, layout_for
 from fastgd.engine.packing import RunBatch, by_part, lanes_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.results import State, TrainedRuns, put_state
@@ -75,7 +75,11 @@ def execute(
         runs = runs[work.trained.outcome[runs] == DIVERGED]
         if len(runs):
             batch, session = by_part(plan.samples, runs, plan.of_part, 1), plan.batches[0][1]
-            work.train(batch, session.for_batch(batch), lambda _done: None)
+            old = session.layout
+            layout = layout_for(
+                old.network, 1, batch.size, old.recipe, old.batch, old.window, batch.sharing
+            )
+            work.train(batch, replace(session, layout=layout, device=CPU), lambda _done: None)
     return work.trained
 
 

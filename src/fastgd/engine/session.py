@@ -9,16 +9,16 @@ Other number types, backends and executors would plug in here. A replacement has
 two classes do: the memory that a number of runs needs (:meth:`Session.bytes`), an estimate of its
 speed (:meth:`Session.seconds`), and runs that can be loaded from parameters and their own
 hyperparameters, or from a state, trained from any iteration to a later one, repacked without those
-that have ended, and read. ``surface`` needs ``grid``, and ``objective`` needs ``bind``. Results
+that have ended, and read. ``objective`` needs ``bind``, and ``surface`` :meth:`Runs.call`. Results
 must not depend on how iterations are divided into calls, on which runs share a block, or on the
 number of threads: callers decide all that by timing.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import CPU, devices_of, room_on
-from fastgd.engine.layout import Layout, Sharing, layout_for, split_of, up
+from fastgd.engine.layout import Layout, Sharing, layout_for, split_of
 from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, Portion, RunBatch, lanes_of, portion_of
 from fastgd.engine.recipe import (
@@ -36,24 +36,16 @@ from fastgd.engine.recipe import (
     TOLERANCE,
     ValueColumn,
     Values,
-    choice_of,
-    recipe_of,
 )
 from fastgd.kernel import launch
 from fastgd.kernel.block import SEED, Block, Recipe, Span, Split
-from fastgd.kernel.language.specialization import Choice
-from fastgd.kernel.launch import PlaneGrid
-from fastgd.kernel.vectorization import GPU, ROWS, Machine, runs_side_by_side
-from fastgd.optimizers import LevenbergMarquardt
+from fastgd.kernel.vectorization import ROWS, Machine
 
 if TYPE_CHECKING:
     from fastgd.kernel.gpu import BlocksOnGPUs
 
 CHUNK_SECONDS = 0.05
 """Target duration of a kernel call: Ctrl-C and progress are handled between calls."""
-
-POINT_BYTES = 64 * 1024**2
-"""Memory limit for the points of a surface that are on GPUs at a time."""
 
 NONE = np.empty(0)
 """No explicit learning rate factors."""
@@ -87,18 +79,14 @@ class Session:
         recipe: Recipe,
         batch: RunBatch,
         *,
-        iterations: int = 0,
-        record_every: int = 1,
-        look: int = 0,
         threads: int = 1,
         blocks: int = 1,
         machine: Machine | None = None,
-        device: str = CPU,
-        workers: int = 1,
+        **others: Any,
     ) -> "Session":
         """For a batch of runs in ``blocks`` blocks, each of which ``threads`` threads may share.
 
-        ``machine`` is another one that the calls are for.
+        ``machine`` is another one that the calls are for; the ``others`` are fields of this class.
         """
         layout = layout_for(
             network,
@@ -112,69 +100,7 @@ class Session:
             blocks=blocks,
             machine=machine,
         )
-        return cls(layout, method, samples, iterations, record_every, look, device, workers)
-
-    def for_batch(self, batch: RunBatch) -> "Session":
-        """The same for another batch of runs, on this machine's processors."""
-        old = self.layout
-        layout = layout_for(
-            old.network, batch.side_by_side, batch.size, old.recipe, old.batch, old.window,
-            batch.sharing,
-        )  # fmt: skip
-        return replace(self, layout=layout, device=CPU)
-
-    @classmethod
-    def of_measuring(
-        cls,
-        network: Network,
-        method: Method,
-        X: FloatArray,
-        y: FloatArray,
-        runs: int,
-        device: str = CPU,
-    ) -> "Session":
-        """For ``runs`` runs of which only the errors are needed."""
-        machine = None if device == CPU else GPU
-        wide = runs_side_by_side(runs, len(X), network.matrices, machine=machine)
-        batch = RunBatch(Sharing.ALL, wide, len(X), 0, True, range(runs))
-        samples = PackedSamples(X, y, method.sample_weight)
-        recipe = recipe_of(method, {})
-        return cls.make(network, method, samples, recipe, batch, machine=machine, device=device)
-
-    @classmethod
-    def of_outputs(cls, network: Network, method: Method, X: FloatArray) -> "Session":
-        """For a single run whose outputs are needed: all samples form one group."""
-        recipe, batch = recipe_of(method, {}), method.batch_size or 0
-        layout = layout_for(network, 1, len(X), recipe, batch, group=up(len(X), ROWS))
-        return cls(layout, method, PackedSamples(X, np.zeros((len(X), network.sizes[-1]))))
-
-    @classmethod
-    def of_derivative(
-        cls, network: Network, method: Method, X: FloatArray, y: FloatArray
-    ) -> "Session":
-        """For a single run whose loss and gradient are needed.
-
-        Penalties are always compiled in, even if 0, so that changing l1 or l2 compiles nothing.
-        """
-        recipe = recipe_of(method, {})
-        features = recipe.features.replaced(penalty=choice_of("on", "penalty"))
-        recipe = recipe._replace(optimizer=Choice("Derivative"), features=features)
-        samples = PackedSamples(X, y, method.sample_weight)
-        return cls(layout_for(network, 1, len(X), recipe), method, samples, iterations=1)
-
-    @classmethod
-    def of_jacobian(
-        cls, network: Network, method: Method, X: FloatArray, y: FloatArray
-    ) -> "Session":
-        """For a single run whose residuals and their Jacobian are needed, of all samples at once.
-
-        The code is that of a second-order training, whatever the penalties and the reduction.
-        """
-        plain = {"optimizer": LevenbergMarquardt(), "l1": 0.0, "l2": 0.0, "reduction": "sum"}
-        method = method.at(plain)
-        samples = PackedSamples(X, y, method.sample_weight)
-        layout = layout_for(network, 1, len(X), recipe_of(method, {}), group=up(len(X), ROWS))
-        return cls(layout, method, samples, iterations=1)
+        return cls(layout, method, samples, **others)
 
     @property
     def network(self) -> Network:
@@ -303,30 +229,6 @@ class Session:
         places[lanes.ravel()[::-1]] = np.arange(lanes.size)[::-1]
         return Runs(self, block, portion, parts, places)
 
-    def measured(
-        self,
-        parameters: FloatArray,
-        x: FloatArray,
-        y: FloatArray,
-        places: tuple[tuple[int, int, int], tuple[int, int, int]],
-        advance: Callable[[int], None],
-    ) -> FloatArray:
-        """As :meth:`Runs.grid`, with a run for each point: what a GPU has room for at a time."""
-        errors, layout = np.empty(len(x) * len(y)), self.layout
-        x_at, y_at = (np.flatnonzero(layout.places[0] == layout.address(at)) for at in places)
-        most = layout.runs * max(1, POINT_BYTES // self.bytes_of_block(0, 0))
-        for begin in range(0, len(errors), most):
-            points = np.arange(begin, min(begin + most, len(errors)))
-            own = np.tile(parameters, (len(points), 1))
-            own[:, x_at[0]], own[:, y_at[0]] = x[points % len(x)], y[points // len(x)]
-            runs = self.load(own)
-            runs.run(0, 1)
-            runs.bring_back()
-            runs.leave()
-            errors[points] = runs.curve("errors")[:, 0]
-            advance(len(points))
-        return errors.reshape(len(y), len(x))
-
 
 @dataclass(eq=False)
 class Runs:
@@ -432,12 +334,6 @@ class Runs:
         found: FloatArray = array.reshape(len(array), -1, R)[places // R, :, places % R]
         return found
 
-    def last_values(self) -> FloatArray:
-        """View (samples, outputs) of the only run's outputs in its last pass."""
-        session = self.session
-        top = session.layout.values_of(self.block, session.network.layers - 1)
-        return top[: len(session.samples.X)]
-
     def into(self, outputs: FloatArray) -> "Runs":
         """The same runs, writing their outputs (lanes, samples, outputs) to this array."""
         block = self.block._replace(outputs=outputs.reshape(self.blocks, -1))
@@ -451,31 +347,3 @@ class Runs:
     def bind(self) -> Callable[[], None]:
         """Run iteration 0 of the only run; return a function that repeats it with less overhead."""
         return launch.bind(self.call(0, 1))
-
-    def grid(
-        self,
-        x: FloatArray,
-        y: FloatArray,
-        places: tuple[tuple[int, int, int], tuple[int, int, int]],
-        threads: int,
-        advance: Callable[[int], None],
-    ) -> FloatArray:
-        """Mean absolute errors (len(y), len(x)) over a grid of two parameters' values, in chunks.
-
-        The parameters are given as (layer, row, column); ``advance`` is called with the number of
-        points done since its last call.
-        """
-        session, count, at = self.session, len(x) * len(y), 0
-        x_at, y_at = map(session.layout.address, places)
-        grid = PlaneGrid(x, y, np.empty(count), x_at, y_at, first=0, last=0)
-        call = self.call(0, 1)
-        side_by_side = session.layout.runs
-        speed = side_by_side * threads / session.seconds()
-        while at < count:
-            last = min(at + max(side_by_side, int(speed * CHUNK_SECONDS)), count)
-            began = perf_counter()
-            launch.measure_grid(call, grid._replace(first=at, last=last), threads)
-            speed = (last - at) / max(perf_counter() - began, 1e-9)
-            advance(last - at)
-            at = last
-        return grid.errors.reshape(len(y), len(x))

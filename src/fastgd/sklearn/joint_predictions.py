@@ -19,7 +19,7 @@ from fastgd.arguments.subsets import Integers, RowIndices, rows_of
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network
-from fastgd.engine.prediction import predict_parts
+from fastgd.engine.prediction import predict
 from fastgd.sklearn.base import BaseFastGD
 from fastgd.sklearn.classifier import FastGDClassifier
 from fastgd.sklearn.joint_training import key_of
@@ -155,5 +155,5 @@ def _outputs(networks: Sequence[BaseFastGD], X: FloatArray, sizes: Integers) -> 
     parameters = np.array([[network.row(one) for one in each] for each in parts])
     rows = rows_of(np.arange(len(X)), sizes)
     result = np.empty((parameters.shape[1], len(X), network.sizes[-1]))
-    predict_parts(network, method, parameters, X, rows, {}, available_threads(), result)
+    predict(network, method, parameters, X, {}, available_threads(), result, rows)
     return result

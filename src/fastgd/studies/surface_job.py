@@ -14,6 +14,7 @@ from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray, check_ends, integer
 from fastgd.engine.devices import CPU
 from fastgd.engine.network import Network
+from fastgd.engine.prediction import measure_plane, session_of_plane
 from fastgd.engine.session import Session
 from fastgd.formulas.named import loss_of
 from fastgd.store import Arrays
@@ -58,7 +59,7 @@ class SurfaceJob:
     def session(self) -> Session:
         """The session of all bands: one kernel computes them."""
         points = len(self.across) * len(self.up)
-        return Session.of_measuring(self.network, self.method, self.X, self.y, points, self.device)
+        return session_of_plane(self.network, self.method, self.X, self.y, points, self.device)
 
     def threads(self, wanted: int) -> int:
         """Return the number of threads that the whole surface justifies, at most ``wanted``."""
@@ -86,11 +87,9 @@ class SurfaceJob:
     def _measured(
         self, rows: FloatArray, threads: int, advance: Callable[[int], None]
     ) -> FloatArray:
-        session = self.session
-        if self.device != CPU:
-            return session.measured(self.parameters, self.across, rows, self.places, advance)
-        runs = session.load(np.tile(self.parameters, (threads * session.layout.runs, 1)))
-        return runs.grid(self.across, rows, self.places, threads, advance)
+        return measure_plane(
+            self.session, self.parameters, self.across, rows, self.places, threads, advance
+        )
 
 
 def measuring(method: Method) -> Method:
