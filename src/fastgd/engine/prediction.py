@@ -77,35 +77,35 @@ def predict(
     finite, outputs = np.asarray(np.isfinite(flat).all(axis=1)), network.sizes[-1]
     is_short = rows is None and len(flat) > 1 and flat.size * len(X) < SHORT
     wide = native_lanes() if is_short else None
-    partition = None
-    if rows is not None:
-        partition = Partition({"group": list(range(len(rows)))}, rows, None, None)
+    axes = {} if rows is None else {"group": list(range(len(rows)))}
+    partition = None if rows is None else Partition(axes, rows, None, None)
     samples = PackedSamples(X, np.zeros((len(X), outputs)), partition=partition)
     method = _plain(method)
     recipe, columns = _recipe(method), _columns(method, numbers)
     for batch in arrange(samples, recipe, len(flat), network.matrices, threads, wide):
         begin, session = 0, None
         while begin < len(batch.order):
-            size = int(samples.sizes[batch.order[begin] // each])  # the largest remaining one
-            if session is None or size != session.layout.samples:
-                own_batch = replace(batch, size=size)
-                session = Session.make(network, method, samples, recipe, own_batch)
+            if rows is not None:  # the largest remaining ones
+                batch = replace(batch, size=int(samples.sizes[batch.order[begin] // each]))
+            if session is None or batch.size != session.layout.samples:
+                session = Session.make(network, method, samples, recipe, batch)
             end = min(len(batch.order), begin + _runs_per_pass(session, threads))
             owners = batch.runs(begin, end)
             keys = None if batch.keys is None else batch.keys[begin:end]
             lanes = batch.lanes(keys, end - begin, threads)
             own = [(column, owners) for column in columns]
-            runs = session.load(flat[owners], columns=own, parts=owners // each, lanes=lanes)
-            if rows is None and lanes.size == end - begin:
-                runs.into(result[begin:end]).run(0, 1, threads)  # written to the result directly
-            else:
-                runs = runs.into(np.empty((lanes.size, size, outputs)))
-                runs.run(0, 1, threads)
+            parts = None if rows is None else owners // each
+            mine = flat[begin:end] if rows is None else flat[owners]
+            runs = session.load(mine, columns=own, parts=parts, lanes=lanes)
+            is_direct = rows is None and lanes.size == end - begin
+            shape = lanes.size, batch.size, outputs
+            runs = runs.into(result[begin:end] if is_direct else np.empty(shape))
+            runs.run(0, 1, threads)
             if rows is not None:
                 for owner, found in zip(owners.tolist(), runs.outputs(), strict=True):
                     part = rows[owner // each]
                     result[owner % each, part] = found[: len(part)] if finite[owner] else np.nan
-            elif lanes.size > end - begin:
+            elif not is_direct:
                 result[begin:end] = runs.outputs()
             begin = end
     if rows is None:
