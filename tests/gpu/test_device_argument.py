@@ -14,9 +14,9 @@ import cuda_stand_in
 import fastgd
 from cases import XOR_X, XOR_Y
 from fastgd.checks import numbers as memory
-from fastgd.checks.numbers import check_device
 from fastgd.engine import execution
 from fastgd.engine import execution as device_choice
+from fastgd.engine.devices import check_device
 from fastgd.studies.trainability import map_job
 from fastgd.training import training_job
 from thinning import crossed

@@ -14,14 +14,14 @@ import fastgd
 from cases import NETWORKS
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import TrainingData
-from fastgd.engine import layout as layouts
 from fastgd.engine import packing, session
+from fastgd.engine import session as layouts
 from fastgd.engine.devices import available_threads
 from fastgd.engine.execution import LAST_SECONDS, ThreadTuning
-from fastgd.engine.layout import area_of, layout_for
 from fastgd.engine.network import Network
 from fastgd.engine.plan import Plan
 from fastgd.engine.recipe import recipe_of
+from fastgd.engine.session import area_of, layout_for
 from fastgd.kernel.block import Area, Layer
 from fastgd.kernel.language.tile import Shape
 from fastgd.kernel.vectorization import shapes_for

@@ -7,7 +7,6 @@ import math
 import numbers
 import operator
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence, Sized
 from functools import cache
@@ -321,39 +320,6 @@ def check_not_negative(name: str, array: FloatArray) -> None:
 
 
 # ---------------------------------------------------- names, paths and flags
-
-#: Names of devices; "cuda:0" is the first GPU.
-_DEVICES = ("cpu", "cuda", "auto")
-
-#: Names of devices of other vendors, in other libraries.
-_OTHER_DEVICES = ("amd", "hip", "metal", "mps", "opencl", "rocm", "sycl", "tpu", "vulkan", "xpu")
-
-
-def check_device(value: object, name: str = "device") -> str:
-    """Return value if it is the name of a device, whether or not there is one.
-
-    Examples
-    --------
-    >>> check_device("cuda:1")
-    'cuda:1'
-    >>> check_device("gpu:1")
-    Traceback (most recent call last):
-    ...
-    ValueError: device must be 'cpu', 'cuda', 'cuda:0' (or another number) or 'auto', \
-got 'gpu:1': did you mean 'cuda'?
-    """
-    text = str(value) if isinstance(value, str) else ""
-    if text in _DEVICES or re.fullmatch("cuda:(0|[1-9][0-9]{0,8})", text):
-        return text
-    rule = (
-        f"{name} must be 'cpu', 'cuda', 'cuda:0' (or another number) or 'auto', got {shown(value)}"
-    )
-    if not isinstance(value, str):
-        raise TypeError(rule)
-    kind = text.partition(":")[0]
-    if kind.lower() in _OTHER_DEVICES:
-        raise ValueError(f"{rule}: all GPUs but NVIDIA's are unknown here")
-    raise ValueError(rule + ("" if kind in _DEVICES else did_you_mean_choice(kind, _DEVICES)))
 
 
 def check_choice(name: str, value: object, known: Sequence[str]) -> str:

@@ -8,12 +8,14 @@ A device is named as in PyTorch: ``"cpu"``, ``"cuda"`` for all GPUs that the pro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from numba.core import config
 
+from fastgd.checks.messages import did_you_mean_choice, shown
 from fastgd.kernel.cuda_driver import DeviceError as DeviceError
 from fastgd.kernel.language.cache import CodeLackingError as CodeLackingError
 from fastgd.kernel.language.cache import asking as asking
@@ -26,10 +28,40 @@ from fastgd.kernel.language.threads import WARP
 if TYPE_CHECKING:
     from fastgd.kernel.cuda import Device
 
-CPU, CUDA, AUTO = "cpu", "cuda", "auto"
+CPU, CUDA, AUTO = _NAMES = "cpu", "cuda", "auto"
 
 USED = 0.9
 """Share of a GPU's free memory that runs may take: the rest is for other allocations."""
+
+_OTHERS = ("amd", "hip", "metal", "mps", "opencl", "rocm", "sycl", "tpu", "vulkan", "xpu")
+"""Names of devices of other vendors, in other libraries."""
+
+
+def check_device(value: object) -> str:
+    """Return value if it is the name of a device, whether or not there is one.
+
+    Examples
+    --------
+    >>> check_device("cuda:1")
+    'cuda:1'
+    >>> check_device("gpu:1")
+    Traceback (most recent call last):
+    ...
+    ValueError: device must be 'cpu', 'cuda', 'cuda:0' (or another number) or 'auto', \
+got 'gpu:1': did you mean 'cuda'?
+    """
+    text = str(value) if isinstance(value, str) else ""
+    if text in _NAMES or re.fullmatch("cuda:(0|[1-9][0-9]{0,8})", text):
+        return text
+    rule = (
+        f"device must be 'cpu', 'cuda', 'cuda:0' (or another number) or 'auto', got {shown(value)}"
+    )
+    if not isinstance(value, str):
+        raise TypeError(rule)
+    kind = text.partition(":")[0]
+    if kind.lower() in _OTHERS:
+        raise ValueError(f"{rule}: all GPUs but NVIDIA's are unknown here")
+    raise ValueError(rule + ("" if kind in _NAMES else did_you_mean_choice(kind, _NAMES)))
 
 
 def available_threads() -> int:
@@ -202,7 +234,11 @@ def devices() -> DeviceList:
     >>> devices[0].name, devices[0].threads >= 1
     ('cpu', True)
     """
-    found, note = [_cpu()], ""
+    from fastgd.kernel.language.numba_internals import processor
+    from fastgd.kernel.vectorization import native_lanes
+
+    cpu = DeviceFacts(CPU, processor()[1], threads=available_threads(), lanes=native_lanes())
+    found, note = [cpu], ""
     try:
         gpus, too_old = usable_gpus()
         found += [
@@ -220,10 +256,3 @@ def devices() -> DeviceList:
     except DeviceError as error:
         note = f"No GPU: {error}"
     return DeviceList(found, note)
-
-
-def _cpu() -> DeviceFacts:
-    from fastgd.kernel.language.numba_internals import processor
-    from fastgd.kernel.vectorization import native_lanes
-
-    return DeviceFacts(CPU, processor()[1], threads=available_threads(), lanes=native_lanes())

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import warn
 from fastgd.engine.devices import AUTO, CPU, CUDA, devices_of, kept
-from fastgd.engine.layout import Sharing, layout_for
+from fastgd.engine.layout import Sharing
 from fastgd.engine.packing import RunBatch, by_part, lanes_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.results import State, TrainedRuns, put_state
-from fastgd.engine.session import CHUNK_SECONDS, Runs, Session
+from fastgd.engine.session import CHUNK_SECONDS, Runs, Session, layout_for
 from fastgd.kernel.block import DIVERGED
 from fastgd.kernel.cuda_driver import DeviceError
 from fastgd.kernel.language.numba_internals import processor

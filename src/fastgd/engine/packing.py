@@ -344,17 +344,20 @@ def arrange(
     folds = "fold" in samples.partition.axes
     weighed = folds or "sample_weight" in samples.partition.axes
     in_step = recipe.batches.name != "all" or recipe.batch_norm is not None
-    tables = len(samples.table_sizes)
+    of_table = runs // len(samples.table_sizes)
     # Better than a shared table, which for 5 folds has a quarter more samples than a run trains on.
     if _fill(each, wide) >= FULL or wide == 1:
         return [by_part(samples, np.arange(runs), each, wide)]
     apart = folds and (in_step or recipe.features.dropout)
-    if weighed and not apart and _fill(runs // tables, wide) >= FULL:
-        return [_by_table(samples, each, wide, exact=not folds)]
+    if weighed and not apart and _fill(of_table, wide) >= FULL:
+        tables = np.argsort(-samples.table_sizes, kind="stable")
+        order = (tables[:, None] * of_table + np.arange(of_table)).ravel()
+        largest = int(samples.table_sizes.max())
+        held = max(largest, int(samples.held_sizes.max()))
+        keys = samples.tables[order // each]
+        return [RunBatch(Sharing.TABLE, wide, largest, held, not folds, order, keys)]
     alone = machine is None or machine.threads == 1  # a block of a GPU always has 32 runs
-    if in_step:
-        return _by_size(samples, each, wide, alone=alone)
-    return _by_run(samples, each, wide, alone=alone)
+    return _with_own_samples(samples, each, wide, alone=alone, in_step=in_step)
 
 
 def _fill(count: int, wide: int) -> float:
@@ -362,68 +365,38 @@ def _fill(count: int, wide: int) -> float:
     return count / (-(-count // wide) * wide)
 
 
-def _by_table(samples: PackedSamples, each: int, wide: int, *, exact: bool) -> RunBatch:
-    """Batch the runs so that all of a table share its samples."""
-    order = np.argsort(-samples.table_sizes, kind="stable")
-    of_table = len(samples.tables) // len(order) * each
-    runs = (order[:, None] * of_table + np.arange(of_table)).ravel()
-    return RunBatch(
-        Sharing.TABLE,
-        wide,
-        int(samples.table_sizes.max()),
-        int(max(samples.table_sizes.max(), samples.held_sizes.max())),
-        exact,
-        runs,
-        samples.tables[runs // each],
-    )
-
-
 def by_part(samples: PackedSamples, runs: Integers, each: int, wide: int) -> RunBatch:
     """Batch the runs so that all of a part share its samples."""
     parts = runs // each
     runs = runs[np.lexsort((runs, -samples.sizes[parts]))]
-    return _own(samples, Sharing.PART, runs, each, wide, runs // each, exact=True)
+    return _batch(samples, Sharing.PART, runs, each, wide, runs // each, exact=True)
 
 
-def _by_size(samples: PackedSamples, each: int, wide: int, *, alone: bool) -> list[RunBatch]:
-    """Runs have their own samples, in blocks of runs with equally many.
-
-    With ``alone``, those of which there are too few run alone.
-    """
-    runs = _by_descending_size(samples, each)
-    sizes = samples.sizes[runs // each]
-    counts = np.unique(-sizes, return_counts=True)[1]
-    pays = np.repeat((counts >= wide / GAIN) | (not alone), counts)
-    batches = []
-    if pays.any():
-        mine = runs[pays]
-        batches.append(_own(samples, Sharing.NONE, mine, each, wide, sizes[pays], exact=True))
-    if not pays.all():
-        batches.append(by_part(samples, runs[~pays], each, 1))
-    return batches
-
-
-def _by_run(samples: PackedSamples, each: int, wide: int, *, alone: bool) -> list[RunBatch]:
+def _with_own_samples(
+    samples: PackedSamples, each: int, wide: int, *, alone: bool, in_step: bool
+) -> list[RunBatch]:
     """Runs have their own samples, padded to the largest set of a block.
 
-    With ``alone``, the largest run alone.
+    With ``alone``, the largest run alone. Where runs go through their batches ``in_step``, a block
+    has runs with equally many samples only; with ``alone``, those of which there are too few for
+    that run alone.
     """
-    runs = _by_descending_size(samples, each)
-    sizes = samples.sizes[runs // each]
-    apart = _largest_alone(sizes, wide) if alone else 0
-    batches = []
-    if apart:
-        batches.append(by_part(samples, runs[:apart], each, 1))
-    if apart < len(runs):
-        mine = runs[apart:]
-        exact = bool(sizes[apart] == sizes[-1])
-        batches.append(_own(samples, Sharing.NONE, mine, each, wide, None, exact=exact))
-    return batches
-
-
-def _by_descending_size(samples: PackedSamples, each: int) -> Integers:
     parts = np.argsort(-samples.sizes, kind="stable")
-    return (parts[:, None] * each + np.arange(each)).ravel()
+    runs = (parts[:, None] * each + np.arange(each)).ravel()
+    sizes = samples.sizes[runs // each]
+    if in_step:
+        counts = np.unique(-sizes, return_counts=True)[1]
+        together = np.repeat((counts >= wide / GAIN) | (not alone), counts)
+    else:
+        together = np.arange(len(runs)) >= (_largest_alone(sizes, wide) if alone else 0)
+    mine, own = runs[together], sizes[together]
+    batches = []
+    if not together.all():
+        batches.append(by_part(samples, runs[~together], each, 1))
+    if len(mine):
+        keys, exact = (own, True) if in_step else (None, bool(own[0] == own[-1]))
+        batches.append(_batch(samples, Sharing.NONE, mine, each, wide, keys, exact=exact))
+    return batches[::-1] if in_step else batches
 
 
 def _largest_alone(sizes: Integers, wide: int) -> int:
@@ -440,7 +413,7 @@ def _largest_alone(sizes: Integers, wide: int) -> int:
     return best
 
 
-def _own(
+def _batch(
     samples: PackedSamples,
     sharing: Sharing,
     runs: Integers,

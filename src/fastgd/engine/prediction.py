@@ -20,12 +20,12 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Partition, RowIndices
 from fastgd.checks.numbers import SPARE, FloatArray, check_memory
 from fastgd.engine.devices import CPU, available_threads
-from fastgd.engine.layout import Layout, Sharing, layout_for, up
+from fastgd.engine.layout import Layout, Sharing, up
 from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, RunBatch, arrange
 from fastgd.engine.plan import PASS_BYTES
 from fastgd.engine.recipe import ValueColumn, choice_of, places_of, recipe_of, unit_choice
-from fastgd.engine.session import CHUNK_SECONDS, Runs, Session, ValueAxes
+from fastgd.engine.session import CHUNK_SECONDS, Runs, Session, ValueAxes, layout_for
 from fastgd.kernel import launch
 from fastgd.kernel.block import EPSILON, Recipe
 from fastgd.kernel.derivatives import TANGENTS, DerivativeRecipe, Share, Stage, derive

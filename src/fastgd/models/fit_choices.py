@@ -12,14 +12,13 @@ from fastgd.checks.messages import either, shown
 from fastgd.checks.numbers import (
     check_choice,
     check_count,
-    check_device,
     check_flag,
     check_number,
     check_seed,
     check_threads,
     rule_of,
 )
-from fastgd.engine.devices import CPU, available_threads, looked_for
+from fastgd.engine.devices import CPU, available_threads, check_device, looked_for
 from fastgd.formulas.custom import Loss
 from fastgd.formulas.named import loss_of
 from fastgd.models.scores import SCORING

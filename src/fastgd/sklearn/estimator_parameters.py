@@ -18,14 +18,13 @@ from fastgd.checks.numbers import (
     LARGEST,
     check_choice,
     check_count,
-    check_device,
     check_flag,
     check_memory,
     check_number,
     each_of,
     rule_of,
 )
-from fastgd.engine.devices import AUTO, CPU, looked_for
+from fastgd.engine.devices import AUTO, CPU, check_device, looked_for
 from fastgd.sklearn.fit_spec import Adaptive
 from fastgd.training.run import Run
 

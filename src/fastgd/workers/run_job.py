@@ -22,8 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown, warn
-from fastgd.checks.numbers import check_count, check_device, check_flag, check_path, check_threads
-from fastgd.engine.devices import AUTO, CPU, DeviceError, available_threads, looked_for
+from fastgd.checks.numbers import check_count, check_flag, check_path, check_threads
+from fastgd.engine.devices import (
+    AUTO,
+    CPU,
+    DeviceError,
+    available_threads,
+    check_device,
+    looked_for,
+)
 from fastgd.engine.progress import progress_bar
 from fastgd.store import Arrays
 from fastgd.store.folder import DamageWarning, Folder
