@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.engine.network import Weights, flatten, unflatten
+from fastgd.engine.network import Network, Weights, flatten
 
 TWINS = 63
 """Twins of each run: 64 runs fill the SIMD lanes of every processor."""
@@ -206,4 +206,5 @@ def twins(weights: Weights, count: int = TWINS) -> list[Weights]:
     sizes = (weights[0].shape[0], *(layer.shape[1] for layer in weights))
     moves = np.random.RandomState(MOVES_SEED).choice((-1, 0, 1), (count, len(row)))
     moves = np.unique(moves[moves.any(axis=1)], axis=0)
-    return [unflatten(np.nextafter(row, row + move), sizes) for move in moves]
+    network = Network(tuple(sizes))
+    return [network.parts(np.nextafter(row, row + move)).weights for move in moves]

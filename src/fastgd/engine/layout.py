@@ -348,39 +348,38 @@ class Layout:
     @cached_property
     def layers(self) -> list[Layer]:
         """The layers as the kernel knows them."""
-        return [
-            self._layer(k, below, outputs)
-            for k, (below, outputs) in enumerate(pairwise(self.network.sizes))
-        ]
-
-    def _layer(self, k: int, below: int, outputs: int) -> Layer:
-        inputs, wide = below + self.network.bias, self.shapes.wide.units
-        own = {"P": self._weights[k], "A": self._units[k], "K": k * self.runs}
-        places = {}
-        for name, array in SECTIONS.items():
-            start = self.sections[name].start
-            if array.beside:
-                places[name] = start - self.sections[array.beside].start
-            else:
-                places[name] = start + sum(own.get(word, 0) for word in array.size.split())
-        if self.recipe.features.dropconnect is None:
-            places["effective"] = places["weights"]
-        # If only the last layer's are stored, there is no room for those of the layers before.
-        places["preactivation"] -= self.sizes["A"] - self.sizes["preactivations"]
-        return Layer(
-            inputs=inputs,
-            units_below=below,
-            outputs=outputs,
-            full_inputs=below // ROWS * ROWS,
-            wide_inputs=below // wide * wide,
-            wide_outputs=outputs // wide * wide,
-            stride=self.strides[k],
-            number=k,
-            is_output=int(k == self.network.layers - 1),
-            state=self.parameters,
-            scale=places["weights"] + inputs * outputs * self.runs,
-            **places,
-        )
+        layers, wide = [], self.shapes.wide.units
+        for k, (below, outputs) in enumerate(pairwise(self.network.sizes)):
+            inputs = below + self.network.bias
+            own = {"P": self._weights[k], "A": self._units[k], "K": k * self.runs}
+            places = {}
+            for name, array in SECTIONS.items():
+                start = self.sections[name].start
+                if array.beside:
+                    places[name] = start - self.sections[array.beside].start
+                else:
+                    places[name] = start + sum(own.get(word, 0) for word in array.size.split())
+            if self.recipe.features.dropconnect is None:
+                places["effective"] = places["weights"]
+            # If only the last layer's are stored, there is no room for those of the layers before.
+            places["preactivation"] -= self.sizes["A"] - self.sizes["preactivations"]
+            layers.append(
+                Layer(
+                    inputs=inputs,
+                    units_below=below,
+                    outputs=outputs,
+                    full_inputs=below // ROWS * ROWS,
+                    wide_inputs=below // wide * wide,
+                    wide_outputs=outputs // wide * wide,
+                    stride=self.strides[k],
+                    number=k,
+                    is_output=int(k == self.network.layers - 1),
+                    state=self.parameters,
+                    scale=places["weights"] + inputs * outputs * self.runs,
+                    **places,
+                )
+            )
+        return layers
 
     @cached_property
     def table(self) -> NDArray[np.int64]:
@@ -415,7 +414,11 @@ class Layout:
         made = [none[kind] for kind in _KIND_OF]
         for k, array, dtype, length, added in self._filled:
             rows = min(blocks, workers) if array.is_workspace and self.machine != GPU else blocks
-            made[k] = _rows(rows, length + records * added, array, dtype)
+            width = length + records * added
+            made[k] = np.zeros((rows, width), dtype)
+            if array.busy and rows > 1:  # no cache line holds values of two rows
+                line = LINE_BYTES // dtype.itemsize
+                made[k] = np.zeros((rows, up(width, line) + line), dtype)[:, :width]
         *others, X, y, importance = made
         # Each iteration knows its own number of samples.
         others.insert(_BATCH, Data(X, y, importance, samples=0, epoch=0))
@@ -448,11 +451,6 @@ class Layout:
             self.section(block.numbers, "watch")[:, SMALLEST] = np.inf
         self.section(block.numbers, "values")[:] = self.by_run(values.numbers)
         self.of_runs(block.integers)[:] = self.by_run(values.integers)
-
-    def put_learning(self, block: Block, row: NDArray[np.float64]) -> None:
-        """Set which parameters are trainable, (P,): 1, or 0 for frozen ones."""
-        learning = block.numbers[:, self.sections["learning"]]
-        self.put_by_parameter(learning, np.tile(row, (len(learning) * self.runs, 1)))
 
     def pack(self, old: Block, lanes: NDArray[np.int64], records: int, workers: int = 1) -> Block:
         """New blocks with the runs of these (blocks * R) lanes in their present state."""
@@ -521,12 +519,3 @@ class Layout:
             part = array[:, start : start + width * self.runs].reshape(len(array), width, self.runs)
             part[:] = self.by_run(rows[:, at : at + width])
             at += width
-
-
-def _rows(blocks: int, length: int, array: Array, dtype: Any) -> NDArray[Any]:
-    """Zeros (blocks, length); of a busy array, no cache line holds values of two rows."""
-    if not array.busy or blocks == 1 or length == 0:
-        return np.zeros((blocks, length), dtype)
-    line = LINE_BYTES // dtype.itemsize
-    found: NDArray[Any] = np.zeros((blocks, up(length, line) + line), dtype)[:, :length]
-    return found

@@ -75,17 +75,12 @@ class Network:
         ]
         return np.concatenate(kinds)
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether the network has weights only."""
-        return not (self.bias or self.batch_norm)
-
     def rows(self, starts: NDArray[np.float64]) -> NDArray[np.float64]:
         """Initial rows (n, parameters) from flat weights (n, weights).
 
         Biases, shifts and means start at 0, scales and variances at 1.
         """
-        if self.is_plain:
+        if not (self.bias or self.batch_norm):
             return starts
         parts: list[NDArray[np.float64]] = []
         at = 0
@@ -176,24 +171,9 @@ class _Drawing(local):
 _drawing = _Drawing()
 
 
-def all_first_weights(sizes: Sequence[int], seeds: Sequence[int]) -> NDArray[np.float64]:
-    """Initial weights for many seeds, (seeds, weights)."""
-    random = _drawing.random
-    rows = np.empty((len(seeds), count_weights(sizes)))
-    for row, seed in zip(rows, seeds, strict=True):
-        random.seed(seed)
-        row[:] = random.random_sample(len(row))
-    return 2 * rows - 1
-
-
 def flatten(weights: Weights) -> NDArray[np.float64]:
     """All weights in one row."""
     return np.concatenate([layer.ravel() for layer in weights])
-
-
-def unflatten(row: NDArray[Any], sizes: Sequence[int]) -> tuple[NDArray[Any], ...]:
-    """One row of weights as an (inputs, outputs) array per layer."""
-    return Network(tuple(sizes)).parts(row).weights
 
 
 # ---------------------------------------------------------------- initial weights
@@ -221,10 +201,13 @@ def first_rows(init: Init, sizes: Sequence[int], seeds: Sequence[int]) -> FloatA
     """Initial weights (seeds, weights), flattened, of networks with these layers."""
     shapes = list(pairwise(sizes))
     kinds = (init,) * len(shapes) if isinstance(init, str) else init
+    rows = np.empty((len(seeds), count_weights(sizes)))
     if "article" in kinds:
-        rows = all_first_weights(sizes, seeds)
-    else:
-        rows = np.empty((len(seeds), count_weights(sizes)))
+        random = _drawing.random
+        for row, seed in zip(rows, seeds, strict=True):
+            random.seed(seed)
+            row[:] = random.random_sample(len(row))
+        rows = 2 * rows - 1
     at = 0
     for k, (kind, (inputs, outputs)) in enumerate(zip(kinds, shapes, strict=True)):
         width = inputs * outputs

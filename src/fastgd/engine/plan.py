@@ -72,20 +72,14 @@ class Plan:
     """The number of all runs ..."""
     of_part: int = field(init=False)
     """... and of those of each part of the samples."""
-    records: int = field(init=False)
-    """Number of recorded errors, not counting the final one."""
-    layout: Layout = field(init=False)
-    """The layout of the first batch's blocks."""
 
     def __post_init__(self) -> None:
         self.runs, self.of_part = prod(self.shape), prod(self.shape[1:])
-        if self.batches:
-            self._are_in(self.batches)
 
-    def _are_in(self, batches: tuple[tuple[RunBatch, Session], ...]) -> None:
-        """Note the batches that the runs are in."""
-        self.batches, session = batches, batches[0][1]
-        self.layout, self.records = session.layout, session.records
+    @property
+    def layout(self) -> Layout:
+        """The layout of the first batch's blocks."""
+        return self.batches[0][1].layout
 
     @classmethod
     def make(
@@ -136,7 +130,7 @@ class Plan:
             along, threads, ends, device,
         )  # fmt: skip
         here = CPU if device == AUTO else device
-        plan._are_in(plan._batches(recipe, look, here, side_by_side, machine, others))
+        plan.batches = plan._batches(recipe, look, here, side_by_side, machine, others)
         return plan
 
     def _batches(
@@ -209,7 +203,7 @@ class Plan:
 
     def bytes(self, keep: Keep) -> int:
         """Memory of the results, initial weights, padded samples, and the blocks of one pass."""
-        parameters, records, layout = self.network.parameters, self.records, self.layout
+        parameters, records, layout = self.network.parameters, self.task.records, self.layout
         kept = 16 * parameters * keep.weights
         if keep.state:
             optimizer, best = self.method.optimizer, layout.recipe.best is not None

@@ -209,7 +209,11 @@ def recipe_of(
     in_batches = method.batch_size is not None
     batches = "adaptive" if method.sampling == "adaptive" else "epochs" if in_batches else "all"
     separate = wanted["dropout"] or wanted["dropconnect"] or method.batch_norm or in_batches
-    is_curved, optimizer, schedule = is_second_order(method), method.optimizer, method.schedule
+    is_curved, optimizer, schedule = (
+        bool(method.optimizer.second_order),
+        method.optimizer,
+        method.schedule,
+    )
     rates, first = None, corrections_of(optimizer).stop  # where a schedule's fields begin
     if not isinstance(schedule, Constant):
         fields = {name: first + k for k, name in enumerate(schedule.hyperparameters)}
@@ -256,12 +260,7 @@ def monitoring_of(
     every = 0 if stops or "summary" in given else record_every
     if method.evaluate_every is not None:
         every = int(method.evaluate_every)
-    return every, stops or is_second_order(method)
-
-
-def is_second_order(method: Method) -> bool:
-    """Whether a step solves a system with the products of all derivatives."""
-    return bool(method.optimizer.second_order)
+    return every, stops or bool(method.optimizer.second_order)
 
 
 def is_watched(method: Method, values: Mapping[str, Sequence[Any]]) -> bool:
@@ -460,19 +459,33 @@ def _of_output(
     """
     found = Derivation("z", OF_VALUE)
     value, unit_derivative = _unit(found, unit, of_unit := _renamed(unit, "u", "z"))
-    output = _unit_tree(unit, of_unit)
-    of_loss = _renamed(loss, "n", "y", output)
-    whole = found.of(steadied(replaced(loss.tree, of_loss)))
+    whole = _loss(found, loss, _unit_tree(unit, of_unit))
     if unit.derivative is not None or loss.derivative is not None:
-        whole = DualExpression(
-            whole.value, found.make("mul", _loss_derivative(found, loss), unit_derivative)
-        )
+        if loss.derivative is not None:
+            by_output = replaced(loss.derivative, _renamed(loss, "n", "y", "v"))
+            derivative: int | None = found.of(steadied(by_output)).value
+        else:
+            found.by = "v"
+            derivative = _loss(found, loss, "v").derivative
+        derivative = found.number(0.0) if derivative is None else derivative
+        whole = DualExpression(whole.value, found.make("mul", derivative, unit_derivative))
     if is_exp_below and loss.derivative is None and _has_log(loss.tree, loss.variables[1]):
-        whole = _with_exp_below(found, loss, value, whole)
+        # Far below 0 the unit equals exp, and z is the logarithm of its value. The value itself may
+        # underflow to 0 there: its logarithm would be infinite and the derivative of that NaN.
+        z = found.variable("z")
+        holds = found.make("lt", z, found.number(FAR_BELOW))
+        found.by = "z"
+        found.let("exp", z, value)
+        whole = found.chosen(holds, _loss(found, loss, ("exp", "z")), whole)
     derivative = found.number(0.0) if whole.derivative is None else whole.derivative
     delta = found.make("mul", found.number(-1.0), derivative)
     names = {value: "v"}
     return (DELTA, _formula(found, (delta,), names)), (LOSS, _formula(found, (whole.value,), names))
+
+
+def _loss(found: Derivation, loss: Loss, output: Tree) -> DualExpression:
+    """The loss of target y and this output."""
+    return found.of(steadied(replaced(loss.tree, _renamed(loss, "n", "y", output))))
 
 
 def _has_log(tree: Tree, variable: str) -> bool:
@@ -480,32 +493,6 @@ def _has_log(tree: Tree, variable: str) -> bool:
     if not isinstance(tree, tuple):
         return False
     return tree == ("log", variable) or any(_has_log(part, variable) for part in tree[1:])
-
-
-def _with_exp_below(
-    found: Derivation, loss: Loss, value: int, near: DualExpression
-) -> DualExpression:
-    """The loss of a unit that equals exp far below 0, with z for the logarithm of its value.
-
-    The value itself may underflow to 0 there, which would make the logarithm infinite and its
-    derivative NaN.
-    """
-    z = found.variable("z")
-    holds = found.make("lt", z, found.number(FAR_BELOW))
-    found.by = "z"
-    found.let("exp", z, value)
-    far = found.of(steadied(replaced(loss.tree, _renamed(loss, "n", "y", ("exp", "z")))))
-    return found.chosen(holds, far, near)
-
-
-def _loss_derivative(found: Derivation, loss: Loss) -> int:
-    """The node of a loss's derivative by the output v."""
-    names = _renamed(loss, "n", "y", "v")
-    if loss.derivative is not None:
-        return found.of(steadied(replaced(loss.derivative, names))).value
-    found.by = "v"
-    dual = found.of(steadied(replaced(loss.tree, names)))
-    return found.number(0.0) if dual.derivative is None else dual.derivative
 
 
 def _joint(loss: Loss, unit: Function) -> tuple[tuple[str, FormulaChoice], ...]:

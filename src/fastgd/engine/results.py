@@ -209,33 +209,6 @@ def read(runs: Runs, which: Integers | slice = slice(None), *, to_resume: bool =
     )
 
 
-def resumable(state: State, over: NDArray[np.bool_], *, is_curved: bool) -> State:
-    """The state of runs as it is kept, of which those that are ``over`` don't resume.
-
-    The lane of an ended run may have continued to change; fields that it no longer needs are 0.
-    """
-    if not np.count_nonzero(over):
-        return state._replace(
-            ended=_filled(len(over), -1, np.int64),
-            outcome=_filled(len(over), slots.RUNNING, np.int64),
-            final=_filled(len(over), np.nan),
-            validation_final=_filled(len(over), np.nan),
-        )
-    ongoing = ~over[:, None]
-    kept = state.corrections
-    return state._replace(
-        steps=np.where(ongoing[:, None], state.steps, 0.0),
-        # Of a second-order method they are results, too, and it leaves ended runs alone.
-        corrections=kept if is_curved else np.where(ongoing, kept, 0.0),
-        signs=np.where(ongoing, state.signs, np.uint8(0)),
-        tau=np.where(ongoing, state.tau, 0.0),
-        ended=np.where(over, state.ended, -1),
-        outcome=np.where(over, state.outcome, slots.RUNNING),
-        final=np.where(over, state.final, np.nan),
-        validation_final=np.where(over, state.validation_final, np.nan),
-    )
-
-
 def _filled(runs: int, value: float, dtype: Any = np.float64) -> NDArray[Any]:
     """Like ``np.full``, which takes four times as long for one number: 2 us."""
     array = np.empty(runs, dtype)
@@ -272,7 +245,7 @@ class TrainedRuns:
     @classmethod
     def empty(cls, plan: Plan, keep: Keep) -> TrainedRuns:
         """Allocate the arrays for the runs of a plan."""
-        runs, records, layout = plan.runs, plan.records, plan.layout
+        runs, records, layout = plan.runs, plan.task.records, plan.layout
         recipe, parameters, held = layout.recipe, layout.network.parameters, plan.samples.holds_out
         sizes = {
             "n": runs,
@@ -337,7 +310,7 @@ class TrainedRuns:
         Their states are stored, too, if that is ``to_resume`` them. Returns those of which no
         recorded loss belongs to the stored parameters, and these.
         """
-        records, iterations = plan.records, plan.task.iterations
+        records, iterations = plan.task.records, plan.task.iterations
         found = read(runs, which, to_resume=to_resume)
         errors, losses = runs.curve("errors", which), runs.curve("losses", which)
         final, held_final = errors[:, records], found.validation_final
@@ -422,8 +395,31 @@ class TrainedRuns:
         """
         found = read(runs) if found is None else found
         over = found.ended >= 0 if over is None else over
-        is_curved = runs.session.layout.recipe.curvature is not None
-        self.write_state(whose, resumable(found, over, is_curved=is_curved))
+        if not np.count_nonzero(over):
+            kept = found._replace(
+                ended=_filled(len(over), -1, np.int64),
+                outcome=_filled(len(over), slots.RUNNING, np.int64),
+                final=_filled(len(over), np.nan),
+                validation_final=_filled(len(over), np.nan),
+            )
+            self.write_state(whose, kept)
+            return
+        # The lane of an ended run may have continued to change; what it no longer needs is 0.
+        ongoing, corrections = ~over[:, None], found.corrections
+        if runs.session.layout.recipe.curvature is None:
+            # Of a second-order method they are results, too, and it leaves ended runs alone.
+            corrections = np.where(ongoing, corrections, 0.0)
+        kept = found._replace(
+            steps=np.where(ongoing[:, None], found.steps, 0.0),
+            corrections=corrections,
+            signs=np.where(ongoing, found.signs, np.uint8(0)),
+            tau=np.where(ongoing, found.tau, 0.0),
+            ended=np.where(over, found.ended, -1),
+            outcome=np.where(over, found.outcome, slots.RUNNING),
+            final=np.where(over, found.final, np.nan),
+            validation_final=np.where(over, found.validation_final, np.nan),
+        )
+        self.write_state(whose, kept)
 
     def write_state(self, whose: Integers, state: State) -> None:
         """Store the state of these runs."""

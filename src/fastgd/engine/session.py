@@ -207,7 +207,8 @@ class Session:
         own = Values(values.numbers[flat], values.integers[flat])
         layout.load(block, parameters[flat], alpha[flat], own)
         if layout.sizes["frozen"]:
-            layout.put_learning(block, self.network.learning(self.method.freeze))
+            rows = np.tile(self.network.learning(self.method.freeze), (lanes.size, 1))
+            layout.put_by_parameter(block.numbers[:, layout.sections["learning"]], rows)
         return self._runs(block, lanes, np.zeros(count, np.int64) if parts is None else parts)
 
     def _runs(self, block: Block, lanes: Integers, parts: Integers) -> "Runs":
