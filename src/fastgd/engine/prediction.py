@@ -89,7 +89,10 @@ def predict(
                 batch = replace(batch, size=int(samples.sizes[batch.order[begin] // each]))
             if session is None or batch.size != session.layout.samples:
                 session = Session.make(network, method, samples, recipe, batch)
-            end = min(len(batch.order), begin + _runs_per_pass(session, threads))
+                in_time = int(CHUNK_SECONDS / session.seconds())  # so that Ctrl-C is handled soon
+                fitting = PASS_BYTES // session.bytes_of_block(0, 0) // threads
+                step = session.layout.runs * threads * max(1, min(in_time, fitting))
+            end = min(len(batch.order), begin + step)
             owners = batch.runs(begin, end)
             keys = None if batch.keys is None else batch.keys[begin:end]
             lanes = batch.lanes(keys, end - begin, threads)
@@ -289,14 +292,6 @@ def _columns(plain: Method, numbers: FunctionParameters) -> list[ValueColumn]:
     ]
 
 
-def _runs_per_pass(session: Session, threads: int) -> int:
-    """Runs of about CHUNK_SECONDS per call, so that Ctrl-C is handled soon."""
-    layout = session.layout
-    in_time = int(CHUNK_SECONDS / session.seconds())
-    fitting = PASS_BYTES // session.bytes_of_block(0, 0) // threads
-    return layout.runs * threads * max(1, min(in_time, fitting))
-
-
 # ---------------------------------------------------------------- derivatives of outputs by inputs
 
 
@@ -357,7 +352,19 @@ def derivatives(
         last=0,
     )
     step = threads * max(1, int(CHUNK_SECONDS / seconds))  # Ctrl-C is handled between calls
-    recipe = _recipe_of_derivatives(method, order, lanes)
+    places = {name: k for k, name in enumerate(method.numbers)}
+    activation, output = (
+        unit_choice(unit, places, with_derivative=False, twice=True)
+        for unit in (method.activation, method.output)
+    )
+    recipe = DerivativeRecipe(
+        tile=Shape(UNITS, 1, lanes),
+        scalar=Shape(1, 1, lanes),
+        single=Shape(1, 1, 1),
+        activation=activation,
+        output=output if output.formulas else None,
+        second=Choice("on") if order == 2 else None,
+    )
     for begin in range(0, total, step):
         cuts = np.linspace(begin, min(begin + step, total), threads + 1).astype(int).tolist()
         parts = zip(memory, cuts, cuts[1:], strict=False)
@@ -366,33 +373,13 @@ def derivatives(
     return results
 
 
-def _recipe_of_derivatives(method: Method, order: DerivativeOrder, lanes: int) -> DerivativeRecipe:
-    places = {name: k for k, name in enumerate(method.numbers)}
-    activation, output = (
-        unit_choice(unit, places, with_derivative=False, twice=True)
-        for unit in (method.activation, method.output)
-    )
-    return DerivativeRecipe(
-        tile=Shape(UNITS, 1, lanes),
-        scalar=Shape(1, 1, lanes),
-        single=Shape(1, 1, 1),
-        activation=activation,
-        output=output if output.formulas else None,
-        second=Choice("on") if order == 2 else None,
-    )
-
-
-def _padded(units: int) -> int:
-    return -(-units // UNITS) * UNITS
-
-
 def _stages(network: Network, count: int, kept: int, lanes: int) -> tuple[list[Stage], int]:
     """The layers, with ``kept`` tangents of each, and the size of a share's memory."""
     values = network.sizes[0] * lanes
     units, below, weights = values + count * lanes, 0, 0
     stages = []
     for inputs, outputs in pairwise(network.sizes):
-        stride = _padded(outputs)
+        stride = up(outputs, UNITS)
         stages.append(Stage(inputs, outputs, stride, weights, below, units, values))
         weights += (inputs + 1) * stride
         below, units = units, units + (TANGENTS + kept) * stride * lanes
@@ -403,7 +390,7 @@ def _numbers(network: Network, rows: FloatArray) -> FloatArray:
     """The networks' weights and biases as the kernel reads them: see Stage."""
     parts, layers = network.parts(rows), []
     for k, (inputs, outputs) in enumerate(pairwise(network.sizes)):
-        numbers = np.zeros((len(rows), inputs + 1, _padded(outputs)))
+        numbers = np.zeros((len(rows), inputs + 1, up(outputs, UNITS)))
         own = numbers[:, :, :outputs]
         own[:, :inputs] = parts.weights[k]
         if network.bias:

@@ -232,7 +232,11 @@ class Folder:
         whole = packed(arrays, self._origin(chunk))
 
         def try_once() -> None:
-            if not self._is_settled():
+            try:
+                is_settled = self._stamp == _stamp(self.path / MANIFEST)
+            except FileNotFoundError:  # the folder was removed
+                is_settled = False
+            if not is_settled:
                 self._settle()
             put(path, whole, self.path)
 
@@ -329,12 +333,6 @@ class Folder:
         self.manifest = found
         self._keep_shared()
         self._stamp = _stamp(self.path / MANIFEST)
-
-    def _is_settled(self) -> bool:
-        """Whether the manifest is still the one that was read; no if the folder was removed."""
-        with suppress(FileNotFoundError):
-            return self._stamp == _stamp(self.path / MANIFEST)
-        return False
 
     def _found(self) -> Manifest | None:
         with suppress(FileNotFoundError, NotADirectoryError):

@@ -141,7 +141,10 @@ def write(path: PathLike, kind: str, facts: dict[str, Any], arrays: Arrays) -> N
     with whole_file(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in {_HEADER: np.array(header), **arrays}.items():
             info = zipfile.ZipInfo(f"{name}.npy")
-            info.compress_type = _packing(array)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            is_long = array.dtype.kind == "U" and not array.ndim and array.nbytes > _TEXT
+            if is_long and array.nbytes > (_TEXT_RATIO - 1) * len(zlib.compress(array.tobytes())):
+                info.compress_type = zipfile.ZIP_STORED  # it would compress too well to be read
             with archive.open(info, "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
@@ -236,14 +239,6 @@ def _members(stream: IO[bytes]) -> dict[str, Stored]:
     return found
 
 
-def _packing(array: NDArray[Any]) -> int:
-    """The compression of an array: none for a string that would compress too well to be read."""
-    is_long = array.dtype.kind == "U" and not array.ndim and array.nbytes > _TEXT
-    if is_long and array.nbytes > (_TEXT_RATIO - 1) * len(zlib.compress(array.tobytes())):
-        return zipfile.ZIP_STORED
-    return zipfile.ZIP_DEFLATED
-
-
 # ---------------------------------------------------------------- chunks
 # A chunk is an ``.npz`` file in which every changed bit is detected. The same arrays give the same
 # bytes on every machine. In the directory of the zip archive, the comment of each array has the
@@ -307,8 +302,13 @@ def packed(arrays: Arrays, origin: str) -> bytes:
         for name, array in arrays.items():
             info = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
             info.create_system = _UNIX
-            start = stream.tell()
-            archive.writestr(info, _npy(name, array))
+            if array.dtype.hasobject:
+                raise ValueError(
+                    f"{name} must be an array of numbers or strings, got one of objects"
+                )
+            content, start = io.BytesIO(), stream.tell()
+            np.lib.format.write_array(content, plain(array), allow_pickle=False)
+            archive.writestr(info, content.getvalue())
             stop = stream.tell()
             stream.seek(start)
             info.comment = f"{start} {stop} {sha256(stream.read()).hexdigest()}".encode()
@@ -347,15 +347,6 @@ def verify(stream: IO[bytes], origin: str) -> str:
         _verified(stream, member)
     stream.seek(-_HASH, io.SEEK_END)
     return stream.read().decode()
-
-
-def _npy(name: str, array: NDArray[Any]) -> bytes:
-    """The bytes of an ``.npy`` file."""
-    if array.dtype.hasobject:
-        raise ValueError(f"{name} must be an array of numbers or strings, got one of objects")
-    stream = io.BytesIO()
-    np.lib.format.write_array(stream, plain(array), allow_pickle=False)
-    return stream.getvalue()
 
 
 def _seal(directory: bytes, origin: str) -> bytes:

@@ -20,9 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments import options
-from fastgd.arguments.axes import MOST_NETWORKS, as_axis, check_axes, check_distinct, check_networks
+from fastgd.arguments.axes import (
+    MOST_NETWORKS,
+    as_axis,
+    check_axes,
+    check_distinct,
+    check_networks,
+    kinds_of,
+)
 from fastgd.arguments.initial_network import NetworkParts, check_alphas, check_start, check_whole
-from fastgd.arguments.options import NO_AXES, Axes, Method, check_names_of_loss
+from fastgd.arguments.options import NO_AXES, Axes, Method, check_names
 from fastgd.arguments.samples import TrainingData, outputs_to_start
 from fastgd.arguments.subsets import Partition, Subset, check_partition
 from fastgd.checks.messages import shown
@@ -589,7 +596,7 @@ def checked_loss(
     ``given`` are those that they have of hidden_size, seed, weights and biases, and ``arguments``
     the names of all, for "did you mean" hints. Options about learning are refused.
     """
-    check_names_of_loss(given_options, arguments)
+    check_names(given_options, kinds_of(given_options), arguments, of_loss=True)
     others = {"alpha": 1.0, "seed": 1, "weights": None, "biases": None}
     return checked_job(
         X,

@@ -66,27 +66,19 @@ def compile_all(calls: Iterable[ShortCall], advance: Callable[[int], None] | Non
         missing: dict[str, ShortCall] = {}
         again = []
         for call in waiting:
-            name = _missing_code(call)
-            if not name:
+            try:
+                with asking():
+                    call()
                 report(1)
-            elif name in missing:  # the first of them compiles it for all
-                again.append(call)
-            else:
-                missing[name] = call
+            except CodeLackingError as error:
+                if error.name in missing:  # the first of them compiles it for all
+                    again.append(call)
+                else:
+                    missing[error.name] = call
         count += len(missing)
         _share_out(list(missing.values()), report)
         waiting = again
     return count
-
-
-def _missing_code(call: ShortCall) -> str:
-    """Make a call if all of its code is in the cache; else return the name of the missing code."""
-    try:
-        with asking():
-            call()
-    except CodeLackingError as error:
-        return error.name
-    return ""
 
 
 def _share_out(given: Sequence[ShortCall], report: Callable[[int], None]) -> None:

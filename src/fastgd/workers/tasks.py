@@ -176,11 +176,6 @@ class ChunkResult(NamedTuple):
     error: Exception | None
 
 
-class _Task(NamedTuple):
-    chunk: int
-    along: str
-
-
 class Scheduler:
     """The chunks that an executor is computing, and the workers that have answered so far.
 
@@ -192,7 +187,7 @@ class Scheduler:
     def __init__(self, submit: "Callable[[int, str], Future[Answer]]") -> None:
         self._submit = submit
         self._over: SimpleQueue[Future[Answer]] = SimpleQueue()
-        self._tasks: dict[Future[Answer], _Task] = {}
+        self._tasks: dict[Future[Answer], tuple[int, str]] = {}  # the chunk, and what goes along
         self._waiting: deque[int] = deque()
         self._under_way: Counter[str] = Counter()
         self._asked: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
@@ -208,7 +203,7 @@ class Scheduler:
             future = self._submit(chunk, along)
         except Exception as error:  # BrokenExecutor, RuntimeError after shutdown(), a closed client
             raise LostExecutorError(str(error)) from error
-        self._tasks[future] = _Task(chunk, along)
+        self._tasks[future] = chunk, along
         self._under_way[along] += 1
         future.add_done_callback(self._over.put)
 
