@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_jobs import Squares
+from tiny_jobs import Squares, work_into
 
 from fastgd.checks.messages import TrainingWarning
 from fastgd.engine.devices import available_threads
 from fastgd.store.folder import DamageWarning, Folder
 from fastgd.workers import tasks as worker
-from fastgd.workers.run_job import InFolder, InMemory, WorkerOptions, run_job, work_into
+from fastgd.workers.run_job import InFolder, InMemory, WorkerOptions, run_job
 from fastgd.workers.tasks import Scheduler, Workers
 
 CHUNKS = 20

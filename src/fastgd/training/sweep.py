@@ -21,7 +21,7 @@ from fastgd.training.resuming import arguments_of_sweep
 from fastgd.training.sweep_result import Sweep
 from fastgd.training.train import HeldOut, continuing
 from fastgd.training.training_job import TrainingJob, checked_job
-from fastgd.workers.run_job import WorkerOptions, check_worker_options, run_job, work_into
+from fastgd.workers.run_job import WorkerOptions, check_worker_options, run_job
 
 
 @continuing(arguments_of_sweep)
@@ -214,7 +214,7 @@ def _into(path: Path, job: TrainingJob, worker_options: WorkerOptions) -> Sweep:
     if not folder.done().all():
         job = job.on_one_device(worker_options.threads)
     with progress_bar(worker_options.has_bar, sum(job.sizes), " updates") as advance:
-        work_into(folder, job, worker_options, advance)
+        run_job(job, worker_options, advance, folder, reads=False)
     return FolderSweep(job.outline, job.known, folder, job.chunks)
 
 

@@ -222,17 +222,17 @@ class InMemory:
 
 
 class InFolder:
-    """Results in a folder; ``found`` is called with chunks that other processes have written.
+    """Results in a folder; ``tell`` is called with chunks that other processes have written.
 
     With ``reads`` each is also read into memory as soon as it is found, so nothing is lost if
     another process that has read all chunks removes the folder.
     """
 
     def __init__(
-        self, folder: Folder, found: Callable[[list[int]], None], *, reads: bool = False
+        self, folder: Folder, tell: Callable[[list[int]], None], *, reads: bool = False
     ) -> None:
-        self._folder, self._found, self._reads = folder, found, reads
-        self.read: list[Arrays | None] = [None] * folder.chunk_count if reads else []
+        self._folder, self._tell, self._reads = folder, tell, reads
+        self.found: list[Arrays | None] = [None] * folder.chunk_count if reads else []
         self._missing = np.ones(folder.chunk_count, bool)
         self._taken: set[int] = set()
         self._renewed = monotonic()
@@ -281,7 +281,7 @@ class InFolder:
         if self._missing.any():
             return False
         if self._taken:  # their workers have written them, and nobody waits for the answers
-            self._found(sorted(self._taken))
+            self._tell(sorted(self._taken))
             self.release()
         return True
 
@@ -304,7 +304,7 @@ class InFolder:
         missing, others = ~self._done(), np.ones(len(self._missing), bool)
         others[list(self._taken)] = False
         if found := np.flatnonzero(self._missing & ~missing & others).tolist():
-            self._found(found)
+            self._tell(found)
         self._missing = missing
         self._ahead: Iterator[int] = iter(np.flatnonzero(missing & others).tolist())
         now = monotonic()
@@ -317,22 +317,32 @@ class InFolder:
             return done
         for chunk in np.flatnonzero(done).tolist():
             self._read(chunk, None)
-        return np.array([arrays is not None for arrays in self.read])
+        return np.array([arrays is not None for arrays in self.found])
 
     def _read(self, chunk: int, arrays: Arrays | None) -> None:
         """Keep a chunk's arrays in memory, with ``reads``; None if the folder has them."""
-        if self._reads and (arrays is not None or self.read[chunk] is None):
+        if self._reads and (arrays is not None or self.found[chunk] is None):
             with suppress(MissingChunkError):  # another process has just removed it
-                self.read[chunk] = self._folder.read(chunk) if arrays is None else arrays
+                self.found[chunk] = self._folder.read(chunk) if arrays is None else arrays
 
 
 ResultSink = InMemory | InFolder
 
 
-def run_job(job: Job, worker_options: WorkerOptions, advance: Advance) -> list[Arrays]:
-    """Compute all chunks of a job in memory; return the arrays of each, in order.
+def run_job(
+    job: Job,
+    worker_options: WorkerOptions,
+    advance: Advance,
+    folder: Folder | None = None,
+    *,
+    reads: bool = True,
+) -> list[Arrays]:
+    """Compute all chunks of a job; return the arrays of each, in order.
 
-    ``advance`` is called with the work that is done, in the units of the job's sizes.
+    With a ``folder`` these are the chunks that are missing there, until it is complete; other
+    processes may do the same at the same time. Unless it ``reads`` them, the arrays stay there, and
+    none are returned. ``advance`` is called with all work that is done, by this call, by other
+    processes, or before the call, in the units of the job's sizes.
 
     Raises
     ------
@@ -340,26 +350,8 @@ def run_job(job: Job, worker_options: WorkerOptions, advance: Advance) -> list[A
         If the executor takes no more tasks.
     RuntimeError
         If a chunk has failed 4 times on an executor; its cause is the last error. If that is a
-        DeviceError, it is one, too.
-    """
-    chunks = len(job.sizes)
-    if worker_options.executor is None and chunks == 1:
-        return [job.compute(0, worker_options.threads, advance)]
-    sink = InMemory(chunks)
-    _work(job, worker_options, None, sink, _one_at_a_time(advance))
-    return [arrays for arrays in sink.found if arrays is not None]
-
-
-def work_into(folder: Folder, job: Job, worker_options: WorkerOptions, advance: Advance) -> None:
-    """Compute the chunks of a job that are missing in a folder, until it is complete.
-
-    Other processes may do the same at the same time. ``advance`` is called with all work that is
-    done: by this call, by other processes, or before the call.
-
-    Raises
-    ------
-    BrokenExecutor, RuntimeError
-        As in :func:`run_job`. Finished chunks are kept, and the same call resumes from them.
+        DeviceError, it is one, too. Chunks in a folder are kept, and the same call resumes from
+        them.
     OSError
         If the folder can't be read or written to.
 
@@ -368,7 +360,26 @@ def work_into(folder: Folder, job: Job, worker_options: WorkerOptions, advance: 
     DamageWarning
         If a chunk was corrupt; it is computed again.
     """
-    _fill(folder, job, worker_options, advance, reads=False)
+    sizes, lock = job.sizes, Lock()
+
+    def report(done: int) -> None:
+        with lock:
+            advance(done)
+
+    sink: ResultSink = InMemory(len(sizes))
+    if folder is not None:
+        for chunk in folder.damaged():
+            warn(f"chunk {chunk} in {folder.path} was corrupt: computed again", DamageWarning)
+            folder.discard(chunk)
+        told = lambda chunks: report(sum(int(sizes[chunk]) for chunk in chunks))  # noqa: E731
+        sink = InFolder(folder, told, reads=reads)
+    elif worker_options.executor is None and len(sizes) == 1:
+        return [job.compute(0, worker_options.threads, advance)]
+    if not sink.is_complete:
+        _work(job, worker_options, folder, sink, report)
+    if folder is not None:
+        folder.tidy()
+    return [arrays for arrays in sink.found if arrays is not None]
 
 
 def results_of(
@@ -384,32 +395,13 @@ def results_of(
     If there is to be a folder, ``kind``, ``asked`` and ``arrays`` say what it holds: see
     :meth:`fastgd.store.folder.Folder.create`. ``unit`` is that of the progress bar.
 
-    Raises and warns as :func:`run_job` or, with a folder, :func:`work_into`.
+    Raises and warns as :func:`run_job`.
     """
     folder = None
     if worker_options.out is not None:
         folder = Folder.create(worker_options.out, kind, asked, {}, arrays, len(job.sizes))
     with progress_bar(worker_options.has_bar, sum(job.sizes), unit) as advance:
-        if folder is None:
-            return run_job(job, worker_options, advance)
-        sink = _fill(folder, job, worker_options, advance, reads=True)
-        return [found for found in sink.read if found is not None]
-
-
-def _fill(
-    folder: Folder, job: Job, worker_options: WorkerOptions, advance: Advance, *, reads: bool
-) -> InFolder:
-    for chunk in folder.damaged():
-        warn(f"chunk {chunk} in {folder.path} was corrupt: computed again", DamageWarning)
-        folder.discard(chunk)
-    sizes, report = job.sizes, _one_at_a_time(advance)
-    sink = InFolder(
-        folder, lambda chunks: report(sum(int(sizes[chunk]) for chunk in chunks)), reads=reads
-    )
-    if not sink.is_complete:
-        _work(job, worker_options, folder, sink, report)
-    folder.tidy()
-    return sink
+        return run_job(job, worker_options, advance, folder)
 
 
 class _FailedError(Exception):
@@ -491,14 +483,3 @@ def _hand_out(pool: Threads | Workers, sink: ResultSink, done: Callable[[int], N
         for chunk, arrays, _ in scheduler.leave():
             sink.keep(chunk, arrays)
         sink.release()
-
-
-def _one_at_a_time(advance: Advance) -> Advance:
-    """The same function, made thread-safe."""
-    lock = Lock()
-
-    def locked(done: int) -> None:
-        with lock:
-            advance(done)
-
-    return locked
