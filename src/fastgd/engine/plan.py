@@ -16,7 +16,7 @@ from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.layout import Layout, Sharing
 from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, RunBatch, arrange
-from fastgd.engine.recipe import TOLERANCE, ValueColumn, monitoring_of, recipe_of
+from fastgd.engine.recipe import ValueColumn, monitoring_of, recipe_of
 from fastgd.engine.session import CHUNK_SECONDS, Session, ValueAxes
 from fastgd.kernel.block import Recipe
 from fastgd.kernel.vectorization import GPU, Machine
@@ -189,12 +189,6 @@ class Plan:
         """Each column of values with the indices of runs in it, for their ``places``."""
         along = self.along[1:-1]
         return [(column, axes[i]) for column, i in zip(self.columns, along, strict=True)]
-
-    def are_watched(self, runs: Integers) -> NDArray[np.bool_]:
-        """(n,) whether a run itself is monitored, rather than only others in its blocks."""
-        values = self.batches[0][1].values(len(runs), self.columns_at(self.places(runs)))
-        watched: NDArray[np.bool_] = values.numbers[:, TOLERANCE] >= 0
-        return watched
 
     @property
     def work(self) -> int:

@@ -68,7 +68,14 @@ _WANTED_BY = {
 _SWITCHES = {name: DECLARED[name].default for names in _WANTED_BY.values() for name in names}
 """All of these options, with their defaults."""
 
-_OF_RECIPE = ("batches", "tangents", "watch")  # fields of the recipe itself
+_FEATURES = [name for name in _WANTED_BY if name not in ("batches", "tangents", "watch")]
+"""Those of them in ``Recipe.features``."""
+
+_SWITCHED = (
+    *("mean", "batch_norm", "separate", "path", "held", "best", "inputs", "curvature", "bayesian"),
+    "tangents",
+)
+"""Fields of the recipe itself that are on or off."""
 
 _WORDS = 2.0**32
 _MADE = {
@@ -199,28 +206,39 @@ def recipe_of(
     has_gradients: bool = False,
 ) -> Recipe:
     """What the kernel is compiled for; it includes a feature if any value on its axis needs it."""
-
-    def switch(feature: str, wanted: bool) -> Choice | None:
-        return _ON[feature] if wanted else None
-
     given = _given(method, values)
     wanted = {feature: not given.isdisjoint(names) for feature, names in _WANTED_BY.items()}
     wanted["frozen"] |= method.bias and method.batch_norm  # see Network.learning
     in_batches = method.batch_size is not None
     batches = "adaptive" if method.sampling == "adaptive" else "epochs" if in_batches else "all"
-    separate = wanted["dropout"] or wanted["dropconnect"] or method.batch_norm or in_batches
-    is_curved, optimizer, schedule = (
-        bool(method.optimizer.second_order),
-        method.optimizer,
-        method.schedule,
-    )
+    masked = wanted["dropout"] or wanted["dropconnect"]
+    optimizer, schedule = method.optimizer, method.schedule
+    is_curved = bool(optimizer.second_order)
     rates, first = None, corrections_of(optimizer).stop  # where a schedule's fields begin
     if not isinstance(schedule, Constant):
         fields = {name: first + k for k, name in enumerate(schedule.hyperparameters)}
         rates = Choice(type(schedule).__name__, **fields)
     first += len(schedule.hyperparameters)
     functions = _functions_of(method.activation, method.output, method.loss, first, has_gradients)
-    from_inputs = functions.are_from_inputs or (is_curved and BOTH in functions.output.formulas)
+    loss = dict(functions.loss.formulas).get(LOSS)
+    wanted |= {
+        "mean": method.reduction == "mean",
+        "batch_norm": method.batch_norm,
+        "separate": masked or method.batch_norm or in_batches,
+        "path": record_weights,
+        "held": holds_out,
+        "best": method.restore_best,
+        "inputs": (  # whether the loss is computed from the inputs of output units
+            functions.coupling is not None
+            or functions.loss.name == "cross_entropy"
+            or (loss is not None and ("variable", "z") in loss.nodes)
+            or (is_curved and BOTH in functions.output.formulas)
+        ),
+        "curvature": is_curved,
+        "bayesian": method.regularization == "bayesian",
+        "tangents": has_gradients,
+    }
+    on = {name: _ON[name] if is_wanted else None for name, is_wanted in wanted.items()}
     return Recipe(
         optimizer=_OPTIMIZERS[type(optimizer)],
         schedule=rates,
@@ -228,22 +246,11 @@ def recipe_of(
         output=functions.output,
         loss=functions.loss,
         coupling=functions.coupling,
-        mean=switch("mean", method.reduction == "mean"),
-        batch_norm=switch("batch_norm", method.batch_norm),
         batches=_BATCHES[batches],
         watch=choice_of(method.monitor, "watch") if wanted["watch"] else None,
-        separate=switch("separate", separate),
-        path=switch("path", record_weights),
-        held=switch("held", holds_out),
-        best=switch("best", method.restore_best),
         outputs=None,
-        inputs=switch("inputs", from_inputs),
-        curvature=switch("curvature", is_curved),
-        bayesian=switch("bayesian", method.regularization == "bayesian"),
-        tangents=switch("tangents", has_gradients),
-        features=Features(
-            **{name: switch(name, on) for name, on in wanted.items() if name not in _OF_RECIPE}
-        ),
+        features=Features(**{name: on[name] for name in _FEATURES}),
+        **{name: on[name] for name in _SWITCHED},
     )
 
 
@@ -295,14 +302,6 @@ class _Functions(NamedTuple):
     output: Choice
     loss: Choice
     coupling: Choice | None
-
-    @property
-    def are_from_inputs(self) -> bool:
-        """Whether the loss is computed from the output units' inputs instead of their values."""
-        if self.coupling is not None or self.loss.name == "cross_entropy":
-            return True
-        formula = dict(self.loss.formulas).get(LOSS)
-        return formula is not None and ("variable", "z") in formula.nodes
 
 
 @lru_cache(maxsize=1024)

@@ -13,7 +13,7 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.recipe import corrections_of, is_watched
+from fastgd.engine.recipe import TOLERANCE, corrections_of, is_watched
 from fastgd.engine.session import Runs
 from fastgd.kernel import block as slots
 from fastgd.optimizers import BAYESIAN, LevenbergMarquardt, Optimizer
@@ -362,7 +362,9 @@ class TrainedRuns:
         self.best_iteration[whose] = NOWHERE
         if self.watch.shape[1]:
             self.watch[whose] = watch = arranged(found.watch, found.watch_counts)
-            has_best = plan.are_watched(whose) & (watch[:, SMALLEST] < np.inf)
+            own = plan.batches[0][1].values(len(whose), plan.columns_at(plan.places(whose)))
+            are_watched = own.numbers[:, TOLERANCE] >= 0  # rather than only others in their blocks
+            has_best = are_watched & (watch[:, SMALLEST] < np.inf)
             at = watch[:, SMALLEST_AT].astype(np.int64)
             self.best_iteration[whose] = np.where(has_best, at, NOWHERE)
             if plan.method.restore_best:

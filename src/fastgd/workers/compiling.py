@@ -17,7 +17,6 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import parent_process
@@ -82,10 +81,15 @@ def compile_all(calls: Iterable[ShortCall], advance: Callable[[int], None] | Non
 
 
 def _share_out(given: Sequence[ShortCall], report: Callable[[int], None]) -> None:
-    left, over = deque(given), SimpleQueue[ShortCall]()
+    left, over = iter(given), SimpleQueue[ShortCall]()
     here = 0
-    with _helpers(_useful(len(given)), left, over):
-        while call := _next(left):
+    is_python = Path(sys.executable or "").name.lower().startswith("python")
+    helpers = min(available_threads(), MOST, -(-len(given) // EACH)) - 1
+    # A worker of a pool shares the processors with others. Without a cache, helpers are useless.
+    if len(given) <= EACH or not is_python or _is_helper or parent_process() or not code_place():
+        helpers = 0
+    with _helpers(helpers, left, over):
+        while call := next(left, None):
             call()
             report(1)
             here += 1
@@ -98,35 +102,23 @@ def _share_out(given: Sequence[ShortCall], report: Callable[[int], None]) -> Non
         call()
 
 
-def _next(left: "deque[ShortCall]") -> ShortCall | None:
-    """Remove and return a call that nobody has made yet; None if there is none."""
-    with suppress(IndexError):
-        return left.popleft()
-    return None
-
-
-def _useful(calls: int) -> int:
-    """The number of helpers worth starting for this number of calls."""
-    is_python = Path(sys.executable or "").name.lower().startswith("python")
-    # A worker of a pool shares the processors with others. Without a cache, helpers are useless.
-    if calls <= EACH or not is_python or _is_helper or parent_process() or not code_place():
-        return 0
-    return min(available_threads(), MOST, -(-calls // EACH)) - 1
-
-
 @contextmanager
 def _helpers(
-    count: int, left: "deque[ShortCall]", over: "SimpleQueue[ShortCall]"
+    count: int, left: Iterator[ShortCall], over: "SimpleQueue[ShortCall]"
 ) -> Iterator[None]:
     """Run this number of helper processes, which take calls; they are always stopped at the end."""
     processes: list[subprocess.Popen[bytes]] = []
     threads: list[Thread] = []
+    code = _START.format(path=[str(Path(folder).absolute()) for folder in sys.path])
+    pipe = subprocess.PIPE
     try:
         for _ in range(count):
             with suppress(OSError):  # no more processes allowed: continue with fewer helpers
-                processes.append(_start())
-                given = (processes[-1], left, over)
-                threads.append(Thread(target=_feed, args=given, daemon=True))
+                process = subprocess.Popen(
+                    [sys.executable, "-c", code], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
+                )
+                processes.append(process)
+                threads.append(Thread(target=_feed, args=(process, left, over), daemon=True))
                 threads[-1].start()
         yield
     finally:
@@ -139,24 +131,16 @@ def _helpers(
                 pass
 
 
-def _start() -> "subprocess.Popen[bytes]":
-    code = _START.format(path=[str(Path(folder).absolute()) for folder in sys.path])
-    pipe = subprocess.PIPE
-    return subprocess.Popen(
-        [sys.executable, "-c", code], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
-    )
-
-
 def _feed(
     process: "subprocess.Popen[bytes]",
-    left: "deque[ShortCall]",
+    left: Iterator[ShortCall],
     over: "SimpleQueue[ShortCall]",
 ) -> None:
     """Send one call after the other to a helper, as long as it answers."""
     assert process.stdin is not None
     assert process.stdout is not None
     answer = process.stdout.read(1)
-    while answer and (call := _next(left)):
+    while answer and (call := next(left, None)):
         answer = b""
         with suppress(Exception):  # it has died, or this call can't be pickled
             packed = pickle.dumps(call)

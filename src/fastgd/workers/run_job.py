@@ -133,7 +133,10 @@ Dask's client.get_executor(), got 4
             "executor must be a concurrent.futures.Executor, such as a ProcessPoolExecutor() or "
             f"Dask's client.get_executor(), got {shown(value)}"
         )
-    if _is_around_this_call(value):
+    # The pool's set of threads doesn't contain a thread that has only just started, but each thread
+    # has the pool's queue among its arguments.
+    queue, given = getattr(value, "_work_queue", None), getattr(current_thread(), "_args", ())
+    if queue is not None and any(argument is queue for argument in given):
         raise ValueError(
             "executor must not be the pool in whose thread this call runs, since all its threads "
             f"might wait for each other, got {shown(value)}: leave it out"
@@ -144,17 +147,6 @@ Dask's client.get_executor(), got 4
             f"threads, got {shown(value)} of another process"
         )
     return value
-
-
-def _is_around_this_call(executor: Executor) -> bool:
-    """Whether the current thread belongs to that pool.
-
-    The pool's set of threads doesn't contain a thread that has only just started, but each thread
-    has the pool's queue among its arguments.
-    """
-    queue = getattr(executor, "_work_queue", None)
-    given = getattr(current_thread(), "_args", ())
-    return queue is not None and any(argument is queue for argument in given)
 
 
 def _is_of_this_process(executor: Executor) -> bool:
