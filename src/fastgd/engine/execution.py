@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from math import inf
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -297,43 +296,30 @@ class _Work:
         *,
         with_state: bool = True,
     ) -> None:
-        """Store the results of these runs."""
-        whose, to_resume = owners[which], self.keep.state and with_state
-        at, parameters = self.trained.collect(self.plan, runs, which, whose, to_resume=to_resume)
-        if len(at):
-            mine = None if keys is None else keys[which[at]]
-            self.trained.final_loss[whose[at]] = self._losses_of(
-                batch, runs.session, whose[at], mine, parameters
-            )
+        """Store the results of these runs.
 
-    def _losses_of(
-        self,
-        batch: RunBatch,
-        session: Session,
-        whose: Integers,
-        keys: Integers | None,
-        parameters: Any,
-    ) -> NDArray[np.float64]:
-        """The losses at these parameters (n, P), where no recorded loss belongs to them.
-
-        That is so for runs that ended between two records, and for the parameters of the smallest
-        error. NaN if a parameter is not finite.
+        The losses are measured at parameters that no recorded loss belongs to: of runs that ended
+        between two records, and those of the smallest error. NaN if a parameter is not finite.
         """
-        losses = np.full(len(whose), np.nan)
-        finite = np.flatnonzero(np.isfinite(parameters).all(axis=1))
-        if len(finite):
-            axes = self.plan.places(whose[finite])
-            runs = replace(session, iterations=0).load(
-                parameters[finite],
-                columns=self.plan.columns_at(axes),
+        plan, whose, to_resume = self.plan, owners[which], self.keep.state and with_state
+        at, parameters = self.trained.collect(plan, runs, which, whose, to_resume=to_resume)
+        if not len(at):
+            return
+        self.trained.final_loss[whose[at]] = np.nan
+        is_finite = np.isfinite(parameters).all(axis=1)
+        at, parameters = at[is_finite], parameters[is_finite]
+        if len(at):
+            axes = plan.places(whose[at])
+            ended = replace(runs.session, iterations=0).load(
+                parameters,
+                columns=plan.columns_at(axes),
                 parts=axes[0],
-                lanes=batch.lanes(None if keys is None else keys[finite], len(finite), 1),
+                lanes=batch.lanes(None if keys is None else keys[which[at]], len(at), 1),
             )
-            runs.run(0, 1, self.plan.threads)
-            runs.bring_back()
-            runs.leave()
-            losses[finite] = runs.curve("losses")[:, 0]
-        return losses
+            ended.run(0, 1, plan.threads)
+            ended.bring_back()
+            ended.leave()
+            self.trained.final_loss[whose[at]] = ended.curve("losses")[:, 0]
 
 
 # ---------------------------------------------------------------- threads that share an update
