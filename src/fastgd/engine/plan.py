@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -72,11 +73,14 @@ class Plan:
     """The number of all runs ..."""
     of_part: int = field(init=False)
     """... and of those of each part of the samples."""
+    records: int = field(init=False)
+    """Number of recorded errors, not counting the final one."""
 
     def __post_init__(self) -> None:
         self.runs, self.of_part = prod(self.shape), prod(self.shape[1:])
+        self.records = self.task.records
 
-    @property
+    @cached_property
     def layout(self) -> Layout:
         """The layout of the first batch's blocks."""
         return self.batches[0][1].layout
@@ -197,7 +201,7 @@ class Plan:
 
     def bytes(self, keep: Keep) -> int:
         """Memory of the results, initial weights, padded samples, and the blocks of one pass."""
-        parameters, records, layout = self.network.parameters, self.task.records, self.layout
+        parameters, records, layout = self.network.parameters, self.records, self.layout
         kept = 16 * parameters * keep.weights
         if keep.state:
             optimizer, best = self.method.optimizer, layout.recipe.best is not None
