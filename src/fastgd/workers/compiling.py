@@ -109,16 +109,12 @@ def _helpers(
     """Run this number of helper processes, which take calls; they are always stopped at the end."""
     processes: list[subprocess.Popen[bytes]] = []
     threads: list[Thread] = []
-    code = _START.format(path=[str(Path(folder).absolute()) for folder in sys.path])
-    pipe = subprocess.PIPE
     try:
         for _ in range(count):
             with suppress(OSError):  # no more processes allowed: continue with fewer helpers
-                process = subprocess.Popen(
-                    [sys.executable, "-c", code], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
-                )
-                processes.append(process)
-                threads.append(Thread(target=_feed, args=(process, left, over), daemon=True))
+                processes.append(_start())
+                given = processes[-1], left, over
+                threads.append(Thread(target=_feed, args=given, daemon=True))
                 threads[-1].start()
         yield
     finally:
@@ -129,6 +125,14 @@ def _helpers(
         for process in processes:
             with suppress(OSError), process:
                 pass
+
+
+def _start() -> "subprocess.Popen[bytes]":
+    code = _START.format(path=[str(Path(folder).absolute()) for folder in sys.path])
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
+    )
 
 
 def _feed(
