@@ -198,20 +198,20 @@ def _labels(value: object) -> NDArray[Any]:
     if isinstance(value, (str, bytes)) or not (is_list or hasattr(value, "__array__")):
         raise TypeError(rule)
     try:
-        return _of_list(cast(Sequence[Any], value)) if is_list else np.asarray(value)
+        if not is_list:
+            return np.asarray(value)
+        # In a mixed list NumPy would turn 1 into "1" if there is a string, and large ints into
+        # floats.
+        values = cast(Sequence[Any], value)
+        kinds = set(map(type, values))
+        kind = kinds.pop() if len(kinds) == 1 else None
+        if kind in _KINDS and (array := np.asarray(values)).dtype.kind in _KINDS[kind]:
+            return array
+        objects = np.empty(len(values), dtype=object)
+        objects[:] = values
+        return objects
     except Exception as error:  # an object's own __array__ or __len__ may raise anything
         raise TypeError(rule) from error
-
-
-def _of_list(value: Sequence[Any]) -> NDArray[Any]:
-    # In a mixed list NumPy would turn 1 into "1" if there is a string, and large ints into floats.
-    kinds = set(map(type, value))
-    kind = kinds.pop() if len(kinds) == 1 else None
-    if kind in _KINDS and (array := np.asarray(value)).dtype.kind in _KINDS[kind]:
-        return array
-    objects = np.empty(len(value), dtype=object)
-    objects[:] = value
-    return objects
 
 
 def _checked(found: Sequence[Any], index: Integers) -> list[Any]:

@@ -147,9 +147,6 @@ def room_on(name: str, of_block: int, of_all: int) -> int:
 # ---------------------------------------------------------------- devices()
 
 
-GIGABYTE = 10**9
-
-
 @dataclass(frozen=True)
 class DeviceFacts:
     """A device that networks can be trained on; a CPU has None where only GPUs have a value.
@@ -178,19 +175,6 @@ class DeviceFacts:
     capability: tuple[int, int] | None = None
     memory: int | None = None
 
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """The row in a table."""
-        if self.capability is None or self.memory is None:
-            return self.name, self.model, "", f"{self.threads} threads, {self.lanes} lanes", ""
-        return (
-            self.name,
-            self.model,
-            f"{self.memory / GIGABYTE:.1f} GB",
-            f"{self.multiprocessors} multiprocessors",
-            ".".join(map(str, self.capability)),
-        )
-
 
 class DeviceList(list[DeviceFacts]):
     """Devices, shown as a table; ``note`` says why GPUs are missing, or is "" if none is."""
@@ -200,8 +184,14 @@ class DeviceList(list[DeviceFacts]):
         self.note = note
 
     def __repr__(self) -> str:
-        heads = ("device", "model", "memory", "processors", "capability")
-        rows = [heads, *(one.cells for one in self)]
+        rows = [("device", "model", "memory", "processors", "capability")]
+        for one in self:
+            memory, capability = "", ".".join(map(str, one.capability or ()))
+            processors = f"{one.threads} threads, {one.lanes} lanes"
+            if one.memory is not None:
+                memory = f"{one.memory / 10**9:.1f} GB"
+                processors = f"{one.multiprocessors} multiprocessors"
+            rows.append((one.name, one.model, memory, processors, capability))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         sides = "<<><<"
         lines = [

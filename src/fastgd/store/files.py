@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from secrets import token_hex
 from time import monotonic
-from typing import IO, NamedTuple, TypeVar
+from typing import IO, TypeVar
 from uuid import uuid4
 
 from fastgd.store import PathLike
@@ -114,16 +114,28 @@ def is_folder(path: PathLike) -> bool:
     return _mode(path, stat.S_IFDIR) is not None
 
 
-def open_inside(path: Path, root: Path) -> IO[bytes]:
-    """Open a file of the folder ``root`` for reading; raises as :func:`is_file`."""
-    is_file(path, root)
-    return _opened(path, getattr(os, "O_NOFOLLOW", 0))  # nor a link made since the check
+def open_file(path: PathLike, root: Path | None = None) -> IO[bytes]:
+    """Open a file for reading, or raise `ForeignEntryError`; its path may contain links.
 
+    If it is a file of the folder ``root``, there must be none from there on; see :func:`is_file`.
+    """
+    flags = getattr(os, "O_NONBLOCK", 0)
+    if root is None:
+        check_kind(path, os.stat(path).st_mode, stat.S_IFREG)
+    else:
+        is_file(Path(path), root)
+        flags |= getattr(os, "O_NOFOLLOW", 0)  # nor a link made since the check
 
-def open_file(path: PathLike) -> IO[bytes]:
-    """Open a file for reading, or raise `ForeignEntryError`; its path may contain links."""
-    check_kind(path, os.stat(path).st_mode, stat.S_IFREG)
-    return _opened(path, 0)
+    def opener(name: str, how: int) -> int:
+        number = os.open(name, how | flags)
+        try:  # it was a file when it was checked, and must still be one
+            check_kind(path, os.fstat(number).st_mode, stat.S_IFREG)
+        except ForeignEntryError:
+            os.close(number)
+            raise
+        return number
+
+    return open(path, "rb", opener=opener)
 
 
 def check_kind(path: PathLike, mode: int, kind: int) -> None:
@@ -192,21 +204,6 @@ def _mode(path: PathLike, kind: int) -> int | None:
     return mode
 
 
-def _opened(path: PathLike, flags: int) -> IO[bytes]:
-    """Open a path that was a file when it was checked, and check again that it still is one."""
-
-    def opener(name: str, how: int) -> int:
-        number = os.open(name, how | flags | getattr(os, "O_NONBLOCK", 0))
-        try:
-            check_kind(path, os.fstat(number).st_mode, stat.S_IFREG)
-        except ForeignEntryError:
-            os.close(number)
-            raise
-        return number
-
-    return open(path, "rb", opener=opener)
-
-
 def _make(folder: Path) -> None:
     """Make a folder that survives a power cut."""
     if not folder.is_dir():
@@ -240,14 +237,6 @@ _MOST = 1000
 """Maximum bytes that are read of a lease; ours are shorter."""
 
 
-class _Sight(NamedTuple):
-    """A lease as it was last seen, and since when it has been unchanged."""
-
-    owner: bytes
-    touched: int
-    since: float
-
-
 class Leases:
     """The leases that one owner holds on the chunks of one folder.
 
@@ -264,7 +253,7 @@ class Leases:
         self.path = path
         self.expiry = expiry
         self._name = token_hex(8)
-        self._met: dict[int, _Sight] = {}
+        self._met: dict[int, tuple[bytes, int, float]] = {}  # owner, when it was touched; since
 
     def acquire(self, chunk: int) -> bool:
         """Try to lease a chunk: True if it had no lease, or an expired one that is taken over."""
@@ -301,7 +290,7 @@ class Leases:
 
     def _read(self, path: Path) -> tuple[int, bytes]:
         """When a lease was last touched, and its owner."""
-        with open_inside(path, self.path.parent) as file:
+        with open_file(path, self.path.parent) as file:
             return os.fstat(file.fileno()).st_mtime_ns, file.read(_MOST)
 
     def _make(self, path: Path) -> bool:
@@ -324,10 +313,9 @@ class Leases:
             touched, owner = self._read(path)
         except FileNotFoundError:  # it was just released
             return False
-        met = self._met.get(chunk)
-        if met is None or (met.owner, met.touched) != (owner, touched):
-            met = self._met[chunk] = _Sight(owner, touched, monotonic())
-        return monotonic() - met.since >= self.expiry or _is_gone(owner)
+        if self._met.get(chunk, ())[:2] != (owner, touched):
+            self._met[chunk] = owner, touched, monotonic()
+        return monotonic() - self._met[chunk][2] >= self.expiry or _is_gone(owner)
 
     def _take_over(self, path: Path, chunk: int) -> bool:
         """Replace an expired lease by our own, unless another owner has done so first."""
@@ -336,7 +324,7 @@ class Leases:
             if not self._make(ours):  # others can read its name: it is never written through a link
                 return False
             with suppress(FileNotFoundError):
-                if self._read(path)[1] == self._met[chunk].owner:
+                if self._read(path)[1] == self._met[chunk][0]:
                     ours.replace(path)
                 return self._is_ours(path)
             return False

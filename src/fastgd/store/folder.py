@@ -34,7 +34,7 @@ from fastgd.store.files import (
     Leases,
     again,
     is_file,
-    open_inside,
+    open_file,
     put,
 )
 from fastgd.store.manifest import Manifest, manifest_of, parsed
@@ -291,7 +291,7 @@ class Folder:
         """Call a function on the file of a chunk or the shared arrays; errors name the file."""
         path = self.path / file if isinstance(file, str) else self._file(file)
         try:
-            stream = open_inside(path, self.path)
+            stream = open_file(path, self.path)
         except FileNotFoundError:
             if file == SHARED:
                 raise
@@ -418,7 +418,7 @@ def _foreign(path: Path) -> list[str]:
 def _manifest_at(folder: Path) -> Manifest:
     """Read the manifest of a folder."""
     path = folder / MANIFEST
-    with open_inside(path, folder) as file:
+    with open_file(path, folder) as file:
         text = file.read() if os.fstat(file.fileno()).st_size <= _MOST else b""
     try:
         return parsed(text)
