@@ -130,7 +130,8 @@ def check_samples(
     that is known already. An array in the right form is not copied: it may be the caller's own.
     """
     inputs = numbers_of("X", X)
-    _check_two_dimensional(inputs)
+    if inputs.ndim != 2:
+        _refuse_dimensions(inputs)
     outputs = numbers_of("y", y)
     if outputs.ndim == 1:
         outputs = outputs.reshape(-1, 1)
@@ -148,7 +149,8 @@ def check_samples(
 def check_inputs(X: object, inputs: int) -> FloatArray:
     """Return X as (samples, inputs), for a network with `inputs` inputs; see `check_samples`."""
     array = numbers_of("X", X)
-    _check_two_dimensional(array, inputs)
+    if array.ndim != 2:
+        _refuse_dimensions(array, inputs)
     if array.shape[1] != inputs:
         raise ValueError(
             f"X must have one column for each input of the network ({inputs}), "
@@ -157,12 +159,11 @@ def check_inputs(X: object, inputs: int) -> FloatArray:
     return array
 
 
-def _check_two_dimensional(X: FloatArray, inputs: int = 1) -> None:
-    if X.ndim != 2:
-        is_sample = X.shape == (inputs,) and inputs > 1
-        of = "(1, -1) for one sample" if is_sample else "(-1, 1) for one input"
-        hint = f": use X.reshape{of}" if X.ndim == 1 else ""
-        check_shape("X", X, ("samples", "inputs"), hint=hint)
+def _refuse_dimensions(X: FloatArray, inputs: int = 1) -> None:
+    is_sample = X.shape == (inputs,) and inputs > 1
+    of = "(1, -1) for one sample" if is_sample else "(-1, 1) for one input"
+    hint = f": use X.reshape{of}" if X.ndim == 1 else ""
+    check_shape("X", X, ("samples", "inputs"), hint=hint)
 
 
 def check_validation(

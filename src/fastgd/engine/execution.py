@@ -82,15 +82,6 @@ def execute(
     return work.trained
 
 
-def plan_on_a_device(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.int64]) -> Plan:
-    """Choose the device of a plan for "auto"; the other arguments are those of :func:`execute`."""
-    if plan.device != AUTO:
-        return plan
-    from fastgd.engine.execution import chosen  # where there may be a GPU
-
-    return chosen(plan, partial(_speed, first=first, seeds=seeds))
-
-
 def loaded(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.int64]) -> Runs:
     """Load all runs of a plan's only batch at their start."""
     [(batch, session)] = plan.batches
@@ -411,12 +402,15 @@ class DeviceWarning(UserWarning):
     """Which device ``"auto"`` has chosen."""
 
 
-def chosen(plan: Plan, speed: Callable[[Plan], float]) -> Plan:
-    """Return the plan on the device where it is sooner done.
+def plan_on_a_device(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.int64]) -> Plan:
+    """Choose the device of a plan for "auto"; the other arguments are those of :func:`execute`.
 
-    ``speed`` measures the updates in a second of a plan. A warning says what was chosen, once in a
-    process for each choice and reason: other networks have other ratios, but are not said again.
+    A warning says what was chosen, once in a process for each choice and reason: other networks
+    have other ratios, but are not said again.
     """
+    if plan.device != AUTO:
+        return plan
+    speed = partial(_speed, first=first, seeds=seeds)
     here = plan.on(CPU)
     try:
         gpus = devices_of(CUDA)
