@@ -15,7 +15,7 @@ names; they are in ``kernel/iteration/optimizer_steps.py`` and, in plain NumPy, 
 """
 
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from inspect import cleandoc
 from textwrap import fill
 from types import MappingProxyType
@@ -52,9 +52,13 @@ class Hyperparameters:
         made: Any = dataclass(frozen=True, eq=False)(cls)
         cls.command = command
         cls._fields = tuple(known.name for known in fields(made))
-        cls.hyperparameters = {
-            known.name: _declared(known) for known in fields(made) if get_args(known.type)
-        }
+        declared = {}
+        for known in fields(made):
+            if get_args(known.type):
+                _, kind, interval, words = get_args(known.type)
+                default = None if known.default is MISSING else known.default
+                declared[known.name] = Hyperparameter(kind, interval, words, default)
+        cls.hyperparameters = declared
         if cls.hyperparameters:
             cls.__doc__ = _with_parameters(cleandoc(made.__doc__), cls.hyperparameters)
         # Else the signature in help() would repeat all that the docstring says.
@@ -73,12 +77,6 @@ class Hyperparameters:
 
     def __hash__(self) -> int:
         return hash((type(self), *self._asdict().values()))
-
-
-def _declared(field: Field[Any]) -> Hyperparameter:
-    _, kind, interval, words = get_args(field.type)
-    default = None if field.default is MISSING else field.default
-    return Hyperparameter(kind, interval, words, default)
 
 
 def _with_parameters(text: str, declared: Mapping[str, Hyperparameter]) -> str:
