@@ -30,13 +30,7 @@ from fastgd.engine.devices import CPU, devices_of, room_on
 from fastgd.engine.layout import Layout, Sharing, up
 from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, Portion, RunBatch, lanes_of, portion_of
-from fastgd.engine.recipe import (
-    NEVER,
-    PATIENCE,
-    TOLERANCE,
-    ValueColumn,
-    Values,
-)
+from fastgd.engine.recipe import NEVER, PATIENCE, TOLERANCE, ValueColumn, Values
 from fastgd.kernel import launch
 from fastgd.kernel.block import NOW, SEED, Area, Block, Layer, Recipe, Shapes, Span, Split
 from fastgd.kernel.vectorization import ROWS, Machine

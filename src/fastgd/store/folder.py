@@ -28,15 +28,7 @@ from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown, warn
 from fastgd.store import Arrays, PathLike
-from fastgd.store.files import (
-    UNFINISHED,
-    ForeignEntryError,
-    Leases,
-    again,
-    is_file,
-    open_file,
-    put,
-)
+from fastgd.store.files import UNFINISHED, ForeignEntryError, Leases, again, is_file, open_file, put
 from fastgd.store.manifest import Manifest, manifest_of, parsed
 from fastgd.store.npz import CorruptChunkError, MissingChunkError, packed, unpacked, verify
 
