@@ -138,7 +138,9 @@ def _tables(
     sharing, validation = layout.sharing, samples.validation
     if sharing in (Sharing.ALL, Sharing.PART):
         parts = parts[:1]
-    different, lanes = _counted(parts)
+    different, lanes = parts, np.zeros(1, np.int64)
+    if len(parts) > 1:
+        different, lanes = np.unique(parts, return_inverse=True)
     each = [samples.part(int(part)) for part in different]
     learned = [(part.rows, part.weight) for part in each]
     held = [(part.held, part.held_weight) for part in each if part.held is not None]
@@ -198,14 +200,6 @@ def _data(
     )
     weights = [len(rows) if weight is None else weight.sum() for rows, weight in each]
     return data, np.array(weights, np.float64)[lanes]
-
-
-def _counted(parts: Integers) -> tuple[Integers, Integers]:
-    """The distinct parts, and the position of each part among them."""
-    if len(parts) == 1:
-        return parts, np.zeros(1, np.int64)
-    different, places = np.unique(parts, return_inverse=True)
-    return different, places
 
 
 def _gathered(

@@ -124,7 +124,7 @@ class Forward:
     def __init__(self, runs: Runs, read: Callable[[], FloatArray]) -> None:
         """For the runs of a block; ``read`` returns their outputs (..., samples, outputs)."""
         session = runs.session
-        network, samples = session.network, runs.portion.tables[0].X
+        network, samples = session.layout.network, runs.portion.tables[0].X
         self.room, self.bytes = len(session.samples.X), session.bytes(1)
         self._again = runs.bind()
         self._lock = ForkSafeLock()
@@ -160,7 +160,8 @@ class Forward:
         X, y = (np.zeros((room, width)) for width in (network.sizes[0], network.sizes[-1]))
         packed, count = PackedSamples(X, y), len(methods)
         plain, columns = _alike(methods)
-        recipe, wide = _recipe(plain), next(n for n in _block_sizes() if n >= count)
+        recipe, lanes = _recipe(plain), native_lanes()
+        wide = next(n for n in (lanes, 2 * lanes, 4 * lanes) if n >= count)
         [batch] = arrange(packed, recipe, count, network.matrices, 1, wide)
         session = Session.make(network, plain, packed, recipe, batch)
         runs = session.load(np.zeros((count, network.parameters)), columns=columns)
@@ -223,7 +224,7 @@ def outputs(
     """
     check_memory(8 * len(rows) * len(X) * network.sizes[-1], "the prediction")
     result = np.empty((len(rows), len(X), network.sizes[-1]))
-    if len(rows) > 1 and (len(X) > TOGETHER or len(rows) > max(_block_sizes())):
+    if len(rows) > 1 and (len(X) > TOGETHER or len(rows) > 4 * native_lanes()):
         each = methods()
         numbers = {name: np.array([own.numbers[name] for own in each]) for name in each[0].numbers}
         predict(network, each[0], rows, X, numbers, threads, result)
@@ -233,12 +234,6 @@ def outputs(
         part = slice(start, start + forward.room)
         result[:, part] = forward.at(rows, X[part])
     return result
-
-
-def _block_sizes() -> tuple[int, int, int]:
-    """Runs that a block may have."""
-    lanes = native_lanes()
-    return lanes, 2 * lanes, 4 * lanes
 
 
 def call_for(

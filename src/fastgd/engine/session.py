@@ -97,11 +97,6 @@ class Session:
         return cls(layout, method, samples, **others)
 
     @property
-    def network(self) -> Network:
-        """The network's layers."""
-        return self.layout.network
-
-    @property
     def records(self) -> int:
         """Number of recorded errors, not counting the final one."""
         return -(-self.iterations // self.record_every)
@@ -124,11 +119,11 @@ class Session:
         ``samples`` are those of the block, if fewer than the layout's maximum.
         """
         count = self.layout.batch or samples or self.layout.samples
-        parameters, runs = self.network.parameters, self.layout.runs
+        parameters, runs = self.layout.network.parameters, self.layout.runs
         seconds = 6e-8 + 1.5e-10 * count * self.layout.lines * parameters * runs
         if self.layout.recipe.curvature is None:
             return seconds
-        products = (count * self.network.sizes[-1] + parameters) * parameters**2
+        products = (count * self.layout.network.sizes[-1] + parameters) * parameters**2
         return seconds + 5e-11 * products * runs
 
     def bytes(self, blocks: int, size: int = 0, held: int = 0) -> int:
@@ -160,8 +155,8 @@ class Session:
         return block + self._bytes_of_samples(size, held) // sharers
 
     def _bytes_of_samples(self, size: int, held: int) -> int:
-        layout, outputs = self.layout, self.network.sizes[-1]
-        numbers = layout.data_runs * (self.network.sizes[0] + 1 + outputs)
+        layout, outputs = self.layout, self.layout.network.sizes[-1]
+        numbers = layout.data_runs * (self.layout.network.sizes[0] + 1 + outputs)
         numbers += layout.importance_runs * outputs
         # Twice: once as they are gathered, once in their final order.
         return 16 * numbers * layout.lines * ((size or layout.samples) + held + 2 * ROWS)
@@ -192,7 +187,7 @@ class Session:
         if lanes is None:
             lanes = lanes_of(None, count, layout.runs)
         if alpha is None:
-            alpha = np.ones((count, self.network.layers))
+            alpha = np.ones((count, self.layout.network.layers))
         values = self.values(count, columns)
         if seeds is not None:
             values.integers[:, SEED] = seeds
@@ -201,7 +196,7 @@ class Session:
         own = Values(values.numbers[flat], values.integers[flat])
         layout.load(block, parameters[flat], alpha[flat], own)
         if layout.sizes["frozen"]:
-            rows = np.tile(self.network.learning(self.method.freeze), (lanes.size, 1))
+            rows = np.tile(self.layout.network.learning(self.method.freeze), (lanes.size, 1))
             layout.put_by_parameter(block.numbers[:, layout.sections["learning"]], rows)
         return self._runs(block, lanes, np.zeros(count, np.int64) if parts is None else parts)
 
@@ -337,7 +332,7 @@ class Runs:
     def outputs(self) -> FloatArray:
         """(n, samples, outputs) of the last pass, if outputs are stored."""
         lanes = self.block.outputs.reshape(len(self.block.numbers) * self.session.layout.runs, -1)
-        return lanes.reshape(len(lanes), -1, self.session.network.sizes[-1])[self.places]
+        return lanes.reshape(len(lanes), -1, self.session.layout.network.sizes[-1])[self.places]
 
     def bind(self) -> Callable[[], None]:
         """Run iteration 0 of the only run; return a function that repeats it with less overhead."""

@@ -396,14 +396,6 @@ def results_of(
         return run_job(job, worker_options, advance, folder)
 
 
-class _FailedError(Exception):
-    """A chunk has failed too many times."""
-
-    def __init__(self, chunk: int, error: Exception) -> None:
-        super().__init__(chunk, error)
-        self.chunk, self.error = chunk, error
-
-
 def _work(
     job: Job,
     worker_options: WorkerOptions,
@@ -417,19 +409,20 @@ def _work(
             each = worker_options.threads if len(job.sizes) == 1 else 1
             job.compile(each)  # in this thread, where Ctrl-C interrupts it
             with Threads(worker_options.threads, each, job, folder, advance).at_work() as threads:
-                _hand_out(threads, sink, lambda _chunk: None)  # threads call advance themselves
+                # Threads call advance themselves.
+                failed = _hand_out(threads, sink, lambda _chunk: None)
         else:
             sizes = job.sizes
             made = Workers(worker_options.executor, worker_options.threads_per_worker, job, folder)
             with made.at_work() as workers:
-                _hand_out(workers, sink, lambda chunk: advance(int(sizes[chunk])))
-        return
+                failed = _hand_out(workers, sink, lambda chunk: advance(int(sizes[chunk])))
     except LostExecutorError as lost:
         raise BrokenExecutor(
             f"executor takes no more tasks: {str(lost).rstrip('.')}; {sink.summary}"
         ) from lost
-    except _FailedError as failed:
-        chunk, error = failed.chunk, failed.error
+    if failed is None:
+        return
+    chunk, error = failed
     kind = type(error).__name__
     if worker_options.executor is None:
         raise error
@@ -439,8 +432,13 @@ def _work(
     ) from error
 
 
-def _hand_out(pool: Threads | Workers, sink: ResultSink, done: Callable[[int], None]) -> None:
-    """Submit chunks until none is missing; ``done`` is called with each finished one."""
+def _hand_out(
+    pool: Threads | Workers, sink: ResultSink, done: Callable[[int], None]
+) -> tuple[int, Exception] | None:
+    """Submit chunks until none is missing; ``done`` is called with each finished one.
+
+    Returns the first one that has failed too many times, with its last error.
+    """
     scheduler, failures = Scheduler(pool.submit), Counter[int]()
     worried = monotonic() + pool.patience
     try:
@@ -464,13 +462,14 @@ def _hand_out(pool: Threads | Workers, sink: ResultSink, done: Callable[[int], N
             if error is not None:
                 failures[chunk] += pool.attempts(error)
                 if failures[chunk] >= pool.tries:
-                    raise _FailedError(chunk, error)
+                    return chunk, error
                 scheduler.start(chunk)
             elif sink.keep(chunk, arrays):
                 done(chunk)
             else:
                 pool.send_arrays()
                 scheduler.start(chunk)
+        return None
     finally:
         for chunk, arrays, _ in scheduler.leave():
             sink.keep(chunk, arrays)
