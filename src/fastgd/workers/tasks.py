@@ -32,6 +32,7 @@ from typing import NamedTuple, Protocol
 from uuid import uuid4
 
 from fastgd.engine.devices import CodeLackingError, add_file, asking, available_threads, read_file
+from fastgd.engine.progress import StoppedError
 from fastgd.store import Arrays
 from fastgd.store.folder import Folder
 
@@ -238,10 +239,8 @@ class Scheduler:
         try:
             answer = future.result()
             if not isinstance(answer, Answer):
-                answer, error = (
-                    None,
-                    TypeError(f"a future must have the result of its task, got {answer!r}"),
-                )
+                rule = f"a future must have the result of its task, got {answer!r}"
+                answer, error = None, TypeError(rule)
         except BrokenExecutor as broken:
             raise LostExecutorError(str(broken)) from broken
         except Exception as raised:
@@ -327,10 +326,6 @@ class Workers:
         self._settings = self._settings._replace(folder=None)
 
 
-class _StoppedError(Exception):
-    """The caller has stopped waiting for the threads."""
-
-
 class Threads:
     """Threads of this process: each computes its own chunk, or all of them compute a single one.
 
@@ -388,5 +383,5 @@ class Threads:
 
     def _told(self, done: int) -> None:
         if self._stopped.is_set():
-            raise _StoppedError
+            raise StoppedError  # the caller has stopped waiting for the threads
         self._advance(done)
