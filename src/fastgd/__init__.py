@@ -36,7 +36,7 @@ def _homes():
     if "_HOMES" not in globals():
         import ast
 
-        stub = ast.parse(__loader__.get_data(f"{__file__}i"))
+        stub = ast.parse(__spec__.loader.get_data(f"{__file__}i"))
         lines = [line for line in stub.body if isinstance(line, ast.ImportFrom)]
         globals()["_HOMES"] = {
             known.asname: (line.module, known.name) for line in lines for known in line.names
