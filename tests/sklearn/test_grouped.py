@@ -508,11 +508,11 @@ def test_scalers_have_the_bits_of_scikit_learn_with_groups_of_one_row(counts, mo
 @pytest.mark.parametrize("count", [19, 20])
 def test_few_networks_predict_one_by_one(count, monkeypatch):
     """The code for all of them in one call would be compiled first."""
-    called, together = [], joint_predictions.predict_parts
+    called, together = [], joint_predictions.predict
     monkeypatch.setattr(
         joint_predictions,
-        "predict_parts",
-        lambda *given: called.append(len(given[4])) or together(*given),
+        "predict",
+        lambda *given: called.append(len(given[7])) or together(*given),
     )
     draw = np.random.default_rng(0)
     codes = np.repeat(np.arange(25), 6)
@@ -537,7 +537,7 @@ def network_of_numbers():
 
 @pytest.mark.usefixtures("few")
 def test_scaling_the_rows_of_all_groups_copies_them_once(monkeypatch):
-    most, together = [], joint_predictions.predict_parts
+    most, together = [], joint_predictions.predict
 
     def measured(*given):
         most.append(tracemalloc.get_traced_memory()[1])
@@ -547,7 +547,7 @@ def test_scaling_the_rows_of_all_groups_copies_them_once(monkeypatch):
     X[:, 0] = np.arange(len(X)) % 3
     scaled = make_pipeline(StandardScaler(), network_of_numbers())
     model = GroupedRegressor(scaled, 0, use_global_model=False).fit(X[:300], X[:300, 1])
-    monkeypatch.setattr(joint_predictions, "predict_parts", measured)
+    monkeypatch.setattr(joint_predictions, "predict", measured)
     tracemalloc.start()
     try:
         model.predict(X)
