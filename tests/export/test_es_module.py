@@ -13,8 +13,7 @@ import pytest
 import fastgd
 from chromium import needs_chromium
 from exports import MODELS, RUNS, assert_same_bits, expected, inputs, run_of, table_of
-from fastgd.export.javascript import es_module
-from fastgd.export.webassembly import facts_of
+from fastgd.export.web import es_module, facts_of
 from thinning import some
 
 NODE = shutil.which("node")

@@ -17,7 +17,7 @@ from fastgd.checks import numbers as memory
 from fastgd.engine import execution
 from fastgd.engine import execution as device_choice
 from fastgd.engine.devices import check_device
-from fastgd.studies.trainability import map_job
+from fastgd.studies import mean_field as map_job
 from fastgd.training import training_job
 from thinning import crossed
 

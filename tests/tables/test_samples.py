@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from fastgd.tables import text_files
-from fastgd.tables.column_learning import Decisions
+from fastgd.tables.columns import Decisions
 from fastgd.tables.reading import read_columns
 from fastgd.tables.samples import Reading, read_samples
 

@@ -31,8 +31,8 @@ from fastgd.training.training_job import TrainingJob
 from plain_facts import facts
 from second_values import look_alikes, values_of_type
 
-train_module = importlib.import_module("fastgd.training.train")
-sweep_module = importlib.import_module("fastgd.training.sweep")
+train_module = importlib.import_module("fastgd.training.train_sweep")
+sweep_module = importlib.import_module("fastgd.training.train_sweep")
 
 FEW = {"iterations": 7, "record_every": 2}
 WEIGHTS = [np.full((3, 2), 0.5), np.ones((2, 2))]

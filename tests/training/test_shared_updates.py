@@ -26,7 +26,7 @@ from fastgd.kernel.block import Area, Layer
 from fastgd.kernel.language.tile import Shape
 from fastgd.kernel.vectorization import shapes_for
 from fastgd.optimizers import Adam, Momentum
-from fastgd.training import train as checkpoints
+from fastgd.training import train_sweep as checkpoints
 from golden import GOLDEN, digest
 from thinning import crossed, only, some
 

@@ -21,8 +21,7 @@ from fastgd.arguments.initial_network import is_network
 from fastgd.arguments.option_types import Fielded, Number
 from fastgd.checks.messages import called_here, did_you_mean_argument, either, shown
 from fastgd.checks.numbers import array_of, check_memory, length
-from fastgd.formulas.custom import Formula
-from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, loss_of, unit_of
+from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Formula, loss_of, unit_of
 from fastgd.optimizers import Hyperparameters
 
 FORMULAS = ("activation", "output", "loss")

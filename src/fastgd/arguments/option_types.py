@@ -29,7 +29,7 @@ from fastgd.checks.numbers import (
     numbers_of,
     rule_of,
 )
-from fastgd.formulas.custom import Formula
+from fastgd.formulas.named import Formula
 from fastgd.optimizers import Hyperparameters
 
 _EXACT = 2**53

@@ -26,8 +26,7 @@ from fastgd.checks.numbers import (
     reals_of,
     value_at,
 )
-from fastgd.formulas.custom import Function, Loss
-from fastgd.formulas.named import OUTPUTS, loss_of, unit_of
+from fastgd.formulas.named import OUTPUTS, Function, Loss, loss_of, unit_of
 
 MOST_CLASSES = 10_000
 """The most classes; a larger class number is probably a mistake."""

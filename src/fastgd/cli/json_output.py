@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastgd import Run
-from fastgd.formulas.custom import Formula
+from fastgd.formulas.named import Formula
 from fastgd.optimizers import Hyperparameters
 from fastgd.tables.samples import Samples
 

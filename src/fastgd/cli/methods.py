@@ -32,7 +32,7 @@ from fastgd.cli.option_values import (
     with_formulas,
 )
 from fastgd.cli.options import Declared, option
-from fastgd.formulas.custom import Function, Loss
+from fastgd.formulas.named import Function, Loss
 from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Optimizer
 
 

@@ -27,8 +27,8 @@ from fastgd.kernel.bytecode import (
     codes_with,
     evaluate_block,
     evaluators,
+    known_functions,
 )
-from fastgd.kernel.elementwise import known_functions
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.memory import load, store
 from fastgd.kernel.language.numba_internals import call_compiled, handle

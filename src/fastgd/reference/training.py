@@ -24,7 +24,7 @@ from fastgd.reference.state import Ending, ending, over, resume_from, state_of
 from fastgd.reference.stopping import Best, Watch
 from fastgd.training.resuming import arguments_of_run
 from fastgd.training.run import Run, run_of
-from fastgd.training.train import continuing
+from fastgd.training.train_sweep import continuing
 from fastgd.training.training_job import TrainingJob, checked_job
 
 

@@ -43,8 +43,8 @@ from fastgd.store.files import check_kind
 from fastgd.store.folder import Folder
 from fastgd.store.npz import CorruptChunkError, MissingChunkError
 from fastgd.training.codec import Header, need
-from fastgd.training.exports import CURVES, sweep_dataset
-from fastgd.training.run import SOURCES, Run
+from fastgd.training.exports import sweep_dataset
+from fastgd.training.run import Run
 from fastgd.training.selection import (
     Selection,
     dtype_of,
@@ -53,6 +53,7 @@ from fastgd.training.selection import (
     selected,
 )
 from fastgd.training.stored_results import (
+    SOURCES,
     check_state,
     decode_outline,
     decode_start,
@@ -62,7 +63,7 @@ from fastgd.training.stored_results import (
     options_of,
     with_hashes,
 )
-from fastgd.training.sweep_axes import Chunks, SweepAxes
+from fastgd.training.sweep_axes import CURVES, Chunks, SweepAxes
 from fastgd.training.sweep_result import Sweep
 from fastgd.training.training_job import TrainingJob, TrainingSource
 

@@ -19,7 +19,7 @@ from fastgd.store import PathLike
 from fastgd.training.folder_sweep import FolderSweep, folder_of
 from fastgd.training.resuming import arguments_of_sweep
 from fastgd.training.sweep_result import Sweep
-from fastgd.training.train import HeldOut, continuing
+from fastgd.training.train_sweep import HeldOut, continuing
 from fastgd.training.training_job import TrainingJob, checked_job
 from fastgd.workers.run_job import WorkerOptions, check_worker_options, run_job
 

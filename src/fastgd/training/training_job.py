@@ -53,9 +53,16 @@ from fastgd.training.resuming import (
     resumed_partition,
     states_of,
 )
-from fastgd.training.run import SOURCES, Run, row_of, run_of
+from fastgd.training.run import Run, row_of, run_of
 from fastgd.training.selection import Selection, fields_of, narrowed
-from fastgd.training.stored_results import Hashes, as_json, encode_run, hashes_of, with_hashes
+from fastgd.training.stored_results import (
+    SOURCES,
+    Hashes,
+    as_json,
+    encode_run,
+    hashes_of,
+    with_hashes,
+)
 from fastgd.training.sweep_axes import (
     COMBINATION,
     PARTS,

@@ -25,7 +25,7 @@ from fastgd.engine.network import network_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.results import STATUS, Summary, summarize
 from fastgd.store import Arrays
-from fastgd.studies.trainability.mean_field import (
+from fastgd.studies.mean_field import (
     AGAINST,
     MeanField,
     Vertical,
