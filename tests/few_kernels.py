@@ -10,7 +10,7 @@ kernel/test_bits.py and kernel/test_translation.py show it. Users' kernels are t
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from fastgd.engine import layout, packing, session
+from fastgd.engine import layout, packing, prediction, session
 from fastgd.kernel.vectorization import GPU
 
 MOST_KNOWN = layout.MOST_KNOWN
@@ -20,7 +20,7 @@ SIDE_BY_SIDE = packing.runs_side_by_side
 def begin():
     """From now on, in this process."""
     layout.MOST_KNOWN = 0
-    packing.runs_side_by_side = session.runs_side_by_side = one_or_eight
+    packing.runs_side_by_side = prediction.runs_side_by_side = one_or_eight
 
 
 def one_or_eight(count, _samples, _matrices, _threads=1, machine=None, _others=(), **_kind):
@@ -31,12 +31,12 @@ def one_or_eight(count, _samples, _matrices, _threads=1, machine=None, _others=(
 @contextmanager
 def users_kernels():
     """As outside of tests."""
-    layout._remembered.cache_clear()
+    session._remembered.cache_clear()
     with (
         patch.object(layout, "MOST_KNOWN", MOST_KNOWN),
         patch.object(layout, "_known", {}),
         patch.object(packing, "runs_side_by_side", SIDE_BY_SIDE),
-        patch.object(session, "runs_side_by_side", SIDE_BY_SIDE),
+        patch.object(prediction, "runs_side_by_side", SIDE_BY_SIDE),
     ):
         yield
-    layout._remembered.cache_clear()
+    session._remembered.cache_clear()

@@ -96,7 +96,7 @@ REMEMBERED = {
             "twice": [True],
         },
     ),
-    "engine.layout._remembered": (
+    "engine.session._remembered": (
         LAYOUT,
         {
             "network": [network(3, 5, 2), network(3, 4, 2, bias=True)],

@@ -4,7 +4,7 @@ import pytest
 
 from command import assert_refused
 from fastgd.cli import precompile
-from fastgd.engine import code_cache
+from fastgd.engine.devices import place as code_place
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_it_says_how_long_it_took_and_where_the_code_lies(run, found):
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert re.fullmatch(r"Compiled what 3 of 5 calls lacked in [\d.]+ (m?s|min)\.", lines[0])
-    assert lines[1:] == [f"The code lies in {code_cache.place()}"]
+    assert lines[1:] == [f"The code lies in {code_place()}"]
 
 
 def test_a_second_time_there_is_nothing_to_do(run, found):
@@ -40,7 +40,7 @@ def test_progress_counts_calls(run, found):
 
 
 def test_without_a_folder_it_is_refused(run, monkeypatch):
-    monkeypatch.setattr(code_cache, "place", lambda: None)
+    monkeypatch.setattr("fastgd.cli.precompile.code_place", lambda: None)
     assert_refused(
         run("precompile"), "no folder for it can be written to: NUMBA_CACHE_DIR is to name"
     )

@@ -9,10 +9,9 @@ import fastgd
 from cases import OPTIONS as CASES
 from fastgd.arguments.options import Method
 from fastgd.engine import prediction
-from fastgd.engine import session as module
 from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, arrange, lanes_of
-from fastgd.engine.prediction import LossEvaluation
+from fastgd.engine.prediction import LossEvaluation, measure_plane
 from fastgd.engine.recipe import ValueColumn, recipe_of
 from fastgd.engine.results import read
 from fastgd.engine.session import Session
@@ -63,7 +62,7 @@ def test_all_doors_have_the_same_error(side_by_side):
     training.run(0, 1)
     np.testing.assert_array_equal(training.curve("errors")[:5, 0], errors)
 
-    evaluation = LossEvaluation(Session.of_derivative(NETWORK, METHOD, X, Y))
+    evaluation = LossEvaluation(NETWORK, METHOD, X, Y)
     assert [evaluation.at(row)[2] for row in ROWS] == errors.tolist()
 
     weights = np.repeat(METHOD.sample_weight, 2)
@@ -74,21 +73,22 @@ def test_all_doors_have_the_same_error(side_by_side):
 
     first, last = NETWORK.parts(ROWS[0]).weights
     x, y = np.array([first[0, 4], 0.25]), np.array([last[3, 1]])
-    plane = session_of(side_by_side=side_by_side).load(np.tile(ROWS[0], (side_by_side, 1)))
-    assert plane.grid(x, y, ((0, 0, 4), (1, 3, 1)), 1, lambda _points: None)[0, 0] == errors[0]
+    places, session = ((0, 0, 4), (1, 3, 1)), session_of(side_by_side=side_by_side)
+    plane = measure_plane(session, ROWS[0], x, y, places, 1, lambda _points: None)
+    assert plane[0, 0] == errors[0]
 
 
 def test_an_update_of_alpha_1_takes_off_the_derivative():
     runs = session_of(iterations=1).load(ROWS)
     runs.run(0, 2)
-    evaluation = LossEvaluation(Session.of_derivative(NETWORK, METHOD, X, Y))
+    evaluation = LossEvaluation(NETWORK, METHOD, X, Y)
     for row, updated in zip(ROWS, read(runs).parameters, strict=False):
         np.testing.assert_array_equal(updated, row - evaluation.at(row)[1])
 
 
 def test_an_evaluation_is_a_copy_and_has_no_memory():
     x, y = X.copy(), Y.copy()
-    evaluation = LossEvaluation(Session.of_derivative(NETWORK, METHOD, x, y))
+    evaluation = LossEvaluation(NETWORK, METHOD, x, y)
     before = evaluation.at(ROWS[0])
     x[:], y[:] = 0, 0
     evaluation.at(ROWS[1] * 1e200)
@@ -176,12 +176,12 @@ def test_columns_seeds_and_alpha_are_each_run_s_own():
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_grid_in_chunks_is_the_runs_one_by_one(monkeypatch, threads):
-    monkeypatch.setattr(module, "CHUNK_SECONDS", 1e-9)
+    monkeypatch.setattr(prediction, "CHUNK_SECONDS", 1e-9)
     x, y = np.linspace(-1, 1, 5), np.linspace(0, 3, 4)
     session = session_of(runs=20, side_by_side=2)
     done = []
-    runs = session.load(np.tile(ROWS[0], (2 * threads, 1)))
-    errors = runs.grid(x, y, ((0, 1, 2), (1, 5, 1)), threads, done.append)
+    places = (0, 1, 2), (1, 5, 1)
+    errors = measure_plane(session, ROWS[0], x, y, places, threads, done.append)
     assert errors.shape == (4, 5)
     assert sum(done) == 20
     assert len(done) > 5

@@ -109,7 +109,7 @@ def _names(file):
 @cache
 def _public():
     """The module that each public name comes from."""
-    tree = ast.parse(Path(ROOT, PACKAGE, "public.py").read_text(encoding="utf-8"))
+    tree = ast.parse(Path(ROOT, PACKAGE, "__init__.pyi").read_text(encoding="utf-8"))
     return {
         f"fastgd.{name.asname or name.name}": node.module
         for node in tree.body

@@ -507,11 +507,11 @@ def test_scalers_have_the_bits_of_scikit_learn_with_groups_of_one_row(counts, mo
 @pytest.mark.parametrize("count", [19, 20])
 def test_few_networks_predict_one_by_one(count, monkeypatch):
     """The code for all of them in one call would be compiled first."""
-    called, together = [], standard_steps.predict_parts
+    called, together = [], standard_steps.predict
     monkeypatch.setattr(
         standard_steps,
-        "predict_parts",
-        lambda *given: called.append(len(given[4])) or together(*given),
+        "predict",
+        lambda *given: called.append(len(given[7])) or together(*given),
     )
     draw = np.random.default_rng(0)
     codes = np.repeat(np.arange(25), 6)
@@ -536,7 +536,7 @@ def network_of_numbers():
 
 @pytest.mark.usefixtures("few")
 def test_scaling_the_rows_of_all_groups_copies_them_once(monkeypatch):
-    most, together = [], standard_steps.predict_parts
+    most, together = [], standard_steps.predict
 
     def measured(*given):
         most.append(tracemalloc.get_traced_memory()[1])
@@ -546,7 +546,7 @@ def test_scaling_the_rows_of_all_groups_copies_them_once(monkeypatch):
     X[:, 0] = np.arange(len(X)) % 3
     scaled = make_pipeline(StandardScaler(), network_of_numbers())
     model = GroupedRegressor(scaled, 0, use_global_model=False).fit(X[:300], X[:300, 1])
-    monkeypatch.setattr(standard_steps, "predict_parts", measured)
+    monkeypatch.setattr(standard_steps, "predict", measured)
     tracemalloc.start()
     try:
         model.predict(X)

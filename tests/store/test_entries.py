@@ -11,7 +11,7 @@ from filling import arrays_of, fill, folder_at
 
 import fastgd
 from fastgd.store import files
-from fastgd.store.files import ForeignEntryError, open_inside
+from fastgd.store.files import ForeignEntryError, open_file
 from fastgd.store.folder import Folder, remove
 from fastgd.store.npz import MissingChunkError
 from folder_state import state_of
@@ -155,7 +155,7 @@ def test_what_takes_the_place_of_a_file_after_it_was_asked_for(path, tmp_path, m
     put(chunk, tmp_path / "outside")
     monkeypatch.setattr(files, "is_file", lambda *_: True)
     with pytest.raises((OSError, ForeignEntryError), match=r"00000000\.npz"):
-        open_inside(chunk, path)
+        open_file(chunk, path)
 
 
 def test_a_link_that_a_lease_would_be_written_through(path, tmp_path, monkeypatch):

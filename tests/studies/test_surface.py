@@ -13,7 +13,7 @@ import pytest
 
 import fastgd
 from cases import LINE_CODE, LINE_X, LINE_Y
-from fastgd.engine import session
+from fastgd.engine import prediction
 from fastgd.engine.devices import available_threads
 from fastgd.optimizers import Adam
 from fastgd.studies.job import StudyJob
@@ -122,7 +122,7 @@ def test_batch_normalization_is_that_of_prediction(xor):
 
 def test_threads_never_change_a_bit(random_problem, monkeypatch):
     X, y = random_problem
-    measure, calls = session.launch.measure_grid, []
+    measure, calls = prediction.launch.measure_grid, []
 
     def spy(call, grid, threads):
         calls.append((len(call.blocks.numbers), threads, grid.last - grid.first))
@@ -133,11 +133,11 @@ def test_threads_never_change_a_bit(random_problem, monkeypatch):
             X, y, start((5, 3, 2)), resolution=101, output="identity", **given
         ).errors
 
-    monkeypatch.setattr(session.launch, "measure_grid", spy)
+    monkeypatch.setattr(prediction.launch, "measure_grid", spy)
     most = min(2, available_threads())
     one, several, all_ = errors(threads=1), errors(threads=most), errors()
     assert calls[:2] == [(1, 1, 101**2), (most, most, 101**2)]
-    monkeypatch.setattr(session, "CHUNK_SECONDS", 1e-9)  # a block in each call
+    monkeypatch.setattr(prediction, "CHUNK_SECONDS", 1e-9)  # a block in each call
     in_chunks = errors(threads=1)
     assert {points for _, _, points in calls[4:-1]} == {calls[3][2]}
     assert calls[3][2] < 101
@@ -147,7 +147,7 @@ def test_threads_never_change_a_bit(random_problem, monkeypatch):
 def test_a_small_plane_wakes_no_thread(monkeypatch):
     X, y = TWO_LAYERS
     threads = []
-    monkeypatch.setattr(session.launch, "measure_grid", lambda *given: threads.append(given[-1]))
+    monkeypatch.setattr(prediction.launch, "measure_grid", lambda *given: threads.append(given[-1]))
     fastgd.surface(X, y, [np.zeros((2, 1))], resolution=41)
     assert threads == [1]
 

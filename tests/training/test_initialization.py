@@ -15,7 +15,6 @@ from fastgd.checks.messages import options_text
 from fastgd.engine.network import (
     AT_ONCE,
     _drawing,
-    all_first_weights,
     first_rows,
     first_weights,
     flatten,
@@ -42,7 +41,7 @@ def test_each_thread_has_a_generator_of_its_own():
     """It is seeded anew for each run, and nobody may draw in between."""
     with ThreadPoolExecutor(1) as other:
         assert other.submit(lambda: _drawing.random).result() is not _drawing.random
-        rows = other.submit(all_first_weights, (3, 4, 1), [5, 6]).result()
+        rows = other.submit(first_rows, "article", (3, 4, 1), [5, 6]).result()
     for seed, row in zip((5, 6), rows, strict=True):
         np.testing.assert_array_equal(row, flatten(first_weights((3, 4, 1), seed)))
 

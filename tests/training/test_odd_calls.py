@@ -251,8 +251,8 @@ def all_is_checked(monkeypatch, tmp_path, request):
         memory.check_memory(needed, *others, **more)
         raise EnoughError
 
-    for name in ("train_sweep", "objective"):
-        module = importlib.import_module(f"fastgd.training.{name}")
+    for name in ("training.train_sweep", "engine.prediction"):
+        module = importlib.import_module(f"fastgd.{name}")
         monkeypatch.setattr(module, "check_memory", enough)
     if "trains" not in request.fixturenames:
         monkeypatch.setattr(TrainingJob, "train_one", lambda *_: enough(0, "the training"))

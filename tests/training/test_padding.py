@@ -14,7 +14,7 @@ from test_shared_updates import sharing  # noqa: F401
 import fastgd
 from cases import EVERYTHING, OPTIONS, with_values
 from fastgd import reference
-from fastgd.engine import layout as layouts
+from fastgd.engine import session as layouts
 from fastgd.functions import sqrt, where
 from fastgd.kernel.vectorization import ROWS
 from fastgd.optimizers import Adam, Momentum, Rprop

@@ -14,8 +14,8 @@ import fastgd
 from cases import NETWORKS
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import TrainingData
-from fastgd.engine import layout as layouts
 from fastgd.engine import packing, session
+from fastgd.engine import session as layouts
 from fastgd.engine.devices import available_threads
 from fastgd.engine.execution import LAST_SECONDS, ThreadTuning
 from fastgd.engine.network import Network

@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 
-from fastgd.engine.code_cache import CodeLackingError
+from fastgd.engine.devices import CodeLackingError
 from fastgd.kernel.language import cache
 
 

@@ -120,7 +120,7 @@ def test_where_helpers_are_of_no_use_there_are_none(tmp_path, processes, monkeyp
 
 
 def test_without_a_folder_for_code_there_are_none(tmp_path, processes, monkeypatch):
-    monkeypatch.setattr(compiling.code_cache, "place", lambda: None)
+    monkeypatch.setattr(compiling, "code_place", lambda: None)
     assert compile_all([partial(pretend, tmp_path, name) for name in "abcdef"]) == 6
     assert not processes
 

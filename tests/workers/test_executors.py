@@ -22,6 +22,7 @@ from tiny_jobs import (
     squares_in_a_task,
     squares_in_a_task_that_left,
     use_cache,
+    work_into,
 )
 
 import fastgd
@@ -30,7 +31,7 @@ from fastgd.engine.devices import available_threads
 from fastgd.store.folder import Folder
 from fastgd.training import training_job
 from fastgd.workers import tasks as worker
-from fastgd.workers.run_job import WorkerOptions, run_job, work_into
+from fastgd.workers.run_job import WorkerOptions, run_job
 
 CHUNKS = 20
 
@@ -133,7 +134,7 @@ def test_cold_workers_are_sent_the_code_and_compile_nothing(tmp_path):
 @pytest.mark.slow
 @pytest.mark.usefixtures("users_kernels")
 def test_cold_workers_compile_what_nobody_has(tmp_path, monkeypatch):
-    monkeypatch.setattr(worker.code_cache, "read_file", lambda _name: b"")
+    monkeypatch.setattr(worker, "read_file", lambda _name: b"")
     with process_pool("spawn", initializer=use_cache, initargs=(tmp_path,)) as pool:
         there = run_job(Trainings(3), WorkerOptions(pool, 1, 1), ignore)
     assert max(int(arrays["compiled"]) for arrays in there) == 1
@@ -331,9 +332,8 @@ import multiprocessing, os, signal, sys, threading, time
 from concurrent.futures import ProcessPoolExecutor
 
 def main():
-    from tiny_jobs import Squares
+    from tiny_jobs import Squares, work_into
     from fastgd.store.folder import Folder
-    from fastgd.workers.run_job import work_into
     from fastgd.workers.run_job import WorkerOptions
 
     folder = Folder.create(sys.argv[1], "squares", {"parts": 20}, {}, {}, 20)

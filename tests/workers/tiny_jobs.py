@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fastgd.workers.run_job import run_job
+
 
 @dataclass(frozen=True)
 class Squares:
@@ -104,3 +106,8 @@ def squares_in_a_task_that_left(chunks):
 
     with worker_client():
         return squares_in_a_task(chunks)
+
+
+def work_into(folder, job, worker_options, advance):
+    """Compute the chunks that are missing in a folder."""
+    run_job(job, worker_options, advance, folder, reads=False)

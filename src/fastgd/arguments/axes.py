@@ -287,8 +287,8 @@ def _nesting(value: object) -> int:
 
 # ---------------------------------------------------- combinations
 
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
+Returned = TypeVar("Returned")
 
 OTHERS = ("alpha", "seed")
 """Arguments of a run that a combination may set, in addition to options."""
@@ -299,7 +299,7 @@ _BYTES_OF_NUMBER = 80
 """Memory of one number in a combination, as a Python object."""
 
 
-def taking_combinations(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+def taking_combinations(function: Callable[Arguments, Returned]) -> Callable[Arguments, Returned]:
     """Decorator: pass each key of ``combinations`` to the function as an axis of that name.
 
     The function also receives the combinations, from which it knows which axes vary together. The
@@ -307,7 +307,7 @@ def taking_combinations(function: Callable[Parameters, Result]) -> Callable[Para
     """
 
     @wraps(function)
-    def call(*args: Parameters.args, **given: Parameters.kwargs) -> Result:
+    def call(*args: Arguments.args, **given: Arguments.kwargs) -> Returned:
         if given.get("combinations") is None:
             return function(*args, **given)
         return function(*args, **spread(given))

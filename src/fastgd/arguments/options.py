@@ -148,7 +148,7 @@ def axes(given: Mapping[str, object], arguments: Collection[str] = ()) -> Axes:
     for.
     """
     own = kinds_of(given)
-    _check_names(given, own, arguments)
+    check_names(given, own, arguments)
     structures = {name: given[name] for name in STRUCTURES if name in given}
     values = {
         name: getattr(holder, name)
@@ -158,22 +158,23 @@ def axes(given: Mapping[str, object], arguments: Collection[str] = ()) -> Axes:
     return Axes(_axes(structures, MOST_NETWORKS), _axes(values))
 
 
-def check_names_of_loss(given: Mapping[str, object], arguments: Collection[str]) -> None:
-    """Reject unknown options of a loss; suggestions may also name one of the other arguments."""
-    known = [name for name in DECLARED if name in LossOptions.__annotations__]
-    _check_known(given, (*known, *kinds_of(given)), "an option of an objective must be", arguments)
-
-
-def _check_names(
-    given: Mapping[str, object], own: Iterable[str], arguments: Collection[str]
+def check_names(
+    given: Mapping[str, object],
+    own: Iterable[str],
+    arguments: Collection[str],
+    *,
+    of_loss: bool = False,
 ) -> None:
-    known = (*DECLARED, *own)
-    _check_known(given, known, "an option must be one of", (*ARGUMENTS, *arguments))
+    """Reject unknown options, of a training or of its loss; ``own`` are those of its functions.
 
-
-def _check_known(
-    given: Mapping[str, object], known: Collection[str], rule: str, arguments: Collection[str]
-) -> None:
+    Suggestions may also name one of the ``arguments`` that only this call has.
+    """
+    known, rule = (*DECLARED, *own), "an option must be one of"
+    if of_loss:
+        known = (*(name for name in DECLARED if name in LossOptions.__annotations__), *own)
+        rule = "an option of an objective must be"
+    else:
+        arguments = (*ARGUMENTS, *arguments)
     for name in given:
         if name not in known:
             hint = "" if name in DECLARED else hint_of(name, given, (*known, *arguments))
@@ -203,7 +204,7 @@ def check_sweep(
     found = SweepOptions({}, {}, [_PLAIN])
     if given or axes is not NO_AXES:
         own = kinds_of(given)
-        _check_names(given, own, arguments)
+        check_names(given, own, arguments)
         found = _each_checked(given, axes, own, LARGEST if samples is None else len(samples[0]))
     for method, numbers in product(found.methods, _worst(found.values, together)):
         _check_together(method.at(numbers), samples, hiddens, in_parts=in_parts)

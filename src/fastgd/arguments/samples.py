@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.axes import as_axis
 from fastgd.arguments.declarations import DECLARED
-from fastgd.arguments.subsets import Part, Partition
+from fastgd.arguments.subsets import Partition, Subset
 from fastgd.checks.messages import either, shown, warn
 from fastgd.checks.numbers import (
     FloatArray,
@@ -88,7 +88,7 @@ class TrainingData:
         found |= {f"validation_{name}": array for name, array in held.items()}
         return {name: array for name, array in found.items() if array is not None}
 
-    def of(self, part: Part) -> "TrainingData":
+    def of(self, part: Subset) -> "TrainingData":
         """The same for the samples of one subset."""
         held, gradients = self.validation, self.gradients
         if part.held is not None:
@@ -129,7 +129,8 @@ def check_samples(
     that is known already. An array in the right form is not copied: it may be the caller's own.
     """
     inputs = numbers_of("X", X)
-    _check_two_dimensional(inputs)
+    if inputs.ndim != 2:
+        _refuse_dimensions(inputs)
     outputs = numbers_of("y", y)
     if outputs.ndim == 1:
         outputs = outputs.reshape(-1, 1)
@@ -147,7 +148,8 @@ def check_samples(
 def check_inputs(X: object, inputs: int) -> FloatArray:
     """Return X as (samples, inputs), for a network with `inputs` inputs; see `check_samples`."""
     array = numbers_of("X", X)
-    _check_two_dimensional(array, inputs)
+    if array.ndim != 2:
+        _refuse_dimensions(array, inputs)
     if array.shape[1] != inputs:
         raise ValueError(
             f"X must have one column for each input of the network ({inputs}), "
@@ -156,12 +158,11 @@ def check_inputs(X: object, inputs: int) -> FloatArray:
     return array
 
 
-def _check_two_dimensional(X: FloatArray, inputs: int = 1) -> None:
-    if X.ndim != 2:
-        is_sample = X.shape == (inputs,) and inputs > 1
-        of = "(1, -1) for one sample" if is_sample else "(-1, 1) for one input"
-        hint = f": use X.reshape{of}" if X.ndim == 1 else ""
-        check_shape("X", X, ("samples", "inputs"), hint=hint)
+def _refuse_dimensions(X: FloatArray, inputs: int = 1) -> None:
+    is_sample = X.shape == (inputs,) and inputs > 1
+    of = "(1, -1) for one sample" if is_sample else "(-1, 1) for one input"
+    hint = f": use X.reshape{of}" if X.ndim == 1 else ""
+    check_shape("X", X, ("samples", "inputs"), hint=hint)
 
 
 def check_validation(

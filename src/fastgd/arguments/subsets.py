@@ -65,7 +65,7 @@ def ranges(starts: Integers, sizes: Integers) -> Integers:
     return np.repeat(starts - before, sizes) + np.arange(sizes.sum())
 
 
-class Part(NamedTuple):
+class Subset(NamedTuple):
     """The rows of the runs of one subset of the table, with their sample weights."""
 
     rows: Integers  # (n,), ascending
@@ -110,14 +110,14 @@ class Partition:
                 names.insert(0, f"{name} {shown(self.axes[name][place])}")
         return ", ".join(names) or "all samples"
 
-    def part(self, i: int) -> Part:
+    def part(self, i: int) -> Subset:
         """Return the rows and weights of one subset."""
         cell, w = divmod(range(len(self))[i], self.weightings)
         rows, held = self.rows[cell], None if self.held is None else self.held[cell]
         if self.weights is None:
-            return Part(rows, None, held, None)
+            return Subset(rows, None, held, None)
         weight = self.weights[w]
-        return Part(rows, weight[rows], held, None if held is None else weight[held])
+        return Subset(rows, weight[rows], held, None if held is None else weight[held])
 
 
 # ---------------------------------------------------- groups of rows with the same label
@@ -198,20 +198,20 @@ def _labels(value: object) -> NDArray[Any]:
     if isinstance(value, (str, bytes)) or not (is_list or hasattr(value, "__array__")):
         raise TypeError(rule)
     try:
-        return _of_list(cast(Sequence[Any], value)) if is_list else np.asarray(value)
+        if not is_list:
+            return np.asarray(value)
+        # In a mixed list NumPy would turn 1 into "1" if there is a string, and large ints into
+        # floats.
+        values = cast(Sequence[Any], value)
+        kinds = set(map(type, values))
+        kind = kinds.pop() if len(kinds) == 1 else None
+        if kind in _KINDS and (array := np.asarray(values)).dtype.kind in _KINDS[kind]:
+            return array
+        objects = np.empty(len(values), dtype=object)
+        objects[:] = values
+        return objects
     except Exception as error:  # an object's own __array__ or __len__ may raise anything
         raise TypeError(rule) from error
-
-
-def _of_list(value: Sequence[Any]) -> NDArray[Any]:
-    # In a mixed list NumPy would turn 1 into "1" if there is a string, and large ints into floats.
-    kinds = set(map(type, value))
-    kind = kinds.pop() if len(kinds) == 1 else None
-    if kind in _KINDS and (array := np.asarray(value)).dtype.kind in _KINDS[kind]:
-        return array
-    objects = np.empty(len(value), dtype=object)
-    objects[:] = value
-    return objects
 
 
 def _checked(found: Sequence[Any], index: Integers) -> list[Any]:

@@ -26,10 +26,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.article.experiments import Experiment, Published, published
-from fastgd.engine.network import Weights, first_weights, flatten, unflatten
+from fastgd.engine.network import Network, Weights, first_weights, flatten
 from fastgd.training.run import Run
 from fastgd.training.train_sweep import sweep
-from fastgd.workers.compiling import Call, compile_all
+from fastgd.workers.compiling import ShortCall, compile_all
 
 TWINS = 63
 """Twins of each run: 64 runs fill the SIMD lanes of every processor."""
@@ -159,7 +159,8 @@ def twins(weights: Weights, count: int = TWINS) -> list[Weights]:
     sizes = (weights[0].shape[0], *(layer.shape[1] for layer in weights))
     moves = np.random.RandomState(MOVES_SEED).choice((-1, 0, 1), (count, len(row)))
     moves = np.unique(moves[moves.any(axis=1)], axis=0)
-    return [unflatten(np.nextafter(row, row + move), sizes) for move in moves]
+    network = Network(tuple(sizes))
+    return [network.parts(np.nextafter(row, row + move)).weights for move in moves]
 
 
 # ---------------------------------------------------------------- experiments
@@ -302,7 +303,7 @@ def prepare(experiments: Iterable[Experiment], *, threads: int | None = None) ->
     return perf_counter() - begin
 
 
-def short(experiments: Iterable[Experiment], *, threads: int | None = None) -> list[Call]:
+def short(experiments: Iterable[Experiment], *, threads: int | None = None) -> list[ShortCall]:
     """Return quick calls that need the same compiled code as these experiments."""
     few = [replace(one, iterations=2, record_every=1, published="") for one in experiments]
     return [partial(run, one, threads=threads) for one in few]

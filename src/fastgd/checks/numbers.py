@@ -1,4 +1,4 @@
-"""Checks of numbers: one of them, all values of an axis, or an array; and of names and paths.
+"""Checks of numbers: one, all values of an axis, an array, bytes of memory; of names and paths.
 
 Arrays leave in the only form that compiled code should meet: see `numbers_of`.
 """
@@ -7,7 +7,6 @@ import math
 import numbers
 import operator
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence, Sized
 from functools import cache
@@ -18,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import did_you_mean_choice, either, shown
-from fastgd.checks.numbers import check_memory
 
 FloatArray = NDArray[np.float64]
 
@@ -323,39 +321,6 @@ def check_not_negative(name: str, array: FloatArray) -> None:
 
 # ---------------------------------------------------- names, paths and flags
 
-#: Names of devices; "cuda:0" is the first GPU.
-_DEVICES = ("cpu", "cuda", "auto")
-
-#: Names of devices of other vendors, in other libraries.
-_OTHER_DEVICES = ("amd", "hip", "metal", "mps", "opencl", "rocm", "sycl", "tpu", "vulkan", "xpu")
-
-
-def check_device(value: object, name: str = "device") -> str:
-    """Return value if it is the name of a device, whether or not there is one.
-
-    Examples
-    --------
-    >>> check_device("cuda:1")
-    'cuda:1'
-    >>> check_device("gpu:1")
-    Traceback (most recent call last):
-    ...
-    ValueError: device must be 'cpu', 'cuda', 'cuda:0' (or another number) or 'auto', \
-got 'gpu:1': did you mean 'cuda'?
-    """
-    text = str(value) if isinstance(value, str) else ""
-    if text in _DEVICES or re.fullmatch("cuda:(0|[1-9][0-9]{0,8})", text):
-        return text
-    rule = (
-        f"{name} must be 'cpu', 'cuda', 'cuda:0' (or another number) or 'auto', got {shown(value)}"
-    )
-    if not isinstance(value, str):
-        raise TypeError(rule)
-    kind = text.partition(":")[0]
-    if kind.lower() in _OTHER_DEVICES:
-        raise ValueError(f"{rule}: all GPUs but NVIDIA's are unknown here")
-    raise ValueError(rule + ("" if kind in _DEVICES else did_you_mean_choice(kind, _DEVICES)))
-
 
 def check_choice(name: str, value: object, known: Sequence[str]) -> str:
     """Return value if it is one of the known names."""
@@ -409,3 +374,118 @@ def check_flag(name: str, value: object) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False, got {shown(value)}")
     return bool(value)
+
+
+# ---------------------------------------------------- available memory
+
+
+#: Needs of up to this many bytes are not checked: asking the system takes 0.2 ms.
+ALWAYS_FITS = 16 * 1024**2
+
+#: Called for memory that is held for later, where it is needed now.
+SPARE: list[Callable[[], None]] = []
+
+_MEMINFO = Path("/proc/meminfo")
+_STATM = Path("/proc/self/statm")
+_CGROUP = Path("/proc/self/cgroup")
+_CGROUP_ROOT = Path("/sys/fs/cgroup")
+
+
+class TooLargeError(ValueError):
+    """More memory is needed than is available; ``ways`` are suggestions for needing less."""
+
+    def __init__(self, rule: str, ways: Sequence[str] = ()) -> None:
+        super().__init__(f"{rule}: {'; '.join(ways)}" if ways else rule)
+        self.rule, self.ways = rule, tuple(ways)
+
+
+def check_memory(
+    needed: int, what: str, less: tuple[str, int] | None = None, also: str = ""
+) -> None:
+    """Raise TooLargeError, with both figures, if more bytes are needed than are available.
+
+    ``less`` is an alternative that needs less, and how many bytes it needs; ``also`` names further
+    alternatives.
+    """
+    if needed <= ALWAYS_FITS:
+        return
+    available = available_memory()
+    for free in SPARE if needed > available else ():
+        free()
+        available = available_memory()
+    if needed > available:
+        ways = [f"{less[0]} needs {_readable(less[1])}"] if less else []
+        ways += [f"{also} need less"] if also else []
+        raise TooLargeError(
+            f"{what} must fit into the available memory ({_readable(available)}), "
+            f"got a need of {_readable(needed)}",
+            ways,
+        )
+
+
+def available_memory() -> int:
+    """Return how many bytes are free, or how many the limits of the process leave, if fewer.
+
+    The limits are those of Linux control groups, and of the address space (``ulimit -v``). Outside
+    Linux the result is the total memory of the machine. On Windows the standard library offers no
+    way to find out, so there is no limit: NumPy's own MemoryError remains.
+    """
+    return min([_free_memory(), *_cgroup_limits(), *_address_space()])
+
+
+def _free_memory() -> int:
+    try:
+        for line in _MEMINFO.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return sys.maxsize
+
+
+def _cgroup_limits() -> Iterator[int]:
+    """Yield the memory limits of the process's control group and of its parents (v2 and v1)."""
+    try:
+        groups = [line.split(":", 2) for line in _CGROUP.read_text().splitlines()]
+    except OSError:
+        return
+    for _, controllers, path in groups:
+        if controllers == "":
+            root, file = _CGROUP_ROOT, "memory.max"
+        elif "memory" in controllers.split(","):
+            root, file = _CGROUP_ROOT / "memory", "memory.limit_in_bytes"
+        else:
+            continue
+        # In a container the group's own folder may be missing, but the root has the limit.
+        group = root / path.lstrip("/")
+        for folder in (group, *group.parents):
+            if folder.is_relative_to(root):
+                try:
+                    yield int((folder / file).read_text())
+                except (OSError, ValueError):  # no such file, or the limit is "max"
+                    continue
+
+
+def _address_space() -> Iterator[int]:
+    """Yield the bytes left in the process's address space, if it is limited."""
+    try:
+        import resource  # not on Windows
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            pages = int(_STATM.read_text().split()[0])
+            yield max(0, limit - pages * resource.getpagesize())
+    except (ImportError, OSError, ValueError):
+        return
+
+
+def _readable(size: int) -> str:
+    amount = float(size)
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if amount < 999.5:
+            return f"{amount:.3g} {unit}"
+        amount /= 1000
+    return f"{amount:.3g} PB"

@@ -10,9 +10,9 @@ from fastgd.checks.messages import escaped, many, seconds_text
 from fastgd.cli.console import timed
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.options import PROGRESS, takes
-from fastgd.engine import code_cache
+from fastgd.engine.devices import place as code_place
 from fastgd.engine.progress import progress_bar
-from fastgd.workers.compiling import Call, compile_all
+from fastgd.workers.compiling import ShortCall, compile_all
 
 RUNS = (2, 6, 12, 100)
 """Sweeps: the number of lanes decides which code is compiled."""
@@ -21,7 +21,7 @@ HIDDEN_SIZES = (4, 32)
 """Single trainings: the width of the widest layer does."""
 
 
-def calls() -> list[Call]:
+def calls() -> list[ShortCall]:
     """Short calls that need the same kernels as common ones."""
     alone = [partial(_predict, hidden_size) for hidden_size in HIDDEN_SIZES]
     sweeps = [partial(_predict_all, runs) for runs in RUNS]
@@ -46,7 +46,7 @@ def command(progress: bool) -> None:
 
     Example: [bold]fastgd precompile[/bold]
     """
-    place = code_cache.place()
+    place = code_place()
     if place is None:
         raise RefusedError(
             "compiled code can't be kept, as no folder for it can be written to: "

@@ -1,27 +1,67 @@
 """Where runs are trained: on this machine's processors, or on GPUs, to the same bits.
 
+Their compiled code is kept as files, which can be sent to processes that don't have it.
+
 A device is named as in PyTorch: ``"cpu"``, ``"cuda"`` for all GPUs that the process sees, or
 ``"cuda:1"`` for one of them. With ``"auto"`` it is the faster of the first two.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from numba.core import config
 
+from fastgd.checks.messages import did_you_mean_choice, shown
 from fastgd.kernel.cuda_driver import DeviceError as DeviceError
+from fastgd.kernel.language.cache import CodeLackingError as CodeLackingError
+from fastgd.kernel.language.cache import asking as asking
+from fastgd.kernel.language.cache import kept as kept
+from fastgd.kernel.language.cache import place as place
+from fastgd.kernel.language.code_directory import add_file as add_file
+from fastgd.kernel.language.code_directory import read_file as read_file
 from fastgd.kernel.language.threads import WARP
 
 if TYPE_CHECKING:
     from fastgd.kernel.cuda import Device
 
-CPU, CUDA, AUTO = "cpu", "cuda", "auto"
+CPU, CUDA, AUTO = _NAMES = "cpu", "cuda", "auto"
 
 USED = 0.9
 """Share of a GPU's free memory that runs may take: the rest is for other allocations."""
+
+_OTHERS = ("amd", "hip", "metal", "mps", "opencl", "rocm", "sycl", "tpu", "vulkan", "xpu")
+"""Names of devices of other vendors, in other libraries."""
+
+
+def check_device(value: object) -> str:
+    """Return value if it is the name of a device, whether or not there is one.
+
+    Examples
+    --------
+    >>> check_device("cuda:1")
+    'cuda:1'
+    >>> check_device("gpu:1")
+    Traceback (most recent call last):
+    ...
+    ValueError: device must be 'cpu', 'cuda', 'cuda:0' (or another number) or 'auto', \
+got 'gpu:1': did you mean 'cuda'?
+    """
+    text = str(value) if isinstance(value, str) else ""
+    if text in _NAMES or re.fullmatch("cuda:(0|[1-9][0-9]{0,8})", text):
+        return text
+    rule = (
+        f"device must be 'cpu', 'cuda', 'cuda:0' (or another number) or 'auto', got {shown(value)}"
+    )
+    if not isinstance(value, str):
+        raise TypeError(rule)
+    kind = text.partition(":")[0]
+    if kind.lower() in _OTHERS:
+        raise ValueError(f"{rule}: all GPUs but NVIDIA's are unknown here")
+    raise ValueError(rule + ("" if kind in _NAMES else did_you_mean_choice(kind, _NAMES)))
 
 
 def available_threads() -> int:
@@ -107,9 +147,6 @@ def room_on(name: str, of_block: int, of_all: int) -> int:
 # ---------------------------------------------------------------- devices()
 
 
-GIGABYTE = 10**9
-
-
 @dataclass(frozen=True)
 class DeviceFacts:
     """A device that networks can be trained on; a CPU has None where only GPUs have a value.
@@ -138,19 +175,6 @@ class DeviceFacts:
     capability: tuple[int, int] | None = None
     memory: int | None = None
 
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """The row in a table."""
-        if self.capability is None or self.memory is None:
-            return self.name, self.model, "", f"{self.threads} threads, {self.lanes} lanes", ""
-        return (
-            self.name,
-            self.model,
-            f"{self.memory / GIGABYTE:.1f} GB",
-            f"{self.multiprocessors} multiprocessors",
-            ".".join(map(str, self.capability)),
-        )
-
 
 class DeviceList(list[DeviceFacts]):
     """Devices, shown as a table; ``note`` says why GPUs are missing, or is "" if none is."""
@@ -160,8 +184,14 @@ class DeviceList(list[DeviceFacts]):
         self.note = note
 
     def __repr__(self) -> str:
-        heads = ("device", "model", "memory", "processors", "capability")
-        rows = [heads, *(one.cells for one in self)]
+        rows = [("device", "model", "memory", "processors", "capability")]
+        for one in self:
+            memory, capability = "", ".".join(map(str, one.capability or ()))
+            processors = f"{one.threads} threads, {one.lanes} lanes"
+            if one.memory is not None:
+                memory = f"{one.memory / 10**9:.1f} GB"
+                processors = f"{one.multiprocessors} multiprocessors"
+            rows.append((one.name, one.model, memory, processors, capability))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         sides = "<<><<"
         lines = [
@@ -194,7 +224,11 @@ def devices() -> DeviceList:
     >>> devices[0].name, devices[0].threads >= 1
     ('cpu', True)
     """
-    found, note = [_cpu()], ""
+    from fastgd.kernel.language.numba_internals import processor
+    from fastgd.kernel.vectorization import native_lanes
+
+    cpu = DeviceFacts(CPU, processor()[1], threads=available_threads(), lanes=native_lanes())
+    found, note = [cpu], ""
     try:
         gpus, too_old = usable_gpus()
         found += [
@@ -212,10 +246,3 @@ def devices() -> DeviceList:
     except DeviceError as error:
         note = f"No GPU: {error}"
     return DeviceList(found, note)
-
-
-def _cpu() -> DeviceFacts:
-    from fastgd.kernel.language.numba_internals import processor
-    from fastgd.kernel.vectorization import native_lanes
-
-    return DeviceFacts(CPU, processor()[1], threads=available_threads(), lanes=native_lanes())

@@ -5,23 +5,27 @@ takes them through the iterations in calls that are as long as their speed allow
 fewer blocks as runs end, and collects what they result in.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from math import inf
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.engine.devices import AUTO, CPU
+from fastgd.arguments.subsets import Integers
+from fastgd.checks.messages import warn
+from fastgd.engine.devices import AUTO, CPU, CUDA, devices_of, kept
 from fastgd.engine.layout import Sharing
-from fastgd.engine.packing import Index, RunBatch, by_part, lanes_of
+from fastgd.engine.packing import RunBatch, by_part, lanes_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.results import State, TrainedRuns, put_state
-from fastgd.engine.session import CHUNK_SECONDS, Runs, Session
+from fastgd.engine.session import CHUNK_SECONDS, Runs, Session, layout_for
 from fastgd.kernel.block import DIVERGED
+from fastgd.kernel.cuda_driver import DeviceError
+from fastgd.kernel.language.numba_internals import processor
 
 CALLS = 32
 """Kernel calls per run if runs in its block may end early, so that they can be repacked ..."""
@@ -70,17 +74,12 @@ def execute(
         runs = runs[work.trained.outcome[runs] == DIVERGED]
         if len(runs):
             batch, session = by_part(plan.samples, runs, plan.of_part, 1), plan.batches[0][1]
-            work.train(batch, session.for_batch(batch), lambda _done: None)
+            old = session.layout
+            layout = layout_for(
+                old.network, 1, batch.size, old.recipe, old.batch, old.window, batch.sharing
+            )
+            work.train(batch, replace(session, layout=layout, device=CPU), lambda _done: None)
     return work.trained
-
-
-def plan_on_a_device(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.int64]) -> Plan:
-    """Choose the device of a plan for "auto"; the other arguments are those of :func:`execute`."""
-    if plan.device != AUTO:
-        return plan
-    from fastgd.engine.execution import chosen  # where there may be a GPU
-
-    return chosen(plan, partial(_speed, first=first, seeds=seeds))
 
 
 def loaded(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.int64]) -> Runs:
@@ -127,7 +126,7 @@ class _Work:
         """The results."""
         return TrainedRuns.empty(self.plan, self.keep)
 
-    def take_over(self, state: State) -> Index:
+    def take_over(self, state: State) -> Integers:
         """Copy the results of the runs that had ended before, and return these."""
         over = np.flatnonzero(state.ended >= 0)
         trained, past = self.trained, state.at(over)
@@ -146,7 +145,9 @@ class _Work:
         for owners, keys in self.passes(batch, session):
             self._train(batch, session, owners, keys, advance)
 
-    def passes(self, batch: RunBatch, session: Session) -> Iterator[tuple[Index, Index | None]]:
+    def passes(
+        self, batch: RunBatch, session: Session
+    ) -> Iterator[tuple[Integers, Integers | None]]:
         """Yield the runs of some blocks at a time, with their keys."""
         plan = self.plan
         if self.state is not None:
@@ -174,7 +175,7 @@ class _Work:
             yield mine, None if keys is None else keys[begin:end]
             begin = end
 
-    def load(self, session: Session, runs: Index, lanes: Index) -> Runs:
+    def load(self, session: Session, runs: Integers, lanes: Integers) -> Runs:
         """Load these runs at their start."""
         plan = self.plan
         axes, along = plan.places(runs), plan.along
@@ -193,8 +194,8 @@ class _Work:
         self,
         batch: RunBatch,
         session: Session,
-        owners: Index,
-        keys: Index | None,
+        owners: Integers,
+        keys: Integers | None,
         advance: Callable[[int], None],
     ) -> None:
         """Take runs through all iterations, in calls of about CHUNK_SECONDS.
@@ -243,8 +244,8 @@ class _Work:
                 runs.leave()  # also if the work is interrupted, or has failed
 
     def _repacked(
-        self, batch: RunBatch, runs: Runs, owners: Index, keys: Index | None, over: int
-    ) -> tuple[Runs, Index, Index | None, int]:
+        self, batch: RunBatch, runs: Runs, owners: Integers, keys: Integers | None, over: int
+    ) -> tuple[Runs, Integers, Integers | None, int]:
         """The runs that haven't ended, in fewer blocks once half of the blocks are enough.
 
         ``over`` is how many had ended when that was last asked. Also returns whose runs these are,
@@ -280,44 +281,36 @@ class _Work:
         self,
         batch: RunBatch,
         runs: Runs,
-        which: Index,
-        owners: Index,
-        keys: Index | None,
+        which: Integers,
+        owners: Integers,
+        keys: Integers | None,
         *,
         with_state: bool = True,
     ) -> None:
-        """Store the results of these runs."""
-        whose, to_resume = owners[which], self.keep.state and with_state
-        at, parameters = self.trained.collect(self.plan, runs, which, whose, to_resume=to_resume)
-        if len(at):
-            mine = None if keys is None else keys[which[at]]
-            self.trained.final_loss[whose[at]] = self._losses_of(
-                batch, runs.session, whose[at], mine, parameters
-            )
+        """Store the results of these runs.
 
-    def _losses_of(
-        self, batch: RunBatch, session: Session, whose: Index, keys: Index | None, parameters: Any
-    ) -> NDArray[np.float64]:
-        """The losses at these parameters (n, P), where no recorded loss belongs to them.
-
-        That is so for runs that ended between two records, and for the parameters of the smallest
-        error. NaN if a parameter is not finite.
+        The losses are measured at parameters that no recorded loss belongs to: of runs that ended
+        between two records, and those of the smallest error. NaN if a parameter is not finite.
         """
-        losses = np.full(len(whose), np.nan)
-        finite = np.flatnonzero(np.isfinite(parameters).all(axis=1))
-        if len(finite):
-            axes = self.plan.places(whose[finite])
-            runs = replace(session, iterations=0).load(
-                parameters[finite],
-                columns=self.plan.columns_at(axes),
+        plan, whose, to_resume = self.plan, owners[which], self.keep.state and with_state
+        at, parameters = self.trained.collect(plan, runs, which, whose, to_resume=to_resume)
+        if not len(at):
+            return
+        self.trained.final_loss[whose[at]] = np.nan
+        is_finite = np.isfinite(parameters).all(axis=1)
+        at, parameters = at[is_finite], parameters[is_finite]
+        if len(at):
+            axes = plan.places(whose[at])
+            ended = replace(runs.session, iterations=0).load(
+                parameters,
+                columns=plan.columns_at(axes),
                 parts=axes[0],
-                lanes=batch.lanes(None if keys is None else keys[finite], len(finite), 1),
+                lanes=batch.lanes(None if keys is None else keys[which[at]], len(at), 1),
             )
-            runs.run(0, 1, self.plan.threads)
-            runs.bring_back()
-            runs.leave()
-            losses[finite] = runs.curve("losses")[:, 0]
-        return losses
+            ended.run(0, 1, plan.threads)
+            ended.bring_back()
+            ended.leave()
+            self.trained.final_loss[whose[at]] = ended.curve("losses")[:, 0]
 
 
 # ---------------------------------------------------------------- threads that share an update
@@ -390,3 +383,82 @@ class ThreadTuning:
             best = max(self._speeds, key=lambda way: self._speeds[way])
             self._wait = FIRST_SECONDS if best != self._best else min(2 * self._wait, LAST_SECONDS)
             self._best = best
+
+
+# ---------------------------------------------------------------- the device "auto"
+# It is the faster of this machine's processors and its GPUs, by timing both. Their speeds are
+# measured once for a recipe, a network, and numbers of runs and iterations (rounded down to powers
+# of 2), and kept with the compiled code. That costs a few iterations on either, whose results are
+# dropped. Bits don't depend on it.
+
+
+LEAST_SECONDS = 1.0
+"""Work that a processor does in less is left to it: a GPU's code alone takes longer to make."""
+
+_said: set[str] = set()
+
+
+class DeviceWarning(UserWarning):
+    """Which device ``"auto"`` has chosen."""
+
+
+def plan_on_a_device(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.int64]) -> Plan:
+    """Choose the device of a plan for "auto"; the other arguments are those of :func:`execute`.
+
+    A warning says what was chosen, once in a process for each choice and reason: other networks
+    have other ratios, but are not said again.
+    """
+    if plan.device != AUTO:
+        return plan
+    speed = partial(_speed, first=first, seeds=seeds)
+    here = plan.on(CPU)
+    try:
+        gpus = devices_of(CUDA)
+    except DeviceError as error:
+        return _took(here, f"the CPU: {error}")
+    if _estimate(here) < LEAST_SECONDS:
+        return _took(here, f"the CPU, where the work takes less than {LEAST_SECONDS:g} s")
+    there, layout = plan.on(CUDA), here.layout
+    names = ", ".join(str(gpu) for gpu in gpus)
+    facts = repr(
+        (processor(), here.threads, [(gpu.name, gpu.multiprocessors) for gpu in gpus],
+         layout.recipe, layout.network.sizes, layout.samples, layout.batch,
+         here.runs.bit_length(), _iterations(here).bit_length())
+    )  # fmt: skip
+    try:
+        there.check_room()
+        found = kept("devices", facts, lambda: json.dumps([speed(here), speed(there)]).encode())
+    except DeviceError as error:
+        return _took(here, f"the CPU: {error}")
+    on_cpu, on_gpu = json.loads(found)
+    if on_gpu > on_cpu:
+        return _took(there, names, f": {_times(on_gpu / on_cpu)} as fast as the CPU")
+    return _took(here, "the CPU", f": {_times(on_cpu / on_gpu)} as fast as {names}")
+
+
+def _took(plan: Plan, what: str, why: str = "") -> Plan:
+    say_chosen(what, why)
+    return plan
+
+
+def say_chosen(what: str, why: str = "") -> None:
+    """Warn of what "auto" has chosen, once in a process, whatever ``why`` is."""
+    if what not in _said:
+        warn(f'device="auto" took {what}{why}', DeviceWarning)
+        _said.add(what)
+
+
+def _estimate(plan: Plan) -> float:
+    """Seconds that the processors need, about."""
+    blocks = -(-plan.runs // plan.layout.runs)
+    of_block = max(session.seconds() for _, session in plan.batches)
+    return of_block * blocks * _iterations(plan) / plan.threads
+
+
+def _iterations(plan: Plan) -> int:
+    return plan.task.iterations - plan.task.done
+
+
+def _times(ratio: float) -> str:
+    """Two digits of a ratio: 1.4 times, 120 times."""
+    return f"{float(f'{ratio:.2g}'):.12g} times"

@@ -75,17 +75,12 @@ class Network:
         ]
         return np.concatenate(kinds)
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether the network has weights only."""
-        return not (self.bias or self.batch_norm)
-
     def rows(self, starts: NDArray[np.float64]) -> NDArray[np.float64]:
         """Initial rows (n, parameters) from flat weights (n, weights).
 
         Biases, shifts and means start at 0, scales and variances at 1.
         """
-        if self.is_plain:
+        if not (self.bias or self.batch_norm):
             return starts
         parts: list[NDArray[np.float64]] = []
         at = 0
@@ -176,24 +171,9 @@ class _Drawing(local):
 _drawing = _Drawing()
 
 
-def all_first_weights(sizes: Sequence[int], seeds: Sequence[int]) -> NDArray[np.float64]:
-    """Initial weights for many seeds, (seeds, weights)."""
-    random = _drawing.random
-    rows = np.empty((len(seeds), count_weights(sizes)))
-    for row, seed in zip(rows, seeds, strict=True):
-        random.seed(seed)
-        row[:] = random.random_sample(len(row))
-    return 2 * rows - 1
-
-
 def flatten(weights: Weights) -> NDArray[np.float64]:
     """All weights in one row."""
     return np.concatenate([layer.ravel() for layer in weights])
-
-
-def unflatten(row: NDArray[Any], sizes: Sequence[int]) -> tuple[NDArray[Any], ...]:
-    """One row of weights as an (inputs, outputs) array per layer."""
-    return Network(tuple(sizes)).parts(row).weights
 
 
 # ---------------------------------------------------------------- initial weights
@@ -201,8 +181,6 @@ def unflatten(row: NDArray[Any], sizes: Sequence[int]) -> tuple[NDArray[Any], ..
 # Philox words, using + - * / and square roots only: NumPy's newer generators, logarithms and sines
 # differ between versions and machines.
 
-
-Numbers = NDArray[np.float64]
 
 INIT = 4
 """Purpose of these random words: the second word of the Philox key is 8 * layer + 4."""
@@ -219,14 +197,17 @@ _VARIANCES: dict[str, Callable[[int, int], float]] = {
 """Of a layer's initial weights, given its numbers of inputs and outputs."""
 
 
-def first_rows(init: Init, sizes: Sequence[int], seeds: Sequence[int]) -> Numbers:
+def first_rows(init: Init, sizes: Sequence[int], seeds: Sequence[int]) -> FloatArray:
     """Initial weights (seeds, weights), flattened, of networks with these layers."""
     shapes = list(pairwise(sizes))
     kinds = (init,) * len(shapes) if isinstance(init, str) else init
+    rows = np.empty((len(seeds), count_weights(sizes)))
     if "article" in kinds:
-        rows = all_first_weights(sizes, seeds)
-    else:
-        rows = np.empty((len(seeds), count_weights(sizes)))
+        random = _drawing.random
+        for row, seed in zip(rows, seeds, strict=True):
+            random.seed(seed)
+            row[:] = random.random_sample(len(row))
+        rows = 2 * rows - 1
     at = 0
     for k, (kind, (inputs, outputs)) in enumerate(zip(kinds, shapes, strict=True)):
         width = inputs * outputs
@@ -249,7 +230,7 @@ def _words(seeds: Sequence[int], k: int, count: int) -> NDArray[np.int64]:
     return both.reshape(len(seeds), -1)[:, :count]
 
 
-def _spread(words: NDArray[np.int64], kind: str, inputs: int, outputs: int) -> Numbers:
+def _spread(words: NDArray[np.int64], kind: str, inputs: int, outputs: int) -> FloatArray:
     variance = _VARIANCES[kind.removesuffix("_normal")](inputs, outputs)
     # The middle of one of 2**53 cells of [0, 1), minus one half.
     centered = ((words - 2**52).astype(np.float64) + 0.5) * 2.0**-53
@@ -300,23 +281,23 @@ _TAIL = (
 )
 
 
-def quantile(centered: Numbers) -> Numbers:
+def quantile(centered: FloatArray) -> FloatArray:
     """The standard normal quantile at probability 0.5 + ``centered``."""
     square = 0.180625 - centered * centered
     middle = centered * _ratio(_MIDDLE, np.maximum(square, 0.0))
     # Exact, as the difference is near 0.
     beyond = np.sqrt(-_log(np.minimum(0.5 - np.abs(centered), 0.25)))
     side = np.where(beyond <= 5.0, _ratio(_SIDE, beyond - 1.6), _ratio(_TAIL, beyond - 5.0))
-    result: Numbers = np.where(np.abs(centered) <= 0.425, middle, np.copysign(side, centered))
+    result: FloatArray = np.where(np.abs(centered) <= 0.425, middle, np.copysign(side, centered))
     return result
 
 
-def _ratio(polynomials: tuple[tuple[float, ...], tuple[float, ...]], x: Numbers) -> Numbers:
+def _ratio(polynomials: tuple[tuple[float, ...], tuple[float, ...]], x: FloatArray) -> FloatArray:
     above, below = (_polynomial(coefficients, x) for coefficients in polynomials)
     return above / below
 
 
-def _polynomial(coefficients: Sequence[float], x: Numbers) -> Numbers:
+def _polynomial(coefficients: Sequence[float], x: FloatArray) -> FloatArray:
     value = np.full_like(x, coefficients[-1])
     for coefficient in coefficients[-2::-1]:
         value = value * x + coefficient
@@ -327,7 +308,7 @@ _LN2 = float.fromhex("0x1.62e42fefa39efp-1")
 _SERIES = tuple(2.0 / n for n in range(1, 24, 2))
 
 
-def _log(x: Numbers) -> Numbers:
+def _log(x: FloatArray) -> FloatArray:
     """The logarithm of floats 2**n * m (not subnormal), with m near 1: n log 2 + 2 artanh(s).
 
     s is (m - 1) / (m + 1), and its magnitude at most 0.172.
@@ -346,7 +327,7 @@ def _log(x: Numbers) -> Numbers:
 # key stands for is documented where they are made, and in ``kernel/extensions/random_masks.py``.
 
 
-Words = NDArray[np.uint64]
+RandomWords = NDArray[np.uint64]
 """32-bit words, stored in 64 bits so that their products fit."""
 
 ROUNDS = 10
@@ -356,7 +337,7 @@ LOW = np.uint64(0xFFFFFFFF)
 HALF = np.uint64(32)
 
 
-def philox(counter: Sequence[ArrayLike], key: Sequence[ArrayLike]) -> Words:
+def philox(counter: Sequence[ArrayLike], key: Sequence[ArrayLike]) -> RandomWords:
     """The four random words of each counter: (4, ...), for words of any common shape."""
     c0, c1, c2, c3, k0, k1 = np.broadcast_arrays(
         *(np.asarray(word, np.uint64) for word in (*counter, *key))

@@ -1,6 +1,6 @@
 """Samples in the form the kernel takes, and which runs share them in a block.
 
-A *part* (:class:`fastgd.arguments.subsets.Part`) is a subset of the table's rows that some runs
+A *part* (:class:`fastgd.arguments.subsets.Subset`) is a set of rows of the table that some runs
 train on, with its sample weights and validation rows: one per group, fold and row of weights.
 """
 
@@ -10,17 +10,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastgd.arguments.samples import Validation
-from fastgd.arguments.subsets import Part, Partition
+from fastgd.arguments.subsets import Integers, Partition, Subset
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.layout import Layout, Sharing
 from fastgd.kernel.block import Data, Recipe
 from fastgd.kernel.vectorization import ROWS, Machine, runs_side_by_side
-
-Index = NDArray[np.int64]
-"""Indices of rows, parts, runs or lanes."""
 
 
 @dataclass(eq=False)
@@ -46,21 +42,21 @@ class PackedSamples:
             self.holds_out |= self.partition.held is not None
 
     @cached_property
-    def sizes(self) -> Index:
+    def sizes(self) -> Integers:
         """(parts,) training samples of each part."""
         if self.partition is None:
             return np.array([len(self.X)])
         return np.repeat(self.partition.rows.sizes, self.partition.weightings)
 
     @cached_property
-    def held_sizes(self) -> Index:
+    def held_sizes(self) -> Integers:
         """(parts,) validation samples of each part."""
         if self.partition is not None and self.partition.held is not None:
             return np.repeat(self.partition.held.sizes, self.partition.weightings)
         return np.full(self.parts, 0 if self.validation is None else len(self.validation.y))
 
     @cached_property
-    def tables(self) -> Index:
+    def tables(self) -> Integers:
         """(parts,) the table of each part, that is its group."""
         if self.partition is None:
             return np.zeros(1, np.int64)
@@ -68,22 +64,22 @@ class PackedSamples:
         return np.arange(self.parts) // (folds * self.partition.weightings)
 
     @cached_property
-    def table_sizes(self) -> Index:
+    def table_sizes(self) -> Integers:
         """(tables,) samples of each table, at most: training and validation together."""
         count = int(self.tables[-1]) + 1
         if self.partition is None or self.partition.held is None:
             return self.sizes[:: self.parts // count]
         both = self.partition.rows.sizes + self.partition.held.sizes
-        largest: Index = both.reshape(count, -1).sum(axis=1)
+        largest: Integers = both.reshape(count, -1).sum(axis=1)
         return np.minimum(largest, len(self.X))
 
-    def part(self, number: int) -> Part:
+    def part(self, number: int) -> Subset:
         """The rows and weights of a part, which is all of a table that isn't divided."""
         if self.partition is None:
-            return Part(np.arange(len(self.X)), self.weight, None, None)
+            return Subset(np.arange(len(self.X)), self.weight, None, None)
         return self.partition.part(number)
 
-    def rows_of(self, table: int) -> Index:
+    def rows_of(self, table: int) -> Integers:
         """The row indices of a table that is divided."""
         partition = self.partition
         assert partition is not None
@@ -105,11 +101,11 @@ class Portion:
     held_total: FloatArray  # the same for the validation samples, or (blocks, 0)
 
 
-Weighted = tuple[Index, FloatArray | None]
+Weighted = tuple[Integers, FloatArray | None]
 """Row indices, and their weights if there are any."""
 
 
-def portion_of(samples: PackedSamples, layout: Layout, parts: Index) -> Portion:
+def portion_of(samples: PackedSamples, layout: Layout, parts: Integers) -> Portion:
     """The samples of blocks whose runs have these parts (blocks, R), for the kernel.
 
     Each value is stored once if the runs of a block share it, otherwise R times, side by side.
@@ -135,12 +131,16 @@ def portion_of(samples: PackedSamples, layout: Layout, parts: Index) -> Portion:
     )
 
 
-def _tables(samples: PackedSamples, layout: Layout, parts: Index) -> list[tuple[Data, FloatArray]]:
+def _tables(
+    samples: PackedSamples, layout: Layout, parts: Integers
+) -> list[tuple[Data, FloatArray]]:
     """One block's training samples, then validation samples, each with their total weights."""
     sharing, validation = layout.sharing, samples.validation
     if sharing in (Sharing.ALL, Sharing.PART):
         parts = parts[:1]
-    different, lanes = _counted(parts)
+    different, lanes = parts, np.zeros(1, np.int64)
+    if len(parts) > 1:
+        different, lanes = np.unique(parts, return_inverse=True)
     each = [samples.part(int(part)) for part in different]
     learned = [(part.rows, part.weight) for part in each]
     held = [(part.held, part.held_weight) for part in each if part.held is not None]
@@ -163,8 +163,8 @@ def _data(
     X: FloatArray,
     y: FloatArray,
     each: Sequence[Weighted],
-    lanes: Index,
-    table: Index | None,
+    lanes: Integers,
+    table: Integers | None,
     gradients: FloatArray | None = None,
 ) -> tuple[Data, FloatArray]:
     """The samples of each run, and their total weight; lane r has those of ``each[lanes[r]]``.
@@ -202,15 +202,9 @@ def _data(
     return data, np.array(weights, np.float64)[lanes]
 
 
-def _counted(parts: Index) -> tuple[Index, Index]:
-    """The distinct parts, and the position of each part among them."""
-    if len(parts) == 1:
-        return parts, np.zeros(1, np.int64)
-    different, places = np.unique(parts, return_inverse=True)
-    return different, places
-
-
-def _gathered(each: Sequence[Weighted], table: Index | None, most: int) -> tuple[Index, FloatArray]:
+def _gathered(
+    each: Sequence[Weighted], table: Integers | None, most: int
+) -> tuple[Integers, FloatArray]:
     """Rows and weights, padded: (N, runs), or rows (N, 1) of a table that the runs share."""
     places = np.arange(-(-most // ROWS) * ROWS)
     importance = np.zeros((len(places), len(each)))
@@ -299,18 +293,18 @@ class RunBatch:
     trained again.
     """
 
-    order: Index | range
+    order: Integers | range
     """The runs, in the order in which they go into blocks: billions are a range."""
 
-    keys: Index | None = None
+    keys: Integers | None = None
     """A key for each of these runs; runs of different keys never share a block."""
 
-    def runs(self, begin: int = 0, end: int | None = None) -> Index:
+    def runs(self, begin: int = 0, end: int | None = None) -> Integers:
         """The runs at these positions of the order."""
         some = self.order[begin:end]
         return np.arange(some.start, some.stop) if isinstance(some, range) else some
 
-    def lanes(self, keys: Index | None, count: int, threads: int) -> Index:
+    def lanes(self, keys: Integers | None, count: int, threads: int) -> Integers:
         """Assign ``count`` of its runs, with these keys, to lanes (blocks, R)."""
         lanes = lanes_of(keys, count, self.side_by_side)
         if self.sharing is Sharing.ALL or threads == 1:
@@ -344,17 +338,20 @@ def arrange(
     folds = "fold" in samples.partition.axes
     weighed = folds or "sample_weight" in samples.partition.axes
     in_step = recipe.batches.name != "all" or recipe.batch_norm is not None
-    tables = len(samples.table_sizes)
+    of_table = runs // len(samples.table_sizes)
     # Better than a shared table, which for 5 folds has a quarter more samples than a run trains on.
     if _fill(each, wide) >= FULL or wide == 1:
         return [by_part(samples, np.arange(runs), each, wide)]
     apart = folds and (in_step or recipe.features.dropout)
-    if weighed and not apart and _fill(runs // tables, wide) >= FULL:
-        return [_by_table(samples, each, wide, exact=not folds)]
+    if weighed and not apart and _fill(of_table, wide) >= FULL:
+        tables = np.argsort(-samples.table_sizes, kind="stable")
+        order = (tables[:, None] * of_table + np.arange(of_table)).ravel()
+        largest = int(samples.table_sizes.max())
+        held = max(largest, int(samples.held_sizes.max()))
+        keys = samples.tables[order // each]
+        return [RunBatch(Sharing.TABLE, wide, largest, held, not folds, order, keys)]
     alone = machine is None or machine.threads == 1  # a block of a GPU always has 32 runs
-    if in_step:
-        return _by_size(samples, each, wide, alone=alone)
-    return _by_run(samples, each, wide, alone=alone)
+    return _with_own_samples(samples, each, wide, alone=alone, in_step=in_step)
 
 
 def _fill(count: int, wide: int) -> float:
@@ -362,71 +359,41 @@ def _fill(count: int, wide: int) -> float:
     return count / (-(-count // wide) * wide)
 
 
-def _by_table(samples: PackedSamples, each: int, wide: int, *, exact: bool) -> RunBatch:
-    """Batch the runs so that all of a table share its samples."""
-    order = np.argsort(-samples.table_sizes, kind="stable")
-    of_table = len(samples.tables) // len(order) * each
-    runs = (order[:, None] * of_table + np.arange(of_table)).ravel()
-    return RunBatch(
-        Sharing.TABLE,
-        wide,
-        int(samples.table_sizes.max()),
-        int(max(samples.table_sizes.max(), samples.held_sizes.max())),
-        exact,
-        runs,
-        samples.tables[runs // each],
-    )
-
-
-def by_part(samples: PackedSamples, runs: Index, each: int, wide: int) -> RunBatch:
+def by_part(samples: PackedSamples, runs: Integers, each: int, wide: int) -> RunBatch:
     """Batch the runs so that all of a part share its samples."""
     parts = runs // each
     runs = runs[np.lexsort((runs, -samples.sizes[parts]))]
-    return _own(samples, Sharing.PART, runs, each, wide, runs // each, exact=True)
+    return _batch(samples, Sharing.PART, runs, each, wide, runs // each, exact=True)
 
 
-def _by_size(samples: PackedSamples, each: int, wide: int, *, alone: bool) -> list[RunBatch]:
-    """Runs have their own samples, in blocks of runs with equally many.
-
-    With ``alone``, those of which there are too few run alone.
-    """
-    runs = _by_descending_size(samples, each)
-    sizes = samples.sizes[runs // each]
-    counts = np.unique(-sizes, return_counts=True)[1]
-    pays = np.repeat((counts >= wide / GAIN) | (not alone), counts)
-    batches = []
-    if pays.any():
-        mine = runs[pays]
-        batches.append(_own(samples, Sharing.NONE, mine, each, wide, sizes[pays], exact=True))
-    if not pays.all():
-        batches.append(by_part(samples, runs[~pays], each, 1))
-    return batches
-
-
-def _by_run(samples: PackedSamples, each: int, wide: int, *, alone: bool) -> list[RunBatch]:
+def _with_own_samples(
+    samples: PackedSamples, each: int, wide: int, *, alone: bool, in_step: bool
+) -> list[RunBatch]:
     """Runs have their own samples, padded to the largest set of a block.
 
-    With ``alone``, the largest run alone.
+    With ``alone``, the largest run alone. Where runs go through their batches ``in_step``, a block
+    has runs with equally many samples only; with ``alone``, those of which there are too few for
+    that run alone.
     """
-    runs = _by_descending_size(samples, each)
-    sizes = samples.sizes[runs // each]
-    apart = _largest_alone(sizes, wide) if alone else 0
-    batches = []
-    if apart:
-        batches.append(by_part(samples, runs[:apart], each, 1))
-    if apart < len(runs):
-        mine = runs[apart:]
-        exact = bool(sizes[apart] == sizes[-1])
-        batches.append(_own(samples, Sharing.NONE, mine, each, wide, None, exact=exact))
-    return batches
-
-
-def _by_descending_size(samples: PackedSamples, each: int) -> Index:
     parts = np.argsort(-samples.sizes, kind="stable")
-    return (parts[:, None] * each + np.arange(each)).ravel()
+    runs = (parts[:, None] * each + np.arange(each)).ravel()
+    sizes = samples.sizes[runs // each]
+    if in_step:
+        counts = np.unique(-sizes, return_counts=True)[1]
+        together = np.repeat((counts >= wide / GAIN) | (not alone), counts)
+    else:
+        together = np.arange(len(runs)) >= (_largest_alone(sizes, wide) if alone else 0)
+    mine, own = runs[together], sizes[together]
+    batches = []
+    if not together.all():
+        batches.append(by_part(samples, runs[~together], each, 1))
+    if len(mine):
+        keys, exact = (own, True) if in_step else (None, bool(own[0] == own[-1]))
+        batches.append(_batch(samples, Sharing.NONE, mine, each, wide, keys, exact=exact))
+    return batches[::-1] if in_step else batches
 
 
-def _largest_alone(sizes: Index, wide: int) -> int:
+def _largest_alone(sizes: Integers, wide: int) -> int:
     """How many of the largest should run alone, for the least work; sizes are descending."""
     least, best = np.inf, 0
     alone_before = np.concatenate([[0], np.cumsum(sizes)])
@@ -440,13 +407,13 @@ def _largest_alone(sizes: Index, wide: int) -> int:
     return best
 
 
-def _own(
+def _batch(
     samples: PackedSamples,
     sharing: Sharing,
-    runs: Index,
+    runs: Integers,
     each: int,
     wide: int,
-    keys: Index | None,
+    keys: Integers | None,
     *,
     exact: bool,
 ) -> RunBatch:
@@ -455,7 +422,7 @@ def _own(
     return RunBatch(sharing, wide, size, held, exact, runs, keys)
 
 
-def lanes_of(keys: Index | None, count: int, wide: int) -> Index:
+def lanes_of(keys: Integers | None, count: int, wide: int) -> Integers:
     """The index among ``count`` runs of the run in each lane, (blocks, R), in their order.
 
     Runs of different keys go to different blocks; spare lanes repeat the last run of the block.
@@ -469,11 +436,11 @@ def lanes_of(keys: Index | None, count: int, wide: int) -> Index:
     block = np.cumsum(within % wide == 0) - 1
     lanes = np.full(((int(block[-1]) + 1), wide), -1)
     lanes[block, within % wide] = np.arange(count)
-    filled: Index = np.maximum.accumulate(lanes, axis=1)
+    filled: Integers = np.maximum.accumulate(lanes, axis=1)
     return filled
 
 
-def dealt(blocks: int, threads: int) -> Index:
+def dealt(blocks: int, threads: int) -> Integers:
     """An order for blocks (largest first) that gives each thread about the same work.
 
     Each thread takes the same number of consecutive blocks.

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -10,13 +11,14 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import TrainingData
+from fastgd.arguments.subsets import Integers
 from fastgd.checks.numbers import available_memory
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.layout import Layout, Sharing
 from fastgd.engine.network import Network
-from fastgd.engine.packing import Index, PackedSamples, RunBatch, arrange
-from fastgd.engine.recipe import TOLERANCE, ValueColumn, monitoring_of, recipe_of
-from fastgd.engine.session import CHUNK_SECONDS, Columns, Session
+from fastgd.engine.packing import PackedSamples, RunBatch, arrange
+from fastgd.engine.recipe import ValueColumn, monitoring_of, recipe_of
+from fastgd.engine.session import CHUNK_SECONDS, Session, ValueAxes
 from fastgd.kernel.block import Recipe
 from fastgd.kernel.vectorization import GPU, Machine
 
@@ -73,18 +75,15 @@ class Plan:
     """... and of those of each part of the samples."""
     records: int = field(init=False)
     """Number of recorded errors, not counting the final one."""
-    layout: Layout = field(init=False)
-    """The layout of the first batch's blocks."""
 
     def __post_init__(self) -> None:
         self.runs, self.of_part = prod(self.shape), prod(self.shape[1:])
-        if self.batches:
-            self._are_in(self.batches)
+        self.records = self.task.records
 
-    def _are_in(self, batches: tuple[tuple[RunBatch, Session], ...]) -> None:
-        """Note the batches that the runs are in."""
-        self.batches, session = batches, batches[0][1]
-        self.layout, self.records = session.layout, session.records
+    @cached_property
+    def layout(self) -> Layout:
+        """The layout of the first batch's blocks."""
+        return self.batches[0][1].layout
 
     @classmethod
     def make(
@@ -135,7 +134,7 @@ class Plan:
             along, threads, ends, device,
         )  # fmt: skip
         here = CPU if device == AUTO else device
-        plan._are_in(plan._batches(recipe, look, here, side_by_side, machine, others))
+        plan.batches = plan._batches(recipe, look, here, side_by_side, machine, others)
         return plan
 
     def _batches(
@@ -185,21 +184,15 @@ class Plan:
         batches = self._batches(session.layout.recipe, session.look, device)
         return replace(self, device=device, batches=batches)
 
-    def places(self, runs: Index) -> tuple[Index, ...]:
+    def places(self, runs: Integers) -> tuple[Integers, ...]:
         """The indices of runs on each axis, and last that of their part and combination."""
         axes = np.unravel_index(runs, self.shape)
         return (*axes, axes[0] * self.shape[1] + axes[1])
 
-    def columns_at(self, axes: Sequence[Index]) -> Columns:
+    def columns_at(self, axes: Sequence[Integers]) -> ValueAxes:
         """Each column of values with the indices of runs in it, for their ``places``."""
         along = self.along[1:-1]
         return [(column, axes[i]) for column, i in zip(self.columns, along, strict=True)]
-
-    def are_watched(self, runs: Index) -> NDArray[np.bool_]:
-        """(n,) whether a run itself is monitored, rather than only others in its blocks."""
-        values = self.batches[0][1].values(len(runs), self.columns_at(self.places(runs)))
-        watched: NDArray[np.bool_] = values.numbers[:, TOLERANCE] >= 0
-        return watched
 
     @property
     def work(self) -> int:

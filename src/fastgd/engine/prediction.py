@@ -1,7 +1,8 @@
 """What is computed of networks without training them: outputs, losses, and their derivatives.
 
 Outputs come from the forward pass of the training kernel, the loss and residuals of one network and
-their gradients from an iteration of it, and derivatives by the inputs from a kernel of their own.
+their gradients from an iteration of it, and derivatives by the inputs from a kernel of their own. A
+plane of errors is that kernel's, too, with two parameters that change from point to point.
 """
 
 import math
@@ -9,6 +10,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from time import perf_counter
 from typing import Any, Literal
 from weakref import ref
 
@@ -17,22 +19,31 @@ import numpy as np
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Partition, RowIndices
 from fastgd.checks.numbers import SPARE, FloatArray, check_memory
-from fastgd.engine.devices import available_threads
+from fastgd.engine.devices import CPU, available_threads
+from fastgd.engine.layout import Layout, Sharing, up
 from fastgd.engine.network import Network
-from fastgd.engine.packing import PackedSamples, arrange
+from fastgd.engine.packing import PackedSamples, RunBatch, arrange
 from fastgd.engine.plan import PASS_BYTES
-from fastgd.engine.recipe import ValueColumn, places_of, recipe_of, unit_choice
-from fastgd.engine.session import CHUNK_SECONDS, Columns, Runs, Session, layout_for
+from fastgd.engine.recipe import ValueColumn, choice_of, places_of, recipe_of, unit_choice
+from fastgd.engine.session import CHUNK_SECONDS, Runs, Session, ValueAxes, layout_for
+from fastgd.kernel import launch
 from fastgd.kernel.block import EPSILON, Recipe
 from fastgd.kernel.derivatives import TANGENTS, DerivativeRecipe, DerivativeShare, Stage, derive
 from fastgd.kernel.fork_lock import ForkSafeLock
 from fastgd.kernel.language.specialization import Choice
 from fastgd.kernel.language.structs import encode
 from fastgd.kernel.language.tile import Shape
-from fastgd.kernel.launch import Call
-from fastgd.kernel.vectorization import ROWS, SMALL, WEBASSEMBLY, native_lanes
+from fastgd.kernel.vectorization import (
+    GPU,
+    ROWS,
+    SMALL,
+    WEBASSEMBLY,
+    native_lanes,
+    runs_side_by_side,
+)
+from fastgd.optimizers import LevenbergMarquardt
 
-Numbers = Mapping[str, FloatArray]
+FunctionParameters = Mapping[str, FloatArray]
 """Parameters of functions by name: (n,) values, one for each network."""
 
 TOGETHER = 256
@@ -51,80 +62,57 @@ def predict(
     method: Method,
     parameters: FloatArray,
     X: FloatArray,
-    numbers: Numbers,
+    numbers: FunctionParameters,
     threads: int,
     result: FloatArray,
+    rows: RowIndices | None = None,
 ) -> None:
     """Write the outputs of networks with these parameters (n, P) into (n, samples, outputs).
 
-    ``numbers`` are the function parameters in which the networks differ. Outputs are NaN for
-    networks with a parameter that isn't finite.
+    With the ``rows`` of groups they are (groups, m, P), the networks of a group are for its rows
+    only, and the result is (m, samples, outputs). ``numbers`` are the function parameters in which
+    the networks differ. Outputs are NaN for networks with a parameter that isn't finite.
     """
-    samples = PackedSamples(X, np.zeros((len(X), network.sizes[-1])))
+    each, flat = parameters.shape[-2], parameters.reshape(-1, network.parameters)
+    finite, outputs = np.asarray(np.isfinite(flat).all(axis=1)), network.sizes[-1]
+    is_short = rows is None and len(flat) > 1 and flat.size * len(X) < SHORT
+    wide = native_lanes() if is_short else None
+    axes = {} if rows is None else {"group": list(range(len(rows)))}
+    partition = None if rows is None else Partition(axes, rows, None, None)
+    samples = PackedSamples(X, np.zeros((len(X), outputs)), partition=partition)
     method = _plain(method)
-    recipe = _recipe(method)
-    columns = _columns(method, numbers)
-    is_short = parameters.size * len(X) < SHORT
-    wide = native_lanes() if is_short and len(parameters) > 1 else None
-    [batch] = arrange(samples, recipe, len(parameters), network.matrices, threads, wide)
-    session = Session.make(network, method, samples, recipe, batch)
-    width = _runs_per_pass(session, threads)
-    for begin in range(0, len(parameters), width):
-        end = min(len(parameters), begin + width)
-        own = [(column, np.arange(begin, end)) for column in columns]
-        runs = session.load(parameters[begin:end], columns=own)
-        lanes = runs.blocks * session.layout.runs
-        if lanes == end - begin:
-            runs.into(result[begin:end]).run(0, 1, threads)  # written to the result directly
-        else:
-            runs = runs.into(np.empty((lanes, *result.shape[1:])))
-            runs.run(0, 1, threads)
-            result[begin:end] = runs.outputs()
-    result[~np.isfinite(parameters).all(axis=1)] = np.nan
-
-
-def predict_parts(
-    network: Network,
-    method: Method,
-    parameters: FloatArray,
-    X: FloatArray,
-    rows: RowIndices,
-    numbers: Numbers,
-    threads: int,
-    result: FloatArray,
-) -> None:
-    """Write the outputs of each group's networks for its own rows into (m, samples, outputs).
-
-    ``parameters`` are (groups, m, P), and each array of ``numbers`` has an entry for all of these
-    networks. Everything else is as in :func:`predict`.
-    """
-    each, flat = parameters.shape[1], parameters.reshape(-1, parameters.shape[2])
-    finite = np.asarray(np.isfinite(flat).all(axis=1))
-    samples = PackedSamples(
-        X,
-        np.zeros((len(X), network.sizes[-1])),
-        partition=Partition({"group": list(range(len(rows)))}, rows, None, None),
-    )
-    method = _plain(method)
-    recipe = _recipe(method)
-    columns = _columns(method, numbers)
-    for batch in arrange(samples, recipe, len(flat), network.matrices, threads):
-        begin = 0
+    recipe, columns = _recipe(method), _columns(method, numbers)
+    for batch in arrange(samples, recipe, len(flat), network.matrices, threads, wide):
+        begin, session = 0, None
         while begin < len(batch.order):
-            size = int(samples.sizes[batch.order[begin] // each])  # the largest remaining one
-            session = Session.make(network, method, samples, recipe, replace(batch, size=size))
-            end = min(len(batch.order), begin + _runs_per_pass(session, threads))
+            if rows is not None:  # the largest remaining ones
+                batch = replace(batch, size=int(samples.sizes[batch.order[begin] // each]))
+            if session is None or batch.size != session.layout.samples:
+                session = Session.make(network, method, samples, recipe, batch)
+                in_time = int(CHUNK_SECONDS / session.seconds())  # so that Ctrl-C is handled soon
+                fitting = PASS_BYTES // session.bytes_of_block(0, 0) // threads
+                step = session.layout.runs * threads * max(1, min(in_time, fitting))
+            end = min(len(batch.order), begin + step)
             owners = batch.runs(begin, end)
             keys = None if batch.keys is None else batch.keys[begin:end]
             lanes = batch.lanes(keys, end - begin, threads)
             own = [(column, owners) for column in columns]
-            runs = session.load(flat[owners], columns=own, parts=owners // each, lanes=lanes)
-            runs = runs.into(np.empty((lanes.size, size, network.sizes[-1])))
+            parts = None if rows is None else owners // each
+            mine = flat[begin:end] if rows is None else flat[owners]
+            runs = session.load(mine, columns=own, parts=parts, lanes=lanes)
+            is_direct = rows is None and lanes.size == end - begin
+            shape = lanes.size, batch.size, outputs
+            runs = runs.into(result[begin:end] if is_direct else np.empty(shape))
             runs.run(0, 1, threads)
-            for owner, outputs in zip(owners.tolist(), runs.outputs(), strict=True):
-                part = rows[owner // each]
-                result[owner % each, part] = outputs[: len(part)] if finite[owner] else np.nan
+            if rows is not None:
+                for owner, found in zip(owners.tolist(), runs.outputs(), strict=True):
+                    part = rows[owner // each]
+                    result[owner % each, part] = found[: len(part)] if finite[owner] else np.nan
+            elif not is_direct:
+                result[begin:end] = runs.outputs()
             begin = end
+    if rows is None:
+        result[~finite] = np.nan
 
 
 class Forward:
@@ -136,7 +124,7 @@ class Forward:
     def __init__(self, runs: Runs, read: Callable[[], FloatArray]) -> None:
         """For the runs of a block; ``read`` returns their outputs (..., samples, outputs)."""
         session = runs.session
-        network, samples = session.network, runs.portion.tables[0].X
+        network, samples = session.layout.network, runs.portion.tables[0].X
         self.room, self.bytes = len(session.samples.X), session.bytes(1)
         self._again = runs.bind()
         self._lock = ForkSafeLock()
@@ -151,13 +139,19 @@ class Forward:
         A single network has the code that trained it, where there is some.
         """
         if len(methods) == 1:
-            X = np.zeros((room, network.sizes[0]))
-            session = Session.of_outputs(network, methods[0], X[:samples])
-            if session.layout.suits == "all":
-                session = Session.of_outputs(network, methods[0], X)
-            if session.layout.suits != "none":
+            method, recipe = methods[0], recipe_of(methods[0], {})
+            for count in (samples, room):
+                layout = layout_for(
+                    network, 1, count, recipe, method.batch_size or 0, group=up(count, ROWS)
+                )
+                if layout.suits != "all":
+                    break
+            if layout.suits != "none":
+                X, y = (np.zeros((count, width)) for width in (network.sizes[0], network.sizes[-1]))
+                session = Session(layout, method, PackedSamples(X, y))
                 runs = session.load(np.zeros((1, network.parameters)))
-                return cls(runs, lambda: runs.last_values()[None])
+                top = layout.values_of(runs.block, network.layers - 1)[None, :count]
+                return cls(runs, lambda: top)
         return cls._side_by_side(network, methods, room)
 
     @classmethod
@@ -166,7 +160,8 @@ class Forward:
         X, y = (np.zeros((room, width)) for width in (network.sizes[0], network.sizes[-1]))
         packed, count = PackedSamples(X, y), len(methods)
         plain, columns = _alike(methods)
-        recipe, wide = _recipe(plain), next(n for n in _block_sizes() if n >= count)
+        recipe, lanes = _recipe(plain), native_lanes()
+        wide = next(n for n in (lanes, 2 * lanes, 4 * lanes) if n >= count)
         [batch] = arrange(packed, recipe, count, network.matrices, 1, wide)
         session = Session.make(network, plain, packed, recipe, batch)
         runs = session.load(np.zeros((count, network.parameters)), columns=columns)
@@ -229,7 +224,7 @@ def outputs(
     """
     check_memory(8 * len(rows) * len(X) * network.sizes[-1], "the prediction")
     result = np.empty((len(rows), len(X), network.sizes[-1]))
-    if len(rows) > 1 and (len(X) > TOGETHER or len(rows) > max(_block_sizes())):
+    if len(rows) > 1 and (len(X) > TOGETHER or len(rows) > 4 * native_lanes()):
         each = methods()
         numbers = {name: np.array([own.numbers[name] for own in each]) for name in each[0].numbers}
         predict(network, each[0], rows, X, numbers, threads, result)
@@ -241,15 +236,9 @@ def outputs(
     return result
 
 
-def _block_sizes() -> tuple[int, int, int]:
-    """Runs that a block may have."""
-    lanes = native_lanes()
-    return lanes, 2 * lanes, 4 * lanes
-
-
 def call_for(
     network: Network, methods: Sequence[Method], parameters: FloatArray, samples: int
-) -> Call:
+) -> launch.Call:
     """A call whose blocks are networks with these parameters (n, P), for any inputs (samples, D).
 
     ``methods`` are their options, which may differ in the parameters of functions only. The call is
@@ -270,7 +259,7 @@ def _plain(method: Method) -> Method:
     return plain.at({name: method.numbers[name] for name in plain.numbers})
 
 
-def _alike(methods: Sequence[Method]) -> tuple[Method, Columns]:
+def _alike(methods: Sequence[Method]) -> tuple[Method, ValueAxes]:
     """The options of networks, and the parameters of functions in which they may differ."""
     plain = list(map(_plain, methods))
     numbers = {name: np.array([own.numbers[name] for own in plain]) for name in plain[0].numbers}
@@ -289,7 +278,7 @@ def _recipe(plain: Method) -> Recipe:
     )
 
 
-def _columns(plain: Method, numbers: Numbers) -> list[ValueColumn]:
+def _columns(plain: Method, numbers: FunctionParameters) -> list[ValueColumn]:
     """The function parameters that outputs depend on; those of a loss are not among them."""
     return [
         ValueColumn.of(name, values.tolist(), plain)
@@ -298,18 +287,10 @@ def _columns(plain: Method, numbers: Numbers) -> list[ValueColumn]:
     ]
 
 
-def _runs_per_pass(session: Session, threads: int) -> int:
-    """Runs of about CHUNK_SECONDS per call, so that Ctrl-C is handled soon."""
-    layout = session.layout
-    in_time = int(CHUNK_SECONDS / session.seconds())
-    fitting = PASS_BYTES // session.bytes_of_block(0, 0) // threads
-    return layout.runs * threads * max(1, min(in_time, fitting))
-
-
 # ---------------------------------------------------------------- derivatives of outputs by inputs
 
 
-Order = Literal[1, 2]
+DerivativeOrder = Literal[1, 2]
 """First derivatives (..., inputs), or second ones (..., inputs, inputs)."""
 
 UNITS = 4
@@ -327,8 +308,8 @@ def derivatives(
     method: Method,
     rows: FloatArray,
     X: FloatArray,
-    numbers: Mapping[str, FloatArray],
-    order: Order,
+    numbers: FunctionParameters,
+    order: DerivativeOrder,
     also: str = "fewer samples",
 ) -> FloatArray:
     """Derivatives (n, samples, outputs, inputs) of networks with the parameters ``rows`` (n, P).
@@ -366,7 +347,19 @@ def derivatives(
         last=0,
     )
     step = threads * max(1, int(CHUNK_SECONDS / seconds))  # Ctrl-C is handled between calls
-    recipe = _recipe_of_derivatives(method, order, lanes)
+    places = {name: k for k, name in enumerate(method.numbers)}
+    activation, output = (
+        unit_choice(unit, places, with_derivative=False, twice=True)
+        for unit in (method.activation, method.output)
+    )
+    recipe = DerivativeRecipe(
+        tile=Shape(UNITS, 1, lanes),
+        scalar=Shape(1, 1, lanes),
+        single=Shape(1, 1, 1),
+        activation=activation,
+        output=output if output.formulas else None,
+        second=Choice("on") if order == 2 else None,
+    )
     for begin in range(0, total, step):
         cuts = np.linspace(begin, min(begin + step, total), threads + 1).astype(int).tolist()
         parts = zip(memory, cuts, cuts[1:], strict=False)
@@ -375,33 +368,13 @@ def derivatives(
     return results
 
 
-def _recipe_of_derivatives(method: Method, order: Order, lanes: int) -> DerivativeRecipe:
-    places = {name: k for k, name in enumerate(method.numbers)}
-    activation, output = (
-        unit_choice(unit, places, with_derivative=False, twice=True)
-        for unit in (method.activation, method.output)
-    )
-    return DerivativeRecipe(
-        tile=Shape(UNITS, 1, lanes),
-        scalar=Shape(1, 1, lanes),
-        single=Shape(1, 1, 1),
-        activation=activation,
-        output=output if output.formulas else None,
-        second=Choice("on") if order == 2 else None,
-    )
-
-
-def _padded(units: int) -> int:
-    return -(-units // UNITS) * UNITS
-
-
 def _stages(network: Network, count: int, kept: int, lanes: int) -> tuple[list[Stage], int]:
     """The layers, with ``kept`` tangents of each, and the size of a share's memory."""
     values = network.sizes[0] * lanes
     units, below, weights = values + count * lanes, 0, 0
     stages = []
     for inputs, outputs in pairwise(network.sizes):
-        stride = _padded(outputs)
+        stride = up(outputs, UNITS)
         stages.append(Stage(inputs, outputs, stride, weights, below, units, values))
         weights += (inputs + 1) * stride
         below, units = units, units + (TANGENTS + kept) * stride * lanes
@@ -412,7 +385,7 @@ def _numbers(network: Network, rows: FloatArray) -> FloatArray:
     """The networks' weights and biases as the kernel reads them: see Stage."""
     parts, layers = network.parts(rows), []
     for k, (inputs, outputs) in enumerate(pairwise(network.sizes)):
-        numbers = np.zeros((len(rows), inputs + 1, _padded(outputs)))
+        numbers = np.zeros((len(rows), inputs + 1, up(outputs, UNITS)))
         own = numbers[:, :, :outputs]
         own[:, :inputs] = parts.weights[k]
         if network.bias:
@@ -431,18 +404,35 @@ def _numbers(network: Network, rows: FloatArray) -> FloatArray:
 # ---------------------------------------------------------------- loss and gradient, or residuals
 
 
-class LossEvaluation:
+class _Evaluation:
     """A single run that never advances past its start; threads that share it take turns."""
 
-    def __init__(self, session: Session) -> None:
-        runs = session.load(np.zeros((1, session.network.parameters)))
-        block, layout = runs.block, session.layout
-        self._again = runs.bind()
-        self._lock = ForkSafeLock()
-        self._numbers = block.numbers[0]
-        self._losses, self._errors = block.losses[0], block.errors[0]
-        self._parameters = layout.places[0]
-        self._derivative = layout.places[0] + layout.sections["states"].start
+    def __init__(
+        self, layout: Layout, method: Method, X: FloatArray, y: FloatArray, what: str
+    ) -> None:
+        session = Session(layout, method, PackedSamples(X, y, method.sample_weight), iterations=1)
+        is_curved = layout.recipe.curvature is not None
+        check_memory(session.bytes(1) + 2 * layout.workspace * is_curved, what)
+        runs = session.load(np.zeros((1, layout.network.parameters)))
+        if is_curved:
+            runs.block.ended[:] = 0  # it counts as ended, so that its step is never taken
+        self._block, self._layout = runs.block, layout
+        self._again, self._lock = runs.bind(), ForkSafeLock()
+        self._numbers, self._parameters = runs.block.numbers[0], layout.places[0]
+
+
+class LossEvaluation(_Evaluation):
+    """Of a network's loss and gradient.
+
+    Penalties are always compiled in, even if 0, so that changing l1 or l2 compiles nothing.
+    """
+
+    def __init__(self, network: Network, method: Method, X: FloatArray, y: FloatArray) -> None:
+        recipe = recipe_of(method, {})
+        features = recipe.features.replaced(penalty=choice_of("on", "penalty"))
+        recipe = recipe._replace(optimizer=Choice("Derivative"), features=features)
+        super().__init__(layout_for(network, 1, len(X), recipe), method, X, y, "the objective")
+        self._derivative = self._parameters + self._layout.sections["states"].start
 
     def at(self, parameters: FloatArray) -> tuple[float, FloatArray, float]:
         r"""Loss, derivative, and mean absolute error \|y - output\| at the parameters (P,)."""
@@ -450,21 +440,22 @@ class LossEvaluation:
             self._numbers[self._parameters] = parameters
             self._again()
             derivative = 0.0 - self._numbers[self._derivative]
-            return float(self._losses[0]), derivative, float(self._errors[0])
+            return float(self._block.losses[0, 0]), derivative, float(self._block.errors[0, 0])
 
 
-class ResidualEvaluation:
-    """A single run that counts as ended, so that its second-order step is never taken."""
+class ResidualEvaluation(_Evaluation):
+    """Of a network's residuals and their Jacobian, of all samples at once.
 
-    def __init__(self, session: Session) -> None:
-        runs = session.load(np.zeros((1, session.network.parameters)))
-        block, layout = runs.block, session.layout
-        block.ended[:] = 0
-        self._again = runs.bind()
-        self._lock = ForkSafeLock()
-        self._numbers, self._parameters = block.numbers[0], layout.places[0]
-        shape = (layout.samples * session.network.sizes[-1], session.network.parameters + 1)
-        self._rows = block.jacobian[0, : shape[0] * shape[1]].reshape(shape)
+    The code is that of a second-order training, whatever the penalties and the reduction.
+    """
+
+    def __init__(self, network: Network, method: Method, X: FloatArray, y: FloatArray) -> None:
+        plain = {"optimizer": LevenbergMarquardt(), "l1": 0.0, "l2": 0.0, "reduction": "sum"}
+        method = method.at(plain)
+        layout = layout_for(network, 1, len(X), recipe_of(method, {}), group=up(len(X), ROWS))
+        super().__init__(layout, method, X, y, "the Jacobian")
+        shape = (layout.samples * network.sizes[-1], network.parameters + 1)
+        self._rows = self._block.jacobian[0, : shape[0] * shape[1]].reshape(shape)
 
     def at(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Residuals (samples * outputs,) output - y, and their derivatives (..., P).
@@ -475,6 +466,70 @@ class ResidualEvaluation:
             self._numbers[self._parameters] = parameters
             self._again()
             return 0.0 - self._rows[:, -1], self._rows[:, :-1].copy()
+
+
+# ---------------------------------------------------------------- errors over a plane
+
+
+POINT_BYTES = 64 * 1024**2
+"""Memory limit for the points of a plane that are on GPUs at a time."""
+
+
+def session_of_plane(
+    network: Network, method: Method, X: FloatArray, y: FloatArray, points: int, device: str = CPU
+) -> Session:
+    """What the kernel calls of a plane with this many points have in common."""
+    machine = None if device == CPU else GPU
+    wide = runs_side_by_side(points, len(X), network.matrices, machine=machine)
+    batch = RunBatch(Sharing.ALL, wide, len(X), 0, True, range(points))
+    samples = PackedSamples(X, y, method.sample_weight)
+    recipe = recipe_of(method, {})
+    return Session.make(network, method, samples, recipe, batch, machine=machine, device=device)
+
+
+def measure_plane(
+    session: Session,
+    parameters: FloatArray,
+    x: FloatArray,
+    y: FloatArray,
+    places: tuple[tuple[int, int, int], tuple[int, int, int]],
+    threads: int,
+    advance: Callable[[int], None],
+) -> FloatArray:
+    """Mean absolute errors (len(y), len(x)) over a grid of two parameters' values, in chunks.
+
+    The parameters (P,) have these values at two places, each given as (layer, row, column);
+    ``advance`` is called with the number of points done since its last call. On GPUs each point is
+    a run, of which there are as many as GPUs have room for at a time.
+    """
+    layout, count, at = session.layout, len(x) * len(y), 0
+    x_at, y_at = map(layout.address, places)
+    errors = np.empty(count)
+    if session.device != CPU:
+        most = layout.runs * max(1, POINT_BYTES // session.bytes_of_block(0, 0))
+        x_own, y_own = (np.flatnonzero(layout.places[0] == place) for place in (x_at, y_at))
+        for begin in range(0, count, most):
+            points = np.arange(begin, min(begin + most, count))
+            own = np.tile(parameters, (len(points), 1))
+            own[:, x_own[0]], own[:, y_own[0]] = x[points % len(x)], y[points // len(x)]
+            runs = session.load(own)
+            runs.run(0, 1)
+            runs.bring_back()
+            runs.leave()
+            errors[points] = runs.curve("errors")[:, 0]
+            advance(len(points))
+        return errors.reshape(len(y), len(x))
+    grid = launch.PlaneGrid(x, y, errors, x_at, y_at, first=0, last=0)
+    call = session.load(np.tile(parameters, (threads * layout.runs, 1))).call(0, 1)
+    speed = layout.runs * threads / session.seconds()
+    while at < count:
+        last = min(at + max(layout.runs, int(speed * CHUNK_SECONDS)), count)
+        began = perf_counter()
+        launch.measure_grid(call, grid._replace(first=at, last=last), threads)
+        speed = (last - at) / max(perf_counter() - began, 1e-9)
+        advance(last - at)
+        at = last
+    return errors.reshape(len(y), len(x))
 
 
 # ---------------------------------------------------------------- memory of large results

@@ -67,7 +67,14 @@ _WANTED_BY = {
 _SWITCHES = {name: DECLARED[name].default for names in _WANTED_BY.values() for name in names}
 """All of these options, with their defaults."""
 
-_OF_RECIPE = ("batches", "tangents", "watch")  # fields of the recipe itself
+_FEATURES = [name for name in _WANTED_BY if name not in ("batches", "tangents", "watch")]
+"""Those of them in ``Recipe.features``."""
+
+_SWITCHED = (
+    *("mean", "batch_norm", "separate", "path", "held", "best", "inputs", "curvature", "bayesian"),
+    "tangents",
+)
+"""Fields of the recipe itself that are on or off."""
 
 _WORDS = 2.0**32
 _MADE = {
@@ -198,24 +205,39 @@ def recipe_of(
     has_gradients: bool = False,
 ) -> Recipe:
     """What the kernel is compiled for; it includes a feature if any value on its axis needs it."""
-
-    def switch(feature: str, wanted: bool) -> Choice | None:
-        return _ON[feature] if wanted else None
-
     given = _given(method, values)
     wanted = {feature: not given.isdisjoint(names) for feature, names in _WANTED_BY.items()}
     wanted["frozen"] |= method.bias and method.batch_norm  # see Network.learning
     in_batches = method.batch_size is not None
     batches = "adaptive" if method.sampling == "adaptive" else "epochs" if in_batches else "all"
-    separate = wanted["dropout"] or wanted["dropconnect"] or method.batch_norm or in_batches
-    is_curved, optimizer, schedule = is_second_order(method), method.optimizer, method.schedule
+    masked = wanted["dropout"] or wanted["dropconnect"]
+    optimizer, schedule = method.optimizer, method.schedule
+    is_curved = bool(optimizer.second_order)
     rates, first = None, corrections_of(optimizer).stop  # where a schedule's fields begin
     if not isinstance(schedule, Constant):
         fields = {name: first + k for k, name in enumerate(schedule.hyperparameters)}
         rates = Choice(type(schedule).__name__, **fields)
     first += len(schedule.hyperparameters)
     functions = _functions_of(method.activation, method.output, method.loss, first, has_gradients)
-    from_inputs = functions.are_from_inputs or (is_curved and BOTH in functions.output.formulas)
+    loss = dict(functions.loss.formulas).get(LOSS)
+    wanted |= {
+        "mean": method.reduction == "mean",
+        "batch_norm": method.batch_norm,
+        "separate": masked or method.batch_norm or in_batches,
+        "path": record_weights,
+        "held": holds_out,
+        "best": method.restore_best,
+        "inputs": (  # whether the loss is computed from the inputs of output units
+            functions.coupling is not None
+            or functions.loss.name == "cross_entropy"
+            or (loss is not None and ("variable", "z") in loss.nodes)
+            or (is_curved and BOTH in functions.output.formulas)
+        ),
+        "curvature": is_curved,
+        "bayesian": method.regularization == "bayesian",
+        "tangents": has_gradients,
+    }
+    on = {name: _ON[name] if is_wanted else None for name, is_wanted in wanted.items()}
     return Recipe(
         optimizer=_OPTIMIZERS[type(optimizer)],
         schedule=rates,
@@ -223,22 +245,11 @@ def recipe_of(
         output=functions.output,
         loss=functions.loss,
         coupling=functions.coupling,
-        mean=switch("mean", method.reduction == "mean"),
-        batch_norm=switch("batch_norm", method.batch_norm),
         batches=_BATCHES[batches],
         watch=choice_of(method.monitor, "watch") if wanted["watch"] else None,
-        separate=switch("separate", separate),
-        path=switch("path", record_weights),
-        held=switch("held", holds_out),
-        best=switch("best", method.restore_best),
         outputs=None,
-        inputs=switch("inputs", from_inputs),
-        curvature=switch("curvature", is_curved),
-        bayesian=switch("bayesian", method.regularization == "bayesian"),
-        tangents=switch("tangents", has_gradients),
-        features=Features(
-            **{name: switch(name, on) for name, on in wanted.items() if name not in _OF_RECIPE}
-        ),
+        features=Features(**{name: on[name] for name in _FEATURES}),
+        **{name: on[name] for name in _SWITCHED},
     )
 
 
@@ -255,12 +266,7 @@ def monitoring_of(
     every = 0 if stops or "summary" in given else record_every
     if method.evaluate_every is not None:
         every = int(method.evaluate_every)
-    return every, stops or is_second_order(method)
-
-
-def is_second_order(method: Method) -> bool:
-    """Whether a step solves a system with the products of all derivatives."""
-    return bool(method.optimizer.second_order)
+    return every, stops or bool(method.optimizer.second_order)
 
 
 def is_watched(method: Method, values: Mapping[str, Sequence[Any]]) -> bool:
@@ -287,9 +293,6 @@ FAR_BELOW = -350.0
 A target of up to 1e156, divided by exp of that, is still finite.
 """
 
-Places = Mapping[str, int]
-"""Maps the name of each parameter of a method to its index in a run's row of values."""
-
 
 class _Functions(NamedTuple):
     """What the units and the loss are compiled for."""
@@ -298,14 +301,6 @@ class _Functions(NamedTuple):
     output: Choice
     loss: Choice
     coupling: Choice | None
-
-    @property
-    def are_from_inputs(self) -> bool:
-        """Whether the loss is computed from the output units' inputs instead of their values."""
-        if self.coupling is not None or self.loss.name == "cross_entropy":
-            return True
-        formula = dict(self.loss.formulas).get(LOSS)
-        return formula is not None and ("variable", "z") in formula.nodes
 
 
 @lru_cache(maxsize=1024)
@@ -337,7 +332,11 @@ def _functions_of(
 
 
 def unit_choice(
-    unit: str | Function, places: Places, *, with_derivative: bool = True, twice: bool = False
+    unit: str | Function,
+    places: Mapping[str, int],
+    *,
+    with_derivative: bool = True,
+    twice: bool = False,
 ) -> Choice:
     """The kernel choice of an activation; without its derivative if nothing is trained.
 
@@ -363,7 +362,7 @@ def _name_of(unit: str | Function) -> str:
     return "function"
 
 
-def _places(formula: Function | Loss, letter: str, places: Places) -> dict[str, int]:
+def _places(formula: Function | Loss, letter: str, places: Mapping[str, int]) -> dict[str, int]:
     return {f"{letter}{k}": places[name] for k, name in enumerate(formula.parameters)}
 
 
@@ -458,19 +457,33 @@ def _of_output(
     """
     found = Derivation("z", OF_VALUE)
     value, unit_derivative = _unit(found, unit, of_unit := _renamed(unit, "u", "z"))
-    output = _unit_tree(unit, of_unit)
-    of_loss = _renamed(loss, "n", "y", output)
-    whole = found.of(steadied(replaced(loss.tree, of_loss)))
+    whole = _loss(found, loss, _unit_tree(unit, of_unit))
     if unit.derivative is not None or loss.derivative is not None:
-        whole = DualExpression(
-            whole.value, found.make("mul", _loss_derivative(found, loss), unit_derivative)
-        )
+        if loss.derivative is not None:
+            by_output = replaced(loss.derivative, _renamed(loss, "n", "y", "v"))
+            derivative: int | None = found.of(steadied(by_output)).value
+        else:
+            found.by = "v"
+            derivative = _loss(found, loss, "v").derivative
+        derivative = found.number(0.0) if derivative is None else derivative
+        whole = DualExpression(whole.value, found.make("mul", derivative, unit_derivative))
     if is_exp_below and loss.derivative is None and _has_log(loss.tree, loss.variables[1]):
-        whole = _with_exp_below(found, loss, value, whole)
+        # Far below 0 the unit equals exp, and z is the logarithm of its value. The value itself may
+        # underflow to 0 there: its logarithm would be infinite and the derivative of that NaN.
+        z = found.variable("z")
+        holds = found.make("lt", z, found.number(FAR_BELOW))
+        found.by = "z"
+        found.let("exp", z, value)
+        whole = found.chosen(holds, _loss(found, loss, ("exp", "z")), whole)
     derivative = found.number(0.0) if whole.derivative is None else whole.derivative
     delta = found.make("mul", found.number(-1.0), derivative)
     names = {value: "v"}
     return (DELTA, _formula(found, (delta,), names)), (LOSS, _formula(found, (whole.value,), names))
+
+
+def _loss(found: Derivation, loss: Loss, output: Tree) -> DualExpression:
+    """The loss of target y and this output."""
+    return found.of(steadied(replaced(loss.tree, _renamed(loss, "n", "y", output))))
 
 
 def _has_log(tree: Tree, variable: str) -> bool:
@@ -478,32 +491,6 @@ def _has_log(tree: Tree, variable: str) -> bool:
     if not isinstance(tree, tuple):
         return False
     return tree == ("log", variable) or any(_has_log(part, variable) for part in tree[1:])
-
-
-def _with_exp_below(
-    found: Derivation, loss: Loss, value: int, near: DualExpression
-) -> DualExpression:
-    """The loss of a unit that equals exp far below 0, with z for the logarithm of its value.
-
-    The value itself may underflow to 0 there, which would make the logarithm infinite and its
-    derivative NaN.
-    """
-    z = found.variable("z")
-    holds = found.make("lt", z, found.number(FAR_BELOW))
-    found.by = "z"
-    found.let("exp", z, value)
-    far = found.of(steadied(replaced(loss.tree, _renamed(loss, "n", "y", ("exp", "z")))))
-    return found.chosen(holds, far, near)
-
-
-def _loss_derivative(found: Derivation, loss: Loss) -> int:
-    """The node of a loss's derivative by the output v."""
-    names = _renamed(loss, "n", "y", "v")
-    if loss.derivative is not None:
-        return found.of(steadied(replaced(loss.derivative, names))).value
-    found.by = "v"
-    dual = found.of(steadied(replaced(loss.tree, names)))
-    return found.number(0.0) if dual.derivative is None else dual.derivative
 
 
 def _joint(loss: Loss, unit: Function) -> tuple[tuple[str, FormulaChoice], ...]:

@@ -3,16 +3,17 @@
 from __future__ import annotations  # in nested functions, evaluating NDArray[Any] takes 4 us
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
-from fastgd.engine.packing import Index
+from fastgd.arguments.subsets import Integers
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.recipe import corrections_of, is_watched
+from fastgd.engine.recipe import TOLERANCE, corrections_of, is_watched
 from fastgd.engine.session import Runs
 from fastgd.kernel import block as slots
 from fastgd.optimizers import BAYESIAN, LevenbergMarquardt, Optimizer
@@ -51,23 +52,23 @@ class State(NamedTuple):
     follows from the seeds and the iteration number.
     """
 
-    parameters: NDArray[np.float64]  # (n, P)
-    steps: NDArray[np.float64]  # (n, S, P): S state variables of the optimizer per parameter
-    corrections: NDArray[np.float64]  # (n, C): optimizer.kept, per run, in its order
-    signs: NDArray[np.uint8]  # (n, P): 1 if the last update was positive
-    changes: NDArray[np.int64]  # (n, P): direction changes
-    watch: NDArray[np.float64]  # (n, 4 + window): smallest, first, sums, recent; or (n, 0)
-    watch_counts: NDArray[np.int64]  # (n, 2): iteration of the smallest error, errors seen
-    tau: NDArray[np.float64]  # (n, samples): of adaptive sampling, or (n, 0)
-    best: NDArray[np.float64]  # (n, P): parameters of the smallest monitored error, or (n, 0)
-    best_error: NDArray[np.float64]  # (n,): their error on the training samples, or NaN
-    ended: NDArray[np.int64]  # (n,): the updates after which a run ended, or -1
-    outcome: NDArray[np.int64]  # (n,): how it ended: see fastgd.kernel.block
-    final: NDArray[np.float64]  # (n,): its last error on the training samples
-    validation_final: NDArray[np.float64]  # (n,): its last error on the validation samples, or NaN
-    seeds: NDArray[np.int64]  # (n,): seeds of the runs' masks and draws
-    planned: NDArray[np.int64]  # (n,): requested iterations
-    record_every: NDArray[np.int64]  # (n,): iterations between records
+    parameters: Annotated[FloatArray, "n P"]
+    steps: Annotated[FloatArray, "n S P"]  # S state variables of the optimizer per parameter
+    corrections: Annotated[FloatArray, "n C"]  # optimizer.kept, per run, in its order
+    signs: Annotated[NDArray[np.uint8], "n P"]  # 1 if the last update was positive
+    changes: Annotated[Integers, "n P"]  # direction changes
+    watch: Annotated[FloatArray, "n watched"]  # 4 + window: smallest, first, sums, recent; or 0
+    watch_counts: Annotated[Integers, "n 2"]  # iteration of the smallest error, errors seen
+    tau: Annotated[FloatArray, "n drawn"]  # samples of adaptive sampling, or 0
+    best: Annotated[FloatArray, "n best"]  # P parameters of the smallest monitored error, or 0
+    best_error: Annotated[FloatArray, "n"]  # their error on the training samples, or NaN
+    ended: Annotated[Integers, "n"]  # the updates after which a run ended, or -1
+    outcome: Annotated[Integers, "n"]  # how it ended: see fastgd.kernel.block
+    final: Annotated[FloatArray, "n"]  # its last error on the training samples
+    validation_final: Annotated[FloatArray, "n"]  # its last error on the validation samples, or NaN
+    seeds: Annotated[Integers, "n"]  # seeds of the runs' masks and draws
+    planned: Annotated[Integers, "n"]  # requested iterations
+    record_every: Annotated[Integers, "n"]  # iterations between records
 
     def at(self, runs: Any) -> State:
         """The state of some of the runs."""
@@ -84,38 +85,39 @@ class State(NamedTuple):
 
     @classmethod
     def empty(
-        cls,
-        runs: int,
-        parameters: int,
-        optimizer: Optimizer,
-        watched: int,
-        drawn: int,
-        best: int,
+        cls, runs: int, parameters: int, optimizer: Optimizer, watched: int, drawn: int, best: int
     ) -> State:
         """Allocate the state of ``runs`` runs of a network with this number of parameters.
 
         ``watched`` and ``best`` are as in :meth:`widths`, and ``drawn`` is the number of samples
         with adaptive sampling, or else 0.
         """
-        return cls(
-            parameters=np.empty((runs, parameters)),
-            steps=np.zeros((runs, optimizer.states, parameters)),
-            corrections=np.zeros((runs, len(optimizer.kept))),
-            signs=np.zeros((runs, parameters), np.uint8),
-            changes=np.empty((runs, parameters), np.int64),
-            watch=np.empty((runs, watched)),
-            watch_counts=np.empty((runs, 2), np.int64),
-            tau=np.zeros((runs, drawn)),
-            best=np.empty((runs, best * parameters)),
-            best_error=np.empty(runs),
-            ended=np.empty(runs, np.int64),
-            outcome=np.empty(runs, np.int64),
-            final=np.empty(runs),
-            validation_final=np.empty(runs),
-            seeds=np.empty(runs, np.int64),
-            planned=np.empty(runs, np.int64),
-            record_every=np.empty(runs, np.int64),
-        )
+        sizes = {"n": runs, "P": parameters, "S": optimizer.states, "C": len(optimizer.kept)}
+        sizes |= {"2": 2, "watched": watched, "drawn": drawn, "best": best * parameters}
+        return cls(**allocated(_STATE, sizes))
+
+
+def declared(kind: type) -> dict[str, tuple[list[str], Any]]:
+    """The arrays that a class declares: the names of their sizes, and their dtypes."""
+    hints = get_type_hints(kind, include_extras=True).items()
+    return {
+        name: (hint.__metadata__[0].split(), get_args(get_args(hint.__origin__)[1])[0])
+        for name, hint in hints
+        if get_origin(hint) is Annotated
+    }
+
+
+def allocated(
+    arrays: Mapping[str, tuple[list[str], Any]], sizes: Mapping[str, int]
+) -> dict[str, NDArray[Any]]:
+    """New arrays of zeros, of these sizes."""
+    return {
+        name: np.zeros([sizes[size] for size in shape], dtype)
+        for name, (shape, dtype) in arrays.items()
+    }
+
+
+_STATE = declared(State)
 
 
 def put_state(state: State, runs: Runs) -> None:
@@ -139,7 +141,7 @@ def put_state(state: State, runs: Runs) -> None:
         block.best_error[:] = state.best_error.reshape(-1, layout.runs)
 
 
-def read(runs: Runs, which: Index | slice = slice(None), *, to_resume: bool = True) -> State:
+def read(runs: Runs, which: Integers | slice = slice(None), *, to_resume: bool = True) -> State:
     """Read some of the runs; one that has ended as it was at its end.
 
     Without ``to_resume``, what only a resumed run needs is left out: steps, signs and tau.
@@ -207,33 +209,6 @@ def read(runs: Runs, which: Index | slice = slice(None), *, to_resume: bool = Tr
     )
 
 
-def resumable(state: State, over: NDArray[np.bool_], *, is_curved: bool) -> State:
-    """The state of runs as it is kept, of which those that are ``over`` don't resume.
-
-    The lane of an ended run may have continued to change; fields that it no longer needs are 0.
-    """
-    if not np.count_nonzero(over):
-        return state._replace(
-            ended=_filled(len(over), -1, np.int64),
-            outcome=_filled(len(over), slots.RUNNING, np.int64),
-            final=_filled(len(over), np.nan),
-            validation_final=_filled(len(over), np.nan),
-        )
-    ongoing = ~over[:, None]
-    kept = state.corrections
-    return state._replace(
-        steps=np.where(ongoing[:, None], state.steps, 0.0),
-        # Of a second-order method they are results, too, and it leaves ended runs alone.
-        corrections=kept if is_curved else np.where(ongoing, kept, 0.0),
-        signs=np.where(ongoing, state.signs, np.uint8(0)),
-        tau=np.where(ongoing, state.tau, 0.0),
-        ended=np.where(over, state.ended, -1),
-        outcome=np.where(over, state.outcome, slots.RUNNING),
-        final=np.where(over, state.final, np.nan),
-        validation_final=np.where(over, state.validation_final, np.nan),
-    )
-
-
 def _filled(runs: int, value: float, dtype: Any = np.float64) -> NDArray[Any]:
     """Like ``np.full``, which takes four times as long for one number: 2 us."""
     array = np.empty(runs, dtype)
@@ -248,86 +223,72 @@ def _filled(runs: int, value: float, dtype: Any = np.float64) -> NDArray[Any]:
 class TrainedRuns:
     """Results of n runs of one network with P parameters, filled in as the runs end."""
 
-    errors: NDArray[np.float64]  # (n, records): NaN for records that a run did not reach
-    final_error: NDArray[np.float64]  # (n,)
-    losses: NDArray[np.float64]  # as errors
-    final_loss: NDArray[np.float64]  # (n,)
-    iterations: NDArray[np.int64]  # (n,)
-    outcome: NDArray[np.int64]  # (n,): see fastgd.kernel.block
-    total_changes: NDArray[np.int64]  # (n,)
-    watch: NDArray[np.float64]  # (n, Layout.watched)
-    best_iteration: NDArray[np.int64]  # (n,): of the smallest monitored error, or NOWHERE
-    held_errors: NDArray[np.float64]  # as errors, or (n, 0) without validation samples
-    held_final: NDArray[np.float64]  # as final_error, or (0,)
-    weights: NDArray[np.float64]  # (n, P), or (0, P) if not kept
-    changes: NDArray[np.int64]  # shape as weights: direction changes
-    effective_parameters: NDArray[np.float64]  # (n,), or (0,) unless regularization is Bayesian
-    weight_penalty: NDArray[np.float64]  # the same
-    error_factor: NDArray[np.float64]  # the same
-    path: NDArray[np.float64]  # (n, records, P), or (0, records, P) if not recorded
+    errors: Annotated[FloatArray, "n records"]  # NaN for records that a run did not reach
+    final_error: Annotated[FloatArray, "n"]
+    losses: Annotated[FloatArray, "n records"]  # as errors
+    final_loss: Annotated[FloatArray, "n"]
+    iterations: Annotated[Integers, "n"]
+    outcome: Annotated[Integers, "n"]  # see fastgd.kernel.block
+    total_changes: Annotated[Integers, "n"]
+    watch: Annotated[FloatArray, "n watched"]  # see Layout.watched
+    best_iteration: Annotated[Integers, "n"]  # of the smallest monitored error, or NOWHERE
+    held_errors: Annotated[FloatArray, "n held_records"]  # as errors, or (n, 0) without validation
+    held_final: Annotated[FloatArray, "held"]  # as final_error, or (0,)
+    weights: Annotated[FloatArray, "kept P"]  # (n, P), or (0, P) if not kept
+    changes: Annotated[Integers, "kept P"]  # direction changes
+    effective_parameters: Annotated[FloatArray, "bayesian"]  # (n,), or (0,) unless Bayesian
+    weight_penalty: Annotated[FloatArray, "bayesian"]
+    error_factor: Annotated[FloatArray, "bayesian"]
+    path: Annotated[FloatArray, "paths records P"]  # (n, ...), or (0, ...) if not recorded
     state: State | None  # of all runs, if it is kept
 
     @classmethod
     def empty(cls, plan: Plan, keep: Keep) -> TrainedRuns:
         """Allocate the arrays for the runs of a plan."""
         runs, records, layout = plan.runs, plan.records, plan.layout
-        held, kept, recipe = plan.samples.holds_out, runs * keep.weights, layout.recipe
-        parameters, state = layout.network.parameters, None
-        bayesian = runs * (recipe.bayesian is not None)
+        recipe, parameters, held = layout.recipe, layout.network.parameters, plan.samples.holds_out
+        sizes = {
+            "n": runs,
+            "P": parameters,
+            "records": records,
+            "watched": layout.watched,
+            "held_records": records * held,
+            "held": runs * held,
+            "kept": runs * keep.weights,
+            "bayesian": runs * (recipe.bayesian is not None),
+            "paths": runs * (recipe.path is not None),
+        }
+        state = None
         if keep.state and runs > 1:  # that of a single run is stored as it is
             drawn = 0
             if recipe.batches.name == "adaptive":
                 drawn = max(session.layout.samples for _, session in plan.batches)
             best, optimizer = int(recipe.best is not None), plan.method.optimizer
             state = State.empty(runs, parameters, optimizer, layout.kept_errors, drawn, best)
-        return cls(
-            errors=np.empty((runs, records)),
-            final_error=np.empty(runs),
-            losses=np.empty((runs, records)),
-            final_loss=np.empty(runs),
-            iterations=np.empty(runs, np.int64),
-            outcome=np.empty(runs, np.int64),
-            total_changes=np.empty(runs, np.int64),
-            watch=np.empty((runs, layout.watched)),
-            best_iteration=np.empty(runs, np.int64),
-            held_errors=np.empty((runs, records * held)),
-            held_final=np.empty(runs * held),
-            weights=np.empty((kept, parameters)),
-            changes=np.empty((kept, parameters), np.int64),
-            effective_parameters=np.empty(bayesian),
-            weight_penalty=np.empty(bayesian),
-            error_factor=np.empty(bayesian),
-            path=np.empty((0 if recipe.path is None else runs, records, parameters)),
-            state=state,
-        )
+        return cls(**allocated(_RESULTS, sizes), state=state)
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All arrays by name, with runs as the first axis, for files and other processes."""
-        named = {field.name: getattr(self, field.name) for field in fields(self)}
-        state: State | None = named.pop("state")
-        if state is not None:
-            named |= {f"{STATE}{name}": array for name, array in state._asdict().items()}
+        named = {name: getattr(self, name) for name in _RESULTS}
+        if self.state is not None:
+            named |= {f"{STATE}{name}": array for name, array in self.state._asdict().items()}
         return {name: array for name, array in named.items() if array.size or len(array)}
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> TrainedRuns:
         """The inverse of :attr:`arrays`."""
-        named = {
-            field.name: arrays.get(field.name, np.empty(0))
-            for field in fields(cls)
-            if field.name != "state"
-        }
+        named = {name: arrays.get(name, np.empty(0)) for name in _RESULTS}
         has_state = f"{STATE}parameters" in arrays
         state = State(*(arrays[f"{STATE}{name}"] for name in State._fields)) if has_state else None
         return cls(**named, state=state)
 
     def put_before(
         self,
-        errors: NDArray[np.float64],
-        losses: NDArray[np.float64],
-        held_errors: NDArray[np.float64] | None,
-        path: NDArray[np.float64] | None,
+        errors: FloatArray,
+        losses: FloatArray,
+        held_errors: FloatArray | None,
+        path: FloatArray | None,
         over: NDArray[np.bool_],
         final_loss: Any,
     ) -> None:
@@ -342,8 +303,8 @@ class TrainedRuns:
         self.final_loss[:] = np.where(over, final_loss, self.final_loss)
 
     def collect(
-        self, plan: Plan, runs: Runs, which: Index, whose: Index, *, to_resume: bool
-    ) -> tuple[Index, NDArray[np.float64]]:
+        self, plan: Plan, runs: Runs, which: Integers, whose: Integers, *, to_resume: bool
+    ) -> tuple[Integers, FloatArray]:
         """Read some of the runs, and store their results; ``whose`` they are in the plan.
 
         Their states are stored, too, if that is ``to_resume`` them. Returns those of which no
@@ -384,8 +345,8 @@ class TrainedRuns:
         return at, parameters[at]
 
     def write(
-        self, plan: Plan, whose: Index, found: State, final: Any, held_final: Any
-    ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        self, plan: Plan, whose: Integers, found: State, final: Any, held_final: Any
+    ) -> tuple[NDArray[np.bool_], FloatArray]:
         """Store the results of these runs: final ones, or the best ones with ``restore_best``.
 
         ``final`` and ``held_final`` (n,) are their last errors. Returns which of them have best
@@ -401,7 +362,9 @@ class TrainedRuns:
         self.best_iteration[whose] = NOWHERE
         if self.watch.shape[1]:
             self.watch[whose] = watch = arranged(found.watch, found.watch_counts)
-            has_best = plan.are_watched(whose) & (watch[:, SMALLEST] < np.inf)
+            own = plan.batches[0][1].values(len(whose), plan.columns_at(plan.places(whose)))
+            are_watched = own.numbers[:, TOLERANCE] >= 0  # rather than only others in their blocks
+            has_best = are_watched & (watch[:, SMALLEST] < np.inf)
             at = watch[:, SMALLEST_AT].astype(np.int64)
             self.best_iteration[whose] = np.where(has_best, at, NOWHERE)
             if plan.method.restore_best:
@@ -424,7 +387,7 @@ class TrainedRuns:
     def keep_state(
         self,
         runs: Runs,
-        whose: Index,
+        whose: Integers,
         found: State | None = None,
         over: NDArray[np.bool_] | None = None,
     ) -> None:
@@ -434,10 +397,33 @@ class TrainedRuns:
         """
         found = read(runs) if found is None else found
         over = found.ended >= 0 if over is None else over
-        is_curved = runs.session.layout.recipe.curvature is not None
-        self.write_state(whose, resumable(found, over, is_curved=is_curved))
+        if not np.count_nonzero(over):
+            kept = found._replace(
+                ended=_filled(len(over), -1, np.int64),
+                outcome=_filled(len(over), slots.RUNNING, np.int64),
+                final=_filled(len(over), np.nan),
+                validation_final=_filled(len(over), np.nan),
+            )
+            self.write_state(whose, kept)
+            return
+        # The lane of an ended run may have continued to change; what it no longer needs is 0.
+        ongoing, corrections = ~over[:, None], found.corrections
+        if runs.session.layout.recipe.curvature is None:
+            # Of a second-order method they are results, too, and it leaves ended runs alone.
+            corrections = np.where(ongoing, corrections, 0.0)
+        kept = found._replace(
+            steps=np.where(ongoing[:, None], found.steps, 0.0),
+            corrections=corrections,
+            signs=np.where(ongoing, found.signs, np.uint8(0)),
+            tau=np.where(ongoing, found.tau, 0.0),
+            ended=np.where(over, found.ended, -1),
+            outcome=np.where(over, found.outcome, slots.RUNNING),
+            final=np.where(over, found.final, np.nan),
+            validation_final=np.where(over, found.validation_final, np.nan),
+        )
+        self.write_state(whose, kept)
 
-    def write_state(self, whose: Index, state: State) -> None:
+    def write_state(self, whose: Integers, state: State) -> None:
         """Store the state of these runs."""
         if self.state is None:  # of a single run
             self.state = state
@@ -447,6 +433,9 @@ class TrainedRuns:
             if name == "tau":  # a batch of runs may have fewer samples than the largest one
                 target = target[:, : array.shape[1]]
             target[whose] = array
+
+
+_RESULTS = declared(TrainedRuns)
 
 
 # ---------------------------------------------------------------- summaries
@@ -465,7 +454,7 @@ class Summary(NamedTuple):
     inverse_sum: Any  # sum of e_0 / e_j
 
 
-def arranged(numbers: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+def arranged(numbers: FloatArray, counts: Integers) -> FloatArray:
     """What the kernel keeps about the errors, rearranged to these columns: (n, RECENT + window).
 
     ``numbers`` are (n, slots.RECENT + window), ``counts`` (n, 2): SMALLEST_AT and ERROR_COUNT.
@@ -477,7 +466,7 @@ def arranged(numbers: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray
     return watch
 
 
-def summarize(watch: NDArray[np.float64], window: int) -> Summary:
+def summarize(watch: FloatArray, window: int) -> Summary:
     """Return the summaries of n runs, as (n,) arrays; ``watch`` is (n, RECENT + window)."""
     count = watch[:, ERROR_COUNT].astype(np.int64)
     seen = np.minimum(count, window)

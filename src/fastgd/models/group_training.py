@@ -19,7 +19,7 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers, rows_of
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import available_threads
-from fastgd.engine.prediction import predict_parts
+from fastgd.engine.prediction import predict
 from fastgd.models.row_splits import some_of
 from fastgd.store.files import is_folder
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target
@@ -300,15 +300,15 @@ class GroupFits(NamedTuple):
             present, sizes = np.unique(own, return_counts=True)
             [network], [kept] = one.networks, one.kept_weights or ()
             found = np.empty((1, len(mine), result.shape[1]))
-            predict_parts(
+            predict(
                 network,
                 one.method,
                 kept[self.trained.places[present, 1]][:, None],
                 self.inputs.apply(prepared[mine], own),
-                rows_of(np.argsort(own, kind="stable"), sizes),
                 {},
                 available_threads(),
                 found,
+                rows_of(np.argsort(own, kind="stable"), sizes),
             )
             result[mine] = self.outputs.undo(found[0], own)
         return result

@@ -5,13 +5,13 @@ import math
 import numpy as np
 
 from fastgd.checks.numbers import FloatArray
-from fastgd.engine.network import LOW, Words, philox
+from fastgd.engine.network import LOW, RandomWords, philox
 
 DROPOUT, DROPCONNECT, SAMPLING = 1, 2, 3
 """Purposes of random words, part of the key's second word; a shuffle has 0."""
 
 
-def words(rows: int, columns: int, time: int, key: tuple[int, int]) -> Words:
+def words(rows: int, columns: int, time: int, key: tuple[int, int]) -> RandomWords:
     """A (rows, columns) table of random words for one iteration or epoch.
 
     Four rows share a counter: row i of column h is word i % 4 of counter (i // 4, h, time).

@@ -12,7 +12,7 @@ from fastgd.arguments.axes import as_axis
 from fastgd.arguments.declarations import FIELDED
 from fastgd.arguments.options import axes
 from fastgd.arguments.samples import check_samples
-from fastgd.arguments.subsets import Part, check_partition
+from fastgd.arguments.subsets import Subset, check_partition
 from fastgd.optimizers import Hyperparameters
 from fastgd.reference.training import train
 from fastgd.training.run import Run
@@ -90,7 +90,7 @@ def sweep(
     runs = {}
     for place in np.ndindex(*sweep_axes.shape):
         chosen = sweep_axes.values(place)
-        rows, weight, held, held_weight = Part(np.arange(len(X)), sample_weight, None, None)
+        rows, weight, held, held_weight = Subset(np.arange(len(X)), sample_weight, None, None)
         if partition:
             along = [axis.index(chosen.pop(name)) for name, axis in partition.axes.items()]
             lengths = [len(axis) for axis in partition.axes.values()]

@@ -32,7 +32,7 @@ from fastgd.arguments.subsets import Integers, RowIndices, rows_of
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network
-from fastgd.engine.prediction import predict_parts
+from fastgd.engine.prediction import predict
 from fastgd.sklearn.base import BaseFastGD, mean_outputs
 from fastgd.sklearn.estimator_parameters import check_parameters
 from fastgd.sklearn.estimators import FastGDClassifier, FastGDRegressor
@@ -363,7 +363,7 @@ def _together(
     outputs = np.empty((parameters.shape[1], len(inputs), network.sizes[-1]))
     rows, threads = rows_of(np.arange(len(inputs)), sizes), available_threads()
     method = Method(**first.options)
-    predict_parts(network, method, parameters, inputs, rows, {}, threads, outputs)
+    predict(network, method, parameters, inputs, {}, threads, outputs, rows)
     answers = []
     for chain, place in zip(chains, places, strict=True):
         mean = mean_outputs(outputs[:, place, : chain.network.n_outputs_])

@@ -28,18 +28,9 @@ from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown, warn
 from fastgd.store import Arrays, PathLike
-from fastgd.store import npz as chunk_file
-from fastgd.store.files import (
-    UNFINISHED,
-    ForeignEntryError,
-    Leases,
-    again,
-    is_file,
-    open_inside,
-    put,
-)
+from fastgd.store.files import UNFINISHED, ForeignEntryError, Leases, again, is_file, open_file, put
 from fastgd.store.manifest import Manifest, manifest_of, parsed
-from fastgd.store.npz import CorruptChunkError, MissingChunkError
+from fastgd.store.npz import CorruptChunkError, MissingChunkError, packed, unpacked, verify
 
 T = TypeVar("T")
 
@@ -166,7 +157,7 @@ class Folder:
             If it can't be read.
         """
         if self._arrays is None:
-            self._arrays = self._look(SHARED, chunk_file.unpacked) if self.manifest.shared else {}
+            self._arrays = self._look(SHARED, unpacked) if self.manifest.shared else {}
         return self._arrays
 
     def __repr__(self) -> str:
@@ -202,11 +193,11 @@ class Folder:
         KeyError
             If the chunk has no array of that name.
         """
-        return self._look(chunk, lambda file, origin: chunk_file.unpacked(file, origin, names))
+        return self._look(chunk, lambda file, origin: unpacked(file, origin, names))
 
     def verify(self, chunk: int) -> str:
         """Read and verify all of a chunk, and return its hash; raises as :meth:`read`."""
-        return self._look(chunk, chunk_file.verify)
+        return self._look(chunk, verify)
 
     def damaged(self) -> list[int]:
         """Return which chunks have a corrupt file; each file is read in full."""
@@ -230,10 +221,14 @@ class Folder:
             If it can't be written; the message names the file.
         """
         path = self._file(chunk)
-        whole = chunk_file.packed(arrays, self._origin(chunk))
+        whole = packed(arrays, self._origin(chunk))
 
         def try_once() -> None:
-            if not self._is_settled():
+            try:
+                is_settled = self._stamp == _stamp(self.path / MANIFEST)
+            except FileNotFoundError:  # the folder was removed
+                is_settled = False
+            if not is_settled:
                 self._settle()
             put(path, whole, self.path)
 
@@ -285,10 +280,10 @@ class Folder:
         return f"{self.manifest.id}/{file}"
 
     def _look(self, file: int | str, look_at: Callable[[IO[bytes], str], T]) -> T:
-        """Call a function of `chunk_file` on a chunk or the shared arrays; errors name the file."""
+        """Call a function on the file of a chunk or the shared arrays; errors name the file."""
         path = self.path / file if isinstance(file, str) else self._file(file)
         try:
-            stream = open_inside(path, self.path)
+            stream = open_file(path, self.path)
         except FileNotFoundError:
             if file == SHARED:
                 raise
@@ -330,12 +325,6 @@ class Folder:
         self.manifest = found
         self._keep_shared()
         self._stamp = _stamp(self.path / MANIFEST)
-
-    def _is_settled(self) -> bool:
-        """Whether the manifest is still the one that was read; no if the folder was removed."""
-        with suppress(FileNotFoundError):
-            return self._stamp == _stamp(self.path / MANIFEST)
-        return False
 
     def _found(self) -> Manifest | None:
         with suppress(FileNotFoundError, NotADirectoryError):
@@ -383,14 +372,14 @@ class Folder:
             return
         path = self.path / SHARED
         try:
-            self._look(SHARED, chunk_file.verify)
+            self._look(SHARED, verify)
         except FileNotFoundError:
             pass
         except CorruptChunkError:
             warn(f"{path} was corrupt: written again", DamageWarning)
         else:
             return
-        put(path, chunk_file.packed(self._arrays, self._origin(SHARED)), self.path)
+        put(path, packed(self._arrays, self._origin(SHARED)), self.path)
 
 
 def remove(path: Path) -> None:
@@ -421,7 +410,7 @@ def _foreign(path: Path) -> list[str]:
 def _manifest_at(folder: Path) -> Manifest:
     """Read the manifest of a folder."""
     path = folder / MANIFEST
-    with open_inside(path, folder) as file:
+    with open_file(path, folder) as file:
         text = file.read() if os.fstat(file.fileno()).st_size <= _MOST else b""
     try:
         return parsed(text)

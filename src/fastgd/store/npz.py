@@ -1,13 +1,15 @@
-"""An ``.npz`` file of arrays and a JSON header: written atomically, and validated when read."""
+"""Files of arrays, ``.npz``: results with a JSON header, and chunks that show any changed bit."""
 
 import io
 import json
 import os
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from hashlib import sha256
 from math import prod
 from typing import IO, Any, NamedTuple
 
@@ -15,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.numbers import check_memory
-from fastgd.store import Arrays, PathLike
+from fastgd.store import Arrays, PathLike, plain
 from fastgd.store.files import open_file, whole_file
 
 FORMAT = 1
@@ -46,7 +48,7 @@ START = 4096
 _KINDS = "biufUmM"
 
 
-class Header(NamedTuple):
+class ArrayHeader(NamedTuple):
     """Dtype and shape of an array, and the offset of its first byte."""
 
     dtype: np.dtype[Any]
@@ -54,7 +56,7 @@ class Header(NamedTuple):
     begin: int
 
 
-def header_of(start: bytes, size: int) -> Header:
+def header_of(start: bytes, size: int) -> ArrayHeader:
     """Parse the header from the first bytes of a file of this size.
 
     Raises
@@ -67,7 +69,7 @@ def header_of(start: bytes, size: int) -> Header:
     >>> file = io.BytesIO()
     >>> np.save(file, np.zeros((2, 3)))
     >>> header_of(file.getvalue(), 176)
-    Header(dtype=dtype('float64'), shape=(2, 3), begin=128)
+    ArrayHeader(dtype=dtype('float64'), shape=(2, 3), begin=128)
     """
     stream = io.BytesIO(start)
     if np.lib.format.read_magic(stream) != (1, 0):
@@ -77,7 +79,7 @@ def header_of(start: bytes, size: int) -> Header:
         raise ValueError(f"an array of {dtype} with the shape {shape}")
     if size != stream.tell() + dtype.itemsize * prod(shape):
         raise ValueError(f"another size than that of {dtype} with the shape {shape}")
-    return Header(dtype, shape, stream.tell())
+    return ArrayHeader(dtype, shape, stream.tell())
 
 
 class Stored:
@@ -91,7 +93,7 @@ class Stored:
         self._archive, self._info = archive, info
 
     @cached_property
-    def _header(self) -> Header:
+    def _header(self) -> ArrayHeader:
         info = self._info
         with self._archive.open(info) as member:
             found = header_of(member.read(START), info.file_size)
@@ -139,7 +141,10 @@ def write(path: PathLike, kind: str, facts: dict[str, Any], arrays: Arrays) -> N
     with whole_file(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in {_HEADER: np.array(header), **arrays}.items():
             info = zipfile.ZipInfo(f"{name}.npy")
-            info.compress_type = _packing(array)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            is_long = array.dtype.kind == "U" and not array.ndim and array.nbytes > _TEXT
+            if is_long and array.nbytes > (_TEXT_RATIO - 1) * len(zlib.compress(array.tobytes())):
+                info.compress_type = zipfile.ZIP_STORED  # it would compress too well to be read
             with archive.open(info, "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
@@ -234,9 +239,173 @@ def _members(stream: IO[bytes]) -> dict[str, Stored]:
     return found
 
 
-def _packing(array: NDArray[Any]) -> int:
-    """The compression of an array: none for a string that would compress too well to be read."""
-    is_long = array.dtype.kind == "U" and not array.ndim and array.nbytes > _TEXT
-    if is_long and array.nbytes > (_TEXT_RATIO - 1) * len(zlib.compress(array.tobytes())):
-        return zipfile.ZIP_STORED
-    return zipfile.ZIP_DEFLATED
+# ---------------------------------------------------------------- chunks
+# A chunk is an ``.npz`` file in which every changed bit is detected. The same arrays give the same
+# bytes on every machine. In the directory of the zip archive, the comment of each array has the
+# offsets at which its bytes begin and end, and their SHA-256. After the directory, the comment of
+# the archive has the offset of the directory, and the SHA-256 of the directory together with the
+# chunk's *origin*, which says which chunk of which result this is. So one array can be read and
+# verified without reading the others, and an intact file in the wrong place is detected, too.
+# ``numpy.load`` reads such a file like any other.
+
+
+_PLACE, _HASH = 16, 64
+"""Digits of an offset in a file, and of a SHA-256."""
+
+_END = _PLACE + _HASH
+"""Bytes of the archive's comment, which is at the end of the file."""
+
+_LENGTH_OF_COMMENT = 2
+"""Bytes of the comment's length, which precedes the comment."""
+
+_UNIX = 3
+"""The system that the archive claims to come from; without it Windows would write other bytes."""
+
+_ENTRY, _LENGTHS = b"PK\x01\x02", 28
+"""Signature of a directory entry, and the offset of the lengths of its last three fields."""
+
+_FIELDS = 46
+"""Offset of these fields in the entry: name, extra fields, comment."""
+
+_MEMBER_LENGTHS, _MEMBER_FIELDS = 26, 30
+"""The same offsets in the header in front of an array's bytes: name and extra fields."""
+
+
+class MissingChunkError(LookupError):
+    """The requested chunk hasn't been computed yet."""
+
+
+class CorruptChunkError(ValueError):
+    """A chunk's file has changed since it was written, or belongs to another place."""
+
+
+class _Member(NamedTuple):
+    name: str
+    start: int
+    stop: int
+    hash: bytes
+
+
+def packed(arrays: Arrays, origin: str) -> bytes:
+    """Return the bytes of a file with these arrays; arrays of Python objects are rejected.
+
+    Examples
+    --------
+    >>> whole = packed({"errors": np.array([0.5, 0.25])}, "a sweep, chunk 3")
+    >>> unpacked(io.BytesIO(whole), "a sweep, chunk 3")
+    {'errors': array([0.5 , 0.25])}
+    >>> np.load(io.BytesIO(whole))["errors"]
+    array([0.5 , 0.25])
+    """
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, array in arrays.items():
+            info = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            info.create_system = _UNIX
+            if array.dtype.hasobject:
+                raise ValueError(
+                    f"{name} must be an array of numbers or strings, got one of objects"
+                )
+            content, start = io.BytesIO(), stream.tell()
+            np.lib.format.write_array(content, plain(array), allow_pickle=False)
+            archive.writestr(info, content.getvalue())
+            stop = stream.tell()
+            stream.seek(start)
+            info.comment = f"{start} {stop} {sha256(stream.read()).hexdigest()}".encode()
+    place = archive.start_dir
+    whole = stream.getvalue()[:-_LENGTH_OF_COMMENT] + _END.to_bytes(_LENGTH_OF_COMMENT, "little")
+    whole += f"{place:0{_PLACE}}".encode()
+    return whole + _seal(whole[place:], origin)
+
+
+def unpacked(stream: IO[bytes], origin: str, names: Collection[str] | None = None) -> Arrays:
+    """Return all arrays of a file, or only ``names``, verified; other arrays are not read.
+
+    Raises
+    ------
+    CorruptChunkError
+        If what is read differs from what :func:`packed` wrote, or has another origin.
+    KeyError
+        If the file has no array of that name.
+    """
+    members = {member.name: member for member in _directory(stream, origin)}
+    return {
+        name: _array(_verified(stream, members[name]))
+        for name in (members if names is None else names)
+    }
+
+
+def verify(stream: IO[bytes], origin: str) -> str:
+    """Verify a whole file, and return the SHA-256 at its end, which covers all of it.
+
+    Raises
+    ------
+    CorruptChunkError
+        If any bit differs from what :func:`packed` wrote, or the file has another origin.
+    """
+    for member in _directory(stream, origin):
+        _verified(stream, member)
+    stream.seek(-_HASH, io.SEEK_END)
+    return stream.read().decode()
+
+
+def _seal(directory: bytes, origin: str) -> bytes:
+    return sha256(f"{origin}\n".encode() + directory).hexdigest().encode()
+
+
+def _directory(stream: IO[bytes], origin: str) -> list[_Member]:
+    """The entries of the verified directory."""
+    try:
+        end = stream.seek(-_END, io.SEEK_END)
+        place = stream.seek(int(stream.read(_PLACE)))
+        found = stream.read() if end - place <= DIRECTORY else b""
+    except (OSError, ValueError) as error:
+        raise CorruptChunkError("no directory") from error
+    directory, seal = found[:-_HASH], found[-_HASH:]
+    if seal != _seal(directory, origin):
+        raise CorruptChunkError("another directory")
+    with _not_forged():
+        return list(_entries(directory, place))
+
+
+def _entries(directory: bytes, place: int) -> Iterator[_Member]:
+    """The entries of a directory that begins at this offset of the file."""
+    at = 0
+    while directory.startswith(_ENTRY, at):
+        name, fields, comment = struct.unpack_from("<3H", directory, at + _LENGTHS)
+        name_end = at + _FIELDS + name
+        at = name_end + fields + comment
+        start, stop, content = directory[at - comment : at].split()
+        if not 0 <= int(start) <= int(stop) <= place:
+            raise ValueError("bytes that are not there")
+        file_name = directory[name_end - name : name_end].decode()
+        yield _Member(file_name.removesuffix(".npy"), int(start), int(stop), content)
+
+
+@contextmanager
+def _not_forged() -> Iterator[None]:
+    """Report content as corrupt that has valid checksums but wasn't written by :func:`packed`."""
+    try:
+        yield
+    except (struct.error, ValueError) as error:
+        raise CorruptChunkError("a forged chunk") from error
+
+
+def _verified(stream: IO[bytes], member: _Member) -> bytes:
+    """The bytes of a member, verified."""
+    check_memory(member.stop - member.start, str(getattr(stream, "name", "the chunk")))
+    stream.seek(member.start)
+    found = stream.read(member.stop - member.start)
+    if sha256(found).hexdigest().encode() != member.hash:
+        raise CorruptChunkError(f"another array {member.name}")
+    return found
+
+
+def _array(member: bytes) -> NDArray[Any]:
+    """The array of a member, whose bytes begin with a zip header."""
+    with _not_forged():
+        name, fields = struct.unpack_from("<2H", member, _MEMBER_LENGTHS)
+        begin = _MEMBER_FIELDS + name + fields
+        header = header_of(member[begin : begin + START], len(member) - begin)
+        # Takes half as long as NumPy's reader, which would parse the header a second time.
+        return np.ndarray(header.shape, header.dtype, member, begin + header.begin).copy()

@@ -36,6 +36,7 @@ from fastgd.checks.presentation import (
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.execution import say_chosen
 from fastgd.engine.network import Weights, network_of
+from fastgd.engine.prediction import measure_plane, session_of_plane
 from fastgd.engine.session import Session
 from fastgd.formulas.named import loss_of
 from fastgd.store import Arrays, PathLike
@@ -336,7 +337,7 @@ def surface(
     # Errors need the loss only if it combines several outputs: others share compiled code.
     measured = method if is_joint else method.at({"loss": DECLARED["loss"].default})
     device = worker_options.device
-    session = partial(Session.of_measuring, network, measured, inputs, targets, count, device)
+    session = partial(session_of_plane, network, measured, inputs, targets, count, device)
     made = session()
     useful = max(1, int(-(-count // made.layout.runs) * made.seconds() / THREAD_SECONDS))
     worker_options = worker_options._replace(threads=min(worker_options.threads, useful))
@@ -405,10 +406,7 @@ def _errors(
 ) -> Arrays:
     """Compute the errors of some rows, around these parameters; one kernel computes all rows."""
     made, up = session(), rows[:1] if is_trial else rows
-    if made.device != CPU:
-        return {"errors": made.measured(parameters, across, up, places, advance)}
-    runs = made.load(np.tile(parameters, (threads * made.layout.runs, 1)))
-    return {"errors": runs.grid(across, up, places, threads, advance)}
+    return {"errors": measure_plane(made, parameters, across, up, places, threads, advance)}
 
 
 # ---------------------------------------------------------------- arguments

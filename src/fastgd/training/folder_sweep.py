@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.samples import TrainingData, Validation
+from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import many, shown
 from fastgd.checks.numbers import (
     check_count,
@@ -26,7 +27,6 @@ from fastgd.checks.numbers import (
     check_path,
     check_seed,
 )
-from fastgd.engine.packing import Index
 from fastgd.engine.results import (
     ERROR_COUNT,
     MISSING,
@@ -186,7 +186,7 @@ class FolderSweep(Sweep):
         arrays = [read(number, runs) for number in numbers]
         return fields_of({name: arrays}, shape, self.method.summary)[name]
 
-    def _state(self, number: int, runs: Index | None) -> State:
+    def _state(self, number: int, runs: Integers | None) -> State:
         """Read and check the states of some or all runs of a network."""
         found = State(*(self._array(f"{STATE}{name}", number, runs) for name in State._fields))
         options = options_of(self.axes, number, self.method)
@@ -198,7 +198,7 @@ class FolderSweep(Sweep):
                 "got something else"
             ) from error
 
-    def _array(self, name: str, number: int, runs: Index | None) -> NDArray[Any]:
+    def _array(self, name: str, number: int, runs: Integers | None) -> NDArray[Any]:
         """Read a result of some or all runs of a network, by its name in ``TrainedRuns``."""
         chunks = self._chunks[number]
         total = prod(chunks.shape) if runs is None else len(runs)
@@ -305,8 +305,8 @@ def _block(sweep: FolderSweep, name: str, of_summary: str, block_info: Any = Non
 
 
 def _places(
-    chunks: Chunks, runs: Index | None
-) -> Iterator[tuple[int, slice | Index, slice | Index]]:
+    chunks: Chunks, runs: Integers | None
+) -> Iterator[tuple[int, slice | Integers, slice | Integers]]:
     """Yield each chunk with some of the runs, and their places in the result and the chunk."""
     if runs is None:
         for local in range(chunks.count):
@@ -356,7 +356,7 @@ def folder_of(path: PathLike, job: TrainingJob) -> tuple[Folder, TrainingJob]:
     return folder, replace(job, given_chunks=_chunks(folder, job.sweep_axes))
 
 
-def open_folder(path: PathLike) -> Sweep:
+def open(path: PathLike) -> Sweep:  # noqa: A001 - fastgd.open, as load
     """Open the sweep in a folder of ``fastgd.sweep(out=)``, finished or not.
 
     Results are read at each access, and nothing is kept in memory: ``sweep.final_error`` reads one

@@ -21,13 +21,11 @@ from fastgd.checks.numbers import (
     FloatArray,
     check_choice,
     check_ends,
-    check_memory,
     check_seed,
     check_vector,
 )
 from fastgd.engine.network import Network, first_weights, flatten
 from fastgd.engine.prediction import LossEvaluation, ResidualEvaluation
-from fastgd.engine.session import Session
 from fastgd.training.run import Run, run_of
 from fastgd.training.training_job import checked_loss
 
@@ -100,12 +98,10 @@ class Objective:
     """
 
     def __init__(self, X: FloatArray, y: FloatArray, network: Network, method: Method) -> None:
-        session = Session.of_derivative(network, method, X, y)
-        check_memory(session.bytes(1), "the objective")
         self.network = network
         self.method = method
         self._X, self._y = X, y
-        self._evaluation = LossEvaluation(session)
+        self._evaluation = LossEvaluation(network, method, X, y)
 
     def __repr__(self) -> str:
         """The layers and the options."""
@@ -228,9 +224,7 @@ class Objective:
     def _residual_evaluation(self) -> ResidualEvaluation:
         _, *hidden, _ = self.network.sizes
         check_curved(tuple(hidden), self.network.parameters, "for equations of least squares")
-        session = Session.of_jacobian(self.network, self.method, self._X, self._y)
-        check_memory(session.bytes(1) + 2 * session.layout.workspace, "the Jacobian")
-        return ResidualEvaluation(session)
+        return ResidualEvaluation(self.network, self.method, self._X, self._y)
 
     def evaluate(self, w: ArrayLike) -> tuple[float, FloatArray, float]:
         """Loss and derivative at w, and the mean absolute error."""

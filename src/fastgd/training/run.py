@@ -24,7 +24,7 @@ from fastgd.checks.presentation import (
 )
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network, Weights
-from fastgd.engine.prediction import Order, derivatives, outputs
+from fastgd.engine.prediction import DerivativeOrder, derivatives, outputs
 from fastgd.engine.results import State, Summary
 from fastgd.export.exportable import Exportable
 from fastgd.optimizers import BAYESIAN
@@ -477,7 +477,7 @@ def all_outputs(owner: object, runs: Sequence[Run], X: FloatArray) -> FloatArray
 
 
 def all_derivatives(
-    runs: Sequence[_Predicting], X: FloatArray, order: Order, caller: str
+    runs: Sequence[_Predicting], X: FloatArray, order: DerivativeOrder, caller: str
 ) -> FloatArray:
     """Derivatives (runs, samples, outputs, inputs), or second ones; X is checked.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.declarations import VALUES
 from fastgd.arguments.options import Method
-from fastgd.arguments.subsets import Part, Partition, RowIndices, joined
+from fastgd.arguments.subsets import Partition, RowIndices, Subset, joined
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.checks.numbers import array_of, integer
 from fastgd.engine.recipe import is_watched
@@ -348,7 +348,7 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
 
 
 def _trained_again(
-    sweep: Any, index: tuple[int, ...], method: Method, part: Part | None, values: dict[str, Any]
+    sweep: Any, index: tuple[int, ...], method: Method, part: Subset | None, values: dict[str, Any]
 ) -> Run:
     """One run of a sweep that hasn't kept its weights."""
     if sweep.source is None:

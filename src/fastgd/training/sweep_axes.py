@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.declarations import FIELDED, STRUCTURES
 from fastgd.arguments.options import Method
+from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import value_text
 from fastgd.engine.network import Network
-from fastgd.engine.packing import Index
 from fastgd.formulas.named import Formula
 from fastgd.optimizers import BAYESIAN
 
@@ -348,7 +348,7 @@ class Chunks:
             first = first * length + place.start
         return slice(first, first + prod(place.stop - place.start for place in box))
 
-    def find(self, runs: Index) -> Index:
+    def find(self, runs: Integers) -> Integers:
         """The chunk that each run is in."""
         chunk = np.zeros(len(runs), np.int64)
         for axis, (length, pieces) in enumerate(zip(self.shape, self.pieces, strict=True)):

@@ -36,7 +36,7 @@ from fastgd.checks.presentation import (
 )
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network
-from fastgd.engine.prediction import derivatives, empty, predict, predict_parts
+from fastgd.engine.prediction import derivatives, empty, predict
 from fastgd.engine.results import MISSING, State, Summary
 from fastgd.store import PathLike
 from fastgd.training import codec
@@ -375,7 +375,7 @@ class Sweep(ShownInNotebooks):
             numbers = {
                 n: axis.reshape(groups_first)[present].ravel() for n, axis in numbers.items()
             }
-            predict_parts(network, method, of_groups, inputs, parts, numbers, threads, into)
+            predict(network, method, of_groups, inputs, numbers, threads, into, parts)
         return result.reshape(*shape, len(inputs), outputs)
 
     def gradient(self, X: ArrayLike) -> NDArray[np.float64]:

@@ -43,7 +43,7 @@ from fastgd.training.run import Run
 from fastgd.training.stored_results import encode_run
 from fastgd.training.sweep_result import Sweep
 from fastgd.training.training_job import TrainingJob, checked_job
-from fastgd.workers.run_job import check_worker_options
+from fastgd.workers.run_job import check_worker_options, run_job
 
 EVERY = 60.0
 """Seconds between checkpoints."""
@@ -549,7 +549,6 @@ def sweep(
     warn_of_targets({method.output for method in job.methods}, job.task.y)
     if worker_options.out is not None:
         from fastgd.training.folder_sweep import FolderSweep, folder_of
-        from fastgd.workers.run_job import work_into
 
         job = job.with_own_samples()
         needed = job.largest.bytes(job.keep) * worker_options.threads
@@ -558,7 +557,7 @@ def sweep(
         if not folder.done().all():
             job = job.on_one_device(worker_options.threads)
         with progress_bar(worker_options.has_bar, sum(job.sizes), " updates") as advance:
-            work_into(folder, job, worker_options, advance)
+            run_job(job, worker_options, advance, folder, reads=False)
         return FolderSweep(job.outline, job.known, folder, job.chunks)
     plans = [job.plan(number, worker_options.threads) for number in range(len(job.networks))]
     keep, less = job.keep, None
@@ -571,7 +570,5 @@ def sweep(
         if worker_options.executor is None:  # here network by network, on an executor in chunks
             trained = [job.train(number, plan, advance) for number, plan in enumerate(plans)]
         else:
-            from fastgd.workers.run_job import run_job
-
             trained = job.joined(run_job(job, worker_options, advance))
     return job.sweep(trained)

@@ -20,11 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments import options
-from fastgd.arguments.axes import MOST_NETWORKS, as_axis, check_axes, check_distinct, check_networks
+from fastgd.arguments.axes import (
+    MOST_NETWORKS,
+    as_axis,
+    check_axes,
+    check_distinct,
+    check_networks,
+    kinds_of,
+)
 from fastgd.arguments.initial_network import NetworkParts, check_alphas, check_start, check_whole
-from fastgd.arguments.options import NO_AXES, Axes, Method, check_names_of_loss
+from fastgd.arguments.options import NO_AXES, Axes, Method, check_names
 from fastgd.arguments.samples import TrainingData, outputs_to_start
-from fastgd.arguments.subsets import Part, Partition, check_partition
+from fastgd.arguments.subsets import Partition, Subset, check_partition
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray, check_flag, check_memory, check_seeds
 from fastgd.engine.devices import AUTO, CPU, available_threads
@@ -412,7 +419,7 @@ class TrainingSource:
     """Seed of all else that is random in a run with given initial weights."""
     record_weights: bool = False
 
-    def samples(self, part: Part | None) -> dict[str, Any]:
+    def samples(self, part: Subset | None) -> dict[str, Any]:
         """The samples of a run as arguments of :func:`fastgd.train`: a subset, or all."""
         task = self.task if part is None else self.task.of(part)
         held = task.validation
@@ -427,7 +434,7 @@ class TrainingSource:
         self,
         hidden: tuple[int, ...],
         method: Method,
-        part: Part | None,
+        part: Subset | None,
         values: Mapping[str, Any],
     ) -> Run:
         """Train a run with these values as train() does, without repeating the sweep's warnings."""
@@ -584,7 +591,7 @@ def checked_loss(
     ``given`` are those that they have of hidden_size, seed, weights and biases, and ``arguments``
     the names of all, for "did you mean" hints. Options about learning are refused.
     """
-    check_names_of_loss(given_options, arguments)
+    check_names(given_options, kinds_of(given_options), arguments, of_loss=True)
     others = {"alpha": 1.0, "seed": 1, "weights": None, "biases": None}
     return checked_job(
         X,

@@ -17,7 +17,6 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import parent_process
@@ -26,10 +25,10 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-from fastgd.engine import code_cache
-from fastgd.engine.devices import available_threads
+from fastgd.engine.devices import CodeLackingError, asking, available_threads
+from fastgd.engine.devices import place as code_place
 
-Call = Callable[[], object]
+ShortCall = Callable[[], object]
 """A short training, for example, that compiles the code of a long one. A ``functools.partial`` of a
 module's function can be sent to a helper; a call that can't be pickled is made in this process."""
 
@@ -49,7 +48,7 @@ help_out()
 """
 
 
-def compile_all(calls: Iterable[Call], advance: Callable[[int], None] | None = None) -> int:
+def compile_all(calls: Iterable[ShortCall], advance: Callable[[int], None] | None = None) -> int:
     """Make all calls in this process, after helpers have compiled some of the missing code.
 
     Without helpers (few calls, a single processor, no cache folder, a worker of a pool) the calls
@@ -63,41 +62,38 @@ def compile_all(calls: Iterable[Call], advance: Callable[[int], None] | None = N
     report = advance or (lambda _done: None)
     waiting, count = list(calls), 0
     while waiting:
-        missing: dict[str, Call] = {}
+        missing: dict[str, ShortCall] = {}
         again = []
         for call in waiting:
-            name = _missing_code(call)
-            if not name:
+            try:
+                with asking():
+                    call()
                 report(1)
-            elif name in missing:  # the first of them compiles it for all
-                again.append(call)
-            else:
-                missing[name] = call
+            except CodeLackingError as error:
+                if error.name in missing:  # the first of them compiles it for all
+                    again.append(call)
+                else:
+                    missing[error.name] = call
         count += len(missing)
         _share_out(list(missing.values()), report)
         waiting = again
     return count
 
 
-def _missing_code(call: Call) -> str:
-    """Make a call if all of its code is in the cache; else return the name of the missing code."""
-    try:
-        with code_cache.asking():
-            call()
-    except code_cache.CodeLackingError as error:
-        return error.name
-    return ""
-
-
-def _share_out(given: Sequence[Call], report: Callable[[int], None]) -> None:
-    left, over = deque(given), SimpleQueue[Call]()
+def _share_out(given: Sequence[ShortCall], report: Callable[[int], None]) -> None:
+    left, over = iter(given), SimpleQueue[ShortCall]()
     here = 0
-    with _helpers(_useful(len(given)), left, over):
-        while call := _next(left):
+    is_python = Path(sys.executable or "").name.lower().startswith("python")
+    helpers = min(available_threads(), MOST, -(-len(given) // EACH)) - 1
+    # A worker of a pool shares the processors with others. Without a cache, helpers are useless.
+    if len(given) <= EACH or not is_python or _is_helper or parent_process() or not code_place():
+        helpers = 0
+    with _helpers(helpers, left, over):
+        while call := next(left, None):
             call()
             report(1)
             here += 1
-        there: list[Call] = []
+        there: list[ShortCall] = []
         while here + len(there) < len(given):
             there.append(over.get())
             report(1)
@@ -106,24 +102,10 @@ def _share_out(given: Sequence[Call], report: Callable[[int], None]) -> None:
         call()
 
 
-def _next(left: "deque[Call]") -> Call | None:
-    """Remove and return a call that nobody has made yet; None if there is none."""
-    with suppress(IndexError):
-        return left.popleft()
-    return None
-
-
-def _useful(calls: int) -> int:
-    """The number of helpers worth starting for this number of calls."""
-    is_python = Path(sys.executable or "").name.lower().startswith("python")
-    # A worker of a pool shares the processors with others. Without a cache, helpers are useless.
-    if calls <= EACH or not is_python or _is_helper or parent_process() or not code_cache.place():
-        return 0
-    return min(available_threads(), MOST, -(-calls // EACH)) - 1
-
-
 @contextmanager
-def _helpers(count: int, left: "deque[Call]", over: "SimpleQueue[Call]") -> Iterator[None]:
+def _helpers(
+    count: int, left: Iterator[ShortCall], over: "SimpleQueue[ShortCall]"
+) -> Iterator[None]:
     """Run this number of helper processes, which take calls; they are always stopped at the end."""
     processes: list[subprocess.Popen[bytes]] = []
     threads: list[Thread] = []
@@ -131,7 +113,7 @@ def _helpers(count: int, left: "deque[Call]", over: "SimpleQueue[Call]") -> Iter
         for _ in range(count):
             with suppress(OSError):  # no more processes allowed: continue with fewer helpers
                 processes.append(_start())
-                given = (processes[-1], left, over)
+                given = processes[-1], left, over
                 threads.append(Thread(target=_feed, args=given, daemon=True))
                 threads[-1].start()
         yield
@@ -154,13 +136,15 @@ def _start() -> "subprocess.Popen[bytes]":
 
 
 def _feed(
-    process: "subprocess.Popen[bytes]", left: "deque[Call]", over: "SimpleQueue[Call]"
+    process: "subprocess.Popen[bytes]",
+    left: Iterator[ShortCall],
+    over: "SimpleQueue[ShortCall]",
 ) -> None:
     """Send one call after the other to a helper, as long as it answers."""
     assert process.stdin is not None
     assert process.stdout is not None
     answer = process.stdout.read(1)
-    while answer and (call := _next(left)):
+    while answer and (call := next(left, None)):
         answer = b""
         with suppress(Exception):  # it has died, or this call can't be pickled
             packed = pickle.dumps(call)

@@ -1,4 +1,4 @@
-"""Execute a job: compute all of its chunks, into memory or into a folder.
+"""Execute a job as the arguments executor, out, device, ... say, into memory or into a folder.
 
 Chunks are submitted in the same way to threads of this process and to the workers of any executor:
 a few at first, and twice the number of workers once these have answered. So a worker never waits
@@ -6,26 +6,164 @@ for its next chunk, and some chunks remain for other processes that fill the sam
 finished chunks go is a sink: memory, or the folder.
 """
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor
+from concurrent.futures import BrokenExecutor, Executor
 from contextlib import suppress
 from math import inf
-from threading import Lock
+from multiprocessing import current_process
+from pathlib import Path
+from threading import Lock, current_thread
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.messages import warn
-from fastgd.engine.devices import DeviceError
+from fastgd.checks.messages import shown, warn
+from fastgd.checks.numbers import check_count, check_flag, check_path, check_threads
+from fastgd.engine.devices import (
+    AUTO,
+    CPU,
+    DeviceError,
+    available_threads,
+    check_device,
+    looked_for,
+)
 from fastgd.engine.progress import progress_bar
 from fastgd.store import Arrays
 from fastgd.store.folder import DamageWarning, Folder
 from fastgd.store.npz import MissingChunkError
-from fastgd.workers.run_job import WorkerOptions
 from fastgd.workers.tasks import TRIES, Job, LostExecutorError, Scheduler, Threads, Workers
+
+
+class WorkerOptions(NamedTuple):
+    """How a job is computed: on threads of this process, or on the workers of an executor."""
+
+    executor: Executor | None
+    threads: int  # of this process, without an executor
+    threads_per_worker: int  # for each chunk that a worker computes
+    out: Path | None = None  # the folder for its chunks
+    has_bar: bool = False
+    device: str = CPU
+    """Where it is computed: see :mod:`fastgd.engine.devices`."""
+
+
+def check_worker_options(
+    executor: object,
+    threads: object,
+    threads_per_worker: object = 1,
+    out: object = None,
+    progress: object = False,
+    device: object = CPU,
+) -> WorkerOptions:
+    """Check these arguments of a public call, and whether the device is there.
+
+    With an executor its workers need the device, not this process.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of them is invalid, or if they exclude each other.
+    RuntimeError
+        If a worker process repeats the call because the script has no main guard.
+    DeviceError
+        If there is no such GPU.
+
+    Examples
+    --------
+    >>> check_worker_options(None, 1)
+    WorkerOptions(executor=None, threads=1, threads_per_worker=1, out=None, has_bar=False, \
+device='cpu')
+    """
+    path, bar = None if out is None else check_path("out", out), check_flag("progress", progress)
+    where = check_device(device)
+    found = check_executor(executor)
+    each = check_count("threads_per_worker", threads_per_worker)
+    if found is None:
+        if each != 1:
+            raise ValueError(
+                f"threads_per_worker must be left out without an executor, got {each}: "
+                "threads is for this process"
+            )
+        count = check_threads(threads, available_threads())
+        return WorkerOptions(None, count, 1, path, bar, looked_for(where))
+    if getattr(current_process(), "_inheriting", False):  # multiprocessing's own check
+        raise RuntimeError(
+            "a script whose executor starts processes must have its calls below "
+            "if __name__ == '__main__': each of the processes begins by reading the script"
+        )
+    if threads is not None:
+        raise ValueError(
+            f"threads must be left out with an executor, got {shown(threads)}: "
+            "threads_per_worker is for its workers"
+        )
+    if where == AUTO:
+        raise ValueError(
+            f"device must be 'cpu', 'cuda' or 'cuda:0' with an executor, got {shown(where)}: its "
+            "workers may have other devices"
+        )
+    return WorkerOptions(found, 1, each, path, bar, where)
+
+
+def check_executor(value: object) -> Executor | None:
+    """Return value if it is None or an executor that can run this call's work.
+
+    Raises
+    ------
+    TypeError
+        If it is anything else.
+    ValueError
+        If the call might wait forever: it runs in a thread of that same pool, or in a process that
+        was forked from the pool's process.
+
+    Examples
+    --------
+    >>> check_executor(4)
+    Traceback (most recent call last):
+    ...
+    TypeError: executor must be a concurrent.futures.Executor, such as a ProcessPoolExecutor() or \
+Dask's client.get_executor(), got 4
+    """
+    if value is None:
+        return None
+    if not isinstance(value, Executor):
+        raise TypeError(
+            "executor must be a concurrent.futures.Executor, such as a ProcessPoolExecutor() or "
+            f"Dask's client.get_executor(), got {shown(value)}"
+        )
+    # The pool's set of threads doesn't contain a thread that has only just started, but each thread
+    # has the pool's queue among its arguments.
+    queue, given = getattr(value, "_work_queue", None), getattr(current_thread(), "_args", ())
+    if queue is not None and any(argument is queue for argument in given):
+        raise ValueError(
+            "executor must not be the pool in whose thread this call runs, since all its threads "
+            f"might wait for each other, got {shown(value)}: leave it out"
+        )
+    if not _is_of_this_process(value):
+        raise ValueError(
+            "executor must be created in the process that uses it, since a fork does not copy its "
+            f"threads, got {shown(value)} of another process"
+        )
+    return value
+
+
+def _is_of_this_process(executor: Executor) -> bool:
+    """Whether a pool of Python or loky was created in this process, as far as one can tell.
+
+    Neither offers a way to ask. But the queue of a process pool knows its process, and the threads
+    of a pool that still accepts tasks are dead only if they were lost in a fork.
+    """
+    queue = getattr(executor, "_call_queue", None)
+    if getattr(queue, "_opid", os.getpid()) != os.getpid():
+        return False
+    if getattr(executor, "_shutdown", False) or getattr(executor, "_broken", False):
+        return True
+    return all(thread.is_alive() for thread in getattr(executor, "_threads", ()))
+
+
+# ---------------------------------------------------------------- chunks, and where they go
 
 Advance = Callable[[int], None]
 
@@ -76,17 +214,17 @@ class InMemory:
 
 
 class InFolder:
-    """Results in a folder; ``found`` is called with chunks that other processes have written.
+    """Results in a folder; ``tell`` is called with chunks that other processes have written.
 
     With ``reads`` each is also read into memory as soon as it is found, so nothing is lost if
     another process that has read all chunks removes the folder.
     """
 
     def __init__(
-        self, folder: Folder, found: Callable[[list[int]], None], *, reads: bool = False
+        self, folder: Folder, tell: Callable[[list[int]], None], *, reads: bool = False
     ) -> None:
-        self._folder, self._found, self._reads = folder, found, reads
-        self.read: list[Arrays | None] = [None] * folder.chunk_count if reads else []
+        self._folder, self._tell, self._reads = folder, tell, reads
+        self.found: list[Arrays | None] = [None] * folder.chunk_count if reads else []
         self._missing = np.ones(folder.chunk_count, bool)
         self._taken: set[int] = set()
         self._renewed = monotonic()
@@ -135,7 +273,7 @@ class InFolder:
         if self._missing.any():
             return False
         if self._taken:  # their workers have written them, and nobody waits for the answers
-            self._found(sorted(self._taken))
+            self._tell(sorted(self._taken))
             self.release()
         return True
 
@@ -158,7 +296,7 @@ class InFolder:
         missing, others = ~self._done(), np.ones(len(self._missing), bool)
         others[list(self._taken)] = False
         if found := np.flatnonzero(self._missing & ~missing & others).tolist():
-            self._found(found)
+            self._tell(found)
         self._missing = missing
         self._ahead: Iterator[int] = iter(np.flatnonzero(missing & others).tolist())
         now = monotonic()
@@ -171,22 +309,32 @@ class InFolder:
             return done
         for chunk in np.flatnonzero(done).tolist():
             self._read(chunk, None)
-        return np.array([arrays is not None for arrays in self.read])
+        return np.array([arrays is not None for arrays in self.found])
 
     def _read(self, chunk: int, arrays: Arrays | None) -> None:
         """Keep a chunk's arrays in memory, with ``reads``; None if the folder has them."""
-        if self._reads and (arrays is not None or self.read[chunk] is None):
+        if self._reads and (arrays is not None or self.found[chunk] is None):
             with suppress(MissingChunkError):  # another process has just removed it
-                self.read[chunk] = self._folder.read(chunk) if arrays is None else arrays
+                self.found[chunk] = self._folder.read(chunk) if arrays is None else arrays
 
 
 ResultSink = InMemory | InFolder
 
 
-def run_job(job: Job, worker_options: WorkerOptions, advance: Advance) -> list[Arrays]:
-    """Compute all chunks of a job in memory; return the arrays of each, in order.
+def run_job(
+    job: Job,
+    worker_options: WorkerOptions,
+    advance: Advance,
+    folder: Folder | None = None,
+    *,
+    reads: bool = True,
+) -> list[Arrays]:
+    """Compute all chunks of a job; return the arrays of each, in order.
 
-    ``advance`` is called with the work that is done, in the units of the job's sizes.
+    With a ``folder`` these are the chunks that are missing there, until it is complete; other
+    processes may do the same at the same time. Unless it ``reads`` them, the arrays stay there, and
+    none are returned. ``advance`` is called with all work that is done, by this call, by other
+    processes, or before the call, in the units of the job's sizes.
 
     Raises
     ------
@@ -194,26 +342,8 @@ def run_job(job: Job, worker_options: WorkerOptions, advance: Advance) -> list[A
         If the executor takes no more tasks.
     RuntimeError
         If a chunk has failed 4 times on an executor; its cause is the last error. If that is a
-        DeviceError, it is one, too.
-    """
-    chunks = len(job.sizes)
-    if worker_options.executor is None and chunks == 1:
-        return [job.compute(0, worker_options.threads, advance)]
-    sink = InMemory(chunks)
-    _work(job, worker_options, None, sink, _one_at_a_time(advance))
-    return [arrays for arrays in sink.found if arrays is not None]
-
-
-def work_into(folder: Folder, job: Job, worker_options: WorkerOptions, advance: Advance) -> None:
-    """Compute the chunks of a job that are missing in a folder, until it is complete.
-
-    Other processes may do the same at the same time. ``advance`` is called with all work that is
-    done: by this call, by other processes, or before the call.
-
-    Raises
-    ------
-    BrokenExecutor, RuntimeError
-        As in :func:`run_job`. Finished chunks are kept, and the same call resumes from them.
+        DeviceError, it is one, too. Chunks in a folder are kept, and the same call resumes from
+        them.
     OSError
         If the folder can't be read or written to.
 
@@ -222,7 +352,26 @@ def work_into(folder: Folder, job: Job, worker_options: WorkerOptions, advance: 
     DamageWarning
         If a chunk was corrupt; it is computed again.
     """
-    _fill(folder, job, worker_options, advance, reads=False)
+    sizes, lock = job.sizes, Lock()
+
+    def report(done: int) -> None:
+        with lock:
+            advance(done)
+
+    sink: ResultSink = InMemory(len(sizes))
+    if folder is not None:
+        for chunk in folder.damaged():
+            warn(f"chunk {chunk} in {folder.path} was corrupt: computed again", DamageWarning)
+            folder.discard(chunk)
+        told = lambda chunks: report(sum(int(sizes[chunk]) for chunk in chunks))  # noqa: E731
+        sink = InFolder(folder, told, reads=reads)
+    elif worker_options.executor is None and len(sizes) == 1:
+        return [job.compute(0, worker_options.threads, advance)]
+    if not sink.is_complete:
+        _work(job, worker_options, folder, sink, report)
+    if folder is not None:
+        folder.tidy()
+    return [arrays for arrays in sink.found if arrays is not None]
 
 
 def results_of(
@@ -238,40 +387,13 @@ def results_of(
     If there is to be a folder, ``kind``, ``asked`` and ``arrays`` say what it holds: see
     :meth:`fastgd.store.folder.Folder.create`. ``unit`` is that of the progress bar.
 
-    Raises and warns as :func:`run_job` or, with a folder, :func:`work_into`.
+    Raises and warns as :func:`run_job`.
     """
     folder = None
     if worker_options.out is not None:
         folder = Folder.create(worker_options.out, kind, asked, {}, arrays, len(job.sizes))
     with progress_bar(worker_options.has_bar, sum(job.sizes), unit) as advance:
-        if folder is None:
-            return run_job(job, worker_options, advance)
-        sink = _fill(folder, job, worker_options, advance, reads=True)
-        return [found for found in sink.read if found is not None]
-
-
-def _fill(
-    folder: Folder, job: Job, worker_options: WorkerOptions, advance: Advance, *, reads: bool
-) -> InFolder:
-    for chunk in folder.damaged():
-        warn(f"chunk {chunk} in {folder.path} was corrupt: computed again", DamageWarning)
-        folder.discard(chunk)
-    sizes, report = job.sizes, _one_at_a_time(advance)
-    sink = InFolder(
-        folder, lambda chunks: report(sum(int(sizes[chunk]) for chunk in chunks)), reads=reads
-    )
-    if not sink.is_complete:
-        _work(job, worker_options, folder, sink, report)
-    folder.tidy()
-    return sink
-
-
-class _FailedError(Exception):
-    """A chunk has failed too many times."""
-
-    def __init__(self, chunk: int, error: Exception) -> None:
-        super().__init__(chunk, error)
-        self.chunk, self.error = chunk, error
+        return run_job(job, worker_options, advance, folder)
 
 
 def _work(
@@ -287,19 +409,20 @@ def _work(
             each = worker_options.threads if len(job.sizes) == 1 else 1
             job.compile(each)  # in this thread, where Ctrl-C interrupts it
             with Threads(worker_options.threads, each, job, folder, advance).at_work() as threads:
-                _hand_out(threads, sink, lambda _chunk: None)  # threads call advance themselves
+                # Threads call advance themselves.
+                failed = _hand_out(threads, sink, lambda _chunk: None)
         else:
             sizes = job.sizes
             made = Workers(worker_options.executor, worker_options.threads_per_worker, job, folder)
             with made.at_work() as workers:
-                _hand_out(workers, sink, lambda chunk: advance(int(sizes[chunk])))
-        return
+                failed = _hand_out(workers, sink, lambda chunk: advance(int(sizes[chunk])))
     except LostExecutorError as lost:
         raise BrokenExecutor(
             f"executor takes no more tasks: {str(lost).rstrip('.')}; {sink.summary}"
         ) from lost
-    except _FailedError as failed:
-        chunk, error = failed.chunk, failed.error
+    if failed is None:
+        return
+    chunk, error = failed
     kind = type(error).__name__
     if worker_options.executor is None:
         raise error
@@ -309,8 +432,13 @@ def _work(
     ) from error
 
 
-def _hand_out(pool: Threads | Workers, sink: ResultSink, done: Callable[[int], None]) -> None:
-    """Submit chunks until none is missing; ``done`` is called with each finished one."""
+def _hand_out(
+    pool: Threads | Workers, sink: ResultSink, done: Callable[[int], None]
+) -> tuple[int, Exception] | None:
+    """Submit chunks until none is missing; ``done`` is called with each finished one.
+
+    Returns the first one that has failed too many times, with its last error.
+    """
     scheduler, failures = Scheduler(pool.submit), Counter[int]()
     worried = monotonic() + pool.patience
     try:
@@ -334,25 +462,15 @@ def _hand_out(pool: Threads | Workers, sink: ResultSink, done: Callable[[int], N
             if error is not None:
                 failures[chunk] += pool.attempts(error)
                 if failures[chunk] >= pool.tries:
-                    raise _FailedError(chunk, error)
+                    return chunk, error
                 scheduler.start(chunk)
             elif sink.keep(chunk, arrays):
                 done(chunk)
             else:
                 pool.send_arrays()
                 scheduler.start(chunk)
+        return None
     finally:
         for chunk, arrays, _ in scheduler.leave():
             sink.keep(chunk, arrays)
         sink.release()
-
-
-def _one_at_a_time(advance: Advance) -> Advance:
-    """The same function, made thread-safe."""
-    lock = Lock()
-
-    def locked(done: int) -> None:
-        with lock:
-            advance(done)
-
-    return locked

@@ -14,7 +14,7 @@ import fastgd.plots
 from fastgd.article.experiments import EXPERIMENTS
 from fastgd.article.page.markup import PageFigure
 from fastgd.optimizers import ALL
-from fastgd.workers.compiling import Call
+from fastgd.workers.compiling import ShortCall
 
 X = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
 y = [0, 1, 1, 0]
@@ -378,7 +378,7 @@ _PLANE = partial(fastgd.surface, *XOR, [[[0.5] * 4] * 3, [[0.5]] * 4], span=(-1,
 _BALL = partial(fastgd.bucket.roll, curve="x**2", start=-3, alpha=0.1)
 
 # For each figure, the slowest call first.
-NEEDED: dict[Callable[[], Any], Sequence[Call]] = {
+NEEDED: dict[Callable[[], Any], Sequence[ShortCall]] = {
     thirteen_lines: [_TRAIN],
     race: [_PLANE, *_RACE],
     ball: [_BALL],
@@ -401,7 +401,7 @@ NEEDED: dict[Callable[[], Any], Sequence[Call]] = {
 """Quick calls that compile the code of each figure."""
 
 
-def needed(sections: Iterable[Section]) -> list[Call]:
+def needed(sections: Iterable[Section]) -> list[ShortCall]:
     """Return the calls that compile the code of all figures of these sections, each once."""
     figures = [figure for section in sections for figure in section.figures]
     return list(dict.fromkeys(call for figure in figures for call in NEEDED[figure.draw]))

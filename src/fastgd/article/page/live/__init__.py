@@ -34,7 +34,7 @@ from fastgd.formulas.expressions import CONSTANTS, FUNCTIONS, LARGEST, OTHER_WOR
 from fastgd.optimizers import FIRST_ORDER, GradientDescent, Optimizer
 from fastgd.studies.bucket.examples import EXAMPLES, FIVE_MINIMA, FIVE_MINIMA_WINDOW, Example
 from fastgd.studies.bucket.rolling import roller_facts, roller_of
-from fastgd.workers.compiling import Call
+from fastgd.workers.compiling import ShortCall
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
@@ -302,7 +302,7 @@ def add_facts(packing: Packing) -> None:
     packing.add_json("commands", {kind.__name__: kind.command for kind in FIRST_ORDER})
 
 
-def needed() -> list[Call]:
+def needed() -> list[ShortCall]:
     """Return quick calls that compile the code of the maps and of the plane."""
     return [
         *(partial(_map, name, iterations=2) for name in AXES),
