@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 from numba.core import config
 
 from fastgd.checks.messages import did_you_mean_choice, shown
-from fastgd.kernel.cuda_driver import DeviceError as DeviceError
+from fastgd.kernel.cuda import DeviceError as DeviceError
 from fastgd.kernel.language.cache import CodeLackingError as CodeLackingError
 from fastgd.kernel.language.cache import asking as asking
 from fastgd.kernel.language.cache import kept as kept
 from fastgd.kernel.language.cache import place as place
 from fastgd.kernel.language.code_directory import add_file as add_file
 from fastgd.kernel.language.code_directory import read_file as read_file
-from fastgd.kernel.language.threads import WARP
+from fastgd.kernel.language.loads_and_stores import WARP
 
 if TYPE_CHECKING:
     from fastgd.kernel.cuda import Device

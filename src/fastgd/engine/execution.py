@@ -24,7 +24,7 @@ from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.results import State, TrainedRuns, put_state
 from fastgd.engine.session import CHUNK_SECONDS, Runs, Session, layout_for
 from fastgd.kernel.block import DIVERGED
-from fastgd.kernel.cuda_driver import DeviceError
+from fastgd.kernel.cuda import DeviceError
 from fastgd.kernel.language.numba_internals import processor
 
 CALLS = 32

@@ -40,7 +40,7 @@ import numpy as np
 from fastgd.engine.prediction import call_for
 from fastgd.export.exported import EncodingStep, Exported
 from fastgd.formulas.calendar import TOLERANCES
-from fastgd.kernel.language.webassembly import STACK, linked
+from fastgd.kernel.language.wasm_linking import STACK, linked
 from fastgd.kernel.predictor import InputEncoding, OutputDecoding, Predictor, predictor_code
 from fastgd.tables.columns import DateColumn, TargetColumn, TextColumn
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target

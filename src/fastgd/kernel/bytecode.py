@@ -30,7 +30,7 @@ from fastgd.kernel.iteration.exponentials import (
     log10,
 )
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.numba_internals import address, call_address, call_compiled, handle
 from fastgd.kernel.language.specialization import (
     WHOLE,

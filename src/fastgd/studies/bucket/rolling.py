@@ -51,7 +51,7 @@ from fastgd.kernel.curve_descent import (
     roller_module,
 )
 from fastgd.kernel.language.structs import names_and_kinds
-from fastgd.kernel.language.webassembly import STACK
+from fastgd.kernel.language.wasm_linking import STACK
 from fastgd.studies.bucket.curves import Curve, check_places, curve_of
 
 _STEPS = {"sign": "alpha * sign(slope)", "naive": "slope", "alpha": "alpha * slope"}
