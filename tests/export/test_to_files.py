@@ -12,7 +12,7 @@ import fastgd
 from fastgd import Model
 from fastgd.export import c_header, javascript, onnx, webassembly
 from fastgd.export.network import Exported, ExportError
-from fastgd.kernel.language.targets import TargetError
+from fastgd.kernel.language.cross_compilation import TargetError
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import NumberTarget
 

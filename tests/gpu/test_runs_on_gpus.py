@@ -20,8 +20,7 @@ from fastgd.engine.devices import AUTO, CPU, CUDA
 from fastgd.engine.execution import execute
 from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import Keep, Plan
-from fastgd.kernel.cuda import Memory
-from fastgd.kernel.cuda_driver import DeviceError
+from fastgd.kernel.cuda import DeviceError, Memory
 
 SEEDS = np.arange(50)
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from numba import njit, types
 
-from fastgd.kernel.language.memory import load
+from fastgd.kernel.language.loads_and_stores import load
 from fastgd.kernel.language.specialization import KnownFacts, markers
 from fastgd.kernel.language.structs import (
     Bytes,
     Floats,
-    Integers,
+    IntArray,
     address_of,
     encode,
     first_byte,
@@ -32,7 +32,7 @@ class Mixed(NamedTuple):
     number: float
     floats: Floats
     inner: Inner
-    places: Integers
+    places: IntArray
     whole: int
     signs: Bytes
 

@@ -15,12 +15,13 @@ import pytest
 from numba.core import config
 from small_kernels import Numbers, emitted, on_webassembly
 
-from fastgd.kernel.language import code_directory, targets
-from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language import code_directory
+from fastgd.kernel.language import cross_compilation as targets
+from fastgd.kernel.language.cross_compilation import TARGETS, TargetError, TargetMachine
+from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.structs import Floats
-from fastgd.kernel.language.targets import TARGETS, Target, TargetError
 from fastgd.kernel.language.tile import Shape, runs_of, select
-from fastgd.kernel.language.webassembly import LinkError, linked
+from fastgd.kernel.language.wasm_linking import LinkError, linked
 
 TABLE = np.array([3, 1, 4, 1, 5, 9])
 
@@ -131,9 +132,12 @@ def test_with_numba_s_checks_of_indices_from_the_start(tmp_path):
 @pytest.mark.parametrize(
     ("target", "what"),
     [
-        (Target("none", "no-such-machine", ""), '.*compatible with triple "no-such-machine"'),
+        (
+            TargetMachine("none", "no-such-machine", ""),
+            '.*compatible with triple "no-such-machine"',
+        ),
         # LLVM ends the process: this backend has no code of 64 bits for a processor of 32.
-        (Target("old", "x86_64-unknown-linux", "i386"), ".+"),
+        (TargetMachine("old", "x86_64-unknown-linux", "i386"), ".+"),
     ],
     ids=["no backend", "a processor of 32 bits"],
 )

@@ -31,7 +31,7 @@ from fastgd.kernel.fork_lock import ForkSafeLock
 from fastgd.kernel.language.specialization import Choice
 from fastgd.kernel.language.structs import encode
 from fastgd.kernel.language.tile import Shape
-from fastgd.kernel.launch import Call
+from fastgd.kernel.launch import KernelCall
 from fastgd.kernel.vectorization import ROWS, SMALL, WEBASSEMBLY, native_lanes
 
 Numbers = Mapping[str, FloatArray]
@@ -251,7 +251,7 @@ def _block_sizes() -> tuple[int, int, int]:
 
 def call_for(
     network: Network, methods: Sequence[Method], parameters: FloatArray, samples: int
-) -> Call:
+) -> KernelCall:
     """A call whose blocks are networks with these parameters (n, P), for any inputs (samples, D).
 
     ``methods`` are their options, which may differ in the parameters of functions only. The call is

@@ -39,7 +39,7 @@ from fastgd.engine.recipe import (
     recipe_of,
 )
 from fastgd.kernel import launch
-from fastgd.kernel.block import SEED, Block, Recipe, Span, Split
+from fastgd.kernel.block import SEED, Block, IterationSpan, Recipe, Split
 from fastgd.kernel.language.specialization import Choice
 from fastgd.kernel.launch import PlaneGrid
 from fastgd.kernel.vectorization import GPU, ROWS, Machine, runs_side_by_side
@@ -353,10 +353,10 @@ class Runs:
         """(n,) the updates after which a run ended, or -1."""
         return self.block.ended.ravel()[self.places]
 
-    def call(self, first: int, last: int, split: Split | None = None) -> launch.Call:
+    def call(self, first: int, last: int, split: Split | None = None) -> launch.KernelCall:
         """The arguments of a kernel call."""
         session, layout, method = self.session, self.session.layout, self.session.method
-        span = Span(
+        span = IterationSpan(
             first=first,
             last=last,
             iterations=session.iterations,
@@ -370,7 +370,7 @@ class Runs:
             shuffle=int(method.shuffle),
             shuffle_seed=method.shuffle_seed,
         )
-        return launch.Call(
+        return launch.KernelCall(
             layout.markers,
             layout.recipe,
             self.portion.tables,

@@ -193,7 +193,7 @@ class Exportable:
 def _file(path: Path) -> Iterator[IO[bytes]]:
     """Open a file, so that the work begins only if it can be written; name what can't be."""
     from fastgd.export.network import ExportError
-    from fastgd.kernel.language.targets import TargetError
+    from fastgd.kernel.language.cross_compilation import TargetError
 
     with whole_file(path) as file:
         try:

@@ -16,10 +16,10 @@ from numba import types
 from fastgd.kernel.elementwise import KnownFunctions, address_of_function, fill_by_code
 from fastgd.kernel.iteration.elementary import maximum, minimum, relu, sign
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.numba_internals import call_address, call_compiled, handle
 from fastgd.kernel.language.specialization import WHOLE, MarkersType, dispatch, markers, part
-from fastgd.kernel.language.structs import Floats, Integers, address_of, table_of
+from fastgd.kernel.language.structs import Floats, IntArray, address_of, table_of
 from fastgd.kernel.language.tile import (
     Shape,
     constant_shape,
@@ -87,7 +87,7 @@ OPERATIONS |= {"derivative of exp": _COPY, "derivative of abs": _SIGN}
 class Evaluator(NamedTuple):
     """What one thread needs to evaluate a curve."""
 
-    program: Integers  # (instructions * WORDS,), empty for compiled code
+    program: IntArray  # (instructions * WORDS,), empty for compiled code
     work: Floats  # (rows * BLOCK,)
     wants_slope: int  # selects slope or value in compiled code that can compute both
 
@@ -104,7 +104,7 @@ class Code(NamedTuple):
 
     handle: Any  # to call the compiled function
     function: Any  # the function itself, which must live as long as the handle
-    program: Integers
+    program: IntArray
     constants: Floats
     rows: int
     wants_slope: bool = False
@@ -249,7 +249,7 @@ def codes_with(functions: Iterable[str]) -> dict[str, int]:
     return codes | {name: len(codes) + place for place, name in enumerate(functions)}
 
 
-def program_code(program: Integers, constants: Floats, rows: int) -> Code:
+def program_code(program: IntArray, constants: Floats, rows: int) -> Code:
     """Code that runs a program."""
     return Code(handle(run_program, EVALUATES.args), run_program, program, constants, rows)
 

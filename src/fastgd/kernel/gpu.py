@@ -13,10 +13,9 @@ import numpy as np
 
 from fastgd.kernel.block import Block
 from fastgd.kernel.call_image import Image, arrays_of, mapped, module, size_of
-from fastgd.kernel.cuda import Device, Memory
-from fastgd.kernel.cuda_driver import DeviceError
+from fastgd.kernel.cuda import Device, DeviceError, Memory
 from fastgd.kernel.fork_lock import ForkSafeLock
-from fastgd.kernel.launch import Call
+from fastgd.kernel.launch import KernelCall
 
 TARGET = "nvptx64"
 
@@ -36,7 +35,7 @@ class BlocksOnGPUs:
         If a GPU has too little memory, or fails.
     """
 
-    def __init__(self, call: Call, devices: Sequence[Device]) -> None:
+    def __init__(self, call: KernelCall, devices: Sequence[Device]) -> None:
         count = len(call.blocks.numbers)
         code = module(call.shapes, call.recipe, TARGET)
         parts = min(len(devices), count)
@@ -91,7 +90,7 @@ class BlocksOnGPUs:
 class _Share:
     """Some blocks on a GPU."""
 
-    def __init__(self, call: Call, device: Device, code: bytes) -> None:
+    def __init__(self, call: KernelCall, device: Device, code: bytes) -> None:
         self._call = call
         self._function = device.function(code)
         self.memory = _allocated(device, size_of(call))
@@ -101,7 +100,7 @@ class _Share:
             self.memory.close()
             raise
 
-    def _write(self, call: Call) -> None:
+    def _write(self, call: KernelCall) -> None:
         """Copy the image."""
         image = Image.without_arrays(call, self.memory.address)
         pairs = zip(arrays_of(call), arrays_of(image.call), strict=True)
@@ -173,7 +172,7 @@ def _allocated(device: Device, size: int) -> Memory:
         sleep(WAIT_SECONDS)
 
 
-def _blocks_of(call: Call, begin: int, end: int) -> Call:
+def _blocks_of(call: KernelCall, begin: int, end: int) -> KernelCall:
     """The call with some of its blocks: views of its arrays."""
     tables = 1 if call.recipe.held is None else 2
     own = len(call.data) > tables  # or all blocks share them

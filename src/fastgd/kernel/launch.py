@@ -10,7 +10,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from fastgd.kernel.block import Block, Data, Recipe, Shapes, Span, Split, all_blocks
+from fastgd.kernel.block import Block, Data, IterationSpan, Recipe, Shapes, Split, all_blocks
 from fastgd.kernel.fork_lock import ForkSafeLock
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.numba_internals import call_compiled
@@ -78,7 +78,7 @@ def started(threads: int) -> Iterator[None]:
 Facts = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
 
-class Call(NamedTuple):
+class KernelCall(NamedTuple):
     """The arguments of a kernel call."""
 
     shapes: Shapes
@@ -86,7 +86,7 @@ class Call(NamedTuple):
     data: Sequence[Data]  # shared or for each block: training samples, then validation samples
     layers: NDArray[np.int64]  # a row per layer, see Layer
     blocks: Block  # a leading axis of blocks on every array
-    span: Span
+    span: IterationSpan
     split: Split | None = None  # how threads share the work of a block
     words: Facts | None = None  # the facts, where they are known
 
@@ -116,7 +116,7 @@ class Call(NamedTuple):
         return handle_of(self.shapes, self.recipe)
 
 
-def train_blocks(call: Call, threads: int) -> None:
+def train_blocks(call: KernelCall, threads: int) -> None:
     """Run all blocks through the span on at most ``threads`` threads.
 
     A forked child has none of its parent's threads, and GNU OpenMP aborts a child that asks for
@@ -139,7 +139,7 @@ def train_blocks(call: Call, threads: int) -> None:
         descend_all(compiled, *facts, span, call.in_turn)
 
 
-def _train_together(call: Call, split: Split) -> None:
+def _train_together(call: KernelCall, split: Split) -> None:
     """Run the blocks one after the other, each on the threads of its split."""
     from fastgd.kernel import splitting  # what few networks are large enough for
 
@@ -157,7 +157,7 @@ def _train_together(call: Call, split: Split) -> None:
                 splitting.descend_together(*arguments)
 
 
-def bind(call: Call) -> Callable[[], None]:
+def bind(call: KernelCall) -> Callable[[], None]:
     """Run the only block through the span, and return a function that does so again.
 
     Numba's dispatcher would look up the types of all arguments in every call: 146 us. This function
@@ -224,7 +224,7 @@ def measure_all(compiled, data, layers, blocks, span, grid):
         measure(compiled, data, layers, blocks, span, grid, b)
 
 
-def measure_grid(call: Call, grid: PlaneGrid, threads: int) -> None:
+def measure_grid(call: KernelCall, grid: PlaneGrid, threads: int) -> None:
     """Measure the points of a grid with these blocks' runs, on at most ``threads`` threads."""
     count = len(call.blocks.numbers)
     threads = allowed(threads, count)

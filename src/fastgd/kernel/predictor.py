@@ -15,20 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.kernel.block import (
+    LayerInputs,
     Recipe,
     SampleGroup,
-    Samples,
     Shapes,
     all_blocks,
     all_data,
     all_layers,
 )
-from fastgd.kernel.call_image import LINE, Header, Image
+from fastgd.kernel.call_image import LINE, Image, ImageHeader
+from fastgd.kernel.language.cross_compilation import TARGETS, emit
 from fastgd.kernel.language.specialization import part
-from fastgd.kernel.language.structs import Floats, Integers, address_of, encode, table_of
-from fastgd.kernel.language.targets import TARGETS, emit
+from fastgd.kernel.language.structs import Floats, IntArray, address_of, encode, table_of
 from fastgd.kernel.language.tile import trap
-from fastgd.kernel.launch import Call
+from fastgd.kernel.launch import KernelCall
 from fastgd.kernel.training_loop import Descent, couple, forward, normalize
 
 
@@ -61,9 +61,9 @@ class PredictorHeader(NamedTuple):
 
     rows: Floats  # (N, columns), and behind them the tables of encodings
     results: Floats  # (N, H), or fewer outputs
-    encodings: Integers  # an InputEncoding each
-    decodings: Integers  # an OutputDecoding for each result, or none
-    networks: Header
+    encodings: IntArray  # an InputEncoding each
+    decodings: IntArray  # an OutputDecoding for each result, or none
+    networks: ImageHeader
 
 
 _all_encodings, _all_decodings = map(table_of, (InputEncoding, OutputDecoding))
@@ -85,7 +85,7 @@ class Predictor(NamedTuple):
     @classmethod
     def of(
         cls,
-        call: Call,
+        call: KernelCall,
         columns: int,
         encodings: Sequence[InputEncoding],
         tables: Sequence[Floats],
@@ -113,7 +113,7 @@ class Predictor(NamedTuple):
         return cls(memory, base + places[0], base + places[1], capacity)
 
 
-def _only_numbers(call: Call) -> Call:
+def _only_numbers(call: KernelCall) -> KernelCall:
     """The call without the arrays that a forward pass doesn't need, and so without their words."""
     blocks = call.blocks
     empty = np.empty((len(blocks.numbers), 0))
@@ -123,7 +123,7 @@ def _only_numbers(call: Call) -> Call:
     return call._replace(data=data, blocks=blocks._replace(batch=batch, **arrays))
 
 
-def _words(structs: Sequence[NamedTuple]) -> Integers:
+def _words(structs: Sequence[NamedTuple]) -> IntArray:
     return np.concatenate([np.empty(0, np.int64), *(encode(each)[0] for each in structs)])
 
 
@@ -242,7 +242,7 @@ def _pass(shapes, recipe, data, layers, block, count):
     start = (address_of(data.X) - address_of(block.numbers)) // 8
     stride, top = layers[0].inputs, len(layers) - 1
     for k in range(len(layers)):
-        layer, inputs = layers[k], Samples(block.numbers, start, stride, shapes.scalar)
+        layer, inputs = layers[k], LayerInputs(block.numbers, start, stride, shapes.scalar)
         forward(descent, group, inputs, layer)
         if k < top:
             normalize(

@@ -29,17 +29,17 @@ from fastgd.kernel.block import (
     SAMPLES,
     TRAINING,
     Area,
+    LayerInputs,
     SampleGroup,
-    Samples,
     Split,
     all_blocks,
     all_data,
     all_layers,
     all_spans,
 )
-from fastgd.kernel.iteration.errors import is_watched, look_of, record_of
+from fastgd.kernel.iteration.monitoring import is_watched, look_of, record_of
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.numba_internals import call_compiled, handle
 from fastgd.kernel.language.specialization import PARALLEL, UNCOUNTED, WHOLE, part
 from fastgd.kernel.language.structs import table_of
@@ -120,7 +120,7 @@ def _forward_share(descent, source, split, j, number, thread):
     begin, last = tiles * thread // split.threads, tiles * (thread + 1) // split.threads
     begin, last = begin * rows, last * rows
     stride = layers[0].inputs * runs_of(shapes.data)
-    x = Samples(source.X, start * stride, stride, shapes.data)
+    x = LayerInputs(source.X, start * stride, stride, shapes.data)
     training = split.now[TRAINING] == 1
     while begin < last:
         end = min(begin + descent.span.group, last)
@@ -162,11 +162,11 @@ def _learn_share(descent, source, split, number, thread):
     """The gradient of a thread's weights and, with the last samples, their update."""
     shapes, layers, scalar = descent.shapes, descent.layers, descent.shapes.scalar
     stride = layers[0].inputs * runs_of(shapes.data)
-    x = Samples(source.X, number * split.together * stride, stride, shapes.data)
+    x = LayerInputs(source.X, number * split.together * stride, stride, shapes.data)
     overflow = _learn_layer(descent, source, x, 0, split, number, thread)
     for k in range(1, len(layers)):
         below = layers[k - 1]
-        inputs = Samples(descent.block.numbers, below.units, below.stride, scalar)
+        inputs = LayerInputs(descent.block.numbers, below.units, below.stride, scalar)
         overflow = overflow + _learn_layer(descent, source, inputs, k, split, number, thread)
     store(scalar, split.overflow, thread * runs_of(scalar), 0, overflow)
 

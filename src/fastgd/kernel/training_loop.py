@@ -77,8 +77,8 @@ from numba.core import types
 
 from fastgd.kernel.block import (
     Area,
+    LayerInputs,
     SampleGroup,
-    Samples,
     all_blocks,
     all_data,
     all_layers,
@@ -86,7 +86,8 @@ from fastgd.kernel.block import (
     value,
 )
 from fastgd.kernel.iteration.activations import BOTH, activate, kept_derivative, put_activation
-from fastgd.kernel.iteration.errors import (
+from fastgd.kernel.iteration.losses import add_errors, keep_input, loss_delta, target_of
+from fastgd.kernel.iteration.monitoring import (
     all_over,
     end_by_overflow,
     hold,
@@ -96,21 +97,21 @@ from fastgd.kernel.iteration.errors import (
     observe,
     record_of,
 )
-from fastgd.kernel.iteration.losses import add_errors, keep_input, loss_delta, target_of
 from fastgd.kernel.iteration.optimizer_steps import prepare, set_rates, step
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.memory import (
+from fastgd.kernel.language.loads_and_stores import (
     count_changes,
     load,
     panel,
     rows,
     store,
     store_by_run,
+    thread_of,
+    threads_of,
     units,
 )
 from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
 from fastgd.kernel.language.specialization import PARALLEL, WHOLE, dispatch, part, replaced_by
-from fastgd.kernel.language.threads import thread_of, threads_of
 from fastgd.kernel.language.tile import (
     first_units,
     fma,
@@ -258,7 +259,7 @@ def _pass(layout, descent, one_pass):
     while True:
         group = group_of(layout, descent.span, one_pass.data, start, one_pass.padded, one_pass.real)
         stride = layers[0].inputs * runs_of(shapes.data)
-        x = Samples(one_pass.data.X, group.start * stride, stride, shapes.data)
+        x = LayerInputs(one_pass.data.X, group.start * stride, stride, shapes.data)
         forward_layers(descent, group, x, one_pass.j, one_pass.trains)
         keep_outputs(recipe.outputs, shapes, group, block, layers[len(layers) - 1])
         if one_pass.measures:
@@ -295,7 +296,7 @@ def forward_layers(descent, group, x, j, training):
         normalize(recipe.batch_norm, scalar, recipe.activation, group, block, below, training)
         if training:
             drop_units(dropout, scalar, recipe.activation, group, block, below, j)
-        inputs = Samples(block.numbers, below.units, below.stride, scalar)
+        inputs = LayerInputs(block.numbers, below.units, below.stride, scalar)
         forward(descent, group, inputs, layer)  # line 9: layer_2 = ... np.dot(layer_1,synapse_1)
         finish_lines(recipe.tangents, descent, group, layer)
     couple(recipe.coupling, descent, group, layers[len(layers) - 1])
@@ -495,7 +496,7 @@ def _learn(outputs, curvature, descent, group, x, so_far):
     for k in range(len(layers) - 1, 0, -1):
         below, layer = layers[k - 1], layers[k]
         back(recipe.tangents, descent, group, layer, below)  # lines 11, 12: layer_1_delta = ...
-        inputs = Samples(block.numbers, below.units, below.stride, scalar)
+        inputs = LayerInputs(block.numbers, below.units, below.stride, scalar)
         # line 13: synapse_1 -= (alpha * layer_1.T.dot(layer_2_delta))
         overflow = overflow + gradient(descent, group, inputs, layer, all_weights(layer))
         overflow = overflow + normalize_back(recipe.batch_norm, scalar, recipe, group, block, below)

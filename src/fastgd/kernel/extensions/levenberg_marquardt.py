@@ -13,7 +13,7 @@ are estimated anew, from the trace of the inverse of the undamped matrix; alpha 
 Letters as in :mod:`fastgd.kernel.training_loop`.
 """
 
-from fastgd.kernel.block import CONVERGED, STALLED, Samples, System, put_value, value
+from fastgd.kernel.block import CONVERGED, STALLED, LayerInputs, System, put_value, value
 from fastgd.kernel.extensions.normal_equations import (
     add_products,
     add_squares,
@@ -24,9 +24,16 @@ from fastgd.kernel.extensions.normal_equations import (
     trace_of_inverse,
 )
 from fastgd.kernel.iteration.activations import BOTH
-from fastgd.kernel.language.memory import count_changes, load, store, units
+from fastgd.kernel.language.loads_and_stores import (
+    all_agree,
+    count_changes,
+    load,
+    store,
+    thread_of,
+    threads_of,
+    units,
+)
 from fastgd.kernel.language.specialization import dispatch, part
-from fastgd.kernel.language.threads import all_agree, thread_of, threads_of
 from fastgd.kernel.language.tile import (
     everywhere,
     fma,
@@ -107,7 +114,7 @@ def _squared_error(descent, data, N):
     total, start = zeros(shapes.scalar), 0
     while True:
         group = group_of(shapes.layout, span, data, start, N, data.samples)
-        x = Samples(data.X, group.start * stride, stride, shapes.data)
+        x = LayerInputs(data.X, group.start * stride, stride, shapes.data)
         forward_layers(descent, group, x, 0, False)
         total = add_squares(shapes, group, descent.block, top, total)
         if group.is_last:

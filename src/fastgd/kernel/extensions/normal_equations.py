@@ -17,10 +17,10 @@ With further columns of an identity these become the inverse of U', whose square
 the inverse of A.
 """
 
-from fastgd.kernel.block import Samples
+from fastgd.kernel.block import LayerInputs
 from fastgd.kernel.iteration.activations import BOTH, activate_fully, derivative
 from fastgd.kernel.iteration.losses import target_of
-from fastgd.kernel.language.memory import load, panel, rows, store, units
+from fastgd.kernel.language.loads_and_stores import load, panel, rows, store, units
 from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.tile import (
     anywhere,
@@ -125,7 +125,7 @@ def fill_rows(descent, group, x, output, width):
             _fill_layer(descent, group, x, layer, first, step)
         else:
             below = layers[k - 1]
-            inputs = Samples(block.numbers, below.units, below.stride, shapes.scalar)
+            inputs = LayerInputs(block.numbers, below.units, below.stride, shapes.scalar)
             _fill_layer(descent, group, inputs, layer, first, step)
         first += layer.inputs * layer.outputs * runs
 

@@ -10,7 +10,7 @@ with the biases, then scales, then shifts. That order is part of the numbers con
 """
 
 from fastgd.kernel.block import value
-from fastgd.kernel.language.memory import load, store, units
+from fastgd.kernel.language.loads_and_stores import load, store, units
 from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import (
     first_units,

@@ -17,9 +17,9 @@ from llvmlite import ir
 from numba import typeof
 from numpy.typing import NDArray
 
+from fastgd.kernel.language.cross_compilation import check_translates
 from fastgd.kernel.language.numba_internals import typing_of_code
 from fastgd.kernel.language.source_expressions import UnknownError, Value
-from fastgd.kernel.language.targets import check_translates
 from fastgd.kernel.language.tile import Shape, Tile
 from fastgd.kernel.language.translation import emit_body
 
@@ -145,7 +145,7 @@ class CCode:
         if body.__code__.co_argcount > len(given):
             given.insert(0, Value(shape, marker))
         emit_body(function, body, given)
-        lines = _Function(self, function, parameters).lines()
+        lines = _CFunction(self, function, parameters).lines()
         head = f"static inline double {self.prefix}_{name}"
         arguments = ", ".join(f"double {each}" for each in parameters)
         first = [f"    {self._first}"] if self._first else []
@@ -164,7 +164,7 @@ class CCode:
         return name
 
 
-class _Function:
+class _CFunction:
     """One function of LLVM's, written as C."""
 
     def __init__(self, code: CCode, function: Any, parameters: Sequence[str]) -> None:

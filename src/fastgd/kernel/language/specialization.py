@@ -68,7 +68,7 @@ PARALLEL = {
 """Options of a function that calls a kernel on all threads."""
 
 
-class Part:
+class KernelPart:
     """A function that is part of kernels, which the translator takes from its source.
 
     Numba's own object for it, which a test or a kernel without a source calls, is made when it is
@@ -98,14 +98,14 @@ class Part:
         return self.__qualname__
 
 
-@typeof_impl.register(Part)
-def _typeof_part(value: Part, context: Any) -> Any:
+@typeof_impl.register(KernelPart)
+def _typeof_part(value: KernelPart, context: Any) -> Any:
     return typeof_impl(value.compiled, context)
 
 
 def part(function: Callable[..., Any]) -> Any:
-    """Decorator: make a function a :class:`Part`."""
-    return Part(function)
+    """Decorator: make a function a :class:`KernelPart`."""
+    return KernelPart(function)
 
 
 def emitted(defined: Callable[..., Any], given: Callable[..., Any] | None = None) -> Any:

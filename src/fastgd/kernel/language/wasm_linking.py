@@ -74,7 +74,7 @@ def signed(number: int) -> bytes:
     return bytes([*found, number & 127])
 
 
-class _Reader:
+class _ModuleReader:
     """Reads a part of a module."""
 
     def __init__(self, content: bytes) -> None:
@@ -102,24 +102,24 @@ class _Reader:
         return self.take(self.number()).decode()
 
 
-class _Import(NamedTuple):
+class _ModuleImport(NamedTuple):
     module: str
     name: str
     kind: int
 
 
 def _sections(content: bytes) -> Iterator[tuple[int, bytes]]:
-    reader = _Reader(content)
+    reader = _ModuleReader(content)
     reader.take(len(MAGIC))
     while reader.at < len(content):
         kind = reader.byte()
         yield kind, reader.take(reader.number())
 
 
-def _imports(section: bytes) -> list[_Import]:
-    reader, found = _Reader(section), []
+def _imports(section: bytes) -> list[_ModuleImport]:
+    reader, found = _ModuleReader(section), []
     for _ in range(reader.number()):
-        found.append(_Import(reader.name(), reader.name(), reader.byte()))
+        found.append(_ModuleImport(reader.name(), reader.name(), reader.byte()))
         kind = found[-1].kind
         if kind in (_KINDS["table"], _KINDS["memory"]):
             if kind == _KINDS["table"]:
@@ -151,7 +151,7 @@ def _vector(items: list[bytes]) -> bytes:
 # ------------------------------------------------------------------ calls in an object file
 
 
-class _Function(NamedTuple):
+class _CodeEntry(NamedTuple):
     """A function of an object file."""
 
     body: bytes
@@ -159,13 +159,13 @@ class _Function(NamedTuple):
     """Of each call: where in the body it is, and the number of its symbol."""
 
 
-def _functions(code: bytes, relocations: bytes) -> list[_Function]:
-    reader, begins, found = _Reader(code), [], []
+def _functions(code: bytes, relocations: bytes) -> list[_CodeEntry]:
+    reader, begins, found = _ModuleReader(code), [], []
     for _ in range(reader.number()):
         size = reader.number()
         begins.append(reader.at)
-        found.append(_Function(reader.take(size), []))
-    reader = _Reader(relocations)
+        found.append(_CodeEntry(reader.take(size), []))
+    reader = _ModuleReader(relocations)
     reader.number()
     for _ in range(reader.number()):
         kind, at, symbol = reader.byte(), reader.number(), reader.number()
@@ -179,10 +179,10 @@ def _functions(code: bytes, relocations: bytes) -> list[_Function]:
 
 def _symbols(linking: bytes) -> dict[int, tuple[int, str]]:
     """The index and name of each function, by the number of its symbol."""
-    reader, found = _Reader(linking), {}
+    reader, found = _ModuleReader(linking), {}
     reader.number()
     while reader.at < len(linking):
-        kind, part = reader.byte(), _Reader(reader.take(reader.number()))
+        kind, part = reader.byte(), _ModuleReader(reader.take(reader.number()))
         for symbol in range(part.number() if kind == _SYMBOLS else 0):
             of, flags = part.byte(), part.number()
             if of == _OF_DATA:
@@ -206,7 +206,7 @@ def with_instruction(content: bytes, name: str, instruction: bytes) -> bytes:
     sections, custom = {}, {}
     for kind, section in _sections(content):
         if kind == _CUSTOM:
-            reader = _Reader(section)
+            reader = _ModuleReader(section)
             title = reader.name()
             custom[title] = section[reader.at :]
         else:
@@ -279,7 +279,7 @@ def linked(
     globals_: list[bytes] = []
     exports = [_string(name) + bytes([_KINDS["function"]]) + unsigned(0)]
     data = sections.get(_DATA, b"\0")
-    constants = _Reader(data).number()
+    constants = _ModuleReader(data).number()
     if memory:
         exports.append(_string("memory") + bytes([_KINDS["memory"]]) + unsigned(0))
         segments = list(_segments(memory))
@@ -304,7 +304,7 @@ def linked(
     found[_CODE] = sections[_CODE]
     if len(data) > 1:
         found[_DATA] = data
-        found[_DATA_COUNT] = unsigned(_Reader(data).number())
+        found[_DATA_COUNT] = unsigned(_ModuleReader(data).number())
     parts = [_section(kind, found[kind]) for kind in _ORDER if kind in found]
     parts += [_section(_CUSTOM, _string(title) + text) for title, text in (facts or {}).items()]
     return MAGIC + b"".join(parts)
