@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from fastgd.kernel.extensions.random_masks import (
+from fastgd.kernel.extensions.randomness import (
     DRAW,
     DROPCONNECT,
     DROPOUT,

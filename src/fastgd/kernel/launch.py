@@ -3,20 +3,23 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
-from numba import prange
+from numba import prange, typeof
+from numba.core import types
 from numpy.typing import NDArray
 
+import fastgd.kernel.extensions  # noqa: F401  what takes the place of functions of the loop
 from fastgd.kernel.block import Block, Data, IterationSpan, Recipe, Shapes, Split, all_blocks
 from fastgd.kernel.fork_lock import ForkSafeLock
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.numba_internals import call_compiled
+from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
 from fastgd.kernel.language.specialization import PARALLEL, UNCOUNTED
 from fastgd.kernel.language.structs import Floats, encode, first_byte, table_of
-from fastgd.kernel.training_loop import descend_all, entry_of, handle_of
+from fastgd.kernel.training_loop import descend
 
 # Numba's workqueue layer aborts the process when two Python threads run parallel code at once.
 _one_at_a_time = ForkSafeLock()
@@ -73,6 +76,39 @@ def started(threads: int) -> Iterator[None]:
             yield
         finally:
             numba.set_num_threads(before)
+
+
+@cached_njit(**PARALLEL)
+def descend_all(compiled, data, layers, blocks, span, in_turn):
+    """Train all blocks on all threads, each thread some of them ``in_turn``.
+
+    ``compiled`` is a handle from :func:`handle_of`. Compiled code no longer takes the markers as
+    arguments, so this function is the same for all shapes and recipes.
+    """
+    for first in prange(-(-len(blocks) // in_turn)):
+        for b in range(first * in_turn, min((first + 1) * in_turn, len(blocks))):
+            call_compiled(compiled, (data, layers, blocks, b, span))
+
+
+_WORDS = types.Array(types.int64, 2, "C")
+_OTHERS = (_WORDS, _WORDS, _WORDS, types.int64, _WORDS)
+"""Types of the arguments after the markers."""
+
+
+@lru_cache(maxsize=1024)
+def handle_of(shapes, recipe):
+    """Compile :func:`descend` for these markers, or load it; returns a handle for calling it.
+
+    Numba keeps what it has compiled, but a lookup there takes 100 us, as the type of a recipe is
+    built from those of its choices.
+    """
+    return handle(descend, (typeof(shapes), typeof(recipe), *_OTHERS), markers=2)
+
+
+@lru_cache(maxsize=1024)
+def entry_of(shapes, recipe):
+    """Like :func:`handle_of`; returns a function that doesn't look up its arguments' types."""
+    return entry_point(descend, (typeof(shapes), typeof(recipe), *_OTHERS))
 
 
 Facts = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
@@ -200,7 +236,7 @@ _all_grids = table_of(PlaneGrid)
 def measure(compiled, data, layers, blocks, span, grid, b):
     """Measure block b's share of the points, R at a time; the last one may be repeated.
 
-    ``compiled`` is a handle from :func:`fastgd.kernel.training_loop.handle_of`, and the span has no
+    ``compiled`` is a handle from :func:`handle_of`, and the span has no
     updates. The other arguments except ``b`` are named tuples encoded by ``structs.encode``.
     """
     points, block = _all_grids(grid)[0], all_blocks(blocks)[b]

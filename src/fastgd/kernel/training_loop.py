@@ -69,10 +69,8 @@ Tried and rejected (ns per iteration of 3-4-1 with AVX-512: a run alone / a run 
   faster.
 """
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
-from numba import prange, typeof
 from numba.core import types
 
 from fastgd.kernel.block import (
@@ -88,8 +86,6 @@ from fastgd.kernel.block import (
 from fastgd.kernel.iteration.activations import BOTH, activate, kept_derivative, put_activation
 from fastgd.kernel.iteration.losses import add_errors, keep_input, loss_delta, target_of
 from fastgd.kernel.iteration.monitoring import (
-    all_over,
-    end_by_overflow,
     hold,
     is_watched,
     look_of,
@@ -97,10 +93,10 @@ from fastgd.kernel.iteration.monitoring import (
     observe,
     record_of,
 )
-from fastgd.kernel.iteration.optimizer_steps import prepare, set_rates, step
+from fastgd.kernel.iteration.optimizer_steps import prepare, set_rates
+from fastgd.kernel.iteration.updates import after_update, flush, update
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.loads_and_stores import (
-    count_changes,
     load,
     panel,
     rows,
@@ -110,12 +106,10 @@ from fastgd.kernel.language.loads_and_stores import (
     threads_of,
     units,
 )
-from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
-from fastgd.kernel.language.specialization import PARALLEL, WHOLE, dispatch, part, replaced_by
+from fastgd.kernel.language.specialization import WHOLE, dispatch, part
 from fastgd.kernel.language.tile import (
     first_units,
     fma,
-    fold,
     magnitude,
     opaque,
     rows_of,
@@ -126,9 +120,6 @@ from fastgd.kernel.language.tile import (
     zeros,
 )
 from fastgd.kernel.language.translation import translated
-
-FLUSH = 255
-"""Updates between flushes: direction changes are counted in bytes, then added to ``changes``."""
 
 STRIP = 64
 """Inputs in a strip: their weights for one tile take 16 KB of a first-level cache of 32 or more.
@@ -406,7 +397,7 @@ def _store_products(recipe, shape, descent, group, a, target, layer, at):
 
 
 def _finish_coupled(recipe, shape, descent, group, a, target, layer, at):
-    if layer.is_output:  # see fastgd.kernel.extensions.coupling
+    if layer.is_output:  # see fastgd.kernel.extensions.coupled_units
         store(shape, descent.block.numbers, at, layer.stride, a)
     else:
         _finish_hidden(recipe.batch_norm, shape, recipe, a, descent.block, layer, at)
@@ -504,7 +495,6 @@ def _learn(outputs, curvature, descent, group, x, so_far):
     return overflow + gradient(descent, group, x, layers[0], all_weights(layers[0]))
 
 
-@replaced_by("fastgd.kernel.extensions.tangents")
 def back(tangents, descent, group, layer, below):
     """Compute a group's deltas of the layer below from those of a layer."""
     shapes, wide = descent.shapes, layer.wide_inputs
@@ -630,65 +620,6 @@ def _gradient_tiles(shape, descent, group, inputs, layer, first, last, begin, en
     return overflow
 
 
-@part
-def update(shape, recipe, is_weight, g, block, at, stride, layer):
-    """Finish a derivative after the last group of samples: see :func:`take_step`."""
-    numbers = block.numbers
-    w = load(shape, numbers, at, stride)
-    g = _averaged(recipe.mean, shape, g, block)
-    if is_weight:
-        g = _connected(recipe.features.dropconnect, shape, g, numbers, at + layer.factors, stride)
-        g = _penalized(recipe.features.penalty, shape, g, w, numbers, layer)
-    clipping = recipe.features.norm_clipping
-    return _take_or_keep(clipping, shape, recipe, g, w, block, at, stride, layer)
-
-
-@part
-def take_step(shape, recipe, g, w, block, at, stride, layer):
-    """Count direction changes and take a step. NaN for runs whose parameters overflow, else 0.
-
-    Frozen parameters have derivative 0 and keep their value whatever the step would be.
-    """
-    numbers, frozen = block.numbers, recipe.features.frozen
-    g = of_learning(frozen, shape, g, 0.0, numbers, at, stride, layer)
-    count_changes(shape, g > 0.0, block.signs, block.recent, at, stride)
-    # lines 13, 14: synapse_1 -= alpha * ..., fma(alpha, g, w); others: see .optimizer_steps
-    new = step(recipe.optimizer, shape, numbers, layer, at, stride, g, w)
-    w = of_learning(frozen, shape, new, w, numbers, at, stride, layer)
-    store(shape, numbers, at, stride, w)
-    return fold(shape, w - w)
-
-
-@part
-def after_update(descent, overflow, j):
-    """What follows update j of all weights; returns whether all runs of the block are over.
-
-    ``overflow`` is NaN for each run that diverged in the update, else 0.
-    """
-    shapes, recipe, layers, block = descent.shapes, descent.recipe, descent.layers, descent.block
-    features = recipe.features
-    overflow = overflow + update_clipped(features.norm_clipping, shapes, recipe, layers, block)
-    overflow = overflow + limit_norms(features.max_norm, shapes, recipe, layers, block)
-    over = False
-    if j % FLUSH == 0:
-        flush(shapes.scalar, block, j > 0)
-        over = all_over(shapes.scalar, block)
-    if recipe.curvature is not None:  # an iteration takes so long that it pays to ask
-        over = all_over(shapes.scalar, block)
-    if not over:
-        end_by_overflow(recipe.held, shapes.scalar, block, descent.span, overflow, j + 1)
-    return over
-
-
-@part
-def flush(scalar, block, keep):
-    """Move the recent direction changes to ``changes``, or drop them (after the first update)."""
-    for i in range(thread_of(scalar), len(block.changes), threads_of(scalar)):
-        if keep:
-            block.changes[i] += block.recent[i]
-        block.recent[i] = 0
-
-
 # ---------------------------------------------------------------- options of a few lines
 
 
@@ -766,105 +697,49 @@ def _transpose(row, scalar, numbers, layer):
         d += units_of(row) if d < tiled else 1
 
 
-@part
-def _averaged(mean, shape, g, block):
-    """Turn the sum over the samples of a batch into their mean."""
-    if mean is None:
-        return g
-    return g * units(shape, block.scale, 0, 0)
-
-
-@part
-def _connected(dropconnect, shape, g, numbers, at, stride):
-    """Set the derivative of dropped weights to zero."""
-    if dropconnect is None:
-        return g
-    factor = load(shape, numbers, at, stride)
-    return select(factor > 0.0, g * factor, 0.0)
-
-
-@part
-def _penalized(penalty, shape, g, w, numbers, layer):
-    """Subtract the derivative of the penalty, l1 * |w| + l2 / 2 * w**2."""
-    if penalty is None:
-        return g
-    l1 = value(shape, numbers, layer, penalty.l1)
-    l2 = value(shape, numbers, layer, penalty.l2)
-    g = g - select(magnitude(w) > 0.0, with_sign(l1, w), 0.0)
-    return fma(-1.0 * l2, w, g)
-
-
-@part
-def of_learning(frozen, shape, new, old, numbers, at, stride, layer):
-    """The new value of trainable parameters, the old one of frozen ones."""
-    if frozen is None:
-        return new
-    return select(load(shape, numbers, at + layer.learning, stride) > 0.0, new, old)
-
-
-@part
-def _take_or_keep(norm_clipping, shape, recipe, g, w, block, at, stride, layer):
-    """Take the step or, with clipping, store the gradient until its norm is known."""
-    if norm_clipping is None:
-        return take_step(shape, recipe, g, w, block, at, stride, layer)
-    g = of_learning(recipe.features.frozen, shape, g, 0.0, block.numbers, at, stride, layer)
-    store(shape, block.numbers, at + layer.gradient, stride, g)
-    return fold(shape, zeros(shape))
-
-
 # ---------------------------------------------------------------- options next door
 
 
-@replaced_by("fastgd.kernel.extensions.batches", off="all")
 def choose_samples(batches, descent, data, j):
     """The samples that iteration j trains on, and their number without padding: all of them."""
     return data, data.samples
 
 
-@replaced_by("fastgd.kernel.extensions.batches", off="all")
 def padded_of(batches, all_samples, of_batch):
     """Number of samples of an iteration, with padding."""
     return all_samples
 
 
-@replaced_by("fastgd.kernel.extensions.batches", off="all")
 def learn_chances(batches, scalar, data, layers, block, span):
     """Update the sampling distribution, if samples are drawn, after an update of the weights."""
 
 
-@replaced_by("fastgd.kernel.extensions.batch_norm")
 def normalize(batch_norm, scalar, activation, group, block, layer, training):
     """From a layer's products to its values, of batch-normalized units."""
 
 
-@replaced_by("fastgd.kernel.extensions.batch_norm")
 def normalize_back(batch_norm, scalar, recipe, group, block, layer):
     """Deltas through batch normalization, and its update. NaN for each run that diverges."""
     return zeros(scalar)
 
 
-@replaced_by("fastgd.kernel.extensions.random_masks")
 def drop_units(dropout, scalar, activation, group, block, layer, iteration):
     """Apply dropout masks to hidden values and their derivatives."""
 
 
-@replaced_by("fastgd.kernel.extensions.random_masks")
 def drop_weights(dropconnect, scalar, layers, block, iteration, training):
     """Set the weights that this iteration's passes use: masked in training, else all of them."""
 
 
-@replaced_by("fastgd.kernel.extensions.tangents")
 def lines_of(tangents, bottom):
     """Lines of a sample, given the first layer: its values only."""
     return 1
 
 
-@replaced_by("fastgd.kernel.extensions.tangents")
 def finish_lines(tangents, descent, group, layer):
     """From the products of a group's lines to their values."""
 
 
-@replaced_by("fastgd.kernel.extensions.tangents")
 def add_all_errors(tangents, descent, group, record, total):
     """Add |y - output| of a group's samples and, where losses are recorded, all their losses."""
     recipe, layers = descent.recipe, descent.layers
@@ -874,69 +749,18 @@ def add_all_errors(tangents, descent, group, record, total):
     )  # fmt: skip
 
 
-@replaced_by("fastgd.kernel.extensions.coupling")
 def couple(coupling, descent, group, layer):
     """Values and deltas of output units that depend on each other's inputs."""
 
 
-@replaced_by("fastgd.kernel.extensions.norms")
-def update_clipped(norm_clipping, shapes, recipe, layers, block):
-    """Update all parameters with the stored gradient. NaN for each run that diverges, else 0."""
-    return zeros(shapes.scalar)
-
-
-@replaced_by("fastgd.kernel.extensions.norms")
-def limit_norms(max_norm, shapes, recipe, layers, block):
-    """Limit the norms of all units' weights. NaN for each run that diverges, else 0."""
-    return zeros(shapes.scalar)
-
-
-@replaced_by("fastgd.kernel.extensions.levenberg_marquardt")
 def learn_curvature(curvature, descent, group, x, squares):
     """Add a group's products of derivatives; returns the squared errors with its own added."""
     return squares
 
 
-@replaced_by("fastgd.kernel.extensions.levenberg_marquardt")
 def take_second_order_steps(curvature, descent, data, N, squares):
     """Take the steps of an iteration, if they are of second order.
 
     ``squares`` are their squared errors, the result of the pass, or else what is returned.
     """
     return squares
-
-
-# ---------------------------------------------------------------- calls
-
-
-@cached_njit(**PARALLEL)
-def descend_all(compiled, data, layers, blocks, span, in_turn):
-    """Train all blocks on all threads, each thread some of them ``in_turn``.
-
-    ``compiled`` is a handle from :func:`handle_of`. Compiled code no longer takes the markers as
-    arguments, so this function is the same for all shapes and recipes.
-    """
-    for first in prange(-(-len(blocks) // in_turn)):
-        for b in range(first * in_turn, min((first + 1) * in_turn, len(blocks))):
-            call_compiled(compiled, (data, layers, blocks, b, span))
-
-
-_WORDS = types.Array(types.int64, 2, "C")
-_OTHERS = (_WORDS, _WORDS, _WORDS, types.int64, _WORDS)
-"""Types of the arguments after the markers."""
-
-
-@lru_cache(maxsize=1024)
-def handle_of(shapes, recipe):
-    """Compile :func:`descend` for these markers, or load it; returns a handle for calling it.
-
-    Numba keeps what it has compiled, but a lookup there takes 100 us, as the type of a recipe is
-    built from those of its choices.
-    """
-    return handle(descend, (typeof(shapes), typeof(recipe), *_OTHERS), markers=2)
-
-
-@lru_cache(maxsize=1024)
-def entry_of(shapes, recipe):
-    """Like :func:`handle_of`; returns a function that doesn't look up its arguments' types."""
-    return entry_point(descend, (typeof(shapes), typeof(recipe), *_OTHERS))

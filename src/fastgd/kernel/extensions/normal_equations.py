@@ -20,6 +20,7 @@ the inverse of A.
 from fastgd.kernel.block import LayerInputs
 from fastgd.kernel.iteration.activations import BOTH, activate_fully, derivative
 from fastgd.kernel.iteration.losses import target_of
+from fastgd.kernel.iteration.updates import of_learning
 from fastgd.kernel.language.loads_and_stores import load, panel, rows, store, units
 from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.tile import (
@@ -33,7 +34,7 @@ from fastgd.kernel.language.tile import (
     units_of,
     zeros,
 )
-from fastgd.kernel.training_loop import back, of_learning
+from fastgd.kernel.training_loop import back
 
 
 def _slope(output, shape, numbers, layer, at, v):

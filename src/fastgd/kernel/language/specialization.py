@@ -15,7 +15,6 @@ machine code, although this module doesn't assign them.
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property, update_wrapper
 from hashlib import sha256
-from importlib import import_module
 from inspect import Parameter, Signature, signature
 from typing import Any, NamedTuple
 
@@ -338,25 +337,21 @@ def picked_body(stub, kinds):
     return pick and pick(*kinds)
 
 
-def replaced_by(module, off=None):
-    """Decorator: if its first argument is a choice, a function of the same name takes its place.
+def replaced_by(load, stub):
+    """Where its first argument is a choice, let the function of the same name take a stub's place.
 
-    That is in ``module``, which is imported when a kernel with the choice is compiled: no other
-    kernel needs it. The function itself is for None, and for a choice with the name ``off``.
+    That is in the module ``load()``, which is imported when a kernel with the choice is compiled:
+    no other kernel needs it. The stub itself is for None, and for the choice "all" (of samples).
     """
 
-    def decorate(stub):
-        def pick(choice, *others):
-            if isinstance(choice, types.NoneType) or choice.choice == off:
-                return stub
-            found = getattr(import_module(module), stub.__name__)
-            found = getattr(found, "py_func", found)
-            return picked_body(found, (choice, *others)) or found
+    def pick(choice, *others):
+        if isinstance(choice, types.NoneType) or choice.choice == "all":
+            return stub
+        found = getattr(load(), stub.__name__)
+        found = getattr(found, "py_func", found)
+        return picked_body(found, (choice, *others)) or found
 
-        dispatch(stub, pick)
-        return stub
-
-    return decorate
+    dispatch(stub, pick)
 
 
 def dispatch(stub, bodies):
