@@ -146,7 +146,7 @@ COMPILING = {
     "kernel.elementwise.address_of_function", "kernel.elementwise.handle_of_function",
     "kernel.call_image.stamp_of", "kernel.language.numba_internals._without_markers",
     "kernel.curve_descent.roller_module", "kernel.splitting.handle_of",
-    "kernel.training_loop.entry_of", "kernel.training_loop.handle_of",
+    "kernel.launch.entry_of", "kernel.launch.handle_of",
 }  # fmt: skip
 """What compiles for markers or names: see the test of recipes below."""
 

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from fastgd.kernel.block import Block, Data, IterationSpan, Layer, Recipe, Shapes
 from fastgd.kernel.language.cross_compilation import TARGETS, emit
 from fastgd.kernel.language.loads_and_stores import block_of_threads, load, threads_of
-from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.structs import Floats, IntArray, Struct, address_of, encode, first_byte
 from fastgd.kernel.language.tile import anywhere, bits_of, constant_shape, fma, trap
 from fastgd.kernel.language.wasm_linking import STACK, linked
@@ -98,7 +97,11 @@ class Image:
             key: memory[place : place + array.nbytes].view(array.dtype).reshape(array.shape)
             for place, (key, array) in zip(places, arrays.items(), strict=True)
         }
-        with_views = _mapped_call(call, lambda array: views[id(array)])
+        *data, blocks, span = (
+            mapped(each, lambda array: views[id(array)])
+            for each in (*call.data, call.blocks, call.span)
+        )
+        with_views = call._replace(data=data, blocks=blocks, span=span)
         image = cls(memory, base, with_views, memory[:begin])
         header = [stamp_of(call.shapes, call.recipe), base, len(call.blocks.numbers)]
         for place, table in zip(tables, _tables(image.call, image.address_of), strict=True):
@@ -183,11 +186,6 @@ def mapped(struct: Any, of: Callable[[NDArray[Any]], NDArray[Any]]) -> Any:
     return type(struct)(*values)
 
 
-def _mapped_call(call: KernelCall, of: Callable[[NDArray[Any]], NDArray[Any]]) -> KernelCall:
-    data = [mapped(each, of) for each in call.data]
-    return call._replace(data=data, blocks=mapped(call.blocks, of), span=mapped(call.span, of))
-
-
 def _tables(call: KernelCall, place: Callable[[NDArray[Any]], int]) -> list[NDArray[np.int64]]:
     """The words of samples, layers, blocks and span."""
     return [*call.facts_at(place), encode(call.span, place=place)]
@@ -250,16 +248,12 @@ def _train_image(shapes, recipe, stamp, image):
     if image.stamp != stamp or image.base != address_of(image):
         trap()
     if threads_of(shapes.scalar) > 1:  # each block of runs has its own block of threads
-        if block_of_threads() < image.blocks:
-            _train_block(shapes, recipe, image, block_of_threads())
+        b = block_of_threads()
+        if b < image.blocks:
+            descend(shapes, recipe, image.data, image.layers, image.tables, b, image.span)
     else:
         for b in range(image.blocks):
-            _train_block(shapes, recipe, image, b)
-
-
-@part
-def _train_block(shapes, recipe, image, b):
-    descend(shapes, recipe, image.data, image.layers, image.tables, b, image.span)
+            descend(shapes, recipe, image.data, image.layers, image.tables, b, image.span)
 
 
 # ------------------------------------------------------------------ relaxed multiply-adds

@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -137,12 +137,6 @@ OLDEST_GPU = 7, 0
 _TOO_OLD = "INVALID_PTX UNSUPPORTED_PTX_VERSION NO_BINARY_FOR_GPU JIT_COMPILER_NOT_FOUND"
 
 
-class LoadedKernel(NamedTuple):
-    """A kernel that a GPU can run."""
-
-    handle: Any
-
-
 @dataclass(frozen=True)
 class Device:
     """A GPU. Two are equal if they have the same number."""
@@ -155,9 +149,7 @@ class Device:
     multiprocessors: int = field(compare=False)
     _driver: Driver = field(compare=False, repr=False)
     _lock: ForkSafeLock = field(default_factory=ForkSafeLock, compare=False, repr=False)
-    _functions: dict[bytes, "Future[LoadedKernel]"] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+    _functions: dict[bytes, "Future[Any]"] = field(default_factory=dict, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"cuda:{self.index} ({self.name})"
@@ -194,7 +186,7 @@ class Device:
                 error.status,
             ) from error
 
-    def function(self, ptx: bytes) -> LoadedKernel:
+    def function(self, ptx: bytes) -> Any:
         """Compile the function ``train`` of some PTX, once per process.
 
         That can take seconds, which other threads compute in, and Ctrl-C interrupts: a thread of
@@ -215,7 +207,7 @@ class Device:
                 self._functions[key] = made
         return made.result()
 
-    def _compile(self, key: bytes, ptx: bytes, made: "Future[LoadedKernel]") -> None:
+    def _compile(self, key: bytes, ptx: bytes, made: "Future[Any]") -> None:
         try:
             made.set_result(self._compiled(ptx))
         except BaseException as error:  # for those who wait; whoever asks next may have more luck
@@ -223,7 +215,7 @@ class Device:
                 del self._functions[key]
             made.set_exception(error)
 
-    def _compiled(self, ptx: bytes) -> LoadedKernel:
+    def _compiled(self, ptx: bytes) -> Any:
         version, capability = _facts(ptx)
         self.check_capability(capability)
         options, log = self._driver.api.CUjit_option, bytearray(8192)
@@ -249,7 +241,7 @@ class Device:
                 f"{dotted(self._driver.version)}{report}{message and ': '}{message}",
                 error.status,
             ) from error
-        return LoadedKernel(self._call("cuModuleGetFunction", module, b"train"))
+        return self._call("cuModuleGetFunction", module, b"train")
 
     def _call(self, name: str, *arguments: Any) -> Any:
         """Call the driver for this GPU, and leave this thread with the GPU that it had."""
@@ -299,12 +291,12 @@ class Memory:
         # Later: the driver would wait for the kernel here, and keep other GPUs waiting, and Ctrl-C.
         self._reads.append((self._place(offset, into), into))
 
-    def launch(self, function: LoadedKernel, blocks: int) -> None:
+    def launch(self, function: Any, blocks: int) -> None:
         """Run a kernel, whose argument is the address of this memory, on this number of blocks."""
         self._read_now()
         argument = (self.address,), (ctypes.c_uint64,)
         grid, block = (blocks, 1, 1), (WARP, 1, 1)
-        launched = function.handle, *grid, *block, 0, self._stream, argument, 0
+        launched = function, *grid, *block, 0, self._stream, argument, 0
         self.device._call("cuLaunchKernel", *launched)
 
     def wait(self) -> bool:

@@ -141,16 +141,6 @@ class KernelCall(NamedTuple):
             words = np.tile(words, (count, 1))
         return words, self.layers, encode(self.blocks, count, place)
 
-    @property
-    def in_turn(self) -> int:
-        """How many consecutive blocks one thread has to train, as they share a workspace."""
-        return -(-len(self.blocks.numbers) // len(self.blocks.products))
-
-    @property
-    def handle(self) -> Any:
-        """A handle for calling the code from a kernel; compiles it unless it is in the cache."""
-        return handle_of(self.shapes, self.recipe)
-
 
 def train_blocks(call: KernelCall, threads: int) -> None:
     """Run all blocks through the span on at most ``threads`` threads.
@@ -170,9 +160,10 @@ def train_blocks(call: KernelCall, threads: int) -> None:
         for b in range(count):
             train(*markers, *facts, b, span)
         return
-    compiled = call.handle
+    compiled = handle_of(call.shapes, call.recipe)
+    in_turn = -(-count // len(call.blocks.products))  # blocks of a thread: they share a workspace
     with started(threads):
-        descend_all(compiled, *facts, span, call.in_turn)
+        descend_all(compiled, *facts, span, in_turn)
 
 
 def _train_together(call: KernelCall, split: Split) -> None:
@@ -264,7 +255,8 @@ def measure_grid(call: KernelCall, grid: PlaneGrid, threads: int) -> None:
     """Measure the points of a grid with these blocks' runs, on at most ``threads`` threads."""
     count = len(call.blocks.numbers)
     threads = allowed(threads, count)
-    arguments = call.handle, *call.facts, encode(call.span), encode(grid)
+    compiled = handle_of(call.shapes, call.recipe)
+    arguments = compiled, *call.facts, encode(call.span), encode(grid)
     if threads == 1:
         for b in range(count):
             measure(*arguments, b)

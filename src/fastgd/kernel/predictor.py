@@ -150,12 +150,22 @@ def _predict(shapes, recipe, count, image):
     data, layers = all_data(networks.data)[0], all_layers(networks.layers)
     if count < 0 or count > data.samples:
         trap()
-    done = _encode(image, data.X, layers[0].inputs, count)
+    done, top = _encode(image, data.X, layers[0].inputs, count), layers[len(layers) - 1]
+    results, decodings = image.results, _all_decodings(image.decodings)
+    width = len(results) // data.samples
     for b in range(networks.blocks):
         block = all_blocks(networks.tables)[b]
         _pass(shapes, recipe, data, layers, block, done)
-        _add(image.results, block.numbers, layers[len(layers) - 1], data.samples, done, b)
-    _decode(image, networks.blocks, data.samples, done)
+        for n in range(done):  # the sum over networks
+            for h in range(width):
+                at, v = n * width + h, block.numbers[top.units + n * top.stride + h]
+                results[at] = v if b == 0 else results[at] + v
+    for n in range(done):
+        for h in range(width):
+            v = results[n * width + h] / float(networks.blocks)
+            if len(decodings) > 0:
+                v = v * decodings[h].scale + decodings[h].mean
+            results[n * width + h] = v
     return done
 
 
@@ -250,27 +260,3 @@ def _pass(shapes, recipe, data, layers, block, count):
             )
         start, stride = layer.units, layer.stride
     couple(recipe.coupling, descent, group, layers[top])
-
-
-@part
-def _add(results, numbers, top, capacity, count, b):
-    """Add the outputs of a network to those of the networks before."""
-    width = len(results) // capacity
-    for n in range(count):
-        for h in range(width):
-            at, v = n * width + h, numbers[top.units + n * top.stride + h]
-            results[at] = v if b == 0 else results[at] + v
-
-
-@part
-def _decode(image, networks, capacity, count):
-    """From sums over networks to results."""
-    results, decodings = image.results, _all_decodings(image.decodings)
-    width = len(results) // capacity
-    for n in range(count):
-        for h in range(width):
-            at = n * width + h
-            v = results[at] / float(networks)
-            if len(decodings) > 0:
-                v = v * decodings[h].scale + decodings[h].mean
-            results[at] = v

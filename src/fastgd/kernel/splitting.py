@@ -97,17 +97,9 @@ def _begin(descent, held, data, split, j, turn):
         N = padded_of(recipe.batches, N, len(block.batch.y) // width)
     drop_weights(recipe.features.dropconnect, scalar, layers, block, j, training)
     if training:
-        transpose(shapes, layers, block)
+        transpose(shapes.transposed, scalar, block.numbers, layers)
     now[SAMPLES], now[REAL] = N, real
     now[GROUPS] = (N + split.together - 1) // split.together
-
-
-@part
-def _source(turn, held, data, block):
-    """The samples of a pass."""
-    if turn == HELD:
-        return held
-    return block.batch if turn == BATCH and len(block.batch.y) > 0 else data
 
 
 @part
@@ -211,7 +203,11 @@ def take_part(
     is_held = is_on(recipe.held)
     tables = 1 + is_held
     held, data = all_data(data)[tables * b + is_held], all_data(data)[tables * b]
-    source = _source(turn, held, data, block)
+    source = data
+    if turn == HELD:
+        source = held
+    elif turn == BATCH and len(block.batch.y) > 0:
+        source = block.batch
     descent = Descent(shapes, recipe, layers, block, span)
     if step == BEGIN:
         _begin(descent, held, data, split, j, turn)

@@ -11,8 +11,8 @@ line 7                 :func:`descend`, the loop over iterations
 lines 8, 9             :func:`forward`: ``layer_1 = 1/(1+np.exp(-(np.dot(X, synapse_0))))``
 line 10                :func:`_finish_output`: ``(layer_2 - y)*(layer_2*(1-layer_2))``
 lines 11, 12           :func:`back`: ``layer_2_delta.dot(synapse_1.T) * (layer_1 * (1-layer_1))``
-lines 13, 14           :func:`gradient`, ``layer_1.T.dot(layer_2_delta)``, and :func:`take_step`
-its count of changes   :func:`take_step`: how often each weight has changed its direction
+lines 13, 14           :func:`gradient`, ``layer_1.T.dot(layer_2_delta)``, and :func:`.take_step`
+its count of changes   :func:`.take_step`: how often each weight has changed its direction
 =====================  ============================================================
 
 Lines 1 to 6 are Python's: :mod:`fastgd.engine` draws the initial weights. Deltas have the opposite
@@ -30,8 +30,8 @@ The shape of the tiles decides what is computed when, never the order of a sum. 
 are the same for every R, tile, group, chunk, thread and neighboring run. A bias is the weight of an
 additional last input that is always 1.
 
-What the article doesn't have is at the end, or next door: functions with :func:`.replaced_by` say
-in which module of :mod:`fastgd.kernel.extensions`, which is imported when a recipe has that option.
+What the article doesn't have is at the end, or in :mod:`fastgd.kernel.extensions`, which says which
+functions of this file have another body where an option is on.
 One large network on several threads is :mod:`fastgd.kernel.splitting`, from the same pieces.
 
 LLVM hoists loop-invariant code out of a loop only if it is certain to execute: a load or a division
@@ -201,7 +201,7 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
                     N = padded_of(recipe.batches, all_samples, of_batch)
                 drop_weights(recipe.features.dropconnect, scalar, layers, block, j, trains)
                 if trains:
-                    transpose(shapes, layers, block)
+                    transpose(shapes.transposed, scalar, block.numbers, layers)
                 one_pass = Pass(source, N, real, j, look, record, measures, False, trains)
                 overflow = _pass(shapes.layout, descent, one_pass)
         if j < span.iterations:
@@ -334,7 +334,9 @@ def _forward_tiles(shape, piece, descent, group, inputs, layer, first, last, beg
         for n in range(group.begin, group.end, rows_of(shape)):
             tile = first_units(shape, end - h)
             so_far = layer.units + n * layer.stride + h * runs
-            a = _sum_so_far(strips, tile, numbers, so_far, layer.stride, first)
+            a = zeros(tile)
+            if strips is not None and first > 0:
+                a = load(tile, numbers, so_far, layer.stride)
             i = opaque(inputs.start + n * inputs.stride + first * runs_of(inputs.shape))
             j = opaque(layer.effective + (first * H + h) * runs)
             for _ in range(first, last):  # np.dot(X, synapse_0)
@@ -357,17 +359,6 @@ def _forward_tiles(shape, piece, descent, group, inputs, layer, first, last, beg
                     _finish(recipe, part, descent, group, a, target, layer, at)
                     at += rows_of(piece) * layer.stride
                     target += rows_of(piece) * H
-
-
-@part
-def _sum_so_far(strips, shape, numbers, at, stride, first):
-    """The sum over the inputs before ``first``."""
-    a = zeros(shape)
-    if strips is None:
-        return a
-    if first > 0:
-        a = load(shape, numbers, at, stride)
-    return a
 
 
 def _finish(recipe, shape, descent, group, a, target, layer, at):
@@ -496,7 +487,10 @@ def _learn(outputs, curvature, descent, group, x, so_far):
 
 
 def back(tangents, descent, group, layer, below):
-    """Compute a group's deltas of the layer below from those of a layer."""
+    """Compute a group's deltas of the layer below from those of a layer.
+
+    With tangents there is another body, in :mod:`fastgd.kernel.extensions`.
+    """
     shapes, wide = descent.shapes, layer.wide_inputs
     _back_tiles(shapes.wide, descent, group, layer, below, 0, wide)
     _back_tiles(shapes.rest, descent, group, layer, below, wide, layer.units_below)
@@ -515,9 +509,10 @@ def _back_tiles(shape, descent, group, layer, below, begin, end):
             error = error_below(tile, shapes, numbers, layer, first, stride, d)
             at = opaque(below.units + n * below.stride + d * runs)
             # line 12: (layer_1 * (1-layer_1))
-            change = _derivative_of(
-                recipe.features.dropout, recipe.activation, tile, numbers, below, at, below.stride
-            )
+            if recipe.features.dropout is None:
+                change = kept_derivative(recipe.activation, tile, numbers, below, at, below.stride)
+            else:  # it is stored in the place of the delta
+                change = load(tile, numbers, at + deltas, below.stride)
             delta = trimmed(recipe.features.trimming, tile, error * change, numbers, layer)
             store(tile, numbers, at + deltas, below.stride, delta)
 
@@ -529,39 +524,21 @@ def error_below(shape, shapes, numbers, layer, first, stride, d):
     Of all units from there on that are in the tile: ``layer_2_delta.dot(synapse_1.T)``.
     """
     runs, error, H = runs_of(shape), zeros(shape), layer.outputs
-    i = opaque(first)
-    first, step = _first_weights(shapes.transposed, layer, d, runs)
-    j = opaque(first)
+    i, step = opaque(first), runs if shapes.transposed is None else layer.units_below * runs
+    j = opaque(
+        layer.effective + d * H * runs if shapes.transposed is None else layer.transposed + d * runs
+    )
     for _ in range(H):
         delta = rows(shape, shapes.scalar, numbers, i, stride)
-        error = fma(delta, _weights_back(shapes.transposed, shape, numbers, layer, j), error)
+        w = (
+            units(shape, numbers, j, H * runs)
+            if shapes.transposed is None
+            else panel(shape, numbers, j)
+        )
+        error = fma(delta, w, error)
         i += runs
         j += step
     return error
-
-
-@part
-def _first_weights(transposed, layer, d, runs):
-    """Where the weights from input d begin, and the distance from one output to the next."""
-    if transposed is None:
-        return layer.effective + d * layer.outputs * runs, runs
-    return layer.transposed + d * runs, layer.units_below * runs
-
-
-@part
-def _weights_back(transposed, shape, numbers, layer, j):
-    """The weights from all the inputs of a tile to one output."""
-    if transposed is None:
-        return units(shape, numbers, j, layer.outputs * runs_of(shape))
-    return panel(shape, numbers, j)
-
-
-@part
-def _derivative_of(dropout, activation, shape, numbers, layer, at, stride):
-    """The derivative of hidden units; with dropout it is stored in the place of the delta."""
-    if dropout is None:
-        return kept_derivative(activation, shape, numbers, layer, at, stride)
-    return load(shape, numbers, at + layer.deltas, stride)
 
 
 # ---------------------------------------------------------------- lines 13 and 14: the update
@@ -672,32 +649,30 @@ def trimmed(trimming, shape, delta, numbers, layer):
 
 
 @part
-def transpose(shapes, layers, block):
+def transpose(row, scalar, numbers, layers):
     """Transpose the weights that the passes use, so that the backward pass reads rows."""
-    for k in range(1, len(layers)):
-        _transpose(shapes.transposed, shapes.scalar, block.numbers, layers[k])
-
-
-@part
-def _transpose(row, scalar, numbers, layer):
     if row is None:
         return
-    runs, D, H = runs_of(row), layer.units_below, layer.outputs
-    tiled = D - D % units_of(row)
-    d = 0
-    while d < D:
-        i, j = layer.effective + d * H * runs, layer.transposed + d * runs
-        for _ in range(H):
-            if d < tiled:
-                store(row, numbers, j, 0, units(row, numbers, i, H * runs))
-            else:
-                store(scalar, numbers, j, 0, load(scalar, numbers, i, 0))
-            i += runs
-            j += D * runs
-        d += units_of(row) if d < tiled else 1
+    runs = runs_of(row)
+    for k in range(1, len(layers)):
+        layer = layers[k]
+        D, H, d = layer.units_below, layer.outputs, 0
+        tiled = D - D % units_of(row)
+        while d < D:
+            i, j = layer.effective + d * H * runs, layer.transposed + d * runs
+            for _ in range(H):
+                if d < tiled:
+                    store(row, numbers, j, 0, units(row, numbers, i, H * runs))
+                else:
+                    store(scalar, numbers, j, 0, load(scalar, numbers, i, 0))
+                i += runs
+                j += D * runs
+            d += units_of(row) if d < tiled else 1
 
 
-# ---------------------------------------------------------------- options next door
+# ---------------------------------------------------------------- options in extensions
+#
+# These functions are for recipes without an option. See fastgd.kernel.extensions.
 
 
 def choose_samples(batches, descent, data, j):

@@ -34,39 +34,28 @@ def _running(scalar, numbers, at, new):
 
 
 @part
-def _batch_statistics(scalar, numbers, layer, group, at, mean_at, variance_at):
-    """Mean and variance of a unit's inputs over the batch; also updates the running statistics."""
-    n = float(group.real)
-    mean, variance = zeros(scalar), zeros(scalar)
-    for i in range(group.real):
-        mean = mean + load(scalar, numbers, at + i * layer.stride, 0)
-    mean = mean / n
-    for i in range(group.real):
-        off = load(scalar, numbers, at + i * layer.stride, 0) - mean
-        variance = fma(off, off, variance)
-    _running(scalar, numbers, mean_at, mean)
-    _running(scalar, numbers, variance_at, variance / (n - 1.0))
-    return mean, variance / n
-
-
-@part
 def normalize(batch_norm, scalar, activation, group, block, layer, training):
     """From a layer's products to its values: normalize, scale, shift, activate."""
-    numbers, runs = block.numbers, runs_of(scalar)
+    numbers, runs, n = block.numbers, runs_of(scalar), float(group.real)
     stride = layer.outputs * runs
     for h in range(layer.outputs):
         at = layer.units + h * runs
         here = layer.scale + h * runs
         mean_at, variance_at = here + MEAN * stride, here + VARIANCE * stride
+        mean, variance = zeros(scalar), zeros(scalar)
         if training:
-            mean, variance = _batch_statistics(
-                scalar, numbers, layer, group, at, mean_at, variance_at
-            )
+            for i in range(group.real):
+                mean = mean + load(scalar, numbers, at + i * layer.stride, 0)
+            mean = mean / n
+            for i in range(group.real):
+                off = load(scalar, numbers, at + i * layer.stride, 0) - mean
+                variance = fma(off, off, variance)
+            _running(scalar, numbers, mean_at, mean)
+            _running(scalar, numbers, variance_at, variance / (n - 1.0))
+            variance = variance / n
         else:
-            mean, variance = (
-                load(scalar, numbers, mean_at, 0),
-                load(scalar, numbers, variance_at, 0),
-            )
+            mean = load(scalar, numbers, mean_at, 0)
+            variance = load(scalar, numbers, variance_at, 0)
         inverse = 1.0 / square_root(variance + EPSILON)
         # For the backward pass. A variance has no gradient, so its gradient slot is free.
         store(scalar, numbers, variance_at + layer.gradient, 0, inverse)

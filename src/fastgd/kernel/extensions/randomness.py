@@ -2,7 +2,7 @@
 
 The words depend on a key and a counter, and on nothing else (Salmon, Moraes, Dror and Shaw,
 "Parallel random numbers: as easy as 1, 2, 3", SC'11). So the masks of a run don't depend on other
-runs of its block, on its lane, or on what was drawn before. So do batches that a run draws.
+runs of its block, on its lane, or on what was drawn before. Nor do the batches that a run draws.
 
 =================  ==================  =============================================
 purpose            key                 counter
@@ -181,30 +181,6 @@ def _copy_sample(target, to, source, at, numbers):
         target[to * numbers + i] = source[at * numbers + i]
 
 
-@part
-def _share(mean, shapes, block, outputs, real):
-    """Set the factor of a mean's derivatives; 0 if the total weight of the batch is 0."""
-    if mean is None:
-        return
-    scalar, runs = shapes.scalar, outputs * runs_of(shapes.importance)
-    total = zeros(scalar)
-    for n in range(real):
-        total = total + load_data(scalar, shapes.importance, block.batch.importance, n * runs, 0)
-    store(scalar, block.scale, 0, 0, select(total > 0.0, 1.0 / total, 0.0))
-
-
-@part
-def _new_order(scalar, data, block, span, iteration, samples):
-    """Set the order of the samples in this iteration's epoch; one thread does so for all runs."""
-    if thread_of(scalar) != 0:
-        return
-    if span.shuffle:
-        shuffle(block.order, samples, span.shuffle_seed, iteration // data.epoch)
-    else:
-        for i in range(samples):
-            block.order[i] = i
-
-
 def _next_batch(batches, descent, data, j):
     """Copy the iteration's batch, each thread some samples."""
     shapes, recipe, layers, block = descent.shapes, descent.recipe, descent.layers, descent.block
@@ -212,7 +188,12 @@ def _next_batch(batches, descent, data, j):
     samples = data.samples // lines
     meet(scalar)  # all are done with the batch before
     if j % data.epoch == 0 or j == span.first:
-        _new_order(scalar, data, block, span, j, samples)
+        if thread_of(scalar) == 0:  # one thread sets the order, the same for all runs
+            if span.shuffle:
+                shuffle(block.order, samples, span.shuffle_seed, j // data.epoch)
+            else:
+                for i in range(samples):
+                    block.order[i] = i
         meet(scalar)
     first = j % data.epoch * span.batch
     real = min(span.batch, samples - first)
@@ -227,28 +208,15 @@ def _next_batch(batches, descent, data, j):
             weight = data.importance[i * numbers + h] if n < real else 0.0
             block.batch.importance[n * numbers + h] = weight
     meet(scalar)
-    _share(recipe.mean, shapes, block, outputs, real)
+    if recipe.mean is not None:  # the factor of its derivatives; 0 if the batch has no weight
+        importance, total = block.batch.importance, zeros(scalar)
+        for n in range(real):
+            total = total + load_data(scalar, shapes.importance, importance, n * numbers, 0)
+        store(scalar, block.scale, 0, 0, select(total > 0.0, 1.0 / total, 0.0))
     return block.batch, real * lines
 
 
 # ---------------------------------------------------------------- adaptive sampling
-
-
-@part
-def _chances(scalar, block, samples):
-    """Compute the sampling probabilities, the softmax of tau."""
-    runs = runs_of(scalar)
-    largest = load(scalar, block.tau, 0, 0)
-    for i in range(1, samples):
-        tau = load(scalar, block.tau, i * runs, 0)
-        largest = select(tau > largest, tau, largest)
-    total = zeros(scalar)
-    for i in range(samples):
-        power = exp_below(largest - load(scalar, block.tau, i * runs, 0))
-        store(scalar, block.chances, i * runs, 0, power)
-        total = total + power
-    for i in range(samples):
-        store(scalar, block.chances, i * runs, 0, load(scalar, block.chances, i * runs, 0) / total)
 
 
 @part
@@ -268,7 +236,16 @@ def _drawn_batch(batches, descent, data, j):
     layers, block, scalar = descent.layers, descent.block, descent.shapes.scalar
     inputs, outputs = layers[0].inputs, layers[len(layers) - 1].outputs
     runs, samples, size = runs_of(scalar), data.samples, descent.span.batch
-    _chances(scalar, block, samples)
+    largest, total = load(scalar, block.tau, 0, 0), zeros(scalar)
+    for i in range(1, samples):  # the probabilities are the softmax of tau
+        tau = load(scalar, block.tau, i * runs, 0)
+        largest = select(tau > largest, tau, largest)
+    for i in range(samples):
+        power = exp_below(largest - load(scalar, block.tau, i * runs, 0))
+        store(scalar, block.chances, i * runs, 0, power)
+        total = total + power
+    for i in range(samples):
+        store(scalar, block.chances, i * runs, 0, load(scalar, block.chances, i * runs, 0) / total)
     seed = integer(scalar, block, SEED)
     padded = len(block.draws) // runs
     for n in range(0, padded, 4):

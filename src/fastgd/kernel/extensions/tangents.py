@@ -79,7 +79,8 @@ def _finish_output(shape, descent, data, layer, at, target, lines):
 
 
 @part
-def _finish_tiles(shape, descent, group, layer, lines, begin, end):
+def _finish_tiles(piece, whole, descent, group, layer, lines, begin, end):
+    shape = whole if piece is None else piece
     runs = runs_of(shape)
     for n in range(group.begin, group.end, lines * rows_of(shape)):
         for h in range(begin, end, units_of(shape)):
@@ -94,20 +95,12 @@ def _finish_tiles(shape, descent, group, layer, lines, begin, end):
 
 
 @part
-def _finish_in(piece, whole, descent, group, layer, lines, begin, end):
-    if piece is None:
-        _finish_tiles(whole, descent, group, layer, lines, begin, end)
-    else:
-        _finish_tiles(piece, descent, group, layer, lines, begin, end)
-
-
-@part
 def finish_lines(tangents, descent, group, layer):
     """From the products of a group's lines to their values."""
     shapes, lines = descent.shapes, lines_of(tangents, descent.layers[0])
     wide, end = layer.wide_outputs, layer.outputs
-    _finish_in(shapes.wide_piece, shapes.wide, descent, group, layer, lines, 0, wide)
-    _finish_in(shapes.rest_piece, shapes.rest, descent, group, layer, lines, wide, end)
+    _finish_tiles(shapes.wide_piece, shapes.wide, descent, group, layer, lines, 0, wide)
+    _finish_tiles(shapes.rest_piece, shapes.rest, descent, group, layer, lines, wide, end)
 
 
 @part

@@ -226,11 +226,10 @@ def _add_coupled(coupling, shapes, choice, output, group, block, layer, record, 
     return total
 
 
-def _pick_errors(coupling, *_others):
-    return _add_apart if isinstance(coupling, types.NoneType) else _add_coupled
-
-
-dispatch(add_errors, _pick_errors)
+dispatch(
+    add_errors,
+    lambda coupling, *_: _add_apart if isinstance(coupling, types.NoneType) else _add_coupled,
+)
 
 
 def _add_sample(coupling, shapes, data, block, layer, at, target, loss):

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial, wraps
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from llvmlite import ir
 from numba.core import types
@@ -37,7 +37,6 @@ from fastgd.kernel.language.source_expressions import (
     UnknownError,
     Value,
     Variable,
-    is_left_early,
     source_of,
 )
 
@@ -51,13 +50,6 @@ unrolled = range
 
 TRANSLATES = not LACKING and Path(__file__).is_file()
 """Whether there are sources to translate; if not, Numba compiles everything."""
-
-
-class _Return(NamedTuple):
-    """The target of returns from within loops or branches."""
-
-    block: Any
-    slots: list[Any]
 
 
 def translated(
@@ -169,7 +161,7 @@ class _Frame:
         self.source = source
         self.names: dict[str, Any] = {}
         self.depth = 0  # of the running kernel's loops and branches
-        self.returned: _Return | None = None
+        self.returned: tuple[Any, Any] | None = None  # the block to jump to, and slots
         self.result: Any = None
         self.loops: list[tuple[Any, Any]] = []  # targets of continue and break
         cells = function.__closure__ or ()
@@ -251,8 +243,9 @@ class _Walk(Expressions):
         if frame.returned is not None:
             if not self.builder.block.is_terminated:
                 self.leave(None)
-            self.builder.position_at_end(frame.returned.block)
-            frame.result = self.loaded(frame.returned.slots)
+            end, slots = frame.returned
+            self.builder.position_at_end(end)
+            frame.result = self.loaded(slots)
         self.frames.pop()
         return frame.result
 
@@ -337,10 +330,10 @@ class _Walk(Expressions):
         """Jump to the end of the function with this result."""
         frame = self.frame
         if frame.returned is None:
-            end = self.builder.append_basic_block("end")
-            frame.returned = _Return(end, self.slots_for(value))
-        self.fill(frame.returned.slots, value)
-        self.builder.branch(frame.returned.block)
+            frame.returned = self.builder.append_basic_block("end"), self.slots_for(value)
+        end, slots = frame.returned
+        self.fill(slots, value)
+        self.builder.branch(end)
 
     def slots_for(self, value: Any) -> Any:
         if isinstance(value, tuple):
@@ -409,8 +402,13 @@ class _Walk(Expressions):
         if all(isinstance(each, int) for each in (start, stop, step)):
             rounds = range(start, stop, step)
             is_short |= len(rounds) <= (UNROLLED if self.has_facts else 1)
-            if is_short and not is_left_early(statement):
-                return self.rounds(statement, rounds)
+            leaves = (isinstance(each, ast.Break | ast.Continue) for each in ast.walk(statement))
+            if is_short and not any(leaves):
+                for each in rounds:
+                    self.put(statement.target, each)
+                    if not self.statements(statement.body):
+                        return False
+                return True
         build, counter = self.builder, self.slot(types.int64)
         stop, by = self.cast(stop, types.int64), self.cast(step, types.int64)
         build.store(self.cast(start, types.int64), counter.place)
@@ -432,14 +430,6 @@ class _Walk(Expressions):
             build.store(build.add(now, by), counter.place)
             build.branch(head)
         build.position_at_end(after)
-        return True
-
-    def rounds(self, statement: ast.For, rounds: range) -> bool:
-        """Emit the body once for each number."""
-        for each in rounds:
-            self.put(statement.target, each)
-            if not self.statements(statement.body):
-                return False
         return True
 
     def on_break(self, _statement: ast.Break) -> bool:
