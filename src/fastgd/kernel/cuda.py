@@ -333,20 +333,16 @@ class Memory:
 
     def _until_done(self) -> bool:
         waited, pause = False, 2e-5  # seconds
-        while not self._done():
+        while True:
+            try:
+                self.device._call("cuStreamQuery", self._stream)
+                return waited
+            except DeviceError as error:
+                if error.status != "NOT_READY":
+                    raise
             waited = True
             time.sleep(pause)
             pause = min(1.2 * pause, 2e-4)  # a sixth of the time that has passed, at most
-        return waited
-
-    def _done(self) -> bool:
-        try:
-            self.device._call("cuStreamQuery", self._stream)
-        except DeviceError as error:
-            if error.status != "NOT_READY":
-                raise
-            return False
-        return True
 
 
 def _free(device: Device, handles: list[tuple[str, Any]], arrays: list[NDArray[Any]]) -> None:

@@ -181,10 +181,6 @@ def panel(shape, array, _index):
     return Tile(shape.lanes)(shape, array, types.int64), emit
 
 
-def _row(builder, shape, value, row):
-    return pick(builder, value, list(range(row * shape.width, (row + 1) * shape.width)))
-
-
 @emitted_of_arrays
 def store(shape, array, _index, _stride, tile):
     """Write a whole tile to where :func:`load` reads it."""
@@ -195,7 +191,8 @@ def store(shape, array, _index, _stride, tile):
             target.store(value, at)
             return
         for row in range(shape.rows):
-            target.store_units(shape, _row(builder, shape, value, row), at, used)
+            lanes = list(range(row * shape.width, (row + 1) * shape.width))
+            target.store_units(shape, pick(builder, value, lanes), at, used)
             at = builder.add(at, step)
 
     return types.void(shape, array, types.int64, types.int64, tile), emit

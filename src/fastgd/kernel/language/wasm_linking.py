@@ -102,12 +102,6 @@ class _ModuleReader:
         return self.take(self.number()).decode()
 
 
-class _ModuleImport(NamedTuple):
-    module: str
-    name: str
-    kind: int
-
-
 def _sections(content: bytes) -> Iterator[tuple[int, bytes]]:
     reader = _ModuleReader(content)
     reader.take(len(MAGIC))
@@ -116,11 +110,12 @@ def _sections(content: bytes) -> Iterator[tuple[int, bytes]]:
         yield kind, reader.take(reader.number())
 
 
-def _imports(section: bytes) -> list[_ModuleImport]:
+def _imports(section: bytes) -> list[tuple[str, int]]:
+    """The name and the kind of each import."""
     reader, found = _ModuleReader(section), []
     for _ in range(reader.number()):
-        found.append(_ModuleImport(reader.name(), reader.name(), reader.byte()))
-        kind = found[-1].kind
+        _module, name, kind = reader.name(), reader.name(), reader.byte()
+        found.append((name, kind))
         if kind in (_KINDS["table"], _KINDS["memory"]):
             if kind == _KINDS["table"]:
                 reader.byte()
@@ -216,7 +211,7 @@ def with_instruction(content: bytes, name: str, instruction: bytes) -> bytes:
     if not replaced:
         return content
     functions = _functions(sections[_CODE], custom.get("reloc.CODE", _NO_CALLS))
-    kinds = [each.kind for each in _imports(sections.get(_IMPORT, b"\0"))]
+    kinds = [kind for _, kind in _imports(sections.get(_IMPORT, b"\0"))]
     imported = kinds.count(_KINDS["function"])  # these have the first numbers
     needed, waiting = set(), [imported]
     while waiting:
@@ -271,9 +266,9 @@ def linked(
     """
     sections = dict(_sections(content))  # custom sections are of no use any more
     imports = _imports(sections.get(_IMPORT, b"\0"))
-    for each in imports:
-        if each.kind in (_KINDS["function"], _KINDS["table"]):
-            raise LinkError(f"the code must need nothing but a memory, got {each.name}")
+    for wanted, kind in imports:
+        if kind in (_KINDS["function"], _KINDS["table"]):
+            raise LinkError(f"the code must need nothing but a memory, got {wanted}")
     pages = -(-(STACK + len(memory)) // PAGE)
     limits = b"\0" + unsigned(pages)
     globals_: list[bytes] = []
@@ -293,7 +288,7 @@ def linked(
         found[_IMPORT] = _vector(
             [_string("env") + _string("memory") + bytes([_KINDS["memory"]]) + limits]
         )
-    if any(each.kind == _KINDS["global"] for each in imports):  # the only one: __stack_pointer
+    if any(kind == _KINDS["global"] for _, kind in imports):  # the only one: __stack_pointer
         globals_.append(_I32 + _MUTABLE + _I32_CONST + signed(STACK) + _END)
     for title, number in (numbers or {}).items():
         exports.append(_string(title) + bytes([_KINDS["global"]]) + unsigned(len(globals_)))
