@@ -69,7 +69,7 @@ class BlocksOnGPUs:
         """Wait for the call that is under way."""
         if self._began is None:
             return
-        waited = [share.finish() for share in self._shares]
+        waited = [share.memory.wait() for share in self._shares]
         pace = (perf_counter() - self._began) / self._iterations
         # If none was waited for, the call was over before: it took less than that.
         self._pace = pace if any(waited) or not self._pace else min(pace, self._pace)
@@ -120,10 +120,6 @@ class _Share:
         self.memory.write(self._span, np.array([first, last], np.int64))
         self.memory.launch(self._function, len(self._call.blocks.numbers))
         self.memory.read(self._ended, self._call.blocks.ended)
-
-    def finish(self) -> bool:
-        """Wait until the call is over; returns whether it wasn't yet."""
-        return self.memory.wait()
 
     def read(self) -> None:
         """Copy what has become of the runs to the call's arrays."""

@@ -148,12 +148,23 @@ def train_blocks(call: KernelCall, threads: int) -> None:
     A forked child has none of its parent's threads, and GNU OpenMP aborts a child that asks for
     them. There the blocks run one after the other, with the same bits.
     """
-    if call.split is not None:
-        _train_together(call, call.split)
+    count, facts, span = len(call.blocks.numbers), call.facts, encode(call.span)
+    if (split := call.split) is not None:  # the threads share the work of each block
+        from fastgd.kernel import splitting  # what few networks are large enough for
+
+        threads = allowed(split.threads, split.threads)
+        compiled = splitting.handle_of(call.shapes, call.recipe)
+        words = *facts, span, encode(split)
+        iterations = call.span.first, call.span.last, call.span.iterations
+        for b in range(count):
+            arguments = compiled, words, b, split.now, iterations, split.threads
+            if threads == 1:  # one share after the other
+                splitting.descend_in_turn(*arguments)
+            else:
+                with started(min(split.threads, numba.config.NUMBA_NUM_THREADS)):  # type: ignore[attr-defined]
+                    splitting.descend_together(*arguments)
         return
-    count = len(call.blocks.numbers)
     threads = allowed(threads, count)
-    facts, span = call.facts, encode(call.span)
     if threads == 1:
         markers = call.shapes, call.recipe
         train = entry_of(*markers)
@@ -164,24 +175,6 @@ def train_blocks(call: KernelCall, threads: int) -> None:
     in_turn = -(-count // len(call.blocks.products))  # blocks of a thread: they share a workspace
     with started(threads):
         descend_all(compiled, *facts, span, in_turn)
-
-
-def _train_together(call: KernelCall, split: Split) -> None:
-    """Run the blocks one after the other, each on the threads of its split."""
-    from fastgd.kernel import splitting  # what few networks are large enough for
-
-    words = *call.facts, encode(call.span), encode(split)
-    threads = allowed(split.threads, split.threads)
-    compiled = splitting.handle_of(call.shapes, call.recipe)
-    span = call.span
-    iterations = span.first, span.last, span.iterations
-    for b in range(len(call.blocks.numbers)):
-        arguments = compiled, words, b, split.now, iterations, split.threads
-        if threads == 1:  # one share after the other
-            splitting.descend_in_turn(*arguments)
-        else:
-            with started(min(split.threads, numba.config.NUMBA_NUM_THREADS)):  # type: ignore[attr-defined]
-                splitting.descend_together(*arguments)
 
 
 def bind(call: KernelCall) -> Callable[[], None]:

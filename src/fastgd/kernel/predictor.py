@@ -94,8 +94,14 @@ class Predictor(NamedTuple):
         base: int,
     ) -> "Predictor":
         """Of a call whose blocks are the networks; the first ``outputs`` outputs are averaged."""
-        capacity = call.data[0].samples
-        image = Image.of(_only_numbers(call), base + LINE)
+        capacity, blocks = call.data[0].samples, call.blocks
+        # A forward pass needs no other arrays, and so no words of them.
+        empty = np.empty((len(blocks.numbers), 0))
+        others: dict[str, Any] = dict.fromkeys({*blocks._fields} - {"numbers", "batch"}, empty)
+        batch = blocks.batch._replace(X=empty, y=empty, importance=empty)
+        data = [each._replace(y=empty[0], importance=empty[0]) for each in call.data]
+        call = call._replace(data=data, blocks=blocks._replace(batch=batch, **others))
+        image = Image.of(call, base + LINE)
         arrays: list[NDArray[Any]] = [
             np.concatenate([np.zeros(capacity * columns), *map(np.ravel, tables)]),
             np.zeros(capacity * outputs),
@@ -111,16 +117,6 @@ class Predictor(NamedTuple):
             words[2 * k : 2 * k + 2] = base + place, len(array)
             memory[place : place + array.nbytes] = array.view(np.uint8)
         return cls(memory, base + places[0], base + places[1], capacity)
-
-
-def _only_numbers(call: KernelCall) -> KernelCall:
-    """The call without the arrays that a forward pass doesn't need, and so without their words."""
-    blocks = call.blocks
-    empty = np.empty((len(blocks.numbers), 0))
-    arrays: dict[str, Any] = dict.fromkeys({*blocks._fields} - {"numbers", "batch"}, empty)
-    batch = blocks.batch._replace(X=empty, y=empty, importance=empty)
-    data = [each._replace(y=empty[0], importance=empty[0]) for each in call.data]
-    return call._replace(data=data, blocks=blocks._replace(batch=batch, **arrays))
 
 
 def _words(structs: Sequence[NamedTuple]) -> IntArray:

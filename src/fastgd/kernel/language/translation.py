@@ -167,16 +167,6 @@ class _Frame:
         cells = function.__closure__ or ()
         self.outer = dict(zip(function.__code__.co_freevars, cells, strict=True))
 
-    def find(self, name: str) -> Any:
-        """The value of a name that isn't one of the function's own variables."""
-        if name in self.outer:
-            return self.outer[name].cell_contents
-        if name in self.function.__globals__:
-            return self.function.__globals__[name]
-        if hasattr(builtins, name):
-            return getattr(builtins, name)
-        raise UnknownError(f"the name {name!r}")
-
 
 class _Walk(Expressions):
     """Emits functions at the builder's position."""
@@ -193,9 +183,17 @@ class _Walk(Expressions):
 
     def variable(self, name: str) -> Any:
         """The current value of a name."""
-        names = self.frame.names
-        found = names[name] if name in names else self.frame.find(name)
-        return self.loaded(found) if isinstance(found, Variable) else found
+        frame = self.frame
+        if name in frame.names:
+            found = frame.names[name]
+            return self.loaded(found) if isinstance(found, Variable) else found
+        if name in frame.outer:
+            return frame.outer[name].cell_contents
+        if name in frame.function.__globals__:
+            return frame.function.__globals__[name]
+        if hasattr(builtins, name):
+            return getattr(builtins, name)
+        raise UnknownError(f"the name {name!r}")
 
     def slot(self, kind: types.Type) -> Variable:
         with self.builder.goto_entry_block():
@@ -404,11 +402,7 @@ class _Walk(Expressions):
             is_short |= len(rounds) <= (UNROLLED if self.has_facts else 1)
             leaves = (isinstance(each, ast.Break | ast.Continue) for each in ast.walk(statement))
             if is_short and not any(leaves):
-                for each in rounds:
-                    self.put(statement.target, each)
-                    if not self.statements(statement.body):
-                        return False
-                return True
+                return self.rounds(statement, rounds)
         build, counter = self.builder, self.slot(types.int64)
         stop, by = self.cast(stop, types.int64), self.cast(step, types.int64)
         build.store(self.cast(start, types.int64), counter.place)
@@ -430,6 +424,14 @@ class _Walk(Expressions):
             build.store(build.add(now, by), counter.place)
             build.branch(head)
         build.position_at_end(after)
+        return True
+
+    def rounds(self, statement: ast.For, rounds: range) -> bool:
+        """Emit the body once for each number."""
+        for each in rounds:
+            self.put(statement.target, each)
+            if not self.statements(statement.body):
+                return False
         return True
 
     def on_break(self, _statement: ast.Break) -> bool:
