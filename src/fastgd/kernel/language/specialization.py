@@ -174,7 +174,7 @@ def _digest(formulas):
     return sha256(repr(sorted(formulas)).encode()).hexdigest()[:16]
 
 
-class _Marker:
+class Marker:
     """A value whose content is part of its Numba type; two are equal if their keys are."""
 
     _key: Any
@@ -186,7 +186,7 @@ class _Marker:
         return hash(self._key)
 
 
-class Choice(_Marker):
+class Choice(Marker):
     """Marker for the choice with this name, with the indices of its values by name.
 
     It may contain formulas, each for one purpose, from which code is generated; their variables are
@@ -209,7 +209,7 @@ class Choice(_Marker):
         return f"Choice({', '.join([repr(self.name), *facts])})"
 
 
-class KnownFacts(_Marker):
+class KnownFacts(Marker):
     """Marker for nested named tuples of integers that become constants in the code."""
 
     def __init__(self, known):
@@ -219,7 +219,7 @@ class KnownFacts(_Marker):
         return f"KnownFacts({self.known})"
 
 
-class Features(_Marker):
+class Features(Marker):
     """Markers by name: a :class:`Choice` for each feature that is on, None for the others."""
 
     def __init__(self, **members):
@@ -275,14 +275,10 @@ class MarkersType(types.Type):
         super().__init__(f"{name}({', '.join(_pairs(self.members))})")
 
 
-@typeof_impl.register(Choice)
-def _typeof_choice(value, _context):
-    return ChoiceType(value.name, value.formulas.items(), value.places.items())
-
-
-@typeof_impl.register(KnownFacts)
-def _typeof_facts(value, _context):
-    return KnownFactsType(value.known)
+typeof_impl.register(KnownFacts)(lambda value, _context: KnownFactsType(value.known))
+typeof_impl.register(Choice)(
+    lambda value, _context: ChoiceType(value.name, value.formulas.items(), value.places.items())
+)
 
 
 @typeof_impl.register(Features)

@@ -26,7 +26,7 @@ from numba.core import cgutils, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, register_model, typeof_impl
 
-from fastgd.kernel.language.specialization import emitted, marker
+from fastgd.kernel.language.specialization import Marker, emitted, marker
 from fastgd.kernel.language.structs import has_facts, has_threads
 
 _F64 = ir.DoubleType()
@@ -35,7 +35,7 @@ _I32 = ir.IntType(32)
 _I1 = ir.IntType(1)
 
 
-class Shape:
+class Shape(Marker):
     """Marker for a tile of ``rows x units x runs`` lanes, maybe with only some units in use.
 
     If it is spread, each thread holds one of the runs.
@@ -45,12 +45,6 @@ class Shape:
         self.rows, self.units, self.runs = rows, units, runs
         self.is_part, self.is_spread = is_part, is_spread
         self._key = rows, units, runs, is_part, is_spread
-
-    def __eq__(self, other):
-        return self._key == other._key if isinstance(other, Shape) else NotImplemented
-
-    def __hash__(self):
-        return hash(self._key)
 
 
 @marker
@@ -124,9 +118,7 @@ class _PartModel(models.PrimitiveModel):
         super().__init__(manager, fe_type, _I64)
 
 
-@typeof_impl.register(Shape)
-def _typeof_shape(value, _context):
-    return ShapeType(value.rows, value.units, value.runs, value.is_part, value.is_spread)
+typeof_impl.register(Shape)(lambda value, _context: ShapeType(*value._key))
 
 
 # ------------------------------------------------------------------ vectors
