@@ -50,15 +50,12 @@ from fastgd.kernel.training_loop import (
     Descent,
     Pass,
     back,
-    before_update,
-    drop_weights,
+    begin_pass,
     forward_layers,
     gradient,
     is_on,
     lines_of,
     measure_group,
-    padded_of,
-    transpose,
 )
 from fastgd.kernel.vectorization import ROWS
 
@@ -89,15 +86,11 @@ def _begin(descent, held, data, split, j, turn):
     if not (measuring or training):
         return
     width = layers[len(layers) - 1].outputs * runs_of(shapes.data)
-    N, real = len(data.y) // width, data.samples
+    source = data
     if turn == HELD:
-        N, real = len(held.y) // width, held.samples
-    if training:
-        _, real = before_update(descent, data, j)
-        N = padded_of(recipe.batches, N, len(block.batch.y) // width)
-    drop_weights(recipe.features.dropconnect, scalar, layers, block, j, training)
-    if training:
-        transpose(shapes.transposed, scalar, block.numbers, layers)
+        source = held
+    N, of_batch = len(source.y) // width, len(block.batch.y) // width
+    _, N, real = begin_pass(descent, source, N, of_batch, j, training)
     now[SAMPLES], now[REAL] = N, real
     now[GROUPS] = (N + split.together - 1) // split.together
 

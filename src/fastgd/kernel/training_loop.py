@@ -195,13 +195,7 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
             measures = wanted and phase == 0 and not is_on(recipe.outputs)
             trains = j < span.iterations and phase == phases - 1
             if phases == 1 or measures or trains:
-                source, N, real = data, all_samples, data.samples
-                if trains:
-                    source, real = before_update(descent, data, j)
-                    N = padded_of(recipe.batches, all_samples, of_batch)
-                drop_weights(recipe.features.dropconnect, scalar, layers, block, j, trains)
-                if trains:
-                    transpose(shapes.transposed, scalar, block.numbers, layers)
+                source, N, real = begin_pass(descent, data, all_samples, of_batch, j, trains)
                 one_pass = Pass(source, N, real, j, look, record, measures, False, trains)
                 overflow = _pass(shapes.layout, descent, one_pass)
         if j < span.iterations:
@@ -229,12 +223,22 @@ def is_on(choice):
 
 
 @part
-def before_update(descent, data, j):
-    """What precedes update j; returns its samples, and their number without padding."""
+def begin_pass(descent, data, N, of_batch, j, trains):
+    """What precedes a pass; returns its samples, and their number with and without padding.
+
+    It takes all N samples or, in training, maybe a mini-batch of ``of_batch`` samples.
+    """
     shapes, recipe, layers, block = descent.shapes, descent.recipe, descent.layers, descent.block
-    set_rates(recipe.schedule, shapes.scalar, layers, block, descent.span, j)
-    prepare(recipe.optimizer, shapes.scalar, block.numbers, layers[0])
-    return choose_samples(recipe.batches, descent, data, j)
+    scalar, source, real = shapes.scalar, data, data.samples
+    if trains:
+        set_rates(recipe.schedule, scalar, layers, block, descent.span, j)
+        prepare(recipe.optimizer, scalar, block.numbers, layers[0])
+        source, real = choose_samples(recipe.batches, descent, data, j)
+        N = padded_of(recipe.batches, N, of_batch)
+    drop_weights(recipe.features.dropconnect, scalar, layers, block, j, trains)
+    if trains:
+        transpose(shapes.transposed, scalar, block.numbers, layers)
+    return source, N, real
 
 
 @part
