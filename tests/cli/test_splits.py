@@ -9,7 +9,7 @@ from sklearn.model_selection import KFold, train_test_split
 from command import assert_refused
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.splits import take_split
-from fastgd.models.train_test_split import ShuffledFolds
+from fastgd.models.row_splits import ShuffledFolds
 from fastgd.tables.samples import read_samples
 
 ROWS = 23

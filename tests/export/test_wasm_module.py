@@ -10,7 +10,7 @@ import wasmtime
 
 import fastgd
 from exports import MODELS, RUNS, assert_same_bits, expected, inputs, run_of, table_of
-from fastgd.export.webassembly import wasm_module
+from fastgd.export.web import wasm_module
 from fastgd.kernel.language import cache
 from fastgd.kernel.language import cross_compilation as targets
 from fastgd.kernel.language.cross_compilation import TargetError

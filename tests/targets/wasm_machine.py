@@ -8,7 +8,7 @@ import numpy as np
 import wasmtime
 
 from fastgd.engine import session
-from fastgd.engine.layout import layout_for
+from fastgd.engine.session import layout_for
 from fastgd.kernel import launch
 from fastgd.kernel.call_image import Image, module, probe_module
 from fastgd.kernel.language.wasm_linking import PAGE, STACK

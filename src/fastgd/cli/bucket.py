@@ -13,7 +13,7 @@ from fastgd.checks.messages import error_text, many, seconds_text
 from fastgd.checks.numbers import check_choice
 from fastgd.cli.console import Rows, Timed, open_console, print_plain, print_table, spinner, timed
 from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.json_output import print_json
+from fastgd.cli.machine_output import print_json
 from fastgd.cli.options import JSON, PROGRESS, argument, option, takes
 from fastgd.cli.output_files import Output, check_plot, write_plot, writing
 from fastgd.plots import style

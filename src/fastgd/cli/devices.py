@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import fastgd
 from fastgd.checks.messages import escaped
-from fastgd.cli.json_output import print_json
+from fastgd.cli.machine_output import print_json
 from fastgd.cli.options import JSON, takes
 
 

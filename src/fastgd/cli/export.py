@@ -15,8 +15,7 @@ from fastgd.cli.options import argument, option, takes
 from fastgd.cli.output_files import check_output
 from fastgd.export.exportable import Exportable, c_name
 from fastgd.tables.column_values import texts_shown
-from fastgd.tables.columns import Column, TargetColumn, TextColumn
-from fastgd.tables.dates import DateColumn
+from fastgd.tables.columns import Column, DateColumn, TargetColumn, TextColumn
 from fastgd.tables.targets import ClassTarget
 
 

@@ -18,7 +18,7 @@ from fastgd.cli.console import (
     timed,
 )
 from fastgd.cli.errors import refusing
-from fastgd.cli.json_output import plain, print_json
+from fastgd.cli.machine_output import plain, print_json
 from fastgd.cli.option_values import column_name, read_formula, read_networks, with_formulas
 from fastgd.cli.options import (
     CLASSIFICATION,
@@ -40,13 +40,12 @@ from fastgd.cli.options import (
     takes,
 )
 from fastgd.cli.output_files import Output, check_output, check_plot, write_plot, writing
-from fastgd.cli.score_table import number_text, print_scores
+from fastgd.cli.result_tables import number_text, print_scores
 from fastgd.cli.terminal import complain
-from fastgd.models.fit import Fit, fit_columns
+from fastgd.models.fit import ALPHAS, PENALTIES, SECOND_ORDER, Fit, fit_columns
 from fastgd.models.fit_choices import FOLDS, SHARE, Choices
-from fastgd.models.search import ALPHAS, PENALTIES, SECOND_ORDER
+from fastgd.tables.preparation import names_text
 from fastgd.tables.reading import read_columns
-from fastgd.tables.table_selection import names_text
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -12,8 +12,8 @@ from fastgd.cli.console import print_plain
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.option_values import column_name, read_network
 from fastgd.cli.options import Declared, argument, option
+from fastgd.tables.preparation import names_text
 from fastgd.tables.samples import Samples, read_samples
-from fastgd.tables.table_selection import names_text
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -32,9 +32,8 @@ from fastgd.cli.option_values import (
     with_formulas,
 )
 from fastgd.cli.options import Declared, option
-from fastgd.formulas.custom import Function, Loss
-from fastgd.hyperparameters import Hyperparameters
-from fastgd.optimizers import LevenbergMarquardt, Optimizer
+from fastgd.formulas.named import Function, Loss
+from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Optimizer
 
 
 class Typed(NamedTuple):

@@ -11,8 +11,8 @@ from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.option_types import NameOrFormula
 from fastgd.checks.messages import shown
 from fastgd.cli.errors import RefusedError
-from fastgd.formulas.custom import Function, Loss
 from fastgd.formulas.expressions import FUNCTIONS, parse, variables_of
+from fastgd.formulas.named import Function, Loss
 
 T = TypeVar("T")
 

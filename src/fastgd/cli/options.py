@@ -12,7 +12,7 @@ from fastgd.cli.console import Job
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.option_values import column_name, or_terminal, read_one
 from fastgd.tables import targets
-from fastgd.tables.column_learning import MOST_CATEGORIES, Decisions
+from fastgd.tables.columns import MOST_CATEGORIES, Decisions
 from fastgd.tables.samples import LARGEST, Reading
 
 _RULES = {int: "a whole number", float: "a number"}

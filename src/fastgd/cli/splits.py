@@ -11,10 +11,10 @@ from fastgd.checks.messages import many
 from fastgd.cli.errors import RefusedError
 from fastgd.cli.option_values import column_name
 from fastgd.cli.options import option
-from fastgd.models.train_test_split import ShuffledFolds, held_out
+from fastgd.models.row_splits import ShuffledFolds, held_out
+from fastgd.tables.preparation import names_text
 from fastgd.tables.reading import NotANumberError
 from fastgd.tables.samples import RAW, Reading, Samples, read_more, read_samples
-from fastgd.tables.table_selection import names_text
 
 PANEL = "Validation"
 

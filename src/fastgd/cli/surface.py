@@ -13,7 +13,7 @@ from fastgd.checks.messages import error_text, joined, many, options_text
 from fastgd.cli.console import open_console, print_plain, timed
 from fastgd.cli.errors import RefusedError, refusing
 from fastgd.cli.inputs import note_unreached, problem, take_problem
-from fastgd.cli.json_output import print_json, samples_facts
+from fastgd.cli.machine_output import print_json, samples_facts
 from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.option_values import read_alpha
 from fastgd.cli.options import DEVICE, JSON, PLOT, PROGRESS, THREADS, Declared, option, takes

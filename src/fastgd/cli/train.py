@@ -14,7 +14,7 @@ from fastgd.arguments.samples import TrainingData
 from fastgd.checks.messages import error_text, joined, many, options_text
 from fastgd.cli.console import open_console, print_plain, print_table
 from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.json_output import print_json, run_facts, samples_facts
+from fastgd.cli.machine_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.option_values import read_alpha, read_network
 from fastgd.cli.options import (

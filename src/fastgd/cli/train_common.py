@@ -19,10 +19,10 @@ from fastgd.cli.output_files import Output, check_output
 from fastgd.cli.splits import Given, RowSplit
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.optimizers import Adam
+from fastgd.tables.preparation import names_text
 from fastgd.tables.samples import LARGEST, Reading, Samples
-from fastgd.tables.table_selection import names_text
 from fastgd.training.resuming import planned
-from fastgd.training.train import EVERY
+from fastgd.training.train_sweep import EVERY
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,7 +10,7 @@ from fastgd import plots
 from fastgd.checks.messages import many
 from fastgd.cli.console import Timed, open_console, print_plain, print_table, timed
 from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.json_output import print_json
+from fastgd.cli.machine_output import print_json
 from fastgd.cli.options import DEVICE, JSON, PROGRESS, THREADS, option, takes
 from fastgd.cli.output_files import (
     Output,
@@ -26,19 +26,19 @@ from fastgd.engine.devices import AUTO, CPU, CUDA
 from fastgd.plots import style
 from fastgd.plots.maps import magnification
 from fastgd.store.folder import remove
-from fastgd.studies.trainability.map import (
+from fastgd.studies.mean_field import Window
+from fastgd.studies.trainability_map import (
     FEWEST_ITERATIONS,
     WINDOW,
     Trainability,
     trainability,
+    trainability_zoom,
 )
-from fastgd.studies.trainability.map_job import Window
-from fastgd.studies.trainability.zoom import trainability_zoom
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from fastgd.studies.trainability.box_counting import BoxCounting
+    from fastgd.studies.box_counting import BoxCounting
 
 FILM = ".gif"
 

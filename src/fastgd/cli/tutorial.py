@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastgd.article import comparison, page
-from fastgd.article.comparison import Result
+from fastgd.article.comparison import DEVIATIONS, TWINS, Mark, Result
 from fastgd.article.experiments import EXPERIMENTS, Experiment, source
 from fastgd.article.tables import WEIGHTS, ArticleTable, Cell, Marked, Numbers, tables, tally_table
-from fastgd.article.twins import DEVIATIONS, TWINS, Mark
 from fastgd.checks.messages import escaped, many, seconds_text
 from fastgd.cli.console import new_table, open_console, timed
 from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.json_output import print_json
+from fastgd.cli.machine_output import print_json
 from fastgd.cli.options import JSON, PROGRESS, option, takes
 from fastgd.cli.output_files import check_output
 from fastgd.plots.style import pyplot

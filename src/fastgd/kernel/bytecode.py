@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 
-from fastgd.kernel.elementwise import KnownFunctions, address_of_function, fill_by_code
+from fastgd.kernel.bytecode import KnownFunctions, address_of_function, fill_by_code
 from fastgd.kernel.iteration.elementary import maximum, minimum, relu, sign
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.loads_and_stores import load, store

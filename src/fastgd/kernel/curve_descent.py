@@ -27,8 +27,8 @@ from fastgd.kernel.bytecode import (
     codes_with,
     evaluate_block,
     evaluators,
+    known_functions,
 )
-from fastgd.kernel.elementwise import known_functions
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.cross_compilation import TARGETS, emit
 from fastgd.kernel.language.loads_and_stores import load, store

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import many, shown
-from fastgd.checks.numbers import check_path
+from fastgd.checks.numbers import check_memory, check_path
 from fastgd.tables.column_values import FileTexts, columns_of, number_of
-from fastgd.tables.table_selection import names_text
+from fastgd.tables.preparation import names_text
 from fastgd.tables.text_files import (
     LARGEST,
     LOOKED_AT,

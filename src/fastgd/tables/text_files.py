@@ -10,8 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import either, escaped, many, shown, warn
+from fastgd.checks.numbers import check_memory
 from fastgd.tables.column_values import number_of
 
 LARGEST = 2**30
