@@ -54,10 +54,9 @@ LAYOUT = {
     "window": 1, "sharing": Sharing.ALL, "group": None, "machine": None,
 }  # fmt: skip
 TILES = {
-    "lanes": 8, "runs": 1, "widest": 4, "data_runs": 1, "importance_runs": 1, "parts": False,
-    "strips": False,
+    "machine": vectorization.Machine(8), "runs": 1, "widest": 4, "data_runs": 1,
+    "importance_runs": 1, "parts": False, "strips": False,
 }  # fmt: skip
-SPREAD = {"runs": 32, "widest": 4, "data_runs": 1, "importance_runs": 1}
 
 REMEMBERED = {
     "checks.numbers.rule_of": (
@@ -114,7 +113,7 @@ REMEMBERED = {
     "kernel.vectorization._shapes_for": (
         TILES,
         {
-            "lanes": [2],
+            "machine": [vectorization.WEBASSEMBLY, vectorization.GPU],
             "runs": [8],
             "widest": [64],
             "data_runs": [8],
@@ -122,10 +121,6 @@ REMEMBERED = {
             "parts": [True],
             "strips": [True],
         },
-    ),
-    "kernel.vectorization._spread_shapes": (
-        SPREAD,
-        {"runs": [1], "widest": [1], "data_runs": [32], "importance_runs": [32]},
     ),
     "kernel.language.specialization._digest": (
         {"formulas": (("value", recipe().activation.formulas["value"]),)},
@@ -146,7 +141,7 @@ COMPILING = {
     "kernel.bytecode.address_of_function",
     "kernel.call_image.stamp_of", "kernel.language.numba_internals._without_markers",
     "kernel.curve_descent.roller_module", "kernel.splitting.handle_of",
-    "kernel.training_loop.entry_of", "kernel.training_loop.handle_of",
+    "kernel.launch.entry_of", "kernel.launch.handle_of",
 }  # fmt: skip
 """What compiles for markers or names: see the test of recipes below."""
 

@@ -71,7 +71,8 @@ def _wrap(module):
         if begun:
             begun[-1][1] += seconds
         save(self, sig, data)
-        _note(self._name, self._file_name(self._key(sig, data.codegen)), seconds - others)
+        file = module._file_name(self._prefix, self._key(sig, data.codegen))
+        _note(self._name, file, seconds - others)
 
     load_overload.is_counted = True
     kept.load_overload, kept.save_overload = load_overload, save_overload

@@ -201,7 +201,7 @@ FORGOTTEN = {
         "LevenbergMarquardt doesn't read clip_gradient: its declaration must say",
     ),
     "the name of the argument": (
-        f"{SOURCE}kernel/training_loop.py", r"clipping(?=\.clip_gradient)", "chosen",
+        f"{SOURCE}kernel/iteration/updates.py", r"clipping(?=\.clip_gradient)", "chosen",
         "reads clipping.clip_gradient: the argument that takes the feature must be named clipping",
     ),
     "the twin": (

@@ -11,7 +11,6 @@ import pytest
 
 import cuda_stand_in
 from fastgd.kernel import cuda
-from fastgd.kernel import cuda as cuda_driver
 
 package = pytest.importorskip(
     "cuda.bindings.driver", reason="cuda-bindings is missing: there is none for macOS"
@@ -31,7 +30,7 @@ def test_enums_are_those_of_the_package(enum):
 
 
 def test_statuses_that_have_a_meaning_are_those_of_the_package():
-    named = " ".join([*cuda_driver._MEANINGS.values(), cuda._TOO_OLD])
+    named = " ".join([*cuda._MEANINGS.values(), cuda._TOO_OLD])
     own, real = cuda_stand_in.CUresult, package.CUresult
     for status in named.split():
         assert own[f"CUDA_ERROR_{status}"] == getattr(real, f"CUDA_ERROR_{status}")

@@ -12,7 +12,7 @@ from fastgd.kernel.language.specialization import KnownFacts, markers
 from fastgd.kernel.language.structs import (
     Bytes,
     Floats,
-    Integers,
+    IntArray,
     address_of,
     encode,
     first_byte,
@@ -32,7 +32,7 @@ class Mixed(NamedTuple):
     number: float
     floats: Floats
     inner: Inner
-    places: Integers
+    places: IntArray
     whole: int
     signs: Bytes
 

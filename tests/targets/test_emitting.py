@@ -17,7 +17,7 @@ from small_kernels import Numbers, emitted, on_webassembly
 
 from fastgd.kernel.language import code_directory
 from fastgd.kernel.language import cross_compilation as targets
-from fastgd.kernel.language.cross_compilation import TARGETS, Target, TargetError
+from fastgd.kernel.language.cross_compilation import TARGETS, TargetError, TargetMachine
 from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.structs import Floats
 from fastgd.kernel.language.tile import Shape, runs_of, select
@@ -132,9 +132,12 @@ def test_with_numba_s_checks_of_indices_from_the_start(tmp_path):
 @pytest.mark.parametrize(
     ("target", "what"),
     [
-        (Target("none", "no-such-machine", ""), '.*compatible with triple "no-such-machine"'),
+        (
+            TargetMachine("none", "no-such-machine", ""),
+            '.*compatible with triple "no-such-machine"',
+        ),
         # LLVM ends the process: this backend has no code of 64 bits for a processor of 32.
-        (Target("old", "x86_64-unknown-linux", "i386"), ".+"),
+        (TargetMachine("old", "x86_64-unknown-linux", "i386"), ".+"),
     ],
     ids=["no backend", "a processor of 32 bits"],
 )

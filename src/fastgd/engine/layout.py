@@ -16,16 +16,16 @@ from fastgd.engine.recipe import INTEGERS, STATES, Values, width_of
 from fastgd.kernel.block import (
     RECENT,
     SMALLEST,
-    Array,
     Block,
     BlockLayout,
     Data,
     Layer,
     Recipe,
     Shapes,
+    Space,
 )
 from fastgd.kernel.language.specialization import KnownFacts
-from fastgd.kernel.language.structs import Bytes, Floats, Integers
+from fastgd.kernel.language.structs import Bytes, Floats, IntArray
 from fastgd.kernel.vectorization import (
     GPU,
     ROWS,
@@ -65,10 +65,10 @@ MOST_KNOWN = 3
 
 _known: dict[Recipe, set[BlockLayout]] = {}
 
-_DTYPES = {Floats: np.float64, Integers: np.int64, Bytes: np.uint8, int: np.float64}
+_DTYPES = {Floats: np.float64, IntArray: np.int64, Bytes: np.uint8, int: np.float64}
 
 
-def _declared(struct: type) -> dict[str, tuple[Array, Any]]:
+def _declared(struct: type) -> dict[str, tuple[Space, Any]]:
     """The arrays that a struct declares, with their dtypes, by the names of its fields."""
     return {
         name: (hint.__metadata__[0], np.dtype(_DTYPES[hint.__origin__]))
@@ -173,7 +173,7 @@ class Layout:
 
     @cached_property
     def sizes(self) -> dict[str, int]:
-        """The sizes by which arrays are declared: see :class:`fastgd.kernel.block.Array`."""
+        """The sizes by which arrays are declared: see :class:`fastgd.kernel.block.Space`."""
         recipe, shapes = self.recipe, self.shapes
         chosen = recipe._asdict() | recipe.features.members
         activations, outputs = self._units[-1], self._units[-1] - self._units[-2]
@@ -431,7 +431,7 @@ class Layout:
         return block
 
     @cached_property
-    def _filled(self) -> list[tuple[int, Array, Any, int, int]]:
+    def _filled(self) -> list[tuple[int, Space, Any, int, int]]:
         """The arrays of a block that have values: number, declaration, dtype, and lengths."""
         each = enumerate(zip(ARRAYS.values(), self._lengths, strict=True))
         return [(k, *declared, *lengths) for k, (declared, lengths) in each if any(lengths)]

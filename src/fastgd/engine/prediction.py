@@ -238,7 +238,7 @@ def outputs(
 
 def call_for(
     network: Network, methods: Sequence[Method], parameters: FloatArray, samples: int
-) -> launch.Call:
+) -> launch.KernelCall:
     """A call whose blocks are networks with these parameters (n, P), for any inputs (samples, D).
 
     ``methods`` are their options, which may differ in the parameters of functions only. The call is

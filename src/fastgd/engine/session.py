@@ -32,7 +32,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, Portion, RunBatch, lanes_of, portion_of
 from fastgd.engine.recipe import NEVER, PATIENCE, TOLERANCE, ValueColumn, Values
 from fastgd.kernel import launch
-from fastgd.kernel.block import NOW, SEED, Area, Block, Layer, Recipe, Shapes, Span, Split
+from fastgd.kernel.block import NOW, SEED, Area, Block, IterationSpan, Layer, Recipe, Shapes, Split
 from fastgd.kernel.vectorization import ROWS, Machine
 
 if TYPE_CHECKING:
@@ -246,10 +246,10 @@ class Runs:
         """(n,) the updates after which a run ended, or -1."""
         return self.block.ended.ravel()[self.places]
 
-    def call(self, first: int, last: int, split: Split | None = None) -> launch.Call:
+    def call(self, first: int, last: int, split: Split | None = None) -> launch.KernelCall:
         """The arguments of a kernel call."""
         session, layout, method = self.session, self.session.layout, self.session.method
-        span = Span(
+        span = IterationSpan(
             first=first,
             last=last,
             iterations=session.iterations,
@@ -263,7 +263,7 @@ class Runs:
             shuffle=int(method.shuffle),
             shuffle_seed=method.shuffle_seed,
         )
-        return launch.Call(
+        return launch.KernelCall(
             layout.markers,
             layout.recipe,
             self.portion.tables,

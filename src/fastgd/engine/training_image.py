@@ -15,7 +15,7 @@ from fastgd.engine.execution import loaded
 from fastgd.engine.layout import Layout
 from fastgd.engine.plan import Plan
 from fastgd.kernel.block import SEED
-from fastgd.kernel.call_image import Field, Image, arrays_of, module, probe_module
+from fastgd.kernel.call_image import Image, ImageField, arrays_of, module, probe_module
 from fastgd.kernel.language.cross_compilation import TargetError
 from fastgd.kernel.vectorization import WEBASSEMBLY
 
@@ -27,7 +27,7 @@ class TrainingImage(NamedTuple):
 
     image: Image
     layout: Layout
-    fields: dict[str, Field]
+    fields: dict[str, ImageField]
     """Where things are, by name.
 
     With B blocks of R runs side by side: ``alpha`` (B, layers, R), ``weights.k`` (B, inputs,
@@ -63,7 +63,7 @@ class TrainingImage(NamedTuple):
         return module(self.image.call.shapes, self.image.call.recipe, target)
 
 
-def _fields(image: Image, layout: Layout) -> Iterator[tuple[str, Field]]:
+def _fields(image: Image, layout: Layout) -> Iterator[tuple[str, ImageField]]:
     block, runs = image.call.blocks, layout.runs
     for name, array in arrays_of(image.call):
         if array.size and name not in ("errors", "losses", "changes"):

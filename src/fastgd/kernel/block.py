@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 
 from fastgd.kernel.language.loads_and_stores import load_words, store, store_words, units
 from fastgd.kernel.language.specialization import Choice, Features, KnownFacts, markers, part
-from fastgd.kernel.language.structs import Bytes, Floats, Integers, table_of
+from fastgd.kernel.language.structs import Bytes, Floats, IntArray, table_of
 from fastgd.kernel.language.tile import Shape, runs_of
 
 
@@ -82,7 +82,7 @@ class Recipe(NamedTuple):
     features: Features  # what numeric options switch on: see fastgd.engine.recipe
 
 
-# Integers of each run, in Block.integers: (R,) each; those of options follow.
+# IntArray of each run, in Block.integers: (R,) each; those of options follow.
 SEED, SMALLEST_AT, ERROR_COUNT = range(3)
 OPTIONS = 3
 
@@ -100,8 +100,8 @@ RUNNING, CONVERGED, DIVERGED, STALLED = range(4)
 """Values of ``Block.outcome``."""
 
 
-class Array(NamedTuple):
-    """An array of a block, declared next to the field by which the kernel finds it.
+class Space(NamedTuple):
+    """The space of an array of a block, declared next to the field by which the kernel finds it.
 
     Everything else follows from these declarations, in :mod:`fastgd.engine.layout`: how long an
     array is, where it begins, what is allocated, and what is copied when runs are repacked.
@@ -137,7 +137,7 @@ class Array(NamedTuple):
     """
 
 
-Workspace = partial(Array, busy=True, is_workspace=True)
+Workspace = partial(Space, busy=True, is_workspace=True)
 
 
 class Data(NamedTuple):
@@ -150,9 +150,9 @@ class Data(NamedTuple):
     the mini-batch of a block, with B samples.
     """
 
-    X: Annotated[Floats, Array("B D data", busy=True)]  # D includes the constant input of a bias
-    y: Annotated[Floats, Array("B H data", busy=True)]  # H outputs of the last layer
-    importance: Annotated[Floats, Array("B H importance", busy=True)]
+    X: Annotated[Floats, Space("B D data", busy=True)]  # D includes the constant input of a bias
+    y: Annotated[Floats, Space("B H data", busy=True)]  # H outputs of the last layer
+    importance: Annotated[Floats, Space("B H importance", busy=True)]
     samples: int  # without padding
     epoch: int  # iterations in an epoch
 
@@ -172,20 +172,20 @@ class Layer(NamedTuple):
     stride: int  # distance from one sample's activations to the next
     number: int  # 0 for the first layer
     is_output: int  # 1 for the last layer
-    weights: Annotated[int, Array("P", moves=True)]  # (D, H, R)
-    watch: Annotated[int, Array("watched R", moves=True)]  # about monitored errors
-    base_alpha: Annotated[int, Array("schedule K R", moves=True)]  # times a schedule's factor
-    alpha: Annotated[int, Array("K R", moves=True)]  # its (R,) learning rates
-    values: Annotated[int, Array("values R", moves=True)]  # the other float values of each run
-    learning: Annotated[int, Array("frozen P", moves=True, beside="weights")]  # 1, 0 if frozen
-    states: Annotated[int, Array("states P", moves=True, beside="weights")]  # of the optimizer
-    gradient: Annotated[int, Array("P", beside="weights")]
-    effective: Annotated[int, Array("dropconnect P")]  # masked weights; else the weights themselves
-    factors: Annotated[int, Array("dropconnect P", beside="weights")]
-    transposed: Annotated[int, Array("transposed P")]  # copies of the weights, without biases
-    units: Annotated[int, Array("A")]  # activations: (samples of a group, H, R)
-    deltas: Annotated[int, Array("A", beside="units")]
-    preactivation: Annotated[int, Array("preactivations", beside="units")]  # inputs of units
+    weights: Annotated[int, Space("P", moves=True)]  # (D, H, R)
+    watch: Annotated[int, Space("watched R", moves=True)]  # about monitored errors
+    base_alpha: Annotated[int, Space("schedule K R", moves=True)]  # times a schedule's factor
+    alpha: Annotated[int, Space("K R", moves=True)]  # its (R,) learning rates
+    values: Annotated[int, Space("values R", moves=True)]  # the other float values of each run
+    learning: Annotated[int, Space("frozen P", moves=True, beside="weights")]  # 1, 0 if frozen
+    states: Annotated[int, Space("states P", moves=True, beside="weights")]  # of the optimizer
+    gradient: Annotated[int, Space("P", beside="weights")]
+    effective: Annotated[int, Space("dropconnect P")]  # masked weights; else the weights themselves
+    factors: Annotated[int, Space("dropconnect P", beside="weights")]
+    transposed: Annotated[int, Space("transposed P")]  # copies of the weights, without biases
+    units: Annotated[int, Space("A")]  # activations: (samples of a group, H, R)
+    deltas: Annotated[int, Space("A", beside="units")]
+    preactivation: Annotated[int, Space("preactivations", beside="units")]  # inputs of units
     state: int  # distance from one optimizer state variable to the next
     scale: int  # where its batch normalization parameters begin
 
@@ -206,36 +206,36 @@ class Block(NamedTuple):
     """
 
     numbers: Floats  # what Layer declares: weights, monitored errors, values, states, units
-    integers: Annotated[Integers, Array("integers R", moves=True, busy=True)]  # of each run
-    signs: Annotated[Bytes, Array("P", moves=True, busy=True)]  # 1 if the last update was positive
-    recent: Annotated[Bytes, Array("P", moves=True, busy=True)]  # direction changes since the flush
-    changes: Annotated[Integers, Array("P", moves=True)]  # direction changes before that
-    errors: Annotated[Floats, Array("T R + R", moves=True)]  # mean absolute errors
-    losses: Annotated[Floats, Array("T R + R + watched_loss R", moves=True)]
-    path: Annotated[Floats, Array("path T P", moves=True)]  # the weights at these errors
-    ended: Annotated[Integers, Array("R")]  # updates of a run that has ended, or -1
-    outcome: Annotated[Integers, Array("R")]  # how it ended
-    final: Annotated[Floats, Array("R")]  # its last error
-    kept: Annotated[Floats, Array("P + watched R")]  # as numbers begin, at its end
-    kept_integers: Annotated[Integers, Array("integers R")]  # its integers at its end
-    kept_changes: Annotated[Integers, Array("P")]  # its direction changes at its end
-    scratch: Annotated[Floats, Array("2 R", busy=True)]  # temporary values
-    order: Annotated[Integers, Array("epochs N", busy=True)]  # the samples as an epoch has them
+    integers: Annotated[IntArray, Space("integers R", moves=True, busy=True)]  # of each run
+    signs: Annotated[Bytes, Space("P", moves=True, busy=True)]  # 1 if the last update was positive
+    recent: Annotated[Bytes, Space("P", moves=True, busy=True)]  # direction changes since the flush
+    changes: Annotated[IntArray, Space("P", moves=True)]  # direction changes before that
+    errors: Annotated[Floats, Space("T R + R", moves=True)]  # mean absolute errors
+    losses: Annotated[Floats, Space("T R + R + watched_loss R", moves=True)]
+    path: Annotated[Floats, Space("path T P", moves=True)]  # the weights at these errors
+    ended: Annotated[IntArray, Space("R")]  # updates of a run that has ended, or -1
+    outcome: Annotated[IntArray, Space("R")]  # how it ended
+    final: Annotated[Floats, Space("R")]  # its last error
+    kept: Annotated[Floats, Space("P + watched R")]  # as numbers begin, at its end
+    kept_integers: Annotated[IntArray, Space("integers R")]  # its integers at its end
+    kept_changes: Annotated[IntArray, Space("P")]  # its direction changes at its end
+    scratch: Annotated[Floats, Space("2 R", busy=True)]  # temporary values
+    order: Annotated[IntArray, Space("epochs N", busy=True)]  # the samples as an epoch has them
     batch: Data  # the mini-batch of an iteration; a copy for each run if these draw their own
-    tau: Annotated[Floats, Array("adaptive N R", moves=True, busy=True)]  # logits of sampling
-    chances: Annotated[Floats, Array("adaptive N R", busy=True)]  # its probabilities
-    draws: Annotated[Integers, Array("adaptive B R", busy=True)]  # indices of the drawn samples
-    drawn: Annotated[Floats, Array("adaptive N R", busy=True)]  # squared gradient norms, summed up
-    total: Annotated[Floats, Array("R")]  # total sample weight * outputs
-    held_total: Annotated[Floats, Array("held R")]  # the same for the validation samples
-    weight: Annotated[Floats, Array("mean R")]  # total sample weight
-    scale: Annotated[Floats, Array("mean R")]  # the factor of a batch's derivatives
-    held: Annotated[Floats, Array("held R")]  # the validation error when it was last evaluated
-    held_errors: Annotated[Floats, Array("held T R + held R", moves=True)]
-    held_final: Annotated[Floats, Array("held R")]  # as final, of the validation samples
-    best: Annotated[Floats, Array("best P", moves=True)]  # the weights of the smallest error
-    best_error: Annotated[Floats, Array("best R", moves=True)]  # their error on training samples
-    outputs: Annotated[Floats, Array("0")]  # (R, N, H), N without padding; the caller's memory
+    tau: Annotated[Floats, Space("adaptive N R", moves=True, busy=True)]  # logits of sampling
+    chances: Annotated[Floats, Space("adaptive N R", busy=True)]  # its probabilities
+    draws: Annotated[IntArray, Space("adaptive B R", busy=True)]  # indices of the drawn samples
+    drawn: Annotated[Floats, Space("adaptive N R", busy=True)]  # squared gradient norms, summed up
+    total: Annotated[Floats, Space("R")]  # total sample weight * outputs
+    held_total: Annotated[Floats, Space("held R")]  # the same for the validation samples
+    weight: Annotated[Floats, Space("mean R")]  # total sample weight
+    scale: Annotated[Floats, Space("mean R")]  # the factor of a batch's derivatives
+    held: Annotated[Floats, Space("held R")]  # the validation error when it was last evaluated
+    held_errors: Annotated[Floats, Space("held T R + held R", moves=True)]
+    held_final: Annotated[Floats, Space("held R")]  # as final, of the validation samples
+    best: Annotated[Floats, Space("best P", moves=True)]  # the weights of the smallest error
+    best_error: Annotated[Floats, Space("best R", moves=True)]  # their error on training samples
+    outputs: Annotated[Floats, Space("0")]  # (R, N, H), N without padding; the caller's memory
     # Of second-order steps; matrices have rows for all parameters, rounded up to whole tiles.
     jacobian: Annotated[Floats, Workspace("curvature G H width R + curvature rows R")]
     products: Annotated[Floats, Workspace("curvature rows columns R")]
@@ -245,7 +245,7 @@ class Block(NamedTuple):
     solution: Annotated[Floats, Workspace("curvature rows R")]  # the step
 
 
-class Span(NamedTuple):
+class IterationSpan(NamedTuple):
     """The iterations of a call, first to last; iteration ``iterations`` only measures the error."""
 
     first: int
@@ -272,17 +272,17 @@ class Split(NamedTuple):
     threads: int
     together: int  # samples whose values are stored
     rows: int  # samples of a group in the gradient
-    areas: Integers  # (threads, K, 6) flat: the weights of each thread, see Area
-    now: Integers  # see GROUPS
+    areas: IntArray  # (threads, K, 6) flat: the weights of each thread, see Area
+    now: IntArray  # see GROUPS
     overflow: Floats  # (threads, R): NaN for each run that diverges
     total: Floats  # (R,): sum of errors so far
 
 
 # Inside a kernel: the structs above, as encoded by structs.encode().
-all_data, all_layers, all_blocks, all_spans = map(table_of, (Data, Layer, Block, Span))
+all_data, all_layers, all_blocks, all_spans = map(table_of, (Data, Layer, Block, IterationSpan))
 
 
-class Samples(NamedTuple):
+class LayerInputs(NamedTuple):
     """The values of one layer for the samples of a group: the inputs of the next layer."""
 
     values: Any  # a buffer

@@ -41,7 +41,7 @@ from fastgd.kernel.language.specialization import (
     markers,
     part,
 )
-from fastgd.kernel.language.structs import Floats, Integers, address_of, floats_at, table_of
+from fastgd.kernel.language.structs import Floats, IntArray, address_of, floats_at, table_of
 from fastgd.kernel.language.tile import (
     Shape,
     constant_shape,
@@ -261,7 +261,7 @@ def code_of_operation(name: str) -> int:
 class Evaluator(NamedTuple):
     """What one thread needs to evaluate a curve."""
 
-    program: Integers  # (instructions * WORDS,)
+    program: IntArray  # (instructions * WORDS,)
     work: Floats  # (rows * BLOCK,)
 
 
@@ -271,7 +271,7 @@ all_evaluators = table_of(Evaluator)
 class Code(NamedTuple):
     """A program that evaluates a function of x for a block of values."""
 
-    program: Integers
+    program: IntArray
     constants: Floats
     rows: int
 

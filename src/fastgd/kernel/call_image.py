@@ -19,36 +19,35 @@ from numba import typeof
 from numba.core import types
 from numpy.typing import NDArray
 
-from fastgd.kernel.block import Block, Data, Layer, Recipe, Shapes, Span
+from fastgd.kernel.block import Block, Data, IterationSpan, Layer, Recipe, Shapes
 from fastgd.kernel.language.cross_compilation import TARGETS, emit
 from fastgd.kernel.language.loads_and_stores import block_of_threads, load, threads_of
-from fastgd.kernel.language.specialization import part
-from fastgd.kernel.language.structs import Floats, Integers, Struct, address_of, encode, first_byte
+from fastgd.kernel.language.structs import Floats, IntArray, Struct, address_of, encode, first_byte
 from fastgd.kernel.language.tile import anywhere, bits_of, constant_shape, fma, trap
 from fastgd.kernel.language.wasm_linking import STACK, linked
-from fastgd.kernel.launch import Call
+from fastgd.kernel.launch import KernelCall
 from fastgd.kernel.training_loop import descend
 
 LINE = 64
 """Each array begins at a multiple of this many bytes, if the image does."""
 
 
-class Header(NamedTuple):
+class ImageHeader(NamedTuple):
     """The first words of an image."""
 
     stamp: int  # of the code that the image is for
     base: int  # the header's own address
     blocks: int  # how many
-    data: Integers
-    layers: Integers
-    tables: Integers  # of the blocks
-    span: Integers
+    data: IntArray
+    layers: IntArray
+    tables: IntArray  # of the blocks
+    span: IntArray
 
 
-_WORDS = Struct(Header).words
+_WORDS = Struct(ImageHeader).words
 
 
-class Field(NamedTuple):
+class ImageField(NamedTuple):
     """An array in an image: the distance of its first byte from the header's, and how it lies."""
 
     offset: int
@@ -66,12 +65,12 @@ class Image:
 
     memory: NDArray[np.uint8]
     base: int
-    call: Call
+    call: KernelCall
     head: NDArray[np.uint8]
     """The header and the tables."""
 
     @classmethod
-    def of(cls, call: Call, base: int) -> "Image":
+    def of(cls, call: KernelCall, base: int) -> "Image":
         """Copy a call's arrays to an image for this address, a multiple of 64.
 
         Raises
@@ -88,7 +87,7 @@ class Image:
         return image
 
     @classmethod
-    def without_arrays(cls, call: Call, base: int) -> "Image":
+    def without_arrays(cls, call: KernelCall, base: int) -> "Image":
         """The same with the header and the tables alone: no other memory is touched."""
         arrays = {id(array): array for _, array in arrays_of(call)}
         tables, begin = _places_of_tables(call)
@@ -98,7 +97,11 @@ class Image:
             key: memory[place : place + array.nbytes].view(array.dtype).reshape(array.shape)
             for place, (key, array) in zip(places, arrays.items(), strict=True)
         }
-        with_views = _mapped_call(call, lambda array: views[id(array)])
+        *data, blocks, span = (
+            mapped(each, lambda array: views[id(array)])
+            for each in (*call.data, call.blocks, call.span)
+        )
+        with_views = call._replace(data=data, blocks=blocks, span=span)
         image = cls(memory, base, with_views, memory[:begin])
         header = [stamp_of(call.shapes, call.recipe), base, len(call.blocks.numbers)]
         for place, table in zip(tables, _tables(image.call, image.address_of), strict=True):
@@ -111,31 +114,34 @@ class Image:
         """The address of one of the call's arrays where the image is meant to be; 0 if empty."""
         return self.base + first_byte(array) - first_byte(self.memory) if array.size else 0
 
-    def field(self, array: NDArray[Any]) -> Field:
+    def field(self, array: NDArray[Any]) -> ImageField:
         """Where a view of one of the call's arrays lies."""
-        return Field(
+        return ImageField(
             self.address_of(array) - self.base, array.dtype.str, array.shape, array.strides
         )
 
-    def numbers(self) -> Iterator[tuple[str, Field]]:
+    def numbers(self) -> Iterator[tuple[str, ImageField]]:
         """Yield where the whole numbers of the tables are, by name.
 
         Those of the samples (``data.samples``, and the length of an array, ``data.X.length``), of
         each layer (``layers.0.inputs``) and of the span (``span.first``).
         """
-        header = Struct(Header)
+        header = Struct(ImageHeader)
         words = self.memory[: 8 * _WORDS].view(np.int64)
         layers = range(len(self.call.layers))
         tables = [("data", Data, [""]), ("layers", Layer, [f"{k}." for k in layers])]
-        for table, struct, rows in [*tables, ("span", Span, [""])]:
+        for table, struct, rows in [*tables, ("span", IterationSpan, [""])]:
             begin, kind = int(words[header.fields[table][0]]) - self.base, Struct(struct)
             for row, prefix in enumerate(rows):
                 for name, (word, of) in kind.fields.items():
                     offset = begin + 8 * (row * kind.words + word)
                     if of == types.int64:
-                        yield f"{table}.{prefix}{name}", Field(offset, "<i8", (), ())
+                        yield f"{table}.{prefix}{name}", ImageField(offset, "<i8", (), ())
                     else:  # an array: its address, and then its length
-                        yield f"{table}.{prefix}{name}.length", Field(offset + 8, "<i8", (), ())
+                        yield (
+                            f"{table}.{prefix}{name}.length",
+                            ImageField(offset + 8, "<i8", (), ()),
+                        )
 
     @cached_property
     def pointers(self) -> NDArray[np.int64]:
@@ -147,13 +153,13 @@ class Image:
         own, other = (each.memory.view(np.int64) for each in (self, moved))
         return 8 * np.flatnonzero(own != other)
 
-    def copy_to(self, call: Call) -> None:
+    def copy_to(self, call: KernelCall) -> None:
         """Copy the arrays of the image to those of the call that it was made of."""
         for (_, mine), (_, other) in zip(arrays_of(self.call), arrays_of(call), strict=True):
             other[...] = mine
 
 
-def arrays_of(call: Call) -> Iterator[tuple[str, NDArray[Any]]]:
+def arrays_of(call: KernelCall) -> Iterator[tuple[str, NDArray[Any]]]:
     """Yield the arrays of a call, with their names: ``errors``, ``batch.X``, ``data.0.X``."""
     for k, data in enumerate(call.data):
         yield from _arrays_in(data, f"data.{k}.")
@@ -180,24 +186,19 @@ def mapped(struct: Any, of: Callable[[NDArray[Any]], NDArray[Any]]) -> Any:
     return type(struct)(*values)
 
 
-def _mapped_call(call: Call, of: Callable[[NDArray[Any]], NDArray[Any]]) -> Call:
-    data = [mapped(each, of) for each in call.data]
-    return call._replace(data=data, blocks=mapped(call.blocks, of), span=mapped(call.span, of))
-
-
-def _tables(call: Call, place: Callable[[NDArray[Any]], int]) -> list[NDArray[np.int64]]:
+def _tables(call: KernelCall, place: Callable[[NDArray[Any]], int]) -> list[NDArray[np.int64]]:
     """The words of samples, layers, blocks and span."""
     return [*call.facts_at(place), encode(call.span, place=place)]
 
 
-def _places_of_tables(call: Call) -> tuple[list[int], int]:
+def _places_of_tables(call: KernelCall) -> tuple[list[int], int]:
     """Where each of them begins in an image, and where the last one ends."""
     sizes = (_up(words.nbytes) for words in _tables(call, first_byte))
     *places, end = accumulate(sizes, initial=_up(8 * _WORDS))
     return places, end
 
 
-def size_of(call: Call) -> int:
+def size_of(call: KernelCall) -> int:
     """The size of a call's image, in bytes."""
     arrays = {id(array): array for _, array in arrays_of(call)}
     return _places_of_tables(call)[1] + sum(_up(array.nbytes) for array in arrays.values())
@@ -220,7 +221,7 @@ def aligned(size: int) -> NDArray[np.uint8]:
 @cache
 def stamp_of(shapes: Shapes, recipe: Recipe) -> int:
     """What code and image have in common: a number for these markers and the structs' fields."""
-    structs = [tuple(each._fields) for each in (Header, Data, Layer, Block, Span)]
+    structs = [tuple(each._fields) for each in (ImageHeader, Data, Layer, Block, IterationSpan)]
     facts = repr((typeof(shapes), typeof(recipe), structs))
     return int.from_bytes(sha256(facts.encode()).digest()[:8], "little") >> 1
 
@@ -239,7 +240,7 @@ def module(shapes: Shapes, recipe: Recipe, target: str) -> bytes:
         If this machine can't emit it.
     """
     stamp = stamp_of(shapes, recipe)
-    made = emit(_train_image, (shapes, recipe), stamp, Header, TARGETS[target])
+    made = emit(_train_image, (shapes, recipe), stamp, ImageHeader, TARGETS[target])
     return made if TARGETS[target].assembly else linked(made, "train")
 
 
@@ -247,16 +248,12 @@ def _train_image(shapes, recipe, stamp, image):
     if image.stamp != stamp or image.base != address_of(image):
         trap()
     if threads_of(shapes.scalar) > 1:  # each block of runs has its own block of threads
-        if block_of_threads() < image.blocks:
-            _train_block(shapes, recipe, image, block_of_threads())
+        b = block_of_threads()
+        if b < image.blocks:
+            descend(shapes, recipe, image.data, image.layers, image.tables, b, image.span)
     else:
         for b in range(image.blocks):
-            _train_block(shapes, recipe, image, b)
-
-
-@part
-def _train_block(shapes, recipe, image, b):
-    descend(shapes, recipe, image.data, image.layers, image.tables, b, image.span)
+            descend(shapes, recipe, image.data, image.layers, image.tables, b, image.span)
 
 
 # ------------------------------------------------------------------ relaxed multiply-adds

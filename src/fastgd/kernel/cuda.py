@@ -1,8 +1,7 @@
 """NVIDIA GPUs: their memory, the kernels that they run, and one sentence for each failure.
 
-With :mod:`.cuda_driver`, this is all that fastgd knows of CUDA. The package ``cuda-bindings``,
-which calls the driver, is imported when a GPU is first needed. No toolkit is needed: the driver
-compiles PTX.
+This is all that fastgd knows of CUDA. The package ``cuda-bindings``, which calls the driver, is
+imported when a GPU is first needed. No toolkit is needed: the driver compiles PTX.
 
 What is submitted to a :class:`Memory` happens in the order of the calls, but later, while Python
 does something else: it has happened after :meth:`Memory.wait`. Two of them don't wait for each
@@ -10,7 +9,9 @@ other, so that several threads of Python can use one GPU, each with memory of it
 """
 
 import ctypes
+import os
 import re
+import sys
 import threading
 import time
 import weakref
@@ -18,24 +19,122 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, NamedTuple
+from importlib import import_module
+from typing import Any
 
 from numpy.typing import NDArray
 
-from fastgd.kernel.cuda import DeviceError, Driver, dotted
 from fastgd.kernel.fork_lock import ForkSafeLock
 from fastgd.kernel.language.loads_and_stores import WARP
+
+_MEANINGS = {
+    "a kernel must run to its end on {device}, got {status}: a new process can use that GPU": (
+        "ASSERT CONTEXT_IS_DESTROYED HARDWARE_STACK_ERROR ILLEGAL_ADDRESS ILLEGAL_INSTRUCTION "
+        "INVALID_ADDRESS_SPACE INVALID_PC LAUNCH_FAILED MISALIGNED_ADDRESS"
+    ),
+    "an iteration must take less time than a GPU with a display allows, got {status} of {device}: "
+    "start a new process with fewer samples, or on a GPU without a display": "LAUNCH_TIMEOUT",
+    "{device} must answer, got {status}: the command nvidia-smi says which GPUs do": (
+        "DEINITIALIZED DEVICE_UNAVAILABLE ECC_UNCORRECTABLE EXTERNAL_DEVICE INVALID_CONTEXT "
+        "NVLINK_UNCORRECTABLE SYSTEM_NOT_READY UNKNOWN"
+    ),
+    "{device} must have memory for the driver's own needs, got {status}": "OUT_OF_MEMORY",
+}
+_FORK = (
+    "a process that uses a GPU must not be a fork of one that has used it, got such a fork: "
+    "start it by the method 'spawn'"
+)
+OLDEST_CUDA = 12, 0
+"""The driver must be for this version or a newer one, as cuda-bindings needs it."""
+
+_NEEDS = f"training on a GPU needs an NVIDIA GPU and its driver for CUDA {OLDEST_CUDA[0]} or newer"
+
+
+class DeviceError(RuntimeError):
+    """A GPU can't be used, or has failed; ``status`` is the driver's name for the reason."""
+
+    def __init__(self, rule: str, status: str = "") -> None:
+        super().__init__(rule)
+        self.status = status  # without its prefix CUDA_ERROR_
+
+
+class Driver:
+    """The driver, as this process uses it. Making the first one imports ``cuda-bindings``.
+
+    Raises
+    ------
+    DeviceError
+        If there is no GPU that this process may use, with what is missing.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self.api: Any = import_module("cuda.bindings.driver")
+        except ImportError as error:
+            if sys.platform == "darwin":
+                raise DeviceError("training on a GPU needs Linux or Windows, got macOS") from error
+            raise DeviceError(
+                f'training on a GPU needs cuda-bindings: pip install "fastgd[cuda]" ({error})'
+            ) from error
+        self.process = os.getpid()
+        self.contexts: dict[int, Any] = {}
+        try:
+            self.call("cuInit", 0)
+            self.count: int = self.call("cuDeviceGetCount")
+        except DeviceError as error:
+            if error.status == "NOT_INITIALIZED":  # another library has used it before the fork
+                raise DeviceError(_FORK, error.status) from error
+            if error.status != "NO_DEVICE":
+                raise DeviceError(
+                    f"{_NEEDS}, got CUDA_ERROR_{error.status} from the driver"
+                ) from error
+            self.count = 0
+        except RuntimeError as error:  # cuda-bindings finds none, or one for CUDA 11
+            raise DeviceError(f"{_NEEDS}, got a machine without such a driver") from error
+        if not self.count:
+            visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+            why = "" if visible is None else f" with CUDA_VISIBLE_DEVICES={visible!r}"
+            raise DeviceError(f"{_NEEDS}, got no such GPU{why}", "NO_DEVICE")
+        major, rest = divmod(self.call("cuDriverGetVersion"), 1000)
+        self.version: tuple[int, int] = major, rest // 10
+        if self.version < OLDEST_CUDA:
+            raise DeviceError(f"{_NEEDS}, got one for CUDA {dotted(self.version)}")
+
+    def check_process(self) -> None:
+        """Raise an error in a forked child, where the driver doesn't work."""
+        if os.getpid() != self.process:
+            raise DeviceError(_FORK, "NOT_INITIALIZED")
+
+    def context(self, index: int) -> Any:
+        """The context of a GPU that all libraries of the process share."""
+        if index not in self.contexts:  # two threads that come here together find the same one
+            handle = self.call("cuDeviceGet", index)
+            retained = self.call("cuDevicePrimaryCtxRetain", handle, of=f"cuda:{index}")
+            self.contexts[index] = retained
+        return self.contexts[index]
+
+    def call(self, name: str, *arguments: Any, of: object = "the driver") -> Any:
+        """Call a function of the driver, and raise what it returns as an error."""
+        status, *values = getattr(self.api, name)(*arguments)
+        if status == self.api.CUresult.CUDA_SUCCESS:
+            return values[0] if len(values) == 1 else values
+        short = status.name.removeprefix("CUDA_ERROR_")
+        rules = (rule for rule, statuses in _MEANINGS.items() if short in statuses.split())
+        rule = next(rules, f"{name} must succeed on {{device}}, got {{status}}")
+        raise DeviceError(rule.format(device=of, status=status.name), short)
+
+
+def dotted(version: tuple[int, int]) -> str:
+    """Write a version, or a compute capability, as NVIDIA does."""
+    return f"{version[0]}.{version[1]}"
+
+
+# ------------------------------------------------------------------ a GPU
 
 OLDEST_GPU = 7, 0
 """The compute capability that all code for GPUs needs, as its target is sm_70."""
 
 _TOO_OLD = "INVALID_PTX UNSUPPORTED_PTX_VERSION NO_BINARY_FOR_GPU JIT_COMPILER_NOT_FOUND"
-
-
-class Function(NamedTuple):
-    """A kernel that a GPU can run."""
-
-    handle: Any
 
 
 @dataclass(frozen=True)
@@ -50,9 +149,7 @@ class Device:
     multiprocessors: int = field(compare=False)
     _driver: Driver = field(compare=False, repr=False)
     _lock: ForkSafeLock = field(default_factory=ForkSafeLock, compare=False, repr=False)
-    _functions: dict[bytes, "Future[Function]"] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+    _functions: dict[bytes, "Future[Any]"] = field(default_factory=dict, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"cuda:{self.index} ({self.name})"
@@ -89,7 +186,7 @@ class Device:
                 error.status,
             ) from error
 
-    def function(self, ptx: bytes) -> Function:
+    def function(self, ptx: bytes) -> Any:
         """Compile the function ``train`` of some PTX, once per process.
 
         That can take seconds, which other threads compute in, and Ctrl-C interrupts: a thread of
@@ -110,7 +207,7 @@ class Device:
                 self._functions[key] = made
         return made.result()
 
-    def _compile(self, key: bytes, ptx: bytes, made: "Future[Function]") -> None:
+    def _compile(self, key: bytes, ptx: bytes, made: "Future[Any]") -> None:
         try:
             made.set_result(self._compiled(ptx))
         except BaseException as error:  # for those who wait; whoever asks next may have more luck
@@ -118,7 +215,7 @@ class Device:
                 del self._functions[key]
             made.set_exception(error)
 
-    def _compiled(self, ptx: bytes) -> Function:
+    def _compiled(self, ptx: bytes) -> Any:
         version, capability = _facts(ptx)
         self.check_capability(capability)
         options, log = self._driver.api.CUjit_option, bytearray(8192)
@@ -144,7 +241,7 @@ class Device:
                 f"{dotted(self._driver.version)}{report}{message and ': '}{message}",
                 error.status,
             ) from error
-        return Function(self._call("cuModuleGetFunction", module, b"train"))
+        return self._call("cuModuleGetFunction", module, b"train")
 
     def _call(self, name: str, *arguments: Any) -> Any:
         """Call the driver for this GPU, and leave this thread with the GPU that it had."""
@@ -194,12 +291,12 @@ class Memory:
         # Later: the driver would wait for the kernel here, and keep other GPUs waiting, and Ctrl-C.
         self._reads.append((self._place(offset, into), into))
 
-    def launch(self, function: Function, blocks: int) -> None:
+    def launch(self, function: Any, blocks: int) -> None:
         """Run a kernel, whose argument is the address of this memory, on this number of blocks."""
         self._read_now()
         argument = (self.address,), (ctypes.c_uint64,)
         grid, block = (blocks, 1, 1), (WARP, 1, 1)
-        launched = function.handle, *grid, *block, 0, self._stream, argument, 0
+        launched = function, *grid, *block, 0, self._stream, argument, 0
         self.device._call("cuLaunchKernel", *launched)
 
     def wait(self) -> bool:
@@ -236,20 +333,16 @@ class Memory:
 
     def _until_done(self) -> bool:
         waited, pause = False, 2e-5  # seconds
-        while not self._done():
+        while True:
+            try:
+                self.device._call("cuStreamQuery", self._stream)
+                return waited
+            except DeviceError as error:
+                if error.status != "NOT_READY":
+                    raise
             waited = True
             time.sleep(pause)
             pause = min(1.2 * pause, 2e-4)  # a sixth of the time that has passed, at most
-        return waited
-
-    def _done(self) -> bool:
-        try:
-            self.device._call("cuStreamQuery", self._stream)
-        except DeviceError as error:
-            if error.status != "NOT_READY":
-                raise
-            return False
-        return True
 
 
 def _free(device: Device, handles: list[tuple[str, Any]], arrays: list[NDArray[Any]]) -> None:

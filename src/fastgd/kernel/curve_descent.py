@@ -35,7 +35,7 @@ from fastgd.kernel.language.cross_compilation import TARGETS, emit
 from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.numba_internals import call_compiled, handle
 from fastgd.kernel.language.specialization import PARALLEL, WHOLE, part
-from fastgd.kernel.language.structs import Floats, Integers, encode, table_of
+from fastgd.kernel.language.structs import Floats, IntArray, encode, table_of
 from fastgd.kernel.language.tile import (
     Shape,
     anywhere,
@@ -66,8 +66,8 @@ class Balls(NamedTuple):
     x: Floats  # (balls,) positions
     start: Floats  # (balls,)
     alpha: Floats  # (balls,)
-    iterations: Integers  # (balls,) done
-    outcome: Integers  # (balls,) ROLLING, ...
+    iterations: IntArray  # (balls,) done
+    outcome: IntArray  # (balls,) ROLLING, ...
     path: Floats  # (balls * length,), or empty
 
 
@@ -267,9 +267,9 @@ class RollerHeader(NamedTuple):
     """The first words of the memory of a roller."""
 
     values: int  # how many to evaluate, in the row X of the working memory; 0: roll
-    evaluators: Integers  # the words of an Evaluator
-    balls: Integers  # of Balls
-    rules: Integers  # of Rules
+    evaluators: IntArray  # the words of an Evaluator
+    balls: IntArray  # of Balls
+    rules: IntArray  # of Rules
 
 
 @cache

@@ -30,7 +30,7 @@ from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.loads_and_stores import load, panel, rows, store
 from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
 from fastgd.kernel.language.specialization import PARALLEL, WHOLE, Choice, markers, part
-from fastgd.kernel.language.structs import Floats, Integers, encode, table_of
+from fastgd.kernel.language.structs import Floats, IntArray, encode, table_of
 from fastgd.kernel.language.tile import Shape, fma, full, rows_of, runs_of, zeros
 from fastgd.kernel.language.translation import translated
 from fastgd.kernel.launch import allowed, started
@@ -75,7 +75,7 @@ class DerivativeShare(NamedTuple):
     X: Floats  # (N, D)
     networks: Floats  # (networks, numbers)
     parameters: Floats  # (networks, parameters) of functions
-    stages: Integers  # a Stage per layer
+    stages: IntArray  # a Stage per layer
     memory: Floats  # of this share alone; it begins with a tile's inputs
     results: Floats  # (networks, N, H, D) or (networks, N, H, D, D)
     samples: int

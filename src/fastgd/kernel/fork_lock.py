@@ -40,23 +40,15 @@ class ForkSafeLock:
         # Not self._lock, which has been replaced if this thread forked while holding it.
         self._held.release()
 
-    def _renew(self) -> None:
-        self._lock = threading.Lock()
-
 
 _all: WeakSet[ForkSafeLock] = WeakSet()
 
 
 def _renew_all() -> None:
     for lock in _all:
-        lock._renew()
-    if sys.version_info < (3, 12):
-        _renew_properties()
-
-
-def _renew_properties() -> None:
-    """Replace the locks of our cached properties, which Python 3.11 holds during a computation."""
-    for name, module in list(sys.modules.items()):
+        lock._lock = threading.Lock()
+    # Python 3.11 holds the locks of cached properties during a computation: those of ours, too.
+    for name, module in list(sys.modules.items()) if sys.version_info < (3, 12) else ():
         if name.partition(".")[0] == "fastgd":
             for kind in list(vars(module).values()):
                 for member in list(vars(kind).values()) if isinstance(kind, type) else ():

@@ -15,7 +15,7 @@ from fastgd.kernel.block import Block
 from fastgd.kernel.call_image import Image, arrays_of, mapped, module, size_of
 from fastgd.kernel.cuda import Device, DeviceError, Memory
 from fastgd.kernel.fork_lock import ForkSafeLock
-from fastgd.kernel.launch import Call
+from fastgd.kernel.launch import KernelCall
 
 TARGET = "nvptx64"
 
@@ -35,7 +35,7 @@ class BlocksOnGPUs:
         If a GPU has too little memory, or fails.
     """
 
-    def __init__(self, call: Call, devices: Sequence[Device]) -> None:
+    def __init__(self, call: KernelCall, devices: Sequence[Device]) -> None:
         count = len(call.blocks.numbers)
         code = module(call.shapes, call.recipe, TARGET)
         parts = min(len(devices), count)
@@ -69,7 +69,7 @@ class BlocksOnGPUs:
         """Wait for the call that is under way."""
         if self._began is None:
             return
-        waited = [share.finish() for share in self._shares]
+        waited = [share.memory.wait() for share in self._shares]
         pace = (perf_counter() - self._began) / self._iterations
         # If none was waited for, the call was over before: it took less than that.
         self._pace = pace if any(waited) or not self._pace else min(pace, self._pace)
@@ -90,7 +90,7 @@ class BlocksOnGPUs:
 class _Share:
     """Some blocks on a GPU."""
 
-    def __init__(self, call: Call, device: Device, code: bytes) -> None:
+    def __init__(self, call: KernelCall, device: Device, code: bytes) -> None:
         self._call = call
         self._function = device.function(code)
         self.memory = _allocated(device, size_of(call))
@@ -100,7 +100,7 @@ class _Share:
             self.memory.close()
             raise
 
-    def _write(self, call: Call) -> None:
+    def _write(self, call: KernelCall) -> None:
         """Copy the image."""
         image = Image.without_arrays(call, self.memory.address)
         pairs = zip(arrays_of(call), arrays_of(image.call), strict=True)
@@ -120,10 +120,6 @@ class _Share:
         self.memory.write(self._span, np.array([first, last], np.int64))
         self.memory.launch(self._function, len(self._call.blocks.numbers))
         self.memory.read(self._ended, self._call.blocks.ended)
-
-    def finish(self) -> bool:
-        """Wait until the call is over; returns whether it wasn't yet."""
-        return self.memory.wait()
 
     def read(self) -> None:
         """Copy what has become of the runs to the call's arrays."""
@@ -172,7 +168,7 @@ def _allocated(device: Device, size: int) -> Memory:
         sleep(WAIT_SECONDS)
 
 
-def _blocks_of(call: Call, begin: int, end: int) -> Call:
+def _blocks_of(call: KernelCall, begin: int, end: int) -> KernelCall:
     """The call with some of its blocks: views of its arrays."""
     tables = 1 if call.recipe.held is None else 2
     own = len(call.data) > tables  # or all blocks share them

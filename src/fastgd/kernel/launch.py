@@ -3,20 +3,23 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
-from numba import prange
+from numba import prange, typeof
+from numba.core import types
 from numpy.typing import NDArray
 
-from fastgd.kernel.block import Block, Data, Recipe, Shapes, Span, Split, all_blocks
+import fastgd.kernel.extensions  # noqa: F401  what takes the place of functions of the loop
+from fastgd.kernel.block import Block, Data, IterationSpan, Recipe, Shapes, Split, all_blocks
 from fastgd.kernel.fork_lock import ForkSafeLock
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.numba_internals import call_compiled
+from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
 from fastgd.kernel.language.specialization import PARALLEL, UNCOUNTED
 from fastgd.kernel.language.structs import Floats, encode, first_byte, table_of
-from fastgd.kernel.training_loop import descend_all, entry_of, handle_of
+from fastgd.kernel.training_loop import descend
 
 # Numba's workqueue layer aborts the process when two Python threads run parallel code at once.
 _one_at_a_time = ForkSafeLock()
@@ -75,10 +78,43 @@ def started(threads: int) -> Iterator[None]:
             numba.set_num_threads(before)
 
 
+@cached_njit(**PARALLEL)
+def descend_all(compiled, data, layers, blocks, span, in_turn):
+    """Train all blocks on all threads, each thread some of them ``in_turn``.
+
+    ``compiled`` is a handle from :func:`handle_of`. Compiled code no longer takes the markers as
+    arguments, so this function is the same for all shapes and recipes.
+    """
+    for first in prange(-(-len(blocks) // in_turn)):
+        for b in range(first * in_turn, min((first + 1) * in_turn, len(blocks))):
+            call_compiled(compiled, (data, layers, blocks, b, span))
+
+
+_WORDS = types.Array(types.int64, 2, "C")
+_OTHERS = (_WORDS, _WORDS, _WORDS, types.int64, _WORDS)
+"""Types of the arguments after the markers."""
+
+
+@lru_cache(maxsize=1024)
+def handle_of(shapes, recipe):
+    """Compile :func:`descend` for these markers, or load it; returns a handle for calling it.
+
+    Numba keeps what it has compiled, but a lookup there takes 100 us, as the type of a recipe is
+    built from those of its choices.
+    """
+    return handle(descend, (typeof(shapes), typeof(recipe), *_OTHERS), markers=2)
+
+
+@lru_cache(maxsize=1024)
+def entry_of(shapes, recipe):
+    """Like :func:`handle_of`; returns a function that doesn't look up its arguments' types."""
+    return entry_point(descend, (typeof(shapes), typeof(recipe), *_OTHERS))
+
+
 Facts = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
 
-class Call(NamedTuple):
+class KernelCall(NamedTuple):
     """The arguments of a kernel call."""
 
     shapes: Shapes
@@ -86,7 +122,7 @@ class Call(NamedTuple):
     data: Sequence[Data]  # shared or for each block: training samples, then validation samples
     layers: NDArray[np.int64]  # a row per layer, see Layer
     blocks: Block  # a leading axis of blocks on every array
-    span: Span
+    span: IterationSpan
     split: Split | None = None  # how threads share the work of a block
     words: Facts | None = None  # the facts, where they are known
 
@@ -105,59 +141,43 @@ class Call(NamedTuple):
             words = np.tile(words, (count, 1))
         return words, self.layers, encode(self.blocks, count, place)
 
-    @property
-    def in_turn(self) -> int:
-        """How many consecutive blocks one thread has to train, as they share a workspace."""
-        return -(-len(self.blocks.numbers) // len(self.blocks.products))
 
-    @property
-    def handle(self) -> Any:
-        """A handle for calling the code from a kernel; compiles it unless it is in the cache."""
-        return handle_of(self.shapes, self.recipe)
-
-
-def train_blocks(call: Call, threads: int) -> None:
+def train_blocks(call: KernelCall, threads: int) -> None:
     """Run all blocks through the span on at most ``threads`` threads.
 
     A forked child has none of its parent's threads, and GNU OpenMP aborts a child that asks for
     them. There the blocks run one after the other, with the same bits.
     """
-    if call.split is not None:
-        _train_together(call, call.split)
+    count, facts, span = len(call.blocks.numbers), call.facts, encode(call.span)
+    if (split := call.split) is not None:  # the threads share the work of each block
+        from fastgd.kernel import splitting  # what few networks are large enough for
+
+        threads = allowed(split.threads, split.threads)
+        compiled = splitting.handle_of(call.shapes, call.recipe)
+        words = *facts, span, encode(split)
+        iterations = call.span.first, call.span.last, call.span.iterations
+        for b in range(count):
+            arguments = compiled, words, b, split.now, iterations, split.threads
+            if threads == 1:  # one share after the other
+                splitting.descend_in_turn(*arguments)
+            else:
+                with started(min(split.threads, numba.config.NUMBA_NUM_THREADS)):  # type: ignore[attr-defined]
+                    splitting.descend_together(*arguments)
         return
-    count = len(call.blocks.numbers)
     threads = allowed(threads, count)
-    facts, span = call.facts, encode(call.span)
     if threads == 1:
         markers = call.shapes, call.recipe
         train = entry_of(*markers)
         for b in range(count):
             train(*markers, *facts, b, span)
         return
-    compiled = call.handle
+    compiled = handle_of(call.shapes, call.recipe)
+    in_turn = -(-count // len(call.blocks.products))  # blocks of a thread: they share a workspace
     with started(threads):
-        descend_all(compiled, *facts, span, call.in_turn)
+        descend_all(compiled, *facts, span, in_turn)
 
 
-def _train_together(call: Call, split: Split) -> None:
-    """Run the blocks one after the other, each on the threads of its split."""
-    from fastgd.kernel import splitting  # what few networks are large enough for
-
-    words = *call.facts, encode(call.span), encode(split)
-    threads = allowed(split.threads, split.threads)
-    compiled = splitting.handle_of(call.shapes, call.recipe)
-    span = call.span
-    iterations = span.first, span.last, span.iterations
-    for b in range(len(call.blocks.numbers)):
-        arguments = compiled, words, b, split.now, iterations, split.threads
-        if threads == 1:  # one share after the other
-            splitting.descend_in_turn(*arguments)
-        else:
-            with started(min(split.threads, numba.config.NUMBA_NUM_THREADS)):  # type: ignore[attr-defined]
-                splitting.descend_together(*arguments)
-
-
-def bind(call: Call) -> Callable[[], None]:
+def bind(call: KernelCall) -> Callable[[], None]:
     """Run the only block through the span, and return a function that does so again.
 
     Numba's dispatcher would look up the types of all arguments in every call: 146 us. This function
@@ -200,7 +220,7 @@ _all_grids = table_of(PlaneGrid)
 def measure(compiled, data, layers, blocks, span, grid, b):
     """Measure block b's share of the points, R at a time; the last one may be repeated.
 
-    ``compiled`` is a handle from :func:`fastgd.kernel.training_loop.handle_of`, and the span has no
+    ``compiled`` is a handle from :func:`handle_of`, and the span has no
     updates. The other arguments except ``b`` are named tuples encoded by ``structs.encode``.
     """
     points, block = _all_grids(grid)[0], all_blocks(blocks)[b]
@@ -224,11 +244,12 @@ def measure_all(compiled, data, layers, blocks, span, grid):
         measure(compiled, data, layers, blocks, span, grid, b)
 
 
-def measure_grid(call: Call, grid: PlaneGrid, threads: int) -> None:
+def measure_grid(call: KernelCall, grid: PlaneGrid, threads: int) -> None:
     """Measure the points of a grid with these blocks' runs, on at most ``threads`` threads."""
     count = len(call.blocks.numbers)
     threads = allowed(threads, count)
-    arguments = call.handle, *call.facts, encode(call.span), encode(grid)
+    compiled = handle_of(call.shapes, call.recipe)
+    arguments = compiled, *call.facts, encode(call.span), encode(grid)
     if threads == 1:
         for b in range(count):
             measure(*arguments, b)

@@ -15,20 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.kernel.block import (
+    LayerInputs,
     Recipe,
     SampleGroup,
-    Samples,
     Shapes,
     all_blocks,
     all_data,
     all_layers,
 )
-from fastgd.kernel.call_image import LINE, Header, Image
+from fastgd.kernel.call_image import LINE, Image, ImageHeader
 from fastgd.kernel.language.cross_compilation import TARGETS, emit
 from fastgd.kernel.language.specialization import part
-from fastgd.kernel.language.structs import Floats, Integers, address_of, encode, table_of
+from fastgd.kernel.language.structs import Floats, IntArray, address_of, encode, table_of
 from fastgd.kernel.language.tile import trap
-from fastgd.kernel.launch import Call
+from fastgd.kernel.launch import KernelCall
 from fastgd.kernel.training_loop import Descent, couple, forward, normalize
 
 
@@ -61,9 +61,9 @@ class PredictorHeader(NamedTuple):
 
     rows: Floats  # (N, columns), and behind them the tables of encodings
     results: Floats  # (N, H), or fewer outputs
-    encodings: Integers  # an InputEncoding each
-    decodings: Integers  # an OutputDecoding for each result, or none
-    networks: Header
+    encodings: IntArray  # an InputEncoding each
+    decodings: IntArray  # an OutputDecoding for each result, or none
+    networks: ImageHeader
 
 
 _all_encodings, _all_decodings = map(table_of, (InputEncoding, OutputDecoding))
@@ -85,7 +85,7 @@ class Predictor(NamedTuple):
     @classmethod
     def of(
         cls,
-        call: Call,
+        call: KernelCall,
         columns: int,
         encodings: Sequence[InputEncoding],
         tables: Sequence[Floats],
@@ -94,8 +94,14 @@ class Predictor(NamedTuple):
         base: int,
     ) -> "Predictor":
         """Of a call whose blocks are the networks; the first ``outputs`` outputs are averaged."""
-        capacity = call.data[0].samples
-        image = Image.of(_only_numbers(call), base + LINE)
+        capacity, blocks = call.data[0].samples, call.blocks
+        # A forward pass needs no other arrays, and so no words of them.
+        empty = np.empty((len(blocks.numbers), 0))
+        others: dict[str, Any] = dict.fromkeys({*blocks._fields} - {"numbers", "batch"}, empty)
+        batch = blocks.batch._replace(X=empty, y=empty, importance=empty)
+        data = [each._replace(y=empty[0], importance=empty[0]) for each in call.data]
+        call = call._replace(data=data, blocks=blocks._replace(batch=batch, **others))
+        image = Image.of(call, base + LINE)
         arrays: list[NDArray[Any]] = [
             np.concatenate([np.zeros(capacity * columns), *map(np.ravel, tables)]),
             np.zeros(capacity * outputs),
@@ -113,17 +119,7 @@ class Predictor(NamedTuple):
         return cls(memory, base + places[0], base + places[1], capacity)
 
 
-def _only_numbers(call: Call) -> Call:
-    """The call without the arrays that a forward pass doesn't need, and so without their words."""
-    blocks = call.blocks
-    empty = np.empty((len(blocks.numbers), 0))
-    arrays: dict[str, Any] = dict.fromkeys({*blocks._fields} - {"numbers", "batch"}, empty)
-    batch = blocks.batch._replace(X=empty, y=empty, importance=empty)
-    data = [each._replace(y=empty[0], importance=empty[0]) for each in call.data]
-    return call._replace(data=data, blocks=blocks._replace(batch=batch, **arrays))
-
-
-def _words(structs: Sequence[NamedTuple]) -> Integers:
+def _words(structs: Sequence[NamedTuple]) -> IntArray:
     return np.concatenate([np.empty(0, np.int64), *(encode(each)[0] for each in structs)])
 
 
@@ -150,12 +146,22 @@ def _predict(shapes, recipe, count, image):
     data, layers = all_data(networks.data)[0], all_layers(networks.layers)
     if count < 0 or count > data.samples:
         trap()
-    done = _encode(image, data.X, layers[0].inputs, count)
+    done, top = _encode(image, data.X, layers[0].inputs, count), layers[len(layers) - 1]
+    results, decodings = image.results, _all_decodings(image.decodings)
+    width = len(results) // data.samples
     for b in range(networks.blocks):
         block = all_blocks(networks.tables)[b]
         _pass(shapes, recipe, data, layers, block, done)
-        _add(image.results, block.numbers, layers[len(layers) - 1], data.samples, done, b)
-    _decode(image, networks.blocks, data.samples, done)
+        for n in range(done):  # the sum over networks
+            for h in range(width):
+                at, v = n * width + h, block.numbers[top.units + n * top.stride + h]
+                results[at] = v if b == 0 else results[at] + v
+    for n in range(done):
+        for h in range(width):
+            v = results[n * width + h] / float(networks.blocks)
+            if len(decodings) > 0:
+                v = v * decodings[h].scale + decodings[h].mean
+            results[n * width + h] = v
     return done
 
 
@@ -242,7 +248,7 @@ def _pass(shapes, recipe, data, layers, block, count):
     start = (address_of(data.X) - address_of(block.numbers)) // 8
     stride, top = layers[0].inputs, len(layers) - 1
     for k in range(len(layers)):
-        layer, inputs = layers[k], Samples(block.numbers, start, stride, shapes.scalar)
+        layer, inputs = layers[k], LayerInputs(block.numbers, start, stride, shapes.scalar)
         forward(descent, group, inputs, layer)
         if k < top:
             normalize(
@@ -250,27 +256,3 @@ def _pass(shapes, recipe, data, layers, block, count):
             )
         start, stride = layer.units, layer.stride
     couple(recipe.coupling, descent, group, layers[top])
-
-
-@part
-def _add(results, numbers, top, capacity, count, b):
-    """Add the outputs of a network to those of the networks before."""
-    width = len(results) // capacity
-    for n in range(count):
-        for h in range(width):
-            at, v = n * width + h, numbers[top.units + n * top.stride + h]
-            results[at] = v if b == 0 else results[at] + v
-
-
-@part
-def _decode(image, networks, capacity, count):
-    """From sums over networks to results."""
-    results, decodings = image.results, _all_decodings(image.decodings)
-    width = len(results) // capacity
-    for n in range(count):
-        for h in range(width):
-            at = n * width + h
-            v = results[at] / float(networks)
-            if len(decodings) > 0:
-                v = v * decodings[h].scale + decodings[h].mean
-            results[at] = v

@@ -29,8 +29,8 @@ from fastgd.kernel.block import (
     SAMPLES,
     TRAINING,
     Area,
+    LayerInputs,
     SampleGroup,
-    Samples,
     Split,
     all_blocks,
     all_data,
@@ -50,15 +50,12 @@ from fastgd.kernel.training_loop import (
     Descent,
     Pass,
     back,
-    before_update,
-    drop_weights,
+    begin_pass,
     forward_layers,
     gradient,
     is_on,
     lines_of,
     measure_group,
-    padded_of,
-    transpose,
 )
 from fastgd.kernel.vectorization import ROWS
 
@@ -89,25 +86,13 @@ def _begin(descent, held, data, split, j, turn):
     if not (measuring or training):
         return
     width = layers[len(layers) - 1].outputs * runs_of(shapes.data)
-    N, real = len(data.y) // width, data.samples
+    source = data
     if turn == HELD:
-        N, real = len(held.y) // width, held.samples
-    if training:
-        _, real = before_update(descent, data, j)
-        N = padded_of(recipe.batches, N, len(block.batch.y) // width)
-    drop_weights(recipe.features.dropconnect, scalar, layers, block, j, training)
-    if training:
-        transpose(shapes, layers, block)
+        source = held
+    N, of_batch = len(source.y) // width, len(block.batch.y) // width
+    _, N, real = begin_pass(descent, source, N, of_batch, j, training)
     now[SAMPLES], now[REAL] = N, real
     now[GROUPS] = (N + split.together - 1) // split.together
-
-
-@part
-def _source(turn, held, data, block):
-    """The samples of a pass."""
-    if turn == HELD:
-        return held
-    return block.batch if turn == BATCH and len(block.batch.y) > 0 else data
 
 
 @part
@@ -119,7 +104,7 @@ def _forward_share(descent, source, split, j, number, thread):
     begin, last = tiles * thread // split.threads, tiles * (thread + 1) // split.threads
     begin, last = begin * rows, last * rows
     stride = layers[0].inputs * runs_of(shapes.data)
-    x = Samples(source.X, start * stride, stride, shapes.data)
+    x = LayerInputs(source.X, start * stride, stride, shapes.data)
     training = split.now[TRAINING] == 1
     while begin < last:
         end = min(begin + descent.span.group, last)
@@ -161,11 +146,11 @@ def _learn_share(descent, source, split, number, thread):
     """The gradient of a thread's weights and, with the last samples, their update."""
     shapes, layers, scalar = descent.shapes, descent.layers, descent.shapes.scalar
     stride = layers[0].inputs * runs_of(shapes.data)
-    x = Samples(source.X, number * split.together * stride, stride, shapes.data)
+    x = LayerInputs(source.X, number * split.together * stride, stride, shapes.data)
     overflow = _learn_layer(descent, source, x, 0, split, number, thread)
     for k in range(1, len(layers)):
         below = layers[k - 1]
-        inputs = Samples(descent.block.numbers, below.units, below.stride, scalar)
+        inputs = LayerInputs(descent.block.numbers, below.units, below.stride, scalar)
         overflow = overflow + _learn_layer(descent, source, inputs, k, split, number, thread)
     store(scalar, split.overflow, thread * runs_of(scalar), 0, overflow)
 
@@ -211,7 +196,11 @@ def take_part(
     is_held = is_on(recipe.held)
     tables = 1 + is_held
     held, data = all_data(data)[tables * b + is_held], all_data(data)[tables * b]
-    source = _source(turn, held, data, block)
+    source = data
+    if turn == HELD:
+        source = held
+    elif turn == BATCH and len(block.batch.y) > 0:
+        source = block.batch
     descent = Descent(shapes, recipe, layers, block, span)
     if step == BEGIN:
         _begin(descent, held, data, split, j, turn)

@@ -11,8 +11,8 @@ line 7                 :func:`descend`, the loop over iterations
 lines 8, 9             :func:`forward`: ``layer_1 = 1/(1+np.exp(-(np.dot(X, synapse_0))))``
 line 10                :func:`_finish_output`: ``(layer_2 - y)*(layer_2*(1-layer_2))``
 lines 11, 12           :func:`back`: ``layer_2_delta.dot(synapse_1.T) * (layer_1 * (1-layer_1))``
-lines 13, 14           :func:`gradient`, ``layer_1.T.dot(layer_2_delta)``, and :func:`take_step`
-its count of changes   :func:`take_step`: how often each weight has changed its direction
+lines 13, 14           :func:`gradient`, ``layer_1.T.dot(layer_2_delta)``, and :func:`.take_step`
+its count of changes   :func:`.take_step`: how often each weight has changed its direction
 =====================  ============================================================
 
 Lines 1 to 6 are Python's: :mod:`fastgd.engine` draws the initial weights. Deltas have the opposite
@@ -30,8 +30,8 @@ The shape of the tiles decides what is computed when, never the order of a sum. 
 are the same for every R, tile, group, chunk, thread and neighboring run. A bias is the weight of an
 additional last input that is always 1.
 
-What the article doesn't have is at the end, or next door: functions with :func:`.replaced_by` say
-in which module of :mod:`fastgd.kernel.extensions`, which is imported when a recipe has that option.
+What the article doesn't have is at the end, or in :mod:`fastgd.kernel.extensions`, which says which
+functions of this file have another body where an option is on.
 One large network on several threads is :mod:`fastgd.kernel.splitting`, from the same pieces.
 
 LLVM hoists loop-invariant code out of a loop only if it is certain to execute: a load or a division
@@ -69,16 +69,14 @@ Tried and rejected (ns per iteration of 3-4-1 with AVX-512: a run alone / a run 
   faster.
 """
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
-from numba import prange, typeof
 from numba.core import types
 
 from fastgd.kernel.block import (
     Area,
+    LayerInputs,
     SampleGroup,
-    Samples,
     all_blocks,
     all_data,
     all_layers,
@@ -88,8 +86,6 @@ from fastgd.kernel.block import (
 from fastgd.kernel.iteration.activations import BOTH, activate, kept_derivative, put_activation
 from fastgd.kernel.iteration.losses import add_errors, keep_input, loss_delta, target_of
 from fastgd.kernel.iteration.monitoring import (
-    all_over,
-    end_by_overflow,
     hold,
     is_watched,
     look_of,
@@ -97,10 +93,10 @@ from fastgd.kernel.iteration.monitoring import (
     observe,
     record_of,
 )
-from fastgd.kernel.iteration.optimizer_steps import prepare, set_rates, step
+from fastgd.kernel.iteration.optimizer_steps import prepare, set_rates
+from fastgd.kernel.iteration.updates import after_update, flush, update
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.loads_and_stores import (
-    count_changes,
     load,
     panel,
     rows,
@@ -110,12 +106,10 @@ from fastgd.kernel.language.loads_and_stores import (
     threads_of,
     units,
 )
-from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
-from fastgd.kernel.language.specialization import PARALLEL, WHOLE, dispatch, part, replaced_by
+from fastgd.kernel.language.specialization import WHOLE, dispatch, part
 from fastgd.kernel.language.tile import (
     first_units,
     fma,
-    fold,
     magnitude,
     opaque,
     rows_of,
@@ -126,9 +120,6 @@ from fastgd.kernel.language.tile import (
     zeros,
 )
 from fastgd.kernel.language.translation import translated
-
-FLUSH = 255
-"""Updates between flushes: direction changes are counted in bytes, then added to ``changes``."""
 
 STRIP = 64
 """Inputs in a strip: their weights for one tile take 16 KB of a first-level cache of 32 or more.
@@ -204,13 +195,7 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
             measures = wanted and phase == 0 and not is_on(recipe.outputs)
             trains = j < span.iterations and phase == phases - 1
             if phases == 1 or measures or trains:
-                source, N, real = data, all_samples, data.samples
-                if trains:
-                    source, real = before_update(descent, data, j)
-                    N = padded_of(recipe.batches, all_samples, of_batch)
-                drop_weights(recipe.features.dropconnect, scalar, layers, block, j, trains)
-                if trains:
-                    transpose(shapes, layers, block)
+                source, N, real = begin_pass(descent, data, all_samples, of_batch, j, trains)
                 one_pass = Pass(source, N, real, j, look, record, measures, False, trains)
                 overflow = _pass(shapes.layout, descent, one_pass)
         if j < span.iterations:
@@ -238,12 +223,22 @@ def is_on(choice):
 
 
 @part
-def before_update(descent, data, j):
-    """What precedes update j; returns its samples, and their number without padding."""
+def begin_pass(descent, data, N, of_batch, j, trains):
+    """What precedes a pass; returns its samples, and their number with and without padding.
+
+    It takes all N samples or, in training, maybe a mini-batch of ``of_batch`` samples.
+    """
     shapes, recipe, layers, block = descent.shapes, descent.recipe, descent.layers, descent.block
-    set_rates(recipe.schedule, shapes.scalar, layers, block, descent.span, j)
-    prepare(recipe.optimizer, shapes.scalar, block.numbers, layers[0])
-    return choose_samples(recipe.batches, descent, data, j)
+    scalar, source, real = shapes.scalar, data, data.samples
+    if trains:
+        set_rates(recipe.schedule, scalar, layers, block, descent.span, j)
+        prepare(recipe.optimizer, scalar, block.numbers, layers[0])
+        source, real = choose_samples(recipe.batches, descent, data, j)
+        N = padded_of(recipe.batches, N, of_batch)
+    drop_weights(recipe.features.dropconnect, scalar, layers, block, j, trains)
+    if trains:
+        transpose(shapes.transposed, scalar, block.numbers, layers)
+    return source, N, real
 
 
 @part
@@ -259,7 +254,7 @@ def _pass(layout, descent, one_pass):
     while True:
         group = group_of(layout, descent.span, one_pass.data, start, one_pass.padded, one_pass.real)
         stride = layers[0].inputs * runs_of(shapes.data)
-        x = Samples(one_pass.data.X, group.start * stride, stride, shapes.data)
+        x = LayerInputs(one_pass.data.X, group.start * stride, stride, shapes.data)
         forward_layers(descent, group, x, one_pass.j, one_pass.trains)
         keep_outputs(recipe.outputs, shapes, group, block, layers[len(layers) - 1])
         if one_pass.measures:
@@ -296,7 +291,7 @@ def forward_layers(descent, group, x, j, training):
         normalize(recipe.batch_norm, scalar, recipe.activation, group, block, below, training)
         if training:
             drop_units(dropout, scalar, recipe.activation, group, block, below, j)
-        inputs = Samples(block.numbers, below.units, below.stride, scalar)
+        inputs = LayerInputs(block.numbers, below.units, below.stride, scalar)
         forward(descent, group, inputs, layer)  # line 9: layer_2 = ... np.dot(layer_1,synapse_1)
         finish_lines(recipe.tangents, descent, group, layer)
     couple(recipe.coupling, descent, group, layers[len(layers) - 1])
@@ -343,7 +338,9 @@ def _forward_tiles(shape, piece, descent, group, inputs, layer, first, last, beg
         for n in range(group.begin, group.end, rows_of(shape)):
             tile = first_units(shape, end - h)
             so_far = layer.units + n * layer.stride + h * runs
-            a = _sum_so_far(strips, tile, numbers, so_far, layer.stride, first)
+            a = zeros(tile)
+            if strips is not None and first > 0:
+                a = load(tile, numbers, so_far, layer.stride)
             i = opaque(inputs.start + n * inputs.stride + first * runs_of(inputs.shape))
             j = opaque(layer.effective + (first * H + h) * runs)
             for _ in range(first, last):  # np.dot(X, synapse_0)
@@ -366,17 +363,6 @@ def _forward_tiles(shape, piece, descent, group, inputs, layer, first, last, beg
                     _finish(recipe, part, descent, group, a, target, layer, at)
                     at += rows_of(piece) * layer.stride
                     target += rows_of(piece) * H
-
-
-@part
-def _sum_so_far(strips, shape, numbers, at, stride, first):
-    """The sum over the inputs before ``first``."""
-    a = zeros(shape)
-    if strips is None:
-        return a
-    if first > 0:
-        a = load(shape, numbers, at, stride)
-    return a
 
 
 def _finish(recipe, shape, descent, group, a, target, layer, at):
@@ -496,7 +482,7 @@ def _learn(outputs, curvature, descent, group, x, so_far):
     for k in range(len(layers) - 1, 0, -1):
         below, layer = layers[k - 1], layers[k]
         back(recipe.tangents, descent, group, layer, below)  # lines 11, 12: layer_1_delta = ...
-        inputs = Samples(block.numbers, below.units, below.stride, scalar)
+        inputs = LayerInputs(block.numbers, below.units, below.stride, scalar)
         # line 13: synapse_1 -= (alpha * layer_1.T.dot(layer_2_delta))
         overflow = overflow + gradient(descent, group, inputs, layer, all_weights(layer))
         overflow = overflow + normalize_back(recipe.batch_norm, scalar, recipe, group, block, below)
@@ -504,9 +490,11 @@ def _learn(outputs, curvature, descent, group, x, so_far):
     return overflow + gradient(descent, group, x, layers[0], all_weights(layers[0]))
 
 
-@replaced_by("fastgd.kernel.extensions.tangents")
 def back(tangents, descent, group, layer, below):
-    """Compute a group's deltas of the layer below from those of a layer."""
+    """Compute a group's deltas of the layer below from those of a layer.
+
+    With tangents there is another body, in :mod:`fastgd.kernel.extensions`.
+    """
     shapes, wide = descent.shapes, layer.wide_inputs
     _back_tiles(shapes.wide, descent, group, layer, below, 0, wide)
     _back_tiles(shapes.rest, descent, group, layer, below, wide, layer.units_below)
@@ -525,9 +513,10 @@ def _back_tiles(shape, descent, group, layer, below, begin, end):
             error = error_below(tile, shapes, numbers, layer, first, stride, d)
             at = opaque(below.units + n * below.stride + d * runs)
             # line 12: (layer_1 * (1-layer_1))
-            change = _derivative_of(
-                recipe.features.dropout, recipe.activation, tile, numbers, below, at, below.stride
-            )
+            if recipe.features.dropout is None:
+                change = kept_derivative(recipe.activation, tile, numbers, below, at, below.stride)
+            else:  # it is stored in the place of the delta
+                change = load(tile, numbers, at + deltas, below.stride)
             delta = trimmed(recipe.features.trimming, tile, error * change, numbers, layer)
             store(tile, numbers, at + deltas, below.stride, delta)
 
@@ -539,39 +528,21 @@ def error_below(shape, shapes, numbers, layer, first, stride, d):
     Of all units from there on that are in the tile: ``layer_2_delta.dot(synapse_1.T)``.
     """
     runs, error, H = runs_of(shape), zeros(shape), layer.outputs
-    i = opaque(first)
-    first, step = _first_weights(shapes.transposed, layer, d, runs)
-    j = opaque(first)
+    i, step = opaque(first), runs if shapes.transposed is None else layer.units_below * runs
+    j = opaque(
+        layer.effective + d * H * runs if shapes.transposed is None else layer.transposed + d * runs
+    )
     for _ in range(H):
         delta = rows(shape, shapes.scalar, numbers, i, stride)
-        error = fma(delta, _weights_back(shapes.transposed, shape, numbers, layer, j), error)
+        w = (
+            units(shape, numbers, j, H * runs)
+            if shapes.transposed is None
+            else panel(shape, numbers, j)
+        )
+        error = fma(delta, w, error)
         i += runs
         j += step
     return error
-
-
-@part
-def _first_weights(transposed, layer, d, runs):
-    """Where the weights from input d begin, and the distance from one output to the next."""
-    if transposed is None:
-        return layer.effective + d * layer.outputs * runs, runs
-    return layer.transposed + d * runs, layer.units_below * runs
-
-
-@part
-def _weights_back(transposed, shape, numbers, layer, j):
-    """The weights from all the inputs of a tile to one output."""
-    if transposed is None:
-        return units(shape, numbers, j, layer.outputs * runs_of(shape))
-    return panel(shape, numbers, j)
-
-
-@part
-def _derivative_of(dropout, activation, shape, numbers, layer, at, stride):
-    """The derivative of hidden units; with dropout it is stored in the place of the delta."""
-    if dropout is None:
-        return kept_derivative(activation, shape, numbers, layer, at, stride)
-    return load(shape, numbers, at + layer.deltas, stride)
 
 
 # ---------------------------------------------------------------- lines 13 and 14: the update
@@ -630,65 +601,6 @@ def _gradient_tiles(shape, descent, group, inputs, layer, first, last, begin, en
     return overflow
 
 
-@part
-def update(shape, recipe, is_weight, g, block, at, stride, layer):
-    """Finish a derivative after the last group of samples: see :func:`take_step`."""
-    numbers = block.numbers
-    w = load(shape, numbers, at, stride)
-    g = _averaged(recipe.mean, shape, g, block)
-    if is_weight:
-        g = _connected(recipe.features.dropconnect, shape, g, numbers, at + layer.factors, stride)
-        g = _penalized(recipe.features.penalty, shape, g, w, numbers, layer)
-    clipping = recipe.features.norm_clipping
-    return _take_or_keep(clipping, shape, recipe, g, w, block, at, stride, layer)
-
-
-@part
-def take_step(shape, recipe, g, w, block, at, stride, layer):
-    """Count direction changes and take a step. NaN for runs whose parameters overflow, else 0.
-
-    Frozen parameters have derivative 0 and keep their value whatever the step would be.
-    """
-    numbers, frozen = block.numbers, recipe.features.frozen
-    g = of_learning(frozen, shape, g, 0.0, numbers, at, stride, layer)
-    count_changes(shape, g > 0.0, block.signs, block.recent, at, stride)
-    # lines 13, 14: synapse_1 -= alpha * ..., fma(alpha, g, w); others: see .optimizer_steps
-    new = step(recipe.optimizer, shape, numbers, layer, at, stride, g, w)
-    w = of_learning(frozen, shape, new, w, numbers, at, stride, layer)
-    store(shape, numbers, at, stride, w)
-    return fold(shape, w - w)
-
-
-@part
-def after_update(descent, overflow, j):
-    """What follows update j of all weights; returns whether all runs of the block are over.
-
-    ``overflow`` is NaN for each run that diverged in the update, else 0.
-    """
-    shapes, recipe, layers, block = descent.shapes, descent.recipe, descent.layers, descent.block
-    features = recipe.features
-    overflow = overflow + update_clipped(features.norm_clipping, shapes, recipe, layers, block)
-    overflow = overflow + limit_norms(features.max_norm, shapes, recipe, layers, block)
-    over = False
-    if j % FLUSH == 0:
-        flush(shapes.scalar, block, j > 0)
-        over = all_over(shapes.scalar, block)
-    if recipe.curvature is not None:  # an iteration takes so long that it pays to ask
-        over = all_over(shapes.scalar, block)
-    if not over:
-        end_by_overflow(recipe.held, shapes.scalar, block, descent.span, overflow, j + 1)
-    return over
-
-
-@part
-def flush(scalar, block, keep):
-    """Move the recent direction changes to ``changes``, or drop them (after the first update)."""
-    for i in range(thread_of(scalar), len(block.changes), threads_of(scalar)):
-        if keep:
-            block.changes[i] += block.recent[i]
-        block.recent[i] = 0
-
-
 # ---------------------------------------------------------------- options of a few lines
 
 
@@ -741,130 +653,72 @@ def trimmed(trimming, shape, delta, numbers, layer):
 
 
 @part
-def transpose(shapes, layers, block):
+def transpose(row, scalar, numbers, layers):
     """Transpose the weights that the passes use, so that the backward pass reads rows."""
-    for k in range(1, len(layers)):
-        _transpose(shapes.transposed, shapes.scalar, block.numbers, layers[k])
-
-
-@part
-def _transpose(row, scalar, numbers, layer):
     if row is None:
         return
-    runs, D, H = runs_of(row), layer.units_below, layer.outputs
-    tiled = D - D % units_of(row)
-    d = 0
-    while d < D:
-        i, j = layer.effective + d * H * runs, layer.transposed + d * runs
-        for _ in range(H):
-            if d < tiled:
-                store(row, numbers, j, 0, units(row, numbers, i, H * runs))
-            else:
-                store(scalar, numbers, j, 0, load(scalar, numbers, i, 0))
-            i += runs
-            j += D * runs
-        d += units_of(row) if d < tiled else 1
+    runs = runs_of(row)
+    for k in range(1, len(layers)):
+        layer = layers[k]
+        D, H, d = layer.units_below, layer.outputs, 0
+        tiled = D - D % units_of(row)
+        while d < D:
+            i, j = layer.effective + d * H * runs, layer.transposed + d * runs
+            for _ in range(H):
+                if d < tiled:
+                    store(row, numbers, j, 0, units(row, numbers, i, H * runs))
+                else:
+                    store(scalar, numbers, j, 0, load(scalar, numbers, i, 0))
+                i += runs
+                j += D * runs
+            d += units_of(row) if d < tiled else 1
 
 
-@part
-def _averaged(mean, shape, g, block):
-    """Turn the sum over the samples of a batch into their mean."""
-    if mean is None:
-        return g
-    return g * units(shape, block.scale, 0, 0)
+# ---------------------------------------------------------------- options in extensions
+#
+# These functions are for recipes without an option. See fastgd.kernel.extensions.
 
 
-@part
-def _connected(dropconnect, shape, g, numbers, at, stride):
-    """Set the derivative of dropped weights to zero."""
-    if dropconnect is None:
-        return g
-    factor = load(shape, numbers, at, stride)
-    return select(factor > 0.0, g * factor, 0.0)
-
-
-@part
-def _penalized(penalty, shape, g, w, numbers, layer):
-    """Subtract the derivative of the penalty, l1 * |w| + l2 / 2 * w**2."""
-    if penalty is None:
-        return g
-    l1 = value(shape, numbers, layer, penalty.l1)
-    l2 = value(shape, numbers, layer, penalty.l2)
-    g = g - select(magnitude(w) > 0.0, with_sign(l1, w), 0.0)
-    return fma(-1.0 * l2, w, g)
-
-
-@part
-def of_learning(frozen, shape, new, old, numbers, at, stride, layer):
-    """The new value of trainable parameters, the old one of frozen ones."""
-    if frozen is None:
-        return new
-    return select(load(shape, numbers, at + layer.learning, stride) > 0.0, new, old)
-
-
-@part
-def _take_or_keep(norm_clipping, shape, recipe, g, w, block, at, stride, layer):
-    """Take the step or, with clipping, store the gradient until its norm is known."""
-    if norm_clipping is None:
-        return take_step(shape, recipe, g, w, block, at, stride, layer)
-    g = of_learning(recipe.features.frozen, shape, g, 0.0, block.numbers, at, stride, layer)
-    store(shape, block.numbers, at + layer.gradient, stride, g)
-    return fold(shape, zeros(shape))
-
-
-# ---------------------------------------------------------------- options next door
-
-
-@replaced_by("fastgd.kernel.extensions.randomness", off="all")
 def choose_samples(batches, descent, data, j):
     """The samples that iteration j trains on, and their number without padding: all of them."""
     return data, data.samples
 
 
-@replaced_by("fastgd.kernel.extensions.randomness", off="all")
 def padded_of(batches, all_samples, of_batch):
     """Number of samples of an iteration, with padding."""
     return all_samples
 
 
-@replaced_by("fastgd.kernel.extensions.randomness", off="all")
 def learn_chances(batches, scalar, data, layers, block, span):
     """Update the sampling distribution, if samples are drawn, after an update of the weights."""
 
 
-@replaced_by("fastgd.kernel.extensions.coupled_units")
 def normalize(batch_norm, scalar, activation, group, block, layer, training):
     """From a layer's products to its values, of batch-normalized units."""
 
 
-@replaced_by("fastgd.kernel.extensions.coupled_units")
 def normalize_back(batch_norm, scalar, recipe, group, block, layer):
     """Deltas through batch normalization, and its update. NaN for each run that diverges."""
     return zeros(scalar)
 
 
-@replaced_by("fastgd.kernel.extensions.randomness")
 def drop_units(dropout, scalar, activation, group, block, layer, iteration):
     """Apply dropout masks to hidden values and their derivatives."""
 
 
-@replaced_by("fastgd.kernel.extensions.randomness")
 def drop_weights(dropconnect, scalar, layers, block, iteration, training):
     """Set the weights that this iteration's passes use: masked in training, else all of them."""
 
 
-@replaced_by("fastgd.kernel.extensions.tangents")
 def lines_of(tangents, bottom):
     """Lines of a sample, given the first layer: its values only."""
     return 1
 
 
-@replaced_by("fastgd.kernel.extensions.tangents")
 def finish_lines(tangents, descent, group, layer):
     """From the products of a group's lines to their values."""
 
 
-@replaced_by("fastgd.kernel.extensions.tangents")
 def add_all_errors(tangents, descent, group, record, total):
     """Add |y - output| of a group's samples and, where losses are recorded, all their losses."""
     recipe, layers = descent.recipe, descent.layers
@@ -874,69 +728,18 @@ def add_all_errors(tangents, descent, group, record, total):
     )  # fmt: skip
 
 
-@replaced_by("fastgd.kernel.extensions.coupled_units")
 def couple(coupling, descent, group, layer):
     """Values and deltas of output units that depend on each other's inputs."""
 
 
-@replaced_by("fastgd.kernel.extensions.norms")
-def update_clipped(norm_clipping, shapes, recipe, layers, block):
-    """Update all parameters with the stored gradient. NaN for each run that diverges, else 0."""
-    return zeros(shapes.scalar)
-
-
-@replaced_by("fastgd.kernel.extensions.norms")
-def limit_norms(max_norm, shapes, recipe, layers, block):
-    """Limit the norms of all units' weights. NaN for each run that diverges, else 0."""
-    return zeros(shapes.scalar)
-
-
-@replaced_by("fastgd.kernel.extensions.levenberg_marquardt")
 def learn_curvature(curvature, descent, group, x, squares):
     """Add a group's products of derivatives; returns the squared errors with its own added."""
     return squares
 
 
-@replaced_by("fastgd.kernel.extensions.levenberg_marquardt")
 def take_second_order_steps(curvature, descent, data, N, squares):
     """Take the steps of an iteration, if they are of second order.
 
     ``squares`` are their squared errors, the result of the pass, or else what is returned.
     """
     return squares
-
-
-# ---------------------------------------------------------------- calls
-
-
-@cached_njit(**PARALLEL)
-def descend_all(compiled, data, layers, blocks, span, in_turn):
-    """Train all blocks on all threads, each thread some of them ``in_turn``.
-
-    ``compiled`` is a handle from :func:`handle_of`. Compiled code no longer takes the markers as
-    arguments, so this function is the same for all shapes and recipes.
-    """
-    for first in prange(-(-len(blocks) // in_turn)):
-        for b in range(first * in_turn, min((first + 1) * in_turn, len(blocks))):
-            call_compiled(compiled, (data, layers, blocks, b, span))
-
-
-_WORDS = types.Array(types.int64, 2, "C")
-_OTHERS = (_WORDS, _WORDS, _WORDS, types.int64, _WORDS)
-"""Types of the arguments after the markers."""
-
-
-@lru_cache(maxsize=1024)
-def handle_of(shapes, recipe):
-    """Compile :func:`descend` for these markers, or load it; returns a handle for calling it.
-
-    Numba keeps what it has compiled, but a lookup there takes 100 us, as the type of a recipe is
-    built from those of its choices.
-    """
-    return handle(descend, (typeof(shapes), typeof(recipe), *_OTHERS), markers=2)
-
-
-@lru_cache(maxsize=1024)
-def entry_of(shapes, recipe):
-    """Like :func:`handle_of`; returns a function that doesn't look up its arguments' types."""
-    return entry_point(descend, (typeof(shapes), typeof(recipe), *_OTHERS))

@@ -284,15 +284,13 @@ def shapes_for(
     narrower tiles: for 3-4-1, tiles of 16 units would leave everything to the narrow ones (117 ns
     per iteration instead of 80).
     """
-    if machine is not None and machine.threads > 1:
-        return _spread_shapes(runs, widest, data_runs, importance_runs)
-    lanes = lanes_of(machine)
-    return _shapes_for(lanes, runs, widest, data_runs, importance_runs, parts, strips)
+    machine = machine or Machine(native_lanes())
+    return _shapes_for(machine, runs, widest, data_runs, importance_runs, parts, strips)
 
 
 @lru_cache(maxsize=256)
 def _shapes_for(
-    lanes: int,
+    machine: Machine,
     runs: int,
     widest: int,
     data_runs: int,
@@ -300,6 +298,22 @@ def _shapes_for(
     parts: bool,
     strips: bool,
 ) -> Shapes:
+    if machine.threads > 1:  # each thread of a warp has one of the runs
+
+        def spread(rows: int, units: int, runs: int = runs) -> Shape:
+            return Shape(rows, units, runs, is_spread=runs > 1)
+
+        def piece(units: int) -> Shape | None:
+            rows = max(1, min(GPU_ROWS, GPU_AT_ONCE // units))
+            return None if rows == GPU_ROWS else spread(rows, units)
+
+        wide = min(GPU_UNITS, 1 << (widest.bit_length() - 1))
+        return _shapes(
+            (spread(GPU_ROWS, wide), spread(GPU_ROWS, 1), spread(GPU_ROWS, 1)),
+            (piece(wide), piece(1), piece(1)),
+            (spread(1, 1), spread(1, 1, data_runs), spread(1, 1, importance_runs)),
+        )
+    lanes = machine.lanes
     wide = max(1, _wide_lanes(lanes) // runs)
     if runs == 1 and not parts:
         wide = 4 if widest < 16 else min(wide, 16)
@@ -330,25 +344,6 @@ def _shapes(
         wide, _of_rows(1, wide), wide_piece, rest, _of_rows(1, rest), rest_piece, transposed,
         strips, narrow, _of_rows(1, narrow), narrow_piece, *single,
     )  # fmt: skip
-
-
-@lru_cache(maxsize=256)
-def _spread_shapes(runs: int, widest: int, data_runs: int, importance_runs: int) -> Shapes:
-    """Tiles of which each thread of a warp has one run."""
-
-    def spread(rows: int, units: int, runs: int = runs) -> Shape:
-        return Shape(rows, units, runs, is_spread=runs > 1)
-
-    def piece(units: int) -> Shape | None:
-        rows = max(1, min(GPU_ROWS, GPU_AT_ONCE // units))
-        return None if rows == GPU_ROWS else spread(rows, units)
-
-    wide = min(GPU_UNITS, 1 << (widest.bit_length() - 1))
-    return _shapes(
-        (spread(GPU_ROWS, wide), spread(GPU_ROWS, 1), spread(GPU_ROWS, 1)),
-        (piece(wide), piece(1), piece(1)),
-        (spread(1, 1), spread(1, 1, data_runs), spread(1, 1, importance_runs)),
-    )
 
 
 def with_squares(shapes: Shapes, runs: int, machine: Machine | None = None) -> Shapes:

@@ -155,12 +155,6 @@ class Layer:
         rows = [products.reshape(len(self.x), -1), *([self.delta] if self.bias else [])]
         return np.hstack(rows)
 
-    def limit_norms(self) -> None:
-        """Limit the norm of the weights that enter each unit (Srivastava and others, JMLR 2014)."""
-        most, norm = self.method.max_norm, np.sqrt((self.weights.value**2).sum(axis=0))
-        share = np.where(np.isfinite(norm), most / np.maximum(norm, most), np.nan)
-        self.weights.value *= np.where(self.weights.frozen, 1.0, share)
-
     def squared_norms(self) -> FloatArray:
         """The squared norm of each sample's own gradient, |x|^2 |delta|^2, (samples,)."""
         inputs = (self.x**2).sum(axis=1) + (1 if self.bias else 0)

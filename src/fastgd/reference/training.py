@@ -214,7 +214,7 @@ class _Descent:
             parameter.update(factor)
         if self.method.max_norm < np.inf:
             for layer in perceptron.layers:
-                layer.limit_norms()
+                _limit_norms(layer.weights, self.method.max_norm)
 
     def _errors(self) -> tuple[float, float | None]:
         """Mean absolute errors of the training samples, and of the validation samples."""
@@ -277,6 +277,13 @@ class Records:
             self.path[:count] = self._network.row(
                 NetworkParts(run.recorded_weights, run.recorded_biases, run.recorded_normalization)
             )
+
+
+def _limit_norms(weights: Parameter, most: float) -> None:
+    """Limit the norm of the weights that enter each unit (Srivastava and others, JMLR 2014)."""
+    norm = np.sqrt((weights.value**2).sum(axis=0))
+    share = np.where(np.isfinite(norm), most / np.maximum(norm, most), np.nan)
+    weights.value *= np.where(weights.frozen, 1.0, share)
 
 
 def _clip(parameters: Sequence[Parameter], most: float) -> None:

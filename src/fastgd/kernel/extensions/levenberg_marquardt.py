@@ -13,7 +13,7 @@ are estimated anew, from the trace of the inverse of the undamped matrix; alpha 
 Letters as in :mod:`fastgd.kernel.training_loop`.
 """
 
-from fastgd.kernel.block import CONVERGED, STALLED, Samples, System, put_value, value
+from fastgd.kernel.block import CONVERGED, STALLED, LayerInputs, System, put_value, value
 from fastgd.kernel.extensions.normal_equations import (
     add_products,
     add_squares,
@@ -81,13 +81,14 @@ def _forward_again(activation, descent, group, x):
     """Restore the derivatives of hidden units, if a backward pass has replaced them by deltas."""
 
 
-def _pick_again(activation, *_others):
-    if BOTH in activation.formulas:
-        return lambda activation, descent, group, x: forward_layers(descent, group, x, 0, False)
-    return lambda activation, descent, group, x: None
-
-
-dispatch(_forward_again, _pick_again)
+dispatch(
+    _forward_again,
+    lambda activation, *_others: (
+        (lambda activation, descent, group, x: forward_layers(descent, group, x, 0, False))
+        if BOTH in activation.formulas
+        else (lambda activation, descent, group, x: None)
+    ),
+)
 
 
 @part
@@ -115,7 +116,7 @@ def _squared_error(descent, data, N):
     total, start = zeros(shapes.scalar), 0
     while True:
         group = group_of(shapes.layout, span, data, start, N, data.samples)
-        x = Samples(data.X, group.start * stride, stride, shapes.data)
+        x = LayerInputs(data.X, group.start * stride, stride, shapes.data)
         forward_layers(descent, group, x, 0, False)
         total = add_squares(shapes, group, descent.block, top, total)
         if group.is_last:
@@ -170,16 +171,6 @@ def _objective(recipe, factor, decay, squares, parameters):
 
 
 @part
-def _weigh(shapes, block, system, factor):
-    """Multiply all products by their factor in the objective."""
-    scalar, runs = shapes.scalar, runs_of(shapes.scalar)
-    for p in range(system.parameters):
-        for q in range(p, system.width):
-            at = (p * system.columns + q) * runs
-            store(scalar, block.products, at, 0, factor * load(scalar, block.products, at, 0))
-
-
-@part
 def _finish_products(shapes, recipe, layers, block, system, factor, decay):
     """Turn products into the system of the objective, and count direction changes.
 
@@ -187,7 +178,10 @@ def _finish_products(shapes, recipe, layers, block, system, factor, decay):
     """
     scalar, runs, frozen = shapes.scalar, runs_of(shapes.scalar), recipe.features.frozen
     if recipe.mean is not None or recipe.bayesian is not None:
-        _weigh(shapes, block, system, factor)
+        for p in range(system.parameters):
+            for q in range(p, system.width):
+                at = (p * system.columns + q) * runs
+                store(scalar, block.products, at, 0, factor * load(scalar, block.products, at, 0))
     is_flat, p = zeros(scalar) + 1.0, 0
     limit = value(scalar, block.numbers, layers[0], recipe.optimizer.min_gradient)
     for k in range(len(layers)):
@@ -337,25 +331,6 @@ def _put_back(scalar, layers, block, taken):
 
 
 @part
-def _estimate(scalar, optimizer, layer, block, effective, squares, parameters, taken):
-    """The factors of the objective that are most probable, given the effective parameters.
-
-    Where there are none, by rounding, the factors stay as they are.
-    """
-    numbers, residuals = block.numbers, load(scalar, block.total, 0, 0)
-    effective = select(effective > 0.0, effective, 0.0)
-    decay = select(parameters > 0.0, effective / (parameters + parameters), 1.0)
-    most = value(scalar, numbers, layer, optimizer.weight_penalty) * MOST_GROWTH
-    decay = select(decay < most, decay, most)
-    factor = select(squares > 0.0, (residuals - effective) / (squares + squares), 1.0)
-    factor = select(factor > 0.0, factor, 1.0)
-    known = select(effective > 0.0, taken, 0.0)
-    _put_where(scalar, numbers, layer, optimizer.weight_penalty, known, decay)
-    _put_where(scalar, numbers, layer, optimizer.error_factor, known, factor)
-    _put_where(scalar, numbers, layer, optimizer.effective_parameters, taken, effective)
-
-
-@part
 def _settled(bayesian, recipe, scalar, block, layer, decay, parameters):
     """1, or 0 for a run whose weight penalty has still to grow: then it goes on at a minimum."""
     settled = zeros(scalar) + 1.0
@@ -374,7 +349,11 @@ def _put_where(scalar, numbers, layer, which, chosen, new):
 
 @part
 def _estimate_again(recipe, shapes, layers, block, system, decay, squares, taken):
-    """The factors after a step, from the undamped matrix at the parameters before it."""
+    """The most probable factors of the objective, given the parameters that are effective.
+
+    Those follow from the undamped matrix at the parameters before the step. Where there are none,
+    by rounding, the factors stay as they are.
+    """
     if recipe.bayesian is not None:
         scalar, runs = shapes.scalar, runs_of(shapes.scalar)
         for p in range(system.parameters):
@@ -385,7 +364,18 @@ def _estimate_again(recipe, shapes, layers, block, system, decay, squares, taken
         # A frozen parameter has 1 / decay in the trace: it counts for nothing but its rounding.
         effective = fma(-1.0 * decay, trace, float(system.parameters))
         parameters = _squared_parameters(recipe, scalar, layers, block)
-        _estimate(scalar, recipe.optimizer, layers[0], block, effective, squares, parameters, taken)
+        numbers, layer, optimizer = block.numbers, layers[0], recipe.optimizer
+        effective = select(effective > 0.0, effective, 0.0)
+        decay = select(parameters > 0.0, effective / (parameters + parameters), 1.0)
+        most = value(scalar, numbers, layer, optimizer.weight_penalty) * MOST_GROWTH
+        decay = select(decay < most, decay, most)
+        residuals = load(scalar, block.total, 0, 0)
+        factor = select(squares > 0.0, (residuals - effective) / (squares + squares), 1.0)
+        factor = select(factor > 0.0, factor, 1.0)
+        known = select(effective > 0.0, taken, 0.0)
+        _put_where(scalar, numbers, layer, optimizer.weight_penalty, known, decay)
+        _put_where(scalar, numbers, layer, optimizer.error_factor, known, factor)
+        _put_where(scalar, numbers, layer, optimizer.effective_parameters, taken, effective)
 
 
 @part

@@ -17,14 +17,13 @@ With further columns of an identity these become the inverse of U', whose square
 the inverse of A.
 """
 
-from fastgd.kernel.block import Samples
+from fastgd.kernel.block import LayerInputs
 from fastgd.kernel.iteration.activations import BOTH, activate_fully, derivative
 from fastgd.kernel.iteration.losses import target_of
 from fastgd.kernel.iteration.updates import of_learning
 from fastgd.kernel.language.loads_and_stores import load, panel, rows, store, units
 from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.tile import (
-    anywhere,
     first_units,
     fma,
     opaque,
@@ -57,15 +56,6 @@ dispatch(_slope, _pick_slope)
 
 
 @part
-def _root(importance):
-    """The square root of sample weights; most of them are 0 or 1."""
-    root = importance
-    if anywhere((importance > 1.0) | ((importance > 0.0) & (importance < 1.0))):
-        root = square_root(importance)
-    return root
-
-
-@part
 def begin_rows(descent, group, layer, output, width):
     """Set the deltas of the last layer for the gradient of one output; store its residuals."""
     shapes, recipe, block = descent.shapes, descent.recipe, descent.block
@@ -77,7 +67,7 @@ def begin_rows(descent, group, layer, output, width):
         v = load(shape, numbers, at, layer.stride)
         target = (group.start + n) * layer.outputs + output
         y, importance = target_of(shape, shapes, group.data, layer, target)
-        root = _root(importance)
+        root = square_root(importance)
         slope = _slope(recipe.output, shape, numbers, layer, at, v)
         for h in range(layer.outputs):
             store(shape, numbers, first + h * runs + layer.deltas, layer.stride, zeros(shape))
@@ -126,7 +116,7 @@ def fill_rows(descent, group, x, output, width):
             _fill_layer(descent, group, x, layer, first, step)
         else:
             below = layers[k - 1]
-            inputs = Samples(block.numbers, below.units, below.stride, shapes.scalar)
+            inputs = LayerInputs(block.numbers, below.units, below.stride, shapes.scalar)
             _fill_layer(descent, group, inputs, layer, first, step)
         first += layer.inputs * layer.outputs * runs
 

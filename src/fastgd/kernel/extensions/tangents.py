@@ -12,17 +12,15 @@ deltas of the lines, and f'(z) e + f''(z) (sum of u r, over the lines) is that o
 
 from fastgd.kernel.block import value
 from fastgd.kernel.iteration.activations import activate_twice
-from fastgd.kernel.iteration.losses import keep_input, loss_delta, loss_of, targets_of
+from fastgd.kernel.iteration.losses import add_lines, keep_input, loss_delta, targets_of
 from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import (
     first_units,
     fma,
-    magnitude,
     opaque,
     rows_of,
     runs_of,
-    select,
     units_of,
     zeros,
 )
@@ -79,7 +77,8 @@ def _finish_output(shape, descent, data, layer, at, target, lines):
 
 
 @part
-def _finish_tiles(shape, descent, group, layer, lines, begin, end):
+def _finish_tiles(piece, whole, descent, group, layer, lines, begin, end):
+    shape = whole if piece is None else piece
     runs = runs_of(shape)
     for n in range(group.begin, group.end, lines * rows_of(shape)):
         for h in range(begin, end, units_of(shape)):
@@ -94,20 +93,12 @@ def _finish_tiles(shape, descent, group, layer, lines, begin, end):
 
 
 @part
-def _finish_in(piece, whole, descent, group, layer, lines, begin, end):
-    if piece is None:
-        _finish_tiles(whole, descent, group, layer, lines, begin, end)
-    else:
-        _finish_tiles(piece, descent, group, layer, lines, begin, end)
-
-
-@part
 def finish_lines(tangents, descent, group, layer):
     """From the products of a group's lines to their values."""
     shapes, lines = descent.shapes, lines_of(tangents, descent.layers[0])
     wide, end = layer.wide_outputs, layer.outputs
-    _finish_in(shapes.wide_piece, shapes.wide, descent, group, layer, lines, 0, wide)
-    _finish_in(shapes.rest_piece, shapes.rest, descent, group, layer, lines, wide, end)
+    _finish_tiles(shapes.wide_piece, shapes.wide, descent, group, layer, lines, 0, wide)
+    _finish_tiles(shapes.rest_piece, shapes.rest, descent, group, layer, lines, wide, end)
 
 
 @part
@@ -145,30 +136,14 @@ def back(tangents, descent, group, layer, below):
 @part
 def add_all_errors(tangents, descent, group, record, total):
     """Add |y - output| of a group's samples and, where losses are recorded, all their losses."""
-    shapes, recipe, block = descent.shapes, descent.recipe, descent.block
-    layers = descent.layers
-    layer = layers[len(layers) - 1]
-    lines = lines_of(tangents, layers[0])
-    scalar, numbers, runs = shapes.scalar, block.numbers, runs_of(shapes.scalar)
-    weight = value(scalar, numbers, layer, tangents.gradient_weight)
-    loss = zeros(scalar)
-    if record >= 0 and not group.is_first:
-        loss = load(scalar, block.losses, record * runs, 0)
-    for n in range(min(group.end, group.real - group.start)):
-        for h in range(layer.outputs):
-            at = layer.units + n * layer.stride + h * runs
-            target = (group.start + n) * layer.outputs + h
-            v = load(scalar, numbers, at, 0)
-            y, importance = targets_of(scalar, shapes, group.data, target, 0)
-            is_value = (group.start + n) % lines == 0
-            if is_value:
-                total = fma(magnitude(y - v), importance, total)
-            if record >= 0:
-                each = weight * (0.5 * (y - v) * (y - v))
-                if is_value:
-                    z = load(scalar, numbers, at + layer.preactivation, 0)
-                    each = loss_of(recipe.loss, recipe.output, scalar, numbers, layer, y, v, z)
-                loss = fma(select(importance > 0.0, each, 0.0), importance, loss)
-    if record >= 0:
-        store(scalar, block.losses, record * runs, 0, loss)
-    return total
+    shapes, recipe, layers = descent.shapes, descent.recipe, descent.layers
+    numbers, layer, lines = (
+        descent.block.numbers,
+        layers[len(layers) - 1],
+        layers[0].units_below + 1,
+    )
+    weight = value(shapes.scalar, numbers, layer, tangents.gradient_weight)
+    return add_lines(
+        lines, weight, shapes, recipe.loss, recipe.output, group, descent.block, layer, record,
+        total,
+    )  # fmt: skip

@@ -178,14 +178,12 @@ def target_of(shape, shapes, data, layer, target):
     return targets_of(shape, shapes, data, target, layer.outputs)
 
 
-def add_errors(coupling, shapes, choice, output, group, block, layer, record, total):
-    """Add |y - output| of a group's samples and, where losses are recorded, their losses.
+@part
+def add_lines(lines, weight, shapes, choice, output, group, block, layer, record, total):
+    """Add the errors of samples with ``lines`` each: its values, then the derivatives by inputs.
 
-    A sample of weight 0 adds no loss, even an infinite one: it may belong to another run.
+    Of derivatives only the losses are added: half the squared error times ``weight``.
     """
-
-
-def _add_apart(coupling, shapes, choice, output, group, block, layer, record, total):
     scalar, numbers, runs = shapes.scalar, block.numbers, runs_of(shapes.scalar)
     loss = zeros(scalar)
     if record >= 0 and not group.is_first:
@@ -196,15 +194,31 @@ def _add_apart(coupling, shapes, choice, output, group, block, layer, record, to
             at = layer.units + n * layer.stride + h * runs
             v = load(scalar, numbers, at, 0)
             y, importance = target_of(scalar, shapes, group.data, layer, target)
-            total = fma(magnitude(y - v), importance, total)
+            is_value = lines == 1 or (group.start + n) % lines == 0
+            if is_value:
+                total = fma(magnitude(y - v), importance, total)
             if record >= 0:
-                # If inputs aren't stored this reads another number, which the loss doesn't use.
-                z = load(scalar, numbers, at + layer.preactivation, 0)
-                each = loss_of(choice, output, scalar, numbers, layer, y, v, z)
+                each = weight * (0.5 * (y - v) * (y - v))
+                if is_value:
+                    # If inputs aren't stored this is another number, which the loss doesn't use.
+                    z = load(scalar, numbers, at + layer.preactivation, 0)
+                    each = loss_of(choice, output, scalar, numbers, layer, y, v, z)
                 loss = fma(select(importance > 0.0, each, 0.0), importance, loss)
     if record >= 0:
         store(scalar, block.losses, record * runs, 0, loss)
     return total
+
+
+def add_errors(coupling, shapes, choice, output, group, block, layer, record, total):
+    """Add |y - output| of a group's samples and, where losses are recorded, their losses.
+
+    A sample of weight 0 adds no loss, even an infinite one: it may belong to another run.
+    """
+
+
+def _add_apart(coupling, shapes, choice, output, group, block, layer, record, total):
+    weight = zeros(shapes.scalar)
+    return add_lines(1, weight, shapes, choice, output, group, block, layer, record, total)
 
 
 def _add_coupled(coupling, shapes, choice, output, group, block, layer, record, total):
@@ -226,11 +240,10 @@ def _add_coupled(coupling, shapes, choice, output, group, block, layer, record, 
     return total
 
 
-def _pick_errors(coupling, *_others):
-    return _add_apart if isinstance(coupling, types.NoneType) else _add_coupled
-
-
-dispatch(add_errors, _pick_errors)
+dispatch(
+    add_errors,
+    lambda coupling, *_: _add_apart if isinstance(coupling, types.NoneType) else _add_coupled,
+)
 
 
 def _add_sample(coupling, shapes, data, block, layer, at, target, loss):

@@ -145,7 +145,7 @@ class CCode:
         if body.__code__.co_argcount > len(given):
             given.insert(0, Value(shape, marker))
         emit_body(function, body, given)
-        lines = _Function(self, function, parameters).lines()
+        lines = _CFunction(self, function, parameters).lines()
         head = f"static inline double {self.prefix}_{name}"
         arguments = ", ".join(f"double {each}" for each in parameters)
         first = [f"    {self._first}"] if self._first else []
@@ -164,7 +164,7 @@ class CCode:
         return name
 
 
-class _Function:
+class _CFunction:
     """One function of LLVM's, written as C."""
 
     def __init__(self, code: CCode, function: Any, parameters: Sequence[str]) -> None:
@@ -291,7 +291,9 @@ class _Function:
         if operation in ("fcmp", "icmp"):
             return self.comparison(each, *texts)
         if operation == "bitcast":
-            return self.converted(texts[0], each.operands[0].type, each.type)
+            old, new = _kind(each.operands[0].type), _kind(each.type)
+            helper = "number" if new == "double" else "bits"
+            return texts[0] if old == new else f"{self.code.need(helper)}({texts[0]})"
         if operation == "call":
             if _is_foreign(each):
                 raise UnknownError(f"in C: a call of {each.callee.name}")
@@ -299,12 +301,6 @@ class _Function:
         if operation not in _OTHERS:
             raise UnknownError(f"in C: the operation {operation}")
         return _OTHERS[operation].format(*texts, arguments=", ".join(texts[1:]))
-
-    def converted(self, text: str, old: Any, new: Any) -> str:
-        """The same bits with another type."""
-        if _kind(old) == _kind(new):
-            return text
-        return f"{self.code.need('number' if _kind(new) == 'double' else 'bits')}({text})"
 
     def comparison(self, each: Any, first: str, second: str) -> str:
         """A comparison; of truth values, only whether they hold is asked."""

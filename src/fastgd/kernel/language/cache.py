@@ -128,13 +128,12 @@ def _meaning(source: bytes) -> str:
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(body := getattr(node, "body", None), list):
-            node.body = [part for part in body if not _is_text(part)]  # type: ignore[attr-defined]
+            node.body = [  # type: ignore[attr-defined]
+                each
+                for each in body
+                if not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
+            ]
     return ast.dump(tree)
-
-
-def _is_text(node: ast.AST) -> bool:
-    value = node.value if isinstance(node, ast.Expr) else None
-    return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 class CodeLackingError(Exception):
@@ -195,7 +194,7 @@ class KernelCache:
         with suppress(Exception):
             if _unchanged():
                 key = self._key(sig, target_context.codegen())
-                name = self._file_name(key)
+                name = _file_name(self._prefix, key)
                 with suppress(Exception):
                     return self._load(name, key, sig, target_context)
         if name and _asks.get():
@@ -212,7 +211,7 @@ class KernelCache:
         with suppress(Exception):
             if _unchanged():
                 key = self._key(sig, data.codegen)
-                name = self._file_name(key)
+                name = _file_name(self._prefix, key)
                 try:
                     if payload := numba_internals.pickled(data, sig):
                         code_directory.write(name, _checksum(key, payload) + payload)
@@ -232,15 +231,8 @@ class KernelCache:
         facts = (_stamp(), _PYTHON, self._name, self._options)
         return repr((facts, settings, sig, numba_internals.processor(codegen))).encode()
 
-    def _file_name(self, key: bytes) -> str:
-        return f"{self._prefix}{_stamp()[:16]}-{hashlib.sha256(key).hexdigest()[:16]}.nbc"
-
     def _load(self, name: str, key: bytes, sig: Any, target_context: Any) -> Any:
-        content = code_directory.read(name)
-        checksum, payload = content[:32], content[32:]
-        if checksum != _checksum(key, payload):
-            raise ValueError(f"{name} is damaged or belongs to another key")
-        saved_sig, reduced = pickle.loads(payload)
+        saved_sig, reduced = pickle.loads(_payload(name, key))
         if saved_sig != sig:
             # The key has types by name, which two named tuples may share.
             raise ValueError(f"{name} is for {saved_sig}, not {sig}")
@@ -263,17 +255,28 @@ def kept(kind: str, facts: str, make: Callable[[], bytes]) -> bytes:
         return make()
     prefix = f"{kind}.{_PYTHON}-"
     key = repr((_stamp(), prefix, facts)).encode()
-    name = f"{prefix}{_stamp()[:16]}-{hashlib.sha256(key).hexdigest()[:16]}.nbc"
+    name = _file_name(prefix, key)
     with suppress(OSError, ValueError):
-        content = code_directory.read(name)
-        if content[:32] == _checksum(key, content[32:]):
-            code_directory.mark_used(name)
-            return content[32:]
+        found = _payload(name, key)
+        code_directory.mark_used(name)
+        return found
     made = make()
     with suppress(OSError):
         code_directory.write(name, _checksum(key, made) + made)
         code_directory.keep_latest(KEPT, lambda name: _stamp_in(name, prefix))
     return made
+
+
+def _file_name(prefix: str, key: bytes) -> str:
+    return f"{prefix}{_stamp()[:16]}-{hashlib.sha256(key).hexdigest()[:16]}.nbc"
+
+
+def _payload(name: str, key: bytes) -> bytes:
+    """What a file has after its checksum; a ValueError if that is wrong."""
+    content = code_directory.read(name)
+    if content[:32] != _checksum(key, content[32:]):
+        raise ValueError(f"{name} is damaged or belongs to another key")
+    return content[32:]
 
 
 def _checksum(key: bytes, payload: bytes) -> bytes:

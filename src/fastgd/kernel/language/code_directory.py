@@ -54,7 +54,8 @@ def directory() -> Path:
         raise FileNotFoundError("this user has no directory for caches")
     path.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
     found = path.lstat()
-    if not (stat.S_ISDIR(found.st_mode) and _is_ours(found)) or _others_may_write(found):
+    shared = stat.S_IWGRP | stat.S_IWOTH if hasattr(os, "geteuid") else 0
+    if not (stat.S_ISDIR(found.st_mode) and _is_ours(found)) or found.st_mode & shared:
         _warn_unsafe(path)
         raise PermissionError(f"{path} is not safe")
     return path
@@ -63,10 +64,6 @@ def directory() -> Path:
 def _is_ours(found: os.stat_result) -> bool:
     """Whether a file belongs to this user; on Windows a user's directories are private anyway."""
     return not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
-
-
-def _others_may_write(found: os.stat_result) -> bool:
-    return hasattr(os, "geteuid") and bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 @cache
@@ -118,14 +115,11 @@ def _check_name(name: str) -> None:
 def read(name: str) -> bytes:
     """Read a file of this user, checking its owner: others may once have had write access."""
     path = directory() / name
-    with open(path, "rb", opener=_without_links) as file:
+    no_links = getattr(os, "O_NOFOLLOW", 0)
+    with open(path, "rb", opener=lambda path, flags: os.open(path, flags | no_links)) as file:
         if not _is_ours(os.fstat(file.fileno())):
             raise PermissionError(f"{path} belongs to another user")
         return file.read()
-
-
-def _without_links(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))
 
 
 def write(name: str, content: bytes) -> None:

@@ -6,47 +6,9 @@ tries that with a one-line function. If something is not as expected, kernels go
 standard pipeline: they take longer to compile, each process compiles them anew, and they compute
 the same bits. One RuntimeWarning says so.
 
-==========================  =======================================================================
-part                        use, and what is expected of it
-==========================  =======================================================================
-CompilerBase                Its ``define_pipelines`` decides how a function is compiled: here as in
-DefaultPassBuilder          ``define_nopython_pipeline``, whose ``passes`` are pairs of a step and
-                            a description, but with another step instead of NativeLowering.
-register_pass               Registers a step, so that it can be part of a pipeline.
-NativeLowering              Its ``run_pass`` adds LLVM code to ``state.library`` and stores the
-                            result in ``state["cr"]``, whose ``fndesc`` has the types.
-JITCodeLibrary              Calls ``_optimize_functions`` for each module, and at the end
-                            ``_optimize_final_module``.
-                            ``enable_object_caching`` allows writing it to a file, unless it
-                            ``has_dynamic_globals``: addresses of this process.
-                            ``get_pointer_to_function`` returns the address of machine code,
-                            ``_get_module_for_linking`` the module for linking with others. The
-                            ``_ee`` of its ``_codegen._engine`` holds modules until their removal.
-_module_pass_manager        Of a ``_codegen`` before Numba 0.62: LLVM's optimization passes, with
-                            ``opt``, ``loop_vectorize`` and ``slp_vectorize``.
-_tm                         Of a ``_codegen`` from then on: what LLVM compiles for.
-cpu_target                  Its ``target_context`` has the ``codegen()`` whose ``magic_tuple()`` is
-                            triple, name and features of the processor that Numba compiles for.
-initialize                  Of ``rtsys``: makes the runtime's symbols known to loaded code.
-_nrt                        An option: False turns off reference counting.
-no_cpython_wrapper          Options: generate no code for calls from Python or C.
-no_cfunc_wrapper
-_reduce, _rebuild           Of CompileResult: conversion to a picklable form and back.
-entry_point                 Of CompileResult: the function, without type lookup.
-dumps                       Pickles Numba's own types, too.
-_cache                      Set by ``enable_caching`` of a dispatcher; its ``load_overload``,
-                            ``save_overload``, ``flush`` and ``cache_path`` are used.
-AppDirs                     The directory of a user's caches.
-_Intrinsic                  The class of intrinsics; ``_defn`` is the decorated function.
-global_compiler_lock        Held while compiling, as a context manager; acquired before the next.
-_LLVMLock                   Held while LLVM is running: the ``_lock`` of llvmlite's ``lib``.
-get_function_type           Of CPUCallConv, as are ``call_function`` and
-                            ``return_status_propagate``: how compiled functions call each other.
-==========================  =======================================================================
-
 What tiles, words, structs and choices are built with (``numba.extending``, ``numba.core.types``,
 ``cgutils``, typing templates, models, ``context.make_array``) is Numba's interface for extensions.
-It is not in this list: without it there would be no tiles.
+It is not in :data:`PARTS`: without it there would be no tiles.
 """
 
 import gc
@@ -67,36 +29,56 @@ from numba.core import cgutils, config
 from numba.extending import intrinsic, register_jitable
 
 PARTS = (
+    # define_pipelines decides how a function is compiled: here as in define_nopython_pipeline,
+    # whose passes are pairs of a step and a description, but with another step, which register_pass
+    # makes known, instead of NativeLowering. That one's run_pass adds LLVM code to state.library
+    # and stores the result in state["cr"], whose fndesc has the types.
     "numba.core.compiler:CompilerBase.define_pipelines",
     "numba.core.compiler:DefaultPassBuilder.define_nopython_pipeline",
+    "numba.core.compiler_machinery:register_pass",
+    "numba.core.typed_passes:NativeLowering.run_pass",
+    # Of a CompileResult: conversion to a picklable form and back; the function, without type
+    # lookup. dumps pickles Numba's own types, too.
     "numba.core.compiler:CompileResult._reduce",
     "numba.core.compiler:CompileResult._rebuild",
     "numba.core.compiler:CompileResult.entry_point",
+    "numba.core.serialize:dumps",
+    # Held while compiling, as a context manager, and acquired before the next; held while LLVM is
+    # running: the _lock of llvmlite's lib.
     "numba.core.compiler_lock:global_compiler_lock",
-    "numba.core.compiler_machinery:register_pass",
-    "numba.core.typed_passes:NativeLowering.run_pass",
+    "llvmlite.binding.ffi:_LLVMLock",
+    # A library calls _optimize_functions for each module, and at the end _optimize_final_module.
+    # enable_object_caching allows writing it to a file, unless it has_dynamic_globals: addresses of
+    # this process. Then the address of machine code, and the module for linking with others. The
+    # _ee of its _codegen._engine holds modules until their removal. Before Numba 0.62 its _codegen
+    # has a _module_pass_manager: LLVM's passes, with opt, loop_vectorize and slp_vectorize; from
+    # then on a _tm, what LLVM compiles for.
     "numba.core.codegen:JITCodeLibrary._optimize_functions",
     "numba.core.codegen:JITCodeLibrary._optimize_final_module",
     "numba.core.codegen:JITCodeLibrary.enable_object_caching",
     "numba.core.codegen:JITCodeLibrary.has_dynamic_globals",
     "numba.core.codegen:JITCodeLibrary.get_pointer_to_function",
     "numba.core.codegen:JITCodeLibrary._get_module_for_linking",
+    # The context has the codegen() whose magic_tuple() is triple, name and features of the
+    # processor that Numba compiles for. initialize makes the runtime's symbols known to loaded
+    # code.
     "numba.core.codegen:JITCPUCodegen.magic_tuple",
     "numba.core.registry:cpu_target.target_context",
     "numba.core.runtime:rtsys.initialize",
+    # Options: False turns off reference counting; generate no code for calls from Python or C.
     "numba.core.options:DefaultOptions._nrt",
     "numba.core.options:DefaultOptions.no_cpython_wrapper",
     "numba.core.options:DefaultOptions.no_cfunc_wrapper",
-    "numba.core.serialize:dumps",
+    # Sets _cache, whose load_overload, save_overload, flush and cache_path are used.
     "numba.core.dispatcher:Dispatcher.enable_caching",
-    "numba.misc.appdirs:AppDirs",
-    "numba.core.extending:_Intrinsic",
+    "numba.misc.appdirs:AppDirs",  # the directory of a user's caches
+    "numba.core.extending:_Intrinsic",  # whose _defn is the decorated function
+    # How compiled functions call each other.
     "numba.core.callconv:CPUCallConv.get_function_type",
     "numba.core.callconv:CPUCallConv.call_function",
     "numba.core.callconv:CPUCallConv.return_status_propagate",
-    "llvmlite.binding.ffi:_LLVMLock",
 )
-"""All private parts, by module and name."""
+"""All private parts, by module and name, with what is expected of them."""
 
 
 class _Missing:

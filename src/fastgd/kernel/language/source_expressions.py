@@ -107,14 +107,10 @@ def _node_of(code: Any, name: str) -> Any:
         ]
         if len(nodes) > 1:  # several lambdas on one line
             begins = {(line, column) for line, _, column, _ in code.co_positions()}
-            nodes = [node for node in nodes if _place(node.body) in begins]
+            nodes = [node for node in nodes if (node.body.lineno, node.body.col_offset) in begins]
         if len(nodes) == 1:
             return nodes[0]
     raise UnknownError(f"{len(nodes)} sources of {name}")
-
-
-def _place(node: Any) -> tuple[int, int]:
-    return node.lineno, node.col_offset
 
 
 def _assigned_again(parameters: Sequence[str], body: Sequence[ast.stmt]) -> frozenset[str]:
@@ -135,11 +131,6 @@ def _assigned_again(parameters: Sequence[str], body: Sequence[ast.stmt]) -> froz
     for statement in body:
         visit(statement, False)
     return frozenset(name for name in nested if times[name] > 1)
-
-
-def is_left_early(loop: ast.For) -> bool:
-    """Whether a loop, or one nested in it, has a break or continue."""
-    return any(isinstance(node, ast.Break | ast.Continue) for node in ast.walk(loop))
 
 
 # ---------------------------------------------------------------- expressions
@@ -432,10 +423,6 @@ class Expressions(ABC):
                 codes = [self.cast(each, kind) for each, kind in zip(pair, wanted, strict=True)]
                 made = result(lanes[0])
                 return Value(made, emit(self.builder, made.lanes, codes))
-        return self.of_numbers(function, pair, kinds)
-
-    def of_numbers(self, function: Any, pair: Any, kinds: Any) -> Value:
-        """An operation of scalars."""
         build = self.builder
         if function is operator.truediv or types.float64 in kinds:
             codes = [self.cast(each, types.float64) for each in pair]
@@ -544,24 +531,18 @@ class Expressions(ABC):
             body = getattr(compiled, "__wrapped__", compiled)  # of a whole kernel
             return self.call_body(body, given, named)
         if (defined := definition_of(called)) is not None:
-            return self.call_intrinsic(defined, given)
+            sig, codegen = defined(None, *map(self.kind_of, given))
+            codes = [self.cast(each, kind) for each, kind in zip(given, sig.args, strict=True)]
+            return self.taken(sig.return_type, codegen(self.context, self.builder, sig, codes))
         is_known = not any(isinstance(each, Value) for each in given)
         if isinstance(called, type) and (is_known or issubclass(called, tuple)):
             return called(*given, **named)
-        if body := picked_body(called, map(self.marked, given)):
+        kinds = (
+            types.pyobject if isinstance(each, tuple) else self.kind_of(each) for each in given
+        )
+        if body := picked_body(called, kinds):  # a dispatch chooses between bodies by types
             return self.call_body(body, given, named)
         return called(*given, **named) if is_known else self.call_builtin(called, given)
-
-    def marked(self, value: Any) -> types.Type:
-        """The type by which a dispatch chooses between bodies."""
-        is_tuple = isinstance(value, tuple)
-        return types.pyobject if is_tuple else self.kind_of(value)
-
-    def call_intrinsic(self, defined: Any, given: Sequence[Any]) -> Any:
-        """The result of an intrinsic."""
-        sig, codegen = defined(None, *map(self.kind_of, given))
-        codes = [self.cast(each, kind) for each, kind in zip(given, sig.args, strict=True)]
-        return self.taken(sig.return_type, codegen(self.context, self.builder, sig, codes))
 
     def call_builtin(self, called: Any, given: Sequence[Any]) -> Any:
         """The result of a Python builtin."""

@@ -15,7 +15,6 @@ machine code, although this module doesn't assign them.
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property, update_wrapper
 from hashlib import sha256
-from importlib import import_module
 from inspect import Parameter, Signature, signature
 from typing import Any, NamedTuple
 
@@ -68,7 +67,7 @@ PARALLEL = {
 """Options of a function that calls a kernel on all threads."""
 
 
-class Part:
+class KernelPart:
     """A function that is part of kernels, which the translator takes from its source.
 
     Numba's own object for it, which a test or a kernel without a source calls, is made when it is
@@ -98,14 +97,14 @@ class Part:
         return self.__qualname__
 
 
-@typeof_impl.register(Part)
-def _typeof_part(value: Part, context: Any) -> Any:
+@typeof_impl.register(KernelPart)
+def _typeof_part(value: KernelPart, context: Any) -> Any:
     return typeof_impl(value.compiled, context)
 
 
 def part(function: Callable[..., Any]) -> Any:
-    """Decorator: make a function a :class:`Part`."""
-    return Part(function)
+    """Decorator: make a function a :class:`KernelPart`."""
+    return KernelPart(function)
 
 
 def emitted(defined: Callable[..., Any], given: Callable[..., Any] | None = None) -> Any:
@@ -175,7 +174,7 @@ def _digest(formulas):
     return sha256(repr(sorted(formulas)).encode()).hexdigest()[:16]
 
 
-class _Marker:
+class Marker:
     """A value whose content is part of its Numba type; two are equal if their keys are."""
 
     _key: Any
@@ -187,7 +186,7 @@ class _Marker:
         return hash(self._key)
 
 
-class Choice(_Marker):
+class Choice(Marker):
     """Marker for the choice with this name, with the indices of its values by name.
 
     It may contain formulas, each for one purpose, from which code is generated; their variables are
@@ -210,7 +209,7 @@ class Choice(_Marker):
         return f"Choice({', '.join([repr(self.name), *facts])})"
 
 
-class KnownFacts(_Marker):
+class KnownFacts(Marker):
     """Marker for nested named tuples of integers that become constants in the code."""
 
     def __init__(self, known):
@@ -220,7 +219,7 @@ class KnownFacts(_Marker):
         return f"KnownFacts({self.known})"
 
 
-class Features(_Marker):
+class Features(Marker):
     """Markers by name: a :class:`Choice` for each feature that is on, None for the others."""
 
     def __init__(self, **members):
@@ -276,14 +275,10 @@ class MarkersType(types.Type):
         super().__init__(f"{name}({', '.join(_pairs(self.members))})")
 
 
-@typeof_impl.register(Choice)
-def _typeof_choice(value, _context):
-    return ChoiceType(value.name, value.formulas.items(), value.places.items())
-
-
-@typeof_impl.register(KnownFacts)
-def _typeof_facts(value, _context):
-    return KnownFactsType(value.known)
+typeof_impl.register(KnownFacts)(lambda value, _context: KnownFactsType(value.known))
+typeof_impl.register(Choice)(
+    lambda value, _context: ChoiceType(value.name, value.formulas.items(), value.places.items())
+)
 
 
 @typeof_impl.register(Features)
@@ -338,25 +333,21 @@ def picked_body(stub, kinds):
     return pick and pick(*kinds)
 
 
-def replaced_by(module, off=None):
-    """Decorator: if its first argument is a choice, a function of the same name takes its place.
+def replaced_by(load, stub):
+    """Where its first argument is a choice, let the function of the same name take a stub's place.
 
-    That is in ``module``, which is imported when a kernel with the choice is compiled: no other
-    kernel needs it. The function itself is for None, and for a choice with the name ``off``.
+    That is in the module ``load()``, which is imported when a kernel with the choice is compiled:
+    no other kernel needs it. The stub itself is for None, and for the choice "all" (of samples).
     """
 
-    def decorate(stub):
-        def pick(choice, *others):
-            if isinstance(choice, types.NoneType) or choice.choice == off:
-                return stub
-            found = getattr(import_module(module), stub.__name__)
-            found = getattr(found, "py_func", found)
-            return picked_body(found, (choice, *others)) or found
+    def pick(choice, *others):
+        if isinstance(choice, types.NoneType) or choice.choice == "all":
+            return stub
+        found = getattr(load(), stub.__name__)
+        found = getattr(found, "py_func", found)
+        return picked_body(found, (choice, *others)) or found
 
-        dispatch(stub, pick)
-        return stub
-
-    return decorate
+    dispatch(stub, pick)
 
 
 def dispatch(stub, bodies):

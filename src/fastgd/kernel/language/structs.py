@@ -26,11 +26,11 @@ from numba.extending import intrinsic, lower_builtin, lower_getattr_generic, mod
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+IntArray = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
 # Looked up by the annotation itself: the structure of NDArray[...] depends on NumPy's version.
-_NUMBERS = {Floats: types.float64, Integers: types.int64, Bytes: types.uint8}
+_NUMBERS = {Floats: types.float64, IntArray: types.int64, Bytes: types.uint8}
 
 _I64 = ir.IntType(64)
 
@@ -309,7 +309,7 @@ def floats_at(_typing, first, length):
 
 def encode(
     struct: Any, rows: int | None = None, place: Callable[[NDArray[Any]], int] | None = None
-) -> Integers:
+) -> IntArray:
     """Return the words (1, words) of a NamedTuple, which must outlive them.
 
     With ``rows``, its arrays have a leading axis of that length, and each row gets its words. An
@@ -322,7 +322,7 @@ def encode(
         return words
     steps, lengths = np.array(_steps_of(struct), np.int64).T
     each = -(-rows // np.maximum(lengths, 1))
-    all_words: Integers = words + np.arange(rows)[:, None] // each * steps
+    all_words: IntArray = words + np.arange(rows)[:, None] // each * steps
     return all_words
 
 

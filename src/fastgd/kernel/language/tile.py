@@ -10,10 +10,11 @@ The units of a layer that don't fill a whole tile may go in a tile of which only
 in use: lanes beyond them are read as zeros and never written.
 
 On a GPU a lane becomes a thread: the runs of a tile are spread over the threads of a warp, each of
-which holds one run of every tile (:mod:`.threads`). In memory they are adjacent as ever.
+which holds one run of every tile (:mod:`.loads_and_stores`). In memory they are adjacent as ever.
 
-Numba has no vector type, so this file adds one, and :mod:`.int_vectors` one of integers. Only the
-files of this directory use LLVM. Every operation is one IEEE 754 operation per lane: nothing is
+Numba has no vector types, so this file adds them: one of floats, and one of integers, for random
+words (32 bits, with the upper half as room for products) and counters of runs. Only the files of
+this directory use LLVM. Every operation is one IEEE 754 operation per lane: nothing is
 reassociated, and ``fma`` is fused only where the source says so.
 """
 
@@ -25,7 +26,7 @@ from numba.core import cgutils, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, register_model, typeof_impl
 
-from fastgd.kernel.language.specialization import emitted, marker
+from fastgd.kernel.language.specialization import Marker, emitted, marker
 from fastgd.kernel.language.structs import has_facts, has_threads
 
 _F64 = ir.DoubleType()
@@ -34,7 +35,7 @@ _I32 = ir.IntType(32)
 _I1 = ir.IntType(1)
 
 
-class Shape:
+class Shape(Marker):
     """Marker for a tile of ``rows x units x runs`` lanes, maybe with only some units in use.
 
     If it is spread, each thread holds one of the runs.
@@ -44,12 +45,6 @@ class Shape:
         self.rows, self.units, self.runs = rows, units, runs
         self.is_part, self.is_spread = is_part, is_spread
         self._key = rows, units, runs, is_part, is_spread
-
-    def __eq__(self, other):
-        return self._key == other._key if isinstance(other, Shape) else NotImplemented
-
-    def __hash__(self):
-        return hash(self._key)
 
 
 @marker
@@ -97,21 +92,21 @@ class Tile(Vector):
     number, element = types.float64, _F64
 
 
-class Mask(Vector):
+class LaneMask(Vector):
     """A vector of truth values, one per lane: the result of a comparison."""
 
     number, element = types.boolean, _I1
 
 
-class Words(Vector):
-    """A vector of 64-bit integers: see :mod:`.int_vectors`."""
+class IntVector(Vector):
+    """A vector of 64-bit integers, one per lane."""
 
     number, element = types.int64, _I64
 
 
 @register_model(Tile)
-@register_model(Mask)
-@register_model(Words)
+@register_model(LaneMask)
+@register_model(IntVector)
 class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager, fe_type):
         super().__init__(manager, fe_type, ir.VectorType(fe_type.element, fe_type.lanes))
@@ -123,9 +118,7 @@ class _PartModel(models.PrimitiveModel):
         super().__init__(manager, fe_type, _I64)
 
 
-@typeof_impl.register(Shape)
-def _typeof_shape(value, _context):
-    return ShapeType(value.rows, value.units, value.runs, value.is_part, value.is_spread)
+typeof_impl.register(Shape)(lambda value, _context: ShapeType(*value._key))
 
 
 # ------------------------------------------------------------------ vectors
@@ -227,22 +220,36 @@ def _with_vectors(emit):
     return emit_all
 
 
-define_operator(operator.add, Tile, Tile, lambda builder, a, b: builder.fadd(a, b))
-define_operator(operator.sub, Tile, Tile, lambda builder, a, b: builder.fsub(a, b))
-define_operator(operator.mul, Tile, Tile, lambda builder, a, b: builder.fmul(a, b))
-define_operator(operator.truediv, Tile, Tile, lambda builder, a, b: builder.fdiv(a, b))
-define_operator(operator.gt, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered(">", a, b))
-define_operator(operator.lt, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered("<", a, b))
-define_operator(operator.ge, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered(">=", a, b))
-define_operator(operator.le, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered("<=", a, b))
-define_operator(operator.eq, Tile, Mask, lambda builder, a, b: builder.fcmp_ordered("==", a, b))
-define_operator(operator.ne, Tile, Mask, lambda builder, a, b: builder.fcmp_unordered("!=", a, b))
-define_operator(operator.or_, Mask, Mask, lambda builder, a, b: builder.or_(a, b))
-define_operator(operator.and_, Mask, Mask, lambda builder, a, b: builder.and_(a, b))
+def _comparing(compare, sign):
+    return lambda builder, a, b: compare(builder, sign, a, b)
+
+
+define_operator(operator.add, Tile, Tile, ir.IRBuilder.fadd)
+define_operator(operator.sub, Tile, Tile, ir.IRBuilder.fsub)
+define_operator(operator.mul, Tile, Tile, ir.IRBuilder.fmul)
+define_operator(operator.truediv, Tile, Tile, ir.IRBuilder.fdiv)
+define_operator(operator.gt, Tile, LaneMask, _comparing(ir.IRBuilder.fcmp_ordered, ">"))
+define_operator(operator.lt, Tile, LaneMask, _comparing(ir.IRBuilder.fcmp_ordered, "<"))
+define_operator(operator.ge, Tile, LaneMask, _comparing(ir.IRBuilder.fcmp_ordered, ">="))
+define_operator(operator.le, Tile, LaneMask, _comparing(ir.IRBuilder.fcmp_ordered, "<="))
+define_operator(operator.eq, Tile, LaneMask, _comparing(ir.IRBuilder.fcmp_ordered, "=="))
+define_operator(operator.ne, Tile, LaneMask, _comparing(ir.IRBuilder.fcmp_unordered, "!="))
+define_operator(operator.or_, LaneMask, LaneMask, ir.IRBuilder.or_)
+define_operator(operator.and_, LaneMask, LaneMask, ir.IRBuilder.and_)
+define_operator(operator.add, IntVector, IntVector, ir.IRBuilder.add)
+define_operator(operator.sub, IntVector, IntVector, ir.IRBuilder.sub)
+define_operator(operator.mul, IntVector, IntVector, ir.IRBuilder.mul)
+define_operator(operator.xor, IntVector, IntVector, ir.IRBuilder.xor)
+define_operator(operator.and_, IntVector, IntVector, ir.IRBuilder.and_)
+define_operator(operator.or_, IntVector, IntVector, ir.IRBuilder.or_)
+define_operator(operator.rshift, IntVector, IntVector, ir.IRBuilder.lshr)
+define_operator(operator.lt, IntVector, LaneMask, _comparing(ir.IRBuilder.icmp_signed, "<"))
+define_operator(operator.ne, IntVector, LaneMask, _comparing(ir.IRBuilder.icmp_signed, "!="))
+define_operator(operator.ge, IntVector, LaneMask, _comparing(ir.IRBuilder.icmp_signed, ">="))
 
 
 def emit_fma(builder, vectors):
-    """Emit a fused multiply-add of three vectors; a module may have its own: see .targets."""
+    """Emit a fused multiply-add of three vectors; a module for another machine may have its own."""
     own = getattr(builder.module, "fma", None)
     return own(builder, *vectors) if own else _call(builder, "llvm.fma", vectors)
 
@@ -293,6 +300,8 @@ def selection(vector):
 
 
 select = selection(Tile)
+choose = selection(IntVector)
+"""The same of integers."""
 
 
 @emitted
@@ -435,6 +444,43 @@ def full(shape, _number):
     """A tile with the number in every lane."""
     sig = Tile(shape.lanes)(shape, types.float64)
     return sig, lambda builder, _shape, value: splat(builder, value, shape.lanes)
+
+
+# ------------------------------------------------------------------ integers
+
+
+@emitted
+def all_words(tile, _number):
+    """The same integer in each of the tile's lanes."""
+    sig = IntVector(tile.lanes)(tile, types.int64)
+    return sig, lambda builder, _tile, number: splat(builder, number, tile.lanes)
+
+
+@emitted
+def bits_of(x):
+    """The bits of each value of a tile."""
+    kind = ir.VectorType(_I64, x.lanes)
+    return IntVector(x.lanes)(x), lambda builder, value: builder.bitcast(value, kind)
+
+
+@emitted
+def number_of(bits):
+    """The values with these bits."""
+    kind = ir.VectorType(_F64, bits.lanes)
+    return Tile(bits.lanes)(bits), lambda builder, value: builder.bitcast(value, kind)
+
+
+@emitted
+def integer(words):
+    """The integer in the only lane."""
+    return types.int64(words), lambda builder, a: builder.extract_element(a, _I32(0))
+
+
+@emitted
+def numbers(a):
+    """Integers converted to a tile of floats."""
+    kind = ir.VectorType(_F64, a.lanes)
+    return Tile(a.lanes)(a), lambda builder, value: builder.sitofp(value, kind)
 
 
 # ------------------------------------------------------------------ shapes

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial, wraps
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from llvmlite import ir
 from numba.core import types
@@ -37,7 +37,6 @@ from fastgd.kernel.language.source_expressions import (
     UnknownError,
     Value,
     Variable,
-    is_left_early,
     source_of,
 )
 
@@ -51,13 +50,6 @@ unrolled = range
 
 TRANSLATES = not LACKING and Path(__file__).is_file()
 """Whether there are sources to translate; if not, Numba compiles everything."""
-
-
-class _Return(NamedTuple):
-    """The target of returns from within loops or branches."""
-
-    block: Any
-    slots: list[Any]
 
 
 def translated(
@@ -169,21 +161,11 @@ class _Frame:
         self.source = source
         self.names: dict[str, Any] = {}
         self.depth = 0  # of the running kernel's loops and branches
-        self.returned: _Return | None = None
+        self.returned: tuple[Any, Any] | None = None  # the block to jump to, and slots
         self.result: Any = None
         self.loops: list[tuple[Any, Any]] = []  # targets of continue and break
         cells = function.__closure__ or ()
         self.outer = dict(zip(function.__code__.co_freevars, cells, strict=True))
-
-    def find(self, name: str) -> Any:
-        """The value of a name that isn't one of the function's own variables."""
-        if name in self.outer:
-            return self.outer[name].cell_contents
-        if name in self.function.__globals__:
-            return self.function.__globals__[name]
-        if hasattr(builtins, name):
-            return getattr(builtins, name)
-        raise UnknownError(f"the name {name!r}")
 
 
 class _Walk(Expressions):
@@ -201,9 +183,17 @@ class _Walk(Expressions):
 
     def variable(self, name: str) -> Any:
         """The current value of a name."""
-        names = self.frame.names
-        found = names[name] if name in names else self.frame.find(name)
-        return self.loaded(found) if isinstance(found, Variable) else found
+        frame = self.frame
+        if name in frame.names:
+            found = frame.names[name]
+            return self.loaded(found) if isinstance(found, Variable) else found
+        if name in frame.outer:
+            return frame.outer[name].cell_contents
+        if name in frame.function.__globals__:
+            return frame.function.__globals__[name]
+        if hasattr(builtins, name):
+            return getattr(builtins, name)
+        raise UnknownError(f"the name {name!r}")
 
     def slot(self, kind: types.Type) -> Variable:
         with self.builder.goto_entry_block():
@@ -251,8 +241,9 @@ class _Walk(Expressions):
         if frame.returned is not None:
             if not self.builder.block.is_terminated:
                 self.leave(None)
-            self.builder.position_at_end(frame.returned.block)
-            frame.result = self.loaded(frame.returned.slots)
+            end, slots = frame.returned
+            self.builder.position_at_end(end)
+            frame.result = self.loaded(slots)
         self.frames.pop()
         return frame.result
 
@@ -337,10 +328,10 @@ class _Walk(Expressions):
         """Jump to the end of the function with this result."""
         frame = self.frame
         if frame.returned is None:
-            end = self.builder.append_basic_block("end")
-            frame.returned = _Return(end, self.slots_for(value))
-        self.fill(frame.returned.slots, value)
-        self.builder.branch(frame.returned.block)
+            frame.returned = self.builder.append_basic_block("end"), self.slots_for(value)
+        end, slots = frame.returned
+        self.fill(slots, value)
+        self.builder.branch(end)
 
     def slots_for(self, value: Any) -> Any:
         if isinstance(value, tuple):
@@ -409,7 +400,8 @@ class _Walk(Expressions):
         if all(isinstance(each, int) for each in (start, stop, step)):
             rounds = range(start, stop, step)
             is_short |= len(rounds) <= (UNROLLED if self.has_facts else 1)
-            if is_short and not is_left_early(statement):
+            leaves = (isinstance(each, ast.Break | ast.Continue) for each in ast.walk(statement))
+            if is_short and not any(leaves):
                 return self.rounds(statement, rounds)
         build, counter = self.builder, self.slot(types.int64)
         stop, by = self.cast(stop, types.int64), self.cast(step, types.int64)

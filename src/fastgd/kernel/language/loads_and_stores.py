@@ -1,4 +1,4 @@
-"""Loads and stores of tiles, in arrays and in buffers of structs.
+"""Loads and stores of tiles, in arrays and in buffers of structs; the threads that share a tile.
 
 Arrays are one-dimensional. The values of one weight or one activation for all runs are adjacent; an
 index counts values, a stride is the distance between two rows (or units).
@@ -10,10 +10,9 @@ from typing import NamedTuple
 from llvmlite import ir
 from numba.core import cgutils, types
 
-from fastgd.kernel.language.loads_and_stores import thread
 from fastgd.kernel.language.specialization import emitted
 from fastgd.kernel.language.structs import Buffer, address, of_field
-from fastgd.kernel.language.tile import Tile, in_use, joined, pick
+from fastgd.kernel.language.tile import IntVector, Tile, in_use, joined, pick
 
 _F64 = ir.DoubleType()
 _I64 = ir.IntType(64)
@@ -22,7 +21,7 @@ _I32 = ir.IntType(32)
 _I1 = ir.IntType(1)
 
 
-class Array(NamedTuple):
+class EmittedArray(NamedTuple):
     """An array or buffer argument while code is emitted."""
 
     context: object
@@ -101,11 +100,15 @@ def _are_adjacent(shape, step, used):
 
 
 def _given(context, builder, kind, code):
-    return Array(context, builder, kind, code) if isinstance(kind, Buffer | types.Array) else code
+    return (
+        EmittedArray(context, builder, kind, code)
+        if isinstance(kind, Buffer | types.Array)
+        else code
+    )
 
 
 emitted_of_arrays = partial(emitted, given=_given)
-"""Like :func:`.emitted`, but what emits code is given each array as an :class:`Array`."""
+"""Like :func:`.emitted`, but what emits code is given each array as an :class:`EmittedArray`."""
 
 
 @emitted_of_arrays
@@ -178,10 +181,6 @@ def panel(shape, array, _index):
     return Tile(shape.lanes)(shape, array, types.int64), emit
 
 
-def _row(builder, shape, value, row):
-    return pick(builder, value, list(range(row * shape.width, (row + 1) * shape.width)))
-
-
 @emitted_of_arrays
 def store(shape, array, _index, _stride, tile):
     """Write a whole tile to where :func:`load` reads it."""
@@ -192,7 +191,8 @@ def store(shape, array, _index, _stride, tile):
             target.store(value, at)
             return
         for row in range(shape.rows):
-            target.store_units(shape, _row(builder, shape, value, row), at, used)
+            lanes = list(range(row * shape.width, (row + 1) * shape.width))
+            target.store_units(shape, pick(builder, value, lanes), at, used)
             at = builder.add(at, step)
 
     return types.void(shape, array, types.int64, types.int64, tile), emit
@@ -235,3 +235,92 @@ def count_changes(shape, mask, before, counts, _index, _stride):
             at = builder.add(at, step)
 
     return types.void(shape, mask, before, counts, types.int64, types.int64), emit
+
+
+@emitted_of_arrays
+def load_words(shape, array, _index):
+    """An integer for each run: ``array[index + run]``; the shape has one row and one unit."""
+    sig = IntVector(shape.lanes)(shape, array, types.int64)
+    return sig, lambda _builder, _shape, source, at: source.load_units(shape, at, 1, _I64)
+
+
+@emitted_of_arrays
+def store_words(shape, array, _index, words):
+    """Write words to where :func:`load_words` reads them."""
+    sig = types.void(shape, array, types.int64, words)
+    return sig, lambda _builder, _shape, target, at, value: target.store_units(shape, value, at)
+
+
+# ------------------------------------------------------------------ threads of a GPU
+#
+# A warp is 32 threads, one for each run of a block, where tiles are spread. A function below takes
+# a shape: if that isn't spread, there is a single thread, which holds all runs, and nothing is
+# emitted. So a loop over the runs of a block, or over an array in which they are adjacent, is for
+# all machines:
+#
+#     for r in range(thread_of(scalar), runs, threads_of(scalar)):
+#
+# What all threads share is written between two calls of meet(). Every thread of a warp has to reach
+# each of these calls, and each call of all_agree(). So none may return before the others.
+
+
+WARP = 32
+"""Threads of a warp, of each GPU that there has been."""
+
+_ALL = _I32(-1)  # a bit for each thread
+
+
+def _call(builder, name, result, args=()):
+    kind = ir.FunctionType(result, [arg.type for arg in args])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
+
+
+def _register(builder, name):
+    """Emit a number that a GPU has in a register of its own."""
+    return builder.zext(_call(builder, f"llvm.nvvm.read.ptx.sreg.{name}", _I32), _I64)
+
+
+def thread(builder):
+    """Emit the number of this thread in its warp."""
+    return _register(builder, "tid.x")
+
+
+@emitted
+def thread_of(shape):
+    """The number of this thread among those that share the runs of a shape."""
+    return types.int64(shape), lambda builder, _: thread(builder) if shape.is_spread else _I64(0)
+
+
+@emitted
+def threads_of(shape):
+    """How many threads share the runs of a shape."""
+    return types.int64(shape), lambda *_: _I64(shape.runs if shape.is_spread else 1)
+
+
+@emitted
+def meet(shape):
+    """Wait until all threads are here and see what the others have written."""
+
+    def emit(builder, _shape):
+        if shape.is_spread:
+            _call(builder, "llvm.nvvm.bar.warp.sync", ir.VoidType(), [_ALL])
+
+    return types.void(shape), emit
+
+
+@emitted
+def all_agree(shape, _condition):
+    """Whether a condition holds for all threads."""
+
+    def emit(builder, _shape, condition):
+        if not shape.is_spread:
+            return condition
+        return _call(builder, "llvm.nvvm.vote.all.sync", _I1, [_ALL, condition])
+
+    return types.boolean(shape, types.boolean), emit
+
+
+@emitted
+def block_of_threads():
+    """The number of the block of threads, of those that a GPU has been asked to run."""
+    return types.int64(), lambda builder: _register(builder, "ctaid.x")

@@ -134,17 +134,6 @@ def _end_by_error(held, scalar, block, span, j, error, signal):
 
 
 @part
-def _record_weights(path, scalar, block, record):
-    """Record the weights before they are updated."""
-    if path is None:
-        return
-    count = len(block.changes)
-    if record * count < len(block.path):  # the final weights are available anyway
-        for i in range(thread_of(scalar), count, threads_of(scalar)):
-            block.path[record * count + i] = block.numbers[i]
-
-
-@part
 def _of_concern(watch, scalar, numbers, layer, record, signal):
     """Drop signals between the recorded errors for runs that aren't monitored themselves.
 
@@ -158,12 +147,6 @@ def _of_concern(watch, scalar, numbers, layer, record, signal):
     return signal
 
 
-@part
-def _held_or_own(held, scalar, block, error):
-    """The validation error if there are validation samples, else the training error."""
-    return error if held is None else load(scalar, block.held, 0, 0)
-
-
 def _watched(watch, held, scalar, block, place, own_error):
     """The monitored value; ``place`` is the index of the loss."""
 
@@ -171,8 +154,8 @@ def _watched(watch, held, scalar, block, place, own_error):
 dispatch(
     _watched,
     {
-        "error": lambda watch, held, scalar, block, place, own_error: _held_or_own(
-            held, scalar, block, own_error
+        "error": lambda watch, held, scalar, block, place, own_error: (
+            own_error if held is None else load(scalar, block.held, 0, 0)
         ),
         "loss": lambda watch, held, scalar, block, place, own_error: load(
             scalar, block.losses, place * runs_of(scalar), 0
@@ -270,7 +253,11 @@ def observe(mean, penalty, descent, one_pass, place, total):
             add_penalties(penalty, scalar, block, layers, at)
     if record >= 0:
         store(scalar, block.errors, record * runs_of(scalar), 0, error)
-        _record_weights(recipe.path, scalar, block, record)
+        count = len(block.changes)
+        # The weights before they are updated; the final ones are available anyway.
+        if recipe.path is not None and record * count < len(block.path):
+            for i in range(thread_of(scalar), count, threads_of(scalar)):
+                block.path[record * count + i] = block.numbers[i]
     signal = _of_concern(recipe.watch, scalar, block.numbers, layer, record, error - error)
     if any_nan(signal):
         _end_by_error(recipe.held, scalar, block, span, j, error, signal)

@@ -74,7 +74,7 @@ def signed(number: int) -> bytes:
     return bytes([*found, number & 127])
 
 
-class _Reader:
+class _ModuleReader:
     """Reads a part of a module."""
 
     def __init__(self, content: bytes) -> None:
@@ -102,25 +102,20 @@ class _Reader:
         return self.take(self.number()).decode()
 
 
-class _Import(NamedTuple):
-    module: str
-    name: str
-    kind: int
-
-
 def _sections(content: bytes) -> Iterator[tuple[int, bytes]]:
-    reader = _Reader(content)
+    reader = _ModuleReader(content)
     reader.take(len(MAGIC))
     while reader.at < len(content):
         kind = reader.byte()
         yield kind, reader.take(reader.number())
 
 
-def _imports(section: bytes) -> list[_Import]:
-    reader, found = _Reader(section), []
+def _imports(section: bytes) -> list[tuple[str, int]]:
+    """The name and the kind of each import."""
+    reader, found = _ModuleReader(section), []
     for _ in range(reader.number()):
-        found.append(_Import(reader.name(), reader.name(), reader.byte()))
-        kind = found[-1].kind
+        _module, name, kind = reader.name(), reader.name(), reader.byte()
+        found.append((name, kind))
         if kind in (_KINDS["table"], _KINDS["memory"]):
             if kind == _KINDS["table"]:
                 reader.byte()
@@ -151,7 +146,7 @@ def _vector(items: list[bytes]) -> bytes:
 # ------------------------------------------------------------------ calls in an object file
 
 
-class _Function(NamedTuple):
+class _CodeEntry(NamedTuple):
     """A function of an object file."""
 
     body: bytes
@@ -159,13 +154,13 @@ class _Function(NamedTuple):
     """Of each call: where in the body it is, and the number of its symbol."""
 
 
-def _functions(code: bytes, relocations: bytes) -> list[_Function]:
-    reader, begins, found = _Reader(code), [], []
+def _functions(code: bytes, relocations: bytes) -> list[_CodeEntry]:
+    reader, begins, found = _ModuleReader(code), [], []
     for _ in range(reader.number()):
         size = reader.number()
         begins.append(reader.at)
-        found.append(_Function(reader.take(size), []))
-    reader = _Reader(relocations)
+        found.append(_CodeEntry(reader.take(size), []))
+    reader = _ModuleReader(relocations)
     reader.number()
     for _ in range(reader.number()):
         kind, at, symbol = reader.byte(), reader.number(), reader.number()
@@ -179,10 +174,10 @@ def _functions(code: bytes, relocations: bytes) -> list[_Function]:
 
 def _symbols(linking: bytes) -> dict[int, tuple[int, str]]:
     """The index and name of each function, by the number of its symbol."""
-    reader, found = _Reader(linking), {}
+    reader, found = _ModuleReader(linking), {}
     reader.number()
     while reader.at < len(linking):
-        kind, part = reader.byte(), _Reader(reader.take(reader.number()))
+        kind, part = reader.byte(), _ModuleReader(reader.take(reader.number()))
         for symbol in range(part.number() if kind == _SYMBOLS else 0):
             of, flags = part.byte(), part.number()
             if of == _OF_DATA:
@@ -206,7 +201,7 @@ def with_instruction(content: bytes, name: str, instruction: bytes) -> bytes:
     sections, custom = {}, {}
     for kind, section in _sections(content):
         if kind == _CUSTOM:
-            reader = _Reader(section)
+            reader = _ModuleReader(section)
             title = reader.name()
             custom[title] = section[reader.at :]
         else:
@@ -216,7 +211,7 @@ def with_instruction(content: bytes, name: str, instruction: bytes) -> bytes:
     if not replaced:
         return content
     functions = _functions(sections[_CODE], custom.get("reloc.CODE", _NO_CALLS))
-    kinds = [each.kind for each in _imports(sections.get(_IMPORT, b"\0"))]
+    kinds = [kind for _, kind in _imports(sections.get(_IMPORT, b"\0"))]
     imported = kinds.count(_KINDS["function"])  # these have the first numbers
     needed, waiting = set(), [imported]
     while waiting:
@@ -271,15 +266,15 @@ def linked(
     """
     sections = dict(_sections(content))  # custom sections are of no use any more
     imports = _imports(sections.get(_IMPORT, b"\0"))
-    for each in imports:
-        if each.kind in (_KINDS["function"], _KINDS["table"]):
-            raise LinkError(f"the code must need nothing but a memory, got {each.name}")
+    for wanted, kind in imports:
+        if kind in (_KINDS["function"], _KINDS["table"]):
+            raise LinkError(f"the code must need nothing but a memory, got {wanted}")
     pages = -(-(STACK + len(memory)) // PAGE)
     limits = b"\0" + unsigned(pages)
     globals_: list[bytes] = []
     exports = [_string(name) + bytes([_KINDS["function"]]) + unsigned(0)]
     data = sections.get(_DATA, b"\0")
-    constants = _Reader(data).number()
+    constants = _ModuleReader(data).number()
     if memory:
         exports.append(_string("memory") + bytes([_KINDS["memory"]]) + unsigned(0))
         segments = list(_segments(memory))
@@ -293,7 +288,7 @@ def linked(
         found[_IMPORT] = _vector(
             [_string("env") + _string("memory") + bytes([_KINDS["memory"]]) + limits]
         )
-    if any(each.kind == _KINDS["global"] for each in imports):  # the only one: __stack_pointer
+    if any(kind == _KINDS["global"] for _, kind in imports):  # the only one: __stack_pointer
         globals_.append(_I32 + _MUTABLE + _I32_CONST + signed(STACK) + _END)
     for title, number in (numbers or {}).items():
         exports.append(_string(title) + bytes([_KINDS["global"]]) + unsigned(len(globals_)))
@@ -304,7 +299,7 @@ def linked(
     found[_CODE] = sections[_CODE]
     if len(data) > 1:
         found[_DATA] = data
-        found[_DATA_COUNT] = unsigned(_Reader(data).number())
+        found[_DATA_COUNT] = unsigned(_ModuleReader(data).number())
     parts = [_section(kind, found[kind]) for kind in _ORDER if kind in found]
     parts += [_section(_CUSTOM, _string(title) + text) for title, text in (facts or {}).items()]
     return MAGIC + b"".join(parts)
