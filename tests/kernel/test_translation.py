@@ -16,6 +16,7 @@ import fastgd
 from cases import XOR_X, XOR_Y
 from fastgd.arguments.options import Method
 from fastgd.engine import layout as layouts
+from fastgd.engine import session
 from fastgd.engine.recipe import recipe_of
 from fastgd.kernel import vectorization
 from fastgd.kernel.language import translation
@@ -319,13 +320,13 @@ def test_code_for_one_network_has_the_bits_of_the_general_one(name, samples, mon
 
     monkeypatch.setattr(layouts, "MOST_KNOWN", 10_000)
     monkeypatch.setattr(layouts, "can_know", can_know)
-    layouts._remembered.cache_clear()
+    session._remembered.cache_clear()
     alone = fastgd.train(X, y, **given)
     assert known == [True]
     monkeypatch.setattr(layouts, "can_know", lambda *_: False)
-    layouts._remembered.cache_clear()
+    session._remembered.cache_clear()
     general = fastgd.train(X, y, **given)
-    layouts._remembered.cache_clear()
+    session._remembered.cache_clear()
     assert alone.errors.tobytes() == general.errors.tobytes()
     if "validation" in given:
         assert alone.validation_errors.tobytes() == general.validation_errors.tobytes()
@@ -339,7 +340,7 @@ def test_few_networks_have_code_of_their_own():
     """The next ones share one code, so that a new size compiles nothing any more."""
     with_own = 0
     for hidden in range(1, 6):
-        layout = layouts.layout_for(
+        layout = session.layout_for(
             layouts.Network((3, hidden, 1), bias=False), 1, 4, recipe_of(Method(), {})
         )
         with_own += layout.markers.layout is not None

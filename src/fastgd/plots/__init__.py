@@ -3,6 +3,7 @@
 They only draw; the results are computed elsewhere. Needs matplotlib (``fastgd[plot]``).
 """
 
+from fastgd.plots import thumbnails as _thumbnails  # noqa: F401 - registers them
 from fastgd.plots.balls import basins, film, roll
 from fastgd.plots.maps import box_counts, trainability, zoom_film
 from fastgd.plots.networks import direction_changes, predictions, sensitivity, weight_paths

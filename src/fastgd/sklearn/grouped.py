@@ -25,13 +25,14 @@ from sklearn.utils import (
 )
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_y, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastgd.arguments.subsets import rows_of
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import check_flag, integer
 from fastgd.models.group_keys import Keys, TableColumns
 from fastgd.sklearn.deferred_fits import fit_all
+from fastgd.sklearn.private_names import _check_y
 from fastgd.sklearn.standard_steps import answers_of, cloner
 from fastgd.tables.column_values import columns_of, is_missing
 
