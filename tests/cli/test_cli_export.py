@@ -14,8 +14,8 @@ import fastgd
 from cases import XOR_X, XOR_Y
 from command import assert_refused
 from fastgd import Model
-from fastgd.cli import export
-from fastgd.cli.export import LANGUAGES
+from fastgd.cli import saved_commands as export
+from fastgd.cli.saved_commands import LANGUAGES
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, NumberTarget
 

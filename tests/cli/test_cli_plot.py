@@ -12,7 +12,7 @@ from cases import XOR_CSV
 from command import assert_refused
 from fastgd import plots
 from fastgd.cli import main
-from fastgd.cli.plot import KINDS as BY_KIND
+from fastgd.cli.saved_commands import KINDS as BY_KIND
 from thinning import some
 
 mpl.use("Agg")

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from command import assert_refused
-from fastgd.cli import precompile
+from fastgd.cli import machine_commands as precompile
 from fastgd.engine.devices import place as code_place
 
 
@@ -40,7 +40,7 @@ def test_progress_counts_calls(run, found):
 
 
 def test_without_a_folder_it_is_refused(run, monkeypatch):
-    monkeypatch.setattr("fastgd.cli.precompile.code_place", lambda: None)
+    monkeypatch.setattr("fastgd.cli.machine_commands.code_place", lambda: None)
     assert_refused(
         run("precompile"), "no folder for it can be written to: NUMBA_CACHE_DIR is to name"
     )

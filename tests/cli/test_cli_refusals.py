@@ -10,8 +10,7 @@ from command import assert_refused
 from fastgd.checks.numbers import check_memory
 from fastgd.cli import sweep as clusters
 from fastgd.cli.app import app
-from fastgd.cli.errors import in_typed_words
-from fastgd.cli.terminal import complain
+from fastgd.cli.terminal import complain, in_typed_words
 
 COMMANDS = typer.main.get_command(app).commands
 ONCE = [

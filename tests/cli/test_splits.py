@@ -7,10 +7,10 @@ import pytest
 from sklearn.model_selection import KFold, train_test_split
 
 from command import assert_refused
-from fastgd.cli.errors import RefusedError
 from fastgd.cli.splits import take_split
+from fastgd.cli.terminal import RefusedError
 from fastgd.models.row_splits import ShuffledFolds
-from fastgd.tables.samples import read_samples
+from fastgd.tables.table_samples import read_samples
 
 ROWS = 23
 TABLE = "a,b,y,shop\n" + "".join(f"{i},{i * i},{i % 2},{'ns'[i % 3 == 0]}\n" for i in range(ROWS))

@@ -17,7 +17,7 @@ import pytest
 from document import ROOT
 from fastgd import plots
 from fastgd.cli.app import COMMANDS
-from fastgd.cli.plot import KINDS
+from fastgd.cli.saved_commands import KINDS
 
 EXAMPLES = ROOT / "examples"
 FILES = sorted(path for path in (EXAMPLES / "gallery").iterdir() if path.suffix in {".py", ".sh"})

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fastgd.tables import text_files
-from fastgd.tables.reading import read, read_columns
-from fastgd.tables.text_files import Dialect, decimal_of, separator_of
+from fastgd.tables import reading as text_files
+from fastgd.tables.reading import Dialect, decimal_of, read, read_columns, separator_of
 
 PLAIN = "city,price,sold\nRome,1.5,true\nOslo,,FALSE\n"
 COLUMNS = {"city": ["Rome", "Oslo"], "price": [1.5, np.nan], "sold": [True, False]}

@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fastgd.tables import text_files
+from fastgd.tables import reading as text_files
 from fastgd.tables.columns import Decisions
 from fastgd.tables.reading import read_columns
-from fastgd.tables.samples import Reading, read_samples
+from fastgd.tables.table_samples import Reading, read_samples
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def _run(arguments: Sequence[str] | None, interrupts: Interrupts) -> int:
         # Older versions of Typer raise click's usage errors, newer ones their own.
         if interrupts.received or not hasattr(error, "format_message"):
             raise
-        from fastgd.cli.errors import UnwrittenError, said_by
+        from fastgd.cli.terminal import UnwrittenError, said_by
 
         complain(f"error: {said_by(error)}")
         return UNWRITTEN if isinstance(error, UnwrittenError) else REFUSED

@@ -13,23 +13,18 @@ import typer
 from typer.core import TyperCommand
 
 import fastgd
-from fastgd.cli import (
-    bucket,
-    devices,
-    export,
-    fit,
-    plot,
-    precompile,
-    predict,
-    race,
-    surface,
-    sweep,
-    train,
-    trainability,
-    tutorial,
-)
-from fastgd.cli.errors import TYPED, RefusedError
-from fastgd.cli.options import option
+from fastgd.cli import bucket_command as bucket
+from fastgd.cli import fit_command as fit
+from fastgd.cli import machine_commands as devices
+from fastgd.cli import machine_commands as precompile
+from fastgd.cli import problem_commands as race
+from fastgd.cli import problem_commands as surface
+from fastgd.cli import saved_commands as export
+from fastgd.cli import saved_commands as plot
+from fastgd.cli import saved_commands as predict
+from fastgd.cli import sweep, train, trainability, tutorial
+from fastgd.cli.command_options import option
+from fastgd.cli.terminal import TYPED, RefusedError
 
 FIRST = frozenset(
     {

@@ -11,11 +11,20 @@ import numpy as np
 from fastgd import bucket, plots
 from fastgd.checks.messages import error_text, many, seconds_text
 from fastgd.checks.numbers import check_choice
-from fastgd.cli.console import Rows, Timed, open_console, print_plain, print_table, spinner, timed
-from fastgd.cli.errors import RefusedError, refusing
+from fastgd.cli.command_options import JSON, PROGRESS, argument, option, takes
 from fastgd.cli.machine_output import print_json
-from fastgd.cli.options import JSON, PROGRESS, argument, option, takes
 from fastgd.cli.output_files import Output, check_plot, write_plot, writing
+from fastgd.cli.terminal import (
+    RefusedError,
+    Rows,
+    Timed,
+    open_console,
+    print_plain,
+    print_table,
+    refusing,
+    spinner,
+    timed,
+)
 from fastgd.plots import style
 from fastgd.studies.bucket.basins import NOWHERE, Basins
 from fastgd.studies.bucket.rolling import Roll

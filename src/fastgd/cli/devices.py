@@ -4,8 +4,8 @@ from dataclasses import asdict
 
 import fastgd
 from fastgd.checks.messages import escaped
+from fastgd.cli.command_options import JSON, takes
 from fastgd.cli.machine_output import print_json
-from fastgd.cli.options import JSON, takes
 
 
 @takes(JSON)

@@ -9,10 +9,9 @@ import fastgd
 from fastgd import GroupModels, Model, Run
 from fastgd.checks.messages import either, first_names, many
 from fastgd.checks.numbers import check_choice
-from fastgd.cli.console import open_console, print_plain
-from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.options import argument, option, takes
+from fastgd.cli.command_options import argument, option, takes
 from fastgd.cli.output_files import check_output
+from fastgd.cli.terminal import RefusedError, open_console, print_plain, refusing
 from fastgd.export.exportable import Exportable, c_name
 from fastgd.tables.column_values import texts_shown
 from fastgd.tables.columns import Column, DateColumn, TargetColumn, TextColumn

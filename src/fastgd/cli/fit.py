@@ -8,19 +8,7 @@ import numpy as np
 
 from fastgd import plots
 from fastgd.checks.messages import layers_text, many, seconds_text
-from fastgd.cli.console import (
-    Rows,
-    Timed,
-    fits,
-    open_console,
-    print_plain,
-    print_table,
-    timed,
-)
-from fastgd.cli.errors import refusing
-from fastgd.cli.machine_output import print_json
-from fastgd.cli.option_values import column_name, read_formula, read_networks, with_formulas
-from fastgd.cli.options import (
+from fastgd.cli.command_options import (
     CLASSIFICATION,
     DECIMAL,
     DEVICE,
@@ -36,12 +24,27 @@ from fastgd.cli.options import (
     STANDARDIZE,
     TABLE_FILE,
     THREADS,
+    column_name,
     option,
+    read_formula,
+    read_networks,
     takes,
+    with_formulas,
 )
+from fastgd.cli.machine_output import print_json
 from fastgd.cli.output_files import Output, check_output, check_plot, write_plot, writing
 from fastgd.cli.result_tables import number_text, print_scores
-from fastgd.cli.terminal import complain
+from fastgd.cli.terminal import (
+    Rows,
+    Timed,
+    complain,
+    fits,
+    open_console,
+    print_plain,
+    print_table,
+    refusing,
+    timed,
+)
 from fastgd.models.fit import ALPHAS, PENALTIES, SECOND_ORDER, Fit, fit_columns
 from fastgd.models.fit_choices import FOLDS, SHARE, Choices
 from fastgd.tables.preparation import names_text

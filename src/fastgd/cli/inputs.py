@@ -8,12 +8,10 @@ import numpy as np
 
 from fastgd.arguments.samples import unreached, unreached_text
 from fastgd.article.experiments import EXPERIMENTS
-from fastgd.cli.console import print_plain
-from fastgd.cli.errors import RefusedError
-from fastgd.cli.option_values import column_name, read_network
-from fastgd.cli.options import Declared, argument, option
+from fastgd.cli.command_options import Declared, argument, column_name, option, read_network
+from fastgd.cli.terminal import RefusedError, print_plain
 from fastgd.tables.preparation import names_text
-from fastgd.tables.samples import Samples, read_samples
+from fastgd.tables.table_samples import Samples, read_samples
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,7 +39,7 @@ class InputOptions(NamedTuple):
         Raises
         ------
         OSError, ValueError
-            As :func:`fastgd.tables.samples.read_samples`.
+            As :func:`fastgd.tables.table_samples.read_samples`.
         """
         if self.file is not None:
             samples = read_samples(self.file, self.targets, settings=settings)

@@ -13,13 +13,12 @@ import numpy as np
 
 from fastgd import Run, Sweep
 from fastgd.checks.messages import many, value_text
-from fastgd.cli.errors import RefusedError
-from fastgd.cli.options import option
-from fastgd.cli.terminal import complain
+from fastgd.cli.command_options import option
+from fastgd.cli.terminal import RefusedError, complain
 from fastgd.formulas.named import Formula
 from fastgd.optimizers import Hyperparameters
 from fastgd.store.files import whole_file
-from fastgd.tables.samples import Samples
+from fastgd.tables.table_samples import Samples
 
 
 def print_json(facts: dict[str, Any]) -> None:

@@ -22,8 +22,9 @@ from fastgd.arguments.option_types import (
     OptionType,
     field_kind,
 )
-from fastgd.cli.errors import RefusedError
-from fastgd.cli.option_values import (
+from fastgd.cli.command_options import (
+    Declared,
+    option,
     parts_of,
     read_formula,
     read_list,
@@ -31,7 +32,7 @@ from fastgd.cli.option_values import (
     read_parameters,
     with_formulas,
 )
-from fastgd.cli.options import Declared, option
+from fastgd.cli.terminal import RefusedError
 from fastgd.formulas.named import Function, Loss
 from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Optimizer
 

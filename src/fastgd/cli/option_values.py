@@ -10,7 +10,7 @@ from fastgd.arguments.axes import FORMULAS, OWNED, Owned
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.option_types import NameOrFormula
 from fastgd.checks.messages import shown
-from fastgd.cli.errors import RefusedError
+from fastgd.cli.terminal import RefusedError
 from fastgd.formulas.expressions import FUNCTIONS, parse, variables_of
 from fastgd.formulas.named import Function, Loss
 

@@ -8,12 +8,11 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from fastgd.cli.console import Job
-from fastgd.cli.errors import RefusedError
-from fastgd.cli.option_values import column_name, or_terminal, read_one
+from fastgd.cli.command_options import column_name, or_terminal, read_one
+from fastgd.cli.terminal import Job, RefusedError
 from fastgd.tables import targets
 from fastgd.tables.columns import MOST_CATEGORIES, Decisions
-from fastgd.tables.samples import LARGEST, Reading
+from fastgd.tables.table_samples import LARGEST, Reading
 
 _RULES = {int: "a whole number", float: "a number"}
 

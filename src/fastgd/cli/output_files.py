@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastgd.cli.console import open_console, print_plain
-from fastgd.cli.errors import RefusedError, UnwrittenError, refusing
-from fastgd.cli.terminal import complain
+from fastgd.cli.terminal import (
+    RefusedError,
+    UnwrittenError,
+    complain,
+    open_console,
+    print_plain,
+    refusing,
+)
 from fastgd.plots.style import ENDINGS, pyplot, write
 from fastgd.store.folder import Folder
 

@@ -10,9 +10,9 @@ import fastgd
 from fastgd import Model, Run, Sweep, plots
 from fastgd.checks.messages import escaped, many
 from fastgd.checks.numbers import check_choice
-from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.options import PLOT, argument, option, takes
+from fastgd.cli.command_options import PLOT, argument, option, takes
 from fastgd.cli.output_files import check_plot, write_plot
+from fastgd.cli.terminal import RefusedError, refusing
 from fastgd.training import statistics
 
 

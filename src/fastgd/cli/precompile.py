@@ -7,9 +7,8 @@ from fastgd.article import comparison
 from fastgd.article.experiments import EXPERIMENTS
 from fastgd.article.page.sections import FEW, SECTIONS, XOR, needed
 from fastgd.checks.messages import escaped, many, seconds_text
-from fastgd.cli.console import timed
-from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.options import PROGRESS, takes
+from fastgd.cli.command_options import PROGRESS, takes
+from fastgd.cli.terminal import RefusedError, refusing, timed
 from fastgd.engine.devices import place as code_place
 from fastgd.engine.progress import progress_bar
 from fastgd.workers.compiling import ShortCall, compile_all

@@ -9,12 +9,11 @@ import numpy as np
 import fastgd
 from fastgd import GroupModels, Model
 from fastgd.checks.messages import many
-from fastgd.cli.console import Rows, open_console, print_plain, print_table
-from fastgd.cli.errors import RefusedError, refusing
+from fastgd.cli.command_options import DECIMAL, JSON, SEP, TABLE_FILE, argument, option, takes
 from fastgd.cli.machine_output import RAW_TEXT, check_raw_text, print_json, write_columns
-from fastgd.cli.options import DECIMAL, JSON, SEP, TABLE_FILE, argument, option, takes
 from fastgd.cli.output_files import Output, check_output, writing
 from fastgd.cli.result_tables import number_text, scores_line
+from fastgd.cli.terminal import RefusedError, Rows, open_console, print_plain, print_table, refusing
 from fastgd.models.model import decoded
 from fastgd.models.scores import Scores, scores_of
 from fastgd.tables.column_values import cells_of

@@ -7,14 +7,29 @@ from typing import Any
 import fastgd
 from fastgd import Race, plots
 from fastgd.checks.messages import error_text, joined, many, value_text
-from fastgd.cli.console import open_console, print_plain, print_table, timed
-from fastgd.cli.errors import TYPED, RefusedError, in_typed_words, refusing
-from fastgd.cli.inputs import CommandData, note_unreached, problem, take_problem
+from fastgd.cli.command_options import JSON, PLOT, PROGRESS, SEED, THREADS, option, takes
 from fastgd.cli.machine_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_entry, read_method
-from fastgd.cli.options import JSON, PLOT, PROGRESS, SEED, THREADS, option, takes
 from fastgd.cli.output_files import Output, check_plot, write_plot, writing
-from fastgd.cli.surface import PREPARED, take_window, window_options
+from fastgd.cli.problem_commands import (
+    PREPARED,
+    CommandData,
+    note_unreached,
+    problem,
+    take_problem,
+    take_window,
+    window_options,
+)
+from fastgd.cli.terminal import (
+    TYPED,
+    RefusedError,
+    in_typed_words,
+    open_console,
+    print_plain,
+    print_table,
+    refusing,
+    timed,
+)
 from fastgd.optimizers import BY_COMMAND, GradientDescent
 
 SHARE = 10

@@ -18,7 +18,7 @@ from fastgd.checks.messages import (
     setting_text,
     value_text,
 )
-from fastgd.cli.console import Rows, fits, print_table
+from fastgd.cli.terminal import Rows, fits, print_table
 from fastgd.models.model import Model
 from fastgd.models.scores import RECALL, Scores
 from fastgd.training.statistics import groups

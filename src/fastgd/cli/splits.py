@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import many
-from fastgd.cli.errors import RefusedError
-from fastgd.cli.option_values import column_name
-from fastgd.cli.options import option
+from fastgd.cli.command_options import column_name, option
+from fastgd.cli.terminal import RefusedError
 from fastgd.models.row_splits import ShuffledFolds, held_out
 from fastgd.tables.preparation import names_text
 from fastgd.tables.reading import NotANumberError
-from fastgd.tables.samples import RAW, Reading, Samples, read_more, read_samples
+from fastgd.tables.table_samples import RAW, Reading, Samples, read_more, read_samples
 
 PANEL = "Validation"
 
@@ -89,7 +88,7 @@ class RowSplit(NamedTuple):
         Raises
         ------
         OSError, ValueError, TypeError
-            As :func:`fastgd.tables.samples.read_samples`, or if there are too few rows to split.
+            As :func:`fastgd.tables.table_samples.read_samples`, or if there are too few rows to split.
         """
         try:
             samples = read_samples(

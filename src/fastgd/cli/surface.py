@@ -10,14 +10,22 @@ from numpy.typing import NDArray
 import fastgd
 from fastgd import Run, Surface, Sweep, plots
 from fastgd.checks.messages import error_text, joined, many, options_text
-from fastgd.cli.console import open_console, print_plain, timed
-from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.inputs import note_unreached, problem, take_problem
+from fastgd.cli.command_options import (
+    DEVICE,
+    JSON,
+    PLOT,
+    PROGRESS,
+    THREADS,
+    Declared,
+    option,
+    read_alpha,
+    takes,
+)
 from fastgd.cli.machine_output import print_json, samples_facts
 from fastgd.cli.methods import method_options, read_method
-from fastgd.cli.option_values import read_alpha
-from fastgd.cli.options import DEVICE, JSON, PLOT, PROGRESS, THREADS, Declared, option, takes
 from fastgd.cli.output_files import Output, check_plot, write_plot, writing
+from fastgd.cli.problem_commands import note_unreached, problem, take_problem
+from fastgd.cli.terminal import RefusedError, open_console, print_plain, refusing, timed
 
 if TYPE_CHECKING:
     from rich.console import Console

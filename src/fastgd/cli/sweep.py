@@ -20,19 +20,7 @@ import fastgd
 from fastgd import Sweep
 from fastgd.arguments.declarations import FIELDED
 from fastgd.checks.messages import many
-from fastgd.cli.console import open_console
-from fastgd.cli.errors import RefusedError
-from fastgd.cli.machine_output import (
-    RAW_TEXT,
-    check_raw_text,
-    plain,
-    print_json,
-    samples_facts,
-    write_table,
-)
-from fastgd.cli.methods import method_options, read_method
-from fastgd.cli.option_values import read_alpha, read_networks
-from fastgd.cli.options import (
+from fastgd.cli.command_options import (
     DEVICE,
     ITERATIONS,
     JSON,
@@ -42,13 +30,24 @@ from fastgd.cli.options import (
     TARGET,
     THREADS,
     option,
+    read_alpha,
+    read_networks,
     take_reading,
     takes,
 )
+from fastgd.cli.machine_output import (
+    RAW_TEXT,
+    check_raw_text,
+    plain,
+    print_json,
+    samples_facts,
+    write_table,
+)
+from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.output_files import done_text, finished, folder_of, note_folder, writing
 from fastgd.cli.result_tables import best_runs, show_axes, show_best, show_groups, statistics_of
 from fastgd.cli.splits import FOLDS, GROUPS, VALIDATION, take_split
-from fastgd.cli.terminal import complain, saying_how_to_resume
+from fastgd.cli.terminal import RefusedError, complain, open_console, saying_how_to_resume
 from fastgd.cli.train_common import TrainOptions, Writer, fit, outputs_of, show_samples
 from fastgd.engine.devices import available_threads
 

@@ -12,12 +12,7 @@ import fastgd
 from fastgd import Model, Run, Sweep
 from fastgd.arguments.samples import TrainingData
 from fastgd.checks.messages import error_text, joined, many, options_text
-from fastgd.cli.console import open_console, print_plain, print_table
-from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.machine_output import print_json, run_facts, samples_facts
-from fastgd.cli.methods import method_options, read_method
-from fastgd.cli.option_values import read_alpha, read_network
-from fastgd.cli.options import (
+from fastgd.cli.command_options import (
     DEVICE,
     ITERATIONS,
     JSON,
@@ -28,12 +23,24 @@ from fastgd.cli.options import (
     TARGET,
     THREADS,
     option,
+    read_alpha,
+    read_network,
     take_reading,
     takes,
 )
+from fastgd.cli.machine_output import print_json, run_facts, samples_facts
+from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.output_files import writing
 from fastgd.cli.splits import VALIDATION, Given, take_split
-from fastgd.cli.terminal import complain, saying_how_to_resume
+from fastgd.cli.terminal import (
+    RefusedError,
+    complain,
+    open_console,
+    print_plain,
+    print_table,
+    refusing,
+    saying_how_to_resume,
+)
 from fastgd.cli.train_common import (
     CHECKPOINT,
     Fitted,
@@ -47,7 +54,7 @@ from fastgd.cli.train_common import (
     outputs_of,
     show_samples,
 )
-from fastgd.tables.samples import Reading
+from fastgd.tables.table_samples import Reading
 from fastgd.training import statistics
 from fastgd.training.stored_results import hashes_of
 

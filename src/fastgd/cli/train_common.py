@@ -11,16 +11,15 @@ import fastgd
 from fastgd import DeviceError, Model, Run, Sweep
 from fastgd.checks.messages import many
 from fastgd.checks.numbers import ABOVE_ZERO, check_number
-from fastgd.cli.console import Timed, print_plain, timed
-from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.inputs import note_unreached
-from fastgd.cli.options import option
+from fastgd.cli.command_options import option
 from fastgd.cli.output_files import Output, check_output
+from fastgd.cli.problem_commands import note_unreached
 from fastgd.cli.splits import Given, RowSplit
+from fastgd.cli.terminal import RefusedError, Timed, print_plain, refusing, timed
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.optimizers import Adam
 from fastgd.tables.preparation import names_text
-from fastgd.tables.samples import LARGEST, Reading, Samples
+from fastgd.tables.table_samples import LARGEST, Reading, Samples
 from fastgd.training.resuming import planned
 from fastgd.training.train_sweep import EVERY
 

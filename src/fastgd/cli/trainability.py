@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from fastgd import plots
 from fastgd.checks.messages import many
-from fastgd.cli.console import Timed, open_console, print_plain, print_table, timed
-from fastgd.cli.errors import RefusedError, refusing
+from fastgd.cli.command_options import DEVICE, JSON, PROGRESS, THREADS, option, takes
 from fastgd.cli.machine_output import print_json
-from fastgd.cli.options import DEVICE, JSON, PROGRESS, THREADS, option, takes
 from fastgd.cli.output_files import (
     Output,
     check_folder,
@@ -21,7 +19,16 @@ from fastgd.cli.output_files import (
     write_plot,
     writing,
 )
-from fastgd.cli.terminal import saying_how_to_resume
+from fastgd.cli.terminal import (
+    RefusedError,
+    Timed,
+    open_console,
+    print_plain,
+    print_table,
+    refusing,
+    saying_how_to_resume,
+    timed,
+)
 from fastgd.engine.devices import AUTO, CPU, CUDA
 from fastgd.plots import style
 from fastgd.plots.maps import magnification

@@ -17,11 +17,10 @@ from fastgd.article.tables import (
     tally_table,
 )
 from fastgd.checks.messages import escaped, many, seconds_text
-from fastgd.cli.console import new_table, open_console, timed
-from fastgd.cli.errors import RefusedError, refusing
+from fastgd.cli.command_options import JSON, PROGRESS, option, takes
 from fastgd.cli.machine_output import print_json
-from fastgd.cli.options import JSON, PROGRESS, option, takes
 from fastgd.cli.output_files import check_output
+from fastgd.cli.terminal import RefusedError, new_table, open_console, refusing, timed
 from fastgd.plots.style import pyplot
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from fastgd.checks.messages import many, shown
 from fastgd.checks.numbers import check_memory, check_path
 from fastgd.tables.column_values import FileTexts, columns_of, number_of
 from fastgd.tables.preparation import names_text
-from fastgd.tables.text_files import (
+from fastgd.tables.reading import (
     LARGEST,
     LOOKED_AT,
     SNIFFED_CHARACTERS,
