@@ -10,7 +10,7 @@ import pytest
 from chromium import needs_chromium
 from fastgd.article.page.live.packing import XOR, Packing, Program, add_programs
 from fastgd.optimizers import FIRST_ORDER, Adam, GradientDescent
-from fastgd.tables.samples import LARGEST
+from fastgd.tables.table_samples import LARGEST
 from live import in_node, needs_node
 from thinning import only
 

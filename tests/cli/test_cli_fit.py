@@ -14,8 +14,8 @@ import fastgd
 from cases import XOR_CSV
 from command import assert_refused
 from fastgd import Model, Run
-from fastgd.cli.console import open_console
 from fastgd.cli.score_table import print_scores
+from fastgd.cli.terminal import open_console
 from fastgd.optimizers import Adam
 
 RANDOM = np.random.default_rng(5)

@@ -10,10 +10,10 @@ import pytest
 import fastgd
 from cases import CAUCHY, SWISH
 from fastgd.cli import main
-from fastgd.cli.errors import RefusedError
+from fastgd.cli.command_options import takes
 from fastgd.cli.methods import method_options, read_method
-from fastgd.cli.options import takes
-from fastgd.tables.samples import read_samples
+from fastgd.cli.refusals import RefusedError
+from fastgd.tables.table_samples import read_samples
 
 KINDS = ["rose", "lily", "iris"]
 ROWS = [(0.1, 0.9, 0), (0.9, 0.1, 1), (0.5, 0.5, 2), (0.2, 0.8, 0), (0.8, 0.3, 1), (0.4, 0.6, 2)]

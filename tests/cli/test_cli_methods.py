@@ -14,8 +14,8 @@ from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES, Options
 from fastgd.arguments.option_types import Flag, Layers
 from fastgd.checks.messages import many, options_text, value_text
 from fastgd.cli import main
+from fastgd.cli.command_options import takes
 from fastgd.cli.methods import method_options, read_method
-from fastgd.cli.options import takes
 from fastgd.optimizers import (
     ALL,
     BY_COMMAND,

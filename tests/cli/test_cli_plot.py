@@ -12,7 +12,7 @@ from cases import XOR_CSV
 from command import assert_refused
 from fastgd import plots
 from fastgd.cli import main
-from fastgd.cli.plot import KINDS as BY_KIND
+from fastgd.cli.saved_commands import KINDS as BY_KIND
 from thinning import some
 
 mpl.use("Agg")
@@ -58,7 +58,7 @@ DRAWN = [
 
 
 def test_each_kind_is_drawn_by_its_call():
-    assert {kind: one.draw.__name__ for kind, one in BY_KIND.items()} == KINDS
+    assert {kind: draw.__name__ for kind, (draw, _, _) in BY_KIND.items()} == KINDS
     assert {kind for kind, _ in DRAWN} == KINDS.keys()
 
 

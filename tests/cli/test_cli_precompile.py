@@ -3,7 +3,7 @@ import re
 import pytest
 
 from command import assert_refused
-from fastgd.cli import precompile
+from fastgd.cli import machine_commands
 from fastgd.engine import code_cache
 
 
@@ -12,9 +12,9 @@ def found(monkeypatch):
     """Warm up with one call only; how many of them had to compile is given."""
 
     def set_to(count):
-        monkeypatch.setattr(precompile, "calls", lambda: [None] * 5)
+        monkeypatch.setattr(machine_commands, "calls", lambda: [None] * 5)
         monkeypatch.setattr(
-            precompile, "compile_all", lambda calls, advance: advance(len(calls)) or count
+            machine_commands, "compile_all", lambda calls, advance: advance(len(calls)) or count
         )
 
     return set_to
@@ -49,5 +49,5 @@ def test_without_a_folder_it_is_refused(run, monkeypatch):
 @pytest.mark.slow
 def test_all_that_is_called_is_in_order():
     """Each of them; most have code that other tests need, too."""
-    for call in precompile.calls():
+    for call in machine_commands.calls():
         call()

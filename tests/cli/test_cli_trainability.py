@@ -118,7 +118,7 @@ def test_options_reach_the_map(run, monkeypatch):
         seen.update(given)
         raise ValueError("enough")
 
-    monkeypatch.setattr("fastgd.cli.trainability.trainability", stop)
+    monkeypatch.setattr("fastgd.trainability", stop)
     options = ["--activation", "relu", "--batch-size", "5", "--seed", "3", "--threads", "1"]
     options += ["--samples", "10", "--against", "spread"]
     assert run(*options)[2] == "fastgd: error: enough\n"

@@ -15,7 +15,7 @@ from sklearn.preprocessing import TargetEncoder
 from fastgd.tables.column_learning import Decisions
 from fastgd.tables.column_values import cells_of, columns_of, is_missing
 from fastgd.tables.preparation import Preparation
-from fastgd.tables.reading import typed
+from fastgd.tables.reading import Dialect, typed
 from fastgd.tables.targets import (
     ClassTarget,
     NumberTarget,
@@ -23,7 +23,6 @@ from fastgd.tables.targets import (
     target_from_json,
     target_to_json,
 )
-from fastgd.tables.text_files import Dialect
 
 PEOPLE = {
     "age": [30.0, None, 50.0, 40.0],

@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fastgd.tables import text_files
+from fastgd.tables import reading as table_reading
 from fastgd.tables.column_learning import Decisions
 from fastgd.tables.reading import read_columns
-from fastgd.tables.samples import Reading, read_samples
+from fastgd.tables.table_samples import Reading, read_samples
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,9 @@ def test_bad_files(tmp_path, content, message):
 def test_a_file_without_an_end_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "long.csv"
     path.write_text("a,y\n" + "1,0\n" * 100)
-    monkeypatch.setattr(text_files, "LARGEST", 404)
+    monkeypatch.setattr(table_reading, "LARGEST", 404)
     assert len(read_samples(path, ["y"]).X) == 100
-    monkeypatch.setattr(text_files, "LARGEST", 403)
+    monkeypatch.setattr(table_reading, "LARGEST", 403)
     with pytest.raises(ValueError, match=r"must have at most 403 bytes, got more than that$"):
         read_samples(path, ["y"])
 
@@ -60,7 +60,7 @@ def test_zeros_without_an_end():
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 5, 7])
 def test_where_a_file_is_cut_into_chunks_does_not_matter(tmp_path, monkeypatch, chunk):
-    monkeypatch.setattr(text_files, "CHUNK", chunk)
+    monkeypatch.setattr(table_reading, "CHUNK", chunk)
     path = tmp_path / "names.csv"
     path.write_bytes("\ufeffgröße,y\n1,0\n".encode())
     assert read_samples(path, ["y"]).inputs == ["größe"]
@@ -77,7 +77,7 @@ def test_numbers_that_do_not_fit_into_the_memory(tmp_path, monkeypatch):
     path.write_text("a,y\n1,0\n")
     monkeypatch.setattr("fastgd.checks.memory.ALWAYS_FITS", 0)
     monkeypatch.setattr("fastgd.checks.memory.available_memory", lambda: 95)
-    monkeypatch.setattr(text_files, "CHUNK", 8)
+    monkeypatch.setattr(table_reading, "CHUNK", 8)
     with pytest.raises(ValueError, match=r"large.csv must fit into the .* memory \(95 bytes"):
         read_samples(path, ["y"])
 

@@ -9,7 +9,7 @@ import numpy as np
 from fastgd import Run
 from fastgd.formulas.custom import Formula
 from fastgd.hyperparameters import Hyperparameters
-from fastgd.tables.samples import Samples
+from fastgd.tables.table_samples import Samples
 
 
 def print_json(facts: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastgd.cli.console import open_console, print_plain
-from fastgd.cli.errors import RefusedError, UnwrittenError, refusing
-from fastgd.cli.terminal import complain
+from fastgd.cli.refusals import RefusedError, UnwrittenError, refusing
+from fastgd.cli.terminal import complain, open_console, print_plain
 from fastgd.plots.style import ENDINGS, pyplot, write
 from fastgd.store.folder import Folder
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def check_output(
-    path: Path | None, what: str, endings: tuple[str, ...], read: tuple[Path, ...] = ()
+    path: Path | None, what: str, endings: tuple[str, ...], read: Sequence[Path] = ()
 ) -> None:
     """Reject an output file with the wrong suffix, or that can't be written.
 

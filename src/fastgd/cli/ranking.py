@@ -15,7 +15,7 @@ from fastgd.checks.messages import (
     setting_text,
     value_text,
 )
-from fastgd.cli.console import Rows, fits, print_table
+from fastgd.cli.terminal import TableRows, fits, print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -159,7 +159,7 @@ def show_best(console: "Console", result: Sweep) -> None:
         console.print(f"Best {whose}: mean over {folds}, \N{PLUS-MINUS SIGN} their spread\n")
     elif grouped:
         console.print("Best of each group\n")
-    rows: Rows = [tuple(column.text(run[column.name]) for column in columns) for run in runs]
+    rows: TableRows = [tuple(column.text(run[column.name]) for column in columns) for run in runs]
     after = [column.heading for column in columns]
     _print_placed(console, result, runs, after, rows, ranked=not grouped)
     if len(found) > len(runs):
@@ -192,7 +192,7 @@ def show_groups(console: "Console", result: Sweep) -> None:
     """Print a table of the errors over groups, folds and seeds, for each other setting."""
     found = statistics_of(result)
     names = [name for name in ENDINGS if name in result.status or name == "diverged"]
-    rows: Rows = [
+    rows: TableRows = [
         (
             *("-" if group[name] is None else f"{group[name]:#.6g}" for name in STATISTICS),
             *(group[name] for name in names),
@@ -213,13 +213,13 @@ def _print_placed(
     result: Sweep,
     facts: list[dict[str, Any]],
     after: list[str],
-    cells: Rows,
+    cells: TableRows,
     ranked: bool = False,
 ) -> None:
     """Print cells next to their axis values: in columns, or in one column if they don't fit."""
     varied = [name for name, axis in result.axes.items() if len(axis) > 1 and name in facts[0]]
     first = [">rank"] if ranked else []
-    ranks: Rows = [(i,) if ranked else () for i in range(1, len(facts) + 1)]
+    ranks: TableRows = [(i,) if ranked else () for i in range(1, len(facts) + 1)]
     headings = {name: SHORT.get(name, name).replace("_", "\n") for name in varied}
     columns = [("<" if name in NAMES else ">") + headings[name] for name in varied]
     apart = [

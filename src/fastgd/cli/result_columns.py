@@ -10,8 +10,8 @@ from typing import Any
 
 from fastgd import Sweep
 from fastgd.checks.messages import many, value_text
-from fastgd.cli.errors import RefusedError
-from fastgd.cli.options import option
+from fastgd.cli.command_options import option
+from fastgd.cli.refusals import RefusedError
 from fastgd.cli.terminal import complain
 from fastgd.store.files import whole_file
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from fastgd.cli.console import Rows, fits, print_table
+from fastgd.cli.terminal import TableRows, fits, print_table
 from fastgd.models.model import Model
 from fastgd.models.scores import RECALL, Scores
 
@@ -22,7 +22,7 @@ def print_scores(console: "Console", model: Model) -> None:
     elif model.runs[0].options.get("loss", "squared") == "squared":
         names["constant"] = "the mean"
     first = _shown(next(iter(model.scores.values())))
-    rows: Rows = [
+    rows: TableRows = [
         (names.get(which, which), *(score_text(name, scores[name]) for name in first))
         for which, scores in model.scores.items()
     ]

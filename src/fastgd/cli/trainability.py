@@ -1,17 +1,17 @@
 """``fastgd trainability``: map the edge of trainability, draw it, and measure how rough it is."""
 
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from fastgd import plots
+import fastgd
+from fastgd import Trainability, plots
 from fastgd.checks.messages import many
-from fastgd.cli.console import Timed, open_console, print_plain, print_table, timed
-from fastgd.cli.errors import RefusedError, refusing
+from fastgd.cli.command_options import DEVICE, JSON, PROGRESS, THREADS, option, takes
 from fastgd.cli.json_output import print_json
-from fastgd.cli.options import DEVICE, JSON, PROGRESS, THREADS, option, takes
 from fastgd.cli.output_files import (
     Output,
     check_folder,
@@ -21,19 +21,21 @@ from fastgd.cli.output_files import (
     write_plot,
     writing,
 )
-from fastgd.cli.terminal import saying_how_to_resume
+from fastgd.cli.refusals import RefusedError, refusing
+from fastgd.cli.terminal import (
+    open_console,
+    print_plain,
+    print_table,
+    saying_how_to_resume,
+    time_text,
+    timed,
+)
 from fastgd.engine.devices import AUTO, CPU, CUDA
 from fastgd.plots import style
 from fastgd.plots.maps import magnification
 from fastgd.store.folder import remove
-from fastgd.studies.trainability.map import (
-    FEWEST_ITERATIONS,
-    WINDOW,
-    Trainability,
-    trainability,
-)
+from fastgd.studies.trainability.map import FEWEST_ITERATIONS, WINDOW
 from fastgd.studies.trainability.map_job import Window
-from fastgd.studies.trainability.zoom import trainability_zoom
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,7 +103,7 @@ def _read_window(text: str) -> Window:
     PROGRESS,
     JSON,
 )
-def command(
+def trainability(
     plot: Path,
     box_plot: Path | None,
     frames: int | None,
@@ -122,7 +124,14 @@ def command(
         k: v for k, v in (("frames", frames), ("factor", factor)) if v is not None
     }
     with refusing():
-        _check_files(plot, box_plot, zoom)
+        check_plot(plot, (*style.ENDINGS, FILM) if frames is not None else style.ENDINGS)
+        check_plot(box_plot)
+        if zoom and frames is None:
+            raise RefusedError("--factor needs --frames")
+        if zoom and box_plot is not None:
+            raise RefusedError("--frames and --box-plot exclude each other")
+        if box_plot is not None and os.path.realpath(plot) == os.path.realpath(box_plot):
+            raise RefusedError(f"--plot and --box-plot must be two files, got {plot} twice")
         work = out or plot.with_suffix(".frames" if zoom else ".patches")
         check_folder(work)
         settings.setdefault("resolution", 128 if zoom else 512)
@@ -132,36 +141,17 @@ def command(
         few = {"resolution": min(settings["resolution"], WARM), "iterations": FEWEST_ITERATIONS}
         if device == AUTO:  # it is chosen for the whole map
             few["device"] = CPU
-        warm_up = partial(trainability, **settings | few)
+        warm_up = partial(fastgd.trainability, **settings | few)
         settings |= {"out": work if kept else None, "progress": progress}
-        if zoom:
-            with saying_how_to_resume(lambda: _frames_text(work, frames)):
-                zoomed = timed(warm_up, lambda: trainability_zoom(**settings, **zoom))
-        else:
-            before = finished(work).done
-            with saying_how_to_resume(lambda: done_text(work, "patches")):
-                done = timed(warm_up, lambda: trainability(**settings))
     if zoom:
-        _show_zoom(zoomed, plot, out, json)
+        _zoom(warm_up, settings | zoom, work, plot, out, json)
     else:
-        _show_map(done, before, plot, box_plot, out, json)
+        _map(warm_up, settings, work, plot, box_plot, out, json)
     if out is None and kept:  # and all was written
         with refusing():
             for folder in (*work.glob("frame-*"), *work.glob("scout-*")) if zoom else ():
                 remove(folder)
             remove(work)
-
-
-def _check_files(plot: Path, box_plot: Path | None, zoom: dict[str, Any]) -> None:
-    """Reject files that can't be written, and options that exclude each other."""
-    check_plot(plot, (*style.ENDINGS, FILM) if "frames" in zoom else style.ENDINGS)
-    check_plot(box_plot)
-    if zoom and "frames" not in zoom:
-        raise RefusedError("--factor needs --frames")
-    if zoom and box_plot is not None:
-        raise RefusedError("--frames and --box-plot exclude each other")
-    if box_plot is not None and os.path.realpath(plot) == os.path.realpath(box_plot):
-        raise RefusedError(f"--plot and --box-plot must be two files, got {plot} twice")
 
 
 def _frames_text(work: Path, frames: int | None) -> str:
@@ -175,11 +165,17 @@ def _frames_text(work: Path, frames: int | None) -> str:
     return found_text if patches else ""
 
 
-def _show_zoom(
-    done: Timed[tuple[Trainability, ...]], plot: Path, out: Path | None, json: bool
+def _zoom(
+    warm_up: Callable[[], object],
+    settings: dict[str, Any],
+    work: Path,
+    plot: Path,
+    out: Path | None,
+    json: bool,
 ) -> None:
-    """A row for each frame, and the median of their dimensions."""
-    maps = done.result
+    """Map each frame, and print a row for each, and the median of their dimensions."""
+    with refusing(), saying_how_to_resume(lambda: _frames_text(work, settings["frames"])):
+        maps, *times = timed(warm_up, lambda: fastgd.trainability_zoom(**settings))
 
     def draw(path: Path) -> None:
         if path.suffix.lower() == FILM:
@@ -193,7 +189,7 @@ def _show_zoom(
         middle = median(dimensions) if dimensions else None
         if json:
             frames = [_facts(found, *each) for found, each in zip(maps, boxes, strict=True)]
-            print_json({"frames": frames, "median_dimension": middle, "seconds": done.seconds})
+            print_json({"frames": frames, "median_dimension": middle, "seconds": times[0]})
             return
         console = open_console()
         rows = []
@@ -208,29 +204,24 @@ def _show_zoom(
         if middle is not None:
             console.print(f"Median of the box-counting dimensions: {middle:.3f}")
         trainings = sum(found.values.size for found in maps)
-        console.print(done.text(f"{many(trainings, 'training')} done"))
+        console.print(time_text(f"{many(trainings, 'training')} done", *times))
         if out is not None:
             print_plain(console, f"Frames kept in {out}")
 
 
-def _boxes(found: Trainability) -> "tuple[BoxCounting | None, str | None]":
-    """The box counts, or why there are none."""
-    try:
-        return found.box_counting(), None
-    except ValueError as error:
-        return None, str(error)
-
-
-def _show_map(
-    done: Timed[Trainability],
-    before: int,
+def _map(
+    warm_up: Callable[[], object],
+    settings: dict[str, Any],
+    work: Path,
     plot: Path,
     box_plot: Path | None,
     out: Path | None,
     json: bool,
 ) -> None:
-    """The map, and the box counts of its boundary; ``before`` patches are of an earlier call."""
-    found = done.result
+    """Map, and print how many trainings converged, and the box counts of the boundary."""
+    with refusing(), saying_how_to_resume(lambda: done_text(work, "patches")):
+        before = finished(work).done  # patches of an earlier call
+        found, *times = timed(warm_up, lambda: fastgd.trainability(**settings))
     boxes, reason = _boxes(found)
     outputs = [Output(plot, lambda path: write_plot(plots.trainability(found), path))]
     if boxes is not None:
@@ -238,23 +229,32 @@ def _show_map(
     with writing(*outputs, as_json=json):
         if json:
             facts = _facts(found, boxes, reason)
-            print_json(facts | {"seconds": done.seconds, "patches_found": before})
+            print_json(facts | {"seconds": times[0], "patches_found": before})
             return
         console = open_console()
-        _show(console, found)
+        _show_map(console, found)
         if boxes is None:
             print_plain(console, f"No box-counting dimension: {reason}")
         else:
-            _show_boxes(console, boxes)
+            fitted = zip(boxes.sizes, boxes.counts, boxes.fitted(boxes.sizes), strict=True)
+            print_table(
+                console,
+                [">side of a box [pixels]", ">boxes at the boundary", ">fit"],
+                [(size, f"{count:,.1f}", f"{fit:,.1f}") for size, count, fit in fitted],
+            )
+            console.print(
+                f"Box-counting dimension of the boundary: {boxes.dimension:.3f} "
+                f"({boxes.low:.2f} to {boxes.high:.2f} at 95 %, R² {boxes.r_squared:.4f})"
+            )
             console.print(f"Zoom in, to most of the boundary: --window {_typed(found.zoom())}")
-        console.print(done.text(f"{many(found.values.size, 'training')} done"))
+        console.print(time_text(f"{many(found.values.size, 'training')} done", *times))
         if before:
             console.print(f"({many(before, 'patch')} from an earlier call)")
         if out is not None:
             print_plain(console, f"Patches kept in {out}")
 
 
-def _show(console: "Console", found: Trainability) -> None:
+def _show_map(console: "Console", found: Trainability) -> None:
     settings = found.settings
     count, converged = found.values.size, int(found.converged.sum())
     (left, right), (bottom, top) = settings.window
@@ -274,21 +274,12 @@ def _show(console: "Console", found: Trainability) -> None:
     )
 
 
-def _show_boxes(console: "Console", boxes: "BoxCounting") -> None:
-    print_table(
-        console,
-        [">side of a box [pixels]", ">boxes at the boundary", ">fit"],
-        [
-            (size, f"{count:,.1f}", f"{fitted:,.1f}")
-            for size, count, fitted in zip(
-                boxes.sizes, boxes.counts, boxes.fitted(boxes.sizes), strict=True
-            )
-        ],
-    )
-    console.print(
-        f"Box-counting dimension of the boundary: {boxes.dimension:.3f} "
-        f"({boxes.low:.2f} to {boxes.high:.2f} at 95 %, R² {boxes.r_squared:.4f})"
-    )
+def _boxes(found: Trainability) -> "tuple[BoxCounting | None, str | None]":
+    """The box counts, or why there are none."""
+    try:
+        return found.box_counting(), None
+    except ValueError as error:
+        return None, str(error)
 
 
 def _facts(found: Trainability, boxes: "BoxCounting | None", reason: str | None) -> dict[str, Any]:

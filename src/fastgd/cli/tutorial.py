@@ -10,11 +10,11 @@ from fastgd.article.experiments import EXPERIMENTS, Experiment, source
 from fastgd.article.tables import WEIGHTS, ArticleTable, Cell, Marked, Numbers, tables, tally_table
 from fastgd.article.twins import DEVIATIONS, TWINS, Mark
 from fastgd.checks.messages import escaped, many, seconds_text
-from fastgd.cli.console import new_table, open_console, timed
-from fastgd.cli.errors import RefusedError, refusing
+from fastgd.cli.command_options import JSON, PROGRESS, option, takes
 from fastgd.cli.json_output import print_json
-from fastgd.cli.options import JSON, PROGRESS, option, takes
 from fastgd.cli.output_files import check_output
+from fastgd.cli.refusals import RefusedError, refusing
+from fastgd.cli.terminal import new_table, open_console, timed
 from fastgd.plots.style import pyplot
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ NAMES = ", ".join(experiment.name for experiment in EXPERIMENTS)
     PROGRESS,
     JSON,
 )
-def command(experiment: list[str] | None, html: Path | None, progress: bool, json: bool) -> None:
+def tutorial(experiment: list[str] | None, html: Path | None, progress: bool, json: bool) -> None:
     """Run the article's experiments and compare them with its published numbers.
 
     Example: [bold]fastgd tutorial --experiment alpha[/bold]
@@ -50,10 +50,9 @@ def command(experiment: list[str] | None, html: Path | None, progress: bool, jso
         with refusing():
             check_output(html, "a page's file", page.ENDINGS)
             pyplot()  # says what to install, before any work
-            done = timed(
-                partial(page.prepare, chosen), partial(page.write, html, chosen, progress=progress)
-            )
-        print(f"Written to {escaped(html)} in {seconds_text(done.seconds + done.loading)}")
+            write = partial(page.write, html, chosen, progress=progress)
+            _, seconds, loading = timed(partial(page.prepare, chosen), write)
+        print(f"Written to {escaped(html)} in {seconds_text(seconds + loading)}")
 
 
 def show(experiments: list[Experiment], as_json: bool) -> None:
@@ -70,11 +69,11 @@ def show(experiments: list[Experiment], as_json: bool) -> None:
                 _show_result(console, results[-1])
         return results
 
-    done = timed(partial(comparison.prepare, experiments), run)
+    results, _, loading = timed(partial(comparison.prepare, experiments), run)
     if as_json:
-        print_json(_facts(done.result, done.loading))
+        print_json(_facts(results, loading))
     else:
-        _conclude(console, done.result, done.loading)
+        _conclude(console, results, loading)
 
 
 def _introduce(console: "Console", experiments: list[Experiment]) -> None:
@@ -113,7 +112,7 @@ def _heading(console: "Console", text: str) -> None:
 
 def _show_table(console: "Console", table: ArticleTable) -> None:
     console.print(f"{table.caption}\n")
-    shown = new_table(*table.headings)
+    shown = new_table(table.headings)
     for rows in table.groups:
         for i, (first, *cells) in enumerate(rows):
             shown.add_row("" if i else _cell(first), *map(_cell, cells))
@@ -128,7 +127,7 @@ def _show_weights(console: "Console", table: ArticleTable) -> None:
     """Five columns of numbers twice would exceed 80 columns: the published ones go below ours."""
     console.print(f"{table.caption}. Where some do not agree, the published line is below ours.\n")
     heading = "".join(f"{f'unit {unit}':>14}" for unit in range(1, 5))
-    shown = new_table("<", f"<{heading[1:]}", "<mark")
+    shown = new_table(["<", f"<{heading[1:]}", "<mark"])
     for rows in table.groups:
         shared = min((str(row[4]) for row in rows), key=lambda digits: digits.rjust(3))
         shown.add_row("", f"[bold]alpha {rows[0][0]}[/]: run and twins share {shared} digits")

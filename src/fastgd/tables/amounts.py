@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.checks.messages import shown
 from fastgd.tables.column_values import Cells, cells_of, number_of, texts_shown
-from fastgd.tables.text_files import DECIMALS, LOOKED_AT, Dialect, decimal_in
+from fastgd.tables.reading import DECIMALS, LOOKED_AT, Dialect, decimal_in
 
 _CURRENCY = (
     r"(?:[A-Z]{1,3}\$|[$€£¥₹₩₽₺₴₫₪฿₦]|(?:USD|EUR|GBP|JPY|CHF|CNY|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK"

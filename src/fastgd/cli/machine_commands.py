@@ -1,18 +1,41 @@
-"""``fastgd precompile``: compile the kernels of common calls ahead, so that none of them waits."""
+"""What networks are trained on: ``fastgd devices``, and ``fastgd precompile``, ahead of first use.
 
+``devices`` lists processors and GPUs; ``precompile`` compiles the kernels of common calls, so that
+none of them waits.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
+from typing import Any
 
 import fastgd
 from fastgd.article import comparison
 from fastgd.article.experiments import EXPERIMENTS
 from fastgd.article.page.sections import FEW, SECTIONS, XOR, needed
 from fastgd.checks.messages import escaped, many, seconds_text
-from fastgd.cli.console import timed
-from fastgd.cli.errors import RefusedError, refusing
-from fastgd.cli.options import PROGRESS, takes
+from fastgd.cli.command_options import JSON, PROGRESS, takes
+from fastgd.cli.json_output import print_json
+from fastgd.cli.refusals import RefusedError, refusing
+from fastgd.cli.terminal import timed
 from fastgd.engine import code_cache
 from fastgd.engine.progress import progress_bar
 from fastgd.workers.compiling import Call, compile_all
+
+
+@takes(JSON)
+def devices(json: bool) -> None:
+    """List what networks can be trained on: this machine's processors and its GPUs.
+
+    Example: [bold]fastgd devices[/bold]
+    """
+    found = fastgd.devices()
+    if json:
+        print_json({"devices": [asdict(one) for one in found], "note": found.note})
+        return
+    for line in str(found).splitlines():  # as wide as it is: a table lines up in one way only
+        print(escaped(line))
+
 
 RUNS = (2, 6, 12, 100)
 """Sweeps: the number of lanes decides which code is compiled."""
@@ -23,23 +46,18 @@ HIDDEN_SIZES = (4, 32)
 
 def calls() -> list[Call]:
     """Short calls that need the same kernels as common ones."""
-    alone = [partial(_predict, hidden_size) for hidden_size in HIDDEN_SIZES]
-    sweeps = [partial(_predict_all, runs) for runs in RUNS]
+    alone = [partial(_predict, fastgd.train, hidden_size=units) for units in HIDDEN_SIZES]
+    sweeps = [partial(_predict, fastgd.sweep, seed=range(runs)) for runs in RUNS]
     return [*needed(SECTIONS), *comparison.short(EXPERIMENTS), *alone, *sweeps]
 
 
-def _predict(hidden_size: int) -> None:
+def _predict(train: Callable[..., Any], **settings: Any) -> None:
     X, y = XOR
-    fastgd.train(X, y, hidden_size=hidden_size, **FEW).predict(X)
-
-
-def _predict_all(runs: int) -> None:
-    X, y = XOR
-    fastgd.sweep(X, y, seed=range(runs), **FEW).predict(X)
+    train(X, y, **settings, **FEW).predict(X)
 
 
 @takes(PROGRESS)
-def command(progress: bool) -> None:
+def precompile(progress: bool) -> None:
     """Compile the kernels of common calls on all processors, so that none of them waits.
 
     The tutorial with its page, the race, and train, sweep and predict without options.
@@ -59,10 +77,10 @@ def command(progress: bool) -> None:
             return compile_all(listed, advance)
 
     with refusing():
-        done = timed(None, work)
-    if done.result:
-        lacked = f"{done.result} of {many(len(listed), 'call')}"
-        print(f"Compiled what {lacked} lacked in {seconds_text(done.seconds)}.")
+        count, seconds, _ = timed(None, work)
+    if count:
+        lacked = f"{count} of {many(len(listed), 'call')}"
+        print(f"Compiled what {lacked} lacked in {seconds_text(seconds)}.")
     else:
         print("There is nothing to compile.")
     print(f"The code lies in {escaped(place)}")

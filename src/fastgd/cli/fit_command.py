@@ -1,6 +1,5 @@
 """``fastgd fit``: learn to predict a column of a table, and measure how well."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,40 +7,43 @@ import numpy as np
 
 from fastgd import plots
 from fastgd.checks.messages import layers_text, many, seconds_text
-from fastgd.cli.console import (
-    Rows,
-    Timed,
+from fastgd.cli.command_options import (
+    DEVICE,
+    JSON,
+    PLOT,
+    PROGRESS,
+    THREADS,
+    column_name,
+    option,
+    read_networks,
+    takes,
+)
+from fastgd.cli.json_output import plain, print_json
+from fastgd.cli.methods import read_formula, with_formulas
+from fastgd.cli.output_files import Output, check_output, check_plot, write_plot, writing
+from fastgd.cli.refusals import refusing
+from fastgd.cli.score_table import number_text, print_scores
+from fastgd.cli.table_options import (
+    CLASSIFICATION,
+    DECIMAL,
+    DROP,
+    ENCODING,
+    KEEP,
+    MAX_CATEGORIES,
+    MAX_CLASSES,
+    SEP,
+    STANDARDIZE,
+    TABLE_FILE,
+)
+from fastgd.cli.terminal import (
+    TableRows,
+    complain,
     fits,
     open_console,
     print_plain,
     print_table,
     timed,
 )
-from fastgd.cli.errors import refusing
-from fastgd.cli.json_output import plain, print_json
-from fastgd.cli.option_values import column_name, read_formula, read_networks, with_formulas
-from fastgd.cli.options import (
-    CLASSIFICATION,
-    DECIMAL,
-    DEVICE,
-    DROP,
-    ENCODING,
-    JSON,
-    KEEP,
-    MAX_CATEGORIES,
-    MAX_CLASSES,
-    PLOT,
-    PROGRESS,
-    SEP,
-    STANDARDIZE,
-    TABLE_FILE,
-    THREADS,
-    option,
-    takes,
-)
-from fastgd.cli.output_files import Output, check_output, check_plot, write_plot, writing
-from fastgd.cli.score_table import number_text, print_scores
-from fastgd.cli.terminal import complain
 from fastgd.models.fit import Fit, fit_columns
 from fastgd.models.fit_choices import FOLDS, SHARE, Choices
 from fastgd.models.search import ALPHAS, PENALTIES, SECOND_ORDER
@@ -56,9 +58,6 @@ SHOWN = 5
 
 MOST_CLASSES = 8
 """Most classes whose confusion matrix fits on a screen; of more, those found least are shown."""
-
-OF_LOSS: tuple[str, ...] = ("tau", "delta")
-"""Parameters of losses that are options."""
 
 JUDGING, LEARNED = "How it is judged", "What is learned"
 
@@ -154,7 +153,7 @@ JUDGING, LEARNED = "How it is judged", "What is learned"
     STANDARDIZE,
     CLASSIFICATION,
 )
-def command(
+def fit(
     file: Path,
     target: str | None,
     save: Path | None,
@@ -176,13 +175,15 @@ def command(
     with refusing():
         check_output(save, "the file of a model", (".npz",), read=(file,))
         check_plot(plot)
-        given = {name: settings.pop(name) for name in ("loss", *OF_LOSS) if name in settings}
+        of_loss = ("loss", "tau", "delta")
+        given = {name: settings.pop(name) for name in of_loss if name in settings}
         settings |= {"parameters": with_formulas(given, {})}
         settings |= {"loss": settings["parameters"].pop("loss", None)}
         choices = Choices(**settings).checked()
         if plot and not choices.test_fraction:
             raise ValueError("--plot needs a test set, got --test-fraction 0")
-        _tell(choices, f"reading {file}")
+        tell = complain if choices.progress else lambda _: None
+        tell(f"reading {file}")
         columns = read_columns(file, sep, decimal)
         if target is None:
             raise ValueError(
@@ -192,13 +193,11 @@ def command(
         settled = len({(), *choices.hidden_size}) * len(ALPHAS) * len(PENALTIES)
         if choices.solver == "lm":
             settled = len({*SECOND_ORDER[0], *choices.hidden_size})
-        _tell(
-            choices,
+        tell(
             f"searching up to {many(settled, 'setting')} x {choices.folds} folds, then learning "
-            "from all rows (at first some seconds go by, to compile it for this table)",
+            "from all rows (at first some seconds go by, to compile it for this table)"
         )
-        done = timed(None, lambda: fit_columns(columns, target, choices))
-        result = done.result
+        result, seconds, _ = timed(None, lambda: fit_columns(columns, target, choices))
     saved = (
         f"Saved to {save}: fastgd predict {save} NEW.csv applies it.",
         "fastgd export writes it for C, JavaScript and others.",
@@ -209,43 +208,26 @@ def command(
 
     with writing(Output(save, result.model.save, saved), Output(plot, draw), as_json=json):
         if json:
-            print_json(_facts(result) | {"seconds": done.seconds})
+            print_json(_facts(result) | {"seconds": seconds})
             return
-        _print(file, columns, choices, done)
-
-
-def _print(file: Path, columns: Mapping[str, Any], choices: Choices, done: Timed[Fit]) -> None:
-    """What was learned, and how well it predicts."""
-    result = done.result
-    console = open_console()
-    rows = many(len(result.parts.learn) + len(result.parts.judge), "row")
-    print_plain(console, f"{file}: {rows} with a target, {many(len(columns), 'column')}")
-    for note in result.notes:
-        print_plain(console, f"- {note}")
-    console.print()
-    _show_candidates(console, result, choices.scoring)
-    if result.model.scores:
-        _show_judgement(console, result)
-    else:
-        console.print("Nothing was judged: the losses above are all there is to go by.\n")
-    console.print(f"Learned in {seconds_text(done.seconds)}, compiling included.")
-
-
-def _tell(choices: Choices, what: str) -> None:
-    """Say what is being done, where progress is shown."""
-    if choices.progress:
-        complain(what)
-
-
-def _show_judgement(console: "Console", result: Fit) -> None:
-    """The scores on the test set, and what is behind them."""
-    rows = many(len(result.parts.judge), "row")
-    console.print(f"On the {rows} of the test set, before learning from them, too\n")
-    print_scores(console, result.model)
-    if result.verdict:
-        print_plain(console, result.verdict, style="yellow")
+        console = open_console()
+        rows = many(len(result.parts.learn) + len(result.parts.judge), "row")
+        print_plain(console, f"{file}: {rows} with a target, {many(len(columns), 'column')}")
+        for note in result.notes:
+            print_plain(console, f"- {note}")
         console.print()
-    (_show_numbers if result.model.classes is None else _show_classes)(console, result)
+        _show_candidates(console, result, choices.scoring)
+        if result.model.scores:
+            judge = many(len(result.parts.judge), "row")
+            console.print(f"On the {judge} of the test set, before learning from them, too\n")
+            print_scores(console, result.model)
+            if result.verdict:
+                print_plain(console, result.verdict, style="yellow")
+                console.print()
+            (_show_numbers if result.model.classes is None else _show_classes)(console, result)
+        else:
+            console.print("Nothing was judged: the losses above are all there is to go by.\n")
+        console.print(f"Learned in {seconds_text(seconds)}, compiling included.")
 
 
 def _show_candidates(console: "Console", result: Fit, scoring: str | None) -> None:
@@ -257,7 +239,7 @@ def _show_candidates(console: "Console", result: Fit, scoring: str | None) -> No
     if scoring is not None:
         what, headings = scoring, [*headings, ">validation\nscore"]
     console.print(f"The best of {tried}, by {what} on the validation rows of each fold\n")
-    rows: Rows = [
+    rows: TableRows = [
         (
             place,
             layers_text(one.hidden_size),
@@ -276,7 +258,7 @@ def _show_numbers(console: "Console", result: Fit) -> None:
     actual = np.asarray(result.actual, dtype=np.float64)
     order = np.argsort(result.predicted, kind="stable")
     parts = [part for part in np.array_split(order, SHOWN) if len(part)]
-    rows: Rows = [
+    rows: TableRows = [
         (
             f"{number_text(result.predicted[part].min())} to "
             f"{number_text(result.predicted[part].max())}",
@@ -301,7 +283,7 @@ def _show_classes(console: "Console", result: Fit) -> None:
     np.add.at(counts, (truth, guess), 1)
     found = [f"{100 * counts[k, k] / max(counts[k].sum(), 1):.0f} %" for k in range(len(classes))]
     if len(classes) <= MOST_CLASSES:
-        rows: Rows = [
+        rows: TableRows = [
             (name, *map(int, row), recall if row.any() else "")
             for name, row, recall in zip(classes, counts, found, strict=True)
         ]

@@ -1,0 +1,275 @@
+"""Options of tables: how one is read, prepared and split, and the samples of it for the library."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.samples import unreached, unreached_text
+from fastgd.checks.messages import many
+from fastgd.cli.command_options import argument, column_name, option
+from fastgd.cli.refusals import TYPED, RefusedError, flag_of
+from fastgd.cli.terminal import print_plain
+from fastgd.models.train_test_split import ShuffledFolds, held_out
+from fastgd.tables import targets
+from fastgd.tables.column_learning import MOST_CATEGORIES, Decisions
+from fastgd.tables.reading import NotANumberError
+from fastgd.tables.table_samples import LARGEST, Reading, Samples, read_more, read_samples
+from fastgd.tables.table_selection import names_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PANEL = "The table"
+
+TABLE_FILE = argument(
+    "file",
+    "FILE",
+    "A table with a header line: CSV, TSV, both also with .gz, or Parquet.",
+    Path,
+    default=...,
+)
+SEP = option("--sep SEP", "Separator of cells: , ; tab or | (default: detected).", panel=PANEL)
+DECIMAL = option("--decimal SIGN", "Decimal sign: . or , (default: detected).", panel=PANEL)
+DROP = option(
+    "--drop NAME",
+    "Column to leave out; repeat it for several.",
+    list[str],
+    read=column_name,
+    panel=PANEL,
+)
+KEEP = option(
+    "--keep NAME",
+    "Column to use though it numbers or names the rows; repeat it for several.",
+    list[str],
+    read=column_name,
+    panel=PANEL,
+)
+MAX_CATEGORIES = option(
+    "--max-categories N",
+    "Strings of a column that have an input each, the most frequent ones; others share one.",
+    int,
+    default=MOST_CATEGORIES,
+    panel=PANEL,
+)
+ENCODING = option(
+    "--encoding WAY",
+    "Columns with more strings than that: one-hot, or target (the mean of the target).",
+    default="one-hot",
+    panel=PANEL,
+)
+STANDARDIZE = option(
+    "--no-standardize",
+    "Leave numbers as they are.",
+    bool,
+    name="standardize",
+    callback=lambda typed: not typed,
+    panel=PANEL,
+)
+CLASSIFICATION = option(
+    "--classification/--regression",
+    "Whether the target is categorical (default: strings, booleans, and numbers that are all "
+    "0 or 1, are).",
+    bool,
+    panel=PANEL,
+)
+MAX_CLASSES = option(
+    "--max-classes N",
+    "Reject a target with more than N classes.",
+    int,
+    default=targets.MAX_CLASSES,
+    panel=PANEL,
+)
+RAW = option(
+    "--raw/--prepare",
+    "Take a CSV file of numbers as it is, or prepare any table. Without either a table is taken as "
+    f"it is if it has numbers only, none missing and no input beyond {LARGEST:g}.",
+    bool,
+    panel=PANEL,
+)
+READING = (RAW, SEP, DECIMAL, DROP, KEEP, MAX_CATEGORIES, ENCODING, STANDARDIZE)
+
+LEARNING = "--drop, --keep, --max-categories, --encoding and --no-standardize"
+"""The options that say how a preparation is learned."""
+
+
+def take_reading(typed: dict[str, Any]) -> Reading:
+    """Take these options out of what was typed; options of prepared tables require one."""
+    given: dict[str, Any] = {one.name: typed.pop(one.name) for one in READING if one.name in typed}
+    file = {name: given.pop(name) for name in ("raw", "sep", "decimal") if name in given}
+    given |= {name: tuple(given.get(name, ())) for name in ("drop", "keep")}
+    reading = Reading(**file, decisions=Decisions(**given))
+    if not reading.prepares:
+        return reading
+    if reading.raw:
+        raise RefusedError(
+            f"--raw takes a table as it is: --sep, --decimal, {LEARNING} don't go with it"
+        )
+    return reading._replace(raw=False)
+
+
+# ---------------------------------------------------------------- splits
+
+VALIDATION = (
+    option(
+        "--validation FILE.csv",
+        "Validation set, with the same columns: its error is measured and monitored.",
+        Path,
+        panel="Validation",
+    ),
+    option(
+        "--validation-fraction SHARE",
+        "Use this share of the rows, drawn at random, as the validation set: 0.2.",
+        float,
+        panel="Validation",
+    ),
+    option(
+        "--split-seed N",
+        "Seed of the split; none keeps the rows in their order and takes the last ones, or each "
+        "fold in turn (default: 0).",
+        panel="Validation",
+    ),
+)
+FOLDS = option(
+    "--folds K",
+    "Cross-validation: train K times, each time with another K-th of the rows (of each group) as "
+    "the validation set.",
+    int,
+    panel="Validation",
+)
+GROUPS = option(
+    "--groups NAME",
+    "Column of labels, which is then no input: each group of rows has networks of its own.",
+    read=column_name,
+)
+
+
+def take_split(typed: dict[str, Any]) -> dict[str, Any]:
+    """Take these options out of what was typed, and reject those that exclude each other."""
+    split = {one.name: typed.pop(one.name, None) for one in (*VALIDATION, FOLDS, GROUPS)}
+    ways = ("validation", "validation_fraction", "folds")
+    flags = [flag_of(name) for name in ways if split[name] is not None]
+    seed, share, folds = split["split_seed"], split["validation_fraction"], split["folds"]
+    text = "0" if seed is None else seed.strip().lower()
+    split["split_seed"] = int(text) if text.isdecimal() else None
+    if text != "none" and not (text.isdecimal() and int(text) < 2**32):
+        raise RefusedError(
+            f"--split-seed must be a whole number in [0, 2**32) or none, got {seed!r}"
+        )
+    if len(flags) > 1:
+        raise RefusedError(f"{flags[0]} and {flags[1]} exclude each other")
+    if split["groups"] is not None and flags and folds is None:
+        raise RefusedError(f"--groups and {flags[0]} exclude each other: --folds K goes with both")
+    if share is not None and not 0 < share < 1:
+        raise RefusedError(
+            f"--validation-fraction must be a share above 0 and below 1, got {share:g}"
+        )
+    if folds is not None and folds < 2:
+        raise RefusedError(f"--folds must be at least 2, got {folds}")
+    if seed is not None and flags in ([], ["--validation"]):
+        raise RefusedError("--split-seed needs --validation-fraction or --folds")
+    return split
+
+
+# ---------------------------------------------------------------- samples
+
+
+def read_rows(
+    file: Path,
+    targets: list[str],
+    split: Mapping[str, Any],
+    reading: Reading,
+    settings: Mapping[str, Any],
+) -> tuple[Samples, dict[str, Any], dict[str, Any], list[str]]:
+    """Read the samples of a table and split them; ``settings`` are those of the training.
+
+    Returns the samples, the arguments of a training that are data (X, y, and the validation set,
+    folds or groups), facts for JSON, and notes.
+
+    Raises
+    ------
+    OSError, ValueError, TypeError
+        As :func:`fastgd.tables.table_samples.read_samples`, or if there are too few rows to split.
+    """
+    share, seed, folds, groups = (
+        split[name] for name in ("validation_fraction", "split_seed", "folds", "groups")
+    )
+
+    try:
+        samples = read_samples(
+            file,
+            targets,
+            groups,
+            reading=reading,
+            settings=settings,
+            learned_from=lambda rows: ~_held_out(rows, share, seed),
+        )
+    except NotANumberError as error:
+        advice = ""
+        if targets == [error.column]:
+            advice = "; --output softmax --loss cross_entropy takes a target of labels"
+        elif error.column and error.column not in targets and "--groups" in TYPED.get():
+            advice = "; --groups NAME takes one column of labels"
+        raise ValueError(f"{error}{advice}") from error
+    X, y = samples.X, samples.y
+    data: dict[str, Any] = {"X": X, "y": y}
+    facts: dict[str, Any] = {}
+    notes, sizes, drawn = [], np.array([len(X)]), f"drawn with seed {seed} (--split-seed)"
+    if split["validation"] is not None:
+        *validation, remarks = read_more(split["validation"], samples, file, reading)
+        data["validation"] = tuple(validation)
+        facts["validation_samples"] = len(validation[0])
+        rows = many(len(validation[0]), "sample")
+        notes += [f"Validation: {rows} of {split['validation']}", *remarks]
+    if share is not None:
+        held = _held_out(len(X), share, seed)
+        data = {"X": X[~held], "y": y[~held], "validation": (X[held], y[held])}
+        facts |= {"validation_samples": int(held.sum()), "split_seed": seed}
+        how = "the last ones" if seed is None else drawn
+        notes.append(f"Validation: {held.sum():,} of {many(len(X), 'row')}, {how}")
+    if samples.labels is not None:
+        labels, sizes = np.unique(samples.labels, return_counts=True)
+        data["groups"] = samples.labels
+        facts["groups_of"] = groups
+        low, high = int(sizes.min()), int(sizes.max())
+        each = many(high, "row") if low == high else f"{low:,} to {many(high, 'row')}"
+        notes.append(f"{many(len(labels), 'group')} by {names_text([str(groups)])}, of {each}")
+    if folds is not None:
+        if sizes.min() < folds:
+            needs, whose = f"{folds:,} rows", str(file)
+            if samples.labels is not None:
+                needs += " in each group"
+                whose = f"group {names_text([str(labels[sizes.argmin()])])}"
+            raise ValueError(
+                f"--folds {folds} needs at least {needs}, and {whose} has {sizes.min():,}"
+            )
+        data["folds"] = folds if seed is None else ShuffledFolds(folds, seed)
+        facts |= {"folds": folds, "split_seed": seed}
+        each = "" if samples.labels is None else " of every group"
+        how = "in their order" if seed is None else drawn
+        notes.append(f"Validation: each row once, in {folds} folds{each}, {how}")
+    return samples, data, facts, notes
+
+
+def _held_out(rows: int, share: float | None, seed: int | None) -> NDArray[np.bool_]:
+    """The rows of --validation-fraction, from which no preparation is learned."""
+    if share is None:
+        return np.zeros(rows, dtype=bool)
+    held = held_out(rows, share, seed)
+    if held.all():
+        raise ValueError(
+            "--validation-fraction must leave a row to train on, got "
+            f"{share:g} of {many(rows, 'row')}"
+        )
+    return held
+
+
+def note_unreached(console: "Console", samples: Samples, outputs: set[str]) -> None:
+    """Print which targets these output units never reach."""
+    for output in sorted(outputs):
+        outside = [samples.targets[column] for column in unreached(output, samples.y)]
+        if outside:
+            note = f"Note: {unreached_text(output, names_text(outside))}."
+            print_plain(console, note, style="yellow")
