@@ -12,7 +12,7 @@ from fastgd import bucket as library
 from fastgd import plots
 from fastgd.checks.messages import error_text, many, seconds_text
 from fastgd.checks.numbers import check_choice
-from fastgd.cli.command_options import JSON, PROGRESS, argument, option, takes
+from fastgd.cli.command_options import argument, takes
 from fastgd.cli.json_output import print_json
 from fastgd.cli.output_files import Output, check_plot, write_plot, writing
 from fastgd.cli.refusals import RefusedError, refusing
@@ -58,34 +58,28 @@ NUMBERS: dict[str, Any] = {"read": _numbers, "rule": "numbers separated by ','"}
         "An expression of x: 'x**4 - 3*x**2 + x'. One that begins with a minus comes last, behind "
         "--.",
     ),
-    option("--slope SLOPE", "Its slope, also an expression (default: derived)."),
-    option("--start XS", "Starting points of the balls: 2 or 2,-2.", **NUMBERS),
-    option("--alpha ALPHAS", "Factor of the slope, or one per ball (default: 0.1).", **NUMBERS),
-    option(
-        "--rule RULE",
-        "alpha: x -= alpha * slope (default). naive: x -= slope. sign: x -= alpha * its sign.",
-    ),
-    option("--iterations N", "Steps at most (default: 10,000).", int),
-    option("--tolerance T", "A ball stops where the slope is this near 0 (default: 1e-9).", float),
-    option("--example NAME", f"One of the article's problems: {', '.join(library.EXAMPLES)}."),
-    option(
-        "--basins", "Where balls from everywhere end; without CURVE, on one with five minima.", bool
-    ),
-    option("--balls N", "Random balls, for --basins (default: 100).", int),
-    option("--seed N", "Seed of the random starting points, for --basins (default: 1).", int),
-    option(
-        "--window LOW,HIGH",
-        "Range of x to draw.",
-        read=_window,
-        rule="two finite numbers separated by ',', the smaller one first",
-    ),
-    option(
-        "--plot FILE",
-        "Draw a figure to this file: .png, .svg, .pdf, or an animation: .gif.",
-        Path,
-    ),
-    PROGRESS,
-    JSON,
+    f"""
+    --slope SLOPE  Its slope, also an expression (default: derived).
+    --start XS  Starting points of the balls: 2 or 2,-2.
+    --alpha ALPHAS  Factor of the slope, or one per ball (default: 0.1).
+    --rule RULE  alpha: x -= alpha * slope (default). naive: x -= slope. sign: x -= alpha * its
+        sign.
+    --iterations N  Steps at most (default: 10,000).
+    --tolerance T  A ball stops where the slope is this near 0 (default: 1e-9).
+    --example NAME  One of the article's problems: {", ".join(library.EXAMPLES)}.
+    --basins  Where balls from everywhere end; without CURVE, on one with five minima.
+    --balls N  Random balls, for --basins (default: 100).
+    --seed N  Seed of the random starting points, for --basins (default: 1).
+    --window LOW,HIGH  Range of x to draw.
+    --plot FILE  Draw a figure to this file: .png, .svg, .pdf, or an animation: .gif.
+    --progress --json
+    """,
+    start=NUMBERS,
+    alpha=NUMBERS,
+    window={
+        "read": _window,
+        "rule": "two finite numbers separated by ',', the smaller one first",
+    },
 )
 def bucket(
     example: str | None,

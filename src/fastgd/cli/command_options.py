@@ -2,16 +2,21 @@
 
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable
 from functools import partial, wraps
 from pathlib import Path
+from types import GenericAlias
 from typing import Annotated, Any, TypeVar
 
 import typer
 
 from fastgd.checks.messages import shown
 from fastgd.cli.refusals import RefusedError
+from fastgd.tables.column_learning import MOST_CATEGORIES
+from fastgd.tables.table_samples import LARGEST
+from fastgd.tables.targets import MAX_CLASSES
 
 T = TypeVar("T")
 
@@ -49,6 +54,49 @@ def option(
     return _parameter(name or first.lstrip("-").replace("-", "_"), kind, how, default)
 
 
+_KINDS = {"N": int, "K": int, "X": float, "T": float, "SHARE": float, "ERROR": float}
+_KINDS |= {"SECONDS": float, "FILE": Path, "FOLDER": Path, "": bool}
+"""What is typed, by the metavar up to a point; anything else is a string."""
+
+
+def option_table(text: str, kinds: dict[str, Any]) -> list[inspect.Parameter]:
+    r"""Declare options as a table: in each line how one is typed and, after two spaces, its help.
+
+    Help goes on in indented lines; a line that ends in a colon is the heading of what follows, and
+    one of flags alone has options of several commands. What is typed follows from the metavar, or
+    from ``kinds``, out of which names are taken: it has a type, a function that reads it, the
+    default, or a dict of further arguments of `option`.
+
+    Examples
+    --------
+    >>> (seed,) = option_table("--seed N  Seed of the\n  weights.", {"seed": 1})
+    >>> seed.name, seed.default, seed.annotation.__metadata__[0].help
+    ('seed', 1, 'Seed of the weights.')
+    """
+    found, panel = [], None
+    lines = re.sub(r"\n +", " ", inspect.cleandoc(text)).splitlines()
+    for line in lines:
+        if not line.startswith("--"):
+            panel = line.removesuffix(":")
+            continue
+        typed, _, words = line.partition("  ")
+        if not words:
+            found += [COMMON[flag] for flag in typed.split()]
+            continue
+        flags, _, metavar = typed.partition(" ")
+        name = flags.partition("/")[0].lstrip("-").replace("-", "_")
+        given = kinds.pop(name, {})
+        if isinstance(given, type | GenericAlias):
+            given = {"kind": given}
+        elif callable(given):
+            given = {"kind": str, "read": given}
+        elif not isinstance(given, dict):
+            given = {"kind": type(given), "default": given}
+        kind = _KINDS.get(metavar.partition(".")[0], str)
+        found.append(option(typed, words, **{"kind": kind, "panel": panel, **given}))
+    return found
+
+
 def argument(
     name: str, metavar: str, text: str, kind: Any = str, default: Any = None
 ) -> inspect.Parameter:
@@ -68,14 +116,19 @@ def _parameter(name: str, kind: Any, how: Any, default: Any) -> inspect.Paramete
 
 
 def takes(
-    *options: inspect.Parameter,
+    *options: inspect.Parameter | str, **kinds: Any
 ) -> Callable[[Callable[..., None]], Callable[..., Callable[[], None]]]:
     """Let a command take these options, after those of its own signature.
 
-    Called by Typer it becomes a job: the work that is left when all options have been checked. That
-    gets all that its signature names, and as further keyword arguments the other options that were
-    given.
+    A string is an `option_table`. Called by Typer the command becomes a job: the work that is left
+    when all options have been checked. That gets all that its signature names, and as further
+    keyword arguments the other options that were given.
     """
+    declared: list[inspect.Parameter] = []
+    for one in options:
+        declared += option_table(one, kinds) if isinstance(one, str) else [one]
+    if kinds:
+        raise TypeError(f"options must be in a table, got {next(iter(kinds))}")
 
     def declare(command: Callable[..., None]) -> Callable[..., Callable[[], None]]:
         signature = inspect.signature(command)
@@ -87,8 +140,8 @@ def takes(
             given = {k: v for k, v in typed.items() if k in own or v not in (None, [])}
             return partial(command, **given)
 
-        names = {one.name for one in options}
-        parameters = [*(p for p in own.values() if p.name not in names), *options]
+        names = {one.name for one in declared}
+        parameters = [*(p for p in own.values() if p.name not in names), *declared]
         job.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         return job
 
@@ -154,19 +207,72 @@ def column_name(typed: str) -> str:
     return typed
 
 
+def _or_terminal(progress: bool | None) -> bool:
+    """Whether to show a progress bar: as requested, by default if stderr is a terminal."""
+    return bool(sys.stderr and sys.stderr.isatty()) if progress is None else progress
+
+
+COLUMNS: dict[str, Any] = {"kind": list[str], "read": column_name}
+"""Of an option that may be repeated: names of columns."""
+
+
 # ---------------------------------------------------------------- options of several commands
 
-THREADS = option("--threads N", "Threads to use (default: all).", int)
-DEVICE = option(
-    "--device NAME",
-    "Where to train: cpu (default), cuda (all GPUs), cuda:0 (one of them) or auto. Results are the "
-    "same; fastgd devices lists what there is.",
+TABLE_FILE = argument(
+    "file",
+    "FILE",
+    "A table with a header line: CSV, TSV, both also with .gz, or Parquet.",
+    Path,
+    default=...,
 )
-PLOT = option("--plot FILE", "Draw a figure to this file: .png, .svg or .pdf.", Path)
-JSON = option("--json", "Print one JSON object and nothing else.", bool)
-PROGRESS = option(
-    "--progress/--no-progress",
-    "Show a progress bar (default: if stderr is a terminal).",
-    bool,
-    callback=lambda typed: bool(sys.stderr and sys.stderr.isatty()) if typed is None else typed,
+
+_COMMON = f"""
+--threads N  Threads to use (default: all).
+--device NAME  Where to train: cpu (default), cuda (all GPUs), cuda:0 (one of them) or auto. Results
+    are the same; fastgd devices lists what there is.
+--plot FILE  Draw a figure to this file: .png, .svg or .pdf.
+--json  Print one JSON object and nothing else.
+--progress/--no-progress  Show a progress bar (default: if stderr is a terminal).
+--groups NAME  Column of labels, which is then no input: each group of rows has networks of its own.
+The table:
+--sep SEP  Separator of cells: , ; tab or | (default: detected).
+--decimal SIGN  Decimal sign: . or , (default: detected).
+--drop NAME  Column to leave out; repeat it for several.
+--keep NAME  Column to use though it numbers or names the rows; repeat it for several.
+--max-categories N  Strings of a column that have an input each, the most frequent ones; others
+    share one.
+--encoding WAY  Columns with more strings than that: one-hot, or target (the mean of the target).
+--no-standardize  Leave numbers as they are.
+--classification/--regression  Whether the target is categorical (default: strings, booleans, and
+    numbers that are all 0 or 1, are).
+--max-classes N  Reject a target with more than N classes.
+--raw/--prepare  Take a CSV file of numbers as it is, or prepare any table. Without either a table
+    is taken as it is if it has numbers only, none missing and no input beyond {LARGEST:g}.
+Validation:
+--validation FILE.csv  Validation set, with the same columns: its error is measured and monitored.
+--validation-fraction SHARE  Use this share of the rows, drawn at random, as the validation set:
+    0.2.
+--split-seed N  Seed of the split; none keeps the rows in their order and takes the last ones, or
+    each fold in turn (default: 0).
+--folds K  Cross-validation: train K times, each time with another K-th of the rows (of each group)
+    as the validation set.
+"""
+_KINDS_OF_COMMON: dict[str, Any] = {
+    "progress": {"callback": _or_terminal},
+    "groups": column_name,
+    "drop": COLUMNS,
+    "keep": COLUMNS,
+    "max_categories": MOST_CATEGORIES,
+    "encoding": "one-hot",
+    "no_standardize": {"name": "standardize", "callback": lambda typed: not typed},
+    "max_classes": MAX_CLASSES,
+    "split_seed": str,
+}
+COMMON = dict(
+    zip(
+        re.findall(r"^--[a-z-]+", _COMMON, re.MULTILINE),
+        option_table(_COMMON, _KINDS_OF_COMMON),
+        strict=True,
+    )
 )
+"""Options of several commands, by their flags."""

@@ -7,34 +7,12 @@ import numpy as np
 
 from fastgd import plots
 from fastgd.checks.messages import layers_text, many, seconds_text
-from fastgd.cli.command_options import (
-    DEVICE,
-    JSON,
-    PLOT,
-    PROGRESS,
-    THREADS,
-    column_name,
-    option,
-    read_networks,
-    takes,
-)
+from fastgd.cli.command_options import TABLE_FILE, column_name, read_networks, takes
 from fastgd.cli.json_output import plain, print_json
 from fastgd.cli.methods import read_formula, with_formulas
 from fastgd.cli.output_files import Output, check_output, check_plot, write_plot, writing
 from fastgd.cli.refusals import refusing
 from fastgd.cli.score_table import number_text, print_scores
-from fastgd.cli.table_options import (
-    CLASSIFICATION,
-    DECIMAL,
-    DROP,
-    ENCODING,
-    KEEP,
-    MAX_CATEGORIES,
-    MAX_CLASSES,
-    SEP,
-    STANDARDIZE,
-    TABLE_FILE,
-)
 from fastgd.cli.terminal import (
     TableRows,
     complain,
@@ -59,99 +37,47 @@ SHOWN = 5
 MOST_CLASSES = 8
 """Most classes whose confusion matrix fits on a screen; of more, those found least are shown."""
 
-JUDGING, LEARNED = "How it is judged", "What is learned"
-
 
 @takes(
     TABLE_FILE,
-    option("--target NAME", "Column to predict (needed). The others are used.", read=column_name),
-    option(
-        "--hidden-size SIZES",
-        "Hidden sizes to try: 16,64 (default: none,16,64). 8x8 has two layers.",
-        read=read_networks,
-    ),
-    option(
-        "--folds K",
-        "Folds of the training rows for cross-validation, to choose the settings; and the number "
-        "of networks.",
-        int,
-        default=FOLDS,
-    ),
-    option("--seed N", "Seed of the splits and of the initial weights.", int, default=0),
-    option("--save FILE.npz", "Write the model to this file, for fastgd predict.", Path),
-    PLOT,
-    THREADS,
-    DEVICE,
-    PROGRESS,
-    JSON,
-    option(
-        "--test-fraction SHARE",
-        "Share of the rows in the test set; with 0 nothing is judged.",
-        float,
-        default=SHARE,
-        panel=JUDGING,
-    ),
-    option(
-        "--test-last NAME",
-        "Column of dates or numbers: the test set is the last rows in its order.",
-        read=column_name,
-        panel=JUDGING,
-    ),
-    option(
-        "--test-group NAME",
-        "Column of labels, not an input: the test set, and each fold, has whole groups.",
-        read=column_name,
-        panel=JUDGING,
-    ),
-    option(
-        "--scoring NAME",
-        "Choose the setting by this score, in scikit-learn's words, such as balanced_accuracy, "
-        "roc_auc or neg_mean_absolute_error (default: the loss).",
-        panel=JUDGING,
-    ),
-    option(
-        "--loss NAME",
-        "What is minimized, for numbers: squared (default), absolute, huber, quantile or poisson.",
-        read=read_formula,
-        panel=LEARNED,
-    ),
-    option("--tau X", "The quantile, with --loss quantile.", float, panel=LEARNED),
-    option(
-        "--delta X",
-        "Where --loss huber becomes linear, in standard deviations.",
-        float,
-        panel=LEARNED,
-    ),
-    option(
-        "--solver NAME",
-        "adam, or lm for numbers with hardly any noise: Levenberg-Marquardt with Bayesian "
-        "regularization.",
-        default="adam",
-        panel=LEARNED,
-    ),
-    option(
-        "--weight NAME",
-        "Column of the rows' weights, in training and scores; not an input.",
-        name="sample_weight",
-        read=column_name,
-        panel=LEARNED,
-    ),
-    option(
-        "--class-weight WAY",
-        "balanced: each class has the same weight in the training, however rare.",
-        read=lambda typed: {"balanced": typed}[typed],
-        rule="balanced",
-        panel=LEARNED,
-    ),
-    SEP,
-    DECIMAL,
-    DROP,
-    KEEP,
-    MAX_CATEGORIES,
-    ENCODING,
-    MAX_CLASSES,
-    STANDARDIZE,
-    CLASSIFICATION,
+    """
+    --target NAME  Column to predict (needed). The others are used.
+    --hidden-size SIZES  Hidden sizes to try: 16,64 (default: none,16,64). 8x8 has two layers.
+    --folds K  Folds of the training rows for cross-validation, to choose the settings; and the
+        number of networks.
+    --seed N  Seed of the splits and of the initial weights.
+    --save FILE.npz  Write the model to this file, for fastgd predict.
+    --plot --threads --device --progress --json
+    How it is judged:
+    --test-fraction SHARE  Share of the rows in the test set; with 0 nothing is judged.
+    --test-last NAME  Column of dates or numbers: the test set is the last rows in its order.
+    --test-group NAME  Column of labels, not an input: the test set, and each fold, has whole
+        groups.
+    --scoring NAME  Choose the setting by this score, in scikit-learn's words, such as
+        balanced_accuracy, roc_auc or neg_mean_absolute_error (default: the loss).
+    What is learned:
+    --loss NAME  What is minimized, for numbers: squared (default), absolute, huber, quantile or
+        poisson.
+    --tau X  The quantile, with --loss quantile.
+    --delta X  Where --loss huber becomes linear, in standard deviations.
+    --solver NAME  adam, or lm for numbers with hardly any noise: Levenberg-Marquardt with
+        Bayesian regularization.
+    --weight NAME  Column of the rows' weights, in training and scores; not an input.
+    --class-weight WAY  balanced: each class has the same weight in the training, however rare.
+    --sep --decimal --drop --keep --max-categories --encoding --max-classes --no-standardize
+    --classification
+    """,
+    target=column_name,
+    hidden_size=read_networks,
+    folds=FOLDS,
+    seed=0,
+    test_fraction=SHARE,
+    test_last=column_name,
+    test_group=column_name,
+    loss=read_formula,
+    solver="adam",
+    weight={"name": "sample_weight", "read": column_name},
+    class_weight={"read": lambda typed: {"balanced": typed}[typed], "rule": "balanced"},
 )
 def fit(
     file: Path,

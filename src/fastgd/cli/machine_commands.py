@@ -14,7 +14,7 @@ from fastgd.article import comparison
 from fastgd.article.experiments import EXPERIMENTS
 from fastgd.article.page.sections import FEW, SECTIONS, XOR, needed
 from fastgd.checks.messages import escaped, many, seconds_text
-from fastgd.cli.command_options import JSON, PROGRESS, takes
+from fastgd.cli.command_options import takes
 from fastgd.cli.json_output import print_json
 from fastgd.cli.refusals import RefusedError, refusing
 from fastgd.cli.terminal import timed
@@ -23,7 +23,7 @@ from fastgd.engine.progress import progress_bar
 from fastgd.workers.compiling import Call, compile_all
 
 
-@takes(JSON)
+@takes("--json")
 def devices(json: bool) -> None:
     """List what networks can be trained on: this machine's processors and its GPUs.
 
@@ -56,7 +56,7 @@ def _predict(train: Callable[..., Any], **settings: Any) -> None:
     train(X, y, **settings, **FEW).predict(X)
 
 
-@takes(PROGRESS)
+@takes("--progress")
 def precompile(progress: bool) -> None:
     """Compile the kernels of common calls on all processors, so that none of them waits.
 

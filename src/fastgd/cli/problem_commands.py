@@ -17,14 +17,9 @@ from fastgd import Race, Run, Surface, Sweep, plots
 from fastgd.article.experiments import EXPERIMENTS
 from fastgd.checks.messages import error_text, joined, many, options_text, value_text
 from fastgd.cli.command_options import (
-    DEVICE,
-    JSON,
-    PLOT,
-    PROGRESS,
-    THREADS,
+    COLUMNS,
     argument,
-    column_name,
-    option,
+    option_table,
     read_alpha,
     read_network,
     takes,
@@ -61,21 +56,15 @@ def problem(default: str) -> list[inspect.Parameter]:
     """Declare the options for samples, of a file or of an experiment, and for the network."""
     return [
         argument("file", "FILE.csv", "Numbers, with a header line.", Path),
-        option(
-            "--target NAME",
-            "Column to learn; repeat it for several.",
-            list[str],
-            read=column_name,
-        ),
-        option(
-            "--experiment NAME",
-            f"Data of the article in place of a file: {default} (default), alpha, ...",
-        ),
-        option(
-            "--hidden-size SIZE",
-            "Units of the hidden layer (default: the experiment's, or 4 for a file); 8x4 has two "
-            "layers, none has none.",
-            read=read_network,
+        *option_table(
+            f"""
+            --target NAME  Column to learn; repeat it for several.
+            --experiment NAME  Data of the article in place of a file: {default} (default), alpha,
+                ...
+            --hidden-size SIZE  Units of the hidden layer (default: the experiment's, or 4 for a
+                file); 8x4 has two layers, none has none.
+            """,
+            {"target": COLUMNS, "hidden_size": read_network},
         ),
     ]
 
@@ -111,24 +100,19 @@ def take_problem(
     return read
 
 
-def window_options(axes: str, span: str) -> list[inspect.Parameter]:
-    """Declare the options for two weights and their ranges, with these help texts."""
-    return [
-        option(
-            "--axes LAYER,INPUT,OUTPUT",
-            axes,
-            list[str],
-            read=lambda text: tuple(map(int, text.split(","))),
-            rule="layer,input,output, three whole numbers, separated by ','",
-        ),
-        option(
-            "--span LOW,HIGH",
-            span,
-            list[str],
-            read=lambda text: tuple(map(float, text.split(","))),
-            rule="low,high, two numbers, separated by ','",
-        ),
-    ]
+WINDOW: dict[str, dict[str, Any]] = {
+    "axes": {
+        "kind": list[str],
+        "read": lambda text: tuple(map(int, text.split(","))),
+        "rule": "layer,input,output, three whole numbers, separated by ','",
+    },
+    "span": {
+        "kind": list[str],
+        "read": lambda text: tuple(map(float, text.split(","))),
+        "rule": "low,high, two numbers, separated by ','",
+    },
+}
+"""How two weights and their ranges are typed."""
 
 
 def take_window(typed: dict[str, Any]) -> dict[str, Any]:
@@ -153,26 +137,25 @@ def take_window(typed: dict[str, Any]) -> dict[str, Any]:
 
 @takes(
     *problem("two-layer"),
-    *window_options(
-        "A weight to vary; give it twice (default: 0,0,0 and 0,1,0). All count from 0; the input "
-        "after the last is the bias.",
-        "Range of the weights (default: -10,10); give it twice for another range of the second "
-        "weight.",
-    ),
-    option("--resolution N", "Values of each weight.", int, default=201),
-    PLOT,
-    option("--3d", "Draw it in three dimensions.", bool, name="solid"),
-    option("--log-scale", "Draw the error's logarithm.", bool),
-    option("--path/--no-path", "Draw the training's path on it.", bool, default=True),
-    option("--weights-from FILE.npz", "A saved network in place of one trained now.", Path),
-    option("--alpha ALPHA", "Learning rate (default: 1).", read=read_alpha),
-    option("--iterations N", f"Updates of the weights (default: {ITERATIONS}).", int),
-    option("--seed N", "Seed of the initial weights (default: 1).", int),
-    THREADS,
-    DEVICE,
-    PROGRESS,
-    JSON,
+    f"""
+    --axes LAYER,INPUT,OUTPUT  A weight to vary; give it twice (default: 0,0,0 and 0,1,0). All count
+        from 0; the input after the last is the bias.
+    --span LOW,HIGH  Range of the weights (default: -10,10); give it twice for another range of the
+        second weight.
+    --resolution N  Values of each weight.
+    --plot
+    --3d  Draw it in three dimensions.
+    --log-scale  Draw the error's logarithm.
+    --path/--no-path  Draw the training's path on it.
+    --weights-from FILE.npz  A saved network in place of one trained now.
+    --alpha ALPHA  Learning rate (default: 1).
+    --iterations N  Updates of the weights (default: {ITERATIONS}).
+    --seed N  Seed of the initial weights (default: 1).
+    --threads --device --progress --json
+    """,
     *method_options(several=False),
+    **WINDOW,
+    **{"resolution": 201, "3d": {"name": "solid"}, "path": True, "alpha": read_alpha},
 )
 def surface(
     resolution: int,
@@ -271,26 +254,23 @@ def _describe(console: "Console", plane: Surface, run: Run) -> None:
 
 @takes(
     *problem("thirteen-lines"),
-    option(
-        "--optimizer NAME,...",
-        f"Optimizers to compare; repeat it for several (default: all). {', '.join(BY_COMMAND)}; "
-        "each with its alpha, momentum, rho, ... if wanted: adam,alpha=0.1.",
-        list[str],
-        name="optimizers",
-        read=read_entry,
-    ),
-    option("--iterations N", "Updates of the weights.", int, default=1000),
-    option("--seed N", "Seed of the initial weights.", int, default=1),
-    PLOT,
-    *window_options(
-        "A weight of the loss surface in the figure; give it twice (default: 0,0,0 and 0,1,0).",
-        "From where to where it goes (default: around all paths); give it twice for another one of "
-        "the second weight.",
-    ),
-    THREADS,
-    PROGRESS,
-    JSON,
+    f"""
+    --optimizer NAME,...  Optimizers to compare; repeat it for several (default: all).
+        {", ".join(BY_COMMAND)}; each with its alpha, momentum, rho, ... if wanted: adam,alpha=0.1.
+    --iterations N  Updates of the weights.
+    --seed N  Seed of the initial weights.
+    --plot
+    --axes LAYER,INPUT,OUTPUT  A weight of the loss surface in the figure; give it twice (default:
+        0,0,0 and 0,1,0).
+    --span LOW,HIGH  From where to where it goes (default: around all paths); give it twice for
+        another one of the second weight.
+    --threads --progress --json
+    """,
     *method_options(several=False, optimizer=False),
+    optimizer={"kind": list[str], "name": "optimizers", "read": read_entry},
+    iterations=1000,
+    seed=1,
+    **WINDOW,
 )
 def race(plot: Path | None, progress: bool, json: bool, **typed: Any) -> None:
     """Train a network with several optimizers from the same initial weights, and rank them.

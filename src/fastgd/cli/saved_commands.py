@@ -1,6 +1,5 @@
 """Commands on what was saved: ``fastgd plot``, ``predict`` and ``export``."""
 
-import inspect
 from collections.abc import Callable
 from itertools import islice
 from json import dumps
@@ -13,13 +12,12 @@ import fastgd
 from fastgd import GroupModels, Model, Run, Sweep, plots
 from fastgd.checks.messages import either, escaped, first_names, many
 from fastgd.checks.numbers import check_choice
-from fastgd.cli.command_options import JSON, PLOT, argument, option, takes
+from fastgd.cli.command_options import TABLE_FILE, argument, takes
 from fastgd.cli.json_output import print_json
 from fastgd.cli.output_files import Output, check_output, check_plot, write_plot, writing
 from fastgd.cli.refusals import RefusedError, refusing
 from fastgd.cli.result_columns import RAW_TEXT, check_raw_text, write_columns
 from fastgd.cli.score_table import number_text, scores_line
-from fastgd.cli.table_options import DECIMAL, SEP, TABLE_FILE
 from fastgd.cli.terminal import TableRows, open_console, print_plain, print_table
 from fastgd.export.exportable import Exportable, c_name
 from fastgd.models.model import decoded
@@ -50,18 +48,14 @@ KINDS: dict[str, tuple[Callable[..., Any], Any, str]] = {
 
 @takes(
     argument("file", "RESULT.npz", "What train --save or sweep --save wrote.", Path, default=...),
-    option(
-        "--kind KIND",
-        "errors (over the iterations), changes (of direction, per weight), alphas (against error "
-        "and changes), weights (their paths), or solved (share of seeds, by hidden size).",
-        default=...,
-    ),
-    PLOT.replace(default=inspect.Parameter.empty),
-    option(
-        "--threshold ERROR",
-        f"With solved: the final error below which a run has ({statistics.SOLVED:g}).",
-        float,
-    ),
+    f"""
+    --kind KIND  errors (over the iterations), changes (of direction, per weight), alphas (against
+        error and changes), weights (their paths), or solved (share of seeds, by hidden size).
+    --plot FILE  Draw a figure to this file: .png, .svg or .pdf.
+    --threshold ERROR  With solved: the final error below which a run has ({statistics.SOLVED:g}).
+    """,
+    kind={"default": ...},
+    plot={"default": ...},
 )
 def plot(file: Path, kind: str, plot: Path, **chosen: Any) -> None:
     """Draw a figure of a saved training.
@@ -103,16 +97,12 @@ SAVED = argument(
 @takes(
     SAVED,
     TABLE_FILE,
-    option(
-        "--csv FILE.csv",
-        "Write a line for each row, in their order: the prediction, and for classes the "
-        "probability of each.",
-        Path,
-    ),
+    """
+    --csv FILE.csv  Write a line for each row, in their order: the prediction, and for classes the
+        probability of each.
+    """,
     RAW_TEXT,
-    JSON,
-    SEP,
-    DECIMAL,
+    "--json --sep --decimal",
 )
 def predict(
     saved: Path,
@@ -256,11 +246,11 @@ LANGUAGES = {
         ".h, .js, .wasm or .onnx).",
         Path,
     ),
-    option("--to LANGUAGE", "c, js, wasm or onnx (default: by the ending of FILE: .h, .js, ...)."),
-    option(
-        "--name NAME", "With c: what the names in the header begin with (default: that of FILE)."
-    ),
-    option("--dtype DTYPE", "With onnx: float64, or float32 for runtimes without float64."),
+    """
+    --to LANGUAGE  c, js, wasm or onnx (default: by the ending of FILE: .h, .js, ...).
+    --name NAME  With c: what the names in the header begin with (default: that of FILE).
+    --dtype DTYPE  With onnx: float64, or float32 for runtimes without float64.
+    """,
 )
 def export(saved: Path, out: Path | None, to: str | None, **chosen: Any) -> None:
     """Write a saved network for another language: C, JavaScript, WebAssembly or ONNX.

@@ -9,87 +9,20 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.samples import unreached, unreached_text
 from fastgd.checks.messages import many
-from fastgd.cli.command_options import argument, column_name, option
+from fastgd.cli.command_options import COMMON
 from fastgd.cli.refusals import TYPED, RefusedError, flag_of
 from fastgd.cli.terminal import print_plain
 from fastgd.models.train_test_split import ShuffledFolds, held_out
-from fastgd.tables import targets
-from fastgd.tables.column_learning import MOST_CATEGORIES, Decisions
+from fastgd.tables.column_learning import Decisions
 from fastgd.tables.reading import NotANumberError
-from fastgd.tables.table_samples import LARGEST, Reading, Samples, read_more, read_samples
+from fastgd.tables.table_samples import Reading, Samples, read_more, read_samples
 from fastgd.tables.table_selection import names_text
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-PANEL = "The table"
-
-TABLE_FILE = argument(
-    "file",
-    "FILE",
-    "A table with a header line: CSV, TSV, both also with .gz, or Parquet.",
-    Path,
-    default=...,
-)
-SEP = option("--sep SEP", "Separator of cells: , ; tab or | (default: detected).", panel=PANEL)
-DECIMAL = option("--decimal SIGN", "Decimal sign: . or , (default: detected).", panel=PANEL)
-DROP = option(
-    "--drop NAME",
-    "Column to leave out; repeat it for several.",
-    list[str],
-    read=column_name,
-    panel=PANEL,
-)
-KEEP = option(
-    "--keep NAME",
-    "Column to use though it numbers or names the rows; repeat it for several.",
-    list[str],
-    read=column_name,
-    panel=PANEL,
-)
-MAX_CATEGORIES = option(
-    "--max-categories N",
-    "Strings of a column that have an input each, the most frequent ones; others share one.",
-    int,
-    default=MOST_CATEGORIES,
-    panel=PANEL,
-)
-ENCODING = option(
-    "--encoding WAY",
-    "Columns with more strings than that: one-hot, or target (the mean of the target).",
-    default="one-hot",
-    panel=PANEL,
-)
-STANDARDIZE = option(
-    "--no-standardize",
-    "Leave numbers as they are.",
-    bool,
-    name="standardize",
-    callback=lambda typed: not typed,
-    panel=PANEL,
-)
-CLASSIFICATION = option(
-    "--classification/--regression",
-    "Whether the target is categorical (default: strings, booleans, and numbers that are all "
-    "0 or 1, are).",
-    bool,
-    panel=PANEL,
-)
-MAX_CLASSES = option(
-    "--max-classes N",
-    "Reject a target with more than N classes.",
-    int,
-    default=targets.MAX_CLASSES,
-    panel=PANEL,
-)
-RAW = option(
-    "--raw/--prepare",
-    "Take a CSV file of numbers as it is, or prepare any table. Without either a table is taken as "
-    f"it is if it has numbers only, none missing and no input beyond {LARGEST:g}.",
-    bool,
-    panel=PANEL,
-)
-READING = (RAW, SEP, DECIMAL, DROP, KEEP, MAX_CATEGORIES, ENCODING, STANDARDIZE)
+READING = "--raw --sep --decimal --drop --keep --max-categories --encoding --no-standardize"
+VALIDATION = "--validation --validation-fraction --split-seed"
 
 LEARNING = "--drop, --keep, --max-categories, --encoding and --no-standardize"
 """The options that say how a preparation is learned."""
@@ -97,7 +30,8 @@ LEARNING = "--drop, --keep, --max-categories, --encoding and --no-standardize"
 
 def take_reading(typed: dict[str, Any]) -> Reading:
     """Take these options out of what was typed; options of prepared tables require one."""
-    given: dict[str, Any] = {one.name: typed.pop(one.name) for one in READING if one.name in typed}
+    names = [COMMON[flag].name for flag in READING.split()]
+    given: dict[str, Any] = {name: typed.pop(name) for name in names if name in typed}
     file = {name: given.pop(name) for name in ("raw", "sep", "decimal") if name in given}
     given |= {name: tuple(given.get(name, ())) for name in ("drop", "keep")}
     reading = Reading(**file, decisions=Decisions(**given))
@@ -112,44 +46,11 @@ def take_reading(typed: dict[str, Any]) -> Reading:
 
 # ---------------------------------------------------------------- splits
 
-VALIDATION = (
-    option(
-        "--validation FILE.csv",
-        "Validation set, with the same columns: its error is measured and monitored.",
-        Path,
-        panel="Validation",
-    ),
-    option(
-        "--validation-fraction SHARE",
-        "Use this share of the rows, drawn at random, as the validation set: 0.2.",
-        float,
-        panel="Validation",
-    ),
-    option(
-        "--split-seed N",
-        "Seed of the split; none keeps the rows in their order and takes the last ones, or each "
-        "fold in turn (default: 0).",
-        panel="Validation",
-    ),
-)
-FOLDS = option(
-    "--folds K",
-    "Cross-validation: train K times, each time with another K-th of the rows (of each group) as "
-    "the validation set.",
-    int,
-    panel="Validation",
-)
-GROUPS = option(
-    "--groups NAME",
-    "Column of labels, which is then no input: each group of rows has networks of its own.",
-    read=column_name,
-)
-
 
 def take_split(typed: dict[str, Any]) -> dict[str, Any]:
     """Take these options out of what was typed, and reject those that exclude each other."""
-    split = {one.name: typed.pop(one.name, None) for one in (*VALIDATION, FOLDS, GROUPS)}
     ways = ("validation", "validation_fraction", "folds")
+    split = {name: typed.pop(name, None) for name in (*ways, "split_seed", "groups")}
     flags = [flag_of(name) for name in ways if split[name] is not None]
     seed, share, folds = split["split_seed"], split["validation_fraction"], split["folds"]
     text = "0" if seed is None else seed.strip().lower()

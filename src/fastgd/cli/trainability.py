@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import fastgd
 from fastgd import Trainability, plots
 from fastgd.checks.messages import many
-from fastgd.cli.command_options import DEVICE, JSON, PROGRESS, THREADS, option, takes
+from fastgd.cli.command_options import takes
 from fastgd.cli.json_output import print_json
 from fastgd.cli.output_files import (
     Output,
@@ -58,50 +58,37 @@ def _read_window(text: str) -> Window:
 
 
 @takes(
-    option(
-        "--plot FILE",
-        "Draw the map to this file: .png, .svg or .pdf. With --frames: the last one, or all as an "
-        "animation: .gif.",
-        Path,
-        default=...,
-    ),
-    option(
-        "--resolution N",
-        "Pixels of a side: N x N trainings (default: 512, or 128 with --frames).",
-        int,
-    ),
-    option("--iterations N", "Updates of each training.", int, default=500),
-    option(
-        "--window A,B,C,D",
-        "Learning rates at the sides, log10: left, right (input layer), bottom, top (output "
-        "layer, or what --against says). Zoom in by a smaller one.",
-        default=_typed(WINDOW),
-        read=_read_window,
-        rule="four numbers: left, right, bottom and top, separated by ','",
-    ),
-    option("--activation NAME", "Hidden units: tanh, relu, identity or sigmoid.", default="tanh"),
-    option("--batch-size N", "Samples of a mini-batch, a divisor of all (default: all).", int),
-    option("--samples N", "Samples (default: as many as parameters; identity: as inputs).", int),
-    option(
-        "--against NAME",
-        "Vertical axis: output_rate (default); mean or spread (standard deviation) of the initial "
-        "weights of the input layer, with one learning rate for both layers.",
-    ),
-    option("--frames N", "Zoom in to the boundary: a map for each of N frames.", int),
-    option("--factor X", "How many times as narrow each frame is (default: 1.25).", float),
-    option("--width N", "Inputs, and hidden units.", int, default=16),
-    option("--seed N", "Seed of the samples and weights.", int, default=1),
-    option("--box-plot FILE", "Also draw the box counts with their fit to this file.", Path),
-    option(
-        "--out FOLDER",
-        "Keep finished patches here (default: PLOT.patches, or PLOT.frames with --frames, "
-        "removed at the end; nowhere with --device cuda).",
-        Path,
-    ),
-    THREADS,
-    DEVICE,
-    PROGRESS,
-    JSON,
+    """
+    --plot FILE  Draw the map to this file: .png, .svg or .pdf. With --frames: the last one, or
+        all as an animation: .gif.
+    --resolution N  Pixels of a side: N x N trainings (default: 512, or 128 with --frames).
+    --iterations N  Updates of each training.
+    --window A,B,C,D  Learning rates at the sides, log10: left, right (input layer), bottom, top
+        (output layer, or what --against says). Zoom in by a smaller one.
+    --activation NAME  Hidden units: tanh, relu, identity or sigmoid.
+    --batch-size N  Samples of a mini-batch, a divisor of all (default: all).
+    --samples N  Samples (default: as many as parameters; identity: as inputs).
+    --against NAME  Vertical axis: output_rate (default); mean or spread (standard deviation) of
+        the initial weights of the input layer, with one learning rate for both layers.
+    --frames N  Zoom in to the boundary: a map for each of N frames.
+    --factor X  How many times as narrow each frame is (default: 1.25).
+    --width N  Inputs, and hidden units.
+    --seed N  Seed of the samples and weights.
+    --box-plot FILE  Also draw the box counts with their fit to this file.
+    --out FOLDER  Keep finished patches here (default: PLOT.patches, or PLOT.frames with
+        --frames, removed at the end; nowhere with --device cuda).
+    --threads --device --progress --json
+    """,
+    plot={"default": ...},
+    iterations=500,
+    window={
+        "default": _typed(WINDOW),
+        "read": _read_window,
+        "rule": "four numbers: left, right, bottom and top, separated by ','",
+    },
+    activation="tanh",
+    width=16,
+    seed=1,
 )
 def trainability(
     plot: Path,

@@ -19,12 +19,9 @@ from fastgd.arguments.samples import TrainingData
 from fastgd.checks.messages import many
 from fastgd.checks.numbers import ABOVE_ZERO, check_number
 from fastgd.cli.command_options import (
-    DEVICE,
-    JSON,
-    PROGRESS,
-    THREADS,
-    column_name,
-    option,
+    COLUMNS,
+    TABLE_FILE,
+    option_table,
     read_alpha,
     read_network,
     read_networks,
@@ -47,11 +44,8 @@ from fastgd.cli.refusals import RefusedError, flag_of, refusing
 from fastgd.cli.result_columns import RAW_TEXT, check_raw_text, write_table
 from fastgd.cli.run_report import accuracies, no_better, show_network, show_run
 from fastgd.cli.table_options import (
-    FOLDS,
-    GROUPS,
     LEARNING,
     READING,
-    TABLE_FILE,
     VALIDATION,
     note_unreached,
     read_rows,
@@ -106,23 +100,15 @@ iterations; Bayesian regularization takes a sum of squares."""
 SECOND_ORDER_ITERATIONS = 1_000
 """Default with steps of second order for a table that is taken as it is."""
 
-TARGET = option(
-    "--target NAME",
-    "Column to learn (needed); repeat it for several. The others are inputs.",
-    list[str],
-    read=column_name,
-)
-ITERATIONS = option(
-    "--iterations N",
-    "Updates of the weights (default: 60000, or 1000 with --optimizer lm; of a prepared table: "
-    "1000, or 100 with it).",
-    int,
-)
-RECORD_EVERY = option(
-    "--record-every N",
-    "Record the error every N iterations (default: 10000; of a prepared table: 100, or 10 with "
-    "--optimizer lm).",
-    int,
+TARGET, ITERATIONS, RECORD_EVERY = option_table(
+    """
+    --target NAME  Column to learn (needed); repeat it for several. The others are inputs.
+    --iterations N  Updates of the weights (default: 60000, or 1000 with --optimizer lm; of a
+        prepared table: 1000, or 100 with it).
+    --record-every N  Record the error every N iterations (default: 10000; of a prepared table: 100,
+        or 10 with --optimizer lm).
+    """,
+    {"target": COLUMNS},
 )
 
 
@@ -212,45 +198,32 @@ def saved_to(path: Path | None, write: Callable[[Path], object]) -> Output:
 @takes(
     TABLE_FILE,
     TARGET,
-    option(
-        "--hidden-size SIZE",
-        "Units of the hidden layer (default: 4); 8x4 has two layers, none has none.",
-        read=read_network,
-    ),
-    option(
-        "--alpha ALPHA",
-        "Learning rate (default: 1; of a prepared table: 0.01, or 1 with --optimizer lm), or one "
-        "for each layer of weights: 1/0.1.",
-        read=read_alpha,
-    ),
+    """
+    --hidden-size SIZE  Units of the hidden layer (default: 4); 8x4 has two layers, none has
+        none.
+    --alpha ALPHA  Learning rate (default: 1; of a prepared table: 0.01, or 1 with --optimizer
+        lm), or one for each layer of weights: 1/0.1.
+    """,
     ITERATIONS,
     RECORD_EVERY,
-    option("--seed N", "Seed of the initial weights (default: 1).", int),
-    option(
-        "--resume RUN.npz",
-        "Resume the training that --save wrote, for --iterations more, as if it had never stopped. "
-        "Data and validation set must be the same; all other options are the run's.",
-        Path,
-    ),
-    option("--save FILE.npz", "Write the trained network to this file.", Path),
-    option(
-        "--checkpoint FILE.npz",
-        "Keep the training so far in this file: the same command given again resumes from it.",
-        Path,
-    ),
-    option(
-        "--checkpoint-every SECONDS",
-        f"Write the checkpoint about every so often (default: {EVERY:g}).",
-        float,
-    ),
-    option("--record-weights", "Save the weights along with each recorded error.", bool),
-    THREADS,
-    DEVICE,
-    PROGRESS,
-    JSON,
-    *VALIDATION,
-    *READING,
+    f"""
+    --seed N  Seed of the initial weights (default: 1).
+    --resume RUN.npz  Resume the training that --save wrote, for --iterations more, as if it had
+        never stopped. Data and validation set must be the same; all other options are the
+        run's.
+    --save FILE.npz  Write the trained network to this file.
+    --checkpoint FILE.npz  Keep the training so far in this file: the same command given again
+        resumes from it.
+    --checkpoint-every SECONDS  Write the checkpoint about every so often (default: {EVERY:g}).
+    --record-weights  Save the weights along with each recorded error.
+    --threads --device --progress --json
+    """,
+    VALIDATION,
+    READING,
     *method_options(several=False),
+    hidden_size=read_network,
+    alpha=read_alpha,
+    resume=Path,
 )
 def train(
     file: Path,
@@ -409,46 +382,37 @@ SEEDS = "a whole number of at least 1 (the seeds are 1 to N)"
 @takes(
     TABLE_FILE,
     TARGET,
-    GROUPS,
-    option(
-        "--hidden-size SIZES",
-        "Hidden sizes to try: 4,32. 8x8 has two layers, none has none.",
-        default="4",
-        read=read_networks,
-    ),
-    option(
-        "--alpha ALPHAS",
-        "Learning rates to try: 0.01,0.1,1 (default: 1; of a prepared table: 0.01, or 1 with "
-        "--optimizer lm). 1/0.1 is one for each layer.",
-        read=lambda text: [read_alpha(rate) for rate in text.split(",")],
-    ),
-    option("--seeds N", "Try N seeds with each of them: 1 to N (default: 1).", int, rule=SEEDS),
-    option(
-        "--seed SEEDS",
-        "Seeds to try, in place of --seeds: 3,5,8.",
-        read=lambda text: [int(seed) for seed in text.split(",")],
-        rule="numbers separated by ','",
-    ),
+    """
+    --groups
+    --hidden-size SIZES  Hidden sizes to try: 4,32. 8x8 has two layers, none has none.
+    --alpha ALPHAS  Learning rates to try: 0.01,0.1,1 (default: 1; of a prepared table: 0.01, or
+        1 with --optimizer lm). 1/0.1 is one for each layer.
+    --seeds N  Try N seeds with each of them: 1 to N (default: 1).
+    --seed SEEDS  Seeds to try, in place of --seeds: 3,5,8.
+    """,
     ITERATIONS,
     RECORD_EVERY,
-    option("--save FILE.npz", "Write all networks to this file.", Path),
-    option("--csv FILE.csv", "Write a line for each network to this file.", Path),
-    option(
-        "--out FOLDER",
-        "Keep the networks in this folder, chunk by chunk: the same command given again resumes "
-        "where it was interrupted, and several such commands share the work.",
-        Path,
-    ),
+    """
+    --save FILE.npz  Write all networks to this file.
+    --csv FILE.csv  Write a line for each network to this file.
+    --out FOLDER  Keep the networks in this folder, chunk by chunk: the same command given again
+        resumes where it was interrupted, and several such commands share the work.
+    """,
     RAW_TEXT,
-    THREADS,
-    DEVICE,
+    "--threads --device",
     DASK,
-    PROGRESS,
-    JSON,
-    FOLDS,
-    *VALIDATION,
-    *READING,
+    "--progress --json",
+    "--folds",
+    VALIDATION,
+    READING,
     *method_options(several=True),
+    hidden_size={"default": "4", "read": read_networks},
+    alpha=lambda text: [read_alpha(rate) for rate in text.split(",")],
+    seeds={"rule": SEEDS},
+    seed={
+        "read": lambda text: [int(seed) for seed in text.split(",")],
+        "rule": "numbers separated by ','",
+    },
 )
 def sweep(
     file: Path,

@@ -10,7 +10,7 @@ from fastgd.article.experiments import EXPERIMENTS, Experiment, source
 from fastgd.article.tables import WEIGHTS, ArticleTable, Cell, Marked, Numbers, tables, tally_table
 from fastgd.article.twins import DEVIATIONS, TWINS, Mark
 from fastgd.checks.messages import escaped, many, seconds_text
-from fastgd.cli.command_options import JSON, PROGRESS, option, takes
+from fastgd.cli.command_options import takes
 from fastgd.cli.json_output import print_json
 from fastgd.cli.output_files import check_output
 from fastgd.cli.refusals import RefusedError, refusing
@@ -27,10 +27,12 @@ NAMES = ", ".join(experiment.name for experiment in EXPERIMENTS)
 
 
 @takes(
-    option("--experiment NAME", f"Run only this experiment: {NAMES}. May be repeated.", list[str]),
-    option("--html FILE.html", "Write an HTML page with the article's figures instead.", Path),
-    PROGRESS,
-    JSON,
+    f"""
+    --experiment NAME  Run only this experiment: {NAMES}. May be repeated.
+    --html FILE.html  Write an HTML page with the article's figures instead.
+    --progress --json
+    """,
+    experiment=list[str],
 )
 def tutorial(experiment: list[str] | None, html: Path | None, progress: bool, json: bool) -> None:
     """Run the article's experiments and compare them with its published numbers.

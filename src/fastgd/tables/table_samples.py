@@ -15,13 +15,7 @@ from fastgd.tables.column_learning import Decisions
 from fastgd.tables.column_values import Cells, cells_of, number_of
 from fastgd.tables.moments import FloatArray
 from fastgd.tables.preparation import Preparation
-from fastgd.tables.reading import (
-    PARQUET,
-    NotANumberError,
-    TextTable,
-    about,
-    read_table,
-)
+from fastgd.tables.reading import PARQUET, NotANumberError, TextTable, about, read_table
 from fastgd.tables.table_selection import column_names, names_text, some_rows, with_targets
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target, check_classes
 
