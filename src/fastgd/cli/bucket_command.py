@@ -14,7 +14,7 @@ from fastgd.checks.messages import error_text, many, seconds_text
 from fastgd.checks.numbers import check_choice
 from fastgd.cli.command_options import argument, takes
 from fastgd.cli.json_output import print_json
-from fastgd.cli.output_files import Output, check_plot, write_plot, writing
+from fastgd.cli.output_files import check_plot, write_plot, writing
 from fastgd.cli.refusals import RefusedError, refusing
 from fastgd.cli.terminal import TableRows, open_console, print_plain, print_table, spinner, timed
 from fastgd.plots import style
@@ -120,7 +120,7 @@ def bucket(
         check_plot(plot, (*style.ENDINGS, FILM))
         with spinner():
             found, seconds, _ = timed(None, roll)
-    with writing(Output(plot, lambda path: _draw(found, path, window)), as_json=json):
+    with writing((plot, lambda path: _draw(found, path, window), ()), as_json=json):
         if json:
             facts = {} if problem is None else {"example": problem.name, "title": problem.title}
             print_json(facts | _facts(found) | {"seconds": seconds})

@@ -233,6 +233,11 @@ _COMMON = f"""
 --plot FILE  Draw a figure to this file: .png, .svg or .pdf.
 --json  Print one JSON object and nothing else.
 --progress/--no-progress  Show a progress bar (default: if stderr is a terminal).
+--target NAME  Column to learn (needed); repeat it for several. The others are inputs.
+--iterations N  Updates of the weights (default: 60000, or 1000 with --optimizer lm; of a prepared
+    table: 1000, or 100 with it).
+--record-every N  Record the error every N iterations (default: 10000; of a prepared table: 100, or
+    10 with --optimizer lm).
 --groups NAME  Column of labels, which is then no input: each group of rows has networks of its own.
 The table:
 --sep SEP  Separator of cells: , ; tab or | (default: detected).
@@ -259,6 +264,7 @@ Validation:
 """
 _KINDS_OF_COMMON: dict[str, Any] = {
     "progress": {"callback": _or_terminal},
+    "target": COLUMNS,
     "groups": column_name,
     "drop": COLUMNS,
     "keep": COLUMNS,

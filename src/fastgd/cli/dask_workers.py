@@ -11,18 +11,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from fastgd.checks.messages import many
-from fastgd.cli.command_options import option
 from fastgd.cli.refusals import RefusedError
 from fastgd.cli.terminal import complain
 from fastgd.engine.devices import available_threads
-
-DASK = option(
-    "--dask WHERE",
-    "Train on the workers of Dask: tcp://HOST:PORT is the address of a scheduler, local:N starts N "
-    "processes on this machine.",
-)
-
-RULE = "tcp://HOST:PORT, the address of a scheduler, or local:N, processes on this machine"
 
 SECONDS = 10
 """Seconds that a scheduler may take to answer."""
@@ -40,7 +31,10 @@ def check_dask(where: str | None, threads: int | None) -> None:
         return
     local, processors = _LOCAL.fullmatch(where), available_threads()
     if not (local or _ADDRESS.fullmatch(where)):
-        raise RefusedError(f"--dask must be {RULE}, got {where!r}")
+        raise RefusedError(
+            "--dask must be tcp://HOST:PORT, the address of a scheduler, or local:N, processes on "
+            f"this machine, got {where!r}"
+        )
     if local and int(local[1]) > MOST_EACH * processors:
         raise RefusedError(
             f"--dask must start at most {MOST_EACH * processors} processes here, {MOST_EACH} for "

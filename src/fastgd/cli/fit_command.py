@@ -10,7 +10,7 @@ from fastgd.checks.messages import layers_text, many, seconds_text
 from fastgd.cli.command_options import TABLE_FILE, column_name, read_networks, takes
 from fastgd.cli.json_output import plain, print_json
 from fastgd.cli.methods import read_formula, with_formulas
-from fastgd.cli.output_files import Output, check_output, check_plot, write_plot, writing
+from fastgd.cli.output_files import check_output, check_plot, write_plot, writing
 from fastgd.cli.refusals import refusing
 from fastgd.cli.score_table import number_text, print_scores
 from fastgd.cli.terminal import (
@@ -132,7 +132,7 @@ def fit(
     def draw(path: Path) -> None:
         write_plot(plots.predictions(result.actual, result.predicted, name=target), path)
 
-    with writing(Output(save, result.model.save, saved), Output(plot, draw), as_json=json):
+    with writing((save, result.model.save, saved), (plot, draw, ()), as_json=json):
         if json:
             print_json(_facts(result) | {"seconds": seconds})
             return

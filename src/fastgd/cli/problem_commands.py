@@ -26,7 +26,7 @@ from fastgd.cli.command_options import (
 )
 from fastgd.cli.json_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_entry, read_method
-from fastgd.cli.output_files import Output, check_plot, write_plot, writing
+from fastgd.cli.output_files import check_plot, write_plot, writing
 from fastgd.cli.refusals import TYPED, RefusedError, in_typed_words, refusing
 from fastgd.cli.table_options import note_unreached
 from fastgd.cli.terminal import open_console, print_plain, print_table, time_text, timed
@@ -220,7 +220,7 @@ def surface(
         write_plot(plots.surface(plane, paths=paths, kind=kind, log=log_scale), file)
 
     said = (f"Written to {plot}", f"(No path: {missing}.)") if missing else ()
-    with writing(Output(plot, draw, said), as_json=json):
+    with writing((plot, draw, said), as_json=json):
         if json:
             facts = samples_facts(samples) | vars(plane)
             facts |= {"lowest": plane.lowest(), "path": points, "final_error": run.final_error}
@@ -297,7 +297,7 @@ def race(plot: Path | None, progress: bool, json: bool, **typed: Any) -> None:
     def draw(path: Path) -> None:
         write_plot(plots.race(found, found.surface(**window))[0], path)
 
-    with writing(Output(plot, draw), as_json=json):
+    with writing((plot, draw, ()), as_json=json):
         if json:
             ranked = {one: run_facts(found.runs[one]) for one in found.ranking()}
             out = {"left_out": found.left_out} if found.left_out else {}

@@ -14,7 +14,7 @@ from fastgd.checks.messages import either, escaped, first_names, many
 from fastgd.checks.numbers import check_choice
 from fastgd.cli.command_options import TABLE_FILE, argument, takes
 from fastgd.cli.json_output import print_json
-from fastgd.cli.output_files import Output, check_output, check_plot, write_plot, writing
+from fastgd.cli.output_files import check_output, check_plot, write_plot, writing
 from fastgd.cli.refusals import RefusedError, refusing
 from fastgd.cli.result_columns import RAW_TEXT, check_raw_text, write_columns
 from fastgd.cli.score_table import number_text, scores_line
@@ -144,7 +144,7 @@ def predict(
             written = {**found, target.name: [target.classes[k] for k in outputs.argmax(axis=1)]}
         write_columns(path, written, raw_text=raw_text)
 
-    with writing(Output(csv, write), as_json=json):
+    with writing((csv, write, ()), as_json=json):
         if json:
             facts = {"predictions": found, "remarks": remarks}
             print_json(facts | ({"scores": scores} if scores else {}))

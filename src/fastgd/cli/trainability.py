@@ -13,7 +13,6 @@ from fastgd.checks.messages import many
 from fastgd.cli.command_options import takes
 from fastgd.cli.json_output import print_json
 from fastgd.cli.output_files import (
-    Output,
     check_folder,
     check_plot,
     done_text,
@@ -147,7 +146,7 @@ def _frames_text(work: Path, frames: int | None) -> str:
     count = sum(done == chunks > 0 for done, chunks in found)
     if found:
         return f"{count} of {frames} frames are done and in {work}"
-    patches = sum(finished(folder).done for folder in work.glob("scout-*"))
+    patches = sum(finished(folder)[0] for folder in work.glob("scout-*"))
     found_text = f"the search for the boundary has begun, with {many(patches, 'patch')} in {work}"
     return found_text if patches else ""
 
@@ -170,7 +169,7 @@ def _zoom(
         else:
             write_plot(plots.trainability(maps[-1]), path)
 
-    with writing(Output(plot, draw), as_json=json):
+    with writing((plot, draw, ()), as_json=json):
         boxes = [_boxes(found) for found in maps]
         dimensions = [one.dimension for one, _ in boxes if one is not None]
         middle = median(dimensions) if dimensions else None
@@ -207,12 +206,14 @@ def _map(
 ) -> None:
     """Map, and print how many trainings converged, and the box counts of the boundary."""
     with refusing(), saying_how_to_resume(lambda: done_text(work, "patches")):
-        before = finished(work).done  # patches of an earlier call
+        before = finished(work)[0]  # patches of an earlier call
         found, *times = timed(warm_up, lambda: fastgd.trainability(**settings))
     boxes, reason = _boxes(found)
-    outputs = [Output(plot, lambda path: write_plot(plots.trainability(found), path))]
+    outputs: list[tuple[Path | None, Callable[[Path], object], tuple[str, ...]]] = [
+        (plot, lambda path: write_plot(plots.trainability(found), path), ())
+    ]
     if boxes is not None:
-        outputs.append(Output(box_plot, lambda path: write_plot(plots.box_counts(boxes), path)))
+        outputs.append((box_plot, lambda path: write_plot(plots.box_counts(boxes), path), ()))
     with writing(*outputs, as_json=json):
         if json:
             facts = _facts(found, boxes, reason)

@@ -19,19 +19,17 @@ from fastgd.arguments.samples import TrainingData
 from fastgd.checks.messages import many
 from fastgd.checks.numbers import ABOVE_ZERO, check_number
 from fastgd.cli.command_options import (
-    COLUMNS,
     TABLE_FILE,
-    option_table,
     read_alpha,
+    read_list,
     read_network,
     read_networks,
     takes,
 )
-from fastgd.cli.dask_workers import DASK, check_dask, executor_at
+from fastgd.cli.dask_workers import check_dask, executor_at
 from fastgd.cli.json_output import plain, print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.output_files import (
-    Output,
     check_output,
     done_text,
     finished,
@@ -100,32 +98,23 @@ iterations; Bayesian regularization takes a sum of squares."""
 SECOND_ORDER_ITERATIONS = 1_000
 """Default with steps of second order for a table that is taken as it is."""
 
-TARGET, ITERATIONS, RECORD_EVERY = option_table(
-    """
-    --target NAME  Column to learn (needed); repeat it for several. The others are inputs.
-    --iterations N  Updates of the weights (default: 60000, or 1000 with --optimizer lm; of a
-        prepared table: 1000, or 100 with it).
-    --record-every N  Record the error every N iterations (default: 10000; of a prepared table: 100,
-        or 10 with --optimizer lm).
-    """,
-    {"target": COLUMNS},
-)
-
-
 # ---------------------------------------------------------------- what both do
 
 
 def with_defaults(
-    typed: Mapping[str, Any], samples: Samples, plain: Mapping[str, Any], resumed: Run | None = None
+    typed: Mapping[str, Any],
+    samples: Samples,
+    defaults: Mapping[str, Any],
+    resumed: Run | None = None,
 ) -> dict[str, Any]:
     """The options that were typed, with defaults; a note says which ones are of prepared tables.
 
-    ``plain`` are those of tables that are taken as they are. A run that is ``resumed`` has options.
+    ``defaults`` are those of tables that are taken as they are. A ``resumed`` run has its options.
     """
     options = typed if resumed is None else resumed.options
     is_curved = getattr(options.get("optimizer"), "second_order", False)
     if samples.preparation is None:
-        own = {**plain, **({"iterations": SECOND_ORDER_ITERATIONS} if is_curved else {})}
+        own = {**defaults, **({"iterations": SECOND_ORDER_ITERATIONS} if is_curved else {})}
     elif resumed is not None:
         own = {"iterations": (SECOND_ORDER if is_curved else PREPARED)["iterations"]}
     else:
@@ -138,7 +127,7 @@ def with_defaults(
         if own:
             note = "Defaults for a prepared table, which other options replace"
             samples.notes.append(f"{note}: {words}")
-        axes = {name for name, value in plain.items() if isinstance(value, list)}
+        axes = {name for name, value in defaults.items() if isinstance(value, list)}
         own = {name: [value] if name in axes else value for name, value in own.items()}
     return {**own, **typed, **samples.settings}
 
@@ -187,30 +176,20 @@ def show_samples(
     note_unreached(console, samples, outputs)
 
 
-def saved_to(path: Path | None, write: Callable[[Path], object]) -> Output:
-    """The file with a result, which Python reads."""
-    return Output(path, write, (f"Saved to {path}: fastgd.load({str(path)!r}) reads it.",))
-
-
 # ---------------------------------------------------------------- one network
 
 
 @takes(
     TABLE_FILE,
-    TARGET,
-    """
-    --hidden-size SIZE  Units of the hidden layer (default: 4); 8x4 has two layers, none has
-        none.
-    --alpha ALPHA  Learning rate (default: 1; of a prepared table: 0.01, or 1 with --optimizer
-        lm), or one for each layer of weights: 1/0.1.
-    """,
-    ITERATIONS,
-    RECORD_EVERY,
     f"""
+    --target
+    --hidden-size SIZE  Units of the hidden layer (default: 4); 8x4 has two layers, none has none.
+    --alpha ALPHA  Learning rate (default: 1; of a prepared table: 0.01, or 1 with --optimizer lm),
+        or one for each layer of weights: 1/0.1.
+    --iterations --record-every
     --seed N  Seed of the initial weights (default: 1).
     --resume RUN.npz  Resume the training that --save wrote, for --iterations more, as if it had
-        never stopped. Data and validation set must be the same; all other options are the
-        run's.
+        never stopped. Data and validation set must be the same; all other options are the run's.
     --save FILE.npz  Write the trained network to this file.
     --checkpoint FILE.npz  Keep the training so far in this file: the same command given again
         resumes from it.
@@ -262,7 +241,8 @@ def train(
         settings = with_defaults(settings, samples, {"iterations": 60_000}, before) | data
         run, *times = trained(call, settings, **kept, progress=progress)
     result = Model((run,), samples.preparation, samples.encoded) if samples.preparation else run
-    with writing(saved_to(save, result.save), as_json=json):
+    said = (f"Saved to {save}: fastgd.load({str(save)!r}) reads it.",)
+    with writing((save, result.save, said), as_json=json):
         worse = no_better(run, data) if samples.preparation else ""
         if json:
             facts = samples_facts(samples) | facts | run_facts(run)
@@ -381,38 +361,33 @@ SEEDS = "a whole number of at least 1 (the seeds are 1 to N)"
 
 @takes(
     TABLE_FILE,
-    TARGET,
     """
-    --groups
+    --target --groups
     --hidden-size SIZES  Hidden sizes to try: 4,32. 8x8 has two layers, none has none.
     --alpha ALPHAS  Learning rates to try: 0.01,0.1,1 (default: 1; of a prepared table: 0.01, or
         1 with --optimizer lm). 1/0.1 is one for each layer.
     --seeds N  Try N seeds with each of them: 1 to N (default: 1).
     --seed SEEDS  Seeds to try, in place of --seeds: 3,5,8.
-    """,
-    ITERATIONS,
-    RECORD_EVERY,
-    """
+    --iterations --record-every
     --save FILE.npz  Write all networks to this file.
     --csv FILE.csv  Write a line for each network to this file.
     --out FOLDER  Keep the networks in this folder, chunk by chunk: the same command given again
         resumes where it was interrupted, and several such commands share the work.
     """,
     RAW_TEXT,
-    "--threads --device",
-    DASK,
-    "--progress --json",
-    "--folds",
+    """
+    --threads --device
+    --dask WHERE  Train on the workers of Dask: tcp://HOST:PORT is the address of a scheduler,
+        local:N starts N processes on this machine.
+    --progress --json --folds
+    """,
     VALIDATION,
     READING,
     *method_options(several=True),
     hidden_size={"default": "4", "read": read_networks},
     alpha=lambda text: [read_alpha(rate) for rate in text.split(",")],
     seeds={"rule": SEEDS},
-    seed={
-        "read": lambda text: [int(seed) for seed in text.split(",")],
-        "rule": "numbers separated by ','",
-    },
+    seed=lambda text: read_list("--seed", text, int),
 )
 def sweep(
     file: Path,
@@ -460,8 +435,9 @@ def sweep(
         settings = with_defaults(settings, samples, article) | data
         kept |= {} if folder is None else {"out": folder}
         result, *times = trained(fastgd.sweep, settings, **kept, progress=progress)
-    table = Output(csv, partial(write_table, result, raw_text=raw_text), (f"Saved to {csv}",))
-    with writing(saved_to(save, result.save), table, as_json=json):
+    said = (f"Saved to {save}: fastgd.load({str(save)!r}) reads it.",)
+    table = partial(write_table, result, raw_text=raw_text)
+    with writing((save, result.save, said), (csv, table, (f"Saved to {csv}",)), as_json=json):
         if json:
             facts = samples_facts(samples) | facts | _sweep_facts(result)
             print_json(facts | {"seconds": times[0]})

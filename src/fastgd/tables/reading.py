@@ -294,8 +294,8 @@ def read_table(
 ) -> "TextTable | dict[str, NDArray[Any]]":
     """Read a table: the cells of a text file as strings, the columns of a Parquet file."""
     path = Path(path)
-    known: dict[str | None, str | None] = {None: None, "\t": "\t", r"\t": "\t", **SEPARATORS}
-    if sep not in known:
+    known = {"\t": "\t", r"\t": "\t", **SEPARATORS}
+    if sep is not None and sep not in known:
         raise ValueError(f"sep must be {either(map(repr, SEPARATORS))}, got {shown(sep)}")
     if decimal not in (None, ".", ","):
         raise ValueError(f"decimal must be '.' or ',', got {shown(decimal)}")
@@ -303,7 +303,7 @@ def read_table(
         return columns_of(_read_parquet(path))
     text = read_text(path)
     start = text[:SNIFFED_CHARACTERS].decode("utf-8-sig", errors="ignore")
-    separator = known[sep] or separator_of(start)
+    separator = separator_of(start) if sep is None else known[sep]
     cells = sum(map(text.count, (separator.encode(), b"\n", b"\r")))
     check_memory(_BYTES_OF_CELL * cells, f"{path}")
     lines = _lines_of(path, text, separator)
