@@ -23,37 +23,6 @@ T = TypeVar("T")
 _RULES = {int: "a whole number", float: "a number"}
 
 
-def option(
-    typed: str,
-    text: str,
-    kind: Any = str,
-    *,
-    default: Any = None,
-    name: str = "",
-    read: Callable[[str], Any] | None = None,
-    rule: str = "",
-    panel: str | None = None,
-    callback: Callable[..., Any] | None = None,
-) -> inspect.Parameter:
-    """Declare an option by how it is typed: ``--seed N``, or ``--json`` without a value.
-
-    Its name is that of the argument that it becomes; with an ellipsis as the default it must be
-    given. ``read`` reads its value, which ``rule`` describes in an error message; whole and other
-    numbers need neither.
-    """
-    flags, _, metavar = typed.partition(" ")
-    first = flags.partition("/")[0]
-    if read is None and kind in _RULES:
-        read, rule = kind, rule or _RULES[kind]
-    parser = read and (lambda value: read_one(first, value, read, rule))
-    how = typer.Option(
-        flags, metavar=metavar, help=text, parser=parser, rich_help_panel=panel, callback=callback
-    )
-    if typed == first and kind is bool and default is None:
-        default = False
-    return _parameter(name or first.lstrip("-").replace("-", "_"), kind, how, default)
-
-
 _KINDS = {"N": int, "K": int, "X": float, "T": float, "SHARE": float, "ERROR": float}
 _KINDS |= {"SECONDS": float, "FILE": Path, "FOLDER": Path, "": bool}
 """What is typed, by the metavar up to a point; anything else is a string."""
@@ -62,10 +31,12 @@ _KINDS |= {"SECONDS": float, "FILE": Path, "FOLDER": Path, "": bool}
 def option_table(text: str, kinds: dict[str, Any]) -> list[inspect.Parameter]:
     r"""Declare options as a table: in each line how one is typed and, after two spaces, its help.
 
-    Help goes on in indented lines; a line that ends in a colon is the heading of what follows, and
-    one of flags alone has options of several commands. What is typed follows from the metavar, or
-    from ``kinds``, out of which names are taken: it has a type, a function that reads it, the
-    default, or a dict of further arguments of `option`.
+    An option's name is that of the argument that it becomes. Help goes on in indented lines; a line
+    that ends in a colon is the heading of what follows, and one of flags alone has options of
+    several commands. What is typed follows from the metavar, or from ``kinds``, out of which names
+    are taken: it has a type, a function that reads it, the default, or a dict of what else there is
+    to say: kind, read, rule (which describes in a message what must be typed), default (an ellipsis
+    if it must be given), name, callback.
 
     Examples
     --------
@@ -73,28 +44,42 @@ def option_table(text: str, kinds: dict[str, Any]) -> list[inspect.Parameter]:
     >>> seed.name, seed.default, seed.annotation.__metadata__[0].help
     ('seed', 1, 'Seed of the weights.')
     """
-    found, panel = [], None
-    lines = re.sub(r"\n +", " ", inspect.cleandoc(text)).splitlines()
-    for line in lines:
+    found: list[inspect.Parameter] = []
+    panel = None
+    for line in re.sub(r"\n +", " ", inspect.cleandoc(text)).splitlines():
+        typed, _, words = line.partition("  ")
         if not line.startswith("--"):
             panel = line.removesuffix(":")
-            continue
-        typed, _, words = line.partition("  ")
-        if not words:
+        elif not words:
             found += [COMMON[flag] for flag in typed.split()]
-            continue
-        flags, _, metavar = typed.partition(" ")
-        name = flags.partition("/")[0].lstrip("-").replace("-", "_")
-        given = kinds.pop(name, {})
-        if isinstance(given, type | GenericAlias):
-            given = {"kind": given}
-        elif callable(given):
-            given = {"kind": str, "read": given}
-        elif not isinstance(given, dict):
-            given = {"kind": type(given), "default": given}
-        kind = _KINDS.get(metavar.partition(".")[0], str)
-        found.append(option(typed, words, **{"kind": kind, "panel": panel, **given}))
+        else:
+            flags, _, metavar = typed.partition(" ")
+            first = flags.partition("/")[0]
+            name = first.lstrip("-").replace("-", "_")
+            given = kinds.pop(name, {})
+            if isinstance(given, type | GenericAlias):
+                given = {"kind": given}
+            elif callable(given):
+                given = {"kind": str, "read": given}
+            elif not isinstance(given, dict):
+                given = {"kind": type(given), "default": given}
+            kind = given.get("kind", _KINDS.get(metavar.partition(".")[0], str))
+            read = given.get("read", kind if kind in _RULES else None)
+            how = typer.Option(
+                flags,
+                metavar=metavar,
+                help=words,
+                parser=read and _parser(first, read, given.get("rule", _RULES.get(kind, ""))),
+                rich_help_panel=panel,
+                callback=given.get("callback"),
+            )
+            default = given.get("default", False if kind is bool and flags == first else None)
+            found.append(_parameter(given.get("name", name), kind, how, default))
     return found
+
+
+def _parser(flag: str, read: Callable[[str], T], rule: str) -> Callable[[str], T]:
+    return lambda text: read_one(flag, text, read, rule)
 
 
 def argument(
@@ -238,6 +223,8 @@ _COMMON = f"""
     table: 1000, or 100 with it).
 --record-every N  Record the error every N iterations (default: 10000; of a prepared table: 100, or
     10 with --optimizer lm).
+--raw-text  Leave cells in FILE.csv that a spreadsheet would run as a formula (default: with a '
+    before them).
 --groups NAME  Column of labels, which is then no input: each group of rows has networks of its own.
 The table:
 --sep SEP  Separator of cells: , ; tab or | (default: detected).

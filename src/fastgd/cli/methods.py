@@ -24,7 +24,7 @@ from fastgd.arguments.option_types import (
     OptionType,
     field_kind,
 )
-from fastgd.cli.command_options import option, read_list, read_one
+from fastgd.cli.command_options import option_table, read_list, read_one
 from fastgd.cli.refusals import RefusedError, flag_of
 from fastgd.formulas.custom import Function, Loss
 from fastgd.formulas.expressions import FUNCTIONS, parse, variables_of
@@ -303,19 +303,20 @@ OPTIONS = tuple(_declared())
 
 def method_options(*, several: bool, optimizer: bool = True) -> list[inspect.Parameter]:
     """The options of a command, for `read_method`; all, or all but the optimizer and its fields."""
-    found = []
+    lines: list[str] = []
+    kinds: dict[str, Any] = {}
     for name, text, panel, is_axis, metavar, read, *_ in OPTIONS:
+        flag, many = flag_of(name), several and is_axis
         if not optimizer and name in ("optimizer", *FIELDS["optimizer"]):
             continue
-        flag, many = flag_of(name), several and is_axis
         if read is bool:
-            text += " Give both to try both." if many else ""
-            each: Any = list[bool] if many else bool
-            found.append(option(f"{flag}/--no-{flag[2:]}", text, each, panel=panel))
+            kinds[name] = list[bool] if many else bool
+            both = " Give both to try both." if many else ""
+            lines += [f"{panel}:", f"{flag}/--no-{flag[2:]}  {text}{both}"]
         else:
-            each = list[str] if name == "parameter" else str
-            found.append(option(f"{flag} {metavar}{',...' * many}", text, each, panel=panel))
-    return found
+            kinds[name] = list[str] if name == "parameter" else str
+            lines += [f"{panel}:", f"{flag} {metavar}{',...' * many}  {text}"]
+    return option_table("\n".join(lines), kinds)
 
 
 # ---------------------------------------------------------------- what was typed

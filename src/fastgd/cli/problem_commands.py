@@ -158,14 +158,11 @@ def take_window(typed: dict[str, Any]) -> dict[str, Any]:
     **{"resolution": 201, "3d": {"name": "solid"}, "path": True, "alpha": read_alpha},
 )
 def surface(
-    resolution: int,
     plot: Path | None,
     solid: bool,
     log_scale: bool,
     path: bool,
     weights_from: Path | None,
-    threads: int | None,
-    device: str | None,
     progress: bool,
     json: bool,
     **typed: Any,
@@ -179,8 +176,8 @@ def surface(
     """
     is_sized = "hidden_size" in typed
     read = take_problem(typed, "two-layer")
-    window = take_window(typed) | {"resolution": resolution, "threads": threads}
-    window |= {} if device is None else {"device": device}
+    window = take_window(typed)
+    window |= {n: typed.pop(n) for n in ("resolution", "threads", "device") if n in typed}
     training = read_method(typed, several=False)
     if weights_from and (training or is_sized):
         given = next(iter(training), "hidden_size").replace("_", "-")
@@ -199,7 +196,9 @@ def surface(
 
         def warm_up() -> None:  # and whatever is wrong with the window is met before the training
             first = saved or train(iterations=min(1, iterations))
-            fastgd.surface(X, y, first, **window | {"resolution": min(PREPARED, resolution)})
+            fastgd.surface(
+                X, y, first, **window | {"resolution": min(PREPARED, window["resolution"])}
+            )
 
         def trained() -> Run:
             every = max(1, iterations // RECORDS)

@@ -10,17 +10,9 @@ from typing import Any
 
 from fastgd import Sweep
 from fastgd.checks.messages import many, value_text
-from fastgd.cli.command_options import option
 from fastgd.cli.refusals import RefusedError
 from fastgd.cli.terminal import complain
 from fastgd.store.files import whole_file
-
-RAW_TEXT = option(
-    "--raw-text",
-    "Leave cells in FILE.csv that a spreadsheet would run as a formula (default: with a ' before "
-    "them).",
-    bool,
-)
 
 # https://owasp.org/www-community/attacks/CSV_Injection. What begins with quotes before such a sign
 # gets one more, so that it is known what to remove: one.

@@ -16,7 +16,7 @@ from fastgd.cli.command_options import TABLE_FILE, argument, takes
 from fastgd.cli.json_output import print_json
 from fastgd.cli.output_files import check_output, check_plot, write_plot, writing
 from fastgd.cli.refusals import RefusedError, refusing
-from fastgd.cli.result_columns import RAW_TEXT, check_raw_text, write_columns
+from fastgd.cli.result_columns import check_raw_text, write_columns
 from fastgd.cli.score_table import number_text, scores_line
 from fastgd.cli.terminal import TableRows, open_console, print_plain, print_table
 from fastgd.export.exportable import Exportable, c_name
@@ -100,9 +100,8 @@ SAVED = argument(
     """
     --csv FILE.csv  Write a line for each row, in their order: the prediction, and for classes the
         probability of each.
+    --raw-text --json --sep --decimal
     """,
-    RAW_TEXT,
-    "--json --sep --decimal",
 )
 def predict(
     saved: Path,

@@ -39,7 +39,7 @@ from fastgd.cli.output_files import (
 )
 from fastgd.cli.ranking import best_runs, show_axes, show_best, show_groups, statistics_of
 from fastgd.cli.refusals import RefusedError, flag_of, refusing
-from fastgd.cli.result_columns import RAW_TEXT, check_raw_text, write_table
+from fastgd.cli.result_columns import check_raw_text, write_table
 from fastgd.cli.run_report import accuracies, no_better, show_network, show_run
 from fastgd.cli.table_options import (
     LEARNING,
@@ -60,6 +60,7 @@ from fastgd.cli.terminal import (
 )
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.optimizers import Adam
+from fastgd.tables.column_learning import Decisions
 from fastgd.tables.table_samples import LARGEST, Reading, Samples
 from fastgd.tables.table_selection import names_text
 from fastgd.training.resuming import planned
@@ -307,7 +308,7 @@ def _resumable(result: Any, file: Path, reading: Reading) -> tuple[Run, Reading]
         run = result.runs[0]
         if reading.raw:
             raise RefusedError(f"--raw does not go with the prepared table of {file}")
-        if reading.learns:
+        if reading.decisions != Decisions():
             raise RefusedError(
                 f"{LEARNING} must be left out with --resume: "
                 f"{file} knows how its table was prepared"
@@ -373,10 +374,7 @@ SEEDS = "a whole number of at least 1 (the seeds are 1 to N)"
     --csv FILE.csv  Write a line for each network to this file.
     --out FOLDER  Keep the networks in this folder, chunk by chunk: the same command given again
         resumes where it was interrupted, and several such commands share the work.
-    """,
-    RAW_TEXT,
-    """
-    --threads --device
+    --raw-text --threads --device
     --dask WHERE  Train on the workers of Dask: tcp://HOST:PORT is the address of a scheduler,
         local:N starts N processes on this machine.
     --progress --json --folds

@@ -14,7 +14,7 @@ from fastgd.cli.command_options import takes
 from fastgd.cli.json_output import print_json
 from fastgd.cli.output_files import check_output
 from fastgd.cli.refusals import RefusedError, refusing
-from fastgd.cli.terminal import new_table, open_console, timed
+from fastgd.cli.terminal import new_table, open_console, time_text, timed
 from fastgd.plots.style import pyplot
 
 if TYPE_CHECKING:
@@ -61,7 +61,16 @@ def show(experiments: list[Experiment], as_json: bool) -> None:
     """Run these experiments; tables appear one by one, JSON at the end."""
     console = open_console(markup=True)
     if not as_json:
-        _introduce(console, experiments)
+        names = ", ".join(experiment.name for experiment in experiments)
+        console.print(
+            f"Running the article's experiments: {names}\n"
+            "(iamtrask, A Neural Network in 13 lines of Python, Part 2: Gradient Descent)\n\n"
+            f"With each run, train up to {TWINS} twins, whose initial weights differ in the "
+            "last bit only. [bold]Digits[/] are the significant digits that run and twins share. "
+            "A published number [green]agrees[/] if ours, printed to as many digits, is the same. "
+            f"It is [yellow]within the spread[/] if it lies within {DEVIATIONS} standard "
+            "deviations of the mean of run and twins. Else it [bold red]differs[/]."
+        )
 
     def run() -> list[Result]:
         results = []
@@ -74,21 +83,13 @@ def show(experiments: list[Experiment], as_json: bool) -> None:
     results, _, loading = timed(partial(comparison.prepare, experiments), run)
     if as_json:
         print_json(_facts(results, loading))
-    else:
-        _conclude(console, results, loading)
-
-
-def _introduce(console: "Console", experiments: list[Experiment]) -> None:
-    names = ", ".join(experiment.name for experiment in experiments)
-    console.print(f"Running the article's experiments: {names}")
-    console.print("(iamtrask, A Neural Network in 13 lines of Python, Part 2: Gradient Descent)")
-    console.print(
-        f"\nWith each run, train up to {TWINS} twins, whose initial weights differ in the "
-        "last bit only. [bold]Digits[/] are the significant digits that run and twins share. A "
-        "published number [green]agrees[/] if ours, printed to as many digits, is the same. It is "
-        f"[yellow]within the spread[/] if it lies within {DEVIATIONS} standard deviations "
-        "of the mean of run and twins. Else it [bold red]differs[/]."
-    )
+        return
+    _heading(console, "[bold]All together[/]")
+    table = tally_table(comparison.tally(results))
+    if table.groups:
+        _show_table(console, table)
+    done = many(len(results), "experiment")
+    console.print(time_text(done, sum(result.seconds for result in results), loading))
 
 
 def _show_result(console: "Console", result: Result) -> None:
@@ -149,43 +150,16 @@ def _cell(cell: Cell) -> str:
     return " ".join(cell.strings) if isinstance(cell, Numbers) else cell
 
 
-def _conclude(console: "Console", results: list[Result], preparing: float) -> None:
-    _heading(console, "[bold]All together[/]")
-    table = tally_table(comparison.tally(results))
-    if table.groups:
-        _show_table(console, table)
-    seconds = sum(result.seconds for result in results)
-    console.print(
-        f"{many(len(results), 'experiment')} in {seconds_text(seconds)}, "
-        f"after {seconds_text(preparing)} to load or compile the kernel."
-    )
-
-
 def _facts(results: list[Result], preparing: float) -> dict[str, Any]:
     """All numbers of the experiments, with the published ones."""
-    return {
-        "source": source(),
-        "experiments": [_result_facts(result) for result in results],
-        "tally": vars(comparison.tally(results)),
-        "seconds": sum(result.seconds for result in results),
-        "seconds_to_load_the_kernel": preparing,
-    }
-
-
-def _result_facts(result: Result) -> dict[str, Any]:
-    experiment = result.experiment
-    outputs = result.outputs
-    return {
-        "name": experiment.name,
-        "title": experiment.title,
-        "part": experiment.part,
-        "hidden_size": experiment.hidden_size,
-        "iterations": experiment.iterations,
-        "takeaway": experiment.takeaway,
-        "twins": result.twins,
-        "seconds": result.seconds,
-        "outputs": None if outputs is None else vars(outputs) | {"right": result.right},
-        "settings": [
+    told = ("name", "title", "part", "hidden_size", "iterations", "takeaway")
+    experiments = []
+    for result in results:
+        outputs = result.outputs
+        facts = {name: getattr(result.experiment, name) for name in told}
+        facts |= {"twins": result.twins, "seconds": result.seconds}
+        facts["outputs"] = None if outputs is None else vars(outputs) | {"right": result.right}
+        facts["settings"] = [
             {
                 "alpha": setting.alpha,
                 "recorded": setting.run.recorded,
@@ -196,5 +170,12 @@ def _result_facts(result: Result) -> dict[str, Any]:
                 "note": setting.note,
             }
             for setting in result.settings
-        ],
+        ]
+        experiments.append(facts)
+    return {
+        "source": source(),
+        "experiments": experiments,
+        "tally": vars(comparison.tally(results)),
+        "seconds": sum(result.seconds for result in results),
+        "seconds_to_load_the_kernel": preparing,
     }

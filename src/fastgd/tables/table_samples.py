@@ -36,11 +36,6 @@ class Reading(NamedTuple):
     targets: tuple[Target, ...] = ()
 
     @property
-    def learns(self) -> bool:
-        """Whether it says how a preparation is learned."""
-        return self.decisions != Decisions()
-
-    @property
     def prepares(self) -> bool:
         """Whether it says anything that matters only for a table that is prepared."""
         return self[1:4] != RAW[1:4]
@@ -106,10 +101,16 @@ def read_samples(
         rule = f"target must be {names_text(known)}, which the network has learned"
         raise ValueError(f"{rule}, got {names_text(targets)}")
     if isinstance(table, TextTable) and reading.raw is not False and not table.nameless:
+        encoded: tuple[Target, ...] = tuple(NumberTarget(name, 0.0, 1.0) for name in targets)
         try:
-            samples = _as_it_is(table, inputs, targets, groups, settings)
-            if reading.raw or np.abs(samples.X).max() <= LARGEST:
-                return samples
+            if len(targets) == 1 and _outputs(settings) == ["softmax"]:
+                cells = cells_of(targets[0], _labels(table, targets[0]))
+                encoded = (_classes(targets[0], cells),)
+            X, y = _numbers(table, inputs, encoded)
+            if reading.raw or np.abs(X).max() <= LARGEST:
+                labels = None if groups is None else np.array(table.labels(groups))
+                labels = labels if labels is None else _group_labels(str(groups), labels)
+                return Samples(inputs, list(targets), X, y, labels, encoded)
         except NotANumberError:
             if reading.raw:
                 raise
@@ -171,22 +172,6 @@ def _input_names(
         besides = " and the ".join(dict.fromkeys(roles.values()))
         raise ValueError(f"{path} has no column besides the {besides}, and a network needs inputs")
     return inputs
-
-
-def _as_it_is(
-    table: TextTable,
-    inputs: list[str],
-    targets: Sequence[str],
-    groups: str | None,
-    settings: Mapping[str, Any],
-) -> Samples:
-    """The numbers of a table; its targets, too, or the classes of its only target."""
-    encoded: tuple[Target, ...] = tuple(NumberTarget(name, 0.0, 1.0) for name in targets)
-    if len(targets) == 1 and _outputs(settings) == ["softmax"]:
-        encoded = (_classes(targets[0], cells_of(targets[0], _labels(table, targets[0]))),)
-    X, y = _numbers(table, inputs, encoded)
-    labels = None if groups is None else _group_labels(groups, np.array(table.labels(groups)))
-    return Samples(inputs, list(targets), X, y, labels, encoded)
 
 
 def _numbers(
