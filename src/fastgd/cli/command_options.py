@@ -40,7 +40,7 @@ def option_table(text: str, kinds: dict[str, Any]) -> list[inspect.Parameter]:
 
     Examples
     --------
-    >>> (seed,) = option_table("--seed N  Seed of the\n  weights.", {"seed": 1})
+    >>> (seed,) = option_table("\n--seed N  Seed of the\n  weights.", {"seed": 1})
     >>> seed.name, seed.default, seed.annotation.__metadata__[0].help
     ('seed', 1, 'Seed of the weights.')
     """

@@ -37,8 +37,6 @@ from fastgd.studies.trainability.map import FEWEST_ITERATIONS, WINDOW
 from fastgd.studies.trainability.map_job import Window
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from fastgd.studies.trainability.box_counting import BoxCounting
 
 FILM = ".gif"
@@ -92,8 +90,6 @@ def _read_window(text: str) -> Window:
 def trainability(
     plot: Path,
     box_plot: Path | None,
-    frames: int | None,
-    factor: float | None,
     out: Path | None,
     progress: bool,
     json: bool,
@@ -106,13 +102,11 @@ def trainability(
 
     Example: [bold]fastgd trainability --resolution 128 --plot edge.png[/bold]
     """
-    zoom: dict[str, Any] = {
-        k: v for k, v in (("frames", frames), ("factor", factor)) if v is not None
-    }
+    zoom = {name: settings.pop(name) for name in ("frames", "factor") if name in settings}
     with refusing():
-        check_plot(plot, (*style.ENDINGS, FILM) if frames is not None else style.ENDINGS)
+        check_plot(plot, (*style.ENDINGS, FILM) if "frames" in zoom else style.ENDINGS)
         check_plot(box_plot)
-        if zoom and frames is None:
+        if zoom and "frames" not in zoom:
             raise RefusedError("--factor needs --frames")
         if zoom and box_plot is not None:
             raise RefusedError("--frames and --box-plot exclude each other")
@@ -129,10 +123,14 @@ def trainability(
             few["device"] = CPU
         warm_up = partial(fastgd.trainability, **settings | few)
         settings |= {"out": work if kept else None, "progress": progress}
+        before = finished(work)[0]  # patches of an earlier call
+        call: Any = fastgd.trainability_zoom if zoom else fastgd.trainability
+        with saying_how_to_resume(lambda: _kept_text(work, zoom.get("frames"))):
+            found, *times = timed(warm_up, partial(call, **settings, **zoom))
     if zoom:
-        _zoom(warm_up, settings | zoom, work, plot, out, json)
+        _show_frames(found, times, plot, out, json)
     else:
-        _map(warm_up, settings, work, plot, box_plot, out, json)
+        _show_map(found, times, before, plot, box_plot, out, json)
     if out is None and kept:  # and all was written
         with refusing():
             for folder in (*work.glob("frame-*"), *work.glob("scout-*")) if zoom else ():
@@ -140,8 +138,10 @@ def trainability(
             remove(work)
 
 
-def _frames_text(work: Path, frames: int | None) -> str:
+def _kept_text(work: Path, frames: int | None) -> str:
     """How many frames of a zoom are complete or, if none is begun, what scouts have found."""
+    if frames is None:
+        return done_text(work, "patches")
     found = [finished(folder) for folder in work.glob("frame-*")]
     count = sum(done == chunks > 0 for done, chunks in found)
     if found:
@@ -151,17 +151,10 @@ def _frames_text(work: Path, frames: int | None) -> str:
     return found_text if patches else ""
 
 
-def _zoom(
-    warm_up: Callable[[], object],
-    settings: dict[str, Any],
-    work: Path,
-    plot: Path,
-    out: Path | None,
-    json: bool,
+def _show_frames(
+    maps: tuple[Trainability, ...], times: list[float], plot: Path, out: Path | None, json: bool
 ) -> None:
-    """Map each frame, and print a row for each, and the median of their dimensions."""
-    with refusing(), saying_how_to_resume(lambda: _frames_text(work, settings["frames"])):
-        maps, *times = timed(warm_up, lambda: fastgd.trainability_zoom(**settings))
+    """A row for each frame, and the median of their dimensions."""
 
     def draw(path: Path) -> None:
         if path.suffix.lower() == FILM:
@@ -195,19 +188,16 @@ def _zoom(
             print_plain(console, f"Frames kept in {out}")
 
 
-def _map(
-    warm_up: Callable[[], object],
-    settings: dict[str, Any],
-    work: Path,
+def _show_map(
+    found: Trainability,
+    times: list[float],
+    before: int,
     plot: Path,
     box_plot: Path | None,
     out: Path | None,
     json: bool,
 ) -> None:
-    """Map, and print how many trainings converged, and the box counts of the boundary."""
-    with refusing(), saying_how_to_resume(lambda: done_text(work, "patches")):
-        before = finished(work)[0]  # patches of an earlier call
-        found, *times = timed(warm_up, lambda: fastgd.trainability(**settings))
+    """How many trainings converged, and the box counts of the boundary."""
     boxes, reason = _boxes(found)
     outputs: list[tuple[Path | None, Callable[[Path], object], tuple[str, ...]]] = [
         (plot, lambda path: write_plot(plots.trainability(found), path), ())
@@ -220,7 +210,20 @@ def _map(
             print_json(facts | {"seconds": times[0], "patches_found": before})
             return
         console = open_console()
-        _show_map(console, found)
+        settings, count, converged = found.settings, found.values.size, int(found.converged.sum())
+        (left, right), (bottom, top) = settings.window
+        others = f" (input layer), 10^{bottom:g} to 10^{top:g} (output layer)"
+        if not settings.has_two_rates:
+            power = "10^" if settings.vertical.is_logarithm else ""
+            label = settings.vertical.label
+            others = f" (both layers)\n{label[0].upper()}{label[1:]}: "
+            others += f"{power}{bottom:g} to {power}{top:g}"
+        console.print(
+            f"{many(count, 'training')} of one network ({settings.text}), "
+            f"{many(settings.iterations, 'iteration')} each\n"
+            f"Learning rates: 10^{left:g} to 10^{right:g}{others}\n"
+            f"Converged: {converged:,} ({converged / count:.1%})\n"
+        )
         if boxes is None:
             print_plain(console, f"No box-counting dimension: {reason}")
         else:
@@ -235,31 +238,11 @@ def _map(
                 f"({boxes.low:.2f} to {boxes.high:.2f} at 95 %, R² {boxes.r_squared:.4f})"
             )
             console.print(f"Zoom in, to most of the boundary: --window {_typed(found.zoom())}")
-        console.print(time_text(f"{many(found.values.size, 'training')} done", *times))
+        console.print(time_text(f"{many(count, 'training')} done", *times))
         if before:
             console.print(f"({many(before, 'patch')} from an earlier call)")
         if out is not None:
             print_plain(console, f"Patches kept in {out}")
-
-
-def _show_map(console: "Console", found: Trainability) -> None:
-    settings = found.settings
-    count, converged = found.values.size, int(found.converged.sum())
-    (left, right), (bottom, top) = settings.window
-    if settings.has_two_rates:
-        others = f" (input layer), 10^{bottom:g} to 10^{top:g} (output layer)"
-    else:
-        power = "10^" if settings.vertical.is_logarithm else ""
-        label = settings.vertical.label
-        others = (
-            f" (both layers)\n{label[0].upper()}{label[1:]}: {power}{bottom:g} to {power}{top:g}"
-        )
-    console.print(
-        f"{many(count, 'training')} of one network ({settings.text}), "
-        f"{many(settings.iterations, 'iteration')} each\n"
-        f"Learning rates: 10^{left:g} to 10^{right:g}{others}\n"
-        f"Converged: {converged:,} ({converged / count:.1%})\n"
-    )
 
 
 def _boxes(found: Trainability) -> "tuple[BoxCounting | None, str | None]":
