@@ -5,6 +5,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple, cast
@@ -88,15 +89,15 @@ def with_formulas(given: Mapping[str, Any], numbers: Mapping[str, list[float]]) 
 
     A parameter with several values is an axis; the function gets the first one.
     """
-    found, used = dict(given), set()
+    found, used = dict(given), set[str]()
     for taker in FORMULAS:
-        chosen = given.get(taker)
-        for one in chosen if isinstance(chosen, list) else [chosen]:
-            used |= _named(taker, one) & numbers.keys()
-        if isinstance(chosen, list):
-            found[taker] = [_made(taker, one, numbers) for one in chosen]
-        elif chosen is not None:
-            found[taker] = _made(taker, chosen, numbers)
+        if taker in given:
+            chosen = given[taker]
+            made = [
+                _made(taker, one, numbers, used)
+                for one in (chosen if isinstance(chosen, list) else [chosen])
+            ]
+            found[taker] = made if isinstance(chosen, list) else made[0]
     for name, values in numbers.items():
         if name in used:
             found |= {name: values} if len(values) > 1 else {}
@@ -119,22 +120,17 @@ def with_formulas(given: Mapping[str, Any], numbers: Mapping[str, list[float]]) 
     return found
 
 
-def _named(option: str, one: Any) -> set[str]:
-    """The names in an expression; none if it can't be parsed, which is reported later."""
-    try:
-        return variables_of(parse(option, one.text, None)) if isinstance(one, Expression) else set()
-    except ValueError:
-        return set()
-
-
-def _made(option: str, one: Any, numbers: Mapping[str, list[float]]) -> Any:
-    """The function of an expression; of a name the name."""
+def _made(option: str, one: Any, numbers: Mapping[str, list[float]], used: set[str]) -> Any:
+    """The function of an expression, whose parameters are then ``used``; of a name the name."""
     if not isinstance(one, Expression):
         if one in FUNCTIONS and one not in cast(NameOrFormula, DECLARED[option].kind).known:
             raise RefusedError(f"--{option} {one}: write a function with its operand: {one}(a)")
         return one
-    named = _named(option, one)
+    named: set[str] = set()
+    with suppress(ValueError):  # of an expression that is refused below
+        named = variables_of(parse(option, one.text, None))
     own: dict[str, Any] = {name: numbers[name][0] for name in numbers if name in named}
+    used |= own.keys()
     try:
         return (Loss if option == "loss" else Function)(one.text, **own)
     except (TypeError, ValueError) as error:
