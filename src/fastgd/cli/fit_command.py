@@ -60,8 +60,8 @@ MOST_CLASSES = 8
         poisson.
     --tau X  The quantile, with --loss quantile.
     --delta X  Where --loss huber becomes linear, in standard deviations.
-    --solver NAME  adam, or lm for numbers with hardly any noise: Levenberg-Marquardt with
-        Bayesian regularization.
+    --solver NAME  adam, or lm for numbers with hardly any noise: Levenberg-Marquardt with Bayesian
+        regularization.
     --weight NAME  Column of the rows' weights, in training and scores; not an input.
     --class-weight WAY  balanced: each class has the same weight in the training, however rare.
     --sep --decimal --drop --keep --max-categories --encoding --max-classes --no-standardize

@@ -56,8 +56,8 @@ def _read_window(text: str) -> Window:
 
 @takes(
     """
-    --plot FILE  Draw the map to this file: .png, .svg or .pdf. With --frames: the last one, or
-        all as an animation: .gif.
+    --plot FILE  Draw the map to this file: .png, .svg or .pdf. With --frames: the last one, or all
+        as an animation: .gif.
     --resolution N  Pixels of a side: N x N trainings (default: 512, or 128 with --frames).
     --iterations N  Updates of each training.
     --window A,B,C,D  Learning rates at the sides, log10: left, right (input layer), bottom, top
@@ -65,15 +65,15 @@ def _read_window(text: str) -> Window:
     --activation NAME  Hidden units: tanh, relu, identity or sigmoid.
     --batch-size N  Samples of a mini-batch, a divisor of all (default: all).
     --samples N  Samples (default: as many as parameters; identity: as inputs).
-    --against NAME  Vertical axis: output_rate (default); mean or spread (standard deviation) of
-        the initial weights of the input layer, with one learning rate for both layers.
+    --against NAME  Vertical axis: output_rate (default); mean or spread (standard deviation) of the
+        initial weights of the input layer, with one learning rate for both layers.
     --frames N  Zoom in to the boundary: a map for each of N frames.
     --factor X  How many times as narrow each frame is (default: 1.25).
     --width N  Inputs, and hidden units.
     --seed N  Seed of the samples and weights.
     --box-plot FILE  Also draw the box counts with their fit to this file.
-    --out FOLDER  Keep finished patches here (default: PLOT.patches, or PLOT.frames with
-        --frames, removed at the end; nowhere with --device cuda).
+    --out FOLDER  Keep finished patches here (default: PLOT.patches, or PLOT.frames with --frames,
+        removed at the end; nowhere with --device cuda).
     --threads --device --progress --json
     """,
     plot={"default": ...},

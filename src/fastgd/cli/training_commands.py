@@ -365,8 +365,8 @@ SEEDS = "a whole number of at least 1 (the seeds are 1 to N)"
     """
     --target --groups
     --hidden-size SIZES  Hidden sizes to try: 4,32. 8x8 has two layers, none has none.
-    --alpha ALPHAS  Learning rates to try: 0.01,0.1,1 (default: 1; of a prepared table: 0.01, or
-        1 with --optimizer lm). 1/0.1 is one for each layer.
+    --alpha ALPHAS  Learning rates to try: 0.01,0.1,1 (default: 1; of a prepared table: 0.01, or 1
+        with --optimizer lm). 1/0.1 is one for each layer.
     --seeds N  Try N seeds with each of them: 1 to N (default: 1).
     --seed SEEDS  Seeds to try, in place of --seeds: 3,5,8.
     --iterations --record-every
