@@ -10,7 +10,7 @@ from command import assert_refused
 from fastgd.cli.refusals import RefusedError
 from fastgd.cli.table_options import read_rows, take_split
 from fastgd.models.train_test_split import ShuffledFolds
-from fastgd.tables.table_samples import RAW, read_samples
+from fastgd.tables.table_samples import read_samples
 
 ROWS = 23
 TABLE = "a,b,y,shop\n" + "".join(f"{i},{i * i},{i % 2},{'ns'[i % 3 == 0]}\n" for i in range(ROWS))
@@ -25,7 +25,7 @@ def at_work(tmp_path, monkeypatch):
 
 def parted(**typed):
     file = Path("numbers.csv" if "groups" not in typed else "t.csv")
-    return read_rows(file, ["y"], take_split(typed), RAW, {})
+    return read_rows(file, ["y"], take_split(typed), {"raw": True}, {})
 
 
 @pytest.mark.parametrize(("share", "seed"), [(0.2, 0), (0.5, 7), (0.01, 3), (0.95, 1)])

@@ -130,7 +130,7 @@ def _made(option: str, one: Any, numbers: Mapping[str, list[float]], used: set[s
     with suppress(ValueError):  # of an expression that is refused below
         named = variables_of(parse(option, one.text, None))
     own: dict[str, Any] = {name: numbers[name][0] for name in numbers if name in named}
-    used |= own.keys()
+    used.update(own)
     try:
         return (Loss if option == "loss" else Function)(one.text, **own)
     except (TypeError, ValueError) as error:

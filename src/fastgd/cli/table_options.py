@@ -15,7 +15,7 @@ from fastgd.cli.terminal import print_plain
 from fastgd.models.train_test_split import ShuffledFolds, held_out
 from fastgd.tables.column_learning import Decisions
 from fastgd.tables.reading import NotANumberError
-from fastgd.tables.table_samples import Reading, Samples, read_more, read_samples
+from fastgd.tables.table_samples import Samples, read_more, read_samples
 from fastgd.tables.table_selection import names_text
 
 if TYPE_CHECKING:
@@ -28,20 +28,24 @@ LEARNING = "--drop, --keep, --max-categories, --encoding and --no-standardize"
 """The options that say how a preparation is learned."""
 
 
-def take_reading(typed: dict[str, Any]) -> Reading:
-    """Take these options out of what was typed; options of prepared tables require one."""
-    names = [COMMON[flag].name for flag in READING.split()]
-    given: dict[str, Any] = {name: typed.pop(name) for name in names if name in typed}
-    file = {name: given.pop(name) for name in ("raw", "sep", "decimal") if name in given}
-    given |= {name: tuple(given.get(name, ())) for name in ("drop", "keep")}
-    reading = Reading(**file, decisions=Decisions(**given))
-    if not reading.prepares:
-        return reading
-    if reading.raw:
+def take_reading(typed: dict[str, Any]) -> dict[str, Any]:
+    """Take these options out of what was typed; options of prepared tables require one.
+
+    Returns arguments of :func:`fastgd.tables.table_samples.read_samples`, without its defaults.
+    """
+    usual = {
+        name: Decisions._field_defaults.get(name)
+        for name in (COMMON[flag].name for flag in READING.split())
+    }
+    given = {name: typed.pop(name, default) for name, default in usual.items()}
+    reading = {name: value for name, value in given.items() if value != usual[name]}
+    if reading.keys() <= {"raw"}:
+        return {"raw": None, **reading}
+    if reading.get("raw"):
         raise RefusedError(
             f"--raw takes a table as it is: --sep, --decimal, {LEARNING} don't go with it"
         )
-    return reading._replace(raw=False)
+    return reading | {"raw": False}
 
 
 # ---------------------------------------------------------------- splits
@@ -81,7 +85,7 @@ def read_rows(
     file: Path,
     targets: list[str],
     split: Mapping[str, Any],
-    reading: Reading,
+    reading: Mapping[str, Any],
     settings: Mapping[str, Any],
 ) -> tuple[Samples, dict[str, Any], dict[str, Any], list[str]]:
     """Read the samples of a table and split them; ``settings`` are those of the training.
@@ -103,7 +107,7 @@ def read_rows(
             file,
             targets,
             groups,
-            reading=reading,
+            **reading,
             settings=settings,
             learned_from=lambda rows: ~_held_out(rows, share, seed),
         )
@@ -119,7 +123,8 @@ def read_rows(
     facts: dict[str, Any] = {}
     notes, sizes, drawn = [], np.array([len(X)]), f"drawn with seed {seed} (--split-seed)"
     if split["validation"] is not None:
-        *validation, remarks = read_more(split["validation"], samples, file, reading)
+        form = {name: reading.get(name) for name in ("sep", "decimal")}
+        *validation, remarks = read_more(split["validation"], samples, file, **form)
         data["validation"] = tuple(validation)
         facts["validation_samples"] = len(validation[0])
         rows = many(len(validation[0]), "sample")

@@ -60,8 +60,7 @@ from fastgd.cli.terminal import (
 )
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.optimizers import Adam
-from fastgd.tables.column_learning import Decisions
-from fastgd.tables.table_samples import LARGEST, Reading, Samples
+from fastgd.tables.table_samples import LARGEST, Samples
 from fastgd.tables.table_selection import names_text
 from fastgd.training.resuming import planned
 from fastgd.training.stored_results import hashes_of
@@ -154,7 +153,7 @@ def trained(
 def show_samples(
     console: "Console",
     file: Path,
-    reading: Reading,
+    reading: Mapping[str, Any],
     samples: Samples,
     notes: list[str],
     outputs: set[str],
@@ -165,7 +164,7 @@ def show_samples(
         f"{file}: {many(len(samples.X), 'sample')}, {many(len(samples.inputs), 'input')} "
         f"({names_text(samples.inputs)}), target {names_text(samples.targets)}",
     )
-    if samples.preparation is None and reading.raw is None:
+    if samples.preparation is None and reading["raw"] is None:
         console.print(
             f"Taken as it is: numbers only, none missing, no input beyond {LARGEST:g} "
             "(--prepare standardizes them)"
@@ -301,21 +300,20 @@ def _kept_text(checkpoint: Path | None) -> str:
     return f"{checkpoint} has the run so far, after {many(done, 'iteration')}" if done else ""
 
 
-def _resumable(result: Any, file: Path, reading: Reading) -> tuple[Run, Reading]:
+def _resumable(result: Any, file: Path, reading: dict[str, Any]) -> tuple[Run, dict[str, Any]]:
     """The run of a file, and how its table was read."""
     run = result
     if isinstance(result, Model) and len(result.runs) == 1:
         run = result.runs[0]
-        if reading.raw:
+        if reading["raw"]:
             raise RefusedError(f"--raw does not go with the prepared table of {file}")
-        if reading.decisions != Decisions():
+        if not reading.keys() <= {"raw", "sep", "decimal"}:
             raise RefusedError(
                 f"{LEARNING} must be left out with --resume: "
                 f"{file} knows how its table was prepared"
             )
-        reading = reading._replace(
-            raw=False, preparation=result.preparation, targets=result.targets
-        )
+        known = {"preparation": result.preparation, "encoded": result.targets}
+        reading = {**reading, "raw": False, **known}
     elif not isinstance(result, Run):
         holds = type(result).__name__
         if isinstance(result, Sweep | Model):
@@ -324,14 +322,14 @@ def _resumable(result: Any, file: Path, reading: Reading) -> tuple[Run, Reading]
         raise RefusedError(
             f"--resume needs one run (fastgd train --save), but {file} holds a {holds}"
         )
-    elif reading.prepares:
+    elif not reading.keys() <= {"raw"}:
         raise RefusedError(
             f"--sep, --decimal, {LEARNING} don't go with the plain numbers of {file}"
         )
-    elif reading.raw is False:
+    elif reading["raw"] is False:
         raise RefusedError(f"--prepare does not go with the plain numbers of {file}")
     else:
-        reading = reading._replace(raw=True)
+        reading = {"raw": True}
     if run.sample_hashes is None:
         complain(f"warning: {file} is of fastgd 0.2.0: only the error on its rows is compared")
     return run, reading
