@@ -22,7 +22,6 @@ from fastgd.arguments.option_types import (
     Names,
     Number,
     Option,
-    OptionType,
     field_kind,
 )
 from fastgd.cli.command_options import option_table, read_list, read_one
@@ -196,54 +195,42 @@ def _class_of(option: str) -> Callable[[str], type[Hyperparameters]]:
     return read
 
 
-_NUMBER = ("X", float, "a number", "numbers")
+_WHOLE, _NUMBER = ("N", int, "a whole number", "whole numbers"), ("X", float, "a number", "numbers")
 
 
-def _typed_as(kind: OptionType) -> tuple[Any, ...]:
-    """How an option of this type is typed: metavar, parser, rules for one value and for several."""
+def _option(name: str, one: Option) -> MethodOption:
+    """An option as its type is typed; its help has the possible names, or the default."""
+    kind, default = one.kind, one.default
+    names: tuple[str, ...] = ()
+    typed: tuple[Any, ...]
     match kind:
         case Flag():
-            return "", bool
+            typed, default = ("", bool), "yes" if default else "no"
         case Count(none=none) if none:
-            rules = f"a whole number or {none}", f"whole numbers or {none},"
-            return "N", lambda text: None if _word(text) == none else int(text), *rules
-        case Count():
-            return "N", int, "a whole number", "whole numbers"
-        case Number():
-            return _NUMBER
-        case Name():
-            return "NAME", _word
-        case Names():
-            return "NAME", _names
-        case NameOrFormula():
-            return "NAME", read_formula
-    rule = "numbers of layers, such as 0,1"
-    return "K,...", lambda text: tuple(map(int, text.split(","))), rule
-
-
-def _help(option: Option) -> str:
-    """Help of an option: its meaning, the possible names, and the default."""
-    kind, default = option.kind, option.default
-    match kind:
-        case Flag():
-            return f"{option.help} (default: {'yes' if default else 'no'})."
-        case Count(none=none) if none:
-            return f"{option.help} (default: {none})."
+            rules, default = (f"a whole number or {none}", f"whole numbers or {none},"), none
+            typed = ("N", lambda text: None if _word(text) == none else int(text), *rules)
         case Number() | Count():
-            return f"{option.help} (default: {default:g})."
+            typed, default = _WHOLE if isinstance(kind, Count) else _NUMBER, f"{default:g}"
         case Layers():
-            return f"{option.help} (default: none)."
-        case Name() | NameOrFormula() | Names():
-            names = kind.known
-        case _:
-            names, default = tuple(cast(Fielded, kind).by_command), default.command
-    notes = {kind.command: f" (or {short})" for short, kind in _SHORT.items()}
-    notes[default] = " (default)"
-    marked = [name + notes.get(name, "") for name in names]
-    if isinstance(kind, NameOrFormula):
-        example = "log(1 + ((y - v)/c)**2)" if kind.formula is Loss else "a*sigmoid(beta*a)"
-        marked.append(f"or an expression such as {example}")
-    return f"{option.help}: {', '.join(marked)}."
+            rule, default = "numbers of layers, such as 0,1", "none"
+            typed = ("K,...", lambda text: tuple(map(int, text.split(","))), rule)
+        case Name() | Names():
+            names, typed = kind.known, ("NAME", _word if isinstance(kind, Name) else _names)
+        case NameOrFormula():
+            names, typed = kind.known, ("NAME", read_formula)
+        case Fielded():
+            names, default = tuple(kind.by_command), default.command
+            typed = ("NAME", _class_of(name))
+    text = f"{one.help} (default: {default})."
+    if names:
+        notes = {kind.command: f" (or {short})" for short, kind in _SHORT.items()}
+        notes[default] = " (default)"
+        marked = [name + notes.get(name, "") for name in names]
+        if isinstance(kind, NameOrFormula):
+            example = "log(1 + ((y - v)/c)**2)" if kind.formula is Loss else "a*sigmoid(beta*a)"
+            marked.append(f"or an expression such as {example}")
+        text = f"{one.help}: {', '.join(marked)}."
+    return MethodOption(name, text, one.panel, one.is_axis, *typed)
 
 
 def _takers(option: str, field: str) -> dict[str, type[Hyperparameters]]:
@@ -276,19 +263,16 @@ def _typed(option: str, field: str) -> str:
 def _declared() -> Iterator[MethodOption]:
     """All options in order; fields follow their one."""
     for name, one in DECLARED.items():
-        if name in KINDS:
-            text = _help(one)
-            yield MethodOption(name, text, one.panel, one.is_axis, "NAME", _class_of(name))
-            for field in FIELDS[name]:
-                kind = field_kind(next(iter(_takers(name, field).values())), field)
-                text = _field_help(name, field)
-                yield MethodOption(_typed(name, field), text, one.panel, True, *_typed_as(kind))
-        elif one.panel:
-            yield MethodOption(name, _help(one), one.panel, one.is_axis, *_typed_as(one.kind))
-            for number, owned in OWNED.items():
-                if owned.option == name:
-                    text = f"Parameter of {' and '.join(owned.names)} (default: {owned.default:g})."
-                    yield MethodOption(number, text, one.panel, True, *_NUMBER)
+        if one.panel:
+            yield _option(name, one)
+        for field in FIELDS.get(name, ()):
+            kind = field_kind(next(iter(_takers(name, field).values())), field)
+            text, how = _field_help(name, field), _WHOLE if isinstance(kind, Count) else _NUMBER
+            yield MethodOption(_typed(name, field), text, one.panel, True, *how)
+        for number, owned in OWNED.items():
+            if owned.option == name:
+                text = f"Parameter of {' and '.join(owned.names)} (default: {owned.default:g})."
+                yield MethodOption(number, text, one.panel, True, *_NUMBER)
         if name == FORMULAS[-1]:
             text = "A parameter that an expression names, such as beta=1; once for each of them."
             yield MethodOption("parameter", text, one.panel, True, "NAME=X", str)
