@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +13,6 @@ from fastgd.cli.refusals import RefusedError, UnwrittenError, refusing
 from fastgd.cli.terminal import complain, open_console, print_plain
 from fastgd.plots.style import ENDINGS, pyplot, write
 from fastgd.store.folder import Folder
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 def check_output(
@@ -145,13 +142,3 @@ def done_text(folder: Path | None, chunks: str = "chunks") -> str:
     """The progress in a folder as text; empty if it doesn't exist."""
     done, count = finished(folder)
     return f"{done} of {count} {chunks} are done and in {folder}" if count else ""
-
-
-def note_folder(console: "Console", folder: Path | None, before: tuple[int, int]) -> None:
-    """Print where the runs are, and how many an earlier call had finished."""
-    if folder is None:
-        return
-    done, count = before
-    if done:
-        console.print(f"({done} of {count} chunks from an earlier call)")
-    print_plain(console, f"Kept in {folder}: fastgd.open({str(folder)!r}) reads it.")

@@ -16,7 +16,7 @@ import fastgd
 from fastgd import DeviceError, Model, Run, Sweep
 from fastgd.arguments.declarations import FIELDED
 from fastgd.arguments.samples import TrainingData
-from fastgd.checks.messages import many
+from fastgd.checks.messages import error_text, joined, many, options_text
 from fastgd.checks.numbers import ABOVE_ZERO, check_number
 from fastgd.cli.command_options import (
     TABLE_FILE,
@@ -29,18 +29,10 @@ from fastgd.cli.command_options import (
 from fastgd.cli.dask_workers import check_dask, executor_at
 from fastgd.cli.json_output import plain, print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_method
-from fastgd.cli.output_files import (
-    check_output,
-    done_text,
-    finished,
-    folder_of,
-    note_folder,
-    writing,
-)
+from fastgd.cli.output_files import check_output, done_text, finished, folder_of, writing
 from fastgd.cli.ranking import best_runs, show_axes, show_best, show_groups, statistics_of
 from fastgd.cli.refusals import RefusedError, flag_of, refusing
 from fastgd.cli.result_columns import check_raw_text, write_table
-from fastgd.cli.run_report import accuracies, no_better, show_network, show_run
 from fastgd.cli.table_options import (
     LEARNING,
     READING,
@@ -54,6 +46,7 @@ from fastgd.cli.terminal import (
     complain,
     open_console,
     print_plain,
+    print_table,
     saying_how_to_resume,
     time_text,
     timed,
@@ -62,12 +55,16 @@ from fastgd.engine.devices import AUTO, CPU
 from fastgd.optimizers import Adam
 from fastgd.tables.table_samples import LARGEST, Samples
 from fastgd.tables.table_selection import names_text
+from fastgd.training import statistics
 from fastgd.training.resuming import planned
 from fastgd.training.stored_results import hashes_of
 from fastgd.training.train import EVERY
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+SHOWN = 20
+"""Most records of a training that are shown."""
 
 T = TypeVar("T", Run, Sweep)
 
@@ -102,10 +99,7 @@ SECOND_ORDER_ITERATIONS = 1_000
 
 
 def with_defaults(
-    typed: Mapping[str, Any],
-    samples: Samples,
-    defaults: Mapping[str, Any],
-    resumed: Run | None = None,
+    typed: Mapping[str, Any], samples: Samples, defaults: Mapping[str, Any], resumed: Run | None
 ) -> dict[str, Any]:
     """The options that were typed, with defaults; a note says which ones are of prepared tables.
 
@@ -243,10 +237,10 @@ def train(
     result = Model((run,), samples.preparation, samples.encoded) if samples.preparation else run
     said = (f"Saved to {save}: fastgd.load({str(save)!r}) reads it.",)
     with writing((save, result.save, said), as_json=json):
-        worse = no_better(run, data) if samples.preparation else ""
+        worse = _no_better(run, data) if samples.preparation else ""
         if json:
             facts = samples_facts(samples) | facts | run_facts(run)
-            shares = accuracies(run, data)
+            shares = _accuracies(run, data)
             facts |= {"accuracy": shares} if shares else {}
             facts |= {"no_better_than_constant": bool(worse)} if samples.preparation else {}
             print_json(facts | {"seconds": times[0]})
@@ -254,7 +248,7 @@ def train(
         console = open_console()
         outputs = {run.options.get("output", "sigmoid")}
         show_samples(console, file, reading, samples, notes, outputs)
-        show_network(console, run, samples)
+        _show_network(console, run, samples)
         if before is not None:
             how = f", when it was over: it had {before.status}"
             after = f"after {many(before.iterations, 'iteration')}"
@@ -263,7 +257,7 @@ def train(
         if had:
             print_plain(console, f"Resumed from {checkpoint}, after {many(had, 'iteration')}")
         console.print()
-        show_run(console, run, data)
+        _show_run(console, run, data)
         if worse:
             console.print(f"[yellow]{worse}[/]", markup=True)
         console.print(time_text("Trained", *times))
@@ -353,6 +347,132 @@ def _resumed(before: Run, file: Path, X: Any, y: Any, **settings: Any) -> Run:
     return fastgd.train(X, y, resume=before, **settings)
 
 
+def _show_network(console: "Console", run: Run, samples: Samples) -> None:
+    """Print the network and its options."""
+    outputs = run.weights[-1].shape[1]
+    sizes, each = (len(samples.inputs), *run.hidden_size, outputs), outputs // samples.y.shape[1]
+    network = f"{joined(sizes, '-')} network" + (f", {each} outputs to each target" * (each > 1))
+    console.print(f"A {network}, alpha {joined(run.alpha)}, seed {run.seed}")
+    if run.options:
+        console.print(f"Options: {options_text(run.options)}")
+
+
+def _show_run(console: "Console", run: Run, data: Mapping[str, Any]) -> None:
+    """Print the errors over the iterations, what was found, and how the run ended."""
+    iterations, errors = statistics.error_curves(run)
+    headings, columns = [">iteration", ">mean |y - output|"], [errors]
+    if run.validation_errors is not None:
+        headings.append(">validation")
+        columns.append(statistics.error_curves(run, validation=True)[1])
+    headings.append(">loss")
+    columns.append(statistics.loss_curves(run)[1])
+    rows = [
+        (f"{j:,}", *map(error_text, numbers))
+        for j, *numbers in zip(iterations, *columns, strict=True)
+    ]
+    if len(rows) > SHOWN:  # evenly spaced, with the first and the last one
+        rows = [rows[i] for i in np.linspace(0, len(rows) - 1, SHOWN).round().astype(int)]
+    print_table(console, headings, rows)
+    if run.summary is not None:
+        summary, window = run.summary, run.options["summary"]
+        rows = [
+            ("smallest", error_text(summary.smallest_error)),
+            ("its iteration", f"{summary.smallest_iteration:,}"),
+            (f"mean of the last {window:,} / e_0", f"{summary.tail_mean:.6g}"),
+            ("sum of e_j / e_0", f"{summary.error_sum:.6g}"),
+            ("sum of e_0 / e_j", f"{summary.inverse_sum:.6g}"),
+        ]
+        print_table(console, ["<summary of the errors e_0, e_1, ...", ">"], rows)
+    changes, *of_biases = (
+        ", ".join(f"{int(layer.sum()):,}" for layer in layers)
+        for layers in (run.direction_changes, run.bias_direction_changes)[: 1 + bool(run.biases)]
+    )
+    changes += "".join(f"; of the biases: {totals}" for totals in of_biases)
+    console.print(f"Direction changes of the derivatives, by layer: {changes}")
+    for whose, share in _accuracies(run, data).items():
+        console.print(f"Accuracy: {100 * share:.4g} % of the {whose}")
+    if run.effective_parameters is not None:
+        count = sum(layer.size for layer in (*run.weights, *run.biases))
+        console.print(
+            f"Effective parameters: {run.effective_parameters:.4g} of {count}, weight penalty "
+            f"{run.weight_penalty:.3g}, error factor {run.error_factor:.3g}"
+        )
+    held_out = run.validation_errors is not None
+    watched = "validation error" if held_out else "error"
+    console.print(_ending(run, watched), markup=True)
+    if run.best_iteration is not None:
+        at = f"iteration {run.best_iteration:,}"
+        if run.options.get("restore_best"):
+            console.print(f"Restored: the network is that of {at}, with the smallest {watched}")
+        elif held_out:
+            console.print(f"The smallest {watched} is that of {at}")
+
+
+def _ending(run: Run, watched: str) -> str:
+    """How it ended: after all iterations, or earlier."""
+    after = f"after {many(run.iterations, 'iteration')}"
+    if run.status == "diverged":
+        return f"[bold red]Diverged[/] {after}: a number overflowed"
+    tolerance, patience = (run.options.get(name) for name in ("tolerance", "patience"))
+    if run.status == "converged":
+        why = "derivatives or steps are next to 0"
+        error = (
+            run.final_error if run.final_validation_error is None else run.final_validation_error
+        )
+        monitored = run.final_loss if run.options.get("monitor") == "loss" else error
+        if tolerance is not None and monitored < tolerance:
+            why = f"the {watched} is below {tolerance:g}"
+        return f"[green]Converged[/] {after}: {why}"
+    if run.status == "stalled":
+        why = "no step, however damped, makes the loss smaller"
+        if patience is not None and run.iterations - (run.best_iteration or 0) >= patience:
+            why = f"the smallest {watched} is {many(patience, 'iteration')} old"
+        return f"[yellow]Stalled[/] {after}: {why}"
+    return f"Finished {after}"
+
+
+def _accuracies(run: Run, data: Mapping[str, Any]) -> dict[str, float]:
+    """Accuracy on the samples, and on the validation set."""
+    if run.options.get("output") != "softmax" or run.status == "diverged":
+        return {}
+    subsets = {"samples": (data["X"], data["y"])}
+    if "validation" in data:
+        subsets["validation set"] = data["validation"]
+    return {
+        whose: float((run.predict(X).argmax(axis=1) == y.argmax(axis=1)).mean())
+        for whose, (X, y) in subsets.items()
+    }
+
+
+def _no_better(run: Run, data: Mapping[str, Any]) -> str:
+    """Say so if a constant predicts as well as this network: the mean, or the classes' shares.
+
+    They are compared on the validation set, if there is one. A loss of the user's own has another
+    best constant.
+    """
+    loss = run.options.get("loss", "squared")
+    if loss not in ("squared", "cross_entropy") or run.status == "diverged":
+        return ""
+    X, y = data.get("validation", (data["X"], data["y"]))
+    classes = run.options.get("output") == "softmax"
+    guesses = run.predict(X)[:, : y.shape[1]], np.broadcast_to(data["y"].mean(axis=0), y.shape)
+    if classes:
+        with np.errstate(divide="ignore"):
+            network, constant = (-np.log(guess[y > 0]).mean() for guess in guesses)
+    else:
+        network, constant = (np.square(y - guess).mean() for guess in guesses)
+    if network < 0.999 * constant:
+        return ""
+    what, error = (
+        ("the shares of the classes", "log loss") if classes else ("the mean", "squared error")
+    )
+    whose = "validation set" if "validation" in data else "samples"
+    return (
+        f"No better than a constant: {error} {network:.4g} on the {whose}, and {constant:.4g} by "
+        f"always predicting {what}"
+    )
+
+
 # ---------------------------------------------------------------- a sweep
 
 SEEDS = "a whole number of at least 1 (the seeds are 1 to N)"
@@ -420,7 +540,7 @@ def sweep(
         **read_method(typed, several=True),
     }
     check_dask(dask, threads)
-    before = finished(folder)
+    before, chunks = finished(folder)
     with executor_at(dask) as kept, saying_how_to_resume(lambda: done_text(folder)), refusing():
         read = [file, *filter(None, (split["validation"],))]
         for path, ending in ((save, ".npz"), (csv, ".csv")):
@@ -428,7 +548,7 @@ def sweep(
         samples, data, facts, notes = read_rows(file, target or [], split, reading, settings)
         # Of tables that are taken as they are:
         article = {"alpha": [1.0], "iterations": 60_000, "record_every": 10_000}
-        settings = with_defaults(settings, samples, article) | data
+        settings = with_defaults(settings, samples, article, None) | data
         kept |= {} if folder is None else {"out": folder}
         result, *times = trained(fastgd.sweep, settings, **kept, progress=progress)
     said = (f"Saved to {save}: fastgd.load({str(save)!r}) reads it.",)
@@ -445,7 +565,10 @@ def sweep(
         show_best(console, result)
         show_groups(console, result)
         console.print(time_text("Trained", *times))
-        note_folder(console, folder, before)
+        if before:
+            console.print(f"({before} of {chunks} chunks from an earlier call)")
+        if folder is not None:
+            print_plain(console, f"Kept in {folder}: fastgd.open({str(folder)!r}) reads it.")
 
 
 def _sweep_facts(result: Sweep) -> dict[str, Any]:
