@@ -101,7 +101,6 @@ def read_rows(
     share, seed, folds, groups = (
         split[name] for name in ("validation_fraction", "split_seed", "folds", "groups")
     )
-
     try:
         samples = read_samples(
             file,
