@@ -12,7 +12,7 @@ from fastgd import bucket as library
 from fastgd import plots
 from fastgd.checks.messages import error_text, many, seconds_text
 from fastgd.checks.numbers import check_choice
-from fastgd.cli.command_options import argument, takes
+from fastgd.cli.command_options import takes
 from fastgd.cli.json_output import print_json
 from fastgd.cli.output_files import check_plot, write_plot, writing
 from fastgd.cli.refusals import RefusedError, refusing
@@ -52,13 +52,9 @@ NUMBERS: dict[str, Any] = {"read": _numbers, "rule": "numbers separated by ','"}
 
 
 @takes(
-    argument(
-        "curve",
-        "CURVE",
-        "An expression of x: 'x**4 - 3*x**2 + x'. One that begins with a minus comes last, behind "
-        "--.",
-    ),
     f"""
+    curve CURVE  An expression of x: 'x**4 - 3*x**2 + x'. One that begins with a minus comes last,
+        behind --.
     --slope SLOPE  Its slope, also an expression (default: derived).
     --start XS  Starting points of the balls: 2 or 2,-2.
     --alpha ALPHAS  Factor of the slope, or one per ball (default: 0.1).

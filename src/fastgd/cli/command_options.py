@@ -24,19 +24,20 @@ _RULES = {int: "a whole number", float: "a number"}
 
 
 _KINDS = {"N": int, "K": int, "X": float, "T": float, "SHARE": float, "ERROR": float}
-_KINDS |= {"SECONDS": float, "FILE": Path, "FOLDER": Path, "": bool}
+_KINDS |= {"SECONDS": float, "": bool}
+_KINDS |= dict.fromkeys(("FILE", "FOLDER", "MODEL", "RESULT", "RUN"), Path)
 """What is typed, by the metavar up to a point; anything else is a string."""
 
 
 def option_table(text: str, kinds: dict[str, Any]) -> list[inspect.Parameter]:
     r"""Declare options as a table: in each line how one is typed and, after two spaces, its help.
 
-    An option's name is that of the argument that it becomes. Help goes on in indented lines; a line
-    that ends in a colon is the heading of what follows, and one of flags alone has options of
-    several commands. What is typed follows from the metavar, or from ``kinds``, out of which names
-    are taken: it has a type, a function that reads it, the default, or a dict of what else there is
-    to say: kind, read, rule (which describes in a message what must be typed), default (an ellipsis
-    if it must be given), name, callback.
+    An option's name is that of the argument that it becomes; an argument of the command has it in
+    front. Help goes on in indented lines; a line that ends in a colon is the heading of what
+    follows, and one without help has options of several commands. What is typed follows from the
+    metavar, or from ``kinds``, out of which names are taken: it has a type, a function that reads
+    it, the default, or a dict of what else there is to say: kind, read, rule (which describes in a
+    message what must be typed), default (an ellipsis if it must be given), name, callback.
 
     Examples
     --------
@@ -48,8 +49,8 @@ def option_table(text: str, kinds: dict[str, Any]) -> list[inspect.Parameter]:
     panel = None
     for line in re.sub(r"\n +", " ", inspect.cleandoc(text)).splitlines():
         typed, _, words = line.partition("  ")
-        if not line.startswith("--"):
-            panel = line.removesuffix(":")
+        if typed.endswith(":"):
+            panel = typed[:-1]
         elif not words:
             found += [COMMON[flag] for flag in typed.split()]
         else:
@@ -65,39 +66,30 @@ def option_table(text: str, kinds: dict[str, Any]) -> list[inspect.Parameter]:
                 given = {"kind": type(given), "default": given}
             kind = given.get("kind", _KINDS.get(metavar.partition(".")[0], str))
             read = given.get("read", kind if kind in _RULES else None)
-            how = typer.Option(
-                flags,
+            how = typer.Option if first.startswith("-") else typer.Argument
+            default = given.get("default", False if kind is bool and flags == first else None)
+            required = default is ...
+            says = how(
+                *([flags] if how is typer.Option else []),
                 metavar=metavar,
                 help=words,
                 parser=read and _parser(first, read, given.get("rule", _RULES.get(kind, ""))),
                 rich_help_panel=panel,
                 callback=given.get("callback"),
             )
-            default = given.get("default", False if kind is bool and flags == first else None)
-            found.append(_parameter(given.get("name", name), kind, how, default))
+            # Typer reads what it knows about an option in a signature.
+            parameter = inspect.Parameter(
+                given.get("name", name),
+                inspect.Parameter.KEYWORD_ONLY,
+                default=inspect.Parameter.empty if required else default,
+                annotation=Annotated[kind if required else kind | None, says],
+            )
+            found.append(parameter)
     return found
 
 
 def _parser(flag: str, read: Callable[[str], T], rule: str) -> Callable[[str], T]:
     return lambda text: read_one(flag, text, read, rule)
-
-
-def argument(
-    name: str, metavar: str, text: str, kind: Any = str, default: Any = None
-) -> inspect.Parameter:
-    """Declare an argument."""
-    return _parameter(name, kind, typer.Argument(metavar=metavar, help=text), default)
-
-
-def _parameter(name: str, kind: Any, how: Any, default: Any) -> inspect.Parameter:
-    """A parameter of a signature, which is where Typer reads what it knows about an option."""
-    required = default is ...
-    return inspect.Parameter(
-        name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=inspect.Parameter.empty if required else default,
-        annotation=Annotated[kind if required else kind | None, how],
-    )
 
 
 def takes(
@@ -203,15 +195,8 @@ COLUMNS: dict[str, Any] = {"kind": list[str], "read": column_name}
 
 # ---------------------------------------------------------------- options of several commands
 
-TABLE_FILE = argument(
-    "file",
-    "FILE",
-    "A table with a header line: CSV, TSV, both also with .gz, or Parquet.",
-    Path,
-    default=...,
-)
-
 _COMMON = f"""
+file FILE  A table with a header line: CSV, TSV, both also with .gz, or Parquet.
 --threads N  Threads to use (default: all).
 --device NAME  Where to train: cpu (default), cuda (all GPUs), cuda:0 (one of them) or auto. Results
     are the same; fastgd devices lists what there is.
@@ -250,6 +235,7 @@ Validation:
     as the validation set.
 """
 _KINDS_OF_COMMON: dict[str, Any] = {
+    "file": {"default": ...},
     "progress": {"callback": _or_terminal},
     "target": COLUMNS,
     "groups": column_name,
@@ -263,7 +249,7 @@ _KINDS_OF_COMMON: dict[str, Any] = {
 }
 COMMON = dict(
     zip(
-        re.findall(r"^--[a-z-]+", _COMMON, re.MULTILINE),
+        re.findall(r"^[a-z-]+", _COMMON, re.MULTILINE),
         option_table(_COMMON, _KINDS_OF_COMMON),
         strict=True,
     )

@@ -7,7 +7,7 @@ import numpy as np
 
 from fastgd import plots
 from fastgd.checks.messages import layers_text, many, seconds_text
-from fastgd.cli.command_options import TABLE_FILE, column_name, read_networks, takes
+from fastgd.cli.command_options import column_name, read_networks, takes
 from fastgd.cli.json_output import plain, print_json
 from fastgd.cli.methods import read_formula, with_formulas
 from fastgd.cli.output_files import check_output, check_plot, write_plot, writing
@@ -39,8 +39,8 @@ MOST_CLASSES = 8
 
 
 @takes(
-    TABLE_FILE,
     """
+    file
     --target NAME  Column to predict (needed). The others are used.
     --hidden-size SIZES  Hidden sizes to try: 16,64 (default: none,16,64). 8x8 has two layers.
     --folds K  Folds of the training rows for cross-validation, to choose the settings; and the

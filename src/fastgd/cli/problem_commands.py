@@ -16,14 +16,7 @@ import fastgd
 from fastgd import Race, Run, Surface, Sweep, plots
 from fastgd.article.experiments import EXPERIMENTS
 from fastgd.checks.messages import error_text, joined, many, options_text, value_text
-from fastgd.cli.command_options import (
-    COLUMNS,
-    argument,
-    option_table,
-    read_alpha,
-    read_network,
-    takes,
-)
+from fastgd.cli.command_options import COLUMNS, option_table, read_alpha, read_network, takes
 from fastgd.cli.json_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_entry, read_method
 from fastgd.cli.output_files import check_plot, write_plot, writing
@@ -54,19 +47,16 @@ SHARE = 10
 
 def problem(default: str) -> list[inspect.Parameter]:
     """Declare the options for samples, of a file or of an experiment, and for the network."""
-    return [
-        argument("file", "FILE.csv", "Numbers, with a header line.", Path),
-        *option_table(
-            f"""
-            --target NAME  Column to learn; repeat it for several.
-            --experiment NAME  Data of the article in place of a file: {default} (default), alpha,
-                ...
-            --hidden-size SIZE  Units of the hidden layer (default: the experiment's, or 4 for a
-                file); 8x4 has two layers, none has none.
-            """,
-            {"target": COLUMNS, "hidden_size": read_network},
-        ),
-    ]
+    return option_table(
+        f"""
+        file FILE.csv  Numbers, with a header line.
+        --target NAME  Column to learn; repeat it for several.
+        --experiment NAME  Data of the article in place of a file: {default} (default), alpha, ...
+        --hidden-size SIZE  Units of the hidden layer (default: the experiment's, or 4 for a file);
+            8x4 has two layers, none has none.
+        """,
+        {"target": COLUMNS, "hidden_size": read_network},
+    )
 
 
 def take_problem(

@@ -12,7 +12,7 @@ import fastgd
 from fastgd import GroupModels, Model, Run, Sweep, plots
 from fastgd.checks.messages import either, escaped, first_names, many
 from fastgd.checks.numbers import check_choice
-from fastgd.cli.command_options import TABLE_FILE, argument, takes
+from fastgd.cli.command_options import takes
 from fastgd.cli.json_output import print_json
 from fastgd.cli.output_files import check_output, check_plot, write_plot, writing
 from fastgd.cli.refusals import RefusedError, refusing
@@ -47,13 +47,14 @@ KINDS: dict[str, tuple[Callable[..., Any], Any, str]] = {
 
 
 @takes(
-    argument("file", "RESULT.npz", "What train --save or sweep --save wrote.", Path, default=...),
     f"""
+    file RESULT.npz  What train --save or sweep --save wrote.
     --kind KIND  errors (over the iterations), changes (of direction, per weight), alphas (against
         error and changes), weights (their paths), or solved (share of seeds, by hidden size).
     --plot FILE  Draw a figure to this file: .png, .svg or .pdf.
     --threshold ERROR  With solved: the final error below which a run has ({statistics.SOLVED:g}).
     """,
+    file={"default": ...},
     kind={"default": ...},
     plot={"default": ...},
 )
@@ -89,19 +90,16 @@ def plot(file: Path, kind: str, plot: Path, **chosen: Any) -> None:
 SHOWN = 10
 """Number of rows that are shown."""
 
-SAVED = argument(
-    "saved", "MODEL.npz", "File written by fit --save or train --save.", Path, default=...
-)
-
 
 @takes(
-    SAVED,
-    TABLE_FILE,
     """
+    saved MODEL.npz  File written by fit --save or train --save.
+    file
     --csv FILE.csv  Write a line for each row, in their order: the prediction, and for classes the
         probability of each.
     --raw-text --json --sep --decimal
     """,
+    saved={"default": ...},
 )
 def predict(
     saved: Path,
@@ -237,19 +235,15 @@ LANGUAGES = {
 
 
 @takes(
-    SAVED,
-    argument(
-        "out",
-        "FILE",
-        "The file to write; an existing one is overwritten (default: MODEL with the ending "
-        ".h, .js, .wasm or .onnx).",
-        Path,
-    ),
     """
+    saved MODEL.npz  File written by fit --save or train --save.
+    out FILE  The file to write; an existing one is overwritten (default: MODEL with the ending .h,
+        .js, .wasm or .onnx).
     --to LANGUAGE  c, js, wasm or onnx (default: by the ending of FILE: .h, .js, ...).
     --name NAME  With c: what the names in the header begin with (default: that of FILE).
     --dtype DTYPE  With onnx: float64, or float32 for runtimes without float64.
     """,
+    saved={"default": ...},
 )
 def export(saved: Path, out: Path | None, to: str | None, **chosen: Any) -> None:
     """Write a saved network for another language: C, JavaScript, WebAssembly or ONNX.

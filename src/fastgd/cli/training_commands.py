@@ -18,14 +18,7 @@ from fastgd.arguments.declarations import FIELDED
 from fastgd.arguments.samples import TrainingData
 from fastgd.checks.messages import error_text, joined, many, options_text
 from fastgd.checks.numbers import ABOVE_ZERO, check_number
-from fastgd.cli.command_options import (
-    TABLE_FILE,
-    read_alpha,
-    read_list,
-    read_network,
-    read_networks,
-    takes,
-)
+from fastgd.cli.command_options import read_alpha, read_list, read_network, read_networks, takes
 from fastgd.cli.dask_workers import check_dask, executor_at
 from fastgd.cli.json_output import plain, print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_method
@@ -174,8 +167,8 @@ def show_samples(
 
 
 @takes(
-    TABLE_FILE,
     f"""
+    file
     --target
     --hidden-size SIZE  Units of the hidden layer (default: 4); 8x4 has two layers, none has none.
     --alpha ALPHA  Learning rate (default: 1; of a prepared table: 0.01, or 1 with --optimizer lm),
@@ -196,7 +189,6 @@ def show_samples(
     *method_options(several=False),
     hidden_size=read_network,
     alpha=read_alpha,
-    resume=Path,
 )
 def train(
     file: Path,
@@ -479,8 +471,8 @@ SEEDS = "a whole number of at least 1 (the seeds are 1 to N)"
 
 
 @takes(
-    TABLE_FILE,
     """
+    file
     --target --groups
     --hidden-size SIZES  Hidden sizes to try: 4,32. 8x8 has two layers, none has none.
     --alpha ALPHAS  Learning rates to try: 0.01,0.1,1 (default: 1; of a prepared table: 0.01, or 1
