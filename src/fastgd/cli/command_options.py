@@ -234,23 +234,25 @@ Validation:
 --folds K  Cross-validation: train K times, each time with another K-th of the rows (of each group)
     as the validation set.
 """
-_KINDS_OF_COMMON: dict[str, Any] = {
-    "file": {"default": ...},
-    "progress": {"callback": _or_terminal},
-    "target": COLUMNS,
-    "groups": column_name,
-    "drop": COLUMNS,
-    "keep": COLUMNS,
-    "max_categories": MOST_CATEGORIES,
-    "encoding": "one-hot",
-    "no_standardize": {"name": "standardize", "callback": lambda typed: not typed},
-    "max_classes": MAX_CLASSES,
-    "split_seed": str,
-}
 COMMON = dict(
     zip(
         re.findall(r"^[a-z-]+", _COMMON, re.MULTILINE),
-        option_table(_COMMON, _KINDS_OF_COMMON),
+        option_table(
+            _COMMON,
+            {
+                "file": {"default": ...},
+                "progress": {"callback": _or_terminal},
+                "target": COLUMNS,
+                "groups": column_name,
+                "drop": COLUMNS,
+                "keep": COLUMNS,
+                "max_categories": MOST_CATEGORIES,
+                "encoding": "one-hot",
+                "no_standardize": {"name": "standardize", "callback": lambda typed: not typed},
+                "max_classes": MAX_CLASSES,
+                "split_seed": str,
+            },
+        ),
         strict=True,
     )
 )
