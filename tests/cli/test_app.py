@@ -9,6 +9,7 @@ import pytest
 
 from fastgd import cli
 from fastgd.cli.app import COMMANDS, app
+from fastgd.cli.command_options import takes
 
 NAMES = [command.__name__ for command in COMMANDS]
 
@@ -25,6 +26,11 @@ def test_each_command_of_a_file_is_in_the_frame():
     assert [command.name for command in app.registered_commands] == NAMES
     page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()
     assert re.findall(r"^```{command} (\w+)$", page, re.MULTILINE) == NAMES, "docs/command-line.md"
+
+
+def test_what_is_said_of_an_option_that_is_in_no_table_is_refused():
+    with pytest.raises(TypeError, match=r"^options must be in a table, got alpah$"):
+        takes("--alpha ALPHA  A learning rate.", alpah=float)
 
 
 @pytest.mark.parametrize("width", [80, 200])
