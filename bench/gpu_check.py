@@ -36,7 +36,7 @@ import fastgd
 import report
 from bounds import sizes_of
 from fastgd.engine.devices import CPU, CUDA, devices_of
-from fastgd.studies.trainability.mean_field import mean_field
+from fastgd.studies.mean_field import mean_field
 from measure import in_turn
 from workload import ALPHAS, LENGTH, SMALL_ALPHAS, Work, article, check, made_up
 

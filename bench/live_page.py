@@ -30,7 +30,7 @@ import fastgd
 import report
 import summary
 from fastgd.article import page as article
-from fastgd.article.page.live.packing import XOR
+from fastgd.article.page.live import XOR
 
 MARKERS = ("<!-- live:begin -->", "<!-- live:end -->")
 NAMES = ("chromium", "chromium-browser", "google-chrome")

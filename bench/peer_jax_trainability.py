@@ -15,12 +15,12 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
-from fastgd.studies.trainability.mean_field import MeanField
+from fastgd.studies.mean_field import MeanField
 
 jax.config.update("jax_enable_x64", True)
 
 LAST = 20
-"""Errors at the end whose mean decides, as in :mod:`fastgd.studies.trainability.map_job`."""
+"""Errors at the end whose mean decides, as in :mod:`fastgd.studies.mean_field`."""
 
 
 class State(NamedTuple):

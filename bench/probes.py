@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from fastgd.kernel.iteration.activations import sigmoid
-from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.tile import Shape, fma, select
 from fastgd.kernel.vectorization import native_lanes, runs_side_by_side, shapes_for
 from workload import Array

@@ -24,7 +24,7 @@ from distributed import Client, LocalCluster
 
 import fastgd
 from fastgd.training import training_job
-from fastgd.workers import worker
+from fastgd.workers import tasks as worker
 from workload import XOR_X, XOR_Y
 
 CHUNK_SECONDS = 2.0

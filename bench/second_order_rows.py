@@ -17,7 +17,7 @@ import fastgd
 import probes
 from compare import Settings
 from fastgd import optimizers
-from fastgd.engine.layout import CURVATURE_ROWS
+from fastgd.engine.session import CURVATURE_ROWS
 from fastgd.kernel import vectorization as tiles
 from fastgd.kernel.block import SampleGroup, System
 from fastgd.kernel.extensions.normal_equations import add_products

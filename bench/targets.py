@@ -40,7 +40,7 @@ from fastgd.arguments.samples import TrainingData
 from fastgd.engine.network import first_rows, network_of
 from fastgd.engine.plan import Plan
 from fastgd.engine.training_image import TrainingImage
-from fastgd.kernel.language.webassembly import PAGE, STACK
+from fastgd.kernel.language.wasm_linking import PAGE, STACK
 from fastgd.kernel.launch import bind
 from fastgd.kernel.vectorization import WEBASSEMBLY, Machine
 from fastgd.optimizers import Adam

@@ -6,7 +6,7 @@ import numpy as np
 
 import fastgd
 from compare import Settings
-from fastgd.studies.trainability.mean_field import mean_field
+from fastgd.studies.mean_field import mean_field
 from measure import in_turn
 from report import Line
 

@@ -4,7 +4,7 @@ import pytest
 
 import fastgd
 from fastgd import optimizers
-from fastgd.article.page.live.packing import XOR
+from fastgd.article.page.live import XOR
 
 FIRST = {"hidden": 4, "alpha": 0.5, "seed": 1, "iterations": 60_000}
 UNFUSED = ("--js-flags=--no-enable-fma3",)

@@ -15,13 +15,13 @@ import fastgd
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.initial_network import INITS
 from fastgd.functions import exp, log
-from fastgd.hyperparameters import Hyperparameters
 from fastgd.optimizers import (
     AdaDelta,
     AdaGrad,
     Adam,
     AdamW,
     GradientDescent,
+    Hyperparameters,
     LevenbergMarquardt,
     Momentum,
     Nesterov,

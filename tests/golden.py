@@ -49,7 +49,7 @@ from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.results import State, TrainedRuns
 from fastgd.kernel.block import CONVERGED, STALLED
-from fastgd.kernel.elementwise import FUNCTIONS
+from fastgd.kernel.bytecode import FUNCTIONS
 
 GOLDEN = Path(__file__).with_name("golden.json")
 

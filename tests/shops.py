@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 import fastgd
-from fastgd.models.group_training import hold_out
+from fastgd.models.row_splits import hold_out
 
 SHORT = {"hidden_size": 3, "iterations": 40}
 

@@ -44,7 +44,7 @@ def test_no_module_is_hidden_by_something_of_its_name():
 def test_import_fastgd_imports_no_other_module_of_it():
     """Else ``import fastgd`` in one thread, and a task that is unpickled in another, may fail.
 
-    Who imports ``fastgd.workers.worker`` has its lock before that of ``fastgd``: Python ends the
+    Who imports ``fastgd.workers.tasks`` has its lock before that of ``fastgd``: Python ends the
     import of a thread that would wait for the former and has the latter.
     """
     code = "import sys, fastgd; print([name for name in sys.modules if 'fastgd.' in name])"

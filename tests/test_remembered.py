@@ -32,9 +32,9 @@ from fastgd.kernel import vectorization
 from fastgd.kernel.language.specialization import Choice
 from fastgd.optimizers import Momentum, Nesterov
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor, SweepSearchCV
+from fastgd.sklearn.candidate_fits import Fit, Fold
 from fastgd.sklearn.deferred_fits import DeferredFits
 from fastgd.sklearn.joint_training import SweptRuns, batches_of, key_of
-from fastgd.sklearn.scored_fits import Fit, Fold
 from plain_facts import facts
 
 STEEP = fastgd.Function("tanh(1 / k) * a", k=0.0)

@@ -15,7 +15,7 @@ array([1.        , 2.71828183])
 from typing import Any
 
 from fastgd.engine.formula_values import evaluate
-from fastgd.formulas.symbols import OF_SYMBOLS, Condition, Symbol, is_tracing
+from fastgd.formulas.expressions import OF_SYMBOLS, Condition, Symbol, is_tracing
 
 
 def _function(name: str, *operands: Any) -> Any:

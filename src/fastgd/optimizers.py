@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
 
-from fastgd.hyperparameters import Hyperparameters
+from fastgd.optimizers import Hyperparameters
 
 # Fields of several optimizers. A field is annotated with its type, the interval of its values, and
 # what it means; checks, docstrings and the help of the command line follow from that.

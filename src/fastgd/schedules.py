@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from fastgd.hyperparameters import Hyperparameters
+from fastgd.optimizers import Hyperparameters
 
 # Fields of several schedules; a field is annotated as those of the optimizers are.
 Steps = Annotated[Any, int, "[1, inf)", "Updates until the end of the schedule"]

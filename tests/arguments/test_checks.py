@@ -22,7 +22,7 @@ from fastgd.arguments.initial_network import (
     check_weights,
 )
 from fastgd.arguments.samples import check_inputs, check_samples
-from fastgd.checks import memory
+from fastgd.checks import numbers as memory
 from fastgd.checks.numbers import array_of, check_count, check_flag, check_seed, check_threads
 from thinning import only
 

@@ -17,10 +17,16 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.samples import MOST_CLASSES, check_outputs, classes_apart
 from fastgd.checks.messages import options_text, setting_text, value_text
 from fastgd.engine.formula_values import value_of
-from fastgd.formulas.custom import Formula
-from fastgd.formulas.expressions import FUNCTIONS, LARGEST, parse, write
-from fastgd.formulas.named import LOSSES, UNITS
-from fastgd.formulas.symbols import OF_SYMBOLS, Symbol, is_tracing
+from fastgd.formulas.expressions import (
+    FUNCTIONS,
+    LARGEST,
+    OF_SYMBOLS,
+    Symbol,
+    is_tracing,
+    parse,
+    write,
+)
+from fastgd.formulas.named import LOSSES, UNITS, Formula
 from fastgd.functions import exp, log, sin, where
 from fastgd.reference.formulas import value_and_derivatives
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from fastgd.checks import memory
+from fastgd.checks import numbers as memory
 
 
 @pytest.mark.parametrize(

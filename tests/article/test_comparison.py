@@ -6,10 +6,9 @@ import pytest
 
 import fastgd
 from fastgd.article import comparison
-from fastgd.article.comparison import tally
+from fastgd.article.comparison import COUNT, Mark, compare, tally
 from fastgd.article.experiments import EXPERIMENTS, published
 from fastgd.article.tables import tables
-from fastgd.article.twins import COUNT, Mark, compare
 
 TWO_LAYER, THIRTEEN, ALPHA, HIDDEN_32 = EXPERIMENTS
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from fastgd import bucket
-from fastgd.article.page.live.packing import MODULES, bucket_facts
+from fastgd.article.page.live import MODULES, bucket_facts
 from fastgd.engine.formula_values import instructions_of
 from fastgd.formulas.derivation import Derivation
 from fastgd.formulas.expressions import FUNCTIONS, parse
-from fastgd.kernel.elementwise import OF_VALUE
+from fastgd.kernel.bytecode import OF_VALUE
 from fastgd.studies.bucket.curves import curve_of
-from fastgd.studies.bucket.portable import roller_of
+from fastgd.studies.bucket.rolling import roller_of
 from live import in_node, needs_node
 from thinning import only
 

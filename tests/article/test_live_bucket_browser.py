@@ -6,7 +6,7 @@ import pytest
 
 import fastgd
 from chromium import needs_chromium
-from fastgd.article.page.live.packing import FIRST, STARTS
+from fastgd.article.page.live import FIRST, STARTS
 from fastgd.bucket import EXAMPLES
 
 pytestmark = [pytest.mark.slow, needs_chromium]

@@ -9,7 +9,7 @@ import fastgd
 import live
 from fastgd.article import comparison
 from fastgd.article.experiments import EXPERIMENTS
-from fastgd.article.page.live.packing import XOR, published_facts
+from fastgd.article.page.live import XOR, published_facts
 
 pytestmark = live.needs_node
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastgd.article.page.live.packing import ALPHAS, AXES, Packing
+from fastgd.article.page.live import ALPHAS, AXES, Packing
 from live import in_node, needs_node
 
 pytestmark = needs_node

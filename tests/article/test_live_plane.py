@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from fastgd.article.page.live.packing import PLANE, Packing, Program, add_programs
+from fastgd.article.page.live import PLANE, Packing, Program, add_programs
 from fastgd.optimizers import FIRST_ORDER, GradientDescent, Rprop
 from live import in_node, needs_node
 from thinning import only

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chromium import needs_chromium
-from fastgd.article.page.live.packing import XOR, Packing, Program, add_programs
+from fastgd.article.page.live import XOR, Packing, Program, add_programs
 from fastgd.optimizers import FIRST_ORDER, Adam, GradientDescent
 from fastgd.tables.table_samples import LARGEST
 from live import in_node, needs_node

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from fastgd.article.page.live import bundled
-from fastgd.article.page.live.packing import (
+from fastgd.article.page.live import (
     INPUTS,
     RATES,
     RECORDS,
@@ -21,6 +20,7 @@ from fastgd.article.page.live.packing import (
     Program,
     add_programs,
     all_programs,
+    bundled,
 )
 from fastgd.optimizers import FIRST_ORDER, Adam, AdamW, GradientDescent
 from live import in_node, needs_node

@@ -20,14 +20,12 @@ import pytest
 from command import assert_refused
 from fastgd import bucket
 from fastgd.article import comparison, page
-from fastgd.article.comparison import lines
+from fastgd.article.comparison import Mark, lines
 from fastgd.article.experiments import EXPERIMENTS, published
-from fastgd.article.page import calls
-from fastgd.article.page.figures import PageFigure
-from fastgd.article.page.markup import CLASSES, Markup, element, show_table
+from fastgd.article.page import sections as calls
+from fastgd.article.page.markup import CLASSES, Markup, PageFigure, element, show_table
 from fastgd.article.page.sections import SECTIONS
 from fastgd.article.tables import tables
-from fastgd.article.twins import Mark
 from fastgd.checks.messages import error_text
 from fastgd.engine.training_image import TargetError
 from fastgd.plots.style import styled

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fastgd.article.twins import COUNT, ERROR, EXACT, WEIGHT, Mark, compare, twins
+from fastgd.article.comparison import COUNT, ERROR, EXACT, WEIGHT, Mark, compare, twins
 from fastgd.engine.network import first_weights
 
 

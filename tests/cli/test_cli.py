@@ -383,7 +383,7 @@ def test_progress_counts_the_updates_of_all_runs(run, xor_csv):
 
 
 def test_a_need_of_memory_is_that_of_the_whole_sweep(run, xor_csv, monkeypatch):
-    monkeypatch.setattr("fastgd.checks.memory.available_memory", lambda: 10**8)
+    monkeypatch.setattr("fastgd.checks.numbers.available_memory", lambda: 10**8)
     needs = []
     for every in ("1", "60000"):  # more is recorded, more is needed
         arguments = ["--target", "y", "--seeds", "100000", "--iterations", "6000000"]
@@ -395,7 +395,7 @@ def test_a_need_of_memory_is_that_of_the_whole_sweep(run, xor_csv, monkeypatch):
 
 
 def test_what_needs_less_memory_is_said_in_the_words_of_the_command(run, xor_csv, monkeypatch):
-    monkeypatch.setattr("fastgd.checks.memory.available_memory", lambda: 10**8)
+    monkeypatch.setattr("fastgd.checks.numbers.available_memory", lambda: 10**8)
     arguments = ["--target", "y", "--seeds", "500000"]
     result = run("sweep", xor_csv, *arguments, "--save", "x.npz")
     more = r"fewer records \(--record-every\) or values on its axes need less$"

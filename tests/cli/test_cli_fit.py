@@ -14,7 +14,7 @@ import fastgd
 from cases import XOR_CSV
 from command import assert_refused
 from fastgd import Model, Run
-from fastgd.cli.score_table import print_scores
+from fastgd.cli.result_tables import print_scores
 from fastgd.cli.terminal import open_console
 from fastgd.optimizers import Adam
 

@@ -7,7 +7,7 @@ import typer.main
 
 from cases import XOR_CSV
 from command import assert_refused
-from fastgd.checks.memory import check_memory
+from fastgd.checks.numbers import check_memory
 from fastgd.cli import dask_workers
 from fastgd.cli.app import app
 from fastgd.cli.refusals import in_typed_words
@@ -111,7 +111,7 @@ def test_names_of_columns_are_no_options(run):
 
 
 def test_a_way_out_is_one_that_the_command_has(run, monkeypatch):
-    monkeypatch.setattr("fastgd.checks.memory.available_memory", lambda: 10**8)
+    monkeypatch.setattr("fastgd.checks.numbers.available_memory", lambda: 10**8)
     rows = "\n".join(f"{k % 7},{k % 11},c{k % 700}" for k in range(4500))
     Path("classes.csv").write_text(f"a,b,y\n{rows}\n")
     result = run("fit", "classes.csv", "--target", "y", "--max-classes", 700)

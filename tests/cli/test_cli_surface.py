@@ -299,7 +299,7 @@ def test_race_says_who_diverged(run):
 
 @pytest.mark.slow
 def test_race_says_who_is_left_out(run, monkeypatch):
-    monkeypatch.setattr("fastgd.studies.race_job.ALL", (GradientDescent, LevenbergMarquardt))
+    monkeypatch.setattr("fastgd.studies.race.ALL", (GradientDescent, LevenbergMarquardt))
     words = ["race", "--experiment", "two-layer", "--iterations", 60, "--loss", "cross_entropy"]
     words += ["--activation", "identity"]
     _, out, _ = run(*words)

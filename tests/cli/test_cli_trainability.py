@@ -14,8 +14,8 @@ from PIL import Image
 import fastgd
 from fastgd.cli import main
 from fastgd.cli.output_files import finished
-from fastgd.studies.trainability import map_job
-from fastgd.studies.trainability.map_job import MapJob
+from fastgd.studies import mean_field as map_job
+from fastgd.studies.mean_field import MapJob
 
 SMALL = ["--resolution=16", "--iterations=30", "--width=4", "--window=-1,3,-1,3"]
 GIVEN = {"iterations": 30, "width": 4, "window": ((-1.0, 3.0), (-1.0, 3.0))}

@@ -9,7 +9,7 @@ from rich.console import Console
 
 import fastgd
 from cases import XOR_X, XOR_Y
-from fastgd.cli.ranking import (
+from fastgd.cli.result_tables import (
     BEST,
     GROUPS,
     best_runs,

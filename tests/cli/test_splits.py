@@ -9,7 +9,7 @@ from sklearn.model_selection import KFold, train_test_split
 from command import assert_refused
 from fastgd.cli.refusals import RefusedError
 from fastgd.cli.table_options import read_rows, take_split
-from fastgd.models.train_test_split import ShuffledFolds
+from fastgd.models.row_splits import ShuffledFolds
 from fastgd.tables.table_samples import read_samples
 
 ROWS = 23

@@ -7,10 +7,11 @@ import pytest
 
 from fastgd.arguments.options import Method
 from fastgd.engine import results
-from fastgd.engine.layout import ARRAYS, LINE, LINE_BYTES, PAGE, SMALL, layout_for
+from fastgd.engine.layout import ARRAYS, LINE, LINE_BYTES, PAGE
 from fastgd.engine.network import Network
 from fastgd.engine.packing import lanes_of
 from fastgd.engine.recipe import INTEGERS, STATES, Values, recipe_of
+from fastgd.engine.session import SMALL, layout_for
 from fastgd.kernel.block import (
     ERROR_COUNT,
     ERROR_SUM,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from fastgd.checks import memory
+from fastgd.checks import numbers as memory
 from fastgd.engine import prediction
 from fastgd.engine.prediction import RESULT_LEAST_BYTES, RESULT_MOST_BYTES, empty
 

@@ -10,11 +10,10 @@ from compiled_c import BUILDS, WARNINGS, missing
 from fastgd.engine.formula_values import evaluate
 from fastgd.formulas.expressions import FUNCTIONS
 from fastgd.kernel.iteration.elementary import FUNCTIONS as BODIES
-from fastgd.kernel.language import targets
+from fastgd.kernel.language import cross_compilation as targets
 from fastgd.kernel.language.c_code import CCode, number_text
-from fastgd.kernel.language.int_vectors import bits_of, integer
 from fastgd.kernel.language.source_expressions import UnknownError
-from fastgd.kernel.language.tile import select, trap
+from fastgd.kernel.language.tile import bits_of, integer, select, trap
 
 NAMES = [name for name, count in FUNCTIONS.items() if count == 1 and name != "relu"]
 BUILD = "gcc -O3 -mfma"

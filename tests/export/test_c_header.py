@@ -16,7 +16,7 @@ from fastgd.arguments.options import Method
 from fastgd.engine.network import Network
 from fastgd.engine.prediction import outputs
 from fastgd.export.c_header import c_header
-from fastgd.export.network import Exported, ExportError
+from fastgd.export.exported import Exported, ExportError
 from fastgd.export.single_precision import differences, sample_of
 from fastgd.formulas.named import ACTIVATIONS, OUTPUTS
 from fastgd.functions import cos, exp, sin, sqrt, tanh

@@ -9,12 +9,11 @@ from datetime import datetime
 
 import numpy as np
 import pytest
+from fastgd.export.web import es_module, facts_of
 
 import fastgd
 from chromium import needs_chromium
 from exports import MODELS, RUNS, assert_same_bits, expected, inputs, run_of, table_of
-from fastgd.export.javascript import es_module
-from fastgd.export.webassembly import facts_of
 from thinning import some
 
 NODE = shutil.which("node")

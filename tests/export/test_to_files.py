@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fastgd.export.exported import Exported, ExportError
 
 import fastgd
 from fastgd import Model
-from fastgd.export import c_header, javascript, onnx, webassembly
-from fastgd.export.network import Exported, ExportError
-from fastgd.kernel.language.targets import TargetError
+from fastgd.export import c_header, onnx
+from fastgd.export import web as javascript
+from fastgd.export import web as webassembly
+from fastgd.kernel.language.cross_compilation import TargetError
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import NumberTarget
 

@@ -7,12 +7,13 @@ from subprocess import CompletedProcess
 import numpy as np
 import pytest
 import wasmtime
+from fastgd.export.web import wasm_module
 
 import fastgd
 from exports import MODELS, RUNS, assert_same_bits, expected, inputs, run_of, table_of
-from fastgd.export.webassembly import wasm_module
-from fastgd.kernel.language import cache, targets
-from fastgd.kernel.language.targets import TargetError
+from fastgd.kernel.language import cache
+from fastgd.kernel.language import cross_compilation as targets
+from fastgd.kernel.language.cross_compilation import TargetError
 from thinning import some
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(not in|never in) the training table")

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import cuda_stand_in
-from fastgd.kernel import cuda, cuda_driver
+from fastgd.kernel import cuda
+from fastgd.kernel import cuda as cuda_driver
 
 package = pytest.importorskip(
     "cuda.bindings.driver", reason="cuda-bindings is missing: there is none for macOS"

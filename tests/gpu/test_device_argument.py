@@ -13,10 +13,11 @@ import pytest
 import cuda_stand_in
 import fastgd
 from cases import XOR_X, XOR_Y
-from fastgd.checks import memory
-from fastgd.checks.numbers import check_device
-from fastgd.engine import device_choice, execution
-from fastgd.studies.trainability import map_job
+from fastgd.checks import numbers as memory
+from fastgd.engine import execution
+from fastgd.engine import execution as device_choice
+from fastgd.engine.devices import check_device
+from fastgd.studies import mean_field as map_job
 from fastgd.training import training_job
 from thinning import crossed
 

@@ -16,8 +16,8 @@ from sklearn.preprocessing import StandardScaler
 
 import cuda_stand_in
 import fastgd
-from fastgd.engine import device_choice
-from fastgd.models import search
+from fastgd.engine import execution as device_choice
+from fastgd.models import fit as search
 from fastgd.sklearn import FastGDRegressor, GroupedRegressor, SweepSearchCV
 from fastgd.sklearn.estimator_parameters import check_parameters
 

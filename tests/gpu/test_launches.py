@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import golden
-from fastgd.kernel.cuda import device_at
-from fastgd.kernel.cuda_driver import DeviceError
+from fastgd.kernel.cuda import DeviceError, device_at
 from ptx_machine import Trapped
 
 CASE = "article, hidden 4"

@@ -13,8 +13,9 @@ from numba.core import config
 
 import golden
 from fastgd.kernel.call_image import module
-from fastgd.kernel.language import emitter, targets
-from fastgd.kernel.language.targets import TARGETS
+from fastgd.kernel.language import cross_compilation as targets
+from fastgd.kernel.language import emitter
+from fastgd.kernel.language.cross_compilation import TARGETS
 from thinning import some
 
 ARTICLE = "article, hidden 4"

@@ -14,14 +14,14 @@ from cases import XOR_X, XOR_Y
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import TrainingData, Validation
 from fastgd.arguments.subsets import check_partition
-from fastgd.engine import device_choice, execution
+from fastgd.engine import execution
+from fastgd.engine import execution as device_choice
 from fastgd.engine import plan as plans
 from fastgd.engine.devices import AUTO, CPU, CUDA
 from fastgd.engine.execution import execute
 from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import Keep, Plan
-from fastgd.kernel.cuda import Memory
-from fastgd.kernel.cuda_driver import DeviceError
+from fastgd.kernel.cuda import DeviceError, Memory
 
 SEEDS = np.arange(50)
 

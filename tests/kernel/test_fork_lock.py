@@ -10,7 +10,7 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from fastgd.engine.layout import Layout
 from fastgd.kernel.fork_lock import ForkSafeLock
-from fastgd.workers import worker
+from fastgd.workers import tasks as worker
 from thinning import only
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")

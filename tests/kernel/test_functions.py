@@ -15,7 +15,7 @@ from fastgd.kernel.iteration.activations import (
     sigmoid,
     tanh,
 )
-from fastgd.kernel.language.memory import panel, store
+from fastgd.kernel.language.loads_and_stores import panel, store
 from fastgd.kernel.language.specialization import UNCOUNTED
 from fastgd.kernel.language.tile import Shape, units_of
 from fastgd.kernel.vectorization import native_lanes

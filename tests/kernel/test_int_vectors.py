@@ -4,18 +4,19 @@ import numpy as np
 import pytest
 from numba import njit
 
-from fastgd.kernel.language.int_vectors import (
+from fastgd.kernel.language.loads_and_stores import load, load_words, store, store_words
+from fastgd.kernel.language.tile import (
+    Shape,
     all_words,
     bits_of,
     choose,
     integer,
-    load_words,
     number_of,
     numbers,
-    store_words,
+    runs_of,
+    select,
+    zeros,
 )
-from fastgd.kernel.language.memory import load, store
-from fastgd.kernel.language.tile import Shape, runs_of, select, zeros
 from thinning import only
 
 ONES = 2**32 - 1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from fastgd.kernel.extensions.random_masks import (
+from fastgd.kernel.extensions.randomness import (
     DRAW,
     DROPCONNECT,
     DROPOUT,
@@ -15,7 +15,7 @@ from fastgd.kernel.extensions.random_masks import (
     random_words,
     shuffle,
 )
-from fastgd.kernel.language.int_vectors import load_words, store_words
+from fastgd.kernel.language.loads_and_stores import load_words, store_words
 from fastgd.kernel.language.specialization import UNCOUNTED
 from fastgd.kernel.language.tile import Shape, runs_of
 from plain import philox as plain_philox

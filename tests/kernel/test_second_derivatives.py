@@ -10,7 +10,7 @@ from fastgd.engine.recipe import has_second_derivative, unit_choice
 from fastgd.formulas.expressions import FUNCTIONS
 from fastgd.formulas.named import UNITS
 from fastgd.kernel.iteration.activations import TWICE, activate_twice, body_of
-from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.tile import Shape
 
 EXACT = {

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numba import njit, types
 
-from fastgd.kernel.language.memory import load
+from fastgd.kernel.language.loads_and_stores import load
 from fastgd.kernel.language.specialization import KnownFacts, markers
 from fastgd.kernel.language.structs import (
     Bytes,

@@ -11,7 +11,7 @@ import pytest
 from numba import njit
 
 from fastgd.kernel.language import tile
-from fastgd.kernel.language.memory import (
+from fastgd.kernel.language.loads_and_stores import (
     count_changes,
     load,
     load_data,

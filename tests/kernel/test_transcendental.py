@@ -9,9 +9,9 @@ from numba import njit
 from accuracy import LARGEST, SUBJECTS, worst
 from fastgd import functions
 from fastgd.engine.formula_values import evaluate
-from fastgd.kernel.elementwise import FUNCTIONS, OF_VALUE, handle_of_function, value
+from fastgd.kernel.bytecode import FUNCTIONS, OF_VALUE, handle_of_function, value
 from fastgd.kernel.iteration.elementary import PIECES
-from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.numba_internals import call_for_two
 from fastgd.kernel.language.specialization import UNCOUNTED, Choice
 from fastgd.kernel.language.tile import Shape, runs_of

@@ -19,7 +19,7 @@ from fastgd.engine import layout as layouts
 from fastgd.engine.recipe import recipe_of
 from fastgd.kernel import vectorization
 from fastgd.kernel.language import translation
-from fastgd.kernel.language.memory import count_changes, load, store
+from fastgd.kernel.language.loads_and_stores import count_changes, load, store
 from fastgd.kernel.language.source_expressions import UnknownError
 from fastgd.kernel.language.specialization import Choice, dispatch, part
 from fastgd.kernel.language.tile import Shape, runs_of, select

@@ -11,25 +11,24 @@ from io import StringIO
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn import metrics
-from sklearn.utils.class_weight import compute_class_weight
-
-import fastgd
-from fastgd import Model
-from fastgd.checks import memory
-from fastgd.checks.messages import TrainingWarning
-from fastgd.models.fit import fit_columns
-from fastgd.models.fit_choices import HIDDEN_SIZES, Choices
-from fastgd.models.model import mean_outputs
-from fastgd.models.scores import scores_of, verdict
-from fastgd.models.search import SearchSamples, sizes_for
-from fastgd.models.train_test_split import (
+from fastgd.models.row_splits import (
     folds_of,
     folds_of_groups,
     last_rows,
     parts_of,
     rows_of_groups,
 )
+from sklearn import metrics
+from sklearn.utils.class_weight import compute_class_weight
+
+import fastgd
+from fastgd import Model
+from fastgd.checks import numbers as memory
+from fastgd.checks.messages import TrainingWarning
+from fastgd.models.fit import SearchSamples, fit_columns, sizes_for
+from fastgd.models.fit_choices import HIDDEN_SIZES, Choices
+from fastgd.models.model import mean_outputs
+from fastgd.models.scores import scores_of, verdict
 from fastgd.tables import column_values
 from fastgd.tables.column_values import columns_of
 from fastgd.tables.preparation import Preparation
@@ -610,8 +609,8 @@ def test_each_column_is_parsed_once(monkeypatch):
 
 
 def test_many_rows_are_searched_by_some_of_them(monkeypatch, priced):
-    monkeypatch.setattr("fastgd.models.search.SEARCHED", 40)
-    monkeypatch.setattr("fastgd.models.search.FEWEST", 10)
+    monkeypatch.setattr("fastgd.models.fit.SEARCHED", 40)
+    monkeypatch.setattr("fastgd.models.fit.FEWEST", 10)
     found = fit_columns(columns_of(HOUSES.drop(columns="sort")), "price", CHOICES)
     best, *others = found.candidates
     assert best.loss != priced.candidates[0].loss

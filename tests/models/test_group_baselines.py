@@ -5,9 +5,8 @@ import pytest
 from sklearn.linear_model import Ridge
 
 import fastgd
-from fastgd.models import group_stages
-from fastgd.models.group_baselines import MODELS, best_of, ridge_outputs, ridges
-from fastgd.models.group_training import GroupRows
+from fastgd.models import groups as group_stages
+from fastgd.models.group_training import MODELS, GroupRows, best_of, ridge_outputs, ridges
 from shops import SHORT, codes_of, held_rows, shops, without_test_rows
 
 

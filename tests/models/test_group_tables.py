@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import fastgd
-from fastgd.checks import memory
+from fastgd.checks import numbers as memory
 from fastgd.checks.messages import TrainingWarning
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import GroupRows

@@ -6,7 +6,8 @@ import pytest
 
 import fastgd
 from fastgd.checks.messages import TrainingWarning
-from fastgd.models.group_training import GroupRows, Plans, Scaling, hold_out, train_groups
+from fastgd.models.group_training import GroupRows, Plans, Scaling, train_groups
+from fastgd.models.row_splits import hold_out
 from fastgd.optimizers import LevenbergMarquardt
 from shops import SHORT, codes_of, fitted, held_rows, rows_of, shops, without_test_rows
 from thinning import crossed

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import fastgd
-from fastgd.models.group_baselines import MODELS
+from fastgd.models.group_training import MODELS
 from shops import SHORT, fitted, shops
 
 NEW = shops(seed=4).drop(columns="sales")

@@ -13,7 +13,7 @@ import pytest
 import fastgd
 from fastgd import bucket, plots
 from fastgd.optimizers import GradientDescent, Momentum
-from fastgd.studies.trainability import mean_field
+from fastgd.studies import mean_field
 from fastgd.training import statistics
 from odd import ODD, stated
 
@@ -103,7 +103,7 @@ CALLS = {
     "trainability.zoom": (Later(lambda: MAP().zoom), {"factor": 4}),
     "box_counting": (fastgd.box_counting, {"pixels": np.eye(16, dtype=bool)}),
     "box_counting.fitted": (Later(lambda: BOXES().fitted), {"sizes": [1, 2]}),
-    "boundary": (fastgd.studies.trainability.box_counting.boundary,
+    "boundary": (fastgd.studies.box_counting.boundary,
                  {"inside": np.eye(4, dtype=bool)}),
     "mean_field": (
         mean_field.mean_field,

@@ -5,13 +5,13 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from fastgd.studies.mean_field import Settings
+from fastgd.studies.trainability_map import Trainability
 from PIL import Image
 
 import fastgd
 from fastgd import plots
 from fastgd.plots.maps import ends_text
-from fastgd.studies.trainability.map import Trainability
-from fastgd.studies.trainability.map_job import Settings
 
 mpl.use("Agg")
 

@@ -6,13 +6,13 @@ from itertools import pairwise
 import matplotlib as mpl
 import numpy as np
 import pytest
+from fastgd.plots.networks import DASHES
 
 import fastgd
 from cases import XOR_X, XOR_Y
 from fastgd import plots
 from fastgd.plots.lines import MOST
 from fastgd.plots.style import COLORS
-from fastgd.plots.weights import DASHES
 from fastgd.training import statistics
 
 mpl.use("Agg")

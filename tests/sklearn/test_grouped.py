@@ -21,9 +21,9 @@ from fastgd.sklearn import (
     FastGDRegressor,
     GroupedClassifier,
     GroupedRegressor,
-    joint_predictions,
     standard_steps,
 )
+from fastgd.sklearn import standard_steps as joint_predictions
 from thinning import crossed, only, some
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from fastgd.checks import memory
+from fastgd.checks import numbers as memory
 from fastgd.optimizers import LevenbergMarquardt, Momentum
 from fastgd.schedules import Cosine, Step
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor

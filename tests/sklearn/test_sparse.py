@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import coo_array, csr_matrix
 
-from fastgd.checks import memory
+from fastgd.checks import numbers as memory
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor, SweepSearchCV, base
 
 DRAW = np.random.default_rng(0)

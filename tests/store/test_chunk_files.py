@@ -7,7 +7,7 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from fastgd.store.chunk_file import CorruptChunkError, packed, unpacked, verify
+from fastgd.store.npz import CorruptChunkError, packed, unpacked, verify
 
 ARRAYS = {
     "errors": np.arange(12.0).reshape(3, 4),

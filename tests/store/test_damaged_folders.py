@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from filling import SHARED, arrays_of, fill, folder_at
 
-from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
 from fastgd.store.files import put
 from fastgd.store.folder import DamageWarning, Folder
+from fastgd.store.npz import CorruptChunkError, MissingChunkError
 
 CHUNKS = 4
 
@@ -104,7 +104,7 @@ def test_what_cannot_be_read_from_the_disk_is_corrupt(full, monkeypatch):
     def fail(*_):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("fastgd.store.chunk_file._verified", fail)
+    monkeypatch.setattr("fastgd.store.npz._verified", fail)
     assert folder.damaged() == [0, 1, 2, 3]
 
 

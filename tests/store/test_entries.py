@@ -11,9 +11,9 @@ from filling import arrays_of, fill, folder_at
 
 import fastgd
 from fastgd.store import files
-from fastgd.store.chunk_file import MissingChunkError
 from fastgd.store.files import ForeignEntryError, open_inside
 from fastgd.store.folder import Folder, remove
+from fastgd.store.npz import MissingChunkError
 from folder_state import state_of
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no such entries")

@@ -12,9 +12,9 @@ import pytest
 from filling import ASKED, SHARED, arrays_of, fill, folder_at
 
 from fastgd.store import BITS
-from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
 from fastgd.store.folder import Folder
 from fastgd.store.manifest import parsed
+from fastgd.store.npz import CorruptChunkError, MissingChunkError
 
 
 def assert_same(found, wanted):

@@ -9,8 +9,8 @@ import sys
 import pytest
 from filling import fill, folder_at
 
-from fastgd.store import leases
-from fastgd.store.leases import Leases
+from fastgd.store import files as leases
+from fastgd.store.files import Leases
 
 FOREIGN = "4711 98765 0123456789abcdef another-boot pid:[1] another-machine"
 
@@ -207,7 +207,7 @@ def sleeper():
     """Another process of this machine, which acquires a lease."""
     code = (
         "import pathlib, sys\n"
-        "from fastgd.store.leases import Leases\n"
+        "from fastgd.store.files import Leases\n"
         "leases = Leases(pathlib.Path(input()))\n"
         "print(leases.acquire(3), flush=True)\n"
         "input()\n"

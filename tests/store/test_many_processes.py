@@ -11,7 +11,7 @@ import filling
 import numpy as np
 import pytest
 
-from fastgd.store import leases
+from fastgd.store import files as leases
 from fastgd.store.folder import Folder
 
 CHUNKS = 24

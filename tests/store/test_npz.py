@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from fastgd.checks import memory
+from fastgd.checks import numbers as memory
 from fastgd.store import npz
 
 REFUSED = "must be a whole file that fastgd has saved$"

@@ -9,7 +9,7 @@ import pytest
 
 import fastgd
 from fastgd.optimizers import ALL, Adam, GradientDescent, LevenbergMarquardt, Momentum
-from fastgd.studies.race_job import RaceJob
+from fastgd.studies.race import RaceJob
 
 PAIR = [(GradientDescent(), 1.0), (Momentum(), 0.5)]
 
@@ -64,7 +64,7 @@ def test_by_default_all_optimizers_run():
 
 
 def test_a_race_of_all_leaves_out_whom_its_options_exclude(monkeypatch):
-    monkeypatch.setattr("fastgd.studies.race_job.ALL", (GradientDescent, LevenbergMarquardt))
+    monkeypatch.setattr("fastgd.studies.race.ALL", (GradientDescent, LevenbergMarquardt))
     samples = [[0, 1], [1, 0]], [0, 1]
     given = {"hidden_size": (), "iterations": 1, "loss": "cross_entropy"}
     race = fastgd.race(*samples, **given)

@@ -19,7 +19,7 @@ from fastgd.engine import session
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network
 from fastgd.optimizers import Adam
-from fastgd.studies.surface_job import SurfaceJob
+from fastgd.studies.surface import SurfaceJob
 
 TWO_LAYERS = LINE_X, LINE_Y.ravel()
 

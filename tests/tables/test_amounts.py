@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from fastgd.tables.amounts import notation_text, numbers_like, numbers_written
+from fastgd.tables.notations import notation_text, numbers_like, numbers_written
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import read_columns
 from fastgd.tables.targets import NumberTarget, learn_target, notes_of, target_from_json

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 import fastgd
-from fastgd.export.network import Term
+from fastgd.export.exported import Term
 from fastgd.formulas.calendar import CYCLES, circle, fields_of
 from fastgd.kernel import predictor
 from fastgd.tables.column_values import cells_of
-from fastgd.tables.dates import DateColumn, learn_dates
+from fastgd.tables.columns import DateColumn, learn_dates
 from fastgd.tables.preparation import Preparation
 
 FROM, TO = datetime.date(1600, 1, 1), datetime.date(2400, 12, 31)

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from fastgd.tables.leaks import leaks
 from fastgd.tables.preparation import Preparation
-from fastgd.tables.targets import learn_target
+from fastgd.tables.targets import leaks, learn_target
 
 RANDOM = np.random.default_rng(0)
 NUMBERS = RANDOM.normal(size=200)

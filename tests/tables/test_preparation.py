@@ -12,8 +12,8 @@ import pytest
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import TargetEncoder
 
-from fastgd.tables.column_learning import Decisions
 from fastgd.tables.column_values import cells_of, columns_of, is_missing
+from fastgd.tables.columns import Decisions
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.reading import Dialect, typed
 from fastgd.tables.targets import (

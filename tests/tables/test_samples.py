@@ -74,8 +74,8 @@ def test_where_a_file_is_cut_into_chunks_does_not_matter(tmp_path, monkeypatch, 
 def test_numbers_that_do_not_fit_into_the_memory(tmp_path, monkeypatch):
     path = tmp_path / "large.csv"
     path.write_text("a,y\n1,0\n")
-    monkeypatch.setattr("fastgd.checks.memory.ALWAYS_FITS", 0)
-    monkeypatch.setattr("fastgd.checks.memory.available_memory", lambda: 95)
+    monkeypatch.setattr("fastgd.checks.numbers.ALWAYS_FITS", 0)
+    monkeypatch.setattr("fastgd.checks.numbers.available_memory", lambda: 95)
     monkeypatch.setattr(table_reading, "CHUNK", 8)
     with pytest.raises(ValueError, match=r"large.csv must fit into the .* memory \(95 bytes"):
         read_samples(path, ["y"])

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from wasm_machine import Machine
 
+from fastgd.kernel.language.cross_compilation import TARGETS, emit
 from fastgd.kernel.language.structs import Floats
-from fastgd.kernel.language.targets import TARGETS, emit
 from fastgd.kernel.language.tile import Shape
-from fastgd.kernel.language.webassembly import STACK, linked
+from fastgd.kernel.language.wasm_linking import STACK, linked
 
 
 class Numbers(NamedTuple):

@@ -15,12 +15,13 @@ import pytest
 from numba.core import config
 from small_kernels import Numbers, emitted, on_webassembly
 
-from fastgd.kernel.language import code_directory, targets
-from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language import code_directory
+from fastgd.kernel.language import cross_compilation as targets
+from fastgd.kernel.language.cross_compilation import TARGETS, Target, TargetError
+from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.structs import Floats
-from fastgd.kernel.language.targets import TARGETS, Target, TargetError
 from fastgd.kernel.language.tile import Shape, runs_of, select
-from fastgd.kernel.language.webassembly import LinkError, linked
+from fastgd.kernel.language.wasm_linking import LinkError, linked
 
 TABLE = np.array([3, 1, 4, 1, 5, 9])
 

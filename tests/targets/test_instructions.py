@@ -9,9 +9,9 @@ from small_kernels import emitted
 from test_written_fma import by_the_module
 from wasm_machine import engine
 
-from fastgd.kernel.language import targets
-from fastgd.kernel.language.targets import TARGETS
-from fastgd.kernel.language.webassembly import RELAXED_MADD, LinkError, linked, with_instruction
+from fastgd.kernel.language import cross_compilation as targets
+from fastgd.kernel.language.cross_compilation import TARGETS
+from fastgd.kernel.language.wasm_linking import RELAXED_MADD, LinkError, linked, with_instruction
 
 TEXT = """
 @table = internal constant [4 x double] [double 3.0, double 5.0, double 7.0, double 9.0]

@@ -7,8 +7,8 @@ import pytest
 from numba import njit
 from small_kernels import on_webassembly
 
-from fastgd.kernel.language import fused
-from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language import cross_compilation as fused
+from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.specialization import WHOLE
 from fastgd.kernel.language.tile import Shape, fma, runs_of
 from fastgd.kernel.language.translation import translated

@@ -8,10 +8,10 @@ import numpy as np
 import wasmtime
 
 from fastgd.engine import session
-from fastgd.engine.layout import layout_for
+from fastgd.engine.session import layout_for
 from fastgd.kernel import launch
 from fastgd.kernel.call_image import Image, module, probe_module
-from fastgd.kernel.language.webassembly import PAGE, STACK
+from fastgd.kernel.language.wasm_linking import PAGE, STACK
 
 WASM = ("wasm32", "wasm32-relaxed")
 BASE = 2 * STACK

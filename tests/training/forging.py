@@ -11,7 +11,8 @@ from hashlib import sha256
 
 import numpy as np
 
-from fastgd.store import chunk_file, manifest
+from fastgd.store import manifest
+from fastgd.store import npz as chunk_file
 
 ODD = [
     None, True, False, -1, 0, 1, 2, 10**30, 0.5, -0.0, float("nan"), float("inf"), "", "x", "alpha",

@@ -17,8 +17,8 @@ from fastgd.checks.messages import TrainingWarning
 from fastgd.engine import progress
 from fastgd.optimizers import Adam
 from fastgd.schedules import Factors
-from fastgd.training import train as checkpoints
-from fastgd.training.train import File, check_file
+from fastgd.training import train_sweep as checkpoints
+from fastgd.training.train_sweep import File, check_file
 from thinning import only
 
 STOPPED = {"alpha": 0.5, "patience": 30, "restore_best": True}

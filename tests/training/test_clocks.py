@@ -9,9 +9,9 @@ import pytest
 
 import fastgd
 from fastgd.engine import execution
-from fastgd.store import leases
+from fastgd.store import files as leases
 from fastgd.store.folder import Folder
-from fastgd.training import train as checkpoints
+from fastgd.training import train_sweep as checkpoints
 from fastgd.workers import run_job
 
 DATES = {"1901": -2_177_452_800, "1970": 1, "2038": 2**31, "2108": 4_354_819_200}

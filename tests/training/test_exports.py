@@ -8,7 +8,7 @@ import pytest
 
 import fastgd
 from fastgd.optimizers import Adam, GradientDescent, Momentum
-from fastgd.training.exports import labels_of
+from fastgd.training.sweep_axes import labels_of
 
 X, Y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
 

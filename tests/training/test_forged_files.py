@@ -20,9 +20,11 @@ from forging import Forger, array_in, members, npy, packed
 
 import fastgd
 from fastgd import plots
-from fastgd.models import stored_groups, stored_model
+from fastgd.models import group_models as stored_groups
+from fastgd.models import model as stored_model
 from fastgd.plots.style import pyplot
-from fastgd.store import chunk_file, npz
+from fastgd.store import npz
+from fastgd.store import npz as chunk_file
 from fastgd.store.folder import Folder
 from fastgd.store.manifest import parsed
 from fastgd.tables.preparation import Preparation

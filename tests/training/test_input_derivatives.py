@@ -218,7 +218,7 @@ def test_inputs_are_refused_as_by_predict(run):
 
 
 def test_what_would_not_fit_into_memory_is_refused(run, monkeypatch):
-    monkeypatch.setattr("fastgd.checks.memory.ALWAYS_FITS", 0)
-    monkeypatch.setattr("fastgd.checks.memory.available_memory", lambda: 1000)
+    monkeypatch.setattr("fastgd.checks.numbers.ALWAYS_FITS", 0)
+    monkeypatch.setattr("fastgd.checks.numbers.available_memory", lambda: 1000)
     with pytest.raises(ValueError, match="the derivatives"):
         run.hessian(X)

@@ -261,7 +261,7 @@ def test_other_refusals(xor):
 
 
 def test_too_large_for_memory(monkeypatch, xor):
-    monkeypatch.setattr("fastgd.checks.memory.available_memory", lambda: 10**6)
+    monkeypatch.setattr("fastgd.checks.numbers.available_memory", lambda: 10**6)
     with pytest.raises(
         ValueError, match=r"^the objective must fit into the available memory \(1 MB"
     ):
@@ -378,7 +378,7 @@ def test_residuals_need_a_sum_of_squares(xor):
 
 def test_a_jacobian_too_large_for_memory(monkeypatch):
     f = fastgd.objective(np.zeros((20_000, 1)), np.zeros(20_000), hidden_size=50)
-    monkeypatch.setattr("fastgd.checks.memory.available_memory", lambda: 10**6)
+    monkeypatch.setattr("fastgd.checks.numbers.available_memory", lambda: 10**6)
     with pytest.raises(ValueError, match=r"^the Jacobian must fit into the available memory"):
         f.jacobian(f.start(1))
 

@@ -22,7 +22,7 @@ import pytest
 import fastgd
 from fastgd import bucket, functions, optimizers, schedules
 from fastgd.arguments.declarations import DECLARED, LossOptions
-from fastgd.checks import memory
+from fastgd.checks import numbers as memory
 from fastgd.checks.messages import TrainingWarning
 from fastgd.sklearn import FastGDClassifier, FastGDRegressor, GroupedRegressor
 from fastgd.training.training_job import TrainingJob

@@ -24,15 +24,15 @@ from cases import CAUCHY, SWISH
 from fastgd.arguments.axes import OWNED
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.option_types import Number
-from fastgd.engine.device_choice import DeviceWarning
+from fastgd.engine.execution import DeviceWarning
 from fastgd.optimizers import LevenbergMarquardt
 from fastgd.training import folder_sweep
 from fastgd.training.training_job import TrainingJob
 from plain_facts import facts
 from second_values import look_alikes, values_of_type
 
-train_module = importlib.import_module("fastgd.training.train")
-sweep_module = importlib.import_module("fastgd.training.sweep")
+train_module = importlib.import_module("fastgd.training.train_sweep")
+sweep_module = importlib.import_module("fastgd.training.train_sweep")
 
 FEW = {"iterations": 7, "record_every": 2}
 WEIGHTS = [np.full((3, 2), 0.5), np.ones((2, 2))]

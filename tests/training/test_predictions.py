@@ -9,7 +9,7 @@ import pytest
 import fastgd
 from cases import SWISH
 from fastgd.arguments.subsets import check_partition
-from fastgd.checks import memory
+from fastgd.checks import numbers as memory
 from fastgd.engine import prediction
 from fastgd.optimizers import Adam, Momentum
 from fastgd.training.run import all_outputs

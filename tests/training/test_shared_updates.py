@@ -18,15 +18,15 @@ from fastgd.engine import layout as layouts
 from fastgd.engine import packing, session
 from fastgd.engine.devices import available_threads
 from fastgd.engine.execution import LAST_SECONDS, ThreadTuning
-from fastgd.engine.layout import area_of, layout_for
 from fastgd.engine.network import Network
 from fastgd.engine.plan import Plan
 from fastgd.engine.recipe import recipe_of
+from fastgd.engine.session import area_of, layout_for
 from fastgd.kernel.block import Area, Layer
 from fastgd.kernel.language.tile import Shape
 from fastgd.kernel.vectorization import shapes_for
 from fastgd.optimizers import Adam, Momentum
-from fastgd.training import train as checkpoints
+from fastgd.training import train_sweep as checkpoints
 from golden import GOLDEN, digest
 from thinning import crossed, only, some
 

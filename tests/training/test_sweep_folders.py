@@ -15,7 +15,7 @@ from fastgd.optimizers import Adam, Momentum
 from fastgd.schedules import Factors
 from fastgd.store.folder import DamageWarning, Folder
 from fastgd.training import sweep_axes
-from fastgd.training.run import SOURCES
+from fastgd.training.stored_results import SOURCES
 from fastgd.training.sweep_axes import Chunks
 from fastgd.training.training_job import TrainingJob
 from thinning import only

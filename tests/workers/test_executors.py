@@ -29,9 +29,8 @@ from clusters import EXECUTORS, dask_client, process_pool
 from fastgd.engine.devices import available_threads
 from fastgd.store.folder import Folder
 from fastgd.training import training_job
-from fastgd.workers import worker
-from fastgd.workers.run_job import run_job, work_into
-from fastgd.workers.worker_options import WorkerOptions
+from fastgd.workers import tasks as worker
+from fastgd.workers.run_job import WorkerOptions, run_job, work_into
 
 CHUNKS = 20
 
@@ -335,7 +334,7 @@ def main():
     from tiny_jobs import Squares
     from fastgd.store.folder import Folder
     from fastgd.workers.run_job import work_into
-    from fastgd.workers.worker_options import WorkerOptions
+    from fastgd.workers.run_job import WorkerOptions
 
     folder = Folder.create(sys.argv[1], "squares", {"parts": 20}, {}, {}, 20)
     told = []

@@ -8,15 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fastgd.workers.tasks import Scheduler, Workers
 from tiny_jobs import Squares
 
 from fastgd.checks.messages import TrainingWarning
 from fastgd.engine.devices import available_threads
 from fastgd.store.folder import DamageWarning, Folder
-from fastgd.workers import worker
-from fastgd.workers.pools import Scheduler, Workers
-from fastgd.workers.run_job import InFolder, InMemory, run_job, work_into
-from fastgd.workers.worker_options import WorkerOptions
+from fastgd.workers import tasks as worker
+from fastgd.workers.run_job import InFolder, InMemory, WorkerOptions, run_job, work_into
 
 CHUNKS = 20
 

@@ -7,7 +7,7 @@ import loky
 import pytest
 
 from fastgd.engine.devices import available_threads
-from fastgd.workers.worker_options import WorkerOptions, check_worker_options
+from fastgd.workers.run_job import WorkerOptions, check_worker_options
 
 
 def test_worker_options_are_threads_or_an_executor():

@@ -19,12 +19,10 @@ from fastgd import optimizers, schedules
 from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES
 from fastgd.arguments.initial_network import is_network
 from fastgd.arguments.option_types import Fielded, Number
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import called_here, did_you_mean_argument, either, shown
-from fastgd.checks.numbers import array_of, length
-from fastgd.formulas.custom import Formula
-from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, loss_of, unit_of
-from fastgd.hyperparameters import Hyperparameters
+from fastgd.checks.numbers import array_of, check_memory, length
+from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Formula, loss_of, unit_of
+from fastgd.optimizers import Hyperparameters
 
 FORMULAS = ("activation", "output", "loss")
 """The options that are functions."""

@@ -29,8 +29,7 @@ from fastgd.arguments.option_types import (
     Slot,
 )
 from fastgd.checks.numbers import LAST_SEED
-from fastgd.formulas.custom import Function, Loss
-from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS
+from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Function, Loss
 from fastgd.optimizers import ALL, GradientDescent, Optimizer
 from fastgd.schedules import Constant, Schedule
 

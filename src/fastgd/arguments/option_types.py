@@ -29,8 +29,8 @@ from fastgd.checks.numbers import (
     numbers_of,
     rule_of,
 )
-from fastgd.formulas.custom import Formula
-from fastgd.hyperparameters import Hyperparameters
+from fastgd.formulas.named import Formula
+from fastgd.optimizers import Hyperparameters
 
 _EXACT = 2**53
 """The limit up to which a float64 represents every integer exactly."""

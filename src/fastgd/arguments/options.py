@@ -33,10 +33,8 @@ from fastgd.arguments.option_types import (
 from fastgd.arguments.samples import check_outputs, outputs_of
 from fastgd.checks.messages import either, shown
 from fastgd.checks.numbers import LARGEST, FloatArray
-from fastgd.formulas.custom import Formula
-from fastgd.formulas.named import loss_of
-from fastgd.hyperparameters import Hyperparameters
-from fastgd.optimizers import LevenbergMarquardt, Rprop
+from fastgd.formulas.named import Formula, loss_of
+from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Rprop
 from fastgd.schedules import Constant, Cosine, Factors
 
 _DEFAULTS = {name: option.default for name, option in DECLARED.items()}

@@ -15,19 +15,18 @@ from numpy.typing import NDArray
 from fastgd.arguments.axes import as_axis
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.subsets import Part, Partition
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import either, shown, warn
 from fastgd.checks.numbers import (
     FloatArray,
     check_count,
+    check_memory,
     check_sample_weight,
     check_shape,
     numbers_of,
     reals_of,
     value_at,
 )
-from fastgd.formulas.custom import Function, Loss
-from fastgd.formulas.named import OUTPUTS, loss_of, unit_of
+from fastgd.formulas.named import OUTPUTS, Function, Loss, loss_of, unit_of
 
 MOST_CLASSES = 10_000
 """The most classes; a larger class number is probably a mistake."""

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import (
     FloatArray,
     array_of,
     check_count,
+    check_memory,
     check_not_negative,
     check_sample_weight,
     check_shape,

@@ -8,11 +8,11 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.article.comparison import COUNT, ERROR, WEIGHT, Comparison, Mark, compare, twins
 from fastgd.article.experiments import Experiment, Published, published
-from fastgd.article.twins import COUNT, ERROR, WEIGHT, Comparison, Mark, compare, twins
 from fastgd.engine.network import Weights, first_weights
 from fastgd.training.run import Run
-from fastgd.training.sweep import sweep
+from fastgd.training.train_sweep import sweep
 from fastgd.workers.compiling import Call, compile_all
 
 SEED = 1

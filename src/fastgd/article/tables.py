@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from fastgd.article.comparison import Result, Setting, Tally, lines
-from fastgd.article.twins import Comparison, Mark, digits_text
+from fastgd.article.comparison import Comparison, Mark, Result, Setting, Tally, digits_text, lines
 from fastgd.checks.messages import error_text
 
 OUTPUTS = "Output After Training"

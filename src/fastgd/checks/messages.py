@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.hyperparameters import Hyperparameters
+from fastgd.optimizers import Hyperparameters
 
 _SHOWN = 60
 _repr = reprlib.Repr()

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, SupportsIndex, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import did_you_mean_choice, either, shown
+from fastgd.checks.numbers import check_memory
 
 FloatArray = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from fastgd import plots
 from fastgd.checks.messages import error_text, many, seconds_text
 from fastgd.checks.numbers import check_choice
 from fastgd.cli.command_options import takes
-from fastgd.cli.json_output import print_json
+from fastgd.cli.machine_output import print_json
 from fastgd.cli.output_files import check_plot, write_plot, writing
 from fastgd.cli.refusals import RefusedError, refusing
 from fastgd.cli.terminal import TableRows, open_console, print_plain, print_table, spinner, timed

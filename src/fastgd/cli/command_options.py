@@ -14,7 +14,7 @@ import typer
 
 from fastgd.checks.messages import shown
 from fastgd.cli.refusals import RefusedError
-from fastgd.tables.column_learning import MOST_CATEGORIES
+from fastgd.tables.columns import MOST_CATEGORIES
 from fastgd.tables.table_samples import LARGEST
 from fastgd.tables.targets import MAX_CLASSES
 

@@ -8,11 +8,11 @@ import numpy as np
 from fastgd import plots
 from fastgd.checks.messages import layers_text, many, seconds_text
 from fastgd.cli.command_options import column_name, read_networks, takes
-from fastgd.cli.json_output import plain, print_json
+from fastgd.cli.machine_output import plain, print_json
 from fastgd.cli.methods import read_formula, with_formulas
 from fastgd.cli.output_files import check_output, check_plot, write_plot, writing
 from fastgd.cli.refusals import refusing
-from fastgd.cli.score_table import number_text, print_scores
+from fastgd.cli.result_tables import number_text, print_scores
 from fastgd.cli.terminal import (
     TableRows,
     complain,
@@ -22,11 +22,10 @@ from fastgd.cli.terminal import (
     print_table,
     timed,
 )
-from fastgd.models.fit import Fit, fit_columns
+from fastgd.models.fit import ALPHAS, PENALTIES, SECOND_ORDER, Fit, fit_columns
 from fastgd.models.fit_choices import FOLDS, SHARE, Choices
-from fastgd.models.search import ALPHAS, PENALTIES, SECOND_ORDER
+from fastgd.tables.preparation import names_text
 from fastgd.tables.reading import read_columns
-from fastgd.tables.table_selection import names_text
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from fastgd import Run
-from fastgd.formulas.custom import Formula
-from fastgd.hyperparameters import Hyperparameters
+from fastgd.formulas.named import Formula
+from fastgd.optimizers import Hyperparameters
 from fastgd.tables.table_samples import Samples
 
 

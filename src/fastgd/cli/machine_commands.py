@@ -15,7 +15,7 @@ from fastgd.article.experiments import EXPERIMENTS
 from fastgd.article.page.sections import FEW, SECTIONS, XOR, needed
 from fastgd.checks.messages import escaped, many, seconds_text
 from fastgd.cli.command_options import takes
-from fastgd.cli.json_output import print_json
+from fastgd.cli.machine_output import print_json
 from fastgd.cli.refusals import RefusedError, refusing
 from fastgd.cli.terminal import timed
 from fastgd.engine import code_cache

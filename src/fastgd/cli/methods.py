@@ -26,10 +26,9 @@ from fastgd.arguments.option_types import (
 )
 from fastgd.cli.command_options import option_table, read_list, read_one
 from fastgd.cli.refusals import RefusedError, flag_of
-from fastgd.formulas.custom import Function, Loss
 from fastgd.formulas.expressions import FUNCTIONS, parse, variables_of
-from fastgd.hyperparameters import Hyperparameters
-from fastgd.optimizers import LevenbergMarquardt, Optimizer
+from fastgd.formulas.named import Function, Loss
+from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Optimizer
 
 # ---------------------------------------------------------------- formulas
 

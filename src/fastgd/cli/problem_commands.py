@@ -17,7 +17,7 @@ from fastgd import Race, Run, Surface, Sweep, plots
 from fastgd.article.experiments import EXPERIMENTS
 from fastgd.checks.messages import error_text, joined, many, options_text, value_text
 from fastgd.cli.command_options import COLUMNS, option_table, read_alpha, read_network, takes
-from fastgd.cli.json_output import print_json, run_facts, samples_facts
+from fastgd.cli.machine_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_entry, read_method
 from fastgd.cli.output_files import check_plot, write_plot, writing
 from fastgd.cli.refusals import TYPED, RefusedError, in_typed_words, refusing

@@ -8,8 +8,8 @@ from contextvars import ContextVar
 from typing import Any
 
 from fastgd import DeviceError, optimizers, schedules
-from fastgd.checks.memory import TooLargeError
 from fastgd.checks.messages import NO_VALUE, called_here, called_otherwise
+from fastgd.checks.numbers import TooLargeError
 
 
 class RefusedError(Exception):

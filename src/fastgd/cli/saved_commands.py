@@ -13,18 +13,16 @@ from fastgd import GroupModels, Model, Run, Sweep, plots
 from fastgd.checks.messages import either, escaped, first_names, many
 from fastgd.checks.numbers import check_choice
 from fastgd.cli.command_options import takes
-from fastgd.cli.json_output import print_json
+from fastgd.cli.machine_output import check_raw_text, print_json, write_columns
 from fastgd.cli.output_files import check_output, check_plot, write_plot, writing
 from fastgd.cli.refusals import RefusedError, refusing
-from fastgd.cli.result_columns import check_raw_text, write_columns
-from fastgd.cli.score_table import number_text, scores_line
+from fastgd.cli.result_tables import number_text, scores_line
 from fastgd.cli.terminal import TableRows, open_console, print_plain, print_table
 from fastgd.export.exportable import Exportable, c_name
 from fastgd.models.model import decoded
 from fastgd.models.scores import Scores, scores_of
 from fastgd.tables.column_values import cells_of, texts_shown
-from fastgd.tables.columns import TargetColumn, TextColumn
-from fastgd.tables.dates import DateColumn
+from fastgd.tables.columns import DateColumn, TargetColumn, TextColumn
 from fastgd.tables.reading import about, read_columns
 from fastgd.tables.targets import ClassTarget
 from fastgd.training import statistics

@@ -12,11 +12,11 @@ from fastgd.checks.messages import many
 from fastgd.cli.command_options import COMMON
 from fastgd.cli.refusals import TYPED, RefusedError, flag_of
 from fastgd.cli.terminal import print_plain
-from fastgd.models.train_test_split import ShuffledFolds, held_out
-from fastgd.tables.column_learning import Decisions
+from fastgd.models.row_splits import ShuffledFolds, held_out
+from fastgd.tables.columns import Decisions
+from fastgd.tables.preparation import names_text
 from fastgd.tables.reading import NotANumberError
 from fastgd.tables.table_samples import Samples, read_more, read_samples
-from fastgd.tables.table_selection import names_text
 
 if TYPE_CHECKING:
     from rich.console import Console

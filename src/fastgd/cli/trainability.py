@@ -11,7 +11,7 @@ import fastgd
 from fastgd import Trainability, plots
 from fastgd.checks.messages import many
 from fastgd.cli.command_options import takes
-from fastgd.cli.json_output import print_json
+from fastgd.cli.machine_output import print_json
 from fastgd.cli.output_files import (
     check_folder,
     check_plot,
@@ -33,11 +33,11 @@ from fastgd.engine.devices import AUTO, CPU, CUDA
 from fastgd.plots import style
 from fastgd.plots.maps import magnification
 from fastgd.store.folder import remove
-from fastgd.studies.trainability.map import FEWEST_ITERATIONS, WINDOW
-from fastgd.studies.trainability.map_job import Window
+from fastgd.studies.mean_field import Window
+from fastgd.studies.trainability_map import FEWEST_ITERATIONS, WINDOW
 
 if TYPE_CHECKING:
-    from fastgd.studies.trainability.box_counting import BoxCounting
+    from fastgd.studies.box_counting import BoxCounting
 
 FILM = ".gif"
 

@@ -20,12 +20,18 @@ from fastgd.checks.messages import error_text, joined, many, options_text
 from fastgd.checks.numbers import ABOVE_ZERO, check_number
 from fastgd.cli.command_options import read_alpha, read_list, read_network, read_networks, takes
 from fastgd.cli.dask_workers import check_dask, executor_at
-from fastgd.cli.json_output import plain, print_json, run_facts, samples_facts
+from fastgd.cli.machine_output import (
+    check_raw_text,
+    plain,
+    print_json,
+    run_facts,
+    samples_facts,
+    write_table,
+)
 from fastgd.cli.methods import method_options, read_method
 from fastgd.cli.output_files import check_output, done_text, finished, folder_of, writing
-from fastgd.cli.ranking import best_runs, show_axes, show_best, show_groups, statistics_of
 from fastgd.cli.refusals import RefusedError, flag_of, refusing
-from fastgd.cli.result_columns import check_raw_text, write_table
+from fastgd.cli.result_tables import best_runs, show_axes, show_best, show_groups, statistics_of
 from fastgd.cli.table_options import (
     LEARNING,
     READING,
@@ -46,12 +52,12 @@ from fastgd.cli.terminal import (
 )
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.optimizers import Adam
+from fastgd.tables.preparation import names_text
 from fastgd.tables.table_samples import LARGEST, Samples
-from fastgd.tables.table_selection import names_text
 from fastgd.training import statistics
 from fastgd.training.resuming import planned
 from fastgd.training.stored_results import hashes_of
-from fastgd.training.train import EVERY
+from fastgd.training.train_sweep import EVERY
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastgd.article import comparison, page
-from fastgd.article.comparison import Result
+from fastgd.article.comparison import DEVIATIONS, TWINS, Mark, Result
 from fastgd.article.experiments import EXPERIMENTS, Experiment, source
 from fastgd.article.tables import WEIGHTS, ArticleTable, Cell, Marked, Numbers, tables, tally_table
-from fastgd.article.twins import DEVIATIONS, TWINS, Mark
 from fastgd.checks.messages import escaped, many, seconds_text
 from fastgd.cli.command_options import takes
-from fastgd.cli.json_output import print_json
+from fastgd.cli.machine_output import print_json
 from fastgd.cli.output_files import check_output
 from fastgd.cli.refusals import RefusedError, refusing
 from fastgd.cli.terminal import new_table, open_console, time_text, timed

@@ -12,7 +12,7 @@ from fastgd.checks.messages import warn
 from fastgd.engine.code_cache import kept
 from fastgd.engine.devices import CPU, CUDA, devices_of
 from fastgd.engine.plan import Plan
-from fastgd.kernel.cuda_driver import DeviceError
+from fastgd.kernel.cuda import DeviceError
 from fastgd.kernel.language.numba_internals import processor
 
 LEAST_SECONDS = 1.0

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from numba.core import config
 
-from fastgd.kernel.cuda_driver import DeviceError as DeviceError
-from fastgd.kernel.language.threads import WARP
+from fastgd.kernel.cuda import DeviceError as DeviceError
+from fastgd.kernel.language.loads_and_stores import WARP
 
 if TYPE_CHECKING:
     from fastgd.kernel.cuda import Device

@@ -78,7 +78,7 @@ def plan_on_a_device(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.i
     """Choose the device of a plan for "auto"; the other arguments are those of :func:`execute`."""
     if plan.device != AUTO:
         return plan
-    from fastgd.engine.device_choice import chosen  # where there may be a GPU
+    from fastgd.engine.execution import chosen  # where there may be a GPU
 
     return chosen(plan, partial(_speed, first=first, seeds=seeds))
 

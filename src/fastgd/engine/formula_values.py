@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.numbers import FloatArray, array_of
-from fastgd.formulas.custom import Formula
+from fastgd.checks.numbers import FloatArray, array_of, check_memory
 from fastgd.formulas.derivation import Derivation, Node, replaced
+from fastgd.formulas.named import Formula
 from fastgd.kernel.bytecode import (
     BLOCK,
     CONSTANTS,
@@ -73,7 +72,7 @@ def value_of(formula: Formula, *variables: FloatArray) -> FloatArray:
 
     Examples
     --------
-    >>> from fastgd.formulas.custom import Loss
+    >>> from fastgd.formulas.named import Loss
     >>> cauchy = Loss("log(1 + ((y - v) / c)**2)", c=2.0)
     >>> value_of(cauchy, np.array([0.0, 1.0]), np.array([2.0, 1.0]))
     array([0.69314718, 0.        ])

@@ -343,7 +343,7 @@ def _log(x: Numbers) -> Numbers:
 # They depend on where they are used, not on what was drawn before: Philox4x32-10 of Salmon, Moraes,
 # Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC'11; the Random123 library), in
 # which a counter of four 32-bit words is scrambled with a key of two words. What each counter and
-# key stands for is documented where they are made, and in ``kernel/extensions/random_masks.py``.
+# key stands for is documented where they are made, and in ``kernel/extensions/randomness.py``.
 
 
 Words = NDArray[np.uint64]

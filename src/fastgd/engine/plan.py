@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import TrainingData
-from fastgd.checks.memory import available_memory
+from fastgd.checks.numbers import available_memory
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.layout import Layout, Sharing
 from fastgd.engine.network import Network

@@ -16,15 +16,13 @@ import numpy as np
 
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Partition, RowIndices
-from fastgd.checks.memory import SPARE, check_memory
-from fastgd.checks.numbers import FloatArray
+from fastgd.checks.numbers import SPARE, FloatArray, check_memory
 from fastgd.engine.devices import available_threads
-from fastgd.engine.layout import layout_for
 from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, arrange
 from fastgd.engine.plan import PASS_BYTES
 from fastgd.engine.recipe import ValueColumn, places_of, recipe_of, unit_choice
-from fastgd.engine.session import CHUNK_SECONDS, Columns, Runs, Session
+from fastgd.engine.session import CHUNK_SECONDS, Columns, Runs, Session, layout_for
 from fastgd.kernel.block import EPSILON, Recipe
 from fastgd.kernel.derivatives import TANGENTS, DerivativeRecipe, Share, Stage, derive
 from fastgd.kernel.fork_lock import ForkSafeLock

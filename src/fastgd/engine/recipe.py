@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from fastgd.arguments.axes import parameters_of
 from fastgd.arguments.declarations import DECLARED, VALUES
 from fastgd.arguments.options import Method
-from fastgd.formulas.custom import Function, Loss
 from fastgd.formulas.derivation import Derivation, DualExpression, replaced, steadied
 from fastgd.formulas.expressions import Tree
-from fastgd.formulas.named import UNITS, loss_of, unit_of
+from fastgd.formulas.named import UNITS, Function, Loss, loss_of, unit_of
 from fastgd.kernel.block import OPTIONS, Recipe
 from fastgd.kernel.iteration.activations import BOTH, DERIVATIVE, OF_VALUE, TWICE, VALUE
 from fastgd.kernel.iteration.losses import DELTA, LOSS

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from fastgd.arguments.options import Method
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import CPU, devices_of, room_on
-from fastgd.engine.layout import Layout, Sharing, layout_for, split_of, up
+from fastgd.engine.layout import Layout, Sharing, up
 from fastgd.engine.network import Network
 from fastgd.engine.packing import Index, PackedSamples, Portion, RunBatch, lanes_of, portion_of
 from fastgd.engine.recipe import (
@@ -38,6 +38,7 @@ from fastgd.engine.recipe import (
     choice_of,
     recipe_of,
 )
+from fastgd.engine.session import layout_for, split_of
 from fastgd.kernel import launch
 from fastgd.kernel.block import SEED, Block, Recipe, Span, Split
 from fastgd.kernel.language.specialization import Choice

@@ -16,7 +16,7 @@ from fastgd.engine.layout import Layout
 from fastgd.engine.plan import Plan
 from fastgd.kernel.block import SEED
 from fastgd.kernel.call_image import Field, Image, arrays_of, module, probe_module
-from fastgd.kernel.language.targets import TargetError
+from fastgd.kernel.language.cross_compilation import TargetError
 from fastgd.kernel.vectorization import WEBASSEMBLY
 
 __all__ = ["WEBASSEMBLY", "TargetError", "TrainingImage", "probe_module"]

@@ -18,10 +18,9 @@ import numpy as np
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray
 from fastgd.export.c_networks import DOUBLE, SINGLE, CNetworks
-from fastgd.export.network import Exported, ExportError, inverse_deviation
+from fastgd.export.exported import Exported, ExportError, inverse_deviation
 from fastgd.export.single_precision import differences, sample_of
-from fastgd.tables.columns import TargetColumn, TextColumn
-from fastgd.tables.dates import DateColumn
+from fastgd.tables.columns import DateColumn, TargetColumn, TextColumn
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
 _IDENTIFIER = re.compile("[A-Za-z_][A-Za-z0-9_]*")

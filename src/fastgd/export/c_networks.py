@@ -14,7 +14,7 @@ import numpy as np
 
 from fastgd.arguments.initial_network import NetworkParts
 from fastgd.checks.numbers import FloatArray
-from fastgd.export.network import (
+from fastgd.export.exported import (
     SOFTMAX,
     Exported,
     Part,
@@ -29,8 +29,7 @@ from fastgd.kernel.iteration.activations import body_of
 from fastgd.kernel.iteration.losses import exp_below
 from fastgd.kernel.language.c_code import CCode, number_text, table_text
 from fastgd.kernel.language.specialization import FormulaChoice
-from fastgd.tables.columns import Column
-from fastgd.tables.dates import DateColumn
+from fastgd.tables.columns import Column, DateColumn
 from fastgd.tables.targets import NumberTarget
 
 _SOFTMAX = """\

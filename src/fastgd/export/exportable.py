@@ -15,7 +15,7 @@ from fastgd.store import PathLike
 from fastgd.store.files import whole_file
 
 if TYPE_CHECKING:
-    from fastgd.export.network import Exported
+    from fastgd.export.exported import Exported
 
 ONNX_DTYPES = ("float64", "float32")
 
@@ -109,7 +109,7 @@ class Exportable:
         """
         path = check_path("path", path)
         exported = self._exported("to_javascript")
-        from fastgd.export.javascript import es_module
+        from fastgd.export.web import es_module
 
         with _file(path) as file:
             file.write(es_module(exported).encode())
@@ -139,7 +139,7 @@ class Exportable:
         """
         path = check_path("path", path)
         exported = self._exported("to_wasm")
-        from fastgd.export.webassembly import wasm_module
+        from fastgd.export.web import wasm_module
 
         with _file(path) as file:
             file.write(wasm_module(exported))
@@ -192,8 +192,8 @@ class Exportable:
 @contextmanager
 def _file(path: Path) -> Iterator[IO[bytes]]:
     """Open a file, so that the work begins only if it can be written; name what can't be."""
-    from fastgd.export.network import ExportError
-    from fastgd.kernel.language.targets import TargetError
+    from fastgd.export.exported import ExportError
+    from fastgd.kernel.language.cross_compilation import TargetError
 
     with whole_file(path) as file:
         try:
@@ -210,7 +210,7 @@ def c_name(path: Path) -> str:
     """
     name = re.sub("[^A-Za-z0-9]", "_", path.stem)
     if name[:1].isdigit() or not re.search("[A-Za-z]", name):
-        from fastgd.export.network import ExportError
+        from fastgd.export.exported import ExportError
 
         raise ExportError(
             "a header's names begin with that of its file, which must have a letter from A to Z "

@@ -11,8 +11,8 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from fastgd.export.network import Exported
-from fastgd.export.webassembly import facts_of, wasm_module
+from fastgd.export.exported import Exported
+from fastgd.export.web import facts_of, wasm_module
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target
 
 _HEAD = """\

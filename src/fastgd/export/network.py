@@ -21,8 +21,7 @@ from fastgd.kernel.block import EPSILON
 from fastgd.kernel.iteration.activations import VALUE
 from fastgd.kernel.language.specialization import FormulaChoice
 from fastgd.kernel.predictor import calendar
-from fastgd.tables.columns import Column, TargetColumn, TextColumn
-from fastgd.tables.dates import DateColumn
+from fastgd.tables.columns import Column, DateColumn, TargetColumn, TextColumn
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import Target, width_of
 

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.checks.numbers import FloatArray
-from fastgd.export.network import Exported, ExportError, Part, Term, fields_of
+from fastgd.export.exported import Exported, ExportError, Part, Term, fields_of
 from fastgd.formulas.calendar import TOLERANCES
 from fastgd.formulas.expressions import Tree
-from fastgd.tables.columns import Column, TargetColumn, TextColumn
-from fastgd.tables.dates import DateColumn
+from fastgd.tables.columns import Column, DateColumn, TargetColumn, TextColumn
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
 try:

@@ -13,7 +13,7 @@ from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray
-from fastgd.export.network import Exported, ExportError
+from fastgd.export.exported import Exported, ExportError
 from fastgd.export.onnx import (
     Graph,
     add_classes,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.initial_network import NetworkParts
 from fastgd.checks.numbers import FloatArray
-from fastgd.export.network import SOFTMAX, Exported, Part, Unit, inverse_deviation, units_of
+from fastgd.export.exported import SOFTMAX, Exported, Part, Unit, inverse_deviation, units_of
 from fastgd.formulas.calendar import FIELDS, fields_of
 from fastgd.kernel.language.specialization import FormulaChoice
 from fastgd.tables.columns import TargetColumn, TextColumn

@@ -29,12 +29,11 @@ from typing import Any
 import numpy as np
 
 from fastgd.engine.prediction import call_for
-from fastgd.export.network import Exported, Part
+from fastgd.export.exported import Exported, Part
 from fastgd.formulas.calendar import TOLERANCES
-from fastgd.kernel.language.webassembly import STACK, linked
+from fastgd.kernel.language.wasm_linking import STACK, linked
 from fastgd.kernel.predictor import InputEncoding, OutputDecoding, Predictor, predictor_code
-from fastgd.tables.columns import TargetColumn, TextColumn
-from fastgd.tables.dates import DateColumn
+from fastgd.tables.columns import DateColumn, TargetColumn, TextColumn
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
 CAPACITY = 32

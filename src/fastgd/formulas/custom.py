@@ -10,8 +10,15 @@ from typing import Any, Self
 
 from fastgd.checks.messages import either, shown
 from fastgd.checks.numbers import check_number, rule_of
-from fastgd.formulas.expressions import CONSTANTS, FUNCTIONS, Tree, parse, variables_of, write
-from fastgd.formulas.symbols import trace
+from fastgd.formulas.expressions import (
+    CONSTANTS,
+    FUNCTIONS,
+    Tree,
+    parse,
+    trace,
+    variables_of,
+    write,
+)
 
 Given = Callable[..., Any] | str
 """A Python function of numbers, or an expression."""

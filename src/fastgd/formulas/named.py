@@ -8,8 +8,8 @@ versions of all of them are in ``reference/functions.py``.
 from math import inf, pi, sqrt
 from typing import NamedTuple
 
-from fastgd.formulas.custom import Function, Loss, limited
-from fastgd.formulas.symbols import OF_SYMBOLS, Symbol
+from fastgd.formulas.expressions import OF_SYMBOLS, Symbol
+from fastgd.formulas.named import Function, Loss, limited
 
 _abs, _exp, _expm1, _log, _log1p, _maximum, _relu, _sigmoid, _tanh, _where = (
     OF_SYMBOLS[name]

@@ -7,8 +7,7 @@ outputs of a layer, K layers, P parameters, R runs side by side.
 from functools import partial
 from typing import Annotated, Any, NamedTuple
 
-from fastgd.kernel.language.int_vectors import load_words, store_words
-from fastgd.kernel.language.memory import store, units
+from fastgd.kernel.language.loads_and_stores import load_words, store, store_words, units
 from fastgd.kernel.language.specialization import Choice, Features, KnownFacts, markers, part
 from fastgd.kernel.language.structs import Bytes, Floats, Integers, table_of
 from fastgd.kernel.language.tile import Shape, runs_of

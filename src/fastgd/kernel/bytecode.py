@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 
-from fastgd.kernel.elementwise import KnownFunctions, address_of_function, fill_by_code
+from fastgd.kernel.bytecode import KnownFunctions, address_of_function, fill_by_code
 from fastgd.kernel.iteration.elementary import maximum, minimum, relu, sign
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.numba_internals import call_address, call_compiled, handle
 from fastgd.kernel.language.specialization import WHOLE, MarkersType, dispatch, markers, part
 from fastgd.kernel.language.structs import Floats, Integers, address_of, table_of

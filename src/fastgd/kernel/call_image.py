@@ -20,14 +20,12 @@ from numba.core import types
 from numpy.typing import NDArray
 
 from fastgd.kernel.block import Block, Data, Layer, Recipe, Shapes, Span
-from fastgd.kernel.language.int_vectors import bits_of
-from fastgd.kernel.language.memory import load
+from fastgd.kernel.language.cross_compilation import TARGETS, emit
+from fastgd.kernel.language.loads_and_stores import block_of_threads, load, threads_of
 from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.structs import Floats, Integers, Struct, address_of, encode, first_byte
-from fastgd.kernel.language.targets import TARGETS, emit
-from fastgd.kernel.language.threads import block_of_threads, threads_of
-from fastgd.kernel.language.tile import anywhere, constant_shape, fma, trap
-from fastgd.kernel.language.webassembly import STACK, linked
+from fastgd.kernel.language.tile import anywhere, bits_of, constant_shape, fma, trap
+from fastgd.kernel.language.wasm_linking import STACK, linked
 from fastgd.kernel.launch import Call
 from fastgd.kernel.training_loop import descend
 

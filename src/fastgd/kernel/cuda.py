@@ -22,9 +22,9 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from fastgd.kernel.cuda_driver import DeviceError, Driver, dotted
+from fastgd.kernel.cuda import DeviceError, Driver, dotted
 from fastgd.kernel.fork_lock import ForkSafeLock
-from fastgd.kernel.language.threads import WARP
+from fastgd.kernel.language.loads_and_stores import WARP
 
 OLDEST_GPU = 7, 0
 """The compute capability that all code for GPUs needs, as its target is sm_70."""

@@ -27,14 +27,14 @@ from fastgd.kernel.bytecode import (
     codes_with,
     evaluate_block,
     evaluators,
+    known_functions,
 )
-from fastgd.kernel.elementwise import known_functions
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.cross_compilation import TARGETS, emit
+from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.numba_internals import call_compiled, handle
 from fastgd.kernel.language.specialization import PARALLEL, WHOLE, part
 from fastgd.kernel.language.structs import Floats, Integers, encode, table_of
-from fastgd.kernel.language.targets import TARGETS, emit
 from fastgd.kernel.language.tile import (
     Shape,
     anywhere,
@@ -45,7 +45,7 @@ from fastgd.kernel.language.tile import (
     with_sign,
 )
 from fastgd.kernel.language.translation import translated
-from fastgd.kernel.language.webassembly import linked
+from fastgd.kernel.language.wasm_linking import linked
 from fastgd.kernel.launch import allowed, started
 
 _step_shape = constant_shape(1, 1, 8)

@@ -27,7 +27,7 @@ from numba.core import types
 from fastgd.kernel.iteration.activations import activate_twice
 from fastgd.kernel.iteration.losses import sum_of_powers
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.memory import load, panel, rows, store
+from fastgd.kernel.language.loads_and_stores import load, panel, rows, store
 from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
 from fastgd.kernel.language.specialization import PARALLEL, WHOLE, Choice, markers, part
 from fastgd.kernel.language.structs import Floats, Integers, encode, table_of

@@ -29,7 +29,7 @@ from fastgd.kernel.iteration.exponentials import (
     tanh,
 )
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.numba_internals import address, handle
 from fastgd.kernel.language.specialization import WHOLE, Choice, dispatch, markers, part
 from fastgd.kernel.language.structs import floats_at

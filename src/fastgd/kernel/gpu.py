@@ -13,8 +13,7 @@ import numpy as np
 
 from fastgd.kernel.block import Block
 from fastgd.kernel.call_image import Image, arrays_of, mapped, module, size_of
-from fastgd.kernel.cuda import Device, Memory
-from fastgd.kernel.cuda_driver import DeviceError
+from fastgd.kernel.cuda import Device, DeviceError, Memory
 from fastgd.kernel.fork_lock import ForkSafeLock
 from fastgd.kernel.launch import Call
 

@@ -24,9 +24,9 @@ from fastgd.kernel.block import (
     all_layers,
 )
 from fastgd.kernel.call_image import LINE, Header, Image
+from fastgd.kernel.language.cross_compilation import TARGETS, emit
 from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.structs import Floats, Integers, address_of, encode, table_of
-from fastgd.kernel.language.targets import TARGETS, emit
 from fastgd.kernel.language.tile import trap
 from fastgd.kernel.launch import Call
 from fastgd.kernel.training_loop import Descent, couple, forward, normalize

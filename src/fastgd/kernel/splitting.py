@@ -37,9 +37,10 @@ from fastgd.kernel.block import (
     all_layers,
     all_spans,
 )
-from fastgd.kernel.iteration.errors import is_watched, look_of, record_of
+from fastgd.kernel.iteration.monitoring import is_watched, look_of, record_of
+from fastgd.kernel.iteration.updates import after_update, flush
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.numba_internals import call_compiled, handle
 from fastgd.kernel.language.specialization import PARALLEL, UNCOUNTED, WHOLE, part
 from fastgd.kernel.language.structs import table_of
@@ -48,11 +49,9 @@ from fastgd.kernel.language.translation import translated
 from fastgd.kernel.training_loop import (
     Descent,
     Pass,
-    after_update,
     back,
     before_update,
     drop_weights,
-    flush,
     forward_layers,
     gradient,
     is_on,

@@ -86,7 +86,8 @@ from fastgd.kernel.block import (
     value,
 )
 from fastgd.kernel.iteration.activations import BOTH, activate, kept_derivative, put_activation
-from fastgd.kernel.iteration.errors import (
+from fastgd.kernel.iteration.losses import add_errors, keep_input, loss_delta, target_of
+from fastgd.kernel.iteration.monitoring import (
     all_over,
     end_by_overflow,
     hold,
@@ -96,21 +97,21 @@ from fastgd.kernel.iteration.errors import (
     observe,
     record_of,
 )
-from fastgd.kernel.iteration.losses import add_errors, keep_input, loss_delta, target_of
 from fastgd.kernel.iteration.optimizer_steps import prepare, set_rates, step
 from fastgd.kernel.language.cache import cached_njit
-from fastgd.kernel.language.memory import (
+from fastgd.kernel.language.loads_and_stores import (
     count_changes,
     load,
     panel,
     rows,
     store,
     store_by_run,
+    thread_of,
+    threads_of,
     units,
 )
 from fastgd.kernel.language.numba_internals import call_compiled, entry_point, handle
 from fastgd.kernel.language.specialization import PARALLEL, WHOLE, dispatch, part, replaced_by
-from fastgd.kernel.language.threads import thread_of, threads_of
 from fastgd.kernel.language.tile import (
     first_units,
     fma,
@@ -405,7 +406,7 @@ def _store_products(recipe, shape, descent, group, a, target, layer, at):
 
 
 def _finish_coupled(recipe, shape, descent, group, a, target, layer, at):
-    if layer.is_output:  # see fastgd.kernel.extensions.coupling
+    if layer.is_output:  # see fastgd.kernel.extensions.coupled_units
         store(shape, descent.block.numbers, at, layer.stride, a)
     else:
         _finish_hidden(recipe.batch_norm, shape, recipe, a, descent.block, layer, at)
@@ -814,40 +815,40 @@ def _take_or_keep(norm_clipping, shape, recipe, g, w, block, at, stride, layer):
 # ---------------------------------------------------------------- options next door
 
 
-@replaced_by("fastgd.kernel.extensions.batches", off="all")
+@replaced_by("fastgd.kernel.extensions.randomness", off="all")
 def choose_samples(batches, descent, data, j):
     """The samples that iteration j trains on, and their number without padding: all of them."""
     return data, data.samples
 
 
-@replaced_by("fastgd.kernel.extensions.batches", off="all")
+@replaced_by("fastgd.kernel.extensions.randomness", off="all")
 def padded_of(batches, all_samples, of_batch):
     """Number of samples of an iteration, with padding."""
     return all_samples
 
 
-@replaced_by("fastgd.kernel.extensions.batches", off="all")
+@replaced_by("fastgd.kernel.extensions.randomness", off="all")
 def learn_chances(batches, scalar, data, layers, block, span):
     """Update the sampling distribution, if samples are drawn, after an update of the weights."""
 
 
-@replaced_by("fastgd.kernel.extensions.batch_norm")
+@replaced_by("fastgd.kernel.extensions.coupled_units")
 def normalize(batch_norm, scalar, activation, group, block, layer, training):
     """From a layer's products to its values, of batch-normalized units."""
 
 
-@replaced_by("fastgd.kernel.extensions.batch_norm")
+@replaced_by("fastgd.kernel.extensions.coupled_units")
 def normalize_back(batch_norm, scalar, recipe, group, block, layer):
     """Deltas through batch normalization, and its update. NaN for each run that diverges."""
     return zeros(scalar)
 
 
-@replaced_by("fastgd.kernel.extensions.random_masks")
+@replaced_by("fastgd.kernel.extensions.randomness")
 def drop_units(dropout, scalar, activation, group, block, layer, iteration):
     """Apply dropout masks to hidden values and their derivatives."""
 
 
-@replaced_by("fastgd.kernel.extensions.random_masks")
+@replaced_by("fastgd.kernel.extensions.randomness")
 def drop_weights(dropconnect, scalar, layers, block, iteration, training):
     """Set the weights that this iteration's passes use: masked in training, else all of them."""
 
@@ -873,7 +874,7 @@ def add_all_errors(tangents, descent, group, record, total):
     )  # fmt: skip
 
 
-@replaced_by("fastgd.kernel.extensions.coupling")
+@replaced_by("fastgd.kernel.extensions.coupled_units")
 def couple(coupling, descent, group, layer):
     """Values and deltas of output units that depend on each other's inputs."""
 

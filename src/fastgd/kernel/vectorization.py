@@ -8,9 +8,9 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from fastgd.kernel.block import Shapes
+from fastgd.kernel.language.loads_and_stores import WARP
 from fastgd.kernel.language.numba_internals import processor
 from fastgd.kernel.language.specialization import Choice
-from fastgd.kernel.language.threads import WARP
 from fastgd.kernel.language.tile import Shape
 from fastgd.kernel.language.translation import TRANSLATES
 

@@ -10,24 +10,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.engine.devices import CPU
-from fastgd.formulas.custom import Loss
+from fastgd.formulas.named import Loss
+from fastgd.models.fit import Candidate, SearchSamples, refit, search, sizes_for
 from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
-from fastgd.models.fit_rows import FitRows, class_factors
 from fastgd.models.model import Model, Table, mean_outputs
+from fastgd.models.row_splits import FitRows, TrainTestRows, class_factors, copies
 from fastgd.models.scores import Scores, constant_of, scores_of, verdict
-from fastgd.models.search import Candidate, SearchSamples, refit, search, sizes_for
-from fastgd.models.train_test_split import TrainTestRows, copies
-from fastgd.tables.amounts import numbers_written
-from fastgd.tables.column_learning import MOST_CATEGORIES, Encoding
-from fastgd.tables.leaks import leaks
-from fastgd.tables.preparation import Preparation
+from fastgd.tables.columns import MOST_CATEGORIES, Encoding
+from fastgd.tables.notations import numbers_written
+from fastgd.tables.preparation import Preparation, column_name, some_rows
 from fastgd.tables.reading import columns_from
-from fastgd.tables.table_selection import column_name, some_rows
 from fastgd.tables.targets import (
     MAX_CLASSES,
     ClassTarget,
     NumberTarget,
     Target,
+    leaks,
     learn_target,
     notes_of,
 )

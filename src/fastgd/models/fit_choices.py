@@ -12,19 +12,17 @@ from fastgd.checks.messages import either, shown
 from fastgd.checks.numbers import (
     check_choice,
     check_count,
-    check_device,
     check_flag,
     check_number,
     check_seed,
     check_threads,
     rule_of,
 )
-from fastgd.engine.devices import CPU, available_threads, looked_for
-from fastgd.formulas.custom import Loss
-from fastgd.formulas.named import loss_of
+from fastgd.engine.devices import CPU, available_threads, check_device, looked_for
+from fastgd.formulas.named import Loss, loss_of
 from fastgd.models.scores import SCORING
-from fastgd.tables.column_learning import MOST_CATEGORIES, Decisions, Encoding
-from fastgd.tables.table_selection import column_name
+from fastgd.tables.columns import MOST_CATEGORIES, Decisions, Encoding
+from fastgd.tables.preparation import column_name
 from fastgd.tables.targets import MAX_CLASSES, ClassTarget, Target
 
 SHARE = 0.2

@@ -12,7 +12,7 @@ from fastgd.arguments.samples import balanced_factors
 from fastgd.checks.messages import did_you_mean, many, shown
 from fastgd.checks.numbers import FloatArray, check_number, integer, rule_of
 from fastgd.models.fit_choices import Choices
-from fastgd.models.train_test_split import (
+from fastgd.models.row_splits import (
     TrainTestRows,
     check_rows,
     last_rows,
@@ -20,8 +20,8 @@ from fastgd.models.train_test_split import (
     rows_of_groups,
 )
 from fastgd.tables.column_values import Cells, array_of, cells_of, text_of, texts_shown
-from fastgd.tables.dates import dates_in
-from fastgd.tables.table_selection import (
+from fastgd.tables.notations import dates_in
+from fastgd.tables.preparation import (
     check_lengths,
     column_name,
     column_names,

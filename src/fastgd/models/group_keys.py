@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import shown
 from fastgd.tables.column_values import cells_of, is_missing
-from fastgd.tables.dates import dates_in
+from fastgd.tables.notations import dates_in
 
 Columns = Mapping[str, NDArray[Any]]
 

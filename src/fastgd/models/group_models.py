@@ -10,21 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.subsets import Integers
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import escaped, warn
-from fastgd.checks.notebook import ShownInNotebooks
-from fastgd.checks.numbers import FloatArray, check_choice, check_path
+from fastgd.checks.numbers import FloatArray, check_choice, check_memory, check_path
+from fastgd.checks.presentation import ShownInNotebooks
 from fastgd.export.exportable import ONNX_DTYPES
-from fastgd.models import stored_groups
-from fastgd.models.group_baselines import GroupFits
+from fastgd.models import group_models as stored_groups
 from fastgd.models.group_keys import Keys
-from fastgd.models.group_training import stacked
+from fastgd.models.group_training import GroupFits, stacked
 from fastgd.models.model import Table, remarks_on
 from fastgd.store import PathLike
 from fastgd.store.files import whole_file
-from fastgd.tables.preparation import Preparation
+from fastgd.tables.preparation import Preparation, check_lengths
 from fastgd.tables.reading import columns_from
-from fastgd.tables.table_selection import check_lengths
 from fastgd.tables.targets import ClassTarget, Target
 from fastgd.training import codec
 from fastgd.training.run import Run, exported
@@ -283,7 +280,7 @@ class GroupModels(ShownInNotebooks):
             As :meth:`fastgd.Model.to_onnx`, or if labels are neither strings nor whole numbers.
         """
         file, dtype = check_path("path", path), check_choice("dtype", dtype, ONNX_DTYPES)
-        from fastgd.export.onnx_groups import ExportedGroups, groups_model
+        from fastgd.export.onnx import ExportedGroups, groups_model
 
         unknown = [] if self.fallback is None else [self.fallback]
         fits, shared = self.fits, self.fits.shared

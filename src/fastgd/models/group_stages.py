@@ -17,22 +17,20 @@ from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray, check_count, check_seed
 from fastgd.formulas.named import loss_of
-from fastgd.models.group_baselines import (
+from fastgd.models.group_training import (
     MODELS,
     MOST_MOMENTS,
     PENALTIES,
+    SELECTED,
     STOPPED,
     GroupFits,
+    GroupRows,
+    Plans,
+    Scaling,
     best_of,
     errors_of,
     ridge_outputs,
     ridges,
-)
-from fastgd.models.group_training import (
-    SELECTED,
-    GroupRows,
-    Plans,
-    Scaling,
     train_all_rows,
     train_groups,
     train_watched,

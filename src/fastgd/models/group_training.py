@@ -16,12 +16,11 @@ from fastgd.arguments.subsets import Integers, rows_of
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import available_threads
 from fastgd.engine.prediction import predict_parts
-from fastgd.models.train_test_split import some_of
+from fastgd.models.row_splits import some_of
 from fastgd.store.files import is_folder
 from fastgd.training.run import Run
-from fastgd.training.sweep import sweep
 from fastgd.training.sweep_result import Sweep
-from fastgd.training.train import train
+from fastgd.training.train_sweep import sweep, train
 
 BoolArray = NDArray[np.bool_]
 Settings = Mapping[str, Any]

@@ -13,36 +13,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.subsets import Integers
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import (
     check_choice,
     check_count,
     check_flag,
+    check_memory,
     check_number,
     check_path,
     check_seed,
     rule_of,
 )
 from fastgd.engine.devices import CPU
-from fastgd.hyperparameters import Hyperparameters
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_models import GroupModels
-from fastgd.models.group_stages import START, Stages, check_settings, completed
-from fastgd.models.group_training import BoolArray, GroupRows, hold_out, train_all_rows
+from fastgd.models.group_training import BoolArray, GroupRows, train_all_rows
+from fastgd.models.groups import START, Stages, check_settings, completed
+from fastgd.models.row_splits import hold_out
+from fastgd.optimizers import Hyperparameters
 from fastgd.store import Arrays, PathLike, described
 from fastgd.store.files import is_file
 from fastgd.store.folder import Folder
-from fastgd.tables.amounts import numbers_written
-from fastgd.tables.column_learning import MOST_CATEGORIES, Decisions, Encoding
-from fastgd.tables.leaks import leaks
-from fastgd.tables.preparation import Preparation
+from fastgd.tables.columns import MOST_CATEGORIES, Decisions, Encoding
+from fastgd.tables.notations import numbers_written
+from fastgd.tables.preparation import Preparation, column_names, some_rows, with_targets, without
 from fastgd.tables.reading import columns_from
-from fastgd.tables.table_selection import column_names, some_rows, with_targets, without
-from fastgd.tables.targets import ClassTarget, NumberTarget, Target, learn_target, notes_of
+from fastgd.tables.targets import ClassTarget, NumberTarget, Target, leaks, learn_target, notes_of
 from fastgd.training.codec import Header
 from fastgd.training.stored_results import as_json
-from fastgd.workers.worker_options import check_worker_options
+from fastgd.workers.run_job import check_worker_options
 
 if TYPE_CHECKING:
     import pandas

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import first_names, warn
-from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.numbers import FloatArray
+from fastgd.checks.presentation import ShownInNotebooks
 from fastgd.export.exportable import Exportable
-from fastgd.export.network import Exported
-from fastgd.models import stored_model
+from fastgd.export.exported import Exported
+from fastgd.models import model as stored_model
 from fastgd.tables.column_values import Cells
 from fastgd.tables.columns import NumberColumn
 from fastgd.tables.preparation import Preparation

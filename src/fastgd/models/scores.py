@@ -11,7 +11,7 @@ from fastgd.arguments.options import Method
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.formula_values import evaluate, value_of
 from fastgd.formulas.named import loss_of
-from fastgd.tables.moments import in_order, weighted_mean
+from fastgd.tables.column_values import in_order, weighted_mean
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target
 
 Scores = dict[str, float]

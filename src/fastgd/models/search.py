@@ -9,18 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.memory import TooLargeError, check_memory
-from fastgd.checks.numbers import FloatArray
+from fastgd.checks.numbers import FloatArray, TooLargeError, check_memory
 from fastgd.engine.network import Network
 from fastgd.engine.progress import progress_bar
 from fastgd.models.fit_choices import HIDDEN_SIZES, Choices
+from fastgd.models.row_splits import folds_of, folds_of_groups, some_of
 from fastgd.models.scores import SCORING, Objective, mean_loss, scores_of
-from fastgd.models.train_test_split import folds_of, folds_of_groups, some_of
 from fastgd.optimizers import Adam, LevenbergMarquardt
 from fastgd.tables.targets import ClassTarget, Target
 from fastgd.training.run import Run
-from fastgd.training.sweep import sweep
 from fastgd.training.sweep_result import Sweep
+from fastgd.training.train_sweep import sweep
 from fastgd.training.training_job import sharing_code
 
 ALPHAS = (0.003, 0.01, 0.03, 0.1)

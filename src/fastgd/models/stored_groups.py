@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.models.group_baselines import MODELS, GroupFits
 from fastgd.models.group_keys import Keys
-from fastgd.models.group_training import Scaling, TrainedGroups
+from fastgd.models.group_training import MODELS, GroupFits, Scaling, TrainedGroups
 from fastgd.store import Arrays
 from fastgd.store.npz import Found
 from fastgd.tables.preparation import Preparation

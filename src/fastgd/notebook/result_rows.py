@@ -18,13 +18,12 @@ from fastgd.checks.messages import (
 )
 from fastgd.models.group_models import GroupModels
 from fastgd.models.model import Model
+from fastgd.studies.mean_field import sample_count
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
-from fastgd.studies.trainability.map import Trainability
-from fastgd.studies.trainability.mean_field import sample_count
-from fastgd.training.exports import labels_of
+from fastgd.studies.trainability_map import Trainability
 from fastgd.training.run import Run
-from fastgd.training.sweep_axes import varied
+from fastgd.training.sweep_axes import labels_of, varied
 from fastgd.training.sweep_result import Sweep
 
 BEST = 5

@@ -12,12 +12,12 @@ from fastgd import plots
 from fastgd.checks.messages import SHORT
 from fastgd.models.group_models import GroupModels
 from fastgd.models.model import Model
-from fastgd.plots.error_curves import draw_curves
 from fastgd.plots.lines import ERROR, MOST, legend, marker, scale_errors
 from fastgd.plots.style import axes, encode, styled, user_text
+from fastgd.plots.trainings import draw_curves
 from fastgd.studies.race import Race
 from fastgd.studies.surface import Surface
-from fastgd.studies.trainability.map import Trainability
+from fastgd.studies.trainability_map import Trainability
 from fastgd.training import statistics
 from fastgd.training.run import Run
 from fastgd.training.sweep_result import Sweep

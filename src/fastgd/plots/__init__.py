@@ -3,15 +3,12 @@
 They only draw; the results are computed elsewhere. Needs matplotlib (``fastgd[plot]``).
 """
 
-from fastgd.plots.alpha_curves import solved, takeaways
-from fastgd.plots.animation import film
-from fastgd.plots.bucket import basins, roll
-from fastgd.plots.error_curves import errors, race
+from fastgd.plots.balls import basins, film, roll
 from fastgd.plots.maps import box_counts, trainability, zoom_film
+from fastgd.plots.networks import direction_changes, predictions, sensitivity, weight_paths
 from fastgd.plots.planes import surface
-from fastgd.plots.prediction_plots import predictions, sensitivity
 from fastgd.plots.style import write
-from fastgd.plots.weights import direction_changes, weight_paths
+from fastgd.plots.trainings import errors, race, solved, takeaways
 
 __all__ = [
     "basins",

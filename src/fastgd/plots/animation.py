@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastgd.checks.numbers import check_count, check_ends, check_path, check_result
-from fastgd.plots.bucket import (
+from fastgd.plots.balls import (
     NAMED,
     STATUS_COLORS,
     Window,

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.numbers import check_path, check_result, each_of
-from fastgd.plots.animation import DOTS_PER_INCH, write_gif
+from fastgd.plots.balls import DOTS_PER_INCH, write_gif
 from fastgd.plots.style import COLORS, Axes, axes, check_ending, pyplot
-from fastgd.studies.trainability.box_counting import BoxCounting
-from fastgd.studies.trainability.map import Trainability
+from fastgd.studies.box_counting import BoxCounting
+from fastgd.studies.trainability_map import Trainability
 
 CONVERGED = ("#00263D", "#0072B2", "#56B4E9", "#D6ECFA")
 DIVERGED = ("#FFF6D6", "#F0C24B", "#D55E00", "#6B2A00")

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.numbers import FloatArray
-from fastgd.formulas.custom import Formula, Loss
 from fastgd.formulas.expressions import Tree
+from fastgd.formulas.named import Formula, Loss
 
 
 class Dual(NamedTuple):

@@ -13,7 +13,7 @@ from fastgd.arguments.declarations import FIELDED
 from fastgd.arguments.options import axes
 from fastgd.arguments.samples import check_samples
 from fastgd.arguments.subsets import Part, check_partition
-from fastgd.hyperparameters import Hyperparameters
+from fastgd.optimizers import Hyperparameters
 from fastgd.reference.training import train
 from fastgd.training.run import Run
 from fastgd.training.sweep_axes import COMBINATION, SweepAxes

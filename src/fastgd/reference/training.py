@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike
 from fastgd.arguments.declarations import Options
 from fastgd.arguments.initial_network import NetworkParts, Start
 from fastgd.arguments.samples import TrainingData
-from fastgd.checks.memory import check_memory
-from fastgd.checks.numbers import FloatArray
+from fastgd.checks.numbers import FloatArray, check_memory
 from fastgd.engine.network import Network, count_weights
 from fastgd.engine.results import State
 from fastgd.optimizers import LevenbergMarquardt
@@ -25,7 +24,7 @@ from fastgd.reference.state import Ending, ending, over, resume_from, state_of
 from fastgd.reference.stopping import Best, Watch
 from fastgd.training.resuming import arguments_of_run
 from fastgd.training.run import Run, run_of
-from fastgd.training.train import continuing
+from fastgd.training.train_sweep import continuing
 from fastgd.training.training_job import TrainingJob, checked_job
 
 

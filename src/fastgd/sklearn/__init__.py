@@ -5,9 +5,8 @@ try:
 except ImportError as error:
     raise ImportError('fastgd.sklearn needs scikit-learn: pip install "fastgd[sklearn]"') from error
 
-from fastgd.sklearn.classifier import FastGDClassifier
+from fastgd.sklearn.estimators import FastGDClassifier, FastGDRegressor
 from fastgd.sklearn.grouped import GroupedClassifier, GroupedRegressor
-from fastgd.sklearn.regressor import FastGDRegressor
 from fastgd.sklearn.search import SweepSearchCV
 
 __all__ = [

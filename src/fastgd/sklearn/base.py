@@ -21,19 +21,24 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.subsets import Integers
-from fastgd.checks.memory import check_memory
-from fastgd.checks.numbers import FloatArray, check_choice, check_path
+from fastgd.checks.numbers import FloatArray, check_choice, check_memory, check_path
 from fastgd.engine.devices import CPU
 from fastgd.export.exportable import ONNX_DTYPES
-from fastgd.export.network import Exported
-from fastgd.formulas.custom import Function, Loss
+from fastgd.export.exported import Exported
+from fastgd.formulas.named import Function, Loss
 from fastgd.optimizers import Optimizer
 from fastgd.schedules import Schedule
 from fastgd.sklearn import estimator_parameters
-from fastgd.sklearn.fit_spec import FitSpec, Samples, held_out
+from fastgd.sklearn.base import OnnxConvertible
+from fastgd.sklearn.fit_spec import (
+    FitSpec,
+    Samples,
+    epochs_in_vain,
+    held_out,
+    history,
+    one_more_epoch,
+)
 from fastgd.sklearn.joint_training import train_all
-from fastgd.sklearn.pipeline_onnx import OnnxConvertible
-from fastgd.sklearn.single_training import epochs_in_vain, history, one_more_epoch
 from fastgd.store import PathLike
 from fastgd.store.files import whole_file
 from fastgd.training.run import Run, exported

@@ -13,11 +13,11 @@ from sklearn.base import clone
 
 from fastgd.checks.messages import warn
 from fastgd.engine.devices import CPU, DeviceError
+from fastgd.sklearn.candidate_fits import Alike, Candidate, Fit, Fold
 from fastgd.sklearn.deferred_fits import DeferredFits, network_of, path_of
 from fastgd.sklearn.estimator_parameters import check_on_cpu
 from fastgd.sklearn.fit_spec import FitSpec
 from fastgd.sklearn.joint_training import JointTraining, Outcome, key_of
-from fastgd.sklearn.scored_fits import Alike, Candidate, Fit, Fold
 from fastgd.sklearn.standard_steps import cloner
 
 MOST_BYTES = 2**29

@@ -18,10 +18,10 @@ from fastgd.arguments.samples import MOST_CLASSES, balanced_factors, one_hot
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray
-from fastgd.export.network import Exported
-from fastgd.formulas.custom import Loss
+from fastgd.export.exported import Exported
+from fastgd.formulas.named import Loss
 from fastgd.sklearn.base import BaseFastGD, descends
-from fastgd.sklearn.documentation import documented
+from fastgd.sklearn.estimator_parameters import documented
 from fastgd.sklearn.fit_spec import Samples
 
 LOSSES = {"log_loss": "cross_entropy", "squared_error": "squared"}

@@ -13,19 +13,18 @@ from fastgd import optimizers, schedules
 from fastgd.arguments.axes import kinds_of
 from fastgd.arguments.initial_network import check_hidden_size
 from fastgd.arguments.options import axes, check_curved, checked
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import did_you_mean_choice, either, shown
 from fastgd.checks.numbers import (
     LARGEST,
     check_choice,
     check_count,
-    check_device,
     check_flag,
+    check_memory,
     check_number,
     each_of,
     rule_of,
 )
-from fastgd.engine.devices import AUTO, CPU, looked_for
+from fastgd.engine.devices import AUTO, CPU, check_device, looked_for
 from fastgd.sklearn.fit_spec import Adaptive
 from fastgd.training.run import Run
 

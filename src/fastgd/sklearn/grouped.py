@@ -32,8 +32,7 @@ from fastgd.checks.messages import shown
 from fastgd.checks.numbers import check_flag, integer
 from fastgd.models.group_keys import Columns, Keys
 from fastgd.sklearn.deferred_fits import fit_all
-from fastgd.sklearn.joint_predictions import answers_of
-from fastgd.sklearn.standard_steps import cloner
+from fastgd.sklearn.standard_steps import answers_of, cloner
 from fastgd.tables.column_values import columns_of, is_missing
 
 

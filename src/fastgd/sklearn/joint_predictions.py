@@ -21,9 +21,8 @@ from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network
 from fastgd.engine.prediction import predict_parts
 from fastgd.sklearn.base import BaseFastGD
-from fastgd.sklearn.classifier import FastGDClassifier
+from fastgd.sklearn.estimators import FastGDClassifier, FastGDRegressor
 from fastgd.sklearn.joint_training import key_of
-from fastgd.sklearn.regressor import FastGDRegressor
 from fastgd.sklearn.standard_steps import SKIPPED, table_of
 
 FEWEST_ALIKE = 20

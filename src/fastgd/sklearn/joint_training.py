@@ -17,12 +17,11 @@ from fastgd.arguments.subsets import Integers, joined
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import CPU, DeviceError, available_threads
 from fastgd.engine.prediction import outputs
-from fastgd.hyperparameters import Hyperparameters
-from fastgd.sklearn.fit_spec import FitSpec
-from fastgd.sklearn.single_training import train_alone
+from fastgd.optimizers import Hyperparameters
+from fastgd.sklearn.fit_spec import FitSpec, train_alone
 from fastgd.training.run import Run
-from fastgd.training.sweep import sweep
 from fastgd.training.sweep_result import Sweep
+from fastgd.training.train_sweep import sweep
 
 Outcome = Sequence[Run] | Exception
 

@@ -12,10 +12,10 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import check_array, column_or_1d
 
 from fastgd.checks.numbers import FloatArray
-from fastgd.export.network import Exported
-from fastgd.formulas.custom import Loss
+from fastgd.export.exported import Exported
+from fastgd.formulas.named import Loss
 from fastgd.sklearn.base import BaseFastGD
-from fastgd.sklearn.documentation import documented
+from fastgd.sklearn.estimator_parameters import documented
 from fastgd.sklearn.fit_spec import Samples
 
 LOSSES = {

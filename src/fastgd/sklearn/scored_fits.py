@@ -19,11 +19,10 @@ from fastgd.arguments.axes import kinds_of
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.numbers import FloatArray
 from fastgd.sklearn.base import BaseFastGD, mean_outputs
-from fastgd.sklearn.classifier import FastGDClassifier
 from fastgd.sklearn.deferred_fits import share_steps
+from fastgd.sklearn.estimators import FastGDClassifier, FastGDRegressor
 from fastgd.sklearn.fit_spec import FitSpec
 from fastgd.sklearn.joint_training import Outcome, SweptRuns, key_of, runs_of
-from fastgd.sklearn.regressor import FastGDRegressor
 from fastgd.sklearn.search_scores import (
     OF_CLASSES,
     OF_NUMBERS,

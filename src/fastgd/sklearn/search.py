@@ -17,12 +17,11 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import indexable
 
 from fastgd.checks.messages import shown
-from fastgd.checks.numbers import check_count, check_device, check_flag
-from fastgd.engine.devices import looked_for
-from fastgd.sklearn.candidate_fits import CandidateFits
+from fastgd.checks.numbers import check_count, check_flag
+from fastgd.engine.devices import check_device, looked_for
+from fastgd.sklearn.candidate_fits import CandidateFits, fold_scorer
 from fastgd.sklearn.deferred_fits import network_of
 from fastgd.sklearn.estimator_parameters import check_on_cpu
-from fastgd.sklearn.scored_fits import fold_scorer
 
 
 @dataclass(eq=False, repr=False)

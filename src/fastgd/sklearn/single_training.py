@@ -19,7 +19,7 @@ from fastgd.sklearn.fit_spec import Adaptive, FitSpec
 from fastgd.training.objective import objective
 from fastgd.training.resuming import ANY_SAMPLES
 from fastgd.training.run import Run
-from fastgd.training.train import train
+from fastgd.training.train_sweep import train
 
 
 def train_alone(problem: FitSpec, device: str) -> list[Run]:

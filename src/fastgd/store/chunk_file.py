@@ -19,7 +19,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.memory import check_memory
+from fastgd.checks.numbers import check_memory
 from fastgd.store import Arrays, plain
 from fastgd.store.npz import DIRECTORY, START, header_of
 

@@ -27,11 +27,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown, warn
-from fastgd.store import Arrays, PathLike, chunk_file
-from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
-from fastgd.store.files import UNFINISHED, ForeignEntryError, again, is_file, open_inside, put
-from fastgd.store.leases import Leases
+from fastgd.store import Arrays, PathLike
+from fastgd.store import npz as chunk_file
+from fastgd.store.files import (
+    UNFINISHED,
+    ForeignEntryError,
+    Leases,
+    again,
+    is_file,
+    open_inside,
+    put,
+)
 from fastgd.store.manifest import Manifest, manifest_of, parsed
+from fastgd.store.npz import CorruptChunkError, MissingChunkError
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.memory import check_memory
+from fastgd.checks.numbers import check_memory
 from fastgd.store import Arrays, PathLike
 from fastgd.store.files import open_file, whole_file
 

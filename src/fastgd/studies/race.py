@@ -13,27 +13,26 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments import options
 from fastgd.arguments.initial_network import Start
 from fastgd.arguments.samples import check_samples, warn_of_targets
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.numbers import (
     NOT_NEGATIVE,
     check_choice,
     check_count,
     check_flag,
+    check_memory,
     check_number,
 )
+from fastgd.checks.presentation import ShownInNotebooks, dataframe
 from fastgd.optimizers import Optimizer
 from fastgd.store import Arrays, PathLike
-from fastgd.studies.race_job import RaceJob, entrants_of
-from fastgd.studies.surface import Surface, surface
-from fastgd.studies.surface_job import Weight
+from fastgd.studies.race import RaceJob, entrants_of
+from fastgd.studies.surface import Surface, Weight, surface
 from fastgd.training.codec import Header
-from fastgd.training.exports import dataframe, labels_of, module
+from fastgd.training.exports import module
 from fastgd.training.run import Alpha, Run
+from fastgd.training.sweep_axes import labels_of
 from fastgd.training.training_job import TrainingJob, checked_job
-from fastgd.workers.run_job import results_of
-from fastgd.workers.worker_options import check_worker_options
+from fastgd.workers.run_job import check_worker_options, results_of
 
 if TYPE_CHECKING:
     import pandas

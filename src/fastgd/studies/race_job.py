@@ -27,7 +27,7 @@ _COMPILED_AFTER = 2
 
 @dataclass(frozen=True, eq=False)
 class RaceJob:
-    """Independent trainings: a :class:`fastgd.workers.worker.Job`."""
+    """Independent trainings: a :class:`fastgd.workers.tasks.Job`."""
 
     trainings: tuple[TrainingJob, ...]
 

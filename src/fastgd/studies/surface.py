@@ -16,26 +16,23 @@ from fastgd.arguments.declarations import DECLARED, SurfaceOptions
 from fastgd.arguments.initial_network import NetworkParts, Start, check_network, check_whole
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import check_samples, outputs_to_start
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import either, shown
-from fastgd.checks.notebook import ShownInNotebooks
-from fastgd.checks.numbers import check_count, check_result
-from fastgd.engine.device_choice import say_chosen
+from fastgd.checks.numbers import check_count, check_memory, check_result
+from fastgd.checks.presentation import ShownInNotebooks, dataframe, dataset
 from fastgd.engine.devices import AUTO, CPU
+from fastgd.engine.execution import say_chosen
 from fastgd.engine.network import Network, Weights
 from fastgd.store import PathLike
-from fastgd.studies.surface_job import (
+from fastgd.studies.surface import (
     SurfaceJob,
     Weight,
     check_spans,
     check_two_weights,
     measuring,
 )
-from fastgd.training.exports import dataframe, dataset
 from fastgd.training.run import Run, Snapshot
 from fastgd.training.stored_results import as_json
-from fastgd.workers.run_job import results_of
-from fastgd.workers.worker_options import check_worker_options
+from fastgd.workers.run_job import check_worker_options, results_of
 
 if TYPE_CHECKING:
     import pandas

@@ -28,7 +28,7 @@ THREAD_SECONDS = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class SurfaceJob:
-    """The points of a surface: a :class:`fastgd.workers.worker.Job`."""
+    """The points of a surface: a :class:`fastgd.workers.tasks.Job`."""
 
     network: Network
     method: Method

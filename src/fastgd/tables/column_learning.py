@@ -10,11 +10,9 @@ import numpy as np
 
 from fastgd.checks.messages import many, shown
 from fastgd.checks.numbers import check_choice, check_count, check_flag, check_seed
-from fastgd.tables.amounts import almost_numbers, notation_text
-from fastgd.tables.column_values import Cells, texts_shown
-from fastgd.tables.columns import Column, NumberColumn, TargetColumn, TextColumn
-from fastgd.tables.dates import learn_dates, looks_like_date
-from fastgd.tables.moments import FloatArray, correlation, moments
+from fastgd.tables.column_values import Cells, FloatArray, correlation, moments, texts_shown
+from fastgd.tables.columns import Column, NumberColumn, TargetColumn, TextColumn, learn_dates
+from fastgd.tables.notations import almost_numbers, looks_like_date, notation_text
 
 
 def learn_target_column(

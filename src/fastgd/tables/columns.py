@@ -10,10 +10,9 @@ from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 import numpy as np
 
 from fastgd.checks.messages import many, shown
-from fastgd.tables.amounts import numbers_like
-from fastgd.tables.column_values import Cells, texts_shown
-from fastgd.tables.dates import DateColumn
-from fastgd.tables.moments import FloatArray
+from fastgd.tables.column_values import Cells, FloatArray, texts_shown
+from fastgd.tables.columns import DateColumn
+from fastgd.tables.notations import numbers_like
 
 
 @dataclass(frozen=True)

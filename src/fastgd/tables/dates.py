@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown
 from fastgd.formulas.calendar import CYCLES, FIELDS, Cycle, circle, fields_of
-from fastgd.tables.column_values import Cells, text_of
-from fastgd.tables.moments import FloatArray, moments
+from fastgd.tables.column_values import Cells, FloatArray, moments, text_of
 
 Order = Literal["day", "month", ""]
 """What is first in texts: "" is the year."""

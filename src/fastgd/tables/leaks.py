@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.tables.column_values import FloatArray, correlation
 from fastgd.tables.columns import StringColumn
-from fastgd.tables.moments import FloatArray, correlation
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, Target
 

@@ -10,31 +10,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import first_names, shown
-from fastgd.checks.numbers import numbers_of
-from fastgd.tables.amounts import numbers_written
-from fastgd.tables.column_learning import (
+from fastgd.checks.numbers import check_memory, numbers_of
+from fastgd.tables.column_values import Cells, FloatArray, cells_of, columns_of
+from fastgd.tables.columns import (
     MOST_CATEGORIES,
+    Column,
+    DateColumn,
     Decisions,
     Encoding,
     Learned,
-    learn_column,
-)
-from fastgd.tables.column_values import Cells, cells_of, columns_of
-from fastgd.tables.columns import (
-    Column,
     NumberColumn,
     StringColumn,
     TargetColumn,
     TextColumn,
     checked,
     from_fields,
+    learn_column,
     to_fields,
 )
-from fastgd.tables.dates import DateColumn
-from fastgd.tables.moments import FloatArray
-from fastgd.tables.table_selection import check_lengths, column_names
+from fastgd.tables.notations import numbers_written
+from fastgd.tables.preparation import check_lengths, column_names
 
 _KINDS: dict[str, type[Column]] = {
     "number": NumberColumn,

@@ -20,9 +20,8 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import either, escaped, first_names, many, shown, warn
-from fastgd.checks.numbers import check_path
+from fastgd.checks.numbers import check_memory, check_path
 from fastgd.tables.column_values import FileTexts, columns_of, number_of
 
 if TYPE_CHECKING:

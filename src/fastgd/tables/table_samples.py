@@ -11,12 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown
-from fastgd.tables.column_learning import Decisions
-from fastgd.tables.column_values import Cells, cells_of, number_of
-from fastgd.tables.moments import FloatArray
-from fastgd.tables.preparation import Preparation
+from fastgd.tables.column_values import Cells, FloatArray, cells_of, number_of
+from fastgd.tables.columns import Decisions
+from fastgd.tables.preparation import Preparation, column_names, names_text, some_rows, with_targets
 from fastgd.tables.reading import PARQUET, NotANumberError, TextTable, about, read_table
-from fastgd.tables.table_selection import column_names, names_text, some_rows, with_targets
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target, check_classes
 
 LARGEST = 10.0

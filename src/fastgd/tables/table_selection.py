@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from fastgd.checks.messages import did_you_mean, first_names, many, shown
 from fastgd.checks.numbers import each_of, integer
-from fastgd.tables.amounts import numbers_written
 from fastgd.tables.column_values import Cells, cells_of
+from fastgd.tables.notations import numbers_written
 
 
 def names_text(names: Sequence[str]) -> str:

@@ -13,17 +13,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments.samples import MOST_CLASSES, one_hot
 from fastgd.checks.messages import did_you_mean, many, shown
-from fastgd.tables.amounts import (
+from fastgd.tables.column_values import Cells, FloatArray, cells_of, moments, text_of, texts_shown
+from fastgd.tables.columns import from_fields, to_fields
+from fastgd.tables.notations import (
     almost_numbers,
     amount_of,
+    dates_in,
     notation_text,
     numbers_like,
     numbers_written,
 )
-from fastgd.tables.column_values import Cells, cells_of, text_of, texts_shown
-from fastgd.tables.columns import from_fields, to_fields
-from fastgd.tables.dates import dates_in
-from fastgd.tables.moments import FloatArray, moments
 
 Labels = Literal["texts", "booleans", "numbers"]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.declarations import FIELDED
 from fastgd.checks.messages import shown, value_text
-from fastgd.formulas.custom import Formula
+from fastgd.formulas.named import Formula
 from fastgd.optimizers import BAYESIAN
 from fastgd.training.sweep_axes import COMBINATION, varied
 

@@ -17,9 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.samples import TrainingData, Validation
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import many, shown
-from fastgd.checks.numbers import check_count, check_counts, check_flag, check_path, check_seed
+from fastgd.checks.numbers import (
+    check_count,
+    check_counts,
+    check_flag,
+    check_memory,
+    check_path,
+    check_seed,
+)
 from fastgd.engine.packing import Index
 from fastgd.engine.results import (
     ERROR_COUNT,
@@ -33,12 +39,12 @@ from fastgd.engine.results import (
     Summary,
 )
 from fastgd.store import Arrays, PathLike
-from fastgd.store.chunk_file import CorruptChunkError, MissingChunkError
 from fastgd.store.files import check_kind
 from fastgd.store.folder import Folder
+from fastgd.store.npz import CorruptChunkError, MissingChunkError
 from fastgd.training.codec import Header, need
-from fastgd.training.exports import CURVES, sweep_dataset
-from fastgd.training.run import SOURCES, Run
+from fastgd.training.exports import sweep_dataset
+from fastgd.training.run import Run
 from fastgd.training.selection import (
     Selection,
     dtype_of,
@@ -47,6 +53,7 @@ from fastgd.training.selection import (
     selected,
 )
 from fastgd.training.stored_results import (
+    SOURCES,
     check_state,
     decode_outline,
     decode_start,
@@ -56,7 +63,7 @@ from fastgd.training.stored_results import (
     options_of,
     with_hashes,
 )
-from fastgd.training.sweep_axes import Chunks, SweepAxes
+from fastgd.training.sweep_axes import CURVES, Chunks, SweepAxes
 from fastgd.training.sweep_result import Sweep
 from fastgd.training.training_job import TrainingJob, TrainingSource
 

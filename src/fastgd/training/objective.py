@@ -16,9 +16,15 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments.declarations import LossOptions
 from fastgd.arguments.initial_network import NetworkParts, Start
 from fastgd.arguments.options import Method, check_curved
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.numbers import FloatArray, check_choice, check_ends, check_seed, check_vector
+from fastgd.checks.numbers import (
+    FloatArray,
+    check_choice,
+    check_ends,
+    check_memory,
+    check_seed,
+    check_vector,
+)
 from fastgd.engine.network import Network, first_weights, flatten
 from fastgd.engine.prediction import LossEvaluation, ResidualEvaluation
 from fastgd.engine.session import Session

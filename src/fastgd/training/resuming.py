@@ -20,7 +20,7 @@ from fastgd.checks.messages import shown, warn
 from fastgd.checks.numbers import check_count, check_flag, check_seed
 from fastgd.engine.network import Network
 from fastgd.engine.results import State, TrainedRuns
-from fastgd.hyperparameters import Hyperparameters
+from fastgd.optimizers import Hyperparameters
 from fastgd.training.run import Run
 from fastgd.training.stored_results import SAMPLES, Hashes, encode_partition
 from fastgd.training.sweep_axes import COMBINATION

@@ -13,8 +13,8 @@ from fastgd.arguments.initial_network import BatchNorm, NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import check_inputs
 from fastgd.checks.messages import shown
-from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.numbers import FloatArray, integer
+from fastgd.checks.presentation import ShownInNotebooks
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network, Weights
 from fastgd.engine.prediction import outputs
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import xarray
 
     from fastgd.engine.prediction import Order
-    from fastgd.export.network import Exported
+    from fastgd.export.exported import Exported
     from fastgd.tables.preparation import Preparation
     from fastgd.tables.targets import Target
 
@@ -505,7 +505,7 @@ def exported(
     ValueError
         If the training of one diverged; the message says that ``caller`` was called.
     """
-    from fastgd.export.network import Exported
+    from fastgd.export.exported import Exported
 
     parts = tuple(Network.of(one).parts(one.finite_row(caller)) for one in members)
     methods = tuple(Method(**member.options) for member in members)

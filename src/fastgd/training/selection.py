@@ -18,8 +18,8 @@ from fastgd.checks.messages import did_you_mean, shown
 from fastgd.checks.numbers import array_of, integer
 from fastgd.engine.recipe import is_watched
 from fastgd.engine.results import MISSING, STATUS, State, Summary, TrainedRuns, summarize
-from fastgd.training.run import SOURCES, Run, run_of
-from fastgd.training.stored_results import Hashes, hashes_of
+from fastgd.training.run import Run, run_of
+from fastgd.training.stored_results import SOURCES, Hashes, hashes_of
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, told_apart, varied
 
 Places = list[int] | list[bool] | range | NDArray[Any]

@@ -44,10 +44,8 @@ from fastgd.checks.numbers import (
 )
 from fastgd.engine.network import Network
 from fastgd.engine.results import MISSING, STATUS, State, Summary
-from fastgd.formulas.custom import Formula, Function, Loss
-from fastgd.formulas.named import loss_of
-from fastgd.hyperparameters import Hyperparameters
-from fastgd.optimizers import BAYESIAN
+from fastgd.formulas.named import Formula, Function, Loss, loss_of
+from fastgd.optimizers import BAYESIAN, Hyperparameters
 from fastgd.store import Arrays, described, plain
 from fastgd.store.npz import Found
 from fastgd.training import codec

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from fastgd.arguments.axes import taking_combinations
 from fastgd.arguments.samples import warn_of_targets
-from fastgd.checks.memory import ALWAYS_FITS, check_memory
+from fastgd.checks.numbers import ALWAYS_FITS, check_memory
 from fastgd.engine.devices import CPU
 from fastgd.engine.plan import Keep
 from fastgd.engine.progress import progress_bar
@@ -19,10 +19,9 @@ from fastgd.store import PathLike
 from fastgd.training.folder_sweep import FolderSweep, folder_of
 from fastgd.training.resuming import arguments_of_sweep
 from fastgd.training.sweep_result import Sweep
-from fastgd.training.train import HeldOut, continuing
+from fastgd.training.train_sweep import HeldOut, continuing
 from fastgd.training.training_job import TrainingJob, checked_job
-from fastgd.workers.run_job import run_job, work_into
-from fastgd.workers.worker_options import WorkerOptions, check_worker_options
+from fastgd.workers.run_job import WorkerOptions, check_worker_options, run_job, work_into
 
 
 @continuing(arguments_of_sweep)

@@ -13,10 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import check_inputs
 from fastgd.arguments.subsets import Partition, RowIndices, check_groups
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import did_you_mean, shown
-from fastgd.checks.notebook import ShownInNotebooks
-from fastgd.checks.numbers import FloatArray, check_flag
+from fastgd.checks.numbers import FloatArray, check_flag, check_memory
+from fastgd.checks.presentation import ShownInNotebooks
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network
 from fastgd.engine.prediction import empty, predict, predict_parts
@@ -391,7 +390,8 @@ class Sweep(ShownInNotebooks):
         2    2.0          0  0.500  0.250
         3    2.0         10  0.457  0.212
         """
-        from fastgd.training.exports import dataframe, long_dataframe
+        from fastgd.checks.presentation import dataframe
+        from fastgd.training.exports import long_dataframe
 
         if check_flag("long", long):
             return long_dataframe(self.axes, self)

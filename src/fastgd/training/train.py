@@ -19,17 +19,16 @@ from numpy.typing import ArrayLike
 from fastgd.arguments import options
 from fastgd.arguments.initial_network import Start
 from fastgd.arguments.samples import warn_of_targets
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown, warn
 from fastgd.checks.numbers import (
     ABOVE_ZERO,
-    check_device,
     check_flag,
+    check_memory,
     check_number,
     check_path,
     check_threads,
 )
-from fastgd.engine.devices import CPU, available_threads, looked_for
+from fastgd.engine.devices import CPU, available_threads, check_device, looked_for
 from fastgd.engine.progress import progress_bar
 from fastgd.store import PathLike, npz
 from fastgd.store.manifest import Manifest, manifest_of, parsed

@@ -25,9 +25,8 @@ from fastgd.arguments.initial_network import NetworkParts, check_alphas, check_s
 from fastgd.arguments.options import NO_AXES, Axes, Method, check_names_of_loss
 from fastgd.arguments.samples import TrainingData, outputs_to_start
 from fastgd.arguments.subsets import Part, Partition, check_partition
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.numbers import FloatArray, check_flag, check_seeds
+from fastgd.checks.numbers import FloatArray, check_flag, check_memory, check_seeds
 from fastgd.engine.devices import AUTO, CPU, available_threads
 from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import Network, first_rows, network_of
@@ -47,9 +46,16 @@ from fastgd.training.resuming import (
     resumed_partition,
     states_of,
 )
-from fastgd.training.run import SOURCES, Run, row_of, run_of
+from fastgd.training.run import Run, row_of, run_of
 from fastgd.training.selection import Selection, fields_of, narrowed
-from fastgd.training.stored_results import Hashes, as_json, encode_run, hashes_of, with_hashes
+from fastgd.training.stored_results import (
+    SOURCES,
+    Hashes,
+    as_json,
+    encode_run,
+    hashes_of,
+    with_hashes,
+)
 from fastgd.training.sweep_axes import (
     COMBINATION,
     PARTS,
@@ -85,7 +91,7 @@ def sharing_code(shares: bool) -> Iterator[None]:
 
 @dataclass(frozen=True, eq=False)
 class TrainingJob:
-    """All that some runs depend on, checked; a :class:`fastgd.workers.worker.Job`.
+    """All that some runs depend on, checked; a :class:`fastgd.workers.tasks.Job`.
 
     ``networks``, ``methods`` and ``alphas`` have one item for each combination of the axes that
     change the network.

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from fastgd.store import Arrays
 from fastgd.store.folder import Folder
-from fastgd.workers.worker import Answer, Job, Order, Shipment, WorkerState, here, work
+from fastgd.workers.tasks import Answer, Job, Order, Shipment, WorkerState, here, work
 
 Submit = Callable[[int, str], "Future[Answer]"]
 """Submit a chunk, together with the job or code of this name, if it isn't empty."""

@@ -22,11 +22,10 @@ from fastgd.checks.messages import warn
 from fastgd.engine.devices import DeviceError
 from fastgd.engine.progress import progress_bar
 from fastgd.store import Arrays
-from fastgd.store.chunk_file import MissingChunkError
 from fastgd.store.folder import DamageWarning, Folder
-from fastgd.workers.pools import TRIES, LostExecutorError, Scheduler, Threads, Workers
-from fastgd.workers.worker import Job
-from fastgd.workers.worker_options import WorkerOptions
+from fastgd.store.npz import MissingChunkError
+from fastgd.workers.run_job import WorkerOptions
+from fastgd.workers.tasks import TRIES, Job, LostExecutorError, Scheduler, Threads, Workers
 
 Advance = Callable[[int], None]
 

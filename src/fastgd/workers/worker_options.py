@@ -8,8 +8,8 @@ from threading import current_thread
 from typing import NamedTuple
 
 from fastgd.checks.messages import shown
-from fastgd.checks.numbers import check_count, check_device, check_flag, check_path, check_threads
-from fastgd.engine.devices import AUTO, CPU, available_threads, looked_for
+from fastgd.checks.numbers import check_count, check_flag, check_path, check_threads
+from fastgd.engine.devices import AUTO, CPU, available_threads, check_device, looked_for
 
 
 class WorkerOptions(NamedTuple):

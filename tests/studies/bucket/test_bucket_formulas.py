@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from fastgd import bucket
 from fastgd.engine.formula_values import evaluate
 from fastgd.formulas.expressions import FUNCTIONS
-from fastgd.kernel.bytecode import BLOCK
-from fastgd.kernel.elementwise import FUNCTIONS as KNOWN
-from fastgd.kernel.elementwise import OF_VALUE
+from fastgd.kernel.bytecode import BLOCK, OF_VALUE
+from fastgd.kernel.bytecode import FUNCTIONS as KNOWN
 from fastgd.studies.bucket.curves import curve_of
 
 NEAR_ONE = [0.3, 1 - 1e-10, -1 + 1e-10, -0.5]

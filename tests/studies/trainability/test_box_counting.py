@@ -3,8 +3,8 @@ import re
 import numpy as np
 import pytest
 
-from fastgd.studies.trainability import box_counting as module
-from fastgd.studies.trainability.box_counting import boundary, box_counting
+from fastgd.studies import box_counting as module
+from fastgd.studies.box_counting import boundary, box_counting
 
 SIDE = 512
 

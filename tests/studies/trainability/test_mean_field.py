@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from fastgd.studies.trainability.mean_field import mean_field, normal, power_of_ten, sample_count
+from fastgd.studies.mean_field import mean_field, normal, power_of_ten, sample_count
 
 WIDTH = 4
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fastgd.studies.trainability.map_job import patches_of
+from fastgd.studies.mean_field import patches_of
 
 
 @pytest.mark.parametrize(("resolution", "side"), [(1, 32), (5, 5), (33, 32), (100, 32), (512, 32)])

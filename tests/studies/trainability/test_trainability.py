@@ -8,15 +8,14 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from fastgd.studies.mean_field import MapJob, Settings, mean_field, patches_of
+from fastgd.studies.trainability_map import Trainability
 
 import fastgd
 from fastgd.engine.devices import available_threads
 from fastgd.engine.results import Summary
 from fastgd.store.folder import MANIFEST, Folder, remove
-from fastgd.studies.trainability import map_job
-from fastgd.studies.trainability.map import Trainability
-from fastgd.studies.trainability.map_job import MapJob, Settings, patches_of
-from fastgd.studies.trainability.mean_field import mean_field
+from fastgd.studies import mean_field as map_job
 
 # Small maps that cross the edge; all of them share one compiled kernel.
 SMALL = {"iterations": 30, "width": 4, "window": ((-1.0, 3.0), (-1.0, 3.0))}
@@ -419,7 +418,7 @@ def test_a_zoom_is_a_part_of_the_map(found):
 
 def test_the_initial_weights_of_rows_need_memory(monkeypatch):
     """Three copies for the 16 rows of a patch, on one thread."""
-    monkeypatch.setattr("fastgd.studies.trainability.map.check_memory", lambda size, _: seen(size))
+    monkeypatch.setattr("fastgd.studies.trainability_map.check_memory", lambda size, _: seen(size))
 
     def seen(size):
         raise ValueError(size)

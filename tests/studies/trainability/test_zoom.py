@@ -3,11 +3,11 @@ from functools import wraps
 
 import numpy as np
 import pytest
+from fastgd.studies.mean_field import MapJob, Settings
+from fastgd.studies.trainability_map import Trainability
 
 import fastgd
-from fastgd.studies.trainability import zoom
-from fastgd.studies.trainability.map import Trainability
-from fastgd.studies.trainability.map_job import MapJob, Settings
+from fastgd.studies import trainability_map as zoom
 
 SMALL = {"iterations": 30, "width": 4, "window": ((-1.0, 3.0), (-1.0, 3.0))}
 

@@ -13,14 +13,12 @@ from string import Template
 from threading import Event
 
 from fastgd.article import comparison
-from fastgd.article.comparison import Result
+from fastgd.article.comparison import DEVIATIONS, TWINS, Result
 from fastgd.article.experiments import EXPERIMENTS, Experiment
 from fastgd.article.page import live
-from fastgd.article.page.figures import show_code
-from fastgd.article.page.markup import Markup, element, join, show_table
+from fastgd.article.page.markup import Markup, element, join, show_code, show_table
 from fastgd.article.page.sections import SECTIONS, Section, needed
 from fastgd.article.tables import tables, tally_table
-from fastgd.article.twins import DEVIATIONS, TWINS
 from fastgd.checks.messages import warn
 from fastgd.checks.numbers import check_path
 from fastgd.engine.progress import progress_bar, stopped_by

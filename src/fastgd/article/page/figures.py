@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastgd.article.page import calls
+from fastgd.article.page import sections as calls
 from fastgd.article.page.markup import Markup, element
 from fastgd.plots.style import encode, pyplot, styled
 

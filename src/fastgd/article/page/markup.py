@@ -2,8 +2,8 @@
 
 from html import escape
 
+from fastgd.article.comparison import Mark
 from fastgd.article.tables import ArticleTable, Cell, Marked, Numbers
-from fastgd.article.twins import Mark
 
 VOID = ("img",)
 """Elements without content."""

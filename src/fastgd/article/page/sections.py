@@ -7,8 +7,8 @@ from typing import Any
 
 import fastgd
 from fastgd.article.experiments import EXPERIMENTS
-from fastgd.article.page import calls
-from fastgd.article.page.figures import PageFigure
+from fastgd.article.page import sections as calls
+from fastgd.article.page.markup import PageFigure
 from fastgd.optimizers import ALL
 from fastgd.workers.compiling import Call
 

@@ -7,10 +7,10 @@ group.
 
 from fastgd.kernel.block import EPSILON, MEAN, SCALE, SHIFT, VARIANCE
 from fastgd.kernel.iteration.activations import put_activation
-from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.iteration.updates import update
+from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import fma, runs_of, square_root, zeros
-from fastgd.kernel.training_loop import update
 
 MOMENTUM = 0.1
 """Weight of the newest batch in the running mean and variance, as in PyTorch's BatchNorm1d."""

@@ -6,14 +6,20 @@ follows the size of the gradients: a softmax of logits tau, one for each sample.
 """
 
 from fastgd.kernel.block import SEED, integer, value
-from fastgd.kernel.extensions.random_masks import DRAW, random_words, shuffle
+from fastgd.kernel.extensions.randomness import DRAW, random_words, shuffle
 from fastgd.kernel.iteration.losses import exp_below
-from fastgd.kernel.language.int_vectors import all_words, choose, store_words
-from fastgd.kernel.language.int_vectors import numbers as numbers_of
-from fastgd.kernel.language.memory import load, load_data, store
+from fastgd.kernel.language.loads_and_stores import (
+    load,
+    load_data,
+    meet,
+    store,
+    store_words,
+    thread_of,
+    threads_of,
+)
 from fastgd.kernel.language.specialization import dispatch, part
-from fastgd.kernel.language.threads import meet, thread_of, threads_of
-from fastgd.kernel.language.tile import fma, runs_of, select, zeros
+from fastgd.kernel.language.tile import all_words, choose, fma, runs_of, select, zeros
+from fastgd.kernel.language.tile import numbers as numbers_of
 from fastgd.kernel.training_loop import lines_of
 
 WORD = 2.0**-32

@@ -11,7 +11,7 @@ from fastgd.kernel.iteration.losses import (
     sum_of_powers,
     target_of,
 )
-from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.tile import rows_of, runs_of
 from fastgd.kernel.training_loop import put_delta

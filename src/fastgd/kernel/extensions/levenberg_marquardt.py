@@ -24,9 +24,17 @@ from fastgd.kernel.extensions.normal_equations import (
     trace_of_inverse,
 )
 from fastgd.kernel.iteration.activations import BOTH
-from fastgd.kernel.language.memory import count_changes, load, store, units
+from fastgd.kernel.iteration.updates import of_learning
+from fastgd.kernel.language.loads_and_stores import (
+    all_agree,
+    count_changes,
+    load,
+    store,
+    thread_of,
+    threads_of,
+    units,
+)
 from fastgd.kernel.language.specialization import dispatch, part
-from fastgd.kernel.language.threads import all_agree, thread_of, threads_of
 from fastgd.kernel.language.tile import (
     everywhere,
     fma,
@@ -38,7 +46,7 @@ from fastgd.kernel.language.tile import (
     units_of,
     zeros,
 )
-from fastgd.kernel.training_loop import forward_layers, group_of, of_learning
+from fastgd.kernel.training_loop import forward_layers, group_of
 
 SMALLEST_DAMPING = 1e-20
 """Lower limit of the damping, as in MATLAB's ``trainlm``."""

@@ -20,7 +20,8 @@ the inverse of A.
 from fastgd.kernel.block import Samples
 from fastgd.kernel.iteration.activations import BOTH, activate_fully, derivative
 from fastgd.kernel.iteration.losses import target_of
-from fastgd.kernel.language.memory import load, panel, rows, store, units
+from fastgd.kernel.iteration.updates import of_learning
+from fastgd.kernel.language.loads_and_stores import load, panel, rows, store, units
 from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.tile import (
     anywhere,
@@ -33,7 +34,7 @@ from fastgd.kernel.language.tile import (
     units_of,
     zeros,
 )
-from fastgd.kernel.training_loop import back, of_learning
+from fastgd.kernel.training_loop import back
 
 
 def _slope(output, shape, numbers, layer, at, v):

@@ -10,7 +10,8 @@ with the biases, then scales, then shifts. That order is part of the numbers con
 """
 
 from fastgd.kernel.block import value
-from fastgd.kernel.language.memory import load, store, units
+from fastgd.kernel.iteration.updates import of_learning, take_step
+from fastgd.kernel.language.loads_and_stores import load, store, units
 from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import (
     first_units,
@@ -23,7 +24,6 @@ from fastgd.kernel.language.tile import (
     units_of,
     zeros,
 )
-from fastgd.kernel.training_loop import of_learning, take_step
 
 
 @part

@@ -20,10 +20,9 @@ by 2 selects one of two pairs of words.
 
 from fastgd.kernel.block import SEED, integer, value
 from fastgd.kernel.iteration.activations import kept_derivative
-from fastgd.kernel.language.int_vectors import all_words
-from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.specialization import part
-from fastgd.kernel.language.tile import runs_of, select, zeros
+from fastgd.kernel.language.tile import all_words, runs_of, select, zeros
 from fastgd.kernel.language.translation import unrolled
 
 SHUFFLE, DROPOUT, DROPCONNECT, DRAW = 0, 1, 2, 3

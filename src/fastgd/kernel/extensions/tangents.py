@@ -13,7 +13,7 @@ deltas of the lines, and f'(z) e + f''(z) (sum of u r, over the lines) is that o
 from fastgd.kernel.block import value
 from fastgd.kernel.iteration.activations import activate_twice
 from fastgd.kernel.iteration.losses import keep_input, loss_delta, loss_of, targets_of
-from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import (
     first_units,

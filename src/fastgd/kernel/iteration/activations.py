@@ -10,7 +10,7 @@ latency is what limits a single run.
 from fastgd.kernel.block import value
 from fastgd.kernel.iteration.elementary import FUNCTIONS
 from fastgd.kernel.iteration.exponentials import EXPONENTIAL, LN2_HIGH, LN2_LOW, LOG2E, SHIFT
-from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.tile import add_exponent, fma, full, magnitude, select, with_sign
 

@@ -23,12 +23,13 @@ from fastgd.kernel.iteration.exponentials import (
     sum_of_any,
     tanh,
 )
-from fastgd.kernel.language.int_vectors import bits_of, integer
 from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import (
     anywhere,
+    bits_of,
     floor,
     fma,
+    integer,
     lane,
     lane_count,
     magnitude,

@@ -22,11 +22,9 @@ from fastgd.kernel.block import (
     value,
 )
 from fastgd.kernel.iteration.losses import add_penalties
-from fastgd.kernel.language.int_vectors import all_words, choose
-from fastgd.kernel.language.memory import load, store
+from fastgd.kernel.language.loads_and_stores import all_agree, load, store, thread_of, threads_of
 from fastgd.kernel.language.specialization import dispatch, part
-from fastgd.kernel.language.threads import all_agree, thread_of, threads_of
-from fastgd.kernel.language.tile import any_nan, anywhere, runs_of, select, zeros
+from fastgd.kernel.language.tile import all_words, any_nan, anywhere, choose, runs_of, select, zeros
 
 
 @part

@@ -11,13 +11,14 @@ bits (double-double arithmetic: Dekker, 1971). Polynomials are minimax approxima
 algorithm, with their errors noted next to the coefficients.
 """
 
-from fastgd.kernel.language.int_vectors import bits_of, number_of
 from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import (
     add_exponent,
+    bits_of,
     floor,
     fma,
     magnitude,
+    number_of,
     polynomial,
     select,
     square_root,

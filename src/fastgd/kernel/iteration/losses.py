@@ -16,7 +16,7 @@ from fastgd.kernel.iteration.activations import (
     written,
 )
 from fastgd.kernel.iteration.exponentials import log
-from fastgd.kernel.language.memory import load, load_data, store
+from fastgd.kernel.language.loads_and_stores import load, load_data, store
 from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.tile import fma, magnitude, runs_of, select, zeros
 

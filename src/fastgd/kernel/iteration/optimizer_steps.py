@@ -12,7 +12,7 @@ from math import pi
 from fastgd.kernel.block import put_value, value
 from fastgd.kernel.iteration.elementary import cos, minimum
 from fastgd.kernel.iteration.exponentials import power
-from fastgd.kernel.language.memory import load, store, units
+from fastgd.kernel.language.loads_and_stores import load, store, units
 from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.tile import floor, fma, magnitude, select, square_root, with_sign, zeros
 

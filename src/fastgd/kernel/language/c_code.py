@@ -17,9 +17,9 @@ from llvmlite import ir
 from numba import typeof
 from numpy.typing import NDArray
 
+from fastgd.kernel.language.cross_compilation import check_translates
 from fastgd.kernel.language.numba_internals import typing_of_code
 from fastgd.kernel.language.source_expressions import UnknownError, Value
-from fastgd.kernel.language.targets import check_translates
 from fastgd.kernel.language.tile import Shape, Tile
 from fastgd.kernel.language.translation import emit_body
 

@@ -7,9 +7,16 @@ addition rounds as if it were the only one (Boldo and Melquiond, *IEEE Transacti
 subtracting it leaves a result of -0 as it is.
 """
 
-from fastgd.kernel.language.int_vectors import bits_of, choose, number_of
 from fastgd.kernel.language.specialization import part
-from fastgd.kernel.language.tile import everywhere, magnitude, select, with_sign
+from fastgd.kernel.language.tile import (
+    bits_of,
+    choose,
+    everywhere,
+    magnitude,
+    number_of,
+    select,
+    with_sign,
+)
 from fastgd.kernel.language.translation import outlined
 
 _HALF = (1 << 26) - 1

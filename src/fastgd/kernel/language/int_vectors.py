@@ -8,7 +8,7 @@ import operator
 from llvmlite import ir
 from numba.core import types
 
-from fastgd.kernel.language.memory import emitted_of_arrays
+from fastgd.kernel.language.loads_and_stores import emitted_of_arrays
 from fastgd.kernel.language.specialization import emitted
 from fastgd.kernel.language.tile import Mask, Tile, Words, define_operator, selection, splat
 

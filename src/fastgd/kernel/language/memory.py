@@ -10,9 +10,9 @@ from typing import NamedTuple
 from llvmlite import ir
 from numba.core import cgutils, types
 
+from fastgd.kernel.language.loads_and_stores import thread
 from fastgd.kernel.language.specialization import emitted
 from fastgd.kernel.language.structs import Buffer, address, of_field
-from fastgd.kernel.language.threads import thread
 from fastgd.kernel.language.tile import Tile, in_use, joined, pick
 
 _F64 = ir.DoubleType()

@@ -19,13 +19,13 @@ from numba import typeof
 from numba.core import cgutils, config, types
 
 from fastgd.kernel.language.cache import kept
-from fastgd.kernel.language.fused import written_fma
+from fastgd.kernel.language.cross_compilation import written_fma
 from fastgd.kernel.language.numba_internals import compiling, typing_of_code
 from fastgd.kernel.language.source_expressions import Value
 from fastgd.kernel.language.structs import Struct
 from fastgd.kernel.language.tile import Tile, pick
 from fastgd.kernel.language.translation import TRANSLATES, emit_body, emit_call, name_of_called
-from fastgd.kernel.language.webassembly import RELAXED_MADD, with_instruction
+from fastgd.kernel.language.wasm_linking import RELAXED_MADD, with_instruction
 
 _I64, _I32 = ir.IntType(64), ir.IntType(32)
 _BITS = ir.VectorType(_I64, 2)

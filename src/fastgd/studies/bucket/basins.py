@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.memory import check_memory
 from fastgd.checks.numbers import (
     ABOVE_ZERO,
     FloatArray,
     check_count,
     check_ends,
+    check_memory,
     check_number,
     check_seed,
 )

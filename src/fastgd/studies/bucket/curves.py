@@ -19,16 +19,21 @@ from numba import njit
 from numba.core.errors import NumbaError
 from numpy.typing import ArrayLike
 
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.numbers import FloatArray, array_of
+from fastgd.checks.numbers import FloatArray, array_of, check_memory
 from fastgd.engine.formula_values import code_of
 from fastgd.formulas.derivation import Derivation
-from fastgd.formulas.expressions import Tree, parse
-from fastgd.formulas.symbols import OF_SYMBOLS, Symbol, apply, trace
-from fastgd.kernel.bytecode import BLOCK, EVALUATES, RESULT, Code, all_evaluators, function_code
+from fastgd.formulas.expressions import OF_SYMBOLS, Symbol, Tree, apply, parse, trace
+from fastgd.kernel.bytecode import (
+    BLOCK,
+    EVALUATES,
+    OF_VALUE,
+    RESULT,
+    Code,
+    all_evaluators,
+    function_code,
+)
 from fastgd.kernel.curve_descent import evaluate
-from fastgd.kernel.elementwise import OF_VALUE
 from fastgd.studies.bucket.dual import COMPILED, dual, parts
 
 KEPT = 32

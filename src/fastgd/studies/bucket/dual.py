@@ -23,7 +23,7 @@ from numba.extending import (
 )
 
 from fastgd import functions
-from fastgd.kernel.elementwise import FUNCTIONS, handle_of_function
+from fastgd.kernel.bytecode import FUNCTIONS, handle_of_function
 from fastgd.kernel.language.numba_internals import UNWRAPPED, call_for_two
 
 COMPILED = {"error_model": "numpy", "nogil": True, **UNWRAPPED}

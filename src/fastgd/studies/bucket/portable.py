@@ -8,6 +8,7 @@ from fastgd.formulas.expressions import FUNCTIONS
 from fastgd.kernel.bytecode import (
     BLOCK,
     CONSTANTS,
+    OF_VALUE,
     OPERATIONS,
     RESULT,
     WORDS,
@@ -16,9 +17,8 @@ from fastgd.kernel.bytecode import (
     codes_with,
 )
 from fastgd.kernel.curve_descent import Balls, RollerHeader, Rules, roller_module
-from fastgd.kernel.elementwise import OF_VALUE
 from fastgd.kernel.language.structs import names_and_kinds
-from fastgd.kernel.language.webassembly import STACK
+from fastgd.kernel.language.wasm_linking import STACK
 from fastgd.studies.bucket.rolling import RULES, STATUS
 
 

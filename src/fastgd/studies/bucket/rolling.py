@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import (
     ABOVE_ZERO,
@@ -20,6 +19,7 @@ from fastgd.checks.numbers import (
     check_choice,
     check_count,
     check_flag,
+    check_memory,
     check_number,
     check_threads,
     numbers_of,

@@ -1,7 +1,7 @@
 """The boundary of trainability: one training for each pair of two layers' learning rates.
 
 Sohl-Dickstein, *The boundary of neural network trainability is fractal*, arXiv 2402.06184 (2024);
-:mod:`fastgd.studies.trainability.mean_field` defines the problem. It uses the machinery of
+:mod:`fastgd.studies.mean_field` defines the problem. It uses the machinery of
 :func:`fastgd.sweep`: runs that diverge end early and make room for others, and only sums of the
 errors are kept.
 """
@@ -15,29 +15,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.notebook import ShownInNotebooks
 from fastgd.checks.numbers import (
     check_choice,
     check_count,
+    check_memory,
     check_number,
     check_seed,
 )
+from fastgd.checks.presentation import ShownInNotebooks, dataframe, dataset
 from fastgd.engine.devices import CPU
 from fastgd.store import PathLike
-from fastgd.studies.trainability.box_counting import BoxCounting, boundary, box_counting
-from fastgd.studies.trainability.map_job import MOST, MapJob, Settings, Window
-from fastgd.studies.trainability.mean_field import (
+from fastgd.studies.box_counting import BoxCounting, boundary, box_counting
+from fastgd.studies.mean_field import (
     ACTIVATIONS,
     AGAINST,
     EXPONENT,
+    MOST,
+    MapJob,
+    Settings,
+    Window,
     drawn_bytes,
     sample_count,
 )
-from fastgd.training.exports import dataframe, dataset
-from fastgd.workers.run_job import results_of
-from fastgd.workers.worker_options import WorkerOptions, check_worker_options
+from fastgd.workers.run_job import WorkerOptions, check_worker_options, results_of
 
 if TYPE_CHECKING:
     import pandas
@@ -221,7 +222,7 @@ def trainability(
     """Map which learning rates of two layers make a training converge, one training per pixel.
 
     A network with one hidden layer, no biases and mean-field scaling is trained on random samples:
-    see ``fastgd.studies.trainability.mean_field``. A training has
+    see ``fastgd.studies.mean_field``. A training has
     converged if the mean of its last 20 errors is below its first error; otherwise, or if a number
     overflowed, it has diverged.
 

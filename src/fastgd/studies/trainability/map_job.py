@@ -25,7 +25,7 @@ from fastgd.engine.network import network_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.results import STATUS, Summary, summarize
 from fastgd.store import Arrays
-from fastgd.studies.trainability.mean_field import (
+from fastgd.studies.mean_field import (
     AGAINST,
     MeanField,
     Vertical,
@@ -118,7 +118,7 @@ class Patch(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class MapJob:
-    """One training per pixel: a :class:`fastgd.workers.worker.Job`."""
+    """One training per pixel: a :class:`fastgd.workers.tasks.Job`."""
 
     settings: Settings
     problem: MeanField

@@ -32,11 +32,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastgd.checks.memory import check_memory
 from fastgd.checks.numbers import (
     FloatArray,
     check_choice,
     check_count,
+    check_memory,
     check_number,
     check_seed,
     rule_of,

@@ -6,13 +6,12 @@ from inspect import signature
 from math import ulp
 from typing import Any
 
-from fastgd.checks.memory import check_memory
 from fastgd.checks.messages import shown
-from fastgd.checks.numbers import check_count, check_number, rule_of
+from fastgd.checks.numbers import check_count, check_memory, check_number, rule_of
 from fastgd.store import PathLike
 from fastgd.store.folder import Folder
-from fastgd.studies.trainability.map import WINDOW, Trainability, checked, trainability
-from fastgd.studies.trainability.map_job import Window
+from fastgd.studies.mean_field import Window
+from fastgd.studies.trainability_map import WINDOW, Trainability, checked, trainability
 
 SCOUT, STEP = 64, 8
 """Pixels along the maps that look for a place to zoom to, and by how much each narrows it down."""

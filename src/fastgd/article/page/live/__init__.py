@@ -12,7 +12,7 @@ from hashlib import sha256
 from importlib.resources import files
 
 from fastgd.article.comparison import Result
-from fastgd.article.page.live.packing import (
+from fastgd.article.page.live import (
     Packing,
     add_bucket,
     add_facts,

@@ -17,8 +17,7 @@ import numpy as np
 import fastgd
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import TrainingData
-from fastgd.article.comparison import Result
-from fastgd.article.twins import Comparison
+from fastgd.article.comparison import Comparison, Result
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Plan
@@ -26,7 +25,7 @@ from fastgd.engine.training_image import WEBASSEMBLY, TrainingImage, probe_modul
 from fastgd.formulas.expressions import CONSTANTS, FUNCTIONS, LARGEST, OTHER_WORDS
 from fastgd.optimizers import FIRST_ORDER, GradientDescent, Optimizer
 from fastgd.studies.bucket.examples import EXAMPLES, FIVE_MINIMA, FIVE_MINIMA_WINDOW, Example
-from fastgd.studies.bucket.portable import roller_facts, roller_of
+from fastgd.studies.bucket.rolling import roller_facts, roller_of
 from fastgd.workers.compiling import Call
 
 SAMPLES, INPUTS, UNITS = 64, 8, 32
