@@ -9,17 +9,28 @@ import pytest
 
 from fastgd import cli
 from fastgd.cli.app import COMMANDS, app
+from fastgd.cli.command_options import takes
 
-NAMES = [module.__name__.rpartition(".")[2] for module in COMMANDS]
+NAMES = [command.__name__ for command in COMMANDS]
 
 
-def test_each_file_with_a_command_is_in_the_frame():
-    files = [name for _, name, _ in iter_modules(cli.__path__)]
-    declared = [name for name in files if hasattr(import_module(f"fastgd.cli.{name}"), "command")]
+def test_each_command_of_a_file_is_in_the_frame():
+    files = [import_module(f"fastgd.cli.{name}") for _, name, _ in iter_modules(cli.__path__)]
+    declared = [
+        name
+        for file in files
+        for name, one in vars(file).items()
+        if hasattr(one, "__signature__") and one.__module__ == file.__name__
+    ]
     assert sorted(declared) == sorted(NAMES)
     assert [command.name for command in app.registered_commands] == NAMES
     page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()
     assert re.findall(r"^```{command} (\w+)$", page, re.MULTILINE) == NAMES, "docs/command-line.md"
+
+
+def test_what_is_said_of_an_option_that_is_in_no_table_is_refused():
+    with pytest.raises(TypeError, match=r"^options must be in a table, got alpah$"):
+        takes("--alpha ALPHA  A learning rate.", alpah=float)
 
 
 @pytest.mark.parametrize("width", [80, 200])

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from clusters import dask_client
-from fastgd.cli import sweep as clusters
+from fastgd.cli import dask_workers
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_threads_are_not_for_workers(sweep):
 
 
 def test_a_scheduler_that_does_not_answer_is_said(sweep, monkeypatch):
-    monkeypatch.setattr(clusters, "SECONDS", 0.5)
+    monkeypatch.setattr(dask_workers, "SECONDS", 0.5)
     said = "fastgd: error: --dask: no scheduler answers at tcp://127.0.0.1:1\n"
     assert sweep("--dask", "tcp://127.0.0.1:1") == (2, "", said)
 

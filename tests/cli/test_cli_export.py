@@ -14,7 +14,6 @@ import fastgd
 from cases import XOR_X, XOR_Y
 from command import assert_refused
 from fastgd import Model
-from fastgd.cli import saved_commands as export
 from fastgd.cli.saved_commands import LANGUAGES
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, NumberTarget
@@ -205,5 +204,5 @@ def test_what_it_says_to_do_works(run, file):
 
 
 def test_nothing_is_loaded_before_the_file_can_be_written(run, monkeypatch):
-    monkeypatch.setattr(export.fastgd, "load", None)
+    monkeypatch.setattr("fastgd.load", None)
     assert_refused(run("export", "run.npz", "none/x.h"), "can't be written")

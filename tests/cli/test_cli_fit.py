@@ -114,7 +114,7 @@ def test_each_option_of_judging_and_training_is_given_as_the_library_gives_it(ru
         given.append((list(columns), target, choices))
         raise ValueError("enough")
 
-    for place in ("cli.fit", "models.fit"):
+    for place in ("cli.fit_command", "models.fit"):
         monkeypatch.setattr(f"fastgd.{place}.fit_columns", stop)
     result = run("fit", "groups.csv", "--target", "price", *SMALL, *JUDGING, "--json")
     assert_refused(result, "enough$")

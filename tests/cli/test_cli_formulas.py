@@ -12,7 +12,7 @@ from cases import CAUCHY, SWISH
 from fastgd.cli import main
 from fastgd.cli.command_options import takes
 from fastgd.cli.methods import method_options, read_method
-from fastgd.cli.terminal import RefusedError
+from fastgd.cli.refusals import RefusedError
 from fastgd.tables.table_samples import read_samples
 
 KINDS = ["rose", "lily", "iris"]

@@ -58,7 +58,7 @@ DRAWN = [
 
 
 def test_each_kind_is_drawn_by_its_call():
-    assert {kind: one.draw.__name__ for kind, one in BY_KIND.items()} == KINDS
+    assert {kind: draw.__name__ for kind, (draw, _, _) in BY_KIND.items()} == KINDS
     assert {kind for kind, _ in DRAWN} == KINDS.keys()
 
 

@@ -3,8 +3,8 @@ import re
 import pytest
 
 from command import assert_refused
-from fastgd.cli import machine_commands as precompile
-from fastgd.engine.devices import place as code_place
+from fastgd.cli import machine_commands
+from fastgd.engine import devices
 
 
 @pytest.fixture
@@ -12,9 +12,9 @@ def found(monkeypatch):
     """Warm up with one call only; how many of them had to compile is given."""
 
     def set_to(count):
-        monkeypatch.setattr(precompile, "calls", lambda: [None] * 5)
+        monkeypatch.setattr(machine_commands, "calls", lambda: [None] * 5)
         monkeypatch.setattr(
-            precompile, "compile_all", lambda calls, advance: advance(len(calls)) or count
+            machine_commands, "compile_all", lambda calls, advance: advance(len(calls)) or count
         )
 
     return set_to
@@ -26,7 +26,7 @@ def test_it_says_how_long_it_took_and_where_the_code_lies(run, found):
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert re.fullmatch(r"Compiled what 3 of 5 calls lacked in [\d.]+ (m?s|min)\.", lines[0])
-    assert lines[1:] == [f"The code lies in {code_place()}"]
+    assert lines[1:] == [f"The code lies in {devices.place()}"]
 
 
 def test_a_second_time_there_is_nothing_to_do(run, found):
@@ -49,5 +49,5 @@ def test_without_a_folder_it_is_refused(run, monkeypatch):
 @pytest.mark.slow
 def test_all_that_is_called_is_in_order():
     """Each of them; most have code that other tests need, too."""
-    for call in precompile.calls():
+    for call in machine_commands.calls():
         call()

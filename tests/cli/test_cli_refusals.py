@@ -8,9 +8,10 @@ import typer.main
 from cases import XOR_CSV
 from command import assert_refused
 from fastgd.checks.numbers import check_memory
-from fastgd.cli import sweep as clusters
+from fastgd.cli import dask_workers
 from fastgd.cli.app import app
-from fastgd.cli.terminal import complain, in_typed_words
+from fastgd.cli.refusals import in_typed_words
+from fastgd.cli.terminal import complain
 
 COMMANDS = typer.main.get_command(app).commands
 ONCE = [
@@ -132,7 +133,7 @@ def test_a_window_of_the_bucket_is_one_also_without_a_picture(run, window):
 
 
 def test_processes_of_dask_have_a_bound(run, monkeypatch):
-    monkeypatch.setattr(clusters, "available_threads", lambda: 3)
+    monkeypatch.setattr(dask_workers, "available_threads", lambda: 3)
     words = ["sweep", "xor.csv", "--target", "y", "--dask"]
     rule = "--dask must start at most 12 processes here, 4 for each of 3 processors, got "
     for where in ("local:13", "local:99999", "local:1000000000"):

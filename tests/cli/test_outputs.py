@@ -15,7 +15,7 @@ import pytest
 import fastgd
 from cases import XOR_CSV
 from command import assert_refused
-from fastgd.cli import train_common
+from fastgd.cli import training_commands
 from thinning import crossed, only
 
 DATA = ["xor.csv", "--target", "y"]
@@ -47,9 +47,9 @@ def idle(monkeypatch):
     def never(*_, **__):
         raise AssertionError("work has begun")
 
-    for place in ("fit", "train_common", "race", "surface", "tutorial"):
+    for place in ("fit_command", "training_commands", "problem_commands", "tutorial"):
         monkeypatch.setattr(f"fastgd.cli.{place}.timed", never)
-    for place in ("cli.trainability.timed", "cli.bucket.timed", "load"):
+    for place in ("cli.trainability.timed", "cli.bucket_command.timed", "load"):
         monkeypatch.setattr(f"fastgd.{place}", never)
 
 
@@ -199,7 +199,7 @@ def test_files_are_written_though_the_results_can_not_be_printed(run, monkeypatc
     def full(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("fastgd.cli.train.print_json", full)
+    monkeypatch.setattr("fastgd.cli.training_commands.print_json", full)
     code, out, err = run("train", *DATA, "--iterations", 3, "--save", "a.npz", "--json")
     assert (code, out) == (1, "")
     assert err.endswith("error: standard output can't be written: No space left on device\n")
@@ -208,13 +208,13 @@ def test_files_are_written_though_the_results_can_not_be_printed(run, monkeypatc
 
 def test_a_folder_that_went_away_meanwhile(run, monkeypatch):
     Path("folder").mkdir()
-    timed = train_common.timed
+    timed = training_commands.timed
 
     def gone(*work):
         Path("folder").rmdir()
         return timed(*work)
 
-    monkeypatch.setattr(train_common, "timed", gone)
+    monkeypatch.setattr(training_commands, "timed", gone)
     code, out, err = run("train", *DATA, "--iterations", 3, "--save", "folder/a.npz")
     assert (code, "Trained in" in out) == (1, True)
     assert err.endswith("fastgd: error: folder/a.npz: No such file or directory\n")

@@ -7,8 +7,8 @@ import pytest
 from sklearn.model_selection import KFold, train_test_split
 
 from command import assert_refused
-from fastgd.cli.splits import take_split
-from fastgd.cli.terminal import RefusedError
+from fastgd.cli.refusals import RefusedError
+from fastgd.cli.table_options import read_rows, take_split
 from fastgd.models.row_splits import ShuffledFolds
 from fastgd.tables.table_samples import read_samples
 
@@ -25,34 +25,32 @@ def at_work(tmp_path, monkeypatch):
 
 def parted(**typed):
     file = Path("numbers.csv" if "groups" not in typed else "t.csv")
-    return take_split(typed).read(file, ["y"])
+    return read_rows(file, ["y"], take_split(typed), {"raw": True}, {})
 
 
 @pytest.mark.parametrize(("share", "seed"), [(0.2, 0), (0.5, 7), (0.01, 3), (0.95, 1)])
 def test_a_share_is_held_out_as_scikit_learn_does(share, seed):
-    samples, given = parted(validation_fraction=share, split_seed=str(seed))
+    samples, data, facts, notes = parted(validation_fraction=share, split_seed=str(seed))
     rows = np.arange(ROWS)
     learn, held = map(np.sort, train_test_split(rows, test_size=share, random_state=seed))
-    assert given.X.tolist() == samples.X[learn].tolist()
-    assert given.y.tolist() == samples.y[learn].tolist()
-    X, y = given.arguments["validation"]
+    assert data["X"].tolist() == samples.X[learn].tolist()
+    assert data["y"].tolist() == samples.y[learn].tolist()
+    X, y = data["validation"]
     assert (X.tolist(), y.tolist()) == (samples.X[held].tolist(), samples.y[held].tolist())
-    assert given.facts == {"validation_samples": len(held), "split_seed": seed}
-    assert given.notes == [
-        f"Validation: {len(held)} of 23 rows, drawn with seed {seed} (--split-seed)"
-    ]
+    assert facts == {"validation_samples": len(held), "split_seed": seed}
+    assert notes == [f"Validation: {len(held)} of 23 rows, drawn with seed {seed} (--split-seed)"]
 
 
 def test_a_share_in_order_is_the_last_rows():
-    samples, given = parted(validation_fraction=0.2, split_seed="none")
-    assert given.X.tolist() == samples.X[:18].tolist()
-    assert given.arguments["validation"][0].tolist() == samples.X[18:].tolist()
-    assert given.notes == ["Validation: 5 of 23 rows, the last ones"]
+    samples, data, _, notes = parted(validation_fraction=0.2, split_seed="none")
+    assert data["X"].tolist() == samples.X[:18].tolist()
+    assert data["validation"][0].tolist() == samples.X[18:].tolist()
+    assert notes == ["Validation: 5 of 23 rows, the last ones"]
 
 
 def test_the_largest_seed_of_a_split_is_that_of_numpy():
     typed = {"validation_fraction": 0.2, "split_seed": str(2**32 - 1)}
-    assert take_split(typed).split_seed == 2**32 - 1
+    assert take_split(typed)["split_seed"] == 2**32 - 1
     with pytest.raises(RefusedError, match=r"or none, got '4294967296'$"):
         take_split({"validation_fraction": 0.2, "split_seed": str(2**32)})
 
@@ -68,27 +66,25 @@ def test_folds_are_those_of_scikit_learn(folds):
 
 
 def test_folds_are_handed_on():
-    given = parted(folds=5)[1]
-    assert (given.arguments["folds"].folds, given.arguments["folds"].seed) == (5, 0)
-    assert given.notes == [
-        "Validation: each row once, in 5 folds, drawn with seed 0 (--split-seed)"
-    ]
-    given = parted(folds=5, split_seed="none")[1]
-    assert given.arguments == {"folds": 5}
-    assert given.facts == {"folds": 5, "split_seed": None}
-    assert given.notes == ["Validation: each row once, in 5 folds, in their order"]
+    _, data, _, notes = parted(folds=5)
+    assert (data["folds"].folds, data["folds"].seed) == (5, 0)
+    assert notes == ["Validation: each row once, in 5 folds, drawn with seed 0 (--split-seed)"]
+    samples, data, facts, notes = parted(folds=5, split_seed="none")
+    assert data == {"X": samples.X, "y": samples.y, "folds": 5}
+    assert facts == {"folds": 5, "split_seed": None}
+    assert notes == ["Validation: each row once, in 5 folds, in their order"]
 
 
 def test_a_column_of_labels_is_no_input():
-    samples, given = parted(groups="shop", folds=3)
+    samples, data, _, notes = parted(groups="shop", folds=3)
     assert samples.inputs == ["a", "b"]
     assert samples.X[:, 1].tolist() == [i * i for i in range(ROWS)]
-    assert given.arguments["groups"].tolist() == ["ns"[i % 3 == 0] for i in range(ROWS)]
-    assert given.notes == [
+    assert data["groups"].tolist() == ["ns"[i % 3 == 0] for i in range(ROWS)]
+    assert notes == [
         "2 groups by shop, of 8 to 15 rows",
         "Validation: each row once, in 3 folds of every group, drawn with seed 0 (--split-seed)",
     ]
-    assert parted(groups="shop")[1].arguments.keys() == {"groups"}
+    assert parted(groups="shop")[1].keys() == {"X", "y", "groups"}
 
 
 @pytest.mark.parametrize(
@@ -110,11 +106,11 @@ def test_labels_are_whole_numbers_or_texts(cells, labels):
 
 def test_validation_may_have_its_columns_in_another_order():
     Path("v.csv").write_text("y;b;shop;a\n1;2;3;4\n")
-    _, given = parted(validation=Path("v.csv"))
-    X, y = given.arguments["validation"]
+    _, data, _, notes = parted(validation=Path("v.csv"))
+    X, y = data["validation"]
     assert (X.tolist(), y.tolist()) == ([[4, 2, 3]], [[1]])
-    assert given.notes == ["Validation: 1 sample of v.csv"]
-    assert len(given.X) == ROWS
+    assert notes == ["Validation: 1 sample of v.csv"]
+    assert len(data["X"]) == ROWS
 
 
 @pytest.mark.parametrize(

@@ -121,11 +121,7 @@ def test_every_function_and_every_command_that_draws_is_there():
     python = "\n".join(path.read_text("utf-8") for path in FILES if path.suffix == ".py")
     assert {*re.findall(r"\bplots\.(\w+)\(", python)} == {*plots.__all__}
     shell = "\n".join(path.read_text("utf-8") for path in FILES if path.suffix == ".sh")
-    drawing = {
-        module.__name__.rpartition(".")[2]
-        for module in COMMANDS
-        if "plot" in signature(module.command).parameters
-    }
+    drawing = {command.__name__ for command in COMMANDS if "plot" in signature(command).parameters}
     assert {*re.findall(r"^fastgd (\w+) .*--plot ", shell, re.MULTILINE)} == drawing
     assert {*re.findall(r"--kind (\w+)", shell)} == {*KINDS}
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fastgd.tables import reading as text_files
+from fastgd.tables import reading as table_reading
 from fastgd.tables.reading import Dialect, decimal_of, read, read_columns, separator_of
 
 PLAIN = "city,price,sold\nRome,1.5,true\nOslo,,FALSE\n"
@@ -255,7 +255,7 @@ def test_a_damaged_parquet_file(tmp_path):
 def test_what_has_no_end_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "long.csv.gz"
     path.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 1000))
-    monkeypatch.setattr(text_files, "LARGEST", 4003)
+    monkeypatch.setattr(table_reading, "LARGEST", 4003)
     with pytest.raises(ValueError, match="must have at most 4,003 bytes, got more than that"):
         read_columns(path)
     with pytest.raises(OSError, match="No such file"):

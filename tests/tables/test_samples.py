@@ -5,10 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fastgd.tables import reading as text_files
-from fastgd.tables.columns import Decisions
+from fastgd.tables import reading as table_reading
 from fastgd.tables.reading import read_columns
-from fastgd.tables.table_samples import Reading, read_samples
+from fastgd.tables.table_samples import read_samples
 
 
 @pytest.mark.parametrize(
@@ -45,9 +44,9 @@ def test_bad_files(tmp_path, content, message):
 def test_a_file_without_an_end_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "long.csv"
     path.write_text("a,y\n" + "1,0\n" * 100)
-    monkeypatch.setattr(text_files, "LARGEST", 404)
+    monkeypatch.setattr(table_reading, "LARGEST", 404)
     assert len(read_samples(path, ["y"]).X) == 100
-    monkeypatch.setattr(text_files, "LARGEST", 403)
+    monkeypatch.setattr(table_reading, "LARGEST", 403)
     with pytest.raises(ValueError, match=r"must have at most 403 bytes, got more than that$"):
         read_samples(path, ["y"])
 
@@ -60,7 +59,7 @@ def test_zeros_without_an_end():
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 5, 7])
 def test_where_a_file_is_cut_into_chunks_does_not_matter(tmp_path, monkeypatch, chunk):
-    monkeypatch.setattr(text_files, "CHUNK", chunk)
+    monkeypatch.setattr(table_reading, "CHUNK", chunk)
     path = tmp_path / "names.csv"
     path.write_bytes("\ufeffgröße,y\n1,0\n".encode())
     assert read_samples(path, ["y"]).inputs == ["größe"]
@@ -77,7 +76,7 @@ def test_numbers_that_do_not_fit_into_the_memory(tmp_path, monkeypatch):
     path.write_text("a,y\n1,0\n")
     monkeypatch.setattr("fastgd.checks.numbers.ALWAYS_FITS", 0)
     monkeypatch.setattr("fastgd.checks.numbers.available_memory", lambda: 95)
-    monkeypatch.setattr(text_files, "CHUNK", 8)
+    monkeypatch.setattr(table_reading, "CHUNK", 8)
     with pytest.raises(ValueError, match=r"large.csv must fit into the .* memory \(95 bytes"):
         read_samples(path, ["y"])
 
@@ -171,7 +170,7 @@ def test_names_may_hold_the_delimiter_and_line_breaks(tmp_path):
 def test_labels_are_not_missing_for_what_they_say(tmp_path):
     path = tmp_path / "countries.csv"
     path.write_text("country,x,y\nNA,1,0.5\nDE,2,1\nNA,300,0\n")
-    samples = read_samples(path, ["y"], "country", reading=Reading())
+    samples = read_samples(path, ["y"], "country", raw=None)
     assert samples.preparation is not None  # one of the inputs is large
     assert samples.labels.tolist() == ["NA", "DE", "NA"]
     path.write_text("x,kind\n1,none\n2,some\n300,none\n")
@@ -182,12 +181,12 @@ def test_rows_without_a_target_do_not_matter(tmp_path):
     path = tmp_path / "holes.parquet"
     frame = pd.DataFrame({"a": [1, np.inf, 3, 4], "b": [1.0, 2, 3, 5], "y": [0, np.inf, 0, 1]})
     frame.to_parquet(path)
-    samples = read_samples(path, ["y"], reading=Reading())
+    samples = read_samples(path, ["y"], raw=None)
     assert samples.inputs == ["a", "b"]
     assert samples.notes[0] == "y: missing in 1 row (1 of them infinite), left out"
-    known = Reading(preparation=samples.preparation, targets=samples.encoded)
+    known = {"preparation": samples.preparation, "encoded": samples.encoded}
     frame.assign(a=[1, np.inf, 3, 4], more=np.inf).to_parquet(path)
-    assert np.array_equal(read_samples(path, ["y"], reading=known).X, samples.X)
+    assert np.array_equal(read_samples(path, ["y"], raw=None, **known).X, samples.X)
 
 
 @pytest.mark.parametrize(
@@ -201,13 +200,13 @@ def test_rows_without_a_target_do_not_matter(tmp_path):
 def test_whole_labels_with_a_decimal_point_are_in_order(tmp_path, cells, labels):
     path = tmp_path / "groups.csv"
     path.write_text("g,x,y\n" + "".join(f"{g},{x},1\n" for x, g in enumerate(cells.split(), 99)))
-    assert read_samples(path, ["y"], "g", reading=Reading()).labels.tolist() == labels
+    assert read_samples(path, ["y"], "g", raw=None).labels.tolist() == labels
 
 
 def test_large_labels_keep_all_their_digits(tmp_path):
     large = [10**18 + 1, 10**18 + 2, 5]
     pd.DataFrame({"g": large, "x": [1, 2, 3], "y": [0, 1, 0]}).to_parquet(tmp_path / "g.parquet")
-    samples = read_samples(tmp_path / "g.parquet", ["y"], "g", reading=Reading())
+    samples = read_samples(tmp_path / "g.parquet", ["y"], "g", raw=None)
     assert samples.labels.tolist() == large
 
 
@@ -215,7 +214,7 @@ def test_where_a_group_label_is_missing(tmp_path):
     path = tmp_path / "groups.csv"
     path.write_text("g,x,y\n,1,\na,x,1\n\n,z,1\n")
     with pytest.raises(ValueError, match="line 5, column 'g': the label is missing"):
-        read_samples(path, ["y"], "g", reading=Reading())
+        read_samples(path, ["y"], "g", raw=None)
 
 
 @pytest.mark.parametrize(
@@ -240,8 +239,8 @@ def test_means_of_the_target_are_cross_fitted_in_the_rows_they_are_learned_from(
     path = tmp_path / "cities.csv"
     lines = [f"{'ABC'[k % 3]},{k % 3 + k % 2 / 8}\n" for k in range(60)]
     path.write_text("city,y\n" + "".join(lines))
-    reading = Reading(raw=False, decisions=Decisions(max_categories=2, encoding="target"))
-    samples = read_samples(path, ["y"], reading=reading, learned_from=lambda n: np.arange(n) < 30)
+    how = {"raw": False, "max_categories": 2, "encoding": "target"}
+    samples = read_samples(path, ["y"], **how, learned_from=lambda n: np.arange(n) < 30)
     assert samples.inputs == ["city"]
     assert len(np.unique(samples.X[30:])) == 3
     assert len(np.unique(samples.X[:30])) > 3

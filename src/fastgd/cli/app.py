@@ -1,7 +1,7 @@
-"""The Typer app: one command per module of the same name, and how commands are parsed and helped.
+"""The Typer app: its commands, how they are parsed and helped.
 
-A new command is a file with a function ``command``, which `takes` options, and its name below. An
-option is given once, and a long help shows the first options only.
+A new command is a function that `takes` options, in a file of its own or with related ones, and its
+name below. An option is given once, and a long help shows the first options only.
 """
 
 from collections import Counter
@@ -13,34 +13,23 @@ import typer
 from typer.core import TyperCommand
 
 import fastgd
-from fastgd.cli import bucket_command as bucket
-from fastgd.cli import fit_command as fit
-from fastgd.cli import machine_commands as devices
-from fastgd.cli import machine_commands as precompile
-from fastgd.cli import problem_commands as race
-from fastgd.cli import problem_commands as surface
-from fastgd.cli import saved_commands as export
-from fastgd.cli import saved_commands as plot
-from fastgd.cli import saved_commands as predict
-from fastgd.cli import sweep, train, trainability, tutorial
-from fastgd.cli.command_options import option
-from fastgd.cli.terminal import TYPED, RefusedError
+from fastgd.cli.bucket_command import bucket
+from fastgd.cli.fit_command import fit
+from fastgd.cli.machine_commands import devices, precompile
+from fastgd.cli.problem_commands import race, surface
+from fastgd.cli.refusals import TYPED, RefusedError
+from fastgd.cli.saved_commands import export, plot, predict
+from fastgd.cli.trainability import trainability
+from fastgd.cli.training_commands import sweep, train
+from fastgd.cli.tutorial import tutorial
 
 FIRST = frozenset(
-    {
-        *(
-            "target",
-            "hidden_size",
-            "alpha",
-            "iterations",
-            "seed",
-            "seeds",
-            "optimizer",
-            "optimizers",
-        ),
-        *("activation", "output", "bias", "loss", "batch_size", "validation_fraction", "folds"),
-        *("patience", "resume", "save", "csv", "out", "device", "plot", "json", "help"),
-    }
+    (
+        *("target", "hidden_size", "alpha", "iterations", "seed", "seeds", "optimizer"),
+        *("optimizers", "activation", "output", "bias", "loss", "batch_size"),
+        *("validation_fraction", "folds", "patience", "resume", "save", "csv", "out", "device"),
+        *("plot", "json", "help"),
+    )
 )
 """What ``--help`` shows of a command with many options, by the names of its arguments."""
 
@@ -55,20 +44,11 @@ class Command(TyperCommand):
 
     shows_all = False
 
-    @property
-    def _is_long(self) -> bool:
-        return len(self.params) >= LONG
-
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help: of a command with many options the first ones, unless all are wanted."""
-        hidden: list[Any] = [
-            one
-            for one in self.params
-            if self._is_long
-            and not self.shows_all
-            and one.param_type_name == "option"
-            and one.name not in FIRST
-        ]
+        shows_all = self.shows_all or len(self.params) < LONG
+        options: list[Any] = [one for one in self.params if one.param_type_name == "option"]
+        hidden = [one for one in options if not shows_all and one.name not in FIRST]
         for one in hidden:
             one.hidden = True
         try:
@@ -81,7 +61,7 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse them; from here on messages know the command's options."""
-        if HELP_ALL in args and self._is_long:
+        if HELP_ALL in args and len(self.params) >= LONG:
             self.shows_all = True
             print(ctx.get_help())
             ctx.exit()
@@ -122,7 +102,9 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 @app.callback(invoke_without_command=True)
 def start(
     context: typer.Context,
-    version: Annotated[bool, option("--version", "Show the version and exit.", bool).how] = False,
+    version: Annotated[
+        bool, typer.Option("--version", metavar="", help="Show the version and exit.")
+    ] = False,
 ) -> None:
     """Train small neural networks by gradient descent, very fast.
 
@@ -134,7 +116,7 @@ def start(
         print(context.get_help())
 
 
-for module in COMMANDS:
-    name, text = module.__name__.rpartition(".")[2], cleandoc(module.command.__doc__ or "")
-    flowing = sub(r"(?<!\n)\n(?!\n)", " ", text)  # Typer would keep the breaks, and add its own
-    app.command(name=name, cls=Command, help=flowing)(module.command)
+for command in COMMANDS:
+    # Typer would keep the breaks of a paragraph, and add its own.
+    flowing = sub(r"(?<!\n)\n(?!\n)", " ", cleandoc(command.__doc__ or ""))
+    app.command(name=command.__name__, cls=Command, help=flowing)(command)

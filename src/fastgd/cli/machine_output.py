@@ -13,8 +13,8 @@ import numpy as np
 
 from fastgd import Run, Sweep
 from fastgd.checks.messages import many, value_text
-from fastgd.cli.command_options import option
-from fastgd.cli.terminal import RefusedError, complain
+from fastgd.cli.refusals import RefusedError
+from fastgd.cli.terminal import complain
 from fastgd.formulas.named import Formula
 from fastgd.optimizers import Hyperparameters
 from fastgd.store.files import whole_file
@@ -67,13 +67,6 @@ def samples_facts(samples: Samples) -> dict[str, Any]:
 
 # ---------------------------------------------------------------- CSV
 
-
-RAW_TEXT = option(
-    "--raw-text",
-    "Leave cells in FILE.csv that a spreadsheet would run as a formula (default: with a ' before "
-    "them).",
-    bool,
-)
 
 # https://owasp.org/www-community/attacks/CSV_Injection. What begins with quotes before such a sign
 # gets one more, so that it is known what to remove: one.

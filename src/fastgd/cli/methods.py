@@ -3,7 +3,10 @@
 `fastgd train` takes one value of each; several values for `fastgd sweep` are an axis.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple, cast
 
@@ -19,41 +22,149 @@ from fastgd.arguments.option_types import (
     Names,
     Number,
     Option,
-    OptionType,
     field_kind,
 )
-from fastgd.cli.command_options import (
-    Declared,
-    option,
-    parts_of,
-    read_formula,
-    read_list,
-    read_one,
-    read_parameters,
-    with_formulas,
-)
-from fastgd.cli.terminal import RefusedError
+from fastgd.cli.command_options import option_table, read_list, read_one
+from fastgd.cli.refusals import RefusedError, flag_of
+from fastgd.formulas.expressions import FUNCTIONS, parse, variables_of
 from fastgd.formulas.named import Function, Loss
 from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Optimizer
 
+# ---------------------------------------------------------------- formulas
 
-class Typed(NamedTuple):
-    """How an option of a type is typed and parsed."""
 
+@dataclass(frozen=True)
+class Expression:
+    """An expression; it becomes a function when its parameters are known."""
+
+    text: str
+
+
+def read_formula(text: str) -> str | Expression:
+    """Read a name, or an expression: one has operators or brackets."""
+    if any(sign in text for sign in "()*/+"):
+        return Expression(text.strip())
+    return text.strip().lower().replace("-", "_")
+
+
+def parts_of(text: str) -> list[str]:
+    """Split several formulas at the commas outside of brackets.
+
+    Examples
+    --------
+    >>> parts_of("tanh,where(a > 0, a, 0)")
+    ['tanh', 'where(a > 0, a, 0)']
+    """
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]
+
+
+def read_parameters(typed: Sequence[str], *, several: bool) -> dict[str, list[float]]:
+    """Read what was typed as --parameter NAME=X, in a sweep NAME=X,X,..."""
+    numbers: dict[str, list[float]] = {}
+    for text in typed:
+        name, sign, values = text.partition("=")
+        name = name.strip()
+        if not sign or not name.isidentifier():
+            raise RefusedError(f"--parameter must be NAME=X, such as beta=1, got {text!r}")
+        if name in numbers:
+            raise RefusedError(f"--parameter must name each parameter once, got {name} twice")
+        found = read_list(f"--parameter {name}", values, float)
+        if len(found) > 1 and not several:
+            raise RefusedError(f"--parameter {name} must be one number, got {values!r}")
+        numbers[name] = found
+    return numbers
+
+
+def with_formulas(given: Mapping[str, Any], numbers: Mapping[str, list[float]]) -> dict[str, Any]:
+    """The options, with expressions made into functions that take the parameters they name.
+
+    A parameter with several values is an axis; the function gets the first one.
+    """
+    found, used = dict(given), set[str]()
+    for taker in FORMULAS:
+        if taker in given:
+            chosen = given[taker]
+            made = [
+                _made(taker, one, numbers, used)
+                for one in (chosen if isinstance(chosen, list) else [chosen])
+            ]
+            found[taker] = made if isinstance(chosen, list) else made[0]
+    for name, values in numbers.items():
+        if name in used:
+            found |= {name: values} if len(values) > 1 else {}
+        elif name in OWNED:
+            found[name] = values if len(values) > 1 else values[0]
+        else:
+            raise RefusedError(
+                f"--parameter {name} must be in an expression of an option, got none"
+            )
+    for name, owned in OWNED.items():
+        chosen = found.get(owned.option, DECLARED[owned.option].default)
+        if name not in found or name in used or chosen in owned.names:
+            continue
+        several = isinstance(chosen, list)
+        got = ", ".join(map(str, chosen)) if several else chosen
+        alone = " alone" if several and any(one in chosen for one in owned.names) else ""
+        raise RefusedError(
+            f"{flag_of(name)} needs --{owned.option} {' or '.join(owned.names)}{alone}, got {got}"
+        )
+    return found
+
+
+def _made(option: str, one: Any, numbers: Mapping[str, list[float]], used: set[str]) -> Any:
+    """The function of an expression, whose parameters are then ``used``; of a name the name."""
+    if not isinstance(one, Expression):
+        if one in FUNCTIONS and one not in cast(NameOrFormula, DECLARED[option].kind).known:
+            raise RefusedError(f"--{option} {one}: write a function with its operand: {one}(a)")
+        return one
+    named: set[str] = set()
+    with suppress(ValueError):  # of an expression that is refused below
+        named = variables_of(parse(option, one.text, None))
+    own: dict[str, Any] = {name: numbers[name][0] for name in numbers if name in named}
+    used.update(own)
+    try:
+        return (Loss if option == "loss" else Function)(one.text, **own)
+    except (TypeError, ValueError) as error:
+        free = named - own.keys() - ({"y", "v"} if option == "loss" else set())
+        hint = ": a parameter of its own is given as --parameter NAME=X"
+        several = len(free) > (option != "loss")
+        raise RefusedError(f"--{option} {one.text!r}: {error}{hint * several}") from error
+
+
+# ---------------------------------------------------------------- the options
+
+
+class MethodOption(NamedTuple):
+    """One option of the command line, and how what was typed is parsed."""
+
+    name: str
+    help: str
+    panel: str
+    is_axis: bool  # whether a sweep takes several values
     metavar: str
     read: Callable[[str], Any]
     rule: str = ""
     rule_of_many: str = ""
 
 
-class MethodOption(NamedTuple):
-    """One option of the command line."""
+_SHORT = {"lm": LevenbergMarquardt}
+"""Short names that may be typed as well."""
 
-    name: str
-    typed: Typed
-    help: str
-    panel: str
-    is_axis: bool  # whether a sweep takes several values
+KINDS: dict[str, Fielded] = {name: cast(Fielded, DECLARED[name].kind) for name in FIELDED}
+"""The options whose values are classes with fields."""
+
+FIELDS = {
+    option: tuple(dict.fromkeys(name for one in kind.classes for name in one.hyperparameters))
+    for option, kind in KINDS.items()
+}
+"""Of these options the fields of all classes."""
 
 
 def _word(text: str) -> str:
@@ -64,10 +175,6 @@ def _names(text: str) -> str | tuple[str, ...]:
     """One name, or one for each layer: he/glorot."""
     names = tuple(map(_word, text.split("/")))
     return names[0] if len(names) == 1 else names
-
-
-_SHORT = {"lm": LevenbergMarquardt}
-"""Short names that may be typed as well."""
 
 
 def _class_of(option: str) -> Callable[[str], type[Hyperparameters]]:
@@ -81,64 +188,48 @@ def _class_of(option: str) -> Callable[[str], type[Hyperparameters]]:
             return near[_word(text).replace("_", "")]
         except KeyError:
             raise RefusedError(
-                f"{_flag(option)} must be one of {', '.join(known)}, got {text!r}"
+                f"{flag_of(option)} must be one of {', '.join(known)}, got {text!r}"
             ) from None
 
     return read
 
 
-def _count_or(word: str) -> Typed:
-    def read(text: str) -> int | None:
-        return None if _word(text) == word else int(text)
-
-    return Typed("N", read, f"a whole number or {word}", f"whole numbers or {word},")
+_WHOLE, _NUMBER = ("N", int, "a whole number", "whole numbers"), ("X", float, "a number", "numbers")
 
 
-KINDS: dict[str, Fielded] = {name: cast(Fielded, DECLARED[name].kind) for name in FIELDED}
-"""The options whose values are classes with fields."""
-
-_FLAG = Typed("", bool)
-_WHOLE = Typed("N", int, "a whole number", "whole numbers")
-_NUMBER = Typed("X", float, "a number", "numbers")
-_FORMULA = Typed("NAME", read_formula)
-_NAMED = Typed("NAME=X", str)  # read with the expressions
-_TYPED: dict[type[OptionType], Callable[[Any], Typed]] = {
-    Number: lambda _kind: _NUMBER,
-    Count: lambda kind: _count_or(kind.none) if kind.none else _WHOLE,
-    Name: lambda _kind: Typed("NAME", _word),
-    Names: lambda _kind: Typed("NAME", _names),
-    NameOrFormula: lambda _kind: _FORMULA,
-    Flag: lambda _kind: _FLAG,
-    Layers: lambda _kind: Typed(
-        "K,...", lambda text: tuple(map(int, text.split(","))), "numbers of layers, such as 0,1"
-    ),
-}
-
-
-_EXPRESSIONS = {Function: "a*sigmoid(beta*a)", Loss: "log(1 + ((y - v)/c)**2)"}
-
-
-def _help(option: Option) -> str:
-    """Help of an option: its meaning, the possible names, and the default."""
-    kind, default = option.kind, option.default
-    if isinstance(kind, Flag):
-        return f"{option.help} (default: {'yes' if default else 'no'})."
-    if isinstance(kind, Count) and kind.none:
-        return f"{option.help} (default: {kind.none})."
-    if isinstance(kind, (Number, Count)):
-        return f"{option.help} (default: {default:g})."
-    if isinstance(kind, Layers):
-        return f"{option.help} (default: none)."
-    if isinstance(kind, (Name, NameOrFormula, Names)):
-        names = kind.known
-    else:
-        names, default = tuple(cast(Fielded, kind).by_command), default.command
-    notes = {kind.command: f" (or {short})" for short, kind in _SHORT.items()}
-    notes[default] = " (default)"
-    marked = [name + notes.get(name, "") for name in names]
-    if isinstance(kind, NameOrFormula):
-        marked.append(f"or an expression such as {_EXPRESSIONS[kind.formula]}")
-    return f"{option.help}: {', '.join(marked)}."
+def _option(name: str, one: Option) -> MethodOption:
+    """An option as its type is typed; its help has the possible names, or the default."""
+    kind, default = one.kind, one.default
+    names: tuple[str, ...] = ()
+    typed: tuple[Any, ...]
+    match kind:
+        case Flag():
+            typed, default = ("", bool), "yes" if default else "no"
+        case Count(none=none) if none:
+            rules, default = (f"a whole number or {none}", f"whole numbers or {none},"), none
+            typed = ("N", lambda text: None if _word(text) == none else int(text), *rules)
+        case Number() | Count():
+            typed, default = _WHOLE if isinstance(kind, Count) else _NUMBER, f"{default:g}"
+        case Layers():
+            rule, default = "numbers of layers, such as 0,1", "none"
+            typed = ("K,...", lambda text: tuple(map(int, text.split(","))), rule)
+        case Name() | Names():
+            names, typed = kind.known, ("NAME", _word if isinstance(kind, Name) else _names)
+        case NameOrFormula():
+            names, typed = kind.known, ("NAME", read_formula)
+        case Fielded():
+            names, default = tuple(kind.by_command), default.command
+            typed = ("NAME", _class_of(name))
+    text = f"{one.help} (default: {default})."
+    if names:
+        notes = {kind.command: f" (or {short})" for short, kind in _SHORT.items()}
+        notes[default] = " (default)"
+        marked = [name + notes.get(name, "") for name in names]
+        if isinstance(kind, NameOrFormula):
+            example = "log(1 + ((y - v)/c)**2)" if kind.formula is Loss else "a*sigmoid(beta*a)"
+            marked.append(f"or an expression such as {example}")
+        text = f"{one.help}: {', '.join(marked)}."
+    return MethodOption(name, text, one.panel, one.is_axis, *typed)
 
 
 def _takers(option: str, field: str) -> dict[str, type[Hyperparameters]]:
@@ -153,16 +244,14 @@ def _field_help(option: str, field: str) -> str:
     for command, kind in _takers(option, field).items():
         fact = kind.hyperparameters[field]
         by_words.setdefault(fact.words, {}).setdefault(fact.default, []).append(command)
-    return "; ".join(
-        f"{words} ({_defaults_text(by_default)})" for words, by_default in by_words.items()
-    )
-
-
-def _defaults_text(by_default: Mapping[float | None, list[str]]) -> str:
-    return "; ".join(
-        f"{', '.join(names)}: {'needed' if value is None else f'{value:g}'}"
-        for value, names in by_default.items()
-    )
+    lines = []
+    for words, by_default in by_words.items():
+        defaults = "; ".join(
+            f"{', '.join(names)}: {'needed' if value is None else f'{value:g}'}"
+            for value, names in by_default.items()
+        )
+        lines.append(f"{words} ({defaults})")
+    return "; ".join(lines)
 
 
 def _typed(option: str, field: str) -> str:
@@ -170,59 +259,46 @@ def _typed(option: str, field: str) -> str:
     return f"schedule_{field}" if option == "schedule" else field
 
 
-FIELDS = {
-    option: tuple(dict.fromkeys(name for one in kind.classes for name in one.hyperparameters))
-    for option, kind in KINDS.items()
-}
-"""Of these options the fields of all classes."""
-
-
 def _declared() -> Iterator[MethodOption]:
     """All options in order; fields follow their one."""
     for name, one in DECLARED.items():
-        if name in KINDS:
-            read = Typed("NAME", _class_of(name))
-            yield MethodOption(name, read, _help(one), one.panel, one.is_axis)
-            for field in FIELDS[name]:
-                holder = next(iter(_takers(name, field).values()))
-                kind = field_kind(holder, field)
-                typed = _TYPED[type(kind)](kind)
-                text = _field_help(name, field)
-                yield MethodOption(_typed(name, field), typed, text, one.panel, is_axis=True)
-        elif one.panel:
-            typed = _TYPED[type(one.kind)](one.kind)
-            yield MethodOption(name, typed, _help(one), one.panel, one.is_axis)
-            for number, owned in OWNED.items():
-                if owned.option == name:
-                    text = f"Parameter of {' and '.join(owned.names)} (default: {owned.default:g})."
-                    yield MethodOption(number, _NUMBER, text, one.panel, is_axis=True)
+        if one.panel:
+            yield _option(name, one)
+        for field in FIELDS.get(name, ()):
+            kind = field_kind(next(iter(_takers(name, field).values())), field)
+            text, how = _field_help(name, field), _WHOLE if isinstance(kind, Count) else _NUMBER
+            yield MethodOption(_typed(name, field), text, one.panel, True, *how)
+        for number, owned in OWNED.items():
+            if owned.option == name:
+                text = f"Parameter of {' and '.join(owned.names)} (default: {owned.default:g})."
+                yield MethodOption(number, text, one.panel, True, *_NUMBER)
         if name == FORMULAS[-1]:
             text = "A parameter that an expression names, such as beta=1; once for each of them."
-            yield MethodOption("parameter", _NAMED, text, one.panel, is_axis=True)
+            yield MethodOption("parameter", text, one.panel, True, "NAME=X", str)
 
 
 OPTIONS = tuple(_declared())
-_NAMES = {one.name for one in OPTIONS}
 
 
-def method_options(*, several: bool, optimizer: bool = True) -> list[Declared]:
+def method_options(*, several: bool, optimizer: bool = True) -> list[inspect.Parameter]:
     """The options of a command, for `read_method`; all, or all but the optimizer and its fields."""
-    return [
-        _declared_for(one, several and one.is_axis)
-        for one in OPTIONS
-        if optimizer or one.name not in ("optimizer", *FIELDS["optimizer"])
-    ]
+    lines: list[str] = []
+    kinds: dict[str, Any] = {}
+    for name, text, panel, is_axis, metavar, read, *_ in OPTIONS:
+        flag, many = flag_of(name), several and is_axis
+        if not optimizer and name in ("optimizer", *FIELDS["optimizer"]):
+            continue
+        if read is bool:
+            kinds[name] = list[bool] if many else bool
+            both = " Give both to try both." if many else ""
+            lines += [f"{panel}:", f"{flag}/--no-{flag[2:]}  {text}{both}"]
+        else:
+            kinds[name] = list[str] if name == "parameter" else str
+            lines += [f"{panel}:", f"{flag} {metavar}{',...' * many}  {text}"]
+    return option_table("\n".join(lines), kinds)
 
 
-def _declared_for(one: MethodOption, several: bool) -> Declared:
-    flag, text = _flag(one.name), one.help
-    if one.typed is _FLAG:
-        text += " Give both to try both." if several else ""
-        each = list[bool] if several else bool
-        return option(f"{flag}/--no-{flag[2:]}", text, each, panel=one.panel)
-    metavar = one.typed.metavar + (",..." if several else "")
-    kind = list[str] if one.typed is _NAMED else str
-    return option(f"{flag} {metavar}", text, kind, panel=one.panel)
+# ---------------------------------------------------------------- what was typed
 
 
 def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
@@ -230,15 +306,25 @@ def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
 
     Other arguments of these functions are left as they are.
     """
-    given = {name: value for name, value in typed.items() if name not in _NAMES}
-    for one in OPTIONS:
+    known = {one.name for one in OPTIONS}
+    given = {name: value for name, value in typed.items() if name not in known}
+    for name, _, _, is_axis, _, read, rule, rule_of_many in OPTIONS:
+        value, many = typed.get(name), several and is_axis
         # Typer gives an empty list in place of None where a flag may be repeated.
-        if one.typed is not _NAMED and typed.get(one.name) not in (None, []):
-            values = _values(one, typed[one.name], several and one.is_axis)
-            given[one.name] = values if len(values) > 1 else values[0]
+        if name == "parameter" or value in (None, []):
+            continue
+        if read is bool:
+            values = list(dict.fromkeys(value)) if many else [value]
+        elif read is read_formula:
+            values = [read(part) for part in (parts_of(value) if many else [value])]
+        elif many:
+            values = read_list(flag_of(name), value, read, rule_of_many)
+        else:
+            values = [read_one(flag_of(name), value, read, rule)]
+        given[name] = values if len(values) > 1 else values[0]
     given = with_formulas(given, read_parameters(typed.get("parameter") or [], several=several))
-    for name, known in FIELDS.items():
-        typed_as = {field: _typed(name, field) for field in known}
+    for name, own in FIELDS.items():
+        typed_as = {field: _typed(name, field) for field in own}
         fields = {field: given.pop(word) for field, word in typed_as.items() if word in given}
         if fields or name in given:
             kinds = given.get(name, type(DECLARED[name].default))
@@ -264,32 +350,21 @@ def read_entry(text: str) -> Optimizer | tuple[Optimizer, float]:
     return kind(**numbers) if alpha is None else (kind(**numbers), alpha)
 
 
-def _values(one: MethodOption, typed: Any, several: bool) -> list[Any]:
-    read, flag = one.typed.read, _flag(one.name)
-    if one.typed is _FLAG:
-        return list(dict.fromkeys(typed)) if several else [typed]
-    if one.typed is _FORMULA:
-        return [read(part) for part in (parts_of(typed) if several else [typed])]
-    if several:
-        return read_list(flag, typed, read, one.typed.rule_of_many)
-    return [read_one(flag, typed, read, one.typed.rule)]
-
-
 def _with_fields(option: str, kinds: Any, fields: Mapping[str, Any]) -> Any:
     """Instantiate the classes; with several of them, once for each combination of fields."""
     named: list[type[Hyperparameters]] = kinds if isinstance(kinds, list) else [kinds]
     for name in fields:
         if not any(name in kind.hyperparameters for kind in named):
             raise RefusedError(
-                f"{_flag(_typed(option, name))} needs {_flag(option)} "
+                f"{flag_of(_typed(option, name))} needs {flag_of(option)} "
                 f"{' or '.join(_takers(option, name))}, "
                 f"got {', '.join(kind.command for kind in named)}"
             )
     for kind in named:
         for name, fact in kind.hyperparameters.items():
             if fact.default is None and name not in fields:
-                needed = _flag(_typed(option, name))
-                raise RefusedError(f"{_flag(option)} {kind.command} needs {needed}, got none")
+                needed = flag_of(_typed(option, name))
+                raise RefusedError(f"{flag_of(option)} {kind.command} needs {needed}, got none")
     if not isinstance(kinds, list):
         return kinds(**fields)
     made = []
@@ -298,7 +373,3 @@ def _with_fields(option: str, kinds: Any, fields: Mapping[str, Any]) -> Any:
         axes = (value if isinstance(value, list) else [value] for value in own.values())
         made += [kind(**dict(zip(own, values, strict=True))) for values in product(*axes)]
     return made
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"

@@ -2,31 +2,21 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from fastgd.cli.terminal import (
-    RefusedError,
-    UnwrittenError,
-    complain,
-    open_console,
-    print_plain,
-    refusing,
-)
+from fastgd.cli.refusals import RefusedError, UnwrittenError, refusing
+from fastgd.cli.terminal import complain, open_console, print_plain
 from fastgd.plots.style import ENDINGS, pyplot, write
 from fastgd.store.folder import Folder
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
 
 def check_output(
-    path: Path | None, what: str, endings: tuple[str, ...], read: tuple[Path, ...] = ()
+    path: Path | None, what: str, endings: tuple[str, ...], read: Sequence[Path] = ()
 ) -> None:
     """Reject an output file with the wrong suffix, or that can't be written.
 
@@ -55,17 +45,14 @@ def check_plot(path: Path | None, endings: tuple[str, ...] = ENDINGS) -> None:
         pyplot()  # says what to install
 
 
-class Output(NamedTuple):
-    """A file, if one was named, the function that writes it, and what to print then."""
-
-    path: Path | None
-    write: Callable[[Any], object]
-    said: tuple[str, ...] = ()  # by default that it was written
-
-
 @contextmanager
-def writing(*outputs: Output, as_json: bool) -> Iterator[None]:
+def writing(
+    *outputs: tuple[Path | None, Callable[[Path], object], tuple[str, ...]], as_json: bool
+) -> Iterator[None]:
     """Write files after the block, which prints the results, whatever happens to it and to others.
+
+    Of each it takes the path, if one was named, the function that writes it, and the lines to print
+    then (by default that it was written).
 
     Raises
     ------
@@ -80,32 +67,34 @@ def writing(*outputs: Output, as_json: bool) -> Iterator[None]:
         sys.stdout.flush()
     except (Exception, SystemExit) as error:  # the latter is rich's, if the reader has left
         unprinted = error
-    tried = [(output, _failure(output)) for output in outputs if output.path is not None]
-    failures = [failure for _, failure in tried if failure]
+    failures: list[str] = []
+    lines: list[str] = []
+    for path, save, said in outputs:
+        if path is not None and (failure := _failure(path, save)):
+            failures.append(failure)
+        elif path is not None:
+            lines += said or (f"Written to {path}",)
     for failure in failures if unprinted else failures[:-1]:
         complain(f"error: {failure}")
     if unprinted:
         raise unprinted
-    lines = [
-        output.said or (f"Written to {output.path}",) for output, failure in tried if not failure
-    ]
-    for line in () if as_json else chain(*lines):
+    for line in () if as_json else lines:
         print_plain(open_console(), line)
     if failures:
         raise UnwrittenError(failures[-1])
 
 
-def _failure(output: Output) -> str:
+def _failure(path: Path, save: Callable[[Path], object]) -> str:
     """Write a file, and return why it can't be written, or nothing."""
     try:
         with refusing():
-            output.write(output.path)
+            save(path)
     except RefusedError as error:
         if getattr(error.__cause__, "filename", None):  # of an OSError, whose text has it
             return str(error)
-        return f"{output.path} can't be written: {error}"
+        return f"{path} can't be written: {error}"
     except Exception as error:  # of matplotlib, perhaps: after hours a line is enough
-        return f"{output.path} can't be written: {type(error).__name__}: {error}"
+        return f"{path} can't be written: {type(error).__name__}: {error}"
     return ""
 
 
@@ -128,13 +117,6 @@ def check_folder(path: Path) -> None:
 # ---------------------------------------------------------------- folders of finished chunks
 
 
-class Finished(NamedTuple):
-    """Number of chunks in a folder, and of those that are done."""
-
-    done: int
-    chunks: int
-
-
 def folder_of(out: Path | None) -> Path | None:
     """The folder to keep chunks in; one that looks like a file is refused."""
     if out is None:
@@ -147,27 +129,16 @@ def folder_of(out: Path | None) -> Path | None:
     return out
 
 
-def finished(folder: Path | None) -> Finished:
-    """The progress in a folder; zero if it doesn't exist or can't be read."""
+def finished(folder: Path | None) -> tuple[int, int]:
+    """How many chunks of a folder are done, and how many it has; 0 without one that can be read."""
     try:
         found = Folder.open(folder or "")
-        return Finished(int(np.count_nonzero(found.done())), found.chunk_count)
+        return int(np.count_nonzero(found.done())), found.chunk_count
     except (OSError, ValueError):
-        return Finished(0, 0)
+        return 0, 0
 
 
 def done_text(folder: Path | None, chunks: str = "chunks") -> str:
     """The progress in a folder as text; empty if it doesn't exist."""
-    found = finished(folder)
-    if not found.chunks:
-        return ""
-    return f"{found.done} of {found.chunks} {chunks} are done and in {folder}"
-
-
-def note_folder(console: "Console", folder: Path | None, before: Finished) -> None:
-    """Print where the runs are, and how many an earlier call had finished."""
-    if folder is None:
-        return
-    if before.done:
-        console.print(f"({before.done} of {before.chunks} chunks from an earlier call)")
-    print_plain(console, f"Kept in {folder}: fastgd.open({str(folder)!r}) reads it.")
+    done, count = finished(folder)
+    return f"{done} of {count} {chunks} are done and in {folder}" if count else ""

@@ -18,7 +18,7 @@ from fastgd.checks.messages import (
     setting_text,
     value_text,
 )
-from fastgd.cli.terminal import Rows, fits, print_table
+from fastgd.cli.terminal import TableRows, fits, print_table
 from fastgd.models.model import Model
 from fastgd.models.scores import RECALL, Scores
 from fastgd.training.statistics import groups
@@ -172,7 +172,9 @@ def show_best(console: "Console", result: Sweep) -> None:
         console.print(f"Best {whose}: mean over {folds}, \N{PLUS-MINUS SIGN} their spread\n")
     elif grouped:
         console.print("Best of each group\n")
-    rows: Rows = [tuple(text(run[name]) for name, (_, text) in columns.items()) for run in runs]
+    rows: TableRows = [
+        tuple(text(run[name]) for name, (_, text) in columns.items()) for run in runs
+    ]
     after = [heading for heading, _ in columns.values()]
     _print_placed(console, result, runs, after, rows, ranked=not grouped)
     if len(found) > len(runs):
@@ -184,7 +186,7 @@ def show_groups(console: "Console", result: Sweep) -> None:
     """Print a table of the errors over groups, folds and seeds, for each other setting."""
     found = statistics_of(result)
     names = [name for name in ENDINGS if name in result.status or name == "diverged"]
-    rows: Rows = [
+    rows: TableRows = [
         (
             *("-" if group[name] is None else f"{group[name]:#.6g}" for name in STATISTICS),
             *(group[name] for name in names),
@@ -205,7 +207,7 @@ def _print_placed(
     result: Sweep,
     facts: list[dict[str, Any]],
     after: list[str],
-    cells: Rows,
+    cells: TableRows,
     ranked: bool = False,
 ) -> None:
     """Print cells next to their axis values: in columns, or in one column if they don't fit."""
@@ -218,7 +220,7 @@ def _print_placed(
     apart = [[value_text(name, fact[name]) for name in varied] for fact in facts]
     together = [[", ".join(setting_text(name, fact[name]) for name in varied)] for fact in facts]
     for columns, settings in (headings, apart), (["~settings"], together):
-        rows: Rows = [
+        rows: TableRows = [
             (*([rank] if ranked else []), *setting, *row)
             for rank, (setting, row) in enumerate(zip(settings, cells, strict=True), 1)
         ]
@@ -244,7 +246,7 @@ def print_scores(console: "Console", model: Model) -> None:
         names["constant"] = "the mean"
     # Without the recalls: there is one for each class.
     first = [name for name in next(iter(model.scores.values())) if not name.startswith(RECALL)]
-    rows: Rows = [
+    rows: TableRows = [
         (names.get(which, which), *(score_text(name, scores[name]) for name in first))
         for which, scores in model.scores.items()
     ]

@@ -1,17 +1,18 @@
 """``fastgd trainability``: map the edge of trainability, draw it, and measure how rough it is."""
 
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from fastgd import plots
+import fastgd
+from fastgd import Trainability, plots
 from fastgd.checks.messages import many
-from fastgd.cli.command_options import DEVICE, JSON, PROGRESS, THREADS, option, takes
+from fastgd.cli.command_options import takes
 from fastgd.cli.machine_output import print_json
 from fastgd.cli.output_files import (
-    Output,
     check_folder,
     check_plot,
     done_text,
@@ -19,14 +20,13 @@ from fastgd.cli.output_files import (
     write_plot,
     writing,
 )
+from fastgd.cli.refusals import RefusedError, refusing
 from fastgd.cli.terminal import (
-    RefusedError,
-    Timed,
     open_console,
     print_plain,
     print_table,
-    refusing,
     saying_how_to_resume,
+    time_text,
     timed,
 )
 from fastgd.engine.devices import AUTO, CPU, CUDA
@@ -34,11 +34,9 @@ from fastgd.plots import style
 from fastgd.plots.maps import magnification
 from fastgd.store.folder import remove
 from fastgd.studies.mean_field import FEWEST_ITERATIONS, MapWindow
-from fastgd.studies.trainability_map import WINDOW, Trainability, trainability, trainability_zoom
+from fastgd.studies.trainability_map import WINDOW
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from fastgd.studies.box_counting import BoxCounting
 
 FILM = ".gif"
@@ -57,56 +55,41 @@ def _read_window(text: str) -> MapWindow:
 
 
 @takes(
-    option(
-        "--plot FILE",
-        "Draw the map to this file: .png, .svg or .pdf. With --frames: the last one, or all as an "
-        "animation: .gif.",
-        Path,
-        default=...,
-    ),
-    option(
-        "--resolution N",
-        "Pixels of a side: N x N trainings (default: 512, or 128 with --frames).",
-        int,
-    ),
-    option("--iterations N", "Updates of each training.", int, default=500),
-    option(
-        "--window A,B,C,D",
-        "Learning rates at the sides, log10: left, right (input layer), bottom, top (output "
-        "layer, or what --against says). Zoom in by a smaller one.",
-        default=_typed(WINDOW),
-        read=_read_window,
-        rule="four numbers: left, right, bottom and top, separated by ','",
-    ),
-    option("--activation NAME", "Hidden units: tanh, relu, identity or sigmoid.", default="tanh"),
-    option("--batch-size N", "Samples of a mini-batch, a divisor of all (default: all).", int),
-    option("--samples N", "Samples (default: as many as parameters; identity: as inputs).", int),
-    option(
-        "--against NAME",
-        "Vertical axis: output_rate (default); mean or spread (standard deviation) of the initial "
-        "weights of the input layer, with one learning rate for both layers.",
-    ),
-    option("--frames N", "Zoom in to the boundary: a map for each of N frames.", int),
-    option("--factor X", "How many times as narrow each frame is (default: 1.25).", float),
-    option("--width N", "Inputs, and hidden units.", int, default=16),
-    option("--seed N", "Seed of the samples and weights.", int, default=1),
-    option("--box-plot FILE", "Also draw the box counts with their fit to this file.", Path),
-    option(
-        "--out FOLDER",
-        "Keep finished patches here (default: PLOT.patches, or PLOT.frames with --frames, "
-        "removed at the end; nowhere with --device cuda).",
-        Path,
-    ),
-    THREADS,
-    DEVICE,
-    PROGRESS,
-    JSON,
+    """
+    --plot FILE  Draw the map to this file: .png, .svg or .pdf. With --frames: the last one, or all
+        as an animation: .gif.
+    --resolution N  Pixels of a side: N x N trainings (default: 512, or 128 with --frames).
+    --iterations N  Updates of each training.
+    --window A,B,C,D  Learning rates at the sides, log10: left, right (input layer), bottom, top
+        (output layer, or what --against says). Zoom in by a smaller one.
+    --activation NAME  Hidden units: tanh, relu, identity or sigmoid.
+    --batch-size N  Samples of a mini-batch, a divisor of all (default: all).
+    --samples N  Samples (default: as many as parameters; identity: as inputs).
+    --against NAME  Vertical axis: output_rate (default); mean or spread (standard deviation) of the
+        initial weights of the input layer, with one learning rate for both layers.
+    --frames N  Zoom in to the boundary: a map for each of N frames.
+    --factor X  How many times as narrow each frame is (default: 1.25).
+    --width N  Inputs, and hidden units.
+    --seed N  Seed of the samples and weights.
+    --box-plot FILE  Also draw the box counts with their fit to this file.
+    --out FOLDER  Keep finished patches here (default: PLOT.patches, or PLOT.frames with --frames,
+        removed at the end; nowhere with --device cuda).
+    --threads --device --progress --json
+    """,
+    plot={"default": ...},
+    iterations=500,
+    window={
+        "default": _typed(WINDOW),
+        "read": _read_window,
+        "rule": "four numbers: left, right, bottom and top, separated by ','",
+    },
+    activation="tanh",
+    width=16,
+    seed=1,
 )
-def command(
+def trainability(
     plot: Path,
     box_plot: Path | None,
-    frames: int | None,
-    factor: float | None,
     out: Path | None,
     progress: bool,
     json: bool,
@@ -119,11 +102,16 @@ def command(
 
     Example: [bold]fastgd trainability --resolution 128 --plot edge.png[/bold]
     """
-    zoom: dict[str, Any] = {
-        k: v for k, v in (("frames", frames), ("factor", factor)) if v is not None
-    }
+    zoom = {name: settings.pop(name) for name in ("frames", "factor") if name in settings}
     with refusing():
-        _check_files(plot, box_plot, zoom)
+        check_plot(plot, (*style.ENDINGS, FILM) if "frames" in zoom else style.ENDINGS)
+        check_plot(box_plot)
+        if zoom and "frames" not in zoom:
+            raise RefusedError("--factor needs --frames")
+        if zoom and box_plot is not None:
+            raise RefusedError("--frames and --box-plot exclude each other")
+        if box_plot is not None and os.path.realpath(plot) == os.path.realpath(box_plot):
+            raise RefusedError(f"--plot and --box-plot must be two files, got {plot} twice")
         work = out or plot.with_suffix(".frames" if zoom else ".patches")
         check_folder(work)
         settings.setdefault("resolution", 128 if zoom else 512)
@@ -133,19 +121,16 @@ def command(
         few = {"resolution": min(settings["resolution"], WARM), "iterations": FEWEST_ITERATIONS}
         if device == AUTO:  # it is chosen for the whole map
             few["device"] = CPU
-        warm_up = partial(trainability, **settings | few)
+        warm_up = partial(fastgd.trainability, **settings | few)
         settings |= {"out": work if kept else None, "progress": progress}
-        if zoom:
-            with saying_how_to_resume(lambda: _frames_text(work, frames)):
-                zoomed = timed(warm_up, lambda: trainability_zoom(**settings, **zoom))
-        else:
-            before = finished(work).done
-            with saying_how_to_resume(lambda: done_text(work, "patches")):
-                done = timed(warm_up, lambda: trainability(**settings))
+        before = finished(work)[0]  # patches of an earlier call
+        call: Any = fastgd.trainability_zoom if zoom else fastgd.trainability
+        with saying_how_to_resume(lambda: _kept_text(work, zoom.get("frames"))):
+            found, *times = timed(warm_up, partial(call, **settings, **zoom))
     if zoom:
-        _show_zoom(zoomed, plot, out, json)
+        _show_frames(found, times, plot, out, json)
     else:
-        _show_map(done, before, plot, box_plot, out, json)
+        _show_map(found, times, before, plot, box_plot, out, json)
     if out is None and kept:  # and all was written
         with refusing():
             for folder in (*work.glob("frame-*"), *work.glob("scout-*")) if zoom else ():
@@ -153,34 +138,23 @@ def command(
             remove(work)
 
 
-def _check_files(plot: Path, box_plot: Path | None, zoom: dict[str, Any]) -> None:
-    """Reject files that can't be written, and options that exclude each other."""
-    check_plot(plot, (*style.ENDINGS, FILM) if "frames" in zoom else style.ENDINGS)
-    check_plot(box_plot)
-    if zoom and "frames" not in zoom:
-        raise RefusedError("--factor needs --frames")
-    if zoom and box_plot is not None:
-        raise RefusedError("--frames and --box-plot exclude each other")
-    if box_plot is not None and os.path.realpath(plot) == os.path.realpath(box_plot):
-        raise RefusedError(f"--plot and --box-plot must be two files, got {plot} twice")
-
-
-def _frames_text(work: Path, frames: int | None) -> str:
+def _kept_text(work: Path, frames: int | None) -> str:
     """How many frames of a zoom are complete or, if none is begun, what scouts have found."""
+    if frames is None:
+        return done_text(work, "patches")
     found = [finished(folder) for folder in work.glob("frame-*")]
     count = sum(done == chunks > 0 for done, chunks in found)
     if found:
         return f"{count} of {frames} frames are done and in {work}"
-    patches = sum(finished(folder).done for folder in work.glob("scout-*"))
+    patches = sum(finished(folder)[0] for folder in work.glob("scout-*"))
     found_text = f"the search for the boundary has begun, with {many(patches, 'patch')} in {work}"
     return found_text if patches else ""
 
 
-def _show_zoom(
-    done: Timed[tuple[Trainability, ...]], plot: Path, out: Path | None, json: bool
+def _show_frames(
+    maps: tuple[Trainability, ...], times: list[float], plot: Path, out: Path | None, json: bool
 ) -> None:
     """A row for each frame, and the median of their dimensions."""
-    maps = done.result
 
     def draw(path: Path) -> None:
         if path.suffix.lower() == FILM:
@@ -188,13 +162,13 @@ def _show_zoom(
         else:
             write_plot(plots.trainability(maps[-1]), path)
 
-    with writing(Output(plot, draw), as_json=json):
+    with writing((plot, draw, ()), as_json=json):
         boxes = [_boxes(found) for found in maps]
         dimensions = [one.dimension for one, _ in boxes if one is not None]
         middle = median(dimensions) if dimensions else None
         if json:
             frames = [_facts(found, *each) for found, each in zip(maps, boxes, strict=True)]
-            print_json({"frames": frames, "median_dimension": middle, "seconds": done.seconds})
+            print_json({"frames": frames, "median_dimension": middle, "seconds": times[0]})
             return
         console = open_console()
         rows = []
@@ -209,9 +183,66 @@ def _show_zoom(
         if middle is not None:
             console.print(f"Median of the box-counting dimensions: {middle:.3f}")
         trainings = sum(found.values.size for found in maps)
-        console.print(done.text(f"{many(trainings, 'training')} done"))
+        console.print(time_text(f"{many(trainings, 'training')} done", *times))
         if out is not None:
             print_plain(console, f"Frames kept in {out}")
+
+
+def _show_map(
+    found: Trainability,
+    times: list[float],
+    before: int,
+    plot: Path,
+    box_plot: Path | None,
+    out: Path | None,
+    json: bool,
+) -> None:
+    """How many trainings converged, and the box counts of the boundary."""
+    boxes, reason = _boxes(found)
+    outputs: list[tuple[Path | None, Callable[[Path], object], tuple[str, ...]]] = [
+        (plot, lambda path: write_plot(plots.trainability(found), path), ())
+    ]
+    if boxes is not None:
+        outputs.append((box_plot, lambda path: write_plot(plots.box_counts(boxes), path), ()))
+    with writing(*outputs, as_json=json):
+        if json:
+            facts = _facts(found, boxes, reason)
+            print_json(facts | {"seconds": times[0], "patches_found": before})
+            return
+        console = open_console()
+        settings, count, converged = found.settings, found.values.size, int(found.converged.sum())
+        (left, right), (bottom, top) = settings.window
+        others = f" (input layer), 10^{bottom:g} to 10^{top:g} (output layer)"
+        if not settings.has_two_rates:
+            power = "10^" if settings.vertical.is_logarithm else ""
+            label = settings.vertical.label
+            others = f" (both layers)\n{label[0].upper()}{label[1:]}: "
+            others += f"{power}{bottom:g} to {power}{top:g}"
+        console.print(
+            f"{many(count, 'training')} of one network ({settings.text}), "
+            f"{many(settings.iterations, 'iteration')} each\n"
+            f"Learning rates: 10^{left:g} to 10^{right:g}{others}\n"
+            f"Converged: {converged:,} ({converged / count:.1%})\n"
+        )
+        if boxes is None:
+            print_plain(console, f"No box-counting dimension: {reason}")
+        else:
+            fitted = zip(boxes.sizes, boxes.counts, boxes.fitted(boxes.sizes), strict=True)
+            print_table(
+                console,
+                [">side of a box [pixels]", ">boxes at the boundary", ">fit"],
+                [(size, f"{count:,.1f}", f"{fit:,.1f}") for size, count, fit in fitted],
+            )
+            console.print(
+                f"Box-counting dimension of the boundary: {boxes.dimension:.3f} "
+                f"({boxes.low:.2f} to {boxes.high:.2f} at 95 %, R² {boxes.r_squared:.4f})"
+            )
+            console.print(f"Zoom in, to most of the boundary: --window {_typed(found.zoom())}")
+        console.print(time_text(f"{many(count, 'training')} done", *times))
+        if before:
+            console.print(f"({many(before, 'patch')} from an earlier call)")
+        if out is not None:
+            print_plain(console, f"Patches kept in {out}")
 
 
 def _boxes(found: Trainability) -> "tuple[BoxCounting | None, str | None]":
@@ -220,76 +251,6 @@ def _boxes(found: Trainability) -> "tuple[BoxCounting | None, str | None]":
         return found.box_counting(), None
     except ValueError as error:
         return None, str(error)
-
-
-def _show_map(
-    done: Timed[Trainability],
-    before: int,
-    plot: Path,
-    box_plot: Path | None,
-    out: Path | None,
-    json: bool,
-) -> None:
-    """The map, and the box counts of its boundary; ``before`` patches are of an earlier call."""
-    found = done.result
-    boxes, reason = _boxes(found)
-    outputs = [Output(plot, lambda path: write_plot(plots.trainability(found), path))]
-    if boxes is not None:
-        outputs.append(Output(box_plot, lambda path: write_plot(plots.box_counts(boxes), path)))
-    with writing(*outputs, as_json=json):
-        if json:
-            facts = _facts(found, boxes, reason)
-            print_json(facts | {"seconds": done.seconds, "patches_found": before})
-            return
-        console = open_console()
-        _show(console, found)
-        if boxes is None:
-            print_plain(console, f"No box-counting dimension: {reason}")
-        else:
-            _show_boxes(console, boxes)
-            console.print(f"Zoom in, to most of the boundary: --window {_typed(found.zoom())}")
-        console.print(done.text(f"{many(found.values.size, 'training')} done"))
-        if before:
-            console.print(f"({many(before, 'patch')} from an earlier call)")
-        if out is not None:
-            print_plain(console, f"Patches kept in {out}")
-
-
-def _show(console: "Console", found: Trainability) -> None:
-    settings = found.settings
-    count, converged = found.values.size, int(found.converged.sum())
-    (left, right), (bottom, top) = settings.window
-    if settings.has_two_rates:
-        others = f" (input layer), 10^{bottom:g} to 10^{top:g} (output layer)"
-    else:
-        power = "10^" if settings.vertical.is_logarithm else ""
-        label = settings.vertical.label
-        others = (
-            f" (both layers)\n{label[0].upper()}{label[1:]}: {power}{bottom:g} to {power}{top:g}"
-        )
-    console.print(
-        f"{many(count, 'training')} of one network ({settings.text}), "
-        f"{many(settings.iterations, 'iteration')} each\n"
-        f"Learning rates: 10^{left:g} to 10^{right:g}{others}\n"
-        f"Converged: {converged:,} ({converged / count:.1%})\n"
-    )
-
-
-def _show_boxes(console: "Console", boxes: "BoxCounting") -> None:
-    print_table(
-        console,
-        [">side of a box [pixels]", ">boxes at the boundary", ">fit"],
-        [
-            (size, f"{count:,.1f}", f"{fitted:,.1f}")
-            for size, count, fitted in zip(
-                boxes.sizes, boxes.counts, boxes.fitted(boxes.sizes), strict=True
-            )
-        ],
-    )
-    console.print(
-        f"Box-counting dimension of the boundary: {boxes.dimension:.3f} "
-        f"({boxes.low:.2f} to {boxes.high:.2f} at 95 %, R² {boxes.r_squared:.4f})"
-    )
 
 
 def _facts(found: Trainability, boxes: "BoxCounting | None", reason: str | None) -> dict[str, Any]:

@@ -17,10 +17,11 @@ from fastgd.article.tables import (
     tally_table,
 )
 from fastgd.checks.messages import escaped, many, seconds_text
-from fastgd.cli.command_options import JSON, PROGRESS, option, takes
+from fastgd.cli.command_options import takes
 from fastgd.cli.machine_output import print_json
 from fastgd.cli.output_files import check_output
-from fastgd.cli.terminal import RefusedError, new_table, open_console, refusing, timed
+from fastgd.cli.refusals import RefusedError, refusing
+from fastgd.cli.terminal import new_table, open_console, time_text, timed
 from fastgd.plots.style import pyplot
 
 if TYPE_CHECKING:
@@ -33,12 +34,14 @@ NAMES = ", ".join(experiment.name for experiment in EXPERIMENTS)
 
 
 @takes(
-    option("--experiment NAME", f"Run only this experiment: {NAMES}. May be repeated.", list[str]),
-    option("--html FILE.html", "Write an HTML page with the article's figures instead.", Path),
-    PROGRESS,
-    JSON,
+    f"""
+    --experiment NAME  Run only this experiment: {NAMES}. May be repeated.
+    --html FILE.html  Write an HTML page with the article's figures instead.
+    --progress --json
+    """,
+    experiment=list[str],
 )
-def command(experiment: list[str] | None, html: Path | None, progress: bool, json: bool) -> None:
+def tutorial(experiment: list[str] | None, html: Path | None, progress: bool, json: bool) -> None:
     """Run the article's experiments and compare them with its published numbers.
 
     Example: [bold]fastgd tutorial --experiment alpha[/bold]
@@ -56,17 +59,25 @@ def command(experiment: list[str] | None, html: Path | None, progress: bool, jso
         with refusing():
             check_output(html, "a page's file", page.ENDINGS)
             pyplot()  # says what to install, before any work
-            done = timed(
-                partial(page.prepare, chosen), partial(page.write, html, chosen, progress=progress)
-            )
-        print(f"Written to {escaped(html)} in {seconds_text(done.seconds + done.loading)}")
+            write = partial(page.write, html, chosen, progress=progress)
+            _, seconds, loading = timed(partial(page.prepare, chosen), write)
+        print(f"Written to {escaped(html)} in {seconds_text(seconds + loading)}")
 
 
 def show(experiments: list[Experiment], as_json: bool) -> None:
     """Run these experiments; tables appear one by one, JSON at the end."""
     console = open_console(markup=True)
     if not as_json:
-        _introduce(console, experiments)
+        names = ", ".join(experiment.name for experiment in experiments)
+        console.print(
+            f"Running the article's experiments: {names}\n"
+            "(iamtrask, A Neural Network in 13 lines of Python, Part 2: Gradient Descent)\n\n"
+            f"With each run, train up to {TWINS} twins, whose initial weights differ in the "
+            "last bit only. [bold]Digits[/] are the significant digits that run and twins share. "
+            "A published number [green]agrees[/] if ours, printed to as many digits, is the same. "
+            f"It is [yellow]within the spread[/] if it lies within {DEVIATIONS} standard "
+            "deviations of the mean of run and twins. Else it [bold red]differs[/]."
+        )
 
     def run() -> list[ExperimentResult]:
         results = []
@@ -76,24 +87,16 @@ def show(experiments: list[Experiment], as_json: bool) -> None:
                 _show_result(console, results[-1])
         return results
 
-    done = timed(partial(comparison.prepare, experiments), run)
+    results, _, loading = timed(partial(comparison.prepare, experiments), run)
     if as_json:
-        print_json(_facts(done.result, done.loading))
-    else:
-        _conclude(console, done.result, done.loading)
-
-
-def _introduce(console: "Console", experiments: list[Experiment]) -> None:
-    names = ", ".join(experiment.name for experiment in experiments)
-    console.print(f"Running the article's experiments: {names}")
-    console.print("(iamtrask, A Neural Network in 13 lines of Python, Part 2: Gradient Descent)")
-    console.print(
-        f"\nWith each run, train up to {TWINS} twins, whose initial weights differ in the "
-        "last bit only. [bold]Digits[/] are the significant digits that run and twins share. A "
-        "published number [green]agrees[/] if ours, printed to as many digits, is the same. It is "
-        f"[yellow]within the spread[/] if it lies within {DEVIATIONS} standard deviations "
-        "of the mean of run and twins. Else it [bold red]differs[/]."
-    )
+        print_json(_facts(results, loading))
+        return
+    _heading(console, "[bold]All together[/]")
+    table = tally_table(comparison.tally(results))
+    if table.groups:
+        _show_table(console, table)
+    done = many(len(results), "experiment")
+    console.print(time_text(done, sum(result.seconds for result in results), loading))
 
 
 def _show_result(console: "Console", result: ExperimentResult) -> None:
@@ -119,7 +122,7 @@ def _heading(console: "Console", text: str) -> None:
 
 def _show_table(console: "Console", table: ArticleTable) -> None:
     console.print(f"{table.caption}\n")
-    shown = new_table(*table.headings)
+    shown = new_table(table.headings)
     for rows in table.groups:
         for i, (first, *cells) in enumerate(rows):
             shown.add_row("" if i else _cell(first), *map(_cell, cells))
@@ -134,7 +137,7 @@ def _show_weights(console: "Console", table: ArticleTable) -> None:
     """Five columns of numbers twice would exceed 80 columns: the published ones go below ours."""
     console.print(f"{table.caption}. Where some do not agree, the published line is below ours.\n")
     heading = "".join(f"{f'unit {unit}':>14}" for unit in range(1, 5))
-    shown = new_table("<", f"<{heading[1:]}", "<mark")
+    shown = new_table(["<", f"<{heading[1:]}", "<mark"])
     for rows in table.groups:
         shared = min((str(row[4]) for row in rows), key=lambda digits: digits.rjust(3))
         shown.add_row("", f"[bold]alpha {rows[0][0]}[/]: run and twins share {shared} digits")
@@ -154,43 +157,16 @@ def _cell(cell: Cell) -> str:
     return " ".join(cell.strings) if isinstance(cell, NumbersCell) else cell
 
 
-def _conclude(console: "Console", results: list[ExperimentResult], preparing: float) -> None:
-    _heading(console, "[bold]All together[/]")
-    table = tally_table(comparison.tally(results))
-    if table.groups:
-        _show_table(console, table)
-    seconds = sum(result.seconds for result in results)
-    console.print(
-        f"{many(len(results), 'experiment')} in {seconds_text(seconds)}, "
-        f"after {seconds_text(preparing)} to load or compile the kernel."
-    )
-
-
 def _facts(results: list[ExperimentResult], preparing: float) -> dict[str, Any]:
     """All numbers of the experiments, with the published ones."""
-    return {
-        "source": source(),
-        "experiments": [_result_facts(result) for result in results],
-        "tally": comparison.tally(results),
-        "seconds": sum(result.seconds for result in results),
-        "seconds_to_load_the_kernel": preparing,
-    }
-
-
-def _result_facts(result: ExperimentResult) -> dict[str, Any]:
-    experiment = result.experiment
-    outputs = result.outputs
-    return {
-        "name": experiment.name,
-        "title": experiment.title,
-        "part": experiment.part,
-        "hidden_size": experiment.hidden_size,
-        "iterations": experiment.iterations,
-        "takeaway": experiment.takeaway,
-        "twins": result.twins,
-        "seconds": result.seconds,
-        "outputs": None if outputs is None else vars(outputs) | {"right": result.right},
-        "settings": [
+    told = ("name", "title", "part", "hidden_size", "iterations", "takeaway")
+    experiments = []
+    for result in results:
+        outputs = result.outputs
+        facts = {name: getattr(result.experiment, name) for name in told}
+        facts |= {"twins": result.twins, "seconds": result.seconds}
+        facts["outputs"] = None if outputs is None else vars(outputs) | {"right": result.right}
+        facts["settings"] = [
             {
                 "alpha": setting.alpha,
                 "recorded": setting.run.recorded,
@@ -201,5 +177,12 @@ def _result_facts(result: ExperimentResult) -> dict[str, Any]:
                 "note": setting.note,
             }
             for setting in result.settings
-        ],
+        ]
+        experiments.append(facts)
+    return {
+        "source": source(),
+        "experiments": experiments,
+        "tally": comparison.tally(results),
+        "seconds": sum(result.seconds for result in results),
+        "seconds_to_load_the_kernel": preparing,
     }

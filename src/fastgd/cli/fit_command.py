@@ -1,6 +1,5 @@
 """``fastgd fit``: learn to predict a column of a table, and measure how well."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,41 +7,19 @@ import numpy as np
 
 from fastgd import plots
 from fastgd.checks.messages import layers_text, many, seconds_text
-from fastgd.cli.command_options import (
-    CLASSIFICATION,
-    DECIMAL,
-    DEVICE,
-    DROP,
-    ENCODING,
-    JSON,
-    KEEP,
-    MAX_CATEGORIES,
-    MAX_CLASSES,
-    PLOT,
-    PROGRESS,
-    SEP,
-    STANDARDIZE,
-    TABLE_FILE,
-    THREADS,
-    column_name,
-    option,
-    read_formula,
-    read_networks,
-    takes,
-    with_formulas,
-)
+from fastgd.cli.command_options import column_name, read_networks, takes
 from fastgd.cli.machine_output import print_json
-from fastgd.cli.output_files import Output, check_output, check_plot, write_plot, writing
+from fastgd.cli.methods import read_formula, with_formulas
+from fastgd.cli.output_files import check_output, check_plot, write_plot, writing
+from fastgd.cli.refusals import refusing
 from fastgd.cli.result_tables import number_text, print_scores
 from fastgd.cli.terminal import (
-    Rows,
-    Timed,
+    TableRows,
     complain,
     fits,
     open_console,
     print_plain,
     print_table,
-    refusing,
     timed,
 )
 from fastgd.models.fit import ALPHAS, PENALTIES, SECOND_ORDER, Fit, fit_columns
@@ -59,104 +36,49 @@ SHOWN = 5
 MOST_CLASSES = 8
 """Most classes whose confusion matrix fits on a screen; of more, those found least are shown."""
 
-OF_LOSS: tuple[str, ...] = ("tau", "delta")
-"""Parameters of losses that are options."""
-
-JUDGING, LEARNED = "How it is judged", "What is learned"
-
 
 @takes(
-    TABLE_FILE,
-    option("--target NAME", "Column to predict (needed). The others are used.", read=column_name),
-    option(
-        "--hidden-size SIZES",
-        "Hidden sizes to try: 16,64 (default: none,16,64). 8x8 has two layers.",
-        read=read_networks,
-    ),
-    option(
-        "--folds K",
-        "Folds of the training rows for cross-validation, to choose the settings; and the number "
-        "of networks.",
-        int,
-        default=FOLDS,
-    ),
-    option("--seed N", "Seed of the splits and of the initial weights.", int, default=0),
-    option("--save FILE.npz", "Write the model to this file, for fastgd predict.", Path),
-    PLOT,
-    THREADS,
-    DEVICE,
-    PROGRESS,
-    JSON,
-    option(
-        "--test-fraction SHARE",
-        "Share of the rows in the test set; with 0 nothing is judged.",
-        float,
-        default=SHARE,
-        panel=JUDGING,
-    ),
-    option(
-        "--test-last NAME",
-        "Column of dates or numbers: the test set is the last rows in its order.",
-        read=column_name,
-        panel=JUDGING,
-    ),
-    option(
-        "--test-group NAME",
-        "Column of labels, not an input: the test set, and each fold, has whole groups.",
-        read=column_name,
-        panel=JUDGING,
-    ),
-    option(
-        "--scoring NAME",
-        "Choose the setting by this score, in scikit-learn's words, such as balanced_accuracy, "
-        "roc_auc or neg_mean_absolute_error (default: the loss).",
-        panel=JUDGING,
-    ),
-    option(
-        "--loss NAME",
-        "What is minimized, for numbers: squared (default), absolute, huber, quantile or poisson.",
-        read=read_formula,
-        panel=LEARNED,
-    ),
-    option("--tau X", "The quantile, with --loss quantile.", float, panel=LEARNED),
-    option(
-        "--delta X",
-        "Where --loss huber becomes linear, in standard deviations.",
-        float,
-        panel=LEARNED,
-    ),
-    option(
-        "--solver NAME",
-        "adam, or lm for numbers with hardly any noise: Levenberg-Marquardt with Bayesian "
-        "regularization.",
-        default="adam",
-        panel=LEARNED,
-    ),
-    option(
-        "--weight NAME",
-        "Column of the rows' weights, in training and scores; not an input.",
-        name="sample_weight",
-        read=column_name,
-        panel=LEARNED,
-    ),
-    option(
-        "--class-weight WAY",
-        "balanced: each class has the same weight in the training, however rare.",
-        read=lambda typed: {"balanced": typed}[typed],
-        rule="balanced",
-        panel=LEARNED,
-    ),
-    SEP,
-    DECIMAL,
-    DROP,
-    KEEP,
-    MAX_CATEGORIES,
-    ENCODING,
-    MAX_CLASSES,
-    STANDARDIZE,
-    CLASSIFICATION,
+    """
+    file
+    --target NAME  Column to predict (needed). The others are used.
+    --hidden-size SIZES  Hidden sizes to try: 16,64 (default: none,16,64). 8x8 has two layers.
+    --folds K  Folds of the training rows for cross-validation, to choose the settings; and the
+        number of networks.
+    --seed N  Seed of the splits and of the initial weights.
+    --save FILE.npz  Write the model to this file, for fastgd predict.
+    --plot --threads --device --progress --json
+    How it is judged:
+    --test-fraction SHARE  Share of the rows in the test set; with 0 nothing is judged.
+    --test-last NAME  Column of dates or numbers: the test set is the last rows in its order.
+    --test-group NAME  Column of labels, not an input: the test set, and each fold, has whole
+        groups.
+    --scoring NAME  Choose the setting by this score, in scikit-learn's words, such as
+        balanced_accuracy, roc_auc or neg_mean_absolute_error (default: the loss).
+    What is learned:
+    --loss NAME  What is minimized, for numbers: squared (default), absolute, huber, quantile or
+        poisson.
+    --tau X  The quantile, with --loss quantile.
+    --delta X  Where --loss huber becomes linear, in standard deviations.
+    --solver NAME  adam, or lm for numbers with hardly any noise: Levenberg-Marquardt with Bayesian
+        regularization.
+    --weight NAME  Column of the rows' weights, in training and scores; not an input.
+    --class-weight WAY  balanced: each class has the same weight in the training, however rare.
+    --sep --decimal --drop --keep --max-categories --encoding --max-classes --no-standardize
+    --classification
+    """,
+    target=column_name,
+    hidden_size=read_networks,
+    folds=FOLDS,
+    seed=0,
+    test_fraction=SHARE,
+    test_last=column_name,
+    test_group=column_name,
+    loss=read_formula,
+    solver="adam",
+    weight={"name": "sample_weight", "read": column_name},
+    class_weight={"read": lambda typed: {"balanced": typed}[typed], "rule": "balanced"},
 )
-def command(
+def fit(
     file: Path,
     target: str | None,
     save: Path | None,
@@ -178,13 +100,15 @@ def command(
     with refusing():
         check_output(save, "the file of a model", (".npz",), read=(file,))
         check_plot(plot)
-        given = {name: settings.pop(name) for name in ("loss", *OF_LOSS) if name in settings}
+        of_loss = ("loss", "tau", "delta")
+        given = {name: settings.pop(name) for name in of_loss if name in settings}
         settings |= {"parameters": with_formulas(given, {})}
         settings |= {"loss": settings["parameters"].pop("loss", None)}
         choices = Choices(**settings).checked()
         if plot and not choices.test_fraction:
             raise ValueError("--plot needs a test set, got --test-fraction 0")
-        _tell(choices, f"reading {file}")
+        tell = complain if choices.progress else lambda _: None
+        tell(f"reading {file}")
         columns = read_columns(file, sep, decimal)
         if target is None:
             raise ValueError(
@@ -194,13 +118,11 @@ def command(
         settled = len({(), *choices.hidden_size}) * len(ALPHAS) * len(PENALTIES)
         if choices.solver == "lm":
             settled = len({*SECOND_ORDER[0], *choices.hidden_size})
-        _tell(
-            choices,
+        tell(
             f"searching up to {many(settled, 'setting')} x {choices.folds} folds, then learning "
-            "from all rows (at first some seconds go by, to compile it for this table)",
+            "from all rows (at first some seconds go by, to compile it for this table)"
         )
-        done = timed(None, lambda: fit_columns(columns, target, choices))
-        result = done.result
+        result, seconds, _ = timed(None, lambda: fit_columns(columns, target, choices))
     saved = (
         f"Saved to {save}: fastgd predict {save} NEW.csv applies it.",
         "fastgd export writes it for C, JavaScript and others.",
@@ -209,45 +131,28 @@ def command(
     def draw(path: Path) -> None:
         write_plot(plots.predictions(result.actual, result.predicted, name=target), path)
 
-    with writing(Output(save, result.model.save, saved), Output(plot, draw), as_json=json):
+    with writing((save, result.model.save, saved), (plot, draw, ()), as_json=json):
         if json:
-            print_json(_facts(result) | {"seconds": done.seconds})
+            print_json(_facts(result) | {"seconds": seconds})
             return
-        _print(file, columns, choices, done)
-
-
-def _print(file: Path, columns: Mapping[str, Any], choices: Choices, done: Timed[Fit]) -> None:
-    """What was learned, and how well it predicts."""
-    result = done.result
-    console = open_console()
-    rows = many(len(result.parts.learn) + len(result.parts.judge), "row")
-    print_plain(console, f"{file}: {rows} with a target, {many(len(columns), 'column')}")
-    for note in result.notes:
-        print_plain(console, f"- {note}")
-    console.print()
-    _show_candidates(console, result, choices.scoring)
-    if result.model.scores:
-        _show_judgement(console, result)
-    else:
-        console.print("Nothing was judged: the losses above are all there is to go by.\n")
-    console.print(f"Learned in {seconds_text(done.seconds)}, compiling included.")
-
-
-def _tell(choices: Choices, what: str) -> None:
-    """Say what is being done, where progress is shown."""
-    if choices.progress:
-        complain(what)
-
-
-def _show_judgement(console: "Console", result: Fit) -> None:
-    """The scores on the test set, and what is behind them."""
-    rows = many(len(result.parts.judge), "row")
-    console.print(f"On the {rows} of the test set, before learning from them, too\n")
-    print_scores(console, result.model)
-    if result.verdict:
-        print_plain(console, result.verdict, style="yellow")
+        console = open_console()
+        rows = many(len(result.parts.learn) + len(result.parts.judge), "row")
+        print_plain(console, f"{file}: {rows} with a target, {many(len(columns), 'column')}")
+        for note in result.notes:
+            print_plain(console, f"- {note}")
         console.print()
-    (_show_numbers if result.model.classes is None else _show_classes)(console, result)
+        _show_candidates(console, result, choices.scoring)
+        if result.model.scores:
+            judge = many(len(result.parts.judge), "row")
+            console.print(f"On the {judge} of the test set, before learning from them, too\n")
+            print_scores(console, result.model)
+            if result.verdict:
+                print_plain(console, result.verdict, style="yellow")
+                console.print()
+            (_show_numbers if result.model.classes is None else _show_classes)(console, result)
+        else:
+            console.print("Nothing was judged: the losses above are all there is to go by.\n")
+        console.print(f"Learned in {seconds_text(seconds)}, compiling included.")
 
 
 def _show_candidates(console: "Console", result: Fit, scoring: str | None) -> None:
@@ -259,7 +164,7 @@ def _show_candidates(console: "Console", result: Fit, scoring: str | None) -> No
     if scoring is not None:
         what, headings = scoring, [*headings, ">validation\nscore"]
     console.print(f"The best of {tried}, by {what} on the validation rows of each fold\n")
-    rows: Rows = [
+    rows: TableRows = [
         (
             place,
             layers_text(one.hidden_size),
@@ -278,7 +183,7 @@ def _show_numbers(console: "Console", result: Fit) -> None:
     actual = np.asarray(result.actual, dtype=np.float64)
     order = np.argsort(result.predicted, kind="stable")
     parts = [part for part in np.array_split(order, SHOWN) if len(part)]
-    rows: Rows = [
+    rows: TableRows = [
         (
             f"{number_text(result.predicted[part].min())} to "
             f"{number_text(result.predicted[part].max())}",
@@ -303,7 +208,7 @@ def _show_classes(console: "Console", result: Fit) -> None:
     np.add.at(counts, (truth, guess), 1)
     found = [f"{100 * counts[k, k] / max(counts[k].sum(), 1):.0f} %" for k in range(len(classes))]
     if len(classes) <= MOST_CLASSES:
-        rows: Rows = [
+        rows: TableRows = [
             (name, *map(int, row), recall if row.any() else "")
             for name, row, recall in zip(classes, counts, found, strict=True)
         ]

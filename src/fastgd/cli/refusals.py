@@ -11,8 +11,6 @@ from fastgd import DeviceError, optimizers, schedules
 from fastgd.checks.messages import NO_VALUE, called_here, called_otherwise
 from fastgd.checks.numbers import TooLargeError
 
-_QUOTES = "'\""
-
 
 class RefusedError(Exception):
     """A request that can't be fulfilled; the message is one line."""
@@ -59,10 +57,16 @@ _FIRST = re.compile(r"^(\w+)(?=(?:\[\d+\])*(?:'s| must| needs)\b| '[^']*' must\b
 
 _NAMED = r"(?:^|(?<=[a-z] )|(?<=\())([a-z_0-9]+)=('[^']*'|\"[^\"]*\"|\w+\(\)|[\w.+-]+)"
 _PHRASE = rf"(?<![\w'\"./-])({'|'.join(map(re.escape, _PHRASES))})(?![\w'\"./])"
+_QUOTES = "'\""
 _OBJECT = r"\w+\((?:[^()]|\([^()]*\))*\)"
 _QUOTED = r"(?<!\w)(?:'[^']*'|\"[^\"]*\")(?!\w)"
 _AMID = re.compile("|".join((_PHRASE, _NAMED, _OBJECT, _QUOTED)))
 """What may be replaced within a message, and what never is: Adam(epsilon=1e-8), user input."""
+
+
+def flag_of(name: str) -> str:
+    """An argument as it is typed."""
+    return f"--{name.replace('_', '-')}"
 
 
 def in_typed_words(message: str, flags: Collection[str]) -> str:
@@ -86,7 +90,7 @@ def in_typed_words(message: str, flags: Collection[str]) -> str:
         if not flag:
             return _CLASSES.get(found[0], found[0])
         if value in ("True", "False"):
-            return _flag(name if value == "True" else f"no_{name}")
+            return flag_of(name if value == "True" else f"no_{name}")
         return f"{flag} {_CLASSES.get(value, value.strip(_QUOTES))}"
 
     first = _FIRST.match(message)
@@ -101,21 +105,7 @@ def in_typed_words(message: str, flags: Collection[str]) -> str:
 
 def _flag_among(name: str, flags: Collection[str]) -> str:
     """The flag of an argument or of a schedule's field; empty if the command has none."""
-    return next((f for f in (_flag(name), _flag(f"schedule_{name}")) if f in flags), "")
-
-
-def _in_words(error: Exception) -> str:
-    """The message of a library error, with only the remedies that this command offers."""
-    flags = TYPED.get()
-    if not isinstance(error, TooLargeError):
-        return in_typed_words(str(error), flags)
-    ways = [in_typed_words(way, flags) for way in error.ways]
-    ours = [way for way in ways if flags.issuperset(re.findall(r"--[a-z][a-z-]*", way))]
-    return str(TooLargeError(in_typed_words(error.rule, flags), ours))
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+    return next((f for f in (flag_of(name), flag_of(f"schedule_{name}")) if f in flags), "")
 
 
 def said_by(error: Any) -> str:
@@ -127,7 +117,7 @@ def said_by(error: Any) -> str:
     error.possibilities = None  # what looks alike is not what was meant
     has = {flag for parameter in error.ctx.command.params for flag in parameter.opts}
     names = (name, f"{name}s", *_ALSO.get(word, ()))
-    flag = next((one for one in map(_flag, names) if one in has), "")
+    flag = next((one for one in map(flag_of, names) if one in has), "")
     method = getattr(optimizers, value.removesuffix("()"), None)
     ours = f"{flag} {method.command}" if method else flag
     return f"{error.format_message()}{called_otherwise(word, ours) if flag else ''}"
@@ -136,10 +126,16 @@ def said_by(error: Any) -> str:
 @contextmanager
 def refusing(*, writes: bool = False) -> Iterator[None]:
     """Turn errors of the library and the file system into one line."""
+    flags = TYPED.get()
     try:
         yield
+    except TooLargeError as error:  # with only the remedies that this command offers
+        ways = [in_typed_words(way, flags) for way in error.ways]
+        ours = [way for way in ways if flags.issuperset(re.findall(r"--[a-z][a-z-]*", way))]
+        rule = in_typed_words(error.rule, flags)
+        raise RefusedError(str(TooLargeError(rule, ours))) from error
     except (DeviceError, ImportError, TypeError, ValueError) as error:
-        raise RefusedError(_in_words(error)) from error
+        raise RefusedError(in_typed_words(str(error), flags)) from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         kind = UnwrittenError if writes or error.errno in _FULL else RefusedError

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,43 +15,13 @@ from fastgd.checks.numbers import FloatArray
 from fastgd.tables.column_values import Cells, cells_of, number_of
 from fastgd.tables.columns import Decisions
 from fastgd.tables.preparation import Preparation, column_names, names_text, with_targets
-from fastgd.tables.reading import (
-    PARQUET,
-    NotANumberError,
-    TextTable,
-    about,
-    read_table,
-)
+from fastgd.tables.reading import PARQUET, NotANumberError, TextTable, about, read_table
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target, check_classes
 
 LARGEST = 10.0
 """A table of numbers within this magnitude is taken as it is."""
 
 _WHOLE = r"(0|-?[1-9][0-9]{0,17})"
-
-
-class Reading(NamedTuple):
-    """How to read a table, and how to prepare it."""
-
-    raw: bool | None = None  # None: raw if it is ready for a network
-    sep: str | None = None
-    decimal: str | None = None
-    decisions: Decisions = Decisions()
-    preparation: Preparation | None = None  # if it has been learned already, with
-    targets: tuple[Target, ...] = ()
-
-    @property
-    def learns(self) -> bool:
-        """Whether it says how a preparation is learned."""
-        return self.decisions != Decisions()
-
-    @property
-    def prepares(self) -> bool:
-        """Whether it says anything that matters only for a table that is prepared."""
-        return self[1:4] != RAW[1:4]
-
-
-RAW = Reading(raw=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,15 +49,22 @@ def read_samples(
     targets: Sequence[str],
     groups: str | None = None,
     *,
-    reading: Reading = RAW,
+    raw: bool | None = True,
+    sep: str | None = None,
+    decimal: str | None = None,
+    preparation: Preparation | None = None,
+    encoded: tuple[Target, ...] = (),
     settings: Mapping[str, Any] | None = None,
     learned_from: Callable[[int], NDArray[np.bool_]] = lambda rows: np.ones(rows, dtype=bool),
+    **decisions: Any,
 ) -> Samples:
     r"""Read a table, and take its numbers as they are or prepare them.
 
-    ``groups`` is a column of labels; it is no input. ``settings`` are those of the training: a
-    single target has classes with softmax outputs. ``learned_from`` selects the rows from which a
-    preparation is learned, given their number.
+    ``groups`` is a column of labels; it is no input. With ``raw=None`` numbers are taken as they
+    are if they are ready for a network. A ``preparation`` that has been learned already comes with
+    its ``encoded`` targets; one is learned with these ``decisions``, from the rows that
+    ``learned_from`` selects, given their number. ``settings`` are those of the training: a single
+    target has classes with softmax outputs.
 
     Raises
     ------
@@ -103,37 +80,45 @@ def read_samples(
     [[0.0], [1.0]]
     """
     settings = settings or {}
-    table = _read_raw(path) if reading.raw else read_table(path, reading.sep, reading.decimal)
+    table = _read_raw(path) if raw else read_table(path, sep, decimal)
     names = list(table.columns if isinstance(table, TextTable) else table)
-    inputs = _input_names(path, names, targets, groups, reading.decisions)
-    known = [target.name for target in reading.targets]
+    decided = Decisions(**decisions)
+    inputs = _input_names(path, names, targets, groups, decided)
+    known = [target.name for target in encoded]
     if known and known != list(targets):
         rule = f"target must be {names_text(known)}, which the network has learned"
         raise ValueError(f"{rule}, got {names_text(targets)}")
-    if isinstance(table, TextTable) and reading.raw is not False and not table.nameless:
+    if isinstance(table, TextTable) and raw is not False and not table.nameless:
+        plain: tuple[Target, ...] = tuple(NumberTarget(name, 0.0, 1.0) for name in targets)
         try:
-            samples = _as_it_is(table, inputs, targets, groups, settings)
-            if reading.raw or np.abs(samples.X).max() <= LARGEST:
-                return samples
+            if len(targets) == 1 and _outputs(settings) == ["softmax"]:
+                cells = cells_of(targets[0], _labels(table, targets[0]))
+                plain = (_classes(targets[0], cells),)
+            X, y = _numbers(table, inputs, plain)
+            if raw or np.abs(X).max() <= LARGEST:
+                labels = None if groups is None else np.array(table.labels(groups))
+                labels = labels if labels is None else _group_labels(str(groups), labels)
+                return Samples(inputs, list(targets), X, y, labels, plain)
         except NotANumberError:
-            if reading.raw:
+            if raw:
                 raise
     with about(path):
-        return _prepared(table, targets, groups, reading, settings, learned_from)
+        return _prepared(
+            table, targets, groups, decided, preparation, encoded, settings, learned_from
+        )
 
 
 def read_more(
-    path: Path, like: Samples, of: Path, reading: Reading = RAW
+    path: Path, like: Samples, of: Path, sep: str | None = None, decimal: str | None = None
 ) -> tuple[FloatArray, FloatArray, list[str]]:
     """Read samples with the columns of others, in any order, and what is new about them.
 
     ``of`` is the file of the others. It raises what :func:`read_samples` does.
     """
     if like.preparation is not None:
-        how = (reading.sep, reading.decimal, Decisions())
-        known = Reading(False, *how, like.preparation, like.encoded)
+        known: dict[str, Any] = {"preparation": like.preparation, "encoded": like.encoded}
         with about(path):
-            again = read_samples(path, like.targets, reading=known)
+            again = read_samples(path, like.targets, raw=False, sep=sep, decimal=decimal, **known)
         return again.X, again.y, again.notes
     table = _read_raw(path)
     expected, rule = (*like.inputs, *like.targets), f"{path} must have the columns of {of}"
@@ -178,22 +163,6 @@ def _input_names(
     return inputs
 
 
-def _as_it_is(
-    table: TextTable,
-    inputs: list[str],
-    targets: Sequence[str],
-    groups: str | None,
-    settings: Mapping[str, Any],
-) -> Samples:
-    """The numbers of a table; its targets, too, or the classes of its only target."""
-    encoded: tuple[Target, ...] = tuple(NumberTarget(name, 0.0, 1.0) for name in targets)
-    if len(targets) == 1 and _outputs(settings) == ["softmax"]:
-        encoded = (_classes(targets[0], cells_of(targets[0], _labels(table, targets[0]))),)
-    X, y = _numbers(table, inputs, encoded)
-    labels = None if groups is None else _group_labels(groups, np.array(table.labels(groups)))
-    return Samples(inputs, list(targets), X, y, labels, encoded)
-
-
 def _numbers(
     table: TextTable, inputs: list[str], encoded: Sequence[Target]
 ) -> tuple[FloatArray, FloatArray]:
@@ -219,12 +188,13 @@ def _prepared(
     table: TextTable | dict[str, NDArray[Any]],
     targets: Sequence[str],
     groups: str | None,
-    reading: Reading,
+    decisions: Decisions,
+    preparation: Preparation | None,
+    encoded: tuple[Target, ...],
     settings: Mapping[str, Any],
     learned_from: Callable[[int], NDArray[np.bool_]],
 ) -> Samples:
     """A table whose columns are encoded, as learned from some of its rows or before."""
-    preparation, encoded = reading.preparation, reading.targets
     columns: dict[str, Any] = table if isinstance(table, dict) else {}
     if isinstance(table, TextTable):
         columns = table.typed(preparation.texts if preparation else ())
@@ -235,7 +205,7 @@ def _prepared(
         others = {name: columns[name] for name in (*targets, *apart)}
         columns = preparation.used(columns) | others
     columns, notes = with_targets(
-        columns, targets, [*reading.decisions.drop, *apart], learning=preparation is None
+        columns, targets, [*decisions.drop, *apart], learning=preparation is None
     )
     labels = None
     if groups is not None:
@@ -254,7 +224,7 @@ def _prepared(
         learned = [_learned(name, wanted[name], learn, settings, alone) for name in targets]
         encoded = tuple(target for target, _, _ in learned)
         y = _encoded(encoded, wanted)
-        preparation, X, _ = Preparation.learn_from(columns, learn, reading.decisions._replace(y=y))
+        preparation, X, _ = Preparation.learn_from(columns, learn, decisions._replace(y=y))
         follows = learned[0][1]  # several targets are numbers, and nothing follows
         notes += [*preparation.notes, *(note for *_, note in learned)]
     inputs = list(preparation.names)

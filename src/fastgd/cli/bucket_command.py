@@ -8,23 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastgd import bucket, plots
+from fastgd import bucket as library
+from fastgd import plots
 from fastgd.checks.messages import error_text, many, seconds_text
 from fastgd.checks.numbers import check_choice
-from fastgd.cli.command_options import JSON, PROGRESS, argument, option, takes
+from fastgd.cli.command_options import takes
 from fastgd.cli.machine_output import print_json
-from fastgd.cli.output_files import Output, check_plot, write_plot, writing
-from fastgd.cli.terminal import (
-    RefusedError,
-    Rows,
-    Timed,
-    open_console,
-    print_plain,
-    print_table,
-    refusing,
-    spinner,
-    timed,
-)
+from fastgd.cli.output_files import check_plot, write_plot, writing
+from fastgd.cli.refusals import RefusedError, refusing
+from fastgd.cli.terminal import TableRows, open_console, print_plain, print_table, spinner, timed
 from fastgd.plots import style
 from fastgd.studies.bucket.basins import NOWHERE, Basins
 from fastgd.studies.bucket.rolling import Roll
@@ -60,42 +52,32 @@ NUMBERS: dict[str, Any] = {"read": _numbers, "rule": "numbers separated by ','"}
 
 
 @takes(
-    argument(
-        "curve",
-        "CURVE",
-        "An expression of x: 'x**4 - 3*x**2 + x'. One that begins with a minus comes last, behind "
-        "--.",
-    ),
-    option("--slope SLOPE", "Its slope, also an expression (default: derived)."),
-    option("--start XS", "Starting points of the balls: 2 or 2,-2.", **NUMBERS),
-    option("--alpha ALPHAS", "Factor of the slope, or one per ball (default: 0.1).", **NUMBERS),
-    option(
-        "--rule RULE",
-        "alpha: x -= alpha * slope (default). naive: x -= slope. sign: x -= alpha * its sign.",
-    ),
-    option("--iterations N", "Steps at most (default: 10,000).", int),
-    option("--tolerance T", "A ball stops where the slope is this near 0 (default: 1e-9).", float),
-    option("--example NAME", f"One of the article's problems: {', '.join(bucket.EXAMPLES)}."),
-    option(
-        "--basins", "Where balls from everywhere end; without CURVE, on one with five minima.", bool
-    ),
-    option("--balls N", "Random balls, for --basins (default: 100).", int),
-    option("--seed N", "Seed of the random starting points, for --basins (default: 1).", int),
-    option(
-        "--window LOW,HIGH",
-        "Range of x to draw.",
-        read=_window,
-        rule="two finite numbers separated by ',', the smaller one first",
-    ),
-    option(
-        "--plot FILE",
-        "Draw a figure to this file: .png, .svg, .pdf, or an animation: .gif.",
-        Path,
-    ),
-    PROGRESS,
-    JSON,
+    f"""
+    curve CURVE  An expression of x: 'x**4 - 3*x**2 + x'. One that begins with a minus comes last,
+        behind --.
+    --slope SLOPE  Its slope, also an expression (default: derived).
+    --start XS  Starting points of the balls: 2 or 2,-2.
+    --alpha ALPHAS  Factor of the slope, or one per ball (default: 0.1).
+    --rule RULE  alpha: x -= alpha * slope (default). naive: x -= slope. sign: x -= alpha * its
+        sign.
+    --iterations N  Steps at most (default: 10,000).
+    --tolerance T  A ball stops where the slope is this near 0 (default: 1e-9).
+    --example NAME  One of the article's problems: {", ".join(library.EXAMPLES)}.
+    --basins  Where balls from everywhere end; without CURVE, on one with five minima.
+    --balls N  Random balls, for --basins (default: 100).
+    --seed N  Seed of the random starting points, for --basins (default: 1).
+    --window LOW,HIGH  Range of x to draw.
+    --plot FILE  Draw a figure to this file: .png, .svg, .pdf, or an animation: .gif.
+    --progress --json
+    """,
+    start=NUMBERS,
+    alpha=NUMBERS,
+    window={
+        "read": _window,
+        "rule": "two finite numbers separated by ',', the smaller one first",
+    },
 )
-def command(
+def bucket(
     example: str | None,
     basins: bool,
     window: tuple[float, float] | None,
@@ -111,39 +93,39 @@ def command(
     problem = None
     record: dict[str, Any] = {"record_path": plot is not None}
     roll: Callable[[], Roll | Basins]
+    found: Roll | Basins
     if example is not None:
         _exclude("--example", settings | ({"basins": True} if basins else {}))
         with refusing():
-            problem = bucket.EXAMPLES[check_choice("--example", example, tuple(bucket.EXAMPLES))]
+            problem = library.EXAMPLES[check_choice("--example", example, tuple(library.EXAMPLES))]
         roll, window = problem.roll, window or problem.window
     elif basins:
         _exclude("--basins", {"start"} & settings.keys())
         if window is None and {"curve", "slope"} & settings.keys():
             raise RefusedError("--window LOW,HIGH must be given with --basins and a CURVE")
-        roll, window = partial(bucket.basins, **settings, window=window, **record), None
+        roll, window = partial(library.basins, **settings, window=window, **record), None
     elif {"balls", "seed"} & settings.keys():
         raise RefusedError("--balls and --seed need --basins")
     elif "start" not in settings or not {"curve", "slope"} & settings.keys():
         raise RefusedError("CURVE and --start must be given, or --example, or --basins")
     else:
-        roll = partial(bucket.roll, **settings, **record, progress=progress)
+        roll = partial(library.roll, **settings, **record, progress=progress)
     if plot is not None and "slope" in settings and "curve" not in settings:
         raise RefusedError("a plot needs the curve, got only its --slope")
     with refusing():
         check_plot(plot, (*style.ENDINGS, FILM))
         with spinner():
-            done: Timed[Roll | Basins] = timed(None, roll)
-    found = done.result
-    with writing(Output(plot, lambda path: _draw(found, path, window)), as_json=json):
+            found, seconds, _ = timed(None, roll)
+    with writing((plot, lambda path: _draw(found, path, window), ()), as_json=json):
         if json:
             facts = {} if problem is None else {"example": problem.name, "title": problem.title}
-            print_json(facts | _facts(found) | {"seconds": done.seconds})
+            print_json(facts | _facts(found) | {"seconds": seconds})
             return
         if problem is not None:
             open_console(markup=True).print(f"[bold]{problem.title}[/]\n\n{problem.takeaway}\n")
         console = open_console()
         _show(console, found)
-        console.print(f"Compiled and rolled in {seconds_text(done.seconds)}.")
+        console.print(f"Compiled and rolled in {seconds_text(seconds)}.")
 
 
 def _exclude(flag: str, names: Iterable[str]) -> None:
@@ -163,19 +145,27 @@ def _draw(found: Roll | Basins, plot: Path, window: tuple[float, float] | None) 
 
 
 def _show(console: "Console", found: Roll | Basins) -> None:
-    rolled = found.roll if isinstance(found, Basins) else found
-    print_plain(console, f"{rolled.curve.text}: {rolled.step}")
-    if isinstance(found, Basins):
-        _show_basins(console, found)
-    else:
-        _show_balls(console, found)
-
-
-def _show_balls(console: "Console", rolled: Roll) -> None:
+    """The balls; or the minima, and from where balls reach them."""
     from rich.text import Text
 
+    rolled = found.roll if isinstance(found, Basins) else found
+    print_plain(console, f"{rolled.curve.text}: {rolled.step}")
+    rows: TableRows
+    if isinstance(found, Basins):
+        console.print(f"{many(len(found.owner), 'random ball')} from {_from_to(found.window)}\n")
+        minima = zip(found.minima, found.heights, found.counts, strict=True)
+        rows = [
+            (f"{x:.9g}", f"{height:.6g}", f"{count:,}", _stretches_text(found, k))
+            for k, (x, height, count) in enumerate(minima)
+        ]
+        lost = int((found.owner == NOWHERE).sum())
+        if lost or any(stretch.minimum == NOWHERE for stretch in found.stretches):
+            rows.append(("none", "", f"{lost:,}", _stretches_text(found, NOWHERE)))
+        headings = [">minimum", ">height", ">balls", "~balls let go here end in it"]
+        print_table(console, headings, rows)
+        return
     balls = _balls(rolled)
-    rows: Rows = [
+    rows = [
         (
             f"{ball['start']:g}",
             f"{ball['alpha']:g}",
@@ -189,21 +179,6 @@ def _show_balls(console: "Console", rolled: Roll) -> None:
     print_table(console, [">start", ">alpha", ">end", ">height", "<status", ">steps"], rows)
     if len(balls) > SHOWN:
         console.print(f"... ({many(len(balls), 'ball')} in all)\n")
-
-
-def _show_basins(console: "Console", found: Basins) -> None:
-    """The minima, and from where balls reach them."""
-    console.print(f"{many(len(found.owner), 'random ball')} from {_from_to(found.window)}\n")
-    rows: Rows = [
-        (f"{x:.9g}", f"{height:.6g}", f"{count:,}", _stretches_text(found, k))
-        for k, (x, height, count) in enumerate(
-            zip(found.minima, found.heights, found.counts, strict=True)
-        )
-    ]
-    lost = int((found.owner == NOWHERE).sum())
-    if lost or any(stretch.minimum == NOWHERE for stretch in found.stretches):
-        rows.append(("none", "", f"{lost:,}", _stretches_text(found, NOWHERE)))
-    print_table(console, [">minimum", ">height", ">balls", "~balls let go here end in it"], rows)
 
 
 def _balls(rolled: Roll) -> list[dict[str, Any]]:
