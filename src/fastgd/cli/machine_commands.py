@@ -18,7 +18,7 @@ from fastgd.cli.command_options import takes
 from fastgd.cli.machine_output import print_json
 from fastgd.cli.refusals import RefusedError, refusing
 from fastgd.cli.terminal import timed
-from fastgd.engine import devices as code_cache
+from fastgd.engine.devices import place
 from fastgd.engine.progress import progress_bar
 from fastgd.workers.compiling import ShortCall, compile_all
 
@@ -64,8 +64,8 @@ def precompile(progress: bool) -> None:
 
     Example: [bold]fastgd precompile[/bold]
     """
-    place = code_cache.place()
-    if place is None:
+    folder = place()
+    if folder is None:
         raise RefusedError(
             "compiled code can't be kept, as no folder for it can be written to: "
             "NUMBA_CACHE_DIR is to name one that can"
@@ -83,4 +83,4 @@ def precompile(progress: bool) -> None:
         print(f"Compiled what {lacked} lacked in {seconds_text(seconds)}.")
     else:
         print("There is nothing to compile.")
-    print(f"The code lies in {escaped(place)}")
+    print(f"The code lies in {escaped(folder)}")
