@@ -18,7 +18,7 @@ from fastgd.cli.command_options import takes
 from fastgd.cli.machine_output import print_json
 from fastgd.cli.refusals import RefusedError, refusing
 from fastgd.cli.terminal import timed
-from fastgd.engine.devices import place
+from fastgd.engine.devices import place as code_place
 from fastgd.engine.progress import progress_bar
 from fastgd.workers.compiling import ShortCall, compile_all
 
@@ -64,7 +64,7 @@ def precompile(progress: bool) -> None:
 
     Example: [bold]fastgd precompile[/bold]
     """
-    folder = place()
+    folder = code_place()
     if folder is None:
         raise RefusedError(
             "compiled code can't be kept, as no folder for it can be written to: "
