@@ -5,8 +5,8 @@ import pytest
 
 import fastgd
 from fastgd.article.experiments import EXPERIMENTS
+from fastgd.article.page import live as facts
 from fastgd.article.page.live import XOR, Packing
-from fastgd.article.page.live import packing as facts
 
 ITERATIONS = 500
 CELLS = [("seed", 1, 10.0), ("seed", 32, 0.00178), ("hidden_size", 1, 1000.0)]

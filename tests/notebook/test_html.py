@@ -130,7 +130,7 @@ def test_a_plane_has_its_weights_and_its_lowest_error(results, page):
     _, rows = parsed(page("surface"))
     x, y, error = plane.lowest()
     assert rows[0] == ["weights[0][0, 0]", "-10 to 10"]
-    assert rows[-1] == ["lowest error", f"{error:.5g} at ({x:g}, {y:g})"]
+    assert rows[-1] == ["lowest error", f"{error:.12g} at ({x:g}, {y:g})"]
 
 
 def test_a_race_has_its_ranking_with_names_as_they_are(results, page):
@@ -138,7 +138,7 @@ def test_a_race_has_its_ranking_with_names_as_they_are(results, page):
     race = results["race"]
     _, rows = parsed(page("race"))
     assert [row[1] for row in rows[1:]] == race.ranking() == ["heavy & fast", "<i>plain</i>"]
-    assert rows[1][3] == f"{race.runs['heavy & fast'].final_error:.5g}"
+    assert rows[1][3] == f"{race.runs['heavy & fast'].final_error:.12g}"
     assert "&lt;i&gt;plain&lt;/i&gt;" in page("race")
 
 
@@ -146,7 +146,8 @@ def test_a_map_has_its_settings(results, page):
     found = results["trainability"]
     _, rows = parsed(page("trainability"))
     assert ["network", "4-4-1, tanh"] in rows
-    assert rows[-1] == ["converged", f"{found.converged.mean():.1%}"]
+    count, share = found.converged.sum(), found.converged.mean()
+    assert rows[-1] == ["converged", f"{count} of 256 ({share:.1%})"]
 
 
 def test_a_model_has_its_scores(results, page):

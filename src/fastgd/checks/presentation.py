@@ -73,6 +73,13 @@ class ShownInNotebooks:
         return html(self)
 
 
+def described(result: object) -> Description:
+    """Return the summary of a result, for a notebook or a terminal."""
+    if not isinstance(result, ShownInNotebooks):
+        raise TypeError(f"a notebook has no table for {type(result).__name__}")
+    return result._described()
+
+
 @singledispatch
 def thumbnail(result: object) -> tuple[bytes, str]:
     """Return a small plot as a PNG, and its alternative text."""
@@ -93,9 +100,7 @@ def html(result: object) -> str:
     >>> "2-4-1 network" in html(run)
     True
     """
-    if not isinstance(result, ShownInNotebooks):
-        raise TypeError(f"a notebook has no table for {type(result).__name__}")
-    title, tables, drawn, alt = result._described()
+    title, tables, drawn, alt = described(result)
     text = f"<strong>{_escaped(title)}</strong>{''.join(map(_table, tables))}"
     image = ""
     if find_spec("matplotlib"):

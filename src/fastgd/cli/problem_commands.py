@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import fastgd
-from fastgd import Race, Run, Surface, Sweep, plots
+from fastgd import Run, Sweep, plots
 from fastgd.article.experiments import EXPERIMENTS
-from fastgd.checks.messages import error_text, joined, many, options_text, value_text
+from fastgd.checks.messages import error_text, joined, many
 from fastgd.cli.command_options import COLUMNS, option_table, read_alpha, read_network, takes
 from fastgd.cli.machine_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_entry, read_method
 from fastgd.cli.output_files import check_plot, write_plot, writing
 from fastgd.cli.refusals import TYPED, RefusedError, in_typed_words, refusing
+from fastgd.cli.result_tables import print_summary
 from fastgd.cli.table_options import note_unreached
-from fastgd.cli.terminal import open_console, print_plain, print_table, time_text, timed
-from fastgd.optimizers import BY_COMMAND, GradientDescent
+from fastgd.cli.terminal import open_console, print_plain, time_text, timed
+from fastgd.optimizers import BY_COMMAND
 from fastgd.tables.table_samples import Samples, read_samples
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    pass
 
 ITERATIONS = 10_000
 """Updates of a network whose surface is measured, and that is trained here."""
@@ -37,9 +38,6 @@ RECORDS = 1000
 
 PREPARED = 6
 """Resolution of a surface that loads the kernel: its lanes are those of any larger one."""
-
-SHARE = 10
-"""The table of a race shows when the error fell below the first one divided by this."""
 
 
 # ---------------------------------------------------------------- the problem
@@ -218,27 +216,15 @@ def surface(
         console = open_console()
         print_plain(console, f"{name}: {many(plane.samples, 'sample')}")
         note_unreached(console, samples, {run.options.get("output", "sigmoid")})
-        _describe(console, plane, run)
+        how = run.minimizer["method"] if run.minimizer else f"alpha {joined(run.alpha)}"
+        seed = "" if run.seed is None else f", seed {run.seed}"
+        print_plain(
+            console,
+            f"A {joined(plane.sizes, '-')} network, {how}{seed}: mean |y - output| "
+            f"{error_text(run.final_error)} after {many(run.iterations, 'iteration')}",
+        )
+        print_summary(console, plane)
         console.print(time_text(f"{many(plane.errors.size, 'point')} measured", seconds, loading))
-
-
-def _describe(console: "Console", plane: Surface, run: Run) -> None:
-    """Print the network, the window and the lowest error in it."""
-    how = run.minimizer["method"] if run.minimizer else f"alpha {joined(run.alpha)}"
-    seed = "" if run.seed is None else f", seed {run.seed}"
-    print_plain(
-        console,
-        f"A {joined(plane.sizes, '-')} network, {how}{seed}: mean |y - output| "
-        f"{error_text(run.final_error)} after {many(run.iterations, 'iteration')}",
-    )
-    if run.options:
-        print_plain(console, f"Options: {options_text(run.options)}")
-    for axis, values in zip(plane.names, (plane.x, plane.y), strict=True):
-        print_plain(console, f"{axis} from {values[0]:g} to {values[-1]:g}")
-    if plane.held:
-        console.print(f"The other {plane.held:,} held where the training ends")
-    first, second, error = plane.lowest()
-    console.print(f"Lowest mean |y - output|: {error_text(error)} at ({first:g}, {second:g})")
 
 
 @takes(
@@ -303,24 +289,7 @@ def race(plot: Path | None, progress: bool, json: bool, **typed: Any) -> None:
         )
         note_unreached(console, samples, {first.options.get("output", "sigmoid")})
         console.print()
-        print_table(console, *_ranking(found))
+        print_summary(console, found)
         for reason in found.left_out.values():
             print_plain(console, f"Left out: {in_typed_words(reason, TYPED.get())}\n")
         console.print(time_text("Trained", *times))
-
-
-def _ranking(race: Race) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Headings and rows, the winner first."""
-    first = next(iter(race.runs.values())).errors[0]
-    below = race.reached(first / SHARE)
-    rows = []
-    for rank, name in enumerate(race.ranking(), start=1):
-        run = race.runs[name]
-        kind = run.options.get("optimizer", GradientDescent())
-        when = "-" if below[name] is None else f"{below[name]:,}"
-        rows.append(
-            (rank, value_text("optimizer", kind), joined(run.alpha), error_text(run.final_error),
-             when, "" if run.status == "finished" else run.status)
-        )  # fmt: skip
-    reached = f">below {first / SHARE:.3g} at"
-    return [">", "<optimizer", ">alpha", ">mean |y - output|", reached, "<"], rows

@@ -3,6 +3,7 @@
 What is ranked and averaged is data, too, for programs.
 """
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,8 @@ from fastgd.checks.messages import (
     setting_text,
     value_text,
 )
-from fastgd.cli.terminal import TableRows, fits, print_table
+from fastgd.checks.presentation import described
+from fastgd.cli.terminal import TableRows, fits, new_table, print_plain, print_table
 from fastgd.models.model import Model
 from fastgd.models.scores import RECALL, Scores
 from fastgd.training.statistics import groups
@@ -44,8 +46,26 @@ NAMES = (
 )  # fmt: skip
 """Axes whose values are not numbers."""
 
+_NUMBER = re.compile(r"-|nan|-?inf|[-+]?[\d,.]+(e[-+]?\d+)?")
+
 REPEATED = ("group", "fold", "seed")
 """Axes over which a setting is averaged."""
+
+
+def print_summary(console: "Console", result: object) -> None:
+    """Print the summary of a result: a title and tables, with numbers on the right."""
+    title, tables, *_ = described(result)
+    print_plain(console, title)
+    console.print()
+    for table in tables:
+        columns = zip(*table.rows, strict=True)
+        sides = [">" if all(map(_NUMBER.fullmatch, cells)) else "<" for cells in columns]
+        names = table.names or [""] * len(sides)
+        shown = new_table(
+            [s + n for s, n in zip(sides, names, strict=True)], map(tuple, table.rows)
+        )
+        shown.show_header = bool(table.names)
+        console.print(shown, "")
 
 
 def ranking_error(result: Sweep) -> NDArray[np.float64]:

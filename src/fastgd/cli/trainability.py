@@ -21,6 +21,7 @@ from fastgd.cli.output_files import (
     writing,
 )
 from fastgd.cli.refusals import RefusedError, refusing
+from fastgd.cli.result_tables import print_summary
 from fastgd.cli.terminal import (
     open_console,
     print_plain,
@@ -210,20 +211,7 @@ def _show_map(
             print_json(facts | {"seconds": times[0], "patches_found": before})
             return
         console = open_console()
-        settings, count, converged = found.settings, found.values.size, int(found.converged.sum())
-        (left, right), (bottom, top) = settings.window
-        others = f" (input layer), 10^{bottom:g} to 10^{top:g} (output layer)"
-        if not settings.has_two_rates:
-            power = "10^" if settings.vertical.is_logarithm else ""
-            label = settings.vertical.label
-            others = f" (both layers)\n{label[0].upper()}{label[1:]}: "
-            others += f"{power}{bottom:g} to {power}{top:g}"
-        console.print(
-            f"{many(count, 'training')} of one network ({settings.text}), "
-            f"{many(settings.iterations, 'iteration')} each\n"
-            f"Learning rates: 10^{left:g} to 10^{right:g}{others}\n"
-            f"Converged: {converged:,} ({converged / count:.1%})\n"
-        )
+        print_summary(console, found)
         if boxes is None:
             print_plain(console, f"No box-counting dimension: {reason}")
         else:
@@ -238,7 +226,7 @@ def _show_map(
                 f"({boxes.low:.2f} to {boxes.high:.2f} at 95 %, R² {boxes.r_squared:.4f})"
             )
             console.print(f"Zoom in, to most of the boundary: --window {_typed(found.zoom())}")
-        console.print(time_text(f"{many(count, 'training')} done", *times))
+        console.print(time_text(f"{many(found.values.size, 'training')} done", *times))
         if before:
             console.print(f"({many(before, 'patch')} from an earlier call)")
         if out is not None:

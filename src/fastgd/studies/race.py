@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments import options
 from fastgd.arguments.initial_network import Start
 from fastgd.arguments.samples import check_samples, warn_of_targets
-from fastgd.checks.messages import joined, many, shown
+from fastgd.checks.messages import error_text, joined, many, shown, value_text
 from fastgd.checks.numbers import (
     NOT_NEGATIVE,
     check_choice,
@@ -30,7 +30,7 @@ from fastgd.checks.presentation import (
     dataframe,
     pandas_or_xarray,
 )
-from fastgd.optimizers import ALL, Optimizer
+from fastgd.optimizers import ALL, GradientDescent, Optimizer
 from fastgd.store import Arrays, PathLike
 from fastgd.store.npz import tuples
 from fastgd.studies.job import StudyJob
@@ -54,6 +54,9 @@ MARGIN = 0.1
 
 FAR = 10.0
 """A path more than FAR times as long as the median of its race is not in the default window."""
+
+SHARE = 10
+"""A race's table shows when the error fell below the first one divided by this."""
 
 _HEADER = "facts"
 """Name of a run's header, as JSON, among its arrays."""
@@ -88,12 +91,19 @@ class Race(ShownInNotebooks):
         return f"Race({', '.join(ranks)})"
 
     def _described(self) -> Description:
-        rows = [
-            (str(place), name, joined(run.alpha), f"{run.final_error:.5g}", run.status)
-            for place, name in enumerate(self.ranking(), 1)
-            for run in [self.runs[name]]
-        ]
-        table = ShownTable(rows, ("", "optimizer", "alpha", "final error", "status"))
+        first = next(iter(self.runs.values())).errors[0]
+        rows, below = [], self.reached(first / SHARE)
+        for place, name in enumerate(self.ranking(), 1):
+            run, when = self.runs[name], below[name]
+            kind = run.options.get("optimizer", GradientDescent())
+            # A name that was made of the class is shown as the command takes it.
+            is_made = name == type(kind).__name__ or name.startswith(repr(kind))
+            label = value_text("optimizer", kind) if is_made else name
+            reached = "-" if when is None else f"{when:,}"
+            error = error_text(run.final_error)
+            rows.append((str(place), label, joined(run.alpha), error, reached, run.status))
+        names = ("", "optimizer", "alpha", "final error", f"below {first / SHARE:.3g} at", "status")
+        table = ShownTable(rows, names)
         return Description(f"Race of {many(len(rows), 'optimizer')}", [table], self)
 
     def ranking(self) -> list[str]:

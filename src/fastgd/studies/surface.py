@@ -16,7 +16,7 @@ from fastgd.arguments.axes import hint_of, kinds_of, parameters_of
 from fastgd.arguments.declarations import DECLARED, SurfaceOptions
 from fastgd.arguments.initial_network import Start, check_network, check_whole
 from fastgd.arguments.samples import check_samples, outputs_to_start
-from fastgd.checks.messages import either, joined, shown
+from fastgd.checks.messages import either, error_text, joined, shown
 from fastgd.checks.numbers import (
     FloatArray,
     check_count,
@@ -107,7 +107,7 @@ class Surface(ShownInNotebooks):
             ("other weights, fixed", f"{self.held:,}"),
             ("samples", f"{self.samples:,}"),
             *option_rows(self.options),
-            ("lowest error", f"{error:.5g} at ({x:g}, {y:g})"),
+            ("lowest error", f"{error_text(error)} at ({x:g}, {y:g})"),
         ]
         title = f"Loss surface of a {joined(self.sizes, '-')} network"
         return Description(title, [ShownTable(rows)], self)

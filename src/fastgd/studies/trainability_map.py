@@ -81,7 +81,7 @@ class Trainability(ShownInNotebooks):
             ("seed", str(settings.seed)),
             (f"log10 of the {across}", f"{left:g} to {right:g}"),
             (vertical, f"{bottom:g} to {top:g}"),
-            ("converged", f"{self.converged.mean():.1%}"),
+            ("converged", f"{self.converged.sum():,} of {size**2:,} ({self.converged.mean():.1%})"),
         ]
         return Description(f"Map of {size} x {size} trainings", [ShownTable(rows)], self)
 
