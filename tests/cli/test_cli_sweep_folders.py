@@ -70,7 +70,7 @@ def test_ctrl_c_says_how_to_resume(table, tmp_path):
     given[given.index("200")] = "6000"
     command = [sys.executable, "-m", "fastgd", *given, "--out", str(folder)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        while finished(folder).done < 1:
+        while finished(folder)[0] < 1:
             assert process.poll() is None, process.communicate()
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
