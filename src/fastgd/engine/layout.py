@@ -415,10 +415,11 @@ class Layout:
         for k, array, dtype, length, added in self._filled:
             rows = min(blocks, workers) if array.is_workspace and self.machine != GPU else blocks
             width = length + records * added
-            made[k] = np.zeros((rows, width), dtype)
+            whole = width
             if array.busy and rows > 1:  # no cache line holds values of two rows
                 line = LINE_BYTES // dtype.itemsize
-                made[k] = np.zeros((rows, up(width, line) + line), dtype)[:, :width]
+                whole = up(width, line) + line
+            made[k] = np.zeros((rows, whole), dtype)[:, :width]
         *others, X, y, importance = made
         # Each iteration knows its own number of samples.
         others.insert(_BATCH, Data(X, y, importance, samples=0, epoch=0))

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto
 
 from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method

@@ -233,9 +233,9 @@ def write_film(
     from PIL import Image
 
     given, dpi, layout = figure.canvas, figure.dpi, figure.get_layout_engine()
-    canvas: Any = FigureCanvasAgg(figure)  # untyped
     images = []
     with whole_file(path) as file:
+        canvas: Any = FigureCanvasAgg(figure)  # untyped
         try:
             if moving:
                 figure.set_dpi(DOTS_PER_INCH)

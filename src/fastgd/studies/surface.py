@@ -330,9 +330,9 @@ def surface(
     if worker_options.device == AUTO:
         say_chosen("the CPU, as always for a surface")
         worker_options = worker_options._replace(device=CPU)
-    across, up = np.linspace(left, right, resolution), np.linspace(bottom, top, resolution)
     count, parameters = resolution**2, network.row(fixed)
     check_memory(8 * count, "the surface")
+    across, up = np.linspace(left, right, resolution), np.linspace(bottom, top, resolution)
     is_joint = method.output == "softmax" or loss_of(method.loss).units > 1
     # Errors need the loss only if it combines several outputs: others share compiled code.
     measured = method if is_joint else method.at({"loss": DECLARED["loss"].default})

@@ -293,7 +293,9 @@ def samples_of(folder: Folder) -> TrainingData:
 
 
 for _name in SOURCES:  # each is read from the folder at each access
-    setattr(FolderSweep, _name, property(partial(FolderSweep._read, name=_name)))
+    setattr(
+        FolderSweep, _name, property(partial(FolderSweep._read, name=_name), doc="As in a Sweep.")
+    )
 
 
 def _block(sweep: FolderSweep, name: str, of_summary: str, block_info: Any = None) -> Any:

@@ -18,7 +18,6 @@ from fastgd.checks.presentation import (
     Description,
     ShownInNotebooks,
     ShownTable,
-    dataframe,
     dataset,
     option_rows,
 )
@@ -31,7 +30,7 @@ from fastgd.optimizers import BAYESIAN
 from fastgd.store import PathLike
 from fastgd.training import codec
 from fastgd.training.stored_results import decode_run, encode_run
-from fastgd.training.sweep_axes import curve_rows, variables
+from fastgd.training.sweep_axes import curve_table, variables
 
 if TYPE_CHECKING:
     import pandas
@@ -415,7 +414,7 @@ class Run(_Predicting, ShownInNotebooks):
         0          0   0.50  0.250
         1         10   0.48  0.232
         """
-        return dataframe(curve_rows({}, self))
+        return curve_table({}, self)
 
     def to_xarray(self) -> xarray.Dataset:
         """The curves, final values and weights, as arrays with named axes.

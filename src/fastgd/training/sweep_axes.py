@@ -6,10 +6,12 @@ samples and their weights, combinations, alpha, the other numeric options, and t
 weights, which are the fastest.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +20,13 @@ from fastgd.arguments.declarations import FIELDED, STRUCTURES
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import value_text
+from fastgd.checks.presentation import pandas_or_xarray
 from fastgd.engine.network import Network
 from fastgd.formulas.named import Formula
 from fastgd.optimizers import BAYESIAN
+
+if TYPE_CHECKING:
+    import pandas
 
 _OF_NETWORKS = ("hidden_size", *STRUCTURES)
 
@@ -41,7 +47,7 @@ class SweepAxes:
     axes: dict[str, list[Any]]
 
     @classmethod
-    def of(cls, axes: Mapping[str, Axis]) -> "SweepAxes":
+    def of(cls, axes: Mapping[str, Axis]) -> SweepAxes:
         """Put the axes in order; those of networks, and numeric options, are in order already."""
         named = sorted(axes.items(), key=lambda item: _rank(item[0]))
         return cls({name: axis for name, axis in named if axis is not None})
@@ -226,8 +232,8 @@ def variables(axes: tuple[str, ...], read: Callable[[str], Any]) -> Variables:
     return found | {name: ((*axes, "iteration"), read(name)) for name in CURVES}
 
 
-def curve_rows(axes: Mapping[str, list[Any]], result: Any) -> dict[str, Any]:
-    """Columns with a row per run and iteration that was recorded before the run ended.
+def curve_table(axes: Mapping[str, list[Any]], result: Any) -> pandas.DataFrame:
+    """A DataFrame with a row per run and iteration that was recorded before the run ended.
 
     ``axes`` are those of the result's arrays: none for a run.
     """
@@ -238,9 +244,13 @@ def curve_rows(axes: Mapping[str, list[Any]], result: Any) -> dict[str, Any]:
     }
     done = np.reshape(result.iterations, (-1, 1))
     run, record = np.nonzero((result.recorded < done) | ~np.isnan(curves["error"]))
-    columns = {name: [cells[i] for i in run] for name, cells in axis_columns(axes).items()}
-    columns["iteration"] = result.recorded[record]
-    return columns | {name: numbers[run, record] for name, numbers in curves.items()}
+    # The types are those of the axes, also where a folder is not complete.
+    table: pandas.DataFrame = pandas_or_xarray("pandas").DataFrame(
+        axis_columns(axes), index=range(len(done))
+    )
+    table = table.take(run).reset_index(drop=True)
+    columns = {name: numbers[run, record] for name, numbers in curves.items()}
+    return table.assign(iteration=result.recorded[record], **columns)
 
 
 # ---------------------------------------------------------------- chunks
@@ -307,7 +317,7 @@ class Chunks:
     """Number of pieces that each axis is cut into."""
 
     @classmethod
-    def of(cls, shape: tuple[int, ...], runs: int) -> "Chunks":
+    def of(cls, shape: tuple[int, ...], runs: int) -> Chunks:
         """Cut into as few chunks as possible, of similar size, with at most ``runs`` runs each."""
         pieces: list[int] = []
         for length in reversed(shape):

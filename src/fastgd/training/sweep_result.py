@@ -57,7 +57,7 @@ from fastgd.training.sweep_axes import (
     SweepAxes,
     axis_columns,
     coordinates,
-    curve_rows,
+    curve_table,
     labels_of,
     variables,
     varied,
@@ -292,7 +292,7 @@ class Sweep(ShownInNotebooks):
         return Sweep(**selected(self, chosen, taken(self, chosen)))
 
     def best_index(self) -> tuple[int, ...]:
-        """AxisIndex of the run with the smallest final error; NaN is ignored.
+        """Index of the run with the smallest final error; NaN is ignored.
 
         With a validation set, this is the smallest final error on that set.
 
@@ -455,7 +455,7 @@ class Sweep(ShownInNotebooks):
         3    2.0         10  0.457  0.212
         """
         is_long = check_flag("long", long)
-        return dataframe(curve_rows(self.axes, self) if is_long else self.columns())
+        return curve_table(self.axes, self) if is_long else dataframe(self.columns())
 
     def to_xarray(self) -> xarray.Dataset:
         """The results, as arrays with named and labeled axes.

@@ -43,7 +43,6 @@ from fastgd.training.run import Run
 from fastgd.training.stored_results import encode_run
 from fastgd.training.sweep_result import Sweep
 from fastgd.training.training_job import TrainingJob, checked_job
-from fastgd.workers.run_job import check_worker_options, run_job
 
 EVERY = 60.0
 """Seconds between checkpoints."""
@@ -519,6 +518,8 @@ def sweep(
     >>> sweep.shape, sweep.sel(combination=1, seed=3).alpha
     ((2, 4), 1.0)
     """
+    from fastgd.workers.run_job import check_worker_options, run_job
+
     worker_options = check_worker_options(
         executor, threads, threads_per_worker, out, progress, device
     )

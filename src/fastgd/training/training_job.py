@@ -332,7 +332,7 @@ class TrainingJob:
 
     @property
     def largest(self) -> Plan:
-        """The plan of its first chunk."""
+        """The plan of the first chunk of the network with the most parameters."""
         number = self._largest
         return self.selected(self.places.index((number, 0))).plan(number, 1, self.values)
 

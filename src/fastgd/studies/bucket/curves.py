@@ -6,6 +6,7 @@ A Python function is traced: it is called once, and what it does to x is recorde
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -144,6 +145,11 @@ _OF_SYMBOLS: dict[Any, Callable[..., Symbol]] = {
     math.fabs: OF_SYMBOLS["abs"],
     np.power: partial(apply, "pow"),
     np.square: lambda x: apply("mul", x, x),
+    np.add: operator.add,
+    np.subtract: operator.sub,
+    np.multiply: operator.mul,
+    np.divide: operator.truediv,
+    np.negative: operator.neg,
 }
 """Functions of math and NumPy, and the functions of symbols that replace them."""
 
