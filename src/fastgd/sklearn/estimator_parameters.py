@@ -267,11 +267,12 @@ def _check_method(given: Mapping[str, Any]) -> None:
 
 
 def _check_named(name: str, value: Any, known: tuple[str, ...], kind: type, words: str) -> None:
+    if isinstance(value, kind) or (isinstance(value, str) and value in known):
+        return
     rule = f"{name} must be {either(map(repr, known))}, or {words} of fastgd, got {shown(value)}"
-    if not isinstance(value, (str, kind)):
-        raise TypeError(rule)
-    if isinstance(value, str) and value not in known:
+    if isinstance(value, str):
         raise ValueError(rule + did_you_mean_choice(value, known))
+    raise TypeError(rule)
 
 
 def check_on_cpu(device: str | None, where: str) -> None:
