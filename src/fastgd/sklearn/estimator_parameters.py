@@ -475,4 +475,4 @@ def _completed(settings: dict[str, Any], given: Mapping[str, Any]) -> dict[str, 
             "use a search to try several"
         )
     # Fits are batched by these values, so they must be validated before.
-    return settings | checked(options, kinds_of(chosen), LARGEST)
+    return settings | checked(options, kinds_of(chosen), LARGEST) if options else settings

@@ -17,7 +17,7 @@ from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import CPU, DeviceError, available_threads
 from fastgd.engine.prediction import outputs
 from fastgd.optimizers import Hyperparameters
-from fastgd.sklearn.fit_spec import FitSpec, train_alone
+from fastgd.sklearn.fit_spec import ARGUMENTS, FitSpec, train_alone
 from fastgd.training.run import Run
 from fastgd.training.sweep_result import Sweep
 from fastgd.training.train_sweep import sweep
@@ -251,16 +251,15 @@ def batches_of(specs: Mapping[int, FitSpec]) -> list[Batch]:
         X, y, weight = spec.table
         shared: list[Any] = [X.shape[1], y.shape[1], weight is None, spec.held is None]
         values: dict[str, Any] = {}
-        of_functions = spec.of_functions
         for name, value in spec.settings.items():
             if name == "shuffle_seed" and spec.settings["batch_size"] is None:
                 continue
-            if name == "alpha" or name in VALUES or name in of_functions:
+            if name == "alpha" or name in VALUES or name not in ARGUMENTS:
                 values[name] = value
                 shared.append(name in _COSTLY and value == 0)
             elif name in FIELDED and isinstance(value, Hyperparameters):
-                fields = value._asdict()
-                values |= {n: fields.pop(n) for n in value.hyperparameters}
+                fields = {field: getattr(value, field) for field in value._fields}
+                values |= {field: fields.pop(field) for field in value.hyperparameters}
                 shared.append((name, type(value), key_of(fields)))
             else:
                 shared.append((name, key_of(value)))
