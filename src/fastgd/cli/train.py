@@ -47,9 +47,9 @@ from fastgd.cli.train_common import (
     outputs_of,
     show_samples,
 )
+from fastgd.store import hashes_of
 from fastgd.tables.samples import Reading
 from fastgd.training import statistics
-from fastgd.training.stored_results import hashes_of
 
 if TYPE_CHECKING:
     from rich.console import Console

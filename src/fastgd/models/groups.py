@@ -32,7 +32,7 @@ from fastgd.models.group_models import GroupModels
 from fastgd.models.group_training import SELECTED, START, GroupRows, Stages, train_all_rows
 from fastgd.models.row_splits import encode_rows, hold_out
 from fastgd.optimizers import Adam, Hyperparameters
-from fastgd.store import Arrays, PathLike, described
+from fastgd.store import Arrays, PathLike, hashes_of
 from fastgd.store.files import is_file
 from fastgd.store.folder import Folder
 from fastgd.tables.columns import MOST_CATEGORIES, Decisions, Encoding
@@ -393,7 +393,7 @@ def _settle(path: Path, rows: GroupRows, columns: JsonValues, arguments: JsonVal
     """Create or check the folder for this table and these arguments."""
     arrays: Arrays = {}
     asked = {name: as_json(_listed(value), arrays) for name, value in arguments.items()}
-    asked |= {name: described(part) for name, part in rows._asdict().items()}
+    asked |= hashes_of(rows._asdict())
     Folder.create(path, "models of groups", columns | asked, {}, arrays, chunk_count=0)
     for file in (START, _UNKNOWN):
         is_file(path / file, path)

@@ -14,7 +14,7 @@ from fastgd.arguments.declarations import FIELDED, VALUES
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers, joined
 from fastgd.checks.numbers import FloatArray
-from fastgd.engine.devices import CPU, DeviceError, available_threads
+from fastgd.engine.devices import CPU, DeviceError
 from fastgd.engine.prediction import outputs
 from fastgd.optimizers import Hyperparameters
 from fastgd.sklearn.fit_spec import ARGUMENTS, FitSpec, train_alone
@@ -66,9 +66,8 @@ class SweptRuns(Sequence[Run]):
         assert self.sweep.kept_weights is not None
         (network,), (kept,) = self.sweep.networks, self.sweep.kept_weights
         methods = lambda: [Method(**self[0].options)]  # noqa: E731
-        threads = available_threads()
         each = (kept[place][None] for place in self.places)
-        return np.concatenate([outputs(owner, network, methods, one, X, threads) for one in each])
+        return np.concatenate([outputs(owner, network, methods, one, X) for one in each])
 
 
 class Batch:
