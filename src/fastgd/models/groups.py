@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments import options
-from fastgd.arguments.axes import as_axis
+from fastgd.arguments.axes import axes_among
 from fastgd.arguments.initial_network import check_alphas, check_hidden_size
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import (
@@ -76,8 +76,7 @@ def check_settings(given: dict[str, Any], *, watching: bool) -> dict[str, Any]:
     structures, values = options.axes(
         chosen, arguments=("validation_fraction", "test_fraction", "classification")
     )
-    several = {name: as_axis(name, given[name]) for name in _OF_A_TRAINING if name in given}
-    lists = {name: axis for name, axis in several.items() if axis is not None}
+    lists = axes_among({name: given[name] for name in _OF_A_TRAINING if name in given})
     lists |= structures | values
     for name, axis in lists.items():
         if name not in SELECTED:
