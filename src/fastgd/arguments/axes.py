@@ -21,10 +21,16 @@ from fastgd.arguments.initial_network import is_network
 from fastgd.arguments.option_types import Fielded, Number
 from fastgd.checks.messages import called_here, did_you_mean_argument, either, shown
 from fastgd.checks.numbers import array_of, check_memory, length
-from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Formula, loss_of, unit_of
+from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Formula, NamedLoss, Unit
 from fastgd.optimizers import Hyperparameters
 
-FORMULAS = ("activation", "output", "loss")
+_NAMED: dict[str, Mapping[str, Unit | NamedLoss]] = {
+    "activation": ACTIVATIONS,
+    "output": OUTPUTS,
+    "loss": LOSSES,
+}
+
+FORMULAS = tuple(_NAMED)
 """The options that are functions."""
 
 ARGUMENTS = (
@@ -47,23 +53,17 @@ TAKEN = frozenset(
 """Names that such a parameter can't have."""
 
 
-def _function_of(option: str, value: Any) -> Formula | None:
-    return (loss_of(value) if option == "loss" else unit_of(value)).function
-
-
-_BY_DEFAULT = {option: _function_of(option, DECLARED[option].default) for option in FORMULAS}
-
-
 def formulas_of(given: Mapping[str, Any]) -> dict[str, Formula | None]:
     """Return the function of each of these options; None if it has none or is an axis."""
-    found = dict(_BY_DEFAULT)
-    for option in FORMULAS:
-        default, kind = DECLARED[option].default, DECLARED[option].kind
-        value = given.get(option, default)
-        if value is not default:
+    found: dict[str, Formula | None] = {}
+    for option, known in _NAMED.items():
+        value = given.get(option, DECLARED[option].default)
+        if isinstance(value, str) and value in known:
+            found[option] = known[value].function
+        elif isinstance(value, (str, Formula)):
+            found[option] = DECLARED[option].kind.check(option, value, 0)  # refuses other names
+        else:  # an axis, or rejected later
             found[option] = None
-            if isinstance(value, (str, Formula)):  # else it is an axis, or is rejected later
-                found[option] = _function_of(option, kind.check(option, value, 0))
     return found
 
 
@@ -87,7 +87,7 @@ OWNED: dict[str, Owned] = {}
 """The parameters of named functions."""
 
 
-for _option, _known in (("activation", ACTIVATIONS), ("output", OUTPUTS), ("loss", LOSSES)):
+for _option, _known in _NAMED.items():
     for _name, _facts in _known.items():
         for _number, _default in _facts.function.parameters.items() if _facts.function else ():
             _owned = OWNED.get(_number, Owned(_option, (), _default))
@@ -212,6 +212,12 @@ def as_axis(name: str, value: object, most: int | None = None) -> list[object] |
             f"got {shown(value)}"
         )
     return None
+
+
+def axes_among(given: Mapping[str, object], most: int | None = None) -> dict[str, list[Any]]:
+    """Return the arguments that are axes, each as `as_axis` lists it."""
+    found = {name: as_axis(name, value, most) for name, value in given.items()}
+    return {name: axis for name, axis in found.items() if axis is not None}
 
 
 def check_axes(axes: Collection[str], *, weights_given: bool) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastgd.arguments.axes import (
     ARGUMENTS,
     MOST_NETWORKS,
-    as_axis,
+    axes_among,
     formulas_of,
     hint_of,
     kinds_of,
@@ -155,7 +155,7 @@ def axes(given: Mapping[str, object], arguments: Collection[str] = ()) -> Axes:
         for holder in _fielded(given).values()
         for name in holder.hyperparameters
     } | {name: given[name] for name in (*VALUES, *own) if name in given}
-    return Axes(_axes(structures, MOST_NETWORKS), _axes(values))
+    return Axes(axes_among(structures, MOST_NETWORKS), axes_among(values))
 
 
 def check_names(
@@ -253,12 +253,6 @@ def _worst(values: Mapping[str, list[Any]], together: Collection[str]) -> list[d
 def _fielded(given: Mapping[str, object]) -> dict[str, Any]:
     """Return the given optimizer and schedule, unless they are axes."""
     return {name: given[name] for name in FIELDED if isinstance(given.get(name), Hyperparameters)}
-
-
-def _axes(given: Mapping[str, object], most: int | None = None) -> dict[str, list[Any]]:
-    """Return those that are axes, as lists."""
-    found = ((name, as_axis(name, value, most)) for name, value in given.items())
-    return {name: axis for name, axis in found if axis is not None}
 
 
 def checked(

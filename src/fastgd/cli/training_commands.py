@@ -52,11 +52,11 @@ from fastgd.cli.terminal import (
 )
 from fastgd.engine.devices import AUTO, CPU
 from fastgd.optimizers import Adam
+from fastgd.store import hashes_of
 from fastgd.tables.preparation import names_text
 from fastgd.tables.table_samples import LARGEST, Samples
 from fastgd.training import statistics
 from fastgd.training.resuming import planned
-from fastgd.training.stored_results import hashes_of
 from fastgd.training.train_sweep import EVERY
 
 if TYPE_CHECKING:

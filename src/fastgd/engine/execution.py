@@ -94,8 +94,8 @@ def _speed(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.int64]) -> 
     """Measure the updates in a second of the runs that are trained first."""
     batch, session = plan.batches[0]
     work = _Work(plan, first, seeds, Keep())
-    owners, keys = next(work.passes(batch, session))
-    runs = work.load(session, owners, batch.lanes(keys, len(owners), plan.threads))
+    owners, _, lanes = next(work.passes(batch, session))
+    runs = work.load(session, owners, lanes)
     step, most = 1, plan.task.iterations
     try:
         runs.run(0, 1, plan.threads)  # this compiles
@@ -142,13 +142,13 @@ class _Work:
 
     def train(self, batch: RunBatch, session: Session, advance: Callable[[int], None]) -> None:
         """Train a batch of runs, some of its blocks at a time."""
-        for owners, keys in self.passes(batch, session):
-            self._train(batch, session, owners, keys, advance)
+        for owners, keys, lanes in self.passes(batch, session):
+            self._train(batch, session, owners, keys, lanes, advance)
 
     def passes(
         self, batch: RunBatch, session: Session
-    ) -> Iterator[tuple[Integers, Integers | None]]:
-        """Yield the runs of some blocks at a time, with their keys."""
+    ) -> Iterator[tuple[Integers, Integers | None, Integers]]:
+        """Yield the runs of some blocks at a time, with their keys and lanes."""
         plan = self.plan
         if self.state is not None:
             runs, keys = batch.runs(), batch.keys
@@ -157,7 +157,7 @@ class _Work:
             batch = replace(batch, order=runs[going], keys=own)
         count, keys, wide, begin = len(batch.order), batch.keys, session.layout.runs, 0
         if 0 < count <= wide and keys is None and session.device == CPU:
-            yield batch.runs(), None
+            yield batch.runs(), None, batch.lanes(None, count, plan.threads)
             begin = count
         while begin < count:
             size = batch.size
@@ -172,7 +172,8 @@ class _Work:
                 lanes = lanes_of(keys[begin:end], end - begin, wide)[:blocks]
                 end = begin + int(lanes[-1, -1]) + 1
                 mine = mine[: end - begin]
-            yield mine, None if keys is None else keys[begin:end]
+            own = None if keys is None else keys[begin:end]
+            yield mine, own, batch.lanes(own, len(mine), plan.threads)
             begin = end
 
     def load(self, session: Session, runs: Integers, lanes: Integers) -> Runs:
@@ -196,6 +197,7 @@ class _Work:
         session: Session,
         owners: Integers,
         keys: Integers | None,
+        lanes: Integers,
         advance: Callable[[int], None],
     ) -> None:
         """Take runs through all iterations, in calls of about CHUNK_SECONDS.
@@ -205,7 +207,6 @@ class _Work:
         """
         iterations, threads = self.plan.task.iterations, self.plan.threads
         count, over, at = len(owners), 0, self.plan.task.done
-        lanes = batch.lanes(keys, count, threads)
         runs = self.load(session, owners, lanes)
         blocks, seconds = len(lanes), session.seconds()
         step = max(1, self._step(1 / (seconds * -(-blocks // threads)), blocks))

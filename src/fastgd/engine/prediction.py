@@ -193,9 +193,9 @@ def _forward(
     """A forward pass of this owner's runs, for this many samples, or ``TOGETHER`` of them."""
     samples = min(samples, TOGETHER)
     room = max(ROWS, 1 << (samples - 1).bit_length())
-    for size in (samples, room):
-        key = id(owner), shape, size
-        with _keeping:
+    with _keeping:
+        for size in (samples, room):
+            key = id(owner), shape, size
             alive, forward = _kept.get(key, (None, None))
             if alive is not None and forward is not None and alive() is owner:
                 _kept.move_to_end(key)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments import options
-from fastgd.arguments.axes import as_axis
+from fastgd.arguments.axes import axes_among
 from fastgd.arguments.initial_network import check_alphas, check_hidden_size
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import (
@@ -32,7 +32,7 @@ from fastgd.models.group_models import GroupModels
 from fastgd.models.group_training import SELECTED, START, GroupRows, Stages, train_all_rows
 from fastgd.models.row_splits import encode_rows, hold_out
 from fastgd.optimizers import Adam, Hyperparameters
-from fastgd.store import Arrays, PathLike, described
+from fastgd.store import Arrays, PathLike, hashes_of
 from fastgd.store.files import is_file
 from fastgd.store.folder import Folder
 from fastgd.tables.columns import MOST_CATEGORIES, Decisions, Encoding
@@ -76,8 +76,7 @@ def check_settings(given: dict[str, Any], *, watching: bool) -> dict[str, Any]:
     structures, values = options.axes(
         chosen, arguments=("validation_fraction", "test_fraction", "classification")
     )
-    several = {name: as_axis(name, given[name]) for name in _OF_A_TRAINING if name in given}
-    lists = {name: axis for name, axis in several.items() if axis is not None}
+    lists = axes_among({name: given[name] for name in _OF_A_TRAINING if name in given})
     lists |= structures | values
     for name, axis in lists.items():
         if name not in SELECTED:
@@ -393,7 +392,7 @@ def _settle(path: Path, rows: GroupRows, columns: JsonValues, arguments: JsonVal
     """Create or check the folder for this table and these arguments."""
     arrays: Arrays = {}
     asked = {name: as_json(_listed(value), arrays) for name, value in arguments.items()}
-    asked |= {name: described(part) for name, part in rows._asdict().items()}
+    asked |= hashes_of(rows._asdict())
     Folder.create(path, "models of groups", columns | asked, {}, arrays, chunk_count=0)
     for file in (START, _UNKNOWN):
         is_file(path / file, path)

@@ -24,7 +24,7 @@ from fastgd.sklearn.base import BaseFastGD, mean_outputs
 from fastgd.sklearn.deferred_fits import DeferredFits, SearchCandidate
 from fastgd.sklearn.estimator_parameters import check_on_cpu
 from fastgd.sklearn.estimators import FastGDClassifier, FastGDRegressor
-from fastgd.sklearn.fit_spec import FitSpec
+from fastgd.sklearn.fit_spec import ARGUMENTS, FitSpec
 from fastgd.sklearn.joint_training import JointTraining, RunsOrError, SweptRuns, key_of, runs_of
 from fastgd.sklearn.search_scores import Classes, Truth, score_of
 from fastgd.sklearn.standard_steps import SKIPPED, cloner
@@ -180,7 +180,11 @@ class SearchFit:
         assert spec is not None
         width = spec.table.y.shape[1]
         names = "hidden_size", "activation", "output", "loss", "batch_norm"
-        functions = {name: spec.settings.get(name) for name in names} | spec.of_functions
+        functions = {
+            name: value
+            for name, value in spec.settings.items()
+            if name in names or name not in ARGUMENTS
+        }
         key = X.shape[1], width, key_of(functions)
         owner = self.fold.alike.setdefault(key, Alike())
         if isinstance(self.outcome, SweptRuns):

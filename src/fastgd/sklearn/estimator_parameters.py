@@ -267,11 +267,12 @@ def _check_method(given: Mapping[str, Any]) -> None:
 
 
 def _check_named(name: str, value: Any, known: tuple[str, ...], kind: type, words: str) -> None:
+    if isinstance(value, kind) or (isinstance(value, str) and value in known):
+        return
     rule = f"{name} must be {either(map(repr, known))}, or {words} of fastgd, got {shown(value)}"
-    if not isinstance(value, (str, kind)):
-        raise TypeError(rule)
-    if isinstance(value, str) and value not in known:
+    if isinstance(value, str):
         raise ValueError(rule + did_you_mean_choice(value, known))
+    raise TypeError(rule)
 
 
 def check_on_cpu(device: str | None, where: str) -> None:
@@ -474,4 +475,4 @@ def _completed(settings: dict[str, Any], given: Mapping[str, Any]) -> dict[str, 
             "use a search to try several"
         )
     # Fits are batched by these values, so they must be validated before.
-    return settings | checked(options, kinds_of(chosen), LARGEST)
+    return settings | checked(options, kinds_of(chosen), LARGEST) if options else settings

@@ -33,6 +33,9 @@ SMALLEST_RATE = 1e-6
 OWN_ARGUMENTS = ("hidden_size", "alpha", "iterations", "record_every")
 """Arguments that a training names itself; all other settings are its options."""
 
+ARGUMENTS = frozenset((*OWN_ARGUMENTS, *DECLARED))
+"""All other settings are parameters of the network's functions, such as ``tau``."""
+
 
 class CheckedSamples(NamedTuple):
     """A table of checked samples, or some of its rows."""
@@ -131,12 +134,6 @@ class FitSpec(NamedTuple):
     def size(self) -> int:
         """The number of samples in the training set."""
         return len(self.table.X) if self.rows is None else len(self.rows)
-
-    @property
-    def of_functions(self) -> dict[str, Any]:
-        """The settings that are parameters of the network's functions, such as ``tau``."""
-        options = {n: value for n, value in self.settings.items() if n not in OWN_ARGUMENTS}
-        return {name: value for name, value in options.items() if name not in DECLARED}
 
     @property
     def epochs(self) -> int:

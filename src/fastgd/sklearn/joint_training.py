@@ -14,10 +14,10 @@ from fastgd.arguments.declarations import FIELDED, VALUES
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers, joined
 from fastgd.checks.numbers import FloatArray
-from fastgd.engine.devices import CPU, DeviceError, available_threads
+from fastgd.engine.devices import CPU, DeviceError
 from fastgd.engine.prediction import outputs
 from fastgd.optimizers import Hyperparameters
-from fastgd.sklearn.fit_spec import FitSpec, train_alone
+from fastgd.sklearn.fit_spec import ARGUMENTS, FitSpec, train_alone
 from fastgd.training.run import Run
 from fastgd.training.sweep_result import Sweep
 from fastgd.training.train_sweep import sweep
@@ -66,9 +66,8 @@ class SweptRuns(Sequence[Run]):
         assert self.sweep.kept_weights is not None
         (network,), (kept,) = self.sweep.networks, self.sweep.kept_weights
         methods = lambda: [Method(**self[0].options)]  # noqa: E731
-        threads = available_threads()
         each = (kept[place][None] for place in self.places)
-        return np.concatenate([outputs(owner, network, methods, one, X, threads) for one in each])
+        return np.concatenate([outputs(owner, network, methods, one, X) for one in each])
 
 
 class Batch:
@@ -251,16 +250,15 @@ def batches_of(specs: Mapping[int, FitSpec]) -> list[Batch]:
         X, y, weight = spec.table
         shared: list[Any] = [X.shape[1], y.shape[1], weight is None, spec.held is None]
         values: dict[str, Any] = {}
-        of_functions = spec.of_functions
         for name, value in spec.settings.items():
             if name == "shuffle_seed" and spec.settings["batch_size"] is None:
                 continue
-            if name == "alpha" or name in VALUES or name in of_functions:
+            if name == "alpha" or name in VALUES or name not in ARGUMENTS:
                 values[name] = value
                 shared.append(name in _COSTLY and value == 0)
             elif name in FIELDED and isinstance(value, Hyperparameters):
-                fields = value._asdict()
-                values |= {n: fields.pop(n) for n in value.hyperparameters}
+                fields = {field: getattr(value, field) for field in value._fields}
+                values |= {field: fields.pop(field) for field in value.hyperparameters}
                 shared.append((name, type(value), key_of(fields)))
             else:
                 shared.append((name, key_of(value)))

@@ -4,6 +4,7 @@ Here is what each training needs of it; the rest is loaded by calls that read or
 """
 
 import os
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -28,9 +29,12 @@ def plain(array: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(array, array.dtype.newbyteorder("<"), order="C")
 
 
-def described(array: NDArray[Any]) -> str:
-    """Dtype, shape and hash of an array."""
-    values: Any = plain(array)
-    # Its name from NumPy takes 3 us, for each array of each training.
-    dtype = "float64" if values.dtype == _FLOAT64 else values.dtype
-    return f"{dtype} {values.shape} {sha256(values).hexdigest()}"
+def hashes_of(arrays: Mapping[str, NDArray[Any]]) -> dict[str, str]:
+    """Dtype, shape and hash of each of these arrays."""
+    found = {}
+    for name, array in arrays.items():
+        values: Any = plain(array)
+        # Its name from NumPy takes 3 us, for each array of each training.
+        dtype = "float64" if values.dtype == _FLOAT64 else values.dtype
+        found[name] = f"{dtype} {values.shape} {sha256(values).hexdigest()}"
+    return found

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fastgd.checks.messages import shown
-from fastgd.store import BITS, Arrays, described
+from fastgd.store import BITS, Arrays, hashes_of
 from fastgd.store.npz import tuples
 
 FORMAT = 1
@@ -122,7 +122,7 @@ def manifest_of(
     return Manifest(
         kind=kind,
         asked=_as_read(asked),
-        shared={name: described(array) for name, array in arrays.items()},
+        shared=hashes_of(arrays),
         chunk_count=chunk_count,
         facts=_as_read(facts),
         bits=BITS,

@@ -18,8 +18,9 @@ from fastgd.checks.messages import did_you_mean, shown
 from fastgd.checks.numbers import array_of, integer
 from fastgd.engine.recipe import is_watched
 from fastgd.engine.results import MISSING, STATUS, State, Summary, summarize
+from fastgd.store import hashes_of
 from fastgd.training.run import Run, run_of
-from fastgd.training.stored_results import RESULTS, hashes_of
+from fastgd.training.stored_results import RESULTS
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, told_apart, varied
 
 IndexList = list[int] | list[bool] | range | NDArray[Any]

@@ -35,7 +35,6 @@ from fastgd.arguments.samples import TrainingData
 from fastgd.arguments.subsets import Partition, RowIndices
 from fastgd.checks.numbers import (
     LARGEST,
-    FloatArray,
     check_count,
     check_counts,
     check_flag,
@@ -46,7 +45,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.results import MISSING, STATUS, State, Summary
 from fastgd.formulas.named import Formula, Function, Loss, loss_of
 from fastgd.optimizers import BAYESIAN, Hyperparameters
-from fastgd.store import Arrays, described, plain
+from fastgd.store import Arrays, hashes_of, plain
 from fastgd.store.npz import Found
 from fastgd.training import codec
 from fastgd.training.codec import (
@@ -69,11 +68,6 @@ Hashes = dict[str, str]
 SAMPLES = ("X", "y", "gradients", "validation_X", "validation_y", "validation_weight")
 
 _HASH = re.compile(r"float64 \((\d+,|\d+(, \d+)+)\) [0-9a-f]{64}")
-
-
-def hashes_of(samples: Mapping[str, FloatArray]) -> Hashes:
-    """The hashes of these arrays."""
-    return {name: described(array) for name, array in samples.items()}
 
 
 def with_hashes(partition: Partition | None, task: TrainingData) -> Partition | None:

@@ -41,7 +41,7 @@ from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.recipe import has_second_derivative, is_watched
 from fastgd.engine.results import STATE, STATUS, State, TrainedRuns, summarize
 from fastgd.optimizers import BAYESIAN
-from fastgd.store import Arrays
+from fastgd.store import Arrays, hashes_of
 from fastgd.training.codec import JsonValues
 from fastgd.training.resuming import (
     check_resumed_networks,
@@ -53,14 +53,7 @@ from fastgd.training.resuming import (
 )
 from fastgd.training.run import Run, run_of
 from fastgd.training.selection import Selection, fields_of, narrowed
-from fastgd.training.stored_results import (
-    SOURCES,
-    Hashes,
-    as_json,
-    encode_run,
-    hashes_of,
-    with_hashes,
-)
+from fastgd.training.stored_results import SOURCES, Hashes, as_json, encode_run, with_hashes
 from fastgd.training.sweep_axes import (
     COMBINATION,
     PARTS,
