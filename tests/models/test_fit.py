@@ -789,7 +789,7 @@ REFUSED = {
         "class_weight must be 'balanced' or a dict of a number for each class, got 'even'",
     ),
     "other class": (
-        {"target": "sort", "class_weight": {"chaep": 2}},
+        {"target": "sort", "class_weight": {"chaep": 2}, "drop": [*HOUSES.columns.drop("sort")]},
         "class_weight must be of the classes cheap, dear, got 'chaep': did you mean cheap",
     ),
     "odd class weight": (

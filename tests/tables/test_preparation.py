@@ -3,6 +3,8 @@
 import datetime
 import json
 import sys
+import tracemalloc
+from contextlib import nullcontext
 from decimal import Decimal
 from inspect import signature
 
@@ -12,6 +14,7 @@ import pytest
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import TargetEncoder
 
+from fastgd.checks.numbers import TooLargeError
 from fastgd.tables.column_values import cells_of, columns_of, is_missing
 from fastgd.tables.columns import Decisions
 from fastgd.tables.preparation import Preparation
@@ -145,7 +148,11 @@ KEPT = {
         "keep must not name a column of drop, got 'city'",
     ),
     "encoding": ({"encoding": "ordinal"}, "encoding must be 'one-hot' or 'target', got 'ordinal'"),
-    "no target": ({"encoding": "target"}, "encoding='target' needs y, the encoded targets"),
+    "no target": (
+        {"encoding": "target", "drop": ["town"]},
+        "encoding='target' needs y, the encoded targets",
+    ),
+    "all dropped": ({"drop": list(PEOPLE), "y": 3.0}, "must have a column to learn from, got none"),
     "classes": (
         {"encoding": "target", "y": np.eye(4)},
         "encoding must be 'one-hot' for 4 classes, which have no order, got 'target'",
@@ -208,7 +215,7 @@ def test_the_mean_of_the_target_is_that_of_scikit_learn(classes):
     y = random.random(90)[:, None]
     if classes:
         y = np.eye(2)[(y[:, 0] > 0.4).astype(int)]
-    preparation, inputs, _ = Preparation.learn_from(
+    preparation, inputs = Preparation.learn_from(
         {"city": city, "x": random.random(90)},
         slice(None),
         Decisions(max_categories=5, encoding="target", y=y, seed=3),
@@ -236,6 +243,31 @@ def test_the_mean_of_the_target_is_that_of_scikit_learn(classes):
     assert np.array_equal(preparation.numbers(table)[2:, 0], [np.nan, -1], equal_nan=True)
     assert Preparation.from_json(preparation.to_json()) == preparation
     assert preparation.texts == ("city",)
+
+
+def test_a_mean_of_the_target_is_not_taken_for_an_input_of_its_name():
+    codes = np.arange(40)
+    table = {"city": np.array(["Rome", "Oslo"])[codes % 2], "city=Rome": (codes % 20).astype(str)}
+    decisions = Decisions(max_categories=5, encoding="target", y=codes[:, None] * 1.0)
+    preparation, inputs = Preparation.learn_from(table, slice(None), decisions)
+    assert preparation.names == ("city=Oslo", "city=Rome", "city=Rome")
+    assert np.array_equal(inputs[:, :2], np.eye(2)[1 - codes % 2])
+    assert not np.allclose(inputs[:, 2], preparation.transform(table)[:, 2])  # cross-fitted
+
+
+def test_a_table_is_encoded_column_by_column_if_the_memory_suffices(monkeypatch):
+    table = {f"c{k}": np.arange(8000.0) for k in range(30)}
+    preparation = Preparation.learn(table, keep=list(table))
+    cells, need = preparation.cells(table), 8 * 8000 * 30
+    for available, most in ((need, 1.5 * need), (need - 1, need / 10)):
+        monkeypatch.setattr("fastgd.checks.numbers.ALWAYS_FITS", 0)
+        monkeypatch.setattr("fastgd.checks.numbers.available_memory", lambda free=available: free)
+        refused = nullcontext() if available == need else pytest.raises(TooLargeError)
+        tracemalloc.start()
+        with refused:
+            preparation.transform(cells)
+        assert tracemalloc.get_traced_memory()[1] < most
+        tracemalloc.stop()
 
 
 def test_the_mean_of_the_target_needs_scikit_learn(monkeypatch):

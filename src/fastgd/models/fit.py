@@ -37,7 +37,7 @@ from fastgd.models.scores import (
 )
 from fastgd.optimizers import Adam, LevenbergMarquardt
 from fastgd.tables.columns import MOST_CATEGORIES, Encoding
-from fastgd.tables.preparation import Preparation, column_name
+from fastgd.tables.preparation import Preparation, column_name, some_rows
 from fastgd.tables.reading import columns_from
 from fastgd.tables.targets import (
     MAX_CLASSES,
@@ -109,7 +109,7 @@ class SearchSamples(NamedTuple):
     costs: FloatArray  # that times the weight of its class
     groups: NDArray[np.int64] | None  # the index of its group, if folds hold whole groups
 
-    def at(self, rows: NDArray[Any]) -> SearchSamples:
+    def at(self, rows: NDArray[Any] | slice) -> SearchSamples:
         """Return some rows."""
         return SearchSamples(*(None if part is None else part[rows] for part in self))  # type: ignore[arg-type]
 
@@ -436,27 +436,32 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         )
 
     def encoded(
-        some: Integers, before: Preparation | None = None
-    ) -> tuple[Preparation, FloatArray, Target, SearchSamples]:
-        """All rows, encoded as it is learned from some of them."""
+        some: Integers, learn: slice, before: Preparation | None = None
+    ) -> tuple[Preparation, Target, SearchSamples]:
+        """These rows, encoded as it is learned from the first of them."""
+        own, weights = labels[some], table.weights[some]
+        factors = class_factors(learned, own[learn], weights[learn], choices.class_weight)
         decisions = choices.decisions._replace(drop=table.drop)
-        target, y, preparation, X, numbers = encode_rows(
-            table.inputs, wanted, learned, some, decisions, before, of_counts=of_counts
+        inputs, cells = some_rows(table.inputs, some), wanted[some]
+        target, y, preparation, X = encode_rows(
+            inputs, cells, learned, learn, decisions, before, of_counts=of_counts
         )
-        factors = class_factors(target, labels[some], table.weights[some], choices.class_weight)
-        costs = table.weights * factors[labels]
-        samples = SearchSamples(X, y, labels, table.weights, costs, table.groups)
-        return preparation, numbers, target, samples
+        groups = None if table.groups is None else table.groups[some]
+        samples = SearchSamples(X, y, own, weights, weights * factors[own], groups)
+        return preparation, target, samples
 
-    preparation, numbers, encoder, samples = encoded(parts.learn)
-    learn, judge = (samples.at(part) for part in parts)
+    count = len(parts.learn)
+    preparation, encoder, samples = encoded(np.concatenate(parts), slice(count))
+    learn, judge = samples.at(slice(count)), samples.at(slice(count, None))  # views
+    numbers = preparation.numbers(table.inputs)
     leaked = leaks(preparation, numbers[parts.learn], encoder, learn.y)
-    alike = copies(np.hstack([numbers, samples.y]), parts)
+    alike = copies(np.hstack([numbers, encoder.encode(wanted)]), parts)
     tried = search(encoder, learn, sizes_for(learn, choices), choices)
     candidates = [one for one in tried if one.hidden_size or () in choices.hidden_size]
     best, linear = candidates[0], next(one for one in tried if not one.hidden_size)
     runs, scores, finding = best.runs, dict[str, Scores](), ""
     predicted = encoder.decode(judge.y)
+    actual = predicted if of_classes else wanted.values[parts.judge]
     again = f"learned from all {rows:,} rows"
     if len(parts.judge):
         plain, X, y = (runs if linear is best else linear.runs), judge.X, judge.y
@@ -467,14 +472,13 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         }
         scores, finding = judged(encoder, rivals, y, objective, judge.weights)
         predicted = encoder.decode(rivals["model"])
-        preparation, _, encoder, samples = encoded(np.arange(rows), preparation)
+        preparation, encoder, samples = encoded(np.arange(rows), slice(rows), preparation)
         runs = refit(encoder, samples, best, choices).runs
         again = (
             f"learned again from all {rows:,} rows, in folds as before; the scores are those of "
             "the networks before that"
         )
-    actual = encoder.decode(samples.y) if of_classes else wanted.values
     trained = (*told[1:], *leaked, *alike, again, *filter(None, [finding]))
     notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], *alike, again]
     model = Model(runs, preparation, (encoder,), scores, trained)
-    return Fit(model, notes, parts, candidates, actual[parts.judge], predicted, finding)
+    return Fit(model, notes, parts, candidates, actual, predicted, finding)

@@ -36,7 +36,8 @@ from fastgd.store import Arrays, PathLike, hashes_of
 from fastgd.store.files import is_file
 from fastgd.store.folder import Folder
 from fastgd.tables.columns import MOST_CATEGORIES, Decisions, Encoding
-from fastgd.tables.preparation import Preparation, column_names, with_targets, without
+from fastgd.tables.notations import numbers_written
+from fastgd.tables.preparation import Preparation, column_names, some_rows, with_targets, without
 from fastgd.tables.reading import columns_from
 from fastgd.tables.targets import ClassTarget, Target, leaks, learn_target, notes_of
 from fastgd.training.codec import JsonValues
@@ -367,18 +368,19 @@ def _read(
     chosen, more = without(chosen, codes < 0, by)
     codes = codes[codes >= 0]
     check_memory(48 * len(codes) * len(used), "the table", also="fewer inputs")
-    cells = {name: chosen[name] for name in used}
+    cells = {n: chosen[n] if n in drop else numbers_written(n, chosen[n]) for n in used}
     held, test = hold_out(codes, len(keys), **draw)
     learned = ~(held | test)
     wanted: Any = chosen[target]  # cells
     encoder = learn_target(target, wanted, classification=classification)
     decisions = decisions._replace(drop=drop, keep=keep)
-    encoder, y, preparation, X, numbers = encode_rows(cells, wanted, encoder, learned, decisions)
-    check_memory(40 * X.size, "the table", also="fewer inputs")
+    encoder, y, preparation, X = encode_rows(cells, wanted, encoder, learned, decisions)
+    check_memory(32 * X.size, "the table", also="fewer inputs")
     rows = GroupRows(X, y, codes, held, test)
     # There is no command that fits groups.
     told = [re.sub(r" or --keep .* uses it\)$", " uses it)", note) for note in preparation.notes]
-    leaked = leaks(preparation, numbers[learned], encoder, y[learned])
+    numbers = preparation.numbers(some_rows(cells, learned))
+    leaked = leaks(preparation, numbers, encoder, y[learned])
     notes = [*notes, *more, *told, *leaked, *notes_of(encoder, wanted)]
     if held.any() or test.any():
         notes.append(

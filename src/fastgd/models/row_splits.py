@@ -318,12 +318,12 @@ def encode_rows(
     inputs: Mapping[str, Any],
     wanted: Cells,
     target: Target,
-    learned: NDArray[Any],
+    learned: Any,
     decisions: Decisions,
     before: Preparation | None = None,
     *,
     of_counts: bool = False,
-) -> tuple[Target, FloatArray, Preparation, FloatArray, FloatArray]:
+) -> tuple[Target, FloatArray, Preparation, FloatArray]:
     """A target and a preparation, learned from some rows, and all rows encoded by them.
 
     That is: the targets, and what :meth:`Preparation.learn_from` returns. ``target`` is that of all

@@ -109,7 +109,7 @@ class SearchFit:
         if self.known_estimator is None:
             if not hasattr(fitted, "members_"):
                 fitted._adopt(spec, runs_of(self.outcome))
-            self.known_estimator = own = clone(self.candidate.estimator)
+            known = own = clone(self.candidate.estimator)
             theirs = self.steps  # its fitted steps become those of the clone
             while not isinstance(own, BaseFastGD):
                 if isinstance(own, Pipeline):
@@ -122,6 +122,7 @@ class SearchFit:
                 own.__dict__.update(found, regressor_=clone(own.regressor))
                 own, theirs = own.regressor_, theirs.regressor_
             own.__dict__.update(vars(fitted))
+            self.known_estimator = known
         return self.known_estimator
 
     def scores(self, names: Mapping[str, str | None], X: Any, y: Any) -> dict[str, float]:
@@ -215,7 +216,9 @@ class CandidateFits:
         self.splitter = SimpleNamespace(split=lambda *_, **__: folds)
         self.seconds: list[float] = []
         self.template = clone(estimator)
-        self.template.__sklearn_clone__ = lambda: next(self.clones, None) or clone(estimator)
+        self.template.__sklearn_clone__ = lambda: (  # no `or`: bool() of an unfitted ensemble fails
+            clone(estimator) if (one := next(self.clones, None)) is None else one
+        )
         self.clones: Iterator[Any] = iter([self.template])
         self._device, self._is_last = device, True
         self._deferred = DeferredFits(X, y, params)

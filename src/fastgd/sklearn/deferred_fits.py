@@ -92,7 +92,8 @@ class DeferredFits:
 
     def __init__(self, X: Any, y: Any, params: Mapping[str, Any]) -> None:
         self.X, self.y, self.params = X, y, params
-        self._all: Reached | None = None  # what reaches a bare network; None if that is refused
+        self._all: Reached | None = None  # what reaches a bare network, with no other params
+        self._refused: set[Hashable] = set()  # kinds of networks that refuse it
         if not params.keys() - {"sample_weight"}:
             self._all = Reached(X, y, params.get("sample_weight"))
         self._reached: dict[Hashable, Reached] = {}
@@ -172,10 +173,13 @@ class DeferredFits:
     def _shared(self, network: BaseFastGD, rows: Integers) -> CheckedSamples | None:
         """Return the table of all samples for a fit to some rows; None if it needs its own."""
         assert self._all is not None
+        kind = type(network), key_of(getattr(network, "class_weight", None))
+        if kind in self._refused:
+            return None
         try:
             table = self._all.table(network)
         except Exception:  # of some rows, maybe not these
-            self._all = None
+            self._refused.add(kind)
             return None
         return table if network._can_share(table, rows) else None
 

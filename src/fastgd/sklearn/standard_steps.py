@@ -211,6 +211,8 @@ def _is_standard(estimator: Any) -> bool:
         all(type(one) is StandardScaler and _is_standard(one) for one in scalers)
         and isinstance(last, BaseFastGD)
         and not estimator.verbose
+        and estimator.memory is None
+        and not getattr(estimator, "transform_input", None)
     )
 
 

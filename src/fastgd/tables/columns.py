@@ -344,18 +344,14 @@ class Decisions(NamedTuple):
         check_seed(self.seed)
         check_choice("encoding", self.encoding, get_args(Encoding))
 
-    def for_rows(self, sizes: list[int], rows: Any) -> "Decisions":
-        """The decisions with the encoded targets of some rows of a table, if they are needed."""
-        y = self.y
+    def check_targets(self) -> None:
+        """Raise if there are no targets for the encoding, or several."""
         if self.encoding == "target":
-            if y is None:
+            if self.y is None:
                 raise ValueError("encoding='target' needs y, the encoded targets, got none")
-            if y.ndim == 2 and y.shape[1] > 2:
-                rule = f"encoding must be 'one-hot' for {y.shape[1]} classes, which have no order"
+            if self.y.ndim == 2 and (count := self.y.shape[1]) > 2:
+                rule = f"encoding must be 'one-hot' for {count} classes, which have no order"
                 raise ValueError(f"{rule}, got 'target'")
-        if y is not None and sizes and (y.ndim != 2 or len(y) != sizes[0]):
-            raise ValueError(f"y must have shape ({sizes[0]}, outputs), got shape {y.shape}")
-        return self if y is None else self._replace(y=y[rows])
 
 
 class Learned(NamedTuple):

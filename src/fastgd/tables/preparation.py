@@ -239,17 +239,18 @@ class Preparation:
         rows: Any,
         decisions: Decisions,
         before: Preparation | None = None,
-    ) -> tuple[Preparation, FloatArray, FloatArray]:
+    ) -> tuple[Preparation, FloatArray]:
         """Learn from some rows of a table, and encode all of them, to train and to validate.
 
-        Returns what :meth:`learn` does, the inputs and the :meth:`numbers` of all rows. The inputs
-        are those of :meth:`transform`, but with ``encoding="target"`` a row's mean of the target is
+        Returns what :meth:`learn` does, and the inputs of all rows. These are those of
+        :meth:`transform`, but with ``encoding="target"`` a row's mean of the target is
         cross-fitted: learned from other rows, so that it doesn't contain its own target.
 
         A preparation ``before``, learned from some of the rows, has decided which columns are used,
         and which of them become the mean of the target.
         """
         decisions.check()
+        decisions.check_targets()
         drop = column_names("drop", decisions.drop, columns)
         keep = column_names("keep", decisions.keep, columns)
         if both := [name for name in drop if name in keep]:
@@ -257,7 +258,11 @@ class Preparation:
         table = _cells(
             {name: numbers_written(name, columns[name]) for name in columns if name not in drop}
         )
-        decisions = decisions.for_rows([one.shape[0] for one in table.values()][:1], rows)
+        if table and (y := decisions.y) is not None:
+            size = len(next(iter(table.values())).values)
+            if y.ndim != 2 or len(y) != size:
+                raise ValueError(f"y must have shape ({size}, outputs), got shape {y.shape}")
+            decisions = decisions._replace(y=y[rows])
         cells = some_rows(table, rows)
         found = {
             name: before._again(name, one, decisions)
@@ -279,12 +284,12 @@ class Preparation:
             notes.append(f"numbers standardized: {first_names(scaled)}")
         left_out = tuple(name for name in columns if name not in encodings)
         preparation = cls(tuple(encodings.values()), left_out, tuple(notes))
-        numbers = preparation._numbers(table)
-        inputs = preparation._encoded(numbers)
-        for name, one in found.items():
-            if one.inputs is not None:
-                inputs[rows, preparation.names.index(name)] = one.inputs
-        return preparation, inputs, np.stack(numbers, axis=1)
+        inputs, at = preparation.transform(table), 0
+        for name, column in encodings.items():
+            if (own := found[name].inputs) is not None:
+                inputs[rows, at] = own
+            at += len(column.names)
+        return preparation, inputs
 
     def _again(self, name: str, cells: Cells, decisions: Decisions) -> Learned:
         """Learn a column from more rows, if it is used."""
@@ -314,22 +319,20 @@ class Preparation:
         ValueError, TypeError
             If a column is missing, or holds another kind of values; the message names it.
         """
-        return self._encoded(self._numbers(self.cells(columns)))
-
-    def _encoded(self, numbers: list[FloatArray]) -> FloatArray:
-        names = self.names
-        check_memory(8 * len(numbers[0]) * len(names), "the table")
-        inputs = np.empty((len(numbers[0]), len(names)))
-        at = 0
-        for column, own in zip(self.columns, numbers, strict=True):
-            column.put(own, inputs[:, at : at + len(column.names)])
-            at += len(column.names)
+        cells, names = self.cells(columns), self.names
+        rows = len(cells[self.columns[0].name].values)
+        check_memory(8 * rows * len(names), "the table")
+        inputs, at = np.empty((rows, len(names))), 0
+        for column in self.columns:
+            width = len(column.names)
+            column.put(column.numbers(cells[column.name]), inputs[:, at : at + width])
+            at += width
         finite = np.isfinite(inputs)
         if not finite.all():
             row, place = np.unravel_index(int(finite.argmin()), finite.shape)
             raise ValueError(
                 f"column {shown(names[place])} must have numbers like the training table's,"
-                f" got one far too large in row {int(row) + 1:,}"
+                f" got one far too large in row {cells[self.columns[0].name].row(int(row)):,}"
             )
         return inputs
 
@@ -353,10 +356,8 @@ class Preparation:
                [30., -1.],
                [nan, nan]])
         """
-        return np.stack(self._numbers(self.cells(columns)), axis=1)
-
-    def _numbers(self, cells: Mapping[str, Cells]) -> list[FloatArray]:
-        return [column.numbers(cells[column.name]) for column in self.columns]
+        cells = self.cells(columns)
+        return np.stack([column.numbers(cells[column.name]) for column in self.columns], axis=1)
 
     def remarks(
         self, columns: Mapping[str, ArrayLike | Cells], known: Collection[str] | None = None

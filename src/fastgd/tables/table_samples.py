@@ -224,7 +224,7 @@ def _prepared(
         learned = [_learned(name, wanted[name], learn, settings, alone) for name in targets]
         encoded = tuple(target for target, _, _ in learned)
         y = _encoded(encoded, wanted)
-        preparation, X, _ = Preparation.learn_from(columns, learn, decisions._replace(y=y))
+        preparation, X = Preparation.learn_from(columns, learn, decisions._replace(y=y))
         follows = learned[0][1]  # several targets are numbers, and nothing follows
         notes += [*preparation.notes, *(note for *_, note in learned)]
     inputs = list(preparation.names)
