@@ -118,7 +118,7 @@ COMPUTED = {
     ),
     "fit": (FIT, {"--save": "a.npz", "--plot": "b.png"}, "Learned in"),
     "predict": (["predict", "model.npz", "table.csv"], {"--csv": "a.csv"}, "40 rows"),
-    "surface": (["surface", "--resolution", 3, "--iterations", 9], {"--plot": "a.png"}, "Lowest"),
+    "surface": (["surface", "--resolution", 3, "--iterations", 9], {"--plot": "a.png"}, "lowest"),
     "race": ([*RACE, "--iterations", 9], {"--plot": "a.png"}, "Trained in"),
     "trainability": (
         ["trainability", *SMALL_MAP],

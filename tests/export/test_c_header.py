@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 from compiled_c import BUILDS, CompileError, compiled, missing, run, text_of
-from fastgd.export.single_precision import differences, sample_of
+from fastgd.export.c_networks import differences, sample_of
 
 import exports
 import fastgd

@@ -138,7 +138,7 @@ def test_a_film_is_drawn_on_a_subfigure(found, tmp_path):
 
 
 def test_a_film_that_cannot_be_written_is_not_drawn(found, tmp_path, monkeypatch):
-    monkeypatch.setattr("fastgd.plots.maps._frame", lambda *_: pytest.fail("drawn"))
+    monkeypatch.setattr("fastgd.plots.maps.draw_map", lambda *_: pytest.fail("drawn"))
     with pytest.raises(OSError, match=r"nowhere.*zoom\.gif"):
         plots.zoom_film([found], tmp_path / "nowhere" / "zoom.gif")
     assert plt.get_fignums() == []
