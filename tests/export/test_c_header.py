@@ -8,7 +8,6 @@ from functools import cache
 import numpy as np
 import pytest
 from compiled_c import BUILDS, CompileError, compiled, missing, run, text_of
-from fastgd.export.c_networks import differences, sample_of
 
 import exports
 import fastgd
@@ -17,6 +16,7 @@ from fastgd.arguments.options import Method
 from fastgd.engine.network import Network
 from fastgd.engine.prediction import outputs
 from fastgd.export.c_header import c_header
+from fastgd.export.c_networks import differences, sample_of
 from fastgd.export.exported import Exported, ExportError
 from fastgd.formulas.named import ACTIVATIONS, OUTPUTS
 from fastgd.functions import cos, exp, sin, sqrt, tanh

@@ -304,7 +304,7 @@ SMALL = {
 
 # test_bits.py has "everything" and a network among its default tests.
 ALONE = list(product(SMALL, [4, 5, 13]))
-ALWAYS = [("plain", 4)]
+ALWAYS = [("clipped", 4)]
 
 
 @pytest.mark.parametrize(("name", "samples"), some(ALONE, [each in ALWAYS for each in ALONE]))

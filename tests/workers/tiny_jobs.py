@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from fastgd.workers.run_job import run_job
-
 
 @dataclass(frozen=True)
 class Squares:
@@ -110,4 +108,6 @@ def squares_in_a_task_that_left(chunks):
 
 def work_into(folder, job, worker_options, advance):
     """Compute the chunks that are missing in a folder."""
+    from fastgd.workers.run_job import run_job
+
     run_job(job, worker_options, advance, folder, reads=False)

@@ -164,19 +164,26 @@ def _update_tiles(shape, scalar, recipe, block, layer, begin, end):
 
 
 @part
-def update_clipped(norm_clipping, shapes, recipe, layers, block):
-    """Update all parameters with the stored gradient. NaN for each run that diverges, else 0."""
-    scalar, numbers = shapes.scalar, block.numbers
-    overflow, squares = zeros(scalar), zeros(scalar)
-    if norm_clipping is None:
-        return overflow
+def _share_of_gradient(norm_clipping, scalar, recipe, layers, numbers):
+    squares = zeros(scalar)
     for k in range(len(layers)):
-        at = layers[k].weights + layers[k].gradient
-        for _ in range(_trained(recipe.batch_norm, layers[k])):
+        layer = layers[k]
+        at = layer.weights + layer.gradient
+        for _ in range(_trained(recipe.batch_norm, layer)):
             g = load(scalar, numbers, at, 0)
             squares = fma(g, g, squares)
             at += runs_of(scalar)
-    share = _share(squares, value(scalar, numbers, layers[0], norm_clipping.clip_norm))
+    return _share(squares, value(scalar, numbers, layers[0], norm_clipping.clip_norm))
+
+
+@part
+def update_clipped(norm_clipping, shapes, recipe, layers, block):
+    """Update all parameters with the stored gradient. NaN for each run that diverges, else 0."""
+    scalar, overflow = shapes.scalar, zeros(shapes.scalar)
+    if norm_clipping is None:
+        return overflow
+    # A part of its own: in code for one network a name has one loop's numbers, or none.
+    share = _share_of_gradient(norm_clipping, scalar, recipe, layers, block.numbers)
     store(scalar, block.scratch, 0, 0, share)
     for k in range(len(layers)):
         layer = layers[k]
