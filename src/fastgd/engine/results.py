@@ -99,12 +99,12 @@ class State(NamedTuple):
 
 def declared(kind: type) -> dict[str, tuple[list[str], Any]]:
     """The arrays that a class declares: the names of their sizes, and their dtypes."""
-    hints = get_type_hints(kind, include_extras=True).items()
-    return {
-        name: (hint.__metadata__[0].split(), get_args(get_args(hint.__origin__)[1])[0])
-        for name, hint in hints
-        if get_origin(hint) is Annotated
-    }
+    found = {}
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        if get_origin(hint) is Annotated:
+            *_, number = get_args(hint.__origin__)  # in older NumPy a dtype of it
+            found[name] = hint.__metadata__[0].split(), (get_args(number) or (number,))[0]
+    return found
 
 
 def allocated(
