@@ -29,8 +29,8 @@ def test_each_command_of_a_file_is_in_the_frame():
 
 
 def test_what_is_said_of_an_option_that_is_in_no_table_is_refused():
-    with pytest.raises(TypeError, match=r"^options must be in a table, got alpah$"):
-        takes("--alpha ALPHA  A learning rate.", alpah=float)
+    with pytest.raises(TypeError, match=r"^options must be in a table, got alhpa$"):
+        takes("--alpha ALPHA  A learning rate.", alhpa=float)
 
 
 @pytest.mark.parametrize("width", [80, 200])
