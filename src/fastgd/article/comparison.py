@@ -141,7 +141,7 @@ def twins(weights: Weights, count: int = TWINS) -> list[Weights]:
     """Copies of initial weights in which weights move by one unit in the last place, or stay.
 
     A fixed random stream decides whether each weight moves up, down or not at all. No two twins are
-    equal, so there are fewer than ``count`` if the network has too few weights for so many.
+    equal, so there are fewer than ``count`` if the network has too few weights for as many.
 
     Examples
     --------

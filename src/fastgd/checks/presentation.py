@@ -9,6 +9,7 @@ functions that draw are registered by `fastgd.plots`, which is loaded when a not
 from __future__ import annotations
 
 import sys
+from abc import abstractmethod
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -66,8 +67,9 @@ class ShownInNotebooks:
 
     __slots__ = ()
 
+    @abstractmethod
     def _described(self) -> Description:
-        raise NotImplementedError
+        """Return the summary of this result."""
 
     def _repr_html_(self) -> str:
         return html(self)

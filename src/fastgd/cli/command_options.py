@@ -33,7 +33,7 @@ def option_table(text: str, kinds: dict[str, Any]) -> list[inspect.Parameter]:
     r"""Declare options as a table: in each line how one is typed and, after two spaces, its help.
 
     An option's name is that of the argument that it becomes; an argument of the command has it in
-    front. Help goes on in indented lines; a line that ends in a colon is the heading of what
+    front. Help continues in indented lines; a line that ends in a colon is the heading of what
     follows, and one without help has options of several commands. What is typed follows from the
     metavar, or from ``kinds``, out of which names are taken: it has a type, a function that reads
     it, the default, or a dict of what else there is to say: kind, read, rule (which describes in a

@@ -154,7 +154,7 @@ def hold_out(
 
 
 def some_of(rows: int, most: int, seed: int) -> Integers:
-    """At most so many of the rows, drawn and sorted."""
+    """At most ``most`` of the rows, drawn and sorted."""
     return np.sort(np.random.RandomState(seed).permutation(rows)[:most])
 
 

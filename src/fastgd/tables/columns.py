@@ -318,7 +318,7 @@ FEWEST_ROWS = 20
 """Fewer whole numbers may be all different and in order by chance."""
 
 _NAMES = 0.9
-"""A column of at least so many rows names them if a larger fraction of its strings is different."""
+"""A column of at least this number of rows names them if a larger fraction of its strings is different."""
 
 _YEARS = 1500, 2100
 
@@ -520,7 +520,7 @@ def _numbers_rows(name: str, numbers: FloatArray) -> bool:
     By content: nearly consecutive, or in order and evenly spaced, as those of orders in a shop.
     """
     rows = len(numbers)
-    twice = max(rows >= FEWEST_ROWS, rows // 100)  # so many rows may be in the table twice
+    twice = max(rows >= FEWEST_ROWS, rows // 100)  # this number of rows may be in the table twice
     if (numbers % 1).any() or len(np.unique(numbers)) < rows - twice:
         return False
     known = name.strip().lower() in _ROW_NUMBERS or name.startswith("Unnamed: ")

@@ -39,7 +39,7 @@ MAX_CLASSES = 100
 """A target of more classes than this was probably not meant as one."""
 
 FEW = 10
-"""A target of at most so many whole numbers may have been meant as classes."""
+"""A target of at most this number of whole numbers may have been meant as classes."""
 
 
 @dataclass(frozen=True)
