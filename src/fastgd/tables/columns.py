@@ -318,7 +318,7 @@ FEWEST_ROWS = 20
 """Fewer whole numbers may be all different and in order by chance."""
 
 _NAMES = 0.9
-"""A column of at least this number of rows names them if a larger fraction of its strings is different."""
+"""Fraction of different strings above which a column of FEWEST_ROWS or more names the rows."""
 
 _YEARS = 1500, 2100
 

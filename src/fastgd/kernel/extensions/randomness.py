@@ -45,7 +45,7 @@ _WORD = 0xFFFFFFFF
 
 @part
 def philox(c0, c1, c2, c3, k0, k1):
-    """Four random words for a counter of four words and a key of two, all either int64 or Words."""
+    """Four random words for a counter of four words and a key of two, all int64 or IntVector."""
     for _ in unrolled(10):  # a sweep of 3-4-1 with dropout takes 0.85 of the time
         p0, p1 = c0 * _M0, c2 * _M1
         c0, c2 = ((p1 >> 32) & _WORD) ^ c1 ^ k0, ((p0 >> 32) & _WORD) ^ c3 ^ k1
