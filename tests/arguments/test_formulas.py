@@ -262,7 +262,9 @@ def test_slopes_are_those_of_differences(formula):
 # ---------------------------------------------------------------- what is refused
 
 WHERE = r"line \d+ of test_formulas.py, '.*': "
-NO_BRANCH = "the number isn't known yet, so if, and, or, not, min and max don't work: use where"
+NO_BRANCH = (
+    "the number isn't known yet, so if, while, and, or, not, min and max don't work: use where"
+)
 NO_NUMBER = "the number isn't known yet: use the functions of fastgd.functions, not those of math"
 MADE_OF = "must be made of arithmetic, constants and the functions of fastgd.functions; "
 

@@ -406,8 +406,8 @@ class Condition:
 
 
 _NO_BRANCH = (
-    "the number isn't known yet, so if, and, or, not, min and max don't work: "
-    "use where(condition, a, b), minimum(a, b) or maximum(a, b) of fastgd.functions"
+    "the number isn't known yet, so if, while, and, or, not, min and max "
+    "don't work: use where(condition, a, b), minimum(a, b) or maximum(a, b) of fastgd.functions"
 )
 _NO_NUMBER = (
     "the number isn't known yet: use the functions of fastgd.functions, not those of math or numpy"
@@ -483,6 +483,7 @@ def _place(function: Any, error: Exception) -> str:
         if not frame.filename.startswith(_HERE)
     ]
     code = getattr(function, "__code__", None)
+    own = [frame for frame in own if code and frame.filename == code.co_filename] or own
     if own:
         file, line, text = own[-1].filename, own[-1].lineno, own[-1].line
     elif code is not None:  # it ran, but its result is invalid

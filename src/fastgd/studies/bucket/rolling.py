@@ -146,9 +146,10 @@ def roll(
     ----------
     slope : function or str, optional
         The slope of the curve: an expression of x, or a Python function of one number, made of
-        arithmetic, constants and functions of math, NumPy and `fastgd.functions`. The function is
-        called once, to record its operations. By default the slope is derived from the curve,
-        exactly.
+        arithmetic, constants, the functions of `fastgd.functions`, and of math and NumPy these:
+        powers, roots, exponentials, logarithms, trigonometric and hyperbolic functions with their
+        inverses, abs and erf. The function is called once, to record its operations. By default
+        the slope is derived from the curve, exactly.
     start : float or array_like
         Where balls start.
     curve : function or str, optional
