@@ -195,6 +195,13 @@ def test_bad_resumes(run, runs, words, message):
     assert_refused(run("train", "t.csv", "--target", "y", *words.split()), message)
 
 
+def test_a_refused_output_unit_is_named_though_the_table_needs_it(run):
+    Path("labels.csv").write_text("a,b,y\n0,1,no\n1,0,yes\n1,1,yes\n0,0,no\n")
+    fastgd.train([[0, 1], [1, 0]], [0, 1], iterations=1).save("plain.npz")
+    words = ["train", "labels.csv", "--target", "y", "--resume", "plain.npz", "--output", "softmax"]
+    assert_refused(run(*words), "--output must be left out with --resume, or as it was in the run")
+
+
 def test_sweep_over_folds(run):
     words = ["sweep", "t.csv", *TYPED, "--folds", 4, "--l2", "0,1", "--seeds", 2]
     facts = facts_of(run(*words, "--json"))

@@ -75,6 +75,15 @@ def test_surface_says_what_it_measured(run):
     assert re.search(r"^weights\[0\]\[1, 0\] +-10 to 10 *$", out, re.MULTILINE)
     assert re.search(rf"^lowest error +{lowest:.12g} at \(10, -10\) *$", out, re.MULTILINE)
     assert "1,681 points measured in" in out
+    _, out, _ = run("surface", "--iterations", 60, "--optimizer", "adam", "--l2", "0.1", *SMALL)
+    options = "Options: optimizer adam (beta1 0.9, beta2 0.999, epsilon 1e-08), l2 0.1"
+    assert options in " ".join(out.split())  # of the training; the plane's errors have none
+
+
+def test_a_summary_is_broken_where_the_terminal_is_narrow(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    _, out, _ = run("surface", "--iterations", 9, *SMALL)
+    assert "\N{HORIZONTAL ELLIPSIS}" not in out
 
 
 def test_surface_of_a_file_with_its_options(run, csv):

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 SHOWN = 40
 """Most balls in a table."""
 
-FILM = ".gif"
-
 BALL = ("start", "alpha", "x", "height", "slope", "status", "iterations")
 """Columns of the table of balls."""
 
@@ -113,7 +111,7 @@ def bucket(
     if plot is not None and "slope" in settings and "curve" not in settings:
         raise RefusedError("a plot needs the curve, got only its --slope")
     with refusing():
-        check_plot(plot, (*style.ENDINGS, FILM))
+        check_plot(plot, (*style.ENDINGS, style.FILM))
         with spinner():
             found, seconds, _ = timed(None, roll)
     with writing((plot, lambda path: _draw(found, path, window), ()), as_json=json):
@@ -136,7 +134,7 @@ def _exclude(flag: str, names: Iterable[str]) -> None:
 
 
 def _draw(found: Roll | Basins, plot: Path, window: tuple[float, float] | None) -> None:
-    if plot.suffix.lower() == FILM:
+    if plot.suffix.lower() == style.FILM:
         plots.film(found, plot, window=window)
     elif isinstance(found, Basins):
         write_plot(plots.basins(found), plot)

@@ -8,14 +8,14 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 import fastgd
 from fastgd import Run, Sweep, plots
 from fastgd.article.experiments import EXPERIMENTS
-from fastgd.checks.messages import error_text, joined, many
+from fastgd.checks.messages import error_text, joined, many, options_text
 from fastgd.cli.command_options import COLUMNS, option_table, read_alpha, read_network, takes
 from fastgd.cli.machine_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_entry, read_method
@@ -27,16 +27,13 @@ from fastgd.cli.terminal import open_console, print_plain, time_text, timed
 from fastgd.optimizers import BY_COMMAND
 from fastgd.tables.table_samples import Samples, read_samples
 
-if TYPE_CHECKING:
-    pass
-
 ITERATIONS = 10_000
 """Updates of a network whose surface is measured, and that is trained here."""
 
 RECORDS = 1000
 """Approximate number of points of a path."""
 
-PREPARED = 6
+WARM_UP_RESOLUTION = 6
 """Resolution of a surface that loads the kernel: its lanes are those of any larger one."""
 
 
@@ -185,7 +182,10 @@ def surface(
         def warm_up() -> None:  # and whatever is wrong with the window is met before the training
             first = saved or train(iterations=min(1, iterations))
             fastgd.surface(
-                X, y, first, **window | {"resolution": min(PREPARED, window["resolution"])}
+                X,
+                y,
+                first,
+                **window | {"resolution": min(WARM_UP_RESOLUTION, window["resolution"])},
             )
 
         def trained() -> Run:
@@ -223,6 +223,8 @@ def surface(
             f"A {joined(plane.sizes, '-')} network, {how}{seed}: mean |y - output| "
             f"{error_text(run.final_error)} after {many(run.iterations, 'iteration')}",
         )
+        if run.options:
+            print_plain(console, f"Options: {options_text(run.options)}")
         print_summary(console, plane)
         console.print(time_text(f"{many(plane.errors.size, 'point')} measured", seconds, loading))
 
@@ -265,7 +267,9 @@ def race(plot: Path | None, progress: bool, json: bool, **typed: Any) -> None:
         def warm_up() -> None:
             short = call(iterations=min(1, settings["iterations"]))
             if plot is not None:
-                short.surface(**window, resolution=PREPARED)  # refuses a window that can't be
+                short.surface(
+                    **window, resolution=WARM_UP_RESOLUTION
+                )  # refuses a window that can't be
 
         found, *times = timed(warm_up, partial(call, progress=progress))
 

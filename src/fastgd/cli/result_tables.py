@@ -28,7 +28,7 @@ from fastgd.training.statistics import groups
 if TYPE_CHECKING:
     from rich.console import Console
 
-ENDINGS = ("converged", "stalled", "diverged")
+EARLY_STATUSES = ("converged", "stalled", "diverged")
 """Statuses of runs that ended before their last iteration."""
 
 BEST = 10
@@ -46,7 +46,7 @@ NAMES = (
 )  # fmt: skip
 """Axes whose values are not numbers."""
 
-_NUMBER = re.compile(r"-|nan|-?inf|[-+]?[\d,.]+(e[-+]?\d+)?")
+_NUMERIC_CELL = re.compile(r"-|nan|-?inf|[-+]?[\d,.]+(e[-+]?\d+)?")
 
 REPEATED = ("group", "fold", "seed")
 """Axes over which a setting is averaged."""
@@ -59,7 +59,7 @@ def print_summary(console: "Console", result: object) -> None:
     console.print()
     for table in tables:
         columns = zip(*table.rows, strict=True)
-        sides = [">" if all(map(_NUMBER.fullmatch, cells)) else "<" for cells in columns]
+        sides = [">" if all(map(_NUMERIC_CELL.fullmatch, cells)) else "~" for cells in columns]
         names = table.names or [""] * len(sides)
         shown = new_table(
             [s + n for s, n in zip(sides, names, strict=True)], map(tuple, table.rows)
@@ -144,7 +144,7 @@ def statistics_of(result: Sweep) -> list[dict[str, Any]]:
         found.append(
             {name: errors.setting.get(name, axis[0]) for name, axis in axes.items()}
             | dict(zip(STATISTICS, statistics, strict=True))
-            | {name: int((status.values == name).sum()) for name in ENDINGS}
+            | {name: int((status.values == name).sum()) for name in EARLY_STATUSES}
         )
     return found
 
@@ -205,7 +205,7 @@ def show_best(console: "Console", result: Sweep) -> None:
 def show_groups(console: "Console", result: Sweep) -> None:
     """Print a table of the errors over groups, folds and seeds, for each other setting."""
     found = statistics_of(result)
-    names = [name for name in ENDINGS if name in result.status or name == "diverged"]
+    names = [name for name in EARLY_STATUSES if name in result.status or name == "diverged"]
     rows: TableRows = [
         (
             *("-" if group[name] is None else f"{group[name]:#.6g}" for name in STATISTICS),

@@ -121,7 +121,9 @@ def new_table(headings: Iterable[str], rows: Iterable[tuple[Any, ...]] = ()) -> 
     table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for heading in headings:
         justify: Literal["left", "right"] = "right" if heading[0] == ">" else "left"
-        table.add_column(heading[1:], justify=justify, no_wrap=heading[0] != "~")
+        is_broken = heading[0] == "~"
+        overflow: Literal["fold", "ellipsis"] = "fold" if is_broken else "ellipsis"
+        table.add_column(heading[1:], justify=justify, no_wrap=not is_broken, overflow=overflow)
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else escaped(cell) for cell in row))
     return table

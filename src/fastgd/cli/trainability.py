@@ -40,8 +40,6 @@ from fastgd.studies.trainability_map import WINDOW
 if TYPE_CHECKING:
     from fastgd.studies.box_counting import BoxCounting
 
-FILM = ".gif"
-
 WARM = 5
 """A map of this size compiles the same kernel as a large one."""
 
@@ -105,7 +103,7 @@ def trainability(
     """
     zoom = {name: settings.pop(name) for name in ("frames", "factor") if name in settings}
     with refusing():
-        check_plot(plot, (*style.ENDINGS, FILM) if "frames" in zoom else style.ENDINGS)
+        check_plot(plot, (*style.ENDINGS, style.FILM) if "frames" in zoom else style.ENDINGS)
         check_plot(box_plot)
         if zoom and "frames" not in zoom:
             raise RefusedError("--factor needs --frames")
@@ -158,7 +156,7 @@ def _show_frames(
     """A row for each frame, and the median of their dimensions."""
 
     def draw(path: Path) -> None:
-        if path.suffix.lower() == FILM:
+        if path.suffix.lower() == style.FILM:
             plots.zoom_film(maps, path)
         else:
             write_plot(plots.trainability(maps[-1]), path)

@@ -228,7 +228,7 @@ def train(
             call = partial(_resumed, before, resume)
         had = _iterations_in(checkpoint)
     with saying_how_to_resume(lambda: _kept_text(checkpoint)), refusing():
-        of = settings if before is None else before.options
+        of = settings if before is None else before.options or settings
         samples, data, facts, notes = read_rows(file, target or [], split, reading, of)
         settings = with_defaults(settings, samples, {"iterations": 60_000}, before) | data
         run, *times = trained(call, settings, **kept, progress=progress)

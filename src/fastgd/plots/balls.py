@@ -8,7 +8,16 @@ import numpy as np
 
 from fastgd.checks.numbers import FloatArray, check_count, check_ends, check_path, check_result
 from fastgd.plots.lines import below
-from fastgd.plots.style import COLORS, DOTS_PER_INCH, Axes, axes, check_ending, pyplot, write_film
+from fastgd.plots.style import (
+    COLORS,
+    DOTS_PER_INCH,
+    FILM,
+    Axes,
+    axes,
+    check_ending,
+    pyplot,
+    write_film,
+)
 from fastgd.studies.bucket.basins import NOWHERE, Basins
 from fastgd.studies.bucket.curves import Curve
 from fastgd.studies.bucket.rolling import Roll
@@ -298,7 +307,7 @@ def film(
     """
     path = check_path("path", path)
     check_result("rolled", rolled, Roll, Basins)
-    check_ending(path, (".gif",))
+    check_ending(path, (FILM,))
     frames = check_count("frames", frames)
     balls = rolled.roll if isinstance(rolled, Basins) else rolled
     if balls.path is None:

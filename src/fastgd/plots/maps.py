@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.numbers import check_path, check_result, each_of
-from fastgd.plots.style import COLORS, DOTS_PER_INCH, Axes, axes, check_ending, pyplot, write_film
+from fastgd.plots.style import (
+    COLORS,
+    DOTS_PER_INCH,
+    FILM,
+    Axes,
+    axes,
+    check_ending,
+    pyplot,
+    write_film,
+)
 from fastgd.studies.box_counting import BoxCounting
 from fastgd.studies.trainability_map import Trainability
 
@@ -230,7 +239,7 @@ def zoom_film(
     'magnified 1.56 times'
     """
     path = check_path("path", path)
-    check_ending(path, (".gif",))
+    check_ending(path, (FILM,))
     maps: list[Trainability] = []
     for k, one in enumerate(each_of(found, "found must be a sequence of maps")):
         check_result(f"found[{k}]", one, Trainability)

@@ -33,7 +33,7 @@ SEQUENTIAL = "cividis"
 ORDERED, ORDERED_TO = "viridis", 0.88
 """Colormap of ordered lines, and its used part: the brightest colors are hard to see on white."""
 
-ENDINGS = (".png", ".svg", ".pdf")
+ENDINGS, FILM = (".png", ".svg", ".pdf"), ".gif"
 
 DOTS_PER_INCH = 80
 """Of an animation."""
