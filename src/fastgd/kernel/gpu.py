@@ -3,6 +3,12 @@
 A GPU has an image of its own share of the blocks. It is written once; then each call of the kernel
 takes these runs some iterations further. Python looks at what has become of them while the next
 call is under way, so that a GPU doesn't wait for Python.
+
+A thread trains a run, so networks of more than some 40 weights wait for memory. The bound of an
+H100, on paper: the 32 runs of a warp of 16-16-1 have 139 kB of weights and gradients, whose reading
+from the second-level cache (36 bytes per cycle and multiprocessor; Ultrasonics Sonochemistry 99,
+106546, 2023, table 3) limits it to 9 multiply-adds per cycle, of 64. A warp for a run, with a lane
+for each unit, could reach 43, with 8 x 32 tiles.
 """
 
 from collections.abc import Sequence

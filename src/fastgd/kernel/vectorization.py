@@ -33,7 +33,7 @@ LARGE = 100
 """Parameters from which on a network is bound by caches rather than latency."""
 
 CURVED = 64
-"""Parameters from which on runs with second-order steps are trained one by one.
+"""Parameters above which runs with second-order steps are trained one by one.
 
 With 16 parameters 8 runs side by side take 0.4 of the time of 8 runs one by one, with 101 and 289
 parameters as long and twice as long: their matrices leave the caches, and runs wait for each other.

@@ -160,6 +160,9 @@ class _WholeLibrary(JITCodeLibrary):
     level 1, of functions (chosen)         .13 .99   .13 .87    .18 1.00
     sroa, simplifycfg, instcombine, gvn    .05 1.00  .05 .86    .08 1.03
     =====================================  ========  =========  =========
+
+    So nothing is compiled again at level 3 in the background of long work: rejected, as it would
+    need a second thread, a switch between two codes and twice the files in the cache.
     """
 
     def _optimize_functions(self, ll_module):
