@@ -3,7 +3,7 @@
     python bench/live_page.py                 two minutes; nothing else should run
     python bench/live_page.py --page FILE     with a page that is already there
     python bench/live_page.py --quick         a smoke run
-    python bench/live_page.py --markdown      write the tables
+    python bench/live_page.py --write      write the tables
 
 Trainings are timed by the page's own worker, in turn with those in Python, many times; the figures
 are the smallest ones, since whatever else runs can only add to them. Each final error is compared
@@ -27,12 +27,11 @@ from typing import Any
 from playwright.sync_api import Page, Playwright, sync_playwright
 
 import fastgd
+import documents
 import report
-import summary
 from fastgd.article import page as article
 from fastgd.article.page.live import XOR
 
-MARKERS = ("<!-- live:begin -->", "<!-- live:end -->")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 UNFUSED = "--js-flags=--no-enable-fma3"
 """Without this instruction of Intel's processors relaxed SIMD doesn't fuse."""
@@ -164,18 +163,18 @@ def main() -> None:
     parser.add_argument("--page", type=Path, metavar="FILE", help="a page that is already there")
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--quick", action="store_true", help="a smoke run, no figures")
-    parser.add_argument("--markdown", action="store_true", help="write the document's tables")
+    parser.add_argument("--write", action="store_true", help="write the document's tables")
     given = parser.parse_args()
-    if given.markdown and given.quick:
-        parser.error("--markdown writes the whole table: without --quick")
+    if given.write and given.quick:
+        parser.error("--write writes the whole table: without --quick")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         path = given.page or Path(folder, "article.html")
         if given.page is None:
             article.write(path)
         text = tables(playwright, path, given)
     print(text)
-    if given.markdown:
-        report.write_between_markers(summary.PAGE, text, MARKERS)
+    if given.write:
+        report.write_between_markers(documents.PERFORMANCE, text, "live")
 
 
 def tables(playwright: Playwright, path: Path, given: argparse.Namespace) -> str:

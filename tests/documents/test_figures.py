@@ -1,73 +1,65 @@
-"""Figures and versions stand in several files, and are the same in all of them."""
+"""Measured figures are kept once, and all documents show them as they are."""
 
-import importlib.util
 from importlib.metadata import version
 
 import pytest
 
-from document import ROOT
+from benches import bench
 
-BENCHMARKS = ROOT / "docs" / "benchmarks.md"
-README = ROOT / "README.md"
-
-
-@pytest.fixture(scope="module")
-def report():
-    """The script that writes both tables; it is no package."""
-    spec = importlib.util.spec_from_file_location("report", ROOT / "bench" / "report.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+DOCUMENTS = bench("documents")
+REPORT = DOCUMENTS.report
+FOUND = REPORT.kept()
+MAIN = DOCUMENTS.last_measured(FOUND)
 
 
-def between_markers(path, report):
-    return path.read_text().split(report.BEGIN)[1].split(report.END)[0].strip().splitlines()
+@pytest.mark.parametrize("document", DOCUMENTS.texts(FOUND), ids=lambda path: path.name)
+def test_tables_are_those_of_the_kept_figures(document):
+    for name, text in DOCUMENTS.texts(FOUND)[document].items():
+        assert REPORT.between_markers(document.read_text(), name)[1] == text, name
 
 
-def rows(lines):
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
-    return {(row[0], row[2]): row for row in cells[2:]}
+def test_the_newest_figures_are_of_this_version_and_all_of_one_processor():
+    assert len(DOCUMENTS.IN_README) == 5
+    assert all(f"fastgd {version('fastgd')}," in table.stamp for table in FOUND[MAIN].values())
+    assert f"ratio, {MAIN}" in REPORT.between_markers(DOCUMENTS.README.read_text(), "speed")[1]
 
 
-def test_the_readme_shows_five_rows_of_one_run_and_of_this_version(report):
-    short = between_markers(README, report)
-    assert list(rows(short)) == list(report.README)
-    assert len(report.README) == 5
-    assert rows(short).keys() <= rows(between_markers(BENCHMARKS, report)).keys()
-    assert f"fastgd {version('fastgd')}," in short[-1]  # machine, versions, date
+def lines(*ratios):
+    rows = zip(("a", "b", "c"), ratios, strict=False)
+    return [REPORT.Line(work, "NumPy", 2.0, 5.0, x, ">= 2", threads=1) for work, x in rows]
 
 
-def test_both_tables_are_written_from_the_same_lines(report, tmp_path):
-    lines = [report.Line(*key, 2.0, 5.0, 2.5, ">= 2", threads=1) for key in report.README]
-    lines.append(report.Line("import fastgd", "the limit", 0.1, 0.2, 0.5, "<= 1", unit="s"))
-    document = tmp_path / "document.md"
-    document.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
-    report.write_between_markers(document, report.markdown(lines, "stamp"))
-    whole = rows(between_markers(document, report))
-    assert len(whole) == 6
-    report.write_between_markers(document, report.short_markdown(lines, "stamp"))
-    short = rows(between_markers(document, report))
-    assert short == {key: whole[key][:6] for key in report.README}
-    assert document.read_text().startswith("before\n")
-    assert document.read_text().endswith("stamp.\n<!-- bench:end -->\nafter\n")
+def test_a_measurement_replaces_its_tables_and_no_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(REPORT, "FIGURES", tmp_path)
+    older, newer = "AMD (family 26 model 2), 2026-11-25", "AMD (family 25 model 17), 2026-12-01"
+    REPORT.keep({"speed": lines(2.5, 1.5), "parts": lines(3.0)}, older)
+    REPORT.keep({"speed": lines(2.0)}, newer)
+    REPORT.keep({"parts": lines(4.0)}, older)
+    found = REPORT.kept()
+    assert [*found] == ["Zen 4", "Zen 5"]
+    assert found["Zen 5"]["parts"] == (lines(4.0), older)
+    assert found["Zen 5"]["speed"].lines == lines(2.5, 1.5)
+    assert DOCUMENTS.last_measured(found) == "Zen 4"
+    head, _, row, *_ = DOCUMENTS.markdown(found, [("speed", "a", "NumPy")], targets=True).split(
+        "\n"
+    )
+    assert head == "| work | threads | against | ours | theirs | ratio, Zen 4 | Zen 5 | target |"
+    assert row == "| a | 1 | NumPy | 2.00 ns | 5.00 ns | 2.00x | 2.50x | 2 yes |"
+    with pytest.raises(ValueError, match="all rows must be measured, got none of"):
+        DOCUMENTS.markdown(found, [("speed", "c", "NumPy")], targets=True)
 
 
-def test_what_a_work_is_of_its_bound_stands_in_all_its_lines(report):
-    lines = [
-        report.Line("a", "NumPy", 2.0, 5.0, 2.5),
-        report.Line("b", "NumPy", 2.0, 5.0, 2.5),
-        report.Line("a", report.BOUND, 3.0, 2.0, 1.5, "<= 2"),
-    ]
-    assert report.OF_BOUND not in report.markdown(lines, "stamp")
-    found = report.with_bounds(lines)
+def test_what_a_work_is_of_its_bound_stands_in_all_its_lines():
+    given = [*lines(2.5, 2.5), REPORT.Line("a", REPORT.BOUND, 3.0, 2.0, 1.5, "<= 2")]
+    assert REPORT.OF_BOUND not in REPORT.markdown(given, "stamp")
+    found = REPORT.with_bounds(given)
     assert [line.of_bound for line in found] == [1.5, None, 1.5]
-    place = report.HEAD.index(report.OF_BOUND)
+    place = REPORT.HEAD.index(REPORT.OF_BOUND)
     assert [line.cells()[place] for line in found] == ["1.50x", "", "1.50x"]
-    head = report.markdown(found, "stamp").splitlines()[0]
-    assert head == f"| {' | '.join(report.HEAD)} |"
-    assert report.OF_BOUND in report.text(found, "stamp").splitlines()[0]
+    assert REPORT.markdown(found, "stamp").splitlines()[0] == f"| {' | '.join(REPORT.HEAD)} |"
+    assert REPORT.OF_BOUND in REPORT.text(found, "stamp").splitlines()[0]
 
 
-def test_a_row_that_was_not_measured_is_missed(report):
-    with pytest.raises(ValueError, match="README's rows must be measured"):
-        report.short_markdown([], "stamp")
+def test_a_document_without_markers_is_not_written():
+    with pytest.raises(ValueError, match="must have the markers of the table 'speed'"):
+        REPORT.between_markers("no table", "speed")

@@ -7,7 +7,7 @@ import pytest
 from benches import bench
 from chromium import needs_chromium
 
-live_page, summary = bench("live_page"), bench("summary")
+live_page = bench("live_page")
 
 
 @pytest.mark.slow
@@ -37,8 +37,8 @@ def test_an_error_that_is_not_pythons_is_seen(article_page):
 
 
 def test_the_document_has_its_tables():
-    first, last = live_page.MARKERS
-    text = summary.PAGE.read_text().partition(first)[2].partition(last)[0]
+    documents = live_page.documents
+    text = documents.report.between_markers(documents.PERFORMANCE.read_text(), "live")[1]
     for work in ("train 3-4-1", "train 3-32-1", "the first curve after opening"):
         assert f"| {work} | " in text
     assert "SMOKE" not in text

@@ -6,7 +6,7 @@ import pytest
 
 from benches import bench
 
-targets, report, summary = bench("targets"), bench("report"), bench("summary")
+targets, report = bench("targets"), bench("report")
 WORK = targets.WORKS["3-4-1"].times(0.01)
 
 
@@ -47,9 +47,9 @@ def test_every_engine_that_is_here_has_its_row():
     assert all(len(row) == len(rows[0]) for row in rows[: len(found)])
 
 
-def test_the_page_has_its_tables():
-    first, last = targets.MARKERS
-    text = summary.PAGE.read_text().partition(first)[2].partition(last)[0]
+def test_the_document_has_its_tables():
+    documents = targets.documents
+    text = documents.report.between_markers(documents.TABLES.read_text(), "targets")[1]
     for name in targets.WORKS:
         for module in targets.MODULES:
             assert f"| train {name} | {module} | " in text

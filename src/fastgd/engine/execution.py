@@ -250,7 +250,8 @@ class _Work:
         """The runs that haven't ended, in fewer blocks once half of the blocks are enough.
 
         ``over`` is how many had ended when that was last asked. Also returns whose runs these are,
-        with their keys, and how many of them have ended.
+        with their keys, and how many of them have ended. At a quarter of the blocks searches took
+        0.96 to 1.05 of the time; runs sorted by learning rate, as many blocks.
         """
         ended, threads = runs.ended >= 0, self.plan.threads
         before, over = over, int(np.count_nonzero(ended))
