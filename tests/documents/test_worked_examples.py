@@ -171,15 +171,19 @@ def test_all_are_there():
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "slow or not slow"]
 DECLARED = "tests/arguments/test_declarations.py", "tests/test_modules.py", "-k"
 FAR_OUT = "tests/training/test_far_out.py"
+NAMES, IN_TABLES = "tests/documents/test_name_tables.py", "those_of_the_docstrings"
 ASKED = {
     "A new activation": (*DECLARED, "softsign", FAR_OUT),
     "A new loss": (*DECLARED, "log_cosh", FAR_OUT),
-    "A new optimizer": (*DECLARED, "AdaMax or optimizers"),
+    "A new optimizer": (NAMES, *DECLARED, f"AdaMax or optimizers or {IN_TABLES}"),
     "A new numeric option": (*DECLARED, "clip_gradient or layer or kernel"),
     "A new step over whole units": (*DECLARED, "max_norm or layer or kernel"),
-    "A new plot": ("tests/documents/test_gallery.py", "-k", "every or title or final_errors"),
+    "A new plot": (
+        NAMES, "tests/documents/test_gallery.py", "-k",
+        f"every or title or final_errors or {IN_TABLES}",
+    ),
     "A new command": ("tests/cli/test_app.py",),
-}
+}  # fmt: skip
 """The tests that say what is missing."""
 
 
