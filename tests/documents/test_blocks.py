@@ -16,7 +16,6 @@ from document import DOCUMENTS, ROOT, blocks, name
 COPIED = (".github", "bench", "conda", "docs", "examples", "src", "tests")
 COMMAND = re.compile(r"^\s*(\$ |fastgd |python|pip |ruff |mypy|lint-imports)", re.MULTILINE)
 README = ROOT / "README.md"
-EXAMPLES = ROOT / "docs" / "contributing.md"
 
 
 @pytest.fixture
@@ -126,9 +125,7 @@ def test_blocks_are_python_bash_or_no_code(path):
         where = f"{name(path)}, line {block.line}"
         if block.language.startswith("{"):  # a directive of Sphinx
             continue
-        # A diff is applied, and used, by test_worked_examples.py.
-        known = {"python", "bash", "text", "diff"} - ({"diff"} if path != EXAMPLES else set())
-        assert block.language in known, f"{where}: {block.language!r}"
+        assert block.language in {"python", "bash", "text"}, f"{where}: {block.language!r}"
         if block.language == "text":
             assert not COMMAND.search(block.text), f"{where}: commands are bash blocks, which run"
 

@@ -1,4 +1,7 @@
-"""The worked examples of CONTRIBUTING: what they change, and that it works."""
+"""The worked examples of CONTRIBUTING: what they change, and that it works.
+
+Each is a file of ``examples/changes``, which the page includes.
+"""
 
 import os
 import re
@@ -11,16 +14,24 @@ import pytest
 from cases import XOR_CODE
 from document import ROOT
 
-TEXT = (
-    (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8").split("## Worked examples")[1]
+PAGE = ROOT / "docs" / "contributing.md"
+TEXT = PAGE.read_text(encoding="utf-8").split("\n## Worked examples\n")[1].partition("\n## ")[0]
+CHANGES = ROOT / "examples" / "changes"
+INCLUDED = re.findall(
+    r"^### ([^\n]+): (\d+) files$.*?"
+    r"^```\{literalinclude\} \.\./examples/changes/(\w+\.diff)\n:language: diff\n```\n\n"
+    r"Not shown: (.*?)\n\n",
+    TEXT + "\n",
+    re.MULTILINE | re.DOTALL,
 )
+"""Of each example: its title, the number of its files, its file in CHANGES, what is not shown."""
 EXAMPLES = {
-    title: (int(count), patch, {*re.findall(r"`([\w/-]+\.\w+)`", others)})
-    for title, count, patch, others in re.findall(
-        r"^### ([^\n]+): (\d+) files$.*?^```diff\n(.*?)^```\n\nNot shown: (.*?)\n\n",
-        TEXT + "\n",
-        re.MULTILINE | re.DOTALL,
+    title: (
+        int(count),
+        (CHANGES / name).read_text(encoding="utf-8"),
+        {*re.findall(r"`([\w/-]+\.\w+)`", others)},
     )
+    for title, count, name, others in INCLUDED
 }
 """Of each: the number of files, what changes in most of them, and the names of the others."""
 AGREE = (
@@ -101,7 +112,7 @@ def apply(files, package, *, back=False):
             if back:
                 old, new = new, old
             assert not old or text.count(old) == 1, (
-                f"docs/contributing.md must quote {name} as it is, which has no longer once:\n{old}"
+                f"examples/changes must quote {name} as it is, which has no longer once:\n{old}"
             )
             text = text.replace(old, new, 1)
         path.write_text(text, encoding="utf-8")
@@ -152,20 +163,27 @@ def test_the_package_works_without_it(package):
 
 def test_all_are_there():
     assert EXAMPLES.keys() == USED.keys()
+    assert len(INCLUDED) == TEXT.count("\n### ")
+    assert {name for _, _, name, _ in INCLUDED} == {path.name for path in CHANGES.iterdir()}
+    assert all(f"](../examples/changes/{name})" in TEXT for _, _, name, _ in INCLUDED)
 
 
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "slow or not slow"]
 DECLARED = "tests/arguments/test_declarations.py", "tests/test_modules.py", "-k"
 FAR_OUT = "tests/training/test_far_out.py"
+NAMES, IN_TABLES = "tests/documents/test_name_tables.py", "those_of_the_docstrings"
 ASKED = {
     "A new activation": (*DECLARED, "softsign", FAR_OUT),
     "A new loss": (*DECLARED, "log_cosh", FAR_OUT),
-    "A new optimizer": (*DECLARED, "AdaMax or optimizers"),
+    "A new optimizer": (NAMES, *DECLARED, f"AdaMax or optimizers or {IN_TABLES}"),
     "A new numeric option": (*DECLARED, "clip_gradient or layer or kernel"),
     "A new step over whole units": (*DECLARED, "max_norm or layer or kernel"),
-    "A new plot": ("tests/documents/test_gallery.py", "-k", "every or title or final_errors"),
+    "A new plot": (
+        NAMES, "tests/documents/test_gallery.py", "-k",
+        f"every or title or final_errors or {IN_TABLES}",
+    ),
     "A new command": ("tests/cli/test_app.py",),
-}
+}  # fmt: skip
 """The tests that say what is missing."""
 
 
