@@ -21,6 +21,7 @@ extensions = [
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_design",
+    "sphinx_reredirects",
     "command_reference",
     "live_article",
 ]
@@ -31,6 +32,13 @@ html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["gallery.css"]
 smartquotes = False  # quotes and dashes are often code: '--', "8x8"
+
+# Addresses of pages that were merged into others.
+redirects = {
+    "from-matlab": "coming-from.html",
+    "gallery": "plots.html",
+    "which-function": "index.html#which-function",
+}
 
 # Headings down to the third level can be linked to, by the names that code hosts give them.
 myst_heading_anchors = 3
@@ -64,6 +72,12 @@ def for_readers(_app: Sphinx, _docname: str, source: list[str]) -> None:
     source[0] = _END_OF_DOCTEST.sub("```", _BASH.sub(without_remarks, source[0]))
 
 
+def for_readers_of_included(app: Sphinx, _path: Path, docname: str, source: list[str]) -> None:
+    """Hide it in a file that a page includes, too."""
+    for_readers(app, docname, source)
+
+
 def setup(app: Sphinx) -> None:
     """Sphinx calls this."""
     app.connect("source-read", for_readers)
+    app.connect("include-read", for_readers_of_included)

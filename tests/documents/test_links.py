@@ -85,6 +85,16 @@ def test_links_and_anchors_of_the_built_pages(pages):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("old", ["from-matlab.html", "gallery.html", "which-function.html"])
+def test_an_old_address_leads_to_a_page(pages, old):
+    (path,) = (path for path in pages if path.name == old)
+    [target] = re.findall(r'http-equiv="refresh" content="0; url=([^"]+)"', path.read_text())
+    parts = urlsplit(target)
+    assert parts.path != old
+    assert parts.fragment in {"", *pages[path.parent / parts.path].ids}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["index.html", "article.html"])
 def test_the_live_page_is_linked(pages, name):
     (page,) = (page for path, page in pages.items() if path.name == name)
