@@ -29,8 +29,6 @@ exclude_patterns = ["build"]
 html_theme = "furo"
 html_title = f"fastgd {release}"
 html_show_sourcelink = False
-html_static_path = ["_static"]
-html_css_files = ["gallery.css"]
 smartquotes = False  # quotes and dashes are often code: '--', "8x8"
 
 # Addresses of pages that were merged into others.
@@ -60,6 +58,8 @@ _FOR_THE_TESTS = re.compile(
     r"^(#.*?) *\((?:the tests add .+|\.ci/(?:run|nightly) runs this)\)$\n", re.MULTILINE
 )
 _END_OF_DOCTEST = re.compile(r"^\n```$", re.MULTILINE)
+_CODE = re.compile(r"^Code: \[.+?(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"\]\((?P<path>\.\./examples/\w+/(?P<name>\w+\.(?P<language>py|sh)))\)")
 
 
 def without_remarks(block: re.Match[str]) -> str:
@@ -67,9 +67,19 @@ def without_remarks(block: re.Match[str]) -> str:
     return _FOR_THE_TESTS.sub(lambda found: "" if found[1] == "#" else f"{found[1]}\n", block[0])
 
 
+def with_files(code: re.Match[str]) -> str:
+    """Include the files that a line "Code: ..." links to, for pages outside a repository."""
+    return "\n\n".join(
+        f":::{{dropdown}} {file['name']}\n```{{literalinclude}} {file['path']}\n"
+        f":language: {file['language']}\n```\n:::"
+        for file in _FILE.finditer(code[0])
+    )
+
+
 def for_readers(_app: Sphinx, _docname: str, source: list[str]) -> None:
-    """Hide what is in a page for the tests: remarks, and the empty line that ends a doctest."""
-    source[0] = _END_OF_DOCTEST.sub("```", _BASH.sub(without_remarks, source[0]))
+    """Hide what is in a page for the tests and code hosts: remarks, ends of doctests, links."""
+    shown = _END_OF_DOCTEST.sub("```", _BASH.sub(without_remarks, source[0]))
+    source[0] = _CODE.sub(with_files, shown)
 
 
 def for_readers_of_included(app: Sphinx, _path: Path, docname: str, source: list[str]) -> None:

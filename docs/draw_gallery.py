@@ -1,24 +1,20 @@
-"""Draw the pictures of the gallery anew: ``python docs/draw_gallery.py [NAME ...]``.
+"""Draw the pictures of docs/plots.md anew: ``python docs/draw_gallery.py [NAME ...]``.
 
 Each file of ``examples/gallery`` runs in a process and a folder of its own. A table says which file
 drew which picture, in how many seconds of processor time, and whether it is the one that
-``docs/images`` had. The pictures replace those, and the seconds those of the page. With names of
-files, only these run. Where a Python file and commands (``.sh``) have one name, they draw the same
-picture, to the byte.
+``docs/images`` had; it replaces that one. With names of files, only these run. Where a Python file
+and commands (``.sh``) have one name, they draw the same picture, to the byte.
 """
 
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from math import ceil
 from pathlib import Path
 
 DOCS = Path(__file__).parent
 FILES = DOCS.parent / "examples" / "gallery"
-PAGE = DOCS / "gallery.md"
 
 
 def draw(file: Path, folder: Path) -> float:
@@ -41,13 +37,6 @@ def keep(picture: Path) -> str:
     return "new" if was is None else "same" if was == picture.read_bytes() else "changed"
 
 
-def write_seconds(text: str, name: str, seconds: float) -> str:
-    """Return the page with the time that a file takes in the title of its code."""
-    title = re.compile(rf"(\{{dropdown\}} {re.escape(name)}, ).*")
-    time = f"{ceil(seconds)} s" if seconds < 100 else f"{ceil(seconds / 60)} min"
-    return title.sub(rf"\g<1>{time}", text)
-
-
 def main(names: list[str]) -> None:
     """Draw the pictures of these files, or of all."""
     files = [FILES / name for name in names] or sorted(FILES.glob("*.*"))
@@ -59,7 +48,6 @@ def main(names: list[str]) -> None:
                 size = picture.stat().st_size // 1000
                 line = f"{seconds:6.1f} s{size:6} kB  {keep(picture)}"
                 print(f"{file.name:28}{picture.name:28}{line}", flush=True)
-        PAGE.write_text(write_seconds(PAGE.read_text("utf-8"), file.name, seconds), "utf-8")
 
 
 if __name__ == "__main__":

@@ -87,8 +87,7 @@ def row_of(name: str, found: fastgd.Trainability, boxes: fastgd.BoxCounting) -> 
     (left, right), (bottom, top) = found.settings.window
     return study.Row(
         name,
-        f"{LOW} to {HIGH} over all conditions (second-hand: a published summary of the paper; the "
-        "paper's table could not be opened)",
+        f"{LOW} to {HIGH}, all conditions (second-hand)",
         f"{boxes.dimension:.2f} ({boxes.low:.2f} to {boxes.high:.2f})",
         verdict,
         f"{reason}; window {left:.2f} to {right:.2f}, {bottom:.2f} to {top:.2f}",

@@ -26,6 +26,12 @@ a share if the intervals overlap; Chauvin's law if ours is within 10 % of it at 
 run: r 0.15 and 0.2 (and 0.1 and 0.2 for runs of 50,000 sweeps), and at most 20,000 instead of 5,000
 sweeps for a reading, as so short runs make the mean of slow ones too low.
 
+Runs: 100,000 for nine combinations of network, eta and r (0.3, 0.5, 1) with an update per sweep,
+5,000 for the same nine with an update per pattern, 2,000 for those of 50,000 sweeps; for a reading
+1,000 with an update per sweep, 200 per pattern, 100 without momentum; for a point of Chauvin's law
+500, 300 and 50; for a pixel of the map 400, or 100 per pattern (a line ends where a neighbor is
+gray). A run is given up after 6,587 sweeps, and for Chauvin's averages after 5,000, or 20,000
+without momentum. The intervals measure sampling only: our means are not on a line in log2 H.
 
     python examples/studies/xor_1986.py
 

@@ -1,4 +1,4 @@
-"""The gallery: every picture with the whole code that draws it, in files that these tests run."""
+"""Every picture of the documents has its whole code, in files that these tests run."""
 
 import contextlib
 import os
@@ -7,10 +7,9 @@ import runpy
 import shlex
 import subprocess
 import sys
-from collections import defaultdict
-from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -21,11 +20,7 @@ from fastgd.cli.saved_commands import KINDS
 
 EXAMPLES = ROOT / "examples"
 FILES = sorted(path for path in (EXAMPLES / "gallery").iterdir() if path.suffix in {".py", ".sh"})
-PAGE = ROOT / "docs" / "gallery.md"
-SECONDS = 30
-
-MINUTES = {"trainability.sh"}
-"""Only the map of a quarter of a million trainings takes longer; trainability_zoom.py is quick."""
+PAGES = [ROOT / "docs" / name for name in ("plots.md", "results.md")]
 
 NO_PICTURES = {"page-live.gif", "page-phone.png", "performance.png"}
 """What shows the article's page, and what `bench/` measures."""
@@ -61,60 +56,48 @@ QUICK = {
 """Per file, what the tests replace in it: they draw with fewer numbers."""
 
 
-@dataclass(frozen=True)
-class Card:
-    """A picture of the page, and the files under it, with what the title of each says."""
+class Shown(NamedTuple):
+    """Pictures of a page, and the files to which the line "Code:" below them links."""
 
-    title: str
-    image: str
+    pictures: list[str]
     files: dict[str, str]
+    """The texts of the links by file."""
 
 
-def cards():
-    """The cards of the page, in order."""
+def all_shown():
+    """What the pages show, in order."""
     found = []
-    for text in re.split(r"^::::\{grid-item-card\} ", PAGE.read_text("utf-8"), flags=re.M)[1:]:
-        text, end, _ = text.partition("\n::::\n")
-        assert end, text
-        title, images = text.splitlines()[0], re.findall(r"\]\(images/([\w.-]+)\)", text)
-        assert len(images) == 1, title
-        titles = re.findall(r"\{dropdown\} (.+)\n```\{literalinclude\} \.\./examples/(.+)", text)
-        assert titles, f"{title}: a picture comes with its code"
-        assert len(titles) == text.count("{dropdown}"), title
-        found.append(Card(title, images[0], {path: said for said, path in titles}))
+    for page in PAGES:
+        parts = re.split(r"^Code: (.+?)(?:\n\n|\Z)", page.read_text("utf-8"), flags=re.M | re.S)
+        for text, code in zip(parts[::2], [*parts[1::2], ""], strict=True):
+            links = re.findall(r"\[([\w.]+)\]\(\.\./examples/([\w/.]+)\)", code)
+            pictures = re.findall(r"\]\(images/([\w.-]+)\)", text)
+            if pictures or links:
+                found.append(Shown(pictures, {path: said for said, path in links}))
     return found
 
 
-CARDS = cards()
+SHOWN = all_shown()
 
 
-def drawn_by():
-    """The pictures under which the page shows each file of ``examples/gallery``."""
-    found = defaultdict(set)
-    for card in CARDS:
-        for path in card.files:
-            if path.startswith("gallery/"):
-                found[path.removeprefix("gallery/")].add(card.image)
-    return found
+def drawn_by(path):
+    """The pictures that a file names: those that it draws."""
+    return {*re.findall(r"[\w-]+\.(?:png|gif)\b", path.read_text("utf-8"))}
 
 
 def test_every_picture_of_the_documents_has_its_code_and_vice_versa():
-    shown = [card.image for card in CARDS]
+    shown = [picture for each in SHOWN for picture in each.pictures]
     assert len(shown) == len({*shown})
     assert {*shown} == {path.name for path in (ROOT / "docs" / "images").iterdir()} - NO_PICTURES
-    assert drawn_by().keys() == {path.name for path in FILES}
-    assert all((EXAMPLES / path).exists() for card in CARDS for path in card.files)
+    linked = [path for each in SHOWN for path in each.files if path.startswith("gallery/")]
+    assert sorted(linked) == sorted(f"gallery/{path.name}" for path in FILES)
 
 
-@pytest.mark.parametrize("card", CARDS, ids=[card.image for card in CARDS])
-def test_the_title_of_code_is_its_file_and_its_seconds(card):
-    for path, said in card.files.items():
-        folder, name = path.split("/")
-        time = re.fullmatch(rf"{re.escape(name)}, (\d+) (s|min)", said)
-        assert time, said
-        if folder == "gallery":  # a study takes as long as it takes
-            assert (time[2] == "min") == (name in MINUTES)
-            assert time[2] == "min" or int(time[1]) < SECONDS
+@pytest.mark.parametrize("each", SHOWN, ids=[" ".join(each.pictures) for each in SHOWN])
+def test_the_code_below_pictures_draws_them_and_the_title_of_a_link_is_its_file(each):
+    drawn = [drawn_by(EXAMPLES / path) for path in each.files]
+    assert {*each.pictures} == set().union(*drawn)
+    assert all(Path(path).name == said for path, said in each.files.items())
 
 
 def test_every_function_and_every_command_that_draws_is_there():
@@ -158,5 +141,5 @@ def test_files_draw_their_pictures(name, tmp_path, run):
     assert all(pictures == drawn[0] for pictures in drawn)
     for path in FILES:
         if path.stem == name:
-            assert {*drawn[0]} == drawn_by()[path.name]
+            assert {*drawn[0]} == drawn_by(path)
     assert all(len(picture) > 10_000 for picture in drawn[0].values())

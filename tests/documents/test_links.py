@@ -141,6 +141,15 @@ def test_every_option_of_every_command_is_in_the_reference(pages):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["plots", "results"])
+def test_the_code_of_the_pictures_is_in_the_built_page(pages, name):
+    linked = re.findall(r"\(\.\./examples/", (ROOT / "docs" / f"{name}.md").read_text("utf-8"))
+    (built,) = (path for path in pages if path.name == f"{name}.html")
+    dropdowns = re.findall(r"<details[^>]*sd-dropdown", built.read_text("utf-8"))
+    assert len(dropdowns) == len(linked) > 0
+
+
+@pytest.mark.slow
 def test_readers_see_no_remarks_for_the_tests(pages):
     # Only the page that explains the remarks has them, and not in a block.
     for path in pages:
