@@ -189,7 +189,7 @@ class Momentum(Optimizer, command="momentum", race_alpha=1.0, states=1):
 
 
 class Nesterov(Optimizer, command="nesterov", race_alpha=2.0, states=1):
-    """Momentum that looks ahead: the step has the velocity after one more such gradient.
+    """Momentum whose step is the velocity after one more update with the same gradient.
 
     v = momentum * v + g, then w = w + alpha * (g + momentum * v). It keeps the velocity v, an
     (inputs, outputs) array per layer.
@@ -240,7 +240,7 @@ class AdaGrad(Optimizer, command="adagrad", race_alpha=0.2, states=1):
 
 
 class AdaDelta(Optimizer, command="adadelta", race_alpha=100.0, states=2):
-    """Scale each weight's step by its recent steps, so that alpha = 1 suits most networks.
+    """Scale each weight's step by its recent steps, so that alpha = 1 is usual.
 
     s = rho * s + (1 - rho) * g * g, the step d = sqrt(u + epsilon) / sqrt(s + epsilon) * g, then
     u = rho * u + (1 - rho) * d * d and w = w + alpha * d. It keeps the means s of the squared

@@ -150,7 +150,9 @@ WIDEST = 30
 def race(
     race: Race, surface: Surface, *, ax: "tuple[Axes, Axes] | None" = None
 ) -> "tuple[Axes, Axes]":
-    r"""Plot a race, as in the comparisons that the article links to ("Visualizing the Difference").
+    r"""Plot the errors of a race against the iterations, and its paths on a loss surface.
+
+    As in the comparisons that the article links to ("Visualizing the Difference").
 
     Parameters
     ----------

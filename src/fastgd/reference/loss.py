@@ -22,7 +22,7 @@ def objective(
     hidden_size: int | tuple[int, ...] = 4,
     **options: Unpack[LossOptions],
 ) -> tuple[float, FloatArray]:
-    """Loss of a network over all samples, and its gradient: ``fastgd.objective(...)(w)``.
+    """Return the loss over all samples and its gradient, as ``fastgd.objective(...)(w)`` does.
 
     Parameters
     ----------

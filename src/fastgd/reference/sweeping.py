@@ -36,7 +36,7 @@ def sweep(
     validation: Sequence[ArrayLike | None] | None = None,
     **given: Any,
 ) -> dict[tuple[int, ...], Run]:
-    """Train one network after the other: `train` with the rows and values of each.
+    """Train the runs of a sweep one by one with `train`, each with its own rows and values.
 
     Parameters
     ----------

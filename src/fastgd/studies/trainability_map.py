@@ -36,7 +36,7 @@ WINDOW: MapWindow = ((1.0, 6.0), (-1.0, 4.0))
 
 @dataclass(frozen=True, eq=False)
 class Trainability(ShownInNotebooks):
-    """A map of which pairs of learning rates train; returned by :func:`trainability`.
+    """A map of the learning rates with which a training converges, from :func:`trainability`.
 
     Attributes
     ----------

@@ -83,11 +83,11 @@ def objective(
 
 
 class Objective:
-    """``f(w)`` returns the loss at the parameters w and its derivative; see :func:`objective`.
+    """A loss as a function of all parameters: ``objective(w)`` returns the loss and its gradient.
 
-    w is a vector of all parameters, layer by layer: for each layer the weights (inputs, outputs)
-    row by row, then the biases if there are any. :meth:`parts` splits it into arrays. Threads may
-    share an objective: their calls are serialized.
+    Returned by :func:`objective`. w is a vector of all parameters, layer by layer: for each layer
+    the weights (inputs, outputs) row by row, then the biases if there are any. :meth:`parts` splits
+    it into arrays. Threads may share an objective: their calls are serialized.
 
     Attributes
     ----------

@@ -112,7 +112,7 @@ def train(
     progress: bool = False,
     **given_options: Unpack[options.Options],
 ) -> Run:
-    """Train one network by full-batch gradient descent, counting direction changes.
+    """Train one network, and count how often the derivative of each weight changes its sign.
 
     By default the article's network: sigmoid units, squared error and no biases, with any number of
     layers, units, inputs and outputs.

@@ -37,7 +37,10 @@ BYTES = BALL_BYTES + 9 * 8
 
 
 class Stretch(NamedTuple):
-    """An interval from which all balls end in the same minimum, or in none (-1)."""
+    """An interval of starting points whose balls all end in the same minimum, or in none.
+
+    ``minimum`` is its index, or -1.
+    """
 
     left: float
     right: float

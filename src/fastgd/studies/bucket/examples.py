@@ -12,7 +12,7 @@ FIVE_MINIMA_WINDOW = (-6.0, 6.0)
 
 @dataclass(frozen=True)
 class Example:
-    """Balls on a curve, the first of which has a problem.
+    """One of the article's problems: a curve, and balls of which the first one gets into trouble.
 
     Attributes
     ----------
