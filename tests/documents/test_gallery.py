@@ -11,6 +11,7 @@ from inspect import signature
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 from document import ROOT
@@ -143,3 +144,15 @@ def test_files_draw_their_pictures(name, tmp_path, run):
         if path.stem == name:
             assert {*drawn[0]} == drawn_by(path)
     assert all(len(picture) > 10_000 for picture in drawn[0].values())
+
+
+@pytest.mark.slow
+def test_derivatives_lower_the_errors_of_the_option_as_their_page_says(tmp_path):
+    page = " ".join((ROOT / "docs" / "derivatives.md").read_text("utf-8").split())
+    assert "falls to a half for the price, and to an eighth for its slope" in page
+    with contextlib.chdir(tmp_path):
+        found = runpy.run_path(str(EXAMPLES / "gallery" / "derivatives.py"))
+    for name, factor in ("price", 2), ("delta", 8):
+        learned, exact = found[name]  # (networks, without and with derivatives, places)
+        without, learning = np.sqrt(np.mean((learned - exact.T) ** 2, axis=(0, 2)))
+        assert without / learning == pytest.approx(factor, rel=0.1)
