@@ -55,8 +55,8 @@ class Fold:
 class SearchFit:
     """The fit of one candidate on one fold; to scikit-learn it is the estimator that is fitted.
 
-    Its ``fit`` only adopts the trained runs, or raises the error. scikit-learn's loop around it, 0.2
-    ms a fit, is a quarter of a search of wine; ours would need four more of its private functions.
+    Its ``fit`` only adopts the trained runs, or raises the error. scikit-learn's loop around it,
+    0.2 ms a fit, takes a quarter of a search of wine; ours needs four more of its private names.
     """
 
     candidate: SearchCandidate
