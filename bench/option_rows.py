@@ -23,15 +23,17 @@ def optimizers(settings: Settings) -> list[Line]:
     works = article(4, SMALL_ALPHAS, 32, 4800)
     lines = []
     for case in OPTIONS.values():
-        if case.speed is None or case.speed.peer != "optax":
+        given = {} if case.speed is None else case.speed.options or case.options
+        if "optimizer" not in given:
             continue
-        optimizer = (case.speed.options or case.options)["optimizer"]
-        limit = case.speed.peer_limit
-        peers = [
-            _beside("plain gradient descent (ours / its)", case.speed.limit, settings),
-            Peer("JAX + optax, jit + vmap, best form", "optax", jax_best(512), limit, share=0.2),
-            Peer("JAX + optax, jit + vmap, plain", "optax", jax_plain, limit, share=0.2),
-        ]
+        optimizer, limit = given["optimizer"], case.speed.peer_limit
+        peers = [_beside("plain gradient descent (ours / its)", case.speed.limit, settings)]
+        if case.speed.peer == "optax":
+            names = {"best form": jax_best(512), "plain": jax_plain}
+            peers += [
+                Peer(f"JAX + optax, jit + vmap, {name}", "optax", form, limit, share=0.2)
+                for name, form in names.items()
+            ]
         title = f"{THOUSAND}, {type(optimizer).__name__}"
         lines += compare(title, works.given(optimizer=optimizer), peers, settings)
     return lines

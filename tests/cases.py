@@ -201,7 +201,7 @@ OPTIONS = {
             {"optimizer": Rprop(), "alpha": 1e-3},
             {"optimizer": Rprop(0.3, 1.05, 1e-4, 0.02), "alpha": 0.1},
         ],
-        speed=Speed("<= 2", peer="optax", peer_limit=">= 6"),
+        speed=Speed("<= 2"),
     ),
     "levenberg marquardt": Case(
         {"optimizer": LevenbergMarquardt(), "sample_weight": EIGHT, "l2": 0.02},
