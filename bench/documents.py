@@ -8,7 +8,7 @@ versions. Figures are those of the processor that was measured last; the others 
 ratios. Before ``report.write_between_markers`` there must be markers in the document.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import report
@@ -70,6 +70,8 @@ BARS = (
 OTHERS = ("NumPy", "JAX", "PyTorch", "scikit-learn", "scikit-lego", "C,", "GridSearchCV over MLP",
           "optimistix", "torch-", "SciPy")  # fmt: skip
 """How the names of other libraries begin, as against parts of fastgd, bounds and limits."""
+NOT_SHOWN = ("201 x 201", "Auto,", "concrete,", "AdaGrad", "AdaDelta", "RMSProp", "0/1 weights")
+"""What rows contain that are much like others: they are only in TABLES.md."""
 NOTED = ("fastgd", "jax")
 """Packages whose versions stand below the short tables."""
 SCALED = "\\* theirs measured on fewer runs or iterations, and scaled."
@@ -96,12 +98,16 @@ def rows_of_peers(found: Kept, table: str) -> list[Row]:
     return [
         (table, one.work, one.against)
         for one in lines
-        if one.against.startswith(OTHERS) and not one.against.endswith("plain")
+        if one.against.startswith(OTHERS)
+        and not one.against.endswith("plain")
+        and not any(text in f"{one.work} {one.against}" for text in NOT_SHOWN)
     ]
 
 
-def markdown(found: Kept, rows: Sequence[Row], *, targets: bool) -> str:
+def markdown(found: Kept, rows: Sequence[Row], *, is_whole: bool) -> str:
     """Return these rows as a table, with the ratios of other processors that have them.
+
+    A whole table has targets; a selection of rows says what they were measured on.
 
     Raises
     ------
@@ -121,19 +127,24 @@ def markdown(found: Kept, rows: Sequence[Row], *, targets: bool) -> str:
     for row, line in zip(rows, lines, strict=True):
         elsewhere = [_ratio(line_of(found, name, row)) for name in others]
         cells.append([*line.cells()[:6], *elsewhere])
-        if targets:
+        if is_whole:
             sign = {True: "yes", False: "**NO**", None: ""}[line.met]
             cells[-1].append(f"{line.target.partition(' ')[2]} {sign}".strip())
-    head += ["target"] if targets else []
-    tables = list(dict.fromkeys(row[0] for row in rows))
-    stamps = [
-        f"{name}: {report.brief(found[name][table].stamp, NOTED)}."
-        for name in (main, *others)
-        for table in tables
-        if table in found[name]
-    ]
+    head += ["target"] if is_whole else []
     notes = [SCALED] if any(line.note and line.theirs for line in lines) else []
-    return "\n\n".join([report.markdown_table(head, cells), *notes, *dict.fromkeys(stamps)])
+    notes += [] if is_whole else [stamps(found, {row[0] for row in rows}, (main, *others))]
+    return "\n\n".join([report.markdown_table(head, cells), *notes])
+
+
+def stamps(found: Kept, tables: Iterable[str], names: Sequence[str]) -> str:
+    """Return what these tables were measured on, a line for each processor and run."""
+    lines = [
+        f"{name}: {report.brief(table.stamp, NOTED)}."
+        for name in names
+        for key, table in found[name].items()
+        if key in tables
+    ]
+    return "\n\n".join(dict.fromkeys(lines))
 
 
 def _ratio(line: Line | None) -> str:
@@ -142,17 +153,19 @@ def _ratio(line: Line | None) -> str:
 
 def texts(found: Kept) -> dict[Path, dict[str, str]]:
     """Return what stands between which markers of which document."""
-    main = found[last_measured(found)]
+    last = last_measured(found)
+    main = found[last]
     speed = main["speed"].lines
     bounded = {name: report.with_bounds([*speed, *main[name].lines])[len(speed) :] for name in main}
     return {
-        README: {"speed": markdown(found, IN_README, targets=False)},
-        PERFORMANCE: {"summary": markdown(found, IN_PERFORMANCE, targets=False)},
+        README: {"speed": markdown(found, IN_README, is_whole=False)},
+        PERFORMANCE: {"summary": markdown(found, IN_PERFORMANCE, is_whole=False)},
         BENCHMARKS: {
-            name: markdown(found, rows_of_peers(found, name), targets=True)
+            name: markdown(found, rows_of_peers(found, name), is_whole=True)
             for name in main
             if name != "fixed"
-        },
+        }
+        | {"machines": stamps(found, main, sorted(found, key=lambda name: name != last))},
         TABLES: {name: report.markdown(bounded[name], main[name].stamp) for name in main},
     }
 

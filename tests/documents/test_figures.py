@@ -40,13 +40,13 @@ def test_a_measurement_replaces_its_tables_and_no_others(tmp_path, monkeypatch):
     assert found["Zen 5"]["parts"] == (lines(4.0), older)
     assert found["Zen 5"]["speed"].lines == lines(2.5, 1.5)
     assert DOCUMENTS.last_measured(found) == "Zen 4"
-    head, _, row, *_ = DOCUMENTS.markdown(found, [("speed", "a", "NumPy")], targets=True).split(
+    head, _, row, *_ = DOCUMENTS.markdown(found, [("speed", "a", "NumPy")], is_whole=True).split(
         "\n"
     )
     assert head == "| work | threads | against | ours | theirs | ratio, Zen 4 | Zen 5 | target |"
     assert row == "| a | 1 | NumPy | 2.00 ns | 5.00 ns | 2.00x | 2.50x | 2 yes |"
     with pytest.raises(ValueError, match="all rows must be measured, got none of"):
-        DOCUMENTS.markdown(found, [("speed", "c", "NumPy")], targets=True)
+        DOCUMENTS.markdown(found, [("speed", "c", "NumPy")], is_whole=True)
 
 
 def test_what_a_work_is_of_its_bound_stands_in_all_its_lines():
