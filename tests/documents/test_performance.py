@@ -52,7 +52,7 @@ SAID = {
     "trains it in half the time": (
         ratios([("speed", DOCUMENTS.TRAIN, "C, AVX-512 intrinsics")]), 0.45, 0.6,
     ),
-    "takes two to five times as long": ([median(plain_by_best())], 2.0, 5.0),
+    "it takes about twice as long in the median": ([median(plain_by_best())], 1.7, 2.4),
     "from some seconds to half a minute": (ours("fixed", "fastgd "), 2.0, 36.0),
 }  # fmt: skip
 """Sentences: the measured values, and between what they must be for the sentence to be true."""
