@@ -43,8 +43,8 @@ def test_a_measurement_replaces_its_tables_and_no_others(tmp_path, monkeypatch):
     head, _, row, *_ = DOCUMENTS.markdown(found, [("speed", "a", "NumPy")], is_whole=True).split(
         "\n"
     )
-    assert head == "| work | threads | against | ours | theirs | ratio, Zen 4 | Zen 5 | target |"
-    assert row == "| a | 1 | NumPy | 2.00 ns | 5.00 ns | 2.00x | 2.50x | 2 yes |"
+    assert head == "| work | against | ours | theirs | ratio, Zen 4 | Zen 5 | target |"
+    assert row == "| a | NumPy | 2.00 ns | 5.00 ns | 2.00x | 2.50x | 2 yes |"
     with pytest.raises(ValueError, match="all rows must be measured, got none of"):
         DOCUMENTS.markdown(found, [("speed", "c", "NumPy")], is_whole=True)
 
