@@ -1,6 +1,5 @@
 """Two classes, from arrays to a saved network: one network, its curve, then 50 seeds."""
 
-import numpy as np
 from sklearn.datasets import make_moons
 from sklearn.model_selection import train_test_split
 
