@@ -5,7 +5,7 @@
 The README has the rows that people ask for first, docs/performance.md a few more and a picture,
 docs/benchmarks.md all rows in which the other is another library, and TABLES.md all rows, with all
 versions. Figures are those of the processor that was measured last; the others have a column of
-ratios. Before ``report.write_between_markers`` there must be markers in the document.
+ratios. Each table stands between markers of its name in the document.
 """
 
 import re

@@ -3,7 +3,7 @@
     python bench/live_page.py                 two minutes; nothing else should run
     python bench/live_page.py --page FILE     with a page that is already there
     python bench/live_page.py --quick         a smoke run
-    python bench/live_page.py --write      write the tables
+    python bench/live_page.py --write         write the tables
 
 Trainings are timed by the page's own worker, in turn with those in Python, many times; the figures
 are the smallest ones, since whatever else runs can only add to them. Each final error is compared

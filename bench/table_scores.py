@@ -2,7 +2,7 @@
 
     python bench/table_scores.py              all tables, some minutes
     python bench/table_scores.py ames storms  some of them
-    python bench/table_scores.py --write   write the table into docs/benchmarks.md
+    python bench/table_scores.py --write      write the table into docs/benchmarks.md
 
 ``python bench/peers.py --table tables`` does the same. A quarter of the rows, the same for
 everybody, is kept from all of them and judges: R squared for numbers, the area under the ROC curve

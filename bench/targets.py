@@ -1,8 +1,8 @@
-"""The kernel as WebAssembly compared with that of this machine: the table in docs/performance.md.
+"""The kernel as WebAssembly compared with that of this machine: the table in TABLES.md.
 
     python bench/targets.py                 some minutes; nothing else should run
     python bench/targets.py --quick         a smoke run
-    python bench/targets.py --write      write the table
+    python bench/targets.py --write         write the table
 
 Every engine that is here takes part: wasmtime (the wheel), Node.js, Chromium without a window. All
 train the same, in turn, many times. The figures are the smallest ones, since whatever else runs can

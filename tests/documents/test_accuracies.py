@@ -1,4 +1,4 @@
-"""The accuracies of docs/losses.md: ours to the digit, scikit-learn's not above them."""
+"""The accuracies of docs/losses.md: ours to the digit, and none clearly below scikit-learn's."""
 
 import re
 import warnings
@@ -34,12 +34,12 @@ def test_accuracies_are_those_of_the_page(name):
     theirs = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # 200 iterations are few, it says
-        for i, (train, test) in enumerate(folds[:3]):
+        for i, (train, test) in enumerate(folds):
             network = MLPClassifier(
                 32, alpha=0, batch_size=len(train), learning_rate_init=0.01, max_iter=200, tol=0,
                 n_iter_no_change=200, random_state=i,
             )  # fmt: skip
             theirs.append(network.fit(X[train], y[train]).score(X[test], y[test]))
-    assert ours > np.mean(theirs) - 0.02
+    assert ours > np.mean(theirs) - 0.005
     shown = re.search(rf"\| {name.replace('_', ' ')} \| ([\d.]+) \|", PAGE)
     assert shown[1] == f"{ours:.3f}"

@@ -12,6 +12,7 @@ from document import DOCUMENTS, ROOT, name, prose
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+TERM = re.compile(r"\{term\}`([^`<]+?)(?: <([^`>]+)>)?`")
 FILE = re.compile(r"`((?:[\w.]+/)+[\w.]*)`")
 
 
@@ -38,6 +39,18 @@ def test_files_that_are_named_exist(path):
     places = (ROOT, ROOT / "src", ROOT / "src" / "fastgd")
     for file in FILE.findall(prose(path)):
         assert any((place / file).exists() for place in places), f"{name(path)}: {file}"
+
+
+def test_terms_are_in_the_glossary():
+    """A term is a line of its own above its definition; else the built page has none."""
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    listed = text.partition(":sorted:\n\n")[2].partition("\n:::")[0]
+    entries = [entry.split("\n") for entry in listed.split("\n\n")]
+    assert all(len(lines) > 1 and all(x.startswith("  ") for x in lines[1:]) for lines in entries)
+    terms = {lines[0] for lines in entries}
+    for path in DOCUMENTS:
+        for shown, given in TERM.findall(path.read_text(encoding="utf-8")):
+            assert (given or shown) in terms, f"{name(path)}: {given or shown}"
 
 
 class Page(HTMLParser):
