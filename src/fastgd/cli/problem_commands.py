@@ -181,12 +181,8 @@ def surface(
 
         def warm_up() -> None:  # and whatever is wrong with the window is met before the training
             first = saved or train(iterations=min(1, iterations))
-            fastgd.surface(
-                X,
-                y,
-                first,
-                **window | {"resolution": min(WARM_UP_RESOLUTION, window["resolution"])},
-            )
+            resolution = min(WARM_UP_RESOLUTION, window["resolution"])
+            fastgd.surface(X, y, first, **window | {"resolution": resolution})
 
         def trained() -> Run:
             every = max(1, iterations // RECORDS)
@@ -267,9 +263,8 @@ def race(plot: Path | None, progress: bool, json: bool, **typed: Any) -> None:
         def warm_up() -> None:
             short = call(iterations=min(1, settings["iterations"]))
             if plot is not None:
-                short.surface(
-                    **window, resolution=WARM_UP_RESOLUTION
-                )  # refuses a window that can't be
+                # Refuses a window that can't be.
+                short.surface(**window, resolution=WARM_UP_RESOLUTION)
 
         found, *times = timed(warm_up, partial(call, progress=progress))
 
