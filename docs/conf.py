@@ -97,7 +97,11 @@ def for_readers_of_included(app: Sphinx, _path: Path, docname: str, source: list
 
 
 def describe(
-    _app: Sphinx, _page: str, _template: str, context: dict[str, Any], doctree: nodes.document | None
+    _app: Sphinx,
+    _page: str,
+    _template: str,
+    context: dict[str, Any],
+    doctree: nodes.document | None,
 ) -> None:
     """Give a page the description that search engines show: how its first paragraph begins."""
     if doctree and (first := next(doctree.findall(nodes.paragraph), None)):
