@@ -2,8 +2,6 @@
 
 import sys
 
-import pytest
-
 from document import ROOT
 
 sys.path.insert(0, str(ROOT / "docs"))
@@ -14,7 +12,6 @@ PAGE = name_tables.PAGE.read_text(encoding="utf-8")
 
 
 def test_tables_are_those_of_the_docstrings():
-    pytest.importorskip("sklearn")
     assert name_tables.with_tables(PAGE) == PAGE  # if not: python docs/name_tables.py
 
 

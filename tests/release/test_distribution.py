@@ -58,6 +58,7 @@ def test_the_wheel_has_the_package_and_nothing_else(built):
     assert {name for name in names if ".dist-info/" not in name} == sources
     assert {path.rpartition(".")[2] for path in sources} == {
         "py",
+        "pyi",
         "typed",
         "json",
         "js",

@@ -111,7 +111,7 @@ class Space(NamedTuple):
     """Its length: products of the letters above and the names of ``Layout.sizes``, and their sum.
 
     P is the parameters of all runs, with gaps between layers; A the activations of a group. The
-    name of a choice or feature of the recipe is 1 if it is on, else 0: then the array has no values.
+    name of a choice or feature of the recipe is 1 if it is on, else 0: then it has no values.
     """
 
     moves: bool = False
