@@ -159,8 +159,9 @@ def test_every_page_has_a_title_a_description_and_an_icon(pages):
         head, *_ = path.read_text(encoding="utf-8").partition("</head>")
         if 'http-equiv="refresh"' not in head:
             assert re.search(r"<title>[^<]*fastgd", head), path.name
-            [described] = re.findall(r'<meta name="description" content="([^"]+)">', head)
-            assert 40 <= len(unescape(described)) <= 160, path.name
+            described = re.search(r'<meta name="description" content="([^"]+)">', head)
+            assert described, path.name
+            assert 40 <= len(unescape(described[1])) <= 160, path.name
             assert 'href="_static/favicon.svg"' in head, path.name
 
 
