@@ -2,8 +2,12 @@
 
 import re
 import sys
+from html import escape
 from pathlib import Path
+from textwrap import shorten
+from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 
 import fastgd
@@ -29,6 +33,11 @@ exclude_patterns = ["build"]
 html_theme = "furo"
 html_title = f"fastgd {release}"
 html_show_sourcelink = False
+html_favicon = "_static/favicon.svg"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+# Plots are drawn dark on white; in the dark mode they are inverted, and their hues turned back.
+html_theme_options = {"dark_css_variables": {"plot-filter": "invert(0.92) hue-rotate(180deg)"}}
 smartquotes = False  # quotes and dashes are often code: '--', "8x8"
 
 # Addresses of pages that were merged into others.
@@ -87,7 +96,21 @@ def for_readers_of_included(app: Sphinx, _path: Path, docname: str, source: list
     for_readers(app, docname, source)
 
 
+def describe(
+    _app: Sphinx,
+    _page: str,
+    _template: str,
+    context: dict[str, Any],
+    doctree: nodes.document | None,
+) -> None:
+    """Give a page the description that search engines show: how its first paragraph begins."""
+    if doctree and (first := next(doctree.findall(nodes.paragraph), None)):
+        text = escape(shorten(first.astext(), 160, placeholder="..."))
+        context["metatags"] += f'<meta name="description" content="{text}">'
+
+
 def setup(app: Sphinx) -> None:
     """Sphinx calls this."""
+    app.connect("html-page-context", describe)
     app.connect("source-read", for_readers)
     app.connect("include-read", for_readers_of_included)

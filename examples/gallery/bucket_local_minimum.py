@@ -4,4 +4,6 @@ from fastgd import bucket, plots
 
 example = bucket.EXAMPLES["local-minimum"]
 rolled = example.roll(record_path=True)
-plots.write(plots.roll(rolled, window=example.window).figure, "bucket_local_minimum.png")
+plots.write(
+    plots.roll(rolled, window=example.window).figure, "bucket_local_minimum.png"
+)

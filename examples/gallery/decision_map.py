@@ -1,4 +1,4 @@
-"""Where 30 networks that differ in their seed alone see the border between two classes."""
+"""Where 30 networks, alike but for the seed, see the border between two classes."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,14 +26,22 @@ sweep = fastgd.sweep(
 
 across, up = np.meshgrid(np.linspace(-2, 3, 150), np.linspace(-1.5, 2, 150))
 points = np.column_stack([across.ravel(), up.ravel()])
-probability = sweep.predict(points)[..., 0].reshape(30, *across.shape)  # a map for each network
+# A map for each network:
+probability = sweep.predict(points)[..., 0].reshape(30, *across.shape)
 
 figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
-pale = {"cmap": "RdBu_r", "vmin": -0.7, "vmax": 1.7}  # the samples have the strong colors
+# The samples have the strong colors:
+pale = {"cmap": "RdBu_r", "vmin": -0.7, "vmax": 1.7}
 mean = ax.contourf(across, up, probability.mean(axis=0), np.linspace(0, 1, 21), **pale)
 for each in probability:
     ax.contour(across, up, each, [0.5], colors="black", linewidths=0.4)
 ax.scatter(*X.T, c=y, cmap="RdBu_r", vmin=-0.15, vmax=1.15, edgecolors="white")
-figure.colorbar(mean, label="mean probability of class 1", ticks=[0, 0.25, 0.5, 0.75, 1])
-ax.set(title="Lines: the borders of 30 networks", xlabel="first input", ylabel="second input")
+figure.colorbar(
+    mean, label="mean probability of class 1", ticks=[0, 0.25, 0.5, 0.75, 1]
+)
+ax.set(
+    title="Lines: the borders of 30 networks",
+    xlabel="first input",
+    ylabel="second input",
+)
 plots.write(figure, "decision-map.png")

@@ -1,4 +1,4 @@
-"""The price of an option and its slope, learned with and without derivatives, against the truth."""
+"""An option's price and slope, learned with and without derivatives, and the truth."""
 
 from statistics import NormalDist
 
@@ -38,7 +38,9 @@ price = options.predict(at - 1)[..., 0], at * cdf(d) - cdf(d - 0.2)  # Black and
 delta = options.gradient(at - 1)[..., 0, 0], cdf(d)
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-left.plot(today[:256], payoff[:256], ".", color="0.75", ms=3, label="samples of one network")
+left.plot(
+    today[:256], payoff[:256], ".", color="0.75", ms=3, label="samples of one network"
+)
 labels = [("tab:orange", "payoffs only"), ("tab:blue", "with their derivatives")]
 for axes, (learned, exact) in (left, price), (right, delta):
     for k, (color, label) in enumerate(labels):

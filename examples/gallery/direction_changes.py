@@ -1,4 +1,4 @@
-"""How often the derivative of each weight changed its direction: a heat map per layer."""
+"""How often each weight's derivative changed its direction: a map per layer."""
 
 import fastgd
 from fastgd import plots

@@ -1,4 +1,4 @@
-"""Training error and validation error (dashed); the triangle marks the best iteration."""
+"""Training and validation error (dashed); a triangle marks the best iteration."""
 
 from sklearn.datasets import load_diabetes
 from sklearn.model_selection import train_test_split
@@ -7,7 +7,9 @@ import fastgd
 from fastgd import plots
 
 data = load_diabetes()
-X, y = ((part - part.mean(axis=0)) / part.std(axis=0) for part in (data.data, data.target))
+X, y = (
+    (part - part.mean(axis=0)) / part.std(axis=0) for part in (data.data, data.target)
+)
 X_train, X_val, y_train, y_val = train_test_split(X, y, random_state=0)
 run = fastgd.train(
     X_train,

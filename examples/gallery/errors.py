@@ -1,4 +1,4 @@
-"""Error against iteration: a line per learning rate, the median over the seeds, with quartiles."""
+"""Error against iteration: per learning rate the median of the seeds, and quartiles."""
 
 import fastgd
 from fastgd import plots

@@ -25,7 +25,9 @@ shared = {
     "seed": range(10),
     "validation": (line, np.sin(3 * line)),
 }
-mine = fastgd.sweep(x, y, activation=snake, loss=cauchy, beta=[1, 2, 4], c=[0.1, 0.3, 1], **shared)
+mine = fastgd.sweep(
+    x, y, activation=snake, loss=cauchy, beta=[1, 2, 4], c=[0.1, 0.3, 1], **shared
+)
 usual = fastgd.sweep(x, y, activation="tanh", **shared)
 
 plt.plot(x, y, ".", label="samples")

@@ -1,4 +1,4 @@
-"""Every optimizer from the same initial weights: the errors, and the paths on a loss surface."""
+"""All optimizers from the same initial weights: errors, and paths on a surface."""
 
 import fastgd
 from fastgd import plots

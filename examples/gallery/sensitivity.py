@@ -1,4 +1,4 @@
-"""Which inputs matter: mean absolute derivatives of the price, and those at each house."""
+"""Which inputs matter: derivatives of the price, their means and at each house."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Final error and direction changes against alpha, the article's takeaways in one picture."""
+"""Final error and direction changes against alpha: the article's takeaways."""
 
 import fastgd
 from fastgd import plots

@@ -1,1 +1,2 @@
-fastgd trainability --resolution 512 --iterations 500 --plot trainability.png --box-plot trainability-boxes.png
+fastgd trainability --resolution 512 --iterations 500 --plot trainability.png \
+  --box-plot trainability-boxes.png

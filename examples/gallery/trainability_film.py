@@ -1,4 +1,4 @@
-"""A zoom into the boundary of a linear network: 24 maps, the last one 418 times as narrow."""
+"""A zoom into a linear network's boundary: 24 maps, the last 418 times as narrow."""
 
 import fastgd
 from fastgd import plots

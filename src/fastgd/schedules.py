@@ -79,7 +79,7 @@ class Exponential(Schedule, command="exponential"):
     >>> import fastgd
     >>> from fastgd.schedules import Exponential
     >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
-    >>> run = fastgd.train(X, y, alpha=20, schedule=Exponential(factor=0.999), iterations=2000)
+    >>> run = fastgd.train(X, y, alpha=20, schedule=Exponential(0.999), iterations=2000)
     >>> round(run.final_error, 4)
     0.0071
     """

@@ -9,8 +9,12 @@ DOCUMENTS = [
     path for folder in ("", "docs", "bench") for path in sorted((ROOT / folder).glob("*.md"))
 ]
 
+WIDTH = 88
+"""The characters of a line that the column of the site shows without scrolling."""
+
 _BLOCK = re.compile(r"^```(.*)\n((?:.*\n)*?)^```$", re.MULTILINE)
 _ADDED = re.compile(r"\(the tests add (.+)\)$")
+_REMARK = re.compile(r" \((?:the tests (?:add|need) .+|\.ci/\w+ runs this)\)$")
 _NEEDED = re.compile(r"^# .*\(the tests need (.+)\)$", re.MULTILINE)
 IN_CI = re.compile(r"\((\.ci/\w+) runs this\)$")
 
@@ -36,6 +40,14 @@ class Block:
                     line = re.sub(rf" {option} \S+", "", line)
                 lines.append(line + added)
         return "\n".join(lines)
+
+    def wide_lines(self) -> list[str]:
+        """The lines of code that readers have to scroll; what Python prints is as wide as it is."""
+        if self.language.startswith("{"):
+            return []
+        lines = [_REMARK.sub("", line) for line in self.text.splitlines()]
+        code = [one for one in lines if self.language != "python" or one.startswith((">>>", "..."))]
+        return [line for line in code if len(line) > WIDTH]
 
     @property
     def needed(self) -> str:

@@ -130,6 +130,16 @@ def test_blocks_are_python_bash_or_no_code(path):
             assert not COMMAND.search(block.text), f"{where}: commands are bash blocks, which run"
 
 
+@pytest.mark.parametrize("path", [one for one in DOCUMENTS if one.parent.name != "bench"], ids=name)
+def test_lines_of_code_fit_the_column_of_the_site(path):
+    wide = [
+        f"{name(path)}, line {block.line}: {block.wide_lines()}"
+        for block in blocks(path)
+        if block.wide_lines()
+    ]
+    assert not wide, "\n".join(wide)
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name)
 def test_what_ci_is_said_to_run_stands_there(path):
     common = "".join((ROOT / ".ci" / name).read_text() for name in ("common", "package"))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from document import ROOT
+from document import ROOT, WIDTH
 from fastgd import plots
 from fastgd.cli.app import COMMANDS
 from fastgd.cli.saved_commands import KINDS
@@ -81,6 +81,11 @@ def all_shown():
 SHOWN = all_shown()
 
 
+def script(path):
+    """The text of a file; a command of several lines is one."""
+    return path.read_text("utf-8").replace("\\\n", "")
+
+
 def drawn_by(path):
     """The pictures that a file names: those that it draws."""
     return {*re.findall(r"[\w-]+\.(?:png|gif)\b", path.read_text("utf-8"))}
@@ -101,10 +106,15 @@ def test_the_code_below_pictures_draws_them_and_the_title_of_a_link_is_its_file(
     assert all(Path(path).name == said for path, said in each.files.items())
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_lines_of_the_files_fit_the_column_of_the_site(path):
+    assert max(map(len, path.read_text("utf-8").splitlines())) <= WIDTH
+
+
 def test_every_function_and_every_command_that_draws_is_there():
     python = "\n".join(path.read_text("utf-8") for path in FILES if path.suffix == ".py")
     assert {*re.findall(r"\bplots\.(\w+)\(", python)} == {*plots.__all__}
-    shell = "\n".join(path.read_text("utf-8") for path in FILES if path.suffix == ".sh")
+    shell = "\n".join(script(path) for path in FILES if path.suffix == ".sh")
     drawing = {command.__name__ for command in COMMANDS if "plot" in signature(command).parameters}
     assert {*re.findall(r"^fastgd (\w+) .*--plot ", shell, re.MULTILINE)} == drawing
     assert {*re.findall(r"--kind (\w+)", shell)} == {*KINDS}
@@ -112,7 +122,7 @@ def test_every_function_and_every_command_that_draws_is_there():
 
 def draw(path, folder, run):
     """Run a file, with fewer numbers, in this folder; return its pictures."""
-    text = path.read_text("utf-8")
+    text = script(path)
     for old, new in QUICK.get(path.name, {}).items():
         assert old in text
         text = text.replace(old, new)

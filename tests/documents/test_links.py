@@ -3,12 +3,14 @@
 import re
 import subprocess
 import sys
+from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from document import DOCUMENTS, ROOT, name, prose
+from chromium import needs_chromium
+from document import DOCUMENTS, ROOT, WIDTH, name, prose
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -133,7 +135,7 @@ def test_every_public_name_is_in_the_reference(pages):
     api = next(page for path, page in pages.items() if path.name == "api.html")
     rooms = {"bucket", "functions", "reference"}
     names = {f"fastgd.{name}" for name in fastgd.__all__ if name not in rooms}
-    for room in (fastgd.functions, fastgd.plots, fastgd.reference, fastgd.sklearn):
+    for room in (fastgd.bucket, fastgd.functions, fastgd.plots, fastgd.reference, fastgd.sklearn):
         names |= {f"{room.__name__}.{name}" for name in room.__all__}
     names |= {f"fastgd.optimizers.{kind.__name__}" for kind in fastgd.optimizers.ALL}
     assert names <= api.ids, names - api.ids
@@ -160,6 +162,57 @@ def test_the_code_of_the_pictures_is_in_the_built_page(pages, name):
     (built,) = (path for path in pages if path.name == f"{name}.html")
     dropdowns = re.findall(r"<details[^>]*sd-dropdown", built.read_text("utf-8"))
     assert len(dropdowns) == len(linked) > 0
+
+
+@pytest.mark.slow
+def test_every_page_has_a_title_a_description_and_an_icon(pages):
+    for path in pages:
+        if path.stem in {"article-live", "genindex", "py-modindex", "search"}:
+            continue
+        head, *_ = path.read_text(encoding="utf-8").partition("</head>")
+        if 'http-equiv="refresh"' not in head:
+            assert re.search(r"<title>[^<]*fastgd", head), path.name
+            described = re.search(r'<meta name="description" content="([^"]+)">', head)
+            assert described, path.name
+            assert 40 <= len(unescape(described[1])) <= 160, path.name
+            assert 'href="_static/favicon.svg"' in head, path.name
+
+
+TOO_WIDE = """() => {
+    // Furo hides what the window cuts off; the live page has no such column.
+    const column = document.querySelector(".content") ?? document.documentElement;
+    const wide = [...document.querySelectorAll("article pre, article .table-wrapper")];
+    return {
+        page: column.scrollWidth - column.clientWidth,
+        tables: wide.filter(one => one.tagName != "PRE" && one.scrollWidth > one.clientWidth + 1)
+            .map(one => one.textContent.trim().split("\\n")[0]),
+        blocks: wide.filter(one => one.tagName == "PRE" && one.scrollWidth > one.clientWidth + 1)
+            .map(one => one.textContent),
+    };
+}"""
+
+
+@needs_chromium
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_page_is_wider_than_its_window(pages, browser, width):
+    opened = browser.new_page(viewport={"width": width, "height": 900})
+    asked = []
+    opened.on("request", lambda request: asked.append(request.url))
+    for path in pages:
+        if 'http-equiv="refresh"' in path.read_text(encoding="utf-8"):
+            continue
+        opened.goto(path.as_uri())
+        found = opened.evaluate(TOO_WIDE)
+        assert found["page"] <= 0, path.name
+        if width == 1280:
+            assert not found["tables"], path.name
+            for block in found["blocks"]:
+                assert max(map(len, block.splitlines())) > WIDTH, f"{path.name}: {block}"
+        elif path.name == "getting-started.html":
+            assert not found["tables"]
+    opened.close()
+    assert all(url.startswith(("file:", "blob:", "data:")) for url in asked)
 
 
 @pytest.mark.slow

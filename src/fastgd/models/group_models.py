@@ -392,7 +392,7 @@ class GroupModels(ShownInNotebooks):
         --------
         >>> import fastgd
         >>> table = {"shop": ["Oslo", "Rome"] * 20, "kind": ["tea", "tea", "milk", "milk"] * 10}
-        >>> models = fastgd.fit_groups(table | {"sales": [*range(40)]}, by="shop", target="sales")
+        >>> models = fastgd.fit_groups(table | {"sold": [*range(40)]}, by="shop", target="sold")
         >>> for remark in models.remarks({"shop": ["Oslo"], "kind": ["rice"], "day": [1]}):
         ...     print(remark)
         kind: rice in 1 row: not in the training table; these rows have no category

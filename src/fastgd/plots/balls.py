@@ -72,8 +72,8 @@ def roll(
     Examples
     --------
     >>> from fastgd import bucket, plots
-    >>> rolled = bucket.roll(curve="x**4 - 3*x**2 + x", start=2, alpha=0.01, record_path=True)
-    >>> ax = plots.roll(rolled)
+    >>> ball = bucket.roll(curve="x**4 - 3*x**2 + x", start=2, alpha=0.01, record_path=True)
+    >>> ax = plots.roll(ball)
     >>> ax.get_title(loc="left")
     'x**4 - 3*x**2 + x: x -= alpha * slope'
     """

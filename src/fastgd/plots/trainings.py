@@ -258,10 +258,10 @@ def takeaways(sweep: Sweep, *, ax: "Panels | None" = None) -> NDArray[Any]:
     --------
     >>> import fastgd, fastgd.plots
     >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
-    >>> alphas = [0.001, 0.01, 0.1, 1, 10, 100, 1000]
-    >>> error, changes = fastgd.plots.takeaways(fastgd.sweep(X, y, alpha=alphas, iterations=1000))
+    >>> sweep = fastgd.sweep(X, y, alpha=[0.001, 0.1, 10, 1000], iterations=1000)
+    >>> error, changes = fastgd.plots.takeaways(sweep)
     >>> changes.lines[0].get_xdata()
-    array([1.e-03, 1.e-02, 1.e-01, 1.e+00, 1.e+01, 1.e+02, 1.e+03])
+    array([1.e-03, 1.e-01, 1.e+01, 1.e+03])
     """
     check_result("sweep", sweep, Sweep)
     alphas = sweep.axes.get("alpha", [])

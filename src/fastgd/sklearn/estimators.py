@@ -80,7 +80,7 @@ class FastGDRegressor(RegressorMixin, BaseFastGD):
     >>> model = model.fit(scale(X), scale(y))
     >>> round(model.score(scale(X), scale(y)), 2)
     0.59
-    >>> model.predict(scale(X)[:2]).round(1), model.predict_std(scale(X)[:2]).round(1).ravel()
+    >>> model.predict(scale(X)[:2]).round(1), model.predict_std(scale(X)[:2]).round(1)[:, 0]
     (array([ 0.8, -1. ]), array([0.1, 0.1]))
     """
 
@@ -178,8 +178,8 @@ class FastGDClassifier(ClassifierMixin, BaseFastGD):
     >>> from sklearn.preprocessing import scale
     >>> from fastgd.sklearn import FastGDClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = FastGDClassifier(16, learning_rate_init=0.02, random_state=0).fit(scale(X), y)
-    >>> round(model.score(scale(X), y), 2)
+    >>> model = FastGDClassifier(16, learning_rate_init=0.02, random_state=0)
+    >>> round(model.fit(scale(X), y).score(scale(X), y), 2)
     0.98
     >>> model.predict_proba(scale(X)[:1]).round(2)
     array([[1., 0., 0.]])

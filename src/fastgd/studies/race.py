@@ -307,8 +307,8 @@ def race(
     >>> import fastgd
     >>> from fastgd.optimizers import GradientDescent, Momentum
     >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
-    >>> fastgd.race(X, y, {"plain": (GradientDescent(), 1), "heavy ball": (Momentum(0.9), 1)})
-    Race(heavy ball: 0.0118064, plain: 0.0429846)
+    >>> fastgd.race(X, y, {"plain": (GradientDescent(), 1), "heavy": (Momentum(0.9), 1)})
+    Race(heavy: 0.0118064, plain: 0.0429846)
     """
     inputs, targets = check_samples(X, y, given_options)
     shared: dict[str, Any] = dict(given_options)

@@ -350,8 +350,8 @@ class Preparation:
 
         Examples
         --------
-        >>> preparation = Preparation.learn({"age": [31, 52, 40], "city": ["Rome", "Oslo", "Rome"]})
-        >>> preparation.numbers({"city": ["Rome", "Bonn", None], "age": [20, 30, None]})
+        >>> learned = Preparation.learn({"age": [31, 52, 40], "city": ["Rome", "Oslo", "Rome"]})
+        >>> learned.numbers({"city": ["Rome", "Bonn", None], "age": [20, 30, None]})
         array([[20.,  1.],
                [30., -1.],
                [nan, nan]])

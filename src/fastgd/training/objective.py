@@ -190,7 +190,7 @@ class Objective:
         >>> f = fastgd.objective(
         ...     x[:, None], np.sin(x), hidden_size=2, activation="tanh", output="identity"
         ... )
-        >>> found = scipy.optimize.least_squares(f.residuals, f.start(1), f.jacobian, method="lm")
+        >>> found = scipy.optimize.least_squares(f.residuals, f.start(1), f.jacobian)
         >>> f(found.x)[0] < 1e-3
         True
         """

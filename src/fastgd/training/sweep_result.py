@@ -108,6 +108,8 @@ class Sweep(ShownInNotebooks):
     sample_hashes : dict or None
         If there are states: shape and SHA-256 of X, y, gradients and validation, by name, which
         ``resume`` compares. None in sweeps from files of version 0.2.0.
+    settings, method, networks, kept_weights, kept_changes, kept_path, states, source
+        Private: what the methods of this class read.
     """
 
     axes: dict[str, list[Any]]
@@ -280,8 +282,10 @@ class Sweep(ShownInNotebooks):
         >>> import fastgd
         >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
         >>> sweep = fastgd.sweep(X, y, alpha=[0.1, 1, 10], seed=range(5), iterations=100)
-        >>> sweep.sel(alpha=10, seed=3).alpha, sweep.sel(seed=[3, 4]).shape, sweep.sel(alpha=1).axes
-        (10.0, (3, 2), {'seed': [0, 1, 2, 3, 4]})
+        >>> sweep.sel(alpha=10, seed=3).alpha, sweep.sel(seed=[3, 4]).shape
+        (10.0, (3, 2))
+        >>> sweep.sel(alpha=1).axes
+        {'seed': [0, 1, 2, 3, 4]}
         """
         return self._of(by_value(self._sweep_axes, values))
 

@@ -233,18 +233,18 @@ def train(
 
     A curve through two points, whose slopes are known there:
 
-    >>> curve = fastgd.train([[0.0], [1.0]], [0, 0], gradients=[[1], [-1]], activation="tanh",
-    ...                      output="identity", bias=True, alpha=0.1, iterations=3000)
-    >>> curve.predict([[0.5]]).round(2)
+    >>> run = fastgd.train([[0.0], [1.0]], [0, 0], gradients=[[1], [-1]], bias=True,
+    ...                    alpha=0.1, activation="tanh", output="identity", iterations=3000)
+    >>> run.predict([[0.5]]).round(2)
     array([[0.33]])
 
     A training that may be killed at any time, and resumes when it is called again:
 
     >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     kept = {"checkpoint": f"{folder}/run.npz", "checkpoint_every": 30}
+    >>> with tempfile.TemporaryDirectory() as tmp:
+    ...     kept = {"checkpoint": f"{tmp}/run.npz", "checkpoint_every": 30}
     ...     run = fastgd.train(X, y, alpha=10, iterations=1000, **kept)
-    ...     fastgd.load(f"{folder}/run.npz").final_error == run.final_error == both.final_error
+    ...     fastgd.load(f"{tmp}/run.npz").final_error == run.final_error == both.final_error
     True
     """
     bar = check_flag("progress", progress)
@@ -513,8 +513,8 @@ def sweep(
 
     Two settings that differ in more than one value:
 
-    >>> combinations = [{"alpha": 10, "l2": 0}, {"alpha": 1, "l2": 0.001}]
-    >>> sweep = fastgd.sweep(X, y, combinations=combinations, seed=range(4), iterations=1000)
+    >>> pairs = [{"alpha": 10, "l2": 0}, {"alpha": 1, "l2": 0.001}]
+    >>> sweep = fastgd.sweep(X, y, combinations=pairs, seed=range(4), iterations=1000)
     >>> sweep.shape, sweep.sel(combination=1, seed=3).alpha
     ((2, 4), 1.0)
     """
