@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ from fastgd.training import codec
 from fastgd.training.codec import JsonValues, StoredArray, by_result, need, text, text_of
 from fastgd.training.codec import load as load  # any saved result: this module knows all classes
 from fastgd.training.run import Run, exported
+from fastgd.training.saved_result import SavedResult
 from fastgd.training.stored_results import decode_run, decode_sweep, encode_run, encode_sweep
 from fastgd.training.sweep_result import Sweep
 
@@ -63,7 +64,7 @@ _COMPARED: dict[str, codec.StoredField] = {
 }
 
 
-def encode(models: Any) -> tuple[JsonValues, Arrays]:
+def encode(models: Any, without: Collection[str] = ()) -> tuple[JsonValues, Arrays]:
     """A GroupModels as a header and arrays."""
     arrays: Arrays = {
         "members": models.keys.members,
@@ -77,10 +78,10 @@ def encode(models: Any) -> tuple[JsonValues, Arrays]:
         **codec.encode(_FITS, models.fits)[1],
     }
     sweeps = enumerate(models.fits.trained.sweeps)
-    results = {f"sweep_{k}": encode_sweep(one) for k, one in sweeps}
+    results = {f"sweep_{k}": encode_sweep(one, without) for k, one in sweeps}
     for name, run in {"fallback": models.fallback, "shared": models.fits.shared}.items():
         if run is not None:
-            results[name] = encode_run(run)
+            results[name] = encode_run(run, without)
     for lead, (_, content) in results.items():
         arrays |= {f"{lead}.{name}": array for name, array in content.items()}
     parts = {name: own for name, (own, _) in results.items()}
@@ -169,7 +170,7 @@ def _keys(names: tuple[str, ...], arrays: Found) -> Keys:
 
 @codec.stored_by(encode, decode)
 @dataclass(frozen=True, eq=False)
-class GroupModels(ShownInNotebooks):
+class GroupModels(SavedResult, ShownInNotebooks):
     """A network for each group of a table, with everything needed to predict.
 
     ``models[label]`` is the :class:`fastgd.Run` of a group (``models[label, label]`` if there are
@@ -455,10 +456,3 @@ class GroupModels(ShownInNotebooks):
         )
         with whole_file(file) as stream:
             stream.write(groups_model(groups, dtype))
-
-    def save(self, path: PathLike) -> None:
-        """Write the networks and everything needed to predict to an ``.npz`` file.
-
-        :func:`fastgd.load` reads it, without pandas and without pickle.
-        """
-        codec.save(self, path)
