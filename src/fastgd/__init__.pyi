@@ -7,6 +7,7 @@ from fastgd.checks.messages import TrainingWarning as TrainingWarning
 from fastgd.engine.devices import DeviceError as DeviceError
 from fastgd.engine.devices import devices as devices
 from fastgd.engine.results import Summary as Summary
+from fastgd.engine.versions import show_versions as show_versions
 from fastgd.formulas.named import Function as Function
 from fastgd.formulas.named import Loss as Loss
 from fastgd.models.fit import fit as fit

@@ -897,7 +897,7 @@ def test_models_of_other_networks_columns_or_scores_differ(priced, sorted_out):
         (replace(model, runs=model.runs[1:] + model.runs[:1]), r"runs\[0\]|run_0"),
         (sorted_out.model, "targets|preparation|runs"),
         (replace(model, targets=sorted_out.model.targets), "target_0"),
-        (told, "scores.guess.error: None and 1.0"),
+        (told, r"scores\['guess'\]\['error'\]: None and 1.0"),
     ):
         assert other != model
         with pytest.raises(AssertionError, match=f"differ first in ({first})"):

@@ -87,11 +87,11 @@ def test_networks_of_other_shapes_differ_though_their_bytes_are_the_same(run):
 def test_what_was_given_is_said_first_and_single_numbers_last(swept, run):
     other = fastgd.train(XOR_X, XOR_Y, alpha=1, seed=2, iterations=30, record_every=10)
     assert where(other, run) == "alpha: 1.0 and 10.0"
-    assert where(run, replace(run, options={"l2": 0.1})) == "options.l2: None and 0.1"
+    assert where(run, replace(run, options={"l2": 0.1})) == "options['l2']: None and 0.1"
     assert where(run, replace(run, status="stalled")) == "status: 'finished' and 'stalled'"
-    assert where(swept, swept[:, :2]) == "axes.seed[2]: 3 and None"
+    assert where(swept, swept[:, :2]) == "axes['seed'][2]: 3 and None"
     notes = [replace(run, minimizer={"method": "BFGS", "note": f"{one:-^99}"}) for one in "ab"]
-    assert where(*notes).startswith("minimizer.note: '---")
+    assert where(*notes).startswith("minimizer['note']: '---")
 
 
 def test_unequal_kinds(swept, run):

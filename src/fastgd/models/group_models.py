@@ -175,7 +175,7 @@ class GroupModels(SavedResult, ShownInNotebooks):
 
     ``models[label]`` is the :class:`fastgd.Run` of a group (``models[label, label]`` if there are
     several group columns). ``label in models``, ``list(models)`` and ``len(models)`` are those of
-    the groups' labels.
+    the groups' labels, as in a dict; :meth:`items` has labels and networks.
 
     Attributes
     ----------
@@ -318,9 +318,29 @@ class GroupModels(SavedResult, ShownInNotebooks):
         ValueError
             If it has no network, because all its targets are the same.
         """
-        number, run = self.fits.trained.places[self.keys.find(group)]
-        if number < 0:
+        found = self._network(*self.fits.trained.places[self.keys.find(group)])
+        if found is None:
             raise ValueError(f"group {group!r} has no network: all its targets are the same")
+        return found
+
+    def items(self) -> Iterator[tuple[Any, Run | None]]:
+        """The label, or tuple of labels, of each group and its network; None where it has none.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> table = {"shop": ["Oslo", "Rome"] * 20, "day": range(40), "sales": [*range(40)]}
+        >>> models = fastgd.fit_groups(table, by="shop", target="sales", iterations=100)
+        >>> {shop: run.hidden_size for shop, run in models.items()}
+        {'Oslo': (8,), 'Rome': (8,)}
+        """
+        places = self.fits.trained.places
+        return zip(self, (self._network(*place) for place in places), strict=True)
+
+    def _network(self, number: int, run: int) -> Run | None:
+        """The network at a place in the sweeps, as in :class:`TrainedGroups`."""
+        if number < 0:
+            return None
         sweep = self.fits.trained.sweeps[number]
         found: Run = sweep[tuple(int(i) for i in np.unravel_index(run, sweep.shape))]
         return found

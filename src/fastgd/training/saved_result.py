@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown
 from fastgd.store import PathLike, bytes_of
@@ -80,8 +80,7 @@ class SavedResult:
 def assert_equal(a: SavedResult, b: SavedResult) -> None:
     """Raise an error that says where two results differ first, unless they are equal bit by bit.
 
-    What was given is compared first (axes, options, columns), then the arrays, at last single
-    numbers. NaN equals NaN. States, which only resuming needs, don't count.
+    What was given is compared first (axes, options, columns), then arrays, then single numbers.
 
     Parameters
     ----------
@@ -99,12 +98,12 @@ def assert_equal(a: SavedResult, b: SavedResult) -> None:
     --------
     >>> import fastgd
     >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
-    >>> run = fastgd.train(X, y, iterations=100, record_every=50)
-    >>> fastgd.assert_equal(run, fastgd.train(X, y, iterations=100, record_every=50))
-    >>> fastgd.assert_equal(run, fastgd.train(X, y, iterations=100, record_every=50, l2=0.1))
+    >>> run = fastgd.train(X, y, iterations=100)
+    >>> fastgd.assert_equal(run, fastgd.sweep(X, y, seed=[1, 2], iterations=100)[0])
+    >>> fastgd.assert_equal(run, fastgd.train(X, y, iterations=100, l2=0.1))
     Traceback (most recent call last):
     ...
-    AssertionError: the results differ first in options.l2: None and 0.1
+    AssertionError: the results differ first in options['l2']: None and 0.1
     """
     for result in (a, b):
         if not isinstance(result, SavedResult):
@@ -115,45 +114,34 @@ def assert_equal(a: SavedResult, b: SavedResult) -> None:
         raise AssertionError(f"the results differ first in {first}")
 
 
-def _parts(result: SavedResult) -> dict[str, Any]:
-    """Arrays and values of a result by name, in the order in which they are compared."""
+def _parts(result: SavedResult) -> dict[tuple[int, str], Any]:
+    """Arrays and single values of a result, by their rank in the comparison and their name."""
     kind, header, arrays = codec.content_of(result, RESUMING)
-    values = {"kind": kind} | dict(_leaves("", header))
-    for name, array in list(arrays.items()):
-        if array.dtype.kind == "U" and array.shape == ():  # JSON, too
-            values |= _leaves(name, json.loads(str(arrays.pop(name))))
-    given = {name: own for name, own in values.items() if not _MEASURED & {*re.split(r"\W", name)}}
-    return given | arrays | values
+    texts = {n: json.loads(str(x)) for n, x in arrays.items() if x.dtype.kind == "U" and not x.ndim}
+    values = dict(_leaves("", {"kind": kind} | header | texts))
+    ranks = {name: 2 if _MEASURED & {*re.findall(r"\w+", name)} else 0 for name in values}
+    return {(ranks[n], n): x for n, x in values.items()} | {(1, n): x for n, x in arrays.items()}
 
 
 def _leaves(place: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """The single values in JSON, with their places, such as axes.seed[1]."""
-    if isinstance(value, dict):
-        for name, item in value.items():
-            yield from _leaves(f"{place}.{name}" if place else name, item)
-    elif isinstance(value, (list, tuple)):
-        for k, item in enumerate(value):
-            yield from _leaves(f"{place}[{k}]", item)
-    else:
+    """The single values in JSON with their places, such as axes['seed'][1]."""
+    if not isinstance(value, (dict, list, tuple)):
         yield place, value
+        return
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        yield from _leaves(f"{place}[{key!r}]" if place else str(key), item)
 
 
-def _differences(a: dict[str, Any], b: dict[str, Any]) -> Iterator[str]:
-    """Name what differs, with both values."""
-    for name in a | b:
-        pair = a.get(name), b.get(name)
-        arrays = [own for own in pair if isinstance(own, np.ndarray)]
+def _differences(a: dict[tuple[int, str], Any], b: dict[tuple[int, str], Any]) -> Iterator[str]:
+    for rank, name in sorted(a | b, key=itemgetter(0)):
+        pair: tuple[Any, Any] = a.get((rank, name)), b.get((rank, name))
         texts = [f"{x.dtype} {x.shape}" if isinstance(x, np.ndarray) else repr(x) for x in pair]
         if texts[0] != texts[1]:
             yield f"{name}: {texts[0]} and {texts[1]}"
-        elif arrays:
-            yield from _difference(name, *arrays)
-
-
-def _difference(name: str, one: NDArray[Any], other: NDArray[Any]) -> Iterator[str]:
-    """Say where two arrays of the same kind and shape differ first, and in how many places."""
-    unequal = (bytes_of(one) != bytes_of(other)).reshape(-1, one.itemsize).any(axis=1)
-    if unequal.any():
-        index = [int(i) for i in np.unravel_index(unequal.argmax(), one.shape)]
-        values = " and ".join(shown(array[tuple(index)]) for array in (one, other))
-        yield f"{name}{index}: {values} ({unequal.sum():,} of {one.size:,} differ)"
+        elif rank == 1:
+            one, other = map(bytes_of, pair)
+            unequal = (one != other).reshape(-1, pair[0].itemsize).any(axis=1)
+            for first in np.flatnonzero(unequal)[:1]:
+                index = [int(i) for i in np.unravel_index(first, pair[0].shape)]
+                values = " and ".join(shown(array[tuple(index)]) for array in pair)
+                yield f"{name}{index}: {values} ({unequal.sum():,} of {unequal.size:,} differ)"
