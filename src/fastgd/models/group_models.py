@@ -332,7 +332,7 @@ class GroupModels(SavedResult, ShownInNotebooks):
         >>> table = {"shop": ["Oslo", "Rome"] * 20, "day": range(40), "sales": [*range(40)]}
         >>> models = fastgd.fit_groups(table, by="shop", target="sales", iterations=100)
         >>> {shop: run.hidden_size for shop, run in models.items()}
-        {'Oslo': (8,), 'Rome': (8,)}
+        {'Oslo': (16,), 'Rome': (16,)}
         """
         places = self.fits.trained.places
         return zip(self, (self._network(*place) for place in places), strict=True)
