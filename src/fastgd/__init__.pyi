@@ -3,9 +3,11 @@
 from fastgd import bucket as bucket
 from fastgd import functions as functions
 from fastgd import reference as reference
+from fastgd.checks.messages import TrainingWarning as TrainingWarning
 from fastgd.engine.devices import DeviceError as DeviceError
 from fastgd.engine.devices import devices as devices
 from fastgd.engine.results import Summary as Summary
+from fastgd.engine.versions import show_versions as show_versions
 from fastgd.formulas.named import Function as Function
 from fastgd.formulas.named import Loss as Loss
 from fastgd.models.fit import fit as fit
@@ -28,6 +30,7 @@ from fastgd.training.objective import minimize as minimize
 from fastgd.training.objective import objective as objective
 from fastgd.training.run import Run as Run
 from fastgd.training.run import Snapshot as Snapshot
+from fastgd.training.saved_result import assert_equal as assert_equal
 from fastgd.training.sweep_result import Sweep as Sweep
 from fastgd.training.train_sweep import sweep as sweep
 from fastgd.training.train_sweep import train as train

@@ -16,6 +16,7 @@ names; they are in ``kernel/iteration/optimizer_steps.py`` and, in plain NumPy, 
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
+from html import escape
 from inspect import cleandoc
 from textwrap import fill
 from types import MappingProxyType
@@ -77,6 +78,14 @@ class Hyperparameters:
 
     def __hash__(self) -> int:
         return hash((type(self), *self._asdict().values()))
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks: each field with its value and what it means."""
+        words = {name: known.words for name, known in self.hyperparameters.items()}
+        rows = [(name, repr(own), words.get(name, "")) for name, own in self._asdict().items()]
+        cells = ("".join(f"<td>{escape(text)}</td>" for text in row) for row in rows)
+        table = "".join(f"<tr>{row}</tr>" for row in cells)
+        return f"<div><strong>{type(self).__name__}</strong><table>{table}</table></div>"
 
 
 def _with_parameters(text: str, declared: Mapping[str, Hyperparameter]) -> str:

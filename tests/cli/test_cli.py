@@ -1,11 +1,15 @@
 import json
 import os
+import platform
 import re
 import signal
 import subprocess
 import sys
 
+import llvmlite.binding
+import numba
 import numpy as np
+import pandas as pd
 import pytest
 
 import fastgd
@@ -14,6 +18,7 @@ from command import assert_refused
 from fastgd.article import comparison
 from fastgd.article.experiments import EXPERIMENTS, published
 from fastgd.cli import main
+from fastgd.engine.devices import place
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +40,36 @@ def xor_csv(tmp_path):
 
 def test_version(run):
     assert run("--version") == (0, f"fastgd {fastgd.__version__}\n", "")
+
+
+def test_versions_for_a_report(run, capsys):
+    code, out, err = run("--version", "--json")
+    found = json.loads(out)
+    assert (code, err) == (0, "")
+    assert found["fastgd"] == fastgd.__version__
+    assert found["Python"].startswith(platform.python_version())
+    modules = {"NumPy": np, "Numba": numba, "llvmlite": llvmlite}
+    assert {name: found[name] for name in modules} == {
+        name: module.__version__ for name, module in modules.items()
+    }
+    assert found["LLVM"].split(".")[0] == str(llvmlite.binding.llvm_version_info[0])
+    cpu, *gpus = fastgd.devices()
+    assert found["processor"].startswith(cpu.model)
+    assert found["vectors"] == f"{64 * cpu.lanes} bits, {cpu.lanes} float64"
+    assert found["threads"] == cpu.threads
+    assert found["cache folder"] == str(place())
+    assert found["extras"]["pandas"] == pd.__version__
+    assert "numba" not in found["extras"]
+    assert found["devices"] == {one.name: one.model for one in gpus}
+    fastgd.show_versions()
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert lines["LLVM"] == found["LLVM"]
+    assert f"pandas {pd.__version__}" in lines["extras"]
+
+
+def test_json_needs_something_to_print(run):
+    assert_refused(run("--json"), "--json needs --version, or a command in front of it")
+    assert_refused(run("--json", "devices"), "--json needs --version, or a command in front of it")
 
 
 def test_alone_it_shows_its_help(run):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from contextlib import redirect_stdout
+from dataclasses import replace
 from io import StringIO
 
 import numpy as np
@@ -884,10 +885,23 @@ def test_saved_and_loaded_it_is_the_same(tmp_path, priced, sorted_out):
         loaded = fastgd.load(tmp_path / "model.npz")
         assert isinstance(loaded, Model)
         assert repr(loaded) == repr(found.model)
-        assert loaded.preparation == found.model.preparation
-        assert loaded.targets == found.model.targets
-        assert loaded.scores == found.model.scores
+        assert len({loaded, found.model}) == 1
+        fastgd.assert_equal(loaded, found.model)
         assert np.array_equal(loaded.predict(HOUSES), found.model.predict(HOUSES))
+
+
+def test_models_of_other_networks_columns_or_scores_differ(priced, sorted_out):
+    model = priced.model
+    told = replace(model, scores=model.scores | {"guess": {"error": 1.0}})
+    for other, first in (
+        (replace(model, runs=model.runs[1:] + model.runs[:1]), r"runs\[0\]|run_0"),
+        (sorted_out.model, "targets|preparation|runs"),
+        (replace(model, targets=sorted_out.model.targets), "target_0"),
+        (told, r"scores\['guess'\]\['error'\]: None and 1.0"),
+    ):
+        assert other != model
+        with pytest.raises(AssertionError, match=f"differ first in ({first})"):
+            fastgd.assert_equal(model, other)
 
 
 @pytest.mark.slow

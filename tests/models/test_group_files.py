@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -20,9 +21,13 @@ def test_saved_and_read_again(tmp_path):
     new = table.assign(shop=["shop 1", "new"] * 61)
     np.testing.assert_array_equal(again.predict(new), models.predict(new))
     pd.testing.assert_frame_equal(again.errors, models.errors)
-    assert again.notes == models.notes
     assert repr(again) == repr(models)
-    assert np.array_equal(again["shop 3"].weights[0], models["shop 3"].weights[0])
+    assert {again: "found"}[models] == "found"
+    fastgd.assert_equal(again, models)
+    other = replace(models, chosen=models.chosen + 1)
+    assert again != other
+    with pytest.raises(AssertionError, match=r"differ first in chosen\[0\]: 0 and 1 \("):
+        fastgd.assert_equal(again, other)
 
 
 def test_damaged_files_are_refused(tmp_path):

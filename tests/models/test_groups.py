@@ -340,6 +340,10 @@ def test_repr_and_labels():
     assert sorted(repr(models)[:-1].split("best: ")[1].split(", ")) == sorted(counts)
     assert list(models) == models.groups == [f"shop {k}" for k in range(7)]
     assert "shop 6" in models
+    networks = dict(models.items())
+    assert list(networks) == models.groups
+    assert [group for group, run in networks.items() if run is None] == ["shop 5", "shop 6"]
+    assert all(networks[group] == models[group] for group in models.groups[:5])
     for absent in ("shop", 3, None, [], ("shop 1", 2)):
         assert absent not in models
     with pytest.raises(KeyError, match="one of the 7 groups, such as 'shop 0', got 'shop'"):

@@ -16,6 +16,7 @@ import pytest
 import fastgd
 from fastgd.checks.presentation import html
 from fastgd.optimizers import GradientDescent, Momentum
+from fastgd.schedules import Factors
 from thinning import only
 
 X, Y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
@@ -222,6 +223,14 @@ def test_nothing_that_a_run_may_come_to_breaks_it(results):
     assert rows[0] == ["hidden size", "4"]
     _, rows = read(fastgd.sweep(X, Y, iterations=300, alpha=[(1, 2), (2, 3)], hidden_size=3))
     assert rows[-1][0] in ("1, 2", "2, 3")
+
+
+def test_an_optimizer_has_its_fields_with_their_meanings():
+    tree, rows = read(Momentum(momentum=["<b>", 0.5]))
+    assert tree.find(".//strong").text == "Momentum"
+    assert rows == [["momentum", "['<b>', 0.5]", "Decay rate of the velocity per update"]]
+    assert read(Factors([1.0, 0.5]))[1] == [["factors", "[1.0, 0.5]", ""]]
+    assert read(GradientDescent())[1] == []
 
 
 def test_what_has_no_table_is_refused():

@@ -77,9 +77,10 @@ def test_the_sdist_has_what_builds_and_tests_it(built):
     with tarfile.open(built[0]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {name.partition("/")[0] for name in names} == {
-        ".ci", ".github", ".gitignore", "bench", "conda", "docs", "examples", "src", "tests",
+        ".ci", ".github", ".gitignore", ".pre-commit-config.yaml",
+        "bench", "conda", "docs", "examples", "src", "tests",
         "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "PKG-INFO", "README.md",
-        "pyproject.toml",
+        "SECURITY.md", "pyproject.toml",
     }  # fmt: skip
     for needed in ("tests/golden.json", "docs/images/trainability.png", ".ci/run"):
         assert needed in names

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from fastgd.checks.messages import TrainingWarning
+from fastgd import TrainingWarning
 from fastgd.optimizers import GradientDescent, Momentum
 
 X = [[0.0, 1.0], [1.0, 1.0], [1.0, 0.0]]

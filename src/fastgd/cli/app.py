@@ -16,12 +16,14 @@ import fastgd
 from fastgd.cli.bucket_command import bucket
 from fastgd.cli.fit_command import fit
 from fastgd.cli.machine_commands import devices, precompile
+from fastgd.cli.machine_output import print_json
 from fastgd.cli.problem_commands import race, surface
 from fastgd.cli.refusals import TYPED, RefusedError
 from fastgd.cli.saved_commands import export, plot, predict
 from fastgd.cli.trainability import trainability
 from fastgd.cli.training_commands import sweep, train
 from fastgd.cli.tutorial import tutorial
+from fastgd.engine.versions import versions
 
 FIRST = frozenset(
     (
@@ -105,12 +107,19 @@ def start(
     version: Annotated[
         bool, typer.Option("--version", metavar="", help="Show the version and exit.")
     ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", metavar="", help="With --version: of all that it needs, too.")
+    ] = False,
 ) -> None:
     """Train small neural networks by gradient descent, very fast.
 
     Start with [bold]fastgd tutorial[/bold].
     """
-    if version:
+    if json and not version:
+        raise RefusedError("--json needs --version, or a command in front of it")
+    if json:
+        print_json(versions())
+    elif version:
         print("fastgd", fastgd.__version__)
     elif context.invoked_subcommand is None:
         print(context.get_help())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ from fastgd.training import codec
 from fastgd.training.codec import JsonValues, StoredArray, by_result, need, text, text_of
 from fastgd.training.codec import load as load  # any saved result: this module knows all classes
 from fastgd.training.run import Run, exported
+from fastgd.training.saved_result import SavedResult
 from fastgd.training.stored_results import decode_run, decode_sweep, encode_run, encode_sweep
 from fastgd.training.sweep_result import Sweep
 
@@ -63,7 +64,7 @@ _COMPARED: dict[str, codec.StoredField] = {
 }
 
 
-def encode(models: Any) -> tuple[JsonValues, Arrays]:
+def encode(models: Any, without: Collection[str] = ()) -> tuple[JsonValues, Arrays]:
     """A GroupModels as a header and arrays."""
     arrays: Arrays = {
         "members": models.keys.members,
@@ -77,10 +78,10 @@ def encode(models: Any) -> tuple[JsonValues, Arrays]:
         **codec.encode(_FITS, models.fits)[1],
     }
     sweeps = enumerate(models.fits.trained.sweeps)
-    results = {f"sweep_{k}": encode_sweep(one) for k, one in sweeps}
+    results = {f"sweep_{k}": encode_sweep(one, without) for k, one in sweeps}
     for name, run in {"fallback": models.fallback, "shared": models.fits.shared}.items():
         if run is not None:
-            results[name] = encode_run(run)
+            results[name] = encode_run(run, without)
     for lead, (_, content) in results.items():
         arrays |= {f"{lead}.{name}": array for name, array in content.items()}
     parts = {name: own for name, (own, _) in results.items()}
@@ -169,12 +170,12 @@ def _keys(names: tuple[str, ...], arrays: Found) -> Keys:
 
 @codec.stored_by(encode, decode)
 @dataclass(frozen=True, eq=False)
-class GroupModels(ShownInNotebooks):
+class GroupModels(SavedResult, ShownInNotebooks):
     """A network for each group of a table, with everything needed to predict.
 
     ``models[label]`` is the :class:`fastgd.Run` of a group (``models[label, label]`` if there are
     several group columns). ``label in models``, ``list(models)`` and ``len(models)`` are those of
-    the groups' labels.
+    the groups' labels, as in a dict; :meth:`items` has labels and networks.
 
     Attributes
     ----------
@@ -317,9 +318,29 @@ class GroupModels(ShownInNotebooks):
         ValueError
             If it has no network, because all its targets are the same.
         """
-        number, run = self.fits.trained.places[self.keys.find(group)]
-        if number < 0:
+        found = self._network(*self.fits.trained.places[self.keys.find(group)])
+        if found is None:
             raise ValueError(f"group {group!r} has no network: all its targets are the same")
+        return found
+
+    def items(self) -> Iterator[tuple[Any, Run | None]]:
+        """The label, or tuple of labels, of each group and its network; None where it has none.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> table = {"shop": ["Oslo", "Rome"] * 20, "day": range(40), "sales": [*range(40)]}
+        >>> models = fastgd.fit_groups(table, by="shop", target="sales", iterations=100)
+        >>> {shop: run.hidden_size for shop, run in models.items()}
+        {'Oslo': (16,), 'Rome': (16,)}
+        """
+        places = self.fits.trained.places
+        return zip(self, (self._network(*place) for place in places), strict=True)
+
+    def _network(self, number: int, run: int) -> Run | None:
+        """The network at a place in the sweeps, as in :class:`TrainedGroups`."""
+        if number < 0:
+            return None
         sweep = self.fits.trained.sweeps[number]
         found: Run = sweep[tuple(int(i) for i in np.unravel_index(run, sweep.shape))]
         return found
@@ -455,10 +476,3 @@ class GroupModels(ShownInNotebooks):
         )
         with whole_file(file) as stream:
             stream.write(groups_model(groups, dtype))
-
-    def save(self, path: PathLike) -> None:
-        """Write the networks and everything needed to predict to an ``.npz`` file.
-
-        :func:`fastgd.load` reads it, without pandas and without pickle.
-        """
-        codec.save(self, path)

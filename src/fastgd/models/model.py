@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
-from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -34,13 +33,14 @@ from fastgd.tables.targets import (
 from fastgd.training import codec
 from fastgd.training.codec import JsonValues, by_result, need, number, text, text_of
 from fastgd.training.run import Run, all_derivatives, all_outputs, exported
+from fastgd.training.saved_result import SavedResult
 from fastgd.training.stored_results import decode_run, encode_run
 
 Table = Any
 """A pandas DataFrame, a mapping of names to columns, or the path of a table file."""
 
 
-def encode(model: Any) -> tuple[JsonValues, Arrays]:
+def encode(model: Any, without: Collection[str] = ()) -> tuple[JsonValues, Arrays]:
     """A Model as a header and arrays."""
     arrays = {"preparation": np.array(model.preparation.to_json())}
     for k, target in enumerate(model.targets):
@@ -48,7 +48,7 @@ def encode(model: Any) -> tuple[JsonValues, Arrays]:
     header: JsonValues = {"targets": len(model.targets), "scores": model.scores, "runs": []}
     header["notes"] = list(model.training_notes)
     for k, run in enumerate(model.runs):
-        of_run, own = encode_run(run)
+        of_run, own = encode_run(run, without)
         header["runs"].append(of_run)
         arrays |= {f"run_{k}_{name}": array for name, array in own.items()}
     return header, arrays
@@ -83,7 +83,7 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
 
 @codec.stored_by(encode, decode)
 @dataclass(frozen=True, eq=False)
-class Model(Exportable, ShownInNotebooks):
+class Model(Exportable, SavedResult, ShownInNotebooks):
     """Trained networks, with the encoding of a table's columns as inputs and of its target.
 
     :func:`fastgd.fit` returns one, and ``fastgd train --save`` writes one if it has prepared the
@@ -301,13 +301,6 @@ class Model(Exportable, ShownInNotebooks):
         """Return the mean of the networks' outputs, (rows, outputs), before they are decoded."""
         outputs = mean_outputs(self, self.runs, self.preparation.transform(columns))
         return outputs[:, : sum(map(width_of, self.targets))]
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the model to an ``.npz`` file that :func:`fastgd.load` reads.
-
-        The file holds the networks and the whole preparation; loading it never executes code.
-        """
-        codec.save(self, path)
 
     def _exported(self, caller: str) -> Exported:
         return exported(self.runs, caller, self.preparation, self.targets)

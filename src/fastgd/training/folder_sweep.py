@@ -51,7 +51,7 @@ from fastgd.training.stored_results import (
     check_state,
     decode_outline,
     decode_start,
-    digest_of,
+    digest_of_sweep,
     encode_outline,
     encode_start,
     options_of,
@@ -105,7 +105,7 @@ class FolderSweep(Sweep):
 
     def digest(self) -> str:
         """As :meth:`fastgd.Sweep.digest`; a ValueError if a chunk is corrupt."""
-        return digest_of(self, self._verified())
+        return digest_of_sweep(self, self._verified())
 
     def __iter__(self) -> Iterator[Run]:
         """All runs, the last axis fastest, reading one chunk after the other."""

@@ -27,8 +27,8 @@ from fastgd.engine.prediction import DerivativeOrder, derivatives, outputs
 from fastgd.engine.results import State, Summary
 from fastgd.export.exportable import Exportable
 from fastgd.optimizers import BAYESIAN
-from fastgd.store import PathLike
 from fastgd.training import codec
+from fastgd.training.saved_result import SavedResult
 from fastgd.training.stored_results import decode_run, encode_run
 from fastgd.training.sweep_axes import curve_table, variables
 
@@ -200,7 +200,7 @@ class Snapshot(_Predicting):
 
 @codec.stored_by(encode_run, decode_run)
 @dataclass(frozen=True, eq=False)
-class Run(_Predicting, ShownInNotebooks):
+class Run(_Predicting, SavedResult, ShownInNotebooks):
     """One trained network.
 
     Attributes
@@ -449,20 +449,6 @@ class Run(_Predicting, ShownInNotebooks):
                 found[f"{name}_{k}"] = ((*in_front, *units), layer)
         iterations = {"iteration": self.recorded}
         return dataset(iterations, found, facts | self.options | self.minimizer)
-
-    def save(self, path: PathLike) -> None:
-        """Write the run to an ``.npz`` file that :func:`fastgd.load` reads.
-
-        Examples
-        --------
-        >>> import fastgd, tempfile
-        >>> run = fastgd.train([[0, 1], [1, 0]], [0, 1], hidden_size=(), iterations=100)
-        >>> with tempfile.NamedTemporaryFile(suffix=".npz") as file:
-        ...     run.save(file.name)
-        ...     fastgd.load(file.name).final_error == run.final_error
-        True
-        """
-        codec.save(self, path)
 
 
 def all_outputs(owner: object, runs: Sequence[Run], X: FloatArray) -> FloatArray:

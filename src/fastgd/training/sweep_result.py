@@ -38,9 +38,9 @@ from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network
 from fastgd.engine.prediction import derivatives, empty, predict
 from fastgd.engine.results import MISSING, State, Summary
-from fastgd.store import PathLike
 from fastgd.training import codec
 from fastgd.training.run import Run
+from fastgd.training.saved_result import SavedResult
 from fastgd.training.selection import (
     AxisIndex,
     IndexList,
@@ -51,7 +51,12 @@ from fastgd.training.selection import (
     selected,
     taken,
 )
-from fastgd.training.stored_results import decode_sweep, digest_of, encode_sweep
+from fastgd.training.stored_results import (
+    decode_sweep,
+    digest_of_sweep,
+    encode_outline,
+    encode_sweep,
+)
 from fastgd.training.sweep_axes import (
     MEASURED,
     SweepAxes,
@@ -70,7 +75,7 @@ if TYPE_CHECKING:
 
 @codec.stored_by(encode_sweep, decode_sweep)
 @dataclass(frozen=True, eq=False)
-class Sweep(ShownInNotebooks):
+class Sweep(SavedResult, ShownInNotebooks):
     """Many trained networks, one for each combination of the values on the axes.
 
     Attributes
@@ -520,15 +525,14 @@ class Sweep(ShownInNotebooks):
         >>> fastgd.sweep(X, y, **given).digest() == there
         True
         """
-        return digest_of(self, [self])
+        return digest_of_sweep(self, [self])
+
+    def _header(self) -> codec.JsonValues:
+        return encode_outline(self)[0]
 
     def in_memory(self) -> Sweep:
         """The sweep with all results in memory: itself, unless it is in a folder."""
         return self
-
-    def save(self, path: PathLike) -> None:
-        """Write the sweep to an ``.npz`` file that :func:`fastgd.load` reads."""
-        codec.save(self, path)
 
 
 # ---------------------------------------------------------------- predictions

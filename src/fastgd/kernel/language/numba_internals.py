@@ -111,6 +111,9 @@ def _lacking() -> str | None:
 
 LACKING = _lacking()
 
+LLVM = ".".join(map(str, llvmlite.binding.llvm_version_info))
+"""LLVM's version."""
+
 
 def _take(part: str) -> Any:
     return _Missing if LACKING else _find(part)
