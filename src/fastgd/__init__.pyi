@@ -5,6 +5,7 @@ from fastgd import functions as functions
 from fastgd import reference as reference
 from fastgd.engine.devices import DeviceError as DeviceError
 from fastgd.engine.devices import devices as devices
+from fastgd.engine.progress import Progress as Progress
 from fastgd.engine.results import Summary as Summary
 from fastgd.formulas.named import Function as Function
 from fastgd.formulas.named import Loss as Loss

@@ -142,6 +142,7 @@ def test_the_bar_is_that_of_the_whole_training(tmp_path, stopping, monkeypatch):
     class Bar:
         def __init__(self, total, initial, **_):
             shown.append([total, initial])
+            self.n = initial
 
         def __enter__(self):
             return self
@@ -151,6 +152,7 @@ def test_the_bar_is_that_of_the_whole_training(tmp_path, stopping, monkeypatch):
 
         def update(self, done):
             shown[-1].append(done)
+            self.n += done
 
     monkeypatch.setattr("tqdm.tqdm", Bar)
     train = partial(
@@ -168,7 +170,7 @@ def test_the_bar_is_that_of_the_whole_training(tmp_path, stopping, monkeypatch):
     (total, first, *_), (_, second, *rest), last = shown
     assert (total, first, second, second + sum(rest)) == (40, 0, 7, 40)
     assert last == [40, 40]
-    with progress.progress_bar(True, 9) as advance:
+    with progress.reporting(True, 9) as advance:
         advance(9)
     assert shown[-1] == [9, 0, 9]
 

@@ -28,6 +28,7 @@ from tiny_jobs import (
 import fastgd
 from clusters import EXECUTORS, dask_client, process_pool
 from fastgd.engine.devices import available_threads
+from fastgd.engine.progress import unreported as ignore
 from fastgd.store.folder import Folder
 from fastgd.training import training_job
 from fastgd.workers import tasks as worker
@@ -37,10 +38,6 @@ CHUNKS = 20
 
 LONG = 200_000
 """Iterations of a sweep in the middle of which something is killed."""
-
-
-def ignore(_done):
-    pass
 
 
 def folder_at(path, chunk_count=CHUNKS):
@@ -333,7 +330,8 @@ from concurrent.futures import ProcessPoolExecutor
 
 def main():
     from tiny_jobs import Squares, work_into
-    from fastgd.store.folder import Folder
+    from fastgd.engine.progress import unreported as ignore
+from fastgd.store.folder import Folder
     from fastgd.workers.run_job import WorkerOptions
 
     folder = Folder.create(sys.argv[1], "squares", {"parts": 20}, {}, {}, 20)

@@ -14,16 +14,13 @@ from tiny_jobs import Squares, work_into
 
 from fastgd.checks.messages import TrainingWarning
 from fastgd.engine.devices import available_threads
+from fastgd.engine.progress import unreported as ignore
 from fastgd.store.folder import DamageWarning, Folder
 from fastgd.workers import tasks as worker
 from fastgd.workers.run_job import InFolder, InMemory, WorkerOptions, run_job
 from fastgd.workers.tasks import Scheduler, Workers
 
 CHUNKS = 20
-
-
-def ignore(_done):
-    pass
 
 
 def folder_at(path, chunk_count=CHUNKS):

@@ -91,10 +91,11 @@ def squares_in_a_task(chunks):
     """A Dask task whose chunks are computed on the same workers."""
     from distributed import get_client
 
+    from fastgd.engine.progress import unreported
     from fastgd.workers.run_job import WorkerOptions, run_job
 
     worker_options = WorkerOptions(get_client().get_executor(), 1, 1)
-    found = run_job(Squares(chunks, 0.1), worker_options, lambda _done: None)
+    found = run_job(Squares(chunks, 0.1), worker_options, unreported)
     return [int(arrays["square"]) for arrays in found]
 
 
