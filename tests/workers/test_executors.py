@@ -330,15 +330,14 @@ from concurrent.futures import ProcessPoolExecutor
 
 def main():
     from tiny_jobs import Squares, work_into
-    from fastgd.engine.progress import unreported as ignore
-from fastgd.store.folder import Folder
+    from fastgd.store.folder import Folder
     from fastgd.workers.run_job import WorkerOptions
 
     folder = Folder.create(sys.argv[1], "squares", {"parts": 20}, {}, {}, 20)
     told = []
-    def tell(done):
+    def tell(done, _errors=None):
         told.append(done)
-        if sum(told) == 50:  # of 200
+        if done and sum(told) == 50:  # of 200
             threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
             told.append(time.monotonic())
 

@@ -139,10 +139,11 @@ def test_ctrl_c_interrupts_chunks(tmp_path):
     """The progress callback raises, as Ctrl-C does."""
     told, folder = [], folder_at(tmp_path)
 
-    def stop(done):
-        told.append(done)
-        if len(told) == 5:
-            raise KeyboardInterrupt
+    def stop(done, _errors=None):
+        if done:
+            told.append(done)
+            if len(told) == 5:
+                raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         work_into(folder, Squares(CHUNKS, 1.0), WorkerOptions(None, 2, 1), stop)
@@ -150,10 +151,14 @@ def test_ctrl_c_interrupts_chunks(tmp_path):
     assert not folder.done().any()  # as it were if they had been computed to their ends
 
 
-def test_a_chunk_that_fails_once_is_computed_again(watched, tmp_path):
+def test_a_chunk_that_fails_once_is_computed_again(watched, tmp_path, caplog):
+    caplog.set_level("INFO", "fastgd")
     job = Squares(CHUNKS, 0.01, str(tmp_path), fails_once=(3, 7))
     assert squares_of(run_job(job, WorkerOptions(watched, 1, 1), ignore)) == in_order()
     assert [len(calls) for calls in job.calls()] == [1 + (p in (3, 7)) for p in range(CHUNKS)]
+    assert sorted(caplog.messages) == [
+        f"chunk {p} is computed again: ValueError('{p} is a bad number')" for p in (3, 7)
+    ]
 
 
 def test_a_chunk_that_always_fails_is_tried_four_times_and_named(watched, tmp_path):

@@ -29,6 +29,15 @@ class Progress(NamedTuple):
     and last when all is kept. If it returns False before that, the call raises KeyboardInterrupt;
     if it raises, that. As after Ctrl-C, the same call resumes from its folder or checkpoint.
 
+    Attributes
+    ----------
+    done, total : int
+        Updates of all networks, points, pixels, ...: done, now or by an earlier call, and of all.
+    best_error : float
+        The smallest error recorded so far, or NaN. Those of GPUs and executors come in chunks.
+    elapsed : float
+        Seconds since the start.
+
     Examples
     --------
     >>> import fastgd
@@ -42,13 +51,9 @@ class Progress(NamedTuple):
     """
 
     done: int
-    """Updates of all networks, points, pixels, ... that are done, now or by an earlier call."""
     total: int
-    """The same when all is done."""
     best_error: float
-    """The smallest error recorded so far, or NaN: those of GPUs and executors come in chunks."""
     elapsed: float
-    """Seconds since the start."""
 
 
 ProgressHook = Callable[[Progress], object]
