@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from tiny_jobs import (
     Squares,
+    Told,
     Trainings,
     squares_in_a_task,
     squares_in_a_task_that_left,
@@ -67,9 +68,9 @@ def executor(request):
 
 def test_chunks_are_computed_by_two_processes_and_data_are_sent_once_to_each(executor, tmp_path):
     # Dask would warn of more than 10 MB.
-    job, told = Squares(CHUNKS, 0.1, str(tmp_path), data=bytes(11 * 10**6)), []
+    job, told = Squares(CHUNKS, 0.1, str(tmp_path), data=bytes(11 * 10**6)), Told()
     counted = Counted(executor)
-    found = run_job(job, WorkerOptions(counted, 1, 1), told.append)
+    found = run_job(job, WorkerOptions(counted, 1, 1), told)
     assert [int(arrays["square"]) for arrays in found] == [chunk**2 for chunk in range(CHUNKS)]
     assert sum(told) == sum(job.sizes)
     assert len({pid for calls in job.calls() for pid, _ in calls} - {os.getpid()}) == 2

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_jobs import Squares, work_into
+from tiny_jobs import Squares, Told, work_into
 
 from fastgd.checks.messages import TrainingWarning
 from fastgd.engine.devices import available_threads
@@ -74,8 +74,8 @@ def worker_options(request, watched):
 
 
 def test_chunks_come_in_order_each_is_computed_and_reported_once(worker_options, tmp_path):
-    job, told = Squares(CHUNKS, 0.01, str(tmp_path)), []
-    assert squares_of(run_job(job, worker_options, told.append)) == in_order()
+    job, told = Squares(CHUNKS, 0.01, str(tmp_path)), Told()
+    assert squares_of(run_job(job, worker_options, told)) == in_order()
     assert sum(told) == sum(job.sizes)
     assert [len(calls) for calls in job.calls()] == [1] * CHUNKS
 
@@ -83,10 +83,10 @@ def test_chunks_come_in_order_each_is_computed_and_reported_once(worker_options,
 def test_a_folder_is_filled_and_existing_chunks_are_only_reported(worker_options, tmp_path):
     log = tmp_path / "log"
     log.mkdir()
-    folder, job, told = folder_at(tmp_path / "folder"), Squares(CHUNKS, 0.01, str(log)), []
+    folder, job, told = folder_at(tmp_path / "folder"), Squares(CHUNKS, 0.01, str(log)), Told()
     for chunk in (0, 3, 19):
         folder.write(chunk, job.compute(chunk, 1, ignore))
-    work_into(folder, job, worker_options, told.append)
+    work_into(folder, job, worker_options, told)
     assert squares_of(map(folder.read, range(CHUNKS))) == in_order()
     assert sum(told) == sum(job.sizes)
     assert [len(calls) for calls in job.calls()] == [1] * CHUNKS
@@ -332,9 +332,9 @@ def test_a_corrupt_chunk_is_named_and_computed_again(worker_options, tmp_path):
 def test_a_folder_that_is_removed_meanwhile_is_made_again(worker_options, tmp_path):
     folder, told = folder_at(tmp_path / "folder"), []
 
-    def remove(done):
+    def remove(done, _errors=None):
         told.append(done)
-        if sum(told) == 100:
+        if done and sum(told) == 100:
             shutil.rmtree(folder.path, ignore_errors=True)
 
     work_into(folder, Squares(CHUNKS, 0.01), worker_options, remove)
@@ -344,11 +344,11 @@ def test_a_folder_that_is_removed_meanwhile_is_made_again(worker_options, tmp_pa
 def test_two_callers_share_the_chunks_of_a_folder(worker_options, tmp_path):
     log = tmp_path / "log"
     log.mkdir()
-    job, told = Squares(CHUNKS, 0.02, str(log)), ([], [])
+    job, told = Squares(CHUNKS, 0.02, str(log)), (Told(), Told())
     folders = [folder_at(tmp_path / "folder") for _ in told]
     with ThreadPoolExecutor(2) as callers:
         for call in [
-            callers.submit(work_into, folder, job, worker_options, one.append)
+            callers.submit(work_into, folder, job, worker_options, one)
             for folder, one in zip(folders, told, strict=True)
         ]:
             call.result()

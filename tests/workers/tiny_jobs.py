@@ -9,6 +9,13 @@ from pathlib import Path
 import numpy as np
 
 
+class Told(list):
+    """The work that was reported to it."""
+
+    def __call__(self, done, _errors=None):
+        self.append(done)
+
+
 @dataclass(frozen=True)
 class Squares:
     """The square of each chunk's index; ``log`` gets a file for each computation."""
