@@ -46,7 +46,7 @@ class Progress(NamedTuple):
     >>> sweep = fastgd.sweep(X, y, alpha=[1, 10], iterations=500, progress=events.append)
     >>> events[0].done, events[-1].done, events[-1].total
     (0, 1000, 1000)
-    >>> events[-1].best_error == sweep.final_error.min()
+    >>> events[-1].best_error == float(sweep.final_error.min())
     True
     """
 
