@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from fastgd.engine import progress
+from fastgd.engine import execution, progress
 from fastgd.engine.progress import StoppedError, check_progress, reporting, stopped_by
 from thinning import at_a_time
 
@@ -50,6 +50,15 @@ def test_events_come_first_last_and_at_most_five_times_a_second(clock):
         assert events[1].best_error == 0.25
     assert events[-1] == (100, 100, 0.25, 0.5625)
     assert len(events) == 4
+
+
+@pytest.mark.usefixtures("often")
+def test_the_last_event_comes_when_results_are_kept():
+    events = []
+    with reporting(events.append, 3) as advance:
+        advance(3)
+        assert len(events) == 1
+    assert events[1].done == 3
 
 
 def test_an_event_that_was_told_is_not_told_again():
@@ -123,11 +132,13 @@ def test_all_public_calls_take_a_function():
 
 
 @pytest.mark.usefixtures("often")
-def test_the_best_error_is_that_of_the_result(xor):
+def test_the_best_error_is_that_of_the_result(xor, monkeypatch):
+    monkeypatch.setattr(execution._Work, "_step", lambda *_: 50)
     events = []
     run = fastgd.train(*xor, alpha=10, iterations=500, record_every=7, progress=events.append)
     assert events[-1].best_error == min(run.errors.min(), run.final_error)
     found = {event.best_error for event in events[1:]}
+    assert len(found) > 5
     assert found <= {*run.errors, run.final_error}
     with at_a_time(8):
         sweep = fastgd.sweep(
