@@ -111,7 +111,7 @@ def test_a_bar_needs_no_errors():
         advance(9, lambda: 1 / 0)
 
 
-@pytest.mark.parametrize("value", [1, None, "bar"])
+@pytest.mark.parametrize("value", [1, None, "bar", list])
 def test_progress_is_checked(value):
     with pytest.raises(TypeError, match="progress must be True, False or a function, got"):
         check_progress(value)

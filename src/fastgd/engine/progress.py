@@ -76,7 +76,7 @@ def check_progress(value: object) -> bool | ProgressHook:
     """Return value if it is True, False or a function that takes events."""
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
-    if not callable(value):
+    if not callable(value) or isinstance(value, type):
         raise TypeError(f"progress must be True, False or a function, got {shown(value)}")
     return value
 
