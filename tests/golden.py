@@ -47,6 +47,7 @@ from fastgd.engine.execution import execute
 from fastgd.engine.formula_values import evaluate
 from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import Keep, Plan
+from fastgd.engine.progress import unreported
 from fastgd.engine.results import State, TrainedRuns
 from fastgd.kernel.block import CONVERGED, STALLED
 from fastgd.kernel.bytecode import FUNCTIONS
@@ -149,7 +150,7 @@ def trained_of(case: str, runs: int, threads: int, device: str = CPU) -> Trained
     seeds = np.array(SEEDS)
 
     def run(work: Plan, keep: Keep, state: State | None = None) -> TrainedRuns:
-        return execute(work, first, seeds, keep, lambda _iterations: None, state)
+        return execute(work, first, seeds, keep, unreported, state)
 
     at = PARTED[case].resumed if case in PARTED else 0
     if not at:

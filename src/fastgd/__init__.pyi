@@ -6,6 +6,7 @@ from fastgd import reference as reference
 from fastgd.checks.messages import TrainingWarning as TrainingWarning
 from fastgd.engine.devices import DeviceError as DeviceError
 from fastgd.engine.devices import devices as devices
+from fastgd.engine.progress import Progress as Progress
 from fastgd.engine.results import Summary as Summary
 from fastgd.engine.versions import show_versions as show_versions
 from fastgd.formulas.named import Function as Function

@@ -8,6 +8,7 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import check_partition
 from fastgd.engine.layout import Sharing
 from fastgd.engine.packing import PackedSamples, arrange, by_part, dealt, lanes_of
+from fastgd.engine.progress import unreported
 from fastgd.engine.recipe import recipe_of
 from fastgd.training.training_job import checked_job
 
@@ -101,5 +102,5 @@ def test_a_plan_lets_go_of_the_samples_that_were_padded_for_it():
     given = {"hidden_size": 4, "alpha": 1.0, "seed": 1, "weights": None, "biases": None}
     job = checked_job(XOR_X, XOR_Y, iterations=1, record_every=1, given_options={}, **given)
     plan = job.plan(0, 1)
-    job.train(0, plan, lambda _done: None)
+    job.train(0, plan, unreported)
     assert "_shared" not in vars(plan.batches[0][1])

@@ -12,6 +12,7 @@ from fastgd.engine import prediction
 from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, arrange, lanes_of
 from fastgd.engine.prediction import LossEvaluation, measure_plane
+from fastgd.engine.progress import unreported
 from fastgd.engine.recipe import ValueColumn, recipe_of
 from fastgd.engine.results import read
 from fastgd.engine.session import Session
@@ -74,7 +75,7 @@ def test_all_doors_have_the_same_error(side_by_side):
     first, last = NETWORK.parts(ROWS[0]).weights
     x, y = np.array([first[0, 4], 0.25]), np.array([last[3, 1]])
     places, session = ((0, 0, 4), (1, 3, 1)), session_of(side_by_side=side_by_side)
-    plane = measure_plane(session, ROWS[0], x, y, places, 1, lambda _points: None)
+    plane = measure_plane(session, ROWS[0], x, y, places, 1, unreported)
     assert plane[0, 0] == errors[0]
 
 
@@ -181,7 +182,9 @@ def test_a_grid_in_chunks_is_the_runs_one_by_one(monkeypatch, threads):
     session = session_of(runs=20, side_by_side=2)
     done = []
     places = (0, 1, 2), (1, 5, 1)
-    errors = measure_plane(session, ROWS[0], x, y, places, threads, done.append)
+    errors = measure_plane(
+        session, ROWS[0], x, y, places, threads, lambda points, _: done.append(points)
+    )
     assert errors.shape == (4, 5)
     assert sum(done) == 20
     assert len(done) > 5

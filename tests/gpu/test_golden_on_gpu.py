@@ -22,6 +22,7 @@ from fastgd.engine.execution import execute
 from fastgd.engine.layout import Layout
 from fastgd.engine.network import Network, first_rows
 from fastgd.engine.plan import Keep, Plan
+from fastgd.engine.progress import unreported
 from fastgd.kernel.block import CONVERGED, DIVERGED, RUNNING, STALLED
 from golden import SEEDS
 from thinning import only
@@ -35,7 +36,7 @@ WHOLE = Keep(state=True)
 
 def trained(work, first, state=None):
     """All results, also the state from which the runs could be taken up again."""
-    return execute(work, first, np.array(SEEDS), WHOLE, lambda _iterations: None, state)
+    return execute(work, first, np.array(SEEDS), WHOLE, unreported, state)
 
 
 def arrays(case, device, iterations=3):

@@ -21,6 +21,7 @@ from fastgd.engine.devices import AUTO, CPU, CUDA
 from fastgd.engine.execution import execute
 from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import Keep, Plan
+from fastgd.engine.progress import unreported
 from fastgd.kernel.cuda import DeviceError, Memory
 
 SEEDS = np.arange(50)
@@ -35,7 +36,7 @@ def planned(device, iterations=4, **options):
     return Plan.make(task, network, method, alpha, {}, len(SEEDS), 1, device=device)
 
 
-def trained(plan, advance=lambda _done: None):
+def trained(plan, advance=unreported):
     first = plan.network.rows(first_rows(plan.method.init, plan.network.sizes, SEEDS.tolist()))
     return execute(plan, first, SEEDS, Keep(state=True), advance)
 
@@ -48,7 +49,7 @@ def same(one, other):
 def test_the_next_call_begins_before_python_looks_at_the_last_one(idle_gpu, monkeypatch):
     events = []
 
-    def look(done):
+    def look(done, _errors=None):
         if done:
             names = "cuLaunchKernel", "cuMemcpyDtoHAsync"
             events.append(tuple(len(idle_gpu.named(name)) for name in names))
@@ -211,7 +212,7 @@ def test_an_image_that_can_not_be_written_leaves_no_memory(idle_gpu):
 def test_interrupted_between_two_calls(gpu, monkeypatch):
     monkeypatch.setattr(execution._Work, "_step", lambda *_: 1)
 
-    def advance(done):
+    def advance(done, _errors=None):
         if done and len(gpu.named("cuLaunchKernel")) == 4:
             raise KeyboardInterrupt
 

@@ -306,6 +306,20 @@ def test_damaged_files_are_recompiled_and_overwritten(filled):
     assert filled.call(EVERY) == (EVERY_VALUE, 6, 0)
 
 
+@pytest.mark.parametrize("error", [FileNotFoundError, ValueError])
+def test_what_fails_is_logged(monkeypatch, caplog, error):
+    """A file that isn't there is no failure."""
+
+    def fails():
+        raise error("why")
+
+    caplog.set_level("INFO", "fastgd")
+    monkeypatch.setattr(cache, "_unchanged", fails)
+    assert cache.KernelCache(fails, "").load_overload(None, None) is None
+    said = ["compiled code was not loaded or not kept: ValueError('why')"]
+    assert caplog.messages == (said if error is ValueError else [])
+
+
 @pytest.mark.slow
 def test_stale_code_under_a_fresh_name_is_recompiled(tiny):
     tiny.call()

@@ -708,7 +708,7 @@ REFUSED = {
     "categories": ({"max_categories": -1}, "max_categories must be at least 0, got -1"),
     "standardize": ({"standardize": "no"}, "standardize must be True or False, got 'no'"),
     "threads": ({"threads": 0}, "threads must be at least 1, got 0"),
-    "progress": ({"progress": "yes"}, "progress must be True or False, got 'yes'"),
+    "progress": ({"progress": "yes"}, "progress must be True, False or a function, got 'yes'"),
     "endless drop": ({"drop": range(10**12)}, "drop must be a column of the table, got '0'"),
     "drop twice": (
         {"drop": ["size", "size"]},

@@ -246,11 +246,13 @@ def test_a_process_number_that_is_used_again_is_another_process(ours):
 
 
 @linux
-def test_a_process_that_was_reaped_is_gone(ours):
+def test_a_process_that_was_reaped_is_gone(ours, caplog):
+    caplog.set_level("INFO", "fastgd")
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         pass
     foreign_lease(ours, text=f"{process.pid} 1 x {leases._machine()}")
     assert ours.acquire(3)
+    assert caplog.messages == [f"lease taken over: {ours.path / '00000003'}"]
 
 
 @linux

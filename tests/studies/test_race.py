@@ -198,7 +198,7 @@ def test_who_went_ten_times_as_far_as_is_usual_leaves_the_plane(xor, others, wid
         ),
         (PAIR, {"activatoin": "tanh"}, TypeError, "got 'activatoin': did you mean activation?"),
         (PAIR, {"weights": [np.full((3, 1), np.inf)]}, ValueError, "weights[0] must be finite"),
-        (PAIR, {"progress": 2}, TypeError, "progress must be True or False, got 2"),
+        (PAIR, {"progress": 2}, TypeError, "progress must be True, False or a function, got 2"),
     ],
 )
 def test_bad_input_is_refused_before_any_training(xor, monkeypatch, field, given, error, message):

@@ -293,7 +293,7 @@ def test_what_has_no_path(xor, axes, given, message):
         ({"resolution": 2.5}, TypeError, "resolution must be an int, got 2.5"),
         ({"resolution": 10**9}, ValueError, "the surface must fit into the available memory"),
         ({"threads": 0}, ValueError, "threads must be at least 1, got 0"),
-        ({"progress": 1}, TypeError, "progress must be True or False, got 1"),
+        ({"progress": 1}, TypeError, "progress must be True, False or a function, got 1"),
         ({"weights": [np.full((3, 1), np.nan)]}, ValueError,
          r"weights\[0\] must be finite, got nan at \[0, 0\]"),
         ({"weights": []}, ValueError, "weights must have at least one layer"),

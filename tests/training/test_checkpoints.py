@@ -142,6 +142,7 @@ def test_the_bar_is_that_of_the_whole_training(tmp_path, stopping, monkeypatch):
     class Bar:
         def __init__(self, total, initial, **_):
             shown.append([total, initial])
+            self.n = initial
 
         def __enter__(self):
             return self
@@ -150,7 +151,8 @@ def test_the_bar_is_that_of_the_whole_training(tmp_path, stopping, monkeypatch):
             return None
 
         def update(self, done):
-            shown[-1].append(done)
+            shown[-1] += [done] * (done > 0)
+            self.n += done
 
     monkeypatch.setattr("tqdm.tqdm", Bar)
     train = partial(
@@ -168,9 +170,21 @@ def test_the_bar_is_that_of_the_whole_training(tmp_path, stopping, monkeypatch):
     (total, first, *_), (_, second, *rest), last = shown
     assert (total, first, second, second + sum(rest)) == (40, 0, 7, 40)
     assert last == [40, 40]
-    with progress.progress_bar(True, 9) as advance:
+    with progress.reporting(True, 9) as advance:
         advance(9)
     assert shown[-1] == [9, 0, 9]
+
+
+@pytest.mark.usefixtures("short_stretches")
+def test_a_hook_that_stops_a_training_leaves_its_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    file, events = tmp_path / "run.npz", []
+    train = partial(fastgd.train, X, Y, iterations=40, checkpoint=file, checkpoint_every=1e6)
+    with pytest.raises(KeyboardInterrupt, match="progress returned False"):
+        train(progress=lambda event: event.done < 20)
+    assert fastgd.load(file).iterations == 14
+    equal(train(progress=events.append), fastgd.train(X, Y, iterations=40))
+    assert (events[0].done, events[-1].done) == (14, 40)
 
 
 def test_stretches_are_as_long_as_was_said(tmp_path, monkeypatch):

@@ -61,6 +61,7 @@ GIVEN = {
     "checkpoint": [None, "run.npz"],
     "threads": [None, 1, 2, 3],
     "device": ["cpu", "cuda", "cuda:1", "auto"],
+    "progress": [False, True],
 }
 """Values of the arguments whose type doesn't say any."""
 

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from tiny_jobs import (
     Squares,
+    Told,
     Trainings,
     squares_in_a_task,
     squares_in_a_task_that_left,
@@ -28,6 +29,7 @@ from tiny_jobs import (
 import fastgd
 from clusters import EXECUTORS, dask_client, process_pool
 from fastgd.engine.devices import available_threads
+from fastgd.engine.progress import unreported as ignore
 from fastgd.store.folder import Folder
 from fastgd.training import training_job
 from fastgd.workers import tasks as worker
@@ -37,10 +39,6 @@ CHUNKS = 20
 
 LONG = 200_000
 """Iterations of a sweep in the middle of which something is killed."""
-
-
-def ignore(_done):
-    pass
 
 
 def folder_at(path, chunk_count=CHUNKS):
@@ -70,9 +68,9 @@ def executor(request):
 
 def test_chunks_are_computed_by_two_processes_and_data_are_sent_once_to_each(executor, tmp_path):
     # Dask would warn of more than 10 MB.
-    job, told = Squares(CHUNKS, 0.1, str(tmp_path), data=bytes(11 * 10**6)), []
+    job, told = Squares(CHUNKS, 0.1, str(tmp_path), data=bytes(11 * 10**6)), Told()
     counted = Counted(executor)
-    found = run_job(job, WorkerOptions(counted, 1, 1), told.append)
+    found = run_job(job, WorkerOptions(counted, 1, 1), told)
     assert [int(arrays["square"]) for arrays in found] == [chunk**2 for chunk in range(CHUNKS)]
     assert sum(told) == sum(job.sizes)
     assert len({pid for calls in job.calls() for pid, _ in calls} - {os.getpid()}) == 2
@@ -338,9 +336,9 @@ def main():
 
     folder = Folder.create(sys.argv[1], "squares", {"parts": 20}, {}, {}, 20)
     told = []
-    def tell(done):
+    def tell(done, _errors=None):
         told.append(done)
-        if sum(told) == 50:  # of 200
+        if done and sum(told) == 50:  # of 200
             threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
             told.append(time.monotonic())
 

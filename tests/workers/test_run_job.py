@@ -10,20 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_jobs import Squares, work_into
+from tiny_jobs import Squares, Told, work_into
 
 from fastgd.checks.messages import TrainingWarning
 from fastgd.engine.devices import available_threads
+from fastgd.engine.progress import unreported as ignore
 from fastgd.store.folder import DamageWarning, Folder
 from fastgd.workers import tasks as worker
 from fastgd.workers.run_job import InFolder, InMemory, WorkerOptions, run_job
 from fastgd.workers.tasks import Scheduler, Workers
 
 CHUNKS = 20
-
-
-def ignore(_done):
-    pass
 
 
 def folder_at(path, chunk_count=CHUNKS):
@@ -77,8 +74,8 @@ def worker_options(request, watched):
 
 
 def test_chunks_come_in_order_each_is_computed_and_reported_once(worker_options, tmp_path):
-    job, told = Squares(CHUNKS, 0.01, str(tmp_path)), []
-    assert squares_of(run_job(job, worker_options, told.append)) == in_order()
+    job, told = Squares(CHUNKS, 0.01, str(tmp_path)), Told()
+    assert squares_of(run_job(job, worker_options, told)) == in_order()
     assert sum(told) == sum(job.sizes)
     assert [len(calls) for calls in job.calls()] == [1] * CHUNKS
 
@@ -86,10 +83,10 @@ def test_chunks_come_in_order_each_is_computed_and_reported_once(worker_options,
 def test_a_folder_is_filled_and_existing_chunks_are_only_reported(worker_options, tmp_path):
     log = tmp_path / "log"
     log.mkdir()
-    folder, job, told = folder_at(tmp_path / "folder"), Squares(CHUNKS, 0.01, str(log)), []
+    folder, job, told = folder_at(tmp_path / "folder"), Squares(CHUNKS, 0.01, str(log)), Told()
     for chunk in (0, 3, 19):
         folder.write(chunk, job.compute(chunk, 1, ignore))
-    work_into(folder, job, worker_options, told.append)
+    work_into(folder, job, worker_options, told)
     assert squares_of(map(folder.read, range(CHUNKS))) == in_order()
     assert sum(told) == sum(job.sizes)
     assert [len(calls) for calls in job.calls()] == [1] * CHUNKS
@@ -142,10 +139,11 @@ def test_ctrl_c_interrupts_chunks(tmp_path):
     """The progress callback raises, as Ctrl-C does."""
     told, folder = [], folder_at(tmp_path)
 
-    def stop(done):
-        told.append(done)
-        if len(told) == 5:
-            raise KeyboardInterrupt
+    def stop(done, _errors=None):
+        if done:
+            told.append(done)
+            if len(told) == 5:
+                raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         work_into(folder, Squares(CHUNKS, 1.0), WorkerOptions(None, 2, 1), stop)
@@ -153,10 +151,14 @@ def test_ctrl_c_interrupts_chunks(tmp_path):
     assert not folder.done().any()  # as it were if they had been computed to their ends
 
 
-def test_a_chunk_that_fails_once_is_computed_again(watched, tmp_path):
+def test_a_chunk_that_fails_once_is_computed_again(watched, tmp_path, caplog):
+    caplog.set_level("INFO", "fastgd")
     job = Squares(CHUNKS, 0.01, str(tmp_path), fails_once=(3, 7))
     assert squares_of(run_job(job, WorkerOptions(watched, 1, 1), ignore)) == in_order()
     assert [len(calls) for calls in job.calls()] == [1 + (p in (3, 7)) for p in range(CHUNKS)]
+    assert sorted(caplog.messages) == [
+        f"chunk {p} is computed again: ValueError('{p} is a bad number')" for p in (3, 7)
+    ]
 
 
 def test_a_chunk_that_always_fails_is_tried_four_times_and_named(watched, tmp_path):
@@ -330,9 +332,9 @@ def test_a_corrupt_chunk_is_named_and_computed_again(worker_options, tmp_path):
 def test_a_folder_that_is_removed_meanwhile_is_made_again(worker_options, tmp_path):
     folder, told = folder_at(tmp_path / "folder"), []
 
-    def remove(done):
+    def remove(done, _errors=None):
         told.append(done)
-        if sum(told) == 100:
+        if done and sum(told) == 100:
             shutil.rmtree(folder.path, ignore_errors=True)
 
     work_into(folder, Squares(CHUNKS, 0.01), worker_options, remove)
@@ -342,11 +344,11 @@ def test_a_folder_that_is_removed_meanwhile_is_made_again(worker_options, tmp_pa
 def test_two_callers_share_the_chunks_of_a_folder(worker_options, tmp_path):
     log = tmp_path / "log"
     log.mkdir()
-    job, told = Squares(CHUNKS, 0.02, str(log)), ([], [])
+    job, told = Squares(CHUNKS, 0.02, str(log)), (Told(), Told())
     folders = [folder_at(tmp_path / "folder") for _ in told]
     with ThreadPoolExecutor(2) as callers:
         for call in [
-            callers.submit(work_into, folder, job, worker_options, one.append)
+            callers.submit(work_into, folder, job, worker_options, one)
             for folder, one in zip(folders, told, strict=True)
         ]:
             call.result()

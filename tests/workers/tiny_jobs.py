@@ -9,6 +9,13 @@ from pathlib import Path
 import numpy as np
 
 
+class Told(list):
+    """The work that was reported to it."""
+
+    def __call__(self, done, _errors=None):
+        self.append(done)
+
+
 @dataclass(frozen=True)
 class Squares:
     """The square of each chunk's index; ``log`` gets a file for each computation."""
@@ -91,10 +98,11 @@ def squares_in_a_task(chunks):
     """A Dask task whose chunks are computed on the same workers."""
     from distributed import get_client
 
+    from fastgd.engine.progress import unreported
     from fastgd.workers.run_job import WorkerOptions, run_job
 
     worker_options = WorkerOptions(get_client().get_executor(), 1, 1)
-    found = run_job(Squares(chunks, 0.1), worker_options, lambda _done: None)
+    found = run_job(Squares(chunks, 0.1), worker_options, unreported)
     return [int(arrays["square"]) for arrays in found]
 
 

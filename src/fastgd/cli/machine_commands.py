@@ -19,7 +19,7 @@ from fastgd.cli.machine_output import print_json
 from fastgd.cli.refusals import RefusedError, refusing
 from fastgd.cli.terminal import timed
 from fastgd.engine.devices import place as code_place
-from fastgd.engine.progress import progress_bar
+from fastgd.engine.progress import reporting
 from fastgd.workers.compiling import ShortCall, compile_all
 
 
@@ -73,7 +73,7 @@ def precompile(progress: bool) -> None:
     listed = calls()
 
     def work() -> int:
-        with progress_bar(progress, len(listed), unit="call") as advance:
+        with reporting(progress, len(listed), unit="call") as advance:
             return compile_all(listed, advance)
 
     with refusing():

@@ -6,7 +6,7 @@ fewer blocks as runs end, and collects what they result in.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from math import inf
@@ -21,6 +21,7 @@ from fastgd.engine.devices import AUTO, CPU, CUDA, devices_of, kept
 from fastgd.engine.layout import Sharing
 from fastgd.engine.packing import RunBatch, by_part, lanes_of
 from fastgd.engine.plan import Keep, Plan
+from fastgd.engine.progress import Advance, unreported
 from fastgd.engine.results import State, TrainedRuns, put_state
 from fastgd.engine.session import CHUNK_SECONDS, Runs, Session, layout_for
 from fastgd.kernel.block import DIVERGED
@@ -51,13 +52,13 @@ def execute(
     first: NDArray[np.float64],
     seeds: NDArray[np.int64],
     keep: Keep,
-    advance: Callable[[int], None],
+    advance: Advance,
     state: State | None = None,
 ) -> TrainedRuns:
     """Train from initial parameters (starts, P); ``seeds`` (starts,) are for random masks.
 
     With a ``state``, resume all runs after ``plan.task.done`` iterations instead. ``advance`` is
-    called with the number of updates that have been done since its last call.
+    called with the number of updates that have been done since its last call, and their errors.
     """
     plan = plan_on_a_device(plan, first, seeds)
     if plan.device != CPU:
@@ -78,7 +79,8 @@ def execute(
             layout = layout_for(
                 old.network, 1, batch.size, old.recipe, old.batch, old.window, batch.sharing
             )
-            work.train(batch, replace(session, layout=layout, device=CPU), lambda _done: None)
+            work.train(batch, replace(session, layout=layout, device=CPU), unreported)
+    advance(0, lambda: np.append(work.trained.errors, work.trained.final_error))
     return work.trained
 
 
@@ -140,7 +142,7 @@ class _Work:
         trained.write(self.plan, over, past, past.final, past.validation_final)
         return over
 
-    def train(self, batch: RunBatch, session: Session, advance: Callable[[int], None]) -> None:
+    def train(self, batch: RunBatch, session: Session, advance: Advance) -> None:
         """Train a batch of runs, some of its blocks at a time."""
         for owners, keys, lanes in self.passes(batch, session):
             self._train(batch, session, owners, keys, lanes, advance)
@@ -198,7 +200,7 @@ class _Work:
         owners: Integers,
         keys: Integers | None,
         lanes: Integers,
-        advance: Callable[[int], None],
+        advance: Advance,
     ) -> None:
         """Take runs through all iterations, in calls of about CHUNK_SECONDS.
 
@@ -226,7 +228,8 @@ class _Work:
                     self.trained.keep_state(runs, owners)
                 took = max(runs.run(at, last, threads, shared), 1e-9)
                 pace.took(shared, last - at, took)
-                advance((min(last, iterations) - min(at, iterations)) * count)
+                new = partial(runs.recorded, at, last) if session.device == CPU else None
+                advance((min(last, iterations) - min(at, iterations)) * count, new)
                 # At most 4 times as long: the last may have compiled, and the next may be slow.
                 if most is None:
                     blocks = len(runs.block.numbers)

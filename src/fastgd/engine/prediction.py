@@ -9,6 +9,7 @@ import math
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from time import perf_counter
 from typing import Any, Literal
@@ -24,6 +25,7 @@ from fastgd.engine.layout import Layout, Sharing, up
 from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, RunBatch, arrange
 from fastgd.engine.plan import PASS_BYTES
+from fastgd.engine.progress import Advance
 from fastgd.engine.recipe import ValueColumn, choice_of, places_of, recipe_of, unit_choice
 from fastgd.engine.session import CHUNK_SECONDS, Runs, Session, ValueAxes, layout_for
 from fastgd.kernel import launch
@@ -494,7 +496,7 @@ def measure_plane(
     y: FloatArray,
     places: tuple[tuple[int, int, int], tuple[int, int, int]],
     threads: int,
-    advance: Callable[[int], None],
+    advance: Advance,
 ) -> FloatArray:
     """Mean absolute errors (len(y), len(x)) over a grid of two parameters' values, in chunks.
 
@@ -517,7 +519,7 @@ def measure_plane(
             runs.bring_back()
             runs.leave()
             errors[points] = runs.curve("errors")[:, 0]
-            advance(len(points))
+            advance(len(points), partial(errors.__getitem__, points))
         return errors.reshape(len(y), len(x))
     grid = launch.PlaneGrid(x, y, errors, x_at, y_at, first=0, last=0)
     call = session.load(np.tile(parameters, (threads * layout.runs, 1))).call(0, 1)
@@ -527,7 +529,7 @@ def measure_plane(
         began = perf_counter()
         launch.measure_grid(call, grid._replace(first=at, last=last), threads)
         speed = (last - at) / max(perf_counter() - began, 1e-9)
-        advance(last - at)
+        advance(last - at, partial(errors.__getitem__, slice(at, last)))
         at = last
     return errors.reshape(len(y), len(x))
 

@@ -315,6 +315,12 @@ class Runs:
         block = session.layout.pack(self.block, from_lanes, session.records, session.workers)
         return session._runs(block, lanes, self.parts[going])
 
+    def recorded(self, first: int, last: int) -> FloatArray:
+        """(blocks, R) the smallest errors that a call recorded, or NaN; the last if a run ended."""
+        every, block, R = self.session.record_every, self.block, self.session.layout.runs
+        new = block.errors.reshape(self.blocks, -1, R)[:, -(-first // every) : -(-last // every)]
+        return np.where(block.ended < 0, np.fmin.reduce(new, 1, initial=np.nan), block.final)
+
     def curve(self, name: str, which: Integers | slice = slice(None)) -> FloatArray:
         """(n, records + 1) a block's errors, losses or held_errors, of some of the runs.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from math import inf, isfinite
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from fastgd.arguments.subsets import Integers
 from fastgd.checks.numbers import FloatArray, TooLargeError, check_memory
 from fastgd.engine.devices import CPU
 from fastgd.engine.network import Network
-from fastgd.engine.progress import progress_bar
+from fastgd.engine.progress import ProgressHook, reporting
 from fastgd.formulas.named import Loss
 from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
 from fastgd.models.model import Model, Table, mean_outputs
@@ -262,10 +263,10 @@ def _trainings(
         epochs, how = settings["iterations"] // updates, choices.how | {"progress": False}
         first |= {"iterations": STEP * updates, "record_every": STEP * updates}
         more = first | {"keep_state": True}
-        with progress_bar(choices.progress, epochs // STEP, " steps") as advance:
+        with reporting(choices.progress, epochs // STEP, " steps") as advance:
             for _ in range(epochs // STEP):
                 result = sweep(X, y, **more, **how)
-                advance(1)
+                advance(1, partial(getattr, result, "final_error"))
                 yield result
                 more = {"iterations": STEP * updates, "resume": result}
     except TooLargeError as error:
@@ -322,7 +323,7 @@ def fit(
     solver: str = "adam",
     threads: int | None = None,
     device: str = CPU,
-    progress: bool = False,
+    progress: bool | ProgressHook = False,
     **parameters: float,
 ) -> Model:
     """Train a model that predicts one column of a table from the others.

@@ -19,6 +19,7 @@ from fastgd.checks.numbers import (
     rule_of,
 )
 from fastgd.engine.devices import CPU, available_threads, check_device, looked_for
+from fastgd.engine.progress import ProgressHook, check_progress
 from fastgd.formulas.named import Loss, loss_of
 from fastgd.models.scores import SCORING
 from fastgd.tables.columns import MOST_CATEGORIES, Decisions, Encoding
@@ -61,7 +62,7 @@ class Choices(NamedTuple):
     solver: str = "adam"
     threads: int | None = None
     device: str = CPU
-    progress: bool = False
+    progress: bool | ProgressHook = False
     parameters: Mapping[str, float] | None = None  # of the loss
 
     def checked(self) -> Choices:
@@ -97,7 +98,7 @@ class Choices(NamedTuple):
             parameters=_parameters_of(self.loss, self.parameters or {}),
             threads=check_threads(self.threads, available_threads()),
             device=looked_for(check_device(self.device)),
-            progress=check_flag("progress", self.progress),
+            progress=check_progress(self.progress),
         )
 
     @property

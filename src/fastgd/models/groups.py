@@ -26,6 +26,7 @@ from fastgd.checks.numbers import (
     rule_of,
 )
 from fastgd.engine.devices import CPU
+from fastgd.engine.progress import ProgressHook, check_progress
 from fastgd.formulas.named import loss_of
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_models import GroupModels
@@ -160,7 +161,7 @@ def fit_groups(
     threads: int | None = None,
     threads_per_worker: int = 1,
     device: str = CPU,
-    progress: bool = False,
+    progress: bool | ProgressHook = False,
     **options: Any,
 ) -> GroupModels:
     """Train a network for each group of a table, all of them in one sweep.
@@ -289,7 +290,7 @@ def fit_groups(
         "threads": threads,
         "threads_per_worker": threads_per_worker,
     }
-    how |= {"device": device, "progress": check_flag("progress", progress)}
+    how |= {"device": device, "progress": check_progress(progress)}
     path = None if out is None else check_path("out", out)
     if alpha is None:
         alpha = 1.0 if getattr(options.get("optimizer"), "second_order", False) else 0.01

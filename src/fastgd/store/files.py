@@ -17,6 +17,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from logging import getLogger
 from pathlib import Path
 from secrets import token_hex
 from time import monotonic
@@ -326,6 +327,7 @@ class Leases:
             with suppress(FileNotFoundError):
                 if self._read(path)[1] == self._met[chunk][0]:
                     ours.replace(path)
+                    getLogger("fastgd").info("lease taken over: %s", path)
                 return self._is_ours(path)
             return False
         finally:

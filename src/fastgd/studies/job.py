@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from fastgd.engine.progress import Advance, unreported
 from fastgd.store import Arrays
 from fastgd.workers.compiling import compile_all
 
@@ -25,16 +26,13 @@ class StudyJob:
     trials: Sequence[Any]
     """Pieces whose trials compile the code of all of them."""
 
-    def compute(self, chunk: int, threads: int, advance: Callable[[int], None]) -> Arrays:
+    def compute(self, chunk: int, threads: int, advance: Advance) -> Arrays:
         """Compute a piece."""
         return self.computing(self.pieces[chunk], threads, advance)
 
     def compile(self, threads: int) -> None:
         """Compile the code of all pieces."""
         compile_all(
-            partial(self.computing, piece, threads, _untold, is_trial=True) for piece in self.trials
+            partial(self.computing, piece, threads, unreported, is_trial=True)
+            for piece in self.trials
         )
-
-
-def _untold(_done: int) -> None:
-    """Report no progress; processes that help to compile are sent this function."""

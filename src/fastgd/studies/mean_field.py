@@ -27,7 +27,6 @@ rate in both layers, and a number that is added to all of W0.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal
@@ -55,6 +54,7 @@ from fastgd.engine.devices import CPU
 from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import Weights, network_of
 from fastgd.engine.plan import Keep, Plan
+from fastgd.engine.progress import Advance, Errors, ProgressHook
 from fastgd.engine.results import STATUS, Summary, summarize
 from fastgd.store import Arrays, PathLike
 from fastgd.studies.job import StudyJob
@@ -257,7 +257,7 @@ def checked(
     threads: int | None,
     threads_per_worker: int,
     out: PathLike | None,
-    progress: bool,
+    progress: bool | ProgressHook,
     device: str,
     **given: Any,
 ) -> tuple[Settings, WorkerOptions, int]:
@@ -432,16 +432,16 @@ class MapTrainings:
         return plan, first, np.ones(len(first), np.int64)
 
     def values(
-        self, patch: Patch, threads: int, advance: Callable[[int], None], *, is_trial: bool = False
+        self, patch: Patch, threads: int, advance: Advance, *, is_trial: bool = False
     ) -> Arrays:
         """Train the pixels of a patch."""
         plan, first, seeds = self.planned(patch, threads, is_trial=is_trial)
         iterations, updates = plan.task.iterations, 0
 
-        def in_pixels(done: int) -> None:
+        def in_pixels(done: int, errors: Errors | None = None, /) -> None:
             nonlocal updates
             before, updates = updates, updates + done
-            advance(updates // iterations - before // iterations)
+            advance(updates // iterations - before // iterations, errors)
 
         trained = execute(plan, first, seeds, KEPT, in_pixels)
         summary = summarize(trained.watch, plan.method.summary)

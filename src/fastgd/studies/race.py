@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Unpack
@@ -30,6 +30,7 @@ from fastgd.checks.presentation import (
     dataframe,
     pandas_or_xarray,
 )
+from fastgd.engine.progress import Advance, ProgressHook
 from fastgd.optimizers import ALL, GradientDescent, Optimizer
 from fastgd.store import Arrays, PathLike
 from fastgd.store.npz import tuples
@@ -263,7 +264,7 @@ def race(
     out: PathLike | None = None,
     executor: Executor | None = None,
     threads: int | None = None,
-    progress: bool = False,
+    progress: bool | ProgressHook = False,
     **given_options: Unpack[options.Options],
 ) -> Race:
     """Train the same network with several optimizers, all from the same initial weights.
@@ -367,7 +368,7 @@ def race(
 def _trained(
     training: TrainingJob,
     _threads: int,
-    advance: Callable[[int], None],
+    advance: Advance,
     *,
     is_trial: bool = False,
 ) -> Arrays:

@@ -37,6 +37,7 @@ from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.execution import say_chosen
 from fastgd.engine.network import Weights, network_of
 from fastgd.engine.prediction import measure_plane, session_of_plane
+from fastgd.engine.progress import Advance, ProgressHook
 from fastgd.engine.session import Session
 from fastgd.formulas.named import loss_of
 from fastgd.store import Arrays, PathLike
@@ -242,7 +243,7 @@ def surface(
     threads: int | None = None,
     threads_per_worker: int = 1,
     device: str = CPU,
-    progress: bool = False,
+    progress: bool | ProgressHook = False,
     **given_options: Unpack[SurfaceOptions],
 ) -> Surface:
     """Compute the loss surface of a network: its error over a grid of two weights.
@@ -400,7 +401,7 @@ def _errors(
     across: FloatArray,
     rows: FloatArray,
     threads: int,
-    advance: Callable[[int], None],
+    advance: Advance,
     *,
     is_trial: bool = False,
 ) -> Arrays:

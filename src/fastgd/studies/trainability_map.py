@@ -21,6 +21,7 @@ from fastgd.checks.messages import shown
 from fastgd.checks.numbers import check_count, check_memory, check_number, rule_of
 from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, dataframe, dataset
 from fastgd.engine.devices import CPU
+from fastgd.engine.progress import ProgressHook
 from fastgd.store import PathLike
 from fastgd.store.folder import Folder
 from fastgd.studies.box_counting import BoxCounting, boundary, box_counting
@@ -217,7 +218,7 @@ def trainability(
     threads: int | None = None,
     threads_per_worker: int = 1,
     device: str = CPU,
-    progress: bool = False,
+    progress: bool | ProgressHook = False,
 ) -> Trainability:
     """Map which learning rates of two layers make a training converge, one training per pixel.
 

@@ -26,7 +26,6 @@ from fastgd.checks.messages import shown, warn
 from fastgd.checks.numbers import (
     ABOVE_ZERO,
     ALWAYS_FITS,
-    check_flag,
     check_memory,
     check_number,
     check_path,
@@ -34,7 +33,7 @@ from fastgd.checks.numbers import (
 )
 from fastgd.engine.devices import CPU, available_threads, check_device, looked_for
 from fastgd.engine.plan import Keep
-from fastgd.engine.progress import progress_bar
+from fastgd.engine.progress import ProgressHook, check_progress, reporting
 from fastgd.store import PathLike, npz
 from fastgd.store.manifest import Manifest, manifest_of, parsed
 from fastgd.training.codec import decoded
@@ -109,7 +108,7 @@ def train(
     checkpoint_every: float = EVERY,
     threads: int | None = None,
     device: str = CPU,
-    progress: bool = False,
+    progress: bool | ProgressHook = False,
     **given_options: Unpack[options.Options],
 ) -> Run:
     """Train one network, and count how often the derivative of each weight changes its sign.
@@ -177,8 +176,10 @@ def train(
         Where to train: "cpu", "cuda" (GPUs), "cuda:0" (a certain GPU), or "auto", the faster of the
         first two. Results are bit-identical. A GPU is for many networks: a single one trains on one
         of its many processors, and more slowly than on the CPU.
-    progress : bool
-        Show a progress bar (needs tqdm).
+    progress : bool or function
+        True shows a progress bar (needs tqdm). A function is called with a
+        :class:`fastgd.Progress` a few times per second; if it returns False, the call stops as
+        after Ctrl-C.
     **given_options
         See :class:`fastgd.arguments.options.Options`.
 
@@ -247,7 +248,7 @@ def train(
     ...     fastgd.load(f"{tmp}/run.npz").final_error == run.final_error == both.final_error
     True
     """
-    bar = check_flag("progress", progress)
+    progress = check_progress(progress)
     file = check_file(checkpoint, checkpoint_every)
     threads = check_threads(threads, available_threads())
     job = checked_job(
@@ -272,9 +273,9 @@ def train(
     check_memory(plan.bytes(job.keep), "the training")
     warn_of_targets([job.methods[0].output], job.task.y)
     if file is not None:
-        run = _with_checkpoints(job, threads, *file, shows_bar=bar)
+        run = _with_checkpoints(job, threads, *file, progress)
     else:
-        with progress_bar(bar, plan.work, " updates") as advance:
+        with reporting(progress, plan.work, " updates") as advance:
             run = job.train_one(plan, advance)
     if run.status == "diverged":
         warn(
@@ -303,7 +304,7 @@ def check_file(checkpoint: object, checkpoint_every: object) -> tuple[Path, floa
 
 
 def _with_checkpoints(
-    job: TrainingJob, threads: int, path: Path, every: float, *, shows_bar: bool
+    job: TrainingJob, threads: int, path: Path, every: float, progress: bool | ProgressHook
 ) -> Run:
     """Train, resuming from the file if it exists, and write it about every ``every`` seconds.
 
@@ -316,8 +317,7 @@ def _with_checkpoints(
     if run is None and isinstance(job.resume, Run):
         run = job.resume
     done = planned(run)
-    bar = progress_bar(shows_bar, iterations - begun, " updates", done - begun)
-    with bar as advance:
+    with reporting(progress, iterations - begun, " updates", done - begun) as advance:
         length, due = FIRST, 0.0
         while done < iterations:
             over = run is not None and run.state is not None and run.state.ended[0] >= 0
@@ -397,7 +397,7 @@ def sweep(
     threads: int | None = None,
     threads_per_worker: int = 1,
     device: str = CPU,
-    progress: bool = False,
+    progress: bool | ProgressHook = False,
     **given_options: Any,
 ) -> Sweep:
     """Train one network for each combination of values: :func:`fastgd.train`, many at a time.
@@ -557,7 +557,7 @@ def sweep(
         folder, job = folder_of(worker_options.out, job)
         if not folder.done().all():
             job = job.on_one_device(worker_options.threads)
-        with progress_bar(worker_options.has_bar, sum(job.sizes), " updates") as advance:
+        with reporting(worker_options.progress, sum(job.sizes), " updates") as advance:
             run_job(job, worker_options, advance, folder, reads=False)
         return FolderSweep(job.outline, job.known, folder, job.chunks)
     plans = [job.plan(number, worker_options.threads) for number in range(len(job.networks))]
@@ -567,7 +567,7 @@ def sweep(
         less = "keep_weights=False", sum(plan.bytes(Keep(weights=False)) for plan in plans)
     check_memory(needed, "the sweep", less, "fewer records (record_every) or values on its axes")
     work = sum(plan.work for plan in plans)
-    with progress_bar(worker_options.has_bar, work, " updates") as advance:
+    with reporting(worker_options.progress, work, " updates") as advance:
         if worker_options.executor is None:  # here network by network, on an executor in chunks
             trained = [job.train(number, plan, advance) for number, plan in enumerate(plans)]
         else:

@@ -7,7 +7,7 @@ executors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import deepcopy
@@ -38,6 +38,7 @@ from fastgd.engine.devices import AUTO, CPU, available_threads
 from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import Keep, Plan
+from fastgd.engine.progress import Advance, unreported
 from fastgd.engine.recipe import has_second_derivative, is_watched
 from fastgd.engine.results import STATE, STATUS, State, TrainedRuns, summarize
 from fastgd.optimizers import BAYESIAN
@@ -156,7 +157,7 @@ class TrainingJob:
         self,
         number: int,
         plan: Plan,
-        advance: Callable[[int], None],
+        advance: Advance,
         runs: slice = slice(None),
     ) -> TrainedRuns:
         """Train the runs of a plan, or resume them: ``runs`` of a network's runs."""
@@ -169,7 +170,7 @@ class TrainingJob:
             join(trained, self.resume, self.networks[number], number, runs)
         return trained
 
-    def train_one(self, plan: Plan, advance: Callable[[int], None]) -> Run:
+    def train_one(self, plan: Plan, advance: Advance) -> Run:
         """Train the only run as planned."""
         trained = self.train(0, plan, advance)
         names, window = self.known, self.methods[0].summary
@@ -366,9 +367,7 @@ class TrainingJob:
             starts=self.starts and some("weights", self.starts),
         )
 
-    def compute(
-        self, chunk: int, threads: int, advance: Callable[[int], None]
-    ) -> dict[str, NDArray[Any]]:
+    def compute(self, chunk: int, threads: int, advance: Advance) -> dict[str, NDArray[Any]]:
         """Train the runs of a chunk: see :class:`fastgd.engine.results.TrainedRuns`."""
         number, local = self.places[chunk]
         job = self.selected(chunk)
@@ -393,7 +392,7 @@ class TrainingJob:
             shape = number, tuple(place.stop - place.start for place in box)
             if shape not in seen:
                 seen.add(shape)
-                short.compute(chunk, threads, lambda _done: None)
+                short.compute(chunk, threads, unreported)
 
     def with_own_samples(self) -> TrainingJob:
         """The same job with copies of the caller's arrays, which may change later."""
@@ -446,7 +445,7 @@ class TrainingSource:
         )
         plan = job.plan(0, available_threads())
         check_memory(plan.bytes(job.keep), "the training")
-        return job.train_one(plan, lambda _done: None)
+        return job.train_one(plan, unreported)
 
 
 def checked_job(

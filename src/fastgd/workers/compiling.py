@@ -27,6 +27,7 @@ from typing import Any
 
 from fastgd.engine.devices import CodeLackingError, asking, available_threads
 from fastgd.engine.devices import place as code_place
+from fastgd.engine.progress import Advance, unreported
 
 ShortCall = Callable[[], object]
 """A short training, for example, that compiles the code of a long one. A ``functools.partial`` of a
@@ -48,7 +49,7 @@ help_out()
 """
 
 
-def compile_all(calls: Iterable[ShortCall], advance: Callable[[int], None] | None = None) -> int:
+def compile_all(calls: Iterable[ShortCall], advance: Advance = unreported) -> int:
     """Make all calls in this process, after helpers have compiled some of the missing code.
 
     Without helpers (few calls, a single processor, no cache folder, a worker of a pool) the calls
@@ -59,7 +60,6 @@ def compile_all(calls: Iterable[ShortCall], advance: Callable[[int], None] | Non
     int
         How many of the calls had to compile code.
     """
-    report = advance or (lambda _done: None)
     waiting, count = list(calls), 0
     while waiting:
         missing: dict[str, ShortCall] = {}
@@ -68,19 +68,19 @@ def compile_all(calls: Iterable[ShortCall], advance: Callable[[int], None] | Non
             try:
                 with asking():
                     call()
-                report(1)
+                advance(1)
             except CodeLackingError as error:
                 if error.name in missing:  # the first of them compiles it for all
                     again.append(call)
                 else:
                     missing[error.name] = call
         count += len(missing)
-        _share_out(list(missing.values()), report)
+        _share_out(list(missing.values()), advance)
         waiting = again
     return count
 
 
-def _share_out(given: Sequence[ShortCall], report: Callable[[int], None]) -> None:
+def _share_out(given: Sequence[ShortCall], advance: Advance) -> None:
     left, over = iter(given), SimpleQueue[ShortCall]()
     here = 0
     is_python = Path(sys.executable or "").name.lower().startswith("python")
@@ -91,12 +91,12 @@ def _share_out(given: Sequence[ShortCall], report: Callable[[int], None]) -> Non
     with _helpers(helpers, left, over):
         while call := next(left, None):
             call()
-            report(1)
+            advance(1)
             here += 1
         there: list[ShortCall] = []
         while here + len(there) < len(given):
             there.append(over.get())
-            report(1)
+            advance(1)
     # Loads what helpers have compiled, and compiles what they couldn't compile for this process.
     for call in there:
         call()

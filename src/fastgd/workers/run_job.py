@@ -11,10 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor
 from contextlib import suppress
+from functools import partial
+from logging import getLogger
 from math import inf
 from multiprocessing import current_process
 from pathlib import Path
-from threading import Lock, current_thread
+from threading import current_thread
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -22,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown, warn
-from fastgd.checks.numbers import check_count, check_flag, check_path, check_threads
+from fastgd.checks.numbers import check_count, check_path, check_threads
 from fastgd.engine.devices import (
     AUTO,
     CPU,
@@ -31,7 +33,7 @@ from fastgd.engine.devices import (
     check_device,
     looked_for,
 )
-from fastgd.engine.progress import progress_bar
+from fastgd.engine.progress import Advance, ProgressHook, check_progress, reporting
 from fastgd.store import Arrays
 from fastgd.store.folder import DamageWarning, Folder
 from fastgd.store.npz import MissingChunkError
@@ -45,7 +47,7 @@ class WorkerOptions(NamedTuple):
     threads: int  # of this process, without an executor
     threads_per_worker: int  # for each chunk that a worker computes
     out: Path | None = None  # the folder for its chunks
-    has_bar: bool = False
+    progress: bool | ProgressHook = False
     device: str = CPU
     """Where it is computed: see :mod:`fastgd.engine.devices`."""
 
@@ -74,10 +76,10 @@ def check_worker_options(
     Examples
     --------
     >>> check_worker_options(None, 1)
-    WorkerOptions(executor=None, threads=1, threads_per_worker=1, out=None, has_bar=False, \
+    WorkerOptions(executor=None, threads=1, threads_per_worker=1, out=None, progress=False, \
 device='cpu')
     """
-    path, bar = None if out is None else check_path("out", out), check_flag("progress", progress)
+    path, hook = None if out is None else check_path("out", out), check_progress(progress)
     where = check_device(device)
     found = check_executor(executor)
     each = check_count("threads_per_worker", threads_per_worker)
@@ -88,7 +90,7 @@ device='cpu')
                 "threads is for this process"
             )
         count = check_threads(threads, available_threads())
-        return WorkerOptions(None, count, 1, path, bar, looked_for(where))
+        return WorkerOptions(None, count, 1, path, hook, looked_for(where))
     if getattr(current_process(), "_inheriting", False):  # multiprocessing's own check
         raise RuntimeError(
             "a script whose executor starts processes must have its calls below "
@@ -104,7 +106,7 @@ device='cpu')
             f"device must be 'cpu', 'cuda' or 'cuda:0' with an executor, got {shown(where)}: its "
             "workers may have other devices"
         )
-    return WorkerOptions(found, 1, each, path, bar, where)
+    return WorkerOptions(found, 1, each, path, hook, where)
 
 
 def check_executor(value: object) -> Executor | None:
@@ -165,7 +167,8 @@ def _is_of_this_process(executor: Executor) -> bool:
 
 # ---------------------------------------------------------------- chunks, and where they go
 
-Advance = Callable[[int], None]
+Tell = Callable[..., None]
+"""Reports finished chunks, and the arrays of one unless the folder has them."""
 
 TURN = 0.1
 """Maximum seconds between two checks whether leases must be renewed."""
@@ -220,9 +223,7 @@ class InFolder:
     another process that has read all chunks removes the folder.
     """
 
-    def __init__(
-        self, folder: Folder, tell: Callable[[list[int]], None], *, reads: bool = False
-    ) -> None:
+    def __init__(self, folder: Folder, tell: Tell, *, reads: bool = False) -> None:
         self._folder, self._tell, self._reads = folder, tell, reads
         self.found: list[Arrays | None] = [None] * folder.chunk_count if reads else []
         self._missing = np.ones(folder.chunk_count, bool)
@@ -352,23 +353,22 @@ def run_job(
     DamageWarning
         If a chunk was corrupt; it is computed again.
     """
-    sizes, lock = job.sizes, Lock()
+    sizes = job.sizes
 
-    def report(done: int) -> None:
-        with lock:
-            advance(done)
+    def tell(chunks: list[int], arrays: Arrays | None = None) -> None:
+        for chunk in chunks:
+            advance(int(sizes[chunk]), partial(_errors_of, folder, chunk, arrays))
 
     sink: ResultSink = InMemory(len(sizes))
     if folder is not None:
         for chunk in folder.damaged():
             warn(f"chunk {chunk} in {folder.path} was corrupt: computed again", DamageWarning)
             folder.discard(chunk)
-        told = lambda chunks: report(sum(int(sizes[chunk]) for chunk in chunks))  # noqa: E731
-        sink = InFolder(folder, told, reads=reads)
+        sink = InFolder(folder, tell, reads=reads)
     elif worker_options.executor is None and len(sizes) == 1:
         return [job.compute(0, worker_options.threads, advance)]
     if not sink.is_complete:
-        _work(job, worker_options, folder, sink, report)
+        _work(job, worker_options, folder, sink, advance, tell)
     if folder is not None:
         folder.tidy()
     return [arrays for arrays in sink.found if arrays is not None]
@@ -392,7 +392,7 @@ def results_of(
     folder = None
     if worker_options.out is not None:
         folder = Folder.create(worker_options.out, kind, asked, {}, arrays, len(job.sizes))
-    with progress_bar(worker_options.has_bar, sum(job.sizes), unit) as advance:
+    with reporting(worker_options.progress, sum(job.sizes), unit) as advance:
         return run_job(job, worker_options, advance, folder)
 
 
@@ -402,6 +402,7 @@ def _work(
     folder: Folder | None,
     sink: ResultSink,
     advance: Advance,
+    tell: Tell,
 ) -> None:
     """Have all chunks computed that are missing in the sink."""
     try:
@@ -410,12 +411,11 @@ def _work(
             job.compile(each)  # in this thread, where Ctrl-C interrupts it
             with Threads(worker_options.threads, each, job, folder, advance).at_work() as threads:
                 # Threads call advance themselves.
-                failed = _hand_out(threads, sink, lambda _chunk: None)
+                failed = _hand_out(threads, sink, advance, lambda *_: None)
         else:
-            sizes = job.sizes
             made = Workers(worker_options.executor, worker_options.threads_per_worker, job, folder)
             with made.at_work() as workers:
-                failed = _hand_out(workers, sink, lambda chunk: advance(int(sizes[chunk])))
+                failed = _hand_out(workers, sink, advance, tell)
     except LostExecutorError as lost:
         raise BrokenExecutor(
             f"executor takes no more tasks: {str(lost).rstrip('.')}; {sink.summary}"
@@ -432,10 +432,20 @@ def _work(
     ) from error
 
 
+def _errors_of(folder: Folder | None, chunk: int, arrays: Arrays | None) -> NDArray[np.float64]:
+    """The errors in a chunk's arrays, which are in the folder if they are None."""
+    found = [np.empty(0)]
+    for name in ("errors", "final_error"):
+        with suppress(LookupError, OSError, TypeError, ValueError):  # anything may be in a file
+            given = folder.read(chunk, [name]) if arrays is None and folder else arrays or {}
+            found.append(given[name].astype(np.float64).ravel())
+    return np.concatenate(found)
+
+
 def _hand_out(
-    pool: Threads | Workers, sink: ResultSink, done: Callable[[int], None]
+    pool: Threads | Workers, sink: ResultSink, advance: Advance, tell: Tell
 ) -> tuple[int, Exception] | None:
-    """Submit chunks until none is missing; ``done`` is called with each finished one.
+    """Submit chunks until none is missing; ``tell`` is called with each finished one.
 
     Returns the first one that has failed too many times, with its last error.
     """
@@ -449,6 +459,7 @@ def _hand_out(
                     break
                 scheduler.start(chunk)
             sink.tend()
+            advance(0)
             outcome = scheduler.next(TURN)
             if outcome is None:
                 if not scheduler.places and monotonic() > worried:
@@ -463,10 +474,12 @@ def _hand_out(
                 failures[chunk] += pool.attempts(error)
                 if failures[chunk] >= pool.tries:
                     return chunk, error
+                getLogger("fastgd").info("chunk %d is computed again: %r", chunk, error)
                 scheduler.start(chunk)
             elif sink.keep(chunk, arrays):
-                done(chunk)
+                tell([chunk], arrays)
             else:
+                getLogger("fastgd").info("chunk %d is computed again: it is not there", chunk)
                 pool.send_arrays()
                 scheduler.start(chunk)
         return None

@@ -32,7 +32,7 @@ from typing import NamedTuple, Protocol
 from uuid import uuid4
 
 from fastgd.engine.devices import CodeLackingError, add_file, asking, available_threads, read_file
-from fastgd.engine.progress import StoppedError
+from fastgd.engine.progress import Advance, Errors, StoppedError, unreported
 from fastgd.store import Arrays
 from fastgd.store.folder import Folder
 
@@ -55,7 +55,7 @@ class Job(Protocol):
     def sizes(self) -> Sequence[int]:
         """Amount of work in each chunk, in units of progress: updates, pixels, points."""
 
-    def compute(self, chunk: int, threads: int, advance: Callable[[int], None]) -> Arrays:
+    def compute(self, chunk: int, threads: int, advance: Advance) -> Arrays:
         """Compute a chunk on this number of threads.
 
         ``advance`` is called with the units done since the last call, at least every 0.1 s. It may
@@ -118,12 +118,12 @@ def work(settings: TaskSettings, chunk: int, parcels: Parcels, _serial: str) -> 
     arrays = None
     try:
         with asking():
-            arrays = held.job.compute(chunk, threads, _untold)
+            arrays = held.job.compute(chunk, threads, unreported)
     except CodeLackingError as error:
         if error.name not in held.received:
             return Answer(place, error.name)
     if arrays is None:  # the code that was sent is of no use here: compile
-        arrays = held.job.compute(chunk, threads, _untold)
+        arrays = held.job.compute(chunk, threads, unreported)
     if settings.folder is not None:
         path, known = settings.folder
         with suppress(OSError, ValueError):
@@ -156,10 +156,6 @@ def _received(name: str, parcels: Parcels) -> _Held | None:
             if held is not None:
                 held.received.add(file)
         return held
-
-
-def _untold(_done: int) -> None:
-    """Workers report no progress: the caller counts finished chunks."""
 
 
 # ---------------------------------------------------------------- pools: an executor, or threads
@@ -342,7 +338,7 @@ class Threads:
         each: int,
         job: Job,
         folder: Folder | None,
-        advance: Callable[[int], None],
+        advance: Advance,
     ) -> None:
         self._threads, self._each = threads, each
         self._job, self._folder, self._advance = job, folder, advance
@@ -381,7 +377,7 @@ class Threads:
         self._folder.write(chunk, arrays)
         return Answer(here())
 
-    def _told(self, done: int) -> None:
+    def _told(self, done: int, errors: Errors | None = None, /) -> None:
         if self._stopped.is_set():
             raise StoppedError  # the caller has stopped waiting for the threads
-        self._advance(done)
+        self._advance(done, errors)

@@ -273,7 +273,7 @@ def test_bad_values(options, message):
         ({"rule": 1}, "rule must be 'sign', 'naive' or 'alpha', got 1"),
         ({"iterations": 1.0}, "iterations must be an int, got 1.0"),
         ({"record_path": 1}, "record_path must be True or False, got 1"),
-        ({"progress": 1}, "progress must be True or False, got 1"),
+        ({"progress": 1}, "progress must be True, False or a function, got 1"),
         ({"slope": 3}, "slope must be a function of one number or an expression of x, got 3"),
     ],
 )

@@ -454,7 +454,7 @@ def test_repr(found):
         ({"width": 10**6}, ValueError, "the map must fit into the available memory"),
         ({"seed": -1}, ValueError, "seed must be at least 0, got -1"),
         ({"threads": 0}, ValueError, "threads must be at least 1, got 0"),
-        ({"progress": 1}, TypeError, "progress must be True or False, got 1"),
+        ({"progress": 1}, TypeError, "progress must be True, False or a function, got 1"),
         ({"activation": "tan"}, ValueError, "activation must be 'tanh', 'relu', 'identity' or "
          "'sigmoid', got 'tan': did you mean 'tanh'?"),
         ({"batch_size": 21}, ValueError, "batch_size must be at most 20, got 21"),

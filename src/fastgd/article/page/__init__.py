@@ -21,7 +21,7 @@ from fastgd.article.page.sections import SECTIONS, Section, needed
 from fastgd.article.tables import tables, tally_table
 from fastgd.checks.messages import warn
 from fastgd.checks.numbers import check_path
-from fastgd.engine.progress import progress_bar, stopped_by
+from fastgd.engine.progress import ProgressHook, check_progress, reporting, stopped_by
 from fastgd.engine.training_image import TargetError
 from fastgd.plots.style import pyplot
 from fastgd.store.files import whole_file
@@ -36,7 +36,9 @@ TITLE = "A Neural Network in 13 lines of Python, Part 2: Gradient Descent"
 ARTICLE = "https://iamtrask.github.io/2015/07/27/python-network-part2/"
 
 
-def build(experiments: Sequence[Experiment] = EXPERIMENTS, *, progress: bool = False) -> str:
+def build(
+    experiments: Sequence[Experiment] = EXPERIMENTS, *, progress: bool | ProgressHook = False
+) -> str:
     """Run the article's experiments and return the page, as HTML.
 
     Parameters
@@ -44,8 +46,8 @@ def build(experiments: Sequence[Experiment] = EXPERIMENTS, *, progress: bool = F
     experiments : sequence of Experiment
         Some of `fastgd.article.experiments.EXPERIMENTS`; if all are given, the page also has the
         article's other figures.
-    progress : bool
-        Whether to show a progress bar, with one step per section (needs tqdm).
+    progress : bool or function
+        As in :func:`fastgd.train`, with one step per section.
 
     Returns
     -------
@@ -71,7 +73,7 @@ def build(experiments: Sequence[Experiment] = EXPERIMENTS, *, progress: bool = F
     parts: list[Markup] = []
     mine = [asked[section.name] for section in sections if section.is_experiment]
     with (
-        progress_bar(progress, len(sections), unit="section") as advance,
+        reporting(check_progress(progress), len(sections), unit="section") as advance,
         _running(mine) as running,
     ):
         drawn = []
@@ -125,7 +127,7 @@ def write(
     path: str | os.PathLike[str],
     experiments: Sequence[Experiment] = EXPERIMENTS,
     *,
-    progress: bool = False,
+    progress: bool | ProgressHook = False,
 ) -> None:
     """Write the page of :func:`build` to a file, atomically.
 

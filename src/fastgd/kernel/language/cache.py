@@ -31,6 +31,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
+from logging import getLogger
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, TypeVar, cast
@@ -60,6 +61,17 @@ _SETTINGS = (
     *("LOOP_VECTORIZE", "SLP_VECTORIZE", "LLVM_REFPRUNE_PASS", "LLVM_REFPRUNE_FLAGS"),
     *("PARFOR_MAX_TUPLE_SIZE", "DEBUG_ARRAY_OPT_RUNTIME", "DEBUG_JIT", "DEBUG_NRT", "NRT_STATS"),
 )
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Log failures, and continue without the cache; that a file is missing is none."""
+    try:
+        yield
+    except FileNotFoundError:
+        pass
+    except Exception as error:
+        getLogger("fastgd").info("compiled code was not loaded or not kept: %r", error)
 
 
 def cached_njit(**options: Any) -> Callable[[_Function], _Function]:
@@ -195,11 +207,11 @@ class KernelCache:
         In that case the caller compiles and saves it; other processes that need it wait for that.
         """
         name = ""
-        with suppress(Exception):
+        with _logged():
             if _unchanged():
                 key = self._key(sig, target_context.codegen())
                 name = _file_name(self._prefix, key)
-                with suppress(Exception):
+                with _logged():
                     return self._load(name, key, sig, target_context)
         if name and _asks.get():
             raise CodeLackingError(name)
@@ -212,7 +224,7 @@ class KernelCache:
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Write a compile result, and delete the code of sources that weren't used recently."""
-        with suppress(Exception):
+        with _logged():
             if _unchanged():
                 key = self._key(sig, data.codegen)
                 name = _file_name(self._prefix, key)

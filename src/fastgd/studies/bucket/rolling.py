@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -27,7 +26,7 @@ from fastgd.checks.numbers import (
     rule_of,
 )
 from fastgd.engine.devices import available_threads
-from fastgd.engine.progress import progress_bar
+from fastgd.engine.progress import Advance, ProgressHook, check_progress, reporting
 from fastgd.formulas.derivation import Derivation
 from fastgd.formulas.expressions import FUNCTIONS
 from fastgd.formulas.named import Given
@@ -138,7 +137,7 @@ def roll(
     farthest: float = 1e9,
     record_path: bool = False,
     threads: int | None = None,
-    progress: bool = False,
+    progress: bool | ProgressHook = False,
 ) -> Roll:
     """Let balls roll down a curve (article, part 2: the ball in the bucket).
 
@@ -171,8 +170,8 @@ def roll(
         Whether to keep the balls' places at each step.
     threads : int, optional
         All by default.
-    progress : bool
-        Whether to show a progress bar (needs tqdm).
+    progress : bool or function
+        As in :func:`fastgd.train`.
 
     Returns
     -------
@@ -215,7 +214,7 @@ def roll(
     farthest = check_number("farthest", farthest, rule_of("(0, inf]"))
     recording = check_flag("record_path", record_path)
     threads = check_threads(threads, available_threads())
-    bar = check_flag("progress", progress)
+    progress = check_progress(progress)
     try:
         shape = np.broadcast_shapes(starts.shape, rates.shape)
     except ValueError:
@@ -241,7 +240,7 @@ def roll(
         path=path,
     )
     rules = Rules(0, 0, int(rule == "sign"), length, tolerance, farthest)
-    with progress_bar(bar, count * iterations) as advance:
+    with reporting(progress, count * iterations) as advance:
         _roll_all(found, balls, rules, iterations, threads, advance)
     heights, slopes = found.at(balls.x)
     most = int(balls.iterations.max())
@@ -269,7 +268,7 @@ def _roll_all(
     rules: Rules,
     iterations: int,
     threads: int,
-    advance: Callable[[int], None],
+    advance: Advance,
 ) -> None:
     """Roll groups of balls, one after the other, until they end or the iterations are used up."""
     for begin in range(0, len(balls.x), GROUP):
