@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, SupportsIndex, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.checks.frames import array_in, cell_at, is_frame, opened
 from fastgd.checks.messages import did_you_mean_choice, either, shown
 
 FloatArray = NDArray[np.float64]
@@ -204,6 +205,8 @@ def array_of(name: str, value: object) -> NDArray[np.generic]:
             numbers *= value.step
             numbers += value.start
             return numbers
+    if (found := array_in(name, value)) is not None:
+        return found
     try:
         return np.asarray(value)
     except ValueError as error:
@@ -223,12 +226,14 @@ def numbers_of(name: str, value: object) -> FloatArray:
     Data frames give read-only views, and structured arrays unaligned ones.
     """
     is_plain = type(value) is np.ndarray and value.dtype == np.float64 and value.flags.carray
-    array: NDArray[Any] = cast(FloatArray, value) if is_plain else array_of(name, value)
+    given = value if is_plain else opened(value)
+    array: NDArray[Any] = cast(FloatArray, value) if is_plain else array_of(name, given)
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
     if array.dtype.kind not in "biuf":
-        came = _foreign_cell(value, array) or f"{shown(value)} (dtype {array.dtype.name})"
-        raise TypeError(f"{name} must hold real numbers, got {came}")
+        raise TypeError(
+            f"{name} must hold real numbers, got {shown(value)} (dtype {array.dtype.name})"
+        )
     # Of a copy, if the numbers have another type, and of a boolean array for isfinite.
     check_memory((9 if array.dtype != np.float64 else 1) * array.size, name)
     if not is_plain:
@@ -236,7 +241,9 @@ def numbers_of(name: str, value: object) -> FloatArray:
             array = np.require(array, dtype=np.float64, requirements=["C", "A", "W"])
     finite = np.isfinite(array)
     if not finite.all():
-        raise ValueError(f"{name} must be finite, got {value_at(array, finite.argmin())}")
+        place = int(finite.argmin())
+        came = cell_at(given, array, place) if is_frame(given) else value_at(array, place)
+        raise ValueError(f"{name} must be finite, got {came}")
     return array
 
 
@@ -258,18 +265,6 @@ def value_at(array: NDArray[Any], place: SupportsIndex, form: str = "") -> str:
     """Return the number at a place of the flat array, with its indices: "-1.0 at [0, 2]"."""
     at = [int(i) for i in np.unravel_index(int(place), array.shape)]
     return f"{array[tuple(at)]:{form}} at {at}"
-
-
-def _foreign_cell(value: object, array: NDArray[np.generic]) -> str:
-    """Return the first cell of a data frame that is not a number, with its column and row."""
-    columns = getattr(value, "columns", None)
-    if columns is None or array.ndim != 2 or len(columns) != array.shape[1]:
-        return ""
-    for column, cells in zip(columns, array.T, strict=True):
-        for row, cell in enumerate(cells):
-            if not isinstance(cell, numbers.Real):
-                return f"{shown(cell)} in column {shown(column)}, row {row}"
-    return ""
 
 
 def reals_of(name: str, value: object) -> FloatArray:

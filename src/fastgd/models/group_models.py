@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.subsets import Integers
+from fastgd.checks.frames import is_frame, like, opened
 from fastgd.checks.messages import escaped, warn
 from fastgd.checks.numbers import FloatArray, check_choice, check_memory, check_path
 from fastgd.checks.presentation import (
@@ -24,7 +25,7 @@ from fastgd.checks.presentation import (
 from fastgd.export.exportable import ONNX_DTYPES
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import MODELS, GroupFits, Scaling, TrainedGroups, stacked
-from fastgd.models.model import Table
+from fastgd.models.model import Columns, Table
 from fastgd.store import Arrays, PathLike
 from fastgd.store.files import whole_file
 from fastgd.store.npz import Found
@@ -324,20 +325,25 @@ class GroupModels(ShownInNotebooks):
         found: Run = sweep[tuple(int(i) for i in np.unravel_index(run, sweep.shape))]
         return found
 
-    def predict(self, df: Table) -> NDArray[Any]:
+    @overload
+    def predict(self, df: Columns) -> NDArray[Any]: ...
+    @overload
+    def predict(self, df: Table) -> Any: ...
+    def predict(self, df: Table) -> Any:
         """Predict the target of each row with the network of its group.
 
         With ``model="best"`` it is predicted by the model that was chosen for the group.
 
         Parameters
         ----------
-        df : pandas.DataFrame, mapping of str to (rows,) arrays, or path
+        df : DataFrame, mapping of str to (rows,) arrays, or path
             With the columns of the groups and of the inputs.
 
         Returns
         -------
-        (rows,) array
-            In the order of the rows. Rows of unknown groups, or without a label, get the prediction
+        (rows,) Series or array
+            In the order of the rows; of a DataFrame a Series, as in :meth:`fastgd.Model.predict`.
+            Rows of unknown groups, or without a label, get the prediction
             of the global network if there is one, and else NaN (None for classes that are not
             numbers). Rows of groups whose training diverged get NaN or None too.
 
@@ -352,7 +358,12 @@ class GroupModels(ShownInNotebooks):
             If no row has a known group and there is no global network, or as
             :meth:`fastgd.Model.predict`.
         """
-        outputs = self._outputs(df)
+        df = opened(df)
+        found = self._decoded(self._outputs(df))
+        return like(df, {self.target.name: found}) if is_frame(df) else found
+
+    def _decoded(self, outputs: FloatArray) -> NDArray[Any]:
+        """Predictions, NaN or None where there are no outputs."""
         missing = np.asarray(np.isnan(outputs).any(axis=1))
         if not missing.any():
             return self.target.decode(outputs)
@@ -363,8 +374,14 @@ class GroupModels(ShownInNotebooks):
         found[missing] = None
         return found
 
-    def predict_proba(self, df: Table) -> FloatArray:
+    @overload
+    def predict_proba(self, df: Columns) -> FloatArray: ...
+    @overload
+    def predict_proba(self, df: Table) -> Any: ...
+    def predict_proba(self, df: Table) -> Any:
         """Predict class probabilities: (rows, classes), in the order of ``target.classes``.
+
+        Of a DataFrame, a DataFrame of the same library with a column for each class.
 
         Raises
         ------
@@ -375,7 +392,10 @@ class GroupModels(ShownInNotebooks):
             raise ValueError(
                 f"predict_proba needs classes, and {self.target.name} is a number: use predict"
             )
-        return self._outputs(df)
+        df = opened(df)
+        found = self._outputs(df)
+        columns = zip(self.target.classes, found.T, strict=True)
+        return like(df, dict(columns)) if is_frame(df) else found
 
     def remarks(self, df: Table) -> list[str]:
         """Say how a table differs from the one that was fitted, one line each.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from fastgd.formulas.named import loss_of
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_models import GroupModels
 from fastgd.models.group_training import SELECTED, START, GroupRows, Stages, train_all_rows
+from fastgd.models.model import Table
 from fastgd.models.row_splits import encode_rows, hold_out
 from fastgd.optimizers import Adam, Hyperparameters
 from fastgd.store import Arrays, PathLike, hashes_of
@@ -43,9 +44,6 @@ from fastgd.tables.targets import ClassTarget, Target, leaks, learn_target, note
 from fastgd.training.codec import JsonValues
 from fastgd.training.stored_results import as_json
 from fastgd.workers.run_job import check_worker_options
-
-if TYPE_CHECKING:
-    import pandas
 
 _DEFAULTS: dict[str, Any] = {
     "activation": "tanh",
@@ -134,7 +132,7 @@ _UNKNOWN = "unknown.npz"
 
 
 def fit_groups(
-    df: pandas.DataFrame | Mapping[str, Any] | PathLike,
+    df: Table,
     by: str | Sequence[str],
     target: str,
     *,
@@ -173,7 +171,7 @@ def fit_groups(
 
     Parameters
     ----------
-    df : pandas.DataFrame, mapping of str to (rows,) arrays, or path
+    df : DataFrame, mapping of str to (rows,) arrays, or path
         A path is that of a CSV or TSV file, also compressed (.gz), or a Parquet file.
     by : str or sequence of str
         The column, or columns, whose labels define the groups. Rows without a label are left out.

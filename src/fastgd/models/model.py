@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 from os import PathLike
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.checks.frames import is_frame, like, opened
 from fastgd.checks.messages import first_names, joined, layers_text, warn
 from fastgd.checks.numbers import FloatArray
 from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, option_rows
@@ -37,7 +38,10 @@ from fastgd.training.run import Run, all_derivatives, all_outputs, exported
 from fastgd.training.stored_results import decode_run, encode_run
 
 Table = Any
-"""A pandas DataFrame, a mapping of names to columns, or the path of a table file."""
+"""A table of pandas, polars, pyarrow, ..., a mapping of names to columns, or the path of a file."""
+
+Columns = Mapping[str, Any] | str | PathLike[str]
+"""A table that isn't one of a library: what is predicted for its rows comes as an array."""
 
 
 def encode(model: Any) -> tuple[JsonValues, Arrays]:
@@ -136,7 +140,11 @@ class Model(Exportable, ShownInNotebooks):
         alt = "Error against iteration, of the first network"
         return Description(title, [ShownTable(rows), *judged], run, alt)
 
-    def predict(self, table: Table) -> NDArray[Any]:
+    @overload
+    def predict(self, table: Columns) -> NDArray[Any]: ...
+    @overload
+    def predict(self, table: Table) -> Any: ...
+    def predict(self, table: Table) -> Any:
         """Predict the target of each row.
 
         Parameters
@@ -146,8 +154,10 @@ class Model(Exportable, ShownInNotebooks):
 
         Returns
         -------
-        (rows,) array
-            Numbers in the target's unit, or labels as in the training table. With several targets
+        (rows,) Series or array
+            Numbers in the target's unit, or labels as in the training table. Of a DataFrame a
+            Series of the same library, with its index, and the target's name; of a mapping or a
+            path an array. With several targets a DataFrame with a column for each, or an array
             (rows, targets).
 
         Raises
@@ -170,11 +180,21 @@ class Model(Exportable, ShownInNotebooks):
         >>> model.predict({"size": [70, 70], "sort": ["flat", "house"]}).round(-1)
         array([140., 190.])
         """
+        table = opened(table)
         found = decoded(self.targets, self.outputs(self._cells(table)))
+        if is_frame(table):
+            names = [target.name for target in self.targets]
+            return like(table, dict(zip(names, found, strict=True)))
         return found[0] if len(found) == 1 else np.stack(found, axis=1)
 
-    def predict_proba(self, table: Table) -> FloatArray:
+    @overload
+    def predict_proba(self, table: Columns) -> FloatArray: ...
+    @overload
+    def predict_proba(self, table: Table) -> Any: ...
+    def predict_proba(self, table: Table) -> Any:
         """Predict the probability of each class: (rows, classes), in the order of ``classes``.
+
+        Of a DataFrame, a DataFrame of the same library with a column for each class.
 
         Raises
         ------
@@ -186,7 +206,10 @@ class Model(Exportable, ShownInNotebooks):
                 "predict_proba needs a target with classes, got the numeric target "
                 + ", ".join(target.name for target in self.targets)
             )
-        return self.outputs(self._cells(table))
+        table = opened(table)
+        found = self.outputs(self._cells(table))
+        columns = zip(self.classes, found.T, strict=True)
+        return like(table, dict(columns)) if is_frame(table) else found
 
     def gradient(self, table: Table) -> dict[str, FloatArray]:
         """Derivatives of the predictions by the columns of numbers, at each row.
