@@ -27,6 +27,9 @@ LARGEST = 2**62
 #: The largest seed of `numpy.random.RandomState`.
 LAST_SEED = 2**32 - 1
 
+#: What a seed is given as: see `check_seed`.
+Seed = int | np.random.Generator | np.random.SeedSequence
+
 #: Types that are not accepted as numbers: bool, and timedelta64, an integer type for NumPy.
 _NO_NUMBERS = (bool, np.bool_, np.timedelta64)
 
@@ -168,13 +171,21 @@ def check_counts(
 
 
 def check_seed(value: object, name: str = "seed") -> int:
-    """Return value as a seed of `numpy.random.RandomState`: an int in [0, 2**32)."""
+    """Return value as a seed of `numpy.random.RandomState`: an int in [0, 2**32).
+
+    A Generator draws it and advances; of a SeedSequence it is the first word of its state.
+    """
+    if isinstance(value, np.random.Generator):
+        value = value.integers(LAST_SEED + 1)
+    elif isinstance(value, np.random.SeedSequence):
+        value = value.generate_state(1)[0]
     return check_count(name, value, minimum=0, maximum=LAST_SEED)
 
 
 def check_seeds(axis: Sequence[object]) -> list[int]:
     """Return `check_seed` of all values of an axis, fast if all are ints."""
-    return check_counts("seed", axis, minimum=0, maximum=LAST_SEED)
+    are_ints = set(map(type, axis)) == {int}
+    return check_counts("seed", axis, 0, LAST_SEED) if are_ints else [*map(check_seed, axis)]
 
 
 def check_threads(value: object, available: int) -> int:

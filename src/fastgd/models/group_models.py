@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.subsets import Integers
-from fastgd.checks.frames import is_frame, like, opened
+from fastgd.checks.frames import like, opened
 from fastgd.checks.messages import escaped, warn
 from fastgd.checks.numbers import FloatArray, check_choice, check_memory, check_path
 from fastgd.checks.presentation import (
@@ -25,7 +25,7 @@ from fastgd.checks.presentation import (
 from fastgd.export.exportable import ONNX_DTYPES
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import MODELS, GroupFits, Scaling, TrainedGroups, stacked
-from fastgd.models.model import Columns, Table
+from fastgd.models.model import Table
 from fastgd.store import Arrays, PathLike
 from fastgd.store.files import whole_file
 from fastgd.store.npz import Found
@@ -325,10 +325,6 @@ class GroupModels(ShownInNotebooks):
         found: Run = sweep[tuple(int(i) for i in np.unravel_index(run, sweep.shape))]
         return found
 
-    @overload
-    def predict(self, df: Columns) -> NDArray[Any]: ...
-    @overload
-    def predict(self, df: Table) -> Any: ...
     def predict(self, df: Table) -> Any:
         """Predict the target of each row with the network of its group.
 
@@ -360,7 +356,7 @@ class GroupModels(ShownInNotebooks):
         """
         df = opened(df)
         found = self._decoded(self._outputs(df))
-        return like(df, {self.target.name: found}) if is_frame(df) else found
+        return like(df, {self.target.name: found}, found)
 
     def _decoded(self, outputs: FloatArray) -> NDArray[Any]:
         """Predictions, NaN or None where there are no outputs."""
@@ -374,14 +370,8 @@ class GroupModels(ShownInNotebooks):
         found[missing] = None
         return found
 
-    @overload
-    def predict_proba(self, df: Columns) -> FloatArray: ...
-    @overload
-    def predict_proba(self, df: Table) -> Any: ...
-    def predict_proba(self, df: Table) -> Any:
+    def predict_proba(self, df: Table) -> FloatArray:
         """Predict class probabilities: (rows, classes), in the order of ``target.classes``.
-
-        Of a DataFrame, a DataFrame of the same library with a column for each class.
 
         Raises
         ------
@@ -392,10 +382,7 @@ class GroupModels(ShownInNotebooks):
             raise ValueError(
                 f"predict_proba needs classes, and {self.target.name} is a number: use predict"
             )
-        df = opened(df)
-        found = self._outputs(df)
-        columns = zip(self.target.classes, found.T, strict=True)
-        return like(df, dict(columns)) if is_frame(df) else found
+        return self._outputs(df)
 
     def remarks(self, df: Table) -> list[str]:
         """Say how a table differs from the one that was fitted, one line each.

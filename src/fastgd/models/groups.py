@@ -16,6 +16,7 @@ from fastgd.arguments.axes import axes_among
 from fastgd.arguments.initial_network import check_alphas, check_hidden_size
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import (
+    Seed,
     check_choice,
     check_count,
     check_flag,
@@ -92,7 +93,8 @@ def check_settings(given: dict[str, Any], *, watching: bool) -> dict[str, Any]:
     check_alphas(lists.get("alpha", [given["alpha"]]), len(hidden) + 1)
     iterations = check_count("iterations", given["iterations"])
     check_count("record_every", given["record_every"])
-    check_seed(given.get("seed", 0))
+    if "seed" in given:
+        given = given | {"seed": check_seed(given["seed"])}
     all_of_them = _DEFAULTS | (_WATCHING if watching else {}) | chosen
     found = options.check_sweep(
         all_of_them, options.axes(all_of_them), [hidden], None, holds_out=watching
@@ -149,7 +151,7 @@ def fit_groups(
     validation_fraction: float = 0.2,
     test_fraction: float = 0.2,
     min_rows: int = 10,
-    split_seed: int = 0,
+    split_seed: Seed = 0,
     hidden_size: Any = 16,
     alpha: Any = None,
     iterations: int = 500,
@@ -205,8 +207,8 @@ def fit_groups(
     min_rows : int
         A group with fewer rows is trained with the setting that was best for all other groups, for
         the median of their iterations. At least 2.
-    split_seed : int
-        Seed of the draw of the validation and test sets.
+    split_seed : int, Generator or SeedSequence
+        Seed of the draw of the validation and test sets; see ``seed`` of :func:`fastgd.train`.
     hidden_size, iterations, executor, threads, threads_per_worker, device, progress
         As in :func:`fastgd.sweep`. The network that all groups start from is trained in this
         process, on the CPU: for a single one a GPU is slower.

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 from os import PathLike
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.frames import is_frame, like, opened
+from fastgd.checks.frames import like, opened
 from fastgd.checks.messages import first_names, joined, layers_text, warn
 from fastgd.checks.numbers import FloatArray
 from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, option_rows
@@ -39,9 +39,6 @@ from fastgd.training.stored_results import decode_run, encode_run
 
 Table = Any
 """A table of pandas, polars, pyarrow, ..., a mapping of names to columns, or the path of a file."""
-
-Columns = Mapping[str, Any] | str | PathLike[str]
-"""A table that isn't one of a library: what is predicted for its rows comes as an array."""
 
 
 def encode(model: Any) -> tuple[JsonValues, Arrays]:
@@ -140,10 +137,6 @@ class Model(Exportable, ShownInNotebooks):
         alt = "Error against iteration, of the first network"
         return Description(title, [ShownTable(rows), *judged], run, alt)
 
-    @overload
-    def predict(self, table: Columns) -> NDArray[Any]: ...
-    @overload
-    def predict(self, table: Table) -> Any: ...
     def predict(self, table: Table) -> Any:
         """Predict the target of each row.
 
@@ -182,19 +175,11 @@ class Model(Exportable, ShownInNotebooks):
         """
         table = opened(table)
         found = decoded(self.targets, self.outputs(self._cells(table)))
-        if is_frame(table):
-            names = [target.name for target in self.targets]
-            return like(table, dict(zip(names, found, strict=True)))
-        return found[0] if len(found) == 1 else np.stack(found, axis=1)
+        columns = {one.name: cells for one, cells in zip(self.targets, found, strict=True)}
+        return like(table, columns, found[0] if len(found) == 1 else np.stack(found, axis=1))
 
-    @overload
-    def predict_proba(self, table: Columns) -> FloatArray: ...
-    @overload
-    def predict_proba(self, table: Table) -> Any: ...
-    def predict_proba(self, table: Table) -> Any:
+    def predict_proba(self, table: Table) -> FloatArray:
         """Predict the probability of each class: (rows, classes), in the order of ``classes``.
-
-        Of a DataFrame, a DataFrame of the same library with a column for each class.
 
         Raises
         ------
@@ -206,10 +191,7 @@ class Model(Exportable, ShownInNotebooks):
                 "predict_proba needs a target with classes, got the numeric target "
                 + ", ".join(target.name for target in self.targets)
             )
-        table = opened(table)
-        found = self.outputs(self._cells(table))
-        columns = zip(self.classes, found.T, strict=True)
-        return like(table, dict(columns)) if is_frame(table) else found
+        return self.outputs(self._cells(table))
 
     def gradient(self, table: Table) -> dict[str, FloatArray]:
         """Derivatives of the predictions by the columns of numbers, at each row.

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.checks.frames import cells_in, is_column, is_frame, opened, wrapped
+from fastgd.checks.frames import array_in, is_frame, opened
 from fastgd.checks.messages import many, shown
 from fastgd.checks.numbers import FloatArray
 from fastgd.checks.numbers import array_of as checked_array
@@ -147,9 +147,8 @@ def array_of(column: ArrayLike, name: str = "a column") -> NDArray[Any]:
         array = np.array(column.data, dtype=None if column.dtype.kind in "mM" else object)
         array[np.ma.getmaskarray(column)] = None
         return array
-    column = opened(column)
-    if is_column(column):
-        return cells_in(column)
+    if (found := array_in(name, column)) is not None:
+        return found
     try:
         return np.asarray(column, dtype=object if isinstance(column, list | tuple) else None)
     except Exception as error:  # an object's own __array__ may raise anything
@@ -293,9 +292,9 @@ def columns_of(table: Any) -> dict[str, NDArray[Any]]:
     {'age': array([31., nan]), 'city': array(['Rome', None], dtype=object)}
     """
     came = f"{shown(table)} (of type {type(table).__name__})"
-    found = wrapped(table, needed=True)
+    found = opened(table, needed=True)
     if is_frame(found):
-        pairs: list[tuple[Any, Any]] = [(column.name, column) for column in found.iter_columns()]
+        pairs = [(column.name, column) for column in found.iter_columns()]
     elif isinstance(table, Mapping):
         try:
             pairs = [(name, table[name]) for name in table]
