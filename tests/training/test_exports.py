@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import fastgd
+from fastgd.checks.presentation import dataframe
 from fastgd.optimizers import Adam, GradientDescent, Momentum
 from fastgd.training.sweep_axes import labels_of
 
@@ -242,3 +243,32 @@ def test_without_the_package_they_say_what_to_install(
     for result in (run, stopped, race):
         with pytest.raises(ImportError, match=message):
             getattr(result, method)()
+
+
+@pytest.mark.parametrize("kind", ["polars", "pyarrow"])
+def test_tables_of_other_libraries_have_the_same_cells(run, stopped, race, kind):
+    pytest.importorskip(kind)
+    long = {"long": True}
+    for result, how in ((run, {}), (stopped, {}), (stopped, long), (race, {}), (race, long)):
+        table, expected = result.to_dataframe(kind=kind, **how), result.to_dataframe(**how)
+        assert type(table).__module__.partition(".")[0] == kind
+        assert table.shape == expected.shape
+        for name, cells in expected.items():  # an alpha per layer is a string
+            own = table[name].to_pylist() if kind == "pyarrow" else table[name].to_list()
+            assert list(map(str, own)) == list(map(str, cells))
+
+
+@pytest.mark.parametrize("kind", ["polars", "pyarrow"])
+def test_cells_of_several_types_are_numbers_or_strings(kind):
+    pytest.importorskip(kind)
+    cells = {"numbers": [1, 2.5, None], "others": [(1,), "a", None], "whole": [1, None, 3]}
+    table = dataframe(cells, kind)
+    found = table.to_pydict() if kind == "pyarrow" else table.to_dict(as_series=False)
+    assert found == cells | {"others": ["(1,)", "a", None]}
+
+
+def test_other_libraries_are_refused(run):
+    with pytest.raises(
+        ValueError, match=r"^kind must be 'pandas', 'polars' or 'pyarrow', got 'R'$"
+    ):
+        run.to_dataframe(kind="R")

@@ -200,13 +200,12 @@ def check_validation(
 def check_gradients(value: Any, X: FloatArray, y: FloatArray) -> FloatArray | None:
     """Return derivatives of targets by inputs, (samples, outputs, inputs), or None.
 
-    NaN or pandas' NA stands for an unknown one; for a single output they may be (samples, inputs).
+    NaN, or a missing cell of a table, stands for an unknown one; for a single output they may be
+    (samples, inputs).
     """
     if value is None:
         return None
     shape = (len(X), y.shape[1], X.shape[1])
-    if hasattr(value, "convert_dtypes") and all(t.kind in "biuf" for t in np.ravel(value.dtypes)):
-        value = value.to_numpy(dtype=np.float64, na_value=np.nan)  # from pandas, with its own NA
     with np.errstate(over="ignore"):  # of a longdouble: it becomes infinite
         array = reals_of("gradients", value)
     if array.shape != shape and not (shape[1] == 1 and array.shape == (shape[0], shape[2])):

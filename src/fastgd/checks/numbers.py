@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, SupportsIndex, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.checks.frames import array_in, cell_at, is_frame, opened
 from fastgd.checks.messages import did_you_mean_choice, either, shown
 
 FloatArray = NDArray[np.float64]
@@ -25,6 +26,9 @@ LARGEST = 2**62
 
 #: The largest seed of `numpy.random.RandomState`.
 LAST_SEED = 2**32 - 1
+
+#: What a seed is given as: see `check_seed`.
+Seed = int | np.random.Generator | np.random.SeedSequence
 
 #: Types that are not accepted as numbers: bool, and timedelta64, an integer type for NumPy.
 _NO_NUMBERS = (bool, np.bool_, np.timedelta64)
@@ -167,13 +171,21 @@ def check_counts(
 
 
 def check_seed(value: object, name: str = "seed") -> int:
-    """Return value as a seed of `numpy.random.RandomState`: an int in [0, 2**32)."""
+    """Return value as a seed of `numpy.random.RandomState`: an int in [0, 2**32).
+
+    A Generator draws it and advances; of a SeedSequence it is the first word of its state.
+    """
+    if isinstance(value, np.random.Generator):
+        value = value.integers(LAST_SEED + 1)
+    elif isinstance(value, np.random.SeedSequence):
+        value = value.generate_state(1)[0]
     return check_count(name, value, minimum=0, maximum=LAST_SEED)
 
 
 def check_seeds(axis: Sequence[object]) -> list[int]:
     """Return `check_seed` of all values of an axis, fast if all are ints."""
-    return check_counts("seed", axis, minimum=0, maximum=LAST_SEED)
+    are_ints = set(map(type, axis)) == {int}
+    return check_counts("seed", axis, 0, LAST_SEED) if are_ints else [*map(check_seed, axis)]
 
 
 def check_threads(value: object, available: int) -> int:
@@ -204,6 +216,8 @@ def array_of(name: str, value: object) -> NDArray[np.generic]:
             numbers *= value.step
             numbers += value.start
             return numbers
+    if (found := array_in(name, value)) is not None:
+        return found
     try:
         return np.asarray(value)
     except ValueError as error:
@@ -223,12 +237,14 @@ def numbers_of(name: str, value: object) -> FloatArray:
     Data frames give read-only views, and structured arrays unaligned ones.
     """
     is_plain = type(value) is np.ndarray and value.dtype == np.float64 and value.flags.carray
-    array: NDArray[Any] = cast(FloatArray, value) if is_plain else array_of(name, value)
+    given = value if is_plain else opened(value)
+    array: NDArray[Any] = cast(FloatArray, value) if is_plain else array_of(name, given)
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
     if array.dtype.kind not in "biuf":
-        came = _foreign_cell(value, array) or f"{shown(value)} (dtype {array.dtype.name})"
-        raise TypeError(f"{name} must hold real numbers, got {came}")
+        raise TypeError(
+            f"{name} must hold real numbers, got {shown(value)} (dtype {array.dtype.name})"
+        )
     # Of a copy, if the numbers have another type, and of a boolean array for isfinite.
     check_memory((9 if array.dtype != np.float64 else 1) * array.size, name)
     if not is_plain:
@@ -236,7 +252,9 @@ def numbers_of(name: str, value: object) -> FloatArray:
             array = np.require(array, dtype=np.float64, requirements=["C", "A", "W"])
     finite = np.isfinite(array)
     if not finite.all():
-        raise ValueError(f"{name} must be finite, got {value_at(array, finite.argmin())}")
+        place = int(finite.argmin())
+        came = cell_at(given, array, place) if is_frame(given) else value_at(array, place)
+        raise ValueError(f"{name} must be finite, got {came}")
     return array
 
 
@@ -258,18 +276,6 @@ def value_at(array: NDArray[Any], place: SupportsIndex, form: str = "") -> str:
     """Return the number at a place of the flat array, with its indices: "-1.0 at [0, 2]"."""
     at = [int(i) for i in np.unravel_index(int(place), array.shape)]
     return f"{array[tuple(at)]:{form}} at {at}"
-
-
-def _foreign_cell(value: object, array: NDArray[np.generic]) -> str:
-    """Return the first cell of a data frame that is not a number, with its column and row."""
-    columns = getattr(value, "columns", None)
-    if columns is None or array.ndim != 2 or len(columns) != array.shape[1]:
-        return ""
-    for column, cells in zip(columns, array.T, strict=True):
-        for row, cell in enumerate(cells):
-            if not isinstance(cell, numbers.Real):
-                return f"{shown(cell)} in column {shown(column)}, row {row}"
-    return ""
 
 
 def reals_of(name: str, value: object) -> FloatArray:

@@ -23,10 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import escaped, options_text, shown
+from fastgd.checks.numbers import check_choice
 
 if TYPE_CHECKING:
-    import pandas
     import xarray
+
+KINDS = ("pandas", "polars", "pyarrow")
+"""What ``to_dataframe`` can make."""
 
 BEST = 5
 """Runs of a sweep, or groups, with a row of their own."""
@@ -151,17 +154,31 @@ def counted(status: Any) -> str:
 
 def pandas_or_xarray(name: str) -> Any:
     """Import one of them for a method, or say how to install it."""
-    extra = {"pandas": "dataframe", "xarray": "xarray"}[name]
+    extra = {"xarray": "xarray"}.get(name, "dataframe")
+    package = name if name in KINDS[1:] else f'"fastgd[{extra}]"'
     try:
         return import_module(name)
     except ImportError as error:
-        raise ImportError(f'to_{extra}() needs {name}: pip install "fastgd[{extra}]"') from error
+        raise ImportError(f"to_{extra}() needs {name}: pip install {package}") from error
 
 
-def dataframe(columns: Mapping[str, Any]) -> pandas.DataFrame:
-    """Make a DataFrame of columns."""
-    table: pandas.DataFrame = pandas_or_xarray("pandas").DataFrame(dict(columns))
-    return table
+def dataframe(columns: Mapping[str, Any], kind: str = "pandas") -> Any:
+    """Make a table of columns, of one of the libraries in ``KINDS``."""
+    library = pandas_or_xarray(check_choice("kind", kind, KINDS))
+    if kind == "pandas":
+        return library.DataFrame(dict(columns))
+    cells = {name: _plain(own) for name, own in columns.items()}
+    return (library.table if kind == "pyarrow" else library.DataFrame)(cells)
+
+
+def _plain(column: NDArray[Any] | list[Any]) -> list[Any]:
+    """Numbers or strings, as they are; cells of other types, or of several, as strings."""
+    cells = column.tolist() if isinstance(column, np.ndarray) else column
+    kinds = set(map(type, cells)) - {type(None)}
+    if len(kinds) <= 1 and kinds <= {int, float, bool, str}:
+        return cells
+    as_one: Any = float if kinds <= {int, float} else str
+    return [cell if cell is None else as_one(cell) for cell in cells]
 
 
 def dataset(

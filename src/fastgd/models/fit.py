@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments.subsets import Integers
-from fastgd.checks.numbers import FloatArray, TooLargeError, check_memory
+from fastgd.checks.numbers import FloatArray, Seed, TooLargeError, check_memory
 from fastgd.engine.devices import CPU
 from fastgd.engine.network import Network
 from fastgd.engine.progress import ProgressHook, reporting
@@ -307,7 +307,7 @@ def fit(
     test_fraction: float = SHARE,
     test_last: str | int | None = None,
     test_group: str | int | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
     hidden_size: int | tuple[int, ...] | Sequence[int | tuple[int, ...]] = HIDDEN_SIZES,
     folds: int = FOLDS,
     max_categories: int = MOST_CATEGORIES,
@@ -353,8 +353,8 @@ def fit(
         A column of numbers or dates: the test set is the last rows in its order. It stays an input.
     test_group : str, optional
         A column of labels: the test set, and each fold, has whole groups. It is no input.
-    seed : int
-        Seed of the test set, the folds and the initial weights.
+    seed : int, Generator or SeedSequence
+        Seed of the test set, the folds and the initial weights, as in :func:`fastgd.train`.
     hidden_size : int, tuple of int, or list of these
         Hidden sizes to try: a tuple has one per layer, ``()`` is a linear model. By default none,
         16 and 64 units, but no network with more than eight weights for each row.

@@ -46,7 +46,7 @@ class Choices(NamedTuple):
     test_fraction: float = SHARE
     test_last: Any = None
     test_group: Any = None
-    seed: int = 0
+    seed: Any = 0
     hidden_size: Any = HIDDEN_SIZES
     folds: int = FOLDS
     max_categories: int = MOST_CATEGORIES

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.subsets import Integers
+from fastgd.checks.frames import like, opened
 from fastgd.checks.messages import escaped, warn
 from fastgd.checks.numbers import FloatArray, check_choice, check_memory, check_path
 from fastgd.checks.presentation import (
@@ -345,20 +346,21 @@ class GroupModels(SavedResult, ShownInNotebooks):
         found: Run = sweep[tuple(int(i) for i in np.unravel_index(run, sweep.shape))]
         return found
 
-    def predict(self, df: Table) -> NDArray[Any]:
+    def predict(self, df: Table) -> Any:
         """Predict the target of each row with the network of its group.
 
         With ``model="best"`` it is predicted by the model that was chosen for the group.
 
         Parameters
         ----------
-        df : pandas.DataFrame, mapping of str to (rows,) arrays, or path
+        df : DataFrame, mapping of str to (rows,) arrays, or path
             With the columns of the groups and of the inputs.
 
         Returns
         -------
-        (rows,) array
-            In the order of the rows. Rows of unknown groups, or without a label, get the prediction
+        (rows,) Series or array
+            In the order of the rows; of a DataFrame a Series, as in :meth:`fastgd.Model.predict`.
+            Rows of unknown groups, or without a label, get the prediction
             of the global network if there is one, and else NaN (None for classes that are not
             numbers). Rows of groups whose training diverged get NaN or None too.
 
@@ -373,7 +375,12 @@ class GroupModels(SavedResult, ShownInNotebooks):
             If no row has a known group and there is no global network, or as
             :meth:`fastgd.Model.predict`.
         """
-        outputs = self._outputs(df)
+        df = opened(df)
+        found = self._decoded(self._outputs(df))
+        return like(df, {self.target.name: found}, found)
+
+    def _decoded(self, outputs: FloatArray) -> NDArray[Any]:
+        """Predictions, NaN or None where there are no outputs."""
         missing = np.asarray(np.isnan(outputs).any(axis=1))
         if not missing.any():
             return self.target.decode(outputs)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from fastgd.arguments.axes import axes_among
 from fastgd.arguments.initial_network import check_alphas, check_hidden_size
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import (
+    Seed,
     check_choice,
     check_count,
     check_flag,
@@ -31,6 +32,7 @@ from fastgd.formulas.named import loss_of
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_models import GroupModels
 from fastgd.models.group_training import SELECTED, START, GroupRows, Stages, train_all_rows
+from fastgd.models.model import Table
 from fastgd.models.row_splits import encode_rows, hold_out
 from fastgd.optimizers import Adam, Hyperparameters
 from fastgd.store import Arrays, PathLike, hashes_of
@@ -44,9 +46,6 @@ from fastgd.tables.targets import ClassTarget, Target, leaks, learn_target, note
 from fastgd.training.codec import JsonValues
 from fastgd.training.stored_results import as_json
 from fastgd.workers.run_job import check_worker_options
-
-if TYPE_CHECKING:
-    import pandas
 
 _DEFAULTS: dict[str, Any] = {
     "activation": "tanh",
@@ -95,7 +94,8 @@ def check_settings(given: dict[str, Any], *, watching: bool) -> dict[str, Any]:
     check_alphas(lists.get("alpha", [given["alpha"]]), len(hidden) + 1)
     iterations = check_count("iterations", given["iterations"])
     check_count("record_every", given["record_every"])
-    check_seed(given.get("seed", 0))
+    if "seed" in given:
+        given = given | {"seed": check_seed(given["seed"])}
     all_of_them = _DEFAULTS | (_WATCHING if watching else {}) | chosen
     found = options.check_sweep(
         all_of_them, options.axes(all_of_them), [hidden], None, holds_out=watching
@@ -135,7 +135,7 @@ _UNKNOWN = "unknown.npz"
 
 
 def fit_groups(
-    df: pandas.DataFrame | Mapping[str, Any] | PathLike,
+    df: Table,
     by: str | Sequence[str],
     target: str,
     *,
@@ -152,7 +152,7 @@ def fit_groups(
     validation_fraction: float = 0.2,
     test_fraction: float = 0.2,
     min_rows: int = 10,
-    split_seed: int = 0,
+    split_seed: Seed = 0,
     hidden_size: Any = 16,
     alpha: Any = None,
     iterations: int = 500,
@@ -174,7 +174,7 @@ def fit_groups(
 
     Parameters
     ----------
-    df : pandas.DataFrame, mapping of str to (rows,) arrays, or path
+    df : DataFrame, mapping of str to (rows,) arrays, or path
         A path is that of a CSV or TSV file, also compressed (.gz), or a Parquet file.
     by : str or sequence of str
         The column, or columns, whose labels define the groups. Rows without a label are left out.
@@ -208,8 +208,8 @@ def fit_groups(
     min_rows : int
         A group with fewer rows is trained with the setting that was best for all other groups, for
         the median of their iterations. At least 2.
-    split_seed : int
-        Seed of the draw of the validation and test sets.
+    split_seed : int, Generator or SeedSequence
+        Seed of the draw of the validation and test sets; see ``seed`` of :func:`fastgd.train`.
     hidden_size, iterations, executor, threads, threads_per_worker, device, progress
         As in :func:`fastgd.sweep`. The network that all groups start from is trained in this
         process, on the CPU: for a single one a GPU is slower.

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.checks.frames import like, opened
 from fastgd.checks.messages import first_names, joined, layers_text, warn
 from fastgd.checks.numbers import FloatArray
 from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, option_rows
@@ -37,7 +38,7 @@ from fastgd.training.saved_result import SavedResult
 from fastgd.training.stored_results import decode_run, encode_run
 
 Table = Any
-"""A pandas DataFrame, a mapping of names to columns, or the path of a table file."""
+"""A table of pandas, polars, pyarrow, ..., a mapping of names to columns, or the path of a file."""
 
 
 def encode(model: Any, without: Collection[str] = ()) -> tuple[JsonValues, Arrays]:
@@ -136,7 +137,7 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         alt = "Error against iteration, of the first network"
         return Description(title, [ShownTable(rows), *judged], run, alt)
 
-    def predict(self, table: Table) -> NDArray[Any]:
+    def predict(self, table: Table) -> Any:
         """Predict the target of each row.
 
         Parameters
@@ -146,8 +147,10 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
 
         Returns
         -------
-        (rows,) array
-            Numbers in the target's unit, or labels as in the training table. With several targets
+        (rows,) Series or array
+            Numbers in the target's unit, or labels as in the training table. Of a DataFrame a
+            Series of the same library, with its index, and the target's name; of a mapping or a
+            path an array. With several targets a DataFrame with a column for each, or an array
             (rows, targets).
 
         Raises
@@ -170,8 +173,10 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         >>> model.predict({"size": [70, 70], "sort": ["flat", "house"]}).round(-1)
         array([140., 190.])
         """
+        table = opened(table)
         found = decoded(self.targets, self.outputs(self._cells(table)))
-        return found[0] if len(found) == 1 else np.stack(found, axis=1)
+        columns = {one.name: cells for one, cells in zip(self.targets, found, strict=True)}
+        return like(table, columns, found[0] if len(found) == 1 else np.stack(found, axis=1))
 
     def predict_proba(self, table: Table) -> FloatArray:
         """Predict the probability of each class: (rows, classes), in the order of ``classes``.

@@ -17,11 +17,13 @@ from fastgd.arguments.samples import check_samples, warn_of_targets
 from fastgd.checks.messages import error_text, joined, many, shown, value_text
 from fastgd.checks.numbers import (
     NOT_NEGATIVE,
+    Seed,
     check_choice,
     check_count,
     check_flag,
     check_memory,
     check_number,
+    check_seed,
 )
 from fastgd.checks.presentation import (
     Description,
@@ -39,12 +41,11 @@ from fastgd.studies.surface import Surface, Weight, check_two_weights, surface
 from fastgd.training.codec import JsonValues, decoded
 from fastgd.training.run import Alpha, Run
 from fastgd.training.stored_results import encode_run
-from fastgd.training.sweep_axes import labels_of
+from fastgd.training.sweep_axes import curve_columns, labels_of
 from fastgd.training.training_job import COMPILED_AFTER, TrainingJob, checked_job
 from fastgd.workers.run_job import check_worker_options, results_of
 
 if TYPE_CHECKING:
-    import pandas
     import xarray
 
 RECORDS = 1000
@@ -112,13 +113,15 @@ class Race(ShownInNotebooks):
         errors = {name: run.final_error for name, run in self.runs.items()}
         return sorted(errors, key=lambda name: (np.isnan(errors[name]), errors[name]))
 
-    def to_dataframe(self, *, long: bool = False) -> pandas.DataFrame:
+    def to_dataframe(self, *, long: bool = False, kind: str = "pandas") -> Any:
         """Return a row per optimizer; with ``long`` a row per optimizer and recorded iteration.
+
+        ``kind`` is "pandas", "polars" or "pyarrow", the library of the table.
 
         Raises
         ------
         ImportError
-            If pandas is not installed (``pip install "fastgd[dataframe]"``).
+            If the library is not installed (``pip install "fastgd[dataframe]"`` for pandas).
 
         Examples
         --------
@@ -133,13 +136,14 @@ class Race(ShownInNotebooks):
         1         Momentum    1.0        0.000         100
         """
         if check_flag("long", long):
-            curves = {name: run.to_dataframe() for name, run in self.runs.items()}
-            together = pandas_or_xarray("pandas").concat(curves, names=["optimizer", None])
-            table: pandas.DataFrame = together.reset_index("optimizer").reset_index(drop=True)
-            return table
+            curves = [curve_columns({}, run) for run in self.runs.values()]
+            counts = [len(own["iteration"]) for own in curves]
+            columns: dict[str, Any] = {"optimizer": np.repeat([*self.runs], counts).tolist()}
+            columns |= {name: np.concatenate([own[name] for own in curves]) for name in curves[0]}
+            return dataframe(columns, kind)
         runs = self.runs.values()
         measured = {name: [getattr(run, name) for run in runs] for name in _MEASURED}
-        return dataframe({"optimizer": list(self.runs), **measured})
+        return dataframe({"optimizer": list(self.runs), **measured}, kind)
 
     def to_xarray(self) -> xarray.Dataset:
         """Return all runs as in :meth:`fastgd.Run.to_xarray`, along a dimension ``optimizer``.
@@ -258,7 +262,7 @@ def race(
     hidden_size: int | tuple[int, ...] = 4,
     iterations: int = 1000,
     record_every: int | None = None,
-    seed: int = 1,
+    seed: Seed = 1,
     weights: Start | None = None,
     biases: Sequence[ArrayLike] | None = None,
     out: PathLike | None = None,
@@ -319,7 +323,7 @@ def race(
             f"{shown(shared['optimizer'])}"
         )
     entrants = entrants_of(optimizers)
-    iterations = check_count("iterations", iterations)
+    iterations, seed = check_count("iterations", iterations), check_seed(seed)
     worker_options = check_worker_options(executor, threads, out=out, progress=progress)
     every = -(-iterations // RECORDS) if record_every is None else record_every
     trainings: dict[str, TrainingJob] = {}

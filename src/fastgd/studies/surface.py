@@ -48,7 +48,6 @@ from fastgd.training.sweep_axes import CHUNK_SECONDS, seconds_of
 from fastgd.workers.run_job import check_worker_options, results_of
 
 if TYPE_CHECKING:
-    import pandas
     import xarray
 
 Weight = tuple[int, int, int]
@@ -140,18 +139,20 @@ class Surface(ShownInNotebooks):
         r, c = np.unravel_index(int(finite.argmin()), finite.shape)
         return float(self.x[c]), float(self.y[r]), float(self.errors[r, c])
 
-    def to_dataframe(self) -> pandas.DataFrame:
+    def to_dataframe(self, *, kind: str = "pandas") -> Any:
         """Return a row per point: the two weights, by their names, and the error.
+
+        ``kind`` is "pandas", "polars" or "pyarrow", the library of the table.
 
         Raises
         ------
         ImportError
-            If pandas is not installed (``pip install "fastgd[dataframe]"``).
+            If the library is not installed (``pip install "fastgd[dataframe]"`` for pandas).
         """
         first, second = self.names
         x, y = np.meshgrid(self.x, self.y)
         columns = {first: x.ravel(), second: y.ravel(), "error": self.errors.ravel()}
-        return dataframe(columns)
+        return dataframe(columns, kind)
 
     def to_xarray(self) -> xarray.Dataset:
         """Return the errors over ``y`` and ``x``; ``attrs`` name their weights.

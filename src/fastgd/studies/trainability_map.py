@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown
-from fastgd.checks.numbers import check_count, check_memory, check_number, rule_of
+from fastgd.checks.numbers import Seed, check_count, check_memory, check_number, rule_of
 from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, dataframe, dataset
 from fastgd.engine.devices import CPU
 from fastgd.engine.progress import ProgressHook
@@ -28,7 +28,6 @@ from fastgd.studies.box_counting import BoxCounting, boundary, box_counting
 from fastgd.studies.mean_field import MapTrainings, MapWindow, Settings, checked, sample_count
 
 if TYPE_CHECKING:
-    import pandas
     import xarray
 
 WINDOW: MapWindow = ((1.0, 6.0), (-1.0, 4.0))
@@ -112,21 +111,23 @@ class Trainability(ShownInNotebooks):
         """The pixels at which a square of 2 x 2 pixels with both outcomes begins."""
         return boundary(self.converged)
 
-    def to_dataframe(self) -> pandas.DataFrame:
+    def to_dataframe(self, *, kind: str = "pandas") -> Any:
         """One row per training: its place on the map, its value, and whether it converged.
 
         The columns of the place are ``input_rate`` and ``output_rate`` or, for a map against "mean"
         or "spread", ``rate`` and a column of that name.
 
+        ``kind`` is "pandas", "polars" or "pyarrow", the library of the table.
+
         Raises
         ------
         ImportError
-            If pandas is not installed (``pip install "fastgd[dataframe]"``).
+            If the library is not installed (``pip install "fastgd[dataframe]"`` for pandas).
         """
         row, column = self._dims
         first, second = np.meshgrid(self.input_rates, self.rows)
         columns = {column: first, row: second} | self._measured
-        return dataframe({name: array.ravel() for name, array in columns.items()})
+        return dataframe({name: array.ravel() for name, array in columns.items()}, kind)
 
     def to_xarray(self) -> xarray.Dataset:
         """Values and outcomes over ``output_rate`` and ``input_rate``; settings are in ``attrs``.
@@ -212,7 +213,7 @@ def trainability(
     batch_size: int | None = None,
     samples: int | None = None,
     against: str = "output_rate",
-    seed: int = 1,
+    seed: Seed = 1,
     out: PathLike | None = None,
     executor: Executor | None = None,
     threads: int | None = None,
@@ -252,8 +253,8 @@ def trainability(
         "spread": the mean, or the standard deviation, of the normal distribution that the initial
         weights of the input layer are drawn from, otherwise 0 and 1; then both layers have the
         learning rate of the horizontal axis.
-    seed : int
-        Seed of the initial weights, the samples and their shuffling.
+    seed : int, Generator or SeedSequence
+        Seed, as in :func:`fastgd.train`, of the initial weights, the samples and their shuffling.
     out : path, optional
         A folder where patches of the map, some seconds of work each, are saved as soon as they are
         computed: the same call resumes from them, and loads the map if it is complete. Several

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.checks.frames import array_in, is_frame, opened
 from fastgd.checks.messages import many, shown
 from fastgd.checks.numbers import FloatArray
 from fastgd.checks.numbers import array_of as checked_array
@@ -146,6 +147,8 @@ def array_of(column: ArrayLike, name: str = "a column") -> NDArray[Any]:
         array = np.array(column.data, dtype=None if column.dtype.kind in "mM" else object)
         array[np.ma.getmaskarray(column)] = None
         return array
+    if (found := array_in(name, column)) is not None:
+        return found
     try:
         return np.asarray(column, dtype=object if isinstance(column, list | tuple) else None)
     except Exception as error:  # an object's own __array__ may raise anything
@@ -277,8 +280,8 @@ def _foreign(name: str, cells: NDArray[Any]) -> TypeError:
 # ---------------------------------------------------------------- the columns of a DataFrame
 
 
-def columns_of(frame: Any) -> dict[str, NDArray[Any]]:
-    """Return the columns of a DataFrame or a mapping by name, as ``Preparation`` takes them.
+def columns_of(table: Any) -> dict[str, NDArray[Any]]:
+    """Return the columns of a table of any library, or of a mapping, by name.
 
     Anything else raises TypeError, and a name of two columns ValueError.
 
@@ -288,41 +291,22 @@ def columns_of(frame: Any) -> dict[str, NDArray[Any]]:
     >>> columns_of(pandas.DataFrame({"age": [31, None], "city": ["Rome", None]}))
     {'age': array([31., nan]), 'city': array(['Rome', None], dtype=object)}
     """
-    # A pandas Series has keys and items, too, but those of rows.
-    is_frame = hasattr(frame, "keys") and getattr(frame, "ndim", None) == 2
-    if not (is_frame or isinstance(frame, Mapping)):
-        raise TypeError(
-            "a table must be a DataFrame or a dict of columns by name, got "
-            f"{shown(frame)} (of type {type(frame).__name__})"
-        )
-    try:
-        names = list(frame)
-        columns = [frame[name] for name in names]
-    except Exception as error:  # an object of the caller's own may raise anything
-        raise TypeError(
-            "a table must have the columns that it names, got "
-            f"{shown(frame)} (of type {type(frame).__name__})"
-        ) from error
-    counts = Counter(map(str, names))
+    came = f"{shown(table)} (of type {type(table).__name__})"
+    found = opened(table, needed=True)
+    if is_frame(found):
+        pairs = [(column.name, column) for column in found.iter_columns()]
+    elif isinstance(table, Mapping):
+        try:
+            pairs = [(name, table[name]) for name in table]
+        except Exception as error:  # an object of the caller's own may raise anything
+            raise TypeError(f"a table must have the columns that it names, got {came}") from error
+    else:
+        raise TypeError(f"a table must be a DataFrame or a dict of columns by name, got {came}")
+    counts = Counter(str(name) for name, _ in pairs)
     double = next((name for name, count in counts.items() if count > 1), None)
     if double is not None:
         raise ValueError(f"columns must have different names, got {shown(double)} twice")
-    return {str(name): _array(str(name), one) for name, one in zip(names, columns, strict=True)}
-
-
-def _array(name: str, column: Any) -> NDArray[Any]:
-    dtype: Any = getattr(column, "dtype", None)
-    if isinstance(dtype, np.dtype) or not isinstance(getattr(dtype, "kind", None), str):
-        return array_of(column, f"column {shown(name)}")
-    # A dtype of pandas: categorical, string, dates with time zones, periods, nullable numbers.
-    missing = np.asarray(column.isna(), dtype=bool)
-    if dtype.kind in "iuf":
-        return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
-    if dtype.kind in "mM":
-        return np.asarray(column.to_numpy(dtype="M8[us]" if dtype.kind == "M" else "m8[us]"))
-    values = np.array(column.to_numpy(dtype=object), dtype=object)
-    values[missing] = None
-    return values
+    return {str(name): array_of(column, f"column {shown(str(name))}") for name, column in pairs}
 
 
 # ---------------------------------------------------------------- the same bits on every machine

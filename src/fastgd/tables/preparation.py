@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.checks.messages import did_you_mean, first_names, many, shown
-from fastgd.checks.numbers import FloatArray, check_memory, each_of, integer, numbers_of
+from fastgd.checks.numbers import FloatArray, check_memory, check_seed, each_of, integer, numbers_of
 from fastgd.tables.column_values import Cells, cells_of, columns_of
 from fastgd.tables.columns import (
     MOST_CATEGORIES,
@@ -229,7 +229,9 @@ class Preparation:
         if not isinstance(columns, Mapping):
             columns = columns_of(columns)
         y = None if y is None else numbers_of("y", y)
-        decisions = Decisions(drop, max_categories, standardize, keep, encoding, y, seed)
+        decisions = Decisions(
+            drop, max_categories, standardize, keep, encoding, y, check_seed(seed)
+        )
         return cls.learn_from(columns, slice(None), decisions)[0]
 
     @classmethod

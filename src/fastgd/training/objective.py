@@ -19,6 +19,7 @@ from fastgd.arguments.options import Method, check_curved
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import (
     FloatArray,
+    Seed,
     check_choice,
     check_ends,
     check_seed,
@@ -231,7 +232,7 @@ class Objective:
         w = check_vector("w", w, self.network.parameters)
         return self._evaluation.at(w)
 
-    def start(self, seed: int = 1) -> FloatArray:
+    def start(self, seed: Seed = 1) -> FloatArray:
         """Initial parameters as in :func:`fastgd.train`: the article's weights, and biases 0.
 
         Examples
@@ -297,7 +298,7 @@ def minimize(
     hidden_size: int | tuple[int, ...] = 4,
     method: str = "BFGS",
     iterations: int = 1000,
-    seed: int = 1,
+    seed: Seed = 1,
     weights: Start | None = None,
     biases: Sequence[ArrayLike] | None = None,
     span: tuple[float, float] | None = None,
@@ -323,7 +324,7 @@ def minimize(
         For many runs, or fewer samples, :class:`fastgd.optimizers.LevenbergMarquardt` is faster.
     iterations : int
         The most iterations of the method.
-    seed : int
+    seed : int, Generator or SeedSequence
         Seed of the initial weights, as in :func:`train`, and of the annealing.
     span : (float, float), optional
         Only for annealing, which needs bounds: the smallest and the largest value of all

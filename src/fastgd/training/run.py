@@ -18,6 +18,7 @@ from fastgd.checks.presentation import (
     Description,
     ShownInNotebooks,
     ShownTable,
+    dataframe,
     dataset,
     option_rows,
 )
@@ -30,10 +31,9 @@ from fastgd.optimizers import BAYESIAN
 from fastgd.training import codec
 from fastgd.training.saved_result import SavedResult
 from fastgd.training.stored_results import decode_run, encode_run
-from fastgd.training.sweep_axes import curve_table, variables
+from fastgd.training.sweep_axes import curve_columns, variables
 
 if TYPE_CHECKING:
-    import pandas
     import xarray
 
     from fastgd.export.exported import Exported
@@ -397,13 +397,15 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
             options=self.options,
         )
 
-    def to_dataframe(self) -> pandas.DataFrame:
+    def to_dataframe(self, *, kind: str = "pandas") -> Any:
         """The curves: a row per recorded iteration, with error, loss and validation error.
+
+        ``kind`` is "pandas", "polars" or "pyarrow", the library of the table.
 
         Raises
         ------
         ImportError
-            If pandas is not installed (``pip install "fastgd[dataframe]"``).
+            If the library is not installed (``pip install "fastgd[dataframe]"`` for pandas).
 
         Examples
         --------
@@ -414,7 +416,7 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
         0          0   0.50  0.250
         1         10   0.48  0.232
         """
-        return curve_table({}, self)
+        return dataframe(curve_columns({}, self), kind)
 
     def to_xarray(self) -> xarray.Dataset:
         """The curves, final values and weights, as arrays with named axes.

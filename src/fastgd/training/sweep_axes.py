@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,9 @@ from fastgd.arguments.declarations import FIELDED, STRUCTURES
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import value_text
-from fastgd.checks.presentation import pandas_or_xarray
 from fastgd.engine.network import Network
 from fastgd.formulas.named import Formula
 from fastgd.optimizers import BAYESIAN
-
-if TYPE_CHECKING:
-    import pandas
 
 _OF_NETWORKS = ("hidden_size", *STRUCTURES)
 
@@ -232,8 +228,8 @@ def variables(axes: tuple[str, ...], read: Callable[[str], Any]) -> Variables:
     return found | {name: ((*axes, "iteration"), read(name)) for name in CURVES}
 
 
-def curve_table(axes: Mapping[str, list[Any]], result: Any) -> pandas.DataFrame:
-    """A DataFrame with a row per run and iteration that was recorded before the run ended.
+def curve_columns(axes: Mapping[str, list[Any]], result: Any) -> dict[str, Any]:
+    """Columns with a row per run and iteration that was recorded before the run ended.
 
     ``axes`` are those of the result's arrays: none for a run.
     """
@@ -244,13 +240,13 @@ def curve_table(axes: Mapping[str, list[Any]], result: Any) -> pandas.DataFrame:
     }
     done = np.reshape(result.iterations, (-1, 1))
     run, record = np.nonzero((result.recorded < done) | ~np.isnan(curves["error"]))
-    # The types are those of the axes, also where a folder is not complete.
-    table: pandas.DataFrame = pandas_or_xarray("pandas").DataFrame(
-        axis_columns(axes), index=range(len(done))
-    )
-    table = table.take(run).reset_index(drop=True)
-    columns = {name: numbers[run, record] for name, numbers in curves.items()}
-    return table.assign(iteration=result.recorded[record], **columns)
+    columns: dict[str, Any] = {}
+    for name, cells in axis_columns(axes).items():
+        # The types are those of the axes, also where a folder is not complete.
+        is_plain = len(set(map(type, cells))) == 1 and isinstance(cells[0], (int, float, str))
+        columns[name] = np.asarray(cells)[run] if is_plain else [cells[k] for k in run]
+    columns["iteration"] = result.recorded[record]
+    return columns | {name: numbers[run, record] for name, numbers in curves.items()}
 
 
 # ---------------------------------------------------------------- chunks

@@ -62,14 +62,13 @@ from fastgd.training.sweep_axes import (
     SweepAxes,
     axis_columns,
     coordinates,
-    curve_table,
+    curve_columns,
     labels_of,
     variables,
     varied,
 )
 
 if TYPE_CHECKING:
-    import pandas
     import xarray
 
 
@@ -437,7 +436,7 @@ class Sweep(SavedResult, ShownInNotebooks):
         known = {name: a.ravel().tolist() for name, a in arrays.items() if a is not None}
         return axis_columns(self.axes) | known
 
-    def to_dataframe(self, *, long: bool = False) -> pandas.DataFrame:
+    def to_dataframe(self, *, long: bool = False, kind: str = "pandas") -> Any:
         """One row per run, with the columns of :meth:`columns`; or one per run and iteration.
 
         Parameters
@@ -445,11 +444,14 @@ class Sweep(SavedResult, ShownInNotebooks):
         long : bool
             One row per run and iteration that was recorded before the run ended, with error, loss
             and, with a validation set, validation error.
+        kind : {"pandas", "polars", "pyarrow"}
+            The library of the table. Those of polars and pyarrow have strings for layers, methods
+            and formulas.
 
         Raises
         ------
         ImportError
-            If pandas is not installed (``pip install "fastgd[dataframe]"``).
+            If the library is not installed (``pip install "fastgd[dataframe]"`` for pandas).
 
         Examples
         --------
@@ -464,7 +466,7 @@ class Sweep(SavedResult, ShownInNotebooks):
         3    2.0         10  0.457  0.212
         """
         is_long = check_flag("long", long)
-        return curve_table(self.axes, self) if is_long else dataframe(self.columns())
+        return dataframe(curve_columns(self.axes, self) if is_long else self.columns(), kind)
 
     def to_xarray(self) -> xarray.Dataset:
         """The results, as arrays with named and labeled axes.

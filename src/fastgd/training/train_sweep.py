@@ -26,6 +26,7 @@ from fastgd.checks.messages import shown, warn
 from fastgd.checks.numbers import (
     ABOVE_ZERO,
     ALWAYS_FITS,
+    Seed,
     check_memory,
     check_number,
     check_path,
@@ -98,7 +99,7 @@ def train(
     alpha: float | tuple[float, ...] = 1.0,
     iterations: int = 60_000,
     record_every: int = 10_000,
-    seed: int = 1,
+    seed: Seed = 1,
     weights: Start | None = None,
     biases: Sequence[ArrayLike] | None = None,
     validation: HeldOut | None = None,
@@ -138,9 +139,11 @@ def train(
         Number of updates.
     record_every : int
         The error is recorded before the update of iterations 0, record_every, 2 * record_every, ...
-    seed : int
+    seed : int, Generator or SeedSequence
         Seed of the initial weights: ``2 * RandomState(seed).random_sample(shape) - 1`` for each
-        layer in turn, unless ``init`` says otherwise.
+        layer in turn, unless ``init`` says otherwise. A Generator of NumPy draws the int, by
+        ``rng.integers(2**32)``, and so advances; of a SeedSequence it is
+        ``sequence.generate_state(1)[0]``. The run keeps the int.
     weights : Run, Snapshot, or sequence of (inputs, outputs) arrays, optional
         The initial network instead; it also sets the number of hidden units. A run or one of its
         recorded points (:meth:`fastgd.Run.at`) is taken as a whole, with its biases and its batch
@@ -412,10 +415,11 @@ def sweep(
     X, y, gradients, iterations, record_every, validation, record_weights, progress
         As in :func:`fastgd.train`.
     hidden_size, alpha, seed, weights
-        As in :func:`fastgd.train`, or an axis of such values. There may be at most 10,000
-        combinations of the axes that change the network or its code: ``hidden_size``,
-        ``optimizer``, ``schedule``, ``init``, ``activation``, ``output``, ``loss``, ``reduction``,
-        ``bias``, ``batch_norm``, ``batch_size``.
+        As in :func:`fastgd.train`, or an axis of such values: k seeds of a Generator are
+        ``seed=rng.integers(2**32, size=k)``, of a SeedSequence ``seed=sequence.spawn(k)``. There
+        may be at most 10,000 combinations of the axes that change the network or its code:
+        ``hidden_size``, ``optimizer``, ``schedule``, ``init``, ``activation``, ``output``,
+        ``loss``, ``reduction``, ``bias``, ``batch_norm``, ``batch_size``.
     biases : optional
         As in :func:`fastgd.train`; with an axis of weights a list of the same length.
     combinations : list of dict, optional

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fastgd.checks.numbers import (
     ABOVE_ZERO,
     FloatArray,
+    Seed,
     check_count,
     check_ends,
     check_memory,
@@ -89,7 +90,7 @@ def basins(
     *,
     slope: Given | None = None,
     balls: int = 100,
-    seed: int = 1,
+    seed: Seed = 1,
     record_path: bool = False,
     **options: Any,
 ) -> Basins:
@@ -106,8 +107,9 @@ def basins(
         Interval in which balls start; required with a curve of your own.
     balls : int
         Number of random balls.
-    seed : int
-        Seed of the random starts (uniform, ``numpy.random.RandomState``).
+    seed : int, Generator or SeedSequence
+        Seed of the random starts (uniform, ``numpy.random.RandomState``), as in
+        :func:`fastgd.train`.
     record_path : bool
         Whether to keep the random balls' places at each step.
     **options
