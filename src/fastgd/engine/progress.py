@@ -33,7 +33,7 @@ def progress_bar(
     Raises
     ------
     ImportError
-        If a bar is to be shown and tqdm is not installed (``pip install "fastgd[cli]"``).
+        If a bar is to be shown and tqdm is not installed (``pip install tqdm``).
     """
     if not shown:
         stop = _stop.get()
@@ -42,7 +42,7 @@ def progress_bar(
     try:
         from tqdm import tqdm
     except ImportError as error:
-        raise ImportError('progress=True needs tqdm: pip install "fastgd[cli]"') from error
+        raise ImportError('progress=True needs tqdm: pip install tqdm') from error
     with tqdm(total=total, initial=done, unit=unit, unit_scale=True) as bar:
         yield bar.update
 
