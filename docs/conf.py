@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 
+from docutils import nodes
 from sphinx.application import Sphinx
 
 import fastgd
@@ -27,6 +28,7 @@ extensions = [
 ]
 exclude_patterns = ["build"]
 html_theme = "furo"
+man_pages = [("command-line", "fastgd", "train small neural networks", author, 1)]
 html_title = f"fastgd {release}"
 html_show_sourcelink = False
 smartquotes = False  # quotes and dashes are often code: '--', "8x8"
@@ -87,7 +89,15 @@ def for_readers_of_included(app: Sphinx, _path: Path, docname: str, source: list
     for_readers(app, docname, source)
 
 
+def without_links(app: Sphinx, page: nodes.document, _docname: str) -> None:
+    """Leave the text of links in a man page, where they lead nowhere."""
+    if app.builder.format == "man":
+        for link in list(page.findall(nodes.reference)):
+            link.replace_self(link.children)
+
+
 def setup(app: Sphinx) -> None:
     """Sphinx calls this."""
+    app.connect("doctree-resolved", without_links)
     app.connect("source-read", for_readers)
     app.connect("include-read", for_readers_of_included)
