@@ -73,7 +73,7 @@ def test_parquet_needs_an_extra(tmp_path, monkeypatch, missing):
 
 def test_a_frame_needs_pandas(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match=r"a table needs pandas: pip install .fastgd\[dataframe\]"):
+    with pytest.raises(ImportError, match=r"a table needs pandas: .+fastgd\[dataframe\]"):
         read(tmp_path / "table.csv")
 
 
