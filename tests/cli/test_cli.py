@@ -131,13 +131,21 @@ def test_options_of_other_libraries_are_answered_with_ours(run, command, typed, 
 @pytest.mark.parametrize("missing", ["typer", "rich"])
 def test_without_the_extra_it_says_what_to_install(run, monkeypatch, missing):
     monkeypatch.setitem(sys.modules, missing, None)
-    assert_refused(run("--version"), rf'needs {missing}: pip install "fastgd\[cli\]"$')
+    message = rf'needs {missing}: pip install "fastgd\[cli\]"$'
+    assert_refused(run("tutorial", "--help"), message)
+    assert run("-V") == run("--version") == (0, f"fastgd {fastgd.__version__}\n", "")
+    for typed in ([], ["-h"], ["--help"]):
+        code, out, _ = run(*typed)
+        assert code == 0
+        assert out.startswith("Usage: fastgd")
+        assert f"needs {missing}, and so do all" in out
+        assert out.endswith('pip install "fastgd[cli]"\n')
 
 
 def test_without_tqdm_progress_says_what_to_install(run, monkeypatch, xor_csv):
     monkeypatch.setitem(sys.modules, "tqdm", None)
     result = run("train", xor_csv, "--target", "y", "--progress")
-    assert_refused(result, r'pip install "fastgd\[cli\]"$')
+    assert_refused(result, "needs tqdm: pip install tqdm$")
 
 
 def test_ctrl_c(run, monkeypatch):

@@ -1,6 +1,7 @@
 """The sdist and the wheel: the same bytes from any folder, with all that belongs in them."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
 IGNORED = shutil.ignore_patterns(".git", ".*_cache", "__pycache__", ".venv", ".hypothesis", "build")
 EPOCH = "1764374400"  # 2025-11-29
 
@@ -70,7 +72,15 @@ def test_the_wheel_has_the_package_and_nothing_else(built):
     infos = {name.partition(".dist-info/")[2] for name in names} - {""}
     assert infos == {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
     [metadata] = [name for name in names if name.endswith("/METADATA")]
-    assert wheel.read(metadata).startswith(b"Metadata-Version: 2.4\n")
+    text = wheel.read(metadata).decode()
+    assert text.startswith("Metadata-Version: 2.4\n")
+    links = re.findall(r"\]\([^)]+\)", text)
+    assert len(links) == README.read_text().count("](") > 50
+    at = r"https://(github\.com/\w+/fastgd/blob|raw\.githubusercontent\.com/\w+/fastgd)/v[\d.]+/"
+    assert [link for link in links if not re.match(rf"\]\({at}\w", link)] == []
+    images = re.findall(r"!\[[^]]*\]\((.+?)\)", text)
+    assert images
+    assert all(link.startswith("https://raw.") for link in images)
 
 
 def test_the_sdist_has_what_builds_and_tests_it(built):

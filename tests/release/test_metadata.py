@@ -1,6 +1,7 @@
 """The version, its dependencies and who may publish it: the same in all files."""
 
 import re
+import runpy
 import tomllib
 from pathlib import Path
 
@@ -31,6 +32,9 @@ def test_the_changelog_and_the_citation_are_of_this_version():
     assert {"cff-version", "message", "title", "authors", "abstract", "keywords"} <= cited.keys()
     holder = re.search(r"Copyright \(c\) \d+ (.+)", (ROOT / "LICENSE").read_text())[1]
     assert [author["name"] for author in cited["authors"]] == [holder]
+    assert [author["name"] for author in PROJECT["authors"]] == [holder]
+    assert cited["repository-code"] == RECIPE["about"]["repository"] == PROJECT["urls"]["Source"]
+    assert cited["url"] == RECIPE["about"]["homepage"] == PROJECT["urls"]["Documentation"]
 
 
 def spec(requirement):
@@ -45,14 +49,28 @@ def test_the_recipe_is_of_this_version_and_needs_the_same():
     needs = {spec(text) for text in PROJECT["dependencies"] + EXTRAS["cli"]}
     assert set(RECIPE["requirements"]["run"]) == needs | {"python >=${{ python_min }}"}
     backend = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
-    assert spec(*backend) in RECIPE["requirements"]["host"]
-    optional = {spec(text) for name in ("dask", "onnx", "plot", "scipy", "sklearn", "xarray")
-                for text in EXTRAS[name]}  # fmt: skip
+    assert set(map(spec, backend)) < set(RECIPE["requirements"]["host"])
+    extras = ("dask", "onnx", "parquet", "plot", "scipy", "sklearn", "xarray")
+    optional = {spec(text) for name in extras for text in EXTRAS[name]}
     assert set(RECIPE["requirements"]["run_constraints"]) == optional - needs
     assert RECIPE["about"]["license"] == PROJECT["license"]
     assert RECIPE["about"]["summary"] == PROJECT["description"]
     [[name, call]] = PROJECT["scripts"].items()
     assert RECIPE["build"]["python"]["entry_points"] == [f"{name} = {call}"]
+
+
+def test_pixi_installs_the_checkout_with_the_same_numba():
+    pixi = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pixi"]
+    own = {"path": ".", "editable": True, "extras": ["cli"]}
+    assert pixi["pypi-dependencies"] == {PROJECT["name"]: own}
+    kept = {name + bound for name, bound in pixi["dependencies"].items()}
+    assert kept < set(PROJECT["dependencies"])
+
+
+def test_every_extra_is_called_in_a_bare_environment_or_for_developers():
+    script = runpy.run_path(str(ROOT / ".ci" / "extras.py"))
+    assert script["CALLS"].keys() - {""} == EXTRAS.keys() - script["FOR_DEVELOPERS"]
+    assert script["FOR_DEVELOPERS"] < EXTRAS.keys()
 
 
 def test_every_python_of_the_classifiers_is_tested():

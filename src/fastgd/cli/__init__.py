@@ -187,10 +187,11 @@ def _run(arguments: Sequence[str] | None, interrupts: Interrupts) -> int:
     except ModuleNotFoundError as error:
         if error.name not in ("rich", "tqdm", "typer"):
             raise
-        complain(f'error: the command needs {error.name}: pip install "fastgd[cli]"')
-        return REFUSED
-    except SystemExit as stop:  # Typer's own end if the reader of its help has left
-        raise BrokenPipeError from stop
+        return _run_without(error.name, sys.argv[1:] if arguments is None else arguments)
+    except SystemExit as stop:  # Typer's own end
+        if isinstance(stop.__context__, OSError):  # the reader of its help has left
+            raise BrokenPipeError from stop
+        return int(stop.code or 0)  # it has answered a shell that completes a line
     except Exception as error:
         # Older versions of Typer raise click's usage errors, newer ones their own.
         if interrupts.received or not hasattr(error, "format_message"):
@@ -199,4 +200,31 @@ def _run(arguments: Sequence[str] | None, interrupts: Interrupts) -> int:
 
         complain(f"error: {said_by(error)}")
         return UNWRITTEN if isinstance(error, UnwrittenError) else REFUSED
+    return 0
+
+
+WITHOUT_EXTRA = """\
+Usage: fastgd [-h | --help] [-V | --version] COMMAND ...
+
+Train small neural networks by gradient descent, very fast.
+
+Start with fastgd tutorial. It needs {missing}, and so do all commands and their list:
+{install}"""
+"""The help where the extra is missing, from which all commands are."""
+
+
+def _run_without(missing: str, arguments: Sequence[str]) -> int:
+    """Answer what can be answered without the extra ``cli``; else say how to install it."""
+    from fastgd.cli.terminal import complain
+
+    install = 'pip install "fastgd[cli]"'
+    if list(arguments) in (["-V"], ["--version"]):
+        import fastgd
+
+        print("fastgd", fastgd.__version__)
+    elif set(arguments) <= {"-h", "--help"}:
+        print(WITHOUT_EXTRA.format(missing=missing, install=install))
+    else:
+        complain(f"error: the command needs {missing}: {install}")
+        return REFUSED
     return 0

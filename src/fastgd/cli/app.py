@@ -97,7 +97,11 @@ COMMANDS = (
 )
 """In the order of the help."""
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+app = typer.Typer(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
 """Called with the user's arguments, it returns a job to run, if there is one."""
 
 
@@ -105,7 +109,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 def start(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", metavar="", help="Show the version and exit.")
+        bool, typer.Option("--version", "-V", metavar="", help="Show the version and exit.")
     ] = False,
     json: Annotated[
         bool, typer.Option("--json", metavar="", help="With --version: of all that it needs, too.")

@@ -108,7 +108,7 @@ def reporting(
     Raises
     ------
     ImportError
-        If a bar is to be shown and tqdm is not installed (``pip install "fastgd[cli]"``).
+        If a bar is to be shown and tqdm is not installed (``pip install tqdm``).
     """
     if progress is False:
         yield unreported
@@ -119,7 +119,7 @@ def reporting(
             try:
                 from tqdm import tqdm
             except ImportError as error:
-                raise ImportError('progress=True needs tqdm: pip install "fastgd[cli]"') from error
+                raise ImportError("progress=True needs tqdm: pip install tqdm") from error
             bar = stack.enter_context(tqdm(total=total, initial=done, unit=unit, unit_scale=True))
             hook = lambda event: bar.update(event.done - bar.n)  # noqa: E731
         reporter = _Reporter(hook, total, done, needs_errors=progress is not True)

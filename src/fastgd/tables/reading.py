@@ -266,7 +266,9 @@ def read(path: Path, sep: str | None = None, decimal: str | None = None) -> "pan
     try:
         import pandas
     except ImportError as error:
-        raise ImportError(f'a table needs pandas: pip install "fastgd[cli]" ({error})') from error
+        raise ImportError(
+            f'a table needs pandas: pip install "fastgd[dataframe]" ({error})'
+        ) from error
     return pandas.DataFrame(read_columns(path, sep, decimal))
 
 
@@ -495,7 +497,7 @@ def _read_parquet(path: Path) -> "pandas.DataFrame":
         import pyarrow.parquet
     except ImportError as error:
         raise ImportError(
-            f'a Parquet file needs pandas and pyarrow: pip install "fastgd[cli]" ({error})'
+            f'a Parquet file needs pandas and pyarrow: pip install "fastgd[parquet]" ({error})'
         ) from error
     with path.open("rb") as file:
         if not file.seekable():
