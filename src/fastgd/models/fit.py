@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import inf, isfinite
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +29,7 @@ from fastgd.models.row_splits import (
 )
 from fastgd.models.scores import (
     SCORING,
+    Score,
     Scores,
     constant_of,
     judged,
@@ -317,9 +318,9 @@ def fit(
     max_classes: int = MAX_CLASSES,
     sample_weight: str | int | ArrayLike | None = None,
     loss: str | Loss | None = None,
-    class_weight: str | Mapping[Any, float] | None = None,
-    scoring: str | None = None,
-    solver: str = "adam",
+    class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
+    scoring: Score | None = None,
+    solver: Literal["adam", "lm"] = "adam",
     threads: int | None = None,
     device: str = CPU,
     progress: bool = False,

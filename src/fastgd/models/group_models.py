@@ -21,7 +21,7 @@ from fastgd.checks.presentation import (
     ShownTable,
     counted,
 )
-from fastgd.export.exportable import ONNX_DTYPES
+from fastgd.export.exportable import ONNX_DTYPES, OnnxType
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import MODELS, GroupFits, Scaling, TrainedGroups, stacked
 from fastgd.models.model import Table
@@ -424,7 +424,7 @@ class GroupModels(ShownInNotebooks):
         texts = [name for name, own in labels if own.dtype.kind == "U"]
         return columns_from(table, (*self.preparation.texts, *texts))
 
-    def to_onnx(self, path: PathLike, *, dtype: str = "float64") -> None:
+    def to_onnx(self, path: PathLike, *, dtype: OnnxType = "float64") -> None:
         """Write the models of all groups as one file in ONNX format, for other runtimes.
 
         The inputs are the group columns, (rows, 1) strings or int64, and the columns of the table
