@@ -17,7 +17,7 @@ from fastgd.arguments.declarations import DECLARED, SurfaceOptions
 from fastgd.arguments.initial_network import Start, check_network, check_whole
 from fastgd.arguments.samples import check_samples, outputs_to_start
 from fastgd.arguments.signatures import options_of, taking
-from fastgd.checks.messages import either, error_text, joined, shown
+from fastgd.checks.messages import error_text, joined, shown
 from fastgd.checks.numbers import (
     FloatArray,
     check_count,
