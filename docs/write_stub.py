@@ -57,17 +57,20 @@ def _declared(call: Callable[..., Any]) -> str:
     return f"def {call.__name__}(\n{body}\n) -> {own.return_annotation}: ...\n"
 
 
+def _filled(text: str) -> str:
+    return "\n".join(wrap(text, 92, subsequent_indent="    ")) + "\n"
+
+
 def with_calls(stub: str) -> str:
     """Return the stub with its choices and calls written anew."""
-    choices = ""
-    for name, known in CHOICES.items():
-        texts = ", ".join(f'"{one}"' for one in known)
-        choices += (
-            "\n".join(wrap(f"{_alias(name)} = Literal[{texts}]", 92, subsequent_indent="    "))
-            + "\n"
-        )
-    written = choices + "".join(map(_declared, CALLS))
-    return stub.partition(_MARK)[0] + _MARK + indent(written, "    ")
+    lists = {"__all__ = ": sorted(fastgd.__all__)}
+    lists |= {f"{_alias(name)} = Literal": known for name, known in CHOICES.items()}
+    written = [
+        _filled(begin + "[" + ", ".join(f'"{one}"' for one in names) + "]")
+        for begin, names in lists.items()
+    ]
+    written += map(_declared, CALLS)
+    return stub.partition(_MARK)[0] + _MARK + indent("".join(written), "    ")
 
 
 if __name__ == "__main__":
