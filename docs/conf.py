@@ -24,6 +24,7 @@ extensions = [
     "sphinx_reredirects",
     "command_reference",
     "live_article",
+    "parameter_anchors",
 ]
 exclude_patterns = ["build"]
 html_theme = "furo"

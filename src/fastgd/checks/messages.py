@@ -175,6 +175,17 @@ def called_here(word: str) -> str:
     return _OURS.get(word.lower(), "")
 
 
+def names_elsewhere(ours: str) -> list[str]:
+    """Return the names that other libraries have for an argument.
+
+    Examples
+    --------
+    >>> names_elsewhere("seed")
+    ['random_state', 'random_seed', 'rng', 'rng_seed', 'key']
+    """
+    return _ELSEWHERE.get(ours, "").split()
+
+
 def called_otherwise(word: str, ours: str) -> str:
     """Return the end of a message about an argument of other libraries: fastgd's name for it.
 
