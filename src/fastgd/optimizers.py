@@ -19,15 +19,7 @@ from dataclasses import MISSING, dataclass, fields, replace
 from inspect import cleandoc
 from textwrap import fill
 from types import MappingProxyType
-from typing import (
-    Annotated,
-    Any,
-    ClassVar,
-    NamedTuple,
-    Self,
-    TypeVar,
-    dataclass_transform,
-)
+from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeVar, dataclass_transform, get_args
 
 from numpy.typing import NDArray
 
@@ -46,7 +38,7 @@ Field = float | Axis[float]
 
 
 class Hyperparameter(NamedTuple):
-    """What is declared of a field: Annotated[Field, kind, interval, words], and its default."""
+    """What is declared of a field: Annotated[Field, interval, words], and its default."""
 
     kind: type[float]  # int or float
     interval: str
@@ -78,7 +70,8 @@ class Hyperparameters:
         declared = {}
         for known in fields(made):
             if hasattr(known.type, "__metadata__"):
-                kind, interval, words = known.type.__metadata__
+                kind, *_ = get_args(known.type.__origin__)
+                interval, words = known.type.__metadata__
                 default = None if known.default is MISSING else known.default
                 declared[known.name] = Hyperparameter(kind, interval, words, default)
         cls.hyperparameters = declared
@@ -117,11 +110,11 @@ def _with_parameters(text: str, declared: Mapping[str, Hyperparameter]) -> str:
 
 # Fields of several optimizers. A field is annotated with its type, the interval of its values, and
 # what it means; checks, docstrings and the help of the command line follow from that.
-MomentumRate = Annotated[Field, float, "[0, 1)", "Decay rate of the velocity per update"]
-Rho = Annotated[Field, float, "[0, 1)", "Decay rate of the mean square"]
-Beta1 = Annotated[Field, float, "[0, 1)", "Decay rate of the mean of the gradients"]
-Beta2 = Annotated[Field, float, "[0, 1)", "Decay rate of the mean of the squared gradients"]
-Epsilon = Annotated[Field, float, "(0, inf)", "Added to divisors, so that they are not 0"]
+MomentumRate = Annotated[Field, "[0, 1)", "Decay rate of the velocity per update"]
+Rho = Annotated[Field, "[0, 1)", "Decay rate of the mean square"]
+Beta1 = Annotated[Field, "[0, 1)", "Decay rate of the mean of the gradients"]
+Beta2 = Annotated[Field, "[0, 1)", "Decay rate of the mean of the squared gradients"]
+Epsilon = Annotated[Field, "(0, inf)", "Added to divisors, so that they are not 0"]
 
 BAYESIAN = ("effective_parameters", "weight_penalty", "error_factor")
 """What Bayesian regularization finds: see :class:`fastgd.Run`."""
@@ -285,8 +278,8 @@ class AdaDelta(Optimizer, command="adadelta", race_alpha=100.0, states=2):
     0.049
     """
 
-    rho: Annotated[Field, float, "[0, 1)", "Decay rate of both means"] = 0.9
-    epsilon: Annotated[Field, float, "(0, inf)", "Added under both roots"] = 1e-6
+    rho: Annotated[Field, "[0, 1)", "Decay rate of both means"] = 0.9
+    epsilon: Annotated[Field, "(0, inf)", "Added under both roots"] = 1e-6
 
 
 class RMSProp(Optimizer, command="rmsprop", race_alpha=0.02, states=1):
@@ -370,7 +363,7 @@ class AdamW(Optimizer, command="adamw", race_alpha=0.5, states=2, kept=_CORRECTI
     beta1: Beta1 = 0.9
     beta2: Beta2 = 0.999
     epsilon: Epsilon = 1e-8
-    weight_decay: Annotated[Field, float, "[0, inf)", "Weight decay, multiplied by alpha"] = 0.01
+    weight_decay: Annotated[Field, "[0, inf)", "Weight decay, multiplied by alpha"] = 0.01
 
 
 class Rprop(Optimizer, command="rprop", race_alpha=0.001, states=2):
@@ -400,16 +393,10 @@ class Rprop(Optimizer, command="rprop", race_alpha=0.001, states=2):
     True
     """
 
-    eta_minus: Annotated[Field, float, "(0, 1)", "Factor of the step size if the sign changes"] = (
-        0.5
-    )
-    eta_plus: Annotated[Field, float, "(1, inf)", "Factor of the step size if the sign stays"] = 1.2
-    min_step: Annotated[Field, float, "(0, inf)", "Smallest step size, also of the first step"] = (
-        1e-6
-    )
-    max_step: Annotated[Field, float, "(0, inf)", "Largest step size, even if below min_step"] = (
-        50.0
-    )
+    eta_minus: Annotated[Field, "(0, 1)", "Factor of the step size if the sign changes"] = 0.5
+    eta_plus: Annotated[Field, "(1, inf)", "Factor of the step size if the sign stays"] = 1.2
+    min_step: Annotated[Field, "(0, inf)", "Smallest step size, also of the first step"] = 1e-6
+    max_step: Annotated[Field, "(0, inf)", "Largest step size, even if below min_step"] = 50.0
 
 
 class LevenbergMarquardt(
@@ -460,23 +447,15 @@ class LevenbergMarquardt(
     True
     """
 
-    damping: Annotated[Field, float, "(0, inf)", "Damping mu of the first step"] = 1e-3
-    increase: Annotated[Field, float, "(1, inf)", "Factor of the damping if a step fails"] = 10.0
-    decrease: Annotated[Field, float, "(0, 1)", "Factor of the damping after a step"] = 0.1
-    max_damping: Annotated[Field, float, "(0, inf)", "Damping above which a run has stalled"] = 1e10
-    min_gradient: Annotated[
-        Field, float, "[0, inf)", "Stop when no derivative of the loss is above this"
-    ] = 1e-10
-    min_step: Annotated[
-        Field,
-        float,
-        "[0, inf)",
+    damping: Annotated[Field, "(0, inf)", "Damping mu of the first step"] = 1e-3
+    increase: Annotated[Field, "(1, inf)", "Factor of the damping if a step fails"] = 10.0
+    decrease: Annotated[Field, "(0, 1)", "Factor of the damping after a step"] = 0.1
+    max_damping: Annotated[Field, "(0, inf)", "Damping above which a run has stalled"] = 1e10
+    min_gradient: Annotated[Field, "[0, inf)", "Stop when no derivative of the loss is above this"] = 1e-10
+    min_step: Annotated[Field, "[0, inf)",
         "Stop when a step is at most this fraction of the largest parameter",
     ] = 1e-10
-    scaled: Annotated[
-        Field,
-        float,
-        "[0, 1]",
+    scaled: Annotated[Field, "[0, 1]",
         "Damping on the identity (0) or on the diagonal of J' J (1, as Marquardt has it), or "
         "between",
     ] = 0.0

@@ -321,8 +321,8 @@ def fit_groups(
         asked: JsonValues = {"validation_fraction": share, "test_fraction": test_share}
         asked |= {"min_rows": least, "split_seed": draw, "unknown": unknown, "start": start}
         # A seed that was left out is not in folders of version 0.2.0.
-        asked |= {n: v for n, v in settings.items() if n != "seed" or v != 1}
-        asked["standardize"] = standardize
+        own = {n: v for n, v in settings.items() if n != "seed" or v != 1}
+        asked |= {"standardize": standardize, **own}
         _settle(path, rows, {"by": keys.names, "target": target}, asked)
     if model == "best" and not rows.held.any():
         notes = (
