@@ -19,7 +19,16 @@ from dataclasses import MISSING, dataclass, fields, replace
 from inspect import cleandoc
 from textwrap import fill
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeVar, dataclass_transform, get_args
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    NamedTuple,
+    Self,
+    TypeVar,
+    dataclass_transform,
+    get_args,
+)
 
 from numpy.typing import NDArray
 
@@ -69,9 +78,10 @@ class Hyperparameters:
         cls._fields = tuple(known.name for known in fields(made))
         declared = {}
         for known in fields(made):
-            if hasattr(known.type, "__metadata__"):
-                kind, *_ = get_args(known.type.__origin__)
-                interval, words = known.type.__metadata__
+            hint: Any = known.type
+            if hasattr(hint, "__metadata__"):
+                kind, *_ = get_args(hint.__origin__)
+                interval, words = hint.__metadata__
                 default = None if known.default is MISSING else known.default
                 declared[known.name] = Hyperparameter(kind, interval, words, default)
         cls.hyperparameters = declared
@@ -451,11 +461,17 @@ class LevenbergMarquardt(
     increase: Annotated[Field, "(1, inf)", "Factor of the damping if a step fails"] = 10.0
     decrease: Annotated[Field, "(0, 1)", "Factor of the damping after a step"] = 0.1
     max_damping: Annotated[Field, "(0, inf)", "Damping above which a run has stalled"] = 1e10
-    min_gradient: Annotated[Field, "[0, inf)", "Stop when no derivative of the loss is above this"] = 1e-10
-    min_step: Annotated[Field, "[0, inf)",
+    min_gradient: Annotated[
+        Field, "[0, inf)", "Stop when no derivative of the loss is above this"
+    ] = 1e-10
+    min_step: Annotated[
+        Field,
+        "[0, inf)",
         "Stop when a step is at most this fraction of the largest parameter",
     ] = 1e-10
-    scaled: Annotated[Field, "[0, 1]",
+    scaled: Annotated[
+        Field,
+        "[0, 1]",
         "Damping on the identity (0) or on the diagonal of J' J (1, as Marquardt has it), or "
         "between",
     ] = 0.0

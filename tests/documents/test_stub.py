@@ -48,7 +48,7 @@ fastgd.race(X, y, optimizer=Adam())  # wrong
 fastgd.objective(X, y, dropout=0.5)  # wrong
 fastgd.minimize(X, y, method="CG")  # wrong
 Momentum(momentum="0.9")  # wrong
-swept[0].eror  # wrong
+swept[0].nothing  # wrong
 swept["alpha"]  # wrong
 loaded.nothing  # wrong
 """
