@@ -28,6 +28,7 @@ extensions = [
     "sphinx_reredirects",
     "command_reference",
     "live_article",
+    "parameter_anchors",
 ]
 exclude_patterns = ["build"]
 html_theme = "furo"

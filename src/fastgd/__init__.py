@@ -2,6 +2,7 @@
 
 The public names are listed once, in ``__init__.pyi``: type checkers read it in place of this file,
 and here each name is imported when it is first used (as Scientific Python's SPEC 1 has it).
+``from fastgd import *`` leaves out ``open``, which is Python's, and what needs an extra.
 """
 
 
@@ -19,7 +20,7 @@ def __getattr__(name):
 
         found = version("fastgd")
     elif name == "__all__":
-        found = [*_homes()]
+        found = [name for name in _homes() if name not in ("open", "plots", "sklearn")]
     elif name in (homes := _homes()) and homes[name][0] != "fastgd":
         home, own = homes[name]
         found = getattr(import_module(home), own)
@@ -37,12 +38,15 @@ def _homes():
         import ast
 
         stub = ast.parse(__spec__.loader.get_data(f"{__file__}i"))
-        lines = [line for line in stub.body if isinstance(line, ast.ImportFrom)]
+        lines = [line for line in ast.walk(stub) if isinstance(line, ast.ImportFrom)]
         globals()["_HOMES"] = {
-            known.asname: (line.module, known.name) for line in lines for known in line.names
+            known.asname: (line.module, known.name)
+            for line in lines
+            for known in line.names
+            if known.asname
         }
     return globals()["_HOMES"]
 
 
 def __dir__():
-    return [*globals(), *_homes()]
+    return [*_homes(), *(name for name in globals() if name.startswith("__"))]

@@ -14,17 +14,41 @@ names; they are in ``kernel/iteration/optimizer_steps.py`` and, in plain NumPy, 
 ``reference/optimizers.py``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from html import escape
 from inspect import cleandoc
 from textwrap import fill
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, NamedTuple, Self, dataclass_transform, get_args
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    NamedTuple,
+    Self,
+    TypeVar,
+    dataclass_transform,
+    get_args,
+)
+
+from numpy.typing import NDArray
+
+__all__ = [  # noqa: RUF022 - in the order of the classes
+    "GradientDescent", "Momentum", "Nesterov", "AdaGrad", "AdaDelta", "RMSProp", "Adam", "AdamW",
+    "Rprop", "LevenbergMarquardt",
+]  # fmt: skip
+
+Value = TypeVar("Value")
+
+Axis = Sequence[Value] | NDArray[Any]
+"""Several values of an argument: an axis of a sweep."""
+
+Field = float | Axis[float]
+"""A number, or an axis of numbers."""
 
 
 class Hyperparameter(NamedTuple):
-    """What is declared of a field: Annotated[Any, kind, interval, words], and its default."""
+    """What is declared of a field: Annotated[Field, interval, words], and its default."""
 
     kind: type[float]  # int or float
     interval: str
@@ -55,15 +79,17 @@ class Hyperparameters:
         cls._fields = tuple(known.name for known in fields(made))
         declared = {}
         for known in fields(made):
-            if get_args(known.type):
-                _, kind, interval, words = get_args(known.type)
+            hint: Any = known.type
+            if hasattr(hint, "__metadata__"):
+                kind, *_ = get_args(hint.__origin__)
+                interval, words = hint.__metadata__
                 default = None if known.default is MISSING else known.default
                 declared[known.name] = Hyperparameter(kind, interval, words, default)
         cls.hyperparameters = declared
         if cls.hyperparameters:
             cls.__doc__ = _with_parameters(cleandoc(made.__doc__), cls.hyperparameters)
         # Else the signature in help() would repeat all that the docstring says.
-        made.__init__.__annotations__.update(dict.fromkeys(cls._fields, Any))
+        made.__init__.__annotations__.update({n: fact.kind for n, fact in declared.items()})
 
     def _asdict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self._fields}
@@ -103,11 +129,11 @@ def _with_parameters(text: str, declared: Mapping[str, Hyperparameter]) -> str:
 
 # Fields of several optimizers. A field is annotated with its type, the interval of its values, and
 # what it means; checks, docstrings and the help of the command line follow from that.
-MomentumRate = Annotated[Any, float, "[0, 1)", "Decay rate of the velocity per update"]
-Rho = Annotated[Any, float, "[0, 1)", "Decay rate of the mean square"]
-Beta1 = Annotated[Any, float, "[0, 1)", "Decay rate of the mean of the gradients"]
-Beta2 = Annotated[Any, float, "[0, 1)", "Decay rate of the mean of the squared gradients"]
-Epsilon = Annotated[Any, float, "(0, inf)", "Added to divisors, so that they are not 0"]
+MomentumRate = Annotated[Field, "[0, 1)", "Decay rate of the velocity per update"]
+Rho = Annotated[Field, "[0, 1)", "Decay rate of the mean square"]
+Beta1 = Annotated[Field, "[0, 1)", "Decay rate of the mean of the gradients"]
+Beta2 = Annotated[Field, "[0, 1)", "Decay rate of the mean of the squared gradients"]
+Epsilon = Annotated[Field, "(0, inf)", "Added to divisors, so that they are not 0"]
 
 BAYESIAN = ("effective_parameters", "weight_penalty", "error_factor")
 """What Bayesian regularization finds: see :class:`fastgd.Run`."""
@@ -271,8 +297,8 @@ class AdaDelta(Optimizer, command="adadelta", race_alpha=100.0, states=2):
     0.049
     """
 
-    rho: Annotated[Any, float, "[0, 1)", "Decay rate of both means"] = 0.9
-    epsilon: Annotated[Any, float, "(0, inf)", "Added under both roots"] = 1e-6
+    rho: Annotated[Field, "[0, 1)", "Decay rate of both means"] = 0.9
+    epsilon: Annotated[Field, "(0, inf)", "Added under both roots"] = 1e-6
 
 
 class RMSProp(Optimizer, command="rmsprop", race_alpha=0.02, states=1):
@@ -356,7 +382,7 @@ class AdamW(Optimizer, command="adamw", race_alpha=0.5, states=2, kept=_CORRECTI
     beta1: Beta1 = 0.9
     beta2: Beta2 = 0.999
     epsilon: Epsilon = 1e-8
-    weight_decay: Annotated[Any, float, "[0, inf)", "Weight decay, multiplied by alpha"] = 0.01
+    weight_decay: Annotated[Field, "[0, inf)", "Weight decay, multiplied by alpha"] = 0.01
 
 
 class Rprop(Optimizer, command="rprop", race_alpha=0.001, states=2):
@@ -386,10 +412,10 @@ class Rprop(Optimizer, command="rprop", race_alpha=0.001, states=2):
     True
     """
 
-    eta_minus: Annotated[Any, float, "(0, 1)", "Factor of the step size if the sign changes"] = 0.5
-    eta_plus: Annotated[Any, float, "(1, inf)", "Factor of the step size if the sign stays"] = 1.2
-    min_step: Annotated[Any, float, "(0, inf)", "Smallest step size, also of the first step"] = 1e-6
-    max_step: Annotated[Any, float, "(0, inf)", "Largest step size, even if below min_step"] = 50.0
+    eta_minus: Annotated[Field, "(0, 1)", "Factor of the step size if the sign changes"] = 0.5
+    eta_plus: Annotated[Field, "(1, inf)", "Factor of the step size if the sign stays"] = 1.2
+    min_step: Annotated[Field, "(0, inf)", "Smallest step size, also of the first step"] = 1e-6
+    max_step: Annotated[Field, "(0, inf)", "Largest step size, even if below min_step"] = 50.0
 
 
 class LevenbergMarquardt(
@@ -440,19 +466,20 @@ class LevenbergMarquardt(
     True
     """
 
-    damping: Annotated[Any, float, "(0, inf)", "Damping mu of the first step"] = 1e-3
-    increase: Annotated[Any, float, "(1, inf)", "Factor of the damping if a step fails"] = 10.0
-    decrease: Annotated[Any, float, "(0, 1)", "Factor of the damping after a step"] = 0.1
-    max_damping: Annotated[Any, float, "(0, inf)", "Damping above which a run has stalled"] = 1e10
+    damping: Annotated[Field, "(0, inf)", "Damping mu of the first step"] = 1e-3
+    increase: Annotated[Field, "(1, inf)", "Factor of the damping if a step fails"] = 10.0
+    decrease: Annotated[Field, "(0, 1)", "Factor of the damping after a step"] = 0.1
+    max_damping: Annotated[Field, "(0, inf)", "Damping above which a run has stalled"] = 1e10
     min_gradient: Annotated[
-        Any, float, "[0, inf)", "Stop when no derivative of the loss is above this"
+        Field, "[0, inf)", "Stop when no derivative of the loss is above this"
     ] = 1e-10
     min_step: Annotated[
-        Any, float, "[0, inf)", "Stop when a step is at most this fraction of the largest parameter"
+        Field,
+        "[0, inf)",
+        "Stop when a step is at most this fraction of the largest parameter",
     ] = 1e-10
     scaled: Annotated[
-        Any,
-        float,
+        Field,
         "[0, 1]",
         "Damping on the identity (0) or on the diagonal of J' J (1, as Marquardt has it), or "
         "between",

@@ -15,15 +15,21 @@ names; they are in ``kernel/iteration/optimizer_steps.py`` and, in plain NumPy, 
 ``reference/schedules.py``.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fastgd.optimizers import Hyperparameters
+from fastgd.optimizers import Axis, Field, Hyperparameters
+
+__all__ = ["Constant", "Step", "Exponential", "Linear", "Cosine", "Factors"]  # noqa: RUF022
+
+CountField = int | Axis[int]
 
 # Fields of several schedules; a field is annotated as those of the optimizers are.
-Steps = Annotated[Any, int, "[1, inf)", "Updates until the end of the schedule"]
-FinalFactor = Annotated[Any, float, "[0, inf)", "Factor of alpha at the end"]
+Steps = Annotated[CountField, "[1, inf)", "Updates until the end of the schedule"]
+FinalFactor = Annotated[Field, "[0, inf)", "Factor of alpha at the end"]
 
 
 class Schedule(Hyperparameters):
@@ -61,8 +67,8 @@ class Step(Schedule, command="step"):
     0.0068
     """
 
-    step_size: Annotated[Any, int, "[1, inf)", "Updates from one step to the next"]
-    factor: Annotated[Any, float, "(0, inf)", "Factor of alpha at each step"] = 0.1
+    step_size: Annotated[CountField, "[1, inf)", "Updates from one step to the next"]
+    factor: Annotated[Field, "(0, inf)", "Factor of alpha at each step"] = 0.1
 
 
 class Exponential(Schedule, command="exponential"):
@@ -84,7 +90,7 @@ class Exponential(Schedule, command="exponential"):
     0.0071
     """
 
-    factor: Annotated[Any, float, "(0, inf)", "Factor of alpha at every update"]
+    factor: Annotated[Field, "(0, inf)", "Factor of alpha at every update"]
 
 
 class Linear(Schedule, command="linear"):
@@ -144,7 +150,7 @@ class Cosine(Schedule, command="cosine"):
 
     steps: Steps
     final_factor: FinalFactor = 0.0
-    warmup_steps: Annotated[Any, int, "[0, inf)", "Updates in which alpha rises; below steps"] = 0
+    warmup_steps: Annotated[CountField, "[0, inf)", "Updates in which alpha rises; below steps"] = 0
 
 
 class Factors(Schedule, command="factors"):
@@ -166,7 +172,7 @@ class Factors(Schedule, command="factors"):
     ({'schedule': Factors(<2,000 numbers>)}, 0.0024)
     """
 
-    factors: Any
+    factors: Sequence[float] | NDArray[Any]
 
     def __repr__(self) -> str:
         return f"Factors(<{np.size(self.factors):,} numbers>)"

@@ -15,7 +15,7 @@ import pytest
 
 import fastgd
 from cases import HASHED, OPTIONS, PAIRS, PARTED, XOR_X, XOR_Y, other
-from fastgd import reference, schedules
+from fastgd import optimizers, reference, schedules
 from fastgd.arguments.declarations import (
     DECLARED,
     PANELS,
@@ -72,6 +72,7 @@ def test_an_optimizer_is_everywhere(kind):
     )
     assert type(twin(kind())).__name__ == name, "no twin in reference/optimizers.py"
     assert BY_COMMAND[kind.command] is kind
+    assert name in optimizers.__all__
     assert f".. autoclass:: {name}\n" in (DOCS / "api.md").read_text(), "not in docs/api.md"
     in_rows = any(f"`optimizer={name}(" in row for row in ROWS)
     assert in_rows or kind is ALL[0], f"no row in docs/methods.md has `optimizer={name}(`"
@@ -131,6 +132,7 @@ def test_a_schedule_is_everywhere(kind):
     assert f".. autoclass:: {name}\n" in (DOCS / "api.md").read_text(), "not in docs/api.md"
     used = [case.options.get("schedule", schedules.Constant()) for case in OPTIONS.values()]
     assert any(type(schedule) is kind for schedule in used), "no case in tests/cases.py"
+    assert name in schedules.__all__
     read = {attribute for variable, attribute in read_by_kernel() if variable == "schedule"}
     missing = {*kind.hyperparameters} - read
     assert not missing, f"kernel/iteration/optimizer_steps.py reads no schedule.{missing}"
@@ -163,7 +165,7 @@ def test_schedules_are_the_classes_of_their_module():
 def test_an_option_is_everywhere(name):
     option = DECLARED[name]
     assert option.kind.check(name, option.default, 4) == option.default or option.default is None
-    assert re.search(rf"^{name} : ", Options.__doc__, re.MULTILINE), "not documented"
+    assert re.search(rf"^{name} : ", fastgd.train.__doc__, re.MULTILINE), "not documented"
     assert option.doc.endswith((".", "0."))
     assert name not in SurfaceOptions.__annotations__ or name in LossOptions.__annotations__
     if name not in ("sample_weight", "gradient_weight"):  # for a column of its own, for arrays
@@ -412,6 +414,12 @@ def test_former_names_of_arguments_are_answered_with_todays(call, name, ours):
 def test_former_names_lead_to_no_argument_of_another_call(call, name):
     with pytest.raises(TypeError, match=f"got '{name}'$"):
         call(XOR_X, XOR_Y, **{name: 1})
+
+
+@pytest.mark.parametrize("call", TRAININGS)
+def test_a_callback_is_answered_with_progress(call):
+    with pytest.raises(TypeError, match=r"^an option must be known, got 'callback': progress "):
+        call(XOR_X, XOR_Y, callback=print)
 
 
 def test_no_word_leads_to_what_a_call_does_not_take():

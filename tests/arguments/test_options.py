@@ -117,8 +117,8 @@ def test_every_option_has_its_default_and_its_place():
 
 
 def test_every_option_is_documented():
-    lines = re.findall(r"^(\w+(?:, \w+)*) : ", inspect.getdoc(Options) or "", re.MULTILINE)
-    assert list(chain.from_iterable(line.split(", ") for line in lines)) == list(DEFAULTS)
+    lines = re.findall(r"^(\w+) : .+\n    \S", inspect.getdoc(fastgd.train) or "", re.MULTILINE)
+    assert [name for name in lines if name in DEFAULTS] == list(DEFAULTS)
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -191,7 +191,8 @@ def test_a_method_at_other_values():
 )
 def test_unknown_options_are_refused(names, came):
     given = dict.fromkeys(names, True)
-    message = f"an option must be one of {KNOWN}, got {came}"
+    rule = "known" if ":" in came else f"one of {KNOWN}"
+    message = f"an option must be {rule}, got {came}"
     refused(TypeError, message, check, **given)
     refused(TypeError, message, check_sweep, **given)
     refused(TypeError, message, options.axes, given)
@@ -216,8 +217,7 @@ def test_unknown_options_are_refused(names, came):
     ],
 )  # fmt: skip
 def test_the_number_of_another_function_or_optimizer_is_refused(given, came):
-    own = ["delta"] if given.get("loss") == "huber" else []
-    message = f"an option must be one of {either([*DEFAULTS, *own])}, got {came}"
+    message = f"an option must be known, got {came}"
     if not isinstance(given.get("loss"), list):
         refused(TypeError, message, check, **given)
     refused(TypeError, message, check_sweep, **given)

@@ -1,5 +1,6 @@
 """Links, pictures and file names in the documents lead somewhere: as files, and as built pages."""
 
+import json
 import re
 import subprocess
 import sys
@@ -120,9 +121,23 @@ def test_the_live_page_is_linked(pages, name):
 def test_the_reference_is_built_and_short(pages):
     api = next(path for path in pages if path.name == "api.html")
     assert {"fastgd.train", "fastgd.Sweep.best", "fastgd.plots.errors"} <= pages[api].ids
+    assert {"train-l2", "train-batch_size", "sweep-combinations", "optimizers-Adam-beta1"} <= (
+        pages[api].ids
+    )
     text = api.read_text()
     assert "_NestedSequence" not in text
     assert "\\|" not in text  # what a docstring escapes must not be escaped twice
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("searched", "option"),
+    [("l2", "l2"), ("batch size", "batch_size"), ("learning rate", "alpha")],
+)
+def test_a_search_for_an_option_finds_it(pages, searched, option):
+    index = next(path for path in pages if path.name == "api.html").with_name("searchindex.js")
+    found = json.loads(index.read_text().removeprefix("Search.setIndex(").removesuffix(")"))
+    assert f"train-{option}" in {place for _, place, _ in found["indexentries"][searched]}
 
 
 @pytest.mark.slow
@@ -133,7 +148,7 @@ def test_every_public_name_is_in_the_reference(pages):
     import fastgd.sklearn
 
     api = next(page for path, page in pages.items() if path.name == "api.html")
-    rooms = {"bucket", "functions", "reference"}
+    rooms = {"bucket", "functions", "optimizers", "reference", "schedules"}
     names = {f"fastgd.{name}" for name in fastgd.__all__ if name not in rooms}
     for room in (fastgd.bucket, fastgd.functions, fastgd.plots, fastgd.reference, fastgd.sklearn):
         names |= {f"{room.__name__}.{name}" for name in room.__all__}

@@ -57,7 +57,7 @@ USED = {
     "A new numeric option": AGREE.format("clip_gradient=0.01")
     + "s = fastgd.sweep(X, y, clip_gradient=[0.01, 0.1], iterations=60, alpha=0.5)\n"
     "assert list(s.axes) == ['clip_gradient'] and s[0].final_error == a.final_error\n"
-    "assert 'clip_gradient : float, default inf' in fastgd.arguments.options.Options.__doc__\n",
+    "assert 'clip_gradient : float, default inf' in fastgd.train.__doc__\n",
     "A new step over whole units": AGREE.format("max_norm=0.5")
     + "s = fastgd.sweep(X, y, max_norm=[0.5, 0.1], iterations=60, alpha=0.5)\n"
     "assert list(s.axes) == ['max_norm'] and s[0].final_error == a.final_error\n",

@@ -298,7 +298,7 @@ def test_what_has_no_path(xor, axes, given, message):
          r"weights\[0\] must be finite, got nan at \[0, 0\]"),
         ({"weights": []}, ValueError, "weights must have at least one layer"),
         ({"weights": [np.ones((2, 1))]}, ValueError, r"weights\[0\] must have shape \(3, outp"),
-        ({"l2": 0.1}, TypeError, "an option of a surface must be activation, .*, got 'l2'"),
+        ({"l2": 0.1}, TypeError, "an option of a surface must be one of activation, .*, got 'l2'"),
         ({"activatoin": "tanh"}, TypeError, "got 'activatoin': did you mean activation?"),
         ({"output": "relu"}, ValueError, "output must be 'sigmoid', .* got 'relu'"),
     ],

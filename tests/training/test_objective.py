@@ -223,7 +223,7 @@ def test_vectors_that_are_rejected(call, xor):
     "name", sorted(Options.__annotations__.keys() - LossOptions.__annotations__)
 )
 def test_options_that_are_rejected(name, xor):
-    message = f"an option of an objective must be {ALLOWED}, got {name!r}"
+    message = f"an option of an objective must be one of {ALLOWED}, got {name!r}"
     refused(TypeError, message, fastgd.objective, *xor, **{name: 1})
     refused(TypeError, message, fastgd.minimize, *xor, **{name: 1})
     refused(TypeError, message, reference.objective, *xor, np.zeros(16), **{name: 1})
@@ -233,7 +233,7 @@ def test_other_refusals(xor):
     x, y = xor
     refused(
         TypeError,
-        f"an option of an objective must be {ALLOWED}, got 'activatoin': did you mean activation?",
+        "an option of an objective must be known, got 'activatoin': did you mean activation?",
         fastgd.objective,
         x,
         y,

@@ -21,11 +21,16 @@ def rooms_after(line):
 def test_names_are_those_that_type_checkers_know():
     names = {}
     exec(Path(fastgd.__file__).with_suffix(".pyi").read_text(), names)
-    known = names.keys() - {"__builtins__", "__annotations__", "__doc__"}
-    assert {"train", "fit", "open", "bucket"} <= set(fastgd.__all__) == known
-    for name in fastgd.__all__:
+    known = {name for name in names if not name.startswith("_")} - {"TYPE_CHECKING"}
+    assert {"train", "fit", "open", "bucket", "optimizers"} <= known
+    for name in known:
         assert getattr(fastgd, name) is names[name]
-    assert set(fastgd.__all__) <= set(dir(fastgd))
+    assert {name for name in dir(fastgd) if not name.startswith("_")} == known
+    assert set(fastgd.__all__) == known - {"open", "plots", "sklearn"}
+
+
+def test_everything_imported_leaves_what_python_has():
+    assert rooms_after("from fastgd import *\nassert open(0).fileno() == 0 and train")
 
 
 def test_each_name_imports_what_it_needs():

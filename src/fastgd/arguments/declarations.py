@@ -6,7 +6,6 @@ compiled for. See "Worked examples" in CONTRIBUTING.md.
 """
 
 from math import inf
-from textwrap import fill
 from typing import Annotated, TypedDict, get_type_hints
 
 from numpy.typing import ArrayLike
@@ -37,9 +36,8 @@ from fastgd.schedules import Constant, Schedule
 class SurfaceOptions(TypedDict, total=False):
     """Keyword arguments of :func:`fastgd.surface` that determine a network's error.
 
-    They have the same meaning as in :func:`fastgd.train`, see
-    :class:`fastgd.arguments.options.Options`; of the loss only the number of outputs per target
-    matters. All other options are about learning and don't affect the error.
+    They have the same meaning as in :func:`fastgd.train`; of the loss only the number of outputs
+    per target matters. All other options are about learning and don't affect the error.
     """
 
     activation: Annotated[
@@ -114,10 +112,9 @@ class SurfaceOptions(TypedDict, total=False):
 class LossOptions(SurfaceOptions, total=False):
     """Keyword arguments of :func:`fastgd.objective` and :func:`fastgd.minimize`.
 
-    They have the same meaning as in :func:`fastgd.train`, see
-    :class:`fastgd.arguments.options.Options`. All other options belong to gradient descent itself
-    (``optimizer``, ``tolerance``, ...), or would make the loss a different function at every call
-    (``batch_size``, ``dropout``, ...).
+    They have the same meaning as in :func:`fastgd.train`. All other options belong to gradient
+    descent itself (``optimizer``, ``tolerance``, ...), or would make the loss a different function
+    at every call (``batch_size``, ``dropout``, ...).
     """
 
     reduction: Annotated[
@@ -168,7 +165,11 @@ class LossOptions(SurfaceOptions, total=False):
 
 
 class Options(LossOptions, total=False):
-    """Keyword arguments of a training, in addition to the named ones of :func:`fastgd.train`."""
+    """Keyword arguments of a training, in addition to the named ones of :func:`fastgd.train`.
+
+    In :func:`fastgd.sweep` options with ``slots`` or ``structure`` may be a list, range or 1-D
+    array of values, and so may the fields of an optimizer or schedule that is no axis itself.
+    """
 
     optimizer: Annotated[
         Optimizer,
@@ -581,36 +582,3 @@ FIELDED = tuple(name for name, option in DECLARED.items() if isinstance(option.k
 
 VALUES = tuple(name for name, option in DECLARED.items() if option.slots)
 """The options that are passed to the compiled code as numbers. They may be axes of a sweep."""
-
-
-def _documentation() -> str:
-    """The docstring of the options, made from the declarations."""
-    sections = [
-        """Keyword arguments of a training, in addition to the named ones of :func:`fastgd.train`.
-
-In :func:`fastgd.sweep` each option marked *axis* may be a list, range or 1-D array of values. So
-may the fields of an optimizer or schedule, unless optimizer or schedule is an axis itself.
-
-"Future Work" is the section of the article that names a method and leaves it to the reader.
-
-Parameters
-----------"""
-    ]
-    for name, option in DECLARED.items():
-        text = option.doc + (" Axis." if option.is_axis else "")
-        sections.append(f"{name} : {option.kind.documented(option.default)}")
-        sections.append(fill(text, 96, initial_indent="    ", subsequent_indent="    "))
-    sections.append(
-        """
-Notes
------
-The monitored error (for ``tolerance``, ``patience``, ``summary`` and ``restore_best``) is the error
-of the validation set if there is one, else that of the training samples; with ``monitor="loss"`` it
-is the loss. It is evaluated every ``evaluate_every`` iterations, and after the last update. By
-default it is evaluated before every update with the full batch, before the first update of every
-epoch with mini-batches, and at the recorded iterations if only ``restore_best`` is given."""
-    )
-    return "\n".join(sections)
-
-
-Options.__doc__ = _documentation()

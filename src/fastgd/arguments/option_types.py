@@ -42,6 +42,9 @@ class OptionType(ABC):
     words: ClassVar[str]
     """The type as a docstring states it, with fields of the type in braces."""
 
+    hint: ClassVar[str]
+    """The type as an annotation, in which a choice of names is ``str``."""
+
     @abstractmethod
     def check(self, name: str, value: object, samples: int) -> Any:
         """Return value in its checked form, or raise a TypeError or ValueError."""
@@ -59,12 +62,18 @@ class OptionType(ABC):
         quote = '"' if isinstance(default, str) else ""
         return f"{words}, default {quote}{default}{quote}"
 
+    def annotated(self, *, is_axis: bool) -> str:
+        """Return the type as an annotation; ``is_axis`` is whether an axis is taken, too."""
+        one = self.hint.format(**vars(self))
+        none = " | None" if getattr(self, "none", "") else ""
+        return (f"{one} | Axis[{one}{none}]" if is_axis else one) + none
+
 
 @dataclass(frozen=True)
 class Number(OptionType):
     """A number in an interval."""
 
-    words = "float"
+    words = hint = "float"
 
     interval: str
 
@@ -85,7 +94,7 @@ class Number(OptionType):
 class Count(OptionType):
     """A whole number, or None if ``none`` is a word: how the command line calls it."""
 
-    words = "int"
+    words = hint = "int"
 
     minimum: int = 1
     maximum: int = LARGEST
@@ -109,7 +118,7 @@ class Count(OptionType):
 class Name(OptionType):
     """One of a few names."""
 
-    words = "{{{known}}}"
+    words, hint = "{{{known}}}", "str"
 
     known: tuple[str, ...]
 
@@ -122,7 +131,7 @@ class Name(OptionType):
 class Names(OptionType):
     """One of a few names, or a tuple with one per layer of weights."""
 
-    words = "{{{known}}} or tuple"
+    words, hint = "{{{known}}} or tuple", "str | tuple[str, ...]"
 
     known: tuple[str, ...]
 
@@ -137,7 +146,7 @@ class Names(OptionType):
 class NameOrFormula(OptionType):
     """One of a few names, or a custom Function or Loss."""
 
-    words = "{{{known}}} or {formula.__name__}"
+    words, hint = "{{{known}}} or {formula.__name__}", "str | {formula.__name__}"
 
     known: tuple[str, ...]
     formula: type[Formula]
@@ -162,7 +171,7 @@ class NameOrFormula(OptionType):
 class Flag(OptionType):
     """True or False."""
 
-    words = "bool"
+    words = hint = "bool"
 
     def check(self, name: str, value: object, samples: int) -> bool:
         """Return value as a bool."""
@@ -172,7 +181,7 @@ class Flag(OptionType):
 class SampleFactors(OptionType):
     """A number for each sample, or None."""
 
-    words = "(samples,) array_like"
+    words, hint = "(samples,) array_like", "ArrayLike | None"
 
     def check(self, name: str, value: object, samples: int) -> Any:
         """Return a copy of the numbers, (samples,), or None."""
@@ -183,7 +192,7 @@ class SampleFactors(OptionType):
 class Fielded(OptionType):
     """An instance of one of the classes of a public module, with fields that are checked."""
 
-    words = "one of `{module}`"
+    words, hint = "one of `{module}`", "Optimizer"
 
     module: str
     classes: tuple[type[Hyperparameters], ...]
@@ -219,7 +228,7 @@ class Fielded(OptionType):
 class ScheduleKind(Fielded):
     """A schedule of `fastgd.schedules`, or an array of factors."""
 
-    words = "one of `{module}` or (updates,) array_like"
+    words, hint = "one of `{module}` or (updates,) array_like", "Schedule | ArrayLike"
 
     def __init__(self) -> None:
         super().__init__("fastgd.schedules", schedules.ALL)
@@ -311,7 +320,7 @@ _FREEZE_RULE = (
 class Layers(OptionType):
     """Layer numbers, or a mask for each layer, or None."""
 
-    words = "tuple of int, or list of masks"
+    words, hint = "tuple of int, or list of masks", "int | Sequence[ArrayLike | None] | None"
 
     def check(self, name: str, value: object, samples: int) -> Frozen | None:
         """Return the layer numbers in ascending order, or copies of the masks."""

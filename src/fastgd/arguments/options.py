@@ -15,9 +15,9 @@ from fastgd.arguments.axes import (
     MOST_NETWORKS,
     axes_among,
     formulas_of,
-    hint_of,
     kinds_of,
     parameters_of,
+    unknown,
 )
 from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES, LossOptions
 from fastgd.arguments.declarations import Options as Options
@@ -169,16 +169,15 @@ def check_names(
 
     Suggestions may also name one of the ``arguments`` that only this call has.
     """
-    known, rule = (*DECLARED, *own), "an option must be one of"
+    known, what = (*DECLARED, *own), "an option"
     if of_loss:
         known = (*(name for name in DECLARED if name in LossOptions.__annotations__), *own)
-        rule = "an option of an objective must be"
+        what = "an option of an objective"
     else:
         arguments = (*ARGUMENTS, *arguments)
     for name in given:
         if name not in known:
-            hint = "" if name in DECLARED else hint_of(name, given, (*known, *arguments))
-            raise TypeError(f"{rule} {either(known)}, got {shown(name)}{hint}")
+            raise unknown(name, given, known, arguments, what)
 
 
 def check_sweep(
@@ -410,7 +409,7 @@ def check_parts(
 
 def _check_schedule(method: Method) -> None:
     schedule = method.schedule
-    if isinstance(schedule, Cosine) and schedule.warmup_steps >= schedule.steps:
+    if isinstance(schedule, Cosine) and method.schedule.warmup_steps >= method.schedule.steps:
         raise ValueError(
             f"warmup_steps must be below steps ({schedule.steps}), which include the warm-up, "
             f"got {schedule.warmup_steps}"

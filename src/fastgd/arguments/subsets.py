@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from operator import length_hint
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import (
@@ -24,6 +24,17 @@ from fastgd.checks.numbers import (
 )
 
 Integers = NDArray[np.int64]
+
+
+class Splitter(Protocol):
+    """What splits rows into folds, such as scikit-learn's KFold."""
+
+    def split(self, X: Any, y: Any, /) -> Iterable[tuple[Any, Any]]:
+        """Return pairs of row numbers, (train, test)."""
+
+
+Splits = Splitter | Iterable[tuple[ArrayLike, ArrayLike]] | NDArray[np.bool_]
+"""Folds: what splits, pairs of row numbers, or (folds, samples) booleans."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -266,7 +266,7 @@ def _train(
         record_every=experiment.record_every,
         threads=threads,
     )
-    return [[trained[i, j] for j in range(len(starts))] for i in range(len(experiment.alphas))]
+    return [list(trained[[i]]) for i in range(len(experiment.alphas))]
 
 
 def _setting(runs: list[Run], printed: Published) -> Setting:

@@ -100,7 +100,7 @@ _ELSEWHERE = {
     "patience": "n_iter_no_change early_stopping",
     "min_delta": "mindelta min_improvement threshold_delta",
     "shuffle_seed": "data_seed",
-    "progress": "verbose disp show_progress",
+    "progress": "verbose disp show_progress callback callbacks",
     "threads": "n_jobs num_threads n_threads workers num_workers",
     "device": "accelerator gpu use_gpu use_cuda",
     "evaluate_every": "look_every",
@@ -175,6 +175,17 @@ def called_here(word: str) -> str:
     return _OURS.get(word.lower(), "")
 
 
+def names_elsewhere(ours: str) -> list[str]:
+    """Return the names that other libraries have for an argument.
+
+    Examples
+    --------
+    >>> names_elsewhere("seed")
+    ['random_state', 'random_seed', 'rng', 'rng_seed', 'key']
+    """
+    return _ELSEWHERE.get(ours, "").split()
+
+
 def called_otherwise(word: str, ours: str) -> str:
     """Return the end of a message about an argument of other libraries: fastgd's name for it.
 
@@ -182,7 +193,11 @@ def called_otherwise(word: str, ours: str) -> str:
     --------
     >>> called_otherwise("lr", "alpha"), called_otherwise("epochs", "iterations")
     (': fastgd calls it alpha', ': fastgd counts iterations, each of them an update')
+    >>> called_otherwise("callback", "progress")
+    ': progress shows how far the work is; train and sweep have record_weights=True'
     """
+    if "callback" in word.lower():
+        return f": {ours} shows how far the work is; train and sweep have record_weights=True"
     if "epoch" in word.lower():
         return f": fastgd counts {ours}, each of them an update"
     return f": fastgd calls it {ours}"

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence, Sized
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, SupportsIndex, cast
+from typing import Any, NamedTuple, SupportsIndex, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -328,10 +328,13 @@ def check_not_negative(name: str, array: FloatArray) -> None:
 # ---------------------------------------------------- names, paths and flags
 
 
-def check_choice(name: str, value: object, known: Sequence[str]) -> str:
+Word = TypeVar("Word", bound=str)
+
+
+def check_choice(name: str, value: object, known: Sequence[Word]) -> Word:
     """Return value if it is one of the known names."""
     if isinstance(value, str) and value in known:
-        return str(value)
+        return known[known.index(value)]
     rule = f"{name} must be {either(map(repr, known))}, got {shown(value)}"
     if not isinstance(value, str):
         raise TypeError(rule)

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -199,7 +199,8 @@ def surface(
                 missing = str(error)
 
     def draw(file: Path) -> None:
-        paths, kind = None if points is None else run, "3d" if solid else "contour"
+        paths: Any = None if points is None else run
+        kind: Literal["contour", "3d"] = "3d" if solid else "contour"
         write_plot(plots.surface(plane, paths=paths, kind=kind, log=log_scale), file)
 
     said = (f"Written to {plot}", f"(No path: {missing}.)") if missing else ()

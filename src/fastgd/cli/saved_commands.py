@@ -260,7 +260,7 @@ def export(saved: Path, out: Path | None, to: str | None, **chosen: Any) -> None
                 raise RefusedError(f"{other.option} is for --to {name}, got --to {to}")
         if to == "c" and not chosen:
             chosen["name"] = c_name(out)
-        result = fastgd.open(saved) if saved.is_dir() else fastgd.load(saved)
+        result: Any = fastgd.open(saved) if saved.is_dir() else fastgd.load(saved)
         is_whole = to == "onnx" or not isinstance(result, GroupModels)
         if not (is_whole and isinstance(result, Run | Model | GroupModels)):
             call = f"fastgd.{'open' if saved.is_dir() else 'load'}({str(saved)!r})"

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal, get_args
 
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray, check_choice, check_path
@@ -17,7 +17,8 @@ from fastgd.store.files import whole_file
 if TYPE_CHECKING:
     from fastgd.export.exported import Exported
 
-ONNX_DTYPES = ("float64", "float32")
+OnnxType = Literal["float64", "float32"]
+ONNX_DTYPES: tuple[OnnxType, ...] = get_args(OnnxType)
 
 
 class Exportable:
@@ -144,7 +145,7 @@ class Exportable:
         with _file(path) as file:
             file.write(wasm_module(exported))
 
-    def to_onnx(self, path: PathLike, *, dtype: str = "float64") -> None:
+    def to_onnx(self, path: PathLike, *, dtype: OnnxType = "float64") -> None:
         """Write the network in ONNX format, for other runtimes.
 
         A runtime has its own order of sums and its own ``exp``, so the outputs equal those of

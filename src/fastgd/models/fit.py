@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from math import inf, isfinite
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,6 +30,7 @@ from fastgd.models.row_splits import (
 )
 from fastgd.models.scores import (
     SCORING,
+    Score,
     Scores,
     constant_of,
     judged,
@@ -155,7 +156,7 @@ class Candidate(NamedTuple):
     def runs(self) -> tuple[Run, ...]:
         """The networks: made when they are asked for, which most settings never are."""
         i, j, k = self.place
-        return tuple(self.trained[i, fold, j, k] for fold in range(self.trained.shape[1]))
+        return tuple(cast(Sweep, self.trained[i, :, j, k]))
 
 
 def settings_of(objective: Mapping[str, Any], rows: int, seen: int, solver: str) -> dict[str, Any]:
@@ -318,9 +319,9 @@ def fit(
     max_classes: int = MAX_CLASSES,
     sample_weight: str | int | ArrayLike | None = None,
     loss: str | Loss | None = None,
-    class_weight: str | Mapping[Any, float] | None = None,
-    scoring: str | None = None,
-    solver: str = "adam",
+    class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
+    scoring: Score | None = None,
+    solver: Literal["adam", "lm"] = "adam",
     threads: int | None = None,
     device: str = CPU,
     progress: bool | ProgressHook = False,

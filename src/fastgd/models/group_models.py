@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from fastgd.checks.presentation import (
     ShownTable,
     counted,
 )
-from fastgd.export.exportable import ONNX_DTYPES
+from fastgd.export.exportable import ONNX_DTYPES, OnnxType
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import MODELS, GroupFits, Scaling, TrainedGroups, stacked
 from fastgd.models.model import Table
@@ -343,8 +343,7 @@ class GroupModels(SavedResult, ShownInNotebooks):
         if number < 0:
             return None
         sweep = self.fits.trained.sweeps[number]
-        found: Run = sweep[tuple(int(i) for i in np.unravel_index(run, sweep.shape))]
-        return found
+        return cast(Run, sweep[tuple(int(i) for i in np.unravel_index(run, sweep.shape))])
 
     def predict(self, df: Table) -> Any:
         """Predict the target of each row with the network of its group.
@@ -452,7 +451,7 @@ class GroupModels(SavedResult, ShownInNotebooks):
         texts = [name for name, own in labels if own.dtype.kind == "U"]
         return columns_from(table, (*self.preparation.texts, *texts))
 
-    def to_onnx(self, path: PathLike, *, dtype: str = "float64") -> None:
+    def to_onnx(self, path: PathLike, *, dtype: OnnxType = "float64") -> None:
         """Write the models of all groups as one file in ONNX format, for other runtimes.
 
         The inputs are the group columns, (rows, 1) strings or int64, and the columns of the table

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fastgd.arguments import options
 from fastgd.arguments.axes import axes_among
 from fastgd.arguments.initial_network import check_alphas, check_hidden_size
+from fastgd.arguments.signatures import options_of, taking
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import (
     Seed,
@@ -34,7 +35,7 @@ from fastgd.models.group_models import GroupModels
 from fastgd.models.group_training import SELECTED, START, GroupRows, Stages, train_all_rows
 from fastgd.models.model import Table
 from fastgd.models.row_splits import encode_rows, hold_out
-from fastgd.optimizers import Adam, Hyperparameters
+from fastgd.optimizers import Adam, Axis, Hyperparameters
 from fastgd.store import Arrays, PathLike, hashes_of
 from fastgd.store.files import is_file
 from fastgd.store.folder import Folder
@@ -134,6 +135,10 @@ _UNKNOWN = "unknown.npz"
 """File of the network for unknown groups."""
 
 
+@taking(
+    options_of(without=_NOT_TAKEN, defaults=_DEFAULTS | _WATCHING | {"output": "identity"}),
+    SELECTED,
+)
 def fit_groups(
     df: Table,
     by: str | Sequence[str],
@@ -145,17 +150,18 @@ def fit_groups(
     max_categories: int = MOST_CATEGORIES,
     encoding: Encoding = "one-hot",
     classification: bool | None = None,
-    unknown: str = "nan",
-    start: str = "global",
-    standardize: str = "group",
-    model: str = "network",
+    unknown: Literal["nan", "global"] = "nan",
+    start: Literal["global", "own"] = "global",
+    standardize: Literal["group", "global"] = "group",
+    model: Literal["network", "best"] = "network",
     validation_fraction: float = 0.2,
     test_fraction: float = 0.2,
     min_rows: int = 10,
     split_seed: Seed = 0,
-    hidden_size: Any = 16,
-    alpha: Any = None,
+    hidden_size: int | tuple[int, ...] = 16,
+    alpha: float | tuple[float, ...] | Axis[float] | None = None,
     iterations: int = 500,
+    seed: Seed = 1,
     out: PathLike | None = None,
     executor: Executor | None = None,
     threads: int | None = None,
@@ -210,7 +216,7 @@ def fit_groups(
         the median of their iterations. At least 2.
     split_seed : int, Generator or SeedSequence
         Seed of the draw of the validation and test sets; see ``seed`` of :func:`fastgd.train`.
-    hidden_size, iterations, executor, threads, threads_per_worker, device, progress
+    hidden_size, iterations, seed, executor, threads, threads_per_worker, device, progress
         As in :func:`fastgd.sweep`. The network that all groups start from is trained in this
         process, on the CPU: for a single one a GPU is slower.
     out : path, optional
@@ -221,11 +227,11 @@ def fit_groups(
         As in :func:`fastgd.train`; by default 0.01, or 1 with ``optimizer=LevenbergMarquardt()``,
         which is for groups with hardly any noise. ``alpha``, ``l1``, ``l2`` and ``dropout`` may be
         lists: each group keeps the combination with the smallest validation error.
-    **options
-        See :class:`fastgd.arguments.options.Options`. Some defaults differ here: tanh, bias, Glorot
-        initialization, Adam, ``reduction="mean"``, and with a validation set ``patience=30`` and
-        ``restore_best=True``; outputs are ``"identity"`` for numbers, and ``"softmax"`` with
-        ``loss="cross_entropy"`` for classes.
+    OPTIONS
+    **parameters : float
+        As in :func:`fastgd.train`, with some other defaults. Without a validation set there are no
+        ``patience`` and ``restore_best``. For classes ``output`` is "softmax" and ``loss``
+        "cross_entropy".
 
     Returns
     -------
@@ -295,7 +301,7 @@ def fit_groups(
     if alpha is None:
         alpha = 1.0 if getattr(options.get("optimizer"), "second_order", False) else 0.01
     given = {"hidden_size": hidden_size, "alpha": alpha, "iterations": iterations}
-    given |= {"record_every": iterations} | options
+    given |= {"record_every": iterations, "seed": seed} | options
     given = check_settings(given, watching=share > 0)
     if classification is not None:
         classification = check_flag("classification", classification)
@@ -315,7 +321,9 @@ def fit_groups(
     if path is not None:
         asked: JsonValues = {"validation_fraction": share, "test_fraction": test_share}
         asked |= {"min_rows": least, "split_seed": draw, "unknown": unknown, "start": start}
-        asked |= {"standardize": standardize, **settings}
+        # A seed that was left out is not in folders of version 0.2.0.
+        own = {n: v for n, v in settings.items() if n != "seed" or v != 1}
+        asked |= {"standardize": standardize, **own}
         _settle(path, rows, {"by": keys.names, "target": target}, asked)
     if model == "best" and not rows.held.any():
         notes = (

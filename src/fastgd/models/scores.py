@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from math import fsum, sqrt
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,10 @@ had the same bound."""
 RECALL = "recall of "
 """What the name of a class's recall begins with."""
 
+Score = Literal[
+    "accuracy", "balanced_accuracy", "roc_auc", "neg_log_loss",
+    "r2", "neg_mean_absolute_error", "neg_median_absolute_error", "neg_root_mean_squared_error",
+]  # fmt: skip
 SCORING = {
     True: {
         "accuracy": ("accuracy", 1),

@@ -1,7 +1,7 @@
 """Plots of a loss surface, in 2-D or 3-D, with the paths of trainings on it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -34,7 +34,7 @@ def surface(
     surface: Surface,
     *,
     ax: "Axes | None" = None,
-    kind: str = "contour",
+    kind: Literal["contour", "3d"] = "contour",
     paths: Paths = None,
     log: bool = False,
 ) -> "Axes":

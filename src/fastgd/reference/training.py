@@ -59,7 +59,7 @@ def train(
     hidden_size, weights, biases, seed, alpha, iterations, record_every, record_weights, resume
         As in :func:`fastgd.train`.
     **options
-        Everything else that `fastgd.train` takes, see :class:`fastgd.arguments.options.Options`.
+        Everything else that `fastgd.train` takes.
 
     Returns
     -------

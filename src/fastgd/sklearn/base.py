@@ -23,7 +23,7 @@ from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.numbers import FloatArray, check_choice, check_memory, check_path
 from fastgd.engine.devices import CPU
-from fastgd.export.exportable import ONNX_DTYPES
+from fastgd.export.exportable import ONNX_DTYPES, OnnxType
 from fastgd.export.exported import Exported
 from fastgd.formulas.named import Function, Loss
 from fastgd.optimizers import Optimizer
@@ -165,7 +165,7 @@ class BaseFastGD(BaseEstimator, ABC):
         """
         return np.asarray(self._outputs(X).std(axis=0))
 
-    def to_onnx(self, path: PathLike, *, dtype: str = "float64") -> None:
+    def to_onnx(self, path: PathLike, *, dtype: OnnxType = "float64") -> None:
         """Write the fitted network, or ensemble, to a file in ONNX format.
 
         The input of the ONNX model is ``X`` (rows, features). A regressor's output is ``variable``

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments import options
 from fastgd.arguments.initial_network import Start
 from fastgd.arguments.samples import check_samples, warn_of_targets
+from fastgd.arguments.signatures import options_of, taking
 from fastgd.checks.messages import error_text, joined, many, shown, value_text
 from fastgd.checks.numbers import (
     NOT_NEGATIVE,
@@ -254,6 +255,7 @@ class Race(ShownInNotebooks):
         return surface(self.X, self.y, goal, axes=axes, span=span, resolution=resolution)
 
 
+@taking(options_of(without=["optimizer"]))
 def race(
     X: ArrayLike,
     y: ArrayLike,
@@ -292,8 +294,9 @@ def race(
         folder is created if needed, and not deleted.
     executor, threads, progress
         As in :func:`fastgd.sweep`; each chunk is a run, which uses a single thread.
-    **given_options
-        All options of :class:`fastgd.arguments.options.Options` except ``optimizer``.
+    OPTIONS
+    **parameters : float
+        As in :func:`fastgd.train`.
 
     Returns
     -------

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import options
-from fastgd.arguments.axes import hint_of, kinds_of, parameters_of
+from fastgd.arguments.axes import kinds_of, parameters_of, unknown
 from fastgd.arguments.declarations import DECLARED, SurfaceOptions
 from fastgd.arguments.initial_network import Start, check_network, check_whole
 from fastgd.arguments.samples import check_samples, outputs_to_start
-from fastgd.checks.messages import either, error_text, joined, shown
+from fastgd.arguments.signatures import options_of, taking
+from fastgd.checks.messages import error_text, joined, shown
 from fastgd.checks.numbers import (
     FloatArray,
     check_count,
@@ -230,6 +231,7 @@ class Surface(ShownInNotebooks):
         return reached
 
 
+@taking(options_of(SurfaceOptions))
 def surface(
     X: ArrayLike,
     y: ArrayLike,
@@ -237,7 +239,7 @@ def surface(
     *,
     biases: Sequence[ArrayLike] | None = None,
     axes: tuple[Weight, Weight] = ((0, 0, 0), (0, 1, 0)),
-    span: Any = (-10.0, 10.0),
+    span: tuple[float, float] | tuple[tuple[float, float], tuple[float, float]] = (-10.0, 10.0),
     resolution: int = 201,
     out: PathLike | None = None,
     executor: Executor | None = None,
@@ -277,10 +279,9 @@ def surface(
         computed: the same call resumes from them. The folder is created if needed, and not deleted.
     executor, threads, threads_per_worker, device, progress
         As in :func:`fastgd.sweep`; the chunks are the bands, and "auto" is the CPU.
-    **given_options
-        ``activation``, ``output``, ``loss``, ``bias``, ``sample_weight``, and parameters of these
-        functions: see :class:`fastgd.arguments.options.Options`. With a run only
-        ``sample_weight`` may be given.
+    OPTIONS
+    **parameters : float
+        As in :func:`fastgd.train`. With a run only ``sample_weight`` may be given.
 
     Returns
     -------
@@ -383,10 +384,7 @@ def _options(given: object, given_options: Mapping[str, Any]) -> dict[str, Any]:
     known = (*_NAMES, *kinds_of(given_options))
     for name in given_options:
         if name not in known:
-            raise TypeError(
-                f"an option of a surface must be {either(known)}, "
-                f"got {shown(name)}{hint_of(name, given_options, known)}"
-            )
+            raise unknown(name, given_options, known, ("progress",), "an option of a surface")
         if trained and name != "sample_weight":
             raise TypeError(f"{name} must not be given with a run, which has its own, got both")
     if trained is None:

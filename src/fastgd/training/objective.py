@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from math import inf, nan, sqrt
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments.declarations import LossOptions
 from fastgd.arguments.initial_network import NetworkParts, Start
 from fastgd.arguments.options import Method, check_curved
+from fastgd.arguments.signatures import options_of, taking
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import (
     FloatArray,
@@ -31,6 +32,7 @@ from fastgd.training.run import Run, run_of
 from fastgd.training.training_job import checked_loss
 
 
+@taking(options_of(LossOptions))
 def objective(
     X: ArrayLike,
     y: ArrayLike,
@@ -53,9 +55,9 @@ def objective(
         Targets.
     hidden_size : int or tuple of int
         Units of the hidden layer, or of each of several; ``()`` for no hidden layer.
-    **options
-        ``activation``, ``output``, ``loss``, ``reduction``, ``bias``, ``sample_weight``, ``l1``,
-        ``l2``: see :class:`fastgd.arguments.options.Options`.
+    OPTIONS
+    **parameters : float
+        As in :func:`fastgd.train`.
 
     Returns
     -------
@@ -282,7 +284,8 @@ class Objective:
 
 # ---------------------------------------------------------------- minimize()
 
-METHODS = ("BFGS", "L-BFGS-B", "dual_annealing", "lm")
+Minimizer = Literal["BFGS", "L-BFGS-B", "dual_annealing", "lm"]
+METHODS: tuple[Minimizer, ...] = get_args(Minimizer)
 
 SPAN = (-10.0, 10.0)
 """Default range of the parameters for annealing: that of the article's loss surface."""
@@ -291,12 +294,13 @@ LOCAL_ITERATIONS = 1000
 """Maximum iterations of each local search of an annealing: SciPy's own upper limit."""
 
 
+@taking(options_of(LossOptions))
 def minimize(
     X: ArrayLike,
     y: ArrayLike,
     *,
     hidden_size: int | tuple[int, ...] = 4,
-    method: str = "BFGS",
+    method: Minimizer = "BFGS",
     iterations: int = 1000,
     seed: Seed = 1,
     weights: Start | None = None,
@@ -329,8 +333,9 @@ def minimize(
     span : (float, float), optional
         Only for annealing, which needs bounds: the smallest and the largest value of all
         parameters; (-10, 10) by default.
-    **options
-        As in :func:`objective`.
+    OPTIONS
+    **parameters : float
+        As in :func:`fastgd.train`.
 
     Returns
     -------

@@ -24,7 +24,8 @@ from fastgd.training.stored_results import RESULTS
 from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, told_apart, varied
 
 IndexList = list[int] | list[bool] | range | NDArray[Any]
-AxisIndex = int | slice | EllipsisType | IndexList
+KeptAxis = slice | EllipsisType | IndexList
+AxisIndex = int | KeptAxis
 
 _Selector = int | slice | NDArray[np.int64]
 

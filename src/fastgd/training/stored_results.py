@@ -95,7 +95,7 @@ def as_json(value: Any, arrays: Arrays) -> Any:
     """Options as JSON values: optimizers and schedules by name; arrays go into ``arrays``."""
     if isinstance(value, schedules.Factors):
         name = f"factors_{sum(known.startswith('factors_') for known in arrays)}"
-        arrays[name] = value.factors
+        arrays[name] = np.asarray(value.factors)
         return ["Factors", {"factors": name}]
     if isinstance(value, Hyperparameters):
         return [type(value).__name__, value._asdict()]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from types import EllipsisType
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,7 +42,7 @@ from fastgd.training.run import Run
 from fastgd.training.saved_result import SavedResult
 from fastgd.training.selection import (
     AxisIndex,
-    IndexList,
+    KeptAxis,
     Selection,
     by_place,
     by_value,
@@ -232,12 +231,12 @@ class Sweep(SavedResult, ShownInNotebooks):
         return (run_at(self, index) for index in np.ndindex(*self.shape))
 
     @overload
-    def __getitem__(self, index: slice | EllipsisType | IndexList) -> Sweep: ...
+    def __getitem__(self, index: KeptAxis | tuple[KeptAxis, ...]) -> Sweep: ...
 
     @overload
-    def __getitem__(self, index: int | tuple[AxisIndex, ...]) -> Any: ...
+    def __getitem__(self, index: int | tuple[AxisIndex, ...]) -> Run | Sweep: ...
 
-    def __getitem__(self, index: AxisIndex | tuple[AxisIndex, ...]) -> Any:
+    def __getitem__(self, index: AxisIndex | tuple[AxisIndex, ...]) -> Run | Sweep:
         """One run as :func:`fastgd.train` would have returned it, or a sweep of several.
 
         An int selects one value of an axis and drops the axis; a slice, a list of ints, or a list
@@ -266,7 +265,7 @@ class Sweep(SavedResult, ShownInNotebooks):
         """
         return self._of(by_place(self._sweep_axes, index))
 
-    def sel(self, **values: Any) -> Any:
+    def sel(self, **values: Any) -> Run | Sweep:
         """Select by the values on the axes: a run, or a sweep if axes are left.
 
         Parameters
@@ -328,8 +327,7 @@ class Sweep(SavedResult, ShownInNotebooks):
         >>> fastgd.sweep(X, y, alpha=[0.1, 1, 10], iterations=10_000).best().alpha
         10.0
         """
-        best: Run = self[self.best_index()]
-        return best
+        return cast(Run, self[self.best_index()])
 
     def predict(self, X: ArrayLike, *, groups: ArrayLike | None = None) -> NDArray[np.float64]:
         """Outputs of all networks, bit-identical to :meth:`fastgd.Run.predict`.

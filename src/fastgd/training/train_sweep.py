@@ -22,6 +22,8 @@ from fastgd.arguments import options
 from fastgd.arguments.axes import taking_combinations
 from fastgd.arguments.initial_network import Start
 from fastgd.arguments.samples import warn_of_targets
+from fastgd.arguments.signatures import AXES, options_of, taking
+from fastgd.arguments.subsets import Splits
 from fastgd.checks.messages import shown, warn
 from fastgd.checks.numbers import (
     ABOVE_ZERO,
@@ -35,6 +37,7 @@ from fastgd.checks.numbers import (
 from fastgd.engine.devices import CPU, available_threads, check_device, looked_for
 from fastgd.engine.plan import Keep
 from fastgd.engine.progress import ProgressHook, check_progress, reporting
+from fastgd.optimizers import Axis
 from fastgd.store import PathLike, npz
 from fastgd.store.manifest import Manifest, manifest_of, parsed
 from fastgd.training.codec import decoded
@@ -89,6 +92,7 @@ def continuing(
     return decorate
 
 
+@taking(options_of(), explained=True)
 @continuing(arguments_of_run)
 def train(
     X: ArrayLike,
@@ -183,8 +187,9 @@ def train(
         True shows a progress bar (needs tqdm). A function is called with a
         :class:`fastgd.Progress` a few times per second; if it returns False, the call stops as
         after Ctrl-C.
-    **given_options
-        See :class:`fastgd.arguments.options.Options`.
+    OPTIONS
+    **parameters : float
+        Parameters of functions of your own: :class:`fastgd.Function`, :class:`fastgd.Loss`.
 
     Returns
     -------
@@ -211,6 +216,15 @@ def train(
     Results depend on the arguments only: they are bit-identical on all machines. A weight's
     direction changes at iteration j if ``update > 0`` differs from iteration j - 1, where the
     update is minus the derivative (article, "Let's Take a Closer Look").
+
+    The monitored error (for ``tolerance``, ``patience``, ``summary`` and ``restore_best``) is the
+    error of the validation set if there is one, else that of the training samples; with
+    ``monitor="loss"`` it is the loss. It is evaluated every ``evaluate_every`` iterations, and
+    after the last update. By default it is evaluated before every update with the full batch,
+    before the first update of every epoch with mini-batches, and at the recorded iterations if only
+    ``restore_best`` is given.
+
+    "Future Work" is the section of the article that names a method and leaves it to the reader.
 
     Examples
     --------
@@ -373,6 +387,7 @@ def _read(path: Path, question: Manifest) -> Run | None:
 # ---------------------------------------------------------------- sweep()
 
 
+@taking(options_of(), AXES)
 @continuing(arguments_of_sweep)
 @taking_combinations
 def sweep(
@@ -380,16 +395,16 @@ def sweep(
     y: ArrayLike,
     *,
     gradients: ArrayLike | None = None,
-    hidden_size: Any = 4,
-    alpha: Any = 1.0,
+    hidden_size: int | tuple[int, ...] | Axis[int | tuple[int, ...]] = 4,
+    alpha: float | tuple[float, ...] | Axis[float | tuple[float, ...]] = 1.0,
     iterations: int = 60_000,
     record_every: int = 10_000,
-    seed: Any = 1,
-    weights: Any = None,
-    biases: Any = None,
-    combinations: Sequence[Mapping[str, Any]] | None = None,
+    seed: Seed | Axis[Seed] = 1,
+    weights: Start | Sequence[Start] | None = None,
+    biases: Sequence[ArrayLike] | Sequence[Sequence[ArrayLike]] | None = None,
+    combinations: Sequence[Mapping[str, float | tuple[float, ...]]] | None = None,
     groups: ArrayLike | None = None,
-    folds: Any = None,
+    folds: int | Splits | None = None,
     validation: HeldOut | None = None,
     keep_weights: bool = True,
     record_weights: bool = False,
@@ -461,9 +476,11 @@ def sweep(
         Where to train: "cpu", "cuda" (all GPUs that this process may use), "cuda:0" (the first of
         them), or "auto", the faster of the first two. Results are bit-identical. With an executor
         its workers have the GPUs, and "auto" is refused.
-    **given_options
-        See :class:`fastgd.arguments.options.Options`. ``sample_weight`` may be an axis, too:
-        (weightings, samples) numbers, such as the draws of a bootstrap.
+    OPTIONS
+    **parameters : float
+        All as in :func:`fastgd.train`. An axis is a list, range or 1-D array of values. So are
+        fields of an optimizer or schedule, unless that is an axis itself. ``sample_weight`` may be
+        an axis, too: (weightings, samples) numbers, such as the draws of a bootstrap.
 
     Returns
     -------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -55,7 +55,8 @@ from fastgd.studies.bucket.curves import Curve, check_places, curve_of
 
 _STEPS = {"sign": "alpha * sign(slope)", "naive": "slope", "alpha": "alpha * slope"}
 
-RULES = tuple(_STEPS)
+RuleName = Literal["sign", "naive", "alpha"]
+RULES: tuple[RuleName, ...] = get_args(RuleName)
 """The article's "Oversimplified", "Naive" and "Improved Gradient Descent"."""
 
 STATUS = np.array(["rolling", "converged", "stuck", "diverged"])
@@ -131,7 +132,7 @@ def roll(
     *,
     curve: Given | None = None,
     alpha: ArrayLike | None = None,
-    rule: str = "alpha",
+    rule: RuleName = "alpha",
     iterations: int = 10_000,
     tolerance: float = 1e-9,
     farthest: float = 1e9,
