@@ -5,17 +5,26 @@ import subprocess
 import sys
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import fastgd
+from fastgd.checks.messages import shown
+from fastgd.checks.numbers import numbers_of, reals_of
+from fastgd.sklearn import FastGDRegressor, GroupedRegressor
 from fastgd.tables.column_values import cells_of, columns_of
 from fastgd.tables.preparation import Preparation
 
 # Modin warns of what it does with pandas.
-pytestmark = pytest.mark.filterwarnings("ignore:.*defaulting to pandas")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*defaulting to pandas"),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+]
 
 RANDOM = np.random.default_rng(5)
 ROWS = 60
@@ -213,6 +222,83 @@ def test_a_cell_that_is_no_number_is_named(make):
         fastgd.train(table, [0, 1, 0])
 
 
+def test_a_column_of_numbers_of_any_type_is_read(make):
+    cells = [Decimal("0"), Decimal("1.5"), Decimal("1"), Decimal("0")]
+    table = make({"y": cells})
+    y = table if make in (_polars_lazy, _duckdb) else table["y"]
+    assert numbers_of("y", y).ravel().tolist() == [0, 1.5, 1, 0]
+    assert reals_of("y", pd.Series([1, None, True], dtype=object)).tolist()[::2] == [1, 1]
+
+
+def test_a_cell_of_a_column_is_named():
+    with pytest.raises(TypeError, match=r"^y must hold real numbers, got 'b' in row 1$"):
+        numbers_of("y", pd.Series([1, "b"], dtype=object))
+
+
+def _twice(cells, dtype):
+    frame = pd.DataFrame({"a": cells, "b": cells}, dtype=dtype)
+    return frame.set_axis(["a", "a"], axis=1)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "Int64"])
+def test_columns_of_one_name_are_numbered(dtype):
+    assert numbers_of("X", _twice([1, 2], dtype)).tolist() == [[1, 1], [2, 2]]
+    with pytest.raises(ValueError, match=r"^X must be finite, got a missing .* column 0, row 1$"):
+        numbers_of("X", _twice([1, None], dtype))
+
+
+def test_columns_of_one_name_in_other_libraries():
+    pyarrow = pytest.importorskip("pyarrow")
+    table = pyarrow.Table.from_arrays([pyarrow.array([1, 2])] * 2, names=["a", "a"])
+    assert numbers_of("X", table).tolist() == [[1, 1], [2, 2]]
+    with pytest.raises(ValueError, match=r"^columns must have different names, got 'a' twice$"):
+        columns_of(table)
+
+
+def test_a_column_of_several_numbers_per_row_is_none_of_a_table():
+    polars = pytest.importorskip("polars")
+    pairs = polars.Series("a", [[1, 2], [3, None]], dtype=polars.Array(polars.Float64, 2))
+    for column in (pairs, polars.Series("a", [{"x": 1}, {"x": 2}])):
+        with pytest.raises(TypeError, match=r"^X must hold real numbers, got .*'a', row 0$"):
+            numbers_of("X", column.to_frame())
+
+
+def test_a_table_is_not_shown_unless_it_is_wrong():
+    class Table(dict):  # the repr of a query of DuckDB computes it
+        def __repr__(self):
+            return asked.append("repr") or ""
+
+    asked = []
+    assert list(columns_of(Table({"a": [1, 2]}))) == ["a"]
+    assert asked == []
+
+
+def test_a_column_in_place_of_a_table_is_named(make, priced):
+    table = make({"size": [1, 2]})
+    if make in (_polars_lazy, _duckdb):
+        pytest.skip("its columns are no data of their own")
+    column = table["size"]
+    with pytest.raises(TypeError, match=r"^a table must be a DataFrame or a dict of col") as error:
+        priced.predict(column)
+    assert f"got {shown(column)} (of type {type(column).__name__})" in str(error.value)
+
+
+def test_groups_of_estimators_are_read_alike(make):
+    known = {name: HOUSES[name] for name in ("city", "size", "price")}
+    known["city"] = CITY.tolist()
+    table, frame = make(known), _pandas(known)
+    network = FastGDRegressor((3,), max_iter=20, learning_rate_init=0.05, random_state=0)
+    model = GroupedRegressor(network, ["city"]).fit(table, HOUSES["price"])
+    expected = GroupedRegressor(network, ["city"]).fit(frame, HOUSES["price"])
+    assert model.groups_ == ["Bonn", "Oslo", "Rome"]
+    assert np.array_equal(model.predict(table), expected.predict(frame))
+    # The sums of scikit-learn's scaler depend on how a table lies in memory.
+    model.set_params(estimator=make_pipeline(StandardScaler(), network))
+    assert model.fit(table, HOUSES["price"]).predict(table).shape == (ROWS,)
+    with pytest.raises(ValueError, match=r"^groups must be columns of X, got 'shop'$"):
+        GroupedRegressor(network, "shop").fit(table, HOUSES["price"])
+
+
 ROME = datetime.timezone(datetime.timedelta(hours=2))
 CELLS = {
     "integers": [1, None, 3],
@@ -246,6 +332,8 @@ def test_a_table_needs_narwhals_and_arrays_do_not(monkeypatch, priced):
         with pytest.raises(ImportError, match=needs):
             call()
     assert priced.predict(HOUSES).shape == (ROWS,)
+    with pytest.raises(FileNotFoundError):  # a path needs none
+        priced.predict(Path("no.csv"))
     run = fastgd.train(frame, [0, 1], iterations=1)  # NumPy reads it
     assert run.final_error == fastgd.train(frame.to_numpy(), [0, 1], iterations=1).final_error
 
@@ -253,7 +341,8 @@ def test_a_table_needs_narwhals_and_arrays_do_not(monkeypatch, priced):
 @pytest.mark.slow
 def test_narwhals_is_imported_for_tables_only():
     code = (
-        "import sys, fastgd; fastgd.train([[0, 1]], [1], iterations=1)\n"
+        "import sys, fastgd, pandas; fastgd.train([[0, 1]], [1], iterations=1)\n"
+        "fastgd.train(pandas.DataFrame([[0, 1]]), pandas.Series([1]), iterations=1)\n"
         "fastgd.fit({'a': [*range(40)], 'b': [*range(40)]}, 'b', hidden_size=4, keep=['a'])\n"
         "assert 'narwhals' not in sys.modules"
     )

@@ -1,12 +1,13 @@
 """Tables and columns of other libraries (pandas, polars, pyarrow, ...), read with narwhals.
 
-Only this module knows narwhals, and imports it when such a table is given: lists, arrays and dicts
-need none.
+Only this module knows narwhals, and imports it when such a table is given: lists, arrays, dicts and
+pandas' plain numbers need none.
 """
 
 from collections.abc import Mapping
 from decimal import Decimal
 from numbers import Real
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -15,30 +16,35 @@ from numpy.typing import NDArray
 from fastgd.checks.messages import shown
 
 
-def opened(value: Any, *, needed: bool = False) -> Any:
+def opened(value: Any, *, table: bool = False) -> Any:
     """Return a table or a column as narwhals', computed if it was lazy, and all else as it is.
 
-    With ``needed`` it raises ImportError without narwhals, and ValueError for columns of one name,
-    which NumPy can read.
+    Columns of one name are numbered. With ``table`` they raise ValueError, without narwhals it
+    raises ImportError, and a column stays as it is.
     """
     library = type(value).__module__.partition(".")[0]
-    if library in ("builtins", "numpy") or isinstance(value, (list, tuple, Mapping, np.ndarray)):
+    known = (list, tuple, Mapping, np.ndarray, PathLike)
+    if library in ("builtins", "numpy") or isinstance(value, known):
         return value
     try:
         import narwhals.stable.v2 as nw
         from narwhals.exceptions import DuplicateError
-
-        found: Any = nw.from_native(value, pass_through=True, allow_series=True)
     except ImportError as error:
-        if needed:
+        if table:
             rule = f'a table of {library} needs narwhals: pip install "fastgd[dataframe]"'
             raise ImportError(f"{rule} ({error})") from error
         return value
+    try:
+        found: Any = nw.from_native(value, pass_through=True, allow_series=not table)
     except DuplicateError as error:
-        if needed:
+        if table:
             came = str(error).splitlines()[-1].removeprefix("- ").replace(" 2 times", " twice")
             raise ValueError(f"columns must have different names, got {came}") from error
-        return value
+        numbers = range(value.shape[1])
+        if hasattr(value, "rename_columns"):  # of pyarrow
+            found = nw.from_native(value.rename_columns([*map(str, numbers)]))
+        else:
+            found = nw.from_native(value.set_axis(numbers, axis=1))
     return found.collect() if isinstance(found, nw.LazyFrame) else found
 
 
@@ -48,17 +54,26 @@ def is_frame(value: object, kind: str = "DataFrame") -> bool:
     return own.__name__ == kind and own.__module__.startswith("narwhals.")
 
 
-def array_in(name: str, value: object) -> NDArray[Any] | None:
+def array_in(name: str, value: Any, *, of_numbers: bool = False) -> NDArray[Any] | None:
     """Return a column, or a table of numbers (rows, columns), as an array; None for all else.
 
-    Missing numbers are NaN, dates NaT, and others None. A cell of a table that is no number raises
-    TypeError, with its place.
+    Missing numbers are NaN, dates NaT, and others None. A cell that is no number raises TypeError,
+    with its place: in a table, and with ``of_numbers`` also in a column.
     """
+    dtypes = np.ravel(value.dtypes) if hasattr(value, "iloc") else [None]  # of pandas
+    if all(isinstance(one, np.dtype) and one.kind in "iuf" for one in dtypes):
+        return np.asarray(value)  # faster
     found = opened(value)
     if is_frame(found):
-        columns = [_numbers(name, column) for column in found.iter_columns()]
+        columns = [
+            _numbers(name, _cells(column), f"column {shown(column.name)}, ")
+            for column in found.iter_columns()
+        ]
         return np.column_stack(columns) if columns else np.empty(found.shape)
-    return _cells(found) if is_frame(found, "Series") else None
+    if not is_frame(found, "Series"):
+        return None
+    cells = _cells(found)
+    return _numbers(name, cells) if of_numbers and cells.dtype.kind not in "biuf" else cells
 
 
 def _cells(column: Any) -> NDArray[Any]:
@@ -69,24 +84,30 @@ def _cells(column: Any) -> NDArray[Any]:
     return cells
 
 
-def _numbers(name: str, column: Any) -> NDArray[Any]:
-    cells = _cells(column)
-    if cells.dtype.kind in "biuf":
+def _numbers(name: str, cells: NDArray[Any], where: str = "") -> NDArray[Any]:
+    if cells.ndim == 1 and cells.dtype.kind in "biuf":
         return cells
+    numbers = np.full(len(cells), np.nan)
     for row, cell in enumerate(cells):
         # Durations in an array of their own are integers for NumPy.
         if cells.dtype != object or not isinstance(cell, (Real, Decimal, type(None))):
-            where = f"in column {shown(column.name)}, row {row}"
-            raise TypeError(f"{name} must hold real numbers, got {shown(cell)} {where}")
-    try:
-        return np.array([np.nan if cell is None else float(cell) for cell in cells])
-    except OverflowError as error:
-        came = f"an int above 1e308 in column {shown(column.name)}"
-        raise ValueError(f"{name} must be finite, got {came}") from error
+            raise TypeError(f"{name} must hold real numbers, got {shown(cell)} in {where}row {row}")
+        try:
+            numbers[row] = np.nan if cell is None else float(cell)
+        except OverflowError as error:
+            came = f"an int above 1e308 in {where}row {row}"
+            raise ValueError(f"{name} must be finite, got {came}") from error
+    return numbers
 
 
-def cell_at(frame: Any, numbers: NDArray[Any], place: int) -> str:
-    """Return the number at a place of the flat array that was read, with its column and row."""
+def cell_at(table: object, numbers: NDArray[Any], place: int) -> str:
+    """Return the number at a place of the flat array that was read, with its column and row.
+
+    Nothing for what is no table.
+    """
+    frame = opened(table)
+    if not is_frame(frame):
+        return ""
     row, column = divmod(place, numbers.shape[1])
     number = numbers[row, column]
     came = "a missing value" if np.isnan(number) else str(number)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, SupportsIndex, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.frames import array_in, cell_at, is_frame, opened
+from fastgd.checks.frames import array_in, cell_at
 from fastgd.checks.messages import did_you_mean_choice, either, shown
 
 FloatArray = NDArray[np.float64]
@@ -196,8 +196,11 @@ def check_threads(value: object, available: int) -> int:
 # ---------------------------------------------------- arrays
 
 
-def array_of(name: str, value: object) -> NDArray[np.generic]:
-    """Return value as a NumPy array; raise if that would lose information."""
+def array_of(name: str, value: object, *, of_numbers: bool = False) -> NDArray[np.generic]:
+    """Return value as a NumPy array; raise if that would lose information.
+
+    With ``of_numbers`` a column's decimals and objects become numbers.
+    """
     if hasattr(value, "nnz") and hasattr(value, "toarray"):
         raise TypeError(
             f"{name} must be dense, got a sparse {type(value).__name__}: use {name}.toarray()"
@@ -216,7 +219,7 @@ def array_of(name: str, value: object) -> NDArray[np.generic]:
             numbers *= value.step
             numbers += value.start
             return numbers
-    if (found := array_in(name, value)) is not None:
+    if (found := array_in(name, value, of_numbers=of_numbers)) is not None:
         return found
     try:
         return np.asarray(value)
@@ -237,14 +240,7 @@ def numbers_of(name: str, value: object) -> FloatArray:
     Data frames give read-only views, and structured arrays unaligned ones.
     """
     is_plain = type(value) is np.ndarray and value.dtype == np.float64 and value.flags.carray
-    given = value if is_plain else opened(value)
-    array: NDArray[Any] = cast(FloatArray, value) if is_plain else array_of(name, given)
-    if array.size == 0:
-        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
-    if array.dtype.kind not in "biuf":
-        raise TypeError(
-            f"{name} must hold real numbers, got {shown(value)} (dtype {array.dtype.name})"
-        )
+    array: NDArray[Any] = _real(name, value)
     # Of a copy, if the numbers have another type, and of a boolean array for isfinite.
     check_memory((9 if array.dtype != np.float64 else 1) * array.size, name)
     if not is_plain:
@@ -253,7 +249,7 @@ def numbers_of(name: str, value: object) -> FloatArray:
     finite = np.isfinite(array)
     if not finite.all():
         place = int(finite.argmin())
-        came = cell_at(given, array, place) if is_frame(given) else value_at(array, place)
+        came = cell_at(value, array, place) or value_at(array, place)
         raise ValueError(f"{name} must be finite, got {came}")
     return array
 
@@ -279,15 +275,19 @@ def value_at(array: NDArray[Any], place: SupportsIndex, form: str = "") -> str:
 
 
 def reals_of(name: str, value: object) -> FloatArray:
-    """Return value as an array of numbers of any shape, not empty; they need not be finite."""
-    array = array_of(name, value)
+    """Return a copy of value as numbers of any shape, not empty; they need not be finite."""
+    return _real(name, value).astype(np.float64)
+
+
+def _real(name: str, value: object) -> NDArray[np.generic]:
+    array = array_of(name, value, of_numbers=True)
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{name} must hold real numbers, got {shown(value)} (dtype {array.dtype.name})"
         )
-    if array.size == 0:
-        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
-    return array.astype(np.float64)
+    return array
 
 
 def check_vector(name: str, value: object, count: int) -> FloatArray:

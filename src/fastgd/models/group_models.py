@@ -374,7 +374,7 @@ class GroupModels(SavedResult, ShownInNotebooks):
             If no row has a known group and there is no global network, or as
             :meth:`fastgd.Model.predict`.
         """
-        df = opened(df)
+        df = opened(df, table=True)
         found = self._decoded(self._outputs(df))
         return like(df, {self.target.name: found}, found)
 

@@ -173,7 +173,7 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         >>> model.predict({"size": [70, 70], "sort": ["flat", "house"]}).round(-1)
         array([140., 190.])
         """
-        table = opened(table)
+        table = opened(table, table=True)
         found = decoded(self.targets, self.outputs(self._cells(table)))
         columns = {one.name: cells for one, cells in zip(self.targets, found, strict=True)}
         return like(table, columns, found[0] if len(found) == 1 else np.stack(found, axis=1))

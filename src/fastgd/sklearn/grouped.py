@@ -28,6 +28,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastgd.arguments.subsets import rows_of
+from fastgd.checks.frames import is_frame, opened
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import check_flag, integer
 from fastgd.models.group_keys import Keys, TableColumns
@@ -89,7 +90,10 @@ class Grouped(MetaEstimatorMixin, BaseEstimator, ABC):
         """Return the input columns, and the columns of group labels."""
         if hasattr(X, "nnz") and hasattr(X, "toarray"):
             raise TypeError("X must be dense, as it has the labels of groups, got a sparse matrix")
-        if not hasattr(X, "columns"):
+        frame = opened(X, table=True)
+        if is_frame(frame):
+            X = frame.to_native()
+        else:
             X = check_array(X, dtype=None, ensure_all_finite=False, input_name="X", estimator=self)
         validate_data(self, X, reset=reset, skip_check_array=True)
         groups = self.groups if isinstance(self.groups, (list, tuple)) else [self.groups]
@@ -164,11 +168,13 @@ def _taken_apart(X: Any, groups: list[Any]) -> tuple[Any, TableColumns]:
     """Split a DataFrame or an array into input columns and columns of labels."""
     if not groups:
         raise ValueError("groups must name a column of X, got none")
-    if hasattr(X, "columns"):
+    frame = opened(X)
+    if is_frame(frame):
         for name in groups:
-            if name not in X.columns:
+            if name not in frame.columns:
                 raise ValueError(f"groups must be columns of X, got {shown(name)}")
-        return X.drop(columns=groups), columns_of({name: X[name] for name in groups})
+        labels = columns_of({name: frame.get_column(name) for name in groups})
+        return frame.drop(groups).to_native(), labels
     width = X.shape[1]
     places = []
     for given in groups:

@@ -184,7 +184,7 @@ def table_of(X: Any) -> FloatArray | None:
     """Return finite inputs as scikit-learn would convert the rows of any group; None if unsure."""
     if any(get_config().get(name, value) != value for name, value in _CONFIG.items()):
         return None
-    for dtype in X.dtypes if hasattr(X, "columns") else ():
+    for dtype in getattr(X, "dtypes", [None]) if hasattr(X, "columns") else ():
         if not isinstance(dtype, np.dtype) or not (dtype.kind in "biu" or dtype == np.float64):
             return None  # a scaler may not turn it to float64
     try:

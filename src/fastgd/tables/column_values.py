@@ -291,22 +291,25 @@ def columns_of(table: Any) -> dict[str, NDArray[Any]]:
     >>> columns_of(pandas.DataFrame({"age": [31, None], "city": ["Rome", None]}))
     {'age': array([31., nan]), 'city': array(['Rome', None], dtype=object)}
     """
-    came = f"{shown(table)} (of type {type(table).__name__})"
-    found = opened(table, needed=True)
+    found = opened(table, table=True)
     if is_frame(found):
         pairs = [(column.name, column) for column in found.iter_columns()]
     elif isinstance(table, Mapping):
         try:
             pairs = [(name, table[name]) for name in table]
         except Exception as error:  # an object of the caller's own may raise anything
-            raise TypeError(f"a table must have the columns that it names, got {came}") from error
+            raise _no_table("must have the columns that it names", table) from error
     else:
-        raise TypeError(f"a table must be a DataFrame or a dict of columns by name, got {came}")
+        raise _no_table("must be a DataFrame or a dict of columns by name", table)
     counts = Counter(str(name) for name, _ in pairs)
     double = next((name for name, count in counts.items() if count > 1), None)
     if double is not None:
         raise ValueError(f"columns must have different names, got {shown(double)} twice")
     return {str(name): array_of(column, f"column {shown(str(name))}") for name, column in pairs}
+
+
+def _no_table(rule: str, table: object) -> TypeError:
+    return TypeError(f"a table {rule}, got {shown(table)} (of type {type(table).__name__})")
 
 
 # ---------------------------------------------------------------- the same bits on every machine

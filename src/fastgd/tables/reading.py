@@ -232,46 +232,6 @@ _BYTES_OF_CELL = 80
 """Memory of a short Python string, and of its entry in a list."""
 
 
-def read(path: Path, sep: str | None = None, decimal: str | None = None) -> "pandas.DataFrame":
-    r"""Read a table from a CSV or TSV file, also compressed (.gz), or a Parquet file.
-
-    Parameters
-    ----------
-    path : Path
-        Its suffix tells the format.
-    sep : {",", ";", "tab", "|"}, optional
-        The separator of cells; guessed from the first lines by default.
-    decimal : {".", ","}, optional
-        The decimal sign; guessed from the cells by default.
-
-    Raises
-    ------
-    OSError
-        If the file can't be read.
-    ValueError
-        If it does not hold a table; the message says where.
-    ImportError
-        If pandas is not installed.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
-    ...     print("city;price\nRome;1.234,5\nOslo;-", file=file, flush=True)
-    ...     read(Path(file.name))
-       city   price
-    0  Rome  1234.5
-    1  Oslo     NaN
-    """
-    try:
-        import pandas
-    except ImportError as error:
-        raise ImportError(
-            f'a table needs pandas: pip install "fastgd[dataframe]" ({error})'
-        ) from error
-    return pandas.DataFrame(read_columns(path, sep, decimal))
-
-
 def read_columns(
     path: Path, sep: str | None = None, decimal: str | None = None, texts: Collection[str] = ()
 ) -> dict[str, NDArray[Any]]:
