@@ -19,8 +19,8 @@ from fastgd.checks.messages import shown
 def opened(value: Any, *, table: bool = False) -> Any:
     """Return a table or a column as narwhals', computed if it was lazy, and all else as it is.
 
-    Columns of one name are numbered. With ``table`` they raise ValueError, without narwhals it
-    raises ImportError, and a column stays as it is.
+    Columns of one name are numbered. With ``table`` they raise ValueError, no narwhals raises
+    ImportError, and a column stays as it is.
     """
     library = type(value).__module__.partition(".")[0]
     known = (list, tuple, Mapping, np.ndarray, PathLike)
@@ -40,11 +40,9 @@ def opened(value: Any, *, table: bool = False) -> Any:
         if table:
             came = str(error).splitlines()[-1].removeprefix("- ").replace(" 2 times", " twice")
             raise ValueError(f"columns must have different names, got {came}") from error
-        numbers = range(value.shape[1])
-        if hasattr(value, "rename_columns"):  # of pyarrow
-            found = nw.from_native(value.rename_columns([*map(str, numbers)]))
-        else:
-            found = nw.from_native(value.set_axis(numbers, axis=1))
+        if not hasattr(value, "set_axis"):  # of pyarrow, and NumPy reads it
+            return value
+        found = nw.from_native(value.set_axis(range(value.shape[1]), axis=1))
     return found.collect() if isinstance(found, nw.LazyFrame) else found
 
 

@@ -152,14 +152,15 @@ def counted(status: Any) -> str:
 # ---------------------------------------------------------------- pandas and xarray
 
 
-def pandas_or_xarray(name: str) -> Any:
-    """Import one of them for a method, or say how to install it."""
+def pandas_or_xarray(name: str, caller: str = "") -> Any:
+    """Import one of them for a method, by default to_dataframe(), or say how to install it."""
     extra = {"xarray": "xarray"}.get(name, "dataframe")
     package = name if name in KINDS[1:] else f'"fastgd[{extra}]"'
     try:
         return import_module(name)
     except ImportError as error:
-        raise ImportError(f"to_{extra}() needs {name}: pip install {package}") from error
+        rule = f"{caller or f'to_{extra}()'} needs {name}"
+        raise ImportError(f"{rule}: pip install {package}") from error
 
 
 def dataframe(columns: Mapping[str, Any], kind: str = "pandas") -> Any:

@@ -21,6 +21,7 @@ from fastgd.checks.presentation import (
     ShownInNotebooks,
     ShownTable,
     counted,
+    pandas_or_xarray,
 )
 from fastgd.export.exportable import ONNX_DTYPES, OnnxType
 from fastgd.models.group_keys import Keys
@@ -302,12 +303,9 @@ class GroupModels(SavedResult, ShownInNotebooks):
         return self._frame("comparison", self.compared)
 
     def _frame(self, name: str, columns: Mapping[str, NDArray[Any]]) -> pandas.DataFrame:
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError(f'{name} needs pandas: pip install "fastgd[dataframe]"') from error
         labels = dict(zip(self.keys.names, self.keys.columns(), strict=True))
-        return pandas.DataFrame({**labels, **columns})
+        found = pandas_or_xarray("pandas", name).DataFrame({**labels, **columns})
+        return cast("pandas.DataFrame", found)
 
     def __getitem__(self, group: Any) -> Run:
         """The network of a group, whose inputs and outputs are scaled.
@@ -359,9 +357,9 @@ class GroupModels(SavedResult, ShownInNotebooks):
         -------
         (rows,) Series or array
             In the order of the rows; of a DataFrame a Series, as in :meth:`fastgd.Model.predict`.
-            Rows of unknown groups, or without a label, get the prediction
-            of the global network if there is one, and else NaN (None for classes that are not
-            numbers). Rows of groups whose training diverged get NaN or None too.
+            Rows of unknown groups, or without a label, get the prediction of the global network if
+            there is one, and else NaN (None for classes that are not numbers). Rows of groups whose
+            training diverged get NaN or None too.
 
         Raises
         ------

@@ -291,12 +291,8 @@ def fit_groups(
     decisions = Decisions(drop, most, keep=keep, encoding=encoding, seed=draw)
     decisions.check()
     check_worker_options(executor, threads, threads_per_worker, device=device)
-    how: dict[str, Any] = {
-        "executor": executor,
-        "threads": threads,
-        "threads_per_worker": threads_per_worker,
-    }
-    how |= {"device": device, "progress": check_progress(progress)}
+    how: dict[str, Any] = {"executor": executor, "device": device, "threads": threads}
+    how |= {"threads_per_worker": threads_per_worker, "progress": check_progress(progress)}
     path = None if out is None else check_path("out", out)
     if alpha is None:
         alpha = 1.0 if getattr(options.get("optimizer"), "second_order", False) else 0.01

@@ -228,10 +228,8 @@ class Preparation:
         """
         if not isinstance(columns, Mapping):
             columns = columns_of(columns)
-        y = None if y is None else numbers_of("y", y)
-        decisions = Decisions(
-            drop, max_categories, standardize, keep, encoding, y, check_seed(seed)
-        )
+        y, seed = None if y is None else numbers_of("y", y), check_seed(seed)
+        decisions = Decisions(drop, max_categories, standardize, keep, encoding, y, seed)
         return cls.learn_from(columns, slice(None), decisions)[0]
 
     @classmethod

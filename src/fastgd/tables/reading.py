@@ -15,7 +15,7 @@ from itertools import islice
 from math import isfinite
 from os import PathLike
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,6 @@ from numpy.typing import NDArray
 from fastgd.checks.messages import either, escaped, first_names, many, shown, warn
 from fastgd.checks.numbers import check_memory, check_path
 from fastgd.tables.column_values import FileTexts, columns_of, number_of
-
-if TYPE_CHECKING:
-    import pandas
 
 # ---------------------------------------------------------------- text
 
@@ -450,7 +447,7 @@ def _header_of(path: Path, lines: Iterator[tuple[int, list[str]]]) -> tuple[list
     return names, nameless
 
 
-def _read_parquet(path: Path) -> "pandas.DataFrame":
+def _read_parquet(path: Path) -> Any:
     try:
         import pandas
         import pyarrow
