@@ -184,6 +184,16 @@ def test_classes_of_unknown_groups_are_missing_strings(make):
         assert str(found.dtype) == "String"
 
 
+def test_missing_booleans_have_a_type_of_their_own():
+    polars = pytest.importorskip("polars")
+    few = {"hidden_size": 2, "iterations": 20, "start": "own", "test_fraction": 0}
+    known = {name: HOUSES[name] for name in ("size", "city", "garden")}
+    table = polars.DataFrame({"size": [40, 50], "city": ["Rome", "Lima"]})
+    found = fastgd.fit_groups(known, "city", "garden", **few).predict(table)
+    assert str(found.dtype) == "Boolean"
+    assert found.is_null().to_list() == [False, True]
+
+
 def test_samples_are_read_alike(make):
     X = {"a": [0, 0, 1, 1], "b": [0.0, 1.0, 0.0, 1.0], "c": [True] * 4}
     y = {"y": [0, 1, 1, 0]}

@@ -121,7 +121,9 @@ def like(table: Any, columns: Mapping[str, NDArray[Any]], array: NDArray[Any]) -
         return array
     import narwhals.stable.v2 as nw
 
-    frame = nw.from_dict(columns, backend=table.implementation)
+    # polars would keep booleans and None of an array as objects.
+    cells = {name: one.tolist() if one.dtype == object else one for name, one in columns.items()}
+    frame = nw.from_dict(cells, backend=table.implementation)
     found = (frame if len(columns) > 1 else frame[next(iter(columns))]).to_native()
     index = nw.maybe_get_index(table)  # of pandas and its kind only
     if index is not None:
