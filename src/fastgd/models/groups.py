@@ -95,8 +95,7 @@ def check_settings(given: dict[str, Any], *, watching: bool) -> dict[str, Any]:
     check_alphas(lists.get("alpha", [given["alpha"]]), len(hidden) + 1)
     iterations = check_count("iterations", given["iterations"])
     check_count("record_every", given["record_every"])
-    if "seed" in given:
-        given = given | {"seed": check_seed(given["seed"])}
+    given = given | {"seed": check_seed(given["seed"])}
     all_of_them = _DEFAULTS | (_WATCHING if watching else {}) | chosen
     found = options.check_sweep(
         all_of_them, options.axes(all_of_them), [hidden], None, holds_out=watching
