@@ -136,6 +136,15 @@ def test_fit_reads_the_same_bits(make, priced):
     assert np.array_equal(model.predict(HOUSES), priced.predict(HOUSES))
 
 
+def test_a_preparation_reads_the_same_bits(make):
+    table, known = make(without("sort")), without("sort")
+    learned = Preparation.learn(table)
+    assert learned == Preparation.learn(known)
+    for method in (learned.transform, learned.numbers):
+        assert np.array_equal(method(table), method(known), equal_nan=True)
+    assert learned.remarks(make(HOUSES), ()) == learned.remarks(HOUSES, ()) == ["Not used: sort"]
+
+
 def test_predictions_are_a_series_of_the_library(make, priced, sorted_out):
     table = make(HOUSES)
     for model in (priced, sorted_out):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from fastgd.tables import reading as table_reading
-from fastgd.tables.reading import Dialect, decimal_of, read_columns, separator_of
+from fastgd.tables.reading import Dialect, decimal_of, read, read_columns, separator_of
 
 PLAIN = "city,price,sold\nRome,1.5,true\nOslo,,FALSE\n"
 COLUMNS = {"city": ["Rome", "Oslo"], "price": [1.5, np.nan], "sold": [True, False]}
@@ -44,6 +44,15 @@ def test_tables_as_programs_write_them(tmp_path, monkeypatch, name):
     assert columns["sold"].tolist() == COLUMNS["sold"]
 
 
+def test_a_frame_has_the_same(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text(PLAIN)
+    frame = read(path)
+    assert isinstance(frame, pd.DataFrame)
+    assert frame["price"].dtype == np.float64
+    assert frame["city"].tolist() == ["Rome", "Oslo"]
+
+
 def test_parquet_keeps_its_types(tmp_path):
     path = tmp_path / "table.parquet"
     frame = pd.DataFrame({"a": [1.0, None], "b": ["x", None], "c": [True, False]})
@@ -60,6 +69,12 @@ def test_parquet_needs_an_extra(tmp_path, monkeypatch, missing):
     (tmp_path / "table.parquet").touch()
     with pytest.raises(ImportError, match=r"needs pandas and pyarrow: .+fastgd\[parquet\]"):
         read_columns(tmp_path / "table.parquet")
+
+
+def test_a_frame_needs_pandas(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"a table needs pandas: .+fastgd\[dataframe\]"):
+        read(tmp_path / "table.csv")
 
 
 DECIMALS = {

@@ -74,6 +74,10 @@ def check_lengths(columns: Mapping[str, NDArray[Any] | Cells]) -> None:
             raise ValueError(f"{rule}, got shape {shape} of {shown(name)}")
 
 
+def _by_name(table: Any) -> Mapping[str, Any]:
+    return table if isinstance(table, Mapping) else columns_of(table)
+
+
 def some_rows(columns: Mapping[str, Any], rows: NDArray[Any]) -> dict[str, Any]:
     """Return some rows of all columns, selected by indices or by a boolean mask."""
     return {name: column[rows] for name, column in columns.items()}
@@ -187,8 +191,8 @@ class Preparation:
         Parameters
         ----------
         columns : mapping of str to (rows,) array_like
-            Numbers (NaN where missing), booleans, strings (None where missing) or dates.
-            ``fastgd.tables.column_values.columns_of`` converts a DataFrame.
+            Numbers (NaN where missing), booleans, strings (None where missing) or dates; or a
+            DataFrame.
         max_categories : int
             The most inputs for strings of one column.
         standardize : bool
@@ -226,8 +230,7 @@ class Preparation:
                [ 1.3,  0. ,  0. ,  1. ],
                [-0.1,  0. ,  1. ,  0. ]])
         """
-        if not isinstance(columns, Mapping):
-            columns = columns_of(columns)
+        columns = _by_name(columns)
         y, seed = None if y is None else numbers_of("y", y), check_seed(seed)
         decisions = Decisions(drop, max_categories, standardize, keep, encoding, y, seed)
         return cls.learn_from(columns, slice(None), decisions)[0]
@@ -375,6 +378,7 @@ class Preparation:
         ...     print(remark)
         city: Bonn in 1 row: not in the training table; these rows have no category
         """
+        columns = _by_name(columns)
         cells = self.cells(columns)
         lines = [line for column in self.columns for line in column.remarks(cells[column.name])]
         names = {*cells, *self.left_out, *(columns if known is None else known)}
@@ -387,6 +391,7 @@ class Preparation:
 
     def used(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         """Return the columns that are used; raise ValueError if one is missing."""
+        columns = _by_name(columns)
         absent = [column.name for column in self.columns if column.name not in columns]
         if absent:
             raise ValueError(

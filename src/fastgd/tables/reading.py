@@ -15,14 +15,18 @@ from itertools import islice
 from math import isfinite
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import either, escaped, first_names, many, shown, warn
 from fastgd.checks.numbers import check_memory, check_path
+from fastgd.checks.presentation import pandas_or_xarray
 from fastgd.tables.column_values import FileTexts, columns_of, number_of
+
+if TYPE_CHECKING:
+    import pandas
 
 # ---------------------------------------------------------------- text
 
@@ -227,6 +231,41 @@ NOTHING = frozenset(
 
 _BYTES_OF_CELL = 80
 """Memory of a short Python string, and of its entry in a list."""
+
+
+def read(path: Path, sep: str | None = None, decimal: str | None = None) -> "pandas.DataFrame":
+    r"""Read a table from a CSV or TSV file, also compressed (.gz), or a Parquet file.
+
+    Parameters
+    ----------
+    path : Path
+        Its suffix tells the format.
+    sep : {",", ";", "tab", "|"}, optional
+        The separator of cells; guessed from the first lines by default.
+    decimal : {".", ","}, optional
+        The decimal sign; guessed from the cells by default.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    ValueError
+        If it does not hold a table; the message says where.
+    ImportError
+        If pandas is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
+    ...     print("city;price\nRome;1.234,5\nOslo;-", file=file, flush=True)
+    ...     read(Path(file.name))
+       city   price
+    0  Rome  1234.5
+    1  Oslo     NaN
+    """
+    library = pandas_or_xarray("pandas", "a table")
+    return cast("pandas.DataFrame", library.DataFrame(read_columns(path, sep, decimal)))
 
 
 def read_columns(
