@@ -1,6 +1,6 @@
 """Checks of numbers: one, all values of an axis, an array, bytes of memory; of names and paths.
 
-Arrays leave in the only form that compiled code should meet: see `numbers_of`.
+Arrays leave in the only form that compiled code should meet: see `reals_of`.
 """
 
 import math
@@ -234,24 +234,33 @@ def array_of(name: str, value: object, *, of_numbers: bool = False) -> NDArray[n
 
 
 def numbers_of(name: str, value: object) -> FloatArray:
-    """Return value as an array of finite numbers of any shape, not empty.
-
-    It has the only type that compiled code should meet: C-contiguous, aligned, writeable float64.
-    Data frames give read-only views, and structured arrays unaligned ones.
-    """
-    is_plain = type(value) is np.ndarray and value.dtype == np.float64 and value.flags.carray
-    array: NDArray[Any] = _real(name, value)
-    # Of a copy, if the numbers have another type, and of a boolean array for isfinite.
-    check_memory((9 if array.dtype != np.float64 else 1) * array.size, name)
-    if not is_plain:
-        with np.errstate(all="ignore"):
-            array = np.require(array, dtype=np.float64, requirements=["C", "A", "W"])
+    """Return value as :func:`reals_of` does; all numbers must be finite."""
+    array = reals_of(name, value)
     finite = np.isfinite(array)
     if not finite.all():
         place = int(finite.argmin())
         came = cell_at(value, array, place) or value_at(array, place)
         raise ValueError(f"{name} must be finite, got {came}")
     return array
+
+
+def reals_of(name: str, value: object) -> FloatArray:
+    """Return value as an array of numbers of any shape, not empty; they need not be finite.
+
+    It has the only type that compiled code should meet: C-contiguous, aligned, writeable float64.
+    Data frames give read-only views, and structured arrays unaligned ones.
+    """
+    array = array_of(name, value, of_numbers=True)
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{name} must hold real numbers, got {shown(value)} (dtype {array.dtype.name})"
+        )
+    # Of a copy, if the numbers have another type, and of a boolean array for isfinite.
+    check_memory((9 if array.dtype != np.float64 else 1) * array.size, name)
+    with np.errstate(all="ignore"):
+        return np.require(array, dtype=np.float64, requirements=["C", "A", "W"])
 
 
 def check_shape(
@@ -272,22 +281,6 @@ def value_at(array: NDArray[Any], place: SupportsIndex, form: str = "") -> str:
     """Return the number at a place of the flat array, with its indices: "-1.0 at [0, 2]"."""
     at = [int(i) for i in np.unravel_index(int(place), array.shape)]
     return f"{array[tuple(at)]:{form}} at {at}"
-
-
-def reals_of(name: str, value: object) -> FloatArray:
-    """Return a copy of value as numbers of any shape, not empty; they need not be finite."""
-    return _real(name, value).astype(np.float64)
-
-
-def _real(name: str, value: object) -> NDArray[np.generic]:
-    array = array_of(name, value, of_numbers=True)
-    if array.size == 0:
-        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
-    if array.dtype.kind not in "biuf":
-        raise TypeError(
-            f"{name} must hold real numbers, got {shown(value)} (dtype {array.dtype.name})"
-        )
-    return array
 
 
 def check_vector(name: str, value: object, count: int) -> FloatArray:
