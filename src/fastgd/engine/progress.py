@@ -1,14 +1,15 @@
 """Progress and cancellation of long computations."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from math import nan
 from threading import Event, Lock, get_ident
 from time import monotonic
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastgd.checks.messages import shown
 
@@ -58,18 +59,11 @@ class Progress(NamedTuple):
 
 ProgressHook = Callable[[Progress], object]
 
-Errors = Callable[[], Any]
-"""Returns an array of new errors; it is called at once, if they are needed."""
-
-
-class Advance(Protocol):
-    """Takes the amount of work since its last call, in any thread, and its errors.
-
-    In the thread of the public call it may raise, to stop the work: there 0 is reported meanwhile.
-    """
-
-    def __call__(self, done: int, errors: Errors | None = None, /) -> None:
-        """Report both."""
+Advance = Callable[..., None]
+"""Takes the amount of work since its last call, in any thread, and maybe a function that returns
+an array of its errors. In the thread of the public call it may raise, to stop the work: there 0 is
+reported meanwhile.
+"""
 
 
 def check_progress(value: object) -> bool | ProgressHook:
@@ -81,7 +75,7 @@ def check_progress(value: object) -> bool | ProgressHook:
     return value
 
 
-def unreported(_done: int, _errors: Errors | None = None, /) -> None:
+def unreported(_done: int, _errors: object = None, /) -> None:
     """Only stop if that is asked for; processes that help to compile are sent this function."""
     if (stop := _stop.get()) is not None and stop.is_set():
         raise StoppedError
@@ -99,11 +93,16 @@ def stopped_by(event: Event) -> Iterator[None]:
 
 @contextmanager
 def reporting(
-    progress: bool | ProgressHook, total: int, unit: str = "it", done: int = 0
+    progress: bool | ProgressHook,
+    total: int,
+    unit: str = "it",
+    done: int = 0,
+    errors: ArrayLike = (),
 ) -> Iterator[Advance]:
     """Yield a function to call with the amount of work done since its last call.
 
-    ``done`` is how much of the total had been done before: it counts, but not for the speed.
+    ``done`` is how much of the total had been done before, with these ``errors``: it counts, but
+    not for the speed.
 
     Raises
     ------
@@ -112,45 +111,53 @@ def reporting(
     """
     if progress is False:
         yield unreported
-        return
-    with ExitStack() as stack:
-        hook = progress
-        if hook is True:
-            try:
-                from tqdm import tqdm
-            except ImportError as error:
-                raise ImportError("progress=True needs tqdm: pip install tqdm") from error
-            bar = stack.enter_context(tqdm(total=total, initial=done, unit=unit, unit_scale=True))
-            hook = lambda event: bar.update(event.done - bar.n)  # noqa: E731
-        reporter = _Reporter(hook, total, done, needs_errors=progress is not True)
+    elif progress is True:
+        try:
+            from tqdm import tqdm
+        except ImportError as error:
+            raise ImportError("progress=True needs tqdm: pip install tqdm") from error
+        with tqdm(total=total, initial=done, unit=unit, unit_scale=True) as bar:
+            reporter = _Reporter(lambda event: bar.update(event.done - bar.n), total, done)
+            yield lambda done, _errors=None: reporter(done)
+            reporter.finish()
+    else:
+        reporter = _Reporter(progress, total, done, errors)
         yield reporter
-        if reporter.told != reporter.done:
-            reporter.tell()
+        reporter.finish()
 
 
 class _Reporter:
     """Adds up what all threads report, and calls the hook in the thread that made it."""
 
-    def __init__(self, hook: ProgressHook, total: int, done: int, *, needs_errors: bool) -> None:
-        self._hook, self._total, self._needs_errors = hook, total, needs_errors
-        self.done, self._best = done, nan
+    def __init__(self, hook: ProgressHook, total: int, done: int, errors: ArrayLike = ()) -> None:
+        self._hook, self._total, self._done = hook, total, done
+        self._best = _smallest(errors, nan)
         self._lock, self._thread, self._start = Lock(), get_ident(), monotonic()
-        self.tell()
+        self._tell()
 
-    def __call__(self, done: int, errors: Errors | None = None, /) -> None:
+    def __call__(self, done: int, errors: Callable[[], ArrayLike] | None = None, /) -> None:
         with self._lock:
-            self.done += done
-            if errors is not None and self._needs_errors:
-                self._best = float(np.fmin.reduce(errors(), axis=None, initial=self._best))
-        is_due = monotonic() >= self._due and self.done < self._total  # the last event comes later
+            self._done = min(self._done + done, self._total)  # a chunk may be computed twice
+            if errors is not None:
+                self._best = _smallest(errors(), self._best)
+        is_due = monotonic() >= self._due and self._done < self._total  # the last comes later
         if is_due and get_ident() == self._thread:
-            self.tell()
+            self._tell()
 
-    def tell(self) -> None:
+    def _tell(self) -> None:
         """Call the hook, which may stop all work that is left."""
-        self.told, elapsed = self.done, monotonic() - self._start
-        answer = self._hook(Progress(self.told, self._total, self._best, elapsed))
+        self._told, elapsed = self._done, monotonic() - self._start
+        answer = self._hook(Progress(self._told, self._total, self._best, elapsed))
         self._due = monotonic() + EVERY
         is_no = isinstance(answer, (bool, np.bool_)) and not answer
-        if is_no and self.told < self._total:
+        if is_no and self._told < self._total:
             raise KeyboardInterrupt("progress returned False")
+
+    def finish(self) -> None:
+        """Tell how it ended, unless that was told."""
+        if self._told != self._done:
+            self._tell()
+
+
+def _smallest(errors: ArrayLike, before: float) -> float:
+    return float(np.fmin.reduce(errors, axis=None, initial=before))

@@ -199,6 +199,10 @@ def search(
     return found
 
 
+_Best = dict[tuple[int, int, int], tuple[float, FloatArray, Sweep, int]]
+"""By the place of a setting: its smallest loss, the outputs then, the networks, and the step."""
+
+
 def _tried(
     target: Target,
     samples: SearchSamples,
@@ -219,9 +223,9 @@ def _tried(
     settings = settings_of(objective, least, seen, choices.solver)
     updates = -(-least // (settings["batch_size"] or least))
     settings |= {"hidden_size": list(hidden_sizes), "alpha": list(alphas), "l2": list(penalties)}
-    best: dict[tuple[int, int, int], tuple[float, FloatArray, Sweep, int]] = {}
+    best: _Best = {}
     with sharing_code(parameters * min(seen, EPOCHS * len(samples.X)) < SHORT):
-        for step, result in enumerate(_trainings(samples, held, settings, updates, choices)):
+        for step, result in enumerate(_trainings(samples, held, settings, updates, choices, best)):
             for i in range(len(hidden_sizes)):
                 outside = np.zeros((len(alphas), len(penalties), *samples.y.shape))
                 for fold, rows in enumerate(held):
@@ -231,8 +235,6 @@ def _tried(
                     loss = loss if isfinite(loss) else inf
                     if (i, j, k) not in best or loss < best[i, j, k][0]:
                         best[i, j, k] = loss, outside[j, k], result, step
-            if step - max(one[-1] for one in best.values()) >= PATIENT // STEP:
-                break
     found = []
     for (i, j, k), (loss, outputs, result, _) in best.items():
         score = None
@@ -251,8 +253,9 @@ def _trainings(
     settings: dict[str, Any],
     updates: int,
     choices: Choices,
+    best: _Best,
 ) -> Iterator[Sweep]:
-    """Train with early stopping; or in steps, of which the caller takes the best."""
+    """Train with early stopping; or in steps, of which the caller puts the best into ``best``."""
     X, y = samples.X, samples.y
     first: dict[str, Any] = {**settings, "folds": held, "seed": choices.seed}
     if np.ptp(samples.costs):
@@ -261,14 +264,17 @@ def _trainings(
         if settings["loss"] in BY_ERROR:
             yield sweep(X, y, **first, patience=PATIENT * updates, restore_best=True, **choices.how)
             return
-        epochs, how = settings["iterations"] // updates, choices.how | {"progress": False}
+        steps, how = settings["iterations"] // updates // STEP, choices.how | {"progress": False}
         first |= {"iterations": STEP * updates, "record_every": STEP * updates}
         more = first | {"keep_state": True}
-        with reporting(choices.progress, epochs // STEP, " steps") as advance:
-            for _ in range(epochs // STEP):
+        with reporting(choices.progress, steps, " steps") as advance:
+            for step in range(steps):
                 result = sweep(X, y, **more, **how)
                 advance(1, partial(getattr, result, "final_error"))
                 yield result
+                if step - max(one[-1] for one in best.values()) >= PATIENT // STEP:
+                    advance(steps - 1 - step)
+                    break
                 more = {"iterations": STEP * updates, "resume": result}
     except TooLargeError as error:
         ways = [f"{LESS} need less"]

@@ -54,7 +54,7 @@ from fastgd.engine.devices import CPU
 from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import Weights, network_of
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.progress import Advance, Errors, ProgressHook
+from fastgd.engine.progress import Advance, ProgressHook
 from fastgd.engine.results import STATUS, Summary, summarize
 from fastgd.store import Arrays, PathLike
 from fastgd.studies.job import StudyJob
@@ -438,10 +438,10 @@ class MapTrainings:
         plan, first, seeds = self.planned(patch, threads, is_trial=is_trial)
         iterations, updates = plan.task.iterations, 0
 
-        def in_pixels(done: int, errors: Errors | None = None, /) -> None:
+        def in_pixels(done: int, _errors: object = None) -> None:  # of which a chunk has none
             nonlocal updates
             before, updates = updates, updates + done
-            advance(updates // iterations - before // iterations, errors)
+            advance(updates // iterations - before // iterations)
 
         trained = execute(plan, first, seeds, KEPT, in_pixels)
         summary = summarize(trained.watch, plan.method.summary)

@@ -373,11 +373,7 @@ def race(
 
 
 def _trained(
-    training: TrainingJob,
-    _threads: int,
-    advance: Advance,
-    *,
-    is_trial: bool = False,
+    training: TrainingJob, _threads: int, advance: Advance, *, is_trial: bool = False
 ) -> Arrays:
     """Train a run of a race on a single thread."""
     iterations = training.task.iterations

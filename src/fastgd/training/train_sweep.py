@@ -333,8 +333,8 @@ def _with_checkpoints(
     run = _read(path, question)
     if run is None and isinstance(job.resume, Run):
         run = job.resume
-    done = planned(run)
-    with reporting(progress, iterations - begun, " updates", done - begun) as advance:
+    done, errors = planned(run), () if run is None else (*run.errors, run.final_error)
+    with reporting(progress, iterations - begun, " updates", done - begun, errors) as advance:
         length, due = FIRST, 0.0
         while done < iterations:
             over = run is not None and run.state is not None and run.state.ended[0] >= 0

@@ -154,11 +154,7 @@ class TrainingJob:
         return np.array(self.seeds * len(self.starts or self.seeds[:1]), np.int64)
 
     def train(
-        self,
-        number: int,
-        plan: Plan,
-        advance: Advance,
-        runs: slice = slice(None),
+        self, number: int, plan: Plan, advance: Advance, runs: slice = slice(None)
     ) -> TrainedRuns:
         """Train the runs of a plan, or resume them: ``runs`` of a network's runs."""
         state = None
@@ -168,6 +164,8 @@ class TrainingJob:
         trained = execute(plan, self.first(number), self.run_seeds, self.keep, advance, state)
         if self.resume is not None:
             join(trained, self.resume, self.networks[number], number, runs)
+        advance(0, lambda: trained.errors)  # also those of GPUs, and the resumed ones
+        advance(0, lambda: trained.final_error)
         return trained
 
     def train_one(self, plan: Plan, advance: Advance) -> Run:

@@ -320,6 +320,7 @@ class InFolder:
 
 
 ResultSink = InMemory | InFolder
+Pool = Threads | Workers
 
 
 def run_job(
@@ -409,13 +410,12 @@ def _work(
         if worker_options.executor is None:
             each = worker_options.threads if len(job.sizes) == 1 else 1
             job.compile(each)  # in this thread, where Ctrl-C interrupts it
-            with Threads(worker_options.threads, each, job, folder, advance).at_work() as threads:
-                # Threads call advance themselves.
-                failed = _hand_out(threads, sink, advance, lambda *_: None)
+            made: Pool = Threads(worker_options.threads, each, job, folder, advance)
+            tell = lambda *_: None  # noqa: E731 - threads call advance themselves
         else:
             made = Workers(worker_options.executor, worker_options.threads_per_worker, job, folder)
-            with made.at_work() as workers:
-                failed = _hand_out(workers, sink, advance, tell)
+        with made.at_work() as pool:
+            failed = _hand_out(pool, sink, advance, tell)
     except LostExecutorError as lost:
         raise BrokenExecutor(
             f"executor takes no more tasks: {str(lost).rstrip('.')}; {sink.summary}"
@@ -443,7 +443,7 @@ def _errors_of(folder: Folder | None, chunk: int, arrays: Arrays | None) -> NDAr
 
 
 def _hand_out(
-    pool: Threads | Workers, sink: ResultSink, advance: Advance, tell: Tell
+    pool: Pool, sink: ResultSink, advance: Advance, tell: Tell
 ) -> tuple[int, Exception] | None:
     """Submit chunks until none is missing; ``tell`` is called with each finished one.
 

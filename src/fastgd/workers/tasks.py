@@ -28,11 +28,11 @@ from math import inf
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, get_ident
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import uuid4
 
 from fastgd.engine.devices import CodeLackingError, add_file, asking, available_threads, read_file
-from fastgd.engine.progress import Advance, Errors, StoppedError, unreported
+from fastgd.engine.progress import Advance, StoppedError, unreported
 from fastgd.store import Arrays
 from fastgd.store.folder import Folder
 
@@ -333,12 +333,7 @@ class Threads:
     patience = inf
 
     def __init__(
-        self,
-        threads: int,
-        each: int,
-        job: Job,
-        folder: Folder | None,
-        advance: Advance,
+        self, threads: int, each: int, job: Job, folder: Folder | None, advance: Advance
     ) -> None:
         self._threads, self._each = threads, each
         self._job, self._folder, self._advance = job, folder, advance
@@ -377,7 +372,7 @@ class Threads:
         self._folder.write(chunk, arrays)
         return Answer(here())
 
-    def _told(self, done: int, errors: Errors | None = None, /) -> None:
+    def _told(self, *work: Any) -> None:
         if self._stopped.is_set():
             raise StoppedError  # the caller has stopped waiting for the threads
-        self._advance(done, errors)
+        self._advance(*work)

@@ -264,12 +264,7 @@ def roll(
 
 
 def _roll_all(
-    curve: Curve,
-    balls: Balls,
-    rules: Rules,
-    iterations: int,
-    threads: int,
-    advance: Advance,
+    curve: Curve, balls: Balls, rules: Rules, iterations: int, threads: int, advance: Advance
 ) -> None:
     """Roll groups of balls, one after the other, until they end or the iterations are used up."""
     for begin in range(0, len(balls.x), GROUP):
