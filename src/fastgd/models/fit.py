@@ -28,27 +28,12 @@ from fastgd.models.row_splits import (
     folds_of_groups,
     some_of,
 )
-from fastgd.models.scores import (
-    SCORING,
-    Score,
-    Scores,
-    constant_of,
-    judged,
-    mean_loss,
-    scores_of,
-)
+from fastgd.models.scores import SCORING, Score, Scores, constant_of, judged, mean_loss, scores_of
 from fastgd.optimizers import Adam, LevenbergMarquardt
 from fastgd.tables.columns import MOST_CATEGORIES, Encoding
 from fastgd.tables.preparation import Preparation, column_name, some_rows
 from fastgd.tables.reading import columns_from
-from fastgd.tables.targets import (
-    MAX_CLASSES,
-    ClassTarget,
-    Target,
-    leaks,
-    learn_target,
-    notes_of,
-)
+from fastgd.tables.targets import MAX_CLASSES, ClassTarget, Target, leaks, learn_target, notes_of
 from fastgd.training.run import Run
 from fastgd.training.sweep_result import Sweep
 from fastgd.training.train_sweep import sweep

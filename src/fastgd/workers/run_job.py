@@ -167,9 +167,6 @@ def _is_of_this_process(executor: Executor) -> bool:
 
 # ---------------------------------------------------------------- chunks, and where they go
 
-Tell = Callable[..., None]
-"""Reports finished chunks, and the arrays of one unless the folder has them."""
-
 TURN = 0.1
 """Maximum seconds between two checks whether leases must be renewed."""
 
@@ -199,10 +196,9 @@ class InMemory:
         return arrays is not None
 
     def tend(self) -> None:
-        """Do nothing: there are no leases to renew."""
+        """Do nothing: there are no leases to renew, or to give up."""
 
-    def release(self) -> None:
-        """Do nothing: there are no leases to give up."""
+    release = tend
 
     @property
     def is_complete(self) -> bool:
@@ -223,7 +219,9 @@ class InFolder:
     another process that has read all chunks removes the folder.
     """
 
-    def __init__(self, folder: Folder, tell: Tell, *, reads: bool = False) -> None:
+    def __init__(
+        self, folder: Folder, tell: Callable[[list[int]], None], *, reads: bool = False
+    ) -> None:
         self._folder, self._tell, self._reads = folder, tell, reads
         self.found: list[Arrays | None] = [None] * folder.chunk_count if reads else []
         self._missing = np.ones(folder.chunk_count, bool)
@@ -403,7 +401,7 @@ def _work(
     folder: Folder | None,
     sink: ResultSink,
     advance: Advance,
-    tell: Tell,
+    tell: Callable[..., None],
 ) -> None:
     """Have all chunks computed that are missing in the sink."""
     try:
@@ -443,7 +441,7 @@ def _errors_of(folder: Folder | None, chunk: int, arrays: Arrays | None) -> NDAr
 
 
 def _hand_out(
-    pool: Pool, sink: ResultSink, advance: Advance, tell: Tell
+    pool: Pool, sink: ResultSink, advance: Advance, tell: Callable[..., None]
 ) -> tuple[int, Exception] | None:
     """Submit chunks until none is missing; ``tell`` is called with each finished one.
 
@@ -471,7 +469,8 @@ def _hand_out(
                 continue
             chunk, arrays, error = outcome
             if error is not None:
-                failures[chunk] += pool.attempts(error)
+                # Dask itself has made four attempts before it says that.
+                failures[chunk] += TRIES if type(error).__name__ == "KilledWorker" else 1
                 if failures[chunk] >= pool.tries:
                     return chunk, error
                 getLogger("fastgd").info("chunk %d is computed again: %r", chunk, error)

@@ -313,10 +313,6 @@ class Workers:
         """Maximum number of submitted chunks, given the number of workers that have answered."""
         return min(FIRST_IN_HAND + 2 * places, MOST_IN_HAND)
 
-    def attempts(self, error: Exception) -> int:
-        """How many attempts this error stands for: Dask itself has already made four."""
-        return TRIES if type(error).__name__ == "KilledWorker" else 1
-
     def send_arrays(self) -> None:
         """Have arrays returned from now on, as some worker writes to another disk."""
         self._settings = self._settings._replace(folder=None)
@@ -356,10 +352,6 @@ class Threads:
     def most(self, _places: int) -> int:
         """Maximum number of submitted chunks."""
         return self._threads
-
-    def attempts(self, _error: Exception) -> int:
-        """How many attempts this error stands for."""
-        return 1
 
     def send_arrays(self) -> None:
         """Return arrays instead of writing them."""
