@@ -35,7 +35,8 @@ class Progress(NamedTuple):
     done, total : int
         Updates of all networks, points, pixels, ...: done, now or by an earlier call, and of all.
     best_error : float
-        The smallest error recorded so far, or NaN. Those of GPUs and executors come in chunks.
+        The smallest error recorded so far; NaN if there is none, as in maps. Those of GPUs and
+        executors come in chunks, those of a resumed result at the end.
     elapsed : float
         Seconds since the start.
 
@@ -116,48 +117,41 @@ def reporting(
             from tqdm import tqdm
         except ImportError as error:
             raise ImportError("progress=True needs tqdm: pip install tqdm") from error
-        with tqdm(total=total, initial=done, unit=unit, unit_scale=True) as bar:
-            reporter = _Reporter(lambda event: bar.update(event.done - bar.n), total, done)
-            yield lambda done, _errors=None: reporter(done)
-            reporter.finish()
+        with (
+            tqdm(total=total, initial=done, unit=unit, unit_scale=True) as bar,
+            reporting(lambda event: bar.update(event.done - bar.n), total, done=done) as advance,
+        ):
+            yield lambda done, _errors=None: advance(done)
     else:
         reporter = _Reporter(progress, total, done, errors)
         yield reporter
-        reporter.finish()
+        if reporter.told != reporter.done:
+            reporter.tell()
 
 
 class _Reporter:
     """Adds up what all threads report, and calls the hook in the thread that made it."""
 
-    def __init__(self, hook: ProgressHook, total: int, done: int, errors: ArrayLike = ()) -> None:
-        self._hook, self._total, self._done = hook, total, done
-        self._best = _smallest(errors, nan)
+    def __init__(self, hook: ProgressHook, total: int, done: int, errors: ArrayLike) -> None:
+        self._hook, self._total, self.done = hook, total, done
+        self._best = float(np.fmin.reduce(errors, axis=None, initial=nan))
         self._lock, self._thread, self._start = Lock(), get_ident(), monotonic()
-        self._tell()
+        self.tell()
 
     def __call__(self, done: int, errors: Callable[[], ArrayLike] | None = None, /) -> None:
         with self._lock:
-            self._done = min(self._done + done, self._total)  # a chunk may be computed twice
+            self.done = min(self.done + done, self._total)  # a chunk may be computed twice
             if errors is not None:
-                self._best = _smallest(errors(), self._best)
-        is_due = monotonic() >= self._due and self._done < self._total  # the last comes later
+                self._best = float(np.fmin.reduce(errors(), axis=None, initial=self._best))
+        is_due = monotonic() >= self._due and self.done < self._total  # the last comes later
         if is_due and get_ident() == self._thread:
-            self._tell()
+            self.tell()
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
         """Call the hook, which may stop all work that is left."""
-        self._told, elapsed = self._done, monotonic() - self._start
-        answer = self._hook(Progress(self._told, self._total, self._best, elapsed))
+        self.told, elapsed = self.done, monotonic() - self._start
+        answer = self._hook(Progress(self.told, self._total, self._best, elapsed))
         self._due = monotonic() + EVERY
         is_no = isinstance(answer, (bool, np.bool_)) and not answer
-        if is_no and self._told < self._total:
+        if is_no and self.told < self._total:
             raise KeyboardInterrupt("progress returned False")
-
-    def finish(self) -> None:
-        """Tell how it ended, unless that was told."""
-        if self._told != self._done:
-            self._tell()
-
-
-def _smallest(errors: ArrayLike, before: float) -> float:
-    return float(np.fmin.reduce(errors, axis=None, initial=before))
