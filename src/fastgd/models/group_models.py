@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -65,7 +65,7 @@ _COMPARED: dict[str, codec.StoredField] = {
 }
 
 
-def encode(models: Any, without: Collection[str] = ()) -> tuple[JsonValues, Arrays]:
+def encode(models: Any) -> tuple[JsonValues, Arrays]:
     """A GroupModels as a header and arrays."""
     arrays: Arrays = {
         "members": models.keys.members,
@@ -79,10 +79,10 @@ def encode(models: Any, without: Collection[str] = ()) -> tuple[JsonValues, Arra
         **codec.encode(_FITS, models.fits)[1],
     }
     sweeps = enumerate(models.fits.trained.sweeps)
-    results = {f"sweep_{k}": encode_sweep(one, without) for k, one in sweeps}
+    results = {f"sweep_{k}": encode_sweep(one) for k, one in sweeps}
     for name, run in {"fallback": models.fallback, "shared": models.fits.shared}.items():
         if run is not None:
-            results[name] = encode_run(run, without)
+            results[name] = encode_run(run)
     for lead, (_, content) in results.items():
         arrays |= {f"{lead}.{name}": array for name, array in content.items()}
     parts = {name: own for name, (own, _) in results.items()}

@@ -51,7 +51,6 @@ from fastgd.training.stored_results import (
     check_state,
     decode_outline,
     decode_start,
-    digest_of_sweep,
     encode_outline,
     encode_start,
     options_of,
@@ -103,10 +102,6 @@ class FolderSweep(Sweep):
         sizes = np.concatenate([chunks.sizes for chunks in self._chunks])
         return int(sizes[~self._folder.done()].sum())
 
-    def digest(self) -> str:
-        """As :meth:`fastgd.Sweep.digest`; a ValueError if a chunk is corrupt."""
-        return digest_of_sweep(self, self._verified())
-
     def __iter__(self) -> Iterator[Run]:
         """All runs, the last axis fastest, reading one chunk after the other."""
         for chosen in self._boxes():
@@ -141,10 +136,6 @@ class FolderSweep(Sweep):
         """The sweep with all of its results, read into memory."""
         return self._some(Selection(self._sweep_axes, (slice(None),) * len(self.axes)))
 
-    def save(self, path: PathLike) -> None:
-        """Write the whole sweep to one ``.npz`` file that :func:`fastgd.load` reads."""
-        self.in_memory().save(path)
-
     def _boxes(self) -> Iterator[Selection]:
         """The runs of each chunk."""
         for number, chunks in enumerate(self._chunks):
@@ -152,7 +143,7 @@ class FolderSweep(Sweep):
             for chunk in range(chunks.count):
                 yield Selection(self._sweep_axes, (*network, *chunks.box(chunk)))
 
-    def _verified(self) -> Iterator[Sweep]:
+    def _pieces(self) -> Iterator[Sweep]:
         """Each chunk in memory; all of its file is as it was written."""
         for chunk, chosen in enumerate(self._boxes()):
             self._folder.verify(chunk)
