@@ -37,7 +37,7 @@ from fastgd.training.codec import JsonValues, StoredArray, by_result, need, text
 from fastgd.training.codec import load as load  # any saved result: this module knows all classes
 from fastgd.training.run import Run, exported
 from fastgd.training.saved_result import SavedResult
-from fastgd.training.stored_results import decode_run, decode_sweep, encode_run, encode_sweep
+from fastgd.training.stored_results import decode_run, decode_sweep
 from fastgd.training.sweep_result import Sweep
 
 if TYPE_CHECKING:
@@ -78,14 +78,13 @@ def encode(models: Any) -> tuple[JsonValues, Arrays]:
         **{f"compared.{name}": array for name, array in models.compared.items()},
         **codec.encode(_FITS, models.fits)[1],
     }
-    sweeps = enumerate(models.fits.trained.sweeps)
-    results = {f"sweep_{k}": encode_sweep(one) for k, one in sweeps}
-    for name, run in {"fallback": models.fallback, "shared": models.fits.shared}.items():
-        if run is not None:
-            results[name] = encode_run(run)
-    for lead, (_, content) in results.items():
-        arrays |= {f"{lead}.{name}": array for name, array in content.items()}
-    parts = {name: own for name, (own, _) in results.items()}
+    results = {f"sweep_{k}": sweep for k, sweep in enumerate(models.fits.trained.sweeps)}
+    results |= {"fallback": models.fallback, "shared": models.fits.shared}
+    parts = {}
+    for lead, result in results.items():
+        if result is not None:
+            _, parts[lead], content = codec.content_of(result)
+            arrays |= {f"{lead}.{name}": array for name, array in content.items()}
     return {"names": models.keys.names, "notes": models.notes, "parts": parts}, arrays
 
 

@@ -202,12 +202,6 @@ def content_of(result: Any) -> tuple[str, JsonValues, Arrays]:
     return name, *_CLASSES[name][1](result)
 
 
-def save(result: Any, path: PathLike) -> None:
-    """Write a result of a registered class."""
-    path = check_path("path", path)
-    npz.write(path, *content_of(result))
-
-
 def load(path: PathLike) -> Any:
     """Load a result from a file that its method ``save`` wrote.
 

@@ -71,13 +71,10 @@ _MISSING = {"outcome": -1, "best_iteration": NOWHERE}
 
 
 class FolderSweep(Sweep):
-    """A :class:`fastgd.Sweep` in a folder: made by ``fastgd.sweep(out=)`` and :func:`fastgd.open`.
+    """A :class:`fastgd.Sweep` in a folder, which is read as :func:`fastgd.open` has it.
 
-    It has all attributes and methods of a Sweep. Nothing is kept in memory: each access reads the
-    chunks that it needs, so ``sweep[3]`` reads some chunks, and ``sweep.errors`` all of them. A
-    selection (``sweep[3]``, ``sweep.sel(alpha=1)``) is a Sweep in memory; ``sweep[...]`` reads all.
-
-    Runs that have not been trained yet have the status "missing", and NaN as their errors.
+    A selection (``sweep[3]``, ``sweep.sel(alpha=1)``) is a Sweep in memory; ``sweep[...]`` reads
+    all. Runs that have not been trained yet have NaN as their errors.
     """
 
     _known: tuple[str, ...]
@@ -112,11 +109,6 @@ class FolderSweep(Sweep):
 
         Dask reads the chunks when it computes with them. Without Dask
         (``pip install "fastgd[dask]"``) everything is read into memory.
-
-        Raises
-        ------
-        ImportError
-            If xarray is not installed (``pip install "fastgd[xarray]"``).
         """
         try:
             import dask.array as da

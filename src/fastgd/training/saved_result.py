@@ -12,16 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown
-from fastgd.store import Arrays, PathLike, plain
+from fastgd.checks.numbers import check_path
+from fastgd.store import Arrays, PathLike, npz, plain
 from fastgd.training import codec
 from fastgd.training.codec import JsonValues
 from fastgd.training.stored_results import SOURCES
 
 _HASHES = ("sample_hashes", "subset_hashes")
 """Values of headers that only resuming needs, like arrays of states."""
-
-_OPTIONS = re.compile(r"(sample_weight|factors_\d+)$")
-"""Names of arrays among the options of a run."""
 
 _MEASURED = re.compile(rf"\b({'|'.join((*SOURCES, 'scores', 'notes'))})\b")
 """Names of values in headers that the training has found, not the caller given."""
@@ -47,7 +45,7 @@ class SavedResult:
         ...     fastgd.load(file.name) == run
         True
         """
-        codec.save(self, path)
+        npz.write(check_path("path", path), *codec.content_of(self))
 
     def digest(self) -> str:
         """The SHA-256 of what was given (axes, options) and of all results, in hexadecimal digits.
@@ -174,7 +172,7 @@ def _leaves(place: str, value: Any) -> Iterator[tuple[str, Any]]:
 def _rank(name: str, value: Any) -> int:
     """0 for what was given, 1 for arrays of results, 2 for single results."""
     if isinstance(value, np.ndarray):
-        return 0 if _OPTIONS.search(name) else 1
+        return 0 if re.search(r"(sample_weight|factors_\d+)$", name) else 1  # among options
     return 2 if _MEASURED.search(name) else 0
 
 
