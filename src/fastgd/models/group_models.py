@@ -21,6 +21,7 @@ from fastgd.checks.presentation import (
     ShownInNotebooks,
     ShownTable,
     counted,
+    dataframe,
 )
 from fastgd.export.exportable import ONNX_DTYPES, OnnxType
 from fastgd.models.group_keys import Keys
@@ -301,12 +302,9 @@ class GroupModels(SavedResult, ShownInNotebooks):
         return self._frame("comparison", self.compared)
 
     def _frame(self, name: str, columns: Mapping[str, NDArray[Any]]) -> pandas.DataFrame:
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError(f'{name} needs pandas: pip install "fastgd[dataframe]"') from error
         labels = dict(zip(self.keys.names, self.keys.columns(), strict=True))
-        return pandas.DataFrame({**labels, **columns})
+        table: pandas.DataFrame = dataframe(labels | {**columns}, caller=name)
+        return table
 
     def __getitem__(self, group: Any) -> Run:
         """The network of a group, whose inputs and outputs are scaled.

@@ -89,7 +89,7 @@ class SavedResult:
     def __eq__(self, other: object) -> bool:
         if self is other or not isinstance(other, SavedResult):
             return self is other or NotImplemented
-        if any(getattr(one, "missing", 0) for one in (self, other)):  # who knows?
+        if any(getattr(one, "missing", 0) for one in (self, other)):
             return False
         return hash(self) == hash(other) and self.digest() == other.digest()
 
