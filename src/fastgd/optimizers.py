@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from html import escape
 from inspect import cleandoc
+from reprlib import repr as short
 from textwrap import fill
 from types import MappingProxyType
 from typing import (
@@ -108,7 +109,7 @@ class Hyperparameters:
     def _repr_html_(self) -> str:
         """A table for notebooks: each field with its value and what it means."""
         words = {name: known.words for name, known in self.hyperparameters.items()}
-        rows = [(name, repr(own), words.get(name, "")) for name, own in self._asdict().items()]
+        rows = [(name, short(own), words.get(name, "")) for name, own in self._asdict().items()]
         cells = ("".join(f"<td>{escape(text)}</td>" for text in row) for row in rows)
         table = "".join(f"<tr>{row}</tr>" for row in cells)
         return f"<div><strong>{type(self).__name__}</strong><table>{table}</table></div>"

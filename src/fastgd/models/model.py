@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
@@ -41,7 +41,7 @@ Table = Any
 """A table of pandas, polars, pyarrow, ..., a mapping of names to columns, or the path of a file."""
 
 
-def encode(model: Any, without: Collection[str] = ()) -> tuple[JsonValues, Arrays]:
+def encode(model: Any) -> tuple[JsonValues, Arrays]:
     """A Model as a header and arrays."""
     arrays = {"preparation": np.array(model.preparation.to_json())}
     for k, target in enumerate(model.targets):
@@ -49,7 +49,7 @@ def encode(model: Any, without: Collection[str] = ()) -> tuple[JsonValues, Array
     header: JsonValues = {"targets": len(model.targets), "scores": model.scores, "runs": []}
     header["notes"] = list(model.training_notes)
     for k, run in enumerate(model.runs):
-        of_run, own = encode_run(run, without)
+        of_run, own = encode_run(run)
         header["runs"].append(of_run)
         arrays |= {f"run_{k}_{name}": array for name, array in own.items()}
     return header, arrays
