@@ -418,7 +418,9 @@ def test_former_names_lead_to_no_argument_of_another_call(call, name):
 
 @pytest.mark.parametrize("call", TRAININGS)
 def test_a_callback_is_answered_with_progress(call):
-    with pytest.raises(TypeError, match=r"^an option must be known, got 'callback': progress "):
+    with pytest.raises(
+        TypeError, match=r"^an option must be known, got 'callback': progress takes a function, too"
+    ):
         call(XOR_X, XOR_Y, callback=print)
 
 

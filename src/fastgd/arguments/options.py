@@ -409,7 +409,7 @@ def check_parts(
 
 def _check_schedule(method: Method) -> None:
     schedule = method.schedule
-    if isinstance(schedule, Cosine) and method.schedule.warmup_steps >= method.schedule.steps:
+    if isinstance(schedule, Cosine) and schedule.warmup_steps >= schedule.steps:
         raise ValueError(
             f"warmup_steps must be below steps ({schedule.steps}), which include the warm-up, "
             f"got {schedule.warmup_steps}"

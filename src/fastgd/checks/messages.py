@@ -194,10 +194,10 @@ def called_otherwise(word: str, ours: str) -> str:
     >>> called_otherwise("lr", "alpha"), called_otherwise("epochs", "iterations")
     (': fastgd calls it alpha', ': fastgd counts iterations, each of them an update')
     >>> called_otherwise("callback", "progress")
-    ': progress shows how far the work is; train and sweep have record_weights=True'
+    ': progress takes a function, too; record_weights=True keeps the networks'
     """
     if "callback" in word.lower():
-        return f": {ours} shows how far the work is; train and sweep have record_weights=True"
+        return f": {ours} takes a function, too; record_weights=True keeps the networks"
     if "epoch" in word.lower():
         return f": fastgd counts {ours}, each of them an update"
     return f": fastgd calls it {ours}"

@@ -16,7 +16,7 @@ from fastgd.arguments.axes import kinds_of, parameters_of, unknown
 from fastgd.arguments.declarations import DECLARED, SurfaceOptions
 from fastgd.arguments.initial_network import Start, check_network, check_whole
 from fastgd.arguments.samples import check_samples, outputs_to_start
-from fastgd.arguments.signatures import options_of, taking
+from fastgd.arguments.signatures import taking
 from fastgd.checks.messages import error_text, joined, shown
 from fastgd.checks.numbers import (
     FloatArray,
@@ -231,7 +231,7 @@ class Surface(ShownInNotebooks):
         return reached
 
 
-@taking(options_of(SurfaceOptions))
+@taking(SurfaceOptions)
 def surface(
     X: ArrayLike,
     y: ArrayLike,

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments.declarations import LossOptions
 from fastgd.arguments.initial_network import NetworkParts, Start
 from fastgd.arguments.options import Method, check_curved
-from fastgd.arguments.signatures import options_of, taking
+from fastgd.arguments.signatures import taking
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import (
     FloatArray,
@@ -32,7 +32,7 @@ from fastgd.training.run import Run, run_of
 from fastgd.training.training_job import checked_loss
 
 
-@taking(options_of(LossOptions))
+@taking(LossOptions)
 def objective(
     X: ArrayLike,
     y: ArrayLike,
@@ -294,7 +294,7 @@ LOCAL_ITERATIONS = 1000
 """Maximum iterations of each local search of an annealing: SciPy's own upper limit."""
 
 
-@taking(options_of(LossOptions))
+@taking(LossOptions)
 def minimize(
     X: ArrayLike,
     y: ArrayLike,

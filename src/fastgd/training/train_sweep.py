@@ -22,7 +22,7 @@ from fastgd.arguments import options
 from fastgd.arguments.axes import taking_combinations
 from fastgd.arguments.initial_network import Start
 from fastgd.arguments.samples import warn_of_targets
-from fastgd.arguments.signatures import AXES, options_of, taking
+from fastgd.arguments.signatures import AXES, taking
 from fastgd.arguments.subsets import Splits
 from fastgd.checks.messages import shown, warn
 from fastgd.checks.numbers import (
@@ -92,7 +92,7 @@ def continuing(
     return decorate
 
 
-@taking(options_of(), explained=True)
+@taking(explained=True)
 @continuing(arguments_of_run)
 def train(
     X: ArrayLike,
@@ -387,7 +387,7 @@ def _read(path: Path, question: Manifest) -> Run | None:
 # ---------------------------------------------------------------- sweep()
 
 
-@taking(options_of(), AXES)
+@taking(axes=AXES)
 @continuing(arguments_of_sweep)
 @taking_combinations
 def sweep(
