@@ -14,22 +14,14 @@ names; they are in ``kernel/iteration/optimizer_steps.py`` and, in plain NumPy, 
 ``reference/optimizers.py``.
 """
 
+import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from html import escape
 from inspect import cleandoc
 from textwrap import fill
 from types import MappingProxyType
-from typing import (
-    Annotated,
-    Any,
-    ClassVar,
-    NamedTuple,
-    Protocol,
-    Self,
-    TypeVar,
-    dataclass_transform,
-)
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, Self, TypeVar
 
 from numpy.typing import NDArray
 
@@ -71,7 +63,7 @@ class Hyperparameter(NamedTuple):
     default: float | None
 
 
-@dataclass_transform(frozen_default=True)
+@typing.dataclass_transform(frozen_default=True)
 class Hyperparameters:
     """Values in named fields, which can't be changed.
 

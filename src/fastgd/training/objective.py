@@ -367,17 +367,9 @@ def minimize(
     >>> run.predict(X).round(1).ravel() + 0.0
     array([0., 1., 1., 0.])
     """
-    checked = checked_loss(
-        X,
-        y,
-        options,
-        ("hidden_size", "method", "iterations", "seed", "weights", "biases"),
-        hidden_size=hidden_size,
-        iterations=iterations,
-        seed=seed,
-        weights=weights,
-        biases=biases,
-    )
+    given: dict[str, Any] = {"hidden_size": hidden_size, "iterations": iterations, "seed": seed}
+    given |= {"weights": weights, "biases": biases}
+    checked = checked_loss(X, y, options, (*given, "method"), **given)
     method = check_choice("method", method, METHODS)
     if method != "dual_annealing" and span is not None:
         raise ValueError(f"span must be left out with method={method!r}, got {shown(span)}")
