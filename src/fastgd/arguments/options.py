@@ -15,11 +15,18 @@ from fastgd.arguments.axes import (
     MOST_NETWORKS,
     axes_among,
     formulas_of,
+    hint_of,
     kinds_of,
     parameters_of,
-    unknown,
 )
-from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES, LossOptions
+from fastgd.arguments.declarations import (
+    DECLARED,
+    FIELDED,
+    STRUCTURES,
+    VALUES,
+    LossOptions,
+    SurfaceOptions,
+)
 from fastgd.arguments.declarations import Options as Options
 from fastgd.arguments.option_types import (
     AllBut,
@@ -148,7 +155,7 @@ def axes(given: Mapping[str, object], arguments: Collection[str] = ()) -> Axes:
     for.
     """
     own = kinds_of(given)
-    check_names(given, own, arguments)
+    check_names(given, own, (*ARGUMENTS, *arguments))
     structures = {name: given[name] for name in STRUCTURES if name in given}
     values = {
         name: getattr(holder, name)
@@ -158,26 +165,29 @@ def axes(given: Mapping[str, object], arguments: Collection[str] = ()) -> Axes:
     return Axes(axes_among(structures, MOST_NETWORKS), axes_among(values))
 
 
+_OPTION_OF = {
+    Options: "an option",
+    LossOptions: "an option of an objective",
+    SurfaceOptions: "an option of a surface",
+}
+
+
 def check_names(
     given: Mapping[str, object],
     own: Iterable[str],
     arguments: Collection[str],
-    *,
-    of_loss: bool = False,
+    taken: Any = Options,
 ) -> None:
-    """Reject unknown options, of a training or of its loss; ``own`` are those of its functions.
+    """Reject options that are not ``taken``, nor ``own`` parameters of their functions.
 
-    Suggestions may also name one of the ``arguments`` that only this call has.
+    The message says what may be meant, also one of the call's ``arguments``, or lists all names.
     """
-    known, what = (*DECLARED, *own), "an option"
-    if of_loss:
-        known = (*(name for name in DECLARED if name in LossOptions.__annotations__), *own)
-        what = "an option of an objective"
-    else:
-        arguments = (*ARGUMENTS, *arguments)
+    known = (*(name for name in DECLARED if name in taken.__annotations__), *own)
     for name in given:
         if name not in known:
-            raise unknown(name, given, known, arguments, what)
+            hint = "" if name in DECLARED else hint_of(name, given, (*known, *arguments))
+            rule = "known" if hint else f"one of {either(known)}"
+            raise TypeError(f"{_OPTION_OF[taken]} must be {rule}, got {shown(name)}{hint}")
 
 
 def check_sweep(
@@ -203,7 +213,7 @@ def check_sweep(
     found = SweepOptions({}, {}, [_PLAIN])
     if given or axes is not NO_AXES:
         own = kinds_of(given)
-        check_names(given, own, arguments)
+        check_names(given, own, (*ARGUMENTS, *arguments))
         found = _each_checked(given, axes, own, LARGEST if samples is None else len(samples[0]))
     for method, numbers in product(found.methods, _worst(found.values, together)):
         _check_together(method.at(numbers), samples, hiddens, in_parts=in_parts)
