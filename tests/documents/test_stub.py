@@ -46,6 +46,8 @@ fastgd.surface(X, y, swept[0, 1, 2])
 loaded = fastgd.load("run.npz")
 print(round(loaded.final_error, 3), loaded.best(), loaded.weights, loaded["Oslo"].alpha, loaded[0])
 loaded.predict({"size": [1]}).round(), loaded.columns(), loaded.remarks({"size": [1]})
+model = fastgd.fit({"size": [1], "price": [2]}, "price")
+model.predict({"size": [1]}).mean(), model.predict(pandas.DataFrame({"size": [1]})).index
 resumed: fastgd.Run = fastgd.train(X, y, resume=loaded)
 fastgd.optimizers.AdamW(weight_decay=[0.1, 0.2])
 Adam(np.linspace(0.8, 0.9, 3)).beta1 / 2 + Cosine(9).steps // 2
@@ -66,6 +68,7 @@ fastgd.bucket.basins(rule="signs")  # wrong
 swept[0].nothing  # wrong
 swept["alpha"]  # wrong
 loaded.nothing  # wrong
+model.predict({"size": [1]}).nothing  # wrong
 """
 WRONG = [number for number, line in enumerate(CALLS.splitlines(), 1) if line.endswith("# wrong")]
 

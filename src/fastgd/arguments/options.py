@@ -19,14 +19,7 @@ from fastgd.arguments.axes import (
     kinds_of,
     parameters_of,
 )
-from fastgd.arguments.declarations import (
-    DECLARED,
-    FIELDED,
-    STRUCTURES,
-    VALUES,
-    LossOptions,
-    SurfaceOptions,
-)
+from fastgd.arguments.declarations import DECLARED, FIELDED, OPTION_OF, STRUCTURES, VALUES
 from fastgd.arguments.declarations import Options as Options
 from fastgd.arguments.option_types import (
     AllBut,
@@ -165,13 +158,6 @@ def axes(given: Mapping[str, object], arguments: Collection[str] = ()) -> Axes:
     return Axes(axes_among(structures, MOST_NETWORKS), axes_among(values))
 
 
-_OPTION_OF = {
-    Options: "an option",
-    LossOptions: "an option of an objective",
-    SurfaceOptions: "an option of a surface",
-}
-
-
 def check_names(
     given: Mapping[str, object],
     own: Iterable[str],
@@ -187,7 +173,7 @@ def check_names(
         if name not in known:
             hint = "" if name in DECLARED else hint_of(name, given, (*known, *arguments))
             rule = "known" if hint else f"one of {either(known)}"
-            raise TypeError(f"{_OPTION_OF[taken]} must be {rule}, got {shown(name)}{hint}")
+            raise TypeError(f"{OPTION_OF[taken]} must be {rule}, got {shown(name)}{hint}")
 
 
 def check_sweep(

@@ -69,7 +69,7 @@ def either(words: Iterable[str]) -> str:
 # ---------------------------------------------------- suggestions
 
 # Our arguments, each with its names in the literature, in other libraries, and formerly here.
-_ELSEWHERE = {
+ELSEWHERE = {
     "alpha": "learning_rate learning_rate_init lr eta eta0 step_size stepsize rate",
     "iterations": "max_iter n_iter num_iter steps n_steps num_steps maxiter epochs n_epochs "
     "num_epochs max_epochs",
@@ -115,7 +115,7 @@ _ELSEWHERE = {
     "optimizer=RMSProp()": "rmsprop",
     "optimizer=LevenbergMarquardt()": "lm trainlm levenberg_marquardt",
 }
-_OURS = {word: ours for ours, words in _ELSEWHERE.items() for word in words.split()}
+_OURS = {word: ours for ours, words in ELSEWHERE.items() for word in words.split()}
 
 # The same for activations, losses and devices.
 _CHOICES_ELSEWHERE = {
@@ -173,17 +173,6 @@ def called_here(word: str) -> str:
     ('alpha', 'optimizer=Nesterov()', '')
     """
     return _OURS.get(word.lower(), "")
-
-
-def names_elsewhere(ours: str) -> list[str]:
-    """Return the names that other libraries have for an argument.
-
-    Examples
-    --------
-    >>> names_elsewhere("seed")
-    ['random_state', 'random_seed', 'rng', 'rng_seed', 'key']
-    """
-    return _ELSEWHERE.get(ours, "").split()
 
 
 def called_otherwise(word: str, ours: str) -> str:
