@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from math import inf, isfinite
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -141,7 +141,7 @@ class Candidate(NamedTuple):
     def runs(self) -> tuple[Run, ...]:
         """The networks: made when they are asked for, which most settings never are."""
         i, j, k = self.place
-        return tuple(cast(Sweep, self.trained[i, :, j, k]))
+        return tuple(self.trained[i, :, j, k])
 
 
 def settings_of(objective: Mapping[str, Any], rows: int, seen: int, solver: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -340,7 +340,13 @@ class GroupModels(SavedResult, ShownInNotebooks):
         if number < 0:
             return None
         sweep = self.fits.trained.sweeps[number]
-        return cast(Run, sweep[tuple(int(i) for i in np.unravel_index(run, sweep.shape))])
+        return sweep[tuple(int(i) for i in np.unravel_index(run, sweep.shape))]
+
+    @overload
+    def predict(self, df: Mapping[str, Any] | PathLike) -> NDArray[Any]: ...
+
+    @overload
+    def predict(self, df: Table) -> Any: ...
 
     def predict(self, df: Table) -> Any:
         """Predict the target of each row with the network of its group.

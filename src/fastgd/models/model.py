@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from fastgd.checks.numbers import FloatArray
 from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, option_rows
 from fastgd.export.exportable import Exportable
 from fastgd.export.exported import Exported
-from fastgd.store import Arrays
+from fastgd.store import Arrays, PathLike
 from fastgd.store.npz import Found
 from fastgd.tables.column_values import Cells
 from fastgd.tables.columns import NumberColumn
@@ -136,6 +136,12 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         title = f"Model of {', '.join(target.name for target in self.targets)}"
         alt = "Error against iteration, of the first network"
         return Description(title, [ShownTable(rows), *judged], run, alt)
+
+    @overload
+    def predict(self, table: Mapping[str, Any] | PathLike) -> NDArray[Any]: ...
+
+    @overload
+    def predict(self, table: Table) -> Any: ...
 
     def predict(self, table: Table) -> Any:
         """Predict the target of each row.

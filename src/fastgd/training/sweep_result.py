@@ -72,6 +72,8 @@ from fastgd.training.sweep_axes import (
 if TYPE_CHECKING:
     import xarray
 
+    from fastgd.training.run_or_sweep import RunOrSweep
+
 
 @codec.stored_by(encode_sweep, decode_sweep)
 @dataclass(frozen=True, eq=False)
@@ -233,12 +235,12 @@ class Sweep(SavedResult, ShownInNotebooks):
         return (run_at(self, index) for index in np.ndindex(*self.shape))
 
     @overload
-    def __getitem__(self, index: KeptAxis | tuple[KeptAxis, ...]) -> Sweep: ...
+    def __getitem__(self, index: KeptAxis) -> Sweep: ...
 
     @overload
-    def __getitem__(self, index: int | tuple[AxisIndex, ...]) -> Run | Sweep: ...
+    def __getitem__(self, index: int | np.integer | tuple[AxisIndex, ...]) -> RunOrSweep: ...
 
-    def __getitem__(self, index: AxisIndex | tuple[AxisIndex, ...]) -> Run | Sweep:
+    def __getitem__(self, index: AxisIndex | tuple[AxisIndex, ...]) -> RunOrSweep:
         """One run as :func:`fastgd.train` would have returned it, or a sweep of several.
 
         An int selects one value of an axis and drops the axis; a slice, a list of ints, or a list
@@ -265,9 +267,9 @@ class Sweep(SavedResult, ShownInNotebooks):
         >>> sweep[2, 3].alpha, sweep[2].shape, sweep[:2, ::2].shape, sweep[..., [0, 4]].shape
         (10.0, (5,), (2, 3), (3, 2))
         """
-        return self._of(by_place(self._sweep_axes, index))
+        return cast("RunOrSweep", self._of(by_place(self._sweep_axes, index)))
 
-    def sel(self, **values: Any) -> Run | Sweep:
+    def sel(self, **values: Any) -> RunOrSweep:
         """Select by the values on the axes: a run, or a sweep if axes are left.
 
         Parameters
@@ -292,7 +294,7 @@ class Sweep(SavedResult, ShownInNotebooks):
         >>> sweep.sel(alpha=1).axes
         {'seed': [0, 1, 2, 3, 4]}
         """
-        return self._of(by_value(self._sweep_axes, values))
+        return cast("RunOrSweep", self._of(by_value(self._sweep_axes, values)))
 
     def _of(self, chosen: Selection) -> Run | Sweep:
         index = chosen.index
@@ -329,7 +331,7 @@ class Sweep(SavedResult, ShownInNotebooks):
         >>> fastgd.sweep(X, y, alpha=[0.1, 1, 10], iterations=10_000).best().alpha
         10.0
         """
-        return cast(Run, self[self.best_index()])
+        return self[self.best_index()]
 
     def predict(self, X: ArrayLike, *, groups: ArrayLike | None = None) -> NDArray[np.float64]:
         """Outputs of all networks, bit-identical to :meth:`fastgd.Run.predict`.

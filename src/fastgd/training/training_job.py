@@ -28,6 +28,7 @@ from fastgd.arguments.axes import (
     check_networks,
     kinds_of,
 )
+from fastgd.arguments.declarations import LossOptions
 from fastgd.arguments.initial_network import NetworkParts, check_alphas, check_start, check_whole
 from fastgd.arguments.options import NO_AXES, Axes, Method, check_names
 from fastgd.arguments.samples import TrainingData, outputs_to_start
@@ -581,7 +582,7 @@ def checked_loss(
     ``given`` are those that they have of hidden_size, seed, weights and biases, and ``arguments``
     the names of all, for "did you mean" hints. Options about learning are refused.
     """
-    check_names(given_options, kinds_of(given_options), arguments, of_loss=True)
+    check_names(given_options, kinds_of(given_options), arguments, LossOptions)
     others = {"alpha": 1.0, "seed": 1, "weights": None, "biases": None}
     return checked_job(
         X,
