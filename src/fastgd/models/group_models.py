@@ -279,10 +279,7 @@ class GroupModels(SavedResult, ShownInNotebooks):
         :class:`fastgd.Run`, or "constant" if all targets of a group are the same: then that value
         is predicted, and there is no network.
 
-        Raises
-        ------
-        ImportError
-            If pandas is not installed (``pip install "fastgd[dataframe]"``).
+        Needs pandas (``pip install "fastgd[dataframe]"``).
         """
         return self._frame("errors", self.measured)
 
@@ -294,10 +291,7 @@ class GroupModels(SavedResult, ShownInNotebooks):
         ``start="global"``), a "ridge" (a linear model with an L2 penalty; for numbers, of at most
         100 inputs), and a "constant": the mean, or for classes their frequencies.
 
-        Raises
-        ------
-        ImportError
-            If pandas is not installed (``pip install "fastgd[dataframe]"``).
+        Needs pandas (``pip install "fastgd[dataframe]"``).
         """
         return self._frame("comparison", self.compared)
 

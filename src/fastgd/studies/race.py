@@ -117,12 +117,7 @@ class Race(ShownInNotebooks):
     def to_dataframe(self, *, long: bool = False, kind: str = "pandas") -> Any:
         """Return a row per optimizer; with ``long`` a row per optimizer and recorded iteration.
 
-        ``kind`` is "pandas", "polars" or "pyarrow", the library of the table.
-
-        Raises
-        ------
-        ImportError
-            If the library is not installed (``pip install "fastgd[dataframe]"`` for pandas).
+        ``kind`` is the library of the table: "pandas", "polars" or "pyarrow", installed apart.
 
         Examples
         --------
@@ -149,10 +144,7 @@ class Race(ShownInNotebooks):
     def to_xarray(self) -> xarray.Dataset:
         """Return all runs as in :meth:`fastgd.Run.to_xarray`, along a dimension ``optimizer``.
 
-        Raises
-        ------
-        ImportError
-            If xarray is not installed (``pip install "fastgd[xarray]"``).
+        Needs xarray (``pip install "fastgd[xarray]"``).
 
         Examples
         --------

@@ -141,12 +141,7 @@ class Surface(ShownInNotebooks):
     def to_dataframe(self, *, kind: str = "pandas") -> Any:
         """Return a row per point: the two weights, by their names, and the error.
 
-        ``kind`` is "pandas", "polars" or "pyarrow", the library of the table.
-
-        Raises
-        ------
-        ImportError
-            If the library is not installed (``pip install "fastgd[dataframe]"`` for pandas).
+        ``kind`` is the library of the table: "pandas", "polars" or "pyarrow", installed apart.
         """
         first, second = self.names
         x, y = np.meshgrid(self.x, self.y)
@@ -156,10 +151,7 @@ class Surface(ShownInNotebooks):
     def to_xarray(self) -> xarray.Dataset:
         """Return the errors over ``y`` and ``x``; ``attrs`` name their weights.
 
-        Raises
-        ------
-        ImportError
-            If xarray is not installed (``pip install "fastgd[xarray]"``).
+        Needs xarray (``pip install "fastgd[xarray]"``).
 
         Examples
         --------

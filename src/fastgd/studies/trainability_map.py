@@ -117,12 +117,7 @@ class Trainability(ShownInNotebooks):
         The columns of the place are ``input_rate`` and ``output_rate`` or, for a map against "mean"
         or "spread", ``rate`` and a column of that name.
 
-        ``kind`` is "pandas", "polars" or "pyarrow", the library of the table.
-
-        Raises
-        ------
-        ImportError
-            If the library is not installed (``pip install "fastgd[dataframe]"`` for pandas).
+        ``kind`` is the library of the table: "pandas", "polars" or "pyarrow", installed apart.
         """
         row, column = self._dims
         first, second = np.meshgrid(self.input_rates, self.rows)
@@ -134,10 +129,7 @@ class Trainability(ShownInNotebooks):
 
         A map against "mean" or "spread" has the dimensions of that name, and ``rate``.
 
-        Raises
-        ------
-        ImportError
-            If xarray is not installed (``pip install "fastgd[xarray]"``).
+        Needs xarray (``pip install "fastgd[xarray]"``).
 
         Examples
         --------

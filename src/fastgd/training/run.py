@@ -400,12 +400,7 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
     def to_dataframe(self, *, kind: str = "pandas") -> Any:
         """The curves: a row per recorded iteration, with error, loss and validation error.
 
-        ``kind`` is "pandas", "polars" or "pyarrow", the library of the table.
-
-        Raises
-        ------
-        ImportError
-            If the library is not installed (``pip install "fastgd[dataframe]"`` for pandas).
+        ``kind`` is the library of the table: "pandas", "polars" or "pyarrow", installed apart.
 
         Examples
         --------
@@ -426,10 +421,7 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
         same names. With ``record_weights=True``, ``recorded_weights_0`` and ``recorded_biases_0``
         have ``iteration`` as their first dimension. Settings and options are strings in ``attrs``.
 
-        Raises
-        ------
-        ImportError
-            If xarray is not installed (``pip install "fastgd[xarray]"``).
+        Needs xarray (``pip install "fastgd[xarray]"``).
 
         Examples
         --------

@@ -447,13 +447,8 @@ class Sweep(SavedResult, ShownInNotebooks):
             One row per run and iteration that was recorded before the run ended, with error, loss
             and, with a validation set, validation error.
         kind : {"pandas", "polars", "pyarrow"}
-            The library of the table. Those of polars and pyarrow have strings for layers, methods
-            and formulas.
-
-        Raises
-        ------
-        ImportError
-            If the library is not installed (``pip install "fastgd[dataframe]"`` for pandas).
+            The library of the table, which must be installed. Those of polars and pyarrow have
+            strings for layers, methods and formulas.
 
         Examples
         --------
@@ -480,10 +475,7 @@ class Sweep(SavedResult, ShownInNotebooks):
         each hyperparameter, and initial networks are numbered. Settings and options that all runs
         share are strings in ``attrs``.
 
-        Raises
-        ------
-        ImportError
-            If xarray is not installed (``pip install "fastgd[xarray]"``).
+        Needs xarray (``pip install "fastgd[xarray]"``).
 
         Examples
         --------
