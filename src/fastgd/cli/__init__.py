@@ -139,12 +139,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = UNWRITTEN
         give_up(sys.stdout)
     except OSError as error:
-        # Files were met by `refusing`: what has no name is the stream that all is written to.
-        if error.filename is not None:
-            raise
+        # A name is that of the shell's completion: `refusing` has met all files of commands.
         code = UNWRITTEN
-        give_up(sys.stdout)
-        complain(f"error: standard output can't be written: {error.strerror}")
+        if error.filename is None:
+            give_up(sys.stdout)
+        where = error.filename or "standard output"
+        complain(f"error: {where} can't be written: {error.strerror}")
     interrupts.code = code
     return code
 
@@ -185,7 +185,7 @@ def _run(arguments: Sequence[str] | None, interrupts: Interrupts) -> int:
             with interrupts, warning_in_lines():
                 job()
     except ModuleNotFoundError as error:
-        if error.name not in ("rich", "tqdm", "typer"):
+        if error.name not in ("rich", "typer"):
             raise
         return _run_without(error.name, sys.argv[1:] if arguments is None else arguments)
     except SystemExit as stop:  # Typer's own end
@@ -203,28 +203,27 @@ def _run(arguments: Sequence[str] | None, interrupts: Interrupts) -> int:
     return 0
 
 
-WITHOUT_EXTRA = """\
-Usage: fastgd [-h | --help] [-V | --version] COMMAND ...
+HELP = """\
+Usage: fastgd [-h | --help] [-V | --version [--json]] COMMAND ...
 
 Train small neural networks by gradient descent, very fast.
 
-Start with fastgd tutorial. It needs {missing}, and so do all commands and their list:
-{install}"""
-"""The help where the extra is missing, from which all commands are."""
+All commands, and their list, need"""
+"""Where the extra is missing."""
 
 
 def _run_without(missing: str, arguments: Sequence[str]) -> int:
     """Answer what can be answered without the extra ``cli``; else say how to install it."""
+    from fastgd.cli.machine_output import print_version
     from fastgd.cli.terminal import complain
 
-    install = 'pip install "fastgd[cli]"'
-    if list(arguments) in (["-V"], ["--version"]):
-        import fastgd
-
-        print("fastgd", fastgd.__version__)
-    elif set(arguments) <= {"-h", "--help"}:
-        print(WITHOUT_EXTRA.format(missing=missing, install=install))
+    typed, version = set(arguments), {"-V", "--version"}
+    needed = f'{missing}: pip install "fastgd[cli]"'
+    if typed & version and typed <= {*version, "--json"}:
+        print_version("--json" in typed)
+    elif typed <= {*version, "-h", "--help"} and "_FASTGD_COMPLETE" not in os.environ:
+        print(HELP, needed)
     else:
-        complain(f"error: the command needs {missing}: {install}")
+        complain(f"error: the command needs {needed}")
         return REFUSED
     return 0
