@@ -139,12 +139,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = UNWRITTEN
         give_up(sys.stdout)
     except OSError as error:
-        # A name is that of the shell's completion: `refusing` has met all files of commands.
+        # Files were met by `refusing`: what has no name is the stream that all is written to.
+        if error.filename is not None:
+            raise
         code = UNWRITTEN
-        if error.filename is None:
-            give_up(sys.stdout)
-        where = error.filename or "standard output"
-        complain(f"error: {where} can't be written: {error.strerror}")
+        give_up(sys.stdout)
+        complain(f"error: standard output can't be written: {error.strerror}")
     interrupts.code = code
     return code
 
@@ -171,6 +171,7 @@ def _run_or_stop(arguments: Sequence[str] | None, interrupts: Interrupts) -> int
 def _run(arguments: Sequence[str] | None, interrupts: Interrupts) -> int:
     from fastgd.cli.terminal import complain, warning_in_lines
 
+    job = None
     try:
         # An extra: all else that needs them is below.
         import rich  # noqa: F401  Typer does without, but the commands don't
@@ -188,6 +189,12 @@ def _run(arguments: Sequence[str] | None, interrupts: Interrupts) -> int:
         if error.name not in ("rich", "typer"):
             raise
         return _run_without(error.name, sys.argv[1:] if arguments is None else arguments)
+    except OSError as error:
+        if job is not None or error.filename is None:
+            raise
+        # Typer can't install the completion.
+        complain(f"error: {error.filename} can't be written: {error.strerror}")
+        return UNWRITTEN
     except SystemExit as stop:  # Typer's own end
         if isinstance(stop.__context__, OSError):  # the reader of its help has left
             raise BrokenPipeError from stop

@@ -23,7 +23,7 @@ from fastgd.cli.output_files import check_plot, write_plot, writing
 from fastgd.cli.refusals import TYPED, RefusedError, in_typed_words, refusing
 from fastgd.cli.result_tables import print_summary
 from fastgd.cli.table_options import note_unreached
-from fastgd.cli.terminal import open_console, print_plain, time_text, timed
+from fastgd.cli.terminal import print_plain, print_rich, time_text, timed
 from fastgd.optimizers import BY_COMMAND
 from fastgd.tables.table_samples import Samples, read_samples
 
@@ -210,20 +210,18 @@ def surface(
             facts |= {"lowest": plane.lowest(), "path": points, "final_error": run.final_error}
             print_json(facts | {"seconds": seconds})
             return
-        console = open_console()
-        print_plain(console, f"{name}: {many(plane.samples, 'sample')}")
-        note_unreached(console, samples, {run.options.get("output", "sigmoid")})
+        print_plain(f"{name}: {many(plane.samples, 'sample')}")
+        note_unreached(samples, {run.options.get("output", "sigmoid")})
         how = run.minimizer["method"] if run.minimizer else f"alpha {joined(run.alpha)}"
         seed = "" if run.seed is None else f", seed {run.seed}"
         print_plain(
-            console,
             f"A {joined(plane.sizes, '-')} network, {how}{seed}: mean |y - output| "
             f"{error_text(run.final_error)} after {many(run.iterations, 'iteration')}",
         )
         if run.options:
-            print_plain(console, f"Options: {options_text(run.options)}")
-        print_summary(console, plane)
-        console.print(time_text(f"{many(plane.errors.size, 'point')} measured", seconds, loading))
+            print_plain(f"Options: {options_text(run.options)}")
+        print_summary(plane)
+        print_rich(time_text(f"{many(plane.errors.size, 'point')} measured", seconds, loading))
 
 
 @takes(
@@ -279,17 +277,15 @@ def race(plot: Path | None, progress: bool, json: bool, **typed: Any) -> None:
             facts = samples_facts(samples) | {"runs": ranked, **out}
             print_json(facts | {"seconds": times[0]})
             return
-        console = open_console()
         first = next(iter(found.runs.values()))
         sizes = (found.X.shape[1], *first.hidden_size, first.weights[-1].shape[1])
         print_plain(
-            console,
             f"{name}: {many(len(found.X), 'sample')}, a {joined(sizes, '-')} network, "
             f"seed {first.seed}, {many(settings['iterations'], 'iteration')}",
         )
-        note_unreached(console, samples, {first.options.get("output", "sigmoid")})
-        console.print()
-        print_summary(console, found)
+        note_unreached(samples, {first.options.get("output", "sigmoid")})
+        print_rich()
+        print_summary(found)
         for reason in found.left_out.values():
-            print_plain(console, f"Left out: {in_typed_words(reason, TYPED.get())}\n")
-        console.print(time_text("Trained", *times))
+            print_plain(f"Left out: {in_typed_words(reason, TYPED.get())}\n")
+        print_rich(time_text("Trained", *times))
