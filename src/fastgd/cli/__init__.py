@@ -23,6 +23,7 @@ TYPE_CHECKING = False  # as in typing, which takes longer to import than all els
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
+    from typing import Any
 
 INTERRUPTED, REFUSED, UNWRITTEN = 130, 2, 1
 """Exit codes of a command that has not done what was asked."""
@@ -171,15 +172,12 @@ def _run_or_stop(arguments: Sequence[str] | None, interrupts: Interrupts) -> int
 def _run(arguments: Sequence[str] | None, interrupts: Interrupts) -> int:
     from fastgd.cli.terminal import complain, warning_in_lines
 
-    job = None
     try:
         # An extra: all else that needs them is below.
         import rich  # noqa: F401  Typer does without, but the commands don't
         import typer  # noqa: F401
 
-        from fastgd.cli.app import app
-
-        job = app(arguments, prog_name="fastgd", standalone_mode=False)
+        job = _job(arguments)
         if job == INTERRUPTED:  # Typer's answer to a KeyboardInterrupt
             raise KeyboardInterrupt
         if callable(job):
@@ -189,12 +187,6 @@ def _run(arguments: Sequence[str] | None, interrupts: Interrupts) -> int:
         if error.name not in ("rich", "typer"):
             raise
         return _run_without(error.name, sys.argv[1:] if arguments is None else arguments)
-    except OSError as error:
-        if job is not None or error.filename is None:
-            raise
-        # Typer can't install the completion.
-        complain(f"error: {error.filename} can't be written: {error.strerror}")
-        return UNWRITTEN
     except SystemExit as stop:  # Typer's own end
         if isinstance(stop.__context__, OSError):  # the reader of its help has left
             raise BrokenPipeError from stop
@@ -208,6 +200,19 @@ def _run(arguments: Sequence[str] | None, interrupts: Interrupts) -> int:
         complain(f"error: {said_by(error)}")
         return UNWRITTEN if isinstance(error, UnwrittenError) else REFUSED
     return 0
+
+
+def _job(arguments: Sequence[str] | None) -> Any:
+    """What is left to do when Typer has parsed, shown a help, or installed a shell's completion."""
+    from fastgd.cli.app import app
+    from fastgd.cli.refusals import UnwrittenError
+
+    try:
+        return app(arguments, prog_name="fastgd", standalone_mode=False)
+    except OSError as error:
+        if error.filename is None:  # a stream
+            raise
+        raise UnwrittenError(f"{error.filename} can't be written: {error.strerror}") from error
 
 
 HELP = """\

@@ -39,6 +39,9 @@ WARM_UP_RESOLUTION = 6
 
 # ---------------------------------------------------------------- the problem
 
+NAMED = {one.name: one for one in EXPERIMENTS}
+EXPERIMENT = {"read": NAMED.__getitem__, "rule": f"one of {', '.join(NAMED)}"}
+
 
 def problem(default: str) -> list[inspect.Parameter]:
     """Declare the options for samples, of a file or of an experiment, and for the network."""
@@ -50,7 +53,7 @@ def problem(default: str) -> list[inspect.Parameter]:
         --hidden-size SIZE  Units of the hidden layer (default: the experiment's, or 4 for a file);
             8x4 has two layers, none has none.
         """,
-        {"target": COLUMNS, "hidden_size": read_network},
+        {"target": COLUMNS, "experiment": EXPERIMENT, "hidden_size": read_network},
     )
 
 
@@ -68,10 +71,7 @@ def take_problem(
         raise RefusedError("FILE.csv and --experiment exclude each other")
     if file is None and target:
         raise RefusedError("--target needs FILE.csv")
-    known = {one.name: one for one in EXPERIMENTS}
-    if experiment is not None and experiment not in known:
-        raise RefusedError(f"--experiment must be one of {', '.join(known)}, got {experiment!r}")
-    chosen = known[experiment or default]
+    chosen = experiment or NAMED[default]
 
     def read(settings: Mapping[str, Any]) -> tuple[str, Samples, tuple[int, ...]]:
         if file is not None:

@@ -259,17 +259,13 @@ def _check_checkpoint(
     file: Path | None, every: float | None, save: Path | None, read: list[Path]
 ) -> dict[str, Any]:
     """The arguments for the training, after checks; ``read`` are the files that it reads."""
-    if file is None:
-        if every is not None:
-            raise RefusedError("--checkpoint-every needs --checkpoint FILE.npz")
-        return {}
+    if file is None and every is not None:
+        raise RefusedError("--checkpoint-every needs --checkpoint FILE.npz")
     check_output(file, "a checkpoint", (".npz",), read)
-    if save is not None and save.resolve() == file.resolve():
+    if file and save and save.resolve() == file.resolve():
         raise RefusedError(f"--checkpoint and --save must be two files, got {file} twice")
-    if every is None:
-        return {"checkpoint": file}
-    seconds = check_number("--checkpoint-every", every, ABOVE_ZERO)
-    return {"checkpoint": file, "checkpoint_every": seconds}
+    seconds = EVERY if every is None else check_number("--checkpoint-every", every, ABOVE_ZERO)
+    return {} if file is None else {"checkpoint": file, "checkpoint_every": seconds}
 
 
 def _iterations_in(checkpoint: Path | None) -> int:

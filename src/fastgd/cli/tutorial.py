@@ -20,6 +20,7 @@ from fastgd.checks.messages import escaped, many, seconds_text
 from fastgd.cli.command_options import takes
 from fastgd.cli.machine_output import print_json
 from fastgd.cli.output_files import check_output
+from fastgd.cli.problem_commands import EXPERIMENT, NAMED
 from fastgd.cli.refusals import RefusedError, refusing
 from fastgd.cli.terminal import new_table, open_console, print_rich, time_text, timed
 from fastgd.plots.style import pyplot
@@ -29,27 +30,22 @@ print_marked = partial(print_rich, markup=True)
 STYLES = {Mark.AGREES: "green", Mark.WITHIN: "yellow", Mark.DIFFERS: "bold red"}
 
 
-NAMES = ", ".join(experiment.name for experiment in EXPERIMENTS)
-
-
 @takes(
     f"""
-    --experiment NAME  Run only this experiment: {NAMES}. May be repeated.
+    --experiment NAME  Run only this experiment: {", ".join(NAMED)}. May be repeated.
     --html FILE.html  Write an HTML page with the article's figures instead.
     --progress --json
     """,
-    experiment=list[str],
+    experiment={"kind": list[str], **EXPERIMENT},
 )
-def tutorial(experiment: list[str] | None, html: Path | None, progress: bool, json: bool) -> None:
+def tutorial(
+    experiment: list[Experiment] | None, html: Path | None, progress: bool, json: bool
+) -> None:
     """Run the article's experiments and compare them with its published numbers.
 
     Example: [bold]fastgd tutorial --experiment alpha[/bold]
     """
-    known = {experiment.name: experiment for experiment in EXPERIMENTS}
-    for name in experiment or []:
-        if name not in known:
-            raise RefusedError(f"--experiment must be one of {NAMES}, got {name!r}")
-    chosen = [known[name] for name in dict.fromkeys(experiment or known)]
+    chosen = list(dict.fromkeys(experiment or EXPERIMENTS))
     if html is None:
         show(chosen, json)
     elif json:
