@@ -14,9 +14,16 @@ import numpy as np
 
 import fastgd
 from fastgd import Run, Sweep, plots
-from fastgd.article.experiments import EXPERIMENTS
 from fastgd.checks.messages import error_text, joined, many, options_text
-from fastgd.cli.command_options import COLUMNS, option_table, read_alpha, read_network, takes
+from fastgd.cli.command_options import (
+    COLUMNS,
+    EXPERIMENT,
+    NAMED,
+    option_table,
+    read_alpha,
+    read_network,
+    takes,
+)
 from fastgd.cli.machine_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_entry, read_method
 from fastgd.cli.output_files import check_plot, write_plot, writing
@@ -38,9 +45,6 @@ WARM_UP_RESOLUTION = 6
 
 
 # ---------------------------------------------------------------- the problem
-
-NAMED = {one.name: one for one in EXPERIMENTS}
-EXPERIMENT = {"read": NAMED.__getitem__, "rule": f"one of {', '.join(NAMED)}"}
 
 
 def problem(default: str) -> list[inspect.Parameter]:

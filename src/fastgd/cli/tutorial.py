@@ -17,10 +17,9 @@ from fastgd.article.tables import (
     tally_table,
 )
 from fastgd.checks.messages import escaped, many, seconds_text
-from fastgd.cli.command_options import takes
+from fastgd.cli.command_options import EXPERIMENT, NAMED, takes
 from fastgd.cli.machine_output import print_json
 from fastgd.cli.output_files import check_output
-from fastgd.cli.problem_commands import EXPERIMENT, NAMED
 from fastgd.cli.refusals import RefusedError, refusing
 from fastgd.cli.terminal import new_table, open_console, print_rich, time_text, timed
 from fastgd.plots.style import pyplot
