@@ -10,7 +10,7 @@ from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 from sphinx.util.typing import ExtensionMetadata
 
-from fastgd.checks.messages import names_elsewhere
+from fastgd.checks.messages import ELSEWHERE
 
 INDEXED = "train"
 
@@ -36,7 +36,7 @@ def _anchor(call: str, field: nodes.field) -> None:
             place = f"{call}-{name}"
             term["ids"].append(place)
             if call == INDEXED:
-                words = (name, *names_elsewhere(name))
+                words = (name, *ELSEWHERE.get(name, "").split())
                 entries = dict.fromkeys((*words, *(word.replace("_", " ") for word in words)))
                 listed = [("single", entry, place, "", None) for entry in entries]
                 term.insert(0, addnodes.index(entries=listed))

@@ -38,10 +38,10 @@ def _homes():
         import ast
 
         stub = ast.parse(__spec__.loader.get_data(f"{__file__}i"))
-        lines = [line for line in ast.walk(stub) if isinstance(line, ast.ImportFrom)]
         globals()["_HOMES"] = {
             known.asname: (line.module, known.name)
-            for line in lines
+            for line in ast.walk(stub)
+            if isinstance(line, ast.ImportFrom)
             for known in line.names
             if known.asname
         }

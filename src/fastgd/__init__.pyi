@@ -46,10 +46,10 @@ if not TYPE_CHECKING:
     from fastgd.training.train_sweep import sweep as sweep
     from fastgd.training.train_sweep import train as train
 else:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
     from math import inf
-    from typing import Literal
+    from typing import Any, Literal
 
     from numpy.typing import ArrayLike
 
@@ -65,9 +65,24 @@ else:
     from fastgd.studies.surface import Weight
     from fastgd.tables.columns import Encoding
     from fastgd.training.objective import Minimizer
+    from fastgd.training.run_or_sweep import RunOrSweep
     from fastgd.training.train_sweep import HeldOut
 
-    def load(path: PathLike) -> Run | Sweep | Model | GroupModels: ...
+    class _Saved(Model, GroupModels, RunOrSweep):
+        """Any saved result: what only some have may be used, and what differs is not checked."""
+
+        columns: Any
+        errors: Any
+        gradient: Any
+        notes: Any
+        options: Any
+        predict: Any
+        predict_proba: Any
+        remarks: Any
+        def __getitem__(self, at: Any) -> Any: ...
+        def __iter__(self) -> Iterator[Any]: ...
+
+    def load(path: PathLike) -> _Saved: ...
 
     # fmt: off
     # Below: python docs/write_stub.py

@@ -14,22 +14,15 @@ names; they are in ``kernel/iteration/optimizer_steps.py`` and, in plain NumPy, 
 ``reference/optimizers.py``.
 """
 
+import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from html import escape
 from inspect import cleandoc
+from reprlib import repr as short
 from textwrap import fill
 from types import MappingProxyType
-from typing import (
-    Annotated,
-    Any,
-    ClassVar,
-    NamedTuple,
-    Self,
-    TypeVar,
-    dataclass_transform,
-    get_args,
-)
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, Self, TypeVar
 
 from numpy.typing import NDArray
 
@@ -40,15 +33,30 @@ __all__ = [  # noqa: RUF022 - in the order of the classes
 
 Value = TypeVar("Value")
 
-Axis = Sequence[Value] | NDArray[Any]
+
+class Column(Protocol):
+    """What NumPy reads as an array: one of its own, or a Series."""
+
+    def __array__(self) -> NDArray[Any]: ...
+
+
+Axis = Sequence[Value] | Column
 """Several values of an argument: an axis of a sweep."""
 
-Field = float | Axis[float]
-"""A number, or an axis of numbers."""
+
+class Field(Protocol[Value]):
+    """The type of a field: it may be given as an axis, and is one number in each run."""
+
+    def __get__(self, holder: object, kind: Any = None, /) -> Value: ...
+
+    def __set__(self, holder: object, value: Value | Axis[Value], /) -> None: ...
+
+
+Real = Field[float]
 
 
 class Hyperparameter(NamedTuple):
-    """What is declared of a field: Annotated[Field, interval, words], and its default."""
+    """What is declared of a field: Annotated[Real, interval, words], and its default."""
 
     kind: type[float]  # int or float
     interval: str
@@ -56,7 +64,7 @@ class Hyperparameter(NamedTuple):
     default: float | None
 
 
-@dataclass_transform(frozen_default=True)
+@typing.dataclass_transform(frozen_default=True)
 class Hyperparameters:
     """Values in named fields, which can't be changed.
 
@@ -81,7 +89,7 @@ class Hyperparameters:
         for known in fields(made):
             hint: Any = known.type
             if hasattr(hint, "__metadata__"):
-                kind, *_ = get_args(hint.__origin__)
+                [kind] = hint.__origin__.__args__
                 interval, words = hint.__metadata__
                 default = None if known.default is MISSING else known.default
                 declared[known.name] = Hyperparameter(kind, interval, words, default)
@@ -108,7 +116,7 @@ class Hyperparameters:
     def _repr_html_(self) -> str:
         """A table for notebooks: each field with its value and what it means."""
         words = {name: known.words for name, known in self.hyperparameters.items()}
-        rows = [(name, repr(own), words.get(name, "")) for name, own in self._asdict().items()]
+        rows = [(name, short(own), words.get(name, "")) for name, own in self._asdict().items()]
         cells = ("".join(f"<td>{escape(text)}</td>" for text in row) for row in rows)
         table = "".join(f"<tr>{row}</tr>" for row in cells)
         return f"<div><strong>{type(self).__name__}</strong><table>{table}</table></div>"
@@ -129,11 +137,11 @@ def _with_parameters(text: str, declared: Mapping[str, Hyperparameter]) -> str:
 
 # Fields of several optimizers. A field is annotated with its type, the interval of its values, and
 # what it means; checks, docstrings and the help of the command line follow from that.
-MomentumRate = Annotated[Field, "[0, 1)", "Decay rate of the velocity per update"]
-Rho = Annotated[Field, "[0, 1)", "Decay rate of the mean square"]
-Beta1 = Annotated[Field, "[0, 1)", "Decay rate of the mean of the gradients"]
-Beta2 = Annotated[Field, "[0, 1)", "Decay rate of the mean of the squared gradients"]
-Epsilon = Annotated[Field, "(0, inf)", "Added to divisors, so that they are not 0"]
+MomentumRate = Annotated[Real, "[0, 1)", "Decay rate of the velocity per update"]
+Rho = Annotated[Real, "[0, 1)", "Decay rate of the mean square"]
+Beta1 = Annotated[Real, "[0, 1)", "Decay rate of the mean of the gradients"]
+Beta2 = Annotated[Real, "[0, 1)", "Decay rate of the mean of the squared gradients"]
+Epsilon = Annotated[Real, "(0, inf)", "Added to divisors, so that they are not 0"]
 
 BAYESIAN = ("effective_parameters", "weight_penalty", "error_factor")
 """What Bayesian regularization finds: see :class:`fastgd.Run`."""
@@ -297,8 +305,8 @@ class AdaDelta(Optimizer, command="adadelta", race_alpha=100.0, states=2):
     0.049
     """
 
-    rho: Annotated[Field, "[0, 1)", "Decay rate of both means"] = 0.9
-    epsilon: Annotated[Field, "(0, inf)", "Added under both roots"] = 1e-6
+    rho: Annotated[Real, "[0, 1)", "Decay rate of both means"] = 0.9
+    epsilon: Annotated[Real, "(0, inf)", "Added under both roots"] = 1e-6
 
 
 class RMSProp(Optimizer, command="rmsprop", race_alpha=0.02, states=1):
@@ -382,7 +390,7 @@ class AdamW(Optimizer, command="adamw", race_alpha=0.5, states=2, kept=_CORRECTI
     beta1: Beta1 = 0.9
     beta2: Beta2 = 0.999
     epsilon: Epsilon = 1e-8
-    weight_decay: Annotated[Field, "[0, inf)", "Weight decay, multiplied by alpha"] = 0.01
+    weight_decay: Annotated[Real, "[0, inf)", "Weight decay, multiplied by alpha"] = 0.01
 
 
 class Rprop(Optimizer, command="rprop", race_alpha=0.001, states=2):
@@ -412,10 +420,10 @@ class Rprop(Optimizer, command="rprop", race_alpha=0.001, states=2):
     True
     """
 
-    eta_minus: Annotated[Field, "(0, 1)", "Factor of the step size if the sign changes"] = 0.5
-    eta_plus: Annotated[Field, "(1, inf)", "Factor of the step size if the sign stays"] = 1.2
-    min_step: Annotated[Field, "(0, inf)", "Smallest step size, also of the first step"] = 1e-6
-    max_step: Annotated[Field, "(0, inf)", "Largest step size, even if below min_step"] = 50.0
+    eta_minus: Annotated[Real, "(0, 1)", "Factor of the step size if the sign changes"] = 0.5
+    eta_plus: Annotated[Real, "(1, inf)", "Factor of the step size if the sign stays"] = 1.2
+    min_step: Annotated[Real, "(0, inf)", "Smallest step size, also of the first step"] = 1e-6
+    max_step: Annotated[Real, "(0, inf)", "Largest step size, even if below min_step"] = 50.0
 
 
 class LevenbergMarquardt(
@@ -466,20 +474,20 @@ class LevenbergMarquardt(
     True
     """
 
-    damping: Annotated[Field, "(0, inf)", "Damping mu of the first step"] = 1e-3
-    increase: Annotated[Field, "(1, inf)", "Factor of the damping if a step fails"] = 10.0
-    decrease: Annotated[Field, "(0, 1)", "Factor of the damping after a step"] = 0.1
-    max_damping: Annotated[Field, "(0, inf)", "Damping above which a run has stalled"] = 1e10
+    damping: Annotated[Real, "(0, inf)", "Damping mu of the first step"] = 1e-3
+    increase: Annotated[Real, "(1, inf)", "Factor of the damping if a step fails"] = 10.0
+    decrease: Annotated[Real, "(0, 1)", "Factor of the damping after a step"] = 0.1
+    max_damping: Annotated[Real, "(0, inf)", "Damping above which a run has stalled"] = 1e10
     min_gradient: Annotated[
-        Field, "[0, inf)", "Stop when no derivative of the loss is above this"
+        Real, "[0, inf)", "Stop when no derivative of the loss is above this"
     ] = 1e-10
     min_step: Annotated[
-        Field,
+        Real,
         "[0, inf)",
         "Stop when a step is at most this fraction of the largest parameter",
     ] = 1e-10
     scaled: Annotated[
-        Field,
+        Real,
         "[0, 1]",
         "Damping on the identity (0) or on the diagonal of J' J (1, as Marquardt has it), or "
         "between",

@@ -21,15 +21,15 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.optimizers import Axis, Field, Hyperparameters
+from fastgd.optimizers import Field, Hyperparameters, Real
 
 __all__ = ["Constant", "Step", "Exponential", "Linear", "Cosine", "Factors"]  # noqa: RUF022
 
-CountField = int | Axis[int]
+Whole = Field[int]
 
 # Fields of several schedules; a field is annotated as those of the optimizers are.
-Steps = Annotated[CountField, "[1, inf)", "Updates until the end of the schedule"]
-FinalFactor = Annotated[Field, "[0, inf)", "Factor of alpha at the end"]
+Steps = Annotated[Whole, "[1, inf)", "Updates until the end of the schedule"]
+FinalFactor = Annotated[Real, "[0, inf)", "Factor of alpha at the end"]
 
 
 class Schedule(Hyperparameters):
@@ -67,8 +67,8 @@ class Step(Schedule, command="step"):
     0.0068
     """
 
-    step_size: Annotated[CountField, "[1, inf)", "Updates from one step to the next"]
-    factor: Annotated[Field, "(0, inf)", "Factor of alpha at each step"] = 0.1
+    step_size: Annotated[Whole, "[1, inf)", "Updates from one step to the next"]
+    factor: Annotated[Real, "(0, inf)", "Factor of alpha at each step"] = 0.1
 
 
 class Exponential(Schedule, command="exponential"):
@@ -90,7 +90,7 @@ class Exponential(Schedule, command="exponential"):
     0.0071
     """
 
-    factor: Annotated[Field, "(0, inf)", "Factor of alpha at every update"]
+    factor: Annotated[Real, "(0, inf)", "Factor of alpha at every update"]
 
 
 class Linear(Schedule, command="linear"):
@@ -150,7 +150,7 @@ class Cosine(Schedule, command="cosine"):
 
     steps: Steps
     final_factor: FinalFactor = 0.0
-    warmup_steps: Annotated[CountField, "[0, inf)", "Updates in which alpha rises; below steps"] = 0
+    warmup_steps: Annotated[Whole, "[0, inf)", "Updates in which alpha rises; below steps"] = 0
 
 
 class Factors(Schedule, command="factors"):

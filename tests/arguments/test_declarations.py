@@ -26,7 +26,7 @@ from fastgd.arguments.declarations import (
     SurfaceOptions,
 )
 from fastgd.arguments.options import Method
-from fastgd.checks.messages import _ELSEWHERE, did_you_mean_argument, options_text
+from fastgd.checks.messages import ELSEWHERE, did_you_mean_argument, options_text
 from fastgd.checks.numbers import rule_of
 from fastgd.cli.methods import OPTIONS as TYPED
 from fastgd.engine import recipe as recipes
@@ -355,7 +355,7 @@ def test_other_names_of_arguments_are_ours_only():
         for name in inspect.signature(call).parameters
     }
     known = arguments | set(DECLARED)
-    for ours, words in _ELSEWHERE.items():
+    for ours, words in ELSEWHERE.items():
         assert ours.partition("=")[0] in known | {"biases"}, ours
         others = known - {"solver"}  # which only the fit of a table has
         assert not set(words.split()) & others, ours
@@ -418,7 +418,9 @@ def test_former_names_lead_to_no_argument_of_another_call(call, name):
 
 @pytest.mark.parametrize("call", TRAININGS)
 def test_a_callback_is_answered_with_progress(call):
-    with pytest.raises(TypeError, match=r"^an option must be known, got 'callback': progress "):
+    with pytest.raises(
+        TypeError, match=r"^an option must be known, got 'callback': progress takes a function, too"
+    ):
         call(XOR_X, XOR_Y, callback=print)
 
 

@@ -18,6 +18,7 @@ from command import assert_refused
 from fastgd.article import comparison
 from fastgd.article.experiments import EXPERIMENTS, published
 from fastgd.cli import main
+from fastgd.engine import versions
 from fastgd.engine.devices import place
 
 
@@ -69,6 +70,15 @@ def test_versions_for_a_report(run, capsys):
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert lines["LLVM"] == found["LLVM"]
     assert f"pandas {pd.__version__}" in lines["extras"]
+
+
+def test_versions_without_a_cache_and_of_damaged_installations(monkeypatch, capsys):
+    monkeypatch.setattr(versions, "place", lambda: None)
+    monkeypatch.setattr(versions, "version", lambda _: None)  # a folder left by an uninstallation
+    fastgd.show_versions()
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert lines["NumPy"] == lines["extras"] == "none"
+    assert lines["cache"] == "folder  none"
 
 
 def test_json_needs_something_to_print(run):

@@ -92,8 +92,6 @@ def test_blocks_run(path):
             run_python(block, path, names)
         elif block.script():
             run_bash(block, path)
-    if "matplotlib" in sys.modules:
-        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.mark.slow

@@ -51,6 +51,12 @@ def test_every_option_of_a_call_is_completed(call, complete):
 
 
 @pytest.mark.parametrize("complete", COMPLETERS.values(), ids=COMPLETERS)
+def test_options_of_balls_are_completed(complete):
+    found = {*complete("fastgd.bucket.basins(")}
+    assert {"balls=", "alpha=", "rule=", "tolerance=", "farthest=", "threads="} <= found
+
+
+@pytest.mark.parametrize("complete", COMPLETERS.values(), ids=COMPLETERS)
 def test_public_names_are_completed_and_no_others(complete):
     found = {name for name in complete("fastgd.") if not name.startswith("_")}
     if complete is by_jedi:  # which lists the files of a package in any case

@@ -18,6 +18,7 @@ import write_stub
 CALLS = """\
 import fastgd
 import numpy as np
+import pandas
 from fastgd import *
 from fastgd.optimizers import Adam, Momentum
 from fastgd.schedules import Cosine
@@ -32,11 +33,25 @@ fastgd.sweep(X, y, seed=range(3), optimizer=[Adam(), Momentum(momentum=[0.5, 0.9
 fastgd.fit_groups({"a": [1]}, "a", "b", l2=[0.1, 0.2], unknown="global", patience=9)
 fastgd.race(X, y, {"plain": (Momentum(0.9), 1)}, bias=True)
 fastgd.minimize(X, y, method="lm", reduction="mean")
+fastgd.sweep(X, y, alpha=pandas.Series([0.1, 1]))
 several: fastgd.Sweep = swept[1:, [0, 1]]
 errors: float = several.best().final_error
 either: fastgd.Run | fastgd.Sweep = swept[0]
+place = np.unravel_index(np.argmin(swept.final_error), swept.shape)
+round(swept[place].final_error, 3), swept[place].at(0).error, swept[0].shape, swept[0].best()
+round(swept.sel(alpha=1).final_error.mean(), 3), swept.sel(alpha=1, l2=1.0).weights[0].T
+for run in swept:
+    fastgd.surface(X, y, run)
+fastgd.surface(X, y, swept[0, 1, 2])
 loaded = fastgd.load("run.npz")
+print(round(loaded.final_error, 3), loaded.best(), loaded.weights, loaded["Oslo"].alpha, loaded[0])
+loaded.predict({"size": [1]}).round(), loaded.columns(), loaded.remarks({"size": [1]})
+model = fastgd.fit({"size": [1], "price": [2]}, "price")
+model.predict({"size": [1]}).mean(), model.predict(pandas.DataFrame({"size": [1]})).index
+resumed: fastgd.Run = fastgd.train(X, y, resume=loaded)
 fastgd.optimizers.AdamW(weight_decay=[0.1, 0.2])
+Adam(np.linspace(0.8, 0.9, 3)).beta1 / 2 + Cosine(9).steps // 2
+fastgd.bucket.basins(alpha=0.1, rule="sign")
 fastgd.train(X, y, activation="rleu")  # wrong
 fastgd.train(X, y, lr=0.1)  # wrong
 fastgd.train(X, y, l2=[0.1, 0.2])  # wrong
@@ -48,9 +63,12 @@ fastgd.race(X, y, optimizer=Adam())  # wrong
 fastgd.objective(X, y, dropout=0.5)  # wrong
 fastgd.minimize(X, y, method="CG")  # wrong
 Momentum(momentum="0.9")  # wrong
+Cosine(steps=0.5)  # wrong
+fastgd.bucket.basins(rule="signs")  # wrong
 swept[0].nothing  # wrong
 swept["alpha"]  # wrong
 loaded.nothing  # wrong
+model.predict({"size": [1]}).nothing  # wrong
 """
 WRONG = [number for number, line in enumerate(CALLS.splitlines(), 1) if line.endswith("# wrong")]
 

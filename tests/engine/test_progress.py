@@ -69,6 +69,16 @@ def test_an_event_that_was_told_is_not_told_again():
 
 
 @pytest.mark.usefixtures("often")
+def test_work_that_is_done_twice_is_not_more_than_all():
+    """A chunk whose file was removed meanwhile, for example."""
+    events = []
+    with reporting(events.append, 9) as advance:
+        for _ in range(4):
+            advance(3)
+    assert [event.done for event in events] == [0, 3, 6, 9]
+
+
+@pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("answer", [None, 0, True, ""])
 def test_only_false_stops(answer):
     with reporting(lambda _: answer, 9) as advance:
@@ -166,6 +176,35 @@ def test_the_best_error_of_chunks(xor, kind, tmp_path):
     best = min(sweep.errors.min(), sweep.final_error.min())
     last = [event for event in events if event.done == total]
     assert [event.best_error for event in last] == [best, best]
+
+
+@pytest.mark.usefixtures("often")
+def test_the_best_error_of_a_resumed_training(xor, tmp_path):
+    """Its alpha is too large: the first errors are the smallest."""
+    events = []
+    given = {"alpha": 2000, "record_every": 1, "progress": events.append}
+    first = fastgd.train(*xor, iterations=30, **given)
+    both = fastgd.train(*xor, iterations=20, resume=first, record_every=1, progress=events.append)
+    best = min(both.errors.min(), both.final_error)
+    assert events[-1].best_error == best < min(both.errors[30:].min(), both.final_error)
+    given |= {"iterations": 50, "checkpoint": tmp_path / "run.npz"}
+    for _ in range(2):  # the second finds it in its file
+        fastgd.train(*xor, **given)
+        assert events[-1][:3] == (50, 50, best)
+    assert events[-2].done == 50 > events[-3].done
+    sweep = fastgd.sweep(*xor, alpha=[2000, 1], iterations=9, keep_state=True)
+    sweep = fastgd.sweep(*xor, resume=sweep, iterations=9, progress=events.append)
+    assert events[-1].best_error == min(sweep.errors.min(), sweep.final_error.min())
+
+
+@pytest.mark.usefixtures("often")
+def test_a_function_may_train_itself(xor):
+    own, events = partial(fastgd.train, *xor, alpha=10, iterations=300), []
+    sweep = fastgd.sweep(
+        *xor, seed=range(9), iterations=300, progress=lambda _: events.append(own())
+    )
+    assert sweep == fastgd.sweep(*xor, seed=range(9), iterations=300)
+    assert set(events) == {own()}
 
 
 @pytest.mark.usefixtures("often")

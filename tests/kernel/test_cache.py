@@ -316,8 +316,20 @@ def test_what_fails_is_logged(monkeypatch, caplog, error):
     caplog.set_level("INFO", "fastgd")
     monkeypatch.setattr(cache, "_unchanged", fails)
     assert cache.KernelCache(fails, "").load_overload(None, None) is None
-    said = ["compiled code was not loaded or not kept: ValueError('why')"]
+    where = cache.code_directory.chosen()
+    said = [f"compiled code in {where} was not loaded or not kept: ValueError('why')"]
     assert caplog.messages == (said if error is ValueError else [])
+
+
+def test_that_there_is_no_directory_is_logged(monkeypatch, caplog):
+    caplog.set_level("INFO", "fastgd")
+    monkeypatch.setattr(cache.code_directory, "chosen", lambda: None)
+    monkeypatch.setattr(cache, "_unchanged", cache.code_directory.directory)
+    assert cache.KernelCache(cache.place, "").load_overload(None, None) is None
+    assert caplog.messages == [
+        "compiled code in None was not loaded or not kept: "
+        "OSError('this user has no directory for caches')"
+    ]
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import zipfile
 from contextlib import redirect_stdout
 from dataclasses import replace
 from io import StringIO
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -539,8 +540,10 @@ def test_a_score_may_choose_the_setting(priced):
 
 @TEST_SETS
 def test_quantiles_are_learned_scored_and_saved(tmp_path, test_fraction):
-    given = {"loss": "quantile", "parameters": {"tau": 0.8}}
-    found = _fitted(**given, test_fraction=test_fraction)
+    events, given = [], {"loss": "quantile", "parameters": {"tau": 0.8}}
+    found = _fitted(**given, test_fraction=test_fraction, progress=events.append)
+    lasts = [one for one, after in pairwise([*events, events[0]]) if after.done == 0]
+    assert {one.done for one in lasts} == {events[0].total}  # also if a search ended early
     model = found.model
     assert 0.65 < (model.predict(TABLE) >= TABLE["price"]).mean() < 0.95
     if test_fraction:

@@ -231,6 +231,8 @@ def test_an_optimizer_has_its_fields_with_their_meanings():
     assert rows == [["momentum", "['<b>', 0.5]", "Decay rate of the velocity per update"]]
     assert read(Factors([1.0, 0.5]))[1] == [["factors", "[1.0, 0.5]", ""]]
     assert read(GradientDescent())[1] == []
+    long = Factors([0.1] * 100_000)._repr_html_()
+    assert len(long) < 200
 
 
 def test_what_has_no_table_is_refused():

@@ -10,6 +10,7 @@ import pytest
 import fastgd
 from cases import XOR_X, XOR_Y
 from fastgd.engine.results import MISSING
+from fastgd.schedules import Factors
 
 GIVEN = {"alpha": [1, 10], "seed": range(1, 4), "iterations": 30, "record_every": 10}
 
@@ -92,6 +93,42 @@ def test_what_was_given_is_said_first_and_single_numbers_last(swept, run):
     assert where(swept, swept[:, :2]) == "axes['seed'][2]: 3 and None"
     notes = [replace(run, minimizer={"method": "BFGS", "note": f"{one:-^99}"}) for one in "ab"]
     assert where(*notes).startswith("minimizer['note']: '---")
+
+
+def test_arrays_that_were_given_are_said_before_results():
+    def trained(**given):
+        return fastgd.train(XOR_X, XOR_Y, iterations=3, **given)
+
+    weighted = [trained(sample_weight=[1, 1, 1, last]) for last in (2, 3)]
+    assert where(*weighted) == "sample_weight[3]: 2.0 and 3.0 (1 of 4 differ)"
+    scheduled = [trained(schedule=Factors([1.0, 0.5, last])) for last in (0.4, 0.3)]
+    assert where(*scheduled) == "factors_0[2]: 0.4 and 0.3 (1 of 3 differ)"
+
+
+def test_bytes_in_another_order_are_no_difference(run):
+    swapped = replace(run, errors=run.errors.astype(run.errors.dtype.newbyteorder()))
+    assert swapped == run
+    said = where(swapped, replace(run, final_error=3.0))
+    assert said == f"final_error: {run.final_error!r} and 3.0"
+
+
+def test_the_kind_of_numbers_counts(run):
+    whole, floats = (
+        replace(run, direction_changes=tuple(np.zeros(layer.shape, dtype) for layer in run.weights))
+        for dtype in (np.int64, np.float64)
+    )
+    assert where(whole, floats) == "direction_changes_0: int64 (3, 4) and float64 (3, 4)"
+
+
+def test_groups_with_labels_of_other_lengths():
+    made = [
+        fastgd.fit_groups(
+            {"shop": ["Oslo", other] * 20, "day": range(40), "sales": [*range(40)]},
+            by="shop", target="sales", iterations=10,
+        )
+        for other in ("Rome", "Prague")
+    ]  # fmt: skip
+    assert where(*made) == "levels_0[1]: 'Rome' and 'Prague' (1 of 2 differ)"
 
 
 def test_unequal_kinds(swept, run):

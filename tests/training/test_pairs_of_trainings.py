@@ -59,6 +59,7 @@ GIVEN = {
     "biases": [None, BIASES, [-one for one in BIASES]],
     "validation": [None, HELD, (X, y), (*HELD, np.arange(11.0)), [X.tolist(), y.tolist()]],
     "checkpoint": [None, "run.npz"],
+    "seed": [1, 2, 3, 5, np.random.SeedSequence(3)],
     "threads": [None, 1, 2, 3],
     "device": ["cpu", "cuda", "cuda:1", "auto"],
     "progress": [False, True],
@@ -76,10 +77,10 @@ SAME_BITS = {"threads", "device"}
 
 
 def signature_of(function):
-    """Its named parameters."""
-    found = dict(inspect.signature(function).parameters)
-    del found["given_options"]
-    return found
+    """Its own parameters, without those of options."""
+    options = {*DECLARED, *OWNED, "parameters"}
+    found = inspect.signature(function).parameters
+    return {name: one for name, one in found.items() if name not in options}
 
 
 SIGNATURE, SWEEPS = map(signature_of, (fastgd.train, fastgd.sweep))

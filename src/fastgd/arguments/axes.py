@@ -120,18 +120,6 @@ def hint_of(name: str, given: Mapping[str, Any], known: Collection[str]) -> str:
     return f": {name} is a parameter of {either(functions)}{alone}"
 
 
-def unknown(
-    name: str, given: Mapping[str, Any], known: Sequence[str], others: Collection[str], what: str
-) -> TypeError:
-    """Return the error about an unknown option: what may be meant, else all names.
-
-    What may be meant can also be one of the ``others``, which are arguments of the call.
-    """
-    hint = "" if name in DECLARED else hint_of(name, given, (*known, *others))
-    rule = "known" if hint else f"one of {either(known)}"
-    return TypeError(f"{what} must be {rule}, got {shown(name)}{hint}")
-
-
 def kinds_of(given: Mapping[str, Any]) -> dict[str, Number]:
     """Return the types of the parameters of these options' functions, by name.
 

@@ -34,10 +34,9 @@ from fastgd.schedules import Constant, Schedule
 
 
 class SurfaceOptions(TypedDict, total=False):
-    """Keyword arguments of :func:`fastgd.surface` that determine a network's error.
+    """Keyword arguments of :func:`fastgd.surface`: those that determine a network's error.
 
-    They have the same meaning as in :func:`fastgd.train`; of the loss only the number of outputs
-    per target matters. All other options are about learning and don't affect the error.
+    Of the loss only the number of outputs per target matters.
     """
 
     activation: Annotated[
@@ -112,9 +111,8 @@ class SurfaceOptions(TypedDict, total=False):
 class LossOptions(SurfaceOptions, total=False):
     """Keyword arguments of :func:`fastgd.objective` and :func:`fastgd.minimize`.
 
-    They have the same meaning as in :func:`fastgd.train`. All other options belong to gradient
-    descent itself (``optimizer``, ``tolerance``, ...), or would make the loss a different function
-    at every call (``batch_size``, ``dropout``, ...).
+    All others belong to gradient descent itself (``optimizer``, ``tolerance``, ...), or would make
+    the loss a different function at every call (``batch_size``, ``dropout``, ...).
     """
 
     reduction: Annotated[
@@ -165,11 +163,7 @@ class LossOptions(SurfaceOptions, total=False):
 
 
 class Options(LossOptions, total=False):
-    """Keyword arguments of a training, in addition to the named ones of :func:`fastgd.train`.
-
-    In :func:`fastgd.sweep` options with ``slots`` or ``structure`` may be a list, range or 1-D
-    array of values, and so may the fields of an optimizer or schedule that is no axis itself.
-    """
+    """Keyword arguments of a training, in addition to the named ones of :func:`fastgd.train`."""
 
     optimizer: Annotated[
         Optimizer,
@@ -556,6 +550,13 @@ class Options(LossOptions, total=False):
 
 PANELS = ("Optimizer", "Network", "", "Mini-batches", "Regularization", "Early stopping")
 """The headings in the order of the options; under each they are in the order of declaration."""
+
+OPTION_OF = {
+    Options: "an option",
+    LossOptions: "an option of an objective",
+    SurfaceOptions: "an option of a surface",
+}
+"""What an error calls the options of a kind of call."""
 
 _HINTS = get_type_hints(Options, include_extras=True)
 

@@ -15,11 +15,11 @@ from fastgd.arguments.axes import (
     MOST_NETWORKS,
     axes_among,
     formulas_of,
+    hint_of,
     kinds_of,
     parameters_of,
-    unknown,
 )
-from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES, LossOptions
+from fastgd.arguments.declarations import DECLARED, FIELDED, OPTION_OF, STRUCTURES, VALUES
 from fastgd.arguments.declarations import Options as Options
 from fastgd.arguments.option_types import (
     AllBut,
@@ -148,7 +148,7 @@ def axes(given: Mapping[str, object], arguments: Collection[str] = ()) -> Axes:
     for.
     """
     own = kinds_of(given)
-    check_names(given, own, arguments)
+    check_names(given, own, (*ARGUMENTS, *arguments))
     structures = {name: given[name] for name in STRUCTURES if name in given}
     values = {
         name: getattr(holder, name)
@@ -162,22 +162,18 @@ def check_names(
     given: Mapping[str, object],
     own: Iterable[str],
     arguments: Collection[str],
-    *,
-    of_loss: bool = False,
+    taken: Any = Options,
 ) -> None:
-    """Reject unknown options, of a training or of its loss; ``own`` are those of its functions.
+    """Reject options that are not ``taken``, nor ``own`` parameters of their functions.
 
-    Suggestions may also name one of the ``arguments`` that only this call has.
+    The message says what may be meant, also one of the call's ``arguments``, or lists all names.
     """
-    known, what = (*DECLARED, *own), "an option"
-    if of_loss:
-        known = (*(name for name in DECLARED if name in LossOptions.__annotations__), *own)
-        what = "an option of an objective"
-    else:
-        arguments = (*ARGUMENTS, *arguments)
+    known = (*(name for name in DECLARED if name in taken.__annotations__), *own)
     for name in given:
         if name not in known:
-            raise unknown(name, given, known, arguments, what)
+            hint = "" if name in DECLARED else hint_of(name, given, (*known, *arguments))
+            rule = "known" if hint else f"one of {either(known)}"
+            raise TypeError(f"{OPTION_OF[taken]} must be {rule}, got {shown(name)}{hint}")
 
 
 def check_sweep(
@@ -203,7 +199,7 @@ def check_sweep(
     found = SweepOptions({}, {}, [_PLAIN])
     if given or axes is not NO_AXES:
         own = kinds_of(given)
-        check_names(given, own, arguments)
+        check_names(given, own, (*ARGUMENTS, *arguments))
         found = _each_checked(given, axes, own, LARGEST if samples is None else len(samples[0]))
     for method, numbers in product(found.methods, _worst(found.values, together)):
         _check_together(method.at(numbers), samples, hiddens, in_parts=in_parts)
@@ -409,7 +405,7 @@ def check_parts(
 
 def _check_schedule(method: Method) -> None:
     schedule = method.schedule
-    if isinstance(schedule, Cosine) and method.schedule.warmup_steps >= method.schedule.steps:
+    if isinstance(schedule, Cosine) and schedule.warmup_steps >= schedule.steps:
         raise ValueError(
             f"warmup_steps must be below steps ({schedule.steps}), which include the warm-up, "
             f"got {schedule.warmup_steps}"

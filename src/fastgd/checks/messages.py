@@ -69,7 +69,7 @@ def either(words: Iterable[str]) -> str:
 # ---------------------------------------------------- suggestions
 
 # Our arguments, each with its names in the literature, in other libraries, and formerly here.
-_ELSEWHERE = {
+ELSEWHERE = {
     "alpha": "learning_rate learning_rate_init lr eta eta0 step_size stepsize rate",
     "iterations": "max_iter n_iter num_iter steps n_steps num_steps maxiter epochs n_epochs "
     "num_epochs max_epochs",
@@ -115,7 +115,7 @@ _ELSEWHERE = {
     "optimizer=RMSProp()": "rmsprop",
     "optimizer=LevenbergMarquardt()": "lm trainlm levenberg_marquardt",
 }
-_OURS = {word: ours for ours, words in _ELSEWHERE.items() for word in words.split()}
+_OURS = {word: ours for ours, words in ELSEWHERE.items() for word in words.split()}
 
 # The same for activations, losses and devices.
 _CHOICES_ELSEWHERE = {
@@ -175,17 +175,6 @@ def called_here(word: str) -> str:
     return _OURS.get(word.lower(), "")
 
 
-def names_elsewhere(ours: str) -> list[str]:
-    """Return the names that other libraries have for an argument.
-
-    Examples
-    --------
-    >>> names_elsewhere("seed")
-    ['random_state', 'random_seed', 'rng', 'rng_seed', 'key']
-    """
-    return _ELSEWHERE.get(ours, "").split()
-
-
 def called_otherwise(word: str, ours: str) -> str:
     """Return the end of a message about an argument of other libraries: fastgd's name for it.
 
@@ -194,10 +183,10 @@ def called_otherwise(word: str, ours: str) -> str:
     >>> called_otherwise("lr", "alpha"), called_otherwise("epochs", "iterations")
     (': fastgd calls it alpha', ': fastgd counts iterations, each of them an update')
     >>> called_otherwise("callback", "progress")
-    ': progress shows how far the work is; train and sweep have record_weights=True'
+    ': progress takes a function, too; record_weights=True keeps the networks'
     """
     if "callback" in word.lower():
-        return f": {ours} shows how far the work is; train and sweep have record_weights=True"
+        return f": {ours} takes a function, too; record_weights=True keeps the networks"
     if "epoch" in word.lower():
         return f": fastgd counts {ours}, each of them an update"
     return f": fastgd calls it {ours}"

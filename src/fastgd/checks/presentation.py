@@ -152,19 +152,20 @@ def counted(status: Any) -> str:
 # ---------------------------------------------------------------- pandas and xarray
 
 
-def pandas_or_xarray(name: str) -> Any:
-    """Import one of them for a method, or say how to install it."""
+def pandas_or_xarray(name: str, caller: str = "") -> Any:
+    """Import one of them for a method, by default that of its name; or say how to install it."""
     extra = {"xarray": "xarray"}.get(name, "dataframe")
     package = name if name in KINDS[1:] else f'"fastgd[{extra}]"'
     try:
         return import_module(name)
     except ImportError as error:
-        raise ImportError(f"to_{extra}() needs {name}: pip install {package}") from error
+        caller = caller or f"to_{extra}()"
+        raise ImportError(f"{caller} needs {name}: pip install {package}") from error
 
 
-def dataframe(columns: Mapping[str, Any], kind: str = "pandas") -> Any:
+def dataframe(columns: Mapping[str, Any], kind: str = "pandas", caller: str = "") -> Any:
     """Make a table of columns, of one of the libraries in ``KINDS``."""
-    library = pandas_or_xarray(check_choice("kind", kind, KINDS))
+    library = pandas_or_xarray(check_choice("kind", kind, KINDS), caller)
     if kind == "pandas":
         return library.DataFrame(dict(columns))
     cells = {name: _plain(own) for name, own in columns.items()}

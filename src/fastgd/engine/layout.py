@@ -438,11 +438,7 @@ class Layout:
         return [(k, *declared, *lengths) for k, (declared, lengths) in each if any(lengths)]
 
     def load(
-        self,
-        block: Block,
-        weights: NDArray[np.float64],
-        alpha: NDArray[np.float64],
-        values: Values,
+        self, block: Block, weights: NDArray[np.float64], alpha: NDArray[np.float64], values: Values
     ) -> None:
         """Put runs into the lanes: (lanes, P) weights, (lanes, K) alpha, and their values."""
         self.put_by_parameter(block.numbers, weights)

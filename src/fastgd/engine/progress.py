@@ -1,14 +1,15 @@
 """Progress and cancellation of long computations."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from math import nan
 from threading import Event, Lock, get_ident
 from time import monotonic
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastgd.checks.messages import shown
 
@@ -34,7 +35,8 @@ class Progress(NamedTuple):
     done, total : int
         Updates of all networks, points, pixels, ...: done, now or by an earlier call, and of all.
     best_error : float
-        The smallest error recorded so far, or NaN. Those of GPUs and executors come in chunks.
+        The smallest error recorded so far; NaN if there is none, as in maps. Those of GPUs and
+        executors come in chunks, those of a resumed result at the end.
     elapsed : float
         Seconds since the start.
 
@@ -58,18 +60,11 @@ class Progress(NamedTuple):
 
 ProgressHook = Callable[[Progress], object]
 
-Errors = Callable[[], Any]
-"""Returns an array of new errors; it is called at once, if they are needed."""
-
-
-class Advance(Protocol):
-    """Takes the amount of work since its last call, in any thread, and its errors.
-
-    In the thread of the public call it may raise, to stop the work: there 0 is reported meanwhile.
-    """
-
-    def __call__(self, done: int, errors: Errors | None = None, /) -> None:
-        """Report both."""
+Advance = Callable[..., None]
+"""Takes the amount of work since its last call, in any thread, and maybe a function that returns
+an array of its errors. In the thread of the public call it may raise, to stop the work: there 0 is
+reported meanwhile.
+"""
 
 
 def check_progress(value: object) -> bool | ProgressHook:
@@ -81,7 +76,7 @@ def check_progress(value: object) -> bool | ProgressHook:
     return value
 
 
-def unreported(_done: int, _errors: Errors | None = None, /) -> None:
+def unreported(_done: int, _errors: object = None, /) -> None:
     """Only stop if that is asked for; processes that help to compile are sent this function."""
     if (stop := _stop.get()) is not None and stop.is_set():
         raise StoppedError
@@ -99,11 +94,16 @@ def stopped_by(event: Event) -> Iterator[None]:
 
 @contextmanager
 def reporting(
-    progress: bool | ProgressHook, total: int, unit: str = "it", done: int = 0
+    progress: bool | ProgressHook,
+    total: int,
+    unit: str = "it",
+    done: int = 0,
+    errors: ArrayLike = (),
 ) -> Iterator[Advance]:
     """Yield a function to call with the amount of work done since its last call.
 
-    ``done`` is how much of the total had been done before: it counts, but not for the speed.
+    ``done`` is how much of the total had been done before, with these ``errors``: it counts, but
+    not for the speed.
 
     Raises
     ------
@@ -112,17 +112,18 @@ def reporting(
     """
     if progress is False:
         yield unreported
-        return
-    with ExitStack() as stack:
-        hook = progress
-        if hook is True:
-            try:
-                from tqdm import tqdm
-            except ImportError as error:
-                raise ImportError("progress=True needs tqdm: pip install tqdm") from error
-            bar = stack.enter_context(tqdm(total=total, initial=done, unit=unit, unit_scale=True))
-            hook = lambda event: bar.update(event.done - bar.n)  # noqa: E731
-        reporter = _Reporter(hook, total, done, needs_errors=progress is not True)
+    elif progress is True:
+        try:
+            from tqdm import tqdm
+        except ImportError as error:
+            raise ImportError("progress=True needs tqdm: pip install tqdm") from error
+        with (
+            tqdm(total=total, initial=done, unit=unit, unit_scale=True) as bar,
+            reporting(lambda event: bar.update(event.done - bar.n), total, done=done) as advance,
+        ):
+            yield lambda done, _errors=None: advance(done)
+    else:
+        reporter = _Reporter(progress, total, done, errors)
         yield reporter
         if reporter.told != reporter.done:
             reporter.tell()
@@ -131,18 +132,18 @@ def reporting(
 class _Reporter:
     """Adds up what all threads report, and calls the hook in the thread that made it."""
 
-    def __init__(self, hook: ProgressHook, total: int, done: int, *, needs_errors: bool) -> None:
-        self._hook, self._total, self._needs_errors = hook, total, needs_errors
-        self.done, self._best = done, nan
+    def __init__(self, hook: ProgressHook, total: int, done: int, errors: ArrayLike) -> None:
+        self._hook, self._total, self.done = hook, total, done
+        self._best = float(np.fmin.reduce(errors, axis=None, initial=nan))
         self._lock, self._thread, self._start = Lock(), get_ident(), monotonic()
         self.tell()
 
-    def __call__(self, done: int, errors: Errors | None = None, /) -> None:
+    def __call__(self, done: int, errors: Callable[[], ArrayLike] | None = None, /) -> None:
         with self._lock:
-            self.done += done
-            if errors is not None and self._needs_errors:
+            self.done = min(self.done + done, self._total)  # a chunk may be computed twice
+            if errors is not None:
                 self._best = float(np.fmin.reduce(errors(), axis=None, initial=self._best))
-        is_due = monotonic() >= self._due and self.done < self._total  # the last event comes later
+        is_due = monotonic() >= self._due and self.done < self._total  # the last comes later
         if is_due and get_ident() == self._thread:
             self.tell()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import re
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import requires, version
 from typing import Any
 
 from fastgd.checks.messages import escaped
@@ -15,27 +15,32 @@ from fastgd.kernel.language.numba_internals import LLVM, processor
 
 def versions() -> dict[str, Any]:
     """Return what :func:`show_versions` prints, as values that JSON can hold."""
-    found, extras = devices(), {}
-    for name in re.findall(r"(?m)^([\w.-]+).*extra ==", "\n".join(requires("fastgd") or ())):
-        with suppress(PackageNotFoundError):
-            extras[name] = version(name)
-    folder, lanes = place(), found[0].lanes or 0
+    found = devices()
+    cpu, lanes, folder = found[0], found[0].lanes or 0, place()
+    names = re.findall(r"(?m)^([\w.-]+).*extra ==", "\n".join(requires("fastgd") or ()))
     return {
-        "fastgd": version("fastgd"),
+        "fastgd": _version("fastgd"),
         "Python": f"{platform.python_version()} ({platform.python_implementation()})",
         "platform": platform.platform(),
-        "NumPy": version("numpy"),
-        "Numba": version("numba"),
-        "llvmlite": version("llvmlite"),
+        "NumPy": _version("numpy"),
+        "Numba": _version("numba"),
+        "llvmlite": _version("llvmlite"),
         "LLVM": LLVM,
-        "processor": f"{found[0].model} ({processor()[0]})",
+        "processor": f"{cpu.model} ({processor()[0]})",
         "vectors": f"{64 * lanes} bits, {lanes} float64",
-        "threads": found[0].threads,
+        "threads": cpu.threads,
         "cache folder": None if folder is None else str(folder),
-        "extras": extras,
+        "extras": {name: own for name in names if (own := _version(name))},
         "devices": {one.name: one.model for one in found if one.name != CPU},
         "note": found.note,
     }
+
+
+def _version(package: str) -> str | None:
+    """Its installed version; None if it is not installed, or if what pip keeps of it is damaged."""
+    with suppress(Exception):
+        return version(package)
+    return None
 
 
 def show_versions() -> None:
@@ -54,5 +59,5 @@ def show_versions() -> None:
     ...
     """
     for name, fact in versions().items():
-        text = ", ".join(map(" ".join, fact.items())) if isinstance(fact, dict) else str(fact)
+        text = ", ".join(map(" ".join, fact.items())) if isinstance(fact, dict) else fact
         print(escaped(f"{name:13} {text or 'none'}"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from math import inf, isfinite
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,27 +28,12 @@ from fastgd.models.row_splits import (
     folds_of_groups,
     some_of,
 )
-from fastgd.models.scores import (
-    SCORING,
-    Score,
-    Scores,
-    constant_of,
-    judged,
-    mean_loss,
-    scores_of,
-)
+from fastgd.models.scores import SCORING, Score, Scores, constant_of, judged, mean_loss, scores_of
 from fastgd.optimizers import Adam, LevenbergMarquardt
 from fastgd.tables.columns import MOST_CATEGORIES, Encoding
 from fastgd.tables.preparation import Preparation, column_name, some_rows
 from fastgd.tables.reading import columns_from
-from fastgd.tables.targets import (
-    MAX_CLASSES,
-    ClassTarget,
-    Target,
-    leaks,
-    learn_target,
-    notes_of,
-)
+from fastgd.tables.targets import MAX_CLASSES, ClassTarget, Target, leaks, learn_target, notes_of
 from fastgd.training.run import Run
 from fastgd.training.sweep_result import Sweep
 from fastgd.training.train_sweep import sweep
@@ -156,7 +141,7 @@ class Candidate(NamedTuple):
     def runs(self) -> tuple[Run, ...]:
         """The networks: made when they are asked for, which most settings never are."""
         i, j, k = self.place
-        return tuple(cast(Sweep, self.trained[i, :, j, k]))
+        return tuple(self.trained[i, :, j, k])
 
 
 def settings_of(objective: Mapping[str, Any], rows: int, seen: int, solver: str) -> dict[str, Any]:
@@ -199,6 +184,10 @@ def search(
     return found
 
 
+_Best = dict[tuple[int, int, int], tuple[float, FloatArray, Sweep, int]]
+"""By the place of a setting: its smallest loss, the outputs then, the networks, and the step."""
+
+
 def _tried(
     target: Target,
     samples: SearchSamples,
@@ -219,9 +208,9 @@ def _tried(
     settings = settings_of(objective, least, seen, choices.solver)
     updates = -(-least // (settings["batch_size"] or least))
     settings |= {"hidden_size": list(hidden_sizes), "alpha": list(alphas), "l2": list(penalties)}
-    best: dict[tuple[int, int, int], tuple[float, FloatArray, Sweep, int]] = {}
+    best: _Best = {}
     with sharing_code(parameters * min(seen, EPOCHS * len(samples.X)) < SHORT):
-        for step, result in enumerate(_trainings(samples, held, settings, updates, choices)):
+        for step, result in enumerate(_trainings(samples, held, settings, updates, choices, best)):
             for i in range(len(hidden_sizes)):
                 outside = np.zeros((len(alphas), len(penalties), *samples.y.shape))
                 for fold, rows in enumerate(held):
@@ -231,8 +220,6 @@ def _tried(
                     loss = loss if isfinite(loss) else inf
                     if (i, j, k) not in best or loss < best[i, j, k][0]:
                         best[i, j, k] = loss, outside[j, k], result, step
-            if step - max(one[-1] for one in best.values()) >= PATIENT // STEP:
-                break
     found = []
     for (i, j, k), (loss, outputs, result, _) in best.items():
         score = None
@@ -251,8 +238,9 @@ def _trainings(
     settings: dict[str, Any],
     updates: int,
     choices: Choices,
+    best: _Best,
 ) -> Iterator[Sweep]:
-    """Train with early stopping; or in steps, of which the caller takes the best."""
+    """Train with early stopping; or in steps, of which the caller puts the best into ``best``."""
     X, y = samples.X, samples.y
     first: dict[str, Any] = {**settings, "folds": held, "seed": choices.seed}
     if np.ptp(samples.costs):
@@ -261,14 +249,17 @@ def _trainings(
         if settings["loss"] in BY_ERROR:
             yield sweep(X, y, **first, patience=PATIENT * updates, restore_best=True, **choices.how)
             return
-        epochs, how = settings["iterations"] // updates, choices.how | {"progress": False}
+        steps, how = settings["iterations"] // updates // STEP, choices.how | {"progress": False}
         first |= {"iterations": STEP * updates, "record_every": STEP * updates}
         more = first | {"keep_state": True}
-        with reporting(choices.progress, epochs // STEP, " steps") as advance:
-            for _ in range(epochs // STEP):
+        with reporting(choices.progress, steps, " steps") as advance:
+            for step in range(steps):
                 result = sweep(X, y, **more, **how)
                 advance(1, partial(getattr, result, "final_error"))
                 yield result
+                if step - max(one[-1] for one in best.values()) >= PATIENT // STEP:
+                    advance(steps - 1 - step)
+                    break
                 more = {"iterations": STEP * updates, "resume": result}
     except TooLargeError as error:
         ways = [f"{LESS} need less"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from fastgd.checks.presentation import (
     ShownInNotebooks,
     ShownTable,
     counted,
+    dataframe,
 )
 from fastgd.export.exportable import ONNX_DTYPES, OnnxType
 from fastgd.models.group_keys import Keys
@@ -37,7 +38,7 @@ from fastgd.training.codec import JsonValues, StoredArray, by_result, need, text
 from fastgd.training.codec import load as load  # any saved result: this module knows all classes
 from fastgd.training.run import Run, exported
 from fastgd.training.saved_result import SavedResult
-from fastgd.training.stored_results import decode_run, decode_sweep, encode_run, encode_sweep
+from fastgd.training.stored_results import decode_run, decode_sweep
 from fastgd.training.sweep_result import Sweep
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ _COMPARED: dict[str, codec.StoredField] = {
 }
 
 
-def encode(models: Any, without: Collection[str] = ()) -> tuple[JsonValues, Arrays]:
+def encode(models: Any) -> tuple[JsonValues, Arrays]:
     """A GroupModels as a header and arrays."""
     arrays: Arrays = {
         "members": models.keys.members,
@@ -78,14 +79,13 @@ def encode(models: Any, without: Collection[str] = ()) -> tuple[JsonValues, Arra
         **{f"compared.{name}": array for name, array in models.compared.items()},
         **codec.encode(_FITS, models.fits)[1],
     }
-    sweeps = enumerate(models.fits.trained.sweeps)
-    results = {f"sweep_{k}": encode_sweep(one, without) for k, one in sweeps}
-    for name, run in {"fallback": models.fallback, "shared": models.fits.shared}.items():
-        if run is not None:
-            results[name] = encode_run(run, without)
-    for lead, (_, content) in results.items():
-        arrays |= {f"{lead}.{name}": array for name, array in content.items()}
-    parts = {name: own for name, (own, _) in results.items()}
+    results = {f"sweep_{k}": sweep for k, sweep in enumerate(models.fits.trained.sweeps)}
+    results |= {"fallback": models.fallback, "shared": models.fits.shared}
+    parts = {}
+    for lead, result in results.items():
+        if result is not None:
+            _, parts[lead], content = codec.content_of(result)
+            arrays |= {f"{lead}.{name}": array for name, array in content.items()}
     return {"names": models.keys.names, "notes": models.notes, "parts": parts}, arrays
 
 
@@ -302,12 +302,9 @@ class GroupModels(SavedResult, ShownInNotebooks):
         return self._frame("comparison", self.compared)
 
     def _frame(self, name: str, columns: Mapping[str, NDArray[Any]]) -> pandas.DataFrame:
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError(f'{name} needs pandas: pip install "fastgd[dataframe]"') from error
         labels = dict(zip(self.keys.names, self.keys.columns(), strict=True))
-        return pandas.DataFrame({**labels, **columns})
+        table: pandas.DataFrame = dataframe(labels | {**columns}, caller=name)
+        return table
 
     def __getitem__(self, group: Any) -> Run:
         """The network of a group, whose inputs and outputs are scaled.
@@ -343,7 +340,13 @@ class GroupModels(SavedResult, ShownInNotebooks):
         if number < 0:
             return None
         sweep = self.fits.trained.sweeps[number]
-        return cast(Run, sweep[tuple(int(i) for i in np.unravel_index(run, sweep.shape))])
+        return sweep[tuple(int(i) for i in np.unravel_index(run, sweep.shape))]
+
+    @overload
+    def predict(self, df: Mapping[str, Any] | PathLike) -> NDArray[Any]: ...
+
+    @overload
+    def predict(self, df: Table) -> Any: ...
 
     def predict(self, df: Table) -> Any:
         """Predict the target of each row with the network of its group.

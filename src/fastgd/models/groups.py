@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fastgd.arguments import options
 from fastgd.arguments.axes import axes_among
 from fastgd.arguments.initial_network import check_alphas, check_hidden_size
-from fastgd.arguments.signatures import options_of, taking
+from fastgd.arguments.signatures import taking
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import (
     Seed,
@@ -136,8 +136,9 @@ _UNKNOWN = "unknown.npz"
 
 
 @taking(
-    options_of(without=_NOT_TAKEN, defaults=_DEFAULTS | _WATCHING | {"output": "identity"}),
-    SELECTED,
+    without=_NOT_TAKEN,
+    defaults=_DEFAULTS | _WATCHING | {"output": "identity"},
+    axes=SELECTED,
 )
 def fit_groups(
     df: Table,

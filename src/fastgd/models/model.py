@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from fastgd.checks.numbers import FloatArray
 from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, option_rows
 from fastgd.export.exportable import Exportable
 from fastgd.export.exported import Exported
-from fastgd.store import Arrays
+from fastgd.store import Arrays, PathLike
 from fastgd.store.npz import Found
 from fastgd.tables.column_values import Cells
 from fastgd.tables.columns import NumberColumn
@@ -41,7 +41,7 @@ Table = Any
 """A table of pandas, polars, pyarrow, ..., a mapping of names to columns, or the path of a file."""
 
 
-def encode(model: Any, without: Collection[str] = ()) -> tuple[JsonValues, Arrays]:
+def encode(model: Any) -> tuple[JsonValues, Arrays]:
     """A Model as a header and arrays."""
     arrays = {"preparation": np.array(model.preparation.to_json())}
     for k, target in enumerate(model.targets):
@@ -49,7 +49,7 @@ def encode(model: Any, without: Collection[str] = ()) -> tuple[JsonValues, Array
     header: JsonValues = {"targets": len(model.targets), "scores": model.scores, "runs": []}
     header["notes"] = list(model.training_notes)
     for k, run in enumerate(model.runs):
-        of_run, own = encode_run(run, without)
+        of_run, own = encode_run(run)
         header["runs"].append(of_run)
         arrays |= {f"run_{k}_{name}": array for name, array in own.items()}
     return header, arrays
@@ -136,6 +136,12 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         title = f"Model of {', '.join(target.name for target in self.targets)}"
         alt = "Error against iteration, of the first network"
         return Description(title, [ShownTable(rows), *judged], run, alt)
+
+    @overload
+    def predict(self, table: Mapping[str, Any] | PathLike) -> NDArray[Any]: ...
+
+    @overload
+    def predict(self, table: Table) -> Any: ...
 
     def predict(self, table: Table) -> Any:
         """Predict the target of each row.

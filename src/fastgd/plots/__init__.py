@@ -1,6 +1,7 @@
 """Plots of fastgd's results: each function takes an optional matplotlib ``ax`` and returns it.
 
-They only draw; the results are computed elsewhere. Needs matplotlib (``fastgd[plot]``).
+They only draw; the results are computed elsewhere. Without matplotlib they raise ImportError
+(``pip install "fastgd[plot]"``).
 """
 
 from fastgd.plots import thumbnails as _thumbnails  # noqa: F401 - registers them

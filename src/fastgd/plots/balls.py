@@ -66,8 +66,6 @@ def roll(
     ------
     ValueError, TypeError
         If only the slope of the curve is known, or the window is not two increasing numbers.
-    ImportError
-        If matplotlib is not installed.
 
     Examples
     --------
@@ -137,8 +135,6 @@ def basins(found: Basins, *, ax: "Axes | None" = None) -> "Axes":
     ------
     ValueError
         If only the slope of the curve is known.
-    ImportError
-        If matplotlib is not installed.
 
     Examples
     --------
@@ -294,8 +290,6 @@ def film(
         described.
     OSError
         If the file can't be written.
-    ImportError
-        If matplotlib is not installed.
 
     Examples
     --------

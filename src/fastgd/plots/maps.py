@@ -58,11 +58,6 @@ def trainability(found: Trainability, *, ax: "Axes | None" = None) -> "Axes":
     matplotlib Axes
         With one image for each outcome in the map.
 
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed (``pip install "fastgd[plot]"``).
-
     Examples
     --------
     >>> import fastgd, fastgd.plots
@@ -145,11 +140,6 @@ def box_counts(found: BoxCounting, *, ax: "Axes | None" = None) -> "Axes":
     matplotlib Axes
         With two lines: the counts, and the fit.
 
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed (``pip install "fastgd[plot]"``).
-
     Examples
     --------
     >>> import fastgd, fastgd.plots
@@ -225,8 +215,6 @@ def zoom_film(
         If there is no map, or an argument is not as described.
     OSError
         If the file can't be written.
-    ImportError
-        If matplotlib is not installed (``pip install "fastgd[plot]"``).
 
     Examples
     --------

@@ -56,8 +56,6 @@ def weight_paths(run: Run, *, ax: Panels | None = None) -> NDArray[Any]:
         If it isn't a Run.
     ValueError
         If the run has no recorded weights, or ``ax`` doesn't have one axes per layer.
-    ImportError
-        If matplotlib is not installed (``pip install "fastgd[plot]"``).
 
     Examples
     --------
@@ -157,8 +155,6 @@ def direction_changes(run: Run, *, ax: Panels | None = None) -> NDArray[Any]:
         If it isn't a Run.
     ValueError
         If ``ax`` doesn't have one axes per layer.
-    ImportError
-        If matplotlib is not installed (``pip install "fastgd[plot]"``).
 
     Notes
     -----
@@ -270,8 +266,6 @@ def predictions(
     ------
     ValueError, TypeError
         If they are not as described, or have more than 30 classes.
-    ImportError
-        If matplotlib is not installed (``pip install "fastgd[plot]"``).
 
     Examples
     --------
@@ -402,8 +396,6 @@ def sensitivity(
     ValueError, TypeError
         As ``gradient``, or if ``names`` aren't a name for each input, or ``network`` is something
         else.
-    ImportError
-        If matplotlib is not installed (``pip install "fastgd[plot]"``).
 
     Examples
     --------

@@ -62,8 +62,6 @@ def surface(
 
     Raises
     ------
-    ImportError
-        If matplotlib is not installed.
     ValueError, TypeError
         If an argument is not as described.
 

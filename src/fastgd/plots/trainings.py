@@ -68,8 +68,6 @@ def errors(result: Run | Sweep, *, ax: "Axes | None" = None) -> "Axes":
         If it is neither a Run nor a Sweep.
     ValueError
         If a sweep has more than 14 settings: more lines can't be told apart.
-    ImportError
-        If matplotlib is not installed (``pip install "fastgd[plot]"``).
 
     Examples
     --------
@@ -171,8 +169,6 @@ def race(
 
     Raises
     ------
-    ImportError
-        If matplotlib is not installed.
     ValueError
         If the surface is of another network, or over a bias.
 
@@ -251,8 +247,6 @@ def takeaways(sweep: Sweep, *, ax: "Panels | None" = None) -> NDArray[Any]:
     ValueError
         If its alphas are not several single numbers, it has more than 14 other settings, or ``ax``
         is not a pair of axes.
-    ImportError
-        If matplotlib is not installed (``pip install "fastgd[plot]"``).
 
     Examples
     --------
@@ -344,8 +338,6 @@ def solved(
     ValueError
         If the sweep has only one hidden size, or more than 14 other settings, or the threshold is
         not above 0.
-    ImportError
-        If matplotlib is not installed (``pip install "fastgd[plot]"``).
 
     Examples
     --------

@@ -1,7 +1,6 @@
 """The factor of alpha in each schedule, as in its paper and in PyTorch."""
 
 from math import cos, pi
-from typing import Any
 
 import numpy as np
 
@@ -11,19 +10,14 @@ from fastgd.checks.numbers import FloatArray
 
 def factor(schedule: schedules.Schedule, t: int) -> float:
     """The factor of update t; the first update is 0."""
-    numbers: Any = tuple(schedule._asdict().values())  # no axes
     match schedule:
-        case schedules.Step():
-            step_size, factor = numbers
+        case schedules.Step(step_size, factor):
             return float(np.float64(factor) ** (t // step_size))
-        case schedules.Exponential():
-            [factor] = numbers
+        case schedules.Exponential(factor):
             return float(np.float64(factor) ** t)
-        case schedules.Linear():
-            steps, final_factor = numbers
+        case schedules.Linear(steps, final_factor):
             return float(1 + (final_factor - 1) * min(t, steps) / steps)
-        case schedules.Cosine():
-            steps, final_factor, warmup_steps = numbers
+        case schedules.Cosine(steps, final_factor, warmup_steps):
             if t < warmup_steps:  # Goyal and others 2017, section 2.2
                 return float((t + 1) / warmup_steps)
             # Loshchilov and Hutter, ICLR 2017, equation 5

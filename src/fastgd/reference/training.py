@@ -44,7 +44,7 @@ def train(
     validation: Sequence[ArrayLike | None] | None = None,
     record_weights: bool = False,
     resume: Run | None = None,
-    **options: Unpack[Options],
+    **given_options: Unpack[Options],
 ) -> Run:
     """Train one network by gradient descent, counting direction changes.
 
@@ -58,7 +58,7 @@ def train(
         The samples, as in :func:`fastgd.train`.
     hidden_size, weights, biases, seed, alpha, iterations, record_every, record_weights, resume
         As in :func:`fastgd.train`.
-    **options
+    **given_options
         Everything else that `fastgd.train` takes.
 
     Returns
@@ -80,22 +80,7 @@ def train(
     >>> run.direction_changes[1].ravel().tolist()
     [22, 15, 4, 15]
     """
-    job = checked_job(
-        X,
-        y,
-        hidden_size=hidden_size,
-        alpha=alpha,
-        iterations=iterations,
-        record_every=record_every,
-        seed=seed,
-        weights=weights,
-        biases=biases,
-        validation=validation,
-        gradients=gradients,
-        record_weights=record_weights,
-        resume=resume,
-        given_options=options,
-    )
+    job = checked_job(**locals())
     check_memory(_bytes(job), "the training")
     with np.errstate(all="ignore"):
         return _Descent(job).run()

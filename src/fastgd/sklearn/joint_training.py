@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +52,7 @@ class SweptRuns(Sequence[Run]):
     def __getitem__(self, at: Any) -> Any:
         """One of the runs."""
         place = self.places[at]
-        run = cast(Run, self.sweep[place if self.sweep.axes else ()])
+        run = self.sweep[place if self.sweep.axes else ()]
         return replace(run, options=run.options | self.options) if self.options else run
 
     @property

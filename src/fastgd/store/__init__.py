@@ -29,11 +29,6 @@ def plain(array: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(array, array.dtype.newbyteorder("<"), order="C")
 
 
-def bytes_of(array: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return the bytes of the array as :func:`plain` has it, flat."""
-    return plain(array).reshape(-1).view(np.uint8)
-
-
 def hashes_of(arrays: Mapping[str, NDArray[Any]]) -> dict[str, str]:
     """Dtype, shape and hash of each of these arrays."""
     found = {}

@@ -54,7 +54,7 @@ from fastgd.engine.devices import CPU
 from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import Weights, network_of
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.progress import Advance, Errors, ProgressHook
+from fastgd.engine.progress import Advance, ProgressHook
 from fastgd.engine.results import STATUS, Summary, summarize
 from fastgd.store import Arrays, PathLike
 from fastgd.studies.job import StudyJob
@@ -73,22 +73,18 @@ class Vertical(NamedTuple):
 
     label: str
     value: str  # one of a window's ends, in messages
-    is_logarithm: bool
+
+    @property
+    def is_logarithm(self) -> bool:
+        """Whether a window's ends are logarithms."""
+        return self.value.startswith("log10")
 
 
 AGAINST = {
-    "output_rate": Vertical(
-        "learning rate of the output layer", "log10 of a learning rate", is_logarithm=True
-    ),
-    "mean": Vertical(
-        "mean of the input layer's initial weights",
-        "a mean of initial weights",
-        is_logarithm=False,
-    ),
+    "output_rate": Vertical("learning rate of the output layer", "log10 of a learning rate"),
+    "mean": Vertical("mean of the input layer's initial weights", "a mean of initial weights"),
     "spread": Vertical(
-        "standard deviation of the input layer's initial weights",
-        "log10 of a standard deviation",
-        is_logarithm=True,
+        "standard deviation of the input layer's initial weights", "log10 of a standard deviation"
     ),
 }
 """By the name of the vertical axis; only with the first one do the layers' rates differ."""
@@ -345,12 +341,10 @@ class MapTrainings:
     def of(cls, settings: Settings, device: str = CPU) -> MapTrainings:
         """Draw the problem, if the window is wide enough for its pixels to differ."""
         found, resolution = [], settings.resolution
-        logarithms = True, settings.vertical.is_logarithm
-        for (low, high), label, is_logarithm in zip(
-            settings.window, settings.labels, logarithms, strict=True
-        ):
+        axes = AGAINST["output_rate"], settings.vertical
+        for (low, high), label, axis in zip(settings.window, settings.labels, axes, strict=True):
             rates = low + (high - low) * ((np.arange(resolution) + 0.5) / resolution)
-            if is_logarithm:
+            if axis.is_logarithm:
                 rates = np.array([power_of_ten(center) for center in rates.tolist()])
             if not (np.diff(rates) > 0).all():
                 raise ValueError(
@@ -438,10 +432,10 @@ class MapTrainings:
         plan, first, seeds = self.planned(patch, threads, is_trial=is_trial)
         iterations, updates = plan.task.iterations, 0
 
-        def in_pixels(done: int, errors: Errors | None = None, /) -> None:
+        def in_pixels(done: int, _errors: object = None) -> None:  # of which a chunk has none
             nonlocal updates
             before, updates = updates, updates + done
-            advance(updates // iterations - before // iterations, errors)
+            advance(updates // iterations - before // iterations)
 
         trained = execute(plan, first, seeds, KEPT, in_pixels)
         summary = summarize(trained.watch, plan.method.summary)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments import options
 from fastgd.arguments.initial_network import Start
 from fastgd.arguments.samples import check_samples, warn_of_targets
-from fastgd.arguments.signatures import options_of, taking
+from fastgd.arguments.signatures import taking
 from fastgd.checks.messages import error_text, joined, many, shown, value_text
 from fastgd.checks.numbers import (
     NOT_NEGATIVE,
@@ -255,7 +255,7 @@ class Race(ShownInNotebooks):
         return surface(self.X, self.y, goal, axes=axes, span=span, resolution=resolution)
 
 
-@taking(options_of(without=["optimizer"]))
+@taking(without=["optimizer"])
 def race(
     X: ArrayLike,
     y: ArrayLike,
@@ -373,11 +373,7 @@ def race(
 
 
 def _trained(
-    training: TrainingJob,
-    _threads: int,
-    advance: Advance,
-    *,
-    is_trial: bool = False,
+    training: TrainingJob, _threads: int, advance: Advance, *, is_trial: bool = False
 ) -> Arrays:
     """Train a run of a race on a single thread."""
     iterations = training.task.iterations

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments import options
-from fastgd.arguments.axes import kinds_of, parameters_of, unknown
+from fastgd.arguments.axes import kinds_of, parameters_of
 from fastgd.arguments.declarations import DECLARED, SurfaceOptions
 from fastgd.arguments.initial_network import Start, check_network, check_whole
 from fastgd.arguments.samples import check_samples, outputs_to_start
-from fastgd.arguments.signatures import options_of, taking
+from fastgd.arguments.signatures import taking
 from fastgd.checks.messages import error_text, joined, shown
 from fastgd.checks.numbers import (
     FloatArray,
@@ -55,8 +55,6 @@ Weight = tuple[int, int, int]
 
 THREAD_SECONDS = 1e-4
 """Work that justifies another thread."""
-
-_NAMES = tuple(name for name in DECLARED if name in SurfaceOptions.__annotations__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,7 +229,7 @@ class Surface(ShownInNotebooks):
         return reached
 
 
-@taking(options_of(SurfaceOptions))
+@taking(SurfaceOptions)
 def surface(
     X: ArrayLike,
     y: ArrayLike,
@@ -381,15 +379,13 @@ def surface(
 def _options(given: object, given_options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of the network, its own if it was trained; not validated."""
     trained = given if isinstance(given, Run | Snapshot) else None
-    known = (*_NAMES, *kinds_of(given_options))
+    options.check_names(given_options, kinds_of(given_options), ("progress",), SurfaceOptions)
     for name in given_options:
-        if name not in known:
-            raise unknown(name, given_options, known, ("progress",), "an option of a surface")
         if trained and name != "sample_weight":
             raise TypeError(f"{name} must not be given with a run, which has its own, got both")
     if trained is None:
         return dict(given_options)
-    kept = (*_NAMES, "batch_norm", *parameters_of(trained.options))
+    kept = {*SurfaceOptions.__annotations__, "batch_norm", *parameters_of(trained.options)}
     return {n: v for n, v in trained.options.items() if n in kept} | dict(given_options)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -29,7 +29,7 @@ Dimensions = Mapping[str, Any]
 
 Savable = TypeVar("Savable", bound=type[Any])
 
-Encode = Callable[..., tuple[JsonValues, Arrays]]
+Encode = Callable[[Any], tuple[JsonValues, Arrays]]
 Decode = Callable[[JsonValues, Found], dict[str, Any]]
 
 _CLASSES: dict[str, tuple[type[Any], Encode, Decode]] = {}
@@ -108,14 +108,10 @@ StoredField = StoredArray | Callable[[Any], Any]
 """The declaration of a field: that of arrays, or the check of a value in the header."""
 
 
-def encode(
-    fields: Mapping[str, StoredField], result: Any, without: Collection[str] = ()
-) -> tuple[JsonValues, Arrays]:
-    """The fields of a result, ``without`` some: values of the header, and arrays."""
+def encode(fields: Mapping[str, StoredField], result: Any) -> tuple[JsonValues, Arrays]:
+    """The fields of a result: values of the header, and arrays."""
     header, arrays = JsonValues(), Arrays()
     for name, field in fields.items():
-        if name in without:
-            continue
         if isinstance(field, StoredArray):
             arrays |= field.encode(name, getattr(result, name))
         else:
@@ -189,8 +185,8 @@ def optional(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
 def stored_by(encode: Encode, decode: Decode) -> Callable[[Savable], Savable]:
     """Register a class, so that it can be saved, and reading a file can create it.
 
-    ``encode(result, without)`` returns a header, which JSON can hold, and arrays, in both of which
-    some fields are left out; ``decode(header, arrays)`` returns the fields of the class, checked.
+    ``encode(result)`` returns a header, which JSON can hold, and arrays; ``decode(header, arrays)``
+    returns the fields of the class, checked.
     """
 
     def register(kind: Savable) -> Savable:
@@ -200,16 +196,10 @@ def stored_by(encode: Encode, decode: Decode) -> Callable[[Savable], Savable]:
     return register
 
 
-def content_of(result: Any, without: Collection[str] = ()) -> tuple[str, JsonValues, Arrays]:
+def content_of(result: Any) -> tuple[str, JsonValues, Arrays]:
     """The name of a result's registered class, its header, and its arrays."""
     name = next(kind.__name__ for kind in type(result).__mro__ if kind.__name__ in _CLASSES)
-    return name, *_CLASSES[name][1](result, without)
-
-
-def save(result: Any, path: PathLike) -> None:
-    """Write a result of a registered class."""
-    path = check_path("path", path)
-    npz.write(path, *content_of(result))
+    return name, *_CLASSES[name][1](result)
 
 
 def load(path: PathLike) -> Any:

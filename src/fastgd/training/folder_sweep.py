@@ -51,7 +51,6 @@ from fastgd.training.stored_results import (
     check_state,
     decode_outline,
     decode_start,
-    digest_of_sweep,
     encode_outline,
     encode_start,
     options_of,
@@ -72,13 +71,10 @@ _MISSING = {"outcome": -1, "best_iteration": NOWHERE}
 
 
 class FolderSweep(Sweep):
-    """A :class:`fastgd.Sweep` in a folder: made by ``fastgd.sweep(out=)`` and :func:`fastgd.open`.
+    """A :class:`fastgd.Sweep` in a folder, which is read as :func:`fastgd.open` has it.
 
-    It has all attributes and methods of a Sweep. Nothing is kept in memory: each access reads the
-    chunks that it needs, so ``sweep[3]`` reads some chunks, and ``sweep.errors`` all of them. A
-    selection (``sweep[3]``, ``sweep.sel(alpha=1)``) is a Sweep in memory; ``sweep[...]`` reads all.
-
-    Runs that have not been trained yet have the status "missing", and NaN as their errors.
+    A selection (``sweep[3]``, ``sweep.sel(alpha=1)``) is a Sweep in memory; ``sweep[...]`` reads
+    all. Runs that have not been trained yet have NaN as their errors.
     """
 
     _known: tuple[str, ...]
@@ -103,10 +99,6 @@ class FolderSweep(Sweep):
         sizes = np.concatenate([chunks.sizes for chunks in self._chunks])
         return int(sizes[~self._folder.done()].sum())
 
-    def digest(self) -> str:
-        """As :meth:`fastgd.Sweep.digest`; a ValueError if a chunk is corrupt."""
-        return digest_of_sweep(self, self._verified())
-
     def __iter__(self) -> Iterator[Run]:
         """All runs, the last axis fastest, reading one chunk after the other."""
         for chosen in self._boxes():
@@ -117,11 +109,6 @@ class FolderSweep(Sweep):
 
         Dask reads the chunks when it computes with them. Without Dask
         (``pip install "fastgd[dask]"``) everything is read into memory.
-
-        Raises
-        ------
-        ImportError
-            If xarray is not installed (``pip install "fastgd[xarray]"``).
         """
         try:
             import dask.array as da
@@ -141,10 +128,6 @@ class FolderSweep(Sweep):
         """The sweep with all of its results, read into memory."""
         return self._some(Selection(self._sweep_axes, (slice(None),) * len(self.axes)))
 
-    def save(self, path: PathLike) -> None:
-        """Write the whole sweep to one ``.npz`` file that :func:`fastgd.load` reads."""
-        self.in_memory().save(path)
-
     def _boxes(self) -> Iterator[Selection]:
         """The runs of each chunk."""
         for number, chunks in enumerate(self._chunks):
@@ -152,7 +135,7 @@ class FolderSweep(Sweep):
             for chunk in range(chunks.count):
                 yield Selection(self._sweep_axes, (*network, *chunks.box(chunk)))
 
-    def _verified(self) -> Iterator[Sweep]:
+    def _pieces(self) -> Iterator[Sweep]:
         """Each chunk in memory; all of its file is as it was written."""
         for chunk, chosen in enumerate(self._boxes()):
             self._folder.verify(chunk)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments.declarations import LossOptions
 from fastgd.arguments.initial_network import NetworkParts, Start
 from fastgd.arguments.options import Method, check_curved
-from fastgd.arguments.signatures import options_of, taking
+from fastgd.arguments.signatures import taking
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import (
     FloatArray,
@@ -32,7 +32,7 @@ from fastgd.training.run import Run, run_of
 from fastgd.training.training_job import checked_loss
 
 
-@taking(options_of(LossOptions))
+@taking(LossOptions)
 def objective(
     X: ArrayLike,
     y: ArrayLike,
@@ -294,7 +294,7 @@ LOCAL_ITERATIONS = 1000
 """Maximum iterations of each local search of an annealing: SciPy's own upper limit."""
 
 
-@taking(options_of(LossOptions))
+@taking(LossOptions)
 def minimize(
     X: ArrayLike,
     y: ArrayLike,
@@ -367,17 +367,9 @@ def minimize(
     >>> run.predict(X).round(1).ravel() + 0.0
     array([0., 1., 1., 0.])
     """
-    checked = checked_loss(
-        X,
-        y,
-        options,
-        ("hidden_size", "method", "iterations", "seed", "weights", "biases"),
-        hidden_size=hidden_size,
-        iterations=iterations,
-        seed=seed,
-        weights=weights,
-        biases=biases,
-    )
+    given: dict[str, Any] = {"hidden_size": hidden_size, "iterations": iterations, "seed": seed}
+    given |= {"weights": weights, "biases": biases}
+    checked = checked_loss(X, y, options, (*given, "method"), **given)
     method = check_choice("method", method, METHODS)
     if method != "dual_annealing" and span is not None:
         raise ValueError(f"span must be left out with method={method!r}, got {shown(span)}")

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from operator import itemgetter
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastgd.checks.messages import shown
-from fastgd.store import PathLike, bytes_of
+from fastgd.checks.numbers import check_path
+from fastgd.store import Arrays, PathLike, npz, plain
 from fastgd.training import codec
 from fastgd.training.codec import JsonValues
-from fastgd.training.stored_results import RESUMING, SOURCES, digest_of
+from fastgd.training.stored_results import SOURCES
 
-_MEASURED = {*SOURCES, "scores", "notes"}
-"""Values of headers that the training has found, not the caller given."""
+_HASHES = ("sample_hashes", "subset_hashes")
+"""Values of headers that only resuming needs, like arrays of states."""
+
+_MEASURED = re.compile(rf"\b({'|'.join((*SOURCES, 'scores', 'notes'))})\b")
+"""Names of values in headers that the training has found, not the caller given."""
 
 
 class SavedResult:
@@ -40,41 +45,56 @@ class SavedResult:
         ...     fastgd.load(file.name) == run
         True
         """
-        codec.save(self, path)
+        npz.write(check_path("path", path), *codec.content_of(self))
 
     def digest(self) -> str:
-        """The SHA-256 of options and all results, in hexadecimal digits.
+        """The SHA-256 of what was given (axes, options) and of all results, in hexadecimal digits.
 
-        It is the same on every machine, and of a file. Two results are equal (``==``) if their
-        digests are. What only resuming needs, such as states, doesn't count: a run of a sweep
-        equals that of :func:`fastgd.train`.
+        It is the same on every machine, and in memory, in a file and in a folder, however the runs
+        were cut into chunks. Two results are equal (``==``) if their digests are. What only
+        resuming needs, such as states, doesn't count: a run of a sweep equals that of
+        :func:`fastgd.train`.
+
+        Raises
+        ------
+        LookupError
+            If runs of a sweep are missing. Such a sweep equals only itself.
+        ValueError
+            If a chunk of a folder is corrupt.
 
         Examples
         --------
-        >>> import fastgd
+        >>> import fastgd, tempfile
         >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
         >>> sweep = fastgd.sweep(X, y, alpha=[1, 10], iterations=100)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     there = fastgd.sweep(X, y, alpha=[1, 10], iterations=100, out=folder).digest()
         >>> run = fastgd.train(X, y, alpha=10, iterations=100)
-        >>> sweep[1].digest() == run.digest(), sweep[1] == run, sweep[0] == run
+        >>> sweep.digest() == there, sweep[1] == run, sweep[0] == run
         (True, True, False)
         """
-        _, header, arrays = codec.content_of(self, RESUMING)
-        shapes = {name: array.shape for name, array in arrays.items()}
-        return digest_of(header | {"shapes": shapes}, arrays.items())
+        header, arrays = self._hashed()
+        hashes: dict[str, Any] = {}
+        for name, array in arrays:
+            hashes.setdefault(name, sha256()).update(_bits(array))
+        found = {name: whole.hexdigest() for name, whole in sorted(hashes.items())}
+        return sha256(json.dumps([header, found]).encode()).hexdigest()
 
-    def _header(self) -> JsonValues:
-        """What is known of the result without its arrays."""
-        return codec.content_of(self, RESUMING)[1]
+    def _hashed(self) -> tuple[JsonValues, Iterable[tuple[str, NDArray[Any]]]]:
+        """A header, and arrays with their names; those of the same name are hashed as one."""
+        header, arrays = _compared(self)
+        shapes = {name: f"{array.dtype.str} {array.shape}" for name, array in arrays.items()}
+        return header | {"shapes": shapes}, arrays.items()
 
     def __eq__(self, other: object) -> bool:
         if self is other or not isinstance(other, SavedResult):
             return self is other or NotImplemented
-        if getattr(self, "missing", 0) or getattr(other, "missing", 0):  # who knows?
+        if any(getattr(one, "missing", 0) for one in (self, other)):
             return False
         return hash(self) == hash(other) and self.digest() == other.digest()
 
     def __hash__(self) -> int:
-        return hash(json.dumps(self._header()))
+        return hash(json.dumps(self._hashed()[0]))
 
 
 def assert_equal(a: SavedResult, b: SavedResult) -> None:
@@ -110,38 +130,64 @@ def assert_equal(a: SavedResult, b: SavedResult) -> None:
             rule = "assert_equal must get two of Run, Sweep, Model and GroupModels"
             raise TypeError(f"{rule}, got {shown(result)}")
     if a != b:
-        first = next(_differences(_parts(a), _parts(b)), "runs that are missing")
-        raise AssertionError(f"the results differ first in {first}")
+        one, other = _values(a), _values(b)
+        known = one | other
+        for name in sorted(known, key=lambda name: _rank(name, known[name])):
+            if found := _difference(one.get(name), other.get(name)):
+                raise AssertionError(f"the results differ first in {name}{found}")
+        raise AssertionError("the results differ first in runs that are missing")
 
 
-def _parts(result: SavedResult) -> dict[tuple[int, str], Any]:
-    """Arrays and single values of a result, by their rank in the comparison and their name."""
-    kind, header, arrays = codec.content_of(result, RESUMING)
+def _compared(result: SavedResult) -> tuple[JsonValues, Arrays]:
+    """Header and arrays of a result, without what only resuming needs."""
+    kind, header, arrays = codec.content_of(result)
+    known: JsonValues = json.loads(
+        json.dumps({"kind": kind} | header),
+        object_hook=lambda part: {name: part[name] for name in part if name not in _HASHES},
+    )
+    return known, {name: plain(one) for name, one in arrays.items() if "state_" not in name}
+
+
+def _bits(array: NDArray[Any]) -> NDArray[Any]:
+    """The array without a meaning: NaN equals NaN, and 0.0 is not -0.0; strings stay."""
+    array = plain(array)
+    return array if array.dtype.kind == "U" else array.view(f"V{array.itemsize}")
+
+
+def _values(result: SavedResult) -> dict[str, Any]:
+    """Arrays and single values of a result by their names, such as axes['seed'][1]."""
+    header, arrays = _compared(result)
     texts = {n: json.loads(str(x)) for n, x in arrays.items() if x.dtype.kind == "U" and not x.ndim}
-    values = dict(_leaves("", {"kind": kind} | header | texts))
-    ranks = {name: 2 if _MEASURED & {*re.findall(r"\w+", name)} else 0 for name in values}
-    return {(ranks[n], n): x for n, x in values.items()} | {(1, n): x for n, x in arrays.items()}
+    return dict(_leaves("", {"kind": header["kind"]} | arrays | texts | header))
 
 
 def _leaves(place: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """The single values in JSON with their places, such as axes['seed'][1]."""
-    if not isinstance(value, (dict, list, tuple)):
+    if not isinstance(value, (dict, list)):
         yield place, value
         return
     for key, item in value.items() if isinstance(value, dict) else enumerate(value):
         yield from _leaves(f"{place}[{key!r}]" if place else str(key), item)
 
 
-def _differences(a: dict[tuple[int, str], Any], b: dict[tuple[int, str], Any]) -> Iterator[str]:
-    for rank, name in sorted(a | b, key=itemgetter(0)):
-        pair: tuple[Any, Any] = a.get((rank, name)), b.get((rank, name))
-        texts = [f"{x.dtype} {x.shape}" if isinstance(x, np.ndarray) else repr(x) for x in pair]
-        if texts[0] != texts[1]:
-            yield f"{name}: {texts[0]} and {texts[1]}"
-        elif rank == 1:
-            one, other = map(bytes_of, pair)
-            unequal = (one != other).reshape(-1, pair[0].itemsize).any(axis=1)
-            for first in np.flatnonzero(unequal)[:1]:
-                index = [int(i) for i in np.unravel_index(first, pair[0].shape)]
-                values = " and ".join(shown(array[tuple(index)]) for array in pair)
-                yield f"{name}{index}: {values} ({unequal.sum():,} of {unequal.size:,} differ)"
+def _rank(name: str, value: Any) -> int:
+    """0 for what was given, 1 for arrays of results, 2 for single results."""
+    if isinstance(value, np.ndarray):
+        return 0 if re.search(r"(sample_weight|factors_\d+)$", name) else 1  # among options
+    return 2 if _MEASURED.search(name) else 0
+
+
+def _difference(one: Any, other: Any) -> str:
+    """How two values differ, in arrays after the index where they do first; "" if they don't."""
+    texts = [
+        f"{x.dtype.type.__name__} {x.shape}" if isinstance(x, np.ndarray) else repr(x)
+        for x in (one, other)
+    ]
+    if texts[0] != texts[1]:
+        return f": {texts[0]} and {texts[1]}"
+    if not isinstance(one, np.ndarray):
+        return ""
+    unequal = np.argwhere(_bits(one) != _bits(other))
+    for index in map(tuple, unequal[:1]):
+        values = f"{shown(one[index])} and {shown(other[index])}"
+        return f"{[*map(int, index)]}: {values} ({len(unequal):,} of {one.size:,} differ)"
+    return ""

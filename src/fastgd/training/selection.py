@@ -25,7 +25,7 @@ from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, told_apart
 
 IndexList = list[int] | list[bool] | range | NDArray[Any]
 KeptAxis = slice | EllipsisType | IndexList
-AxisIndex = int | KeptAxis
+AxisIndex = int | np.integer | KeptAxis
 
 _Selector = int | slice | NDArray[np.int64]
 

@@ -7,13 +7,11 @@ it is also the metadata of a folder.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from hashlib import sha256
-from itertools import chain, pairwise
+from itertools import pairwise
 from math import isnan, prod
 from typing import Any
 
@@ -46,7 +44,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.results import MISSING, STATUS, State, Summary
 from fastgd.formulas.named import Formula, Function, Loss, loss_of
 from fastgd.optimizers import BAYESIAN, Hyperparameters
-from fastgd.store import Arrays, bytes_of, hashes_of
+from fastgd.store import Arrays, hashes_of
 from fastgd.store.npz import Found
 from fastgd.training import codec
 from fastgd.training.codec import (
@@ -218,9 +216,6 @@ name in ``TrainedRuns`` of what it is made of. They are in the order of a run's 
 SOURCES = {name: source for name, (_, _, source) in FIELDS.items() if source}
 """The name in ``TrainedRuns`` of the result that each field is made of."""
 
-RESUMING = frozenset(("state", "states", "sample_hashes", "subset_hashes"))
-"""What only resuming needs: it doesn't count when results are compared."""
-
 _OF_RUN = {name: own for name, (own, _, _) in FIELDS.items() if own is not None}
 _IN_ORDER = (
     *("errors", "final_error", "status", "iterations", "total_changes", "losses", "final_loss"),
@@ -234,9 +229,9 @@ RESULTS = {name: own for name, own in _OF_SWEEP.items() if isinstance(own, Store
 """The arrays of a sweep: those with ``each`` have one per network, the others all axes."""
 
 
-def encode_run(run: Any, without: Collection[str] = ()) -> tuple[JsonValues, Arrays]:
+def encode_run(run: Any) -> tuple[JsonValues, Arrays]:
     """A Run as a header and arrays."""
-    header, arrays = codec.encode(_OF_RUN, run, without)
+    header, arrays = codec.encode(_OF_RUN, run)
     return header | {"options": as_json(run.options, arrays)}, arrays
 
 
@@ -291,13 +286,13 @@ def check_state(
 # ---------------------------------------------------------------- sweeps
 
 
-def encode_sweep(sweep: Any, without: Collection[str] = ()) -> tuple[JsonValues, Arrays]:
+def encode_sweep(sweep: Any) -> tuple[JsonValues, Arrays]:
     """A Sweep as a header and arrays."""
+    sweep = sweep.in_memory()
     header, arrays = encode_outline(sweep)
-    fields, measured = codec.encode(_OF_SWEEP, sweep, without)
-    if "subset_hashes" not in without:
-        fields["subset_hashes"] = () if sweep.partition is None else sweep.partition.hashes
-    return header | fields, arrays | measured
+    fields, measured = codec.encode(_OF_SWEEP, sweep)
+    hashes = () if sweep.partition is None else sweep.partition.hashes
+    return header | fields | {"subset_hashes": hashes}, arrays | measured
 
 
 def decode_sweep(header: JsonValues, arrays: Found) -> dict[str, Any]:
@@ -327,33 +322,17 @@ def decode_sweep(header: JsonValues, arrays: Found) -> dict[str, Any]:
     return outline | found
 
 
-def digest_of_sweep(sweep: Any, pieces: Iterable[Any]) -> str:
-    """The digest of a sweep; ``pieces`` are its runs in their order.
+def measured_arrays(piece: Any) -> Iterator[tuple[str, NDArray[Any]]]:
+    """The arrays of some runs of a sweep; those of all networks have the name of their field.
 
-    A piece has runs of all networks, or of one. A field's bytes are hashed as those of one array,
-    so that it does not matter where the runs are cut.
+    LookupError if runs are missing.
     """
-    header, arrays = encode_outline(sweep)
-    return digest_of(header, chain(arrays.items(), chain.from_iterable(map(_results, pieces))))
-
-
-def _results(piece: Any) -> Iterator[tuple[str, NDArray[Any]]]:
-    """The arrays of some runs of a sweep; those of all networks have the name of their field."""
     if (piece.status == MISSING).any():
         raise LookupError("digest needs a finished sweep, got one with missing runs")
     for name, field in RESULTS.items():
-        if name not in RESUMING:
+        if name != "states":
             for own, array in field.encode(name, getattr(piece, name)).items():
                 yield name if field.each else own, array
-
-
-def digest_of(header: JsonValues, arrays: Iterable[tuple[str, NDArray[Any]]]) -> str:
-    """The SHA-256 of a header and of arrays; those of the same name are hashed as one."""
-    hashes: dict[str, Any] = {}
-    for name, array in arrays:
-        hashes.setdefault(name, sha256()).update(bytes_of(array).data)
-    found = {name: whole.hexdigest() for name, whole in sorted(hashes.items())}
-    return sha256(json.dumps([header, found]).encode()).hexdigest()
 
 
 def encode_outline(sweep: Any) -> tuple[JsonValues, Arrays]:

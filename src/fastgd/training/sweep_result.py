@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
@@ -38,6 +39,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.prediction import derivatives, empty, predict
 from fastgd.engine.results import MISSING, State, Summary
 from fastgd.training import codec
+from fastgd.training.codec import JsonValues
 from fastgd.training.run import Run
 from fastgd.training.saved_result import SavedResult
 from fastgd.training.selection import (
@@ -52,9 +54,9 @@ from fastgd.training.selection import (
 )
 from fastgd.training.stored_results import (
     decode_sweep,
-    digest_of_sweep,
     encode_outline,
     encode_sweep,
+    measured_arrays,
 )
 from fastgd.training.sweep_axes import (
     MEASURED,
@@ -69,6 +71,8 @@ from fastgd.training.sweep_axes import (
 
 if TYPE_CHECKING:
     import xarray
+
+    from fastgd.training.run_or_sweep import RunOrSweep
 
 
 @codec.stored_by(encode_sweep, decode_sweep)
@@ -231,12 +235,12 @@ class Sweep(SavedResult, ShownInNotebooks):
         return (run_at(self, index) for index in np.ndindex(*self.shape))
 
     @overload
-    def __getitem__(self, index: KeptAxis | tuple[KeptAxis, ...]) -> Sweep: ...
+    def __getitem__(self, index: KeptAxis) -> Sweep: ...
 
     @overload
-    def __getitem__(self, index: int | tuple[AxisIndex, ...]) -> Run | Sweep: ...
+    def __getitem__(self, index: int | np.integer | tuple[AxisIndex, ...]) -> RunOrSweep: ...
 
-    def __getitem__(self, index: AxisIndex | tuple[AxisIndex, ...]) -> Run | Sweep:
+    def __getitem__(self, index: AxisIndex | tuple[AxisIndex, ...]) -> RunOrSweep:
         """One run as :func:`fastgd.train` would have returned it, or a sweep of several.
 
         An int selects one value of an axis and drops the axis; a slice, a list of ints, or a list
@@ -263,9 +267,9 @@ class Sweep(SavedResult, ShownInNotebooks):
         >>> sweep[2, 3].alpha, sweep[2].shape, sweep[:2, ::2].shape, sweep[..., [0, 4]].shape
         (10.0, (5,), (2, 3), (3, 2))
         """
-        return self._of(by_place(self._sweep_axes, index))
+        return cast("RunOrSweep", self._of(by_place(self._sweep_axes, index)))
 
-    def sel(self, **values: Any) -> Run | Sweep:
+    def sel(self, **values: Any) -> RunOrSweep:
         """Select by the values on the axes: a run, or a sweep if axes are left.
 
         Parameters
@@ -290,7 +294,7 @@ class Sweep(SavedResult, ShownInNotebooks):
         >>> sweep.sel(alpha=1).axes
         {'seed': [0, 1, 2, 3, 4]}
         """
-        return self._of(by_value(self._sweep_axes, values))
+        return cast("RunOrSweep", self._of(by_value(self._sweep_axes, values)))
 
     def _of(self, chosen: Selection) -> Run | Sweep:
         index = chosen.index
@@ -327,7 +331,7 @@ class Sweep(SavedResult, ShownInNotebooks):
         >>> fastgd.sweep(X, y, alpha=[0.1, 1, 10], iterations=10_000).best().alpha
         10.0
         """
-        return cast(Run, self[self.best_index()])
+        return self[self.best_index()]
 
     def predict(self, X: ArrayLike, *, groups: ArrayLike | None = None) -> NDArray[np.float64]:
         """Outputs of all networks, bit-identical to :meth:`fastgd.Run.predict`.
@@ -504,31 +508,15 @@ class Sweep(SavedResult, ShownInNotebooks):
         axes = coordinates(self.axes | {"iteration": self.recorded.tolist()})
         return dataset(axes, variables(tuple(self.axes), read), facts | self.options)
 
-    def digest(self) -> str:
-        """The SHA-256 of axes, options and all results, in hexadecimal digits.
+    def _hashed(self) -> tuple[JsonValues, Iterable[tuple[str, NDArray[Any]]]]:
+        """The outline, and the results of one piece of the runs after the other."""
+        header, arrays = encode_outline(self)
+        results = chain.from_iterable(map(measured_arrays, self._pieces()))
+        return header, chain(arrays.items(), results)
 
-        It is the same on every machine, and in memory, in a file and in a folder, however the runs
-        were cut into chunks. States (``keep_state=True``) don't count.
-
-        Raises
-        ------
-        LookupError
-            If runs are missing.
-
-        Examples
-        --------
-        >>> import fastgd, tempfile
-        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
-        >>> given = {"alpha": [0.1, 1, 10], "seed": range(5), "iterations": 100}
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     there = fastgd.sweep(X, y, **given, out=folder).digest()
-        >>> fastgd.sweep(X, y, **given).digest() == there
-        True
-        """
-        return digest_of_sweep(self, [self])
-
-    def _header(self) -> codec.JsonValues:
-        return encode_outline(self)[0]
+    def _pieces(self) -> Iterable[Sweep]:
+        """All runs in their order; a piece has runs of all networks, or of one."""
+        return [self]
 
     def in_memory(self) -> Sweep:
         """The sweep with all results in memory: itself, unless it is in a folder."""

@@ -22,7 +22,7 @@ from fastgd.arguments import options
 from fastgd.arguments.axes import taking_combinations
 from fastgd.arguments.initial_network import Start
 from fastgd.arguments.samples import warn_of_targets
-from fastgd.arguments.signatures import AXES, options_of, taking
+from fastgd.arguments.signatures import AXES, taking
 from fastgd.arguments.subsets import Splits
 from fastgd.checks.messages import shown, warn
 from fastgd.checks.numbers import (
@@ -65,6 +65,12 @@ _QUESTION = "checkpoint"
 
 Training = TypeVar("Training", bound=Callable[..., Any])
 
+HOW = {
+    *("checkpoint", "checkpoint_every", "executor", "out"),
+    *("threads", "threads_per_worker", "device", "progress"),
+}
+"""Arguments of train() and sweep() that change how a result is made, but not the result."""
+
 HeldOut = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]
 
 
@@ -92,7 +98,7 @@ def continuing(
     return decorate
 
 
-@taking(options_of(), explained=True)
+@taking(explained=True)
 @continuing(arguments_of_run)
 def train(
     X: ArrayLike,
@@ -265,27 +271,12 @@ def train(
     ...     fastgd.load(f"{tmp}/run.npz").final_error == run.final_error == both.final_error
     True
     """
+    given = {name: value for name, value in locals().items() if name not in HOW}
     progress = check_progress(progress)
     file = check_file(checkpoint, checkpoint_every)
     threads = check_threads(threads, available_threads())
-    job = checked_job(
-        X,
-        y,
-        hidden_size=hidden_size,
-        alpha=alpha,
-        iterations=iterations,
-        record_every=record_every,
-        seed=seed,
-        weights=weights,
-        biases=biases,
-        validation=validation,
-        gradients=gradients,
-        record_weights=record_weights,
-        resume=resume,
-        given_options=given_options,
-        device=looked_for(check_device(device)),
-        arguments=("checkpoint_every",),
-    )
+    device = looked_for(check_device(device))
+    job = checked_job(**given, device=device, arguments=("checkpoint_every",))
     plan = job.plan(0, threads)
     check_memory(plan.bytes(job.keep), "the training")
     warn_of_targets([job.methods[0].output], job.task.y)
@@ -333,8 +324,8 @@ def _with_checkpoints(
     run = _read(path, question)
     if run is None and isinstance(job.resume, Run):
         run = job.resume
-    done = planned(run)
-    with reporting(progress, iterations - begun, " updates", done - begun) as advance:
+    done, errors = planned(run), () if run is None else (*run.errors, run.final_error)
+    with reporting(progress, iterations - begun, " updates", done - begun, errors) as advance:
         length, due = FIRST, 0.0
         while done < iterations:
             over = run is not None and run.state is not None and run.state.ended[0] >= 0
@@ -387,7 +378,7 @@ def _read(path: Path, question: Manifest) -> Run | None:
 # ---------------------------------------------------------------- sweep()
 
 
-@taking(options_of(), AXES)
+@taking(axes=AXES)
 @continuing(arguments_of_sweep)
 @taking_combinations
 def sweep(
@@ -539,34 +530,14 @@ def sweep(
     >>> sweep.shape, sweep.sel(combination=1, seed=3).alpha
     ((2, 4), 1.0)
     """
+    given = {name: value for name, value in locals().items() if name not in HOW}
     from fastgd.workers.run_job import check_worker_options, run_job
 
     worker_options = check_worker_options(
         executor, threads, threads_per_worker, out, progress, device
     )
     job = checked_job(
-        X,
-        y,
-        hidden_size=hidden_size,
-        alpha=alpha,
-        iterations=iterations,
-        record_every=record_every,
-        seed=seed,
-        weights=weights,
-        biases=biases,
-        combinations=combinations,
-        groups=groups,
-        folds=folds,
-        validation=validation,
-        gradients=gradients,
-        keep_weights=keep_weights,
-        record_weights=record_weights,
-        keep_state=keep_state,
-        resume=resume,
-        given_options=given_options,
-        device=worker_options.device,
-        arguments=("combinations",),
-        sweeps=True,
+        **given, device=worker_options.device, arguments=("combinations",), sweeps=True
     )
     warn_of_targets({method.output for method in job.methods}, job.task.y)
     if worker_options.out is not None:

@@ -28,6 +28,7 @@ from fastgd.arguments.axes import (
     check_networks,
     kinds_of,
 )
+from fastgd.arguments.declarations import LossOptions
 from fastgd.arguments.initial_network import NetworkParts, check_alphas, check_start, check_whole
 from fastgd.arguments.options import NO_AXES, Axes, Method, check_names
 from fastgd.arguments.samples import TrainingData, outputs_to_start
@@ -154,11 +155,7 @@ class TrainingJob:
         return np.array(self.seeds * len(self.starts or self.seeds[:1]), np.int64)
 
     def train(
-        self,
-        number: int,
-        plan: Plan,
-        advance: Advance,
-        runs: slice = slice(None),
+        self, number: int, plan: Plan, advance: Advance, runs: slice = slice(None)
     ) -> TrainedRuns:
         """Train the runs of a plan, or resume them: ``runs`` of a network's runs."""
         state = None
@@ -168,6 +165,8 @@ class TrainingJob:
         trained = execute(plan, self.first(number), self.run_seeds, self.keep, advance, state)
         if self.resume is not None:
             join(trained, self.resume, self.networks[number], number, runs)
+        advance(0, lambda: trained.errors)  # also those of GPUs, and the resumed ones
+        advance(0, lambda: trained.final_error)
         return trained
 
     def train_one(self, plan: Plan, advance: Advance) -> Run:
@@ -583,7 +582,7 @@ def checked_loss(
     ``given`` are those that they have of hidden_size, seed, weights and biases, and ``arguments``
     the names of all, for "did you mean" hints. Options about learning are refused.
     """
-    check_names(given_options, kinds_of(given_options), arguments, of_loss=True)
+    check_names(given_options, kinds_of(given_options), arguments, LossOptions)
     others = {"alpha": 1.0, "seed": 1, "weights": None, "biases": None}
     return checked_job(
         X,

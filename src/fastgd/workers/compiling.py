@@ -136,9 +136,7 @@ def _start() -> "subprocess.Popen[bytes]":
 
 
 def _feed(
-    process: "subprocess.Popen[bytes]",
-    left: Iterator[ShortCall],
-    over: "SimpleQueue[ShortCall]",
+    process: "subprocess.Popen[bytes]", left: Iterator[ShortCall], over: "SimpleQueue[ShortCall]"
 ) -> None:
     """Send one call after the other to a helper, as long as it answers."""
     assert process.stdin is not None

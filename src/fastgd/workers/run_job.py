@@ -167,9 +167,6 @@ def _is_of_this_process(executor: Executor) -> bool:
 
 # ---------------------------------------------------------------- chunks, and where they go
 
-Tell = Callable[..., None]
-"""Reports finished chunks, and the arrays of one unless the folder has them."""
-
 TURN = 0.1
 """Maximum seconds between two checks whether leases must be renewed."""
 
@@ -199,10 +196,9 @@ class InMemory:
         return arrays is not None
 
     def tend(self) -> None:
-        """Do nothing: there are no leases to renew."""
+        """Do nothing: there are no leases to renew, or to give up."""
 
-    def release(self) -> None:
-        """Do nothing: there are no leases to give up."""
+    release = tend
 
     @property
     def is_complete(self) -> bool:
@@ -223,7 +219,9 @@ class InFolder:
     another process that has read all chunks removes the folder.
     """
 
-    def __init__(self, folder: Folder, tell: Tell, *, reads: bool = False) -> None:
+    def __init__(
+        self, folder: Folder, tell: Callable[[list[int]], None], *, reads: bool = False
+    ) -> None:
         self._folder, self._tell, self._reads = folder, tell, reads
         self.found: list[Arrays | None] = [None] * folder.chunk_count if reads else []
         self._missing = np.ones(folder.chunk_count, bool)
@@ -320,6 +318,7 @@ class InFolder:
 
 
 ResultSink = InMemory | InFolder
+Pool = Threads | Workers
 
 
 def run_job(
@@ -402,20 +401,19 @@ def _work(
     folder: Folder | None,
     sink: ResultSink,
     advance: Advance,
-    tell: Tell,
+    tell: Callable[..., None],
 ) -> None:
     """Have all chunks computed that are missing in the sink."""
     try:
         if worker_options.executor is None:
             each = worker_options.threads if len(job.sizes) == 1 else 1
             job.compile(each)  # in this thread, where Ctrl-C interrupts it
-            with Threads(worker_options.threads, each, job, folder, advance).at_work() as threads:
-                # Threads call advance themselves.
-                failed = _hand_out(threads, sink, advance, lambda *_: None)
+            made: Pool = Threads(worker_options.threads, each, job, folder, advance)
+            tell = lambda *_: None  # noqa: E731 - threads call advance themselves
         else:
             made = Workers(worker_options.executor, worker_options.threads_per_worker, job, folder)
-            with made.at_work() as workers:
-                failed = _hand_out(workers, sink, advance, tell)
+        with made.at_work() as pool:
+            failed = _hand_out(pool, sink, advance, tell)
     except LostExecutorError as lost:
         raise BrokenExecutor(
             f"executor takes no more tasks: {str(lost).rstrip('.')}; {sink.summary}"
@@ -443,7 +441,7 @@ def _errors_of(folder: Folder | None, chunk: int, arrays: Arrays | None) -> NDAr
 
 
 def _hand_out(
-    pool: Threads | Workers, sink: ResultSink, advance: Advance, tell: Tell
+    pool: Pool, sink: ResultSink, advance: Advance, tell: Callable[..., None]
 ) -> tuple[int, Exception] | None:
     """Submit chunks until none is missing; ``tell`` is called with each finished one.
 
@@ -471,7 +469,8 @@ def _hand_out(
                 continue
             chunk, arrays, error = outcome
             if error is not None:
-                failures[chunk] += pool.attempts(error)
+                # Dask itself has made four attempts before it says that.
+                failures[chunk] += TRIES if type(error).__name__ == "KilledWorker" else 1
                 if failures[chunk] >= pool.tries:
                     return chunk, error
                 getLogger("fastgd").info("chunk %d is computed again: %r", chunk, error)

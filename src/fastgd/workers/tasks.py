@@ -28,11 +28,11 @@ from math import inf
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, get_ident
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import uuid4
 
 from fastgd.engine.devices import CodeLackingError, add_file, asking, available_threads, read_file
-from fastgd.engine.progress import Advance, Errors, StoppedError, unreported
+from fastgd.engine.progress import Advance, StoppedError, unreported
 from fastgd.store import Arrays
 from fastgd.store.folder import Folder
 
@@ -313,10 +313,6 @@ class Workers:
         """Maximum number of submitted chunks, given the number of workers that have answered."""
         return min(FIRST_IN_HAND + 2 * places, MOST_IN_HAND)
 
-    def attempts(self, error: Exception) -> int:
-        """How many attempts this error stands for: Dask itself has already made four."""
-        return TRIES if type(error).__name__ == "KilledWorker" else 1
-
     def send_arrays(self) -> None:
         """Have arrays returned from now on, as some worker writes to another disk."""
         self._settings = self._settings._replace(folder=None)
@@ -333,12 +329,7 @@ class Threads:
     patience = inf
 
     def __init__(
-        self,
-        threads: int,
-        each: int,
-        job: Job,
-        folder: Folder | None,
-        advance: Advance,
+        self, threads: int, each: int, job: Job, folder: Folder | None, advance: Advance
     ) -> None:
         self._threads, self._each = threads, each
         self._job, self._folder, self._advance = job, folder, advance
@@ -362,10 +353,6 @@ class Threads:
         """Maximum number of submitted chunks."""
         return self._threads
 
-    def attempts(self, _error: Exception) -> int:
-        """How many attempts this error stands for."""
-        return 1
-
     def send_arrays(self) -> None:
         """Return arrays instead of writing them."""
         self._folder = None
@@ -377,7 +364,7 @@ class Threads:
         self._folder.write(chunk, arrays)
         return Answer(here())
 
-    def _told(self, done: int, errors: Errors | None = None, /) -> None:
+    def _told(self, *work: Any) -> None:
         if self._stopped.is_set():
             raise StoppedError  # the caller has stopped waiting for the threads
-        self._advance(done, errors)
+        self._advance(*work)

@@ -507,3 +507,12 @@ def test_progress_counts_pixels(capsys, tmp_path):
     for _ in range(2):
         fastgd.trainability(16, **SMALL, out=tmp_path / "map", progress=True)
         assert "256/256" in capsys.readouterr().err
+
+
+def test_a_map_has_no_best_error(tmp_path):
+    """Neither while it is computed, nor of the chunks that a folder has."""
+    events = []
+    for _ in range(2):
+        fastgd.trainability(16, **SMALL, out=tmp_path / "map", progress=events.append)
+    assert [event.done for event in events if event.done in {0, 256}] == [0, 256, 0, 256]
+    assert np.isnan([event.best_error for event in events]).all()

@@ -68,10 +68,10 @@ def _logged() -> Iterator[None]:
     """Log failures, and continue without the cache; that a file is missing is none."""
     try:
         yield
-    except FileNotFoundError:
-        pass
     except Exception as error:
-        getLogger("fastgd").info("compiled code was not loaded or not kept: %r", error)
+        if not isinstance(error, FileNotFoundError):
+            said = "compiled code in %s was not loaded or not kept: %r"
+            getLogger("fastgd").info(said, code_directory.chosen(), error)
 
 
 def cached_njit(**options: Any) -> Callable[[_Function], _Function]:

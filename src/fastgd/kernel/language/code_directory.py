@@ -51,7 +51,7 @@ def directory() -> Path:
     """
     path = chosen()
     if path is None:
-        raise FileNotFoundError("this user has no directory for caches")
+        raise OSError("this user has no directory for caches")
     path.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
     found = path.lstat()
     shared = stat.S_IWGRP | stat.S_IWOTH if hasattr(os, "geteuid") else 0

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from fastgd.checks.numbers import (
 )
 from fastgd.formulas.named import Given
 from fastgd.studies.bucket.examples import FIVE_MINIMA, FIVE_MINIMA_WINDOW
-from fastgd.studies.bucket.rolling import BALL_BYTES, Roll, roll
+from fastgd.studies.bucket.rolling import BALL_BYTES, Roll, RuleName, roll
 
 POINTS = 2001
 """Balls at equal distances, from which the stretches are found."""
@@ -92,7 +92,12 @@ def basins(
     balls: int = 100,
     seed: Seed = 1,
     record_path: bool = False,
-    **options: Any,
+    alpha: float | None = None,
+    rule: RuleName = "alpha",
+    iterations: int = 10_000,
+    tolerance: float = 1e-9,
+    farthest: float = 1e9,
+    threads: int | None = None,
 ) -> Basins:
     """Start balls at random places, and find the minima in which they end (article, part 3).
 
@@ -112,9 +117,8 @@ def basins(
         :func:`fastgd.train`.
     record_path : bool
         Whether to keep the random balls' places at each step.
-    **options
-        ``alpha``, ``rule``, ``iterations``, ``tolerance``, ``farthest`` and ``threads`` of
-        :func:`roll`.
+    alpha, rule, iterations, tolerance, farthest, threads
+        As in :func:`roll`, with the same alpha for all balls.
 
     Returns
     -------
@@ -150,9 +154,12 @@ def basins(
     balls = check_count("balls", balls)
     seed = check_seed(seed)
     check_memory(balls * BYTES, "the balls")
-    if options.get("alpha") is not None:
-        options["alpha"] = check_number("alpha", options["alpha"], ABOVE_ZERO)
-    again: Callable[..., Roll] = partial(roll, slope, curve=curve, **options)
+    if alpha is not None:
+        alpha = check_number("alpha", alpha, ABOVE_ZERO)
+    again: Callable[..., Roll] = partial(
+        roll, slope, curve=curve, alpha=alpha, rule=rule, iterations=iterations,
+        tolerance=tolerance, farthest=farthest, threads=threads,
+    )  # fmt: skip
     places = np.random.RandomState(seed).uniform(low, high, balls)
     rolled = again(places, record_path=record_path)
     grid = np.linspace(low, high, POINTS)

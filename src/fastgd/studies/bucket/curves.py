@@ -35,8 +35,6 @@ class Curve:
     ----------
     text : str
         Its name in plots and tables.
-    has_height : bool
-        Whether the curve itself is known, not only its slope.
     """
 
     text: str

@@ -264,12 +264,7 @@ def roll(
 
 
 def _roll_all(
-    curve: Curve,
-    balls: Balls,
-    rules: Rules,
-    iterations: int,
-    threads: int,
-    advance: Advance,
+    curve: Curve, balls: Balls, rules: Rules, iterations: int, threads: int, advance: Advance
 ) -> None:
     """Roll groups of balls, one after the other, until they end or the iterations are used up."""
     for begin in range(0, len(balls.x), GROUP):
@@ -342,6 +337,7 @@ def roller_facts() -> dict[str, Any]:
     An operation has a code, a struct's fields are whole numbers, numbers or arrays, and the first
     bytes of the memory are the module's own.
     """
+    structs = {"header": RollerHeader, "evaluator": Evaluator, "balls": Balls, "rules": Rules}
     return {
         "codes": codes_with(_functions()),
         "ofValue": sorted(OF_VALUE),
@@ -349,15 +345,7 @@ def roller_facts() -> dict[str, Any]:
         "words": WORDS,
         "rows": {"x": X, "result": RESULT, "constants": CONSTANTS},
         "base": STACK,
-        "structs": {
-            name: names_and_kinds(struct)
-            for name, struct in {
-                "header": RollerHeader,
-                "evaluator": Evaluator,
-                "balls": Balls,
-                "rules": Rules,
-            }.items()
-        },
+        "structs": {name: names_and_kinds(struct) for name, struct in structs.items()},
         "statuses": STATUS.tolist(),
         "rules": list(RULES),
     }
