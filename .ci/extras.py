@@ -35,6 +35,7 @@ def command(line, code=0):
 
 ALONE = """
 assert command("--version") == command("-V") == f"fastgd {fastgd.__version__}\\n"
+assert command("--version --json").startswith('{"fastgd"')
 assert command("--help") == command("-h") == command("")
 for said in (command("-h"), command("train table.csv", 2)):
     assert 'pip install "fastgd[cli]"' in said
@@ -42,6 +43,8 @@ try:
     fastgd.train(X, y, **few, progress=True)
 except ImportError as error:
     assert str(error) == "progress=True needs tqdm: pip install tqdm"
+else:
+    raise AssertionError("tqdm is here")
 """
 
 CLI = """
@@ -86,7 +89,7 @@ fastgd.fit("table.parquet", target="b")
 SKLEARN = """
 from fastgd.sklearn import FastGDRegressor
 
-FastGDRegressor(max_iter=10).fit(X, y).predict(X)
+FastGDRegressor(tol=0.01).fit(X, y).predict(X)
 """
 
 CALLS = {
@@ -111,8 +114,8 @@ def size(folder: Path) -> float:
     return sum(path.stat().st_size for path in files if path.is_file()) / 1e6
 
 
-def check(python: str, extra: str, folder: Path) -> None:
-    """Make an environment, call what the extra is for, and print a line."""
+def check(python: str, extra: str, folder: Path, cache: str) -> None:
+    """Make an environment in this folder, call what the extra is for, and print a line."""
     environment = folder / "environment"
     interpreter = environment / "bin" / "python"
     uv = [sys.executable, "-m", "uv"]
@@ -121,19 +124,18 @@ def check(python: str, extra: str, folder: Path) -> None:
     install = [*uv, "pip", "install", "--quiet", "--python", interpreter, wanted]
     subprocess.run(install, check=True)
     told = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
-    told["NUMBA_CACHE_DIR"] = str(folder.parent / "cache")
+    told["NUMBA_CACHE_DIR"] = cache
     subprocess.run([interpreter, "-c", HEAD + CALLS[extra]], check=True, cwd=folder, env=told)
     print(f"{Path(python).name} {extra or 'no extra':10} {size(environment):4.0f} MB", flush=True)
 
 
 def main(*pythons: str) -> None:
     """Check all extras on each of the Pythons."""
-    with tempfile.TemporaryDirectory() as folder:
-        for number, python in enumerate(pythons):
+    for python in pythons:
+        with tempfile.TemporaryDirectory() as cache:
             for extra in CALLS:
-                own = Path(folder, str(number), extra or "none")
-                own.mkdir(parents=True)
-                check(python, extra, own)
+                with tempfile.TemporaryDirectory() as folder:
+                    check(python, extra, Path(folder), cache)
 
 
 if __name__ == "__main__":

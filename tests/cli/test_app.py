@@ -7,6 +7,7 @@ from pkgutil import iter_modules
 
 import pytest
 
+from command import assert_refused
 from fastgd import cli
 from fastgd.cli.app import COMMANDS, app
 from fastgd.cli.command_options import takes
@@ -61,6 +62,13 @@ def test_a_shell_completes_commands_and_options(run, monkeypatch, typed, offered
     monkeypatch.setenv("COMP_WORDS", typed)
     monkeypatch.setenv("COMP_CWORD", str(typed.count(" ")))
     assert run() == (0, offered, "")
+
+
+def test_a_completion_that_cannot_be_installed_is_one_line(run, monkeypatch, tmp_path):
+    monkeypatch.setattr("shellingham.detect_shell", lambda: ("bash", "bash"))
+    (tmp_path / "home").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert_refused(run("--install-completion"), r"error: .*home\S* can't be written: \w", 1)
 
 
 @pytest.mark.parametrize(("typed", "code"), [("fastgd train --al", 0), ("fastgd nothing", 1)])

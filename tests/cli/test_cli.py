@@ -43,6 +43,10 @@ def test_version(run):
     assert run("--version") == (0, f"fastgd {fastgd.__version__}\n", "")
 
 
+def test_after_the_version_nothing_is_done(run):
+    assert run("--version", "devices") == run("-V", "train") == run("-V")
+
+
 def test_versions_for_a_report(run, capsys):
     code, out, err = run("--version", "--json")
     found = json.loads(out)
@@ -144,12 +148,17 @@ def test_without_the_extra_it_says_what_to_install(run, monkeypatch, missing):
     message = rf'needs {missing}: pip install "fastgd\[cli\]"$'
     assert_refused(run("tutorial", "--help"), message)
     assert run("-V") == run("--version") == (0, f"fastgd {fastgd.__version__}\n", "")
-    for typed in ([], ["-h"], ["--help"]):
+    code, out, err = run("--version", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["fastgd"] == fastgd.__version__
+    for typed in ([], ["-h"], ["--help"], ["-V", "-h"]):
         code, out, _ = run(*typed)
         assert code == 0
         assert out.startswith("Usage: fastgd")
-        assert f"needs {missing}, and so do all" in out
+        assert f"All commands, and their list, need {missing}: " in out
         assert out.endswith('pip install "fastgd[cli]"\n')
+    monkeypatch.setenv("_FASTGD_COMPLETE", "complete_bash")
+    assert_refused(run(), message)
 
 
 def test_without_tqdm_progress_says_what_to_install(run, monkeypatch, xor_csv):

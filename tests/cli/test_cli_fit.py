@@ -15,7 +15,6 @@ from cases import XOR_CSV
 from command import assert_refused
 from fastgd import Model, Run
 from fastgd.cli.result_tables import print_scores
-from fastgd.cli.terminal import open_console
 from fastgd.optimizers import Adam
 
 RANDOM = np.random.default_rng(5)
@@ -148,7 +147,7 @@ def test_many_scores_are_not_cut(capsys):
     scores = dict.fromkeys(["model", "linear", "constant"], dict.fromkeys(names, 123456.789))
     runs = [SimpleNamespace(options={"loss": "quantile"})]
     found = SimpleNamespace(classes=None, runs=runs, scores=scores)
-    print_scores(open_console(), found)
+    print_scores(found)
     out = capsys.readouterr().out
     assert "…" not in out
     assert re.search(r"\|error\| +\|error\| .* loss +below", out)

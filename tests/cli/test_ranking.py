@@ -1,11 +1,13 @@
 """Tables of the best settings: over folds by their mean, of groups each its own best one."""
 
 import re
+from contextlib import redirect_stdout
 from dataclasses import replace
+from io import StringIO
+from unittest.mock import patch
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 import fastgd
 from cases import XOR_X, XOR_Y
@@ -43,10 +45,9 @@ def made(axes, held=None, **changed):
 
 
 def printed(show, sweep, width=80):
-    console = Console(width=width, highlight=False)
-    with console.capture() as captured:
-        show(console, sweep)
-    return captured.get()
+    with patch.dict("os.environ", COLUMNS=str(width)), redirect_stdout(StringIO()) as printed:
+        show(sweep)
+    return printed.getvalue()
 
 
 def test_runs_are_ranked_by_their_held_out_error():

@@ -13,7 +13,7 @@ import pytest
 from document import DOCUMENTS, ROOT, blocks, name
 
 # A copy of what a block may need; fastgd itself is the one that is tested.
-COPIED = (".github", "bench", "conda", "docs", "examples", "src", "tests")
+COPIED = (".ci", ".github", "bench", "conda", "docs", "examples", "src", "tests")
 COMMAND = re.compile(r"^\s*(\$ |fastgd |python|pip |ruff |mypy|lint-imports)", re.MULTILINE)
 README = ROOT / "README.md"
 

@@ -50,8 +50,9 @@ def test_the_recipe_is_of_this_version_and_needs_the_same():
     assert set(RECIPE["requirements"]["run"]) == needs | {"python >=${{ python_min }}"}
     backend = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
     assert set(map(spec, backend)) < set(RECIPE["requirements"]["host"])
-    extras = ("dask", "onnx", "parquet", "plot", "scipy", "sklearn", "xarray")
-    optional = {spec(text) for name in extras for text in EXTRAS[name]}
+    extras = ("dask", "dataframe", "onnx", "parquet", "plot", "scipy", "sklearn", "xarray")
+    texts = {text for name in extras for text in EXTRAS[name]} - {"fastgd[dataframe]"}
+    optional = set(map(spec, texts))
     assert set(RECIPE["requirements"]["run_constraints"]) == optional - needs
     assert RECIPE["about"]["license"] == PROJECT["license"]
     assert RECIPE["about"]["summary"] == PROJECT["description"]

@@ -23,6 +23,7 @@ TYPE_CHECKING = False  # as in typing, which takes longer to import than all els
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
+    from typing import Any
 
 INTERRUPTED, REFUSED, UNWRITTEN = 130, 2, 1
 """Exit codes of a command that has not done what was asked."""
@@ -176,16 +177,14 @@ def _run(arguments: Sequence[str] | None, interrupts: Interrupts) -> int:
         import rich  # noqa: F401  Typer does without, but the commands don't
         import typer  # noqa: F401
 
-        from fastgd.cli.app import app
-
-        job = app(arguments, prog_name="fastgd", standalone_mode=False)
+        job = _job(arguments)
         if job == INTERRUPTED:  # Typer's answer to a KeyboardInterrupt
             raise KeyboardInterrupt
         if callable(job):
             with interrupts, warning_in_lines():
                 job()
     except ModuleNotFoundError as error:
-        if error.name not in ("rich", "tqdm", "typer"):
+        if error.name not in ("rich", "typer"):
             raise
         return _run_without(error.name, sys.argv[1:] if arguments is None else arguments)
     except SystemExit as stop:  # Typer's own end
@@ -203,28 +202,40 @@ def _run(arguments: Sequence[str] | None, interrupts: Interrupts) -> int:
     return 0
 
 
-WITHOUT_EXTRA = """\
-Usage: fastgd [-h | --help] [-V | --version] COMMAND ...
+def _job(arguments: Sequence[str] | None) -> Any:
+    """What is left to do when Typer has parsed, shown a help, or installed a shell's completion."""
+    from fastgd.cli.app import app
+    from fastgd.cli.refusals import UnwrittenError
+
+    try:
+        return app(arguments, prog_name="fastgd", standalone_mode=False)
+    except OSError as error:
+        if error.filename is None:  # a stream
+            raise
+        raise UnwrittenError(f"{error.filename} can't be written: {error.strerror}") from error
+
+
+HELP = """\
+Usage: fastgd [-h | --help] [-V | --version [--json]] COMMAND ...
 
 Train small neural networks by gradient descent, very fast.
 
-Start with fastgd tutorial. It needs {missing}, and so do all commands and their list:
-{install}"""
-"""The help where the extra is missing, from which all commands are."""
+All commands, and their list, need"""
+"""Where the extra is missing."""
 
 
 def _run_without(missing: str, arguments: Sequence[str]) -> int:
     """Answer what can be answered without the extra ``cli``; else say how to install it."""
+    from fastgd.cli.machine_output import print_version
     from fastgd.cli.terminal import complain
 
-    install = 'pip install "fastgd[cli]"'
-    if list(arguments) in (["-V"], ["--version"]):
-        import fastgd
-
-        print("fastgd", fastgd.__version__)
-    elif set(arguments) <= {"-h", "--help"}:
-        print(WITHOUT_EXTRA.format(missing=missing, install=install))
+    typed, version = set(arguments), {"-V", "--version"}
+    needed = f'{missing}: pip install "fastgd[cli]"'
+    if typed & version and typed <= {*version, "--json"}:
+        print_version("--json" in typed)
+    elif typed <= {*version, "-h", "--help"} and "_FASTGD_COMPLETE" not in os.environ:
+        print(HELP, needed)
     else:
-        complain(f"error: the command needs {missing}: {install}")
+        complain(f"error: the command needs {needed}")
         return REFUSED
     return 0

@@ -12,18 +12,16 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-import fastgd
 from fastgd.cli.bucket_command import bucket
 from fastgd.cli.fit_command import fit
 from fastgd.cli.machine_commands import devices, precompile
-from fastgd.cli.machine_output import print_json
+from fastgd.cli.machine_output import print_version
 from fastgd.cli.problem_commands import race, surface
 from fastgd.cli.refusals import TYPED, RefusedError
 from fastgd.cli.saved_commands import export, plot, predict
 from fastgd.cli.trainability import trainability
 from fastgd.cli.training_commands import sweep, train
 from fastgd.cli.tutorial import tutorial
-from fastgd.engine.versions import versions
 
 FIRST = frozenset(
     (
@@ -112,7 +110,7 @@ def start(
         bool, typer.Option("--version", "-V", metavar="", help="Show the version and exit.")
     ] = False,
     json: Annotated[
-        bool, typer.Option("--json", metavar="", help="With --version: of all that it needs, too.")
+        bool, typer.Option("--json", metavar="", help="With --version: what a bug report needs.")
     ] = False,
 ) -> None:
     """Train small neural networks by gradient descent, very fast.
@@ -121,11 +119,10 @@ def start(
     """
     if json and not version:
         raise RefusedError("--json needs --version, or a command in front of it")
-    if json:
-        print_json(versions())
-    elif version:
-        print("fastgd", fastgd.__version__)
-    elif context.invoked_subcommand is None:
+    if version:
+        print_version(json)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
         print(context.get_help())
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,13 +16,10 @@ from fastgd.cli.command_options import takes
 from fastgd.cli.machine_output import print_json
 from fastgd.cli.output_files import check_plot, write_plot, writing
 from fastgd.cli.refusals import RefusedError, refusing
-from fastgd.cli.terminal import TableRows, open_console, print_plain, print_table, spinner, timed
+from fastgd.cli.terminal import TableRows, print_plain, print_rich, print_table, spinner, timed
 from fastgd.plots import style
 from fastgd.studies.bucket.basins import NOWHERE, Basins
 from fastgd.studies.bucket.rolling import Roll
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 SHOWN = 40
 """Most balls in a table."""
@@ -120,10 +117,9 @@ def bucket(
             print_json(facts | _facts(found) | {"seconds": seconds})
             return
         if problem is not None:
-            open_console(markup=True).print(f"[bold]{problem.title}[/]\n\n{problem.takeaway}\n")
-        console = open_console()
-        _show(console, found)
-        console.print(f"Compiled and rolled in {seconds_text(seconds)}.")
+            print_rich(f"[bold]{problem.title}[/]\n\n{problem.takeaway}\n", markup=True)
+        _show(found)
+        print_rich(f"Compiled and rolled in {seconds_text(seconds)}.")
 
 
 def _exclude(flag: str, names: Iterable[str]) -> None:
@@ -142,15 +138,15 @@ def _draw(found: Roll | Basins, plot: Path, window: tuple[float, float] | None) 
         write_plot(plots.roll(found, window=window), plot)
 
 
-def _show(console: "Console", found: Roll | Basins) -> None:
+def _show(found: Roll | Basins) -> None:
     """The balls; or the minima, and from where balls reach them."""
     from rich.text import Text
 
     rolled = found.roll if isinstance(found, Basins) else found
-    print_plain(console, f"{rolled.curve.text}: {rolled.step}")
+    print_plain(f"{rolled.curve.text}: {rolled.step}")
     rows: TableRows
     if isinstance(found, Basins):
-        console.print(f"{many(len(found.owner), 'random ball')} from {_from_to(found.window)}\n")
+        print_rich(f"{many(len(found.owner), 'random ball')} from {_from_to(found.window)}\n")
         minima = zip(found.minima, found.heights, found.counts, strict=True)
         rows = [
             (f"{x:.9g}", f"{height:.6g}", f"{count:,}", _stretches_text(found, k))
@@ -160,7 +156,7 @@ def _show(console: "Console", found: Roll | Basins) -> None:
         if lost or any(stretch.minimum == NOWHERE for stretch in found.stretches):
             rows.append(("none", "", f"{lost:,}", _stretches_text(found, NOWHERE)))
         headings = [">minimum", ">height", ">balls", "~balls let go here end in it"]
-        print_table(console, headings, rows)
+        print_table(headings, rows)
         return
     balls = _balls(rolled)
     rows = [
@@ -174,9 +170,9 @@ def _show(console: "Console", found: Roll | Basins) -> None:
         )
         for ball in balls[:SHOWN]
     ]
-    print_table(console, [">start", ">alpha", ">end", ">height", "<status", ">steps"], rows)
+    print_table([">start", ">alpha", ">end", ">height", "<status", ">steps"], rows)
     if len(balls) > SHOWN:
-        console.print(f"... ({many(len(balls), 'ball')} in all)\n")
+        print_rich(f"... ({many(len(balls), 'ball')} in all)\n")
 
 
 def _balls(rolled: Roll) -> list[dict[str, Any]]:

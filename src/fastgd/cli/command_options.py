@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from fastgd.article.experiments import EXPERIMENTS
 from fastgd.checks.messages import shown
 from fastgd.cli.refusals import RefusedError
 from fastgd.tables.columns import MOST_CATEGORIES
@@ -191,6 +192,10 @@ def _or_terminal(progress: bool | None) -> bool:
 
 COLUMNS: dict[str, Any] = {"kind": list[str], "read": column_name}
 """Of an option that may be repeated: names of columns."""
+
+NAMED = {one.name: one for one in EXPERIMENTS}
+EXPERIMENT = {"read": NAMED.__getitem__, "rule": f"one of {', '.join(NAMED)}"}
+"""Of an option that names an experiment of the article."""
 
 
 # ---------------------------------------------------------------- options of several commands

@@ -1,7 +1,7 @@
 """``fastgd fit``: learn to predict a column of a table, and measure how well."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +17,8 @@ from fastgd.cli.terminal import (
     TableRows,
     complain,
     fits,
-    open_console,
     print_plain,
+    print_rich,
     print_table,
     timed,
 )
@@ -26,9 +26,6 @@ from fastgd.models.fit import ALPHAS, PENALTIES, SECOND_ORDER, Fit, fit_columns
 from fastgd.models.fit_choices import FOLDS, SHARE, Choices
 from fastgd.tables.preparation import names_text
 from fastgd.tables.reading import read_columns
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 SHOWN = 5
 """Number of settings, and of groups of rows, that are shown."""
@@ -135,27 +132,26 @@ def fit(
         if json:
             print_json(_facts(result) | {"seconds": seconds})
             return
-        console = open_console()
         rows = many(len(result.parts.learn) + len(result.parts.judge), "row")
-        print_plain(console, f"{file}: {rows} with a target, {many(len(columns), 'column')}")
+        print_plain(f"{file}: {rows} with a target, {many(len(columns), 'column')}")
         for note in result.notes:
-            print_plain(console, f"- {note}")
-        console.print()
-        _show_candidates(console, result, choices.scoring)
+            print_plain(f"- {note}")
+        print_rich()
+        _show_candidates(result, choices.scoring)
         if result.model.scores:
             judge = many(len(result.parts.judge), "row")
-            console.print(f"On the {judge} of the test set, before learning from them, too\n")
-            print_scores(console, result.model)
+            print_rich(f"On the {judge} of the test set, before learning from them, too\n")
+            print_scores(result.model)
             if result.verdict:
-                print_plain(console, result.verdict, style="yellow")
-                console.print()
-            (_show_numbers if result.model.classes is None else _show_classes)(console, result)
+                print_plain(result.verdict, style="yellow")
+                print_rich()
+            (_show_numbers if result.model.classes is None else _show_classes)(result)
         else:
-            console.print("Nothing was judged: the losses above are all there is to go by.\n")
-        console.print(f"Learned in {seconds_text(seconds)}, compiling included.")
+            print_rich("Nothing was judged: the losses above are all there is to go by.\n")
+        print_rich(f"Learned in {seconds_text(seconds)}, compiling included.")
 
 
-def _show_candidates(console: "Console", result: Fit, scoring: str | None) -> None:
+def _show_candidates(result: Fit, scoring: str | None) -> None:
     """The best settings of the search."""
     tried, best = many(len(result.candidates), "setting"), result.candidates[0]
     loss = best.runs[0].options.get("loss", "squared")
@@ -163,7 +159,7 @@ def _show_candidates(console: "Console", result: Fit, scoring: str | None) -> No
     headings = [">rank", "<hidden", ">alpha", ">l2", ">validation\nloss"]
     if scoring is not None:
         what, headings = scoring, [*headings, ">validation\nscore"]
-    console.print(f"The best of {tried}, by {what} on the validation rows of each fold\n")
+    print_rich(f"The best of {tried}, by {what} on the validation rows of each fold\n")
     rows: TableRows = [
         (
             place,
@@ -175,10 +171,10 @@ def _show_candidates(console: "Console", result: Fit, scoring: str | None) -> No
         )
         for place, one in enumerate(result.candidates[:SHOWN], start=1)
     ]
-    print_table(console, headings, rows)
+    print_table(headings, rows)
 
 
-def _show_numbers(console: "Console", result: Fit) -> None:
+def _show_numbers(result: Fit) -> None:
     """Predicted and actual means, for each fifth of the rows sorted by prediction."""
     actual = np.asarray(result.actual, dtype=np.float64)
     order = np.argsort(result.predicted, kind="stable")
@@ -195,10 +191,10 @@ def _show_numbers(console: "Console", result: Fit) -> None:
         for part in parts
     ]
     headings = ["<predicted", ">rows", ">mean\npredicted", ">mean\nactual", ">mean\n|error|"]
-    print_table(console, headings, rows)
+    print_table(headings, rows)
 
 
-def _show_classes(console: "Console", result: Fit) -> None:
+def _show_classes(result: Fit) -> None:
     """The confusion matrix with the recall of each class; or the classes with the least recall."""
     classes = result.model.classes or ()
     target = result.model.targets[0]
@@ -213,8 +209,8 @@ def _show_classes(console: "Console", result: Fit) -> None:
             for name, row, recall in zip(classes, counts, found, strict=True)
         ]
         headings = ["<actual \\ predicted", *(f">{name}" for name in classes), ">recall"]
-        if fits(console, headings, rows):
-            print_table(console, headings, rows)
+        if fits(headings, rows):
+            print_table(headings, rows)
             return
     wrong = counts - np.diag(np.diag(counts))
     recalls = np.diag(counts) / np.maximum(counts.sum(axis=1), 1)
@@ -228,7 +224,7 @@ def _show_classes(console: "Console", result: Fit) -> None:
         )
         for k in order
     ]
-    print_table(console, ["~class", ">rows", ">recall", "~most often\ntaken for"], rows)
+    print_table(["~class", ">rows", ">recall", "~most often\ntaken for"], rows)
 
 
 def _facts(result: Fit) -> dict[str, Any]:

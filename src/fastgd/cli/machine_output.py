@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+import fastgd
 from fastgd import Run, Sweep
 from fastgd.checks.messages import many, value_text
 from fastgd.cli.refusals import RefusedError
 from fastgd.cli.terminal import complain
+from fastgd.engine.versions import versions
 from fastgd.formulas.named import Formula
 from fastgd.optimizers import Hyperparameters
 from fastgd.store.files import whole_file
@@ -24,6 +26,14 @@ from fastgd.tables.table_samples import Samples
 def print_json(facts: dict[str, Any]) -> None:
     """Print one line of JSON, of printable characters only."""
     print(json.dumps(plain(facts), allow_nan=False).replace("\x7f", "\\u007f"), flush=True)
+
+
+def print_version(json: bool) -> None:
+    """Print the version, or as JSON all versions and what else a report of a bug needs."""
+    if json:
+        print_json(versions())
+    else:
+        print("fastgd", fastgd.__version__)
 
 
 def plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastgd.cli.refusals import RefusedError, UnwrittenError, refusing
-from fastgd.cli.terminal import complain, open_console, print_plain
+from fastgd.cli.terminal import complain, print_plain
 from fastgd.plots.style import ENDINGS, pyplot, write
 from fastgd.store.folder import Folder
 
@@ -79,7 +79,7 @@ def writing(
     if unprinted:
         raise unprinted
     for line in () if as_json else lines:
-        print_plain(open_console(), line)
+        print_plain(line)
     if failures:
         raise UnwrittenError(failures[-1])
 

@@ -14,16 +14,23 @@ import numpy as np
 
 import fastgd
 from fastgd import Run, Sweep, plots
-from fastgd.article.experiments import EXPERIMENTS
 from fastgd.checks.messages import error_text, joined, many, options_text
-from fastgd.cli.command_options import COLUMNS, option_table, read_alpha, read_network, takes
+from fastgd.cli.command_options import (
+    COLUMNS,
+    EXPERIMENT,
+    NAMED,
+    option_table,
+    read_alpha,
+    read_network,
+    takes,
+)
 from fastgd.cli.machine_output import print_json, run_facts, samples_facts
 from fastgd.cli.methods import method_options, read_entry, read_method
 from fastgd.cli.output_files import check_plot, write_plot, writing
 from fastgd.cli.refusals import TYPED, RefusedError, in_typed_words, refusing
 from fastgd.cli.result_tables import print_summary
 from fastgd.cli.table_options import note_unreached
-from fastgd.cli.terminal import open_console, print_plain, time_text, timed
+from fastgd.cli.terminal import print_plain, print_rich, time_text, timed
 from fastgd.optimizers import BY_COMMAND
 from fastgd.tables.table_samples import Samples, read_samples
 
@@ -50,7 +57,7 @@ def problem(default: str) -> list[inspect.Parameter]:
         --hidden-size SIZE  Units of the hidden layer (default: the experiment's, or 4 for a file);
             8x4 has two layers, none has none.
         """,
-        {"target": COLUMNS, "hidden_size": read_network},
+        {"target": COLUMNS, "experiment": EXPERIMENT, "hidden_size": read_network},
     )
 
 
@@ -68,10 +75,7 @@ def take_problem(
         raise RefusedError("FILE.csv and --experiment exclude each other")
     if file is None and target:
         raise RefusedError("--target needs FILE.csv")
-    known = {one.name: one for one in EXPERIMENTS}
-    if experiment is not None and experiment not in known:
-        raise RefusedError(f"--experiment must be one of {', '.join(known)}, got {experiment!r}")
-    chosen = known[experiment or default]
+    chosen = experiment or NAMED[default]
 
     def read(settings: Mapping[str, Any]) -> tuple[str, Samples, tuple[int, ...]]:
         if file is not None:
@@ -210,20 +214,18 @@ def surface(
             facts |= {"lowest": plane.lowest(), "path": points, "final_error": run.final_error}
             print_json(facts | {"seconds": seconds})
             return
-        console = open_console()
-        print_plain(console, f"{name}: {many(plane.samples, 'sample')}")
-        note_unreached(console, samples, {run.options.get("output", "sigmoid")})
+        print_plain(f"{name}: {many(plane.samples, 'sample')}")
+        note_unreached(samples, {run.options.get("output", "sigmoid")})
         how = run.minimizer["method"] if run.minimizer else f"alpha {joined(run.alpha)}"
         seed = "" if run.seed is None else f", seed {run.seed}"
         print_plain(
-            console,
             f"A {joined(plane.sizes, '-')} network, {how}{seed}: mean |y - output| "
             f"{error_text(run.final_error)} after {many(run.iterations, 'iteration')}",
         )
         if run.options:
-            print_plain(console, f"Options: {options_text(run.options)}")
-        print_summary(console, plane)
-        console.print(time_text(f"{many(plane.errors.size, 'point')} measured", seconds, loading))
+            print_plain(f"Options: {options_text(run.options)}")
+        print_summary(plane)
+        print_rich(time_text(f"{many(plane.errors.size, 'point')} measured", seconds, loading))
 
 
 @takes(
@@ -279,17 +281,15 @@ def race(plot: Path | None, progress: bool, json: bool, **typed: Any) -> None:
             facts = samples_facts(samples) | {"runs": ranked, **out}
             print_json(facts | {"seconds": times[0]})
             return
-        console = open_console()
         first = next(iter(found.runs.values()))
         sizes = (found.X.shape[1], *first.hidden_size, first.weights[-1].shape[1])
         print_plain(
-            console,
             f"{name}: {many(len(found.X), 'sample')}, a {joined(sizes, '-')} network, "
             f"seed {first.seed}, {many(settings['iterations'], 'iteration')}",
         )
-        note_unreached(console, samples, {first.options.get("output", "sigmoid")})
-        console.print()
-        print_summary(console, found)
+        note_unreached(samples, {first.options.get("output", "sigmoid")})
+        print_rich()
+        print_summary(found)
         for reason in found.left_out.values():
-            print_plain(console, f"Left out: {in_typed_words(reason, TYPED.get())}\n")
-        console.print(time_text("Trained", *times))
+            print_plain(f"Left out: {in_typed_words(reason, TYPED.get())}\n")
+        print_rich(time_text("Trained", *times))

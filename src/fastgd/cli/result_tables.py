@@ -5,7 +5,7 @@ What is ranked and averaged is data, too, for programs.
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,10 @@ from fastgd.checks.messages import (
     value_text,
 )
 from fastgd.checks.presentation import described
-from fastgd.cli.terminal import TableRows, fits, new_table, print_plain, print_table
+from fastgd.cli.terminal import TableRows, fits, new_table, print_plain, print_rich, print_table
 from fastgd.models.model import Model
 from fastgd.models.scores import RECALL, Scores
 from fastgd.training.statistics import groups
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 EARLY_STATUSES = ("converged", "stalled", "diverged")
 """Statuses of runs that ended before their last iteration."""
@@ -52,11 +49,11 @@ REPEATED = ("group", "fold", "seed")
 """Axes over which a setting is averaged."""
 
 
-def print_summary(console: "Console", result: object) -> None:
+def print_summary(result: object) -> None:
     """Print the summary of a result: a title and tables, with numbers on the right."""
     title, tables, *_ = described(result)
-    print_plain(console, title)
-    console.print()
+    print_plain(title)
+    print_rich()
     for table in tables:
         columns = zip(*table.rows, strict=True)
         sides = [">" if all(map(_NUMERIC_CELL.fullmatch, cells)) else "~" for cells in columns]
@@ -65,7 +62,7 @@ def print_summary(console: "Console", result: object) -> None:
             [s + n for s, n in zip(sides, names, strict=True)], map(tuple, table.rows)
         )
         shown.show_header = bool(table.names)
-        console.print(shown, "")
+        print_rich(shown, "")
 
 
 def ranking_error(result: Sweep) -> NDArray[np.float64]:
@@ -149,19 +146,19 @@ def statistics_of(result: Sweep) -> list[dict[str, Any]]:
     return found
 
 
-def show_axes(console: "Console", result: Sweep) -> None:
+def show_axes(result: Sweep) -> None:
     """Print what varies, and what all runs share."""
     varied = [axis_text(name, len(axis)) for name, axis in result.axes.items() if len(axis) > 1]
-    console.print(": ".join(filter(None, [many(len(result), "run"), " x ".join(varied)])))
+    print_rich(": ".join(filter(None, [many(len(result), "run"), " x ".join(varied)])))
     shared = [setting_text(name, axis[0]) for name, axis in result.axes.items() if len(axis) == 1]
     options = options_text(result.options, without=result.axes)
     shared += [options] if options else []
     if shared:
-        console.print(f"{'All with' if varied else 'With'} {', '.join(shared)}")
-    console.print()
+        print_rich(f"{'All with' if varied else 'With'} {', '.join(shared)}")
+    print_rich()
 
 
-def show_best(console: "Console", result: Sweep) -> None:
+def show_best(result: Sweep) -> None:
     """Print a table of the best runs, or of the best one of each group."""
     found = best_runs(result)
     grouped, has_folds = _several(result, "group"), "fold" in result.axes
@@ -189,20 +186,20 @@ def show_best(console: "Console", result: Sweep) -> None:
     if _several(result, "fold"):
         folds = axis_text("fold", len(result.axes["fold"]))
         whose = "of each group" if grouped else "settings"
-        console.print(f"Best {whose}: mean over {folds}, \N{PLUS-MINUS SIGN} their spread\n")
+        print_rich(f"Best {whose}: mean over {folds}, \N{PLUS-MINUS SIGN} their spread\n")
     elif grouped:
-        console.print("Best of each group\n")
+        print_rich("Best of each group\n")
     rows: TableRows = [
         tuple(text(run[name]) for name, (_, text) in columns.items()) for run in runs
     ]
     after = [heading for heading, _ in columns.values()]
-    _print_placed(console, result, runs, after, rows, ranked=not grouped)
+    _print_placed(result, runs, after, rows, ranked=not grouped)
     if len(found) > len(runs):
         more = many(len(found) - len(runs), "group")
-        console.print(f"... and {more} more: --csv FILE.csv or --json have all\n")
+        print_rich(f"... and {more} more: --csv FILE.csv or --json have all\n")
 
 
-def show_groups(console: "Console", result: Sweep) -> None:
+def show_groups(result: Sweep) -> None:
     """Print a table of the errors over groups, folds and seeds, for each other setting."""
     found = statistics_of(result)
     names = [name for name in EARLY_STATUSES if name in result.status or name == "diverged"]
@@ -217,13 +214,12 @@ def show_groups(console: "Console", result: Sweep) -> None:
     which = "Final" if result.final_validation_error is None else "Held-out"
     only_seeds = over in ([], [axis_text("seed", len(result.axes["seed"]))])
     repeated = "the seeds" if only_seeds else " x ".join(over)
-    console.print(f"{which} errors over {repeated}\n")
+    print_rich(f"{which} errors over {repeated}\n")
     after = [*(f">{name}" for name in (*STATISTICS, *names))]
-    _print_placed(console, result, found, after, rows)
+    _print_placed(result, found, after, rows)
 
 
 def _print_placed(
-    console: "Console",
     result: Sweep,
     facts: list[dict[str, Any]],
     after: list[str],
@@ -245,8 +241,8 @@ def _print_placed(
             for rank, (setting, row) in enumerate(zip(settings, cells, strict=True), 1)
         ]
         columns = [*first, *columns, *after]
-        if settings is together or fits(console, columns, rows):
-            print_table(console, columns, rows)
+        if settings is together or fits(columns, rows):
+            print_table(columns, rows)
             return
 
 
@@ -257,7 +253,7 @@ LONG = 12
 """Longer names of scores are broken in headings."""
 
 
-def print_scores(console: "Console", model: Model) -> None:
+def print_scores(model: Model) -> None:
     """Print the scores of a model, of a linear one and of a constant."""
     names = {"model": "this model", "linear": "a linear model", "constant": "a constant"}
     if model.classes is not None:
@@ -272,9 +268,9 @@ def print_scores(console: "Console", model: Model) -> None:
     ]
     headings = [name.replace(" ", "\n", 1) if len(name) > LONG else name for name in first]
     headings = ["<", *(f">{name}" for name in headings)]
-    if not fits(console, headings, rows):
+    if not fits(headings, rows):
         headings = [name.replace(" ", "\n") for name in headings]
-    print_table(console, headings, rows)
+    print_table(headings, rows)
 
 
 def score_text(name: str, score: float) -> str:

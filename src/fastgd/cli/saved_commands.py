@@ -17,7 +17,7 @@ from fastgd.cli.machine_output import check_raw_text, print_json, write_columns
 from fastgd.cli.output_files import check_output, check_plot, write_plot, writing
 from fastgd.cli.refusals import RefusedError, refusing
 from fastgd.cli.result_tables import number_text, scores_line
-from fastgd.cli.terminal import TableRows, open_console, print_plain, print_table
+from fastgd.cli.terminal import TableRows, print_plain, print_rich, print_table
 from fastgd.export.exportable import Exportable, c_name
 from fastgd.models.model import decoded
 from fastgd.models.scores import Scores, scores_of
@@ -144,11 +144,10 @@ def predict(
             facts = {"predictions": found, "remarks": remarks}
             print_json(facts | ({"scores": scores} if scores else {}))
             return
-        console = open_console()
-        print_plain(console, f"{file}: {many(len(outputs), 'row')}")
+        print_plain(f"{file}: {many(len(outputs), 'row')}")
         for remark in remarks:
-            print_plain(console, f"Note: {remark}", style="yellow")
-        console.print()
+            print_plain(f"Note: {remark}", style="yellow")
+        print_rich()
         if not csv:
             rows: TableRows = [
                 (row, *(number_text(cell) if isinstance(cell, float) else cell for cell in cells))
@@ -156,15 +155,15 @@ def predict(
                     islice(zip(*found.values(), strict=True), SHOWN), start=1
                 )
             ]
-            print_table(console, [">row", *(f">{name}" for name in found)], rows)
+            print_table([">row", *(f">{name}" for name in found)], rows)
             if len(outputs) > SHOWN:
                 more = many(len(outputs) - SHOWN, "row")
-                console.print(f"... and {more} more: --csv FILE.csv has all\n")
+                print_rich(f"... and {more} more: --csv FILE.csv has all\n")
         if scores:
             name = model.targets[0].name
-            print_plain(console, f"The file has {name}, too: {scores_line(scores)}")
+            print_plain(f"The file has {name}, too: {scores_line(scores)}")
             known = "If the model has learned from these rows, these scores are too good."
-            print_plain(console, known)
+            print_plain(known)
 
 
 def _predictions(model: Model, outputs: Any) -> dict[str, list[Any]]:
@@ -272,13 +271,12 @@ def export(saved: Path, out: Path | None, to: str | None, **chosen: Any) -> None
             )
         with refusing(writes=True):
             language.write(result, out, **chosen)
-    console = open_console()
-    print_plain(console, f"Written to {out}")
+    print_plain(f"Written to {out}")
     quoted, path = (dumps(f"{at}{out.name}", ensure_ascii=False) for at in ("", "./"))
     use = language.use.format(file=out.name, quoted=quoted, path=path, **chosen)
-    print_plain(console, f"Use: {use}")
+    print_plain(f"Use: {use}")
     for line in _inputs_and_outputs(result, numbered=language.numbered):
-        print_plain(console, line)
+        print_plain(line)
 
 
 def _language(to: str | None, out: Path | None) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,6 @@ from fastgd.tables.columns import Decisions
 from fastgd.tables.preparation import names_text
 from fastgd.tables.reading import NotANumberError
 from fastgd.tables.table_samples import Samples, read_more, read_samples
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 READING = "--raw --sep --decimal --drop --keep --max-categories --encoding --no-standardize"
 VALIDATION = "--validation --validation-fraction --split-seed"
@@ -171,10 +168,10 @@ def _held_out(rows: int, share: float | None, seed: int | None) -> NDArray[np.bo
     return held
 
 
-def note_unreached(console: "Console", samples: Samples, outputs: set[str]) -> None:
+def note_unreached(samples: Samples, outputs: set[str]) -> None:
     """Print which targets these output units never reach."""
     for output in sorted(outputs):
         outside = [samples.targets[column] for column in unreached(output, samples.y)]
         if outside:
             note = f"Note: {unreached_text(output, names_text(outside))}."
-            print_plain(console, note, style="yellow")
+            print_plain(note, style="yellow")

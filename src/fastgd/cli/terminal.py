@@ -91,10 +91,7 @@ TableRows = list[tuple[Any, ...]]
 
 
 def open_console(*, markup: bool = False) -> "Console":
-    """The console on stdout; with ``markup`` all text is ours, and may be marked up.
-
-    Whatever text is printed, also in a table, none of its characters steers the terminal.
-    """
+    """The console on stdout, where no character of a text steers the terminal, also in a table."""
     from rich.console import Console
 
     class Harmless(Console):
@@ -104,9 +101,14 @@ def open_console(*, markup: bool = False) -> "Console":
     return Harmless(highlight=False, emoji=False, markup=markup)
 
 
-def print_plain(console: "Console", text: str, style: str | None = None) -> None:
+def print_rich(*parts: Any, markup: bool = False, style: str | None = None) -> None:
+    """Print text and tables; with ``markup`` all text is ours, and may be marked up."""
+    open_console(markup=markup).print(*parts, style=style)
+
+
+def print_plain(text: str, style: str | None = None) -> None:
     """Print a line that contains foreign text, such as names or paths, without wrapping it."""
-    console.print(escaped(text), style=style)
+    print_rich(escaped(text), style=style)
 
 
 def new_table(headings: Iterable[str], rows: Iterable[tuple[Any, ...]] = ()) -> "Table":
@@ -129,17 +131,18 @@ def new_table(headings: Iterable[str], rows: Iterable[tuple[Any, ...]] = ()) -> 
     return table
 
 
-def fits(console: "Console", headings: list[str], rows: TableRows) -> bool:
+def fits(headings: list[str], rows: TableRows) -> bool:
     """Whether a table with these cells is narrow enough."""
     # Rich never measures more than there is room for: give it plenty.
+    console = open_console()
     options = console.options.update(width=1000)
     table = new_table(headings, rows)
     return table.__rich_measure__(console, options).maximum <= console.width
 
 
-def print_table(console: "Console", headings: list[str], rows: TableRows) -> None:
+def print_table(headings: list[str], rows: TableRows) -> None:
     """Print a table and a blank line."""
-    console.print(new_table(headings, rows), "")
+    print_rich(new_table(headings, rows), "")
 
 
 # ---------------------------------------------------------------- time

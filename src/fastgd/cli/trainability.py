@@ -23,8 +23,8 @@ from fastgd.cli.output_files import (
 from fastgd.cli.refusals import RefusedError, refusing
 from fastgd.cli.result_tables import print_summary
 from fastgd.cli.terminal import (
-    open_console,
     print_plain,
+    print_rich,
     print_table,
     saying_how_to_resume,
     time_text,
@@ -169,7 +169,6 @@ def _show_frames(
             frames = [_facts(found, *each) for found, each in zip(maps, boxes, strict=True)]
             print_json({"frames": frames, "median_dimension": middle, "seconds": times[0]})
             return
-        console = open_console()
         rows = []
         for k, (found, (one, _)) in enumerate(zip(maps, boxes, strict=True)):
             text = "no boundary"
@@ -178,13 +177,13 @@ def _show_frames(
             rows.append(
                 (f"{k}", f"{magnification(maps, k)} x", f"{found.converged.mean():.1%}", text)
             )
-        print_table(console, [">frame", ">zoom", ">converged", "<dimension of the boundary"], rows)
+        print_table([">frame", ">zoom", ">converged", "<dimension of the boundary"], rows)
         if middle is not None:
-            console.print(f"Median of the box-counting dimensions: {middle:.3f}")
+            print_rich(f"Median of the box-counting dimensions: {middle:.3f}")
         trainings = sum(found.values.size for found in maps)
-        console.print(time_text(f"{many(trainings, 'training')} done", *times))
+        print_rich(time_text(f"{many(trainings, 'training')} done", *times))
         if out is not None:
-            print_plain(console, f"Frames kept in {out}")
+            print_plain(f"Frames kept in {out}")
 
 
 def _show_map(
@@ -208,27 +207,25 @@ def _show_map(
             facts = _facts(found, boxes, reason)
             print_json(facts | {"seconds": times[0], "patches_found": before})
             return
-        console = open_console()
-        print_summary(console, found)
+        print_summary(found)
         if boxes is None:
-            print_plain(console, f"No box-counting dimension: {reason}")
+            print_plain(f"No box-counting dimension: {reason}")
         else:
             fitted = zip(boxes.sizes, boxes.counts, boxes.fitted(boxes.sizes), strict=True)
             print_table(
-                console,
                 [">side of a box [pixels]", ">boxes at the boundary", ">fit"],
                 [(size, f"{count:,.1f}", f"{fit:,.1f}") for size, count, fit in fitted],
             )
-            console.print(
+            print_rich(
                 f"Box-counting dimension of the boundary: {boxes.dimension:.3f} "
                 f"({boxes.low:.2f} to {boxes.high:.2f} at 95 %, R² {boxes.r_squared:.4f})"
             )
-            console.print(f"Zoom in, to most of the boundary: --window {_typed(found.zoom())}")
-        console.print(time_text(f"{many(found.values.size, 'training')} done", *times))
+            print_rich(f"Zoom in, to most of the boundary: --window {_typed(found.zoom())}")
+        print_rich(time_text(f"{many(found.values.size, 'training')} done", *times))
         if before:
-            console.print(f"({many(before, 'patch')} from an earlier call)")
+            print_rich(f"({many(before, 'patch')} from an earlier call)")
         if out is not None:
-            print_plain(console, f"Patches kept in {out}")
+            print_plain(f"Patches kept in {out}")
 
 
 def _boxes(found: Trainability) -> "tuple[BoxCounting | None, str | None]":

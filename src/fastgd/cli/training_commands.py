@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -43,8 +43,8 @@ from fastgd.cli.table_options import (
 )
 from fastgd.cli.terminal import (
     complain,
-    open_console,
     print_plain,
+    print_rich,
     print_table,
     saying_how_to_resume,
     time_text,
@@ -58,9 +58,6 @@ from fastgd.tables.table_samples import LARGEST, Samples
 from fastgd.training import statistics
 from fastgd.training.resuming import planned
 from fastgd.training.train_sweep import EVERY
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 SHOWN = 20
 """Most records of a training that are shown."""
@@ -144,7 +141,6 @@ def trained(
 
 
 def show_samples(
-    console: "Console",
     file: Path,
     reading: Mapping[str, Any],
     samples: Samples,
@@ -153,20 +149,19 @@ def show_samples(
 ) -> None:
     """Print what the file contains, how its rows were split, and notes about both."""
     print_plain(
-        console,
         f"{file}: {many(len(samples.X), 'sample')}, {many(len(samples.inputs), 'input')} "
         f"({names_text(samples.inputs)}), target {names_text(samples.targets)}",
     )
     if samples.preparation is None and reading["raw"] is None:
-        console.print(
+        print_rich(
             f"Taken as it is: numbers only, none missing, no input beyond {LARGEST:g} "
             "(--prepare standardizes them)"
         )
     if samples.classes is not None and samples.preparation is None:
-        print_plain(console, f"Classes, in the order of the outputs: {names_text(samples.classes)}")
+        print_plain(f"Classes, in the order of the outputs: {names_text(samples.classes)}")
     for note in [*samples.notes, *notes]:
-        print_plain(console, note)
-    note_unreached(console, samples, outputs)
+        print_plain(note)
+    note_unreached(samples, outputs)
 
 
 # ---------------------------------------------------------------- one network
@@ -243,39 +238,34 @@ def train(
             facts |= {"no_better_than_constant": bool(worse)} if samples.preparation else {}
             print_json(facts | {"seconds": times[0]})
             return
-        console = open_console()
         outputs = {run.options.get("output", "sigmoid")}
-        show_samples(console, file, reading, samples, notes, outputs)
-        _show_network(console, run, samples)
+        show_samples(file, reading, samples, notes, outputs)
+        _show_network(run, samples)
         if before is not None:
             how = f", when it was over: it had {before.status}"
             after = f"after {many(before.iterations, 'iteration')}"
             after += "" if before.status == "finished" else how
-            print_plain(console, f"Resumed from {resume}, {after}")
+            print_plain(f"Resumed from {resume}, {after}")
         if had:
-            print_plain(console, f"Resumed from {checkpoint}, after {many(had, 'iteration')}")
-        console.print()
-        _show_run(console, run, data)
+            print_plain(f"Resumed from {checkpoint}, after {many(had, 'iteration')}")
+        print_rich()
+        _show_run(run, data)
         if worse:
-            console.print(f"[yellow]{worse}[/]", markup=True)
-        console.print(time_text("Trained", *times))
+            print_rich(f"[yellow]{worse}[/]", markup=True)
+        print_rich(time_text("Trained", *times))
 
 
 def _check_checkpoint(
     file: Path | None, every: float | None, save: Path | None, read: list[Path]
 ) -> dict[str, Any]:
     """The arguments for the training, after checks; ``read`` are the files that it reads."""
-    if file is None:
-        if every is not None:
-            raise RefusedError("--checkpoint-every needs --checkpoint FILE.npz")
-        return {}
+    if file is None and every is not None:
+        raise RefusedError("--checkpoint-every needs --checkpoint FILE.npz")
     check_output(file, "a checkpoint", (".npz",), read)
-    if save is not None and save.resolve() == file.resolve():
+    if file and save and save.resolve() == file.resolve():
         raise RefusedError(f"--checkpoint and --save must be two files, got {file} twice")
-    if every is None:
-        return {"checkpoint": file}
-    seconds = check_number("--checkpoint-every", every, ABOVE_ZERO)
-    return {"checkpoint": file, "checkpoint_every": seconds}
+    seconds = EVERY if every is None else check_number("--checkpoint-every", every, ABOVE_ZERO)
+    return {} if file is None else {"checkpoint": file, "checkpoint_every": seconds}
 
 
 def _iterations_in(checkpoint: Path | None) -> int:
@@ -345,17 +335,17 @@ def _resumed(before: Run, file: Path, X: Any, y: Any, **settings: Any) -> Run:
     return fastgd.train(X, y, resume=before, **settings)
 
 
-def _show_network(console: "Console", run: Run, samples: Samples) -> None:
+def _show_network(run: Run, samples: Samples) -> None:
     """Print the network and its options."""
     outputs = run.weights[-1].shape[1]
     sizes, each = (len(samples.inputs), *run.hidden_size, outputs), outputs // samples.y.shape[1]
     network = f"{joined(sizes, '-')} network" + (f", {each} outputs to each target" * (each > 1))
-    console.print(f"A {network}, alpha {joined(run.alpha)}, seed {run.seed}")
+    print_rich(f"A {network}, alpha {joined(run.alpha)}, seed {run.seed}")
     if run.options:
-        console.print(f"Options: {options_text(run.options)}")
+        print_rich(f"Options: {options_text(run.options)}")
 
 
-def _show_run(console: "Console", run: Run, data: Mapping[str, Any]) -> None:
+def _show_run(run: Run, data: Mapping[str, Any]) -> None:
     """Print the errors over the iterations, what was found, and how the run ended."""
     iterations, errors = statistics.error_curves(run)
     headings, columns = [">iteration", ">mean |y - output|"], [errors]
@@ -370,7 +360,7 @@ def _show_run(console: "Console", run: Run, data: Mapping[str, Any]) -> None:
     ]
     if len(rows) > SHOWN:  # evenly spaced, with the first and the last one
         rows = [rows[i] for i in np.linspace(0, len(rows) - 1, SHOWN).round().astype(int)]
-    print_table(console, headings, rows)
+    print_table(headings, rows)
     if run.summary is not None:
         summary, window = run.summary, run.options["summary"]
         rows = [
@@ -380,30 +370,30 @@ def _show_run(console: "Console", run: Run, data: Mapping[str, Any]) -> None:
             ("sum of e_j / e_0", f"{summary.error_sum:.6g}"),
             ("sum of e_0 / e_j", f"{summary.inverse_sum:.6g}"),
         ]
-        print_table(console, ["<summary of the errors e_0, e_1, ...", ">"], rows)
+        print_table(["<summary of the errors e_0, e_1, ...", ">"], rows)
     changes, *of_biases = (
         ", ".join(f"{int(layer.sum()):,}" for layer in layers)
         for layers in (run.direction_changes, run.bias_direction_changes)[: 1 + bool(run.biases)]
     )
     changes += "".join(f"; of the biases: {totals}" for totals in of_biases)
-    console.print(f"Direction changes of the derivatives, by layer: {changes}")
+    print_rich(f"Direction changes of the derivatives, by layer: {changes}")
     for whose, share in _accuracies(run, data).items():
-        console.print(f"Accuracy: {100 * share:.4g} % of the {whose}")
+        print_rich(f"Accuracy: {100 * share:.4g} % of the {whose}")
     if run.effective_parameters is not None:
         count = sum(layer.size for layer in (*run.weights, *run.biases))
-        console.print(
+        print_rich(
             f"Effective parameters: {run.effective_parameters:.4g} of {count}, weight penalty "
             f"{run.weight_penalty:.3g}, error factor {run.error_factor:.3g}"
         )
     held_out = run.validation_errors is not None
     watched = "validation error" if held_out else "error"
-    console.print(_ending(run, watched), markup=True)
+    print_rich(_ending(run, watched), markup=True)
     if run.best_iteration is not None:
         at = f"iteration {run.best_iteration:,}"
         if run.options.get("restore_best"):
-            console.print(f"Restored: the network is that of {at}, with the smallest {watched}")
+            print_rich(f"Restored: the network is that of {at}, with the smallest {watched}")
         elif held_out:
-            console.print(f"The smallest {watched} is that of {at}")
+            print_rich(f"The smallest {watched} is that of {at}")
 
 
 def _ending(run: Run, watched: str) -> str:
@@ -556,17 +546,16 @@ def sweep(
             facts = samples_facts(samples) | facts | _sweep_facts(result)
             print_json(facts | {"seconds": times[0]})
             return
-        console = open_console()
         outputs = set(result.axes.get("output", [result.method.output]))
-        show_samples(console, file, reading, samples, notes, outputs)
-        show_axes(console, result)
-        show_best(console, result)
-        show_groups(console, result)
-        console.print(time_text("Trained", *times))
+        show_samples(file, reading, samples, notes, outputs)
+        show_axes(result)
+        show_best(result)
+        show_groups(result)
+        print_rich(time_text("Trained", *times))
         if before:
-            console.print(f"({before} of {chunks} chunks from an earlier call)")
+            print_rich(f"({before} of {chunks} chunks from an earlier call)")
         if folder is not None:
-            print_plain(console, f"Kept in {folder}: fastgd.open({str(folder)!r}) reads it.")
+            print_plain(f"Kept in {folder}: fastgd.open({str(folder)!r}) reads it.")
 
 
 def _sweep_facts(result: Sweep) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastgd.article import comparison, page
 from fastgd.article.comparison import DEVIATIONS, TWINS, ExperimentResult, Mark
@@ -17,40 +17,34 @@ from fastgd.article.tables import (
     tally_table,
 )
 from fastgd.checks.messages import escaped, many, seconds_text
-from fastgd.cli.command_options import takes
+from fastgd.cli.command_options import EXPERIMENT, NAMED, takes
 from fastgd.cli.machine_output import print_json
 from fastgd.cli.output_files import check_output
 from fastgd.cli.refusals import RefusedError, refusing
-from fastgd.cli.terminal import new_table, open_console, time_text, timed
+from fastgd.cli.terminal import new_table, open_console, print_rich, time_text, timed
 from fastgd.plots.style import pyplot
 
-if TYPE_CHECKING:
-    from rich.console import Console
+print_marked = partial(print_rich, markup=True)
 
 STYLES = {Mark.AGREES: "green", Mark.WITHIN: "yellow", Mark.DIFFERS: "bold red"}
 
 
-NAMES = ", ".join(experiment.name for experiment in EXPERIMENTS)
-
-
 @takes(
     f"""
-    --experiment NAME  Run only this experiment: {NAMES}. May be repeated.
+    --experiment NAME  Run only this experiment: {", ".join(NAMED)}. May be repeated.
     --html FILE.html  Write an HTML page with the article's figures instead.
     --progress --json
     """,
-    experiment=list[str],
+    experiment={"kind": list[str], **EXPERIMENT},
 )
-def tutorial(experiment: list[str] | None, html: Path | None, progress: bool, json: bool) -> None:
+def tutorial(
+    experiment: list[Experiment] | None, html: Path | None, progress: bool, json: bool
+) -> None:
     """Run the article's experiments and compare them with its published numbers.
 
     Example: [bold]fastgd tutorial --experiment alpha[/bold]
     """
-    known = {experiment.name: experiment for experiment in EXPERIMENTS}
-    for name in experiment or []:
-        if name not in known:
-            raise RefusedError(f"--experiment must be one of {NAMES}, got {name!r}")
-    chosen = [known[name] for name in dict.fromkeys(experiment or known)]
+    chosen = list(dict.fromkeys(experiment or EXPERIMENTS))
     if html is None:
         show(chosen, json)
     elif json:
@@ -66,10 +60,9 @@ def tutorial(experiment: list[str] | None, html: Path | None, progress: bool, js
 
 def show(experiments: list[Experiment], as_json: bool) -> None:
     """Run these experiments; tables appear one by one, JSON at the end."""
-    console = open_console(markup=True)
     if not as_json:
         names = ", ".join(experiment.name for experiment in experiments)
-        console.print(
+        print_marked(
             f"Running the article's experiments: {names}\n"
             "(iamtrask, A Neural Network in 13 lines of Python, Part 2: Gradient Descent)\n\n"
             f"With each run, train up to {TWINS} twins, whose initial weights differ in the "
@@ -84,58 +77,58 @@ def show(experiments: list[Experiment], as_json: bool) -> None:
         for experiment in experiments:
             results.append(comparison.run(experiment))
             if not as_json:
-                _show_result(console, results[-1])
+                _show_result(results[-1])
         return results
 
     results, _, loading = timed(partial(comparison.prepare, experiments), run)
     if as_json:
         print_json(_facts(results, loading))
         return
-    _heading(console, "[bold]All together[/]")
+    _heading("[bold]All together[/]")
     table = tally_table(comparison.tally(results))
     if table.groups:
-        _show_table(console, table)
+        _show_table(table)
     done = many(len(results), "experiment")
-    console.print(time_text(done, sum(result.seconds for result in results), loading))
+    print_marked(time_text(done, sum(result.seconds for result in results), loading))
 
 
-def _show_result(console: "Console", result: ExperimentResult) -> None:
+def _show_result(result: ExperimentResult) -> None:
     experiment = result.experiment
-    _heading(console, f"[bold]{experiment.title}[/] ({experiment.name}; {experiment.part})")
+    _heading(f"[bold]{experiment.title}[/] ({experiment.name}; {experiment.part})")
     for table in tables(result):
         show = _show_weights if table.caption == WEIGHTS else _show_table
-        show(console, table)
-    console.print(experiment.takeaway)
+        show(table)
+    print_marked(experiment.takeaway)
     runs = len(result.settings)
-    console.print(
+    print_marked(
         f"{many(runs, 'run')} and {many(runs * result.twins, 'twin')}, "
         f"{experiment.iterations:,} iterations each, in {seconds_text(result.seconds)}",
         style="dim",
     )
 
 
-def _heading(console: "Console", text: str) -> None:
-    console.print()
-    console.rule(text, align="left", style="dim")
-    console.print()
+def _heading(text: str) -> None:
+    print_marked()
+    open_console(markup=True).rule(text, align="left", style="dim")
+    print_marked()
 
 
-def _show_table(console: "Console", table: ArticleTable) -> None:
-    console.print(f"{table.caption}\n")
+def _show_table(table: ArticleTable) -> None:
+    print_marked(f"{table.caption}\n")
     shown = new_table(table.headings)
     for rows in table.groups:
         for i, (first, *cells) in enumerate(rows):
             shown.add_row("" if i else _cell(first), *map(_cell, cells))
         if len(rows) > 1:
             shown.add_section()
-    console.print(shown, "")
+    print_marked(shown, "")
     for note in table.notes:
-        console.print(f"({note})\n", style="dim")
+        print_marked(f"({note})\n", style="dim")
 
 
-def _show_weights(console: "Console", table: ArticleTable) -> None:
+def _show_weights(table: ArticleTable) -> None:
     """Five columns of numbers twice would exceed 80 columns: the published ones go below ours."""
-    console.print(f"{table.caption}. Where some do not agree, the published line is below ours.\n")
+    print_marked(f"{table.caption}. Where some do not agree, the published line is below ours.\n")
     heading = "".join(f"{f'unit {unit}':>14}" for unit in range(1, 5))
     shown = new_table(["<", f"<{heading[1:]}", "<mark"])
     for rows in table.groups:
@@ -148,7 +141,7 @@ def _show_weights(console: "Console", table: ArticleTable) -> None:
                 marked = marked.replace("within ", "within\n")  # in one line it would be too wide
             shown.add_row(_cell(name), cells, marked)
         shown.add_section()
-    console.print(shown, "")
+    print_marked(shown, "")
 
 
 def _cell(cell: Cell) -> str:
