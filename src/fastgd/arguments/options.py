@@ -168,7 +168,7 @@ def check_names(
 
     The message says what may be meant, also one of the call's ``arguments``, or lists all names.
     """
-    known = (*(name for name in DECLARED if name in taken.__annotations__), *own)
+    known = (*filter(taken.__annotations__.__contains__, DECLARED), *own)
     for name in given:
         if name not in known:
             hint = "" if name in DECLARED else hint_of(name, given, (*known, *arguments))

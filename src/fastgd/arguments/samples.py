@@ -207,7 +207,7 @@ def check_gradients(value: Any, X: FloatArray, y: FloatArray) -> FloatArray | No
         return None
     shape = (len(X), y.shape[1], X.shape[1])
     with np.errstate(over="ignore"):  # of a longdouble: it becomes infinite
-        array = reals_of("gradients", value)
+        array = reals_of("gradients", value).copy()
     if array.shape != shape and not (shape[1] == 1 and array.shape == (shape[0], shape[2])):
         or_flat = f" or {shape[::2]}" if shape[1] == 1 else ""
         raise ValueError(

@@ -201,6 +201,8 @@ def array_of(name: str, value: object, *, of_numbers: bool = False) -> NDArray[n
 
     With ``of_numbers`` a column's decimals and objects become numbers.
     """
+    if type(value) is np.ndarray:
+        return value
     if hasattr(value, "nnz") and hasattr(value, "toarray"):
         raise TypeError(
             f"{name} must be dense, got a sparse {type(value).__name__}: use {name}.toarray()"
