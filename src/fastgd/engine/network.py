@@ -16,6 +16,7 @@ from fastgd.arguments.option_types import Frozen, mask_of
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import outputs_of
 from fastgd.checks.numbers import FloatArray
+from fastgd.kernel.block import EPSILON
 
 Weights = tuple[NDArray[np.float64], ...]
 """One (inputs, outputs) array per layer."""
@@ -137,6 +138,28 @@ class Network:
             if self.normalizes(k):
                 flat.extend(parts.normalization[k])
         return np.concatenate(flat, axis=-1)
+
+
+def layers_of(
+    parts: NetworkParts, outputs: int | None = None
+) -> list[tuple[FloatArray, FloatArray]]:
+    """Weights and biases of each layer, in which batch normalization is contained.
+
+    They may be those of many networks, as leading axes. A loss may have several outputs per target,
+    of which the first ``outputs`` predict.
+    """
+    found, last = [], len(parts.weights) - 1
+    for k, weights in enumerate(parts.weights):
+        biases = parts.biases[k] if parts.biases else np.zeros_like(weights[..., 0, :])
+        if k == last:
+            weights, biases = weights[..., :outputs], biases[..., :outputs]
+        elif parts.normalization:
+            scale, shift, mean, variance = parts.normalization[k]
+            with np.errstate(all="ignore"):  # of networks that diverged
+                factor = scale / np.sqrt(variance + EPSILON)
+                weights, biases = weights * factor[..., None, :], (biases - mean) * factor + shift
+        found.append((weights, biases))
+    return found
 
 
 def network_of(

@@ -22,14 +22,14 @@ from fastgd.arguments.subsets import Partition, RowIndices
 from fastgd.checks.numbers import SPARE, FloatArray, check_memory
 from fastgd.engine.devices import CPU, available_threads
 from fastgd.engine.layout import Layout, Sharing, up
-from fastgd.engine.network import Network
+from fastgd.engine.network import Network, layers_of
 from fastgd.engine.packing import PackedSamples, RunBatch, arrange
 from fastgd.engine.plan import PASS_BYTES
 from fastgd.engine.progress import Advance
 from fastgd.engine.recipe import ValueColumn, choice_of, places_of, recipe_of, unit_choice
 from fastgd.engine.session import CHUNK_SECONDS, Runs, Session, ValueAxes, layout_for
 from fastgd.kernel import launch
-from fastgd.kernel.block import EPSILON, Recipe
+from fastgd.kernel.block import Recipe
 from fastgd.kernel.derivatives import TANGENTS, DerivativeRecipe, DerivativeShare, Stage, derive
 from fastgd.kernel.fork_lock import ForkSafeLock
 from fastgd.kernel.language.specialization import Choice
@@ -385,22 +385,14 @@ def _stages(network: Network, count: int, kept: int, lanes: int) -> tuple[list[S
 
 def _numbers(network: Network, rows: FloatArray) -> FloatArray:
     """The networks' weights and biases as the kernel reads them: see Stage."""
-    parts, layers = network.parts(rows), []
-    for k, (inputs, outputs) in enumerate(pairwise(network.sizes)):
+    found = []
+    for weights, biases in layers_of(network.parts(rows)):
+        _, inputs, outputs = weights.shape
         numbers = np.zeros((len(rows), inputs + 1, up(outputs, UNITS)))
-        own = numbers[:, :, :outputs]
-        own[:, :inputs] = parts.weights[k]
-        if network.bias:
-            own[:, inputs] = parts.biases[k]
-        if network.normalizes(k):
-            scale, shift, mean, variance = parts.normalization[k]
-            with np.errstate(all="ignore"):  # of networks that diverged
-                factor = scale / np.sqrt(variance + EPSILON)
-                own[:, inputs] -= mean
-                own *= factor[:, None]
-                own[:, inputs] += shift
-        layers.append(numbers.reshape(len(rows), -1))
-    return np.concatenate(layers, axis=1)
+        numbers[:, :inputs, :outputs] = weights
+        numbers[:, inputs, :outputs] = biases
+        found.append(numbers.reshape(len(rows), -1))
+    return np.concatenate(found, axis=1)
 
 
 # ---------------------------------------------------------------- loss and gradient, or residuals

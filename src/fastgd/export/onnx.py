@@ -15,6 +15,7 @@ from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray
+from fastgd.engine.network import layers_of
 from fastgd.export.exported import EncodingStep, Exported, ExportError, Term, calendar_fields
 from fastgd.formulas.calendar import TOLERANCES
 from fastgd.formulas.expressions import Tree, walked
@@ -31,9 +32,6 @@ OPSETS, IR_VERSION = {"": 17, "ai.onnx.ml": 3}, 8
 """Versions of 2022, which all current ONNX runtimes read."""
 
 DTYPES = {"float64": TensorProto.DOUBLE, "float32": TensorProto.FLOAT}
-
-_EPSILON = 1e-5
-"""What batch normalization adds to a variance (Ioffe and Szegedy 2015, Algorithm 1)."""
 
 _WORDS = "add sub mul div pow neg sin tanh exp log sqrt abs sign relu where"
 _SAME = {word: word.capitalize() for word in _WORDS.split()} | {
@@ -337,24 +335,6 @@ def _encoded(graph: Graph, encoding: EncodingStep, number: str) -> str:
         return graph.add("Cast", graph.add("Equal", number, places), to=graph.number)
     centered = graph.add("Sub", number, graph.constant(encoding.mean))
     return graph.add("Div", centered, graph.constant(encoding.scale))
-
-
-def layers_of(parts: NetworkParts, outputs: int) -> list[tuple[FloatArray, FloatArray]]:
-    """Weights and biases of each layer, in which batch normalization is contained.
-
-    They may be those of many networks, as leading axes.
-    """
-    found, last = [], len(parts.weights) - 1
-    for k, weights in enumerate(parts.weights):
-        biases = parts.biases[k] if parts.biases else np.zeros_like(weights[..., 0, :])
-        if k == last:  # a loss may have several outputs per target, of which the first predicts
-            weights, biases = weights[..., :outputs], biases[..., :outputs]
-        elif parts.normalization:
-            scale, shift, mean, variance = parts.normalization[k]
-            factor = scale / np.sqrt(variance + _EPSILON)
-            weights, biases = weights * factor[..., None, :], (biases - mean) * factor + shift
-        found.append((weights, biases))
-    return found
 
 
 def network_of(
