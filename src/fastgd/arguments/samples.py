@@ -110,6 +110,11 @@ class TrainingData:
         )
 
     @property
+    def updates(self) -> int:
+        """Number of updates, without those that were done before."""
+        return self.iterations - self.done
+
+    @property
     def records(self) -> int:
         """Number of recorded errors, not counting the final one."""
         return -(-self.iterations // self.record_every)

@@ -65,7 +65,7 @@ def execute(
         plan.check_room()
     work = _Work(plan, first, seeds, keep, state)
     if state is not None:
-        advance(len(work.take_over(state)) * (plan.task.iterations - plan.task.done))
+        advance(len(work.take_over(state)) * plan.task.updates)
     for batch, session in plan.batches:
         work.train(batch, session, advance)
         vars(session).pop("_shared", None)  # padded samples are freed, while plans live on
@@ -427,7 +427,7 @@ def plan_on_a_device(plan: Plan, first: NDArray[np.float64], seeds: NDArray[np.i
     facts = repr(
         (processor(), here.threads, [(gpu.name, gpu.multiprocessors) for gpu in gpus],
          layout.recipe, layout.network.sizes, layout.samples, layout.batch,
-         here.runs.bit_length(), _iterations(here).bit_length())
+         here.runs.bit_length(), here.task.updates.bit_length())
     )  # fmt: skip
     try:
         there.check_room()
@@ -456,11 +456,7 @@ def _estimate(plan: Plan) -> float:
     """Seconds that the processors need, about."""
     blocks = -(-plan.runs // plan.layout.runs)
     of_block = max(session.seconds() for _, session in plan.batches)
-    return of_block * blocks * _iterations(plan) / plan.threads
-
-
-def _iterations(plan: Plan) -> int:
-    return plan.task.iterations - plan.task.done
+    return of_block * blocks * plan.task.updates / plan.threads
 
 
 def _times(ratio: float) -> str:

@@ -5,7 +5,7 @@ train on, with its sample weights and validation rows: one per group, fold and r
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -30,16 +30,10 @@ class PackedSamples:
     partition: Partition | None = None
     gradients: FloatArray | None = None  # (samples, outputs, inputs), NaN where unknown
 
-    holds_out: bool = field(init=False)
-    """Whether there are validation samples."""
-    parts: int = field(init=False, default=1)
-    """Number of parts; 1 if the table isn't divided."""
-
-    def __post_init__(self) -> None:
-        self.holds_out = self.validation is not None
-        if self.partition is not None:
-            self.parts = len(self.partition)
-            self.holds_out |= self.partition.held is not None
+    @cached_property
+    def parts(self) -> int:
+        """Number of parts; 1 if the table isn't divided."""
+        return 1 if self.partition is None else len(self.partition)
 
     @cached_property
     def sizes(self) -> Integers:
@@ -120,7 +114,7 @@ def portion_of(samples: PackedSamples, layout: Layout, parts: Integers) -> Porti
         if key not in made:
             made[key] = _tables(samples, layout, row)
         blocks.append(made[key])
-    tables, outputs = range(1 + samples.holds_out), samples.y.shape[1]
+    tables, outputs = range(len(blocks[0])), samples.y.shape[1]
     weight, *held = (np.array([block[k][1] for block in blocks]) for k in tables)
     shown = blocks[:1] if sharing is Sharing.ALL else blocks
     return Portion(

@@ -73,12 +73,9 @@ class Plan:
     """The number of all runs ..."""
     of_part: int = field(init=False)
     """... and of those of each part of the samples."""
-    records: int = field(init=False)
-    """Number of recorded errors, not counting the final one."""
 
     def __post_init__(self) -> None:
         self.runs, self.of_part = prod(self.shape), prod(self.shape[1:])
-        self.records = self.task.records
 
     @cached_property
     def layout(self) -> Layout:
@@ -122,7 +119,7 @@ class Plan:
             method,
             scope,
             record_weights=record_weights,
-            holds_out=samples.holds_out,
+            holds_out=task.holds_out,
             has_gradients=task.gradients is not None,
         )
         look, ends = monitoring_of(method, scope, task.record_every)
@@ -197,11 +194,11 @@ class Plan:
     @property
     def work(self) -> int:
         """Updates of all runs; those that early stopping saves count as done when a run stops."""
-        return self.runs * (self.task.iterations - self.task.done)
+        return self.runs * self.task.updates
 
     def bytes(self, keep: Keep) -> int:
         """Memory of the results, initial weights, padded samples, and the blocks of one pass."""
-        parameters, records, layout = self.network.parameters, self.records, self.layout
+        parameters, records, layout = self.network.parameters, self.task.records, self.layout
         kept = 16 * parameters * keep.weights
         if keep.state:
             optimizer, best = self.method.optimizer, layout.recipe.best is not None
@@ -210,7 +207,7 @@ class Plan:
             kept += 8 * (len(optimizer.kept) + layout.kept_errors + drawn + 10)
         if layout.recipe.path is not None:
             kept += 16 * records * parameters  # once more while they are copied out of the blocks
-        held = records * self.samples.holds_out
+        held = records * self.task.holds_out
         # Twice the errors and losses: a sweep concatenates those of its networks.
         results = self.runs * (16 * (2 * records + held + layout.watched + 8) + kept)
         # Initial parameters: as given, in rows, and while the rows are assembled.
@@ -250,8 +247,7 @@ class Plan:
             most = min(GPU_BYTES, available_memory() // 8)
             each = session.bytes_of_block(size, held, self.sharers(session))
             return min(blocks, max(1, most // each))
-        iterations = self.task.iterations - self.task.done
-        in_time = int(CHUNK_SECONDS / (session.seconds(size) * iterations))
+        in_time = int(CHUNK_SECONDS / (session.seconds(size) * self.task.updates))
         fitting = PASS_BYTES // session.bytes_of_block(size, held) // self.threads
         per_thread = min(max(in_time, BLOCKS_PER_THREAD), fitting)
         return min(blocks, self.threads * max(1, per_thread))

@@ -245,8 +245,8 @@ class TrainedRuns:
     @classmethod
     def empty(cls, plan: Plan, keep: Keep) -> TrainedRuns:
         """Allocate the arrays for the runs of a plan."""
-        runs, records, layout = plan.runs, plan.records, plan.layout
-        recipe, parameters, held = layout.recipe, layout.network.parameters, plan.samples.holds_out
+        runs, records, layout = plan.runs, plan.task.records, plan.layout
+        recipe, parameters, held = layout.recipe, layout.network.parameters, plan.task.holds_out
         sizes = {
             "n": runs,
             "P": parameters,
@@ -310,12 +310,12 @@ class TrainedRuns:
         Their states are stored, too, if that is ``to_resume`` them. Returns those of which no
         recorded loss belongs to the stored parameters, and these.
         """
-        records, iterations = plan.records, plan.task.iterations
+        records, iterations = plan.task.records, plan.task.iterations
         found = read(runs, which, to_resume=to_resume)
         errors, losses = runs.curve("errors", which), runs.curve("losses", which)
         final, held_final = errors[:, records], found.validation_final
         curves = [(self.errors, errors), (self.losses, losses)]
-        if plan.samples.holds_out:
+        if plan.task.holds_out:
             held = runs.curve("held_errors", which)
             held_final = held[:, records]
             curves.append((self.held_errors, held))

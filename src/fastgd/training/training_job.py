@@ -214,7 +214,7 @@ class TrainingJob:
         asked = {
             "hidden_size": self.networks[0].sizes[1:-1],
             "alpha": self.settings["alpha"],
-            "iterations": self.task.iterations - self.task.done,
+            "iterations": self.task.updates,
             "record_every": self.task.record_every,
             "seed": self.seeds[0],
             "record_weights": self.record_weights,
@@ -292,7 +292,7 @@ class TrainingJob:
         """The chunks of each network's runs."""
         if self.given_chunks is not None:
             return self.given_chunks
-        partition, iterations = self.task.partition, self.task.iterations - self.task.done
+        partition, updates = self.task.partition, self.task.updates
         samples = float(len(self.task.X))
         if partition is not None:
             samples = float(partition.rows.sizes.mean())
@@ -301,7 +301,7 @@ class TrainingJob:
         kept = keep.weights + 4 * keep.state + records * self.record_weights
         found = []
         for network, method in zip(self.networks, self.methods, strict=True):
-            seconds = seconds_of(network, method.batch_size or samples, iterations)
+            seconds = seconds_of(network, method.batch_size or samples, updates)
             size = 24 * (records + 3) + 16 * network.parameters * kept  # about, of a run's results
             found.append(Chunks.of(shape, runs_per_chunk(seconds, size)))
         return tuple(found)
@@ -315,8 +315,7 @@ class TrainingJob:
     @cached_property
     def sizes(self) -> list[int]:
         """Number of updates of each chunk."""
-        iterations = self.task.iterations - self.task.done
-        return [size * iterations for chunks in self.chunks for size in chunks.sizes]
+        return [size * self.task.updates for chunks in self.chunks for size in chunks.sizes]
 
     @property
     def _largest(self) -> int:
