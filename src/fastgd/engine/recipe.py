@@ -397,8 +397,7 @@ def _twice(function: Function) -> tuple[str, FormulaChoice]:
     """The formula of value, derivative and second derivative."""
     found = Derivation("a", OF_VALUE)
     value, derivative = _unit(found, function, _renamed(function, "n", "a"))
-    second = found.dual(derivative).derivative
-    second = found.number(0.0) if second is None else second
+    second = found.slope(found.dual(derivative))
     return TWICE, _formula(found, (value, derivative, second))
 
 
@@ -444,7 +443,7 @@ def _unit(found: Derivation, function: Function, names: dict[str, Tree]) -> tupl
     dual = found.of(_unit_tree(function, names))
     if function.derivative is not None:
         return dual.value, found.of(steadied(replaced(function.derivative, names))).value
-    return dual.value, found.number(0.0) if dual.derivative is None else dual.derivative
+    return dual.value, found.slope(dual)
 
 
 def _of_output(
@@ -461,11 +460,10 @@ def _of_output(
     if unit.derivative is not None or loss.derivative is not None:
         if loss.derivative is not None:
             by_output = replaced(loss.derivative, _renamed(loss, "n", "y", "v"))
-            derivative: int | None = found.of(steadied(by_output)).value
+            derivative = found.of(steadied(by_output)).value
         else:
             found.by = "v"
-            derivative = _loss(found, loss, "v").derivative
-        derivative = found.number(0.0) if derivative is None else derivative
+            derivative = found.slope(_loss(found, loss, "v"))
         whole = DualExpression(whole.value, found.make("mul", derivative, unit_derivative))
     if is_exp_below and loss.derivative is None and _has_log(loss.tree, loss.variables[1]):
         # Far below 0 the unit equals exp, and z is the logarithm of its value. The value itself may
@@ -475,8 +473,7 @@ def _of_output(
         found.by = "z"
         found.let("exp", z, value)
         whole = found.chosen(holds, _loss(found, loss, ("exp", "z")), whole)
-    derivative = found.number(0.0) if whole.derivative is None else whole.derivative
-    delta = found.make("mul", found.number(-1.0), derivative)
+    delta = found.make("mul", found.number(-1.0), found.slope(whole))
     names = {value: "v"}
     return (DELTA, _formula(found, (delta,), names)), (LOSS, _formula(found, (whole.value,), names))
 
@@ -502,9 +499,8 @@ def _joint(loss: Loss, unit: Function) -> tuple[tuple[str, FormulaChoice], ...]:
     deltas = []
     for k in range(loss.outputs):
         found.by = f"z{k}"
-        derivative = found.of(tree).derivative
-        derivative = found.number(0.0) if derivative is None else derivative
-        deltas.append(found.make("mul", found.number(-1.0), derivative))
+        slope = found.slope(found.of(tree))
+        deltas.append(found.make("mul", found.number(-1.0), slope))
     whole = found.of(tree).value
     return (DELTA, _formula(found, (*values, *deltas))), (LOSS, _formula(found, (whole,)))
 

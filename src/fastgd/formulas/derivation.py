@@ -140,6 +140,10 @@ class Derivation:
         """Return the node of a variable."""
         return self._node("variable", name)
 
+    def slope(self, dual: DualExpression) -> int:
+        """Return the node of a derivative, which is 0 if there is none."""
+        return self.number(0.0) if dual.derivative is None else dual.derivative
+
     def let(self, operation: str, operand: int, value: int) -> None:
         """Declare that the result of an operation is this existing node."""
         self._known[operation, operand] = value
@@ -220,10 +224,7 @@ class Derivation:
             value = self._node("where", holds, a.value, b.value)
         if a.derivative is None and b.derivative is None:
             return DualExpression(value, None)
-        derivatives = (
-            self.number(0.0) if part.derivative is None else part.derivative for part in (a, b)
-        )
-        return DualExpression(value, self._node("where", holds, *derivatives))
+        return DualExpression(value, self._node("where", holds, self.slope(a), self.slope(b)))
 
     # ------------------------------------------------------------ powers and functions
 
