@@ -250,12 +250,8 @@ def check_distinct(axes: Mapping[str, Sequence[Any]]) -> None:
         With the name of the axis and the value.
     """
     for name, axis in axes.items():
-        values: Any = axis
-        if axis and all(isinstance(value, (int, float)) for value in axis):
-            values = np.sort(np.asarray(axis))
-            values = values[np.append(values[1:] != values[:-1], True)]
-        else:
-            values = set(axis)
+        are_numbers = all(isinstance(value, (int, float)) for value in axis)
+        values: Any = np.unique(axis) if are_numbers else set(axis)
         if len(values) < len(axis):
             twice, _ = Counter(axis).most_common(1)[0]
             hint = ": the layers of one network are a tuple" if name == "hidden_size" else ""

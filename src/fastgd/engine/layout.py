@@ -315,12 +315,11 @@ class Layout:
         layout = self._specialized
         if layout is None:
             return self.shapes
-        if self.machine == WEBASSEMBLY:  # code that stays the same, whatever else this process does
-            return for_one_network(self.shapes)._replace(layout=KnownFacts(layout))
-        known = _known.setdefault(self.recipe, set())
-        if layout not in known and len(known) >= MOST_KNOWN:
-            return self.shapes
-        known.add(layout)
+        if self.machine != WEBASSEMBLY:  # whose code is the same, whatever else this process does
+            known = _known.setdefault(self.recipe, set())
+            if layout not in known and len(known) >= MOST_KNOWN:
+                return self.shapes
+            known.add(layout)
         return for_one_network(self.shapes)._replace(layout=KnownFacts(layout))
 
     @cached_property

@@ -442,9 +442,7 @@ def where(condition: object, a: object, b: object) -> Symbol:
         raise SymbolError(
             f"the condition of where() must be a comparison such as a > 0, got {shown(condition)}"
         )
-    one, other = symbol_of(a), symbol_of(b)
-    size = 1 + condition.of.size + one.size + other.size
-    return Symbol(("where", condition.of.tree, one.tree, other.tree), size)
+    return apply("where", condition.of, a, b)
 
 
 def trace(what: str, function: Callable[..., Any], names: Sequence[str]) -> Tree:

@@ -120,7 +120,7 @@ def varied(axes: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
     }
 
 
-def _flat(index: tuple[int, ...], shape: tuple[int, ...]) -> int:
+def _flat(index: Sequence[int], shape: tuple[int, ...]) -> int:
     """The flat index, the last axis fastest; unlike NumPy's function, also without axes."""
     number = 0
     for i, count in zip(index, shape, strict=True):
@@ -349,9 +349,8 @@ class Chunks:
 
     def runs(self, chunk: int) -> slice:
         """The indices of a chunk's runs, the last axis fastest."""
-        box, first = self.box(chunk), 0
-        for place, length in zip(box, self.shape, strict=True):
-            first = first * length + place.start
+        box = self.box(chunk)
+        first = _flat([place.start for place in box], self.shape)
         return slice(first, first + prod(place.stop - place.start for place in box))
 
     def find(self, runs: Integers) -> Integers:
