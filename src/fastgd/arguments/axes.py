@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fastgd import optimizers, schedules
 from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES
-from fastgd.arguments.initial_network import is_network
+from fastgd.arguments.initial_network import WholeNetwork
 from fastgd.arguments.option_types import Fielded, Number
 from fastgd.checks.messages import called_here, did_you_mean_argument, either, shown
 from fastgd.checks.numbers import array_of, check_memory, length
@@ -188,8 +188,8 @@ def as_axis(name: str, value: object, most: int | None = None) -> list[object] |
     """
     items = value if isinstance(value, list) else []
     if name == "weights":
-        are_networks = bool(items) and (is_network(items[0]) or _nesting(items) > 3)
-        return _listed(name, items, most) if are_networks else None
+        is_axis = bool(items) and (isinstance(items[0], WholeNetwork) or _nesting(items) > 3)
+        return _listed(name, items, most) if is_axis else None
     if name == "schedule" and (not items or isinstance(items[0], Real)):
         return None
     if isinstance(value, (list, range)):
@@ -242,13 +242,7 @@ def check_networks(axes: Mapping[str, Sized]) -> None:
 
 
 def check_distinct(axes: Mapping[str, Sequence[Any]]) -> None:
-    """Reject an axis with a value that is there twice.
-
-    Raises
-    ------
-    ValueError
-        With the name of the axis and the value.
-    """
+    """Reject an axis with a value that is there twice."""
     for name, axis in axes.items():
         are_numbers = all(isinstance(value, (int, float)) for value in axis)
         values: Any = np.unique(axis) if are_numbers else set(axis)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, NamedTuple, Protocol, TypeGuard, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -70,11 +70,6 @@ class WholeNetwork(Protocol):
         """Scale, shift, mean and variance of each hidden layer; empty without batch norm."""
 
 
-def is_network(value: object) -> TypeGuard[WholeNetwork]:
-    """Whether this is a network with all its parameters, possibly as a named tuple."""
-    return isinstance(value, WholeNetwork)
-
-
 Start = WholeNetwork | Sequence[ArrayLike]
 """A network to start a training from."""
 
@@ -133,7 +128,7 @@ def check_whole(
 def check_network(weights: object, biases: object, inputs: int, outputs: int) -> NetworkParts:
     """Return copies of a network's parameters."""
     normalization: object = ()
-    if is_network(weights):
+    if isinstance(weights, WholeNetwork):
         if biases is not None:
             raise ValueError(
                 "biases must be left out where weights is a whole network, got biases="

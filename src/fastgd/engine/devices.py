@@ -71,13 +71,7 @@ def available_threads() -> int:
 
 
 def devices_of(name: str) -> tuple[Device, ...]:
-    """Return the GPUs of this name.
-
-    Raises
-    ------
-    DeviceError
-        If there is no such GPU, or nothing to use it with.
-    """
+    """Return the GPUs of this name; DeviceError if there is none, or nothing to use it with."""
     from fastgd.kernel.cuda import device_at  # when a GPU is needed
 
     if name == CUDA:
@@ -93,10 +87,7 @@ def devices_of(name: str) -> tuple[Device, ...]:
 def usable_gpus() -> tuple[tuple[Device, ...], list[DeviceError]]:
     """Return the GPUs that this process can use, and an error for each that is too old.
 
-    Raises
-    ------
-    DeviceError
-        If there are none at all.
+    DeviceError if there are none at all.
     """
     from fastgd.kernel.cuda import devices
 
@@ -114,10 +105,7 @@ def usable_gpus() -> tuple[tuple[Device, ...], list[DeviceError]]:
 def looked_for(name: str) -> str:
     """Return the name of a device if it is there; "auto" is chosen later, and always is.
 
-    Raises
-    ------
-    DeviceError
-        As :func:`devices_of`.
+    Raises as :func:`devices_of`.
     """
     if name not in (CPU, AUTO):
         devices_of(name)
@@ -127,10 +115,7 @@ def looked_for(name: str) -> str:
 def room_on(name: str, of_block: int, of_all: int) -> int:
     """Return how many blocks of this size, with data that they share, fit on the GPUs.
 
-    Raises
-    ------
-    DeviceError
-        If not even one does.
+    DeviceError if not even one does.
     """
     from fastgd.kernel.gpu import free_on
 
