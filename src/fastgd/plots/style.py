@@ -186,10 +186,10 @@ def _check_axes(name: str, value: object) -> "Axes":
     return value
 
 
-def check_ending(path: Path, endings: tuple[str, ...] = ENDINGS) -> None:
+def check_ending(path: Path, endings: tuple[str, ...], what: str = "a plot's file") -> None:
     """Raise ValueError unless a file's suffix is one of these."""
     if path.suffix.lower() not in endings:
-        raise ValueError(f"a plot's file must end in {', '.join(endings)}, got {str(path)!r}")
+        raise ValueError(f"{what} must end in {', '.join(endings)}, got {str(path)!r}")
 
 
 def write(figure: "Figure", path: str | os.PathLike[str]) -> None:
@@ -205,7 +205,7 @@ def write(figure: "Figure", path: str | os.PathLike[str]) -> None:
         If the file can't be written.
     """
     path = check_path("path", path)
-    check_ending(path)
+    check_ending(path, ENDINGS)
     pyplot()
     from matplotlib.figure import Figure
 
