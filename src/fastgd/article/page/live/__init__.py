@@ -163,8 +163,7 @@ class Program:
     @property
     def code(self) -> str:
         """Name of its modules, which serve any number of layers."""
-        name = f"{self.optimizer.__name__}{'.dropout' * self.dropout}"
-        return name + ".article" * self.fixed
+        return f"{self.optimizer.__name__}{'.dropout' * self.dropout}{'.article' * self.fixed}"
 
     def image(self) -> TrainingImage:
         """The image of its largest network."""
@@ -329,23 +328,20 @@ def published_facts(results: Sequence[ExperimentResult]) -> dict[str, Any]:
     ``published`` and ``computed``, with a ``mark`` for each number. Weights and changes have a list
     per layer, row by row; they are empty where the article prints none.
     """
-    facts: dict[str, Any] = {}
-    for result in results:
-        experiment = result.experiment
-        if experiment.published:
-            facts[str(experiment.hidden_size[0])] = {
-                repr(setting.alpha): {
-                    "iterations": list(map(int, setting.run.recorded)),
-                    "final": float(setting.run.final_error),
-                    "errors": _compared(setting.errors),
-                    "weights": [_compared(c) for c in setting.weights if c.marks is not None],
-                    "changes": [
-                        _compared(c) for c in setting.direction_changes if c.marks is not None
-                    ],
-                }
-                for setting in result.settings
+    return {
+        str(result.experiment.hidden_size[0]): {
+            repr(setting.alpha): {
+                "iterations": list(map(int, setting.run.recorded)),
+                "final": float(setting.run.final_error),
+                "errors": _compared(setting.errors),
+                "weights": [_compared(c) for c in setting.weights if c.marks is not None],
+                "changes": [_compared(c) for c in setting.direction_changes if c.marks is not None],
             }
-    return facts
+            for setting in result.settings
+        }
+        for result in results
+        if result.experiment.published
+    }
 
 
 def _compared(comparison: Comparison) -> dict[str, list[Any]]:
