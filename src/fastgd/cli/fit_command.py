@@ -144,7 +144,6 @@ def fit(
 
 
 def _show_candidates(result: Fit, scoring: str | None) -> None:
-    """The best settings of the search."""
     tried, best = many(len(result.candidates), "setting"), result.candidates[0]
     loss = best.runs[0].options.get("loss", "squared")
     what = {"cross_entropy": "log loss", "squared": "squared error"}.get(loss, f"{loss} loss")

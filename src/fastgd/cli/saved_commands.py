@@ -149,11 +149,10 @@ def predict(
             print_plain(f"Note: {remark}", style="yellow")
         print_rich()
         if not csv:
+            first = islice(zip(*found.values(), strict=True), SHOWN)
             rows = [
                 (row, *(number_text(cell) if isinstance(cell, float) else cell for cell in cells))
-                for row, cells in enumerate(
-                    islice(zip(*found.values(), strict=True), SHOWN), start=1
-                )
+                for row, cells in enumerate(first, start=1)
             ]
             print_table([">row", *(f">{name}" for name in found)], rows)
             if len(outputs) > SHOWN:

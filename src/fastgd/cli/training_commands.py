@@ -336,7 +336,6 @@ def _resumed(before: Run, file: Path, X: Any, y: Any, **settings: Any) -> Run:
 
 
 def _show_network(run: Run, samples: Samples) -> None:
-    """Print the network and its options."""
     outputs = run.weights[-1].shape[1]
     sizes, each = (len(samples.inputs), *run.hidden_size, outputs), outputs // samples.y.shape[1]
     network = f"{joined(sizes, '-')} network" + (f", {each} outputs to each target" * (each > 1))
