@@ -38,7 +38,7 @@ def _anchor(call: str, field: nodes.field) -> None:
             if call == INDEXED:
                 words = (name, *ELSEWHERE.get(name, "").split())
                 entries = dict.fromkeys((*words, *(word.replace("_", " ") for word in words)))
-                listed = [("single", entry, place, "", None) for entry in entries]
+                listed = [("single", entry, place, "main", None) for entry in entries]
                 term.insert(0, addnodes.index(entries=listed))
 
 

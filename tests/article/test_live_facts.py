@@ -45,5 +45,5 @@ def test_both_maps_have_the_articles_networks(parts):
 def test_the_plane(parts):
     plane = np.frombuffer(parts["plane"], "<f8").reshape(2 * [facts.RESOLUTION])
     assert plane[0, -1] == plane.min() < 1e-4  # the first weight is high, the second one low
-    run = fastgd.train(*facts.PLANE, weights=[[[-10.0], [10.0]]], iterations=1)
+    run = fastgd.train(*facts.LINE, weights=[[[-10.0], [10.0]]], iterations=1)
     assert plane[-1, 0] == run.errors[0] == plane.max()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from fastgd.article.page.live import PLANE, Packing, Program, add_programs
+from fastgd.article.page.live import LINE, Packing, Program, add_programs
 from fastgd.optimizers import FIRST_ORDER, GradientDescent, Rprop
 from live import in_node, needs_node
 from thinning import only
@@ -80,14 +80,14 @@ def test_paths_have_the_bits_of_python(tmp_path, iterations):
     add_programs(packing, [Program(kind, layers=1) for kind in (GradientDescent, Rprop)])
     packing.add_json("optimizers", {kind.__name__: kind.race_alpha for kind in FIRST_ORDER})
     (tmp_path / "pack").write_text(packing.text())
-    X, y = PLANE
+    X, y = LINE
     address = f"planeSecond=Rprop&planeAlphaSecond=0.01&planeSeed=7&planeIterations={iterations}"
     found = in_node(TRAINS, tmp_path, given={"X": X, "y": y, "address": address})
     for side, optimizer, alpha in (("First", GradientDescent(), 1.0), ("Second", Rprop(), 0.01)):
         every = found[side]["settings"]["recordEvery"]
         assert every == -(-iterations // 600)
         run = fastgd.train(
-            *PLANE,
+            *LINE,
             hidden_size=(),
             alpha=alpha,
             seed=7,

@@ -230,6 +230,25 @@ def test_no_page_is_wider_than_its_window(pages, browser, width):
     assert all(url.startswith(("file:", "blob:", "data:")) for url in asked)
 
 
+@needs_chromium
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        ("l2", "l2"),
+        ("batch size", "batch_size"),
+        ("learning rate", "alpha"),
+        ("epochs", "iterations"),
+    ],
+)
+def test_a_search_for_an_option_finds_it_first(pages, browser, words, option):
+    opened = browser.new_page()
+    opened.goto(f"{next(path for path in pages if path.name == 'search.html').as_uri()}?q={words}")
+    first = opened.wait_for_selector("#search-results li a")
+    assert first.get_attribute("href") == f"api.html#train-{option}"
+    opened.close()
+
+
 @pytest.mark.slow
 def test_readers_see_no_remarks_for_the_tests(pages):
     # Only the page that explains the remarks has them, and not in a block.

@@ -898,7 +898,7 @@ def test_models_of_other_networks_columns_or_scores_differ(priced, sorted_out):
     told = replace(model, scores=model.scores | {"guess": {"error": 1.0}})
     for other, first in (
         (replace(model, runs=model.runs[1:] + model.runs[:1]), r"runs\[0\]|run_0"),
-        (sorted_out.model, "targets|preparation|runs"),
+        (sorted_out.model, "target_0"),
         (replace(model, targets=sorted_out.model.targets), "target_0"),
         (told, r"scores\['guess'\]\['error'\]: None and 1.0"),
     ):

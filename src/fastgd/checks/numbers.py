@@ -201,8 +201,6 @@ def array_of(name: str, value: object, *, of_numbers: bool = False) -> NDArray[n
 
     With ``of_numbers`` a column's decimals and objects become numbers.
     """
-    if type(value) is np.ndarray:
-        return value
     if hasattr(value, "nnz") and hasattr(value, "toarray"):
         raise TypeError(
             f"{name} must be dense, got a sparse {type(value).__name__}: use {name}.toarray()"
@@ -252,7 +250,8 @@ def reals_of(name: str, value: object) -> FloatArray:
     It has the only type that compiled code should meet: C-contiguous, aligned, writeable float64.
     Data frames give read-only views, and structured arrays unaligned ones.
     """
-    array = array_of(name, value, of_numbers=True)
+    is_plain = type(value) is np.ndarray
+    array = cast(FloatArray, value) if is_plain else array_of(name, value, of_numbers=True)
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
     if array.dtype.kind not in "biuf":

@@ -16,7 +16,7 @@ from fastgd.cli.command_options import takes
 from fastgd.cli.machine_output import print_json
 from fastgd.cli.output_files import check_plot, write_plot, writing
 from fastgd.cli.refusals import RefusedError, refusing
-from fastgd.cli.terminal import TableRows, print_plain, print_rich, print_table, spinner, timed
+from fastgd.cli.terminal import print_plain, print_rich, print_table, spinner, timed
 from fastgd.plots import style
 from fastgd.studies.bucket.basins import NOWHERE, Basins
 from fastgd.studies.bucket.rolling import Roll
@@ -144,7 +144,6 @@ def _show(found: Roll | Basins) -> None:
 
     rolled = found.roll if isinstance(found, Basins) else found
     print_plain(f"{rolled.curve.text}: {rolled.step}")
-    rows: TableRows
     if isinstance(found, Basins):
         print_rich(f"{many(len(found.owner), 'random ball')} from {_from_to(found.window)}\n")
         minima = zip(found.minima, found.heights, found.counts, strict=True)
@@ -159,7 +158,7 @@ def _show(found: Roll | Basins) -> None:
         print_table(headings, rows)
         return
     balls = _balls(rolled)
-    rows = [
+    cells = [
         (
             f"{ball['start']:g}",
             f"{ball['alpha']:g}",
@@ -170,7 +169,7 @@ def _show(found: Roll | Basins) -> None:
         )
         for ball in balls[:SHOWN]
     ]
-    print_table([">start", ">alpha", ">end", ">height", "<status", ">steps"], rows)
+    print_table([">start", ">alpha", ">end", ">height", "<status", ">steps"], cells)
     if len(balls) > SHOWN:
         print_rich(f"... ({many(len(balls), 'ball')} in all)\n")
 

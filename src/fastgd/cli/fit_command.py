@@ -13,15 +13,7 @@ from fastgd.cli.methods import read_formula, with_formulas
 from fastgd.cli.output_files import check_output, check_plot, write_plot, writing
 from fastgd.cli.refusals import refusing
 from fastgd.cli.result_tables import number_text, print_scores
-from fastgd.cli.terminal import (
-    TableRows,
-    complain,
-    fits,
-    print_plain,
-    print_rich,
-    print_table,
-    timed,
-)
+from fastgd.cli.terminal import complain, fits, print_plain, print_rich, print_table, timed
 from fastgd.models.fit import ALPHAS, PENALTIES, SECOND_ORDER, Fit, fit_columns
 from fastgd.models.fit_choices import FOLDS, SHARE, Choices
 from fastgd.tables.preparation import names_text
@@ -152,7 +144,6 @@ def fit(
 
 
 def _show_candidates(result: Fit, scoring: str | None) -> None:
-    """The best settings of the search."""
     tried, best = many(len(result.candidates), "setting"), result.candidates[0]
     loss = best.runs[0].options.get("loss", "squared")
     what = {"cross_entropy": "log loss", "squared": "squared error"}.get(loss, f"{loss} loss")
@@ -160,7 +151,7 @@ def _show_candidates(result: Fit, scoring: str | None) -> None:
     if scoring is not None:
         what, headings = scoring, [*headings, ">validation\nscore"]
     print_rich(f"The best of {tried}, by {what} on the validation rows of each fold\n")
-    rows: TableRows = [
+    rows = [
         (
             place,
             layers_text(one.hidden_size),
@@ -179,7 +170,7 @@ def _show_numbers(result: Fit) -> None:
     actual = np.asarray(result.actual, dtype=np.float64)
     order = np.argsort(result.predicted, kind="stable")
     parts = [part for part in np.array_split(order, SHOWN) if len(part)]
-    rows: TableRows = [
+    rows = [
         (
             f"{number_text(result.predicted[part].min())} to "
             f"{number_text(result.predicted[part].max())}",
@@ -204,7 +195,7 @@ def _show_classes(result: Fit) -> None:
     np.add.at(counts, (truth, guess), 1)
     found = [f"{100 * counts[k, k] / max(counts[k].sum(), 1):.0f} %" for k in range(len(classes))]
     if len(classes) <= MOST_CLASSES:
-        rows: TableRows = [
+        rows = [
             (name, *map(int, row), recall if row.any() else "")
             for name, row, recall in zip(classes, counts, found, strict=True)
         ]

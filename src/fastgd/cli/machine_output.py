@@ -96,9 +96,8 @@ def write_columns(path: Path, columns: Mapping[str, Iterable[Any]], *, raw_text:
 
     def harmless(cell: Any) -> Any:
         nonlocal quoted
-        if raw_text or not isinstance(cell, str) or not _FORMULA.match(cell):
-            return cell
-        if _NUMBER.fullmatch(cell):
+        is_text = isinstance(cell, str) and not _NUMBER.fullmatch(cell)
+        if raw_text or not is_text or not _FORMULA.match(cell):
             return cell
         quoted += 1
         return f"'{cell}"

@@ -88,14 +88,11 @@ def with_formulas(given: Mapping[str, Any], numbers: Mapping[str, list[float]]) 
     A parameter with several values is an axis; the function gets the first one.
     """
     found, used = dict(given), set[str]()
-    for taker in FORMULAS:
-        if taker in given:
-            chosen = given[taker]
-            made = [
-                _made(taker, one, numbers, used)
-                for one in (chosen if isinstance(chosen, list) else [chosen])
-            ]
-            found[taker] = made if isinstance(chosen, list) else made[0]
+    for taker in (option for option in FORMULAS if option in given):
+        chosen = given[taker]
+        several = isinstance(chosen, list)
+        made = [_made(taker, one, numbers, used) for one in (chosen if several else [chosen])]
+        found[taker] = made if several else made[0]
     for name, values in numbers.items():
         if name in used:
             found |= {name: values} if len(values) > 1 else {}

@@ -11,7 +11,7 @@ import numpy as np
 
 from fastgd.cli.refusals import RefusedError, UnwrittenError, refusing
 from fastgd.cli.terminal import complain, print_plain
-from fastgd.plots.style import ENDINGS, pyplot, write
+from fastgd.plots.style import ENDINGS, check_ending, pyplot, write
 from fastgd.store.folder import Folder
 
 
@@ -26,8 +26,7 @@ def check_output(
         return
     if path.is_dir():
         raise ValueError(f"{path} is a folder, not a file to write to")
-    if path.suffix.lower() not in endings:
-        raise ValueError(f"{what} must end in {', '.join(endings)}, got {str(path)!r}")
+    check_ending(path, endings, what)
     if path.exists() and any(other.exists() and path.samefile(other) for other in read):
         raise ValueError(f"{path} can't be written: it is the file that is read")
     # A link is followed, and a file is made beside the old one before it takes its place.

@@ -4,7 +4,7 @@ What is ranked and averaged is data, too, for programs.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from fastgd.checks.messages import (
     value_text,
 )
 from fastgd.checks.presentation import described
-from fastgd.cli.terminal import TableRows, fits, new_table, print_plain, print_rich, print_table
+from fastgd.cli.terminal import fits, new_table, print_plain, print_rich, print_table
 from fastgd.models.model import Model
 from fastgd.models.scores import RECALL, Scores
 from fastgd.training.statistics import groups
@@ -189,9 +189,7 @@ def show_best(result: Sweep) -> None:
         print_rich(f"Best {whose}: mean over {folds}, \N{PLUS-MINUS SIGN} their spread\n")
     elif grouped:
         print_rich("Best of each group\n")
-    rows: TableRows = [
-        tuple(text(run[name]) for name, (_, text) in columns.items()) for run in runs
-    ]
+    rows = [tuple(text(run[name]) for name, (_, text) in columns.items()) for run in runs]
     after = [heading for heading, _ in columns.values()]
     _print_placed(result, runs, after, rows, ranked=not grouped)
     if len(found) > len(runs):
@@ -203,7 +201,7 @@ def show_groups(result: Sweep) -> None:
     """Print a table of the errors over groups, folds and seeds, for each other setting."""
     found = statistics_of(result)
     names = [name for name in EARLY_STATUSES if name in result.status or name == "diverged"]
-    rows: TableRows = [
+    rows = [
         (
             *("-" if group[name] is None else f"{group[name]:#.6g}" for name in STATISTICS),
             *(group[name] for name in names),
@@ -223,7 +221,7 @@ def _print_placed(
     result: Sweep,
     facts: list[dict[str, Any]],
     after: list[str],
-    cells: TableRows,
+    cells: Sequence[tuple[Any, ...]],
     ranked: bool = False,
 ) -> None:
     """Print cells next to their axis values: in columns, or in one column if they don't fit."""
@@ -236,7 +234,7 @@ def _print_placed(
     apart = [[value_text(name, fact[name]) for name in varied] for fact in facts]
     together = [[", ".join(setting_text(name, fact[name]) for name in varied)] for fact in facts]
     for columns, settings in (headings, apart), (["~settings"], together):
-        rows: TableRows = [
+        rows = [
             (*([rank] if ranked else []), *setting, *row)
             for rank, (setting, row) in enumerate(zip(settings, cells, strict=True), 1)
         ]
@@ -262,7 +260,7 @@ def print_scores(model: Model) -> None:
         names["constant"] = "the mean"
     # Without the recalls: there is one for each class.
     first = [name for name in next(iter(model.scores.values())) if not name.startswith(RECALL)]
-    rows: TableRows = [
+    rows = [
         (names.get(which, which), *(score_text(name, scores[name]) for name in first))
         for which, scores in model.scores.items()
     ]

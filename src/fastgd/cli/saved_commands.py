@@ -17,7 +17,7 @@ from fastgd.cli.machine_output import check_raw_text, print_json, write_columns
 from fastgd.cli.output_files import check_output, check_plot, write_plot, writing
 from fastgd.cli.refusals import RefusedError, refusing
 from fastgd.cli.result_tables import number_text, scores_line
-from fastgd.cli.terminal import TableRows, print_plain, print_rich, print_table
+from fastgd.cli.terminal import print_plain, print_rich, print_table
 from fastgd.export.exportable import Exportable, c_name
 from fastgd.models.model import decoded
 from fastgd.models.scores import Scores, scores_of
@@ -149,11 +149,10 @@ def predict(
             print_plain(f"Note: {remark}", style="yellow")
         print_rich()
         if not csv:
-            rows: TableRows = [
+            first = islice(zip(*found.values(), strict=True), SHOWN)
+            rows = [
                 (row, *(number_text(cell) if isinstance(cell, float) else cell for cell in cells))
-                for row, cells in enumerate(
-                    islice(zip(*found.values(), strict=True), SHOWN), start=1
-                )
+                for row, cells in enumerate(first, start=1)
             ]
             print_table([">row", *(f">{name}" for name in found)], rows)
             if len(outputs) > SHOWN:

@@ -30,10 +30,8 @@ def take_reading(typed: dict[str, Any]) -> dict[str, Any]:
 
     Returns arguments of :func:`fastgd.tables.table_samples.read_samples`, without its defaults.
     """
-    usual = {
-        name: Decisions._field_defaults.get(name)
-        for name in (COMMON[flag].name for flag in READING.split())
-    }
+    names = [COMMON[flag].name for flag in READING.split()]
+    usual = {name: Decisions._field_defaults.get(name) for name in names}
     given = {name: typed.pop(name, default) for name, default in usual.items()}
     reading = {name: value for name, value in given.items() if value != usual[name]}
     if reading.keys() <= {"raw"}:
@@ -95,9 +93,8 @@ def read_rows(
     OSError, ValueError, TypeError
         As :func:`fastgd.tables.table_samples.read_samples`, or if there are too few rows to split.
     """
-    share, seed, folds, groups = (
-        split[name] for name in ("validation_fraction", "split_seed", "folds", "groups")
-    )
+    share, seed, folds = (split[name] for name in ("validation_fraction", "split_seed", "folds"))
+    groups = split["groups"]
     try:
         samples = read_samples(
             file,

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeVar
@@ -87,8 +87,6 @@ def give_up(stream: TextIO) -> None:
 
 T = TypeVar("T")
 
-TableRows = list[tuple[Any, ...]]
-
 
 def open_console(*, markup: bool = False) -> "Console":
     """The console on stdout, where no character of a text steers the terminal, also in a table."""
@@ -131,7 +129,7 @@ def new_table(headings: Iterable[str], rows: Iterable[tuple[Any, ...]] = ()) -> 
     return table
 
 
-def fits(headings: list[str], rows: TableRows) -> bool:
+def fits(headings: list[str], rows: Sequence[tuple[Any, ...]]) -> bool:
     """Whether a table with these cells is narrow enough."""
     # Rich never measures more than there is room for: give it plenty.
     console = open_console()
@@ -140,7 +138,7 @@ def fits(headings: list[str], rows: TableRows) -> bool:
     return table.__rich_measure__(console, options).maximum <= console.width
 
 
-def print_table(headings: list[str], rows: TableRows) -> None:
+def print_table(headings: list[str], rows: Iterable[tuple[Any, ...]]) -> None:
     """Print a table and a blank line."""
     print_rich(new_table(headings, rows), "")
 

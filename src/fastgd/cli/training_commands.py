@@ -336,7 +336,6 @@ def _resumed(before: Run, file: Path, X: Any, y: Any, **settings: Any) -> Run:
 
 
 def _show_network(run: Run, samples: Samples) -> None:
-    """Print the network and its options."""
     outputs = run.weights[-1].shape[1]
     sizes, each = (len(samples.inputs), *run.hidden_size, outputs), outputs // samples.y.shape[1]
     network = f"{joined(sizes, '-')} network" + (f", {each} outputs to each target" * (each > 1))
@@ -404,9 +403,8 @@ def _ending(run: Run, watched: str) -> str:
     tolerance, patience = (run.options.get(name) for name in ("tolerance", "patience"))
     if run.status == "converged":
         why = "derivatives or steps are next to 0"
-        error = (
-            run.final_error if run.final_validation_error is None else run.final_validation_error
-        )
+        held = run.final_validation_error
+        error = run.final_error if held is None else held
         monitored = run.final_loss if run.options.get("monitor") == "loss" else error
         if tolerance is not None and monitored < tolerance:
             why = f"the {watched} is below {tolerance:g}"
@@ -442,18 +440,16 @@ def _no_better(run: Run, data: Mapping[str, Any]) -> str:
     if loss not in ("squared", "cross_entropy") or run.status == "diverged":
         return ""
     X, y = data.get("validation", (data["X"], data["y"]))
-    classes = run.options.get("output") == "softmax"
     guesses = run.predict(X)[:, : y.shape[1]], np.broadcast_to(data["y"].mean(axis=0), y.shape)
-    if classes:
+    if run.options.get("output") == "softmax":
+        what, error = "the shares of the classes", "log loss"
         with np.errstate(divide="ignore"):
             network, constant = (-np.log(guess[y > 0]).mean() for guess in guesses)
     else:
+        what, error = "the mean", "squared error"
         network, constant = (np.square(y - guess).mean() for guess in guesses)
     if network < 0.999 * constant:
         return ""
-    what, error = (
-        ("the shares of the classes", "log loss") if classes else ("the mean", "squared error")
-    )
     whose = "validation set" if "validation" in data else "samples"
     return (
         f"No better than a constant: {error} {network:.4g} on the {whose}, and {constant:.4g} by "

@@ -2,22 +2,12 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from fastgd.checks.numbers import FloatArray, check_count, check_ends, check_path, check_result
 from fastgd.plots.lines import below
-from fastgd.plots.style import (
-    COLORS,
-    DOTS_PER_INCH,
-    FILM,
-    Axes,
-    axes,
-    check_ending,
-    pyplot,
-    write_film,
-)
+from fastgd.plots.style import COLORS, DOTS_PER_INCH, FILM, Axes, axes, check_ending, write_film
 from fastgd.studies.bucket.basins import NOWHERE, Basins
 from fastgd.studies.bucket.curves import Curve
 from fastgd.studies.bucket.rolling import Roll
@@ -81,8 +71,7 @@ def roll(
     lines = min(np.size(rolled.x), NAMED)
     with axes(ax, figsize=(7.2, 4.3 + 0.2 * lines)) as ax:
         _draw_curve(ax, rolled.curve, (low, high))
-        ends: list[Any] = [np.ravel(v) for v in (rolled.start, rolled.x, rolled.status)]
-        starts, x, status = ends
+        starts, x, status = np.ravel(rolled.start), np.ravel(rolled.x), np.ravel(rolled.status)
         if len(x) > NAMED:
             heights = np.ravel(rolled.height)
             for name, color in STATUS_COLORS.items():
@@ -321,8 +310,7 @@ def film(
     moving = np.flatnonzero((np.abs(x - x[:, -1:]) > still).any(axis=0))
     end = min(int(moving[-1]) + 1 if len(moving) else 0, x.shape[1] - 1)
     steps = [int(step) for step in np.unique(np.linspace(0, end, frames).round())]
-    own = ax is None
-    with axes(ax, figsize=(6.4, 4.0), dpi=DOTS_PER_INCH) as ax:
+    with axes(ax, closes=True, figsize=(6.4, 4.0), dpi=DOTS_PER_INCH) as ax:
         if isinstance(rolled, Basins):
             _draw_basins(ax, rolled)
             title, colors = basins_title(rolled), owner_colors(rolled)
@@ -341,10 +329,5 @@ def film(
             dots.set_offsets(np.column_stack([x[:, step], heights]))
             counter.set_text(f"step {step:,}")
 
-        figure: Any = ax.figure.figure  # the whole one, also of a subfigure
-        try:
-            write_film(figure, path, show, steps, (dots, counter))
-        finally:
-            if own:
-                pyplot().close(figure)
+        write_film(ax, path, show, steps, (dots, counter))
     return ax

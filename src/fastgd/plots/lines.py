@@ -7,14 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.checks.messages import (
-    axis_text,
-    joined,
-    many,
-    options_text,
-    setting_text,
-    value_text,
-)
+from fastgd.checks.messages import axis_text, joined, many, options_text, setting_text, value_text
 from fastgd.plots.style import COLORS, ORDERED, ORDERED_TO, Axes, user_text
 from fastgd.training.run import Run
 from fastgd.training.statistics import REPEATED, quartiles

@@ -9,16 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.numbers import check_path, check_result, each_of
-from fastgd.plots.style import (
-    COLORS,
-    DOTS_PER_INCH,
-    FILM,
-    Axes,
-    axes,
-    check_ending,
-    pyplot,
-    write_film,
-)
+from fastgd.plots.style import COLORS, DOTS_PER_INCH, FILM, Axes, axes, check_ending, write_film
 from fastgd.studies.box_counting import BoxCounting
 from fastgd.studies.trainability_map import Trainability
 
@@ -238,9 +229,9 @@ def zoom_film(
     side = pixels * max(1, round(SIDE / pixels))
     own, whole = ax is None, side + 2 * MARGIN
     size = (whole / DOTS_PER_INCH,) * 2
-    with axes(ax, formulas=True, figsize=size, dpi=DOTS_PER_INCH) as ax:
-        figure: Any = ax.figure.figure  # the whole one, also of a subfigure
+    with axes(ax, formulas=True, closes=True, figsize=size, dpi=DOTS_PER_INCH) as ax:
         if own:
+            figure: Any = ax.figure
             figure.set_layout_engine("none")
             ax.set_position((MARGIN / whole, MARGIN / whole, side / whole, side / whole))
 
@@ -254,11 +245,7 @@ def zoom_film(
             title = f"magnified {magnification(maps, k)} times"
             ax.set(xticks=[], yticks=[], xlabel=across, ylabel=up, title=title)
 
-        try:
-            write_film(figure, path, show, range(len(maps)))
-        finally:
-            if own:
-                pyplot().close(figure)
+        write_film(ax, path, show, range(len(maps)))
     return ax
 
 

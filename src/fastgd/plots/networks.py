@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 from textwrap import fill, wrap
@@ -302,10 +303,8 @@ def predictions(
     is_turned = max(map(len, labels)) * len(labels) > 40
     size = side + longest + 0.9, side + (longest if is_turned else 0.2) + 1.1
     with axes(ax, figsize=size) as drawn:
-        counts = np.zeros((len(names), len(names)), dtype=int)
-        places = {name: k for k, name in enumerate(names)}
-        for row, column in zip(truth.tolist(), guess.tolist(), strict=True):
-            counts[places[row], places[column]] += 1
+        pairs = Counter(zip(truth.tolist(), guess.tolist(), strict=True))
+        counts = np.array([[pairs[row, column] for column in names] for row in names])
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         drawn.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for (i, j), count in np.ndenumerate(counts):
@@ -417,10 +416,8 @@ def sensitivity(
             raise ValueError(f"names must be a list of {count} str, got {shown(names)}")
     elif hasattr(network, "preparation") and hasattr(network, "gradient") and names is None:
         columns = network.gradient(X)
-        known, found = (
-            list(columns),
-            np.stack([np.reshape(one, (len(one), -1)) for one in columns.values()], axis=2),
-        )
+        known = list(columns)
+        found = np.stack([np.reshape(one, (len(one), -1)) for one in columns.values()], axis=2)
         numbers = network.preparation.numbers(network.columns(X))
         outputs = network.classes or [target.name for target in network.targets]
         order = [one.name for one in network.preparation.columns]

@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,14 +80,19 @@ def styled() -> Iterator[Any]:
 
 
 @contextmanager
-def axes(ax: "Axes | None", *, formulas: bool = False, **options: Any) -> "Iterator[Axes]":
+def axes(
+    ax: "Axes | None", *, formulas: bool = False, closes: bool = False, **options: Any
+) -> "Iterator[Axes]":
     """Yield ``ax``, or the axes of a new figure, in this project's style.
 
-    A text with a $ becomes a formula only with ``formulas``: then no name of a user is drawn.
+    A text with a $ becomes a formula only with ``formulas``: then no name of a user is drawn. A new
+    figure that ``closes`` is only for what is written inside the block.
     """
-    with styled() as plt:
+    with styled() as plt, ExitStack() as stack:
         if ax is None:
-            _, ax = plt.subplots(layout="constrained", **options)
+            figure, ax = plt.subplots(layout="constrained", **options)
+            if closes:
+                stack.callback(plt.close, figure)
         ax = _check_axes("ax", ax)
         with literal([] if formulas else [ax]):
             yield ax
@@ -181,10 +186,10 @@ def _check_axes(name: str, value: object) -> "Axes":
     return value
 
 
-def check_ending(path: Path, endings: tuple[str, ...] = ENDINGS) -> None:
+def check_ending(path: Path, endings: tuple[str, ...], what: str = "a plot's file") -> None:
     """Raise ValueError unless a file's suffix is one of these."""
     if path.suffix.lower() not in endings:
-        raise ValueError(f"a plot's file must end in {', '.join(endings)}, got {str(path)!r}")
+        raise ValueError(f"{what} must end in {', '.join(endings)}, got {str(path)!r}")
 
 
 def write(figure: "Figure", path: str | os.PathLike[str]) -> None:
@@ -200,7 +205,7 @@ def write(figure: "Figure", path: str | os.PathLike[str]) -> None:
         If the file can't be written.
     """
     path = check_path("path", path)
-    check_ending(path)
+    check_ending(path, ENDINGS)
     pyplot()
     from matplotlib.figure import Figure
 
@@ -223,7 +228,7 @@ def encode(figure: "Figure", kind: str, **options: Any) -> bytes:
 
 
 def write_film(
-    figure: Any, path: Path, show: Callable[[Any], None], frames: Sequence[Any], moving: Any = ()
+    ax: "Axes", path: Path, show: Callable[[Any], None], frames: Sequence[Any], moving: Any = ()
 ) -> None:
     """Open a file, draw each frame, and write an animation with a rest at its end.
 
@@ -232,6 +237,7 @@ def write_film(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
+    figure: Any = ax.figure.figure  # the whole one, also of a subfigure
     given, dpi, layout = figure.canvas, figure.dpi, figure.get_layout_engine()
     images = []
     with whole_file(path) as file:

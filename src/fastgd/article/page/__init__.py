@@ -23,7 +23,7 @@ from fastgd.checks.messages import warn
 from fastgd.checks.numbers import check_path
 from fastgd.engine.progress import ProgressHook, check_progress, reporting, stopped_by
 from fastgd.engine.training_image import TargetError
-from fastgd.plots.style import pyplot
+from fastgd.plots.style import check_ending, pyplot
 from fastgd.store.files import whole_file
 from fastgd.workers.compiling import compile_all
 
@@ -141,8 +141,7 @@ def write(
         As :func:`build`.
     """
     path = check_path("path", path)
-    if path.suffix.lower() not in ENDINGS:
-        raise ValueError(f"a page's file must end in {', '.join(ENDINGS)}, got {str(path)!r}")
+    check_ending(path, ENDINGS, "a page's file")
     html = build(experiments, progress=progress)
     with whole_file(path) as file:
         file.write(html.encode())

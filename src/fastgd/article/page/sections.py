@@ -359,14 +359,10 @@ ALPHAS = [0.001, 0.01, 0.1, 1, 10, 100, 1000]
 FEW: dict[str, Any] = {"iterations": 2, "record_every": 1}
 
 
-def _roll(name: str) -> None:
-    fastgd.bucket.EXAMPLES[name].roll()
-
-
 _TRAIN = partial(fastgd.train, *XOR, **FEW)
 # With the same sizes: a single run of a tiny network has specialized code.
-_LINE = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
-_PATH = partial(fastgd.train, *_LINE, hidden_size=(), **FEW, record_weights=True)
+LINE = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
+_PATH = partial(fastgd.train, *LINE, hidden_size=(), **FEW, record_weights=True)
 _RACE = [partial(fastgd.race, *XOR, [kind()], iterations=2) for kind in ALL]
 _SWEEP = partial(fastgd.sweep, *XOR, alpha=ALPHAS, **FEW)
 # With the same number of runs, which determines how many are trained together by each thread.
@@ -382,11 +378,11 @@ NEEDED: dict[Callable[[], Any], Sequence[ShortCall]] = {
     thirteen_lines: [_TRAIN],
     race: [_PLANE, *_RACE],
     ball: [_BALL],
-    slopes_too_big: [partial(_roll, "too-big")],
-    local_minimum: [partial(_roll, "local-minimum")],
+    slopes_too_big: [fastgd.bucket.EXAMPLES["too-big"].roll],
+    local_minimum: [fastgd.bucket.EXAMPLES["local-minimum"].roll],
     basins: [partial(fastgd.bucket.basins, balls=100)],
-    slopes_too_small: [partial(_roll, "rut")],
-    flat_stretch: [partial(_roll, "too-small")],
+    slopes_too_small: [fastgd.bucket.EXAMPLES["rut"].roll],
+    flat_stretch: [fastgd.bucket.EXAMPLES["too-small"].roll],
     two_layer: [_PATH],
     error_plane: [_PLANE, _PATH],
     error_plane_from_above: [_PLANE, _PATH],

@@ -26,6 +26,7 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.samples import TrainingData
 from fastgd.article.comparison import Comparison, ExperimentResult
 from fastgd.article.page.markup import Markup, element, join
+from fastgd.article.page.sections import LINE, XOR
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import network_of
 from fastgd.engine.plan import Plan
@@ -140,9 +141,6 @@ RATES = [k / 20 for k in range(1, 19)]
 MODULES = {"relaxed": "wasm32-relaxed", "exact": "wasm32"}
 """Targets, by the names of their modules on the page."""
 
-XOR = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
-"""The article's samples."""
-
 
 @dataclass(frozen=True)
 class Program:
@@ -165,8 +163,7 @@ class Program:
     @property
     def code(self) -> str:
         """Name of its modules, which serve any number of layers."""
-        name = f"{self.optimizer.__name__}{'.dropout' * self.dropout}"
-        return name + ".article" * self.fixed
+        return f"{self.optimizer.__name__}{'.dropout' * self.dropout}{'.article' * self.fixed}"
 
     def image(self) -> TrainingImage:
         """The image of its largest network."""
@@ -279,11 +276,11 @@ AXES: dict[str, list[int]] = {
 
 ITERATIONS = 60_000
 
-PLANE = [[0, 1], [0, 1], [1, 0], [1, 0]], [0, 0, 1, 1]
-"""The article's samples of part 4, of which the error plane is."""
-
 SPAN = (-10.0, 10.0)
 RESOLUTION = 101
+
+_PLANE = partial(fastgd.surface, *LINE, [[[0], [0]]], span=SPAN, resolution=RESOLUTION)
+"""The error plane of part 4."""
 
 
 def add_facts(packing: Packing) -> None:
@@ -295,19 +292,15 @@ def add_facts(packing: Packing) -> None:
     for name in AXES:
         packing.add(f"map {name}", _map(name, ITERATIONS).astype("<f8").tobytes())
     packing.add_json("maps", {"alphas": ALPHAS, "axes": AXES, "iterations": ITERATIONS})
-    plane = fastgd.surface(*PLANE, [[[0], [0]]], span=SPAN, resolution=RESOLUTION)
-    packing.add("plane", plane.errors.astype("<f8").tobytes())
-    X, y = PLANE
+    packing.add("plane", _PLANE().errors.astype("<f8").tobytes())
+    X, y = LINE
     packing.add_json("plane facts", {"X": X, "y": y, "span": SPAN, "resolution": RESOLUTION})
     packing.add_json("commands", {kind.__name__: kind.command for kind in FIRST_ORDER})
 
 
 def needed() -> list[ShortCall]:
     """Return quick calls that compile the code of the maps and of the plane."""
-    return [
-        *(partial(_map, name, iterations=2) for name in AXES),
-        partial(fastgd.surface, *PLANE, [[[0], [0]]], span=SPAN, resolution=RESOLUTION),
-    ]
+    return [*(partial(_map, name, iterations=2) for name in AXES), _PLANE]
 
 
 def _map(name: str, iterations: int) -> Any:
@@ -335,23 +328,20 @@ def published_facts(results: Sequence[ExperimentResult]) -> dict[str, Any]:
     ``published`` and ``computed``, with a ``mark`` for each number. Weights and changes have a list
     per layer, row by row; they are empty where the article prints none.
     """
-    facts: dict[str, Any] = {}
-    for result in results:
-        experiment = result.experiment
-        if experiment.published:
-            facts[str(experiment.hidden_size[0])] = {
-                repr(setting.alpha): {
-                    "iterations": list(map(int, setting.run.recorded)),
-                    "final": float(setting.run.final_error),
-                    "errors": _compared(setting.errors),
-                    "weights": [_compared(c) for c in setting.weights if c.marks is not None],
-                    "changes": [
-                        _compared(c) for c in setting.direction_changes if c.marks is not None
-                    ],
-                }
-                for setting in result.settings
+    return {
+        str(result.experiment.hidden_size[0]): {
+            repr(setting.alpha): {
+                "iterations": list(map(int, setting.run.recorded)),
+                "final": float(setting.run.final_error),
+                "errors": _compared(setting.errors),
+                "weights": [_compared(c) for c in setting.weights if c.marks is not None],
+                "changes": [_compared(c) for c in setting.direction_changes if c.marks is not None],
             }
-    return facts
+            for setting in result.settings
+        }
+        for result in results
+        if result.experiment.published
+    }
 
 
 def _compared(comparison: Comparison) -> dict[str, list[Any]]:
