@@ -423,7 +423,6 @@ def _check_optimizer(
     samples: tuple[FloatArray, FloatArray] | None,
     hiddens: Sequence[tuple[int, ...]],
 ) -> None:
-    """Reject what doesn't go with the optimizer."""
     optimizer = method.optimizer
     if not isinstance(optimizer, LevenbergMarquardt):
         _check_applies(method, axes, "first_order")

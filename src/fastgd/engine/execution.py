@@ -124,7 +124,6 @@ class _Work:
 
     @cached_property
     def trained(self) -> TrainedRuns:
-        """The results."""
         return TrainedRuns.empty(self.plan, self.keep)
 
     def take_over(self, state: State) -> Integers:

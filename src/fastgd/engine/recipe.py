@@ -484,7 +484,6 @@ def _loss(found: Derivation, loss: Loss, output: Tree) -> DualExpression:
 
 
 def _has_log(tree: Tree, variable: str) -> bool:
-    """Whether a tree contains the logarithm of this variable."""
     if not isinstance(tree, tuple):
         return False
     return tree == ("log", variable) or any(_has_log(part, variable) for part in tree[1:])

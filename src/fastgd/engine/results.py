@@ -283,25 +283,6 @@ class TrainedRuns:
         state = State(*(arrays[f"{STATE}{name}"] for name in State._fields)) if has_state else None
         return cls(**named, state=state)
 
-    def put_before(
-        self,
-        errors: FloatArray,
-        losses: FloatArray,
-        held_errors: FloatArray | None,
-        path: FloatArray | None,
-        over: NDArray[np.bool_],
-        final_loss: Any,
-    ) -> None:
-        """Put the records of earlier iterations in front, and the losses of runs that were over."""
-        records = errors.shape[-1]
-        self.errors[:, :records] = errors
-        self.losses[:, :records] = losses
-        if held_errors is not None:
-            self.held_errors[:, :records] = held_errors
-        if path is not None:
-            self.path[:, :records] = path
-        self.final_loss[:] = np.where(over, final_loss, self.final_loss)
-
     def collect(
         self, plan: Plan, runs: Runs, which: Integers, whose: Integers, *, to_resume: bool
     ) -> tuple[Integers, FloatArray]:

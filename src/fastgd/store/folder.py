@@ -408,7 +408,6 @@ def _foreign(path: Path) -> list[str]:
 
 
 def _manifest_at(folder: Path) -> Manifest:
-    """Read the manifest of a folder."""
     path = folder / MANIFEST
     with open_file(path, folder) as file:
         text = file.read() if os.fstat(file.fileno()).st_size <= _MOST else b""

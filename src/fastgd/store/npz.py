@@ -392,7 +392,6 @@ def _not_forged() -> Iterator[None]:
 
 
 def _verified(stream: IO[bytes], member: _Member) -> bytes:
-    """The bytes of a member, verified."""
     check_memory(member.stop - member.start, str(getattr(stream, "name", "the chunk")))
     stream.seek(member.start)
     found = stream.read(member.stop - member.start)

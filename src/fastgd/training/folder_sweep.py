@@ -436,7 +436,6 @@ def _asked(job: TrainingJob) -> tuple[JsonValues, Arrays]:
 
 
 def _digest(resume: Run | Sweep | None) -> str | None:
-    """A hash of the sweep that is resumed."""
     if not isinstance(resume, Sweep) or resume.states is None:
         return None
     whole = sha256()

@@ -22,8 +22,8 @@ from fastgd.engine.network import Network
 from fastgd.engine.results import State, TrainedRuns
 from fastgd.optimizers import Hyperparameters
 from fastgd.training.run import Run
-from fastgd.training.stored_results import SAMPLES, Hashes, encode_partition
-from fastgd.training.sweep_axes import COMBINATION
+from fastgd.training.stored_results import SAMPLES, SOURCES, Hashes, encode_partition
+from fastgd.training.sweep_axes import COMBINATION, CURVES
 from fastgd.training.sweep_result import Sweep
 
 _ANEW = {
@@ -268,7 +268,7 @@ def join(
     trained: TrainedRuns, before: Run | Sweep, network: Network, number: int, runs: slice
 ) -> None:
     """Put the records of the resumed result in front of new ones: of some runs of a network."""
-    states, held, path = states_of(before), before.validation_errors, None
+    states, path = states_of(before), None
     if isinstance(before, Run):
         runs, axes = slice(None), 0
         if before.recorded_weights is not None:
@@ -284,11 +284,11 @@ def join(
         array, networks = np.asarray(values), len(states)
         return array.reshape(networks, -1, *array.shape[axes:])[number][runs]
 
-    trained.put_before(
-        mine(before.errors),
-        mine(before.losses),
-        None if held is None else mine(held),
-        path,
-        states[number].ended[runs] >= 0,
-        mine(before.final_loss),
-    )
+    records = len(before.recorded)
+    for name in CURVES:
+        if (curve := getattr(before, name)) is not None:
+            getattr(trained, SOURCES[name])[:, :records] = mine(curve)
+    if path is not None:
+        trained.path[:, :records] = path
+    over = states[number].ended[runs] >= 0
+    trained.final_loss[:] = np.where(over, mine(before.final_loss), trained.final_loss)
