@@ -10,7 +10,6 @@ import itertools
 import pkgutil
 from collections import OrderedDict
 from copy import deepcopy
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,7 +26,7 @@ from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.options import Method
 from fastgd.engine import prediction
 from fastgd.engine import recipe as recipes
-from fastgd.engine.layout import Layout, Sharing
+from fastgd.engine.layout import Sharing
 from fastgd.engine.network import Network
 from fastgd.kernel import vectorization
 from fastgd.kernel.language.specialization import Choice
@@ -50,17 +49,10 @@ def network(*sizes, **given):
     return Network(sizes, **given)
 
 
-DRAFT = Layout(network(3, 4, 2), runs=1, samples=11, group=vectorization.ROWS, recipe=recipe())
-DRAFTS = {
-    "network": [network(3, 5, 2), network(3, 4, 2, bias=True)],
-    "runs": [8],
-    "samples": [12, 200],
-    "recipe": [recipe(bias=True, l2=0.5), recipe(activation="tanh")],
-    "batch": [4],
-    "window": [2],
-    "sharing": [Sharing.NONE],
-    "machine": [vectorization.WEBASSEMBLY, vectorization.GPU],
-}
+LAYOUT = {
+    "network": network(3, 4, 2), "runs": 1, "samples": 11, "recipe": recipe(), "batch": 0,
+    "window": 1, "sharing": Sharing.ALL, "group": None, "machine": None,
+}  # fmt: skip
 TILES = {
     "machine": vectorization.Machine(8), "runs": 1, "widest": 4, "data_runs": 1,
     "importance_runs": 1, "parts": False, "strips": False,
@@ -104,10 +96,17 @@ REMEMBERED = {
         },
     ),
     "engine.session._remembered": (
-        {"draft": DRAFT, "is_given": False},
+        LAYOUT,
         {
-            "draft": [replace(DRAFT, **{name: one}) for name in DRAFTS for one in DRAFTS[name]],
-            "is_given": [True],
+            "network": [network(3, 5, 2), network(3, 4, 2, bias=True)],
+            "runs": [8],
+            "samples": [12, 200],
+            "recipe": [recipe(bias=True, l2=0.5), recipe(activation="tanh")],
+            "batch": [4],
+            "window": [2],
+            "sharing": [Sharing.NONE],
+            "group": [8],
+            "machine": [vectorization.WEBASSEMBLY, vectorization.GPU],
         },
     ),
     "engine.layout._products": ({"size": "A B + 2 C"}, {"size": ["A B + 3 C", "A + B + 2 C"]}),
