@@ -150,7 +150,8 @@ def layers_of(
     """
     found, last = [], len(parts.weights) - 1
     for k, weights in enumerate(parts.weights):
-        biases = parts.biases[k] if parts.biases else np.zeros_like(weights[..., 0, :])
+        shape = (*weights.shape[:-2], weights.shape[-1])
+        biases = parts.biases[k] if parts.biases else np.zeros(shape)
         if k == last:
             weights, biases = weights[..., :outputs], biases[..., :outputs]
         elif parts.normalization:
