@@ -134,11 +134,7 @@ _UNKNOWN = "unknown.npz"
 """File of the network for unknown groups."""
 
 
-@taking(
-    without=_NOT_TAKEN,
-    defaults=_DEFAULTS | _WATCHING | {"output": "identity"},
-    axes=SELECTED,
-)
+@taking(without=_NOT_TAKEN, defaults=_DEFAULTS | _WATCHING | {"output": "identity"}, axes=SELECTED)
 def fit_groups(
     df: Table,
     by: str | Sequence[str],
@@ -342,12 +338,9 @@ def _read(
     inputs: Sequence[str] | None,
     decisions: Decisions,
     classification: bool | None,
-    draw: Mapping[str, Any],
+    draw: Mapping[str, Any],  # arguments of hold_out()
 ) -> tuple[Keys, Preparation, Target, GroupRows, tuple[str, ...]]:
-    """Prepare the rows that have a label and a target, learned from those that aren't held out.
-
-    ``draw`` are arguments of :func:`hold_out`.
-    """
+    """Prepare the rows that have a label and a target, learned from those that aren't held out."""
     by = column_names("by", [by] if isinstance(by, str) else by, columns)
     if not by:
         raise ValueError("by must name a column, got none")
