@@ -81,16 +81,11 @@ def check_settings(given: dict[str, Any], *, watching: bool) -> dict[str, Any]:
     lists = axes_among({name: given[name] for name in _OF_A_TRAINING if name in given})
     lists |= structures | values
     for name, axis in lists.items():
+        why = "" if watching else " without a validation set to select by"
         if name not in SELECTED:
-            raise ValueError(
-                f"{name} must be one value: each group selects among lists of "
-                f"{', '.join(SELECTED)} only, got {shown(given.get(name, axis))}"
-            )
-        if not watching:
-            raise ValueError(
-                f"{name} must be one value without a validation set to select by, "
-                f"got {shown(given[name])}"
-            )
+            why = f": each group selects among lists of {', '.join(SELECTED)} only"
+        if why:
+            raise ValueError(f"{name} must be one value{why}, got {shown(given.get(name, axis))}")
     hidden = check_hidden_size(given["hidden_size"])
     check_alphas(lists.get("alpha", [given["alpha"]]), len(hidden) + 1)
     iterations = check_count("iterations", given["iterations"])
