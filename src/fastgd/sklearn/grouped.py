@@ -184,7 +184,6 @@ def _taken_apart(X: Any, groups: list[Any]) -> tuple[Any, TableColumns]:
 
 
 def _check_labels(columns: TableColumns) -> None:
-    """Raise if labels are missing or infinite."""
     for name, column in columns.items():
         wrong = is_missing(column)
         if column.dtype.kind == "f":

@@ -50,7 +50,6 @@ class SweptRuns(Sequence[Run]):
         return len(self.places)
 
     def __getitem__(self, at: Any) -> Any:
-        """One of the runs."""
         place = self.places[at]
         run = self.sweep[place if self.sweep.axes else ()]
         return replace(run, options=run.options | self.options) if self.options else run

@@ -290,11 +290,11 @@ def _checked_window(window: Any, against: str) -> MapWindow:
         raise ValueError(f"{rule}, got {shown(window)}") from None
     sides = []
     for (name, low), (other, high), axis in (
-        (("left", left), ("right", right), "output_rate"),
-        (("bottom", bottom), ("top", top), against),
+        (("left", left), ("right", right), across),
+        (("bottom", bottom), ("top", top), up),
     ):
         low, high = (
-            check_number(f"window's {word}, {AGAINST[axis].value},", value, EXPONENT)
+            check_number(f"window's {word}, {axis},", value, EXPONENT)
             for word, value in ((name, low), (other, high))
         )
         if low >= high:
