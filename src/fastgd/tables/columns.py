@@ -175,8 +175,7 @@ class TargetColumn(StringColumn):
     unknown: float
     missing: float
 
-    flagged: ClassVar[bool] = False
-    """Whether a further input is 1 for missing cells."""
+    flagged: ClassVar[bool] = False  # whether a further input is 1 for missing cells
 
     @property
     def names(self) -> tuple[str, ...]:
