@@ -81,16 +81,11 @@ def check_settings(given: dict[str, Any], *, watching: bool) -> dict[str, Any]:
     lists = axes_among({name: given[name] for name in _OF_A_TRAINING if name in given})
     lists |= structures | values
     for name, axis in lists.items():
+        why = "" if watching else " without a validation set to select by"
         if name not in SELECTED:
-            raise ValueError(
-                f"{name} must be one value: each group selects among lists of "
-                f"{', '.join(SELECTED)} only, got {shown(given.get(name, axis))}"
-            )
-        if not watching:
-            raise ValueError(
-                f"{name} must be one value without a validation set to select by, "
-                f"got {shown(given[name])}"
-            )
+            why = f": each group selects among lists of {', '.join(SELECTED)} only"
+        if why:
+            raise ValueError(f"{name} must be one value{why}, got {shown(given.get(name, axis))}")
     hidden = check_hidden_size(given["hidden_size"])
     check_alphas(lists.get("alpha", [given["alpha"]]), len(hidden) + 1)
     iterations = check_count("iterations", given["iterations"])
@@ -134,11 +129,7 @@ _UNKNOWN = "unknown.npz"
 """File of the network for unknown groups."""
 
 
-@taking(
-    without=_NOT_TAKEN,
-    defaults=_DEFAULTS | _WATCHING | {"output": "identity"},
-    axes=SELECTED,
-)
+@taking(without=_NOT_TAKEN, defaults=_DEFAULTS | _WATCHING | {"output": "identity"}, axes=SELECTED)
 def fit_groups(
     df: Table,
     by: str | Sequence[str],
@@ -342,12 +333,9 @@ def _read(
     inputs: Sequence[str] | None,
     decisions: Decisions,
     classification: bool | None,
-    draw: Mapping[str, Any],
+    draw: Mapping[str, Any],  # arguments of hold_out()
 ) -> tuple[Keys, Preparation, Target, GroupRows, tuple[str, ...]]:
-    """Prepare the rows that have a label and a target, learned from those that aren't held out.
-
-    ``draw`` are arguments of :func:`hold_out`.
-    """
+    """Prepare the rows that have a label and a target, learned from those that aren't held out."""
     by = column_names("by", [by] if isinstance(by, str) else by, columns)
     if not by:
         raise ValueError("by must name a column, got none")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastgd.arguments.samples import balanced_factors
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import did_you_mean, many, shown
-from fastgd.checks.numbers import FloatArray, check_number, integer, rule_of
+from fastgd.checks.numbers import ABOVE_ZERO, FloatArray, check_number, integer
 from fastgd.models.fit_choices import Choices
 from fastgd.tables.column_values import Cells, array_of, cells_of, text_of, texts_shown
 from fastgd.tables.columns import Decisions
@@ -45,8 +45,7 @@ def parts_of(labels: Integers, share: float, seed: int) -> TrainTestRows:
     order = _drawn(labels, seed)
     count = min(ceil(share * rows), rows - LEAST_ROWS // 2)
     places = np.floor((np.arange(count) + 0.5) * rows / count).astype(np.int64)
-    judge = np.zeros(rows, dtype=bool)
-    judge[order[places]] = True
+    judge = np.isin(np.arange(rows), order[places])
     return TrainTestRows(np.flatnonzero(~judge), np.flatnonzero(judge))
 
 
@@ -111,9 +110,7 @@ def folds_of(labels: Integers, folds: int, seed: int) -> NDArray[np.bool_]:
 def held_out(rows: int, share: float, seed: int | None) -> NDArray[np.bool_]:
     """Whether each row is held out: drawn as scikit-learn does, or the last ones without a seed."""
     order = np.arange(rows)[::-1] if seed is None else np.random.RandomState(seed).permutation(rows)
-    held = np.zeros(rows, dtype=bool)
-    held[order[: ceil(share * rows)]] = True
-    return held
+    return np.isin(np.arange(rows), order[: ceil(share * rows)])
 
 
 @dataclass(frozen=True)
@@ -211,8 +208,7 @@ class FitRows(NamedTuple):
             cells = inputs[last]
             dates = (cells.values,) if cells.kind == "numbers" else dates_in(last, cells)
             if dates is None:
-                text = shown(cells.texts[0])
-                raise TypeError(f"test_last must be numbers or dates, got {text}")
+                raise TypeError(f"test_last must be numbers or dates, got {shown(cells.texts[0])}")
             order = dates[0]
         return cls(inputs, wanted, weights, groups, order, drop, notes)
 
@@ -309,8 +305,7 @@ def class_factors(target: Target, labels: Integers, weights: FloatArray, given: 
                 f"class_weight must be of the classes {texts_shown(target.classes)}, "
                 f"got {shown(label)}{did_you_mean(name, target.classes)}"
             )
-        number = check_number("class_weight", factor, rule_of("(0, inf)"))
-        factors[target.classes.index(name)] = number
+        factors[target.classes.index(name)] = check_number("class_weight", factor, ABOVE_ZERO)
     return factors
 
 

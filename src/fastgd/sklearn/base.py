@@ -262,13 +262,10 @@ class BaseFastGD(BaseEstimator, ABC):
         y: Any,
         sample_weight: Any = None,
         *,
-        classes: Any = None,
+        classes: Any = None,  # of a first call of partial_fit
         epochs: int | None = None,
     ) -> FitSpec:
-        """Check the parameters and data of a fit, or of ``epochs`` further epochs, and specify it.
-
-        ``classes`` are those of a first call of ``partial_fit``.
-        """
+        """Check parameters and data of a fit, or of ``epochs`` further epochs, and specify it."""
         estimator_parameters.check_parameters(vars(self))
         if epochs and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")

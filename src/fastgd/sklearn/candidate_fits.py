@@ -155,9 +155,7 @@ class SearchFit:
             probabilities = network._predict_proba(outputs)
             labels = network._most_probable(probabilities)
             found = Classes(network.classes_, probabilities, labels)
-        if which not in self.fold.truths:
-            self.fold.truths[which] = Truth(y)
-        truth = self.fold.truths[which]
+        truth = self.fold.truths.setdefault(which, Truth(y))
         scores = {key: score_of(name, truth, found) for key, name in asked.items()}
         return {key: value for key, value in scores.items() if value is not None}
 

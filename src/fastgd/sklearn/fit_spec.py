@@ -55,12 +55,8 @@ class CheckedSamples(NamedTuple):
 class Adaptive(NamedTuple):
     """The learning rate is divided by 5 whenever the loss, or the error, no longer improves."""
 
-    rate: float
-    """The learning rate at first."""
-
-    patience: float
-    """The epochs that must together improve by more than ``min_delta``; inf never divides."""
-
+    rate: float  # at first
+    patience: float  # epochs that must together improve by more than min_delta; inf never divides
     min_delta: float
 
     def ahead(self, curve: Sequence[float]) -> tuple[float, float]:
@@ -83,35 +79,17 @@ class Adaptive(NamedTuple):
 class FitSpec(NamedTuple):
     """One fit of an estimator, ready to be trained."""
 
-    table: CheckedSamples
-    """All samples; fits on different rows of a table have the same object."""
-
-    rows: Integers | None
-    """The rows of the training set; None for all rows of the table."""
-
-    held: Integers | None
-    """The rows of the validation set of early stopping."""
-
-    subset: tuple[Any, ...]
-    """A key that is equal for fits with equal rows of a table."""
-
+    table: CheckedSamples  # all samples; fits on different rows of a table have the same object
+    rows: Integers | None  # of the training set; None for all rows of the table
+    held: Integers | None  # the rows of the validation set of early stopping
+    subset: tuple[Any, ...]  # a key that is equal for fits with equal rows of a table
+    # Keyword arguments of train() without the seed and the samples; with a minimizer those of
+    # objective(), and init.
     settings: dict[str, Any]
-    """Keyword arguments of :func:`fastgd.train` without the seed and the samples.
-
-    With a ``minimizer``: those of :func:`fastgd.objective`, and ``init``.
-    """
-
-    seeds: list[int]
-    """One for each member of the ensemble."""
-
-    start: tuple[Run | NetworkParts, ...] = ()
-    """The networks that the members start from; empty to initialize them."""
-
-    minimizer: dict[str, Any] | None = None
-    """Options of SciPy's L-BFGS-B, if it is used instead of gradient descent."""
-
-    adaptive: Adaptive | None = None
-    """When the learning rate is divided, with ``learning_rate="adaptive"``."""
+    seeds: list[int]  # one for each member of the ensemble
+    start: tuple[Run | NetworkParts, ...] = ()  # of the members; empty to initialize them
+    minimizer: dict[str, Any] | None = None  # options of L-BFGS-B, in place of gradient descent
+    adaptive: Adaptive | None = None  # when the learning rate is divided, if it is "adaptive"
 
     @property
     def solver(self) -> str:
@@ -172,11 +150,9 @@ def train_alone(spec: FitSpec, device: str) -> list[Run]:
 def _trained(spec: FitSpec, member: int, **given: Any) -> Run:
     """Train one member's network; ``given`` replaces settings."""
     X, y, weight = spec.learned
-    settings = spec.settings | {"sample_weight": weight, "validation": spec.validation}
-    settings |= {"seed": spec.seeds[member]}
-    if spec.start:
-        settings["weights"] = spec.start[member]
-    settings |= given
+    own = {"sample_weight": weight, "validation": spec.validation, "seed": spec.seeds[member]}
+    start = {"weights": spec.start[member]} if spec.start else {}
+    settings = spec.settings | own | start | given
     if "weights" in settings:
         del settings["init"]
     return train(X, y, **settings)
@@ -286,9 +262,7 @@ def history(spec: FitSpec, run: Run) -> tuple[list[float], FloatArray | None]:
         loss, error = run.final_loss, run.final_validation_error
         if spec.settings["restore_best"] and run.best_iteration != run.iterations:
             assert run.state is not None
-            sizes = (len(run.weights[0]), *(layer.shape[1] for layer in run.weights))
-            network = Network(sizes, bool(run.biases), bool(run.normalization))
-            last = network.parts(run.state.parameters[0])
+            last = Network.of(run).parts(run.state.parameters[0])
             once = {"iterations": 1, "record_every": 1, "evaluate_every": 1}
             again = _trained(spec, 0, weights=last, **once)
             assert again.validation_errors is not None

@@ -17,12 +17,7 @@ from sklearn.base import (
     is_classifier,
     is_regressor,
 )
-from sklearn.utils import (
-    check_array,
-    check_consistent_length,
-    column_or_1d,
-    get_tags,
-)
+from sklearn.utils import check_array, check_consistent_length, column_or_1d, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -189,7 +184,6 @@ def _taken_apart(X: Any, groups: list[Any]) -> tuple[Any, TableColumns]:
 
 
 def _check_labels(columns: TableColumns) -> None:
-    """Raise if labels are missing or infinite."""
     for name, column in columns.items():
         wrong = is_missing(column)
         if column.dtype.kind == "f":

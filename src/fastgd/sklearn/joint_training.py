@@ -50,7 +50,6 @@ class SweptRuns(Sequence[Run]):
         return len(self.places)
 
     def __getitem__(self, at: Any) -> Any:
-        """One of the runs."""
         place = self.places[at]
         run = self.sweep[place if self.sweep.axes else ()]
         return replace(run, options=run.options | self.options) if self.options else run
@@ -202,7 +201,7 @@ class JointTraining:
             except DeviceError:
                 raise
             except Exception as error:
-                numbers = [number for fits in batch.subsets for number in fits]
+                numbers = list(chain(*batch.subsets))
                 if len(numbers) == 1:
                     self.outcomes[numbers[0]] = error
                 else:  # the others are trained without the one that fails
@@ -216,11 +215,7 @@ class JointTraining:
     def resume(self, keep: Collection[int], epochs: int) -> dict[int, RunsOrError]:
         """Return the runs of these fits after ``epochs`` more epochs, as if never interrupted."""
         self.outcomes = {n: found for n, found in self.outcomes.items() if n in keep}
-        self.batches = [
-            batch
-            for batch in self.batches
-            if any(n in keep for fits in batch.subsets for n in fits)
-        ]
+        self.batches = [one for one in self.batches if set(keep) & set(chain(*one.subsets))]
         for batch in self.batches:
             batch.resume(keep, epochs, self.how)
             self.outcomes |= batch.runs()

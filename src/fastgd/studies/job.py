@@ -16,15 +16,12 @@ from fastgd.workers.compiling import compile_all
 class StudyJob:
     """The pieces of a study: a :class:`fastgd.workers.tasks.Job`."""
 
+    # Returns the arrays of a piece: computing(piece, threads, advance, is_trial=False). A trial is
+    # little work, which compiles all code. Workers must be able to import the function.
     computing: Callable[..., Arrays]
-    """Returns the arrays of a piece: ``computing(piece, threads, advance, is_trial=False)``. A
-    trial does little work, which compiles all code. Workers must be able to import the function."""
-    pieces: Sequence[Any]
-    """The trainings of a race, the rows of a loss surface, the patches of a map."""
-    sizes: Sequence[int]
-    """Amount of work in each piece, in units of progress."""
-    trials: Sequence[Any]
-    """Pieces whose trials compile the code of all of them."""
+    pieces: Sequence[Any]  # the trainings of a race, the rows of a surface, the patches of a map
+    sizes: Sequence[int]  # the amount of work in each piece, in units of progress
+    trials: Sequence[Any]  # pieces whose trials compile the code of all of them
 
     def compute(self, chunk: int, threads: int, advance: Advance) -> Arrays:
         """Compute a piece."""

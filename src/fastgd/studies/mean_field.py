@@ -27,7 +27,6 @@ rate in both layers, and a number that is added to all of W0.
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from itertools import pairwise
@@ -54,9 +53,9 @@ from fastgd.engine.devices import CPU
 from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import Weights, network_of
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.progress import Advance, ProgressHook
+from fastgd.engine.progress import Advance
 from fastgd.engine.results import STATUS, Summary, summarize
-from fastgd.store import Arrays, PathLike
+from fastgd.store import Arrays
 from fastgd.studies.job import StudyJob
 from fastgd.training.sweep_axes import runs_per_chunk, seconds_of
 from fastgd.workers.run_job import WorkerOptions, check_worker_options, results_of
@@ -247,21 +246,10 @@ class Settings(NamedTuple):
         return {k: v for k, v in self._asdict().items() if k not in default or v != default[k]}
 
 
-def checked(
-    *,
-    executor: Executor | None,
-    threads: int | None,
-    threads_per_worker: int,
-    out: PathLike | None,
-    progress: bool | ProgressHook,
-    device: str,
-    **given: Any,
-) -> tuple[Settings, WorkerOptions, int]:
+def checked(**given: Any) -> tuple[Settings, WorkerOptions, int]:
     """Check all arguments of :func:`trainability`; the last result is the memory it needs."""
-    asked = Settings(**given)
-    width = check_count("width", asked.width)
-    activation = check_choice("activation", asked.activation, ACTIVATIONS)
-    count = sample_count(width, activation, asked.samples)
+    asked = Settings(**{name: given.pop(name) for name in Settings._fields})
+    count = sample_count(asked.width, asked.activation, asked.samples)
     against = check_choice("against", asked.against, tuple(AGAINST))
     batch_size = asked.batch_size
     if batch_size is not None:
@@ -273,19 +261,19 @@ def checked(
     settings = Settings(
         resolution=check_count("resolution", asked.resolution),
         iterations=check_count("iterations", asked.iterations, FEWEST_ITERATIONS),
-        width=width,
+        width=check_count("width", asked.width),
         window=_checked_window(asked.window, against),
-        activation=activation,
+        activation=check_choice("activation", asked.activation, ACTIVATIONS),
         batch_size=batch_size,
         seed=check_seed(asked.seed),
-        samples=None if count == sample_count(width, activation) else count,
+        samples=None if count == sample_count(asked.width, asked.activation) else count,
         against=against,
     )
-    options = check_worker_options(executor, threads, threads_per_worker, out, progress, device)
+    options = check_worker_options(**given)
     # The map, and its ranks and colors in a plot; samples and weights while they are drawn.
-    needed = 64 * settings.resolution**2 + drawn_bytes(width, count)
+    width, rows = settings.width, settings.resolution
+    needed = 64 * rows**2 + drawn_bytes(width, count)
     if not settings.has_two_rates:  # three copies of the initial weights of a patch's rows
-        rows = settings.resolution
         if options.device == CPU:
             rows = min(rows, MOST) * options.threads
         needed += 24 * rows * width * (width + 1)
@@ -302,11 +290,11 @@ def _checked_window(window: Any, against: str) -> MapWindow:
         raise ValueError(f"{rule}, got {shown(window)}") from None
     sides = []
     for (name, low), (other, high), axis in (
-        (("left", left), ("right", right), "output_rate"),
-        (("bottom", bottom), ("top", top), against),
+        (("left", left), ("right", right), across),
+        (("bottom", bottom), ("top", top), up),
     ):
         low, high = (
-            check_number(f"window's {word}, {AGAINST[axis].value},", value, EXPONENT)
+            check_number(f"window's {word}, {axis},", value, EXPONENT)
             for word, value in ((name, low), (other, high))
         )
         if low >= high:
@@ -334,8 +322,7 @@ class MapTrainings:
     settings: Settings
     problem: MeanField
     rates: tuple[FloatArray, FloatArray]  # of the columns (input layer) and what rows differ in
-    device: str = CPU
-    """Where they are trained: see :mod:`fastgd.engine.devices`."""
+    device: str = CPU  # where they are trained: see fastgd.engine.devices
 
     @classmethod
     def of(cls, settings: Settings, device: str = CPU) -> MapTrainings:

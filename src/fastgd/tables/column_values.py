@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.checks.frames import array_in, is_frame, opened
-from fastgd.checks.messages import many, shown
+from fastgd.checks.messages import many, shortened, shown
 from fastgd.checks.numbers import FloatArray
 from fastgd.checks.numbers import array_of as checked_array
 
@@ -189,7 +189,7 @@ def text_of(value: Any) -> str:
 def texts_shown(texts: Iterable[str]) -> str:
     """The first five strings, joined by commas, and each shortened to 30 characters."""
     known = list(texts)
-    cut = [text if len(text) <= 30 else f"{text[:27]}..." for text in known[:5]]
+    cut = [shortened(text, 30) for text in known[:5]]
     return ", ".join(cut) + (", ..." if len(known) > 5 else "")
 
 

@@ -175,8 +175,7 @@ class TargetColumn(StringColumn):
     unknown: float
     missing: float
 
-    flagged: ClassVar[bool] = False
-    """Whether a further input is 1 for missing cells."""
+    flagged: ClassVar[bool] = False  # whether a further input is 1 for missing cells
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -420,9 +419,7 @@ def _learn_texts(name: str, cells: Cells, counts: Counter[str], decisions: Decis
     most, odd = decisions.max_categories, almost_numbers(counts)
     text = "true or false" if cells.kind == "booleans" else "text"
     if len(counts) > most and decisions.encoding == "target" and decisions.y is not None:
-        means, own = _learn_means(
-            name, cells, decisions.y, decisions.seed, standardize=decisions.standardize
-        )
+        means, own = _learn_means(name, cells, decisions.y, decisions)
         note = f"{name}: {text}: the mean of the target for each of {len(counts):,} values"
         return Learned(means, f"{note}; {odd}" if odd else note, own)
     if not most:
@@ -449,7 +446,7 @@ def _learn_texts(name: str, cells: Cells, counts: Counter[str], decisions: Decis
 
 
 def _learn_means(
-    name: str, cells: Cells, y: FloatArray, seed: int, *, standardize: bool
+    name: str, cells: Cells, y: FloatArray, decisions: Decisions
 ) -> tuple[TargetColumn, FloatArray]:
     """Return a column of texts as means of the target, and its inputs in these rows, (rows,).
 
@@ -478,11 +475,11 @@ def _learn_means(
     encoder = TargetEncoder(target_type="continuous" if is_number else "binary")
     splitter = KFold if is_number else StratifiedKFold
     numbers = np.empty((len(y), 1))
-    folds = splitter(min(5, fewest), shuffle=True, random_state=seed)
+    folds = splitter(min(5, fewest), shuffle=True, random_state=decisions.seed)
     for others, rows in folds.split(X, wanted):
         numbers[rows] = encoder.fit(X[others], wanted[others]).transform(X[rows])
     encoder.fit(X, wanted)
-    mean, scale = moments(name, numbers[:, 0]) if standardize else (0.0, 1.0)
+    mean, scale = moments(name, numbers[:, 0]) if decisions.standardize else (0.0, 1.0)
     table = ((encoder.encodings_[0] - mean) / scale).tolist()
     unknown = (float(encoder.target_mean_) - mean) / scale
     missing = table[len(known)] if cells.missing.any() else unknown

@@ -225,8 +225,7 @@ def dates_in(name: str, cells: Cells) -> tuple[NDArray[np.datetime64], DateOrder
 
 def looks_like_date(text: str | None) -> bool:
     """Whether a string is perhaps a date, or missing."""
-    known = (_DATE_TEXT, _MAYBE)
-    return text is None or any(pattern.fullmatch(text) for pattern in known)
+    return text is None or any(known.fullmatch(text) for known in (_DATE_TEXT, _MAYBE))
 
 
 def dates_of(name: str, cells: Cells, order: DateOrder, way: str = "") -> NDArray[np.datetime64]:

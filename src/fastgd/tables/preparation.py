@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgd.checks.messages import did_you_mean, first_names, many, shown
+from fastgd.checks.messages import did_you_mean, first_names, many, shortened, shown
 from fastgd.checks.numbers import FloatArray, check_memory, check_seed, each_of, integer, numbers_of
 from fastgd.tables.column_values import Cells, cells_of, columns_of
 from fastgd.tables.columns import (
@@ -34,7 +34,7 @@ from fastgd.tables.notations import numbers_written
 
 def names_text(names: Sequence[str]) -> str:
     """The first column names, joined by commas, each shortened to 40 characters."""
-    return first_names([name if len(name) <= 40 else f"{name[:37]}..." for name in names])
+    return first_names([shortened(name, 40) for name in names])
 
 
 def column_name(argument: str, name: object) -> str:

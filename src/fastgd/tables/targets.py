@@ -14,14 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments.samples import MOST_CLASSES, one_hot
 from fastgd.checks.messages import did_you_mean, many, shown
 from fastgd.checks.numbers import FloatArray
-from fastgd.tables.column_values import (
-    Cells,
-    cells_of,
-    correlation,
-    moments,
-    text_of,
-    texts_shown,
-)
+from fastgd.tables.column_values import Cells, cells_of, correlation, moments, text_of, texts_shown
 from fastgd.tables.columns import StringColumn, from_fields, to_fields
 from fastgd.tables.notations import (
     almost_numbers,
