@@ -42,6 +42,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def exp(x: Any) -> Any:
     """The exponential function, e to the power of x."""
     return _function("exp", x)

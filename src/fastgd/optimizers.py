@@ -55,6 +55,10 @@ class Field(Protocol[Value]):
 Real = Field[float]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class Hyperparameter(NamedTuple):
     """What is declared of a field: Annotated[Real, interval, words], and its default."""
 

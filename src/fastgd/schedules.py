@@ -27,6 +27,11 @@ __all__ = ["Constant", "Step", "Exponential", "Linear", "Cosine", "Factors"]  # 
 
 Whole = Field[int]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 # Fields of several schedules; a field is annotated as those of the optimizers are.
 Steps = Annotated[Whole, "[1, inf)", "Updates until the end of the schedule"]
 FinalFactor = Annotated[Real, "[0, inf)", "Factor of alpha at the end"]

@@ -73,7 +73,7 @@ def test_equal_is_to_the_bit(run):
     next_float = np.nextafter(run.weights[0][2, 1], 1.0)
     moved = replace(run, weights=(with_one(run.weights[0], (2, 1), next_float), run.weights[1]))
     old, new = float(run.weights[0][2, 1]), float(next_float)
-    assert where(run, moved) == f"weights_0[2, 1]: {old!r} and {new!r} (1 of 12 differ)"
+    assert where(run, moved) == f"weights[0][2, 1]: {old!r} and {new!r} (1 of 12 differ)"
     zeros = replace(run, errors=run.errors * 0.0)
     assert where(zeros, replace(run, errors=run.errors * -0.0)).startswith(
         "errors[0]: 0.0 and -0.0"
@@ -82,13 +82,15 @@ def test_equal_is_to_the_bit(run):
 
 def test_networks_of_other_shapes_differ_though_their_bytes_are_the_same(run):
     flat = replace(run, weights=tuple(layer.reshape(-1, 2) for layer in run.weights))
-    assert where(run, flat) == "weights_0: float64 (3, 4) and float64 (6, 2)"
+    assert where(run, flat) == "weights[0]: float64 (3, 4) and float64 (6, 2)"
 
 
 def test_what_was_given_is_said_first_and_single_numbers_last(swept, run):
     other = fastgd.train(XOR_X, XOR_Y, alpha=1, seed=2, iterations=30, record_every=10)
     assert where(other, run) == "alpha: 1.0 and 10.0"
     assert where(run, replace(run, options={"l2": 0.1})) == "options['l2']: None and 0.1"
+    longer = fastgd.train(XOR_X, XOR_Y, alpha=10, seed=2, iterations=31, record_every=10)
+    assert where(run, longer) == "iterations: 30 and 31"
     assert where(run, replace(run, status="stalled")) == "status: 'finished' and 'stalled'"
     assert where(swept, swept[:, :2]) == "axes['seed'][2]: 3 and None"
     notes = [replace(run, minimizer={"method": "BFGS", "note": f"{one:-^99}"}) for one in "ab"]
@@ -102,7 +104,7 @@ def test_arrays_that_were_given_are_said_before_results():
     weighted = [trained(sample_weight=[1, 1, 1, last]) for last in (2, 3)]
     assert where(*weighted) == "sample_weight[3]: 2.0 and 3.0 (1 of 4 differ)"
     scheduled = [trained(schedule=Factors([1.0, 0.5, last])) for last in (0.4, 0.3)]
-    assert where(*scheduled) == "factors_0[2]: 0.4 and 0.3 (1 of 3 differ)"
+    assert where(*scheduled) == "factors[0][2]: 0.4 and 0.3 (1 of 3 differ)"
 
 
 def test_bytes_in_another_order_are_no_difference(run):
@@ -117,7 +119,7 @@ def test_the_kind_of_numbers_counts(run):
         replace(run, direction_changes=tuple(np.zeros(layer.shape, dtype) for layer in run.weights))
         for dtype in (np.int64, np.float64)
     )
-    assert where(whole, floats) == "direction_changes_0: int64 (3, 4) and float64 (3, 4)"
+    assert where(whole, floats) == "direction_changes[0]: int64 (3, 4) and float64 (3, 4)"
 
 
 def test_groups_with_labels_of_other_lengths():
@@ -128,7 +130,7 @@ def test_groups_with_labels_of_other_lengths():
         )
         for other in ("Rome", "Prague")
     ]  # fmt: skip
-    assert where(*made) == "levels_0[1]: 'Rome' and 'Prague' (1 of 2 differ)"
+    assert where(*made) == "levels[0][1]: 'Rome' and 'Prague' (1 of 2 differ)"
 
 
 def test_unequal_kinds(swept, run):

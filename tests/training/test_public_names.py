@@ -29,6 +29,14 @@ def test_names_are_those_that_type_checkers_know():
     assert set(fastgd.__all__) == known - {"open", "plots", "sklearn"}
 
 
+@pytest.mark.parametrize(
+    "room", ["bucket", "functions", "optimizers", "plots", "schedules", "sklearn"]
+)
+def test_completion_lists_public_names_only(room):
+    found = getattr(fastgd, room)
+    assert {name for name in dir(found) if not name.startswith("_")} == set(found.__all__)
+
+
 def test_everything_imported_leaves_what_python_has():
     assert rooms_after("from fastgd import *\nassert open(0).fileno() == 0 and train")
 

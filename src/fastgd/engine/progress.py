@@ -34,6 +34,7 @@ class Progress(NamedTuple):
     ----------
     done, total : int
         Updates of all networks, points, pixels, ...: done, now or by an earlier call, and of all.
+        What is in a folder counts from the second event.
     best_error : float
         The smallest error recorded so far; NaN if there is none, as in maps. Those of GPUs and
         executors come in chunks, those of a resumed result at the end.

@@ -30,3 +30,7 @@ __all__ = [
     "write",
     "zoom_film",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

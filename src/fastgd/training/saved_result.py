@@ -21,8 +21,8 @@ from fastgd.training.stored_results import SOURCES
 _HASHES = ("sample_hashes", "subset_hashes")
 """Values of headers that only resuming needs, like arrays of states."""
 
-_MEASURED = re.compile(rf"\b({'|'.join((*SOURCES, 'scores', 'notes'))})\b")
-"""Names of values in headers that the training has found, not the caller given."""
+_MEASURED = re.compile(rf"\b({'|'.join({*SOURCES, 'scores', 'notes'} - {'iterations'})})\b")
+"""Names of values in headers that only the training has found."""
 
 
 class SavedResult:
@@ -134,7 +134,8 @@ def assert_equal(a: SavedResult, b: SavedResult) -> None:
         known = one | other
         for name in sorted(known, key=lambda name: _rank(name, known[name])):
             if found := _difference(one.get(name), other.get(name)):
-                raise AssertionError(f"the results differ first in {name}{found}")
+                shown_as = re.sub(r"_(\d+)$", r"[\1]", name)  # weights_1 is weights[1]
+                raise AssertionError(f"the results differ first in {shown_as}{found}")
         raise AssertionError("the results differ first in runs that are missing")
 
 
