@@ -1,6 +1,5 @@
 """Links, pictures and file names in the documents lead somewhere: as files, and as built pages."""
 
-import json
 import re
 import subprocess
 import sys
@@ -127,17 +126,6 @@ def test_the_reference_is_built_and_short(pages):
     text = api.read_text()
     assert "_NestedSequence" not in text
     assert "\\|" not in text  # what a docstring escapes must not be escaped twice
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("searched", "option"),
-    [("l2", "l2"), ("batch size", "batch_size"), ("learning rate", "alpha")],
-)
-def test_a_search_for_an_option_finds_it(pages, searched, option):
-    index = next(path for path in pages if path.name == "api.html").with_name("searchindex.js")
-    found = json.loads(index.read_text().removeprefix("Search.setIndex(").removesuffix(")"))
-    assert f"train-{option}" in {place for _, place, _ in found["indexentries"][searched]}
 
 
 @pytest.mark.slow
