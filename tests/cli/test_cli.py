@@ -5,11 +5,11 @@ import re
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 
 import llvmlite.binding
 import numba
 import numpy as np
-import pandas as pd
 import pytest
 
 import fastgd
@@ -63,13 +63,13 @@ def test_versions_for_a_report(run, capsys):
     assert found["vectors"] == f"{64 * cpu.lanes} bits, {cpu.lanes} float64"
     assert found["threads"] == cpu.threads
     assert found["cache folder"] == str(place())
-    assert found["extras"]["pandas"] == pd.__version__
+    assert found["extras"]["pandas"] == version("pandas")
     assert "numba" not in found["extras"]
     assert found["devices"] == {one.name: one.model for one in gpus}
     fastgd.show_versions()
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert lines["LLVM"] == found["LLVM"]
-    assert f"pandas {pd.__version__}" in lines["extras"]
+    assert f"pandas {version('pandas')}" in lines["extras"]
 
 
 def test_versions_without_a_cache_and_of_damaged_installations(monkeypatch, capsys):
