@@ -113,18 +113,22 @@ def parse(name: str, text: str, variables: Collection[str] | None = ("x",)) -> T
         raise ValueError(
             f"{name} must be an expression{of} such as 'x**2 - cos(3*x)', got {shown(text)}"
         ) from None
-    # Numbers, names and operations, but neither names of functions nor signs of numbers.
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
-    size = len(nodes) - sum(
-        isinstance(node, ast.Call)
-        or (isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant))
-        for node in nodes
-    )
+    size = syntax_size(tree)
     if size > LARGEST:
         raise ValueError(
             f"{name} must have at most {LARGEST} numbers, names and operations, got {size}"
         )
-    return _SyntaxReader(name, text, variables).read(tree)
+    return SyntaxReader(name, text, variables).read(tree)
+
+
+def syntax_size(tree: ast.AST) -> int:
+    """Count numbers, names and operations, but neither names of functions nor signs of numbers."""
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
+    return len(nodes) - sum(
+        isinstance(node, ast.Call)
+        or (isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant))
+        for node in nodes
+    )
 
 
 def walked(tree: Tree, leaf: Callable[[Any], Any], apply: Callable[..., Any]) -> Any:
@@ -149,6 +153,11 @@ def variables_of(tree: Tree) -> set[str]:
     return {tree} if isinstance(tree, str) else set()
 
 
+def size_of(tree: Tree) -> int:
+    """Return the number of numbers, names and operations in a tree."""
+    return int(walked(tree, lambda _leaf: 1, lambda _operation, *sizes: 1 + sum(sizes)))
+
+
 _CHECKED: dict[str, Callable[..., Any]] = {
     **FOLDED,
     **{name: getattr(math, name) for name in FUNCTIONS if hasattr(math, name)},
@@ -171,7 +180,7 @@ def _evaluated(tree: Tree) -> Any:
     return walked(tree, float, apply)
 
 
-class _SyntaxReader:
+class SyntaxReader:
     """Converts Python's syntax tree to a tree of operations, or to a number if it is constant."""
 
     def __init__(self, name: str, text: str, variables: Collection[str] | None) -> None:
@@ -448,8 +457,17 @@ def where(condition: object, a: object, b: object) -> Symbol:
     return apply("where", condition.of, a, b)
 
 
-def trace(what: str, function: Callable[..., Any], names: Sequence[str]) -> Tree:
-    """Return the tree of a function of variables with these names.
+def _tree_of(result: object) -> Tree:
+    return symbol_of(result).tree
+
+
+def trace(
+    what: str,
+    function: Callable[..., Any],
+    names: Sequence[str],
+    read: Callable[[Any], Any] = _tree_of,
+) -> Any:
+    """Return the tree of a function of variables with these names, or what else is ``read``.
 
     Raises
     ------
@@ -458,7 +476,7 @@ def trace(what: str, function: Callable[..., Any], names: Sequence[str]) -> Tree
     """
     token = _tracing.set(True)
     try:
-        return symbol_of(function(*map(Symbol, names))).tree
+        return read(function(*map(Symbol, names)))
     except Exception as error:  # whatever the user's own code raises
         reason = str(error) or type(error).__name__
         if "does not support ufuncs" in reason:
