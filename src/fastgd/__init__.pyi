@@ -17,6 +17,7 @@ from fastgd.engine.results import Summary as Summary
 from fastgd.engine.versions import show_versions as show_versions
 from fastgd.formulas.named import Function as Function
 from fastgd.formulas.named import Loss as Loss
+from fastgd.formulas.rules import Rule as Rule
 from fastgd.models.fit import fit as fit
 from fastgd.models.group_models import GroupModels as GroupModels
 from fastgd.models.model import Model as Model

@@ -9,9 +9,10 @@ PyTorch's.
 In :func:`fastgd.sweep` a field may be a list, range or 1-D array of values, which is an axis with
 the field's name: ``Momentum(momentum=[0.5, 0.9])`` gives the axis ``momentum``.
 
-The classes here declare everything about an optimizer except its step. The steps have the same
-names; they are in ``kernel/iteration/optimizer_steps.py`` and, in plain NumPy, in
-``reference/optimizers.py``.
+The classes here declare everything about an optimizer. Those that move each weight by itself have
+the step as a formula, the text of a :class:`fastgd.Rule`, in which each operation is fused as
+written; that makes it part of the numbers contract. The others' step is in ``kernel/extensions``.
+In plain NumPy all are in ``reference/optimizers.py``.
 """
 
 import typing
@@ -103,6 +104,11 @@ class Hyperparameters:
         # Else the signature in help() would repeat all that the docstring says.
         made.__init__.__annotations__.update({n: fact.kind for n, fact in declared.items()})
 
+    @property
+    def label(self) -> str:
+        """What stands for the method in tables and plots: the name of its class."""
+        return type(self).__name__
+
     def _asdict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self._fields}
 
@@ -154,8 +160,10 @@ BAYESIAN = ("effective_parameters", "weight_penalty", "error_factor")
 # sqrt(1 - beta2**t). A divisor is never 0: a weight without a derivative yet would move by 0 / 0.
 _CORRECTED = """fma(
     alpha * ((c2 := sqrt(1 - beta2**t)) / (1 - beta1**t)),
-    (m := fma(beta1, m, (1 - beta1) * g))
-    / (sqrt(s := fma(beta2, s, (1 - beta2) * (g * g))) + where(epsilon * c2 > 0, epsilon * c2, 5e-324)),
+    (m := fma(beta1, m, (1 - beta1) * g)) / (
+        sqrt(s := fma(beta2, s, (1 - beta2) * (g * g)))
+        + where((divisor := epsilon * c2) > 0, divisor, 5e-324)
+    ),
     {}), m, s"""
 
 
@@ -200,7 +208,12 @@ class Optimizer(Hyperparameters):
         cls.states, cls.kept, cls.second_order = states, kept, second_order
 
 
-class GradientDescent(Optimizer, command="gradient_descent", race_alpha=10.0,rule="lambda w, g, alpha: fma(alpha, g, w)"):
+class GradientDescent(
+    Optimizer,
+    command="gradient_descent",
+    race_alpha=10.0,
+    rule="lambda w, g, alpha: fma(alpha, g, w)",
+):
     """The article's own update: a step of alpha times the gradient.
 
     w = w + alpha * g. It keeps no state.
@@ -222,7 +235,12 @@ class GradientDescent(Optimizer, command="gradient_descent", race_alpha=10.0,rul
     """
 
 
-class Momentum(Optimizer, command="momentum", race_alpha=1.0,rule="lambda w, g, alpha, v, momentum: (fma(alpha, v := fma(momentum, v, g), w), v)"):
+class Momentum(
+    Optimizer,
+    command="momentum",
+    race_alpha=1.0,
+    rule="lambda w, g, alpha, v, momentum: (fma(alpha, v := fma(momentum, v, g), w), v)",
+):
     """A step along a velocity that accumulates previous gradients.
 
     v = momentum * v + g, then w = w + alpha * v. It keeps the velocity v, an (inputs, outputs)
@@ -247,8 +265,13 @@ class Momentum(Optimizer, command="momentum", race_alpha=1.0,rule="lambda w, g, 
     momentum: MomentumRate = 0.9
 
 
-class Nesterov(Optimizer, command="nesterov", race_alpha=2.0,rule="""lambda w, g, alpha, v, momentum: (
-        fma(alpha, fma(momentum, v := fma(momentum, v, g), g), w), v)"""):
+class Nesterov(
+    Optimizer,
+    command="nesterov",
+    race_alpha=2.0,
+    rule="""lambda w, g, alpha, v, momentum: (
+        fma(alpha, fma(momentum, v := fma(momentum, v, g), g), w), v)""",
+):
     """Momentum whose step is the velocity after one more update with the same gradient.
 
     v = momentum * v + g, then w = w + alpha * (g + momentum * v). It keeps the velocity v, an
@@ -274,8 +297,13 @@ class Nesterov(Optimizer, command="nesterov", race_alpha=2.0,rule="""lambda w, g
     momentum: MomentumRate = 0.9
 
 
-class AdaGrad(Optimizer, command="adagrad", race_alpha=0.2,rule="""lambda w, g, alpha, s, epsilon: (
-        fma(alpha, g / (sqrt(s := fma(g, g, s)) + epsilon), w), s)"""):
+class AdaGrad(
+    Optimizer,
+    command="adagrad",
+    race_alpha=0.2,
+    rule="""lambda w, g, alpha, s, epsilon: (
+        fma(alpha, g / (sqrt(s := fma(g, g, s)) + epsilon), w), s)""",
+):
     """Divide each weight's step by the root of the sum of all its squared gradients.
 
     s = s + g * g, then w = w + alpha * g / (sqrt(s) + epsilon). It keeps the sum s, an (inputs,
@@ -300,9 +328,20 @@ class AdaGrad(Optimizer, command="adagrad", race_alpha=0.2,rule="""lambda w, g, 
     epsilon: Epsilon = 1e-10
 
 
-class AdaDelta(Optimizer, command="adadelta", race_alpha=100.0,rule="""lambda w, g, alpha, s, u, rho, epsilon: (
-        fma(alpha, d := sqrt((u + epsilon) / ((s := fma(rho, s, (1 - rho) * (g * g))) + epsilon)) * g, w),
-        s, fma(rho, u, (1 - rho) * (d * d)))"""):
+class AdaDelta(
+    Optimizer,
+    command="adadelta",
+    race_alpha=100.0,
+    rule="""lambda w, g, alpha, s, u, rho, epsilon: (
+        fma(
+            alpha,
+            d := sqrt((u + epsilon) / ((s := fma(rho, s, (1 - rho) * (g * g))) + epsilon)) * g,
+            w,
+        ),
+        s,
+        fma(rho, u, (1 - rho) * (d * d)),
+    )""",
+):
     """Scale each weight's step by its recent steps, so that alpha = 1 is usual.
 
     s = rho * s + (1 - rho) * g * g, the step d = sqrt(u + epsilon) / sqrt(s + epsilon) * g, then
@@ -329,8 +368,13 @@ class AdaDelta(Optimizer, command="adadelta", race_alpha=100.0,rule="""lambda w,
     epsilon: Annotated[Real, "(0, inf)", "Added under both roots"] = 1e-6
 
 
-class RMSProp(Optimizer, command="rmsprop", race_alpha=0.02,rule="""lambda w, g, alpha, s, rho, epsilon: (
-        fma(alpha, g / (sqrt(s := fma(rho, s, (1 - rho) * (g * g))) + epsilon), w), s)"""):
+class RMSProp(
+    Optimizer,
+    command="rmsprop",
+    race_alpha=0.02,
+    rule="""lambda w, g, alpha, s, rho, epsilon: (
+        fma(alpha, g / (sqrt(s := fma(rho, s, (1 - rho) * (g * g))) + epsilon), w), s)""",
+):
     """Divide each weight's step by the root of the recent mean of its squared gradients.
 
     s = rho * s + (1 - rho) * g * g, then w = w + alpha * g / (sqrt(s) + epsilon). It keeps the mean
@@ -355,8 +399,12 @@ class RMSProp(Optimizer, command="rmsprop", race_alpha=0.02,rule="""lambda w, g,
     epsilon: Epsilon = 1e-8
 
 
-class Adam(Optimizer, command="adam", race_alpha=0.1,
-    rule=f"lambda w, g, alpha, t, m, s, beta1, beta2, epsilon: ({_CORRECTED.format('w')})"):
+class Adam(
+    Optimizer,
+    command="adam",
+    race_alpha=0.1,
+    rule=f"lambda w, g, alpha, t, m, s, beta1, beta2, epsilon: ({_CORRECTED.format('w')})",
+):
     """Momentum and RMSProp together, both with a correction for their start at 0.
 
     m = beta1 * m + (1 - beta1) * g and s = beta2 * s + (1 - beta2) * g * g, then w = w + alpha /
@@ -384,9 +432,13 @@ class Adam(Optimizer, command="adam", race_alpha=0.1,
     epsilon: Epsilon = 1e-8
 
 
-class AdamW(Optimizer, command="adamw", race_alpha=0.5,
+class AdamW(
+    Optimizer,
+    command="adamw",
+    race_alpha=0.5,
     rule="lambda w, g, alpha, t, m, s, beta1, beta2, epsilon, weight_decay: "
-    f"({_CORRECTED.format('fma(-alpha * weight_decay, w, w)')})"):
+    f"({_CORRECTED.format('fma(-alpha * weight_decay, w, w)')})",
+):
     """Adam with decoupled weight decay, which is not divided by the gradients' size.
 
     w = w - alpha * weight_decay * w, then Adam's step, w = w + alpha / (1 - beta1**t) * m /
@@ -417,14 +469,33 @@ class AdamW(Optimizer, command="adamw", race_alpha=0.5,
     weight_decay: Annotated[Real, "[0, inf)", "Weight decay, multiplied by alpha"] = 0.01
 
 
-class Rprop(Optimizer, command="rprop", race_alpha=0.001,
-    rule="""lambda w, g, alpha, last, size, eta_minus, eta_plus, min_step, max_step: (fma(
-        last := where((turn := sign(g) * last) < 0, 0, sign(g)),
-        size := where(
-            (floored := where((scaled := where(size > 0, size, alpha)
-                * where(turn > 0, eta_plus, where(turn < 0, eta_minus, 1))) < min_step, min_step, scaled)) > max_step,
-            max_step, floored),
-        w), last, size)"""):
+class Rprop(
+    Optimizer,
+    command="rprop",
+    race_alpha=0.001,
+    rule="""lambda w, g, alpha, last, size, eta_minus, eta_plus, min_step, max_step: (
+        fma(
+            last := where((turn := sign(g) * last) < 0, 0, sign(g)),
+            size := where(
+                (size := where(
+                    (
+                        size := where(size > 0, size, alpha)
+                        * where(turn > 0, eta_plus, where(turn < 0, eta_minus, 1))
+                    )
+                    < min_step,
+                    min_step,
+                    size,
+                ))
+                > max_step,
+                max_step,
+                size,
+            ),
+            w,
+        ),
+        last,
+        size,
+    )""",
+):
     """Steps that follow from the signs of the gradient alone, not from its size.
 
     The first update is w = w + alpha * sign(g). From then on each weight has its own step size in

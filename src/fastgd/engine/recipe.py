@@ -178,7 +178,6 @@ _ON = {feature: choice_of("on", feature) for feature in (*Recipe._fields, *_WANT
 """The choice of each feature that is either on or off."""
 
 
-
 def step_of(optimizer: Optimizer) -> Choice:
     """An optimizer as a choice that knows the indices of its hyperparameters and kept values.
 

@@ -94,7 +94,8 @@ class State(NamedTuple):
         with adaptive sampling, or else 0.
         """
         sizes = {"n": runs, "P": parameters, "S": states_of(optimizer)}
-        sizes |= {"C": len(kept_of(optimizer)), "2": 2, "watched": watched, "drawn": drawn, "best": best * parameters}
+        sizes |= {"C": len(kept_of(optimizer)), "2": 2, "watched": watched, "drawn": drawn}
+        sizes |= {"best": best * parameters}
         return cls(**allocated(_STATE, sizes))
 
 

@@ -193,6 +193,7 @@ class SyntaxReader:
         return ", ".join([*(self._variables or ()), *CONSTANTS, *functions])
 
     def read(self, node: ast.expr) -> Tree:  # noqa: C901
+        """Return the tree of a node, or raise a ValueError that says what can't be read."""
         match node:
             case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
                 return self._number(float, value)

@@ -410,7 +410,9 @@ def _reads(nodes: Sequence[Node]) -> list[frozenset[str]]:
 def _is_power(nodes: Sequence[Node], reads: Sequence[frozenset[str]], k: int) -> bool:
     """Whether a node is x**t, where x doesn't depend on t."""
     kind, *operands = nodes[k]
-    return kind == "pow" and nodes[operands[1]] == ("variable", "t") and "t" not in reads[operands[0]]
+    return (
+        kind == "pow" and nodes[operands[1]] == ("variable", "t") and "t" not in reads[operands[0]]
+    )
 
 
 def _number(name: str) -> int:

@@ -305,7 +305,8 @@ def _one_of(names, arguments):
     lines = [f"    if operation == {OPERATIONS[name]}: return {_IEEE[name]}" for name in names]
     text = "\n".join([f"def body(operation, {arguments}):", *lines, "    return a"])
     called = {"select": select, "minimum": minimum, "maximum": maximum, "magnitude": magnitude}
-    return part(made(text, called | {"sign": sign, "relu": relu, "square_root": square_root, "fma": fma}))
+    called |= {"sign": sign, "relu": relu, "square_root": square_root, "fma": fma}
+    return part(made(text, called))
 
 
 _fast = _one_of([*_IEEE][: _LAST_FAST + 1], "a, b")
