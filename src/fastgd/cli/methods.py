@@ -86,7 +86,7 @@ def read_parameters(typed: Sequence[str], *, several: bool) -> dict[str, list[fl
 
 
 def with_formulas(
-    given: Mapping[str, Any], numbers: Mapping[str, list[float]], rules: Sequence[Rule]
+    given: Mapping[str, Any], numbers: Mapping[str, list[float]], rules: Sequence[Rule] = ()
 ) -> dict[str, Any]:
     """The options, with expressions made into functions that take the parameters they name.
 
@@ -343,14 +343,22 @@ def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
         if fields or name in given:
             kinds = given.get(name, type(DECLARED[name].default))
             given[name] = _with_fields(name, kinds, fields)
-    if rules and "optimizer" in given:
+    return given | _with_rules(rules, numbers, "optimizer" in given)
+
+
+def _with_rules(
+    rules: Sequence[Rule], numbers: Mapping[str, list[float]], has_other: bool
+) -> dict[str, Any]:
+    """The optimizer, if there are rules: one, or several as an axis."""
+    if rules and has_other:
         raise RefusedError("--rule must be left out with --optimizer and its fields, got both")
-    for k, rule in enumerate(rules):
+    made = []
+    for rule in rules:
         own = {name: numbers[name] for name in rule.hyperparameters if name in numbers}
         if len(rules) > 1 and any(len(values) > 1 for values in own.values()):
             raise RefusedError("--parameter must be one number with several rules, got more")
-        rules[k] = rule._replace(**{n: v if len(v) > 1 else v[0] for n, v in own.items()})
-    return given | ({"optimizer": rules if len(rules) > 1 else rules[0]} if rules else {})
+        made.append(rule._replace(**{n: v if len(v) > 1 else v[0] for n, v in own.items()}))
+    return {"optimizer": made if len(made) > 1 else made[0]} if made else {}
 
 
 def read_rule(text: str) -> Rule:

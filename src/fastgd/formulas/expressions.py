@@ -458,17 +458,22 @@ def where(condition: object, a: object, b: object) -> Symbol:
     return apply("where", condition.of, a, b)
 
 
-def _tree_of(result: object) -> Tree:
-    return symbol_of(result).tree
+def trace(what: str, function: Callable[..., Any], names: Sequence[str]) -> Tree:
+    """Return the tree of a function of variables with these names.
+
+    Raises
+    ------
+    TypeError
+        As :func:`trace_all`.
+    """
+    [tree] = trace_all(what, function, names, single=True)
+    return tree
 
 
-def trace(
-    what: str,
-    function: Callable[..., Any],
-    names: Sequence[str],
-    read: Callable[[Any], Any] = _tree_of,
-) -> Any:
-    """Return the tree of a function of variables with these names, or what else is ``read``.
+def trace_all(
+    what: str, function: Callable[..., Any], names: Sequence[str], *, single: bool = False
+) -> tuple[Tree, ...]:
+    """Return the trees of all results of a function of variables with these names.
 
     Raises
     ------
@@ -477,7 +482,9 @@ def trace(
     """
     token = _tracing.set(True)
     try:
-        return read(function(*map(Symbol, names)))
+        found = function(*map(Symbol, names))
+        several = found if isinstance(found, tuple | list) and not single else (found,)
+        return tuple(symbol_of(result).tree for result in several)
     except Exception as error:  # whatever the user's own code raises
         reason = str(error) or type(error).__name__
         if "does not support ufuncs" in reason:

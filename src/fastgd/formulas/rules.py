@@ -30,9 +30,8 @@ from fastgd.formulas.expressions import (
     SyntaxReader,
     Tree,
     size_of,
-    symbol_of,
     syntax_size,
-    trace,
+    trace_all,
     write,
 )
 from fastgd.optimizers import Hyperparameter, Optimizer
@@ -184,14 +183,9 @@ def _text_of(function: Callable[..., Any]) -> str:
     names = [each.name for each in arguments]
     given = {e.name: e.default for e in arguments if e.default is not inspect.Parameter.empty}
     defaults = _checked(names, given)
-    results: tuple[Tree, ...] = trace(_WHAT, function, names, _results)
+    results = trace_all(_WHAT, function, names)
     _check_count([n for n in names if n not in RESERVED and n not in defaults], len(results))
     return _written(names, defaults, results)
-
-
-def _results(value: Any) -> tuple[Tree, ...]:
-    several = value if isinstance(value, tuple | list) else (value,)
-    return tuple(symbol_of(each).tree for each in several)
 
 
 def _written(
@@ -250,9 +244,6 @@ class Rule(Optimizer, command="rule", race_alpha=nan):
     >>> round(run.final_error, 3)
     0.007
     """
-
-    formula: str
-    """Its text."""
 
     def __init__(self, formula: Callable[..., Any] | str, **hyperparameters: Any) -> None:
         if not isinstance(formula, str):

@@ -230,7 +230,8 @@ class Rule(Optimizer):
     def step(self, w: FloatArray, g: FloatArray, alpha: float) -> FloatArray:
         """The first result is the new w, the others are the new states."""
         self.t += 1
-        known = {"w": w, "g": g, "alpha": alpha, "t": float(self.t)} | self._fields
+        known: dict[str, Numbers] = {"w": w, "g": g, "alpha": alpha, "t": float(self.t)}
+        known |= self._fields
         known |= {n: vars(self)[s] for n, s in zip(self._names, self.states, strict=True)}
         new, *states = (_value(tree, known) for tree in self._results)
         vars(self).update(zip(self.states, states, strict=True))
