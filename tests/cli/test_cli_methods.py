@@ -88,7 +88,7 @@ def test_all_options_can_be_typed_and_have_a_panel(several):
     declared = signature(command).parameters
     fields = {field for kind in ALL for field in kind.hyperparameters}
     fields |= {f"schedule_{field}" for kind in schedules.ALL for field in kind.hyperparameters}
-    fields |= {*OWNED, "parameter"}
+    fields |= {*OWNED, "parameter", "rule"}
     assert (
         set(declared)
         == set(get_type_hints(Options)) - {"sample_weight", "gradient_weight"} | fields

@@ -15,7 +15,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import nan
 from typing import Any, NamedTuple, Self
 
@@ -164,11 +164,12 @@ def _checked(arguments: Sequence[str], defaults: Mapping[str, Any]) -> dict[str,
                 f"{_WHAT} must take w, the weight, and g, minus the derivative, got "
                 f"{', '.join(arguments) or 'no arguments'}"
             )
+    return _numbers(defaults)
+
+
+def _numbers(defaults: Mapping[str, Any]) -> dict[str, float]:
     anything = rule_of(_EVERYWHERE)
-    return {
-        name: check_number(f"the default of {name}", value, anything)
-        for name, value in defaults.items()
-    }
+    return {n: check_number(f"the default of {n}", v, anything) for n, v in defaults.items()}
 
 
 def _text_of(function: Callable[..., Any]) -> str:
@@ -182,10 +183,7 @@ def _text_of(function: Callable[..., Any]) -> str:
         raise TypeError(f"{_WHAT} must take named positional arguments, got {shown(function)}")
     names = [each.name for each in arguments]
     given = {e.name: e.default for e in arguments if e.default is not inspect.Parameter.empty}
-    defaults = _checked(names, given)
-    results = trace_all(_WHAT, function, names)
-    _check_count([n for n in names if n not in RESERVED and n not in defaults], len(results))
-    return _written(names, defaults, results)
+    return _written(names, _numbers(given), trace_all(_WHAT, function, names))
 
 
 def _written(
@@ -246,16 +244,16 @@ class Rule(Optimizer, command="rule", race_alpha=nan):
     """
 
     def __init__(self, formula: Callable[..., Any] | str, **hyperparameters: Any) -> None:
-        if not isinstance(formula, str):
-            if not callable(formula):
-                raise TypeError(
-                    f"{_WHAT} must be a function of w, g, alpha and its states or the text of one, "
-                    f"got {shown(formula)}"
-                )
-            text = _text_of(formula)
-        else:
+        if isinstance(formula, str):
             known = facts_of(formula)
             text = _written(known.arguments, known.defaults, known.results)
+        elif callable(formula):
+            text = _text_of(formula)
+        else:
+            raise TypeError(
+                f"{_WHAT} must be a function of w, g, alpha and its states or the text of one, "
+                f"got {shown(formula)}"
+            )
         self._set(text, hyperparameters)
 
     def _set(self, text: str, values: Mapping[str, Any]) -> None:
@@ -272,17 +270,14 @@ class Rule(Optimizer, command="rule", race_alpha=nan):
         known["_fields"] = ("formula", *defaults)
         vars(self).update({**defaults, **values} | known)
 
-    def _asdict(self) -> dict[str, Any]:
-        return {name: vars(self)[name] for name in self._fields}
-
     def _replace(self, **values: Any) -> Self:
         made = object.__new__(type(self))
-        text, own = self._parts()
-        made._set(text, own | values)
+        made._set(self.formula, self._values | values)
         return made
 
-    def _parts(self) -> tuple[str, dict[str, Any]]:
-        return self.formula, {name: vars(self)[name] for name in self.hyperparameters}
+    @property
+    def _values(self) -> dict[str, Any]:
+        return {name: vars(self)[name] for name in self.hyperparameters}
 
     @property
     def label(self) -> str:
@@ -290,21 +285,16 @@ class Rule(Optimizer, command="rule", race_alpha=nan):
         return shortened(self.formula, SHORT)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, self._parts()
+        return partial(type(self), self.formula, **self._values), ()
 
     def __str__(self) -> str:
         """The formula as a text, with the defaults."""
         return self.formula
 
     def __repr__(self) -> str:
-        own = self._parts()[1].items()
-        facts = self.hyperparameters
+        own, facts = self._values.items(), self.hyperparameters
         changed = [f"{n}={value!r}" for n, value in own if repr(value) != repr(facts[n].default)]
         return f"Rule({', '.join([repr(self.formula), *changed])})"
-
-
-def _restored(text: str, values: Mapping[str, Any]) -> Rule:
-    return Rule(text, **values)
 
 
 # ---------------------------------------------------------------- what is computed when
