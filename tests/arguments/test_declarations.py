@@ -105,8 +105,8 @@ def test_the_fields_of_an_optimizer_have_their_facts(kind):
         assert fact.words[0].isupper()
     if update := update_by(kind()):
         read = {name for nodes, _ in (update.step, update.once) for _, name, *_ in nodes}
-        fields = {f"h{k}" for k in range(len(kind._fields))}
-        assert fields <= read, "a field that the rule doesn't read"
+        own = {f"h{k}" for k in range(len(kind._fields))}
+        assert own <= read, "a field that the rule doesn't read"
         return
     read = {attribute for variable, attribute in read_by_kernel() if variable == "optimizer"}
     missing = {*kind._fields, *kind.kept} - read

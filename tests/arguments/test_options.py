@@ -81,8 +81,7 @@ UNITS, OUTPUT_UNITS = (
 )
 LOSS_NAMES = either([*map(repr, LOSSES), "a fastgd.Loss"])
 OPTIMIZERS = (
-    f"{either([f'{kind.__name__}()' for kind in optimizers.ALL])}, from fastgd.optimizers, or a "
-    "fastgd.Rule"
+    f"{either([f'{kind.__name__}()' for kind in optimizers.ALL])}, from fastgd.optimizers or a Rule"
 )
 
 

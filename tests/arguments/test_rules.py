@@ -198,7 +198,9 @@ def test_a_hyperparameter_has_no_name_of_a_parameter():
 
 @pytest.mark.parametrize("given", [LION, lion])
 def test_a_formula_alone_is_no_optimizer(given):
-    with pytest.raises(TypeError, match=r"or a fastgd.Rule, got .*: write fastgd.Rule\(\.\.\.\)$"):
+    with pytest.raises(
+        TypeError, match=r"optimizers or a Rule, got .*: write fastgd.Rule\(\.\.\.\)$"
+    ):
         fastgd.train(X, Y, optimizer=given)
 
 

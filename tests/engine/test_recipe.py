@@ -40,7 +40,7 @@ def switched_on(recipe):
 def test_plain_training_has_no_features():
     recipe = recipe_of(Method(), {})
     assert switched_on(recipe) == []
-    assert recipe.optimizer.name == "GradientDescent"
+    assert (recipe.optimizer.name, [*recipe.optimizer.places]) == ("rule", [])
     assert (recipe.activation.name, recipe.output.name) == ("sigmoid", "sigmoid")
     assert (recipe.loss.name, recipe.batches.name) == ("squared", "all")
 
@@ -195,11 +195,11 @@ def test_axes_put_each_runs_own_value_and_nothing_else():
     ValueColumn.of("epsilon", [0.25, 0.75], method).put(values, index)
     ValueColumn.of("dropout", [0.0, 0.5], method).put(values, index)
     places = recipe_of(method, {}).optimizer.places
-    assert values.numbers[:, places["epsilon"]].tolist() == [0.75, 0.25, 0.75, 0.75]
+    assert values.numbers[:, places["h1"]].tolist() == [0.75, 0.25, 0.75, 0.75]
     dropout = recipes.choice_of("on", "dropout").places
     assert values.integers[:, dropout["threshold"]].tolist() == [2**31, 0, 2**31, 2**31]
-    changed = np.delete(values.numbers, [places["epsilon"], dropout["factor"]], axis=1)
-    kept = np.delete(base.numbers, [places["epsilon"], dropout["factor"]], axis=1)
+    changed = np.delete(values.numbers, [places["h1"], dropout["factor"]], axis=1)
+    kept = np.delete(base.numbers, [places["h1"], dropout["factor"]], axis=1)
     assert changed.tobytes() == kept.tobytes()
     assert len(ValueColumn.of("epsilon", [0.25, 0.75], method)) == 2
 

@@ -32,7 +32,11 @@ def larger(a, b):
 
 
 NUMPY = {
-    "sqrt": np.sqrt, "abs": np.abs, "where": np.where, "minimum": smaller, "maximum": larger,
+    "sqrt": np.sqrt,
+    "abs": np.abs,
+    "where": np.where,
+    "minimum": smaller,
+    "maximum": larger,
     "sign": lambda x: np.where(x > 0, 1.0, np.where(x < 0, -1.0, x)),
 }
 """What stands in rules, for arrays: each is rounded once, as the operations of Python are."""

@@ -222,7 +222,7 @@ class Fielded(OptionType):
         )
         ours = called_here(word).removeprefix(f"{name}=")
         hint = f": did you mean {ours}?" if ours in calls else did_you_mean(word, calls)
-        other = f", or a fastgd.{own.__name__}" if own else ""
+        other = f" or a {own.__name__}" if own else ""
         if own and (callable(value) or "lambda" in word) and not isinstance(value, type):
             hint = f": write fastgd.{own.__name__}(...)"
         raise TypeError(
