@@ -88,11 +88,11 @@ else:
     # fmt: off
     # Below: python docs/write_stub.py
     __all__ = ["BoxCounting", "DeviceError", "Function", "GroupModels", "Loss", "Model",
-        "Objective", "Progress", "Race", "Run", "Snapshot", "Summary", "Surface", "Sweep",
-        "Trainability", "TrainingWarning", "assert_equal", "box_counting", "bucket", "devices",
-        "fit", "fit_groups", "functions", "load", "minimize", "objective", "optimizers", "race",
-        "reference", "schedules", "show_versions", "surface", "sweep", "train", "trainability",
-        "trainability_zoom"]
+        "Objective", "Progress", "Race", "Rule", "Run", "Snapshot", "Summary", "Surface",
+        "Sweep", "Trainability", "TrainingWarning", "assert_equal", "box_counting", "bucket",
+        "devices", "fit", "fit_groups", "functions", "load", "minimize", "objective",
+        "optimizers", "race", "reference", "schedules", "show_versions", "surface", "sweep",
+        "train", "trainability", "trainability_zoom"]
     _Activation = Literal["sigmoid", "tanh", "relu", "identity", "softplus", "leaky_relu",
         "elu", "silu", "gelu"]
     _Output = Literal["sigmoid", "tanh", "identity", "softplus", "exp", "softmax"]
