@@ -31,7 +31,8 @@ from fastgd.checks.numbers import rule_of
 from fastgd.cli.methods import OPTIONS as TYPED
 from fastgd.engine import recipe as recipes
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, UNITS
-from fastgd.formulas.rules import Rule, states_of, update_by
+from fastgd.formulas.rules import Rule
+from fastgd.formulas.updates import states_of, update_by
 from fastgd.kernel.iteration import optimizer_steps
 from fastgd.optimizers import ALL, BY_COMMAND, LevenbergMarquardt, Optimizer
 from fastgd.reference.functions import FUNCTIONS

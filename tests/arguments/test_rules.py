@@ -13,7 +13,8 @@ import fastgd
 from fastgd.arguments.options import Method
 from fastgd.engine.recipe import Values, step_of
 from fastgd.formulas.expressions import LARGEST, write
-from fastgd.formulas.rules import LONGEST, MOST_STATES, Rule, states_of, update_by
+from fastgd.formulas.rules import LONGEST, MOST_STATES, Rule
+from fastgd.formulas.updates import states_of, update_by
 from fastgd.functions import exp, fma, sign, sqrt, where
 from fastgd.optimizers import ALL, FIRST_ORDER, Adam, LevenbergMarquardt
 

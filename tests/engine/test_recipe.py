@@ -17,7 +17,7 @@ from fastgd.engine.recipe import (
     state_count,
     width_of,
 )
-from fastgd.formulas.rules import kept_of, states_of
+from fastgd.formulas.updates import kept_of, states_of
 from fastgd.kernel.block import OPTIONS
 from fastgd.optimizers import ALL, AdaDelta, Adam, GradientDescent, Momentum
 from fastgd.schedules import Constant, Cosine, Exponential, Step

@@ -19,7 +19,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, RunBatch, arrange
 from fastgd.engine.recipe import ValueColumn, monitoring_of, recipe_of
 from fastgd.engine.session import CHUNK_SECONDS, Session, ValueAxes
-from fastgd.formulas.rules import kept_of, states_of
+from fastgd.formulas.updates import kept_of, states_of
 from fastgd.kernel.block import Recipe
 from fastgd.kernel.vectorization import GPU, Machine
 

@@ -20,7 +20,7 @@ from fastgd.arguments.options import Method
 from fastgd.formulas.derivation import Derivation, DualExpression, replaced, steadied
 from fastgd.formulas.expressions import Tree
 from fastgd.formulas.named import UNITS, Function, Loss, loss_of, unit_of
-from fastgd.formulas.rules import kept_of, update_of
+from fastgd.formulas.updates import kept_of, update_of
 from fastgd.kernel.block import OPTIONS, Recipe
 from fastgd.kernel.iteration.activations import BOTH, DERIVATIVE, OF_VALUE, TWICE, VALUE
 from fastgd.kernel.iteration.losses import DELTA, LOSS
@@ -181,7 +181,7 @@ _ON = {feature: choice_of("on", feature) for feature in (*Recipe._fields, *_WANT
 def step_of(optimizer: Optimizer) -> Choice:
     """An optimizer as a choice that knows the indices of its hyperparameters and kept values.
 
-    All that are made of a formula have the same names: see :class:`fastgd.formulas.rules.Update`.
+    All that are made of a formula have the same names: see :class:`fastgd.formulas.updates.Update`.
     """
     if optimizer.formula:
         return _by_rule(optimizer.formula, tuple(optimizer.hyperparameters))

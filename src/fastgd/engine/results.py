@@ -15,7 +15,7 @@ from fastgd.checks.numbers import FloatArray
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.recipe import TOLERANCE, corrections_of, is_watched
 from fastgd.engine.session import Runs
-from fastgd.formulas.rules import kept_of, states_of
+from fastgd.formulas.updates import kept_of, states_of
 from fastgd.kernel import block as slots
 from fastgd.optimizers import BAYESIAN, LevenbergMarquardt, Optimizer
 

@@ -10,6 +10,7 @@ is recorded. What can't be recorded raises an error with the line of the user's 
 from __future__ import annotations
 
 import ast
+import inspect
 import linecache
 import math
 import numbers
@@ -456,6 +457,26 @@ def where(condition: object, a: object, b: object) -> Symbol:
             f"the condition of where() must be a comparison such as a > 0, got {shown(condition)}"
         )
     return apply("where", condition.of, a, b)
+
+
+def arguments_of(what: str, function: Callable[..., Any], such_as: str) -> dict[str, Any]:
+    """Return the names of a function's arguments, with their defaults, or ``Parameter.empty``.
+
+    Raises
+    ------
+    TypeError
+        If it has none, or others than positional ones.
+    """
+    try:
+        arguments = [*inspect.signature(function).parameters.values()]
+    except (TypeError, ValueError):
+        arguments = []
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if not arguments or any(each.kind not in positional for each in arguments):
+        raise TypeError(
+            f"{what} must take named positional arguments, such as {such_as}; got {shown(function)}"
+        )
+    return {each.name: each.default for each in arguments}
 
 
 def trace(what: str, function: Callable[..., Any], names: Sequence[str]) -> Tree:

@@ -14,7 +14,7 @@ import numpy as np
 
 from fastgd import optimizers
 from fastgd.checks.numbers import FloatArray
-from fastgd.formulas import rules
+from fastgd.formulas import rules, updates
 from fastgd.formulas.expressions import Tree
 from fastgd.reference.formulas import Dual, evaluate
 
@@ -217,7 +217,7 @@ class Rule(Optimizer):
         facts = rules.facts_of(rule.formula)
         self._results, self._names = facts.results, facts.states
         self._fields = {name: getattr(rule, name) for name in facts.defaults}
-        update = rules.update_by(rule)
+        update = updates.update_by(rule)
         self._kept = update.kept if update else ()
         for name in self.states:
             setattr(self, name, 0.0)

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.option_types import Mask
 from fastgd.checks.numbers import FloatArray
-from fastgd.formulas.rules import kept_of
+from fastgd.formulas.updates import kept_of
 from fastgd.optimizers import Optimizer
 from fastgd.reference.optimizers import twin
 
