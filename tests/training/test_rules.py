@@ -152,7 +152,8 @@ def test_fields_are_axes():
             assert same(sweep[place].weights, alone.weights)
             assert sweep[place].options["optimizer"] == rule
         twin = reference.sweep(**GIVEN, optimizer=LION._replace(**axes), seed=range(2))
-    np.testing.assert_allclose(sweep.errors, twin.errors, rtol=1e-9)
+    for place, run in twin.items():
+        np.testing.assert_allclose(sweep.errors[place], run.errors, rtol=1e-9)
 
 
 def test_fields_are_keys_of_combinations():
@@ -177,9 +178,9 @@ def test_several_rules_are_an_axis(tmp_path):
         sweep.save(tmp_path / "sweep.fastgd")
         again = fastgd.load(tmp_path / "sweep.fastgd")
         assert again == sweep
-        more = {"X": X, "y": Y, "iterations": 80}
+        more = {"X": X, "y": Y, "iterations": 30}
         longer = fastgd.sweep(**more, resume=again)
-        whole = fastgd.sweep(**GIVEN | more, optimizer=rules, seed=range(3))
+        whole = fastgd.sweep(**GIVEN | {"iterations": 80}, optimizer=rules, seed=range(3))
     assert same(longer.final_error, whole.final_error)
 
 
@@ -193,20 +194,20 @@ def test_resumed_it_is_one_training(rule, tmp_path):
         half.save(tmp_path / "run.fastgd")
         half = fastgd.load(tmp_path / "run.fastgd")
         assert half.options["optimizer"] == rule
-        rest = fastgd.train(X, Y, resume=half, iterations=70)
+        rest = fastgd.train(X, Y, resume=half, iterations=20)
         assert same(rest.weights, whole.weights)
         assert same(rest.state, whole.state)
         # The twin goes on from the kernel's state, and the kernel from the twin's.
-        twin = reference.train(X, Y, resume=half, iterations=70)
+        twin = reference.train(X, Y, resume=half, iterations=20)
         np.testing.assert_allclose(twin.weights[0], whole.weights[0], rtol=1e-9)
         other = reference.train(**given, optimizer=rule)
         np.testing.assert_allclose(other.state.corrections, half.state.corrections, rtol=1e-12)
-        back = fastgd.train(X, Y, resume=other, iterations=70)
+        back = fastgd.train(X, Y, resume=other, iterations=20)
         np.testing.assert_allclose(back.weights[0], whole.weights[0], rtol=1e-9)
         with pytest.raises(
             ValueError, match="optimizer must be left out with resume, or as it was"
         ):
-            fastgd.train(X, Y, resume=half, iterations=70, optimizer=Rule("lambda w, g: w + g"))
+            fastgd.train(X, Y, resume=half, iterations=20, optimizer=Rule("lambda w, g: w + g"))
 
 
 def test_in_folders_and_checkpoints(tmp_path):
