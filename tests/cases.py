@@ -14,7 +14,7 @@ import numpy as np
 import fastgd
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.initial_network import INITS
-from fastgd.functions import exp, log
+from fastgd.functions import exp, log, maximum, sign, sqrt
 from fastgd.optimizers import (
     AdaDelta,
     AdaGrad,
@@ -79,6 +79,26 @@ STAYS = [None, np.arange(15).reshape(5, 3) % 2 == 0, True]
 SWISH = fastgd.Function(lambda a, beta: a / (1 + exp(-beta * a)), beta=1.0)
 CAUCHY = fastgd.Loss(lambda y, v, c: log(1 + ((y - v) / c) ** 2), c=1.0)
 """Functions as users write them."""
+
+LION = fastgd.Rule(
+    lambda w, g, alpha, m, beta1=0.9, beta2=0.99: (
+        w + alpha * sign(beta1 * m + (1 - beta1) * g),
+        beta2 * m + (1 - beta2) * g,
+    )
+)
+
+
+def amsgrad(w, g, alpha, t, m, s, largest, beta1=0.9, beta2=0.999, epsilon=1e-8):
+    """The steps of Reddi, Kale and Kumar, ICLR (2018), which shrink with the root of t."""
+    m = beta1 * m + (1 - beta1) * g
+    s = beta2 * s + (1 - beta2) * g * g
+    largest = maximum(largest, s)
+    root = sqrt(largest) / sqrt(1 - beta2**t) + epsilon
+    return w + alpha / sqrt(t) / (1 - beta1**t) * m / root, m, s, largest
+
+
+AMSGRAD = fastgd.Rule(amsgrad)
+"""Rules as users write them."""
 
 
 def unchanged(y: np.ndarray) -> np.ndarray:
@@ -202,6 +222,22 @@ OPTIONS = {
             {"optimizer": Rprop(0.3, 1.05, 1e-4, 0.02), "alpha": 0.1},
         ],
         speed=Speed("<= 2"),
+    ),
+    "lion": Case(
+        {"optimizer": LION},
+        {"beta1": [0.5, 0.9]},
+        settings=[
+            {"optimizer": LION, "alpha": 1e-4},
+            {"optimizer": LION._replace(beta2=0.5), "alpha": 1e-3},
+        ],
+    ),
+    "amsgrad": Case(
+        {"optimizer": AMSGRAD},
+        {"beta2": [0.9, 0.999]},
+        settings=[
+            {"optimizer": AMSGRAD, "alpha": 1e-2},
+            {"optimizer": AMSGRAD._replace(beta1=0.5, epsilon=1e-3), "alpha": 1e-2},
+        ],
     ),
     "levenberg marquardt": Case(
         {"optimizer": LevenbergMarquardt(), "sample_weight": EIGHT, "l2": 0.02},
@@ -683,6 +719,7 @@ OPTIMIZERS = (
     "adam",
     "adamw",
     "rprop",
+    "amsgrad",
 )
 KINDS = tuple(
     name

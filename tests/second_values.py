@@ -46,6 +46,7 @@ def values_of_type(kind):
             return [None, (0,), (1,), [True, None], [None, np.eye(4, 2) > 0]]
         case Fielded():
             found = [*itertools.chain.from_iterable(map(instances, kind.classes))]
+            found += OWN_RULES if kind.by_formula else []
             return [*found, FACTORS, FACTORS[::-1]] if isinstance(kind, ScheduleKind) else found
     raise AssertionError(f"{type(kind).__name__} needs values: add some to values_of_type")
 
@@ -75,6 +76,14 @@ OWN_FORMULAS = {
     fastgd.Function: [*map(scaled, (1.0, 0.5, 0.0, -0.0))],
     fastgd.Loss: [distance(2), distance(4), distance(2, 0.5)],
 }
+
+
+def scaled_step(factor):
+    """Rules of equal code."""
+    return fastgd.Rule(lambda w, g, alpha, p=0.5: w + factor * alpha * p * g)
+
+
+OWN_RULES = [*map(scaled_step, (1.0, 0.5)), scaled_step(0.5)._replace(p=0.25)]
 
 
 def look_alikes(value):

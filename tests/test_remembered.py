@@ -131,6 +131,20 @@ REMEMBERED = {
             ]
         },
     ),
+    **dict.fromkeys(
+        ("engine.recipe._by_rule", "formulas.rules.facts_of", "formulas.updates.update_of"),
+        (
+            {"text": "lambda w, g, p, q, r=-0.0: (w + r * g, p)", "fields": ("q",)},
+            {
+                "text": [
+                    "lambda w, g, p, q, r=-0.0: (w + q * g, p)",
+                    "lambda w, g, p, q, r=-0.0: (w + r * g, -p)",
+                    "lambda w, g, q, p, s, r=0.0: (w + r**r * g, p, s)",
+                ],
+                "fields": [("p",)],
+            },
+        ),
+    ),
     "formulas.calendar.circle": ({"steps": 4}, {"steps": [3, 12]}),
     "sklearn.standard_steps.names_of": ({"kind": FastGDRegressor}, {"kind": [FastGDClassifier]}),
 }

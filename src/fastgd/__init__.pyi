@@ -17,6 +17,7 @@ from fastgd.engine.results import Summary as Summary
 from fastgd.engine.versions import show_versions as show_versions
 from fastgd.formulas.named import Function as Function
 from fastgd.formulas.named import Loss as Loss
+from fastgd.formulas.rules import Rule as Rule
 from fastgd.models.fit import fit as fit
 from fastgd.models.group_models import GroupModels as GroupModels
 from fastgd.models.model import Model as Model
@@ -87,11 +88,11 @@ else:
     # fmt: off
     # Below: python docs/write_stub.py
     __all__ = ["BoxCounting", "DeviceError", "Function", "GroupModels", "Loss", "Model",
-        "Objective", "Progress", "Race", "Run", "Snapshot", "Summary", "Surface", "Sweep",
-        "Trainability", "TrainingWarning", "assert_equal", "box_counting", "bucket", "devices",
-        "fit", "fit_groups", "functions", "load", "minimize", "objective", "optimizers", "race",
-        "reference", "schedules", "show_versions", "surface", "sweep", "train", "trainability",
-        "trainability_zoom"]
+        "Objective", "Progress", "Race", "Rule", "Run", "Snapshot", "Summary", "Surface",
+        "Sweep", "Trainability", "TrainingWarning", "assert_equal", "box_counting", "bucket",
+        "devices", "fit", "fit_groups", "functions", "load", "minimize", "objective",
+        "optimizers", "race", "reference", "schedules", "show_versions", "surface", "sweep",
+        "train", "trainability", "trainability_zoom"]
     _Activation = Literal["sigmoid", "tanh", "relu", "identity", "softplus", "leaky_relu",
         "elu", "silu", "gelu"]
     _Output = Literal["sigmoid", "tanh", "identity", "softplus", "exp", "softmax"]

@@ -9,9 +9,10 @@ PyTorch's.
 In :func:`fastgd.sweep` a field may be a list, range or 1-D array of values, which is an axis with
 the field's name: ``Momentum(momentum=[0.5, 0.9])`` gives the axis ``momentum``.
 
-The classes here declare everything about an optimizer except its step. The steps have the same
-names; they are in ``kernel/iteration/optimizer_steps.py`` and, in plain NumPy, in
-``reference/optimizers.py``.
+The classes here declare everything about an optimizer. Those that move each weight by itself have
+the step as a formula, the text of a :class:`fastgd.Rule`, in which each operation is fused as
+written; that makes it part of the numbers contract. The others' step is in ``kernel/extensions``.
+In plain NumPy all are in ``reference/optimizers.py``.
 """
 
 import typing
@@ -103,6 +104,11 @@ class Hyperparameters:
         # Else the signature in help() would repeat all that the docstring says.
         made.__init__.__annotations__.update({n: fact.kind for n, fact in declared.items()})
 
+    @property
+    def label(self) -> str:
+        """What stands for the method in tables and plots: the name of its class."""
+        return type(self).__name__
+
     def _asdict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self._fields}
 
@@ -150,7 +156,15 @@ Epsilon = Annotated[Real, "(0, inf)", "Added to divisors, so that they are not 0
 BAYESIAN = ("effective_parameters", "weight_penalty", "error_factor")
 """What Bayesian regularization finds: see :class:`fastgd.Run`."""
 
-_CORRECTIONS = {"power1": 1.0, "power2": 1.0, "factor": 0.0, "corrected_epsilon": 0.0}
+# alpha / c1 * m / (sqrt(s) / c2 + epsilon), with one division less; c1 = 1 - beta1**t and c2 =
+# sqrt(1 - beta2**t). A divisor is never 0: a weight without a derivative yet would move by 0 / 0.
+_CORRECTED = """fma(
+    alpha * ((c2 := sqrt(1 - beta2**t)) / (1 - beta1**t)),
+    (m := fma(beta1, m, (1 - beta1) * g)) / (
+        sqrt(s := fma(beta2, s, (1 - beta2) * (g * g)))
+        + where((divisor := epsilon * c2) > 0, divisor, 5e-324)
+    ),
+    {}), m, s"""
 
 
 class Optimizer(Hyperparameters):
@@ -163,11 +177,16 @@ class Optimizer(Hyperparameters):
     article's 3-4-1 network after 1000 iterations, over the seeds 1 to 64.
     """
 
+    formula: ClassVar[str]
+    """The update of each weight, as the text of a :class:`fastgd.Rule` in which the fields are
+    hyperparameters; empty if all weights move together.
+    """
+
     states: ClassVar[int]
-    """How many numbers of state each parameter has; they start at 0."""
+    """Without a formula: how many numbers of state each parameter has; they start at 0."""
 
     kept: ClassVar[Mapping[str, float]]
-    """The numbers of state that each run has, by name, with their initial values."""
+    """Without a formula: the numbers of state that each run has, with their initial values."""
 
     second_order: ClassVar[bool]
     """Whether a step solves a system of equations; it then needs a sum of squares of all samples.
@@ -178,17 +197,23 @@ class Optimizer(Hyperparameters):
         *,
         command: str,
         race_alpha: float,
+        rule: str = "",
         states: int = 0,
         kept: Mapping[str, float] = MappingProxyType({}),
         second_order: bool = False,
     ) -> None:
         """Make the class a dataclass, and store what is declared of it."""
         super().__init_subclass__(command=command)
-        cls.race_alpha, cls.states, cls.kept = race_alpha, states, kept
-        cls.second_order = second_order
+        cls.race_alpha, cls.formula = race_alpha, rule
+        cls.states, cls.kept, cls.second_order = states, kept, second_order
 
 
-class GradientDescent(Optimizer, command="gradient_descent", race_alpha=10.0):
+class GradientDescent(
+    Optimizer,
+    command="gradient_descent",
+    race_alpha=10.0,
+    rule="lambda w, g, alpha: fma(alpha, g, w)",
+):
     """The article's own update: a step of alpha times the gradient.
 
     w = w + alpha * g. It keeps no state.
@@ -210,7 +235,12 @@ class GradientDescent(Optimizer, command="gradient_descent", race_alpha=10.0):
     """
 
 
-class Momentum(Optimizer, command="momentum", race_alpha=1.0, states=1):
+class Momentum(
+    Optimizer,
+    command="momentum",
+    race_alpha=1.0,
+    rule="lambda w, g, alpha, v, momentum: (fma(alpha, v := fma(momentum, v, g), w), v)",
+):
     """A step along a velocity that accumulates previous gradients.
 
     v = momentum * v + g, then w = w + alpha * v. It keeps the velocity v, an (inputs, outputs)
@@ -235,7 +265,13 @@ class Momentum(Optimizer, command="momentum", race_alpha=1.0, states=1):
     momentum: MomentumRate = 0.9
 
 
-class Nesterov(Optimizer, command="nesterov", race_alpha=2.0, states=1):
+class Nesterov(
+    Optimizer,
+    command="nesterov",
+    race_alpha=2.0,
+    rule="""lambda w, g, alpha, v, momentum: (
+        fma(alpha, fma(momentum, v := fma(momentum, v, g), g), w), v)""",
+):
     """Momentum whose step is the velocity after one more update with the same gradient.
 
     v = momentum * v + g, then w = w + alpha * (g + momentum * v). It keeps the velocity v, an
@@ -261,7 +297,13 @@ class Nesterov(Optimizer, command="nesterov", race_alpha=2.0, states=1):
     momentum: MomentumRate = 0.9
 
 
-class AdaGrad(Optimizer, command="adagrad", race_alpha=0.2, states=1):
+class AdaGrad(
+    Optimizer,
+    command="adagrad",
+    race_alpha=0.2,
+    rule="""lambda w, g, alpha, s, epsilon: (
+        fma(alpha, g / (sqrt(s := fma(g, g, s)) + epsilon), w), s)""",
+):
     """Divide each weight's step by the root of the sum of all its squared gradients.
 
     s = s + g * g, then w = w + alpha * g / (sqrt(s) + epsilon). It keeps the sum s, an (inputs,
@@ -286,7 +328,20 @@ class AdaGrad(Optimizer, command="adagrad", race_alpha=0.2, states=1):
     epsilon: Epsilon = 1e-10
 
 
-class AdaDelta(Optimizer, command="adadelta", race_alpha=100.0, states=2):
+class AdaDelta(
+    Optimizer,
+    command="adadelta",
+    race_alpha=100.0,
+    rule="""lambda w, g, alpha, s, u, rho, epsilon: (
+        fma(
+            alpha,
+            d := sqrt((u + epsilon) / ((s := fma(rho, s, (1 - rho) * (g * g))) + epsilon)) * g,
+            w,
+        ),
+        s,
+        fma(rho, u, (1 - rho) * (d * d)),
+    )""",
+):
     """Scale each weight's step by its recent steps, so that alpha = 1 is usual.
 
     s = rho * s + (1 - rho) * g * g, the step d = sqrt(u + epsilon) / sqrt(s + epsilon) * g, then
@@ -313,7 +368,13 @@ class AdaDelta(Optimizer, command="adadelta", race_alpha=100.0, states=2):
     epsilon: Annotated[Real, "(0, inf)", "Added under both roots"] = 1e-6
 
 
-class RMSProp(Optimizer, command="rmsprop", race_alpha=0.02, states=1):
+class RMSProp(
+    Optimizer,
+    command="rmsprop",
+    race_alpha=0.02,
+    rule="""lambda w, g, alpha, s, rho, epsilon: (
+        fma(alpha, g / (sqrt(s := fma(rho, s, (1 - rho) * (g * g))) + epsilon), w), s)""",
+):
     """Divide each weight's step by the root of the recent mean of its squared gradients.
 
     s = rho * s + (1 - rho) * g * g, then w = w + alpha * g / (sqrt(s) + epsilon). It keeps the mean
@@ -338,7 +399,12 @@ class RMSProp(Optimizer, command="rmsprop", race_alpha=0.02, states=1):
     epsilon: Epsilon = 1e-8
 
 
-class Adam(Optimizer, command="adam", race_alpha=0.1, states=2, kept=_CORRECTIONS):
+class Adam(
+    Optimizer,
+    command="adam",
+    race_alpha=0.1,
+    rule=f"lambda w, g, alpha, t, m, s, beta1, beta2, epsilon: ({_CORRECTED.format('w')})",
+):
     """Momentum and RMSProp together, both with a correction for their start at 0.
 
     m = beta1 * m + (1 - beta1) * g and s = beta2 * s + (1 - beta2) * g * g, then w = w + alpha /
@@ -366,7 +432,13 @@ class Adam(Optimizer, command="adam", race_alpha=0.1, states=2, kept=_CORRECTION
     epsilon: Epsilon = 1e-8
 
 
-class AdamW(Optimizer, command="adamw", race_alpha=0.5, states=2, kept=_CORRECTIONS):
+class AdamW(
+    Optimizer,
+    command="adamw",
+    race_alpha=0.5,
+    rule="lambda w, g, alpha, t, m, s, beta1, beta2, epsilon, weight_decay: "
+    f"({_CORRECTED.format('fma(-alpha * weight_decay, w, w)')})",
+):
     """Adam with decoupled weight decay, which is not divided by the gradients' size.
 
     w = w - alpha * weight_decay * w, then Adam's step, w = w + alpha / (1 - beta1**t) * m /
@@ -397,7 +469,33 @@ class AdamW(Optimizer, command="adamw", race_alpha=0.5, states=2, kept=_CORRECTI
     weight_decay: Annotated[Real, "[0, inf)", "Weight decay, multiplied by alpha"] = 0.01
 
 
-class Rprop(Optimizer, command="rprop", race_alpha=0.001, states=2):
+class Rprop(
+    Optimizer,
+    command="rprop",
+    race_alpha=0.001,
+    rule="""lambda w, g, alpha, last, size, eta_minus, eta_plus, min_step, max_step: (
+        fma(
+            last := where((turn := sign(g) * last) < 0, 0, sign(g)),
+            size := where(
+                (size := where(
+                    (
+                        size := where(size > 0, size, alpha)
+                        * where(turn > 0, eta_plus, where(turn < 0, eta_minus, 1))
+                    )
+                    < min_step,
+                    min_step,
+                    size,
+                ))
+                > max_step,
+                max_step,
+                size,
+            ),
+            w,
+        ),
+        last,
+        size,
+    )""",
+):
     """Steps that follow from the signs of the gradient alone, not from its size.
 
     The first update is w = w + alpha * sign(g). From then on each weight has its own step size in

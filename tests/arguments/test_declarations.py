@@ -31,6 +31,8 @@ from fastgd.checks.numbers import rule_of
 from fastgd.cli.methods import OPTIONS as TYPED
 from fastgd.engine import recipe as recipes
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, UNITS
+from fastgd.formulas.rules import Rule
+from fastgd.formulas.updates import states_of, update_by
 from fastgd.kernel.iteration import optimizer_steps
 from fastgd.optimizers import ALL, BY_COMMAND, LevenbergMarquardt, Optimizer
 from fastgd.reference.functions import FUNCTIONS
@@ -67,9 +69,7 @@ def read_by_kernel():
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
 def test_an_optimizer_is_everywhere(kind):
     name = kind.__name__
-    assert name in optimizer_steps.STEPS or kind.second_order, (
-        "no step in kernel/iteration/optimizer_steps.py"
-    )
+    assert kind.formula or kind.second_order, "no rule"
     assert type(twin(kind())).__name__ == name, "no twin in reference/optimizers.py"
     assert BY_COMMAND[kind.command] is kind
     assert name in optimizers.__all__
@@ -91,7 +91,7 @@ def test_an_optimizer_documents_itself(kind):
     assert ">>> " in text, "no example"
     named = re.findall(r"^(\w+) : float", text, re.MULTILINE)
     assert named == list(kind._fields)
-    keeps = {0: "keeps no state", 1: "an (inputs", 2: "two (inputs"}[kind.states]
+    keeps = {0: "keeps no state", 1: "an (inputs", 2: "two (inputs"}[states_of(kind())]
     assert keeps in " ".join(text.split())
     assert kind.race_alpha > 0
     assert "Annotated" not in str(inspect.signature(kind))
@@ -104,9 +104,14 @@ def test_the_fields_of_an_optimizer_have_their_facts(kind):
         assert rule_of(fact.interval).holds(fact.default), name
         assert getattr(kind(), name) == fact.default
         assert fact.words[0].isupper()
+    if update := update_by(kind()):
+        read = {name for nodes, _ in (update.step, update.once) for _, name, *_ in nodes}
+        own = {f"h{k}" for k in range(len(kind._fields))}
+        assert own <= read, "a field that the rule doesn't read"
+        return
     read = {attribute for variable, attribute in read_by_kernel() if variable == "optimizer"}
     missing = {*kind._fields, *kind.kept} - read
-    assert not missing, f"kernel/iteration/optimizer_steps.py reads no optimizer.{missing}"
+    assert not missing, f"kernel/extensions/levenberg_marquardt.py reads no optimizer.{missing}"
 
 
 def test_the_kernel_reads_no_field_that_no_optimizer_has():
@@ -116,8 +121,9 @@ def test_the_kernel_reads_no_field_that_no_optimizer_has():
 
 
 def test_optimizers_are_the_classes_of_their_module():
-    assert Optimizer.__subclasses__() == list(ALL)
-    assert set(optimizer_steps.STEPS) == {kind.__name__ for kind in ALL} | {"Derivative"}
+    assert Optimizer.__subclasses__() == [*ALL, Rule]
+    others = {kind.__name__ for kind in ALL if not kind.formula} | {"Derivative"}
+    assert set(optimizer_steps.OTHERS) == others
 
 
 # ---- schedules

@@ -80,7 +80,9 @@ UNITS, OUTPUT_UNITS = (
     either([*map(repr, names), "a fastgd.Function"]) for names in (ACTIVATIONS, OUTPUTS)
 )
 LOSS_NAMES = either([*map(repr, LOSSES), "a fastgd.Loss"])
-OPTIMIZERS = f"{either([f'{kind.__name__}()' for kind in optimizers.ALL])}, from fastgd.optimizers"
+OPTIMIZERS = (
+    f"{either([f'{kind.__name__}()' for kind in optimizers.ALL])}, from fastgd.optimizers or a Rule"
+)
 
 
 def check(*, y=Y, hidden=(4,), **given):

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import fastgd
-from cases import CAUCHY, SWISH
+from cases import CAUCHY, LION, SWISH
 from fastgd.cli import main
 from fastgd.cli.command_options import takes
-from fastgd.cli.methods import method_options, read_method
+from fastgd.cli.methods import method_options, read_entry, read_method
 from fastgd.cli.refusals import RefusedError
 from fastgd.tables.table_samples import read_samples
 
@@ -233,3 +233,71 @@ def test_an_expression_is_trained_and_shown(call, tmp_path):
     sweep = fastgd.load(saved)
     assert sweep.axes == {"beta": [0.5, 2.0]} | {n: v for n, v in sweep.axes.items() if n != "beta"}
     assert sweep.method.activation == fastgd.Function(str(SWISH), beta=0.5)
+
+
+# ---------------------------------------------------------------- rules
+
+
+PLAIN = "lambda w, g, alpha, m, beta=0.9: (w + alpha * m, beta * m + g)"
+
+
+def test_a_rule_is_typed_as_text():
+    assert read(rule=PLAIN) == {"optimizer": fastgd.Rule(PLAIN)}
+    found = read(rule=PLAIN, parameter=["beta=0.5"])
+    assert found == {"optimizer": fastgd.Rule(PLAIN, beta=0.5)}
+    several = read(several=True, rule=[PLAIN], parameter=["beta=0.5,0.9"])
+    assert several == {"optimizer": fastgd.Rule(PLAIN, beta=[0.5, 0.9])}
+    two = read(several=True, rule=[PLAIN, str(LION)], parameter=["beta1=0.5"])
+    assert two == {"optimizer": [fastgd.Rule(PLAIN), LION._replace(beta1=0.5)]}
+
+
+def test_a_rule_is_read_from_a_file(tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text(f"import fastgd\ndef plain(w, g, p=2):\n    return w + p * g\n\n"
+                    f"other = fastgd.Rule('{PLAIN}')\n")  # fmt: skip
+    assert read(rule=f"{file}:plain") == {"optimizer": fastgd.Rule("lambda w, g, p=2: w + p * g")}
+    assert read(rule=f"{file}:other") == {"optimizer": fastgd.Rule(PLAIN)}
+    with pytest.raises(RefusedError, match=r"--rule '.*own.py:absent': a Rule must be a function"):
+        read(rule=f"{file}:absent")
+    file.write_text("1 / 0")
+    with pytest.raises(RefusedError, match=r"--rule '.*own.py:plain': division by zero"):
+        read(rule=f"{file}:plain")
+    with pytest.raises(FileNotFoundError):
+        read(rule=f"{tmp_path}/none.py:plain")
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ({"rule": "w + g"}, r"--rule 'w \+ g': a Rule must be a lambda expression"),
+        ({"rule": "lambda w, g: w + k"}, "--rule .*: a Rule: unknown name 'k'"),
+        ({"rule": PLAIN, "optimizer": "adam"}, "--rule must be left out with --optimizer and its "),
+        (
+            {"rule": PLAIN, "momentum": "0.5"},
+            "--momentum needs --optimizer|--rule must be left out",
+        ),
+        ({"rule": PLAIN, "parameter": ["gamma=1"]}, "--parameter gamma must be in an expression"),
+    ],
+)
+def test_what_is_no_rule(typed, message):
+    with pytest.raises(RefusedError, match=message):
+        read(**typed)
+
+
+def test_rules_in_a_race():
+    assert read_entry(f"{PLAIN},alpha=0.1") == (fastgd.Rule(PLAIN), 0.1)
+    assert read_entry(f"{PLAIN}, beta=0.5, alpha=2") == (fastgd.Rule(PLAIN, beta=0.5), 2)
+    assert read_entry("lambda w, g, alpha: w + alpha*g,alpha=2") == (
+        fastgd.Rule("lambda w, g, alpha: w + alpha * g"),
+        2,
+    )
+    with pytest.raises(RefusedError, match="takes beta=X, alpha=X, got 'gamma=1'"):
+        read_entry(f"{PLAIN},gamma=1")
+
+
+def test_a_command_trains_by_a_rule(call):
+    words = ["--rule", PLAIN, "--alpha", 0.1, "--iterations", 5, "--json"]
+    code, out, _ = call("train", *SOFTMAX, *words)
+    assert code == 0
+    options = json.loads(out)["options"]
+    assert options["optimizer"] == {"name": PLAIN, "formula": PLAIN, "beta": 0.9}

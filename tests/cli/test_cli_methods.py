@@ -88,7 +88,7 @@ def test_all_options_can_be_typed_and_have_a_panel(several):
     declared = signature(command).parameters
     fields = {field for kind in ALL for field in kind.hyperparameters}
     fields |= {f"schedule_{field}" for kind in schedules.ALL for field in kind.hyperparameters}
-    fields |= {*OWNED, "parameter"}
+    fields |= {*OWNED, "parameter", "rule"}
     assert (
         set(declared)
         == set(get_type_hints(Options)) - {"sample_weight", "gradient_weight"} | fields
@@ -159,6 +159,8 @@ def test_every_case_can_be_typed(name):
         fields = options[option]._asdict().items()
         typed |= {f"{start}{field}": repr(value) for field, value in fields}
         typed[option] = options[option].command
+    if isinstance(options.get("optimizer"), fastgd.Rule):
+        typed = {"rule": typed["optimizer"]}
     numbers = [getattr(value, "parameters", {}) for value in options.values()]  # of functions
     typed["parameter"] = [f"{name}={value}" for own in numbers for name, value in own.items()]
     assert read(**typed) == options

@@ -10,7 +10,7 @@ from fastgd.engine import results
 from fastgd.engine.layout import ARRAYS, LINE, LINE_BYTES, PAGE
 from fastgd.engine.network import Network
 from fastgd.engine.packing import lanes_of
-from fastgd.engine.recipe import INTEGERS, STATES, Values, recipe_of
+from fastgd.engine.recipe import INTEGERS, Values, recipe_of, state_count
 from fastgd.engine.session import SMALL, layout_for
 from fastgd.kernel.block import (
     ERROR_COUNT,
@@ -72,7 +72,7 @@ def parts_of(layout):
         yield f"weights of {k}", weights
         assert layer.scale == layer.weights + layer.inputs * outputs * runs
         yield f"gradient of {k}", weights + layer.gradient
-        for state in range(STATES[recipe.optimizer.name]):
+        for state in range(state_count(recipe.optimizer)):
             yield f"state {state} of {k}", weights + layer.states + state * layer.state
         if recipe.features.dropconnect is not None:
             yield f"effective weights of {k}", weights + layer.effective - layer.weights

@@ -11,12 +11,13 @@ from fastgd.arguments.options import Method
 from fastgd.engine import recipe as recipes
 from fastgd.engine.recipe import (
     NEVER,
-    STATES,
     ValueColumn,
     Values,
     recipe_of,
+    state_count,
     width_of,
 )
+from fastgd.formulas.updates import kept_of, states_of
 from fastgd.kernel.block import OPTIONS
 from fastgd.optimizers import ALL, AdaDelta, Adam, GradientDescent, Momentum
 from fastgd.schedules import Constant, Cosine, Exponential, Step
@@ -39,7 +40,7 @@ def switched_on(recipe):
 def test_plain_training_has_no_features():
     recipe = recipe_of(Method(), {})
     assert switched_on(recipe) == []
-    assert recipe.optimizer.name == "GradientDescent"
+    assert (recipe.optimizer.name, [*recipe.optimizer.places]) == ("rule", [])
     assert (recipe.activation.name, recipe.output.name) == ("sigmoid", "sigmoid")
     assert (recipe.loss.name, recipe.batches.name) == ("squared", "all")
 
@@ -124,13 +125,16 @@ def test_an_optimizer_finds_its_fields_and_what_it_keeps(kind):
     method = Method(optimizer=optimizer)
     row = Values.of(method, 1).numbers[0]
     places = recipe_of(method, {}).optimizer.places
-    assert {name: row[at] for name, at in places.items()} == dict(
-        zip(kind._fields, numbers, strict=True)
-    ) | dict(kind.kept)
+    values = [*numbers, *kept_of(optimizer)]
+    assert [row[at] for at in places.values()] == values
+    assert [*places] == [
+        *(f"h{k}" if kind.formula else name for k, name in enumerate(kind._fields)),
+        *(f"k{k}" if kind.formula else n for k, n in enumerate(kind.kept or kept_of(optimizer))),
+    ]
     assert len(set(places.values())) == len(places)
     assert all(recipes._OPTIMIZER <= at < len(row) for at in places.values())
     assert len(row) == width_of(recipe_of(method, {}))
-    assert STATES[kind.__name__] == kind.states
+    assert state_count(recipe_of(method, {}).optimizer) == states_of(optimizer)
 
 
 def test_numbers_of_the_same_name_stand_apart():
@@ -138,8 +142,7 @@ def test_numbers_of_the_same_name_stand_apart():
     scaled = Function(lambda a, power1: power1 * a, power1=0.25)
     method = Method(optimizer=Adam(), schedule=Step(7, 0.5), activation=scaled)
     recipe, row = recipe_of(method, {}), Values.of(method, 1).numbers[0]
-    assert row[recipe.optimizer.places["factor"]] == Adam.kept["factor"] == 0
-    assert row[recipe.optimizer.places["power1"]] == Adam.kept["power1"] == 1
+    assert [row[recipe.optimizer.places[f"k{k}"]] for k in range(4)] == [1, 1, 0, 0]
     assert [row[recipe.schedule.places[name]] for name in ("step_size", "factor")] == [7, 0.5]
     assert [row[at] for at in recipe.activation.places.values()] == [0.25]
     assert len(row) == width_of(recipe)
@@ -192,11 +195,11 @@ def test_axes_put_each_runs_own_value_and_nothing_else():
     ValueColumn.of("epsilon", [0.25, 0.75], method).put(values, index)
     ValueColumn.of("dropout", [0.0, 0.5], method).put(values, index)
     places = recipe_of(method, {}).optimizer.places
-    assert values.numbers[:, places["epsilon"]].tolist() == [0.75, 0.25, 0.75, 0.75]
+    assert values.numbers[:, places["h1"]].tolist() == [0.75, 0.25, 0.75, 0.75]
     dropout = recipes.choice_of("on", "dropout").places
     assert values.integers[:, dropout["threshold"]].tolist() == [2**31, 0, 2**31, 2**31]
-    changed = np.delete(values.numbers, [places["epsilon"], dropout["factor"]], axis=1)
-    kept = np.delete(base.numbers, [places["epsilon"], dropout["factor"]], axis=1)
+    changed = np.delete(values.numbers, [places["h1"], dropout["factor"]], axis=1)
+    kept = np.delete(base.numbers, [places["h1"], dropout["factor"]], axis=1)
     assert changed.tobytes() == kept.tobytes()
     assert len(ValueColumn.of("epsilon", [0.25, 0.75], method)) == 2
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, S
 from functools import wraps
 from math import prod
 from numbers import Real
-from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
+from typing import Any, NamedTuple, ParamSpec, TypeGuard, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from fastgd.arguments.option_types import Fielded, Number
 from fastgd.checks.messages import called_here, did_you_mean_argument, either, shown
 from fastgd.checks.numbers import array_of, check_memory, length
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Formula, NamedLoss, Unit
+from fastgd.formulas.rules import Rule
 from fastgd.optimizers import Hyperparameters
 
 _NAMED: dict[str, Mapping[str, Unit | NamedLoss]] = {
@@ -51,6 +52,8 @@ TAKEN = frozenset(
     )
 )
 """Names that such a parameter can't have."""
+
+_FIELDS = {f for kind in optimizers.ALL for f in kind.hyperparameters}
 
 
 def formulas_of(given: Mapping[str, Any]) -> dict[str, Formula | None]:
@@ -128,12 +131,21 @@ def kinds_of(given: Mapping[str, Any]) -> dict[str, Number]:
     ValueError
         If a parameter has the name of another argument, or two functions have one of the same name.
     """
+    chosen = given.get("optimizer")
+    rules = [one for one in (chosen if isinstance(chosen, list) else [chosen]) if _is_rule(one)]
+    fields = dict.fromkeys(field for rule in rules for field in rule.hyperparameters)
+    for name in fields:
+        if name in TAKEN - _FIELDS:
+            raise ValueError(
+                "a hyperparameter of a Rule must not have the name of another argument, or of a "
+                f"field of a schedule, got {name}"
+            )
     owners: dict[str, tuple[str, Formula]] = {}
     for option, formula in formulas_of(given).items():
         if formula is None:
             continue
         for name in formula.parameters:
-            if name in TAKEN:
+            if name in TAKEN or name in fields:
                 raise ValueError(
                     f"a parameter of {option} must not have the name of another argument, "
                     f"got {name} in {shown(formula)}"
@@ -148,6 +160,10 @@ def kinds_of(given: Mapping[str, Any]) -> dict[str, Number]:
         name: Number(formula.intervals.get(name, "(-inf, inf)"))
         for name, (_, formula) in owners.items()
     }
+
+
+def _is_rule(value: object) -> TypeGuard[Rule]:
+    return isinstance(value, Rule)
 
 
 # ---------------------------------------------------- axes

@@ -29,6 +29,7 @@ from fastgd.arguments.option_types import (
 )
 from fastgd.checks.numbers import LAST_SEED
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Function, Loss
+from fastgd.formulas.rules import Rule
 from fastgd.optimizers import ALL, GradientDescent, Optimizer
 from fastgd.schedules import Constant, Schedule
 
@@ -169,9 +170,10 @@ class Options(LossOptions, total=False):
         Optimizer,
         Option(
             GradientDescent(),
-            Fielded("fastgd.optimizers", ALL),
+            Fielded("fastgd.optimizers", ALL, Rule),
             'How an update follows from the gradient (article, "A Few Optimization Methods"). '
-            "The documentation of each optimizer cites its paper.",
+            "The documentation of each optimizer cites its paper. Or a formula of one's own, a "
+            "`Rule`.",
             "How an update follows from the gradient",
             "Optimizer",
             applies_to=EVERYTHING,

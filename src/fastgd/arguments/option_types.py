@@ -196,6 +196,7 @@ class Fielded(OptionType):
 
     module: str
     classes: tuple[type[Hyperparameters], ...]
+    by_formula: type[Hyperparameters] | None = None  # also what is made of a formula of one's own
 
     @property
     def by_command(self) -> dict[str, type[Hyperparameters]]:
@@ -208,7 +209,8 @@ class Fielded(OptionType):
 
     def check(self, name: str, value: object, samples: int) -> Hyperparameters:
         """Return the object with checked fields."""
-        if isinstance(value, self.classes):
+        own = self.by_formula
+        if isinstance(value, self.classes) or (own and isinstance(value, own)):
             checked = {
                 field: field_kind(value, field).check(field, getattr(value, field), samples)
                 for field in value.hyperparameters
@@ -220,8 +222,11 @@ class Fielded(OptionType):
         )
         ours = called_here(word).removeprefix(f"{name}=")
         hint = f": did you mean {ours}?" if ours in calls else did_you_mean(word, calls)
+        other = f" or a {own.__name__}" if own else ""
+        if own and (callable(value) or "lambda" in word) and not isinstance(value, type):
+            hint = f": write fastgd.{own.__name__}(...)"
         raise TypeError(
-            f"{name} must be {either(calls)}, from {self.module}, got {shown(value)}{hint}"
+            f"{name} must be {either(calls)}, from {self.module}{other}, got {shown(value)}{hint}"
         )
 
 

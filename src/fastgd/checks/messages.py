@@ -307,7 +307,7 @@ def options_text(options: dict[str, Any], without: Any = (), *, classes: bool = 
 
 def _fielded_text(value: Hyperparameters, fields: list[str], classes: bool) -> str:
     texts = ", ".join(f"{field} {getattr(value, field):g}" for field in fields)
-    name = type(value).__name__ if classes else value.command
+    name = value.label if classes else value.command
     return name + (f" ({texts})" if texts else "")
 
 

@@ -4,10 +4,12 @@
 """
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
+from runpy import run_path
 from typing import Any, NamedTuple, cast
 
 from fastgd.arguments.axes import FORMULAS, OWNED
@@ -28,6 +30,7 @@ from fastgd.cli.command_options import option_table, read_list, read_one
 from fastgd.cli.refusals import RefusedError, flag_of
 from fastgd.formulas.expressions import FUNCTIONS, parse, variables_of
 from fastgd.formulas.named import Function, Loss
+from fastgd.formulas.rules import Rule
 from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Optimizer
 
 # ---------------------------------------------------------------- formulas
@@ -82,12 +85,16 @@ def read_parameters(typed: Sequence[str], *, several: bool) -> dict[str, list[fl
     return numbers
 
 
-def with_formulas(given: Mapping[str, Any], numbers: Mapping[str, list[float]]) -> dict[str, Any]:
+def with_formulas(
+    given: Mapping[str, Any], numbers: Mapping[str, list[float]], rules: Sequence[Rule] = ()
+) -> dict[str, Any]:
     """The options, with expressions made into functions that take the parameters they name.
 
-    A parameter with several values is an axis; the function gets the first one.
+    A parameter with several values is an axis; the function gets the first one. Others are of the
+    rules.
     """
     found, used = dict(given), set[str]()
+    own = {name for rule in rules for name in rule.hyperparameters}
     for taker in (option for option in FORMULAS if option in given):
         chosen = given[taker]
         several = isinstance(chosen, list)
@@ -96,9 +103,9 @@ def with_formulas(given: Mapping[str, Any], numbers: Mapping[str, list[float]]) 
     for name, values in numbers.items():
         if name in used:
             found |= {name: values} if len(values) > 1 else {}
-        elif name in OWNED:
+        elif name in OWNED and name not in own:
             found[name] = values if len(values) > 1 else values[0]
-        else:
+        elif name not in own:
             raise RefusedError(
                 f"--parameter {name} must be in an expression of an option, got none"
             )
@@ -265,6 +272,12 @@ def _declared() -> Iterator[MethodOption]:
             kind = field_kind(next(iter(_takers(name, field).values())), field)
             text, how = _field_help(name, field), _WHOLE if isinstance(kind, Count) else _NUMBER
             yield MethodOption(_typed(name, field), text, one.panel, True, *how)
+        if name == "optimizer":
+            text = (
+                "An optimizer of your own: the text of a fastgd.Rule, such as 'lambda w, g, alpha, "
+                "m, beta=0.9: (w + alpha*m, beta*m + g)', or FILE.py:NAME, a function or Rule."
+            )
+            yield MethodOption("rule", text, one.panel, True, "FORMULA", str)
         for number, owned in OWNED.items():
             if owned.option == name:
                 text = f"Parameter of {' and '.join(owned.names)} (default: {owned.default:g})."
@@ -283,15 +296,16 @@ def method_options(*, several: bool, optimizer: bool = True) -> list[inspect.Par
     kinds: dict[str, Any] = {}
     for name, text, panel, is_axis, metavar, read, *_ in OPTIONS:
         flag, many = flag_of(name), several and is_axis
-        if not optimizer and name in ("optimizer", *FIELDS["optimizer"]):
+        if not optimizer and name in ("optimizer", "rule", *FIELDS["optimizer"]):
             continue
         if read is bool:
             kinds[name] = list[bool] if many else bool
             both = " Give both to try both." if many else ""
             lines += [f"{panel}:", f"{flag}/--no-{flag[2:]}  {text}{both}"]
         else:
-            kinds[name] = list[str] if name == "parameter" else str
-            lines += [f"{panel}:", f"{flag} {metavar}{',...' * many}  {text}"]
+            again = name == "parameter" or (many and name == "rule")
+            kinds[name] = list[str] if again else str
+            lines += [f"{panel}:", f"{flag} {metavar}{',...' * (many and not again)}  {text}"]
     return option_table("\n".join(lines), kinds)
 
 
@@ -308,7 +322,7 @@ def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
     for name, _, _, is_axis, _, read, rule, rule_of_many in OPTIONS:
         value, many = typed.get(name), several and is_axis
         # Typer gives an empty list in place of None where a flag may be repeated.
-        if name == "parameter" or value in (None, []):
+        if name in ("parameter", "rule") or value in (None, []):
             continue
         if read is bool:
             values = list(dict.fromkeys(value)) if many else [value]
@@ -319,21 +333,67 @@ def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
         else:
             values = [read_one(flag_of(name), value, read, rule)]
         given[name] = values if len(values) > 1 else values[0]
-    given = with_formulas(given, read_parameters(typed.get("parameter") or [], several=several))
+    numbers = read_parameters(typed.get("parameter") or [], several=several)
+    texts = typed.get("rule") or []
+    rules = [read_rule(text) for text in ([texts] if isinstance(texts, str) else texts)]
+    given = with_formulas(given, numbers, rules)
     for name, own in FIELDS.items():
         typed_as = {field: _typed(name, field) for field in own}
         fields = {field: given.pop(word) for field, word in typed_as.items() if word in given}
         if fields or name in given:
             kinds = given.get(name, type(DECLARED[name].default))
             given[name] = _with_fields(name, kinds, fields)
-    return given
+    return given | _with_rules(rules, numbers, "optimizer" in given)
+
+
+def _with_rules(
+    rules: Sequence[Rule], numbers: Mapping[str, list[float]], has_other: bool
+) -> dict[str, Any]:
+    """The optimizer, if there are rules: one, or several as an axis."""
+    if rules and has_other:
+        raise RefusedError("--rule must be left out with --optimizer and its fields, got both")
+    made = []
+    for rule in rules:
+        own = {name: numbers[name] for name in rule.hyperparameters if name in numbers}
+        if len(rules) > 1 and any(len(values) > 1 for values in own.values()):
+            raise RefusedError("--parameter must be one number with several rules, got more")
+        made.append(rule._replace(**{n: v if len(v) > 1 else v[0] for n, v in own.items()}))
+    return {"optimizer": made if len(made) > 1 else made[0]} if made else {}
+
+
+def read_rule(text: str) -> Rule:
+    """Read the text of a rule, or FILE.py:NAME, a function or a rule in a file that is executed."""
+    file, _, name = text.rpartition(":")
+    try:
+        if not (file.endswith(".py") and name.strip().isidentifier()):
+            return Rule(text)
+        found = run_path(file).get(name.strip())
+        return found if isinstance(found, Rule) else Rule(found)  # type: ignore[arg-type]
+    except OSError:
+        raise
+    except Exception as error:  # whatever the user's file raises
+        raise RefusedError(f"--rule {text!r}: {error}") from error
+
+
+_SETTINGS = re.compile(r"((?:,\s*\w+=[^,()=:]+)*)\s*$")
+"""What follows a rule in a race."""
 
 
 def read_entry(text: str) -> Optimizer | tuple[Optimizer, float]:
-    """Read an optimizer with its settings: adam, or momentum,momentum=0.5,alpha=0.1."""
+    """Read an optimizer with its settings: adam, or momentum,momentum=0.5,alpha=0.1.
+
+    A rule is FILE.py:NAME or its text.
+    """
     name, *settings = text.split(",")
-    kind = cast(type[Optimizer], _class_of("optimizer")(name))
-    known = (*kind._fields, "alpha")
+    kind: Any
+    if "lambda" in text or ".py:" in name:
+        at = cast(re.Match[str], _SETTINGS.search(text)).start()
+        name, settings = text[:at], text[at:].split(",")[1:]
+        rule = read_rule(name)
+        kind, known = rule._replace, (*rule.hyperparameters, "alpha")
+    else:
+        kind = _class_of("optimizer")(name)
+        known = (*kind._fields, "alpha")
     numbers: dict[str, float] = {}
     for setting in settings:
         field, _, number = setting.partition("=")

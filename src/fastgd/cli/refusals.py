@@ -39,6 +39,7 @@ _PHRASES = {
     "sample_weight": "--weight",
     "test_group": "--test-group",
     "a fastgd.Function": "an expression such as 'a*sigmoid(a)'",
+    "from fastgd.optimizers or a Rule": "or a --rule",
     "a fastgd.Loss": "an expression such as '(y - v)**2'",
     "patience, tolerance, summary or evaluate_every": (
         "--patience, --tolerance, --summary or --evaluate-every"

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.engine.network import Network
-from fastgd.engine.recipe import INTEGERS, STATES, Values, width_of
+from fastgd.engine.recipe import INTEGERS, Values, state_count, width_of
 from fastgd.kernel.block import (
     RECENT,
     SMALLEST,
@@ -192,7 +192,7 @@ class Layout:
             "integers": INTEGERS,
             "values": width_of(recipe),
             "watched": self.kept_errors,
-            "states": STATES[recipe.optimizer.name],
+            "states": state_count(recipe.optimizer),
             "preactivations": (
                 activations
                 if recipe.batch_norm or recipe.tangents

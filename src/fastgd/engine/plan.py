@@ -19,6 +19,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, RunBatch, arrange
 from fastgd.engine.recipe import ValueColumn, monitoring_of, recipe_of
 from fastgd.engine.session import CHUNK_SECONDS, Session, ValueAxes
+from fastgd.formulas.updates import kept_of, states_of
 from fastgd.kernel.block import Recipe
 from fastgd.kernel.vectorization import GPU, Machine
 
@@ -203,8 +204,8 @@ class Plan:
         if keep.state:
             optimizer, best = self.method.optimizer, layout.recipe.best is not None
             drawn = layout.samples if layout.recipe.batches.name == "adaptive" else 0
-            kept += parameters * (8 * (optimizer.states + 2 + best) + 1)
-            kept += 8 * (len(optimizer.kept) + layout.kept_errors + drawn + 10)
+            kept += parameters * (8 * (states_of(optimizer) + 2 + best) + 1)
+            kept += 8 * (len(kept_of(optimizer)) + layout.kept_errors + drawn + 10)
         if layout.recipe.path is not None:
             kept += 16 * records * parameters  # once more while they are copied out of the blocks
         held = records * self.task.holds_out

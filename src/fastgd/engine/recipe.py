@@ -20,11 +20,13 @@ from fastgd.arguments.options import Method
 from fastgd.formulas.derivation import Derivation, DualExpression, replaced, steadied
 from fastgd.formulas.expressions import Tree
 from fastgd.formulas.named import UNITS, Function, Loss, loss_of, unit_of
+from fastgd.formulas.updates import kept_of, update_of
 from fastgd.kernel.block import OPTIONS, Recipe
 from fastgd.kernel.iteration.activations import BOTH, DERIVATIVE, OF_VALUE, TWICE, VALUE
 from fastgd.kernel.iteration.losses import DELTA, LOSS
+from fastgd.kernel.iteration.optimizer_steps import ONCE, STEP
 from fastgd.kernel.language.specialization import Choice, Features, FormulaChoice
-from fastgd.optimizers import ALL, Optimizer
+from fastgd.optimizers import Optimizer
 from fastgd.schedules import Constant
 
 _SLOTS = [(DECLARED[name].feature, slot) for name in VALUES for slot in DECLARED[name].slots]
@@ -42,15 +44,11 @@ _OPTIMIZER = len(_REAL)
 INTEGERS = OPTIONS + len(_WHOLE)
 """Integers of a run."""
 
-# The step of fastgd.objective, which is no optimizer, stores the derivative as its state.
-STATES = {kind.__name__: kind.states for kind in ALL} | {"Derivative": 1}
-"""State variables that an optimizer keeps for each parameter."""
-
 
 def corrections_of(optimizer: Optimizer) -> slice:
     """The part of a run's values that the optimizer changes from step to step."""
-    first = _OPTIMIZER + len(optimizer._fields)
-    return slice(first, first + len(optimizer.kept))
+    first = _OPTIMIZER + len(optimizer.hyperparameters)
+    return slice(first, first + len(kept_of(optimizer)))
 
 
 TOLERANCE, PATIENCE = _PLACES["watch", "tolerance"], _PLACES["watch", "patience"]
@@ -99,7 +97,7 @@ def places_of(method: Method) -> dict[str, int]:
     What the optimizer keeps comes after its hyperparameters, under names that functions may use
     too.
     """
-    fields, behind = method.optimizer._fields, corrections_of(method.optimizer).stop
+    fields, behind = method.optimizer.hyperparameters, corrections_of(method.optimizer).stop
     after = (*method.schedule.hyperparameters, *method.numbers)
     places = {name: place for place, name in enumerate(fields, _OPTIMIZER)}
     return places | {name: place for place, name in enumerate(after, behind)}
@@ -125,8 +123,8 @@ class Values(NamedTuple):
     def of(cls, method: Method, runs: int) -> "Values":
         """The values of a method, repeated for each run; seeds are 0."""
         optimizer, schedule = method.optimizer, method.schedule
-        own = [getattr(optimizer, name) for name in optimizer._fields]
-        own += optimizer.kept.values()
+        own = [getattr(optimizer, name) for name in optimizer.hyperparameters]
+        own += kept_of(optimizer)
         own += [getattr(schedule, name) for name in schedule.hyperparameters]
         own += method.numbers.values()
         numbers, integers = [0.0] * _OPTIMIZER + own, [0] * INTEGERS
@@ -180,14 +178,34 @@ _ON = {feature: choice_of("on", feature) for feature in (*Recipe._fields, *_WANT
 """The choice of each feature that is either on or off."""
 
 
-_OPTIMIZERS = {
-    kind: Choice(
-        kind.__name__,
-        **{name: place for place, name in enumerate((*kind._fields, *kind.kept), _OPTIMIZER)},
-    )
-    for kind in ALL
-}
-"""Each optimizer as a choice that knows the indices of its hyperparameters and kept values."""
+def step_of(optimizer: Optimizer) -> Choice:
+    """An optimizer as a choice that knows the indices of its hyperparameters and kept values.
+
+    All that are made of a formula have the same names: see :class:`fastgd.formulas.updates.Update`.
+    """
+    if optimizer.formula:
+        return _by_rule(optimizer.formula, tuple(optimizer.hyperparameters))
+    own = (*optimizer._fields, *optimizer.kept)
+    places = {name: place for place, name in enumerate(own, _OPTIMIZER)}
+    return Choice(type(optimizer).__name__, **places)
+
+
+@lru_cache(maxsize=1024)
+def _by_rule(text: str, fields: tuple[str, ...]) -> Choice:
+    update = update_of(text, fields)
+    names = [f"h{k}" for k in range(len(fields))] + [f"k{k}" for k in range(len(update.kept))]
+    formulas = (STEP, FormulaChoice(*update.step)), (ONCE, FormulaChoice(*update.once))
+    return Choice("rule", formulas, **{n: place for place, n in enumerate(names, _OPTIMIZER)})
+
+
+def state_count(choice: Choice) -> int:
+    """State variables that an optimizer keeps for each parameter.
+
+    The step of fastgd.objective, which is no optimizer, stores the derivative as its state, and
+    that of second order the weights before it.
+    """
+    return len(choice.formulas[STEP].results) - 1 if STEP in choice.formulas else 1
+
 
 _BATCHES = {
     "all": Choice("all"),
@@ -239,7 +257,7 @@ def recipe_of(
     }
     on = {name: _ON[name] if is_wanted else None for name, is_wanted in wanted.items()}
     return Recipe(
-        optimizer=_OPTIMIZERS[type(optimizer)],
+        optimizer=step_of(optimizer),
         schedule=rates,
         activation=functions.activation,
         output=functions.output,
@@ -508,22 +526,4 @@ def _formula(
     found: Derivation, results: tuple[int, ...], names: Mapping[int, str] | None = None
 ) -> FormulaChoice:
     """The nodes that the results depend on, renumbered; nodes in ``names`` become variables."""
-    names = names or {}
-    order: dict[int, int] = {}
-    nodes: list[tuple[object, ...]] = []
-
-    def add(k: int) -> int:
-        if k not in order:
-            kind, *rest = found.nodes[k]
-            if k in names:
-                node: tuple[object, ...] = ("variable", names[k])
-            elif kind in ("number", "variable"):
-                node = found.nodes[k]
-            else:
-                node = (kind, *map(add, rest))
-            order[k] = len(nodes)
-            nodes.append(node)
-        return order[k]
-
-    made = tuple(map(add, results))
-    return FormulaChoice(tuple(nodes), made)
+    return FormulaChoice(*found.taken(results, names or {}))

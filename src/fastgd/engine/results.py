@@ -15,6 +15,7 @@ from fastgd.checks.numbers import FloatArray
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.recipe import TOLERANCE, corrections_of, is_watched
 from fastgd.engine.session import Runs
+from fastgd.formulas.updates import kept_of, states_of
 from fastgd.kernel import block as slots
 from fastgd.optimizers import BAYESIAN, LevenbergMarquardt, Optimizer
 
@@ -54,7 +55,7 @@ class State(NamedTuple):
 
     parameters: Annotated[FloatArray, "n P"]
     steps: Annotated[FloatArray, "n S P"]  # S state variables of the optimizer per parameter
-    corrections: Annotated[FloatArray, "n C"]  # optimizer.kept, per run, in its order
+    corrections: Annotated[FloatArray, "n C"]  # what an optimizer keeps of each run
     signs: Annotated[NDArray[np.uint8], "n P"]  # 1 if the last update was positive
     changes: Annotated[Integers, "n P"]  # direction changes
     watch: Annotated[FloatArray, "n watched"]  # 4 + window: smallest, first, sums, recent; or 0
@@ -92,8 +93,9 @@ class State(NamedTuple):
         ``watched`` and ``best`` are as in :meth:`widths`, and ``drawn`` is the number of samples
         with adaptive sampling, or else 0.
         """
-        sizes = {"n": runs, "P": parameters, "S": optimizer.states, "C": len(optimizer.kept)}
-        sizes |= {"2": 2, "watched": watched, "drawn": drawn, "best": best * parameters}
+        sizes = {"n": runs, "P": parameters, "S": states_of(optimizer)}
+        sizes |= {"C": len(kept_of(optimizer)), "2": 2, "watched": watched, "drawn": drawn}
+        sizes |= {"best": best * parameters}
         return cls(**allocated(_STATE, sizes))
 
 
@@ -178,13 +180,13 @@ def read(runs: Runs, which: Integers | slice = slice(None), *, to_resume: bool =
     if recipe.best is not None:
         best, best_error = of_parameters(block.best), block.best_error[blocks, lanes]
     kept, steps, signs = none, none[:, None], np.empty((count, 0), np.uint8)
-    if optimizer.kept:
+    if kept_of(optimizer):
         own = layout.sections["values"]
         kept = of_run(block.numbers[:, own], corrections_of(optimizer))
     if to_resume:
         signs = of_parameters(block.signs)
-        steps = np.zeros((count, optimizer.states, P))
-        for k in range(optimizer.states):
+        steps = np.zeros((count, states_of(optimizer), P))
+        for k in range(steps.shape[1]):
             steps[:, k] = of_parameters(layout.states(block.numbers)[k])
     counts = now(of_run, block.integers, block.kept_integers)
     held = recipe.held is not None

@@ -5,9 +5,10 @@ Communications of the ACM 7, 1964). Equal subexpressions are stored once, so wha
 derivative have in common is computed once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -173,6 +174,54 @@ class Derivation:
                 return self.make("mul", first, self.number(1.0 / b[1]))
         return self._node(operation, first, second)
 
+    # ------------------------------------------------------------ of the list
+
+    def needed(self, results: Iterable[int], known: Collection[int] = ()) -> list[int]:
+        """Return the nodes that these depend on, in order, but not through ``known`` ones."""
+        found, left = set[int](), list(results)
+        while left:
+            k = left.pop()
+            if k not in found:
+                found.add(k)
+                is_leaf = k in known or self.nodes[k][0] in ("variable", "number")
+                left += [] if is_leaf else self.nodes[k][1:]
+        return sorted(found)
+
+    def taken(
+        self,
+        results: Iterable[int],
+        names: Mapping[int, str] = MappingProxyType({}),
+        moved: Mapping[int, int] = MappingProxyType({}),
+    ) -> tuple[tuple[Node, ...], tuple[int, ...]]:
+        """Return the nodes that the results depend on, renumbered, and the results' numbers.
+
+        Nodes in ``names`` become variables, others in ``moved`` are replaced.
+        """
+        order: dict[int, int] = {}
+        nodes: list[Node] = []
+
+        def add(k: int) -> int:
+            k = moved.get(k, k)
+            if k not in order:
+                kind, *rest = self.nodes[k]
+                if k in names:
+                    node: Node = ("variable", names[k])
+                elif kind in ("number", "variable"):
+                    node = self.nodes[k]
+                else:
+                    node = (kind, *map(add, rest))
+                order[k] = len(nodes)
+                nodes.append(node)
+            return order[k]
+
+        made = tuple(map(add, results))
+        return tuple(nodes), made
+
+    def tree(self, node: int) -> Tree:
+        """Return a node as a tree."""
+        kind, *rest = self.nodes[node]
+        return rest[0] if kind in ("number", "variable") else (kind, *map(self.tree, rest))
+
     # ------------------------------------------------------------ sums, products, quotients
 
     def _neg(self, a: DualExpression) -> DualExpression:
@@ -201,6 +250,11 @@ class Derivation:
         left = None if a.derivative is None else self.make(kind, a.derivative, b.value)
         right = None if b.derivative is None else self.make(kind, a.value, b.derivative)
         return DualExpression(value, self._plus(left, right))
+
+    def _fma(self, a: DualExpression, b: DualExpression, c: DualExpression) -> DualExpression:
+        product = self._product("mul", a, b)
+        value = self._node("fma", a.value, b.value, c.value)
+        return DualExpression(value, self._plus(product.derivative, c.derivative))
 
     def _div(self, a: DualExpression, b: DualExpression) -> DualExpression:
         value = self.make("div", a.value, b.value)

@@ -8,7 +8,6 @@ kernel implements the article's loss and the cross entropies separately, see
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from math import inf, pi, sqrt
@@ -23,6 +22,7 @@ from fastgd.formulas.expressions import (
     OF_SYMBOLS,
     Symbol,
     Tree,
+    arguments_of,
     parse,
     trace,
     variables_of,
@@ -124,17 +124,7 @@ class Formula(ABC):
             raise TypeError(
                 f"{what} must be a function of numbers or an expression, got {shown(given)}"
             )
-        try:
-            arguments = [*inspect.signature(given).parameters.values()]
-        except (TypeError, ValueError):
-            arguments = []
-        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        if not arguments or any(each.kind not in positional for each in arguments):
-            raise TypeError(
-                f"{what} must take named positional arguments, such as lambda a, beta: ...; "
-                f"got {shown(given)}"
-            )
-        names = [each.name for each in arguments]
+        names = [*arguments_of(what, given, "lambda a, beta: ...")]
         missing = [name for name in parameters if name not in names]
         if missing:
             raise ValueError(

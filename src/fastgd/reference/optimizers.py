@@ -7,13 +7,16 @@ stores once for all parameters.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
 
 import numpy as np
 
 from fastgd import optimizers
 from fastgd.checks.numbers import FloatArray
+from fastgd.formulas import rules, updates
+from fastgd.formulas.expressions import Tree
+from fastgd.reference.formulas import Dual, evaluate
 
 Numbers = FloatArray | float
 
@@ -23,6 +26,11 @@ class Optimizer(ABC):
 
     t = 0
     """The number of updates so far, if a step depends on it."""
+
+    @property
+    def states(self) -> list[str]:
+        """The names of the attributes with its state: fields with a default."""
+        return [one.name for one in fields(self) if one.default is not MISSING]  # type: ignore[arg-type]
 
     @abstractmethod
     def step(self, w: FloatArray, g: FloatArray, alpha: float) -> FloatArray:
@@ -202,6 +210,45 @@ class LevenbergMarquardt(Optimizer):
         return tuple(self.kept_numbers.values())
 
 
+class Rule(Optimizer):
+    """A formula of the user's, evaluated over arrays: its states are called s0, s1, ..."""
+
+    def __init__(self, rule: rules.Rule) -> None:
+        facts = rules.facts_of(rule.formula)
+        self._results, self._names = facts.results, facts.states
+        self._fields = {name: getattr(rule, name) for name in facts.defaults}
+        update = updates.update_by(rule)
+        self._kept = update.kept if update else ()
+        for name in self.states:
+            setattr(self, name, 0.0)
+
+    @property
+    def states(self) -> list[str]:
+        """The names of the attributes with its state."""
+        return [f"s{k}" for k in range(len(self._names))]
+
+    def step(self, w: FloatArray, g: FloatArray, alpha: float) -> FloatArray:
+        """The first result is the new w, the others are the new states."""
+        self.t += 1
+        known: dict[str, Numbers] = {"w": w, "g": g, "alpha": alpha, "t": float(self.t)}
+        known |= self._fields
+        known |= {n: vars(self)[s] for n, s in zip(self._names, self.states, strict=True)}
+        new, *states = (_value(tree, known) for tree in self._results)
+        vars(self).update(zip(self.states, states, strict=True))
+        return new
+
+    def kept(self) -> tuple[float, ...]:
+        """What follows from the hyperparameters and t alone."""
+        return tuple(float(_value(tree, self._fields | {"t": self.t})) for tree in self._kept)
+
+
+def _value(tree: Tree, known: Mapping[str, Numbers]) -> FloatArray:
+    """The value of an expression over arrays."""
+    duals = {n: Dual(np.asarray(v, np.float64), np.array(0.0)) for n, v in known.items()}
+    with np.errstate(all="ignore"):
+        return evaluate(tree, duals).value
+
+
 _TWINS: dict[type[optimizers.Optimizer], Callable[..., Optimizer]] = {
     optimizers.GradientDescent: GradientDescent,
     optimizers.Momentum: Momentum,
@@ -218,4 +265,6 @@ _TWINS: dict[type[optimizers.Optimizer], Callable[..., Optimizer]] = {
 
 def twin(optimizer: optimizers.Optimizer) -> Optimizer:
     """A new reference optimizer with the hyperparameters of one of `fastgd.optimizers`."""
+    if isinstance(optimizer, rules.Rule):
+        return Rule(optimizer)
     return _TWINS[type(optimizer)](**optimizer._asdict())

@@ -1,12 +1,11 @@
 """Trainable arrays: their updates, and how often their derivatives changed sign."""
 
-from dataclasses import fields
-
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.option_types import Mask
 from fastgd.checks.numbers import FloatArray
+from fastgd.formulas.updates import kept_of
 from fastgd.optimizers import Optimizer
 from fastgd.reference.optimizers import twin
 
@@ -36,10 +35,9 @@ class Parameter:
         self.g: FloatArray
         self.direction_changes = np.zeros(value.shape, np.int64)
         self._alpha = alpha
-        self._kept = tuple(optimizer.kept.values())
+        self._kept = kept_of(optimizer)
         self.optimizer = twin(optimizer)
-        names = [field.name for field in fields(self.optimizer)]  # type: ignore[arg-type]
-        self._states = [name for name in names if name not in optimizer._fields]
+        self._states = self.optimizer.states
         self.was_up: NDArray[np.bool_] | None = None
         self.frozen: Mask = False
 

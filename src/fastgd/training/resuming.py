@@ -159,8 +159,8 @@ def _completed(own: Mapping[str, Any], given: Mapping[str, Any], whose: str) -> 
 def _values(name: str, value: Any, given: Mapping[str, Any]) -> list[Any]:
     """Whether an argument is an axis, and its checked values, or the fields of an optimizer."""
     if isinstance(value, Hyperparameters) and value.hyperparameters:
-        fields = value._asdict().items()
-        return [type(value), *(_values(field, numbers, {}) for field, numbers in fields)]
+        own = (_values(field, getattr(value, field), {}) for field in value.hyperparameters)
+        return [type(value), value.command, *own]
     axis = None if name in _NO_AXES else as_axis(name, value)
     values = [value] if axis is None else axis
     if name in FIELDED and axis is not None:

@@ -43,6 +43,7 @@ from fastgd.checks.numbers import (
 from fastgd.engine.network import Network
 from fastgd.engine.results import MISSING, STATUS, State, Summary
 from fastgd.formulas.named import Formula, Function, Loss, loss_of
+from fastgd.formulas.rules import Rule
 from fastgd.optimizers import BAYESIAN, Hyperparameters
 from fastgd.store import Arrays, hashes_of
 from fastgd.store.npz import Found
@@ -128,7 +129,7 @@ def decode_option(name: str, value: Any, arrays: Found) -> Any:
         if name == "Factors":
             own = fields["factors"]
             return schedules.Factors(array_of(arrays, own, "f", arrays[own].shape[:1]))
-        holders: tuple[type[Hyperparameters], ...] = (*optimizers.ALL, *schedules.ALL)
+        holders: tuple[type[Hyperparameters], ...] = (*optimizers.ALL, Rule, *schedules.ALL)
         return {kind.__name__: kind for kind in holders}[name](**fields)
     if name in FORMULAS and not isinstance(value, str):  # its source, which is parsed and never run
         kind, *source = value

@@ -164,7 +164,7 @@ def _cells(name: str, axis: list[Any]) -> dict[str, list[Any]]:
     if name not in FIELDED:
         return {name: [_text(one) if isinstance(one, Formula) else one for one in axis]}
     fields = dict.fromkeys(field for one in axis for field in one.hyperparameters)
-    return {name: [type(one).__name__ for one in axis]} | {
+    return {name: [one.label for one in axis]} | {
         field: [getattr(one, field, np.nan) for one in axis] for field in fields
     }
 
