@@ -19,7 +19,7 @@ from cases import other
 from fastgd import optimizers, schedules
 from fastgd.arguments import initial_network, option_types, options
 from fastgd.arguments.axes import as_axis
-from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES
+from fastgd.arguments.declarations import DECLARED, OF_EACH_RUN, STRUCTURES, VALUES
 from fastgd.arguments.initial_network import check_alpha, check_alphas
 from fastgd.arguments.option_types import Number
 from fastgd.arguments.options import Options
@@ -805,9 +805,9 @@ def test_axes_come_in_order():
     given = {name: [value] for name, value in reversed(others.items()) if name not in NO_AXES}
     structures, values = options.axes(given)
     assert list(structures) == list(STRUCTURES)
-    assert list(values) == list(VALUES)
+    assert list(values) == list(OF_EACH_RUN)
     assert structures | values == given
-    assert set(STRUCTURES) | set(VALUES) | set(NO_AXES) == set(DEFAULTS)
+    assert set(STRUCTURES) | set(OF_EACH_RUN) | set(NO_AXES) == set(DEFAULTS)
 
 
 @pytest.mark.parametrize(

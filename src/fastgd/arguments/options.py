@@ -202,10 +202,10 @@ def check_sweep(
         check_names(given, own, (*ARGUMENTS, *arguments))
         found = _each_checked(given, axes, own, LARGEST if samples is None else len(samples[0]))
     for method, numbers in product(found.methods, _worst(found.values, together)):
-        frozen = found.values.get("freeze", [method.freeze])
-        _check_together(method.at(numbers), samples, hiddens, frozen, in_parts=in_parts)
+        _check_together(method.at(numbers), samples, hiddens, in_parts=in_parts)
     _check_watching(found.methods[0], found.values, holds_out=holds_out)
     for method in found.methods:
+        _check_freezing(method, found.values, samples, hiddens)
         _check_optimizer(method, found.values, samples, hiddens)
         _check_derivatives(method, found.values, has_gradients=has_gradients)
         _check_noise(method, found.values)
@@ -273,7 +273,6 @@ def _check_together(
     method: Method,
     samples: tuple[FloatArray, FloatArray] | None,
     hiddens: Sequence[tuple[int, ...]],
-    frozen: Sequence[Any],
     *,
     in_parts: bool,
 ) -> None:
@@ -300,13 +299,8 @@ def _check_together(
         raise ValueError("hidden_size must have at least one layer with batch_norm=True, got ()")
     if samples is None:
         return
-    X, y = samples
-    for hidden, one in product(hiddens, frozen):
-        sizes = (X.shape[1], *hidden, outputs_of(method.loss, y))
-        if one is not None:
-            check_frozen(one, sizes, bias=method.bias, batch_norm=method.batch_norm)
     if method.batch_norm and not in_parts:
-        _check_batches(method, np.array([len(y)]), lambda _part: "")
+        _check_batches(method, np.array([len(samples[1])]), lambda _part: "")
 
 
 def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_out: bool) -> None:
@@ -390,6 +384,20 @@ def _check_derivatives(
             "optimizer must be one of first order with gradients, as its Jacobian has no "
             f"derivatives by the inputs, got {shown(method.optimizer)}"
         )
+
+
+def _check_freezing(
+    method: Method,
+    axes: Mapping[str, Sequence[Any]],
+    samples: tuple[FloatArray, FloatArray] | None,
+    hiddens: Sequence[tuple[int, ...]],
+) -> None:
+    """Reject masks that don't fit these samples and networks, or leave nothing to train."""
+    for frozen, hidden in product(axes.get("freeze", [method.freeze]), hiddens):
+        if frozen is None or samples is None:
+            continue
+        sizes = (samples[0].shape[1], *hidden, outputs_of(method.loss, samples[1]))
+        check_frozen(frozen, sizes, bias=method.bias, batch_norm=method.batch_norm)
 
 
 def _check_noise(method: Method, axes: Mapping[str, Sequence[Any]]) -> None:

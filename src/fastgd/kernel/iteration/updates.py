@@ -76,7 +76,8 @@ def _penalized(penalty, shape, g, w, numbers, layer):
 def take_step(shape, recipe, g, w, block, at, stride, layer):
     """Count direction changes and take a step. NaN for runs whose parameters overflow, else 0.
 
-    Noise is part of the derivative, but not of what ``clip_norm`` limits. Frozen parameters have derivative 0 and keep their value whatever the step would be.
+    Noise is part of the derivative, but not of what ``clip_norm`` limits. Frozen parameters have
+    derivative 0 and keep their value whatever the step would be.
     """
     numbers, frozen = block.numbers, recipe.features.frozen
     if recipe.features.gradient_noise is not None:
