@@ -560,7 +560,6 @@ OPTIONS = {
             {"gradient_noise": 0.1, "seed": 2**32 - 1, "hidden_size": (13, 2)},
             {"gradient_noise": 0.5, "optimizer": Adam(), "alpha": 0.001, "freeze": (1,)},
         ],
-        speed=Speed("<= 3", {"gradient_noise": 0.5}),
     ),
     "input noise": Case(
         {"gradient_noise": 0.01, "bias": True},
@@ -571,7 +570,6 @@ OPTIONS = {
             {"input_noise": 0.3, "batch_size": 4, "sampling": "adaptive", "dropout": 0.2},
             {"input_noise": 0.3, "batch_size": 4, "batch_norm": True, "noise_decay": 1.0, **EVEN},
         ],
-        speed=Speed("<= 4", {"input_noise": 0.5}),
     ),
     "frozen, several": Case(
         {"bias": True, "optimizer": AdamW(weight_decay=0.1)},

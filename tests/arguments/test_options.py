@@ -125,7 +125,8 @@ def test_every_option_is_documented():
 def test_an_option_given_is_kept(name):
     # beside others that it needs, or that another value of it would not go with
     needed = {"sampling": {"batch_size": 3}, "batch_norm": {"batch_size": 3}}
-    beside = (needed | {"restore_best": {"patience": 3}}).get(name, {})
+    needed |= {"restore_best": {"patience": 3}, "noise_decay": {"gradient_noise": 0.5}}
+    beside = needed.get(name, {})
     method = check(**{name: OTHERS[name]}, **beside)
     assert method.given == beside | {name: OTHERS[name]}
     assert list(method.given) == [n for n in DEFAULTS if n == name or n in beside]
@@ -892,7 +893,8 @@ def test_bad_axes_are_refused(given, error, message):
     refused(error, message, check_sweep, **given)
 
 
-@pytest.mark.parametrize("name", [name for name in OTHERS if name not in NO_AXES])
+# A layer number of freeze may be meant for one network: see test_freezing.py.
+@pytest.mark.parametrize("name", [name for name in OTHERS if name not in (*NO_AXES, "freeze")])
 def test_a_bad_value_of_an_axis_is_refused_as_alone(name):
     good = OTHERS[name]
     if name == "optimizer":
@@ -1000,7 +1002,8 @@ def test_every_combination_is_checked(given, message):
     ids=["floats", "fractions", "scalars", "array"],
 )
 def test_an_axis_of_numbers_becomes_floats(name, axis):
-    values = check_sweep(**{name: axis}).values[name]
+    beside = {"input_noise": 1} if name == "noise_decay" else {}
+    values = check_sweep(**{name: axis}, **beside).values[name]
     assert values == [0.5, 0.25]
     assert all(type(value) is float for value in values)
 
