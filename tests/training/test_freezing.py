@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from test_shared_updates import same
+from test_shared_updates import same as same_run
 
 import fastgd
 from cases import STAYS, X, Y
@@ -88,7 +88,7 @@ MANY = [
 
 
 def test_masks_are_an_axis_of_a_sweep(tmp_path):
-    """Each run has the bits of the run alone; beside other axes, in a file, in a folder, resumed."""
+    """Each run has the bits of the run alone: beside other axes, in files, in folders, resumed."""
     given = GIVEN | {"optimizer": AdamW(weight_decay=0.1), "record_every": 9}
     axes = {"freeze": MANY, "l2": [0.0, 0.02], "seed": [1, 2]}
     sweep = fastgd.sweep(X, Y, **given, **axes, keep_state=True)
@@ -96,35 +96,35 @@ def test_masks_are_an_axis_of_a_sweep(tmp_path):
     assert (sweep.axes["freeze"][0], sweep.axes["freeze"][1]) == (None, (0, 2))
     for place in np.ndindex(sweep.shape):
         values = {name: axis[i] for (name, axis), i in zip(axes.items(), place, strict=True)}
-        assert same(sweep[place], fastgd.train(X, Y, **given, **values))
+        assert same_run(sweep[place], fastgd.train(X, Y, **given, **values))
     distinct = {run.weights[1].tobytes() for run in sweep}
-    assert len(distinct) == len(sweep) - 4  # two masks are the same layers as numbers
+    assert len(distinct) == 16  # the last two are the second and the third in other words
     sweep.save(tmp_path / "sweep.npz")
     folder = fastgd.sweep(X, Y, **given, **axes, keep_state=True, out=tmp_path / "folder")
     half = fastgd.sweep(X, Y, **given | {"iterations": 18}, **axes, keep_state=True)
     half.save(tmp_path / "half.npz")
     for one in (half, fastgd.load(tmp_path / "half.npz")):
         whole = fastgd.sweep(X, Y, resume=one, iterations=22, **axes)
-        assert all(same(a, b) for a, b in zip(whole, sweep, strict=True))
+        assert all(same_run(a, b) for a, b in zip(whole, sweep, strict=True))
     for other in (fastgd.load(tmp_path / "sweep.npz"), fastgd.open(tmp_path / "folder"), folder):
-        assert all(same(a, b) for a, b in zip(other, sweep, strict=True))
-        assert same(other.sel(freeze=2, l2=0.02, seed=2), sweep[2, 1, 1])
-    assert same(sweep[2:].sel(freeze=0, l2=0.0, seed=1), sweep[2, 0, 0])
+        assert all(same_run(a, b) for a, b in zip(other, sweep, strict=True))
+        assert same_run(other.sel(freeze=2, l2=0.02, seed=2), sweep[2, 1, 1])
+    assert same_run(sweep[2:].sel(freeze=0, l2=0.0, seed=1), sweep[2, 0, 0])
     numbers = fastgd.sweep(X, Y, **given, freeze=[None, (0,), (0, 2)])
-    assert same(numbers.sel(freeze=(0, 2)), sweep[1, 0, 0])
-    assert same(numbers.sel(freeze=None), sweep[0, 0, 0])
+    assert same_run(numbers.sel(freeze=(0, 2)), sweep[1, 0, 0])
+    assert same_run(numbers.sel(freeze=None), sweep[0, 0, 0])
     with pytest.raises(ValueError, match="freeze must be left out with resume, or as it was"):
         fastgd.sweep(X, Y, resume=half, iterations=22, **axes | {"freeze": MANY[:2]})
 
 
 def test_masks_belong_to_runs_whatever_their_order():
     """Chunks, threads, and runs that end early and leave their lanes."""
-    given = GIVEN | {"tolerance": 0.3, "iterations": 200, "alpha": [0.05, 0.5, 2.0]}
+    given = GIVEN | {"tolerance": 0.2, "iterations": 200, "alpha": [0.05, 0.5, 2.0]}
     sweep = fastgd.sweep(X, Y, **given, freeze=MANY[:4], seed=range(9))
     assert len(set(sweep.iterations.ravel())) > 9
     for place in [(0, 0, 3), (1, 1, 1), (2, 2, 2), (2, 0, 8), (1, 3, 7), (2, 3, 0)]:
         values = {name: axis[i] for (name, axis), i in zip(sweep.axes.items(), place, strict=True)}
-        assert same(sweep[place], fastgd.train(X, Y, **given | values))
+        assert same_run(sweep[place], fastgd.train(X, Y, **given | values))
 
 
 def test_a_list_is_an_axis_or_a_mask_for_each_layer():
@@ -147,7 +147,7 @@ def test_a_list_is_an_axis_or_a_mask_for_each_layer():
     ):
         with pytest.raises((TypeError, ValueError), match=message):
             fastgd.sweep(X, Y, **GIVEN, freeze=bad)
-    with pytest.raises(TypeError, match=r"freeze must be a tuple .* got \[\(0,\), \(1,\)\]"):
+    with pytest.raises(TypeError, match=r"freeze must be a tuple .* got \(0,\)"):
         fastgd.train(X, Y, **GIVEN, freeze=[(0,), (1,)])
     with pytest.raises(ValueError, match="combinations must have numbers only, and freeze is not"):
         fastgd.sweep(X, Y, **GIVEN, combinations=[{"freeze": (0,)}])
@@ -166,7 +166,7 @@ def test_masks_of_second_order_are_an_axis_too():
     masks = [None, (1,), [np.eye(3) > 0, None]]
     sweep = fastgd.sweep(X, Y, **given, freeze=masks)
     for mask, run in zip(masks, sweep, strict=True):
-        assert same(run, fastgd.train(X, Y, **given, freeze=mask))
+        assert same_run(run, fastgd.train(X, Y, **given, freeze=mask))
     assert len(set(sweep.final_error)) == 3
 
 

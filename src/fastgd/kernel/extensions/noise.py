@@ -65,9 +65,7 @@ def draw_noise(gradient_noise, scalar, recipe, layers, block, iteration):
     """
     numbers, runs, seed = block.numbers, runs_of(scalar), integer(scalar, block, SEED)
     given = value(scalar, numbers, layers[0], gradient_noise.gradient_noise)
-    deviation = _decayed(
-        recipe.features.noise_decay, scalar, numbers, layers[0], given, iteration
-    )
+    deviation = _decayed(recipe.features.noise_decay, scalar, numbers, layers[0], given, iteration)
     for k in range(len(layers)):
         layer = layers[k]
         count, first = trained(recipe.batch_norm, layer), layer.weights + layer.noise
@@ -88,9 +86,7 @@ def draw_noise(gradient_noise, scalar, recipe, layers, block, iteration):
 def inputs_of(input_noise, descent, data, start):
     """The inputs of samples from ``start`` on, as :func:`fill_inputs` has stored them."""
     scalar, bottom = descent.shapes.scalar, descent.layers[0]
-    return LayerInputs(
-        descent.block.numbers, bottom.noisy, bottom.inputs * runs_of(scalar), scalar
-    )
+    return LayerInputs(descent.block.numbers, bottom.noisy, bottom.inputs * runs_of(scalar), scalar)
 
 
 @part
