@@ -142,7 +142,7 @@ else:
         device: str = 'cpu', progress: bool | ProgressHook = False,
         optimizer: Optimizer | Axis[Optimizer] = GradientDescent(),
         schedule: Schedule | ArrayLike | Axis[Schedule | ArrayLike] = Constant(),
-        freeze: int | Sequence[ArrayLike | None] | None | Axis[int | Sequence[ArrayLike | None] | None] = None,
+        freeze: int | Sequence[Any] | None = None,
         activation: _Activation | Function | Axis[_Activation | Function] = 'sigmoid',
         output: _Output | Function | Axis[_Output | Function] = 'sigmoid',
         bias: bool | Axis[bool] = False, loss: _Loss | Loss | Axis[_Loss | Loss] = 'squared',

@@ -3,8 +3,6 @@
 That the twin in NumPy has the same ones is tested in test_methods.py.
 """
 
-from itertools import product
-
 import numpy as np
 import pytest
 from scipy.stats import kstest

@@ -324,6 +324,10 @@ class Layers(OptionType):
 
     words, hint = "tuple of int, or list of masks", "int | Sequence[ArrayLike | None] | None"
 
+    def annotated(self, *, is_axis: bool) -> str:
+        """Return the annotation; that of a list of such values would be longer than a line."""
+        return "int | Sequence[Any] | None" if is_axis else self.hint
+
     def check(self, name: str, value: object, samples: int) -> Frozen | None:
         """Return the layer numbers in ascending order, or copies of the masks."""
         if value is None:

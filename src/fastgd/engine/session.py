@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.option_types import Frozen
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.numbers import FloatArray
@@ -202,7 +203,8 @@ class Session:
 
     def _learning(self, columns: ValueAxes, runs: Integers) -> FloatArray:
         """Of these runs, (n, P): 1 for trainable and 0 for frozen parameters."""
-        frozen, index = (self.method.freeze,), np.zeros(len(runs), np.int64)
+        frozen: tuple[Frozen | None, ...] = (self.method.freeze,)
+        index = np.zeros(len(runs), np.int64)
         for column, of_run in columns:
             if column.masks:
                 frozen, index = column.masks, of_run[runs]

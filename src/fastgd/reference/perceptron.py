@@ -47,7 +47,7 @@ class Perceptron:
         """Forward through all layers and back; the derivatives are left in the parameters."""
         outputs = X[batch.places]
         if self.method.input_noise:
-            noise = normal(*outputs.shape, iteration, (seed, INPUT_NOISE))
+            noise = normal(len(outputs), outputs.shape[1], iteration, (seed, INPUT_NOISE))
             outputs = outputs + self._decayed(self.method.input_noise, iteration) * noise
         for layer in self.layers:
             outputs = layer.forward(outputs, iteration, seed)
