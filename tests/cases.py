@@ -588,6 +588,29 @@ OPTIONS = {
             }
         ],
     ),
+    "gradient noise": Case(
+        {"bias": True, "batch_norm": True, "clip_norm": 0.5},
+        {"gradient_noise": [0.0, 0.05]},
+        settings=[
+            {"gradient_noise": 0.01, "bias": True, "iterations": 300},
+            {"gradient_noise": 0.1, "seed": 2**32 - 1, "hidden_size": (13, 2)},
+            {"gradient_noise": 0.5, "optimizer": Adam(), "alpha": 0.001, "freeze": (1,)},
+        ],
+    ),
+    "input noise": Case(
+        {"gradient_noise": 0.01, "bias": True},
+        {"input_noise": [0.0, 0.1], "noise_decay": [0.0, 0.55]},
+        settings=[
+            {"input_noise": 0.2, "bias": True, "iterations": 300},
+            {"input_noise": 0.3, "hidden_size": (), "sample_weight": WEIGHTS},
+            {"input_noise": 0.3, "batch_size": 4, "sampling": "adaptive", "dropout": 0.2},
+            {"input_noise": 0.3, "batch_size": 4, "batch_norm": True, "noise_decay": 1.0, **EVEN},
+        ],
+    ),
+    "frozen, several": Case(
+        {"bias": True, "optimizer": AdamW(weight_decay=0.1)},
+        {"freeze": [STAYS, None, (1,)]},
+    ),
 }
 """The network is the same for all: 8 samples, 3-5-3-2."""
 

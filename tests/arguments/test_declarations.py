@@ -18,6 +18,7 @@ from cases import HASHED, OPTIONS, PAIRS, PARTED, XOR_X, XOR_Y, other
 from fastgd import optimizers, reference, schedules
 from fastgd.arguments.declarations import (
     DECLARED,
+    OF_EACH_RUN,
     PANELS,
     STRUCTURES,
     VALUES,
@@ -244,7 +245,7 @@ def test_options_have_their_order():
     assert panels == sorted(panels, key=PANELS.index)
     assert set(STRUCTURES).isdisjoint(VALUES)
     assert all(
-        option.is_axis == (name in (*STRUCTURES, *VALUES)) for name, option in DECLARED.items()
+        option.is_axis == (name in (*STRUCTURES, *OF_EACH_RUN)) for name, option in DECLARED.items()
     )
 
 
@@ -283,6 +284,7 @@ def test_an_option_survives_a_file_and_is_told_in_words(name, tmp_path):
         "restore_best": {"evaluate_every": 1},
         "regularization": {"optimizer": LevenbergMarquardt()},
         "gradient_weight": {"gradients": np.ones((4, 3)), "activation": "tanh"},
+        "noise_decay": {"gradient_noise": 0.1},
     }.get(name, {})
     run = fastgd.reference.train(XOR_X, XOR_Y, iterations=2, **{name: value}, **beside)
     assert name in run.options

@@ -19,7 +19,7 @@ from cases import other
 from fastgd import optimizers, schedules
 from fastgd.arguments import initial_network, option_types, options
 from fastgd.arguments.axes import as_axis
-from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES
+from fastgd.arguments.declarations import DECLARED, OF_EACH_RUN, STRUCTURES, VALUES
 from fastgd.arguments.initial_network import check_alpha, check_alphas
 from fastgd.arguments.option_types import Number
 from fastgd.arguments.options import Options
@@ -127,7 +127,8 @@ def test_every_option_is_documented():
 def test_an_option_given_is_kept(name):
     # beside others that it needs, or that another value of it would not go with
     needed = {"sampling": {"batch_size": 3}, "batch_norm": {"batch_size": 3}}
-    beside = (needed | {"restore_best": {"patience": 3}}).get(name, {})
+    needed |= {"restore_best": {"patience": 3}, "noise_decay": {"gradient_noise": 0.5}}
+    beside = needed.get(name, {})
     method = check(**{name: OTHERS[name]}, **beside)
     assert method.given == beside | {name: OTHERS[name]}
     assert list(method.given) == [n for n in DEFAULTS if n == name or n in beside]
@@ -807,9 +808,9 @@ def test_axes_come_in_order():
     given = {name: [value] for name, value in reversed(others.items()) if name not in NO_AXES}
     structures, values = options.axes(given)
     assert list(structures) == list(STRUCTURES)
-    assert list(values) == list(VALUES)
+    assert list(values) == list(OF_EACH_RUN)
     assert structures | values == given
-    assert set(STRUCTURES) | set(VALUES) | set(NO_AXES) == set(DEFAULTS)
+    assert set(STRUCTURES) | set(OF_EACH_RUN) | set(NO_AXES) == set(DEFAULTS)
 
 
 @pytest.mark.parametrize(
@@ -894,7 +895,8 @@ def test_bad_axes_are_refused(given, error, message):
     refused(error, message, check_sweep, **given)
 
 
-@pytest.mark.parametrize("name", [name for name in OTHERS if name not in NO_AXES])
+# A layer number of freeze may be meant for one network: see test_freezing.py.
+@pytest.mark.parametrize("name", [name for name in OTHERS if name not in (*NO_AXES, "freeze")])
 def test_a_bad_value_of_an_axis_is_refused_as_alone(name):
     good = OTHERS[name]
     if name == "optimizer":
@@ -1002,7 +1004,8 @@ def test_every_combination_is_checked(given, message):
     ids=["floats", "fractions", "scalars", "array"],
 )
 def test_an_axis_of_numbers_becomes_floats(name, axis):
-    values = check_sweep(**{name: axis}).values[name]
+    beside = {"input_noise": 1} if name == "noise_decay" else {}
+    values = check_sweep(**{name: axis}, **beside).values[name]
     assert values == [0.5, 0.25]
     assert all(type(value) is float for value in values)
 

@@ -49,7 +49,7 @@ def test_plain_training_has_no_features():
 def test_an_option_other_than_the_default_switches_its_feature_on(name):
     feature = DECLARED[name].feature
     expected = {feature} - {"batches", "tangents"} | (
-        {"separate"} if name.startswith("drop") else set()
+        {"separate"} if name.startswith(("drop", "input_noise")) else set()
     )
     if DECLARED[name].detail:
         expected = set()
@@ -110,7 +110,10 @@ def test_structures_but_bias_are_in_the_recipe():
 
 
 def test_errors_are_measured_apart_where_training_sees_something_else():
-    for given in ({"dropout": 0.5}, {"dropconnect": 0.5}, {"batch_norm": True}, {"batch_size": 1}):
+    for given in (
+        *({"dropout": 0.5}, {"dropconnect": 0.5}, {"input_noise": 0.5}),
+        *({"batch_norm": True}, {"batch_size": 1}),
+    ):
         assert recipe_of(Method(**given), {}).separate is not None
     assert recipe_of(Method(l1=0.5, tolerance=0.5), {}).separate is None
 

@@ -45,6 +45,7 @@ BASES = OPTIONS | {
     "from weights": {"weights": WEIGHTS, "biases": BIASES, "bias": True},
     "gradients": {"gradients": SLOPES, "activation": "tanh", "output": "tanh"},
     "own functions": {"activation": SWISH, "loss": CAUCHY},
+    "noise": {"gradient_noise": 0.5},
     **{name: {owned.option: owned.names[0]} for name, owned in OWNED.items()},
 }
 """Arguments of calls, each of which gets another one. The first has none but X, y and FEW."""

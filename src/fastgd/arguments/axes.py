@@ -198,7 +198,8 @@ def as_axis(name: str, value: object, most: int | None = None) -> list[object] |
     its rows become tuples. A tuple or a string is a single value for arguments that may be one; for
     the others it raises, as does any other iterable. A 0-d array is a single value. `weights` are
     an axis if they are a list of networks, or of lists or tuples of 2-D arrays. `schedule` is an
-    axis if it is a list of anything but numbers.
+    axis if it is a list of anything but numbers, `freeze` if it is one of tuples or of lists that
+    aren't masks.
 
     An axis of more than `most` values raises before its values are listed.
     """
@@ -206,6 +207,8 @@ def as_axis(name: str, value: object, most: int | None = None) -> list[object] |
     if name == "weights":
         is_axis = bool(items) and (isinstance(items[0], WholeNetwork) or _nesting(items) > 3)
         return _listed(name, items, most) if is_axis else None
+    if name == "freeze":
+        return _listed(name, items, most) if _are_choices(items) else None
     if name == "schedule" and (not items or isinstance(items[0], Real)):
         return None
     if isinstance(value, (list, range)):
@@ -287,6 +290,22 @@ def _listed(
     return list(zip(*axis.T.tolist(), strict=True))
 
 
+def _are_choices(items: list[object]) -> bool:
+    """Return whether a list has several values of `freeze`, not a layer number or mask per layer.
+
+    None may be either. A mask has two dimensions; a tuple of layer numbers has one, and a list of
+    masks has one or three, as it begins with None or True, or with a mask.
+    """
+    parts = {_nesting(item) in (1, 3, 4): item for item in items if item is not None}
+    if len(parts) > 1:
+        raise TypeError(
+            "freeze must be a list with either a mask for each layer or, as an axis, a tuple of "
+            "layer numbers, a list of masks or None for each value, "
+            f"got {shown(parts[False])} beside {shown(parts[True])}"
+        )
+    return True in parts
+
+
 def _nesting(value: object) -> int:
     """Return the number of dimensions along the first elements, with lists up to 4 levels deep."""
     depth = 0
@@ -305,7 +324,10 @@ Returned = TypeVar("Returned")
 OTHERS = ("alpha", "seed")
 """Arguments of a run that a combination may set, in addition to options."""
 
-_OWN_AXES = ("hidden_size", *STRUCTURES, "sample_weight", "groups", "folds", "weights", "biases")
+_OWN_AXES = (
+    *("hidden_size", *STRUCTURES, "freeze"),
+    *("sample_weight", "groups", "folds", "weights", "biases"),
+)
 
 _BYTES_OF_NUMBER = 80
 """Memory of one number in a combination, as a Python object."""

@@ -217,11 +217,13 @@ class Options(LossOptions, total=False):
             "weights, biases, and scale and shift of batch normalization (the running mean and "
             "variance are still updated). Or a list with an entry per layer: None, True, or a "
             "boolean (inputs, outputs) array with True for each frozen weight. The derivative of "
-            "a frozen parameter counts as 0. PyTorch: ``requires_grad=False``.",
+            "a frozen parameter counts as 0. PyTorch: ``requires_grad=False``. In a sweep a list "
+            "of such tuples, such lists and None is an axis.",
             "Layers that are not trained, by number from 0",
             "Optimizer",
             applies_to=EVERYTHING,
             feature="frozen",
+            masks=True,
         ),
     ]
     gradient_weight: Annotated[
@@ -375,6 +377,57 @@ class Options(LossOptions, total=False):
             ),
             feature="dropconnect",
             slots=(Slot("threshold", is_whole=True), Slot("factor")),
+        ),
+    ]
+    gradient_noise: Annotated[
+        float,
+        Option(
+            0.0,
+            Number("[0, inf)"),
+            "Standard deviation of the normal noise that is added to the derivative of each "
+            "parameter that learns, drawn anew for every iteration, after ``clip_norm`` "
+            "(Neelakantan and others, *Adding Gradient Noise Improves Learning for Very Deep "
+            "Networks*, arXiv 1511.06807, 2015); at least 0. optax: ``add_noise(eta, gamma)`` is "
+            "``gradient_noise=sqrt(eta), noise_decay=gamma``.",
+            "Standard deviation of noise in the derivatives",
+            "Regularization",
+            applies_to=AllBut(second_order="whose step is not along the gradient"),
+            feature="gradient_noise",
+            slots=(Slot("gradient_noise"),),
+        ),
+    ]
+    input_noise: Annotated[
+        float,
+        Option(
+            0.0,
+            Number("[0, inf)"),
+            "Standard deviation of the normal noise that is added to every input of every "
+            "training sample, drawn anew for every iteration; errors, losses and predictions are "
+            "of the inputs without noise (Bishop, *Training with Noise is Equivalent to Tikhonov "
+            "Regularization*, Neural Computation 7, 1995; Keras: ``GaussianNoise``); at least 0.",
+            "Standard deviation of noise in the inputs of the training samples",
+            "Regularization",
+            applies_to=AllBut(
+                second_order="which compares the losses of two networks",
+                gradients="since they are known at the inputs without noise",
+            ),
+            feature="input_noise",
+            slots=(Slot("input_noise"),),
+        ),
+    ]
+    noise_decay: Annotated[
+        float,
+        Option(
+            0.0,
+            Number("[0, inf)"),
+            "How the variance of ``gradient_noise`` and ``input_noise`` falls: in update t, from "
+            "0, it is divided by ``(1 + t)**noise_decay``; at least 0. Neelakantan and others "
+            "recommend 0.55.",
+            "Divide the variance of noise by (1 + t)**X in update t",
+            "Regularization",
+            applies_to=AllBut(second_order="which has no noise"),
+            feature="noise_decay",
+            slots=(Slot("noise_decay"),),
         ),
     ]
     trim_below: Annotated[
@@ -585,3 +638,6 @@ FIELDED = tuple(name for name, option in DECLARED.items() if isinstance(option.k
 
 VALUES = tuple(name for name, option in DECLARED.items() if option.slots)
 """The options that are passed to the compiled code as numbers. They may be axes of a sweep."""
+
+OF_EACH_RUN = tuple(name for name, option in DECLARED.items() if option.slots or option.masks)
+"""These and the masks: what compiled code is passed for each run."""

@@ -287,8 +287,9 @@ _UNSAID: Any = None
 class Option(NamedTuple):
     """The declaration of an option.
 
-    An option with ``slots`` is passed to the compiled code as numbers, and may be an axis of a
-    sweep. So may an option with ``structure``; the code is compiled separately for each value.
+    An option with ``slots`` is passed to the compiled code as numbers, one with ``masks`` as a
+    number for each parameter, and may be an axis of a sweep. So may an option with ``structure``;
+    the code is compiled separately for each value.
     """
 
     default: Any
@@ -300,12 +301,13 @@ class Option(NamedTuple):
     structure: bool = False
     feature: str = ""  # the part of the kernel that the option needs unless it has its default
     slots: tuple[Slot, ...] = ()
+    masks: bool = False
     detail: bool = False  # refines a feature that other options turn on
 
     @property
     def is_axis(self) -> bool:
         """Whether the option may be an axis of a sweep."""
-        return self.structure or bool(self.slots)
+        return self.structure or bool(self.slots) or self.masks
 
 
 # ---------------------------------------------------- frozen parameters: layers or single weights
@@ -326,6 +328,10 @@ class Layers(OptionType):
     """Layer numbers, or a mask for each layer, or None."""
 
     words, hint = "tuple of int, or list of masks", "int | Sequence[ArrayLike | None] | None"
+
+    def annotated(self, *, is_axis: bool) -> str:
+        """Return the annotation; that of a list of such values would be longer than a line."""
+        return "int | Sequence[Any] | None" if is_axis else self.hint
 
     def check(self, name: str, value: object, samples: int) -> Frozen | None:
         """Return the layer numbers in ascending order, or copies of the masks."""
@@ -353,7 +359,8 @@ def _layer_mask(value: object) -> Mask:
     return np.array(array)
 
 
-def _has_numbers(frozen: Frozen) -> TypeGuard[tuple[int, ...]]:
+def has_numbers(frozen: Frozen) -> TypeGuard[tuple[int, ...]]:
+    """Return whether these are layer numbers, not masks."""
     return isinstance(frozen[0], int) and not isinstance(frozen[0], bool)
 
 
@@ -361,18 +368,18 @@ def mask_of(frozen: Frozen | None, k: int) -> Mask:
     """Return the mask of layer k."""
     if frozen is None:
         return False
-    return k in frozen if _has_numbers(frozen) else cast(Mask, frozen[k])
+    return k in frozen if has_numbers(frozen) else cast(Mask, frozen[k])
 
 
 def check_frozen(frozen: Frozen, sizes: Sequence[int], *, bias: bool, batch_norm: bool) -> None:
     """Reject what doesn't fit a network of these sizes, or leaves nothing to train."""
     layers = len(sizes) - 1
-    if _has_numbers(frozen) and frozen[-1] >= layers:
+    if has_numbers(frozen) and frozen[-1] >= layers:
         raise ValueError(
             f"freeze must have layer numbers below {layers}, the layers of weights, "
             f"got {shown(frozen)}"
         )
-    if not _has_numbers(frozen) and len(frozen) != layers:
+    if not has_numbers(frozen) and len(frozen) != layers:
         raise ValueError(
             f"freeze must have one mask per layer of weights ({layers}), got {len(frozen)}"
         )

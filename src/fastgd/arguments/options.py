@@ -19,7 +19,7 @@ from fastgd.arguments.axes import (
     kinds_of,
     parameters_of,
 )
-from fastgd.arguments.declarations import DECLARED, FIELDED, OPTION_OF, STRUCTURES, VALUES
+from fastgd.arguments.declarations import DECLARED, FIELDED, OF_EACH_RUN, OPTION_OF, STRUCTURES
 from fastgd.arguments.declarations import Options as Options
 from fastgd.arguments.option_types import (
     AllBut,
@@ -154,7 +154,7 @@ def axes(given: Mapping[str, object], arguments: Collection[str] = ()) -> Axes:
         name: getattr(holder, name)
         for holder in _fielded(given).values()
         for name in holder.hyperparameters
-    } | {name: given[name] for name in (*VALUES, *own) if name in given}
+    } | {name: given[name] for name in (*OF_EACH_RUN, *own) if name in given}
     return Axes(axes_among(structures, MOST_NETWORKS), axes_among(values))
 
 
@@ -205,8 +205,10 @@ def check_sweep(
         _check_together(method.at(numbers), samples, hiddens, in_parts=in_parts)
     _check_watching(found.methods[0], found.values, holds_out=holds_out)
     for method in found.methods:
+        _check_freezing(method, found.values, samples, hiddens)
         _check_optimizer(method, found.values, samples, hiddens)
         _check_derivatives(method, found.values, has_gradients=has_gradients)
+        _check_noise(method, found.values)
     return found
 
 
@@ -297,12 +299,8 @@ def _check_together(
         raise ValueError("hidden_size must have at least one layer with batch_norm=True, got ()")
     if samples is None:
         return
-    X, y = samples
-    for hidden in hiddens if method.freeze is not None else ():
-        sizes = (X.shape[1], *hidden, outputs_of(method.loss, y))
-        check_frozen(method.freeze, sizes, bias=method.bias, batch_norm=method.batch_norm)
     if method.batch_norm and not in_parts:
-        _check_batches(method, np.array([len(y)]), lambda _part: "")
+        _check_batches(method, np.array([len(samples[1])]), lambda _part: "")
 
 
 def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_out: bool) -> None:
@@ -385,6 +383,30 @@ def _check_derivatives(
         raise ValueError(
             "optimizer must be one of first order with gradients, as its Jacobian has no "
             f"derivatives by the inputs, got {shown(method.optimizer)}"
+        )
+
+
+def _check_freezing(
+    method: Method,
+    axes: Mapping[str, Sequence[Any]],
+    samples: tuple[FloatArray, FloatArray] | None,
+    hiddens: Sequence[tuple[int, ...]],
+) -> None:
+    """Reject masks that don't fit these samples and networks, or leave nothing to train."""
+    for frozen, hidden in product(axes.get("freeze", [method.freeze]), hiddens):
+        if frozen is None or samples is None:
+            continue
+        sizes = (samples[0].shape[1], *hidden, outputs_of(method.loss, samples[1]))
+        check_frozen(frozen, sizes, bias=method.bias, batch_norm=method.batch_norm)
+
+
+def _check_noise(method: Method, axes: Mapping[str, Sequence[Any]]) -> None:
+    """Reject the decay of a noise that no run has."""
+    decay = _first_other(method, axes, "noise_decay")
+    noises = (_first_other(method, axes, name) for name in ("gradient_noise", "input_noise"))
+    if decay and not any(noises):
+        raise ValueError(
+            f"noise_decay must be 0.0 without gradient_noise or input_noise, got {decay}"
         )
 
 

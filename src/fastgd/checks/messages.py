@@ -96,6 +96,9 @@ ELSEWHERE = {
     "clip_above": "clip clipvalue clip_value clip_grad gradient_clipping max_grad grad_clip",
     "clip_norm": "clip_grad_norm max_grad_norm clipnorm global_clipnorm gradient_clip_val",
     "max_norm": "kernel_constraint weight_constraint max_norm_constraint",
+    "gradient_noise": "grad_noise add_noise noise_eta",
+    "input_noise": "gaussian_noise noise noise_std noise_stddev",
+    "noise_decay": "noise_gamma noise_schedule noise_annealing",
     "tolerance": "tol threshold stop_below",
     "patience": "n_iter_no_change early_stopping",
     "min_delta": "mindelta min_improvement threshold_delta",
@@ -204,7 +207,7 @@ _COUNTED = (
     "hidden_size", "optimizer", "schedule", "activation", "output", "loss", "reduction",
     "batch_size", "group", "fold", "sample_weight", "case", "alpha", "seed",
 )  # fmt: skip
-NO_VALUE = {"batch_size": "all", "patience": "none"}
+NO_VALUE = {"batch_size": "all", "patience": "none", "freeze": "none"}
 """What None is called on the command line, by option."""
 
 

@@ -233,7 +233,9 @@ def _option(name: str, one: Option) -> MethodOption:
             example = "log(1 + ((y - v)/c)**2)" if kind.formula is Loss else "a*sigmoid(beta*a)"
             marked.append(f"or an expression such as {example}")
         text = f"{one.help}: {', '.join(marked)}."
-    return MethodOption(name, text, one.panel, one.is_axis, *typed)
+    # The commas of layers leave none for an axis, and nobody types masks.
+    is_axis = one.is_axis and not isinstance(kind, Layers)
+    return MethodOption(name, text, one.panel, is_axis, *typed)
 
 
 def _takers(option: str, field: str) -> dict[str, type[Hyperparameters]]:

@@ -190,6 +190,7 @@ class Layout:
             "data": self.data_runs,
             "importance": self.importance_runs,
             "integers": INTEGERS,
+            "room": self.room,
             "values": width_of(recipe),
             "watched": self.kept_errors,
             "states": state_count(recipe.optimizer),

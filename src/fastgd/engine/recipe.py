@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.axes import parameters_of
 from fastgd.arguments.declarations import DECLARED, VALUES
+from fastgd.arguments.option_types import Frozen
 from fastgd.arguments.options import Method
 from fastgd.formulas.derivation import Derivation, DualExpression, replaced, steadied
 from fastgd.formulas.expressions import Tree
@@ -146,10 +147,14 @@ class ValueColumn:
 
     parts: tuple[tuple[bool, int, NDArray[Any]], ...]
     """Whether it is an integer, its index, and the (n,) values along the axis."""
+    masks: tuple[Frozen | None, ...] = ()
+    """What is frozen, along such an axis."""
 
     @classmethod
     def of(cls, name: str, axis: Sequence[Any], method: Method) -> "ValueColumn":
         """The column of an option, an optimizer's or schedule's field, or a function parameter."""
+        if name in DECLARED and DECLARED[name].masks:
+            return cls((), tuple(axis))
         if name not in VALUES:
             return cls(((False, places_of(method)[name], np.array(axis, dtype=np.float64)),))
         parts, option = [], DECLARED[name]
@@ -161,7 +166,7 @@ class ValueColumn:
 
     def __len__(self) -> int:
         """Number of values along the axis."""
-        return len(self.parts[0][2])
+        return len(self.parts[0][2]) if self.parts else len(self.masks)
 
     def put(self, values: Values, index: NDArray[np.int64]) -> None:
         """Assign to each run the axis value at its index."""
@@ -228,7 +233,7 @@ def recipe_of(
     wanted["frozen"] |= method.bias and method.batch_norm  # see Network.learning
     in_batches = method.batch_size is not None
     batches = "adaptive" if method.sampling == "adaptive" else "epochs" if in_batches else "all"
-    masked = wanted["dropout"] or wanted["dropconnect"]
+    masked = wanted["dropout"] or wanted["dropconnect"] or wanted["input_noise"]
     optimizer, schedule = method.optimizer, method.schedule
     is_curved = bool(optimizer.second_order)
     rates, first = None, corrections_of(optimizer).stop  # where a schedule's fields begin

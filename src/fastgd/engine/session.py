@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.option_types import Frozen
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.numbers import FloatArray
@@ -196,9 +197,19 @@ class Session:
         own = Values(values.numbers[flat], values.integers[flat])
         layout.load(block, parameters[flat], alpha[flat], own)
         if layout.sizes["frozen"]:
-            rows = np.tile(self.layout.network.learning(self.method.freeze), (lanes.size, 1))
+            rows = self._learning(columns, flat)
             layout.put_by_parameter(block.numbers[:, layout.sections["learning"]], rows)
         return self._runs(block, lanes, np.zeros(count, np.int64) if parts is None else parts)
+
+    def _learning(self, columns: ValueAxes, runs: Integers) -> FloatArray:
+        """Of these runs, (n, P): 1 for trainable and 0 for frozen parameters."""
+        frozen: tuple[Frozen | None, ...] = (self.method.freeze,)
+        index = np.zeros(len(runs), np.int64)
+        for column, of_run in columns:
+            if column.masks:
+                frozen, index = column.masks, of_run[runs]
+        used, places = np.unique(index, return_inverse=True)
+        return np.array([self.layout.network.learning(frozen[k]) for k in used])[places]
 
     def _runs(self, block: Block, lanes: Integers, parts: Integers) -> "Runs":
         """The runs in these lanes, with the samples of their parts."""

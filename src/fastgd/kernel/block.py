@@ -183,10 +183,12 @@ class Layer(NamedTuple):
     gradient: Annotated[int, Space("P", beside="weights")]
     effective: Annotated[int, Space("dropconnect P")]  # masked weights; else the weights themselves
     factors: Annotated[int, Space("dropconnect P", beside="weights")]
+    noise: Annotated[int, Space("gradient_noise P", beside="weights")]  # of their derivatives
     transposed: Annotated[int, Space("transposed P")]  # copies of the weights, without biases
     units: Annotated[int, Space("A")]  # activations: (samples of a group, H, R)
     deltas: Annotated[int, Space("A", beside="units")]
     preactivation: Annotated[int, Space("preactivations", beside="units")]  # inputs of units
+    noisy: Annotated[int, Space("input_noise room D R")]  # of all layers: a group's inputs, (D, R)
     state: int  # distance from one optimizer state variable to the next
     scale: int  # where its batch normalization parameters begin
 

@@ -13,6 +13,7 @@ from fastgd.checks.numbers import FloatArray
 from fastgd.engine.network import Network
 from fastgd.reference.layer import Layer
 from fastgd.reference.parameter import Parameter
+from fastgd.reference.philox import GRADIENT_NOISE, INPUT_NOISE, normal
 from fastgd.reference.sampling import Batch
 
 
@@ -45,6 +46,9 @@ class Perceptron:
     ) -> None:
         """Forward through all layers and back; the derivatives are left in the parameters."""
         outputs = X[batch.places]
+        if self.method.input_noise:
+            noise = normal(len(outputs), outputs.shape[1], iteration, (seed, INPUT_NOISE))
+            outputs = outputs + self._decayed(self.method.input_noise, iteration) * noise
         for layer in self.layers:
             outputs = layer.forward(outputs, iteration, seed)
         error = self.layers[-1].delta_of(y[batch.places])
@@ -56,6 +60,19 @@ class Perceptron:
             missing = None if missing is None else missing * batch.weights[:, None]
         for layer in reversed(self.layers):
             error, missing = layer.backward(error, batch.divisor, missing)
+
+    def add_noise(self, iteration: int, seed: int) -> None:
+        """Add noise to the derivatives, which `propagate` has computed: in the order of the row."""
+        deviation = self._decayed(self.method.gradient_noise, iteration)
+        for k, layer in enumerate(self.layers):
+            sizes = [parameter.value.size for parameter in layer.parameters]
+            noise = normal(sum(sizes), 1, iteration, (seed, 8 * k + GRADIENT_NOISE))[:, 0]
+            each = np.split(deviation * noise, np.cumsum(sizes)[:-1])
+            for parameter, own in zip(layer.parameters, each, strict=True):
+                parameter.g = parameter.g + own.reshape(parameter.value.shape)
+
+    def _decayed(self, deviation: float, iteration: int) -> float:
+        return float(deviation / (1.0 + iteration) ** (self.method.noise_decay / 2))
 
     def _missing(self, gradients: FloatArray) -> FloatArray:
         """What the tangents of the last outputs lack, (samples, inputs, outputs); 0 if unknown."""

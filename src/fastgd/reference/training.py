@@ -194,6 +194,8 @@ class _Descent:
             sampler.learn(np.sum([layer.squared_norms() for layer in perceptron.layers], axis=0))
         if self.method.clip_norm < np.inf:
             _clip(perceptron.parameters, self.method.clip_norm)
+        if self.method.gradient_noise:
+            perceptron.add_noise(j, self.seed)
         factor = schedules.factor(self.method.schedule, j)
         for parameter in perceptron.parameters:
             parameter.update(factor)
@@ -290,6 +292,8 @@ def _bytes(job: TrainingJob) -> int:
     numbers = 7 * parameters + 5 * at_once * sum(sizes)
     if method.dropconnect:
         numbers += 12 * parameters
+    if method.gradient_noise or method.input_noise:
+        numbers += 24 * max(parameters, at_once * sizes[0])
     if isinstance(method.optimizer, LevenbergMarquardt):
         numbers += (2 * len(task.X) * sizes[-1] + 4 * parameters) * parameters
     if method.dropout:

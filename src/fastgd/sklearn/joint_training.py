@@ -32,8 +32,8 @@ ON_CPU: How = {"device": CPU}
 Case = tuple[Any, ...]
 """The hyperparameters of a run, in the order of their names, and its seed."""
 
-_COSTLY = ("dropout", "dropconnect")
-"""Runs without random masks are not trained in a batch with runs that draw them."""
+_COSTLY = ("dropout", "dropconnect", "gradient_noise", "input_noise")
+"""Runs without random masks or noise are not trained in a batch with runs that draw them."""
 
 
 Fits = dict[int, list[Case]]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastgd.arguments.axes import as_axis, parameters_of
-from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES
+from fastgd.arguments.declarations import DECLARED, FIELDED, OF_EACH_RUN, STRUCTURES
 from fastgd.arguments.initial_network import NetworkParts, check_alpha, check_hidden_size
 from fastgd.arguments.samples import check_samples
 from fastgd.arguments.subsets import Partition
@@ -89,7 +89,7 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
             "resume must be a sweep of all its groups, folds and weightings, got some of them"
         )
     axes, method, first = sweep.axes, sweep.method, sweep.states[0]
-    names = (*STRUCTURES, *VALUES, *method.numbers)
+    names = (*STRUCTURES, *OF_EACH_RUN, *method.numbers)
     own = method.given | {name: axes[name] for name in names if name in axes}
     combinations = axes.get(COMBINATION)
     together = combinations[0] if combinations else {}
@@ -175,7 +175,7 @@ def _checked(name: str, value: Any, given: Mapping[str, Any]) -> Any:
 
 
 def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, list) and isinstance(other, list):
+    if isinstance(one, (list, tuple)) and type(one) is type(other):
         return len(one) == len(other) and all(map(_same, one, other))
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return type(one) is type(other) and np.array_equal(one, other)

@@ -21,7 +21,14 @@ from fastgd.engine.results import MISSING, STATUS, State, Summary, summarize
 from fastgd.store import hashes_of
 from fastgd.training.run import Run, run_of
 from fastgd.training.stored_results import RESULTS
-from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, told_apart, varied
+from fastgd.training.sweep_axes import (
+    COMBINATION,
+    PARTS,
+    SweepAxes,
+    is_numbered,
+    told_apart,
+    varied,
+)
 
 IndexList = list[int] | list[bool] | range | NDArray[Any]
 KeptAxis = slice | EllipsisType | IndexList
@@ -198,7 +205,7 @@ def _in_range(name: str, count: int, place: int) -> int:
 
 def _places(name: str, axis: list[Any], asked: object) -> _Selector:
     """The indices of values on an axis; of a repeated value the first index."""
-    if name in ("weights", COMBINATION):  # these are selected by their indices, as in a table
+    if is_numbered(name, axis):  # these are selected by their indices, as in a table
         axis = list(range(len(axis)))
     keys = [_key(name, value) for value in axis]
     places = dict(zip(reversed(keys), reversed(range(len(axis))), strict=True))

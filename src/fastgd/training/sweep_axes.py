@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.declarations import FIELDED, STRUCTURES
+from fastgd.arguments.option_types import has_numbers
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import value_text
@@ -155,9 +156,15 @@ def axis_columns(axes: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
     return columns
 
 
+def is_numbered(name: str, axis: Sequence[Any]) -> bool:
+    """Whether the values on an axis are known by their indices, as they are no single values."""
+    masks = name == "freeze" and any(one is not None and not has_numbers(one) for one in axis)
+    return masks or name in ("weights", COMBINATION)
+
+
 def _cells(name: str, axis: list[Any]) -> dict[str, list[Any]]:
     """The columns of an axis, with one cell per value."""
-    if name == "weights":
+    if name != COMBINATION and is_numbered(name, axis):
         return {name: list(range(len(axis)))}
     if name == COMBINATION:
         return {name: list(range(len(axis)))} | varied({name: axis})

@@ -62,6 +62,7 @@ from fastgd.training.sweep_axes import (
     Chunks,
     SweepAxes,
     end_to_end,
+    is_numbered,
     runs_per_chunk,
     seconds_of,
 )
@@ -539,8 +540,13 @@ def checked_job(
             | {COMBINATION: in_order or None}
             | dict.fromkeys(together)
         )
-        others = (*PARTS, COMBINATION, "weights")
-        check_distinct({name: axis for name, axis in sweep_axes.axes.items() if name not in others})
+        check_distinct(
+            {
+                name: axis
+                for name, axis in sweep_axes.axes.items()
+                if name not in PARTS and not is_numbered(name, axis)
+            }
+        )
     each = list(product(zip(hiddens, layers, strict=True), chosen.methods))
     has_seed = not starts and not (isinstance(resume, Run) and resume.seed is None)
     job = TrainingJob(

@@ -28,6 +28,12 @@ def _randomness() -> ModuleType:
     return randomness
 
 
+def _noise() -> ModuleType:
+    from fastgd.kernel.extensions import noise
+
+    return noise
+
+
 def _tangents() -> ModuleType:
     from fastgd.kernel.extensions import tangents
 
@@ -45,6 +51,9 @@ REPLACED = {
     loop.learn_chances: _randomness,
     loop.drop_units: _randomness,
     loop.drop_weights: _randomness,
+    loop.draw_noise: _noise,
+    loop.fill_inputs: _noise,
+    loop.inputs_of: _noise,
     loop.lines_of: _tangents,
     loop.finish_lines: _tangents,
     loop.back: _tangents,

@@ -76,9 +76,12 @@ def _penalized(penalty, shape, g, w, numbers, layer):
 def take_step(shape, recipe, g, w, block, at, stride, layer):
     """Count direction changes and take a step. NaN for runs whose parameters overflow, else 0.
 
-    Frozen parameters have derivative 0 and keep their value whatever the step would be.
+    Noise is part of the derivative, but not of what ``clip_norm`` limits. Frozen parameters have
+    derivative 0 and keep their value whatever the step would be.
     """
     numbers, frozen = block.numbers, recipe.features.frozen
+    if recipe.features.gradient_noise is not None:
+        g = g + load(shape, numbers, at + layer.noise, stride)
     g = of_learning(frozen, shape, g, 0.0, numbers, at, stride, layer)
     count_changes(shape, g > 0.0, block.signs, block.recent, at, stride)
     # lines 13, 14: synapse_1 -= alpha * ..., fma(alpha, g, w); others: see .optimizer_steps
@@ -141,7 +144,7 @@ def _share(squares, most):
 
 
 @part
-def _trained(batch_norm, layer):
+def trained(batch_norm, layer):
     """Trainable parameters of a layer, which are contiguous."""
     weights = layer.inputs * layer.outputs
     if batch_norm is None:
@@ -169,7 +172,7 @@ def _share_of_gradient(norm_clipping, scalar, recipe, layers, numbers):
     for k in range(len(layers)):
         layer = layers[k]
         at = layer.weights + layer.gradient
-        for _ in range(_trained(recipe.batch_norm, layer)):
+        for _ in range(trained(recipe.batch_norm, layer)):
             g = load(scalar, numbers, at, 0)
             squares = fma(g, g, squares)
             at += runs_of(scalar)
@@ -187,7 +190,7 @@ def update_clipped(norm_clipping, shapes, recipe, layers, block):
     store(scalar, block.scratch, 0, 0, share)
     for k in range(len(layers)):
         layer = layers[k]
-        count = _trained(recipe.batch_norm, layer)
+        count = trained(recipe.batch_norm, layer)
         wide = count // units_of(shapes.wide_row) * units_of(shapes.wide_row)
         overflow = overflow + (
             _update_tiles(shapes.wide_row, scalar, recipe, block, layer, 0, wide)
