@@ -131,15 +131,15 @@ class _Descent:
             loss = self._perceptron(best.row).loss(*self._learned)
         row = {
             "errors": self.records.errors,
-            "kept_weights": best.row,
-            "kept_changes": self.perceptron.changes,
+            "_kept_weights": best.row,
+            "_kept_changes": self.perceptron.changes,
             "final_error": best.error,
             "losses": self.records.losses,
             "final_loss": loss,
             "status": end.status,
             "iterations": end.iterations,
             "summary": self.watch.summary(),
-            "kept_path": self.records.path,
+            "_kept_path": self.records.path,
             "validation_errors": self.records.held,
             "final_validation_error": best.held,
             "best_iteration": self.watch.best_iteration,

@@ -13,7 +13,7 @@ from fastgd.arguments.initial_network import BatchNorm, NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import check_inputs
 from fastgd.checks.messages import joined, many, shown
-from fastgd.checks.numbers import FloatArray, integer
+from fastgd.checks.numbers import FloatArray, check_memory, integer
 from fastgd.checks.presentation import (
     Description,
     ShownInNotebooks,
@@ -24,7 +24,7 @@ from fastgd.checks.presentation import (
 )
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network, Weights
-from fastgd.engine.prediction import DerivativeOrder, derivatives, outputs
+from fastgd.engine.prediction import DerivativeOrder, derivatives, hidden_values, outputs
 from fastgd.engine.results import State, Summary
 from fastgd.export.exportable import Exportable
 from fastgd.optimizers import BAYESIAN
@@ -82,6 +82,44 @@ class _Predicting(Exportable):
         row = self.finite_row("predict", network)
         methods = lambda: [Method(**self.options)]  # noqa: E731
         return np.asarray(outputs(self, network, methods, row[None], X)[0])
+
+    def hidden(self, X: ArrayLike) -> tuple[NDArray[np.float64], ...]:
+        """Values of the hidden layers: after activation and batch normalization, without dropout.
+
+        They have the bits from which :meth:`predict` computes the outputs, on every machine and for
+        any other samples.
+
+        Parameters
+        ----------
+        X : (samples, inputs) array_like
+
+        Returns
+        -------
+        tuple of (samples, units) arrays
+            One for each hidden layer, the first layer first.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`predict`.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+        >>> run = fastgd.train(X, y, alpha=10, hidden_size=2, iterations=10_000)
+        >>> run.hidden(X)[0].round(1) + 0.0
+        array([[0.8, 0.1],
+               [0. , 0. ],
+               [0. , 0.8],
+               [0. , 0. ]])
+        """
+        X, network = self._input_rows(X), Network.of(self)
+        row = self.finite_row("hidden", network)
+        units = sum(network.sizes[1:])
+        check_memory(16 * len(X) * units, "the values of hidden layers", also="fewer samples")
+        found = hidden_values(network, Method(**self.options), row[None], X, {}, 1)
+        return tuple(layer[0] for layer in found)
 
     def gradient(self, X: ArrayLike) -> NDArray[np.float64]:
         """Derivatives of the outputs by the inputs, at these samples.
@@ -490,8 +528,8 @@ def run_of(network: Network, method: Method, row: Mapping[str, Any], **shared: A
     Scalars may be NumPy scalars. ``shared`` are alpha, seed and recorded; state and sample_hashes,
     if there are any.
     """
-    last, counts = network.parts(row["kept_weights"]), network.parts(row["kept_changes"])
-    path, summary, best = row.get("kept_path"), row.get("summary"), row.get("best_iteration")
+    last, counts = network.parts(row["_kept_weights"]), network.parts(row["_kept_changes"])
+    path, summary, best = row.get("_kept_path"), row.get("summary"), row.get("best_iteration")
     way = None if path is None else network.parts(path)
     single = ("final_validation_error", *BAYESIAN)
     measured: dict[str, Any] = {n: float(row[n]) for n in single if row.get(n) is not None}

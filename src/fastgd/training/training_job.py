@@ -255,9 +255,9 @@ class TrainingJob:
         """The fields that the results have; the others are None."""
         keep, method, holds_out = self.keep, self.methods[0], self.task.holds_out
         has = {
-            "kept_weights": keep.weights,
-            "kept_changes": keep.weights,
-            "kept_path": self.record_weights,
+            "_kept_weights": keep.weights,
+            "_kept_changes": keep.weights,
+            "_kept_path": self.record_weights,
             "states": keep.state,
             "validation_errors": holds_out,
             "final_validation_error": holds_out,
