@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,12 +36,12 @@ from fastgd.checks.presentation import (
     option_rows,
 )
 from fastgd.engine.devices import available_threads
-from fastgd.engine.network import Network
+from fastgd.engine.network import Network, Weights
 from fastgd.engine.prediction import derivatives, empty, hidden_values, predict
 from fastgd.engine.results import MISSING, State, Summary
 from fastgd.training import codec
 from fastgd.training.codec import JsonValues
-from fastgd.training.run import Run
+from fastgd.training.run import BatchNorms, Counts, Run
 from fastgd.training.saved_result import SavedResult
 from fastgd.training.selection import (
     AxisIndex,
@@ -76,7 +76,10 @@ if TYPE_CHECKING:
     from fastgd.training.run_or_sweep import RunOrSweep
 
 
-class _Stacked:
+Arrays = TypeVar("Arrays")
+
+
+class _Stacked(Generic[Arrays]):
     """An attribute of a sweep: what its runs have by layer, with the axes in front."""
 
     def __init__(self, kept: str, part: str) -> None:
@@ -87,10 +90,10 @@ class _Stacked:
         self._name = name
 
     @overload
-    def __get__(self, sweep: None, owner: type) -> _Stacked: ...
+    def __get__(self, sweep: None, owner: type) -> _Stacked[Arrays]: ...
 
     @overload
-    def __get__(self, sweep: Sweep, owner: type) -> tuple[Any, ...]: ...
+    def __get__(self, sweep: Sweep, owner: type) -> Arrays: ...
 
     def __get__(self, sweep: Sweep | None, owner: type) -> Any:
         if sweep is None:
@@ -194,14 +197,14 @@ class Sweep(SavedResult, ShownInNotebooks):
     source: Any = field(repr=False, default=None)
     sample_hashes: dict[str, str] | None = field(repr=False, default=None)
 
-    weights = _Stacked("_kept_weights", "weights")
-    biases = _Stacked("_kept_weights", "biases")
-    normalization = _Stacked("_kept_weights", "normalization")
-    direction_changes = _Stacked("_kept_changes", "weights")
-    bias_direction_changes = _Stacked("_kept_changes", "biases")
-    recorded_weights = _Stacked("_kept_path", "weights")
-    recorded_biases = _Stacked("_kept_path", "biases")
-    recorded_normalization = _Stacked("_kept_path", "normalization")
+    weights = _Stacked[Weights]("_kept_weights", "weights")
+    biases = _Stacked[Weights]("_kept_weights", "biases")
+    normalization = _Stacked[BatchNorms]("_kept_weights", "normalization")
+    direction_changes = _Stacked[Counts]("_kept_changes", "weights")
+    bias_direction_changes = _Stacked[Counts]("_kept_changes", "biases")
+    recorded_weights = _Stacked[Weights | None]("_kept_path", "weights")
+    recorded_biases = _Stacked[Weights]("_kept_path", "biases")
+    recorded_normalization = _Stacked[BatchNorms]("_kept_path", "normalization")
 
     @property
     def shape(self) -> tuple[int, ...]:
