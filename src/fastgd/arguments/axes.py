@@ -46,7 +46,8 @@ TAKEN = frozenset(
         *(f for kind in (*optimizers.ALL, *schedules.ALL) for f in kind.hyperparameters),
         *ARGUMENTS,
         *("X", "y", "w", "groups", "folds", "group", "fold", "validation", "keep_weights"),
-        *("record_weights", "keep_state", "resume", "checkpoint", "checkpoint_every", "out"),
+        *("record_weights", "record_predictions", "keep_state", "resume"),
+        *("checkpoint", "checkpoint_every", "out"),
         *("executor", "threads_per_worker", "combinations", "combination"),
     )
 )

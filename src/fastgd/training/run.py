@@ -294,6 +294,9 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
         The biases at these points; empty without ``bias=True``.
     recorded_normalization : tuple of BatchNorm of (records, units) arrays
         The batch normalization at these points; empty without ``batch_norm=True``.
+    recorded_predictions : (records, samples, outputs) array, or None
+        The outputs of X at these points, with ``record_predictions=True``: the bits of
+        ``run.at(k).predict(X)``. NaN after the end of the run.
     options : dict
         The options that were given and are not the default, such as ``{"l2": 0.01}``.
     minimizer : dict
@@ -341,6 +344,7 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
     recorded_weights: Weights | None = None
     recorded_biases: Weights = ()
     recorded_normalization: BatchNorms = ()
+    recorded_predictions: FloatArray | None = None
     options: dict[str, Any] = field(default_factory=dict)
     minimizer: dict[str, Any] = field(default_factory=dict)
     validation_errors: FloatArray | None = None
@@ -457,7 +461,8 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
         ``weights_0`` has the dimensions ``layer_0``, the inputs, and ``layer_1``, the first units,
         and so on; ``direction_changes_0``, ``biases_0`` and ``bias_direction_changes_0`` use the
         same names. With ``record_weights=True``, ``recorded_weights_0`` and ``recorded_biases_0``
-        have ``iteration`` as their first dimension. Settings and options are strings in ``attrs``.
+        have ``iteration`` as their first dimension; ``recorded_predictions`` has ``iteration``,
+        ``sample`` and ``output_unit``. Settings and options are strings in ``attrs``.
 
         Needs xarray (``pip install "fastgd[xarray]"``).
 
@@ -551,6 +556,7 @@ def run_of(network: Network, method: Method, row: Mapping[str, Any], **shared: A
         recorded_weights=way.weights if way else None,
         recorded_biases=way.biases if way else (),
         recorded_normalization=way.normalization if way else (),
+        recorded_predictions=row.get("recorded_predictions"),
         options=method.given,
         validation_errors=row.get("validation_errors"),
         best_iteration=int(best) if best is not None and best >= 0 else None,

@@ -188,6 +188,11 @@ FIELDS: dict[str, tuple[StoredField | None, StoredField | None, str]] = {
         None,
         "",
     ),
+    "recorded_predictions": (
+        StoredArray("f", "records samples outputs", optional=True),
+        StoredArray("f", "axes records samples outputs", optional=True),
+        "predictions",
+    ),
     "final_error": (*_NUMBER, "final_error"),
     "final_loss": (*_NUMBER, "final_loss"),
     "status": (_check_status, StoredArray("U", "axes"), "outcome"),
@@ -245,6 +250,7 @@ def decode_run(header: JsonValues, arrays: Found) -> dict[str, Any]:
     recorded = "recorded_weights_0" in arrays
     dimensions = {
         "records": arrays["recorded"].shape[:1],
+        **_predicted(arrays, sizes[-1]),
         "layers": list(pairwise(sizes)),
         "units": units if bias else [],
         "normalized": units[:-1] if batch_norm else [],
@@ -257,6 +263,13 @@ def decode_run(header: JsonValues, arrays: Found) -> dict[str, Any]:
     network, state = Network(sizes, bias, batch_norm), found["state"]
     found["state"] = state and check_state(state, 1, network, method, {})
     return {**found, "options": method.given}
+
+
+def _predicted(arrays: Found, outputs: int) -> dict[str, tuple[int, ...]]:
+    """The dimensions of recorded predictions; results don't know the number of samples."""
+    name = "recorded_predictions"
+    samples = arrays[name].shape[-2:-1] if name in arrays else ()
+    return {"samples": samples, "outputs": (outputs,)}
 
 
 def check_state(
@@ -308,6 +321,7 @@ def decode_sweep(header: JsonValues, arrays: Found) -> dict[str, Any]:
     dimensions = {
         "axes": sweep_axes.shape,
         "records": outline["recorded"].shape,
+        **_predicted(arrays, networks[0].sizes[-1]),
         "runs": (sweep_axes.runs,),
         "parameters": [(network.parameters,) for network in networks],
     }

@@ -166,6 +166,9 @@ class Sweep(SavedResult, ShownInNotebooks):
     recorded_weights, recorded_biases, recorded_normalization : tuples, or None
         The same at the points of ``errors``, with ``record_weights=True``:
         ``recorded_weights[k]`` is of shape ``shape + (records, inputs, outputs)``.
+    recorded_predictions : shape + (records, samples, outputs) array, or None
+        The outputs at the points of ``errors``, with ``record_predictions=True``: of all samples of
+        X, also those that a run of a group or fold doesn't learn from.
     settings, method, networks, states, source
         Private: what the methods of this class read.
     """
@@ -186,6 +189,7 @@ class Sweep(SavedResult, ShownInNotebooks):
     _kept_weights: tuple[NDArray[np.float64], ...] | None = field(repr=False)
     _kept_changes: tuple[NDArray[np.int64], ...] | None = field(repr=False)
     _kept_path: tuple[NDArray[np.float64], ...] | None = field(repr=False, default=None)
+    recorded_predictions: NDArray[np.float64] | None = field(repr=False, default=None)
     validation_errors: NDArray[np.float64] | None = field(repr=False, default=None)
     final_validation_error: NDArray[np.float64] | None = field(repr=False, default=None)
     best_iteration: NDArray[np.int64] | None = field(repr=False, default=None)
@@ -568,11 +572,12 @@ class Sweep(SavedResult, ShownInNotebooks):
         """The results, as arrays with named and labeled axes.
 
         Variables are the columns of :meth:`columns`, and ``errors``, ``losses`` and
-        ``validation_errors`` with the further dimension ``iteration``; of a ``summary`` each field
-        is a variable. Coordinates are the values on the axes: numbers, or short strings for layers
-        (``"8x2"``), methods and formulas. Optimizers and schedules have a further coordinate for
-        each hyperparameter, and initial networks are numbered. Settings and options that all runs
-        share are strings in ``attrs``.
+        ``validation_errors`` with the further dimension ``iteration``; ``recorded_predictions`` has
+        ``sample`` and ``output_unit``, too; of a ``summary`` each field is a variable. Coordinates
+        are the values on the axes: numbers, or short strings for layers (``"8x2"``), methods and
+        formulas. Optimizers and schedules have a further coordinate for each hyperparameter, and
+        initial networks are numbered. Settings and options that all runs share are strings in
+        ``attrs``.
 
         Needs xarray (``pip install "fastgd[xarray]"``).
 

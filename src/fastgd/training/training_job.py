@@ -33,12 +33,13 @@ from fastgd.arguments.initial_network import NetworkParts, check_alphas, check_s
 from fastgd.arguments.options import NO_AXES, Axes, Method, check_names
 from fastgd.arguments.samples import TrainingData, outputs_to_start
 from fastgd.arguments.subsets import Partition, Subset, check_partition
-from fastgd.checks.messages import shown
+from fastgd.checks.messages import either, shown
 from fastgd.checks.numbers import FloatArray, check_flag, check_memory, check_seeds
 from fastgd.engine.devices import AUTO, CPU, available_threads
 from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import Keep, Plan
+from fastgd.engine.prediction import predict
 from fastgd.engine.progress import Advance, unreported
 from fastgd.engine.recipe import has_second_derivative, is_watched
 from fastgd.engine.results import STATE, STATUS, State, TrainedRuns, summarize
@@ -135,7 +136,7 @@ class TrainingJob:
             self.values,
             len(self.starts or self.seeds),
             threads,
-            record_weights=self.record_weights,
+            record_weights=self.record_weights or self.keep.predictions,
             together=self.together,
             scope=scope,
             device=self.device,
@@ -163,11 +164,35 @@ class TrainingJob:
             state = states[number].at(runs)
             state = state._replace(tau=state.tau[:, : int(plan.samples.sizes.max())])
         trained = execute(plan, self.first(number), self.run_seeds, self.keep, advance, state)
+        if self.keep.predictions:
+            trained.predictions = self._predictions(plan, trained.path)
+            trained.path = trained.path if self.record_weights else np.empty(0)
         if self.resume is not None:
             join(trained, self.resume, self.networks[number], number, runs)
         advance(0, lambda: trained.errors)  # also those of GPUs, and the resumed ones
         advance(0, lambda: trained.final_error)
         return trained
+
+    def _predictions(self, plan: Plan, path: FloatArray) -> FloatArray:
+        """Outputs (n, records, samples, outputs) of the networks on the path (n, records, P).
+
+        NaN in records of a resumed training, which has these.
+        """
+        (n, records, parameters), old = path.shape, -(-self.task.done // self.task.record_every)
+        shape, new = (len(self.task.X), plan.network.sizes[-1]), records - old
+        found = np.full((n, records, *shape), np.nan)
+        columns = plan.columns_at(plan.places(np.arange(n)))
+        numbers = {
+            name: np.repeat(np.array(axis)[index], new)
+            for (name, axis), (_, index) in zip(self.values.items(), columns, strict=True)
+            if name in plan.method.numbers
+        }
+        if new:
+            rows = path[:, old:].reshape(-1, parameters)
+            some = np.empty((len(rows), *shape)) if old else found.reshape(-1, *shape)
+            predict(plan.network, plan.method, rows, self.task.X, numbers, plan.threads, some)
+            found[:, old:] = some.reshape(n, new, *shape)
+        return found
 
     def train_one(self, plan: Plan, advance: Advance) -> Run:
         """Train the only run as planned."""
@@ -218,6 +243,7 @@ class TrainingJob:
             "record_every": self.task.record_every,
             "seed": self.seeds[0],
             "record_weights": self.record_weights,
+            **({"record_predictions": True} if self.keep.predictions else {}),
             **as_json(self.methods[0].given, arrays),
         }
         return asked, arrays
@@ -248,7 +274,9 @@ class TrainingJob:
             if before.source is None:  # its initial weights are unknown
                 return None
             start = before.source.weights
-        return TrainingSource(self.task, start, self.seeds[0], self.record_weights)
+        return TrainingSource(
+            self.task, start, self.seeds[0], self.record_weights, self.keep.predictions
+        )
 
     @cached_property
     def known(self) -> tuple[str, ...]:
@@ -258,6 +286,7 @@ class TrainingJob:
             "_kept_weights": keep.weights,
             "_kept_changes": keep.weights,
             "_kept_path": self.record_weights,
+            "recorded_predictions": keep.predictions,
             "states": keep.state,
             "validation_errors": holds_out,
             "final_validation_error": holds_out,
@@ -303,6 +332,7 @@ class TrainingJob:
         for network, method in zip(self.networks, self.methods, strict=True):
             seconds = seconds_of(network, method.batch_size or samples, updates)
             size = 24 * (records + 3) + 16 * network.parameters * kept  # about, of a run's results
+            size += 8 * records * len(self.task.X) * network.sizes[-1] * keep.predictions
             found.append(Chunks.of(shape, runs_per_chunk(seconds, size)))
         return tuple(found)
 
@@ -408,6 +438,7 @@ class TrainingSource:
     seed: int = 1
     """Seed of all else that is random in a run with given initial weights."""
     record_weights: bool = False
+    record_predictions: bool = False
 
     def samples(self, part: Subset | None) -> dict[str, Any]:
         """The samples of a run as arguments of :func:`fastgd.train`: a subset, or all."""
@@ -435,6 +466,7 @@ class TrainingSource:
             record_every=self.task.record_every,
             given_options=method.given,
             record_weights=self.record_weights,
+            record_predictions=self.record_predictions,
             hidden_size=hidden,
             alpha=values["alpha"],
             seed=self.seed if seed is None else seed,
@@ -454,6 +486,7 @@ def checked_job(
     record_every: object,
     given_options: Mapping[str, Any],
     record_weights: object = False,
+    record_predictions: object = False,
     validation: object = None,
     gradients: object = None,
     resume: Run | Sweep | None = None,
@@ -479,7 +512,11 @@ def checked_job(
     if sweeps:
         partition, given_options = _subsets(task, given_options, groups, folds, resume)
         task = replace(task, partition=partition)
-    keep = Keep(check_flag("keep_weights", keep_weights), check_flag("keep_state", keep_state))
+    keep = Keep(
+        check_flag("keep_weights", keep_weights),
+        check_flag("keep_state", keep_state),
+        check_flag("record_predictions", record_predictions),
+    )
     recording = check_flag("record_weights", record_weights)
     together = tuple(combinations[0]) if combinations else ()
     axes: dict[str, list[Any] | None] = {}
@@ -559,6 +596,7 @@ def checked_job(
         keep=keep,
         resume=resume,
     )
+    _check_outputs(job.networks if keep.predictions else ())
     if resume is not None:
         most = len(task.X) if partition is None else int(partition.rows.sizes.max())
         check_resumed_networks(resume, job.networks, most)
@@ -633,6 +671,16 @@ def _axes(
     option_axes = options.axes(given_options, arguments)
     check_networks({"hidden_size": axes["hidden_size"] or [None], **option_axes.structures})
     return axes, option_axes
+
+
+def _check_outputs(networks: Collection[Network]) -> None:
+    """Reject networks whose predictions don't fit into one array."""
+    counts = {network.sizes[-1] for network in networks}
+    if len(counts) > 1:
+        raise ValueError(
+            "record_predictions must be left out where losses need different numbers of outputs, "
+            f"got {either(map(str, sorted(counts)))}"
+        )
 
 
 def _check_smooth(methods: Collection[Method]) -> None:
