@@ -1,8 +1,9 @@
 """Checks of hidden layer sizes, of the network to start from, and of learning rates."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, overload, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -53,6 +54,44 @@ class NetworkParts(NamedTuple):
     normalization: tuple[BatchNorm, ...] = ()  # one per hidden layer, or none
 
 
+@dataclass(frozen=True, eq=False)
+class Networks(Sequence[NetworkParts]):
+    """n networks of one shape: arrays of their parameters, with an axis of networks in front."""
+
+    weights: tuple[NDArray[Any], ...]  # (n, inputs, outputs)
+    biases: tuple[NDArray[Any], ...] = ()
+    normalization: tuple[BatchNorm, ...] = ()
+
+    @classmethod
+    def of(cls, networks: Sequence[NetworkParts]) -> "Networks":
+        """For networks that are not stacked yet."""
+
+        def stacked(items: tuple[Any, ...]) -> Any:
+            if isinstance(items[0], np.ndarray):
+                return np.stack(items) if len(items) > 1 else items[0][None]
+            layers = tuple(map(stacked, zip(*items, strict=True)))
+            return BatchNorm(*layers) if isinstance(items[0], BatchNorm) else layers
+
+        return cls(*stacked(tuple(map(tuple, networks))))
+
+    def __len__(self) -> int:
+        return len(self.weights[0])
+
+    @overload
+    def __getitem__(self, index: int) -> NetworkParts: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Networks": ...
+
+    def __getitem__(self, index: int | slice) -> "NetworkParts | Networks":
+        kind = Networks if isinstance(index, slice) else NetworkParts
+        return kind(
+            tuple([layer[index] for layer in self.weights]),
+            tuple([layer[index] for layer in self.biases]),
+            tuple([BatchNorm(*(one[index] for one in layer)) for layer in self.normalization]),
+        )
+
+
 @runtime_checkable
 class WholeNetwork(Protocol):
     """A network with all its parameters: a Run, a Snapshot of ``run.at(k)``, or `NetworkParts`."""
@@ -73,6 +112,16 @@ class WholeNetwork(Protocol):
 Start = WholeNetwork | Sequence[ArrayLike]
 """A network to start a training from."""
 
+Stack = tuple[int] | tuple[()]
+"""The number of networks whose arrays are stacked, or () for one network."""
+
+
+def stack_of(weights: object) -> Sequence[Any]:
+    """Return the arrays (n, inputs, outputs) of n stacked networks, unchecked; () for others."""
+    layers: Any = weights.weights if isinstance(weights, WholeNetwork) else weights
+    is_list = isinstance(layers, (list, tuple)) and len(layers) > 0
+    return layers if is_list and getattr(layers[0], "ndim", 0) == 3 else ()
+
 
 def check_start(
     hidden_size: object,
@@ -80,15 +129,19 @@ def check_start(
     inputs: int,
     outputs: int,
     biases: object = None,
+    stack: Stack = (),
 ) -> tuple[tuple[int, ...], NetworkParts | None]:
-    """Return the hidden sizes and the network to start from; if there is one, its sizes count."""
+    """Return the hidden sizes and the network to start from; if there is one, its sizes count.
+
+    It may be a ``stack`` of several.
+    """
     sizes = check_hidden_size(hidden_size)
     if weights is None:
         if biases is not None:
             raise ValueError(f"biases must come with weights, got biases={shown(biases)} alone")
         return sizes, None
-    start = check_network(weights, biases, inputs, outputs)
-    found = tuple(layer.shape[1] for layer in start.weights[:-1])
+    start = check_network(weights, biases, inputs, outputs, stack)
+    found = tuple(layer.shape[-1] for layer in start.weights[:-1])
     if sizes not in (found, DEFAULT_HIDDEN_SIZE):
         raise ValueError(
             f"hidden_size must be left out or that of the weights, {shown(found)}, "
@@ -125,8 +178,10 @@ def check_whole(
         )
 
 
-def check_network(weights: object, biases: object, inputs: int, outputs: int) -> NetworkParts:
-    """Return copies of a network's parameters."""
+def check_network(
+    weights: object, biases: object, inputs: int, outputs: int, stack: Stack = ()
+) -> NetworkParts:
+    """Return copies of the parameters of a network, or of a ``stack`` of several."""
     normalization: object = ()
     if isinstance(weights, WholeNetwork):
         if biases is not None:
@@ -136,19 +191,21 @@ def check_network(weights: object, biases: object, inputs: int, outputs: int) ->
             )
         normalization, biases = weights.normalization, weights.biases
         weights = weights.weights
-    layers = check_weights(weights, inputs, outputs)
-    units = [layer.shape[1] for layer in layers]
+    layers = check_weights(weights, inputs, outputs, stack)
+    units = [(*stack, layer.shape[-1]) for layer in layers]
     biases = () if biases is None else biases
     return NetworkParts(
         layers, _check_biases(biases, units), _check_normalization(normalization, units[:-1])
     )
 
 
-def check_weights(weights: object, inputs: int, outputs: int) -> tuple[FloatArray, ...]:
+def check_weights(
+    weights: object, inputs: int, outputs: int, stack: Stack = ()
+) -> tuple[FloatArray, ...]:
     """Return a copy of the weights, one (inputs, outputs) array per layer.
 
     The first layer must have `inputs` rows, each next layer as many rows as the previous one has
-    columns, and the last layer `outputs` columns.
+    columns, and the last layer `outputs` columns. Those of a ``stack`` have an axis of networks.
     """
     if not isinstance(weights, (list, tuple)):
         raise TypeError(
@@ -161,9 +218,9 @@ def check_weights(weights: object, inputs: int, outputs: int) -> tuple[FloatArra
     rows, source = inputs, "input of X"
     for k, given in enumerate(weights):
         layer = numbers_of(f"weights[{k}]", given).copy()
-        check_shape(f"weights[{k}]", layer, (rows, "outputs"), f"one row for each {source}")
+        check_shape(f"weights[{k}]", layer, (*stack, rows, "outputs"), f"one row for each {source}")
         layers.append(layer)
-        rows, source = layer.shape[1], f"output of weights[{k}]"
+        rows, source = layer.shape[-1], f"output of weights[{k}]"
     if rows != outputs:
         raise ValueError(
             f"weights[{len(layers) - 1}] must have one column for each output of y ({outputs}), "
@@ -172,7 +229,7 @@ def check_weights(weights: object, inputs: int, outputs: int) -> tuple[FloatArra
     return tuple(layers)
 
 
-def _check_biases(biases: object, units: list[int]) -> tuple[FloatArray, ...]:
+def _check_biases(biases: object, units: list[tuple[int, ...]]) -> tuple[FloatArray, ...]:
     """Return a copy of the biases of each layer; ``()`` means that there are none."""
     if not isinstance(biases, (list, tuple)):
         raise TypeError(
@@ -191,7 +248,7 @@ def _check_biases(biases: object, units: list[int]) -> tuple[FloatArray, ...]:
     )
 
 
-def _check_normalization(normalization: Any, units: list[int]) -> tuple[BatchNorm, ...]:
+def _check_normalization(normalization: Any, units: list[tuple[int, ...]]) -> tuple[BatchNorm, ...]:
     """Return a copy of batch normalization's parameters of each hidden layer; ``()`` for none."""
     if isinstance(normalization, tuple) and not normalization:
         return ()
@@ -215,9 +272,9 @@ def _check_normalization(normalization: Any, units: list[int]) -> tuple[BatchNor
     return tuple(layers)
 
 
-def _check_units(name: str, value: object, count: int) -> FloatArray:
+def _check_units(name: str, value: object, shape: tuple[int, ...]) -> FloatArray:
     array = numbers_of(name, value).copy()
-    check_shape(name, array, (count,), "one number for each unit of its layer")
+    check_shape(name, array, shape, "one number for each unit of its layer")
     return array
 
 

@@ -128,7 +128,7 @@ class Network:
                 normalization.append(BatchNorm(*(matrix[..., place, :] for place in statistics)))
         return NetworkParts(tuple(weights), tuple(biases), tuple(normalization))
 
-    def row(self, parts: NetworkParts) -> NDArray[np.float64]:
+    def row(self, parts: WholeNetwork) -> NDArray[np.float64]:
         """Join the arrays into a row, or rows (..., parameters): the inverse of :meth:`parts`."""
         flat: list[NDArray[np.float64]] = []
         for k, weights in enumerate(parts.weights):

@@ -420,7 +420,8 @@ def sweep(
     ``hidden_size``, ``alpha``, ``seed`` and ``weights`` may each be a list, range or 1-D array,
     which is an axis of the sweep. A tuple is one value (several hidden layers, an alpha per layer);
     a 2-D array of alphas is an axis of such tuples, and a list of runs, or of sequences of arrays,
-    is an axis of weights. Every run is bit-identical to that of :func:`fastgd.train`.
+    is an axis of weights, as are stacked arrays, one (n, inputs, outputs) array per layer. Every
+    run is bit-identical to that of :func:`fastgd.train`.
 
     Parameters
     ----------
@@ -435,7 +436,8 @@ def sweep(
         ``hidden_size``, ``optimizer``, ``schedule``, ``init``, ``activation``, ``output``,
         ``loss``, ``reduction``, ``bias``, ``batch_norm``, ``batch_size``.
     biases : optional
-        As in :func:`fastgd.train`; with an axis of weights a list of the same length.
+        As in :func:`fastgd.train`; with an axis of weights a list of the same length, with stacked
+        ones (n, outputs) arrays, one per layer.
     combinations : list of dict, optional
         Settings that aren't all combinations of axes. The dicts have the same keys, which must not
         be given elsewhere: ``alpha``, ``seed``, numeric options that don't change the compiled

@@ -29,7 +29,15 @@ from fastgd.arguments.axes import (
     kinds_of,
 )
 from fastgd.arguments.declarations import LossOptions
-from fastgd.arguments.initial_network import NetworkParts, check_alphas, check_start, check_whole
+from fastgd.arguments.initial_network import (
+    NetworkParts,
+    Networks,
+    Stack,
+    check_alphas,
+    check_start,
+    check_whole,
+    stack_of,
+)
 from fastgd.arguments.options import NO_AXES, Axes, Method, check_names
 from fastgd.arguments.samples import TrainingData, outputs_to_start
 from fastgd.arguments.subsets import Partition, Subset, check_partition
@@ -109,7 +117,7 @@ class TrainingJob:
     together: tuple[str, ...]
     """The names in the combinations."""
     seeds: list[int]
-    starts: list[NetworkParts] | None
+    starts: Networks | None
     """Initial networks, if they are given."""
     settings: dict[str, Any]
     """The first alpha, as it was given, and the first seed, None with given initial networks."""
@@ -147,7 +155,7 @@ class TrainingJob:
         """The initial parameters of a network's runs, (starts, P)."""
         network = self.networks[number]
         if self.starts:
-            return np.array([network.row(start) for start in self.starts])
+            return network.row(self.starts)
         return network.rows(first_rows(self.methods[number].init, network.sizes, self.seeds))
 
     @property
@@ -530,7 +538,7 @@ def checked_job(
     if given["weights"] is not None:
         outputs = outputs_to_start(given_options, task.y, given["weights"])
     has_axis = axes.get("weights") is not None
-    hiddens, starts = _starts(listed, has_axis, given["biases"], task.X.shape[1], outputs)
+    hiddens, networks = _starts(listed, has_axis, given, task.X.shape[1], outputs)
     layers = [len(hidden) + 1 for hidden in hiddens]
     rates = {count: check_alphas(listed["alpha"], count) for count in dict.fromkeys(layers)}
     seeds = check_seeds(listed["seed"])
@@ -552,8 +560,7 @@ def checked_job(
     options.check_updates(chosen.methods, task.iterations)
     if partition is not None:
         options.check_parts(chosen.methods, partition.rows.sizes, partition.named)
-    for start, method in product(starts or (), chosen.methods):
-        check_whole(start, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
+    starts = _stacked(networks, chosen.methods)
     floats = rates[layers[0]]
     alphas = [  # tuples of floats are not copied, as there may be many
         one
@@ -696,13 +703,20 @@ def _check_smooth(methods: Collection[Method]) -> None:
 
 
 def _starts(
-    listed: dict[str, list[Any]], has_axis: bool, biases: Any, inputs: int, outputs: int
-) -> tuple[list[tuple[int, ...]], list[NetworkParts] | None]:
-    """The hidden sizes of each network, and the initial networks if they are given.
+    listed: dict[str, list[Any]],
+    has_axis: bool,
+    given: Mapping[str, Any],
+    inputs: int,
+    outputs: int,
+) -> tuple[list[tuple[int, ...]], list[NetworkParts]]:
+    """The hidden sizes of each network, and the initial networks that are given, or their stack.
 
     If initial weights are an axis, so are the biases that belong to them.
     """
-    weights = listed["weights"]
+    weights, biases = listed["weights"], given["biases"]
+    stack: Stack = ()
+    if has_axis and stack_of(given["weights"]):
+        weights, stack, has_axis = [given["weights"]], (len(weights),), False
     of_each = [biases] * len(weights)
     if has_axis and biases is not None:
         if not isinstance(biases, (list, tuple)) or len(biases) != len(weights):
@@ -712,14 +726,14 @@ def _starts(
             )
         of_each = list(biases)
     pairs = [
-        check_start(hidden_size, start, inputs, outputs, own)
+        check_start(hidden_size, start, inputs, outputs, own, stack)
         for hidden_size in listed["hidden_size"]
         for start, own in zip(weights, of_each, strict=True)
     ]
     hiddens = [hidden for hidden, _ in pairs]
     starts = [given for _, given in pairs if given is not None]
     if not starts:
-        return hiddens, None
+        return hiddens, []
     for hidden in hiddens:
         if hidden != hiddens[0]:
             raise ValueError(
@@ -727,3 +741,13 @@ def _starts(
                 f"got {hiddens[0]} and {hidden}"
             )
     return hiddens[:1], starts
+
+
+def _stacked(networks: Sequence[NetworkParts], methods: Collection[Method]) -> Networks | None:
+    """Check initial networks, or their stack, for these options, and stack them."""
+    for start, method in product(networks, methods):
+        check_whole(start, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
+    if not networks:
+        return None
+    is_stack = networks[0].weights[0].ndim > 2
+    return Networks(*networks[0]) if is_stack else Networks.of(networks)
