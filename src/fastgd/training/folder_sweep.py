@@ -239,10 +239,10 @@ class FolderSweep(Sweep):
 
     def _dimensions(self, names: str, number: int) -> tuple[int, ...]:
         """The lengths of the dimensions of a result with these names, of one run of a network."""
-        lengths = {"records": len(self.recorded), "outputs": self.networks[number].sizes[-1]}
+        lengths = {"records": self.recorded.shape, "outputs": self.networks[number].sizes[-1:]}
         if "samples" in names:
-            lengths["samples"] = len(self._folder.arrays["X"])
-        return tuple(lengths[name] for name in names.split() if name in lengths)
+            lengths["samples"] = self._folder.arrays["X"].shape[:1]
+        return sum((lengths.get(name, ()) for name in names.split()), ())
 
     def _blocks(self, da: Any, name: str, of_summary: str = "") -> Any:
         """A Dask array, cut as the network with the most chunks."""
