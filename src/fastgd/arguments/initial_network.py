@@ -1,9 +1,8 @@
 """Checks of hidden layer sizes, of the network to start from, and of learning rates."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
-from typing import Any, NamedTuple, Protocol, overload, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -52,44 +51,6 @@ class NetworkParts(NamedTuple):
     weights: tuple[NDArray[Any], ...]  # (inputs, outputs)
     biases: tuple[NDArray[Any], ...] = ()  # (outputs,); empty for a network without biases
     normalization: tuple[BatchNorm, ...] = ()  # one per hidden layer, or none
-
-
-@dataclass(frozen=True, eq=False)
-class Networks(Sequence[NetworkParts]):
-    """n networks of one shape: arrays of their parameters, with an axis of networks in front."""
-
-    weights: tuple[NDArray[Any], ...]  # (n, inputs, outputs)
-    biases: tuple[NDArray[Any], ...] = ()
-    normalization: tuple[BatchNorm, ...] = ()
-
-    @classmethod
-    def of(cls, networks: Sequence[NetworkParts]) -> "Networks":
-        """For networks that are not stacked yet."""
-
-        def stacked(items: tuple[Any, ...]) -> Any:
-            if isinstance(items[0], np.ndarray):
-                return np.stack(items) if len(items) > 1 else items[0][None]
-            layers = tuple(map(stacked, zip(*items, strict=True)))
-            return BatchNorm(*layers) if isinstance(items[0], BatchNorm) else layers
-
-        return cls(*stacked(tuple(map(tuple, networks))))
-
-    def __len__(self) -> int:
-        return len(self.weights[0])
-
-    @overload
-    def __getitem__(self, index: int) -> NetworkParts: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> "Networks": ...
-
-    def __getitem__(self, index: int | slice) -> "NetworkParts | Networks":
-        kind = Networks if isinstance(index, slice) else NetworkParts
-        return kind(
-            tuple([layer[index] for layer in self.weights]),
-            tuple([layer[index] for layer in self.biases]),
-            tuple([BatchNorm(*(one[index] for one in layer)) for layer in self.normalization]),
-        )
 
 
 @runtime_checkable

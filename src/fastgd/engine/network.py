@@ -140,6 +140,26 @@ class Network:
         return np.concatenate(flat, axis=-1)
 
 
+@dataclass(frozen=True, eq=False)
+class Networks(Sequence[NetworkParts]):
+    """Networks of one architecture: rows (n, parameters), each of which is split when asked for."""
+
+    network: Network
+    rows: FloatArray
+
+    @classmethod
+    def of(cls, network: Network, starts: Sequence[NetworkParts]) -> "Networks":
+        """Copies of single networks, or of networks whose arrays are stacked."""
+        return cls(network, np.concatenate([np.atleast_2d(network.row(one)) for one in starts]))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        rows = self.rows[index]
+        return self.network.parts(rows) if rows.ndim == 1 else Networks(self.network, rows)
+
+
 def layers_of(
     parts: NetworkParts, outputs: int | None = None
 ) -> list[tuple[FloatArray, FloatArray]]:

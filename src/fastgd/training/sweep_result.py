@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -111,8 +111,7 @@ class _Stacked(Generic[Arrays]):
         def stacked(arrays: tuple[Any, ...]) -> Any:
             if isinstance(arrays[0], BatchNorm):
                 return BatchNorm(*map(stacked, zip(*arrays, strict=True)))
-            whole = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
-            return whole.reshape(*sweep.shape, *whole.shape[1:])
+            return _whole(sweep, arrays)
 
         return tuple(map(stacked, zip(*each, strict=True)))
 
@@ -437,9 +436,9 @@ class Sweep(SavedResult, ShownInNotebooks):
         check_memory(8 * count * len(inputs) * outputs, "the prediction", also=ALSO)
         result = empty((sweep_axes.networks, count // sweep_axes.networks, len(inputs), outputs))
         threads = available_threads()
-        for number, (network, kept) in enumerate(zip(self.networks, weights, strict=True)):
-            method, into = sweep_axes.method_of(number, self.method), result[number]
-            numbers = _numbers(sweep_axes, method)
+        for into, (network, method, numbers, kept) in zip(
+            result, _each(self, weights), strict=True
+        ):
             if rows is None:
                 predict(network, method, kept, inputs, numbers, threads, into)
                 continue
@@ -481,15 +480,10 @@ class Sweep(SavedResult, ShownInNotebooks):
         _check_alike(self, "values of hidden layers", lambda network: network.sizes[:-1])
         units = sum(self.networks[0].sizes[1:])
         check_memory(16 * len(self) * len(inputs) * units, "the values of hidden layers", also=ALSO)
-        found, axes, threads = [], self._sweep_axes, available_threads()
-        for number, (network, kept) in enumerate(zip(self.networks, weights, strict=True)):
-            method = axes.method_of(number, self.method)
-            own = _numbers(axes, method)
-            found.append(hidden_values(network, method, kept, inputs, own, threads))
-        return tuple(
-            np.concatenate(layer).reshape(*self.shape, *layer[0].shape[1:])
-            for layer in zip(*found, strict=True)
-        )
+        found, threads = [], available_threads()
+        for network, method, numbers, kept in _each(self, weights):
+            found.append(hidden_values(network, method, kept, inputs, numbers, threads))
+        return tuple(_whole(self, layer) for layer in zip(*found, strict=True))
 
     def gradient(self, X: ArrayLike) -> NDArray[np.float64]:
         """Derivatives of all networks' outputs, bit-identical to :meth:`fastgd.Run.gradient`.
@@ -517,11 +511,9 @@ class Sweep(SavedResult, ShownInNotebooks):
         (2, 5, 4, 1, 3)
         """
         (inputs, weights), found = _inputs(self, X, "gradient"), []
-        for number, (network, kept) in enumerate(zip(self.networks, weights, strict=True)):
-            method = self._sweep_axes.method_of(number, self.method)
-            numbers = _numbers(self._sweep_axes, method)
+        for network, method, numbers, kept in _each(self, weights):
             found.append(derivatives(network, method, kept, inputs, numbers, 1, ALSO))
-        return np.reshape(found, (*self.shape, *found[0].shape[1:]))
+        return _whole(self, found)
 
     def columns(self) -> dict[str, list[Any]]:
         """A table with a row per run, as columns: axes, error, loss, status, iterations, changes.
@@ -673,6 +665,22 @@ def _rows(sweep: Any, groups: object, samples: int) -> tuple[list[int], RowIndic
                 f"got {shown(label)} at [{given.rows[code][0]}]{near}"
             )
     return [places[label] for label in given.labels or ()], given.rows
+
+
+def _each(
+    sweep: Sweep, weights: Sequence[FloatArray]
+) -> Iterator[tuple[Network, Method, dict[str, FloatArray], FloatArray]]:
+    """Yield each network, its options, the numbers of functions of its runs, and their rows."""
+    axes = sweep._sweep_axes
+    for number, (network, rows) in enumerate(zip(sweep.networks, weights, strict=True)):
+        method = axes.method_of(number, sweep.method)
+        yield network, method, _numbers(axes, method), rows
+
+
+def _whole(sweep: Sweep, arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """The results (runs, ...) of each network as an array of all, with the axes in front."""
+    whole = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+    return whole.reshape(*sweep.shape, *whole.shape[1:])
 
 
 def _numbers(sweep_axes: SweepAxes, method: Method) -> dict[str, FloatArray]:

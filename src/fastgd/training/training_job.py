@@ -31,7 +31,6 @@ from fastgd.arguments.axes import (
 from fastgd.arguments.declarations import LossOptions
 from fastgd.arguments.initial_network import (
     NetworkParts,
-    Networks,
     Stack,
     check_alphas,
     check_start,
@@ -45,7 +44,7 @@ from fastgd.checks.messages import either, shown
 from fastgd.checks.numbers import FloatArray, check_flag, check_memory, check_seeds
 from fastgd.engine.devices import AUTO, CPU, available_threads
 from fastgd.engine.execution import execute, plan_on_a_device
-from fastgd.engine.network import Network, first_rows, network_of
+from fastgd.engine.network import Network, Networks, first_rows, network_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.prediction import predict
 from fastgd.engine.progress import Advance, unreported
@@ -155,7 +154,7 @@ class TrainingJob:
         """The initial parameters of a network's runs, (starts, P)."""
         network = self.networks[number]
         if self.starts:
-            return network.row(self.starts)
+            return self.starts.rows
         return network.rows(first_rows(self.methods[number].init, network.sizes, self.seeds))
 
     @property
@@ -186,7 +185,7 @@ class TrainingJob:
 
         NaN in records of a resumed training, which has these.
         """
-        (n, records, parameters), old = path.shape, -(-self.task.done // self.task.record_every)
+        (n, records, _), old = path.shape, -(-self.task.done // self.task.record_every)
         shape, new = (len(self.task.X), plan.network.sizes[-1]), records - old
         found = np.full((n, records, *shape), np.nan)
         columns = plan.columns_at(plan.places(np.arange(n)))
@@ -196,8 +195,7 @@ class TrainingJob:
             if name in plan.method.numbers
         }
         if new:
-            rows = path[:, old:].reshape(-1, parameters)
-            some = np.empty((len(rows), *shape)) if old else found.reshape(-1, *shape)
+            rows, some = path[:, old:].reshape(n * new, -1), np.empty((n * new, *shape))
             predict(plan.network, plan.method, rows, self.task.X, numbers, plan.threads, some)
             found[:, old:] = some.reshape(n, new, *shape)
         return found
@@ -538,7 +536,7 @@ def checked_job(
     if given["weights"] is not None:
         outputs = outputs_to_start(given_options, task.y, given["weights"])
     has_axis = axes.get("weights") is not None
-    hiddens, networks = _starts(listed, has_axis, given, task.X.shape[1], outputs)
+    hiddens, given_networks = _starts(listed, has_axis, given, task.X.shape[1], outputs)
     layers = [len(hidden) + 1 for hidden in hiddens]
     rates = {count: check_alphas(listed["alpha"], count) for count in dict.fromkeys(layers)}
     seeds = check_seeds(listed["seed"])
@@ -560,7 +558,11 @@ def checked_job(
     options.check_updates(chosen.methods, task.iterations)
     if partition is not None:
         options.check_parts(chosen.methods, partition.rows.sizes, partition.named)
-    starts = _stacked(networks, chosen.methods)
+    for start, method in product(given_networks, chosen.methods):
+        check_whole(start, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
+    each = list(product(zip(hiddens, layers, strict=True), chosen.methods))
+    networks = tuple(network_of(method, task.X, task.y, hidden) for (hidden, _), method in each)
+    starts = Networks.of(networks[0], given_networks) if given_networks else None
     floats = rates[layers[0]]
     alphas = [  # tuples of floats are not copied, as there may be many
         one
@@ -585,12 +587,11 @@ def checked_job(
         )
         others = (*PARTS, COMBINATION, "weights")
         check_distinct({name: axis for name, axis in sweep_axes.axes.items() if name not in others})
-    each = list(product(zip(hiddens, layers, strict=True), chosen.methods))
     has_seed = not starts and not (isinstance(resume, Run) and resume.seed is None)
     job = TrainingJob(
         task=task,
         sweep_axes=sweep_axes,
-        networks=tuple(network_of(method, task.X, task.y, hidden) for (hidden, _), method in each),
+        networks=networks,
         methods=tuple(method for _, method in each),
         alphas=tuple(rates[count] for (_, count), _ in each),
         values=values,
@@ -741,13 +742,3 @@ def _starts(
                 f"got {hiddens[0]} and {hidden}"
             )
     return hiddens[:1], starts
-
-
-def _stacked(networks: Sequence[NetworkParts], methods: Collection[Method]) -> Networks | None:
-    """Check initial networks, or their stack, for these options, and stack them."""
-    for start, method in product(networks, methods):
-        check_whole(start, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
-    if not networks:
-        return None
-    is_stack = networks[0].weights[0].ndim > 2
-    return Networks(*networks[0]) if is_stack else Networks.of(networks)
