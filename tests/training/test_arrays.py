@@ -136,12 +136,16 @@ def test_hidden_values_of_a_sweep_are_those_of_its_runs(kind):
 
 
 @pytest.mark.slow
-def test_hidden_values_with_parameters_of_functions():
+def test_parameters_of_functions():
     """They are an axis; compiles a kernel of its own."""
     axes = {"activation": SWISH, "beta": [0.5, 2.0], "output": "identity", "seed": [1, 2]}
-    sweep = fastgd.sweep(X, Y, alpha=0.01, iterations=5, **axes)
+    recorded = {"record_every": 2, "record_predictions": True, "record_weights": True}
+    sweep = fastgd.sweep(X, Y, alpha=0.01, iterations=5, **axes, **recorded)
     for index in np.ndindex(*sweep.shape):
         assert same(sweep.hidden(NEW)[0][index], sweep[index].hidden(NEW)[0])
+        for k in range(3):
+            found = sweep.recorded_predictions[index][k]
+            assert same(found, sweep[index].at(k).predict(X))
     beta = np.array([0.5, 2.0])[:, None, None, None]
     z = NEW @ sweep.weights[0]
     np.testing.assert_allclose(sweep.hidden(NEW)[0], z * sigmoid(beta * z), rtol=1e-12, atol=1e-14)

@@ -420,8 +420,8 @@ def sweep(
     ``hidden_size``, ``alpha``, ``seed`` and ``weights`` may each be a list, range or 1-D array,
     which is an axis of the sweep. A tuple is one value (several hidden layers, an alpha per layer);
     a 2-D array of alphas is an axis of such tuples, and a list of runs, or of sequences of arrays,
-    is an axis of weights, as are stacked arrays, one (n, inputs, outputs) array per layer. Every
-    run is bit-identical to that of :func:`fastgd.train`.
+    is an axis of weights, as are stacked arrays, one (n, inputs, outputs) array per layer, and a
+    sweep with one axis. Every run is bit-identical to that of :func:`fastgd.train`.
 
     Parameters
     ----------
