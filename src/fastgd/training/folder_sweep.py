@@ -427,8 +427,8 @@ def _asked(job: TrainingJob) -> tuple[JsonValues, Arrays]:
     header, arrays = encode_outline(outline)
     arrays |= {f"axis_{name}": array for name, array in long.items()}
     arrays |= task.samples
-    if job.starts and "weights" not in job.sweep_axes.axes:
-        arrays |= encode_start(_GIVEN, job.starts[0])
+    if job.starts is not None and "weights" not in job.sweep_axes.axes:
+        arrays |= encode_start(_GIVEN, job.networks[0].parts(job.starts[0]))
     header |= {
         "iterations": task.iterations,
         "record_every": task.record_every,
@@ -436,7 +436,7 @@ def _asked(job: TrainingJob) -> tuple[JsonValues, Arrays]:
         **({"record_predictions": True} if job.keep.predictions else {}),
         "keep_weights": job.keep.weights,
         "keep_state": job.keep.state,
-        "seed_of_given_weights": job.seeds[0] if job.starts else None,
+        "seed_of_given_weights": None if job.starts is None else job.seeds[0],
         "goes_on_after": task.done,
         "goes_on_with": _digest(job.resume),
     }

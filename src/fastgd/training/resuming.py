@@ -18,7 +18,7 @@ from fastgd.arguments.samples import check_samples
 from fastgd.arguments.subsets import Partition
 from fastgd.checks.messages import shown, warn
 from fastgd.checks.numbers import check_count, check_flag, check_seed
-from fastgd.engine.network import Network, Networks
+from fastgd.engine.network import Network
 from fastgd.engine.results import State, TrainedRuns
 from fastgd.optimizers import Hyperparameters
 from fastgd.training.run import Run
@@ -119,9 +119,7 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     seed = axes.get("seed", sweep.settings["seed"])
     if seed is None:  # the initial networks were given; only their shapes matter from now on
         parameters = sweep.networks[0].parts(first.parameters[0])
-        starts = axes.get("weights", parameters)
-        is_stack = isinstance(starts, Networks)
-        own |= {"weights": starts.network.parts(starts.rows) if is_stack else starts}
+        own |= {"weights": axes.get("weights", parameters)}
     own["seed"] = int(first.seeds[0]) if seed is None else seed
     own = {name: value for name, value in own.items() if name not in together}
     own["combinations"] = combinations
@@ -183,7 +181,7 @@ def _checked(name: str, value: Any, given: Mapping[str, Any]) -> Any:
 
 
 def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+    if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_same, one, other))
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return type(one) is type(other) and np.array_equal(one, other)

@@ -44,7 +44,7 @@ from fastgd.checks.messages import either, shown
 from fastgd.checks.numbers import FloatArray, check_flag, check_memory, check_seeds
 from fastgd.engine.devices import AUTO, CPU, available_threads
 from fastgd.engine.execution import execute, plan_on_a_device
-from fastgd.engine.network import Network, Networks, first_rows, network_of
+from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.prediction import predict
 from fastgd.engine.progress import Advance, unreported
@@ -116,8 +116,8 @@ class TrainingJob:
     together: tuple[str, ...]
     """The names in the combinations."""
     seeds: list[int]
-    starts: Networks | None
-    """Initial networks, if they are given."""
+    starts: FloatArray | None
+    """(starts, P) the initial networks, if they are given."""
     settings: dict[str, Any]
     """The first alpha, as it was given, and the first seed, None with given initial networks."""
     record_weights: bool
@@ -141,7 +141,7 @@ class TrainingJob:
             self.methods[number],
             self.alphas[number],
             self.values,
-            len(self.starts or self.seeds),
+            len(self.seeds if self.starts is None else self.starts),
             threads,
             record_weights=self.record_weights or self.keep.predictions,
             together=self.together,
@@ -153,14 +153,14 @@ class TrainingJob:
     def first(self, number: int) -> FloatArray:
         """The initial parameters of a network's runs, (starts, P)."""
         network = self.networks[number]
-        if self.starts:
-            return self.starts.rows
+        if self.starts is not None:
+            return self.starts
         return network.rows(first_rows(self.methods[number].init, network.sizes, self.seeds))
 
     @property
     def run_seeds(self) -> NDArray[np.int64]:
         """The seed of all that is random later, for each initial network, (starts,)."""
-        return np.array(self.seeds * len(self.starts or self.seeds[:1]), np.int64)
+        return np.array(self.seeds * (1 if self.starts is None else len(self.starts)), np.int64)
 
     def train(
         self, number: int, plan: Plan, advance: Advance, runs: slice = slice(None)
@@ -237,7 +237,7 @@ class TrainingJob:
         """All that the only run depends on: values that JSON can hold, and arrays."""
         samples = self.task.samples.items()
         arrays: Arrays = {name.replace("_", " "): array for name, array in samples}
-        if self.starts:
+        if self.starts is not None:
             arrays["weights"] = self.first(0)
         if isinstance(self.resume, Run):
             past = encode_run(self.resume)[1]
@@ -275,7 +275,7 @@ class TrainingJob:
     def _source(self) -> TrainingSource | None:
         """The data to train a run again; an axis of initial weights has the networks itself."""
         before = self.resume
-        start = self.starts[0] if self.starts else None
+        start = None if self.starts is None else self.networks[0].parts(self.starts[0])
         if start and isinstance(before, Sweep) and "weights" not in before.axes:
             if before.source is None:  # its initial weights are unknown
                 return None
@@ -375,7 +375,7 @@ class TrainingJob:
         number, some = self._largest, self
         if "seed" not in self.together:
             most = max(1, TRIAL_BYTES // (24 * self.networks[number].parameters))
-            starts = self.starts and self.starts[:most]
+            starts = None if self.starts is None else self.starts[:most]
             some = replace(self, seeds=self.seeds[:most], starts=starts)
         plan = some.plan(number, threads)
         plan = plan_on_a_device(plan, some.first(number), some.run_seeds)
@@ -398,7 +398,7 @@ class TrainingJob:
             alphas=tuple(some("alpha", alphas) for alphas in self.alphas),
             values={name: some(name, values) for name, values in self.values.items()},
             seeds=some("seed", self.seeds),
-            starts=self.starts and some("weights", self.starts),
+            starts=None if self.starts is None else some("weights", self.starts),
         )
 
     def compute(self, chunk: int, threads: int, advance: Advance) -> dict[str, NDArray[Any]]:
@@ -562,7 +562,8 @@ def checked_job(
         check_whole(start, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
     each = list(product(zip(hiddens, layers, strict=True), chosen.methods))
     networks = tuple(network_of(method, task.X, task.y, hidden) for (hidden, _), method in each)
-    starts = Networks.of(networks[0], given_networks) if given_networks else None
+    rows = [np.atleast_2d(networks[0].row(start)) for start in given_networks]
+    starts = np.concatenate(rows) if rows else None
     floats = rates[layers[0]]
     alphas = [  # tuples of floats are not copied, as there may be many
         one
@@ -575,7 +576,7 @@ def checked_job(
     sweep_axes = SweepAxes({})
     if sweeps:
         checked: dict[str, Any] = {"hidden_size": hiddens, "alpha": alphas, "seed": seeds}
-        checked |= {"weights": starts, **values}
+        checked |= {"weights": None if starts is None else networks[0].each(starts), **values}
         combined = zip(*(checked[name] for name in together), strict=True)
         in_order = [dict(zip(together, numbers, strict=True)) for numbers in combined]
         sweep_axes = SweepAxes.of(
@@ -587,7 +588,7 @@ def checked_job(
         )
         others = (*PARTS, COMBINATION, "weights")
         check_distinct({name: axis for name, axis in sweep_axes.axes.items() if name not in others})
-    has_seed = not starts and not (isinstance(resume, Run) and resume.seed is None)
+    has_seed = starts is None and not (isinstance(resume, Run) and resume.seed is None)
     job = TrainingJob(
         task=task,
         sweep_axes=sweep_axes,
