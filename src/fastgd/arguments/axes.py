@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fastgd import optimizers, schedules
 from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES
-from fastgd.arguments.initial_network import WholeNetwork
+from fastgd.arguments.initial_network import WholeNetwork, stack_of
 from fastgd.arguments.option_types import Fielded, Number
 from fastgd.checks.messages import called_here, did_you_mean_argument, either, shown
 from fastgd.checks.numbers import array_of, check_memory, length
@@ -47,7 +47,8 @@ TAKEN = frozenset(
         *(f for kind in (*optimizers.ALL, *schedules.ALL) for f in kind.hyperparameters),
         *ARGUMENTS,
         *("X", "y", "w", "groups", "folds", "group", "fold", "validation", "keep_weights"),
-        *("record_weights", "keep_state", "resume", "checkpoint", "checkpoint_every", "out"),
+        *("record_weights", "record_predictions", "keep_state", "resume"),
+        *("checkpoint", "checkpoint_every", "out"),
         *("executor", "threads_per_worker", "combinations", "combination"),
     )
 )
@@ -197,14 +198,16 @@ def as_axis(name: str, value: object, most: int | None = None) -> list[object] |
     A list, range or 1-D array (also a pandas Series) is an axis, and so is a 2-D array for `alpha`:
     its rows become tuples. A tuple or a string is a single value for arguments that may be one; for
     the others it raises, as does any other iterable. A 0-d array is a single value. `weights` are
-    an axis if they are a list of networks, or of lists or tuples of 2-D arrays. `schedule` is an
-    axis if it is a list of anything but numbers, `freeze` if it is one of tuples or of lists that
-    aren't masks.
+    an axis if they are a list of networks, or of lists or tuples of 2-D arrays, or 3-D arrays, one
+    per layer. `schedule` is an axis if it is a list of anything but numbers, `freeze` if it is one
+    of tuples or of lists that aren't masks.
 
     An axis of more than `most` values raises before its values are listed.
     """
     items = value if isinstance(value, list) else []
     if name == "weights":
+        if stack := stack_of(value):
+            return list(zip(*stack, strict=False))  # lengths are checked later
         is_axis = bool(items) and (isinstance(items[0], WholeNetwork) or _nesting(items) > 3)
         return _listed(name, items, most) if is_axis else None
     if name == "freeze":

@@ -183,6 +183,7 @@ def show_samples(
         resumes from it.
     --checkpoint-every SECONDS  Write the checkpoint about every so often (default: {EVERY:g}).
     --record-weights  Save the weights along with each recorded error.
+    --record-predictions  Save the outputs of all samples along with each recorded error.
     --threads --device --progress --json
     """,
     VALIDATION,
@@ -199,6 +200,7 @@ def train(
     checkpoint: Path | None,
     checkpoint_every: float | None,
     record_weights: bool,
+    record_predictions: bool,
     progress: bool,
     json: bool,
     **typed: Any,
@@ -207,12 +209,15 @@ def train(
 
     Example: [bold]fastgd train data.csv --target y --hidden-size 8 --alpha 0.5[/bold]
     """
-    if record_weights and not (save or checkpoint or json):
-        raise RefusedError("--record-weights needs --save FILE.npz or --json to keep them")
+    recorded = {"record_weights": record_weights, "record_predictions": record_predictions}
+    for name in (name for name, wanted in recorded.items() if wanted):
+        if not (save or checkpoint or json):
+            flag = f"--{name.replace('_', '-')}"
+            raise RefusedError(f"{flag} needs --save FILE.npz or --json to keep them")
     reading, split = take_reading(typed), take_split(typed)
     # What is left out has the library's default, or with --resume what the run had.
     settings = read_method(typed, several=False)
-    settings |= {"record_weights": True} if record_weights else {}
+    settings |= {name: True for name, wanted in recorded.items() if wanted}
     call, before = fastgd.train, None
     with refusing():
         read = [file, *filter(None, (split["validation"],))]

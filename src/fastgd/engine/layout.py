@@ -480,8 +480,10 @@ class Layout:
         return values.reshape(len(values), self.room, stride)
 
     def values_of(self, block: Block, k: int) -> NDArray[np.float64]:
-        """View (room, units) of the same, without padding, for a single run."""
-        return self._activations(block, k)[0, :, : self.network.sizes[k + 1]]
+        """View (blocks, R, room, units) of the same, run by run, without padding."""
+        units = self.network.sizes[k + 1]
+        values = self._activations(block, k)[:, :, : units * self.runs]
+        return values.reshape(len(values), -1, units, self.runs).transpose(0, 3, 1, 2)
 
     def path(self, block: Block, records: int) -> NDArray[np.float64]:
         """(lanes, records, P) recorded weights."""

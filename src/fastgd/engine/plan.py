@@ -42,6 +42,8 @@ class Keep:
 
     weights: bool = True
     state: bool = False
+    predictions: bool = False
+    """Of the samples, with each recorded error."""
 
 
 @dataclass(eq=False)
@@ -208,6 +210,8 @@ class Plan:
             kept += 8 * (len(kept_of(optimizer)) + layout.kept_errors + drawn + 10)
         if layout.recipe.path is not None:
             kept += 16 * records * parameters  # once more while they are copied out of the blocks
+        if keep.predictions:
+            kept += 16 * records * len(self.task.X) * self.network.sizes[-1]
         held = records * self.task.holds_out
         # Twice the errors and losses: a sweep concatenates those of its networks.
         results = self.runs * (16 * (2 * records + held + layout.watched + 8) + kept)

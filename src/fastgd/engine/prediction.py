@@ -68,12 +68,15 @@ def predict(
     threads: int,
     result: FloatArray,
     rows: RowIndices | None = None,
+    hidden: Sequence[FloatArray] = (),
 ) -> None:
     """Write the outputs of networks with these parameters (n, P) into (n, samples, outputs).
 
     With the ``rows`` of groups they are (groups, m, P), the networks of a group are for its rows
     only, and the result is (m, samples, outputs). ``numbers`` are the function parameters in which
-    the networks differ. Outputs are NaN for networks with a parameter that isn't finite.
+    the networks differ. Outputs are NaN for networks with a parameter that isn't finite. The
+    values of ``hidden`` layers (n, samples, units) are written, too, if arrays are given for them;
+    then without ``rows``, as all samples are in one group.
     """
     each, flat = parameters.shape[-2], parameters.reshape(-1, network.parameters)
     finite, outputs = np.asarray(np.isfinite(flat).all(axis=1)), network.sizes[-1]
@@ -90,7 +93,8 @@ def predict(
             if rows is not None:  # the largest remaining ones
                 batch = replace(batch, size=int(samples.sizes[batch.order[begin] // each]))
             if session is None or batch.size != session.layout.samples:
-                session = Session.make(network, method, samples, recipe, batch)
+                group = up(len(X), ROWS) if hidden else None
+                session = Session.make(network, method, samples, recipe, batch, group=group)
                 in_time = int(CHUNK_SECONDS / session.seconds())  # so that Ctrl-C is handled soon
                 fitting = PASS_BYTES // session.bytes_of_block(0, 0) // threads
                 step = session.layout.runs * threads * max(1, min(in_time, fitting))
@@ -106,6 +110,9 @@ def predict(
             shape = lanes.size, batch.size, outputs
             runs = runs.into(result[begin:end] if is_direct else np.empty(shape))
             runs.run(0, 1, threads)
+            for k, into in enumerate(hidden):
+                values = session.layout.values_of(runs.block, k)[:, :, : len(X)]
+                into[begin:end] = values[np.divmod(runs.places, session.layout.runs)]
             if rows is not None:
                 for owner, found in zip(owners.tolist(), runs.outputs(), strict=True):
                     part = rows[owner // each]
@@ -115,6 +122,27 @@ def predict(
             begin = end
     if rows is None:
         result[~finite] = np.nan
+
+
+def hidden_values(
+    network: Network,
+    method: Method,
+    parameters: FloatArray,
+    X: FloatArray,
+    numbers: FunctionParameters,
+    threads: int,
+) -> tuple[FloatArray, ...]:
+    """Values (n, samples, units) of each hidden layer; arguments are as in :func:`predict`."""
+    n, finite = len(parameters), np.isfinite(parameters).all(axis=1)
+    found = tuple(np.empty((n, len(X), units)) for units in network.sizes[1:-1])
+    for start in range(0, len(X) if found else 0, TOGETHER):
+        some = X[start : start + TOGETHER]
+        outputs, own = np.empty((n, len(some), network.sizes[-1])), slice(start, start + len(some))
+        hidden = [layer[:, own] for layer in found]
+        predict(network, method, parameters, some, numbers, threads, outputs, hidden=hidden)
+    for layer in found:
+        layer[~finite] = np.nan
+    return found
 
 
 class Forward:
@@ -152,7 +180,7 @@ class Forward:
                 X, y = (np.zeros((count, width)) for width in (network.sizes[0], network.sizes[-1]))
                 session = Session(layout, method, PackedSamples(X, y))
                 runs = session.load(np.zeros((1, network.parameters)))
-                top = layout.values_of(runs.block, network.layers - 1)[None, :count]
+                top = layout.values_of(runs.block, network.layers - 1)[0, :, :count]
                 return cls(runs, lambda: top)
         return cls._side_by_side(network, methods, room)
 

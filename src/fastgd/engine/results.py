@@ -242,6 +242,7 @@ class TrainedRuns:
     weight_penalty: Annotated[FloatArray, "bayesian"]
     error_factor: Annotated[FloatArray, "bayesian"]
     path: Annotated[FloatArray, "paths records P"]  # (n, ...), or (0, ...) if not recorded
+    predictions: Annotated[FloatArray, "predicted"]  # (n, records, samples, outputs), or (0,)
     state: State | None  # of all runs, if it is kept
 
     @classmethod
@@ -259,6 +260,7 @@ class TrainedRuns:
             "kept": runs * keep.weights,
             "bayesian": runs * (recipe.bayesian is not None),
             "paths": runs * (recipe.path is not None),
+            "predicted": 0,  # until the path is there, of which they are computed
         }
         state = None
         if keep.state and runs > 1:  # that of a single run is stored as it is

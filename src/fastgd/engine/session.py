@@ -77,11 +77,13 @@ class Session:
         threads: int = 1,
         blocks: int = 1,
         machine: Machine | None = None,
+        group: int | None = None,
         **others: Any,
     ) -> "Session":
         """For a batch of runs in ``blocks`` blocks, each of which ``threads`` threads may share.
 
-        ``machine`` is another one that the calls are for; the ``others`` are fields of this class.
+        ``machine`` is another one that the calls are for; ``group`` is the samples of a group, if
+        they aren't chosen for the caches; the ``others`` are fields of this class.
         """
         layout = layout_for(
             network,
@@ -91,6 +93,7 @@ class Session:
             method.batch_size or 0,
             method.summary or 1,
             batch.sharing,
+            group,
             threads=threads,
             blocks=blocks,
             machine=machine,

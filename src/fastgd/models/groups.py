@@ -59,7 +59,7 @@ _WATCHING = {"patience": 30, "restore_best": True}
 
 _NOT_TAKEN = (
     "groups", "folds", "validation", "weights", "biases", "sample_weight", "resume",
-    "keep_weights", "keep_state", "record_weights", "summary",
+    "keep_weights", "keep_state", "record_weights", "record_predictions", "summary",
 )  # fmt: skip
 
 _OF_A_TRAINING = ("hidden_size", "alpha", "iterations", "record_every", "seed")

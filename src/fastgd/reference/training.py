@@ -43,6 +43,7 @@ def train(
     biases: Sequence[ArrayLike] | None = None,
     validation: Sequence[ArrayLike | None] | None = None,
     record_weights: bool = False,
+    record_predictions: bool = False,
     resume: Run | None = None,
     **given_options: Unpack[Options],
 ) -> Run:
@@ -56,7 +57,9 @@ def train(
     ----------
     X, y, gradients, validation
         The samples, as in :func:`fastgd.train`.
-    hidden_size, weights, biases, seed, alpha, iterations, record_every, record_weights, resume
+    hidden_size, weights, biases, seed, alpha, iterations, record_every, resume
+        As in :func:`fastgd.train`.
+    record_weights, record_predictions
         As in :func:`fastgd.train`.
     **given_options
         Everything else that `fastgd.train` takes.
@@ -103,7 +106,9 @@ class _Descent:
             else Epochs(len(task.X), method)
         )
         self.watch = Watch(method, task, self.sampler.per_epoch)
-        self.records = Records(job.networks[0], task, job.record_weights)
+        self.records = Records(
+            job.networks[0], task, job.record_weights, predictions=job.keep.predictions
+        )
         self.second_order = None
         if isinstance(method.optimizer, LevenbergMarquardt):
             self.second_order = SecondOrder(self.perceptron, method, task)
@@ -131,15 +136,16 @@ class _Descent:
             loss = self._perceptron(best.row).loss(*self._learned)
         row = {
             "errors": self.records.errors,
-            "kept_weights": best.row,
-            "kept_changes": self.perceptron.changes,
+            "_kept_weights": best.row,
+            "_kept_changes": self.perceptron.changes,
             "final_error": best.error,
             "losses": self.records.losses,
             "final_loss": loss,
             "status": end.status,
             "iterations": end.iterations,
             "summary": self.watch.summary(),
-            "kept_path": self.records.path,
+            "_kept_path": self.records.path,
+            "recorded_predictions": self.records.predictions,
             "validation_errors": self.records.held,
             "final_validation_error": best.held,
             "best_iteration": self.watch.best_iteration,
@@ -163,7 +169,7 @@ class _Descent:
                 error, held = self._errors()
                 if self.records.is_due(j):
                     loss = self.perceptron.loss(*self._learned)
-                    self.records.put(j, error, loss, held, self.perceptron.row)
+                    self.records.put(j, error, loss, held, self.perceptron)
                 status = self.watch.evaluate(j, error, held, self.perceptron, outcome)
                 if status:
                     return over(Ending(j, status, error, held, self._state(j)))
@@ -230,29 +236,39 @@ class Records:
         Mean absolute error of the validation samples.
     path : (records, P) array or None
         All parameters of the network.
+    predictions : (records, samples, outputs) array or None
+        Outputs of the training samples.
     """
 
-    def __init__(self, network: Network, task: TrainingData, path: bool) -> None:
+    def __init__(
+        self, network: Network, task: TrainingData, path: bool, *, predictions: bool
+    ) -> None:
         count = task.records
         self.errors = np.full(count, np.nan)
         self.losses = np.full(count, np.nan)
         self.held = np.full(count, np.nan) if task.holds_out else None
         self.path = np.full((count, network.parameters), np.nan) if path else None
-        self._network = network
+        shape = count, len(task.X), network.sizes[-1]
+        self.predictions = np.full(shape, np.nan) if predictions else None
+        self._network, self._X = network, task.X
         self._every = task.record_every
 
     def is_due(self, j: int) -> bool:
         """Whether the values before update j are recorded."""
         return j % self._every == 0
 
-    def put(self, j: int, error: float, loss: float, held: float | None, row: FloatArray) -> None:
+    def put(
+        self, j: int, error: float, loss: float, held: float | None, perceptron: Perceptron
+    ) -> None:
         """Record the values before update j."""
         k = j // self._every
         self.errors[k], self.losses[k] = error, loss
         if self.held is not None:
             self.held[k] = held
         if self.path is not None:
-            self.path[k] = row
+            self.path[k] = perceptron.row
+        if self.predictions is not None:
+            self.predictions[k] = perceptron.outputs(self._X)
 
     def join(self, run: Run) -> None:
         """Copy the records of a run that is resumed."""
@@ -260,6 +276,8 @@ class Records:
         self.errors[:count], self.losses[:count] = run.errors, run.losses
         if self.held is not None:
             self.held[:count] = run.validation_errors
+        if self.predictions is not None:
+            self.predictions[:count] = run.recorded_predictions
         if self.path is not None and run.recorded_weights is not None:
             self.path[:count] = self._network.row(
                 NetworkParts(run.recorded_weights, run.recorded_biases, run.recorded_normalization)
@@ -299,4 +317,5 @@ def _bytes(job: TrainingJob) -> int:
     if method.dropout:
         numbers += 12 * at_once * max(sizes)
     path = 2 * task.records * parameters if job.record_weights else 0
+    path += task.records * len(task.X) * sizes[-1] * job.keep.predictions
     return 8 * (numbers + path + 8 * task.records + 5 * min(method.summary or 0, task.iterations))

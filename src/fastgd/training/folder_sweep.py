@@ -56,7 +56,7 @@ from fastgd.training.stored_results import (
     options_of,
     with_hashes,
 )
-from fastgd.training.sweep_axes import CURVES, Chunks, SweepAxes
+from fastgd.training.sweep_axes import Chunks, SweepAxes
 from fastgd.training.sweep_result import Sweep
 from fastgd.training.training_job import TrainingJob, TrainingSource
 
@@ -232,24 +232,31 @@ class FolderSweep(Sweep):
         if name == "watch":
             return np.empty((0, RECENT + (self.method.summary or 1)))
         stored = _STORED[name]
-        records = (len(self.recorded),) if "records" in stored.shape else ()
+        records = self._dimensions(stored.shape, number)
         each = (self.networks[number].parameters,) if stored.each else ()
         is_whole = name == "outcome" or stored.kinds == "i"
         return np.empty((0, *records, *each), np.int64 if is_whole else np.float64)
+
+    def _dimensions(self, names: str, number: int) -> tuple[int, ...]:
+        """The lengths of the dimensions of a result with these names, of one run of a network."""
+        lengths = {"records": self.recorded.shape, "outputs": self.networks[number].sizes[-1:]}
+        if "samples" in names:
+            lengths["samples"] = self._folder.arrays["X"].shape[:1]
+        return sum((lengths.get(name, ()) for name in names.split()), ())
 
     def _blocks(self, da: Any, name: str, of_summary: str = "") -> Any:
         """A Dask array, cut as the network with the most chunks."""
         sweep_axes = self._sweep_axes
         single = tuple((1,) * length for length in sweep_axes.shape[: sweep_axes.cut])
         finest = max(self._chunks, key=lambda chunks: chunks.count)
-        curve = ((len(self.recorded),),) if name in CURVES else ()
+        curve = () if of_summary else self._dimensions(RESULTS[name].shape, 0)
         dtype = STATUSES.dtype if name == "status" else self._like(SOURCES[name], 0).dtype
         if of_summary == "smallest_iteration":
             dtype = np.dtype(np.int64)
         return da.map_blocks(
             partial(_block, self, name, of_summary),
             name=f"fastgd-{of_summary or name}-{token_hex(8)}",
-            chunks=(*single, *finest.lengths, *curve),
+            chunks=(*single, *finest.lengths, *((length,) for length in curve)),
             dtype=dtype,
             meta=np.empty((0,) * (len(sweep_axes.shape) + len(curve)), dtype),
         )
@@ -333,7 +340,7 @@ def folder_of(path: PathLike, job: TrainingJob) -> tuple[Folder, TrainingJob]:
     """Open the folder for the runs of a sweep, or create it; and the job, cut into its chunks."""
     asked, arrays = _asked(job)
     facts = {
-        "known": list(job.known),
+        "known": [name.lstrip("_") for name in job.known],
         "pieces": [chunks.pieces for chunks in job.chunks],
         "may_train_again": job.outline["source"] is not None,
     }
@@ -393,8 +400,8 @@ def open(path: PathLike) -> Sweep:  # noqa: A001 - fastgd.open, as load
         }
         header = header | {"axes": axes}
         outline = decode_outline(header, arrays)
-        known = tuple(folder.manifest.facts["known"])
-        need(set(known) <= SOURCES.keys())
+        names = {name.lstrip("_"): name for name in SOURCES}
+        known = tuple(names[name] for name in folder.manifest.facts["known"])
         task = samples_of(folder)
         if "states" in known:
             outline["sample_hashes"] = {name: folder.manifest.shared[name] for name in task.samples}
@@ -420,15 +427,16 @@ def _asked(job: TrainingJob) -> tuple[JsonValues, Arrays]:
     header, arrays = encode_outline(outline)
     arrays |= {f"axis_{name}": array for name, array in long.items()}
     arrays |= task.samples
-    if job.starts and "weights" not in job.sweep_axes.axes:
-        arrays |= encode_start(_GIVEN, job.starts[0])
+    if job.starts is not None and "weights" not in job.sweep_axes.axes:
+        arrays |= encode_start(_GIVEN, job.networks[0].parts(job.starts[0]))
     header |= {
         "iterations": task.iterations,
         "record_every": task.record_every,
         "record_weights": job.record_weights,
+        **({"record_predictions": True} if job.keep.predictions else {}),
         "keep_weights": job.keep.weights,
         "keep_state": job.keep.state,
-        "seed_of_given_weights": job.seeds[0] if job.starts else None,
+        "seed_of_given_weights": None if job.starts is None else job.seeds[0],
         "goes_on_after": task.done,
         "goes_on_with": _digest(job.resume),
     }
@@ -456,6 +464,7 @@ def _source(
         weights,
         outline["settings"]["seed"] if seed is None else check_seed(seed),
         check_flag("record_weights", header["record_weights"]),
+        check_flag("record_predictions", header.get("record_predictions", False)),
     )
 
 

@@ -38,6 +38,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "seed": check_seed,
     "record_every": partial(check_count, "record_every"),
     "record_weights": partial(check_flag, "record_weights"),
+    "record_predictions": partial(check_flag, "record_predictions"),
 }
 
 _GIVEN_AGAIN = {
@@ -45,7 +46,10 @@ _GIVEN_AGAIN = {
     "gradients": ("with them", "without them", "derivatives"),
 }
 
-_NO_AXES = ("record_every", "record_weights", "keep_state", "sample_weight")
+_NO_AXES = (
+    *("record_every", "record_weights", "record_predictions"),
+    *("keep_state", "sample_weight"),
+)
 
 
 def arguments_of_run(run: Any, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,6 +68,7 @@ def arguments_of_run(run: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         "seed": int(state.seeds[0]),
         "record_every": int(state.record_every[0]),
         "record_weights": run.recorded_weights is not None,
+        "record_predictions": run.recorded_predictions is not None,
         **run.options,
     }
     _check_given_again("validation", run.validation_errors is not None, given)
@@ -106,7 +111,8 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         "hidden_size": axes.get("hidden_size", sweep.networks[0].sizes[1:-1]),
         "alpha": axes.get("alpha", sweep.settings["alpha"]),
         "record_every": int(first.record_every[0]),
-        "record_weights": sweep.kept_path is not None,
+        "record_weights": sweep._kept_path is not None,
+        "record_predictions": sweep.recorded_predictions is not None,
         "keep_state": True,
         "resume": sweep,
     }
@@ -123,7 +129,7 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     weighted = "sample_weight" in parts
     compared = {n: value for n, value in given.items() if n != "sample_weight" or not weighted}
     whole = dict(given) | _completed(own, compared, "the sweep")
-    if whole.get("keep_weights", True) and sweep.kept_weights is None:
+    if whole.get("keep_weights", True) and sweep._kept_weights is None:
         whole["keep_weights"] = False
     return whole
 
@@ -276,8 +282,8 @@ def join(
             path = network.row(NetworkParts(*parts))[None]
     else:
         axes = len(before.shape)
-        if before.kept_path is not None:
-            path = before.kept_path[number][runs]
+        if before._kept_path is not None:
+            path = before._kept_path[number][runs]
 
     def mine(values: Any) -> Any:
         """A row for each run."""
@@ -285,7 +291,7 @@ def join(
         return array.reshape(networks, -1, *array.shape[axes:])[number][runs]
 
     records = len(before.recorded)
-    for name in CURVES:
+    for name in (*CURVES, "recorded_predictions"):
         if (curve := getattr(before, name)) is not None:
             getattr(trained, SOURCES[name])[:, :records] = mine(curve)
     if path is not None:

@@ -13,7 +13,7 @@ from fastgd.arguments.initial_network import BatchNorm, NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import check_inputs
 from fastgd.checks.messages import joined, many, shown
-from fastgd.checks.numbers import FloatArray, integer
+from fastgd.checks.numbers import FloatArray, check_memory, integer
 from fastgd.checks.presentation import (
     Description,
     ShownInNotebooks,
@@ -24,7 +24,7 @@ from fastgd.checks.presentation import (
 )
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network, Weights
-from fastgd.engine.prediction import DerivativeOrder, derivatives, outputs
+from fastgd.engine.prediction import DerivativeOrder, derivatives, hidden_values, outputs
 from fastgd.engine.results import State, Summary
 from fastgd.export.exportable import Exportable
 from fastgd.optimizers import BAYESIAN
@@ -82,6 +82,44 @@ class _Predicting(Exportable):
         row = self.finite_row("predict", network)
         methods = lambda: [Method(**self.options)]  # noqa: E731
         return np.asarray(outputs(self, network, methods, row[None], X)[0])
+
+    def hidden(self, X: ArrayLike) -> tuple[NDArray[np.float64], ...]:
+        """Values of the hidden layers: after activation and batch normalization, without dropout.
+
+        They have the bits from which :meth:`predict` computes the outputs, on every machine and for
+        any other samples.
+
+        Parameters
+        ----------
+        X : (samples, inputs) array_like
+
+        Returns
+        -------
+        tuple of (samples, units) arrays
+            One for each hidden layer, the first layer first.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`predict`.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+        >>> run = fastgd.train(X, y, alpha=10, hidden_size=2, iterations=10_000)
+        >>> run.hidden(X)[0].round(1) + 0.0
+        array([[0.8, 0.1],
+               [0. , 0. ],
+               [0. , 0.8],
+               [0. , 0. ]])
+        """
+        X, network = self._input_rows(X), Network.of(self)
+        row = self.finite_row("hidden", network)
+        units = sum(network.sizes[1:])
+        check_memory(16 * len(X) * units, "the values of hidden layers", also="fewer samples")
+        found = hidden_values(network, Method(**self.options), row[None], X, {}, 1)
+        return tuple(layer[0] for layer in found)
 
     def gradient(self, X: ArrayLike) -> NDArray[np.float64]:
         """Derivatives of the outputs by the inputs, at these samples.
@@ -256,6 +294,9 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
         The biases at these points; empty without ``bias=True``.
     recorded_normalization : tuple of BatchNorm of (records, units) arrays
         The batch normalization at these points; empty without ``batch_norm=True``.
+    recorded_predictions : (records, samples, outputs) array, or None
+        The outputs of X at these points, with ``record_predictions=True``: the bits of
+        ``run.at(k).predict(X)``. NaN after the end of the run.
     options : dict
         The options that were given and are not the default, such as ``{"l2": 0.01}``.
     minimizer : dict
@@ -303,6 +344,7 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
     recorded_weights: Weights | None = None
     recorded_biases: Weights = ()
     recorded_normalization: BatchNorms = ()
+    recorded_predictions: FloatArray | None = None
     options: dict[str, Any] = field(default_factory=dict)
     minimizer: dict[str, Any] = field(default_factory=dict)
     validation_errors: FloatArray | None = None
@@ -419,7 +461,8 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
         ``weights_0`` has the dimensions ``layer_0``, the inputs, and ``layer_1``, the first units,
         and so on; ``direction_changes_0``, ``biases_0`` and ``bias_direction_changes_0`` use the
         same names. With ``record_weights=True``, ``recorded_weights_0`` and ``recorded_biases_0``
-        have ``iteration`` as their first dimension. Settings and options are strings in ``attrs``.
+        have ``iteration`` as their first dimension; ``recorded_predictions`` has ``iteration``,
+        ``sample`` and ``output_unit``. Settings and options are strings in ``attrs``.
 
         Needs xarray (``pip install "fastgd[xarray]"``).
 
@@ -490,8 +533,8 @@ def run_of(network: Network, method: Method, row: Mapping[str, Any], **shared: A
     Scalars may be NumPy scalars. ``shared`` are alpha, seed and recorded; state and sample_hashes,
     if there are any.
     """
-    last, counts = network.parts(row["kept_weights"]), network.parts(row["kept_changes"])
-    path, summary, best = row.get("kept_path"), row.get("summary"), row.get("best_iteration")
+    last, counts = network.parts(row["_kept_weights"]), network.parts(row["_kept_changes"])
+    path, summary, best = row.get("_kept_path"), row.get("summary"), row.get("best_iteration")
     way = None if path is None else network.parts(path)
     single = ("final_validation_error", *BAYESIAN)
     measured: dict[str, Any] = {n: float(row[n]) for n in single if row.get(n) is not None}
@@ -513,6 +556,7 @@ def run_of(network: Network, method: Method, row: Mapping[str, Any], **shared: A
         recorded_weights=way.weights if way else None,
         recorded_biases=way.biases if way else (),
         recorded_normalization=way.normalization if way else (),
+        recorded_predictions=row.get("recorded_predictions"),
         options=method.given,
         validation_errors=row.get("validation_errors"),
         best_iteration=int(best) if best is not None and best >= 0 else None,

@@ -329,17 +329,9 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
         if partition.hashes:
             weights = {} if part.held_weight is None else {"validation_weight": part.held_weight}
             hashes = partition.hashes[which // partition.weightings] | hashes_of(weights)
-    if sweep.kept_weights is None:
+    if sweep._kept_weights is None:
         return _trained_again(sweep, index, method, part, values)
-    found: dict[str, Any] = {}
-    for name, stored in RESULTS.items():
-        kept = getattr(sweep, name)
-        if kept is None or name == "states":
-            found[name] = None
-        elif name == "summary":
-            found[name] = [array[index] for array in kept]
-        else:
-            found[name] = kept[number][row] if stored.each else kept[index]
+    found = _found(sweep, index, number, row, part)
     state = None
     if sweep.states is not None:
         samples = None if part is None else len(part.rows)
@@ -354,6 +346,25 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
         state=state,
         sample_hashes=state and hashes,
     )
+
+
+def _found(
+    sweep: Any, index: tuple[int, ...], number: int, row: int, part: Subset | None
+) -> dict[str, Any]:
+    """The kept results of one run, by the fields of a sweep."""
+    found: dict[str, Any] = {}
+    for name, stored in RESULTS.items():
+        kept = getattr(sweep, name)
+        if kept is None or name == "states":
+            found[name] = None
+        elif name == "summary":
+            found[name] = [array[index] for array in kept]
+        else:
+            found[name] = kept[number][row] if stored.each else kept[index]
+    predictions = found["recorded_predictions"]
+    if part is not None and predictions is not None:  # train() has no other samples
+        found["recorded_predictions"] = predictions[:, part.rows]
+    return found
 
 
 def _trained_again(

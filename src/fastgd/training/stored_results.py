@@ -189,6 +189,11 @@ FIELDS: dict[str, tuple[StoredField | None, StoredField | None, str]] = {
         None,
         "",
     ),
+    "recorded_predictions": (
+        StoredArray("f", "records samples outputs", optional=True),
+        StoredArray("f", "axes records samples outputs", optional=True),
+        "predictions",
+    ),
     "final_error": (*_NUMBER, "final_error"),
     "final_loss": (*_NUMBER, "final_loss"),
     "status": (_check_status, StoredArray("U", "axes"), "outcome"),
@@ -200,9 +205,9 @@ FIELDS: dict[str, tuple[StoredField | None, StoredField | None, str]] = {
         "watch",
     ),
     "minimizer": (_check_minimizer, None, ""),
-    "kept_weights": (None, _OF_LAYERS, "weights"),
-    "kept_changes": (None, replace(_OF_LAYERS, kinds="i"), "changes"),
-    "kept_path": (None, replace(_OF_LAYERS, shape="runs records"), "path"),
+    "_kept_weights": (None, replace(_OF_LAYERS, name="kept_weights"), "weights"),
+    "_kept_changes": (None, replace(_OF_LAYERS, kinds="i", name="kept_changes"), "changes"),
+    "_kept_path": (None, replace(_OF_LAYERS, shape="runs records", name="kept_path"), "path"),
     "validation_errors": (*_OPTIONAL_CURVE, "held_errors"),
     "final_validation_error": (*_OPTIONAL_NUMBER, "held_final"),
     "best_iteration": (optional(count), StoredArray("i", "axes", optional=True), "best_iteration"),
@@ -246,6 +251,7 @@ def decode_run(header: JsonValues, arrays: Found) -> dict[str, Any]:
     recorded = "recorded_weights_0" in arrays
     dimensions = {
         "records": arrays["recorded"].shape[:1],
+        **_predicted(arrays, sizes[-1]),
         "layers": list(pairwise(sizes)),
         "units": units if bias else [],
         "normalized": units[:-1] if batch_norm else [],
@@ -258,6 +264,13 @@ def decode_run(header: JsonValues, arrays: Found) -> dict[str, Any]:
     network, state = Network(sizes, bias, batch_norm), found["state"]
     found["state"] = state and check_state(state, 1, network, method, {})
     return {**found, "options": method.given}
+
+
+def _predicted(arrays: Found, outputs: int) -> dict[str, tuple[int, ...]]:
+    """The dimensions of recorded predictions; results don't know the number of samples."""
+    name = "recorded_predictions"
+    samples = arrays[name].shape[-2:-1] if name in arrays else ()
+    return {"samples": samples, "outputs": (outputs,)}
 
 
 def check_state(
@@ -309,12 +322,13 @@ def decode_sweep(header: JsonValues, arrays: Found) -> dict[str, Any]:
     dimensions = {
         "axes": sweep_axes.shape,
         "records": outline["recorded"].shape,
+        **_predicted(arrays, networks[0].sizes[-1]),
         "runs": (sweep_axes.runs,),
         "parameters": [(network.parameters,) for network in networks],
     }
     found = codec.decode(_OF_SWEEP, header, arrays, dimensions)
     need(set(np.unique(found["status"])) <= {*STATUS, MISSING})
-    need((found["kept_weights"] is None) == (found["kept_changes"] is None))
+    need((found["_kept_weights"] is None) == (found["_kept_changes"] is None))
     if found["states"] is not None:
         found["states"] = tuple(
             check_state(state, sweep_axes.runs, network, *options_of(axes, number, method))
@@ -324,7 +338,7 @@ def decode_sweep(header: JsonValues, arrays: Found) -> dict[str, Any]:
 
 
 def measured_arrays(piece: Any) -> Iterator[tuple[str, NDArray[Any]]]:
-    """The arrays of some runs of a sweep; those of all networks have the name of their field.
+    """The arrays of some runs of a sweep; those of all networks have one name.
 
     LookupError if runs are missing.
     """
@@ -333,7 +347,7 @@ def measured_arrays(piece: Any) -> Iterator[tuple[str, NDArray[Any]]]:
     for name, field in RESULTS.items():
         if name != "states":
             for own, array in field.encode(name, getattr(piece, name)).items():
-                yield name if field.each else own, array
+                yield field.name if field.each else own, array
 
 
 def encode_outline(sweep: Any) -> tuple[JsonValues, Arrays]:

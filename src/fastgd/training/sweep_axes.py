@@ -232,7 +232,9 @@ def variables(axes: tuple[str, ...], read: Callable[[str], Any]) -> Variables:
     summary = read("summary")
     arrays = {name: read(name) for name in MEASURED} | (summary._asdict() if summary else {})
     found = {name: (axes, array) for name, array in arrays.items()}
-    return found | {name: ((*axes, "iteration"), read(name)) for name in CURVES}
+    found |= {name: ((*axes, "iteration"), read(name)) for name in CURVES}
+    dimensions = (*axes, "iteration", "sample", "output_unit")
+    return found | {"recorded_predictions": (dimensions, read("recorded_predictions"))}
 
 
 def curve_columns(axes: Mapping[str, list[Any]], result: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from time import perf_counter
@@ -35,7 +36,6 @@ from fastgd.checks.numbers import (
     check_threads,
 )
 from fastgd.engine.devices import CPU, available_threads, check_device, looked_for
-from fastgd.engine.plan import Keep
 from fastgd.engine.progress import ProgressHook, check_progress, reporting
 from fastgd.optimizers import Axis
 from fastgd.store import PathLike, npz
@@ -114,6 +114,7 @@ def train(
     biases: Sequence[ArrayLike] | None = None,
     validation: HeldOut | None = None,
     record_weights: bool = False,
+    record_predictions: bool = False,
     resume: Run | None = None,
     checkpoint: PathLike | None = None,
     checkpoint_every: float = EVERY,
@@ -168,6 +169,10 @@ def train(
     record_weights : bool
         Keep the complete network with each recorded error: see ``run.recorded_weights`` and
         :meth:`fastgd.Run.at`.
+    record_predictions : bool
+        Keep the outputs of all samples with each recorded error: see ``run.recorded_predictions``.
+        They are computed after the training, of networks that are kept until then: each record
+        takes a forward pass, and memory for the network and the outputs.
     resume : Run, optional
         Continue this run for ``iterations`` further updates, exactly: the result is bit-identical
         to one training of all iterations. X, y, ``gradients`` and ``validation`` must be the same
@@ -399,6 +404,7 @@ def sweep(
     validation: HeldOut | None = None,
     keep_weights: bool = True,
     record_weights: bool = False,
+    record_predictions: bool = False,
     keep_state: bool = False,
     resume: Sweep | None = None,
     out: PathLike | None = None,
@@ -414,11 +420,14 @@ def sweep(
     ``hidden_size``, ``alpha``, ``seed`` and ``weights`` may each be a list, range or 1-D array,
     which is an axis of the sweep. A tuple is one value (several hidden layers, an alpha per layer);
     a 2-D array of alphas is an axis of such tuples, and a list of runs, or of sequences of arrays,
-    is an axis of weights. Every run is bit-identical to that of :func:`fastgd.train`.
+    is an axis of weights, as are stacked arrays, one (n, inputs, outputs) array per layer, and a
+    sweep with one axis. Every run is bit-identical to that of :func:`fastgd.train`.
 
     Parameters
     ----------
-    X, y, gradients, iterations, record_every, validation, record_weights, progress
+    X, y, gradients, iterations, record_every, validation, progress
+        As in :func:`fastgd.train`.
+    record_weights, record_predictions
         As in :func:`fastgd.train`.
     hidden_size, alpha, seed, weights
         As in :func:`fastgd.train`, or an axis of such values: k seeds of a Generator are
@@ -427,7 +436,8 @@ def sweep(
         ``hidden_size``, ``optimizer``, ``schedule``, ``init``, ``activation``, ``output``,
         ``loss``, ``reduction``, ``bias``, ``batch_norm``, ``batch_size``.
     biases : optional
-        As in :func:`fastgd.train`; with an axis of weights a list of the same length.
+        As in :func:`fastgd.train`; with an axis of weights a list of the same length, with stacked
+        ones (n, outputs) arrays, one per layer.
     combinations : list of dict, optional
         Settings that aren't all combinations of axes. The dicts have the same keys, which must not
         be given elsewhere: ``alpha``, ``seed``, numeric options that don't change the compiled
@@ -556,7 +566,8 @@ def sweep(
     keep, less = job.keep, None
     needed = sum(plan.bytes(keep) for plan in plans)
     if needed > ALWAYS_FITS and keep.weights and not keep.state:
-        less = "keep_weights=False", sum(plan.bytes(Keep(weights=False)) for plan in plans)
+        fewer = replace(keep, weights=False)
+        less = "keep_weights=False", sum(plan.bytes(fewer) for plan in plans)
     check_memory(needed, "the sweep", less, "fewer records (record_every) or values on its axes")
     work = sum(plan.work for plan in plans)
     with reporting(worker_options.progress, work, " updates") as advance:

@@ -29,16 +29,24 @@ from fastgd.arguments.axes import (
     kinds_of,
 )
 from fastgd.arguments.declarations import LossOptions
-from fastgd.arguments.initial_network import NetworkParts, check_alphas, check_start, check_whole
+from fastgd.arguments.initial_network import (
+    NetworkParts,
+    Stack,
+    check_alphas,
+    check_start,
+    check_whole,
+    stack_of,
+)
 from fastgd.arguments.options import NO_AXES, Axes, Method, check_names
 from fastgd.arguments.samples import TrainingData, outputs_to_start
 from fastgd.arguments.subsets import Partition, Subset, check_partition
-from fastgd.checks.messages import shown
+from fastgd.checks.messages import either, shown
 from fastgd.checks.numbers import FloatArray, check_flag, check_memory, check_seeds
 from fastgd.engine.devices import AUTO, CPU, available_threads
 from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import Keep, Plan
+from fastgd.engine.prediction import predict
 from fastgd.engine.progress import Advance, unreported
 from fastgd.engine.recipe import has_second_derivative, is_watched
 from fastgd.engine.results import STATE, STATUS, State, TrainedRuns, summarize
@@ -109,8 +117,8 @@ class TrainingJob:
     together: tuple[str, ...]
     """The names in the combinations."""
     seeds: list[int]
-    starts: list[NetworkParts] | None
-    """Initial networks, if they are given."""
+    starts: FloatArray | None
+    """(starts, P) the initial networks, if they are given."""
     settings: dict[str, Any]
     """The first alpha, as it was given, and the first seed, None with given initial networks."""
     record_weights: bool
@@ -134,9 +142,9 @@ class TrainingJob:
             self.methods[number],
             self.alphas[number],
             self.values,
-            len(self.starts or self.seeds),
+            len(self.seeds if self.starts is None else self.starts),
             threads,
-            record_weights=self.record_weights,
+            record_weights=self.record_weights or self.keep.predictions,
             together=self.together,
             scope=scope,
             device=self.device,
@@ -146,14 +154,14 @@ class TrainingJob:
     def first(self, number: int) -> FloatArray:
         """The initial parameters of a network's runs, (starts, P)."""
         network = self.networks[number]
-        if self.starts:
-            return np.array([network.row(start) for start in self.starts])
+        if self.starts is not None:
+            return self.starts
         return network.rows(first_rows(self.methods[number].init, network.sizes, self.seeds))
 
     @property
     def run_seeds(self) -> NDArray[np.int64]:
         """The seed of all that is random later, for each initial network, (starts,)."""
-        return np.array(self.seeds * len(self.starts or self.seeds[:1]), np.int64)
+        return np.array(self.seeds * (1 if self.starts is None else len(self.starts)), np.int64)
 
     def train(
         self, number: int, plan: Plan, advance: Advance, runs: slice = slice(None)
@@ -164,11 +172,34 @@ class TrainingJob:
             state = states[number].at(runs)
             state = state._replace(tau=state.tau[:, : int(plan.samples.sizes.max())])
         trained = execute(plan, self.first(number), self.run_seeds, self.keep, advance, state)
+        if self.keep.predictions:
+            trained.predictions = self._predictions(plan, trained.path)
+            trained.path = trained.path if self.record_weights else np.empty(0)
         if self.resume is not None:
             join(trained, self.resume, self.networks[number], number, runs)
         advance(0, lambda: trained.errors)  # also those of GPUs, and the resumed ones
         advance(0, lambda: trained.final_error)
         return trained
+
+    def _predictions(self, plan: Plan, path: FloatArray) -> FloatArray:
+        """Outputs (n, records, samples, outputs) of the networks on the path (n, records, P).
+
+        NaN in records of a resumed training, which has these.
+        """
+        (n, records, _), old = path.shape, -(-self.task.done // self.task.record_every)
+        shape, new = (len(self.task.X), plan.network.sizes[-1]), records - old
+        found = np.full((n, records, *shape), np.nan)
+        columns = plan.columns_at(plan.places(np.arange(n)))
+        numbers = {
+            name: np.repeat(np.array(axis)[index], new)
+            for (name, axis), (_, index) in zip(self.values.items(), columns, strict=True)
+            if name in plan.method.numbers
+        }
+        if new:
+            rows, some = path[:, old:].reshape(n * new, -1), np.empty((n * new, *shape))
+            predict(plan.network, plan.method, rows, self.task.X, numbers, plan.threads, some)
+            found[:, old:] = some.reshape(n, new, *shape)
+        return found
 
     def train_one(self, plan: Plan, advance: Advance) -> Run:
         """Train the only run as planned."""
@@ -207,7 +238,7 @@ class TrainingJob:
         """All that the only run depends on: values that JSON can hold, and arrays."""
         samples = self.task.samples.items()
         arrays: Arrays = {name.replace("_", " "): array for name, array in samples}
-        if self.starts:
+        if self.starts is not None:
             arrays["weights"] = self.first(0)
         if isinstance(self.resume, Run):
             past = encode_run(self.resume)[1]
@@ -219,6 +250,7 @@ class TrainingJob:
             "record_every": self.task.record_every,
             "seed": self.seeds[0],
             "record_weights": self.record_weights,
+            **({"record_predictions": True} if self.keep.predictions else {}),
             **as_json(self.methods[0].given, arrays),
         }
         return asked, arrays
@@ -244,21 +276,24 @@ class TrainingJob:
     def _source(self) -> TrainingSource | None:
         """The data to train a run again; an axis of initial weights has the networks itself."""
         before = self.resume
-        start = self.starts[0] if self.starts else None
+        start = None if self.starts is None else self.networks[0].parts(self.starts[0])
         if start and isinstance(before, Sweep) and "weights" not in before.axes:
             if before.source is None:  # its initial weights are unknown
                 return None
             start = before.source.weights
-        return TrainingSource(self.task, start, self.seeds[0], self.record_weights)
+        return TrainingSource(
+            self.task, start, self.seeds[0], self.record_weights, self.keep.predictions
+        )
 
     @cached_property
     def known(self) -> tuple[str, ...]:
         """The fields that the results have; the others are None."""
         keep, method, holds_out = self.keep, self.methods[0], self.task.holds_out
         has = {
-            "kept_weights": keep.weights,
-            "kept_changes": keep.weights,
-            "kept_path": self.record_weights,
+            "_kept_weights": keep.weights,
+            "_kept_changes": keep.weights,
+            "_kept_path": self.record_weights,
+            "recorded_predictions": keep.predictions,
             "states": keep.state,
             "validation_errors": holds_out,
             "final_validation_error": holds_out,
@@ -304,6 +339,7 @@ class TrainingJob:
         for network, method in zip(self.networks, self.methods, strict=True):
             seconds = seconds_of(network, method.batch_size or samples, updates)
             size = 24 * (records + 3) + 16 * network.parameters * kept  # about, of a run's results
+            size += 8 * records * len(self.task.X) * network.sizes[-1] * keep.predictions
             found.append(Chunks.of(shape, runs_per_chunk(seconds, size)))
         return tuple(found)
 
@@ -340,7 +376,7 @@ class TrainingJob:
         number, some = self._largest, self
         if "seed" not in self.together:
             most = max(1, TRIAL_BYTES // (24 * self.networks[number].parameters))
-            starts = self.starts and self.starts[:most]
+            starts = None if self.starts is None else self.starts[:most]
             some = replace(self, seeds=self.seeds[:most], starts=starts)
         plan = some.plan(number, threads)
         plan = plan_on_a_device(plan, some.first(number), some.run_seeds)
@@ -363,7 +399,7 @@ class TrainingJob:
             alphas=tuple(some("alpha", alphas) for alphas in self.alphas),
             values={name: some(name, values) for name, values in self.values.items()},
             seeds=some("seed", self.seeds),
-            starts=self.starts and some("weights", self.starts),
+            starts=None if self.starts is None else some("weights", self.starts),
         )
 
     def compute(self, chunk: int, threads: int, advance: Advance) -> dict[str, NDArray[Any]]:
@@ -409,6 +445,7 @@ class TrainingSource:
     seed: int = 1
     """Seed of all else that is random in a run with given initial weights."""
     record_weights: bool = False
+    record_predictions: bool = False
 
     def samples(self, part: Subset | None) -> dict[str, Any]:
         """The samples of a run as arguments of :func:`fastgd.train`: a subset, or all."""
@@ -436,6 +473,7 @@ class TrainingSource:
             record_every=self.task.record_every,
             given_options=method.given,
             record_weights=self.record_weights,
+            record_predictions=self.record_predictions,
             hidden_size=hidden,
             alpha=values["alpha"],
             seed=self.seed if seed is None else seed,
@@ -455,6 +493,7 @@ def checked_job(
     record_every: object,
     given_options: Mapping[str, Any],
     record_weights: object = False,
+    record_predictions: object = False,
     validation: object = None,
     gradients: object = None,
     resume: Run | Sweep | None = None,
@@ -480,7 +519,11 @@ def checked_job(
     if sweeps:
         partition, given_options = _subsets(task, given_options, groups, folds, resume)
         task = replace(task, partition=partition)
-    keep = Keep(check_flag("keep_weights", keep_weights), check_flag("keep_state", keep_state))
+    keep = Keep(
+        check_flag("keep_weights", keep_weights),
+        check_flag("keep_state", keep_state),
+        check_flag("record_predictions", record_predictions),
+    )
     recording = check_flag("record_weights", record_weights)
     together = tuple(combinations[0]) if combinations else ()
     axes: dict[str, list[Any] | None] = {}
@@ -494,7 +537,7 @@ def checked_job(
     if given["weights"] is not None:
         outputs = outputs_to_start(given_options, task.y, given["weights"])
     has_axis = axes.get("weights") is not None
-    hiddens, starts = _starts(listed, has_axis, given["biases"], task.X.shape[1], outputs)
+    hiddens, given_networks = _starts(listed, has_axis, given, task.X.shape[1], outputs)
     layers = [len(hidden) + 1 for hidden in hiddens]
     rates = {count: check_alphas(listed["alpha"], count) for count in dict.fromkeys(layers)}
     seeds = check_seeds(listed["seed"])
@@ -516,8 +559,12 @@ def checked_job(
     options.check_updates(chosen.methods, task.iterations)
     if partition is not None:
         options.check_parts(chosen.methods, partition.rows.sizes, partition.named)
-    for start, method in product(starts or (), chosen.methods):
+    for start, method in product(given_networks, chosen.methods):
         check_whole(start, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
+    each = list(product(zip(hiddens, layers, strict=True), chosen.methods))
+    networks = tuple(network_of(method, task.X, task.y, hidden) for (hidden, _), method in each)
+    rows = [np.atleast_2d(networks[0].row(start)) for start in given_networks]
+    starts = np.concatenate(rows) if rows else None
     floats = rates[layers[0]]
     alphas = [  # tuples of floats are not copied, as there may be many
         one
@@ -530,7 +577,7 @@ def checked_job(
     sweep_axes = SweepAxes({})
     if sweeps:
         checked: dict[str, Any] = {"hidden_size": hiddens, "alpha": alphas, "seed": seeds}
-        checked |= {"weights": starts, **values}
+        checked |= {"weights": None if starts is None else networks[0].each(starts), **values}
         combined = zip(*(checked[name] for name in together), strict=True)
         in_order = [dict(zip(together, numbers, strict=True)) for numbers in combined]
         sweep_axes = SweepAxes.of(
@@ -548,11 +595,11 @@ def checked_job(
             }
         )
     each = list(product(zip(hiddens, layers, strict=True), chosen.methods))
-    has_seed = not starts and not (isinstance(resume, Run) and resume.seed is None)
+    has_seed = starts is None and not (isinstance(resume, Run) and resume.seed is None)
     job = TrainingJob(
         task=task,
         sweep_axes=sweep_axes,
-        networks=tuple(network_of(method, task.X, task.y, hidden) for (hidden, _), method in each),
+        networks=networks,
         methods=tuple(method for _, method in each),
         alphas=tuple(rates[count] for (_, count), _ in each),
         values=values,
@@ -565,6 +612,7 @@ def checked_job(
         keep=keep,
         resume=resume,
     )
+    _check_outputs(job.networks if keep.predictions else ())
     if resume is not None:
         most = len(task.X) if partition is None else int(partition.rows.sizes.max())
         check_resumed_networks(resume, job.networks, most)
@@ -641,6 +689,16 @@ def _axes(
     return axes, option_axes
 
 
+def _check_outputs(networks: Collection[Network]) -> None:
+    """Reject networks whose predictions don't fit into one array."""
+    counts = {network.sizes[-1] for network in networks}
+    if len(counts) > 1:
+        raise ValueError(
+            "record_predictions must be left out where losses need different numbers of outputs, "
+            f"got {either(map(str, sorted(counts)))}"
+        )
+
+
 def _check_smooth(methods: Collection[Method]) -> None:
     """Reject units without a second derivative, by which derivatives are learned."""
     for method, name in product(methods, ("activation", "output")):
@@ -654,13 +712,20 @@ def _check_smooth(methods: Collection[Method]) -> None:
 
 
 def _starts(
-    listed: dict[str, list[Any]], has_axis: bool, biases: Any, inputs: int, outputs: int
-) -> tuple[list[tuple[int, ...]], list[NetworkParts] | None]:
-    """The hidden sizes of each network, and the initial networks if they are given.
+    listed: dict[str, list[Any]],
+    has_axis: bool,
+    given: Mapping[str, Any],
+    inputs: int,
+    outputs: int,
+) -> tuple[list[tuple[int, ...]], list[NetworkParts]]:
+    """The hidden sizes of each network, and the initial networks that are given, or their stack.
 
     If initial weights are an axis, so are the biases that belong to them.
     """
-    weights = listed["weights"]
+    weights, biases = listed["weights"], given["biases"]
+    stack: Stack = ()
+    if has_axis and stack_of(given["weights"]):
+        weights, stack, has_axis = [given["weights"]], (len(weights),), False
     of_each = [biases] * len(weights)
     if has_axis and biases is not None:
         if not isinstance(biases, (list, tuple)) or len(biases) != len(weights):
@@ -670,14 +735,14 @@ def _starts(
             )
         of_each = list(biases)
     pairs = [
-        check_start(hidden_size, start, inputs, outputs, own)
+        check_start(hidden_size, start, inputs, outputs, own, stack)
         for hidden_size in listed["hidden_size"]
         for start, own in zip(weights, of_each, strict=True)
     ]
     hiddens = [hidden for hidden, _ in pairs]
     starts = [given for _, given in pairs if given is not None]
     if not starts:
-        return hiddens, None
+        return hiddens, []
     for hidden in hiddens:
         if hidden != hiddens[0]:
             raise ValueError(
