@@ -47,7 +47,7 @@ TAKEN = frozenset(
         *ARGUMENTS,
         *("X", "y", "w", "groups", "folds", "group", "fold", "validation", "keep_weights"),
         *("record_weights", "keep_state", "resume", "checkpoint", "checkpoint_every", "out"),
-        *("executor", "threads_per_worker", "combinations", "combination"),
+        *("executor", "threads_per_worker", "combinations", "combination", "samples", "change"),
     )
 )
 """Names that such a parameter can't have."""

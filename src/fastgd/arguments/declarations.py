@@ -51,6 +51,7 @@ class SurfaceOptions(TypedDict, total=False):
             "Network",
             applies_to=EVERYTHING,
             structure=True,
+            lasting=True,
         ),
     ]
     output: Annotated[
@@ -65,6 +66,7 @@ class SurfaceOptions(TypedDict, total=False):
             "Network",
             applies_to=EVERYTHING,
             structure=True,
+            lasting=True,
         ),
     ]
     bias: Annotated[
@@ -78,6 +80,7 @@ class SurfaceOptions(TypedDict, total=False):
             "Network",
             applies_to=EVERYTHING,
             structure=True,
+            lasting=True,
         ),
     ]
     sample_weight: Annotated[
@@ -88,6 +91,7 @@ class SurfaceOptions(TypedDict, total=False):
             "Factor of each sample's loss, and of its error in every mean; at least 0, but not "
             "all 0.",
             applies_to=EVERYTHING,
+            lasting=True,
         ),
     ]
     loss: Annotated[
@@ -204,6 +208,7 @@ class Options(LossOptions, total=False):
             "How the penalty on the parameters is found (bayesian: from the samples)",
             "Regularization",
             applies_to=AllBut(first_order="since it uses the matrix of LevenbergMarquardt()"),
+            lasting=True,
         ),
     ]
     freeze: Annotated[
@@ -250,6 +255,7 @@ class Options(LossOptions, total=False):
             "Network",
             applies_to=EVERYTHING,
             structure=True,
+            lasting=True,
         ),
     ]
     batch_norm: Annotated[
@@ -269,6 +275,7 @@ class Options(LossOptions, total=False):
                 gradients="since then outputs depend on other samples",
             ),
             structure=True,
+            lasting=True,
         ),
     ]
     batch_size: Annotated[

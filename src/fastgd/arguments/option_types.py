@@ -296,6 +296,7 @@ class Option(NamedTuple):
     feature: str = ""  # the part of the kernel that the option needs unless it has its default
     slots: tuple[Slot, ...] = ()
     detail: bool = False  # refines a feature that other options turn on
+    lasting: bool = False  # a resumed run can't change it: networks or records depend on it
 
     @property
     def is_axis(self) -> bool:

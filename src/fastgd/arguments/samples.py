@@ -56,6 +56,8 @@ class TrainingData:
     """Iterations that were already done before a resumed training."""
     gradients: FloatArray | None = None
     """(samples, outputs, inputs) the derivatives to learn, NaN where one is unknown."""
+    schedule_start: int = 0
+    """The update at which the schedule began: above 0 if a resuming call gave it anew."""
 
     @classmethod
     def check(

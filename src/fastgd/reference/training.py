@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Unpack
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -44,6 +44,8 @@ def train(
     validation: Sequence[ArrayLike | None] | None = None,
     record_weights: bool = False,
     resume: Run | None = None,
+    samples: str = "same",
+    change: Mapping[str, Any] | None = None,
     **given_options: Unpack[Options],
 ) -> Run:
     """Train one network by gradient descent, counting direction changes.
@@ -56,7 +58,9 @@ def train(
     ----------
     X, y, gradients, validation
         The samples, as in :func:`fastgd.train`.
-    hidden_size, weights, biases, seed, alpha, iterations, record_every, record_weights, resume
+    hidden_size, weights, biases, seed, alpha, iterations, record_every, record_weights
+        As in :func:`fastgd.train`.
+    resume, samples, change
         As in :func:`fastgd.train`.
     **given_options
         Everything else that `fastgd.train` takes.
@@ -153,6 +157,7 @@ class _Descent:
             recorded=self.task.recorded,
             state=end.state,
             sample_hashes=self.job.sample_hashes,
+            history=self.job.history,
         )
 
     def _descend(self) -> Ending:
@@ -194,7 +199,7 @@ class _Descent:
             sampler.learn(np.sum([layer.squared_norms() for layer in perceptron.layers], axis=0))
         if self.method.clip_norm < np.inf:
             _clip(perceptron.parameters, self.method.clip_norm)
-        factor = schedules.factor(self.method.schedule, j)
+        factor = schedules.factor(self.method.schedule, j - self.task.schedule_start)
         for parameter in perceptron.parameters:
             parameter.update(factor)
         if self.method.max_norm < np.inf:
@@ -256,7 +261,7 @@ class Records:
         """Copy the records of a run that is resumed."""
         count = len(run.errors)
         self.errors[:count], self.losses[:count] = run.errors, run.losses
-        if self.held is not None:
+        if self.held is not None and run.validation_errors is not None:
             self.held[:count] = run.validation_errors
         if self.path is not None and run.recorded_weights is not None:
             self.path[:count] = self._network.row(

@@ -1,29 +1,34 @@
 """Resuming a run or all runs of a sweep: arguments that are left out keep their values.
 
-None may differ from those before, and the samples must be the same.
+None may differ from those before, and the samples must be the same, unless ``change`` and
+``samples="new"`` say so. Then the result is resumed as if it had been trained with these: its state
+is kept, but for what belongs to the samples or to a monitored error that is another one now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from fastgd.arguments.axes import as_axis, parameters_of
-from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES
+from fastgd.arguments.declarations import DECLARED, FIELDED, LossOptions
 from fastgd.arguments.initial_network import NetworkParts, check_alpha, check_hidden_size
+from fastgd.arguments.options import Method
 from fastgd.arguments.samples import check_samples
 from fastgd.arguments.subsets import Partition
-from fastgd.checks.messages import shown, warn
-from fastgd.checks.numbers import check_count, check_flag, check_seed
+from fastgd.checks.messages import did_you_mean_argument, either, shown, warn
+from fastgd.checks.numbers import check_choice, check_count, check_flag, check_seed
 from fastgd.engine.network import Network
 from fastgd.engine.results import State, TrainedRuns
-from fastgd.optimizers import Hyperparameters
+from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Rprop
+from fastgd.schedules import Constant
 from fastgd.training.run import Run
 from fastgd.training.stored_results import SAMPLES, SOURCES, Hashes, encode_partition
-from fastgd.training.sweep_axes import COMBINATION, CURVES
+from fastgd.training.sweep_axes import COMBINATION, CURVES, given_of
 from fastgd.training.sweep_result import Sweep
 
 _ANEW = {
@@ -44,6 +49,12 @@ _GIVEN_AGAIN = {
     "validation": ("that has it", "without it", "samples"),
     "gradients": ("with them", "without them", "derivatives"),
 }
+
+_CHANGED = ("alpha", *(name for name, option in DECLARED.items() if not option.lasting))
+"""What ``change`` takes, besides fields of the optimizer and the schedule, and those of losses."""
+
+_FIRST_ONLY = {Rprop: "alpha", LevenbergMarquardt: "damping"}
+"""What is read in a run's first update only; later ones have it in their state."""
 
 _NO_AXES = ("record_every", "record_weights", "keep_state", "sample_weight")
 
@@ -66,9 +77,11 @@ def arguments_of_run(run: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         "record_weights": run.recorded_weights is not None,
         **run.options,
     }
-    _check_given_again("validation", run.validation_errors is not None, given)
+    if not _is_new(given):
+        _check_given_again("validation", run.validation_errors is not None, given)
     _check_given_again("gradients", "gradient_weight" in own, given)
-    return _completed(own, given, "the run")
+    now, before = _changed(own, given)
+    return _completed(now, given, "the run") | {"change": before}
 
 
 def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,22 +102,19 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
             "resume must be a sweep of all its groups, folds and weightings, got some of them"
         )
     axes, method, first = sweep.axes, sweep.method, sweep.states[0]
-    names = (*STRUCTURES, *VALUES, *method.numbers)
-    own = method.given | {name: axes[name] for name in names if name in axes}
     combinations = axes.get(COMBINATION)
     together = combinations[0] if combinations else {}
+    # Fields that are in combinations have their default, as in the call.
+    fields = {
+        name: fact.default
+        for option in FIELDED
+        for name, fact in getattr(method, option).hyperparameters.items()
+        if name in together
+    }
+    own = given_of(axes | fields, sweep.settings["alpha"], method)
     _check_given_again("gradients", "gradient_weight" in {**own, **together}, given)
-    for option in FIELDED:
-        holder = getattr(method, option)
-        fields = {name: axes[name] for name in holder.hyperparameters if name in axes}
-        # Fields that are in combinations have their default, as in the call.
-        known = {name: fact.default for name, fact in holder.hyperparameters.items()}
-        fields |= {name: default for name, default in known.items() if name in together}
-        if fields:
-            own[option] = holder._replace(**fields)
     own |= {
         "hidden_size": axes.get("hidden_size", sweep.networks[0].sizes[1:-1]),
-        "alpha": axes.get("alpha", sweep.settings["alpha"]),
         "record_every": int(first.record_every[0]),
         "record_weights": sweep.kept_path is not None,
         "keep_state": True,
@@ -117,12 +127,14 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     own["seed"] = int(first.seeds[0]) if seed is None else seed
     own = {name: value for name, value in own.items() if name not in together}
     own["combinations"] = combinations
-    if sweep.partition is None or sweep.partition.held is None:
+    holds_out = sweep.partition is not None and sweep.partition.held is not None
+    if not (holds_out or _is_new(given)):
         _check_given_again("validation", sweep.validation_errors is not None, given)
     # Rows of sample weights are compared with the partition, not here.
     weighted = "sample_weight" in parts
     compared = {n: value for n, value in given.items() if n != "sample_weight" or not weighted}
-    whole = dict(given) | _completed(own, compared, "the sweep")
+    now, before = _changed(own, compared, together)
+    whole = dict(given) | _completed(now, compared, "the sweep") | {"change": before}
     if whole.get("keep_weights", True) and sweep.kept_weights is None:
         whole["keep_weights"] = False
     return whole
@@ -136,6 +148,108 @@ def _check_given_again(name: str, had: bool, given: Mapping[str, Any]) -> None:
         raise ValueError(f"{name} must be given again to resume a training {with_them}, got None")
     if has and not had:
         raise ValueError(f"{name} must be left out to resume a training {without_them}, got {got}")
+
+
+def _is_new(given: Mapping[str, Any]) -> bool:
+    """Whether the samples are said to be others."""
+    return check_choice("samples", given.get("samples", "same"), ("same", "new")) == "new"
+
+
+def _changed(
+    own: Mapping[str, Any], given: Mapping[str, Any], together: Collection[str] = ()
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A result's arguments as ``change`` and other samples have them; and what differs, as it was.
+
+    ``together`` are the names in the combinations of a sweep, which keep their values.
+    """
+    change = {} if given.get("change") is None else given["change"]
+    if not isinstance(change, Mapping):
+        raise TypeError(f"change must be a dict of values by name, got {shown(change)}")
+    defaults = {name: option.default for name, option in DECLARED.items()}
+    was = {**defaults, **_parameters(own), **own}
+    now, touched = dict(own), dict[str, None]()
+    for name in sorted(change, key=lambda name: (name not in DECLARED, str(name))):
+        option = _changed_by(name, {**defaults, **now}, together)
+        if name in given:
+            raise ValueError(f"{name} must be in change or beside it, got both")
+        value = change[name]
+        if name != option:
+            value = now.get(option, was[option])._replace(**{name: value})
+        now[option] = value
+        touched[option] = None
+    if "loss" in change:  # another loss has its own parameters
+        gone = _parameters(own).keys() - _parameters(now).keys()
+        now = {name: value for name, value in now.items() if name not in gone}
+        touched |= dict.fromkeys(name for name in own if name in gone)
+    before = {
+        name: was[name]
+        for name in touched
+        if name in was
+        and (
+            name not in now
+            or (name == "schedule" and now[name] != Constant())  # it begins anew
+            or not _same(*(_values(name, one[name], given) for one in (was, now)))
+        )
+    }
+    _check_state_reads(was, {**was, **now})
+    if _is_new(given):
+        weight = given.get("sample_weight")
+        if not _same(own.get("sample_weight"), _checked("sample_weight", weight, given)):
+            before["samples"] = "other"
+        now.pop("sample_weight", None)
+        now |= {} if weight is None else {"sample_weight": weight}
+    return now, before
+
+
+def _changed_by(name: Any, own: Mapping[str, Any], together: Collection[str]) -> str:
+    """The argument that a name in ``change`` is, or is a field of."""
+    fields = {
+        field: option
+        for option in FIELDED
+        if isinstance(own[option], Hyperparameters)
+        for field in own[option].hyperparameters
+    }
+    known = dict.fromkeys((*_CHANGED, *fields, *_parameters(own)))
+    if name not in known:
+        hint = did_you_mean_argument(name, known) if isinstance(name, str) else ""
+        raise ValueError(
+            f"change must have what a resumed training can change, which is {either(known)}, "
+            f"got {shown(name)}{hint}"
+        )
+    option = fields.get(name, name)
+    inside = [field for field, owner in fields.items() if owner == option]
+    if not {name, *inside}.isdisjoint(together):
+        raise ValueError(
+            f"change must leave combinations as they are, of {either(together)}, got {shown(name)}"
+        )
+    return str(option)
+
+
+def _check_state_reads(was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Reject another optimizer, whose state is another one, and what only a first update reads."""
+    old, new = (
+        one["optimizer"] if isinstance(one["optimizer"], list) else [one["optimizer"]]
+        for one in (was, now)
+    )
+    if list(map(type, old)) != list(map(type, new)):
+        raise ValueError(
+            "optimizer must stay the same in change, but for its fields, since its state is kept: "
+            f"{shown(was['optimizer'])}, got {shown(now['optimizer'])}"
+        )
+    for one, other in zip(old, new, strict=True):
+        for kind, name in _FIRST_ONLY.items():
+            pairs = ((one, was), (other, now))
+            before, value = (getattr(own, name, of["alpha"]) for own, of in pairs)
+            if isinstance(one, kind) and not _same(before, value):
+                raise ValueError(
+                    f"{name} must stay {shown(before)} with optimizer={kind.__name__}(), where "
+                    f"only a run's first update reads it, got {shown(value)}"
+                )
+
+
+def _parameters(own: Mapping[str, Any]) -> dict[str, float]:
+    """The parameters of the loss, with their defaults."""
+    return parameters_of({"loss": own["loss"]} if "loss" in own else {})
 
 
 def _completed(own: Mapping[str, Any], given: Mapping[str, Any], whose: str) -> dict[str, Any]:
@@ -183,9 +297,20 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def resumed_partition(
-    made: Partition | None, before: Partition | None, samples: int
+    made: Partition | None, before: Partition | None, samples: int, *, is_new: bool = False
 ) -> Partition | None:
-    """Return the subsets of the resumed sweep; subsets given again (``made``) must equal them."""
+    """Return the subsets of the resumed sweep; subsets given again (``made``) must equal them.
+
+    Those of other samples are given anew, with the same axes.
+    """
+    if is_new:
+        axes, others = ({} if one is None else one.axes for one in (before, made))
+        if axes != others or (before is None) != (made is None):
+            raise ValueError(
+                "groups, folds and rows of sample_weight must be given for the other samples, with "
+                f"the axes of the sweep, {shown(axes)}, got {shown(others)}"
+            )
+        return made
     if made is not None and not (
         before is not None
         and made.axes == before.axes
@@ -240,6 +365,20 @@ ANY_SAMPLES: Hashes = {}
 """In place of a run's hashes: it may be resumed with other samples, as estimators do."""
 
 
+def differing_samples(before: Hashes | None, now: Hashes) -> dict[str, str]:
+    """The arrays of samples that differ, and how; all if those before are not known."""
+    found = {}
+    for name in SAMPLES:
+        old, new = (hashes.get(name, "none ") for hashes in (before or {}, now))
+        if old != new:
+            (was, _), (shape, _) = (
+                one.removeprefix("float64 ").rsplit(" ", 1) for one in (old, new)
+            )
+            how = "of other values" if was == shape else f"of shape {shape}, not {was}"
+            found[name] = f"{name.replace('_', ' ')} {how}"
+    return found
+
+
 def check_same_samples(before: Hashes | None, now: Hashes, whose: str) -> None:
     """Raise unless the samples are those of the resumed result; warn if its file has no hashes."""
     if before is None:
@@ -247,21 +386,98 @@ def check_same_samples(before: Hashes | None, now: Hashes, whose: str) -> None:
             f"{whose} has no hashes of its samples, as fastgd 0.2.0 or older made it: whether X, "
             "y, gradients and validation are the same is not checked"
         )
-        return
-    found = []
-    for name in SAMPLES:
-        old, new = (hashes.get(name, "none ") for hashes in (before, now))
-        if before and old != new:
-            (was, _), (shape, _) = (
-                one.removeprefix("float64 ").rsplit(" ", 1) for one in (old, new)
-            )
-            how = "of other values" if was == shape else f"of shape {shape}, not {was}"
-            found.append(f"{name.replace('_', ' ')} {how}")
-    if found:
+    elif before and (found := differing_samples(before, now)):
         raise ValueError(
             f"resume needs the samples that {whose} was trained on (X, y, gradients and validation "
-            f"as they were), got {' and '.join(found)}"
+            f"as they were), got {' and '.join(found.values())}"
         )
+
+
+def schedule_start(resume: Run | Sweep | None, change: Mapping[str, Any]) -> int:
+    """The update at which the schedule began: the last one at which it was given anew."""
+    history = () if resume is None else (*resume.history, (planned(resume), change))
+    return max((at for at, values in history if "schedule" in values), default=0)
+
+
+def as_changed(
+    resume: Run | Sweep,
+    before: Mapping[str, Any],
+    others: Collection[str],
+    axes: Mapping[str, list[Any]],
+    methods: Sequence[Method],
+    values: Mapping[str, Sequence[Any]],
+    samples: int,
+    *,
+    validates: bool,
+) -> Run | Sweep:
+    """The result as it is resumed with other options or samples: what is said of it, and its state.
+
+    ``before`` are the options that differ, as they were, and ``others`` the names of the arrays of
+    samples that do; ``axes``, ``methods`` and ``values`` are those of now, and ``samples`` the most
+    of a run; ``validates`` is whether there is a validation set of its own.
+    """
+    entry = dict(before) | ({"samples": "other"} if others else {})
+    if not entry:
+        return resume
+    states = states_of(resume)
+    if all(bool((state.ended >= 0).all()) for state in states):
+        raise ValueError(
+            "resume must be of a training that goes on, to change it, as no state is kept of one "
+            "that ended early; got one that did: train from its weights (weights=run)"
+        )
+    if isinstance(resume, Sweep):
+        one, other = ({n: len(axis) for n, axis in own.items()} for own in (resume.axes, axes))
+        if one != other:
+            raise ValueError(
+                f"change must leave the axes of the sweep and their lengths, {one}, got {other}"
+            )
+    suited = tuple(
+        _suited(state, method, values, entry, others, samples, validates=validates)
+        for state, method in zip(states, methods, strict=True)
+    )
+    kept = {"state": suited[0]} if isinstance(resume, Run) else {"states": suited}
+    history = (*resume.history, (planned(resume), entry))
+    return replace(resume, history=history, **kept)
+
+
+def _suited(
+    state: State,
+    method: Method,
+    values: Mapping[str, Sequence[Any]],
+    entry: Mapping[str, Any],
+    others: Collection[str],
+    samples: int,
+    *,
+    validates: bool,
+) -> State:
+    """A state with another distribution over the samples and other errors, if need be.
+
+    A distribution that was learned belongs to its samples. The smallest error begins anew if
+    another error is monitored, be it for other samples; so does the best network.
+    """
+    if isinstance(method.optimizer, LevenbergMarquardt):  # its last step may have been the last one
+        numbers = state.corrections.copy()
+        numbers[state.ended < 0, list(method.optimizer.kept).index("signal")] = 0.0
+        state = state._replace(corrections=numbers)
+    is_drawn, is_new = method.sampling == "adaptive", "samples" in entry
+    if is_new or is_drawn != bool(state.tau.shape[1]):
+        state = state._replace(tau=np.zeros((len(state.ended), samples * is_drawn)))
+    watched, best = State.widths(method, values)
+    alike = (state.watch.shape[1], bool(state.best.shape[1])) == (watched, bool(best))
+    measures = {"monitor", "summary", "restore_best"}
+    if method.monitor == "loss":
+        measures |= {"gradient_weight", *LossOptions.__annotations__, *method.numbers}
+    is_other = any(name.startswith("validation") for name in others) if validates else is_new
+    anew = is_other or not alike or not measures.isdisjoint(entry)
+    if method.summary is not None and (
+        anew or is_new or not {"batch_size", "evaluate_every"}.isdisjoint(entry)
+    ):
+        raise ValueError(
+            "summary must be None where other samples or options change what is monitored or when, "
+            f"as it compares all errors with the first, got {method.summary}: "
+            'change={"summary": None}'
+        )
+    return state.watched_anew(watched, best, keep=alike) if anew else state
 
 
 def join(
@@ -288,6 +504,8 @@ def join(
     for name in CURVES:
         if (curve := getattr(before, name)) is not None:
             getattr(trained, SOURCES[name])[:, :records] = mine(curve)
+        elif trained.held_errors.size:  # there was no validation set
+            trained.held_errors[:, :records] = np.nan
     if path is not None:
         trained.path[:, :records] = path
     over = states[number].ended[runs] >= 0

@@ -53,6 +53,7 @@ from fastgd.training.selection import (
     taken,
 )
 from fastgd.training.stored_results import (
+    History,
     decode_sweep,
     encode_outline,
     encode_sweep,
@@ -115,6 +116,8 @@ class Sweep(SavedResult, ShownInNotebooks):
     sample_hashes : dict or None
         If there are states: shape and SHA-256 of X, y, gradients and validation, by name, which
         ``resume`` compares. None in sweeps from files of version 0.2.0.
+    history : tuple of (int, dict)
+        As in :class:`Run`, with axes where the values of an axis were others.
     settings, method, networks, kept_weights, kept_changes, kept_path, states, source
         Private: what the methods of this class read.
     """
@@ -145,6 +148,7 @@ class Sweep(SavedResult, ShownInNotebooks):
     partition: Partition | None = field(repr=False, default=None)
     source: Any = field(repr=False, default=None)
     sample_hashes: dict[str, str] | None = field(repr=False, default=None)
+    history: History = field(repr=False, default=())
 
     @property
     def shape(self) -> tuple[int, ...]:
