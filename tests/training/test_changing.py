@@ -372,7 +372,7 @@ def test_runs_that_ended_early_stay_and_alone_are_refused():
     np.testing.assert_array_equal(on[0].weights[0], first[0].weights[0])
     for resumed, train in ((first[0], fastgd.train), (first[:1], fastgd.sweep)):
         for how in ({"change": {"tolerance": 0.2}}, {"samples": "new"}):
-            with pytest.raises(ValueError, match=r"no state is kept of one that ended early; got"):
+            with pytest.raises(ValueError, match=r"no state is kept of one that ended early, got"):
                 train(*TABLES[1 if "samples" in how else 0], resume=resumed, iterations=5, **how)
 
 
@@ -519,8 +519,10 @@ def test_refused(train):
     refused("^momentum must be .* got 1.5", resume=plain, change={"momentum": 1.5})
     refused("^alpha must be a finite number above 0, got 0", resume=plain, change={"alpha": 0})
     refused("^batch_size must be .*12.*, got 13", resume=plain, change={"batch_size": 13})
-    refused("^summary must be None where .* got 3", resume=plain, x=X + 1, samples="new")
-    refused("^summary must be None where .* got 3", resume=plain, change={"batch_size": 4})
+    refused("^summary must be changed to None where .* got 3", resume=plain, x=X + 1, samples="new")
+    refused(
+        "^summary must be changed to None where .* got 3", resume=plain, change={"batch_size": 4}
+    )
     refused(
         "must be of a network with 2 inputs",
         x=X[:, :2],

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +30,9 @@ from fastgd.training.run import Run
 from fastgd.training.stored_results import SAMPLES, SOURCES, Hashes, encode_partition
 from fastgd.training.sweep_axes import COMBINATION, CURVES, given_of
 from fastgd.training.sweep_result import Sweep
+
+if TYPE_CHECKING:
+    from fastgd.training.training_job import TrainingJob
 
 _ANEW = {
     *("X", "y", "gradients", "validation"),
@@ -56,7 +59,7 @@ _CHANGED = ("alpha", *(name for name, option in DECLARED.items() if not option.l
 _FIRST_ONLY = {Rprop: "alpha", LevenbergMarquardt: "damping"}
 """What is read in a run's first update only; later ones have it in their state."""
 
-_NO_AXES = ("record_every", "record_weights", "keep_state", "sample_weight")
+_NO_AXES = ("record_every", "record_weights", "keep_state", "sample_weight", "freeze")
 
 
 def arguments_of_run(run: Any, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -239,7 +242,7 @@ def _check_state_reads(was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     for one, other in zip(old, new, strict=True):
         for kind, name in _FIRST_ONLY.items():
             pairs = ((one, was), (other, now))
-            before, value = (getattr(own, name, of["alpha"]) for own, of in pairs)
+            before, value = (getattr(own, name, of.get("alpha")) for own, of in pairs)
             if isinstance(one, kind) and not _same(before, value):
                 raise ValueError(
                     f"{name} must stay {shown(before)} with optimizer={kind.__name__}(), where "
@@ -289,7 +292,7 @@ def _checked(name: str, value: Any, given: Mapping[str, Any]) -> Any:
 
 
 def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, list) and isinstance(other, list):
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         return len(one) == len(other) and all(map(_same, one, other))
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return type(one) is type(other) and np.array_equal(one, other)
@@ -399,45 +402,41 @@ def schedule_start(resume: Run | Sweep | None, change: Mapping[str, Any]) -> int
     return max((at for at, values in history if "schedule" in values), default=0)
 
 
-def as_changed(
-    resume: Run | Sweep,
-    before: Mapping[str, Any],
-    others: Collection[str],
-    axes: Mapping[str, list[Any]],
-    methods: Sequence[Method],
-    values: Mapping[str, Sequence[Any]],
-    samples: int,
-    *,
-    validates: bool,
+def resumed_by(
+    job: TrainingJob, before: Run | Sweep, change: Mapping[str, Any], *, is_new: bool
 ) -> Run | Sweep:
-    """The result as it is resumed with other options or samples: what is said of it, and its state.
+    """The result that a job resumes: what is said of its past, and its state, suit the job.
 
-    ``before`` are the options that differ, as they were, and ``others`` the names of the arrays of
-    samples that do; ``axes``, ``methods`` and ``values`` are those of now, and ``samples`` the most
-    of a run; ``validates`` is whether there is a validation set of its own.
+    ``change`` are the options that differ, as they were; ``is_new`` is whether samples may differ.
     """
-    entry = dict(before) | ({"samples": "other"} if others else {})
-    if not entry:
-        return resume
-    states = states_of(resume)
-    if all(bool((state.ended >= 0).all()) for state in states):
+    others = differing_samples(before.sample_hashes, job.sample_hashes) if is_new else {}
+    entry = dict(change) | ({"samples": "other"} if others else {})
+    partition, states = job.task.partition, states_of(before)
+    most = len(job.task.X) if partition is None else int(partition.rows.sizes.max())
+    if entry and all(bool((state.ended >= 0).all()) for state in states):
         raise ValueError(
             "resume must be of a training that goes on, to change it, as no state is kept of one "
-            "that ended early; got one that did: train from its weights (weights=run)"
+            "that ended early, got one that did: train from its weights instead"
         )
-    if isinstance(resume, Sweep):
-        one, other = ({n: len(axis) for n, axis in own.items()} for own in (resume.axes, axes))
-        if one != other:
-            raise ValueError(
-                f"change must leave the axes of the sweep and their lengths, {one}, got {other}"
-            )
-    suited = tuple(
-        _suited(state, method, values, entry, others, samples, validates=validates)
-        for state, method in zip(states, methods, strict=True)
-    )
-    kept = {"state": suited[0]} if isinstance(resume, Run) else {"states": suited}
-    history = (*resume.history, (planned(resume), entry))
-    return replace(resume, history=history, **kept)
+    axes = {} if isinstance(before, Run) else before.axes
+    one, other = ({n: len(axis) for n, axis in own.items()} for own in (axes, job.sweep_axes.axes))
+    if one != other:
+        raise ValueError(
+            f"change must leave the axes of the sweep and their lengths, {one}, got {other}"
+        )
+    is_other = any(n.startswith("v") for n in others) if job.task.validation else "samples" in entry
+    if entry:
+        states = tuple(
+            _suited(state, method, job.values, entry, most, is_other=is_other)
+            for state, method in zip(states, job.methods, strict=True)
+        )
+        kept = {"state": states[0]} if isinstance(before, Run) else {"states": states}
+        before = replace(before, history=(*before.history, (planned(before), entry)), **kept)
+    check_resumed_networks(before, job.networks, most)
+    if not is_new:
+        whose = "the run" if isinstance(before, Run) else "the sweep"
+        check_same_samples(before.sample_hashes, job.sample_hashes, whose)
+    return before
 
 
 def _suited(
@@ -445,15 +444,13 @@ def _suited(
     method: Method,
     values: Mapping[str, Sequence[Any]],
     entry: Mapping[str, Any],
-    others: Collection[str],
     samples: int,
     *,
-    validates: bool,
+    is_other: bool,
 ) -> State:
-    """A state with another distribution over the samples and other errors, if need be.
+    """A state without what belongs to other samples, of at most this number, or another error.
 
-    A distribution that was learned belongs to its samples. The smallest error begins anew if
-    another error is monitored, be it for other samples; so does the best network.
+    ``is_other`` is whether the samples are others whose error is monitored.
     """
     if isinstance(method.optimizer, LevenbergMarquardt):  # its last step may have been the last one
         numbers = state.corrections.copy()
@@ -467,15 +464,14 @@ def _suited(
     measures = {"monitor", "summary", "restore_best"}
     if method.monitor == "loss":
         measures |= {"gradient_weight", *LossOptions.__annotations__, *method.numbers}
-    is_other = any(name.startswith("validation") for name in others) if validates else is_new
     anew = is_other or not alike or not measures.isdisjoint(entry)
-    if method.summary is not None and (
-        anew or is_new or not {"batch_size", "evaluate_every"}.isdisjoint(entry)
+    if method.summary and (
+        anew or not {"samples", "batch_size", "evaluate_every"}.isdisjoint(entry)
     ):
         raise ValueError(
-            "summary must be None where other samples or options change what is monitored or when, "
-            f"as it compares all errors with the first, got {method.summary}: "
-            'change={"summary": None}'
+            "summary must be changed to None where other samples or options change what is "
+            "monitored or when, as it compares all errors with the first, "
+            f"got {method.summary}"
         )
     return state.watched_anew(watched, best, keep=alike) if anew else state
 

@@ -52,12 +52,9 @@ from fastgd.optimizers import BAYESIAN
 from fastgd.store import Arrays, hashes_of
 from fastgd.training.codec import JsonValues
 from fastgd.training.resuming import (
-    as_changed,
-    check_resumed_networks,
-    check_same_samples,
-    differing_samples,
     join,
     planned,
+    resumed_by,
     resumed_partition,
     schedule_start,
     states_of,
@@ -594,7 +591,7 @@ def checked_job(
         resume=resume,
     )
     if resume is not None:
-        vars(job)["resume"] = _as_resumed(job, resume, change or {}, is_new=is_new)
+        vars(job)["resume"] = resumed_by(job, resume, change or {}, is_new=is_new)
     return job
 
 
@@ -603,30 +600,6 @@ def _check_goes_on(resume: Run | Sweep | None, **given: object) -> None:
     for name, value in given.items():
         if resume is None and value:
             raise ValueError(f"{name} must go with resume, got {name}={shown(value)} without it")
-
-
-def _as_resumed(
-    job: TrainingJob, before: Run | Sweep, change: Mapping[str, Any], *, is_new: bool
-) -> Run | Sweep:
-    """The result that a job resumes, whose samples and state must suit it."""
-    partition = job.task.partition
-    most = len(job.task.X) if partition is None else int(partition.rows.sizes.max())
-    others = differing_samples(before.sample_hashes, job.sample_hashes) if is_new else ()
-    resume = as_changed(
-        before,
-        change,
-        others,
-        job.sweep_axes.axes,
-        job.methods,
-        job.values,
-        most,
-        validates=job.task.validation is not None,
-    )
-    check_resumed_networks(resume, job.networks, most)
-    if not is_new:
-        whose = "the sweep" if isinstance(before, Sweep) else "the run"
-        check_same_samples(before.sample_hashes, job.sample_hashes, whose)
-    return resume
 
 
 def checked_loss(
