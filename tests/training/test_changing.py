@@ -18,15 +18,22 @@ from fastgd.schedules import Cosine, Factors, Linear, Step
 from fastgd.store import npz
 
 RANDOM = np.random.default_rng(46)
-TABLES = [(RANDOM.normal(size=(n, 3)), RANDOM.random((n, 1))) for n in (12, 9, 15)]
-X, Y = TABLES[0]
-HELD = (RANDOM.normal(size=(5, 3)), RANDOM.random((5, 1)))
-TRAINS = {"fast": fastgd.train, "twin": fastgd.reference.train}
-BOTH = pytest.mark.parametrize("train", TRAINS.values(), ids=TRAINS)
+
+
+def table(rows):
+    x = RANDOM.normal(size=(rows, 3))
+    return x, sigmoid(x @ [[1.0], [-2.0], [0.5]])
 
 
 def sigmoid(a):
     return 1 / (1 + np.exp(-a))
+
+
+TABLES = [table(rows) for rows in (12, 9, 15)]
+X, Y = TABLES[0]
+HELD = table(5)
+TRAINS = {"fast": fastgd.train, "twin": fastgd.reference.train}
+BOTH = pytest.mark.parametrize("train", TRAINS.values(), ids=TRAINS)
 
 
 class ByHand:
@@ -188,7 +195,7 @@ MONITORED = {
     "a first validation set": ({"restore_best": True, "patience": 9},
                                {"samples": "new", "validation": HELD}),
     "no validation set any more": ({"patience": 9, "validation": HELD}, {"samples": "new"}),
-    "a tolerance": ({"tolerance": 1e-9}, {"change": {"tolerance": 0.2605}}),
+    "a tolerance": ({"tolerance": 1e-9}, {"change": {"tolerance": 0.12}}),
     "from now on": ({}, {"change": {"patience": 7, "evaluate_every": 3}}),
     "the loss": ({"patience": 8, "l2": 0.01}, {"change": {"monitor": "loss", "alpha": 0.3}}),
     "batches": ({"patience": 20}, {"change": {"batch_size": 5, "alpha": 0.1}}),
@@ -218,12 +225,13 @@ def test_what_is_monitored_is_as_in_the_twin(name):
         if one is not None:
             np.testing.assert_allclose(one, other, rtol=1e-8, err_msg=field)
     for field, array in fast.state._asdict().items():
-        np.testing.assert_allclose(array, getattr(twin.state, field), rtol=1e-7, err_msg=field)
+        if fast.state.ended < 0 or field in ("parameters", "changes", "watch", "best"):
+            np.testing.assert_allclose(array, getattr(twin.state, field), rtol=1e-7, err_msg=field)
 
 
 def test_a_best_network_of_the_same_validation_set_is_kept():
     """The stage before was better: its network is the result, as in one training."""
-    given = {"restore_best": True, "validation": HELD, "alpha": 0.5}
+    given = {"restore_best": True, "validation": HELD, "alpha": 0.5, "evaluate_every": 5}
     run = fastgd.train(X, Y, iterations=60, **given)
     on = fastgd.train(
         X, 1 - Y, resume=run, samples="new", validation=HELD, iterations=40, change={"alpha": 5.0}
@@ -245,7 +253,7 @@ def test_records_before_a_first_validation_set_are_nan():
 
 OTHERS = {
     "frozen": ({}, {"freeze": (0,)}),
-    "thawed": ({"freeze": [None, [[1], [0], [0], [1]]]}, {"freeze": None}),
+    "thawed": ({"freeze": [None, np.eye(4, 1, dtype=bool)]}, {"freeze": None}),
     "penalties": ({"l1": 0.01}, {"l1": 0.0, "l2": 0.1}),
     "clipped": ({}, {"clip_norm": 0.01, "max_norm": 1.5}),
     "loss": ({"loss": "huber", "delta": 0.3}, {"loss": "absolute"}),
@@ -330,7 +338,7 @@ def test_each_run_of_a_sweep_is_changed_as_it_is_alone(tmp_path):
         assert folder[1, 0, 1] == on[1, 0, 1]
     again = changed(fastgd.open(tmp_path / "folder"), change={"schedule": Cosine(7)})
     assert again.history == (*on.history, (17, {"schedule": fastgd.schedules.Constant()}))
-    with pytest.raises(ValueError, match=r"must hold .*, got"):
+    with pytest.raises(ValueError, match="hold the same sweep, got one with options.l2"):
         changed(first, change={**change, "l2": 0.02}, out=tmp_path / "folder")
 
 
@@ -364,10 +372,10 @@ def test_folds_are_given_again_for_other_samples():
 
 
 def test_runs_that_ended_early_stay_and_alone_are_refused():
-    given = {"alpha": [1.0, 1e-4], "tolerance": 0.27, "iterations": 300}
+    given = {"alpha": [1.0, 1e-4], "tolerance": 0.1, "iterations": 300}
     first = fastgd.sweep(X, Y, keep_state=True, **given)
     assert first.status.tolist() == ["converged", "finished"]
-    on = changed(first, change={"tolerance": 0.2, "alpha": [2.0, 1.0]})
+    on = changed(first, change={"tolerance": 0.01, "alpha": [2.0, 1.0]})
     assert on.iterations.tolist() == [first.iterations[0], 307]
     np.testing.assert_array_equal(on[0].weights[0], first[0].weights[0])
     for resumed, train in ((first[0], fastgd.train), (first[:1], fastgd.sweep)):
@@ -390,7 +398,7 @@ def test_a_changed_sweep_without_weights_can_not_train_its_runs_again():
 def run():
     run = fastgd.train(
         X, Y, iterations=9, alpha=(0.5, 0.2), sample_weight=np.ones(12), optimizer=Momentum(0.5),
-        loss="huber", delta=0.3, freeze=[None, np.eye(4, 1)], schedule=np.linspace(1, 0.5, 12),
+        loss="huber", delta=0.3, freeze=[None, np.eye(4, 1, dtype=bool)], schedule=np.linspace(1, 0.5, 12),
     )  # fmt: skip
     change = {"alpha": 1, "momentum": 0.9, "loss": "squared", "freeze": None, "clip_norm": 3.0}
     change |= {"schedule": Linear(9)}

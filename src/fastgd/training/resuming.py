@@ -59,7 +59,9 @@ _CHANGED = ("alpha", *(name for name, option in DECLARED.items() if not option.l
 _FIRST_ONLY = {Rprop: "alpha", LevenbergMarquardt: "damping"}
 """What is read in a run's first update only; later ones have it in their state."""
 
-_NO_AXES = ("record_every", "record_weights", "keep_state", "sample_weight", "freeze")
+_NO_AXES = ("record_every", "record_weights", "keep_state") + tuple(
+    name for name, option in DECLARED.items() if not option.is_axis
+)
 
 
 def arguments_of_run(run: Any, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -498,10 +500,9 @@ def join(
 
     records = len(before.recorded)
     for name in CURVES:
-        if (curve := getattr(before, name)) is not None:
-            getattr(trained, SOURCES[name])[:, :records] = mine(curve)
-        elif trained.held_errors.size:  # there was no validation set
-            trained.held_errors[:, :records] = np.nan
+        new, curve = getattr(trained, SOURCES[name]), getattr(before, name)
+        if new.size:  # there may be a validation set only now, or only before
+            new[:, :records] = np.nan if curve is None else mine(curve)
     if path is not None:
         trained.path[:, :records] = path
     over = states[number].ended[runs] >= 0
