@@ -59,9 +59,10 @@ _CHANGED = ("alpha", *(name for name, option in DECLARED.items() if not option.l
 _FIRST_ONLY = {Rprop: "alpha", LevenbergMarquardt: "damping"}
 """What is read in a run's first update only; later ones have it in their state."""
 
-_NO_AXES = ("record_every", "record_weights", "keep_state") + tuple(
-    name for name, option in DECLARED.items() if not option.is_axis
-)
+_NO_AXES = {
+    *("record_every", "record_weights", "keep_state"),
+    *(name for name, option in DECLARED.items() if not option.is_axis),
+}
 
 
 def arguments_of_run(run: Any, given: Mapping[str, Any]) -> dict[str, Any]:
