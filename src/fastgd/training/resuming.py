@@ -173,7 +173,7 @@ def _changed(
         raise TypeError(f"change must be a dict of values by name, got {shown(change)}")
     defaults = {name: option.default for name, option in DECLARED.items()}
     was = {**defaults, **_parameters(own), **own}
-    now, touched = dict(own), dict[str, None]()
+    now, touched = dict(own), set[str]()
     for name in sorted(change, key=lambda name: (name not in DECLARED, str(name))):
         option = _changed_by(name, {**defaults, **now}, together)
         if name in given:
@@ -182,15 +182,15 @@ def _changed(
         if name != option:
             value = now.get(option, was[option])._replace(**{name: value})
         now[option] = value
-        touched[option] = None
+        touched.add(option)
     if "loss" in change:  # another loss has its own parameters
         gone = _parameters(own).keys() - _parameters(now).keys()
         now = {name: value for name, value in now.items() if name not in gone}
-        touched |= dict.fromkeys(name for name in own if name in gone)
+        touched |= gone & own.keys()
     before = {
-        name: was[name]
-        for name in touched
-        if name in was
+        name: value
+        for name, value in was.items()
+        if name in touched
         and (
             name not in now
             or (name == "schedule" and now[name] != Constant())  # it begins anew
