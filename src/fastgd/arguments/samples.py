@@ -70,6 +70,7 @@ class TrainingData:
         validation: object = None,
         done: int = 0,
         gradients: object = None,
+        schedule_start: int = 0,
     ) -> "TrainingData":
         """Check the arguments that all runs share; ``given`` are the options.
 
@@ -80,7 +81,7 @@ class TrainingData:
         every = check_count("record_every", record_every)
         held = check_validation(validation, inputs.shape[1], outputs.shape[1], given)
         slopes = check_gradients(gradients, inputs, outputs)
-        return cls(inputs, outputs, done + more, every, held, None, done, slopes)
+        return cls(inputs, outputs, done + more, every, held, None, done, slopes, schedule_start)
 
     @property
     def samples(self) -> dict[str, FloatArray]:

@@ -502,9 +502,9 @@ def checked_job(
     _check_goes_on(resume, change=change, samples=samples if is_new else None)
     done = 0 if resume is None else planned(resume)
     task = TrainingData.check(
-        X, y, iterations, record_every, given_options, validation, done, gradients
-    )
-    task = replace(task, schedule_start=schedule_start(resume, change or {}))
+        X, y, iterations, record_every, given_options, validation, done, gradients,
+        schedule_start(resume, change or {}),
+    )  # fmt: skip
     if sweeps:
         partition, given_options = _subsets(
             task, given_options, groups, folds, resume, is_new=is_new
