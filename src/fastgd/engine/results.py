@@ -90,10 +90,10 @@ class State(NamedTuple):
             best=np.zeros((runs, best * parameters)),
             best_error=np.full(runs, np.nan),
         )
-        over = self.ended >= 0
-        for new, old in zip(fresh, self, strict=True):
-            if keep and new is not old:
-                new[over] = old[over]
+        over = (self.ended >= 0) & keep
+        for name in ("watch", "watch_counts", "best", "best_error"):
+            if over.any():
+                getattr(fresh, name)[over] = getattr(self, name)[over]
         return fresh
 
     @staticmethod

@@ -8,9 +8,8 @@ is kept, but for what belongs to the samples or to a monitored error that is ano
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -30,9 +29,6 @@ from fastgd.training.run import Run
 from fastgd.training.stored_results import SAMPLES, SOURCES, Hashes, encode_partition
 from fastgd.training.sweep_axes import COMBINATION, CURVES, given_of
 from fastgd.training.sweep_result import Sweep
-
-if TYPE_CHECKING:
-    from fastgd.training.training_job import TrainingJob
 
 _ANEW = {
     *("X", "y", "gradients", "validation"),
@@ -310,11 +306,11 @@ def resumed_partition(
     Those of other samples are given anew, with the same axes.
     """
     if is_new:
-        axes, others = ({} if one is None else one.axes for one in (before, made))
-        if axes != others or (before is None) != (made is None):
+        axes, found = ({} if one is None else one.axes for one in (before, made))
+        if axes != found or (before is None) != (made is None):
             raise ValueError(
                 "groups, folds and rows of sample_weight must be given for the other samples, with "
-                f"the axes of the sweep, {shown(axes)}, got {shown(others)}"
+                f"the axes of the sweep, {shown(axes)}, got {shown(found)}"
             )
         return made
     if made is not None and not (
@@ -405,44 +401,7 @@ def schedule_start(resume: Run | Sweep | None, change: Mapping[str, Any]) -> int
     return max((at for at, values in history if "schedule" in values), default=0)
 
 
-def resumed_by(
-    job: TrainingJob, before: Run | Sweep, change: Mapping[str, Any], *, is_new: bool
-) -> Run | Sweep:
-    """The result that a job resumes: what is said of its past, and its state, suit the job.
-
-    ``change`` are the options that differ, as they were; ``is_new`` is whether samples may differ.
-    """
-    others = differing_samples(before.sample_hashes, job.sample_hashes) if is_new else {}
-    entry = dict(change) | ({"samples": "other"} if others else {})
-    partition, states = job.task.partition, states_of(before)
-    most = len(job.task.X) if partition is None else int(partition.rows.sizes.max())
-    if entry and all(bool((state.ended >= 0).all()) for state in states):
-        raise ValueError(
-            "resume must be of a training that goes on, to change it, as no state is kept of one "
-            "that ended early, got one that did: train from its weights instead"
-        )
-    axes = {} if isinstance(before, Run) else before.axes
-    one, other = ({n: len(axis) for n, axis in own.items()} for own in (axes, job.sweep_axes.axes))
-    if one != other:
-        raise ValueError(
-            f"change must leave the axes of the sweep and their lengths, {one}, got {other}"
-        )
-    is_other = any(n.startswith("v") for n in others) if job.task.validation else "samples" in entry
-    if entry:
-        states = tuple(
-            _suited(state, method, job.values, entry, most, is_other=is_other)
-            for state, method in zip(states, job.methods, strict=True)
-        )
-        kept = {"state": states[0]} if isinstance(before, Run) else {"states": states}
-        before = replace(before, history=(*before.history, (planned(before), entry)), **kept)
-    check_resumed_networks(before, job.networks, most)
-    if not is_new:
-        whose = "the run" if isinstance(before, Run) else "the sweep"
-        check_same_samples(before.sample_hashes, job.sample_hashes, whose)
-    return before
-
-
-def _suited(
+def suited(
     state: State,
     method: Method,
     values: Mapping[str, Sequence[Any]],

@@ -475,7 +475,7 @@ def selected(sweep: Any, chosen: Selection, measured: Mapping[str, Any]) -> dict
     }
 
 
-def _past(history: History, chosen: Selection, now: Mapping[str, Any], method: Method) -> History:
+def _past(history: History, chosen: Selection, now: dict[str, Any], method: Method) -> History:
     """What a history says of the selected runs, whose alpha and options are these ``now``."""
     axes, found, now = chosen.sweep_axes.axes, list[Any](), vars(method) | method.numbers | now
     selectors = dict(zip(axes, chosen.selectors, strict=True))

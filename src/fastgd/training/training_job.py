@@ -52,12 +52,15 @@ from fastgd.optimizers import BAYESIAN
 from fastgd.store import Arrays, hashes_of
 from fastgd.training.codec import JsonValues
 from fastgd.training.resuming import (
+    check_resumed_networks,
+    check_same_samples,
+    differing_samples,
     join,
     planned,
-    resumed_by,
     resumed_partition,
     schedule_start,
     states_of,
+    suited,
 )
 from fastgd.training.run import Run, run_of
 from fastgd.training.selection import Selection, fields_of, narrowed
@@ -591,7 +594,7 @@ def checked_job(
         resume=resume,
     )
     if resume is not None:
-        vars(job)["resume"] = resumed_by(job, resume, change or {}, is_new=is_new)
+        vars(job)["resume"] = _resumed_by(job, resume, change or {}, is_new=is_new)
     return job
 
 
@@ -600,6 +603,43 @@ def _check_goes_on(resume: Run | Sweep | None, **given: object) -> None:
     for name, value in given.items():
         if resume is None and value:
             raise ValueError(f"{name} must go with resume, got {name}={shown(value)} without it")
+
+
+def _resumed_by(
+    job: TrainingJob, before: Run | Sweep, change: Mapping[str, Any], *, is_new: bool
+) -> Run | Sweep:
+    """The result that a job resumes: what is said of its past, and its state, suit the job.
+
+    ``change`` are the options that differ, as they were; ``is_new`` is whether samples may differ.
+    """
+    others = differing_samples(before.sample_hashes, job.sample_hashes) if is_new else {}
+    entry = dict(change) | ({"samples": "other"} if others else {})
+    partition, states = job.task.partition, states_of(before)
+    most = len(job.task.X) if partition is None else int(partition.rows.sizes.max())
+    if entry and all(bool((state.ended >= 0).all()) for state in states):
+        raise ValueError(
+            "resume must be of a training that goes on, to change it, as no state is kept of one "
+            "that ended early, got one that did: train from its weights instead"
+        )
+    axes = {} if isinstance(before, Run) else before.axes
+    one, other = ({n: len(axis) for n, axis in own.items()} for own in (axes, job.sweep_axes.axes))
+    if one != other:
+        raise ValueError(
+            f"change must leave the axes of the sweep and their lengths, {one}, got {other}"
+        )
+    is_other = any(n.startswith("v") for n in others) if job.task.validation else "samples" in entry
+    if entry:
+        states = tuple(
+            suited(state, method, job.values, entry, most, is_other=is_other)
+            for state, method in zip(states, job.methods, strict=True)
+        )
+        kept = {"state": states[0]} if isinstance(before, Run) else {"states": states}
+        before = replace(before, history=(*before.history, (planned(before), entry)), **kept)
+    check_resumed_networks(before, job.networks, most)
+    if not is_new:
+        whose = "the run" if isinstance(before, Run) else "the sweep"
+        check_same_samples(before.sample_hashes, job.sample_hashes, whose)
+    return before
 
 
 def checked_loss(
