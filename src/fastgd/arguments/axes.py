@@ -47,7 +47,7 @@ TAKEN = frozenset(
         *(f for kind in (*optimizers.ALL, *schedules.ALL) for f in kind.hyperparameters),
         *ARGUMENTS,
         *("X", "y", "w", "groups", "folds", "group", "fold", "validation", "keep_weights"),
-        *("record_weights", "record_predictions", "keep_state", "resume"),
+        *("record_weights", "record_predictions", "keep_state", "resume", "samples", "change"),
         *("checkpoint", "checkpoint_every", "out"),
         *("executor", "threads_per_worker", "combinations", "combination"),
     )

@@ -52,6 +52,7 @@ class SurfaceOptions(TypedDict, total=False):
             "Network",
             applies_to=EVERYTHING,
             structure=True,
+            lasting=True,
         ),
     ]
     output: Annotated[
@@ -66,6 +67,7 @@ class SurfaceOptions(TypedDict, total=False):
             "Network",
             applies_to=EVERYTHING,
             structure=True,
+            lasting=True,
         ),
     ]
     bias: Annotated[
@@ -79,6 +81,7 @@ class SurfaceOptions(TypedDict, total=False):
             "Network",
             applies_to=EVERYTHING,
             structure=True,
+            lasting=True,
         ),
     ]
     sample_weight: Annotated[
@@ -89,6 +92,7 @@ class SurfaceOptions(TypedDict, total=False):
             "Factor of each sample's loss, and of its error in every mean; at least 0, but not "
             "all 0.",
             applies_to=EVERYTHING,
+            lasting=True,
         ),
     ]
     loss: Annotated[
@@ -206,6 +210,7 @@ class Options(LossOptions, total=False):
             "How the penalty on the parameters is found (bayesian: from the samples)",
             "Regularization",
             applies_to=AllBut(first_order="since it uses the matrix of LevenbergMarquardt()"),
+            lasting=True,
         ),
     ]
     freeze: Annotated[
@@ -254,6 +259,7 @@ class Options(LossOptions, total=False):
             "Network",
             applies_to=EVERYTHING,
             structure=True,
+            lasting=True,
         ),
     ]
     batch_norm: Annotated[
@@ -273,6 +279,7 @@ class Options(LossOptions, total=False):
                 gradients="since then outputs depend on other samples",
             ),
             structure=True,
+            lasting=True,
         ),
     ]
     batch_size: Annotated[

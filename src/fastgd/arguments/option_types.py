@@ -303,6 +303,7 @@ class Option(NamedTuple):
     slots: tuple[Slot, ...] = ()
     masks: bool = False
     detail: bool = False  # refines a feature that other options turn on
+    lasting: bool = False  # a resumed run can't change it: networks or records depend on it
 
     @property
     def is_axis(self) -> bool:

@@ -56,6 +56,8 @@ class TrainingData:
     """Iterations that were already done before a resumed training."""
     gradients: FloatArray | None = None
     """(samples, outputs, inputs) the derivatives to learn, NaN where one is unknown."""
+    schedule_start: int = 0
+    """The update at which the schedule began: above 0 if a resuming call gave it anew."""
 
     @classmethod
     def check(
@@ -68,6 +70,7 @@ class TrainingData:
         validation: object = None,
         done: int = 0,
         gradients: object = None,
+        schedule_start: int = 0,
     ) -> "TrainingData":
         """Check the arguments that all runs share; ``given`` are the options.
 
@@ -78,7 +81,7 @@ class TrainingData:
         every = check_count("record_every", record_every)
         held = check_validation(validation, inputs.shape[1], outputs.shape[1], given)
         slopes = check_gradients(gradients, inputs, outputs)
-        return cls(inputs, outputs, done + more, every, held, None, done, slopes)
+        return cls(inputs, outputs, done + more, every, held, None, done, slopes, schedule_start)
 
     @property
     def samples(self) -> dict[str, FloatArray]:

@@ -124,6 +124,7 @@ class Plan:
             record_weights=record_weights,
             holds_out=task.holds_out,
             has_gradients=task.gradients is not None,
+            restarted=task.schedule_start > 0,
         )
         look, ends = monitoring_of(method, scope, task.record_every)
         named = [("alpha", len(alpha)), *zip(values, map(len, columns), strict=True)]
@@ -169,6 +170,7 @@ class Plan:
                 iterations=self.task.iterations,
                 record_every=self.task.record_every,
                 look=look,
+                schedule_start=self.task.schedule_start,
                 threads=self.threads if device == CPU and blocks < self.threads else 1,
                 blocks=blocks,
                 machine=machine,

@@ -60,6 +60,8 @@ class Session:
     record_every: int = 1
     look: int = 0
     """Iterations between evaluations of the monitored error; 0 means once per epoch."""
+    schedule_start: int = 0
+    """The update at which the schedule began."""
     device: str = CPU
     """Where the runs are trained: see :mod:`.devices`."""
     workers: int = 1
@@ -274,6 +276,7 @@ class Runs:
             window=layout.window,
             kept=layout.kept,
             factors=getattr(method.schedule, "factors", NONE),
+            schedule_start=session.schedule_start,
             shuffle=int(method.shuffle),
             shuffle_seed=method.shuffle_seed,
         )

@@ -62,6 +62,7 @@ class Recipe(NamedTuple):
 
     optimizer: Choice
     schedule: Choice | None  # learning rates change from update to update
+    restarted: Choice | None  # ... but not from the first one on
     activation: Choice
     output: Choice
     loss: Choice
@@ -261,6 +262,7 @@ class IterationSpan(NamedTuple):
     window: int  # recent errors that are kept
     kept: int  # values that are copied when a run ends
     factors: Floats  # of the learning rates, one for each update, if the user gave them
+    schedule_start: int  # the update at which the schedule began
     shuffle: int  # 1 to shuffle the samples in every epoch
     shuffle_seed: int
 

@@ -40,6 +40,9 @@ class Optimizer(ABC):
         """What compiled code stores once for all parameters, after the first update."""
         return ()
 
+    def recall(self, kept: tuple[float, ...]) -> None:  # noqa: B027 - most have nothing to recall
+        """Resume with these numbers."""
+
 
 @dataclass
 class GradientDescent(Optimizer):
@@ -130,21 +133,30 @@ class Adam(Optimizer):
     m: Numbers = 0.0
     s: Numbers = 0.0
 
+    def __post_init__(self) -> None:
+        """The products of the betas of all updates: beta^t, unless a beta was changed."""
+        self._products = 1.0, 1.0
+
     def step(self, w: FloatArray, g: FloatArray, alpha: float) -> FloatArray:
         """The t-th update divides by ``1 - beta^t``, since both moving averages start at 0."""
-        self.t += 1
+        first, second = self._products
+        self._products = first * self.beta1, second * self.beta2
         self.m = self.beta1 * self.m + (1 - self.beta1) * g
         self.s = self.beta2 * self.s + (1 - self.beta2) * g * g
-        mean = self.m / (1 - self.beta1**self.t)
-        root = np.sqrt(self.s) / np.sqrt(1 - self.beta2**self.t)
+        mean = self.m / (1 - self._products[0])
+        root = np.sqrt(self.s) / np.sqrt(1 - self._products[1])
         stepped: FloatArray = w + alpha * mean / (root + self.epsilon)
         return stepped
 
     def kept(self) -> tuple[float, ...]:
-        """The powers of beta, then the factor and epsilon for `step` with one division less."""
-        power1, power2 = self.beta1**self.t, self.beta2**self.t
+        """The products, then the factor and epsilon for `step` with one division less."""
+        power1, power2 = self._products
         root = np.sqrt(1 - power2)
         return power1, power2, root / (1 - power1), self.epsilon * root
+
+    def recall(self, kept: tuple[float, ...]) -> None:
+        """Resume with the products."""
+        self._products = kept[0], kept[1]
 
 
 @dataclass(kw_only=True)

@@ -67,6 +67,9 @@ class SecondOrder:
         numbers = self._optimizer.kept_numbers
         numbers.update(zip(numbers, state.corrections[0].tolist(), strict=True))
 
+    def _factor(self, j: int) -> float:
+        return schedules.factor(self._method.schedule, j - self._task.schedule_start)
+
     def update(self, j: int) -> None:
         """Take a step that makes the loss smaller, if there is one."""
         optimizer, numbers = self._optimizer, self._optimizer.kept_numbers
@@ -91,7 +94,7 @@ class SecondOrder:
         D = optimizer.scaled * np.where(diagonal > 0, diagonal, 1) + (1 - optimizer.scaled)
         before = self._objective()
         is_taken, tries = False, 0
-        moves = schedules.factor(self._method.schedule, j) != 0
+        moves = self._factor(j) != 0
         while moves and not is_taken and numbers["signal"] == 0:
             d = _solved(A + np.diag(mu * D), b)
             self._move(d, j)
@@ -163,7 +166,7 @@ class SecondOrder:
         return np.where(self._frozen, 0.0, J).reshape(-1, J.shape[2])
 
     def _move(self, d: FloatArray, j: int) -> None:
-        factor = schedules.factor(self._method.schedule, j)
+        factor = self._factor(j)
         for parameter, step in self._perceptron.pairs(d):
             parameter.move(step, factor)
 

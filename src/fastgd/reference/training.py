@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Unpack
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -45,6 +45,8 @@ def train(
     record_weights: bool = False,
     record_predictions: bool = False,
     resume: Run | None = None,
+    samples: str = "same",
+    change: Mapping[str, Any] | None = None,
     **given_options: Unpack[Options],
 ) -> Run:
     """Train one network by gradient descent, counting direction changes.
@@ -57,9 +59,9 @@ def train(
     ----------
     X, y, gradients, validation
         The samples, as in :func:`fastgd.train`.
-    hidden_size, weights, biases, seed, alpha, iterations, record_every, resume
+    hidden_size, weights, biases, seed, alpha, iterations, record_every
         As in :func:`fastgd.train`.
-    record_weights, record_predictions
+    record_weights, record_predictions, resume, samples, change
         As in :func:`fastgd.train`.
     **given_options
         Everything else that `fastgd.train` takes.
@@ -159,6 +161,7 @@ class _Descent:
             recorded=self.task.recorded,
             state=end.state,
             sample_hashes=self.job.sample_hashes,
+            history=self.job.history,
         )
 
     def _descend(self) -> Ending:
@@ -202,7 +205,7 @@ class _Descent:
             _clip(perceptron.parameters, self.method.clip_norm)
         if self.method.gradient_noise:
             perceptron.add_noise(j, self.seed)
-        factor = schedules.factor(self.method.schedule, j)
+        factor = schedules.factor(self.method.schedule, j - self.task.schedule_start)
         for parameter in perceptron.parameters:
             parameter.update(factor)
         if self.method.max_norm < np.inf:
@@ -274,7 +277,7 @@ class Records:
         """Copy the records of a run that is resumed."""
         count = len(run.errors)
         self.errors[:count], self.losses[:count] = run.errors, run.losses
-        if self.held is not None:
+        if self.held is not None and run.validation_errors is not None:
             self.held[:count] = run.validation_errors
         if self.predictions is not None:
             self.predictions[:count] = run.recorded_predictions

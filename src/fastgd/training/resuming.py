@@ -1,29 +1,33 @@
 """Resuming a run or all runs of a sweep: arguments that are left out keep their values.
 
-None may differ from those before, and the samples must be the same.
+None may differ from those before, and the samples must be the same, unless ``change`` and
+``samples="new"`` say so. Then the result is resumed as if it had been trained with these: its state
+is kept, but for what belongs to the samples or to a monitored error that is another one now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from fastgd.arguments.axes import as_axis, parameters_of
-from fastgd.arguments.declarations import DECLARED, FIELDED, OF_EACH_RUN, STRUCTURES
+from fastgd.arguments.declarations import DECLARED, FIELDED, LossOptions
 from fastgd.arguments.initial_network import NetworkParts, check_alpha, check_hidden_size
+from fastgd.arguments.options import Method
 from fastgd.arguments.samples import check_samples
 from fastgd.arguments.subsets import Partition
-from fastgd.checks.messages import shown, warn
-from fastgd.checks.numbers import check_count, check_flag, check_seed
+from fastgd.checks.messages import did_you_mean_argument, either, shown, warn
+from fastgd.checks.numbers import check_choice, check_count, check_flag, check_seed
 from fastgd.engine.network import Network
 from fastgd.engine.results import State, TrainedRuns
-from fastgd.optimizers import Hyperparameters
+from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Rprop
+from fastgd.schedules import Constant
 from fastgd.training.run import Run
 from fastgd.training.stored_results import SAMPLES, SOURCES, Hashes, encode_partition
-from fastgd.training.sweep_axes import COMBINATION, CURVES
+from fastgd.training.sweep_axes import COMBINATION, CURVES, given_of
 from fastgd.training.sweep_result import Sweep
 
 _ANEW = {
@@ -46,10 +50,16 @@ _GIVEN_AGAIN = {
     "gradients": ("with them", "without them", "derivatives"),
 }
 
-_NO_AXES = (
-    *("record_every", "record_weights", "record_predictions"),
-    *("keep_state", "sample_weight"),
-)
+_CHANGED = ("alpha", *(name for name, option in DECLARED.items() if not option.lasting))
+"""What ``change`` takes, besides fields of the optimizer and the schedule, and those of losses."""
+
+_FIRST_ONLY = {Rprop: "alpha", LevenbergMarquardt: "damping"}
+"""What is read in a run's first update only; later ones have it in their state."""
+
+_NO_AXES = {
+    *("record_every", "record_weights", "record_predictions", "keep_state"),
+    *(name for name, option in DECLARED.items() if not option.is_axis),
+}
 
 
 def arguments_of_run(run: Any, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,9 +81,11 @@ def arguments_of_run(run: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         "record_predictions": run.recorded_predictions is not None,
         **run.options,
     }
-    _check_given_again("validation", run.validation_errors is not None, given)
+    if not _is_new(given):
+        _check_given_again("validation", run.validation_errors is not None, given)
     _check_given_again("gradients", "gradient_weight" in own, given)
-    return _completed(own, given, "the run")
+    now, before = _changed(own, given)
+    return _completed(now, given, "the run") | {"change": before}
 
 
 def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,22 +106,19 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
             "resume must be a sweep of all its groups, folds and weightings, got some of them"
         )
     axes, method, first = sweep.axes, sweep.method, sweep.states[0]
-    names = (*STRUCTURES, *OF_EACH_RUN, *method.numbers)
-    own = method.given | {name: axes[name] for name in names if name in axes}
     combinations = axes.get(COMBINATION)
     together = combinations[0] if combinations else {}
+    # Fields that are in combinations have their default, as in the call.
+    fields = {
+        name: fact.default
+        for option in FIELDED
+        for name, fact in getattr(method, option).hyperparameters.items()
+        if name in together
+    }
+    own = given_of(axes | fields, sweep.settings["alpha"], method)
     _check_given_again("gradients", "gradient_weight" in {**own, **together}, given)
-    for option in FIELDED:
-        holder = getattr(method, option)
-        fields = {name: axes[name] for name in holder.hyperparameters if name in axes}
-        # Fields that are in combinations have their default, as in the call.
-        known = {name: fact.default for name, fact in holder.hyperparameters.items()}
-        fields |= {name: default for name, default in known.items() if name in together}
-        if fields:
-            own[option] = holder._replace(**fields)
     own |= {
         "hidden_size": axes.get("hidden_size", sweep.networks[0].sizes[1:-1]),
-        "alpha": axes.get("alpha", sweep.settings["alpha"]),
         "record_every": int(first.record_every[0]),
         "record_weights": sweep._kept_path is not None,
         "record_predictions": sweep.recorded_predictions is not None,
@@ -123,12 +132,14 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     own["seed"] = int(first.seeds[0]) if seed is None else seed
     own = {name: value for name, value in own.items() if name not in together}
     own["combinations"] = combinations
-    if sweep.partition is None or sweep.partition.held is None:
+    holds_out = sweep.partition is not None and sweep.partition.held is not None
+    if not (holds_out or _is_new(given)):
         _check_given_again("validation", sweep.validation_errors is not None, given)
     # Rows of sample weights are compared with the partition, not here.
     weighted = "sample_weight" in parts
     compared = {n: value for n, value in given.items() if n != "sample_weight" or not weighted}
-    whole = dict(given) | _completed(own, compared, "the sweep")
+    now, before = _changed(own, compared, together)
+    whole = dict(given) | _completed(now, compared, "the sweep") | {"change": before}
     if whole.get("keep_weights", True) and sweep._kept_weights is None:
         whole["keep_weights"] = False
     return whole
@@ -142,6 +153,108 @@ def _check_given_again(name: str, had: bool, given: Mapping[str, Any]) -> None:
         raise ValueError(f"{name} must be given again to resume a training {with_them}, got None")
     if has and not had:
         raise ValueError(f"{name} must be left out to resume a training {without_them}, got {got}")
+
+
+def _is_new(given: Mapping[str, Any]) -> bool:
+    """Whether the samples are said to be others."""
+    return check_choice("samples", given.get("samples", "same"), ("same", "new")) == "new"
+
+
+def _changed(
+    own: Mapping[str, Any], given: Mapping[str, Any], together: Collection[str] = ()
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A result's arguments as ``change`` and other samples have them; and what differs, as it was.
+
+    ``together`` are the names in the combinations of a sweep, which keep their values.
+    """
+    change = {} if given.get("change") is None else given["change"]
+    if not isinstance(change, Mapping):
+        raise TypeError(f"change must be a dict of values by name, got {shown(change)}")
+    defaults = {name: option.default for name, option in DECLARED.items()}
+    was = {**defaults, **_parameters(own), **own}
+    now, touched = dict(own), set[str]()
+    for name in sorted(change, key=lambda name: (name not in DECLARED, str(name))):
+        option = _changed_by(name, {**defaults, **now}, together)
+        if name in given:
+            raise ValueError(f"{name} must be in change or beside it, got both")
+        value = change[name]
+        if name != option:
+            value = now.get(option, was[option])._replace(**{name: value})
+        now[option] = value
+        touched.add(option)
+    if "loss" in change:  # another loss has its own parameters
+        gone = _parameters(own).keys() - _parameters(now).keys()
+        now = {name: value for name, value in now.items() if name not in gone}
+        touched |= gone & own.keys()
+    before = {
+        name: value
+        for name, value in was.items()
+        if name in touched
+        and (
+            name not in now
+            or (name == "schedule" and now[name] != Constant())  # it begins anew
+            or not _same(*(_values(name, one[name], given) for one in (was, now)))
+        )
+    }
+    _check_state_reads(was, {**was, **now})
+    if _is_new(given):
+        weight = given.get("sample_weight")
+        if not _same(own.get("sample_weight"), _checked("sample_weight", weight, given)):
+            before["samples"] = "other"
+        now.pop("sample_weight", None)
+        now |= {} if weight is None else {"sample_weight": weight}
+    return now, before
+
+
+def _changed_by(name: Any, own: Mapping[str, Any], together: Collection[str]) -> str:
+    """The argument that a name in ``change`` is, or is a field of."""
+    fields = {
+        field: option
+        for option in FIELDED
+        if isinstance(own[option], Hyperparameters)
+        for field in own[option].hyperparameters
+    }
+    known = dict.fromkeys((*_CHANGED, *fields, *_parameters(own)))
+    if name not in known:
+        hint = did_you_mean_argument(name, known) if isinstance(name, str) else ""
+        raise ValueError(
+            f"change must have what a resumed training can change, which is {either(known)}, "
+            f"got {shown(name)}{hint}"
+        )
+    option = fields.get(name, name)
+    inside = [field for field, owner in fields.items() if owner == option]
+    if not {name, *inside}.isdisjoint(together):
+        raise ValueError(
+            f"change must leave combinations as they are, of {either(together)}, got {shown(name)}"
+        )
+    return str(option)
+
+
+def _check_state_reads(was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Reject another optimizer, whose state is another one, and what only a first update reads."""
+    old, new = (
+        one["optimizer"] if isinstance(one["optimizer"], list) else [one["optimizer"]]
+        for one in (was, now)
+    )
+    if list(map(type, old)) != list(map(type, new)):
+        raise ValueError(
+            "optimizer must stay the same in change, but for its fields, since its state is kept: "
+            f"{shown(was['optimizer'])}, got {shown(now['optimizer'])}"
+        )
+    for one, other in zip(old, new, strict=True):
+        for kind, name in _FIRST_ONLY.items():
+            pairs = ((one, was), (other, now))
+            before, value = (getattr(own, name, of.get("alpha")) for own, of in pairs)
+            if isinstance(one, kind) and not _same(before, value):
+                raise ValueError(
+                    f"{name} must stay {shown(before)} with optimizer={kind.__name__}(), where "
+                    f"only a run's first update reads it, got {shown(value)}"
+                )
+
+
+def _parameters(own: Mapping[str, Any]) -> dict[str, float]:
+    """The parameters of the loss, with their defaults."""
+    return parameters_of({"loss": own["loss"]} if "loss" in own else {})
 
 
 def _completed(own: Mapping[str, Any], given: Mapping[str, Any], whose: str) -> dict[str, Any]:
@@ -181,7 +294,7 @@ def _checked(name: str, value: Any, given: Mapping[str, Any]) -> Any:
 
 
 def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, (list, tuple)) and type(one) is type(other):
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         return len(one) == len(other) and all(map(_same, one, other))
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return type(one) is type(other) and np.array_equal(one, other)
@@ -189,9 +302,20 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def resumed_partition(
-    made: Partition | None, before: Partition | None, samples: int
+    made: Partition | None, before: Partition | None, samples: int, *, is_new: bool = False
 ) -> Partition | None:
-    """Return the subsets of the resumed sweep; subsets given again (``made``) must equal them."""
+    """Return the subsets of the resumed sweep; subsets given again (``made``) must equal them.
+
+    Those of other samples are given anew, with the same axes.
+    """
+    if is_new:
+        axes, found = ({} if one is None else one.axes for one in (before, made))
+        if axes != found or (before is None) != (made is None):
+            raise ValueError(
+                "groups, folds and rows of sample_weight must be given for the other samples, with "
+                f"the axes of the sweep, {shown(axes)}, got {shown(found)}"
+            )
+        return made
     if made is not None and not (
         before is not None
         and made.axes == before.axes
@@ -246,6 +370,20 @@ ANY_SAMPLES: Hashes = {}
 """In place of a run's hashes: it may be resumed with other samples, as estimators do."""
 
 
+def differing_samples(before: Hashes | None, now: Hashes) -> dict[str, str]:
+    """The arrays of samples that differ, and how; all if those before are not known."""
+    found = {}
+    for name in SAMPLES:
+        old, new = (hashes.get(name, "none ") for hashes in (before or {}, now))
+        if old != new:
+            (was, _), (shape, _) = (
+                one.removeprefix("float64 ").rsplit(" ", 1) for one in (old, new)
+            )
+            how = "of other values" if was == shape else f"of shape {shape}, not {was}"
+            found[name] = f"{name.replace('_', ' ')} {how}"
+    return found
+
+
 def check_same_samples(before: Hashes | None, now: Hashes, whose: str) -> None:
     """Raise unless the samples are those of the resumed result; warn if its file has no hashes."""
     if before is None:
@@ -253,21 +391,54 @@ def check_same_samples(before: Hashes | None, now: Hashes, whose: str) -> None:
             f"{whose} has no hashes of its samples, as fastgd 0.2.0 or older made it: whether X, "
             "y, gradients and validation are the same is not checked"
         )
-        return
-    found = []
-    for name in SAMPLES:
-        old, new = (hashes.get(name, "none ") for hashes in (before, now))
-        if before and old != new:
-            (was, _), (shape, _) = (
-                one.removeprefix("float64 ").rsplit(" ", 1) for one in (old, new)
-            )
-            how = "of other values" if was == shape else f"of shape {shape}, not {was}"
-            found.append(f"{name.replace('_', ' ')} {how}")
-    if found:
+    elif before and (found := differing_samples(before, now)):
         raise ValueError(
             f"resume needs the samples that {whose} was trained on (X, y, gradients and validation "
-            f"as they were), got {' and '.join(found)}"
+            f"as they were), got {' and '.join(found.values())}"
         )
+
+
+def schedule_start(resume: Run | Sweep | None, change: Mapping[str, Any]) -> int:
+    """The update at which the schedule began: the last one at which it was given anew."""
+    history = () if resume is None else (*resume.history, (planned(resume), change))
+    return max((at for at, values in history if "schedule" in values), default=0)
+
+
+def suited(
+    state: State,
+    method: Method,
+    values: Mapping[str, Sequence[Any]],
+    entry: Mapping[str, Any],
+    samples: int,
+    *,
+    is_other: bool,
+) -> State:
+    """A state without what belongs to other samples, of at most this number, or another error.
+
+    ``is_other`` is whether the samples are others whose error is monitored.
+    """
+    if isinstance(method.optimizer, LevenbergMarquardt):  # its last step may have been the last one
+        numbers = state.corrections.copy()
+        numbers[state.ended < 0, list(method.optimizer.kept).index("signal")] = 0.0
+        state = state._replace(corrections=numbers)
+    is_drawn, is_new = method.sampling == "adaptive", "samples" in entry
+    if is_new or is_drawn != bool(state.tau.shape[1]):
+        state = state._replace(tau=np.zeros((len(state.ended), samples * is_drawn)))
+    watched, best = State.widths(method, values)
+    alike = (state.watch.shape[1], bool(state.best.shape[1])) == (watched, bool(best))
+    measures = {"monitor", "summary", "restore_best"}
+    if method.monitor == "loss":
+        measures |= {"gradient_weight", *LossOptions.__annotations__, *method.numbers}
+    anew = is_other or not alike or not measures.isdisjoint(entry)
+    if method.summary and (
+        anew or not {"samples", "batch_size", "evaluate_every"}.isdisjoint(entry)
+    ):
+        raise ValueError(
+            "summary must be changed to None where other samples or options change what is "
+            "monitored or when, as it compares all errors with the first, "
+            f"got {method.summary}"
+        )
+    return state.watched_anew(watched, best, keep=alike) if anew else state
 
 
 def join(
@@ -292,8 +463,9 @@ def join(
 
     records = len(before.recorded)
     for name in (*CURVES, "recorded_predictions"):
-        if (curve := getattr(before, name)) is not None:
-            getattr(trained, SOURCES[name])[:, :records] = mine(curve)
+        new, curve = getattr(trained, SOURCES[name]), getattr(before, name)
+        if new is not None and new.size:  # there may be a validation set only now, or only before
+            new[:, :records] = np.nan if curve is None else mine(curve)
     if path is not None:
         trained.path[:, :records] = path
     over = states[number].ended[runs] >= 0

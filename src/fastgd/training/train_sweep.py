@@ -116,6 +116,8 @@ def train(
     record_weights: bool = False,
     record_predictions: bool = False,
     resume: Run | None = None,
+    samples: str = "same",
+    change: Mapping[str, Any] | None = None,
     checkpoint: PathLike | None = None,
     checkpoint_every: float = EVERY,
     threads: int | None = None,
@@ -178,7 +180,24 @@ def train(
         to one training of all iterations. X, y, ``gradients`` and ``validation`` must be the same
         as before (``run.sample_hashes``; runs from files of version 0.2.0 have none, and resume
         with a warning); all other arguments are taken from the run, and must not be given with
-        another value. A run that ended early (it converged, stalled or diverged) stays as it is.
+        another value, unless ``samples`` and ``change`` say so. A run that ended early (it
+        converged, stalled or diverged) stays as it is.
+    samples : {"same", "new"}
+        "new" resumes with other samples: X and y with the same numbers of columns, and
+        ``gradients`` if there were any; ``sample_weight`` and ``validation`` as they are given now.
+        Mini-batches are those of a training that always had as many samples. The distribution of
+        ``sampling="adaptive"`` starts anew, and so does what is monitored (``patience``,
+        ``restore_best``), unless the validation set is the same.
+    change : dict, optional
+        What a resumed training has anew, by name: alpha; options except ``activation``, ``output``,
+        ``bias``, ``batch_norm``, ``init``, ``regularization`` and ``sample_weight``; and fields of
+        the optimizer, which must stay of the same class, of the schedule, and of the loss:
+        ``change={"alpha": 0.1, "momentum": 0.5}``. All that the optimizer keeps, the counts of
+        direction changes, the number of the iteration and the records continue exactly; a changed
+        beta continues Adam's running products. A schedule that is given anew, be it the same one,
+        starts from 0 (a warm restart: Loshchilov and Hutter, ICLR 2017). What is monitored starts
+        anew if ``monitor``, ``restore_best`` or the monitored loss is another one.
+        ``run.history`` tells what was before. A run that ended early is refused.
     checkpoint : path, optional
         A file that always has a complete copy of the run so far: written soon after the start, then
         about every ``checkpoint_every`` seconds, and at the end. However a call ended, the same
@@ -259,6 +278,16 @@ def train(
     >>> both = fastgd.train(X, y, resume=first, iterations=500)
     >>> both.final_error == fastgd.train(X, y, alpha=10, iterations=1000).final_error
     True
+
+    Another alpha for further iterations, and then other samples:
+
+    >>> slower = fastgd.train(X, y, resume=first, change={"alpha": 1}, iterations=500)
+    >>> slower.alpha, slower.history
+    (1.0, ((500, {'alpha': 10.0}),))
+    >>> more = fastgd.train(X + [[1, 1, 0]], y + [1], resume=slower, samples="new",
+    ...                     iterations=500)
+    >>> more.iterations, more.history[1:]
+    (1500, ((1000, {'samples': 'other'}),))
 
     A curve through two points, whose slopes are known there:
 
@@ -407,6 +436,8 @@ def sweep(
     record_predictions: bool = False,
     keep_state: bool = False,
     resume: Sweep | None = None,
+    samples: str = "same",
+    change: Mapping[str, Any] | None = None,
     out: PathLike | None = None,
     executor: Executor | None = None,
     threads: int | None = None,
@@ -458,6 +489,12 @@ def sweep(
     resume : Sweep, optional
         Continue all runs of a sweep made with ``keep_state=True``, as :func:`fastgd.train` does
         with one run. Groups, folds and sample weights are taken from the sweep, too.
+    samples : {"same", "new"}
+        As in :func:`fastgd.train`; with "new" groups and folds are given again, with equal labels.
+    change : dict, optional
+        As in :func:`fastgd.train`. The axes of the sweep stay: what is on one is given as as many
+        values, ``change={"alpha": [0.1, 1]}``, and what isn't, as one. Runs that ended early stay
+        as they are; a sweep that only has such runs is refused.
     out : path, optional
         A folder for the runs, created if necessary. Chunks of a few seconds are written as soon as
         they are finished, so that the runs take no memory. However a call ends (Ctrl-C, a power

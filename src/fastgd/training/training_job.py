@@ -41,7 +41,13 @@ from fastgd.arguments.options import NO_AXES, Axes, Method, check_names
 from fastgd.arguments.samples import TrainingData, outputs_to_start
 from fastgd.arguments.subsets import Partition, Subset, check_partition
 from fastgd.checks.messages import either, shown
-from fastgd.checks.numbers import FloatArray, check_flag, check_memory, check_seeds
+from fastgd.checks.numbers import (
+    FloatArray,
+    check_choice,
+    check_flag,
+    check_memory,
+    check_seeds,
+)
 from fastgd.engine.devices import AUTO, CPU, available_threads
 from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import Network, first_rows, network_of
@@ -56,14 +62,24 @@ from fastgd.training.codec import JsonValues
 from fastgd.training.resuming import (
     check_resumed_networks,
     check_same_samples,
+    differing_samples,
     join,
     planned,
     resumed_partition,
+    schedule_start,
     states_of,
+    suited,
 )
 from fastgd.training.run import Run, run_of
 from fastgd.training.selection import Selection, fields_of, narrowed
-from fastgd.training.stored_results import SOURCES, Hashes, as_json, encode_run, with_hashes
+from fastgd.training.stored_results import (
+    SOURCES,
+    Hashes,
+    History,
+    as_json,
+    encode_run,
+    with_hashes,
+)
 from fastgd.training.sweep_axes import (
     COMBINATION,
     PARTS,
@@ -217,6 +233,7 @@ class TrainingJob:
             recorded=self.task.recorded,
             state=trained.state,
             sample_hashes=self.sample_hashes,
+            history=self.history,
         )
 
     def between(self, done: int, iterations: int, before: Run | None) -> TrainingJob:
@@ -227,6 +244,11 @@ class TrainingJob:
         return job
 
     # ------------------------------------------------------------ results
+
+    @property
+    def history(self) -> History:
+        """What the resumed result was trained with before."""
+        return () if self.resume is None else self.resume.history
 
     @cached_property
     def sample_hashes(self) -> Hashes:
@@ -253,6 +275,7 @@ class TrainingJob:
             **({"record_predictions": True} if self.keep.predictions else {}),
             **as_json(self.methods[0].given, arrays),
         }
+        asked |= {"history": as_json(self.history, arrays)} if self.history else {}
         return asked, arrays
 
     @property
@@ -270,12 +293,15 @@ class TrainingJob:
             "partition": self.task.partition,
             "source": None if self.keep.weights else self._source,
             "sample_hashes": self.sample_hashes if self.keep.state else None,
+            "history": self.history,
         }
 
     @property
     def _source(self) -> TrainingSource | None:
         """The data to train a run again; an axis of initial weights has the networks itself."""
         before = self.resume
+        if self.history:
+            return None
         start = None if self.starts is None else self.networks[0].parts(self.starts[0])
         if start and isinstance(before, Sweep) and "weights" not in before.axes:
             if before.source is None:  # its initial weights are unknown
@@ -505,19 +531,27 @@ def checked_job(
     folds: object = None,
     keep_weights: object = True,
     keep_state: object = True,
+    samples: str = "same",
+    change: Mapping[str, Any] | None = None,
     **given: Any,
 ) -> TrainingJob:
     """Check the arguments of :func:`fastgd.train`, or if it ``sweeps`` of :func:`fastgd.sweep`.
 
     ``given`` are hidden_size, alpha, seed, weights and biases, ``arguments`` names of arguments
-    that are checked elsewhere, for "did you mean" hints.
+    that are checked elsewhere, for "did you mean" hints. Of a resumed result, ``change`` are the
+    options that differ from now on, as they were.
     """
+    is_new = check_choice("samples", samples, ("same", "new")) == "new"
+    _check_goes_on(resume, change=change, samples=samples if is_new else None)
     done = 0 if resume is None else planned(resume)
     task = TrainingData.check(
-        X, y, iterations, record_every, given_options, validation, done, gradients
-    )
+        X, y, iterations, record_every, given_options, validation, done, gradients,
+        schedule_start(resume, change or {}),
+    )  # fmt: skip
     if sweeps:
-        partition, given_options = _subsets(task, given_options, groups, folds, resume)
+        partition, given_options = _subsets(
+            task, given_options, groups, folds, resume, is_new=is_new
+        )
         task = replace(task, partition=partition)
     keep = Keep(
         check_flag("keep_weights", keep_weights),
@@ -556,7 +590,7 @@ def checked_job(
     if task.gradients is not None:
         _check_smooth(chosen.methods)
     values = chosen.values
-    options.check_updates(chosen.methods, task.iterations)
+    options.check_updates(chosen.methods, task.iterations - task.schedule_start)
     if partition is not None:
         options.check_parts(chosen.methods, partition.rows.sizes, partition.named)
     for start, method in product(given_networks, chosen.methods):
@@ -614,11 +648,52 @@ def checked_job(
     )
     _check_outputs(job.networks if keep.predictions else ())
     if resume is not None:
-        most = len(task.X) if partition is None else int(partition.rows.sizes.max())
-        check_resumed_networks(resume, job.networks, most)
-        whose = "the sweep" if sweeps else "the run"
-        check_same_samples(resume.sample_hashes, job.sample_hashes, whose)
+        vars(job)["resume"] = _resumed_by(job, resume, change or {}, is_new=is_new)
     return job
+
+
+def _check_goes_on(resume: Run | Sweep | None, **given: object) -> None:
+    """Reject what says how a training goes on where none does."""
+    for name, value in given.items():
+        if resume is None and value:
+            raise ValueError(f"{name} must go with resume, got {name}={shown(value)} without it")
+
+
+def _resumed_by(
+    job: TrainingJob, before: Run | Sweep, change: Mapping[str, Any], *, is_new: bool
+) -> Run | Sweep:
+    """The result that a job resumes: what is said of its past, and its state, suit the job.
+
+    ``change`` are the options that differ, as they were; ``is_new`` is whether samples may differ.
+    """
+    others = differing_samples(before.sample_hashes, job.sample_hashes) if is_new else {}
+    entry = dict(change) | ({"samples": "other"} if others else {})
+    partition, states = job.task.partition, states_of(before)
+    most = len(job.task.X) if partition is None else int(partition.rows.sizes.max())
+    if entry and all(bool((state.ended >= 0).all()) for state in states):
+        raise ValueError(
+            "resume must be of a training that goes on, to change it, as no state is kept of one "
+            "that ended early, got one that did: train from its weights instead"
+        )
+    axes = {} if isinstance(before, Run) else before.axes
+    one, other = ({n: len(axis) for n, axis in own.items()} for own in (axes, job.sweep_axes.axes))
+    if one != other:
+        raise ValueError(
+            f"change must leave the axes of the sweep and their lengths, {one}, got {other}"
+        )
+    is_other = any(n.startswith("v") for n in others) if job.task.validation else "samples" in entry
+    if entry:
+        states = tuple(
+            suited(state, method, job.values, entry, most, is_other=is_other)
+            for state, method in zip(states, job.methods, strict=True)
+        )
+        kept = {"state": states[0]} if isinstance(before, Run) else {"states": states}
+        before = replace(before, history=(*before.history, (planned(before), entry)), **kept)
+    check_resumed_networks(before, job.networks, most)
+    if not is_new:
+        whose = "the run" if isinstance(before, Run) else "the sweep"
+        check_same_samples(before.sample_hashes, job.sample_hashes, whose)
+    return before
 
 
 def checked_loss(
@@ -648,7 +723,13 @@ def checked_loss(
 
 
 def _subsets(
-    task: TrainingData, given: Mapping[str, Any], groups: object, folds: object, resume: Any
+    task: TrainingData,
+    given: Mapping[str, Any],
+    groups: object,
+    folds: object,
+    resume: Any,
+    *,
+    is_new: bool,
 ) -> tuple[Partition | None, Mapping[str, Any]]:
     """The subsets of the samples, and the options without sample weights that are an axis."""
     weight = given.get("sample_weight")
@@ -656,7 +737,7 @@ def _subsets(
     if partition is not None and "sample_weight" in partition.axes:
         given = {name: value for name, value in given.items() if name != "sample_weight"}
     if resume is not None:
-        partition = resumed_partition(partition, resume.partition, len(task.X))
+        partition = resumed_partition(partition, resume.partition, len(task.X), is_new=is_new)
     divided = partition is not None and (
         partition.axes.keys() - {"sample_weight"} or partition.held is not None
     )
