@@ -192,6 +192,14 @@ _SINGLE: dict[str, Any] = {
 }
 
 
+_LISTS: dict[str, Callable[[list[object]], bool]] = {
+    "weights": lambda items: isinstance(items[0], WholeNetwork) or _nesting(items) > 3,
+    "freeze": lambda items: _are_choices(items),
+    "schedule": lambda items: not isinstance(items[0], Real),
+}
+"""Arguments that may be a list themselves, and when one is an axis."""
+
+
 def as_axis(name: str, value: object, most: int | None = None) -> list[object] | None:
     """Return the values along an axis of a sweep, unchecked, or None if value is a single one.
 
@@ -205,15 +213,10 @@ def as_axis(name: str, value: object, most: int | None = None) -> list[object] |
     An axis of more than `most` values raises before its values are listed.
     """
     items = value if isinstance(value, list) else []
-    if name == "weights":
-        if stack := stack_of(value):
-            return list(zip(*stack, strict=False))  # lengths are checked later
-        is_axis = bool(items) and (isinstance(items[0], WholeNetwork) or _nesting(items) > 3)
-        return _listed(name, items, most) if is_axis else None
-    if name == "freeze":
-        return _listed(name, items, most) if _are_choices(items) else None
-    if name == "schedule" and (not items or isinstance(items[0], Real)):
-        return None
+    if name == "weights" and (stack := stack_of(value)):
+        return list(zip(*stack, strict=False))  # lengths are checked later
+    if name in _LISTS:
+        return _listed(name, items, most) if items and _LISTS[name](items) else None
     if isinstance(value, (list, range)):
         return _listed(name, value, most)
     if isinstance(value, _SINGLE.get(name, ())):
