@@ -29,6 +29,7 @@ __all__ = [
     "cos",
     "exp",
     "expm1",
+    "fma",
     "log",
     "log1p",
     "maximum",
@@ -109,6 +110,11 @@ def minimum(a: Any, b: Any) -> Any:
 def maximum(a: Any, b: Any) -> Any:
     """The larger of a and b; NaN if either is NaN."""
     return _function("maximum", a, b)
+
+
+def fma(a: Any, b: Any, c: Any) -> Any:
+    """``a * b + c`` rounded once, not twice: a fused multiply-add (IEEE 754-2008)."""
+    return _function("fma", a, b, c)
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:

@@ -1,6 +1,7 @@
 """The elementary functions: how exact they are, what they do at the edges, and the same bits."""
 
 import inspect
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -272,7 +273,7 @@ def test_values_at_the_edges(name):
 def test_every_function_has_its_edges_and_its_exact_value():
     assert FUNCTIONS.keys() == SUBJECTS.keys()
     assert FUNCTIONS.keys() - {"pow"} == EDGES.keys() - {"sqrt", "abs", "sign", "relu"}
-    assert {*functions.__all__} - {"maximum", "minimum", "where"} <= EDGES.keys()
+    assert {*functions.__all__} - {"fma", "maximum", "minimum", "where"} <= EDGES.keys()
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
@@ -325,6 +326,18 @@ def test_the_smaller_and_the_larger():
     np.testing.assert_array_equal(larger, [2, 2, NAN, NAN, NAN, 0, 0, INF])
     # The left one of two equal ones.
     assert np.signbit(smaller[5:7]).tolist() == np.signbit(larger[5:7]).tolist() == [False, True]
+
+
+def test_a_fused_multiply_add_is_rounded_once():
+    """Of exact fractions; about half of the sums cancel, where two roundings give another number."""
+    random = np.random.default_rng(0)
+    a, b = random.normal(size=(2, 2000))
+    c = np.where(random.random(2000) < 0.5, -a * b * (1 + 1e-15 * random.normal(size=2000)), b)
+    exact = [
+        float(Fraction(x) * Fraction(y) + Fraction(z)) for x, y, z in zip(a, b, c, strict=True)
+    ]
+    assert evaluate("fma", a, b, c).tolist() == exact
+    assert (a * b + c != exact).mean() > 0.3
 
 
 def test_where_takes_from_one_or_the_other():

@@ -177,6 +177,7 @@ OPERATIONS = {
     "where(a > 0, 1, 2) + where(a >= 0, 3, 4)": lambda a: (
         np.where(a > 0, 1.0, 2.0) + np.where(a >= 0, 3.0, 4.0)
     ),
+    "fma(a, a, 0.5)": lambda a: a * a + 0.5,
     "relu(a) * sigmoid(a)": lambda a: np.maximum(a, 0) / (1 + np.exp(-a)),
 }
 

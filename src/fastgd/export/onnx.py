@@ -129,6 +129,8 @@ class Graph:
             return self.constant(value) if isinstance(value, float) else value
 
         def apply(operation: str, *operands: str) -> str:
+            if operation == "fma":  # rounded twice: ONNX promises no bits
+                return self.add("Add", self.add("Mul", *operands[:2]), operands[2])
             if operation in _COMPOSED:
                 return self.formula(_COMPOSED[operation], {"x": operands[0]})
             if operation not in _SAME:

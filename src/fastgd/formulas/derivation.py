@@ -202,6 +202,11 @@ class Derivation:
         right = None if b.derivative is None else self.make(kind, a.value, b.derivative)
         return DualExpression(value, self._plus(left, right))
 
+    def _fma(self, a: DualExpression, b: DualExpression, c: DualExpression) -> DualExpression:
+        product = self._product("mul", a, b)
+        value = self._node("fma", a.value, b.value, c.value)
+        return DualExpression(value, self._plus(product.derivative, c.derivative))
+
     def _div(self, a: DualExpression, b: DualExpression) -> DualExpression:
         value = self.make("div", a.value, b.value)
         if b.derivative is None:

@@ -44,6 +44,7 @@ FUNCTIONS: dict[str, int] = {
     **dict.fromkeys(("exp", "expm1", "log", "log1p", "sqrt", "abs", "sign", "sigmoid", "relu"), 1),
     **dict.fromkeys(("minimum", "maximum"), 2),
     "where": 3,
+    "fma": 3,
 }
 """The functions by name, with the number of their operands."""
 
@@ -153,6 +154,7 @@ _CHECKED: dict[str, Callable[..., Any]] = {
     **{name: getattr(math, name) for name in FUNCTIONS if hasattr(math, name)},
     "pow": operator.pow,
     "abs": abs,
+    "fma": lambda a, b, c: a * b + c,
 }
 
 
@@ -226,7 +228,8 @@ class _SyntaxReader:
         count, got = FUNCTIONS[called], shown(self._source(node))
         starred = any(isinstance(operand, ast.Starred) for operand in node.args)
         if node.keywords or len(node.args) != count or starred:
-            takes = ("one argument", "two arguments", "a condition and two numbers")[count - 1]
+            takes = ("one argument", "two arguments", "three arguments")[count - 1]
+            takes = "a condition and two numbers" if called == "where" else takes
             raise ValueError(f"{self._name}: {called}() takes {takes}, got {got}")
         if called == "where":
             condition, *rest = node.args

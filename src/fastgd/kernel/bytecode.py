@@ -238,13 +238,14 @@ _IEEE = {
     "relu": "relu(a)",
     "derivative of relu": "select(a > 0.0, 1.0, select(a <= 0.0, 0.0, a))",
     "sqrt": "square_root(a)",
+    "fma": "fma(a, b, c)",
 }
 """The IEEE 754 operations, on operands a, b and c. The first five, which are fast, need no c."""
 
 OPERATIONS = {name: code for code, name in enumerate(_IEEE)}
 """Codes of the IEEE 754 operations in programs."""
 
-_LAST_FAST, _LAST = OPERATIONS["copy"], OPERATIONS["sqrt"]
+_LAST_FAST, _LAST = OPERATIONS["copy"], OPERATIONS["fma"]
 
 OPERATIONS |= {"derivative of exp": OPERATIONS["copy"], "derivative of abs": OPERATIONS["sign"]}
 
@@ -304,7 +305,7 @@ def _one_of(names, arguments):
     lines = [f"    if operation == {OPERATIONS[name]}: return {_IEEE[name]}" for name in names]
     text = "\n".join([f"def body(operation, {arguments}):", *lines, "    return a"])
     called = {"select": select, "minimum": minimum, "maximum": maximum, "magnitude": magnitude}
-    return part(made(text, called | {"sign": sign, "relu": relu, "square_root": square_root}))
+    return part(made(text, called | {"sign": sign, "relu": relu, "square_root": square_root, "fma": fma}))
 
 
 _fast = _one_of([*_IEEE][: _LAST_FAST + 1], "a, b")

@@ -82,6 +82,10 @@ _OPERATIONS: dict[str, Callable[..., Dual]] = {
     "mul": lambda a, b: Dual(a.value * b.value, a.derivative * b.value + a.value * b.derivative),
     "div": _quotient,
     "neg": lambda a: Dual(-a.value, -a.derivative),
+    "fma": lambda a, b, c: Dual(
+        a.value * b.value + c.value,
+        a.derivative * b.value + a.value * b.derivative + c.derivative,
+    ),
     "pow": _raised,
     # If both are equal, the derivative is that of the left one.
     "minimum": lambda a, b: Dual(

@@ -119,6 +119,7 @@ _LINES = {
     **{name: f"{name}({{}})" for name in FUNCTIONS},
     **{name: f"{name}({{}}, {{}})" for name in ("minimum", "maximum", "pow")},
     "where": "select({}, {}, {})",
+    "fma": "fma({}, {}, {})",
     "unit_sigmoid": "unit_sigmoid({})",
     "unit_tanh": "unit_tanh({})",
     "add": "{} + {}",

@@ -146,6 +146,10 @@ const OWN_RULES = {
     const right = b[1] === null ? null : to.make("mul", a[0], b[1]);
     return [value, to.plus(left, right)];
   },
+  fma(to, a, b, c) {
+    const product = OWN_RULES.mul(to, a, b);
+    return [to.node("fma", a[0], b[0], c[0]), to.plus(product[1], c[1])];
+  },
   div(to, a, b) {
     const value = to.make("div", a[0], b[0]);
     if (b[1] === null) return [value, a[1] === null ? null : to.make("div", a[1], b[0])];
