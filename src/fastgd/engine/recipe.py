@@ -401,7 +401,7 @@ def _twice(function: Function) -> tuple[str, FormulaChoice]:
     return TWICE, _formula(found, (value, derivative, second))
 
 
-_PIECES = {"where", "maximum", "minimum", "abs", "sign", "relu"}
+_PIECES = {"where", "maximum", "minimum", "abs", "sign", "floor", "relu"}
 _MENDED = {"gelu"}
 """Activations made of pieces that meet where all of their derivatives are 0, far out."""
 
