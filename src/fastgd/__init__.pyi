@@ -17,9 +17,11 @@ from fastgd.engine.results import Summary as Summary
 from fastgd.engine.versions import show_versions as show_versions
 from fastgd.formulas.named import Function as Function
 from fastgd.formulas.named import Loss as Loss
+from fastgd.formulas.named import Penalty as Penalty
 from fastgd.models.fit import fit as fit
 from fastgd.models.group_models import GroupModels as GroupModels
 from fastgd.models.model import Model as Model
+from fastgd.schedules import Schedule as Schedule
 from fastgd.studies.box_counting import BoxCounting as BoxCounting
 from fastgd.studies.box_counting import box_counting as box_counting
 from fastgd.studies.race import Race as Race

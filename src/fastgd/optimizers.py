@@ -7,7 +7,8 @@ batch normalization, are updated in the same way, with state of their own shapes
 PyTorch's.
 
 In :func:`fastgd.sweep` a field may be a list, range or 1-D array of values, which is an axis with
-the field's name: ``Momentum(momentum=[0.5, 0.9])`` gives the axis ``momentum``.
+the field's name: ``Momentum(momentum=[0.5, 0.9])`` gives the axis ``momentum``. It may also be a
+:class:`fastgd.Schedule`, whose values from update to update are those of the field.
 
 The classes here declare everything about an optimizer except its step. The steps have the same
 names; they are in ``kernel/iteration/optimizer_steps.py`` and, in plain NumPy, in
@@ -44,12 +45,22 @@ Axis = Sequence[Value] | Column
 """Several values of an argument: an axis of a sweep."""
 
 
+class Changing(Protocol):
+    """What changes from update to update: a :class:`fastgd.Schedule`."""
+
+    @property
+    def own(self) -> Any: ...
+
+
 class Field(Protocol[Value]):
-    """The type of a field: it may be given as an axis, and is one number in each run."""
+    """The type of a field: it may be given as an axis, and is one number in each run.
+
+    That of an optimizer may change from update to update.
+    """
 
     def __get__(self, holder: object, kind: Any = None, /) -> Value: ...
 
-    def __set__(self, holder: object, value: Value | Axis[Value], /) -> None: ...
+    def __set__(self, holder: object, value: Value | Axis[Value] | Changing, /) -> None: ...
 
 
 Real = Field[float]
@@ -83,6 +94,11 @@ class Hyperparameters:
     """The numeric fields, each of which may be an axis of a sweep."""
 
     _fields: ClassVar[tuple[str, ...]]
+
+    @property
+    def label(self) -> str:
+        """What stands for it in tables and plots: the name of its class."""
+        return type(self).__name__
 
     def __init_subclass__(cls, *, command: str = "") -> None:
         """Make the class a frozen dataclass; store and document what is declared of its fields."""

@@ -23,11 +23,13 @@ from fastgd.checks.messages import called_here, did_you_mean_argument, either, s
 from fastgd.checks.numbers import array_of, check_memory, length
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Formula, NamedLoss, Unit
 from fastgd.optimizers import Hyperparameters
+from fastgd.schedules import Schedule
 
 _NAMED: dict[str, Mapping[str, Unit | NamedLoss]] = {
     "activation": ACTIVATIONS,
     "output": OUTPUTS,
     "loss": LOSSES,
+    "penalty": {},
 }
 
 FORMULAS = tuple(_NAMED)
@@ -53,8 +55,17 @@ TAKEN = frozenset(
 """Names that such a parameter can't have."""
 
 
+def changing(holder: Hyperparameters) -> dict[str, Formula]:
+    """Return the formulas of an optimizer's fields that are schedules, by name."""
+    values = ((name, getattr(holder, name)) for name in holder.hyperparameters)
+    return {name: value.own for name, value in values if isinstance(value, Schedule) and value.own}
+
+
 def formulas_of(given: Mapping[str, Any]) -> dict[str, Formula | None]:
-    """Return the function of each of these options; None if it has none or is an axis."""
+    """Return the function of each of these options; None if it has none or is an axis.
+
+    With those of a custom schedule and of schedules in the optimizer, by the names of its fields.
+    """
     found: dict[str, Formula | None] = {}
     for option, known in _NAMED.items():
         value = given.get(option, DECLARED[option].default)
@@ -64,7 +75,10 @@ def formulas_of(given: Mapping[str, Any]) -> dict[str, Formula | None]:
             found[option] = DECLARED[option].kind.check(option, value, 0)  # refuses other names
         else:  # an axis, or rejected later
             found[option] = None
-    return found
+    schedule, optimizer = given.get("schedule"), given.get("optimizer")
+    if isinstance(schedule, Schedule) and schedule.own:
+        found["schedule"] = schedule.own
+    return found | changing(optimizer) if isinstance(optimizer, Hyperparameters) else found
 
 
 def parameters_of(given: Mapping[str, Any]) -> dict[str, float]:
@@ -170,6 +184,7 @@ _SINGLE: dict[str, Any] = {
     "activation": (str, Formula),
     "output": (str, Formula),
     "loss": (str, Formula),
+    "penalty": (str, Formula),
     "reduction": str,
     "init": (str, tuple),
 }
@@ -353,8 +368,9 @@ def spread(given: Mapping[str, Any]) -> dict[str, Any]:
             found[name] = axis
             continue
         holder = found[fields[name]]
-        if isinstance(getattr(holder, name), Iterable):
-            raise ValueError(f"{name} must be in the combinations or an axis, got both")
+        if isinstance(getattr(holder, name), (Iterable, Schedule)):
+            other = "an axis" if isinstance(getattr(holder, name), Iterable) else "a Schedule"
+            raise ValueError(f"{name} must be in the combinations or {other}, got both")
         found[fields[name]] = holder._replace(**{name: axis})
     return found
 

@@ -168,6 +168,23 @@ class NameOrFormula(OptionType):
         raise TypeError(rule + (write if callable(value) else ""))
 
 
+@dataclass(frozen=True)
+class OwnFormula(OptionType):
+    """A custom Penalty, or None."""
+
+    words, hint = "{formula.__name__}", "{formula.__name__} | None"
+
+    formula: type[Formula]
+
+    def check(self, name: str, value: object, samples: int) -> Formula | None:
+        """Return the formula, or None."""
+        if value is None or isinstance(value, self.formula):
+            return value
+        made = f"fastgd.{self.formula.__name__}"
+        write = f": write {made}(...)" if isinstance(value, str) or callable(value) else ""
+        raise TypeError(f"{name} must be a {made} or None, got {shown(value)}{write}")
+
+
 class Flag(OptionType):
     """True or False."""
 
@@ -196,6 +213,7 @@ class Fielded(OptionType):
 
     module: str
     classes: tuple[type[Hyperparameters], ...]
+    may_change: bool = False  # whether a field may be a schedule
 
     @property
     def by_command(self) -> dict[str, type[Hyperparameters]]:
@@ -210,8 +228,7 @@ class Fielded(OptionType):
         """Return the object with checked fields."""
         if isinstance(value, self.classes):
             checked = {
-                field: field_kind(value, field).check(field, getattr(value, field), samples)
-                for field in value.hyperparameters
+                field: self._field(value, field, samples) for field in value.hyperparameters
             }
             return value._replace(**checked)
         calls = list(map(_call, self.classes))
@@ -224,9 +241,15 @@ class Fielded(OptionType):
             f"{name} must be {either(calls)}, from {self.module}, got {shown(value)}{hint}"
         )
 
+    def _field(self, holder: Hyperparameters, field: str, samples: int) -> Any:
+        own = getattr(holder, field)
+        if self.may_change and isinstance(own, schedules.Schedule) and own.own:
+            return own
+        return field_kind(holder, field).check(field, own, samples)
+
 
 class ScheduleKind(Fielded):
-    """A schedule of `fastgd.schedules`, or an array of factors."""
+    """A schedule of `fastgd.schedules` or of one's own, or an array of factors."""
 
     words, hint = "one of `{module}` or (updates,) array_like", "Schedule | ArrayLike"
 
@@ -235,6 +258,14 @@ class ScheduleKind(Fielded):
 
     def check(self, name: str, value: object, samples: int) -> Hyperparameters:
         """Return the schedule with checked fields; an array becomes `Factors`."""
+        if isinstance(value, schedules.Schedule) and value.own:
+            return value
+        is_text = isinstance(value, str) and any(sign in value for sign in "*/+")
+        if is_text or (callable(value) and not isinstance(value, type)):
+            raise TypeError(
+                f"{name} must be one of fastgd.schedules or a fastgd.Schedule, got {shown(value)}: "
+                "write fastgd.Schedule(...)"
+            )
         if isinstance(value, schedules.Factors):
             value = value.factors
         if not (isinstance(value, (list, tuple, range)) or hasattr(value, "__array__")):

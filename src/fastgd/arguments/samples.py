@@ -56,6 +56,8 @@ class TrainingData:
     """Iterations that were already done before a resumed training."""
     gradients: FloatArray | None = None
     """(samples, outputs, inputs) the derivatives to learn, NaN where one is unknown."""
+    total: int = 0
+    """All iterations of the training, if this is a stretch of it."""
 
     @classmethod
     def check(

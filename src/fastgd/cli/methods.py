@@ -22,13 +22,16 @@ from fastgd.arguments.option_types import (
     Names,
     Number,
     Option,
+    OwnFormula,
+    ScheduleKind,
     field_kind,
 )
 from fastgd.cli.command_options import option_table, read_list, read_one
 from fastgd.cli.refusals import RefusedError, flag_of
 from fastgd.formulas.expressions import FUNCTIONS, parse, variables_of
-from fastgd.formulas.named import Function, Loss
+from fastgd.formulas.named import Loss
 from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Optimizer
+from fastgd.schedules import Schedule
 
 # ---------------------------------------------------------------- formulas
 
@@ -88,7 +91,7 @@ def with_formulas(given: Mapping[str, Any], numbers: Mapping[str, list[float]]) 
     A parameter with several values is an axis; the function gets the first one.
     """
     found, used = dict(given), set[str]()
-    for taker in (option for option in FORMULAS if option in given):
+    for taker in (option for option in (*FORMULAS, "schedule") if option in given):
         chosen = given[taker]
         several = isinstance(chosen, list)
         made = [_made(taker, one, numbers, used) for one in (chosen if several else [chosen])]
@@ -127,11 +130,13 @@ def _made(option: str, one: Any, numbers: Mapping[str, list[float]], used: set[s
     own: dict[str, Any] = {name: numbers[name][0] for name in numbers if name in named}
     used.update(own)
     try:
-        return (Loss if option == "loss" else Function)(one.text, **own)
+        kind = Schedule if option == "schedule" else getattr(DECLARED[option].kind, "formula")
+        return kind(one.text, **own)
     except (TypeError, ValueError) as error:
-        free = named - own.keys() - ({"y", "v"} if option == "loss" else set())
+        variables = {"loss": {"y", "v"}, "schedule": {"t", "total"}}.get(option, set())
+        free = named - own.keys() - variables
         hint = ": a parameter of its own is given as --parameter NAME=X"
-        several = len(free) > (option != "loss")
+        several = len(free) > (not variables)
         raise RefusedError(f"--{option} {one.text!r}: {error}{hint * several}") from error
 
 
@@ -191,6 +196,12 @@ def _class_of(option: str) -> Callable[[str], type[Hyperparameters]]:
     return read
 
 
+def _read_schedule(text: str) -> type[Hyperparameters] | Expression:
+    """A class, or an expression."""
+    found = read_formula(text)
+    return found if isinstance(found, Expression) else _class_of("schedule")(text)
+
+
 _WHOLE, _NUMBER = ("N", int, "a whole number", "whole numbers"), ("X", float, "a number", "numbers")
 
 
@@ -214,9 +225,12 @@ def _option(name: str, one: Option) -> MethodOption:
             names, typed = kind.known, ("NAME", _word if isinstance(kind, Name) else _names)
         case NameOrFormula():
             names, typed = kind.known, ("NAME", read_formula)
+        case OwnFormula():
+            rule = "an expression such as strength*log1p(w*w)"
+            default, typed = f"none; {rule}", ("EXPR", read_formula)
         case Fielded():
             names, default = tuple(kind.by_command), default.command
-            typed = ("NAME", _class_of(name))
+            typed = ("NAME", _read_schedule if name == "schedule" else _class_of(name))
     text = f"{one.help} (default: {default})."
     if names:
         notes = {kind.command: f" (or {short})" for short, kind in _SHORT.items()}
@@ -225,6 +239,8 @@ def _option(name: str, one: Option) -> MethodOption:
         if isinstance(kind, NameOrFormula):
             example = "log(1 + ((y - v)/c)**2)" if kind.formula is Loss else "a*sigmoid(beta*a)"
             marked.append(f"or an expression such as {example}")
+        if isinstance(kind, ScheduleKind):
+            marked.append("or an expression such as exp(-k*t)")
         text = f"{one.help}: {', '.join(marked)}."
     return MethodOption(name, text, one.panel, one.is_axis, *typed)
 
@@ -269,7 +285,7 @@ def _declared() -> Iterator[MethodOption]:
             if owned.option == name:
                 text = f"Parameter of {' and '.join(owned.names)} (default: {owned.default:g})."
                 yield MethodOption(number, text, one.panel, True, *_NUMBER)
-        if name == FORMULAS[-1]:
+        if name == "loss":
             text = "A parameter that an expression names, such as beta=1; once for each of them."
             yield MethodOption("parameter", text, one.panel, True, "NAME=X", str)
 
@@ -312,7 +328,7 @@ def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
             continue
         if read is bool:
             values = list(dict.fromkeys(value)) if many else [value]
-        elif read is read_formula:
+        elif read in (read_formula, _read_schedule):
             values = [read(part) for part in (parts_of(value) if many else [value])]
         elif many:
             values = read_list(flag_of(name), value, read, rule_of_many)
@@ -349,7 +365,7 @@ def read_entry(text: str) -> Optimizer | tuple[Optimizer, float]:
 
 def _with_fields(option: str, kinds: Any, fields: Mapping[str, Any]) -> Any:
     """Instantiate the classes; with several of them, once for each combination of fields."""
-    named: list[type[Hyperparameters]] = kinds if isinstance(kinds, list) else [kinds]
+    named: list[Any] = kinds if isinstance(kinds, list) else [kinds]  # classes, or a formula
     for name in fields:
         if not any(name in kind.hyperparameters for kind in named):
             raise RefusedError(
@@ -363,9 +379,12 @@ def _with_fields(option: str, kinds: Any, fields: Mapping[str, Any]) -> Any:
                 needed = flag_of(_typed(option, name))
                 raise RefusedError(f"{flag_of(option)} {kind.command} needs {needed}, got none")
     if not isinstance(kinds, list):
-        return kinds(**fields)
+        return kinds if isinstance(kinds, Schedule) else kinds(**fields)
     made = []
     for kind in kinds:
+        if isinstance(kind, Schedule):
+            made.append(kind)
+            continue
         own = {name: fields[name] for name in kind.hyperparameters if name in fields}
         axes = (value if isinstance(value, list) else [value] for value in own.values())
         made += [kind(**dict(zip(own, values, strict=True))) for values in product(*axes)]

@@ -39,6 +39,8 @@ _PHRASES = {
     "sample_weight": "--weight",
     "test_group": "--test-group",
     "a fastgd.Function": "an expression such as 'a*sigmoid(a)'",
+    "a fastgd.Penalty": "an expression such as 'strength*log1p(w*w)'",
+    "a fastgd.Schedule": "an expression such as 'exp(-k*t)'",
     "a fastgd.Loss": "an expression such as '(y - v)**2'",
     "patience, tolerance, summary or evaluate_every": (
         "--patience, --tolerance, --summary or --evaluate-every"

@@ -165,6 +165,7 @@ class Plan:
                 batch,
                 iterations=self.task.iterations,
                 record_every=self.task.record_every,
+                total=self.task.total,
                 look=look,
                 threads=self.threads if device == CPU and blocks < self.threads else 1,
                 blocks=blocks,

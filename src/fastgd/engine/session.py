@@ -57,6 +57,8 @@ class Session:
     samples: PackedSamples
     iterations: int = 0
     record_every: int = 1
+    total: int = 0
+    """All updates of the training, if these iterations are a stretch of it."""
     look: int = 0
     """Iterations between evaluations of the monitored error; 0 means once per epoch."""
     device: str = CPU
@@ -262,6 +264,7 @@ class Runs:
             factors=getattr(method.schedule, "factors", NONE),
             shuffle=int(method.shuffle),
             shuffle_seed=method.shuffle_seed,
+            total=session.total or session.iterations,
         )
         return launch.KernelCall(
             layout.markers,

@@ -62,6 +62,8 @@ class Recipe(NamedTuple):
 
     optimizer: Choice
     schedule: Choice | None  # learning rates change from update to update
+    scheduled: Choice | None  # so do hyperparameters of the optimizer
+    own_penalty: Choice | None  # a custom penalty is added to the loss for each weight
     activation: Choice
     output: Choice
     loss: Choice
@@ -261,6 +263,7 @@ class IterationSpan(NamedTuple):
     factors: Floats  # of the learning rates, one for each update, if the user gave them
     shuffle: int  # 1 to shuffle the samples in every epoch
     shuffle_seed: int
+    total: int  # all updates of the training, of which a call may have some
 
 
 NOW = GROUPS, MEASURING, TRAINING, SAMPLES, REAL, OVER = range(6)

@@ -6,6 +6,7 @@ from fastgd.arguments.option_types import mask_of
 from fastgd.arguments.options import Method
 from fastgd.checks.numbers import FloatArray
 from fastgd.reference.batch_norm import Normalization
+from fastgd.reference.formulas import value_and_derivatives
 from fastgd.reference.output import Output, Units
 from fastgd.reference.parameter import Parameter
 from fastgd.reference.philox import DROPCONNECT, DROPOUT, mask
@@ -140,6 +141,8 @@ class Layer:
             g = g - self.method.l1 * np.sign(self.weights.value)
         if self.method.l2:
             g = g - self.method.l2 * self.weights.value
+        if (penalty := self.method.formula("penalty")) is not None:
+            g = g - value_and_derivatives(penalty, self.weights.value)[1]
         self.weights.g = g
         if self.bias:
             self.bias.g = delta.sum(axis=0) / divisor

@@ -7,8 +7,9 @@ stores once for all parameters.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,6 +24,19 @@ class Optimizer(ABC):
 
     t = 0
     """The number of updates so far, if a step depends on it."""
+
+    past: ClassVar[Mapping[str, Sequence[float]]] = {}
+    """The values that a field had in all updates, by name, if it changes."""
+
+    def change(self, past: Mapping[str, Sequence[float]]) -> None:
+        """Set the fields that change to their last values."""
+        vars(self).update({name: values[-1] for name, values in past.items()}, past=past)
+
+    def power(self, name: str) -> float:
+        """The product of a field's values in all updates so far: a power if it doesn't change."""
+        if name in self.past:
+            return float(np.prod(self.past[name]))
+        return float(vars(self)[name] ** self.t)
 
     @abstractmethod
     def step(self, w: FloatArray, g: FloatArray, alpha: float) -> FloatArray:
@@ -127,14 +141,14 @@ class Adam(Optimizer):
         self.t += 1
         self.m = self.beta1 * self.m + (1 - self.beta1) * g
         self.s = self.beta2 * self.s + (1 - self.beta2) * g * g
-        mean = self.m / (1 - self.beta1**self.t)
-        root = np.sqrt(self.s) / np.sqrt(1 - self.beta2**self.t)
+        mean = self.m / (1 - self.power("beta1"))
+        root = np.sqrt(self.s) / np.sqrt(1 - self.power("beta2"))
         stepped: FloatArray = w + alpha * mean / (root + self.epsilon)
         return stepped
 
     def kept(self) -> tuple[float, ...]:
         """The powers of beta, then the factor and epsilon for `step` with one division less."""
-        power1, power2 = self.beta1**self.t, self.beta2**self.t
+        power1, power2 = self.power("beta1"), self.power("beta2")
         root = np.sqrt(1 - power2)
         return power1, power2, root / (1 - power1), self.epsilon * root
 

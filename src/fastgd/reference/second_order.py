@@ -40,6 +40,7 @@ class SecondOrder:
         optimizer = perceptron.layers[0].weights.optimizer
         assert isinstance(optimizer, LevenbergMarquardt)
         self._optimizer = optimizer
+        self._total = task.total or task.iterations
         weight = method.sample_weight
         self._weight = np.ones(len(task.X)) if weight is None else weight
         self._is_bayesian = method.regularization == "bayesian"
@@ -91,7 +92,7 @@ class SecondOrder:
         D = optimizer.scaled * np.where(diagonal > 0, diagonal, 1) + (1 - optimizer.scaled)
         before = self._objective()
         is_taken, tries = False, 0
-        moves = schedules.factor(self._method.schedule, j) != 0
+        moves = schedules.factor_of(self._method, j, self._total) != 0
         while moves and not is_taken and numbers["signal"] == 0:
             d = _solved(A + np.diag(mu * D), b)
             self._move(d, j)
@@ -163,7 +164,7 @@ class SecondOrder:
         return np.where(self._frozen, 0.0, J).reshape(-1, J.shape[2])
 
     def _move(self, d: FloatArray, j: int) -> None:
-        factor = schedules.factor(self._method.schedule, j)
+        factor = schedules.factor_of(self._method, j, self._total)
         for parameter, step in self._perceptron.pairs(d):
             parameter.move(step, factor)
 

@@ -8,6 +8,7 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastgd.arguments.axes import changing
 from fastgd.arguments.declarations import Options
 from fastgd.arguments.initial_network import NetworkParts, Start
 from fastgd.arguments.samples import TrainingData
@@ -108,6 +109,7 @@ class _Descent:
         if isinstance(method.optimizer, LevenbergMarquardt):
             self.second_order = SecondOrder(self.perceptron, method, task)
         self.end = None
+        self._known: dict[str, list[float]] = {}
         if resume is not None and state is not None:
             resume_from(state, self.perceptron, self.sampler, self.watch, task.done)
             self.records.join(resume)
@@ -194,12 +196,22 @@ class _Descent:
             sampler.learn(np.sum([layer.squared_norms() for layer in perceptron.layers], axis=0))
         if self.method.clip_norm < np.inf:
             _clip(perceptron.parameters, self.method.clip_norm)
-        factor = schedules.factor(self.method.schedule, j)
+        factor = schedules.factor_of(self.method, j, self.task.total or self.task.iterations)
         for parameter in perceptron.parameters:
+            parameter.optimizer.change(self._past(j))
             parameter.update(factor)
         if self.method.max_norm < np.inf:
             for layer in perceptron.layers:
                 _limit_norms(layer.weights, self.method.max_norm)
+
+    def _past(self, j: int) -> dict[str, list[float]]:
+        """The values of the optimizer's changing fields up to update j, by name."""
+        total, fields = self.task.total or self.task.iterations, changing(self.method.optimizer)
+        for name in fields:
+            formula, known = self.method.formula(name), self._known.setdefault(name, [])
+            assert formula is not None
+            known += [schedules.value(formula, t, total) for t in range(len(known), j + 1)]
+        return self._known
 
     def _errors(self) -> tuple[float, float | None]:
         """Mean absolute errors of the training samples, and of the validation samples."""

@@ -42,7 +42,7 @@ from fastgd.checks.numbers import (
 )
 from fastgd.engine.network import Network
 from fastgd.engine.results import MISSING, STATUS, State, Summary
-from fastgd.formulas.named import Formula, Function, Loss, loss_of
+from fastgd.formulas.named import Formula, Function, Loss, Penalty, loss_of
 from fastgd.optimizers import BAYESIAN, Hyperparameters
 from fastgd.store import Arrays, hashes_of
 from fastgd.store.npz import Found
@@ -96,7 +96,7 @@ def as_json(value: Any, arrays: Arrays) -> Any:
         arrays[name] = np.asarray(value.factors)
         return ["Factors", {"factors": name}]
     if isinstance(value, Hyperparameters):
-        return [type(value).__name__, value._asdict()]
+        return [type(value).__name__, as_json(value._asdict(), arrays)]
     if isinstance(value, Formula):
         return [type(value).__name__, *value.source]
     if isinstance(value, np.ndarray):
@@ -128,11 +128,13 @@ def decode_option(name: str, value: Any, arrays: Found) -> Any:
         if name == "Factors":
             own = fields["factors"]
             return schedules.Factors(array_of(arrays, own, "f", arrays[own].shape[:1]))
-        holders: tuple[type[Hyperparameters], ...] = (*optimizers.ALL, *schedules.ALL)
-        return {kind.__name__: kind for kind in holders}[name](**fields)
-    if name in FORMULAS and not isinstance(value, str):  # its source, which is parsed and never run
+        holders: dict[str, Any] = {kind.__name__: kind for kind in optimizers.ALL}
+        holders |= {kind.__name__: kind for kind in (schedules.Schedule, *schedules.ALL)}
+        each = {n: holders[v[0]](**v[1]) if isinstance(v, list) else v for n, v in fields.items()}
+        return holders[name](**each)
+    if name in FORMULAS and isinstance(value, list):  # its source, which is parsed and never run
         kind, *source = value
-        known: dict[str, type[Formula]] = {"Function": Function, "Loss": Loss}
+        known: dict[str, type[Formula]] = {one.__name__: one for one in (Function, Loss, Penalty)}
         return known[kind].of_text(*source)
     return value
 

@@ -22,7 +22,7 @@ from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import value_text
 from fastgd.engine.network import Network
 from fastgd.formulas.named import Formula
-from fastgd.optimizers import BAYESIAN
+from fastgd.optimizers import BAYESIAN, Hyperparameters
 
 _OF_NETWORKS = ("hidden_size", *STRUCTURES)
 
@@ -164,8 +164,10 @@ def _cells(name: str, axis: list[Any]) -> dict[str, list[Any]]:
     if name not in FIELDED:
         return {name: [_text(one) if isinstance(one, Formula) else one for one in axis]}
     fields = dict.fromkeys(field for one in axis for field in one.hyperparameters)
-    return {name: [type(one).__name__ for one in axis]} | {
-        field: [getattr(one, field, np.nan) for one in axis] for field in fields
+    found = {field: [getattr(one, field, np.nan) for one in axis] for field in fields}
+    return {name: [one.label for one in axis]} | {
+        field: [one.label if isinstance(one, Hyperparameters) else one for one in cells]
+        for field, cells in found.items()
     }
 
 
