@@ -8,8 +8,8 @@ final factor. If alpha is a tuple, all its values are multiplied by the same fac
 In :func:`fastgd.sweep` a field may be a list, range or 1-D array of values, which is an axis with
 the field's name: ``Cosine(steps=1000, warmup_steps=[0, 100])`` gives the axis ``warmup_steps``. A
 list of schedules is an axis, too. An array of numbers may be given in place of a schedule, as its
-factors (:class:`Factors`). A schedule of your own is a :class:`fastgd.Schedule`, which may also take
-the place of a number in an optimizer.
+factors (:class:`Factors`). A schedule of your own is a :class:`fastgd.Schedule`, which may also
+take the place of a number in an optimizer.
 
 The classes here declare everything about a schedule, with its factor as a formula of the fields.
 Plain NumPy versions of the factors are in ``reference/schedules.py``.
@@ -73,10 +73,11 @@ class Schedule(Hyperparameters):
     Warm restarts (Loshchilov and Hutter, *SGDR*, ICLR 2017), and a momentum that is switched:
 
     >>> import fastgd
+    >>> from math import pi
     >>> from fastgd.functions import cos, floor
     >>> from fastgd.optimizers import Momentum
     >>> restarts = fastgd.Schedule(
-    ...     lambda t, period: 0.5 + 0.5 * cos(3.14159 * (t / period - floor(t / period))), period=500
+    ...     lambda t, period: 0.5 + 0.5 * cos(pi * (t / period - floor(t / period))), period=500
     ... )
     >>> momentum = fastgd.Schedule("where(t < 500, 0.5, 0.9)")
     >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]

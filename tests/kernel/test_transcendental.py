@@ -330,7 +330,7 @@ def test_the_smaller_and_the_larger():
 
 
 def test_a_fused_multiply_add_is_rounded_once():
-    """Of exact fractions; about half of the sums cancel, where two roundings give another number."""
+    """Of exact fractions; in about half of them two roundings give another number."""
     random = np.random.default_rng(0)
     a, b = random.normal(size=(2, 2000))
     c = np.where(random.random(2000) < 0.5, -a * b * (1 + 1e-15 * random.normal(size=2000)), b)

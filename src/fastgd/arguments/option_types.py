@@ -173,6 +173,7 @@ class OwnFormula(OptionType):
     """A custom Penalty, or None."""
 
     words, hint = "{formula.__name__}", "{formula.__name__} | None"
+    known: ClassVar[tuple[str, ...]] = ()
 
     formula: type[Formula]
 
@@ -227,9 +228,7 @@ class Fielded(OptionType):
     def check(self, name: str, value: object, samples: int) -> Hyperparameters:
         """Return the object with checked fields."""
         if isinstance(value, self.classes):
-            checked = {
-                field: self._field(value, field, samples) for field in value.hyperparameters
-            }
+            checked = {field: self._field(value, field, samples) for field in value.hyperparameters}
             return value._replace(**checked)
         calls = list(map(_call, self.classes))
         word = (

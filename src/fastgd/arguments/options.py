@@ -434,8 +434,8 @@ def _check_optimizer(
     _check_applies(method, axes, "second_order")
     for name, formula in changing(optimizer).items():
         raise ValueError(
-            f"{name} must be a number with optimizer=LevenbergMarquardt(), whose damping follows from "
-            f"the loss, got {shown(formula)}"
+            f"{name} must be a number with optimizer=LevenbergMarquardt(), whose damping follows "
+            f"from the loss, got {shown(formula)}"
         )
     largest = max(axes.get("damping", [optimizer.damping]))
     limit = min(axes.get("max_damping", [optimizer.max_damping]))

@@ -23,13 +23,11 @@ from fastgd.arguments.option_types import (
     Number,
     Option,
     OwnFormula,
-    ScheduleKind,
     field_kind,
 )
 from fastgd.cli.command_options import option_table, read_list, read_one
 from fastgd.cli.refusals import RefusedError, flag_of
 from fastgd.formulas.expressions import FUNCTIONS, parse, variables_of
-from fastgd.formulas.named import Loss
 from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Optimizer
 from fastgd.schedules import Schedule
 
@@ -130,8 +128,8 @@ def _made(option: str, one: Any, numbers: Mapping[str, list[float]], used: set[s
     own: dict[str, Any] = {name: numbers[name][0] for name in numbers if name in named}
     used.update(own)
     try:
-        kind = Schedule if option == "schedule" else getattr(DECLARED[option].kind, "formula")
-        return kind(one.text, **own)
+        kind: Any = DECLARED[option].kind
+        return (Schedule if option == "schedule" else kind.formula)(one.text, **own)
     except (TypeError, ValueError) as error:
         variables = {"loss": {"y", "v"}, "schedule": {"t", "total"}}.get(option, set())
         free = named - own.keys() - variables
@@ -196,6 +194,19 @@ def _class_of(option: str) -> Callable[[str], type[Hyperparameters]]:
     return read
 
 
+_EXAMPLES = {
+    **dict.fromkeys(("activation", "output"), "a*sigmoid(beta*a)"),
+    "loss": "log(1 + ((y - v)/c)**2)",
+    "schedule": "exp(-k*t)",
+    "penalty": "strength*log1p(w*w)",
+}
+
+
+def _read_penalty(text: str) -> str | Expression | None:
+    """None, or an expression."""
+    return None if _word(text) == "none" else read_formula(text)
+
+
 def _read_schedule(text: str) -> type[Hyperparameters] | Expression:
     """A class, or an expression."""
     found = read_formula(text)
@@ -223,11 +234,9 @@ def _option(name: str, one: Option) -> MethodOption:
             typed = ("K,...", lambda text: tuple(map(int, text.split(","))), rule)
         case Name() | Names():
             names, typed = kind.known, ("NAME", _word if isinstance(kind, Name) else _names)
-        case NameOrFormula():
-            names, typed = kind.known, ("NAME", read_formula)
-        case OwnFormula():
-            rule = "an expression such as strength*log1p(w*w)"
-            default, typed = f"none; {rule}", ("EXPR", read_formula)
+        case NameOrFormula() | OwnFormula():
+            names, default = kind.known or ("none",), default or "none"
+            typed = ("NAME", read_formula if kind.known else _read_penalty)
         case Fielded():
             names, default = tuple(kind.by_command), default.command
             typed = ("NAME", _read_schedule if name == "schedule" else _class_of(name))
@@ -236,11 +245,8 @@ def _option(name: str, one: Option) -> MethodOption:
         notes = {kind.command: f" (or {short})" for short, kind in _SHORT.items()}
         notes[default] = " (default)"
         marked = [name + notes.get(name, "") for name in names]
-        if isinstance(kind, NameOrFormula):
-            example = "log(1 + ((y - v)/c)**2)" if kind.formula is Loss else "a*sigmoid(beta*a)"
-            marked.append(f"or an expression such as {example}")
-        if isinstance(kind, ScheduleKind):
-            marked.append("or an expression such as exp(-k*t)")
+        if name in _EXAMPLES:
+            marked.append(f"or an expression such as {_EXAMPLES[name]}")
         text = f"{one.help}: {', '.join(marked)}."
     return MethodOption(name, text, one.panel, one.is_axis, *typed)
 
@@ -328,7 +334,7 @@ def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
             continue
         if read is bool:
             values = list(dict.fromkeys(value)) if many else [value]
-        elif read in (read_formula, _read_schedule):
+        elif read in (read_formula, _read_penalty, _read_schedule):
             values = [read(part) for part in (parts_of(value) if many else [value])]
         elif many:
             values = read_list(flag_of(name), value, read, rule_of_many)

@@ -261,7 +261,7 @@ def recipe_of(
 def _over_time(
     formulas: tuple[Formula, ...], places: Mapping[str, int], fields: tuple[str, ...] = ()
 ) -> Choice | None:
-    """The kernel choice of formulas of t and total, whose values are those of an optimizer's fields."""
+    """The kernel choice of formulas of t and total, with the places of their values, if any."""
     if not formulas:
         return None
     names = dict.fromkeys(name for formula in formulas for name in formula.parameters)

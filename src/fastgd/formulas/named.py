@@ -1,4 +1,4 @@
-"""Formulas: an expression tree with its parameters; and activations and losses that have a name.
+"""Formulas: trees of operations with parameters; and activations and losses that have a name.
 
 All but four of the named ones are formulas that a user could write as well, one line each. The
 kernel implements the article's loss and the cross entropies separately, see
@@ -94,6 +94,10 @@ class Formula(ABC):
                 "derivative must be left out for a Loss with several outputs per target, got one"
             )
         for name in (*variables, *parameters):
+            if name in variables and name in parameters:
+                raise ValueError(
+                    f"a parameter of {self.what} must not have the name of a variable, got {name}"
+                )
             if name in CONSTANTS or name in FUNCTIONS:
                 raise ValueError(
                     f"a parameter of {self.what} must not have the name of a constant or function, "
@@ -356,9 +360,8 @@ class Penalty(_OfOne):
     Notes
     -----
     It is the sum of the formula over all weights, frozen ones included, but not over biases, scales
-    and shifts. As with ``l1`` and ``l2``, which may be given next to it, ``reduction="mean"`` doesn't
-    divide it. Where the derivative of a formula is not finite, as that of ``sqrt(abs(w))`` at 0, a
-    run with such a weight diverges.
+    and shifts; ``reduction="mean"`` doesn't divide it. ``l1`` and ``l2`` may be given next to it.
+    Where its derivative is not finite, as that of ``sqrt(abs(w))`` at 0, a run diverges.
 
     Examples
     --------
@@ -378,37 +381,24 @@ class Penalty(_OfOne):
 
 
 class ScheduleFormula(Formula):
-    """The formula of a :class:`fastgd.Schedule`: of the number of the update, and of all updates."""
+    """The formula of a :class:`fastgd.Schedule`, of the numbers of the update and of all."""
 
     what = "a Schedule"
     __slots__ = ()
 
-    def _read(
-        self,
-        given: Given,
-        parameters: tuple[str, ...],
-        part: str = "",
-        variables: tuple[str, ...] | None = None,
-    ) -> tuple[tuple[str, ...], Tree]:
-        for name in parameters:
-            if name in _TIMES:
-                raise ValueError(
-                    f"a parameter of {self.what} must not be called t or total, which it is given, "
-                    f"got {name}"
-                )
-        found, tree = super()._read(given, parameters, part, variables)
-        self._check_variables(found)
-        return _TIMES, tree  # so that a function of t alone equals its text
+    def _set(self, variables: tuple[str, ...], *facts: Any) -> None:
+        self._check_variables(variables)
+        super()._set(_TIMES, *facts)  # so that a function of t alone equals its text
 
     def _check_variables(self, variables: tuple[str, ...]) -> None:
         if not {*variables} <= {*_TIMES}:
             raise ValueError(
-                f"{self.what} must have the variables t, the number of the update from 0, and maybe "
+                "a Schedule must have no variables but t, the number of the update from 0, and "
                 "total, the number of all updates, apart from the parameters given by name; "
                 f"got {', '.join(variables)}"
             )
 
-    def _variables_of(self, tree: Tree, parameters: Iterable[str]) -> tuple[str, ...]:
+    def _variables_of(self, _tree: Tree, _parameters: Iterable[str]) -> tuple[str, ...]:
         return _TIMES
 
 

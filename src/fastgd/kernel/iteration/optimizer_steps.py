@@ -192,9 +192,7 @@ def value_over_time(choice, shape, numbers, layer, t, total):
     """The value of such a formula."""
 
 
-dispatch(
-    value_over_time, lambda choice, *_: body_of(choice.formulas[OVER_TIME], _OF_TIME, _TIMES)
-)
+dispatch(value_over_time, lambda choice, *_: body_of(choice.formulas[OVER_TIME], _OF_TIME, _TIMES))
 
 
 @part
