@@ -226,7 +226,7 @@ FORMULAS = [
     (lambda: fastgd.Schedule("t + total", total=3), "must not have the name of a variable, got to"),
     (lambda: fastgd.Schedule("t * 1e999"), "a Schedule must have finite real numbers only"),
     (lambda: fastgd.Schedule("+".join(["t"] * 200)), "at most 200 numbers, names and operations"),
-    (lambda: fastgd.Schedule("k * t", k=2)._replace(j=1), "of this function must be k, got j|one of"),
+    (lambda: fastgd.Schedule("k * t", k=2)._replace(j=1), "must be one of k, got j$"),
 ]  # fmt: skip
 
 
@@ -249,18 +249,19 @@ REFUSED = [
     ({"strength": 0.1}, TypeError, "an option must be one of .* got 'strength'"),
     ({"schedule": "exp(-t/9)"}, TypeError, r"schedule must be one of fastgd\.schedules or a "
      r"fastgd\.Schedule, got 'exp\(-t/9\)': write fastgd\.Schedule\(\.\.\.\)$"),
-    ({"schedule": lambda t: t}, TypeError, r"or a fastgd\.Schedule, got .*: write fastgd\.Schedule"),
+    ({"schedule": lambda t: t}, TypeError, r"or a fastgd\.Schedule, got .*: write fastgd\.S"),
     ({"schedule": FADING, "optimizer": Rprop()}, ValueError, r"schedule must be Constant\(\) with "
      r"optimizer=Rprop\(\), which adapts its own step sizes, got Schedule"),
-    ({"schedule": Step(step_size=SWITCHED)}, TypeError, "step_size must be an integer.* got "),
+    ({"schedule": Step(step_size=SWITCHED)}, TypeError, "step_size must be an int, got "),
     ({"schedule": fastgd.Schedule("steps*t", steps=1)}, ValueError, "a parameter of schedule must "
      "not have the name of another argument, got steps in Schedule"),
-    ({"optimizer": Momentum(momentum=Linear(5))}, TypeError, "momentum must be a number .* got "),
+    ({"optimizer": Momentum(momentum=Linear(5))}, TypeError, "momentum must be a number or a fastgd.Schedule of "
+     r"its values, got Linear\(.*\), a factor of alpha$"),
     ({"optimizer": LevenbergMarquardt(damping=SWITCHED)}, ValueError, "damping must be a number "
      r"with optimizer=LevenbergMarquardt\(\), whose damping follows from the loss, got Schedule"),
     ({"optimizer": Momentum(momentum=SWITCHED), "penalty": fastgd.Penalty("switch*w*w", switch=1)},
      ValueError, "the parameters of penalty and momentum must have different names, got switch"),
-    ({"optimizer": Momentum(momentum=SWITCHED), "switch": "x"}, TypeError, "switch must be a finite"),
+    ({"optimizer": Momentum(momentum=SWITCHED), "switch": "x"}, TypeError, "switch must be a n"),
 ]  # fmt: skip
 
 

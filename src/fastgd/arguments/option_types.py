@@ -242,8 +242,13 @@ class Fielded(OptionType):
 
     def _field(self, holder: Hyperparameters, field: str, samples: int) -> Any:
         own = getattr(holder, field)
-        if self.may_change and isinstance(own, schedules.Schedule) and own.own:
-            return own
+        if self.may_change and isinstance(own, schedules.Schedule):
+            if own.own:
+                return own
+            raise TypeError(
+                f"{field} must be a number or a fastgd.Schedule of its values, got {shown(own)}, "
+                "a factor of alpha"
+            )
         return field_kind(holder, field).check(field, own, samples)
 
 
