@@ -155,7 +155,7 @@ else:
         batch_size: int | Axis[int | None] | None = None, shuffle: bool = True,
         shuffle_seed: int = 0, sampling: _Sampling = 'epochs',
         sampling_rate: float | Axis[float] = 1.0, l1: float | Axis[float] = 0.0,
-        l2: float | Axis[float] = 0.0, penalty: Penalty | None | Axis[Penalty | None] = None,
+        l2: float | Axis[float] = 0.0, penalty: Penalty | Axis[Penalty | None] | None = None,
         regularization: _Regularization = 'given', dropout: float | Axis[float] = 0.0,
         dropconnect: float | Axis[float] = 0.0, trim_below: float | Axis[float] = 0.0,
         clip_above: float | Axis[float] = inf, clip_norm: float | Axis[float] = inf,

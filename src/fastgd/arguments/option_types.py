@@ -172,8 +172,9 @@ class NameOrFormula(OptionType):
 class OwnFormula(OptionType):
     """A custom Penalty, or None."""
 
-    words, hint = "{formula.__name__}", "{formula.__name__} | None"
+    words = hint = "{formula.__name__}"
     known: ClassVar[tuple[str, ...]] = ()
+    none: ClassVar[str] = "none"
 
     formula: type[Formula]
 
@@ -182,8 +183,9 @@ class OwnFormula(OptionType):
         if value is None or isinstance(value, self.formula):
             return value
         made = f"fastgd.{self.formula.__name__}"
-        write = f": write {made}(...)" if isinstance(value, str) or callable(value) else ""
-        raise TypeError(f"{name} must be a {made} or None, got {shown(value)}{write}")
+        is_expression = isinstance(value, str) and any(sign in value for sign in "(*/+")
+        write = f": write {made}(...)" if is_expression or callable(value) else ""
+        raise TypeError(f"{name} must be None or a {made}, got {shown(value)}{write}")
 
 
 class Flag(OptionType):
