@@ -116,8 +116,8 @@ class Schedule(Hyperparameters):
 
     def _replace(self, **values: Any) -> Self:
         own = self.own
-        if own is None:
-            return super()._replace(**values)
+        if own is None or not values:
+            return super()._replace(**values) if own is None else self
         return type(self)(str(own), **own._replace(**values).parameters)
 
     def __eq__(self, other: object) -> bool:

@@ -336,6 +336,9 @@ def add_penalties(penalty, scalar, block, layers, place):
 
 
 # ---------------------------------------------------------------- a penalty of one's own
+#
+# l1 and l2 are no such formulas, as they round otherwise: g - l1 * sign(w) and then a fused
+# multiply-add, not g minus one derivative; l1 * sum |w|, not the sum of l1 * |w|.
 
 
 def penalty_of(penalty, shape, numbers, layer, w):
