@@ -244,7 +244,7 @@ def recipe_of(
     return Recipe(
         optimizer=_OPTIMIZERS[type(optimizer)],
         schedule=rates,
-        scheduled=_over_time(tuple(scheduled.values()), places, tuple(scheduled)),
+        scheduled=_over_time((*scheduled.values(),), places, (*scheduled,)) if scheduled else None,
         own_penalty=None if penalty is None else _penalty(penalty, places),
         activation=functions.activation,
         output=functions.output,
@@ -260,10 +260,8 @@ def recipe_of(
 
 def _over_time(
     formulas: tuple[Formula, ...], places: Mapping[str, int], fields: tuple[str, ...] = ()
-) -> Choice | None:
-    """The kernel choice of formulas of t and total, with the places of their values, if any."""
-    if not formulas:
-        return None
+) -> Choice:
+    """The kernel choice of formulas of t and total, whose values may have places."""
     names = dict.fromkeys(name for formula in formulas for name in formula.parameters)
     own = {f"n{k}": places[name] for k, name in enumerate(names)}
     own |= {f"h{k}": places[name] for k, name in enumerate(fields)}
