@@ -94,10 +94,11 @@ class Schedule(Hyperparameters):
         """Make the class a dataclass, and store what is declared of it."""
         super().__init_subclass__(command=command)
         if formula:
-            cls.formula = ScheduleFormula(formula, **dict.fromkeys(cls.hyperparameters, 0.0))
+            fields = dict.fromkeys(cls.hyperparameters, 0.0)
+            cls.formula = ScheduleFormula(formula, derivative=None, **fields)
 
     def __init__(self, formula: Given, **parameters: float) -> None:
-        made = ScheduleFormula(formula, **parameters)
+        made = ScheduleFormula(formula, derivative=None, **parameters)
         vars(self).update(formula=made, command=str(made))
 
     @property
@@ -121,8 +122,9 @@ class Schedule(Hyperparameters):
         return type(self)(str(own), **own._replace(**values).parameters)
 
     def __eq__(self, other: object) -> bool:
-        same = super().__eq__(other)
-        return same if self.own is None or same is NotImplemented else self.own == other.own
+        if self.own is None or not isinstance(other, Schedule):
+            return super().__eq__(other)
+        return self.own == other.own
 
     def __hash__(self) -> int:
         return super().__hash__() if self.own is None else hash(self.own)
@@ -140,6 +142,9 @@ class Constant(Schedule, command="constant"):
     -----
     PyTorch: an optimizer without a scheduler.
     """
+
+    def __init__(self) -> None:
+        """Without a formula, which only a custom schedule has."""
 
 
 class Step(Schedule, command="step", formula="factor**floor(t / step_size)"):

@@ -128,14 +128,16 @@ def decode_option(name: str, value: Any, arrays: Found) -> Any:
         if name == "Factors":
             own = fields["factors"]
             return schedules.Factors(array_of(arrays, own, "f", arrays[own].shape[:1]))
-        holders: dict[str, Any] = {kind.__name__: kind for kind in optimizers.ALL}
-        holders |= {kind.__name__: kind for kind in (schedules.Schedule, *schedules.ALL)}
-        each = {n: holders[v[0]](**v[1]) if isinstance(v, list) else v for n, v in fields.items()}
-        return holders[name](**each)
-    if name in FORMULAS and isinstance(value, list):  # its source, which is parsed and never run
+        known: tuple[type[Hyperparameters], ...]
+        known = (*optimizers.ALL, schedules.Schedule, *schedules.ALL)
+        holders = {kind.__name__: kind for kind in known}
+        changing = {n: v for n, v in fields.items() if isinstance(v, (list, tuple))}
+        own = {n: holders[kind](**facts) for n, (kind, facts) in changing.items()}
+        return holders[name](**fields | own)
+    if name in FORMULAS and isinstance(value, (list, tuple)):  # its source, which is never run
         kind, *source = value
-        known: dict[str, type[Formula]] = {one.__name__: one for one in (Function, Loss, Penalty)}
-        return known[kind].of_text(*source)
+        formulas: tuple[type[Formula], ...] = (Function, Loss, Penalty)
+        return {one.__name__: one for one in formulas}[kind].of_text(*source)
     return value
 
 
