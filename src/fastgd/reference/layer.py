@@ -137,12 +137,12 @@ class Layer:
             g = g + np.einsum("nid,nih->dh", self.t, own) / divisor
         if self._connected is not None:
             g = _masked(g, self._connected)
+        if (penalty := self.method.formula("penalty")) is not None:
+            g = g - value_and_derivatives(penalty, self.weights.value)[1]
         if self.method.l1:
             g = g - self.method.l1 * np.sign(self.weights.value)
         if self.method.l2:
             g = g - self.method.l2 * self.weights.value
-        if (penalty := self.method.formula("penalty")) is not None:
-            g = g - value_and_derivatives(penalty, self.weights.value)[1]
         self.weights.g = g
         if self.bias:
             self.bias.g = delta.sum(axis=0) / divisor

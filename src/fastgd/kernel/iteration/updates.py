@@ -54,9 +54,9 @@ def update(shape, recipe, is_weight, g, block, at, stride, layer):
         if features.dropconnect is not None:
             factor = load(shape, numbers, at + layer.factors, stride)
             g = select(factor > 0.0, g * factor, 0.0)
-        g = _penalized(features.penalty, shape, g, w, numbers, layer)
         if recipe.own_penalty is not None:
             g = g - penalty_slope(recipe.own_penalty, shape, numbers, layer, w)
+        g = _penalized(features.penalty, shape, g, w, numbers, layer)
     if features.norm_clipping is None:
         return take_step(shape, recipe, g, w, block, at, stride, layer)
     g = of_learning(features.frozen, shape, g, 0.0, numbers, at, stride, layer)
