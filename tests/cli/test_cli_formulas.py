@@ -65,6 +65,9 @@ def test_a_penalty_and_a_schedule_are_expressions_too():
         "penalty": [None, fastgd.Penalty("abs(w)")],
         "schedule": [fastgd.schedules.Linear(9), fastgd.Schedule("where(t < 5, 1, t/total)")],
     }
+    typed = {"optimizer": "momentum", "momentum": "where(t < k, 0.5, 0.9)", "parameter": ["k=5"]}
+    momentum = fastgd.Schedule("where(t < k, 0.5, 0.9)", k=5)
+    assert read(**typed) == {"optimizer": fastgd.optimizers.Momentum(momentum)}
     axis = read(several=True, penalty="k*w*w", parameter=["k=0,1"])
     assert axis == {"penalty": fastgd.Penalty("k*w*w", k=0), "k": [0.0, 1.0]}
 
@@ -130,6 +133,7 @@ def test_numbers_of_named_functions_have_flags_of_their_own():
         ({"penalty": "k*w"}, r"--penalty 'k\*w': a Penalty must have one variable, .* got k, w: a "
          "parameter of its own is given as --parameter NAME=X$"),
         ({"schedule": "k*t"}, r"--schedule 'k\*t': a Schedule: unknown name 'k', .* NAME=X$"),
+        ({"optimizer": "adam", "beta1": "k*t"}, r"--beta1 'k\*t': a Schedule: unknown name 'k'"),
         ({"schedule": "fast"}, "--schedule must be one of constant, step, .* got 'fast'$"),
         ({"schedule": "1/(t+1)", "schedule_steps": "9"}, "--schedule-steps needs --schedule linear "
          r"or cosine, got 1 / \(t \+ 1\)$"),

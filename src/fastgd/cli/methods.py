@@ -89,7 +89,7 @@ def with_formulas(given: Mapping[str, Any], numbers: Mapping[str, list[float]]) 
     A parameter with several values is an axis; the function gets the first one.
     """
     found, used = dict(given), set[str]()
-    for taker in (option for option in (*FORMULAS, "schedule") if option in given):
+    for taker in (option for option in (*FORMULAS, *_OVER_TIME) if option in given):
         chosen = given[taker]
         several = isinstance(chosen, list)
         made = [_made(taker, one, numbers, used) for one in (chosen if several else [chosen])]
@@ -128,10 +128,11 @@ def _made(option: str, one: Any, numbers: Mapping[str, list[float]], used: set[s
     own: dict[str, Any] = {name: numbers[name][0] for name in numbers if name in named}
     used.update(own)
     try:
-        kind: Any = DECLARED[option].kind
-        return (Schedule if option == "schedule" else kind.formula)(one.text, **own)
+        kind: Any = None if option in _OVER_TIME else DECLARED[option].kind
+        return (Schedule if option in _OVER_TIME else kind.formula)(one.text, **own)
     except (TypeError, ValueError) as error:
-        variables = {"loss": {"y", "v"}, "schedule": {"t", "total"}}.get(option, set())
+        variables = {"t", "total"} if option in _OVER_TIME else set()
+        variables = {"y", "v"} if option == "loss" else variables
         free = named - own.keys() - variables
         hint = ": a parameter of its own is given as --parameter NAME=X"
         several = len(free) > (not variables)
@@ -165,6 +166,9 @@ FIELDS = {
     for option, kind in KINDS.items()
 }
 """Of these options the fields of all classes."""
+
+_OVER_TIME = ("schedule", *FIELDS["optimizer"])
+"""What may be an expression of t and total."""
 
 
 def _word(text: str) -> str:
@@ -334,6 +338,8 @@ def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
             continue
         if read is bool:
             values = list(dict.fromkeys(value)) if many else [value]
+        elif name in FIELDS["optimizer"] and any(sign in value for sign in "(*/"):
+            values = [read_formula(value)]
         elif read in (read_formula, _read_penalty, _read_schedule):
             values = [read(part) for part in (parts_of(value) if many else [value])]
         elif many:
