@@ -14,7 +14,7 @@ import numpy as np
 import fastgd
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.initial_network import INITS
-from fastgd.functions import exp, log, maximum, sign, sqrt
+from fastgd.functions import exp, log, log1p, maximum, sign, sqrt
 from fastgd.optimizers import (
     AdaDelta,
     AdaGrad,
@@ -78,6 +78,9 @@ STAYS = [None, np.arange(15).reshape(5, 3) % 2 == 0, True]
 
 SWISH = fastgd.Function(lambda a, beta: a / (1 + exp(-beta * a)), beta=1.0)
 CAUCHY = fastgd.Loss(lambda y, v, c: log(1 + ((y - v) / c) ** 2), c=1.0)
+DECAY = fastgd.Penalty(lambda w, strength: strength * log1p(w * w), strength=0.02)
+FADING = fastgd.Schedule(lambda t, rate: exp(-rate * t), rate=0.002)
+SWITCHED = fastgd.Schedule("where(t < switch, 0.5, 0.9)", switch=20)
 """Functions as users write them."""
 
 LION = fastgd.Rule(
@@ -279,6 +282,27 @@ OPTIONS = {
     "factors": Case(
         {"schedule": Factors(np.geomspace(1, 0.1, 150))},
         settings=[{"schedule": np.abs(np.sin(np.arange(300)))}],
+    ),
+    "formulas over time": Case(
+        {
+            "penalty": DECAY,
+            "schedule": FADING,
+            "optimizer": Momentum(momentum=SWITCHED),
+            "bias": True,
+        },
+        {"strength": [0.0, 0.1], "rate": [0.0, 0.1], "switch": [7.0, 1000.0]},
+        settings=[
+            {
+                "penalty": DECAY,
+                "schedule": FADING,
+                "optimizer": Momentum(momentum=SWITCHED),
+                "bias": True,
+                "strength": 0.5,
+                "rate": 0.05,
+                "switch": 3.0,
+                "alpha": 0.01,
+            },
+        ],
     ),
     "tanh, identity": Case({"activation": "tanh", "output": "identity"}),
     "relu, tanh": Case({"activation": "relu", "output": "tanh", "bias": True}),

@@ -17,6 +17,7 @@ from fastgd.arguments.option_types import (
     NameOrFormula,
     Names,
     Number,
+    OwnFormula,
     SampleFactors,
     ScheduleKind,
     field_kind,
@@ -38,8 +39,8 @@ def values_of_type(kind):
             return [*kind.known]
         case Names():
             return [*kind.known, kind.known[:2], kind.known[1:3]]
-        case NameOrFormula():
-            return [*kind.known, *OWN_FORMULAS[kind.formula]]
+        case NameOrFormula() | OwnFormula():
+            return [*(kind.known or [None]), *OWN_FORMULAS[kind.formula]]
         case SampleFactors():
             return [None, (1.0,) * 11, (*(1.0,) * 10, 2.0), [2.0] * 11, np.arange(11.0)]
         case Layers():
@@ -72,9 +73,15 @@ def distance(power, offset=0.0):
     return fastgd.Loss(lambda y, v: (y - v + offset) ** power)
 
 
+def decay(strength):
+    """Penalties of equal code."""
+    return fastgd.Penalty(lambda w: strength * w * w)
+
+
 OWN_FORMULAS = {
     fastgd.Function: [*map(scaled, (1.0, 0.5, 0.0, -0.0))],
     fastgd.Loss: [distance(2), distance(4), distance(2, 0.5)],
+    fastgd.Penalty: [*map(decay, (0.1, 0.2))],
 }
 
 

@@ -38,6 +38,7 @@ from fastgd.sklearn.joint_training import SweptRuns, batches_of, key_of
 from plain_facts import facts
 
 STEEP = fastgd.Function("tanh(1 / k) * a", k=0.0)
+FADES = fastgd.Schedule("exp(-t)").own
 TWO = fastgd.Loss(lambda y, v, w: (y - v) ** 2 + w**2)
 
 
@@ -93,6 +94,28 @@ REMEMBERED = {
             ],
             "first": [3],
             "twice": [True],
+        },
+    ),
+    "engine.recipe._each_over_time": (
+        {"formulas": (FADES,)},
+        {
+            "formulas": [
+                (fastgd.Schedule("exp(t)").own,),
+                (fastgd.Schedule("exp(-0.0 * t)").own,),
+                (fastgd.Schedule("exp(0.0 * t)").own,),
+                (FADES, FADES),
+                (FADES, fastgd.Schedule("k * t", k=1).own),
+            ]
+        },
+    ),
+    "engine.recipe._of_weight": (
+        {"penalty": fastgd.Penalty("0.0 * w")},
+        {
+            "penalty": [
+                fastgd.Penalty("-0.0 * w"),
+                fastgd.Penalty("0.0 * w", derivative="2 * w"),
+                fastgd.Penalty("k * w", k=1),
+            ]
         },
     ),
     "engine.session._remembered": (

@@ -17,10 +17,12 @@ from fastgd.engine.results import Summary as Summary
 from fastgd.engine.versions import show_versions as show_versions
 from fastgd.formulas.named import Function as Function
 from fastgd.formulas.named import Loss as Loss
+from fastgd.formulas.named import Penalty as Penalty
 from fastgd.formulas.rules import Rule as Rule
 from fastgd.models.fit import fit as fit
 from fastgd.models.group_models import GroupModels as GroupModels
 from fastgd.models.model import Model as Model
+from fastgd.schedules import Schedule as Schedule
 from fastgd.studies.box_counting import BoxCounting as BoxCounting
 from fastgd.studies.box_counting import box_counting as box_counting
 from fastgd.studies.race import Race as Race
@@ -60,7 +62,7 @@ else:
     from fastgd.engine.progress import ProgressHook
     from fastgd.models.model import Table
     from fastgd.optimizers import Adam, Axis, GradientDescent, Optimizer
-    from fastgd.schedules import Constant, Schedule
+    from fastgd.schedules import Constant
     from fastgd.store import PathLike
     from fastgd.studies.race import Entry
     from fastgd.studies.surface import Weight
@@ -88,11 +90,11 @@ else:
     # fmt: off
     # Below: python docs/write_stub.py
     __all__ = ["BoxCounting", "DeviceError", "Function", "GroupModels", "Loss", "Model",
-        "Objective", "Progress", "Race", "Rule", "Run", "Snapshot", "Summary", "Surface",
-        "Sweep", "Trainability", "TrainingWarning", "assert_equal", "box_counting", "bucket",
-        "devices", "fit", "fit_groups", "functions", "load", "minimize", "objective",
-        "optimizers", "race", "reference", "schedules", "show_versions", "surface", "sweep",
-        "train", "trainability", "trainability_zoom"]
+        "Objective", "Penalty", "Progress", "Race", "Rule", "Run", "Schedule", "Snapshot",
+        "Summary", "Surface", "Sweep", "Trainability", "TrainingWarning", "assert_equal",
+        "box_counting", "bucket", "devices", "fit", "fit_groups", "functions", "load",
+        "minimize", "objective", "optimizers", "race", "reference", "schedules",
+        "show_versions", "surface", "sweep", "train", "trainability", "trainability_zoom"]
     _Activation = Literal["sigmoid", "tanh", "relu", "identity", "softplus", "leaky_relu",
         "elu", "silu", "gelu"]
     _Output = Literal["sigmoid", "tanh", "identity", "softplus", "exp", "softmax"]
@@ -122,13 +124,14 @@ else:
         sample_weight: ArrayLike | None = None, gradient_weight: float = 0.0,
         batch_size: int | None = None, shuffle: bool = True, shuffle_seed: int = 0,
         sampling: _Sampling = 'epochs', sampling_rate: float = 1.0, l1: float = 0.0,
-        l2: float = 0.0, regularization: _Regularization = 'given', dropout: float = 0.0,
-        dropconnect: float = 0.0, gradient_noise: float = 0.0, input_noise: float = 0.0,
-        noise_decay: float = 0.0, trim_below: float = 0.0, clip_above: float = inf,
-        clip_norm: float = inf, max_norm: float = inf, tolerance: float = 0.0,
-        patience: int | None = None, min_delta: float = 0.0, monitor: _Monitor = 'error',
-        summary: int | None = None, evaluate_every: int | None = None, restore_best: bool = False,
-        negative_slope: float = 0.01, elu_alpha: float = 1.0, delta: float = 1.0, tau: float = 0.5
+        l2: float = 0.0, penalty: Penalty | None = None, regularization: _Regularization = 'given',
+        dropout: float = 0.0, dropconnect: float = 0.0, gradient_noise: float = 0.0,
+        input_noise: float = 0.0, noise_decay: float = 0.0, trim_below: float = 0.0,
+        clip_above: float = inf, clip_norm: float = inf, max_norm: float = inf,
+        tolerance: float = 0.0, patience: int | None = None, min_delta: float = 0.0,
+        monitor: _Monitor = 'error', summary: int | None = None, evaluate_every: int | None = None,
+        restore_best: bool = False, negative_slope: float = 0.01, elu_alpha: float = 1.0,
+        delta: float = 1.0, tau: float = 0.5
     ) -> Run: ...
     def sweep(
         X: ArrayLike, y: ArrayLike, *, gradients: ArrayLike | None = None,
@@ -157,17 +160,17 @@ else:
         batch_size: int | Axis[int | None] | None = None, shuffle: bool = True,
         shuffle_seed: int = 0, sampling: _Sampling = 'epochs',
         sampling_rate: float | Axis[float] = 1.0, l1: float | Axis[float] = 0.0,
-        l2: float | Axis[float] = 0.0, regularization: _Regularization = 'given',
-        dropout: float | Axis[float] = 0.0, dropconnect: float | Axis[float] = 0.0,
-        gradient_noise: float | Axis[float] = 0.0, input_noise: float | Axis[float] = 0.0,
-        noise_decay: float | Axis[float] = 0.0, trim_below: float | Axis[float] = 0.0,
-        clip_above: float | Axis[float] = inf, clip_norm: float | Axis[float] = inf,
-        max_norm: float | Axis[float] = inf, tolerance: float | Axis[float] = 0.0,
-        patience: int | Axis[int | None] | None = None, min_delta: float | Axis[float] = 0.0,
-        monitor: _Monitor = 'error', summary: int | None = None, evaluate_every: int | None = None,
-        restore_best: bool = False, negative_slope: float | Axis[float] = 0.01,
-        elu_alpha: float | Axis[float] = 1.0, delta: float | Axis[float] = 1.0,
-        tau: float | Axis[float] = 0.5
+        l2: float | Axis[float] = 0.0, penalty: Penalty | Axis[Penalty | None] | None = None,
+        regularization: _Regularization = 'given', dropout: float | Axis[float] = 0.0,
+        dropconnect: float | Axis[float] = 0.0, gradient_noise: float | Axis[float] = 0.0,
+        input_noise: float | Axis[float] = 0.0, noise_decay: float | Axis[float] = 0.0,
+        trim_below: float | Axis[float] = 0.0, clip_above: float | Axis[float] = inf,
+        clip_norm: float | Axis[float] = inf, max_norm: float | Axis[float] = inf,
+        tolerance: float | Axis[float] = 0.0, patience: int | Axis[int | None] | None = None,
+        min_delta: float | Axis[float] = 0.0, monitor: _Monitor = 'error',
+        summary: int | None = None, evaluate_every: int | None = None, restore_best: bool = False,
+        negative_slope: float | Axis[float] = 0.01, elu_alpha: float | Axis[float] = 1.0,
+        delta: float | Axis[float] = 1.0, tau: float | Axis[float] = 0.5
     ) -> Sweep: ...
     def fit_groups(
         df: Table, by: str | Sequence[str], target: str, *, inputs: Sequence[str] | None = None,
@@ -191,13 +194,13 @@ else:
         gradient_weight: float = 0.0, batch_size: int | None = None, shuffle: bool = True,
         shuffle_seed: int = 0, sampling: _Sampling = 'epochs', sampling_rate: float = 1.0,
         l1: float | Axis[float] = 0.0, l2: float | Axis[float] = 0.0,
-        regularization: _Regularization = 'given', dropout: float | Axis[float] = 0.0,
-        dropconnect: float = 0.0, gradient_noise: float = 0.0, input_noise: float = 0.0,
-        noise_decay: float = 0.0, trim_below: float = 0.0, clip_above: float = inf,
-        clip_norm: float = inf, max_norm: float = inf, tolerance: float = 0.0,
-        patience: int | None = 30, min_delta: float = 0.0, monitor: _Monitor = 'error',
-        evaluate_every: int | None = None, restore_best: bool = True, negative_slope: float = 0.01,
-        elu_alpha: float = 1.0, delta: float = 1.0, tau: float = 0.5
+        penalty: Penalty | None = None, regularization: _Regularization = 'given',
+        dropout: float | Axis[float] = 0.0, dropconnect: float = 0.0, gradient_noise: float = 0.0,
+        input_noise: float = 0.0, noise_decay: float = 0.0, trim_below: float = 0.0,
+        clip_above: float = inf, clip_norm: float = inf, max_norm: float = inf,
+        tolerance: float = 0.0, patience: int | None = 30, min_delta: float = 0.0,
+        monitor: _Monitor = 'error', evaluate_every: int | None = None, restore_best: bool = True,
+        negative_slope: float = 0.01, elu_alpha: float = 1.0, delta: float = 1.0, tau: float = 0.5
     ) -> GroupModels: ...
     def race(
         X: ArrayLike, y: ArrayLike, optimizers: Mapping[str, Entry] | Sequence[Entry] | None = None,
@@ -213,20 +216,22 @@ else:
         sample_weight: ArrayLike | None = None, gradient_weight: float = 0.0,
         batch_size: int | None = None, shuffle: bool = True, shuffle_seed: int = 0,
         sampling: _Sampling = 'epochs', sampling_rate: float = 1.0, l1: float = 0.0,
-        l2: float = 0.0, regularization: _Regularization = 'given', dropout: float = 0.0,
-        dropconnect: float = 0.0, gradient_noise: float = 0.0, input_noise: float = 0.0,
-        noise_decay: float = 0.0, trim_below: float = 0.0, clip_above: float = inf,
-        clip_norm: float = inf, max_norm: float = inf, tolerance: float = 0.0,
-        patience: int | None = None, min_delta: float = 0.0, monitor: _Monitor = 'error',
-        summary: int | None = None, evaluate_every: int | None = None, restore_best: bool = False,
-        negative_slope: float = 0.01, elu_alpha: float = 1.0, delta: float = 1.0, tau: float = 0.5
+        l2: float = 0.0, penalty: Penalty | None = None, regularization: _Regularization = 'given',
+        dropout: float = 0.0, dropconnect: float = 0.0, gradient_noise: float = 0.0,
+        input_noise: float = 0.0, noise_decay: float = 0.0, trim_below: float = 0.0,
+        clip_above: float = inf, clip_norm: float = inf, max_norm: float = inf,
+        tolerance: float = 0.0, patience: int | None = None, min_delta: float = 0.0,
+        monitor: _Monitor = 'error', summary: int | None = None, evaluate_every: int | None = None,
+        restore_best: bool = False, negative_slope: float = 0.01, elu_alpha: float = 1.0,
+        delta: float = 1.0, tau: float = 0.5
     ) -> Race: ...
     def objective(
         X: ArrayLike, y: ArrayLike, *, hidden_size: int | tuple[int, ...] = 4,
         activation: _Activation | Function = 'sigmoid', output: _Output | Function = 'sigmoid',
         bias: bool = False, loss: _Loss | Loss = 'squared', reduction: _Reduction = 'sum',
         sample_weight: ArrayLike | None = None, l1: float = 0.0, l2: float = 0.0,
-        negative_slope: float = 0.01, elu_alpha: float = 1.0, delta: float = 1.0, tau: float = 0.5
+        penalty: Penalty | None = None, negative_slope: float = 0.01, elu_alpha: float = 1.0,
+        delta: float = 1.0, tau: float = 0.5
     ) -> Objective: ...
     def minimize(
         X: ArrayLike, y: ArrayLike, *, hidden_size: int | tuple[int, ...] = 4,
@@ -235,8 +240,8 @@ else:
         span: tuple[float, float] | None = None, activation: _Activation | Function = 'sigmoid',
         output: _Output | Function = 'sigmoid', bias: bool = False, loss: _Loss | Loss = 'squared',
         reduction: _Reduction = 'sum', sample_weight: ArrayLike | None = None, l1: float = 0.0,
-        l2: float = 0.0, negative_slope: float = 0.01, elu_alpha: float = 1.0, delta: float = 1.0,
-        tau: float = 0.5
+        l2: float = 0.0, penalty: Penalty | None = None, negative_slope: float = 0.01,
+        elu_alpha: float = 1.0, delta: float = 1.0, tau: float = 0.5
     ) -> Run: ...
     def surface(
         X: ArrayLike, y: ArrayLike, weights: Start, *, biases: Sequence[ArrayLike] | None = None,

@@ -29,6 +29,7 @@ __all__ = [
     "cos",
     "exp",
     "expm1",
+    "floor",
     "fma",
     "log",
     "log1p",
@@ -90,6 +91,11 @@ def abs(x: Any) -> Any:  # noqa: A001
 def sign(x: Any) -> Any:
     """The sign of x, -1, 0 or 1; its derivative counts as 0."""
     return _function("sign", x)
+
+
+def floor(x: Any) -> Any:
+    """The largest whole number that is at most x; its derivative counts as 0."""
+    return _function("floor", x)
 
 
 def sin(x: Any) -> Any:

@@ -7,7 +7,8 @@ batch normalization, are updated in the same way, with state of their own shapes
 PyTorch's.
 
 In :func:`fastgd.sweep` a field may be a list, range or 1-D array of values, which is an axis with
-the field's name: ``Momentum(momentum=[0.5, 0.9])`` gives the axis ``momentum``.
+the field's name: ``Momentum(momentum=[0.5, 0.9])`` gives the axis ``momentum``. It may also be a
+:class:`fastgd.Schedule`, whose values from update to update are those of the field.
 
 The classes here declare everything about an optimizer. Those that move each weight by itself have
 the step as a formula, the text of a :class:`fastgd.Rule`, in which each operation is fused as
@@ -45,12 +46,22 @@ Axis = Sequence[Value] | Column
 """Several values of an argument: an axis of a sweep."""
 
 
+class Changing(Protocol):
+    """What changes from update to update: a :class:`fastgd.Schedule`."""
+
+    @property
+    def own(self) -> Any: ...
+
+
 class Field(Protocol[Value]):
-    """The type of a field: it may be given as an axis, and is one number in each run."""
+    """The type of a field: it may be given as an axis, and is one number in each run.
+
+    That of an optimizer may change from update to update.
+    """
 
     def __get__(self, holder: object, kind: Any = None, /) -> Value: ...
 
-    def __set__(self, holder: object, value: Value | Axis[Value], /) -> None: ...
+    def __set__(self, holder: object, value: Value | Axis[Value] | Changing, /) -> None: ...
 
 
 Real = Field[float]
@@ -85,6 +96,11 @@ class Hyperparameters:
 
     _fields: ClassVar[tuple[str, ...]]
 
+    @property
+    def label(self) -> str:
+        """What stands for it in tables and plots: the name of its class."""
+        return type(self).__name__
+
     def __init_subclass__(cls, *, command: str = "") -> None:
         """Make the class a frozen dataclass; store and document what is declared of its fields."""
         made: Any = dataclass(frozen=True, eq=False)(cls)
@@ -103,11 +119,6 @@ class Hyperparameters:
             cls.__doc__ = _with_parameters(cleandoc(made.__doc__), cls.hyperparameters)
         # Else the signature in help() would repeat all that the docstring says.
         made.__init__.__annotations__.update({n: fact.kind for n, fact in declared.items()})
-
-    @property
-    def label(self) -> str:
-        """What stands for the method in tables and plots: the name of its class."""
-        return type(self).__name__
 
     def _asdict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self._fields}

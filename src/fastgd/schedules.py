@@ -8,19 +8,20 @@ final factor. If alpha is a tuple, all its values are multiplied by the same fac
 In :func:`fastgd.sweep` a field may be a list, range or 1-D array of values, which is an axis with
 the field's name: ``Cosine(steps=1000, warmup_steps=[0, 100])`` gives the axis ``warmup_steps``. A
 list of schedules is an axis, too. An array of numbers may be given in place of a schedule, as its
-factors (:class:`Factors`).
+factors (:class:`Factors`). A schedule of your own is a :class:`fastgd.Schedule`, which may also
+take the place of a number in an optimizer.
 
-The classes here declare everything about a schedule except its factor. The factors have the same
-names; they are in ``kernel/iteration/optimizer_steps.py`` and, in plain NumPy, in
-``reference/schedules.py``.
+The classes here declare everything about a schedule, with its factor as a formula of the fields.
+Plain NumPy versions of the factors are in ``reference/schedules.py``.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.formulas.named import Given, ScheduleFormula
 from fastgd.optimizers import Field, Hyperparameters, Real
 
 __all__ = ["Constant", "Step", "Exponential", "Linear", "Cosine", "Factors"]  # noqa: RUF022
@@ -38,7 +39,98 @@ FinalFactor = Annotated[Real, "[0, inf)", "Factor of alpha at the end"]
 
 
 class Schedule(Hyperparameters):
-    """Base class of the schedules; they have nothing in common but having fields."""
+    """A custom schedule, as a formula; also the base class of those in :mod:`fastgd.schedules`.
+
+    As ``schedule`` of a training it is a factor of alpha. In place of a hyperparameter of an
+    optimizer, ``Momentum(momentum=Schedule(...))``, it is that number itself.
+
+    Parameters
+    ----------
+    formula : callable or str
+        A function of ``t``, the number of the update, 0 for the first one; maybe of ``total``, the
+        number of all updates; and of the parameters. It is made of arithmetic, constants and
+        `fastgd.functions`, or an expression as on the command line. The function is called once,
+        to record its operations.
+    **parameters : float
+        The parameters of the function, with their default values. Each becomes an option of a
+        training, and may be an axis of a sweep.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the function does anything else; the message has the line and the reason.
+
+    Notes
+    -----
+    Values are used as they are, be they outside of the interval of a hyperparameter. ``total``
+    includes the updates before a resumed training: with it, one that is resumed for more updates
+    is not the same as one without interruption. Running products, such as the powers of ``beta1``
+    in Adam, have the value of each update as a factor. A formula without ``total`` is resumed
+    exactly.
+
+    Examples
+    --------
+    Warm restarts (Loshchilov and Hutter, *SGDR*, ICLR 2017), and a momentum that is switched:
+
+    >>> import fastgd
+    >>> from math import pi
+    >>> from fastgd.functions import cos, floor
+    >>> from fastgd.optimizers import Momentum
+    >>> restarts = fastgd.Schedule(
+    ...     lambda t, period: 0.5 + 0.5 * cos(pi * (t / period - floor(t / period))), period=500
+    ... )
+    >>> momentum = fastgd.Schedule("where(t < 500, 0.5, 0.9)")
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> sweep = fastgd.sweep(X, y, optimizer=Momentum(momentum), schedule=restarts,
+    ...                      period=[100, 500], iterations=1000)
+    >>> sweep.shape
+    (2,)
+    """
+
+    formula: ClassVar[ScheduleFormula | None] = None
+    """The factor, with the fields as parameters; None for a constant and for custom factors."""
+
+    def __init_subclass__(cls, *, command: str, formula: str = "") -> None:
+        """Make the class a dataclass, and store what is declared of it."""
+        super().__init_subclass__(command=command)
+        if formula:
+            fields = dict.fromkeys(cls.hyperparameters, 0.0)
+            cls.formula = ScheduleFormula(formula, derivative=None, **fields)
+
+    def __init__(self, formula: Given, **parameters: float) -> None:
+        made = ScheduleFormula(formula, derivative=None, **parameters)
+        vars(self).update(formula=made, command=str(made))
+
+    @property
+    def own(self) -> ScheduleFormula | None:
+        """The formula of a custom schedule, which has its parameters; of others None."""
+        return self.formula if type(self) is Schedule else None
+
+    @property
+    def label(self) -> str:
+        """What stands for it in tables and plots."""
+        return str(self.own or super().label)
+
+    def _asdict(self) -> dict[str, Any]:
+        own = self.own
+        return super()._asdict() if own is None else {"formula": str(own), **own.parameters}
+
+    def _replace(self, **values: Any) -> Self:
+        own = self.own
+        if own is None or not values:
+            return super()._replace(**values) if own is None else self
+        return type(self)(str(own), **own._replace(**values).parameters)
+
+    def __eq__(self, other: object) -> bool:
+        if self.own is None or not isinstance(other, Schedule):
+            return super().__eq__(other)
+        return self.own == other.own
+
+    def __hash__(self) -> int:
+        return super().__hash__() if self.own is None else hash(self.own)
+
+    def __repr__(self) -> str:
+        return repr(self.formula)
 
 
 class Constant(Schedule, command="constant"):
@@ -51,8 +143,11 @@ class Constant(Schedule, command="constant"):
     PyTorch: an optimizer without a scheduler.
     """
 
+    def __init__(self) -> None:
+        """Without a formula, which only a custom schedule has."""
 
-class Step(Schedule, command="step"):
+
+class Step(Schedule, command="step", formula="factor**floor(t / step_size)"):
     """alpha is multiplied by a factor every ``step_size`` updates.
 
     The factor is factor**floor(t / step_size).
@@ -76,7 +171,7 @@ class Step(Schedule, command="step"):
     factor: Annotated[Real, "(0, inf)", "Factor of alpha at each step"] = 0.1
 
 
-class Exponential(Schedule, command="exponential"):
+class Exponential(Schedule, command="exponential", formula="factor**t"):
     """alpha is multiplied by the same number at every update.
 
     The factor is factor**t, for update t.
@@ -98,7 +193,11 @@ class Exponential(Schedule, command="exponential"):
     factor: Annotated[Real, "(0, inf)", "Factor of alpha at every update"]
 
 
-class Linear(Schedule, command="linear"):
+class Linear(
+    Schedule,
+    command="linear",
+    formula="fma(final_factor, minimum(t, steps) / steps, 1 - minimum(t, steps) / steps)",
+):
     """alpha changes linearly to ``final_factor`` times its initial value.
 
     With s = min(t / steps, 1) the factor is (1 - s) + final_factor * s.
@@ -122,7 +221,17 @@ class Linear(Schedule, command="linear"):
     final_factor: FinalFactor = 0.0
 
 
-class Cosine(Schedule, command="cosine"):
+_ALONG_COSINE = (
+    "0.5 * (1 + cos(pi * ((minimum(t, steps) - warmup_steps) / (steps - warmup_steps))))"
+)
+
+
+class Cosine(
+    Schedule,
+    command="cosine",
+    formula="where(t < warmup_steps, (t + 1) / warmup_steps, "
+    f"fma(final_factor, 1 - {_ALONG_COSINE}, {_ALONG_COSINE}))",
+):
     """alpha rises linearly during a warm-up, then falls along half a cosine.
 
     For t < warmup_steps the factor is (t + 1) / warmup_steps. From there on it is final_factor + (1

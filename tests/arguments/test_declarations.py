@@ -31,6 +31,7 @@ from fastgd.checks.messages import ELSEWHERE, did_you_mean_argument, options_tex
 from fastgd.checks.numbers import rule_of
 from fastgd.cli.methods import OPTIONS as TYPED
 from fastgd.engine import recipe as recipes
+from fastgd.formulas.expressions import variables_of
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, UNITS
 from fastgd.formulas.rules import Rule
 from fastgd.formulas.updates import states_of, update_by
@@ -133,16 +134,13 @@ def test_optimizers_are_the_classes_of_their_module():
 @pytest.mark.parametrize("kind", schedules.ALL, ids=lambda kind: kind.__name__)
 def test_a_schedule_is_everywhere(kind):
     name = kind.__name__
-    assert name == "Constant" or name in optimizer_steps.FACTORS, (
-        "no factor in kernel/iteration/optimizer_steps.py"
-    )
+    assert kind.formula or name in ("Constant", *optimizer_steps.FACTORS), "no formula"
     assert f".. autoclass:: {name}\n" in (DOCS / "api.md").read_text(), "not in docs/api.md"
     used = [case.options.get("schedule", schedules.Constant()) for case in OPTIONS.values()]
     assert any(type(schedule) is kind for schedule in used), "no case in tests/cases.py"
     assert name in schedules.__all__
-    read = {attribute for variable, attribute in read_by_kernel() if variable == "schedule"}
-    missing = {*kind.hyperparameters} - read
-    assert not missing, f"kernel/iteration/optimizer_steps.py reads no schedule.{missing}"
+    missing = {*kind.hyperparameters} - variables_of(kind.formula.tree if kind.formula else 0.0)
+    assert not missing, f"the formula of {name} has no {missing}"
     assert name == "Factors" or DECLARED["schedule"].kind.by_command[kind.command] is kind
 
 
@@ -162,7 +160,7 @@ def test_a_schedule_documents_itself(kind):
 
 def test_schedules_are_the_classes_of_their_module():
     assert schedules.Schedule.__subclasses__() == list(schedules.ALL)
-    assert set(optimizer_steps.FACTORS) | {"Constant"} == {s.__name__ for s in schedules.ALL}
+    assert set(optimizer_steps.FACTORS) == {"formula", "Factors"}
 
 
 # ---- options
@@ -276,6 +274,7 @@ def test_an_option_survives_a_file_and_is_told_in_words(name, tmp_path):
         "freeze": (1,),
         "init": "he",
         "regularization": "bayesian",
+        "penalty": fastgd.Penalty("k * w * w", k=0.1),
     }
     option = DECLARED[name]
     value = others.get(name, 0.25 if isinstance(option.default, float) else 3)

@@ -28,7 +28,7 @@ PLAIN = {
         "-(-1) - 2*pi/e + 1e-3*x",
         "sin(x) + cos(x)*tan(x) - asin(x/9) + acos(x/9) + atan(x)",
         "sinh(x) + cosh(x) - tanh(x) + exp(x) + log(x) - sqrt(x)",
-        "abs(-x) + sigmoid(x) + relu(x) - relu(-x) + sin(1)",
+        "abs(-x) + sigmoid(x) + relu(x) - relu(-x) + sin(1) + floor(3 * x) * x",
     ],
 )
 def test_means_what_python_means(text):

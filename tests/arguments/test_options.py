@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from test_checks import HUGE, anything, refused
 
 import fastgd
-from cases import other
+from cases import DECAY, other
 from fastgd import optimizers, schedules
 from fastgd.arguments import initial_network, option_types, options
 from fastgd.arguments.axes import as_axis
@@ -67,6 +67,7 @@ OTHERS = {
     "sampling": "adaptive",
     "init": "he",
     "freeze": (0,),
+    "penalty": DECAY,
     "batch_norm": True,
     "monitor": "loss",
     "summary": 10,

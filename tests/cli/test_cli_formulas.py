@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastgd
-from cases import CAUCHY, LION, SWISH
+from cases import CAUCHY, DECAY, FADING, LION, SWISH
 from fastgd.cli import main
 from fastgd.cli.command_options import takes
 from fastgd.cli.methods import method_options, read_entry, read_method
@@ -50,6 +50,26 @@ def test_an_expression_takes_the_numbers_that_it_names():
     assert read(**typed) == {"activation": SWISH, "loss": CAUCHY}
     made = read(activation="a / (1 + exp(-beta*a))", parameter=["beta=2.5"])["activation"]
     assert dict(made.parameters) == {"beta": 2.5}
+
+
+def test_a_penalty_and_a_schedule_are_expressions_too():
+    """Beside names: a penalty may be none, a schedule one of fastgd.schedules."""
+    numbers = {"parameter": ["strength=0.02", "rate=0.002"]}
+    assert read(penalty=str(DECAY), schedule="exp(-rate*t)", **numbers) == {
+        "penalty": DECAY,
+        "schedule": FADING,
+    }
+    found = read(several=True, penalty="none,abs(w)", schedule="linear,where(t < 5, 1, t/total)",
+                 schedule_steps="9")  # fmt: skip
+    assert found == {
+        "penalty": [None, fastgd.Penalty("abs(w)")],
+        "schedule": [fastgd.schedules.Linear(9), fastgd.Schedule("where(t < 5, 1, t/total)")],
+    }
+    typed = {"optimizer": "momentum", "momentum": "where(t < k, 0.5, 0.9)", "parameter": ["k=5"]}
+    momentum = fastgd.Schedule("where(t < k, 0.5, 0.9)", k=5)
+    assert read(**typed) == {"optimizer": fastgd.optimizers.Momentum(momentum)}
+    axis = read(several=True, penalty="k*w*w", parameter=["k=0,1"])
+    assert axis == {"penalty": fastgd.Penalty("k*w*w", k=0), "k": [0.0, 1.0]}
 
 
 def test_several_values_of_a_number_are_an_axis():
@@ -110,6 +130,13 @@ def test_numbers_of_named_functions_have_flags_of_their_own():
         ({"activation": "a*1", "negative_slope": "1"}, "--negative-slope needs --activation "
          r"leaky_relu, got a \* 1$"),
         ({"loss": "huber", "delta": "x"}, r"--delta must be a number, got 'x'$"),
+        ({"penalty": "k*w"}, r"--penalty 'k\*w': a Penalty must have one variable, .* got k, w: a "
+         "parameter of its own is given as --parameter NAME=X$"),
+        ({"schedule": "k*t"}, r"--schedule 'k\*t': a Schedule: unknown name 'k', .* NAME=X$"),
+        ({"optimizer": "adam", "beta1": "k*t"}, r"--beta1 'k\*t': a Schedule: unknown name 'k'"),
+        ({"schedule": "fast"}, "--schedule must be one of constant, step, .* got 'fast'$"),
+        ({"schedule": "1/(t+1)", "schedule_steps": "9"}, "--schedule-steps needs --schedule linear "
+         r"or cosine, got 1 / \(t \+ 1\)$"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_one_line(typed, message):
@@ -133,6 +160,7 @@ def test_a_number_of_one_of_several_losses_is_refused():
          "mean 'silu'"),
         (["--loss", "mse"], "or an expression such as .* got 'mse': did you mean 'squared'"),
         (["--output", "softmax"], "--loss must be 'cross_entropy' with --output softmax"),
+        (["--penalty", "fast"], "--penalty must be none or an expression such as .*, got 'fast'$"),
     ],
 )  # fmt: skip
 def test_what_the_library_refuses_is_said_in_typed_words(call, words, message):

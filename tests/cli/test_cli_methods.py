@@ -9,7 +9,7 @@ import pytest
 import fastgd
 from cases import OPTIONS, XOR_CSV, XOR_X, XOR_Y
 from fastgd import schedules
-from fastgd.arguments.axes import OWNED
+from fastgd.arguments.axes import OWNED, parameters_of
 from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES, Options
 from fastgd.arguments.option_types import Flag, Layers
 from fastgd.checks.messages import many, options_text, value_text
@@ -156,13 +156,13 @@ def test_every_case_can_be_typed(name):
     typed = {n: v if isinstance(v, bool) else str(v) for n, v in options.items()}
     for option in {"optimizer", "schedule"} & options.keys():
         start = "schedule_" if option == "schedule" else ""
-        fields = options[option]._asdict().items()
-        typed |= {f"{start}{field}": repr(value) for field, value in fields}
+        fields = {f: getattr(options[option], f) for f in options[option].hyperparameters}
+        typed |= {f"{start}{field}": getattr(v, "command", repr(v)) for field, v in fields.items()}
         typed[option] = options[option].command
     if isinstance(options.get("optimizer"), fastgd.Rule):
         typed = {"rule": typed["optimizer"]}
-    numbers = [getattr(value, "parameters", {}) for value in options.values()]  # of functions
-    typed["parameter"] = [f"{name}={value}" for own in numbers for name, value in own.items()]
+    own = {n: v for n, v in parameters_of(options).items() if n not in OWNED}  # of formulas
+    typed["parameter"] = [f"{name}={value}" for name, value in own.items()]
     assert read(**typed) == options
 
 

@@ -230,6 +230,7 @@ EDGES = {
     "abs": [0.0, 0.0, INF, INF, NAN, TINY, TINY, 1.0, 1.0, MAX, MAX],
     "sign": [0.0, -0.0, 1.0, -1.0, NAN, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0],
     "relu": [0.0, -0.0, INF, 0.0, NAN, TINY, 0.0, 1.0, 0.0, MAX, 0.0],
+    "floor": [0.0, -0.0, INF, -INF, NAN, 0.0, -1.0, 1.0, -1.0, MAX, -MAX],
 }
 """Values at these places."""
 
@@ -272,7 +273,7 @@ def test_values_at_the_edges(name):
 
 def test_every_function_has_its_edges_and_its_exact_value():
     assert FUNCTIONS.keys() == SUBJECTS.keys()
-    assert FUNCTIONS.keys() - {"pow"} == EDGES.keys() - {"sqrt", "abs", "sign", "relu"}
+    assert FUNCTIONS.keys() - {"pow"} == EDGES.keys() - {"sqrt", "abs", "sign", "relu", "floor"}
     assert {*functions.__all__} - {"fma", "maximum", "minimum", "where"} <= EDGES.keys()
 
 
@@ -329,7 +330,7 @@ def test_the_smaller_and_the_larger():
 
 
 def test_a_fused_multiply_add_is_rounded_once():
-    """Of exact fractions; half of the sums cancel, where two roundings give another number."""
+    """Of exact fractions; in about half of them two roundings give another number."""
     random = np.random.default_rng(0)
     a, b = random.normal(size=(2, 2000))
     c = np.where(random.random(2000) < 0.5, -a * b * (1 + 1e-15 * random.normal(size=2000)), b)

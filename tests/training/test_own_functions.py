@@ -466,7 +466,8 @@ def test_two_outputs_with_a_formula_of_ones_own_are_the_named_ones():
 EVERYTHING = (
     "tan(a / 9) + asin(a / 9) - acos(a / 9) + atan(a) + sinh(a) - cosh(a / 2) + sin(a) * cos(a)"
     " + tanh(a) + exp(-a) + expm1(a / 3) + log(a * a + 1) + log1p(a * a) + sqrt(a * a + 2)"
-    " + abs(a) + sign(a) * a + sigmoid(2 * a) + relu(a) + minimum(a, k) + maximum(a, -k)"
+    " + abs(a) + sign(a) * a + floor(a) * a + sigmoid(2 * a) + relu(a)"
+    " + minimum(a, k) + maximum(a, -k)"
     " + where(a > 0.1, a, k * a) + fma(a, k, a * a) + (a * a + 1)**k + k**a"
 )
 

@@ -24,11 +24,13 @@ from fastgd.checks.numbers import array_of, check_memory, length
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Formula, NamedLoss, Unit
 from fastgd.formulas.rules import Rule
 from fastgd.optimizers import Hyperparameters
+from fastgd.schedules import Schedule
 
 _NAMED: dict[str, Mapping[str, Unit | NamedLoss]] = {
     "activation": ACTIVATIONS,
     "output": OUTPUTS,
     "loss": LOSSES,
+    "penalty": {},
 }
 
 FORMULAS = tuple(_NAMED)
@@ -57,8 +59,19 @@ TAKEN = frozenset(
 _FIELDS = {f for kind in optimizers.ALL for f in kind.hyperparameters}
 
 
+def changing(holder: Hyperparameters) -> dict[str, Formula]:
+    """Return the formulas of an optimizer's fields that are schedules, by name."""
+    own = vars(holder)
+    if Schedule not in map(type, own.values()):  # the usual case, in half a microsecond
+        return {}
+    return {n: own[n].own for n in holder.hyperparameters if type(own[n]) is Schedule}
+
+
 def formulas_of(given: Mapping[str, Any]) -> dict[str, Formula | None]:
-    """Return the function of each of these options; None if it has none or is an axis."""
+    """Return the function of each of these options; None if it has none or is an axis.
+
+    With those of a custom schedule and of schedules in the optimizer, by the names of its fields.
+    """
     found: dict[str, Formula | None] = {}
     for option, known in _NAMED.items():
         value = given.get(option, DECLARED[option].default)
@@ -68,6 +81,11 @@ def formulas_of(given: Mapping[str, Any]) -> dict[str, Formula | None]:
             found[option] = DECLARED[option].kind.check(option, value, 0)  # refuses other names
         else:  # an axis, or rejected later
             found[option] = None
+    schedule, optimizer = given.get("schedule"), given.get("optimizer")
+    if type(schedule) is Schedule:
+        found["schedule"] = schedule.own
+    if isinstance(optimizer, Hyperparameters):
+        found |= changing(optimizer)
     return found
 
 
@@ -187,6 +205,7 @@ _SINGLE: dict[str, Any] = {
     "activation": (str, Formula),
     "output": (str, Formula),
     "loss": (str, Formula),
+    "penalty": (str, Formula),
     "reduction": str,
     "init": (str, tuple),
 }
@@ -397,8 +416,9 @@ def spread(given: Mapping[str, Any]) -> dict[str, Any]:
             found[name] = axis
             continue
         holder = found[fields[name]]
-        if isinstance(getattr(holder, name), Iterable):
-            raise ValueError(f"{name} must be in the combinations or an axis, got both")
+        if isinstance(getattr(holder, name), (Iterable, Schedule)):
+            other = "an axis" if isinstance(getattr(holder, name), Iterable) else "a Schedule"
+            raise ValueError(f"{name} must be in the combinations or {other}, got both")
         found[fields[name]] = holder._replace(**{name: axis})
     return found
 

@@ -23,12 +23,13 @@ from fastgd.arguments.option_types import (
     Names,
     Number,
     Option,
+    OwnFormula,
     SampleFactors,
     ScheduleKind,
     Slot,
 )
 from fastgd.checks.numbers import LAST_SEED
-from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Function, Loss
+from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Function, Loss, Penalty
 from fastgd.formulas.rules import Rule
 from fastgd.optimizers import ALL, GradientDescent, Optimizer
 from fastgd.schedules import Constant, Schedule
@@ -165,6 +166,19 @@ class LossOptions(SurfaceOptions, total=False):
             slots=(Slot("l2"),),
         ),
     ]
+    penalty: Annotated[
+        Penalty | None,
+        Option(
+            None,
+            OwnFormula(Penalty),
+            "A penalty of your own, as a :class:`fastgd.Penalty`: a formula of a weight that is "
+            "added to the loss for every weight, not for biases; next to ``l1`` and ``l2``.",
+            "Penalty on the weights, added to the loss for each",
+            "Regularization",
+            applies_to=AllBut(second_order="which needs a sum of squares"),
+            structure=True,
+        ),
+    ]
 
 
 class Options(LossOptions, total=False):
@@ -174,7 +188,7 @@ class Options(LossOptions, total=False):
         Optimizer,
         Option(
             GradientDescent(),
-            Fielded("fastgd.optimizers", ALL, Rule),
+            Fielded("fastgd.optimizers", ALL, Rule, may_change=True),
             'How an update follows from the gradient (article, "A Few Optimization Methods"). '
             "The documentation of each optimizer cites its paper. Or a formula of one's own, a "
             "`Rule`.",
@@ -189,8 +203,9 @@ class Options(LossOptions, total=False):
         Option(
             Constant(),
             ScheduleKind(),
-            "How alpha changes during the training: a factor of alpha for each update. Not with "
-            "``Rprop``, which adapts step sizes of its own.",
+            "How alpha changes during the training: a factor of alpha for each update. One of your "
+            "own is a :class:`fastgd.Schedule`. Not with ``Rprop``, which adapts step sizes of its "
+            "own.",
             "How alpha changes during the training",
             "Optimizer",
             applies_to=EVERYTHING,

@@ -168,6 +168,26 @@ class NameOrFormula(OptionType):
         raise TypeError(rule + (write if callable(value) else ""))
 
 
+@dataclass(frozen=True)
+class OwnFormula(OptionType):
+    """A custom Penalty, or None."""
+
+    words = hint = "{formula.__name__}"
+    known: ClassVar[tuple[str, ...]] = ()
+    none: ClassVar[str] = "none"
+
+    formula: type[Formula]
+
+    def check(self, name: str, value: object, samples: int) -> Formula | None:
+        """Return the formula, or None."""
+        if value is None or isinstance(value, self.formula):
+            return value
+        made = f"fastgd.{self.formula.__name__}"
+        is_expression = isinstance(value, str) and any(sign in value for sign in "(*/+")
+        write = f": write {made}(...)" if is_expression or callable(value) else ""
+        raise TypeError(f"{name} must be None or a {made}, got {shown(value)}{write}")
+
+
 class Flag(OptionType):
     """True or False."""
 
@@ -197,6 +217,7 @@ class Fielded(OptionType):
     module: str
     classes: tuple[type[Hyperparameters], ...]
     by_formula: type[Hyperparameters] | None = None  # also what is made of a formula of one's own
+    may_change: bool = False  # whether a field may be a schedule
 
     @property
     def by_command(self) -> dict[str, type[Hyperparameters]]:
@@ -211,10 +232,7 @@ class Fielded(OptionType):
         """Return the object with checked fields."""
         own = self.by_formula
         if isinstance(value, self.classes) or (own and isinstance(value, own)):
-            checked = {
-                field: field_kind(value, field).check(field, getattr(value, field), samples)
-                for field in value.hyperparameters
-            }
+            checked = {field: self._field(value, field, samples) for field in value.hyperparameters}
             return value._replace(**checked)
         calls = list(map(_call, self.classes))
         word = (
@@ -229,9 +247,20 @@ class Fielded(OptionType):
             f"{name} must be {either(calls)}, from {self.module}{other}, got {shown(value)}{hint}"
         )
 
+    def _field(self, holder: Hyperparameters, field: str, samples: int) -> Any:
+        own = getattr(holder, field)
+        if self.may_change and isinstance(own, schedules.Schedule):
+            if own.own:
+                return own
+            raise TypeError(
+                f"{field} must be a number or a fastgd.Schedule of its values, got {shown(own)}, "
+                "a factor of alpha"
+            )
+        return field_kind(holder, field).check(field, own, samples)
+
 
 class ScheduleKind(Fielded):
-    """A schedule of `fastgd.schedules`, or an array of factors."""
+    """A schedule of `fastgd.schedules` or of one's own, or an array of factors."""
 
     words, hint = "one of `{module}` or (updates,) array_like", "Schedule | ArrayLike"
 
@@ -240,6 +269,14 @@ class ScheduleKind(Fielded):
 
     def check(self, name: str, value: object, samples: int) -> Hyperparameters:
         """Return the schedule with checked fields; an array becomes `Factors`."""
+        if isinstance(value, schedules.Schedule) and value.own:
+            return value
+        is_text = isinstance(value, str) and any(sign in value for sign in "*/+")
+        if is_text or (callable(value) and not isinstance(value, type)):
+            raise TypeError(
+                f"{name} must be one of fastgd.schedules or a fastgd.Schedule, got {shown(value)}: "
+                "write fastgd.Schedule(...)"
+            )
         if isinstance(value, schedules.Factors):
             value = value.factors
         if not (isinstance(value, (list, tuple, range)) or hasattr(value, "__array__")):

@@ -14,6 +14,7 @@ from fastgd.arguments.axes import (
     ARGUMENTS,
     MOST_NETWORKS,
     axes_among,
+    changing,
     formulas_of,
     hint_of,
     kinds_of,
@@ -92,8 +93,11 @@ class Method:
         return self.changed | own
 
     def formula(self, option: str) -> Formula | None:
-        """Return the activation, output or loss with its parameters; None if it is no formula."""
-        formula = formulas_of(vars(self))[option]
+        """Return the formula of an option, or of the optimizer's field, with its parameters.
+
+        None if it is none.
+        """
+        formula = formulas_of(vars(self)).get(option)
         if formula is None:
             return None
         return formula._replace(**{name: self.numbers[name] for name in formula.parameters})
@@ -450,6 +454,11 @@ def _check_optimizer(
         _check_applies(method, axes, "first_order")
         return
     _check_applies(method, axes, "second_order")
+    for name, formula in changing(optimizer).items():
+        raise ValueError(
+            f"{name} must be a number with optimizer=LevenbergMarquardt(), whose damping follows "
+            f"from the loss, got {shown(formula)}"
+        )
     largest = max(axes.get("damping", [optimizer.damping]))
     limit = min(axes.get("max_damping", [optimizer.max_damping]))
     if largest > limit:

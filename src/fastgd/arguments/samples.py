@@ -58,6 +58,8 @@ class TrainingData:
     """(samples, outputs, inputs) the derivatives to learn, NaN where one is unknown."""
     schedule_start: int = 0
     """The update at which the schedule began: above 0 if a resuming call gave it anew."""
+    total: int = 0
+    """All iterations of the training, if this is a stretch of it."""
 
     @classmethod
     def check(

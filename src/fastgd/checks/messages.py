@@ -93,6 +93,7 @@ ELSEWHERE = {
     "dropout": "dropout_rate drop_rate drop_prob p_drop",
     "l1": "l1_penalty lasso",
     "l2": "weight_decay l2_penalty reg reg_lambda lambda_ ridge",
+    "penalty": "regularizer kernel_regularizer",
     "clip_above": "clip clipvalue clip_value clip_grad gradient_clipping max_grad grad_clip",
     "clip_norm": "clip_grad_norm max_grad_norm clipnorm global_clipnorm gradient_clip_val",
     "max_norm": "kernel_constraint weight_constraint max_norm_constraint",
@@ -207,7 +208,7 @@ _COUNTED = (
     "hidden_size", "optimizer", "schedule", "activation", "output", "loss", "reduction",
     "batch_size", "group", "fold", "sample_weight", "case", "alpha", "seed",
 )  # fmt: skip
-NO_VALUE = {"batch_size": "all", "patience": "none", "freeze": "none"}
+NO_VALUE = {"batch_size": "all", "patience": "none", "freeze": "none", "penalty": "none"}
 """What None is called on the command line, by option."""
 
 
@@ -302,16 +303,23 @@ def options_text(options: dict[str, Any], without: Any = (), *, classes: bool = 
             texts.append(f"{name} {_fielded_text(value, fields, classes)}")
         else:
             texts.append(setting_text(name, value))
-            parameters = getattr(value, "parameters", {}).items()  # of a function
+        for one in (value, *getattr(value, "_asdict", dict)().values()):
+            formula = getattr(one, "own", one)  # of a schedule, or a function
+            parameters = getattr(formula, "parameters", {}).items()
             own = [f"{n} {v:g}" for n, v in parameters if n not in options and n not in without]
             texts[-1] += f" ({', '.join(own)})" if own else ""
     return ", ".join(texts)
 
 
 def _fielded_text(value: Hyperparameters, fields: list[str], classes: bool) -> str:
-    texts = ", ".join(f"{field} {getattr(value, field):g}" for field in fields)
+    texts = ", ".join(f"{field} {_number_text(getattr(value, field))}" for field in fields)
     name = value.label if classes else value.command
     return name + (f" ({texts})" if texts else "")
+
+
+def _number_text(value: Any) -> str:
+    """Return a number, or what it is a schedule of."""
+    return value.label if isinstance(value, Hyperparameters) else f"{value:g}"
 
 
 def _spaced(name: str) -> str:

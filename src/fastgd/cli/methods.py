@@ -24,14 +24,15 @@ from fastgd.arguments.option_types import (
     Names,
     Number,
     Option,
+    OwnFormula,
     field_kind,
 )
 from fastgd.cli.command_options import option_table, read_list, read_one
 from fastgd.cli.refusals import RefusedError, flag_of
 from fastgd.formulas.expressions import FUNCTIONS, parse, variables_of
-from fastgd.formulas.named import Function, Loss
 from fastgd.formulas.rules import Rule
 from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Optimizer
+from fastgd.schedules import Schedule
 
 # ---------------------------------------------------------------- formulas
 
@@ -95,7 +96,7 @@ def with_formulas(
     """
     found, used = dict(given), set[str]()
     own = {name for rule in rules for name in rule.hyperparameters}
-    for taker in (option for option in FORMULAS if option in given):
+    for taker in (option for option in (*FORMULAS, *_OVER_TIME) if option in given):
         chosen = given[taker]
         several = isinstance(chosen, list)
         made = [_made(taker, one, numbers, used) for one in (chosen if several else [chosen])]
@@ -134,11 +135,14 @@ def _made(option: str, one: Any, numbers: Mapping[str, list[float]], used: set[s
     own: dict[str, Any] = {name: numbers[name][0] for name in numbers if name in named}
     used.update(own)
     try:
-        return (Loss if option == "loss" else Function)(one.text, **own)
+        kind: Any = None if option in _OVER_TIME else DECLARED[option].kind
+        return (Schedule if option in _OVER_TIME else kind.formula)(one.text, **own)
     except (TypeError, ValueError) as error:
-        free = named - own.keys() - ({"y", "v"} if option == "loss" else set())
+        variables = {"t", "total"} if option in _OVER_TIME else set()
+        variables = {"y", "v"} if option == "loss" else variables
+        free = named - own.keys() - variables
         hint = ": a parameter of its own is given as --parameter NAME=X"
-        several = len(free) > (option != "loss")
+        several = len(free) > (not variables)
         raise RefusedError(f"--{option} {one.text!r}: {error}{hint * several}") from error
 
 
@@ -170,6 +174,9 @@ FIELDS = {
 }
 """Of these options the fields of all classes."""
 
+_OVER_TIME = ("schedule", *FIELDS["optimizer"])
+"""What may be an expression of t and total."""
+
 
 def _word(text: str) -> str:
     return text.strip().lower().replace("-", "_")
@@ -198,6 +205,25 @@ def _class_of(option: str) -> Callable[[str], type[Hyperparameters]]:
     return read
 
 
+_EXAMPLES = {
+    **dict.fromkeys(("activation", "output"), "a*sigmoid(beta*a)"),
+    "loss": "log(1 + ((y - v)/c)**2)",
+    "schedule": "exp(-k*t)",
+    "penalty": "strength*log1p(w*w)",
+}
+
+
+def _read_penalty(text: str) -> str | Expression | None:
+    """None, or an expression."""
+    return None if _word(text) == "none" else read_formula(text)
+
+
+def _read_schedule(text: str) -> type[Hyperparameters] | Expression:
+    """A class, or an expression."""
+    found = read_formula(text)
+    return found if isinstance(found, Expression) else _class_of("schedule")(text)
+
+
 _WHOLE, _NUMBER = ("N", int, "a whole number", "whole numbers"), ("X", float, "a number", "numbers")
 
 
@@ -219,19 +245,19 @@ def _option(name: str, one: Option) -> MethodOption:
             typed = ("K,...", lambda text: tuple(map(int, text.split(","))), rule)
         case Name() | Names():
             names, typed = kind.known, ("NAME", _word if isinstance(kind, Name) else _names)
-        case NameOrFormula():
-            names, typed = kind.known, ("NAME", read_formula)
+        case NameOrFormula() | OwnFormula():
+            names, default = kind.known or ("none",), default or "none"
+            typed = ("NAME", read_formula if kind.known else _read_penalty)
         case Fielded():
             names, default = tuple(kind.by_command), default.command
-            typed = ("NAME", _class_of(name))
+            typed = ("NAME", _read_schedule if name == "schedule" else _class_of(name))
     text = f"{one.help} (default: {default})."
     if names:
         notes = {kind.command: f" (or {short})" for short, kind in _SHORT.items()}
         notes[default] = " (default)"
         marked = [name + notes.get(name, "") for name in names]
-        if isinstance(kind, NameOrFormula):
-            example = "log(1 + ((y - v)/c)**2)" if kind.formula is Loss else "a*sigmoid(beta*a)"
-            marked.append(f"or an expression such as {example}")
+        if name in _EXAMPLES:
+            marked.append(f"or an expression such as {_EXAMPLES[name]}")
         text = f"{one.help}: {', '.join(marked)}."
     # The commas of layers leave none for an axis, and nobody types masks.
     is_axis = one.is_axis and not isinstance(kind, Layers)
@@ -284,7 +310,7 @@ def _declared() -> Iterator[MethodOption]:
             if owned.option == name:
                 text = f"Parameter of {' and '.join(owned.names)} (default: {owned.default:g})."
                 yield MethodOption(number, text, one.panel, True, *_NUMBER)
-        if name == FORMULAS[-1]:
+        if name == "loss":
             text = "A parameter that an expression names, such as beta=1; once for each of them."
             yield MethodOption("parameter", text, one.panel, True, "NAME=X", str)
 
@@ -328,7 +354,9 @@ def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
             continue
         if read is bool:
             values = list(dict.fromkeys(value)) if many else [value]
-        elif read is read_formula:
+        elif name in FIELDS["optimizer"] and any(sign in value for sign in "(*/"):
+            values = [read_formula(value)]
+        elif read in (read_formula, _read_penalty, _read_schedule):
             values = [read(part) for part in (parts_of(value) if many else [value])]
         elif many:
             values = read_list(flag_of(name), value, read, rule_of_many)
@@ -411,7 +439,7 @@ def read_entry(text: str) -> Optimizer | tuple[Optimizer, float]:
 
 def _with_fields(option: str, kinds: Any, fields: Mapping[str, Any]) -> Any:
     """Instantiate the classes; with several of them, once for each combination of fields."""
-    named: list[type[Hyperparameters]] = kinds if isinstance(kinds, list) else [kinds]
+    named: list[Any] = kinds if isinstance(kinds, list) else [kinds]  # classes, or a formula
     for name in fields:
         if not any(name in kind.hyperparameters for kind in named):
             raise RefusedError(
@@ -425,9 +453,12 @@ def _with_fields(option: str, kinds: Any, fields: Mapping[str, Any]) -> Any:
                 needed = flag_of(_typed(option, name))
                 raise RefusedError(f"{flag_of(option)} {kind.command} needs {needed}, got none")
     if not isinstance(kinds, list):
-        return kinds(**fields)
+        return kinds if isinstance(kinds, Schedule) else kinds(**fields)
     made = []
     for kind in kinds:
+        if isinstance(kind, Schedule):
+            made.append(kind)
+            continue
         own = {name: fields[name] for name in kind.hyperparameters if name in fields}
         axes = (value if isinstance(value, list) else [value] for value in own.values())
         made += [kind(**dict(zip(own, values, strict=True))) for values in product(*axes)]

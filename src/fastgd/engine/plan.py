@@ -169,6 +169,7 @@ class Plan:
                 batch,
                 iterations=self.task.iterations,
                 record_every=self.task.record_every,
+                total=self.task.total,
                 look=look,
                 schedule_start=self.task.schedule_start,
                 threads=self.threads if device == CPU and blocks < self.threads else 1,

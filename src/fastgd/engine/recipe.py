@@ -14,21 +14,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.axes import parameters_of
+from fastgd.arguments.axes import changing, parameters_of
 from fastgd.arguments.declarations import DECLARED, VALUES
 from fastgd.arguments.option_types import Frozen
 from fastgd.arguments.options import Method
 from fastgd.formulas.derivation import Derivation, DualExpression, replaced, steadied
 from fastgd.formulas.expressions import Tree
-from fastgd.formulas.named import UNITS, Function, Loss, loss_of, unit_of
+from fastgd.formulas.named import UNITS, Formula, Function, Loss, Penalty, loss_of, unit_of
 from fastgd.formulas.updates import kept_of, update_of
 from fastgd.kernel.block import OPTIONS, Recipe
 from fastgd.kernel.iteration.activations import BOTH, DERIVATIVE, OF_VALUE, TWICE, VALUE
-from fastgd.kernel.iteration.losses import DELTA, LOSS
-from fastgd.kernel.iteration.optimizer_steps import ONCE, STEP
+from fastgd.kernel.iteration.losses import DELTA, LOSS, PENALTY, PENALTY_SLOPE
+from fastgd.kernel.iteration.optimizer_steps import ONCE, OVER_TIME, STEP
 from fastgd.kernel.language.specialization import Choice, Features, FormulaChoice
 from fastgd.optimizers import Optimizer
-from fastgd.schedules import Constant
+from fastgd.schedules import Factors, Schedule
 
 _SLOTS = [(DECLARED[name].feature, slot) for name in VALUES for slot in DECLARED[name].slots]
 _REAL = [(feature, slot.name) for feature, slot in _SLOTS if not slot.is_whole]
@@ -108,7 +108,7 @@ def width_of(recipe: Recipe) -> int:
     """Float values of a run."""
     choices = (
         *(recipe.optimizer, recipe.schedule, recipe.activation),
-        *(recipe.output, recipe.loss, recipe.coupling),
+        *(recipe.output, recipe.loss, recipe.coupling, recipe.scheduled, recipe.own_penalty),
     )
     places: list[int] = [place for choice in choices if choice for place in choice.places.values()]
     return max((_OPTIMIZER - 1, *places)) + 1
@@ -124,7 +124,8 @@ class Values(NamedTuple):
     def of(cls, method: Method, runs: int) -> "Values":
         """The values of a method, repeated for each run; seeds are 0."""
         optimizer, schedule = method.optimizer, method.schedule
-        own = [getattr(optimizer, name) for name in optimizer.hyperparameters]
+        fields = [getattr(optimizer, name) for name in optimizer.hyperparameters]
+        own = [0.0 if isinstance(one, Schedule) else one for one in fields]  # set in each update
         own += kept_of(optimizer)
         own += [getattr(schedule, name) for name in schedule.hyperparameters]
         own += method.numbers.values()
@@ -237,11 +238,12 @@ def recipe_of(
     masked = wanted["dropout"] or wanted["dropconnect"] or wanted["input_noise"]
     optimizer, schedule = method.optimizer, method.schedule
     is_curved = bool(optimizer.second_order)
-    rates, first = None, corrections_of(optimizer).stop  # where a schedule's fields begin
-    if not isinstance(schedule, Constant):
-        fields = {name: first + k for k, name in enumerate(schedule.hyperparameters)}
-        rates = Choice(type(schedule).__name__, **fields)
-    first += len(schedule.hyperparameters)
+    first = corrections_of(optimizer).stop + len(schedule.hyperparameters)
+    scheduled, penalty = changing(optimizer), method.penalty
+    places = places_of(method) if scheduled or schedule.formula or penalty else {}
+    rates = Choice("Factors") if isinstance(schedule, Factors) else None
+    if schedule.formula:
+        rates = _over_time((schedule.formula,), places)
     functions = _functions_of(method.activation, method.output, method.loss, first, has_gradients)
     loss = dict(functions.loss.formulas).get(LOSS)
     wanted |= {
@@ -260,12 +262,14 @@ def recipe_of(
         "curvature": is_curved,
         "bayesian": method.regularization == "bayesian",
         "tangents": has_gradients,
-        "restarted": restarted and rates is not None,
+        "restarted": restarted and bool(rates or scheduled),
     }
     on = {name: _ON[name] if is_wanted else None for name, is_wanted in wanted.items()}
     return Recipe(
         optimizer=step_of(optimizer),
         schedule=rates,
+        scheduled=_over_time((*scheduled.values(),), places, (*scheduled,)) if scheduled else None,
+        own_penalty=None if penalty is None else _penalty(penalty, places),
         activation=functions.activation,
         output=functions.output,
         loss=functions.loss,
@@ -276,6 +280,42 @@ def recipe_of(
         features=Features(**{name: on[name] for name in _FEATURES}),
         **{name: on[name] for name in _SWITCHED},
     )
+
+
+def _over_time(
+    formulas: tuple[Formula, ...], places: Mapping[str, int], fields: tuple[str, ...] = ()
+) -> Choice:
+    """The kernel choice of formulas of t and total, whose values may have places."""
+    names = dict.fromkeys(name for formula in formulas for name in formula.parameters)
+    own = {f"n{k}": places[name] for k, name in enumerate(names)}
+    own |= {f"h{k}": places[name] for k, name in enumerate(fields)}
+    return Choice("formula", ((OVER_TIME, _each_over_time(formulas)),), **own)
+
+
+@lru_cache(maxsize=1024)
+def _each_over_time(formulas: tuple[Formula, ...]) -> FormulaChoice:
+    """The values of formulas of t and total; parameters of the same name are the same."""
+    found = Derivation("")
+    names = dict.fromkeys(name for formula in formulas for name in formula.parameters)
+    neutral: dict[str, Tree] = {name: f"n{k}" for k, name in enumerate(names)}
+    values = [found.of(replaced(formula.tree, neutral)).value for formula in formulas]
+    return _formula(found, tuple(values))
+
+
+def _penalty(penalty: Penalty, places: Mapping[str, int]) -> Choice:
+    """The kernel choice of a custom penalty."""
+    return Choice("formula", _of_weight(penalty), **_places(penalty, "n", places))
+
+
+@lru_cache(maxsize=1024)
+def _of_weight(penalty: Penalty) -> tuple[tuple[str, FormulaChoice], ...]:
+    """A penalty and its derivative, of weight w."""
+    found, names = Derivation("w", OF_VALUE), _renamed(penalty, "n", "w")
+    whole = found.of(steadied(replaced(penalty.tree, names)))
+    slope = found.slope(whole)
+    if penalty.derivative is not None:
+        slope = found.of(steadied(replaced(penalty.derivative, names))).value
+    return (PENALTY, _formula(found, (whole.value,))), (PENALTY_SLOPE, _formula(found, (slope,)))
 
 
 def monitoring_of(
@@ -387,11 +427,11 @@ def _name_of(unit: str | Function) -> str:
     return "function"
 
 
-def _places(formula: Function | Loss, letter: str, places: Mapping[str, int]) -> dict[str, int]:
+def _places(formula: Formula, letter: str, places: Mapping[str, int]) -> dict[str, int]:
     return {f"{letter}{k}": places[name] for k, name in enumerate(formula.parameters)}
 
 
-def _renamed(formula: Function | Loss, letter: str, *variables: Tree) -> dict[str, Tree]:
+def _renamed(formula: Formula, letter: str, *variables: Tree) -> dict[str, Tree]:
     """Substitutions for the variables and parameters in a formula's tree.
 
     With neutral names, code compiled for one formula serves any other that differs in names only.
@@ -426,7 +466,7 @@ def _twice(function: Function) -> tuple[str, FormulaChoice]:
     return TWICE, _formula(found, (value, derivative, second))
 
 
-_PIECES = {"where", "maximum", "minimum", "abs", "sign", "relu"}
+_PIECES = {"where", "maximum", "minimum", "abs", "sign", "floor", "relu"}
 _MENDED = {"gelu"}
 """Activations made of pieces that meet where all of their derivatives are 0, far out."""
 

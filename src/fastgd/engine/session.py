@@ -58,6 +58,8 @@ class Session:
     samples: PackedSamples
     iterations: int = 0
     record_every: int = 1
+    total: int = 0
+    """All updates of the training, if these iterations are a stretch of it."""
     look: int = 0
     """Iterations between evaluations of the monitored error; 0 means once per epoch."""
     schedule_start: int = 0
@@ -279,6 +281,7 @@ class Runs:
             schedule_start=session.schedule_start,
             shuffle=int(method.shuffle),
             shuffle_seed=method.shuffle_seed,
+            total=(session.total or session.iterations) - session.schedule_start,
         )
         return launch.KernelCall(
             layout.markers,

@@ -33,7 +33,7 @@ OPSETS, IR_VERSION = {"": 17, "ai.onnx.ml": 3}, 8
 
 DTYPES = {"float64": TensorProto.DOUBLE, "float32": TensorProto.FLOAT}
 
-_WORDS = "add sub mul div pow neg sin tanh exp log sqrt abs sign relu where"
+_WORDS = "add sub mul div pow neg sin tanh exp log sqrt abs sign floor relu where"
 _SAME = {word: word.capitalize() for word in _WORDS.split()} | {
     "minimum": "Min",
     "maximum": "Max",

@@ -26,7 +26,7 @@ its operand that of the function, or the function's value if the derivative foll
 ``of_value`` of `Derivation`).
 """
 
-_FLAT = ("sign", "derivative of relu", "derivative of abs")
+_FLAT = ("sign", "floor", "derivative of relu", "derivative of abs")
 
 _SECOND: dict[str, Tree] = {
     "acos": ("mul", "d", ("div", "x", ("mul", ("sub", 1.0, "x"), ("add", 1.0, "x")))),

@@ -43,6 +43,7 @@ COMPARISONS: dict[type[ast.AST], str] = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "g
 FUNCTIONS: dict[str, int] = {
     **dict.fromkeys(("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"), 1),
     **dict.fromkeys(("exp", "expm1", "log", "log1p", "sqrt", "abs", "sign", "sigmoid", "relu"), 1),
+    "floor": 1,
     **dict.fromkeys(("minimum", "maximum"), 2),
     "where": 3,
     "fma": 3,
@@ -165,6 +166,7 @@ _CHECKED: dict[str, Callable[..., Any]] = {
     "pow": operator.pow,
     "abs": abs,
     "fma": lambda a, b, c: a * b + c,
+    "floor": lambda a: float(math.floor(a)),
 }
 
 

@@ -63,6 +63,8 @@ class Recipe(NamedTuple):
     optimizer: Choice
     schedule: Choice | None  # learning rates change from update to update
     restarted: Choice | None  # ... but not from the first one on
+    scheduled: Choice | None  # so do hyperparameters of the optimizer
+    own_penalty: Choice | None  # a custom penalty is added to the loss for each weight
     activation: Choice
     output: Choice
     loss: Choice
@@ -265,6 +267,7 @@ class IterationSpan(NamedTuple):
     schedule_start: int  # the update at which the schedule began
     shuffle: int  # 1 to shuffle the samples in every epoch
     shuffle_seed: int
+    total: int  # all updates of the training, of which a call may have some
 
 
 NOW = GROUPS, MEASURING, TRAINING, SAMPLES, REAL, OVER = range(6)

@@ -45,6 +45,7 @@ from fastgd.kernel.language.structs import Floats, IntArray, address_of, floats_
 from fastgd.kernel.language.tile import (
     Shape,
     constant_shape,
+    floor,
     fma,
     magnitude,
     runs_of,
@@ -239,13 +240,14 @@ _IEEE = {
     "derivative of relu": "select(a > 0.0, 1.0, select(a <= 0.0, 0.0, a))",
     "sqrt": "square_root(a)",
     "fma": "fma(a, b, c)",
+    "floor": "floor(a)",
 }
 """The IEEE 754 operations, on operands a, b and c. The first five, which are fast, need no c."""
 
 OPERATIONS = {name: code for code, name in enumerate(_IEEE)}
 """Codes of the IEEE 754 operations in programs."""
 
-_LAST_FAST, _LAST = OPERATIONS["copy"], OPERATIONS["fma"]
+_LAST_FAST, _LAST = OPERATIONS["copy"], OPERATIONS["floor"]
 
 OPERATIONS |= {"derivative of exp": OPERATIONS["copy"], "derivative of abs": OPERATIONS["sign"]}
 
@@ -305,7 +307,7 @@ def _one_of(names, arguments):
     lines = [f"    if operation == {OPERATIONS[name]}: return {_IEEE[name]}" for name in names]
     text = "\n".join([f"def body(operation, {arguments}):", *lines, "    return a"])
     called = {"select": select, "minimum": minimum, "maximum": maximum, "magnitude": magnitude}
-    called |= {"sign": sign, "relu": relu, "square_root": square_root, "fma": fma}
+    called |= {"sign": sign, "relu": relu, "square_root": square_root, "fma": fma, "floor": floor}
     return part(made(text, called))
 
 

@@ -93,7 +93,12 @@ from fastgd.kernel.iteration.monitoring import (
     observe,
     record_of,
 )
-from fastgd.kernel.iteration.optimizer_steps import prepare, set_rates, since_start
+from fastgd.kernel.iteration.optimizer_steps import (
+    prepare,
+    set_hyperparameters,
+    set_rates,
+    since_start,
+)
 from fastgd.kernel.iteration.updates import after_update, flush, update
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.loads_and_stores import (
@@ -233,6 +238,7 @@ def begin_pass(descent, data, N, of_batch, j, trains):
     if trains:
         t = since_start(recipe.restarted, descent.span, j)
         set_rates(recipe.schedule, scalar, layers, block, descent.span, t)
+        set_hyperparameters(recipe.scheduled, scalar, block.numbers, layers[0], descent.span, t)
         prepare(recipe.optimizer, scalar, block.numbers, layers[0])
         source, real = choose_samples(recipe.batches, descent, data, j)
         N = padded_of(recipe.batches, N, of_batch)

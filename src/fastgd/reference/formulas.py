@@ -38,6 +38,7 @@ _FUNCTIONS: dict[str, tuple[Rule, Rule]] = {
     "sqrt": (np.sqrt, lambda x: 0.5 / np.sqrt(x)),
     "abs": (np.abs, np.sign),
     "sign": (np.sign, np.zeros_like),
+    "floor": (np.floor, np.zeros_like),
     "relu": (lambda x: np.maximum(x, 0.0), lambda x: (x > 0).astype(np.float64)),
     "sigmoid": (_sigmoid, lambda x: _sigmoid(x) * _sigmoid(-x)),
     "tanh": (np.tanh, lambda x: 1 - np.tanh(x) ** 2),

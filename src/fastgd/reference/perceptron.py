@@ -11,6 +11,7 @@ from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.network import Network
+from fastgd.reference.formulas import value_and_derivatives
 from fastgd.reference.layer import Layer
 from fastgd.reference.parameter import Parameter
 from fastgd.reference.philox import GRADIENT_NOISE, INPUT_NOISE, normal
@@ -137,6 +138,8 @@ class Perceptron:
                 value += method.l1 * np.sum(np.abs(layer.weights.value))
             if method.l2:
                 value += method.l2 / 2 * np.sum(layer.weights.value**2)
+            if (penalty := method.formula("penalty")) is not None:
+                value += np.sum(value_and_derivatives(penalty, layer.weights.value)[0])
         return float(value)
 
     @property

@@ -5,7 +5,10 @@ from math import cos, pi
 import numpy as np
 
 from fastgd import schedules
+from fastgd.arguments.options import Method
 from fastgd.checks.numbers import FloatArray
+from fastgd.formulas.named import Formula
+from fastgd.reference.formulas import Dual, evaluate
 
 
 def factor(schedule: schedules.Schedule, t: int) -> float:
@@ -26,6 +29,19 @@ def factor(schedule: schedules.Schedule, t: int) -> float:
         case schedules.Factors(factors):
             return float(factors[t])
     return 1.0
+
+
+def value(formula: Formula, t: int, total: int) -> float:
+    """The value of a formula of the number of the update and of all updates."""
+    numbers = {"t": t, "total": total} | dict(formula.parameters)
+    known = {name: Dual(np.array(float(n)), np.array(0.0)) for name, n in numbers.items()}
+    return float(evaluate(formula.tree, known).value)
+
+
+def factor_of(method: Method, t: int, total: int) -> float:
+    """The factor of update t of ``total``, with these options."""
+    own = method.formula("schedule")
+    return factor(method.schedule, t) if own is None else value(own, t, total)
 
 
 def factors(schedule: schedules.Schedule, updates: int) -> FloatArray:

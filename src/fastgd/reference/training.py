@@ -8,6 +8,7 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastgd.arguments.axes import changing
 from fastgd.arguments.declarations import Options
 from fastgd.arguments.initial_network import NetworkParts, Start
 from fastgd.arguments.samples import TrainingData
@@ -115,6 +116,7 @@ class _Descent:
         if isinstance(method.optimizer, LevenbergMarquardt):
             self.second_order = SecondOrder(self.perceptron, method, task)
         self.end = None
+        self._known: dict[str, list[float]] = {}
         if resume is not None and state is not None:
             resume_from(state, self.perceptron, self.sampler, self.watch, task.done)
             self.records.join(resume)
@@ -205,12 +207,23 @@ class _Descent:
             _clip(perceptron.parameters, self.method.clip_norm)
         if self.method.gradient_noise:
             perceptron.add_noise(j, self.seed)
-        factor = schedules.factor(self.method.schedule, j - self.task.schedule_start)
+        start, total = self.task.schedule_start, self.task.total or self.task.iterations
+        factor = schedules.factor_of(self.method, j - start, total - start)
         for parameter in perceptron.parameters:
+            parameter.optimizer.change(self._past(j))
             parameter.update(factor)
         if self.method.max_norm < np.inf:
             for layer in perceptron.layers:
                 _limit_norms(layer.weights, self.method.max_norm)
+
+    def _past(self, j: int) -> dict[str, list[float]]:
+        """The values of the optimizer's changing fields up to update j, by name."""
+        total, fields = self.task.total or self.task.iterations, changing(self.method.optimizer)
+        for name in fields:
+            formula, known = self.method.formula(name), self._known.setdefault(name, [])
+            assert formula is not None
+            known += [schedules.value(formula, t, total) for t in range(len(known), j + 1)]
+        return self._known
 
     def _errors(self) -> tuple[float, float | None]:
         """Mean absolute errors of the training samples, and of the validation samples."""

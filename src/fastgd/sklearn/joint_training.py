@@ -17,6 +17,7 @@ from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import CPU, DeviceError
 from fastgd.engine.prediction import outputs
 from fastgd.optimizers import Hyperparameters
+from fastgd.schedules import Schedule
 from fastgd.sklearn.fit_spec import ARGUMENTS, FitSpec, train_alone
 from fastgd.training.run import Run
 from fastgd.training.sweep_result import Sweep
@@ -252,8 +253,9 @@ def batches_of(specs: Mapping[int, FitSpec]) -> list[Batch]:
                 values[name] = value
                 shared.append(name in _COSTLY and value == 0)
             elif name in FIELDED and isinstance(value, Hyperparameters):
-                fields = {field: getattr(value, field) for field in value._fields}
-                values |= {field: fields.pop(field) for field in value.hyperparameters}
+                fields = value._asdict()
+                numbers = [n for n in value.hyperparameters if type(fields[n]) is not Schedule]
+                values |= {field: fields.pop(field) for field in numbers}
                 shared.append((name, type(value), key_of(fields)))
             else:
                 shared.append((name, key_of(value)))

@@ -42,7 +42,7 @@ from fastgd.checks.numbers import (
 )
 from fastgd.engine.network import Network
 from fastgd.engine.results import MISSING, STATUS, State, Summary
-from fastgd.formulas.named import Formula, Function, Loss, loss_of
+from fastgd.formulas.named import Formula, Function, Loss, Penalty, loss_of
 from fastgd.formulas.rules import Rule
 from fastgd.optimizers import BAYESIAN, Hyperparameters
 from fastgd.store import Arrays, hashes_of
@@ -100,7 +100,7 @@ def as_json(value: Any, arrays: Arrays) -> Any:
         arrays[name] = np.asarray(value.factors)
         return ["Factors", {"factors": name}]
     if isinstance(value, Hyperparameters):
-        return [type(value).__name__, value._asdict()]
+        return [type(value).__name__, as_json(value._asdict(), arrays)]
     if isinstance(value, Formula):
         return [type(value).__name__, *value.source]
     if isinstance(value, np.ndarray):
@@ -132,12 +132,16 @@ def decode_option(name: str, value: Any, arrays: Found) -> Any:
         if name == "Factors":
             own = fields["factors"]
             return schedules.Factors(array_of(arrays, own, "f", arrays[own].shape[:1]))
-        holders: tuple[type[Hyperparameters], ...] = (*optimizers.ALL, Rule, *schedules.ALL)
-        return {kind.__name__: kind for kind in holders}[name](**fields)
-    if name in FORMULAS and not isinstance(value, str):  # its source, which is parsed and never run
+        known: tuple[type[Hyperparameters], ...]
+        known = (*optimizers.ALL, Rule, schedules.Schedule, *schedules.ALL)
+        holders = {kind.__name__: kind for kind in known}
+        changing = {n: v for n, v in fields.items() if isinstance(v, (list, tuple))}
+        own = {n: holders[kind](**facts) for n, (kind, facts) in changing.items()}
+        return holders[name](**fields | own)
+    if name in FORMULAS and isinstance(value, (list, tuple)):  # its source, which is never run
         kind, *source = value
-        known: dict[str, type[Formula]] = {"Function": Function, "Loss": Loss}
-        return known[kind].of_text(*source)
+        formulas: tuple[type[Formula], ...] = (Function, Loss, Penalty)
+        return {one.__name__: one for one in formulas}[kind].of_text(*source)
     return value
 
 

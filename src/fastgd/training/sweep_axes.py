@@ -23,7 +23,7 @@ from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import value_text
 from fastgd.engine.network import Network
 from fastgd.formulas.named import Formula
-from fastgd.optimizers import BAYESIAN
+from fastgd.optimizers import BAYESIAN, Hyperparameters
 
 _OF_NETWORKS = ("hidden_size", *STRUCTURES)
 
@@ -183,8 +183,10 @@ def _cells(name: str, axis: list[Any]) -> dict[str, list[Any]]:
     if name not in FIELDED:
         return {name: [_text(one) if isinstance(one, Formula) else one for one in axis]}
     fields = dict.fromkeys(field for one in axis for field in one.hyperparameters)
+    found = {field: [getattr(one, field, np.nan) for one in axis] for field in fields}
     return {name: [one.label for one in axis]} | {
-        field: [getattr(one, field, np.nan) for one in axis] for field in fields
+        field: [one.label if isinstance(one, Hyperparameters) else one for one in cells]
+        for field, cells in found.items()
     }
 
 

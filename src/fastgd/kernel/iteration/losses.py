@@ -23,6 +23,9 @@ from fastgd.kernel.language.tile import fma, magnitude, runs_of, select, zeros
 DELTA, LOSS = "minus the derivative", "loss"
 """Formulas of a loss, with target y, output v, and the output unit's input z."""
 
+PENALTY, PENALTY_SLOPE = "penalty", "derivative of the penalty"
+"""Formulas of a custom penalty, of weight w."""
+
 _OF_OUTPUT = ("choice", "output", "shape", "numbers", "layer", "y", "v", "z")
 _INPUTS = {name: name for name in "yvz"}
 
@@ -330,3 +333,40 @@ def add_penalties(penalty, scalar, block, layers, place):
     loss = load(scalar, block.losses, place, 0)
     loss = loss + (by_size + select(l2 > 0.0, 0.5 * l2 * squares, 0.0))
     store(scalar, block.losses, place, 0, loss)
+
+
+# ---------------------------------------------------------------- a penalty of one's own
+#
+# l1 and l2 are no such formulas, as they round otherwise: g - l1 * sign(w) and then a fused
+# multiply-add, not g minus one derivative; l1 * sum |w|, not the sum of l1 * |w|.
+
+
+def penalty_of(penalty, shape, numbers, layer, w):
+    """The penalty of each weight."""
+
+
+def penalty_slope(penalty, shape, numbers, layer, w):
+    """Its derivative."""
+
+
+def _of_weight(purpose):
+    arguments = ("choice", "shape", "numbers", "layer", "w")
+    return lambda penalty, *_: body_of(penalty.formulas[purpose], arguments, {"w": "w"})
+
+
+dispatch(penalty_of, _of_weight(PENALTY))
+dispatch(penalty_slope, _of_weight(PENALTY_SLOPE))
+
+
+@part
+def add_own_penalty(penalty, scalar, block, layers, place):
+    """Add the sum over all weights, in their order, to a loss."""
+    if penalty is None:
+        return
+    total = zeros(scalar)
+    for k in range(len(layers)):
+        layer = layers[k]
+        for i in range(layer.units_below * layer.outputs):
+            w = load(scalar, block.numbers, layer.weights + i * runs_of(scalar), 0)
+            total = total + penalty_of(penalty, scalar, block.numbers, layer, w)
+    store(scalar, block.losses, place, 0, load(scalar, block.losses, place, 0) + total)

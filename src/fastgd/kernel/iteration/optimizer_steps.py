@@ -7,15 +7,10 @@ A step is over a tile of parameters; g is minus the derivative. All optimizer st
 Each operation is fused as the formula has it, which makes it part of the numbers contract.
 """
 
-from math import pi
-
-from fastgd.kernel.block import value
 from fastgd.kernel.iteration.activations import body_of
-from fastgd.kernel.iteration.elementary import cos, minimum
-from fastgd.kernel.iteration.exponentials import power
 from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.specialization import dispatch, part
-from fastgd.kernel.language.tile import floor, fma, select, zeros
+from fastgd.kernel.language.tile import zeros
 
 STEP, ONCE = "step", "once per update"
 """Formulas of an optimizer: of each parameter, and of each run."""
@@ -71,54 +66,41 @@ dispatch(step, _pick_step)
 dispatch(prepare, _pick_once)
 
 
-# ---------------------------------------------------------------- schedules of learning rates
+# ---------------------------------------------------------------- schedules
+
+OVER_TIME = "values of t and total"
+"""The formula of a schedule, or of several: of the number of the update, and of all updates."""
+
+_OF_TIME = ("choice", "shape", "numbers", "layer", "t", "total")
+_TIMES = {"t": "t", "total": "total"}
+
+
+def value_over_time(choice, shape, numbers, layer, t, total):
+    """The value of such a formula."""
+
+
+dispatch(value_over_time, lambda choice, *_: body_of(choice.formulas[OVER_TIME], _OF_TIME, _TIMES))
 
 
 @part
-def _number(scalar, j):
-    """The number of the update, as a tile."""
-    return zeros(scalar) + float(j)
-
-
-def _step(schedule, scalar, numbers, layer, span, j):
-    step_size = value(scalar, numbers, layer, schedule.step_size)
-    return power(
-        value(scalar, numbers, layer, schedule.factor), floor(_number(scalar, j) / step_size)
-    )
-
-
-def _exponential(schedule, scalar, numbers, layer, span, j):
-    return power(value(scalar, numbers, layer, schedule.factor), _number(scalar, j))
-
-
-def _linear(schedule, scalar, numbers, layer, span, j):
-    steps = value(scalar, numbers, layer, schedule.steps)
-    s = minimum(_number(scalar, j), steps) / steps
-    return fma(value(scalar, numbers, layer, schedule.final_factor), s, 1.0 - s)
-
-
-def _cosine(schedule, scalar, numbers, layer, span, j):
-    t = _number(scalar, j)
-    steps = value(scalar, numbers, layer, schedule.steps)
-    final_factor = value(scalar, numbers, layer, schedule.final_factor)
-    warmup_steps = value(scalar, numbers, layer, schedule.warmup_steps)
-    s = (minimum(t, steps) - warmup_steps) / (steps - warmup_steps)
-    share = 0.5 * (1.0 + cos(pi * s))
-    return select(t < warmup_steps, (t + 1.0) / warmup_steps, fma(final_factor, 1.0 - share, share))
-
-
-FACTORS = {
-    "Step": _step,
-    "Exponential": _exponential,
-    "Linear": _linear,
-    "Cosine": _cosine,
-    "Factors": lambda schedule, scalar, numbers, layer, span, j: zeros(scalar) + span.factors[j],
-}
+def whole(scalar, count):
+    """A count as a tile."""
+    return zeros(scalar) + float(count)
 
 
 def factor_of(schedule, scalar, numbers, layer, span, j):
     """The factor of update j, as a tile."""
 
+
+def _by_formula(schedule, scalar, numbers, layer, span, j):
+    t, total = whole(scalar, j), whole(scalar, span.total)
+    return value_over_time(schedule, scalar, numbers, layer, t, total)
+
+
+FACTORS = {
+    "formula": _by_formula,
+    "Factors": lambda schedule, scalar, numbers, layer, span, j: zeros(scalar) + span.factors[j],
+}
 
 dispatch(factor_of, FACTORS)
 
@@ -140,3 +122,26 @@ def set_rates(schedule, scalar, layers, block, span, j):
     for k in range(len(layers)):
         base = load(scalar, block.numbers, layers[k].base_alpha, 0)
         store(scalar, block.numbers, layers[k].alpha, 0, base * factor)
+
+
+def put_over_time(choice, shape, numbers, layer, t, total):
+    """Write the values of these formulas to the run's values h0, h1, ..."""
+
+
+def _pick_put(choice, *_others):
+    formula = choice.formulas[OVER_TIME]
+    put = "put_value(shape, numbers, layer, choice.h{0}, {{{0}}})"
+    puts = [put.format(k) for k in range(len(formula.results))]
+    return body_of(formula, _OF_TIME, _TIMES, puts)
+
+
+dispatch(put_over_time, _pick_put)
+
+
+@part
+def set_hyperparameters(scheduled, scalar, numbers, layer, span, j):
+    """Set the optimizer's hyperparameters that are schedules, of update j."""
+    if scheduled is None:
+        return
+    t, total = whole(scalar, j), whole(scalar, span.total)
+    put_over_time(scheduled, scalar, numbers, layer, t, total)

@@ -9,7 +9,7 @@ import { FOLDED } from "./formulas.js";
 const SHORT = 64;
 
 /** The functions whose derivative is 0. */
-const FLAT = ["sign"];
+const FLAT = ["sign", "floor"];
 
 /**
  * A list of nodes in which each follows its operands, and no two are equal: `["number", value]`,

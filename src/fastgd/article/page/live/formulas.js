@@ -80,7 +80,7 @@ const CHECKED = {
   ...FOLDED,
   ...Object.fromEntries(
     ["sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "expm1", "log"]
-      .concat(["log1p", "sqrt", "abs", "pow"])
+      .concat(["log1p", "sqrt", "abs", "floor", "pow"])
       .map((name) => [name, Math[name]])
   ),
   fma: (a, b, c) => a * b + c,
