@@ -14,12 +14,14 @@ from fastgd.arguments.initial_network import INITS
 from fastgd.arguments.option_types import (
     EVERYTHING,
     AllBut,
+    Condition,
     Count,
     Fielded,
     Flag,
     Layers,
     Name,
     NameOrFormula,
+    Measures,
     Names,
     Number,
     Option,
@@ -28,6 +30,7 @@ from fastgd.arguments.option_types import (
     Slot,
 )
 from fastgd.checks.numbers import LAST_SEED
+from fastgd.formulas.measures import Measure
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Function, Loss
 from fastgd.optimizers import ALL, GradientDescent, Optimizer
 from fastgd.schedules import Constant, Schedule
@@ -544,6 +547,54 @@ class Options(LossOptions, total=False):
             "Early stopping",
             applies_to=EVERYTHING,
             feature="watch",
+        ),
+    ]
+
+
+    measure: Annotated[
+        str | Measure | list[str | Measure] | None,
+        Option(
+            None,
+            Measures(),
+            "Quantities to record during the training, in ``run.measured`` by name: of one name, "
+            'or of a list. "gradient_norm" is the Euclidean norm of the whole gradient (with '
+            'penalties and ``reduction``, before ``clip_norm``), "gradient_cosine" the cosine of '
+            "the angle between it and that of the iteration before (NaN in the first one), "
+            '"update_norm" the norm of what an update adds to the parameters, "weight_norm" '
+            'and "largest_weight" the norm of the parameters before it and the largest magnitude '
+            "among them: of weights, biases, and scales and shifts of batch normalization. A "
+            "quantity of your own is a :class:`fastgd.Measure`. With mini-batches the gradient is "
+            "that of the batch. The training keeps its bits.",
+            applies_to=AllBut(second_order="whose step is not along the gradient"),
+        ),
+    ]
+    measure_every: Annotated[
+        int | None,
+        Option(
+            None,
+            Count(none="records"),
+            "Measure the update of every N-th iteration, from the first on; at least 1. By default "
+            "``record_every``.",
+            applies_to=AllBut(second_order="whose step is not along the gradient"),
+        ),
+    ]
+    measure_layers: Annotated[
+        bool,
+        Option(
+            False,
+            Flag(),
+            "Measure each layer by itself: what is measured has an axis of layers at its end.",
+            applies_to=AllBut(second_order="whose step is not along the gradient"),
+        ),
+    ]
+    stop: Annotated[
+        str | None,
+        Option(
+            None,
+            Condition(),
+            'Stop a run, as "converged", when this holds for what the last update measured: '
+            '``"gradient_norm < 1e-6"``, a name of ``measure``, < or >, and a number.',
+            applies_to=AllBut(second_order="whose step is not along the gradient"),
         ),
     ]
 

@@ -33,6 +33,7 @@ from fastgd.arguments.option_types import (
 from fastgd.arguments.samples import check_outputs, outputs_of
 from fastgd.checks.messages import either, shown
 from fastgd.checks.numbers import LARGEST, FloatArray
+from fastgd.formulas.measures import name_of, stop_of
 from fastgd.formulas.named import Formula, loss_of
 from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Rprop
 from fastgd.schedules import Constant, Cosine, Factors
@@ -204,6 +205,7 @@ def check_sweep(
     for method, numbers in product(found.methods, _worst(found.values, together)):
         _check_together(method.at(numbers), samples, hiddens, in_parts=in_parts)
     _check_watching(found.methods[0], found.values, holds_out=holds_out)
+    _check_measuring(found.methods[0])
     for method in found.methods:
         _check_optimizer(method, found.values, samples, hiddens)
         _check_derivatives(method, found.values, has_gradients=has_gradients)
@@ -329,6 +331,27 @@ def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_
         raise ValueError(
             "evaluate_every must be given with restore_best=True where some runs have patience or "
             "tolerance and others have neither, got None"
+        )
+
+
+def _check_measuring(method: Method) -> None:
+    """Reject how something is measured if nothing is, and a condition on what isn't."""
+    names = [] if method.measure is None else list(map(name_of, method.measure))
+    for name in ("measure_every", "measure_layers", "stop"):
+        value = getattr(method, name)
+        if not names and value != _DEFAULTS[name]:
+            raise ValueError(f"{name} must go with measure, got {name}={shown(value)} without it")
+    if method.stop is None:
+        return
+    if method.measure_layers:
+        raise ValueError(
+            "stop must be left out with measure_layers=True, which measures several numbers, "
+            f"got {shown(method.stop)}"
+        )
+    found = stop_of(method.stop)
+    if found is not None and found.name not in names:
+        raise ValueError(
+            f"stop must compare what is measured, {either(names)}, got {shown(method.stop)}"
         )
 
 

@@ -18,9 +18,10 @@ from fastgd.arguments.axes import parameters_of
 from fastgd.arguments.declarations import DECLARED, VALUES
 from fastgd.arguments.options import Method
 from fastgd.formulas.derivation import Derivation, DualExpression, replaced, steadied
-from fastgd.formulas.expressions import Tree
+from fastgd.formulas.expressions import Tree, parse
+from fastgd.formulas.measures import Measure, name_of, needs_last, quantity_of, stop_of
 from fastgd.formulas.named import UNITS, Function, Loss, loss_of, unit_of
-from fastgd.kernel.block import OPTIONS, Recipe
+from fastgd.kernel.block import MAXIMUM, OPTIONS, PRODUCT, RESULTS, SUM, TERMS, Recipe
 from fastgd.kernel.iteration.activations import BOTH, DERIVATIVE, OF_VALUE, TWICE, VALUE
 from fastgd.kernel.iteration.losses import DELTA, LOSS
 from fastgd.kernel.language.specialization import Choice, Features, FormulaChoice
@@ -45,6 +46,17 @@ INTEGERS = OPTIONS + len(_WHOLE)
 # The step of fastgd.objective, which is no optimizer, stores the derivative as its state.
 STATES = {kind.__name__: kind.states for kind in ALL} | {"Derivative": 1}
 """State variables that an optimizer keeps for each parameter."""
+
+
+def states_of(recipe: Recipe) -> int:
+    """State variables of each parameter: the optimizer's, and maybe the last gradient."""
+    measured = recipe.measure is not None and reads(recipe.measure, "last")
+    return STATES[recipe.optimizer.name] + int(measured)
+
+
+def states_kept(method: Method) -> int:
+    """The same, of a method."""
+    return int(method.optimizer.states + needs_last(method.measure))
 
 
 def corrections_of(optimizer: Optimizer) -> slice:
@@ -247,6 +259,7 @@ def recipe_of(
         coupling=functions.coupling,
         batches=_BATCHES[batches],
         watch=choice_of(method.monitor, "watch") if wanted["watch"] else None,
+        **_measuring(method),
         outputs=None,
         features=Features(**{name: on[name] for name in _FEATURES}),
         **{name: on[name] for name in _SWITCHED},
@@ -266,7 +279,7 @@ def monitoring_of(
     every = 0 if stops or "summary" in given else record_every
     if method.evaluate_every is not None:
         every = int(method.evaluate_every)
-    return every, stops or bool(method.optimizer.second_order)
+    return every, stops or bool(method.optimizer.second_order or method.stop)
 
 
 def is_watched(method: Method, values: Mapping[str, Sequence[Any]]) -> bool:
@@ -282,6 +295,64 @@ def _given(method: Method, values: Mapping[str, Sequence[Any]]) -> set[str]:
         if any(value != _SWITCHES[name] for value in values[name]):
             given.add(name)
     return given
+
+
+# ---------------------------------------------------------------- what is measured
+
+
+def _measuring(method: Method) -> dict[str, Choice | None]:
+    """What is measured and stops runs, as choices of the kernel."""
+    if method.measure is None:
+        return {"measure": None, "stop": None}
+    measure = _measure(method.measure, method.measure_layers, method.optimizer.states)
+    stop = None
+    if method.stop is not None:
+        found = stop_of(method.stop)
+        which = list(map(name_of, method.measure)).index(found.name)
+        stop = Choice("below" if found.is_below else "above", which=which)
+    return {"measure": measure, "stop": stop}
+
+
+@lru_cache(maxsize=1024)
+def _measure(measures: tuple[str | Measure, ...], in_layers: bool, states: int) -> Choice:
+    """The choice of these quantities: the terms that they are made of, each once, and results."""
+    found, finish = Derivation("", OF_VALUE), Derivation("", OF_VALUE)
+    terms: dict[tuple[int, int, int], int] = {}
+    results = []
+    for measure in measures:
+        quantity, own = quantity_of(measure), {}
+        for letter, term in zip("abc", quantity.terms, strict=False):
+            node = found.of(steadied(term.tree)).value
+            kind, *factors = found.nodes[node]
+            is_product = kind == "mul" and not term.is_max
+            how = MAXIMUM if term.is_max else PRODUCT if is_product else SUM
+            left, right = factors if is_product else (node, node)
+            own[letter] = f"a{terms.setdefault((how, left, right), len(terms))}"
+        tree = parse("a result", quantity.result, ("a", "b", "c", "n"))
+        results.append(finish.of(steadied(replaced(tree, own))).value)
+    factors = tuple(node for _, *pair in terms for node in pair)
+    formulas = (TERMS, _formula(found, factors)), (RESULTS, _formula(finish, tuple(results)))
+    kinds = {f"term{k}": how for k, (how, *_) in enumerate(terms)}
+    return Choice("layers" if in_layers else "whole", formulas, last=states, **kinds)
+
+
+def reads(measure: Choice, *names: str) -> bool:
+    """Whether a term of what is measured has one of these variables."""
+    return any(("variable", name) in measure.formulas[TERMS].nodes for name in names)
+
+
+def quantities_of(measure: Choice | None, layers: int) -> int:
+    """Numbers of a run that a measurement stores."""
+    if measure is None:
+        return 0
+    count = len(measure.formulas[RESULTS].results)
+    return count * layers if measure.name == "layers" else count
+
+
+def limit_of(method: Method) -> float:
+    """The limit of what is measured, at which a run ends."""
+    found = None if method.stop is None else stop_of(method.stop)
+    return 0.0 if found is None else found.limit
 
 
 # ---------------------------------------------------------------- activations, outputs and losses

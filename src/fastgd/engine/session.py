@@ -30,7 +30,7 @@ from fastgd.engine.devices import CPU, devices_of, room_on
 from fastgd.engine.layout import Layout, Sharing, up
 from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, Portion, RunBatch, lanes_of, portion_of
-from fastgd.engine.recipe import NEVER, PATIENCE, TOLERANCE, ValueColumn, Values
+from fastgd.engine.recipe import NEVER, PATIENCE, TOLERANCE, ValueColumn, Values, limit_of
 from fastgd.kernel import launch
 from fastgd.kernel.block import NOW, SEED, Area, Block, IterationSpan, Layer, Recipe, Shapes, Split
 from fastgd.kernel.vectorization import ROWS, Machine
@@ -101,6 +101,16 @@ class Session:
         """Number of recorded errors, not counting the final one."""
         return -(-self.iterations // self.record_every)
 
+    @property
+    def measure_every(self) -> int:
+        """Iterations between measurements."""
+        return self.method.measure_every or self.record_every
+
+    @property
+    def measurements(self) -> int:
+        """Number of iterations that are measured."""
+        return -(-self.iterations // self.measure_every)
+
     def values(self, runs: int, columns: ValueAxes) -> Values:
         """Values of the runs; a tolerance of -1 marks runs that aren't monitored."""
         method = self.method
@@ -148,8 +158,8 @@ class Session:
 
         ``sharers`` are the blocks that have these samples in common.
         """
-        block, record, _ = self.layout.memory
-        block += record * self.records
+        block, record, measurement, _ = self.layout.memory
+        block += record * self.records + measurement * self.measurements
         if self.layout.sharing is Sharing.ALL:
             return block
         return block + self._bytes_of_samples(size, held) // sharers
@@ -192,7 +202,7 @@ class Session:
         if seeds is not None:
             values.integers[:, SEED] = seeds
         flat = lanes.ravel()
-        block = layout.allocate(len(lanes), self.records, self.workers)
+        block = layout.allocate(len(lanes), self.records, self.workers, self.measurements)
         own = Values(values.numbers[flat], values.integers[flat])
         layout.load(block, parameters[flat], alpha[flat], own)
         if layout.sizes["frozen"]:
@@ -246,6 +256,14 @@ class Runs:
         """(n,) the updates after which a run ended, or -1."""
         return self.block.ended.ravel()[self.places]
 
+    @property
+    def stopped(self) -> NDArray[np.bool_]:
+        """(n,) whether what was measured has ended a run."""
+        if self.session.layout.recipe.stop is None:
+            return np.zeros(len(self.places), np.bool_)
+        over: NDArray[np.bool_] = self.block.stopping.ravel()[self.places] < 0.0
+        return over
+
     def call(self, first: int, last: int, split: Split | None = None) -> launch.KernelCall:
         """The arguments of a kernel call."""
         session, layout, method = self.session, self.session.layout, self.session.method
@@ -259,6 +277,8 @@ class Runs:
             look=session.look,
             window=layout.window,
             kept=layout.kept,
+            measure_every=session.measure_every,
+            limit=limit_of(method),
             factors=getattr(method.schedule, "factors", NONE),
             shuffle=int(method.shuffle),
             shuffle_seed=method.shuffle_seed,
@@ -312,7 +332,8 @@ class Runs:
         """New blocks with the runs ``going`` only, as they are now; ``lanes`` index into these."""
         session = self.session
         from_lanes = self.places[going][lanes.ravel()]
-        block = session.layout.pack(self.block, from_lanes, session.records, session.workers)
+        counts = session.records, session.workers, session.measurements
+        block = session.layout.pack(self.block, from_lanes, *counts)
         return session._runs(block, lanes, self.parts[going])
 
     def recorded(self, first: int, last: int) -> FloatArray:

@@ -87,6 +87,7 @@ from fastgd.kernel.iteration.activations import BOTH, activate, kept_derivative,
 from fastgd.kernel.iteration.losses import add_errors, keep_input, loss_delta, target_of
 from fastgd.kernel.iteration.monitoring import (
     hold,
+    is_stopped,
     is_watched,
     look_of,
     loss_place_of,
@@ -187,7 +188,7 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
             record = record_of(j, span, len(block.errors) // runs_of(scalar))
             due += span.record_every
         wanted = record >= 0 or is_watched(recipe.watch, j, span, look)
-        wanted = wanted or is_on(recipe.curvature)
+        wanted = wanted or is_on(recipe.curvature) or is_stopped(recipe.stop, scalar, block)
         overflow = zeros(scalar)
         if wanted:
             _hold_out(recipe.held, descent, held, j, look, record)

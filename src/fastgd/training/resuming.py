@@ -45,7 +45,7 @@ _GIVEN_AGAIN = {
     "gradients": ("with them", "without them", "derivatives"),
 }
 
-_NO_AXES = ("record_every", "record_weights", "keep_state", "sample_weight")
+_NO_AXES = ("record_every", "record_weights", "keep_state", "sample_weight", "measure")
 
 
 def arguments_of_run(run: Any, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -290,5 +290,8 @@ def join(
             getattr(trained, SOURCES[name])[:, :records] = mine(curve)
     if path is not None:
         trained.path[:, :records] = path
+    if before.measurements is not None:
+        past = mine(before.measurements)
+        trained.measured[:, : past.shape[1]] = past
     over = states[number].ended[runs] >= 0
     trained.final_loss[:] = np.where(over, mine(before.final_loss), trained.final_loss)

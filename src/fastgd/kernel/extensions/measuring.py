@@ -1,0 +1,246 @@
+"""Measuring an update: sums and maxima over the parameters, and what is computed from them.
+
+In recipes with ``measure`` the last group of samples stores the gradient, and the parameters before
+the update, if a formula reads them or their change. After the update of all parameters a pass over
+them adds up each term as a chain in their order, from the first layer to the last, first the
+weights with the biases, then scales, then shifts. A term that is a product is fused into its sum.
+So neither the shape of tiles nor the neighboring runs change a bit, and the training has the bits
+that it has without. Which terms there are is part of the kernel's type, as formulas are.
+"""
+
+from numba.core import types
+
+from fastgd.kernel.block import CONVERGED, MAXIMUM, PRODUCT, RESULTS, SUM, TERMS
+from fastgd.kernel.iteration.activations import body_of, made
+from fastgd.kernel.iteration.elementary import maximum
+from fastgd.kernel.iteration.updates import trained_of
+from fastgd.kernel.language.loads_and_stores import load, store
+from fastgd.kernel.language.specialization import dispatch, part
+from fastgd.kernel.language.tile import fma, runs_of, select, zeros
+
+INFINITY = float("inf")
+
+_FIRST = {SUM: "zeros(scalar)", PRODUCT: "zeros(scalar)", MAXIMUM: "zeros(scalar) - INFINITY"}
+_NEXT = {
+    SUM: "a{k} = a{k} + x{k}",
+    PRODUCT: "a{k} = fma(x{k}, y{k}, a{k})",
+    MAXIMUM: "a{k} = maximum(a{k}, x{k})",
+}
+
+
+def _kinds(choice):
+    return [kind for name, kind in choice.places.items() if name.startswith("term")]
+
+
+def _names(letter, count):
+    return [f"{letter}{k}" for k in range(count)]
+
+
+def _reads(choice, *names):
+    nodes = choice.formulas[TERMS].nodes
+    return any(("variable", name) in nodes for name in names)
+
+
+def remember(measure, shape, numbers, at, stride, layer, w):
+    """Keep the parameters as they are before the update."""
+
+
+def _pick_remember(measure, *_others):
+    if _reads(measure, "w", "change"):
+        return lambda measure, shape, numbers, at, stride, layer, w: store(
+            shape, numbers, at + layer.before, stride, w
+        )
+    return lambda measure, shape, numbers, at, stride, layer, w: None
+
+
+dispatch(remember, _pick_remember)
+
+
+@part
+def measure_update(measure, descent, j):
+    """Measure update j if that is due."""
+    every = descent.span.measure_every
+    if every == 1 or j % every == 0:
+        _measure(measure, descent, j // every)
+    _keep_last(measure, descent, j)
+
+
+def _keep_last(measure, descent, j):
+    """Keep the gradient if the next iteration compares its own with it."""
+
+
+@part
+def _copy_gradient(measure, descent, j):
+    span, scalar, numbers = descent.span, descent.shapes.scalar, descent.block.numbers
+    if span.measure_every == 1 or (j + 1) % span.measure_every == 0:
+        for k in range(len(descent.layers)):
+            layer = descent.layers[k]
+            at, last = layer.weights, layer.states + measure.last * layer.state
+            for _ in range(trained_of(descent.recipe.batch_norm, layer)):
+                g = load(scalar, numbers, at + layer.gradient, 0)
+                store(scalar, numbers, at + last, 0, g)
+                at += runs_of(scalar)
+
+
+dispatch(
+    _keep_last,
+    lambda measure, *_others: (
+        _copy_gradient.py_func
+        if _reads(measure, "last")
+        else lambda measure, descent, j: None
+    ),
+)
+
+
+def _terms(measure, shape, numbers, layer, w, g, change, last):
+    """The factors of all terms, for a tile of parameters."""
+
+
+_OF_PARAMETER = ("w", "g", "change", "last")
+
+dispatch(
+    _terms,
+    lambda measure, *_others: body_of(
+        measure.formulas[TERMS],
+        ("choice", "shape", "numbers", "layer", *_OF_PARAMETER),
+        {name: name for name in _OF_PARAMETER},
+    ),
+)
+
+
+def _results(measure, shape, numbers, layer, n, *sums):
+    """What is computed from the sums over n parameters."""
+
+
+def _pick_results(measure, _shape, _numbers, _layer, _n, *sums):
+    names = ("n", *_names("a", len(sums)))
+    inputs = {name: name for name in names}
+    return body_of(
+        measure.formulas[RESULTS], ("choice", "shape", "numbers", "layer", *names), inputs
+    )
+
+
+dispatch(_results, _pick_results)
+
+
+_ADD = """
+def body(measure, recipe, scalar, numbers, layer, {sums}):
+    at = layer.weights
+    for _ in range(trained_of(recipe.batch_norm, layer)):
+        w = {before}
+        g = load(scalar, numbers, at + layer.gradient, 0)
+        change = load(scalar, numbers, at, 0) - w
+        last = {last}
+        {factors} = _terms(measure, scalar, numbers, layer, w, g, change, last)
+        {adds}
+        at += runs_of(scalar)
+    return {sums}
+"""
+
+
+def _add(measure, recipe, scalar, numbers, layer, *sums):
+    """Add the terms of a layer's parameters to the sums."""
+
+
+def _pick_add(measure, *_others):
+    kinds = _kinds(measure)
+    pairs = [f"{letter}{k}" for k in range(len(kinds)) for letter in "xy"]
+    before = "load(scalar, numbers, at + layer.before, 0)"
+    last = "load(scalar, numbers, at + layer.states + measure.last * layer.state, 0)"
+    text = _ADD.format(
+        sums=", ".join(_names("a", len(kinds))),
+        before=before if _reads(measure, "w", "change") else "zeros(scalar)",
+        last=last if _reads(measure, "last") else "zeros(scalar)",
+        factors=", ".join(pairs),
+        adds="\n        ".join(_NEXT[kind].format(k=k) for k, kind in enumerate(kinds)),
+    )
+    return made(text, _CALLED)
+
+
+dispatch(_add, _pick_add)
+
+
+def _put(measure, stop, scalar, block, layer, limit, place, n, *sums):
+    """Store the results from index ``place`` on, and mark the runs that they end."""
+
+
+def _pick_put(measure, stop, *_others):
+    kinds, count = _kinds(measure), len(measure.formulas[RESULTS].results)
+    sums = ", ".join(_names("a", len(kinds)))
+    lines = [
+        f"def body(measure, stop, scalar, block, layer, limit, place, n, {sums}):",
+        "runs = runs_of(scalar)",
+        f"{', '.join(_names('r', count))} = _results(measure, scalar, block.numbers, layer, "
+        f"zeros(scalar) + float(n), {sums})",
+        *(f"store(scalar, block.measured, (place + {k}) * runs, 0, r{k})" for k in range(count)),
+    ]
+    if not isinstance(stop, types.NoneType):
+        sign = "<" if stop.choice == "below" else ">"
+        lines += [
+            "old = load(scalar, block.stopping, 0, 0)",
+            f"hit = select(r{stop.places['which']} {sign} limit, {float(CONVERGED)}, 0.0)",
+            "store(scalar, block.stopping, 0, 0, select(old < 0.0, old, hit))",
+        ]
+    return made("\n    ".join(lines), _CALLED)
+
+
+dispatch(_put, _pick_put)
+
+
+_WHOLE = """
+def body(measure, descent, record):
+    recipe, layers, block = descent.recipe, descent.layers, descent.block
+    scalar, numbers = descent.shapes.scalar, block.numbers
+    {first}
+    n = 0
+    for k in range(len(layers)):
+        {sums} = _add(measure, recipe, scalar, numbers, layers[k], {sums})
+        n += trained_of(recipe.batch_norm, layers[k])
+    limit = descent.span.limit
+    _put(measure, recipe.stop, scalar, block, layers[0], limit, record * {count}, n, {sums})
+"""
+
+_EACH = """
+def body(measure, descent, record):
+    recipe, layers, block = descent.recipe, descent.layers, descent.block
+    scalar, numbers, limit = descent.shapes.scalar, block.numbers, descent.span.limit
+    {first}
+    for k in range(len(layers)):
+        {each} = _add(measure, recipe, scalar, numbers, layers[k], {sums})
+        n, place = trained_of(recipe.batch_norm, layers[k]), (record * len(layers) + k) * {count}
+        _put(measure, recipe.stop, scalar, block, layers[k], limit, place, n, {each})
+"""
+
+
+def _measure(measure, descent, record):
+    """Measure an update, as record ``record``: of the whole network or of each layer."""
+
+
+def _pick_measure(measure, *_others):
+    kinds = _kinds(measure)
+    text = (_EACH if measure.choice == "layers" else _WHOLE).format(
+        first="\n    ".join(f"a{k} = {_FIRST[kind]}" for k, kind in enumerate(kinds)),
+        sums=", ".join(_names("a", len(kinds))),
+        each=", ".join(_names("b", len(kinds))),
+        count=len(measure.formulas[RESULTS].results),
+    )
+    return made(text, _CALLED)
+
+
+dispatch(_measure, _pick_measure)
+
+_CALLED = {
+    "INFINITY": INFINITY,
+    "_add": _add,
+    "_put": _put,
+    "_results": _results,
+    "_terms": _terms,
+    "fma": fma,
+    "load": load,
+    "maximum": maximum,
+    "runs_of": runs_of,
+    "select": select,
+    "store": store,
+    "trained_of": trained_of,
+    "zeros": zeros,
+}
