@@ -15,6 +15,7 @@ from fastgd.engine.devices import devices as devices
 from fastgd.engine.progress import Progress as Progress
 from fastgd.engine.results import Summary as Summary
 from fastgd.engine.versions import show_versions as show_versions
+from fastgd.formulas.measures import Measure as Measure
 from fastgd.formulas.named import Function as Function
 from fastgd.formulas.named import Loss as Loss
 from fastgd.models.fit import fit as fit

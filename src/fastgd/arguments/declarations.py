@@ -19,9 +19,9 @@ from fastgd.arguments.option_types import (
     Fielded,
     Flag,
     Layers,
+    Measures,
     Name,
     NameOrFormula,
-    Measures,
     Names,
     Number,
     Option,
@@ -550,7 +550,6 @@ class Options(LossOptions, total=False):
         ),
     ]
 
-
     measure: Annotated[
         str | Measure | list[str | Measure] | None,
         Option(
@@ -562,9 +561,10 @@ class Options(LossOptions, total=False):
             "the angle between it and that of the iteration before (NaN in the first one), "
             '"update_norm" the norm of what an update adds to the parameters, "weight_norm" '
             'and "largest_weight" the norm of the parameters before it and the largest magnitude '
-            "among them: of weights, biases, and scales and shifts of batch normalization. A "
-            "quantity of your own is a :class:`fastgd.Measure`. With mini-batches the gradient is "
-            "that of the batch. The training keeps its bits.",
+            "among them: of weights, biases, and scales and shifts of batch normalization; and "
+            '"direction_changes" how often the derivatives of weights and biases have changed '
+            "their signs so far. A quantity of your own is a :class:`fastgd.Measure`. With "
+            "mini-batches the gradient is that of the batch. The training keeps its bits.",
             applies_to=AllBut(second_order="whose step is not along the gradient"),
         ),
     ]

@@ -416,9 +416,7 @@ class Layout:
 
     # ------------------------------------------------------------ blocks
 
-    def allocate(
-        self, blocks: int, records: int, workers: int = 1, measurements: int = 0
-    ) -> Block:
+    def allocate(self, blocks: int, records: int, workers: int = 1, measurements: int = 0) -> Block:
         """New blocks, zero-filled, with a leading axis of ``blocks`` on every array."""
         memory = np.zeros(blocks * self.numbers + LINE)
         begin = -memory.__array_interface__["data"][0] // 8 % LINE

@@ -19,9 +19,25 @@ from fastgd.arguments.declarations import DECLARED, VALUES
 from fastgd.arguments.options import Method
 from fastgd.formulas.derivation import Derivation, DualExpression, replaced, steadied
 from fastgd.formulas.expressions import Tree, parse
-from fastgd.formulas.measures import Measure, name_of, needs_last, quantity_of, stop_of
+from fastgd.formulas.measures import (
+    Measure,
+    Term,
+    name_of,
+    needs_last,
+    quantity_of,
+    stop_of,
+)
 from fastgd.formulas.named import UNITS, Function, Loss, loss_of, unit_of
-from fastgd.kernel.block import MAXIMUM, OPTIONS, PRODUCT, RESULTS, SUM, TERMS, Recipe
+from fastgd.kernel.block import (
+    CHANGES,
+    MAXIMUM,
+    OPTIONS,
+    PRODUCT,
+    RESULTS,
+    SUM,
+    TERMS,
+    Recipe,
+)
 from fastgd.kernel.iteration.activations import BOTH, DERIVATIVE, OF_VALUE, TWICE, VALUE
 from fastgd.kernel.iteration.losses import DELTA, LOSS
 from fastgd.kernel.language.specialization import Choice, Features, FormulaChoice
@@ -317,23 +333,32 @@ def _measuring(method: Method) -> dict[str, Choice | None]:
 def _measure(measures: tuple[str | Measure, ...], in_layers: bool, states: int) -> Choice:
     """The choice of these quantities: the terms that they are made of, each once, and results."""
     found, finish = Derivation("", OF_VALUE), Derivation("", OF_VALUE)
-    terms: dict[tuple[int, int, int], int] = {}
+    terms: dict[tuple[int, ...], int] = {}
     results = []
     for measure in measures:
         quantity, own = quantity_of(measure), {}
         for letter, term in zip("abc", quantity.terms, strict=False):
-            node = found.of(steadied(term.tree)).value
-            kind, *factors = found.nodes[node]
-            is_product = kind == "mul" and not term.is_max
-            how = MAXIMUM if term.is_max else PRODUCT if is_product else SUM
-            left, right = factors if is_product else (node, node)
-            own[letter] = f"a{terms.setdefault((how, left, right), len(terms))}"
+            key = (_COUNTED[term.tree],) if term.tree in _COUNTED else _added(found, term)
+            own[letter] = f"a{terms.setdefault(key, len(terms))}"
         tree = parse("a result", quantity.result, ("a", "b", "c", "n"))
         results.append(finish.of(steadied(replaced(tree, own))).value)
     factors = tuple(node for _, *pair in terms for node in pair)
     formulas = (TERMS, _formula(found, factors)), (RESULTS, _formula(finish, tuple(results)))
     kinds = {f"term{k}": how for k, (how, *_) in enumerate(terms)}
     return Choice("layers" if in_layers else "whole", formulas, last=states, **kinds)
+
+
+_COUNTED: dict[Any, int] = {"changes": CHANGES}
+"""Terms that the kernel counts by itself."""
+
+
+def _added(found: Derivation, term: Term) -> tuple[int, int, int]:
+    """How a term is added up, and its factors."""
+    node = found.of(steadied(term.tree)).value
+    kind, *factors = found.nodes[node]
+    if term.is_max:
+        return MAXIMUM, node, node
+    return (PRODUCT, factors[0], factors[1]) if kind == "mul" else (SUM, node, node)
 
 
 def reads(measure: Choice, *names: str) -> bool:

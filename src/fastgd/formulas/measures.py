@@ -65,16 +65,13 @@ class Measure(Formula):
         check_choice("reduce", reduce, REDUCTIONS)
         if name is not None and (not isinstance(name, str) or not name or name in QUANTITIES):
             raise ValueError(
-                "name must be a string, and none that fastgd's quantities have, "
-                f"got {shown(name)}"
+                f"name must be a string, and none that fastgd's quantities have, got {shown(name)}"
             )
         variables, tree = self._read(formula, ())
         self._fill(variables, tree, reduce, name)
         parse(self.what, write(tree), variables)  # saved formulas must be readable again
 
-    def _fill(
-        self, variables: tuple[str, ...], tree: Tree, reduce: str, name: str | None
-    ) -> None:
+    def _fill(self, variables: tuple[str, ...], tree: Tree, reduce: str, name: str | None) -> None:
         object.__setattr__(self, "reduce", reduce)
         object.__setattr__(self, "name", name or f"{reduce}({write(tree)})")
         self._set(variables, tree, None, {}, {})
@@ -106,7 +103,7 @@ class Measure(Formula):
                 f"got {', '.join(others) or 'none'}"
             )
 
-    def _variables_of(self, tree: Tree, parameters: Iterable[str]) -> tuple[str, ...]:
+    def _variables_of(self, tree: Tree, _parameters: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(variables_of(tree)))
 
     def __repr__(self) -> str:
@@ -118,7 +115,7 @@ class Measure(Formula):
 class Term(NamedTuple):
     """What is added up over the parameters, or whose maximum is taken."""
 
-    tree: Tree  # of the variables, and "last": minus the derivative in the iteration before
+    tree: Tree  # of the variables and "last", g in the iteration before; or what is counted
     is_max: bool = False
 
 
@@ -127,11 +124,7 @@ class Quantity(NamedTuple):
 
     terms: tuple[Term, ...]
     result: str
-    """An expression of the terms a, b and c, of the number n of parameters, and of SPECIAL ones."""
-
-
-SPECIAL = ("changes", "saturated", "dead")
-"""What is no sum of a formula: direction changes so far, and shares of units."""
+    """An expression of the terms a, b and c, and of the number n of parameters."""
 
 
 def _sums(result: str, *terms: str) -> Quantity:
@@ -145,6 +138,7 @@ QUANTITIES = {
     "weight_norm": _sums("sqrt(a)", "w * w"),
     "largest_weight": Quantity((Term(("abs", "w"), is_max=True),), "a"),
     "gradient_cosine": _sums("a / (sqrt(b) * sqrt(c))", "g * last", "g * g", "last * last"),
+    "direction_changes": Quantity((Term("changes"),), "a"),
 }
 """The quantities by name."""
 

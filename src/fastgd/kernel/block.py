@@ -104,7 +104,7 @@ RUNNING, CONVERGED, DIVERGED, STALLED = range(4)
 TERMS, RESULTS = "terms", "results"
 """Formulas of what is measured: two factors for each term, or its value twice; the results."""
 
-SUM, PRODUCT, MAXIMUM = range(3)
+SUM, PRODUCT, MAXIMUM, CHANGES = range(4)
 """How a term is combined with what it was so far: the choice's value ``term0`` and so on."""
 
 OVER = -1.0

@@ -452,7 +452,8 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
         and so on; ``direction_changes_0``, ``biases_0`` and ``bias_direction_changes_0`` use the
         same names. With ``record_weights=True``, ``recorded_weights_0`` and ``recorded_biases_0``
         have ``iteration`` as their first dimension. What was measured has the dimension
-        ``measured_at``, and with ``measure_layers=True`` ``layer``. Settings and options are strings in ``attrs``.
+        ``measured_at``, and with ``measure_layers=True`` ``layer``. Settings and options
+        are strings in ``attrs``.
 
         Needs xarray (``pip install "fastgd[xarray]"``).
 

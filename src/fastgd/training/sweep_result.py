@@ -498,10 +498,10 @@ class Sweep(SavedResult, ShownInNotebooks):
         Variables are the columns of :meth:`columns`, and ``errors``, ``losses`` and
         ``validation_errors`` with the further dimension ``iteration``; of a ``summary`` each field
         is a variable. What was measured has the further dimension ``measured_at``, and with
-        ``measure_layers=True`` ``layer``. Coordinates are the values on the axes: numbers, or short strings for layers
-        (``"8x2"``), methods and formulas. Optimizers and schedules have a further coordinate for
-        each hyperparameter, and initial networks are numbered. Settings and options that all runs
-        share are strings in ``attrs``.
+        ``measure_layers=True`` ``layer``. Coordinates are the values on the axes: numbers, or short
+        strings for layers (``"8x2"``), methods and formulas. Optimizers and schedules have a
+        further coordinate for each hyperparameter, and initial networks are numbered. Settings and
+        options that all runs share are strings in ``attrs``.
 
         Needs xarray (``pip install "fastgd[xarray]"``).
 

@@ -305,7 +305,8 @@ class TrainingJob:
         found = []
         for network, method in zip(self.networks, self.methods, strict=True):
             seconds = seconds_of(network, method.batch_size or samples, updates)
-            size = 24 * (records + 3) + 8 * measured + 16 * network.parameters * kept  # about, of a run's results
+            # About, of a run's results.
+            size = 24 * (records + 3) + 8 * measured + 16 * network.parameters * kept
             found.append(Chunks.of(shape, runs_per_chunk(seconds, size)))
         return tuple(found)
 

@@ -10,17 +10,19 @@ that it has without. Which terms there are is part of the kernel's type, as form
 
 from numba.core import types
 
-from fastgd.kernel.block import CONVERGED, MAXIMUM, PRODUCT, RESULTS, SUM, TERMS
+from fastgd.kernel.block import CHANGES, CONVERGED, MAXIMUM, PRODUCT, RESULTS, SUM, TERMS
 from fastgd.kernel.iteration.activations import body_of, made
 from fastgd.kernel.iteration.elementary import maximum
 from fastgd.kernel.iteration.updates import trained_of
-from fastgd.kernel.language.loads_and_stores import load, store
+from fastgd.kernel.language.loads_and_stores import load, store, thread_of, threads_of
 from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.tile import fma, runs_of, select, zeros
 
 INFINITY = float("inf")
 
-_FIRST = {SUM: "zeros(scalar)", PRODUCT: "zeros(scalar)", MAXIMUM: "zeros(scalar) - INFINITY"}
+_COUNTS = {CHANGES: "_changes_in(scalar, block, layer)"}
+"""Terms that are no sums over parameters."""
+
 _NEXT = {
     SUM: "a{k} = a{k} + x{k}",
     PRODUCT: "a{k} = fma(x{k}, y{k}, a{k})",
@@ -41,16 +43,17 @@ def _reads(choice, *names):
     return any(("variable", name) in nodes for name in names)
 
 
-def remember(measure, shape, numbers, at, stride, layer, w):
-    """Keep the parameters as they are before the update."""
+def remember(measure, shape, numbers, at, stride, layer, g, w):
+    """Keep the gradient, and the parameters as they are before the update."""
 
 
 def _pick_remember(measure, *_others):
+    lines = ["def body(measure, shape, numbers, at, stride, layer, g, w):", "pass"]
+    if _reads(measure, "g", "last"):
+        lines.append("store(shape, numbers, at + layer.gradient, stride, g)")
     if _reads(measure, "w", "change"):
-        return lambda measure, shape, numbers, at, stride, layer, w: store(
-            shape, numbers, at + layer.before, stride, w
-        )
-    return lambda measure, shape, numbers, at, stride, layer, w: None
+        lines.append("store(shape, numbers, at + layer.before, stride, w)")
+    return made("\n    ".join(lines), {"store": store})
 
 
 dispatch(remember, _pick_remember)
@@ -85,9 +88,7 @@ def _copy_gradient(measure, descent, j):
 dispatch(
     _keep_last,
     lambda measure, *_others: (
-        _copy_gradient.py_func
-        if _reads(measure, "last")
-        else lambda measure, descent, j: None
+        _copy_gradient.py_func if _reads(measure, "last") else lambda measure, descent, j: None
     ),
 )
 
@@ -123,10 +124,23 @@ def _pick_results(measure, _shape, _numbers, _layer, _n, *sums):
 dispatch(_results, _pick_results)
 
 
+@part
+def _changes_in(scalar, block, layer):
+    """Direction changes of a layer's weights and biases so far."""
+    runs = runs_of(scalar)
+    end = layer.weights + layer.inputs * layer.outputs * runs
+    for r in range(thread_of(scalar), runs, threads_of(scalar)):
+        count = 0
+        for i in range(layer.weights + r, end, runs):
+            count += block.changes[i] + block.recent[i]
+        block.scratch[r] = float(count)
+    return load(scalar, block.scratch, 0, 0)
+
+
 _ADD = """
-def body(measure, recipe, scalar, numbers, layer, {sums}):
-    at = layer.weights
-    for _ in range(trained_of(recipe.batch_norm, layer)):
+def body(measure, recipe, scalar, block, layer, {sums}):
+    numbers, at = block.numbers, layer.weights
+    for _ in range({count}):
         w = {before}
         g = load(scalar, numbers, at + layer.gradient, 0)
         change = load(scalar, numbers, at, 0) - w
@@ -134,25 +148,29 @@ def body(measure, recipe, scalar, numbers, layer, {sums}):
         {factors} = _terms(measure, scalar, numbers, layer, w, g, change, last)
         {adds}
         at += runs_of(scalar)
+    {counts}
     return {sums}
 """
 
 
-def _add(measure, recipe, scalar, numbers, layer, *sums):
+def _add(measure, recipe, scalar, block, layer, *sums):
     """Add the terms of a layer's parameters to the sums."""
 
 
 def _pick_add(measure, *_others):
     kinds = _kinds(measure)
-    pairs = [f"{letter}{k}" for k in range(len(kinds)) for letter in "xy"]
+    summed = [k for k, kind in enumerate(kinds) if kind in _NEXT]
     before = "load(scalar, numbers, at + layer.before, 0)"
     last = "load(scalar, numbers, at + layer.states + measure.last * layer.state, 0)"
+    counts = (f"a{k} = a{k} + {_COUNTS[kind]}" for k, kind in enumerate(kinds) if kind in _COUNTS)
     text = _ADD.format(
         sums=", ".join(_names("a", len(kinds))),
+        count="trained_of(recipe.batch_norm, layer)" if summed else "0",
         before=before if _reads(measure, "w", "change") else "zeros(scalar)",
         last=last if _reads(measure, "last") else "zeros(scalar)",
-        factors=", ".join(pairs),
-        adds="\n        ".join(_NEXT[kind].format(k=k) for k, kind in enumerate(kinds)),
+        factors=", ".join(f"x{k}, y{k}" for k in summed) or "_",
+        adds="\n        ".join(_NEXT[kinds[k]].format(k=k) for k in summed) or "pass",
+        counts="\n    ".join(counts) or "pass",
     )
     return made(text, _CALLED)
 
@@ -190,11 +208,11 @@ dispatch(_put, _pick_put)
 _WHOLE = """
 def body(measure, descent, record):
     recipe, layers, block = descent.recipe, descent.layers, descent.block
-    scalar, numbers = descent.shapes.scalar, block.numbers
+    scalar = descent.shapes.scalar
     {first}
     n = 0
     for k in range(len(layers)):
-        {sums} = _add(measure, recipe, scalar, numbers, layers[k], {sums})
+        {sums} = _add(measure, recipe, scalar, block, layers[k], {sums})
         n += trained_of(recipe.batch_norm, layers[k])
     limit = descent.span.limit
     _put(measure, recipe.stop, scalar, block, layers[0], limit, record * {count}, n, {sums})
@@ -203,10 +221,10 @@ def body(measure, descent, record):
 _EACH = """
 def body(measure, descent, record):
     recipe, layers, block = descent.recipe, descent.layers, descent.block
-    scalar, numbers, limit = descent.shapes.scalar, block.numbers, descent.span.limit
+    scalar, limit = descent.shapes.scalar, descent.span.limit
     {first}
     for k in range(len(layers)):
-        {each} = _add(measure, recipe, scalar, numbers, layers[k], {sums})
+        {each} = _add(measure, recipe, scalar, block, layers[k], {sums})
         n, place = trained_of(recipe.batch_norm, layers[k]), (record * len(layers) + k) * {count}
         _put(measure, recipe.stop, scalar, block, layers[k], limit, place, n, {each})
 """
@@ -219,7 +237,10 @@ def _measure(measure, descent, record):
 def _pick_measure(measure, *_others):
     kinds = _kinds(measure)
     text = (_EACH if measure.choice == "layers" else _WHOLE).format(
-        first="\n    ".join(f"a{k} = {_FIRST[kind]}" for k, kind in enumerate(kinds)),
+        first="\n    ".join(
+            f"a{k} = zeros(scalar)" + " - INFINITY" * (kind == MAXIMUM)
+            for k, kind in enumerate(kinds)
+        ),
         sums=", ".join(_names("a", len(kinds))),
         each=", ".join(_names("b", len(kinds))),
         count=len(measure.formulas[RESULTS].results),
@@ -232,6 +253,7 @@ dispatch(_measure, _pick_measure)
 _CALLED = {
     "INFINITY": INFINITY,
     "_add": _add,
+    "_changes_in": _changes_in,
     "_put": _put,
     "_results": _results,
     "_terms": _terms,

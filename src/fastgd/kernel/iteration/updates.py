@@ -57,17 +57,16 @@ def update(shape, recipe, is_weight, g, block, at, stride, layer):
     if features.norm_clipping is None:
         if recipe.measure is not None:
             g = of_learning(features.frozen, shape, g, 0.0, numbers, at, stride, layer)
-            store(shape, numbers, at + layer.gradient, stride, g)
-            remember(recipe.measure, shape, numbers, at, stride, layer, w)
+            remember(recipe.measure, shape, numbers, at, stride, layer, g, w)
         return take_step(shape, recipe, g, w, block, at, stride, layer)
     g = of_learning(features.frozen, shape, g, 0.0, numbers, at, stride, layer)
     store(shape, numbers, at + layer.gradient, stride, g)
-    remember(recipe.measure, shape, numbers, at, stride, layer, w)
+    remember(recipe.measure, shape, numbers, at, stride, layer, g, w)
     return fold(shape, zeros(shape))
 
 
-def remember(measure, shape, numbers, at, stride, layer, w):
-    """Keep the parameters as they are before the update."""
+def remember(measure, shape, numbers, at, stride, layer, g, w):
+    """Keep the gradient, and the parameters as they are before the update, to measure them."""
 
 
 def measure_update(measure, descent, j):
