@@ -78,7 +78,7 @@ STAYS = [None, np.arange(15).reshape(5, 3) % 2 == 0, True]
 
 MEASURES = (
     *("gradient_norm", "update_norm", "weight_norm", "largest_weight", "gradient_cosine"),
-    "direction_changes",
+    *("direction_changes", "saturated", "dead"),
 )
 
 SWISH = fastgd.Function(lambda a, beta: a / (1 + exp(-beta * a)), beta=1.0)
@@ -390,7 +390,7 @@ OPTIONS = {
         {
             "measure": (
                 *("gradient_norm", "update_norm", "weight_norm", "largest_weight"),
-                *("gradient_cosine", "direction_changes"),
+                *("gradient_cosine", "direction_changes", "saturated", "dead"),
                 fastgd.Measure(lambda w, g, change: exp(w) * g - change, "mean", "own"),
             ),
             "measure_every": 4,
@@ -402,6 +402,17 @@ OPTIONS = {
             {"measure": MEASURES, "measure_layers": True, "bias": True, "batch_norm": True, **EVEN},
             {"measure": MEASURES, "measure_every": 3, "batch_size": 4, "l1": 0.01},
             {"measure": MEASURES, "clip_norm": 0.05, "max_norm": 0.9, "freeze": (1,)},
+        ],
+    ),
+    "stopped": Case(
+        {
+            "measure": ("gradient_norm", "largest_weight"),
+            "measure_every": 2,
+            "stop": "gradient_norm < 0.05",
+        },
+        {"tolerance": [0.0, 0.3]},
+        settings=[
+            {"measure": "gradient_norm", "measure_every": 1, "stop": "gradient_norm < 0.2"},
         ],
     ),
     "max norm": Case(

@@ -9,10 +9,12 @@ import numpy as np
 
 import fastgd
 from fastgd.arguments.option_types import (
+    Condition,
     Count,
     Fielded,
     Flag,
     Layers,
+    Measures,
     Name,
     NameOrFormula,
     Names,
@@ -21,6 +23,10 @@ from fastgd.arguments.option_types import (
     ScheduleKind,
     field_kind,
 )
+
+OWN = [fastgd.Measure("w", how) for how in ("sum", "max", "mean")]
+MEASURED = ["gradient_norm", "dead", *OWN, ["gradient_norm", "dead"], fastgd.Measure("w", name="o")]
+CONDITIONS = ["gradient_norm < 1", "gradient_norm > 1", "gradient_norm < 2"]
 
 FACTORS = (1.0, 0.5, 0.25, 0.0, 2.0, 1.0, 0.125)
 
@@ -42,6 +48,8 @@ def values_of_type(kind):
             return [*kind.known, *OWN_FORMULAS[kind.formula]]
         case SampleFactors():
             return [None, (1.0,) * 11, (*(1.0,) * 10, 2.0), [2.0] * 11, np.arange(11.0)]
+        case Measures() | Condition():
+            return [None, *(MEASURED if isinstance(kind, Measures) else CONDITIONS)]
         case Layers():
             return [None, (0,), (1,), [True, None], [None, np.eye(4, 2) > 0]]
         case Fielded():

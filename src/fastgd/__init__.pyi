@@ -87,12 +87,12 @@ else:
 
     # fmt: off
     # Below: python docs/write_stub.py
-    __all__ = ["BoxCounting", "DeviceError", "Function", "GroupModels", "Loss", "Model",
-        "Objective", "Progress", "Race", "Run", "Snapshot", "Summary", "Surface", "Sweep",
-        "Trainability", "TrainingWarning", "assert_equal", "box_counting", "bucket", "devices",
-        "fit", "fit_groups", "functions", "load", "minimize", "objective", "optimizers", "race",
-        "reference", "schedules", "show_versions", "surface", "sweep", "train", "trainability",
-        "trainability_zoom"]
+    __all__ = ["BoxCounting", "DeviceError", "Function", "GroupModels", "Loss", "Measure",
+        "Model", "Objective", "Progress", "Race", "Run", "Snapshot", "Summary", "Surface",
+        "Sweep", "Trainability", "TrainingWarning", "assert_equal", "box_counting", "bucket",
+        "devices", "fit", "fit_groups", "functions", "load", "minimize", "objective",
+        "optimizers", "race", "reference", "schedules", "show_versions", "surface", "sweep",
+        "train", "trainability", "trainability_zoom"]
     _Activation = Literal["sigmoid", "tanh", "relu", "identity", "softplus", "leaky_relu",
         "elu", "silu", "gelu"]
     _Output = Literal["sigmoid", "tanh", "identity", "softplus", "exp", "softmax"]
@@ -101,6 +101,8 @@ else:
     _Reduction = Literal["sum", "mean"]
     _Init = Literal["article", "glorot", "glorot_normal", "he", "he_normal", "lecun",
         "lecun_normal"]
+    _Measure = Literal["gradient_norm", "update_norm", "weight_norm", "largest_weight",
+        "gradient_cosine", "direction_changes", "saturated", "dead"]
     _Sampling = Literal["epochs", "adaptive"]
     _Regularization = Literal["given", "bayesian"]
     _Monitor = Literal["error", "loss"]
@@ -118,6 +120,8 @@ else:
         bias: bool = False, loss: _Loss | Loss = 'squared', reduction: _Reduction = 'sum',
         init: _Init | tuple[_Init, ...] = 'article', batch_norm: bool = False,
         sample_weight: ArrayLike | None = None, gradient_weight: float = 0.0,
+        measure: _Measure | Measure | Sequence[_Measure | Measure] | None = None,
+        measure_every: int | None = None, measure_layers: bool = False, stop: str | None = None,
         batch_size: int | None = None, shuffle: bool = True, shuffle_seed: int = 0,
         sampling: _Sampling = 'epochs', sampling_rate: float = 1.0, l1: float = 0.0,
         l2: float = 0.0, regularization: _Regularization = 'given', dropout: float = 0.0,
@@ -150,6 +154,8 @@ else:
         init: _Init | tuple[_Init, ...] | Axis[_Init | tuple[_Init, ...]] = 'article',
         batch_norm: bool | Axis[bool] = False, sample_weight: ArrayLike | None = None,
         gradient_weight: float | Axis[float] = 0.0,
+        measure: _Measure | Measure | Sequence[_Measure | Measure] | None = None,
+        measure_every: int | None = None, measure_layers: bool = False, stop: str | None = None,
         batch_size: int | Axis[int | None] | None = None, shuffle: bool = True,
         shuffle_seed: int = 0, sampling: _Sampling = 'epochs',
         sampling_rate: float | Axis[float] = 1.0, l1: float | Axis[float] = 0.0,
@@ -182,15 +188,17 @@ else:
         activation: _Activation | Function = 'tanh', output: _Output | Function = 'identity',
         bias: bool = True, loss: _Loss | Loss = 'squared', reduction: _Reduction = 'mean',
         init: _Init | tuple[_Init, ...] = 'glorot', batch_norm: bool = False,
-        gradient_weight: float = 0.0, batch_size: int | None = None, shuffle: bool = True,
-        shuffle_seed: int = 0, sampling: _Sampling = 'epochs', sampling_rate: float = 1.0,
-        l1: float | Axis[float] = 0.0, l2: float | Axis[float] = 0.0,
-        regularization: _Regularization = 'given', dropout: float | Axis[float] = 0.0,
-        dropconnect: float = 0.0, trim_below: float = 0.0, clip_above: float = inf,
-        clip_norm: float = inf, max_norm: float = inf, tolerance: float = 0.0,
-        patience: int | None = 30, min_delta: float = 0.0, monitor: _Monitor = 'error',
-        evaluate_every: int | None = None, restore_best: bool = True, negative_slope: float = 0.01,
-        elu_alpha: float = 1.0, delta: float = 1.0, tau: float = 0.5
+        gradient_weight: float = 0.0,
+        measure: _Measure | Measure | Sequence[_Measure | Measure] | None = None,
+        measure_every: int | None = None, measure_layers: bool = False, stop: str | None = None,
+        batch_size: int | None = None, shuffle: bool = True, shuffle_seed: int = 0,
+        sampling: _Sampling = 'epochs', sampling_rate: float = 1.0, l1: float | Axis[float] = 0.0,
+        l2: float | Axis[float] = 0.0, regularization: _Regularization = 'given',
+        dropout: float | Axis[float] = 0.0, dropconnect: float = 0.0, trim_below: float = 0.0,
+        clip_above: float = inf, clip_norm: float = inf, max_norm: float = inf,
+        tolerance: float = 0.0, patience: int | None = 30, min_delta: float = 0.0,
+        monitor: _Monitor = 'error', evaluate_every: int | None = None, restore_best: bool = True,
+        negative_slope: float = 0.01, elu_alpha: float = 1.0, delta: float = 1.0, tau: float = 0.5
     ) -> GroupModels: ...
     def race(
         X: ArrayLike, y: ArrayLike, optimizers: Mapping[str, Entry] | Sequence[Entry] | None = None,
@@ -204,6 +212,8 @@ else:
         bias: bool = False, loss: _Loss | Loss = 'squared', reduction: _Reduction = 'sum',
         init: _Init | tuple[_Init, ...] = 'article', batch_norm: bool = False,
         sample_weight: ArrayLike | None = None, gradient_weight: float = 0.0,
+        measure: _Measure | Measure | Sequence[_Measure | Measure] | None = None,
+        measure_every: int | None = None, measure_layers: bool = False, stop: str | None = None,
         batch_size: int | None = None, shuffle: bool = True, shuffle_seed: int = 0,
         sampling: _Sampling = 'epochs', sampling_rate: float = 1.0, l1: float = 0.0,
         l2: float = 0.0, regularization: _Regularization = 'given', dropout: float = 0.0,

@@ -269,6 +269,9 @@ def test_an_option_survives_a_file_and_is_told_in_words(name, tmp_path):
         "freeze": (1,),
         "init": "he",
         "regularization": "bayesian",
+        "measure": ("dead", fastgd.Measure("w * change", "max", "own")),
+        "measure_layers": True,
+        "stop": "dead > 2",
     }
     option = DECLARED[name]
     value = others.get(name, 0.25 if isinstance(option.default, float) else 3)
@@ -277,6 +280,7 @@ def test_an_option_survives_a_file_and_is_told_in_words(name, tmp_path):
         "restore_best": {"evaluate_every": 1},
         "regularization": {"optimizer": LevenbergMarquardt()},
         "gradient_weight": {"gradients": np.ones((4, 3)), "activation": "tanh"},
+        **{key: {"measure": "dead"} for key in ("measure_every", "measure_layers", "stop")},
     }.get(name, {})
     run = fastgd.reference.train(XOR_X, XOR_Y, iterations=2, **{name: value}, **beside)
     assert name in run.options

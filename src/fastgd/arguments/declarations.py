@@ -563,8 +563,14 @@ class Options(LossOptions, total=False):
             'and "largest_weight" the norm of the parameters before it and the largest magnitude '
             "among them: of weights, biases, and scales and shifts of batch normalization; and "
             '"direction_changes" how often the derivatives of weights and biases have changed '
-            "their signs so far. A quantity of your own is a :class:`fastgd.Measure`. With "
-            "mini-batches the gradient is that of the batch. The training keeps its bits.",
+            'their signs so far. "saturated" is the share of values of hidden and output units '
+            "within 1 % of an end of their range (sigmoid, tanh, softmax), over the samples of "
+            'weight above 0, and "dead" the share of hidden units whose value, or derivative, is 0 '
+            "for all of these; both without ``dropout``. A quantity of your own is a "
+            ":class:`fastgd.Measure`. With mini-batches gradient and values are those of the "
+            "batch. The training keeps its bits.",
+            "Quantities to record during the training",
+            "Measuring",
             applies_to=AllBut(second_order="whose step is not along the gradient"),
         ),
     ]
@@ -575,6 +581,8 @@ class Options(LossOptions, total=False):
             Count(none="records"),
             "Measure the update of every N-th iteration, from the first on; at least 1. By default "
             "``record_every``.",
+            "Measure the update of every N-th iteration (records: those that are recorded)",
+            "Measuring",
             applies_to=AllBut(second_order="whose step is not along the gradient"),
         ),
     ]
@@ -584,6 +592,8 @@ class Options(LossOptions, total=False):
             False,
             Flag(),
             "Measure each layer by itself: what is measured has an axis of layers at its end.",
+            "Measure each layer by itself",
+            "Measuring",
             applies_to=AllBut(second_order="whose step is not along the gradient"),
         ),
     ]
@@ -594,12 +604,22 @@ class Options(LossOptions, total=False):
             Condition(),
             'Stop a run, as "converged", when this holds for what the last update measured: '
             '``"gradient_norm < 1e-6"``, a name of ``measure``, < or >, and a number.',
+            "Stop when this holds for what is measured, as in 'gradient_norm < 1e-6'",
+            "Measuring",
             applies_to=AllBut(second_order="whose step is not along the gradient"),
         ),
     ]
 
 
-PANELS = ("Optimizer", "Network", "", "Mini-batches", "Regularization", "Early stopping")
+PANELS = (
+    "Optimizer",
+    "Network",
+    "",
+    "Mini-batches",
+    "Regularization",
+    "Early stopping",
+    "Measuring",
+)
 """The headings in the order of the options; under each they are in the order of declaration."""
 
 OPTION_OF = {

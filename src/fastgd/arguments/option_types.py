@@ -207,14 +207,14 @@ class Condition(OptionType):
         if value is None:
             return None
         if not isinstance(value, str):
-            raise TypeError(f"{name} must be {_CONDITION}, got {shown(value)}")
+            raise TypeError(f"{name} must be {CONDITION}, got {shown(value)}")
         found = stop_of(value)
         if found is None or found.limit != found.limit:
-            raise ValueError(f"{name} must be {_CONDITION}, got {shown(value)}")
+            raise ValueError(f"{name} must be {CONDITION}, got {shown(value)}")
         return str(value)
 
 
-_CONDITION = "a text such as 'gradient_norm < 1e-6': what is measured, < or >, and a number"
+CONDITION = "a text such as 'gradient_norm < 1e-6': what is measured, < or >, and a number"
 
 
 class Flag(OptionType):

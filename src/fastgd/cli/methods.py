@@ -13,10 +13,13 @@ from typing import Any, NamedTuple, cast
 from fastgd.arguments.axes import FORMULAS, OWNED
 from fastgd.arguments.declarations import DECLARED, FIELDED
 from fastgd.arguments.option_types import (
+    CONDITION,
+    Condition,
     Count,
     Fielded,
     Flag,
     Layers,
+    Measures,
     Name,
     NameOrFormula,
     Names,
@@ -210,6 +213,12 @@ def _option(name: str, one: Option) -> MethodOption:
         case Layers():
             rule, default = "numbers of layers, such as 0,1", "none"
             typed = ("K,...", lambda text: tuple(map(int, text.split(","))), rule)
+        case Measures():
+            rule = f"names of {', '.join(kind.known)}"
+            typed = ("NAME,...", lambda text: list(map(_word, text.split(","))), rule)
+            names, default = kind.known, "none"
+        case Condition():
+            typed, default = ("CONDITION", str, CONDITION), "none"
         case Name() | Names():
             names, typed = kind.known, ("NAME", _word if isinstance(kind, Name) else _names)
         case NameOrFormula():

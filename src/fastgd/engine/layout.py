@@ -15,6 +15,7 @@ from fastgd.engine.network import Network
 from fastgd.engine.recipe import (
     INTEGERS,
     Values,
+    counts_units,
     quantities_of,
     reads,
     states_of,
@@ -212,6 +213,8 @@ class Layout:
             "rows": up(self.network.parameters, SQUARE_ROWS),
             "columns": self.network.parameters * (1 + int(recipe.bayesian is not None)) + 1,
             "before": int(recipe.measure is not None and reads(recipe.measure, "w", "change")),
+            "counting": int(recipe.measure is not None and counts_units(recipe.measure)),
+            "W": max(self.network.sizes[1:]),
             "quantities": quantities_of(recipe.measure, self.network.layers),
             "watched_loss": int(recipe.watch is not None and recipe.watch.name == "loss"),
         }

@@ -9,6 +9,7 @@ each one from the choice that reads the value.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,11 +30,16 @@ from fastgd.formulas.measures import (
 )
 from fastgd.formulas.named import UNITS, Function, Loss, loss_of, unit_of
 from fastgd.kernel.block import (
+    BOUNDED,
     CHANGES,
+    DEAD,
+    HIDDEN,
     MAXIMUM,
+    NEAR_ENDS,
     OPTIONS,
     PRODUCT,
     RESULTS,
+    SATURATED,
     SUM,
     TERMS,
     Recipe,
@@ -320,7 +326,8 @@ def _measuring(method: Method) -> dict[str, Choice | None]:
     """What is measured and stops runs, as choices of the kernel."""
     if method.measure is None:
         return {"measure": None, "stop": None}
-    measure = _measure(method.measure, method.measure_layers, method.optimizer.states)
+    states, units = method.optimizer.states, (method.activation, method.output)
+    measure = _measure(method.measure, method.measure_layers, states, *units)
     stop = None
     if method.stop is not None:
         found = stop_of(method.stop)
@@ -330,7 +337,13 @@ def _measuring(method: Method) -> dict[str, Choice | None]:
 
 
 @lru_cache(maxsize=1024)
-def _measure(measures: tuple[str | Measure, ...], in_layers: bool, states: int) -> Choice:
+def _measure(
+    measures: tuple[str | Measure, ...],
+    in_layers: bool,
+    states: int,
+    activation: str | Function,
+    output: str | Function,
+) -> Choice:
     """The choice of these quantities: the terms that they are made of, each once, and results."""
     found, finish = Derivation("", OF_VALUE), Derivation("", OF_VALUE)
     terms: dict[tuple[int, ...], int] = {}
@@ -343,13 +356,41 @@ def _measure(measures: tuple[str | Measure, ...], in_layers: bool, states: int) 
         tree = parse("a result", quantity.result, ("a", "b", "c", "n"))
         results.append(finish.of(steadied(replaced(tree, own))).value)
     factors = tuple(node for _, *pair in terms for node in pair)
-    formulas = (TERMS, _formula(found, factors)), (RESULTS, _formula(finish, tuple(results)))
+    formulas = [(TERMS, _formula(found, factors)), (RESULTS, _formula(finish, tuple(results)))]
+    if any(how > CHANGES for how, *_ in terms):
+        formulas.append((NEAR_ENDS, _near_ends(activation, output)))
     kinds = {f"term{k}": how for k, (how, *_) in enumerate(terms)}
     return Choice("layers" if in_layers else "whole", formulas, last=states, **kinds)
 
 
-_COUNTED: dict[Any, int] = {"changes": CHANGES}
+_COUNTED: dict[Any, int] = {
+    "changes": CHANGES,
+    "saturated": SATURATED,
+    "bounded": BOUNDED,
+    "dead": DEAD,
+    "hidden": HIDDEN,
+}
 """Terms that the kernel counts by itself."""
+
+
+def counts_units(measure: Choice) -> bool:
+    """Whether values of units are counted."""
+    return any(kind > CHANGES for name, kind in measure.places.items() if name.startswith("term"))
+
+
+def _near_ends(activation: str | Function, output: str | Function) -> FormulaChoice:
+    """Whether a value v is within 1 % of an end of its range, and has a range."""
+    found = Derivation("", OF_VALUE)
+    near, has = [], []
+    for unit in (output, activation):
+        low, high = unit_of(unit).reach
+        is_bounded, margin = high - low < inf, 0.01 * (high - low)
+        ends = f"where(v <= {low + margin!r}, 1, where(v >= {high - margin!r}, 1, 0))"
+        near.append(ends if is_bounded else "0")
+        has.append("1" if is_bounded else "0")
+    texts = (f"where(o > 0.5, {', '.join(own)})" for own in (near, has))
+    trees = [steadied(parse("a range", text, ("v", "o"))) for text in texts]
+    return _formula(found, tuple(found.of(tree).value for tree in trees))
 
 
 def _added(found: Derivation, term: Term) -> tuple[int, int, int]:

@@ -30,7 +30,15 @@ from fastgd.engine.devices import CPU, devices_of, room_on
 from fastgd.engine.layout import Layout, Sharing, up
 from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, Portion, RunBatch, lanes_of, portion_of
-from fastgd.engine.recipe import NEVER, PATIENCE, TOLERANCE, ValueColumn, Values, limit_of
+from fastgd.engine.recipe import (
+    NEVER,
+    PATIENCE,
+    TOLERANCE,
+    ValueColumn,
+    Values,
+    counts_units,
+    limit_of,
+)
 from fastgd.kernel import launch
 from fastgd.kernel.block import NOW, SEED, Area, Block, IterationSpan, Layer, Recipe, Shapes, Split
 from fastgd.kernel.vectorization import ROWS, Machine
@@ -491,7 +499,10 @@ def _fitting(layout: Layout) -> int:
 
 def _shared_out(layout: Layout, threads: int, blocks: int) -> Layout:
     """The same layout, with as many of these threads as have enough work in an iteration."""
-    if _needs_all(layout.recipe) or layout.recipe.curvature is not None:
+    recipe = layout.recipe
+    if _needs_all(recipe) or recipe.curvature is not None:
+        return layout
+    if recipe.measure is not None and counts_units(recipe.measure):  # of all samples of a pass
         return layout
     samples = (layout.batch or layout.samples) * layout.lines
     seconds = PRODUCT_SECONDS * samples * layout.network.parameters * layout.runs

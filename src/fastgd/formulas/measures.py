@@ -139,6 +139,8 @@ QUANTITIES = {
     "largest_weight": Quantity((Term(("abs", "w"), is_max=True),), "a"),
     "gradient_cosine": _sums("a / (sqrt(b) * sqrt(c))", "g * last", "g * g", "last * last"),
     "direction_changes": Quantity((Term("changes"),), "a"),
+    "saturated": Quantity((Term("saturated"), Term("bounded")), "a / b"),
+    "dead": Quantity((Term("dead"), Term("hidden")), "a / b"),
 }
 """The quantities by name."""
 

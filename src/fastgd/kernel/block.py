@@ -104,8 +104,16 @@ RUNNING, CONVERGED, DIVERGED, STALLED = range(4)
 TERMS, RESULTS = "terms", "results"
 """Formulas of what is measured: two factors for each term, or its value twice; the results."""
 
-SUM, PRODUCT, MAXIMUM, CHANGES = range(4)
-"""How a term is combined with what it was so far: the choice's value ``term0`` and so on."""
+NEAR_ENDS = "near the ends"
+"""A formula of a unit's value v and of o, 1 for output units: whether v is near an end of its
+range, and whether it has one; 1 or 0."""
+
+SUM, PRODUCT, MAXIMUM, CHANGES, SATURATED, BOUNDED, DEAD, HIDDEN = range(8)
+"""How a term is combined with what it was so far: the choice's value ``term0`` and so on.
+
+Of a layer instead of its parameters: direction changes, values near the ends of their range, values
+that have one, hidden units that are dead, and hidden units.
+"""
 
 OVER = -1.0
 """The value of ``Block.stopping`` of a run that has been stopped."""
@@ -227,6 +235,8 @@ class Block(NamedTuple):
     losses: Annotated[Floats, Space("T R + R + watched_loss R", moves=True)]
     path: Annotated[Floats, Space("path T P", moves=True)]  # the weights at these errors
     measured: Annotated[Floats, Space("quantities M R", moves=True)]  # of each of M measurements
+    shares: Annotated[Floats, Space("counting 2 K R")]  # of each layer: SATURATED, BOUNDED
+    alive: Annotated[Floats, Space("counting 2 K W R")]  # 1 if a unit's value, derivative isn't 0
     stopping: Annotated[Floats, Space("stop R", moves=True)]  # CONVERGED if a run ends now
     ended: Annotated[IntArray, Space("R")]  # updates of a run that has ended, or -1
     outcome: Annotated[IntArray, Space("R")]  # how it ended

@@ -257,6 +257,7 @@ def _pass(layout, descent, one_pass):
         stride = layers[0].inputs * runs_of(shapes.data)
         x = LayerInputs(one_pass.data.X, group.start * stride, stride, shapes.data)
         forward_layers(descent, group, x, one_pass.j, one_pass.trains)
+        count_units(recipe.measure, descent, group, one_pass)
         keep_outputs(recipe.outputs, shapes, group, block, layers[len(layers) - 1])
         if one_pass.measures:
             total = measure_group(descent, one_pass, group, total)
@@ -692,6 +693,10 @@ def padded_of(batches, all_samples, of_batch):
 
 def learn_chances(batches, scalar, data, layers, block, span):
     """Update the sampling distribution, if samples are drawn, after an update of the weights."""
+
+
+def count_units(measure, descent, group, one_pass):
+    """Count the units of a group of samples that are saturated or not dead, to measure that."""
 
 
 def normalize(batch_norm, scalar, activation, group, block, layer, training):

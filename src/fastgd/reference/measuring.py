@@ -9,9 +9,17 @@ from fastgd.arguments.samples import TrainingData
 from fastgd.checks.numbers import FloatArray
 from fastgd.formulas.measures import Measure, needs_last
 from fastgd.reference.formulas import value_and_derivatives
+from fastgd.reference.output import Output, Units
 from fastgd.reference.parameter import Parameter
 from fastgd.reference.perceptron import Perceptron
+from fastgd.reference.sampling import Batch
 from fastgd.training.run import Run
+
+_RANGES: dict[Any, tuple[float, float]] = {
+    "sigmoid": (0.0, 1.0),
+    "softmax": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+}
 
 
 class Measuring:
@@ -45,11 +53,12 @@ class Measuring:
         self.last = steps[-1].copy()
         return steps[:-1]
 
-    def begin(self) -> None:
-        """Note what the parameters and derivatives are before an update."""
+    def begin(self, batch: Batch) -> None:
+        """Note what parameters, derivatives and the values of this batch are before an update."""
         if self.numbers is not None:
             self._before = [p.value.copy() for p in self._perceptron.parameters]
             self._g = [np.where(p.frozen, 0.0, p.g) for p in self._perceptron.parameters]
+            self._counts = np.ones(1) if batch.weights is None else batch.weights.ravel() > 0
 
     def end(self, j: int) -> None:
         """Measure update j, if that is due."""
@@ -57,7 +66,10 @@ class Measuring:
         if self.numbers is None:
             return
         if j % self._every == 0:
-            each = [self._arrays(layer.parameters) for layer in self._perceptron.layers]
+            each = [
+                self._arrays(layer.parameters) | self._shares(k)
+                for k, layer in enumerate(self._perceptron.layers)
+            ]
             if not self._method.measure_layers:
                 each = [{name: np.hstack([one[name] for one in each]) for name in each[0]}]
             measures = self._method.measure
@@ -88,6 +100,20 @@ class Measuring:
             found["last"] = np.hstack(last)
         return found
 
+    def _shares(self, k: int) -> dict[str, FloatArray]:
+        """Of a layer's values and units: whether they are saturated, and dead."""
+        method, z = self._method, self._perceptron.layers[k].z
+        is_output = k == len(self._perceptron.layers) - 1
+        counts = np.broadcast_to(self._counts > 0, len(z))
+        if is_output:
+            v, dead = Output(method).values(z), np.empty(0)
+        else:
+            v, slope = Units(method, "activation").at(z)
+            dead = ~(v[counts] != 0).any(axis=0) | ~(slope[counts] != 0).any(axis=0)
+        low, high = _RANGES.get(method.output if is_output else method.activation, (0, np.inf))
+        near = np.minimum(v - low, high - v)[counts] <= 0.01 * (high - low)
+        return {"near": near.ravel() if high < np.inf else np.empty(0), "dead": dead}
+
     def _holds(self, j: int) -> bool:
         if self._method.stop is None or self.numbers is None:
             return False
@@ -115,6 +141,10 @@ def _measured(measure: str | Measure, arrays: dict[str, Any]) -> float:
             return float(g @ last / (np.linalg.norm(g) * np.linalg.norm(last)))
         case "direction_changes":
             return float(arrays["changes"].sum())
+        case "saturated":
+            return float(arrays["near"].mean()) if arrays["near"].size else np.nan
+        case "dead":
+            return float(arrays["dead"].mean()) if arrays["dead"].size else np.nan
     own = [arrays[name] for name in measure.variables]
     reduced = {"sum": np.sum, "max": np.max, "mean": np.mean}[measure.reduce]
     return float(reduced(value_and_derivatives(measure, *own)[0]))

@@ -195,10 +195,11 @@ class _Descent:
             return
         perceptron, sampler = self.perceptron, self.sampler
         X, y, gradients = self._learned
-        perceptron.propagate(X, y, sampler.batch(j), j, self.seed, gradients)
+        batch = sampler.batch(j)
+        perceptron.propagate(X, y, batch, j, self.seed, gradients)
         if isinstance(sampler, Adaptive):
             sampler.learn(np.sum([layer.squared_norms() for layer in perceptron.layers], axis=0))
-        self.measuring.begin()
+        self.measuring.begin(batch)
         if self.method.clip_norm < np.inf:
             _clip(perceptron.parameters, self.method.clip_norm)
         factor = schedules.factor(self.method.schedule, j)

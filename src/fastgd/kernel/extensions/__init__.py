@@ -49,6 +49,7 @@ REPLACED = {
     loop.take_second_order_steps: _levenberg_marquardt,
     updates.measure_update: _measuring,
     updates.remember: _measuring,
+    loop.count_units: _measuring,
     loop.choose_samples: _randomness,
     loop.padded_of: _randomness,
     loop.learn_chances: _randomness,

@@ -10,17 +10,37 @@ that it has without. Which terms there are is part of the kernel's type, as form
 
 from numba.core import types
 
-from fastgd.kernel.block import CHANGES, CONVERGED, MAXIMUM, PRODUCT, RESULTS, SUM, TERMS
-from fastgd.kernel.iteration.activations import body_of, made
+from fastgd.kernel.block import (
+    BOUNDED,
+    CHANGES,
+    CONVERGED,
+    DEAD,
+    HIDDEN,
+    MAXIMUM,
+    NEAR_ENDS,
+    PRODUCT,
+    RESULTS,
+    SATURATED,
+    SUM,
+    TERMS,
+)
+from fastgd.kernel.iteration.activations import body_of, kept_derivative, made
 from fastgd.kernel.iteration.elementary import maximum
+from fastgd.kernel.iteration.losses import target_of
 from fastgd.kernel.iteration.updates import trained_of
 from fastgd.kernel.language.loads_and_stores import load, store, thread_of, threads_of
 from fastgd.kernel.language.specialization import dispatch, part
-from fastgd.kernel.language.tile import fma, runs_of, select, zeros
+from fastgd.kernel.language.tile import fma, magnitude, runs_of, select, zeros
 
 INFINITY = float("inf")
 
-_COUNTS = {CHANGES: "_changes_in(scalar, block, layer)"}
+_COUNTS = {
+    CHANGES: "_changes_in(scalar, block, layer)",
+    SATURATED: "_share_in(scalar, block, layer, 0)",
+    BOUNDED: "_share_in(scalar, block, layer, 1)",
+    DEAD: "_dead_in(scalar, block, layer)",
+    HIDDEN: "_hidden_in(scalar, layer)",
+}
 """Terms that are no sums over parameters."""
 
 _NEXT = {
@@ -135,6 +155,110 @@ def _changes_in(scalar, block, layer):
             count += block.changes[i] + block.recent[i]
         block.scratch[r] = float(count)
     return load(scalar, block.scratch, 0, 0)
+
+
+# ---------------------------------------------------------------- values of units
+
+
+def count_units(measure, descent, group, one_pass):
+    """Count the units of a group of samples that are saturated or not dead, to measure that."""
+
+
+@part
+def _count_units(measure, descent, group, one_pass):
+    every, layers = descent.span.measure_every, descent.layers
+    if one_pass.trains and (every == 1 or one_pass.j % every == 0):
+        for k in range(len(layers)):
+            _count_layer(measure, descent, group, layers[k], layers[len(layers) - 1])
+
+
+dispatch(
+    count_units,
+    lambda measure, *_others: (
+        _count_units.py_func
+        if any(kind > CHANGES for kind in _kinds(measure))
+        else lambda measure, descent, group, one_pass: None
+    ),
+)
+
+
+def _near_ends(measure, shape, numbers, layer, v, o):
+    """Whether values are near an end of their range, and whether they have one."""
+
+
+dispatch(
+    _near_ends,
+    lambda measure, *_others: body_of(
+        measure.formulas[NEAR_ENDS],
+        ("choice", "shape", "numbers", "layer", "v", "o"),
+        {"v": "v", "o": "o"},
+    ),
+)
+
+
+@part
+def _count_layer(measure, descent, group, layer, top):
+    """Of the samples of a run, which are those whose weight is above 0."""
+    shapes, recipe, block = descent.shapes, descent.recipe, descent.block
+    scalar, numbers, runs = shapes.scalar, block.numbers, runs_of(shapes.scalar)
+    none, width = zeros(scalar), len(block.alive) // len(block.shares)
+    place, o = layer.number * 2 * runs, none + float(layer.is_output)
+    saturated, bounded = none, none
+    if not group.is_first:
+        saturated = load(scalar, block.shares, place, 0)
+        bounded = load(scalar, block.shares, place + runs, 0)
+    for h in range(layer.outputs):
+        unit = place * width + h * 2 * runs
+        has_value, has_slope = none, none
+        if not group.is_first:
+            has_value = load(scalar, block.alive, unit, 0)
+            has_slope = load(scalar, block.alive, unit + runs, 0)
+        for n in range(min(group.end, group.real - group.start)):
+            at = layer.units + n * layer.stride + h * runs
+            target = (group.start + n) * top.outputs
+            _, importance = target_of(scalar, shapes, group.data, top, target)
+            counts = select(none + importance > 0.0, 1.0, none)
+            v = load(scalar, numbers, at, 0)
+            near, has_range = _near_ends(measure, scalar, numbers, layer, v, o)
+            saturated, bounded = saturated + counts * near, bounded + counts * has_range
+            if not layer.is_output:
+                slope = kept_derivative(recipe.activation, scalar, numbers, layer, at, layer.stride)
+                has_value = select(magnitude(v) * counts > 0.0, 1.0, has_value)
+                has_slope = select(magnitude(slope) * counts > 0.0, 1.0, has_slope)
+        store(scalar, block.alive, unit, 0, has_value)
+        store(scalar, block.alive, unit + runs, 0, has_slope)
+    store(scalar, block.shares, place, 0, saturated)
+    store(scalar, block.shares, place + runs, 0, bounded)
+
+
+@part
+def _dead_in(scalar, block, layer):
+    """Hidden units whose value, or derivative, is 0 for all samples."""
+    runs, dead = runs_of(scalar), zeros(scalar)
+    width = len(block.alive) // len(block.shares)
+    if not layer.is_output:
+        for h in range(layer.outputs):
+            unit = layer.number * 2 * runs * width + h * 2 * runs
+            is_alive = load(scalar, block.alive, unit, 0) * load(
+                scalar, block.alive, unit + runs, 0
+            )
+            dead = dead + (1.0 - is_alive)
+    return dead
+
+
+@part
+def _share_in(scalar, block, layer, which):
+    """What was counted of a layer's units."""
+    return load(scalar, block.shares, (layer.number * 2 + which) * runs_of(scalar), 0)
+
+
+@part
+def _hidden_in(scalar, layer):
+    """Hidden units of a layer."""
+    return zeros(scalar) + float((1 - layer.is_output) * layer.outputs)
+
+
+# ---------------------------------------------------------------- sums
 
 
 _ADD = """
@@ -254,8 +378,11 @@ _CALLED = {
     "INFINITY": INFINITY,
     "_add": _add,
     "_changes_in": _changes_in,
+    "_dead_in": _dead_in,
+    "_hidden_in": _hidden_in,
     "_put": _put,
     "_results": _results,
+    "_share_in": _share_in,
     "_terms": _terms,
     "fma": fma,
     "load": load,
