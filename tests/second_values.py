@@ -27,12 +27,17 @@ from fastgd.arguments.option_types import (
 OWN = [fastgd.Measure("w", how) for how in ("sum", "max", "mean")]
 MEASURED = ["gradient_norm", "dead", *OWN, ["gradient_norm", "dead"], fastgd.Measure("w", name="o")]
 CONDITIONS = ["gradient_norm < 1", "gradient_norm > 1", "gradient_norm < 2"]
+LISTED = {Measures: MEASURED, Condition: CONDITIONS}
 
 FACTORS = (1.0, 0.5, 0.25, 0.0, 2.0, 1.0, 0.125)
 
 
 def values_of_type(kind):
     """Values of the type of an option."""
+    return [None, *LISTED[type(kind)]] if type(kind) in LISTED else _values_of_type(kind)
+
+
+def _values_of_type(kind):
     match kind:
         case Number():
             return [0.0, 0.25, 0.5, 2.0]
@@ -48,8 +53,6 @@ def values_of_type(kind):
             return [*kind.known, *OWN_FORMULAS[kind.formula]]
         case SampleFactors():
             return [None, (1.0,) * 11, (*(1.0,) * 10, 2.0), [2.0] * 11, np.arange(11.0)]
-        case Measures() | Condition():
-            return [None, *(MEASURED if isinstance(kind, Measures) else CONDITIONS)]
         case Layers():
             return [None, (0,), (1,), [True, None], [None, np.eye(4, 2) > 0]]
         case Fielded():

@@ -101,11 +101,11 @@ else:
     _Reduction = Literal["sum", "mean"]
     _Init = Literal["article", "glorot", "glorot_normal", "he", "he_normal", "lecun",
         "lecun_normal"]
-    _Measure = Literal["gradient_norm", "update_norm", "weight_norm", "largest_weight",
-        "gradient_cosine", "direction_changes", "saturated", "dead"]
     _Sampling = Literal["epochs", "adaptive"]
     _Regularization = Literal["given", "bayesian"]
     _Monitor = Literal["error", "loss"]
+    _Measure = Literal["gradient_norm", "update_norm", "weight_norm", "largest_weight",
+        "gradient_cosine", "direction_changes", "saturated", "dead"]
     def train(
         X: ArrayLike, y: ArrayLike, *, gradients: ArrayLike | None = None,
         hidden_size: int | tuple[int, ...] = 4, alpha: float | tuple[float, ...] = 1.0,
@@ -120,8 +120,6 @@ else:
         bias: bool = False, loss: _Loss | Loss = 'squared', reduction: _Reduction = 'sum',
         init: _Init | tuple[_Init, ...] = 'article', batch_norm: bool = False,
         sample_weight: ArrayLike | None = None, gradient_weight: float = 0.0,
-        measure: _Measure | Measure | Sequence[_Measure | Measure] | None = None,
-        measure_every: int | None = None, measure_layers: bool = False, stop: str | None = None,
         batch_size: int | None = None, shuffle: bool = True, shuffle_seed: int = 0,
         sampling: _Sampling = 'epochs', sampling_rate: float = 1.0, l1: float = 0.0,
         l2: float = 0.0, regularization: _Regularization = 'given', dropout: float = 0.0,
@@ -129,6 +127,8 @@ else:
         clip_norm: float = inf, max_norm: float = inf, tolerance: float = 0.0,
         patience: int | None = None, min_delta: float = 0.0, monitor: _Monitor = 'error',
         summary: int | None = None, evaluate_every: int | None = None, restore_best: bool = False,
+        measure: _Measure | Measure | Sequence[_Measure | Measure] | None = None,
+        measure_every: int | None = None, measure_layers: bool = False, stop: str | None = None,
         negative_slope: float = 0.01, elu_alpha: float = 1.0, delta: float = 1.0, tau: float = 0.5
     ) -> Run: ...
     def sweep(
@@ -154,8 +154,6 @@ else:
         init: _Init | tuple[_Init, ...] | Axis[_Init | tuple[_Init, ...]] = 'article',
         batch_norm: bool | Axis[bool] = False, sample_weight: ArrayLike | None = None,
         gradient_weight: float | Axis[float] = 0.0,
-        measure: _Measure | Measure | Sequence[_Measure | Measure] | None = None,
-        measure_every: int | None = None, measure_layers: bool = False, stop: str | None = None,
         batch_size: int | Axis[int | None] | None = None, shuffle: bool = True,
         shuffle_seed: int = 0, sampling: _Sampling = 'epochs',
         sampling_rate: float | Axis[float] = 1.0, l1: float | Axis[float] = 0.0,
@@ -166,6 +164,8 @@ else:
         tolerance: float | Axis[float] = 0.0, patience: int | Axis[int | None] | None = None,
         min_delta: float | Axis[float] = 0.0, monitor: _Monitor = 'error',
         summary: int | None = None, evaluate_every: int | None = None, restore_best: bool = False,
+        measure: _Measure | Measure | Sequence[_Measure | Measure] | None = None,
+        measure_every: int | None = None, measure_layers: bool = False, stop: str | None = None,
         negative_slope: float | Axis[float] = 0.01, elu_alpha: float | Axis[float] = 1.0,
         delta: float | Axis[float] = 1.0, tau: float | Axis[float] = 0.5
     ) -> Sweep: ...
@@ -188,16 +188,16 @@ else:
         activation: _Activation | Function = 'tanh', output: _Output | Function = 'identity',
         bias: bool = True, loss: _Loss | Loss = 'squared', reduction: _Reduction = 'mean',
         init: _Init | tuple[_Init, ...] = 'glorot', batch_norm: bool = False,
-        gradient_weight: float = 0.0,
+        gradient_weight: float = 0.0, batch_size: int | None = None, shuffle: bool = True,
+        shuffle_seed: int = 0, sampling: _Sampling = 'epochs', sampling_rate: float = 1.0,
+        l1: float | Axis[float] = 0.0, l2: float | Axis[float] = 0.0,
+        regularization: _Regularization = 'given', dropout: float | Axis[float] = 0.0,
+        dropconnect: float = 0.0, trim_below: float = 0.0, clip_above: float = inf,
+        clip_norm: float = inf, max_norm: float = inf, tolerance: float = 0.0,
+        patience: int | None = 30, min_delta: float = 0.0, monitor: _Monitor = 'error',
+        evaluate_every: int | None = None, restore_best: bool = True,
         measure: _Measure | Measure | Sequence[_Measure | Measure] | None = None,
         measure_every: int | None = None, measure_layers: bool = False, stop: str | None = None,
-        batch_size: int | None = None, shuffle: bool = True, shuffle_seed: int = 0,
-        sampling: _Sampling = 'epochs', sampling_rate: float = 1.0, l1: float | Axis[float] = 0.0,
-        l2: float | Axis[float] = 0.0, regularization: _Regularization = 'given',
-        dropout: float | Axis[float] = 0.0, dropconnect: float = 0.0, trim_below: float = 0.0,
-        clip_above: float = inf, clip_norm: float = inf, max_norm: float = inf,
-        tolerance: float = 0.0, patience: int | None = 30, min_delta: float = 0.0,
-        monitor: _Monitor = 'error', evaluate_every: int | None = None, restore_best: bool = True,
         negative_slope: float = 0.01, elu_alpha: float = 1.0, delta: float = 1.0, tau: float = 0.5
     ) -> GroupModels: ...
     def race(
@@ -212,8 +212,6 @@ else:
         bias: bool = False, loss: _Loss | Loss = 'squared', reduction: _Reduction = 'sum',
         init: _Init | tuple[_Init, ...] = 'article', batch_norm: bool = False,
         sample_weight: ArrayLike | None = None, gradient_weight: float = 0.0,
-        measure: _Measure | Measure | Sequence[_Measure | Measure] | None = None,
-        measure_every: int | None = None, measure_layers: bool = False, stop: str | None = None,
         batch_size: int | None = None, shuffle: bool = True, shuffle_seed: int = 0,
         sampling: _Sampling = 'epochs', sampling_rate: float = 1.0, l1: float = 0.0,
         l2: float = 0.0, regularization: _Regularization = 'given', dropout: float = 0.0,
@@ -221,6 +219,8 @@ else:
         clip_norm: float = inf, max_norm: float = inf, tolerance: float = 0.0,
         patience: int | None = None, min_delta: float = 0.0, monitor: _Monitor = 'error',
         summary: int | None = None, evaluate_every: int | None = None, restore_best: bool = False,
+        measure: _Measure | Measure | Sequence[_Measure | Measure] | None = None,
+        measure_every: int | None = None, measure_layers: bool = False, stop: str | None = None,
         negative_slope: float = 0.01, elu_alpha: float = 1.0, delta: float = 1.0, tau: float = 0.5
     ) -> Race: ...
     def objective(

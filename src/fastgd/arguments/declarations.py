@@ -30,7 +30,7 @@ from fastgd.arguments.option_types import (
     Slot,
 )
 from fastgd.checks.numbers import LAST_SEED
-from fastgd.formulas.measures import Measure
+from fastgd.formulas.measures import QUANTITIES, Measure
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Function, Loss
 from fastgd.optimizers import ALL, GradientDescent, Optimizer
 from fastgd.schedules import Constant, Schedule
@@ -569,7 +569,7 @@ class Options(LossOptions, total=False):
             "for all of these; both without ``dropout``. A quantity of your own is a "
             ":class:`fastgd.Measure`. With mini-batches gradient and values are those of the "
             "batch. The training keeps its bits.",
-            "Quantities to record during the training",
+            f"Quantities to record during the training: any of {', '.join(QUANTITIES)}",
             "Measuring",
             applies_to=AllBut(second_order="whose step is not along the gradient"),
         ),
