@@ -91,8 +91,8 @@ def test_norms_are_those_of_the_objective():
     objective = fastgd.objective(X, Y, hidden_size=(5, 3), bias=True)
     for k in range(len(run.recorded)):
         point = run.at(k)
-        x = objective.pack(point.weights, point.biases)
-        norm = np.linalg.norm(objective.gradient(x))
+        x = np.array(_row(point))
+        norm = np.linalg.norm(objective(x)[1])
         assert run.measured["gradient_norm"][k] == pytest.approx(norm, rel=1e-12)
         assert run.measured["weight_norm"][k] == pytest.approx(np.linalg.norm(x), rel=1e-14)
         assert run.measured["largest_weight"][k] == np.abs(x).max()
@@ -107,7 +107,8 @@ def fused(a, b, c):
 def test_all_bits_of_a_norm(runs):
     """A chain over the parameters in their order, whatever the tiles are."""
     given = GIVEN | {"hidden_size": (37, 5), "iterations": 2, "measure_every": 1}
-    sweep = fastgd.sweep(X, Y, **given, seed=range(runs), record_every=1, record_weights=True)
+    given |= {"record_every": 1, "record_weights": True}
+    sweep = fastgd.sweep(X, Y, **given, seed=range(runs))
     ordinary = 0
     for run in sweep:
         before, after = (_row(run.at(k)) for k in range(2))
@@ -138,10 +139,10 @@ def test_the_training_has_the_bits_that_it_has_without():
 
 
 def test_rows_of_a_sweep_are_runs(tmp_path):
-    axes = {"alpha": [0.1, 1.0, 1e300], "seed": range(7)}
+    axes = {"alpha": [0.1, 1.0], "seed": range(7)}
     sweep = fastgd.sweep(X, Y, **GIVEN | axes)
     folder = fastgd.sweep(X, Y, **GIVEN | axes, out=tmp_path / "folder")
-    assert sweep.measured["own"].shape == (3, 7, 10)
+    assert sweep.measured["own"].shape == (2, 7, 10)
     assert folder.measurements.tobytes() == sweep.measurements.tobytes()
     assert fastgd.open(tmp_path / "folder")[1].measured["own"].shape == (7, 10)
     fastgd.assert_equal(folder, sweep)
@@ -151,11 +152,20 @@ def test_rows_of_a_sweep_are_runs(tmp_path):
         )
         assert sweep[index].measurements.tobytes() == run.measurements.tobytes()
         assert sweep.measurements[index].tobytes() == run.measurements.tobytes()
-    lost = sweep[2, 0]
-    assert lost.status == "diverged"
-    done = lost.measured_at < lost.iterations
-    assert np.isnan(lost.measured["weight_norm"][~done]).all()
-    assert np.isfinite(lost.measured["weight_norm"][0])
+
+
+@pytest.mark.slow  # a kernel of its own, whose units have no bounds
+@pytest.mark.filterwarnings("ignore")
+def test_what_diverged_was_measured_until_then():
+    given = GIVEN | {"activation": "relu", "output": "identity", "alpha": 3.0}
+    given |= {"measure": MEASURES[:6]}
+    run, twin = (train(X, Y, **given) for train in (fastgd.train, reference.train))
+    assert run.status == "diverged"
+    assert run.iterations == twin.iterations
+    done = run.measured_at < run.iterations
+    assert 0 < done.sum() < len(done)
+    assert np.isnan(run.measurements[~done]).all()
+    assert np.isfinite(run.measured["weight_norm"][done]).all()
 
 
 def test_a_resumed_run_goes_on_measuring(tmp_path):
@@ -226,7 +236,7 @@ def test_a_run_stops_after_the_update_that_meets_the_condition():
 
 def test_a_stopped_run_stays_stopped():
     """Also one that stops at the very end, which a longer training does, too."""
-    given = STOPPED | {"iterations": 300, "record_every": 50, "stop": "gradient_norm < 0.2"}
+    given = STOPPED | {"iterations": 300, "record_every": 50, "stop": "gradient_norm < 0.05"}
     end = fastgd.train(X, Y, **given).iterations
     assert 10 < end < 200
     for beside in ({}, {"patience": 10**6}):

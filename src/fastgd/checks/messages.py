@@ -264,6 +264,8 @@ def value_text(name: str, value: Any, *, classes: bool = False) -> str:
         return value if isinstance(value, str) else "/".join(value)
     if name == "freeze":
         return _frozen_text(value)
+    if name == "measure":
+        return shortened(", ".join(str(getattr(one, "name", one)) for one in value), SHORT)
     if isinstance(value, (int, float, tuple)):
         return joined(value)
     if isinstance(value, dict):  # a combination

@@ -115,7 +115,7 @@ Of a layer instead of its parameters: direction changes, values near the ends of
 that have one, hidden units that are dead, and hidden units.
 """
 
-OVER = -1.0
+STOPPED = -1.0
 """The value of ``Block.stopping`` of a run that has been stopped."""
 
 

@@ -13,11 +13,11 @@ from fastgd.kernel.block import (
     ERROR_SUM,
     FIRST,
     INVERSE_SUM,
-    OVER,
     RECENT,
     SMALLEST,
     SMALLEST_AT,
     STALLED,
+    STOPPED,
     integer,
     put_integer,
     value,
@@ -247,7 +247,7 @@ def _end_by_measure(stop, recipe, scalar, block, layer, span, j, place, error):
         _look_once_more(recipe.watch, recipe, scalar, block, layer, j, place, error, signal > 0.0)
         _end_by_error(recipe.held, scalar, block, span, j, error, signal)
         old = load(scalar, block.stopping, 0, 0)
-        store(scalar, block.stopping, 0, 0, select(old > 0.0, OVER, old))
+        store(scalar, block.stopping, 0, 0, select(old > 0.0, STOPPED, old))
 
 
 @part
