@@ -233,9 +233,10 @@ def error_text(value: Any) -> str:
 
 
 def joined(values: Any, separator: str = ", ") -> str:
-    """Return one number, or the numbers of a tuple, as text."""
+    """Return one number, or the numbers or names of a tuple, as text."""
     values = values if isinstance(values, tuple) else (values,)
-    return separator.join(f"{value:g}" for value in values)
+    names = (getattr(value, "name", value) for value in values)  # of measures
+    return separator.join(one if isinstance(one, str) else f"{one:g}" for one in names)
 
 
 def layers_text(hidden_size: tuple[int, ...]) -> str:
@@ -264,8 +265,6 @@ def value_text(name: str, value: Any, *, classes: bool = False) -> str:
         return value if isinstance(value, str) else "/".join(value)
     if name == "freeze":
         return _frozen_text(value)
-    if name == "measure":
-        return shortened(", ".join(str(getattr(one, "name", one)) for one in value), SHORT)
     if isinstance(value, (int, float, tuple)):
         return joined(value)
     if isinstance(value, dict):  # a combination
