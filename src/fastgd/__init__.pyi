@@ -195,10 +195,8 @@ else:
         dropconnect: float = 0.0, trim_below: float = 0.0, clip_above: float = inf,
         clip_norm: float = inf, max_norm: float = inf, tolerance: float = 0.0,
         patience: int | None = 30, min_delta: float = 0.0, monitor: _Monitor = 'error',
-        evaluate_every: int | None = None, restore_best: bool = True,
-        measure: _Measure | Measure | Sequence[_Measure | Measure] | None = None,
-        measure_every: int | None = None, measure_layers: bool = False, stop: str | None = None,
-        negative_slope: float = 0.01, elu_alpha: float = 1.0, delta: float = 1.0, tau: float = 0.5
+        evaluate_every: int | None = None, restore_best: bool = True, negative_slope: float = 0.01,
+        elu_alpha: float = 1.0, delta: float = 1.0, tau: float = 0.5
     ) -> GroupModels: ...
     def race(
         X: ArrayLike, y: ArrayLike, optimizers: Mapping[str, Entry] | Sequence[Entry] | None = None,
