@@ -180,7 +180,7 @@ class Measures(OptionType):
         """Return them as a tuple."""
         if value is None:
             return None
-        each = list(value) if isinstance(value, (list, tuple)) else [value]
+        each: list[Any] = list(value) if isinstance(value, (list, tuple)) else [value]
         rule = f"{name} must be one or a list of {either([*map(repr, QUANTITIES), 'a Measure'])}"
         if not each:
             raise ValueError(f"{rule}, got {shown(value)}")

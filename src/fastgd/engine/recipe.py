@@ -328,9 +328,8 @@ def _measuring(method: Method) -> dict[str, Choice | None]:
         return {"measure": None, "stop": None}
     states, units = method.optimizer.states, (method.activation, method.output)
     measure = _measure(method.measure, method.measure_layers, states, *units)
-    stop = None
-    if method.stop is not None:
-        found = stop_of(method.stop)
+    stop, found = None, stop_of(method.stop or "")
+    if found is not None:
         which = list(map(name_of, method.measure)).index(found.name)
         stop = Choice("below" if found.is_below else "above", which=which)
     return {"measure": measure, "stop": stop}
@@ -417,7 +416,7 @@ def quantities_of(measure: Choice | None, layers: int) -> int:
 
 def limit_of(method: Method) -> float:
     """The limit of what is measured, at which a run ends."""
-    found = None if method.stop is None else stop_of(method.stop)
+    found = stop_of(method.stop or "")
     return 0.0 if found is None else found.limit
 
 

@@ -9,6 +9,7 @@ from fastgd.arguments.samples import TrainingData
 from fastgd.checks.numbers import FloatArray
 from fastgd.formulas.measures import Measure, needs_last
 from fastgd.reference.formulas import value_and_derivatives
+from fastgd.reference.layer import Layer
 from fastgd.reference.output import Output, Units
 from fastgd.reference.parameter import Parameter
 from fastgd.reference.perceptron import Perceptron
@@ -67,7 +68,7 @@ class Measuring:
             return
         if j % self._every == 0:
             each = [
-                self._arrays(layer.parameters) | self._shares(k)
+                self._arrays(layer.parameters) | self._shares(k) | _changes(layer)
                 for k, layer in enumerate(self._perceptron.layers)
             ]
             if not self._method.measure_layers:
@@ -91,7 +92,6 @@ class Measuring:
         found = {
             "w": np.hstack([self._before[k].ravel() for k in own]),
             "g": np.hstack([self._g[k].ravel() for k in own]),
-            "changes": np.hstack([p.direction_changes.ravel() for p in parameters]),
         }
         found["change"] = np.hstack(new) - found["w"]
         if self.last is not None:
@@ -112,7 +112,8 @@ class Measuring:
             dead = ~(v[counts] != 0).any(axis=0) | ~(slope[counts] != 0).any(axis=0)
         low, high = _RANGES.get(method.output if is_output else method.activation, (0, np.inf))
         near = np.minimum(v - low, high - v)[counts] <= 0.01 * (high - low)
-        return {"near": near.ravel() if high < np.inf else np.empty(0), "dead": dead}
+        values = near.ravel() if high < np.inf else []
+        return {"near": np.array(values, np.float64), "dead": np.array(dead, np.float64)}
 
     def _holds(self, j: int) -> bool:
         if self._method.stop is None or self.numbers is None:
@@ -122,6 +123,12 @@ class Measuring:
         names = [one if isinstance(one, str) else one.name for one in self._method.measure]
         value = self.numbers[j // self._every, 0, names.index(name.strip())]
         return bool(value < float(limit) if sign == "<" else value > float(limit))
+
+
+def _changes(layer: Layer) -> dict[str, FloatArray]:
+    """Direction changes of a layer's weights and biases."""
+    counted = [layer.weights, *([layer.bias] if layer.bias else [])]
+    return {"changes": np.hstack([one.direction_changes.ravel() for one in counted])}
 
 
 def _measured(measure: str | Measure, arrays: dict[str, Any]) -> float:
@@ -145,6 +152,8 @@ def _measured(measure: str | Measure, arrays: dict[str, Any]) -> float:
             return float(arrays["near"].mean()) if arrays["near"].size else np.nan
         case "dead":
             return float(arrays["dead"].mean()) if arrays["dead"].size else np.nan
+    assert isinstance(measure, Measure)
     own = [arrays[name] for name in measure.variables]
-    reduced = {"sum": np.sum, "max": np.max, "mean": np.mean}[measure.reduce]
+    reductions: dict[str, Any] = {"sum": np.sum, "max": np.max, "mean": np.mean}
+    reduced = reductions[measure.reduce]
     return float(reduced(value_and_derivatives(measure, *own)[0]))

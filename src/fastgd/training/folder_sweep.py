@@ -248,7 +248,9 @@ class FolderSweep(Sweep):
         sweep_axes = self._sweep_axes
         single = tuple((1,) * length for length in sweep_axes.shape[: sweep_axes.cut])
         finest = max(self._chunks, key=lambda chunks: chunks.count)
-        curve = ((len(self.recorded),),) if name in CURVES else ()
+        curve: tuple[tuple[int, ...], ...] = ()
+        if name in CURVES:
+            curve = ((len(self.recorded),),)
         if name == "measurements":
             curve = tuple((length,) for length in self._like(SOURCES[name], 0).shape[1:])
         dtype = STATUSES.dtype if name == "status" else self._like(SOURCES[name], 0).dtype
