@@ -347,12 +347,11 @@ class TrainedRuns:
         self, plan: Plan, runs: Runs, which: Integers, whose: Integers, found: State
     ) -> None:
         """Store what was measured of the updates that these runs did; NaN for others."""
-        measured = runs.curve("measured", which).reshape(-1, *self.measured.shape[1:])
-        at = np.arange(measured.shape[1]) * plan.batches[0][1].measure_every
-        done = np.where(found.ended < 0, plan.task.iterations, found.ended)
-        run, record = np.nonzero(at >= done[:, None])
-        measured[run, record] = np.nan
-        self.measured[whose] = measured
+        runs.put_measured(self.measured.reshape(len(self.measured), -1), which, whose)
+        over = np.flatnonzero(found.ended >= 0)
+        at = np.arange(self.measured.shape[1]) * plan.batches[0][1].measure_every
+        for run in over.tolist():
+            self.measured[whose[run], at >= found.ended[run]] = np.nan
 
     def write(
         self, plan: Plan, whose: Integers, found: State, final: Any, held_final: Any

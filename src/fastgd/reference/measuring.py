@@ -112,7 +112,7 @@ class Measuring:
             dead = ~(v[counts] != 0).any(axis=0) | ~(slope[counts] != 0).any(axis=0)
         low, high = _RANGES.get(method.output if is_output else method.activation, (0, np.inf))
         near = np.minimum(v - low, high - v)[counts] <= 0.01 * (high - low)
-        values = near.ravel() if high < np.inf else []
+        values: Any = near.ravel() if high < np.inf else []
         return {"near": np.array(values, np.float64), "dead": np.array(dead, np.float64)}
 
     def _holds(self, j: int) -> bool:
