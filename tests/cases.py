@@ -404,6 +404,12 @@ OPTIONS = {
             {"measure": MEASURES, "clip_norm": 0.05, "max_norm": 0.9, "freeze": (1,)},
         ],
     ),
+    "measured layers": Case(
+        {"measure": MEASURES, "measure_layers": True, "batch_norm": True, "activation": "tanh"},
+        settings=[
+            {"measure": MEASURES, "measure_layers": True, "batch_norm": True, **EVEN},
+        ],
+    ),
     "stopped": Case(
         {
             "measure": ("gradient_norm", "largest_weight"),
