@@ -76,6 +76,11 @@ EVEN = {"X": X[:10], "y": Y[:10]}  # batches of two or more samples
 STAYS = [None, np.arange(15).reshape(5, 3) % 2 == 0, True]
 """What of the network of golden.py is frozen."""
 
+MEASURES = (
+    *("gradient_norm", "update_norm", "weight_norm", "largest_weight", "gradient_cosine"),
+    *("direction_changes", "saturated", "dead"),
+)
+
 SWISH = fastgd.Function(lambda a, beta: a / (1 + exp(-beta * a)), beta=1.0)
 CAUCHY = fastgd.Loss(lambda y, v, c: log(1 + ((y - v) / c) ** 2), c=1.0)
 DECAY = fastgd.Penalty(lambda w, strength: strength * log1p(w * w), strength=0.02)
@@ -439,6 +444,41 @@ OPTIONS = {
             {"clip_norm": 0.2},
             {"clip_norm": 0.05, "alpha": (1.0, 2.0, 3.0)},
             {"clip_norm": 0.1, "optimizer": Adam(), "alpha": 0.001, "l1": 0.01, "freeze": (1,)},
+        ],
+    ),
+    "measured": Case(
+        {
+            "measure": (
+                *("gradient_norm", "update_norm", "weight_norm", "largest_weight"),
+                *("gradient_cosine", "direction_changes", "saturated", "dead"),
+                fastgd.Measure(lambda w, g, change: exp(w) * g - change, "mean", "own"),
+            ),
+            "measure_every": 4,
+            "bias": True,
+            "optimizer": Momentum(),
+        },
+        settings=[
+            {"measure": MEASURES, "measure_every": 1},
+            {"measure": MEASURES, "measure_layers": True, "bias": True, "batch_norm": True, **EVEN},
+            {"measure": MEASURES, "measure_every": 3, "batch_size": 4, "l1": 0.01},
+            {"measure": MEASURES, "clip_norm": 0.05, "max_norm": 0.9, "freeze": (1,)},
+        ],
+    ),
+    "measured layers": Case(
+        {"measure": MEASURES, "measure_layers": True, "batch_norm": True, "activation": "tanh"},
+        settings=[
+            {"measure": MEASURES, "measure_layers": True, "batch_norm": True, **EVEN},
+        ],
+    ),
+    "stopped": Case(
+        {
+            "measure": ("gradient_norm", "largest_weight"),
+            "measure_every": 2,
+            "stop": "gradient_norm < 0.05",
+        },
+        {"tolerance": [0.0, 0.3]},
+        settings=[
+            {"measure": "gradient_norm", "measure_every": 1, "stop": "gradient_norm < 0.2"},
         ],
     ),
     "max norm": Case(

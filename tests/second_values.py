@@ -9,10 +9,12 @@ import numpy as np
 
 import fastgd
 from fastgd.arguments.option_types import (
+    Condition,
     Count,
     Fielded,
     Flag,
     Layers,
+    Measures,
     Name,
     NameOrFormula,
     Names,
@@ -23,11 +25,20 @@ from fastgd.arguments.option_types import (
     field_kind,
 )
 
+OWN = [fastgd.Measure("w", how) for how in ("sum", "max", "mean")]
+MEASURED = ["gradient_norm", "dead", *OWN, ["gradient_norm", "dead"], fastgd.Measure("w", name="o")]
+CONDITIONS = ["gradient_norm < 1", "gradient_norm > 1", "gradient_norm < 2"]
+LISTED = {Measures: MEASURED, Condition: CONDITIONS}
+
 FACTORS = (1.0, 0.5, 0.25, 0.0, 2.0, 1.0, 0.125)
 
 
 def values_of_type(kind):
     """Values of the type of an option."""
+    return [None, *LISTED[type(kind)]] if type(kind) in LISTED else _values_of_type(kind)
+
+
+def _values_of_type(kind):
     match kind:
         case Number():
             return [0.0, 0.25, 0.5, 2.0]

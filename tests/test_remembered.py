@@ -118,6 +118,26 @@ REMEMBERED = {
             ]
         },
     ),
+    "engine.recipe._measure": (
+        {
+            "measures": ("saturated", fastgd.Measure("0.0 * w")),
+            "in_layers": False,
+            "states": 1,
+            "activation": "tanh",
+            "output": "sigmoid",
+        },
+        {
+            "measures": [
+                ("dead", fastgd.Measure("0.0 * w")),
+                ("saturated", fastgd.Measure("-0.0 * w")),
+                ("saturated", fastgd.Measure("0.0 * w", "max")),
+            ],
+            "in_layers": [True],
+            "states": [2],
+            "activation": ["sigmoid", "relu"],
+            "output": ["tanh", "identity"],
+        },
+    ),
     "engine.session._remembered": (
         LAYOUT,
         {

@@ -15,6 +15,7 @@ from fastgd.engine.devices import devices as devices
 from fastgd.engine.progress import Progress as Progress
 from fastgd.engine.results import Summary as Summary
 from fastgd.engine.versions import show_versions as show_versions
+from fastgd.formulas.measures import Measure as Measure
 from fastgd.formulas.named import Function as Function
 from fastgd.formulas.named import Loss as Loss
 from fastgd.formulas.named import Penalty as Penalty
@@ -89,11 +90,11 @@ else:
 
     # fmt: off
     # Below: python docs/write_stub.py
-    __all__ = ["BoxCounting", "DeviceError", "Function", "GroupModels", "Loss", "Model",
-        "Objective", "Penalty", "Progress", "Race", "Rule", "Run", "Schedule", "Snapshot",
-        "Summary", "Surface", "Sweep", "Trainability", "TrainingWarning", "assert_equal",
-        "box_counting", "bucket", "devices", "fit", "fit_groups", "functions", "load",
-        "minimize", "objective", "optimizers", "race", "reference", "schedules",
+    __all__ = ["BoxCounting", "DeviceError", "Function", "GroupModels", "Loss", "Measure",
+        "Model", "Objective", "Penalty", "Progress", "Race", "Rule", "Run", "Schedule",
+        "Snapshot", "Summary", "Surface", "Sweep", "Trainability", "TrainingWarning",
+        "assert_equal", "box_counting", "bucket", "devices", "fit", "fit_groups", "functions",
+        "load", "minimize", "objective", "optimizers", "race", "reference", "schedules",
         "show_versions", "surface", "sweep", "train", "trainability", "trainability_zoom"]
     _Activation = Literal["sigmoid", "tanh", "relu", "identity", "softplus", "leaky_relu",
         "elu", "silu", "gelu"]
@@ -106,6 +107,8 @@ else:
     _Sampling = Literal["epochs", "adaptive"]
     _Regularization = Literal["given", "bayesian"]
     _Monitor = Literal["error", "loss"]
+    _Measure = Literal["gradient_norm", "update_norm", "weight_norm", "largest_weight",
+        "gradient_cosine", "direction_changes", "saturated", "dead"]
     def train(
         X: ArrayLike, y: ArrayLike, *, gradients: ArrayLike | None = None,
         hidden_size: int | tuple[int, ...] = 4, alpha: float | tuple[float, ...] = 1.0,
@@ -130,8 +133,10 @@ else:
         clip_above: float = inf, clip_norm: float = inf, max_norm: float = inf,
         tolerance: float = 0.0, patience: int | None = None, min_delta: float = 0.0,
         monitor: _Monitor = 'error', summary: int | None = None, evaluate_every: int | None = None,
-        restore_best: bool = False, negative_slope: float = 0.01, elu_alpha: float = 1.0,
-        delta: float = 1.0, tau: float = 0.5
+        restore_best: bool = False,
+        measure: _Measure | Measure | Sequence[_Measure | Measure] | None = None,
+        measure_every: int | None = None, measure_layers: bool = False, stop: str | None = None,
+        negative_slope: float = 0.01, elu_alpha: float = 1.0, delta: float = 1.0, tau: float = 0.5
     ) -> Run: ...
     def sweep(
         X: ArrayLike, y: ArrayLike, *, gradients: ArrayLike | None = None,
@@ -169,6 +174,8 @@ else:
         tolerance: float | Axis[float] = 0.0, patience: int | Axis[int | None] | None = None,
         min_delta: float | Axis[float] = 0.0, monitor: _Monitor = 'error',
         summary: int | None = None, evaluate_every: int | None = None, restore_best: bool = False,
+        measure: _Measure | Measure | Sequence[_Measure | Measure] | None = None,
+        measure_every: int | None = None, measure_layers: bool = False, stop: str | None = None,
         negative_slope: float | Axis[float] = 0.01, elu_alpha: float | Axis[float] = 1.0,
         delta: float | Axis[float] = 1.0, tau: float | Axis[float] = 0.5
     ) -> Sweep: ...
@@ -222,8 +229,10 @@ else:
         clip_above: float = inf, clip_norm: float = inf, max_norm: float = inf,
         tolerance: float = 0.0, patience: int | None = None, min_delta: float = 0.0,
         monitor: _Monitor = 'error', summary: int | None = None, evaluate_every: int | None = None,
-        restore_best: bool = False, negative_slope: float = 0.01, elu_alpha: float = 1.0,
-        delta: float = 1.0, tau: float = 0.5
+        restore_best: bool = False,
+        measure: _Measure | Measure | Sequence[_Measure | Measure] | None = None,
+        measure_every: int | None = None, measure_layers: bool = False, stop: str | None = None,
+        negative_slope: float = 0.01, elu_alpha: float = 1.0, delta: float = 1.0, tau: float = 0.5
     ) -> Race: ...
     def objective(
         X: ArrayLike, y: ArrayLike, *, hidden_size: int | tuple[int, ...] = 4,

@@ -275,6 +275,9 @@ def test_an_option_survives_a_file_and_is_told_in_words(name, tmp_path):
         "init": "he",
         "regularization": "bayesian",
         "penalty": fastgd.Penalty("k * w * w", k=0.1),
+        "measure": ("dead", fastgd.Measure("w * change", "max", "own")),
+        "measure_layers": True,
+        "stop": "dead > 2",
     }
     option = DECLARED[name]
     value = others.get(name, 0.25 if isinstance(option.default, float) else 3)
@@ -284,6 +287,7 @@ def test_an_option_survives_a_file_and_is_told_in_words(name, tmp_path):
         "regularization": {"optimizer": LevenbergMarquardt()},
         "gradient_weight": {"gradients": np.ones((4, 3)), "activation": "tanh"},
         "noise_decay": {"gradient_noise": 0.1},
+        **{key: {"measure": "dead"} for key in ("measure_every", "measure_layers", "stop")},
     }.get(name, {})
     run = fastgd.reference.train(XOR_X, XOR_Y, iterations=2, **{name: value}, **beside)
     assert name in run.options

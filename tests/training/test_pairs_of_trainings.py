@@ -44,6 +44,7 @@ BASES = OPTIONS | {
     "bayesian": {"optimizer": LevenbergMarquardt(), "regularization": "bayesian"},
     "from weights": {"weights": WEIGHTS, "biases": BIASES, "bias": True},
     "gradients": {"gradients": SLOPES, "activation": "tanh", "output": "tanh"},
+    "measured": {"measure": ("gradient_norm", fastgd.Measure("w")), "measure_every": 2},
     "own functions": {"activation": SWISH, "loss": CAUCHY},
     "noise": {"gradient_noise": 0.5},
     **{name: {owned.option: owned.names[0]} for name, owned in OWNED.items()},

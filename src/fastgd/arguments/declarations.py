@@ -14,10 +14,12 @@ from fastgd.arguments.initial_network import INITS
 from fastgd.arguments.option_types import (
     EVERYTHING,
     AllBut,
+    Condition,
     Count,
     Fielded,
     Flag,
     Layers,
+    Measures,
     Name,
     NameOrFormula,
     Names,
@@ -29,6 +31,7 @@ from fastgd.arguments.option_types import (
     Slot,
 )
 from fastgd.checks.numbers import LAST_SEED
+from fastgd.formulas.measures import QUANTITIES, Measure
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Function, Loss, Penalty
 from fastgd.formulas.rules import Rule
 from fastgd.optimizers import ALL, GradientDescent, Optimizer
@@ -624,8 +627,76 @@ class Options(LossOptions, total=False):
         ),
     ]
 
+    measure: Annotated[
+        str | Measure | list[str | Measure] | None,
+        Option(
+            None,
+            Measures(),
+            "Quantities to record during the training, in ``run.measured`` by name: of one name, "
+            'or of a list. "gradient_norm" is the Euclidean norm of the whole gradient (with '
+            'penalties and ``reduction``, before ``clip_norm``), "gradient_cosine" the cosine of '
+            "the angle between it and that of the iteration before (NaN in the first one), "
+            '"update_norm" the norm of what an update adds to the parameters, "weight_norm" '
+            'and "largest_weight" the norm of the parameters before it and the largest magnitude '
+            "among them: of weights, biases, and scales and shifts of batch normalization; and "
+            '"direction_changes" how often the derivatives of weights and biases have changed '
+            'their signs so far. "saturated" is the share of values of hidden and output units '
+            "within 1 % of an end of their range (sigmoid, tanh, softmax), over the samples of "
+            'weight above 0, and "dead" the share of hidden units whose value, or derivative, is 0 '
+            "for all of these; both without ``dropout``. A quantity of your own is a "
+            ":class:`fastgd.Measure`. With mini-batches gradient and values are those of the "
+            "batch. The training keeps its bits.",
+            f"Quantities to record during the training: any of {', '.join(QUANTITIES)}",
+            "Measuring",
+            applies_to=AllBut(second_order="whose step is not along the gradient"),
+        ),
+    ]
+    measure_every: Annotated[
+        int | None,
+        Option(
+            None,
+            Count(none="records"),
+            "Measure the update of every N-th iteration, from the first on; at least 1. By default "
+            "``record_every``.",
+            "Measure the update of every N-th iteration (records: those that are recorded)",
+            "Measuring",
+            applies_to=AllBut(second_order="whose step is not along the gradient"),
+        ),
+    ]
+    measure_layers: Annotated[
+        bool,
+        Option(
+            False,
+            Flag(),
+            "Measure each layer by itself: what is measured has an axis of layers at its end.",
+            "Measure each layer by itself",
+            "Measuring",
+            applies_to=AllBut(second_order="whose step is not along the gradient"),
+        ),
+    ]
+    stop: Annotated[
+        str | None,
+        Option(
+            None,
+            Condition(),
+            'Stop a run, as "converged", when this holds for what the last update measured: '
+            '``"gradient_norm < 1e-6"``, a name of ``measure``, < or >, and a number.',
+            "Stop when this holds for what is measured, as in 'gradient_norm < 1e-6'",
+            "Measuring",
+            applies_to=AllBut(second_order="whose step is not along the gradient"),
+        ),
+    ]
 
-PANELS = ("Optimizer", "Network", "", "Mini-batches", "Regularization", "Early stopping")
+
+PANELS = (
+    "Optimizer",
+    "Network",
+    "",
+    "Mini-batches",
+    "Regularization",
+    "Early stopping",
+    "Measuring",
+)
 """The headings in the order of the options; under each they are in the order of declaration."""
 
 OPTION_OF = {

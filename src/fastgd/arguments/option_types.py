@@ -29,6 +29,7 @@ from fastgd.checks.numbers import (
     numbers_of,
     rule_of,
 )
+from fastgd.formulas.measures import QUANTITIES, Measure, name_of, stop_of
 from fastgd.formulas.named import Formula
 from fastgd.optimizers import Hyperparameters
 
@@ -186,6 +187,54 @@ class OwnFormula(OptionType):
         is_expression = isinstance(value, str) and any(sign in value for sign in "(*/+")
         write = f": write {made}(...)" if is_expression or callable(value) else ""
         raise TypeError(f"{name} must be None or a {made}, got {shown(value)}{write}")
+
+
+class Measures(OptionType):
+    """Quantities to measure, by name or as a Measure; one, or several; or None."""
+
+    words = "{{{known}}}, Measure, or list of these"
+    hint = "str | Measure | Sequence[str | Measure]"
+    known, none = tuple(QUANTITIES), "none"
+
+    def check(self, name: str, value: object, samples: int) -> tuple[str | Measure, ...] | None:
+        """Return them as a tuple."""
+        if value is None:
+            return None
+        each: list[Any] = list(value) if isinstance(value, (list, tuple)) else [value]
+        rule = f"{name} must be one or a list of {either([*map(repr, QUANTITIES), 'a Measure'])}"
+        if not each:
+            raise ValueError(f"{rule}, got {shown(value)}")
+        for one in each:
+            if isinstance(one, str) and one not in QUANTITIES:
+                hint = did_you_mean_choice(one, self.known)
+                raise ValueError(f"{rule}, got {shown(one)}{hint}")
+            if not isinstance(one, (str, Measure)):
+                raise TypeError(f"{rule}, got {shown(one)}")
+        names = list(map(name_of, each))
+        if len(set(names)) < len(names):
+            raise ValueError(f"{name} must have each quantity once, got {shown(names)}")
+        return tuple(each)
+
+
+class Condition(OptionType):
+    """A comparison of what is measured with a number, or None."""
+
+    words = hint = "str"
+    none = "none"
+
+    def check(self, name: str, value: object, samples: int) -> str | None:
+        """Return the text."""
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be {CONDITION}, got {shown(value)}")
+        found = stop_of(value)
+        if found is None or found.limit != found.limit:
+            raise ValueError(f"{name} must be {CONDITION}, got {shown(value)}")
+        return str(value)
+
+
+CONDITION = "a text such as 'gradient_norm < 1e-6': what is measured, < or >, and a number"
 
 
 class Flag(OptionType):

@@ -5,6 +5,7 @@ The options are declared in :mod:`fastgd.arguments.declarations`.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import pairwise, product
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -34,7 +35,8 @@ from fastgd.arguments.option_types import (
 from fastgd.arguments.samples import check_outputs, outputs_of
 from fastgd.checks.messages import either, shown
 from fastgd.checks.numbers import LARGEST, FloatArray
-from fastgd.formulas.named import Formula, loss_of
+from fastgd.formulas.measures import name_of, stop_of
+from fastgd.formulas.named import Formula, loss_of, unit_of
 from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Rprop
 from fastgd.schedules import Constant, Cosine, Factors
 
@@ -210,6 +212,7 @@ def check_sweep(
     _check_watching(found.methods[0], found.values, holds_out=holds_out)
     for method in found.methods:
         _check_freezing(method, found.values, samples, hiddens)
+        _check_measuring(method, found.values, hiddens, has_gradients=has_gradients)
         _check_optimizer(method, found.values, samples, hiddens)
         _check_derivatives(method, found.values, has_gradients=has_gradients)
         _check_noise(method, found.values)
@@ -331,6 +334,51 @@ def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_
         raise ValueError(
             "evaluate_every must be given with restore_best=True where some runs have patience or "
             "tolerance and others have neither, got None"
+        )
+
+
+_RANGES = "sigmoid, tanh or softmax"
+
+
+def _check_measuring(
+    method: Method,
+    axes: Mapping[str, Sequence[Any]],
+    hiddens: Sequence[tuple[int, ...]],
+    *,
+    has_gradients: bool,
+) -> None:
+    """Reject how something is measured if nothing is, what can't be, and a condition on others."""
+    names = [] if method.measure is None else list(map(name_of, method.measure))
+    for name in ("measure_every", "measure_layers", "stop"):
+        value = getattr(method, name)
+        if not names and value != _DEFAULTS[name]:
+            raise ValueError(f"{name} must go with measure, got {name}={shown(value)} without it")
+    units = [name for name in names if name in ("saturated", "dead")]
+    if units and (has_gradients or _first_other(method, axes, "dropout")):
+        beside = "gradients" if has_gradients else "dropout"
+        raise ValueError(f"measure must have no shares of units with {beside}, got {units[0]!r}")
+    reaches = [unit_of(one).reach for one in (method.activation, method.output)]
+    if "saturated" in units and all(high - low == inf for low, high in reaches):
+        raise ValueError(
+            f"measure must have 'saturated' with units that have a range, {_RANGES}, got it with "
+            f"activation={shown(method.activation)} and output={shown(method.output)}"
+        )
+    if method.measure_layers and len(set(map(len, hiddens))) > 1:
+        raise ValueError(
+            "measure_layers must be False where networks have different numbers of layers, got "
+            f"hidden_size={shown(list(hiddens))}"
+        )
+    if method.stop is None:
+        return
+    if method.measure_layers:
+        raise ValueError(
+            "stop must be left out with measure_layers=True, which measures several numbers, "
+            f"got {shown(method.stop)}"
+        )
+    found = stop_of(method.stop)
+    if found is not None and found.name not in names:
+        raise ValueError(
+            f"stop must compare what is measured, {either(names)}, got {shown(method.stop)}"
         )
 
 

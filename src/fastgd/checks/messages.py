@@ -237,9 +237,10 @@ def error_text(value: Any) -> str:
 
 
 def joined(values: Any, separator: str = ", ") -> str:
-    """Return one number, or the numbers of a tuple, as text."""
+    """Return one number, or the numbers or names of a tuple, as text."""
     values = values if isinstance(values, tuple) else (values,)
-    return separator.join(f"{value:g}" for value in values)
+    names = (getattr(value, "name", value) for value in values)  # of measures
+    return separator.join(one if isinstance(one, str) else f"{one:g}" for one in names)
 
 
 def layers_text(hidden_size: tuple[int, ...]) -> str:

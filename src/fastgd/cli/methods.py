@@ -15,10 +15,13 @@ from typing import Any, NamedTuple, cast
 from fastgd.arguments.axes import FORMULAS, OWNED
 from fastgd.arguments.declarations import DECLARED, FIELDED
 from fastgd.arguments.option_types import (
+    CONDITION,
+    Condition,
     Count,
     Fielded,
     Flag,
     Layers,
+    Measures,
     Name,
     NameOrFormula,
     Names,
@@ -226,6 +229,16 @@ def _read_schedule(text: str) -> type[Hyperparameters] | Expression:
 
 _WHOLE, _NUMBER = ("N", int, "a whole number", "whole numbers"), ("X", float, "a number", "numbers")
 
+_LISTED: dict[type, tuple[Any, ...]] = {
+    Layers: (
+        "K,...",
+        lambda text: tuple(map(int, text.split(","))),
+        "numbers of layers, such as 0,1",
+    ),
+    Measures: ("NAME,...", lambda text: list(map(_word, text.split(","))), "names of quantities"),
+    Condition: ("CONDITION", str, CONDITION),
+}
+
 
 def _option(name: str, one: Option) -> MethodOption:
     """An option as its type is typed; its help has the possible names, or the default."""
@@ -240,9 +253,8 @@ def _option(name: str, one: Option) -> MethodOption:
             typed = ("N", lambda text: None if _word(text) == none else int(text), *rules)
         case Number() | Count():
             typed, default = _WHOLE if isinstance(kind, Count) else _NUMBER, f"{default:g}"
-        case Layers():
-            rule, default = "numbers of layers, such as 0,1", "none"
-            typed = ("K,...", lambda text: tuple(map(int, text.split(","))), rule)
+        case Layers() | Measures() | Condition():
+            typed, default = _LISTED[type(kind)], "none"
         case Name() | Names():
             names, typed = kind.known, ("NAME", _word if isinstance(kind, Name) else _names)
         case NameOrFormula() | OwnFormula():

@@ -131,7 +131,7 @@ class _Work:
         over = np.flatnonzero(state.ended >= 0)
         trained, past = self.trained, state.at(over)
         curves = (trained.errors, trained.losses, trained.held_errors, trained.path)
-        for curve in (*curves, trained.final_loss):
+        for curve in (*curves, trained.measured, trained.final_loss):
             if len(curve):
                 curve[over] = np.nan
         if self.keep.state and len(over):

@@ -17,9 +17,9 @@ from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.layout import Layout, Sharing
 from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, RunBatch, arrange
-from fastgd.engine.recipe import ValueColumn, monitoring_of, recipe_of
+from fastgd.engine.recipe import ValueColumn, monitoring_of, recipe_of, states_kept
 from fastgd.engine.session import CHUNK_SECONDS, Session, ValueAxes
-from fastgd.formulas.updates import kept_of, states_of
+from fastgd.formulas.updates import kept_of
 from fastgd.kernel.block import Recipe
 from fastgd.kernel.vectorization import GPU, Machine
 
@@ -209,7 +209,7 @@ class Plan:
         if keep.state:
             optimizer, best = self.method.optimizer, layout.recipe.best is not None
             drawn = layout.samples if layout.recipe.batches.name == "adaptive" else 0
-            kept += parameters * (8 * (states_of(optimizer) + 2 + best) + 1)
+            kept += parameters * (8 * (states_kept(self.method) + 2 + best) + 1)
             kept += 8 * (len(kept_of(optimizer)) + layout.kept_errors + drawn + 10)
         if layout.recipe.path is not None:
             kept += 16 * records * parameters  # once more while they are copied out of the blocks
@@ -217,7 +217,8 @@ class Plan:
             kept += 16 * records * len(self.task.X) * self.network.sizes[-1]
         held = records * self.task.holds_out
         # Twice the errors and losses: a sweep concatenates those of its networks.
-        results = self.runs * (16 * (2 * records + held + layout.watched + 8) + kept)
+        measured = layout.sizes["quantities"] * self.batches[0][1].measurements
+        results = self.runs * (16 * (2 * records + held + measured + layout.watched + 8) + kept)
         # Initial parameters: as given, in rows, and while the rows are assembled.
         first = 24 * self.starts * parameters
         # Twice the blocks: runs that haven't ended are repacked into new ones.

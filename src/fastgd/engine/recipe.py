@@ -9,6 +9,7 @@ each one from the choice that reads the value.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,11 +19,34 @@ from fastgd.arguments.axes import changing, parameters_of
 from fastgd.arguments.declarations import DECLARED, VALUES
 from fastgd.arguments.option_types import Frozen
 from fastgd.arguments.options import Method
+from fastgd.formulas import updates
 from fastgd.formulas.derivation import Derivation, DualExpression, replaced, steadied
-from fastgd.formulas.expressions import Tree
+from fastgd.formulas.expressions import Tree, parse
+from fastgd.formulas.measures import (
+    Measure,
+    Term,
+    name_of,
+    needs_last,
+    quantity_of,
+    stop_of,
+)
 from fastgd.formulas.named import UNITS, Formula, Function, Loss, Penalty, loss_of, unit_of
 from fastgd.formulas.updates import kept_of, update_of
-from fastgd.kernel.block import OPTIONS, Recipe
+from fastgd.kernel.block import (
+    BOUNDED,
+    CHANGES,
+    DEAD,
+    HIDDEN,
+    MAXIMUM,
+    NEAR_ENDS,
+    OPTIONS,
+    PRODUCT,
+    RESULTS,
+    SATURATED,
+    SUM,
+    TERMS,
+    Recipe,
+)
 from fastgd.kernel.iteration.activations import BOTH, DERIVATIVE, OF_VALUE, TWICE, VALUE
 from fastgd.kernel.iteration.losses import DELTA, LOSS, PENALTY, PENALTY_SLOPE
 from fastgd.kernel.iteration.optimizer_steps import ONCE, OVER_TIME, STEP
@@ -44,6 +68,17 @@ _OPTIMIZER = len(_REAL)
 
 INTEGERS = OPTIONS + len(_WHOLE)
 """Integers of a run."""
+
+
+def states_of(recipe: Recipe) -> int:
+    """State variables of each parameter: the optimizer's, and maybe the last gradient."""
+    measured = recipe.measure is not None and reads(recipe.measure, "last")
+    return state_count(recipe.optimizer) + int(measured)
+
+
+def states_kept(method: Method) -> int:
+    """The same, of a method."""
+    return int(updates.states_of(method.optimizer) + needs_last(method.measure))
 
 
 def corrections_of(optimizer: Optimizer) -> slice:
@@ -276,6 +311,7 @@ def recipe_of(
         coupling=functions.coupling,
         batches=_BATCHES[batches],
         watch=choice_of(method.monitor, "watch") if wanted["watch"] else None,
+        **_measuring(method),
         outputs=None,
         features=Features(**{name: on[name] for name in _FEATURES}),
         **{name: on[name] for name in _SWITCHED},
@@ -331,7 +367,7 @@ def monitoring_of(
     every = 0 if stops or "summary" in given else record_every
     if method.evaluate_every is not None:
         every = int(method.evaluate_every)
-    return every, stops or bool(method.optimizer.second_order)
+    return every, stops or bool(method.optimizer.second_order or method.stop)
 
 
 def is_watched(method: Method, values: Mapping[str, Sequence[Any]]) -> bool:
@@ -347,6 +383,107 @@ def _given(method: Method, values: Mapping[str, Sequence[Any]]) -> set[str]:
         if any(value != _SWITCHES[name] for value in values[name]):
             given.add(name)
     return given
+
+
+# ---------------------------------------------------------------- what is measured
+
+
+def _measuring(method: Method) -> dict[str, Choice | None]:
+    """What is measured and stops runs, as choices of the kernel."""
+    if method.measure is None:
+        return {"measure": None, "stop": None}
+    states, units = method.optimizer.states, (method.activation, method.output)
+    measure = _measure(method.measure, method.measure_layers, states, *units)
+    stop, found = None, stop_of(method.stop or "")
+    if found is not None:
+        which = list(map(name_of, method.measure)).index(found.name)
+        stop = Choice("below" if found.is_below else "above", which=which)
+    return {"measure": measure, "stop": stop}
+
+
+@lru_cache(maxsize=1024)
+def _measure(
+    measures: tuple[str | Measure, ...],
+    in_layers: bool,
+    states: int,
+    activation: str | Function,
+    output: str | Function,
+) -> Choice:
+    """The choice of these quantities: the terms that they are made of, each once, and results."""
+    found, finish = Derivation("", OF_VALUE), Derivation("", OF_VALUE)
+    terms: dict[tuple[int, ...], int] = {}
+    results = []
+    for measure in measures:
+        quantity, own = quantity_of(measure), {}
+        for letter, term in zip("abc", quantity.terms, strict=False):
+            key = (_COUNTED[term.tree],) if term.tree in _COUNTED else _added(found, term)
+            own[letter] = f"a{terms.setdefault(key, len(terms))}"
+        tree = parse("a result", quantity.result, ("a", "b", "c", "n"))
+        results.append(finish.of(steadied(replaced(tree, own))).value)
+    factors = tuple(node for _, *pair in terms for node in pair)
+    formulas = [(TERMS, _formula(found, factors)), (RESULTS, _formula(finish, tuple(results)))]
+    if any(how > CHANGES for how, *_ in terms):
+        formulas.append((NEAR_ENDS, _near_ends(activation, output)))
+    kinds = {f"term{k}": how for k, (how, *_) in enumerate(terms)}
+    return Choice("layers" if in_layers else "whole", formulas, last=states, **kinds)
+
+
+_COUNTED: dict[Any, int] = {
+    "changes": CHANGES,
+    "saturated": SATURATED,
+    "bounded": BOUNDED,
+    "dead": DEAD,
+    "hidden": HIDDEN,
+}
+"""Terms that the kernel counts by itself."""
+
+
+def counts_units(measure: Choice) -> bool:
+    """Whether values of units are counted."""
+    return any(kind > CHANGES for name, kind in measure.places.items() if name.startswith("term"))
+
+
+def _near_ends(activation: str | Function, output: str | Function) -> FormulaChoice:
+    """Whether a value v is within 1 % of an end of its range, and has a range."""
+    found = Derivation("", OF_VALUE)
+    near, has = [], []
+    for unit in (output, activation):
+        low, high = unit_of(unit).reach
+        is_bounded, margin = high - low < inf, 0.01 * (high - low)
+        ends = f"where(v <= {low + margin!r}, 1, where(v >= {high - margin!r}, 1, 0))"
+        near.append(ends if is_bounded else "0")
+        has.append("1" if is_bounded else "0")
+    texts = (f"where(o > 0.5, {', '.join(own)})" for own in (near, has))
+    trees = [steadied(parse("a range", text, ("v", "o"))) for text in texts]
+    return _formula(found, tuple(found.of(tree).value for tree in trees))
+
+
+def _added(found: Derivation, term: Term) -> tuple[int, int, int]:
+    """How a term is added up, and its factors."""
+    node = found.of(steadied(term.tree)).value
+    kind, *factors = found.nodes[node]
+    if term.is_max:
+        return MAXIMUM, node, node
+    return (PRODUCT, factors[0], factors[1]) if kind == "mul" else (SUM, node, node)
+
+
+def reads(measure: Choice, *names: str) -> bool:
+    """Whether a term of what is measured has one of these variables."""
+    return any(("variable", name) in measure.formulas[TERMS].nodes for name in names)
+
+
+def quantities_of(measure: Choice | None, layers: int) -> int:
+    """Numbers of a run that a measurement stores."""
+    if measure is None:
+        return 0
+    count = len(measure.formulas[RESULTS].results)
+    return count * layers if measure.name == "layers" else count
+
+
+def limit_of(method: Method) -> float:
+    """The limit of what is measured, at which a run ends."""
+    found = stop_of(method.stop or "")
+    return 0.0 if found is None else found.limit
 
 
 # ---------------------------------------------------------------- activations, outputs and losses

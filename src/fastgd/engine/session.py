@@ -31,7 +31,15 @@ from fastgd.engine.devices import CPU, devices_of, room_on
 from fastgd.engine.layout import Layout, Sharing, up
 from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, Portion, RunBatch, lanes_of, portion_of
-from fastgd.engine.recipe import NEVER, PATIENCE, TOLERANCE, ValueColumn, Values
+from fastgd.engine.recipe import (
+    NEVER,
+    PATIENCE,
+    TOLERANCE,
+    ValueColumn,
+    Values,
+    counts_units,
+    limit_of,
+)
 from fastgd.kernel import launch
 from fastgd.kernel.block import NOW, SEED, Area, Block, IterationSpan, Layer, Recipe, Shapes, Split
 from fastgd.kernel.vectorization import ROWS, Machine
@@ -41,6 +49,9 @@ if TYPE_CHECKING:
 
 CHUNK_SECONDS = 0.05
 """Target duration of a kernel call: Ctrl-C and progress are handled between calls."""
+
+COPIED = 2048
+"""Measurements that are copied at a time."""
 
 NONE = np.empty(0)
 """No explicit learning rate factors."""
@@ -109,6 +120,16 @@ class Session:
         """Number of recorded errors, not counting the final one."""
         return -(-self.iterations // self.record_every)
 
+    @property
+    def measure_every(self) -> int:
+        """Iterations between measurements."""
+        return self.method.measure_every or self.record_every
+
+    @property
+    def measurements(self) -> int:
+        """Number of iterations that are measured."""
+        return -(-self.iterations // self.measure_every)
+
     def values(self, runs: int, columns: ValueAxes) -> Values:
         """Values of the runs; a tolerance of -1 marks runs that aren't monitored."""
         method = self.method
@@ -156,8 +177,8 @@ class Session:
 
         ``sharers`` are the blocks that have these samples in common.
         """
-        block, record, _ = self.layout.memory
-        block += record * self.records
+        block, record, measurement, _ = self.layout.memory
+        block += record * self.records + measurement * self.measurements
         if self.layout.sharing is Sharing.ALL:
             return block
         return block + self._bytes_of_samples(size, held) // sharers
@@ -200,7 +221,7 @@ class Session:
         if seeds is not None:
             values.integers[:, SEED] = seeds
         flat = lanes.ravel()
-        block = layout.allocate(len(lanes), self.records, self.workers)
+        block = layout.allocate(len(lanes), self.records, self.workers, self.measurements)
         own = Values(values.numbers[flat], values.integers[flat])
         layout.load(block, parameters[flat], alpha[flat], own)
         if layout.sizes["frozen"]:
@@ -264,6 +285,14 @@ class Runs:
         """(n,) the updates after which a run ended, or -1."""
         return self.block.ended.ravel()[self.places]
 
+    @property
+    def stopped(self) -> NDArray[np.bool_]:
+        """(n,) whether what was measured has ended a run."""
+        if self.session.layout.recipe.stop is None:
+            return np.zeros(len(self.places), np.bool_)
+        over: NDArray[np.bool_] = self.block.stopping.ravel()[self.places] < 0.0
+        return over
+
     def call(self, first: int, last: int, split: Split | None = None) -> launch.KernelCall:
         """The arguments of a kernel call."""
         session, layout, method = self.session, self.session.layout, self.session.method
@@ -277,6 +306,8 @@ class Runs:
             look=session.look,
             window=layout.window,
             kept=layout.kept,
+            measure_every=session.measure_every,
+            limit=limit_of(method),
             factors=getattr(method.schedule, "factors", NONE),
             schedule_start=session.schedule_start,
             shuffle=int(method.shuffle),
@@ -332,7 +363,8 @@ class Runs:
         """New blocks with the runs ``going`` only, as they are now; ``lanes`` index into these."""
         session = self.session
         from_lanes = self.places[going][lanes.ravel()]
-        block = session.layout.pack(self.block, from_lanes, session.records, session.workers)
+        counts = session.records, session.workers, session.measurements
+        block = session.layout.pack(self.block, from_lanes, *counts)
         return session._runs(block, lanes, self.parts[going])
 
     def recorded(self, first: int, last: int) -> FloatArray:
@@ -349,6 +381,20 @@ class Runs:
         array, places, R = getattr(self.block, name), self.places[which], self.session.layout.runs
         found: FloatArray = array.reshape(len(array), -1, R)[places // R, :, places % R]
         return found
+
+    def put_measured(self, target: FloatArray, which: Integers, rows: Integers) -> None:
+        """Copy what was measured of some of the runs to these rows, block by block.
+
+        In parts that fit a cache: all of a run at a time took three times as long.
+        """
+        array, R = self.block.measured, self.session.layout.runs
+        blocks, lanes = self.places[which] // R, self.places[which] % R
+        for b in np.unique(blocks).tolist():
+            own = blocks == b
+            source, lane, row = array[b].reshape(-1, R), lanes[own], rows[own]
+            for begin in range(0, len(source), COPIED):
+                part = slice(begin, begin + COPIED)
+                target[row, part] = source[part, lane].T
 
     def into(self, outputs: FloatArray) -> "Runs":
         """The same runs, writing their outputs (lanes, samples, outputs) to this array."""
@@ -490,7 +536,10 @@ def _fitting(layout: Layout) -> int:
 
 def _shared_out(layout: Layout, threads: int, blocks: int) -> Layout:
     """The same layout, with as many of these threads as have enough work in an iteration."""
-    if _needs_all(layout.recipe) or layout.recipe.curvature is not None:
+    recipe = layout.recipe
+    if _needs_all(recipe) or recipe.curvature is not None:
+        return layout
+    if recipe.measure is not None and counts_units(recipe.measure):  # of all samples of a pass
         return layout
     samples = (layout.batch or layout.samples) * layout.lines
     seconds = PRODUCT_SECONDS * samples * layout.network.parameters * layout.runs

@@ -82,6 +82,8 @@ class Recipe(NamedTuple):
     curvature: Choice | None  # the step solves a system of second order: see .extensions
     bayesian: Choice | None  # which also tells how much to regularize
     tangents: Choice | None  # derivatives by the inputs are learned, too
+    measure: Choice | None  # quantities of an update are recorded: see .extensions.measuring
+    stop: Choice | None  # one of them ends a run "below" or "above" a limit
     features: Features  # what numeric options switch on: see fastgd.engine.recipe
 
 
@@ -101,6 +103,23 @@ EPSILON = 1e-5
 
 RUNNING, CONVERGED, DIVERGED, STALLED = range(4)
 """Values of ``Block.outcome``."""
+
+TERMS, RESULTS = "terms", "results"
+"""Formulas of what is measured: two factors for each term, or its value twice; the results."""
+
+NEAR_ENDS = "near the ends"
+"""A formula of a unit's value v and of o, 1 for output units: whether v is near an end of its
+range, and whether it has one; 1 or 0."""
+
+SUM, PRODUCT, MAXIMUM, CHANGES, SATURATED, BOUNDED, DEAD, HIDDEN = range(8)
+"""How a term is combined with what it was so far: the choice's value ``term0`` and so on.
+
+Of a layer instead of its parameters: direction changes, values near the ends of their range, values
+that have one, hidden units that are dead, and hidden units.
+"""
+
+STOPPED = -1.0
+"""The value of ``Block.stopping`` of a run that has been stopped."""
 
 
 class Space(NamedTuple):
@@ -184,6 +203,7 @@ class Layer(NamedTuple):
     learning: Annotated[int, Space("frozen P", moves=True, beside="weights")]  # 1, 0 if frozen
     states: Annotated[int, Space("states P", moves=True, beside="weights")]  # of the optimizer
     gradient: Annotated[int, Space("P", beside="weights")]
+    before: Annotated[int, Space("before P", beside="weights")]  # the update, to measure it
     effective: Annotated[int, Space("dropconnect P")]  # masked weights; else the weights themselves
     factors: Annotated[int, Space("dropconnect P", beside="weights")]
     noise: Annotated[int, Space("gradient_noise P", beside="weights")]  # of their derivatives
@@ -208,7 +228,7 @@ class Block(NamedTuple):
     """R runs side by side: everything that changes while they train.
 
     Curves have a value for each of T records, then one for the end. If the loss is monitored, the
-    current one follows.
+    current one follows. What is measured has a value for each of M iterations.
     """
 
     numbers: Floats  # what Layer declares: weights, monitored errors, values, states, units
@@ -219,6 +239,10 @@ class Block(NamedTuple):
     errors: Annotated[Floats, Space("T R + R", moves=True)]  # mean absolute errors
     losses: Annotated[Floats, Space("T R + R + watched_loss R", moves=True)]
     path: Annotated[Floats, Space("path T P", moves=True)]  # the weights at these errors
+    measured: Annotated[Floats, Space("quantities M R", moves=True)]  # of each of M measurements
+    shares: Annotated[Floats, Space("counting 2 K R")]  # of each layer: SATURATED, BOUNDED
+    alive: Annotated[Floats, Space("counting 2 K W R")]  # 1 if a unit's value, derivative isn't 0
+    stopping: Annotated[Floats, Space("stop R", moves=True)]  # CONVERGED if a run ends now
     ended: Annotated[IntArray, Space("R")]  # updates of a run that has ended, or -1
     outcome: Annotated[IntArray, Space("R")]  # how it ended
     final: Annotated[Floats, Space("R")]  # its last error
@@ -263,6 +287,8 @@ class IterationSpan(NamedTuple):
     look: int  # iterations between evaluations of the monitored error; 0 means an epoch
     window: int  # recent errors that are kept
     kept: int  # values that are copied when a run ends
+    measure_every: int  # iterations between measurements
+    limit: float  # of what is measured, at which a run ends
     factors: Floats  # of the learning rates, one for each update, if the user gave them
     schedule_start: int  # the update at which the schedule began
     shuffle: int  # 1 to shuffle the samples in every epoch

@@ -37,7 +37,12 @@ from fastgd.kernel.block import (
     all_layers,
     all_spans,
 )
-from fastgd.kernel.iteration.monitoring import is_watched, look_of, record_of
+from fastgd.kernel.iteration.monitoring import (
+    is_stopped,
+    is_watched,
+    look_of,
+    record_of,
+)
 from fastgd.kernel.iteration.updates import after_update, flush
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.loads_and_stores import load, store
@@ -81,6 +86,7 @@ def _begin(descent, held, data, split, j, turn):
     now[OVER] = 0
     record = record_of(j, span, len(block.errors) // runs_of(scalar))
     wanted = record >= 0 or is_watched(recipe.watch, j, span, look_of(data, span))
+    wanted = wanted or is_stopped(recipe.stop, scalar, block)
     last = OWN + is_on(recipe.separate)
     measuring = wanted and (turn == OWN or (turn == HELD and is_on(recipe.held) == 1))
     training = j < span.iterations and turn == last

@@ -87,6 +87,7 @@ from fastgd.kernel.iteration.activations import BOTH, activate, kept_derivative,
 from fastgd.kernel.iteration.losses import add_errors, keep_input, loss_delta, target_of
 from fastgd.kernel.iteration.monitoring import (
     hold,
+    is_stopped,
     is_watched,
     look_of,
     loss_place_of,
@@ -192,7 +193,7 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
             record = record_of(j, span, len(block.errors) // runs_of(scalar))
             due += span.record_every
         wanted = record >= 0 or is_watched(recipe.watch, j, span, look)
-        wanted = wanted or is_on(recipe.curvature)
+        wanted = wanted or is_on(recipe.curvature) or is_stopped(recipe.stop, scalar, block)
         overflow = zeros(scalar)
         if wanted:
             _hold_out(recipe.held, descent, held, j, look, record)
@@ -264,6 +265,7 @@ def _pass(layout, descent, one_pass):
         fill_inputs(recipe.features.input_noise, descent, group, one_pass.j, one_pass.trains)
         x = inputs_of(recipe.features.input_noise, descent, group.data, group.start)
         forward_layers(descent, group, x, one_pass.j, one_pass.trains)
+        count_units(recipe.measure, descent, group, one_pass)
         keep_outputs(recipe.outputs, shapes, group, block, layers[len(layers) - 1])
         if one_pass.measures:
             total = measure_group(descent, one_pass, group, total)
@@ -699,6 +701,10 @@ def padded_of(batches, all_samples, of_batch):
 
 def learn_chances(batches, descent, data):
     """Update the sampling distribution, if samples are drawn, after an update of the weights."""
+
+
+def count_units(measure, descent, group, one_pass):
+    """Count the units of a group of samples that are saturated or not dead, to measure that."""
 
 
 def normalize(batch_norm, scalar, activation, group, block, layer, training):

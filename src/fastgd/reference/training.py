@@ -17,6 +17,7 @@ from fastgd.engine.network import Network, count_weights
 from fastgd.engine.results import State
 from fastgd.optimizers import LevenbergMarquardt
 from fastgd.reference import schedules
+from fastgd.reference.measuring import Measuring
 from fastgd.reference.parameter import Parameter
 from fastgd.reference.perceptron import Perceptron
 from fastgd.reference.sampling import Adaptive, Epochs, Sampler
@@ -112,12 +113,14 @@ class _Descent:
         self.records = Records(
             job.networks[0], task, job.record_weights, predictions=job.keep.predictions
         )
+        self.measuring = Measuring(method, task, self.perceptron)
         self.second_order = None
         if isinstance(method.optimizer, LevenbergMarquardt):
             self.second_order = SecondOrder(self.perceptron, method, task)
         self.end = None
         self._known: dict[str, list[float]] = {}
         if resume is not None and state is not None:
+            state = state._replace(steps=self.measuring.join(resume, state.steps[0])[None])
             resume_from(state, self.perceptron, self.sampler, self.watch, task.done)
             self.records.join(resume)
             if self.second_order:
@@ -153,6 +156,7 @@ class _Descent:
             "validation_errors": self.records.held,
             "final_validation_error": best.held,
             "best_iteration": self.watch.best_iteration,
+            "measurements": self.measuring.numbers,
             **(self.second_order.estimates if self.second_order else {}),
         }
         return run_of(
@@ -169,7 +173,7 @@ class _Descent:
     def _descend(self) -> Ending:
         """Run the remaining iterations, until the last one or an early stop."""
         for j in range(self.task.done, self.task.iterations):
-            outcome = self._outcome()
+            outcome = "converged" if self.measuring.stops else self._outcome()
             if self.records.is_due(j) or self.watch.is_due(j) or outcome:
                 error, held = self._errors()
                 if self.records.is_due(j):
@@ -186,8 +190,10 @@ class _Descent:
         # Before the final evaluation: a longer training would not have evaluated the error here.
         state = self._state(done)
         error, held = self._errors()
-        status = self.watch.evaluate(done, error, held, self.perceptron, self._outcome())
-        return Ending(done, status or "finished", error, held, state)
+        outcome = "converged" if self.measuring.stops else self._outcome()
+        status = self.watch.evaluate(done, error, held, self.perceptron, outcome)
+        end = Ending(done, status or "finished", error, held, state)
+        return over(end) if self.measuring.stops else end
 
     def _outcome(self) -> str | None:
         """How a step of second order ends the run."""
@@ -200,9 +206,11 @@ class _Descent:
             return
         perceptron, sampler = self.perceptron, self.sampler
         X, y, gradients = self._learned
-        perceptron.propagate(X, y, sampler.batch(j), j, self.seed, gradients)
+        batch = sampler.batch(j)
+        perceptron.propagate(X, y, batch, j, self.seed, gradients)
         if isinstance(sampler, Adaptive):
             sampler.learn(np.sum([layer.squared_norms() for layer in perceptron.layers], axis=0))
+        self.measuring.begin(batch)
         if self.method.clip_norm < np.inf:
             _clip(perceptron.parameters, self.method.clip_norm)
         if self.method.gradient_noise:
@@ -215,6 +223,7 @@ class _Descent:
         if self.method.max_norm < np.inf:
             for layer in perceptron.layers:
                 _limit_norms(layer.weights, self.method.max_norm)
+        self.measuring.end(j)
 
     def _past(self, j: int) -> dict[str, list[float]]:
         """The values of the optimizer's changing fields up to update j, by name."""
@@ -234,7 +243,11 @@ class _Descent:
         return error, held if np.isfinite(held) else np.nan
 
     def _state(self, updates: int) -> State:
-        return state_of(self.perceptron, self.sampler, self.watch, self.task, self.seed, updates)
+        state = state_of(self.perceptron, self.sampler, self.watch, self.task, self.seed, updates)
+        if self.measuring.last is None:
+            return state
+        steps = np.concatenate([state.steps, self.measuring.last[None, None]], axis=1)
+        return state._replace(steps=steps)
 
 
 class Records:

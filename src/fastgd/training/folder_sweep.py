@@ -53,6 +53,7 @@ from fastgd.training.stored_results import (
     decode_start,
     encode_outline,
     encode_start,
+    measured_shape,
     options_of,
     with_hashes,
 )
@@ -233,6 +234,11 @@ class FolderSweep(Sweep):
             return np.empty((0, RECENT + (self.method.summary or 1)))
         stored = _STORED[name]
         records = self._dimensions(stored.shape, number)
+        if name == "measured":
+            asked = self._folder.manifest.asked
+            every = self.method.measure_every or check_count("record_every", asked["record_every"])
+            count = -(-check_count("iterations", asked["iterations"]) // every)
+            records = measured_shape(self.method, count, self.networks[number].layers)
         each = (self.networks[number].parameters,) if stored.each else ()
         is_whole = name == "outcome" or stored.kinds == "i"
         return np.empty((0, *records, *each), np.int64 if is_whole else np.float64)
@@ -250,6 +256,8 @@ class FolderSweep(Sweep):
         single = tuple((1,) * length for length in sweep_axes.shape[: sweep_axes.cut])
         finest = max(self._chunks, key=lambda chunks: chunks.count)
         curve = () if of_summary else self._dimensions(RESULTS[name].shape, 0)
+        if name == "measurements":
+            curve = self._like(SOURCES[name], 0).shape[1:]
         dtype = STATUSES.dtype if name == "status" else self._like(SOURCES[name], 0).dtype
         if of_summary == "smallest_iteration":
             dtype = np.dtype(np.int64)

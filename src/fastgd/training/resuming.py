@@ -468,5 +468,8 @@ def join(
             new[:, :records] = np.nan if curve is None else mine(curve)
     if path is not None:
         trained.path[:, :records] = path
+    if before.measurements is not None:
+        past = mine(before.measurements)
+        trained.measured[:, : past.shape[1]] = past
     over = states[number].ended[runs] >= 0
     trained.final_loss[:] = np.where(over, mine(before.final_loss), trained.final_loss)

@@ -29,9 +29,15 @@ from fastgd.engine.results import State, Summary
 from fastgd.export.exportable import Exportable
 from fastgd.optimizers import BAYESIAN
 from fastgd.training import codec
+from fastgd.training.measured import (
+    measured,
+    measured_at,
+    measured_variables,
+    with_measured,
+)
 from fastgd.training.saved_result import SavedResult
 from fastgd.training.stored_results import History, decode_run, encode_run
-from fastgd.training.sweep_axes import curve_columns, variables
+from fastgd.training.sweep_axes import variables
 
 if TYPE_CHECKING:
     import xarray
@@ -317,6 +323,9 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
         in what is minimized, after the last step (Foresee and Hagan, 1997). Weights and biases
         count, without frozen ones. The factors start at 0.01 and 1, which suits standardized
         targets; a step at most doubles alpha.
+    measurements : (measurements, layers, quantities) array or None
+        What ``measure`` recorded, as one array; :attr:`measured` has it by name. One layer stands
+        for the whole network without ``measure_layers=True``.
     state : State or None
         All that further iterations depend on, so that ``train(resume=run)`` continues exactly. Runs
         of :func:`fastgd.train` have a state; those of a sweep only with ``keep_state=True``.
@@ -358,9 +367,31 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
     effective_parameters: float | None = None
     weight_penalty: float | None = None
     error_factor: float | None = None
+    measurements: FloatArray | None = None
     state: State | None = None
     sample_hashes: dict[str, str] | None = None
     history: History = ()
+
+    @property
+    def measured(self) -> dict[str, FloatArray]:
+        """What ``measure`` recorded, by name: (measurements,) arrays, or (measurements, layers).
+
+        They are those of the iterations ``measured_at``; NaN after the end of the run.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> run = fastgd.train([[0, 1], [1, 0]], [0, 1], iterations=30, record_every=10,
+        ...                    measure=["gradient_norm", "weight_norm"])
+        >>> run.measured["gradient_norm"].round(3), run.measured_at
+        (array([0.08 , 0.079, 0.078]), array([ 0, 10, 20]))
+        """
+        return measured(self.measurements, Method(**self.options))
+
+    @property
+    def measured_at(self) -> NDArray[np.int64]:
+        """The iterations whose updates were measured."""
+        return measured_at(self.measurements, Method(**self.options), self.recorded)
 
     def __repr__(self) -> str:
         """The settings, the final error, and how the run ended."""
@@ -448,6 +479,7 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
     def to_dataframe(self, *, kind: str = "pandas") -> Any:
         """The curves: a row per recorded iteration, with error, loss and validation error.
 
+        With ``measure`` there are rows for what was measured, too, with a column for each quantity.
         ``kind`` is the library of the table: "pandas", "polars" or "pyarrow", installed apart.
 
         Examples
@@ -459,7 +491,7 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
         0          0   0.50  0.250
         1         10   0.48  0.232
         """
-        return dataframe(curve_columns({}, self), kind)
+        return dataframe(with_measured({}, self), kind)
 
     def to_xarray(self) -> xarray.Dataset:
         """The curves, final values and weights, as arrays with named axes.
@@ -468,7 +500,8 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
         and so on; ``direction_changes_0``, ``biases_0`` and ``bias_direction_changes_0`` use the
         same names. With ``record_weights=True``, ``recorded_weights_0`` and ``recorded_biases_0``
         have ``iteration`` as their first dimension; ``recorded_predictions`` has ``iteration``,
-        ``sample`` and ``output_unit``. Settings and options are strings in ``attrs``.
+        ``sample`` and ``output_unit``. What was measured has the dimension ``measured_at``, and
+        with ``measure_layers=True`` ``layer``. Settings and options are strings in ``attrs``.
 
         Needs xarray (``pip install "fastgd[xarray]"``).
 
@@ -490,7 +523,10 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
             for k, layer in enumerate(getattr(self, name) or ()):
                 units = [f"layer_{k}", f"layer_{k + 1}"][1 if "bias" in name else 0 :]
                 found[f"{name}_{k}"] = ((*in_front, *units), layer)
+        found |= measured_variables((), self.measurements, Method(**self.options))
         iterations = {"iteration": self.recorded}
+        if self.measurements is not None:
+            iterations["measured_at"] = self.measured_at
         return dataset(iterations, found, facts | self.options | self.minimizer)
 
 
@@ -543,7 +579,7 @@ def run_of(network: Network, method: Method, row: Mapping[str, Any], **shared: A
     path, summary, best = row.get("_kept_path"), row.get("summary"), row.get("best_iteration")
     way = None if path is None else network.parts(path)
     single = ("final_validation_error", *BAYESIAN)
-    measured: dict[str, Any] = {n: float(row[n]) for n in single if row.get(n) is not None}
+    numbers: dict[str, Any] = {n: float(row[n]) for n in single if row.get(n) is not None}
     return Run(
         **shared,
         hidden_size=network.sizes[1:-1],
@@ -565,6 +601,7 @@ def run_of(network: Network, method: Method, row: Mapping[str, Any], **shared: A
         recorded_predictions=row.get("recorded_predictions"),
         options=method.given,
         validation_errors=row.get("validation_errors"),
+        measurements=row.get("measurements"),
         best_iteration=int(best) if best is not None and best >= 0 else None,
-        **measured,
+        **numbers,
     )

@@ -42,6 +42,7 @@ from fastgd.checks.numbers import (
 )
 from fastgd.engine.network import Network
 from fastgd.engine.results import MISSING, STATUS, State, Summary
+from fastgd.formulas.measures import Measure
 from fastgd.formulas.named import Formula, Function, Loss, Penalty, loss_of
 from fastgd.formulas.rules import Rule
 from fastgd.optimizers import BAYESIAN, Hyperparameters
@@ -138,6 +139,10 @@ def decode_option(name: str, value: Any, arrays: Found) -> Any:
         changing = {n: v for n, v in fields.items() if isinstance(v, (list, tuple))}
         own = {n: holders[kind](**facts) for n, (kind, facts) in changing.items()}
         return holders[name](**fields | own)
+    if name == "measure":
+        return value and [
+            one if isinstance(one, str) else Measure.of_text(*one[1:]) for one in value
+        ]
     if name in FORMULAS and isinstance(value, (list, tuple)):  # its source, which is never run
         kind, *source = value
         formulas: tuple[type[Formula], ...] = (Function, Loss, Penalty)
@@ -260,6 +265,11 @@ FIELDS: dict[str, tuple[StoredField | None, StoredField | None, str]] = {
     "final_validation_error": (*_OPTIONAL_NUMBER, "held_final"),
     "best_iteration": (optional(count), StoredArray("i", "axes", optional=True), "best_iteration"),
     **{name: (*_OPTIONAL_NUMBER, name) for name in BAYESIAN},
+    "measurements": (
+        StoredArray("f", "measurements", optional=True),
+        StoredArray("f", "axes measurements", optional=True),
+        "measured",
+    ),
     "sample_hashes": (optional(check_hashes), optional(check_hashes), ""),
     "state": (replace(_STATE, name="state_{}_0"), None, ""),
     "states": (None, replace(_STATE, each="parameters"), "state"),
@@ -306,6 +316,7 @@ def decode_run(header: JsonValues, arrays: Found) -> dict[str, Any]:
         "normalized": units[:-1] if batch_norm else [],
         "recorded units": units if bias and recorded else [],
         "recorded normalized": units[:-1] if batch_norm and recorded else [],
+        "measurements": measurements_in(arrays, method, len(sizes) - 1),
     }
     found = codec.decode(_OF_RUN, codec.NEW | header, arrays, dimensions)
     need((found["validation_errors"] is None) == (found["final_validation_error"] is None))
@@ -323,6 +334,20 @@ def _predicted(arrays: Found, outputs: int) -> dict[str, tuple[int, ...]]:
     return {"samples": samples, "outputs": (outputs,)}
 
 
+def measured_shape(method: Method, measurements: int, layers: int) -> tuple[int, int, int]:
+    """The shape of what is measured of a run: measurements, layers (or 1), and quantities."""
+    return measurements, layers if method.measure_layers else 1, len(method.measure or ())
+
+
+def measurements_in(arrays: Found, method: Method, layers: int) -> tuple[int, ...]:
+    """The same, with the measurements that a file has; ValueError if it should have others."""
+    need(("measurements" in arrays) == (method.measure is not None))
+    if method.measure is None:
+        return ()
+    need(len(arrays["measurements"].shape) >= 3)
+    return measured_shape(method, arrays["measurements"].shape[-3], layers)
+
+
 def check_state(
     state: State,
     runs: int,
@@ -337,7 +362,7 @@ def check_state(
     watched, best = State.widths(method, values)
     drawn = state.tau.shape[-1]  # results don't know the number of samples
     need((drawn > 0) == (method.sampling == "adaptive"))
-    like = State.empty(0, network.parameters, method.optimizer, watched, drawn, best)
+    like = State.empty(0, network.parameters, method, watched, drawn, best)
     for array, expected in zip(state._asdict().values(), like._asdict().values(), strict=True):
         need(array.dtype == expected.dtype and array.shape == (runs, *expected.shape[1:]))
     state = State(*map(np.asarray, state))
@@ -375,6 +400,7 @@ def decode_sweep(header: JsonValues, arrays: Found) -> dict[str, Any]:
         **_predicted(arrays, networks[0].sizes[-1]),
         "runs": (sweep_axes.runs,),
         "parameters": [(network.parameters,) for network in networks],
+        "measurements": measurements_in(arrays, method, networks[0].layers),
     }
     found = codec.decode(_OF_SWEEP, header, arrays, dimensions)
     need(set(np.unique(found["status"])) <= {*STATUS, MISSING})

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -251,25 +252,35 @@ def variables(axes: tuple[str, ...], read: Callable[[str], Any]) -> Variables:
     return found | {"recorded_predictions": (dimensions, read("recorded_predictions"))}
 
 
-def curve_columns(axes: Mapping[str, list[Any]], result: Any) -> dict[str, Any]:
+def curve_columns(
+    axes: Mapping[str, list[Any]],
+    result: Any,
+    others: Mapping[str, tuple[NDArray[np.int64], NDArray[Any]]] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Columns with a row per run and iteration that was recorded before the run ended.
 
-    ``axes`` are those of the result's arrays: none for a run.
+    ``axes`` are those of the result's arrays: none for a run. ``others`` are further curves, with
+    their iterations; a curve has NaN at those of another.
     """
-    curves = {
-        one: getattr(result, many).reshape(-1, len(result.recorded))
+    known = {
+        one: (result.recorded, getattr(result, many))
         for many, one in CURVES.items()
         if getattr(result, many) is not None
     }
+    points = np.unique(np.concatenate([at for at, _ in (known | dict(others)).values()]))
     done = np.reshape(result.iterations, (-1, 1))
-    run, record = np.nonzero((result.recorded < done) | ~np.isnan(curves["error"]))
+    curves = {}
+    for name, (at, values) in (known | dict(others)).items():
+        curves[name] = np.full((done.size, len(points)), np.nan)
+        curves[name][:, np.searchsorted(points, at)] = values.reshape(-1, len(at))
+    run, point = np.nonzero((points < done) | ~np.isnan(curves["error"]))
     columns: dict[str, Any] = {}
     for name, cells in axis_columns(axes).items():
         # The types are those of the axes, also where a folder is not complete.
         is_plain = len(set(map(type, cells))) == 1 and isinstance(cells[0], (int, float, str))
         columns[name] = np.asarray(cells)[run] if is_plain else [cells[k] for k in run]
-    columns["iteration"] = result.recorded[record]
-    return columns | {name: numbers[run, record] for name, numbers in curves.items()}
+    columns["iteration"] = points[point]
+    return columns | {name: numbers[run, point] for name, numbers in curves.items()}
 
 
 # ---------------------------------------------------------------- chunks

@@ -41,6 +41,12 @@ from fastgd.engine.prediction import derivatives, empty, hidden_values, predict
 from fastgd.engine.results import MISSING, State, Summary
 from fastgd.training import codec
 from fastgd.training.codec import JsonValues
+from fastgd.training.measured import (
+    measured,
+    measured_at,
+    measured_variables,
+    with_measured,
+)
 from fastgd.training.run import BatchNorms, Counts, Run
 from fastgd.training.saved_result import SavedResult
 from fastgd.training.selection import (
@@ -65,7 +71,6 @@ from fastgd.training.sweep_axes import (
     SweepAxes,
     axis_columns,
     coordinates,
-    curve_columns,
     labels_of,
     variables,
     varied,
@@ -151,6 +156,8 @@ class Sweep(SavedResult, ShownInNotebooks):
         As in :class:`Run`, with the axes in front; ``best_iteration`` is -1 where a run has None.
     effective_parameters, weight_penalty, error_factor : arrays or None
         As in :class:`Run`, with the axes in front.
+    measurements : array or None
+        As in :class:`Run`, with the axes in front; :attr:`measured` has it by name.
     partition : Partition or None
         If groups, folds or sample weights are axes: the training and validation samples of the
         runs, and the weights of these samples.
@@ -198,6 +205,7 @@ class Sweep(SavedResult, ShownInNotebooks):
     effective_parameters: NDArray[np.float64] | None = field(repr=False, default=None)
     weight_penalty: NDArray[np.float64] | None = field(repr=False, default=None)
     error_factor: NDArray[np.float64] | None = field(repr=False, default=None)
+    measurements: NDArray[np.float64] | None = field(repr=False, default=None)
     states: tuple[State, ...] | None = field(repr=False, default=None)
     partition: Partition | None = field(repr=False, default=None)
     source: Any = field(repr=False, default=None)
@@ -230,6 +238,25 @@ class Sweep(SavedResult, ShownInNotebooks):
         """
         given, several = self.method.given, varied(self.axes)
         return {name: value for name, value in given.items() if name not in several}
+
+    @property
+    def measured(self) -> dict[str, NDArray[np.float64]]:
+        """What ``measure`` recorded, by name, as in :class:`Run`, with the axes in front.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> sweep = fastgd.sweep([[0, 1], [1, 0]], [0, 1], seed=range(5), iterations=30,
+        ...                      measure="gradient_norm", measure_every=1)
+        >>> sweep.measured["gradient_norm"].shape
+        (5, 30)
+        """
+        return measured(self.measurements, self.method)
+
+    @property
+    def measured_at(self) -> NDArray[np.int64]:
+        """The iterations whose updates were measured."""
+        return measured_at(self.measurements, self.method, self.recorded)
 
     @property
     def missing(self) -> int:
@@ -544,7 +571,7 @@ class Sweep(SavedResult, ShownInNotebooks):
         ----------
         long : bool
             One row per run and iteration that was recorded before the run ended, with error, loss
-            and, with a validation set, validation error.
+            and, with a validation set, validation error; and what was measured there.
         kind : {"pandas", "polars", "pyarrow"}
             The library of the table, which must be installed. Those of polars and pyarrow have
             strings for layers, methods and formulas.
@@ -562,18 +589,19 @@ class Sweep(SavedResult, ShownInNotebooks):
         3    2.0         10  0.457  0.212
         """
         is_long = check_flag("long", long)
-        return dataframe(curve_columns(self.axes, self) if is_long else self.columns(), kind)
+        return dataframe(with_measured(self.axes, self) if is_long else self.columns(), kind)
 
     def to_xarray(self) -> xarray.Dataset:
         """The results, as arrays with named and labeled axes.
 
         Variables are the columns of :meth:`columns`, and ``errors``, ``losses`` and
         ``validation_errors`` with the further dimension ``iteration``; ``recorded_predictions`` has
-        ``sample`` and ``output_unit``, too; of a ``summary`` each field is a variable. Coordinates
-        are the values on the axes: numbers, or short strings for layers (``"8x2"``), methods and
-        formulas. Optimizers and schedules have a further coordinate for each hyperparameter, and
-        initial networks are numbered. Settings and options that all runs share are strings in
-        ``attrs``.
+        ``sample`` and ``output_unit``, too; of a ``summary`` each field is a variable. What was
+        measured has the further dimension ``measured_at``, and with ``measure_layers=True``
+        ``layer``. Coordinates are the values on the axes: numbers, or short strings for layers
+        (``"8x2"``), methods and formulas. Optimizers and schedules have a further coordinate for
+        each hyperparameter, and initial networks are numbered. Settings and options that all runs
+        share are strings in ``attrs``.
 
         Needs xarray (``pip install "fastgd[xarray]"``).
 
@@ -597,8 +625,13 @@ class Sweep(SavedResult, ShownInNotebooks):
         facts = {name: fact for name, fact in self.settings.items() if name not in several}
         if "hidden_size" not in self.axes:
             facts["hidden_size"] = self.networks[0].sizes[1:-1]
-        axes = coordinates(self.axes | {"iteration": self.recorded.tolist()})
-        return dataset(axes, variables(tuple(self.axes), read), facts | self.options)
+        iterations = {"iteration": self.recorded.tolist()}
+        found, own = variables(tuple(self.axes), read), read("measurements")
+        if own is not None:
+            iterations["measured_at"] = measured_at(own, self.method, self.recorded).tolist()
+            found |= measured_variables(tuple(self.axes), own, self.method)
+        axes = coordinates(self.axes | iterations)
+        return dataset(axes, found, facts | self.options)
 
     def _hashed(self) -> tuple[JsonValues, Iterable[tuple[str, NDArray[Any]]]]:
         """The outline, and the results of one piece of the runs after the other."""

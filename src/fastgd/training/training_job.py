@@ -325,6 +325,7 @@ class TrainingJob:
             "validation_errors": holds_out,
             "final_validation_error": holds_out,
             "best_iteration": is_watched(method, self.values),
+            "measurements": method.measure is not None,
             "summary": method.summary is not None,
             **dict.fromkeys(BAYESIAN, method.regularization == "bayesian"),
         }
@@ -361,11 +362,14 @@ class TrainingJob:
             samples = float(partition.rows.sizes.mean())
         shape = self.sweep_axes.shape[self.sweep_axes.cut :]
         keep, records = self.keep, self.task.records
+        every = self.methods[0].measure_every or self.task.record_every
+        measured = len(self.methods[0].measure or ()) * -(-self.task.iterations // every)
         kept = keep.weights + 4 * keep.state + records * self.record_weights
         found = []
         for network, method in zip(self.networks, self.methods, strict=True):
             seconds = seconds_of(network, method.batch_size or samples, updates)
-            size = 24 * (records + 3) + 16 * network.parameters * kept  # about, of a run's results
+            # About, of a run's results.
+            size = 24 * (records + 3) + 8 * measured + 16 * network.parameters * kept
             size += 8 * records * len(self.task.X) * network.sizes[-1] * keep.predictions
             found.append(Chunks.of(shape, runs_per_chunk(seconds, size)))
         return tuple(found)

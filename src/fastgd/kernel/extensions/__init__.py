@@ -7,6 +7,7 @@ function of the same name in one of these modules takes its place.
 from types import ModuleType
 
 from fastgd.kernel import training_loop as loop
+from fastgd.kernel.iteration import updates
 from fastgd.kernel.language.specialization import replaced_by
 
 
@@ -20,6 +21,12 @@ def _levenberg_marquardt() -> ModuleType:
     from fastgd.kernel.extensions import levenberg_marquardt
 
     return levenberg_marquardt
+
+
+def _measuring() -> ModuleType:
+    from fastgd.kernel.extensions import measuring
+
+    return measuring
 
 
 def _randomness() -> ModuleType:
@@ -46,6 +53,9 @@ REPLACED = {
     loop.couple: _coupled_units,
     loop.learn_curvature: _levenberg_marquardt,
     loop.take_second_order_steps: _levenberg_marquardt,
+    updates.measure_update: _measuring,
+    updates.remember: _measuring,
+    loop.count_units: _measuring,
     loop.choose_samples: _randomness,
     loop.padded_of: _randomness,
     loop.learn_chances: _randomness,

@@ -11,7 +11,7 @@ from fastgd.kernel.block import SEED, LayerInputs, integer, value
 from fastgd.kernel.extensions.randomness import WORD, random_words
 from fastgd.kernel.iteration.elementary import sine_and_cosine
 from fastgd.kernel.iteration.exponentials import log, power
-from fastgd.kernel.iteration.updates import trained
+from fastgd.kernel.iteration.updates import trained_of
 from fastgd.kernel.language.loads_and_stores import load, load_data, store
 from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import numbers as numbers_of
@@ -68,7 +68,7 @@ def draw_noise(gradient_noise, scalar, recipe, layers, block, iteration):
     deviation = _decayed(recipe.features.noise_decay, scalar, numbers, layers[0], given, iteration)
     for k in range(len(layers)):
         layer = layers[k]
-        count, first = trained(recipe.batch_norm, layer), layer.weights + layer.noise
+        count, first = trained_of(recipe.batch_norm, layer), layer.weights + layer.noise
         purpose = 8 * k + GRADIENT_NOISE
         for p in range(0, count, 4):
             n0, n1, n2, n3 = _noise(scalar, deviation, seed, p // 4, 0, purpose, iteration)

@@ -58,10 +58,22 @@ def update(shape, recipe, is_weight, g, block, at, stride, layer):
             g = g - penalty_slope(recipe.own_penalty, shape, numbers, layer, w)
         g = _penalized(features.penalty, shape, g, w, numbers, layer)
     if features.norm_clipping is None:
+        if recipe.measure is not None:
+            g = of_learning(features.frozen, shape, g, 0.0, numbers, at, stride, layer)
+            remember(recipe.measure, shape, numbers, at, stride, layer, g, w)
         return take_step(shape, recipe, g, w, block, at, stride, layer)
     g = of_learning(features.frozen, shape, g, 0.0, numbers, at, stride, layer)
     store(shape, numbers, at + layer.gradient, stride, g)
+    remember(recipe.measure, shape, numbers, at, stride, layer, g, w)
     return fold(shape, zeros(shape))
+
+
+def remember(measure, shape, numbers, at, stride, layer, g, w):
+    """Keep the gradient, and the parameters as they are before the update, to measure them."""
+
+
+def measure_update(measure, descent, j):
+    """Measure update j of all weights; see :mod:`fastgd.kernel.extensions.measuring`."""
 
 
 @part
@@ -119,6 +131,7 @@ def after_update(descent, overflow, j):
     if recipe.curvature is not None:  # an iteration takes so long that it pays to ask
         over = all_over(shapes.scalar, block)
     if not over:
+        measure_update(recipe.measure, descent, j)
         end_by_overflow(recipe.held, shapes.scalar, block, descent.span, overflow, j + 1)
     return over
 
@@ -147,7 +160,7 @@ def _share(squares, most):
 
 
 @part
-def trained(batch_norm, layer):
+def trained_of(batch_norm, layer):
     """Trainable parameters of a layer, which are contiguous."""
     weights = layer.inputs * layer.outputs
     if batch_norm is None:
@@ -175,7 +188,7 @@ def _share_of_gradient(norm_clipping, scalar, recipe, layers, numbers):
     for k in range(len(layers)):
         layer = layers[k]
         at = layer.weights + layer.gradient
-        for _ in range(trained(recipe.batch_norm, layer)):
+        for _ in range(trained_of(recipe.batch_norm, layer)):
             g = load(scalar, numbers, at, 0)
             squares = fma(g, g, squares)
             at += runs_of(scalar)
@@ -193,7 +206,7 @@ def update_clipped(norm_clipping, shapes, recipe, layers, block):
     store(scalar, block.scratch, 0, 0, share)
     for k in range(len(layers)):
         layer = layers[k]
-        count = trained(recipe.batch_norm, layer)
+        count = trained_of(recipe.batch_norm, layer)
         wide = count // units_of(shapes.wide_row) * units_of(shapes.wide_row)
         overflow = overflow + (
             _update_tiles(shapes.wide_row, scalar, recipe, block, layer, 0, wide)
