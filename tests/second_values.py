@@ -47,7 +47,9 @@ def values_of_type(kind):
             return [None, (0,), (1,), [True, None], [None, np.eye(4, 2) > 0]]
         case Fielded():
             found = [*itertools.chain.from_iterable(map(instances, kind.classes))]
-            return [*found, FACTORS, FACTORS[::-1]] if isinstance(kind, ScheduleKind) else found
+            if isinstance(kind, ScheduleKind):
+                return [*found, FACTORS, FACTORS[::-1], *OVER_TIME]
+            return [*found, *map(fastgd.optimizers.Momentum, OVER_TIME)]
     raise AssertionError(f"{type(kind).__name__} needs values: add some to values_of_type")
 
 
@@ -76,6 +78,9 @@ def decay(strength):
     """Penalties of equal code."""
     return fastgd.Penalty(lambda w: strength * w * w)
 
+
+OVER_TIME = [fastgd.Schedule("j / (t + 1)", j=j) for j in (0.5, 0.25)]
+"""Schedules of equal code."""
 
 OWN_FORMULAS = {
     fastgd.Function: [*map(scaled, (1.0, 0.5, 0.0, -0.0))],

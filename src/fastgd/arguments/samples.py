@@ -57,7 +57,7 @@ class TrainingData:
     gradients: FloatArray | None = None
     """(samples, outputs, inputs) the derivatives to learn, NaN where one is unknown."""
     total: int = 0
-    """All iterations of the training, if this is a stretch of it."""
+    """All iterations of the training, of which this may be a stretch; 0 if they are the same."""
 
     @classmethod
     def check(
@@ -80,7 +80,7 @@ class TrainingData:
         every = check_count("record_every", record_every)
         held = check_validation(validation, inputs.shape[1], outputs.shape[1], given)
         slopes = check_gradients(gradients, inputs, outputs)
-        return cls(inputs, outputs, done + more, every, held, None, done, slopes)
+        return cls(inputs, outputs, done + more, every, held, None, done, slopes, done + more)
 
     @property
     def samples(self) -> dict[str, FloatArray]:
