@@ -47,9 +47,10 @@ def values_of_type(kind):
             return [None, (0,), (1,), [True, None], [None, np.eye(4, 2) > 0]]
         case Fielded():
             found = [*itertools.chain.from_iterable(map(instances, kind.classes))]
-            if isinstance(kind, ScheduleKind):
-                return [*found, FACTORS, FACTORS[::-1], *OVER_TIME]
-            return [*found, *map(fastgd.optimizers.Momentum, OVER_TIME)]
+            arrays = [FACTORS, FACTORS[::-1]]
+            by_momentum = map(fastgd.optimizers.Momentum, OVER_TIME)
+            own = [*arrays, *OVER_TIME] if isinstance(kind, ScheduleKind) else by_momentum
+            return [*found, *own]
     raise AssertionError(f"{type(kind).__name__} needs values: add some to values_of_type")
 
 
