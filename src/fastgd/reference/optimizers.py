@@ -7,9 +7,8 @@ stores once for all parameters.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -22,22 +21,6 @@ Numbers = FloatArray | float
 class Optimizer(ABC):
     """The optimizer of one array."""
 
-    t = 0
-    """The number of updates so far, if a step depends on it."""
-
-    past: ClassVar[Mapping[str, Sequence[float]]] = {}
-    """The values that a field had in all updates, by name, if it changes."""
-
-    def change(self, past: Mapping[str, Sequence[float]]) -> None:
-        """Set the fields that change to their last values."""
-        vars(self).update({name: values[-1] for name, values in past.items()}, past=past)
-
-    def power(self, name: str) -> float:
-        """The product of a field's values in all updates so far: a power if it doesn't change."""
-        if name in self.past:
-            return float(np.prod(self.past[name]))
-        return float(vars(self)[name] ** self.t)
-
     @abstractmethod
     def step(self, w: FloatArray, g: FloatArray, alpha: float) -> FloatArray:
         """Return w after an update by minus the derivative g."""
@@ -45,6 +28,9 @@ class Optimizer(ABC):
     def kept(self) -> tuple[float, ...]:
         """What compiled code stores once for all parameters, after the first update."""
         return ()
+
+    def recall(self, kept: tuple[float, ...]) -> None:  # noqa: B027 - most have nothing to recall
+        """Resume with these numbers."""
 
 
 @dataclass
@@ -136,21 +122,30 @@ class Adam(Optimizer):
     m: Numbers = 0.0
     s: Numbers = 0.0
 
+    def __post_init__(self) -> None:
+        """The products of the betas of all updates: beta^t, unless a beta was changed."""
+        self._products = 1.0, 1.0
+
     def step(self, w: FloatArray, g: FloatArray, alpha: float) -> FloatArray:
         """The t-th update divides by ``1 - beta^t``, since both moving averages start at 0."""
-        self.t += 1
+        first, second = self._products
+        self._products = first * self.beta1, second * self.beta2
         self.m = self.beta1 * self.m + (1 - self.beta1) * g
         self.s = self.beta2 * self.s + (1 - self.beta2) * g * g
-        mean = self.m / (1 - self.power("beta1"))
-        root = np.sqrt(self.s) / np.sqrt(1 - self.power("beta2"))
+        mean = self.m / (1 - self._products[0])
+        root = np.sqrt(self.s) / np.sqrt(1 - self._products[1])
         stepped: FloatArray = w + alpha * mean / (root + self.epsilon)
         return stepped
 
     def kept(self) -> tuple[float, ...]:
-        """The powers of beta, then the factor and epsilon for `step` with one division less."""
-        power1, power2 = self.power("beta1"), self.power("beta2")
+        """The products, then the factor and epsilon for `step` with one division less."""
+        power1, power2 = self._products
         root = np.sqrt(1 - power2)
         return power1, power2, root / (1 - power1), self.epsilon * root
+
+    def recall(self, kept: tuple[float, ...]) -> None:
+        """Resume with the products."""
+        self._products = kept[0], kept[1]
 
 
 @dataclass(kw_only=True)

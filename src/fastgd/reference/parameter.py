@@ -76,6 +76,7 @@ class Parameter:
         was_up: NDArray[np.bool_],
         direction_changes: NDArray[np.int64],
         remembered: list[FloatArray],
+        kept: tuple[float, ...],
         updates: int,
     ) -> None:
         """Resume from the state of another parameter after ``updates`` updates."""
@@ -83,4 +84,4 @@ class Parameter:
             self.was_up = was_up
         self.direction_changes = direction_changes
         vars(self.optimizer).update(zip(self._states, remembered, strict=True))
-        self.optimizer.t = updates
+        self.optimizer.recall(kept)
