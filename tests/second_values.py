@@ -58,8 +58,11 @@ def _values_of_type(kind):
             return [None, (0,), (1,), [True, None], [None, np.eye(4, 2) > 0]]
         case Fielded():
             found = [*itertools.chain.from_iterable(map(instances, kind.classes))]
+            arrays = [FACTORS, FACTORS[::-1]]
+            by_momentum = map(fastgd.optimizers.Momentum, OVER_TIME)
+            own = [*arrays, *OVER_TIME] if isinstance(kind, ScheduleKind) else by_momentum
             found += OWN_RULES if kind.by_formula else []
-            return [*found, FACTORS, FACTORS[::-1]] if isinstance(kind, ScheduleKind) else found
+            return [*found, *own]
     raise AssertionError(f"{type(kind).__name__} needs values: add some to values_of_type")
 
 
@@ -88,6 +91,9 @@ def decay(strength):
     """Penalties of equal code."""
     return fastgd.Penalty(lambda w: strength * w * w)
 
+
+OVER_TIME = [fastgd.Schedule("j / (t + 1)", j=j) for j in (0.5, 0.25)]
+"""Schedules of equal code."""
 
 OWN_FORMULAS = {
     fastgd.Function: [*map(scaled, (1.0, 0.5, 0.0, -0.0))],

@@ -5,6 +5,7 @@ from math import inf
 import numpy as np
 import pytest
 
+from cases import DECAY, FADING, SWITCHED
 from fastgd import Function, schedules
 from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES
 from fastgd.arguments.options import Method
@@ -99,7 +100,7 @@ def test_structures_but_bias_are_in_the_recipe():
     """A bias is one input more, which the layout knows; first weights are numbers."""
     others = {"optimizer": Adam(), "activation": "relu", "output": "tanh", "loss": "cross_entropy"}
     others |= {"bias": True, "batch_norm": True, "batch_size": 3, "reduction": "mean"}
-    others |= {"schedule": Exponential(factor=0.5), "init": "he"}
+    others |= {"schedule": Exponential(factor=0.5), "init": "he", "penalty": DECAY}
     assert set(others) == set(STRUCTURES)
     same = {
         n
@@ -146,7 +147,7 @@ def test_numbers_of_the_same_name_stand_apart():
     method = Method(optimizer=Adam(), schedule=Step(7, 0.5), activation=scaled)
     recipe, row = recipe_of(method, {}), Values.of(method, 1).numbers[0]
     assert [row[recipe.optimizer.places[f"k{k}"]] for k in range(4)] == [1, 1, 0, 0]
-    assert [row[recipe.schedule.places[name]] for name in ("step_size", "factor")] == [7, 0.5]
+    assert [row[recipe.schedule.places[name]] for name in ("n0", "n1")] == [7, 0.5]
     assert [row[at] for at in recipe.activation.places.values()] == [0.25]
     assert len(row) == width_of(recipe)
 
@@ -159,10 +160,24 @@ def test_a_schedule_finds_its_fields(kind):
     if schedule == Constant():
         assert choice is None
         return
-    assert choice.name == kind.__name__
-    expected = {name: getattr(schedule, name) for name in kind.hyperparameters}
-    assert {name: row[at] for name, at in choice.places.items()} == expected
+    assert choice.name == ("formula" if kind.formula else kind.__name__)
+    expected = [getattr(schedule, name) for name in kind.hyperparameters]
+    assert [row[at] for at in choice.places.values()] == expected
     assert len(row) == width_of(recipe_of(method, {}))
+
+
+def test_formulas_over_time_find_their_numbers_and_the_fields_that_they_are():
+    optimizer = Adam(beta1=SWITCHED, epsilon=FADING)
+    method = Method(optimizer=optimizer, schedule=FADING, penalty=DECAY, switch=3.0, rate=0.5)
+    recipe, row = recipe_of(method, {}), Values.of(method, 1).numbers[0]
+    assert [row[at] for at in recipe.own_penalty.places.values()] == [0.02]
+    assert [row[at] for at in recipe.schedule.places.values()] == [0.5]
+    places = recipe.scheduled.places
+    assert [row[places[name]] for name in ("n0", "n1")] == [3, 0.5]
+    own = [recipe.optimizer.places[name] for name in ("beta1", "epsilon")]
+    assert [places[name] for name in ("h0", "h1")] == own
+    plain = recipe_of(Method(optimizer=Adam()), {})
+    assert (plain.scheduled, plain.schedule, plain.own_penalty) == (None, None, None)
 
 
 @pytest.mark.parametrize("name", VALUES)

@@ -59,7 +59,7 @@ class TrainingData:
     schedule_start: int = 0
     """The update at which the schedule began: above 0 if a resuming call gave it anew."""
     total: int = 0
-    """All iterations of the training, if this is a stretch of it."""
+    """All iterations of the training, of which this may be a stretch; 0 if they are the same."""
 
     @classmethod
     def check(
@@ -83,7 +83,8 @@ class TrainingData:
         every = check_count("record_every", record_every)
         held = check_validation(validation, inputs.shape[1], outputs.shape[1], given)
         slopes = check_gradients(gradients, inputs, outputs)
-        return cls(inputs, outputs, done + more, every, held, None, done, slopes, schedule_start)
+        total = done + more
+        return cls(inputs, outputs, total, every, held, None, done, slopes, schedule_start, total)
 
     @property
     def samples(self) -> dict[str, FloatArray]:

@@ -7,7 +7,7 @@ stores once for all parameters.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 
 import numpy as np
@@ -31,10 +31,6 @@ class Optimizer(ABC):
     def states(self) -> list[str]:
         """The names of the attributes with its state: fields with a default."""
         return [one.name for one in fields(self) if one.default is not MISSING]  # type: ignore[arg-type]
-
-    def change(self, past: Mapping[str, Sequence[float]]) -> None:
-        """Set the fields that change to their last values."""
-        vars(self).update({name: values[-1] for name, values in past.items()})
 
     @abstractmethod
     def step(self, w: FloatArray, g: FloatArray, alpha: float) -> FloatArray:

@@ -118,7 +118,6 @@ class _Descent:
         if isinstance(method.optimizer, LevenbergMarquardt):
             self.second_order = SecondOrder(self.perceptron, method, task)
         self.end = None
-        self._known: dict[str, list[float]] = {}
         if resume is not None and state is not None:
             state = state._replace(steps=self.measuring.join(resume, state.steps[0])[None])
             resume_from(state, self.perceptron, self.sampler, self.watch, task.done)
@@ -218,21 +217,22 @@ class _Descent:
         start, total = self.task.schedule_start, self.task.total or self.task.iterations
         factor = schedules.factor_of(self.method, j - start, total - start)
         for parameter in perceptron.parameters:
-            parameter.optimizer.change(self._past(j))
+            vars(parameter.optimizer).update(self._changed(j))
             parameter.update(factor)
         if self.method.max_norm < np.inf:
             for layer in perceptron.layers:
                 _limit_norms(layer.weights, self.method.max_norm)
         self.measuring.end(j)
 
-    def _past(self, j: int) -> dict[str, list[float]]:
-        """The values of the optimizer's changing fields up to update j, by name."""
-        total, fields = self.task.total or self.task.iterations, changing(self.method.optimizer)
-        for name in fields:
-            formula, known = self.method.formula(name), self._known.setdefault(name, [])
+    def _changed(self, j: int) -> dict[str, float]:
+        """The optimizer's fields that are schedules, at update j."""
+        start, found = self.task.schedule_start, {}
+        total = self.task.total or self.task.iterations
+        for name in changing(self.method.optimizer):
+            formula = self.method.formula(name)
             assert formula is not None
-            known += [schedules.value(formula, t, total) for t in range(len(known), j + 1)]
-        return self._known
+            found[name] = schedules.value(formula, j - start, total - start)
+        return found
 
     def _errors(self) -> tuple[float, float | None]:
         """Mean absolute errors of the training samples, and of the validation samples."""

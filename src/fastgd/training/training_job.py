@@ -238,8 +238,7 @@ class TrainingJob:
 
     def between(self, done: int, iterations: int, before: Run | None) -> TrainingJob:
         """The job of some of the updates, with the run as it was before these."""
-        total = self.task.total or self.task.iterations
-        task = replace(self.task, done=done, iterations=iterations, total=total)
+        task = replace(self.task, done=done, iterations=iterations)
         job = replace(self, task=task, resume=before)
         vars(job)["sample_hashes"] = self.sample_hashes  # a GB of samples takes a second
         return job
