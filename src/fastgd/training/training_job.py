@@ -173,7 +173,6 @@ class TrainingJob:
         trained = execute(plan, self.first(number), self.run_seeds, self.keep, advance, state)
         if self.keep.predictions:
             trained.predictions = self._predictions(plan, trained.path)
-            trained.path = trained.path if self.record_weights else np.empty(0)
         if self.resume is not None:
             join(trained, self.resume, self.networks[number], number, runs)
         advance(0, lambda: trained.errors)  # also those of GPUs, and the resumed ones
