@@ -14,6 +14,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ from fastgd.checks.numbers import (
 from fastgd.engine.devices import AUTO, CPU, available_threads
 from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import Network, first_rows, network_of
-from fastgd.engine.plan import Keep, Plan
+from fastgd.engine.plan import PASS_BYTES, Keep, Plan
 from fastgd.engine.prediction import predict
 from fastgd.engine.progress import Advance, unreported
 from fastgd.engine.recipe import has_second_derivative, is_watched
@@ -190,7 +191,6 @@ class TrainingJob:
         trained = execute(plan, self.first(number), self.run_seeds, self.keep, advance, state)
         if self.keep.predictions:
             trained.predictions = self._predictions(plan, trained.path)
-            trained.path = trained.path if self.record_weights else np.empty(0)
         if self.resume is not None:
             join(trained, self.resume, self.networks[number], number, runs)
         advance(0, lambda: trained.errors)  # also those of GPUs, and the resumed ones
@@ -202,20 +202,23 @@ class TrainingJob:
 
         NaN in records of a resumed training, which has these.
         """
-        (n, records, _), old = path.shape, -(-self.task.done // self.task.record_every)
-        shape, new = (len(self.task.X), plan.network.sizes[-1]), records - old
-        found = np.full((n, records, *shape), np.nan)
+        (n, records, parameters), old = path.shape, -(-self.task.done // self.task.record_every)
+        shape = len(self.task.X), plan.network.sizes[-1]
+        found, rows = np.full((n * records, *shape), np.nan), path.reshape(-1, parameters)
         columns = plan.columns_at(plan.places(np.arange(n)))
         numbers = {
-            name: np.repeat(np.array(axis)[index], new)
+            name: np.array(axis)[index]
             for (name, axis), (_, index) in zip(self.values.items(), columns, strict=True)
             if name in plan.method.numbers
         }
-        if new:
-            rows, some = path[:, old:].reshape(n * new, -1), np.empty((n * new, *shape))
-            predict(plan.network, plan.method, rows, self.task.X, numbers, plan.threads, some)
-            found[:, old:] = some.reshape(n, new, *shape)
-        return found
+        new = np.flatnonzero(np.tile(np.arange(records) >= old, n))
+        step = max(1, PASS_BYTES // (32 * prod(shape) + 8 * parameters))
+        for own in (new[begin : begin + step] for begin in range(0, len(new), step)):
+            some, of_runs = np.empty((len(own), *shape)), own // records
+            mine = {name: values[of_runs] for name, values in numbers.items()}
+            predict(plan.network, plan.method, rows[own], self.task.X, mine, plan.threads, some)
+            found[own] = some
+        return found.reshape(n, records, *shape)
 
     def train_one(self, plan: Plan, advance: Advance) -> Run:
         """Train the only run as planned."""
