@@ -382,8 +382,8 @@ def _trained_again(
     if sweep.source is None:
         raise ValueError(
             "a single run needs its weights, or the data to train it again; this sweep was "
-            "made with keep_weights=False, and comes from a file, resumes one that does, or was "
-            "resumed with change or other samples"
+            "made with keep_weights=False, and comes from a file, was resumed with change or other "
+            "samples, or resumes one that does"
         )
     number, _ = SweepAxes(sweep.axes).place(index)
     hidden = sweep.networks[number].sizes[1:-1]
