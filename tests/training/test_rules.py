@@ -204,10 +204,9 @@ def test_resumed_it_is_one_training(rule, tmp_path):
         np.testing.assert_allclose(other.state.corrections, half.state.corrections, rtol=1e-12)
         back = fastgd.train(X, Y, resume=other, iterations=20)
         np.testing.assert_allclose(back.weights[0], whole.weights[0], rtol=1e-9)
-        with pytest.raises(
-            ValueError, match="optimizer must be left out with resume, or as it was"
-        ):
-            fastgd.train(X, Y, resume=half, iterations=20, optimizer=Rule("lambda w, g: w + g"))
+        other_way = Rule(str(rule).replace("w + alpha", "w - alpha"))
+        with pytest.raises(ValueError, match="optimizer must be left out with resume, or as"):
+            fastgd.train(X, Y, resume=half, iterations=20, optimizer=other_way)
 
 
 def test_in_folders_and_checkpoints(tmp_path):
