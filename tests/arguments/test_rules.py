@@ -199,6 +199,12 @@ def test_a_hyperparameter_has_no_name_of_a_parameter():
         fastgd.train(X, Y, optimizer=rule, activation=scaled)
 
 
+def test_a_hyperparameter_is_no_option():
+    rule = Rule("lambda w, g, rate=0.5: w + rate * g")
+    with pytest.raises(TypeError, match=r"rate is a field of optimizer=Rule\(..., rate=...\)$"):
+        fastgd.train(X, Y, optimizer=rule, rate=0.1)
+
+
 @pytest.mark.parametrize("given", [LION, lion])
 def test_a_formula_alone_is_no_optimizer(given):
     with pytest.raises(

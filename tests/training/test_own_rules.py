@@ -13,6 +13,7 @@ from cases import AMSGRAD, LION, WEIGHTS, XOR_X, XOR_Y, X, Y
 from fastgd import reference
 from fastgd.formulas.rules import Rule
 from fastgd.optimizers import Adam, Momentum
+from fastgd.training.sweep_axes import labels_of
 from thinning import at_a_time, kernels_of, only
 
 GIVEN = {"X": X, "y": Y, "alpha": 0.01, "iterations": 50, "record_every": 10}
@@ -175,6 +176,8 @@ def test_several_rules_are_an_axis(tmp_path):
         assert sweep.axes["optimizer"] == rules
         names = sweep.to_dataframe()["optimizer"].unique()
         assert len(names) == 3  # two differ in a number, which has a column of its own
+        labels = labels_of("optimizer", rules)
+        assert labels == [repr(rules[0]), repr(rules[1]), AMSGRAD.label, "Adam"]
         sweep.save(tmp_path / "sweep.fastgd")
         again = fastgd.load(tmp_path / "sweep.fastgd")
         assert again == sweep
