@@ -99,7 +99,7 @@ def branching_by_numpy(w, g):
 
 LONG = "lambda w, g: w" + " + g"
 CHAIN = "lambda w, g: " + "w + (" * 150 + "g" + ")" * 150
-DOUBLED = "lambda w, g: ((" + " * ".join(f"(p{k} := p{k - 1} * p{k - 1})" for k in range(1, 40))
+DOUBLED = "lambda w, g: ((" + " * ".join(f"(p{k} := p{k - 1} * p{k - 1})" for k in range(1, 18))
 DOUBLED = DOUBLED.replace("p0", "w") + "))"
 
 
@@ -140,6 +140,7 @@ DOUBLED = DOUBLED.replace("p0", "w") + "))"
         ("lambda w, g, t=1: w", "t must have no default in a Rule, which is given it, got 1"),
         (f"lambda w, g, {'a' * 101}: (w, g)", "names of at most 100 characters"),
         (LONG + " + g" * LARGEST, f"each result of a Rule must have at most {LARGEST} numbers"),
+        (LONG + " + g" * 900, "each result of a Rule must have at most 200"),
         (CHAIN, "each result of a Rule must have at most 200"),
         (DOUBLED, "each result of a Rule must have at most 200"),
         (LONG + " + g" * 10**6, f"a Rule must have at most {LONGEST:,} characters, got"),
@@ -192,9 +193,16 @@ def test_a_hyperparameter_has_no_name_of_another_argument(name):
 
 
 def test_a_hyperparameter_has_no_name_of_a_parameter():
-    swish = fastgd.Function(lambda a, beta1: a * beta1, beta1=1.0)
-    with pytest.raises(ValueError, match="must not have the name of another argument, got beta1"):
-        fastgd.train(X, Y, optimizer=Rule(lion), activation=swish)
+    scaled = fastgd.Function(lambda a, p: a * p, p=1.0)
+    rule = Rule("lambda w, g, p=0.5: w + p * g")
+    with pytest.raises(ValueError, match="must not have the name of another argument, got p"):
+        fastgd.train(X, Y, optimizer=rule, activation=scaled)
+
+
+def test_a_hyperparameter_is_no_option():
+    rule = Rule("lambda w, g, rate=0.5: w + rate * g")
+    with pytest.raises(TypeError, match=r"rate is a field of optimizer=Rule\(..., rate=...\)$"):
+        fastgd.train(X, Y, optimizer=rule, rate=0.1)
 
 
 @pytest.mark.parametrize("given", [LION, lion])

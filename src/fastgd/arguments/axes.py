@@ -129,6 +129,9 @@ def hint_of(name: str, given: Mapping[str, Any], known: Collection[str]) -> str:
         for kind in cast(Fielded, DECLARED[option].kind).classes
         if name in kind.hyperparameters
     ]
+    chosen = given.get("optimizer")
+    if _is_rule(chosen) and name in chosen.hyperparameters:
+        return f": {name} is a field of optimizer=Rule(..., {name}=...)"
     passed = [(option, kind) for option, kind in owners if type(given.get(option)) is kind]
     if passed or (owners and not called_here(name)):
         value = "[...]" if isinstance(given.get(name), (list, range, np.ndarray)) else "..."

@@ -229,9 +229,9 @@ class Rule(Optimizer, command="rule", race_alpha=nan):
     ...     )
     ... )
     >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
-    >>> run = fastgd.train(X, y, alpha=0.01, optimizer=lion, iterations=1000)
-    >>> round(run.final_error, 3)
-    0.007
+    >>> run = fastgd.train(X, y, alpha=0.01, optimizer=lion, iterations=1000, seed=3)
+    >>> round(run.final_error, 6)
+    0.000227
     """
 
     def __init__(self, formula: Callable[..., Any] | str, **hyperparameters: Any) -> None:

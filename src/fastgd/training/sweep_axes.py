@@ -216,7 +216,7 @@ def labels_of(name: str, axis: list[Any]) -> list[Any]:
         return single
     if all(isinstance(one, str) for one in single):  # classes of methods, names, formulas
         return [
-            text if single.count(text) == 1 else str(value)
+            text if single.count(text) == 1 else repr(value)
             for text, value in zip(single, axis, strict=True)
         ]
     return [value_text(name, one) for one in axis]
