@@ -653,8 +653,8 @@ OPTIONS = {
         ],
     ),
     "gradient noise": Case(
-        {"bias": True, "batch_norm": True, "clip_norm": 0.5},
-        {"gradient_noise": [0.0, 0.05]},
+        {"bias": True, "batch_norm": True, "clip_norm": 0.5, "gradient_noise": 0.02},
+        {"gradient_noise": [0.0, 0.05], "noise_decay": [0.0, 0.55]},
         settings=[
             {"gradient_noise": 0.01, "bias": True, "iterations": 300},
             {"gradient_noise": 0.1, "seed": 2**32 - 1, "hidden_size": (13, 2)},
@@ -662,8 +662,8 @@ OPTIONS = {
         ],
     ),
     "input noise": Case(
-        {"gradient_noise": 0.01, "bias": True},
-        {"input_noise": [0.0, 0.1], "noise_decay": [0.0, 0.55]},
+        {"gradient_noise": 0.01, "noise_decay": 0.55, "bias": True},
+        {"input_noise": [0.0, 0.1]},
         settings=[
             {"input_noise": 0.2, "bias": True, "iterations": 300},
             {"input_noise": 0.3, "hidden_size": (), "sample_weight": WEIGHTS},

@@ -286,7 +286,6 @@ def test_an_option_survives_a_file_and_is_told_in_words(name, tmp_path):
         "restore_best": {"evaluate_every": 1},
         "regularization": {"optimizer": LevenbergMarquardt()},
         "gradient_weight": {"gradients": np.ones((4, 3)), "activation": "tanh"},
-        "noise_decay": {"gradient_noise": 0.1},
         **{key: {"measure": "dead"} for key in ("measure_every", "measure_layers", "stop")},
     }.get(name, {})
     run = fastgd.reference.train(XOR_X, XOR_Y, iterations=2, **{name: value}, **beside)

@@ -128,8 +128,7 @@ def test_every_option_is_documented():
 def test_an_option_given_is_kept(name):
     # beside others that it needs, or that another value of it would not go with
     needed = {"sampling": {"batch_size": 3}, "batch_norm": {"batch_size": 3}}
-    needed |= {"restore_best": {"patience": 3}, "noise_decay": {"gradient_noise": 0.5}}
-    beside = needed.get(name, {})
+    beside = (needed | {"restore_best": {"patience": 3}}).get(name, {})
     method = check(**{name: OTHERS[name]}, **beside)
     assert method.given == beside | {name: OTHERS[name]}
     assert list(method.given) == [n for n in DEFAULTS if n == name or n in beside]
@@ -1005,8 +1004,7 @@ def test_every_combination_is_checked(given, message):
     ids=["floats", "fractions", "scalars", "array"],
 )
 def test_an_axis_of_numbers_becomes_floats(name, axis):
-    beside = {"input_noise": 1} if name == "noise_decay" else {}
-    values = check_sweep(**{name: axis}, **beside).values[name]
+    values = check_sweep(**{name: axis}).values[name]
     assert values == [0.5, 0.25]
     assert all(type(value) is float for value in values)
 

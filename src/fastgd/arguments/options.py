@@ -215,7 +215,6 @@ def check_sweep(
         _check_measuring(method, found.values, hiddens, has_gradients=has_gradients)
         _check_optimizer(method, found.values, samples, hiddens)
         _check_derivatives(method, found.values, has_gradients=has_gradients)
-        _check_noise(method, found.values)
     return found
 
 
@@ -450,16 +449,6 @@ def _check_freezing(
             continue
         sizes = (samples[0].shape[1], *hidden, outputs_of(method.loss, samples[1]))
         check_frozen(frozen, sizes, bias=method.bias, batch_norm=method.batch_norm)
-
-
-def _check_noise(method: Method, axes: Mapping[str, Sequence[Any]]) -> None:
-    """Reject the decay of a noise that no run has."""
-    decay = _first_other(method, axes, "noise_decay")
-    noises = (_first_other(method, axes, name) for name in ("gradient_noise", "input_noise"))
-    if decay and not any(noises):
-        raise ValueError(
-            f"noise_decay must be 0.0 without gradient_noise or input_noise, got {decay}"
-        )
 
 
 def check_parts(
