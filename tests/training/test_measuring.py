@@ -66,6 +66,7 @@ CONFIGURATIONS = [
     {"measure": MEASURES, "batch_norm": True, "freeze": (0,), "clip_norm": 0.1, "bias": True},
     {"measure": MEASURES, "optimizer": fastgd.optimizers.Rprop(), "alpha": 0.01},
     {"measure": MEASURES, "hidden_size": (37, 41), "measure_layers": True},
+    {"measure": MEASURES, "max_norm": 0.9, "clip_norm": 0.05, "bias": True},
 ]
 
 
