@@ -145,7 +145,7 @@ def test_memory_is_what_is_allocated(name, sizes, runs):
     assert workspace <= layout.workspace + LINE_BYTES * 2 * len(shared)
     assert layout.workspace <= workspace
     busy = sum(array.busy for array, _ in ARRAYS.values())
-    of_block, of_record, _ = layout.memory
+    of_block, of_record, *_ = layout.memory
     assert taken <= of_block + 4 * of_record <= taken + LINE_BYTES * busy
     assert all(len(array) == 3 for array in own)
     assert all(1 <= len(array) <= 3 for array in shared)

@@ -57,7 +57,7 @@ CONFIGURATIONS = [
     *OPTIONS["measured"].settings,
     {"measure": MEASURES, "activation": "tanh", "output": "identity", "measure_every": 3},
     {"measure": MEASURES, "activation": "relu", "alpha": 1.0, "iterations": 90},
-    {"measure": MEASURES, "sample_weight": np.where(WEIGHTS < 0.4, 0, WEIGHTS), "l2": 0.1},
+    {"measure": MEASURES, "sample_weight": np.where(WEIGHTS < 0.4, 0, 9 * WEIGHTS), "alpha": 3.0},
     {"measure": MEASURES[:6], "dropout": 0.3, "reduction": "mean", "bias": True},
     {"measure": MEASURES[:6], "dropconnect": 0.3, "batch_size": 3, "measure_layers": True},
     {"measure": MEASURES, "activation": "silu", "optimizer": fastgd.optimizers.Adam()},
@@ -66,6 +66,7 @@ CONFIGURATIONS = [
     {"measure": MEASURES, "batch_norm": True, "freeze": (0,), "clip_norm": 0.1, "bias": True},
     {"measure": MEASURES, "optimizer": fastgd.optimizers.Rprop(), "alpha": 0.01},
     {"measure": MEASURES, "hidden_size": (37, 41), "measure_layers": True},
+    {"measure": MEASURES, "max_norm": 0.9, "clip_norm": 0.05, "bias": True},
 ]
 
 

@@ -235,7 +235,7 @@ _LISTED: dict[type, tuple[Any, ...]] = {
         lambda text: tuple(map(int, text.split(","))),
         "numbers of layers, such as 0,1",
     ),
-    Measures: ("NAME,...", lambda text: list(map(_word, text.split(","))), "names of quantities"),
+    Measures: ("NAME,...", lambda text: tuple(map(_word, text.split(","))), "names of quantities"),
     Condition: ("CONDITION", str, CONDITION),
 }
 

@@ -52,7 +52,7 @@ class Measure(Formula):
     >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
     >>> run = fastgd.train(X, y, iterations=300, record_every=100, measure=still)
     >>> run.measured["still"].round(2)
-    array([0.  , 0.19, 0.12])
+    array([0.25, 0.19, 0.  ])
     """
 
     what = "a Measure"

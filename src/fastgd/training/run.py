@@ -384,7 +384,7 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
         >>> run = fastgd.train([[0, 1], [1, 0]], [0, 1], iterations=30, record_every=10,
         ...                    measure=["gradient_norm", "weight_norm"])
         >>> run.measured["gradient_norm"].round(3), run.measured_at
-        (array([0.08 , 0.079, 0.078]), array([ 0, 10, 20]))
+        (array([0.044, 0.042, 0.051]), array([ 0, 10, 20]))
         """
         return measured(self.measurements, Method(**self.options))
 
