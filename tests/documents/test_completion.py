@@ -3,7 +3,9 @@
 import inspect
 from pkgutil import iter_modules
 
+import jedi
 import pytest
+from IPython.core import completer
 
 import fastgd
 from fastgd.arguments.declarations import DECLARED, LossOptions, SurfaceOptions
@@ -24,12 +26,10 @@ CALLS = {
 
 
 def by_jedi(text):
-    jedi = pytest.importorskip("jedi")
     return [found.name for found in jedi.Script(f"import fastgd\n{text}").complete()]
 
 
 def by_ipython(text, *, use_jedi):
-    completer = pytest.importorskip("IPython.core.completer")
     shell = completer.IPCompleter(namespace={"fastgd": fastgd})
     shell.use_jedi = use_jedi
     with completer.provisionalcompleter():

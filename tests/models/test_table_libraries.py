@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars
+import pyarrow
 import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -56,7 +58,7 @@ def _categories(columns):
 
 
 def _polars(columns):
-    return pytest.importorskip("polars").DataFrame(columns)
+    return polars.DataFrame(columns)
 
 
 def _polars_lazy(columns):
@@ -64,7 +66,7 @@ def _polars_lazy(columns):
 
 
 def _pyarrow(columns):
-    return pytest.importorskip("pyarrow").table(columns)
+    return pyarrow.table(columns)
 
 
 def _pyarrow_dictionaries(columns):
@@ -87,7 +89,7 @@ def _modin(columns):
 
 
 def _duckdb(columns):
-    duckdb = pytest.importorskip("duckdb")
+    duckdb = pytest.importorskip("duckdb", reason="it has no wheel for Python 3.15")
     return duckdb.from_arrow(_pyarrow(columns))
 
 
@@ -194,7 +196,6 @@ def test_classes_of_unknown_groups_are_missing_strings(make):
 
 
 def test_missing_booleans_have_a_type_of_their_own():
-    polars = pytest.importorskip("polars")
     few = {"hidden_size": 2, "iterations": 20, "start": "own", "test_fraction": 0}
     known = {name: HOUSES[name] for name in ("size", "city", "garden")}
     table = polars.DataFrame({"size": [40, 50], "city": ["Rome", "Lima"]})
@@ -267,7 +268,6 @@ def test_columns_of_one_name_are_numbered(dtype):
 
 
 def test_columns_of_one_name_in_other_libraries():
-    pyarrow = pytest.importorskip("pyarrow")
     table = pyarrow.Table.from_arrays([pyarrow.array([1, 2])] * 2, names=["a", "a"])
     assert numbers_of("X", table).tolist() == [[1, 1], [2, 2]]
     with pytest.raises(ValueError, match=r"^columns must have different names, got 'a' twice$"):
@@ -275,7 +275,6 @@ def test_columns_of_one_name_in_other_libraries():
 
 
 def test_a_column_of_several_numbers_per_row_is_none_of_a_table():
-    polars = pytest.importorskip("polars")
     pairs = polars.Series("a", [[1, 2], [3, None]], dtype=polars.Array(polars.Float64, 2))
     for column in (pairs, polars.Series("a", [{"x": 1}, {"x": 2}])):
         with pytest.raises(TypeError, match=r"^X must hold real numbers, got .*'a', row 0$"):

@@ -247,7 +247,6 @@ def test_without_the_package_they_say_what_to_install(
 
 @pytest.mark.parametrize("kind", ["polars", "pyarrow"])
 def test_tables_of_other_libraries_have_the_same_cells(run, stopped, race, kind):
-    pytest.importorskip(kind)
     long = {"long": True}
     for result, how in ((run, {}), (stopped, {}), (stopped, long), (race, {}), (race, long)):
         table, expected = result.to_dataframe(kind=kind, **how), result.to_dataframe(**how)
@@ -260,7 +259,6 @@ def test_tables_of_other_libraries_have_the_same_cells(run, stopped, race, kind)
 
 @pytest.mark.parametrize("kind", ["polars", "pyarrow"])
 def test_cells_of_several_types_are_numbers_or_strings(kind):
-    pytest.importorskip(kind)
     cells = {"numbers": [1, 2.5, None], "others": [(1,), "a", None], "whole": [1, None, 3]}
     table = dataframe(cells, kind)
     found = table.to_pydict() if kind == "pyarrow" else table.to_dict(as_series=False)

@@ -96,8 +96,8 @@ def write_columns(path: Path, columns: Mapping[str, Iterable[Any]], *, raw_text:
 
     def harmless(cell: Any) -> Any:
         nonlocal quoted
-        is_text = isinstance(cell, str) and not _NUMBER.fullmatch(cell)
-        if raw_text or not is_text or not _FORMULA.match(cell):
+        is_formula = not raw_text and isinstance(cell, str) and _FORMULA.match(cell)
+        if not is_formula or _NUMBER.fullmatch(cell):
             return cell
         quoted += 1
         return f"'{cell}"

@@ -72,18 +72,20 @@ class Vertical(NamedTuple):
 
     label: str
     value: str  # one of a window's ends, in messages
-
-    @property
-    def is_logarithm(self) -> bool:
-        """Whether a window's ends are logarithms."""
-        return self.value.startswith("log10")
+    is_logarithm: bool
 
 
 AGAINST = {
-    "output_rate": Vertical("learning rate of the output layer", "log10 of a learning rate"),
-    "mean": Vertical("mean of the input layer's initial weights", "a mean of initial weights"),
+    "output_rate": Vertical(
+        "learning rate of the output layer", "log10 of a learning rate", is_logarithm=True
+    ),
+    "mean": Vertical(
+        "mean of the input layer's initial weights", "a mean of initial weights", is_logarithm=False
+    ),
     "spread": Vertical(
-        "standard deviation of the input layer's initial weights", "log10 of a standard deviation"
+        "standard deviation of the input layer's initial weights",
+        "log10 of a standard deviation",
+        is_logarithm=True,
     ),
 }
 """By the name of the vertical axis; only with the first one do the layers' rates differ."""
