@@ -81,6 +81,17 @@ ROWS = (
     Row("surrogate_starts", 1, repeats=3, table="second_order"),
     Row("regression_tables", 1, repeats=3, table="second_order"),
     Row("curvature_products", 1, repeats=15, table="second_order"),
+    Row("own_rule", None, table="laboratory"),
+    Row("own_penalty", None, table="laboratory"),
+    Row("gradient_norm", None, table="laboratory"),
+    Row("sharpness", None, table="laboratory"),
+    Row("final_weights", None, table="laboratory"),
+    Row("noise", None, table="laboratory"),
+    Row("momentum_switched", None, table="laboratory"),
+    Row("samples_added", None, table="laboratory"),
+    Row("predictions", None, table="laboratory"),
+    Row("stop", None, table="laboratory"),
+    Row("masks", None, table="laboratory"),
 )
 SCORES = "tables"
 TABLES = (*dict.fromkeys(row.table for row in ROWS), SCORES)
