@@ -49,7 +49,7 @@ class Asked(NamedTuple):
         """Train networks of that many seeds, by default all of them."""
         seeds = {} if "weights" in options else {"seed": range(1, 1 + (count or self.networks))}
         lengths = {"iterations": self.iterations, "record_every": self.iterations}
-        given = {"alpha": 10.0, "threads": self.threads} | lengths | seeds | options
+        given = {"alpha": 1.0, "threads": self.threads} | lengths | seeds | options
         return fastgd.sweep(XOR_X, XOR_Y, **given)
 
     def weights(self, count: int | None = None) -> tuple[Any, ...]:
@@ -63,7 +63,7 @@ def _own_rule(asked: Asked) -> Any:
 
 def _own_penalty(asked: Asked) -> Any:
     seeds = asked.networks // len(STRENGTHS)
-    return asked.sweep(seeds, penalty=PENALTY, strength=STRENGTHS, alpha=1.0).weights
+    return asked.sweep(seeds, penalty=PENALTY, strength=STRENGTHS).weights
 
 
 def _gradient_norm(asked: Asked) -> Any:
@@ -85,7 +85,7 @@ def _noise(asked: Asked) -> Any:
 
 def _momentum_switched(asked: Asked) -> Any:
     momentum = fastgd.Schedule("where(t < total / 2, 0.5, 0.9)")
-    return asked.sweep(optimizer=Momentum(momentum=momentum), alpha=1.0).weights
+    return asked.sweep(optimizer=Momentum(momentum=momentum)).weights
 
 
 def _samples_added(asked: Asked) -> Any:
@@ -103,7 +103,7 @@ def _predictions(asked: Asked) -> Any:
 
 def _stop(asked: Asked) -> Any:
     return asked.sweep(
-        measure="gradient_norm", measure_every=1, stop="gradient_norm < 1e-3"
+        alpha=10.0, measure="gradient_norm", measure_every=1, stop="gradient_norm < 1e-3"
     ).iterations
 
 
@@ -117,7 +117,7 @@ class Question(NamedTuple):
 
     title: str
     ours: Callable[[Asked], Any]
-    own: Callable[[int], tuple[Any, ...]] = lambda networks: ()
+    own: Callable[[int], tuple[Any, ...]] = lambda _: ()
     """What each network of JAX has besides its initial weights."""
     of_weights: int = 1  # networks of the same initial weights
     is_checked: bool = True
@@ -170,28 +170,28 @@ def _compare(name: str, settings: Settings) -> list[Line]:
     asked = Asked(networks, ITERATIONS if settings.effort else LENGTH, settings.threads)
     title = f"{networks:,} of 3-4-1, {question.title}"
     calls = {"fastgd": lambda: question.ours(asked)}
-    firsts = {}
+    compiling = {}
     if find_spec("jax") is not None:
-        short = _arrays(question.ours(asked._replace(iterations=LENGTH)), networks)
+        short = asked._replace(iterations=LENGTH)
+        ours = _arrays(question.ours(short), networks)
         for form in ("plain", "best form"):
-            check = _jax(name, form, asked._replace(iterations=LENGTH))()
-            for ours, theirs in zip(short, _arrays(check, networks), strict=True):
+            theirs = _arrays(_jax(name, form, short).call(), networks)
+            for one, other in zip(ours, theirs, strict=True):
                 if question.is_checked:
-                    np.testing.assert_allclose(theirs, ours, TOLERANCE, TOLERANCE, err_msg=form)
-            calls[f"JAX, jit + vmap, {form}"] = call = _jax(name, form, asked)
-            firsts[f"JAX, jit + vmap, {form}"] = _seconds(call)
+                    np.testing.assert_allclose(other, one, TOLERANCE, TOLERANCE, err_msg=form)
+            against = f"JAX, jit + vmap, {form}"
+            calls[against], compiling[against] = _jax(name, form, asked)
     seconds = in_turn(calls, settings.repeats)
     own = seconds.pop("fastgd")
+    first = fresh.first_call(name, networks, settings.threads)
     lines = [
         Line(title, against, own, theirs, theirs / own, ">= 5", unit="s")
         for against, theirs in seconds.items()
     ]
-    first = fresh.first_call(name, networks, settings.threads)
     lines += [
-        Line(title, f"compiling: {against}", first, took := firsts[against] - theirs, took / first,
-             unit="s")
-        for against, theirs in seconds.items()
-    ]  # fmt: skip
+        Line(title, f"compiling: {against}", first, theirs, theirs / first, unit="s")
+        for against, theirs in compiling.items()
+    ]
     return lines or [Line(title, "JAX", own, None, None, ">= 5", unit="s", note="not installed")]
 
 

@@ -8,6 +8,7 @@ stay in the cache, one XLA device per core. Where the two differ in more, the st
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import jax
@@ -104,12 +105,12 @@ def gradient_norm(form: Form, iterations: int, weights: Weights) -> Any:
 
     def step(weights: Weights, _: Any) -> Any:
         gradient = form.gradient(weights)
-        return descended(weights, gradient, 10.0), norm(gradient)
+        return descended(weights, gradient, 1.0), norm(gradient)
 
     return form.scan(step, weights, jnp.arange(iterations))[1]
 
 
-def sharpness(form: Form, _: int, weights: Weights) -> Any:
+def sharpness(_: Form, __: int, weights: Weights) -> Any:
     """The largest eigenvalue of the whole Hessian, which has 16 rows: faster than products."""
     flat, unravel = ravel_pytree(weights)
     hessian = jax.hessian(lambda flat: loss(unravel(flat)))(flat)
@@ -120,7 +121,7 @@ def final_weights(form: Form, iterations: int, weights: Weights) -> Any:
     """Gradient descent."""
 
     def step(weights: Weights, _: Any) -> Any:
-        return descended(weights, form.gradient(weights), 10.0), None
+        return descended(weights, form.gradient(weights), 1.0), None
 
     return form.scan(step, weights, jnp.arange(iterations))[0]
 
@@ -135,7 +136,7 @@ def noise(form: Form, iterations: int, weights: Weights, seed: jax.Array) -> Any
             g + 0.01 * jax.random.normal(k, g.shape)
             for k, g in zip(keys, form.gradient(weights), strict=True)
         )
-        return descended(weights, gradient, 10.0), None
+        return descended(weights, gradient, 1.0), None
 
     return form.scan(step, weights, jnp.arange(iterations))[0]
 
@@ -172,7 +173,7 @@ def predictions(form: Form, iterations: int, weights: Weights, every: int = 12) 
     """The outputs of all samples, every 12 iterations."""
 
     def step(weights: Weights, _: Any) -> Any:
-        return descended(weights, form.gradient(weights), 10.0), None
+        return descended(weights, form.gradient(weights), 1.0), None
 
     def record(weights: Weights, _: Any) -> Any:
         return form.scan(step, weights, jnp.arange(every))[0], outputs(weights)
@@ -200,19 +201,35 @@ def masks(form: Form, iterations: int, weights: Weights, mask: jax.Array) -> Any
 
     def step(weights: Weights, _: Any) -> Any:
         first, second = form.gradient(weights)
-        return descended(weights, (jnp.where(mask, 0, first), second), 10.0), None
+        return descended(weights, (jnp.where(mask, 0, first), second), 1.0), None
 
     return form.scan(step, weights, jnp.arange(iterations))[0]
 
 
-def plain(study: str, iterations: int, given: Sequence[Any]) -> Callable[[], Any]:
-    """Return a call for networks that have these arrays along their first axis."""
+class Compiled(NamedTuple):
+    """A study of many networks, ready to be called."""
+
+    call: Callable[[], Any]
+    seconds: float
+    """That compiling took."""
+
+    @classmethod
+    def of(cls, function: Callable[..., Any], given: Any) -> "Compiled":
+        """Compile for these arguments."""
+        began = perf_counter()
+        train = jax.jit(function).lower(*given).compile()
+        seconds = perf_counter() - began
+        return cls(lambda: jax.tree.map(np.asarray, train(*given)), seconds)
+
+
+def plain(study: str, iterations: int, given: Sequence[Any]) -> Compiled:
+    """Return it for networks that have these arrays along their first axis."""
     one = partial(globals()[study], PLAIN, iterations)
-    return _call(jax.jit(jax.vmap(one)), jax.device_put(tuple(given)))
+    return Compiled.of(jax.vmap(one), jax.device_put(tuple(given)))
 
 
-def best(study: str, iterations: int, given: Sequence[Any], block: int) -> Callable[[], Any]:
-    """Return a call for the same, ``block`` networks at a time on each core."""
+def best(study: str, iterations: int, given: Sequence[Any], block: int) -> Compiled:
+    """Return it for the same, ``block`` networks at a time on each core."""
     one = partial(globals()[study], BEST, iterations)
     mesh, axis = Mesh(np.array(jax.devices()), ("networks",)), PartitionSpec("networks")
 
@@ -220,8 +237,4 @@ def best(study: str, iterations: int, given: Sequence[Any], block: int) -> Calla
         return jax.lax.map(lambda run: one(*run), given, batch_size=block)
 
     train = jax.shard_map(local, mesh=mesh, in_specs=axis, out_specs=axis, check_vma=False)
-    return _call(jax.jit(train), jax.device_put(tuple(given), NamedSharding(mesh, axis)))
-
-
-def _call(train: Callable[..., Any], given: Any) -> Callable[[], Any]:
-    return lambda: jax.tree.map(np.asarray, train(*given))
+    return Compiled.of(train, jax.device_put(tuple(given), NamedSharding(mesh, axis)))
