@@ -3,9 +3,10 @@
     python bench/documents.py    measures nothing; ``peers.py --write`` calls it after measuring
 
 The README has the rows that people ask for first, docs/performance.md a few more and a picture,
-docs/benchmarks.md all rows in which the other is another library (docs/laboratory.md those of its
-examples), and TABLES.md all rows, with all versions. Figures are those of the processor that was measured last; the others have a column of
-ratios. Each table stands between markers of its name in the document.
+docs/benchmarks.md all rows in which the other is another library, docs/laboratory.md those of its
+examples, and TABLES.md all rows, with all versions. Figures are those of the processor that was
+measured last; the others have a column of ratios. Each table stands between markers of its name in
+the document.
 """
 
 import re
@@ -73,8 +74,9 @@ OTHERS = ("NumPy", "JAX", "PyTorch", "scikit-learn", "scikit-lego", "C,", "GridS
           "optimistix", "torch-", "SciPy")  # fmt: skip
 """How the names of other libraries begin, as against parts of fastgd, bounds and limits."""
 NOT_SHOWN = ("201 x 201", "Auto,", "concrete,", "AdaGrad", "AdaDelta", "RMSProp", "0/1 weights",
-             "our numbers", "cache-sized", "NumPy reference", "in a loop", "7 alphas", "surface 3-4-1",
-             "Nesterov", "AdamW", "halving", "best accuracy", "diabetes,", "lbfgs")  # fmt: skip
+             "our numbers", "cache-sized", "NumPy reference", "in a loop", "7 alphas",
+             "surface 3-4-1", "Nesterov", "AdamW", "halving", "best accuracy", "diabetes,",
+             "lbfgs")  # fmt: skip
 """What rows contain that are much like others: they are only in TABLES.md."""
 NOTED = ("fastgd", "jax")
 """Packages whose versions stand below the short tables."""

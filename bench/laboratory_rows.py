@@ -34,6 +34,7 @@ LION = fastgd.Rule(
 )
 PENALTY = fastgd.Penalty(lambda w, strength: strength * log1p(w * w), strength=0.05)
 STRENGTHS = np.logspace(-4, -2, 10)
+LEAST_NORM = 1e-3
 MASKS = np.arange(10)[:, None, None] == np.arange(12).reshape(3, 4)
 """One weight of the first layer, another in each mask."""
 
@@ -52,10 +53,6 @@ class Asked(NamedTuple):
         given = {"alpha": 1.0, "threads": self.threads} | lengths | seeds | options
         return fastgd.sweep(XOR_X, XOR_Y, **given)
 
-    def weights(self, count: int | None = None) -> tuple[Any, ...]:
-        """Initial weights of that many seeds."""
-        return article(4, (1.0,), count or self.networks, LENGTH).weights
-
 
 def _own_rule(asked: Asked) -> Any:
     return asked.sweep(optimizer=LION, alpha=0.05).weights
@@ -71,7 +68,8 @@ def _gradient_norm(asked: Asked) -> Any:
 
 
 def _sharpness(asked: Asked) -> Any:
-    swept = asked.sweep(weights=asked.weights(), iterations=1, measure="sharpness")
+    (weights,) = starts("sharpness", asked.networks)
+    swept = asked.sweep(weights=list(weights), iterations=1, measure="sharpness")
     return swept.measured["sharpness"]
 
 
@@ -102,14 +100,14 @@ def _predictions(asked: Asked) -> Any:
 
 
 def _stop(asked: Asked) -> Any:
-    return asked.sweep(
-        alpha=10.0, measure="gradient_norm", measure_every=1, stop="gradient_norm < 1e-3"
-    ).iterations
+    given = {"alpha": 10.0, "measure": "gradient_norm", "measure_every": 1}
+    return asked.sweep(**given, stop=f"gradient_norm < {LEAST_NORM}").iterations
 
 
 def _masks(asked: Asked) -> Any:
-    starts = list(asked.weights(asked.networks // len(MASKS)))
-    return asked.sweep(weights=starts, freeze=[[mask, None] for mask in MASKS]).weights
+    every, _ = starts("masks", asked.networks)
+    weights = [layer[: asked.networks // len(MASKS)] for layer in every]
+    return asked.sweep(weights=weights, freeze=[[mask, None] for mask in MASKS]).weights
 
 
 class Question(NamedTuple):
@@ -173,9 +171,9 @@ def _compare(name: str, settings: Settings) -> list[Line]:
     compiling = {}
     if find_spec("jax") is not None:
         short = asked._replace(iterations=LENGTH)
-        ours = _arrays(question.ours(short), networks)
+        ours = arrays(question.ours(short), networks)
         for form in ("plain", "best form"):
-            theirs = _arrays(_jax(name, form, short).call(), networks)
+            theirs = arrays(_jax(name, form, short).call(), networks)
             for one, other in zip(ours, theirs, strict=True):
                 if question.is_checked:
                     np.testing.assert_allclose(other, one, TOLERANCE, TOLERANCE, err_msg=form)
@@ -208,19 +206,24 @@ def _seconds(call: Callable[[], object]) -> float:
     return perf_counter() - began
 
 
-def _jax(name: str, form: str, asked: Asked) -> Callable[[], Any]:
+def _jax(name: str, form: str, asked: Asked) -> Any:
     import peer_jax_laboratory as peer
 
-    question = QUESTIONS[name]
-    weights = asked.weights(asked.networks // question.of_weights)
-    every = (np.tile(layer, (question.of_weights, 1, 1)) for layer in weights)
-    given = (tuple(every), *question.own(asked.networks))
+    given = starts(name, asked.networks)
     if form == "plain":
         return peer.plain(name, asked.iterations, given)
     return peer.best(name, asked.iterations, given, BLOCK)
 
 
-def _arrays(found: Any, networks: int) -> list[Any]:
+def starts(name: str, networks: int) -> tuple[Any, ...]:
+    """What the networks start with: (networks, ...) weights of each layer, and their own values."""
+    question = QUESTIONS[name]
+    few = article(4, (1.0,), networks // question.of_weights, LENGTH).weights
+    every = tuple(np.tile(layer, (question.of_weights, 1, 1)) for layer in few)
+    return every, *question.own(networks)
+
+
+def arrays(found: Any, networks: int) -> list[Any]:
     """The arrays of an answer, (networks, ...) each."""
     arrays = found if isinstance(found, list | tuple) else [found]
     return [np.asarray(array).reshape(networks, -1) for array in arrays]
