@@ -176,7 +176,7 @@ def texts(found: Kept) -> dict[Path, dict[str, str]]:
         BENCHMARKS: {
             name: markdown(found, rows_of_peers(found, name), is_whole=True)
             for name in main
-            if name not in {"fixed", "laboratory"}
+            if name not in {"fixed", "functions", "laboratory"}
         }
         | {"machines": stamps(found, main, sorted(found, key=lambda name: name != last))},
         LABORATORY: {
