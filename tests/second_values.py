@@ -61,7 +61,7 @@ def _values_of_type(kind):
             arrays = [FACTORS, FACTORS[::-1]]
             by_momentum = map(fastgd.optimizers.Momentum, OVER_TIME)
             own = [*arrays, *OVER_TIME] if isinstance(kind, ScheduleKind) else by_momentum
-            found += OWN_RULES if kind.by_formula else []
+            found += OWN_RULES if kind.formula is fastgd.Rule else []
             return [*found, *own]
     raise AssertionError(f"{type(kind).__name__} needs values: add some to values_of_type")
 

@@ -49,8 +49,7 @@ Axis = Sequence[Value] | Column
 class Changing(Protocol):
     """What changes from update to update: a :class:`fastgd.Schedule`."""
 
-    @property
-    def own(self) -> Any: ...
+    variables: tuple[str, ...]
 
 
 class Field(Protocol[Value]):

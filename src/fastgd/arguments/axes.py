@@ -21,16 +21,24 @@ from fastgd.arguments.initial_network import WholeNetwork, stack_of
 from fastgd.arguments.option_types import Fielded, Number
 from fastgd.checks.messages import called_here, did_you_mean_argument, either, shown
 from fastgd.checks.numbers import array_of, check_memory, length
-from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Formula, NamedLoss, Unit
+from fastgd.formulas.named import (
+    ACTIVATIONS,
+    LOSSES,
+    OUTPUTS,
+    Formula,
+    NamedLoss,
+    Schedule,
+    Unit,
+)
 from fastgd.formulas.rules import Rule
 from fastgd.optimizers import Hyperparameters
-from fastgd.schedules import Schedule
 
 _NAMED: dict[str, Mapping[str, Unit | NamedLoss]] = {
     "activation": ACTIVATIONS,
     "output": OUTPUTS,
     "loss": LOSSES,
     "penalty": {},
+    "schedule": {},
 }
 
 FORMULAS = tuple(_NAMED)
@@ -59,18 +67,18 @@ TAKEN = frozenset(
 _FIELDS = {f for kind in optimizers.ALL for f in kind.hyperparameters}
 
 
-def changing(holder: Hyperparameters) -> dict[str, Formula]:
-    """Return the formulas of an optimizer's fields that are schedules, by name."""
+def changing(holder: Hyperparameters) -> dict[str, Schedule]:
+    """Return an optimizer's fields that are schedules, by name."""
     own = vars(holder)
     if Schedule not in map(type, own.values()):  # the usual case, in half a microsecond
         return {}
-    return {n: own[n].own for n in holder.hyperparameters if type(own[n]) is Schedule}
+    return {n: own[n] for n in holder.hyperparameters if type(own[n]) is Schedule}
 
 
 def formulas_of(given: Mapping[str, Any]) -> dict[str, Formula | None]:
     """Return the function of each of these options; None if it has none or is an axis.
 
-    With those of a custom schedule and of schedules in the optimizer, by the names of its fields.
+    With the schedules in the optimizer, by the names of its fields.
     """
     found: dict[str, Formula | None] = {}
     for option, known in _NAMED.items():
@@ -81,12 +89,8 @@ def formulas_of(given: Mapping[str, Any]) -> dict[str, Formula | None]:
             found[option] = DECLARED[option].kind.check(option, value, 0)  # refuses other names
         else:  # an axis, or rejected later
             found[option] = None
-    schedule, optimizer = given.get("schedule"), given.get("optimizer")
-    if type(schedule) is Schedule:
-        found["schedule"] = schedule.own
-    if isinstance(optimizer, Hyperparameters):
-        found |= changing(optimizer)
-    return found
+    optimizer = given.get("optimizer")
+    return found | changing(optimizer) if isinstance(optimizer, Hyperparameters) else found
 
 
 def parameters_of(given: Mapping[str, Any]) -> dict[str, float]:

@@ -35,7 +35,7 @@ from fastgd.formulas.measures import QUANTITIES, Measure
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Function, Loss, Penalty
 from fastgd.formulas.rules import Rule
 from fastgd.optimizers import ALL, GradientDescent, Optimizer
-from fastgd.schedules import Constant, Schedule
+from fastgd.schedules import AnySchedule, Constant
 
 
 class SurfaceOptions(TypedDict, total=False):
@@ -173,7 +173,7 @@ class LossOptions(SurfaceOptions, total=False):
         Penalty | None,
         Option(
             None,
-            OwnFormula(Penalty),
+            OwnFormula((None,), Penalty),
             "A penalty of your own, as a :class:`fastgd.Penalty`: a formula of a weight that is "
             "added to the loss for every weight, not for biases; next to ``l1`` and ``l2``.",
             "Penalty on the weights, added to the loss for each",
@@ -191,7 +191,7 @@ class Options(LossOptions, total=False):
         Optimizer,
         Option(
             GradientDescent(),
-            Fielded("fastgd.optimizers", ALL, Rule, may_change=True),
+            Fielded("fastgd.optimizers", ALL, Rule),
             'How an update follows from the gradient (article, "A Few Optimization Methods"). '
             "The documentation of each optimizer cites its paper. Or a formula of one's own, a "
             "`Rule`.",
@@ -202,7 +202,7 @@ class Options(LossOptions, total=False):
         ),
     ]
     schedule: Annotated[
-        Schedule | ArrayLike,
+        AnySchedule | ArrayLike,
         Option(
             Constant(),
             ScheduleKind(),

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from runpy import run_path
 from typing import Any, NamedTuple, cast
@@ -27,15 +28,14 @@ from fastgd.arguments.option_types import (
     Names,
     Number,
     Option,
-    OwnFormula,
     field_kind,
 )
 from fastgd.cli.command_options import option_table, read_list, read_one
 from fastgd.cli.refusals import RefusedError, flag_of
 from fastgd.formulas.expressions import FUNCTIONS, parse, variables_of
+from fastgd.formulas.named import Function, Loss, Penalty, Schedule
 from fastgd.formulas.rules import Rule
 from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Optimizer
-from fastgd.schedules import Schedule
 
 # ---------------------------------------------------------------- formulas
 
@@ -49,9 +49,11 @@ class Expression:
 
 def read_formula(text: str) -> str | Expression:
     """Read a name, or an expression: one has operators or brackets."""
-    if any(sign in text for sign in "()*/+"):
-        return Expression(text.strip())
-    return text.strip().lower().replace("-", "_")
+    return Expression(text.strip()) if _SIGNS.search(text) else _word(text)
+
+
+_SIGNS = re.compile(r"[()*/]|(?<![\d.][eE])\+")
+"""An operator or a bracket, which neither names nor numbers have."""
 
 
 def parts_of(text: str) -> list[str]:
@@ -99,7 +101,7 @@ def with_formulas(
     """
     found, used = dict(given), set[str]()
     own = {name for rule in rules for name in rule.hyperparameters}
-    for taker in (option for option in (*FORMULAS, *_OVER_TIME) if option in given):
+    for taker in (option for option in _FORMULA if option in given):
         chosen = given[taker]
         several = isinstance(chosen, list)
         made = [_made(taker, one, numbers, used) for one in (chosen if several else [chosen])]
@@ -137,12 +139,11 @@ def _made(option: str, one: Any, numbers: Mapping[str, list[float]], used: set[s
         named = variables_of(parse(option, one.text, None))
     own: dict[str, Any] = {name: numbers[name][0] for name in numbers if name in named}
     used.update(own)
+    kind = _FORMULA[option]
     try:
-        kind: Any = None if option in _OVER_TIME else DECLARED[option].kind
-        return (Schedule if option in _OVER_TIME else kind.formula)(one.text, **own)
+        return kind(one.text, **own)
     except (TypeError, ValueError) as error:
-        variables = {"t", "total"} if option in _OVER_TIME else set()
-        variables = {"y", "v"} if option == "loss" else variables
+        variables = {Loss: {"y", "v"}, Schedule: {"t", "total"}}.get(kind, set[str]())
         free = named - own.keys() - variables
         hint = ": a parameter of its own is given as --parameter NAME=X"
         several = len(free) > (not variables)
@@ -177,8 +178,11 @@ FIELDS = {
 }
 """Of these options the fields of all classes."""
 
-_OVER_TIME = ("schedule", *FIELDS["optimizer"])
-"""What may be an expression of t and total."""
+_FORMULA: dict[str, Any] = {
+    **{option: cast(Any, DECLARED[option].kind).formula for option in FORMULAS},
+    **dict.fromkeys(FIELDS["optimizer"], Schedule),
+}
+"""What may be typed as an expression, and what it becomes."""
 
 
 def _word(text: str) -> str:
@@ -209,22 +213,11 @@ def _class_of(option: str) -> Callable[[str], type[Hyperparameters]]:
 
 
 _EXAMPLES = {
-    **dict.fromkeys(("activation", "output"), "a*sigmoid(beta*a)"),
-    "loss": "log(1 + ((y - v)/c)**2)",
-    "schedule": "exp(-k*t)",
-    "penalty": "strength*log1p(w*w)",
+    Function: "a*sigmoid(beta*a)",
+    Loss: "log(1 + ((y - v)/c)**2)",
+    Penalty: "strength*log1p(w*w)",
+    Schedule: "exp(-k*t)",
 }
-
-
-def _read_penalty(text: str) -> str | Expression | None:
-    """None, or an expression."""
-    return None if _word(text) == "none" else read_formula(text)
-
-
-def _read_schedule(text: str) -> type[Hyperparameters] | Expression:
-    """A class, or an expression."""
-    found = read_formula(text)
-    return found if isinstance(found, Expression) else _class_of("schedule")(text)
 
 
 _WHOLE, _NUMBER = ("N", int, "a whole number", "whole numbers"), ("X", float, "a number", "numbers")
@@ -257,19 +250,19 @@ def _option(name: str, one: Option) -> MethodOption:
             typed, default = _LISTED[type(kind)], "none"
         case Name() | Names():
             names, typed = kind.known, ("NAME", _word if isinstance(kind, Name) else _names)
-        case NameOrFormula() | OwnFormula():
-            names, default = kind.known or ("none",), default or "none"
-            typed = ("NAME", read_formula if kind.known else _read_penalty)
+        case NameOrFormula():
+            names, default = tuple(known or "none" for known in kind.known), default or "none"
+            typed = ("NAME", lambda text: None if _word(text) == "none" else _word(text))
         case Fielded():
             names, default = tuple(kind.by_command), default.command
-            typed = ("NAME", _read_schedule if name == "schedule" else _class_of(name))
+            typed = ("NAME", _class_of(name))
     text = f"{one.help} (default: {default})."
     if names:
         notes = {kind.command: f" (or {short})" for short, kind in _SHORT.items()}
         notes[default] = " (default)"
         marked = [name + notes.get(name, "") for name in names]
-        if name in _EXAMPLES:
-            marked.append(f"or an expression such as {_EXAMPLES[name]}")
+        if name in _FORMULA:
+            marked.append(f"or an expression such as {_EXAMPLES[_FORMULA[name]]}")
         text = f"{one.help}: {', '.join(marked)}."
     # The commas of layers leave none for an axis, and nobody types masks.
     is_axis = one.is_axis and not isinstance(kind, Layers)
@@ -366,10 +359,10 @@ def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
             continue
         if read is bool:
             values = list(dict.fromkeys(value)) if many else [value]
-        elif name in FIELDS["optimizer"] and any(sign in value for sign in "(*/"):
-            values = [read_formula(value)]
-        elif read in (read_formula, _read_penalty, _read_schedule):
-            values = [read(part) for part in (parts_of(value) if many else [value])]
+        elif name in _FORMULA and _SIGNS.search(value):
+            parts = parts_of(value) if many else [value]
+            plain = partial(read_one, flag_of(name), read=read, rule=rule)
+            values = [read_formula(one) if _SIGNS.search(one) else plain(one) for one in parts]
         elif many:
             values = read_list(flag_of(name), value, read, rule_of_many)
         else:
@@ -457,7 +450,7 @@ def _with_fields(option: str, kinds: Any, fields: Mapping[str, Any]) -> Any:
             raise RefusedError(
                 f"{flag_of(_typed(option, name))} needs {flag_of(option)} "
                 f"{' or '.join(_takers(option, name))}, "
-                f"got {', '.join(kind.command for kind in named)}"
+                f"got {', '.join(getattr(kind, 'command', str(kind)) for kind in named)}"
             )
     for kind in named:
         for name, fact in kind.hyperparameters.items():
@@ -465,13 +458,14 @@ def _with_fields(option: str, kinds: Any, fields: Mapping[str, Any]) -> Any:
                 needed = flag_of(_typed(option, name))
                 raise RefusedError(f"{flag_of(option)} {kind.command} needs {needed}, got none")
     if not isinstance(kinds, list):
-        return kinds if isinstance(kinds, Schedule) else kinds(**fields)
+        return _instance(kinds, fields)
     made = []
     for kind in kinds:
-        if isinstance(kind, Schedule):
-            made.append(kind)
-            continue
         own = {name: fields[name] for name in kind.hyperparameters if name in fields}
         axes = (value if isinstance(value, list) else [value] for value in own.values())
-        made += [kind(**dict(zip(own, values, strict=True))) for values in product(*axes)]
+        made += [_instance(kind, dict(zip(own, each, strict=True))) for each in product(*axes)]
     return made
+
+
+def _instance(kind: Any, fields: Mapping[str, Any]) -> Any:
+    return kind if isinstance(kind, Schedule) else kind(**fields)

@@ -30,7 +30,7 @@ from fastgd.formulas.measures import (
     quantity_of,
     stop_of,
 )
-from fastgd.formulas.named import UNITS, Formula, Function, Loss, Penalty, loss_of, unit_of
+from fastgd.formulas.named import UNITS, Formula, Function, Loss, Schedule, loss_of, unit_of
 from fastgd.formulas.updates import kept_of, update_of
 from fastgd.kernel.block import (
     BOUNDED,
@@ -48,11 +48,11 @@ from fastgd.kernel.block import (
     Recipe,
 )
 from fastgd.kernel.iteration.activations import BOTH, DERIVATIVE, OF_VALUE, TWICE, VALUE
-from fastgd.kernel.iteration.losses import DELTA, LOSS, PENALTY, PENALTY_SLOPE
+from fastgd.kernel.iteration.losses import DELTA, LOSS
 from fastgd.kernel.iteration.optimizer_steps import ONCE, OVER_TIME, STEP
 from fastgd.kernel.language.specialization import Choice, Features, FormulaChoice
 from fastgd.optimizers import Optimizer
-from fastgd.schedules import Factors, Schedule
+from fastgd.schedules import Constant
 
 _SLOTS = [(DECLARED[name].feature, slot) for name in VALUES for slot in DECLARED[name].slots]
 _REAL = [(feature, slot.name) for feature, slot in _SLOTS if not slot.is_whole]
@@ -143,7 +143,7 @@ def width_of(recipe: Recipe) -> int:
     """Float values of a run."""
     choices = (
         *(recipe.optimizer, recipe.schedule, recipe.activation),
-        *(recipe.output, recipe.loss, recipe.coupling, recipe.scheduled, recipe.own_penalty),
+        *(recipe.output, recipe.loss, recipe.coupling, recipe.own_penalty),
     )
     places: list[int] = [place for choice in choices if choice for place in choice.places.values()]
     return max((_OPTIMIZER - 1, *places)) + 1
@@ -274,11 +274,12 @@ def recipe_of(
     optimizer, schedule = method.optimizer, method.schedule
     is_curved = bool(optimizer.second_order)
     first = corrections_of(optimizer).stop + len(schedule.hyperparameters)
-    scheduled, penalty = changing(optimizer), method.penalty
-    places = places_of(method) if scheduled or schedule.formula or penalty else {}
-    rates = Choice("Factors") if isinstance(schedule, Factors) else None
-    if schedule.formula:
-        rates = _over_time((schedule.formula,), places)
+    rates = own_penalty = None
+    if (fields := changing(optimizer)) or not isinstance(schedule, Constant):
+        rates = _over_time(schedule.formula, fields, places_of(method))
+    if method.penalty is not None:
+        places = places_of(method)
+        own_penalty = unit_choice(method.penalty, places, with_derivative=False, twice=True)
     functions = _functions_of(method.activation, method.output, method.loss, first, has_gradients)
     loss = dict(functions.loss.formulas).get(LOSS)
     wanted |= {
@@ -297,14 +298,13 @@ def recipe_of(
         "curvature": is_curved,
         "bayesian": method.regularization == "bayesian",
         "tangents": has_gradients,
-        "restarted": restarted and bool(rates or scheduled),
+        "restarted": restarted and rates is not None,
     }
     on = {name: _ON[name] if is_wanted else None for name, is_wanted in wanted.items()}
     return Recipe(
         optimizer=step_of(optimizer),
         schedule=rates,
-        scheduled=_over_time((*scheduled.values(),), places, (*scheduled,)) if scheduled else None,
-        own_penalty=None if penalty is None else _penalty(penalty, places),
+        own_penalty=own_penalty,
         activation=functions.activation,
         output=functions.output,
         loss=functions.loss,
@@ -319,39 +319,24 @@ def recipe_of(
 
 
 def _over_time(
-    formulas: tuple[Formula, ...], places: Mapping[str, int], fields: tuple[str, ...] = ()
+    schedule: Schedule | None, fields: Mapping[str, Schedule], places: Mapping[str, int]
 ) -> Choice:
-    """The kernel choice of formulas of t and total, whose values may have places."""
-    names = dict.fromkeys(name for formula in formulas for name in formula.parameters)
+    """The kernel choice of a schedule, and of those of the optimizer's fields."""
+    formulas = schedule, *fields.values()
+    names = dict.fromkeys(name for formula in formulas if formula for name in formula.parameters)
     own = {f"n{k}": places[name] for k, name in enumerate(names)}
-    own |= {f"h{k}": places[name] for k, name in enumerate(fields)}
+    own |= {f"h{k}": places[name] for k, name in enumerate(fields, 1)}
     return Choice("formula", ((OVER_TIME, _each_over_time(formulas)),), **own)
 
 
 @lru_cache(maxsize=1024)
-def _each_over_time(formulas: tuple[Formula, ...]) -> FormulaChoice:
-    """The values of formulas of t and total; parameters of the same name are the same."""
-    found = Derivation("")
-    names = dict.fromkeys(name for formula in formulas for name in formula.parameters)
-    neutral: dict[str, Tree] = {name: f"n{k}" for k, name in enumerate(names)}
-    values = [found.of(replaced(formula.tree, neutral)).value for formula in formulas]
-    return _formula(found, tuple(values))
-
-
-def _penalty(penalty: Penalty, places: Mapping[str, int]) -> Choice:
-    """The kernel choice of a custom penalty."""
-    return Choice("formula", _of_weight(penalty), **_places(penalty, "n", places))
-
-
-@lru_cache(maxsize=1024)
-def _of_weight(penalty: Penalty) -> tuple[tuple[str, FormulaChoice], ...]:
-    """A penalty and its derivative, of weight w."""
-    found, names = Derivation("w", OF_VALUE), _renamed(penalty, "n", "w")
-    whole = found.of(steadied(replaced(penalty.tree, names)))
-    slope = found.slope(whole)
-    if penalty.derivative is not None:
-        slope = found.of(steadied(replaced(penalty.derivative, names))).value
-    return (PENALTY, _formula(found, (whole.value,))), (PENALTY_SLOPE, _formula(found, (slope,)))
+def _each_over_time(formulas: tuple[Schedule | None, ...]) -> FormulaChoice:
+    """The values of schedules; parameters of the same name are the same. None: a given factor."""
+    found, names = Derivation(""), dict[str, Tree]()
+    for name in (name for formula in formulas if formula for name in formula.parameters):
+        names.setdefault(name, f"n{len(names)}")
+    trees = (replaced(formula.tree, names) if formula else "given" for formula in formulas)
+    return _formula(found, tuple(found.of(tree).value for tree in trees))
 
 
 def monitoring_of(

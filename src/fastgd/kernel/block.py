@@ -61,9 +61,8 @@ class Recipe(NamedTuple):
     """
 
     optimizer: Choice
-    schedule: Choice | None  # learning rates change from update to update
+    schedule: Choice | None  # learning rates or hyperparameters change from update to update
     restarted: Choice | None  # ... but not from the first one on
-    scheduled: Choice | None  # so do hyperparameters of the optimizer
     own_penalty: Choice | None  # a custom penalty is added to the loss for each weight
     activation: Choice
     output: Choice

@@ -96,7 +96,6 @@ from fastgd.kernel.iteration.monitoring import (
 )
 from fastgd.kernel.iteration.optimizer_steps import (
     prepare,
-    set_hyperparameters,
     set_rates,
     since_start,
 )
@@ -239,7 +238,6 @@ def begin_pass(descent, data, N, of_batch, j, trains):
     if trains:
         t = since_start(recipe.restarted, descent.span, j)
         set_rates(recipe.schedule, scalar, layers, block, descent.span, t)
-        set_hyperparameters(recipe.scheduled, scalar, block.numbers, layers[0], descent.span, t)
         prepare(recipe.optimizer, scalar, block.numbers, layers[0])
         source, real = choose_samples(recipe.batches, descent, data, j)
         N = padded_of(recipe.batches, N, of_batch)

@@ -43,7 +43,7 @@ from fastgd.checks.numbers import (
 from fastgd.engine.network import Network
 from fastgd.engine.results import MISSING, STATUS, State, Summary
 from fastgd.formulas.measures import Measure
-from fastgd.formulas.named import Formula, Function, Loss, Penalty, loss_of
+from fastgd.formulas.named import Formula, Function, Loss, Penalty, Schedule, loss_of
 from fastgd.formulas.rules import Rule
 from fastgd.optimizers import BAYESIAN, Hyperparameters
 from fastgd.store import Arrays, hashes_of
@@ -128,26 +128,28 @@ def decode_option(name: str, value: Any, arrays: Found) -> Any:
     """
     if name == "sample_weight":
         return array_of(arrays, name, "f", arrays[name].shape[:1])
-    if name in FIELDED:
+    if name in FIELDED and value[0] != "Schedule":
         name, fields = value
         if name == "Factors":
             own = fields["factors"]
             return schedules.Factors(array_of(arrays, own, "f", arrays[own].shape[:1]))
-        known: tuple[type[Hyperparameters], ...]
-        known = (*optimizers.ALL, Rule, schedules.Schedule, *schedules.ALL)
-        holders = {kind.__name__: kind for kind in known}
-        changing = {n: v for n, v in fields.items() if isinstance(v, (list, tuple))}
-        own = {n: holders[kind](**facts) for n, (kind, facts) in changing.items()}
-        return holders[name](**fields | own)
+        holders: tuple[type[Hyperparameters], ...] = (*optimizers.ALL, Rule, *schedules.ALL)
+        own = {n: _decoded(v) for n, v in fields.items()}
+        return {kind.__name__: kind for kind in holders}[name](**own)
     if name == "measure":
         return value and [
             one if isinstance(one, str) else Measure.of_text(*one[1:]) for one in value
         ]
-    if name in FORMULAS and isinstance(value, (list, tuple)):  # its source, which is never run
-        kind, *source = value
-        formulas: tuple[type[Formula], ...] = (Function, Loss, Penalty)
-        return {one.__name__: one for one in formulas}[kind].of_text(*source)
-    return value
+    return _decoded(value) if name in FORMULAS else value
+
+
+def _decoded(value: Any) -> Any:
+    """Restore a formula, from its source, which is never run; other values are as they are."""
+    if not isinstance(value, (list, tuple)):
+        return value
+    kind, *source = value
+    known: tuple[type[Formula], ...] = (Function, Loss, Penalty, Schedule)
+    return {one.__name__: one for one in known}[kind].of_text(*source)
 
 
 def _encoded_history(history: History, arrays: Arrays) -> JsonValues:
@@ -532,7 +534,7 @@ def _axis(network: Network, method: Method, arrays: Found, name: str, values: An
     kinds |= kinds_of(method.given)
     kinds |= {option: declared.kind for option, declared in DECLARED.items()}
     if name == "schedule":  # each has an array of its own
-        factors = [fields["factors"] for kind, fields in axis if kind == "Factors"]
+        factors = [fields["factors"] for kind, fields, *_ in axis if kind == "Factors"]
         need(len(set(factors)) == len(factors))
     found = [decode_option(name, value, arrays) for value in axis]
     return kinds[name].check_axis(name, found, LARGEST)

@@ -182,13 +182,17 @@ def _cells(name: str, axis: list[Any]) -> dict[str, list[Any]]:
     if name == COMBINATION:
         return {name: list(range(len(axis)))} | varied({name: axis})
     if name not in FIELDED:
-        return {name: [_text(one) if isinstance(one, Formula) else one for one in axis]}
+        return {name: list(map(_cell, axis))}
     fields = dict.fromkeys(field for one in axis for field in one.hyperparameters)
-    found = {field: [getattr(one, field, np.nan) for one in axis] for field in fields}
-    return {name: [one.label for one in axis]} | {
-        field: [one.label if isinstance(one, Hyperparameters) else one for one in cells]
-        for field, cells in found.items()
-    }
+    found = {name: axis} | {f: [getattr(one, f, np.nan) for one in axis] for f in fields}
+    return {column: list(map(_cell, cells)) for column, cells in found.items()}
+
+
+def _cell(value: Any) -> Any:
+    """A value, or what an optimizer, a schedule or another formula is called."""
+    if isinstance(value, Hyperparameters):
+        return value.label
+    return _text(value) if isinstance(value, Formula) else value
 
 
 def _text(formula: Formula) -> str:

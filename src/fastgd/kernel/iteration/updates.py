@@ -10,7 +10,7 @@ with the biases, then scales, then shifts. That order is part of the numbers con
 """
 
 from fastgd.kernel.block import value
-from fastgd.kernel.iteration.losses import penalty_slope
+from fastgd.kernel.iteration.activations import activate_twice
 from fastgd.kernel.iteration.monitoring import all_over, end_by_overflow
 from fastgd.kernel.iteration.optimizer_steps import step
 from fastgd.kernel.language.loads_and_stores import (
@@ -55,7 +55,8 @@ def update(shape, recipe, is_weight, g, block, at, stride, layer):
             factor = load(shape, numbers, at + layer.factors, stride)
             g = select(factor > 0.0, g * factor, 0.0)
         if recipe.own_penalty is not None:
-            g = g - penalty_slope(recipe.own_penalty, shape, numbers, layer, w)
+            _, slope, _ = activate_twice(recipe.own_penalty, shape, numbers, layer, w)
+            g = g - slope
         g = _penalized(features.penalty, shape, g, w, numbers, layer)
     if features.norm_clipping is None:
         if recipe.measure is not None:
