@@ -19,7 +19,6 @@ from fastgd.arguments.option_types import (
     NameOrFormula,
     Names,
     Number,
-    OwnFormula,
     SampleFactors,
     ScheduleKind,
     field_kind,
@@ -50,8 +49,8 @@ def _values_of_type(kind):
             return [*kind.known]
         case Names():
             return [*kind.known, kind.known[:2], kind.known[1:3]]
-        case NameOrFormula() | OwnFormula():
-            return [*(kind.known or [None]), *OWN_FORMULAS[kind.formula]]
+        case NameOrFormula():
+            return [*kind.known, *OWN_FORMULAS[kind.formula]]
         case SampleFactors():
             return [None, (1.0,) * 11, (*(1.0,) * 10, 2.0), [2.0] * 11, np.arange(11.0)]
         case Layers():

@@ -163,7 +163,7 @@ class NameOrFormula(OptionType):
         write = f": write {made}(...)"
         if isinstance(value, str):
             is_expression = any(sign in value for sign in "(*/+")
-            hint = did_you_mean_choice(value, list(map(str, self.known)))
+            hint = did_you_mean_choice(str(value), list(map(str, self.known)))
             raise ValueError(rule + (write if is_expression else hint))
         raise TypeError(rule + (write if callable(value) else ""))
 
