@@ -134,6 +134,7 @@ def test_numbers_of_named_functions_have_flags_of_their_own():
          "parameter of its own is given as --parameter NAME=X$"),
         ({"schedule": "k*t"}, r"--schedule 'k\*t': a Schedule: unknown name 'k', .* NAME=X$"),
         ({"optimizer": "adam", "beta1": "k*t"}, r"--beta1 'k\*t': a Schedule: unknown name 'k'"),
+        ({"optimizer": "momentum", "momentum": "1e+x"}, "--momentum must be a number, got '1e.x'$"),
         ({"schedule": "fast"}, "--schedule must be one of constant, step, .* got 'fast'$"),
         ({"schedule": "1/(t+1)", "schedule_steps": "9"}, "--schedule-steps needs --schedule linear "
          r"or cosine, got 1 / \(t \+ 1\)$"),

@@ -285,7 +285,7 @@ class Fielded(OptionType):
 
     def _field(self, holder: Hyperparameters, field: str, samples: int) -> Any:
         own = getattr(holder, field)
-        if isinstance(own, Schedule) and isinstance(holder, Optimizer):
+        if isinstance(own, Schedule) and isinstance(holder, Optimizer) and not holder.second_order:
             return own
         return field_kind(holder, field).check(field, own, samples)
 

@@ -15,7 +15,6 @@ from fastgd.arguments.axes import (
     ARGUMENTS,
     MOST_NETWORKS,
     axes_among,
-    changing,
     formulas_of,
     hint_of,
     kinds_of,
@@ -491,11 +490,6 @@ def _check_optimizer(
         _check_applies(method, axes, "first_order")
         return
     _check_applies(method, axes, "second_order")
-    for name, formula in changing(optimizer).items():
-        raise ValueError(
-            f"{name} must be a number with optimizer=LevenbergMarquardt(), whose damping follows "
-            f"from the loss, got {shown(formula)}"
-        )
     largest = max(axes.get("damping", [optimizer.damping]))
     limit = min(axes.get("max_damping", [optimizer.max_damping]))
     if largest > limit:
