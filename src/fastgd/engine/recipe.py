@@ -322,21 +322,22 @@ def _over_time(
     schedule: Schedule | None, fields: Mapping[str, Schedule], places: Mapping[str, int]
 ) -> Choice:
     """The kernel choice of a schedule, and of those of the optimizer's fields."""
-    formulas = schedule, *fields.values()
-    names = dict.fromkeys(name for formula in formulas if formula for name in formula.parameters)
+    names, formula = _each_over_time((schedule, *fields.values()))
     own = {f"n{k}": places[name] for k, name in enumerate(names)}
     own |= {f"h{k}": places[name] for k, name in enumerate(fields, 1)}
-    return Choice("formula", ((OVER_TIME, _each_over_time(formulas)),), **own)
+    return Choice("formula", ((OVER_TIME, formula),), **own)
 
 
 @lru_cache(maxsize=1024)
-def _each_over_time(formulas: tuple[Schedule | None, ...]) -> FormulaChoice:
-    """The values of schedules; parameters of the same name are the same. None: a given factor."""
-    found, names = Derivation(""), dict[str, Tree]()
-    for name in (name for formula in formulas if formula for name in formula.parameters):
-        names.setdefault(name, f"n{len(names)}")
-    trees = (replaced(formula.tree, names) if formula else "given" for formula in formulas)
-    return _formula(found, tuple(found.of(tree).value for tree in trees))
+def _each_over_time(
+    formulas: tuple[Schedule | None, ...],
+) -> tuple[tuple[str, ...], FormulaChoice]:
+    """The names of the parameters, and the formula of all values; None is a given factor."""
+    names = dict.fromkeys(name for one in formulas if one for name in one.parameters)
+    own: dict[str, Tree] = {name: f"n{k}" for k, name in enumerate(names)}
+    found = Derivation("")
+    trees = (replaced(one.tree, own) if one else "given" for one in formulas)
+    return (*names,), _formula(found, tuple(found.of(tree).value for tree in trees))
 
 
 def monitoring_of(

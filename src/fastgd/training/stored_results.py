@@ -145,7 +145,7 @@ def decode_option(name: str, value: Any, arrays: Found) -> Any:
 
 def _decoded(value: Any) -> Any:
     """Restore a formula, from its source, which is never run; other values are as they are."""
-    if not isinstance(value, (list, tuple)):
+    if not isinstance(value, (list, tuple)) or not isinstance(value[0], str):
         return value
     kind, *source = value
     known: tuple[type[Formula], ...] = (Function, Loss, Penalty, Schedule)
