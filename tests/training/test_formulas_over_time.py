@@ -15,7 +15,7 @@ from fastgd import reference
 from fastgd.checks.messages import options_text
 from fastgd.functions import floor, log1p
 from fastgd.optimizers import Adam, AdamW, LevenbergMarquardt, Momentum, Rprop
-from fastgd.schedules import Cosine, Exponential, Linear, Step
+from fastgd.schedules import Constant, Cosine, Exponential, Linear, Step
 from fastgd.training import train_sweep as checkpoints
 from thinning import at_a_time, kernels_of
 
@@ -184,6 +184,28 @@ def test_the_gradient_of_an_objective_is_that_of_differences(derivative):
     assert value == pytest.approx(plain + added, rel=1e-13)
     with pytest.raises(ValueError, match="penalty must be None for residuals, whose squares make"):
         f.residuals(w)
+
+
+BESIDE = [
+    {"batch_norm": True},
+    {"freeze": [None, np.eye(5, 3) > 0, None], "l1": 0.001, "max_norm": 1.0},
+    {"reduction": "mean", "batch_size": 2, "clip_norm": 0.1, "bias": True},
+    {"dropconnect": 0.2, "dropout": 0.1},
+    {"optimizer": AdamW(weight_decay=SWITCHED)},
+    {"optimizer": Rprop(eta_plus=fastgd.Schedule("1.2 - 0.001 * t")), "schedule": Constant()},
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", BESIDE, ids=str)
+def test_the_twin_has_them_beside_other_options(options):
+    """Each with a kernel of its own."""
+    given = {"penalty": DECAY, "schedule": FADING, "hidden_size": (5, 3), "iterations": 40}
+    given |= {"alpha": 0.1, "record_every": 7, **options}
+    run, twin = (train(X, Y, **given) for train in (fastgd.train, reference.train))
+    np.testing.assert_allclose(run.losses, twin.losses, rtol=1e-11)
+    for ours, known in zip(run.weights, twin.weights, strict=True):
+        np.testing.assert_allclose(ours, known, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.slow
