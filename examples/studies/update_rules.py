@@ -16,7 +16,7 @@ A rule is w + alpha * d, where d has two or three of Bello's operands, joined by
 operations, each with one of his functions before it: of g, minus the derivative, of m, v and c, the
 running averages of g, g^2 and g^3 (0.9, 0.999 and 0.999; corrected for their start), of Adam's and
 RMSProp's update, signs, the weight, 1 and 2. Left out are his random drops, noise, and decays over
-the training. A formula counts once, whatever its order of operands.
+the training. Each formula counts once.
 
 How a rule is judged: by the iterations until the mean absolute error is below a limit, at most the
 budget, on average over 8 seeds, at the best of six learning rates. All rules train on XOR (the
