@@ -127,7 +127,7 @@ def test_hidden_values_of_a_sweep_are_those_of_its_runs(kind):
     for index in np.ndindex(*sweep.shape):
         for layer, own in zip(found, sweep[index].hidden(NEW), strict=True):
             assert same(layer[index], own)
-    sweep._kept_weights[0][1, 0] = np.inf
+    sweep.kept_weights[0][1, 0] = np.inf
     again = sweep.hidden(NEW[:5])
     place = np.unravel_index(1, sweep.shape)
     assert all(np.isnan(layer[place]).all() for layer in again)

@@ -105,7 +105,7 @@ class _Stacked(Generic[Arrays]):
         if sweep is None:
             return self
         kept = getattr(sweep, self._kept)  # once: a folder reads it each time
-        if kept is None and self._kept == "_kept_path":
+        if kept is None and self._kept == "kept_path":
             return None if self._part == "weights" else ()
         if kept is None:
             raise _without_weights(self._name)
@@ -178,7 +178,7 @@ class Sweep(SavedResult, ShownInNotebooks):
         X, also those that a run of a group or fold doesn't learn from.
     history : tuple of (int, dict)
         As in :class:`Run`, with axes where the values of an axis were others.
-    settings, method, networks, states, source
+    settings, method, networks, kept_weights, kept_changes, kept_path, states, source
         Private: what the methods of this class read.
     """
 
@@ -195,9 +195,9 @@ class Sweep(SavedResult, ShownInNotebooks):
     total_changes: NDArray[np.int64]
     summary: Summary | None = field(repr=False)
     networks: tuple[Network, ...] = field(repr=False)
-    _kept_weights: tuple[NDArray[np.float64], ...] | None = field(repr=False)
-    _kept_changes: tuple[NDArray[np.int64], ...] | None = field(repr=False)
-    _kept_path: tuple[NDArray[np.float64], ...] | None = field(repr=False, default=None)
+    kept_weights: tuple[NDArray[np.float64], ...] | None = field(repr=False)
+    kept_changes: tuple[NDArray[np.int64], ...] | None = field(repr=False)
+    kept_path: tuple[NDArray[np.float64], ...] | None = field(repr=False, default=None)
     recorded_predictions: NDArray[np.float64] | None = field(repr=False, default=None)
     validation_errors: NDArray[np.float64] | None = field(repr=False, default=None)
     final_validation_error: NDArray[np.float64] | None = field(repr=False, default=None)
@@ -212,14 +212,14 @@ class Sweep(SavedResult, ShownInNotebooks):
     sample_hashes: dict[str, str] | None = field(repr=False, default=None)
     history: History = field(repr=False, default=())
 
-    weights = _Stacked[Weights]("_kept_weights", "weights")
-    biases = _Stacked[Weights]("_kept_weights", "biases")
-    normalization = _Stacked[BatchNorms]("_kept_weights", "normalization")
-    direction_changes = _Stacked[Counts]("_kept_changes", "weights")
-    bias_direction_changes = _Stacked[Counts]("_kept_changes", "biases")
-    recorded_weights = _Stacked[Weights | None]("_kept_path", "weights")
-    recorded_biases = _Stacked[Weights]("_kept_path", "biases")
-    recorded_normalization = _Stacked[BatchNorms]("_kept_path", "normalization")
+    weights = _Stacked[Weights]("kept_weights", "weights")
+    biases = _Stacked[Weights]("kept_weights", "biases")
+    normalization = _Stacked[BatchNorms]("kept_weights", "normalization")
+    direction_changes = _Stacked[Counts]("kept_changes", "weights")
+    bias_direction_changes = _Stacked[Counts]("kept_changes", "biases")
+    recorded_weights = _Stacked[Weights | None]("kept_path", "weights")
+    recorded_biases = _Stacked[Weights]("kept_path", "biases")
+    recorded_normalization = _Stacked[BatchNorms]("kept_path", "normalization")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -655,7 +655,7 @@ ALSO = "fewer samples, or a selection of the sweep,"
 
 def _inputs(sweep: Sweep, X: object, caller: str) -> tuple[FloatArray, tuple[FloatArray, ...]]:
     """Check X, and that the sweep has networks with as many outputs each; and their weights."""
-    weights, sizes = sweep._kept_weights, sweep.networks[0].sizes
+    weights, sizes = sweep.kept_weights, sweep.networks[0].sizes
     if weights is None:
         raise _without_weights(caller)
     if any(network.sizes[-1] != sizes[-1] for network in sweep.networks):

@@ -319,9 +319,9 @@ class TrainingJob:
         """The fields that the results have; the others are None."""
         keep, method, holds_out = self.keep, self.methods[0], self.task.holds_out
         has = {
-            "_kept_weights": keep.weights,
-            "_kept_changes": keep.weights,
-            "_kept_path": self.record_weights,
+            "kept_weights": keep.weights,
+            "kept_changes": keep.weights,
+            "kept_path": self.record_weights,
             "recorded_predictions": keep.predictions,
             "states": keep.state,
             "validation_errors": holds_out,
