@@ -32,7 +32,6 @@ from fastgd.arguments.axes import (
 from fastgd.arguments.declarations import LossOptions
 from fastgd.arguments.initial_network import (
     NetworkParts,
-    Stack,
     check_alphas,
     check_start,
     check_whole,
@@ -635,7 +634,6 @@ def checked_job(
                 if name not in PARTS and not is_numbered(name, axis)
             }
         )
-    each = list(product(zip(hiddens, layers, strict=True), chosen.methods))
     has_seed = starts is None and not (isinstance(resume, Run) and resume.seed is None)
     job = TrainingJob(
         task=task,
@@ -810,8 +808,7 @@ def _starts(
 
     If initial weights are an axis, so are the biases that belong to them.
     """
-    weights, biases = listed["weights"], given["biases"]
-    stack: Stack = ()
+    weights, biases, stack = listed["weights"], given["biases"], tuple[int, ...]()
     if has_axis and stack_of(given["weights"]):
         weights, stack, has_axis = [given["weights"]], (len(weights),), False
     of_each = [biases] * len(weights)
