@@ -809,8 +809,8 @@ def _starts(
     If initial weights are an axis, so are the biases that belong to them.
     """
     weights, biases, stack = listed["weights"], given["biases"], tuple[int, ...]()
-    if has_axis and stack_of(given["weights"]):
-        weights, stack, has_axis = [given["weights"]], (len(weights),), False
+    if has_axis and (layers := stack_of(given["weights"])):
+        weights, stack, has_axis = [given["weights"]], layers[0].shape[:1], False
     of_each = [biases] * len(weights)
     if has_axis and biases is not None:
         if not isinstance(biases, (list, tuple)) or len(biases) != len(weights):
