@@ -237,7 +237,7 @@ def as_axis(name: str, value: object, most: int | None = None) -> list[object] |
     """
     items = value if isinstance(value, list) else []
     if name == "weights" and (stack := stack_of(value)):
-        return list(zip(*stack, strict=False))  # lengths are checked later
+        return list(stack[0])  # as many; all layers are checked together, later
     if name in _LISTS:
         return _listed(name, items, most) if items and _LISTS[name](items) else None
     if isinstance(value, (list, range)):
