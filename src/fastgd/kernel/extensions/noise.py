@@ -41,10 +41,10 @@ def _draw(descent, place, purpose, iteration, at, stride, first, rows, columns):
     Four rows share a counter; the first one is row ``first`` of all.
     """
     scalar, block, bottom = descent.shapes.scalar, descent.block, descent.layers[0]
-    numbers, decay = block.numbers, descent.recipe.features.noise_decay
+    numbers, noise_decay = block.numbers, descent.recipe.features.noise_decay
     seed, deviation = integer(scalar, block, SEED), value(scalar, numbers, bottom, place)
-    if decay is not None:
-        exponent = -0.5 * value(scalar, numbers, bottom, decay.noise_decay)
+    if noise_decay is not None:
+        exponent = -0.5 * value(scalar, numbers, bottom, noise_decay.noise_decay)
         deviation = deviation * power(zeros(scalar) + float(iteration + 1), exponent)
     for n in range(0, rows, 4):
         for d in range(columns):
