@@ -396,7 +396,7 @@ def test_headers_of_odd_types(saved, step):
                 loaded.at(1)
             else:
                 assert len(loaded.to_dataframe()) == len(loaded)
-                if loaded._kept_weights is not None:
+                if loaded.kept_weights is not None:
                     list(loaded)
     finally:
         rewrite(path, whole)

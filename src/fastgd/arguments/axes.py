@@ -220,7 +220,8 @@ _SINGLE: dict[str, Any] = {
 
 _LISTS: dict[str, Callable[[list[object]], bool]] = {
     "weights": lambda items: isinstance(items[0], WholeNetwork) or _nesting(items) > 3,
-    "freeze": lambda items: _are_choices(items),
+    # Of tuples, or lists of masks, which have 2 dimensions, or of what begins with True or None.
+    "freeze": lambda items: any(_nesting(item) in (1, 3, 4) for item in items),
     "schedule": lambda items: not isinstance(items[0], Real),
 }
 """Arguments that may be a list themselves, and when one is an axis."""
@@ -240,7 +241,7 @@ def as_axis(name: str, value: object, most: int | None = None) -> list[object] |
     """
     items = value if isinstance(value, list) else []
     if name == "weights" and (stack := stack_of(value)):
-        return list(zip(*stack, strict=False))  # lengths are checked later
+        return list(stack[0])  # as many; all layers are checked together, later
     if name in _LISTS:
         return _listed(name, items, most) if items and _LISTS[name](items) else None
     if isinstance(value, (list, range)):
@@ -320,22 +321,6 @@ def _listed(
         values: list[object] = axis.tolist()
         return values
     return list(zip(*axis.T.tolist(), strict=True))
-
-
-def _are_choices(items: list[object]) -> bool:
-    """Return whether a list has several values of `freeze`, not a layer number or mask per layer.
-
-    None may be either. A mask has two dimensions; a tuple of layer numbers has one, and a list of
-    masks has one or three, as it begins with None or True, or with a mask.
-    """
-    parts = {_nesting(item) in (1, 3, 4): item for item in items if item is not None}
-    if len(parts) > 1:
-        raise TypeError(
-            "freeze must be a list with either a mask for each layer or, as an axis, a tuple of "
-            "layer numbers, a list of masks or None for each value, "
-            f"got {shown(parts[False])} beside {shown(parts[True])}"
-        )
-    return True in parts
 
 
 def _nesting(value: object) -> int:

@@ -444,10 +444,9 @@ def _check_freezing(
 ) -> None:
     """Reject masks that don't fit these samples and networks, or leave nothing to train."""
     for frozen, hidden in product(axes.get("freeze", [method.freeze]), hiddens):
-        if frozen is None or samples is None:
-            continue
-        sizes = (samples[0].shape[1], *hidden, outputs_of(method.loss, samples[1]))
-        check_frozen(frozen, sizes, bias=method.bias, batch_norm=method.batch_norm)
+        if frozen is not None and samples is not None:
+            sizes = (samples[0].shape[1], *hidden, outputs_of(method.loss, samples[1]))
+            check_frozen(frozen, sizes, bias=method.bias, batch_norm=method.batch_norm)
 
 
 def check_parts(

@@ -241,7 +241,7 @@ def begin_pass(descent, data, N, of_batch, j, trains):
         prepare(recipe.optimizer, scalar, block.numbers, layers[0])
         source, real = choose_samples(recipe.batches, descent, data, j)
         N = padded_of(recipe.batches, N, of_batch)
-        draw_noise(recipe.features.gradient_noise, scalar, recipe, layers, block, j)
+        draw_noise(recipe.features.gradient_noise, descent, j)
     drop_weights(recipe.features.dropconnect, scalar, layers, block, j, trains)
     if trains:
         transpose(shapes.transposed, scalar, block.numbers, layers)
@@ -722,7 +722,7 @@ def drop_weights(dropconnect, scalar, layers, block, iteration, training):
     """Set the weights that this iteration's passes use: masked in training, else all of them."""
 
 
-def draw_noise(gradient_noise, scalar, recipe, layers, block, iteration):
+def draw_noise(gradient_noise, descent, iteration):
     """Draw the noise of all derivatives of an iteration."""
 
 

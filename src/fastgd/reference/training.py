@@ -141,15 +141,15 @@ class _Descent:
             loss = self._perceptron(best.row).loss(*self._learned)
         row = {
             "errors": self.records.errors,
-            "_kept_weights": best.row,
-            "_kept_changes": self.perceptron.changes,
+            "kept_weights": best.row,
+            "kept_changes": self.perceptron.changes,
             "final_error": best.error,
             "losses": self.records.losses,
             "final_loss": loss,
             "status": end.status,
             "iterations": end.iterations,
             "summary": self.watch.summary(),
-            "_kept_path": self.records.path,
+            "kept_path": self.records.path,
             "recorded_predictions": self.records.predictions,
             "validation_errors": self.records.held,
             "final_validation_error": best.held,

@@ -63,8 +63,8 @@ class SweptRuns(Sequence[Run]):
 
     def outputs(self, owner: object, X: FloatArray) -> FloatArray:
         """Outputs (runs, samples, outputs) of networks like all others of ``owner``."""
-        assert self.sweep._kept_weights is not None
-        (network,), (kept,) = self.sweep.networks, self.sweep._kept_weights
+        assert self.sweep.kept_weights is not None
+        (network,), (kept,) = self.sweep.networks, self.sweep.kept_weights
         methods = lambda: [Method(**self[0].options)]  # noqa: E731
         each = (kept[place][None] for place in self.places)
         return np.concatenate([outputs(owner, network, methods, one, X) for one in each])

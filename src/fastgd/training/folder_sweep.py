@@ -348,7 +348,7 @@ def folder_of(path: PathLike, job: TrainingJob) -> tuple[Folder, TrainingJob]:
     """Open the folder for the runs of a sweep, or create it; and the job, cut into its chunks."""
     asked, arrays = _asked(job)
     facts = {
-        "known": [name.lstrip("_") for name in job.known],
+        "known": list(job.known),
         "pieces": [chunks.pieces for chunks in job.chunks],
         "may_train_again": job.outline["source"] is not None,
     }
@@ -408,8 +408,8 @@ def open(path: PathLike) -> Sweep:  # noqa: A001 - fastgd.open, as load
         }
         header = header | {"axes": axes}
         outline = decode_outline(header, arrays)
-        names = {name.lstrip("_"): name for name in SOURCES}
-        known = tuple(names[name] for name in folder.manifest.facts["known"])
+        known = tuple(folder.manifest.facts["known"])
+        need(set(known) <= SOURCES.keys())
         task = samples_of(folder)
         if "states" in known:
             outline["sample_hashes"] = {name: folder.manifest.shared[name] for name in task.samples}

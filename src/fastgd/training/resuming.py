@@ -120,7 +120,7 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     own |= {
         "hidden_size": axes.get("hidden_size", sweep.networks[0].sizes[1:-1]),
         "record_every": int(first.record_every[0]),
-        "record_weights": sweep._kept_path is not None,
+        "record_weights": sweep.kept_path is not None,
         "record_predictions": sweep.recorded_predictions is not None,
         "keep_state": True,
         "resume": sweep,
@@ -140,7 +140,7 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     compared = {n: value for n, value in given.items() if n != "sample_weight" or not weighted}
     now, before = _changed(own, compared, together)
     whole = dict(given) | _completed(now, compared, "the sweep") | {"change": before}
-    if whole.get("keep_weights", True) and sweep._kept_weights is None:
+    if whole.get("keep_weights", True) and sweep.kept_weights is None:
         whole["keep_weights"] = False
     return whole
 
@@ -453,8 +453,8 @@ def join(
             path = network.row(NetworkParts(*parts))[None]
     else:
         axes = len(before.shape)
-        if before._kept_path is not None:
-            path = before._kept_path[number][runs]
+        if before.kept_path is not None:
+            path = before.kept_path[number][runs]
 
     def mine(values: Any) -> Any:
         """A row for each run."""

@@ -575,8 +575,8 @@ def run_of(network: Network, method: Method, row: Mapping[str, Any], **shared: A
     Scalars may be NumPy scalars. ``shared`` are alpha, seed and recorded; state, sample_hashes and
     history, if there are any.
     """
-    last, counts = network.parts(row["_kept_weights"]), network.parts(row["_kept_changes"])
-    path, summary, best = row.get("_kept_path"), row.get("summary"), row.get("best_iteration")
+    last, counts = network.parts(row["kept_weights"]), network.parts(row["kept_changes"])
+    path, summary, best = row.get("kept_path"), row.get("summary"), row.get("best_iteration")
     way = None if path is None else network.parts(path)
     single = ("final_validation_error", *BAYESIAN)
     numbers: dict[str, Any] = {n: float(row[n]) for n in single if row.get(n) is not None}

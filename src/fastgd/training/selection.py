@@ -331,7 +331,7 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
         if partition.hashes:
             weights = {} if part.held_weight is None else {"validation_weight": part.held_weight}
             hashes = partition.hashes[which // partition.weightings] | hashes_of(weights)
-    if sweep._kept_weights is None:
+    if sweep.kept_weights is None:
         return _trained_again(sweep, index, method, part, values)
     found = _found(sweep, index, number, row, part)
     state = None

@@ -260,9 +260,9 @@ FIELDS: dict[str, tuple[StoredField | None, StoredField | None, str]] = {
         "watch",
     ),
     "minimizer": (_check_minimizer, None, ""),
-    "_kept_weights": (None, replace(_OF_LAYERS, name="kept_weights"), "weights"),
-    "_kept_changes": (None, replace(_OF_LAYERS, kinds="i", name="kept_changes"), "changes"),
-    "_kept_path": (None, replace(_OF_LAYERS, shape="runs records", name="kept_path"), "path"),
+    "kept_weights": (None, _OF_LAYERS, "weights"),
+    "kept_changes": (None, replace(_OF_LAYERS, kinds="i"), "changes"),
+    "kept_path": (None, replace(_OF_LAYERS, shape="runs records"), "path"),
     "validation_errors": (*_OPTIONAL_CURVE, "held_errors"),
     "final_validation_error": (*_OPTIONAL_NUMBER, "held_final"),
     "best_iteration": (optional(count), StoredArray("i", "axes", optional=True), "best_iteration"),
@@ -405,7 +405,7 @@ def decode_sweep(header: JsonValues, arrays: Found) -> dict[str, Any]:
     }
     found = codec.decode(_OF_SWEEP, header, arrays, dimensions)
     need(set(np.unique(found["status"])) <= {*STATUS, MISSING})
-    need((found["_kept_weights"] is None) == (found["_kept_changes"] is None))
+    need((found["kept_weights"] is None) == (found["kept_changes"] is None))
     if found["states"] is not None:
         found["states"] = tuple(
             check_state(state, sweep_axes.runs, network, *options_of(axes, number, method))
@@ -415,7 +415,7 @@ def decode_sweep(header: JsonValues, arrays: Found) -> dict[str, Any]:
 
 
 def measured_arrays(piece: Any) -> Iterator[tuple[str, NDArray[Any]]]:
-    """The arrays of some runs of a sweep; those of all networks have one name.
+    """The arrays of some runs of a sweep; those of all networks have the name of their field.
 
     LookupError if runs are missing.
     """
@@ -424,7 +424,7 @@ def measured_arrays(piece: Any) -> Iterator[tuple[str, NDArray[Any]]]:
     for name, field in RESULTS.items():
         if name != "states":
             for own, array in field.encode(name, getattr(piece, name)).items():
-                yield field.name if field.each else own, array
+                yield name if field.each else own, array
 
 
 def encode_outline(sweep: Any) -> tuple[JsonValues, Arrays]:

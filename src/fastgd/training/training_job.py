@@ -32,7 +32,6 @@ from fastgd.arguments.axes import (
 from fastgd.arguments.declarations import LossOptions
 from fastgd.arguments.initial_network import (
     NetworkParts,
-    Stack,
     check_alphas,
     check_start,
     check_whole,
@@ -319,9 +318,9 @@ class TrainingJob:
         """The fields that the results have; the others are None."""
         keep, method, holds_out = self.keep, self.methods[0], self.task.holds_out
         has = {
-            "_kept_weights": keep.weights,
-            "_kept_changes": keep.weights,
-            "_kept_path": self.record_weights,
+            "kept_weights": keep.weights,
+            "kept_changes": keep.weights,
+            "kept_path": self.record_weights,
             "recorded_predictions": keep.predictions,
             "states": keep.state,
             "validation_errors": holds_out,
@@ -635,7 +634,6 @@ def checked_job(
                 if name not in PARTS and not is_numbered(name, axis)
             }
         )
-    each = list(product(zip(hiddens, layers, strict=True), chosen.methods))
     has_seed = starts is None and not (isinstance(resume, Run) and resume.seed is None)
     job = TrainingJob(
         task=task,
@@ -810,10 +808,9 @@ def _starts(
 
     If initial weights are an axis, so are the biases that belong to them.
     """
-    weights, biases = listed["weights"], given["biases"]
-    stack: Stack = ()
-    if has_axis and stack_of(given["weights"]):
-        weights, stack, has_axis = [given["weights"]], (len(weights),), False
+    weights, biases, stack = listed["weights"], given["biases"], tuple[int, ...]()
+    if has_axis and (layers := stack_of(given["weights"])):
+        weights, stack, has_axis = [given["weights"]], layers[0].shape[:1], False
     of_each = [biases] * len(weights)
     if has_axis and biases is not None:
         if not isinstance(biases, (list, tuple)) or len(biases) != len(weights):
