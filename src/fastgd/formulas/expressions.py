@@ -481,22 +481,10 @@ def arguments_of(what: str, function: Callable[..., Any], such_as: str) -> dict[
     return {each.name: each.default for each in arguments}
 
 
-def trace(what: str, function: Callable[..., Any], names: Sequence[str]) -> Tree:
-    """Return the tree of a function of variables with these names.
-
-    Raises
-    ------
-    TypeError
-        As :func:`trace_all`.
-    """
-    [tree] = trace_all(what, function, names, single=True)
-    return tree
-
-
-def trace_all(
-    what: str, function: Callable[..., Any], names: Sequence[str], *, single: bool = False
+def trace(
+    what: str, function: Callable[..., Any], names: Sequence[str], *, several: bool = False
 ) -> tuple[Tree, ...]:
-    """Return the trees of all results of a function of variables with these names.
+    """Return the tree of a function of variables with these names, or those of several results.
 
     Raises
     ------
@@ -506,8 +494,8 @@ def trace_all(
     token = _tracing.set(True)
     try:
         found = function(*map(Symbol, names))
-        several = found if isinstance(found, tuple | list) and not single else (found,)
-        return tuple(symbol_of(result).tree for result in several)
+        results = found if several and isinstance(found, tuple | list) else (found,)
+        return tuple(symbol_of(result).tree for result in results)
     except Exception as error:  # whatever the user's own code raises
         reason = str(error) or type(error).__name__
         if "does not support ufuncs" in reason:
