@@ -76,7 +76,11 @@ _NUMPY = {
 def step_in_numpy(text, w, g, alpha, t, states):
     """Return the new weights and states: what the rule with this text makes of these arrays."""
     rule = eval(text, dict(_NUMPY))
-    rule.__defaults__ = tuple(map(np.float64, rule.__defaults__ or ()))  # 1 / p is infinite
+    defaults = rule.__defaults__ or ()
+    rule.__defaults__ = tuple(map(np.float64, defaults))  # so that 1 / p is infinite
+    known = {"w": w, "g": g, "alpha": np.float64(alpha), "t": Count(t)}
+    names = rule.__code__.co_varnames[: rule.__code__.co_argcount - len(defaults)]
+    others = iter(states)
     with np.errstate(all="ignore"):
-        results = rule(w, g, np.float64(alpha), Count(t), *states)
+        results = rule(*(known[name] if name in known else next(others) for name in names))
     return [np.broadcast_to(one, w.shape) for one in (results if states else [results])]
