@@ -30,15 +30,14 @@ def assert_numpy_step_by_step(text, iterations):
     objective = fastgd.objective(X, Y, hidden_size=4)
     path = zip(*run.recorded_weights, strict=True)
     path = [np.concatenate([layer.ravel() for layer in layers]) for layers in path]
-    if run.status == "finished":
-        path.append(run.state.parameters[0])
     w, states = path[0], [np.zeros_like(path[0])] * len(facts_of(rule.formula).states)
-    for t, reached in enumerate(path[1:], 1):
+    ended = run.status == "finished"
+    reached = [*path, run.state.parameters[0]] if ended else path[: run.iterations]
+    for t, expected in enumerate(reached[1:], 1):
         _, derivative = objective(w)
         w, *states = step_in_numpy(text, w, -derivative, settings["alpha"], t, states)
-        if t <= run.iterations:
-            assert w.tobytes() == reached.tobytes()
-    if run.status == "finished":
+        assert w.tobytes() == expected.tobytes()
+    if ended:
         for one, other in zip(states, run.state.steps[0], strict=True):
             np.testing.assert_array_equal(one, other)
 
@@ -70,6 +69,7 @@ def test_most_random_rules_are_tested():
 CHANGING = [
     ("lambda w, g, alpha, t, p=0.9: w + alpha * (1 - p**t) * g", "where(t < 20, 0.5, 0.9)"),
     ("lambda w, g, alpha, t, p=1: w + alpha * (1 - (p / 2)**t) / sqrt(t) * g", "1 + t / total"),
+    ("lambda w, g, alpha, t, p=1: w + alpha / (1 + (p / t)**t) * g", "1 + t / total"),
 ]
 
 

@@ -115,22 +115,28 @@ def parse(name: str, text: str, variables: Collection[str] | None = ("x",)) -> T
         raise ValueError(
             f"{name} must be an expression{of} such as 'x**2 - cos(3*x)', got {shown(text)}"
         ) from None
-    size = syntax_size(tree)
+    check_size(name, tree)
+    return SyntaxReader(name, text, variables).read(tree)
+
+
+def check_size(name: str, tree: ast.AST | Tree) -> None:
+    """Raise a ValueError if a tree, or one of Python's syntax, is larger than :data:`LARGEST`.
+
+    Numbers, names and operations count, but neither names of functions nor signs of numbers.
+    """
+    if isinstance(tree, ast.AST):
+        nodes = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
+        size = len(nodes) - sum(
+            isinstance(node, ast.Call)
+            or (isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant))
+            for node in nodes
+        )
+    else:
+        size = walked(tree, lambda _leaf: 1, lambda _operation, *sizes: 1 + sum(sizes))
     if size > LARGEST:
         raise ValueError(
             f"{name} must have at most {LARGEST} numbers, names and operations, got {size}"
         )
-    return SyntaxReader(name, text, variables).read(tree)
-
-
-def syntax_size(tree: ast.AST) -> int:
-    """Count numbers, names and operations, but neither names of functions nor signs of numbers."""
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
-    return len(nodes) - sum(
-        isinstance(node, ast.Call)
-        or (isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant))
-        for node in nodes
-    )
 
 
 def walked(tree: Tree, leaf: Callable[[Any], Any], apply: Callable[..., Any]) -> Any:
@@ -153,11 +159,6 @@ def variables_of(tree: Tree) -> set[str]:
     if isinstance(tree, tuple):
         return set().union(*map(variables_of, tree[1:]))
     return {tree} if isinstance(tree, str) else set()
-
-
-def size_of(tree: Tree) -> int:
-    """Return the number of numbers, names and operations in a tree."""
-    return int(walked(tree, lambda _leaf: 1, lambda _operation, *sizes: 1 + sum(sizes)))
 
 
 _CHECKED: dict[str, Callable[..., Any]] = {

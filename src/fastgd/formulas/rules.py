@@ -20,13 +20,11 @@ from fastgd.checks.numbers import check_number, rule_of
 from fastgd.formulas.expressions import (
     CONSTANTS,
     FUNCTIONS,
-    LARGEST,
     LONGEST_NAME,
     SyntaxReader,
     Tree,
     arguments_of,
-    size_of,
-    syntax_size,
+    check_size,
     trace,
     write,
 )
@@ -66,18 +64,11 @@ class _LambdaReader(SyntaxReader):
         return super().read(node)
 
     def checked(self, node: ast.expr) -> Tree:
-        """Return the tree of a node, if it isn't too large to be read, and with all parts in it."""
-        self._check(syntax_size(node))
+        """Return the tree of a node, if it isn't too large to be read, nor with all parts in it."""
+        check_size(f"each result of {_WHAT}", node)
         tree = self.read(node)
-        self._check(size_of(tree))
+        check_size(f"each result of {_WHAT}", tree)
         return tree
-
-    def _check(self, size: int) -> None:
-        if size > LARGEST:
-            raise ValueError(
-                f"each result of {_WHAT} must have at most {LARGEST} numbers, names and "
-                f"operations, got {size}"
-            )
 
 
 class Facts(NamedTuple):

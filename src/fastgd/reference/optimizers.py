@@ -232,10 +232,10 @@ class Rule(Optimizer):
     def __init__(self, formula: str, **fields: float) -> None:
         facts, self._fields = rules.facts_of(formula), fields
         self._results, self._names = facts.results, facts.states
-        self._kept = updates.update_of(formula, (*fields,)).kept
+        update = updates.update_of(formula, (*fields,))
+        self._kept, products = update.kept, dict(zip(update.kept, update.first, strict=True))
         # The count of updates, and powers x**t, which are products with one factor per update.
-        self._counted: dict[Tree, float] = {"t": 0.0}
-        self._counted |= {tree: 1.0 for tree in self._kept if tree[0] == "pow" and tree[2] == "t"}
+        self._counted = {"t": 0.0} | {tree: first for tree, first in products.items() if first}
         vars(self).update(dict.fromkeys(self.states, 0.0))
 
     @property
