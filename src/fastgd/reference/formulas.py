@@ -100,7 +100,7 @@ _OPERATIONS: dict[str, Callable[..., Dual]] = {
 
 def evaluate(tree: Tree, known: Mapping[Any, Dual]) -> Dual:
     """Value and derivative of a tree; ``known`` has those of its variables and other parts."""
-    if tree in known:
+    if isinstance(tree, str) or tree in known:
         return known[tree]
     if isinstance(tree, float):
         return _constant(tree)

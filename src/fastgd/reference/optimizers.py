@@ -9,6 +9,7 @@ stores once for all parameters.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -233,9 +234,10 @@ class Rule(Optimizer):
         facts, self._fields = rules.facts_of(formula), fields
         self._results, self._names = facts.results, facts.states
         update = updates.update_of(formula, (*fields,))
-        self._kept, products = update.kept, dict(zip(update.kept, update.first, strict=True))
+        self._kept = update.kept
         # The count of updates, and powers x**t, which are products with one factor per update.
-        self._counted = {"t": 0.0} | {tree: first for tree, first in products.items() if first}
+        self._counted: dict[Any, float] = {"t": 0.0}
+        self._counted |= {tree: x for tree, x in zip(self._kept, update.first, strict=True) if x}
         vars(self).update(dict.fromkeys(self.states, 0.0))
 
     @property
@@ -250,8 +252,8 @@ class Rule(Optimizer):
     def step(self, w: FloatArray, g: FloatArray, alpha: float) -> FloatArray:
         """The first result is the new w, the others are the new states."""
         for tree, number in self._counted.items():
-            is_count = tree == "t"
-            self._counted[tree] = number + 1 if is_count else number * self._value(tree[1], {})
+            grown = number + 1 if tree == "t" else number * self._value(tree[1], {})
+            self._counted[tree] = float(grown)
         known = {name: vars(self)[f"s{k}"] for k, name in enumerate(self._names)}
         known |= {"w": w, "g": g, "alpha": alpha}
         new, *states = (self._value(tree, known) for tree in self._results)
@@ -269,10 +271,8 @@ class Rule(Optimizer):
 
     def _value(self, tree: Tree, known: Mapping[str, Numbers]) -> FloatArray:
         """The value of an expression over arrays."""
-        numbers = {**known, **self._fields, **self._counted}
-        duals = {
-            part: Dual(np.asarray(v, np.float64), np.array(0.0)) for part, v in numbers.items()
-        }
+        numbers: dict[Any, Numbers] = {**known, **self._fields, **self._counted}
+        duals = {n: Dual(np.asarray(v, np.float64), np.array(0.0)) for n, v in numbers.items()}
         with np.errstate(all="ignore"):
             return evaluate(tree, duals).value
 

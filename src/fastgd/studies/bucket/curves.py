@@ -165,8 +165,10 @@ class _Home:
 def _traced(what: str, given: Any) -> Tree:
     """Return a Python function as an expression of x."""
     function = given.py_func if is_jitted(given) else given
-    made = _own_names if isinstance(function, FunctionType) else _of_symbols
-    [tree] = trace(what, made(function), ["x"])
+    if isinstance(function, FunctionType):
+        [tree] = trace(what, _own_names(function), ["x"])
+    else:
+        [tree] = trace(what, _of_symbols(function), ["x"])
     return tree
 
 
