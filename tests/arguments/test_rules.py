@@ -15,7 +15,7 @@ from fastgd.engine.recipe import Values, step_of
 from fastgd.formulas.expressions import LARGEST, write
 from fastgd.formulas.rules import LONGEST, MOST_STATES, Rule
 from fastgd.formulas.updates import states_of, update_by
-from fastgd.functions import exp, fma, sign, sqrt, where
+from fastgd.functions import exp, fma, maximum, minimum, sign, sqrt, where
 from fastgd.optimizers import ALL, FIRST_ORDER, Adam, LevenbergMarquardt
 
 X, Y = [[0.0], [1.0]], [0.0, 1.0]
@@ -262,8 +262,7 @@ def rprop(w, g, alpha, last, size, eta_minus=0.5, eta_plus=1.2, min_step=1e-6, m
     last = where(turn < 0, 0, sign(g))
     size = where(size > 0, size, alpha)
     size = size * where(turn > 0, eta_plus, where(turn < 0, eta_minus, 1))
-    size = where(size < min_step, min_step, size)
-    size = where(size > max_step, max_step, size)
+    size = minimum(max_step, maximum(min_step, size))
     return fma(last, size, w), last, size
 
 
