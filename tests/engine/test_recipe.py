@@ -174,7 +174,7 @@ def test_formulas_over_time_find_their_numbers_and_the_fields_that_they_are():
     assert [row[at] for at in recipe.schedule.places.values()] == [0.5]
     places = recipe.scheduled.places
     assert [row[places[name]] for name in ("n0", "n1")] == [3, 0.5]
-    own = [recipe.optimizer.places[name] for name in ("beta1", "epsilon")]
+    own = [recipe.optimizer.places[name] for name in ("h0", "h2")]  # beta1 and epsilon
     assert [places[name] for name in ("h0", "h1")] == own
     plain = recipe_of(Method(optimizer=Adam()), {})
     assert (plain.scheduled, plain.schedule, plain.own_penalty) == (None, None, None)
