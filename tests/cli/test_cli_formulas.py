@@ -291,7 +291,7 @@ def test_a_rule_is_read_from_a_file(tmp_path):
     file.write_text("1 / 0")
     with pytest.raises(RefusedError, match=r"--rule '.*own.py:plain': division by zero"):
         read(rule=f"{file}:plain")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(RefusedError, match=r"--rule '.*none.py:plain': .*No such file"):
         read(rule=f"{tmp_path}/none.py:plain")
 
 
@@ -322,6 +322,10 @@ def test_rules_in_a_race():
     )
     with pytest.raises(RefusedError, match="takes beta=X, alpha=X, got 'gamma=1'"):
         read_entry(f"{PLAIN},gamma=1")
+    with pytest.raises(
+        RefusedError, match=r"needs its alpha in a race: lambda .*,alpha=X, got none"
+    ):
+        read_entry(f"{PLAIN},beta=1")
 
 
 def test_a_command_trains_by_a_rule(call):

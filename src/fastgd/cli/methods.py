@@ -406,8 +406,6 @@ def read_rule(text: str) -> Rule:
             return Rule(text)
         found = run_path(file).get(name.strip())
         return found if isinstance(found, Rule) else Rule(found)  # type: ignore[arg-type]
-    except OSError:
-        raise
     except Exception as error:  # whatever the user's file raises
         raise RefusedError(f"--rule {text!r}: {error}") from error
 
@@ -436,6 +434,10 @@ def read_entry(text: str) -> Optimizer | tuple[Optimizer, float]:
             )
         numbers[field.strip()] = read_one(f"--optimizer {name}: {field}", number, float, "a number")
     alpha = numbers.pop("alpha", None)
+    if is_rule and alpha is None:
+        raise RefusedError(
+            f"--optimizer {name} needs its alpha in a race: {name},alpha=X, got none"
+        )
     made = _made_of(kind, numbers)
     return made if alpha is None else (made, alpha)
 
