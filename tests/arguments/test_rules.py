@@ -15,7 +15,7 @@ from fastgd.engine.recipe import Values, step_of
 from fastgd.formulas.expressions import LARGEST, write
 from fastgd.formulas.rules import LONGEST, MOST_STATES, Rule
 from fastgd.formulas.updates import states_of, update_by
-from fastgd.functions import exp, fma, maximum, minimum, sign, sqrt, where
+from fastgd.functions import exp, fma, sign, sqrt, where
 from fastgd.optimizers import ALL, FIRST_ORDER, Adam, LevenbergMarquardt
 
 X, Y = [[0.0], [1.0]], [0.0, 1.0]
@@ -103,6 +103,11 @@ DOUBLED = "lambda w, g: ((" + " * ".join(f"(p{k} := p{k - 1} * p{k - 1})" for k 
 DOUBLED = DOUBLED.replace("p0", "w") + "))"
 
 
+STATES = [letter * 99 for letter in "abcdefgh"]
+EXPANDED = f"(p := {' + '.join(['a' * 99] * 90)}), " + "p + w + g, " * 8
+EXPANDED = f"lambda w, g, {', '.join(STATES)}: ({EXPANDED})"
+
+
 @pytest.mark.parametrize(
     ("formula", "message"),
     [
@@ -145,7 +150,11 @@ DOUBLED = DOUBLED.replace("p0", "w") + "))"
         (LONG + " + g" * 900, "each result of a Rule must have at most 200"),
         (CHAIN, "each result of a Rule must have at most 200"),
         (DOUBLED, "each result of a Rule must have at most 200"),
-        (LONG + " + g" * 10**6, f"a Rule must have at most {LONGEST:,} characters, got"),
+        (
+            EXPANDED,
+            f"a Rule must have at most {LONGEST:,} characters with its parts written out, got",
+        ),
+        (LONG + " + g" * 10**6, f"a Rule must have at most {LONGEST:,} characters .*, got"),
         ("lambda w, g: " + "(" * 3000 + "w" + ")" * 3000, "must be a lambda expression"),
         (
             f"lambda w, g, {', '.join(f's{k}' for k in range(9))}: (w)",
@@ -262,7 +271,8 @@ def rprop(w, g, alpha, last, size, eta_minus=0.5, eta_plus=1.2, min_step=1e-6, m
     last = where(turn < 0, 0, sign(g))
     size = where(size > 0, size, alpha)
     size = size * where(turn > 0, eta_plus, where(turn < 0, eta_minus, 1))
-    size = minimum(max_step, maximum(min_step, size))
+    size = where(size < min_step, min_step, size)
+    size = where(size > max_step, max_step, size)
     return fma(last, size, w), last, size
 
 

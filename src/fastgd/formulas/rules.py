@@ -105,8 +105,7 @@ def facts_of(text: str, fields: tuple[str, ...] = ()) -> Facts:
     >>> facts_of("lambda w, g, alpha, v, momentum=0.9: (w + alpha * v, momentum * v + g)").states
     ('v',)
     """
-    if len(text) > LONGEST:
-        raise ValueError(f"{_WHAT} must have at most {LONGEST:,} characters, got {len(text):,}")
+    _check_length(text)
     try:
         node = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
@@ -134,7 +133,17 @@ def facts_of(text: str, fields: tuple[str, ...] = ()) -> Facts:
             f"{len(nodes)} result{'s' * (len(nodes) != 1)}"
         )
     reader = _LambdaReader(text, arguments)
-    return Facts(arguments, states, defaults, tuple(map(reader.checked, nodes)))
+    found = Facts(arguments, states, defaults, tuple(map(reader.checked, nodes)))
+    _check_length(found.text)
+    return found
+
+
+def _check_length(text: str) -> None:
+    if len(text) > LONGEST:
+        raise ValueError(
+            f"{_WHAT} must have at most {LONGEST:,} characters with its parts written out, got "
+            f"{len(text):,}"
+        )
 
 
 def _numbers(defaults: Mapping[str, Any]) -> dict[str, float]:
@@ -221,16 +230,17 @@ class Rule(Optimizer, command="rule", race_alpha=nan):
             found = arguments_of(_WHAT, formula, _EXAMPLE)
             defaults = {n: value for n, value in found.items() if value is not Parameter.empty}
             results = trace(_WHAT, formula, [*found], several=True)
-            facts = Facts((*found,), (), _numbers(defaults), results)
+            facts = facts_of(Facts((*found,), (), _numbers(defaults), results).text)
         else:
             raise TypeError(
                 f"{_WHAT} must be a function of w, g, alpha and its states or the text of one, "
                 f"got {shown(formula)}"
             )
-        self._set(facts.text, hyperparameters)
+        self._set(facts.text, facts.defaults, hyperparameters)
 
-    def _set(self, text: str, values: Mapping[str, Any]) -> None:
-        defaults = facts_of(text).defaults
+    def _set(
+        self, text: str, defaults: Mapping[str, float | None], values: Mapping[str, Any]
+    ) -> None:
         for name in values:
             if name not in defaults:
                 rule = f"one of {either(defaults)}" if defaults else "left out"
@@ -244,7 +254,9 @@ class Rule(Optimizer, command="rule", race_alpha=nan):
 
     def _replace(self, **values: Any) -> Self:
         made = object.__new__(type(self))
-        made._set(self.formula, {n: vars(self)[n] for n in self.hyperparameters} | values)
+        own = {name: vars(self)[name] for name in self.hyperparameters}
+        defaults = {name: fact.default for name, fact in self.hyperparameters.items()}
+        made._set(self.formula, defaults, own | values)
         return made
 
     @property
