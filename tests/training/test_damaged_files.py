@@ -403,6 +403,8 @@ def test_headers_of_odd_types(saved, step):
     assert refused > 0.8 * tried
 
 
+DOUBLED = "(a := w + w) + " + " + ".join(f"(a := a * a) * {k}" for k in range(40))
+
 NO_FUNCTIONS = {
     "activation": [
         ["Function", "a / (1 + exp(-beta * a))", None, ["a"], {}],
@@ -435,6 +437,9 @@ NO_FUNCTIONS = {
         ["Rule", {"formula": "lambda w, g: " + "w + (" * 150 + "g" + ")" * 150}],
         ["Rule", {"formula": "lambda w, g: (lambda w: w(w))(g)"}],
         ["Rule", {"formula": "lambda w, g: (w, w)"}],
+        ["Rule", {"formula": f"lambda w, g: {DOUBLED}"}],
+        ["Rule", {"formula": "lambda w, g, m, m: (w, g, g)"}],
+        ["Rule", {"formula": "lambda w, g, p=1: w", "p": ["Rule", {"formula": "lambda w, g: w"}]}],
         ["Rule", {"formula": "lambda w, g, l2=1: w"}],
         ["Rule", {"formula": "lambda w, g, p=1: w + p * g", "p": "1"}],
         ["Rule", {"formula": "lambda w, g, p=1: w + p * g", "p": float("nan")}],

@@ -215,7 +215,7 @@ class _Descent:
             perceptron.add_noise(j, self.seed)
         factor, fields = schedules.values(self.method, self.task, j)
         for parameter in perceptron.parameters:
-            vars(parameter.optimizer).update(fields)
+            parameter.optimizer.change(fields)
             parameter.update(factor)
         if self.method.max_norm < np.inf:
             for layer in perceptron.layers:
