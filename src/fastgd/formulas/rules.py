@@ -61,10 +61,14 @@ class _LambdaReader(SyntaxReader):
             case ast.Name(id=word) if word in self._parts:
                 return self._parts[word]
             case ast.NamedExpr(target=ast.Name(id=word), value=value):
-                self._parts[word] = self.read(value)
+                self._parts[word] = self.whole(value)
                 return self._parts[word]
-        tree = super().read(node)
-        _check_size(size_of(tree))  # with all parts written out
+        return super().read(node)
+
+    def whole(self, node: ast.expr) -> Tree:
+        """Return the tree of a part or a result, whose size is that with all parts written out."""
+        tree = self.read(node)
+        _check_size(size_of(tree))
         return tree
 
 
@@ -127,7 +131,7 @@ def facts_of(text: str, fields: tuple[str, ...] = ()) -> Facts:
     for each in nodes:  # trees are read recursively
         _check_size(syntax_size(each))
     reader = _LambdaReader(text, arguments)
-    return Facts(arguments, states, checked, tuple(map(reader.read, nodes)))
+    return Facts(arguments, states, checked, tuple(map(reader.whole, nodes)))
 
 
 def _check_count(states: Sequence[str], count: int) -> None:
@@ -236,19 +240,19 @@ class Rule(Optimizer, command="rule", race_alpha=nan):
 
     def __init__(self, formula: Callable[..., Any] | str, **hyperparameters: Any) -> None:
         if isinstance(formula, str):
-            known = facts_of(formula)
-            text = _written(known.arguments, known.defaults, known.results)
+            facts = facts_of(formula)
+            text = _written(facts.arguments, facts.defaults, facts.results)
         elif callable(formula):
             text = _text_of(formula)
+            facts = facts_of(text)
         else:
             raise TypeError(
                 f"{_WHAT} must be a function of w, g, alpha and its states or the text of one, "
                 f"got {shown(formula)}"
             )
-        self._set(text, hyperparameters)
+        self._set(text, facts.defaults, hyperparameters)
 
-    def _set(self, text: str, values: Mapping[str, Any]) -> None:
-        defaults = facts_of(text).defaults
+    def _set(self, text: str, defaults: Mapping[str, float], values: Mapping[str, Any]) -> None:
         for name in values:
             if name not in defaults:
                 rule = f"one of {either(defaults)}" if defaults else "left out"
@@ -263,7 +267,8 @@ class Rule(Optimizer, command="rule", race_alpha=nan):
 
     def _replace(self, **values: Any) -> Self:
         made = object.__new__(type(self))
-        made._set(self.formula, self._values | values)
+        defaults = {name: fact.default for name, fact in self.hyperparameters.items()}
+        made._set(self.formula, defaults, self._values | values)
         return made
 
     @property
