@@ -19,7 +19,7 @@ from fastgd.checks.numbers import FloatArray
 from fastgd.formulas.derivation import Node
 from fastgd.formulas.rules import MOST_STATES, Rule
 from fastgd.formulas.updates import Nodes, update_of
-from fastgd.kernel.block import ALPHA, DIRECTION, STATES, WEIGHT, WORK_ROWS
+from fastgd.kernel.block import ALPHA, DIRECTION, STATES, WEIGHT, WORK_ROWS, Program
 from fastgd.kernel.bytecode import BLOCK, FUNCTIONS, OPERATIONS, WORDS, code_of_operation
 from fastgd.kernel.language.structs import IntArray
 from fastgd.optimizers import Optimizer
@@ -71,11 +71,10 @@ class ProgramAxis:
     """Rules as programs: an axis of n values."""
 
     words: NDArray[np.int16]  # (instructions, WORDS) of all programs: operation and rows
-    first: IntArray  # (n,) where the instructions of each begin
-    lengths: IntArray  # (n, 2) how many its step has, and what is done once per update
+    facts: IntArray  # (n, 6) where those of each begin; then as Program, but counted from there
     numbers: FloatArray  # (n, V) its hyperparameters and constants
     kept: FloatArray  # (n, C) what it keeps, before the first update
-    states: int
+    states: int  # the most of any
 
     @classmethod
     def of(cls, rules: Sequence[Rule]) -> "ProgramAxis":
@@ -86,35 +85,34 @@ class ProgramAxis:
             update = update_of(rule.formula, tuple(rule.hyperparameters))
             own: dict[Node, int] = {}
             step, once = _instructions(update.step, own), _instructions(update.once, own)
-            program = update.states, len(update.kept), step, once
+            program = update.states, len(own), len(update.kept), step, once
             which.append(places.setdefault(program, len(places)))
             fields = {f"h{k}": getattr(rule, name) for k, name in enumerate(rule.hyperparameters)}
             numbers.append([fields.get(name, name) for _, name, *_ in own])
             firsts.append(update.first)
-        states, kept = (max(program[k] for program in places) for k in (0, 1))
-        values, most = max(map(len, numbers)), max(1 + states, kept)
-        bases = np.cumsum([0, STATES + states, values, kept, most])
-        words, lengths = [], []
-        for own_states, own_kept, step, once in places:
-            # States that a rule doesn't have stay as they are.
-            more = [_copy(_RESULTS + 1 + k, STATES + k) for k in range(own_states, states)]
-            others = [_copy(_RESULTS + k, _KEPT + k) for k in range(own_kept, kept)]
-            words += [*step, *more, *once, *others]
-            lengths.append((len(step) + len(more), len(once) + len(others)))
-        found = np.array(words, np.int16).reshape(-1, WORDS)
-        areas, rows = np.divmod(found[:, 1:], _AREA)
-        found[:, 1:] = bases[areas] + rows
-        begin = np.array([0, *accumulate(map(sum, lengths))])
+        words, facts = [], []
+        for own_states, values, own_kept, step, once in places:
+            most = max(1 + own_states, own_kept)
+            bases = list(accumulate((STATES + own_states, values, own_kept, most), initial=0))
+            for operation, *rows in (*step, *once):
+                words.append((operation, *(bases[row // _AREA] + row % _AREA for row in rows)))
+            facts.append((len(step), len(step) + len(once), own_states, values, own_kept))
+        found = np.array(facts)
+        begin = np.cumsum(found[:, 1]) - found[:, 1]
         return cls(
-            found, begin[which], np.array(lengths)[which], _padded(numbers), _padded(firsts), states
+            words=np.array(words, np.int16),
+            facts=np.column_stack((begin, found))[which],
+            numbers=_padded(numbers),
+            kept=_padded(firsts),
+            states=int(found[:, 2].max()),
         )
 
     def __len__(self) -> int:
-        return len(self.first)
+        return len(self.facts)
 
     def __getitem__(self, some: slice) -> "ProgramAxis":
-        arrays = ("first", "lengths", "numbers", "kept")
-        return replace(self, **{name: getattr(self, name)[some] for name in arrays})
+        numbers, kept = self.numbers[some], self.kept[some]
+        return replace(self, facts=self.facts[some], numbers=numbers, kept=kept)
 
     @property
     def optimizer(self) -> Programs:
@@ -123,9 +121,9 @@ class ProgramAxis:
 
     @cached_property
     def _used(self) -> tuple[IntArray, IntArray]:
-        """One of the values with each program that these values have, and which each has."""
-        _, place, number = np.unique(self.first, return_index=True, return_inverse=True)
-        return place, number
+        """The facts of each program, and the number of that of each value."""
+        _, place, number = np.unique(self.facts[:, 0], return_index=True, return_inverse=True)
+        return self.facts[place], number
 
     @property
     def values(self) -> FloatArray:
@@ -135,20 +133,17 @@ class ProgramAxis:
     @property
     def table(self) -> IntArray:
         """The programs for the kernel: see :mod:`fastgd.kernel.extensions.programs`."""
-        place, _ = self._used
-        lengths = self.lengths[place]
-        begins = self.first[place]
-        whole = lengths.sum(axis=1)
-        rows = np.repeat(begins - np.cumsum(whole) + whole, whole) + np.arange(whole.sum())
-        words = self.words[rows].astype(np.int64)
+        facts, _ = self._used
+        begin, once, end, *counts = facts.T
+        to = np.cumsum(end) - end  # without those of programs that aren't used
+        words = self.words[np.repeat(begin - to, end) + np.arange(end.sum())].astype(np.int64)
         words[:, 1:] *= BLOCK
-        codes = np.zeros(len(_OPERATIONS), np.int64)
-        for number in np.unique(words[:, 0]).tolist():
-            codes[number] = code_of_operation(_OPERATIONS[number])
-        words[:, 0] = codes[words[:, 0]]
-        ends = 4 * len(place) + WORDS * np.cumsum(lengths).reshape(lengths.shape)
-        borders = np.stack((ends - WORDS * lengths, ends), axis=2)
-        return np.concatenate((borders.ravel(), words.ravel()))
+        used, operation = np.unique(words[:, 0], return_inverse=True)
+        codes = [code_of_operation(_OPERATIONS[number]) for number in used.tolist()]
+        words[:, 0] = np.array(codes)[operation]
+        first = len(facts) * len(Program._fields)
+        places = (first + WORDS * place for place in (to, to + once, to + end))
+        return np.concatenate((np.column_stack((*places, *counts)).ravel(), words.ravel()))
 
 
 def _instructions(formula: Nodes, own: dict[Node, int]) -> tuple[tuple[int, ...], ...]:
@@ -163,10 +158,6 @@ def _instructions(formula: Nodes, own: dict[Node, int]) -> tuple[tuple[int, ...]
     targets = {_RESULTS + k: node for k, node in enumerate(results)}
     steps, _ = instructions(nodes, targets, row, _OTHERS)
     return tuple((_NUMBERS[name], *places) for name, *places in steps)
-
-
-def _copy(target: int, row: int) -> tuple[int, ...]:
-    return _NUMBERS["copy"], target, *[row] * (WORDS - 2)
 
 
 def _padded(rows: Sequence[Sequence[float]]) -> FloatArray:

@@ -327,12 +327,11 @@ def recipe_of(
 
 
 def _programs_of(optimizer: Optimizer) -> Choice | None:
-    """The choice of rules as data: sizes, and where the number of a run's program is."""
+    """The choice of rules as data: where the number of a run's program is, and what it keeps."""
     if not isinstance(optimizer, Programs):
         return None
-    kept, values = len(optimizer.kept), len(optimizer.hyperparameters) - 1 + len(optimizer.kept)
-    sizes = {"states": optimizer.states, "values": values, "kept": kept}
-    return Choice("on", number=_OPTIMIZER, **sizes)
+    kept = corrections_of(optimizer).start
+    return Choice("on", number=_OPTIMIZER, kept=kept, states=optimizer.states)
 
 
 def _over_time(

@@ -308,6 +308,17 @@ class IterationSpan(NamedTuple):
     total: int  # all updates of the training, of which a call may have some
 
 
+class Program(NamedTuple):
+    """A rule; in the working memory each has its states, values, kept values, and results."""
+
+    step: int  # where the instructions of its step begin in span.programs
+    once: int  # they end where those begin that are run once per update
+    end: int
+    states: int
+    values: int
+    kept: int
+
+
 NOW = GROUPS, MEASURING, TRAINING, SAMPLES, REAL, OVER = range(6)
 """Facts about the current pass, set at its beginning: indices of ``Split.now``."""
 
@@ -326,6 +337,7 @@ class Split(NamedTuple):
 
 # Inside a kernel: the structs above, as encoded by structs.encode().
 all_data, all_layers, all_blocks, all_spans = map(table_of, (Data, Layer, Block, IterationSpan))
+all_programs = table_of(Program)
 
 
 class LayerInputs(NamedTuple):
