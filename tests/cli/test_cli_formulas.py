@@ -275,8 +275,9 @@ def test_a_rule_is_typed_as_text():
     assert found == {"optimizer": fastgd.Rule(PLAIN, beta=0.5)}
     several = read(several=True, rule=[PLAIN], parameter=["beta=0.5,0.9"])
     assert several == {"optimizer": fastgd.Rule(PLAIN, beta=[0.5, 0.9])}
-    two = read(several=True, rule=[PLAIN, str(LION)], parameter=["beta1=0.5"])
-    assert two == {"optimizer": [fastgd.Rule(PLAIN), LION._replace(beta1=0.5)]}
+    two = read(several=True, rule=[PLAIN, LION.formula], parameter=["beta=0,0.5"], beta1="0.5")
+    betas = [fastgd.Rule(PLAIN, beta=beta) for beta in (0, 0.5)]
+    assert two == {"optimizer": [*betas, LION._replace(beta1=0.5)]}
 
 
 def test_a_rule_is_read_from_a_file(tmp_path):
@@ -299,11 +300,11 @@ def test_a_rule_is_read_from_a_file(tmp_path):
     [
         ({"rule": "w + g"}, r"--rule 'w \+ g': a Rule must be a lambda expression"),
         ({"rule": "lambda w, g: w + k"}, "--rule .*: a Rule: unknown name 'k'"),
-        ({"rule": PLAIN, "optimizer": "adam"}, "--rule must be left out with --optimizer and its "),
         (
-            {"rule": PLAIN, "momentum": "0.5"},
-            "--momentum needs --optimizer|--rule must be left out",
+            {"rule": PLAIN, "optimizer": "adam"},
+            "--rule must be left out with --optimizer, got both",
         ),
+        ({"rule": PLAIN, "momentum": "0.5"}, "--momentum needs --optimizer .*, got lambda w, g, "),
         ({"rule": PLAIN, "parameter": ["gamma=1"]}, "--parameter gamma must be in an expression"),
     ],
 )

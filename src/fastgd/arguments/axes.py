@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, S
 from functools import wraps
 from math import prod
 from numbers import Real
-from typing import Any, NamedTuple, ParamSpec, TypeGuard, TypeVar, cast
+from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,7 +130,7 @@ def hint_of(name: str, given: Mapping[str, Any], known: Collection[str]) -> str:
         if name in kind.hyperparameters
     ]
     chosen = given.get("optimizer")
-    if _is_rule(chosen) and name in chosen.hyperparameters:
+    if isinstance(chosen, Rule) and name in chosen.hyperparameters:
         return f": {name} is a field of optimizer=Rule(..., {name}=...)"
     passed = [(option, kind) for option, kind in owners if type(given.get(option)) is kind]
     if passed or (owners and not called_here(name)):
@@ -154,14 +154,13 @@ def kinds_of(given: Mapping[str, Any]) -> dict[str, Number]:
         If a parameter has the name of another argument, or two functions have one of the same name.
     """
     chosen = given.get("optimizer")
-    rules = [one for one in (chosen if isinstance(chosen, list) else [chosen]) if _is_rule(one)]
-    fields = dict.fromkeys(field for rule in rules for field in rule.hyperparameters)
-    for name in fields:
-        if name in TAKEN - _FIELDS:
-            raise ValueError(
-                "a hyperparameter of a Rule must not have the name of another argument, or of a "
-                f"field of a schedule, got {name}"
-            )
+    several = chosen if isinstance(chosen, list) else [chosen]
+    fields = {f for one in several if isinstance(one, Rule) for f in one.hyperparameters}
+    for name in fields & (TAKEN - _FIELDS):
+        raise ValueError(
+            "a hyperparameter of a Rule must not have the name of another argument, or of a field "
+            f"of a schedule, got {name}"
+        )
     owners: dict[str, tuple[str, Formula]] = {}
     for option, formula in formulas_of(given).items():
         if formula is None:
@@ -182,10 +181,6 @@ def kinds_of(given: Mapping[str, Any]) -> dict[str, Number]:
         name: Number(formula.intervals.get(name, "(-inf, inf)"))
         for name, (_, formula) in owners.items()
     }
-
-
-def _is_rule(value: object) -> TypeGuard[Rule]:
-    return isinstance(value, Rule)
 
 
 # ---------------------------------------------------- axes

@@ -89,16 +89,12 @@ def read_parameters(typed: Sequence[str], *, several: bool) -> dict[str, list[fl
     return numbers
 
 
-def with_formulas(
-    given: Mapping[str, Any], numbers: Mapping[str, list[float]], rules: Sequence[Rule] = ()
-) -> dict[str, Any]:
+def with_formulas(given: Mapping[str, Any], numbers: Mapping[str, list[float]]) -> dict[str, Any]:
     """The options, with expressions made into functions that take the parameters they name.
 
-    A parameter with several values is an axis; the function gets the first one. Others are of the
-    rules.
+    A parameter with several values is an axis; the function gets the first one.
     """
     found, used = dict(given), set[str]()
-    own = {name for rule in rules for name in rule.hyperparameters}
     for taker in (option for option in (*FORMULAS, *_OVER_TIME) if option in given):
         chosen = given[taker]
         several = isinstance(chosen, list)
@@ -107,9 +103,9 @@ def with_formulas(
     for name, values in numbers.items():
         if name in used:
             found |= {name: values} if len(values) > 1 else {}
-        elif name in OWNED and name not in own:
+        elif name in OWNED:
             found[name] = values if len(values) > 1 else values[0]
-        elif name not in own:
+        else:
             raise RefusedError(
                 f"--parameter {name} must be in an expression of an option, got none"
             )
@@ -376,31 +372,30 @@ def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
             values = [read_one(flag_of(name), value, read, rule)]
         given[name] = values if len(values) > 1 else values[0]
     numbers = read_parameters(typed.get("parameter") or [], several=several)
-    texts = typed.get("rule") or []
-    rules = [read_rule(text) for text in ([texts] if isinstance(texts, str) else texts)]
-    given = with_formulas(given, numbers, rules)
+    of_rules = _take_rules(typed.get("rule") or [], given, numbers)
+    given = with_formulas(given, numbers)
     for name, own in FIELDS.items():
         typed_as = {field: _typed(name, field) for field in own}
         fields = {field: given.pop(word) for field, word in typed_as.items() if word in given}
+        fields |= of_rules if name == "optimizer" else {}
         if fields or name in given:
             kinds = given.get(name, type(DECLARED[name].default))
             given[name] = _with_fields(name, kinds, fields)
-    return given | _with_rules(rules, numbers, "optimizer" in given)
+    return given
 
 
-def _with_rules(
-    rules: Sequence[Rule], numbers: Mapping[str, list[float]], has_other: bool
+def _take_rules(
+    texts: str | list[str], given: dict[str, Any], numbers: dict[str, list[float]]
 ) -> dict[str, Any]:
-    """The optimizer, if there are rules: one, or several as an axis."""
-    if rules and has_other:
-        raise RefusedError("--rule must be left out with --optimizer and its fields, got both")
-    made = []
-    for rule in rules:
-        own = {name: numbers[name] for name in rule.hyperparameters if name in numbers}
-        if len(rules) > 1 and any(len(values) > 1 for values in own.values()):
-            raise RefusedError("--parameter must be one number with several rules, got more")
-        made.append(rule._replace(**{n: v if len(v) > 1 else v[0] for n, v in own.items()}))
-    return {"optimizer": made if len(made) > 1 else made[0]} if made else {}
+    """Put rules into ``given``, as the optimizer; take their hyperparameters out of the numbers."""
+    rules = [read_rule(text) for text in ([texts] if isinstance(texts, str) else texts)]
+    if rules and "optimizer" in given:
+        raise RefusedError("--rule must be left out with --optimizer, got both")
+    if rules:
+        given["optimizer"] = rules if len(rules) > 1 else rules[0]
+    own = {name for rule in rules for name in rule.hyperparameters} & numbers.keys()
+    taken = {name: numbers.pop(name) for name in own}
+    return {name: values if len(values) > 1 else values[0] for name, values in taken.items()}
 
 
 def read_rule(text: str) -> Rule:
@@ -417,8 +412,8 @@ def read_rule(text: str) -> Rule:
         raise RefusedError(f"--rule {text!r}: {error}") from error
 
 
-_SETTINGS = re.compile(r"((?:,\s*\w+=[^,()=:]+)*)\s*$")
-"""What follows a rule in a race."""
+_SETTINGS = re.compile(r"(,\s*\w+=[^,()=:]+)*\s*$")
+"""What follows an optimizer in a race."""
 
 
 def read_entry(text: str) -> Optimizer | tuple[Optimizer, float]:
@@ -426,16 +421,11 @@ def read_entry(text: str) -> Optimizer | tuple[Optimizer, float]:
 
     A rule is FILE.py:NAME or its text.
     """
-    name, *settings = text.split(",")
-    kind: Any
-    if "lambda" in text or ".py:" in name:
-        at = cast(re.Match[str], _SETTINGS.search(text)).start()
-        name, settings = text[:at], text[at:].split(",")[1:]
-        rule = read_rule(name)
-        kind, known = rule._replace, (*rule.hyperparameters, "alpha")
-    else:
-        kind = _class_of("optimizer")(name)
-        known = (*kind._fields, "alpha")
+    at = cast(re.Match[str], _SETTINGS.search(text)).start()
+    is_rule = "lambda" in text or ".py:" in text
+    name, *settings = [text[:at], *text[at:].split(",")[1:]] if is_rule else text.split(",")
+    kind: Any = read_rule(name) if is_rule else _class_of("optimizer")(name)
+    known = (*kind.hyperparameters, "alpha")
     numbers: dict[str, float] = {}
     for setting in settings:
         field, _, number = setting.partition("=")
@@ -446,7 +436,13 @@ def read_entry(text: str) -> Optimizer | tuple[Optimizer, float]:
             )
         numbers[field.strip()] = read_one(f"--optimizer {name}: {field}", number, float, "a number")
     alpha = numbers.pop("alpha", None)
-    return kind(**numbers) if alpha is None else (kind(**numbers), alpha)
+    made = _made_of(kind, numbers)
+    return made if alpha is None else (made, alpha)
+
+
+def _made_of(kind: Any, fields: Mapping[str, Any]) -> Any:
+    """What a class makes of these fields, or a formula of one's own."""
+    return kind(**fields) if isinstance(kind, type) else kind._replace(**fields)
 
 
 def _with_fields(option: str, kinds: Any, fields: Mapping[str, Any]) -> Any:
@@ -465,13 +461,10 @@ def _with_fields(option: str, kinds: Any, fields: Mapping[str, Any]) -> Any:
                 needed = flag_of(_typed(option, name))
                 raise RefusedError(f"{flag_of(option)} {kind.command} needs {needed}, got none")
     if not isinstance(kinds, list):
-        return kinds if isinstance(kinds, Schedule) else kinds(**fields)
+        return _made_of(kinds, fields)
     made = []
     for kind in kinds:
-        if isinstance(kind, Schedule):
-            made.append(kind)
-            continue
         own = {name: fields[name] for name in kind.hyperparameters if name in fields}
         axes = (value if isinstance(value, list) else [value] for value in own.values())
-        made += [kind(**dict(zip(own, values, strict=True))) for values in product(*axes)]
+        made += [_made_of(kind, dict(zip(own, one, strict=True))) for one in product(*axes)]
     return made

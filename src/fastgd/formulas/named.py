@@ -134,7 +134,7 @@ class Formula(ABC):
             raise ValueError(
                 f"{what} must take all of its parameters, got none named {either(missing)}"
             )
-        tree = trace(what, given, names)
+        [tree] = trace(what, given, names)
         return tuple(name for name in names if name not in parameters), tree
 
     @abstractmethod

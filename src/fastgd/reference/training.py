@@ -217,7 +217,7 @@ class _Descent:
         start, total = self.task.schedule_start, self.task.total or self.task.iterations
         factor = schedules.factor_of(self.method, j - start, total - start)
         for parameter in perceptron.parameters:
-            vars(parameter.optimizer).update(self._changed(j))
+            parameter.optimizer.change(self._changed(j))
             parameter.update(factor)
         if self.method.max_norm < np.inf:
             for layer in perceptron.layers:
