@@ -160,7 +160,8 @@ def axes(given: Mapping[str, object], arguments: Collection[str] = ()) -> Axes:
         for holder in _fielded(given).values()
         for name in holder.hyperparameters
     } | {name: given[name] for name in (*OF_EACH_RUN, *own) if name in given}
-    return Axes(axes_among(structures, MOST_NETWORKS), axes_among(values))
+    rules = axes_among({n: structures.pop(n) for n in ("optimizer",) if n in structures})
+    return Axes(rules | axes_among(structures, MOST_NETWORKS), axes_among(values))
 
 
 def check_names(

@@ -11,14 +11,14 @@ import numpy as np
 
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray, array_of, check_memory
-from fastgd.formulas.derivation import Derivation, Node, replaced
+from fastgd.engine.programs import instructions
+from fastgd.formulas.derivation import Derivation, replaced
 from fastgd.formulas.named import Formula
 from fastgd.kernel.bytecode import (
     BLOCK,
     CONSTANTS,
     OPERANDS,
     RESULT,
-    WORDS,
     Code,
     code_of_operation,
     function_of_numbers,
@@ -103,50 +103,17 @@ def code_of(
 ) -> Code:
     """Return the code that computes a node from the values of these variables.
 
-    ``codes`` tells what stands for an operation. Rows of the working memory are reused after their
-    last use.
+    ``codes`` tells what stands for an operation.
     """
-    nodes, last = found.nodes, _last_uses(found.nodes, result)
-    needed = sorted(last.keys() | {result})
+    nodes = found.nodes
+    needed = found.needed((result,))
     constants = [k for k in needed if nodes[k][0] == "number"]
     row = {k: CONSTANTS + place for place, k in enumerate(constants)}
     for k in needed:
         if nodes[k][0] == "variable":
             row[k] = OPERANDS[variables.index(nodes[k][1])]
-    rows = CONSTANTS + len(constants)
-    free: list[int] = []
-    steps: list[tuple[int, ...]] = []
-    for k in needed:
-        operands = _operands(nodes[k])
-        if not operands:
-            continue
-        places = [row[operand] for operand in operands]
-        over = {operand for operand in operands if last[operand] == k and _operands(nodes[operand])}
-        free.extend(row[operand] for operand in sorted(over))
-        if k == result:
-            row[k] = RESULT
-        elif free:
-            row[k] = free.pop()
-        else:
-            row[k], rows = rows, rows + 1
-        places += places[:1] * (WORDS - 2 - len(places))
-        steps.append((codes(nodes[k][0]), row[k], *places))
-    if row[result] != RESULT:  # a variable itself, or a constant
-        steps.append((codes("copy"), RESULT, *[row[result]] * (WORDS - 2)))
-    words = np.array(steps, np.int64)
+    first = CONSTANTS + len(constants)
+    steps, rows = instructions(nodes, {RESULT: result}, row, first)
+    words = np.array([(codes(name), *places) for name, *places in steps], np.int64)
     words[:, 1:] *= BLOCK
     return Code(words.reshape(-1), np.array([nodes[k][1] for k in constants]), rows)
-
-
-def _last_uses(nodes: list[Node], result: int) -> dict[int, int]:
-    """Return, for each node that the result depends on, the last node that uses it."""
-    last: dict[int, int] = {}
-    for k in range(result, -1, -1):
-        if k == result or k in last:
-            for operand in _operands(nodes[k]):
-                last.setdefault(operand, k)
-    return last
-
-
-def _operands(node: Node) -> tuple[int, ...]:
-    return () if node[0] in ("variable", "number") else node[1:]

@@ -19,6 +19,7 @@ from fastgd.arguments.axes import changing, parameters_of
 from fastgd.arguments.declarations import DECLARED, VALUES
 from fastgd.arguments.option_types import Frozen
 from fastgd.arguments.options import Method
+from fastgd.engine.programs import ProgramAxis, Programs
 from fastgd.formulas import updates
 from fastgd.formulas.derivation import Derivation, DualExpression, replaced, steadied
 from fastgd.formulas.expressions import Tree, parse
@@ -73,7 +74,8 @@ INTEGERS = OPTIONS + len(_WHOLE)
 def states_of(recipe: Recipe) -> int:
     """State variables of each parameter: the optimizer's, and maybe the last gradient."""
     measured = recipe.measure is not None and reads(recipe.measure, "last")
-    return state_count(recipe.optimizer) + int(measured)
+    own = recipe.programs.places["states"] if recipe.programs else state_count(recipe.optimizer)
+    return own + int(measured)
 
 
 def states_kept(method: Method) -> int:
@@ -185,10 +187,15 @@ class ValueColumn:
     """Whether it is an integer, its index, and the (n,) values along the axis."""
     masks: tuple[Frozen | None, ...] = ()
     """What is frozen, along such an axis."""
+    programs: NDArray[np.int64] | None = None
+    """Those of rules along such an axis."""
 
     @classmethod
     def of(cls, name: str, axis: Sequence[Any], method: Method) -> "ValueColumn":
         """The column of an option, an optimizer's or schedule's field, or a function parameter."""
+        if isinstance(axis, ProgramAxis):
+            numbers = enumerate(axis.values.T, _OPTIMIZER)
+            return cls(tuple((False, place, own) for place, own in numbers), programs=axis.table)
         if name in DECLARED and DECLARED[name].masks:
             return cls((), tuple(axis))
         if name not in VALUES:
@@ -315,7 +322,16 @@ def recipe_of(
         outputs=None,
         features=Features(**{name: on[name] for name in _FEATURES}),
         **{name: on[name] for name in _SWITCHED},
+        programs=_programs_of(optimizer),
     )
+
+
+def _programs_of(optimizer: Optimizer) -> Choice | None:
+    """The choice of rules as data: where the number of a run's program is, and what it keeps."""
+    if not isinstance(optimizer, Programs):
+        return None
+    kept = corrections_of(optimizer).start
+    return Choice("on", number=_OPTIMIZER, kept=kept, states=optimizer.states)
 
 
 def _over_time(
@@ -378,7 +394,8 @@ def _measuring(method: Method) -> dict[str, Choice | None]:
     """What is measured and stops runs, as choices of the kernel."""
     if method.measure is None:
         return {"measure": None, "stop": None}
-    states, units = method.optimizer.states, (method.activation, method.output)
+    states = updates.states_of(method.optimizer)
+    units = method.activation, method.output
     measure = _measure(method.measure, method.measure_layers, states, *units)
     stop, found = None, stop_of(method.stop or "")
     if found is not None:

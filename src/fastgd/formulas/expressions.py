@@ -161,6 +161,10 @@ def variables_of(tree: Tree) -> set[str]:
     return {tree} if isinstance(tree, str) else set()
 
 
+def _has_variables(tree: Tree) -> bool:
+    return isinstance(tree, str) or (isinstance(tree, tuple) and any(map(_has_variables, tree[1:])))
+
+
 _CHECKED: dict[str, Callable[..., Any]] = {
     **FOLDED,
     **{name: getattr(math, name) for name in FUNCTIONS if hasattr(math, name)},
@@ -239,12 +243,14 @@ class SyntaxReader:
     def _call(self, called: str, node: ast.Call) -> Tree:
         if called not in FUNCTIONS:
             raise self._unknown(called, called=True)
-        count, got = FUNCTIONS[called], shown(self._source(node))
+        count = FUNCTIONS[called]
         starred = any(isinstance(operand, ast.Starred) for operand in node.args)
         if node.keywords or len(node.args) != count or starred:
             takes = ("one argument", "two arguments", "three arguments")[count - 1]
             takes = "a condition and two numbers" if called == "where" else takes
-            raise ValueError(f"{self._name}: {called}() takes {takes}, got {got}")
+            raise ValueError(
+                f"{self._name}: {called}() takes {takes}, got {shown(self._source(node))}"
+            )
         if called == "where":
             condition, *rest = node.args
             return (called, self._condition(condition), *map(self.read, rest))
@@ -264,7 +270,7 @@ class SyntaxReader:
     def _apply(self, operation: str, *operands: ast.expr) -> Tree:
         read = [self.read(operand) for operand in operands]
         tree = (operation, *read)
-        if not variables_of(tree):
+        if not _has_variables(tree):
             value = self._number(_evaluated, tree)
             if operation in FOLDED and all(isinstance(part, float) for part in read):
                 return value

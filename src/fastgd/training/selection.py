@@ -16,8 +16,11 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Partition, RowIndices, Subset, joined
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.checks.numbers import array_of, integer
+from fastgd.engine.programs import ProgramAxis
 from fastgd.engine.recipe import is_watched
 from fastgd.engine.results import MISSING, STATUS, State, Summary, summarize
+from fastgd.formulas.measures import needs_last
+from fastgd.formulas.updates import kept_of, states_of
 from fastgd.optimizers import Hyperparameters
 from fastgd.store import hashes_of
 from fastgd.training.run import Run, run_of
@@ -317,7 +320,7 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
             "the run must have been trained, got one that is missing: repeat the call that made "
             "the folder to train it"
         )
-    sweep_axes = SweepAxes(sweep.axes)
+    sweep_axes: SweepAxes = sweep._sweep_axes
     number, row = sweep_axes.place(index)
     values = sweep.settings | sweep_axes.values(index)
     method = method_at(sweep.method, values)
@@ -385,7 +388,7 @@ def _trained_again(
             "made with keep_weights=False, and comes from a file, was resumed with change or other "
             "samples, or resumes one that does"
         )
-    number, _ = SweepAxes(sweep.axes).place(index)
+    number, _ = sweep._sweep_axes.place(index)
     hidden = sweep.networks[number].sizes[1:-1]
     run: Run = sweep.source.train(hidden, method, part, values)
     before = sweep.final_error[index]
@@ -469,8 +472,11 @@ def selected(sweep: Any, chosen: Selection, measured: Mapping[str, Any]) -> dict
     method = method_at(sweep.method, first)
     partition = narrowed(sweep.partition, chosen)
     samples = None if partition is None else int(partition.rows.sizes.max())
+    whose = method
+    if sweep._sweep_axes.rules_are_data and "optimizer" in axes:
+        whose = method.at({"optimizer": ProgramAxis.of(axes["optimizer"]).optimizer})
     states = measured["states"] and tuple(
-        _state(state, method, axes, samples) for state in measured["states"]
+        _state(state, whose, axes, samples) for state in measured["states"]
     )
     return {
         **measured,
@@ -530,6 +536,12 @@ def _state(
     has a value for each sample of these runs.
     """
     values = {name: axis for name, axis in varied(axes).items() if name in VALUES}
+    # Rules as data have as many states as any beside them; what is measured follows.
+    own, measured = states_of(method.optimizer), int(needs_last(method.measure))
+    others = state.steps.shape[1] - measured
+    steps = np.concatenate((state.steps[:, :own], state.steps[:, others:]), axis=1)
+    kept = state.corrections[:, : len(kept_of(method.optimizer))]
+    state = state._replace(steps=steps, corrections=kept)
     if not is_watched(method, values):
         counts = np.zeros_like(state.watch_counts)
         state = state._replace(watch=state.watch[:, :0], watch_counts=counts)

@@ -41,6 +41,7 @@ from fastgd.checks.numbers import (
     check_seeds,
 )
 from fastgd.engine.network import Network
+from fastgd.engine.programs import ProgramAxis
 from fastgd.engine.results import MISSING, STATUS, State, Summary
 from fastgd.formulas.measures import Measure
 from fastgd.formulas.named import Formula, Function, Loss, Penalty, Schedule, loss_of
@@ -394,7 +395,7 @@ def decode_sweep(header: JsonValues, arrays: Found) -> dict[str, Any]:
     if hashes:
         outline["partition"] = replace(outline["partition"], hashes=hashes)
     axes, networks, method = outline["axes"], outline["networks"], outline["method"]
-    sweep_axes = SweepAxes(axes)
+    sweep_axes = SweepAxes.with_networks(axes, len(networks))
     dimensions = {
         "axes": sweep_axes.shape,
         "records": outline["recorded"].shape,
@@ -408,7 +409,7 @@ def decode_sweep(header: JsonValues, arrays: Found) -> dict[str, Any]:
     need((found["kept_weights"] is None) == (found["kept_changes"] is None))
     if found["states"] is not None:
         found["states"] = tuple(
-            check_state(state, sweep_axes.runs, network, *options_of(axes, number, method))
+            check_state(state, sweep_axes.runs, network, *options_of(sweep_axes, number, method))
             for number, (network, state) in enumerate(zip(networks, found["states"], strict=True))
         )
     return outline | found
@@ -455,7 +456,7 @@ def decode_outline(header: JsonValues, arrays: Found) -> dict[str, Any]:
     method = decode_method(header["options"], arrays)
     axis = partial(_axis, networks[0], method, arrays)
     axes = {name: axis(name, values) for name, values in header["axes"].items()}
-    sweep_axes = SweepAxes(axes)
+    sweep_axes = SweepAxes.with_networks(axes, len(networks))
     need(sweep_axes.is_in_order and sweep_axes.networks == len(networks))
     for k, network in enumerate(networks):
         check_width(sweep_axes.method_of(k, method), network.sizes[-1])
@@ -473,10 +474,12 @@ def decode_outline(header: JsonValues, arrays: Found) -> dict[str, Any]:
 
 
 def options_of(
-    axes: Mapping[str, list[Any]], number: int, shared: Method
+    sweep_axes: SweepAxes, number: int, shared: Method
 ) -> tuple[Method, dict[str, list[Any]]]:
     """The options of a network, with those that are axes of networks; and other axes of options."""
-    method = SweepAxes(dict(axes)).method_of(number, shared)
+    method, axes = sweep_axes.method_of(number, shared), sweep_axes.axes
+    if sweep_axes.rules_are_data:
+        method = method.at({"optimizer": ProgramAxis.of(axes["optimizer"]).optimizer})
     return method, {name: axis for name, axis in varied(axes).items() if name in VALUES}
 
 

@@ -43,12 +43,20 @@ class SweepAxes:
     """The product of the values on the axes, in order; the last axis is the fastest."""
 
     axes: dict[str, list[Any]]
+    rules_are_data: bool = False
+    """Whether the axis of optimizers is one of the runs of a network: of rules, as programs."""
 
     @classmethod
-    def of(cls, axes: Mapping[str, Axis]) -> SweepAxes:
+    def with_networks(cls, axes: dict[str, list[Any]], networks: int) -> SweepAxes:
+        """The axes of a result with this number of networks."""
+        found = cls(axes)
+        return found if found.networks == networks else cls(axes, rules_are_data=True)
+
+    @classmethod
+    def of(cls, axes: Mapping[str, Axis], *, rules_are_data: bool = False) -> SweepAxes:
         """Put the axes in order; those of networks, and numeric options, are in order already."""
         named = sorted(axes.items(), key=lambda item: _rank(item[0]))
-        return cls({name: axis for name, axis in named if axis is not None})
+        return cls({name: axis for name, axis in named if axis is not None}, rules_are_data)
 
     @property
     def is_in_order(self) -> bool:
@@ -65,7 +73,7 @@ class SweepAxes:
     @property
     def cut(self) -> int:
         """Number of axes that change the network; they come first."""
-        return sum(name in _OF_NETWORKS for name in self.axes)
+        return sum(name in _OF_NETWORKS for name in self.axes) - self.rules_are_data
 
     @property
     def networks(self) -> int:

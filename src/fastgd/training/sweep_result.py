@@ -223,7 +223,7 @@ class Sweep(SavedResult, ShownInNotebooks):
 
     @property
     def _sweep_axes(self) -> SweepAxes:
-        return SweepAxes(self.axes)
+        return SweepAxes.with_networks(self.axes, len(self.networks))
 
     @property
     def options(self) -> dict[str, Any]:

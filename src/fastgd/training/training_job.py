@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from math import prod
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,7 @@ from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import PASS_BYTES, Keep, Plan
 from fastgd.engine.prediction import predict
+from fastgd.engine.programs import ProgramAxis, are_data
 from fastgd.engine.progress import Advance, unreported
 from fastgd.engine.recipe import has_second_derivative, is_watched
 from fastgd.engine.results import STATE, STATUS, State, TrainedRuns, summarize
@@ -578,6 +580,9 @@ def checked_job(
         outputs = outputs_to_start(given_options, task.y, given["weights"])
     has_axis = axes.get("weights") is not None
     hiddens, given_networks = _starts(listed, has_axis, given, task.X.shape[1], outputs)
+    if device == CPU:
+        option_axes = _with_data(option_axes, axes, hiddens, task, together, resume)
+    check_networks({"hidden_size": hiddens, **option_axes.structures})
     layers = [len(hidden) + 1 for hidden in hiddens]
     rates = {count: check_alphas(listed["alpha"], count) for count in dict.fromkeys(layers)}
     seeds = check_seeds(listed["seed"])
@@ -625,7 +630,8 @@ def checked_job(
             | chosen.structures
             | ({} if partition is None else partition.axes)
             | {COMBINATION: in_order or None}
-            | dict.fromkeys(together)
+            | dict.fromkeys(together),
+            rules_are_data="optimizer" in values,
         )
         check_distinct(
             {
@@ -634,6 +640,8 @@ def checked_job(
                 if name not in PARTS and not is_numbered(name, axis)
             }
         )
+    if "optimizer" in values:
+        values = {**values, "optimizer": ProgramAxis.of(values["optimizer"])}
     has_seed = starts is None and not (isinstance(resume, Run) and resume.seed is None)
     job = TrainingJob(
         task=task,
@@ -770,9 +778,33 @@ def _axes(
         [name for name, axis in axes.items() if axis is not None or name in together],
         weights_given=given["weights"] is not None,
     )
-    option_axes = options.axes(given_options, arguments)
-    check_networks({"hidden_size": axes["hidden_size"] or [None], **option_axes.structures})
-    return axes, option_axes
+    return axes, options.axes(given_options, arguments)
+
+
+def _with_data(
+    found: Axes,
+    axes: Mapping[str, list[Any] | None],
+    hiddens: Sequence[tuple[int, ...]],
+    task: TrainingData,
+    together: Sequence[str],
+    resume: Run | Sweep | None,
+) -> Axes:
+    """The axes of options, of which that of optimizers is one of values if its rules are data.
+
+    That they are where it is faster, which follows from the arguments alone.
+    """
+    structures = dict(found.structures)
+    rules = structures.pop("optimizer", None)
+    if rules is None or structures or task.partition is not None:
+        return found
+    several = {**axes, **found.values} | dict.fromkeys(together[1:])
+    runs = prod(len(axis) for axis in several.values() if axis)
+    sizes = (task.X.shape[1], *max(hiddens, key=sum), task.y.shape[1])
+    parameters = sum(map(mul, sizes, sizes[1:]))
+    is_data = are_data(rules, runs, task.updates, parameters)
+    if isinstance(resume, Sweep):
+        is_data = resume._sweep_axes.rules_are_data
+    return Axes({}, {"optimizer": rules, **found.values}) if is_data else found
 
 
 def _check_outputs(networks: Collection[Network]) -> None:

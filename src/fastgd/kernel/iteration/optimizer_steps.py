@@ -31,8 +31,15 @@ def _derivative(choice, shape, numbers, layer, at, stride, g, w):
     return w
 
 
+def _later(choice, shape, numbers, layer, at, stride, g, w):
+    # The programs of runs read it once all weights have theirs.
+    store(shape, numbers, at + layer.direction, stride, g)
+    return w
+
+
 OTHERS = {
     "Derivative": _derivative,
+    "Programs": _later,
     # Never called, as all weights move together; Numba by itself compiles the call, too.
     "LevenbergMarquardt": lambda choice, shape, numbers, layer, at, stride, g, w: w,
 }

@@ -124,6 +124,7 @@ def after_update(descent, overflow, j):
     shapes, recipe, layers, block = descent.shapes, descent.recipe, descent.layers, descent.block
     features = recipe.features
     overflow = overflow + update_clipped(features.norm_clipping, shapes, recipe, layers, block)
+    overflow = run_programs(recipe.programs, descent, overflow)
     overflow = overflow + limit_norms(features.max_norm, shapes, recipe, layers, block)
     over = False
     if j % FLUSH == 0:
@@ -135,6 +136,11 @@ def after_update(descent, overflow, j):
         measure_update(recipe.measure, descent, j)
         end_by_overflow(recipe.held, shapes.scalar, block, descent.span, overflow, j + 1)
     return over
+
+
+def run_programs(programs, descent, overflow):
+    """Take the steps of rules that are data; see :mod:`fastgd.kernel.extensions.programs`."""
+    return overflow
 
 
 @part
