@@ -81,27 +81,25 @@ class State(NamedTuple):
         """The state of some of the runs."""
         return State(*(array[runs] for array in self))
 
-    def watched_anew(self, watched: int, best: int, *, keep: bool) -> State:
-        """The state when another error is monitored from now on: none is the smallest so far.
+    def unwatched(self, watched: int, best: int) -> State:
+        """The same, with no error monitored so far of runs that haven't ended.
 
-        ``watched`` and ``best`` are as in :meth:`widths`; runs that have ended ``keep`` theirs.
+        ``watched`` and ``best`` are as in :meth:`widths`.
         """
         runs, parameters = self.parameters.shape
-        watch, counts = np.zeros((runs, watched)), np.zeros((runs, 2), np.int64)
-        if watched:
-            watch[:, [slots.SMALLEST, slots.FIRST]] = np.inf
-            counts[:, 0] = self.planned
-        fresh = self._replace(
-            watch=watch,
-            watch_counts=counts,
-            best=np.zeros((runs, best * parameters)),
-            best_error=np.full(runs, np.nan),
-        )
-        over = (self.ended >= 0) & keep
-        for name in ("watch", "watch_counts", "best", "best_error"):
-            if over.any():
-                getattr(fresh, name)[over] = getattr(self, name)[over]
-        return fresh
+        watch = np.zeros((runs, watched))
+        watch[:, : slots.FIRST + 1] = np.inf  # SMALLEST, too
+        fresh = {
+            "watch": watch,
+            "watch_counts": np.stack([self.planned, np.zeros_like(self.planned)], axis=1),
+            "best": np.zeros((runs, best * parameters)),
+            "best_error": np.full(runs, np.nan),
+        }
+        over = self.ended >= 0
+        for name, array in fresh.items():
+            if array.shape == getattr(self, name).shape:
+                array[over] = getattr(self, name)[over]
+        return self._replace(**fresh)
 
     @staticmethod
     def widths(method: Method, values: Mapping[str, Sequence[Any]]) -> tuple[int, int]:

@@ -98,7 +98,6 @@ from fastgd.kernel.iteration.optimizer_steps import (
     prepare,
     set_hyperparameters,
     set_rates,
-    since_start,
 )
 from fastgd.kernel.iteration.updates import after_update, flush, update
 from fastgd.kernel.language.cache import cached_njit
@@ -237,7 +236,7 @@ def begin_pass(descent, data, N, of_batch, j, trains):
     shapes, recipe, layers, block = descent.shapes, descent.recipe, descent.layers, descent.block
     scalar, source, real = shapes.scalar, data, data.samples
     if trains:
-        t = since_start(recipe.restarted, descent.span, j)
+        t = j - descent.span.schedule_start
         set_rates(recipe.schedule, scalar, layers, block, descent.span, t)
         set_hyperparameters(recipe.scheduled, scalar, block.numbers, layers[0], descent.span, t)
         prepare(recipe.optimizer, scalar, block.numbers, layers[0])

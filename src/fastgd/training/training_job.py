@@ -44,7 +44,6 @@ from fastgd.arguments.subsets import Partition, Subset, check_partition
 from fastgd.checks.messages import either, shown
 from fastgd.checks.numbers import (
     FloatArray,
-    check_choice,
     check_flag,
     check_memory,
     check_seeds,
@@ -63,7 +62,7 @@ from fastgd.training.codec import JsonValues
 from fastgd.training.resuming import (
     check_resumed_networks,
     check_same_samples,
-    differing_samples,
+    has_new_samples,
     join,
     planned,
     resumed_partition,
@@ -76,7 +75,6 @@ from fastgd.training.selection import Selection, fields_of, narrowed
 from fastgd.training.stored_results import (
     SOURCES,
     Hashes,
-    History,
     as_json,
     encode_run,
     with_hashes,
@@ -236,7 +234,7 @@ class TrainingJob:
             recorded=self.task.recorded,
             state=trained.state,
             sample_hashes=self.sample_hashes,
-            history=self.history,
+            schedule_start=self.schedule_start,
         )
 
     def between(self, done: int, iterations: int, before: Run | None) -> TrainingJob:
@@ -249,9 +247,9 @@ class TrainingJob:
     # ------------------------------------------------------------ results
 
     @property
-    def history(self) -> History:
-        """What the resumed result was trained with before."""
-        return () if self.resume is None else self.resume.history
+    def schedule_start(self) -> int | None:
+        """The update at which the schedule began; None if all updates have the same arguments."""
+        return None if self.resume is None else self.resume.schedule_start
 
     @cached_property
     def sample_hashes(self) -> Hashes:
@@ -278,7 +276,7 @@ class TrainingJob:
             **({"record_predictions": True} if self.keep.predictions else {}),
             **as_json(self.methods[0].given, arrays),
         }
-        asked |= {"history": as_json(self.history, arrays)} if self.history else {}
+        asked |= {"schedule_start": start} if (start := self.schedule_start) is not None else {}
         return asked, arrays
 
     @property
@@ -296,14 +294,14 @@ class TrainingJob:
             "partition": self.task.partition,
             "source": None if self.keep.weights else self._source,
             "sample_hashes": self.sample_hashes if self.keep.state else None,
-            "history": self.history,
+            "schedule_start": self.schedule_start,
         }
 
     @property
     def _source(self) -> TrainingSource | None:
         """The data to train a run again; an axis of initial weights has the networks itself."""
         before = self.resume
-        if self.history:
+        if self.schedule_start is not None:
             return None
         start = None if self.starts is None else self.networks[0].parts(self.starts[0])
         if start and isinstance(before, Sweep) and "weights" not in before.axes:
@@ -545,11 +543,9 @@ def checked_job(
     """Check the arguments of :func:`fastgd.train`, or if it ``sweeps`` of :func:`fastgd.sweep`.
 
     ``given`` are hidden_size, alpha, seed, weights and biases, ``arguments`` names of arguments
-    that are checked elsewhere, for "did you mean" hints. Of a resumed result, ``change`` are the
-    options that differ from now on, as they were.
+    that are checked elsewhere, for "did you mean" hints. The options have what ``change`` says.
     """
-    is_new = check_choice("samples", samples, ("same", "new")) == "new"
-    _check_goes_on(resume, change=change, samples=samples if is_new else None)
+    is_new = has_new_samples({"samples": samples, "change": change, "resume": resume})
     done = 0 if resume is None else planned(resume)
     task = TrainingData.check(
         X, y, iterations, record_every, given_options, validation, done, gradients,
@@ -659,44 +655,34 @@ def checked_job(
     return job
 
 
-def _check_goes_on(resume: Run | Sweep | None, **given: object) -> None:
-    """Reject what says how a training goes on where none does."""
-    for name, value in given.items():
-        if resume is None and value:
-            raise ValueError(f"{name} must go with resume, got {name}={shown(value)} without it")
-
-
 def _resumed_by(
-    job: TrainingJob, before: Run | Sweep, change: Mapping[str, Any], *, is_new: bool
+    job: TrainingJob, before: Run | Sweep, change: Collection[str], *, is_new: bool
 ) -> Run | Sweep:
-    """The result that a job resumes: what is said of its past, and its state, suit the job.
+    """The result that a job resumes, with a state that suits the job.
 
-    ``change`` are the options that differ, as they were; ``is_new`` is whether samples may differ.
+    ``change`` are the names of what may differ; ``is_new`` is whether samples may.
     """
-    others = differing_samples(before.sample_hashes, job.sample_hashes) if is_new else {}
-    entry = dict(change) | ({"samples": "other"} if others else {})
     partition, states = job.task.partition, states_of(before)
     most = len(job.task.X) if partition is None else int(partition.rows.sizes.max())
-    if entry and all(bool((state.ended >= 0).all()) for state in states):
-        raise ValueError(
-            "resume must be of a training that goes on, to change it, as no state is kept of one "
-            "that ended early, got one that did: train from its weights instead"
-        )
-    axes = {} if isinstance(before, Run) else before.axes
-    one, other = ({n: len(axis) for n, axis in own.items()} for own in (axes, job.sweep_axes.axes))
-    if one != other:
-        raise ValueError(
-            f"change must leave the axes of the sweep and their lengths, {one}, got {other}"
-        )
-    is_other = any(n.startswith("v") for n in others) if job.task.validation else "samples" in entry
-    if entry:
+    if change or is_new:
+        if all(bool((state.ended >= 0).all()) for state in states):
+            raise ValueError(
+                "resume must be of a training that goes on, to change it, as no state is kept of "
+                "one that ended early, got one that did: train from its weights instead"
+            )
+        all_axes = ({} if isinstance(before, Run) else before.axes), job.sweep_axes.axes
+        one, other = ({name: len(axis) for name, axis in own.items()} for own in all_axes)
+        if one != other:
+            raise ValueError(
+                f"change must leave the axes of the sweep and their lengths, {one}, got {other}"
+            )
         states = tuple(
-            suited(state, method, job.values, entry, most, is_other=is_other)
+            suited(state, method, job.values, change, most, is_new=is_new)
             for state, method in zip(states, job.methods, strict=True)
         )
         kept = {"state": states[0]} if isinstance(before, Run) else {"states": states}
-        before = replace(before, history=(*before.history, (planned(before), entry)), **kept)
-    check_resumed_networks(before, job.networks, most)
+        before = replace(before, schedule_start=job.task.schedule_start, **kept)
+    check_resumed_networks(before, job.networks, most, len(job.task.X))
     if not is_new:
         whose = "the run" if isinstance(before, Run) else "the sweep"
         check_same_samples(before.sample_hashes, job.sample_hashes, whose)
