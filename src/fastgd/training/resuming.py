@@ -214,7 +214,7 @@ def _check_state_reads(was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     before, after = (one.get("optimizer", DECLARED["optimizer"].default) for one in (was, now))
     several = isinstance(before, list) and isinstance(after, list)
     for one, other in zip(before, after, strict=False) if several else [(before, after)]:
-        if (type(one), str(one.command)) != (type(other), str(other.command)):
+        if type(one) is not type(other) or one.command != other.command:
             raise ValueError(
                 "optimizer must stay the same in change, but for its fields, since its state is "
                 f"kept: {shown(before)}, got {shown(after)}"
