@@ -134,6 +134,27 @@ def test_another_alpha_has_the_bits_of_factors():
     equal(replace(run, alpha=0.5), whole)
 
 
+@pytest.mark.parametrize("more", [{}, {"batch_size": 5, "patience": 300, "restore_best": True}])
+def test_another_momentum_has_the_bits_of_a_schedule(more):
+    """Compiles a momentum over time; early stopping, mini-batches and records continue."""
+    given = {"alpha": 0.3, "record_every": 7, **more}
+    run = fastgd.train(X, Y, iterations=500, optimizer=Momentum(0.5), **given)
+    run = fastgd.train(X, Y, resume=run, iterations=100, change={"momentum": 0.9})
+    switched = Momentum(fastgd.Schedule("where(t < 500, 0.5, 0.9)"))
+    whole = fastgd.train(X, Y, iterations=600, optimizer=switched, **given)
+    equal(replace(run, options=whole.options), whole)
+
+
+def test_a_field_of_a_schedule_changes_its_present_value():
+    given = {"alpha": 0.4, "record_every": 1}
+    run = fastgd.train(X, Y, schedule=Linear(20), iterations=8, **given)
+    run = fastgd.train(X, Y, resume=run, change={"steps": 40}, iterations=8)
+    both = [1 - np.arange(8) / 20, 1 - np.arange(8, 16) / 40]
+    whole = fastgd.train(X, Y, schedule=Factors(np.concatenate(both)), iterations=16, **given)
+    np.testing.assert_allclose(run.errors, whole.errors, rtol=1e-9)
+    assert run.schedule_start == 0
+
+
 SCHEDULES = {
     "step": Step(4, 0.5),
     "cosine": Cosine(15, 0.1, warmup_steps=3),
@@ -218,8 +239,7 @@ def test_a_best_network_is_kept_where_the_same_error_is_monitored():
     on = fastgd.train(X, Y, change={"alpha": 1e-9, "l2": 9.0}, **held)
     assert on.best_iteration == run.best_iteration
     assert on.final_validation_error == run.final_validation_error
-    for how in ({"change": {"monitor": "loss"}}, {"samples": "new"}):
-        assert fastgd.train(X, Y if "change" in how else 1 - Y, **held, **how).best_iteration >= 60
+    assert fastgd.train(X, 1 - Y, samples="new", **held).best_iteration >= 60
 
 
 def test_records_before_a_first_validation_set_are_nan():
@@ -247,6 +267,28 @@ OTHERS = {
         {"decrease": 0.5, "alpha": 0.5},
     ),
 }
+
+
+def test_a_formula_that_is_given_anew_has_its_own_parameters():
+    soft = fastgd.Penalty("strength * w * w", strength=0.1)
+    run = fastgd.train(X, Y, iterations=3, penalty=soft, strength=0.5)
+    for change, strength in (({"strength": 0.2}, 0.2), ({"penalty": soft}, None)):
+        on = fastgd.train(X, Y, resume=run, iterations=3, change=change)
+        assert on.options.get("strength") == strength
+    again = fastgd.train(X, Y, resume=run, iterations=3, change={"l2": 0.1})
+    assert again.options["strength"] == 0.5
+
+
+@BOTH
+def test_derivatives_whose_weight_is_0_are_given_again(train):
+    given = {"gradients": np.ones((12, 3)), "iterations": 4}
+    run = train(X, Y, **given, record_every=2)
+    for weight in (0, 2.0):
+        run = train(X, Y, resume=run, change={"gradient_weight": weight}, **given)
+        on = train(X, Y, resume=run, **given)
+        assert on.options.get("gradient_weight", 0) == weight
+        with pytest.raises(ValueError, match="gradients must be given again"):
+            train(X, Y, resume=run, iterations=4)
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -449,6 +491,14 @@ def test_a_checkpoint_of_a_changed_training(tmp_path, monkeypatch):
 # ---- refusals
 
 
+def test_recorded_predictions_are_of_as_many_samples():
+    run = fastgd.train(X, Y, iterations=4, record_predictions=True)
+    with pytest.raises(ValueError, match=r"record_predictions=True \(12\), got 9"):
+        fastgd.train(*TABLES[1], resume=run, samples="new", iterations=4)
+    on = fastgd.train(X + 1, Y, resume=run, samples="new", iterations=10_000)
+    assert on.recorded_predictions.shape == (2, 12, 1)
+
+
 @BOTH
 def test_refused(train):
     def refused(message, kind=ValueError, x=X, y=Y, resume=None, **given):
@@ -471,6 +521,7 @@ def test_refused(train):
         "hidden_size",
         "init",
         "iterations",
+        "measure",
         3,
     ):
         refused(f"^change must have .*{known} {name!r}", resume=plain, change={name: 1})
@@ -484,6 +535,7 @@ def test_refused(train):
         resume=plain,
         change={"optimizer": Adam()},
     )
+    refused("^optimizer must stay .* got 3", resume=plain, change={"optimizer": 3})
     refused("^momentum must be .* got 1.5", resume=plain, change={"momentum": 1.5})
     refused("^alpha must be a finite number above 0, got 0", resume=plain, change={"alpha": 0})
     refused("^batch_size must be .*12.*, got 13", resume=plain, change={"batch_size": 13})
