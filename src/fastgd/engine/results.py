@@ -81,26 +81,6 @@ class State(NamedTuple):
         """The state of some of the runs."""
         return State(*(array[runs] for array in self))
 
-    def unwatched(self, watched: int, best: int) -> State:
-        """The same, with no error monitored so far of runs that haven't ended.
-
-        ``watched`` and ``best`` are as in :meth:`widths`.
-        """
-        runs, parameters = self.parameters.shape
-        watch = np.zeros((runs, watched))
-        watch[:, : slots.FIRST + 1] = np.inf  # SMALLEST, too
-        fresh = {
-            "watch": watch,
-            "watch_counts": np.stack([self.planned, np.zeros_like(self.planned)], axis=1),
-            "best": np.zeros((runs, best * parameters)),
-            "best_error": np.full(runs, np.nan),
-        }
-        over = self.ended >= 0
-        for name, array in fresh.items():
-            if array.shape == getattr(self, name).shape:
-                array[over] = getattr(self, name)[over]
-        return self._replace(**fresh)
-
     @staticmethod
     def widths(method: Method, values: Mapping[str, Sequence[Any]]) -> tuple[int, int]:
         """Values kept per run about its errors, and 1 if its best P parameters are kept, else 0.
@@ -122,7 +102,10 @@ class State(NamedTuple):
         sizes = {"n": runs, "P": parameters, "S": states_kept(method)}
         sizes |= {"C": len(kept_of(method.optimizer)), "2": 2, "watched": watched, "drawn": drawn}
         sizes |= {"best": best * parameters}
-        return cls(**allocated(_STATE, sizes))
+        state = cls(**allocated(_STATE, sizes))
+        state.watch[:, : slots.FIRST + 1] = np.inf  # no error was seen
+        state.best_error[:] = np.nan
+        return state
 
 
 def declared(kind: type) -> dict[str, tuple[list[str], Any]]:

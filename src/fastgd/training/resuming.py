@@ -80,7 +80,7 @@ def arguments_of_run(run: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         **_unweighted(run),
         **run.options,
     }
-    if not has_new_samples(given):
+    if "samples" not in differing(given):
         _check_given_again("validation", run.validation_errors is not None, given)
     _check_given_again("gradients", "gradient_weight" in own, given)
     return _completed(_changed(own, given), given, "the run")
@@ -134,7 +134,7 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     own = {name: value for name, value in own.items() if name not in together}
     own["combinations"] = combinations
     holds_out = sweep.partition is not None and sweep.partition.held is not None
-    if not (holds_out or has_new_samples(given)):
+    if not (holds_out or "samples" in differing(given)):
         _check_given_again("validation", sweep.validation_errors is not None, given)
     # Rows of sample weights are compared with the partition, not here.
     weighted = "sample_weight" in parts
@@ -160,13 +160,16 @@ def _check_given_again(name: str, had: bool, given: Mapping[str, Any]) -> None:
         raise ValueError(f"{name} must be left out to resume a training {without_them}, got {got}")
 
 
-def has_new_samples(given: Mapping[str, Any]) -> bool:
-    """Whether arguments say that the samples are others; ValueError if nothing is resumed."""
+def differing(given: Mapping[str, Any]) -> set[str]:
+    """The names of what may differ from the resumed result: those in ``change``, and "samples"."""
+    change = {} if given.get("change") is None else given["change"]
+    if not isinstance(change, Mapping):
+        raise TypeError(f"change must be a dict of values by name, got {shown(change)}")
     is_new = check_choice("samples", given.get("samples", "same"), ("same", "new")) == "new"
-    for name, value in (("change", given.get("change")), ("samples", is_new and "new")):
-        if value and given.get("resume") is None:
-            raise ValueError(f"{name} must go with resume, got {name}={shown(value)} without it")
-    return is_new
+    if (change or is_new) and given.get("resume") is None:
+        name = "change" if change else "samples"
+        raise ValueError(f"{name} must go with resume, got {name}={shown(given[name])} without it")
+    return {*change, *(["samples"] * is_new)}
 
 
 def _changed(
@@ -176,9 +179,7 @@ def _changed(
 
     ``together`` are the names in the combinations of a sweep, which keep their values.
     """
-    change = {} if given.get("change") is None else given["change"]
-    if not isinstance(change, Mapping):
-        raise TypeError(f"change must be a dict of values by name, got {shown(change)}")
+    change = given.get("change") or {}
     whole = {name: value for name, value in change.items() if name in _CHANGED}
     gone = parameters_of({name: own[name] for name in whole if name in own})
     now = {name: value for name, value in own.items() if name not in gone} | whole
@@ -204,7 +205,7 @@ def _changed(
         else:
             now[name] = change[name]
     _check_state_reads(own, now)
-    if has_new_samples(given):
+    if "samples" in differing(given):
         now["sample_weight"] = given.get("sample_weight")
     return now
 
@@ -273,7 +274,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def resumed_partition(
-    made: Partition | None, before: Partition | None, samples: int, *, is_new: bool = False
+    made: Partition | None, before: Partition | None, samples: int, *, is_new: bool
 ) -> Partition | None:
     """Return the subsets of the resumed sweep; subsets given again (``made``) must equal them.
 
@@ -281,7 +282,7 @@ def resumed_partition(
     """
     if is_new:
         axes, found = ({} if one is None else one.axes for one in (before, made))
-        if axes != found or (before is None) != (made is None):
+        if axes != found:
             raise ValueError(
                 "groups, folds and rows of sample_weight must be given for the other samples, with "
                 f"the axes of the sweep, {shown(axes)}, got {shown(found)}"
@@ -324,6 +325,12 @@ def check_resumed_networks(
     resume: Run | Sweep, networks: Sequence[Network], samples: int, total: int
 ) -> None:
     """Raise if the samples don't fit the resumed networks: a total, or at most so many per run."""
+    predictions = resume.recorded_predictions
+    if predictions is not None and predictions.shape[-2] != total:
+        raise ValueError(
+            "X must have the same number of samples as before to resume with "
+            f"record_predictions=True ({predictions.shape[-2]}), got {total}"
+        )
     former = (Network.of(resume),) if isinstance(resume, Run) else resume.networks
     for network, before, state in zip(networks, former, states_of(resume), strict=True):
         sizes, found = network.sizes, before.sizes
@@ -331,12 +338,6 @@ def check_resumed_networks(
             raise ValueError(
                 f"resume must be of a network with {sizes[0]} inputs and {sizes[-1]} outputs, as "
                 f"X and y have them, got one with {found[0]} and {found[-1]}"
-            )
-        predictions = resume.recorded_predictions
-        if predictions is not None and predictions.shape[-2] != total:
-            raise ValueError(
-                "X must have the same number of samples as before to resume with "
-                f"record_predictions=True ({predictions.shape[-2]}), got {total}"
             )
         if state.tau.shape[1] not in (0, samples):
             raise ValueError(
@@ -373,43 +374,50 @@ def check_same_samples(before: Hashes | None, now: Hashes, whose: str) -> None:
         )
 
 
-def schedule_start(resume: Run | Sweep | None, change: Mapping[str, Any]) -> int:
+def schedule_start(resume: Run | Sweep | None, anew: Collection[str]) -> int:
     """The update at which the schedule began: the last one at which it was given anew."""
     if resume is None:
         return 0
-    return planned(resume) if "schedule" in change else resume.schedule_start or 0
+    return planned(resume) if "schedule" in anew else resume.schedule_start or 0
 
 
 def suited(
     state: State,
     method: Method,
     values: Mapping[str, Sequence[Any]],
-    change: Collection[str],
+    anew: Collection[str],
     samples: int,
-    *,
-    is_new: bool,
 ) -> State:
-    """A state without what belongs to other samples, of at most this number, or another error."""
+    """A state without what belongs to other samples or errors, for at most this many samples.
+
+    ``anew`` are the names of what may differ: see :func:`differing`.
+    """
     if method.summary is not None:
         raise ValueError(
             "summary must be changed to None to resume with change or other samples, as it "
             f"compares all errors with the first, got {method.summary}"
         )
-    going = state.ended < 0
+    going, is_new = state.ended < 0, "samples" in anew
     if isinstance(method.optimizer, LevenbergMarquardt):  # its last step may have been the last one
         numbers = state.corrections.copy()
         numbers[going, list(method.optimizer.kept).index("signal")] = 0.0
         state = state._replace(corrections=numbers)
     drawn = samples if method.sampling == "adaptive" else 0
-    if is_new or bool(drawn) != bool(state.tau.shape[1]):
-        state = state._replace(tau=np.zeros((len(going), drawn)))
+    watched, best = State.widths(method, values)
+    runs, parameters = state.parameters.shape
+    fresh = State.empty(runs, parameters, method, watched, drawn, best)
+    fresh.watch_counts[:, 0] = state.planned
     monitored = {"monitor", "restore_best"}
     if method.monitor == "loss":
         monitored |= {"gradient_weight", *LossOptions.__annotations__, *method.numbers}
-    fresh = state.unwatched(*State.widths(method, values))
-    if is_new or not monitored.isdisjoint(change) or fresh.watch.shape != state.watch.shape:
-        return fresh
-    return state
+    begun = ["tau"] if is_new or bool(drawn) != bool(state.tau.shape[1]) else []
+    if is_new or not monitored.isdisjoint(anew) or watched != state.watch.shape[1]:
+        begun += ["watch", "watch_counts", "best", "best_error"]
+    for name in begun:
+        old, new = getattr(state, name), getattr(fresh, name)
+        if old.shape == new.shape:
+            new[~going] = old[~going]
+    return state._replace(**{name: getattr(fresh, name) for name in begun})
 
 
 def join(

@@ -62,7 +62,7 @@ from fastgd.training.codec import JsonValues
 from fastgd.training.resuming import (
     check_resumed_networks,
     check_same_samples,
-    has_new_samples,
+    differing,
     join,
     planned,
     resumed_partition,
@@ -545,16 +545,14 @@ def checked_job(
     ``given`` are hidden_size, alpha, seed, weights and biases, ``arguments`` names of arguments
     that are checked elsewhere, for "did you mean" hints. The options have what ``change`` says.
     """
-    is_new = has_new_samples({"samples": samples, "change": change, "resume": resume})
+    anew = differing({"samples": samples, "change": change, "resume": resume})
     done = 0 if resume is None else planned(resume)
     task = TrainingData.check(
         X, y, iterations, record_every, given_options, validation, done, gradients,
-        schedule_start(resume, change or {}),
+        schedule_start(resume, anew),
     )  # fmt: skip
     if sweeps:
-        partition, given_options = _subsets(
-            task, given_options, groups, folds, resume, is_new=is_new
-        )
+        partition, given_options = _subsets(task, given_options, groups, folds, resume, anew)
         task = replace(task, partition=partition)
     keep = Keep(
         check_flag("keep_weights", keep_weights),
@@ -651,20 +649,15 @@ def checked_job(
     )
     _check_outputs(job.networks if keep.predictions else ())
     if resume is not None:
-        vars(job)["resume"] = _resumed_by(job, resume, change or {}, is_new=is_new)
+        vars(job)["resume"] = _resumed_by(job, resume, anew)
     return job
 
 
-def _resumed_by(
-    job: TrainingJob, before: Run | Sweep, change: Collection[str], *, is_new: bool
-) -> Run | Sweep:
-    """The result that a job resumes, with a state that suits the job.
-
-    ``change`` are the names of what may differ; ``is_new`` is whether samples may.
-    """
+def _resumed_by(job: TrainingJob, before: Run | Sweep, anew: set[str]) -> Run | Sweep:
+    """The result that a job resumes, with a state that suits what is ``anew``."""
     partition, states = job.task.partition, states_of(before)
     most = len(job.task.X) if partition is None else int(partition.rows.sizes.max())
-    if change or is_new:
+    if anew:
         if all(bool((state.ended >= 0).all()) for state in states):
             raise ValueError(
                 "resume must be of a training that goes on, to change it, as no state is kept of "
@@ -677,13 +670,13 @@ def _resumed_by(
                 f"change must leave the axes of the sweep and their lengths, {one}, got {other}"
             )
         states = tuple(
-            suited(state, method, job.values, change, most, is_new=is_new)
+            suited(state, method, job.values, anew, most)
             for state, method in zip(states, job.methods, strict=True)
         )
         kept = {"state": states[0]} if isinstance(before, Run) else {"states": states}
         before = replace(before, schedule_start=job.task.schedule_start, **kept)
     check_resumed_networks(before, job.networks, most, len(job.task.X))
-    if not is_new:
+    if "samples" not in anew:
         whose = "the run" if isinstance(before, Run) else "the sweep"
         check_same_samples(before.sample_hashes, job.sample_hashes, whose)
     return before
@@ -721,8 +714,7 @@ def _subsets(
     groups: object,
     folds: object,
     resume: Any,
-    *,
-    is_new: bool,
+    anew: set[str],
 ) -> tuple[Partition | None, Mapping[str, Any]]:
     """The subsets of the samples, and the options without sample weights that are an axis."""
     weight = given.get("sample_weight")
@@ -730,7 +722,8 @@ def _subsets(
     if partition is not None and "sample_weight" in partition.axes:
         given = {name: value for name, value in given.items() if name != "sample_weight"}
     if resume is not None:
-        partition = resumed_partition(partition, resume.partition, len(task.X), is_new=is_new)
+        others = "samples" in anew
+        partition = resumed_partition(partition, resume.partition, len(task.X), is_new=others)
     divided = partition is not None and (
         partition.axes.keys() - {"sample_weight"} or partition.held is not None
     )
