@@ -5,6 +5,7 @@ write: monitored errors, schedules, drawn samples.
 """
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -348,6 +349,8 @@ def test_each_run_of_a_sweep_is_changed_as_it_is_alone(tmp_path):
     some = first[1:, :, 1]
     part = fastgd.sweep(X, Y, resume=some, iterations=7, change={**change, "alpha": [0.1]})
     assert part == on[1:, :, 1]
+    with ThreadPoolExecutor(1) as executor:
+        assert changed(first, change=change, executor=executor) == on
     on.save(tmp_path / "sweep.npz")
     loaded = fastgd.load(tmp_path / "sweep.npz")
     assert loaded == on
