@@ -127,7 +127,6 @@ class Plan:
             record_weights=record_weights,
             holds_out=task.holds_out,
             has_gradients=task.gradients is not None,
-            restarted=task.schedule_start > 0,
         )
         look, ends = monitoring_of(method, scope, task.record_every)
         named = [("alpha", len(alpha)), *zip(values, map(len, columns), strict=True)]

@@ -108,7 +108,7 @@ _FEATURES = [name for name in _WANTED_BY if name not in ("batches", "tangents", 
 
 _SWITCHED = (
     *("mean", "batch_norm", "separate", "path", "held", "best", "inputs", "curvature", "bayesian"),
-    *("tangents", "restarted"),
+    "tangents",
 )
 """Fields of the recipe itself that are on or off."""
 
@@ -269,7 +269,6 @@ def recipe_of(
     record_weights: bool = False,
     holds_out: bool = False,
     has_gradients: bool = False,
-    restarted: bool = False,
 ) -> Recipe:
     """What the kernel is compiled for; it includes a feature if any value on its axis needs it."""
     given = _given(method, values)
@@ -305,7 +304,6 @@ def recipe_of(
         "curvature": is_curved,
         "bayesian": method.regularization == "bayesian",
         "tangents": has_gradients,
-        "restarted": restarted and rates is not None,
     }
     on = {name: _ON[name] if is_wanted else None for name, is_wanted in wanted.items()}
     return Recipe(

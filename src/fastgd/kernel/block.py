@@ -62,7 +62,6 @@ class Recipe(NamedTuple):
 
     optimizer: Choice
     schedule: Choice | None  # learning rates or hyperparameters change from update to update
-    restarted: Choice | None  # ... but not from the first one on
     own_penalty: Choice | None  # a custom penalty is added to the loss for each weight
     activation: Choice
     output: Choice

@@ -97,7 +97,6 @@ from fastgd.kernel.iteration.monitoring import (
 from fastgd.kernel.iteration.optimizer_steps import (
     prepare,
     set_rates,
-    since_start,
 )
 from fastgd.kernel.iteration.updates import after_update, flush, update
 from fastgd.kernel.language.cache import cached_njit
@@ -236,7 +235,7 @@ def begin_pass(descent, data, N, of_batch, j, trains):
     shapes, recipe, layers, block = descent.shapes, descent.recipe, descent.layers, descent.block
     scalar, source, real = shapes.scalar, data, data.samples
     if trains:
-        t = since_start(recipe.restarted, descent.span, j)
+        t = j - descent.span.schedule_start
         set_rates(recipe.schedule, scalar, layers, block, descent.span, t)
         prepare(recipe.optimizer, scalar, block.numbers, layers[0])
         source, real = choose_samples(recipe.batches, descent, data, j)

@@ -165,7 +165,7 @@ class _Descent:
             recorded=self.task.recorded,
             state=end.state,
             sample_hashes=self.job.sample_hashes,
-            history=self.job.history,
+            schedule_start=self.job.schedule_start,
         )
 
     def _descend(self) -> Ending:

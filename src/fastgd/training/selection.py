@@ -21,15 +21,13 @@ from fastgd.engine.recipe import is_watched
 from fastgd.engine.results import MISSING, STATUS, State, Summary, summarize
 from fastgd.formulas.measures import needs_last
 from fastgd.formulas.updates import kept_of, states_of
-from fastgd.optimizers import Hyperparameters
 from fastgd.store import hashes_of
 from fastgd.training.run import Run, run_of
-from fastgd.training.stored_results import RESULTS, History
+from fastgd.training.stored_results import RESULTS
 from fastgd.training.sweep_axes import (
     COMBINATION,
     PARTS,
     SweepAxes,
-    given_of,
     is_numbered,
     told_apart,
     varied,
@@ -350,12 +348,7 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
         recorded=sweep.recorded,
         state=state,
         sample_hashes=state and hashes,
-        history=_past(
-            sweep.history,
-            Selection(sweep_axes, index),
-            given_of({}, values["alpha"], method),
-            method,
-        ),
+        schedule_start=sweep.schedule_start,
     )
 
 
@@ -465,7 +458,6 @@ def selected(sweep: Any, chosen: Selection, measured: Mapping[str, Any]) -> dict
     first = told_apart({name: axis[0] for name, axis in axes.items()} | fixed)
     shared = {name: value for name, value in first.items() if name in ("alpha", "seed")}
     shared |= {name: value for name, value in fixed.items() if name in PARTS}
-    settings = sweep.settings | shared
     source = sweep.source
     if source and "weights" in fixed:
         source = replace(source, weights=fixed["weights"])
@@ -481,7 +473,7 @@ def selected(sweep: Any, chosen: Selection, measured: Mapping[str, Any]) -> dict
     return {
         **measured,
         "axes": axes,
-        "settings": settings,
+        "settings": sweep.settings | shared,
         "method": method,
         "recorded": sweep.recorded,
         "networks": tuple(sweep.networks[number] for number in chosen.networks),
@@ -489,37 +481,8 @@ def selected(sweep: Any, chosen: Selection, measured: Mapping[str, Any]) -> dict
         "sample_hashes": sweep.sample_hashes,
         "partition": partition,
         "states": states,
-        "history": _past(sweep.history, chosen, given_of(axes, settings["alpha"], method), method),
+        "schedule_start": sweep.schedule_start,
     }
-
-
-def _past(history: History, chosen: Selection, now: dict[str, Any], method: Method) -> History:
-    """What a history says of the selected runs, whose alpha and options are these ``now``."""
-    axes, found, now = chosen.sweep_axes.axes, list[Any](), vars(method) | method.numbers | now
-    selectors = dict(zip(axes, chosen.selectors, strict=True))
-
-    def some(name: str, value: Any) -> Any:
-        if name not in selectors:
-            return value
-        places = _places_of(len(value), selectors[name])
-        return [value[i] for i in places] if places.ndim else value[int(places)]
-
-    for updates, values in reversed(history):
-        own = {name: some(name, value) for name, value in values.items()}
-        for option, holder in own.items():
-            if isinstance(holder, Hyperparameters):
-                fields = {n: some(n, v) for n, v in holder._asdict().items() if n in selectors}
-                own[option] = holder._replace(**fields) if fields else holder
-        # A value on an axis that was another one may be another one for other runs only.
-        own = {
-            name: value
-            for name, value in own.items()
-            if value is values[name] or name == "schedule" or value != now.get(name)
-        }
-        now = now | own
-        if own:
-            found.insert(0, (updates, own))
-    return tuple(found)
 
 
 def method_at(method: Method, values: Mapping[str, Any]) -> Method:

@@ -8,7 +8,7 @@ it is also the metadata of a folder.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -66,9 +66,6 @@ from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, varied
 
 Hashes = dict[str, str]
 """For each array of :attr:`TrainingData.samples` its dtype, shape and SHA-256, as in a manifest."""
-
-History = tuple[tuple[int, dict[str, Any]], ...]
-"""What a resumed result was trained with before: see :attr:`fastgd.Run.history`."""
 
 SAMPLES = ("X", "y", "gradients", "validation_X", "validation_y", "validation_weight")
 
@@ -153,45 +150,10 @@ def _decoded(value: Any) -> Any:
     return {one.__name__: one for one in known}[kind].of_text(*source)
 
 
-def _encoded_history(history: History, arrays: Arrays) -> JsonValues:
-    """A history as a value of the header; nothing if there is none, as in files of before."""
-    return {"history": as_json(history, arrays)} if history else {}
-
-
-def decode_history(
-    value: Any, method: Method, arrays: Found, axes: Collection[str] = ()
-) -> History:
-    """Restore and check the history of a run, or of a sweep with these axes."""
-    found, given = list[tuple[int, dict[str, Any]]](), dict(method.given)
-    for updates, values in reversed(tuple(value)):
-        own = {}
-        for name, one in values.items():
-            each = list(one) if name in axes else [one]
-            own[name] = [decode_option(name, item, arrays) for item in each]
-            given |= {name: own[name][0]} if name == "loss" else {}
-        kinds = {n: option.kind for n, option in DECLARED.items()} | kinds_of(given)
-        checked = {name: [_former(name, one, kinds, axes) for one in own[name]] for name in own}
-        plain = {name: each if name in axes else each[0] for name, each in checked.items()}
-        found.insert(0, (count(updates), plain))
-    return tuple(found)
-
-
-def _former(name: str, value: Any, kinds: Mapping[str, OptionType], axes: Collection[str]) -> Any:
-    """Check a value in a history; an optimizer or a schedule may have axes in its fields."""
-    if name == "samples":
-        need(value == "other")
-        return value
-    if name == "alpha":
-        return _check_alpha(value)
-    if name not in FIELDED:
-        return kinds[name].check(name, value, LARGEST)
-    lists = {
-        field: field_kind(value, field).check_axis(field, getattr(value, field), LARGEST)
-        for field in value.hyperparameters
-        if field in axes
-    }
-    first = {field: axis[0] for field, axis in lists.items()}
-    return kinds[name].check(name, value._replace(**first), LARGEST)._replace(**lists)
+def _restarted(result: Any) -> JsonValues:
+    """The start of a schedule as a value of the header; nothing if there is none, as before."""
+    start = result.schedule_start
+    return {} if start is None else {"schedule_start": start}
 
 
 def check_width(method: Method, outputs: int) -> None:
@@ -300,7 +262,7 @@ def encode_run(run: Any) -> tuple[JsonValues, Arrays]:
     """A Run as a header and arrays."""
     header, arrays = codec.encode(_OF_RUN, run)
     header |= {"options": as_json(run.options, arrays)}
-    return header | _encoded_history(run.history, arrays), arrays
+    return header | _restarted(run), arrays
 
 
 def decode_run(header: JsonValues, arrays: Found) -> dict[str, Any]:
@@ -326,8 +288,8 @@ def decode_run(header: JsonValues, arrays: Found) -> dict[str, Any]:
     check_width(method, sizes[-1])
     network, state = Network(sizes, bias, batch_norm), found["state"]
     found["state"] = state and check_state(state, 1, network, method, {})
-    history = decode_history(header.get("history", ()), method, arrays)
-    return {**found, "options": method.given, "history": history}
+    start = optional(count)(header.get("schedule_start"))
+    return {**found, "options": method.given, "schedule_start": start}
 
 
 def _predicted(arrays: Found, outputs: int) -> dict[str, tuple[int, ...]]:
@@ -442,7 +404,7 @@ def encode_outline(sweep: Any) -> tuple[JsonValues, Arrays]:
         "settings": sweep.settings,
         "options": as_json(sweep.method.given, arrays),
         "networks": [(n.sizes, n.bias, n.batch_norm) for n in sweep.networks],
-        **_encoded_history(sweep.history, arrays),
+        **_restarted(sweep),
     }, arrays
 
 
@@ -469,7 +431,7 @@ def decode_outline(header: JsonValues, arrays: Found) -> dict[str, Any]:
         "recorded": array_of(arrays, "recorded", "i", arrays["recorded"].shape[:1]),
         "networks": networks,
         "partition": decode_partition(arrays, axes),
-        "history": decode_history(header.get("history", ()), method, arrays, axes),
+        "schedule_start": optional(count)(header.get("schedule_start")),
     }
 
 

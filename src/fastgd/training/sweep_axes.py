@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.declarations import FIELDED, OF_EACH_RUN, STRUCTURES
+from fastgd.arguments.declarations import FIELDED, STRUCTURES
 from fastgd.arguments.option_types import has_numbers
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers
@@ -136,18 +136,6 @@ def _flat(index: Sequence[int], shape: tuple[int, ...]) -> int:
     for i, count in zip(index, shape, strict=True):
         number = number * count + i
     return number
-
-
-def given_of(axes: Mapping[str, list[Any]], alpha: Any, method: Method) -> dict[str, Any]:
-    """Alpha and the options of a sweep as a call has them: with their axes, also in fields."""
-    names = ("alpha", *STRUCTURES, *OF_EACH_RUN, *method.numbers)
-    own = {"alpha": alpha, **method.given} | {name: axes[name] for name in names if name in axes}
-    for option in FIELDED:
-        holder = getattr(method, option)
-        fields = {name: axes[name] for name in holder.hyperparameters if name in axes}
-        if fields:
-            own[option] = holder._replace(**fields)
-    return own
 
 
 # ---------------------------------------------------------------- tables

@@ -61,7 +61,6 @@ from fastgd.training.selection import (
     taken,
 )
 from fastgd.training.stored_results import (
-    History,
     decode_sweep,
     encode_outline,
     encode_sweep,
@@ -171,8 +170,8 @@ class Sweep(SavedResult, ShownInNotebooks):
     recorded_predictions : shape + (records, samples, outputs) array, or None
         The outputs at the points of ``errors``, with ``record_predictions=True``: of all samples of
         X, also those that a run of a group or fold doesn't learn from.
-    history : tuple of (int, dict)
-        As in :class:`Run`, with axes where the values of an axis were others.
+    schedule_start : int or None
+        As in :class:`Run`.
     settings, method, networks, kept_weights, kept_changes, kept_path, states, source
         Private: what the methods of this class read.
     """
@@ -205,7 +204,7 @@ class Sweep(SavedResult, ShownInNotebooks):
     partition: Partition | None = field(repr=False, default=None)
     source: Any = field(repr=False, default=None)
     sample_hashes: dict[str, str] | None = field(repr=False, default=None)
-    history: History = field(repr=False, default=())
+    schedule_start: int | None = field(repr=False, default=None)
 
     weights = _Stacked[Weights]("kept_weights", "weights")
     biases = _Stacked[Weights]("kept_weights", "biases")

@@ -44,7 +44,6 @@ from fastgd.arguments.subsets import Partition, Subset, check_partition
 from fastgd.checks.messages import either, shown
 from fastgd.checks.numbers import (
     FloatArray,
-    check_choice,
     check_flag,
     check_memory,
     check_seeds,
@@ -64,7 +63,7 @@ from fastgd.training.codec import JsonValues
 from fastgd.training.resuming import (
     check_resumed_networks,
     check_same_samples,
-    differing_samples,
+    differing,
     join,
     planned,
     resumed_partition,
@@ -77,7 +76,6 @@ from fastgd.training.selection import Selection, fields_of, narrowed
 from fastgd.training.stored_results import (
     SOURCES,
     Hashes,
-    History,
     as_json,
     encode_run,
     with_hashes,
@@ -237,7 +235,7 @@ class TrainingJob:
             recorded=self.task.recorded,
             state=trained.state,
             sample_hashes=self.sample_hashes,
-            history=self.history,
+            schedule_start=self.schedule_start,
         )
 
     def between(self, done: int, iterations: int, before: Run | None) -> TrainingJob:
@@ -250,9 +248,9 @@ class TrainingJob:
     # ------------------------------------------------------------ results
 
     @property
-    def history(self) -> History:
-        """What the resumed result was trained with before."""
-        return () if self.resume is None else self.resume.history
+    def schedule_start(self) -> int | None:
+        """The update at which the schedule began; None if all updates have the same arguments."""
+        return None if self.resume is None else self.resume.schedule_start
 
     @cached_property
     def sample_hashes(self) -> Hashes:
@@ -279,7 +277,7 @@ class TrainingJob:
             **({"record_predictions": True} if self.keep.predictions else {}),
             **as_json(self.methods[0].given, arrays),
         }
-        asked |= {"history": as_json(self.history, arrays)} if self.history else {}
+        asked |= {"schedule_start": start} if (start := self.schedule_start) is not None else {}
         return asked, arrays
 
     @property
@@ -297,14 +295,14 @@ class TrainingJob:
             "partition": self.task.partition,
             "source": None if self.keep.weights else self._source,
             "sample_hashes": self.sample_hashes if self.keep.state else None,
-            "history": self.history,
+            "schedule_start": self.schedule_start,
         }
 
     @property
     def _source(self) -> TrainingSource | None:
         """The data to train a run again; an axis of initial weights has the networks itself."""
         before = self.resume
-        if self.history:
+        if self.schedule_start is not None:
             return None
         start = None if self.starts is None else self.networks[0].parts(self.starts[0])
         if start and isinstance(before, Sweep) and "weights" not in before.axes:
@@ -546,20 +544,16 @@ def checked_job(
     """Check the arguments of :func:`fastgd.train`, or if it ``sweeps`` of :func:`fastgd.sweep`.
 
     ``given`` are hidden_size, alpha, seed, weights and biases, ``arguments`` names of arguments
-    that are checked elsewhere, for "did you mean" hints. Of a resumed result, ``change`` are the
-    options that differ from now on, as they were.
+    that are checked elsewhere, for "did you mean" hints. The options have what ``change`` says.
     """
-    is_new = check_choice("samples", samples, ("same", "new")) == "new"
-    _check_goes_on(resume, change=change, samples=samples if is_new else None)
+    anew = differing({"samples": samples, "change": change, "resume": resume})
     done = 0 if resume is None else planned(resume)
     task = TrainingData.check(
         X, y, iterations, record_every, given_options, validation, done, gradients,
-        schedule_start(resume, change or {}),
+        schedule_start(resume, anew),
     )  # fmt: skip
     if sweeps:
-        partition, given_options = _subsets(
-            task, given_options, groups, folds, resume, is_new=is_new
-        )
+        partition, given_options = _subsets(task, given_options, groups, folds, resume, anew)
         task = replace(task, partition=partition)
     keep = Keep(
         check_flag("keep_weights", keep_weights),
@@ -661,49 +655,34 @@ def checked_job(
     )
     _check_outputs(job.networks if keep.predictions else ())
     if resume is not None:
-        vars(job)["resume"] = _resumed_by(job, resume, change or {}, is_new=is_new)
+        vars(job)["resume"] = _resumed_by(job, resume, anew)
     return job
 
 
-def _check_goes_on(resume: Run | Sweep | None, **given: object) -> None:
-    """Reject what says how a training goes on where none does."""
-    for name, value in given.items():
-        if resume is None and value:
-            raise ValueError(f"{name} must go with resume, got {name}={shown(value)} without it")
-
-
-def _resumed_by(
-    job: TrainingJob, before: Run | Sweep, change: Mapping[str, Any], *, is_new: bool
-) -> Run | Sweep:
-    """The result that a job resumes: what is said of its past, and its state, suit the job.
-
-    ``change`` are the options that differ, as they were; ``is_new`` is whether samples may differ.
-    """
-    others = differing_samples(before.sample_hashes, job.sample_hashes) if is_new else {}
-    entry = dict(change) | ({"samples": "other"} if others else {})
+def _resumed_by(job: TrainingJob, before: Run | Sweep, anew: set[str]) -> Run | Sweep:
+    """The result that a job resumes, with a state that suits what is ``anew``."""
     partition, states = job.task.partition, states_of(before)
     most = len(job.task.X) if partition is None else int(partition.rows.sizes.max())
-    if entry and all(bool((state.ended >= 0).all()) for state in states):
-        raise ValueError(
-            "resume must be of a training that goes on, to change it, as no state is kept of one "
-            "that ended early, got one that did: train from its weights instead"
-        )
-    axes = {} if isinstance(before, Run) else before.axes
-    one, other = ({n: len(axis) for n, axis in own.items()} for own in (axes, job.sweep_axes.axes))
-    if one != other:
-        raise ValueError(
-            f"change must leave the axes of the sweep and their lengths, {one}, got {other}"
-        )
-    is_other = any(n.startswith("v") for n in others) if job.task.validation else "samples" in entry
-    if entry:
+    if anew:
+        if all(bool((state.ended >= 0).all()) for state in states):
+            raise ValueError(
+                "resume must be of a training that goes on, to change it, as no state is kept of "
+                "one that ended early, got one that did: train from its weights instead"
+            )
+        all_axes = ({} if isinstance(before, Run) else before.axes), job.sweep_axes.axes
+        one, other = ({name: len(axis) for name, axis in own.items()} for own in all_axes)
+        if one != other:
+            raise ValueError(
+                f"change must leave the axes of the sweep and their lengths, {one}, got {other}"
+            )
         states = tuple(
-            suited(state, method, job.values, entry, most, is_other=is_other)
+            suited(state, method, job.values, anew, most)
             for state, method in zip(states, job.methods, strict=True)
         )
         kept = {"state": states[0]} if isinstance(before, Run) else {"states": states}
-        before = replace(before, history=(*before.history, (planned(before), entry)), **kept)
-    check_resumed_networks(before, job.networks, most)
-    if not is_new:
+        before = replace(before, schedule_start=job.task.schedule_start, **kept)
+    check_resumed_networks(before, job.networks, most, len(job.task.X))
+    if "samples" not in anew:
         whose = "the run" if isinstance(before, Run) else "the sweep"
         check_same_samples(before.sample_hashes, job.sample_hashes, whose)
     return before
@@ -741,8 +720,7 @@ def _subsets(
     groups: object,
     folds: object,
     resume: Any,
-    *,
-    is_new: bool,
+    anew: set[str],
 ) -> tuple[Partition | None, Mapping[str, Any]]:
     """The subsets of the samples, and the options without sample weights that are an axis."""
     weight = given.get("sample_weight")
@@ -750,7 +728,8 @@ def _subsets(
     if partition is not None and "sample_weight" in partition.axes:
         given = {name: value for name, value in given.items() if name != "sample_weight"}
     if resume is not None:
-        partition = resumed_partition(partition, resume.partition, len(task.X), is_new=is_new)
+        others = "samples" in anew
+        partition = resumed_partition(partition, resume.partition, len(task.X), is_new=others)
     divided = partition is not None and (
         partition.axes.keys() - {"sample_weight"} or partition.held is not None
     )

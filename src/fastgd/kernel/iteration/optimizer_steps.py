@@ -100,14 +100,6 @@ dispatch(factor_of, _pick_factor)
 
 
 @part
-def since_start(restarted, span, j):
-    """The number of update j for the schedule, which may have been given anew."""
-    if restarted is None:
-        return j
-    return j - span.schedule_start
-
-
-@part
 def set_rates(schedule, scalar, layers, block, span, j):
     """Set the learning rates of update j of the schedule, and hyperparameters that change."""
     if schedule is None:
