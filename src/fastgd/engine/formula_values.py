@@ -4,7 +4,8 @@ A formula becomes instructions of the kernel's interpreter, so that a new one co
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from fastgd.kernel.bytecode import (
     function_of_numbers,
 )
 from fastgd.kernel.curve_descent import evaluate as evaluate_code
+from fastgd.kernel.language.specialization import FormulaChoice
 
 
 def evaluate(name: str, *operands: object) -> Any:
@@ -72,9 +74,37 @@ def evaluate(name: str, *operands: object) -> Any:
             f"got {' and '.join(map(str, shapes))}"
         ) from None
     check_memory(8 * (len(arrays) + 1) * math.prod(shape), f"the result of {name}()")
-    columns = [np.broadcast_to(array, shape).reshape(-1) for array in arrays]
-    values = evaluate_code(function_of_numbers(name, len(arrays)), *columns)
-    return values.reshape(shape) if shape else values.item()
+    values = _applied(name, *arrays)
+    return values if shape else values.item()
+
+
+def _applied(operation: str, *operands: FloatArray) -> FloatArray:
+    """Apply an operation to arrays, which are broadcast together."""
+    arrays = np.broadcast_arrays(*operands)
+    columns = [array.reshape(-1) for array in arrays]
+    values = evaluate_code(function_of_numbers(operation, len(columns)), *columns)
+    return values.reshape(arrays[0].shape)
+
+
+_BY_VALUE: dict[str, Callable[[FloatArray], FloatArray]] = {
+    "derivative of sigmoid": lambda v: v * (1.0 - v),
+    "derivative of tanh": lambda v: 1.0 - v * v,
+}
+"""Derivatives that the interpreter computes otherwise than networks do, from their value."""
+
+
+def results_of(formula: FormulaChoice, given: Mapping[str, FloatArray]) -> list[FloatArray]:
+    """Return the results of a formula of networks, for arrays that can be broadcast together."""
+    values: list[FloatArray] = []
+    for kind, *rest in formula.nodes:
+        if kind == "number":
+            values.append(np.array(rest[0]))
+        elif kind == "variable":
+            values.append(given[rest[0]])
+        else:
+            name, operands = kind.replace("unit_", ""), [values[k] for k in rest]
+            values.append(_BY_VALUE.get(name, partial(_applied, name))(*operands))
+    return [values[k] for k in formula.results]
 
 
 def value_of(formula: Formula, *variables: FloatArray) -> FloatArray:

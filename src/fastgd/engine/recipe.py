@@ -524,7 +524,7 @@ def _functions_of(
         return _Functions(hidden, outputs, Choice(str(loss)), None)
     own = _places(unit, "u", places) | _places(known, "n", places)
     if known.outputs > 1:
-        joint = Choice("joint", _joint(known, unit), **own)
+        joint = Choice("joint", joint_formulas(known, unit), **own)
         return _Functions(hidden, outputs, Choice("joint"), joint)
     if loss == "squared" and DERIVATIVE in outputs.formulas:
         return _Functions(hidden, outputs, Choice("squared"), None)
@@ -691,7 +691,7 @@ def _has_log(tree: Tree, variable: str) -> bool:
     return tree == ("log", variable) or any(_has_log(part, variable) for part in tree[1:])
 
 
-def _joint(loss: Loss, unit: Function) -> tuple[tuple[str, FormulaChoice], ...]:
+def joint_formulas(loss: Loss, unit: Function) -> tuple[tuple[str, FormulaChoice], ...]:
     """For a loss of outputs v0 = unit(z0), ...: these and minus the derivatives; the loss."""
     found = Derivation("", OF_VALUE)
     units = [_with_given_derivative(unit, f"z{k}") for k in range(loss.outputs)]
@@ -704,6 +704,14 @@ def _joint(loss: Loss, unit: Function) -> tuple[tuple[str, FormulaChoice], ...]:
         deltas.append(found.make("mul", found.number(-1.0), slope))
     whole = found.of(tree).value
     return (DELTA, _formula(found, (*values, *deltas))), (LOSS, _formula(found, (whole,)))
+
+
+@lru_cache(maxsize=1024)
+def differentiated(formula: FormulaChoice, by: str) -> FormulaChoice:
+    """The derivatives of a formula's results by one of its variables."""
+    found = Derivation(by, OF_VALUE)
+    found.nodes.extend(formula.nodes)
+    return _formula(found, tuple(found.slope(found.dual(k)) for k in formula.results))
 
 
 def _formula(
