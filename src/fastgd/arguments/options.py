@@ -35,7 +35,7 @@ from fastgd.arguments.option_types import (
 from fastgd.arguments.samples import check_outputs, outputs_of
 from fastgd.checks.messages import either, shown
 from fastgd.checks.numbers import LARGEST, FloatArray
-from fastgd.formulas.measures import SHARPNESS, name_of, stop_of
+from fastgd.formulas.measures import name_of, stop_of
 from fastgd.formulas.named import Formula, loss_of, unit_of
 from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Rprop
 from fastgd.schedules import Constant, Cosine, Factors
@@ -356,9 +356,6 @@ def _check_measuring(
     if units and (has_gradients or _first_other(method, axes, "dropout")):
         beside = "gradients" if has_gradients else "dropout"
         raise ValueError(f"measure must have no shares of units with {beside}, got {units[0]!r}")
-    if SHARPNESS in names and (has_gradients or method.batch_norm):
-        beside = "gradients" if has_gradients else "batch_norm=True"
-        raise ValueError(f"measure must have no {SHARPNESS!r} with {beside}, got {shown(names)}")
     reaches = [unit_of(one).reach for one in (method.activation, method.output)]
     if "saturated" in units and all(high - low == inf for low, high in reaches):
         raise ValueError(
@@ -378,11 +375,6 @@ def _check_measuring(
             f"got {shown(method.stop)}"
         )
     found = stop_of(method.stop)
-    if found is not None and found.name == SHARPNESS in names:
-        raise ValueError(
-            f"stop must compare what is known after an update, not {SHARPNESS!r}, which is computed "
-            f"after the training, got {shown(method.stop)}"
-        )
     if found is not None and found.name not in names:
         raise ValueError(
             f"stop must compare what is measured, {either(names)}, got {shown(method.stop)}"

@@ -74,37 +74,9 @@ def evaluate(name: str, *operands: object) -> Any:
             f"got {' and '.join(map(str, shapes))}"
         ) from None
     check_memory(8 * (len(arrays) + 1) * math.prod(shape), f"the result of {name}()")
-    values = _applied(name, *arrays)
-    return values if shape else values.item()
-
-
-def _applied(operation: str, *operands: FloatArray) -> FloatArray:
-    """Apply an operation to arrays, which are broadcast together."""
-    arrays = np.broadcast_arrays(*operands)
-    columns = [array.reshape(-1) for array in arrays]
-    values = evaluate_code(function_of_numbers(operation, len(columns)), *columns)
-    return values.reshape(arrays[0].shape)
-
-
-_BY_VALUE: dict[str, Callable[[FloatArray], FloatArray]] = {
-    "derivative of sigmoid": lambda v: v * (1.0 - v),
-    "derivative of tanh": lambda v: 1.0 - v * v,
-}
-"""Derivatives that the interpreter computes otherwise than networks do, from their value."""
-
-
-def results_of(formula: FormulaChoice, given: Mapping[str, FloatArray]) -> list[FloatArray]:
-    """Return the results of a formula of networks, for arrays that can be broadcast together."""
-    values: list[FloatArray] = []
-    for kind, *rest in formula.nodes:
-        if kind == "number":
-            values.append(np.array(rest[0]))
-        elif kind == "variable":
-            values.append(given[rest[0]])
-        else:
-            name, operands = kind.replace("unit_", ""), [values[k] for k in rest]
-            values.append(_BY_VALUE.get(name, partial(_applied, name))(*operands))
-    return [values[k] for k in formula.results]
+    columns = [np.broadcast_to(array, shape).reshape(-1) for array in arrays]
+    values = evaluate_code(function_of_numbers(name, len(arrays)), *columns)
+    return values.reshape(shape) if shape else values.item()
 
 
 def value_of(formula: Formula, *variables: FloatArray) -> FloatArray:
@@ -120,6 +92,27 @@ def value_of(formula: Formula, *variables: FloatArray) -> FloatArray:
     found = Derivation()
     value = found.of(replaced(formula.tree, formula.parameters)).value
     return evaluate_code(code_of(found, value, formula.variables), *variables)
+
+
+_BY_VALUE: dict[str, Callable[[Any], Any]] = {
+    "derivative of sigmoid": lambda v: v * (1.0 - v),
+    "derivative of tanh": lambda v: 1.0 - v * v,
+}
+"""Derivatives that networks compute from the function's value, and the interpreter doesn't."""
+
+
+def results_of(formula: FormulaChoice, given: Mapping[str, FloatArray]) -> list[Any]:
+    """Return the results of a formula of networks, of variables that are broadcast together."""
+    values: list[Any] = []
+    for kind, *rest in formula.nodes:
+        if kind in ("number", "variable"):
+            values.append(rest[0] if kind == "number" else given[rest[0]])
+            continue
+        name, operands = kind.replace("unit_", ""), [values[k] for k in rest]
+        if name == "where":
+            operands[0] = operands[0] != 0.0
+        values.append(_BY_VALUE.get(name, partial(evaluate, name))(*operands))
+    return [values[k] for k in formula.results]
 
 
 # ---------------------------------------------------------------- instructions of the interpreter

@@ -522,15 +522,20 @@ def _functions_of(
         return _Functions(hidden, outputs, Choice(str(loss)), Choice("softmax"))
     if known is None:
         return _Functions(hidden, outputs, Choice(str(loss)), None)
-    own = _places(unit, "u", places) | _places(known, "n", places)
+    joint = joint_choice(known, unit, places)
     if known.outputs > 1:
-        joint = Choice("joint", joint_formulas(known, unit), **own)
         return _Functions(hidden, outputs, Choice("joint"), joint)
     if loss == "squared" and DERIVATIVE in outputs.formulas:
         return _Functions(hidden, outputs, Choice("squared"), None)
     is_exp_below = outputs.name in UNITS and UNITS[outputs.name].is_exp_below
-    formula = Choice("formula", _of_output(known, unit, is_exp_below), **own)
+    formula = Choice("formula", _of_output(known, unit, is_exp_below), **joint.places)
     return _Functions(hidden, outputs, formula, None)
+
+
+def joint_choice(loss: Loss, unit: Function, places: Mapping[str, int]) -> Choice:
+    """The kernel choice of a loss as a function of all inputs of a target's output units."""
+    own = _places(unit, "u", places) | _places(loss, "n", places)
+    return Choice("joint", _joint(loss, unit), **own)
 
 
 def unit_choice(
@@ -691,7 +696,8 @@ def _has_log(tree: Tree, variable: str) -> bool:
     return tree == ("log", variable) or any(_has_log(part, variable) for part in tree[1:])
 
 
-def joint_formulas(loss: Loss, unit: Function) -> tuple[tuple[str, FormulaChoice], ...]:
+@lru_cache(maxsize=1024)
+def _joint(loss: Loss, unit: Function) -> tuple[tuple[str, FormulaChoice], ...]:
     """For a loss of outputs v0 = unit(z0), ...: these and minus the derivatives; the loss."""
     found = Derivation("", OF_VALUE)
     units = [_with_given_derivative(unit, f"z{k}") for k in range(loss.outputs)]

@@ -225,11 +225,11 @@ class Session:
         own = Values(values.numbers[flat], values.integers[flat])
         layout.load(block, parameters[flat], alpha[flat], own)
         if layout.sizes["frozen"]:
-            rows = self._learning(columns, flat)
+            rows = self.learning(columns, flat)
             layout.put_by_parameter(block.numbers[:, layout.sections["learning"]], rows)
         return self._runs(block, lanes, np.zeros(count, np.int64) if parts is None else parts)
 
-    def _learning(self, columns: ValueAxes, runs: Integers) -> FloatArray:
+    def learning(self, columns: ValueAxes, runs: Integers) -> FloatArray:
         """Of these runs, (n, P): 1 for trainable and 0 for frozen parameters."""
         frozen: tuple[Frozen | None, ...] = (self.method.freeze,)
         index = np.zeros(len(runs), np.int64)

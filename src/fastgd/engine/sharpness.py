@@ -1,16 +1,19 @@
 """Sharpness: the largest eigenvalue of the Hessian of a loss, of many networks side by side.
 
-Products with the Hessian are exact, by forward differentiation of the backward pass (Pearlmutter,
-*Fast exact multiplication by the Hessian*, Neural Computation 6, 1994), and Lanczos' method takes
-them, which needs a fraction of the products of a power iteration: each new vector is made
-orthogonal to all others, twice (Parlett, *The Symmetric Eigenvalue Problem*, 1998, chapter 13).
+Products with the Hessian are exact: forward differentiation of the backward pass (Pearlmutter,
+*Fast exact multiplication by the Hessian*, Neural Computation 6, 1994). Lanczos' method needs a
+fraction of the products of a power iteration; without orthogonalization it finds eigenvalues again,
+but no larger ones (Paige, Linear Algebra and its Applications 34, 1980).
 
 Sums are chains in index order of NumPy's rounded products, and functions the interpreter's, so that
-bits depend neither on the machine nor on the networks beside. Arrays have the networks last:
-weights are (inputs, outputs, R), values of units (units, samples, R).
+bits depend neither on the machine nor on the networks beside. Arrays have the networks last: with
+R of them, parameters are (P, R), weights (inputs, outputs, R), values (units, samples, R).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable
+from itertools import product
+from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -18,63 +21,67 @@ from fastgd.arguments.options import Method
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.formula_values import evaluate, results_of
 from fastgd.engine.network import Network
-from fastgd.engine.recipe import differentiated, joint_formulas, recipe_of, unit_choice
-from fastgd.formulas.named import Formula, Function, loss_of, unit_of
+from fastgd.engine.plan import Plan
+from fastgd.engine.recipe import choice_of, differentiated, joint_choice, places_of, recipe_of
+from fastgd.engine.results import TrainedRuns
+from fastgd.formulas.measures import SHARPNESS
+from fastgd.formulas.named import loss_of, unit_of
 from fastgd.kernel.iteration.activations import TWICE
 from fastgd.kernel.iteration.losses import DELTA, PENALTY_SLOPE
+from fastgd.kernel.language.specialization import Choice
 
 TOLERANCE, APART, MOST = 1e-8, 8, 128
-"""The eigenvalue is taken when APART more products change it by at most TOLERANCE of itself, or
-after MOST products."""
-
-BREAKDOWN = 1e-10
-"""What remains of a product, relative to the largest coefficient so far, where all of the space
-that products can reach is known."""
+"""An eigenvalue is taken when APART more products change it by at most TOLERANCE of itself, or
+after MOST of them."""
 
 NUMBERS = 2**15
-"""Values of a layer's units for all samples, of the networks that are side by side."""
+"""Values of a layer, of the networks that are side by side; half and twice as many are slower."""
 
-HALVINGS = 60
+HALVINGS = 48
 """Of the interval that has the largest eigenvalue of a tridiagonal matrix."""
+
+Samples = tuple[FloatArray, FloatArray, FloatArray]
+"""X, y, and the factors of their losses."""
 
 Times = Callable[[FloatArray], FloatArray]
 
 
-def sharpness(
-    network: Network,
-    method: Method,
-    samples: tuple[FloatArray, FloatArray, FloatArray],
-    rows: FloatArray,
-    numbers: Mapping[str, FloatArray],
-    learning: FloatArray,
-) -> FloatArray:
-    """The largest eigenvalues (n,) of the Hessians of the loss at the parameters ``rows`` (n, P).
+def put_sharpness(plan: Plan, trained: TrainedRuns) -> None:
+    """Store the sharpness of recorded networks, in measurements that were made."""
+    task, method, network, runs = plan.task, plan.method, plan.network, np.arange(plan.runs)
+    every = method.measure_every or task.record_every
+    first, step = -(-task.done // every), every // task.record_every
+    path = trained.path[:, first * step :: step]
+    found = trained.measured[:, first:, :, list(method.measure).index(SHARPNESS)]
+    places, session = plan.places(runs), plan.batches[0][1]
+    columns = plan.columns_at(places)
+    values, learning = session.values(plan.runs, columns).numbers, session.learning(columns, runs)
+    layer_of = np.repeat(np.arange(network.layers), list(map(prod, network.matrices)))
+    for part, k in product(range(plan.samples.parts), range(found.shape[2])):
+        rows, weight, _, _ = plan.samples.part(part)
+        weight = np.ones(len(rows)) if weight is None else weight
+        scale = weight.sum() if method.reduction == "mean" else 1.0
+        rows, weight = rows[weight > 0], weight[weight > 0]
+        samples = task.X[rows], task.y[rows], weight / scale
+        mask = learning * (layer_of == k) if method.measure_layers else learning
+        run, at = np.nonzero((places[0] == part)[:, None] & ~np.isnan(found[..., k]))
+        many = max(1, NUMBERS // (len(rows) * max(network.sizes)))
+        for some in (slice(begin, begin + many) for begin in range(0, len(run), many)):
+            own, row = run[some], path[run[some], at[some]].T.copy()
+            with np.errstate(all="ignore"):
+                times = _hessian(network, method, samples, row, values[own].T)
+                found[own, at[some], k] = _largest(times, mask[own].T.copy())
 
-    ``samples`` are X, y and the weights of their losses. ``numbers`` are ``l2`` and the parameters
-    of functions, (n,) each. The Hessian is that of the parameters that are 1 in ``learning``
-    (n, P). NaN for networks with a parameter that isn't finite, and where numbers overflow.
-    """
-    found = np.full(len(rows), np.nan)
-    (finite,) = np.isfinite(rows).all(axis=1).nonzero()
-    step = max(1, NUMBERS // (len(samples[0]) * max(network.sizes)))
-    with np.errstate(all="ignore"):
-        for begin in range(0, len(finite), step):
-            some = finite[begin : begin + step]
-            own = {name: values[some] for name, values in numbers.items()}
-            row, mask = np.ascontiguousarray(rows[some].T), np.ascontiguousarray(learning[some].T)
-            found[some] = _largest(_hessian(network, method, samples, row, own), mask)
-    return found
 
-
-def _chain(a: Sequence[FloatArray], b: Sequence[FloatArray]) -> FloatArray:
+def _chain(a: Iterable[Any], b: Iterable[Any]) -> Any:
     """The sum of products over the first axis, in its order."""
-    total = a[0] * b[0]
-    for x, y in zip(a[1:], b[1:], strict=True):
-        total += x * y
+    total = 0.0
+    for x, y in zip(a, b, strict=True):
+        total = total + x * y
     return total
 
 
-def _product(a: FloatArray, b: FloatArray) -> FloatArray:
+def _product(a: FloatArray, b: FloatArray) -> Any:
     """The sums over i of a[i, n] b[i, h], for each network: (h, n, R)."""
     return _chain(a[:, None], b[:, :, None])
 
@@ -87,49 +94,50 @@ def _turned(array: FloatArray) -> FloatArray:
 
 
 def _hessian(
-    network: Network,
-    method: Method,
-    samples: tuple[FloatArray, FloatArray, FloatArray],
-    row: FloatArray,
-    numbers: Mapping[str, FloatArray],
+    network: Network, method: Method, samples: Samples, row: FloatArray, values: FloatArray
 ) -> Times:
-    """What multiplies vectors (P, R) by the Hessians of R networks at the parameters (P, R)."""
+    """What multiplies vectors by the Hessians at the parameters ``row`` (P, R).
+
+    ``values`` are the values of runs, (values, R).
+    """
     X, y, importance = samples
-    ends = np.cumsum([rows * outputs for rows, outputs in network.matrices])
+    recipe = recipe_of(method, {}, has_gradients=True)  # with second derivatives of units
+    ends = np.cumsum(list(map(prod, network.matrices)))[:-1]
 
     def matrices(vector: FloatArray) -> list[FloatArray]:
-        parts = zip(np.split(vector, ends[:-1]), network.matrices, strict=True)
+        parts = zip(np.split(vector, ends), network.matrices, strict=True)
         return [part.reshape(*shape, -1) for part, shape in parts]
 
     def extended(values: FloatArray, constant: float) -> FloatArray:
         """With the constant input of a bias."""
-        if not network.bias:
-            return values
-        return np.concatenate([values, np.full_like(values[:1], constant)])
+        return np.concatenate([values, np.full_like(values[: network.bias], constant)])
 
     *hidden, top = weights = matrices(row)
     inputs, slopes, bends = [extended(X.T[:, :, None], 1.0)], [], []
     for own in hidden:
-        v, slope, bend = _twice(method.activation, _product(inputs[-1], own), numbers)
+        z = _product(inputs[-1], own)
+        v, *both = _results(recipe.activation, TWICE, values, a=z)
         inputs.append(extended(v, 1.0))
+        slope, bend = np.broadcast_arrays(*both, z)[:2]
         slopes.append(slope)
         bends.append(bend)
-    delta, curve = _of_outputs(method, _product(inputs[-1], top), y.T[:, :, None], numbers)
+    delta, curve = _of_outputs(method, _product(inputs[-1], top), y.T[:, :, None], values)
     deltas = [importance[:, None] * delta]
     for k in reversed(range(len(hidden))):
         error = _product(deltas[0], _turned(weights[k + 1]))[: len(slopes[k])]
         bends[k] = bends[k] * error
         deltas.insert(0, slopes[k] * error)
-    penalties = _penalties(network, method, row, numbers)
+    decays = [
+        _penalty(recipe.own_penalty, own[:units], values)
+        for own, units in zip(weights, network.sizes, strict=False)
+    ]
 
     def times(vector: FloatArray) -> FloatArray:
-        changes = matrices(vector)
-        moved = [_product(inputs[0], changes[0])]  # derivatives of units' inputs by the vector
-        tangents = [np.zeros((0, len(X), 1))]
+        changes, tangents = matrices(vector), [np.zeros((0, len(X), 1))]
+        moved = [_product(inputs[0], changes[0])]  # what the vector adds to units' inputs
         for k, slope in enumerate(slopes, 1):
             tangents.append(extended(slope * moved[-1], 0.0))
-            products = _product(inputs[k], changes[k]) + _product(tangents[k], weights[k])
-            moved.append(products)
+            moved.append(_product(inputs[k], changes[k]) + _product(tangents[k], weights[k]))
         delta, results = importance[:, None] * curve(moved[-1]), []
         for k in reversed(range(len(weights))):
             own = _product(_turned(delta), _turned(inputs[k]))
@@ -138,109 +146,87 @@ def _hessian(
                 error = _product(delta, _turned(weights[k]))
                 error += _product(deltas[k], _turned(changes[k]))
                 delta = slopes[k - 1] * error[: len(slopes[k - 1])] + bends[k - 1] * moved[k - 1]
+            own[: len(decays[k])] += decays[k] * changes[k][: len(decays[k])]
             results.insert(0, own.reshape(-1, vector.shape[1]))
-        return np.concatenate(results) + penalties * vector
+        return np.concatenate(results)
 
     return times
 
 
-def _parameters(
-    formula: Formula, letter: str, numbers: Mapping[str, FloatArray]
-) -> dict[str, FloatArray]:
-    """The parameters of a formula by the names that they have in the kernel's."""
-    return {f"{letter}{k}": numbers[name] for k, name in enumerate(formula.parameters)}
+def _penalty(own: Choice | None, weights: FloatArray, values: FloatArray) -> FloatArray:
+    """Second derivatives of the penalties of weights."""
+    decay = weights * 0.0 + values[choice_of("on", "penalty").places["l2"]]
+    if own is not None:
+        decay += _results(own, PENALTY_SLOPE, values, by="w", w=weights)[0]
+    return decay
 
 
-def _penalties(
-    network: Network, method: Method, row: FloatArray, numbers: Mapping[str, FloatArray]
-) -> FloatArray:
-    """Second derivatives (P, R) of the penalties of weights."""
-    parts = network.parts(np.zeros(len(row)))
-    are_weights = network.row(parts._replace(weights=tuple(w + 1.0 for w in parts.weights)))
-    bends = numbers["l2"]
-    if method.penalty is not None:
-        slope = recipe_of(method, {}).own_penalty.formulas[PENALTY_SLOPE]
-        given = {"w": row} | _parameters(method.penalty, "n", numbers)
-        bends = bends + results_of(differentiated(slope, "w"), given)[0]
-    return np.where(are_weights[:, None] > 0.0, bends, 0.0)
-
-
-def _twice(
-    unit: str | Function, z: FloatArray, numbers: Mapping[str, FloatArray]
-) -> list[FloatArray]:
-    """Values, derivatives and second derivatives of units with inputs z."""
-    function = unit_of(unit).function
-    assert function is not None
-    places = dict.fromkeys(function.parameters, 0)
-    formula = unit_choice(unit, places, with_derivative=False, twice=True).formulas[TWICE]
-    found = results_of(formula, {"a": z} | _parameters(function, "n", numbers))
-    return [np.broadcast_to(values, z.shape) for values in found]
+def _results(
+    choice: Choice, purpose: str, values: FloatArray, by: str = "", **given: FloatArray
+) -> list[Any]:
+    """The results of a choice's formula, or their derivatives by a variable."""
+    formula, places = dict(choice.formulas)[purpose], choice.places.items()
+    given |= {name: values[place] for name, place in places}
+    return results_of(differentiated(formula, by) if by else formula, given)
 
 
 def _of_outputs(
-    method: Method, z: FloatArray, y: FloatArray, numbers: Mapping[str, FloatArray]
+    method: Method, z: FloatArray, y: FloatArray, values: FloatArray
 ) -> tuple[FloatArray, Times]:
-    """Derivatives of samples' losses by the inputs z of output units, and how they change with z.
+    """Derivatives of losses by the inputs z of output units, and what multiplies changes of z.
 
-    The latter is what multiplies changes of z by the second derivatives.
+    That is by the second derivatives.
     """
     loss, unit = loss_of(method.loss).function, unit_of(method.output).function
     if unit is None:  # softmax
         powers = evaluate("exp", z - z.max(axis=0))
-        p = powers / _chain(powers, np.ones((len(powers), 1, 1)))
+        p = powers / _chain(powers, np.ones(len(powers)))
         return p - y, lambda change: p * (change - _chain(p, change))
     if loss is None:  # cross entropy
-        v, slope, _ = _twice(method.output, z, numbers)
+        recipe = recipe_of(method, {}, has_gradients=True)
+        v, slope, _ = _results(recipe.output, TWICE, values, a=z)
         return v - y, lambda change: slope * change
-    count = loss.outputs
-    formula = dict(joint_formulas(loss, unit))[DELTA]
-    given = {"y": y} | _parameters(unit, "u", numbers) | _parameters(loss, "n", numbers)
-    given |= {f"z{k}": one for k, one in enumerate(z.reshape(count, len(y), *z.shape[1:]))}
-    deltas = results_of(formula, given)[count:]
-    by_input = [results_of(differentiated(formula, f"z{k}"), given)[count:] for k in range(count)]
+    count, joint = loss.outputs, joint_choice(loss, unit, places_of(method))
+    shape = count, len(y), *z.shape[1:]
+    given = {"y": y} | {f"z{k}": one for k, one in enumerate(z.reshape(shape))}
+    deltas = _results(joint, DELTA, values, **given)[count:]
+    slopes = [_results(joint, DELTA, values, by=f"z{k}", **given)[count:] for k in range(count)]
+    minus = [np.broadcast_to(-delta, shape[1:]) for delta in deltas]
 
     def curve(change: FloatArray) -> FloatArray:
-        parts = change.reshape(count, len(y), *change.shape[1:])
-        columns = zip(*by_input, strict=True)
-        return -np.concatenate([_chain(column, parts) for column in columns])
+        columns = zip(*slopes, strict=True)
+        return -np.concatenate([_chain(column, change.reshape(shape)) for column in columns])
 
-    return -np.concatenate([np.broadcast_to(delta, (len(y), *z.shape[1:])) for delta in deltas]), curve
+    return np.concatenate(minus), curve
 
 
 # ---------------------------------------------------------------- the largest eigenvalue
 
 
 def _largest(times: Times, mask: FloatArray) -> FloatArray:
-    """The largest eigenvalues (R,) of matrices in the space of the parameters in ``mask`` (P, R).
+    """The largest eigenvalues (R,) of matrices, in the space of the parameters in ``mask`` (P, R).
 
     The first vector has the fractional parts of the golden ratio's multiples, minus one half.
     """
-    parameters, runs = mask.shape
-    most = min(parameters, MOST)
-    basis = np.zeros((most, parameters, runs))
-    w = mask * ((np.arange(1, parameters + 1) * 0.6180339887498949) % 1.0 - 0.5)[:, None]
-    norm, scale, alive = np.sqrt(_chain(w, w)), np.zeros(runs), np.ones(runs, np.bool_)
+    start = (np.arange(1, len(mask) + 1) * 0.6180339887498949) % 1.0 - 0.5
+    w, q, norm = mask * start[:, None], np.zeros_like(mask), 0.0
     diagonal: list[FloatArray] = []
     beside: list[FloatArray] = []
-    value, going = np.full(runs, np.inf), np.ones(runs, np.bool_)
-    for m in range(most):
-        alive &= norm > BREAKDOWN * scale
-        beside.append(np.where(alive, norm, 0.0))
-        basis[m] = np.where(alive, w / norm, 0.0)
-        known, w = basis[: m + 1], mask * times(basis[m])
-        for again in range(2):
-            shares = _chain(_turned(known), w[:, None])
-            w = w - _chain(shares[:, None], known)
-            if not again:  # where no space is left, an eigenvalue that isn't the largest
-                diagonal.append(np.where(alive, shares[m], (diagonal or shares)[0]))
+    value, goes_on = np.full(mask.shape[1], np.inf), np.ones(mask.shape[1], np.bool_)
+    while len(diagonal) < MOST and goes_on.any():
         norm = np.sqrt(_chain(w, w))
-        scale = np.maximum(scale, np.maximum(abs(diagonal[m]), norm))
-        if (m + 1) % APART == 0 or m + 1 == most:
+        beside.append(norm)
+        before, q = q, np.where(norm > 0.0, w / norm, 0.0)
+        w = mask * times(q) - (norm if diagonal else 0.0) * before
+        share = _chain(q, w)
+        w -= share * q
+        # Where no space is left, an eigenvalue that isn't the largest:
+        diagonal.append(np.where(norm > 0.0, share, (diagonal or [share])[0]))
+        if len(diagonal) % APART == 0:
             new = _largest_of_tridiagonal(diagonal, beside[1:])
-            before, value = value, np.where(going, new, value)
-            going &= abs(new - before) > TOLERANCE * abs(new)
-            if not going.any():
-                break
+            change = abs(new - value)
+            value = np.where(goes_on, new, value)
+            goes_on &= change > TOLERANCE * abs(new)
     return value
 
 
@@ -249,16 +235,15 @@ def _largest_of_tridiagonal(diagonal: list[FloatArray], beside: list[FloatArray]
 
     One is larger than a number if elimination of the matrix minus that number has a pivot above 0.
     """
-    zero = np.zeros_like(diagonal[0])
-    left, right = [zero, *beside], [*beside, zero]
+    sides, squares = [0.0, *beside, 0.0], [b * b for b in beside]
     low = np.max(diagonal, axis=0)
-    high = np.max([d + a + b for d, a, b in zip(diagonal, left, right, strict=True)], axis=0)
+    high = np.max([d + sides[k] + sides[k + 1] for k, d in enumerate(diagonal)], axis=0)
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
         pivot = diagonal[0] - middle
-        above = pivot >= 0.0
-        for d, b in zip(diagonal[1:], beside, strict=True):
-            pivot = d - middle - b * b / pivot
-            above |= pivot >= 0.0
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
+        is_above = pivot >= 0.0
+        for d, square in zip(diagonal[1:], squares, strict=True):
+            pivot = d - middle - square / pivot
+            is_above |= pivot >= 0.0
+        low, high = np.where(is_above, middle, low), np.where(is_above, high, middle)
     return low

@@ -57,7 +57,6 @@ from fastgd.engine.prediction import predict
 from fastgd.engine.progress import Advance, unreported
 from fastgd.engine.recipe import has_second_derivative, is_watched
 from fastgd.engine.results import STATE, STATUS, State, TrainedRuns, summarize
-from fastgd.engine.sharpness import sharpness
 from fastgd.formulas.measures import SHARPNESS
 from fastgd.optimizers import BAYESIAN
 from fastgd.store import Arrays, hashes_of
@@ -163,7 +162,7 @@ class TrainingJob:
             self.values,
             len(self.seeds if self.starts is None else self.starts),
             threads,
-            record_weights=self.record_weights or self.keep.predictions or self._is_sharp,
+            record_weights=self.record_weights or self.keep.predictions,
             together=self.together,
             scope=scope,
             device=self.device,
@@ -193,8 +192,6 @@ class TrainingJob:
         trained = execute(plan, self.first(number), self.run_seeds, self.keep, advance, state)
         if self.keep.predictions:
             trained.predictions = self._predictions(plan, trained.path)
-        if self._is_sharp:
-            self._put_sharpness(plan, trained)
         if self.resume is not None:
             join(trained, self.resume, self.networks[number], number, runs)
         advance(0, lambda: trained.errors)  # also those of GPUs, and the resumed ones
@@ -209,8 +206,12 @@ class TrainingJob:
         (n, records, parameters), old = path.shape, -(-self.task.done // self.task.record_every)
         shape = len(self.task.X), plan.network.sizes[-1]
         found, rows = np.full((n * records, *shape), np.nan), path.reshape(-1, parameters)
-        each = self._of_runs(plan)
-        numbers = {name: np.array(each[name]) for name in plan.method.numbers if name in each}
+        columns = plan.columns_at(plan.places(np.arange(n)))
+        numbers = {
+            name: np.array(axis)[index]
+            for (name, axis), (_, index) in zip(self.values.items(), columns, strict=True)
+            if name in plan.method.numbers
+        }
         new = np.flatnonzero(np.tile(np.arange(records) >= old, n))
         step = max(1, PASS_BYTES // (32 * prod(shape) + 8 * parameters))
         for own in (new[begin : begin + step] for begin in range(0, len(new), step)):
@@ -219,43 +220,6 @@ class TrainingJob:
             predict(plan.network, plan.method, rows[own], self.task.X, mine, plan.threads, some)
             found[own] = some
         return found.reshape(n, records, *shape)
-
-    def _of_runs(self, plan: Plan) -> dict[str, list[Any]]:
-        """The value of each run, of the options that have an axis."""
-        columns = plan.columns_at(plan.places(np.arange(plan.runs)))
-        return {
-            name: [axis[i] for i in index]
-            for (name, axis), (_, index) in zip(self.values.items(), columns, strict=True)
-        }
-
-    @property
-    def _is_sharp(self) -> bool:
-        """Whether sharpness is measured."""
-        return SHARPNESS in (self.methods[0].measure or ())
-
-    def _put_sharpness(self, plan: Plan, trained: TrainedRuns) -> None:
-        """Compute the sharpness of the recorded networks, in measurements that aren't NaN."""
-        task, method, network = self.task, plan.method, plan.network
-        every, each = method.measure_every or task.record_every, self._of_runs(plan)
-        path = trained.path[:, :: every // task.record_every]
-        found = trained.measured[..., list(method.measure).index(SHARPNESS)]
-        fixed = {"l2": method.l2, **method.numbers}
-        numbers = {name: np.array(each.get(name, [fixed[name]] * plan.runs)) for name in fixed}
-        frozen = each.get("freeze", [method.freeze] * plan.runs)
-        masks = {id(one): network.learning(one) for one in frozen}
-        learning = np.array([masks[id(one)] for one in frozen])
-        of_layer = np.repeat(np.arange(network.layers), list(map(prod, network.matrices)))
-        part_of = plan.places(np.arange(plan.runs))[0]
-        for part, k in product(range(plan.samples.parts), range(found.shape[2])):
-            rows, weight, _, _ = plan.samples.part(part)
-            weight = np.ones(len(rows)) if weight is None else weight
-            counts = weight > 0
-            scale = weight.sum() if method.reduction == "mean" else 1.0
-            samples = task.X[rows[counts]], task.y[rows[counts]], weight[counts] / scale
-            run, at = np.nonzero((part_of == part)[:, None] & ~np.isnan(found[..., k]))
-            own = {name: values[run] for name, values in numbers.items()}
-            mask = learning[run] * (of_layer == k) if method.measure_layers else learning[run]
-            found[run, at, k] = sharpness(network, method, samples, path[run, at], own, mask)
 
     def train_one(self, plan: Plan, advance: Advance) -> Run:
         """Train the only run as planned."""
@@ -633,12 +597,7 @@ def checked_job(
     )
     if task.gradients is not None:
         _check_smooth(chosen.methods)
-    every = chosen.methods[0].measure_every
-    if SHARPNESS in (chosen.methods[0].measure or ()) and every and every % task.record_every:
-        raise ValueError(
-            "measure_every must be a multiple of record_every with 'sharpness', which is that of "
-            f"recorded networks, got {every} and {task.record_every}"
-        )
+    _check_sharpness(chosen.methods, task)
     values = chosen.values
     options.check_updates(chosen.methods, task.iterations - task.schedule_start)
     if partition is not None:
@@ -840,6 +799,24 @@ def _check_smooth(methods: Collection[Method]) -> None:
                 f"'softplus', 'silu' or 'gelu', got {shown(unit)}, whose formula is "
                 "made of pieces (where, maximum, abs), so its derivatives may jump"
             )
+
+
+def _check_sharpness(methods: Collection[Method], task: TrainingData) -> None:
+    """Reject a sharpness that isn't known, or not where it is needed."""
+    for method in methods:
+        every, what = method.measure_every or task.record_every, f"measure={SHARPNESS!r}"
+        stops = method.stop is not None and method.stop.strip().startswith(SHARPNESS)
+        refused = {
+            f"gradients must be left out with {what}": task.gradients is not None,
+            f"batch_norm must be False with {what}, got True": method.batch_norm,
+            f"measure_every must be a multiple of record_every with {what}, which is that of "
+            f"recorded networks, got {every} and {task.record_every}": every % task.record_every,
+            "stop must compare what is measured during the training, not the sharpness, which is "
+            f"computed after it, got {shown(method.stop)}": stops,
+        }
+        for rule, is_broken in refused.items():
+            if is_broken and SHARPNESS in (method.measure or ()):
+                raise ValueError(rule)
 
 
 def _starts(
