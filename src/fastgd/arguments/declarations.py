@@ -652,7 +652,7 @@ class Options(LossOptions, total=False):
             "limits of derivatives, by the parameters that aren't frozen; with "
             "``measure_layers`` that of the layer's block. It is computed after the training of "
             "the weights before each measured update, which takes memory as ``record_weights`` "
-            "does, by Lanczos' method with exact products with the Hessian, until 8 more products "
+            "does, by Lanczos' method with exact products with the Hessian, until 4 more products "
             "change it by at most 1e-8 of itself, or 128 were made. Where derivatives jump, as "
             "those of relu, the jump is ignored.",
             f"Quantities to record during the training: any of {', '.join(QUANTITIES)}",

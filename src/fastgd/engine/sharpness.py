@@ -30,7 +30,7 @@ from fastgd.kernel.iteration.activations import TWICE
 from fastgd.kernel.iteration.losses import DELTA, PENALTY_SLOPE
 from fastgd.kernel.language.specialization import Choice
 
-TOLERANCE, APART, MOST = 1e-8, 8, 128
+TOLERANCE, APART, MOST = 1e-8, 4, 128
 """An eigenvalue is taken when APART more products change it by at most TOLERANCE of itself, or
 after MOST of them."""
 
@@ -138,7 +138,7 @@ def _hessian(
         for k, slope in enumerate(slopes, 1):
             tangents.append(extended(slope * moved[-1], 0.0))
             moved.append(_product(inputs[k], changes[k]) + _product(tangents[k], weights[k]))
-        delta, results = importance[:, None] * curve(moved[-1]), []
+        delta, results = importance[:, None] * curve(moved[-1]), list[FloatArray]()
         for k in reversed(range(len(weights))):
             own = _product(_turned(delta), _turned(inputs[k]))
             if k > 0:
@@ -155,7 +155,7 @@ def _hessian(
 
 def _penalty(own: Choice | None, weights: FloatArray, values: FloatArray) -> FloatArray:
     """Second derivatives of the penalties of weights."""
-    decay = weights * 0.0 + values[choice_of("on", "penalty").places["l2"]]
+    decay: FloatArray = weights * 0.0 + values[choice_of("on", "penalty").places["l2"]]
     if own is not None:
         decay += _results(own, PENALTY_SLOPE, values, by="w", w=weights)[0]
     return decay
@@ -235,9 +235,9 @@ def _largest_of_tridiagonal(diagonal: list[FloatArray], beside: list[FloatArray]
 
     One is larger than a number if elimination of the matrix minus that number has a pivot above 0.
     """
-    sides, squares = [0.0, *beside, 0.0], [b * b for b in beside]
-    low = np.max(diagonal, axis=0)
-    high = np.max([d + sides[k] + sides[k + 1] for k, d in enumerate(diagonal)], axis=0)
+    squares = [b * b for b in beside]
+    low: FloatArray = np.max(diagonal, axis=0)
+    high = low + 2.0 * np.max(beside, axis=0)
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
         pivot = diagonal[0] - middle

@@ -95,7 +95,7 @@ class Measuring:
         """The largest eigenvalues of the Hessian, or of its blocks, by differences of gradients."""
         X, y = self._task.X, self._task.y
         method, network = self._method.at(_PLAIN), self._perceptron.network
-        network, alphas = self._perceptron.network, np.zeros(self._perceptron.network.layers)
+        alphas = np.zeros(network.layers)
         slopes = []
         for w in self._row + 1e-5 * np.vstack([np.eye(len(self._row)), -np.eye(len(self._row))]):
             there = Perceptron(network, method, w, alphas)
@@ -105,7 +105,7 @@ class Measuring:
         hessian = (ahead - behind) / 2e-5
         layers = np.repeat(np.arange(len(alphas)), [np.prod(shape) for shape in network.matrices])
         found = []
-        for k in range(len(self.numbers[0])):
+        for k in range(network.layers if self._method.measure_layers else 1):
             own = np.isfinite(hessian[0]) & ((layers == k) | (not self._method.measure_layers))
             block = hessian[own][:, own]
             found.append(max(np.linalg.eigvalsh((block + block.T) / 2), default=0.0))
