@@ -193,11 +193,13 @@ def test_bad_input(beside, message):
         fastgd.train(X, Y, **GIVEN | beside)
 
 
-def test_a_resumed_sweep_computes_only_what_is_new():
-    """Of runs that have ended early nothing is; records that are there stay as they are."""
-    given = GIVEN | {"alpha": [0.02, 0.5], "tolerance": 0.3, "keep_state": True}
+def test_a_resumed_sweep_has_the_bits_of_a_long_one():
+    """Also of a run that has ended early: nothing was measured since."""
+    given = GIVEN | {"alpha": [0.001, 0.1], "keep_state": True}
+    given["tolerance"] = fastgd.train(X, Y, **GIVEN | {"alpha": 0.1, "iterations": 15}).final_error
     whole = fastgd.sweep(X, Y, **given)
     half = fastgd.sweep(X, Y, **given | {"iterations": 20})
     rest = fastgd.sweep(X, Y, resume=half, iterations=21)
+    assert rest.iterations.tolist() == [41, 16]
+    assert np.isfinite(rest.measured["sharpness"]).sum(axis=1).tolist() == [5, 2]
     assert rest.measurements.tobytes() == whole.measurements.tobytes()
-    print(whole.status, whole.iterations, half.iterations, whole.measured["sharpness"])
