@@ -108,7 +108,7 @@ else:
     _Regularization = Literal["given", "bayesian"]
     _Monitor = Literal["error", "loss"]
     _Measure = Literal["gradient_norm", "update_norm", "weight_norm", "largest_weight",
-        "gradient_cosine", "direction_changes", "saturated", "dead"]
+        "gradient_cosine", "direction_changes", "saturated", "dead", "sharpness"]
     def train(
         X: ArrayLike, y: ArrayLike, *, gradients: ArrayLike | None = None,
         hidden_size: int | tuple[int, ...] = 4, alpha: float | tuple[float, ...] = 1.0,

@@ -645,7 +645,16 @@ class Options(LossOptions, total=False):
             'weight above 0, and "dead" the share of hidden units whose value, or derivative, is 0 '
             "for all of these; both without ``dropout``. A quantity of your own is a "
             ":class:`fastgd.Measure`. With mini-batches gradient and values are those of the "
-            "batch. The training keeps its bits.",
+            'batch. The training keeps its bits. "sharpness" is the largest eigenvalue, not by '
+            "magnitude, of the Hessian of the loss that training minimizes (Cohen and others, "
+            "arXiv 2103.00065; negative where the loss curves downward in all directions): over "
+            "all training samples, with penalties and ``reduction``, without dropout, noise and "
+            "limits of derivatives, by the parameters that aren't frozen; with "
+            "``measure_layers`` that of the layer's block. It is computed after the training of "
+            "the weights before each measured update, which takes memory as ``record_weights`` "
+            "does, by Lanczos' method with exact products with the Hessian, until 4 more products "
+            "change it by at most 1e-8 of itself, or 128 were made. Where derivatives jump, as "
+            "those of relu, the jump is ignored.",
             f"Quantities to record during the training: any of {', '.join(QUANTITIES)}",
             "Measuring",
             applies_to=AllBut(second_order="whose step is not along the gradient"),

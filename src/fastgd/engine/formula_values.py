@@ -4,7 +4,8 @@ A formula becomes instructions of the kernel's interpreter, so that a new one co
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from fastgd.kernel.bytecode import (
     function_of_numbers,
 )
 from fastgd.kernel.curve_descent import evaluate as evaluate_code
+from fastgd.kernel.language.specialization import FormulaChoice
 
 
 def evaluate(name: str, *operands: object) -> Any:
@@ -92,6 +94,27 @@ def value_of(formula: Formula, *variables: FloatArray) -> FloatArray:
     return evaluate_code(code_of(found, value, formula.variables), *variables)
 
 
+_BY_VALUE: dict[str, Callable[[Any], Any]] = {
+    "derivative of sigmoid": lambda v: v * (1.0 - v),
+    "derivative of tanh": lambda v: 1.0 - v * v,
+}
+"""Derivatives that networks compute from the function's value, and the interpreter doesn't."""
+
+
+def results_of(formula: FormulaChoice, given: Mapping[str, FloatArray]) -> list[Any]:
+    """Return the results of a formula of networks, of variables that are broadcast together."""
+    values: list[Any] = []
+    for kind, *rest in formula.nodes:
+        if kind in ("number", "variable"):
+            values.append(rest[0] if kind == "number" else given[rest[0]])
+            continue
+        name, operands = kind.replace("unit_", ""), [values[k] for k in rest]
+        if name == "where":
+            operands[0] = operands[0] != 0.0
+        values.append(_BY_VALUE.get(name, partial(evaluate, name))(*operands))
+    return [values[k] for k in formula.results]
+
+
 # ---------------------------------------------------------------- instructions of the interpreter
 
 
@@ -105,15 +128,14 @@ def code_of(
 
     ``codes`` tells what stands for an operation.
     """
-    nodes = found.nodes
-    needed = found.needed((result,))
-    constants = [k for k in needed if nodes[k][0] == "number"]
+    nodes, (last,) = found.taken((result,))
+    constants = [k for k, (kind, *_) in enumerate(nodes) if kind == "number"]
     row = {k: CONSTANTS + place for place, k in enumerate(constants)}
-    for k in needed:
-        if nodes[k][0] == "variable":
-            row[k] = OPERANDS[variables.index(nodes[k][1])]
+    for k, (kind, *name) in enumerate(nodes):
+        if kind == "variable":
+            row[k] = OPERANDS[variables.index(name[0])]
     first = CONSTANTS + len(constants)
-    steps, rows = instructions(nodes, {RESULT: result}, row, first)
+    steps, rows = instructions(nodes, {RESULT: last}, row, first)
     words = np.array([(codes(name), *places) for name, *places in steps], np.int64)
     words[:, 1:] *= BLOCK
     return Code(words.reshape(-1), np.array([nodes[k][1] for k in constants]), rows)

@@ -20,6 +20,7 @@ from fastgd.engine.packing import PackedSamples, RunBatch, arrange
 from fastgd.engine.programs import ProgramAxis
 from fastgd.engine.recipe import ValueColumn, monitoring_of, recipe_of, states_kept
 from fastgd.engine.session import CHUNK_SECONDS, Session, ValueAxes
+from fastgd.formulas.measures import SHARPNESS
 from fastgd.formulas.updates import kept_of
 from fastgd.kernel.block import Recipe
 from fastgd.kernel.vectorization import GPU, Machine
@@ -124,7 +125,7 @@ class Plan:
         recipe = recipe_of(
             method,
             scope,
-            record_weights=record_weights,
+            record_weights=record_weights or SHARPNESS in (method.measure or ()),
             holds_out=task.holds_out,
             has_gradients=task.gradients is not None,
         )

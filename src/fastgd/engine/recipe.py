@@ -523,15 +523,20 @@ def _functions_of(
         return _Functions(hidden, outputs, Choice(str(loss)), Choice("softmax"))
     if known is None:
         return _Functions(hidden, outputs, Choice(str(loss)), None)
-    own = _places(unit, "u", places) | _places(known, "n", places)
+    joint = joint_choice(known, unit, places)
     if known.outputs > 1:
-        joint = Choice("joint", _joint(known, unit), **own)
         return _Functions(hidden, outputs, Choice("joint"), joint)
     if loss == "squared" and DERIVATIVE in outputs.formulas:
         return _Functions(hidden, outputs, Choice("squared"), None)
     is_exp_below = outputs.name in UNITS and UNITS[outputs.name].is_exp_below
-    formula = Choice("formula", _of_output(known, unit, is_exp_below), **own)
+    formula = Choice("formula", _of_output(known, unit, is_exp_below), **joint.places)
     return _Functions(hidden, outputs, formula, None)
+
+
+def joint_choice(loss: Loss, unit: Function, places: Mapping[str, int]) -> Choice:
+    """The kernel choice of a loss as a function of all inputs of a target's output units."""
+    own = _places(unit, "u", places) | _places(loss, "n", places)
+    return Choice("joint", _joint(loss, unit), **own)
 
 
 def unit_choice(
@@ -692,6 +697,7 @@ def _has_log(tree: Tree, variable: str) -> bool:
     return tree == ("log", variable) or any(_has_log(part, variable) for part in tree[1:])
 
 
+@lru_cache(maxsize=1024)
 def _joint(loss: Loss, unit: Function) -> tuple[tuple[str, FormulaChoice], ...]:
     """For a loss of outputs v0 = unit(z0), ...: these and minus the derivatives; the loss."""
     found = Derivation("", OF_VALUE)
@@ -705,6 +711,14 @@ def _joint(loss: Loss, unit: Function) -> tuple[tuple[str, FormulaChoice], ...]:
         deltas.append(found.make("mul", found.number(-1.0), slope))
     whole = found.of(tree).value
     return (DELTA, _formula(found, (*values, *deltas))), (LOSS, _formula(found, (whole,)))
+
+
+@lru_cache(maxsize=1024)
+def differentiated(formula: FormulaChoice, by: str) -> FormulaChoice:
+    """The derivatives of a formula's results by one of its variables."""
+    found = Derivation(by, OF_VALUE)
+    found.nodes.extend(formula.nodes)
+    return _formula(found, tuple(found.slope(found.dual(k)) for k in formula.results))
 
 
 def _formula(

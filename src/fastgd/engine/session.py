@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.option_types import Frozen
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.numbers import FloatArray
@@ -230,12 +231,19 @@ class Session:
         own = Values(values.numbers[flat], values.integers[flat])
         layout.load(block, parameters[flat], alpha[flat], own)
         if layout.sizes["frozen"]:
-            masks = ((column.masks, own[flat]) for column, own in columns if column.masks)
-            frozen, index = next(masks, ((self.method.freeze,), np.zeros(flat.size, np.int64)))
-            used, places = np.unique(index, return_inverse=True)
-            rows = np.array([layout.network.learning(frozen[k]) for k in used])[places]
+            rows = self.learning(columns, flat)
             layout.put_by_parameter(block.numbers[:, layout.sections["learning"]], rows)
         return self._runs(block, lanes, np.zeros(count, np.int64) if parts is None else parts)
+
+    def learning(self, columns: ValueAxes, runs: Integers) -> FloatArray:
+        """Of these runs, (n, P): 1 for trainable and 0 for frozen parameters."""
+        frozen: tuple[Frozen | None, ...] = (self.method.freeze,)
+        index = np.zeros(len(runs), np.int64)
+        for column, of_run in columns:
+            if column.masks:
+                frozen, index = column.masks, of_run[runs]
+        used, places = np.unique(index, return_inverse=True)
+        return np.array([self.layout.network.learning(frozen[k]) for k in used])[places]
 
     def _runs(self, block: Block, lanes: Integers, parts: Integers) -> "Runs":
         """The runs in these lanes, with the samples of their parts."""

@@ -57,6 +57,7 @@ from fastgd.engine.programs import ProgramAxis, are_data
 from fastgd.engine.progress import Advance, unreported
 from fastgd.engine.recipe import has_second_derivative, is_watched
 from fastgd.engine.results import STATE, STATUS, State, TrainedRuns, summarize
+from fastgd.formulas.measures import SHARPNESS
 from fastgd.optimizers import BAYESIAN
 from fastgd.store import Arrays, hashes_of
 from fastgd.training.codec import JsonValues
@@ -594,6 +595,7 @@ def checked_job(
     )
     if task.gradients is not None:
         _check_smooth(chosen.methods)
+    _check_sharpness(chosen.methods, task)
     values = chosen.values
     options.check_updates(chosen.methods, task.iterations - task.schedule_start)
     if partition is not None:
@@ -806,6 +808,24 @@ def _check_smooth(methods: Collection[Method]) -> None:
                 f"'softplus', 'silu' or 'gelu', got {shown(unit)}, whose formula is "
                 "made of pieces (where, maximum, abs), so its derivatives may jump"
             )
+
+
+def _check_sharpness(methods: Collection[Method], task: TrainingData) -> None:
+    """Reject a sharpness that isn't known, or not where it is needed."""
+    for method in methods:
+        every, what = method.measure_every or task.record_every, f"measure={SHARPNESS!r}"
+        stops = method.stop is not None and method.stop.strip().startswith(SHARPNESS)
+        refused = {
+            f"gradients must be left out with {what}": task.gradients is not None,
+            f"batch_norm must be False with {what}, got True": method.batch_norm,
+            f"measure_every must be a multiple of record_every with {what}, which is that of "
+            f"recorded networks, got {every} and {task.record_every}": every % task.record_every,
+            "stop must compare what is measured during the training, not the sharpness, which is "
+            f"computed after it, got {shown(method.stop)}": stops,
+        }
+        for rule, is_broken in refused.items():
+            if is_broken and SHARPNESS in (method.measure or ()):
+                raise ValueError(rule)
 
 
 def _starts(
