@@ -470,6 +470,14 @@ OPTIONS = {
             {"measure": MEASURES, "measure_layers": True, "batch_norm": True, **EVEN},
         ],
     ),
+    "sharpness": Case(
+        {"measure": ("sharpness", "weight_norm"), "bias": True, "activation": "tanh"},
+        {"l2": [0.0, 0.1]},
+        settings=[
+            {"measure": "sharpness", "measure_layers": True, "activation": "softplus"},
+            {"measure": "sharpness", "batch_size": 4, "dropout": 0.2, "freeze": (0,), "bias": True},
+        ],
+    ),
     "stopped": Case(
         {
             "measure": ("gradient_norm", "largest_weight"),

@@ -19,7 +19,6 @@ from fastgd.arguments.option_types import (
     NameOrFormula,
     Names,
     Number,
-    OwnFormula,
     SampleFactors,
     ScheduleKind,
     field_kind,
@@ -50,8 +49,8 @@ def _values_of_type(kind):
             return [*kind.known]
         case Names():
             return [*kind.known, kind.known[:2], kind.known[1:3]]
-        case NameOrFormula() | OwnFormula():
-            return [*(kind.known or [None]), *OWN_FORMULAS[kind.formula]]
+        case NameOrFormula():
+            return [*kind.known, *OWN_FORMULAS[kind.formula]]
         case SampleFactors():
             return [None, (1.0,) * 11, (*(1.0,) * 10, 2.0), [2.0] * 11, np.arange(11.0)]
         case Layers():
@@ -61,7 +60,7 @@ def _values_of_type(kind):
             arrays = [FACTORS, FACTORS[::-1]]
             by_momentum = map(fastgd.optimizers.Momentum, OVER_TIME)
             own = [*arrays, *OVER_TIME] if isinstance(kind, ScheduleKind) else by_momentum
-            found += OWN_RULES if kind.by_formula else []
+            found += OWN_RULES if kind.formula is fastgd.Rule else []
             return [*found, *own]
     raise AssertionError(f"{type(kind).__name__} needs values: add some to values_of_type")
 

@@ -38,7 +38,7 @@ from fastgd.sklearn.joint_training import SweptRuns, batches_of, key_of
 from plain_facts import facts
 
 STEEP = fastgd.Function("tanh(1 / k) * a", k=0.0)
-FADES = fastgd.Schedule("exp(-t)").own
+FADES = fastgd.Schedule("exp(-t)")
 TWO = fastgd.Loss(lambda y, v, w: (y - v) ** 2 + w**2)
 
 
@@ -73,7 +73,12 @@ REMEMBERED = {
     ),
     "engine.recipe._twice": (
         {"function": fastgd.Function("0.5 * a**3")},
-        {"function": [fastgd.Function("0.25 * a**3"), fastgd.Function("-0.0 * a**3")]},
+        {
+            "function": [
+                *(fastgd.Function("0.25 * a**3"), fastgd.Function("-0.0 * a**3")),
+                fastgd.Penalty("0.5 * a**3", derivative="a"),
+            ]
+        },
     ),
     "engine.recipe._functions_of": (
         {
@@ -100,21 +105,12 @@ REMEMBERED = {
         {"formulas": (FADES,)},
         {
             "formulas": [
-                (fastgd.Schedule("exp(t)").own,),
-                (fastgd.Schedule("exp(-0.0 * t)").own,),
-                (fastgd.Schedule("exp(0.0 * t)").own,),
+                (fastgd.Schedule("exp(t)"),),
+                (fastgd.Schedule("exp(-0.0 * t)"),),
+                (fastgd.Schedule("exp(0.0 * t)"),),
                 (FADES, FADES),
-                (FADES, fastgd.Schedule("k * t", k=1).own),
-            ]
-        },
-    ),
-    "engine.recipe._of_weight": (
-        {"penalty": fastgd.Penalty("0.0 * w")},
-        {
-            "penalty": [
-                fastgd.Penalty("-0.0 * w"),
-                fastgd.Penalty("0.0 * w", derivative="2 * w"),
-                fastgd.Penalty("k * w", k=1),
+                (None,),
+                (FADES, fastgd.Schedule("k * t", k=1)),
             ]
         },
     ),

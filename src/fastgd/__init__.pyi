@@ -19,11 +19,11 @@ from fastgd.formulas.measures import Measure as Measure
 from fastgd.formulas.named import Function as Function
 from fastgd.formulas.named import Loss as Loss
 from fastgd.formulas.named import Penalty as Penalty
+from fastgd.formulas.named import Schedule as Schedule
 from fastgd.formulas.rules import Rule as Rule
 from fastgd.models.fit import fit as fit
 from fastgd.models.group_models import GroupModels as GroupModels
 from fastgd.models.model import Model as Model
-from fastgd.schedules import Schedule as Schedule
 from fastgd.studies.box_counting import BoxCounting as BoxCounting
 from fastgd.studies.box_counting import box_counting as box_counting
 from fastgd.studies.race import Race as Race
@@ -63,7 +63,7 @@ else:
     from fastgd.engine.progress import ProgressHook
     from fastgd.models.model import Table
     from fastgd.optimizers import Adam, Axis, GradientDescent, Optimizer
-    from fastgd.schedules import Constant
+    from fastgd.schedules import AnySchedule, Constant
     from fastgd.store import PathLike
     from fastgd.studies.race import Entry
     from fastgd.studies.surface import Weight
@@ -108,7 +108,7 @@ else:
     _Regularization = Literal["given", "bayesian"]
     _Monitor = Literal["error", "loss"]
     _Measure = Literal["gradient_norm", "update_norm", "weight_norm", "largest_weight",
-        "gradient_cosine", "direction_changes", "saturated", "dead"]
+        "gradient_cosine", "direction_changes", "saturated", "dead", "sharpness"]
     def train(
         X: ArrayLike, y: ArrayLike, *, gradients: ArrayLike | None = None,
         hidden_size: int | tuple[int, ...] = 4, alpha: float | tuple[float, ...] = 1.0,
@@ -119,7 +119,7 @@ else:
         change: Mapping[str, Any] | None = None, checkpoint: PathLike | None = None,
         checkpoint_every: float = 60.0, threads: int | None = None, device: str = 'cpu',
         progress: bool | ProgressHook = False, optimizer: Optimizer = GradientDescent(),
-        schedule: Schedule | ArrayLike = Constant(),
+        schedule: AnySchedule | ArrayLike = Constant(),
         freeze: int | Sequence[ArrayLike | None] | None = None,
         activation: _Activation | Function = 'sigmoid', output: _Output | Function = 'sigmoid',
         bias: bool = False, loss: _Loss | Loss = 'squared', reduction: _Reduction = 'sum',
@@ -153,7 +153,7 @@ else:
         executor: Executor | None = None, threads: int | None = None, threads_per_worker: int = 1,
         device: str = 'cpu', progress: bool | ProgressHook = False,
         optimizer: Optimizer | Axis[Optimizer] = GradientDescent(),
-        schedule: Schedule | ArrayLike | Axis[Schedule | ArrayLike] = Constant(),
+        schedule: AnySchedule | ArrayLike | Axis[AnySchedule | ArrayLike] = Constant(),
         freeze: int | Sequence[Any] | None = None,
         activation: _Activation | Function | Axis[_Activation | Function] = 'sigmoid',
         output: _Output | Function | Axis[_Output | Function] = 'sigmoid',
@@ -193,7 +193,7 @@ else:
         threads: int | None = None, threads_per_worker: int = 1, device: str = 'cpu',
         progress: bool | ProgressHook = False,
         optimizer: Optimizer = Adam(beta1=0.9, beta2=0.999, epsilon=1e-08),
-        schedule: Schedule | ArrayLike = Constant(),
+        schedule: AnySchedule | ArrayLike = Constant(),
         freeze: int | Sequence[ArrayLike | None] | None = None,
         activation: _Activation | Function = 'tanh', output: _Output | Function = 'identity',
         bias: bool = True, loss: _Loss | Loss = 'squared', reduction: _Reduction = 'mean',
@@ -215,7 +215,7 @@ else:
         record_every: int | None = None, seed: Seed = 1, weights: Start | None = None,
         biases: Sequence[ArrayLike] | None = None, out: PathLike | None = None,
         executor: Executor | None = None, threads: int | None = None,
-        progress: bool | ProgressHook = False, schedule: Schedule | ArrayLike = Constant(),
+        progress: bool | ProgressHook = False, schedule: AnySchedule | ArrayLike = Constant(),
         freeze: int | Sequence[ArrayLike | None] | None = None,
         activation: _Activation | Function = 'sigmoid', output: _Output | Function = 'sigmoid',
         bias: bool = False, loss: _Loss | Loss = 'squared', reduction: _Reduction = 'sum',

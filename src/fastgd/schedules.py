@@ -16,12 +16,12 @@ Plain NumPy versions of the factors are in ``reference/schedules.py``.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.formulas.named import Given, ScheduleFormula
+from fastgd.formulas.named import Schedule
 from fastgd.optimizers import Field, Hyperparameters, Real
 
 __all__ = ["Constant", "Step", "Exponential", "Linear", "Cosine", "Factors"]  # noqa: RUF022
@@ -38,102 +38,20 @@ Steps = Annotated[Whole, "[1, inf)", "Updates until the end of the schedule"]
 FinalFactor = Annotated[Real, "[0, inf)", "Factor of alpha at the end"]
 
 
-class Schedule(Hyperparameters):
-    """A custom schedule, as a formula; also the base class of those in :mod:`fastgd.schedules`.
+class NamedSchedule(Hyperparameters):
+    """Base class of the schedules."""
 
-    As ``schedule`` of a training it is a factor of alpha. In place of a hyperparameter of an
-    optimizer, ``Momentum(momentum=Schedule(...))``, it is that number itself.
+    formula: ClassVar[Schedule | None]
+    """The factor, with the fields as parameters; None if the factors are given."""
 
-    Parameters
-    ----------
-    formula : callable or str
-        A function of ``t``, the number of the update, 0 for the first one; maybe of ``total``, the
-        number of all updates; and of the parameters. It is made of arithmetic, constants and
-        `fastgd.functions`, or an expression as on the command line. The function is called once,
-        to record its operations.
-    **parameters : float
-        The parameters of the function, with their default values. Each becomes an option of a
-        training, and may be an axis of a sweep.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the function does anything else; the message has the line and the reason.
-
-    Notes
-    -----
-    Values are used as they are, be they outside of the interval of a hyperparameter. ``total``
-    includes the updates before a resumed training: with it, one that is resumed for more updates
-    is not the same as one without interruption. Running products, such as the powers of ``beta1``
-    in Adam, have the value of each update as a factor. A formula without ``total`` is resumed
-    exactly.
-
-    Examples
-    --------
-    Warm restarts (Loshchilov and Hutter, *SGDR*, ICLR 2017), and a momentum that is switched:
-
-    >>> import fastgd
-    >>> from math import pi
-    >>> from fastgd.functions import cos, floor
-    >>> from fastgd.optimizers import Momentum
-    >>> restarts = fastgd.Schedule(
-    ...     lambda t, period: 0.5 + 0.5 * cos(pi * (t / period - floor(t / period))), period=500
-    ... )
-    >>> momentum = fastgd.Schedule("where(t < 500, 0.5, 0.9)")
-    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
-    >>> sweep = fastgd.sweep(X, y, optimizer=Momentum(momentum), schedule=restarts,
-    ...                      period=[100, 500], iterations=1000)
-    >>> sweep.shape
-    (2,)
-    """
-
-    formula: ClassVar[ScheduleFormula | None] = None
-    """The factor, with the fields as parameters; None for a constant and for custom factors."""
-
-    def __init_subclass__(cls, *, command: str, formula: str = "") -> None:
+    def __init_subclass__(cls, *, command: str, formula: str | None) -> None:
         """Make the class a dataclass, and store what is declared of it."""
         super().__init_subclass__(command=command)
-        if formula:
-            fields = dict.fromkeys(cls.hyperparameters, 0.0)
-            cls.formula = ScheduleFormula(formula, derivative=None, **fields)
-
-    def __init__(self, formula: Given, **parameters: float) -> None:
-        made = ScheduleFormula(formula, derivative=None, **parameters)
-        vars(self).update(formula=made, command=str(made))
-
-    @property
-    def own(self) -> ScheduleFormula | None:
-        """The formula of a custom schedule, which has its parameters; of others None."""
-        return self.formula if type(self) is Schedule else None
-
-    @property
-    def label(self) -> str:
-        """What stands for it in tables and plots."""
-        return str(self.own or super().label)
-
-    def _asdict(self) -> dict[str, Any]:
-        own = self.own
-        return super()._asdict() if own is None else {"formula": str(own), **own.parameters}
-
-    def _replace(self, **values: Any) -> Self:
-        own = self.own
-        if own is None or not values:
-            return super()._replace(**values) if own is None else self
-        return type(self)(str(own), **own._replace(**values).parameters)
-
-    def __eq__(self, other: object) -> bool:
-        if self.own is None or not isinstance(other, Schedule):
-            return super().__eq__(other)
-        return self.own == other.own
-
-    def __hash__(self) -> int:
-        return super().__hash__() if self.own is None else hash(self.own)
-
-    def __repr__(self) -> str:
-        return repr(self.formula)
+        fields = dict.fromkeys(cls.hyperparameters, 0.0)
+        cls.formula = formula and Schedule(formula, **fields)
 
 
-class Constant(Schedule, command="constant"):
+class Constant(NamedSchedule, command="constant", formula="1"):
     """alpha stays constant.
 
     The factor is 1.
@@ -143,11 +61,8 @@ class Constant(Schedule, command="constant"):
     PyTorch: an optimizer without a scheduler.
     """
 
-    def __init__(self) -> None:
-        """Without a formula, which only a custom schedule has."""
 
-
-class Step(Schedule, command="step", formula="factor**floor(t / step_size)"):
+class Step(NamedSchedule, command="step", formula="factor**floor(t / step_size)"):
     """alpha is multiplied by a factor every ``step_size`` updates.
 
     The factor is factor**floor(t / step_size).
@@ -171,7 +86,7 @@ class Step(Schedule, command="step", formula="factor**floor(t / step_size)"):
     factor: Annotated[Real, "(0, inf)", "Factor of alpha at each step"] = 0.1
 
 
-class Exponential(Schedule, command="exponential", formula="factor**t"):
+class Exponential(NamedSchedule, command="exponential", formula="factor**t"):
     """alpha is multiplied by the same number at every update.
 
     The factor is factor**t, for update t.
@@ -194,7 +109,7 @@ class Exponential(Schedule, command="exponential", formula="factor**t"):
 
 
 class Linear(
-    Schedule,
+    NamedSchedule,
     command="linear",
     formula="fma(final_factor, minimum(t, steps) / steps, 1 - minimum(t, steps) / steps)",
 ):
@@ -227,7 +142,7 @@ _ALONG_COSINE = (
 
 
 class Cosine(
-    Schedule,
+    NamedSchedule,
     command="cosine",
     formula="where(t < warmup_steps, (t + 1) / warmup_steps, "
     f"fma(final_factor, 1 - {_ALONG_COSINE}, {_ALONG_COSINE}))",
@@ -267,7 +182,7 @@ class Cosine(
     warmup_steps: Annotated[Whole, "[0, inf)", "Updates in which alpha rises; below steps"] = 0
 
 
-class Factors(Schedule, command="factors"):
+class Factors(NamedSchedule, command="factors", formula=None):
     """Custom factors, one for each update; an array of numbers as ``schedule`` becomes this.
 
     Parameters
@@ -300,5 +215,8 @@ class Factors(Schedule, command="factors"):
         return hash((Factors, np.asarray(self.factors, dtype=float).tobytes()))
 
 
-ALL: tuple[type[Schedule], ...] = tuple(Schedule.__subclasses__())
+AnySchedule = NamedSchedule | Schedule
+"""What a training takes as its schedule."""
+
+ALL: tuple[type[NamedSchedule], ...] = tuple(NamedSchedule.__subclasses__())
 """All schedules, in the order of their classes."""

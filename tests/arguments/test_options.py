@@ -490,7 +490,7 @@ def test_no_field_has_the_name_of_another_option():
 CALLS = (
     "Constant(), Step(step_size), Exponential(factor), Linear(steps), Cosine(steps) or "
     "Factors(factors), "
-    "from fastgd.schedules"
+    "from fastgd.schedules or a Schedule"
 )
 
 

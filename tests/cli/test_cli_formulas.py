@@ -134,6 +134,7 @@ def test_numbers_of_named_functions_have_flags_of_their_own():
          "parameter of its own is given as --parameter NAME=X$"),
         ({"schedule": "k*t"}, r"--schedule 'k\*t': a Schedule: unknown name 'k', .* NAME=X$"),
         ({"optimizer": "adam", "beta1": "k*t"}, r"--beta1 'k\*t': a Schedule: unknown name 'k'"),
+        ({"optimizer": "momentum", "momentum": "1e+x"}, "--momentum must be a number, got '1e.x'$"),
         ({"schedule": "fast"}, "--schedule must be one of constant, step, .* got 'fast'$"),
         ({"schedule": "1/(t+1)", "schedule_steps": "9"}, "--schedule-steps needs --schedule linear "
          r"or cosine, got 1 / \(t \+ 1\)$"),
@@ -275,8 +276,9 @@ def test_a_rule_is_typed_as_text():
     assert found == {"optimizer": fastgd.Rule(PLAIN, beta=0.5)}
     several = read(several=True, rule=[PLAIN], parameter=["beta=0.5,0.9"])
     assert several == {"optimizer": fastgd.Rule(PLAIN, beta=[0.5, 0.9])}
-    two = read(several=True, rule=[PLAIN, str(LION)], parameter=["beta1=0.5"])
-    assert two == {"optimizer": [fastgd.Rule(PLAIN), LION._replace(beta1=0.5)]}
+    two = read(several=True, rule=[PLAIN, LION.formula], parameter=["beta=0,0.5"], beta1="0.5")
+    betas = [fastgd.Rule(PLAIN, beta=beta) for beta in (0, 0.5)]
+    assert two == {"optimizer": [*betas, LION._replace(beta1=0.5)]}
 
 
 def test_a_rule_is_read_from_a_file(tmp_path):
@@ -290,7 +292,7 @@ def test_a_rule_is_read_from_a_file(tmp_path):
     file.write_text("1 / 0")
     with pytest.raises(RefusedError, match=r"--rule '.*own.py:plain': division by zero"):
         read(rule=f"{file}:plain")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(RefusedError, match=r"--rule '.*none.py:plain': .*No such file"):
         read(rule=f"{tmp_path}/none.py:plain")
 
 
@@ -299,11 +301,11 @@ def test_a_rule_is_read_from_a_file(tmp_path):
     [
         ({"rule": "w + g"}, r"--rule 'w \+ g': a Rule must be a lambda expression"),
         ({"rule": "lambda w, g: w + k"}, "--rule .*: a Rule: unknown name 'k'"),
-        ({"rule": PLAIN, "optimizer": "adam"}, "--rule must be left out with --optimizer and its "),
         (
-            {"rule": PLAIN, "momentum": "0.5"},
-            "--momentum needs --optimizer|--rule must be left out",
+            {"rule": PLAIN, "optimizer": "adam"},
+            "--rule must be left out with --optimizer, got both",
         ),
+        ({"rule": PLAIN, "momentum": "0.5"}, "--momentum needs --optimizer .*, got lambda w, g, "),
         ({"rule": PLAIN, "parameter": ["gamma=1"]}, "--parameter gamma must be in an expression"),
     ],
 )
@@ -321,6 +323,10 @@ def test_rules_in_a_race():
     )
     with pytest.raises(RefusedError, match="takes beta=X, alpha=X, got 'gamma=1'"):
         read_entry(f"{PLAIN},gamma=1")
+    with pytest.raises(
+        RefusedError, match=r"needs its alpha in a race: lambda .*,alpha=X, got none"
+    ):
+        read_entry(f"{PLAIN},beta=1")
 
 
 def test_a_command_trains_by_a_rule(call):

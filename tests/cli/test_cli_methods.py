@@ -160,8 +160,8 @@ def test_every_case_can_be_typed(name):
     for option in {"optimizer", "schedule"} & options.keys():
         start = "schedule_" if option == "schedule" else ""
         fields = {f: getattr(options[option], f) for f in options[option].hyperparameters}
-        typed |= {f"{start}{field}": getattr(v, "command", repr(v)) for field, v in fields.items()}
-        typed[option] = options[option].command
+        typed |= {f"{start}{field}": str(v) for field, v in fields.items()}
+        typed[option] = getattr(options[option], "command", str(options[option]))
     if isinstance(options.get("optimizer"), fastgd.Rule):
         typed = {"rule": typed["optimizer"]}
     own = {n: v for n, v in parameters_of(options).items() if n not in OWNED}  # of formulas

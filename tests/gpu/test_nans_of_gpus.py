@@ -76,5 +76,5 @@ def test_runs_diverge_as_on_a_processor(kind):
     assert 0 < (on_cpu.status == "diverged").sum() < 12
     for name in ("status", "iterations", "errors", "final_error", "losses", "total_changes"):
         np.testing.assert_array_equal(getattr(on_gpu, name), getattr(on_cpu, name), name)
-    for one, other in zip(on_gpu._kept_weights, on_cpu._kept_weights, strict=True):
+    for one, other in zip(on_gpu.kept_weights, on_cpu.kept_weights, strict=True):
         np.testing.assert_array_equal(one, other)

@@ -63,9 +63,9 @@ def test_each_group_may_have_another_model(tmp_path):
 def test_a_training_that_diverged_gives_nan(tmp_path):
     models = fitted()
     [one, *others] = models.fits.trained.sweeps
-    [weights] = one._kept_weights
+    [weights] = one.kept_weights
     first = np.arange(len(weights))[:, None] == 0
-    broken = replace(one, _kept_weights=(np.where(first, np.inf, weights),))
+    broken = replace(one, kept_weights=(np.where(first, np.inf, weights),))
     fits = models.fits._replace(trained=models.fits.trained._replace(sweeps=(broken, *others)))
     models = replace(models, fits=fits)
     known = models.predict(NEW)

@@ -29,7 +29,7 @@ def same(models, known):
     np.testing.assert_array_equal(models.fits.trained.places, known.fits.trained.places)
     for one, other in zip(models.fits.trained.sweeps, known.fits.trained.sweeps, strict=True):
         assert one.axes == other.axes
-        for name in ("errors", "_kept_weights", "_kept_changes", "status"):
+        for name in ("errors", "kept_weights", "kept_changes", "status"):
             np.testing.assert_equal(getattr(one, name), getattr(other, name), err_msg=name)
     np.testing.assert_equal(models.fallback.weights, known.fallback.weights)
 

@@ -127,7 +127,7 @@ def test_hidden_values_of_a_sweep_are_those_of_its_runs(kind):
     for index in np.ndindex(*sweep.shape):
         for layer, own in zip(found, sweep[index].hidden(NEW), strict=True):
             assert same(layer[index], own)
-    sweep._kept_weights[0][1, 0] = np.inf
+    sweep.kept_weights[0][1, 0] = np.inf
     again = sweep.hidden(NEW[:5])
     place = np.unravel_index(1, sweep.shape)
     assert all(np.isnan(layer[place]).all() for layer in again)
@@ -336,7 +336,7 @@ def test_a_sweep_of_one_axis_is_a_stack_of_starts():
     ("given", "message"),
     [
         ({"weights": [STACK[0], STACK[1][:5]]},
-         r"weights\[0\] must have shape \(5, 3, outputs\), one row .*, got shape \(20, 3, 4\)"),
+         r"weights\[1\] must have shape \(20, 4, outputs\), one row .*, got shape \(5, 4, 2\)"),
         ({"weights": [STACK[0], STACK[1][:, :3]]},
          r"weights\[1\] must have shape \(20, 4, outputs\), one row for each output of weights\[0"),
         ({"weights": STACK[:1]}, r"must have one column for each output of y \(2\), got shape"),

@@ -396,12 +396,14 @@ def test_headers_of_odd_types(saved, step):
                 loaded.at(1)
             else:
                 assert len(loaded.to_dataframe()) == len(loaded)
-                if loaded._kept_weights is not None:
+                if loaded.kept_weights is not None:
                     list(loaded)
     finally:
         rewrite(path, whole)
     assert refused > 0.8 * tried
 
+
+DOUBLED = "(a := w + w) + " + " + ".join(f"(a := a * a) * {k}" for k in range(40))
 
 NO_FUNCTIONS = {
     "activation": [
@@ -435,6 +437,9 @@ NO_FUNCTIONS = {
         ["Rule", {"formula": "lambda w, g: " + "w + (" * 150 + "g" + ")" * 150}],
         ["Rule", {"formula": "lambda w, g: (lambda w: w(w))(g)"}],
         ["Rule", {"formula": "lambda w, g: (w, w)"}],
+        ["Rule", {"formula": f"lambda w, g: {DOUBLED}"}],
+        ["Rule", {"formula": "lambda w, g, m, m: (w, g, g)"}],
+        ["Rule", {"formula": "lambda w, g, p=1: w", "p": ["Rule", {"formula": "lambda w, g: w"}]}],
         ["Rule", {"formula": "lambda w, g, l2=1: w"}],
         ["Rule", {"formula": "lambda w, g, p=1: w + p * g", "p": "1"}],
         ["Rule", {"formula": "lambda w, g, p=1: w + p * g", "p": float("nan")}],

@@ -250,7 +250,7 @@ def read(path):
     """All that a folder has."""
     sweep = fastgd.open(path)
     use(sweep)
-    for name in ("errors", "losses", "_kept_weights", "_kept_changes", "states", "summary"):
+    for name in ("errors", "losses", "kept_weights", "kept_changes", "states", "summary"):
         getattr(sweep, name)
     return sweep.digest()
 

@@ -12,6 +12,7 @@ import fastgd
 import plain
 from cases import WEIGHTS, X, Y
 from fastgd import reference
+from fastgd.engine import network
 from fastgd.optimizers import Adam, LevenbergMarquardt
 from networks import fresh
 from thinning import at_a_time, kernels_of, some
@@ -77,13 +78,50 @@ def test_inputs_have_noise_in_training_only(train):
 
 
 def test_normal_numbers_are_normal():
-    """100,000 of them, of one update: their moments, their distribution, and none like its next."""
-    noise = fastgd.reference.philox.normal(100_000, 1, 3, (SEED, 5))[:, 0]
+    """A million of them, the compiled ones of one update: moments, distribution, and neighbors.
+
+    The inputs are 0 and the outputs as wanted, so that an update is its noise.
+    """
+    inputs, y = 1000, np.full((1, 1000), 0.5)
+    start = {"weights": [np.zeros((inputs, 1000))], "biases": [np.zeros(1000)], "bias": True}
+    with kernels_of("input noise"):
+        sweep = fastgd.sweep(np.zeros((1, inputs)), y, **start, alpha=1, iterations=1, seed=SEED,
+                             **AXES | {"gradient_noise": [0.0, 1.0]})  # fmt: skip
+    noise = sweep.weights[0][1, 0, 0].ravel()
     assert kstest(noise, "norm").pvalue > 0.001
-    np.testing.assert_allclose([noise.mean(), noise.var(), (noise**4).mean()], [0, 1, 3], atol=0.05)
+    moments = [(noise**k).mean() for k in (1, 2, 3, 4)]
+    np.testing.assert_allclose(moments, [0, 1, 0, 3], atol=0.02)
     for lag in (1, 2, 3, 4):
-        assert abs(np.corrcoef(noise[:-lag], noise[lag:])[0, 1]) < 0.01
+        assert abs(np.corrcoef(noise[:-lag], noise[lag:])[0, 1]) < 0.004
     assert len(np.unique(noise)) == len(noise)
+    assert abs(noise).max() < 6.8
+    assert (sweep.weights[0][0, 0, 0] == 0).all()
+
+
+STREAMS = {
+    "epochs": {"dropout": 0.2, "dropconnect": 0.2, "init": "he_normal", "shuffle_seed": SEED},
+    "adaptive": {"sampling": "adaptive", "init": ("article", "glorot", "lecun_normal")},
+}
+
+
+@pytest.mark.parametrize("case", STREAMS)
+def test_no_random_word_is_used_twice(case, monkeypatch):
+    """Keys and counters of all that a training draws, of the twin, which draws what kernels do."""
+    drawn = []
+    real = network.philox
+
+    def noting(counter, key):
+        words = np.broadcast_arrays(*counter, *key)
+        drawn.extend(zip(*(word.ravel().tolist() for word in words), strict=True))
+        return real(counter, key)
+
+    for module in (network, reference.philox):
+        monkeypatch.setattr(module, "philox", noting)
+    given = GIVEN | NOISES | {"batch_size": 4} | STREAMS[case]
+    reference.train(X, Y, **given, iterations=8)
+    assert len(set(drawn)) == len(drawn)
+    purposes = {key % 8 for *_, key in drawn}
+    assert purposes == ({0, 1, 2, 4, 5, 6} if case == "epochs" else {3, 4, 5, 6})
 
 
 def test_a_run_without_noise_beside_others_keeps_its_bits():

@@ -1,7 +1,6 @@
 """Rules in trainings: against NumPy step by step, alone and in sweeps, resumed, kept, and raced."""
 
 import json
-import random
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -11,122 +10,82 @@ from test_results import same
 import fastgd
 from cases import AMSGRAD, LION, WEIGHTS, XOR_X, XOR_Y, X, Y
 from fastgd import reference
-from fastgd.formulas.rules import Rule
+from fastgd.formulas.rules import Rule, facts_of
 from fastgd.optimizers import Adam, Momentum
 from fastgd.training.sweep_axes import labels_of
+from random_rules import random_rule, step_in_numpy
 from thinning import at_a_time, kernels_of, only
 
 GIVEN = {"X": X, "y": Y, "alpha": 0.01, "iterations": 50, "record_every": 10}
 
 
 # ---------------------------------------------------------------- against NumPy
-#
-# A rule that also keeps what it was given: the last step can be made again, exactly.
 
 
-def smaller(a, b):
-    return np.where((a <= b) | (a != a), a, b)
+def assert_numpy_step_by_step(text, iterations):
+    """Train, and make the steps in NumPy, by the derivatives of fastgd.objective: same bits."""
+    rule = Rule(text)
+    settings = GIVEN | {"iterations": iterations, "record_every": 1, "record_weights": True}
+    run = fastgd.train(**settings, optimizer=rule)
+    objective = fastgd.objective(X, Y, hidden_size=4)
+    path = zip(*run.recorded_weights, strict=True)
+    path = [np.concatenate([layer.ravel() for layer in layers]) for layers in path]
+    w, states = path[0], [np.zeros_like(path[0])] * len(facts_of(rule.formula).states)
+    ended = run.status == "finished"
+    reached = [*path, run.state.parameters[0]] if ended else path[: run.iterations]
+    for t, expected in enumerate(reached[1:], 1):
+        _, derivative = objective(w)
+        w, *states = step_in_numpy(text, w, -derivative, settings["alpha"], t, states)
+        assert w.tobytes() == expected.tobytes()
+    if ended:
+        for one, other in zip(states, run.state.steps[0], strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
-def larger(a, b):
-    return np.where((a >= b) | (a != a), a, b)
-
-
-NUMPY = {
-    "sqrt": np.sqrt,
-    "abs": np.abs,
-    "where": np.where,
-    "minimum": smaller,
-    "maximum": larger,
-    "sign": lambda x: np.where(x > 0, 1.0, np.where(x < 0, -1.0, x)),
-}
-"""What stands in rules, for arrays: each is rounded once, as the operations of Python are."""
-
-
-def last_step(arguments, w, m, iterations, **given):
-    """The last step of a training and the same in NumPy: new and expected weights and states."""
-    text = f"lambda w, g, alpha, t, m, old_w, old_g, old_m, {arguments}: ({w}, {m}, w, g, m)"
-    settings = GIVEN | given | {"iterations": iterations, "optimizer": Rule(text)}
-    run = fastgd.train(**settings)
-    steps = run.state.steps[0]
-    new, (m, *before) = run.state.parameters[0], steps
-    old_w, old_g, old_m = before
-    step = eval(text, NUMPY)
-    with np.errstate(all="ignore"):
-        expected = step(old_w, old_g, settings["alpha"], float(iterations), old_m, 0.0, 0.0, 0.0)
-    return run, (new, m), expected[:2]
-
-
-@pytest.mark.parametrize("iterations", [1, 2, 37])
-def test_lion_is_numpy_step_by_step(iterations):
-    """To the bit. It needs a kernel of its own, for what the rule was given."""
-    run, found, expected = last_step(
-        "beta1=0.9, beta2=0.99",
-        "w + alpha * sign(beta1 * m + (1 - beta1) * g)",
-        "beta2 * m + (1 - beta2) * g",
-        iterations,
-    )
-    for one, other in zip(found, expected, strict=True):
-        assert one.tolist() == other.tolist()
+def test_lion_is_numpy_step_by_step():
     with kernels_of("lion"):
-        plain = fastgd.train(**GIVEN | {"iterations": iterations}, optimizer=LION)
-    assert same(plain.weights, run.weights)
+        assert_numpy_step_by_step(LION.formula, 37)
 
 
-def random_rules(count, seed=1):
-    """Random updates, each an expression for the step and one for the state."""
-    choose = random.Random(seed)
-
-    def made(depth):
-        if depth == 0 or choose.random() < 0.15:
-            return choose.choice(["w", "g", "m", "p", "q", "alpha", "t", "1", "0.5", "2", "-3"])
-        kind = choose.random()
-        if kind < 0.5:
-            return f"({made(depth - 1)} {choose.choice('+-*/')} {made(depth - 1)})"
-        if kind < 0.7:
-            return f"{choose.choice(['sqrt', 'abs', 'sign', '-'])}({made(depth - 1)})"
-        if kind < 0.85:
-            name = choose.choice(["minimum", "maximum"])
-            return f"{name}({made(depth - 1)}, {made(depth - 1)})"
-        sign = choose.choice(["<", "<=", ">", ">="])
-        of = [made(depth - 1) for _ in range(4)]
-        return f"where({of[0]} {sign} {of[1]}, {of[2]}, {of[3]})"
-
-    found = []
-    while len(found) < count:
-        step, state = (f"maximum(-1, minimum(1, {made(4)} * g))" for _ in range(2))
-        try:
-            Rule(f"lambda w, g, alpha, t, m, p=0.9, q=-0.5: (w + alpha * {step}, {state})")
-        except ValueError:  # 1 / 0, or sqrt(-3)
-            continue
-        found.append((f"w + alpha * {step}", state))
-    return found
-
-
-RULES = dict(enumerate(random_rules(100)))
+RANDOM = np.random.default_rng(1)
+RULES = {k: random_rule(RANDOM) for k in range(100)}
 
 
 @pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
 @pytest.mark.parametrize("k", only(RULES, 0, 1))
 def test_a_random_rule_is_numpy_step_by_step(k):
-    """To the bit, wherever the training gets; each needs a kernel of its own."""
-    w, m = RULES[k]
-    run, found, expected = last_step("p=0.9, q=-0.5", w, m, 3)
-    if run.status == "finished":
-        for one, other in zip(found, expected, strict=True):
-            np.testing.assert_array_equal(one, np.broadcast_to(other, one.shape))
+    """To the bit, as far as the training gets; each needs a kernel of its own."""
+    assert_numpy_step_by_step(RULES[k], 6)
 
 
 def test_most_random_rules_are_tested():
-    """Rules of NaN alone would show nothing."""
-    head = "lambda w, g, alpha, t, m, p=0.9, q=-0.5:"
-    rules = [Rule(f"{head} ({w}, {m})") for w, m in RULES.values()]
+    """Rules that diverge at once would show nothing."""
+    given = GIVEN | {"iterations": 6, "record_every": 1}
     with np.errstate(all="ignore"):
-        ended = [
-            reference.train(**GIVEN | {"iterations": 3, "record_every": 1}, optimizer=rule).status
-            for rule in rules
-        ]
-    assert ended.count("finished") > 80
+        ended = [reference.train(**given, optimizer=Rule(text)).status for text in RULES.values()]
+    assert ended.count("finished") > 60
+
+
+CHANGING = [
+    ("lambda w, g, alpha, t, p=0.9: w + alpha * (1 - p**t) * g", "where(t < 20, 0.5, 0.9)"),
+    ("lambda w, g, alpha, t, p=1: w + alpha * (1 - (p / 2)**t) / sqrt(t) * g", "1 + t / total"),
+    ("lambda w, g, alpha, t, p=1: w + alpha / (1 + (p / t)**t) * g", "1 + t / total"),
+]
+
+
+@pytest.mark.parametrize(("text", "formula"), CHANGING)
+def test_the_twin_has_the_numbers_of_changing_hyperparameters(text, formula):
+    """Powers are products: a factor per update, which is that of the update."""
+    given = GIVEN | {"alpha": 0.1, "optimizer": Rule(text, p=fastgd.Schedule(formula))}
+    with at_a_time(8):
+        run, twin = fastgd.train(**given), reference.train(**given)
+        np.testing.assert_allclose(twin.errors, run.errors, rtol=1e-9)
+        np.testing.assert_allclose(twin.state.corrections, run.state.corrections, rtol=1e-12)
+        for before in (run, twin):
+            longer = [
+                f(X, Y, resume=before, iterations=20) for f in (fastgd.train, reference.train)
+            ]
+            np.testing.assert_allclose(longer[0].weights[0], longer[1].weights[0], rtol=1e-9)
 
 
 # ---------------------------------------------------------------- wherever optimizers are
@@ -207,7 +166,7 @@ def test_resumed_it_is_one_training(rule, tmp_path):
         np.testing.assert_allclose(other.state.corrections, half.state.corrections, rtol=1e-12)
         back = fastgd.train(X, Y, resume=other, iterations=20)
         np.testing.assert_allclose(back.weights[0], whole.weights[0], rtol=1e-9)
-        other_way = Rule(str(rule).replace("w + alpha", "w - alpha"))
+        other_way = Rule(rule.formula.replace("w + alpha", "w - alpha"))
         with pytest.raises(ValueError, match="optimizer must be left out with resume, or as"):
             fastgd.train(X, Y, resume=half, iterations=20, optimizer=other_way)
 

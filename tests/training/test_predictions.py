@@ -59,7 +59,7 @@ def test_a_part_has_its_part_of_the_outputs():
 def test_a_run_that_diverged_spoils_no_other():
     sweep = fastgd.sweep(X, Y, alpha=[1, 2, 3], **SETTINGS)
     outputs = sweep.predict(NEW)
-    sweep._kept_weights[0][1, 0] = np.inf  # a sigmoid would make 0 or 1 of that
+    sweep.kept_weights[0][1, 0] = np.inf  # a sigmoid would make 0 or 1 of that
     outputs[1] = np.nan
     np.testing.assert_array_equal(sweep.predict(NEW), outputs)
 

@@ -93,7 +93,7 @@ def test_a_point_of_a_run_out_of_a_sweep_has_its_error(case):
 def test_a_part_keeps_what_belongs_to_it():
     part = sweep_of("all", record_weights=True, keep_state=True)[1, :, 1]
     assert [len(state.parameters) for state in part.states] == [4]
-    assert [path.shape for path in part._kept_path] == [(4, 4, part.networks[0].parameters)]
+    assert [path.shape for path in part.kept_path] == [(4, 4, part.networks[0].parameters)]
     assert part.settings | {"alpha": 0} == {
         "alpha": 0, "seed": 1, "group": "b", "sample_weight": 1
     }  # fmt: skip

@@ -51,7 +51,7 @@ def filled(sweep):
     paths = (numbers(runs, records, n.parameters) + n.parameters * 1e6 for n in sweep.networks)
     return replace(
         sweep,
-        _kept_path=tuple(paths),
+        kept_path=tuple(paths),
         validation_errors=numbers(*shape, records) / 7,
         final_validation_error=numbers(*shape) / 3,
         best_iteration=numbers(*shape),
@@ -141,7 +141,7 @@ def test_a_part_of_a_part(case):
 
 def test_a_part_survives_a_file_and_is_shown(case, tmp_path):
     _, sweep = case
-    part = replace(sweep[0, ..., 1:], _kept_path=None, validation_errors=None, states=None)
+    part = replace(sweep[0, ..., 1:], kept_path=None, validation_errors=None, states=None)
     part = replace(part, final_validation_error=None, best_iteration=None)
     part.save(tmp_path / "part.npz")
     assert same(fastgd.load(tmp_path / "part.npz"), part)
@@ -152,7 +152,7 @@ def test_a_part_survives_a_file_and_is_shown(case, tmp_path):
 def test_a_sweep_that_kept_no_weights_has_parts():
     settings = {"alpha": [1, 2, 3], "seed": range(4), "iterations": 5, "keep_weights": False}
     part = fastgd.sweep(X, Y, **settings)[1:, [0, 2]]
-    assert part._kept_weights is None
+    assert part.kept_weights is None
     assert part.final_error.shape == (2, 2)
 
 

@@ -365,9 +365,9 @@ def test_networks_of_which_nothing_is_there_are_missing(tmp_path):
     assert "20 of 40 runs missing" in repr(sweep)
     assert "20 missing" in sweep._repr_html_()
     assert len(sweep.to_dataframe()) == 40
-    assert [one.shape for one in sweep._kept_weights] == [one.shape for one in memory._kept_weights]
-    assert [one.dtype for one in sweep._kept_changes] == [one.dtype for one in memory._kept_changes]
-    assert [one.shape for one in sweep._kept_path] == [one.shape for one in memory._kept_path]
+    assert [one.shape for one in sweep.kept_weights] == [one.shape for one in memory.kept_weights]
+    assert [one.dtype for one in sweep.kept_changes] == [one.dtype for one in memory.kept_changes]
+    assert [one.shape for one in sweep.kept_path] == [one.shape for one in memory.kept_path]
     assert sweep[0].summary.tail_mean.shape == memory[0].summary.tail_mean.shape
     sweep.save(tmp_path / "begun.npz")
     assert repr(fastgd.load(tmp_path / "begun.npz")) == repr(sweep)

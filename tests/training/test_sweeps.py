@@ -365,14 +365,14 @@ def test_sweeps_survive_a_file(sweeps, tmp_path):
         sweep.save(tmp_path / f"{number}.npz")
         loaded = fastgd.load(tmp_path / f"{number}.npz")
         assert same(loaded, sweep)
-        if sweep._kept_weights is not None:
+        if sweep.kept_weights is not None:
             assert all(map(same, loaded, sweep))
             assert same(loaded.best().predict(X), sweep.best().predict(X))
 
 
 def test_runs_survive_a_file(sweeps, tmp_path):
     for sweep in sweeps:
-        if sweep._kept_weights is not None:
+        if sweep.kept_weights is not None:
             run = sweep.best()
             run.save(tmp_path / "run.npz")
             loaded = fastgd.load(tmp_path / "run.npz")

@@ -169,7 +169,7 @@ def test_keep_weights_false(xor):
     sweep = fastgd.sweep(*xor, alpha=ALPHAS, iterations=50, keep_weights=False)
     np.testing.assert_array_equal(sweep.errors, kept.errors)
     np.testing.assert_array_equal(sweep.total_changes, kept.total_changes)
-    assert sweep._kept_weights is None
+    assert sweep.kept_weights is None
 
 
 @pytest.mark.parametrize("call", [fastgd.train, fastgd.sweep])

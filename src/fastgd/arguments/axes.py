@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, S
 from functools import wraps
 from math import prod
 from numbers import Real
-from typing import Any, NamedTuple, ParamSpec, TypeGuard, TypeVar, cast
+from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,16 +21,24 @@ from fastgd.arguments.initial_network import WholeNetwork, stack_of
 from fastgd.arguments.option_types import Fielded, Number
 from fastgd.checks.messages import called_here, did_you_mean_argument, either, shown
 from fastgd.checks.numbers import array_of, check_memory, length
-from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Formula, NamedLoss, Unit
+from fastgd.formulas.named import (
+    ACTIVATIONS,
+    LOSSES,
+    OUTPUTS,
+    Formula,
+    NamedLoss,
+    Schedule,
+    Unit,
+)
 from fastgd.formulas.rules import Rule
 from fastgd.optimizers import Hyperparameters
-from fastgd.schedules import Schedule
 
 _NAMED: dict[str, Mapping[str, Unit | NamedLoss]] = {
     "activation": ACTIVATIONS,
     "output": OUTPUTS,
     "loss": LOSSES,
     "penalty": {},
+    "schedule": {},
 }
 
 FORMULAS = tuple(_NAMED)
@@ -59,18 +67,18 @@ TAKEN = frozenset(
 _FIELDS = {f for kind in optimizers.ALL for f in kind.hyperparameters}
 
 
-def changing(holder: Hyperparameters) -> dict[str, Formula]:
-    """Return the formulas of an optimizer's fields that are schedules, by name."""
+def changing(holder: Hyperparameters) -> dict[str, Schedule]:
+    """Return an optimizer's fields that are schedules, by name."""
     own = vars(holder)
     if Schedule not in map(type, own.values()):  # the usual case, in half a microsecond
         return {}
-    return {n: own[n].own for n in holder.hyperparameters if type(own[n]) is Schedule}
+    return {n: own[n] for n in holder.hyperparameters if type(own[n]) is Schedule}
 
 
 def formulas_of(given: Mapping[str, Any]) -> dict[str, Formula | None]:
     """Return the function of each of these options; None if it has none or is an axis.
 
-    With those of a custom schedule and of schedules in the optimizer, by the names of its fields.
+    With the schedules in the optimizer, by the names of its fields.
     """
     found: dict[str, Formula | None] = {}
     for option, known in _NAMED.items():
@@ -81,12 +89,8 @@ def formulas_of(given: Mapping[str, Any]) -> dict[str, Formula | None]:
             found[option] = DECLARED[option].kind.check(option, value, 0)  # refuses other names
         else:  # an axis, or rejected later
             found[option] = None
-    schedule, optimizer = given.get("schedule"), given.get("optimizer")
-    if type(schedule) is Schedule:
-        found["schedule"] = schedule.own
-    if isinstance(optimizer, Hyperparameters):
-        found |= changing(optimizer)
-    return found
+    optimizer = given.get("optimizer")
+    return found | changing(optimizer) if isinstance(optimizer, Hyperparameters) else found
 
 
 def parameters_of(given: Mapping[str, Any]) -> dict[str, float]:
@@ -130,7 +134,7 @@ def hint_of(name: str, given: Mapping[str, Any], known: Collection[str]) -> str:
         if name in kind.hyperparameters
     ]
     chosen = given.get("optimizer")
-    if _is_rule(chosen) and name in chosen.hyperparameters:
+    if isinstance(chosen, Rule) and name in chosen.hyperparameters:
         return f": {name} is a field of optimizer=Rule(..., {name}=...)"
     passed = [(option, kind) for option, kind in owners if type(given.get(option)) is kind]
     if passed or (owners and not called_here(name)):
@@ -154,14 +158,13 @@ def kinds_of(given: Mapping[str, Any]) -> dict[str, Number]:
         If a parameter has the name of another argument, or two functions have one of the same name.
     """
     chosen = given.get("optimizer")
-    rules = [one for one in (chosen if isinstance(chosen, list) else [chosen]) if _is_rule(one)]
-    fields = dict.fromkeys(field for rule in rules for field in rule.hyperparameters)
-    for name in fields:
-        if name in TAKEN - _FIELDS:
-            raise ValueError(
-                "a hyperparameter of a Rule must not have the name of another argument, or of a "
-                f"field of a schedule, got {name}"
-            )
+    several = chosen if isinstance(chosen, list) else [chosen]
+    fields = {f for one in several if isinstance(one, Rule) for f in one.hyperparameters}
+    for name in fields & (TAKEN - _FIELDS):
+        raise ValueError(
+            "a hyperparameter of a Rule must not have the name of another argument, or of a field "
+            f"of a schedule, got {name}"
+        )
     owners: dict[str, tuple[str, Formula]] = {}
     for option, formula in formulas_of(given).items():
         if formula is None:
@@ -182,10 +185,6 @@ def kinds_of(given: Mapping[str, Any]) -> dict[str, Number]:
         name: Number(formula.intervals.get(name, "(-inf, inf)"))
         for name, (_, formula) in owners.items()
     }
-
-
-def _is_rule(value: object) -> TypeGuard[Rule]:
-    return isinstance(value, Rule)
 
 
 # ---------------------------------------------------- axes
@@ -216,7 +215,8 @@ _SINGLE: dict[str, Any] = {
 
 _LISTS: dict[str, Callable[[list[object]], bool]] = {
     "weights": lambda items: isinstance(items[0], WholeNetwork) or _nesting(items) > 3,
-    "freeze": lambda items: _are_choices(items),
+    # Of tuples, or lists of masks, which have 2 dimensions, or of what begins with True or None.
+    "freeze": lambda items: any(_nesting(item) in (1, 3, 4) for item in items),
     "schedule": lambda items: not isinstance(items[0], Real),
 }
 """Arguments that may be a list themselves, and when one is an axis."""
@@ -236,7 +236,7 @@ def as_axis(name: str, value: object, most: int | None = None) -> list[object] |
     """
     items = value if isinstance(value, list) else []
     if name == "weights" and (stack := stack_of(value)):
-        return list(zip(*stack, strict=False))  # lengths are checked later
+        return list(stack[0])  # as many; all layers are checked together, later
     if name in _LISTS:
         return _listed(name, items, most) if items and _LISTS[name](items) else None
     if isinstance(value, (list, range)):
@@ -316,22 +316,6 @@ def _listed(
         values: list[object] = axis.tolist()
         return values
     return list(zip(*axis.T.tolist(), strict=True))
-
-
-def _are_choices(items: list[object]) -> bool:
-    """Return whether a list has several values of `freeze`, not a layer number or mask per layer.
-
-    None may be either. A mask has two dimensions; a tuple of layer numbers has one, and a list of
-    masks has one or three, as it begins with None or True, or with a mask.
-    """
-    parts = {_nesting(item) in (1, 3, 4): item for item in items if item is not None}
-    if len(parts) > 1:
-        raise TypeError(
-            "freeze must be a list with either a mask for each layer or, as an axis, a tuple of "
-            "layer numbers, a list of masks or None for each value, "
-            f"got {shown(parts[False])} beside {shown(parts[True])}"
-        )
-    return True in parts
 
 
 def _nesting(value: object) -> int:

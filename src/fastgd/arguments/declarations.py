@@ -35,7 +35,7 @@ from fastgd.formulas.measures import QUANTITIES, Measure
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Function, Loss, Penalty
 from fastgd.formulas.rules import Rule
 from fastgd.optimizers import ALL, GradientDescent, Optimizer
-from fastgd.schedules import Constant, Schedule
+from fastgd.schedules import AnySchedule, Constant
 
 
 class SurfaceOptions(TypedDict, total=False):
@@ -173,7 +173,7 @@ class LossOptions(SurfaceOptions, total=False):
         Penalty | None,
         Option(
             None,
-            OwnFormula(Penalty),
+            OwnFormula((None,), Penalty),
             "A penalty of your own, as a :class:`fastgd.Penalty`: a formula of a weight that is "
             "added to the loss for every weight, not for biases; next to ``l1`` and ``l2``.",
             "Penalty on the weights, added to the loss for each",
@@ -191,7 +191,7 @@ class Options(LossOptions, total=False):
         Optimizer,
         Option(
             GradientDescent(),
-            Fielded("fastgd.optimizers", ALL, Rule, may_change=True),
+            Fielded("fastgd.optimizers", ALL, Rule),
             'How an update follows from the gradient (article, "A Few Optimization Methods"). '
             "The documentation of each optimizer cites its paper. Or a formula of one's own, a "
             "`Rule`.",
@@ -202,7 +202,7 @@ class Options(LossOptions, total=False):
         ),
     ]
     schedule: Annotated[
-        Schedule | ArrayLike,
+        AnySchedule | ArrayLike,
         Option(
             Constant(),
             ScheduleKind(),
@@ -645,10 +645,20 @@ class Options(LossOptions, total=False):
             'weight above 0, and "dead" the share of hidden units whose value, or derivative, is 0 '
             "for all of these; both without ``dropout``. A quantity of your own is a "
             ":class:`fastgd.Measure`. With mini-batches gradient and values are those of the "
-            "batch. The training keeps its bits.",
+            'batch. The training keeps its bits. "sharpness" is the largest eigenvalue, not by '
+            "magnitude, of the Hessian of the loss that training minimizes (Cohen and others, "
+            "arXiv 2103.00065; negative where the loss curves downward in all directions): over "
+            "all training samples, with penalties and ``reduction``, without dropout, noise and "
+            "limits of derivatives, by the parameters that aren't frozen; with "
+            "``measure_layers`` that of the layer's block. It is computed after the training of "
+            "the weights before each measured update, which takes memory as ``record_weights`` "
+            "does, by Lanczos' method with exact products with the Hessian, until 4 more products "
+            "change it by at most 1e-8 of itself, or 128 were made. Where derivatives jump, as "
+            "those of relu, the jump is ignored.",
             f"Quantities to record during the training: any of {', '.join(QUANTITIES)}",
             "Measuring",
             applies_to=AllBut(second_order="whose step is not along the gradient"),
+            lasting=True,
         ),
     ]
     measure_every: Annotated[
@@ -661,6 +671,7 @@ class Options(LossOptions, total=False):
             "Measure the update of every N-th iteration (records: those that are recorded)",
             "Measuring",
             applies_to=AllBut(second_order="whose step is not along the gradient"),
+            lasting=True,
         ),
     ]
     measure_layers: Annotated[
@@ -672,6 +683,7 @@ class Options(LossOptions, total=False):
             "Measure each layer by itself",
             "Measuring",
             applies_to=AllBut(second_order="whose step is not along the gradient"),
+            lasting=True,
         ),
     ]
     stop: Annotated[

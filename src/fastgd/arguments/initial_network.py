@@ -73,9 +73,6 @@ class WholeNetwork(Protocol):
 Start = WholeNetwork | Sequence[ArrayLike]
 """A network to start a training from."""
 
-Stack = tuple[int] | tuple[()]
-"""The number of networks whose arrays are stacked, or () for one network."""
-
 
 def stack_of(weights: object) -> Sequence[Any]:
     """Return the arrays (n, inputs, outputs) of n stacked networks, unchecked; () for others."""
@@ -90,11 +87,11 @@ def check_start(
     inputs: int,
     outputs: int,
     biases: object = None,
-    stack: Stack = (),
+    stack: tuple[int, ...] = (),
 ) -> tuple[tuple[int, ...], NetworkParts | None]:
     """Return the hidden sizes and the network to start from; if there is one, its sizes count.
 
-    It may be a ``stack`` of several.
+    A ``stack`` is (n,) if the arrays are those of n networks.
     """
     sizes = check_hidden_size(hidden_size)
     if weights is None:
@@ -140,7 +137,7 @@ def check_whole(
 
 
 def check_network(
-    weights: object, biases: object, inputs: int, outputs: int, stack: Stack = ()
+    weights: object, biases: object, inputs: int, outputs: int, stack: tuple[int, ...] = ()
 ) -> NetworkParts:
     """Return copies of the parameters of a network, or of a ``stack`` of several."""
     normalization: object = ()
@@ -161,7 +158,7 @@ def check_network(
 
 
 def check_weights(
-    weights: object, inputs: int, outputs: int, stack: Stack = ()
+    weights: object, inputs: int, outputs: int, stack: tuple[int, ...] = ()
 ) -> tuple[FloatArray, ...]:
     """Return a copy of the weights, one (inputs, outputs) array per layer.
 

@@ -30,8 +30,8 @@ from fastgd.checks.numbers import (
     rule_of,
 )
 from fastgd.formulas.measures import QUANTITIES, Measure, name_of, stop_of
-from fastgd.formulas.named import Formula
-from fastgd.optimizers import Hyperparameters
+from fastgd.formulas.named import Formula, Schedule
+from fastgd.optimizers import Hyperparameters, Optimizer
 
 _EXACT = 2**53
 """The limit up to which a float64 represents every integer exactly."""
@@ -149,12 +149,12 @@ class NameOrFormula(OptionType):
 
     words, hint = "{{{known}}} or {formula.__name__}", "str | {formula.__name__}"
 
-    known: tuple[str, ...]
+    known: tuple[str | None, ...]
     formula: type[Formula]
 
-    def check(self, name: str, value: object, samples: int) -> str | Formula:
+    def check(self, name: str, value: object, samples: int) -> str | Formula | None:
         """Return the name, or the Function or Loss."""
-        if isinstance(value, self.formula):
+        if isinstance(value, self.formula) or (value is None and None in self.known):
             return value
         if isinstance(value, str) and value in self.known:
             return str(value)
@@ -163,30 +163,17 @@ class NameOrFormula(OptionType):
         write = f": write {made}(...)"
         if isinstance(value, str):
             is_expression = any(sign in value for sign in "(*/+")
-            raise ValueError(
-                rule + (write if is_expression else did_you_mean_choice(str(value), self.known))
-            )
+            hint = did_you_mean_choice(str(value), list(map(str, self.known)))
+            raise ValueError(rule + (write if is_expression else hint))
         raise TypeError(rule + (write if callable(value) else ""))
 
 
 @dataclass(frozen=True)
-class OwnFormula(OptionType):
-    """A custom Penalty, or None."""
+class OwnFormula(NameOrFormula):
+    """A custom Penalty, or None, which is the only one that is ``known``."""
 
     words = hint = "{formula.__name__}"
-    known: ClassVar[tuple[str, ...]] = ()
     none: ClassVar[str] = "none"
-
-    formula: type[Formula]
-
-    def check(self, name: str, value: object, samples: int) -> Formula | None:
-        """Return the formula, or None."""
-        if value is None or isinstance(value, self.formula):
-            return value
-        made = f"fastgd.{self.formula.__name__}"
-        is_expression = isinstance(value, str) and any(sign in value for sign in "(*/+")
-        write = f": write {made}(...)" if is_expression or callable(value) else ""
-        raise TypeError(f"{name} must be None or a {made}, got {shown(value)}{write}")
 
 
 class Measures(OptionType):
@@ -265,8 +252,7 @@ class Fielded(OptionType):
 
     module: str
     classes: tuple[type[Hyperparameters], ...]
-    by_formula: type[Hyperparameters] | None = None  # also what is made of a formula of one's own
-    may_change: bool = False  # whether a field may be a schedule
+    formula: Any = None  # the class of one of one's own
 
     @property
     def by_command(self) -> dict[str, type[Hyperparameters]]:
@@ -279,7 +265,7 @@ class Fielded(OptionType):
 
     def check(self, name: str, value: object, samples: int) -> Hyperparameters:
         """Return the object with checked fields."""
-        own = self.by_formula
+        own = self.formula
         if isinstance(value, self.classes) or (own and isinstance(value, own)):
             checked = {field: self._field(value, field, samples) for field in value.hyperparameters}
             return value._replace(**checked)
@@ -290,7 +276,8 @@ class Fielded(OptionType):
         ours = called_here(word).removeprefix(f"{name}=")
         hint = f": did you mean {ours}?" if ours in calls else did_you_mean(word, calls)
         other = f" or a {own.__name__}" if own else ""
-        if own and (callable(value) or "lambda" in word) and not isinstance(value, type):
+        is_formula = "lambda" in word or any(sign in word for sign in "*/+") or callable(value)
+        if own and is_formula and not isinstance(value, type):
             hint = f": write fastgd.{own.__name__}(...)"
         raise TypeError(
             f"{name} must be {either(calls)}, from {self.module}{other}, got {shown(value)}{hint}"
@@ -298,34 +285,22 @@ class Fielded(OptionType):
 
     def _field(self, holder: Hyperparameters, field: str, samples: int) -> Any:
         own = getattr(holder, field)
-        if self.may_change and isinstance(own, schedules.Schedule):
-            if own.own:
-                return own
-            raise TypeError(
-                f"{field} must be a number or a fastgd.Schedule of its values, got {shown(own)}, "
-                "a factor of alpha"
-            )
+        if isinstance(own, Schedule) and isinstance(holder, Optimizer) and not holder.second_order:
+            return own
         return field_kind(holder, field).check(field, own, samples)
 
 
 class ScheduleKind(Fielded):
     """A schedule of `fastgd.schedules` or of one's own, or an array of factors."""
 
-    words, hint = "one of `{module}` or (updates,) array_like", "Schedule | ArrayLike"
+    words = "one of `{module}`, Schedule or (updates,) array_like"
+    hint = "AnySchedule | ArrayLike"
 
     def __init__(self) -> None:
-        super().__init__("fastgd.schedules", schedules.ALL)
+        super().__init__("fastgd.schedules", schedules.ALL, Schedule)
 
     def check(self, name: str, value: object, samples: int) -> Hyperparameters:
         """Return the schedule with checked fields; an array becomes `Factors`."""
-        if isinstance(value, schedules.Schedule) and value.own:
-            return value
-        is_text = isinstance(value, str) and any(sign in value for sign in "*/+")
-        if is_text or (callable(value) and not isinstance(value, type)):
-            raise TypeError(
-                f"{name} must be one of fastgd.schedules or a fastgd.Schedule, got {shown(value)}: "
-                "write fastgd.Schedule(...)"
-            )
         if isinstance(value, schedules.Factors):
             value = value.factors
         if not (isinstance(value, (list, tuple, range)) or hasattr(value, "__array__")):

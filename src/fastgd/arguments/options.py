@@ -15,7 +15,6 @@ from fastgd.arguments.axes import (
     ARGUMENTS,
     MOST_NETWORKS,
     axes_among,
-    changing,
     formulas_of,
     hint_of,
     kinds_of,
@@ -161,7 +160,8 @@ def axes(given: Mapping[str, object], arguments: Collection[str] = ()) -> Axes:
         for holder in _fielded(given).values()
         for name in holder.hyperparameters
     } | {name: given[name] for name in (*OF_EACH_RUN, *own) if name in given}
-    return Axes(axes_among(structures, MOST_NETWORKS), axes_among(values))
+    rules = axes_among({n: structures.pop(n) for n in ("optimizer",) if n in structures})
+    return Axes(rules | axes_among(structures, MOST_NETWORKS), axes_among(values))
 
 
 def check_names(
@@ -445,10 +445,9 @@ def _check_freezing(
 ) -> None:
     """Reject masks that don't fit these samples and networks, or leave nothing to train."""
     for frozen, hidden in product(axes.get("freeze", [method.freeze]), hiddens):
-        if frozen is None or samples is None:
-            continue
-        sizes = (samples[0].shape[1], *hidden, outputs_of(method.loss, samples[1]))
-        check_frozen(frozen, sizes, bias=method.bias, batch_norm=method.batch_norm)
+        if frozen is not None and samples is not None:
+            sizes = (samples[0].shape[1], *hidden, outputs_of(method.loss, samples[1]))
+            check_frozen(frozen, sizes, bias=method.bias, batch_norm=method.batch_norm)
 
 
 def check_parts(
@@ -491,11 +490,6 @@ def _check_optimizer(
         _check_applies(method, axes, "first_order")
         return
     _check_applies(method, axes, "second_order")
-    for name, formula in changing(optimizer).items():
-        raise ValueError(
-            f"{name} must be a number with optimizer=LevenbergMarquardt(), whose damping follows "
-            f"from the loss, got {shown(formula)}"
-        )
     largest = max(axes.get("damping", [optimizer.damping]))
     limit = min(axes.get("max_damping", [optimizer.max_damping]))
     if largest > limit:

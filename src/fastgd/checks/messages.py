@@ -305,22 +305,16 @@ def options_text(options: dict[str, Any], without: Any = (), *, classes: bool = 
         else:
             texts.append(setting_text(name, value))
         for one in (value, *getattr(value, "_asdict", dict)().values()):
-            formula = getattr(one, "own", one)  # of a schedule, or a function
-            parameters = getattr(formula, "parameters", {}).items()
+            parameters = getattr(one, "parameters", {}).items()  # of a formula
             own = [f"{n} {v:g}" for n, v in parameters if n not in options and n not in without]
             texts[-1] += f" ({', '.join(own)})" if own else ""
     return ", ".join(texts)
 
 
 def _fielded_text(value: Hyperparameters, fields: list[str], classes: bool) -> str:
-    texts = ", ".join(f"{field} {_number_text(getattr(value, field))}" for field in fields)
+    texts = ", ".join(f"{field} {value_text(field, getattr(value, field))}" for field in fields)
     name = value.label if classes else value.command
     return name + (f" ({texts})" if texts else "")
-
-
-def _number_text(value: Any) -> str:
-    """Return a number, or what it is a schedule of."""
-    return value.label if isinstance(value, Hyperparameters) else f"{value:g}"
 
 
 def _spaced(name: str) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from runpy import run_path
 from typing import Any, NamedTuple, cast
@@ -27,15 +28,14 @@ from fastgd.arguments.option_types import (
     Names,
     Number,
     Option,
-    OwnFormula,
     field_kind,
 )
 from fastgd.cli.command_options import option_table, read_list, read_one
 from fastgd.cli.refusals import RefusedError, flag_of
 from fastgd.formulas.expressions import FUNCTIONS, parse, variables_of
+from fastgd.formulas.named import Function, Loss, Penalty, Schedule
 from fastgd.formulas.rules import Rule
 from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Optimizer
-from fastgd.schedules import Schedule
 
 # ---------------------------------------------------------------- formulas
 
@@ -49,9 +49,11 @@ class Expression:
 
 def read_formula(text: str) -> str | Expression:
     """Read a name, or an expression: one has operators or brackets."""
-    if any(sign in text for sign in "()*/+"):
-        return Expression(text.strip())
-    return text.strip().lower().replace("-", "_")
+    return Expression(text.strip()) if _SIGNS.search(text) else _word(text)
+
+
+_SIGNS = re.compile(r"[()*/]|(?<![\d.][eE])\+")
+"""An operator or a bracket, which neither names nor numbers have."""
 
 
 def parts_of(text: str) -> list[str]:
@@ -89,17 +91,13 @@ def read_parameters(typed: Sequence[str], *, several: bool) -> dict[str, list[fl
     return numbers
 
 
-def with_formulas(
-    given: Mapping[str, Any], numbers: Mapping[str, list[float]], rules: Sequence[Rule] = ()
-) -> dict[str, Any]:
+def with_formulas(given: Mapping[str, Any], numbers: Mapping[str, list[float]]) -> dict[str, Any]:
     """The options, with expressions made into functions that take the parameters they name.
 
-    A parameter with several values is an axis; the function gets the first one. Others are of the
-    rules.
+    A parameter with several values is an axis; the function gets the first one.
     """
     found, used = dict(given), set[str]()
-    own = {name for rule in rules for name in rule.hyperparameters}
-    for taker in (option for option in (*FORMULAS, *_OVER_TIME) if option in given):
+    for taker in (option for option in _FORMULA if option in given):
         chosen = given[taker]
         several = isinstance(chosen, list)
         made = [_made(taker, one, numbers, used) for one in (chosen if several else [chosen])]
@@ -107,9 +105,9 @@ def with_formulas(
     for name, values in numbers.items():
         if name in used:
             found |= {name: values} if len(values) > 1 else {}
-        elif name in OWNED and name not in own:
+        elif name in OWNED:
             found[name] = values if len(values) > 1 else values[0]
-        elif name not in own:
+        else:
             raise RefusedError(
                 f"--parameter {name} must be in an expression of an option, got none"
             )
@@ -137,12 +135,11 @@ def _made(option: str, one: Any, numbers: Mapping[str, list[float]], used: set[s
         named = variables_of(parse(option, one.text, None))
     own: dict[str, Any] = {name: numbers[name][0] for name in numbers if name in named}
     used.update(own)
+    kind = _FORMULA[option]
     try:
-        kind: Any = None if option in _OVER_TIME else DECLARED[option].kind
-        return (Schedule if option in _OVER_TIME else kind.formula)(one.text, **own)
+        return kind(one.text, **own)
     except (TypeError, ValueError) as error:
-        variables = {"t", "total"} if option in _OVER_TIME else set()
-        variables = {"y", "v"} if option == "loss" else variables
+        variables = {Loss: {"y", "v"}, Schedule: {"t", "total"}}.get(kind, set[str]())
         free = named - own.keys() - variables
         hint = ": a parameter of its own is given as --parameter NAME=X"
         several = len(free) > (not variables)
@@ -177,8 +174,11 @@ FIELDS = {
 }
 """Of these options the fields of all classes."""
 
-_OVER_TIME = ("schedule", *FIELDS["optimizer"])
-"""What may be an expression of t and total."""
+_FORMULA: dict[str, Any] = {
+    **{option: cast(Any, DECLARED[option].kind).formula for option in FORMULAS},
+    **dict.fromkeys(FIELDS["optimizer"], Schedule),
+}
+"""What may be typed as an expression, and what it becomes."""
 
 
 def _word(text: str) -> str:
@@ -209,22 +209,11 @@ def _class_of(option: str) -> Callable[[str], type[Hyperparameters]]:
 
 
 _EXAMPLES = {
-    **dict.fromkeys(("activation", "output"), "a*sigmoid(beta*a)"),
-    "loss": "log(1 + ((y - v)/c)**2)",
-    "schedule": "exp(-k*t)",
-    "penalty": "strength*log1p(w*w)",
+    Function: "a*sigmoid(beta*a)",
+    Loss: "log(1 + ((y - v)/c)**2)",
+    Penalty: "strength*log1p(w*w)",
+    Schedule: "exp(-k*t)",
 }
-
-
-def _read_penalty(text: str) -> str | Expression | None:
-    """None, or an expression."""
-    return None if _word(text) == "none" else read_formula(text)
-
-
-def _read_schedule(text: str) -> type[Hyperparameters] | Expression:
-    """A class, or an expression."""
-    found = read_formula(text)
-    return found if isinstance(found, Expression) else _class_of("schedule")(text)
 
 
 _WHOLE, _NUMBER = ("N", int, "a whole number", "whole numbers"), ("X", float, "a number", "numbers")
@@ -257,19 +246,19 @@ def _option(name: str, one: Option) -> MethodOption:
             typed, default = _LISTED[type(kind)], "none"
         case Name() | Names():
             names, typed = kind.known, ("NAME", _word if isinstance(kind, Name) else _names)
-        case NameOrFormula() | OwnFormula():
-            names, default = kind.known or ("none",), default or "none"
-            typed = ("NAME", read_formula if kind.known else _read_penalty)
+        case NameOrFormula():
+            names, default = tuple(known or "none" for known in kind.known), default or "none"
+            typed = ("NAME", lambda text: None if _word(text) == "none" else _word(text))
         case Fielded():
             names, default = tuple(kind.by_command), default.command
-            typed = ("NAME", _read_schedule if name == "schedule" else _class_of(name))
+            typed = ("NAME", _class_of(name))
     text = f"{one.help} (default: {default})."
     if names:
         notes = {kind.command: f" (or {short})" for short, kind in _SHORT.items()}
         notes[default] = " (default)"
         marked = [name + notes.get(name, "") for name in names]
-        if name in _EXAMPLES:
-            marked.append(f"or an expression such as {_EXAMPLES[name]}")
+        if name in _FORMULA:
+            marked.append(f"or an expression such as {_EXAMPLES[_FORMULA[name]]}")
         text = f"{one.help}: {', '.join(marked)}."
     # The commas of layers leave none for an axis, and nobody types masks.
     is_axis = one.is_axis and not isinstance(kind, Layers)
@@ -366,41 +355,40 @@ def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
             continue
         if read is bool:
             values = list(dict.fromkeys(value)) if many else [value]
-        elif name in FIELDS["optimizer"] and any(sign in value for sign in "(*/"):
-            values = [read_formula(value)]
-        elif read in (read_formula, _read_penalty, _read_schedule):
-            values = [read(part) for part in (parts_of(value) if many else [value])]
+        elif name in _FORMULA and _SIGNS.search(value):
+            parts = parts_of(value) if many else [value]
+            plain = partial(read_one, flag_of(name), read=read, rule=rule)
+            values = [read_formula(one) if _SIGNS.search(one) else plain(one) for one in parts]
         elif many:
             values = read_list(flag_of(name), value, read, rule_of_many)
         else:
             values = [read_one(flag_of(name), value, read, rule)]
         given[name] = values if len(values) > 1 else values[0]
     numbers = read_parameters(typed.get("parameter") or [], several=several)
-    texts = typed.get("rule") or []
-    rules = [read_rule(text) for text in ([texts] if isinstance(texts, str) else texts)]
-    given = with_formulas(given, numbers, rules)
+    of_rules = _take_rules(typed.get("rule") or [], given, numbers)
+    given = with_formulas(given, numbers)
     for name, own in FIELDS.items():
         typed_as = {field: _typed(name, field) for field in own}
         fields = {field: given.pop(word) for field, word in typed_as.items() if word in given}
+        fields |= of_rules if name == "optimizer" else {}
         if fields or name in given:
             kinds = given.get(name, type(DECLARED[name].default))
             given[name] = _with_fields(name, kinds, fields)
-    return given | _with_rules(rules, numbers, "optimizer" in given)
+    return given
 
 
-def _with_rules(
-    rules: Sequence[Rule], numbers: Mapping[str, list[float]], has_other: bool
+def _take_rules(
+    texts: str | list[str], given: dict[str, Any], numbers: dict[str, list[float]]
 ) -> dict[str, Any]:
-    """The optimizer, if there are rules: one, or several as an axis."""
-    if rules and has_other:
-        raise RefusedError("--rule must be left out with --optimizer and its fields, got both")
-    made = []
-    for rule in rules:
-        own = {name: numbers[name] for name in rule.hyperparameters if name in numbers}
-        if len(rules) > 1 and any(len(values) > 1 for values in own.values()):
-            raise RefusedError("--parameter must be one number with several rules, got more")
-        made.append(rule._replace(**{n: v if len(v) > 1 else v[0] for n, v in own.items()}))
-    return {"optimizer": made if len(made) > 1 else made[0]} if made else {}
+    """Put rules into ``given``, as the optimizer; take their hyperparameters out of the numbers."""
+    rules = [read_rule(text) for text in ([texts] if isinstance(texts, str) else texts)]
+    if rules and "optimizer" in given:
+        raise RefusedError("--rule must be left out with --optimizer, got both")
+    if rules:
+        given["optimizer"] = rules if len(rules) > 1 else rules[0]
+    own = {name for rule in rules for name in rule.hyperparameters} & numbers.keys()
+    taken = {name: numbers.pop(name) for name in own}
+    return {name: values if len(values) > 1 else values[0] for name, values in taken.items()}
 
 
 def read_rule(text: str) -> Rule:
@@ -411,14 +399,12 @@ def read_rule(text: str) -> Rule:
             return Rule(text)
         found = run_path(file).get(name.strip())
         return found if isinstance(found, Rule) else Rule(found)  # type: ignore[arg-type]
-    except OSError:
-        raise
     except Exception as error:  # whatever the user's file raises
         raise RefusedError(f"--rule {text!r}: {error}") from error
 
 
-_SETTINGS = re.compile(r"((?:,\s*\w+=[^,()=:]+)*)\s*$")
-"""What follows a rule in a race."""
+_SETTINGS = re.compile(r"(,\s*\w+=[^,()=:]+)*\s*$")
+"""What follows an optimizer in a race."""
 
 
 def read_entry(text: str) -> Optimizer | tuple[Optimizer, float]:
@@ -426,16 +412,11 @@ def read_entry(text: str) -> Optimizer | tuple[Optimizer, float]:
 
     A rule is FILE.py:NAME or its text.
     """
-    name, *settings = text.split(",")
-    kind: Any
-    if "lambda" in text or ".py:" in name:
-        at = cast(re.Match[str], _SETTINGS.search(text)).start()
-        name, settings = text[:at], text[at:].split(",")[1:]
-        rule = read_rule(name)
-        kind, known = rule._replace, (*rule.hyperparameters, "alpha")
-    else:
-        kind = _class_of("optimizer")(name)
-        known = (*kind._fields, "alpha")
+    at = cast(re.Match[str], _SETTINGS.search(text)).start()
+    is_rule = "lambda" in text or ".py:" in text
+    name, *settings = [text[:at], *text[at:].split(",")[1:]] if is_rule else text.split(",")
+    kind: Any = read_rule(name) if is_rule else _class_of("optimizer")(name)
+    known = (*kind.hyperparameters, "alpha")
     numbers: dict[str, float] = {}
     for setting in settings:
         field, _, number = setting.partition("=")
@@ -446,7 +427,17 @@ def read_entry(text: str) -> Optimizer | tuple[Optimizer, float]:
             )
         numbers[field.strip()] = read_one(f"--optimizer {name}: {field}", number, float, "a number")
     alpha = numbers.pop("alpha", None)
-    return kind(**numbers) if alpha is None else (kind(**numbers), alpha)
+    if is_rule and alpha is None:
+        raise RefusedError(
+            f"--optimizer {name} needs its alpha in a race: {name},alpha=X, got none"
+        )
+    made = _made_of(kind, numbers)
+    return made if alpha is None else (made, alpha)
+
+
+def _made_of(kind: Any, fields: Mapping[str, Any]) -> Any:
+    """What a class makes of these fields, or a formula of one's own."""
+    return kind(**fields) if isinstance(kind, type) else kind._replace(**fields)
 
 
 def _with_fields(option: str, kinds: Any, fields: Mapping[str, Any]) -> Any:
@@ -457,7 +448,7 @@ def _with_fields(option: str, kinds: Any, fields: Mapping[str, Any]) -> Any:
             raise RefusedError(
                 f"{flag_of(_typed(option, name))} needs {flag_of(option)} "
                 f"{' or '.join(_takers(option, name))}, "
-                f"got {', '.join(kind.command for kind in named)}"
+                f"got {', '.join(getattr(kind, 'command', str(kind)) for kind in named)}"
             )
     for kind in named:
         for name, fact in kind.hyperparameters.items():
@@ -465,13 +456,10 @@ def _with_fields(option: str, kinds: Any, fields: Mapping[str, Any]) -> Any:
                 needed = flag_of(_typed(option, name))
                 raise RefusedError(f"{flag_of(option)} {kind.command} needs {needed}, got none")
     if not isinstance(kinds, list):
-        return kinds if isinstance(kinds, Schedule) else kinds(**fields)
+        return _made_of(kinds, fields)
     made = []
     for kind in kinds:
-        if isinstance(kind, Schedule):
-            made.append(kind)
-            continue
         own = {name: fields[name] for name in kind.hyperparameters if name in fields}
         axes = (value if isinstance(value, list) else [value] for value in own.values())
-        made += [kind(**dict(zip(own, values, strict=True))) for values in product(*axes)]
+        made += [_made_of(kind, dict(zip(own, one, strict=True))) for one in product(*axes)]
     return made

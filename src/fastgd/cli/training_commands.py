@@ -337,9 +337,8 @@ def _resumable(result: Any, file: Path, reading: dict[str, Any]) -> tuple[Run, d
 def _resumed(before: Run, file: Path, X: Any, y: Any, **settings: Any) -> Run:
     """Resume, if the samples are those of the run."""
     same = X.shape[1] == len(before.weights[0]) and before.weights[-1].shape[1] % y.shape[1] == 0
+    same &= settings.get("samples") != "new"
     is_other = False
-    if settings.get("samples") == "new":
-        return fastgd.train(X, y, resume=before, **settings)
     if same and before.sample_hashes is not None:
         samples = hashes_of(TrainingData.check(X, y, 1, 1, before.options).samples)
         is_other = not samples.items() <= before.sample_hashes.items()

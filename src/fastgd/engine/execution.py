@@ -24,6 +24,8 @@ from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.progress import Advance, unreported
 from fastgd.engine.results import State, TrainedRuns, put_state
 from fastgd.engine.session import CHUNK_SECONDS, Runs, Session, layout_for
+from fastgd.engine.sharpness import put_sharpness
+from fastgd.formulas.measures import SHARPNESS
 from fastgd.kernel.block import DIVERGED
 from fastgd.kernel.cuda import DeviceError
 from fastgd.kernel.language.numba_internals import processor
@@ -80,6 +82,8 @@ def execute(
                 old.network, 1, batch.size, old.recipe, old.batch, old.window, batch.sharing
             )
             work.train(batch, replace(session, layout=layout, device=CPU), unreported)
+    if SHARPNESS in (plan.method.measure or ()):
+        put_sharpness(plan, work.trained)
     return work.trained
 
 

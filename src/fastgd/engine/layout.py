@@ -24,6 +24,7 @@ from fastgd.engine.recipe import (
 from fastgd.kernel.block import (
     RECENT,
     SMALLEST,
+    WORK_ROWS,
     Block,
     BlockLayout,
     Data,
@@ -32,6 +33,7 @@ from fastgd.kernel.block import (
     Shapes,
     Space,
 )
+from fastgd.kernel.bytecode import BLOCK
 from fastgd.kernel.language.specialization import KnownFacts
 from fastgd.kernel.language.structs import Bytes, Floats, IntArray
 from fastgd.kernel.vectorization import (
@@ -217,6 +219,7 @@ class Layout:
             "counting": int(recipe.measure is not None and counts_units(recipe.measure)),
             "W": max(self.network.sizes[1:]),
             "quantities": quantities_of(recipe.measure, self.network.layers),
+            "work": WORK_ROWS * BLOCK,
             "watched_loss": int(recipe.watch is not None and recipe.watch.name == "loss"),
         }
 
@@ -344,6 +347,7 @@ class Layout:
         """The whole layout, if code that is specialized for it pays."""
         recipe = self.recipe
         uses_all = self.batch == 0 and recipe.outputs is None and recipe.curvature is None
+        uses_all = uses_all and recipe.programs is None
         if not uses_all or self.sharing != Sharing.ALL or recipe.batches.name != "all":
             return None
         samples = up(self.samples, ROWS)

@@ -131,13 +131,8 @@ class Network:
     def each(self, rows: NDArray[Any]) -> list[NetworkParts]:
         """Split n rows (n, parameters) into n networks: in a loop :meth:`parts` takes 5 us each."""
         weights, biases, normalization = self.parts(rows)
-        layers = zip(*(map(BatchNorm, *layer) for layer in normalization), strict=True)
-        columns = zip(*weights, strict=True), zip(*biases, strict=True), layers
-        none = [()] * len(rows)
-        has = True, bool(biases), bool(normalization)
-        found = (
-            column if is_there else none for column, is_there in zip(columns, has, strict=True)
-        )
+        kinds = weights, biases, [map(BatchNorm, *layer) for layer in normalization]
+        found = (list(zip(*layers, strict=True)) or [()] * len(rows) for layers in kinds)
         return list(map(NetworkParts, *found))
 
     def row(self, parts: NetworkParts) -> NDArray[np.float64]:

@@ -1,6 +1,6 @@
 """The runs of one network architecture, what they share, and their memory and time."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
@@ -17,8 +17,10 @@ from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.layout import Layout, Sharing
 from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, RunBatch, arrange
+from fastgd.engine.programs import ProgramAxis
 from fastgd.engine.recipe import ValueColumn, monitoring_of, recipe_of, states_kept
 from fastgd.engine.session import CHUNK_SECONDS, Session, ValueAxes
+from fastgd.formulas.measures import SHARPNESS
 from fastgd.formulas.updates import kept_of
 from fastgd.kernel.block import Recipe
 from fastgd.kernel.vectorization import GPU, Machine
@@ -114,6 +116,8 @@ class Plan:
         ``others``, networks of the same sweep, where little is lost by that.
         """
         scope = values if scope is None else scope
+        if isinstance(rules := values.get("optimizer"), ProgramAxis):
+            method = method.at({"optimizer": rules.optimizer})
         columns = tuple(ValueColumn.of(name, axis, method) for name, axis in values.items())
         samples = PackedSamples(
             task.X, task.y, method.sample_weight, task.validation, task.partition, task.gradients
@@ -121,10 +125,9 @@ class Plan:
         recipe = recipe_of(
             method,
             scope,
-            record_weights=record_weights,
+            record_weights=record_weights or SHARPNESS in (method.measure or ()),
             holds_out=task.holds_out,
             has_gradients=task.gradients is not None,
-            restarted=task.schedule_start > 0,
         )
         look, ends = monitoring_of(method, scope, task.record_every)
         named = [("alpha", len(alpha)), *zip(values, map(len, columns), strict=True)]
@@ -176,6 +179,7 @@ class Plan:
                 blocks=blocks,
                 machine=machine,
                 device=device,
+                programs=next((c.programs for c in self.columns if c.programs is not None), None),
                 workers=self.threads,
             )
             batches.append((batch, session))
@@ -263,21 +267,21 @@ class Plan:
 
 
 def _axes(
-    named: Iterable[tuple[str, int]], together: Collection[str], divided: int
+    named: Sequence[tuple[str, int]], together: Collection[str], divided: int
 ) -> tuple[list[int], tuple[int, ...]]:
     """The lengths of the axes after the parts, and the axis that each name belongs to.
 
-    Combinations that are ``divided`` among parts are along these and an axis of their own.
+    Optimizers are first. Combinations that are ``divided`` among parts are along these and an axis
+    of their own.
     """
     lengths: list[int] = []
-    along = []
-    combinations = {length for name, length in named if name in together}
-    if combinations:
-        lengths.extend(length // divided for length in combinations)  # all have the same length
-    for name, length in named:
-        if name in together:
-            along.append(1 if divided == 1 else -1)
-            continue
-        lengths.append(length)
-        along.append(len(lengths))
-    return lengths, tuple(along)
+    along: dict[str, int] = {}
+    for name, length in sorted(named, key=lambda one: _rank(one[0], together)):
+        if name not in together or along.keys().isdisjoint(together):  # all have the same length
+            lengths.append(length // divided if name in together else length)
+        along[name] = len(lengths) if name not in together or divided == 1 else -1
+    return lengths, tuple(along[name] for name, _ in named)
+
+
+def _rank(name: str, together: Collection[str]) -> int:
+    return 0 if name == "optimizer" else 1 if name in together else 2

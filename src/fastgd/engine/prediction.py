@@ -120,8 +120,8 @@ def predict(
             elif not is_direct:
                 result[begin:end] = runs.outputs()
             begin = end
-    if rows is None:
-        result[~finite] = np.nan
+    for array in () if rows is not None else (result, *hidden):
+        array[~finite] = np.nan
 
 
 def hidden_values(
@@ -133,16 +133,14 @@ def hidden_values(
     threads: int,
 ) -> tuple[FloatArray, ...]:
     """Values (n, samples, units) of each hidden layer; arguments are as in :func:`predict`."""
-    n, finite = len(parameters), np.isfinite(parameters).all(axis=1)
-    found = tuple(np.empty((n, len(X), units)) for units in network.sizes[1:-1])
+    n = len(parameters)
+    found = [np.empty((n, len(X), units)) for units in network.sizes[1:-1]]
     for start in range(0, len(X) if found else 0, TOGETHER):
-        some = X[start : start + TOGETHER]
-        outputs, own = np.empty((n, len(some), network.sizes[-1])), slice(start, start + len(some))
-        hidden = [layer[:, own] for layer in found]
+        own = slice(start, start + TOGETHER)
+        some, hidden = X[own], [layer[:, own] for layer in found]
+        outputs = np.empty((n, len(some), network.sizes[-1]))
         predict(network, method, parameters, some, numbers, threads, outputs, hidden=hidden)
-    for layer in found:
-        layer[~finite] = np.nan
-    return found
+    return tuple(found)
 
 
 class Forward:

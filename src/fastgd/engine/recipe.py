@@ -19,6 +19,7 @@ from fastgd.arguments.axes import changing, parameters_of
 from fastgd.arguments.declarations import DECLARED, VALUES
 from fastgd.arguments.option_types import Frozen
 from fastgd.arguments.options import Method
+from fastgd.engine.programs import ProgramAxis, Programs
 from fastgd.formulas import updates
 from fastgd.formulas.derivation import Derivation, DualExpression, replaced, steadied
 from fastgd.formulas.expressions import Tree, parse
@@ -30,7 +31,7 @@ from fastgd.formulas.measures import (
     quantity_of,
     stop_of,
 )
-from fastgd.formulas.named import UNITS, Formula, Function, Loss, Penalty, loss_of, unit_of
+from fastgd.formulas.named import UNITS, Formula, Function, Loss, Schedule, loss_of, unit_of
 from fastgd.formulas.updates import kept_of, update_of
 from fastgd.kernel.block import (
     BOUNDED,
@@ -48,11 +49,11 @@ from fastgd.kernel.block import (
     Recipe,
 )
 from fastgd.kernel.iteration.activations import BOTH, DERIVATIVE, OF_VALUE, TWICE, VALUE
-from fastgd.kernel.iteration.losses import DELTA, LOSS, PENALTY, PENALTY_SLOPE
+from fastgd.kernel.iteration.losses import DELTA, LOSS
 from fastgd.kernel.iteration.optimizer_steps import ONCE, OVER_TIME, STEP
 from fastgd.kernel.language.specialization import Choice, Features, FormulaChoice
 from fastgd.optimizers import Optimizer
-from fastgd.schedules import Factors, Schedule
+from fastgd.schedules import Constant
 
 _SLOTS = [(DECLARED[name].feature, slot) for name in VALUES for slot in DECLARED[name].slots]
 _REAL = [(feature, slot.name) for feature, slot in _SLOTS if not slot.is_whole]
@@ -73,7 +74,8 @@ INTEGERS = OPTIONS + len(_WHOLE)
 def states_of(recipe: Recipe) -> int:
     """State variables of each parameter: the optimizer's, and maybe the last gradient."""
     measured = recipe.measure is not None and reads(recipe.measure, "last")
-    return state_count(recipe.optimizer) + int(measured)
+    own = recipe.programs.places["states"] if recipe.programs else state_count(recipe.optimizer)
+    return own + int(measured)
 
 
 def states_kept(method: Method) -> int:
@@ -106,7 +108,7 @@ _FEATURES = [name for name in _WANTED_BY if name not in ("batches", "tangents", 
 
 _SWITCHED = (
     *("mean", "batch_norm", "separate", "path", "held", "best", "inputs", "curvature", "bayesian"),
-    *("tangents", "restarted"),
+    "tangents",
 )
 """Fields of the recipe itself that are on or off."""
 
@@ -143,7 +145,7 @@ def width_of(recipe: Recipe) -> int:
     """Float values of a run."""
     choices = (
         *(recipe.optimizer, recipe.schedule, recipe.activation),
-        *(recipe.output, recipe.loss, recipe.coupling, recipe.scheduled, recipe.own_penalty),
+        *(recipe.output, recipe.loss, recipe.coupling, recipe.own_penalty),
     )
     places: list[int] = [place for choice in choices if choice for place in choice.places.values()]
     return max((_OPTIMIZER - 1, *places)) + 1
@@ -185,10 +187,15 @@ class ValueColumn:
     """Whether it is an integer, its index, and the (n,) values along the axis."""
     masks: tuple[Frozen | None, ...] = ()
     """What is frozen, along such an axis."""
+    programs: NDArray[np.int64] | None = None
+    """Those of rules along such an axis."""
 
     @classmethod
     def of(cls, name: str, axis: Sequence[Any], method: Method) -> "ValueColumn":
         """The column of an option, an optimizer's or schedule's field, or a function parameter."""
+        if isinstance(axis, ProgramAxis):
+            numbers = enumerate(axis.values.T, _OPTIMIZER)
+            return cls(tuple((False, place, own) for place, own in numbers), programs=axis.table)
         if name in DECLARED and DECLARED[name].masks:
             return cls((), tuple(axis))
         if name not in VALUES:
@@ -262,7 +269,6 @@ def recipe_of(
     record_weights: bool = False,
     holds_out: bool = False,
     has_gradients: bool = False,
-    restarted: bool = False,
 ) -> Recipe:
     """What the kernel is compiled for; it includes a feature if any value on its axis needs it."""
     given = _given(method, values)
@@ -274,11 +280,12 @@ def recipe_of(
     optimizer, schedule = method.optimizer, method.schedule
     is_curved = bool(optimizer.second_order)
     first = corrections_of(optimizer).stop + len(schedule.hyperparameters)
-    scheduled, penalty = changing(optimizer), method.penalty
-    places = places_of(method) if scheduled or schedule.formula or penalty else {}
-    rates = Choice("Factors") if isinstance(schedule, Factors) else None
-    if schedule.formula:
-        rates = _over_time((schedule.formula,), places)
+    rates = own_penalty = None
+    if (fields := changing(optimizer)) or not isinstance(schedule, Constant):
+        rates = _over_time(schedule.formula, fields, places_of(method))
+    if method.penalty is not None:
+        places = places_of(method)
+        own_penalty = unit_choice(method.penalty, places, with_derivative=False, twice=True)
     functions = _functions_of(method.activation, method.output, method.loss, first, has_gradients)
     loss = dict(functions.loss.formulas).get(LOSS)
     wanted |= {
@@ -297,14 +304,12 @@ def recipe_of(
         "curvature": is_curved,
         "bayesian": method.regularization == "bayesian",
         "tangents": has_gradients,
-        "restarted": restarted and bool(rates or scheduled),
     }
     on = {name: _ON[name] if is_wanted else None for name, is_wanted in wanted.items()}
     return Recipe(
         optimizer=step_of(optimizer),
         schedule=rates,
-        scheduled=_over_time((*scheduled.values(),), places, (*scheduled,)) if scheduled else None,
-        own_penalty=None if penalty is None else _penalty(penalty, places),
+        own_penalty=own_penalty,
         activation=functions.activation,
         output=functions.output,
         loss=functions.loss,
@@ -315,43 +320,38 @@ def recipe_of(
         outputs=None,
         features=Features(**{name: on[name] for name in _FEATURES}),
         **{name: on[name] for name in _SWITCHED},
+        programs=_programs_of(optimizer),
     )
 
 
+def _programs_of(optimizer: Optimizer) -> Choice | None:
+    """The choice of rules as data: where the number of a run's program is, and what it keeps."""
+    if not isinstance(optimizer, Programs):
+        return None
+    kept = corrections_of(optimizer).start
+    return Choice("on", number=_OPTIMIZER, kept=kept, states=optimizer.states)
+
+
 def _over_time(
-    formulas: tuple[Formula, ...], places: Mapping[str, int], fields: tuple[str, ...] = ()
+    schedule: Schedule | None, fields: Mapping[str, Schedule], places: Mapping[str, int]
 ) -> Choice:
-    """The kernel choice of formulas of t and total, whose values may have places."""
-    names = dict.fromkeys(name for formula in formulas for name in formula.parameters)
+    """The kernel choice of a schedule, and of those of the optimizer's fields."""
+    names, formula = _each_over_time((schedule, *fields.values()))
     own = {f"n{k}": places[name] for k, name in enumerate(names)}
-    own |= {f"h{k}": places[name] for k, name in enumerate(fields)}
-    return Choice("formula", ((OVER_TIME, _each_over_time(formulas)),), **own)
+    own |= {f"h{k}": places[name] for k, name in enumerate(fields, 1)}
+    return Choice("formula", ((OVER_TIME, formula),), **own)
 
 
 @lru_cache(maxsize=1024)
-def _each_over_time(formulas: tuple[Formula, ...]) -> FormulaChoice:
-    """The values of formulas of t and total; parameters of the same name are the same."""
+def _each_over_time(
+    formulas: tuple[Schedule | None, ...],
+) -> tuple[tuple[str, ...], FormulaChoice]:
+    """The names of the parameters, and the formula of all values; None is a given factor."""
+    names = dict.fromkeys(name for one in formulas if one for name in one.parameters)
+    own: dict[str, Tree] = {name: f"n{k}" for k, name in enumerate(names)}
     found = Derivation("")
-    names = dict.fromkeys(name for formula in formulas for name in formula.parameters)
-    neutral: dict[str, Tree] = {name: f"n{k}" for k, name in enumerate(names)}
-    values = [found.of(replaced(formula.tree, neutral)).value for formula in formulas]
-    return _formula(found, tuple(values))
-
-
-def _penalty(penalty: Penalty, places: Mapping[str, int]) -> Choice:
-    """The kernel choice of a custom penalty."""
-    return Choice("formula", _of_weight(penalty), **_places(penalty, "n", places))
-
-
-@lru_cache(maxsize=1024)
-def _of_weight(penalty: Penalty) -> tuple[tuple[str, FormulaChoice], ...]:
-    """A penalty and its derivative, of weight w."""
-    found, names = Derivation("w", OF_VALUE), _renamed(penalty, "n", "w")
-    whole = found.of(steadied(replaced(penalty.tree, names)))
-    slope = found.slope(whole)
-    if penalty.derivative is not None:
-        slope = found.of(steadied(replaced(penalty.derivative, names))).value
-    return (PENALTY, _formula(found, (whole.value,))), (PENALTY_SLOPE, _formula(found, (slope,)))
+    trees = (replaced(one.tree, own) if one else "given" for one in formulas)
+    return (*names,), _formula(found, tuple(found.of(tree).value for tree in trees))
 
 
 def monitoring_of(
@@ -392,7 +392,8 @@ def _measuring(method: Method) -> dict[str, Choice | None]:
     """What is measured and stops runs, as choices of the kernel."""
     if method.measure is None:
         return {"measure": None, "stop": None}
-    states, units = method.optimizer.states, (method.activation, method.output)
+    states = updates.states_of(method.optimizer)
+    units = method.activation, method.output
     measure = _measure(method.measure, method.measure_layers, states, *units)
     stop, found = None, stop_of(method.stop or "")
     if found is not None:
@@ -522,15 +523,20 @@ def _functions_of(
         return _Functions(hidden, outputs, Choice(str(loss)), Choice("softmax"))
     if known is None:
         return _Functions(hidden, outputs, Choice(str(loss)), None)
-    own = _places(unit, "u", places) | _places(known, "n", places)
+    joint = joint_choice(known, unit, places)
     if known.outputs > 1:
-        joint = Choice("joint", _joint(known, unit), **own)
         return _Functions(hidden, outputs, Choice("joint"), joint)
     if loss == "squared" and DERIVATIVE in outputs.formulas:
         return _Functions(hidden, outputs, Choice("squared"), None)
     is_exp_below = outputs.name in UNITS and UNITS[outputs.name].is_exp_below
-    formula = Choice("formula", _of_output(known, unit, is_exp_below), **own)
+    formula = Choice("formula", _of_output(known, unit, is_exp_below), **joint.places)
     return _Functions(hidden, outputs, formula, None)
+
+
+def joint_choice(loss: Loss, unit: Function, places: Mapping[str, int]) -> Choice:
+    """The kernel choice of a loss as a function of all inputs of a target's output units."""
+    own = _places(unit, "u", places) | _places(loss, "n", places)
+    return Choice("joint", _joint(loss, unit), **own)
 
 
 def unit_choice(
@@ -691,6 +697,7 @@ def _has_log(tree: Tree, variable: str) -> bool:
     return tree == ("log", variable) or any(_has_log(part, variable) for part in tree[1:])
 
 
+@lru_cache(maxsize=1024)
 def _joint(loss: Loss, unit: Function) -> tuple[tuple[str, FormulaChoice], ...]:
     """For a loss of outputs v0 = unit(z0), ...: these and minus the derivatives; the loss."""
     found = Derivation("", OF_VALUE)
@@ -704,6 +711,14 @@ def _joint(loss: Loss, unit: Function) -> tuple[tuple[str, FormulaChoice], ...]:
         deltas.append(found.make("mul", found.number(-1.0), slope))
     whole = found.of(tree).value
     return (DELTA, _formula(found, (*values, *deltas))), (LOSS, _formula(found, (whole,)))
+
+
+@lru_cache(maxsize=1024)
+def differentiated(formula: FormulaChoice, by: str) -> FormulaChoice:
+    """The derivatives of a formula's results by one of its variables."""
+    found = Derivation(by, OF_VALUE)
+    found.nodes.extend(formula.nodes)
+    return _formula(found, tuple(found.slope(found.dual(k)) for k in formula.results))
 
 
 def _formula(

@@ -81,28 +81,6 @@ class State(NamedTuple):
         """The state of some of the runs."""
         return State(*(array[runs] for array in self))
 
-    def watched_anew(self, watched: int, best: int, *, keep: bool) -> State:
-        """The state when another error is monitored from now on: none is the smallest so far.
-
-        ``watched`` and ``best`` are as in :meth:`widths`; runs that have ended ``keep`` theirs.
-        """
-        runs, parameters = self.parameters.shape
-        watch, counts = np.zeros((runs, watched)), np.zeros((runs, 2), np.int64)
-        if watched:
-            watch[:, [slots.SMALLEST, slots.FIRST]] = np.inf
-            counts[:, 0] = self.planned
-        fresh = self._replace(
-            watch=watch,
-            watch_counts=counts,
-            best=np.zeros((runs, best * parameters)),
-            best_error=np.full(runs, np.nan),
-        )
-        over = (self.ended >= 0) & keep
-        for name in ("watch", "watch_counts", "best", "best_error"):
-            if over.any():
-                getattr(fresh, name)[over] = getattr(self, name)[over]
-        return fresh
-
     @staticmethod
     def widths(method: Method, values: Mapping[str, Sequence[Any]]) -> tuple[int, int]:
         """Values kept per run about its errors, and 1 if its best P parameters are kept, else 0.
@@ -124,7 +102,10 @@ class State(NamedTuple):
         sizes = {"n": runs, "P": parameters, "S": states_kept(method)}
         sizes |= {"C": len(kept_of(method.optimizer)), "2": 2, "watched": watched, "drawn": drawn}
         sizes |= {"best": best * parameters}
-        return cls(**allocated(_STATE, sizes))
+        state = cls(**allocated(_STATE, sizes))
+        state.watch[:, : slots.FIRST + 1] = np.inf  # no error was seen
+        state.best_error[:] = np.nan
+        return state
 
 
 def declared(kind: type) -> dict[str, tuple[list[str], Any]]:

@@ -42,6 +42,7 @@ from fastgd.engine.recipe import (
 )
 from fastgd.kernel import launch
 from fastgd.kernel.block import NOW, SEED, Area, Block, IterationSpan, Layer, Recipe, Shapes, Split
+from fastgd.kernel.bytecode import address_of_interpreter
 from fastgd.kernel.vectorization import ROWS, Machine
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ COPIED = 2048
 
 NONE = np.empty(0)
 """No explicit learning rate factors."""
+
+NO_PROGRAMS = np.empty(0, np.int64)
+"""No rule is data."""
 
 ValueAxes = Sequence[tuple[ValueColumn, Integers]]
 """Axes of option values, each with the index of every run's value."""
@@ -77,6 +81,8 @@ class Session:
     """The update at which the schedule began."""
     device: str = CPU
     """Where the runs are trained: see :mod:`.devices`."""
+    programs: Integers | None = None
+    """The rules of runs, if they are data."""
     workers: int = 1
     """Threads that train different blocks, each with a workspace of its own."""
 
@@ -225,11 +231,11 @@ class Session:
         own = Values(values.numbers[flat], values.integers[flat])
         layout.load(block, parameters[flat], alpha[flat], own)
         if layout.sizes["frozen"]:
-            rows = self._learning(columns, flat)
+            rows = self.learning(columns, flat)
             layout.put_by_parameter(block.numbers[:, layout.sections["learning"]], rows)
         return self._runs(block, lanes, np.zeros(count, np.int64) if parts is None else parts)
 
-    def _learning(self, columns: ValueAxes, runs: Integers) -> FloatArray:
+    def learning(self, columns: ValueAxes, runs: Integers) -> FloatArray:
         """Of these runs, (n, P): 1 for trainable and 0 for frozen parameters."""
         frozen: tuple[Frozen | None, ...] = (self.method.freeze,)
         index = np.zeros(len(runs), np.int64)
@@ -309,6 +315,8 @@ class Runs:
             measure_every=session.measure_every,
             limit=limit_of(method),
             factors=getattr(method.schedule, "factors", NONE),
+            programs=NO_PROGRAMS if session.programs is None else session.programs,
+            interpreter=0 if session.programs is None else address_of_interpreter(),
             schedule_start=session.schedule_start,
             shuffle=int(method.shuffle),
             shuffle_seed=method.shuffle_seed,
@@ -537,7 +545,7 @@ def _fitting(layout: Layout) -> int:
 def _shared_out(layout: Layout, threads: int, blocks: int) -> Layout:
     """The same layout, with as many of these threads as have enough work in an iteration."""
     recipe = layout.recipe
-    if _needs_all(recipe) or recipe.curvature is not None:
+    if _needs_all(recipe) or recipe.curvature is not None or recipe.programs is not None:
         return layout
     if recipe.measure is not None and counts_units(recipe.measure):  # of all samples of a pass
         return layout

@@ -5,7 +5,7 @@ Communications of the ACM 7, 1964). Equal subexpressions are stored once, so wha
 derivative have in common is computed once.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from types import MappingProxyType
@@ -174,34 +174,17 @@ class Derivation:
                 return self.make("mul", first, self.number(1.0 / b[1]))
         return self._node(operation, first, second)
 
-    # ------------------------------------------------------------ of the list
-
-    def needed(self, results: Iterable[int], known: Collection[int] = ()) -> list[int]:
-        """Return the nodes that these depend on, in order, but not through ``known`` ones."""
-        found, left = set[int](), list(results)
-        while left:
-            k = left.pop()
-            if k not in found:
-                found.add(k)
-                is_leaf = k in known or self.nodes[k][0] in ("variable", "number")
-                left += [] if is_leaf else self.nodes[k][1:]
-        return sorted(found)
-
     def taken(
-        self,
-        results: Iterable[int],
-        names: Mapping[int, str] = MappingProxyType({}),
-        moved: Mapping[int, int] = MappingProxyType({}),
+        self, results: Iterable[int], names: Mapping[int, str] = MappingProxyType({})
     ) -> tuple[tuple[Node, ...], tuple[int, ...]]:
         """Return the nodes that the results depend on, renumbered, and the results' numbers.
 
-        Nodes in ``names`` become variables, others in ``moved`` are replaced.
+        Nodes in ``names`` become variables.
         """
         order: dict[int, int] = {}
         nodes: list[Node] = []
 
         def add(k: int) -> int:
-            k = moved.get(k, k)
             if k not in order:
                 kind, *rest = self.nodes[k]
                 if k in names:
@@ -216,11 +199,6 @@ class Derivation:
 
         made = tuple(map(add, results))
         return tuple(nodes), made
-
-    def tree(self, node: int) -> Tree:
-        """Return a node as a tree."""
-        kind, *rest = self.nodes[node]
-        return rest[0] if kind in ("number", "variable") else (kind, *map(self.tree, rest))
 
     # ------------------------------------------------------------ sums, products, quotients
 
@@ -338,10 +316,13 @@ class Derivation:
 # ---------------------------------------------------------------- trees
 
 
-def replaced(tree: Tree, by: Mapping[str, Tree]) -> Tree:
-    """Return the tree with some variables replaced by other trees."""
-    found: Tree = walked(tree, lambda leaf: by.get(leaf, leaf), lambda *operation: operation)
-    return found
+def replaced(tree: Tree, by: Mapping[Any, Tree]) -> Tree:
+    """Return the tree with some parts, such as variables, replaced by other trees."""
+    if tree in by:
+        return by[tree]
+    if isinstance(tree, tuple):
+        return (tree[0], *(replaced(operand, by) for operand in tree[1:]))
+    return tree
 
 
 def steadied(tree: Tree) -> Tree:

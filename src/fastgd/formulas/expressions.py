@@ -115,22 +115,28 @@ def parse(name: str, text: str, variables: Collection[str] | None = ("x",)) -> T
         raise ValueError(
             f"{name} must be an expression{of} such as 'x**2 - cos(3*x)', got {shown(text)}"
         ) from None
-    size = syntax_size(tree)
+    check_size(name, tree)
+    return SyntaxReader(name, text, variables).read(tree)
+
+
+def check_size(name: str, tree: ast.AST | Tree) -> None:
+    """Raise a ValueError if a tree, or one of Python's syntax, is larger than :data:`LARGEST`.
+
+    Numbers, names and operations count, but neither names of functions nor signs of numbers.
+    """
+    if isinstance(tree, ast.AST):
+        nodes = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
+        size = len(nodes) - sum(
+            isinstance(node, ast.Call)
+            or (isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant))
+            for node in nodes
+        )
+    else:
+        size = walked(tree, lambda _leaf: 1, lambda _operation, *sizes: 1 + sum(sizes))
     if size > LARGEST:
         raise ValueError(
             f"{name} must have at most {LARGEST} numbers, names and operations, got {size}"
         )
-    return SyntaxReader(name, text, variables).read(tree)
-
-
-def syntax_size(tree: ast.AST) -> int:
-    """Count numbers, names and operations, but neither names of functions nor signs of numbers."""
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
-    return len(nodes) - sum(
-        isinstance(node, ast.Call)
-        or (isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant))
-        for node in nodes
-    )
 
 
 def walked(tree: Tree, leaf: Callable[[Any], Any], apply: Callable[..., Any]) -> Any:
@@ -155,9 +161,8 @@ def variables_of(tree: Tree) -> set[str]:
     return {tree} if isinstance(tree, str) else set()
 
 
-def size_of(tree: Tree) -> int:
-    """Return the number of numbers, names and operations in a tree."""
-    return int(walked(tree, lambda _leaf: 1, lambda _operation, *sizes: 1 + sum(sizes)))
+def _has_variables(tree: Tree) -> bool:
+    return isinstance(tree, str) or (isinstance(tree, tuple) and any(map(_has_variables, tree[1:])))
 
 
 _CHECKED: dict[str, Callable[..., Any]] = {
@@ -238,12 +243,14 @@ class SyntaxReader:
     def _call(self, called: str, node: ast.Call) -> Tree:
         if called not in FUNCTIONS:
             raise self._unknown(called, called=True)
-        count, got = FUNCTIONS[called], shown(self._source(node))
+        count = FUNCTIONS[called]
         starred = any(isinstance(operand, ast.Starred) for operand in node.args)
         if node.keywords or len(node.args) != count or starred:
             takes = ("one argument", "two arguments", "three arguments")[count - 1]
             takes = "a condition and two numbers" if called == "where" else takes
-            raise ValueError(f"{self._name}: {called}() takes {takes}, got {got}")
+            raise ValueError(
+                f"{self._name}: {called}() takes {takes}, got {shown(self._source(node))}"
+            )
         if called == "where":
             condition, *rest = node.args
             return (called, self._condition(condition), *map(self.read, rest))
@@ -263,7 +270,7 @@ class SyntaxReader:
     def _apply(self, operation: str, *operands: ast.expr) -> Tree:
         read = [self.read(operand) for operand in operands]
         tree = (operation, *read)
-        if not variables_of(tree):
+        if not _has_variables(tree):
             value = self._number(_evaluated, tree)
             if operation in FOLDED and all(isinstance(part, float) for part in read):
                 return value
@@ -481,22 +488,10 @@ def arguments_of(what: str, function: Callable[..., Any], such_as: str) -> dict[
     return {each.name: each.default for each in arguments}
 
 
-def trace(what: str, function: Callable[..., Any], names: Sequence[str]) -> Tree:
-    """Return the tree of a function of variables with these names.
-
-    Raises
-    ------
-    TypeError
-        As :func:`trace_all`.
-    """
-    [tree] = trace_all(what, function, names, single=True)
-    return tree
-
-
-def trace_all(
-    what: str, function: Callable[..., Any], names: Sequence[str], *, single: bool = False
+def trace(
+    what: str, function: Callable[..., Any], names: Sequence[str], *, several: bool = False
 ) -> tuple[Tree, ...]:
-    """Return the trees of all results of a function of variables with these names.
+    """Return the tree of a function of variables with these names, or those of several results.
 
     Raises
     ------
@@ -506,8 +501,8 @@ def trace_all(
     token = _tracing.set(True)
     try:
         found = function(*map(Symbol, names))
-        several = found if isinstance(found, tuple | list) and not single else (found,)
-        return tuple(symbol_of(result).tree for result in several)
+        results = found if several and isinstance(found, tuple | list) else (found,)
+        return tuple(symbol_of(result).tree for result in results)
     except Exception as error:  # whatever the user's own code raises
         reason = str(error) or type(error).__name__
         if "does not support ufuncs" in reason:

@@ -132,6 +132,8 @@ def _sums(result: str, *terms: str) -> Quantity:
     return Quantity(tuple(map(Term, trees)), result)
 
 
+SHARPNESS = "sharpness"
+
 QUANTITIES = {
     "gradient_norm": _sums("sqrt(a)", "g * g"),
     "update_norm": _sums("sqrt(a)", "change * change"),
@@ -141,6 +143,7 @@ QUANTITIES = {
     "direction_changes": Quantity((Term("changes"),), "a"),
     "saturated": Quantity((Term("saturated"), Term("bounded")), "a / b"),
     "dead": Quantity((Term("dead"), Term("hidden")), "a / b"),
+    SHARPNESS: Quantity((Term(0.0),), "a"),  # until fastgd.engine.sharpness has computed it
 }
 """The quantities by name."""
 

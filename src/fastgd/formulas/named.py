@@ -134,7 +134,7 @@ class Formula(ABC):
             raise ValueError(
                 f"{what} must take all of its parameters, got none named {either(missing)}"
             )
-        tree = trace(what, given, names)
+        [tree] = trace(what, given, names)
         return tuple(name for name in names if name not in parameters), tree
 
     @abstractmethod
@@ -212,7 +212,7 @@ class Formula(ABC):
         formula, derivative, _, parameters = self.source
         parts = [repr(formula), *([f"derivative={derivative!r}"] if derivative else [])]
         parts += [f"{name}={value:g}" for name, value in parameters.items()]
-        return f"{self.what.split()[-1]}({', '.join(parts)})"
+        return f"{type(self).__name__}({', '.join(parts)})"
 
 
 class _OfOne(Formula):
@@ -370,11 +370,70 @@ class Penalty(_OfOne):
     __slots__ = ()
 
 
-class ScheduleFormula(Formula):
-    """The formula of a :class:`fastgd.Schedule`, of the numbers of the update and of all."""
+class Schedule(Formula):
+    """A custom schedule, as a formula.
+
+    As ``schedule`` of a training it is a factor of alpha. In place of a hyperparameter of an
+    optimizer, ``Momentum(momentum=Schedule(...))``, it is that number itself.
+
+    Parameters
+    ----------
+    formula : callable or str
+        A function of ``t``, the number of the update, 0 for the first one; maybe of ``total``, the
+        number of all updates; and of the parameters. It is made of arithmetic, constants and
+        `fastgd.functions`, or an expression as on the command line. The function is called once,
+        to record its operations.
+    **parameters : float
+        The parameters of the function, with their default values. Each becomes an option of a
+        training, and may be an axis of a sweep.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the function does anything else; the message has the line and the reason.
+
+    Notes
+    -----
+    Values are used as they are, be they outside of the interval of a hyperparameter. ``total``
+    includes the updates before a resumed training: with it, one that is resumed for more updates
+    is not the same as one without interruption. Running products, such as the powers of ``beta1``
+    in Adam, have the value of each update as a factor. A formula without ``total`` is resumed
+    exactly.
+
+    Examples
+    --------
+    Warm restarts (Loshchilov and Hutter, *SGDR*, ICLR 2017), and a momentum that is switched:
+
+    >>> import fastgd
+    >>> from math import pi
+    >>> from fastgd.functions import cos, floor
+    >>> from fastgd.optimizers import Momentum
+    >>> restarts = fastgd.Schedule(
+    ...     lambda t, period: 0.5 + 0.5 * cos(pi * (t / period - floor(t / period))), period=500
+    ... )
+    >>> momentum = fastgd.Schedule("where(t < 500, 0.5, 0.9)")
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> sweep = fastgd.sweep(X, y, optimizer=Momentum(momentum), schedule=restarts,
+    ...                      period=[100, 500], iterations=1000)
+    >>> sweep.shape
+    (2,)
+    """
 
     what = "a Schedule"
+    hyperparameters: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """No fields, unlike the schedules of :mod:`fastgd.schedules`, but parameters."""
+
     __slots__ = ()
+
+    def __init__(self, formula: Given, **parameters: Any) -> None:
+        if "derivative" in parameters:
+            raise TypeError("derivative must be left out for a Schedule, which needs none, got one")
+        super().__init__(formula, **parameters)
+
+    @property
+    def formula(self) -> Self:
+        """Itself, as the schedules of :mod:`fastgd.schedules` have one."""
+        return self
 
     def _set(self, variables: tuple[str, ...], *facts: Any) -> None:
         self._check_variables(variables)

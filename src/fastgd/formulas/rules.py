@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from inspect import Parameter
 from math import nan
 from typing import Any, NamedTuple, Self
@@ -20,14 +20,12 @@ from fastgd.checks.numbers import check_number, rule_of
 from fastgd.formulas.expressions import (
     CONSTANTS,
     FUNCTIONS,
-    LARGEST,
     LONGEST_NAME,
     SyntaxReader,
     Tree,
     arguments_of,
-    size_of,
-    syntax_size,
-    trace_all,
+    check_size,
+    trace,
     write,
 )
 from fastgd.optimizers import Hyperparameter, Optimizer
@@ -46,14 +44,14 @@ SHORT = 60
 
 _EVERYWHERE = "(-inf, inf)"
 _WHAT = "a Rule"
-_FORM = "such as 'lambda w, g, alpha, m, beta=0.9: (w + alpha * m, beta * m + g)'"
+_EXAMPLE = "such as lambda w, g, alpha, m, beta=0.9: (w + alpha * m, beta * m + g)"
 
 
 class _LambdaReader(SyntaxReader):
     """Reads an expression in which names may be given to parts: ``(m := ...)``."""
 
     def __init__(self, text: str, arguments: Collection[str]) -> None:
-        super().__init__(_WHAT, text, tuple(arguments))
+        super().__init__(_WHAT, text, arguments)
         self._parts: dict[str, Tree] = {}
 
     def read(self, node: ast.expr) -> Tree:
@@ -61,19 +59,16 @@ class _LambdaReader(SyntaxReader):
             case ast.Name(id=word) if word in self._parts:
                 return self._parts[word]
             case ast.NamedExpr(target=ast.Name(id=word), value=value):
-                self._parts[word] = self.read(value)
+                self._parts[word] = self.checked(value)
                 return self._parts[word]
-        tree = super().read(node)
-        _check_size(size_of(tree))  # with all parts written out
+        return super().read(node)
+
+    def checked(self, node: ast.expr) -> Tree:
+        """Return the tree of a node, if it isn't too large to be read, nor with all parts in it."""
+        check_size(f"each result of {_WHAT}", node)
+        tree = self.read(node)
+        check_size(f"each result of {_WHAT}", tree)
         return tree
-
-
-def _check_size(size: int) -> None:
-    if size > LARGEST:
-        raise ValueError(
-            f"each result of {_WHAT} must have at most {LARGEST} numbers, names and operations, "
-            f"got {size}"
-        )
 
 
 class Facts(NamedTuple):
@@ -85,6 +80,15 @@ class Facts(NamedTuple):
     """Its hyperparameters, with their defaults; those of a built-in rule have none here."""
     results: tuple[Tree, ...]
     """The new weight, and the new value of each state."""
+
+    @property
+    def text(self) -> str:
+        """The lambda expression, as :func:`write` writes it: equal rules have equal texts."""
+        names = (
+            f"{n}={write(self.defaults[n])}" if n in self.defaults else n for n in self.arguments
+        )
+        body = ", ".join(map(write, self.results))
+        return f"lambda {', '.join(names)}: {f'({body})' if len(self.results) > 1 else body}"
 
 
 @lru_cache(maxsize=1024)
@@ -101,68 +105,45 @@ def facts_of(text: str, fields: tuple[str, ...] = ()) -> Facts:
     >>> facts_of("lambda w, g, alpha, v, momentum=0.9: (w + alpha * v, momentum * v + g)").states
     ('v',)
     """
-    if len(text) > LONGEST:
-        raise ValueError(f"{_WHAT} must have at most {LONGEST:,} characters, got {len(text):,}")
+    _check_length(text)
     try:
         node = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         node = None
-    if not isinstance(node, ast.Lambda):
-        raise ValueError(f"{_WHAT} must be a lambda expression {_FORM}, got {shown(text)}")
-    given = node.args
-    if given.posonlyargs or given.kwonlyargs or given.vararg or given.kwarg:
-        raise ValueError(
-            f"{_WHAT} must take named positional arguments, {_FORM}, got {shown(text)}"
-        )
-    arguments = tuple(each.arg for each in given.args)
-    plain = SyntaxReader(_WHAT, text, ())
-    last = arguments[len(arguments) - len(given.defaults) :]
-    defaults = {name: plain.read(each) for name, each in zip(last, given.defaults, strict=True)}
-    checked = _checked(arguments, defaults)
-    states = tuple(n for n in arguments if n not in (*RESERVED, *checked, *fields))
-    if len(states) > MOST_STATES:
-        raise ValueError(f"{_WHAT} must have at most {MOST_STATES} states, got {len(states)}")
+    match node:
+        case ast.Lambda(args=ast.arguments(posonlyargs=[], vararg=None, kwonlyargs=[], kwarg=None)):
+            arguments = tuple(each.arg for each in node.args.args)
+        case _:
+            raise ValueError(
+                f"{_WHAT} must be a lambda expression with named positional arguments, {_EXAMPLE}, "
+                f"got {shown(text)}"
+            )
+    given = node.args.defaults
+    reader = _LambdaReader(text, ())
+    values = zip(arguments[len(arguments) - len(given) :], map(reader.checked, given), strict=True)
+    defaults = _numbers(dict(values))
+    _check_names(arguments, defaults)
+    states = tuple(name for name in arguments if name not in (*RESERVED, *defaults, *fields))
     nodes = node.body.elts if isinstance(node.body, ast.Tuple) else [node.body]
-    _check_count(states, len(nodes))
-    for each in nodes:  # trees are read recursively
-        _check_size(syntax_size(each))
-    reader = _LambdaReader(text, arguments)
-    return Facts(arguments, states, checked, tuple(map(reader.read, nodes)))
-
-
-def _check_count(states: Sequence[str], count: int) -> None:
-    if count != len(states) + 1:
-        known = f" and that of each state, {', '.join(states)}" if states else ""
-        rule = f"the new w{known}: {len(states) + 1} result{'s' if states else ''}"
+    if len(states) > MOST_STATES or len(nodes) != len(states) + 1:
+        known = shortened(", ".join(states), SHORT) or "none"
         raise ValueError(
-            f"{_WHAT} must return {rule}, got {count} (arguments without a default other than "
-            f"{', '.join(RESERVED)} are states)"
+            f"{_WHAT} must return the new w and that of each of at most {MOST_STATES} states (all "
+            f"arguments without a default but {', '.join(RESERVED)}; here {known}), got "
+            f"{len(nodes)} result{'s' * (len(nodes) != 1)}"
         )
+    reader = _LambdaReader(text, arguments)
+    found = Facts(arguments, states, defaults, tuple(map(reader.checked, nodes)))
+    _check_length(found.text)
+    return found
 
 
-def _checked(arguments: Sequence[str], defaults: Mapping[str, Any]) -> dict[str, float]:
-    """Check the names of a rule's arguments; return the checked defaults."""
-    for name in arguments:
-        if name in CONSTANTS or name in FUNCTIONS or name.startswith("_") or hasattr(Rule, name):
-            raise ValueError(
-                f"an argument of {_WHAT} must not have the name of a constant, a function or an "
-                f"attribute of optimizers, nor begin with _, got {name}"
-            )
-        if len(name) > LONGEST_NAME:
-            raise ValueError(
-                f"{_WHAT} must have names of at most {LONGEST_NAME} characters, got {shown(name)}"
-            )
-        if name in RESERVED and name in defaults:
-            raise ValueError(
-                f"{name} must have no default in {_WHAT}, which is given it, got {defaults[name]}"
-            )
-    for name in ("w", "g"):
-        if name not in arguments:
-            raise ValueError(
-                f"{_WHAT} must take w, the weight, and g, minus the derivative, got "
-                f"{', '.join(arguments) or 'no arguments'}"
-            )
-    return _numbers(defaults)
+def _check_length(text: str) -> None:
+    if len(text) > LONGEST:
+        raise ValueError(
+            f"{_WHAT} must have at most {LONGEST:,} characters with its parts written out, got "
+            f"{len(text):,}"
+        )
 
 
 def _numbers(defaults: Mapping[str, Any]) -> dict[str, float]:
@@ -170,19 +151,27 @@ def _numbers(defaults: Mapping[str, Any]) -> dict[str, float]:
     return {n: check_number(f"the default of {n}", v, anything) for n, v in defaults.items()}
 
 
-def _text_of(function: Callable[..., Any]) -> str:
-    """Call a function with symbols, and return the text of the rule that it is."""
-    arguments = arguments_of(_WHAT, function, "lambda w, g, alpha, m, beta=0.9: ...")
-    given = {name: value for name, value in arguments.items() if value is not Parameter.empty}
-    return _written([*arguments], _numbers(given), trace_all(_WHAT, function, [*arguments]))
-
-
-def _written(
-    arguments: Sequence[str], defaults: Mapping[str, float], results: Sequence[Tree]
-) -> str:
-    names = (f"{n}={write(defaults[n])}" if n in defaults else n for n in arguments)
-    body = ", ".join(map(write, results))
-    return f"lambda {', '.join(names)}: {f'({body})' if len(results) > 1 else body}"
+def _check_names(arguments: Sequence[str], defaults: Mapping[str, float]) -> None:
+    for name in arguments:
+        is_known = name in CONSTANTS or name in FUNCTIONS or hasattr(Rule, name)
+        if is_known or name.startswith("_") or len(name) > LONGEST_NAME:
+            raise ValueError(
+                f"an argument of {_WHAT} must not have the name of a constant, a function or an "
+                f"attribute of optimizers, begin with _, or have more than {LONGEST_NAME} "
+                f"characters, got {shown(name)}"
+            )
+        if name in RESERVED and name in defaults:
+            raise ValueError(
+                f"{name} must have no default in {_WHAT}, which is given it, got {defaults[name]:g}"
+            )
+    if len({*arguments}) < len(arguments):
+        twice = max(arguments, key=arguments.count)
+        raise ValueError(f"{_WHAT} must name each argument once, got {twice} twice")
+    if not {"w", "g"} <= {*arguments}:
+        raise ValueError(
+            f"{_WHAT} must take w, the weight, and g, minus the derivative, got "
+            f"{shortened(', '.join(arguments), SHORT) or 'no arguments'}"
+        )
 
 
 class Rule(Optimizer, command="rule", race_alpha=nan):
@@ -236,19 +225,22 @@ class Rule(Optimizer, command="rule", race_alpha=nan):
 
     def __init__(self, formula: Callable[..., Any] | str, **hyperparameters: Any) -> None:
         if isinstance(formula, str):
-            known = facts_of(formula)
-            text = _written(known.arguments, known.defaults, known.results)
+            facts = facts_of(formula)
         elif callable(formula):
-            text = _text_of(formula)
+            found = arguments_of(_WHAT, formula, _EXAMPLE)
+            defaults = {n: value for n, value in found.items() if value is not Parameter.empty}
+            results = trace(_WHAT, formula, [*found], several=True)
+            facts = facts_of(Facts((*found,), (), _numbers(defaults), results).text)
         else:
             raise TypeError(
                 f"{_WHAT} must be a function of w, g, alpha and its states or the text of one, "
                 f"got {shown(formula)}"
             )
-        self._set(text, hyperparameters)
+        self._set(facts.text, facts.defaults, hyperparameters)
 
-    def _set(self, text: str, values: Mapping[str, Any]) -> None:
-        defaults = facts_of(text).defaults
+    def _set(
+        self, text: str, defaults: Mapping[str, float | None], values: Mapping[str, Any]
+    ) -> None:
         for name in values:
             if name not in defaults:
                 rule = f"one of {either(defaults)}" if defaults else "left out"
@@ -258,31 +250,21 @@ class Rule(Optimizer, command="rule", race_alpha=nan):
             for name, default in defaults.items()
         }
         known = {"formula": text, "command": text, "hyperparameters": facts}
-        known["_fields"] = ("formula", *defaults)
-        vars(self).update({**defaults, **values} | known)
+        vars(self).update({**defaults, **values} | known, _fields=("formula", *defaults))
 
     def _replace(self, **values: Any) -> Self:
         made = object.__new__(type(self))
-        made._set(self.formula, self._values | values)
+        own = {name: vars(self)[name] for name in self.hyperparameters}
+        defaults = {name: fact.default for name, fact in self.hyperparameters.items()}
+        made._set(self.formula, defaults, own | values)
         return made
-
-    @property
-    def _values(self) -> dict[str, Any]:
-        return {name: vars(self)[name] for name in self.hyperparameters}
 
     @property
     def label(self) -> str:
         """The formula, shortened: what stands for a class's name in tables and plots."""
         return shortened(self.formula, SHORT)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return partial(type(self), self.formula, **self._values), ()
-
-    def __str__(self) -> str:
-        """The formula as a text, with the defaults."""
-        return self.formula
-
     def __repr__(self) -> str:
-        own, facts = self._values.items(), self.hyperparameters
-        changed = [f"{n}={value!r}" for n, value in own if repr(value) != repr(facts[n].default)]
+        own = ((n, vars(self)[n], fact.default) for n, fact in self.hyperparameters.items())
+        changed = (f"{n}={value!r}" for n, value, default in own if repr(value) != repr(default))
         return f"Rule({', '.join([repr(self.formula), *changed])})"

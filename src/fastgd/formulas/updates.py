@@ -5,20 +5,19 @@ the same for all weights: it is computed once per update and run, and kept with 
 There ``x**t`` is a running product with one more factor in each update.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
 from fastgd.formulas.derivation import Derivation, Node, replaced
-from fastgd.formulas.expressions import Tree
+from fastgd.formulas.expressions import COMPARISONS, Tree, variables_of
 from fastgd.formulas.rules import facts_of
 from fastgd.optimizers import Optimizer
 
 Nodes = tuple[tuple[Node, ...], tuple[int, ...]]
 """Operations, each after its operands, and which of them are the results."""
 
-_CHEAP = frozenset(("number", "variable", "add", "sub", "mul", "fma"))
-_COMPARISONS = frozenset(("lt", "le", "gt", "ge"))
+_CHEAP = ("add", "sub", "mul", "neg", "fma")
 
 
 class Update(NamedTuple):
@@ -33,7 +32,7 @@ class Update(NamedTuple):
     once: Nodes
     """For each run: the new kept values."""
     kept: tuple[Tree, ...]
-    """What each kept value is, as a formula of hyperparameters and t."""
+    """What each kept value is, as a formula of hyperparameters and t: powers, maybe t, others."""
     first: tuple[float, ...]
     """The kept values before the first update."""
 
@@ -42,77 +41,56 @@ class Update(NamedTuple):
 def update_of(text: str, fields: tuple[str, ...]) -> Update:
     """Return the parts of a rule's update; ``fields`` are its hyperparameters."""
     facts = facts_of(text, fields)
-    names: dict[str, Tree] = {name: f"s{k}" for k, name in enumerate(facts.states)}
+    once = [part for tree in facts.results for part in _steady(tree, (*fields, "t"))]
+    powers = [power for tree in once for power in _powers(tree)]
+    in_order = (("pow", name, "t") for name in fields)
+    powers = [power for power in in_order if power in powers] + powers
+    without = (replaced(tree, dict.fromkeys(powers, 1.0)) for tree in once)
+    counts = ["t"] if any("t" in variables_of(tree) for tree in without) else []
+    kept = tuple(dict.fromkeys([*powers, *counts, *once]))
+    places = {tree: f"k{k}" for k, tree in enumerate(kept)}
+
+    names: dict[Tree, Tree] = {name: f"s{k}" for k, name in enumerate(facts.states)}
     names |= {name: f"h{k}" for k, name in enumerate(fields)}
-    found = Derivation(by="")
-    results = [found.of(replaced(tree, names)).value for tree in facts.results]
-    nodes = found.nodes
-    reads = _reads(nodes)
-    steady = [all(name == "t" or name[0] == "h" for name in each) for each in reads]
-    costly: list[bool] = []
-    for kind, *operands in nodes:
-        own = kind not in _CHEAP or operands == ["t"]
-        parts = operands if kind not in ("number", "variable") else ()
-        costly.append(own or any(costly[k] for k in parts))
-
-    hoisted: dict[int, None] = {}
-    seen: set[int] = set()
-    left = results[::-1]
-    while left:
-        k = left.pop()
-        if k in seen:
-            continue
-        seen.add(k)
-        kind, *operands = nodes[k]
-        if steady[k] and costly[k] and kind not in _COMPARISONS:
-            hoisted[k] = None
-        elif kind not in ("number", "variable"):
-            left += operands[::-1]
-    inside = found.needed(hoisted)
-    powers = [k for k in inside if _is_power(nodes, reads, k)]
-    powers.sort(key=lambda k: (min(map(_number, reads[nodes[k][1]]), default=-1), k))
-    # A t that is only the exponent of running products needs no count.
-    others = found.needed(hoisted, powers)
-    counts = [k for k in others if nodes[k] == ("variable", "t")]
-    kept = dict.fromkeys([*powers, *counts, *hoisted])
-    places = {k: f"k{place}" for place, k in enumerate(kept)}
-    step = found.taken(results, places)
-    moved = {
-        k: found.make("mul", found.variable(places[k]), nodes[k][1])
-        if k in powers
-        else found.make("add", found.variable(places[k]), found.number(1.0))
-        for k in (*powers, *counts)
-    }
-    once = found.taken([moved.get(k, k) for k in kept], {}, moved)
-    first = tuple(1.0 if k in powers else 0.0 for k in kept)
-    back: dict[str, Tree] = {f"h{k}": name for k, name in enumerate(fields)}
-    trees = tuple(replaced(found.tree(k), back) for k in kept)
-    return Update(len(facts.states), step, once, trees, first)
+    new = names | {power: ("mul", places[power], replaced(power[1], names)) for power in powers}
+    new |= {tree: ("add", places[tree], 1.0) for tree in counts}
+    first = tuple(1.0 if tree in powers else 0.0 for tree in kept)
+    step, own = _nodes(facts.results, names | places), _nodes(kept, new)
+    return Update(len(facts.states), step, own, kept, first)
 
 
-def _reads(nodes: Sequence[Node]) -> list[frozenset[str]]:
-    """The variables that each node depends on."""
-    found: list[frozenset[str]] = []
-    for kind, *operands in nodes:
-        if kind == "variable":
-            found.append(frozenset(operands))
-        elif kind == "number":
-            found.append(frozenset())
+def _steady(tree: Tree, names: Collection[str]) -> Iterator[Tree]:
+    """The largest parts that depend on these names alone, and are no mere sums or products."""
+    if tree == "t":
+        yield tree
+    elif isinstance(tree, tuple):
+        is_number = tree[0] not in COMPARISONS.values()
+        if is_number and variables_of(tree).issubset(names) and _is_costly(tree):
+            yield tree
         else:
-            found.append(frozenset().union(*(found[k] for k in operands)))
-    return found
+            for operand in tree[1:]:
+                yield from _steady(operand, names)
 
 
-def _is_power(nodes: Sequence[Node], reads: Sequence[frozenset[str]], k: int) -> bool:
-    """Whether a node is x**t, where x doesn't depend on t."""
-    kind, *operands = nodes[k]
-    return (
-        kind == "pow" and nodes[operands[1]] == ("variable", "t") and "t" not in reads[operands[0]]
-    )
+def _is_costly(tree: Tree) -> bool:
+    if isinstance(tree, tuple):
+        return tree[0] not in _CHEAP or any(map(_is_costly, tree[1:]))
+    return tree == "t"
 
 
-def _number(name: str) -> int:
-    return int(name[1:])
+def _powers(tree: Tree) -> Iterator[tuple[str, Tree, str]]:
+    """The parts that are x**t, where x doesn't depend on t."""
+    match tree:
+        case ("pow", x, "t") if "t" not in variables_of(x):
+            yield tree
+        case (_, *operands):
+            for operand in operands:
+                yield from _powers(operand)
+
+
+def _nodes(trees: Iterable[Tree], by: Mapping[Tree, Tree]) -> Nodes:
+    found = Derivation(by="")
+    return found.taken([found.of(replaced(tree, by)).value for tree in trees])
 
 
 def update_by(optimizer: Optimizer | type[Optimizer]) -> Update | None:

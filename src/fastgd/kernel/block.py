@@ -61,9 +61,7 @@ class Recipe(NamedTuple):
     """
 
     optimizer: Choice
-    schedule: Choice | None  # learning rates change from update to update
-    restarted: Choice | None  # ... but not from the first one on
-    scheduled: Choice | None  # so do hyperparameters of the optimizer
+    schedule: Choice | None  # learning rates or hyperparameters change from update to update
     own_penalty: Choice | None  # a custom penalty is added to the loss for each weight
     activation: Choice
     output: Choice
@@ -80,6 +78,7 @@ class Recipe(NamedTuple):
     outputs: Choice | None  # the outputs of all samples are stored, and nothing is trained
     inputs: Choice | None  # output units' inputs are stored: the loss is computed from them
     curvature: Choice | None  # the step solves a system of second order: see .extensions
+    programs: Choice | None  # the steps of runs are programs: see .extensions.programs
     bayesian: Choice | None  # which also tells how much to regularize
     tangents: Choice | None  # derivatives by the inputs are learned, too
     measure: Choice | None  # quantities of an update are recorded: see .extensions.measuring
@@ -120,6 +119,13 @@ that have one, hidden units that are dead, and hidden units.
 
 STOPPED = -1.0
 """The value of ``Block.stopping`` of a run that has been stopped."""
+
+
+WEIGHT, DIRECTION, ALPHA, STATES = range(4)
+"""Rows of the interpreter's memory for a step; a run's values, results and others follow states."""
+
+WORK_ROWS = 4096
+"""Rows of that memory, more than any rule needs; few are ever in use."""
 
 
 class Space(NamedTuple):
@@ -203,6 +209,7 @@ class Layer(NamedTuple):
     learning: Annotated[int, Space("frozen P", moves=True, beside="weights")]  # 1, 0 if frozen
     states: Annotated[int, Space("states P", moves=True, beside="weights")]  # of the optimizer
     gradient: Annotated[int, Space("P", beside="weights")]
+    direction: Annotated[int, Space("programs P", beside="weights")]  # g, as a step gets it
     before: Annotated[int, Space("before P", beside="weights")]  # the update, to measure it
     effective: Annotated[int, Space("dropconnect P")]  # masked weights; else the weights themselves
     factors: Annotated[int, Space("dropconnect P", beside="weights")]
@@ -273,6 +280,7 @@ class Block(NamedTuple):
     inverses: Annotated[Floats, Workspace("curvature rows R")]  # of its diagonal
     diagonal: Annotated[Floats, Workspace("curvature rows R")]  # of the products, undamped
     solution: Annotated[Floats, Workspace("curvature rows R")]  # the step
+    work: Annotated[Floats, Workspace("programs work")]  # rows of the interpreter
 
 
 class IterationSpan(NamedTuple):
@@ -290,10 +298,23 @@ class IterationSpan(NamedTuple):
     measure_every: int  # iterations between measurements
     limit: float  # of what is measured, at which a run ends
     factors: Floats  # of the learning rates, one for each update, if the user gave them
+    programs: IntArray  # of the runs' steps: see .extensions.programs
+    interpreter: int  # its address, if there are any
     schedule_start: int  # the update at which the schedule began
     shuffle: int  # 1 to shuffle the samples in every epoch
     shuffle_seed: int
     total: int  # all updates of the training, of which a call may have some
+
+
+class Program(NamedTuple):
+    """A rule; in the working memory each has its states, values, kept values, and results."""
+
+    step: int  # where the instructions of its step begin in span.programs
+    once: int  # they end where those begin that are run once per update
+    end: int
+    states: int
+    values: int
+    kept: int
 
 
 NOW = GROUPS, MEASURING, TRAINING, SAMPLES, REAL, OVER = range(6)
@@ -314,6 +335,7 @@ class Split(NamedTuple):
 
 # Inside a kernel: the structs above, as encoded by structs.encode().
 all_data, all_layers, all_blocks, all_spans = map(table_of, (Data, Layer, Block, IterationSpan))
+all_programs = table_of(Program)
 
 
 class LayerInputs(NamedTuple):

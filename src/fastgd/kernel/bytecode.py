@@ -16,6 +16,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 from numba import typeof, types
 
+from fastgd.kernel.block import WORK_ROWS
 from fastgd.kernel.iteration.activations import body_of, made
 from fastgd.kernel.iteration.elementary import maximum, minimum, relu, sign
 from fastgd.kernel.iteration.exponentials import (
@@ -41,7 +42,14 @@ from fastgd.kernel.language.specialization import (
     markers,
     part,
 )
-from fastgd.kernel.language.structs import Floats, IntArray, address_of, floats_at, table_of
+from fastgd.kernel.language.structs import (
+    Floats,
+    IntArray,
+    address_of,
+    floats_at,
+    integers_at,
+    table_of,
+)
 from fastgd.kernel.language.tile import (
     Shape,
     constant_shape,
@@ -325,7 +333,11 @@ def run_program(evaluators, w, count):
 @part
 def _run_program(shape, functions, evaluators, w, count):
     evaluator = all_evaluators(evaluators)[w]
-    program, work = evaluator.program, evaluator.work
+    _interpret(shape, functions, evaluator.program, evaluator.work, count)
+
+
+@part
+def _interpret(shape, functions, program, work, count):
     for k in range(0, len(program), WORDS):
         operation, target = program[k], program[k + 1]
         first, second, third = program[k + 2], program[k + 3], program[k + 4]
@@ -345,6 +357,20 @@ def _run_program(shape, functions, evaluators, w, count):
                 call_address(operation, places)
             else:
                 fill_by_code(shape, functions, operation, places)
+
+
+@cached_njit(**WHOLE)
+@translated
+def run_at(program, words, work, count):
+    """The same for a program of ``words`` words; it and the working memory are addresses."""
+    floats = floats_at(work, WORK_ROWS * BLOCK)
+    _interpret(_piece(), None, integers_at(program, words), floats, count)
+
+
+@cache
+def address_of_interpreter() -> int:
+    """The address of :func:`run_at`, for :func:`call_address`."""
+    return address(run_at, (types.int64,) * 4)
 
 
 @cache

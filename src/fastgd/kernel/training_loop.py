@@ -96,9 +96,7 @@ from fastgd.kernel.iteration.monitoring import (
 )
 from fastgd.kernel.iteration.optimizer_steps import (
     prepare,
-    set_hyperparameters,
     set_rates,
-    since_start,
 )
 from fastgd.kernel.iteration.updates import after_update, flush, update
 from fastgd.kernel.language.cache import cached_njit
@@ -237,13 +235,12 @@ def begin_pass(descent, data, N, of_batch, j, trains):
     shapes, recipe, layers, block = descent.shapes, descent.recipe, descent.layers, descent.block
     scalar, source, real = shapes.scalar, data, data.samples
     if trains:
-        t = since_start(recipe.restarted, descent.span, j)
+        t = j - descent.span.schedule_start
         set_rates(recipe.schedule, scalar, layers, block, descent.span, t)
-        set_hyperparameters(recipe.scheduled, scalar, block.numbers, layers[0], descent.span, t)
         prepare(recipe.optimizer, scalar, block.numbers, layers[0])
         source, real = choose_samples(recipe.batches, descent, data, j)
         N = padded_of(recipe.batches, N, of_batch)
-        draw_noise(recipe.features.gradient_noise, scalar, recipe, layers, block, j)
+        draw_noise(recipe.features.gradient_noise, descent, j)
     drop_weights(recipe.features.dropconnect, scalar, layers, block, j, trains)
     if trains:
         transpose(shapes.transposed, scalar, block.numbers, layers)
@@ -724,7 +721,7 @@ def drop_weights(dropconnect, scalar, layers, block, iteration, training):
     """Set the weights that this iteration's passes use: masked in training, else all of them."""
 
 
-def draw_noise(gradient_noise, scalar, recipe, layers, block, iteration):
+def draw_noise(gradient_noise, descent, iteration):
     """Draw the noise of all derivatives of an iteration."""
 
 

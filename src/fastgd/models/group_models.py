@@ -111,7 +111,7 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
     places = codec.array_of(arrays, "places", "i", (groups, 2))
     need(bool((places[:, 0] < len(sweeps)).all() and (places >= -1).all()))
     for sweep in sweeps:
-        need(sweep._kept_weights is not None and len(sweep.networks) == 1)
+        need(sweep.kept_weights is not None and len(sweep.networks) == 1)
         sizes = sweep.networks[0].sizes
         need((sizes[0], sizes[-1]) == (inputs, outputs))
     number, run = places[places[:, 0] >= 0].T

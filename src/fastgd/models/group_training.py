@@ -227,11 +227,11 @@ def stacked(
     """
     if not trained.sweeps:
         return outputs, None
-    [network], [kept] = trained.sweeps[0].networks, trained.sweeps[0]._kept_weights or ()
+    [network], [kept] = trained.sweeps[0].networks, trained.sweeps[0].kept_weights or ()
     rows, mean = np.zeros((len(outputs.mean), kept.shape[1])), outputs.mean.copy()
     for k, one in enumerate(trained.sweeps):
         mine = trained.places[:, 0] == k
-        [kept] = one._kept_weights or ()
+        [kept] = one.kept_weights or ()
         rows[mine] = kept[trained.places[mine, 1]]
     finite = np.isfinite(rows).all(axis=1)
     rows[~finite], mean[~finite] = 0.0, np.nan
@@ -298,7 +298,7 @@ class GroupFits(NamedTuple):
                 continue
             own = codes[mine]
             present, sizes = np.unique(own, return_counts=True)
-            [network], [kept] = one.networks, one._kept_weights or ()
+            [network], [kept] = one.networks, one.kept_weights or ()
             found = np.empty((1, len(mine), result.shape[1]))
             predict(
                 network,

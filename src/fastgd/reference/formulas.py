@@ -98,12 +98,12 @@ _OPERATIONS: dict[str, Callable[..., Dual]] = {
 }
 
 
-def evaluate(tree: Tree, known: Mapping[str, Dual]) -> Dual:
-    """Value and derivative of a tree; ``known`` has those of its variables and parameters."""
+def evaluate(tree: Tree, known: Mapping[Any, Dual]) -> Dual:
+    """Value and derivative of a tree; ``known`` has those of its variables and other parts."""
+    if isinstance(tree, str) or tree in known:
+        return known[tree]
     if isinstance(tree, float):
         return _constant(tree)
-    if isinstance(tree, str):
-        return known[tree]
     operation, *operands = tree
     if operation == "where":
         (comparison, *sides), *choices = operands

@@ -7,13 +7,13 @@ import numpy as np
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import TrainingData
 from fastgd.checks.numbers import FloatArray
-from fastgd.formulas.measures import Measure, needs_last
+from fastgd.formulas.measures import SHARPNESS, Measure, needs_last
 from fastgd.reference.formulas import value_and_derivatives
 from fastgd.reference.layer import Layer
 from fastgd.reference.output import Output, Units
 from fastgd.reference.parameter import Parameter
 from fastgd.reference.perceptron import Perceptron
-from fastgd.reference.sampling import Batch
+from fastgd.reference.sampling import Batch, Epochs
 from fastgd.training.run import Run
 
 _RANGES: dict[Any, tuple[float, float]] = {
@@ -21,6 +21,11 @@ _RANGES: dict[Any, tuple[float, float]] = {
     "softmax": (0.0, 1.0),
     "tanh": (-1.0, 1.0),
 }
+
+
+_PLAIN = {"batch_size": None, "sampling": "epochs", "dropout": 0.0, "dropconnect": 0.0}
+_PLAIN |= {"input_noise": 0.0, "trim_below": 0.0, "clip_above": np.inf}
+"""With these options derivatives are those of the whole loss."""
 
 
 class Measuring:
@@ -37,7 +42,7 @@ class Measuring:
     """
 
     def __init__(self, method: Method, task: TrainingData, perceptron: Perceptron) -> None:
-        self._method, self._perceptron = method, perceptron
+        self._method, self._perceptron, self._task = method, perceptron, task
         self._every = method.measure_every or task.record_every
         count, layers = -(-task.iterations // self._every), perceptron.network.layers
         shape = count, layers if method.measure_layers else 1, len(method.measure or ())
@@ -57,6 +62,7 @@ class Measuring:
     def begin(self, batch: Batch) -> None:
         """Note what parameters, derivatives and the values of this batch are before an update."""
         if self.numbers is not None:
+            self._row = self._perceptron.row
             self._before = [p.value.copy() for p in self._perceptron.parameters]
             self._g = [np.where(p.frozen, 0.0, p.g) for p in self._perceptron.parameters]
             self._counts = np.ones(1) if batch.weights is None else batch.weights.ravel() > 0
@@ -77,11 +83,33 @@ class Measuring:
             self.numbers[j // self._every] = [
                 [_measured(measure, arrays) for measure in measures] for arrays in each
             ]
+            if SHARPNESS in measures:
+                self.numbers[j // self._every, :, measures.index(SHARPNESS)] = self._sharpness()
             self.stops = self._holds(j)
         if self.last is not None and (j + 1) % self._every == 0:
             parameters = self._perceptron.parameters
             known = {id(p): g for p, g in zip(parameters, self._g, strict=True)}
             self.last = self._perceptron.gathered(lambda parameter: known[id(parameter)])
+
+    def _sharpness(self) -> list[float]:
+        """The largest eigenvalues of the Hessian, or of its blocks, by differences of gradients."""
+        X, y = self._task.X, self._task.y
+        method, network = self._method.at(_PLAIN), self._perceptron.network
+        alphas = np.zeros(network.layers)
+        slopes = []
+        for w in self._row + 1e-5 * np.vstack([np.eye(len(self._row)), -np.eye(len(self._row))]):
+            there = Perceptron(network, method, w, alphas)
+            there.propagate(X, y, Epochs(len(X), method).batch(0))
+            slopes.append(there.gathered(lambda p: np.where(p.frozen, np.nan, -p.g)))
+        ahead, behind = np.split(np.array(slopes), 2)
+        hessian = (ahead - behind) / 2e-5
+        layers = np.repeat(np.arange(len(alphas)), [np.prod(shape) for shape in network.matrices])
+        found = []
+        for k in range(network.layers if self._method.measure_layers else 1):
+            own = np.isfinite(hessian[0]) & ((layers == k) | (not self._method.measure_layers))
+            block = hessian[own][:, own]
+            found.append(max(np.linalg.eigvalsh((block + block.T) / 2), default=0.0))
+        return found
 
     def _arrays(self, parameters: list[Parameter]) -> dict[str, FloatArray]:
         """The variables of measures, of these parameters, each flat."""
@@ -152,6 +180,8 @@ def _measured(measure: str | Measure, arrays: dict[str, Any]) -> float:
             return float(arrays["near"].mean()) if arrays["near"].size else np.nan
         case "dead":
             return float(arrays["dead"].mean()) if arrays["dead"].size else np.nan
+        case "sharpness":
+            return np.nan  # no sum over these arrays
     assert isinstance(measure, Measure)
     own = [arrays[name] for name in measure.variables]
     reductions: dict[str, Any] = {"sum": np.sum, "max": np.max, "mean": np.mean}

@@ -9,6 +9,7 @@ stores once for all parameters.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +40,10 @@ class Optimizer(ABC):
     def kept(self) -> tuple[float, ...]:
         """What compiled code stores once for all parameters, after the first update."""
         return ()
+
+    def change(self, fields: Mapping[str, float]) -> None:
+        """Give hyperparameters other values."""
+        vars(self).update(fields)
 
     def recall(self, kept: tuple[float, ...]) -> None:  # noqa: B027 - most have nothing to recall
         """Resume with these numbers."""
@@ -225,40 +230,51 @@ class LevenbergMarquardt(Optimizer):
 class Rule(Optimizer):
     """A formula of the user's, evaluated over arrays: its states are called s0, s1, ..."""
 
-    def __init__(self, rule: rules.Rule) -> None:
-        facts = rules.facts_of(rule.formula)
+    def __init__(self, formula: str, **fields: float) -> None:
+        facts, self._fields = rules.facts_of(formula), fields
         self._results, self._names = facts.results, facts.states
-        self._fields = {name: getattr(rule, name) for name in facts.defaults}
-        update = updates.update_by(rule)
-        self._kept = update.kept if update else ()
-        for name in self.states:
-            setattr(self, name, 0.0)
+        update = updates.update_of(formula, (*fields,))
+        self._kept = update.kept
+        # The count of updates, and powers x**t, which are products with one factor per update.
+        self._counted: dict[Any, float] = {"t": 0.0}
+        self._counted |= {tree: x for tree, x in zip(self._kept, update.first, strict=True) if x}
+        vars(self).update(dict.fromkeys(self.states, 0.0))
 
     @property
     def states(self) -> list[str]:
         """The names of the attributes with its state."""
         return [f"s{k}" for k in range(len(self._names))]
 
+    def change(self, fields: Mapping[str, float]) -> None:
+        """Give hyperparameters other values."""
+        self._fields |= fields
+
     def step(self, w: FloatArray, g: FloatArray, alpha: float) -> FloatArray:
         """The first result is the new w, the others are the new states."""
-        self.t += 1
-        known: dict[str, Numbers] = {"w": w, "g": g, "alpha": alpha, "t": float(self.t)}
-        known |= self._fields
-        known |= {n: vars(self)[s] for n, s in zip(self._names, self.states, strict=True)}
-        new, *states = (_value(tree, known) for tree in self._results)
+        for tree, number in self._counted.items():
+            grown = number + 1 if tree == "t" else number * self._value(tree[1], {})
+            self._counted[tree] = float(grown)
+        known = {name: vars(self)[f"s{k}"] for k, name in enumerate(self._names)}
+        known |= {"w": w, "g": g, "alpha": alpha}
+        new, *states = (self._value(tree, known) for tree in self._results)
         vars(self).update(zip(self.states, states, strict=True))
         return new
 
     def kept(self) -> tuple[float, ...]:
         """What follows from the hyperparameters and t alone."""
-        return tuple(float(_value(tree, self._fields | {"t": self.t})) for tree in self._kept)
+        return tuple(float(self._value(tree, {})) for tree in self._kept)
 
+    def recall(self, kept: tuple[float, ...]) -> None:
+        """Resume with the count and the powers."""
+        known = zip(self._kept, kept, strict=True)
+        self._counted |= {tree: number for tree, number in known if tree in self._counted}
 
-def _value(tree: Tree, known: Mapping[str, Numbers]) -> FloatArray:
-    """The value of an expression over arrays."""
-    duals = {n: Dual(np.asarray(v, np.float64), np.array(0.0)) for n, v in known.items()}
-    with np.errstate(all="ignore"):
-        return evaluate(tree, duals).value
+    def _value(self, tree: Tree, known: Mapping[str, Numbers]) -> FloatArray:
+        """The value of an expression over arrays."""
+        numbers: dict[Any, Numbers] = {**known, **self._fields, **self._counted}
+        duals = {n: Dual(np.asarray(v, np.float64), np.array(0.0)) for n, v in numbers.items()}
+        with np.errstate(all="ignore"):
+            return evaluate(tree, duals).value
 
 
 _TWINS: dict[type[optimizers.Optimizer], Callable[..., Optimizer]] = {
@@ -272,11 +288,10 @@ _TWINS: dict[type[optimizers.Optimizer], Callable[..., Optimizer]] = {
     optimizers.AdamW: AdamW,
     optimizers.Rprop: Rprop,
     optimizers.LevenbergMarquardt: LevenbergMarquardt,
+    rules.Rule: Rule,
 }
 
 
 def twin(optimizer: optimizers.Optimizer) -> Optimizer:
     """A new reference optimizer with the hyperparameters of one of `fastgd.optimizers`."""
-    if isinstance(optimizer, rules.Rule):
-        return Rule(optimizer)
     return _TWINS[type(optimizer)](**optimizer._asdict())

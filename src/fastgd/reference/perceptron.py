@@ -64,13 +64,13 @@ class Perceptron:
 
     def add_noise(self, iteration: int, seed: int) -> None:
         """Add noise to the derivatives, which `propagate` has computed: in the order of the row."""
-        deviation = self._decayed(self.method.gradient_noise, iteration)
-        for k, layer in enumerate(self.layers):
-            sizes = [parameter.value.size for parameter in layer.parameters]
-            noise = normal(sum(sizes), 1, iteration, (seed, 8 * k + GRADIENT_NOISE))[:, 0]
-            each = np.split(deviation * noise, np.cumsum(sizes)[:-1])
-            for parameter, own in zip(layer.parameters, each, strict=True):
-                parameter.g = parameter.g + own.reshape(parameter.value.shape)
+        of_layers = [
+            normal(rows * units, 1, iteration, (seed, 8 * k + GRADIENT_NOISE))[:, 0]
+            for k, (rows, units) in enumerate(self.network.matrices)
+        ]
+        noise = self._decayed(self.method.gradient_noise, iteration) * np.concatenate(of_layers)
+        for parameter, own in self.pairs(noise):
+            parameter.g = parameter.g + own
 
     def _decayed(self, deviation: float, iteration: int) -> float:
         return float(deviation / (1.0 + iteration) ** (self.method.noise_decay / 2))

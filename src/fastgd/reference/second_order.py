@@ -40,8 +40,7 @@ class SecondOrder:
         optimizer = perceptron.layers[0].weights.optimizer
         assert isinstance(optimizer, LevenbergMarquardt)
         self._optimizer = optimizer
-        self._start = task.schedule_start
-        self._total = (task.total or task.iterations) - self._start
+        self._task = task
         weight = method.sample_weight
         self._weight = np.ones(len(task.X)) if weight is None else weight
         self._is_bayesian = method.regularization == "bayesian"
@@ -70,7 +69,7 @@ class SecondOrder:
         numbers.update(zip(numbers, state.corrections[0].tolist(), strict=True))
 
     def _factor(self, j: int) -> float:
-        return schedules.factor_of(self._method, j - self._start, self._total)
+        return schedules.values(self._method, self._task, j)[0]
 
     def update(self, j: int) -> None:
         """Take a step that makes the loss smaller, if there is one."""

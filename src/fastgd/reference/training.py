@@ -8,7 +8,6 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgd.arguments.axes import changing
 from fastgd.arguments.declarations import Options
 from fastgd.arguments.initial_network import NetworkParts, Start
 from fastgd.arguments.samples import TrainingData
@@ -142,15 +141,15 @@ class _Descent:
             loss = self._perceptron(best.row).loss(*self._learned)
         row = {
             "errors": self.records.errors,
-            "_kept_weights": best.row,
-            "_kept_changes": self.perceptron.changes,
+            "kept_weights": best.row,
+            "kept_changes": self.perceptron.changes,
             "final_error": best.error,
             "losses": self.records.losses,
             "final_loss": loss,
             "status": end.status,
             "iterations": end.iterations,
             "summary": self.watch.summary(),
-            "_kept_path": self.records.path,
+            "kept_path": self.records.path,
             "recorded_predictions": self.records.predictions,
             "validation_errors": self.records.held,
             "final_validation_error": best.held,
@@ -166,7 +165,7 @@ class _Descent:
             recorded=self.task.recorded,
             state=end.state,
             sample_hashes=self.job.sample_hashes,
-            history=self.job.history,
+            schedule_start=self.job.schedule_start,
         )
 
     def _descend(self) -> Ending:
@@ -214,25 +213,14 @@ class _Descent:
             _clip(perceptron.parameters, self.method.clip_norm)
         if self.method.gradient_noise:
             perceptron.add_noise(j, self.seed)
-        start, total = self.task.schedule_start, self.task.total or self.task.iterations
-        factor = schedules.factor_of(self.method, j - start, total - start)
+        factor, fields = schedules.values(self.method, self.task, j)
         for parameter in perceptron.parameters:
-            vars(parameter.optimizer).update(self._changed(j))
+            parameter.optimizer.change(fields)
             parameter.update(factor)
         if self.method.max_norm < np.inf:
             for layer in perceptron.layers:
                 _limit_norms(layer.weights, self.method.max_norm)
         self.measuring.end(j)
-
-    def _changed(self, j: int) -> dict[str, float]:
-        """The optimizer's fields that are schedules, at update j."""
-        start, found = self.task.schedule_start, {}
-        total = self.task.total or self.task.iterations
-        for name in changing(self.method.optimizer):
-            formula = self.method.formula(name)
-            assert formula is not None
-            found[name] = schedules.value(formula, j - start, total - start)
-        return found
 
     def _errors(self) -> tuple[float, float | None]:
         """Mean absolute errors of the training samples, and of the validation samples."""

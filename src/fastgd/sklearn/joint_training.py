@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgd.arguments.axes import changing
 from fastgd.arguments.declarations import FIELDED, VALUES
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers, joined
@@ -17,7 +18,6 @@ from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import CPU, DeviceError
 from fastgd.engine.prediction import outputs
 from fastgd.optimizers import Hyperparameters
-from fastgd.schedules import Schedule
 from fastgd.sklearn.fit_spec import ARGUMENTS, FitSpec, train_alone
 from fastgd.training.run import Run
 from fastgd.training.sweep_result import Sweep
@@ -63,8 +63,8 @@ class SweptRuns(Sequence[Run]):
 
     def outputs(self, owner: object, X: FloatArray) -> FloatArray:
         """Outputs (runs, samples, outputs) of networks like all others of ``owner``."""
-        assert self.sweep._kept_weights is not None
-        (network,), (kept,) = self.sweep.networks, self.sweep._kept_weights
+        assert self.sweep.kept_weights is not None
+        (network,), (kept,) = self.sweep.networks, self.sweep.kept_weights
         methods = lambda: [Method(**self[0].options)]  # noqa: E731
         each = (kept[place][None] for place in self.places)
         return np.concatenate([outputs(owner, network, methods, one, X) for one in each])
@@ -254,7 +254,7 @@ def batches_of(specs: Mapping[int, FitSpec]) -> list[Batch]:
                 shared.append(name in _COSTLY and value == 0)
             elif name in FIELDED and isinstance(value, Hyperparameters):
                 fields = value._asdict()
-                numbers = [n for n in value.hyperparameters if type(fields[n]) is not Schedule]
+                numbers = [n for n in value.hyperparameters if n not in changing(value)]
                 values |= {field: fields.pop(field) for field in numbers}
                 shared.append((name, type(value), key_of(fields)))
             else:

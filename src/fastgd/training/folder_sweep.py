@@ -173,7 +173,7 @@ class FolderSweep(Sweep):
     def _state(self, number: int, runs: Integers | None) -> State:
         """Read and check the states of some or all runs of a network."""
         found = State(*(self._array(f"{STATE}{name}", number, runs) for name in State._fields))
-        options = options_of(self.axes, number, self.method)
+        options = options_of(self._sweep_axes, number, self.method)
         try:
             return check_state(found, len(found.ended), self.networks[number], *options)
         except ValueError as error:
@@ -348,7 +348,7 @@ def folder_of(path: PathLike, job: TrainingJob) -> tuple[Folder, TrainingJob]:
     """Open the folder for the runs of a sweep, or create it; and the job, cut into its chunks."""
     asked, arrays = _asked(job)
     facts = {
-        "known": [name.lstrip("_") for name in job.known],
+        "known": list(job.known),
         "pieces": [chunks.pieces for chunks in job.chunks],
         "may_train_again": job.outline["source"] is not None,
     }
@@ -408,8 +408,8 @@ def open(path: PathLike) -> Sweep:  # noqa: A001 - fastgd.open, as load
         }
         header = header | {"axes": axes}
         outline = decode_outline(header, arrays)
-        names = {name.lstrip("_"): name for name in SOURCES}
-        known = tuple(names[name] for name in folder.manifest.facts["known"])
+        known = tuple(folder.manifest.facts["known"])
+        need(set(known) <= SOURCES.keys())
         task = samples_of(folder)
         if "states" in known:
             outline["sample_hashes"] = {name: folder.manifest.shared[name] for name in task.samples}
@@ -417,7 +417,8 @@ def open(path: PathLike) -> Sweep:  # noqa: A001 - fastgd.open, as load
             outline["source"] = _source(header, arrays, outline, task)
     except Exception as error:  # anyone may have written the manifest: any line here may raise
         raise _not_ours(folder) from error
-    chunks = _chunks(folder, SweepAxes(outline["axes"]))
+    sweep_axes = SweepAxes.with_networks(outline["axes"], len(outline["networks"]))
+    chunks = _chunks(folder, sweep_axes)
     return FolderSweep(outline, known, folder, chunks)
 
 

@@ -271,8 +271,8 @@ class Objective:
         row = {
             "errors": np.empty(0),
             "losses": np.empty(0),
-            "_kept_weights": parameters,
-            "_kept_changes": np.zeros(self.network.parameters, np.int64),
+            "kept_weights": parameters,
+            "kept_changes": np.zeros(self.network.parameters, np.int64),
             "final_error": error,
             "final_loss": loss,
             "status": "finished" if np.isfinite(error) else "diverged",

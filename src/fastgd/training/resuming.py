@@ -1,8 +1,7 @@
 """Resuming a run or all runs of a sweep: arguments that are left out keep their values.
 
 None may differ from those before, and the samples must be the same, unless ``change`` and
-``samples="new"`` say so. Then the result is resumed as if it had been trained with these: its state
-is kept, but for what belongs to the samples or to a monitored error that is another one now.
+``samples="new"`` say so: then the result is resumed as if it had been trained with these.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastgd.arguments.axes import as_axis, parameters_of
-from fastgd.arguments.declarations import DECLARED, FIELDED, LossOptions
+from fastgd.arguments.declarations import DECLARED, FIELDED, OF_EACH_RUN, STRUCTURES, LossOptions
 from fastgd.arguments.initial_network import NetworkParts, check_alpha, check_hidden_size
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import check_samples
@@ -24,10 +23,9 @@ from fastgd.checks.numbers import check_choice, check_count, check_flag, check_s
 from fastgd.engine.network import Network
 from fastgd.engine.results import State, TrainedRuns
 from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Rprop
-from fastgd.schedules import Constant
 from fastgd.training.run import Run
 from fastgd.training.stored_results import SAMPLES, SOURCES, Hashes, encode_partition
-from fastgd.training.sweep_axes import COMBINATION, CURVES, given_of
+from fastgd.training.sweep_axes import COMBINATION, CURVES
 from fastgd.training.sweep_result import Sweep
 
 _ANEW = {
@@ -79,13 +77,13 @@ def arguments_of_run(run: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         "record_every": int(state.record_every[0]),
         "record_weights": run.recorded_weights is not None,
         "record_predictions": run.recorded_predictions is not None,
+        **_unweighted(run),
         **run.options,
     }
-    if not _is_new(given):
+    if "samples" not in differing(given):
         _check_given_again("validation", run.validation_errors is not None, given)
     _check_given_again("gradients", "gradient_weight" in own, given)
-    now, before = _changed(own, given)
-    return _completed(now, given, "the run") | {"change": before}
+    return _completed(_changed(own, given), given, "the run")
 
 
 def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,19 +106,22 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     axes, method, first = sweep.axes, sweep.method, sweep.states[0]
     combinations = axes.get(COMBINATION)
     together = combinations[0] if combinations else {}
-    # Fields that are in combinations have their default, as in the call.
-    fields = {
-        name: fact.default
-        for option in FIELDED
-        for name, fact in getattr(method, option).hyperparameters.items()
-        if name in together
-    }
-    own = given_of(axes | fields, sweep.settings["alpha"], method)
+    names = (*STRUCTURES, *OF_EACH_RUN, *method.numbers)
+    own = _unweighted(sweep) | method.given | {name: axes[name] for name in names if name in axes}
+    for option in FIELDED:
+        holder = getattr(method, option)
+        fields = {name: axes[name] for name in holder.hyperparameters if name in axes}
+        # Fields that are in combinations have their default, as in the call.
+        known = {name: fact.default for name, fact in holder.hyperparameters.items()}
+        fields |= {name: default for name, default in known.items() if name in together}
+        if fields:
+            own[option] = holder._replace(**fields)
     _check_given_again("gradients", "gradient_weight" in {**own, **together}, given)
     own |= {
         "hidden_size": axes.get("hidden_size", sweep.networks[0].sizes[1:-1]),
+        "alpha": axes.get("alpha", sweep.settings["alpha"]),
         "record_every": int(first.record_every[0]),
-        "record_weights": sweep._kept_path is not None,
+        "record_weights": sweep.kept_path is not None,
         "record_predictions": sweep.recorded_predictions is not None,
         "keep_state": True,
         "resume": sweep,
@@ -133,16 +134,20 @@ def arguments_of_sweep(sweep: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     own = {name: value for name, value in own.items() if name not in together}
     own["combinations"] = combinations
     holds_out = sweep.partition is not None and sweep.partition.held is not None
-    if not (holds_out or _is_new(given)):
+    if not (holds_out or "samples" in differing(given)):
         _check_given_again("validation", sweep.validation_errors is not None, given)
     # Rows of sample weights are compared with the partition, not here.
     weighted = "sample_weight" in parts
     compared = {n: value for n, value in given.items() if n != "sample_weight" or not weighted}
-    now, before = _changed(own, compared, together)
-    whole = dict(given) | _completed(now, compared, "the sweep") | {"change": before}
-    if whole.get("keep_weights", True) and sweep._kept_weights is None:
+    whole = dict(given) | _completed(_changed(own, compared, together), compared, "the sweep")
+    if whole.get("keep_weights", True) and sweep.kept_weights is None:
         whole["keep_weights"] = False
     return whole
+
+
+def _unweighted(result: Run | Sweep) -> dict[str, float]:
+    """What the weight of derivatives is, as options have it only if it isn't 0."""
+    return {"gradient_weight": 0.0} if "gradients" in (result.sample_hashes or {}) else {}
 
 
 def _check_given_again(name: str, had: bool, given: Mapping[str, Any]) -> None:
@@ -155,106 +160,73 @@ def _check_given_again(name: str, had: bool, given: Mapping[str, Any]) -> None:
         raise ValueError(f"{name} must be left out to resume a training {without_them}, got {got}")
 
 
-def _is_new(given: Mapping[str, Any]) -> bool:
-    """Whether the samples are said to be others."""
-    return check_choice("samples", given.get("samples", "same"), ("same", "new")) == "new"
+def differing(given: Mapping[str, Any]) -> set[str]:
+    """The names of what may differ from the resumed result: those in ``change``, and "samples"."""
+    change = {} if given.get("change") is None else given["change"]
+    if not isinstance(change, Mapping):
+        raise TypeError(f"change must be a dict of values by name, got {shown(change)}")
+    is_new = check_choice("samples", given.get("samples", "same"), ("same", "new")) == "new"
+    if (change or is_new) and given.get("resume") is None:
+        name = "change" if change else "samples"
+        raise ValueError(f"{name} must go with resume, got {name}={shown(given[name])} without it")
+    return {*change, *(["samples"] * is_new)}
 
 
 def _changed(
     own: Mapping[str, Any], given: Mapping[str, Any], together: Collection[str] = ()
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A result's arguments as ``change`` and other samples have them; and what differs, as it was.
+) -> dict[str, Any]:
+    """A result's arguments as ``change`` and other samples have them.
 
     ``together`` are the names in the combinations of a sweep, which keep their values.
     """
-    change = {} if given.get("change") is None else given["change"]
-    if not isinstance(change, Mapping):
-        raise TypeError(f"change must be a dict of values by name, got {shown(change)}")
-    defaults = {name: option.default for name, option in DECLARED.items()}
-    was = {**defaults, **_parameters(own), **own}
-    now, touched = dict(own), set[str]()
-    for name in sorted(change, key=lambda name: (name not in DECLARED, str(name))):
-        option = _changed_by(name, {**defaults, **now}, together)
-        if name in given:
-            raise ValueError(f"{name} must be in change or beside it, got both")
-        value = change[name]
-        if name != option:
-            value = now.get(option, was[option])._replace(**{name: value})
-        now[option] = value
-        touched.add(option)
-    if "loss" in change:  # another loss has its own parameters
-        gone = _parameters(own).keys() - _parameters(now).keys()
-        now = {name: value for name, value in now.items() if name not in gone}
-        touched |= gone & own.keys()
-    before = {
-        name: value
-        for name, value in was.items()
-        if name in touched
-        and (
-            name not in now
-            or (name == "schedule" and now[name] != Constant())  # it begins anew
-            or not _same(*(_values(name, one[name], given) for one in (was, now)))
-        )
-    }
-    _check_state_reads(was, {**was, **now})
-    if _is_new(given):
-        weight = given.get("sample_weight")
-        if not _same(own.get("sample_weight"), _checked("sample_weight", weight, given)):
-            before["samples"] = "other"
-        now.pop("sample_weight", None)
-        now |= {} if weight is None else {"sample_weight": weight}
-    return now, before
-
-
-def _changed_by(name: Any, own: Mapping[str, Any], together: Collection[str]) -> str:
-    """The argument that a name in ``change`` is, or is a field of."""
+    change = given.get("change") or {}
+    whole = {name: value for name, value in change.items() if name in _CHANGED}
+    gone = parameters_of({name: own[name] for name in whole if name in own})
+    now = {name: value for name, value in own.items() if name not in gone} | whole
+    holders = {name: now.get(name, DECLARED[name].default) for name in FIELDED}
     fields = {
-        field: option
-        for option in FIELDED
-        if isinstance(own[option], Hyperparameters)
-        for field in own[option].hyperparameters
+        field: name
+        for name, holder in holders.items()
+        if isinstance(holder, Hyperparameters)
+        for field in holder.hyperparameters
     }
-    known = dict.fromkeys((*_CHANGED, *fields, *_parameters(own)))
-    if name not in known:
-        hint = did_you_mean_argument(name, known) if isinstance(name, str) else ""
-        raise ValueError(
-            f"change must have what a resumed training can change, which is {either(known)}, "
-            f"got {shown(name)}{hint}"
-        )
-    option = fields.get(name, name)
-    inside = [field for field, owner in fields.items() if owner == option]
-    if not {name, *inside}.isdisjoint(together):
-        raise ValueError(
-            f"change must leave combinations as they are, of {either(together)}, got {shown(name)}"
-        )
-    return str(option)
+    parameters = parameters_of({name: now[name] for name in _CHANGED if name in now})
+    known = [name for name in (*_CHANGED, *fields, *parameters) if name not in together]
+    for name in change:
+        if name not in known:
+            hint = did_you_mean_argument(name, known) if isinstance(name, str) else ""
+            raise ValueError(
+                f"change must have what a resumed training can change, which is {either(known)}, "
+                f"got {shown(name)}{hint}"
+            )
+        if name in fields:
+            option = fields[name]
+            now[option] = now.get(option, DECLARED[option].default)._replace(**{name: change[name]})
+        else:
+            now[name] = change[name]
+    _check_state_reads(own, now)
+    if "samples" in differing(given):
+        now["sample_weight"] = given.get("sample_weight")
+    return now
 
 
 def _check_state_reads(was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Reject another optimizer, whose state is another one, and what only a first update reads."""
-    old, new = (
-        one["optimizer"] if isinstance(one["optimizer"], list) else [one["optimizer"]]
-        for one in (was, now)
-    )
-    if list(map(type, old)) != list(map(type, new)):
-        raise ValueError(
-            "optimizer must stay the same in change, but for its fields, since its state is kept: "
-            f"{shown(was['optimizer'])}, got {shown(now['optimizer'])}"
-        )
-    for one, other in zip(old, new, strict=True):
-        for kind, name in _FIRST_ONLY.items():
-            pairs = ((one, was), (other, now))
-            before, value = (getattr(own, name, of.get("alpha")) for own, of in pairs)
-            if isinstance(one, kind) and not _same(before, value):
-                raise ValueError(
-                    f"{name} must stay {shown(before)} with optimizer={kind.__name__}(), where "
-                    f"only a run's first update reads it, got {shown(value)}"
-                )
-
-
-def _parameters(own: Mapping[str, Any]) -> dict[str, float]:
-    """The parameters of the loss, with their defaults."""
-    return parameters_of({"loss": own["loss"]} if "loss" in own else {})
+    before, after = (one.get("optimizer", DECLARED["optimizer"].default) for one in (was, now))
+    several = isinstance(before, list) and isinstance(after, list)
+    for one, other in zip(before, after, strict=False) if several else [(before, after)]:
+        if type(one) is not type(other) or one.command != other.command:
+            raise ValueError(
+                "optimizer must stay the same in change, but for its fields, since its state is "
+                f"kept: {shown(before)}, got {shown(after)}"
+            )
+        name = _FIRST_ONLY.get(type(one), "")
+        old, new = (getattr(own, name, of.get(name)) for own, of in ((one, was), (other, now)))
+        if not _same(old, new):
+            raise ValueError(
+                f"{name} must stay {shown(old)} with optimizer={type(one).__name__}(), where "
+                f"only a run's first update reads it, got {shown(new)}"
+            )
 
 
 def _completed(own: Mapping[str, Any], given: Mapping[str, Any], whose: str) -> dict[str, Any]:
@@ -302,7 +274,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def resumed_partition(
-    made: Partition | None, before: Partition | None, samples: int, *, is_new: bool = False
+    made: Partition | None, before: Partition | None, samples: int, *, is_new: bool
 ) -> Partition | None:
     """Return the subsets of the resumed sweep; subsets given again (``made``) must equal them.
 
@@ -310,7 +282,7 @@ def resumed_partition(
     """
     if is_new:
         axes, found = ({} if one is None else one.axes for one in (before, made))
-        if axes != found or (before is None) != (made is None):
+        if axes != found:
             raise ValueError(
                 "groups, folds and rows of sample_weight must be given for the other samples, with "
                 f"the axes of the sweep, {shown(axes)}, got {shown(found)}"
@@ -349,8 +321,16 @@ def planned(result: Run | Sweep | None) -> int:
     return int(states[0].planned[0]) if states else 0
 
 
-def check_resumed_networks(resume: Run | Sweep, networks: Sequence[Network], samples: int) -> None:
-    """Raise if the samples, at most this number, don't fit the resumed networks."""
+def check_resumed_networks(
+    resume: Run | Sweep, networks: Sequence[Network], samples: int, total: int
+) -> None:
+    """Raise if the samples don't fit the resumed networks: a total, or at most so many per run."""
+    predictions = resume.recorded_predictions
+    if predictions is not None and predictions.shape[-2] != total:
+        raise ValueError(
+            "X must have the same number of samples as before to resume with "
+            f"record_predictions=True ({predictions.shape[-2]}), got {total}"
+        )
     former = (Network.of(resume),) if isinstance(resume, Run) else resume.networks
     for network, before, state in zip(networks, former, states_of(resume), strict=True):
         sizes, found = network.sizes, before.sizes
@@ -370,20 +350,6 @@ ANY_SAMPLES: Hashes = {}
 """In place of a run's hashes: it may be resumed with other samples, as estimators do."""
 
 
-def differing_samples(before: Hashes | None, now: Hashes) -> dict[str, str]:
-    """The arrays of samples that differ, and how; all if those before are not known."""
-    found = {}
-    for name in SAMPLES:
-        old, new = (hashes.get(name, "none ") for hashes in (before or {}, now))
-        if old != new:
-            (was, _), (shape, _) = (
-                one.removeprefix("float64 ").rsplit(" ", 1) for one in (old, new)
-            )
-            how = "of other values" if was == shape else f"of shape {shape}, not {was}"
-            found[name] = f"{name.replace('_', ' ')} {how}"
-    return found
-
-
 def check_same_samples(before: Hashes | None, now: Hashes, whose: str) -> None:
     """Raise unless the samples are those of the resumed result; warn if its file has no hashes."""
     if before is None:
@@ -391,54 +357,67 @@ def check_same_samples(before: Hashes | None, now: Hashes, whose: str) -> None:
             f"{whose} has no hashes of its samples, as fastgd 0.2.0 or older made it: whether X, "
             "y, gradients and validation are the same is not checked"
         )
-    elif before and (found := differing_samples(before, now)):
+        return
+    found = []
+    for name in SAMPLES:
+        old, new = (hashes.get(name, "none ") for hashes in (before, now))
+        if before and old != new:
+            (was, _), (shape, _) = (
+                one.removeprefix("float64 ").rsplit(" ", 1) for one in (old, new)
+            )
+            how = "of other values" if was == shape else f"of shape {shape}, not {was}"
+            found.append(f"{name.replace('_', ' ')} {how}")
+    if found:
         raise ValueError(
             f"resume needs the samples that {whose} was trained on (X, y, gradients and validation "
-            f"as they were), got {' and '.join(found.values())}"
+            f"as they were), got {' and '.join(found)}"
         )
 
 
-def schedule_start(resume: Run | Sweep | None, change: Mapping[str, Any]) -> int:
+def schedule_start(resume: Run | Sweep | None, anew: Collection[str]) -> int:
     """The update at which the schedule began: the last one at which it was given anew."""
-    history = () if resume is None else (*resume.history, (planned(resume), change))
-    return max((at for at, values in history if "schedule" in values), default=0)
+    if resume is None:
+        return 0
+    return planned(resume) if "schedule" in anew else resume.schedule_start or 0
 
 
 def suited(
     state: State,
     method: Method,
     values: Mapping[str, Sequence[Any]],
-    entry: Mapping[str, Any],
+    anew: Collection[str],
     samples: int,
-    *,
-    is_other: bool,
 ) -> State:
-    """A state without what belongs to other samples, of at most this number, or another error.
+    """A state without what belongs to other samples or errors, for at most this many samples.
 
-    ``is_other`` is whether the samples are others whose error is monitored.
+    ``anew`` are the names of what may differ: see :func:`differing`.
     """
+    if method.summary is not None:
+        raise ValueError(
+            "summary must be changed to None to resume with change or other samples, as it "
+            f"compares all errors with the first, got {method.summary}"
+        )
+    going, is_new = state.ended < 0, "samples" in anew
     if isinstance(method.optimizer, LevenbergMarquardt):  # its last step may have been the last one
         numbers = state.corrections.copy()
-        numbers[state.ended < 0, list(method.optimizer.kept).index("signal")] = 0.0
+        numbers[going, list(method.optimizer.kept).index("signal")] = 0.0
         state = state._replace(corrections=numbers)
-    is_drawn, is_new = method.sampling == "adaptive", "samples" in entry
-    if is_new or is_drawn != bool(state.tau.shape[1]):
-        state = state._replace(tau=np.zeros((len(state.ended), samples * is_drawn)))
+    drawn = samples if method.sampling == "adaptive" else 0
     watched, best = State.widths(method, values)
-    alike = (state.watch.shape[1], bool(state.best.shape[1])) == (watched, bool(best))
-    measures = {"monitor", "summary", "restore_best"}
+    runs, parameters = state.parameters.shape
+    fresh = State.empty(runs, parameters, method, watched, drawn, best)
+    fresh.watch_counts[:, 0] = state.planned
+    monitored = {"monitor", "restore_best"}
     if method.monitor == "loss":
-        measures |= {"gradient_weight", *LossOptions.__annotations__, *method.numbers}
-    anew = is_other or not alike or not measures.isdisjoint(entry)
-    if method.summary and (
-        anew or not {"samples", "batch_size", "evaluate_every"}.isdisjoint(entry)
-    ):
-        raise ValueError(
-            "summary must be changed to None where other samples or options change what is "
-            "monitored or when, as it compares all errors with the first, "
-            f"got {method.summary}"
-        )
-    return state.watched_anew(watched, best, keep=alike) if anew else state
+        monitored |= {"gradient_weight", *LossOptions.__annotations__, *method.numbers}
+    begun = ["tau"] if is_new or bool(drawn) != bool(state.tau.shape[1]) else []
+    if is_new or not monitored.isdisjoint(anew) or watched != state.watch.shape[1]:
+        begun += ["watch", "watch_counts", "best", "best_error"]
+    for name in begun:
+        old, new = getattr(state, name), getattr(fresh, name)
+        if old.shape == new.shape:
+            new[~going] = old[~going]
+    return state._replace(**{name: getattr(fresh, name) for name in begun})
 
 
 def join(
@@ -453,8 +432,8 @@ def join(
             path = network.row(NetworkParts(*parts))[None]
     else:
         axes = len(before.shape)
-        if before._kept_path is not None:
-            path = before._kept_path[number][runs]
+        if before.kept_path is not None:
+            path = before.kept_path[number][runs]
 
     def mine(values: Any) -> Any:
         """A row for each run."""

@@ -36,7 +36,7 @@ from fastgd.training.measured import (
     with_measured,
 )
 from fastgd.training.saved_result import SavedResult
-from fastgd.training.stored_results import History, decode_run, encode_run
+from fastgd.training.stored_results import decode_run, encode_run
 from fastgd.training.sweep_axes import variables
 
 if TYPE_CHECKING:
@@ -332,11 +332,9 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
     sample_hashes : dict or None
         If there is a state: shape and SHA-256 of X, y, gradients and validation, by name, which
         ``resume`` compares. None in runs from files of version 0.2.0.
-    history : tuple of (int, dict)
-        If the run was resumed with ``change`` or other samples: for each time the number of updates
-        before it, and what was different until then, as it was. ``((500, {"alpha": 10.0}),)`` means
-        that alpha was 10 in the first 500 updates; ``"samples": "other"`` stands for samples that
-        were others; ``"schedule"`` also if the same one began anew.
+    schedule_start : int or None
+        If the run was resumed with ``change`` or other samples: the update at which its schedule
+        began, which is 0 unless ``change`` gave it anew.
     """
 
     alpha: Alpha
@@ -370,7 +368,7 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
     measurements: FloatArray | None = None
     state: State | None = None
     sample_hashes: dict[str, str] | None = None
-    history: History = ()
+    schedule_start: int | None = None
 
     @property
     def measured(self) -> dict[str, FloatArray]:
@@ -573,10 +571,10 @@ def run_of(network: Network, method: Method, row: Mapping[str, Any], **shared: A
     """Make a run of a row of results, by the names of a sweep's fields; None if it has no such.
 
     Scalars may be NumPy scalars. ``shared`` are alpha, seed and recorded; state, sample_hashes and
-    history, if there are any.
+    schedule_start, if there are any.
     """
-    last, counts = network.parts(row["_kept_weights"]), network.parts(row["_kept_changes"])
-    path, summary, best = row.get("_kept_path"), row.get("summary"), row.get("best_iteration")
+    last, counts = network.parts(row["kept_weights"]), network.parts(row["kept_changes"])
+    path, summary, best = row.get("kept_path"), row.get("summary"), row.get("best_iteration")
     way = None if path is None else network.parts(path)
     single = ("final_validation_error", *BAYESIAN)
     numbers: dict[str, Any] = {n: float(row[n]) for n in single if row.get(n) is not None}

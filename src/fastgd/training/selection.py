@@ -16,17 +16,18 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Partition, RowIndices, Subset, joined
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.checks.numbers import array_of, integer
+from fastgd.engine.programs import ProgramAxis
 from fastgd.engine.recipe import is_watched
 from fastgd.engine.results import MISSING, STATUS, State, Summary, summarize
-from fastgd.optimizers import Hyperparameters
+from fastgd.formulas.measures import needs_last
+from fastgd.formulas.updates import kept_of, states_of
 from fastgd.store import hashes_of
 from fastgd.training.run import Run, run_of
-from fastgd.training.stored_results import RESULTS, History
+from fastgd.training.stored_results import RESULTS
 from fastgd.training.sweep_axes import (
     COMBINATION,
     PARTS,
     SweepAxes,
-    given_of,
     is_numbered,
     told_apart,
     varied,
@@ -317,7 +318,7 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
             "the run must have been trained, got one that is missing: repeat the call that made "
             "the folder to train it"
         )
-    sweep_axes = SweepAxes(sweep.axes)
+    sweep_axes: SweepAxes = sweep._sweep_axes
     number, row = sweep_axes.place(index)
     values = sweep.settings | sweep_axes.values(index)
     method = method_at(sweep.method, values)
@@ -331,7 +332,7 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
         if partition.hashes:
             weights = {} if part.held_weight is None else {"validation_weight": part.held_weight}
             hashes = partition.hashes[which // partition.weightings] | hashes_of(weights)
-    if sweep._kept_weights is None:
+    if sweep.kept_weights is None:
         return _trained_again(sweep, index, method, part, values)
     found = _found(sweep, index, number, row, part)
     state = None
@@ -347,12 +348,7 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
         recorded=sweep.recorded,
         state=state,
         sample_hashes=state and hashes,
-        history=_past(
-            sweep.history,
-            Selection(sweep_axes, index),
-            given_of({}, values["alpha"], method),
-            method,
-        ),
+        schedule_start=sweep.schedule_start,
     )
 
 
@@ -385,7 +381,7 @@ def _trained_again(
             "made with keep_weights=False, and comes from a file, was resumed with change or other "
             "samples, or resumes one that does"
         )
-    number, _ = SweepAxes(sweep.axes).place(index)
+    number, _ = sweep._sweep_axes.place(index)
     hidden = sweep.networks[number].sizes[1:-1]
     run: Run = sweep.source.train(hidden, method, part, values)
     before = sweep.final_error[index]
@@ -462,20 +458,22 @@ def selected(sweep: Any, chosen: Selection, measured: Mapping[str, Any]) -> dict
     first = told_apart({name: axis[0] for name, axis in axes.items()} | fixed)
     shared = {name: value for name, value in first.items() if name in ("alpha", "seed")}
     shared |= {name: value for name, value in fixed.items() if name in PARTS}
-    settings = sweep.settings | shared
     source = sweep.source
     if source and "weights" in fixed:
         source = replace(source, weights=fixed["weights"])
     method = method_at(sweep.method, first)
     partition = narrowed(sweep.partition, chosen)
     samples = None if partition is None else int(partition.rows.sizes.max())
+    whose = method
+    if sweep._sweep_axes.rules_are_data and "optimizer" in axes:
+        whose = method.at({"optimizer": ProgramAxis.of(axes["optimizer"]).optimizer})
     states = measured["states"] and tuple(
-        _state(state, method, axes, samples) for state in measured["states"]
+        _state(state, whose, axes, samples) for state in measured["states"]
     )
     return {
         **measured,
         "axes": axes,
-        "settings": settings,
+        "settings": sweep.settings | shared,
         "method": method,
         "recorded": sweep.recorded,
         "networks": tuple(sweep.networks[number] for number in chosen.networks),
@@ -483,37 +481,8 @@ def selected(sweep: Any, chosen: Selection, measured: Mapping[str, Any]) -> dict
         "sample_hashes": sweep.sample_hashes,
         "partition": partition,
         "states": states,
-        "history": _past(sweep.history, chosen, given_of(axes, settings["alpha"], method), method),
+        "schedule_start": sweep.schedule_start,
     }
-
-
-def _past(history: History, chosen: Selection, now: dict[str, Any], method: Method) -> History:
-    """What a history says of the selected runs, whose alpha and options are these ``now``."""
-    axes, found, now = chosen.sweep_axes.axes, list[Any](), vars(method) | method.numbers | now
-    selectors = dict(zip(axes, chosen.selectors, strict=True))
-
-    def some(name: str, value: Any) -> Any:
-        if name not in selectors:
-            return value
-        places = _places_of(len(value), selectors[name])
-        return [value[i] for i in places] if places.ndim else value[int(places)]
-
-    for updates, values in reversed(history):
-        own = {name: some(name, value) for name, value in values.items()}
-        for option, holder in own.items():
-            if isinstance(holder, Hyperparameters):
-                fields = {n: some(n, v) for n, v in holder._asdict().items() if n in selectors}
-                own[option] = holder._replace(**fields) if fields else holder
-        # A value on an axis that was another one may be another one for other runs only.
-        own = {
-            name: value
-            for name, value in own.items()
-            if value is values[name] or name == "schedule" or value != now.get(name)
-        }
-        now = now | own
-        if own:
-            found.insert(0, (updates, own))
-    return tuple(found)
 
 
 def method_at(method: Method, values: Mapping[str, Any]) -> Method:
@@ -530,6 +499,12 @@ def _state(
     has a value for each sample of these runs.
     """
     values = {name: axis for name, axis in varied(axes).items() if name in VALUES}
+    # Rules as data have as many states as any beside them; what is measured follows.
+    own, measured = states_of(method.optimizer), int(needs_last(method.measure))
+    others = state.steps.shape[1] - measured
+    steps = np.concatenate((state.steps[:, :own], state.steps[:, others:]), axis=1)
+    kept = state.corrections[:, : len(kept_of(method.optimizer))]
+    state = state._replace(steps=steps, corrections=kept)
     if not is_watched(method, values):
         counts = np.zeros_like(state.watch_counts)
         state = state._replace(watch=state.watch[:, :0], watch_counts=counts)

@@ -8,7 +8,7 @@ it is also the metadata of a folder.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -41,9 +41,10 @@ from fastgd.checks.numbers import (
     check_seeds,
 )
 from fastgd.engine.network import Network
+from fastgd.engine.programs import ProgramAxis
 from fastgd.engine.results import MISSING, STATUS, State, Summary
 from fastgd.formulas.measures import Measure
-from fastgd.formulas.named import Formula, Function, Loss, Penalty, loss_of
+from fastgd.formulas.named import Formula, Function, Loss, Penalty, Schedule, loss_of
 from fastgd.formulas.rules import Rule
 from fastgd.optimizers import BAYESIAN, Hyperparameters
 from fastgd.store import Arrays, hashes_of
@@ -65,9 +66,6 @@ from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, varied
 
 Hashes = dict[str, str]
 """For each array of :attr:`TrainingData.samples` its dtype, shape and SHA-256, as in a manifest."""
-
-History = tuple[tuple[int, dict[str, Any]], ...]
-"""What a resumed result was trained with before: see :attr:`fastgd.Run.history`."""
 
 SAMPLES = ("X", "y", "gradients", "validation_X", "validation_y", "validation_weight")
 
@@ -128,67 +126,34 @@ def decode_option(name: str, value: Any, arrays: Found) -> Any:
     """
     if name == "sample_weight":
         return array_of(arrays, name, "f", arrays[name].shape[:1])
-    if name in FIELDED:
+    if name in FIELDED and value[0] != "Schedule":
         name, fields = value
         if name == "Factors":
             own = fields["factors"]
             return schedules.Factors(array_of(arrays, own, "f", arrays[own].shape[:1]))
-        known: tuple[type[Hyperparameters], ...]
-        known = (*optimizers.ALL, Rule, schedules.Schedule, *schedules.ALL)
-        holders = {kind.__name__: kind for kind in known}
-        changing = {n: v for n, v in fields.items() if isinstance(v, (list, tuple))}
-        own = {n: holders[kind](**facts) for n, (kind, facts) in changing.items()}
-        return holders[name](**fields | own)
+        holders: tuple[type[Hyperparameters], ...] = (*optimizers.ALL, Rule, *schedules.ALL)
+        own = {n: _decoded(v) for n, v in fields.items()}
+        return {kind.__name__: kind for kind in holders}[name](**own)
     if name == "measure":
         return value and [
             one if isinstance(one, str) else Measure.of_text(*one[1:]) for one in value
         ]
-    if name in FORMULAS and isinstance(value, (list, tuple)):  # its source, which is never run
-        kind, *source = value
-        formulas: tuple[type[Formula], ...] = (Function, Loss, Penalty)
-        return {one.__name__: one for one in formulas}[kind].of_text(*source)
-    return value
+    return _decoded(value) if name in FORMULAS else value
 
 
-def _encoded_history(history: History, arrays: Arrays) -> JsonValues:
-    """A history as a value of the header; nothing if there is none, as in files of before."""
-    return {"history": as_json(history, arrays)} if history else {}
-
-
-def decode_history(
-    value: Any, method: Method, arrays: Found, axes: Collection[str] = ()
-) -> History:
-    """Restore and check the history of a run, or of a sweep with these axes."""
-    found, given = list[tuple[int, dict[str, Any]]](), dict(method.given)
-    for updates, values in reversed(tuple(value)):
-        own = {}
-        for name, one in values.items():
-            each = list(one) if name in axes else [one]
-            own[name] = [decode_option(name, item, arrays) for item in each]
-            given |= {name: own[name][0]} if name == "loss" else {}
-        kinds = {n: option.kind for n, option in DECLARED.items()} | kinds_of(given)
-        checked = {name: [_former(name, one, kinds, axes) for one in own[name]] for name in own}
-        plain = {name: each if name in axes else each[0] for name, each in checked.items()}
-        found.insert(0, (count(updates), plain))
-    return tuple(found)
-
-
-def _former(name: str, value: Any, kinds: Mapping[str, OptionType], axes: Collection[str]) -> Any:
-    """Check a value in a history; an optimizer or a schedule may have axes in its fields."""
-    if name == "samples":
-        need(value == "other")
+def _decoded(value: Any) -> Any:
+    """Restore a formula, from its source, which is never run; other values are as they are."""
+    if not isinstance(value, (list, tuple)) or not isinstance(value[0], str):
         return value
-    if name == "alpha":
-        return _check_alpha(value)
-    if name not in FIELDED:
-        return kinds[name].check(name, value, LARGEST)
-    lists = {
-        field: field_kind(value, field).check_axis(field, getattr(value, field), LARGEST)
-        for field in value.hyperparameters
-        if field in axes
-    }
-    first = {field: axis[0] for field, axis in lists.items()}
-    return kinds[name].check(name, value._replace(**first), LARGEST)._replace(**lists)
+    kind, *source = value
+    known: tuple[type[Formula], ...] = (Function, Loss, Penalty, Schedule)
+    return {one.__name__: one for one in known}[kind].of_text(*source)
+
+
+def _restarted(result: Any) -> JsonValues:
+    """The start of a schedule as a value of the header; nothing if there is none, as before."""
+    start = result.schedule_start
+    return {} if start is None else {"schedule_start": start}
 
 
 def check_width(method: Method, outputs: int) -> None:
@@ -258,9 +223,9 @@ FIELDS: dict[str, tuple[StoredField | None, StoredField | None, str]] = {
         "watch",
     ),
     "minimizer": (_check_minimizer, None, ""),
-    "_kept_weights": (None, replace(_OF_LAYERS, name="kept_weights"), "weights"),
-    "_kept_changes": (None, replace(_OF_LAYERS, kinds="i", name="kept_changes"), "changes"),
-    "_kept_path": (None, replace(_OF_LAYERS, shape="runs records", name="kept_path"), "path"),
+    "kept_weights": (None, _OF_LAYERS, "weights"),
+    "kept_changes": (None, replace(_OF_LAYERS, kinds="i"), "changes"),
+    "kept_path": (None, replace(_OF_LAYERS, shape="runs records"), "path"),
     "validation_errors": (*_OPTIONAL_CURVE, "held_errors"),
     "final_validation_error": (*_OPTIONAL_NUMBER, "held_final"),
     "best_iteration": (optional(count), StoredArray("i", "axes", optional=True), "best_iteration"),
@@ -297,7 +262,7 @@ def encode_run(run: Any) -> tuple[JsonValues, Arrays]:
     """A Run as a header and arrays."""
     header, arrays = codec.encode(_OF_RUN, run)
     header |= {"options": as_json(run.options, arrays)}
-    return header | _encoded_history(run.history, arrays), arrays
+    return header | _restarted(run), arrays
 
 
 def decode_run(header: JsonValues, arrays: Found) -> dict[str, Any]:
@@ -323,8 +288,8 @@ def decode_run(header: JsonValues, arrays: Found) -> dict[str, Any]:
     check_width(method, sizes[-1])
     network, state = Network(sizes, bias, batch_norm), found["state"]
     found["state"] = state and check_state(state, 1, network, method, {})
-    history = decode_history(header.get("history", ()), method, arrays)
-    return {**found, "options": method.given, "history": history}
+    start = optional(count)(header.get("schedule_start"))
+    return {**found, "options": method.given, "schedule_start": start}
 
 
 def _predicted(arrays: Found, outputs: int) -> dict[str, tuple[int, ...]]:
@@ -392,7 +357,7 @@ def decode_sweep(header: JsonValues, arrays: Found) -> dict[str, Any]:
     if hashes:
         outline["partition"] = replace(outline["partition"], hashes=hashes)
     axes, networks, method = outline["axes"], outline["networks"], outline["method"]
-    sweep_axes = SweepAxes(axes)
+    sweep_axes = SweepAxes.with_networks(axes, len(networks))
     dimensions = {
         "axes": sweep_axes.shape,
         "records": outline["recorded"].shape,
@@ -403,17 +368,17 @@ def decode_sweep(header: JsonValues, arrays: Found) -> dict[str, Any]:
     }
     found = codec.decode(_OF_SWEEP, header, arrays, dimensions)
     need(set(np.unique(found["status"])) <= {*STATUS, MISSING})
-    need((found["_kept_weights"] is None) == (found["_kept_changes"] is None))
+    need((found["kept_weights"] is None) == (found["kept_changes"] is None))
     if found["states"] is not None:
         found["states"] = tuple(
-            check_state(state, sweep_axes.runs, network, *options_of(axes, number, method))
+            check_state(state, sweep_axes.runs, network, *options_of(sweep_axes, number, method))
             for number, (network, state) in enumerate(zip(networks, found["states"], strict=True))
         )
     return outline | found
 
 
 def measured_arrays(piece: Any) -> Iterator[tuple[str, NDArray[Any]]]:
-    """The arrays of some runs of a sweep; those of all networks have one name.
+    """The arrays of some runs of a sweep; those of all networks have the name of their field.
 
     LookupError if runs are missing.
     """
@@ -422,7 +387,7 @@ def measured_arrays(piece: Any) -> Iterator[tuple[str, NDArray[Any]]]:
     for name, field in RESULTS.items():
         if name != "states":
             for own, array in field.encode(name, getattr(piece, name)).items():
-                yield field.name if field.each else own, array
+                yield name if field.each else own, array
 
 
 def encode_outline(sweep: Any) -> tuple[JsonValues, Arrays]:
@@ -439,7 +404,7 @@ def encode_outline(sweep: Any) -> tuple[JsonValues, Arrays]:
         "settings": sweep.settings,
         "options": as_json(sweep.method.given, arrays),
         "networks": [(n.sizes, n.bias, n.batch_norm) for n in sweep.networks],
-        **_encoded_history(sweep.history, arrays),
+        **_restarted(sweep),
     }, arrays
 
 
@@ -453,7 +418,7 @@ def decode_outline(header: JsonValues, arrays: Found) -> dict[str, Any]:
     method = decode_method(header["options"], arrays)
     axis = partial(_axis, networks[0], method, arrays)
     axes = {name: axis(name, values) for name, values in header["axes"].items()}
-    sweep_axes = SweepAxes(axes)
+    sweep_axes = SweepAxes.with_networks(axes, len(networks))
     need(sweep_axes.is_in_order and sweep_axes.networks == len(networks))
     for k, network in enumerate(networks):
         check_width(sweep_axes.method_of(k, method), network.sizes[-1])
@@ -466,15 +431,17 @@ def decode_outline(header: JsonValues, arrays: Found) -> dict[str, Any]:
         "recorded": array_of(arrays, "recorded", "i", arrays["recorded"].shape[:1]),
         "networks": networks,
         "partition": decode_partition(arrays, axes),
-        "history": decode_history(header.get("history", ()), method, arrays, axes),
+        "schedule_start": optional(count)(header.get("schedule_start")),
     }
 
 
 def options_of(
-    axes: Mapping[str, list[Any]], number: int, shared: Method
+    sweep_axes: SweepAxes, number: int, shared: Method
 ) -> tuple[Method, dict[str, list[Any]]]:
     """The options of a network, with those that are axes of networks; and other axes of options."""
-    method = SweepAxes(dict(axes)).method_of(number, shared)
+    method, axes = sweep_axes.method_of(number, shared), sweep_axes.axes
+    if sweep_axes.rules_are_data:
+        method = method.at({"optimizer": ProgramAxis.of(axes["optimizer"]).optimizer})
     return method, {name: axis for name, axis in varied(axes).items() if name in VALUES}
 
 
@@ -532,7 +499,7 @@ def _axis(network: Network, method: Method, arrays: Found, name: str, values: An
     kinds |= kinds_of(method.given)
     kinds |= {option: declared.kind for option, declared in DECLARED.items()}
     if name == "schedule":  # each has an array of its own
-        factors = [fields["factors"] for kind, fields in axis if kind == "Factors"]
+        factors = [fields["factors"] for kind, fields, *_ in axis if kind == "Factors"]
         need(len(set(factors)) == len(factors))
     found = [decode_option(name, value, arrays) for value in axis]
     return kinds[name].check_axis(name, found, LARGEST)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.declarations import FIELDED, OF_EACH_RUN, STRUCTURES
+from fastgd.arguments.declarations import FIELDED, STRUCTURES
 from fastgd.arguments.option_types import has_numbers
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers
@@ -43,12 +43,20 @@ class SweepAxes:
     """The product of the values on the axes, in order; the last axis is the fastest."""
 
     axes: dict[str, list[Any]]
+    rules_are_data: bool = False
+    """Whether the axis of optimizers is one of the runs of a network: of rules, as programs."""
 
     @classmethod
-    def of(cls, axes: Mapping[str, Axis]) -> SweepAxes:
+    def with_networks(cls, axes: dict[str, list[Any]], networks: int) -> SweepAxes:
+        """The axes of a result with this number of networks."""
+        found = cls(axes)
+        return found if found.networks == networks else cls(axes, rules_are_data=True)
+
+    @classmethod
+    def of(cls, axes: Mapping[str, Axis], *, rules_are_data: bool = False) -> SweepAxes:
         """Put the axes in order; those of networks, and numeric options, are in order already."""
         named = sorted(axes.items(), key=lambda item: _rank(item[0]))
-        return cls({name: axis for name, axis in named if axis is not None})
+        return cls({name: axis for name, axis in named if axis is not None}, rules_are_data)
 
     @property
     def is_in_order(self) -> bool:
@@ -65,7 +73,7 @@ class SweepAxes:
     @property
     def cut(self) -> int:
         """Number of axes that change the network; they come first."""
-        return sum(name in _OF_NETWORKS for name in self.axes)
+        return sum(name in _OF_NETWORKS for name in self.axes) - self.rules_are_data
 
     @property
     def networks(self) -> int:
@@ -130,18 +138,6 @@ def _flat(index: Sequence[int], shape: tuple[int, ...]) -> int:
     return number
 
 
-def given_of(axes: Mapping[str, list[Any]], alpha: Any, method: Method) -> dict[str, Any]:
-    """Alpha and the options of a sweep as a call has them: with their axes, also in fields."""
-    names = ("alpha", *STRUCTURES, *OF_EACH_RUN, *method.numbers)
-    own = {"alpha": alpha, **method.given} | {name: axes[name] for name in names if name in axes}
-    for option in FIELDED:
-        holder = getattr(method, option)
-        fields = {name: axes[name] for name in holder.hyperparameters if name in axes}
-        if fields:
-            own[option] = holder._replace(**fields)
-    return own
-
-
 # ---------------------------------------------------------------- tables
 
 CURVES = {"errors": "error", "losses": "loss", "validation_errors": "validation_error"}
@@ -182,13 +178,17 @@ def _cells(name: str, axis: list[Any]) -> dict[str, list[Any]]:
     if name == COMBINATION:
         return {name: list(range(len(axis)))} | varied({name: axis})
     if name not in FIELDED:
-        return {name: [_text(one) if isinstance(one, Formula) else one for one in axis]}
+        return {name: list(map(_cell, axis))}
     fields = dict.fromkeys(field for one in axis for field in one.hyperparameters)
-    found = {field: [getattr(one, field, np.nan) for one in axis] for field in fields}
-    return {name: [one.label for one in axis]} | {
-        field: [one.label if isinstance(one, Hyperparameters) else one for one in cells]
-        for field, cells in found.items()
-    }
+    found = {name: axis} | {f: [getattr(one, f, np.nan) for one in axis] for f in fields}
+    return {column: list(map(_cell, cells)) for column, cells in found.items()}
+
+
+def _cell(value: Any) -> Any:
+    """A value, or what an optimizer, a schedule or another formula is called."""
+    if isinstance(value, Hyperparameters):
+        return value.label
+    return _text(value) if isinstance(value, Formula) else value
 
 
 def _text(formula: Formula) -> str:

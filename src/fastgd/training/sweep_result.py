@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 import numpy as np
@@ -60,7 +61,6 @@ from fastgd.training.selection import (
     taken,
 )
 from fastgd.training.stored_results import (
-    History,
     decode_sweep,
     encode_outline,
     encode_sweep,
@@ -95,22 +95,16 @@ class _Stacked(Generic[Arrays]):
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
-    @overload
-    def __get__(self, sweep: None, owner: type) -> _Stacked[Arrays]: ...
+    def __get__(self, sweep: Sweep | None, owner: type) -> Arrays:
+        found: Any = self if sweep is None else self._of(sweep)
+        return cast(Arrays, found)
 
-    @overload
-    def __get__(self, sweep: Sweep, owner: type) -> Arrays: ...
-
-    def __get__(self, sweep: Sweep | None, owner: type) -> Any:
-        if sweep is None:
-            return self
+    def _of(self, sweep: Sweep) -> Any:
         kept = getattr(sweep, self._kept)  # once: a folder reads it each time
-        if kept is None and self._kept == "_kept_path":
+        if kept is None and self._kept == "kept_path":
             return None if self._part == "weights" else ()
-        if kept is None:
-            raise _without_weights(self._name)
         has = {"biases": "bias", "normalization": "batch_norm"}.get(self._part, "sizes")
-        _check_alike(sweep, self._name, lambda own: (own.sizes, getattr(own, has)))
+        _check_arrays(sweep, kept, self._name, attrgetter("sizes", has))
         pairs = zip(sweep.networks, kept, strict=True)
         each = [getattr(network.parts(rows), self._part) for network, rows in pairs]
 
@@ -176,9 +170,9 @@ class Sweep(SavedResult, ShownInNotebooks):
     recorded_predictions : shape + (records, samples, outputs) array, or None
         The outputs at the points of ``errors``, with ``record_predictions=True``: of all samples of
         X, also those that a run of a group or fold doesn't learn from.
-    history : tuple of (int, dict)
-        As in :class:`Run`, with axes where the values of an axis were others.
-    settings, method, networks, states, source
+    schedule_start : int or None
+        As in :class:`Run`.
+    settings, method, networks, kept_weights, kept_changes, kept_path, states, source
         Private: what the methods of this class read.
     """
 
@@ -195,9 +189,9 @@ class Sweep(SavedResult, ShownInNotebooks):
     total_changes: NDArray[np.int64]
     summary: Summary | None = field(repr=False)
     networks: tuple[Network, ...] = field(repr=False)
-    _kept_weights: tuple[NDArray[np.float64], ...] | None = field(repr=False)
-    _kept_changes: tuple[NDArray[np.int64], ...] | None = field(repr=False)
-    _kept_path: tuple[NDArray[np.float64], ...] | None = field(repr=False, default=None)
+    kept_weights: tuple[NDArray[np.float64], ...] | None = field(repr=False)
+    kept_changes: tuple[NDArray[np.int64], ...] | None = field(repr=False)
+    kept_path: tuple[NDArray[np.float64], ...] | None = field(repr=False, default=None)
     recorded_predictions: NDArray[np.float64] | None = field(repr=False, default=None)
     validation_errors: NDArray[np.float64] | None = field(repr=False, default=None)
     final_validation_error: NDArray[np.float64] | None = field(repr=False, default=None)
@@ -210,16 +204,16 @@ class Sweep(SavedResult, ShownInNotebooks):
     partition: Partition | None = field(repr=False, default=None)
     source: Any = field(repr=False, default=None)
     sample_hashes: dict[str, str] | None = field(repr=False, default=None)
-    history: History = field(repr=False, default=())
+    schedule_start: int | None = field(repr=False, default=None)
 
-    weights = _Stacked[Weights]("_kept_weights", "weights")
-    biases = _Stacked[Weights]("_kept_weights", "biases")
-    normalization = _Stacked[BatchNorms]("_kept_weights", "normalization")
-    direction_changes = _Stacked[Counts]("_kept_changes", "weights")
-    bias_direction_changes = _Stacked[Counts]("_kept_changes", "biases")
-    recorded_weights = _Stacked[Weights | None]("_kept_path", "weights")
-    recorded_biases = _Stacked[Weights]("_kept_path", "biases")
-    recorded_normalization = _Stacked[BatchNorms]("_kept_path", "normalization")
+    weights = _Stacked[Weights]("kept_weights", "weights")
+    biases = _Stacked[Weights]("kept_weights", "biases")
+    normalization = _Stacked[BatchNorms]("kept_weights", "normalization")
+    direction_changes = _Stacked[Counts]("kept_changes", "weights")
+    bias_direction_changes = _Stacked[Counts]("kept_changes", "biases")
+    recorded_weights = _Stacked[Weights | None]("kept_path", "weights")
+    recorded_biases = _Stacked[Weights]("kept_path", "biases")
+    recorded_normalization = _Stacked[BatchNorms]("kept_path", "normalization")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -228,7 +222,7 @@ class Sweep(SavedResult, ShownInNotebooks):
 
     @property
     def _sweep_axes(self) -> SweepAxes:
-        return SweepAxes(self.axes)
+        return SweepAxes.with_networks(self.axes, len(self.networks))
 
     @property
     def options(self) -> dict[str, Any]:
@@ -507,8 +501,7 @@ class Sweep(SavedResult, ShownInNotebooks):
         >>> [layer.shape for layer in sweep.hidden(X)]
         [(2, 5, 4, 4)]
         """
-        inputs, weights = _inputs(self, X, "hidden")
-        _check_alike(self, "values of hidden layers", lambda network: network.sizes[:-1])
+        inputs, weights = _inputs(self, X, "hidden", attrgetter("sizes"))
         units = sum(self.networks[0].sizes[1:])
         check_memory(16 * len(self) * len(inputs) * units, "the values of hidden layers", also=ALSO)
         found, threads = [], available_threads()
@@ -653,34 +646,31 @@ class Sweep(SavedResult, ShownInNotebooks):
 ALSO = "fewer samples, or a selection of the sweep,"
 
 
-def _inputs(sweep: Sweep, X: object, caller: str) -> tuple[FloatArray, tuple[FloatArray, ...]]:
-    """Check X, and that the sweep has networks with as many outputs each; and their weights."""
-    weights, sizes = sweep._kept_weights, sweep.networks[0].sizes
-    if weights is None:
-        raise _without_weights(caller)
-    if any(network.sizes[-1] != sizes[-1] for network in sweep.networks):
+def _inputs(
+    sweep: Sweep,
+    X: object,
+    caller: str,
+    of: Callable[[Network], object] = lambda network: network.sizes[-1],
+) -> tuple[FloatArray, tuple[FloatArray, ...]]:
+    """Check X, and :func:`_check_arrays` for results of it; and the networks' weights."""
+    weights = sweep.kept_weights
+    _check_arrays(sweep, weights, caller, of)
+    return check_inputs(X, sweep.networks[0].sizes[0]), weights or ()
+
+
+def _check_arrays(sweep: Sweep, kept: object, caller: str, of: Callable[[Network], object]) -> None:
+    """Raise unless there are weights, or other numbers, of networks that are alike in this."""
+    if kept is None:
         raise ValueError(
-            f"{caller} needs networks with the same number of outputs, and those of this sweep "
-            "differ because of their loss: select one first, as in sweep.sel(loss=...)"
+            f"{caller} needs the weights of all runs, and this sweep was made with "
+            "keep_weights=False"
         )
-    return check_inputs(X, sizes[0]), weights
-
-
-def _without_weights(caller: str) -> ValueError:
-    return ValueError(
-        f"{caller} needs the weights of all runs, and this sweep was made with keep_weights=False"
-    )
-
-
-def _check_alike(sweep: Sweep, what: str, of: Callable[[Network], object]) -> None:
-    """Raise unless all networks are alike in this; the message says which axis changes it."""
-    axes = sweep._sweep_axes
-    numbers = np.arange(axes.networks).reshape(axes.shape[: axes.cut])
-    for k, name in enumerate(list(axes.axes)[: axes.cut]):
-        along = np.moveaxis(numbers, k, -1).reshape(-1, axes.shape[k])[0]
-        if len({of(sweep.networks[i]) for i in along}) > 1:
+    for number, network in enumerate(sweep.networks):
+        if of(network) != of(sweep.networks[0]):  # the first one: only one axis differs
+            index = sweep._sweep_axes.network_index(number)
+            name = next(name for name, place in zip(sweep.axes, index, strict=False) if place)
             raise ValueError(
-                f"{what} must have one shape in all runs to be an array, and the axis {name} "
+                f"{caller} must have one shape in all runs to be an array, and the axis {name} "
                 f"changes it: sweep[i] has those of one run, sweep.sel({name}=...) of some"
             )
 

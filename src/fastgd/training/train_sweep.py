@@ -187,17 +187,18 @@ def train(
         ``gradients`` if there were any; ``sample_weight`` and ``validation`` as they are given now.
         Mini-batches are those of a training that always had as many samples. The distribution of
         ``sampling="adaptive"`` starts anew, and so does what is monitored (``patience``,
-        ``restore_best``), unless the validation set is the same.
+        ``restore_best``).
     change : dict, optional
         What a resumed training has anew, by name: alpha; options except ``activation``, ``output``,
-        ``bias``, ``batch_norm``, ``init``, ``regularization`` and ``sample_weight``; and fields of
-        the optimizer, which must stay of the same class, of the schedule, and of the loss:
-        ``change={"alpha": 0.1, "momentum": 0.5}``. All that the optimizer keeps, the counts of
-        direction changes, the number of the iteration and the records continue exactly; a changed
-        beta continues Adam's running products. A schedule that is given anew, be it the same one,
-        starts from 0 (a warm restart: Loshchilov and Hutter, ICLR 2017). What is monitored starts
-        anew if ``monitor``, ``restore_best`` or the monitored loss is another one.
-        ``run.history`` tells what was before. A run that ended early is refused.
+        ``bias``, ``batch_norm``, ``init``, ``regularization``, ``sample_weight`` and what is
+        measured; and fields of the optimizer, which must stay of the same class, of the schedule,
+        the loss and the penalty: ``change={"alpha": 0.1, "momentum": 0.5}``. All that the optimizer
+        keeps, the counts of direction changes, the number of the iteration and the records continue
+        exactly; a changed beta continues Adam's running products. A ``schedule`` that is given
+        anew, be it the same one, starts from 0 (a warm restart: Loshchilov and Hutter, ICLR 2017),
+        and with it schedules in the optimizer; a field of it changes its present value. What is
+        monitored starts anew if ``monitor``, ``restore_best`` or the monitored loss is another one.
+        ``summary`` must be left out, or changed to None, and a run that ended early is refused.
     checkpoint : path, optional
         A file that always has a complete copy of the run so far: written soon after the start, then
         about every ``checkpoint_every`` seconds, and at the end. However a call ended, the same
@@ -282,12 +283,12 @@ def train(
     Another alpha for further iterations, and then other samples:
 
     >>> slower = fastgd.train(X, y, resume=first, change={"alpha": 1}, iterations=500)
-    >>> slower.alpha, slower.history
-    (1.0, ((500, {'alpha': 10.0}),))
+    >>> slower.alpha, slower.iterations
+    (1.0, 1000)
     >>> more = fastgd.train(X + [[1, 1, 0]], y + [1], resume=slower, samples="new",
     ...                     iterations=500)
-    >>> more.iterations, more.history[1:]
-    (1500, ((1000, {'samples': 'other'}),))
+    >>> more.iterations
+    1500
 
     A curve through two points, whose slopes are known there:
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from math import prod
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,6 @@ from fastgd.arguments.axes import (
 from fastgd.arguments.declarations import LossOptions
 from fastgd.arguments.initial_network import (
     NetworkParts,
-    Stack,
     check_alphas,
     check_start,
     check_whole,
@@ -44,7 +44,6 @@ from fastgd.arguments.subsets import Partition, Subset, check_partition
 from fastgd.checks.messages import either, shown
 from fastgd.checks.numbers import (
     FloatArray,
-    check_choice,
     check_flag,
     check_memory,
     check_seeds,
@@ -54,16 +53,18 @@ from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import Network, first_rows, network_of
 from fastgd.engine.plan import PASS_BYTES, Keep, Plan
 from fastgd.engine.prediction import predict
+from fastgd.engine.programs import ProgramAxis, are_data
 from fastgd.engine.progress import Advance, unreported
 from fastgd.engine.recipe import has_second_derivative, is_watched
 from fastgd.engine.results import STATE, STATUS, State, TrainedRuns, summarize
+from fastgd.formulas.measures import SHARPNESS
 from fastgd.optimizers import BAYESIAN
 from fastgd.store import Arrays, hashes_of
 from fastgd.training.codec import JsonValues
 from fastgd.training.resuming import (
     check_resumed_networks,
     check_same_samples,
-    differing_samples,
+    differing,
     join,
     planned,
     resumed_partition,
@@ -76,7 +77,6 @@ from fastgd.training.selection import Selection, fields_of, narrowed
 from fastgd.training.stored_results import (
     SOURCES,
     Hashes,
-    History,
     as_json,
     encode_run,
     with_hashes,
@@ -236,7 +236,7 @@ class TrainingJob:
             recorded=self.task.recorded,
             state=trained.state,
             sample_hashes=self.sample_hashes,
-            history=self.history,
+            schedule_start=self.schedule_start,
         )
 
     def between(self, done: int, iterations: int, before: Run | None) -> TrainingJob:
@@ -249,9 +249,9 @@ class TrainingJob:
     # ------------------------------------------------------------ results
 
     @property
-    def history(self) -> History:
-        """What the resumed result was trained with before."""
-        return () if self.resume is None else self.resume.history
+    def schedule_start(self) -> int | None:
+        """The update at which the schedule began; None if all updates have the same arguments."""
+        return None if self.resume is None else self.resume.schedule_start
 
     @cached_property
     def sample_hashes(self) -> Hashes:
@@ -278,7 +278,7 @@ class TrainingJob:
             **({"record_predictions": True} if self.keep.predictions else {}),
             **as_json(self.methods[0].given, arrays),
         }
-        asked |= {"history": as_json(self.history, arrays)} if self.history else {}
+        asked |= {"schedule_start": start} if (start := self.schedule_start) is not None else {}
         return asked, arrays
 
     @property
@@ -296,14 +296,14 @@ class TrainingJob:
             "partition": self.task.partition,
             "source": None if self.keep.weights else self._source,
             "sample_hashes": self.sample_hashes if self.keep.state else None,
-            "history": self.history,
+            "schedule_start": self.schedule_start,
         }
 
     @property
     def _source(self) -> TrainingSource | None:
         """The data to train a run again; an axis of initial weights has the networks itself."""
         before = self.resume
-        if self.history:
+        if self.schedule_start is not None:
             return None
         start = None if self.starts is None else self.networks[0].parts(self.starts[0])
         if start and isinstance(before, Sweep) and "weights" not in before.axes:
@@ -319,9 +319,9 @@ class TrainingJob:
         """The fields that the results have; the others are None."""
         keep, method, holds_out = self.keep, self.methods[0], self.task.holds_out
         has = {
-            "_kept_weights": keep.weights,
-            "_kept_changes": keep.weights,
-            "_kept_path": self.record_weights,
+            "kept_weights": keep.weights,
+            "kept_changes": keep.weights,
+            "kept_path": self.record_weights,
             "recorded_predictions": keep.predictions,
             "states": keep.state,
             "validation_errors": holds_out,
@@ -545,20 +545,16 @@ def checked_job(
     """Check the arguments of :func:`fastgd.train`, or if it ``sweeps`` of :func:`fastgd.sweep`.
 
     ``given`` are hidden_size, alpha, seed, weights and biases, ``arguments`` names of arguments
-    that are checked elsewhere, for "did you mean" hints. Of a resumed result, ``change`` are the
-    options that differ from now on, as they were.
+    that are checked elsewhere, for "did you mean" hints. The options have what ``change`` says.
     """
-    is_new = check_choice("samples", samples, ("same", "new")) == "new"
-    _check_goes_on(resume, change=change, samples=samples if is_new else None)
+    anew = differing({"samples": samples, "change": change, "resume": resume})
     done = 0 if resume is None else planned(resume)
     task = TrainingData.check(
         X, y, iterations, record_every, given_options, validation, done, gradients,
-        schedule_start(resume, change or {}),
+        schedule_start(resume, anew),
     )  # fmt: skip
     if sweeps:
-        partition, given_options = _subsets(
-            task, given_options, groups, folds, resume, is_new=is_new
-        )
+        partition, given_options = _subsets(task, given_options, groups, folds, resume, anew)
         task = replace(task, partition=partition)
     keep = Keep(
         check_flag("keep_weights", keep_weights),
@@ -579,6 +575,9 @@ def checked_job(
         outputs = outputs_to_start(given_options, task.y, given["weights"])
     has_axis = axes.get("weights") is not None
     hiddens, given_networks = _starts(listed, has_axis, given, task.X.shape[1], outputs)
+    if device == CPU:
+        option_axes = _with_data(option_axes, axes, hiddens, task, together, resume)
+    check_networks({"hidden_size": hiddens, **option_axes.structures})
     layers = [len(hidden) + 1 for hidden in hiddens]
     rates = {count: check_alphas(listed["alpha"], count) for count in dict.fromkeys(layers)}
     seeds = check_seeds(listed["seed"])
@@ -596,6 +595,7 @@ def checked_job(
     )
     if task.gradients is not None:
         _check_smooth(chosen.methods)
+    _check_sharpness(chosen.methods, task)
     values = chosen.values
     options.check_updates(chosen.methods, task.iterations - task.schedule_start)
     if partition is not None:
@@ -626,7 +626,8 @@ def checked_job(
             | chosen.structures
             | ({} if partition is None else partition.axes)
             | {COMBINATION: in_order or None}
-            | dict.fromkeys(together)
+            | dict.fromkeys(together),
+            rules_are_data="optimizer" in values,
         )
         check_distinct(
             {
@@ -635,7 +636,8 @@ def checked_job(
                 if name not in PARTS and not is_numbered(name, axis)
             }
         )
-    each = list(product(zip(hiddens, layers, strict=True), chosen.methods))
+    if "optimizer" in values:
+        values = {**values, "optimizer": ProgramAxis.of(values["optimizer"])}
     has_seed = starts is None and not (isinstance(resume, Run) and resume.seed is None)
     job = TrainingJob(
         task=task,
@@ -655,49 +657,34 @@ def checked_job(
     )
     _check_outputs(job.networks if keep.predictions else ())
     if resume is not None:
-        vars(job)["resume"] = _resumed_by(job, resume, change or {}, is_new=is_new)
+        vars(job)["resume"] = _resumed_by(job, resume, anew)
     return job
 
 
-def _check_goes_on(resume: Run | Sweep | None, **given: object) -> None:
-    """Reject what says how a training goes on where none does."""
-    for name, value in given.items():
-        if resume is None and value:
-            raise ValueError(f"{name} must go with resume, got {name}={shown(value)} without it")
-
-
-def _resumed_by(
-    job: TrainingJob, before: Run | Sweep, change: Mapping[str, Any], *, is_new: bool
-) -> Run | Sweep:
-    """The result that a job resumes: what is said of its past, and its state, suit the job.
-
-    ``change`` are the options that differ, as they were; ``is_new`` is whether samples may differ.
-    """
-    others = differing_samples(before.sample_hashes, job.sample_hashes) if is_new else {}
-    entry = dict(change) | ({"samples": "other"} if others else {})
+def _resumed_by(job: TrainingJob, before: Run | Sweep, anew: set[str]) -> Run | Sweep:
+    """The result that a job resumes, with a state that suits what is ``anew``."""
     partition, states = job.task.partition, states_of(before)
     most = len(job.task.X) if partition is None else int(partition.rows.sizes.max())
-    if entry and all(bool((state.ended >= 0).all()) for state in states):
-        raise ValueError(
-            "resume must be of a training that goes on, to change it, as no state is kept of one "
-            "that ended early, got one that did: train from its weights instead"
-        )
-    axes = {} if isinstance(before, Run) else before.axes
-    one, other = ({n: len(axis) for n, axis in own.items()} for own in (axes, job.sweep_axes.axes))
-    if one != other:
-        raise ValueError(
-            f"change must leave the axes of the sweep and their lengths, {one}, got {other}"
-        )
-    is_other = any(n.startswith("v") for n in others) if job.task.validation else "samples" in entry
-    if entry:
+    if anew:
+        if all(bool((state.ended >= 0).all()) for state in states):
+            raise ValueError(
+                "resume must be of a training that goes on, to change it, as no state is kept of "
+                "one that ended early, got one that did: train from its weights instead"
+            )
+        all_axes = ({} if isinstance(before, Run) else before.axes), job.sweep_axes.axes
+        one, other = ({name: len(axis) for name, axis in own.items()} for own in all_axes)
+        if one != other:
+            raise ValueError(
+                f"change must leave the axes of the sweep and their lengths, {one}, got {other}"
+            )
         states = tuple(
-            suited(state, method, job.values, entry, most, is_other=is_other)
+            suited(state, method, job.values, anew, most)
             for state, method in zip(states, job.methods, strict=True)
         )
         kept = {"state": states[0]} if isinstance(before, Run) else {"states": states}
-        before = replace(before, history=(*before.history, (planned(before), entry)), **kept)
-    check_resumed_networks(before, job.networks, most)
-    if not is_new:
+        before = replace(before, schedule_start=job.task.schedule_start, **kept)
+    check_resumed_networks(before, job.networks, most, len(job.task.X))
+    if "samples" not in anew:
         whose = "the run" if isinstance(before, Run) else "the sweep"
         check_same_samples(before.sample_hashes, job.sample_hashes, whose)
     return before
@@ -735,8 +722,7 @@ def _subsets(
     groups: object,
     folds: object,
     resume: Any,
-    *,
-    is_new: bool,
+    anew: set[str],
 ) -> tuple[Partition | None, Mapping[str, Any]]:
     """The subsets of the samples, and the options without sample weights that are an axis."""
     weight = given.get("sample_weight")
@@ -744,7 +730,8 @@ def _subsets(
     if partition is not None and "sample_weight" in partition.axes:
         given = {name: value for name, value in given.items() if name != "sample_weight"}
     if resume is not None:
-        partition = resumed_partition(partition, resume.partition, len(task.X), is_new=is_new)
+        others = "samples" in anew
+        partition = resumed_partition(partition, resume.partition, len(task.X), is_new=others)
     divided = partition is not None and (
         partition.axes.keys() - {"sample_weight"} or partition.held is not None
     )
@@ -772,9 +759,33 @@ def _axes(
         [name for name, axis in axes.items() if axis is not None or name in together],
         weights_given=given["weights"] is not None,
     )
-    option_axes = options.axes(given_options, arguments)
-    check_networks({"hidden_size": axes["hidden_size"] or [None], **option_axes.structures})
-    return axes, option_axes
+    return axes, options.axes(given_options, arguments)
+
+
+def _with_data(
+    found: Axes,
+    axes: Mapping[str, list[Any] | None],
+    hiddens: Sequence[tuple[int, ...]],
+    task: TrainingData,
+    together: Sequence[str],
+    resume: Run | Sweep | None,
+) -> Axes:
+    """The axes of options, of which that of optimizers is one of values if its rules are data.
+
+    That they are where it is faster, which follows from the arguments alone.
+    """
+    structures = dict(found.structures)
+    rules = structures.pop("optimizer", None)
+    if rules is None or structures or task.partition is not None:
+        return found
+    several = {**axes, **found.values} | dict.fromkeys(together[1:])
+    runs = prod(len(axis) for axis in several.values() if axis)
+    sizes = (task.X.shape[1], *max(hiddens, key=sum), task.y.shape[1])
+    parameters = sum(map(mul, sizes, sizes[1:]))
+    is_data = are_data(rules, runs, task.updates, parameters)
+    if isinstance(resume, Sweep):
+        is_data = resume._sweep_axes.rules_are_data
+    return Axes({}, {"optimizer": rules, **found.values}) if is_data else found
 
 
 def _check_outputs(networks: Collection[Network]) -> None:
@@ -799,6 +810,24 @@ def _check_smooth(methods: Collection[Method]) -> None:
             )
 
 
+def _check_sharpness(methods: Collection[Method], task: TrainingData) -> None:
+    """Reject a sharpness that isn't known, or not where it is needed."""
+    for method in methods:
+        every, what = method.measure_every or task.record_every, f"measure={SHARPNESS!r}"
+        stops = method.stop is not None and method.stop.strip().startswith(SHARPNESS)
+        refused = {
+            f"gradients must be left out with {what}": task.gradients is not None,
+            f"batch_norm must be False with {what}, got True": method.batch_norm,
+            f"measure_every must be a multiple of record_every with {what}, which is that of "
+            f"recorded networks, got {every} and {task.record_every}": every % task.record_every,
+            "stop must compare what is measured during the training, not the sharpness, which is "
+            f"computed after it, got {shown(method.stop)}": stops,
+        }
+        for rule, is_broken in refused.items():
+            if is_broken and SHARPNESS in (method.measure or ()):
+                raise ValueError(rule)
+
+
 def _starts(
     listed: dict[str, list[Any]],
     has_axis: bool,
@@ -810,10 +839,9 @@ def _starts(
 
     If initial weights are an axis, so are the biases that belong to them.
     """
-    weights, biases = listed["weights"], given["biases"]
-    stack: Stack = ()
-    if has_axis and stack_of(given["weights"]):
-        weights, stack, has_axis = [given["weights"]], (len(weights),), False
+    weights, biases, stack = listed["weights"], given["biases"], tuple[int, ...]()
+    if has_axis and (layers := stack_of(given["weights"])):
+        weights, stack, has_axis = [given["weights"]], layers[0].shape[:1], False
     of_each = [biases] * len(weights)
     if has_axis and biases is not None:
         if not isinstance(biases, (list, tuple)) or len(biases) != len(weights):

@@ -29,6 +29,12 @@ def _measuring() -> ModuleType:
     return measuring
 
 
+def _programs() -> ModuleType:
+    from fastgd.kernel.extensions import programs
+
+    return programs
+
+
 def _randomness() -> ModuleType:
     from fastgd.kernel.extensions import randomness
 
@@ -55,6 +61,7 @@ REPLACED = {
     loop.take_second_order_steps: _levenberg_marquardt,
     updates.measure_update: _measuring,
     updates.remember: _measuring,
+    updates.run_programs: _programs,
     loop.count_units: _measuring,
     loop.choose_samples: _randomness,
     loop.padded_of: _randomness,

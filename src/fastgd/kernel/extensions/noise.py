@@ -16,6 +16,7 @@ from fastgd.kernel.language.loads_and_stores import load, load_data, store
 from fastgd.kernel.language.specialization import part
 from fastgd.kernel.language.tile import numbers as numbers_of
 from fastgd.kernel.language.tile import runs_of, select, square_root, zeros
+from fastgd.kernel.language.translation import unrolled
 
 GRADIENT_NOISE, INPUT_NOISE = 5, 6
 
@@ -34,52 +35,40 @@ def _normal_pair(word, other):
 
 
 @part
-def _noise(scalar, deviation, seed, place, unit, purpose, iteration):
-    """Four random numbers for each run, with its standard deviation."""
-    w0, w1, w2, w3 = random_words(scalar, seed, place, unit, purpose, iteration)
-    z0, z1 = _normal_pair(w0, w1)
-    z2, z3 = _normal_pair(w2, w3)
-    noisy = deviation > 0.0
-    return (
-        select(noisy, deviation * z0, NO_NOISE),
-        select(noisy, deviation * z1, NO_NOISE),
-        select(noisy, deviation * z2, NO_NOISE),
-        select(noisy, deviation * z3, NO_NOISE),
-    )
+def _draw(descent, place, purpose, iteration, at, stride, first, rows, columns):
+    """Store a table of noise, rows ``stride`` apart; the option's value is at this ``place``.
+
+    Four rows share a counter; the first one is row ``first`` of all.
+    """
+    scalar, block, bottom = descent.shapes.scalar, descent.block, descent.layers[0]
+    numbers, noise_decay = block.numbers, descent.recipe.features.noise_decay
+    seed, deviation = integer(scalar, block, SEED), value(scalar, numbers, bottom, place)
+    if noise_decay is not None:
+        exponent = -0.5 * value(scalar, numbers, bottom, noise_decay.noise_decay)
+        deviation = deviation * power(zeros(scalar) + float(iteration + 1), exponent)
+    for n in range(0, rows, 4):
+        for d in range(columns):
+            words = random_words(scalar, seed, (first + n) // 4, d, purpose, iteration)
+            z0, z1 = _normal_pair(words[0], words[1])
+            z2, z3 = _normal_pair(words[2], words[3])
+            z = z0, z1, z2, z3
+            for i in unrolled(4):
+                if n + i < rows:
+                    noise = select(deviation > 0.0, deviation * z[i], NO_NOISE)
+                    store(scalar, numbers, at + (n + i) * stride + d * runs_of(scalar), 0, noise)
 
 
 @part
-def _decayed(noise_decay, scalar, numbers, layer, deviation, iteration):
-    """The standard deviation in an iteration."""
-    if noise_decay is None:
-        return deviation
-    exponent = -0.5 * value(scalar, numbers, layer, noise_decay.noise_decay)
-    return deviation * power(zeros(scalar) + float(iteration + 1), exponent)
-
-
-@part
-def draw_noise(gradient_noise, scalar, recipe, layers, block, iteration):
+def draw_noise(gradient_noise, descent, iteration):
     """Draw the noise of all derivatives of an iteration, in the order of the parameters.
 
     It is stored, as tiles of any shape will read it.
     """
-    numbers, runs, seed = block.numbers, runs_of(scalar), integer(scalar, block, SEED)
-    given = value(scalar, numbers, layers[0], gradient_noise.gradient_noise)
-    deviation = _decayed(recipe.features.noise_decay, scalar, numbers, layers[0], given, iteration)
-    for k in range(len(layers)):
-        layer = layers[k]
-        count, first = trained_of(recipe.batch_norm, layer), layer.weights + layer.noise
-        purpose = 8 * k + GRADIENT_NOISE
-        for p in range(0, count, 4):
-            n0, n1, n2, n3 = _noise(scalar, deviation, seed, p // 4, 0, purpose, iteration)
-            at = first + p * runs
-            store(scalar, numbers, at, 0, n0)
-            if p + 1 < count:
-                store(scalar, numbers, at + runs, 0, n1)
-            if p + 2 < count:
-                store(scalar, numbers, at + 2 * runs, 0, n2)
-            if p + 3 < count:
-                store(scalar, numbers, at + 3 * runs, 0, n3)
+    place, runs = gradient_noise.gradient_noise, runs_of(descent.shapes.scalar)
+    for k in range(len(descent.layers)):
+        layer, purpose = descent.layers[k], 8 * k + GRADIENT_NOISE
+        at, rows = layer.weights + layer.noise, trained_of(descent.recipe.batch_norm, layer)
+        _draw(descent, place, purpose, iteration, at, runs, 0, rows, 1)
 
 
 @part
@@ -90,38 +79,26 @@ def inputs_of(input_noise, descent, data, start):
 
 
 @part
-def _add_noise(scalar, numbers, at, noise):
-    store(scalar, numbers, at, 0, load(scalar, numbers, at, 0) + noise)
-
-
-@part
 def fill_inputs(input_noise, descent, group, iteration, training):
     """Copy the inputs of a group of samples, each run its own, and add noise in training.
 
     That of a bias is without noise.
     """
-    shapes, block, bottom = descent.shapes, descent.block, descent.layers[0]
-    scalar, numbers, width = shapes.scalar, block.numbers, bottom.inputs
-    stride, stored = width * runs_of(scalar), runs_of(shapes.data)
-    for n in range(group.begin, group.end):
-        for d in range(width):
-            place = ((group.start + n) * width + d) * stored
-            x = load_data(scalar, shapes.data, group.data.X, place, 0)
-            store(scalar, numbers, bottom.noisy + n * stride + d * runs_of(scalar), 0, x)
-    if not training:
-        return
-    seed = integer(scalar, block, SEED)
-    given = value(scalar, numbers, bottom, input_noise.input_noise)
-    deviation = _decayed(
-        descent.recipe.features.noise_decay, scalar, numbers, bottom, given, iteration
+    shapes, numbers, bottom = descent.shapes, descent.block.numbers, descent.layers[0]
+    scalar, width, noisy, place = shapes.scalar, bottom.inputs, 0, input_noise.input_noise
+    first, rows, stride = (
+        group.start + group.begin,
+        group.end - group.begin,
+        width * runs_of(scalar),
     )
-    for n in range(group.begin, group.end, 4):
-        for d in range(bottom.units_below):
-            n0, n1, n2, n3 = _noise(
-                scalar, deviation, seed, (group.start + n) // 4, d, INPUT_NOISE, iteration
-            )
-            at = bottom.noisy + n * stride + d * runs_of(scalar)
-            _add_noise(scalar, numbers, at, n0)
-            _add_noise(scalar, numbers, at + stride, n1)
-            _add_noise(scalar, numbers, at + 2 * stride, n2)
-            _add_noise(scalar, numbers, at + 3 * stride, n3)
+    at = bottom.noisy + group.begin * stride
+    if training:
+        noisy = bottom.units_below
+        _draw(descent, place, INPUT_NOISE, iteration, at, stride, first, rows, noisy)
+    for n in range(rows):
+        for d in range(width):
+            given, to = (first + n) * width + d, at + n * stride + d * runs_of(scalar)
+            x = load_data(scalar, shapes.data, group.data.X, given * runs_of(shapes.data), 0)
+            if d < noisy:
+                x = x + load(scalar, numbers, to, 0)
+            store(scalar, numbers, to, 0, x)

@@ -22,7 +22,7 @@ from fastgd.kernel.block import (
     put_integer,
     value,
 )
-from fastgd.kernel.iteration.losses import add_own_penalty, add_penalties
+from fastgd.kernel.iteration.losses import add_penalties
 from fastgd.kernel.language.loads_and_stores import all_agree, load, store, thread_of, threads_of
 from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.tile import all_words, any_nan, anywhere, choose, runs_of, select, zeros
@@ -272,9 +272,7 @@ def observe(mean, penalty, descent, one_pass, place, total):
         if mean is not None:
             loss = load(scalar, block.losses, at, 0) / load(scalar, block.weight, 0, 0)
             store(scalar, block.losses, at, 0, loss)
-        if penalty is not None:
-            add_penalties(penalty, scalar, block, layers, at)
-        add_own_penalty(recipe.own_penalty, scalar, block, layers, at)
+        add_penalties(penalty, recipe.own_penalty, scalar, block, layers, at)
     if record >= 0:
         store(scalar, block.errors, record * runs_of(scalar), 0, error)
         count = len(block.changes)

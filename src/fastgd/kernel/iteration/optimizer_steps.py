@@ -10,7 +10,6 @@ Each operation is fused as the formula has it, which makes it part of the number
 from fastgd.kernel.iteration.activations import body_of
 from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.specialization import dispatch, part
-from fastgd.kernel.language.tile import zeros
 
 STEP, ONCE = "step", "once per update"
 """Formulas of an optimizer: of each parameter, and of each run."""
@@ -32,8 +31,15 @@ def _derivative(choice, shape, numbers, layer, at, stride, g, w):
     return w
 
 
+def _later(choice, shape, numbers, layer, at, stride, g, w):
+    # The programs of runs read it once all weights have theirs.
+    store(shape, numbers, at + layer.direction, stride, g)
+    return w
+
+
 OTHERS = {
     "Derivative": _derivative,
+    "Programs": _later,
     # Never called, as all weights move together; Numba by itself compiles the call, too.
     "LevenbergMarquardt": lambda choice, shape, numbers, layer, at, stride, g, w: w,
 }
@@ -68,80 +74,37 @@ dispatch(prepare, _pick_once)
 
 # ---------------------------------------------------------------- schedules
 
-OVER_TIME = "values of t and total"
-"""The formula of a schedule, or of several: of the number of the update, and of all updates."""
+OVER_TIME = "values over time"
+"""The formula of the factor of alpha, and of the hyperparameters that change, of t and total."""
 
-_OF_TIME = ("choice", "shape", "numbers", "layer", "t", "total")
-_TIMES = {"t": "t", "total": "total"}
-
-
-def value_over_time(choice, shape, numbers, layer, t, total):
-    """The value of such a formula."""
-
-
-dispatch(value_over_time, lambda choice, *_: body_of(choice.formulas[OVER_TIME], _OF_TIME, _TIMES))
-
-
-@part
-def whole(scalar, count):
-    """A count as a tile."""
-    return zeros(scalar) + float(count)
+_OF_TIME = ("choice", "shape", "numbers", "layer", "span", "j")
+_TIMES = {
+    "t": "full(shape, float(j))",
+    "total": "full(shape, float(span.total))",
+    "given": "full(shape, span.factors[j])",
+}
 
 
 def factor_of(schedule, scalar, numbers, layer, span, j):
-    """The factor of update j, as a tile."""
+    """The factor of update j, as a tile, after the hyperparameters that change are set."""
 
 
-def _by_formula(schedule, scalar, numbers, layer, span, j):
-    t, total = whole(scalar, j), whole(scalar, span.total)
-    return value_over_time(schedule, scalar, numbers, layer, t, total)
+def _pick_factor(choice, *_others):
+    formula = choice.formulas[OVER_TIME]
+    put = "put_value(shape, numbers, layer, choice.h{0}, {{{0}}})"
+    ends = [put.format(k) for k in range(1, len(formula.results))]
+    return body_of(formula, _OF_TIME, _TIMES, (*ends, "return {0}"))
 
 
-FACTORS = {
-    "formula": _by_formula,
-    "Factors": lambda schedule, scalar, numbers, layer, span, j: zeros(scalar) + span.factors[j],
-}
-
-dispatch(factor_of, FACTORS)
-
-
-@part
-def since_start(restarted, span, j):
-    """The number of update j for the schedule, which may have been given anew."""
-    if restarted is None:
-        return j
-    return j - span.schedule_start
+dispatch(factor_of, _pick_factor)
 
 
 @part
 def set_rates(schedule, scalar, layers, block, span, j):
-    """Set the learning rates of update j of the schedule."""
+    """Set the learning rates of update j of the schedule, and hyperparameters that change."""
     if schedule is None:
         return
     factor = factor_of(schedule, scalar, block.numbers, layers[0], span, j)
     for k in range(len(layers)):
         base = load(scalar, block.numbers, layers[k].base_alpha, 0)
         store(scalar, block.numbers, layers[k].alpha, 0, base * factor)
-
-
-def put_over_time(choice, shape, numbers, layer, t, total):
-    """Write the values of these formulas to the run's values h0, h1, ..."""
-
-
-def _pick_put(choice, *_others):
-    formula = choice.formulas[OVER_TIME]
-    put = "put_value(shape, numbers, layer, choice.h{0}, {{{0}}})"
-    puts = [put.format(k) for k in range(len(formula.results))]
-    return body_of(formula, _OF_TIME, _TIMES, puts)
-
-
-dispatch(put_over_time, _pick_put)
-
-
-@part
-def set_hyperparameters(scheduled, scalar, numbers, layer, span, j):
-    """Set the optimizer's hyperparameters that are schedules, of update j."""
-    if scheduled is None:
-        return
-    t, total = whole(scalar, j), whole(scalar, span.total)
-    put_over_time(scheduled, scalar, numbers, layer, t, total)

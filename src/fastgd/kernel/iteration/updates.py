@@ -10,7 +10,7 @@ with the biases, then scales, then shifts. That order is part of the numbers con
 """
 
 from fastgd.kernel.block import value
-from fastgd.kernel.iteration.losses import penalty_slope
+from fastgd.kernel.iteration.activations import activate_twice
 from fastgd.kernel.iteration.monitoring import all_over, end_by_overflow
 from fastgd.kernel.iteration.optimizer_steps import step
 from fastgd.kernel.language.loads_and_stores import (
@@ -55,7 +55,8 @@ def update(shape, recipe, is_weight, g, block, at, stride, layer):
             factor = load(shape, numbers, at + layer.factors, stride)
             g = select(factor > 0.0, g * factor, 0.0)
         if recipe.own_penalty is not None:
-            g = g - penalty_slope(recipe.own_penalty, shape, numbers, layer, w)
+            _, slope, _ = activate_twice(recipe.own_penalty, shape, numbers, layer, w)
+            g = g - slope
         g = _penalized(features.penalty, shape, g, w, numbers, layer)
     if features.norm_clipping is None:
         if recipe.measure is not None:
@@ -123,6 +124,7 @@ def after_update(descent, overflow, j):
     shapes, recipe, layers, block = descent.shapes, descent.recipe, descent.layers, descent.block
     features = recipe.features
     overflow = overflow + update_clipped(features.norm_clipping, shapes, recipe, layers, block)
+    overflow = run_programs(recipe.programs, descent, overflow)
     overflow = overflow + limit_norms(features.max_norm, shapes, recipe, layers, block)
     over = False
     if j % FLUSH == 0:
@@ -134,6 +136,11 @@ def after_update(descent, overflow, j):
         measure_update(recipe.measure, descent, j)
         end_by_overflow(recipe.held, shapes.scalar, block, descent.span, overflow, j + 1)
     return over
+
+
+def run_programs(programs, descent, overflow):
+    """Take the steps of rules that are data; see :mod:`fastgd.kernel.extensions.programs`."""
+    return overflow
 
 
 @part
