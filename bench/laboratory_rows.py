@@ -166,7 +166,6 @@ def _compare(name: str, settings: Settings) -> list[Line]:
     question = QUESTIONS[name]
     networks = NETWORKS if settings.effort else FEW
     asked = Asked(networks, ITERATIONS if settings.effort else LENGTH, settings.threads)
-    title = f"{networks:,} of 3-4-1, {question.title}"
     calls = {"fastgd": lambda: question.ours(asked)}
     compiling = {}
     if find_spec("jax") is not None:
@@ -183,14 +182,14 @@ def _compare(name: str, settings: Settings) -> list[Line]:
     own = seconds.pop("fastgd")
     first = fresh.first_call(name, networks, settings.threads)
     lines = [
-        Line(title, against, own, theirs, theirs / own, ">= 5", unit="s")
+        Line(question.title, against, own, theirs, theirs / own, ">= 5", unit="s")
         for against, theirs in seconds.items()
     ]
     lines += [
-        Line(title, f"compiling: {against}", first, theirs, theirs / first, unit="s")
+        Line(question.title, f"compiling: {against}", first, theirs, theirs / first, unit="s")
         for against, theirs in compiling.items()
     ]
-    return lines or [Line(title, "JAX", own, None, None, ">= 5", unit="s", note="not installed")]
+    return lines or [Line(question.title, "JAX", own, None, None, ">= 5", unit="s", note="not installed")]
 
 
 def first_call(name: str, networks: int, threads: int) -> float:
