@@ -189,7 +189,8 @@ def _compare(name: str, settings: Settings) -> list[Line]:
         Line(question.title, f"compiling: {against}", first, theirs, theirs / first, unit="s")
         for against, theirs in compiling.items()
     ]
-    return lines or [Line(question.title, "JAX", own, None, None, ">= 5", unit="s", note="not installed")]
+    missing = Line(question.title, "JAX", own, None, None, ">= 5", unit="s", note="not installed")
+    return lines or [missing]
 
 
 def first_call(name: str, networks: int, threads: int) -> float:
