@@ -392,7 +392,7 @@ def _measuring(method: Method) -> dict[str, Choice | None]:
     """What is measured and stops runs, as choices of the kernel."""
     if method.measure is None:
         return {"measure": None, "stop": None}
-    states, units = method.optimizer.states, (method.activation, method.output)
+    states, units = updates.states_of(method.optimizer), (method.activation, method.output)
     measure = _measure(method.measure, method.measure_layers, states, *units)
     stop, found = None, stop_of(method.stop or "")
     if found is not None:
