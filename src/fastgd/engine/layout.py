@@ -215,7 +215,7 @@ class Layout:
             "columns": self.network.parameters * (1 + int(recipe.bayesian is not None)) + 1,
             "before": int(recipe.measure is not None and reads(recipe.measure, "w", "change")),
             "counting": int(recipe.measure is not None and counts_units(recipe.measure)),
-            "W": max(self.network.sizes[1:]),
+            "previous": int(recipe.measure is not None and reads(recipe.measure, "last")),
             "quantities": quantities_of(recipe.measure, self.network.layers),
             "watched_loss": int(recipe.watch is not None and recipe.watch.name == "loss"),
         }

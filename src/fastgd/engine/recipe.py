@@ -38,7 +38,7 @@ from fastgd.kernel.block import (
     DEAD,
     HIDDEN,
     MAXIMUM,
-    NEAR_ENDS,
+    NEAR_END,
     OPTIONS,
     PRODUCT,
     RESULTS,
@@ -423,7 +423,7 @@ def _measure(
     factors = tuple(node for _, *pair in terms for node in pair)
     formulas = [(TERMS, _formula(found, factors)), (RESULTS, _formula(finish, tuple(results)))]
     if any(how > CHANGES for how, *_ in terms):
-        formulas.append((NEAR_ENDS, _near_ends(activation, output)))
+        formulas.append((NEAR_END, _near_ends(activation, output)))
     kinds = {f"term{k}": how for k, (how, *_) in enumerate(terms)}
     return Choice("layers" if in_layers else "whole", formulas, last=states, **kinds)
 

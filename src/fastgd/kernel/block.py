@@ -107,7 +107,7 @@ RUNNING, CONVERGED, DIVERGED, STALLED = range(4)
 TERMS, RESULTS = "terms", "results"
 """Formulas of what is measured: two factors for each term, or its value twice; the results."""
 
-NEAR_ENDS = "near the ends"
+NEAR_END = "near an end"
 """A formula of a unit's value v and of o, 1 for output units: whether v is near an end of its
 range, and whether it has one; 1 or 0."""
 
@@ -204,12 +204,14 @@ class Layer(NamedTuple):
     states: Annotated[int, Space("states P", moves=True, beside="weights")]  # of the optimizer
     gradient: Annotated[int, Space("P", beside="weights")]
     before: Annotated[int, Space("before P", beside="weights")]  # the update, to measure it
+    previous: Annotated[int, Space("previous P", beside="weights")]  # gradient, an iteration before
     effective: Annotated[int, Space("dropconnect P")]  # masked weights; else the weights themselves
     factors: Annotated[int, Space("dropconnect P", beside="weights")]
     noise: Annotated[int, Space("gradient_noise P", beside="weights")]  # of their derivatives
     transposed: Annotated[int, Space("transposed P")]  # copies of the weights, without biases
     units: Annotated[int, Space("A")]  # activations: (samples of a group, H, R)
     deltas: Annotated[int, Space("A", beside="units")]
+    counts: Annotated[int, Space("counting A")]  # of units, as rows of samples: SATURATED to HIDDEN
     preactivation: Annotated[int, Space("preactivations", beside="units")]  # inputs of units
     noisy: Annotated[int, Space("input_noise room D R")]  # of all layers: a group's inputs, (D, R)
     state: int  # distance from one optimizer state variable to the next
@@ -240,8 +242,6 @@ class Block(NamedTuple):
     losses: Annotated[Floats, Space("T R + R + watched_loss R", moves=True)]
     path: Annotated[Floats, Space("path T P", moves=True)]  # the weights at these errors
     measured: Annotated[Floats, Space("quantities M R", moves=True)]  # of each of M measurements
-    shares: Annotated[Floats, Space("counting 2 K R")]  # of each layer: SATURATED, BOUNDED
-    alive: Annotated[Floats, Space("counting 2 K W R")]  # 1 if a unit's value, derivative isn't 0
     stopping: Annotated[Floats, Space("stop R", moves=True)]  # CONVERGED if a run ends now
     ended: Annotated[IntArray, Space("R")]  # updates of a run that has ended, or -1
     outcome: Annotated[IntArray, Space("R")]  # how it ended
