@@ -13,13 +13,8 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.recipe import (
-    TOLERANCE,
-    corrections_of,
-    is_watched,
-    states_kept,
-    states_of,
-)
+from fastgd.engine.prediction import empty
+from fastgd.engine.recipe import TOLERANCE, corrections_of, is_watched, states_kept, states_of
 from fastgd.engine.session import Runs
 from fastgd.formulas.updates import kept_of
 from fastgd.kernel import block as slots
@@ -302,7 +297,9 @@ class TrainedRuns:
                 drawn = max(session.layout.samples for _, session in plan.batches)
             best = int(recipe.best is not None)
             state = State.empty(runs, parameters, plan.method, layout.kept_errors, drawn, best)
-        return cls(**allocated(_RESULTS, sizes), state=state)
+        found = allocated(_RESULTS, sizes)
+        found["measured"] = empty(found["measured"].shape)  # large, and all of it is written
+        return cls(**found, state=state)
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
