@@ -649,6 +649,7 @@ class Options(LossOptions, total=False):
             f"Quantities to record during the training: any of {', '.join(QUANTITIES)}",
             "Measuring",
             applies_to=AllBut(second_order="whose step is not along the gradient"),
+            lasting=True,
         ),
     ]
     measure_every: Annotated[
@@ -661,6 +662,7 @@ class Options(LossOptions, total=False):
             "Measure the update of every N-th iteration (records: those that are recorded)",
             "Measuring",
             applies_to=AllBut(second_order="whose step is not along the gradient"),
+            lasting=True,
         ),
     ]
     measure_layers: Annotated[
@@ -672,6 +674,7 @@ class Options(LossOptions, total=False):
             "Measure each layer by itself",
             "Measuring",
             applies_to=AllBut(second_order="whose step is not along the gradient"),
+            lasting=True,
         ),
     ]
     stop: Annotated[

@@ -483,6 +483,7 @@ class Layout:
         ]
         for source, target in moved:
             self.of_runs(target)[:] = self.by_run(self.by_lane(source)[lanes])
+        self.measured(block)[:] = self.measured(old)[lanes]
         return block
 
     # ------------------------------------------------------------ views
@@ -507,6 +508,10 @@ class Layout:
         units = self.network.sizes[k + 1]
         values = self._activations(block, k)[:, :, : units * self.runs]
         return values.reshape(len(values), -1, units, self.runs).transpose(0, 3, 1, 2)
+
+    def measured(self, block: Block) -> NDArray[np.float64]:
+        """View (lanes, n) of what was measured; a gap keeps runs from competing for a cache set."""
+        return block.measured.reshape(len(block.measured) * self.runs, -1)
 
     def path(self, block: Block, records: int) -> NDArray[np.float64]:
         """(lanes, records, P) recorded weights."""

@@ -369,7 +369,11 @@ class TrainedRuns:
         self, plan: Plan, runs: Runs, which: Integers, whose: Integers, found: State
     ) -> None:
         """Store what was measured of the updates that these runs did; NaN for others."""
-        runs.put_measured(self.measured.reshape(len(self.measured), -1), which, whose)
+        own, layout = self.measured.reshape(len(self.measured), -1), runs.session.layout
+        there = layout.measured(runs.block)[:, : own.shape[1]]
+        for begin in range(0, len(which), layout.runs):  # so that copies stay in the caches
+            some = slice(begin, begin + layout.runs)
+            own[whose[some]] = there[runs.places[which[some]]]
         over = np.flatnonzero(found.ended >= 0)
         at = np.arange(self.measured.shape[1]) * plan.batches[0][1].measure_every
         for run in over.tolist():

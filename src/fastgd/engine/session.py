@@ -50,9 +50,6 @@ if TYPE_CHECKING:
 CHUNK_SECONDS = 0.05
 """Target duration of a kernel call: Ctrl-C and progress are handled between calls."""
 
-COPIED = 512
-"""Measurements that are copied at a time."""
-
 NONE = np.empty(0)
 """No explicit learning rate factors."""
 
@@ -382,20 +379,6 @@ class Runs:
         found: FloatArray = array.reshape(len(array), -1, R)[places // R, :, places % R]
         return found
 
-    def put_measured(self, target: FloatArray, which: Integers, rows: Integers) -> None:
-        """Copy what was measured of some of the runs to these rows, block by block.
-
-        In parts that fit a cache, and by slices where runs are adjacent: half of the time.
-        """
-        array, R = self.block.measured, self.session.layout.runs
-        blocks, lanes = np.divmod(self.places[which], R)
-        for b in np.unique(blocks).tolist():
-            source = array[b].reshape(-1, R)
-            lane, row = (_as_slice(index[blocks == b]) for index in (lanes, rows))
-            for begin in range(0, len(source), COPIED):
-                part = slice(begin, begin + COPIED)
-                target[row, part] = source[part, lane].T
-
     def into(self, outputs: FloatArray) -> "Runs":
         """The same runs, writing their outputs (lanes, samples, outputs) to this array."""
         block = self.block._replace(outputs=outputs.reshape(self.blocks, -1))
@@ -516,12 +499,6 @@ _remembered = lru_cache(maxsize=64)(_grouped)
 def _needs_all(recipe: Recipe) -> bool:
     """Whether all samples of a batch are needed at the same time."""
     return recipe.batch_norm is not None or recipe.batches.name == "adaptive"
-
-
-def _as_slice(index: Integers) -> Integers | slice:
-    """The same index, as a slice if it is one."""
-    first, count = int(index[0]), len(index)
-    return slice(first, first + count) if (np.diff(index) == 1).all() else index
 
 
 def _fitting(layout: Layout) -> int:

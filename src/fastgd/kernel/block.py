@@ -241,7 +241,9 @@ class Block(NamedTuple):
     errors: Annotated[Floats, Space("T R + R", moves=True)]  # mean absolute errors
     losses: Annotated[Floats, Space("T R + R + watched_loss R", moves=True)]
     path: Annotated[Floats, Space("path T P", moves=True)]  # the weights at these errors
-    measured: Annotated[Floats, Space("quantities M R", moves=True)]  # of each of M measurements
+    measured: Annotated[
+        Floats, Space("quantities M R + 8 measure R")
+    ]  # (R, M): see Layout.measured
     stopping: Annotated[Floats, Space("stop R", moves=True)]  # CONVERGED if a run ends now
     ended: Annotated[IntArray, Space("R")]  # updates of a run that has ended, or -1
     outcome: Annotated[IntArray, Space("R")]  # how it ended

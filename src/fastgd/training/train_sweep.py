@@ -190,13 +190,13 @@ def train(
         ``restore_best``), unless the validation set is the same.
     change : dict, optional
         What a resumed training has anew, by name: alpha; options except ``activation``, ``output``,
-        ``bias``, ``batch_norm``, ``init``, ``regularization`` and ``sample_weight``; and fields of
-        the optimizer, which must stay of the same class, of the schedule, and of the loss:
-        ``change={"alpha": 0.1, "momentum": 0.5}``. All that the optimizer keeps, the counts of
-        direction changes, the number of the iteration and the records continue exactly; a changed
-        beta continues Adam's running products. A schedule that is given anew, be it the same one,
-        starts from 0 (a warm restart: Loshchilov and Hutter, ICLR 2017). What is monitored starts
-        anew if ``monitor``, ``restore_best`` or the monitored loss is another one.
+        ``bias``, ``batch_norm``, ``init``, ``regularization``, ``sample_weight`` and what is
+        measured; and fields of the optimizer, which must stay of the same class, of the schedule,
+        and of the loss: ``change={"alpha": 0.1, "momentum": 0.5}``. All that the optimizer keeps,
+        the counts of direction changes, the number of the iteration and the records continue
+        exactly; a changed beta continues Adam's running products. A schedule that is given anew, be
+        it the same one, starts from 0 (a warm restart: Loshchilov and Hutter, ICLR 2017). What is
+        monitored starts anew if ``monitor``, ``restore_best`` or the monitored loss is another one.
         ``run.history`` tells what was before. A run that ended early is refused.
     checkpoint : path, optional
         A file that always has a complete copy of the run so far: written soon after the start, then

@@ -199,15 +199,15 @@ def _pick_add(measure, _shape, _numbers, _layer, _at, *sums):
 dispatch(_add, _pick_add)
 
 
-def _put(measure, shape, numbers, layer, stop, block, limit, at, runs, n, *sums):
-    """Store the results from index ``at`` on, and mark the runs that they end."""
+def _put(measure, shape, numbers, layer, stop, block, limit, place, runs, n, *sums):
+    """Store the results from index ``place`` of each run on, and mark the runs that they end."""
 
 
 def _pick_put(measure, _shape, _numbers, _layer, stop, *others):
     formula = measure.formulas[RESULTS]
     names = ("n", *(f"a{k}" for k in range(len(_kinds(measure)))))
     ends = [
-        f"store(shape, block.measured, at + {k} * runs, 0, {{{k}}})"
+        f"store_by_run(shape, block.measured, place + {k}, len(block.measured) // runs, {{{k}}})"
         for k in range(len(formula.results))
     ]
     if not isinstance(stop, types.NoneType):
@@ -218,7 +218,7 @@ def _pick_put(measure, _shape, _numbers, _layer, stop, *others):
             f"now = select({holds}, {float(CONVERGED)}, 0.0)",
             "store(shape, block.stopping, 0, 0, select(old < 0.0, old, now))",
         ]
-    arguments = ("choice", "shape", "numbers", "layer", "stop", "block", "limit", "at", "runs")
+    arguments = ("choice", "shape", "numbers", "layer", "stop", "block", "limit", "place", "runs")
     return body_of(formula, (*arguments, *names), {name: name for name in names}, ends)
 
 
@@ -249,7 +249,7 @@ def body(measure, descent, record):
 
 _PUT = """_put(
             measure, scalar, block.numbers, layers[0], descent.recipe.stop, block, limit,
-            place * runs, runs, zeros(scalar) + float(n), {sums}
+            place, runs, zeros(scalar) + float(n), {sums}
         )"""
 
 
