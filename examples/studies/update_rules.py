@@ -240,13 +240,14 @@ def search(given: Any, count: int, block: int, known: dict[str, Problem]) -> Fou
 
 def compare(found: Found, given: Any, known: dict[str, Problem], seeds: range) -> Arrays:
     """Iterations (learning rates, rules) on each problem: of the winners, then the others."""
-    rules: list[Any] = [fastgd.Rule(rule_of(step)) for step in found.winners]
-    rules += [*KNOWN.values(), *BUILT_IN.values()]
+    winners = [fastgd.Rule(rule_of(step)) for step in found.winners]
+    others = [*KNOWN.values(), *BUILT_IN.values()]
     folder = given.out / "parts" / "compared"
 
     def of_problem(name: str) -> NDArray[Any]:
         def work(_some: range) -> Arrays:
-            return {"times": times(known[name], rules, seeds, given.threads)}
+            both = (times(known[name], some, seeds, given.threads) for some in (winners, others))
+            return {"times": np.concatenate(list(both), axis=1)}
 
         return in_blocks(folder / name, 1, 1, work, "comparisons")["times"]
 

@@ -188,6 +188,14 @@ def test_a_resumed_run_goes_on_measuring(tmp_path):
         fastgd.train(X, Y, resume=run, measure="gradient_norm")
 
 
+def test_what_is_measured_lasts():
+    """A change of it would put numbers of one quantity under the name of another."""
+    run = fastgd.train(X, Y, **GIVEN | {"iterations": 8})
+    for change in ({"measure": "weight_norm"}, {"measure_every": 1}, {"measure_layers": True}):
+        with pytest.raises(ValueError, match=next(iter(change))):
+            fastgd.train(X, Y, resume=run, iterations=2, change=change)
+
+
 def test_a_checkpoint_has_what_was_measured(tmp_path):
     given = GIVEN | {"iterations": 700, "checkpoint": tmp_path / "run.npz"}
     run = fastgd.train(X, Y, **given, checkpoint_every=0.001)

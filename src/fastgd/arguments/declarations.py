@@ -642,8 +642,8 @@ class Options(LossOptions, total=False):
             '"direction_changes" how often the derivatives of weights and biases have changed '
             'their signs so far. "saturated" is the share of values of hidden and output units '
             "within 1 % of an end of their range (sigmoid, tanh, softmax), over the samples of "
-            'weight above 0, and "dead" the share of hidden units whose value, or derivative, is 0 '
-            "for all of these; both without ``dropout``. A quantity of your own is a "
+            'weight above 0, and "dead" the share of hidden units whose derivative is 0 for all of '
+            "these; both without ``dropout``. A quantity of your own is a "
             ":class:`fastgd.Measure`. With mini-batches gradient and values are those of the "
             'batch. The training keeps its bits. "sharpness" is the largest eigenvalue, not by '
             "magnitude, of the Hessian of the loss that training minimizes (Cohen and others, "

@@ -217,7 +217,7 @@ class Layout:
             "columns": self.network.parameters * (1 + int(recipe.bayesian is not None)) + 1,
             "before": int(recipe.measure is not None and reads(recipe.measure, "w", "change")),
             "counting": int(recipe.measure is not None and counts_units(recipe.measure)),
-            "W": max(self.network.sizes[1:]),
+            "previous": int(recipe.measure is not None and reads(recipe.measure, "last")),
             "quantities": quantities_of(recipe.measure, self.network.layers),
             "work": WORK_ROWS * BLOCK,
             "watched_loss": int(recipe.watch is not None and recipe.watch.name == "loss"),
@@ -487,6 +487,7 @@ class Layout:
         ]
         for source, target in moved:
             self.of_runs(target)[:] = self.by_run(self.by_lane(source)[lanes])
+        self.measured(block)[:] = self.measured(old)[lanes]
         return block
 
     # ------------------------------------------------------------ views
@@ -511,6 +512,10 @@ class Layout:
         units = self.network.sizes[k + 1]
         values = self._activations(block, k)[:, :, : units * self.runs]
         return values.reshape(len(values), -1, units, self.runs).transpose(0, 3, 1, 2)
+
+    def measured(self, block: Block) -> NDArray[np.float64]:
+        """View (lanes, n) of what was measured; a gap keeps runs from competing for a cache set."""
+        return block.measured.reshape(len(block.measured) * self.runs, -1)
 
     def path(self, block: Block, records: int) -> NDArray[np.float64]:
         """(lanes, records, P) recorded weights."""

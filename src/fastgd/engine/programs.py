@@ -80,7 +80,8 @@ class ProgramAxis:
     def of(cls, rules: Sequence[Rule]) -> "ProgramAxis":
         """Make programs of rules."""
         places: dict[tuple[Any, ...], int] = {}
-        which, numbers, firsts = [], [], []
+        which, firsts = [], []
+        numbers: list[list[Any]] = []
         for rule in rules:
             update = update_of(rule.formula, tuple(rule.hyperparameters))
             own: dict[Node, int] = {}

@@ -39,7 +39,7 @@ from fastgd.kernel.block import (
     DEAD,
     HIDDEN,
     MAXIMUM,
-    NEAR_ENDS,
+    NEAR_END,
     OPTIONS,
     PRODUCT,
     RESULTS,
@@ -392,8 +392,7 @@ def _measuring(method: Method) -> dict[str, Choice | None]:
     """What is measured and stops runs, as choices of the kernel."""
     if method.measure is None:
         return {"measure": None, "stop": None}
-    states = updates.states_of(method.optimizer)
-    units = method.activation, method.output
+    states, units = updates.states_of(method.optimizer), (method.activation, method.output)
     measure = _measure(method.measure, method.measure_layers, states, *units)
     stop, found = None, stop_of(method.stop or "")
     if found is not None:
@@ -424,7 +423,7 @@ def _measure(
     factors = tuple(node for _, *pair in terms for node in pair)
     formulas = [(TERMS, _formula(found, factors)), (RESULTS, _formula(finish, tuple(results)))]
     if any(how > CHANGES for how, *_ in terms):
-        formulas.append((NEAR_ENDS, _near_ends(activation, output)))
+        formulas.append((NEAR_END, _near_ends(activation, output)))
     kinds = {f"term{k}": how for k, (how, *_) in enumerate(terms)}
     return Choice("layers" if in_layers else "whole", formulas, last=states, **kinds)
 

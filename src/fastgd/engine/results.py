@@ -13,13 +13,8 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.recipe import (
-    TOLERANCE,
-    corrections_of,
-    is_watched,
-    states_kept,
-    states_of,
-)
+from fastgd.engine.prediction import empty
+from fastgd.engine.recipe import TOLERANCE, corrections_of, is_watched, states_kept, states_of
 from fastgd.engine.session import Runs
 from fastgd.formulas.updates import kept_of
 from fastgd.kernel import block as slots
@@ -283,7 +278,9 @@ class TrainedRuns:
                 drawn = max(session.layout.samples for _, session in plan.batches)
             best = int(recipe.best is not None)
             state = State.empty(runs, parameters, plan.method, layout.kept_errors, drawn, best)
-        return cls(**allocated(_RESULTS, sizes), state=state)
+        found = allocated(_RESULTS, sizes)
+        found["measured"] = empty(found["measured"].shape)  # large, and all of it is written
+        return cls(**found, state=state)
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -353,7 +350,11 @@ class TrainedRuns:
         self, plan: Plan, runs: Runs, which: Integers, whose: Integers, found: State
     ) -> None:
         """Store what was measured of the updates that these runs did; NaN for others."""
-        runs.put_measured(self.measured.reshape(len(self.measured), -1), which, whose)
+        own, layout = self.measured.reshape(len(self.measured), -1), runs.session.layout
+        there = layout.measured(runs.block)[:, : own.shape[1]]
+        for begin in range(0, len(which), layout.runs):  # so that copies stay in the caches
+            some = slice(begin, begin + layout.runs)
+            own[whose[some]] = there[runs.places[which[some]]]
         over = np.flatnonzero(found.ended >= 0)
         at = np.arange(self.measured.shape[1]) * plan.batches[0][1].measure_every
         for run in over.tolist():

@@ -51,9 +51,6 @@ if TYPE_CHECKING:
 CHUNK_SECONDS = 0.05
 """Target duration of a kernel call: Ctrl-C and progress are handled between calls."""
 
-COPIED = 2048
-"""Measurements that are copied at a time."""
-
 NONE = np.empty(0)
 """No explicit learning rate factors."""
 
@@ -389,20 +386,6 @@ class Runs:
         array, places, R = getattr(self.block, name), self.places[which], self.session.layout.runs
         found: FloatArray = array.reshape(len(array), -1, R)[places // R, :, places % R]
         return found
-
-    def put_measured(self, target: FloatArray, which: Integers, rows: Integers) -> None:
-        """Copy what was measured of some of the runs to these rows, block by block.
-
-        In parts that fit a cache: all of a run at a time took three times as long.
-        """
-        array, R = self.block.measured, self.session.layout.runs
-        blocks, lanes = self.places[which] // R, self.places[which] % R
-        for b in np.unique(blocks).tolist():
-            own = blocks == b
-            source, lane, row = array[b].reshape(-1, R), lanes[own], rows[own]
-            for begin in range(0, len(source), COPIED):
-                part = slice(begin, begin + COPIED)
-                target[row, part] = source[part, lane].T
 
     def into(self, outputs: FloatArray) -> "Runs":
         """The same runs, writing their outputs (lanes, samples, outputs) to this array."""

@@ -106,7 +106,7 @@ RUNNING, CONVERGED, DIVERGED, STALLED = range(4)
 TERMS, RESULTS = "terms", "results"
 """Formulas of what is measured: two factors for each term, or its value twice; the results."""
 
-NEAR_ENDS = "near the ends"
+NEAR_END = "near an end"
 """A formula of a unit's value v and of o, 1 for output units: whether v is near an end of its
 range, and whether it has one; 1 or 0."""
 
@@ -211,12 +211,14 @@ class Layer(NamedTuple):
     gradient: Annotated[int, Space("P", beside="weights")]
     direction: Annotated[int, Space("programs P", beside="weights")]  # g, as a step gets it
     before: Annotated[int, Space("before P", beside="weights")]  # the update, to measure it
+    previous: Annotated[int, Space("previous P", beside="weights")]  # gradient, an iteration before
     effective: Annotated[int, Space("dropconnect P")]  # masked weights; else the weights themselves
     factors: Annotated[int, Space("dropconnect P", beside="weights")]
     noise: Annotated[int, Space("gradient_noise P", beside="weights")]  # of their derivatives
     transposed: Annotated[int, Space("transposed P")]  # copies of the weights, without biases
     units: Annotated[int, Space("A")]  # activations: (samples of a group, H, R)
     deltas: Annotated[int, Space("A", beside="units")]
+    counts: Annotated[int, Space("counting A")]  # of units, as rows of samples: SATURATED to HIDDEN
     preactivation: Annotated[int, Space("preactivations", beside="units")]  # inputs of units
     noisy: Annotated[int, Space("input_noise room D R")]  # of all layers: a group's inputs, (D, R)
     state: int  # distance from one optimizer state variable to the next
@@ -246,9 +248,9 @@ class Block(NamedTuple):
     errors: Annotated[Floats, Space("T R + R", moves=True)]  # mean absolute errors
     losses: Annotated[Floats, Space("T R + R + watched_loss R", moves=True)]
     path: Annotated[Floats, Space("path T P", moves=True)]  # the weights at these errors
-    measured: Annotated[Floats, Space("quantities M R", moves=True)]  # of each of M measurements
-    shares: Annotated[Floats, Space("counting 2 K R")]  # of each layer: SATURATED, BOUNDED
-    alive: Annotated[Floats, Space("counting 2 K W R")]  # 1 if a unit's value, derivative isn't 0
+    measured: Annotated[
+        Floats, Space("quantities M R + 8 measure R")
+    ]  # (R, M): see Layout.measured
     stopping: Annotated[Floats, Space("stop R", moves=True)]  # CONVERGED if a run ends now
     ended: Annotated[IntArray, Space("R")]  # updates of a run that has ended, or -1
     outcome: Annotated[IntArray, Space("R")]  # how it ended

@@ -86,7 +86,7 @@ class Measuring:
             if SHARPNESS in measures:
                 self.numbers[j // self._every, :, measures.index(SHARPNESS)] = self._sharpness()
             self.stops = self._holds(j)
-        if self.last is not None and (j + 1) % self._every == 0:
+        if self.last is not None:
             parameters = self._perceptron.parameters
             known = {id(p): g for p, g in zip(parameters, self._g, strict=True)}
             self.last = self._perceptron.gathered(lambda parameter: known[id(parameter)])
@@ -137,7 +137,7 @@ class Measuring:
             v, dead = Output(method).values(z), np.empty(0)
         else:
             v, slope = Units(method, "activation").at(z)
-            dead = ~(v[counts] != 0).any(axis=0) | ~(slope[counts] != 0).any(axis=0)
+            dead = ~(slope[counts] != 0).any(axis=0)
         low, high = _RANGES.get(method.output if is_output else method.activation, (0, np.inf))
         near = np.minimum(v - low, high - v)[counts] <= 0.01 * (high - low)
         values: Any = near.ravel() if high < np.inf else []

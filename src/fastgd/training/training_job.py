@@ -593,15 +593,8 @@ def checked_job(
         together=together,
         arguments=arguments,
     )
-    if task.gradients is not None:
-        _check_smooth(chosen.methods)
-    _check_sharpness(chosen.methods, task)
-    values = chosen.values
-    options.check_updates(chosen.methods, task.iterations - task.schedule_start)
-    if partition is not None:
-        options.check_parts(chosen.methods, partition.rows.sizes, partition.named)
-    for start, method in product(given_networks, chosen.methods):
-        check_whole(start, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
+    _check_methods(chosen.methods, task, given_networks)
+    values: dict[str, Any] = chosen.values
     each = list(product(zip(hiddens, layers, strict=True), chosen.methods))
     networks = tuple(network_of(method, task.X, task.y, hidden) for (hidden, _), method in each)
     rows = [np.atleast_2d(networks[0].row(start)) for start in given_networks]
@@ -786,6 +779,20 @@ def _with_data(
     if isinstance(resume, Sweep):
         is_data = resume._sweep_axes.rules_are_data
     return Axes({}, {"optimizer": rules, **found.values}) if is_data else found
+
+
+def _check_methods(
+    methods: Sequence[Method], task: TrainingData, given_networks: Sequence[NetworkParts]
+) -> None:
+    """Reject what doesn't suit the samples or the given networks."""
+    if task.gradients is not None:
+        _check_smooth(methods)
+    _check_sharpness(methods, task)
+    options.check_updates(methods, task.iterations - task.schedule_start)
+    if task.partition is not None:
+        options.check_parts(methods, task.partition.rows.sizes, task.partition.named)
+    for start, method in product(given_networks, methods):
+        check_whole(start, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
 
 
 def _check_outputs(networks: Collection[Network]) -> None:

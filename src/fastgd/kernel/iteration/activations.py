@@ -10,7 +10,7 @@ latency is what limits a single run.
 from fastgd.kernel.block import put_value, value
 from fastgd.kernel.iteration.elementary import FUNCTIONS
 from fastgd.kernel.iteration.exponentials import EXPONENTIAL, LN2_HIGH, LN2_LOW, LOG2E, SHIFT
-from fastgd.kernel.language.loads_and_stores import load, store, units
+from fastgd.kernel.language.loads_and_stores import load, store, store_by_run, units
 from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.tile import add_exponent, fma, full, magnitude, select, with_sign
 
@@ -113,6 +113,7 @@ _NAMES = FUNCTIONS | {
     "units": units,
     "load": load,
     "store": store,
+    "store_by_run": store_by_run,
     "fma": fma,
     "full": full,
     "select": select,

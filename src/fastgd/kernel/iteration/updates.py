@@ -58,14 +58,12 @@ def update(shape, recipe, is_weight, g, block, at, stride, layer):
             _, slope, _ = activate_twice(recipe.own_penalty, shape, numbers, layer, w)
             g = g - slope
         g = _penalized(features.penalty, shape, g, w, numbers, layer)
-    if features.norm_clipping is None:
-        if recipe.measure is not None:
-            g = of_learning(features.frozen, shape, g, 0.0, numbers, at, stride, layer)
-            remember(recipe.measure, shape, numbers, at, stride, layer, g, w)
-        return take_step(shape, recipe, g, w, block, at, stride, layer)
-    g = of_learning(features.frozen, shape, g, 0.0, numbers, at, stride, layer)
-    store(shape, numbers, at + layer.gradient, stride, g)
+    if recipe.measure is not None or features.norm_clipping is not None:
+        g = of_learning(features.frozen, shape, g, 0.0, numbers, at, stride, layer)
     remember(recipe.measure, shape, numbers, at, stride, layer, g, w)
+    if features.norm_clipping is None:
+        return take_step(shape, recipe, g, w, block, at, stride, layer)
+    store(shape, numbers, at + layer.gradient, stride, g)
     return fold(shape, zeros(shape))
 
 
