@@ -93,7 +93,9 @@ def samples() -> tuple[np.ndarray, dict[str, np.ndarray]]:
     return images / 16, dict(zip(CONDITIONS, (labels, noisy), strict=True))
 
 
-def of_order(X: np.ndarray, labels: np.ndarray, order: int, epochs: int, threads: int) -> Counts:
+def of_order(
+    X: np.ndarray, labels: np.ndarray, order: int, epochs: int, threads: int | None
+) -> Counts:
     """Train the seeds of an order; count the events of each of them."""
     every = -(-len(X) // BATCH)
     sweep = fastgd.sweep(
@@ -157,6 +159,15 @@ def middle(numbers: np.ndarray, percent: bool = True) -> str:
     return f"{scale * np.nanmean(numbers):.1f}{' %' * percent} ({low:.1f} to {high:.1f})"
 
 
+def shares_of(counts: np.ndarray, most: int = 0) -> np.ndarray:
+    """Shares of samples that a run forgets 0, 1, 2, ... times, up to ``most`` at least.
+
+    >>> shares_of(np.array([[0, 2], [0, 0]])).tolist()
+    [0.75, 0.0, 0.25]
+    """
+    return np.bincount(counts.ravel(), minlength=most + 1) / counts.size
+
+
 def ranks_above(found: Counts, changed: np.ndarray) -> np.ndarray:
     """By run (orders, seeds): the probability that a changed label is forgotten more often."""
     most = found["forgotten"].max() + 1
@@ -215,7 +226,7 @@ def rows_of(found: dict[str, Counts], changed: np.ndarray) -> tuple[list[Row], d
             "97.6 % (CIFAR-10; from memory)",
             middle(alike),
             "can't be compared",
-            f"{other_data}. The more runs are summed up, the more the ranking is one of the samples",
+            f"{other_data}. Of more runs the ranking is more one of the samples",
         ),
         Row(
             "20 % random labels: a changed one is forgotten more often than an unchanged one",
@@ -232,8 +243,9 @@ def rows_of(found: dict[str, Counts], changed: np.ndarray) -> tuple[list[Row], d
         "samples": int(counts.shape[-1]),
         "runs of each condition": int(counts.shape[0] * counts.shape[1]),
         "changed labels": int(changed.sum()),
-        "events per sample, in the mean over runs": counts.mean(axis=(0, 1)).round(3).tolist(),
-        "the same with random labels": lost.mean(axis=(0, 1)).round(3).tolist(),
+        "share of samples by events in a run": {
+            name: shares_of(own["forgotten"]).round(6).tolist() for name, own in found.items()
+        },
     }
     return rows, details
 
@@ -253,8 +265,9 @@ def draw(found: dict[str, Counts], changed: np.ndarray, X: np.ndarray, path: Pat
     }
     most = int(noisy.max())
     for name, (counts, color) in kinds.items():
-        share = np.bincount(counts.ravel(), minlength=most + 1) / counts.size
-        ax.step(np.arange(most + 1), 100 * share, where="mid", color=color, label=name)
+        ax.step(
+            np.arange(most + 1), 100 * shares_of(counts, most), where="mid", color=color, label=name
+        )
     ax.set(xlabel="times that a run forgets a sample", ylabel="samples, %", yscale="log")
     ax.set_title("How often samples are forgotten", fontsize=11)
     ax.legend(fontsize=8)
