@@ -29,7 +29,7 @@ changed label is forgotten more often than an unchanged one with a probability (
 half) above 1/2 in more than 95 % of the runs.
 
     python examples/studies/forgetting_events.py           # minutes on two cores
-    python examples/studies/forgetting_events.py --quick   # seconds: three orders, 12 epochs
+    python examples/studies/forgetting_events.py --quick   # seconds: ten orders, 8 epochs
 
 Counts are written for one order at a time, and the same command resumes after them.
 """
@@ -46,8 +46,8 @@ from study import Row, Verdict, answer, finish, options
 import fastgd
 from fastgd.optimizers import Momentum
 
-BATCH, SEEDS, CLASSES, CHANGED = 64, 5, 10, 0.2
-FULL, QUICK = {"orders": 20, "epochs": 200}, {"orders": 3, "epochs": 12}
+BATCH, SEEDS, GROUP, CLASSES, CHANGED = 64, 5, 5, 10, 0.2
+FULL, QUICK = {"orders": 20, "epochs": 200}, {"orders": 10, "epochs": 8}
 METHOD: dict[str, Any] = {
     "hidden_size": 32,
     "alpha": 0.1,
@@ -133,11 +133,12 @@ def counted(given: Namespace, X: np.ndarray, labels: np.ndarray, name: str) -> C
 
 
 def groups(numbers: np.ndarray) -> np.ndarray:
-    """Runs of (orders, seeds, samples), five of other orders at a time: (groups, 5, samples)."""
-    of_seeds = numbers.swapaxes(0, 1)
-    five = min(SEEDS, len(numbers))
-    whole = len(numbers) // five * five
-    return of_seeds[:, :whole].reshape(-1, five, numbers.shape[-1])
+    """Five runs of other orders at a time: (orders, seeds, n) become (seeds, groups, 5, n).
+
+    Two groups of the same row have no order and no seed in common.
+    """
+    orders, seeds, count = numbers.shape
+    return numbers.swapaxes(0, 1).reshape(seeds, orders // GROUP, GROUP, count)
 
 
 def correlations(pairs: Iterator[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
@@ -182,7 +183,7 @@ def rows_of(found: dict[str, Counts], changed: np.ndarray) -> tuple[list[Row], d
     """One row for each published finding, and further figures."""
     true, noisy = (found[name] for name in CONDITIONS)
     kept = true["learned"] & (true["forgotten"] == 0)
-    of_five = groups(kept).all(axis=1).mean(axis=-1)
+    of_five = groups(kept).all(axis=2).mean(axis=-1)
     counts = true["forgotten"]
     orders = counts.shape[0]
     others = correlations(
@@ -195,8 +196,9 @@ def rows_of(found: dict[str, Counts], changed: np.ndarray) -> tuple[list[Row], d
         for order in range(orders)
         for one, other in combinations(range(SEEDS), 2)
     )
-    sums = groups(counts).sum(axis=1)
-    alike = correlations(combinations(sums, 2))
+    alike = correlations(
+        pair for sums in groups(counts).sum(axis=2) for pair in combinations(sums, 2)
+    )
     above = ranks_above(noisy, changed)
     lost = noisy["forgotten"]
     means = [lost[..., some].mean(axis=-1) for some in (changed, ~changed)]
@@ -271,7 +273,7 @@ def draw(found: dict[str, Counts], changed: np.ndarray, X: np.ndarray, path: Pat
     ax.set(xlabel="times that a run forgets a sample", ylabel="samples, %", yscale="log")
     ax.set_title("How often samples are forgotten", fontsize=11)
     ax.legend(fontsize=8)
-    sums = groups(true).sum(axis=1)
+    sums = groups(true).sum(axis=2)[0]
     ax = center.subplots()
     spread = np.random.default_rng(0).uniform(-0.3, 0.3, (2, sums.shape[1]))
     ax.plot(sums[0] + spread[0], sums[-1] + spread[1], ".", ms=3, alpha=0.4)
