@@ -169,10 +169,8 @@ def shares_of(counts: np.ndarray, most: int = 0) -> np.ndarray:
     return np.bincount(counts.ravel(), minlength=most + 1) / counts.size
 
 
-def ranks_above(found: Counts, changed: np.ndarray) -> np.ndarray:
-    """By run (orders, seeds): the probability that a changed label is forgotten more often."""
-    most = found["forgotten"].max() + 1
-    ranks = np.where(found["learned"], found["forgotten"], most)
+def chance_above(ranks: np.ndarray, changed: np.ndarray) -> np.ndarray:
+    """By run (orders, seeds): the probability that a changed label ranks above an unchanged one."""
     ours, others = ranks[..., changed], ranks[..., ~changed]
     above = (ours[..., None] > others[..., None, :]).mean(axis=(-2, -1))
     equal = (ours[..., None] == others[..., None, :]).mean(axis=(-2, -1))
@@ -199,8 +197,8 @@ def rows_of(found: dict[str, Counts], changed: np.ndarray) -> tuple[list[Row], d
     alike = correlations(
         pair for sums in groups(counts).sum(axis=2) for pair in combinations(sums, 2)
     )
-    above = ranks_above(noisy, changed)
     lost = noisy["forgotten"]
+    above = chance_above(np.where(noisy["learned"], lost, lost.max() + 1), changed)
     means = [lost[..., some].mean(axis=-1) for some in (changed, ~changed)]
     never = [(~noisy["learned"])[..., some].mean() for some in (changed, ~changed)]
     agrees = (above > 0.5).mean() > 0.95
@@ -212,8 +210,8 @@ def rows_of(found: dict[str, Counts], changed: np.ndarray) -> tuple[list[Row], d
             "MNIST 91.7 %, with permuted pixels 75.3 %, CIFAR-10 31.3 % (from memory)",
             middle(of_five),
             "can't be compared",
-            f"{other_data}. Of a single run {middle(kept.mean(axis=-1))}, of which "
-            f"{middle(true['right at the end'].mean(axis=-1))} of all samples are right at the end",
+            f"{other_data}. A single run doesn't forget {middle(kept.mean(axis=-1))}, and has "
+            f"{middle(true['right at the end'].mean(axis=-1))} right at the end",
         ),
         Row(
             "Forgetting events of samples: correlation of two runs",
@@ -238,7 +236,8 @@ def rows_of(found: dict[str, Counts], changed: np.ndarray) -> tuple[list[Row], d
             f"Above 1/2 in {(above > 0.5).mean():.0%} of the runs. Events of a changed label: "
             f"{middle(means[0], percent=False)}, of an unchanged one "
             f"{middle(means[1], percent=False)}; never learned are {never[0]:.1%} and "
-            f"{never[1]:.1%}",
+            f"{never[1]:.1%}. If these rank by their events, 0, the probability is only "
+            f"{middle(chance_above(lost, changed))}",
         ),
     ]
     details = {
