@@ -28,7 +28,7 @@ ranks as forgotten more often than any other. What counts as agreement, decided 
 changed label is forgotten more often than an unchanged one with a probability (equal ranks count
 half) above 1/2 in more than 95 % of the runs.
 
-    python examples/studies/forgetting_events.py           # minutes on two cores
+    python examples/studies/forgetting_events.py           # 4 minutes on two cores
     python examples/studies/forgetting_events.py --quick   # seconds: ten orders, 8 epochs
 
 Counts are written for one order at a time, and the same command resumes after them.
