@@ -11,7 +11,7 @@ import numpy as np
 
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray, array_of, check_memory
-from fastgd.engine.programs import instructions
+from fastgd.engine.programs import instructions, last_uses
 from fastgd.formulas.derivation import Derivation, replaced
 from fastgd.formulas.named import Formula
 from fastgd.kernel.bytecode import (
@@ -106,7 +106,7 @@ def code_of(
     ``codes`` tells what stands for an operation.
     """
     nodes = found.nodes
-    needed = found.needed((result,))
+    needed = sorted(last_uses(nodes, (result,)))
     constants = [k for k in needed if nodes[k][0] == "number"]
     row = {k: CONSTANTS + place for place, k in enumerate(constants)}
     for k in needed:

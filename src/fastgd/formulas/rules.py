@@ -221,16 +221,15 @@ class Rule(Optimizer, command="rule", race_alpha=nan):
             found = arguments_of(_WHAT, formula, _EXAMPLE)
             defaults = {n: value for n, value in found.items() if value is not Parameter.empty}
             results = trace(_WHAT, formula, [*found], several=True)
-            facts = Facts((*found,), (), _numbers(defaults), results)
+            facts = facts_of(Facts((*found,), (), _numbers(defaults), results).text)
         else:
             raise TypeError(
                 f"{_WHAT} must be a function of w, g, alpha and its states or the text of one, "
                 f"got {shown(formula)}"
             )
-        self._set(facts.text, hyperparameters)
+        self._set(facts.text, facts.defaults, hyperparameters)
 
-    def _set(self, text: str, values: Mapping[str, Any]) -> None:
-        defaults = facts_of(text).defaults
+    def _set(self, text: str, defaults: Mapping[str, float], values: Mapping[str, Any]) -> None:
         for name in values:
             if name not in defaults:
                 rule = f"one of {either(defaults)}" if defaults else "left out"
@@ -244,7 +243,8 @@ class Rule(Optimizer, command="rule", race_alpha=nan):
 
     def _replace(self, **values: Any) -> Self:
         made = object.__new__(type(self))
-        made._set(self.formula, {n: vars(self)[n] for n in self.hyperparameters} | values)
+        defaults: dict[str, Any] = {n: fact.default for n, fact in self.hyperparameters.items()}
+        made._set(self.formula, defaults, {n: vars(self)[n] for n in defaults} | values)
         return made
 
     @property
