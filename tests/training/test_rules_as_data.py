@@ -78,7 +78,7 @@ def test_random_rules_are_numpy_step_by_step():
     assert ended > 180
 
 
-EVERYTHING = Rule("""lambda w, g, alpha, t, a, b, c, d, e, f, h, i, p=0.3, q=-2: (
+EVERYTHING = Rule("""lambda w, g, alpha, t, a, b, c, d, f, h, i, j, p=0.3, q=-2: (
     w + alpha * g,
     exp(-g * g) + expm1(g) + log(abs(w)) + log1p(g * g) + sigmoid(w),
     tanh(w) + sin(w) + cos(w) + tan(w) + asin(g / 9) + acos(g / 9),
