@@ -11,9 +11,9 @@ import fastgd
 from cases import MEASURES, OPTIONS, WEIGHTS, X, Y
 from fastgd import reference
 from fastgd.arguments.options import Method
-from fastgd.engine.recipe import reads, recipe_of
+from fastgd.engine.recipe import recipe_of
 from fastgd.functions import exp
-from fastgd.kernel.block import CHANGES
+from fastgd.kernel.block import Kind, reads
 from fastgd.optimizers import LevenbergMarquardt
 from thinning import at_a_time, kernels_of
 
@@ -397,4 +397,6 @@ def test_only_what_is_read_is_stored():
     measure = recipe_of(Method(measure=("gradient_norm",)), {}).measure
     assert reads(measure, "g")
     assert not reads(measure, "w", "change", "last")
-    assert all(kind < CHANGES for name, kind in measure.places.items() if name.startswith("term"))
+    assert all(
+        kind < Kind.CHANGES for name, kind in measure.places.items() if name.startswith("term")
+    )

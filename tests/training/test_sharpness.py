@@ -68,6 +68,7 @@ def test_it_is_the_largest_eigenvalue(k):
     )  # fmt: skip
     plan = job.plan(0, 1)
     trained = TrainedRuns.empty(plan, Keep())
+    trained.measured[:] = 0.0  # NaN is what was not measured
     size = np.repeat([0.01, 0.5, 2.0], 2)[:, None]
     trained.path[:, 0] = size * np.random.default_rng(k).normal(size=trained.path[:, 0].shape)
     put_sharpness(plan, trained)

@@ -12,16 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.engine.network import Network
-from fastgd.engine.recipe import (
-    INTEGERS,
-    Values,
-    counts_units,
-    quantities_of,
-    reads,
-    states_of,
-    width_of,
-)
+from fastgd.engine.recipe import INTEGERS, Values, quantities_of, states_of, width_of
 from fastgd.kernel.block import (
+    NEAR_END,
     RECENT,
     SMALLEST,
     WORK_ROWS,
@@ -32,6 +25,7 @@ from fastgd.kernel.block import (
     Recipe,
     Shapes,
     Space,
+    reads,
 )
 from fastgd.kernel.bytecode import BLOCK
 from fastgd.kernel.language.specialization import KnownFacts
@@ -216,7 +210,7 @@ class Layout:
             "rows": up(self.network.parameters, SQUARE_ROWS),
             "columns": self.network.parameters * (1 + int(recipe.bayesian is not None)) + 1,
             "before": int(recipe.measure is not None and reads(recipe.measure, "w", "change")),
-            "counting": int(recipe.measure is not None and counts_units(recipe.measure)),
+            "counting": int(recipe.measure is not None and NEAR_END in recipe.measure.formulas),
             "previous": int(recipe.measure is not None and reads(recipe.measure, "last")),
             "quantities": quantities_of(recipe.measure, self.network.layers),
             "work": WORK_ROWS * BLOCK,

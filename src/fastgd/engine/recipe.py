@@ -23,31 +23,10 @@ from fastgd.engine.programs import ProgramAxis, Programs
 from fastgd.formulas import updates
 from fastgd.formulas.derivation import Derivation, DualExpression, replaced, steadied
 from fastgd.formulas.expressions import Tree, parse
-from fastgd.formulas.measures import (
-    Measure,
-    Term,
-    name_of,
-    needs_last,
-    quantity_of,
-    stop_of,
-)
+from fastgd.formulas.measures import Measure, Term, name_of, needs_last, quantity_of, stop_of
 from fastgd.formulas.named import UNITS, Formula, Function, Loss, Schedule, loss_of, unit_of
 from fastgd.formulas.updates import kept_of, update_of
-from fastgd.kernel.block import (
-    BOUNDED,
-    CHANGES,
-    DEAD,
-    HIDDEN,
-    MAXIMUM,
-    NEAR_END,
-    OPTIONS,
-    PRODUCT,
-    RESULTS,
-    SATURATED,
-    SUM,
-    TERMS,
-    Recipe,
-)
+from fastgd.kernel.block import NEAR_END, OPTIONS, RESULTS, TERMS, Kind, Recipe, reads
 from fastgd.kernel.iteration.activations import BOTH, DERIVATIVE, OF_VALUE, TWICE, VALUE
 from fastgd.kernel.iteration.losses import DELTA, LOSS
 from fastgd.kernel.iteration.optimizer_steps import ONCE, OVER_TIME, STEP
@@ -390,14 +369,13 @@ def _given(method: Method, values: Mapping[str, Sequence[Any]]) -> set[str]:
 
 def _measuring(method: Method) -> dict[str, Choice | None]:
     """What is measured and stops runs, as choices of the kernel."""
-    if method.measure is None:
-        return {"measure": None, "stop": None}
-    states, units = updates.states_of(method.optimizer), (method.activation, method.output)
-    measure = _measure(method.measure, method.measure_layers, states, *units)
-    stop, found = None, stop_of(method.stop or "")
-    if found is not None:
-        which = list(map(name_of, method.measure)).index(found.name)
+    measure, stop = method.measure, None
+    if found := stop_of(method.stop or ""):
+        which = list(map(name_of, measure)).index(found.name)
         stop = Choice("below" if found.is_below else "above", which=which)
+    if measure is not None:
+        states, units = updates.states_of(method.optimizer), (method.activation, method.output)
+        measure = _measure(measure, method.measure_layers, states, *units)
     return {"measure": measure, "stop": stop}
 
 
@@ -416,31 +394,15 @@ def _measure(
     for measure in measures:
         quantity, own = quantity_of(measure), {}
         for letter, term in zip("abc", quantity.terms, strict=False):
-            key = (_COUNTED[term.tree],) if term.tree in _COUNTED else _added(found, term)
-            own[letter] = f"a{terms.setdefault(key, len(terms))}"
+            own[letter] = f"a{terms.setdefault(_added(found, term), len(terms))}"
         tree = parse("a result", quantity.result, ("a", "b", "c", "n"))
         results.append(finish.of(steadied(replaced(tree, own))).value)
     factors = tuple(node for _, *pair in terms for node in pair)
     formulas = [(TERMS, _formula(found, factors)), (RESULTS, _formula(finish, tuple(results)))]
-    if any(how > CHANGES for how, *_ in terms):
+    if any(how > Kind.CHANGES for how, *_ in terms):
         formulas.append((NEAR_END, _near_ends(activation, output)))
     kinds = {f"term{k}": how for k, (how, *_) in enumerate(terms)}
     return Choice("layers" if in_layers else "whole", formulas, last=states, **kinds)
-
-
-_COUNTED: dict[Any, int] = {
-    "changes": CHANGES,
-    "saturated": SATURATED,
-    "bounded": BOUNDED,
-    "dead": DEAD,
-    "hidden": HIDDEN,
-}
-"""Terms that the kernel counts by itself."""
-
-
-def counts_units(measure: Choice) -> bool:
-    """Whether values of units are counted."""
-    return any(kind > CHANGES for name, kind in measure.places.items() if name.startswith("term"))
 
 
 def _near_ends(activation: str | Function, output: str | Function) -> FormulaChoice:
@@ -458,18 +420,15 @@ def _near_ends(activation: str | Function, output: str | Function) -> FormulaCho
     return _formula(found, tuple(found.of(tree).value for tree in trees))
 
 
-def _added(found: Derivation, term: Term) -> tuple[int, int, int]:
-    """How a term is added up, and its factors."""
+def _added(found: Derivation, term: Term) -> tuple[int, ...]:
+    """How a term is added up, and its factors; none if the kernel counts it by itself."""
+    if (name := str(term.tree).upper()) in Kind.__members__:
+        return (Kind[name].value,)
     node = found.of(steadied(term.tree)).value
     kind, *factors = found.nodes[node]
-    if term.is_max:
-        return MAXIMUM, node, node
-    return (PRODUCT, factors[0], factors[1]) if kind == "mul" else (SUM, node, node)
-
-
-def reads(measure: Choice, *names: str) -> bool:
-    """Whether a term of what is measured has one of these variables."""
-    return any(("variable", name) in measure.formulas[TERMS].nodes for name in names)
+    if kind == "mul" and not term.is_max:
+        return Kind.PRODUCT.value, *factors
+    return (Kind.MAXIMUM if term.is_max else Kind.SUM).value, node, node
 
 
 def quantities_of(measure: Choice | None, layers: int) -> int:
@@ -478,12 +437,6 @@ def quantities_of(measure: Choice | None, layers: int) -> int:
         return 0
     count = len(measure.formulas[RESULTS].results)
     return count * layers if measure.name == "layers" else count
-
-
-def limit_of(method: Method) -> float:
-    """The limit of what is measured, at which a run ends."""
-    found = stop_of(method.stop or "")
-    return 0.0 if found is None else found.limit
 
 
 # ---------------------------------------------------------------- activations, outputs and losses

@@ -31,15 +31,8 @@ from fastgd.engine.devices import CPU, devices_of, room_on
 from fastgd.engine.layout import Layout, Sharing, up
 from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, Portion, RunBatch, lanes_of, portion_of
-from fastgd.engine.recipe import (
-    NEVER,
-    PATIENCE,
-    TOLERANCE,
-    ValueColumn,
-    Values,
-    counts_units,
-    limit_of,
-)
+from fastgd.engine.recipe import NEVER, PATIENCE, TOLERANCE, ValueColumn, Values
+from fastgd.formulas.measures import stop_of
 from fastgd.kernel import launch
 from fastgd.kernel.block import NOW, SEED, Area, Block, IterationSpan, Layer, Recipe, Shapes, Split
 from fastgd.kernel.bytecode import address_of_interpreter
@@ -310,7 +303,7 @@ class Runs:
             window=layout.window,
             kept=layout.kept,
             measure_every=session.measure_every,
-            limit=limit_of(method),
+            limit=stop.limit if (stop := stop_of(method.stop or "")) else 0.0,
             factors=getattr(method.schedule, "factors", NONE),
             programs=NO_PROGRAMS if session.programs is None else session.programs,
             interpreter=0 if session.programs is None else address_of_interpreter(),
@@ -530,7 +523,7 @@ def _shared_out(layout: Layout, threads: int, blocks: int) -> Layout:
     recipe = layout.recipe
     if _needs_all(recipe) or recipe.curvature is not None or recipe.programs is not None:
         return layout
-    if recipe.measure is not None and counts_units(recipe.measure):  # of all samples of a pass
+    if layout.sizes["counting"]:  # of all samples of a pass
         return layout
     samples = (layout.batch or layout.samples) * layout.lines
     seconds = PRODUCT_SECONDS * samples * layout.network.parameters * layout.runs

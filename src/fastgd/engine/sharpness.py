@@ -86,10 +86,6 @@ def _product(a: FloatArray, b: FloatArray) -> Any:
     return _chain(a[:, None], b[:, :, None])
 
 
-def _turned(array: FloatArray) -> FloatArray:
-    return array.swapaxes(0, 1)
-
-
 # ---------------------------------------------------------------- products with the Hessian
 
 
@@ -118,13 +114,13 @@ def _hessian(
         z = _product(inputs[-1], own)
         v, *both = _results(recipe.activation, TWICE, values, a=z)
         inputs.append(extended(v, 1.0))
-        slope, bend = np.broadcast_arrays(*both, z)[:2]
+        slope, bend, _ = np.broadcast_arrays(*both, z)
         slopes.append(slope)
         bends.append(bend)
     delta, curve = _of_outputs(method, _product(inputs[-1], top), y.T[:, :, None], values)
     deltas = [importance[:, None] * delta]
     for k in reversed(range(len(hidden))):
-        error = _product(deltas[0], _turned(weights[k + 1]))[: len(slopes[k])]
+        error = _product(deltas[0], weights[k + 1].swapaxes(0, 1))[: len(slopes[k])]
         bends[k] = bends[k] * error
         deltas.insert(0, slopes[k] * error)
     decays = [
@@ -140,11 +136,11 @@ def _hessian(
             moved.append(_product(inputs[k], changes[k]) + _product(tangents[k], weights[k]))
         delta, results = importance[:, None] * curve(moved[-1]), list[FloatArray]()
         for k in reversed(range(len(weights))):
-            own = _product(_turned(delta), _turned(inputs[k]))
+            own = _product(delta.swapaxes(0, 1), inputs[k].swapaxes(0, 1))
             if k > 0:
-                own += _product(_turned(deltas[k]), _turned(tangents[k]))
-                error = _product(delta, _turned(weights[k]))
-                error += _product(deltas[k], _turned(changes[k]))
+                own += _product(deltas[k].swapaxes(0, 1), tangents[k].swapaxes(0, 1))
+                error = _product(delta, weights[k].swapaxes(0, 1))
+                error += _product(deltas[k], changes[k].swapaxes(0, 1))
                 delta = slopes[k - 1] * error[: len(slopes[k - 1])] + bends[k - 1] * moved[k - 1]
             own[: len(decays[k])] += decays[k] * changes[k][: len(decays[k])]
             results.insert(0, own.reshape(-1, vector.shape[1]))
@@ -156,9 +152,7 @@ def _hessian(
 def _penalty(own: Choice | None, weights: FloatArray, values: FloatArray) -> FloatArray:
     """Second derivatives of the penalties of weights."""
     decay: FloatArray = weights * 0.0 + values[choice_of("on", "penalty").places["l2"]]
-    if own is not None:
-        decay += _results(own, TWICE, values, a=weights)[2]
-    return decay
+    return decay if own is None else decay + _results(own, TWICE, values, a=weights)[2]
 
 
 def _results(

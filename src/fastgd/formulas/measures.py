@@ -62,38 +62,35 @@ class Measure(Formula):
     name: str
 
     def __init__(self, formula: Given, reduce: str = "sum", name: str | None = None) -> None:
-        check_choice("reduce", reduce, REDUCTIONS)
         if name is not None and (not isinstance(name, str) or not name or name in QUANTITIES):
             raise ValueError(
                 f"name must be a string, and none that fastgd's quantities have, got {shown(name)}"
             )
         variables, tree = self._read(formula, ())
-        self._fill(variables, tree, reduce, name)
+        self._set(variables, tree, reduce, name or f"{reduce}({write(tree)})")
         parse(self.what, write(tree), variables)  # saved formulas must be readable again
 
-    def _fill(self, variables: tuple[str, ...], tree: Tree, reduce: str, name: str | None) -> None:
+    def _set(  # type: ignore[override]
+        self, variables: tuple[str, ...], tree: Tree, reduce: str, name: str
+    ) -> None:
+        check_choice("reduce", reduce, REDUCTIONS)
         object.__setattr__(self, "reduce", reduce)
-        object.__setattr__(self, "name", name or f"{reduce}({write(tree)})")
-        self._set(variables, tree, None, {}, {})
+        object.__setattr__(self, "name", name)
+        super()._set(variables, tree, None, {}, {})
+        object.__setattr__(self, "_key", (type(self), *self.source))
 
     @classmethod
     def of_text(  # type: ignore[override]
         cls, formula: str, reduce: str, variables: Iterable[str], name: str
     ) -> Measure:
         """Return the measure with this :attr:`source`; no code is executed."""
-        made, variables = object.__new__(cls), tuple(variables)
-        check_choice("reduce", reduce, REDUCTIONS)
-        made._fill(variables, parse(cls.what, formula, variables), reduce, str(name))
-        return made
+        variables = tuple(variables)
+        return cls._made(variables, parse(cls.what, formula, variables), reduce, str(name))
 
     @property
     def source(self) -> Any:
         """The formula as a string, how it is reduced, names of the variables, and its name."""
         return write(self.tree), self.reduce, self.variables, self.name
-
-    def _set(self, *facts: Any) -> None:
-        super()._set(*facts)
-        object.__setattr__(self, "_key", (type(self), *self.source))
 
     def _check_variables(self, variables: tuple[str, ...]) -> None:
         others = [name for name in variables if name not in VARIABLES]

@@ -4,6 +4,7 @@ Letters as in :mod:`fastgd.kernel.training_loop`: N samples, G samples of a grou
 outputs of a layer, K layers, P parameters, R runs side by side.
 """
 
+from enum import IntEnum
 from functools import partial
 from typing import Annotated, Any, NamedTuple
 
@@ -110,12 +111,21 @@ NEAR_END = "near an end"
 """A formula of a unit's value v and of o, 1 for output units: whether v is near an end of its
 range, and whether it has one; 1 or 0."""
 
-SUM, PRODUCT, MAXIMUM, CHANGES, SATURATED, BOUNDED, DEAD, HIDDEN = range(8)
-"""How a term is combined with what it was so far: the choice's value ``term0`` and so on.
 
-Of a layer instead of its parameters: direction changes, values near the ends of their range, values
-that have one, hidden units that are dead, and hidden units.
-"""
+class Kind(IntEnum):
+    """How a term is combined with what it was so far: the choice's value ``term0`` and so on.
+
+    Of a layer instead of its parameters: direction changes, values near the ends of their range,
+    values that have one, hidden units that are dead, and hidden units.
+    """
+
+    SUM, PRODUCT, MAXIMUM, CHANGES, SATURATED, BOUNDED, DEAD, HIDDEN = range(8)
+
+
+def reads(measure: Choice, *names: str) -> bool:
+    """Whether a term of what is measured has one of these variables."""
+    return any(("variable", name) in measure.formulas[TERMS].nodes for name in names)
+
 
 STOPPED = -1.0
 """The value of ``Block.stopping`` of a run that has been stopped."""

@@ -37,12 +37,7 @@ from fastgd.kernel.block import (
     all_layers,
     all_spans,
 )
-from fastgd.kernel.iteration.monitoring import (
-    is_stopped,
-    is_watched,
-    look_of,
-    record_of,
-)
+from fastgd.kernel.iteration.monitoring import is_stopped, is_watched, look_of, record_of
 from fastgd.kernel.iteration.updates import after_update, flush
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.loads_and_stores import load, store

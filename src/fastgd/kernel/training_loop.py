@@ -94,10 +94,7 @@ from fastgd.kernel.iteration.monitoring import (
     observe,
     record_of,
 )
-from fastgd.kernel.iteration.optimizer_steps import (
-    prepare,
-    set_rates,
-)
+from fastgd.kernel.iteration.optimizer_steps import prepare, set_rates
 from fastgd.kernel.iteration.updates import after_update, flush, update
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.loads_and_stores import (

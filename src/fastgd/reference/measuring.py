@@ -1,17 +1,18 @@
 """What is measured of each update, from all parameters and derivatives as arrays."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.linalg import norm
+from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import TrainingData
 from fastgd.checks.numbers import FloatArray
 from fastgd.formulas.measures import SHARPNESS, Measure, needs_last
 from fastgd.reference.formulas import value_and_derivatives
-from fastgd.reference.layer import Layer
 from fastgd.reference.output import Output, Units
-from fastgd.reference.parameter import Parameter
 from fastgd.reference.perceptron import Perceptron
 from fastgd.reference.sampling import Batch, Epochs
 from fastgd.training.run import Run
@@ -22,6 +23,17 @@ _RANGES: dict[Any, tuple[float, float]] = {
     "tanh": (-1.0, 1.0),
 }
 
+_NAMED: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "gradient_norm": lambda own: norm(own["g"]),
+    "update_norm": lambda own: norm(own["change"]),
+    "weight_norm": lambda own: norm(own["w"]),
+    "largest_weight": lambda own: np.max(np.abs(own["w"])),
+    "gradient_cosine": lambda own: own["g"] @ own["last"] / (norm(own["g"]) * norm(own["last"])),
+    "direction_changes": lambda own: own["direction_changes"].sum(),
+    "saturated": lambda own: np.mean(own["saturated"]) if own["saturated"].size else np.nan,
+    "dead": lambda own: np.mean(own["dead"]) if own["dead"].size else np.nan,
+    SHARPNESS: lambda own: max(np.linalg.eigvalsh(own["hessian"]), default=0.0),
+}
 
 _PLAIN = {"batch_size": None, "sampling": "epochs", "dropout": 0.0, "dropconnect": 0.0}
 _PLAIN |= {"input_noise": 0.0, "trim_below": 0.0, "clip_above": np.inf}
@@ -44,10 +56,15 @@ class Measuring:
     def __init__(self, method: Method, task: TrainingData, perceptron: Perceptron) -> None:
         self._method, self._perceptron, self._task = method, perceptron, task
         self._every = method.measure_every or task.record_every
-        count, layers = -(-task.iterations // self._every), perceptron.network.layers
-        shape = count, layers if method.measure_layers else 1, len(method.measure or ())
+        network, layers = perceptron.network, np.arange(perceptron.network.layers)
+        # The layer of each parameter, or -1 for running statistics.
+        of_row = np.repeat(layers, [np.prod(shape) for shape in network.matrices])
+        of_row = np.where(perceptron.gathered(lambda _: 1.0) > 0, of_row, -1)
+        parts = layers[:, None] if method.measure_layers else layers[None]
+        self._parts = [(part, np.isin(of_row, part)) for part in parts]
+        shape = -(-task.iterations // self._every), len(parts), len(method.measure or ())
         self.numbers = np.full(shape, np.nan) if method.measure else None
-        self.last = np.zeros(perceptron.network.parameters) if needs_last(method.measure) else None
+        self.last = np.zeros(network.parameters) if needs_last(method.measure) else None
         self.stops = False
 
     def join(self, run: Run, steps: FloatArray) -> FloatArray:
@@ -62,10 +79,9 @@ class Measuring:
     def begin(self, batch: Batch) -> None:
         """Note what parameters, derivatives and the values of this batch are before an update."""
         if self.numbers is not None:
-            self._row = self._perceptron.row
-            self._before = [p.value.copy() for p in self._perceptron.parameters]
-            self._g = [np.where(p.frozen, 0.0, p.g) for p in self._perceptron.parameters]
-            self._counts = np.ones(1) if batch.weights is None else batch.weights.ravel() > 0
+            self._w = self._perceptron.row
+            self._g = self._perceptron.gathered(lambda p: np.where(p.frozen, 0.0, p.g))
+            self._counts = np.ones(1) if batch.weights is None else batch.weights.ravel()
 
     def end(self, j: int) -> None:
         """Measure update j, if that is due."""
@@ -73,75 +89,55 @@ class Measuring:
         if self.numbers is None:
             return
         if j % self._every == 0:
-            each = [
-                self._arrays(layer.parameters) | self._shares(k) | _changes(layer)
-                for k, layer in enumerate(self._perceptron.layers)
-            ]
-            if not self._method.measure_layers:
-                each = [{name: np.hstack([one[name] for one in each]) for name in each[0]}]
-            measures = self._method.measure
-            self.numbers[j // self._every] = [
-                [_measured(measure, arrays) for measure in measures] for arrays in each
-            ]
-            if SHARPNESS in measures:
-                self.numbers[j // self._every, :, measures.index(SHARPNESS)] = self._sharpness()
+            changes = np.zeros(len(self._w))
+            counted = self._perceptron.network.counted
+            changes[counted] = self._perceptron.changes[counted]
+            rows = {"w": self._w, "g": self._g, "change": self._perceptron.row - self._w}
+            rows |= {"direction_changes": changes}
+            if self.last is not None:
+                rows["last"] = self.last
+            hessian = self._hessian() if SHARPNESS in self._method.measure else None
+            for k, (layers, is_own) in enumerate(self._parts):
+                own: dict[str, Any] = {name: row[is_own] for name, row in rows.items()}
+                shares = zip(*map(self._shares, layers), strict=True)
+                own["saturated"], own["dead"] = map(np.hstack, shares)
+                if hessian is not None:
+                    learns = is_own & np.isfinite(hessian[0])
+                    own["hessian"] = hessian[learns][:, learns]
+                found = [_measured(measure, own) for measure in self._method.measure]
+                self.numbers[j // self._every, k] = found
             self.stops = self._holds(j)
         if self.last is not None:
-            parameters = self._perceptron.parameters
-            known = {id(p): g for p, g in zip(parameters, self._g, strict=True)}
-            self.last = self._perceptron.gathered(lambda parameter: known[id(parameter)])
+            self.last = self._g
 
-    def _sharpness(self) -> list[float]:
-        """The largest eigenvalues of the Hessian, or of its blocks, by differences of gradients."""
+    def _hessian(self) -> FloatArray:
+        """The Hessian of the whole loss, by differences of gradients; NaN where frozen."""
         X, y = self._task.X, self._task.y
         method, network = self._method.at(_PLAIN), self._perceptron.network
-        alphas = np.zeros(network.layers)
         slopes = []
-        for w in self._row + 1e-5 * np.vstack([np.eye(len(self._row)), -np.eye(len(self._row))]):
-            there = Perceptron(network, method, w, alphas)
+        for w in self._w + 1e-5 * np.vstack([np.eye(len(self._w)), -np.eye(len(self._w))]):
+            there = Perceptron(network, method, w, np.zeros(network.layers))
             there.propagate(X, y, Epochs(len(X), method).batch(0))
             slopes.append(there.gathered(lambda p: np.where(p.frozen, np.nan, -p.g)))
         ahead, behind = np.split(np.array(slopes), 2)
-        hessian = (ahead - behind) / 2e-5
-        layers = np.repeat(np.arange(len(alphas)), [np.prod(shape) for shape in network.matrices])
-        found = []
-        for k in range(network.layers if self._method.measure_layers else 1):
-            own = np.isfinite(hessian[0]) & ((layers == k) | (not self._method.measure_layers))
-            block = hessian[own][:, own]
-            found.append(max(np.linalg.eigvalsh((block + block.T) / 2), default=0.0))
-        return found
+        hessian: FloatArray = (ahead - behind) / 2e-5
+        return (hessian + hessian.T) / 2
 
-    def _arrays(self, parameters: list[Parameter]) -> dict[str, FloatArray]:
-        """The variables of measures, of these parameters, each flat."""
-        own = [
-            k for k, p in enumerate(self._perceptron.parameters) if any(p is q for q in parameters)
-        ]
-        new = [parameter.value.ravel() for parameter in parameters]
-        found = {
-            "w": np.hstack([self._before[k].ravel() for k in own]),
-            "g": np.hstack([self._g[k].ravel() for k in own]),
-        }
-        found["change"] = np.hstack(new) - found["w"]
-        if self.last is not None:
-            pairs = self._perceptron.pairs(self.last)
-            last = [numbers.ravel() for p, numbers in pairs if any(p is q for q in parameters)]
-            found["last"] = np.hstack(last)
-        return found
-
-    def _shares(self, k: int) -> dict[str, FloatArray]:
-        """Of a layer's values and units: whether they are saturated, and dead."""
+    def _shares(self, k: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Whether each of a layer's values is saturated, and whether each hidden unit is dead."""
         method, z = self._method, self._perceptron.layers[k].z
-        is_output = k == len(self._perceptron.layers) - 1
         counts = np.broadcast_to(self._counts > 0, len(z))
-        if is_output:
-            v, dead = Output(method).values(z), np.empty(0)
+        dead = np.zeros(0, np.bool_)
+        if k == len(self._perceptron.layers) - 1:
+            v, unit = Output(method).values(z), method.output
         else:
             v, slope = Units(method, "activation").at(z)
-            dead = ~(slope[counts] != 0).any(axis=0)
-        low, high = _RANGES.get(method.output if is_output else method.activation, (0, np.inf))
+            dead, unit = ~(slope[counts] != 0).any(axis=0), method.activation
+        if unit not in _RANGES:
+            return np.zeros(0, np.bool_), dead
+        low, high = _RANGES[unit]
         near = np.minimum(v - low, high - v)[counts] <= 0.01 * (high - low)
-        values: Any = near.ravel() if high < np.inf else []
-        return {"near": np.array(values, np.float64), "dead": np.array(dead, np.float64)}
+        return near.ravel(), dead
 
     def _holds(self, j: int) -> bool:
         if self._method.stop is None or self.numbers is None:
@@ -153,37 +149,10 @@ class Measuring:
         return bool(value < float(limit) if sign == "<" else value > float(limit))
 
 
-def _changes(layer: Layer) -> dict[str, FloatArray]:
-    """Direction changes of a layer's weights and biases."""
-    counted = [layer.weights, *([layer.bias] if layer.bias else [])]
-    return {"changes": np.hstack([one.direction_changes.ravel() for one in counted])}
-
-
-def _measured(measure: str | Measure, arrays: dict[str, Any]) -> float:
+def _measured(measure: str | Measure, own: dict[str, Any]) -> float:
     """A quantity of some parameters."""
-    w, g, change = arrays["w"], arrays["g"], arrays["change"]
-    match measure:
-        case "gradient_norm":
-            return float(np.linalg.norm(g))
-        case "update_norm":
-            return float(np.linalg.norm(change))
-        case "weight_norm":
-            return float(np.linalg.norm(w))
-        case "largest_weight":
-            return float(np.max(np.abs(w)))
-        case "gradient_cosine":
-            last = arrays["last"]
-            return float(g @ last / (np.linalg.norm(g) * np.linalg.norm(last)))
-        case "direction_changes":
-            return float(arrays["changes"].sum())
-        case "saturated":
-            return float(arrays["near"].mean()) if arrays["near"].size else np.nan
-        case "dead":
-            return float(arrays["dead"].mean()) if arrays["dead"].size else np.nan
-        case "sharpness":
-            return np.nan  # no sum over these arrays
-    assert isinstance(measure, Measure)
-    own = [arrays[name] for name in measure.variables]
+    if isinstance(measure, str):
+        return float(_NAMED[measure](own))
     reductions: dict[str, Any] = {"sum": np.sum, "max": np.max, "mean": np.mean}
-    reduced = reductions[measure.reduce]
-    return float(reduced(value_and_derivatives(measure, *own)[0]))
+    values = value_and_derivatives(measure, *(own[name] for name in measure.variables))[0]
+    return float(reductions[measure.reduce](values))

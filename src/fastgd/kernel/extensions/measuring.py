@@ -10,20 +10,7 @@ that it has without. Which terms there are is part of the kernel's type, as form
 
 from numba.core import types
 
-from fastgd.kernel.block import (
-    BOUNDED,
-    CHANGES,
-    CONVERGED,
-    DEAD,
-    HIDDEN,
-    MAXIMUM,
-    NEAR_END,
-    PRODUCT,
-    RESULTS,
-    SATURATED,
-    SUM,
-    TERMS,
-)
+from fastgd.kernel.block import CONVERGED, NEAR_END, RESULTS, TERMS, Kind, reads
 from fastgd.kernel.iteration.activations import body_of, kept_derivative, made
 from fastgd.kernel.iteration.losses import target_of
 from fastgd.kernel.iteration.updates import trained_of
@@ -39,26 +26,21 @@ _PREVIOUS = "at + layer.previous"
 _LAST = "at + layer.states + measure.last * layer.state"  # moves with the runs
 
 _NEXT = {
-    SUM: "a{k} = a{k} + {x}",
-    PRODUCT: "a{k} = fma({x}, {y}, a{k})",
-    MAXIMUM: "a{k} = maximum(a{k}, {x})",
+    Kind.SUM: "a{k} = a{k} + {x}",
+    Kind.PRODUCT: "a{k} = fma({x}, {y}, a{k})",
+    Kind.MAXIMUM: "a{k} = maximum(a{k}, {x})",
 }
 """How a parameter's term x, or x * y, is combined with what it was so far."""
 
-_OF_LAYER = {CHANGES: "_changes_in(scalar, block, layer)"} | {
-    kind: f"_of_units(scalar, block, layer, {row})"
-    for row, kind in enumerate((SATURATED, BOUNDED, DEAD, HIDDEN))
+_OF_LAYER = {Kind.CHANGES: "_changes_in(scalar, block, layer)"} | {
+    kind: f"_of_units(scalar, block, layer, {kind - Kind.SATURATED})"
+    for kind in (Kind.SATURATED, Kind.BOUNDED, Kind.DEAD, Kind.HIDDEN)
 }
 """Terms that a layer has as a whole."""
 
 
 def _kinds(choice):
     return [kind for name, kind in choice.places.items() if name.startswith("term")]
-
-
-def _reads(choice, *names):
-    nodes = choice.formulas[TERMS].nodes
-    return any(("variable", name) in nodes for name in names)
 
 
 def remember(measure, shape, numbers, at, stride, layer, g, w):
@@ -68,22 +50,14 @@ def remember(measure, shape, numbers, at, stride, layer, g, w):
 def _pick_remember(measure, *_others):
     put = "store(shape, numbers, {}, stride, {})".format
     lines = ["def body(measure, shape, numbers, at, stride, layer, g, w):"]
-    if _reads(measure, "last"):
+    if reads(measure, "last"):
         lines += [put(_PREVIOUS, f"load(shape, numbers, {_LAST}, stride)"), put(_LAST, "g")]
-    lines += [put(_GRADIENT, "g")] if _reads(measure, "g") else []
-    lines += [put(_BEFORE, "w")] if _reads(measure, "w", "change") else []
+    lines += [put(_GRADIENT, "g")] if reads(measure, "g") else []
+    lines += [put(_BEFORE, "w")] if reads(measure, "w", "change") else []
     return made("\n    ".join([*lines, "pass"]), {"load": load, "store": store})
 
 
 dispatch(remember, _pick_remember)
-
-
-@part
-def measure_update(measure, descent, j):
-    """Measure update j if that is due."""
-    every = descent.span.measure_every
-    if every == 1 or j % every == 0:
-        _measure(measure, descent, j // every)
 
 
 # ---------------------------------------------------------------- values of units
@@ -225,15 +199,17 @@ def _pick_put(measure, _shape, _numbers, _layer, stop, *others):
 dispatch(_put, _pick_put)
 
 
-def _measure(measure, descent, record):
-    """Measure an update, as record ``record``: of the whole network or of each layer."""
+def measure_update(measure, descent, j):
+    """Measure update j if that is due: of the whole network or of each layer."""
 
 
 _MEASURE = """
-def body(measure, descent, record):
+def body(measure, descent, j):
+    every, limit = descent.span.measure_every, descent.span.limit
+    if every > 1 and j % every > 0:
+        return
     layers, block, scalar = descent.layers, descent.block, descent.shapes.scalar
-    runs, limit = runs_of(scalar), descent.span.limit
-    n, place = 0, record * {count} * {results}
+    runs, n, place = runs_of(scalar), 0, j // every * {count} * {results}
     {begin}
     for k in range(len(layers)):
         layer = layers[k]
@@ -257,7 +233,8 @@ def _pick_measure(measure, *_others):
     kinds, results = _kinds(measure), len(measure.formulas[RESULTS].results)
     sums = ", ".join(f"a{k}" for k in range(len(kinds)))
     begin = [
-        f"a{k} = zeros(scalar)" + " - INFINITY" * (kind == MAXIMUM) for k, kind in enumerate(kinds)
+        f"a{k} = zeros(scalar)" + " - INFINITY" * (kind == Kind.MAXIMUM)
+        for k, kind in enumerate(kinds)
     ]
     add = [f"a{k} = a{k} + {_OF_LAYER[kind]}" for k, kind in enumerate(kinds) if kind in _OF_LAYER]
     put, between = _PUT.format(sums=sums), "\n        "
@@ -275,7 +252,7 @@ def _pick_measure(measure, *_others):
     return made(text, _CALLED)
 
 
-dispatch(_measure, _pick_measure)
+dispatch(measure_update, _pick_measure)
 
 _CALLED = {
     "INFINITY": INFINITY,

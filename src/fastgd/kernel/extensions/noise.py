@@ -86,11 +86,8 @@ def fill_inputs(input_noise, descent, group, iteration, training):
     """
     shapes, numbers, bottom = descent.shapes, descent.block.numbers, descent.layers[0]
     scalar, width, noisy, place = shapes.scalar, bottom.inputs, 0, input_noise.input_noise
-    first, rows, stride = (
-        group.start + group.begin,
-        group.end - group.begin,
-        width * runs_of(scalar),
-    )
+    first, rows = group.start + group.begin, group.end - group.begin
+    stride = width * runs_of(scalar)
     at = bottom.noisy + group.begin * stride
     if training:
         noisy = bottom.units_below

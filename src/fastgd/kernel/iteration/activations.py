@@ -174,9 +174,8 @@ def body_of(formula, arguments, inputs=(), ends=()):
     maps variables of the formula to parameters, or to code. Any other variable is a per-run value
     of the choice. ``ends`` are statements with the results, {0}, {1}, ..., unless it returns all.
     """
-    lines, needed = [], _needed(formula)
-    for k in needed:
-        kind, *rest = formula.nodes[k]
+    lines = []
+    for k, (kind, *rest) in enumerate(formula.nodes):
         if kind == "variable":
             [name] = rest
             own = f"value(shape, numbers, layer, choice.{name})"
@@ -195,18 +194,6 @@ def made(text, names):
     exec(text, dict(names), found)
     found["body"].__text__ = text  # read by source_expressions.source_of
     return found["body"]
-
-
-def _needed(formula):
-    """The nodes that the results depend on, in order."""
-    needed = set()
-    left = list(formula.results)
-    while left:
-        k = left.pop()
-        if k not in needed:
-            needed.add(k)
-            left += [] if formula.nodes[k][0] in ("variable", "number") else formula.nodes[k][1:]
-    return sorted(needed)
 
 
 def _text(formula, k, whole):
