@@ -42,12 +42,7 @@ from fastgd.engine.prediction import derivatives, empty, hidden_values, predict
 from fastgd.engine.results import MISSING, State, Summary
 from fastgd.training import codec
 from fastgd.training.codec import JsonValues
-from fastgd.training.measured import (
-    measured,
-    measured_at,
-    measured_variables,
-    with_measured,
-)
+from fastgd.training.measured import Measured, measured_at, measured_variables, with_measured
 from fastgd.training.run import BatchNorms, Counts, Run
 from fastgd.training.saved_result import SavedResult
 from fastgd.training.selection import (
@@ -118,7 +113,7 @@ class _Stacked(Generic[Arrays]):
 
 @codec.stored_by(encode_sweep, decode_sweep)
 @dataclass(frozen=True, eq=False)
-class Sweep(SavedResult, ShownInNotebooks):
+class Sweep(Measured, SavedResult, ShownInNotebooks):
     """Many trained networks, one for each combination of the values on the axes.
 
     Attributes
@@ -232,25 +227,6 @@ class Sweep(SavedResult, ShownInNotebooks):
         """
         given, several = self.method.given, varied(self.axes)
         return {name: value for name, value in given.items() if name not in several}
-
-    @property
-    def measured(self) -> dict[str, NDArray[np.float64]]:
-        """What ``measure`` recorded, by name, as in :class:`Run`, with the axes in front.
-
-        Examples
-        --------
-        >>> import fastgd
-        >>> sweep = fastgd.sweep([[0, 1], [1, 0]], [0, 1], seed=range(5), iterations=30,
-        ...                      measure="gradient_norm", measure_every=1)
-        >>> sweep.measured["gradient_norm"].shape
-        (5, 30)
-        """
-        return measured(self.measurements, self.method)
-
-    @property
-    def measured_at(self) -> NDArray[np.int64]:
-        """The iterations whose updates were measured."""
-        return measured_at(self.measurements, self.method, self.recorded)
 
     @property
     def missing(self) -> int:
@@ -619,12 +595,11 @@ class Sweep(SavedResult, ShownInNotebooks):
         if "hidden_size" not in self.axes:
             facts["hidden_size"] = self.networks[0].sizes[1:-1]
         iterations = {"iteration": self.recorded.tolist()}
-        found, own = variables(tuple(self.axes), read), read("measurements")
+        own, names = read("measurements"), tuple(self.axes)
+        found = variables(names, read) | measured_variables(self, own, names)
         if own is not None:
-            iterations["measured_at"] = measured_at(own, self.method, self.recorded).tolist()
-            found |= measured_variables(tuple(self.axes), own, self.method)
-        axes = coordinates(self.axes | iterations)
-        return dataset(axes, found, facts | self.options)
+            iterations["measured_at"] = measured_at(self, own).tolist()
+        return dataset(coordinates(self.axes | iterations), found, facts | self.options)
 
     def _hashed(self) -> tuple[JsonValues, Iterable[tuple[str, NDArray[Any]]]]:
         """The outline, and the results of one piece of the runs after the other."""

@@ -42,12 +42,7 @@ from fastgd.arguments.options import NO_AXES, Axes, Method, check_names
 from fastgd.arguments.samples import TrainingData, outputs_to_start
 from fastgd.arguments.subsets import Partition, Subset, check_partition
 from fastgd.checks.messages import either, shown
-from fastgd.checks.numbers import (
-    FloatArray,
-    check_flag,
-    check_memory,
-    check_seeds,
-)
+from fastgd.checks.numbers import FloatArray, check_flag, check_memory, check_seeds
 from fastgd.engine.devices import AUTO, CPU, available_threads
 from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import Network, first_rows, network_of
@@ -74,13 +69,7 @@ from fastgd.training.resuming import (
 )
 from fastgd.training.run import Run, run_of
 from fastgd.training.selection import Selection, fields_of, narrowed
-from fastgd.training.stored_results import (
-    SOURCES,
-    Hashes,
-    as_json,
-    encode_run,
-    with_hashes,
-)
+from fastgd.training.stored_results import SOURCES, Hashes, as_json, encode_run, with_hashes
 from fastgd.training.sweep_axes import (
     COMBINATION,
     PARTS,
