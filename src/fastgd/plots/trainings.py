@@ -174,7 +174,9 @@ def measured(result: Run | Sweep, name: str = "", *, ax: "Axes | None" = None) -
         return _over_iterations(ax, result, name.replace("_", " "), values, np.nan)
 
 
-def _over_iterations(ax: Any, result: Run | Sweep, label: str, values: Any, first: Any) -> Any:
+def _over_iterations(
+    ax: "Axes", result: Run | Sweep, label: str, values: Any, first: Any
+) -> "Axes":
     """Scale and name the axes."""
     if isinstance(result, Run):
         ax.set_title(run_title(result))

@@ -611,13 +611,8 @@ def checked_job(
             | dict.fromkeys(together),
             rules_are_data="optimizer" in values,
         )
-        check_distinct(
-            {
-                name: axis
-                for name, axis in sweep_axes.axes.items()
-                if name not in PARTS and not is_numbered(name, axis)
-            }
-        )
+        single = {name: axis for name, axis in sweep_axes.axes.items() if name not in PARTS}
+        check_distinct({n: axis for n, axis in single.items() if not is_numbered(n, axis)})
     if "optimizer" in values:
         values = {**values, "optimizer": ProgramAxis.of(values["optimizer"])}
     has_seed = starts is None and not (isinstance(resume, Run) and resume.seed is None)
