@@ -91,8 +91,7 @@ class _Stacked(Generic[Arrays]):
         self._name = name
 
     def __get__(self, sweep: Sweep | None, owner: type) -> Arrays:
-        found: Any = self if sweep is None else self._of(sweep)
-        return cast(Arrays, found)
+        return cast(Arrays, self if sweep is None else self._of(sweep))
 
     def _of(self, sweep: Sweep) -> Any:
         kept = getattr(sweep, self._kept)  # once: a folder reads it each time
@@ -100,8 +99,7 @@ class _Stacked(Generic[Arrays]):
             return None if self._part == "weights" else ()
         has = {"biases": "bias", "normalization": "batch_norm"}.get(self._part, "sizes")
         _check_arrays(sweep, kept, self._name, attrgetter("sizes", has))
-        pairs = zip(sweep.networks, kept, strict=True)
-        each = [getattr(network.parts(rows), self._part) for network, rows in pairs]
+        each = [getattr(n.parts(r), self._part) for n, r in zip(sweep.networks, kept, strict=True)]
 
         def stacked(arrays: tuple[Any, ...]) -> Any:
             if isinstance(arrays[0], BatchNorm):
@@ -437,9 +435,8 @@ class Sweep(Measured, SavedResult, ShownInNotebooks):
         check_memory(8 * count * len(inputs) * outputs, "the prediction", also=ALSO)
         result = empty((sweep_axes.networks, count // sweep_axes.networks, len(inputs), outputs))
         threads = available_threads()
-        for into, (network, method, numbers, kept) in zip(
-            result, _each(self, weights), strict=True
-        ):
+        each = _each(self, weights)
+        for into, (network, method, numbers, kept) in zip(result, each, strict=True):
             if rows is None:
                 predict(network, method, kept, inputs, numbers, threads, into)
                 continue
