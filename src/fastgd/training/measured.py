@@ -1,9 +1,8 @@
-"""What was measured during trainings, by name: as arrays, and as variables and columns of tables.
+"""What was measured during trainings, by name: as arrays.
 
 It is stored as one array, (..., measurements, layers, quantities).
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from fastgd.checks.numbers import FloatArray
 from fastgd.formulas.measures import name_of
-from fastgd.training.sweep_axes import Variables, curve_columns
+from fastgd.training.sweep_axes import Variables
 
 
 class Measured:
@@ -57,15 +56,3 @@ def measured_variables(result: Any, measurements: Any, axes: tuple[str, ...] = (
     whole = measurements if by_layer else measurements[..., 0, :]
     names = (*axes, "measured_at", *(["layer"] if by_layer else []))
     return {name_of(o): (names, whole[..., k]) for k, o in enumerate(result.options["measure"])}
-
-
-def with_measured(axes: Mapping[str, list[Any]], result: Any) -> dict[str, Any]:
-    """Return the columns of `curve_columns`, and one of each quantity, or of each of its layers."""
-    others, at = {}, result.measured_at
-    for name, array in result.measured.items():
-        if array.ndim == len(result.errors.shape):
-            others[name] = at, array
-            continue
-        for k in range(array.shape[-1]):
-            others[f"{name}_{k}"] = at, array[..., k]
-    return curve_columns(axes, result, others)

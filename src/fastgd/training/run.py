@@ -29,10 +29,10 @@ from fastgd.engine.results import State, Summary
 from fastgd.export.exportable import Exportable
 from fastgd.optimizers import BAYESIAN
 from fastgd.training import codec
-from fastgd.training.measured import Measured, measured_variables, with_measured
+from fastgd.training.measured import Measured, measured_variables
 from fastgd.training.saved_result import SavedResult
 from fastgd.training.stored_results import decode_run, encode_run
-from fastgd.training.sweep_axes import variables
+from fastgd.training.sweep_axes import curve_columns, variables
 
 if TYPE_CHECKING:
     import xarray
@@ -463,7 +463,7 @@ class Run(_Predicting, Measured, SavedResult, ShownInNotebooks):
         0          0   0.50  0.250
         1         10   0.48  0.232
         """
-        return dataframe(with_measured({}, self), kind)
+        return dataframe(curve_columns({}, self), kind)
 
     def to_xarray(self) -> xarray.Dataset:
         """The curves, final values and weights, as arrays with named axes.

@@ -42,7 +42,7 @@ from fastgd.engine.prediction import derivatives, empty, hidden_values, predict
 from fastgd.engine.results import MISSING, State, Summary
 from fastgd.training import codec
 from fastgd.training.codec import JsonValues
-from fastgd.training.measured import Measured, measured_at, measured_variables, with_measured
+from fastgd.training.measured import Measured, measured_at, measured_variables
 from fastgd.training.run import BatchNorms, Counts, Run
 from fastgd.training.saved_result import SavedResult
 from fastgd.training.selection import (
@@ -66,6 +66,7 @@ from fastgd.training.sweep_axes import (
     SweepAxes,
     axis_columns,
     coordinates,
+    curve_columns,
     labels_of,
     variables,
     varied,
@@ -555,7 +556,7 @@ class Sweep(Measured, SavedResult, ShownInNotebooks):
         3    2.0         10  0.457  0.212
         """
         is_long = check_flag("long", long)
-        return dataframe(with_measured(self.axes, self) if is_long else self.columns(), kind)
+        return dataframe(curve_columns(self.axes, self) if is_long else self.columns(), kind)
 
     def to_xarray(self) -> xarray.Dataset:
         """The results, as arrays with named and labeled axes.
