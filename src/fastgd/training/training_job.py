@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from math import prod
-from operator import mul
 from typing import Any
 
 import numpy as np
@@ -45,7 +44,7 @@ from fastgd.checks.messages import either, shown
 from fastgd.checks.numbers import FloatArray, check_flag, check_memory, check_seeds
 from fastgd.engine.devices import AUTO, CPU, available_threads
 from fastgd.engine.execution import execute, plan_on_a_device
-from fastgd.engine.network import Network, first_rows, network_of
+from fastgd.engine.network import Network, count_weights, first_rows, network_of
 from fastgd.engine.plan import PASS_BYTES, Keep, Plan
 from fastgd.engine.prediction import predict
 from fastgd.engine.programs import ProgramAxis, are_data
@@ -299,9 +298,8 @@ class TrainingJob:
             if before.source is None:  # its initial weights are unknown
                 return None
             start = before.source.weights
-        return TrainingSource(
-            self.task, start, self.seeds[0], self.record_weights, self.keep.predictions
-        )
+        recorded = self.record_weights, self.keep.predictions
+        return TrainingSource(self.task, start, self.seeds[0], *recorded)
 
     @cached_property
     def known(self) -> tuple[str, ...]:
@@ -751,15 +749,13 @@ def _with_data(
 
     That they are where it is faster, which follows from the arguments alone.
     """
-    structures = dict(found.structures)
-    rules = structures.pop("optimizer", None)
-    if rules is None or structures or task.partition is not None:
+    if set(found.structures) != {"optimizer"} or task.partition is not None:
         return found
+    rules = found.structures["optimizer"]
     several = {**axes, **found.values} | dict.fromkeys(together[1:])
     runs = prod(len(axis) for axis in several.values() if axis)
-    sizes = (task.X.shape[1], *max(hiddens, key=sum), task.y.shape[1])
-    parameters = sum(map(mul, sizes, sizes[1:]))
-    is_data = are_data(rules, runs, task.updates, parameters)
+    weights = count_weights((task.X.shape[1], *max(hiddens, key=sum), task.y.shape[1]))
+    is_data = are_data(rules, runs, task.updates, weights)
     if isinstance(resume, Sweep):
         is_data = resume._sweep_axes.rules_are_data
     return Axes({}, {"optimizer": rules, **found.values}) if is_data else found
