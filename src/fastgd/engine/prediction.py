@@ -5,8 +5,7 @@ their gradients from an iteration of it, and derivatives by the inputs from a ke
 plane of errors is that kernel's, too, with two parameters that change from point to point.
 """
 
-import math
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -19,7 +18,7 @@ import numpy as np
 
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Partition, RowIndices
-from fastgd.checks.numbers import SPARE, FloatArray, check_memory
+from fastgd.checks.numbers import FloatArray, check_memory
 from fastgd.engine.devices import CPU, available_threads
 from fastgd.engine.layout import Layout, Sharing, up
 from fastgd.engine.network import Network, layers_of
@@ -550,48 +549,3 @@ def measure_plane(
         advance(last - at, partial(errors.__getitem__, slice(at, last)))
         at = last
     return errors.reshape(len(y), len(x))
-
-
-# ---------------------------------------------------------------- memory of large results
-# It is used again once a result is dropped. An array of 32 MiB or more returns its memory to the
-# system when it is dropped, and the system clears the pages of the next one. A virtual machine may
-# have given them to its host meanwhile, and then waits for the host: new memory of 32 MiB took 4 to
-# 70 ms, and the prediction in it 42 ms.
-
-
-RESULT_LEAST_BYTES = 4 * 1024**2
-"""The memory of smaller arrays is kept by the C library."""
-
-RESULT_MOST_BYTES = 128 * 1024**2
-"""The memory of larger ones returns to the system."""
-
-_spare: deque[FloatArray] = deque(maxlen=1)
-"""The memory of the last one dropped. Its operations are safe in threads and finalizers."""
-
-SPARE.append(_spare.clear)
-
-
-class _Owner:
-    """Owns the memory of an array until the array and all views of it are dropped."""
-
-    def __init__(self, memory: FloatArray, shape: tuple[int, ...]) -> None:
-        self._memory = memory
-        self.__array_interface__ = memory.__array_interface__ | {"shape": shape}
-
-    def __del__(self, _keep: Callable[[FloatArray], None] = _spare.append) -> None:
-        _keep(self._memory)  # as a default it is still there when the interpreter ends
-
-
-def empty(shape: tuple[int, ...]) -> FloatArray:
-    """Like ``np.empty``, maybe in the memory of an earlier array that was dropped."""
-    count = math.prod(shape)
-    if not RESULT_LEAST_BYTES <= 8 * count <= RESULT_MOST_BYTES:
-        return np.empty(shape)
-    try:
-        memory = _spare.pop()
-    except IndexError:
-        memory = np.empty(0)
-    if not count <= memory.size <= 1.25 * count:
-        del memory  # before there is more
-        memory = np.empty(count)
-    return np.asarray(_Owner(memory, shape))

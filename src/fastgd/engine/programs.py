@@ -4,7 +4,7 @@ A program has no numbers: the constants of a rule are values of its runs, as its
 are. So rules that differ in numbers only have the same program.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from fastgd.arguments.axes import changing
 from fastgd.checks.numbers import FloatArray
 from fastgd.formulas.derivation import Node
-from fastgd.formulas.rules import MOST_STATES, Rule
+from fastgd.formulas.rules import MOST_STATES
 from fastgd.formulas.updates import Nodes, update_of
 from fastgd.kernel.block import ALPHA, DIRECTION, STATES, WEIGHT, WORK_ROWS, Program
 from fastgd.kernel.bytecode import BLOCK, FUNCTIONS, OPERATIONS, WORDS, code_of_operation
 from fastgd.kernel.language.structs import IntArray
-from fastgd.optimizers import Optimizer
+from fastgd.optimizers import Optimizer, Rprop
 
 FEWEST = 10
 """Fewer formulas than this are always compiled: the interpreter is compiled, too."""
@@ -59,11 +59,23 @@ def are_data(axis: Sequence[Any], runs: int, updates: int, parameters: int) -> b
     Each has this number of ``runs``. It depends on the arguments only, as the folders of a sweep
     do.
     """
-    if not all(isinstance(one, Rule) and not changing(one) for one in axis):
+    if not all(isinstance(one, Optimizer) and _is_alone(one) for one in axis):
         return False
     formulas = len({one.formula for one in axis})
     longer = INTERPRETING * len(axis) * runs * updates * parameters
     return formulas >= FEWEST and longer < COMPILING * formulas
+
+
+def with_programs(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values on axes, with programs in place of optimizers."""
+    return {
+        name: ProgramAxis.of(axis) if name == "optimizer" else axis for name, axis in values.items()
+    }
+
+
+def _is_alone(optimizer: Optimizer) -> bool:
+    """Whether nothing else is compiled or checked for this optimizer than its formula."""
+    return bool(optimizer.formula) and not (isinstance(optimizer, Rprop) or changing(optimizer))
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +89,7 @@ class ProgramAxis:
     states: int  # the most of any
 
     @classmethod
-    def of(cls, rules: Sequence[Rule]) -> "ProgramAxis":
+    def of(cls, rules: Sequence[Optimizer]) -> "ProgramAxis":
         """Make programs of rules."""
         places: dict[tuple[Any, ...], int] = {}
         which, firsts = [], []
@@ -161,7 +173,7 @@ def _instructions(formula: Nodes, own: dict[Node, int]) -> tuple[tuple[int, ...]
     return tuple((_NUMBERS[name], *places) for name, *places in steps)
 
 
-def _padded(rows: Sequence[Sequence[float]]) -> FloatArray:
+def _padded(rows: Sequence[Sequence[Any]]) -> FloatArray:
     found = np.zeros((len(rows), max(map(len, rows))))
     for k, row in enumerate(rows):
         found[k, : len(row)] = row
@@ -183,23 +195,18 @@ def instructions(
     those of numbers and variables; those from ``rows`` on are for other values, and reused after
     their last use.
     """
-    last: dict[int, int] = {}  # the last node that uses each
-    kept = set(results.values())
-    for k in range(max(kept, default=-1), -1, -1):
-        if k in kept or k in last:
-            for operand in _operands(nodes[k]):
-                last.setdefault(operand, k)
+    last = last_uses(nodes, results.values())
     targets = {k: target for target, k in results.items()}
     free: list[int] = []
     steps: list[tuple[Any, ...]] = []
-    for k in sorted(last.keys() | kept):
+    for k in sorted(last):
         operands = _operands(nodes[k])
         if not operands:
             continue
         places = [row[operand] for operand in operands]
         free.extend(
             row[operand]
-            for operand in sorted(set(operands) - kept)
+            for operand in sorted(set(operands))
             if last[operand] == k and _operands(nodes[operand])
         )
         if k in targets:
@@ -214,6 +221,19 @@ def instructions(
         if row[k] != target:  # a variable itself, a constant, or the result of another row
             steps.append(("copy", target, *[row[k]] * (WORDS - 2)))
     return steps, rows
+
+
+def last_uses(nodes: Sequence[Node], results: Iterable[int]) -> dict[int, int]:
+    """Return, for each node that the results depend on, the last node that uses it.
+
+    That of a result is after all nodes.
+    """
+    last = dict.fromkeys(results, len(nodes))
+    for k in range(max(last, default=-1), -1, -1):
+        if k in last:
+            for operand in _operands(nodes[k]):
+                last.setdefault(operand, k)
+    return last
 
 
 def _operands(node: Node) -> tuple[int, ...]:

@@ -13,8 +13,8 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.prediction import empty
 from fastgd.engine.recipe import TOLERANCE, corrections_of, is_watched, states_kept, states_of
+from fastgd.engine.result_memory import empty
 from fastgd.engine.session import Runs
 from fastgd.formulas.updates import kept_of
 from fastgd.kernel import block as slots

@@ -38,7 +38,8 @@ from fastgd.checks.presentation import (
 )
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network, Weights
-from fastgd.engine.prediction import derivatives, empty, hidden_values, predict
+from fastgd.engine.prediction import derivatives, hidden_values, predict
+from fastgd.engine.result_memory import empty
 from fastgd.engine.results import MISSING, State, Summary
 from fastgd.training import codec
 from fastgd.training.codec import JsonValues

@@ -47,7 +47,7 @@ from fastgd.engine.execution import execute, plan_on_a_device
 from fastgd.engine.network import Network, count_weights, first_rows, network_of
 from fastgd.engine.plan import PASS_BYTES, Keep, Plan
 from fastgd.engine.prediction import predict
-from fastgd.engine.programs import ProgramAxis, are_data
+from fastgd.engine.programs import are_data, with_programs
 from fastgd.engine.progress import Advance, unreported
 from fastgd.engine.recipe import has_second_derivative, is_watched
 from fastgd.engine.results import STATE, STATUS, State, TrainedRuns, summarize
@@ -562,9 +562,7 @@ def checked_job(
         outputs = outputs_to_start(given_options, task.y, given["weights"])
     has_axis = axes.get("weights") is not None
     hiddens, given_networks = _starts(listed, has_axis, given, task.X.shape[1], outputs)
-    if device == CPU:
-        option_axes = _with_data(option_axes, axes, hiddens, task, together, resume)
-    check_networks({"hidden_size": hiddens, **option_axes.structures})
+    option_axes = _with_data(option_axes, axes, hiddens, task, together, device, resume)
     layers = [len(hidden) + 1 for hidden in hiddens]
     rates = {count: check_alphas(listed["alpha"], count) for count in dict.fromkeys(layers)}
     seeds = check_seeds(listed["seed"])
@@ -611,8 +609,6 @@ def checked_job(
         )
         single = {name: axis for name, axis in sweep_axes.axes.items() if name not in PARTS}
         check_distinct({n: axis for n, axis in single.items() if not is_numbered(n, axis)})
-    if "optimizer" in values:
-        values = {**values, "optimizer": ProgramAxis.of(values["optimizer"])}
     has_seed = starts is None and not (isinstance(resume, Run) and resume.seed is None)
     job = TrainingJob(
         task=task,
@@ -620,7 +616,7 @@ def checked_job(
         networks=networks,
         methods=tuple(method for _, method in each),
         alphas=tuple(rates[count] for (_, count), _ in each),
-        values=values,
+        values=with_programs(values),
         together=together,
         seeds=seeds,
         starts=starts,
@@ -743,22 +739,25 @@ def _with_data(
     hiddens: Sequence[tuple[int, ...]],
     task: TrainingData,
     together: Sequence[str],
+    device: str,
     resume: Run | Sweep | None,
 ) -> Axes:
     """The axes of options, of which that of optimizers is one of values if its rules are data.
 
     That they are where it is faster, which follows from the arguments alone.
     """
-    if set(found.structures) != {"optimizer"} or task.partition is not None:
+    rules, is_data = found.structures.get("optimizer"), False
+    if rules and len(found.structures) == 1 and task.partition is None and device == CPU:
+        several = {**axes, **found.values} | dict.fromkeys(together[1:])
+        runs = prod(len(axis) for axis in several.values() if axis)
+        weights = count_weights((task.X.shape[1], *max(hiddens, key=sum), task.y.shape[1]))
+        is_data = are_data(rules, runs, task.updates, weights)
+        if isinstance(resume, Sweep):
+            is_data = resume._sweep_axes.rules_are_data
+    if rules is None or not is_data:
+        check_networks({"hidden_size": hiddens, **found.structures})
         return found
-    rules = found.structures["optimizer"]
-    several = {**axes, **found.values} | dict.fromkeys(together[1:])
-    runs = prod(len(axis) for axis in several.values() if axis)
-    weights = count_weights((task.X.shape[1], *max(hiddens, key=sum), task.y.shape[1]))
-    is_data = are_data(rules, runs, task.updates, weights)
-    if isinstance(resume, Sweep):
-        is_data = resume._sweep_axes.rules_are_data
-    return Axes({}, {"optimizer": rules, **found.values}) if is_data else found
+    return Axes({}, {"optimizer": rules, **found.values})
 
 
 def _check_methods(

@@ -6,9 +6,9 @@ kept in the lanes of the runs that have it. So a run has its bits beside runs wi
 of its rule as compiled code: the operations are the same. Seeds are the fastest axis of a sweep, so
 most blocks have a single rule.
 
-The programs of all runs are in ``span.programs``: first :class:`fastgd.kernel.block.Program` of
-each, then instructions. The values of a run are the number of its program, its hyperparameters and
-constants, and what it keeps.
+The programs of all runs are in ``span.programs``: first the :class:`fastgd.kernel.block.Program` of
+each, then all instructions. The values of a run are the number of its program, the program's
+hyperparameters and constants, and what it keeps.
 """
 
 from fastgd.kernel.block import ALPHA, DIRECTION, STATES, WEIGHT, all_programs, put_value, value
