@@ -21,15 +21,7 @@ from fastgd.arguments.initial_network import WholeNetwork, stack_of
 from fastgd.arguments.option_types import Fielded, Number
 from fastgd.checks.messages import called_here, did_you_mean_argument, either, shown
 from fastgd.checks.numbers import array_of, check_memory, length
-from fastgd.formulas.named import (
-    ACTIVATIONS,
-    LOSSES,
-    OUTPUTS,
-    Formula,
-    NamedLoss,
-    Schedule,
-    Unit,
-)
+from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Formula, NamedLoss, Schedule, Unit
 from fastgd.formulas.rules import Rule
 from fastgd.optimizers import Hyperparameters
 

@@ -701,13 +701,8 @@ class Options(LossOptions, total=False):
 
 
 PANELS = (
-    "Optimizer",
-    "Network",
-    "",
-    "Mini-batches",
-    "Regularization",
-    "Early stopping",
-    "Measuring",
+    *("Optimizer", "Network", "", "Mini-batches"),
+    *("Regularization", "Early stopping", "Measuring"),
 )
 """The headings in the order of the options; under each they are in the order of declaration."""
 

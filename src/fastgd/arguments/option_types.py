@@ -213,12 +213,11 @@ class Condition(OptionType):
         """Return the text."""
         if value is None:
             return None
-        if not isinstance(value, str):
-            raise TypeError(f"{name} must be {CONDITION}, got {shown(value)}")
-        found = stop_of(value)
+        found = stop_of(value) if isinstance(value, str) else None
         if found is None or found.limit != found.limit:
-            raise ValueError(f"{name} must be {CONDITION}, got {shown(value)}")
-        return str(value)
+            wrong = ValueError if isinstance(value, str) else TypeError
+            raise wrong(f"{name} must be {CONDITION}, got {shown(value)}")
+        return cast(str, value)
 
 
 CONDITION = "a text such as 'gradient_norm < 1e-6': what is measured, < or >, and a number"

@@ -303,9 +303,7 @@ def _check_together(
             )
     if method.batch_norm and () in hiddens:
         raise ValueError("hidden_size must have at least one layer with batch_norm=True, got ()")
-    if samples is None:
-        return
-    if method.batch_norm and not in_parts:
+    if samples is not None and method.batch_norm and not in_parts:
         _check_batches(method, np.array([len(samples[1])]), lambda _part: "")
 
 
@@ -336,9 +334,6 @@ def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_
         )
 
 
-_RANGES = "sigmoid, tanh or softmax"
-
-
 def _check_measuring(
     method: Method,
     axes: Mapping[str, Sequence[Any]],
@@ -359,23 +354,21 @@ def _check_measuring(
     reaches = [unit_of(one).reach for one in (method.activation, method.output)]
     if "saturated" in units and all(high - low == inf for low, high in reaches):
         raise ValueError(
-            f"measure must have 'saturated' with units that have a range, {_RANGES}, got it with "
-            f"activation={shown(method.activation)} and output={shown(method.output)}"
+            "measure must have 'saturated' with units that have a range, sigmoid, tanh or softmax, "
+            f"got it with activation={shown(method.activation)} and output={shown(method.output)}"
         )
     if method.measure_layers and len(set(map(len, hiddens))) > 1:
         raise ValueError(
             "measure_layers must be False where networks have different numbers of layers, got "
             f"hidden_size={shown(list(hiddens))}"
         )
-    if method.stop is None:
-        return
-    if method.measure_layers:
+    found = method.stop and stop_of(method.stop)
+    if found and method.measure_layers:
         raise ValueError(
             "stop must be left out with measure_layers=True, which measures several numbers, "
             f"got {shown(method.stop)}"
         )
-    found = stop_of(method.stop)
-    if found is not None and found.name not in names:
+    if found and found.name not in names:
         raise ValueError(
             f"stop must compare what is measured, {either(names)}, got {shown(method.stop)}"
         )

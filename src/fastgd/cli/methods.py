@@ -47,31 +47,13 @@ class Expression:
     text: str
 
 
-def read_formula(text: str) -> str | Expression:
-    """Read a name, or an expression: one has operators or brackets."""
-    return Expression(text.strip()) if _SIGNS.search(text) else _word(text)
+def read_formula(text: str, read: Callable[[str], Any] | None = None) -> Any:
+    """Read an expression: one has operators or brackets; or something else, by default a name."""
+    return Expression(text.strip()) if _SIGNS.search(text) else (read or _word)(text)
 
 
 _SIGNS = re.compile(r"[()*/]|(?<![\d.][eE])\+")
 """An operator or a bracket, which neither names nor numbers have."""
-
-
-def parts_of(text: str) -> list[str]:
-    """Split several formulas at the commas outside of brackets.
-
-    Examples
-    --------
-    >>> parts_of("tanh,where(a > 0, a, 0)")
-    ['tanh', 'where(a > 0, a, 0)']
-    """
-    parts, depth = [""], 0
-    for letter in text:
-        depth += (letter == "(") - (letter == ")")
-        if letter == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return [part.strip() for part in parts]
 
 
 def read_parameters(typed: Sequence[str], *, several: bool) -> dict[str, list[float]]:
@@ -218,13 +200,14 @@ _EXAMPLES = {
 
 _WHOLE, _NUMBER = ("N", int, "a whole number", "whole numbers"), ("X", float, "a number", "numbers")
 
+
+def _parted(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lambda text: tuple(map(read, text.split(",")))
+
+
 _LISTED: dict[type, tuple[Any, ...]] = {
-    Layers: (
-        "K,...",
-        lambda text: tuple(map(int, text.split(","))),
-        "numbers of layers, such as 0,1",
-    ),
-    Measures: ("NAME,...", lambda text: tuple(map(_word, text.split(","))), "names of quantities"),
+    Layers: ("K,...", _parted(int), "numbers of layers, such as 0,1"),
+    Measures: ("NAME,...", _parted(_word), "names of quantities"),
     Condition: ("CONDITION", str, CONDITION),
 }
 
@@ -353,16 +336,13 @@ def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
         # Typer gives an empty list in place of None where a flag may be repeated.
         if name in ("parameter", "rule") or value in (None, []):
             continue
+        read_it = partial(read_formula, read=read) if name in _FORMULA else read
         if read is bool:
             values = list(dict.fromkeys(value)) if many else [value]
-        elif name in _FORMULA and _SIGNS.search(value):
-            parts = parts_of(value) if many else [value]
-            plain = partial(read_one, flag_of(name), read=read, rule=rule)
-            values = [read_formula(one) if _SIGNS.search(one) else plain(one) for one in parts]
         elif many:
-            values = read_list(flag_of(name), value, read, rule_of_many)
+            values = read_list(flag_of(name), value, read_it, rule_of_many)
         else:
-            values = [read_one(flag_of(name), value, read, rule)]
+            values = [read_one(flag_of(name), value, read_it, rule)]
         given[name] = values if len(values) > 1 else values[0]
     numbers = read_parameters(typed.get("parameter") or [], several=several)
     of_rules = _take_rules(typed.get("rule") or [], given, numbers)

@@ -113,14 +113,7 @@ def errors(result: Run | Sweep, *, ax: "Axes | None" = None) -> "Axes":
         if best:
             entries[f"smallest {monitored}"] = {"linestyle": "none", "marker": "^"}
         legend(ax, entries)
-        if isinstance(result, Run):
-            ax.set_title(run_title(result))
-        else:
-            ax.set_title(sweep_title(result, shown="median and quartiles"))
-        scale_errors(ax, drawn, values[..., 0])
-        ax.set_ylabel(ERROR)
-        label_iterations(ax)
-        return ax
+        return _over_iterations(ax, result, ERROR, drawn, values[..., 0])
 
 
 def measured(result: Run | Sweep, name: str = "", *, ax: "Axes | None" = None) -> "Axes":
@@ -172,22 +165,27 @@ def measured(result: Run | Sweep, name: str = "", *, ax: "Axes | None" = None) -
         found = [statistics.Group({"layer": k}, one[None]) for k, one in enumerate(values.T)]
     else:
         found = _groups(result, values)
-    settings = [group.setting for group in found]
     check_lines(len(found), "the sweep")
     with axes(ax, figsize=(7.3, 4.6)) as ax:
-        dots = marker(len(at))
-        for look, group in zip(looks(settings), found, strict=True):
+        for look, group in zip(looks([one.setting for one in found]), found, strict=True):
             label = {"label": group_label(group.setting) or None}
-            draw_group(ax, at, group.values, look | dots | label)
+            draw_group(ax, at, group.values, look | marker(len(at)) | label)
         legend(ax)
-        if isinstance(result, Run):
-            ax.set_title(run_title(result))
-        else:
-            ax.set_title(sweep_title(result, shown="median and quartiles"))
-        scale_errors(ax, values, np.nan)
-        ax.set_ylabel(name.replace("_", " "))
-        label_iterations(ax)
-        return ax
+        return _over_iterations(ax, result, name.replace("_", " "), values, np.nan)
+
+
+def _over_iterations(
+    ax: "Axes", result: Run | Sweep, label: str, values: Any, first: Any
+) -> "Axes":
+    """Scale and name the axes."""
+    if isinstance(result, Run):
+        ax.set_title(run_title(result))
+    else:
+        ax.set_title(sweep_title(result, shown="median and quartiles"))
+    scale_errors(ax, values, first)
+    ax.set_ylabel(label)
+    label_iterations(ax)
+    return ax
 
 
 def _groups(result: Run | Sweep, values: NDArray[Any]) -> list[statistics.Group]:

@@ -234,20 +234,20 @@ class FolderSweep(Sweep):
             return np.empty((0, RECENT + (self.method.summary or 1)))
         stored = _STORED[name]
         records = self._dimensions(stored.shape, number)
-        if name == "measured":
-            asked = self._folder.manifest.asked
-            every = self.method.measure_every or check_count("record_every", asked["record_every"])
-            count = -(-check_count("iterations", asked["iterations"]) // every)
-            records = measured_shape(self.method, count, self.networks[number].layers)
         each = (self.networks[number].parameters,) if stored.each else ()
         is_whole = name == "outcome" or stored.kinds == "i"
         return np.empty((0, *records, *each), np.int64 if is_whole else np.float64)
 
     def _dimensions(self, names: str, number: int) -> tuple[int, ...]:
         """The lengths of the dimensions of a result with these names, of one run of a network."""
-        lengths = {"records": self.recorded.shape, "outputs": self.networks[number].sizes[-1:]}
+        network, asked = self.networks[number], self._folder.manifest.asked
+        lengths = {"records": self.recorded.shape, "outputs": network.sizes[-1:]}
         if "samples" in names:
             lengths["samples"] = self._folder.arrays["X"].shape[:1]
+        if "measurements" in names:
+            every = self.method.measure_every or check_count("record_every", asked["record_every"])
+            count = -(-check_count("iterations", asked["iterations"]) // every)
+            lengths["measurements"] = measured_shape(self.method, count, network.layers)
         return sum((lengths.get(name, ()) for name in names.split()), ())
 
     def _blocks(self, da: Any, name: str, of_summary: str = "") -> Any:
@@ -256,8 +256,6 @@ class FolderSweep(Sweep):
         single = tuple((1,) * length for length in sweep_axes.shape[: sweep_axes.cut])
         finest = max(self._chunks, key=lambda chunks: chunks.count)
         curve = () if of_summary else self._dimensions(RESULTS[name].shape, 0)
-        if name == "measurements":
-            curve = self._like(SOURCES[name], 0).shape[1:]
         dtype = STATUSES.dtype if name == "status" else self._like(SOURCES[name], 0).dtype
         if of_summary == "smallest_iteration":
             dtype = np.dtype(np.int64)

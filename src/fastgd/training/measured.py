@@ -1,53 +1,58 @@
-"""What was measured during trainings, by name: as arrays, and as variables and columns of tables.
+"""What was measured during trainings, by name: as arrays.
 
 It is stored as one array, (..., measurements, layers, quantities).
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.options import Method
+from fastgd.checks.numbers import FloatArray
 from fastgd.formulas.measures import name_of
-from fastgd.training.sweep_axes import Variables, curve_columns
+from fastgd.training.sweep_axes import Variables
 
 
-def measured(measurements: Any, method: Method) -> dict[str, Any]:
-    """Return the array of each quantity, without an axis of layers if there is none."""
+class Measured:
+    """A result with ``measurements``."""
+
+    @property
+    def measured(self: Any) -> dict[str, FloatArray]:
+        """What ``measure`` recorded, by name: (measurements,) arrays, or (measurements, layers).
+
+        They are those of the iterations ``measured_at``; NaN after the end of a run. In a sweep the
+        axes are in front.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> run = fastgd.train([[0, 1], [1, 0]], [0, 1], iterations=30, record_every=10,
+        ...                    measure=["gradient_norm", "weight_norm"])
+        >>> run.measured["gradient_norm"].round(3), run.measured_at
+        (array([0.044, 0.042, 0.051]), array([ 0, 10, 20]))
+        """
+        return {n: array for n, (_, array) in measured_variables(self, self.measurements).items()}
+
+    @property
+    def measured_at(self: Any) -> NDArray[np.int64]:
+        """The iterations whose updates were measured."""
+        return measured_at(self, self.measurements)
+
+
+def measured_at(result: Any, measurements: Any) -> NDArray[np.int64]:
+    """Return the iterations whose updates were measured."""
+    recorded: NDArray[np.int64] = result.recorded
+    every = result.options.get("measure_every")
+    if measurements is None or every is None:
+        return recorded[:0] if measurements is None else recorded
+    return np.arange(measurements.shape[-3]) * int(every)
+
+
+def measured_variables(result: Any, measurements: Any, axes: tuple[str, ...] = ()) -> Variables:
+    """Return the quantities for xarray, without an axis of layers if there is none."""
     if measurements is None:
         return {}
-    whole = measurements if method.measure_layers else measurements[..., 0, :]
-    return {name_of(one): whole[..., k] for k, one in enumerate(method.measure)}
-
-
-def measured_at(
-    measurements: Any, method: Method, recorded: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Return the iterations whose updates were measured."""
-    if measurements is None:
-        return recorded[:0]
-    if method.measure_every is None:
-        return recorded
-    found: NDArray[np.int64] = np.arange(measurements.shape[-3]) * int(method.measure_every)
-    return found
-
-
-def measured_variables(axes: tuple[str, ...], measurements: Any, method: Method) -> Variables:
-    """Return the quantities for xarray; ``axes`` are those in front."""
-    ends = ("measured_at", "layer") if method.measure_layers else ("measured_at",)
-    arrays = measured(measurements, method)
-    return {name: ((*axes, *ends), array) for name, array in arrays.items()}
-
-
-def with_measured(axes: Mapping[str, list[Any]], result: Any) -> dict[str, Any]:
-    """Return the columns of `curve_columns`, and one of each quantity, or of each of its layers."""
-    others, at = {}, result.measured_at
-    for name, array in result.measured.items():
-        if array.ndim == len(result.errors.shape):
-            others[name] = at, array
-            continue
-        for k in range(array.shape[-1]):
-            others[f"{name}_{k}"] = at, array[..., k]
-    return curve_columns(axes, result, others)
+    by_layer = result.options.get("measure_layers", False)
+    whole = measurements if by_layer else measurements[..., 0, :]
+    names = (*axes, "measured_at", *(["layer"] if by_layer else []))
+    return {name_of(o): (names, whole[..., k]) for k, o in enumerate(result.options["measure"])}

@@ -183,13 +183,9 @@ def _changed(
     whole = {name: value for name, value in change.items() if name in _CHANGED}
     gone = parameters_of({name: own[name] for name in whole if name in own})
     now = {name: value for name, value in own.items() if name not in gone} | whole
-    holders = {name: now.get(name, DECLARED[name].default) for name in FIELDED}
-    fields = {
-        field: name
-        for name, holder in holders.items()
-        if isinstance(holder, Hyperparameters)
-        for field in holder.hyperparameters
-    }
+    now = {name: DECLARED[name].default for name in FIELDED} | now
+    holders = {o: now[o] for o in FIELDED if isinstance(now[o], Hyperparameters)}
+    fields = {field: option for option, own in holders.items() for field in own.hyperparameters}
     parameters = parameters_of({name: now[name] for name in _CHANGED if name in now})
     known = [name for name in (*_CHANGED, *fields, *parameters) if name not in together]
     for name in change:
@@ -200,8 +196,7 @@ def _changed(
                 f"got {shown(name)}{hint}"
             )
         if name in fields:
-            option = fields[name]
-            now[option] = now.get(option, DECLARED[option].default)._replace(**{name: change[name]})
+            now[fields[name]] = now[fields[name]]._replace(**{name: change[name]})
         else:
             now[name] = change[name]
     _check_state_reads(own, now)
@@ -212,7 +207,7 @@ def _changed(
 
 def _check_state_reads(was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Reject another optimizer, whose state is another one, and what only a first update reads."""
-    before, after = (one.get("optimizer", DECLARED["optimizer"].default) for one in (was, now))
+    before, after = was.get("optimizer", DECLARED["optimizer"].default), now["optimizer"]
     several = isinstance(before, list) and isinstance(after, list)
     for one, other in zip(before, after, strict=False) if several else [(before, after)]:
         if type(one) is not type(other) or one.command != other.command:

@@ -29,15 +29,10 @@ from fastgd.engine.results import State, Summary
 from fastgd.export.exportable import Exportable
 from fastgd.optimizers import BAYESIAN
 from fastgd.training import codec
-from fastgd.training.measured import (
-    measured,
-    measured_at,
-    measured_variables,
-    with_measured,
-)
+from fastgd.training.measured import Measured, measured_variables
 from fastgd.training.saved_result import SavedResult
 from fastgd.training.stored_results import decode_run, encode_run
-from fastgd.training.sweep_axes import variables
+from fastgd.training.sweep_axes import curve_columns, variables
 
 if TYPE_CHECKING:
     import xarray
@@ -244,7 +239,7 @@ class Snapshot(_Predicting):
 
 @codec.stored_by(encode_run, decode_run)
 @dataclass(frozen=True, eq=False)
-class Run(_Predicting, SavedResult, ShownInNotebooks):
+class Run(_Predicting, Measured, SavedResult, ShownInNotebooks):
     """One trained network.
 
     Attributes
@@ -370,27 +365,6 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
     sample_hashes: dict[str, str] | None = None
     schedule_start: int | None = None
 
-    @property
-    def measured(self) -> dict[str, FloatArray]:
-        """What ``measure`` recorded, by name: (measurements,) arrays, or (measurements, layers).
-
-        They are those of the iterations ``measured_at``; NaN after the end of the run.
-
-        Examples
-        --------
-        >>> import fastgd
-        >>> run = fastgd.train([[0, 1], [1, 0]], [0, 1], iterations=30, record_every=10,
-        ...                    measure=["gradient_norm", "weight_norm"])
-        >>> run.measured["gradient_norm"].round(3), run.measured_at
-        (array([0.044, 0.042, 0.051]), array([ 0, 10, 20]))
-        """
-        return measured(self.measurements, Method(**self.options))
-
-    @property
-    def measured_at(self) -> NDArray[np.int64]:
-        """The iterations whose updates were measured."""
-        return measured_at(self.measurements, Method(**self.options), self.recorded)
-
     def __repr__(self) -> str:
         """The settings, the final error, and how the run ended."""
         how = f"method={self.minimizer['method']!r}" if self.minimizer else f"alpha={self.alpha}"
@@ -489,7 +463,7 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
         0          0   0.50  0.250
         1         10   0.48  0.232
         """
-        return dataframe(with_measured({}, self), kind)
+        return dataframe(curve_columns({}, self), kind)
 
     def to_xarray(self) -> xarray.Dataset:
         """The curves, final values and weights, as arrays with named axes.
@@ -521,7 +495,7 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
             for k, layer in enumerate(getattr(self, name) or ()):
                 units = [f"layer_{k}", f"layer_{k + 1}"][1 if "bias" in name else 0 :]
                 found[f"{name}_{k}"] = ((*in_front, *units), layer)
-        found |= measured_variables((), self.measurements, Method(**self.options))
+        found |= measured_variables(self, self.measurements)
         iterations = {"iteration": self.recorded}
         if self.measurements is not None:
             iterations["measured_at"] = self.measured_at

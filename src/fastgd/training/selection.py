@@ -11,27 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.declarations import VALUES
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Partition, RowIndices, Subset, joined
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.checks.numbers import array_of, integer
-from fastgd.engine.programs import ProgramAxis
 from fastgd.engine.recipe import is_watched
 from fastgd.engine.results import MISSING, STATUS, State, Summary, summarize
 from fastgd.formulas.measures import needs_last
 from fastgd.formulas.updates import kept_of, states_of
 from fastgd.store import hashes_of
 from fastgd.training.run import Run, run_of
-from fastgd.training.stored_results import RESULTS
-from fastgd.training.sweep_axes import (
-    COMBINATION,
-    PARTS,
-    SweepAxes,
-    is_numbered,
-    told_apart,
-    varied,
-)
+from fastgd.training.stored_results import RESULTS, options_of
+from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, is_numbered, told_apart
 
 IndexList = list[int] | list[bool] | range | NDArray[Any]
 KeptAxis = slice | EllipsisType | IndexList
@@ -338,7 +329,8 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
     state = None
     if sweep.states is not None:
         samples = None if part is None else len(part.rows)
-        state = _state(sweep.states[number].at(slice(row, row + 1)), method, {}, samples)
+        state, are_data = sweep.states[number].at(slice(row, row + 1)), sweep_axes.rules_are_data
+        state = _state(state, method, {}, samples, are_data)
     return run_of(
         sweep.networks[number],
         method,
@@ -464,11 +456,10 @@ def selected(sweep: Any, chosen: Selection, measured: Mapping[str, Any]) -> dict
     method = method_at(sweep.method, first)
     partition = narrowed(sweep.partition, chosen)
     samples = None if partition is None else int(partition.rows.sizes.max())
-    whose = method
-    if sweep._sweep_axes.rules_are_data and "optimizer" in axes:
-        whose = method.at({"optimizer": ProgramAxis.of(axes["optimizer"]).optimizer})
+    are_data = sweep._sweep_axes.rules_are_data
+    options = options_of(SweepAxes(axes, are_data and "optimizer" in axes), 0, method)
     states = measured["states"] and tuple(
-        _state(state, whose, axes, samples) for state in measured["states"]
+        _state(state, *options, samples, are_data) for state in measured["states"]
     )
     return {
         **measured,
@@ -491,20 +482,23 @@ def method_at(method: Method, values: Mapping[str, Any]) -> Method:
 
 
 def _state(
-    state: State, method: Method, axes: Mapping[str, list[Any]], samples: int | None
+    state: State,
+    method: Method,
+    values: Mapping[str, list[Any]],
+    samples: int | None,
+    rules_are_data: bool,
 ) -> State:
     """Reduce a state of some runs to what it would be in a sweep of these runs alone.
 
     It has a monitored error only if an option of these runs needs it, and for adaptive sampling it
     has a value for each sample of these runs.
     """
-    values = {name: axis for name, axis in varied(axes).items() if name in VALUES}
-    # Rules as data have as many states as any beside them; what is measured follows.
-    own, measured = states_of(method.optimizer), int(needs_last(method.measure))
-    others = state.steps.shape[1] - measured
-    steps = np.concatenate((state.steps[:, :own], state.steps[:, others:]), axis=1)
-    kept = state.corrections[:, : len(kept_of(method.optimizer))]
-    state = state._replace(steps=steps, corrections=kept)
+    if rules_are_data:  # each has as many states as any beside it; what is measured follows
+        own, measured = states_of(method.optimizer), int(needs_last(method.measure))
+        others = state.steps.shape[1] - measured
+        steps = np.concatenate((state.steps[:, :own], state.steps[:, others:]), axis=1)
+        kept = state.corrections[:, : len(kept_of(method.optimizer))]
+        state = state._replace(steps=steps, corrections=kept)
     if not is_watched(method, values):
         counts = np.zeros_like(state.watch_counts)
         state = state._replace(watch=state.watch[:, :0], watch_counts=counts)

@@ -135,9 +135,7 @@ def decode_option(name: str, value: Any, arrays: Found) -> Any:
         own = {n: _decoded(v) for n, v in fields.items()}
         return {kind.__name__: kind for kind in holders}[name](**own)
     if name == "measure":
-        return value and [
-            one if isinstance(one, str) else Measure.of_text(*one[1:]) for one in value
-        ]
+        return value and list(map(_decoded, value))
     return _decoded(value) if name in FORMULAS else value
 
 
@@ -146,7 +144,7 @@ def _decoded(value: Any) -> Any:
     if not isinstance(value, (list, tuple)) or not isinstance(value[0], str):
         return value
     kind, *source = value
-    known: tuple[type[Formula], ...] = (Function, Loss, Penalty, Schedule)
+    known: tuple[type[Formula], ...] = (Function, Loss, Measure, Penalty, Schedule)
     return {one.__name__: one for one in known}[kind].of_text(*source)
 
 
@@ -272,44 +270,41 @@ def decode_run(header: JsonValues, arrays: Found) -> dict[str, Any]:
     units = [(size,) for size in sizes[1:]]
     method = decode_method(header["options"], arrays)
     bias, batch_norm = method.bias, method.batch_norm
+    network = Network(sizes, bias, batch_norm)
     recorded = "recorded_weights_0" in arrays
     dimensions = {
         "records": arrays["recorded"].shape[:1],
-        **_predicted(arrays, sizes[-1]),
+        **_of_records(arrays, method, network),
         "layers": list(pairwise(sizes)),
         "units": units if bias else [],
         "normalized": units[:-1] if batch_norm else [],
         "recorded units": units if bias and recorded else [],
         "recorded normalized": units[:-1] if batch_norm and recorded else [],
-        "measurements": measurements_in(arrays, method, len(sizes) - 1),
     }
     found = codec.decode(_OF_RUN, codec.NEW | header, arrays, dimensions)
     need((found["validation_errors"] is None) == (found["final_validation_error"] is None))
     check_width(method, sizes[-1])
-    network, state = Network(sizes, bias, batch_norm), found["state"]
+    state = found["state"]
     found["state"] = state and check_state(state, 1, network, method, {})
     start = optional(count)(header.get("schedule_start"))
     return {**found, "options": method.given, "schedule_start": start}
 
 
-def _predicted(arrays: Found, outputs: int) -> dict[str, tuple[int, ...]]:
-    """The dimensions of recorded predictions; results don't know the number of samples."""
+def _of_records(arrays: Found, method: Method, network: Network) -> dict[str, tuple[int, ...]]:
+    """The dimensions of what was recorded; results don't know how many samples there were."""
     name = "recorded_predictions"
-    samples = arrays[name].shape[-2:-1] if name in arrays else ()
-    return {"samples": samples, "outputs": (outputs,)}
+    found = {"samples": arrays[name].shape[-2:-1] if name in arrays else ()}
+    found["outputs"] = network.sizes[-1:]
+    found["measurements"] = ()
+    if method.measure is not None:
+        count = arrays["measurements"].shape[-3]
+        found["measurements"] = measured_shape(method, count, network.layers)
+    return found
 
 
 def measured_shape(method: Method, measurements: int, layers: int) -> tuple[int, int, int]:
     """The shape of what is measured of a run: measurements, layers (or 1), and quantities."""
-    return measurements, layers if method.measure_layers else 1, len(method.measure or ())
-
-
-def measurements_in(arrays: Found, method: Method, layers: int) -> tuple[int, ...]:
-    """The same, with the measurements that a file has; ValueError if it should have others."""
-    if method.measure is None:
-        return ()
-    need(len(arrays["measurements"].shape) >= 3)
-    return measured_shape(method, arrays["measurements"].shape[-3], layers)
+    return measurements, layers if method.measure_layers else 1, len(method.measure)
 
 
 def check_state(
@@ -361,10 +356,9 @@ def decode_sweep(header: JsonValues, arrays: Found) -> dict[str, Any]:
     dimensions = {
         "axes": sweep_axes.shape,
         "records": outline["recorded"].shape,
-        **_predicted(arrays, networks[0].sizes[-1]),
+        **_of_records(arrays, method, networks[0]),
         "runs": (sweep_axes.runs,),
         "parameters": [(network.parameters,) for network in networks],
-        "measurements": measurements_in(arrays, method, networks[0].layers),
     }
     found = codec.decode(_OF_SWEEP, header, arrays, dimensions)
     need(set(np.unique(found["status"])) <= {*STATUS, MISSING})

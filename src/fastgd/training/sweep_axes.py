@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -173,10 +172,9 @@ def is_numbered(name: str, axis: Sequence[Any]) -> bool:
 
 def _cells(name: str, axis: list[Any]) -> dict[str, list[Any]]:
     """The columns of an axis, with one cell per value."""
-    if name != COMBINATION and is_numbered(name, axis):
-        return {name: list(range(len(axis)))}
-    if name == COMBINATION:
-        return {name: list(range(len(axis)))} | varied({name: axis})
+    if is_numbered(name, axis):
+        own = varied({name: axis}) if name == COMBINATION else {}
+        return {name: list(range(len(axis)))} | own
     if name not in FIELDED:
         return {name: list(map(_cell, axis))}
     fields = dict.fromkeys(field for one in axis for field in one.hyperparameters)
@@ -252,25 +250,25 @@ def variables(axes: tuple[str, ...], read: Callable[[str], Any]) -> Variables:
     return found | {"recorded_predictions": (dimensions, read("recorded_predictions"))}
 
 
-def curve_columns(
-    axes: Mapping[str, list[Any]],
-    result: Any,
-    others: Mapping[str, tuple[NDArray[np.int64], NDArray[Any]]] = MappingProxyType({}),
-) -> dict[str, Any]:
-    """Columns with a row per run and iteration that was recorded before the run ended.
+def curve_columns(axes: Mapping[str, list[Any]], result: Any) -> dict[str, Any]:
+    """Columns with a row per run and iteration that was recorded, or measured, before its end.
 
-    ``axes`` are those of the result's arrays: none for a run. ``others`` are further curves, with
-    their iterations; a curve has NaN at those of another.
+    ``axes`` are those of the result's arrays: none for a run. What was measured of layers has a
+    column for each. A curve has NaN at the iterations of others.
     """
     known = {
         one: (result.recorded, getattr(result, many))
         for many, one in CURVES.items()
         if getattr(result, many) is not None
     }
-    points = np.unique(np.concatenate([at for at, _ in (known | dict(others)).values()]))
+    for name, values in result.measured.items():
+        layers = {f"_{k}": values[..., k] for k in range(values.shape[-1])}
+        parts = layers if values.ndim > result.errors.ndim else {"": values}
+        known |= {name + end: (result.measured_at, part) for end, part in parts.items()}
+    points = np.unique(np.concatenate([at for at, _ in known.values()]))
     done = np.reshape(result.iterations, (-1, 1))
     curves = {}
-    for name, (at, values) in (known | dict(others)).items():
+    for name, (at, values) in known.items():
         curves[name] = np.full((done.size, len(points)), np.nan)
         curves[name][:, np.searchsorted(points, at)] = values.reshape(-1, len(at))
     run, point = np.nonzero((points < done) | ~np.isnan(curves["error"]))

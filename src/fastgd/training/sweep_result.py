@@ -43,12 +43,7 @@ from fastgd.engine.result_memory import empty
 from fastgd.engine.results import MISSING, State, Summary
 from fastgd.training import codec
 from fastgd.training.codec import JsonValues
-from fastgd.training.measured import (
-    measured,
-    measured_at,
-    measured_variables,
-    with_measured,
-)
+from fastgd.training.measured import Measured, measured_at, measured_variables
 from fastgd.training.run import BatchNorms, Counts, Run
 from fastgd.training.saved_result import SavedResult
 from fastgd.training.selection import (
@@ -72,6 +67,7 @@ from fastgd.training.sweep_axes import (
     SweepAxes,
     axis_columns,
     coordinates,
+    curve_columns,
     labels_of,
     variables,
     varied,
@@ -97,8 +93,7 @@ class _Stacked(Generic[Arrays]):
         self._name = name
 
     def __get__(self, sweep: Sweep | None, owner: type) -> Arrays:
-        found: Any = self if sweep is None else self._of(sweep)
-        return cast(Arrays, found)
+        return cast(Arrays, self if sweep is None else self._of(sweep))
 
     def _of(self, sweep: Sweep) -> Any:
         kept = getattr(sweep, self._kept)  # once: a folder reads it each time
@@ -106,8 +101,7 @@ class _Stacked(Generic[Arrays]):
             return None if self._part == "weights" else ()
         has = {"biases": "bias", "normalization": "batch_norm"}.get(self._part, "sizes")
         _check_arrays(sweep, kept, self._name, attrgetter("sizes", has))
-        pairs = zip(sweep.networks, kept, strict=True)
-        each = [getattr(network.parts(rows), self._part) for network, rows in pairs]
+        each = [getattr(n.parts(r), self._part) for n, r in zip(sweep.networks, kept, strict=True)]
 
         def stacked(arrays: tuple[Any, ...]) -> Any:
             if isinstance(arrays[0], BatchNorm):
@@ -119,7 +113,7 @@ class _Stacked(Generic[Arrays]):
 
 @codec.stored_by(encode_sweep, decode_sweep)
 @dataclass(frozen=True, eq=False)
-class Sweep(SavedResult, ShownInNotebooks):
+class Sweep(Measured, SavedResult, ShownInNotebooks):
     """Many trained networks, one for each combination of the values on the axes.
 
     Attributes
@@ -233,25 +227,6 @@ class Sweep(SavedResult, ShownInNotebooks):
         """
         given, several = self.method.given, varied(self.axes)
         return {name: value for name, value in given.items() if name not in several}
-
-    @property
-    def measured(self) -> dict[str, NDArray[np.float64]]:
-        """What ``measure`` recorded, by name, as in :class:`Run`, with the axes in front.
-
-        Examples
-        --------
-        >>> import fastgd
-        >>> sweep = fastgd.sweep([[0, 1], [1, 0]], [0, 1], seed=range(5), iterations=30,
-        ...                      measure="gradient_norm", measure_every=1)
-        >>> sweep.measured["gradient_norm"].shape
-        (5, 30)
-        """
-        return measured(self.measurements, self.method)
-
-    @property
-    def measured_at(self) -> NDArray[np.int64]:
-        """The iterations whose updates were measured."""
-        return measured_at(self.measurements, self.method, self.recorded)
 
     @property
     def missing(self) -> int:
@@ -462,9 +437,8 @@ class Sweep(SavedResult, ShownInNotebooks):
         check_memory(8 * count * len(inputs) * outputs, "the prediction", also=ALSO)
         result = empty((sweep_axes.networks, count // sweep_axes.networks, len(inputs), outputs))
         threads = available_threads()
-        for into, (network, method, numbers, kept) in zip(
-            result, _each(self, weights), strict=True
-        ):
+        each = _each(self, weights)
+        for into, (network, method, numbers, kept) in zip(result, each, strict=True):
             if rows is None:
                 predict(network, method, kept, inputs, numbers, threads, into)
                 continue
@@ -583,7 +557,7 @@ class Sweep(SavedResult, ShownInNotebooks):
         3    2.0         10  0.457  0.212
         """
         is_long = check_flag("long", long)
-        return dataframe(with_measured(self.axes, self) if is_long else self.columns(), kind)
+        return dataframe(curve_columns(self.axes, self) if is_long else self.columns(), kind)
 
     def to_xarray(self) -> xarray.Dataset:
         """The results, as arrays with named and labeled axes.
@@ -620,12 +594,11 @@ class Sweep(SavedResult, ShownInNotebooks):
         if "hidden_size" not in self.axes:
             facts["hidden_size"] = self.networks[0].sizes[1:-1]
         iterations = {"iteration": self.recorded.tolist()}
-        found, own = variables(tuple(self.axes), read), read("measurements")
+        own, names = read("measurements"), tuple(self.axes)
+        found = variables(names, read) | measured_variables(self, own, names)
         if own is not None:
-            iterations["measured_at"] = measured_at(own, self.method, self.recorded).tolist()
-            found |= measured_variables(tuple(self.axes), own, self.method)
-        axes = coordinates(self.axes | iterations)
-        return dataset(axes, found, facts | self.options)
+            iterations["measured_at"] = measured_at(self, own).tolist()
+        return dataset(coordinates(self.axes | iterations), found, facts | self.options)
 
     def _hashed(self) -> tuple[JsonValues, Iterable[tuple[str, NDArray[Any]]]]:
         """The outline, and the results of one piece of the runs after the other."""

@@ -604,8 +604,7 @@ def sweep(
     keep, less = job.keep, None
     needed = sum(plan.bytes(keep) for plan in plans)
     if needed > ALWAYS_FITS and keep.weights and not keep.state:
-        fewer = replace(keep, weights=False)
-        less = "keep_weights=False", sum(plan.bytes(fewer) for plan in plans)
+        less = "keep_weights=False", sum(plan.bytes(replace(keep, weights=False)) for plan in plans)
     check_memory(needed, "the sweep", less, "fewer records (record_every) or values on its axes")
     work = sum(plan.work for plan in plans)
     with reporting(worker_options.progress, work, " updates") as advance:

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from math import prod
-from operator import mul
 from typing import Any
 
 import numpy as np
@@ -42,15 +41,10 @@ from fastgd.arguments.options import NO_AXES, Axes, Method, check_names
 from fastgd.arguments.samples import TrainingData, outputs_to_start
 from fastgd.arguments.subsets import Partition, Subset, check_partition
 from fastgd.checks.messages import either, shown
-from fastgd.checks.numbers import (
-    FloatArray,
-    check_flag,
-    check_memory,
-    check_seeds,
-)
+from fastgd.checks.numbers import FloatArray, check_flag, check_memory, check_seeds
 from fastgd.engine.devices import AUTO, CPU, available_threads
 from fastgd.engine.execution import execute, plan_on_a_device
-from fastgd.engine.network import Network, first_rows, network_of
+from fastgd.engine.network import Network, count_weights, first_rows, network_of
 from fastgd.engine.plan import PASS_BYTES, Keep, Plan
 from fastgd.engine.prediction import predict
 from fastgd.engine.programs import are_data, with_programs
@@ -74,13 +68,7 @@ from fastgd.training.resuming import (
 )
 from fastgd.training.run import Run, run_of
 from fastgd.training.selection import Selection, fields_of, narrowed
-from fastgd.training.stored_results import (
-    SOURCES,
-    Hashes,
-    as_json,
-    encode_run,
-    with_hashes,
-)
+from fastgd.training.stored_results import SOURCES, Hashes, as_json, encode_run, with_hashes
 from fastgd.training.sweep_axes import (
     COMBINATION,
     PARTS,
@@ -310,9 +298,8 @@ class TrainingJob:
             if before.source is None:  # its initial weights are unknown
                 return None
             start = before.source.weights
-        return TrainingSource(
-            self.task, start, self.seeds[0], self.record_weights, self.keep.predictions
-        )
+        recorded = self.record_weights, self.keep.predictions
+        return TrainingSource(self.task, start, self.seeds[0], *recorded)
 
     @cached_property
     def known(self) -> tuple[str, ...]:
@@ -620,13 +607,8 @@ def checked_job(
             | dict.fromkeys(together),
             rules_are_data="optimizer" in values,
         )
-        check_distinct(
-            {
-                name: axis
-                for name, axis in sweep_axes.axes.items()
-                if name not in PARTS and not is_numbered(name, axis)
-            }
-        )
+        single = {name: axis for name, axis in sweep_axes.axes.items() if name not in PARTS}
+        check_distinct({n: axis for n, axis in single.items() if not is_numbered(n, axis)})
     has_seed = starts is None and not (isinstance(resume, Run) and resume.seed is None)
     job = TrainingJob(
         task=task,
@@ -768,8 +750,8 @@ def _with_data(
     if rules and len(found.structures) == 1 and task.partition is None and device == CPU:
         several = {**axes, **found.values} | dict.fromkeys(together[1:])
         runs = prod(len(axis) for axis in several.values() if axis)
-        sizes = (task.X.shape[1], *max(hiddens, key=sum), task.y.shape[1])
-        is_data = are_data(rules, runs, task.updates, sum(map(mul, sizes, sizes[1:])))
+        weights = count_weights((task.X.shape[1], *max(hiddens, key=sum), task.y.shape[1]))
+        is_data = are_data(rules, runs, task.updates, weights)
         if isinstance(resume, Sweep):
             is_data = resume._sweep_axes.rules_are_data
     if rules is None or not is_data:
