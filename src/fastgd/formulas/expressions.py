@@ -119,12 +119,15 @@ def parse(name: str, text: str, variables: Collection[str] | None = ("x",)) -> T
     return SyntaxReader(name, text, variables).read(tree)
 
 
-def check_size(name: str, tree: ast.AST | Tree) -> None:
+def check_size(name: str, tree: ast.expr | Tree) -> None:
     """Raise a ValueError if a tree, or one of Python's syntax, is larger than :data:`LARGEST`.
 
     Numbers, names and operations count, but neither names of functions nor signs of numbers.
     """
-    if isinstance(tree, ast.AST):
+    if isinstance(tree, ast.expr):
+        end = tree.end_col_offset or 0
+        if tree.end_lineno == tree.lineno and end - tree.col_offset <= LARGEST:
+            return  # each of them takes a character
         nodes = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
         size = len(nodes) - sum(
             isinstance(node, ast.Call)

@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
+
 from fastgd.formulas.derivation import Derivation, Node, replaced
 from fastgd.formulas.expressions import COMPARISONS, Tree, variables_of
 from fastgd.formulas.rules import facts_of
@@ -41,7 +43,8 @@ class Update(NamedTuple):
 def update_of(text: str, fields: tuple[str, ...]) -> Update:
     """Return the parts of a rule's update; ``fields`` are its hyperparameters."""
     facts = facts_of(text, fields)
-    once = [part for tree in facts.results for part in _steady(tree, (*fields, "t"))]
+    results = list(map(_signed, facts.results))
+    once = [part for tree in results for part in _steady(tree, (*fields, "t"))]
     powers = [power for tree in once for power in _powers(tree)]
     in_order = (("pow", name, "t") for name in fields)
     powers = [power for power in in_order if power in powers] + powers
@@ -55,8 +58,15 @@ def update_of(text: str, fields: tuple[str, ...]) -> Update:
     new = names | {power: ("mul", places[power], replaced(power[1], names)) for power in powers}
     new |= {tree: ("add", places[tree], 1.0) for tree in counts}
     first = tuple(1.0 if tree in powers else 0.0 for tree in kept)
-    step, own = _nodes(facts.results, names | places), _nodes(kept, new)
+    step, own = _nodes(results, names | places), _nodes(kept, new)
     return Update(len(facts.states), step, own, kept, first)
+
+
+def _signed(tree: Tree) -> Tree:
+    """The tree with another tree for -0.0, which is equal to 0.0."""
+    if isinstance(tree, tuple):
+        return (tree[0], *map(_signed, tree[1:]))
+    return ("neg", 0.0) if tree == 0 and np.signbit(tree) else tree
 
 
 def _steady(tree: Tree, names: Collection[str]) -> Iterator[Tree]:
@@ -65,11 +75,17 @@ def _steady(tree: Tree, names: Collection[str]) -> Iterator[Tree]:
         yield tree
     elif isinstance(tree, tuple):
         is_number = tree[0] not in COMPARISONS.values()
-        if is_number and variables_of(tree).issubset(names) and _is_costly(tree):
+        if is_number and _is_of(tree, names) and _is_costly(tree):
             yield tree
         else:
             for operand in tree[1:]:
                 yield from _steady(operand, names)
+
+
+def _is_of(tree: Tree, names: Collection[str]) -> bool:
+    if isinstance(tree, tuple):
+        return all(_is_of(operand, names) for operand in tree[1:])
+    return not isinstance(tree, str) or tree in names
 
 
 def _is_costly(tree: Tree) -> bool:

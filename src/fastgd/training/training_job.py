@@ -24,6 +24,7 @@ from fastgd.arguments import options
 from fastgd.arguments.axes import (
     MOST_NETWORKS,
     as_axis,
+    changing,
     check_axes,
     check_distinct,
     check_networks,
@@ -83,6 +84,8 @@ from fastgd.training.sweep_result import Sweep
 
 COMPILED_AFTER = 2
 """Iterations of a training that only serves to compile its code."""
+
+_INTERPRETED = "a sweep of so many rules that they are interpreted"
 
 TRIAL_BYTES = 512 * 1024**2
 """Memory limit for the initial parameters of the runs by which devices are compared."""
@@ -747,13 +750,19 @@ def _with_data(
     That they are where it is faster, which follows from the arguments alone.
     """
     rules, is_data = found.structures.get("optimizer"), False
-    if rules and len(found.structures) == 1 and task.partition is None and device == CPU:
+    if rules and len(found.structures) == 1 and task.partition is None:
         several = {**axes, **found.values} | dict.fromkeys(together[1:])
         runs = prod(len(axis) for axis in several.values() if axis)
         weights = count_weights((task.X.shape[1], *max(hiddens, key=sum), task.y.shape[1]))
-        is_data = are_data(rules, runs, task.updates, weights)
+        is_data = device == CPU and are_data(rules, runs, task.updates, weights)
         if isinstance(resume, Sweep):
             is_data = resume._sweep_axes.rules_are_data
+            if is_data and device != CPU:
+                raise ValueError(f"device must be {CPU!r} to resume {_INTERPRETED}, got {device!r}")
+            if is_data and any(map(changing, rules)):
+                raise ValueError(
+                    f"fields must stay numbers in change of {_INTERPRETED}, got {shown(rules)}"
+                )
     if rules is None or not is_data:
         check_networks({"hidden_size": hiddens, **found.structures})
         return found
