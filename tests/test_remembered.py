@@ -101,6 +101,13 @@ REMEMBERED = {
             "twice": [True],
         },
     ),
+    "engine.recipe._joint": (
+        {"loss": fastgd.Loss("0.0 * v + (y - v)**2"), "unit": fastgd.Function("0.0 * a + a")},
+        {
+            "loss": [fastgd.Loss("-0.0 * v + (y - v)**2"), TWO],
+            "unit": [fastgd.Function("-0.0 * a + a"), fastgd.Function("a", derivative="2")],
+        },
+    ),
     "engine.recipe._each_over_time": (
         {"formulas": (FADES,)},
         {

@@ -712,7 +712,6 @@ def _joint(loss: Loss, unit: Function) -> tuple[tuple[str, FormulaChoice], ...]:
     return (DELTA, _formula(found, (*values, *deltas))), (LOSS, _formula(found, (whole,)))
 
 
-@lru_cache(maxsize=1024)
 def differentiated(formula: FormulaChoice, by: str) -> FormulaChoice:
     """The derivatives of a formula's results by one of its variables."""
     found = Derivation(by, OF_VALUE)
