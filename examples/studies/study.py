@@ -32,6 +32,8 @@ ON_PAGE = {
     "trainability": ("tanh, full batch", "linear", "tanh, one sample"),
     "lottery_tickets": ("Tickets", "Two units"),
     "seeds_as_noise": ("cancer1", "cancer, 4+2: "),
+    "edge_of_stability": ("The", "Progressive"),
+    "forgetting_events": ("Samples", "20 %"),
 }  # fmt: skip
 """By study, how the rows begin that the page shows, without their reasons; else it shows all."""
 
