@@ -12,7 +12,7 @@ import numpy as np
 
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray, array_of, check_memory
-from fastgd.engine.programs import instructions
+from fastgd.engine.programs import instructions, last_uses
 from fastgd.formulas.derivation import Derivation, replaced
 from fastgd.formulas.named import Formula
 from fastgd.kernel.bytecode import (
@@ -128,14 +128,15 @@ def code_of(
 
     ``codes`` tells what stands for an operation.
     """
-    nodes, (last,) = found.taken((result,))
-    constants = [k for k, (kind, *_) in enumerate(nodes) if kind == "number"]
+    nodes = found.nodes
+    needed = sorted(last_uses(nodes, (result,)))
+    constants = [k for k in needed if nodes[k][0] == "number"]
     row = {k: CONSTANTS + place for place, k in enumerate(constants)}
-    for k, (kind, *name) in enumerate(nodes):
-        if kind == "variable":
-            row[k] = OPERANDS[variables.index(name[0])]
+    for k in needed:
+        if nodes[k][0] == "variable":
+            row[k] = OPERANDS[variables.index(nodes[k][1])]
     first = CONSTANTS + len(constants)
-    steps, rows = instructions(nodes, {RESULT: last}, row, first)
+    steps, rows = instructions(nodes, {RESULT: result}, row, first)
     words = np.array([(codes(name), *places) for name, *places in steps], np.int64)
     words[:, 1:] *= BLOCK
     return Code(words.reshape(-1), np.array([nodes[k][1] for k in constants]), rows)
