@@ -34,6 +34,7 @@ ON_PAGE = {
     "seeds_as_noise": ("cancer1", "cancer, 4+2: "),
     "edge_of_stability": ("The", "Progressive"),
     "forgetting_events": ("Samples", "20 %"),
+    "update_rules": ("Random", "Winners", "Rules", "Lion against"),
 }  # fmt: skip
 """By study, how the rows begin that the page shows, without their reasons; else it shows all."""
 

@@ -31,8 +31,8 @@ the geometric mean over problems, below 1). "Several" is at least three; "transf
 beats Adam on both new problems; "contains sign-momentum" is that the sign of m, or of Adam's update
 is part of it. For Lion "smaller" is a smaller best learning rate on most problems.
 
-    python examples/studies/update_rules.py           # MINUTES minutes on two cores
-    python examples/studies/update_rules.py --quick   # seconds, few rules
+    python examples/studies/update_rules.py           # half an hour on two cores
+    python examples/studies/update_rules.py --quick   # two minutes, few rules
 
 Scores are written for 2,500 rules at a time, and the same command resumes after them.
 """
@@ -218,8 +218,8 @@ class Found(NamedTuple):
     winners: list[str]
 
 
-def search(given: Any, count: int, block: int, known: dict[str, Problem]) -> Found:
-    """Train random rules, a tenth of them on each next problem; keep the best hundred."""
+def search(given: Any, count: int, block: int, winners: int, known: dict[str, Problem]) -> Found:
+    """Train random rules, a tenth of them on each next problem; keep the best."""
     steps, kept = steps_of(count), np.arange(count)
     product, on_xor = np.ones(count), np.empty(0)
     for name in SEARCHED:
@@ -232,7 +232,7 @@ def search(given: Any, count: int, block: int, known: dict[str, Problem]) -> Fou
         best = found["times"].min(axis=0)
         on_xor = best if name == SEARCHED[0] else on_xor
         product = product * best
-        most = WINNERS if name == SEARCHED[-1] else max(len(kept) // 10, WINNERS)
+        most = winners if name == SEARCHED[-1] else max(len(kept) // 10, winners)
         best_first = np.argsort(product, kind="stable")[:most]
         kept, product = kept[best_first], product[best_first]
     return Found(steps, on_xor, [steps[k] for k in kept])
@@ -378,9 +378,10 @@ def draw(found: Found, compared: Arrays, path: Path) -> None:
 def main() -> None:
     """Search, compare, print, draw."""
     given = options(__doc__, "update_rules")
-    count, block, seeds = (150, 75, 8) if given.quick else (RULES, 2_500, NEW_SEEDS)
+    count, block, winners = (60, 30, 20) if given.quick else (RULES, 2_500, WINNERS)
+    seeds = 8 if given.quick else NEW_SEEDS
     known = problems()
-    found = search(given, count, block, known)
+    found = search(given, count, block, winners, known)
     compared = compare(found, given, known, range(SEEDS, SEEDS + seeds))
     best = {name: array.min(axis=0) for name, array in compared.items()}
     details = {
