@@ -351,7 +351,7 @@ def _check_measuring(
     if units and (has_gradients or _first_other(method, axes, "dropout")):
         beside = "gradients" if has_gradients else "dropout"
         raise ValueError(f"measure must have no shares of units with {beside}, got {units[0]!r}")
-    reaches = [unit_of(one).reach for one in (method.activation, method.output)]
+    reaches = (unit_of(one).reach for one in (method.activation, method.output))
     if "saturated" in units and all(high - low == inf for low, high in reaches):
         raise ValueError(
             "measure must have 'saturated' with units that have a range, sigmoid, tanh or softmax, "

@@ -370,7 +370,7 @@ def _given(method: Method, values: Mapping[str, Sequence[Any]]) -> set[str]:
 def _measuring(method: Method) -> dict[str, Choice | None]:
     """What is measured and stops runs, as choices of the kernel."""
     measure, stop = method.measure, None
-    if found := stop_of(method.stop or ""):
+    if found := method.stop and stop_of(method.stop):
         which = list(map(name_of, measure)).index(found.name)
         stop = Choice("below" if found.is_below else "above", which=which)
     if measure is not None:

@@ -279,7 +279,8 @@ class TrainedRuns:
             best = int(recipe.best is not None)
             state = State.empty(runs, parameters, plan.method, layout.kept_errors, drawn, best)
         found = allocated(_RESULTS, sizes)
-        found["measured"] = empty(found["measured"].shape)  # large, and all of it is written
+        if plan.method.measure:  # large, and all of it is written
+            found["measured"] = empty(found["measured"].shape)
         return cls(**found, state=state)
 
     @property

@@ -303,7 +303,7 @@ class Runs:
             window=layout.window,
             kept=layout.kept,
             measure_every=session.measure_every,
-            limit=stop.limit if (stop := stop_of(method.stop or "")) else 0.0,
+            limit=stop.limit if (stop := method.stop and stop_of(method.stop)) else 0.0,
             factors=getattr(method.schedule, "factors", NONE),
             programs=NO_PROGRAMS if session.programs is None else session.programs,
             interpreter=0 if session.programs is None else address_of_interpreter(),

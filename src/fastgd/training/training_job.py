@@ -808,6 +808,8 @@ def _check_smooth(methods: Collection[Method]) -> None:
 def _check_sharpness(methods: Collection[Method], task: TrainingData) -> None:
     """Reject a sharpness that isn't known, or not where it is needed."""
     for method in methods:
+        if SHARPNESS not in (method.measure or ()):
+            continue
         every, what = method.measure_every or task.record_every, f"measure={SHARPNESS!r}"
         stops = method.stop is not None and method.stop.strip().startswith(SHARPNESS)
         refused = {
@@ -819,7 +821,7 @@ def _check_sharpness(methods: Collection[Method], task: TrainingData) -> None:
             f"computed after it, got {shown(method.stop)}": stops,
         }
         for rule, is_broken in refused.items():
-            if is_broken and SHARPNESS in (method.measure or ()):
+            if is_broken:
                 raise ValueError(rule)
 
 
