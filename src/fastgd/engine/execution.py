@@ -24,7 +24,6 @@ from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.progress import Advance, unreported
 from fastgd.engine.results import State, TrainedRuns, put_state
 from fastgd.engine.session import CHUNK_SECONDS, Runs, Session, layout_for
-from fastgd.engine.sharpness import put_sharpness
 from fastgd.formulas.measures import SHARPNESS
 from fastgd.kernel.block import DIVERGED
 from fastgd.kernel.cuda import DeviceError
@@ -83,6 +82,8 @@ def execute(
             )
             work.train(batch, replace(session, layout=layout, device=CPU), unreported)
     if SHARPNESS in (plan.method.measure or ()):
+        from fastgd.engine.sharpness import put_sharpness  # few need it
+
         put_sharpness(plan, work.trained)
     return work.trained
 
