@@ -12,6 +12,7 @@ from cases import AMSGRAD, LION, WEIGHTS, X, Y
 from fastgd.engine import programs
 from fastgd.formulas.rules import Rule, facts_of
 from fastgd.formulas.updates import update_of
+from fastgd.training.training_job import TrainingJob
 from random_rules import random_rule, step_in_numpy
 from thinning import at_a_time, only
 
@@ -239,15 +240,17 @@ def test_in_folders(half, tmp_path):
 def test_a_folder_is_resumed(tmp_path, monkeypatch):
     monkeypatch.setattr("fastgd.training.training_job.runs_per_chunk", lambda _seconds, _size: 9)
     given = GIVEN | {"optimizer": SOME, "seed": range(5), "keep_state": True, "threads": 1}
-    parts = []
+    compute = TrainingJob.compute
 
-    def interrupted(*_now):
-        parts[:] = (tmp_path / "parts").rglob("*.npz")
-        if len(parts) > 5:
+    def interrupted(job, chunk, *others):
+        if chunk > 5:
             raise RuntimeError("interrupted")
+        return compute(job, chunk, *others)
 
-    with pytest.raises(RuntimeError, match="interrupted"):
-        fastgd.sweep(**given, out=tmp_path, progress=interrupted)
+    with monkeypatch.context() as broken:
+        broken.setattr(TrainingJob, "compute", interrupted)
+        with pytest.raises(RuntimeError, match="interrupted"):
+            fastgd.sweep(**given, out=tmp_path)
     assert (fastgd.open(tmp_path).status == "missing").any()
     fastgd.sweep(**given, out=tmp_path)
     sweep = interpreted(**given)

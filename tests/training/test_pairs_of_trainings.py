@@ -65,14 +65,16 @@ GIVEN = {
     "threads": [None, 1, 2, 3],
     "device": ["cpu", "cuda", "cuda:1", "auto"],
     "progress": [False, True],
+    "samples": ["same", "new"],
+    "change": [None, {"alpha": 0.5}],
 }
 """Values of the arguments whose type doesn't say any."""
 
 SIMPLE = {"int": [1, 2, 3, 5], "float": [0.25, 0.5, 60.0], "bool": [False, True]}
 """Values by annotation."""
 
-UNPLANNED = {"progress", "checkpoint", "checkpoint_every"}
-"""Arguments that don't change what is trained, nor how."""
+UNPLANNED = {"progress", "checkpoint", "checkpoint_every", "samples", "change"}
+"""Arguments that don't change what is trained, nor how, or only with resume: test_changing.py."""
 
 SAME_BITS = {"threads", "device"}
 """Arguments that change how it is trained."""
@@ -294,7 +296,8 @@ SWEPT = {
 """Values of the arguments that only sweeps have, or that may be axes."""
 
 UNASKED = {"out", "executor", "threads", "threads_per_worker", "device", "progress"}
-"""Arguments that don't change what is in a folder."""
+UNASKED |= {"samples", "change"}
+"""Arguments that don't change what is in a folder, and those that need resume."""
 
 
 @cache
