@@ -3,9 +3,10 @@
     python bench/documents.py    measures nothing; ``peers.py --write`` calls it after measuring
 
 The README has the rows that people ask for first, docs/performance.md a few more and a picture,
-docs/benchmarks.md all rows in which the other is another library, and TABLES.md all rows, with all
-versions. Figures are those of the processor that was measured last; the others have a column of
-ratios. Each table stands between markers of its name in the document.
+docs/benchmarks.md all rows in which the other is another library, docs/laboratory.md those of its
+examples, and TABLES.md all rows, with all versions. Figures are those of the processor that was
+measured last; the others have a column of ratios. Each table stands between markers of its name in
+the document.
 """
 
 import re
@@ -19,6 +20,7 @@ HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
 PERFORMANCE = HERE.parent / "docs" / "performance.md"
 BENCHMARKS = HERE.parent / "docs" / "benchmarks.md"
+LABORATORY = HERE.parent / "docs" / "laboratory.md"
 TABLES = HERE / "TABLES.md"
 IMAGE = HERE.parent / "docs" / "images" / "performance.png"
 
@@ -72,7 +74,9 @@ OTHERS = ("NumPy", "JAX", "PyTorch", "scikit-learn", "scikit-lego", "C,", "GridS
           "optimistix", "torch-", "SciPy")  # fmt: skip
 """How the names of other libraries begin, as against parts of fastgd, bounds and limits."""
 NOT_SHOWN = ("201 x 201", "Auto,", "concrete,", "AdaGrad", "AdaDelta", "RMSProp", "0/1 weights",
-             "our numbers", "cache-sized", "NumPy reference")  # fmt: skip
+             "our numbers", "cache-sized", "NumPy reference", "in a loop", "7 alphas",
+             "surface 3-4-1", "Nesterov", "AdamW", "halving", "best accuracy", "diabetes,",
+             "lbfgs")  # fmt: skip
 """What rows contain that are much like others: they are only in TABLES.md."""
 NOTED = ("fastgd", "jax")
 """Packages whose versions stand below the short tables."""
@@ -172,9 +176,12 @@ def texts(found: Kept) -> dict[Path, dict[str, str]]:
         BENCHMARKS: {
             name: markdown(found, rows_of_peers(found, name), is_whole=True)
             for name in main
-            if name != "fixed"
+            if name not in {"fixed", "functions", "laboratory"}
         }
         | {"machines": stamps(found, main, sorted(found, key=lambda name: name != last))},
+        LABORATORY: {
+            "laboratory": markdown(found, rows_of_peers(found, "laboratory"), is_whole=True)
+        },
         TABLES: {name: report.markdown(bounded[name], main[name].stamp) for name in main},
     }
 

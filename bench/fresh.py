@@ -93,6 +93,15 @@ unit = 1 if sys.platform == "darwin" else 1024
 print(json.dumps(unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
 """
 
+# As in _COMPILE: Numba's own parts are loaded before.
+_FIRST_CALL = """
+import numba, numpy
+numba.njit(lambda a: a.sum() + a[0])(numpy.ones(3))
+sys.path.insert(0, sys.argv[1])
+import laboratory_rows
+print(json.dumps(laboratory_rows.first_call(sys.argv[2], *map(int, sys.argv[3:]))))
+"""
+
 
 def _run(code: str, cache: str, *arguments: str) -> Any:
     """Return what the code prints, as JSON, in a fresh Python with this cache of compiled code."""
@@ -138,6 +147,16 @@ def compile_seconds(options: str) -> float:
     """
     with tempfile.TemporaryDirectory() as cache:
         return float(_run(_COMPILE, cache, options))
+
+
+def first_call(name: str, networks: int, threads: int) -> float:
+    """Return seconds that the first call of a row of ``laboratory_rows.py`` takes longer.
+
+    With an empty cache, than the second one.
+    """
+    here = str(Path(__file__).parent)
+    with tempfile.TemporaryDirectory() as cache:
+        return float(_run(_FIRST_CALL, cache, here, name, str(networks), str(threads)))
 
 
 def compilations() -> tuple[int, dict[str, int]]:

@@ -81,6 +81,17 @@ ROWS = (
     Row("surrogate_starts", 1, repeats=3, table="second_order"),
     Row("regression_tables", 1, repeats=3, table="second_order"),
     Row("curvature_products", 1, repeats=15, table="second_order"),
+    Row("own_rule", None, repeats=5, table="laboratory"),
+    Row("own_penalty", None, repeats=5, table="laboratory"),
+    Row("gradient_norm", None, repeats=5, table="laboratory"),
+    Row("sharpness", None, repeats=5, table="laboratory"),
+    Row("final_weights", None, repeats=5, table="laboratory"),
+    Row("noise", None, repeats=5, table="laboratory"),
+    Row("momentum_switched", None, repeats=5, table="laboratory"),
+    Row("samples_added", None, repeats=5, table="laboratory"),
+    Row("predictions", None, repeats=5, table="laboratory"),
+    Row("stop", None, repeats=5, table="laboratory"),
+    Row("masks", None, repeats=5, table="laboratory"),
 )
 SCORES = "tables"
 TABLES = (*dict.fromkeys(row.table for row in ROWS), SCORES)

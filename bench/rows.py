@@ -12,6 +12,7 @@ import bound_rows
 import bucket_rows
 import fixed_rows
 import function_rows
+import laboratory_rows
 import option_rows
 import ours
 import parts_rows
@@ -160,7 +161,7 @@ ROWS = {
         train, latency, article_sweep, sweep_4, sweep_32, sweep_16, sweep_64, sigmoids, threads,
         *fixed_rows.ALL, *bound_rows.ALL, *option_rows.ALL, *bucket_rows.ALL, *plane_rows.ALL,
         *trainability_rows.ALL, *parts_rows.ALL, *function_rows.ALL, *search_rows.ALL,
-        *shop_rows.ALL, *second_order_rows.ALL,
+        *shop_rows.ALL, *second_order_rows.ALL, *laboratory_rows.ALL,
     )
 }  # fmt: skip
 

@@ -21,7 +21,7 @@ CALLS = (
 CHOICES = {
     name: option.kind.known
     for name, option in DECLARED.items()
-    if option.kind.hint.startswith("str")
+    if option.kind.hint.startswith("str") and hasattr(option.kind, "known")
 }
 
 _JOINT = "\N{NO-BREAK SPACE}"  # where no line ends

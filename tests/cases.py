@@ -14,7 +14,7 @@ import numpy as np
 import fastgd
 from fastgd.arguments.declarations import DECLARED
 from fastgd.arguments.initial_network import INITS
-from fastgd.functions import exp, log
+from fastgd.functions import exp, log, log1p, maximum, sign, sqrt
 from fastgd.optimizers import (
     AdaDelta,
     AdaGrad,
@@ -76,9 +76,37 @@ EVEN = {"X": X[:10], "y": Y[:10]}  # batches of two or more samples
 STAYS = [None, np.arange(15).reshape(5, 3) % 2 == 0, True]
 """What of the network of golden.py is frozen."""
 
+MEASURES = (
+    *("gradient_norm", "update_norm", "weight_norm", "largest_weight", "gradient_cosine"),
+    *("direction_changes", "saturated", "dead"),
+)
+
 SWISH = fastgd.Function(lambda a, beta: a / (1 + exp(-beta * a)), beta=1.0)
 CAUCHY = fastgd.Loss(lambda y, v, c: log(1 + ((y - v) / c) ** 2), c=1.0)
+DECAY = fastgd.Penalty(lambda w, strength: strength * log1p(w * w), strength=0.02)
+FADING = fastgd.Schedule(lambda t, rate: exp(-rate * t), rate=0.002)
+SWITCHED = fastgd.Schedule("where(t < switch, 0.5, 0.9)", switch=20)
 """Functions as users write them."""
+
+LION = fastgd.Rule(
+    lambda w, g, alpha, m, beta1=0.9, beta2=0.99: (
+        w + alpha * sign(beta1 * m + (1 - beta1) * g),
+        beta2 * m + (1 - beta2) * g,
+    )
+)
+
+
+def amsgrad(w, g, alpha, t, m, s, largest, beta1=0.9, beta2=0.999, epsilon=1e-8):
+    """The steps of Reddi, Kale and Kumar, ICLR (2018), which shrink with the root of t."""
+    m = beta1 * m + (1 - beta1) * g
+    s = beta2 * s + (1 - beta2) * g * g
+    largest = maximum(largest, s)
+    root = sqrt(largest) / sqrt(1 - beta2**t) + epsilon
+    return w + alpha / sqrt(t) / (1 - beta1**t) * m / root, m, s, largest
+
+
+AMSGRAD = fastgd.Rule(amsgrad)
+"""Rules as users write them."""
 
 
 def unchanged(y: np.ndarray) -> np.ndarray:
@@ -203,6 +231,22 @@ OPTIONS = {
         ],
         speed=Speed("<= 2"),
     ),
+    "lion": Case(
+        {"optimizer": LION},
+        {"beta1": [0.5, 0.9]},
+        settings=[
+            {"optimizer": LION, "alpha": 1e-4},
+            {"optimizer": LION._replace(beta2=0.5), "alpha": 1e-3},
+        ],
+    ),
+    "amsgrad": Case(
+        {"optimizer": AMSGRAD},
+        {"beta2": [0.9, 0.999]},
+        settings=[
+            {"optimizer": AMSGRAD, "alpha": 1e-2},
+            {"optimizer": AMSGRAD._replace(beta1=0.5, epsilon=1e-3), "alpha": 1e-2},
+        ],
+    ),
     "levenberg marquardt": Case(
         {"optimizer": LevenbergMarquardt(), "sample_weight": EIGHT, "l2": 0.02},
         {"damping": [0.01, 1.0], "scaled": [0.0, 1.0]},
@@ -243,6 +287,27 @@ OPTIONS = {
     "factors": Case(
         {"schedule": Factors(np.geomspace(1, 0.1, 150))},
         settings=[{"schedule": np.abs(np.sin(np.arange(300)))}],
+    ),
+    "formulas over time": Case(
+        {
+            "penalty": DECAY,
+            "schedule": FADING,
+            "optimizer": Momentum(momentum=SWITCHED),
+            "bias": True,
+        },
+        {"strength": [0.0, 0.1], "rate": [0.0, 0.1], "switch": [7.0, 1000.0]},
+        settings=[
+            {
+                "penalty": DECAY,
+                "schedule": FADING,
+                "optimizer": Momentum(momentum=SWITCHED),
+                "bias": True,
+                "strength": 0.5,
+                "rate": 0.05,
+                "switch": 3.0,
+                "alpha": 0.01,
+            },
+        ],
     ),
     "tanh, identity": Case({"activation": "tanh", "output": "identity"}),
     "relu, tanh": Case({"activation": "relu", "output": "tanh", "bias": True}),
@@ -379,6 +444,49 @@ OPTIONS = {
             {"clip_norm": 0.2},
             {"clip_norm": 0.05, "alpha": (1.0, 2.0, 3.0)},
             {"clip_norm": 0.1, "optimizer": Adam(), "alpha": 0.001, "l1": 0.01, "freeze": (1,)},
+        ],
+    ),
+    "measured": Case(
+        {
+            "measure": (
+                *("gradient_norm", "update_norm", "weight_norm", "largest_weight"),
+                *("gradient_cosine", "direction_changes", "saturated", "dead"),
+                fastgd.Measure(lambda w, g, change: exp(w) * g - change, "mean", "own"),
+            ),
+            "measure_every": 4,
+            "bias": True,
+            "optimizer": Momentum(),
+        },
+        settings=[
+            {"measure": MEASURES, "measure_every": 1},
+            {"measure": MEASURES, "measure_layers": True, "bias": True, "batch_norm": True, **EVEN},
+            {"measure": MEASURES, "measure_every": 3, "batch_size": 4, "l1": 0.01},
+            {"measure": MEASURES, "clip_norm": 0.05, "freeze": (1,)},
+        ],
+    ),
+    "measured layers": Case(
+        {"measure": MEASURES, "measure_layers": True, "batch_norm": True, "activation": "tanh"},
+        settings=[
+            {"measure": MEASURES, "measure_layers": True, "batch_norm": True, **EVEN},
+        ],
+    ),
+    "sharpness": Case(
+        {"measure": ("sharpness", "weight_norm"), "bias": True, "activation": "tanh"},
+        {"l2": [0.0, 0.1]},
+        settings=[
+            {"measure": "sharpness", "measure_layers": True, "activation": "softplus"},
+            {"measure": "sharpness", "batch_size": 4, "dropout": 0.2, "freeze": (0,), "bias": True},
+        ],
+    ),
+    "stopped": Case(
+        {
+            "measure": ("gradient_norm", "largest_weight"),
+            "measure_every": 2,
+            "stop": "gradient_norm < 0.05",
+        },
+        {"tolerance": [0.0, 0.3]},
+        settings=[
+            {"measure": "gradient_norm", "measure_every": 1, "stop": "gradient_norm < 0.2"},
         ],
     ),
     "max norm": Case(
@@ -552,6 +660,29 @@ OPTIONS = {
             }
         ],
     ),
+    "gradient noise": Case(
+        {"bias": True, "batch_norm": True, "clip_norm": 0.5, "gradient_noise": 0.02},
+        {"gradient_noise": [0.0, 0.05], "noise_decay": [0.0, 0.55]},
+        settings=[
+            {"gradient_noise": 0.01, "bias": True, "iterations": 300},
+            {"gradient_noise": 0.1, "seed": 2**32 - 1, "hidden_size": (13, 2)},
+            {"gradient_noise": 0.5, "optimizer": Adam(), "alpha": 0.001, "freeze": (1,)},
+        ],
+    ),
+    "input noise": Case(
+        {"gradient_noise": 0.01, "noise_decay": 0.55, "bias": True},
+        {"input_noise": [0.0, 0.1]},
+        settings=[
+            {"input_noise": 0.2, "bias": True, "iterations": 300},
+            {"input_noise": 0.3, "hidden_size": (), "sample_weight": WEIGHTS},
+            {"input_noise": 0.3, "batch_size": 4, "sampling": "adaptive", "dropout": 0.2},
+            {"input_noise": 0.3, "batch_size": 4, "batch_norm": True, "noise_decay": 1.0, **EVEN},
+        ],
+    ),
+    "frozen, several": Case(
+        {"bias": True, "optimizer": AdamW(weight_decay=0.1)},
+        {"freeze": [STAYS, None, (1,)]},
+    ),
 }
 """The network is the same for all: 8 samples, 3-5-3-2."""
 
@@ -683,6 +814,7 @@ OPTIMIZERS = (
     "adam",
     "adamw",
     "rprop",
+    "amsgrad",
 )
 KINDS = tuple(
     name

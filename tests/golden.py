@@ -130,7 +130,7 @@ def digest(case: str, runs: int, threads: int = 1, device: str = CPU) -> str:
     if case in OPTIONS:
         # The hashes are older than STALLED, and such runs were CONVERGED then.
         outcome = np.where(trained.outcome == STALLED, CONVERGED, trained.outcome)
-        arrays += [outcome, trained.watch]
+        arrays += [outcome, trained.watch, trained.measured]
     if case in PARTED:
         arrays += [trained.outcome, trained.held_errors, trained.held_final, trained.best_iteration]
         arrays += [] if trained.state is None else [np.ascontiguousarray(a) for a in trained.state]

@@ -1,5 +1,7 @@
 """Random numbers written once more, one word at a time in Python's integers."""
 
+import math
+
 M0, M1 = 0xD2511F53, 0xCD9E8D57
 W0, W1 = 0x9E3779B9, 0xBB67AE85
 
@@ -37,3 +39,16 @@ def keeps(rows, columns, rate, iteration, seed, layer, purpose):
         ]
         for n in range(rows)
     ]
+
+
+def normal(rows, columns, iteration, seed, purpose):
+    """Standard normal numbers of noise: words of rows 2 k and 2 k + 1 make the numbers of these."""
+    table = [[0.0] * columns for _ in range(rows)]
+    for n in range(rows):
+        for h in range(columns):
+            first, second = (
+                (word(n // 2 * 2 + k, h, iteration, (seed, purpose)) + 0.5) / 2**32 for k in (0, 1)
+            )
+            turn = (math.sin if n % 2 else math.cos)(2 * math.pi * second)
+            table[n][h] = math.sqrt(-2 * math.log(first)) * turn
+    return table

@@ -5,6 +5,8 @@ from enum import Enum
 
 import numpy as np
 
+from fastgd.formulas.rules import Rule
+
 
 def facts(value):
     """Compare what this returns of two values, not the values: 0 equals False, NaN not itself."""
@@ -16,7 +18,7 @@ def facts(value):
         return kind, *((name, facts(one)) for name, one in value.items())
     if isinstance(value, (tuple, list, set, frozenset)):
         return kind, *map(facts, value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if dataclasses.is_dataclass(value) and not isinstance(value, (type, Rule)):
         names = [each.name for each in dataclasses.fields(value)]
         return kind, *((name, facts(getattr(value, name))) for name in names)
     if isinstance(value, (float, np.generic)):

@@ -9,10 +9,12 @@ import numpy as np
 
 import fastgd
 from fastgd.arguments.option_types import (
+    Condition,
     Count,
     Fielded,
     Flag,
     Layers,
+    Measures,
     Name,
     NameOrFormula,
     Names,
@@ -22,11 +24,20 @@ from fastgd.arguments.option_types import (
     field_kind,
 )
 
+OWN = [fastgd.Measure("w", how) for how in ("sum", "max", "mean")]
+MEASURED = ["gradient_norm", "dead", *OWN, ["gradient_norm", "dead"], fastgd.Measure("w", name="o")]
+CONDITIONS = ["gradient_norm < 1", "gradient_norm > 1", "gradient_norm < 2"]
+LISTED = {Measures: MEASURED, Condition: CONDITIONS}
+
 FACTORS = (1.0, 0.5, 0.25, 0.0, 2.0, 1.0, 0.125)
 
 
 def values_of_type(kind):
     """Values of the type of an option."""
+    return [None, *LISTED[type(kind)]] if type(kind) in LISTED else _values_of_type(kind)
+
+
+def _values_of_type(kind):
     match kind:
         case Number():
             return [0.0, 0.25, 0.5, 2.0]
@@ -46,7 +57,11 @@ def values_of_type(kind):
             return [None, (0,), (1,), [True, None], [None, np.eye(4, 2) > 0]]
         case Fielded():
             found = [*itertools.chain.from_iterable(map(instances, kind.classes))]
-            return [*found, FACTORS, FACTORS[::-1]] if isinstance(kind, ScheduleKind) else found
+            arrays = [FACTORS, FACTORS[::-1]]
+            by_momentum = map(fastgd.optimizers.Momentum, OVER_TIME)
+            own = [*arrays, *OVER_TIME] if isinstance(kind, ScheduleKind) else by_momentum
+            found += OWN_RULES if kind.formula is fastgd.Rule else []
+            return [*found, *own]
     raise AssertionError(f"{type(kind).__name__} needs values: add some to values_of_type")
 
 
@@ -71,10 +86,27 @@ def distance(power, offset=0.0):
     return fastgd.Loss(lambda y, v: (y - v + offset) ** power)
 
 
+def decay(strength):
+    """Penalties of equal code."""
+    return fastgd.Penalty(lambda w: strength * w * w)
+
+
+OVER_TIME = [fastgd.Schedule("j / (t + 1)", j=j) for j in (0.5, 0.25)]
+"""Schedules of equal code."""
+
 OWN_FORMULAS = {
     fastgd.Function: [*map(scaled, (1.0, 0.5, 0.0, -0.0))],
     fastgd.Loss: [distance(2), distance(4), distance(2, 0.5)],
+    fastgd.Penalty: [*map(decay, (0.1, 0.2))],
 }
+
+
+def scaled_step(factor):
+    """Rules of equal code."""
+    return fastgd.Rule(lambda w, g, alpha, p=0.5: w + factor * alpha * p * g)
+
+
+OWN_RULES = [*map(scaled_step, (1.0, 0.5)), scaled_step(0.5)._replace(p=0.25)]
 
 
 def look_alikes(value):

@@ -38,6 +38,7 @@ from fastgd.sklearn.joint_training import SweptRuns, batches_of, key_of
 from plain_facts import facts
 
 STEEP = fastgd.Function("tanh(1 / k) * a", k=0.0)
+FADES = fastgd.Schedule("exp(-t)")
 TWO = fastgd.Loss(lambda y, v, w: (y - v) ** 2 + w**2)
 
 
@@ -72,7 +73,12 @@ REMEMBERED = {
     ),
     "engine.recipe._twice": (
         {"function": fastgd.Function("0.5 * a**3")},
-        {"function": [fastgd.Function("0.25 * a**3"), fastgd.Function("-0.0 * a**3")]},
+        {
+            "function": [
+                *(fastgd.Function("0.25 * a**3"), fastgd.Function("-0.0 * a**3")),
+                fastgd.Penalty("0.5 * a**3", derivative="a"),
+            ]
+        },
     ),
     "engine.recipe._functions_of": (
         {
@@ -93,6 +99,46 @@ REMEMBERED = {
             ],
             "first": [3],
             "twice": [True],
+        },
+    ),
+    "engine.recipe._joint": (
+        {"loss": fastgd.Loss("0.0 * v + (y - v)**2"), "unit": fastgd.Function("0.0 * a + a")},
+        {
+            "loss": [fastgd.Loss("-0.0 * v + (y - v)**2"), TWO],
+            "unit": [fastgd.Function("-0.0 * a + a"), fastgd.Function("a", derivative="2")],
+        },
+    ),
+    "engine.recipe._each_over_time": (
+        {"formulas": (FADES,)},
+        {
+            "formulas": [
+                (fastgd.Schedule("exp(t)"),),
+                (fastgd.Schedule("exp(-0.0 * t)"),),
+                (fastgd.Schedule("exp(0.0 * t)"),),
+                (FADES, FADES),
+                (None,),
+                (FADES, fastgd.Schedule("k * t", k=1)),
+            ]
+        },
+    ),
+    "engine.recipe._measure": (
+        {
+            "measures": ("saturated", fastgd.Measure("0.0 * w")),
+            "in_layers": False,
+            "states": 1,
+            "activation": "tanh",
+            "output": "sigmoid",
+        },
+        {
+            "measures": [
+                ("dead", fastgd.Measure("0.0 * w")),
+                ("saturated", fastgd.Measure("-0.0 * w")),
+                ("saturated", fastgd.Measure("0.0 * w", "max")),
+            ],
+            "in_layers": [True],
+            "states": [2],
+            "activation": ["sigmoid", "relu"],
+            "output": ["tanh", "identity"],
         },
     ),
     "engine.session._remembered": (
@@ -130,6 +176,20 @@ REMEMBERED = {
                 (("value", recipe(activation="tanh").activation.formulas["value"]),),
             ]
         },
+    ),
+    **dict.fromkeys(
+        ("engine.recipe._by_rule", "formulas.rules.facts_of", "formulas.updates.update_of"),
+        (
+            {"text": "lambda w, g, p, q, r=-0.0: (w + r * g, p)", "fields": ("q",)},
+            {
+                "text": [
+                    "lambda w, g, p, q, r=-0.0: (w + q * g, p)",
+                    "lambda w, g, p, q, r=-0.0: (w + r * g, -p)",
+                    "lambda w, g, q, p, s, r=0.0: (w + r**r * g, p, s)",
+                ],
+                "fields": [("p",)],
+            },
+        ),
     ),
     "formulas.calendar.circle": ({"steps": 4}, {"steps": [3, 12]}),
     "sklearn.standard_steps.names_of": ({"kind": FastGDRegressor}, {"kind": [FastGDClassifier]}),

@@ -46,12 +46,12 @@ of the original networks, and "often faster" is more than half of the pairs that
 Counts are written for 5,000 seeds at a time, and the same command resumes after them.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from study import Row, answer, finish, options, percent, wilson
+from study import Row, answer, finish, in_blocks, options, percent, wilson
 
 import fastgd
 
@@ -149,26 +149,6 @@ def check_that_pruned_is_smaller(settings: dict[str, Any]) -> None:
         assert np.array_equal(same.weights[0][:, ~gone], run.weights[0])
         assert np.array_equal(same.weights[1][~gone], run.weights[1])
         assert same.final_loss == run.final_loss
-
-
-def in_blocks(
-    folder: Path, seeds: int, block: int, work: Callable[[range], Arrays]
-) -> dict[str, np.ndarray]:
-    """Do the work for each block of seeds once, in files; return the arrays of all seeds."""
-    folder.mkdir(parents=True, exist_ok=True)
-    parts = []
-    for begin in range(0, seeds, block):
-        path = folder / f"{begin}.npz"
-        if not path.exists():
-            end = min(begin + block, seeds)
-            some = work(range(begin, end))
-            with (folder / "unfinished").open("wb") as file:
-                np.savez(file, **some)
-            (folder / "unfinished").rename(path)
-            print(f"{folder.name}: {end:,} of {seeds:,} seeds", flush=True)
-        with np.load(path) as arrays:
-            parts.append({name: arrays[name] for name in arrays.files})
-    return {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
 
 
 def readings(seeds: range, loss: str, bias: bool, shared: dict[str, Any]) -> Arrays:

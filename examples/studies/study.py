@@ -17,7 +17,9 @@ from math import sqrt
 from pathlib import Path
 from shutil import get_terminal_size
 from textwrap import wrap
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -30,8 +32,13 @@ ON_PAGE = {
     "trainability": ("tanh, full batch", "linear", "tanh, one sample"),
     "lottery_tickets": ("Tickets", "Two units"),
     "seeds_as_noise": ("cancer1", "cancer, 4+2: "),
+    "edge_of_stability": ("The", "Progressive"),
+    "forgetting_events": ("Samples", "20 %"),
+    "update_rules": ("Random", "Winners", "Rules", "Lion against"),
 }  # fmt: skip
 """By study, how the rows begin that the page shows, without their reasons; else it shows all."""
+
+Arrays = dict[str, Any]
 
 Verdict = Literal["agrees", "differs", "can't be compared"]
 HEAD = ("What", "Published", "Ours", "Verdict", "Reason")
@@ -167,6 +174,26 @@ def markdown_table(rows: Sequence[Row]) -> str:
     lines = [HEAD[:-1], ("---",) * len(HEAD[:-1]), *(row.cells()[:-1] for row in rows)]
     escaped = ([cell.replace("|", "\\|") for cell in cells] for cells in lines)
     return "\n".join("| " + " | ".join(cells) + " |" for cells in escaped)
+
+
+def in_blocks(
+    folder: Path, count: int, block: int, work: Callable[[range], Arrays], what: str = "seeds"
+) -> Arrays:
+    """Do the work for each block of these once, in files; return the arrays of all, joined."""
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = []
+    for begin in range(0, count, block):
+        path = folder / f"{begin}.npz"
+        if not path.exists():
+            end = min(begin + block, count)
+            some = work(range(begin, end))
+            with (folder / "unfinished").open("wb") as file:
+                np.savez(file, **some)
+            (folder / "unfinished").rename(path)
+            print(f"{folder.name}: {end:,} of {count:,} {what}", flush=True)
+        with np.load(path) as arrays:
+            parts.append({name: arrays[name] for name in arrays.files})
+    return {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:

@@ -15,8 +15,12 @@ from fastgd.engine.devices import devices as devices
 from fastgd.engine.progress import Progress as Progress
 from fastgd.engine.results import Summary as Summary
 from fastgd.engine.versions import show_versions as show_versions
+from fastgd.formulas.measures import Measure as Measure
 from fastgd.formulas.named import Function as Function
 from fastgd.formulas.named import Loss as Loss
+from fastgd.formulas.named import Penalty as Penalty
+from fastgd.formulas.named import Schedule as Schedule
+from fastgd.formulas.rules import Rule as Rule
 from fastgd.models.fit import fit as fit
 from fastgd.models.group_models import GroupModels as GroupModels
 from fastgd.models.model import Model as Model
@@ -59,7 +63,7 @@ else:
     from fastgd.engine.progress import ProgressHook
     from fastgd.models.model import Table
     from fastgd.optimizers import Adam, Axis, GradientDescent, Optimizer
-    from fastgd.schedules import Constant, Schedule
+    from fastgd.schedules import AnySchedule, Constant
     from fastgd.store import PathLike
     from fastgd.studies.race import Entry
     from fastgd.studies.surface import Weight
@@ -86,12 +90,12 @@ else:
 
     # fmt: off
     # Below: python docs/write_stub.py
-    __all__ = ["BoxCounting", "DeviceError", "Function", "GroupModels", "Loss", "Model",
-        "Objective", "Progress", "Race", "Run", "Snapshot", "Summary", "Surface", "Sweep",
-        "Trainability", "TrainingWarning", "assert_equal", "box_counting", "bucket", "devices",
-        "fit", "fit_groups", "functions", "load", "minimize", "objective", "optimizers", "race",
-        "reference", "schedules", "show_versions", "surface", "sweep", "train", "trainability",
-        "trainability_zoom"]
+    __all__ = ["BoxCounting", "DeviceError", "Function", "GroupModels", "Loss", "Measure",
+        "Model", "Objective", "Penalty", "Progress", "Race", "Rule", "Run", "Schedule",
+        "Snapshot", "Summary", "Surface", "Sweep", "Trainability", "TrainingWarning",
+        "assert_equal", "box_counting", "bucket", "devices", "fit", "fit_groups", "functions",
+        "load", "minimize", "objective", "optimizers", "race", "reference", "schedules",
+        "show_versions", "surface", "sweep", "train", "trainability", "trainability_zoom"]
     _Activation = Literal["sigmoid", "tanh", "relu", "identity", "softplus", "leaky_relu",
         "elu", "silu", "gelu"]
     _Output = Literal["sigmoid", "tanh", "identity", "softplus", "exp", "softmax"]
@@ -103,15 +107,19 @@ else:
     _Sampling = Literal["epochs", "adaptive"]
     _Regularization = Literal["given", "bayesian"]
     _Monitor = Literal["error", "loss"]
+    _Measure = Literal["gradient_norm", "update_norm", "weight_norm", "largest_weight",
+        "gradient_cosine", "direction_changes", "saturated", "dead", "sharpness"]
     def train(
         X: ArrayLike, y: ArrayLike, *, gradients: ArrayLike | None = None,
         hidden_size: int | tuple[int, ...] = 4, alpha: float | tuple[float, ...] = 1.0,
         iterations: int = 60000, record_every: int = 10000, seed: Seed = 1,
         weights: Start | None = None, biases: Sequence[ArrayLike] | None = None,
-        validation: HeldOut | None = None, record_weights: bool = False, resume: Run | None = None,
-        checkpoint: PathLike | None = None, checkpoint_every: float = 60.0,
-        threads: int | None = None, device: str = 'cpu', progress: bool | ProgressHook = False,
-        optimizer: Optimizer = GradientDescent(), schedule: Schedule | ArrayLike = Constant(),
+        validation: HeldOut | None = None, record_weights: bool = False,
+        record_predictions: bool = False, resume: Run | None = None, samples: str = 'same',
+        change: Mapping[str, Any] | None = None, checkpoint: PathLike | None = None,
+        checkpoint_every: float = 60.0, threads: int | None = None, device: str = 'cpu',
+        progress: bool | ProgressHook = False, optimizer: Optimizer = GradientDescent(),
+        schedule: AnySchedule | ArrayLike = Constant(),
         freeze: int | Sequence[ArrayLike | None] | None = None,
         activation: _Activation | Function = 'sigmoid', output: _Output | Function = 'sigmoid',
         bias: bool = False, loss: _Loss | Loss = 'squared', reduction: _Reduction = 'sum',
@@ -119,11 +127,15 @@ else:
         sample_weight: ArrayLike | None = None, gradient_weight: float = 0.0,
         batch_size: int | None = None, shuffle: bool = True, shuffle_seed: int = 0,
         sampling: _Sampling = 'epochs', sampling_rate: float = 1.0, l1: float = 0.0,
-        l2: float = 0.0, regularization: _Regularization = 'given', dropout: float = 0.0,
-        dropconnect: float = 0.0, trim_below: float = 0.0, clip_above: float = inf,
-        clip_norm: float = inf, max_norm: float = inf, tolerance: float = 0.0,
-        patience: int | None = None, min_delta: float = 0.0, monitor: _Monitor = 'error',
-        summary: int | None = None, evaluate_every: int | None = None, restore_best: bool = False,
+        l2: float = 0.0, penalty: Penalty | None = None, regularization: _Regularization = 'given',
+        dropout: float = 0.0, dropconnect: float = 0.0, gradient_noise: float = 0.0,
+        input_noise: float = 0.0, noise_decay: float = 0.0, trim_below: float = 0.0,
+        clip_above: float = inf, clip_norm: float = inf, max_norm: float = inf,
+        tolerance: float = 0.0, patience: int | None = None, min_delta: float = 0.0,
+        monitor: _Monitor = 'error', summary: int | None = None, evaluate_every: int | None = None,
+        restore_best: bool = False,
+        measure: _Measure | Measure | Sequence[_Measure | Measure] | None = None,
+        measure_every: int | None = None, measure_layers: bool = False, stop: str | None = None,
         negative_slope: float = 0.01, elu_alpha: float = 1.0, delta: float = 1.0, tau: float = 0.5
     ) -> Run: ...
     def sweep(
@@ -136,12 +148,13 @@ else:
         combinations: Sequence[Mapping[str, float | tuple[float, ...]]] | None = None,
         groups: ArrayLike | None = None, folds: int | Splits | None = None,
         validation: HeldOut | None = None, keep_weights: bool = True, record_weights: bool = False,
-        keep_state: bool = False, resume: Sweep | None = None, out: PathLike | None = None,
+        record_predictions: bool = False, keep_state: bool = False, resume: Sweep | None = None,
+        samples: str = 'same', change: Mapping[str, Any] | None = None, out: PathLike | None = None,
         executor: Executor | None = None, threads: int | None = None, threads_per_worker: int = 1,
         device: str = 'cpu', progress: bool | ProgressHook = False,
         optimizer: Optimizer | Axis[Optimizer] = GradientDescent(),
-        schedule: Schedule | ArrayLike | Axis[Schedule | ArrayLike] = Constant(),
-        freeze: int | Sequence[ArrayLike | None] | None = None,
+        schedule: AnySchedule | ArrayLike | Axis[AnySchedule | ArrayLike] = Constant(),
+        freeze: int | Sequence[Any] | None = None,
         activation: _Activation | Function | Axis[_Activation | Function] = 'sigmoid',
         output: _Output | Function | Axis[_Output | Function] = 'sigmoid',
         bias: bool | Axis[bool] = False, loss: _Loss | Loss | Axis[_Loss | Loss] = 'squared',
@@ -152,13 +165,17 @@ else:
         batch_size: int | Axis[int | None] | None = None, shuffle: bool = True,
         shuffle_seed: int = 0, sampling: _Sampling = 'epochs',
         sampling_rate: float | Axis[float] = 1.0, l1: float | Axis[float] = 0.0,
-        l2: float | Axis[float] = 0.0, regularization: _Regularization = 'given',
-        dropout: float | Axis[float] = 0.0, dropconnect: float | Axis[float] = 0.0,
+        l2: float | Axis[float] = 0.0, penalty: Penalty | Axis[Penalty | None] | None = None,
+        regularization: _Regularization = 'given', dropout: float | Axis[float] = 0.0,
+        dropconnect: float | Axis[float] = 0.0, gradient_noise: float | Axis[float] = 0.0,
+        input_noise: float | Axis[float] = 0.0, noise_decay: float | Axis[float] = 0.0,
         trim_below: float | Axis[float] = 0.0, clip_above: float | Axis[float] = inf,
         clip_norm: float | Axis[float] = inf, max_norm: float | Axis[float] = inf,
         tolerance: float | Axis[float] = 0.0, patience: int | Axis[int | None] | None = None,
         min_delta: float | Axis[float] = 0.0, monitor: _Monitor = 'error',
         summary: int | None = None, evaluate_every: int | None = None, restore_best: bool = False,
+        measure: _Measure | Measure | Sequence[_Measure | Measure] | None = None,
+        measure_every: int | None = None, measure_layers: bool = False, stop: str | None = None,
         negative_slope: float | Axis[float] = 0.01, elu_alpha: float | Axis[float] = 1.0,
         delta: float | Axis[float] = 1.0, tau: float | Axis[float] = 0.5
     ) -> Sweep: ...
@@ -176,7 +193,7 @@ else:
         threads: int | None = None, threads_per_worker: int = 1, device: str = 'cpu',
         progress: bool | ProgressHook = False,
         optimizer: Optimizer = Adam(beta1=0.9, beta2=0.999, epsilon=1e-08),
-        schedule: Schedule | ArrayLike = Constant(),
+        schedule: AnySchedule | ArrayLike = Constant(),
         freeze: int | Sequence[ArrayLike | None] | None = None,
         activation: _Activation | Function = 'tanh', output: _Output | Function = 'identity',
         bias: bool = True, loss: _Loss | Loss = 'squared', reduction: _Reduction = 'mean',
@@ -184,12 +201,13 @@ else:
         gradient_weight: float = 0.0, batch_size: int | None = None, shuffle: bool = True,
         shuffle_seed: int = 0, sampling: _Sampling = 'epochs', sampling_rate: float = 1.0,
         l1: float | Axis[float] = 0.0, l2: float | Axis[float] = 0.0,
-        regularization: _Regularization = 'given', dropout: float | Axis[float] = 0.0,
-        dropconnect: float = 0.0, trim_below: float = 0.0, clip_above: float = inf,
-        clip_norm: float = inf, max_norm: float = inf, tolerance: float = 0.0,
-        patience: int | None = 30, min_delta: float = 0.0, monitor: _Monitor = 'error',
-        evaluate_every: int | None = None, restore_best: bool = True, negative_slope: float = 0.01,
-        elu_alpha: float = 1.0, delta: float = 1.0, tau: float = 0.5
+        penalty: Penalty | None = None, regularization: _Regularization = 'given',
+        dropout: float | Axis[float] = 0.0, dropconnect: float = 0.0, gradient_noise: float = 0.0,
+        input_noise: float = 0.0, noise_decay: float = 0.0, trim_below: float = 0.0,
+        clip_above: float = inf, clip_norm: float = inf, max_norm: float = inf,
+        tolerance: float = 0.0, patience: int | None = 30, min_delta: float = 0.0,
+        monitor: _Monitor = 'error', evaluate_every: int | None = None, restore_best: bool = True,
+        negative_slope: float = 0.01, elu_alpha: float = 1.0, delta: float = 1.0, tau: float = 0.5
     ) -> GroupModels: ...
     def race(
         X: ArrayLike, y: ArrayLike, optimizers: Mapping[str, Entry] | Sequence[Entry] | None = None,
@@ -197,7 +215,7 @@ else:
         record_every: int | None = None, seed: Seed = 1, weights: Start | None = None,
         biases: Sequence[ArrayLike] | None = None, out: PathLike | None = None,
         executor: Executor | None = None, threads: int | None = None,
-        progress: bool | ProgressHook = False, schedule: Schedule | ArrayLike = Constant(),
+        progress: bool | ProgressHook = False, schedule: AnySchedule | ArrayLike = Constant(),
         freeze: int | Sequence[ArrayLike | None] | None = None,
         activation: _Activation | Function = 'sigmoid', output: _Output | Function = 'sigmoid',
         bias: bool = False, loss: _Loss | Loss = 'squared', reduction: _Reduction = 'sum',
@@ -205,11 +223,15 @@ else:
         sample_weight: ArrayLike | None = None, gradient_weight: float = 0.0,
         batch_size: int | None = None, shuffle: bool = True, shuffle_seed: int = 0,
         sampling: _Sampling = 'epochs', sampling_rate: float = 1.0, l1: float = 0.0,
-        l2: float = 0.0, regularization: _Regularization = 'given', dropout: float = 0.0,
-        dropconnect: float = 0.0, trim_below: float = 0.0, clip_above: float = inf,
-        clip_norm: float = inf, max_norm: float = inf, tolerance: float = 0.0,
-        patience: int | None = None, min_delta: float = 0.0, monitor: _Monitor = 'error',
-        summary: int | None = None, evaluate_every: int | None = None, restore_best: bool = False,
+        l2: float = 0.0, penalty: Penalty | None = None, regularization: _Regularization = 'given',
+        dropout: float = 0.0, dropconnect: float = 0.0, gradient_noise: float = 0.0,
+        input_noise: float = 0.0, noise_decay: float = 0.0, trim_below: float = 0.0,
+        clip_above: float = inf, clip_norm: float = inf, max_norm: float = inf,
+        tolerance: float = 0.0, patience: int | None = None, min_delta: float = 0.0,
+        monitor: _Monitor = 'error', summary: int | None = None, evaluate_every: int | None = None,
+        restore_best: bool = False,
+        measure: _Measure | Measure | Sequence[_Measure | Measure] | None = None,
+        measure_every: int | None = None, measure_layers: bool = False, stop: str | None = None,
         negative_slope: float = 0.01, elu_alpha: float = 1.0, delta: float = 1.0, tau: float = 0.5
     ) -> Race: ...
     def objective(
@@ -217,7 +239,8 @@ else:
         activation: _Activation | Function = 'sigmoid', output: _Output | Function = 'sigmoid',
         bias: bool = False, loss: _Loss | Loss = 'squared', reduction: _Reduction = 'sum',
         sample_weight: ArrayLike | None = None, l1: float = 0.0, l2: float = 0.0,
-        negative_slope: float = 0.01, elu_alpha: float = 1.0, delta: float = 1.0, tau: float = 0.5
+        penalty: Penalty | None = None, negative_slope: float = 0.01, elu_alpha: float = 1.0,
+        delta: float = 1.0, tau: float = 0.5
     ) -> Objective: ...
     def minimize(
         X: ArrayLike, y: ArrayLike, *, hidden_size: int | tuple[int, ...] = 4,
@@ -226,8 +249,8 @@ else:
         span: tuple[float, float] | None = None, activation: _Activation | Function = 'sigmoid',
         output: _Output | Function = 'sigmoid', bias: bool = False, loss: _Loss | Loss = 'squared',
         reduction: _Reduction = 'sum', sample_weight: ArrayLike | None = None, l1: float = 0.0,
-        l2: float = 0.0, negative_slope: float = 0.01, elu_alpha: float = 1.0, delta: float = 1.0,
-        tau: float = 0.5
+        l2: float = 0.0, penalty: Penalty | None = None, negative_slope: float = 0.01,
+        elu_alpha: float = 1.0, delta: float = 1.0, tau: float = 0.5
     ) -> Run: ...
     def surface(
         X: ArrayLike, y: ArrayLike, weights: Start, *, biases: Sequence[ArrayLike] | None = None,

@@ -29,6 +29,8 @@ __all__ = [
     "cos",
     "exp",
     "expm1",
+    "floor",
+    "fma",
     "log",
     "log1p",
     "maximum",
@@ -91,6 +93,11 @@ def sign(x: Any) -> Any:
     return _function("sign", x)
 
 
+def floor(x: Any) -> Any:
+    """The largest whole number that is at most x; its derivative counts as 0."""
+    return _function("floor", x)
+
+
 def sin(x: Any) -> Any:
     """The sine of x radians."""
     return _function("sin", x)
@@ -109,6 +116,11 @@ def minimum(a: Any, b: Any) -> Any:
 def maximum(a: Any, b: Any) -> Any:
     """The larger of a and b; NaN if either is NaN."""
     return _function("maximum", a, b)
+
+
+def fma(a: Any, b: Any, c: Any) -> Any:
+    """``a * b + c`` rounded once, not twice: a fused multiply-add (IEEE 754-2008)."""
+    return _function("fma", a, b, c)
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:

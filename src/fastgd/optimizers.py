@@ -7,11 +7,13 @@ batch normalization, are updated in the same way, with state of their own shapes
 PyTorch's.
 
 In :func:`fastgd.sweep` a field may be a list, range or 1-D array of values, which is an axis with
-the field's name: ``Momentum(momentum=[0.5, 0.9])`` gives the axis ``momentum``.
+the field's name: ``Momentum(momentum=[0.5, 0.9])`` gives the axis ``momentum``. It may also be a
+:class:`fastgd.Schedule`, whose values from update to update are those of the field.
 
-The classes here declare everything about an optimizer except its step. The steps have the same
-names; they are in ``kernel/iteration/optimizer_steps.py`` and, in plain NumPy, in
-``reference/optimizers.py``.
+The classes here declare everything about an optimizer. Those that move each weight by itself have
+the step as a formula, the text of a :class:`fastgd.Rule`, in which each operation is fused as
+written; that makes it part of the numbers contract. The others' step is in ``kernel/extensions``.
+In plain NumPy all are in ``reference/optimizers.py``.
 """
 
 import typing
@@ -44,12 +46,21 @@ Axis = Sequence[Value] | Column
 """Several values of an argument: an axis of a sweep."""
 
 
+class Changing(Protocol):
+    """What changes from update to update: a :class:`fastgd.Schedule`."""
+
+    variables: tuple[str, ...]
+
+
 class Field(Protocol[Value]):
-    """The type of a field: it may be given as an axis, and is one number in each run."""
+    """The type of a field: it may be given as an axis, and is one number in each run.
+
+    That of an optimizer may change from update to update.
+    """
 
     def __get__(self, holder: object, kind: Any = None, /) -> Value: ...
 
-    def __set__(self, holder: object, value: Value | Axis[Value], /) -> None: ...
+    def __set__(self, holder: object, value: Value | Axis[Value] | Changing, /) -> None: ...
 
 
 Real = Field[float]
@@ -83,6 +94,11 @@ class Hyperparameters:
     """The numeric fields, each of which may be an axis of a sweep."""
 
     _fields: ClassVar[tuple[str, ...]]
+
+    @property
+    def label(self) -> str:
+        """What stands for it in tables and plots: the name of its class."""
+        return type(self).__name__
 
     def __init_subclass__(cls, *, command: str = "") -> None:
         """Make the class a frozen dataclass; store and document what is declared of its fields."""
@@ -150,7 +166,15 @@ Epsilon = Annotated[Real, "(0, inf)", "Added to divisors, so that they are not 0
 BAYESIAN = ("effective_parameters", "weight_penalty", "error_factor")
 """What Bayesian regularization finds: see :class:`fastgd.Run`."""
 
-_CORRECTIONS = {"power1": 1.0, "power2": 1.0, "factor": 0.0, "corrected_epsilon": 0.0}
+# alpha / c1 * m / (sqrt(s) / c2 + epsilon), with one division less; c1 = 1 - beta1**t and c2 =
+# sqrt(1 - beta2**t). A divisor is never 0: a weight without a derivative yet would move by 0 / 0.
+_CORRECTED = """fma(
+    alpha * ((c2 := sqrt(1 - beta2**t)) / (1 - beta1**t)),
+    (m := fma(beta1, m, (1 - beta1) * g)) / (
+        sqrt(s := fma(beta2, s, (1 - beta2) * (g * g)))
+        + where((divisor := epsilon * c2) > 0, divisor, 5e-324)
+    ),
+    {}), m, s"""
 
 
 class Optimizer(Hyperparameters):
@@ -163,29 +187,25 @@ class Optimizer(Hyperparameters):
     article's 3-4-1 network after 1000 iterations, over the seeds 1 to 64.
     """
 
-    states: ClassVar[int]
-    """How many numbers of state each parameter has; they start at 0."""
+    formula: ClassVar[str] = ""
+    """The update of each weight, as the text of a :class:`fastgd.Rule` in which the fields are
+    hyperparameters; empty if all weights move together.
+    """
 
-    kept: ClassVar[Mapping[str, float]]
-    """The numbers of state that each run has, by name, with their initial values."""
+    states: ClassVar[int] = 0
+    """Without a formula: how many numbers of state each parameter has; they start at 0."""
 
-    second_order: ClassVar[bool]
+    kept: ClassVar[Mapping[str, float]] = MappingProxyType({})
+    """Without a formula: the numbers of state that each run has, with their initial values."""
+
+    second_order: ClassVar[bool] = False
     """Whether a step solves a system of equations; it then needs a sum of squares of all samples.
     """
 
-    def __init_subclass__(
-        cls,
-        *,
-        command: str,
-        race_alpha: float,
-        states: int = 0,
-        kept: Mapping[str, float] = MappingProxyType({}),
-        second_order: bool = False,
-    ) -> None:
+    def __init_subclass__(cls, *, command: str, race_alpha: float) -> None:
         """Make the class a dataclass, and store what is declared of it."""
         super().__init_subclass__(command=command)
-        cls.race_alpha, cls.states, cls.kept = race_alpha, states, kept
-        cls.second_order = second_order
+        cls.race_alpha = race_alpha
 
 
 class GradientDescent(Optimizer, command="gradient_descent", race_alpha=10.0):
@@ -209,8 +229,10 @@ class GradientDescent(Optimizer, command="gradient_descent", race_alpha=10.0):
     0.031
     """
 
+    formula = "lambda w, g, alpha: fma(alpha, g, w)"
 
-class Momentum(Optimizer, command="momentum", race_alpha=1.0, states=1):
+
+class Momentum(Optimizer, command="momentum", race_alpha=1.0):
     """A step along a velocity that accumulates previous gradients.
 
     v = momentum * v + g, then w = w + alpha * v. It keeps the velocity v, an (inputs, outputs)
@@ -232,10 +254,12 @@ class Momentum(Optimizer, command="momentum", race_alpha=1.0, states=1):
     0.033
     """
 
+    formula = "lambda w, g, alpha, v, momentum: (fma(alpha, v := fma(momentum, v, g), w), v)"
+
     momentum: MomentumRate = 0.9
 
 
-class Nesterov(Optimizer, command="nesterov", race_alpha=2.0, states=1):
+class Nesterov(Optimizer, command="nesterov", race_alpha=2.0):
     """Momentum whose step is the velocity after one more update with the same gradient.
 
     v = momentum * v + g, then w = w + alpha * (g + momentum * v). It keeps the velocity v, an
@@ -258,10 +282,13 @@ class Nesterov(Optimizer, command="nesterov", race_alpha=2.0, states=1):
     0.032
     """
 
+    formula = """lambda w, g, alpha, v, momentum: (
+        fma(alpha, fma(momentum, v := fma(momentum, v, g), g), w), v)"""
+
     momentum: MomentumRate = 0.9
 
 
-class AdaGrad(Optimizer, command="adagrad", race_alpha=0.2, states=1):
+class AdaGrad(Optimizer, command="adagrad", race_alpha=0.2):
     """Divide each weight's step by the root of the sum of all its squared gradients.
 
     s = s + g * g, then w = w + alpha * g / (sqrt(s) + epsilon). It keeps the sum s, an (inputs,
@@ -283,10 +310,13 @@ class AdaGrad(Optimizer, command="adagrad", race_alpha=0.2, states=1):
     0.063
     """
 
+    formula = """lambda w, g, alpha, s, epsilon: (
+        fma(alpha, g / (sqrt(s := fma(g, g, s)) + epsilon), w), s)"""
+
     epsilon: Epsilon = 1e-10
 
 
-class AdaDelta(Optimizer, command="adadelta", race_alpha=100.0, states=2):
+class AdaDelta(Optimizer, command="adadelta", race_alpha=100.0):
     """Scale each weight's step by its recent steps, so that alpha = 1 is usual.
 
     s = rho * s + (1 - rho) * g * g, the step d = sqrt(u + epsilon) / sqrt(s + epsilon) * g, then
@@ -309,11 +339,21 @@ class AdaDelta(Optimizer, command="adadelta", race_alpha=100.0, states=2):
     0.049
     """
 
+    formula = """lambda w, g, alpha, s, u, rho, epsilon: (
+        fma(
+            alpha,
+            d := sqrt((u + epsilon) / ((s := fma(rho, s, (1 - rho) * (g * g))) + epsilon)) * g,
+            w,
+        ),
+        s,
+        fma(rho, u, (1 - rho) * (d * d)),
+    )"""
+
     rho: Annotated[Real, "[0, 1)", "Decay rate of both means"] = 0.9
     epsilon: Annotated[Real, "(0, inf)", "Added under both roots"] = 1e-6
 
 
-class RMSProp(Optimizer, command="rmsprop", race_alpha=0.02, states=1):
+class RMSProp(Optimizer, command="rmsprop", race_alpha=0.02):
     """Divide each weight's step by the root of the recent mean of its squared gradients.
 
     s = rho * s + (1 - rho) * g * g, then w = w + alpha * g / (sqrt(s) + epsilon). It keeps the mean
@@ -334,11 +374,14 @@ class RMSProp(Optimizer, command="rmsprop", race_alpha=0.02, states=1):
     0.02
     """
 
+    formula = """lambda w, g, alpha, s, rho, epsilon: (
+        fma(alpha, g / (sqrt(s := fma(rho, s, (1 - rho) * (g * g))) + epsilon), w), s)"""
+
     rho: Rho = 0.99
     epsilon: Epsilon = 1e-8
 
 
-class Adam(Optimizer, command="adam", race_alpha=0.1, states=2, kept=_CORRECTIONS):
+class Adam(Optimizer, command="adam", race_alpha=0.1):
     """Momentum and RMSProp together, both with a correction for their start at 0.
 
     m = beta1 * m + (1 - beta1) * g and s = beta2 * s + (1 - beta2) * g * g, then w = w + alpha /
@@ -361,12 +404,14 @@ class Adam(Optimizer, command="adam", race_alpha=0.1, states=2, kept=_CORRECTION
     0.004
     """
 
+    formula = f"lambda w, g, alpha, t, m, s, beta1, beta2, epsilon: ({_CORRECTED.format('w')})"
+
     beta1: Beta1 = 0.9
     beta2: Beta2 = 0.999
     epsilon: Epsilon = 1e-8
 
 
-class AdamW(Optimizer, command="adamw", race_alpha=0.5, states=2, kept=_CORRECTIONS):
+class AdamW(Optimizer, command="adamw", race_alpha=0.5):
     """Adam with decoupled weight decay, which is not divided by the gradients' size.
 
     w = w - alpha * weight_decay * w, then Adam's step, w = w + alpha / (1 - beta1**t) * m /
@@ -391,13 +436,18 @@ class AdamW(Optimizer, command="adamw", race_alpha=0.5, states=2, kept=_CORRECTI
     0.013
     """
 
+    formula = (
+        "lambda w, g, alpha, t, m, s, beta1, beta2, epsilon, weight_decay: "
+        f"({_CORRECTED.format('fma(-alpha * weight_decay, w, w)')})"
+    )
+
     beta1: Beta1 = 0.9
     beta2: Beta2 = 0.999
     epsilon: Epsilon = 1e-8
     weight_decay: Annotated[Real, "[0, inf)", "Weight decay, multiplied by alpha"] = 0.01
 
 
-class Rprop(Optimizer, command="rprop", race_alpha=0.001, states=2):
+class Rprop(Optimizer, command="rprop", race_alpha=0.001):
     """Steps that follow from the signs of the gradient alone, not from its size.
 
     The first update is w = w + alpha * sign(g). From then on each weight has its own step size in
@@ -424,26 +474,36 @@ class Rprop(Optimizer, command="rprop", race_alpha=0.001, states=2):
     True
     """
 
+    formula = """lambda w, g, alpha, last, size, eta_minus, eta_plus, min_step, max_step: (
+        fma(
+            last := where((turn := sign(g) * last) < 0, 0, sign(g)),
+            size := where(
+                (size := where(
+                    (
+                        size := where(size > 0, size, alpha)
+                        * where(turn > 0, eta_plus, where(turn < 0, eta_minus, 1))
+                    )
+                    < min_step,
+                    min_step,
+                    size,
+                ))
+                > max_step,
+                max_step,
+                size,
+            ),
+            w,
+        ),
+        last,
+        size,
+    )"""
+
     eta_minus: Annotated[Real, "(0, 1)", "Factor of the step size if the sign changes"] = 0.5
     eta_plus: Annotated[Real, "(1, inf)", "Factor of the step size if the sign stays"] = 1.2
     min_step: Annotated[Real, "(0, inf)", "Smallest step size, also of the first step"] = 1e-6
     max_step: Annotated[Real, "(0, inf)", "Largest step size, even if below min_step"] = 50.0
 
 
-class LevenbergMarquardt(
-    Optimizer,
-    command="levenberg_marquardt",
-    race_alpha=1.0,
-    states=1,
-    kept={
-        "current_damping": 0.0,
-        "signal": 0.0,
-        "effective_parameters": 0.0,
-        "weight_penalty": 0.01,
-        "error_factor": 1.0,
-    },
-    second_order=True,
-):
+class LevenbergMarquardt(Optimizer, command="levenberg_marquardt", race_alpha=1.0):
     """A second-order method for sums of squares: the step solves a damped linear system.
 
     With the Jacobian J (residuals, parameters) of the outputs, the residuals r = y - output and the
@@ -477,6 +537,17 @@ class LevenbergMarquardt(
     >>> run.final_error < 1e-4
     True
     """
+
+    states, second_order = 1, True
+    kept = MappingProxyType(
+        {
+            "current_damping": 0.0,
+            "signal": 0.0,
+            "effective_parameters": 0.0,
+            "weight_penalty": 0.01,
+            "error_factor": 1.0,
+        }
+    )
 
     damping: Annotated[Real, "(0, inf)", "Damping mu of the first step"] = 1e-3
     increase: Annotated[Real, "(1, inf)", "Factor of the damping if a step fails"] = 10.0

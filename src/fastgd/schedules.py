@@ -8,19 +8,20 @@ final factor. If alpha is a tuple, all its values are multiplied by the same fac
 In :func:`fastgd.sweep` a field may be a list, range or 1-D array of values, which is an axis with
 the field's name: ``Cosine(steps=1000, warmup_steps=[0, 100])`` gives the axis ``warmup_steps``. A
 list of schedules is an axis, too. An array of numbers may be given in place of a schedule, as its
-factors (:class:`Factors`).
+factors (:class:`Factors`). A schedule of your own is a :class:`fastgd.Schedule`, which may also
+take the place of a number in an optimizer.
 
-The classes here declare everything about a schedule except its factor. The factors have the same
-names; they are in ``kernel/iteration/optimizer_steps.py`` and, in plain NumPy, in
-``reference/schedules.py``.
+The classes here declare everything about a schedule, with its factor as a formula of the fields.
+Plain NumPy versions of the factors are in ``reference/schedules.py``.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.formulas.named import Schedule
 from fastgd.optimizers import Field, Hyperparameters, Real
 
 __all__ = ["Constant", "Step", "Exponential", "Linear", "Cosine", "Factors"]  # noqa: RUF022
@@ -37,11 +38,20 @@ Steps = Annotated[Whole, "[1, inf)", "Updates until the end of the schedule"]
 FinalFactor = Annotated[Real, "[0, inf)", "Factor of alpha at the end"]
 
 
-class Schedule(Hyperparameters):
-    """Base class of the schedules; they have nothing in common but having fields."""
+class NamedSchedule(Hyperparameters):
+    """Base class of the schedules."""
+
+    formula: ClassVar[Schedule | None]
+    """The factor, with the fields as parameters; None if the factors are given."""
+
+    def __init_subclass__(cls, *, command: str, formula: str | None) -> None:
+        """Make the class a dataclass, and store what is declared of it."""
+        super().__init_subclass__(command=command)
+        fields = dict.fromkeys(cls.hyperparameters, 0.0)
+        cls.formula = formula and Schedule(formula, **fields)
 
 
-class Constant(Schedule, command="constant"):
+class Constant(NamedSchedule, command="constant", formula="1"):
     """alpha stays constant.
 
     The factor is 1.
@@ -52,7 +62,7 @@ class Constant(Schedule, command="constant"):
     """
 
 
-class Step(Schedule, command="step"):
+class Step(NamedSchedule, command="step", formula="factor**floor(t / step_size)"):
     """alpha is multiplied by a factor every ``step_size`` updates.
 
     The factor is factor**floor(t / step_size).
@@ -76,7 +86,7 @@ class Step(Schedule, command="step"):
     factor: Annotated[Real, "(0, inf)", "Factor of alpha at each step"] = 0.1
 
 
-class Exponential(Schedule, command="exponential"):
+class Exponential(NamedSchedule, command="exponential", formula="factor**t"):
     """alpha is multiplied by the same number at every update.
 
     The factor is factor**t, for update t.
@@ -98,7 +108,11 @@ class Exponential(Schedule, command="exponential"):
     factor: Annotated[Real, "(0, inf)", "Factor of alpha at every update"]
 
 
-class Linear(Schedule, command="linear"):
+class Linear(
+    NamedSchedule,
+    command="linear",
+    formula="fma(final_factor, minimum(t, steps) / steps, 1 - minimum(t, steps) / steps)",
+):
     """alpha changes linearly to ``final_factor`` times its initial value.
 
     With s = min(t / steps, 1) the factor is (1 - s) + final_factor * s.
@@ -122,7 +136,17 @@ class Linear(Schedule, command="linear"):
     final_factor: FinalFactor = 0.0
 
 
-class Cosine(Schedule, command="cosine"):
+_ALONG_COSINE = (
+    "0.5 * (1 + cos(pi * ((minimum(t, steps) - warmup_steps) / (steps - warmup_steps))))"
+)
+
+
+class Cosine(
+    NamedSchedule,
+    command="cosine",
+    formula="where(t < warmup_steps, (t + 1) / warmup_steps, "
+    f"fma(final_factor, 1 - {_ALONG_COSINE}, {_ALONG_COSINE}))",
+):
     """alpha rises linearly during a warm-up, then falls along half a cosine.
 
     For t < warmup_steps the factor is (t + 1) / warmup_steps. From there on it is final_factor + (1
@@ -158,7 +182,7 @@ class Cosine(Schedule, command="cosine"):
     warmup_steps: Annotated[Whole, "[0, inf)", "Updates in which alpha rises; below steps"] = 0
 
 
-class Factors(Schedule, command="factors"):
+class Factors(NamedSchedule, command="factors", formula=None):
     """Custom factors, one for each update; an array of numbers as ``schedule`` becomes this.
 
     Parameters
@@ -191,5 +215,8 @@ class Factors(Schedule, command="factors"):
         return hash((Factors, np.asarray(self.factors, dtype=float).tobytes()))
 
 
-ALL: tuple[type[Schedule], ...] = tuple(Schedule.__subclasses__())
+AnySchedule = NamedSchedule | Schedule
+"""What a training takes as its schedule."""
+
+ALL: tuple[type[NamedSchedule], ...] = tuple(NamedSchedule.__subclasses__())
 """All schedules, in the order of their classes."""

@@ -18,6 +18,7 @@ from cases import HASHED, OPTIONS, PAIRS, PARTED, XOR_X, XOR_Y, other
 from fastgd import optimizers, reference, schedules
 from fastgd.arguments.declarations import (
     DECLARED,
+    OF_EACH_RUN,
     PANELS,
     STRUCTURES,
     VALUES,
@@ -30,7 +31,11 @@ from fastgd.checks.messages import ELSEWHERE, did_you_mean_argument, options_tex
 from fastgd.checks.numbers import rule_of
 from fastgd.cli.methods import OPTIONS as TYPED
 from fastgd.engine import recipe as recipes
+from fastgd.engine.programs import Programs
+from fastgd.formulas.expressions import variables_of
 from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, UNITS
+from fastgd.formulas.rules import Rule
+from fastgd.formulas.updates import states_of, update_by
 from fastgd.kernel.iteration import optimizer_steps
 from fastgd.optimizers import ALL, BY_COMMAND, LevenbergMarquardt, Optimizer
 from fastgd.reference.functions import FUNCTIONS
@@ -67,9 +72,7 @@ def read_by_kernel():
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
 def test_an_optimizer_is_everywhere(kind):
     name = kind.__name__
-    assert name in optimizer_steps.STEPS or kind.second_order, (
-        "no step in kernel/iteration/optimizer_steps.py"
-    )
+    assert kind.formula or kind.second_order, "no rule"
     assert type(twin(kind())).__name__ == name, "no twin in reference/optimizers.py"
     assert BY_COMMAND[kind.command] is kind
     assert name in optimizers.__all__
@@ -91,7 +94,7 @@ def test_an_optimizer_documents_itself(kind):
     assert ">>> " in text, "no example"
     named = re.findall(r"^(\w+) : float", text, re.MULTILINE)
     assert named == list(kind._fields)
-    keeps = {0: "keeps no state", 1: "an (inputs", 2: "two (inputs"}[kind.states]
+    keeps = {0: "keeps no state", 1: "an (inputs", 2: "two (inputs"}[states_of(kind())]
     assert keeps in " ".join(text.split())
     assert kind.race_alpha > 0
     assert "Annotated" not in str(inspect.signature(kind))
@@ -104,9 +107,14 @@ def test_the_fields_of_an_optimizer_have_their_facts(kind):
         assert rule_of(fact.interval).holds(fact.default), name
         assert getattr(kind(), name) == fact.default
         assert fact.words[0].isupper()
+    if update := update_by(kind()):
+        read = {name for nodes, _ in (update.step, update.once) for _, name, *_ in nodes}
+        own = {f"h{k}" for k in range(len(kind._fields))}
+        assert own <= read, "a field that the rule doesn't read"
+        return
     read = {attribute for variable, attribute in read_by_kernel() if variable == "optimizer"}
     missing = {*kind._fields, *kind.kept} - read
-    assert not missing, f"kernel/iteration/optimizer_steps.py reads no optimizer.{missing}"
+    assert not missing, f"kernel/extensions/levenberg_marquardt.py reads no optimizer.{missing}"
 
 
 def test_the_kernel_reads_no_field_that_no_optimizer_has():
@@ -116,8 +124,10 @@ def test_the_kernel_reads_no_field_that_no_optimizer_has():
 
 
 def test_optimizers_are_the_classes_of_their_module():
-    assert Optimizer.__subclasses__() == list(ALL)
-    assert set(optimizer_steps.STEPS) == {kind.__name__ for kind in ALL} | {"Derivative"}
+    others = [kind for kind in Optimizer.__subclasses__() if kind is not Programs]
+    assert others == [*ALL, Rule]
+    others = {kind.__name__ for kind in ALL if not kind.formula} | {"Derivative", "Programs"}
+    assert set(optimizer_steps.OTHERS) == others
 
 
 # ---- schedules
@@ -126,16 +136,13 @@ def test_optimizers_are_the_classes_of_their_module():
 @pytest.mark.parametrize("kind", schedules.ALL, ids=lambda kind: kind.__name__)
 def test_a_schedule_is_everywhere(kind):
     name = kind.__name__
-    assert name == "Constant" or name in optimizer_steps.FACTORS, (
-        "no factor in kernel/iteration/optimizer_steps.py"
-    )
+    assert kind.formula or kind is schedules.Factors, "no formula"
     assert f".. autoclass:: {name}\n" in (DOCS / "api.md").read_text(), "not in docs/api.md"
     used = [case.options.get("schedule", schedules.Constant()) for case in OPTIONS.values()]
     assert any(type(schedule) is kind for schedule in used), "no case in tests/cases.py"
     assert name in schedules.__all__
-    read = {attribute for variable, attribute in read_by_kernel() if variable == "schedule"}
-    missing = {*kind.hyperparameters} - read
-    assert not missing, f"kernel/iteration/optimizer_steps.py reads no schedule.{missing}"
+    missing = {*kind.hyperparameters} - variables_of(kind.formula.tree if kind.formula else 0.0)
+    assert not missing, f"the formula of {name} has no {missing}"
     assert name == "Factors" or DECLARED["schedule"].kind.by_command[kind.command] is kind
 
 
@@ -154,8 +161,7 @@ def test_a_schedule_documents_itself(kind):
 
 
 def test_schedules_are_the_classes_of_their_module():
-    assert schedules.Schedule.__subclasses__() == list(schedules.ALL)
-    assert set(optimizer_steps.FACTORS) | {"Constant"} == {s.__name__ for s in schedules.ALL}
+    assert schedules.NamedSchedule.__subclasses__() == list(schedules.ALL)
 
 
 # ---- options
@@ -238,7 +244,7 @@ def test_options_have_their_order():
     assert panels == sorted(panels, key=PANELS.index)
     assert set(STRUCTURES).isdisjoint(VALUES)
     assert all(
-        option.is_axis == (name in (*STRUCTURES, *VALUES)) for name, option in DECLARED.items()
+        option.is_axis == (name in (*STRUCTURES, *OF_EACH_RUN)) for name, option in DECLARED.items()
     )
 
 
@@ -269,6 +275,10 @@ def test_an_option_survives_a_file_and_is_told_in_words(name, tmp_path):
         "freeze": (1,),
         "init": "he",
         "regularization": "bayesian",
+        "penalty": fastgd.Penalty("k * w * w", k=0.1),
+        "measure": ("dead", fastgd.Measure("w * change", "max", "own")),
+        "measure_layers": True,
+        "stop": "dead > 2",
     }
     option = DECLARED[name]
     value = others.get(name, 0.25 if isinstance(option.default, float) else 3)
@@ -277,6 +287,7 @@ def test_an_option_survives_a_file_and_is_told_in_words(name, tmp_path):
         "restore_best": {"evaluate_every": 1},
         "regularization": {"optimizer": LevenbergMarquardt()},
         "gradient_weight": {"gradients": np.ones((4, 3)), "activation": "tanh"},
+        **{key: {"measure": "dead"} for key in ("measure_every", "measure_layers", "stop")},
     }.get(name, {})
     run = fastgd.reference.train(XOR_X, XOR_Y, iterations=2, **{name: value}, **beside)
     assert name in run.options

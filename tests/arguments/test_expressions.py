@@ -28,7 +28,7 @@ PLAIN = {
         "-(-1) - 2*pi/e + 1e-3*x",
         "sin(x) + cos(x)*tan(x) - asin(x/9) + acos(x/9) + atan(x)",
         "sinh(x) + cosh(x) - tanh(x) + exp(x) + log(x) - sqrt(x)",
-        "abs(-x) + sigmoid(x) + relu(x) - relu(-x) + sin(1)",
+        "abs(-x) + sigmoid(x) + relu(x) - relu(-x) + sin(1) + floor(3 * x) * x",
     ],
 )
 def test_means_what_python_means(text):
@@ -66,6 +66,7 @@ def test_means_what_python_means(text):
         ("where(x == 1, 1, 2)", "a condition must be one comparison by .* got 'x == 1'$"),
         ("where(0 < x < 1, 1, 2)", "a condition must be one comparison by .* got '0 < x < 1'$"),
         ("where(x > 1, 2)", r"where\(\) takes a condition and two numbers, got"),
+        ("fma(x, 2)", r"fma\(\) takes three arguments, got 'fma\(x, 2\)'"),
         ("minimum(x)", r"minimum\(\) takes two arguments, got 'minimum\(x\)'"),
         ("max(x, 1)", r": max\(x\) is written maximum\(x\)$"),
         ("(lambda: x)()", "must be made of numbers"),

@@ -180,6 +180,7 @@ def operations(parts):
     return st.one_of(
         st.tuples(st.sampled_from(["add", "sub", "mul", "div", "pow"]), parts, parts),
         st.tuples(st.sampled_from(["minimum", "maximum"]), parts, parts),
+        st.tuples(st.just("fma"), parts, parts, parts),
         st.tuples(st.sampled_from(["neg", *ONE]), parts),
         st.tuples(
             st.just("where"),

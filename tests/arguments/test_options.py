@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from test_checks import HUGE, anything, refused
 
 import fastgd
-from cases import other
+from cases import DECAY, other
 from fastgd import optimizers, schedules
 from fastgd.arguments import initial_network, option_types, options
 from fastgd.arguments.axes import as_axis
-from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES
+from fastgd.arguments.declarations import DECLARED, OF_EACH_RUN, STRUCTURES, VALUES
 from fastgd.arguments.initial_network import check_alpha, check_alphas
 from fastgd.arguments.option_types import Number
 from fastgd.arguments.options import Options
@@ -67,6 +67,7 @@ OTHERS = {
     "sampling": "adaptive",
     "init": "he",
     "freeze": (0,),
+    "penalty": DECAY,
     "batch_norm": True,
     "monitor": "loss",
     "summary": 10,
@@ -80,7 +81,9 @@ UNITS, OUTPUT_UNITS = (
     either([*map(repr, names), "a fastgd.Function"]) for names in (ACTIVATIONS, OUTPUTS)
 )
 LOSS_NAMES = either([*map(repr, LOSSES), "a fastgd.Loss"])
-OPTIMIZERS = f"{either([f'{kind.__name__}()' for kind in optimizers.ALL])}, from fastgd.optimizers"
+OPTIMIZERS = (
+    f"{either([f'{kind.__name__}()' for kind in optimizers.ALL])}, from fastgd.optimizers or a Rule"
+)
 
 
 def check(*, y=Y, hidden=(4,), **given):
@@ -487,7 +490,7 @@ def test_no_field_has_the_name_of_another_option():
 CALLS = (
     "Constant(), Step(step_size), Exponential(factor), Linear(steps), Cosine(steps) or "
     "Factors(factors), "
-    "from fastgd.schedules"
+    "from fastgd.schedules or a Schedule"
 )
 
 
@@ -805,9 +808,9 @@ def test_axes_come_in_order():
     given = {name: [value] for name, value in reversed(others.items()) if name not in NO_AXES}
     structures, values = options.axes(given)
     assert list(structures) == list(STRUCTURES)
-    assert list(values) == list(VALUES)
+    assert list(values) == list(OF_EACH_RUN)
     assert structures | values == given
-    assert set(STRUCTURES) | set(VALUES) | set(NO_AXES) == set(DEFAULTS)
+    assert set(STRUCTURES) | set(OF_EACH_RUN) | set(NO_AXES) == set(DEFAULTS)
 
 
 @pytest.mark.parametrize(
@@ -892,7 +895,8 @@ def test_bad_axes_are_refused(given, error, message):
     refused(error, message, check_sweep, **given)
 
 
-@pytest.mark.parametrize("name", [name for name in OTHERS if name not in NO_AXES])
+# A layer number of freeze may be meant for one network: see test_freezing.py.
+@pytest.mark.parametrize("name", [name for name in OTHERS if name not in (*NO_AXES, "freeze")])
 def test_a_bad_value_of_an_axis_is_refused_as_alone(name):
     good = OTHERS[name]
     if name == "optimizer":

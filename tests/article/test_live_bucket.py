@@ -31,12 +31,13 @@ x|1|-x|+x|x + 1|2*x - 1|x/3|x/4|x/0.1|1/x|2 / (1 + x**2)|x**0|x**1|x**-1|x**64|x
 5.*x|1e-3*x|00*x|pi*x|e**x|exp(-x**2)|abs(x - 1)|sign(x)*x|relu(x) + sigmoid(x)|minimum(x, 1 - x)
 maximum(x**2, 2)|where(x > 0, x**2, -x)|where(x <= 1, 1, 2)|where(1 < 2, x, log(2))
 sin(x)*cos(x)*tan(x)|asin(x/9) + acos(x/9)|sinh(x) - cosh(x)|tanh(atan(x))|log(x**2 + 1)
+fma(x, x, -1)|fma(1, 2, x)|floor(3*x)*x + floor(-0.5)
 log1p(x**2)|expm1(x)|sqrt(x**2 + 1)|x + 1e-320|x*0 - 0|2**0.5 + x|(2 - 1)*x|1e300*x*1e300
 x # the line|sin(x,)|(((x)))
 """.strip()
 
 REFUSED = """
-x^2|x^2 + 1|(x)^2|sin|sin()|sin(x, 2)|minimum(x)|where(x, 1, 2)
+x^2|x^2 + 1|(x)^2|sin|sin()|sin(x, 2)|minimum(x)|fma(x, x)|where(x, 1, 2)
 where(0 < x < 1, 1, 2)|where(x == 1, 1, 2)|x < 1|y|foo(x)|sine(x)|sigmod(x)|ln(x)|pow(x, 2)
 arcsin(x)|min(x, 1)|1/0|log(-1)|log(0)|sqrt(-1)|1e999|exp(1000)|(-8)**(1/3)|0**-1|x + log(-1)|x +
 *x|(x|x)|x//2|x%2|~x|x@x|x&1|x<<1|np.sin(x)|01|x = 1|x²|√x|Sin(x)|X|sin(y)|1.5.2|x**

@@ -314,13 +314,16 @@ def test_train(run, xor_csv):
 def test_train_as_json_is_what_train_gives(run, xor_csv, xor):
     settings = ["--hidden-size", "8x3", "--alpha", "1/0.5/2", "--iterations", "500", "--seed", "7"]
     code, out, err = run(
-        "train", xor_csv, "--target", "y", *settings, "--record-every", 100, "--json"
+        *("train", xor_csv, "--target", "y", *settings, "--record-every", 100, "--json"),
+        "--record-predictions",
     )
     assert (code, err) == (0, "")
     facts = json.loads(out)
     alone = fastgd.train(
-        *xor, hidden_size=(8, 3), alpha=(1, 0.5, 2), iterations=500, seed=7, record_every=100
-    )
+        *xor, hidden_size=(8, 3), alpha=(1, 0.5, 2), iterations=500, seed=7, record_every=100,
+        record_predictions=True,
+    )  # fmt: skip
+    assert facts["recorded_predictions"] == alone.recorded_predictions.tolist()
     assert facts["inputs"] == ["a", "b", "bias"]
     assert facts["hidden_size"] == [8, 3]
     assert facts["errors"] == alone.errors.tolist()

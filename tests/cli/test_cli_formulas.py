@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import fastgd
-from cases import CAUCHY, SWISH
+from cases import CAUCHY, DECAY, FADING, LION, SWISH
 from fastgd.cli import main
 from fastgd.cli.command_options import takes
-from fastgd.cli.methods import method_options, read_method
+from fastgd.cli.methods import method_options, read_entry, read_method
 from fastgd.cli.refusals import RefusedError
 from fastgd.tables.table_samples import read_samples
 
@@ -50,6 +50,26 @@ def test_an_expression_takes_the_numbers_that_it_names():
     assert read(**typed) == {"activation": SWISH, "loss": CAUCHY}
     made = read(activation="a / (1 + exp(-beta*a))", parameter=["beta=2.5"])["activation"]
     assert dict(made.parameters) == {"beta": 2.5}
+
+
+def test_a_penalty_and_a_schedule_are_expressions_too():
+    """Beside names: a penalty may be none, a schedule one of fastgd.schedules."""
+    numbers = {"parameter": ["strength=0.02", "rate=0.002"]}
+    assert read(penalty=str(DECAY), schedule="exp(-rate*t)", **numbers) == {
+        "penalty": DECAY,
+        "schedule": FADING,
+    }
+    found = read(several=True, penalty="none,abs(w)", schedule="linear,where(t < 5, 1, t/total)",
+                 schedule_steps="9")  # fmt: skip
+    assert found == {
+        "penalty": [None, fastgd.Penalty("abs(w)")],
+        "schedule": [fastgd.schedules.Linear(9), fastgd.Schedule("where(t < 5, 1, t/total)")],
+    }
+    typed = {"optimizer": "momentum", "momentum": "where(t < k, 0.5, 0.9)", "parameter": ["k=5"]}
+    momentum = fastgd.Schedule("where(t < k, 0.5, 0.9)", k=5)
+    assert read(**typed) == {"optimizer": fastgd.optimizers.Momentum(momentum)}
+    axis = read(several=True, penalty="k*w*w", parameter=["k=0,1"])
+    assert axis == {"penalty": fastgd.Penalty("k*w*w", k=0), "k": [0.0, 1.0]}
 
 
 def test_several_values_of_a_number_are_an_axis():
@@ -110,6 +130,14 @@ def test_numbers_of_named_functions_have_flags_of_their_own():
         ({"activation": "a*1", "negative_slope": "1"}, "--negative-slope needs --activation "
          r"leaky_relu, got a \* 1$"),
         ({"loss": "huber", "delta": "x"}, r"--delta must be a number, got 'x'$"),
+        ({"penalty": "k*w"}, r"--penalty 'k\*w': a Penalty must have one variable, .* got k, w: a "
+         "parameter of its own is given as --parameter NAME=X$"),
+        ({"schedule": "k*t"}, r"--schedule 'k\*t': a Schedule: unknown name 'k', .* NAME=X$"),
+        ({"optimizer": "adam", "beta1": "k*t"}, r"--beta1 'k\*t': a Schedule: unknown name 'k'"),
+        ({"optimizer": "momentum", "momentum": "1e+x"}, "--momentum must be a number, got '1e.x'$"),
+        ({"schedule": "fast"}, "--schedule must be one of constant, step, .* got 'fast'$"),
+        ({"schedule": "1/(t+1)", "schedule_steps": "9"}, "--schedule-steps needs --schedule linear "
+         r"or cosine, got 1 / \(t \+ 1\)$"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_one_line(typed, message):
@@ -133,6 +161,7 @@ def test_a_number_of_one_of_several_losses_is_refused():
          "mean 'silu'"),
         (["--loss", "mse"], "or an expression such as .* got 'mse': did you mean 'squared'"),
         (["--output", "softmax"], "--loss must be 'cross_entropy' with --output softmax"),
+        (["--penalty", "fast"], "--penalty must be none or an expression such as .*, got 'fast'$"),
     ],
 )  # fmt: skip
 def test_what_the_library_refuses_is_said_in_typed_words(call, words, message):
@@ -233,3 +262,76 @@ def test_an_expression_is_trained_and_shown(call, tmp_path):
     sweep = fastgd.load(saved)
     assert sweep.axes == {"beta": [0.5, 2.0]} | {n: v for n, v in sweep.axes.items() if n != "beta"}
     assert sweep.method.activation == fastgd.Function(str(SWISH), beta=0.5)
+
+
+# ---------------------------------------------------------------- rules
+
+
+PLAIN = "lambda w, g, alpha, m, beta=0.9: (w + alpha * m, beta * m + g)"
+
+
+def test_a_rule_is_typed_as_text():
+    assert read(rule=PLAIN) == {"optimizer": fastgd.Rule(PLAIN)}
+    found = read(rule=PLAIN, parameter=["beta=0.5"])
+    assert found == {"optimizer": fastgd.Rule(PLAIN, beta=0.5)}
+    several = read(several=True, rule=[PLAIN], parameter=["beta=0.5,0.9"])
+    assert several == {"optimizer": fastgd.Rule(PLAIN, beta=[0.5, 0.9])}
+    two = read(several=True, rule=[PLAIN, LION.formula], parameter=["beta=0,0.5"], beta1="0.5")
+    betas = [fastgd.Rule(PLAIN, beta=beta) for beta in (0, 0.5)]
+    assert two == {"optimizer": [*betas, LION._replace(beta1=0.5)]}
+
+
+def test_a_rule_is_read_from_a_file(tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text(f"import fastgd\ndef plain(w, g, p=2):\n    return w + p * g\n\n"
+                    f"other = fastgd.Rule('{PLAIN}')\n")  # fmt: skip
+    assert read(rule=f"{file}:plain") == {"optimizer": fastgd.Rule("lambda w, g, p=2: w + p * g")}
+    assert read(rule=f"{file}:other") == {"optimizer": fastgd.Rule(PLAIN)}
+    with pytest.raises(RefusedError, match=r"--rule '.*own.py:absent': a Rule must be a function"):
+        read(rule=f"{file}:absent")
+    file.write_text("1 / 0")
+    with pytest.raises(RefusedError, match=r"--rule '.*own.py:plain': division by zero"):
+        read(rule=f"{file}:plain")
+    with pytest.raises(RefusedError, match=r"--rule '.*none.py:plain': .*No such file"):
+        read(rule=f"{tmp_path}/none.py:plain")
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ({"rule": "w + g"}, r"--rule 'w \+ g': a Rule must be a lambda expression"),
+        ({"rule": "lambda w, g: w + k"}, "--rule .*: a Rule: unknown name 'k'"),
+        (
+            {"rule": PLAIN, "optimizer": "adam"},
+            "--rule must be left out with --optimizer, got both",
+        ),
+        ({"rule": PLAIN, "momentum": "0.5"}, "--momentum needs --optimizer .*, got lambda w, g, "),
+        ({"rule": PLAIN, "parameter": ["gamma=1"]}, "--parameter gamma must be in an expression"),
+    ],
+)
+def test_what_is_no_rule(typed, message):
+    with pytest.raises(RefusedError, match=message):
+        read(**typed)
+
+
+def test_rules_in_a_race():
+    assert read_entry(f"{PLAIN},alpha=0.1") == (fastgd.Rule(PLAIN), 0.1)
+    assert read_entry(f"{PLAIN}, beta=0.5, alpha=2") == (fastgd.Rule(PLAIN, beta=0.5), 2)
+    assert read_entry("lambda w, g, alpha: w + alpha*g,alpha=2") == (
+        fastgd.Rule("lambda w, g, alpha: w + alpha * g"),
+        2,
+    )
+    with pytest.raises(RefusedError, match="takes beta=X, alpha=X, got 'gamma=1'"):
+        read_entry(f"{PLAIN},gamma=1")
+    with pytest.raises(
+        RefusedError, match=r"needs its alpha in a race: lambda .*,alpha=X, got none"
+    ):
+        read_entry(f"{PLAIN},beta=1")
+
+
+def test_a_command_trains_by_a_rule(call):
+    words = ["--rule", PLAIN, "--alpha", 0.1, "--iterations", 5, "--json"]
+    code, out, _ = call("train", *SOFTMAX, *words)
+    assert code == 0
+    options = json.loads(out)["options"]
+    assert options["optimizer"] == {"name": PLAIN, "formula": PLAIN, "beta": 0.9}

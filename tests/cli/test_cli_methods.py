@@ -9,9 +9,9 @@ import pytest
 import fastgd
 from cases import OPTIONS, XOR_CSV, XOR_X, XOR_Y
 from fastgd import schedules
-from fastgd.arguments.axes import OWNED
+from fastgd.arguments.axes import OWNED, parameters_of
 from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES, Options
-from fastgd.arguments.option_types import Flag, Layers
+from fastgd.arguments.option_types import Condition, Flag, Layers, Measures
 from fastgd.checks.messages import many, options_text, value_text
 from fastgd.cli import main
 from fastgd.cli.command_options import takes
@@ -88,7 +88,7 @@ def test_all_options_can_be_typed_and_have_a_panel(several):
     declared = signature(command).parameters
     fields = {field for kind in ALL for field in kind.hyperparameters}
     fields |= {f"schedule_{field}" for kind in schedules.ALL for field in kind.hyperparameters}
-    fields |= {*OWNED, "parameter"}
+    fields |= {*OWNED, "parameter", "rule"}
     assert (
         set(declared)
         == set(get_type_hints(Options)) - {"sample_weight", "gradient_weight"} | fields
@@ -154,13 +154,18 @@ def test_what_is_typed_becomes_options():
 def test_every_case_can_be_typed(name):
     options = {n: v for n, v in OPTIONS[name].options.items() if n != "sample_weight"}
     typed = {n: v if isinstance(v, bool) else str(v) for n, v in options.items()}
+    if "measure" in options:  # by name: those of one's own are Python's
+        options["measure"] = tuple(one for one in options["measure"] if isinstance(one, str))
+        typed["measure"] = ", ".join(options["measure"])
     for option in {"optimizer", "schedule"} & options.keys():
         start = "schedule_" if option == "schedule" else ""
-        fields = options[option]._asdict().items()
-        typed |= {f"{start}{field}": repr(value) for field, value in fields}
-        typed[option] = options[option].command
-    numbers = [getattr(value, "parameters", {}) for value in options.values()]  # of functions
-    typed["parameter"] = [f"{name}={value}" for own in numbers for name, value in own.items()]
+        fields = {f: getattr(options[option], f) for f in options[option].hyperparameters}
+        typed |= {f"{start}{field}": str(v) for field, v in fields.items()}
+        typed[option] = getattr(options[option], "command", str(options[option]))
+    if isinstance(options.get("optimizer"), fastgd.Rule):
+        typed = {"rule": typed["optimizer"]}
+    own = {n: v for n, v in parameters_of(options).items() if n not in OWNED}  # of formulas
+    typed["parameter"] = [f"{name}={value}" for name, value in own.items()]
     assert read(**typed) == options
 
 
@@ -173,12 +178,16 @@ def test_every_option_that_may_be_an_axis_takes_several_values():
     assert read(several=True, l2="0.5") == {"l2": 0.5}  # one value is no axis
 
 
+OTHERS = (Condition, Flag, Layers, Measures)
+"""Options that are typed in another way."""
+
+
 @pytest.mark.parametrize(
     "name",
     [
         n
         for n, option in DECLARED.items()
-        if option.panel and not option.is_axis and not isinstance(option.kind, (Flag, Layers))
+        if option.panel and not option.is_axis and not isinstance(option.kind, OTHERS)
     ],
 )
 def test_others_take_one(run, name):

@@ -125,6 +125,26 @@ def test_a_training_goes_on(run, optimizer):
     assert "Finished after 101 iterations\n" in out
 
 
+def test_a_training_is_changed_or_goes_on_with_other_rows(run):
+    words = ["train", "t.csv", *TYPED, "--optimizer", "momentum", "--momentum", 0.5]
+    facts_of(run(*words, "--save", "half.npz", "--json"))
+    write("more.csv", range(30))
+    goes_on = ["train", "t.csv", "--target", "y", "--resume", "half.npz", "--iterations", 40]
+    change = ["--change", "--alpha", 0.1, "--optimizer", "momentum", "--momentum", 0.9]
+    found = facts_of(run(*goes_on, *change, "--save", "on.npz", "--json"))
+    half = fastgd.load("half.npz")
+    expected = fastgd.train(
+        INPUTS, OUTPUT, resume=half, iterations=40, change={"alpha": 0.1, "momentum": 0.9}
+    )
+    assert fastgd.load("on.npz") == expected
+    assert (found["alpha"], found["schedule_start"]) == (0.1, 0)
+    goes_on[1], goes_on[goes_on.index("half.npz")] = "more.csv", "on.npz"
+    assert_refused(run(*goes_on), "--resume needs the rows that on.npz was trained on")
+    found = facts_of(run(*goes_on, "--samples", "new", "--json"))
+    again = fastgd.train(INPUTS[:30], OUTPUT[:30], resume=expected, samples="new", iterations=40)
+    assert found["final_error"] == again.final_error
+
+
 def test_a_file_without_hashes_goes_on_with_a_warning_or_has_other_rows(run):
     """Those of 0.2.0: its error on the rows is all that can be compared."""
     made = fastgd.train(INPUTS, OUTPUT, **SETTINGS)
@@ -178,6 +198,13 @@ def runs(tmp_path_factory):
         ("--resume held.npz --validation-fraction 0.25 --split-seed 1",
          "--resume needs the rows that held"),
         ("--resume wide.npz", "--resume must be of a network with 2 inputs and 1 output"),
+        ("--alpha 1 --change", "--change needs --resume RUN.npz"),
+        ("--resume run.npz --change", "--change needs what replaces what the run had, such as"),
+        ("--resume run.npz --change --bias", "--change must have what .*, got 'bias'"),
+        ("--resume run.npz --change --seed 3", "--change must have what .*, got 'seed'"),
+        ("--resume run.npz --change --alpha -1", "--alpha must be a finite number above 0, got"),
+        ("--resume run.npz --samples old", "--samples must be 'same' or 'new', got 'old'"),
+        ("--samples new", "--samples must go with --resume, got --samples new without it"),
     ],
 )  # fmt: skip
 def test_bad_resumes(run, runs, words, message):

@@ -152,6 +152,7 @@ def test_train_saves_the_weights_it_recorded(saved):
     assert (path.errors == fastgd.load(saved / "run.npz").errors).all()
 
 
-def test_recorded_weights_must_go_somewhere(run, saved):
-    result = run("train", saved / "xor.csv", "--target", "y", "--record-weights")
-    assert_refused(result, "--record-weights needs --save FILE.npz or --json to keep them$")
+@pytest.mark.parametrize("flag", ["--record-weights", "--record-predictions"])
+def test_what_is_recorded_must_go_somewhere(run, saved, flag):
+    result = run("train", saved / "xor.csv", "--target", "y", flag)
+    assert_refused(result, f"{flag} needs --save FILE.npz or --json to keep them$")

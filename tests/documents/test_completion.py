@@ -11,7 +11,8 @@ import fastgd
 from fastgd.arguments.declarations import DECLARED, LossOptions, SurfaceOptions
 
 LOSS, NETWORK = LossOptions.__annotations__, SurfaceOptions.__annotations__
-NOT_OF_GROUPS = {"sample_weight", "summary"}
+MEASURING = {"measure", "measure_every", "measure_layers", "stop"}
+NOT_OF_GROUPS = {"sample_weight", "summary", *MEASURING}
 CALLS = {
     "train": {*DECLARED, "alpha", "checkpoint"},
     "sweep": {*DECLARED, "alpha", "combinations", "groups", "folds"},

@@ -10,7 +10,7 @@ from fastgd.engine import results
 from fastgd.engine.layout import ARRAYS, LINE, LINE_BYTES, PAGE
 from fastgd.engine.network import Network
 from fastgd.engine.packing import lanes_of
-from fastgd.engine.recipe import INTEGERS, STATES, Values, recipe_of
+from fastgd.engine.recipe import INTEGERS, Values, recipe_of, state_count
 from fastgd.engine.session import SMALL, layout_for
 from fastgd.kernel.block import (
     ERROR_COUNT,
@@ -72,7 +72,7 @@ def parts_of(layout):
         yield f"weights of {k}", weights
         assert layer.scale == layer.weights + layer.inputs * outputs * runs
         yield f"gradient of {k}", weights + layer.gradient
-        for state in range(STATES[recipe.optimizer.name]):
+        for state in range(state_count(recipe.optimizer)):
             yield f"state {state} of {k}", weights + layer.states + state * layer.state
         if recipe.features.dropconnect is not None:
             yield f"effective weights of {k}", weights + layer.effective - layer.weights
@@ -145,7 +145,7 @@ def test_memory_is_what_is_allocated(name, sizes, runs):
     assert workspace <= layout.workspace + LINE_BYTES * 2 * len(shared)
     assert layout.workspace <= workspace
     busy = sum(array.busy for array, _ in ARRAYS.values())
-    of_block, of_record, _ = layout.memory
+    of_block, of_record, *_ = layout.memory
     assert taken <= of_block + 4 * of_record <= taken + LINE_BYTES * busy
     assert all(len(array) == 3 for array in own)
     assert all(1 <= len(array) <= 3 for array in shared)

@@ -81,6 +81,10 @@ CALLS = {
         "[[np.ones((20, 50)), np.ones((50, 1))] for _ in range(10 if small else 20_000)]",
         "fastgd.sweep(np.eye(20), np.ones(20), weights=given, iterations=1)",
     ),
+    "sweep over stacked starts": (
+        "[np.ones((10 if small else 20_000, *shape)) for shape in ((20, 50), (50, 1))]",
+        "fastgd.sweep(np.eye(20), np.ones(20), weights=given, iterations=1)",
+    ),
     "sweep of two networks": (
         "range(100 if small else 50_000)",
         f"fastgd.sweep({XOR}, hidden_size=[4, 32], seed=given, iterations=2)",
@@ -112,6 +116,16 @@ CALLS = {
         f"fastgd.train({XOR}, hidden_size=32, iterations=given, record_every=1, bias=True, "
         "batch_norm=True, record_weights=True)",
     ),
+    "recorded predictions": (
+        "np.ones((100 if small else 5_000, 2))",
+        "fastgd.sweep(given, given[:, 0], iterations=50, record_every=1, seed=range(50), "
+        "record_predictions=True)",
+    ),
+    "recorded predictions of one network": (
+        "100 if small else 100_000",
+        f"fastgd.train({XOR}, hidden_size=32, iterations=given, record_every=1, "
+        "record_predictions=True)",
+    ),
     "objective": (
         "np.ones((100 if small else 400_000, 20))",
         "(f := fastgd.objective(given, given[:, 0], hidden_size=32), f(f.start(1)))",
@@ -141,6 +155,15 @@ CALLS = {
     "prediction": (
         f"fastgd.train({XOR}, iterations=1), np.ones((100 if small else 6_000_000, 2))",
         "given[0].predict(given[1])",
+    ),
+    "values of hidden layers": (
+        f"fastgd.train({XOR}, hidden_size=30, iterations=1), "
+        "np.ones((100 if small else 400_000, 2))",
+        "given[0].hidden(given[1])",
+    ),
+    "values of hidden layers of a sweep": (
+        f"fastgd.sweep({XOR}, seed=range(100), iterations=1), np.ones((9 if small else 30_000, 2))",
+        "given[0].hidden(given[1])",
     ),
     "prediction of whole numbers": (
         f"fastgd.train({XOR}, iterations=1), np.ones((100 if small else 2_000_000, 2), int)",

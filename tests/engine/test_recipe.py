@@ -5,18 +5,20 @@ from math import inf
 import numpy as np
 import pytest
 
+from cases import DECAY, FADING, SWITCHED
 from fastgd import Function, schedules
 from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES
 from fastgd.arguments.options import Method
 from fastgd.engine import recipe as recipes
 from fastgd.engine.recipe import (
     NEVER,
-    STATES,
     ValueColumn,
     Values,
     recipe_of,
+    state_count,
     width_of,
 )
+from fastgd.formulas.updates import kept_of, states_of
 from fastgd.kernel.block import OPTIONS
 from fastgd.optimizers import ALL, AdaDelta, Adam, GradientDescent, Momentum
 from fastgd.schedules import Constant, Cosine, Exponential, Step
@@ -39,7 +41,7 @@ def switched_on(recipe):
 def test_plain_training_has_no_features():
     recipe = recipe_of(Method(), {})
     assert switched_on(recipe) == []
-    assert recipe.optimizer.name == "GradientDescent"
+    assert (recipe.optimizer.name, [*recipe.optimizer.places]) == ("rule", [])
     assert (recipe.activation.name, recipe.output.name) == ("sigmoid", "sigmoid")
     assert (recipe.loss.name, recipe.batches.name) == ("squared", "all")
 
@@ -48,7 +50,7 @@ def test_plain_training_has_no_features():
 def test_an_option_other_than_the_default_switches_its_feature_on(name):
     feature = DECLARED[name].feature
     expected = {feature} - {"batches", "tangents"} | (
-        {"separate"} if name.startswith("drop") else set()
+        {"separate"} if name.startswith(("drop", "input_noise")) else set()
     )
     if DECLARED[name].detail:
         expected = set()
@@ -98,7 +100,7 @@ def test_structures_but_bias_are_in_the_recipe():
     """A bias is one input more, which the layout knows; first weights are numbers."""
     others = {"optimizer": Adam(), "activation": "relu", "output": "tanh", "loss": "cross_entropy"}
     others |= {"bias": True, "batch_norm": True, "batch_size": 3, "reduction": "mean"}
-    others |= {"schedule": Exponential(factor=0.5), "init": "he"}
+    others |= {"schedule": Exponential(factor=0.5), "init": "he", "penalty": DECAY}
     assert set(others) == set(STRUCTURES)
     same = {
         n
@@ -109,7 +111,10 @@ def test_structures_but_bias_are_in_the_recipe():
 
 
 def test_errors_are_measured_apart_where_training_sees_something_else():
-    for given in ({"dropout": 0.5}, {"dropconnect": 0.5}, {"batch_norm": True}, {"batch_size": 1}):
+    for given in (
+        *({"dropout": 0.5}, {"dropconnect": 0.5}, {"input_noise": 0.5}),
+        *({"batch_norm": True}, {"batch_size": 1}),
+    ):
         assert recipe_of(Method(**given), {}).separate is not None
     assert recipe_of(Method(l1=0.5, tolerance=0.5), {}).separate is None
 
@@ -124,13 +129,16 @@ def test_an_optimizer_finds_its_fields_and_what_it_keeps(kind):
     method = Method(optimizer=optimizer)
     row = Values.of(method, 1).numbers[0]
     places = recipe_of(method, {}).optimizer.places
-    assert {name: row[at] for name, at in places.items()} == dict(
-        zip(kind._fields, numbers, strict=True)
-    ) | dict(kind.kept)
+    values = [*numbers, *kept_of(optimizer)]
+    assert [row[at] for at in places.values()] == values
+    assert [*places] == [
+        *(f"h{k}" if kind.formula else name for k, name in enumerate(kind._fields)),
+        *(f"k{k}" if kind.formula else n for k, n in enumerate(kind.kept or kept_of(optimizer))),
+    ]
     assert len(set(places.values())) == len(places)
     assert all(recipes._OPTIMIZER <= at < len(row) for at in places.values())
     assert len(row) == width_of(recipe_of(method, {}))
-    assert STATES[kind.__name__] == kind.states
+    assert state_count(recipe_of(method, {}).optimizer) == states_of(optimizer)
 
 
 def test_numbers_of_the_same_name_stand_apart():
@@ -138,9 +146,8 @@ def test_numbers_of_the_same_name_stand_apart():
     scaled = Function(lambda a, power1: power1 * a, power1=0.25)
     method = Method(optimizer=Adam(), schedule=Step(7, 0.5), activation=scaled)
     recipe, row = recipe_of(method, {}), Values.of(method, 1).numbers[0]
-    assert row[recipe.optimizer.places["factor"]] == Adam.kept["factor"] == 0
-    assert row[recipe.optimizer.places["power1"]] == Adam.kept["power1"] == 1
-    assert [row[recipe.schedule.places[name]] for name in ("step_size", "factor")] == [7, 0.5]
+    assert [row[recipe.optimizer.places[f"k{k}"]] for k in range(4)] == [1, 1, 0, 0]
+    assert [row[recipe.schedule.places[name]] for name in ("n0", "n1")] == [7, 0.5]
     assert [row[at] for at in recipe.activation.places.values()] == [0.25]
     assert len(row) == width_of(recipe)
 
@@ -153,10 +160,22 @@ def test_a_schedule_finds_its_fields(kind):
     if schedule == Constant():
         assert choice is None
         return
-    assert choice.name == kind.__name__
-    expected = {name: getattr(schedule, name) for name in kind.hyperparameters}
-    assert {name: row[at] for name, at in choice.places.items()} == expected
+    expected = [getattr(schedule, name) for name in kind.hyperparameters]
+    assert [row[at] for at in choice.places.values()] == expected
     assert len(row) == width_of(recipe_of(method, {}))
+
+
+def test_formulas_over_time_find_their_numbers_and_the_fields_that_they_are():
+    optimizer = Adam(beta1=SWITCHED, epsilon=FADING)
+    method = Method(optimizer=optimizer, schedule=FADING, penalty=DECAY, switch=3.0, rate=0.5)
+    recipe, row = recipe_of(method, {}), Values.of(method, 1).numbers[0]
+    assert [row[at] for at in recipe.own_penalty.places.values()] == [0.02]
+    places = recipe.schedule.places
+    assert [row[places[name]] for name in ("n0", "n1")] == [0.5, 3]
+    own = [recipe.optimizer.places[name] for name in ("h0", "h2")]
+    assert [places[name] for name in ("h1", "h2")] == own
+    plain = recipe_of(Method(optimizer=Adam()), {})
+    assert (plain.schedule, plain.own_penalty) == (None, None)
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -192,11 +211,11 @@ def test_axes_put_each_runs_own_value_and_nothing_else():
     ValueColumn.of("epsilon", [0.25, 0.75], method).put(values, index)
     ValueColumn.of("dropout", [0.0, 0.5], method).put(values, index)
     places = recipe_of(method, {}).optimizer.places
-    assert values.numbers[:, places["epsilon"]].tolist() == [0.75, 0.25, 0.75, 0.75]
+    assert values.numbers[:, places["h1"]].tolist() == [0.75, 0.25, 0.75, 0.75]
     dropout = recipes.choice_of("on", "dropout").places
     assert values.integers[:, dropout["threshold"]].tolist() == [2**31, 0, 2**31, 2**31]
-    changed = np.delete(values.numbers, [places["epsilon"], dropout["factor"]], axis=1)
-    kept = np.delete(base.numbers, [places["epsilon"], dropout["factor"]], axis=1)
+    changed = np.delete(values.numbers, [places["h1"], dropout["factor"]], axis=1)
+    kept = np.delete(base.numbers, [places["h1"], dropout["factor"]], axis=1)
     assert changed.tobytes() == kept.tobytes()
     assert len(ValueColumn.of("epsilon", [0.25, 0.75], method)) == 2
 

@@ -7,8 +7,8 @@ import pytest
 
 import fastgd
 from fastgd.checks import numbers as memory
-from fastgd.engine import prediction
-from fastgd.engine.prediction import RESULT_LEAST_BYTES, RESULT_MOST_BYTES, empty
+from fastgd.engine import result_memory
+from fastgd.engine.result_memory import RESULT_LEAST_BYTES, RESULT_MOST_BYTES, empty
 
 pytestmark = pytest.mark.skipif(
     sys.implementation.name != "cpython", reason="an array may outlive its last name elsewhere"
@@ -18,9 +18,9 @@ LEAST = RESULT_LEAST_BYTES // 8
 
 @pytest.fixture(autouse=True)
 def nothing_spare():
-    prediction._spare.clear()
+    result_memory._spare.clear()
     yield
-    prediction._spare.clear()
+    result_memory._spare.clear()
 
 
 def address(array):
@@ -56,9 +56,9 @@ def test_memory_of_another_size_is_given_up(size):
     del first
     second = empty((size,))
     assert second.base._memory.size == size
-    assert not len(prediction._spare)
+    assert not len(result_memory._spare)
     del second
-    assert [each.size for each in prediction._spare] == [size]
+    assert [each.size for each in result_memory._spare] == [size]
 
 
 @pytest.mark.parametrize("count", [1, LEAST - 1, RESULT_MOST_BYTES // 8 + 1])
@@ -84,7 +84,7 @@ def test_predictions_of_a_sweep():
 
 def test_it_is_given_up_where_memory_is_short(monkeypatch):
     empty((2, LEAST))
-    assert len(prediction._spare) == 1
+    assert len(result_memory._spare) == 1
     monkeypatch.setattr(memory, "available_memory", lambda: 2**20 * (100 - 60 * spare()))
     memory.check_memory(2**20 * 90, "the prediction")
     assert not spare()
@@ -93,4 +93,4 @@ def test_it_is_given_up_where_memory_is_short(monkeypatch):
 
 
 def spare():
-    return len(prediction._spare)
+    return len(result_memory._spare)

@@ -220,7 +220,7 @@ def test_the_public_calls_go_through_it(monkeypatch, xor):
 
     monkeypatch.setattr(Session, "load", spy)
     run = fastgd.train(*xor, iterations=1)
-    assert loaded == ["GradientDescent"]
+    assert loaded == ["rule"]
     run.predict(xor[0])
     assert len(loaded) == 2
     fastgd.objective(*xor)

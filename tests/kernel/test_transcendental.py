@@ -1,6 +1,7 @@
 """The elementary functions: how exact they are, what they do at the edges, and the same bits."""
 
 import inspect
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -229,6 +230,7 @@ EDGES = {
     "abs": [0.0, 0.0, INF, INF, NAN, TINY, TINY, 1.0, 1.0, MAX, MAX],
     "sign": [0.0, -0.0, 1.0, -1.0, NAN, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0],
     "relu": [0.0, -0.0, INF, 0.0, NAN, TINY, 0.0, 1.0, 0.0, MAX, 0.0],
+    "floor": [0.0, -0.0, INF, -INF, NAN, 0.0, -1.0, 1.0, -1.0, MAX, -MAX],
 }
 """Values at these places."""
 
@@ -271,8 +273,8 @@ def test_values_at_the_edges(name):
 
 def test_every_function_has_its_edges_and_its_exact_value():
     assert FUNCTIONS.keys() == SUBJECTS.keys()
-    assert FUNCTIONS.keys() - {"pow"} == EDGES.keys() - {"sqrt", "abs", "sign", "relu"}
-    assert {*functions.__all__} - {"maximum", "minimum", "where"} <= EDGES.keys()
+    assert FUNCTIONS.keys() - {"pow"} == EDGES.keys() - {"sqrt", "abs", "sign", "relu", "floor"}
+    assert {*functions.__all__} - {"fma", "maximum", "minimum", "where"} <= EDGES.keys()
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
@@ -327,6 +329,18 @@ def test_the_smaller_and_the_larger():
     assert np.signbit(smaller[5:7]).tolist() == np.signbit(larger[5:7]).tolist() == [False, True]
 
 
+def test_a_fused_multiply_add_is_rounded_once():
+    """Of exact fractions; in about half of them two roundings give another number."""
+    random = np.random.default_rng(0)
+    a, b = random.normal(size=(2, 2000))
+    c = np.where(random.random(2000) < 0.5, -a * b * (1 + 1e-15 * random.normal(size=2000)), b)
+    exact = [
+        float(Fraction(x) * Fraction(y) + Fraction(z)) for x, y, z in zip(a, b, c, strict=True)
+    ]
+    assert evaluate("fma", a, b, c).tolist() == exact
+    assert (a * b + c != exact).mean() > 0.3
+
+
 def test_where_takes_from_one_or_the_other():
     got = evaluate("where", [True, False, True], [NAN, NAN, -0.0], 7)
     np.testing.assert_array_equal(got, [NAN, 7, 0])
@@ -371,7 +385,9 @@ def test_functions_call_nothing(name):
 
 def test_the_public_functions_are_these():
     for name in functions.__all__:
-        given = [True, 0.75, 0.5][-len(inspect.signature(getattr(functions, name)).parameters) :]
+        given = [name == "where" or 0.25, 0.75, 0.5][
+            -len(inspect.signature(getattr(functions, name)).parameters) :
+        ]
         assert getattr(functions, name)(*given) == evaluate(name, *given)
 
 

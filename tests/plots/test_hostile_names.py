@@ -85,6 +85,7 @@ MODEL = "sensitivity of a model"
 # What is drawn, and which names are in it.
 DRAWN = {
     "errors": (lambda: plots.errors(grouped()), NAMES),
+    "measured": (lambda: plots.measured(grouped(measure="weight_norm")), NAMES),
     "takeaways": (lambda: plots.takeaways(grouped(alpha=[0.1, 1.0]))[0], NAMES),
     "solved": (lambda: plots.solved(grouped(hidden_size=[2, 3])), NAMES),
     "predictions": (lambda: plots.predictions(NAMES, NAMES, name=IN_A_TITLE), NAMES),

@@ -170,6 +170,7 @@ OPERATIONS = {
     "log1p(a * a)": lambda a: np.log1p(a * a),
     "sqrt(abs(a))": lambda a: np.sqrt(np.abs(a)),
     "sign(a)": np.sign,
+    "floor(3 * a)": lambda a: np.floor(3 * a),
     "minimum(a, maximum(-1, 0.5 * a))": lambda a: np.minimum(a, np.maximum(-1, 0.5 * a)),
     "where(a < 0, 1, 2) + where(a <= 0, 3, 4)": lambda a: (
         np.where(a < 0, 1.0, 2.0) + np.where(a <= 0, 3.0, 4.0)
@@ -177,6 +178,7 @@ OPERATIONS = {
     "where(a > 0, 1, 2) + where(a >= 0, 3, 4)": lambda a: (
         np.where(a > 0, 1.0, 2.0) + np.where(a >= 0, 3.0, 4.0)
     ),
+    "fma(a, a, 0.5)": lambda a: a * a + 0.5,
     "relu(a) * sigmoid(a)": lambda a: np.maximum(a, 0) / (1 + np.exp(-a)),
 }
 

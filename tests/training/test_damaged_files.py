@@ -403,6 +403,8 @@ def test_headers_of_odd_types(saved, step):
     assert refused > 0.8 * tried
 
 
+DOUBLED = "(a := w + w) + " + " + ".join(f"(a := a * a) * {k}" for k in range(40))
+
 NO_FUNCTIONS = {
     "activation": [
         ["Function", "a / (1 + exp(-beta * a))", None, ["a"], {}],
@@ -427,6 +429,24 @@ NO_FUNCTIONS = {
         ["Loss", "v", None, ["y"], {"c": 1.0}],
         ["Loss", "y - v1 - v2", None, ["y", "v1", "v2"], {"c": 1.0}],  # one output unit
         ["Loss", "y - v", "1", ["y", "v", "w"], {"c": 1.0}],
+    ],
+    "optimizer": [
+        ["Rule", {"formula": "lambda w, g, m: (w, evil(g))"}],
+        ["Rule", {"formula": "lambda w, g: __import__('os')"}],
+        ["Rule", {"formula": "lambda w, g: w" + " + g" * 10**6}],
+        ["Rule", {"formula": "lambda w, g: " + "w + (" * 150 + "g" + ")" * 150}],
+        ["Rule", {"formula": "lambda w, g: (lambda w: w(w))(g)"}],
+        ["Rule", {"formula": "lambda w, g: (w, w)"}],
+        ["Rule", {"formula": f"lambda w, g: {DOUBLED}"}],
+        ["Rule", {"formula": "lambda w, g, m, m: (w, g, g)"}],
+        ["Rule", {"formula": "lambda w, g, p=1: w", "p": ["Rule", {"formula": "lambda w, g: w"}]}],
+        ["Rule", {"formula": "lambda w, g, l2=1: w"}],
+        ["Rule", {"formula": "lambda w, g, p=1: w + p * g", "p": "1"}],
+        ["Rule", {"formula": "lambda w, g, p=1: w + p * g", "p": float("nan")}],
+        ["Rule", {"formula": "lambda w, g, p=1: w + p * g", "q": 1}],
+        ["Rule", {"formula": 1}],
+        ["Rule", {}],
+        ["Rule"],
     ],
 }
 

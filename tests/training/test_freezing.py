@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from test_shared_updates import same as same_run
 
 import fastgd
 from cases import STAYS, X, Y
@@ -74,6 +75,98 @@ def test_masks_are_saved_and_loaded(tmp_path):
     assert loaded[1].tolist() == MASK.tolist()
     assert options_text({"freeze": loaded}) == "freeze some of 1, 2"
     assert options_text({"freeze": (0, 2)}) == "freeze 0, 2"
+
+
+MANY = [
+    None,
+    (0, 2),
+    STAYS,
+    [np.ones((3, 5), bool), None, MASK.T[:, :2]],
+    [None, MASK.tolist(), True],
+    (True, None, True),
+]
+
+
+def test_masks_are_an_axis_of_a_sweep(tmp_path):
+    """Each run has the bits of the run alone: beside other axes, in files, in folders, resumed."""
+    given = GIVEN | {"optimizer": AdamW(weight_decay=0.1), "record_every": 9}
+    axes = {"freeze": MANY, "l2": [0.0, 0.02], "seed": [1, 2]}
+    sweep = fastgd.sweep(X, Y, **given, **axes, keep_state=True)
+    assert list(sweep.axes) == ["freeze", "l2", "seed"]
+    assert (sweep.axes["freeze"][0], sweep.axes["freeze"][1]) == (None, (0, 2))
+    for place in np.ndindex(sweep.shape):
+        values = {name: axis[i] for (name, axis), i in zip(axes.items(), place, strict=True)}
+        assert same_run(sweep[place], fastgd.train(X, Y, **given, **values))
+    distinct = {run.weights[1].tobytes() for run in sweep}
+    assert len(distinct) == 16  # the last two are the second and the third in other words
+    sweep.save(tmp_path / "sweep.npz")
+    folder = fastgd.sweep(X, Y, **given, **axes, keep_state=True, out=tmp_path / "folder")
+    half = fastgd.sweep(X, Y, **given | {"iterations": 18}, **axes, keep_state=True)
+    half.save(tmp_path / "half.npz")
+    for one in (half, fastgd.load(tmp_path / "half.npz")):
+        whole = fastgd.sweep(X, Y, resume=one, iterations=22, **axes)
+        assert all(same_run(a, b) for a, b in zip(whole, sweep, strict=True))
+    for other in (fastgd.load(tmp_path / "sweep.npz"), fastgd.open(tmp_path / "folder"), folder):
+        assert all(same_run(a, b) for a, b in zip(other, sweep, strict=True))
+        assert same_run(other.sel(freeze=2, l2=0.02, seed=2), sweep[2, 1, 1])
+    assert same_run(sweep[2:].sel(freeze=0, l2=0.0, seed=1), sweep[2, 0, 0])
+    numbers = fastgd.sweep(X, Y, **given, freeze=[None, (0,), (0, 2)])
+    assert same_run(numbers.sel(freeze=(0, 2)), sweep[1, 0, 0])
+    assert same_run(numbers.sel(freeze=None), sweep[0, 0, 0])
+    with pytest.raises(ValueError, match="freeze must be left out with resume, or as it was"):
+        fastgd.sweep(X, Y, resume=half, iterations=22, **axes | {"freeze": MANY[:2]})
+
+
+def test_masks_belong_to_runs_whatever_their_order():
+    """Chunks, threads, and runs that end early and leave their lanes."""
+    given = GIVEN | {"tolerance": 0.2, "iterations": 200, "alpha": [0.05, 0.5, 2.0]}
+    sweep = fastgd.sweep(X, Y, **given, freeze=MANY[:4], seed=range(9))
+    assert len(set(sweep.iterations.ravel())) > 9
+    for place in [(0, 0, 3), (1, 1, 1), (2, 2, 2), (2, 0, 8), (1, 3, 7), (2, 3, 0)]:
+        values = {name: axis[i] for (name, axis), i in zip(sweep.axes.items(), place, strict=True)}
+        assert same_run(sweep[place], fastgd.train(X, Y, **given | values))
+
+
+def test_a_list_is_an_axis_or_a_mask_for_each_layer():
+    for one in ([None, None, None], [None, MASK, True], [0, 2], [None, MASK.tolist(), None]):
+        assert fastgd.sweep(X, Y, **GIVEN | {"iterations": 1}, freeze=one).axes == {}
+    first = np.ones((3, 5), bool)
+    for several in ([0, (1,)], [None, (0,)], [[None] * 3], [(1,), STAYS], [[first, None, None]]):
+        found = fastgd.sweep(X, Y, **GIVEN | {"iterations": 1}, freeze=several)
+        assert found.shape == (len(several),)
+    for mixed in ([MASK, (0,)], [True, [None, MASK, None]], [MASK.tolist(), (0,)]):
+        with pytest.raises(TypeError, match=r"freeze must be a tuple .* got "):
+            fastgd.sweep(X, Y, **GIVEN, freeze=mixed)
+    for bad, message in (
+        ([(0,), (3,)], "freeze must have layer numbers below 3"),
+        ([(0,), [None, True]], r"freeze must have one mask per layer of weights \(3\), got 2"),
+        ([STAYS, (0, 1, 2)], "freeze must leave something to learn"),
+        ([(0,), (0,)], r"an axis of freeze must have each value once, got \(0,\) twice"),
+        ([(0,), 1.5], "freeze must be a tuple of layer numbers"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=message):
+            fastgd.sweep(X, Y, **GIVEN, freeze=bad)
+    with pytest.raises(TypeError, match=r"freeze must be a tuple .* got \(0,\)"):
+        fastgd.train(X, Y, **GIVEN, freeze=[(0,), (1,)])
+    with pytest.raises(ValueError, match="combinations must have numbers only, and freeze is not"):
+        fastgd.sweep(X, Y, **GIVEN, combinations=[{"freeze": (0,)}])
+
+
+def test_masks_in_tables_are_known_by_their_places():
+    sweep = fastgd.sweep(X, Y, **GIVEN | {"iterations": 2}, freeze=MANY[:4])
+    assert sweep.to_dataframe()["freeze"].tolist() == [0, 1, 2, 3]
+    assert sweep.to_xarray()["freeze"].values.tolist() == [0, 1, 2, 3]
+    layers = fastgd.sweep(X, Y, **GIVEN | {"iterations": 2}, freeze=[None, (0,), (0, 2)])
+    assert layers.to_xarray()["freeze"].values.tolist() == ["none", "0", "0, 2"]
+
+
+def test_masks_of_second_order_are_an_axis_too():
+    given = {"hidden_size": 3, "iterations": 20, "optimizer": LevenbergMarquardt()}
+    masks = [None, (1,), [np.eye(3) > 0, None]]
+    sweep = fastgd.sweep(X, Y, **given, freeze=masks)
+    for mask, run in zip(masks, sweep, strict=True):
+        assert same_run(run, fastgd.train(X, Y, **given, freeze=mask))
+    assert len(set(sweep.final_error)) == 3
 
 
 @pytest.mark.parametrize(

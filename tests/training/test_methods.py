@@ -27,7 +27,6 @@ from fastgd.arguments.options import Method
 from fastgd.engine.recipe import recipe_of
 from fastgd.optimizers import FIRST_ORDER, AdaDelta, AdaGrad, Adam, AdamW, RMSProp, Rprop
 from fastgd.reference.output import Output, Units
-from fastgd.schedules import Factors
 from golden import problem
 from networks import fresh
 from thinning import at_a_time, except_together, kernels_of, only, some
@@ -273,9 +272,13 @@ def has_the_kernel_of_the_case(name, k):
     if name in TOGETHER:
         return False
     _, _, method, axes = problem(name)
-    given = {n: value for n, value in OPTIONS[name].settings[k].items() if n in DECLARED}
-    if isinstance(given.get("schedule"), np.ndarray):
-        given["schedule"] = Factors(given["schedule"])
+    settings = OPTIONS[name].settings[k]
+    samples = len(settings.get("X", X))
+    given = {
+        n: DECLARED[n].kind.check(n, value, samples)
+        for n, value in settings.items()
+        if n in DECLARED
+    }
     return recipe_of(Method(**given), {}) == recipe_of(method, axes)
 
 

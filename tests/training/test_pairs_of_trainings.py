@@ -44,7 +44,9 @@ BASES = OPTIONS | {
     "bayesian": {"optimizer": LevenbergMarquardt(), "regularization": "bayesian"},
     "from weights": {"weights": WEIGHTS, "biases": BIASES, "bias": True},
     "gradients": {"gradients": SLOPES, "activation": "tanh", "output": "tanh"},
+    "measured": {"measure": ("gradient_norm", fastgd.Measure("w")), "measure_every": 2},
     "own functions": {"activation": SWISH, "loss": CAUCHY},
+    "noise": {"gradient_noise": 0.5},
     **{name: {owned.option: owned.names[0]} for name, owned in OWNED.items()},
 }
 """Arguments of calls, each of which gets another one. The first has none but X, y and FEW."""
@@ -63,14 +65,16 @@ GIVEN = {
     "threads": [None, 1, 2, 3],
     "device": ["cpu", "cuda", "cuda:1", "auto"],
     "progress": [False, True],
+    "samples": ["same", "new"],
+    "change": [None, {"alpha": 0.5}],
 }
 """Values of the arguments whose type doesn't say any."""
 
 SIMPLE = {"int": [1, 2, 3, 5], "float": [0.25, 0.5, 60.0], "bool": [False, True]}
 """Values by annotation."""
 
-UNPLANNED = {"progress", "checkpoint", "checkpoint_every"}
-"""Arguments that don't change what is trained, nor how."""
+UNPLANNED = {"progress", "checkpoint", "checkpoint_every", "samples", "change"}
+"""Arguments that don't change what is trained, nor how, or only with resume: test_changing.py."""
 
 SAME_BITS = {"threads", "device"}
 """Arguments that change how it is trained."""
@@ -292,7 +296,8 @@ SWEPT = {
 """Values of the arguments that only sweeps have, or that may be axes."""
 
 UNASKED = {"out", "executor", "threads", "threads_per_worker", "device", "progress"}
-"""Arguments that don't change what is in a folder."""
+UNASKED |= {"samples", "change"}
+"""Arguments that don't change what is in a folder, and those that need resume."""
 
 
 @cache

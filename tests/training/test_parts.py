@@ -132,7 +132,7 @@ def arguments(name, parts, *, shares=True):
 ALIKE = ("step", "exponential", "linear")
 """What other cases, here the cosine, have in common with these is all that parts could touch."""
 
-BY_PLACE = ("plain", "dropout", "batches", "adaptive", "batch norm")
+BY_PLACE = ("plain", "dropout", "input noise", "batches", "adaptive", "batch norm")
 """Options that decide what runs may share."""
 
 
@@ -142,8 +142,15 @@ SHARED += [(name, parts, 9) for name in BY_PLACE for parts in ("groups", "folds"
 
 @pytest.mark.parametrize(
     ("name", "parts", "alphas", "shares"),
-    # Adaptive samples of groups have the kernel of a golden case.
-    [(*each, True) for each in SHARED if "plain" in each or {"adaptive", "groups"} < set(each)]
+    # Adaptive samples of groups have the kernel of a golden case. Noise of folds has its own, as
+    # nothing else shows that these share no table then.
+    [
+        (*each, True)
+        for each in SHARED
+        if "plain" in each
+        or {"adaptive", "groups"} < set(each)
+        or each == ("input noise", "folds", 2)
+    ]
     + some([(*each, False) for each in SHARED], [False] * len(SHARED)),
 )
 def test_all_ways_to_share_samples(name, parts, alphas, shares):

@@ -268,6 +268,7 @@ ALL_AXES = {
     if name not in ("sample_weight", "summary")
 } | {
     "l1": [1e-3],
+    "penalty": [None],
     "patience": [9],
     "dropout": [0.2],
     "sampling_rate": [1.0],

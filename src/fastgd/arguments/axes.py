@@ -17,17 +17,20 @@ from numpy.typing import NDArray
 
 from fastgd import optimizers, schedules
 from fastgd.arguments.declarations import DECLARED, FIELDED, STRUCTURES, VALUES
-from fastgd.arguments.initial_network import WholeNetwork
+from fastgd.arguments.initial_network import WholeNetwork, stack_of
 from fastgd.arguments.option_types import Fielded, Number
 from fastgd.checks.messages import called_here, did_you_mean_argument, either, shown
 from fastgd.checks.numbers import array_of, check_memory, length
-from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Formula, NamedLoss, Unit
+from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Formula, NamedLoss, Schedule, Unit
+from fastgd.formulas.rules import Rule
 from fastgd.optimizers import Hyperparameters
 
 _NAMED: dict[str, Mapping[str, Unit | NamedLoss]] = {
     "activation": ACTIVATIONS,
     "output": OUTPUTS,
     "loss": LOSSES,
+    "penalty": {},
+    "schedule": {},
 }
 
 FORMULAS = tuple(_NAMED)
@@ -46,15 +49,29 @@ TAKEN = frozenset(
         *(f for kind in (*optimizers.ALL, *schedules.ALL) for f in kind.hyperparameters),
         *ARGUMENTS,
         *("X", "y", "w", "groups", "folds", "group", "fold", "validation", "keep_weights"),
-        *("record_weights", "keep_state", "resume", "checkpoint", "checkpoint_every", "out"),
+        *("record_weights", "record_predictions", "keep_state", "resume", "samples", "change"),
+        *("checkpoint", "checkpoint_every", "out"),
         *("executor", "threads_per_worker", "combinations", "combination"),
     )
 )
 """Names that such a parameter can't have."""
 
+_FIELDS = {f for kind in optimizers.ALL for f in kind.hyperparameters}
+
+
+def changing(holder: Hyperparameters) -> dict[str, Schedule]:
+    """Return an optimizer's fields that are schedules, by name."""
+    own = vars(holder)
+    if Schedule not in map(type, own.values()):  # the usual case, in half a microsecond
+        return {}
+    return {n: own[n] for n in holder.hyperparameters if type(own[n]) is Schedule}
+
 
 def formulas_of(given: Mapping[str, Any]) -> dict[str, Formula | None]:
-    """Return the function of each of these options; None if it has none or is an axis."""
+    """Return the function of each of these options; None if it has none or is an axis.
+
+    With the schedules in the optimizer, by the names of its fields.
+    """
     found: dict[str, Formula | None] = {}
     for option, known in _NAMED.items():
         value = given.get(option, DECLARED[option].default)
@@ -64,7 +81,8 @@ def formulas_of(given: Mapping[str, Any]) -> dict[str, Formula | None]:
             found[option] = DECLARED[option].kind.check(option, value, 0)  # refuses other names
         else:  # an axis, or rejected later
             found[option] = None
-    return found
+    optimizer = given.get("optimizer")
+    return found | changing(optimizer) if isinstance(optimizer, Hyperparameters) else found
 
 
 def parameters_of(given: Mapping[str, Any]) -> dict[str, float]:
@@ -107,6 +125,9 @@ def hint_of(name: str, given: Mapping[str, Any], known: Collection[str]) -> str:
         for kind in cast(Fielded, DECLARED[option].kind).classes
         if name in kind.hyperparameters
     ]
+    chosen = given.get("optimizer")
+    if isinstance(chosen, Rule) and name in chosen.hyperparameters:
+        return f": {name} is a field of optimizer=Rule(..., {name}=...)"
     passed = [(option, kind) for option, kind in owners if type(given.get(option)) is kind]
     if passed or (owners and not called_here(name)):
         value = "[...]" if isinstance(given.get(name), (list, range, np.ndarray)) else "..."
@@ -128,12 +149,20 @@ def kinds_of(given: Mapping[str, Any]) -> dict[str, Number]:
     ValueError
         If a parameter has the name of another argument, or two functions have one of the same name.
     """
+    chosen = given.get("optimizer")
+    several = chosen if isinstance(chosen, list) else [chosen]
+    fields = {f for one in several if isinstance(one, Rule) for f in one.hyperparameters}
+    for name in fields & (TAKEN - _FIELDS):
+        raise ValueError(
+            "a hyperparameter of a Rule must not have the name of another argument, or of a field "
+            f"of a schedule, got {name}"
+        )
     owners: dict[str, tuple[str, Formula]] = {}
     for option, formula in formulas_of(given).items():
         if formula is None:
             continue
         for name in formula.parameters:
-            if name in TAKEN:
+            if name in TAKEN or name in fields:
                 raise ValueError(
                     f"a parameter of {option} must not have the name of another argument, "
                     f"got {name} in {shown(formula)}"
@@ -170,9 +199,19 @@ _SINGLE: dict[str, Any] = {
     "activation": (str, Formula),
     "output": (str, Formula),
     "loss": (str, Formula),
+    "penalty": (str, Formula),
     "reduction": str,
     "init": (str, tuple),
 }
+
+
+_LISTS: dict[str, Callable[[list[object]], bool]] = {
+    "weights": lambda items: isinstance(items[0], WholeNetwork) or _nesting(items) > 3,
+    # Of tuples, or lists of masks, which have 2 dimensions, or of what begins with True or None.
+    "freeze": lambda items: any(_nesting(item) in (1, 3, 4) for item in items),
+    "schedule": lambda items: not isinstance(items[0], Real),
+}
+"""Arguments that may be a list themselves, and when one is an axis."""
 
 
 def as_axis(name: str, value: object, most: int | None = None) -> list[object] | None:
@@ -181,17 +220,17 @@ def as_axis(name: str, value: object, most: int | None = None) -> list[object] |
     A list, range or 1-D array (also a pandas Series) is an axis, and so is a 2-D array for `alpha`:
     its rows become tuples. A tuple or a string is a single value for arguments that may be one; for
     the others it raises, as does any other iterable. A 0-d array is a single value. `weights` are
-    an axis if they are a list of networks, or of lists or tuples of 2-D arrays. `schedule` is an
-    axis if it is a list of anything but numbers.
+    an axis if they are a list of networks, or of lists or tuples of 2-D arrays, or 3-D arrays, one
+    per layer. `schedule` is an axis if it is a list of anything but numbers, `freeze` if it is one
+    of tuples or of lists that aren't masks.
 
     An axis of more than `most` values raises before its values are listed.
     """
     items = value if isinstance(value, list) else []
-    if name == "weights":
-        is_axis = bool(items) and (isinstance(items[0], WholeNetwork) or _nesting(items) > 3)
-        return _listed(name, items, most) if is_axis else None
-    if name == "schedule" and (not items or isinstance(items[0], Real)):
-        return None
+    if name == "weights" and (stack := stack_of(value)):
+        return list(stack[0])  # as many; all layers are checked together, later
+    if name in _LISTS:
+        return _listed(name, items, most) if items and _LISTS[name](items) else None
     if isinstance(value, (list, range)):
         return _listed(name, value, most)
     if isinstance(value, _SINGLE.get(name, ())):
@@ -289,7 +328,10 @@ Returned = TypeVar("Returned")
 OTHERS = ("alpha", "seed")
 """Arguments of a run that a combination may set, in addition to options."""
 
-_OWN_AXES = ("hidden_size", *STRUCTURES, "sample_weight", "groups", "folds", "weights", "biases")
+_OWN_AXES = (
+    *("hidden_size", *STRUCTURES, "freeze"),
+    *("sample_weight", "groups", "folds", "weights", "biases"),
+)
 
 _BYTES_OF_NUMBER = 80
 """Memory of one number in a combination, as a Python object."""
@@ -353,8 +395,9 @@ def spread(given: Mapping[str, Any]) -> dict[str, Any]:
             found[name] = axis
             continue
         holder = found[fields[name]]
-        if isinstance(getattr(holder, name), Iterable):
-            raise ValueError(f"{name} must be in the combinations or an axis, got both")
+        if isinstance(getattr(holder, name), (Iterable, Schedule)):
+            other = "an axis" if isinstance(getattr(holder, name), Iterable) else "a Schedule"
+            raise ValueError(f"{name} must be in the combinations or {other}, got both")
         found[fields[name]] = holder._replace(**{name: axis})
     return found
 

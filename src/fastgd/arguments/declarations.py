@@ -14,23 +14,28 @@ from fastgd.arguments.initial_network import INITS
 from fastgd.arguments.option_types import (
     EVERYTHING,
     AllBut,
+    Condition,
     Count,
     Fielded,
     Flag,
     Layers,
+    Measures,
     Name,
     NameOrFormula,
     Names,
     Number,
     Option,
+    OwnFormula,
     SampleFactors,
     ScheduleKind,
     Slot,
 )
 from fastgd.checks.numbers import LAST_SEED
-from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Function, Loss
+from fastgd.formulas.measures import QUANTITIES, Measure
+from fastgd.formulas.named import ACTIVATIONS, LOSSES, OUTPUTS, Function, Loss, Penalty
+from fastgd.formulas.rules import Rule
 from fastgd.optimizers import ALL, GradientDescent, Optimizer
-from fastgd.schedules import Constant, Schedule
+from fastgd.schedules import AnySchedule, Constant
 
 
 class SurfaceOptions(TypedDict, total=False):
@@ -51,6 +56,7 @@ class SurfaceOptions(TypedDict, total=False):
             "Network",
             applies_to=EVERYTHING,
             structure=True,
+            lasting=True,
         ),
     ]
     output: Annotated[
@@ -65,6 +71,7 @@ class SurfaceOptions(TypedDict, total=False):
             "Network",
             applies_to=EVERYTHING,
             structure=True,
+            lasting=True,
         ),
     ]
     bias: Annotated[
@@ -78,6 +85,7 @@ class SurfaceOptions(TypedDict, total=False):
             "Network",
             applies_to=EVERYTHING,
             structure=True,
+            lasting=True,
         ),
     ]
     sample_weight: Annotated[
@@ -88,6 +96,7 @@ class SurfaceOptions(TypedDict, total=False):
             "Factor of each sample's loss, and of its error in every mean; at least 0, but not "
             "all 0.",
             applies_to=EVERYTHING,
+            lasting=True,
         ),
     ]
     loss: Annotated[
@@ -160,6 +169,19 @@ class LossOptions(SurfaceOptions, total=False):
             slots=(Slot("l2"),),
         ),
     ]
+    penalty: Annotated[
+        Penalty | None,
+        Option(
+            None,
+            OwnFormula((None,), Penalty),
+            "A penalty of your own, as a :class:`fastgd.Penalty`: a formula of a weight that is "
+            "added to the loss for every weight, not for biases; next to ``l1`` and ``l2``.",
+            "Penalty on the weights, added to the loss for each",
+            "Regularization",
+            applies_to=AllBut(second_order="which needs a sum of squares"),
+            structure=True,
+        ),
+    ]
 
 
 class Options(LossOptions, total=False):
@@ -169,9 +191,10 @@ class Options(LossOptions, total=False):
         Optimizer,
         Option(
             GradientDescent(),
-            Fielded("fastgd.optimizers", ALL),
+            Fielded("fastgd.optimizers", ALL, Rule),
             'How an update follows from the gradient (article, "A Few Optimization Methods"). '
-            "The documentation of each optimizer cites its paper.",
+            "The documentation of each optimizer cites its paper. Or a formula of one's own, a "
+            "`Rule`.",
             "How an update follows from the gradient",
             "Optimizer",
             applies_to=EVERYTHING,
@@ -179,12 +202,13 @@ class Options(LossOptions, total=False):
         ),
     ]
     schedule: Annotated[
-        Schedule | ArrayLike,
+        AnySchedule | ArrayLike,
         Option(
             Constant(),
             ScheduleKind(),
-            "How alpha changes during the training: a factor of alpha for each update. Not with "
-            "``Rprop``, which adapts step sizes of its own.",
+            "How alpha changes during the training: a factor of alpha for each update. One of your "
+            "own is a :class:`fastgd.Schedule`. Not with ``Rprop``, which adapts step sizes of its "
+            "own.",
             "How alpha changes during the training",
             "Optimizer",
             applies_to=EVERYTHING,
@@ -204,6 +228,7 @@ class Options(LossOptions, total=False):
             "How the penalty on the parameters is found (bayesian: from the samples)",
             "Regularization",
             applies_to=AllBut(first_order="since it uses the matrix of LevenbergMarquardt()"),
+            lasting=True,
         ),
     ]
     freeze: Annotated[
@@ -215,11 +240,13 @@ class Options(LossOptions, total=False):
             "weights, biases, and scale and shift of batch normalization (the running mean and "
             "variance are still updated). Or a list with an entry per layer: None, True, or a "
             "boolean (inputs, outputs) array with True for each frozen weight. The derivative of "
-            "a frozen parameter counts as 0. PyTorch: ``requires_grad=False``.",
+            "a frozen parameter counts as 0. PyTorch: ``requires_grad=False``. In a sweep a list "
+            "of such tuples, such lists and None is an axis.",
             "Layers that are not trained, by number from 0",
             "Optimizer",
             applies_to=EVERYTHING,
             feature="frozen",
+            masks=True,
         ),
     ]
     gradient_weight: Annotated[
@@ -250,6 +277,7 @@ class Options(LossOptions, total=False):
             "Network",
             applies_to=EVERYTHING,
             structure=True,
+            lasting=True,
         ),
     ]
     batch_norm: Annotated[
@@ -269,6 +297,7 @@ class Options(LossOptions, total=False):
                 gradients="since then outputs depend on other samples",
             ),
             structure=True,
+            lasting=True,
         ),
     ]
     batch_size: Annotated[
@@ -373,6 +402,57 @@ class Options(LossOptions, total=False):
             ),
             feature="dropconnect",
             slots=(Slot("threshold", is_whole=True), Slot("factor")),
+        ),
+    ]
+    gradient_noise: Annotated[
+        float,
+        Option(
+            0.0,
+            Number("[0, inf)"),
+            "Standard deviation of the normal noise that is added to the derivative of each "
+            "parameter that learns, drawn anew for every iteration, after ``clip_norm`` "
+            "(Neelakantan and others, *Adding Gradient Noise Improves Learning for Very Deep "
+            "Networks*, arXiv 1511.06807, 2015); at least 0. optax: ``add_noise(eta, gamma)`` is "
+            "``gradient_noise=sqrt(eta), noise_decay=gamma``.",
+            "Standard deviation of noise in the derivatives",
+            "Regularization",
+            applies_to=AllBut(second_order="whose step is not along the gradient"),
+            feature="gradient_noise",
+            slots=(Slot("gradient_noise"),),
+        ),
+    ]
+    input_noise: Annotated[
+        float,
+        Option(
+            0.0,
+            Number("[0, inf)"),
+            "Standard deviation of the normal noise that is added to every input of every "
+            "training sample, drawn anew for every iteration; errors, losses and predictions are "
+            "of the inputs without noise (Bishop, *Training with Noise is Equivalent to Tikhonov "
+            "Regularization*, Neural Computation 7, 1995; Keras: ``GaussianNoise``); at least 0.",
+            "Standard deviation of noise in the inputs of the training samples",
+            "Regularization",
+            applies_to=AllBut(
+                second_order="which compares the losses of two networks",
+                gradients="since they are known at the inputs without noise",
+            ),
+            feature="input_noise",
+            slots=(Slot("input_noise"),),
+        ),
+    ]
+    noise_decay: Annotated[
+        float,
+        Option(
+            0.0,
+            Number("[0, inf)"),
+            "How the variance of ``gradient_noise`` and ``input_noise`` falls: in update t, from "
+            "0, it is divided by ``(1 + t)**noise_decay``; at least 0. Neelakantan and others "
+            "recommend 0.55.",
+            "Divide the variance of noise by (1 + t)**X in update t",
+            "Regularization",
+            applies_to=AllBut(second_order="which has no noise"),
+            feature="noise_decay",
+            slots=(Slot("noise_decay"),),
         ),
     ]
     trim_below: Annotated[
@@ -547,8 +627,83 @@ class Options(LossOptions, total=False):
         ),
     ]
 
+    measure: Annotated[
+        str | Measure | list[str | Measure] | None,
+        Option(
+            None,
+            Measures(),
+            "Quantities to record during the training, in ``run.measured`` by name: of one name, "
+            'or of a list. "gradient_norm" is the Euclidean norm of the whole gradient (with '
+            'penalties and ``reduction``, before ``clip_norm``), "gradient_cosine" the cosine of '
+            "the angle between it and that of the iteration before (NaN in the first one), "
+            '"update_norm" the norm of what an update adds to the parameters, "weight_norm" '
+            'and "largest_weight" the norm of the parameters before it and the largest magnitude '
+            "among them: of weights, biases, and scales and shifts of batch normalization; and "
+            '"direction_changes" how often the derivatives of weights and biases have changed '
+            'their signs so far. "saturated" is the share of values of hidden and output units '
+            "within 1 % of an end of their range (sigmoid, tanh, softmax), over the samples of "
+            'weight above 0, and "dead" the share of hidden units whose derivative is 0 for all of '
+            "these; both without ``dropout``. A quantity of your own is a "
+            ":class:`fastgd.Measure`. With mini-batches gradient and values are those of the "
+            'batch. The training keeps its bits. "sharpness" is the largest eigenvalue, not by '
+            "magnitude, of the Hessian of the loss that training minimizes (Cohen and others, "
+            "arXiv 2103.00065; negative where the loss curves downward in all directions): over "
+            "all training samples, with penalties and ``reduction``, without dropout, noise and "
+            "limits of derivatives, by the parameters that aren't frozen; with "
+            "``measure_layers`` that of the layer's block. It is computed after the training of "
+            "the weights before each measured update, which takes memory as ``record_weights`` "
+            "does, by Lanczos' method with exact products with the Hessian, until 4 more products "
+            "change it by at most 1e-8 of itself, or 128 were made. Where derivatives jump, as "
+            "those of relu, the jump is ignored.",
+            f"Quantities to record during the training: any of {', '.join(QUANTITIES)}",
+            "Measuring",
+            applies_to=AllBut(second_order="whose step is not along the gradient"),
+            lasting=True,
+        ),
+    ]
+    measure_every: Annotated[
+        int | None,
+        Option(
+            None,
+            Count(none="records"),
+            "Measure the update of every N-th iteration, from the first on; at least 1. By default "
+            "``record_every``.",
+            "Measure the update of every N-th iteration (records: those that are recorded)",
+            "Measuring",
+            applies_to=AllBut(second_order="whose step is not along the gradient"),
+            lasting=True,
+        ),
+    ]
+    measure_layers: Annotated[
+        bool,
+        Option(
+            False,
+            Flag(),
+            "Measure each layer by itself: what is measured has an axis of layers at its end.",
+            "Measure each layer by itself",
+            "Measuring",
+            applies_to=AllBut(second_order="whose step is not along the gradient"),
+            lasting=True,
+        ),
+    ]
+    stop: Annotated[
+        str | None,
+        Option(
+            None,
+            Condition(),
+            'Stop a run, as "converged", when this holds for what the last update measured: '
+            '``"gradient_norm < 1e-6"``, a name of ``measure``, < or >, and a number.',
+            "Stop when this holds for what is measured, as in 'gradient_norm < 1e-6'",
+            "Measuring",
+            applies_to=AllBut(second_order="whose step is not along the gradient"),
+        ),
+    ]
 
-PANELS = ("Optimizer", "Network", "", "Mini-batches", "Regularization", "Early stopping")
+
+PANELS = (
+    *("Optimizer", "Network", "", "Mini-batches"),
+    *("Regularization", "Early stopping", "Measuring"),
+)
 """The headings in the order of the options; under each they are in the order of declaration."""
 
 OPTION_OF = {
@@ -583,3 +738,6 @@ FIELDED = tuple(name for name, option in DECLARED.items() if isinstance(option.k
 
 VALUES = tuple(name for name, option in DECLARED.items() if option.slots)
 """The options that are passed to the compiled code as numbers. They may be axes of a sweep."""
+
+OF_EACH_RUN = tuple(name for name, option in DECLARED.items() if option.slots or option.masks)
+"""These and the masks: what compiled code is passed for each run."""

@@ -74,21 +74,32 @@ Start = WholeNetwork | Sequence[ArrayLike]
 """A network to start a training from."""
 
 
+def stack_of(weights: object) -> Sequence[Any]:
+    """Return the arrays (n, inputs, outputs) of n stacked networks, unchecked; () for others."""
+    layers: Any = weights.weights if isinstance(weights, WholeNetwork) else weights
+    is_list = isinstance(layers, (list, tuple)) and len(layers) > 0
+    return layers if is_list and getattr(layers[0], "ndim", 0) == 3 else ()
+
+
 def check_start(
     hidden_size: object,
     weights: object,
     inputs: int,
     outputs: int,
     biases: object = None,
+    stack: tuple[int, ...] = (),
 ) -> tuple[tuple[int, ...], NetworkParts | None]:
-    """Return the hidden sizes and the network to start from; if there is one, its sizes count."""
+    """Return the hidden sizes and the network to start from; if there is one, its sizes count.
+
+    A ``stack`` is (n,) if the arrays are those of n networks.
+    """
     sizes = check_hidden_size(hidden_size)
     if weights is None:
         if biases is not None:
             raise ValueError(f"biases must come with weights, got biases={shown(biases)} alone")
         return sizes, None
-    start = check_network(weights, biases, inputs, outputs)
-    found = tuple(layer.shape[1] for layer in start.weights[:-1])
+    start = check_network(weights, biases, inputs, outputs, stack)
+    found = tuple(layer.shape[-1] for layer in start.weights[:-1])
     if sizes not in (found, DEFAULT_HIDDEN_SIZE):
         raise ValueError(
             f"hidden_size must be left out or that of the weights, {shown(found)}, "
@@ -125,8 +136,10 @@ def check_whole(
         )
 
 
-def check_network(weights: object, biases: object, inputs: int, outputs: int) -> NetworkParts:
-    """Return copies of a network's parameters."""
+def check_network(
+    weights: object, biases: object, inputs: int, outputs: int, stack: tuple[int, ...] = ()
+) -> NetworkParts:
+    """Return copies of the parameters of a network, or of a ``stack`` of several."""
     normalization: object = ()
     if isinstance(weights, WholeNetwork):
         if biases is not None:
@@ -136,19 +149,21 @@ def check_network(weights: object, biases: object, inputs: int, outputs: int) ->
             )
         normalization, biases = weights.normalization, weights.biases
         weights = weights.weights
-    layers = check_weights(weights, inputs, outputs)
-    units = [layer.shape[1] for layer in layers]
+    layers = check_weights(weights, inputs, outputs, stack)
+    units = [(*stack, layer.shape[-1]) for layer in layers]
     biases = () if biases is None else biases
     return NetworkParts(
         layers, _check_biases(biases, units), _check_normalization(normalization, units[:-1])
     )
 
 
-def check_weights(weights: object, inputs: int, outputs: int) -> tuple[FloatArray, ...]:
+def check_weights(
+    weights: object, inputs: int, outputs: int, stack: tuple[int, ...] = ()
+) -> tuple[FloatArray, ...]:
     """Return a copy of the weights, one (inputs, outputs) array per layer.
 
     The first layer must have `inputs` rows, each next layer as many rows as the previous one has
-    columns, and the last layer `outputs` columns.
+    columns, and the last layer `outputs` columns. Those of a ``stack`` have an axis of networks.
     """
     if not isinstance(weights, (list, tuple)):
         raise TypeError(
@@ -161,9 +176,9 @@ def check_weights(weights: object, inputs: int, outputs: int) -> tuple[FloatArra
     rows, source = inputs, "input of X"
     for k, given in enumerate(weights):
         layer = numbers_of(f"weights[{k}]", given).copy()
-        check_shape(f"weights[{k}]", layer, (rows, "outputs"), f"one row for each {source}")
+        check_shape(f"weights[{k}]", layer, (*stack, rows, "outputs"), f"one row for each {source}")
         layers.append(layer)
-        rows, source = layer.shape[1], f"output of weights[{k}]"
+        rows, source = layer.shape[-1], f"output of weights[{k}]"
     if rows != outputs:
         raise ValueError(
             f"weights[{len(layers) - 1}] must have one column for each output of y ({outputs}), "
@@ -172,7 +187,7 @@ def check_weights(weights: object, inputs: int, outputs: int) -> tuple[FloatArra
     return tuple(layers)
 
 
-def _check_biases(biases: object, units: list[int]) -> tuple[FloatArray, ...]:
+def _check_biases(biases: object, units: list[tuple[int, ...]]) -> tuple[FloatArray, ...]:
     """Return a copy of the biases of each layer; ``()`` means that there are none."""
     if not isinstance(biases, (list, tuple)):
         raise TypeError(
@@ -191,7 +206,7 @@ def _check_biases(biases: object, units: list[int]) -> tuple[FloatArray, ...]:
     )
 
 
-def _check_normalization(normalization: Any, units: list[int]) -> tuple[BatchNorm, ...]:
+def _check_normalization(normalization: Any, units: list[tuple[int, ...]]) -> tuple[BatchNorm, ...]:
     """Return a copy of batch normalization's parameters of each hidden layer; ``()`` for none."""
     if isinstance(normalization, tuple) and not normalization:
         return ()
@@ -215,9 +230,9 @@ def _check_normalization(normalization: Any, units: list[int]) -> tuple[BatchNor
     return tuple(layers)
 
 
-def _check_units(name: str, value: object, count: int) -> FloatArray:
+def _check_units(name: str, value: object, shape: tuple[int, ...]) -> FloatArray:
     array = numbers_of(name, value).copy()
-    check_shape(name, array, (count,), "one number for each unit of its layer")
+    check_shape(name, array, shape, "one number for each unit of its layer")
     return array
 
 

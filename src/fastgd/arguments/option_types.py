@@ -29,8 +29,9 @@ from fastgd.checks.numbers import (
     numbers_of,
     rule_of,
 )
-from fastgd.formulas.named import Formula
-from fastgd.optimizers import Hyperparameters
+from fastgd.formulas.measures import QUANTITIES, Measure, name_of, stop_of
+from fastgd.formulas.named import Formula, Schedule
+from fastgd.optimizers import Hyperparameters, Optimizer
 
 _EXACT = 2**53
 """The limit up to which a float64 represents every integer exactly."""
@@ -148,12 +149,12 @@ class NameOrFormula(OptionType):
 
     words, hint = "{{{known}}} or {formula.__name__}", "str | {formula.__name__}"
 
-    known: tuple[str, ...]
+    known: tuple[str | None, ...]
     formula: type[Formula]
 
-    def check(self, name: str, value: object, samples: int) -> str | Formula:
+    def check(self, name: str, value: object, samples: int) -> str | Formula | None:
         """Return the name, or the Function or Loss."""
-        if isinstance(value, self.formula):
+        if isinstance(value, self.formula) or (value is None and None in self.known):
             return value
         if isinstance(value, str) and value in self.known:
             return str(value)
@@ -162,10 +163,64 @@ class NameOrFormula(OptionType):
         write = f": write {made}(...)"
         if isinstance(value, str):
             is_expression = any(sign in value for sign in "(*/+")
-            raise ValueError(
-                rule + (write if is_expression else did_you_mean_choice(str(value), self.known))
-            )
+            hint = did_you_mean_choice(str(value), list(map(str, self.known)))
+            raise ValueError(rule + (write if is_expression else hint))
         raise TypeError(rule + (write if callable(value) else ""))
+
+
+@dataclass(frozen=True)
+class OwnFormula(NameOrFormula):
+    """A custom Penalty, or None, which is the only one that is ``known``."""
+
+    words = hint = "{formula.__name__}"
+    none: ClassVar[str] = "none"
+
+
+class Measures(OptionType):
+    """Quantities to measure, by name or as a Measure; one, or several; or None."""
+
+    words = "{{{known}}}, Measure, or list of these"
+    hint = "str | Measure | Sequence[str | Measure]"
+    known, none = tuple(QUANTITIES), "none"
+
+    def check(self, name: str, value: object, samples: int) -> tuple[str | Measure, ...] | None:
+        """Return them as a tuple."""
+        if value is None:
+            return None
+        each: list[Any] = list(value) if isinstance(value, (list, tuple)) else [value]
+        rule = f"{name} must be one or a list of {either([*map(repr, QUANTITIES), 'a Measure'])}"
+        if not each:
+            raise ValueError(f"{rule}, got {shown(value)}")
+        for one in each:
+            if isinstance(one, str) and one not in QUANTITIES:
+                hint = did_you_mean_choice(one, self.known)
+                raise ValueError(f"{rule}, got {shown(one)}{hint}")
+            if not isinstance(one, (str, Measure)):
+                raise TypeError(f"{rule}, got {shown(one)}")
+        names = list(map(name_of, each))
+        if len(set(names)) < len(names):
+            raise ValueError(f"{name} must have each quantity once, got {shown(names)}")
+        return tuple(each)
+
+
+class Condition(OptionType):
+    """A comparison of what is measured with a number, or None."""
+
+    words = hint = "str"
+    none = "none"
+
+    def check(self, name: str, value: object, samples: int) -> str | None:
+        """Return the text."""
+        if value is None:
+            return None
+        found = stop_of(value) if isinstance(value, str) else None
+        if found is None or found.limit != found.limit:
+            wrong = ValueError if isinstance(value, str) else TypeError
+            raise wrong(f"{name} must be {CONDITION}, got {shown(value)}")
+        return cast(str, value)
+
+
+CONDITION = "a text such as 'gradient_norm < 1e-6': what is measured, < or >, and a number"
 
 
 class Flag(OptionType):
@@ -196,6 +251,7 @@ class Fielded(OptionType):
 
     module: str
     classes: tuple[type[Hyperparameters], ...]
+    formula: Any = None  # the class of one of one's own
 
     @property
     def by_command(self) -> dict[str, type[Hyperparameters]]:
@@ -208,11 +264,9 @@ class Fielded(OptionType):
 
     def check(self, name: str, value: object, samples: int) -> Hyperparameters:
         """Return the object with checked fields."""
-        if isinstance(value, self.classes):
-            checked = {
-                field: field_kind(value, field).check(field, getattr(value, field), samples)
-                for field in value.hyperparameters
-            }
+        own = self.formula
+        if isinstance(value, self.classes) or (own and isinstance(value, own)):
+            checked = {field: self._field(value, field, samples) for field in value.hyperparameters}
             return value._replace(**checked)
         calls = list(map(_call, self.classes))
         word = (
@@ -220,18 +274,29 @@ class Fielded(OptionType):
         )
         ours = called_here(word).removeprefix(f"{name}=")
         hint = f": did you mean {ours}?" if ours in calls else did_you_mean(word, calls)
+        other = f" or a {own.__name__}" if own else ""
+        is_formula = "lambda" in word or any(sign in word for sign in "*/+") or callable(value)
+        if own and is_formula and not isinstance(value, type):
+            hint = f": write fastgd.{own.__name__}(...)"
         raise TypeError(
-            f"{name} must be {either(calls)}, from {self.module}, got {shown(value)}{hint}"
+            f"{name} must be {either(calls)}, from {self.module}{other}, got {shown(value)}{hint}"
         )
+
+    def _field(self, holder: Hyperparameters, field: str, samples: int) -> Any:
+        own = getattr(holder, field)
+        if isinstance(own, Schedule) and isinstance(holder, Optimizer) and not holder.second_order:
+            return own
+        return field_kind(holder, field).check(field, own, samples)
 
 
 class ScheduleKind(Fielded):
-    """A schedule of `fastgd.schedules`, or an array of factors."""
+    """A schedule of `fastgd.schedules` or of one's own, or an array of factors."""
 
-    words, hint = "one of `{module}` or (updates,) array_like", "Schedule | ArrayLike"
+    words = "one of `{module}`, Schedule or (updates,) array_like"
+    hint = "AnySchedule | ArrayLike"
 
     def __init__(self) -> None:
-        super().__init__("fastgd.schedules", schedules.ALL)
+        super().__init__("fastgd.schedules", schedules.ALL, Schedule)
 
     def check(self, name: str, value: object, samples: int) -> Hyperparameters:
         """Return the schedule with checked fields; an array becomes `Factors`."""
@@ -282,8 +347,9 @@ _UNSAID: Any = None
 class Option(NamedTuple):
     """The declaration of an option.
 
-    An option with ``slots`` is passed to the compiled code as numbers, and may be an axis of a
-    sweep. So may an option with ``structure``; the code is compiled separately for each value.
+    An option with ``slots`` is passed to the compiled code as numbers, one with ``masks`` as a
+    number for each parameter, and may be an axis of a sweep. So may an option with ``structure``;
+    the code is compiled separately for each value.
     """
 
     default: Any
@@ -295,12 +361,14 @@ class Option(NamedTuple):
     structure: bool = False
     feature: str = ""  # the part of the kernel that the option needs unless it has its default
     slots: tuple[Slot, ...] = ()
+    masks: bool = False
     detail: bool = False  # refines a feature that other options turn on
+    lasting: bool = False  # a resumed run can't change it: networks or records depend on it
 
     @property
     def is_axis(self) -> bool:
         """Whether the option may be an axis of a sweep."""
-        return self.structure or bool(self.slots)
+        return self.structure or bool(self.slots) or self.masks
 
 
 # ---------------------------------------------------- frozen parameters: layers or single weights
@@ -321,6 +389,10 @@ class Layers(OptionType):
     """Layer numbers, or a mask for each layer, or None."""
 
     words, hint = "tuple of int, or list of masks", "int | Sequence[ArrayLike | None] | None"
+
+    def annotated(self, *, is_axis: bool) -> str:
+        """Return the annotation; that of a list of such values would be longer than a line."""
+        return "int | Sequence[Any] | None" if is_axis else self.hint
 
     def check(self, name: str, value: object, samples: int) -> Frozen | None:
         """Return the layer numbers in ascending order, or copies of the masks."""
@@ -348,7 +420,8 @@ def _layer_mask(value: object) -> Mask:
     return np.array(array)
 
 
-def _has_numbers(frozen: Frozen) -> TypeGuard[tuple[int, ...]]:
+def has_numbers(frozen: Frozen) -> TypeGuard[tuple[int, ...]]:
+    """Return whether these are layer numbers, not masks."""
     return isinstance(frozen[0], int) and not isinstance(frozen[0], bool)
 
 
@@ -356,18 +429,18 @@ def mask_of(frozen: Frozen | None, k: int) -> Mask:
     """Return the mask of layer k."""
     if frozen is None:
         return False
-    return k in frozen if _has_numbers(frozen) else cast(Mask, frozen[k])
+    return k in frozen if has_numbers(frozen) else cast(Mask, frozen[k])
 
 
 def check_frozen(frozen: Frozen, sizes: Sequence[int], *, bias: bool, batch_norm: bool) -> None:
     """Reject what doesn't fit a network of these sizes, or leaves nothing to train."""
     layers = len(sizes) - 1
-    if _has_numbers(frozen) and frozen[-1] >= layers:
+    if has_numbers(frozen) and frozen[-1] >= layers:
         raise ValueError(
             f"freeze must have layer numbers below {layers}, the layers of weights, "
             f"got {shown(frozen)}"
         )
-    if not _has_numbers(frozen) and len(frozen) != layers:
+    if not has_numbers(frozen) and len(frozen) != layers:
         raise ValueError(
             f"freeze must have one mask per layer of weights ({layers}), got {len(frozen)}"
         )

@@ -5,6 +5,7 @@ The options are declared in :mod:`fastgd.arguments.declarations`.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import pairwise, product
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from fastgd.arguments.axes import (
     kinds_of,
     parameters_of,
 )
-from fastgd.arguments.declarations import DECLARED, FIELDED, OPTION_OF, STRUCTURES, VALUES
+from fastgd.arguments.declarations import DECLARED, FIELDED, OF_EACH_RUN, OPTION_OF, STRUCTURES
 from fastgd.arguments.declarations import Options as Options
 from fastgd.arguments.option_types import (
     AllBut,
@@ -33,7 +34,8 @@ from fastgd.arguments.option_types import (
 from fastgd.arguments.samples import check_outputs, outputs_of
 from fastgd.checks.messages import either, shown
 from fastgd.checks.numbers import LARGEST, FloatArray
-from fastgd.formulas.named import Formula, loss_of
+from fastgd.formulas.measures import name_of, stop_of
+from fastgd.formulas.named import Formula, loss_of, unit_of
 from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Rprop
 from fastgd.schedules import Constant, Cosine, Factors
 
@@ -92,8 +94,11 @@ class Method:
         return self.changed | own
 
     def formula(self, option: str) -> Formula | None:
-        """Return the activation, output or loss with its parameters; None if it is no formula."""
-        formula = formulas_of(vars(self))[option]
+        """Return the formula of an option, or of the optimizer's field, with its parameters.
+
+        None if it is none.
+        """
+        formula = formulas_of(vars(self)).get(option)
         if formula is None:
             return None
         return formula._replace(**{name: self.numbers[name] for name in formula.parameters})
@@ -154,8 +159,9 @@ def axes(given: Mapping[str, object], arguments: Collection[str] = ()) -> Axes:
         name: getattr(holder, name)
         for holder in _fielded(given).values()
         for name in holder.hyperparameters
-    } | {name: given[name] for name in (*VALUES, *own) if name in given}
-    return Axes(axes_among(structures, MOST_NETWORKS), axes_among(values))
+    } | {name: given[name] for name in (*OF_EACH_RUN, *own) if name in given}
+    rules = axes_among({n: structures.pop(n) for n in ("optimizer",) if n in structures})
+    return Axes(rules | axes_among(structures, MOST_NETWORKS), axes_among(values))
 
 
 def check_names(
@@ -205,6 +211,8 @@ def check_sweep(
         _check_together(method.at(numbers), samples, hiddens, in_parts=in_parts)
     _check_watching(found.methods[0], found.values, holds_out=holds_out)
     for method in found.methods:
+        _check_freezing(method, found.values, samples, hiddens)
+        _check_measuring(method, found.values, hiddens, has_gradients=has_gradients)
         _check_optimizer(method, found.values, samples, hiddens)
         _check_derivatives(method, found.values, has_gradients=has_gradients)
     return found
@@ -295,14 +303,8 @@ def _check_together(
             )
     if method.batch_norm and () in hiddens:
         raise ValueError("hidden_size must have at least one layer with batch_norm=True, got ()")
-    if samples is None:
-        return
-    X, y = samples
-    for hidden in hiddens if method.freeze is not None else ():
-        sizes = (X.shape[1], *hidden, outputs_of(method.loss, y))
-        check_frozen(method.freeze, sizes, bias=method.bias, batch_norm=method.batch_norm)
-    if method.batch_norm and not in_parts:
-        _check_batches(method, np.array([len(y)]), lambda _part: "")
+    if samples is not None and method.batch_norm and not in_parts:
+        _check_batches(method, np.array([len(samples[1])]), lambda _part: "")
 
 
 def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_out: bool) -> None:
@@ -329,6 +331,46 @@ def _check_watching(method: Method, axes: Mapping[str, Sequence[Any]], *, holds_
         raise ValueError(
             "evaluate_every must be given with restore_best=True where some runs have patience or "
             "tolerance and others have neither, got None"
+        )
+
+
+def _check_measuring(
+    method: Method,
+    axes: Mapping[str, Sequence[Any]],
+    hiddens: Sequence[tuple[int, ...]],
+    *,
+    has_gradients: bool,
+) -> None:
+    """Reject how something is measured if nothing is, what can't be, and a condition on others."""
+    names = [] if method.measure is None else list(map(name_of, method.measure))
+    for name in ("measure_every", "measure_layers", "stop"):
+        value = getattr(method, name)
+        if not names and value != _DEFAULTS[name]:
+            raise ValueError(f"{name} must go with measure, got {name}={shown(value)} without it")
+    units = [name for name in names if name in ("saturated", "dead")]
+    if units and (has_gradients or _first_other(method, axes, "dropout")):
+        beside = "gradients" if has_gradients else "dropout"
+        raise ValueError(f"measure must have no shares of units with {beside}, got {units[0]!r}")
+    reaches = (unit_of(one).reach for one in (method.activation, method.output))
+    if "saturated" in units and all(high - low == inf for low, high in reaches):
+        raise ValueError(
+            "measure must have 'saturated' with units that have a range, sigmoid, tanh or softmax, "
+            f"got it with activation={shown(method.activation)} and output={shown(method.output)}"
+        )
+    if method.measure_layers and len(set(map(len, hiddens))) > 1:
+        raise ValueError(
+            "measure_layers must be False where networks have different numbers of layers, got "
+            f"hidden_size={shown(list(hiddens))}"
+        )
+    found = method.stop and stop_of(method.stop)
+    if found and method.measure_layers:
+        raise ValueError(
+            "stop must be left out with measure_layers=True, which measures several numbers, "
+            f"got {shown(method.stop)}"
+        )
+    if found and found.name not in names:
+        raise ValueError(
+            f"stop must compare what is measured, {either(names)}, got {shown(method.stop)}"
         )
 
 
@@ -386,6 +428,19 @@ def _check_derivatives(
             "optimizer must be one of first order with gradients, as its Jacobian has no "
             f"derivatives by the inputs, got {shown(method.optimizer)}"
         )
+
+
+def _check_freezing(
+    method: Method,
+    axes: Mapping[str, Sequence[Any]],
+    samples: tuple[FloatArray, FloatArray] | None,
+    hiddens: Sequence[tuple[int, ...]],
+) -> None:
+    """Reject masks that don't fit these samples and networks, or leave nothing to train."""
+    for frozen, hidden in product(axes.get("freeze", [method.freeze]), hiddens):
+        if frozen is not None and samples is not None:
+            sizes = (samples[0].shape[1], *hidden, outputs_of(method.loss, samples[1]))
+            check_frozen(frozen, sizes, bias=method.bias, batch_norm=method.batch_norm)
 
 
 def check_parts(

@@ -56,6 +56,10 @@ class TrainingData:
     """Iterations that were already done before a resumed training."""
     gradients: FloatArray | None = None
     """(samples, outputs, inputs) the derivatives to learn, NaN where one is unknown."""
+    schedule_start: int = 0
+    """The update at which the schedule began: above 0 if a resuming call gave it anew."""
+    total: int = 0
+    """All iterations of the training, of which this may be a stretch; 0 if they are the same."""
 
     @classmethod
     def check(
@@ -68,6 +72,7 @@ class TrainingData:
         validation: object = None,
         done: int = 0,
         gradients: object = None,
+        schedule_start: int = 0,
     ) -> "TrainingData":
         """Check the arguments that all runs share; ``given`` are the options.
 
@@ -78,7 +83,8 @@ class TrainingData:
         every = check_count("record_every", record_every)
         held = check_validation(validation, inputs.shape[1], outputs.shape[1], given)
         slopes = check_gradients(gradients, inputs, outputs)
-        return cls(inputs, outputs, done + more, every, held, None, done, slopes)
+        total = done + more
+        return cls(inputs, outputs, total, every, held, None, done, slopes, schedule_start, total)
 
     @property
     def samples(self) -> dict[str, FloatArray]:

@@ -7,13 +7,13 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from fastgd.arguments.axes import OWNED
-from fastgd.arguments.declarations import DECLARED, STRUCTURES, VALUES, Options
+from fastgd.arguments.declarations import DECLARED, OF_EACH_RUN, STRUCTURES, Options
 from fastgd.arguments.option_types import Number, Option
 from fastgd.checks.messages import either
 
 Call = TypeVar("Call", bound=Callable[..., Any])
 
-AXES = (*STRUCTURES, *VALUES, *OWNED)
+AXES = (*STRUCTURES, *OF_EACH_RUN, *OWNED)
 """What may be an axis of a sweep."""
 
 

@@ -93,9 +93,13 @@ ELSEWHERE = {
     "dropout": "dropout_rate drop_rate drop_prob p_drop",
     "l1": "l1_penalty lasso",
     "l2": "weight_decay l2_penalty reg reg_lambda lambda_ ridge",
+    "penalty": "regularizer kernel_regularizer",
     "clip_above": "clip clipvalue clip_value clip_grad gradient_clipping max_grad grad_clip",
     "clip_norm": "clip_grad_norm max_grad_norm clipnorm global_clipnorm gradient_clip_val",
     "max_norm": "kernel_constraint weight_constraint max_norm_constraint",
+    "gradient_noise": "grad_noise add_noise noise_eta",
+    "input_noise": "gaussian_noise noise noise_std noise_stddev",
+    "noise_decay": "noise_gamma noise_schedule noise_annealing",
     "tolerance": "tol threshold stop_below",
     "patience": "n_iter_no_change early_stopping",
     "min_delta": "mindelta min_improvement threshold_delta",
@@ -204,7 +208,7 @@ _COUNTED = (
     "hidden_size", "optimizer", "schedule", "activation", "output", "loss", "reduction",
     "batch_size", "group", "fold", "sample_weight", "case", "alpha", "seed",
 )  # fmt: skip
-NO_VALUE = {"batch_size": "all", "patience": "none"}
+NO_VALUE = {"batch_size": "all", "patience": "none", "freeze": "none", "penalty": "none"}
 """What None is called on the command line, by option."""
 
 
@@ -233,9 +237,10 @@ def error_text(value: Any) -> str:
 
 
 def joined(values: Any, separator: str = ", ") -> str:
-    """Return one number, or the numbers of a tuple, as text."""
+    """Return one number, or the numbers or names of a tuple, as text."""
     values = values if isinstance(values, tuple) else (values,)
-    return separator.join(f"{value:g}" for value in values)
+    names = (getattr(value, "name", value) for value in values)  # of measures
+    return separator.join(one if isinstance(one, str) else f"{one:g}" for one in names)
 
 
 def layers_text(hidden_size: tuple[int, ...]) -> str:
@@ -299,15 +304,16 @@ def options_text(options: dict[str, Any], without: Any = (), *, classes: bool = 
             texts.append(f"{name} {_fielded_text(value, fields, classes)}")
         else:
             texts.append(setting_text(name, value))
-            parameters = getattr(value, "parameters", {}).items()  # of a function
+        for one in (value, *getattr(value, "_asdict", dict)().values()):
+            parameters = getattr(one, "parameters", {}).items()  # of a formula
             own = [f"{n} {v:g}" for n, v in parameters if n not in options and n not in without]
             texts[-1] += f" ({', '.join(own)})" if own else ""
     return ", ".join(texts)
 
 
 def _fielded_text(value: Hyperparameters, fields: list[str], classes: bool) -> str:
-    texts = ", ".join(f"{field} {getattr(value, field):g}" for field in fields)
-    name = type(value).__name__ if classes else value.command
+    texts = ", ".join(f"{field} {value_text(field, getattr(value, field))}" for field in fields)
+    name = value.label if classes else value.command
     return name + (f" ({texts})" if texts else "")
 
 

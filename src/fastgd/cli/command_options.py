@@ -137,11 +137,29 @@ def read_one(flag: str, text: str, read: Callable[[str], T], rule: str) -> T:
         raise RefusedError(f"{flag} must be {rule}, got {shown(text)}") from error
 
 
+def parts_of(text: str) -> list[str]:
+    """Split several formulas at the commas outside of brackets.
+
+    Examples
+    --------
+    >>> parts_of("tanh,where(a > 0, a, 0)")
+    ['tanh', 'where(a > 0, a, 0)']
+    """
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]
+
+
 def read_list(flag: str, text: str, read: Callable[[str], T], rule: str = "numbers") -> list[T]:
     """Read several values; the rule says in a message what they must be."""
 
     def several(text: str) -> list[T]:
-        return [read(part) for part in text.split(",")]
+        return [read(part) for part in parts_of(text)]
 
     return read_one(flag, text, several, f"{rule} separated by ','")
 

@@ -4,19 +4,25 @@
 """
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
+from runpy import run_path
 from typing import Any, NamedTuple, cast
 
 from fastgd.arguments.axes import FORMULAS, OWNED
 from fastgd.arguments.declarations import DECLARED, FIELDED
 from fastgd.arguments.option_types import (
+    CONDITION,
+    Condition,
     Count,
     Fielded,
     Flag,
     Layers,
+    Measures,
     Name,
     NameOrFormula,
     Names,
@@ -27,7 +33,8 @@ from fastgd.arguments.option_types import (
 from fastgd.cli.command_options import option_table, read_list, read_one
 from fastgd.cli.refusals import RefusedError, flag_of
 from fastgd.formulas.expressions import FUNCTIONS, parse, variables_of
-from fastgd.formulas.named import Function, Loss
+from fastgd.formulas.named import Function, Loss, Penalty, Schedule
+from fastgd.formulas.rules import Rule
 from fastgd.optimizers import Hyperparameters, LevenbergMarquardt, Optimizer
 
 # ---------------------------------------------------------------- formulas
@@ -40,29 +47,13 @@ class Expression:
     text: str
 
 
-def read_formula(text: str) -> str | Expression:
-    """Read a name, or an expression: one has operators or brackets."""
-    if any(sign in text for sign in "()*/+"):
-        return Expression(text.strip())
-    return text.strip().lower().replace("-", "_")
+def read_formula(text: str, read: Callable[[str], Any] | None = None) -> Any:
+    """Read an expression: one has operators or brackets; or something else, by default a name."""
+    return Expression(text.strip()) if _SIGNS.search(text) else (read or _word)(text)
 
 
-def parts_of(text: str) -> list[str]:
-    """Split several formulas at the commas outside of brackets.
-
-    Examples
-    --------
-    >>> parts_of("tanh,where(a > 0, a, 0)")
-    ['tanh', 'where(a > 0, a, 0)']
-    """
-    parts, depth = [""], 0
-    for letter in text:
-        depth += (letter == "(") - (letter == ")")
-        if letter == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return [part.strip() for part in parts]
+_SIGNS = re.compile(r"[()*/]|(?<![\d.][eE])\+")
+"""An operator or a bracket, which neither names nor numbers have."""
 
 
 def read_parameters(typed: Sequence[str], *, several: bool) -> dict[str, list[float]]:
@@ -88,7 +79,7 @@ def with_formulas(given: Mapping[str, Any], numbers: Mapping[str, list[float]]) 
     A parameter with several values is an axis; the function gets the first one.
     """
     found, used = dict(given), set[str]()
-    for taker in (option for option in FORMULAS if option in given):
+    for taker in (option for option in _FORMULA if option in given):
         chosen = given[taker]
         several = isinstance(chosen, list)
         made = [_made(taker, one, numbers, used) for one in (chosen if several else [chosen])]
@@ -126,12 +117,14 @@ def _made(option: str, one: Any, numbers: Mapping[str, list[float]], used: set[s
         named = variables_of(parse(option, one.text, None))
     own: dict[str, Any] = {name: numbers[name][0] for name in numbers if name in named}
     used.update(own)
+    kind = _FORMULA[option]
     try:
-        return (Loss if option == "loss" else Function)(one.text, **own)
+        return kind(one.text, **own)
     except (TypeError, ValueError) as error:
-        free = named - own.keys() - ({"y", "v"} if option == "loss" else set())
+        variables = {Loss: {"y", "v"}, Schedule: {"t", "total"}}.get(kind, set[str]())
+        free = named - own.keys() - variables
         hint = ": a parameter of its own is given as --parameter NAME=X"
-        several = len(free) > (option != "loss")
+        several = len(free) > (not variables)
         raise RefusedError(f"--{option} {one.text!r}: {error}{hint * several}") from error
 
 
@@ -163,6 +156,12 @@ FIELDS = {
 }
 """Of these options the fields of all classes."""
 
+_FORMULA: dict[str, Any] = {
+    **{option: cast(Any, DECLARED[option].kind).formula for option in FORMULAS},
+    **dict.fromkeys(FIELDS["optimizer"], Schedule),
+}
+"""What may be typed as an expression, and what it becomes."""
+
 
 def _word(text: str) -> str:
     return text.strip().lower().replace("-", "_")
@@ -191,7 +190,26 @@ def _class_of(option: str) -> Callable[[str], type[Hyperparameters]]:
     return read
 
 
+_EXAMPLES = {
+    Function: "a*sigmoid(beta*a)",
+    Loss: "log(1 + ((y - v)/c)**2)",
+    Penalty: "strength*log1p(w*w)",
+    Schedule: "exp(-k*t)",
+}
+
+
 _WHOLE, _NUMBER = ("N", int, "a whole number", "whole numbers"), ("X", float, "a number", "numbers")
+
+
+def _parted(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lambda text: tuple(map(read, text.split(",")))
+
+
+_LISTED: dict[type, tuple[Any, ...]] = {
+    Layers: ("K,...", _parted(int), "numbers of layers, such as 0,1"),
+    Measures: ("NAME,...", _parted(_word), "names of quantities"),
+    Condition: ("CONDITION", str, CONDITION),
+}
 
 
 def _option(name: str, one: Option) -> MethodOption:
@@ -207,13 +225,13 @@ def _option(name: str, one: Option) -> MethodOption:
             typed = ("N", lambda text: None if _word(text) == none else int(text), *rules)
         case Number() | Count():
             typed, default = _WHOLE if isinstance(kind, Count) else _NUMBER, f"{default:g}"
-        case Layers():
-            rule, default = "numbers of layers, such as 0,1", "none"
-            typed = ("K,...", lambda text: tuple(map(int, text.split(","))), rule)
+        case Layers() | Measures() | Condition():
+            typed, default = _LISTED[type(kind)], "none"
         case Name() | Names():
             names, typed = kind.known, ("NAME", _word if isinstance(kind, Name) else _names)
         case NameOrFormula():
-            names, typed = kind.known, ("NAME", read_formula)
+            names, default = tuple(known or "none" for known in kind.known), default or "none"
+            typed = ("NAME", lambda text: None if _word(text) == "none" else _word(text))
         case Fielded():
             names, default = tuple(kind.by_command), default.command
             typed = ("NAME", _class_of(name))
@@ -222,11 +240,12 @@ def _option(name: str, one: Option) -> MethodOption:
         notes = {kind.command: f" (or {short})" for short, kind in _SHORT.items()}
         notes[default] = " (default)"
         marked = [name + notes.get(name, "") for name in names]
-        if isinstance(kind, NameOrFormula):
-            example = "log(1 + ((y - v)/c)**2)" if kind.formula is Loss else "a*sigmoid(beta*a)"
-            marked.append(f"or an expression such as {example}")
+        if name in _FORMULA:
+            marked.append(f"or an expression such as {_EXAMPLES[_FORMULA[name]]}")
         text = f"{one.help}: {', '.join(marked)}."
-    return MethodOption(name, text, one.panel, one.is_axis, *typed)
+    # The commas of layers leave none for an axis, and nobody types masks.
+    is_axis = one.is_axis and not isinstance(kind, Layers)
+    return MethodOption(name, text, one.panel, is_axis, *typed)
 
 
 def _takers(option: str, field: str) -> dict[str, type[Hyperparameters]]:
@@ -265,11 +284,17 @@ def _declared() -> Iterator[MethodOption]:
             kind = field_kind(next(iter(_takers(name, field).values())), field)
             text, how = _field_help(name, field), _WHOLE if isinstance(kind, Count) else _NUMBER
             yield MethodOption(_typed(name, field), text, one.panel, True, *how)
+        if name == "optimizer":
+            text = (
+                "An optimizer of your own: the text of a fastgd.Rule, such as 'lambda w, g, alpha, "
+                "m, beta=0.9: (w + alpha*m, beta*m + g)', or FILE.py:NAME, a function or Rule."
+            )
+            yield MethodOption("rule", text, one.panel, True, "FORMULA", str)
         for number, owned in OWNED.items():
             if owned.option == name:
                 text = f"Parameter of {' and '.join(owned.names)} (default: {owned.default:g})."
                 yield MethodOption(number, text, one.panel, True, *_NUMBER)
-        if name == FORMULAS[-1]:
+        if name == "loss":
             text = "A parameter that an expression names, such as beta=1; once for each of them."
             yield MethodOption("parameter", text, one.panel, True, "NAME=X", str)
 
@@ -283,15 +308,16 @@ def method_options(*, several: bool, optimizer: bool = True) -> list[inspect.Par
     kinds: dict[str, Any] = {}
     for name, text, panel, is_axis, metavar, read, *_ in OPTIONS:
         flag, many = flag_of(name), several and is_axis
-        if not optimizer and name in ("optimizer", *FIELDS["optimizer"]):
+        if not optimizer and name in ("optimizer", "rule", *FIELDS["optimizer"]):
             continue
         if read is bool:
             kinds[name] = list[bool] if many else bool
             both = " Give both to try both." if many else ""
             lines += [f"{panel}:", f"{flag}/--no-{flag[2:]}  {text}{both}"]
         else:
-            kinds[name] = list[str] if name == "parameter" else str
-            lines += [f"{panel}:", f"{flag} {metavar}{',...' * many}  {text}"]
+            again = name == "parameter" or (many and name == "rule")
+            kinds[name] = list[str] if again else str
+            lines += [f"{panel}:", f"{flag} {metavar}{',...' * (many and not again)}  {text}"]
     return option_table("\n".join(lines), kinds)
 
 
@@ -308,32 +334,69 @@ def read_method(typed: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
     for name, _, _, is_axis, _, read, rule, rule_of_many in OPTIONS:
         value, many = typed.get(name), several and is_axis
         # Typer gives an empty list in place of None where a flag may be repeated.
-        if name == "parameter" or value in (None, []):
+        if name in ("parameter", "rule") or value in (None, []):
             continue
+        read_it = partial(read_formula, read=read) if name in _FORMULA else read
         if read is bool:
             values = list(dict.fromkeys(value)) if many else [value]
-        elif read is read_formula:
-            values = [read(part) for part in (parts_of(value) if many else [value])]
         elif many:
-            values = read_list(flag_of(name), value, read, rule_of_many)
+            values = read_list(flag_of(name), value, read_it, rule_of_many)
         else:
-            values = [read_one(flag_of(name), value, read, rule)]
+            values = [read_one(flag_of(name), value, read_it, rule)]
         given[name] = values if len(values) > 1 else values[0]
-    given = with_formulas(given, read_parameters(typed.get("parameter") or [], several=several))
+    numbers = read_parameters(typed.get("parameter") or [], several=several)
+    of_rules = _take_rules(typed.get("rule") or [], given, numbers)
+    given = with_formulas(given, numbers)
     for name, own in FIELDS.items():
         typed_as = {field: _typed(name, field) for field in own}
         fields = {field: given.pop(word) for field, word in typed_as.items() if word in given}
+        fields |= of_rules if name == "optimizer" else {}
         if fields or name in given:
             kinds = given.get(name, type(DECLARED[name].default))
             given[name] = _with_fields(name, kinds, fields)
     return given
 
 
+def _take_rules(
+    texts: str | list[str], given: dict[str, Any], numbers: dict[str, list[float]]
+) -> dict[str, Any]:
+    """Put rules into ``given``, as the optimizer; take their hyperparameters out of the numbers."""
+    rules = [read_rule(text) for text in ([texts] if isinstance(texts, str) else texts)]
+    if rules and "optimizer" in given:
+        raise RefusedError("--rule must be left out with --optimizer, got both")
+    if rules:
+        given["optimizer"] = rules if len(rules) > 1 else rules[0]
+    own = {name for rule in rules for name in rule.hyperparameters} & numbers.keys()
+    taken = {name: numbers.pop(name) for name in own}
+    return {name: values if len(values) > 1 else values[0] for name, values in taken.items()}
+
+
+def read_rule(text: str) -> Rule:
+    """Read the text of a rule, or FILE.py:NAME, a function or a rule in a file that is executed."""
+    file, _, name = text.rpartition(":")
+    try:
+        if not (file.endswith(".py") and name.strip().isidentifier()):
+            return Rule(text)
+        found = run_path(file).get(name.strip())
+        return found if isinstance(found, Rule) else Rule(found)  # type: ignore[arg-type]
+    except Exception as error:  # whatever the user's file raises
+        raise RefusedError(f"--rule {text!r}: {error}") from error
+
+
+_SETTINGS = re.compile(r"(,\s*\w+=[^,()=:]+)*\s*$")
+"""What follows an optimizer in a race."""
+
+
 def read_entry(text: str) -> Optimizer | tuple[Optimizer, float]:
-    """Read an optimizer with its settings: adam, or momentum,momentum=0.5,alpha=0.1."""
-    name, *settings = text.split(",")
-    kind = cast(type[Optimizer], _class_of("optimizer")(name))
-    known = (*kind._fields, "alpha")
+    """Read an optimizer with its settings: adam, or momentum,momentum=0.5,alpha=0.1.
+
+    A rule is FILE.py:NAME or its text.
+    """
+    at = cast(re.Match[str], _SETTINGS.search(text)).start()
+    is_rule = "lambda" in text or ".py:" in text
+    name, *settings = [text[:at], *text[at:].split(",")[1:]] if is_rule else text.split(",")
+    kind: Any = read_rule(name) if is_rule else _class_of("optimizer")(name)
+    known = (*kind.hyperparameters, "alpha")
     numbers: dict[str, float] = {}
     for setting in settings:
         field, _, number = setting.partition("=")
@@ -344,18 +407,28 @@ def read_entry(text: str) -> Optimizer | tuple[Optimizer, float]:
             )
         numbers[field.strip()] = read_one(f"--optimizer {name}: {field}", number, float, "a number")
     alpha = numbers.pop("alpha", None)
-    return kind(**numbers) if alpha is None else (kind(**numbers), alpha)
+    if is_rule and alpha is None:
+        raise RefusedError(
+            f"--optimizer {name} needs its alpha in a race: {name},alpha=X, got none"
+        )
+    made = _made_of(kind, numbers)
+    return made if alpha is None else (made, alpha)
+
+
+def _made_of(kind: Any, fields: Mapping[str, Any]) -> Any:
+    """What a class makes of these fields, or a formula of one's own."""
+    return kind(**fields) if isinstance(kind, type) else kind._replace(**fields)
 
 
 def _with_fields(option: str, kinds: Any, fields: Mapping[str, Any]) -> Any:
     """Instantiate the classes; with several of them, once for each combination of fields."""
-    named: list[type[Hyperparameters]] = kinds if isinstance(kinds, list) else [kinds]
+    named: list[Any] = kinds if isinstance(kinds, list) else [kinds]  # classes, or a formula
     for name in fields:
         if not any(name in kind.hyperparameters for kind in named):
             raise RefusedError(
                 f"{flag_of(_typed(option, name))} needs {flag_of(option)} "
                 f"{' or '.join(_takers(option, name))}, "
-                f"got {', '.join(kind.command for kind in named)}"
+                f"got {', '.join(getattr(kind, 'command', str(kind)) for kind in named)}"
             )
     for kind in named:
         for name, fact in kind.hyperparameters.items():
@@ -363,10 +436,10 @@ def _with_fields(option: str, kinds: Any, fields: Mapping[str, Any]) -> Any:
                 needed = flag_of(_typed(option, name))
                 raise RefusedError(f"{flag_of(option)} {kind.command} needs {needed}, got none")
     if not isinstance(kinds, list):
-        return kinds(**fields)
+        return _made_of(kinds, fields)
     made = []
     for kind in kinds:
         own = {name: fields[name] for name in kind.hyperparameters if name in fields}
         axes = (value if isinstance(value, list) else [value] for value in own.values())
-        made += [kind(**dict(zip(own, values, strict=True))) for values in product(*axes)]
+        made += [_made_of(kind, dict(zip(own, one, strict=True))) for one in product(*axes)]
     return made

@@ -233,6 +233,7 @@ def surface(
     f"""
     --optimizer NAME,...  Optimizers to compare; repeat it for several (default: all).
         {", ".join(BY_COMMAND)}; each with its alpha, momentum, rho, ... if wanted: adam,alpha=0.1.
+        Or one of your own with its alpha: FILE.py:NAME, or the text of a fastgd.Rule.
     --iterations N  Updates of the weights.
     --seed N  Seed of the initial weights.
     --plot

@@ -39,6 +39,9 @@ _PHRASES = {
     "sample_weight": "--weight",
     "test_group": "--test-group",
     "a fastgd.Function": "an expression such as 'a*sigmoid(a)'",
+    "from fastgd.optimizers or a Rule": "or a --rule",
+    "a fastgd.Penalty": "an expression such as 'strength*log1p(w*w)'",
+    "from fastgd.schedules or a Schedule": "or an expression such as 'exp(-k*t)'",
     "a fastgd.Loss": "an expression such as '(y - v)**2'",
     "patience, tolerance, summary or evaluate_every": (
         "--patience, --tolerance, --summary or --evaluate-every"

@@ -178,11 +178,16 @@ def show_samples(
     --seed N  Seed of the initial weights (default: 1).
     --resume RUN.npz  Resume the training that --save wrote, for --iterations more, as if it had
         never stopped. Data and validation set must be the same; all other options are the run's.
+    --samples WAY  With --resume: same (default), or new where FILE.csv or the validation set has
+        other rows than before; the optimizer's state is kept.
+    --change  With --resume: what is typed beside it replaces what the run had, such as --alpha 0.1
+        or --schedule cosine, which then starts from 0; the optimizer's state is kept.
     --save FILE.npz  Write the trained network to this file.
     --checkpoint FILE.npz  Keep the training so far in this file: the same command given again
         resumes from it.
     --checkpoint-every SECONDS  Write the checkpoint about every so often (default: {EVERY:g}).
     --record-weights  Save the weights along with each recorded error.
+    --record-predictions  Save the outputs of all samples along with each recorded error.
     --threads --device --progress --json
     """,
     VALIDATION,
@@ -195,10 +200,12 @@ def train(
     file: Path,
     target: list[str] | None,
     resume: Path | None,
+    change: bool,
     save: Path | None,
     checkpoint: Path | None,
     checkpoint_every: float | None,
     record_weights: bool,
+    record_predictions: bool,
     progress: bool,
     json: bool,
     **typed: Any,
@@ -207,12 +214,22 @@ def train(
 
     Example: [bold]fastgd train data.csv --target y --hidden-size 8 --alpha 0.5[/bold]
     """
-    if record_weights and not (save or checkpoint or json):
-        raise RefusedError("--record-weights needs --save FILE.npz or --json to keep them")
+    recorded = {"record_weights": record_weights, "record_predictions": record_predictions}
+    for name in (name for name, wanted in recorded.items() if wanted):
+        if not (save or checkpoint or json):
+            flag = f"--{name.replace('_', '-')}"
+            raise RefusedError(f"{flag} needs --save FILE.npz or --json to keep them")
     reading, split = take_reading(typed), take_split(typed)
     # What is left out has the library's default, or with --resume what the run had.
     settings = read_method(typed, several=False)
-    settings |= {"record_weights": True} if record_weights else {}
+    settings |= {name: True for name, wanted in recorded.items() if wanted}
+    if change:
+        own = ("iterations", *recorded, "samples", "threads", "device")
+        anew = {name: settings.pop(name) for name in tuple(settings) if name not in own}
+        if resume is None or not anew:
+            needed = "what replaces what the run had, such as --alpha 0.1"
+            raise RefusedError(f"--change needs {needed if resume else '--resume RUN.npz'}")
+        settings["change"] = anew
     call, before = fastgd.train, None
     with refusing():
         read = [file, *filter(None, (split["validation"],))]
@@ -320,6 +337,7 @@ def _resumable(result: Any, file: Path, reading: dict[str, Any]) -> tuple[Run, d
 def _resumed(before: Run, file: Path, X: Any, y: Any, **settings: Any) -> Run:
     """Resume, if the samples are those of the run."""
     same = X.shape[1] == len(before.weights[0]) and before.weights[-1].shape[1] % y.shape[1] == 0
+    same &= settings.get("samples") != "new"
     is_other = False
     if same and before.sample_hashes is not None:
         samples = hashes_of(TrainingData.check(X, y, 1, 1, before.options).samples)

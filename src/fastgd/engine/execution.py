@@ -24,6 +24,7 @@ from fastgd.engine.plan import Keep, Plan
 from fastgd.engine.progress import Advance, unreported
 from fastgd.engine.results import State, TrainedRuns, put_state
 from fastgd.engine.session import CHUNK_SECONDS, Runs, Session, layout_for
+from fastgd.formulas.measures import SHARPNESS
 from fastgd.kernel.block import DIVERGED
 from fastgd.kernel.cuda import DeviceError
 from fastgd.kernel.language.numba_internals import processor
@@ -80,6 +81,10 @@ def execute(
                 old.network, 1, batch.size, old.recipe, old.batch, old.window, batch.sharing
             )
             work.train(batch, replace(session, layout=layout, device=CPU), unreported)
+    if SHARPNESS in (plan.method.measure or ()):
+        from fastgd.engine.sharpness import put_sharpness  # few need it
+
+        put_sharpness(plan, work.trained)
     return work.trained
 
 
@@ -131,7 +136,7 @@ class _Work:
         over = np.flatnonzero(state.ended >= 0)
         trained, past = self.trained, state.at(over)
         curves = (trained.errors, trained.losses, trained.held_errors, trained.path)
-        for curve in (*curves, trained.final_loss):
+        for curve in (*curves, trained.measured, trained.final_loss):
             if len(curve):
                 curve[over] = np.nan
         if self.keep.state and len(over):

@@ -4,26 +4,28 @@ A formula becomes instructions of the kernel's interpreter, so that a new one co
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray, array_of, check_memory
-from fastgd.formulas.derivation import Derivation, Node, replaced
+from fastgd.engine.programs import instructions, last_uses
+from fastgd.formulas.derivation import Derivation, replaced
 from fastgd.formulas.named import Formula
 from fastgd.kernel.bytecode import (
     BLOCK,
     CONSTANTS,
     OPERANDS,
     RESULT,
-    WORDS,
     Code,
     code_of_operation,
     function_of_numbers,
 )
 from fastgd.kernel.curve_descent import evaluate as evaluate_code
+from fastgd.kernel.language.specialization import FormulaChoice
 
 
 def evaluate(name: str, *operands: object) -> Any:
@@ -92,6 +94,27 @@ def value_of(formula: Formula, *variables: FloatArray) -> FloatArray:
     return evaluate_code(code_of(found, value, formula.variables), *variables)
 
 
+_BY_VALUE: dict[str, Callable[[Any], Any]] = {
+    "derivative of sigmoid": lambda v: v * (1.0 - v),
+    "derivative of tanh": lambda v: 1.0 - v * v,
+}
+"""Derivatives that networks compute from the function's value, and the interpreter doesn't."""
+
+
+def results_of(formula: FormulaChoice, given: Mapping[str, FloatArray]) -> list[Any]:
+    """Return the results of a formula of networks, of variables that are broadcast together."""
+    values: list[Any] = []
+    for kind, *rest in formula.nodes:
+        if kind in ("number", "variable"):
+            values.append(rest[0] if kind == "number" else given[rest[0]])
+            continue
+        name, operands = kind.replace("unit_", ""), [values[k] for k in rest]
+        if name == "where":
+            operands[0] = operands[0] != 0.0
+        values.append(_BY_VALUE.get(name, partial(evaluate, name))(*operands))
+    return [values[k] for k in formula.results]
+
+
 # ---------------------------------------------------------------- instructions of the interpreter
 
 
@@ -103,50 +126,17 @@ def code_of(
 ) -> Code:
     """Return the code that computes a node from the values of these variables.
 
-    ``codes`` tells what stands for an operation. Rows of the working memory are reused after their
-    last use.
+    ``codes`` tells what stands for an operation.
     """
-    nodes, last = found.nodes, _last_uses(found.nodes, result)
-    needed = sorted(last.keys() | {result})
+    nodes = found.nodes
+    needed = sorted(last_uses(nodes, (result,)))
     constants = [k for k in needed if nodes[k][0] == "number"]
     row = {k: CONSTANTS + place for place, k in enumerate(constants)}
     for k in needed:
         if nodes[k][0] == "variable":
             row[k] = OPERANDS[variables.index(nodes[k][1])]
-    rows = CONSTANTS + len(constants)
-    free: list[int] = []
-    steps: list[tuple[int, ...]] = []
-    for k in needed:
-        operands = _operands(nodes[k])
-        if not operands:
-            continue
-        places = [row[operand] for operand in operands]
-        over = {operand for operand in operands if last[operand] == k and _operands(nodes[operand])}
-        free.extend(row[operand] for operand in sorted(over))
-        if k == result:
-            row[k] = RESULT
-        elif free:
-            row[k] = free.pop()
-        else:
-            row[k], rows = rows, rows + 1
-        places += places[:1] * (WORDS - 2 - len(places))
-        steps.append((codes(nodes[k][0]), row[k], *places))
-    if row[result] != RESULT:  # a variable itself, or a constant
-        steps.append((codes("copy"), RESULT, *[row[result]] * (WORDS - 2)))
-    words = np.array(steps, np.int64)
+    first = CONSTANTS + len(constants)
+    steps, rows = instructions(nodes, {RESULT: result}, row, first)
+    words = np.array([(codes(name), *places) for name, *places in steps], np.int64)
     words[:, 1:] *= BLOCK
     return Code(words.reshape(-1), np.array([nodes[k][1] for k in constants]), rows)
-
-
-def _last_uses(nodes: list[Node], result: int) -> dict[int, int]:
-    """Return, for each node that the result depends on, the last node that uses it."""
-    last: dict[int, int] = {}
-    for k in range(result, -1, -1):
-        if k == result or k in last:
-            for operand in _operands(nodes[k]):
-                last.setdefault(operand, k)
-    return last
-
-
-def _operands(node: Node) -> tuple[int, ...]:
-    return () if node[0] in ("variable", "number") else node[1:]

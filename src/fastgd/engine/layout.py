@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.engine.network import Network
-from fastgd.engine.recipe import INTEGERS, STATES, Values, width_of
+from fastgd.engine.recipe import INTEGERS, Values, quantities_of, states_of, width_of
 from fastgd.kernel.block import (
+    NEAR_END,
     RECENT,
     SMALLEST,
+    WORK_ROWS,
     Block,
     BlockLayout,
     Data,
@@ -23,7 +25,9 @@ from fastgd.kernel.block import (
     Recipe,
     Shapes,
     Space,
+    reads,
 )
+from fastgd.kernel.bytecode import BLOCK
 from fastgd.kernel.language.specialization import KnownFacts
 from fastgd.kernel.language.structs import Bytes, Floats, IntArray
 from fastgd.kernel.vectorization import (
@@ -190,9 +194,10 @@ class Layout:
             "data": self.data_runs,
             "importance": self.importance_runs,
             "integers": INTEGERS,
+            "room": self.room,
             "values": width_of(recipe),
             "watched": self.kept_errors,
-            "states": STATES[recipe.optimizer.name],
+            "states": states_of(recipe),
             "preactivations": (
                 activations
                 if recipe.batch_norm or recipe.tangents
@@ -204,6 +209,11 @@ class Layout:
             "width": self.network.parameters + 1,
             "rows": up(self.network.parameters, SQUARE_ROWS),
             "columns": self.network.parameters * (1 + int(recipe.bayesian is not None)) + 1,
+            "before": int(recipe.measure is not None and reads(recipe.measure, "w", "change")),
+            "counting": int(recipe.measure is not None and NEAR_END in recipe.measure.formulas),
+            "previous": int(recipe.measure is not None and reads(recipe.measure, "last")),
+            "quantities": quantities_of(recipe.measure, self.network.layers),
+            "work": WORK_ROWS * BLOCK,
             "watched_loss": int(recipe.watch is not None and recipe.watch.name == "loss"),
         }
 
@@ -265,32 +275,36 @@ class Layout:
         return max(self.sections[name].stop for name, array in SECTIONS.items() if array.moves)
 
     @cached_property
-    def _lengths(self) -> list[tuple[int, int]]:
-        """Of each of :data:`ARRAYS`, the length and the extra length per record."""
-        none, one = self.sizes | {"T": 0}, self.sizes | {"T": 1}
+    def _lengths(self) -> list[tuple[int, int, int]]:
+        """Of each of :data:`ARRAYS`, the length, and more per record and per measurement."""
+        none = self.sizes | {"T": 0, "M": 0}
         lengths = []
         for array, _ in ARRAYS.values():
             length = _length(array.size, none)
-            added = _length(array.size, one) - length if "T" in array.size else 0
-            lengths.append((length, added))
+            record, measurement = (
+                _length(array.size, none | {letter: 1}) - length if letter in array.size else 0
+                for letter in "TM"
+            )
+            lengths.append((length, record, measurement))
         return lengths
 
     @cached_property
     def workspace(self) -> int:
         """Bytes of what the blocks of a thread take turns with."""
-        return self.memory[2]
+        return self.memory[-1]
 
     @cached_property
-    def memory(self) -> tuple[int, int, int]:
-        """Bytes of a block without records, of each record, and of the workspace."""
-        block, record, workspace = 8 * self.numbers, 0, 0
-        for (array, dtype), (length, added) in zip(ARRAYS.values(), self._lengths, strict=True):
+    def memory(self) -> tuple[int, int, int, int]:
+        """Bytes of a block without records, of each record, each measurement, and the workspace."""
+        block, record, measurement, workspace = 8 * self.numbers, 0, 0, 0
+        for (array, dtype), (length, *added) in zip(ARRAYS.values(), self._lengths, strict=True):
             if array.is_workspace and self.machine != GPU:
                 workspace += 8 * length
                 continue
             block += dtype.itemsize * length + 2 * LINE_BYTES * (array.busy and length > 0)
-            record += dtype.itemsize * added
-        return block, record, workspace
+            record += dtype.itemsize * added[0]
+            measurement += dtype.itemsize * added[1]
+        return block, record, measurement, workspace
 
     @cached_property
     def shapes(self) -> Shapes:
@@ -327,6 +341,7 @@ class Layout:
         """The whole layout, if code that is specialized for it pays."""
         recipe = self.recipe
         uses_all = self.batch == 0 and recipe.outputs is None and recipe.curvature is None
+        uses_all = uses_all and recipe.programs is None
         if not uses_all or self.sharing != Sharing.ALL or recipe.batches.name != "all":
             return None
         samples = up(self.samples, ROWS)
@@ -403,7 +418,7 @@ class Layout:
 
     # ------------------------------------------------------------ blocks
 
-    def allocate(self, blocks: int, records: int, workers: int = 1) -> Block:
+    def allocate(self, blocks: int, records: int, workers: int = 1, measurements: int = 0) -> Block:
         """New blocks, zero-filled, with a leading axis of ``blocks`` on every array."""
         memory = np.zeros(blocks * self.numbers + LINE)
         begin = -memory.__array_interface__["data"][0] // 8 % LINE
@@ -411,9 +426,9 @@ class Layout:
         # Most arrays are empty, and need not be made one by one: 25 us for a small network.
         none = [np.zeros((blocks, 0), dtype) for dtype in _KINDS]
         made = [none[kind] for kind in _KIND_OF]
-        for k, array, dtype, length, added in self._filled:
+        for k, array, dtype, length, *added in self._filled:
             rows = min(blocks, workers) if array.is_workspace and self.machine != GPU else blocks
-            width = length + records * added
+            width = length + records * added[0] + measurements * added[1]
             whole = width
             if array.busy and rows > 1:  # no cache line holds values of two rows
                 line = LINE_BYTES // dtype.itemsize
@@ -431,7 +446,7 @@ class Layout:
         return block
 
     @cached_property
-    def _filled(self) -> list[tuple[int, Space, Any, int, int]]:
+    def _filled(self) -> list[tuple[int, Space, Any, int, int, int]]:
         """The arrays of a block that have values: number, declaration, dtype, and lengths."""
         each = enumerate(zip(ARRAYS.values(), self._lengths, strict=True))
         return [(k, *declared, *lengths) for k, (declared, lengths) in each if any(lengths)]
@@ -448,9 +463,16 @@ class Layout:
         self.section(block.numbers, "values")[:] = self.by_run(values.numbers)
         self.of_runs(block.integers)[:] = self.by_run(values.integers)
 
-    def pack(self, old: Block, lanes: NDArray[np.int64], records: int, workers: int = 1) -> Block:
+    def pack(
+        self,
+        old: Block,
+        lanes: NDArray[np.int64],
+        records: int,
+        workers: int = 1,
+        measurements: int = 0,
+    ) -> Block:
         """New blocks with the runs of these (blocks * R) lanes in their present state."""
-        block = self.allocate(len(lanes) // self.runs, records, workers)
+        block = self.allocate(len(lanes) // self.runs, records, workers, measurements)
         moved = [(old.numbers[:, : self.moved], block.numbers[:, : self.moved])]
         moved += [
             (getattr(old, name), getattr(block, name))
@@ -459,6 +481,7 @@ class Layout:
         ]
         for source, target in moved:
             self.of_runs(target)[:] = self.by_run(self.by_lane(source)[lanes])
+        self.measured(block)[:] = self.measured(old)[lanes]
         return block
 
     # ------------------------------------------------------------ views
@@ -479,8 +502,14 @@ class Layout:
         return values.reshape(len(values), self.room, stride)
 
     def values_of(self, block: Block, k: int) -> NDArray[np.float64]:
-        """View (room, units) of the same, without padding, for a single run."""
-        return self._activations(block, k)[0, :, : self.network.sizes[k + 1]]
+        """View (blocks, R, room, units) of the same, run by run, without padding."""
+        units = self.network.sizes[k + 1]
+        values = self._activations(block, k)[:, :, : units * self.runs]
+        return values.reshape(len(values), -1, units, self.runs).transpose(0, 3, 1, 2)
+
+    def measured(self, block: Block) -> NDArray[np.float64]:
+        """View (lanes, n) of what was measured; a gap keeps runs from competing for a cache set."""
+        return block.measured.reshape(len(block.measured) * self.runs, -1)
 
     def path(self, block: Block, records: int) -> NDArray[np.float64]:
         """(lanes, records, P) recorded weights."""

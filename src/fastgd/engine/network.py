@@ -128,6 +128,13 @@ class Network:
                 normalization.append(BatchNorm(*(matrix[..., place, :] for place in statistics)))
         return NetworkParts(tuple(weights), tuple(biases), tuple(normalization))
 
+    def each(self, rows: NDArray[Any]) -> list[NetworkParts]:
+        """Split n rows (n, parameters) into n networks: in a loop :meth:`parts` takes 5 us each."""
+        weights, biases, normalization = self.parts(rows)
+        kinds = weights, biases, [map(BatchNorm, *layer) for layer in normalization]
+        found = (list(zip(*layers, strict=True)) or [()] * len(rows) for layers in kinds)
+        return list(map(NetworkParts, *found))
+
     def row(self, parts: NetworkParts) -> NDArray[np.float64]:
         """Join the arrays into a row, or rows (..., parameters): the inverse of :meth:`parts`."""
         flat: list[NDArray[np.float64]] = []

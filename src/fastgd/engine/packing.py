@@ -336,7 +336,8 @@ def arrange(
     # Better than a shared table, which for 5 folds has a quarter more samples than a run trains on.
     if _fill(each, wide) >= FULL or wide == 1:
         return [by_part(samples, np.arange(runs), each, wide)]
-    apart = folds and (in_step or recipe.features.dropout)
+    by_place = recipe.features.dropout or recipe.features.input_noise
+    apart = folds and (in_step or by_place)
     if weighed and not apart and _fill(of_table, wide) >= FULL:
         tables = np.argsort(-samples.table_sizes, kind="stable")
         order = (tables[:, None] * of_table + np.arange(of_table)).ravel()

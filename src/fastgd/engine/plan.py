@@ -1,6 +1,6 @@
 """The runs of one network architecture, what they share, and their memory and time."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
@@ -17,13 +17,21 @@ from fastgd.engine.devices import AUTO, CPU
 from fastgd.engine.layout import Layout, Sharing
 from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, RunBatch, arrange
-from fastgd.engine.recipe import ValueColumn, monitoring_of, recipe_of
+from fastgd.engine.programs import ProgramAxis
+from fastgd.engine.recipe import ValueColumn, monitoring_of, recipe_of, states_kept
 from fastgd.engine.session import CHUNK_SECONDS, Session, ValueAxes
+from fastgd.formulas.measures import SHARPNESS
+from fastgd.formulas.updates import kept_of
 from fastgd.kernel.block import Recipe
 from fastgd.kernel.vectorization import GPU, Machine
 
 PASS_BYTES = 64 * 1024**2
 """Memory limit for the blocks passed to the kernel at a time, unless one per thread is more."""
+
+MEASURING_BYTES = 16 * 1024**2
+"""The same where each update may be measured: memory of less than 32 MiB is kept by the C library,
+and what was measured is copied before it leaves the caches. An eighth less time than with 64 MiB.
+"""
 
 GPU_BYTES = 2 * 1024**3
 """The same for the blocks that are on GPUs at a time, unless an eighth of what is free is less.
@@ -41,6 +49,8 @@ class Keep:
 
     weights: bool = True
     state: bool = False
+    predictions: bool = False
+    """Of the samples, with each recorded error."""
 
 
 @dataclass(eq=False)
@@ -111,6 +121,8 @@ class Plan:
         ``others``, networks of the same sweep, where little is lost by that.
         """
         scope = values if scope is None else scope
+        if isinstance(rules := values.get("optimizer"), ProgramAxis):
+            method = method.at({"optimizer": rules.optimizer})
         columns = tuple(ValueColumn.of(name, axis, method) for name, axis in values.items())
         samples = PackedSamples(
             task.X, task.y, method.sample_weight, task.validation, task.partition, task.gradients
@@ -118,7 +130,7 @@ class Plan:
         recipe = recipe_of(
             method,
             scope,
-            record_weights=record_weights,
+            record_weights=record_weights or SHARPNESS in (method.measure or ()),
             holds_out=task.holds_out,
             has_gradients=task.gradients is not None,
         )
@@ -165,11 +177,14 @@ class Plan:
                 batch,
                 iterations=self.task.iterations,
                 record_every=self.task.record_every,
+                total=self.task.total,
                 look=look,
+                schedule_start=self.task.schedule_start,
                 threads=self.threads if device == CPU and blocks < self.threads else 1,
                 blocks=blocks,
                 machine=machine,
                 device=device,
+                programs=next((c.programs for c in self.columns if c.programs is not None), None),
                 workers=self.threads,
             )
             batches.append((batch, session))
@@ -203,13 +218,16 @@ class Plan:
         if keep.state:
             optimizer, best = self.method.optimizer, layout.recipe.best is not None
             drawn = layout.samples if layout.recipe.batches.name == "adaptive" else 0
-            kept += parameters * (8 * (optimizer.states + 2 + best) + 1)
-            kept += 8 * (len(optimizer.kept) + layout.kept_errors + drawn + 10)
+            kept += parameters * (8 * (states_kept(self.method) + 2 + best) + 1)
+            kept += 8 * (len(kept_of(optimizer)) + layout.kept_errors + drawn + 10)
         if layout.recipe.path is not None:
             kept += 16 * records * parameters  # once more while they are copied out of the blocks
+        if keep.predictions:
+            kept += 16 * records * len(self.task.X) * self.network.sizes[-1]
         held = records * self.task.holds_out
         # Twice the errors and losses: a sweep concatenates those of its networks.
-        results = self.runs * (16 * (2 * records + held + layout.watched + 8) + kept)
+        measured = layout.sizes["quantities"] * self.batches[0][1].measurements
+        results = self.runs * (16 * (2 * records + held + measured + layout.watched + 8) + kept)
         # Initial parameters: as given, in rows, and while the rows are assembled.
         first = 24 * self.starts * parameters
         # Twice the blocks: runs that haven't ended are repacked into new ones.
@@ -248,27 +266,28 @@ class Plan:
             each = session.bytes_of_block(size, held, self.sharers(session))
             return min(blocks, max(1, most // each))
         in_time = int(CHUNK_SECONDS / (session.seconds(size) * self.task.updates))
-        fitting = PASS_BYTES // session.bytes_of_block(size, held) // self.threads
+        most = PASS_BYTES if session.layout.recipe.measure is None else MEASURING_BYTES
+        fitting = most // session.bytes_of_block(size, held) // self.threads
         per_thread = min(max(in_time, BLOCKS_PER_THREAD), fitting)
         return min(blocks, self.threads * max(1, per_thread))
 
 
 def _axes(
-    named: Iterable[tuple[str, int]], together: Collection[str], divided: int
+    named: Sequence[tuple[str, int]], together: Collection[str], divided: int
 ) -> tuple[list[int], tuple[int, ...]]:
     """The lengths of the axes after the parts, and the axis that each name belongs to.
 
-    Combinations that are ``divided`` among parts are along these and an axis of their own.
+    Optimizers are first. Combinations that are ``divided`` among parts are along these and an axis
+    of their own.
     """
     lengths: list[int] = []
-    along = []
-    combinations = {length for name, length in named if name in together}
-    if combinations:
-        lengths.extend(length // divided for length in combinations)  # all have the same length
-    for name, length in named:
-        if name in together:
-            along.append(1 if divided == 1 else -1)
-            continue
-        lengths.append(length)
-        along.append(len(lengths))
-    return lengths, tuple(along)
+    along: dict[str, int] = {}
+    for name, length in sorted(named, key=lambda one: _rank(one[0], together)):
+        if name not in together or along.keys().isdisjoint(together):  # all have the same length
+            lengths.append(length // divided if name in together else length)
+        along[name] = len(lengths) if name not in together or divided == 1 else -1
+    return lengths, tuple(along[name] for name, _ in named)
+
+
+def _rank(name: str, together: Collection[str]) -> int:
+    return 0 if name == "optimizer" else 1 if name in together else 2

@@ -5,8 +5,7 @@ their gradients from an iteration of it, and derivatives by the inputs from a ke
 plane of errors is that kernel's, too, with two parameters that change from point to point.
 """
 
-import math
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -19,7 +18,7 @@ import numpy as np
 
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Partition, RowIndices
-from fastgd.checks.numbers import SPARE, FloatArray, check_memory
+from fastgd.checks.numbers import FloatArray, check_memory
 from fastgd.engine.devices import CPU, available_threads
 from fastgd.engine.layout import Layout, Sharing, up
 from fastgd.engine.network import Network, layers_of
@@ -68,12 +67,15 @@ def predict(
     threads: int,
     result: FloatArray,
     rows: RowIndices | None = None,
+    hidden: Sequence[FloatArray] = (),
 ) -> None:
     """Write the outputs of networks with these parameters (n, P) into (n, samples, outputs).
 
     With the ``rows`` of groups they are (groups, m, P), the networks of a group are for its rows
     only, and the result is (m, samples, outputs). ``numbers`` are the function parameters in which
-    the networks differ. Outputs are NaN for networks with a parameter that isn't finite.
+    the networks differ. Outputs are NaN for networks with a parameter that isn't finite. The
+    values of ``hidden`` layers (n, samples, units) are written, too, if arrays are given for them;
+    then without ``rows``, as all samples are in one group.
     """
     each, flat = parameters.shape[-2], parameters.reshape(-1, network.parameters)
     finite, outputs = np.asarray(np.isfinite(flat).all(axis=1)), network.sizes[-1]
@@ -90,7 +92,8 @@ def predict(
             if rows is not None:  # the largest remaining ones
                 batch = replace(batch, size=int(samples.sizes[batch.order[begin] // each]))
             if session is None or batch.size != session.layout.samples:
-                session = Session.make(network, method, samples, recipe, batch)
+                group = up(len(X), ROWS) if hidden else None
+                session = Session.make(network, method, samples, recipe, batch, group=group)
                 in_time = int(CHUNK_SECONDS / session.seconds())  # so that Ctrl-C is handled soon
                 fitting = PASS_BYTES // session.bytes_of_block(0, 0) // threads
                 step = session.layout.runs * threads * max(1, min(in_time, fitting))
@@ -106,6 +109,9 @@ def predict(
             shape = lanes.size, batch.size, outputs
             runs = runs.into(result[begin:end] if is_direct else np.empty(shape))
             runs.run(0, 1, threads)
+            for k, into in enumerate(hidden):
+                values = session.layout.values_of(runs.block, k)[:, :, : len(X)]
+                into[begin:end] = values[np.divmod(runs.places, session.layout.runs)]
             if rows is not None:
                 for owner, found in zip(owners.tolist(), runs.outputs(), strict=True):
                     part = rows[owner // each]
@@ -113,8 +119,27 @@ def predict(
             elif not is_direct:
                 result[begin:end] = runs.outputs()
             begin = end
-    if rows is None:
-        result[~finite] = np.nan
+    for array in () if rows is not None else (result, *hidden):
+        array[~finite] = np.nan
+
+
+def hidden_values(
+    network: Network,
+    method: Method,
+    parameters: FloatArray,
+    X: FloatArray,
+    numbers: FunctionParameters,
+    threads: int,
+) -> tuple[FloatArray, ...]:
+    """Values (n, samples, units) of each hidden layer; arguments are as in :func:`predict`."""
+    n = len(parameters)
+    found = [np.empty((n, len(X), units)) for units in network.sizes[1:-1]]
+    for start in range(0, len(X) if found else 0, TOGETHER):
+        own = slice(start, start + TOGETHER)
+        some, hidden = X[own], [layer[:, own] for layer in found]
+        outputs = np.empty((n, len(some), network.sizes[-1]))
+        predict(network, method, parameters, some, numbers, threads, outputs, hidden=hidden)
+    return tuple(found)
 
 
 class Forward:
@@ -152,7 +177,7 @@ class Forward:
                 X, y = (np.zeros((count, width)) for width in (network.sizes[0], network.sizes[-1]))
                 session = Session(layout, method, PackedSamples(X, y))
                 runs = session.load(np.zeros((1, network.parameters)))
-                top = layout.values_of(runs.block, network.layers - 1)[None, :count]
+                top = layout.values_of(runs.block, network.layers - 1)[0, :, :count]
                 return cls(runs, lambda: top)
         return cls._side_by_side(network, methods, room)
 
@@ -524,48 +549,3 @@ def measure_plane(
         advance(last - at, partial(errors.__getitem__, slice(at, last)))
         at = last
     return errors.reshape(len(y), len(x))
-
-
-# ---------------------------------------------------------------- memory of large results
-# It is used again once a result is dropped. An array of 32 MiB or more returns its memory to the
-# system when it is dropped, and the system clears the pages of the next one. A virtual machine may
-# have given them to its host meanwhile, and then waits for the host: new memory of 32 MiB took 4 to
-# 70 ms, and the prediction in it 42 ms.
-
-
-RESULT_LEAST_BYTES = 4 * 1024**2
-"""The memory of smaller arrays is kept by the C library."""
-
-RESULT_MOST_BYTES = 128 * 1024**2
-"""The memory of larger ones returns to the system."""
-
-_spare: deque[FloatArray] = deque(maxlen=1)
-"""The memory of the last one dropped. Its operations are safe in threads and finalizers."""
-
-SPARE.append(_spare.clear)
-
-
-class _Owner:
-    """Owns the memory of an array until the array and all views of it are dropped."""
-
-    def __init__(self, memory: FloatArray, shape: tuple[int, ...]) -> None:
-        self._memory = memory
-        self.__array_interface__ = memory.__array_interface__ | {"shape": shape}
-
-    def __del__(self, _keep: Callable[[FloatArray], None] = _spare.append) -> None:
-        _keep(self._memory)  # as a default it is still there when the interpreter ends
-
-
-def empty(shape: tuple[int, ...]) -> FloatArray:
-    """Like ``np.empty``, maybe in the memory of an earlier array that was dropped."""
-    count = math.prod(shape)
-    if not RESULT_LEAST_BYTES <= 8 * count <= RESULT_MOST_BYTES:
-        return np.empty(shape)
-    try:
-        memory = _spare.pop()
-    except IndexError:
-        memory = np.empty(0)
-    if not count <= memory.size <= 1.25 * count:
-        del memory  # before there is more
-        memory = np.empty(count)
-    return np.asarray(_Owner(memory, shape))

@@ -9,22 +9,29 @@ each one from the choice that reads the value.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.axes import parameters_of
+from fastgd.arguments.axes import changing, parameters_of
 from fastgd.arguments.declarations import DECLARED, VALUES
+from fastgd.arguments.option_types import Frozen
 from fastgd.arguments.options import Method
+from fastgd.engine.programs import ProgramAxis, Programs
+from fastgd.formulas import updates
 from fastgd.formulas.derivation import Derivation, DualExpression, replaced, steadied
-from fastgd.formulas.expressions import Tree
-from fastgd.formulas.named import UNITS, Function, Loss, loss_of, unit_of
-from fastgd.kernel.block import OPTIONS, Recipe
+from fastgd.formulas.expressions import Tree, parse
+from fastgd.formulas.measures import Measure, Term, name_of, needs_last, quantity_of, stop_of
+from fastgd.formulas.named import UNITS, Formula, Function, Loss, Schedule, loss_of, unit_of
+from fastgd.formulas.updates import kept_of, update_of
+from fastgd.kernel.block import NEAR_END, OPTIONS, RESULTS, TERMS, Kind, Recipe, reads
 from fastgd.kernel.iteration.activations import BOTH, DERIVATIVE, OF_VALUE, TWICE, VALUE
 from fastgd.kernel.iteration.losses import DELTA, LOSS
+from fastgd.kernel.iteration.optimizer_steps import ONCE, OVER_TIME, STEP
 from fastgd.kernel.language.specialization import Choice, Features, FormulaChoice
-from fastgd.optimizers import ALL, Optimizer
+from fastgd.optimizers import Optimizer
 from fastgd.schedules import Constant
 
 _SLOTS = [(DECLARED[name].feature, slot) for name in VALUES for slot in DECLARED[name].slots]
@@ -42,15 +49,23 @@ _OPTIMIZER = len(_REAL)
 INTEGERS = OPTIONS + len(_WHOLE)
 """Integers of a run."""
 
-# The step of fastgd.objective, which is no optimizer, stores the derivative as its state.
-STATES = {kind.__name__: kind.states for kind in ALL} | {"Derivative": 1}
-"""State variables that an optimizer keeps for each parameter."""
+
+def states_of(recipe: Recipe) -> int:
+    """State variables of each parameter: the optimizer's, and maybe the last gradient."""
+    measured = recipe.measure is not None and reads(recipe.measure, "last")
+    own = recipe.programs.places["states"] if recipe.programs else state_count(recipe.optimizer)
+    return own + int(measured)
+
+
+def states_kept(method: Method) -> int:
+    """The same, of a method."""
+    return int(updates.states_of(method.optimizer) + needs_last(method.measure))
 
 
 def corrections_of(optimizer: Optimizer) -> slice:
     """The part of a run's values that the optimizer changes from step to step."""
-    first = _OPTIMIZER + len(optimizer._fields)
-    return slice(first, first + len(optimizer.kept))
+    first = _OPTIMIZER + len(optimizer.hyperparameters)
+    return slice(first, first + len(kept_of(optimizer)))
 
 
 TOLERANCE, PATIENCE = _PLACES["watch", "tolerance"], _PLACES["watch", "patience"]
@@ -99,7 +114,7 @@ def places_of(method: Method) -> dict[str, int]:
     What the optimizer keeps comes after its hyperparameters, under names that functions may use
     too.
     """
-    fields, behind = method.optimizer._fields, corrections_of(method.optimizer).stop
+    fields, behind = method.optimizer.hyperparameters, corrections_of(method.optimizer).stop
     after = (*method.schedule.hyperparameters, *method.numbers)
     places = {name: place for place, name in enumerate(fields, _OPTIMIZER)}
     return places | {name: place for place, name in enumerate(after, behind)}
@@ -109,7 +124,7 @@ def width_of(recipe: Recipe) -> int:
     """Float values of a run."""
     choices = (
         *(recipe.optimizer, recipe.schedule, recipe.activation),
-        *(recipe.output, recipe.loss, recipe.coupling),
+        *(recipe.output, recipe.loss, recipe.coupling, recipe.own_penalty),
     )
     places: list[int] = [place for choice in choices if choice for place in choice.places.values()]
     return max((_OPTIMIZER - 1, *places)) + 1
@@ -125,8 +140,9 @@ class Values(NamedTuple):
     def of(cls, method: Method, runs: int) -> "Values":
         """The values of a method, repeated for each run; seeds are 0."""
         optimizer, schedule = method.optimizer, method.schedule
-        own = [getattr(optimizer, name) for name in optimizer._fields]
-        own += optimizer.kept.values()
+        fields = [getattr(optimizer, name) for name in optimizer.hyperparameters]
+        own = [0.0 if isinstance(one, Schedule) else one for one in fields]  # set in each update
+        own += kept_of(optimizer)
         own += [getattr(schedule, name) for name in schedule.hyperparameters]
         own += method.numbers.values()
         numbers, integers = [0.0] * _OPTIMIZER + own, [0] * INTEGERS
@@ -148,10 +164,19 @@ class ValueColumn:
 
     parts: tuple[tuple[bool, int, NDArray[Any]], ...]
     """Whether it is an integer, its index, and the (n,) values along the axis."""
+    masks: tuple[Frozen | None, ...] = ()
+    """What is frozen, along such an axis."""
+    programs: NDArray[np.int64] | None = None
+    """Those of rules along such an axis."""
 
     @classmethod
     def of(cls, name: str, axis: Sequence[Any], method: Method) -> "ValueColumn":
         """The column of an option, an optimizer's or schedule's field, or a function parameter."""
+        if isinstance(axis, ProgramAxis):
+            numbers = enumerate(axis.values.T, _OPTIMIZER)
+            return cls(tuple((False, place, own) for place, own in numbers), programs=axis.table)
+        if name in DECLARED and DECLARED[name].masks:
+            return cls((), tuple(axis))
         if name not in VALUES:
             return cls(((False, places_of(method)[name], np.array(axis, dtype=np.float64)),))
         parts, option = [], DECLARED[name]
@@ -163,7 +188,7 @@ class ValueColumn:
 
     def __len__(self) -> int:
         """Number of values along the axis."""
-        return len(self.parts[0][2])
+        return len(self.parts[0][2]) if self.parts else len(self.masks)
 
     def put(self, values: Values, index: NDArray[np.int64]) -> None:
         """Assign to each run the axis value at its index."""
@@ -180,14 +205,34 @@ _ON = {feature: choice_of("on", feature) for feature in (*Recipe._fields, *_WANT
 """The choice of each feature that is either on or off."""
 
 
-_OPTIMIZERS = {
-    kind: Choice(
-        kind.__name__,
-        **{name: place for place, name in enumerate((*kind._fields, *kind.kept), _OPTIMIZER)},
-    )
-    for kind in ALL
-}
-"""Each optimizer as a choice that knows the indices of its hyperparameters and kept values."""
+def step_of(optimizer: Optimizer) -> Choice:
+    """An optimizer as a choice that knows the indices of its hyperparameters and kept values.
+
+    All that are made of a formula have the same names: see :class:`fastgd.formulas.updates.Update`.
+    """
+    if optimizer.formula:
+        return _by_rule(optimizer.formula, tuple(optimizer.hyperparameters))
+    own = (*optimizer._fields, *optimizer.kept)
+    places = {name: place for place, name in enumerate(own, _OPTIMIZER)}
+    return Choice(type(optimizer).__name__, **places)
+
+
+@lru_cache(maxsize=1024)
+def _by_rule(text: str, fields: tuple[str, ...]) -> Choice:
+    update = update_of(text, fields)
+    names = [f"h{k}" for k in range(len(fields))] + [f"k{k}" for k in range(len(update.kept))]
+    formulas = (STEP, FormulaChoice(*update.step)), (ONCE, FormulaChoice(*update.once))
+    return Choice("rule", formulas, **{n: place for place, n in enumerate(names, _OPTIMIZER)})
+
+
+def state_count(choice: Choice) -> int:
+    """State variables that an optimizer keeps for each parameter.
+
+    The step of fastgd.objective, which is no optimizer, stores the derivative as its state, and
+    that of second order the weights before it.
+    """
+    return len(choice.formulas[STEP].results) - 1 if STEP in choice.formulas else 1
+
 
 _BATCHES = {
     "all": Choice("all"),
@@ -210,14 +255,16 @@ def recipe_of(
     wanted["frozen"] |= method.bias and method.batch_norm  # see Network.learning
     in_batches = method.batch_size is not None
     batches = "adaptive" if method.sampling == "adaptive" else "epochs" if in_batches else "all"
-    masked = wanted["dropout"] or wanted["dropconnect"]
+    masked = wanted["dropout"] or wanted["dropconnect"] or wanted["input_noise"]
     optimizer, schedule = method.optimizer, method.schedule
     is_curved = bool(optimizer.second_order)
-    rates, first = None, corrections_of(optimizer).stop  # where a schedule's fields begin
-    if not isinstance(schedule, Constant):
-        fields = {name: first + k for k, name in enumerate(schedule.hyperparameters)}
-        rates = Choice(type(schedule).__name__, **fields)
-    first += len(schedule.hyperparameters)
+    first = corrections_of(optimizer).stop + len(schedule.hyperparameters)
+    rates = own_penalty = None
+    if (fields := changing(optimizer)) or not isinstance(schedule, Constant):
+        rates = _over_time(schedule.formula, fields, places_of(method))
+    if method.penalty is not None:
+        places = places_of(method)
+        own_penalty = unit_choice(method.penalty, places, with_derivative=False, twice=True)
     functions = _functions_of(method.activation, method.output, method.loss, first, has_gradients)
     loss = dict(functions.loss.formulas).get(LOSS)
     wanted |= {
@@ -239,18 +286,51 @@ def recipe_of(
     }
     on = {name: _ON[name] if is_wanted else None for name, is_wanted in wanted.items()}
     return Recipe(
-        optimizer=_OPTIMIZERS[type(optimizer)],
+        optimizer=step_of(optimizer),
         schedule=rates,
+        own_penalty=own_penalty,
         activation=functions.activation,
         output=functions.output,
         loss=functions.loss,
         coupling=functions.coupling,
         batches=_BATCHES[batches],
         watch=choice_of(method.monitor, "watch") if wanted["watch"] else None,
+        **_measuring(method),
         outputs=None,
         features=Features(**{name: on[name] for name in _FEATURES}),
         **{name: on[name] for name in _SWITCHED},
+        programs=_programs_of(optimizer),
     )
+
+
+def _programs_of(optimizer: Optimizer) -> Choice | None:
+    """The choice of rules as data: where the number of a run's program is, and what it keeps."""
+    if not isinstance(optimizer, Programs):
+        return None
+    kept = corrections_of(optimizer).start
+    return Choice("on", number=_OPTIMIZER, kept=kept, states=optimizer.states)
+
+
+def _over_time(
+    schedule: Schedule | None, fields: Mapping[str, Schedule], places: Mapping[str, int]
+) -> Choice:
+    """The kernel choice of a schedule, and of those of the optimizer's fields."""
+    names, formula = _each_over_time((schedule, *fields.values()))
+    own = {f"n{k}": places[name] for k, name in enumerate(names)}
+    own |= {f"h{k}": places[name] for k, name in enumerate(fields, 1)}
+    return Choice("formula", ((OVER_TIME, formula),), **own)
+
+
+@lru_cache(maxsize=1024)
+def _each_over_time(
+    formulas: tuple[Schedule | None, ...],
+) -> tuple[tuple[str, ...], FormulaChoice]:
+    """The names of the parameters, and the formula of all values; None is a given factor."""
+    names = dict.fromkeys(name for one in formulas if one for name in one.parameters)
+    own: dict[str, Tree] = {name: f"n{k}" for k, name in enumerate(names)}
+    found = Derivation("")
+    trees = (replaced(one.tree, own) if one else "given" for one in formulas)
+    return (*names,), _formula(found, tuple(found.of(tree).value for tree in trees))
 
 
 def monitoring_of(
@@ -266,7 +346,7 @@ def monitoring_of(
     every = 0 if stops or "summary" in given else record_every
     if method.evaluate_every is not None:
         every = int(method.evaluate_every)
-    return every, stops or bool(method.optimizer.second_order)
+    return every, stops or bool(method.optimizer.second_order or method.stop)
 
 
 def is_watched(method: Method, values: Mapping[str, Sequence[Any]]) -> bool:
@@ -282,6 +362,81 @@ def _given(method: Method, values: Mapping[str, Sequence[Any]]) -> set[str]:
         if any(value != _SWITCHES[name] for value in values[name]):
             given.add(name)
     return given
+
+
+# ---------------------------------------------------------------- what is measured
+
+
+def _measuring(method: Method) -> dict[str, Choice | None]:
+    """What is measured and stops runs, as choices of the kernel."""
+    measure, stop = method.measure, None
+    if found := method.stop and stop_of(method.stop):
+        which = list(map(name_of, measure)).index(found.name)
+        stop = Choice("below" if found.is_below else "above", which=which)
+    if measure is not None:
+        states, units = updates.states_of(method.optimizer), (method.activation, method.output)
+        measure = _measure(measure, method.measure_layers, states, *units)
+    return {"measure": measure, "stop": stop}
+
+
+@lru_cache(maxsize=1024)
+def _measure(
+    measures: tuple[str | Measure, ...],
+    in_layers: bool,
+    states: int,
+    activation: str | Function,
+    output: str | Function,
+) -> Choice:
+    """The choice of these quantities: the terms that they are made of, each once, and results."""
+    found, finish = Derivation("", OF_VALUE), Derivation("", OF_VALUE)
+    terms: dict[tuple[int, ...], int] = {}
+    results = []
+    for measure in measures:
+        quantity, own = quantity_of(measure), {}
+        for letter, term in zip("abc", quantity.terms, strict=False):
+            own[letter] = f"a{terms.setdefault(_added(found, term), len(terms))}"
+        tree = parse("a result", quantity.result, ("a", "b", "c", "n"))
+        results.append(finish.of(steadied(replaced(tree, own))).value)
+    factors = tuple(node for _, *pair in terms for node in pair)
+    formulas = [(TERMS, _formula(found, factors)), (RESULTS, _formula(finish, tuple(results)))]
+    if any(how > Kind.CHANGES for how, *_ in terms):
+        formulas.append((NEAR_END, _near_ends(activation, output)))
+    kinds = {f"term{k}": how for k, (how, *_) in enumerate(terms)}
+    return Choice("layers" if in_layers else "whole", formulas, last=states, **kinds)
+
+
+def _near_ends(activation: str | Function, output: str | Function) -> FormulaChoice:
+    """Whether a value v is within 1 % of an end of its range, and has a range."""
+    found = Derivation("", OF_VALUE)
+    near, has = [], []
+    for unit in (output, activation):
+        low, high = unit_of(unit).reach
+        is_bounded, margin = high - low < inf, 0.01 * (high - low)
+        ends = f"where(v <= {low + margin!r}, 1, where(v >= {high - margin!r}, 1, 0))"
+        near.append(ends if is_bounded else "0")
+        has.append("1" if is_bounded else "0")
+    texts = (f"where(o > 0.5, {', '.join(own)})" for own in (near, has))
+    trees = [steadied(parse("a range", text, ("v", "o"))) for text in texts]
+    return _formula(found, tuple(found.of(tree).value for tree in trees))
+
+
+def _added(found: Derivation, term: Term) -> tuple[int, ...]:
+    """How a term is added up, and its factors; none if the kernel counts it by itself."""
+    if (name := str(term.tree).upper()) in Kind.__members__:
+        return (Kind[name].value,)
+    node = found.of(steadied(term.tree)).value
+    kind, *factors = found.nodes[node]
+    if kind == "mul" and not term.is_max:
+        return Kind.PRODUCT.value, *factors
+    return (Kind.MAXIMUM if term.is_max else Kind.SUM).value, node, node
+
+
+def quantities_of(measure: Choice | None, layers: int) -> int:
+    """Numbers of a run that a measurement stores."""
+    if measure is None:
+        return 0
+    count = len(measure.formulas[RESULTS].results)
+    return count * layers if measure.name == "layers" else count
 
 
 # ---------------------------------------------------------------- activations, outputs and losses
@@ -320,15 +475,20 @@ def _functions_of(
         return _Functions(hidden, outputs, Choice(str(loss)), Choice("softmax"))
     if known is None:
         return _Functions(hidden, outputs, Choice(str(loss)), None)
-    own = _places(unit, "u", places) | _places(known, "n", places)
+    joint = joint_choice(known, unit, places)
     if known.outputs > 1:
-        joint = Choice("joint", _joint(known, unit), **own)
         return _Functions(hidden, outputs, Choice("joint"), joint)
     if loss == "squared" and DERIVATIVE in outputs.formulas:
         return _Functions(hidden, outputs, Choice("squared"), None)
     is_exp_below = outputs.name in UNITS and UNITS[outputs.name].is_exp_below
-    formula = Choice("formula", _of_output(known, unit, is_exp_below), **own)
+    formula = Choice("formula", _of_output(known, unit, is_exp_below), **joint.places)
     return _Functions(hidden, outputs, formula, None)
+
+
+def joint_choice(loss: Loss, unit: Function, places: Mapping[str, int]) -> Choice:
+    """The kernel choice of a loss as a function of all inputs of a target's output units."""
+    own = _places(unit, "u", places) | _places(loss, "n", places)
+    return Choice("joint", _joint(loss, unit), **own)
 
 
 def unit_choice(
@@ -362,11 +522,11 @@ def _name_of(unit: str | Function) -> str:
     return "function"
 
 
-def _places(formula: Function | Loss, letter: str, places: Mapping[str, int]) -> dict[str, int]:
+def _places(formula: Formula, letter: str, places: Mapping[str, int]) -> dict[str, int]:
     return {f"{letter}{k}": places[name] for k, name in enumerate(formula.parameters)}
 
 
-def _renamed(formula: Function | Loss, letter: str, *variables: Tree) -> dict[str, Tree]:
+def _renamed(formula: Formula, letter: str, *variables: Tree) -> dict[str, Tree]:
     """Substitutions for the variables and parameters in a formula's tree.
 
     With neutral names, code compiled for one formula serves any other that differs in names only.
@@ -401,7 +561,7 @@ def _twice(function: Function) -> tuple[str, FormulaChoice]:
     return TWICE, _formula(found, (value, derivative, second))
 
 
-_PIECES = {"where", "maximum", "minimum", "abs", "sign", "relu"}
+_PIECES = {"where", "maximum", "minimum", "abs", "sign", "floor", "relu"}
 _MENDED = {"gelu"}
 """Activations made of pieces that meet where all of their derivatives are 0, far out."""
 
@@ -489,6 +649,7 @@ def _has_log(tree: Tree, variable: str) -> bool:
     return tree == ("log", variable) or any(_has_log(part, variable) for part in tree[1:])
 
 
+@lru_cache(maxsize=1024)
 def _joint(loss: Loss, unit: Function) -> tuple[tuple[str, FormulaChoice], ...]:
     """For a loss of outputs v0 = unit(z0), ...: these and minus the derivatives; the loss."""
     found = Derivation("", OF_VALUE)
@@ -504,26 +665,15 @@ def _joint(loss: Loss, unit: Function) -> tuple[tuple[str, FormulaChoice], ...]:
     return (DELTA, _formula(found, (*values, *deltas))), (LOSS, _formula(found, (whole,)))
 
 
+def differentiated(formula: FormulaChoice, by: str) -> FormulaChoice:
+    """The derivatives of a formula's results by one of its variables."""
+    found = Derivation(by, OF_VALUE)
+    found.nodes.extend(formula.nodes)
+    return _formula(found, tuple(found.slope(found.dual(k)) for k in formula.results))
+
+
 def _formula(
     found: Derivation, results: tuple[int, ...], names: Mapping[int, str] | None = None
 ) -> FormulaChoice:
     """The nodes that the results depend on, renumbered; nodes in ``names`` become variables."""
-    names = names or {}
-    order: dict[int, int] = {}
-    nodes: list[tuple[object, ...]] = []
-
-    def add(k: int) -> int:
-        if k not in order:
-            kind, *rest = found.nodes[k]
-            if k in names:
-                node: tuple[object, ...] = ("variable", names[k])
-            elif kind in ("number", "variable"):
-                node = found.nodes[k]
-            else:
-                node = (kind, *map(add, rest))
-            order[k] = len(nodes)
-            nodes.append(node)
-        return order[k]
-
-    made = tuple(map(add, results))
-    return FormulaChoice(tuple(nodes), made)
+    return FormulaChoice(*found.taken(results, names or {}))

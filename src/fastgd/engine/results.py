@@ -13,10 +13,12 @@ from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.plan import Keep, Plan
-from fastgd.engine.recipe import TOLERANCE, corrections_of, is_watched
+from fastgd.engine.recipe import TOLERANCE, corrections_of, is_watched, states_kept, states_of
+from fastgd.engine.result_memory import empty
 from fastgd.engine.session import Runs
+from fastgd.formulas.updates import kept_of
 from fastgd.kernel import block as slots
-from fastgd.optimizers import BAYESIAN, LevenbergMarquardt, Optimizer
+from fastgd.optimizers import BAYESIAN, LevenbergMarquardt
 
 NOWHERE = -1
 """``best_iteration`` of a run that isn't monitored, or that never had a finite error."""
@@ -54,7 +56,7 @@ class State(NamedTuple):
 
     parameters: Annotated[FloatArray, "n P"]
     steps: Annotated[FloatArray, "n S P"]  # S state variables of the optimizer per parameter
-    corrections: Annotated[FloatArray, "n C"]  # optimizer.kept, per run, in its order
+    corrections: Annotated[FloatArray, "n C"]  # what an optimizer keeps of each run
     signs: Annotated[NDArray[np.uint8], "n P"]  # 1 if the last update was positive
     changes: Annotated[Integers, "n P"]  # direction changes
     watch: Annotated[FloatArray, "n watched"]  # 4 + window: smallest, first, sums, recent; or 0
@@ -85,16 +87,20 @@ class State(NamedTuple):
 
     @classmethod
     def empty(
-        cls, runs: int, parameters: int, optimizer: Optimizer, watched: int, drawn: int, best: int
+        cls, runs: int, parameters: int, method: Method, watched: int, drawn: int, best: int
     ) -> State:
         """Allocate the state of ``runs`` runs of a network with this number of parameters.
 
         ``watched`` and ``best`` are as in :meth:`widths`, and ``drawn`` is the number of samples
         with adaptive sampling, or else 0.
         """
-        sizes = {"n": runs, "P": parameters, "S": optimizer.states, "C": len(optimizer.kept)}
-        sizes |= {"2": 2, "watched": watched, "drawn": drawn, "best": best * parameters}
-        return cls(**allocated(_STATE, sizes))
+        sizes = {"n": runs, "P": parameters, "S": states_kept(method)}
+        sizes |= {"C": len(kept_of(method.optimizer)), "2": 2, "watched": watched, "drawn": drawn}
+        sizes |= {"best": best * parameters}
+        state = cls(**allocated(_STATE, sizes))
+        state.watch[:, : slots.FIRST + 1] = np.inf  # no error was seen
+        state.best_error[:] = np.nan
+        return state
 
 
 def declared(kind: type) -> dict[str, tuple[list[str], Any]]:
@@ -178,13 +184,13 @@ def read(runs: Runs, which: Integers | slice = slice(None), *, to_resume: bool =
     if recipe.best is not None:
         best, best_error = of_parameters(block.best), block.best_error[blocks, lanes]
     kept, steps, signs = none, none[:, None], np.empty((count, 0), np.uint8)
-    if optimizer.kept:
+    if kept_of(optimizer):
         own = layout.sections["values"]
         kept = of_run(block.numbers[:, own], corrections_of(optimizer))
     if to_resume:
         signs = of_parameters(block.signs)
-        steps = np.zeros((count, optimizer.states, P))
-        for k in range(optimizer.states):
+        steps = np.zeros((count, states_of(recipe), P))
+        for k in range(states_of(recipe)):
             steps[:, k] = of_parameters(layout.states(block.numbers)[k])
     counts = now(of_run, block.integers, block.kept_integers)
     held = recipe.held is not None
@@ -240,6 +246,8 @@ class TrainedRuns:
     weight_penalty: Annotated[FloatArray, "bayesian"]
     error_factor: Annotated[FloatArray, "bayesian"]
     path: Annotated[FloatArray, "paths records P"]  # (n, ...), or (0, ...) if not recorded
+    predictions: Annotated[FloatArray, "predicted"]  # (n, records, samples, outputs), or (0,)
+    measured: Annotated[FloatArray, "measuring measurements layers quantities"]  # or (0, ...)
     state: State | None  # of all runs, if it is kept
 
     @classmethod
@@ -257,15 +265,23 @@ class TrainedRuns:
             "kept": runs * keep.weights,
             "bayesian": runs * (recipe.bayesian is not None),
             "paths": runs * (recipe.path is not None),
+            "predicted": 0,  # until the path is there, of which they are computed
+            "measuring": runs * (recipe.measure is not None),
+            "measurements": plan.batches[0][1].measurements,
+            "layers": layout.network.layers if plan.method.measure_layers else 1,
+            "quantities": len(plan.method.measure or ()),
         }
         state = None
         if keep.state and runs > 1:  # that of a single run is stored as it is
             drawn = 0
             if recipe.batches.name == "adaptive":
                 drawn = max(session.layout.samples for _, session in plan.batches)
-            best, optimizer = int(recipe.best is not None), plan.method.optimizer
-            state = State.empty(runs, parameters, optimizer, layout.kept_errors, drawn, best)
-        return cls(**allocated(_RESULTS, sizes), state=state)
+            best = int(recipe.best is not None)
+            state = State.empty(runs, parameters, plan.method, layout.kept_errors, drawn, best)
+        found = allocated(_RESULTS, sizes)
+        if plan.method.measure:  # large, and all of it is written
+            found["measured"] = empty(found["measured"].shape)
+        return cls(**found, state=state)
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -306,6 +322,8 @@ class TrainedRuns:
         for kept, curve in curves:
             kept[whose] = curve[:, :records]
         self.final_loss[whose] = losses[:, records]
+        if len(self.measured):
+            self._collect_measured(plan, runs, which, whose, found)
         over = as_over = found.ended >= 0
         if np.count_nonzero(over):
             # A run whose weights have just overflowed has no error after that update.
@@ -319,11 +337,29 @@ class TrainedRuns:
             # have been evaluated there.
             finite = np.isfinite(found.parameters).all(axis=1)
             as_over = over & ~((found.ended == iterations) & finite)
+            stopped = runs.stopped[which]  # by an update that a longer run would have, too
+            as_over |= stopped
+            if not to_resume and self.state is not None and np.count_nonzero(stopped):
+                self.keep_state(runs, whose[stopped], read(runs, which[stopped]))
         if to_resume:
             self.keep_state(runs, whose, found, as_over)
         is_best, parameters = self.write(plan, whose, found, final, held_final)
         (at,) = (over | is_best).nonzero()
         return at, parameters[at]
+
+    def _collect_measured(
+        self, plan: Plan, runs: Runs, which: Integers, whose: Integers, found: State
+    ) -> None:
+        """Store what was measured of the updates that these runs did; NaN for others."""
+        own, layout = self.measured.reshape(len(self.measured), -1), runs.session.layout
+        there = layout.measured(runs.block)[:, : own.shape[1]]
+        for begin in range(0, len(which), layout.runs):  # so that copies stay in the caches
+            some = slice(begin, begin + layout.runs)
+            own[whose[some]] = there[runs.places[which[some]]]
+        over = np.flatnonzero(found.ended >= 0)
+        at = np.arange(self.measured.shape[1]) * plan.batches[0][1].measure_every
+        for run in over.tolist():
+            self.measured[whose[run], at >= found.ended[run]] = np.nan
 
     def write(
         self, plan: Plan, whose: Integers, found: State, final: Any, held_final: Any

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.option_types import Frozen
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.numbers import FloatArray
@@ -31,8 +32,10 @@ from fastgd.engine.layout import Layout, Sharing, up
 from fastgd.engine.network import Network
 from fastgd.engine.packing import PackedSamples, Portion, RunBatch, lanes_of, portion_of
 from fastgd.engine.recipe import NEVER, PATIENCE, TOLERANCE, ValueColumn, Values
+from fastgd.formulas.measures import stop_of
 from fastgd.kernel import launch
 from fastgd.kernel.block import NOW, SEED, Area, Block, IterationSpan, Layer, Recipe, Shapes, Split
+from fastgd.kernel.bytecode import address_of_interpreter
 from fastgd.kernel.vectorization import ROWS, Machine
 
 if TYPE_CHECKING:
@@ -43,6 +46,9 @@ CHUNK_SECONDS = 0.05
 
 NONE = np.empty(0)
 """No explicit learning rate factors."""
+
+NO_PROGRAMS = np.empty(0, np.int64)
+"""No rule is data."""
 
 ValueAxes = Sequence[tuple[ValueColumn, Integers]]
 """Axes of option values, each with the index of every run's value."""
@@ -57,10 +63,16 @@ class Session:
     samples: PackedSamples
     iterations: int = 0
     record_every: int = 1
+    total: int = 0
+    """All updates of the training, if these iterations are a stretch of it."""
     look: int = 0
     """Iterations between evaluations of the monitored error; 0 means once per epoch."""
+    schedule_start: int = 0
+    """The update at which the schedule began."""
     device: str = CPU
     """Where the runs are trained: see :mod:`.devices`."""
+    programs: Integers | None = None
+    """The rules of runs, if they are data."""
     workers: int = 1
     """Threads that train different blocks, each with a workspace of its own."""
 
@@ -76,11 +88,13 @@ class Session:
         threads: int = 1,
         blocks: int = 1,
         machine: Machine | None = None,
+        group: int | None = None,
         **others: Any,
     ) -> "Session":
         """For a batch of runs in ``blocks`` blocks, each of which ``threads`` threads may share.
 
-        ``machine`` is another one that the calls are for; the ``others`` are fields of this class.
+        ``machine`` is another one that the calls are for; ``group`` is the samples of a group, if
+        they aren't chosen for the caches; the ``others`` are fields of this class.
         """
         layout = layout_for(
             network,
@@ -90,6 +104,7 @@ class Session:
             method.batch_size or 0,
             method.summary or 1,
             batch.sharing,
+            group,
             threads=threads,
             blocks=blocks,
             machine=machine,
@@ -100,6 +115,16 @@ class Session:
     def records(self) -> int:
         """Number of recorded errors, not counting the final one."""
         return -(-self.iterations // self.record_every)
+
+    @property
+    def measure_every(self) -> int:
+        """Iterations between measurements."""
+        return self.method.measure_every or self.record_every
+
+    @property
+    def measurements(self) -> int:
+        """Number of iterations that are measured."""
+        return -(-self.iterations // self.measure_every)
 
     def values(self, runs: int, columns: ValueAxes) -> Values:
         """Values of the runs; a tolerance of -1 marks runs that aren't monitored."""
@@ -148,8 +173,8 @@ class Session:
 
         ``sharers`` are the blocks that have these samples in common.
         """
-        block, record, _ = self.layout.memory
-        block += record * self.records
+        block, record, measurement, _ = self.layout.memory
+        block += record * self.records + measurement * self.measurements
         if self.layout.sharing is Sharing.ALL:
             return block
         return block + self._bytes_of_samples(size, held) // sharers
@@ -192,13 +217,23 @@ class Session:
         if seeds is not None:
             values.integers[:, SEED] = seeds
         flat = lanes.ravel()
-        block = layout.allocate(len(lanes), self.records, self.workers)
+        block = layout.allocate(len(lanes), self.records, self.workers, self.measurements)
         own = Values(values.numbers[flat], values.integers[flat])
         layout.load(block, parameters[flat], alpha[flat], own)
         if layout.sizes["frozen"]:
-            rows = np.tile(self.layout.network.learning(self.method.freeze), (lanes.size, 1))
+            rows = self.learning(columns, flat)
             layout.put_by_parameter(block.numbers[:, layout.sections["learning"]], rows)
         return self._runs(block, lanes, np.zeros(count, np.int64) if parts is None else parts)
+
+    def learning(self, columns: ValueAxes, runs: Integers) -> FloatArray:
+        """Of these runs, (n, P): 1 for trainable and 0 for frozen parameters."""
+        frozen: tuple[Frozen | None, ...] = (self.method.freeze,)
+        index = np.zeros(len(runs), np.int64)
+        for column, of_run in columns:
+            if column.masks:
+                frozen, index = column.masks, of_run[runs]
+        used, places = np.unique(index, return_inverse=True)
+        return np.array([self.layout.network.learning(frozen[k]) for k in used])[places]
 
     def _runs(self, block: Block, lanes: Integers, parts: Integers) -> "Runs":
         """The runs in these lanes, with the samples of their parts."""
@@ -246,6 +281,14 @@ class Runs:
         """(n,) the updates after which a run ended, or -1."""
         return self.block.ended.ravel()[self.places]
 
+    @property
+    def stopped(self) -> NDArray[np.bool_]:
+        """(n,) whether what was measured has ended a run."""
+        if self.session.layout.recipe.stop is None:
+            return np.zeros(len(self.places), np.bool_)
+        over: NDArray[np.bool_] = self.block.stopping.ravel()[self.places] < 0.0
+        return over
+
     def call(self, first: int, last: int, split: Split | None = None) -> launch.KernelCall:
         """The arguments of a kernel call."""
         session, layout, method = self.session, self.session.layout, self.session.method
@@ -259,9 +302,15 @@ class Runs:
             look=session.look,
             window=layout.window,
             kept=layout.kept,
+            measure_every=session.measure_every,
+            limit=stop.limit if (stop := method.stop and stop_of(method.stop)) else 0.0,
             factors=getattr(method.schedule, "factors", NONE),
+            programs=NO_PROGRAMS if session.programs is None else session.programs,
+            interpreter=0 if session.programs is None else address_of_interpreter(),
+            schedule_start=session.schedule_start,
             shuffle=int(method.shuffle),
             shuffle_seed=method.shuffle_seed,
+            total=(session.total or session.iterations) - session.schedule_start,
         )
         return launch.KernelCall(
             layout.markers,
@@ -312,7 +361,8 @@ class Runs:
         """New blocks with the runs ``going`` only, as they are now; ``lanes`` index into these."""
         session = self.session
         from_lanes = self.places[going][lanes.ravel()]
-        block = session.layout.pack(self.block, from_lanes, session.records, session.workers)
+        counts = session.records, session.workers, session.measurements
+        block = session.layout.pack(self.block, from_lanes, *counts)
         return session._runs(block, lanes, self.parts[going])
 
     def recorded(self, first: int, last: int) -> FloatArray:
@@ -470,7 +520,10 @@ def _fitting(layout: Layout) -> int:
 
 def _shared_out(layout: Layout, threads: int, blocks: int) -> Layout:
     """The same layout, with as many of these threads as have enough work in an iteration."""
-    if _needs_all(layout.recipe) or layout.recipe.curvature is not None:
+    recipe = layout.recipe
+    if _needs_all(recipe) or recipe.curvature is not None or recipe.programs is not None:
+        return layout
+    if layout.sizes["counting"]:  # of all samples of a pass
         return layout
     samples = (layout.batch or layout.samples) * layout.lines
     seconds = PRODUCT_SECONDS * samples * layout.network.parameters * layout.runs

@@ -33,7 +33,7 @@ OPSETS, IR_VERSION = {"": 17, "ai.onnx.ml": 3}, 8
 
 DTYPES = {"float64": TensorProto.DOUBLE, "float32": TensorProto.FLOAT}
 
-_WORDS = "add sub mul div pow neg sin tanh exp log sqrt abs sign relu where"
+_WORDS = "add sub mul div pow neg sin tanh exp log sqrt abs sign floor relu where"
 _SAME = {word: word.capitalize() for word in _WORDS.split()} | {
     "minimum": "Min",
     "maximum": "Max",
@@ -129,6 +129,8 @@ class Graph:
             return self.constant(value) if isinstance(value, float) else value
 
         def apply(operation: str, *operands: str) -> str:
+            if operation == "fma":  # rounded twice: ONNX promises no bits
+                return self.add("Add", self.add("Mul", *operands[:2]), operands[2])
             if operation in _COMPOSED:
                 return self.formula(_COMPOSED[operation], {"x": operands[0]})
             if operation not in _SAME:

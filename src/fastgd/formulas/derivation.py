@@ -5,9 +5,10 @@ Communications of the ACM 7, 1964). Equal subexpressions are stored once, so wha
 derivative have in common is computed once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -25,7 +26,7 @@ its operand that of the function, or the function's value if the derivative foll
 ``of_value`` of `Derivation`).
 """
 
-_FLAT = ("sign", "derivative of relu", "derivative of abs")
+_FLAT = ("sign", "floor", "derivative of relu", "derivative of abs")
 
 _SECOND: dict[str, Tree] = {
     "acos": ("mul", "d", ("div", "x", ("mul", ("sub", 1.0, "x"), ("add", 1.0, "x")))),
@@ -173,6 +174,32 @@ class Derivation:
                 return self.make("mul", first, self.number(1.0 / b[1]))
         return self._node(operation, first, second)
 
+    def taken(
+        self, results: Iterable[int], names: Mapping[int, str] = MappingProxyType({})
+    ) -> tuple[tuple[Node, ...], tuple[int, ...]]:
+        """Return the nodes that the results depend on, renumbered, and the results' numbers.
+
+        Nodes in ``names`` become variables.
+        """
+        order: dict[int, int] = {}
+        nodes: list[Node] = []
+
+        def add(k: int) -> int:
+            if k not in order:
+                kind, *rest = self.nodes[k]
+                if k in names:
+                    node: Node = ("variable", names[k])
+                elif kind in ("number", "variable"):
+                    node = self.nodes[k]
+                else:
+                    node = (kind, *map(add, rest))
+                order[k] = len(nodes)
+                nodes.append(node)
+            return order[k]
+
+        made = tuple(map(add, results))
+        return tuple(nodes), made
+
     # ------------------------------------------------------------ sums, products, quotients
 
     def _neg(self, a: DualExpression) -> DualExpression:
@@ -201,6 +228,11 @@ class Derivation:
         left = None if a.derivative is None else self.make(kind, a.derivative, b.value)
         right = None if b.derivative is None else self.make(kind, a.value, b.derivative)
         return DualExpression(value, self._plus(left, right))
+
+    def _fma(self, a: DualExpression, b: DualExpression, c: DualExpression) -> DualExpression:
+        product = self._product("mul", a, b)
+        value = self._node("fma", a.value, b.value, c.value)
+        return DualExpression(value, self._plus(product.derivative, c.derivative))
 
     def _div(self, a: DualExpression, b: DualExpression) -> DualExpression:
         value = self.make("div", a.value, b.value)
@@ -284,10 +316,13 @@ class Derivation:
 # ---------------------------------------------------------------- trees
 
 
-def replaced(tree: Tree, by: Mapping[str, Tree]) -> Tree:
-    """Return the tree with some variables replaced by other trees."""
-    found: Tree = walked(tree, lambda leaf: by.get(leaf, leaf), lambda *operation: operation)
-    return found
+def replaced(tree: Tree, by: Mapping[Any, Tree]) -> Tree:
+    """Return the tree with some parts, such as variables, replaced by other trees."""
+    if tree in by:
+        return by[tree]
+    if isinstance(tree, tuple):
+        return (tree[0], *(replaced(operand, by) for operand in tree[1:]))
+    return tree
 
 
 def steadied(tree: Tree) -> Tree:

@@ -10,6 +10,7 @@ is recorded. What can't be recorded raises an error with the line of the user's 
 from __future__ import annotations
 
 import ast
+import inspect
 import linecache
 import math
 import numbers
@@ -42,8 +43,10 @@ COMPARISONS: dict[type[ast.AST], str] = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "g
 FUNCTIONS: dict[str, int] = {
     **dict.fromkeys(("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"), 1),
     **dict.fromkeys(("exp", "expm1", "log", "log1p", "sqrt", "abs", "sign", "sigmoid", "relu"), 1),
+    "floor": 1,
     **dict.fromkeys(("minimum", "maximum"), 2),
     "where": 3,
+    "fma": 3,
 }
 """The functions by name, with the number of their operands."""
 
@@ -112,18 +115,31 @@ def parse(name: str, text: str, variables: Collection[str] | None = ("x",)) -> T
         raise ValueError(
             f"{name} must be an expression{of} such as 'x**2 - cos(3*x)', got {shown(text)}"
         ) from None
-    # Numbers, names and operations, but neither names of functions nor signs of numbers.
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
-    size = len(nodes) - sum(
-        isinstance(node, ast.Call)
-        or (isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant))
-        for node in nodes
-    )
+    check_size(name, tree)
+    return SyntaxReader(name, text, variables).read(tree)
+
+
+def check_size(name: str, tree: ast.expr | Tree) -> None:
+    """Raise a ValueError if a tree, or one of Python's syntax, is larger than :data:`LARGEST`.
+
+    Numbers, names and operations count, but neither names of functions nor signs of numbers.
+    """
+    if isinstance(tree, ast.expr):
+        end = tree.end_col_offset or 0
+        if tree.end_lineno == tree.lineno and end - tree.col_offset <= LARGEST:
+            return  # each of them takes a character
+        nodes = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
+        size = len(nodes) - sum(
+            isinstance(node, ast.Call)
+            or (isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant))
+            for node in nodes
+        )
+    else:
+        size = walked(tree, lambda _leaf: 1, lambda _operation, *sizes: 1 + sum(sizes))
     if size > LARGEST:
         raise ValueError(
             f"{name} must have at most {LARGEST} numbers, names and operations, got {size}"
         )
-    return _SyntaxReader(name, text, variables).read(tree)
 
 
 def walked(tree: Tree, leaf: Callable[[Any], Any], apply: Callable[..., Any]) -> Any:
@@ -148,11 +164,17 @@ def variables_of(tree: Tree) -> set[str]:
     return {tree} if isinstance(tree, str) else set()
 
 
+def _has_variables(tree: Tree) -> bool:
+    return isinstance(tree, str) or (isinstance(tree, tuple) and any(map(_has_variables, tree[1:])))
+
+
 _CHECKED: dict[str, Callable[..., Any]] = {
     **FOLDED,
     **{name: getattr(math, name) for name in FUNCTIONS if hasattr(math, name)},
     "pow": operator.pow,
     "abs": abs,
+    "fma": lambda a, b, c: a * b + c,
+    "floor": lambda a: float(math.floor(a)),
 }
 
 
@@ -169,7 +191,7 @@ def _evaluated(tree: Tree) -> Any:
     return walked(tree, float, apply)
 
 
-class _SyntaxReader:
+class SyntaxReader:
     """Converts Python's syntax tree to a tree of operations, or to a number if it is constant."""
 
     def __init__(self, name: str, text: str, variables: Collection[str] | None) -> None:
@@ -182,6 +204,7 @@ class _SyntaxReader:
         return ", ".join([*(self._variables or ()), *CONSTANTS, *functions])
 
     def read(self, node: ast.expr) -> Tree:  # noqa: C901
+        """Return the tree of a node, or raise a ValueError that says what can't be read."""
         match node:
             case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
                 return self._number(float, value)
@@ -223,11 +246,14 @@ class _SyntaxReader:
     def _call(self, called: str, node: ast.Call) -> Tree:
         if called not in FUNCTIONS:
             raise self._unknown(called, called=True)
-        count, got = FUNCTIONS[called], shown(self._source(node))
+        count = FUNCTIONS[called]
         starred = any(isinstance(operand, ast.Starred) for operand in node.args)
         if node.keywords or len(node.args) != count or starred:
-            takes = ("one argument", "two arguments", "a condition and two numbers")[count - 1]
-            raise ValueError(f"{self._name}: {called}() takes {takes}, got {got}")
+            takes = ("one argument", "two arguments", "three arguments")[count - 1]
+            takes = "a condition and two numbers" if called == "where" else takes
+            raise ValueError(
+                f"{self._name}: {called}() takes {takes}, got {shown(self._source(node))}"
+            )
         if called == "where":
             condition, *rest = node.args
             return (called, self._condition(condition), *map(self.read, rest))
@@ -247,7 +273,7 @@ class _SyntaxReader:
     def _apply(self, operation: str, *operands: ast.expr) -> Tree:
         read = [self.read(operand) for operand in operands]
         tree = (operation, *read)
-        if not variables_of(tree):
+        if not _has_variables(tree):
             value = self._number(_evaluated, tree)
             if operation in FOLDED and all(isinstance(part, float) for part in read):
                 return value
@@ -445,8 +471,30 @@ def where(condition: object, a: object, b: object) -> Symbol:
     return apply("where", condition.of, a, b)
 
 
-def trace(what: str, function: Callable[..., Any], names: Sequence[str]) -> Tree:
-    """Return the tree of a function of variables with these names.
+def arguments_of(what: str, function: Callable[..., Any], such_as: str) -> dict[str, Any]:
+    """Return the names of a function's arguments, with their defaults, or ``Parameter.empty``.
+
+    Raises
+    ------
+    TypeError
+        If it has none, or others than positional ones.
+    """
+    try:
+        arguments = [*inspect.signature(function).parameters.values()]
+    except (TypeError, ValueError):
+        arguments = []
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if not arguments or any(each.kind not in positional for each in arguments):
+        raise TypeError(
+            f"{what} must take named positional arguments, such as {such_as}; got {shown(function)}"
+        )
+    return {each.name: each.default for each in arguments}
+
+
+def trace(
+    what: str, function: Callable[..., Any], names: Sequence[str], *, several: bool = False
+) -> tuple[Tree, ...]:
+    """Return the tree of a function of variables with these names, or those of several results.
 
     Raises
     ------
@@ -455,7 +503,9 @@ def trace(what: str, function: Callable[..., Any], names: Sequence[str]) -> Tree
     """
     token = _tracing.set(True)
     try:
-        return symbol_of(function(*map(Symbol, names))).tree
+        found = function(*map(Symbol, names))
+        results = found if several and isinstance(found, tuple | list) else (found,)
+        return tuple(symbol_of(result).tree for result in results)
     except Exception as error:  # whatever the user's own code raises
         reason = str(error) or type(error).__name__
         if "does not support ufuncs" in reason:

@@ -1,4 +1,4 @@
-"""Activations and losses: an expression tree with its parameters; and those that have a name.
+"""Formulas: trees of operations with parameters; and activations and losses that have a name.
 
 All but four of the named ones are formulas that a user could write as well, one line each. The
 kernel implements the article's loss and the cross entropies separately, see
@@ -8,12 +8,11 @@ kernel implements the article's loss and the cross entropies separately, see
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from math import inf, pi, sqrt
 from types import MappingProxyType
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from fastgd.checks.messages import either, shown
 from fastgd.checks.numbers import check_number, rule_of
@@ -23,6 +22,7 @@ from fastgd.formulas.expressions import (
     OF_SYMBOLS,
     Symbol,
     Tree,
+    arguments_of,
     parse,
     trace,
     variables_of,
@@ -34,7 +34,7 @@ Given = Callable[..., Any] | str
 
 
 class Formula(ABC):
-    """Base class of :class:`Function` and :class:`Loss`, immutable.
+    """Base class of :class:`Function`, :class:`Loss` and the like, immutable.
 
     Two formulas are equal if their trees and parameters are.
     """
@@ -94,6 +94,10 @@ class Formula(ABC):
                 "derivative must be left out for a Loss with several outputs per target, got one"
             )
         for name in (*variables, *parameters):
+            if name in variables and name in parameters:
+                raise ValueError(
+                    f"a parameter of {self.what} must not have the name of a variable, got {name}"
+                )
             if name in CONSTANTS or name in FUNCTIONS:
                 raise ValueError(
                     f"a parameter of {self.what} must not have the name of a constant or function, "
@@ -124,23 +128,13 @@ class Formula(ABC):
             raise TypeError(
                 f"{what} must be a function of numbers or an expression, got {shown(given)}"
             )
-        try:
-            arguments = [*inspect.signature(given).parameters.values()]
-        except (TypeError, ValueError):
-            arguments = []
-        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        if not arguments or any(each.kind not in positional for each in arguments):
-            raise TypeError(
-                f"{what} must take named positional arguments, such as lambda a, beta: ...; "
-                f"got {shown(given)}"
-            )
-        names = [each.name for each in arguments]
+        names = [*arguments_of(what, given, "lambda a, beta: ...")]
         missing = [name for name in parameters if name not in names]
         if missing:
             raise ValueError(
                 f"{what} must take all of its parameters, got none named {either(missing)}"
             )
-        tree = trace(what, given, names)
+        [tree] = trace(what, given, names)
         return tuple(name for name in names if name not in parameters), tree
 
     @abstractmethod
@@ -221,7 +215,24 @@ class Formula(ABC):
         return f"{type(self).__name__}({', '.join(parts)})"
 
 
-class Function(Formula):
+class _OfOne(Formula):
+    """Base class of formulas of one variable."""
+
+    variable: ClassVar[str]  # what it is, in messages
+    __slots__ = ()
+
+    def _check_variables(self, variables: tuple[str, ...]) -> None:
+        if len(variables) != 1:
+            raise ValueError(
+                f"{self.what} must have one variable, {self.variable}, apart from the parameters "
+                f"given by name; got {', '.join(variables) or 'none'}"
+            )
+
+    def _variables_of(self, tree: Tree, parameters: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(variables_of(tree).difference(parameters)))
+
+
+class Function(_OfOne):
     """A custom activation.
 
     Parameters
@@ -261,18 +272,8 @@ class Function(Formula):
     0.036
     """
 
-    what = "a Function"
+    what, variable = "a Function", "a unit's input"
     __slots__ = ()
-
-    def _check_variables(self, variables: tuple[str, ...]) -> None:
-        if len(variables) != 1:
-            raise ValueError(
-                "a Function must have one variable, a unit's input, apart from the parameters "
-                f"given by name; got {', '.join(variables) or 'none'}"
-            )
-
-    def _variables_of(self, tree: Tree, parameters: Iterable[str]) -> tuple[str, ...]:
-        return tuple(sorted(variables_of(tree).difference(parameters)))
 
 
 class Loss(Formula):
@@ -328,6 +329,129 @@ class Loss(Formula):
         several = max(2, len(found - {"y"}))
         return ("y", *(f"v{k}" for k in range(1, several + 1)))
 
+
+class Penalty(_OfOne):
+    """A custom penalty, which is added to the loss for each weight.
+
+    Parameters
+    ----------
+    formula : callable or str
+        A function of a weight and of the parameters; otherwise as for :class:`Function`.
+    derivative : callable or str, optional
+        The derivative, with the same arguments. By default it is derived from the formula.
+    **parameters : float
+        As for :class:`Function`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the function does anything else; the message has the line and the reason.
+
+    Notes
+    -----
+    It is the sum of the formula over all weights, frozen ones included, but not over biases, scales
+    and shifts; ``reduction="mean"`` doesn't divide it. ``l1`` and ``l2`` may be given next to it.
+    Where its derivative is not finite, as that of ``sqrt(abs(w))`` at 0, a run diverges.
+
+    Examples
+    --------
+    That of weights with a Cauchy distribution, which hardly matters to large ones:
+
+    >>> import fastgd
+    >>> from fastgd.functions import log1p
+    >>> penalty = fastgd.Penalty(lambda w, strength: strength * log1p(w * w), strength=0.05)
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> sweep = fastgd.sweep(X, y, penalty=penalty, strength=[0, 0.001, 0.01], iterations=4000)
+    >>> sweep.shape
+    (3,)
+    """
+
+    what, variable = "a Penalty", "a weight"
+    __slots__ = ()
+
+
+class Schedule(Formula):
+    """A custom schedule, as a formula.
+
+    As ``schedule`` of a training it is a factor of alpha. In place of a hyperparameter of an
+    optimizer, ``Momentum(momentum=Schedule(...))``, it is that number itself.
+
+    Parameters
+    ----------
+    formula : callable or str
+        A function of ``t``, the number of the update, 0 for the first one; maybe of ``total``, the
+        number of all updates; and of the parameters. It is made of arithmetic, constants and
+        `fastgd.functions`, or an expression as on the command line. The function is called once,
+        to record its operations.
+    **parameters : float
+        The parameters of the function, with their default values. Each becomes an option of a
+        training, and may be an axis of a sweep.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the function does anything else; the message has the line and the reason.
+
+    Notes
+    -----
+    Values are used as they are, be they outside of the interval of a hyperparameter. ``total``
+    includes the updates before a resumed training: with it, one that is resumed for more updates
+    is not the same as one without interruption. Running products, such as the powers of ``beta1``
+    in Adam, have the value of each update as a factor. A formula without ``total`` is resumed
+    exactly.
+
+    Examples
+    --------
+    Warm restarts (Loshchilov and Hutter, *SGDR*, ICLR 2017), and a momentum that is switched:
+
+    >>> import fastgd
+    >>> from math import pi
+    >>> from fastgd.functions import cos, floor
+    >>> from fastgd.optimizers import Momentum
+    >>> restarts = fastgd.Schedule(
+    ...     lambda t, period: 0.5 + 0.5 * cos(pi * (t / period - floor(t / period))), period=500
+    ... )
+    >>> momentum = fastgd.Schedule("where(t < 500, 0.5, 0.9)")
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> sweep = fastgd.sweep(X, y, optimizer=Momentum(momentum), schedule=restarts,
+    ...                      period=[100, 500], iterations=1000)
+    >>> sweep.shape
+    (2,)
+    """
+
+    what = "a Schedule"
+    hyperparameters: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """No fields, unlike the schedules of :mod:`fastgd.schedules`, but parameters."""
+
+    __slots__ = ()
+
+    def __init__(self, formula: Given, **parameters: Any) -> None:
+        if "derivative" in parameters:
+            raise TypeError("derivative must be left out for a Schedule, which needs none, got one")
+        super().__init__(formula, **parameters)
+
+    @property
+    def formula(self) -> Self:
+        """Itself, as the schedules of :mod:`fastgd.schedules` have one."""
+        return self
+
+    def _set(self, variables: tuple[str, ...], *facts: Any) -> None:
+        self._check_variables(variables)
+        super()._set(_TIMES, *facts)  # so that a function of t alone equals its text
+
+    def _check_variables(self, variables: tuple[str, ...]) -> None:
+        if not {*variables} <= {*_TIMES}:
+            raise ValueError(
+                "a Schedule must have no variables but t, the number of the update from 0, and "
+                "total, the number of all updates, apart from the parameters given by name; "
+                f"got {', '.join(variables)}"
+            )
+
+    def _variables_of(self, _tree: Tree, _parameters: Iterable[str]) -> tuple[str, ...]:
+        return _TIMES
+
+
+_TIMES = ("t", "total")
 
 _EVERYWHERE = "(-inf, inf)"
 _ANY = rule_of(_EVERYWHERE)

@@ -4,6 +4,7 @@ Letters as in :mod:`fastgd.kernel.training_loop`: N samples, G samples of a grou
 outputs of a layer, K layers, P parameters, R runs side by side.
 """
 
+from enum import IntEnum
 from functools import partial
 from typing import Annotated, Any, NamedTuple
 
@@ -61,7 +62,8 @@ class Recipe(NamedTuple):
     """
 
     optimizer: Choice
-    schedule: Choice | None  # learning rates change from update to update
+    schedule: Choice | None  # learning rates or hyperparameters change from update to update
+    own_penalty: Choice | None  # a custom penalty is added to the loss for each weight
     activation: Choice
     output: Choice
     loss: Choice
@@ -77,8 +79,11 @@ class Recipe(NamedTuple):
     outputs: Choice | None  # the outputs of all samples are stored, and nothing is trained
     inputs: Choice | None  # output units' inputs are stored: the loss is computed from them
     curvature: Choice | None  # the step solves a system of second order: see .extensions
+    programs: Choice | None  # the steps of runs are programs: see .extensions.programs
     bayesian: Choice | None  # which also tells how much to regularize
     tangents: Choice | None  # derivatives by the inputs are learned, too
+    measure: Choice | None  # quantities of an update are recorded: see .extensions.measuring
+    stop: Choice | None  # one of them ends a run "below" or "above" a limit
     features: Features  # what numeric options switch on: see fastgd.engine.recipe
 
 
@@ -98,6 +103,39 @@ EPSILON = 1e-5
 
 RUNNING, CONVERGED, DIVERGED, STALLED = range(4)
 """Values of ``Block.outcome``."""
+
+TERMS, RESULTS = "terms", "results"
+"""Formulas of what is measured: two factors for each term, or its value twice; the results."""
+
+NEAR_END = "near an end"
+"""A formula of a unit's value v and of o, 1 for output units: whether v is near an end of its
+range, and whether it has one; 1 or 0."""
+
+
+class Kind(IntEnum):
+    """How a term is combined with what it was so far: the choice's value ``term0`` and so on.
+
+    Of a layer instead of its parameters: direction changes, values near the ends of their range,
+    values that have one, hidden units that are dead, and hidden units.
+    """
+
+    SUM, PRODUCT, MAXIMUM, CHANGES, SATURATED, BOUNDED, DEAD, HIDDEN = range(8)
+
+
+def reads(measure: Choice, *names: str) -> bool:
+    """Whether a term of what is measured has one of these variables."""
+    return any(("variable", name) in measure.formulas[TERMS].nodes for name in names)
+
+
+STOPPED = -1.0
+"""The value of ``Block.stopping`` of a run that has been stopped."""
+
+
+WEIGHT, DIRECTION, ALPHA, STATES = range(4)
+"""Rows of the interpreter's memory for a step; a run's values, results and others follow states."""
+
+WORK_ROWS = 4096
+"""Rows of that memory, more than any rule needs; few are ever in use."""
 
 
 class Space(NamedTuple):
@@ -181,12 +219,18 @@ class Layer(NamedTuple):
     learning: Annotated[int, Space("frozen P", moves=True, beside="weights")]  # 1, 0 if frozen
     states: Annotated[int, Space("states P", moves=True, beside="weights")]  # of the optimizer
     gradient: Annotated[int, Space("P", beside="weights")]
+    direction: Annotated[int, Space("programs P", beside="weights")]  # g, as a step gets it
+    before: Annotated[int, Space("before P", beside="weights")]  # the update, to measure it
+    previous: Annotated[int, Space("previous P", beside="weights")]  # gradient, an iteration before
     effective: Annotated[int, Space("dropconnect P")]  # masked weights; else the weights themselves
     factors: Annotated[int, Space("dropconnect P", beside="weights")]
+    noise: Annotated[int, Space("gradient_noise P", beside="weights")]  # of their derivatives
     transposed: Annotated[int, Space("transposed P")]  # copies of the weights, without biases
     units: Annotated[int, Space("A")]  # activations: (samples of a group, H, R)
     deltas: Annotated[int, Space("A", beside="units")]
+    counts: Annotated[int, Space("counting A")]  # of units, as rows of samples: SATURATED to HIDDEN
     preactivation: Annotated[int, Space("preactivations", beside="units")]  # inputs of units
+    noisy: Annotated[int, Space("input_noise room D R")]  # of all layers: a group's inputs, (D, R)
     state: int  # distance from one optimizer state variable to the next
     scale: int  # where its batch normalization parameters begin
 
@@ -203,7 +247,7 @@ class Block(NamedTuple):
     """R runs side by side: everything that changes while they train.
 
     Curves have a value for each of T records, then one for the end. If the loss is monitored, the
-    current one follows.
+    current one follows. What is measured has a value for each of M iterations.
     """
 
     numbers: Floats  # what Layer declares: weights, monitored errors, values, states, units
@@ -214,6 +258,10 @@ class Block(NamedTuple):
     errors: Annotated[Floats, Space("T R + R", moves=True)]  # mean absolute errors
     losses: Annotated[Floats, Space("T R + R + watched_loss R", moves=True)]
     path: Annotated[Floats, Space("path T P", moves=True)]  # the weights at these errors
+    measured: Annotated[
+        Floats, Space("quantities M R + 8 measure R")
+    ]  # (R, M): see Layout.measured
+    stopping: Annotated[Floats, Space("stop R", moves=True)]  # CONVERGED if a run ends now
     ended: Annotated[IntArray, Space("R")]  # updates of a run that has ended, or -1
     outcome: Annotated[IntArray, Space("R")]  # how it ended
     final: Annotated[Floats, Space("R")]  # its last error
@@ -244,6 +292,7 @@ class Block(NamedTuple):
     inverses: Annotated[Floats, Workspace("curvature rows R")]  # of its diagonal
     diagonal: Annotated[Floats, Workspace("curvature rows R")]  # of the products, undamped
     solution: Annotated[Floats, Workspace("curvature rows R")]  # the step
+    work: Annotated[Floats, Workspace("programs work")]  # rows of the interpreter
 
 
 class IterationSpan(NamedTuple):
@@ -258,9 +307,26 @@ class IterationSpan(NamedTuple):
     look: int  # iterations between evaluations of the monitored error; 0 means an epoch
     window: int  # recent errors that are kept
     kept: int  # values that are copied when a run ends
+    measure_every: int  # iterations between measurements
+    limit: float  # of what is measured, at which a run ends
     factors: Floats  # of the learning rates, one for each update, if the user gave them
+    programs: IntArray  # of the runs' steps: see .extensions.programs
+    interpreter: int  # its address, if there are any
+    schedule_start: int  # the update at which the schedule began
     shuffle: int  # 1 to shuffle the samples in every epoch
     shuffle_seed: int
+    total: int  # all updates of the training, of which a call may have some
+
+
+class Program(NamedTuple):
+    """A rule; in the working memory each has its states, values, kept values, and results."""
+
+    step: int  # where the instructions of its step begin in span.programs
+    once: int  # they end where those begin that are run once per update
+    end: int
+    states: int
+    values: int
+    kept: int
 
 
 NOW = GROUPS, MEASURING, TRAINING, SAMPLES, REAL, OVER = range(6)
@@ -281,6 +347,7 @@ class Split(NamedTuple):
 
 # Inside a kernel: the structs above, as encoded by structs.encode().
 all_data, all_layers, all_blocks, all_spans = map(table_of, (Data, Layer, Block, IterationSpan))
+all_programs = table_of(Program)
 
 
 class LayerInputs(NamedTuple):

@@ -16,6 +16,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 from numba import typeof, types
 
+from fastgd.kernel.block import WORK_ROWS
 from fastgd.kernel.iteration.activations import body_of, made
 from fastgd.kernel.iteration.elementary import maximum, minimum, relu, sign
 from fastgd.kernel.iteration.exponentials import (
@@ -41,10 +42,18 @@ from fastgd.kernel.language.specialization import (
     markers,
     part,
 )
-from fastgd.kernel.language.structs import Floats, IntArray, address_of, floats_at, table_of
+from fastgd.kernel.language.structs import (
+    Floats,
+    IntArray,
+    address_of,
+    floats_at,
+    integers_at,
+    table_of,
+)
 from fastgd.kernel.language.tile import (
     Shape,
     constant_shape,
+    floor,
     fma,
     magnitude,
     runs_of,
@@ -238,13 +247,15 @@ _IEEE = {
     "relu": "relu(a)",
     "derivative of relu": "select(a > 0.0, 1.0, select(a <= 0.0, 0.0, a))",
     "sqrt": "square_root(a)",
+    "fma": "fma(a, b, c)",
+    "floor": "floor(a)",
 }
 """The IEEE 754 operations, on operands a, b and c. The first five, which are fast, need no c."""
 
 OPERATIONS = {name: code for code, name in enumerate(_IEEE)}
 """Codes of the IEEE 754 operations in programs."""
 
-_LAST_FAST, _LAST = OPERATIONS["copy"], OPERATIONS["sqrt"]
+_LAST_FAST, _LAST = OPERATIONS["copy"], OPERATIONS["floor"]
 
 OPERATIONS |= {"derivative of exp": OPERATIONS["copy"], "derivative of abs": OPERATIONS["sign"]}
 
@@ -304,7 +315,8 @@ def _one_of(names, arguments):
     lines = [f"    if operation == {OPERATIONS[name]}: return {_IEEE[name]}" for name in names]
     text = "\n".join([f"def body(operation, {arguments}):", *lines, "    return a"])
     called = {"select": select, "minimum": minimum, "maximum": maximum, "magnitude": magnitude}
-    return part(made(text, called | {"sign": sign, "relu": relu, "square_root": square_root}))
+    called |= {"sign": sign, "relu": relu, "square_root": square_root, "fma": fma, "floor": floor}
+    return part(made(text, called))
 
 
 _fast = _one_of([*_IEEE][: _LAST_FAST + 1], "a, b")
@@ -321,7 +333,11 @@ def run_program(evaluators, w, count):
 @part
 def _run_program(shape, functions, evaluators, w, count):
     evaluator = all_evaluators(evaluators)[w]
-    program, work = evaluator.program, evaluator.work
+    _interpret(shape, functions, evaluator.program, evaluator.work, count)
+
+
+@part
+def _interpret(shape, functions, program, work, count):
     for k in range(0, len(program), WORDS):
         operation, target = program[k], program[k + 1]
         first, second, third = program[k + 2], program[k + 3], program[k + 4]
@@ -341,6 +357,20 @@ def _run_program(shape, functions, evaluators, w, count):
                 call_address(operation, places)
             else:
                 fill_by_code(shape, functions, operation, places)
+
+
+@cached_njit(**WHOLE)
+@translated
+def run_at(program, words, work, count):
+    """The same for a program of ``words`` words; it and the working memory are addresses."""
+    floats = floats_at(work, WORK_ROWS * BLOCK)
+    _interpret(_piece(), None, integers_at(program, words), floats, count)
+
+
+@cache
+def address_of_interpreter() -> int:
+    """The address of :func:`run_at`, for :func:`call_address`."""
+    return address(run_at, (types.int64,) * 4)
 
 
 @cache

@@ -22,7 +22,15 @@ from numpy.typing import NDArray
 from fastgd.kernel.block import Block, Data, IterationSpan, Layer, Recipe, Shapes
 from fastgd.kernel.language.cross_compilation import TARGETS, emit
 from fastgd.kernel.language.loads_and_stores import block_of_threads, load, threads_of
-from fastgd.kernel.language.structs import Floats, IntArray, Struct, address_of, encode, first_byte
+from fastgd.kernel.language.structs import (
+    Buffer,
+    Floats,
+    IntArray,
+    Struct,
+    address_of,
+    encode,
+    first_byte,
+)
 from fastgd.kernel.language.tile import anywhere, bits_of, constant_shape, fma, trap
 from fastgd.kernel.language.wasm_linking import STACK, linked
 from fastgd.kernel.launch import KernelCall
@@ -137,7 +145,7 @@ class Image:
                     offset = begin + 8 * (row * kind.words + word)
                     if of == types.int64:
                         yield f"{table}.{prefix}{name}", ImageField(offset, "<i8", (), ())
-                    else:  # an array: its address, and then its length
+                    elif isinstance(of, Buffer):  # an array: its address, and then its length
                         yield (
                             f"{table}.{prefix}{name}.length",
                             ImageField(offset + 8, "<i8", (), ()),

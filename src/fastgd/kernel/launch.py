@@ -172,7 +172,8 @@ def train_blocks(call: KernelCall, threads: int) -> None:
             train(*markers, *facts, b, span)
         return
     compiled = handle_of(call.shapes, call.recipe)
-    in_turn = -(-count // len(call.blocks.products))  # blocks of a thread: they share a workspace
+    spaces = min(len(call.blocks.products), len(call.blocks.work))
+    in_turn = -(-count // spaces)  # blocks of a thread: they share a workspace
     with started(threads):
         descend_all(compiled, *facts, span, in_turn)
 

@@ -37,7 +37,7 @@ from fastgd.kernel.block import (
     all_layers,
     all_spans,
 )
-from fastgd.kernel.iteration.monitoring import is_watched, look_of, record_of
+from fastgd.kernel.iteration.monitoring import is_stopped, is_watched, look_of, record_of
 from fastgd.kernel.iteration.updates import after_update, flush
 from fastgd.kernel.language.cache import cached_njit
 from fastgd.kernel.language.loads_and_stores import load, store
@@ -51,8 +51,10 @@ from fastgd.kernel.training_loop import (
     Pass,
     back,
     begin_pass,
+    fill_inputs,
     forward_layers,
     gradient,
+    inputs_of,
     is_on,
     lines_of,
     measure_group,
@@ -79,6 +81,7 @@ def _begin(descent, held, data, split, j, turn):
     now[OVER] = 0
     record = record_of(j, span, len(block.errors) // runs_of(scalar))
     wanted = record >= 0 or is_watched(recipe.watch, j, span, look_of(data, span))
+    wanted = wanted or is_stopped(recipe.stop, scalar, block)
     last = OWN + is_on(recipe.separate)
     measuring = wanted and (turn == OWN or (turn == HELD and is_on(recipe.held) == 1))
     training = j < span.iterations and turn == last
@@ -98,17 +101,18 @@ def _begin(descent, held, data, split, j, turn):
 @part
 def _forward_share(descent, source, split, j, number, thread):
     """Take a thread's samples forward and, when training, back."""
-    shapes, recipe, layers = descent.shapes, descent.recipe, descent.layers
+    recipe, layers = descent.recipe, descent.layers
     start, rows = number * split.together, ROWS * lines_of(recipe.tangents, layers[0])
     tiles = (min(split.together, split.now[SAMPLES] - start) + rows - 1) // rows
     begin, last = tiles * thread // split.threads, tiles * (thread + 1) // split.threads
     begin, last = begin * rows, last * rows
-    stride = layers[0].inputs * runs_of(shapes.data)
-    x = LayerInputs(source.X, start * stride, stride, shapes.data)
+    input_noise = recipe.features.input_noise
+    x = inputs_of(input_noise, descent, source, start)
     training = split.now[TRAINING] == 1
     while begin < last:
         end = min(begin + descent.span.group, last)
         group = SampleGroup(source, start, begin, end, split.now[REAL], False, False)
+        fill_inputs(input_noise, descent, group, j, training)
         forward_layers(descent, group, x, j, training)
         if training:
             for k in range(len(layers) - 1, 0, -1):
@@ -144,9 +148,8 @@ def _learn_layer(descent, source, inputs, k, split, number, thread):
 @part
 def _learn_share(descent, source, split, number, thread):
     """The gradient of a thread's weights and, with the last samples, their update."""
-    shapes, layers, scalar = descent.shapes, descent.layers, descent.shapes.scalar
-    stride = layers[0].inputs * runs_of(shapes.data)
-    x = LayerInputs(source.X, number * split.together * stride, stride, shapes.data)
+    layers, scalar = descent.layers, descent.shapes.scalar
+    x = inputs_of(descent.recipe.features.input_noise, descent, source, number * split.together)
     overflow = _learn_layer(descent, source, x, 0, split, number, thread)
     for k in range(1, len(layers)):
         below = layers[k - 1]

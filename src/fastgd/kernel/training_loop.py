@@ -87,6 +87,7 @@ from fastgd.kernel.iteration.activations import BOTH, activate, kept_derivative,
 from fastgd.kernel.iteration.losses import add_errors, keep_input, loss_delta, target_of
 from fastgd.kernel.iteration.monitoring import (
     hold,
+    is_stopped,
     is_watched,
     look_of,
     loss_place_of,
@@ -187,7 +188,7 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
             record = record_of(j, span, len(block.errors) // runs_of(scalar))
             due += span.record_every
         wanted = record >= 0 or is_watched(recipe.watch, j, span, look)
-        wanted = wanted or is_on(recipe.curvature)
+        wanted = wanted or is_on(recipe.curvature) or is_stopped(recipe.stop, scalar, block)
         overflow = zeros(scalar)
         if wanted:
             _hold_out(recipe.held, descent, held, j, look, record)
@@ -199,7 +200,7 @@ def descend(shapes, recipe, data, layers, blocks, b, span):
                 one_pass = Pass(source, N, real, j, look, record, measures, False, trains)
                 overflow = _pass(shapes.layout, descent, one_pass)
         if j < span.iterations:
-            learn_chances(recipe.batches, scalar, data, layers, block, span)
+            learn_chances(recipe.batches, descent, data)
             overflow = take_second_order_steps(
                 recipe.curvature, descent, data, all_samples, overflow
             )
@@ -231,10 +232,12 @@ def begin_pass(descent, data, N, of_batch, j, trains):
     shapes, recipe, layers, block = descent.shapes, descent.recipe, descent.layers, descent.block
     scalar, source, real = shapes.scalar, data, data.samples
     if trains:
-        set_rates(recipe.schedule, scalar, layers, block, descent.span, j)
+        t = j - descent.span.schedule_start
+        set_rates(recipe.schedule, scalar, layers, block, descent.span, t)
         prepare(recipe.optimizer, scalar, block.numbers, layers[0])
         source, real = choose_samples(recipe.batches, descent, data, j)
         N = padded_of(recipe.batches, N, of_batch)
+        draw_noise(recipe.features.gradient_noise, descent, j)
     drop_weights(recipe.features.dropconnect, scalar, layers, block, j, trains)
     if trains:
         transpose(shapes.transposed, scalar, block.numbers, layers)
@@ -253,9 +256,10 @@ def _pass(layout, descent, one_pass):
     start = 0
     while True:
         group = group_of(layout, descent.span, one_pass.data, start, one_pass.padded, one_pass.real)
-        stride = layers[0].inputs * runs_of(shapes.data)
-        x = LayerInputs(one_pass.data.X, group.start * stride, stride, shapes.data)
+        fill_inputs(recipe.features.input_noise, descent, group, one_pass.j, one_pass.trains)
+        x = inputs_of(recipe.features.input_noise, descent, group.data, group.start)
         forward_layers(descent, group, x, one_pass.j, one_pass.trains)
+        count_units(recipe.measure, descent, group, one_pass)
         keep_outputs(recipe.outputs, shapes, group, block, layers[len(layers) - 1])
         if one_pass.measures:
             total = measure_group(descent, one_pass, group, total)
@@ -689,8 +693,12 @@ def padded_of(batches, all_samples, of_batch):
     return all_samples
 
 
-def learn_chances(batches, scalar, data, layers, block, span):
+def learn_chances(batches, descent, data):
     """Update the sampling distribution, if samples are drawn, after an update of the weights."""
+
+
+def count_units(measure, descent, group, one_pass):
+    """Count the units of a group of samples that are saturated or not dead, to measure that."""
 
 
 def normalize(batch_norm, scalar, activation, group, block, layer, training):
@@ -708,6 +716,21 @@ def drop_units(dropout, scalar, activation, group, block, layer, iteration):
 
 def drop_weights(dropconnect, scalar, layers, block, iteration, training):
     """Set the weights that this iteration's passes use: masked in training, else all of them."""
+
+
+def draw_noise(gradient_noise, descent, iteration):
+    """Draw the noise of all derivatives of an iteration."""
+
+
+def fill_inputs(input_noise, descent, group, iteration, training):
+    """Copy the inputs of a group of samples, each run its own, to add noise in training."""
+
+
+def inputs_of(input_noise, descent, data, start):
+    """The inputs of samples from ``start`` on: those of the data, if they are without noise."""
+    shapes = descent.shapes
+    stride = descent.layers[0].inputs * runs_of(shapes.data)
+    return LayerInputs(data.X, start * stride, stride, shapes.data)
 
 
 def lines_of(tangents, bottom):

@@ -58,8 +58,9 @@ _DEFAULTS: dict[str, Any] = {
 _WATCHING = {"patience": 30, "restore_best": True}
 
 _NOT_TAKEN = (
-    "groups", "folds", "validation", "weights", "biases", "sample_weight", "resume",
-    "keep_weights", "keep_state", "record_weights", "summary",
+    "groups", "folds", "validation", "weights", "biases", "sample_weight", "resume", "samples",
+    "change", "keep_weights", "keep_state", "record_weights", "record_predictions", "summary",
+    "measure", "measure_every", "measure_layers", "stop",
 )  # fmt: skip
 
 _OF_A_TRAINING = ("hidden_size", "alpha", "iterations", "record_every", "seed")

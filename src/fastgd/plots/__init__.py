@@ -10,7 +10,7 @@ from fastgd.plots.maps import box_counts, trainability, zoom_film
 from fastgd.plots.networks import direction_changes, predictions, sensitivity, weight_paths
 from fastgd.plots.planes import surface
 from fastgd.plots.style import write
-from fastgd.plots.trainings import errors, race, solved, takeaways
+from fastgd.plots.trainings import errors, measured, race, solved, takeaways
 
 __all__ = [
     "basins",
@@ -18,6 +18,7 @@ __all__ = [
     "direction_changes",
     "errors",
     "film",
+    "measured",
     "predictions",
     "race",
     "roll",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.checks.messages import joined, layers_text
-from fastgd.checks.numbers import ABOVE_ZERO, check_number, check_result
+from fastgd.checks.numbers import ABOVE_ZERO, check_choice, check_number, check_result
 from fastgd.plots.lines import (
     ERROR,
     VALIDATION,
@@ -113,14 +113,79 @@ def errors(result: Run | Sweep, *, ax: "Axes | None" = None) -> "Axes":
         if best:
             entries[f"smallest {monitored}"] = {"linestyle": "none", "marker": "^"}
         legend(ax, entries)
-        if isinstance(result, Run):
-            ax.set_title(run_title(result))
-        else:
-            ax.set_title(sweep_title(result, shown="median and quartiles"))
-        scale_errors(ax, drawn, values[..., 0])
-        ax.set_ylabel(ERROR)
-        label_iterations(ax)
-        return ax
+        return _over_iterations(ax, result, ERROR, drawn, values[..., 0])
+
+
+def measured(result: Run | Sweep, name: str = "", *, ax: "Axes | None" = None) -> "Axes":
+    """Plot a quantity that was measured during trainings against the iterations.
+
+    The lines are those of :func:`errors`. With ``measure_layers=True`` a run has a line for each
+    layer. The scale is logarithmic if values differ widely.
+
+    Parameters
+    ----------
+    result : Run or Sweep
+        Trained with ``measure``.
+    name : str, optional
+        The quantity, if several were measured.
+    ax : matplotlib Axes, optional
+        Axes to draw on; by default those of a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+        The quantity against iterations.
+
+    Raises
+    ------
+    TypeError
+        If it is neither a Run nor a Sweep.
+    ValueError
+        If that wasn't measured; if a sweep has more than 14 settings, or layers.
+
+    Examples
+    --------
+    >>> import fastgd, fastgd.plots
+    >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+    >>> sweep = fastgd.sweep(X, y, alpha=[1, 10], iterations=1000, measure="gradient_norm",
+    ...                      measure_every=10)
+    >>> ax = fastgd.plots.measured(sweep)
+    >>> ax.get_ylabel(), [line.get_label() for line in ax.lines]
+    ('gradient norm', ['alpha 1', 'alpha 10'])
+    """
+    check_result("result", result, Run, Sweep)
+    known, at = result.measured, result.measured_at
+    if not known:
+        raise ValueError("result must be trained with measure, got one without")
+    name = check_choice("name", name or next(iter(known)), tuple(known))
+    values = known[name]
+    if values.ndim > result.errors.ndim:  # of layers
+        if isinstance(result, Sweep):
+            raise ValueError("result must be a run with measure_layers=True, got a sweep")
+        found = [statistics.Group({"layer": k}, one[None]) for k, one in enumerate(values.T)]
+    else:
+        found = _groups(result, values)
+    check_lines(len(found), "the sweep")
+    with axes(ax, figsize=(7.3, 4.6)) as ax:
+        for look, group in zip(looks([one.setting for one in found]), found, strict=True):
+            label = {"label": group_label(group.setting) or None}
+            draw_group(ax, at, group.values, look | marker(len(at)) | label)
+        legend(ax)
+        return _over_iterations(ax, result, name.replace("_", " "), values, np.nan)
+
+
+def _over_iterations(
+    ax: "Axes", result: Run | Sweep, label: str, values: Any, first: Any
+) -> "Axes":
+    """Scale and name the axes."""
+    if isinstance(result, Run):
+        ax.set_title(run_title(result))
+    else:
+        ax.set_title(sweep_title(result, shown="median and quartiles"))
+    scale_errors(ax, values, first)
+    ax.set_ylabel(label)
+    label_iterations(ax)
+    return ax
 
 
 def _groups(result: Run | Sweep, values: NDArray[Any]) -> list[statistics.Group]:

@@ -38,6 +38,7 @@ _FUNCTIONS: dict[str, tuple[Rule, Rule]] = {
     "sqrt": (np.sqrt, lambda x: 0.5 / np.sqrt(x)),
     "abs": (np.abs, np.sign),
     "sign": (np.sign, np.zeros_like),
+    "floor": (np.floor, np.zeros_like),
     "relu": (lambda x: np.maximum(x, 0.0), lambda x: (x > 0).astype(np.float64)),
     "sigmoid": (_sigmoid, lambda x: _sigmoid(x) * _sigmoid(-x)),
     "tanh": (np.tanh, lambda x: 1 - np.tanh(x) ** 2),
@@ -82,6 +83,10 @@ _OPERATIONS: dict[str, Callable[..., Dual]] = {
     "mul": lambda a, b: Dual(a.value * b.value, a.derivative * b.value + a.value * b.derivative),
     "div": _quotient,
     "neg": lambda a: Dual(-a.value, -a.derivative),
+    "fma": lambda a, b, c: Dual(
+        a.value * b.value + c.value,
+        a.derivative * b.value + a.value * b.derivative + c.derivative,
+    ),
     "pow": _raised,
     # If both are equal, the derivative is that of the left one.
     "minimum": lambda a, b: Dual(
@@ -93,12 +98,12 @@ _OPERATIONS: dict[str, Callable[..., Dual]] = {
 }
 
 
-def evaluate(tree: Tree, known: Mapping[str, Dual]) -> Dual:
-    """Value and derivative of a tree; ``known`` has those of its variables and parameters."""
+def evaluate(tree: Tree, known: Mapping[Any, Dual]) -> Dual:
+    """Value and derivative of a tree; ``known`` has those of its variables and other parts."""
+    if isinstance(tree, str) or tree in known:
+        return known[tree]
     if isinstance(tree, float):
         return _constant(tree)
-    if isinstance(tree, str):
-        return known[tree]
     operation, *operands = tree
     if operation == "where":
         (comparison, *sides), *choices = operands

@@ -6,6 +6,7 @@ from fastgd.arguments.option_types import mask_of
 from fastgd.arguments.options import Method
 from fastgd.checks.numbers import FloatArray
 from fastgd.reference.batch_norm import Normalization
+from fastgd.reference.formulas import value_and_derivatives
 from fastgd.reference.output import Output, Units
 from fastgd.reference.parameter import Parameter
 from fastgd.reference.philox import DROPCONNECT, DROPOUT, mask
@@ -136,6 +137,8 @@ class Layer:
             g = g + np.einsum("nid,nih->dh", self.t, own) / divisor
         if self._connected is not None:
             g = _masked(g, self._connected)
+        if (penalty := self.method.formula("penalty")) is not None:
+            g = g - value_and_derivatives(penalty, self.weights.value)[1]
         if self.method.l1:
             g = g - self.method.l1 * np.sign(self.weights.value)
         if self.method.l2:

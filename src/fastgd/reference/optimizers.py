@@ -7,13 +7,17 @@ stores once for all parameters.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any
 
 import numpy as np
 
 from fastgd import optimizers
 from fastgd.checks.numbers import FloatArray
+from fastgd.formulas import rules, updates
+from fastgd.formulas.expressions import Tree
+from fastgd.reference.formulas import Dual, evaluate
 
 Numbers = FloatArray | float
 
@@ -24,6 +28,11 @@ class Optimizer(ABC):
     t = 0
     """The number of updates so far, if a step depends on it."""
 
+    @property
+    def states(self) -> list[str]:
+        """The names of the attributes with its state: fields with a default."""
+        return [one.name for one in fields(self) if one.default is not MISSING]  # type: ignore[arg-type]
+
     @abstractmethod
     def step(self, w: FloatArray, g: FloatArray, alpha: float) -> FloatArray:
         """Return w after an update by minus the derivative g."""
@@ -31,6 +40,13 @@ class Optimizer(ABC):
     def kept(self) -> tuple[float, ...]:
         """What compiled code stores once for all parameters, after the first update."""
         return ()
+
+    def change(self, fields: Mapping[str, float]) -> None:
+        """Give hyperparameters other values."""
+        vars(self).update(fields)
+
+    def recall(self, kept: tuple[float, ...]) -> None:  # noqa: B027 - most have nothing to recall
+        """Resume with these numbers."""
 
 
 @dataclass
@@ -122,21 +138,30 @@ class Adam(Optimizer):
     m: Numbers = 0.0
     s: Numbers = 0.0
 
+    def __post_init__(self) -> None:
+        """The products of the betas of all updates: beta^t, unless a beta was changed."""
+        self._products = 1.0, 1.0
+
     def step(self, w: FloatArray, g: FloatArray, alpha: float) -> FloatArray:
         """The t-th update divides by ``1 - beta^t``, since both moving averages start at 0."""
-        self.t += 1
+        first, second = self._products
+        self._products = first * self.beta1, second * self.beta2
         self.m = self.beta1 * self.m + (1 - self.beta1) * g
         self.s = self.beta2 * self.s + (1 - self.beta2) * g * g
-        mean = self.m / (1 - self.beta1**self.t)
-        root = np.sqrt(self.s) / np.sqrt(1 - self.beta2**self.t)
+        mean = self.m / (1 - self._products[0])
+        root = np.sqrt(self.s) / np.sqrt(1 - self._products[1])
         stepped: FloatArray = w + alpha * mean / (root + self.epsilon)
         return stepped
 
     def kept(self) -> tuple[float, ...]:
-        """The powers of beta, then the factor and epsilon for `step` with one division less."""
-        power1, power2 = self.beta1**self.t, self.beta2**self.t
+        """The products, then the factor and epsilon for `step` with one division less."""
+        power1, power2 = self._products
         root = np.sqrt(1 - power2)
         return power1, power2, root / (1 - power1), self.epsilon * root
+
+    def recall(self, kept: tuple[float, ...]) -> None:
+        """Resume with the products."""
+        self._products = kept[0], kept[1]
 
 
 @dataclass(kw_only=True)
@@ -202,6 +227,56 @@ class LevenbergMarquardt(Optimizer):
         return tuple(self.kept_numbers.values())
 
 
+class Rule(Optimizer):
+    """A formula of the user's, evaluated over arrays: its states are called s0, s1, ..."""
+
+    def __init__(self, formula: str, **fields: float) -> None:
+        facts, self._fields = rules.facts_of(formula), fields
+        self._results, self._names = facts.results, facts.states
+        update = updates.update_of(formula, (*fields,))
+        self._kept = update.kept
+        # The count of updates, and powers x**t, which are products with one factor per update.
+        self._counted: dict[Any, float] = {"t": 0.0}
+        self._counted |= {tree: x for tree, x in zip(self._kept, update.first, strict=True) if x}
+        vars(self).update(dict.fromkeys(self.states, 0.0))
+
+    @property
+    def states(self) -> list[str]:
+        """The names of the attributes with its state."""
+        return [f"s{k}" for k in range(len(self._names))]
+
+    def change(self, fields: Mapping[str, float]) -> None:
+        """Give hyperparameters other values."""
+        self._fields |= fields
+
+    def step(self, w: FloatArray, g: FloatArray, alpha: float) -> FloatArray:
+        """The first result is the new w, the others are the new states."""
+        for tree, number in self._counted.items():
+            grown = number + 1 if tree == "t" else number * self._value(tree[1], {})
+            self._counted[tree] = float(grown)
+        known = {name: vars(self)[f"s{k}"] for k, name in enumerate(self._names)}
+        known |= {"w": w, "g": g, "alpha": alpha}
+        new, *states = (self._value(tree, known) for tree in self._results)
+        vars(self).update(zip(self.states, states, strict=True))
+        return new
+
+    def kept(self) -> tuple[float, ...]:
+        """What follows from the hyperparameters and t alone."""
+        return tuple(float(self._value(tree, {})) for tree in self._kept)
+
+    def recall(self, kept: tuple[float, ...]) -> None:
+        """Resume with the count and the powers."""
+        known = zip(self._kept, kept, strict=True)
+        self._counted |= {tree: number for tree, number in known if tree in self._counted}
+
+    def _value(self, tree: Tree, known: Mapping[str, Numbers]) -> FloatArray:
+        """The value of an expression over arrays."""
+        numbers: dict[Any, Numbers] = {**known, **self._fields, **self._counted}
+        duals = {n: Dual(np.asarray(v, np.float64), np.array(0.0)) for n, v in numbers.items()}
+        with np.errstate(all="ignore"):
+            return evaluate(tree, duals).value
+
+
 _TWINS: dict[type[optimizers.Optimizer], Callable[..., Optimizer]] = {
     optimizers.GradientDescent: GradientDescent,
     optimizers.Momentum: Momentum,
@@ -213,6 +288,7 @@ _TWINS: dict[type[optimizers.Optimizer], Callable[..., Optimizer]] = {
     optimizers.AdamW: AdamW,
     optimizers.Rprop: Rprop,
     optimizers.LevenbergMarquardt: LevenbergMarquardt,
+    rules.Rule: Rule,
 }
 
 

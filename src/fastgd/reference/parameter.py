@@ -1,12 +1,11 @@
 """Trainable arrays: their updates, and how often their derivatives changed sign."""
 
-from dataclasses import fields
-
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.option_types import Mask
 from fastgd.checks.numbers import FloatArray
+from fastgd.formulas.updates import kept_of
 from fastgd.optimizers import Optimizer
 from fastgd.reference.optimizers import twin
 
@@ -36,10 +35,9 @@ class Parameter:
         self.g: FloatArray
         self.direction_changes = np.zeros(value.shape, np.int64)
         self._alpha = alpha
-        self._kept = tuple(optimizer.kept.values())
+        self._kept = kept_of(optimizer)
         self.optimizer = twin(optimizer)
-        names = [field.name for field in fields(self.optimizer)]  # type: ignore[arg-type]
-        self._states = [name for name in names if name not in optimizer._fields]
+        self._states = self.optimizer.states
         self.was_up: NDArray[np.bool_] | None = None
         self.frozen: Mask = False
 
@@ -76,6 +74,7 @@ class Parameter:
         was_up: NDArray[np.bool_],
         direction_changes: NDArray[np.int64],
         remembered: list[FloatArray],
+        kept: tuple[float, ...],
         updates: int,
     ) -> None:
         """Resume from the state of another parameter after ``updates`` updates."""
@@ -83,4 +82,4 @@ class Parameter:
             self.was_up = was_up
         self.direction_changes = direction_changes
         vars(self.optimizer).update(zip(self._states, remembered, strict=True))
-        self.optimizer.t = updates
+        self.optimizer.recall(kept)

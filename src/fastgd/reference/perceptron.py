@@ -11,8 +11,10 @@ from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.network import Network
+from fastgd.reference.formulas import value_and_derivatives
 from fastgd.reference.layer import Layer
 from fastgd.reference.parameter import Parameter
+from fastgd.reference.philox import GRADIENT_NOISE, INPUT_NOISE, normal
 from fastgd.reference.sampling import Batch
 
 
@@ -45,6 +47,9 @@ class Perceptron:
     ) -> None:
         """Forward through all layers and back; the derivatives are left in the parameters."""
         outputs = X[batch.places]
+        if self.method.input_noise:
+            noise = normal(len(outputs), outputs.shape[1], iteration, (seed, INPUT_NOISE))
+            outputs = outputs + self._decayed(self.method.input_noise, iteration) * noise
         for layer in self.layers:
             outputs = layer.forward(outputs, iteration, seed)
         error = self.layers[-1].delta_of(y[batch.places])
@@ -56,6 +61,19 @@ class Perceptron:
             missing = None if missing is None else missing * batch.weights[:, None]
         for layer in reversed(self.layers):
             error, missing = layer.backward(error, batch.divisor, missing)
+
+    def add_noise(self, iteration: int, seed: int) -> None:
+        """Add noise to the derivatives, which `propagate` has computed: in the order of the row."""
+        of_layers = [
+            normal(rows * units, 1, iteration, (seed, 8 * k + GRADIENT_NOISE))[:, 0]
+            for k, (rows, units) in enumerate(self.network.matrices)
+        ]
+        noise = self._decayed(self.method.gradient_noise, iteration) * np.concatenate(of_layers)
+        for parameter, own in self.pairs(noise):
+            parameter.g = parameter.g + own
+
+    def _decayed(self, deviation: float, iteration: int) -> float:
+        return float(deviation / (1.0 + iteration) ** (self.method.noise_decay / 2))
 
     def _missing(self, gradients: FloatArray) -> FloatArray:
         """What the tangents of the last outputs lack, (samples, inputs, outputs); 0 if unknown."""
@@ -120,6 +138,8 @@ class Perceptron:
                 value += method.l1 * np.sum(np.abs(layer.weights.value))
             if method.l2:
                 value += method.l2 / 2 * np.sum(layer.weights.value**2)
+            if (penalty := method.formula("penalty")) is not None:
+                value += np.sum(value_and_derivatives(penalty, layer.weights.value)[0])
         return float(value)
 
     @property

@@ -1,4 +1,4 @@
-"""Masks, shuffles and draws: random numbers that depend only on where they are used."""
+"""Masks, noise, shuffles and draws: random numbers that depend only on where they are used."""
 
 import math
 
@@ -9,6 +9,8 @@ from fastgd.engine.network import LOW, RandomWords, philox
 
 DROPOUT, DROPCONNECT, SAMPLING = 1, 2, 3
 """Purposes of random words, part of the key's second word; a shuffle has 0."""
+
+GRADIENT_NOISE, INPUT_NOISE = 5, 6
 
 
 def words(rows: int, columns: int, time: int, key: tuple[int, int]) -> RandomWords:
@@ -25,6 +27,15 @@ def words(rows: int, columns: int, time: int, key: tuple[int, int]) -> RandomWor
 def uniform(count: int, time: int, seed: int) -> FloatArray:
     """(count,) numbers in [0, 1), for the draws of adaptive sampling."""
     return words(count, 1, time, (seed, SAMPLING))[:, 0] / 2.0**32
+
+
+def normal(rows: int, columns: int, iteration: int, key: tuple[int, int]) -> FloatArray:
+    """A (rows, columns) table of standard normal numbers: two rows of words make two of numbers."""
+    random = words(-(-rows // 2) * 2, columns, iteration, key).reshape(-1, 2, columns)
+    u = (random + 0.5) / 2.0**32  # Box and Muller (1958)
+    size, angle = np.sqrt(-2 * np.log(u[:, 0])), 2 * np.pi * u[:, 1]
+    pairs: FloatArray = np.stack([size * np.cos(angle), size * np.sin(angle)], axis=1)
+    return pairs.reshape(-1, columns)[:rows]
 
 
 def shuffled(count: int, epoch: int, seed: int) -> list[int]:

@@ -40,6 +40,7 @@ class SecondOrder:
         optimizer = perceptron.layers[0].weights.optimizer
         assert isinstance(optimizer, LevenbergMarquardt)
         self._optimizer = optimizer
+        self._task = task
         weight = method.sample_weight
         self._weight = np.ones(len(task.X)) if weight is None else weight
         self._is_bayesian = method.regularization == "bayesian"
@@ -67,6 +68,9 @@ class SecondOrder:
         numbers = self._optimizer.kept_numbers
         numbers.update(zip(numbers, state.corrections[0].tolist(), strict=True))
 
+    def _factor(self, j: int) -> float:
+        return schedules.values(self._method, self._task, j)[0]
+
     def update(self, j: int) -> None:
         """Take a step that makes the loss smaller, if there is one."""
         optimizer, numbers = self._optimizer, self._optimizer.kept_numbers
@@ -91,7 +95,7 @@ class SecondOrder:
         D = optimizer.scaled * np.where(diagonal > 0, diagonal, 1) + (1 - optimizer.scaled)
         before = self._objective()
         is_taken, tries = False, 0
-        moves = schedules.factor(self._method.schedule, j) != 0
+        moves = self._factor(j) != 0
         while moves and not is_taken and numbers["signal"] == 0:
             d = _solved(A + np.diag(mu * D), b)
             self._move(d, j)
@@ -163,7 +167,7 @@ class SecondOrder:
         return np.where(self._frozen, 0.0, J).reshape(-1, J.shape[2])
 
     def _move(self, d: FloatArray, j: int) -> None:
-        factor = schedules.factor(self._method.schedule, j)
+        factor = self._factor(j)
         for parameter, step in self._perceptron.pairs(d):
             parameter.move(step, factor)
 

@@ -88,6 +88,6 @@ def resume_from(
     rows = (state.signs[0], state.changes[0], *state.steps[0])
     for found in zip(*(perceptron.pairs(row) for row in rows), strict=True):
         up, changes, *memory = (numbers.copy() for _, numbers in found)
-        found[0][0].resume_from(up > 0, changes, memory, updates)
+        found[0][0].resume_from(up > 0, changes, memory, tuple(state.corrections[0]), updates)
     sampler.tau = state.tau[0].copy()
     watch.resume_from(state)

@@ -78,16 +78,16 @@ class Watch:
                 self.best = Best(perceptron.row, error, held)
         if not is_due:
             return outcome
-        self._add(np.float64(watched))
+        self._add(j, np.float64(watched))
         if watched < self._tolerance and self._tolerance > 0:
             return "converged"
         stalled = self._patience is not None and j - self.smallest_iteration >= self._patience
         return outcome or ("stalled" if stalled else None)
 
-    def _add(self, error: np.float64) -> None:
-        if self.seen == 0:
+    def _add(self, j: int, error: np.float64) -> None:
+        if j == 0:
             self._first = error
-        self.seen += 1
+        self.seen = -(-j // self._every) + 1
         self._tail.append(error)
         self._sum += error / self._first
         self._inverse_sum += self._first / error

@@ -18,7 +18,10 @@ from fastgd.reference.training import train
 from fastgd.training.run import Run
 from fastgd.training.sweep_axes import COMBINATION, SweepAxes
 
-_NO_OPTIONS = ("iterations", "record_every", "record_weights", "weights", "biases")
+_NO_OPTIONS = (
+    *("iterations", "record_every", "record_weights", "record_predictions"),
+    *("weights", "biases"),
+)
 
 
 def sweep(

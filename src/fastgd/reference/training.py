@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Unpack
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +16,7 @@ from fastgd.engine.network import Network, count_weights
 from fastgd.engine.results import State
 from fastgd.optimizers import LevenbergMarquardt
 from fastgd.reference import schedules
+from fastgd.reference.measuring import Measuring
 from fastgd.reference.parameter import Parameter
 from fastgd.reference.perceptron import Perceptron
 from fastgd.reference.sampling import Adaptive, Epochs, Sampler
@@ -43,7 +44,10 @@ def train(
     biases: Sequence[ArrayLike] | None = None,
     validation: Sequence[ArrayLike | None] | None = None,
     record_weights: bool = False,
+    record_predictions: bool = False,
     resume: Run | None = None,
+    samples: str = "same",
+    change: Mapping[str, Any] | None = None,
     **given_options: Unpack[Options],
 ) -> Run:
     """Train one network by gradient descent, counting direction changes.
@@ -56,7 +60,9 @@ def train(
     ----------
     X, y, gradients, validation
         The samples, as in :func:`fastgd.train`.
-    hidden_size, weights, biases, seed, alpha, iterations, record_every, record_weights, resume
+    hidden_size, weights, biases, seed, alpha, iterations, record_every
+        As in :func:`fastgd.train`.
+    record_weights, record_predictions, resume, samples, change
         As in :func:`fastgd.train`.
     **given_options
         Everything else that `fastgd.train` takes.
@@ -103,12 +109,16 @@ class _Descent:
             else Epochs(len(task.X), method)
         )
         self.watch = Watch(method, task, self.sampler.per_epoch)
-        self.records = Records(job.networks[0], task, job.record_weights)
+        self.records = Records(
+            job.networks[0], task, job.record_weights, predictions=job.keep.predictions
+        )
+        self.measuring = Measuring(method, task, self.perceptron)
         self.second_order = None
         if isinstance(method.optimizer, LevenbergMarquardt):
             self.second_order = SecondOrder(self.perceptron, method, task)
         self.end = None
         if resume is not None and state is not None:
+            state = state._replace(steps=self.measuring.join(resume, state.steps[0])[None])
             resume_from(state, self.perceptron, self.sampler, self.watch, task.done)
             self.records.join(resume)
             if self.second_order:
@@ -140,9 +150,11 @@ class _Descent:
             "iterations": end.iterations,
             "summary": self.watch.summary(),
             "kept_path": self.records.path,
+            "recorded_predictions": self.records.predictions,
             "validation_errors": self.records.held,
             "final_validation_error": best.held,
             "best_iteration": self.watch.best_iteration,
+            "measurements": self.measuring.numbers,
             **(self.second_order.estimates if self.second_order else {}),
         }
         return run_of(
@@ -153,17 +165,18 @@ class _Descent:
             recorded=self.task.recorded,
             state=end.state,
             sample_hashes=self.job.sample_hashes,
+            schedule_start=self.job.schedule_start,
         )
 
     def _descend(self) -> Ending:
         """Run the remaining iterations, until the last one or an early stop."""
         for j in range(self.task.done, self.task.iterations):
-            outcome = self._outcome()
+            outcome = "converged" if self.measuring.stops else self._outcome()
             if self.records.is_due(j) or self.watch.is_due(j) or outcome:
                 error, held = self._errors()
                 if self.records.is_due(j):
                     loss = self.perceptron.loss(*self._learned)
-                    self.records.put(j, error, loss, held, self.perceptron.row)
+                    self.records.put(j, error, loss, held, self.perceptron)
                 status = self.watch.evaluate(j, error, held, self.perceptron, outcome)
                 if status:
                     return over(Ending(j, status, error, held, self._state(j)))
@@ -175,8 +188,10 @@ class _Descent:
         # Before the final evaluation: a longer training would not have evaluated the error here.
         state = self._state(done)
         error, held = self._errors()
-        status = self.watch.evaluate(done, error, held, self.perceptron, self._outcome())
-        return Ending(done, status or "finished", error, held, state)
+        outcome = "converged" if self.measuring.stops else self._outcome()
+        status = self.watch.evaluate(done, error, held, self.perceptron, outcome)
+        end = Ending(done, status or "finished", error, held, state)
+        return over(end) if self.measuring.stops else end
 
     def _outcome(self) -> str | None:
         """How a step of second order ends the run."""
@@ -189,17 +204,23 @@ class _Descent:
             return
         perceptron, sampler = self.perceptron, self.sampler
         X, y, gradients = self._learned
-        perceptron.propagate(X, y, sampler.batch(j), j, self.seed, gradients)
+        batch = sampler.batch(j)
+        perceptron.propagate(X, y, batch, j, self.seed, gradients)
         if isinstance(sampler, Adaptive):
             sampler.learn(np.sum([layer.squared_norms() for layer in perceptron.layers], axis=0))
+        self.measuring.begin(batch)
         if self.method.clip_norm < np.inf:
             _clip(perceptron.parameters, self.method.clip_norm)
-        factor = schedules.factor(self.method.schedule, j)
+        if self.method.gradient_noise:
+            perceptron.add_noise(j, self.seed)
+        factor, fields = schedules.values(self.method, self.task, j)
         for parameter in perceptron.parameters:
+            parameter.optimizer.change(fields)
             parameter.update(factor)
         if self.method.max_norm < np.inf:
             for layer in perceptron.layers:
                 _limit_norms(layer.weights, self.method.max_norm)
+        self.measuring.end(j)
 
     def _errors(self) -> tuple[float, float | None]:
         """Mean absolute errors of the training samples, and of the validation samples."""
@@ -210,7 +231,11 @@ class _Descent:
         return error, held if np.isfinite(held) else np.nan
 
     def _state(self, updates: int) -> State:
-        return state_of(self.perceptron, self.sampler, self.watch, self.task, self.seed, updates)
+        state = state_of(self.perceptron, self.sampler, self.watch, self.task, self.seed, updates)
+        if self.measuring.last is None:
+            return state
+        steps = np.concatenate([state.steps, self.measuring.last[None, None]], axis=1)
+        return state._replace(steps=steps)
 
 
 class Records:
@@ -228,36 +253,48 @@ class Records:
         Mean absolute error of the validation samples.
     path : (records, P) array or None
         All parameters of the network.
+    predictions : (records, samples, outputs) array or None
+        Outputs of the training samples.
     """
 
-    def __init__(self, network: Network, task: TrainingData, path: bool) -> None:
+    def __init__(
+        self, network: Network, task: TrainingData, path: bool, *, predictions: bool
+    ) -> None:
         count = task.records
         self.errors = np.full(count, np.nan)
         self.losses = np.full(count, np.nan)
         self.held = np.full(count, np.nan) if task.holds_out else None
         self.path = np.full((count, network.parameters), np.nan) if path else None
-        self._network = network
+        shape = count, len(task.X), network.sizes[-1]
+        self.predictions = np.full(shape, np.nan) if predictions else None
+        self._network, self._X = network, task.X
         self._every = task.record_every
 
     def is_due(self, j: int) -> bool:
         """Whether the values before update j are recorded."""
         return j % self._every == 0
 
-    def put(self, j: int, error: float, loss: float, held: float | None, row: FloatArray) -> None:
+    def put(
+        self, j: int, error: float, loss: float, held: float | None, perceptron: Perceptron
+    ) -> None:
         """Record the values before update j."""
         k = j // self._every
         self.errors[k], self.losses[k] = error, loss
         if self.held is not None:
             self.held[k] = held
         if self.path is not None:
-            self.path[k] = row
+            self.path[k] = perceptron.row
+        if self.predictions is not None:
+            self.predictions[k] = perceptron.outputs(self._X)
 
     def join(self, run: Run) -> None:
         """Copy the records of a run that is resumed."""
         count = len(run.errors)
         self.errors[:count], self.losses[:count] = run.errors, run.losses
-        if self.held is not None:
+        if self.held is not None and run.validation_errors is not None:
             self.held[:count] = run.validation_errors
+        if self.predictions is not None:
+            self.predictions[:count] = run.recorded_predictions
         if self.path is not None and run.recorded_weights is not None:
             self.path[:count] = self._network.row(
                 NetworkParts(run.recorded_weights, run.recorded_biases, run.recorded_normalization)
@@ -290,9 +327,12 @@ def _bytes(job: TrainingJob) -> int:
     numbers = 7 * parameters + 5 * at_once * sum(sizes)
     if method.dropconnect:
         numbers += 12 * parameters
+    if method.gradient_noise or method.input_noise:
+        numbers += 24 * max(parameters, at_once * sizes[0])
     if isinstance(method.optimizer, LevenbergMarquardt):
         numbers += (2 * len(task.X) * sizes[-1] + 4 * parameters) * parameters
     if method.dropout:
         numbers += 12 * at_once * max(sizes)
     path = 2 * task.records * parameters if job.record_weights else 0
+    path += task.records * len(task.X) * sizes[-1] * job.keep.predictions
     return 8 * (numbers + path + 8 * task.records + 5 * min(method.summary or 0, task.iterations))

@@ -27,7 +27,7 @@ from fastgd.export.exportable import ONNX_DTYPES, OnnxType
 from fastgd.export.exported import Exported
 from fastgd.formulas.named import Function, Loss
 from fastgd.optimizers import Optimizer
-from fastgd.schedules import Schedule
+from fastgd.schedules import AnySchedule
 from fastgd.sklearn import estimator_parameters
 from fastgd.sklearn.fit_spec import CheckedSamples, FitSpec, held_out, history, one_more_epoch
 from fastgd.sklearn.joint_training import train_all
@@ -64,7 +64,7 @@ class BaseFastGD(BaseEstimator, ABC):
     solver: str | Optimizer = "adam"
     alpha: float = 0.0001
     batch_size: int | str = "auto"
-    learning_rate: str | Schedule = "constant"
+    learning_rate: str | AnySchedule = "constant"
     learning_rate_init: float = 0.001
     power_t: float = 0.5
     max_iter: int = 200
@@ -438,7 +438,8 @@ class BaseFastGD(BaseEstimator, ABC):
             reached = reached / pow(self.t_ + 1, self.power_t)
         if rate == "adaptive" and self.solver == "sgd":
             reached = float(reached * run.options["schedule"].factors[-1])
-        has_none = isinstance(rate, Schedule) or estimator_parameters.is_second_order(self.solver)
+        is_curved = estimator_parameters.is_second_order(self.solver)
+        has_none = isinstance(rate, AnySchedule) or is_curved
         self.learning_rate_ = None if has_none else reached
         # Where those who know MLPClassifier well, and its tests, look for it.
         self._optimizer = SimpleNamespace(learning_rate=self.learning_rate_)

@@ -247,14 +247,14 @@ def _check_method(given: Mapping[str, Any]) -> None:
     solver, rate = given["solver"], given["learning_rate"]
     solvers, rates = ("adam", "sgd", "lbfgs", "lm"), ("constant", "invscaling", "adaptive")
     _check_named("solver", solver, solvers, optimizers.Optimizer, "an optimizer")
-    _check_named("learning_rate", rate, rates, schedules.Schedule, "a schedule")
+    _check_named("learning_rate", rate, rates, schedules.AnySchedule, "a schedule")
     check_choice("regularization", given["regularization"], ("given", "bayesian"))
     is_curved, with_it = is_second_order(solver), f"with solver={shown(solver)}"
     if not is_curved and given["regularization"] != "given":
         raise ValueError(f"regularization must be 'given' {with_it}, got 'bayesian'")
     if descends(solver) and not is_curved:
         return
-    if isinstance(rate, schedules.Schedule):
+    if isinstance(rate, schedules.AnySchedule):
         raise ValueError(f"learning_rate must be a string {with_it}, got {shown(rate)}")
     for name, off in (("dropout", 0), ("batch_norm", False)):
         if given[name] != off:
@@ -266,7 +266,7 @@ def _check_method(given: Mapping[str, Any]) -> None:
         raise ValueError(f"{rule}, got {shown(given['loss'])}")
 
 
-def _check_named(name: str, value: Any, known: tuple[str, ...], kind: type, words: str) -> None:
+def _check_named(name: str, value: Any, known: tuple[str, ...], kind: Any, words: str) -> None:
     if isinstance(value, kind) or (isinstance(value, str) and value in known):
         return
     rule = f"{name} must be {either(map(repr, known))}, or {words} of fastgd, got {shown(value)}"
@@ -351,14 +351,14 @@ def optimizer_of(given: Mapping[str, Any], counted: float) -> optimizers.Optimiz
 
 def schedule_of(
     given: Mapping[str, Any], epochs: int, updates: int, samples: int, seen: int, factor: float
-) -> schedules.Schedule:
+) -> schedules.AnySchedule:
     """Return the schedule of the learning rate for ``epochs`` epochs of ``updates`` updates each.
 
     ``samples`` is the number of samples of an epoch, ``seen`` those of the epochs before;
     ``factor`` is that of an adaptive rate.
     """
     rate = given["learning_rate"]
-    if isinstance(rate, schedules.Schedule):
+    if isinstance(rate, schedules.AnySchedule):
         return rate
     if rate == "constant" or given["solver"] != "sgd":
         return schedules.Constant()

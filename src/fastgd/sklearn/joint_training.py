@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgd.arguments.axes import changing
 from fastgd.arguments.declarations import FIELDED, VALUES
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers, joined
@@ -32,8 +33,8 @@ ON_CPU: How = {"device": CPU}
 Case = tuple[Any, ...]
 """The hyperparameters of a run, in the order of their names, and its seed."""
 
-_COSTLY = ("dropout", "dropconnect")
-"""Runs without random masks are not trained in a batch with runs that draw them."""
+_COSTLY = ("dropout", "dropconnect", "gradient_noise", "input_noise")
+"""Runs without random masks or noise are not trained in a batch with runs that draw them."""
 
 
 Fits = dict[int, list[Case]]
@@ -252,8 +253,9 @@ def batches_of(specs: Mapping[int, FitSpec]) -> list[Batch]:
                 values[name] = value
                 shared.append(name in _COSTLY and value == 0)
             elif name in FIELDED and isinstance(value, Hyperparameters):
-                fields = {field: getattr(value, field) for field in value._fields}
-                values |= {field: fields.pop(field) for field in value.hyperparameters}
+                fields = value._asdict()
+                numbers = [n for n in value.hyperparameters if n not in changing(value)]
+                values |= {field: fields.pop(field) for field in numbers}
                 shared.append((name, type(value), key_of(fields)))
             else:
                 shared.append((name, key_of(value)))

@@ -34,6 +34,7 @@ from fastgd.checks.presentation import (
     pandas_or_xarray,
 )
 from fastgd.engine.progress import Advance, ProgressHook
+from fastgd.formulas.rules import Rule
 from fastgd.optimizers import ALL, GradientDescent, Optimizer
 from fastgd.store import Arrays, PathLike
 from fastgd.store.npz import tuples
@@ -387,10 +388,11 @@ def entrants_of(given: Any) -> dict[str, tuple[Optimizer, Any]]:
     entries: dict[object, tuple[Optimizer, Any]] = {}
     for place, entry in given.items() if isinstance(given, Mapping) else enumerate(given):
         pair = (entry, entry.race_alpha) if isinstance(entry, ALL) else entry
-        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], ALL)):
+        kinds = (*ALL, Rule)
+        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], kinds)):
             raise TypeError(
                 f"optimizers[{place!r}] must be one of fastgd.optimizers, such as Adam(), or a "
-                f"pair (optimizer, alpha), got {shown(entry)}"
+                f"pair (optimizer, alpha), which a Rule needs, got {shown(entry)}"
             )
         entries[place] = pair
     if isinstance(given, Mapping):

@@ -377,8 +377,9 @@ def _options(given: object, given_options: Mapping[str, Any]) -> dict[str, Any]:
             raise TypeError(f"{name} must not be given with a run, which has its own, got both")
     if trained is None:
         return dict(given_options)
-    kept = {*SurfaceOptions.__annotations__, "batch_norm", *parameters_of(trained.options)}
-    return {n: v for n, v in trained.options.items() if n in kept} | dict(given_options)
+    kept = {n: v for n, v in trained.options.items() if n in SurfaceOptions.__annotations__}
+    known = {*kept, "batch_norm", *parameters_of(kept)}
+    return {n: v for n, v in trained.options.items() if n in known} | dict(given_options)
 
 
 def _errors(

@@ -53,10 +53,11 @@ from fastgd.training.stored_results import (
     decode_start,
     encode_outline,
     encode_start,
+    measured_shape,
     options_of,
     with_hashes,
 )
-from fastgd.training.sweep_axes import CURVES, Chunks, SweepAxes
+from fastgd.training.sweep_axes import Chunks, SweepAxes
 from fastgd.training.sweep_result import Sweep
 from fastgd.training.training_job import TrainingJob, TrainingSource
 
@@ -172,7 +173,7 @@ class FolderSweep(Sweep):
     def _state(self, number: int, runs: Integers | None) -> State:
         """Read and check the states of some or all runs of a network."""
         found = State(*(self._array(f"{STATE}{name}", number, runs) for name in State._fields))
-        options = options_of(self.axes, number, self.method)
+        options = options_of(self._sweep_axes, number, self.method)
         try:
             return check_state(found, len(found.ended), self.networks[number], *options)
         except ValueError as error:
@@ -232,24 +233,36 @@ class FolderSweep(Sweep):
         if name == "watch":
             return np.empty((0, RECENT + (self.method.summary or 1)))
         stored = _STORED[name]
-        records = (len(self.recorded),) if "records" in stored.shape else ()
+        records = self._dimensions(stored.shape, number)
         each = (self.networks[number].parameters,) if stored.each else ()
         is_whole = name == "outcome" or stored.kinds == "i"
         return np.empty((0, *records, *each), np.int64 if is_whole else np.float64)
+
+    def _dimensions(self, names: str, number: int) -> tuple[int, ...]:
+        """The lengths of the dimensions of a result with these names, of one run of a network."""
+        network, asked = self.networks[number], self._folder.manifest.asked
+        lengths = {"records": self.recorded.shape, "outputs": network.sizes[-1:]}
+        if "samples" in names:
+            lengths["samples"] = self._folder.arrays["X"].shape[:1]
+        if "measurements" in names:
+            every = self.method.measure_every or check_count("record_every", asked["record_every"])
+            count = -(-check_count("iterations", asked["iterations"]) // every)
+            lengths["measurements"] = measured_shape(self.method, count, network.layers)
+        return sum((lengths.get(name, ()) for name in names.split()), ())
 
     def _blocks(self, da: Any, name: str, of_summary: str = "") -> Any:
         """A Dask array, cut as the network with the most chunks."""
         sweep_axes = self._sweep_axes
         single = tuple((1,) * length for length in sweep_axes.shape[: sweep_axes.cut])
         finest = max(self._chunks, key=lambda chunks: chunks.count)
-        curve = ((len(self.recorded),),) if name in CURVES else ()
+        curve = () if of_summary else self._dimensions(RESULTS[name].shape, 0)
         dtype = STATUSES.dtype if name == "status" else self._like(SOURCES[name], 0).dtype
         if of_summary == "smallest_iteration":
             dtype = np.dtype(np.int64)
         return da.map_blocks(
             partial(_block, self, name, of_summary),
             name=f"fastgd-{of_summary or name}-{token_hex(8)}",
-            chunks=(*single, *finest.lengths, *curve),
+            chunks=(*single, *finest.lengths, *((length,) for length in curve)),
             dtype=dtype,
             meta=np.empty((0,) * (len(sweep_axes.shape) + len(curve)), dtype),
         )
@@ -402,7 +415,8 @@ def open(path: PathLike) -> Sweep:  # noqa: A001 - fastgd.open, as load
             outline["source"] = _source(header, arrays, outline, task)
     except Exception as error:  # anyone may have written the manifest: any line here may raise
         raise _not_ours(folder) from error
-    chunks = _chunks(folder, SweepAxes(outline["axes"]))
+    sweep_axes = SweepAxes.with_networks(outline["axes"], len(outline["networks"]))
+    chunks = _chunks(folder, sweep_axes)
     return FolderSweep(outline, known, folder, chunks)
 
 
@@ -420,15 +434,16 @@ def _asked(job: TrainingJob) -> tuple[JsonValues, Arrays]:
     header, arrays = encode_outline(outline)
     arrays |= {f"axis_{name}": array for name, array in long.items()}
     arrays |= task.samples
-    if job.starts and "weights" not in job.sweep_axes.axes:
-        arrays |= encode_start(_GIVEN, job.starts[0])
+    if job.starts is not None and "weights" not in job.sweep_axes.axes:
+        arrays |= encode_start(_GIVEN, job.networks[0].parts(job.starts[0]))
     header |= {
         "iterations": task.iterations,
         "record_every": task.record_every,
         "record_weights": job.record_weights,
+        **({"record_predictions": True} if job.keep.predictions else {}),
         "keep_weights": job.keep.weights,
         "keep_state": job.keep.state,
-        "seed_of_given_weights": job.seeds[0] if job.starts else None,
+        "seed_of_given_weights": None if job.starts is None else job.seeds[0],
         "goes_on_after": task.done,
         "goes_on_with": _digest(job.resume),
     }
@@ -456,6 +471,7 @@ def _source(
         weights,
         outline["settings"]["seed"] if seed is None else check_seed(seed),
         check_flag("record_weights", header["record_weights"]),
+        check_flag("record_predictions", header.get("record_predictions", False)),
     )
 
 

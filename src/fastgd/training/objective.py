@@ -202,7 +202,7 @@ class Objective:
     def _residuals_at(self, w: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Residuals and Jacobian at w."""
         method = self.method
-        for name, rule in (("loss", "squared"), ("l1", 0.0)):
+        for name, rule in (("loss", "squared"), ("l1", 0.0), ("penalty", None)):
             if getattr(method, name) != rule:
                 raise ValueError(
                     f"{name} must be {rule!r} for residuals, whose squares make up the loss, "

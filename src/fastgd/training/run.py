@@ -13,7 +13,7 @@ from fastgd.arguments.initial_network import BatchNorm, NetworkParts
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import check_inputs
 from fastgd.checks.messages import joined, many, shown
-from fastgd.checks.numbers import FloatArray, integer
+from fastgd.checks.numbers import FloatArray, check_memory, integer
 from fastgd.checks.presentation import (
     Description,
     ShownInNotebooks,
@@ -24,11 +24,12 @@ from fastgd.checks.presentation import (
 )
 from fastgd.engine.devices import available_threads
 from fastgd.engine.network import Network, Weights
-from fastgd.engine.prediction import DerivativeOrder, derivatives, outputs
+from fastgd.engine.prediction import DerivativeOrder, derivatives, hidden_values, outputs
 from fastgd.engine.results import State, Summary
 from fastgd.export.exportable import Exportable
 from fastgd.optimizers import BAYESIAN
 from fastgd.training import codec
+from fastgd.training.measured import Measured, measured_variables
 from fastgd.training.saved_result import SavedResult
 from fastgd.training.stored_results import decode_run, encode_run
 from fastgd.training.sweep_axes import curve_columns, variables
@@ -82,6 +83,44 @@ class _Predicting(Exportable):
         row = self.finite_row("predict", network)
         methods = lambda: [Method(**self.options)]  # noqa: E731
         return np.asarray(outputs(self, network, methods, row[None], X)[0])
+
+    def hidden(self, X: ArrayLike) -> tuple[NDArray[np.float64], ...]:
+        """Values of the hidden layers: after activation and batch normalization, without dropout.
+
+        They have the bits from which :meth:`predict` computes the outputs, on every machine and for
+        any other samples.
+
+        Parameters
+        ----------
+        X : (samples, inputs) array_like
+
+        Returns
+        -------
+        tuple of (samples, units) arrays
+            One for each hidden layer, the first layer first.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`predict`.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+        >>> run = fastgd.train(X, y, alpha=10, hidden_size=2, iterations=10_000)
+        >>> run.hidden(X)[0].round(1) + 0.0
+        array([[0.8, 0.1],
+               [0. , 0. ],
+               [0. , 0.8],
+               [0. , 0. ]])
+        """
+        X, network = self._input_rows(X), Network.of(self)
+        row = self.finite_row("hidden", network)
+        units = sum(network.sizes[1:])
+        check_memory(16 * len(X) * units, "the values of hidden layers", also="fewer samples")
+        found = hidden_values(network, Method(**self.options), row[None], X, {}, 1)
+        return tuple(layer[0] for layer in found)
 
     def gradient(self, X: ArrayLike) -> NDArray[np.float64]:
         """Derivatives of the outputs by the inputs, at these samples.
@@ -200,7 +239,7 @@ class Snapshot(_Predicting):
 
 @codec.stored_by(encode_run, decode_run)
 @dataclass(frozen=True, eq=False)
-class Run(_Predicting, SavedResult, ShownInNotebooks):
+class Run(_Predicting, Measured, SavedResult, ShownInNotebooks):
     """One trained network.
 
     Attributes
@@ -256,6 +295,9 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
         The biases at these points; empty without ``bias=True``.
     recorded_normalization : tuple of BatchNorm of (records, units) arrays
         The batch normalization at these points; empty without ``batch_norm=True``.
+    recorded_predictions : (records, samples, outputs) array, or None
+        The outputs of X at these points, with ``record_predictions=True``: the bits of
+        ``run.at(k).predict(X)``. NaN after the end of the run.
     options : dict
         The options that were given and are not the default, such as ``{"l2": 0.01}``.
     minimizer : dict
@@ -276,12 +318,18 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
         in what is minimized, after the last step (Foresee and Hagan, 1997). Weights and biases
         count, without frozen ones. The factors start at 0.01 and 1, which suits standardized
         targets; a step at most doubles alpha.
+    measurements : (measurements, layers, quantities) array or None
+        What ``measure`` recorded, as one array; :attr:`measured` has it by name. One layer stands
+        for the whole network without ``measure_layers=True``.
     state : State or None
         All that further iterations depend on, so that ``train(resume=run)`` continues exactly. Runs
         of :func:`fastgd.train` have a state; those of a sweep only with ``keep_state=True``.
     sample_hashes : dict or None
         If there is a state: shape and SHA-256 of X, y, gradients and validation, by name, which
         ``resume`` compares. None in runs from files of version 0.2.0.
+    schedule_start : int or None
+        If the run was resumed with ``change`` or other samples: the update at which its schedule
+        began, which is 0 unless ``change`` gave it anew.
     """
 
     alpha: Alpha
@@ -303,6 +351,7 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
     recorded_weights: Weights | None = None
     recorded_biases: Weights = ()
     recorded_normalization: BatchNorms = ()
+    recorded_predictions: FloatArray | None = None
     options: dict[str, Any] = field(default_factory=dict)
     minimizer: dict[str, Any] = field(default_factory=dict)
     validation_errors: FloatArray | None = None
@@ -311,8 +360,10 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
     effective_parameters: float | None = None
     weight_penalty: float | None = None
     error_factor: float | None = None
+    measurements: FloatArray | None = None
     state: State | None = None
     sample_hashes: dict[str, str] | None = None
+    schedule_start: int | None = None
 
     def __repr__(self) -> str:
         """The settings, the final error, and how the run ended."""
@@ -400,6 +451,7 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
     def to_dataframe(self, *, kind: str = "pandas") -> Any:
         """The curves: a row per recorded iteration, with error, loss and validation error.
 
+        With ``measure`` there are rows for what was measured, too, with a column for each quantity.
         ``kind`` is the library of the table: "pandas", "polars" or "pyarrow", installed apart.
 
         Examples
@@ -419,7 +471,9 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
         ``weights_0`` has the dimensions ``layer_0``, the inputs, and ``layer_1``, the first units,
         and so on; ``direction_changes_0``, ``biases_0`` and ``bias_direction_changes_0`` use the
         same names. With ``record_weights=True``, ``recorded_weights_0`` and ``recorded_biases_0``
-        have ``iteration`` as their first dimension. Settings and options are strings in ``attrs``.
+        have ``iteration`` as their first dimension; ``recorded_predictions`` has ``iteration``,
+        ``sample`` and ``output_unit``. What was measured has the dimension ``measured_at``, and
+        with ``measure_layers=True`` ``layer``. Settings and options are strings in ``attrs``.
 
         Needs xarray (``pip install "fastgd[xarray]"``).
 
@@ -441,7 +495,10 @@ class Run(_Predicting, SavedResult, ShownInNotebooks):
             for k, layer in enumerate(getattr(self, name) or ()):
                 units = [f"layer_{k}", f"layer_{k + 1}"][1 if "bias" in name else 0 :]
                 found[f"{name}_{k}"] = ((*in_front, *units), layer)
+        found |= measured_variables(self, self.measurements)
         iterations = {"iteration": self.recorded}
+        if self.measurements is not None:
+            iterations["measured_at"] = self.measured_at
         return dataset(iterations, found, facts | self.options | self.minimizer)
 
 
@@ -487,14 +544,14 @@ def exported(
 def run_of(network: Network, method: Method, row: Mapping[str, Any], **shared: Any) -> Run:
     """Make a run of a row of results, by the names of a sweep's fields; None if it has no such.
 
-    Scalars may be NumPy scalars. ``shared`` are alpha, seed and recorded; state and sample_hashes,
-    if there are any.
+    Scalars may be NumPy scalars. ``shared`` are alpha, seed and recorded; state, sample_hashes and
+    schedule_start, if there are any.
     """
     last, counts = network.parts(row["kept_weights"]), network.parts(row["kept_changes"])
     path, summary, best = row.get("kept_path"), row.get("summary"), row.get("best_iteration")
     way = None if path is None else network.parts(path)
     single = ("final_validation_error", *BAYESIAN)
-    measured: dict[str, Any] = {n: float(row[n]) for n in single if row.get(n) is not None}
+    numbers: dict[str, Any] = {n: float(row[n]) for n in single if row.get(n) is not None}
     return Run(
         **shared,
         hidden_size=network.sizes[1:-1],
@@ -513,8 +570,10 @@ def run_of(network: Network, method: Method, row: Mapping[str, Any], **shared: A
         recorded_weights=way.weights if way else None,
         recorded_biases=way.biases if way else (),
         recorded_normalization=way.normalization if way else (),
+        recorded_predictions=row.get("recorded_predictions"),
         options=method.given,
         validation_errors=row.get("validation_errors"),
+        measurements=row.get("measurements"),
         best_iteration=int(best) if best is not None and best >= 0 else None,
-        **measured,
+        **numbers,
     )

@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.arguments.declarations import VALUES
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Partition, RowIndices, Subset, joined
 from fastgd.checks.messages import did_you_mean, shown
 from fastgd.checks.numbers import array_of, integer
 from fastgd.engine.recipe import is_watched
 from fastgd.engine.results import MISSING, STATUS, State, Summary, summarize
+from fastgd.formulas.measures import needs_last
+from fastgd.formulas.updates import kept_of, states_of
 from fastgd.store import hashes_of
 from fastgd.training.run import Run, run_of
-from fastgd.training.stored_results import RESULTS
-from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, told_apart, varied
+from fastgd.training.stored_results import RESULTS, options_of
+from fastgd.training.sweep_axes import COMBINATION, PARTS, SweepAxes, is_numbered, told_apart
 
 IndexList = list[int] | list[bool] | range | NDArray[Any]
 KeptAxis = slice | EllipsisType | IndexList
@@ -198,7 +199,7 @@ def _in_range(name: str, count: int, place: int) -> int:
 
 def _places(name: str, axis: list[Any], asked: object) -> _Selector:
     """The indices of values on an axis; of a repeated value the first index."""
-    if name in ("weights", COMBINATION):  # these are selected by their indices, as in a table
+    if is_numbered(name, axis):  # these are selected by their indices, as in a table
         axis = list(range(len(axis)))
     keys = [_key(name, value) for value in axis]
     places = dict(zip(reversed(keys), reversed(range(len(axis))), strict=True))
@@ -308,7 +309,7 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
             "the run must have been trained, got one that is missing: repeat the call that made "
             "the folder to train it"
         )
-    sweep_axes = SweepAxes(sweep.axes)
+    sweep_axes: SweepAxes = sweep._sweep_axes
     number, row = sweep_axes.place(index)
     values = sweep.settings | sweep_axes.values(index)
     method = method_at(sweep.method, values)
@@ -324,19 +325,12 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
             hashes = partition.hashes[which // partition.weightings] | hashes_of(weights)
     if sweep.kept_weights is None:
         return _trained_again(sweep, index, method, part, values)
-    found: dict[str, Any] = {}
-    for name, stored in RESULTS.items():
-        kept = getattr(sweep, name)
-        if kept is None or name == "states":
-            found[name] = None
-        elif name == "summary":
-            found[name] = [array[index] for array in kept]
-        else:
-            found[name] = kept[number][row] if stored.each else kept[index]
+    found = _found(sweep, index, number, row, part)
     state = None
     if sweep.states is not None:
         samples = None if part is None else len(part.rows)
-        state = _state(sweep.states[number].at(slice(row, row + 1)), method, {}, samples)
+        state, are_data = sweep.states[number].at(slice(row, row + 1)), sweep_axes.rules_are_data
+        state = _state(state, method, {}, samples, are_data)
     return run_of(
         sweep.networks[number],
         method,
@@ -346,7 +340,27 @@ def run_at(sweep: Any, index: tuple[int, ...]) -> Run:
         recorded=sweep.recorded,
         state=state,
         sample_hashes=state and hashes,
+        schedule_start=sweep.schedule_start,
     )
+
+
+def _found(
+    sweep: Any, index: tuple[int, ...], number: int, row: int, part: Subset | None
+) -> dict[str, Any]:
+    """The kept results of one run, by the fields of a sweep."""
+    found: dict[str, Any] = {}
+    for name, stored in RESULTS.items():
+        kept = getattr(sweep, name)
+        if kept is None or name == "states":
+            found[name] = None
+        elif name == "summary":
+            found[name] = [array[index] for array in kept]
+        else:
+            found[name] = kept[number][row] if stored.each else kept[index]
+    predictions = found["recorded_predictions"]
+    if part is not None and predictions is not None:  # train() has no other samples
+        found["recorded_predictions"] = predictions[:, part.rows]
+    return found
 
 
 def _trained_again(
@@ -356,9 +370,10 @@ def _trained_again(
     if sweep.source is None:
         raise ValueError(
             "a single run needs its weights, or the data to train it again; this sweep was "
-            "made with keep_weights=False, and comes from a file or resumes one that does"
+            "made with keep_weights=False, and comes from a file, was resumed with change or other "
+            "samples, or resumes one that does"
         )
-    number, _ = SweepAxes(sweep.axes).place(index)
+    number, _ = sweep._sweep_axes.place(index)
     hidden = sweep.networks[number].sizes[1:-1]
     run: Run = sweep.source.train(hidden, method, part, values)
     before = sweep.final_error[index]
@@ -441,8 +456,10 @@ def selected(sweep: Any, chosen: Selection, measured: Mapping[str, Any]) -> dict
     method = method_at(sweep.method, first)
     partition = narrowed(sweep.partition, chosen)
     samples = None if partition is None else int(partition.rows.sizes.max())
+    are_data = sweep._sweep_axes.rules_are_data
+    options = options_of(SweepAxes(axes, are_data and "optimizer" in axes), 0, method)
     states = measured["states"] and tuple(
-        _state(state, method, axes, samples) for state in measured["states"]
+        _state(state, *options, samples, are_data) for state in measured["states"]
     )
     return {
         **measured,
@@ -455,6 +472,7 @@ def selected(sweep: Any, chosen: Selection, measured: Mapping[str, Any]) -> dict
         "sample_hashes": sweep.sample_hashes,
         "partition": partition,
         "states": states,
+        "schedule_start": sweep.schedule_start,
     }
 
 
@@ -464,14 +482,23 @@ def method_at(method: Method, values: Mapping[str, Any]) -> Method:
 
 
 def _state(
-    state: State, method: Method, axes: Mapping[str, list[Any]], samples: int | None
+    state: State,
+    method: Method,
+    values: Mapping[str, list[Any]],
+    samples: int | None,
+    rules_are_data: bool,
 ) -> State:
     """Reduce a state of some runs to what it would be in a sweep of these runs alone.
 
     It has a monitored error only if an option of these runs needs it, and for adaptive sampling it
     has a value for each sample of these runs.
     """
-    values = {name: axis for name, axis in varied(axes).items() if name in VALUES}
+    if rules_are_data:  # each has as many states as any beside it; what is measured follows
+        own, measured = states_of(method.optimizer), int(needs_last(method.measure))
+        others = state.steps.shape[1] - measured
+        steps = np.concatenate((state.steps[:, :own], state.steps[:, others:]), axis=1)
+        kept = state.corrections[:, : len(kept_of(method.optimizer))]
+        state = state._replace(steps=steps, corrections=kept)
     if not is_watched(method, values):
         counts = np.zeros_like(state.watch_counts)
         state = state._replace(watch=state.watch[:, :0], watch_counts=counts)

@@ -41,8 +41,11 @@ from fastgd.checks.numbers import (
     check_seeds,
 )
 from fastgd.engine.network import Network
+from fastgd.engine.programs import ProgramAxis
 from fastgd.engine.results import MISSING, STATUS, State, Summary
-from fastgd.formulas.named import Formula, Function, Loss, loss_of
+from fastgd.formulas.measures import Measure
+from fastgd.formulas.named import Formula, Function, Loss, Penalty, Schedule, loss_of
+from fastgd.formulas.rules import Rule
 from fastgd.optimizers import BAYESIAN, Hyperparameters
 from fastgd.store import Arrays, hashes_of
 from fastgd.store.npz import Found
@@ -96,7 +99,7 @@ def as_json(value: Any, arrays: Arrays) -> Any:
         arrays[name] = np.asarray(value.factors)
         return ["Factors", {"factors": name}]
     if isinstance(value, Hyperparameters):
-        return [type(value).__name__, value._asdict()]
+        return [type(value).__name__, as_json(value._asdict(), arrays)]
     if isinstance(value, Formula):
         return [type(value).__name__, *value.source]
     if isinstance(value, np.ndarray):
@@ -123,18 +126,32 @@ def decode_option(name: str, value: Any, arrays: Found) -> Any:
     """
     if name == "sample_weight":
         return array_of(arrays, name, "f", arrays[name].shape[:1])
-    if name in FIELDED:
+    if name in FIELDED and value[0] != "Schedule":
         name, fields = value
         if name == "Factors":
             own = fields["factors"]
             return schedules.Factors(array_of(arrays, own, "f", arrays[own].shape[:1]))
-        holders: tuple[type[Hyperparameters], ...] = (*optimizers.ALL, *schedules.ALL)
-        return {kind.__name__: kind for kind in holders}[name](**fields)
-    if name in FORMULAS and not isinstance(value, str):  # its source, which is parsed and never run
-        kind, *source = value
-        known: dict[str, type[Formula]] = {"Function": Function, "Loss": Loss}
-        return known[kind].of_text(*source)
-    return value
+        holders: tuple[type[Hyperparameters], ...] = (*optimizers.ALL, Rule, *schedules.ALL)
+        own = {n: _decoded(v) for n, v in fields.items()}
+        return {kind.__name__: kind for kind in holders}[name](**own)
+    if name == "measure":
+        return value and list(map(_decoded, value))
+    return _decoded(value) if name in FORMULAS else value
+
+
+def _decoded(value: Any) -> Any:
+    """Restore a formula, from its source, which is never run; other values are as they are."""
+    if not isinstance(value, (list, tuple)) or not isinstance(value[0], str):
+        return value
+    kind, *source = value
+    known: tuple[type[Formula], ...] = (Function, Loss, Measure, Penalty, Schedule)
+    return {one.__name__: one for one in known}[kind].of_text(*source)
+
+
+def _restarted(result: Any) -> JsonValues:
+    """The start of a schedule as a value of the header; nothing if there is none, as before."""
+    start = result.schedule_start
+    return {} if start is None else {"schedule_start": start}
 
 
 def check_width(method: Method, outputs: int) -> None:
@@ -188,6 +205,11 @@ FIELDS: dict[str, tuple[StoredField | None, StoredField | None, str]] = {
         None,
         "",
     ),
+    "recorded_predictions": (
+        StoredArray("f", "records samples outputs", optional=True),
+        StoredArray("f", "axes records samples outputs", optional=True),
+        "predictions",
+    ),
     "final_error": (*_NUMBER, "final_error"),
     "final_loss": (*_NUMBER, "final_loss"),
     "status": (_check_status, StoredArray("U", "axes"), "outcome"),
@@ -206,6 +228,11 @@ FIELDS: dict[str, tuple[StoredField | None, StoredField | None, str]] = {
     "final_validation_error": (*_OPTIONAL_NUMBER, "held_final"),
     "best_iteration": (optional(count), StoredArray("i", "axes", optional=True), "best_iteration"),
     **{name: (*_OPTIONAL_NUMBER, name) for name in BAYESIAN},
+    "measurements": (
+        StoredArray("f", "measurements", optional=True),
+        StoredArray("f", "axes measurements", optional=True),
+        "measured",
+    ),
     "sample_hashes": (optional(check_hashes), optional(check_hashes), ""),
     "state": (replace(_STATE, name="state_{}_0"), None, ""),
     "states": (None, replace(_STATE, each="parameters"), "state"),
@@ -232,7 +259,8 @@ RESULTS = {name: own for name, own in _OF_SWEEP.items() if isinstance(own, Store
 def encode_run(run: Any) -> tuple[JsonValues, Arrays]:
     """A Run as a header and arrays."""
     header, arrays = codec.encode(_OF_RUN, run)
-    return header | {"options": as_json(run.options, arrays)}, arrays
+    header |= {"options": as_json(run.options, arrays)}
+    return header | _restarted(run), arrays
 
 
 def decode_run(header: JsonValues, arrays: Found) -> dict[str, Any]:
@@ -242,9 +270,11 @@ def decode_run(header: JsonValues, arrays: Found) -> dict[str, Any]:
     units = [(size,) for size in sizes[1:]]
     method = decode_method(header["options"], arrays)
     bias, batch_norm = method.bias, method.batch_norm
+    network = Network(sizes, bias, batch_norm)
     recorded = "recorded_weights_0" in arrays
     dimensions = {
         "records": arrays["recorded"].shape[:1],
+        **_of_records(arrays, method, network),
         "layers": list(pairwise(sizes)),
         "units": units if bias else [],
         "normalized": units[:-1] if batch_norm else [],
@@ -254,9 +284,27 @@ def decode_run(header: JsonValues, arrays: Found) -> dict[str, Any]:
     found = codec.decode(_OF_RUN, codec.NEW | header, arrays, dimensions)
     need((found["validation_errors"] is None) == (found["final_validation_error"] is None))
     check_width(method, sizes[-1])
-    network, state = Network(sizes, bias, batch_norm), found["state"]
+    state = found["state"]
     found["state"] = state and check_state(state, 1, network, method, {})
-    return {**found, "options": method.given}
+    start = optional(count)(header.get("schedule_start"))
+    return {**found, "options": method.given, "schedule_start": start}
+
+
+def _of_records(arrays: Found, method: Method, network: Network) -> dict[str, tuple[int, ...]]:
+    """The dimensions of what was recorded; results don't know how many samples there were."""
+    name = "recorded_predictions"
+    found = {"samples": arrays[name].shape[-2:-1] if name in arrays else ()}
+    found["outputs"] = network.sizes[-1:]
+    found["measurements"] = ()
+    if method.measure is not None:
+        count = arrays["measurements"].shape[-3]
+        found["measurements"] = measured_shape(method, count, network.layers)
+    return found
+
+
+def measured_shape(method: Method, measurements: int, layers: int) -> tuple[int, int, int]:
+    """The shape of what is measured of a run: measurements, layers (or 1), and quantities."""
+    return measurements, layers if method.measure_layers else 1, len(method.measure)
 
 
 def check_state(
@@ -273,7 +321,7 @@ def check_state(
     watched, best = State.widths(method, values)
     drawn = state.tau.shape[-1]  # results don't know the number of samples
     need((drawn > 0) == (method.sampling == "adaptive"))
-    like = State.empty(0, network.parameters, method.optimizer, watched, drawn, best)
+    like = State.empty(0, network.parameters, method, watched, drawn, best)
     for array, expected in zip(state._asdict().values(), like._asdict().values(), strict=True):
         need(array.dtype == expected.dtype and array.shape == (runs, *expected.shape[1:]))
     state = State(*map(np.asarray, state))
@@ -304,10 +352,11 @@ def decode_sweep(header: JsonValues, arrays: Found) -> dict[str, Any]:
     if hashes:
         outline["partition"] = replace(outline["partition"], hashes=hashes)
     axes, networks, method = outline["axes"], outline["networks"], outline["method"]
-    sweep_axes = SweepAxes(axes)
+    sweep_axes = SweepAxes.with_networks(axes, len(networks))
     dimensions = {
         "axes": sweep_axes.shape,
         "records": outline["recorded"].shape,
+        **_of_records(arrays, method, networks[0]),
         "runs": (sweep_axes.runs,),
         "parameters": [(network.parameters,) for network in networks],
     }
@@ -316,7 +365,7 @@ def decode_sweep(header: JsonValues, arrays: Found) -> dict[str, Any]:
     need((found["kept_weights"] is None) == (found["kept_changes"] is None))
     if found["states"] is not None:
         found["states"] = tuple(
-            check_state(state, sweep_axes.runs, network, *options_of(axes, number, method))
+            check_state(state, sweep_axes.runs, network, *options_of(sweep_axes, number, method))
             for number, (network, state) in enumerate(zip(networks, found["states"], strict=True))
         )
     return outline | found
@@ -349,6 +398,7 @@ def encode_outline(sweep: Any) -> tuple[JsonValues, Arrays]:
         "settings": sweep.settings,
         "options": as_json(sweep.method.given, arrays),
         "networks": [(n.sizes, n.bias, n.batch_norm) for n in sweep.networks],
+        **_restarted(sweep),
     }, arrays
 
 
@@ -362,7 +412,7 @@ def decode_outline(header: JsonValues, arrays: Found) -> dict[str, Any]:
     method = decode_method(header["options"], arrays)
     axis = partial(_axis, networks[0], method, arrays)
     axes = {name: axis(name, values) for name, values in header["axes"].items()}
-    sweep_axes = SweepAxes(axes)
+    sweep_axes = SweepAxes.with_networks(axes, len(networks))
     need(sweep_axes.is_in_order and sweep_axes.networks == len(networks))
     for k, network in enumerate(networks):
         check_width(sweep_axes.method_of(k, method), network.sizes[-1])
@@ -375,14 +425,17 @@ def decode_outline(header: JsonValues, arrays: Found) -> dict[str, Any]:
         "recorded": array_of(arrays, "recorded", "i", arrays["recorded"].shape[:1]),
         "networks": networks,
         "partition": decode_partition(arrays, axes),
+        "schedule_start": optional(count)(header.get("schedule_start")),
     }
 
 
 def options_of(
-    axes: Mapping[str, list[Any]], number: int, shared: Method
+    sweep_axes: SweepAxes, number: int, shared: Method
 ) -> tuple[Method, dict[str, list[Any]]]:
     """The options of a network, with those that are axes of networks; and other axes of options."""
-    method = SweepAxes(dict(axes)).method_of(number, shared)
+    method, axes = sweep_axes.method_of(number, shared), sweep_axes.axes
+    if sweep_axes.rules_are_data:
+        method = method.at({"optimizer": ProgramAxis.of(axes["optimizer"]).optimizer})
     return method, {name: axis for name, axis in varied(axes).items() if name in VALUES}
 
 
@@ -440,7 +493,7 @@ def _axis(network: Network, method: Method, arrays: Found, name: str, values: An
     kinds |= kinds_of(method.given)
     kinds |= {option: declared.kind for option, declared in DECLARED.items()}
     if name == "schedule":  # each has an array of its own
-        factors = [fields["factors"] for kind, fields in axis if kind == "Factors"]
+        factors = [fields["factors"] for kind, fields, *_ in axis if kind == "Factors"]
         need(len(set(factors)) == len(factors))
     found = [decode_option(name, value, arrays) for value in axis]
     return kinds[name].check_axis(name, found, LARGEST)

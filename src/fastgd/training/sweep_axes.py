@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.declarations import FIELDED, STRUCTURES
+from fastgd.arguments.option_types import has_numbers
 from fastgd.arguments.options import Method
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import value_text
 from fastgd.engine.network import Network
 from fastgd.formulas.named import Formula
-from fastgd.optimizers import BAYESIAN
+from fastgd.optimizers import BAYESIAN, Hyperparameters
 
 _OF_NETWORKS = ("hidden_size", *STRUCTURES)
 
@@ -41,12 +42,20 @@ class SweepAxes:
     """The product of the values on the axes, in order; the last axis is the fastest."""
 
     axes: dict[str, list[Any]]
+    rules_are_data: bool = False
+    """Whether the axis of optimizers is one of the runs of a network: of rules, as programs."""
 
     @classmethod
-    def of(cls, axes: Mapping[str, Axis]) -> SweepAxes:
+    def with_networks(cls, axes: dict[str, list[Any]], networks: int) -> SweepAxes:
+        """The axes of a result with this number of networks."""
+        found = cls(axes)
+        return found if found.networks == networks else cls(axes, rules_are_data=True)
+
+    @classmethod
+    def of(cls, axes: Mapping[str, Axis], *, rules_are_data: bool = False) -> SweepAxes:
         """Put the axes in order; those of networks, and numeric options, are in order already."""
         named = sorted(axes.items(), key=lambda item: _rank(item[0]))
-        return cls({name: axis for name, axis in named if axis is not None})
+        return cls({name: axis for name, axis in named if axis is not None}, rules_are_data)
 
     @property
     def is_in_order(self) -> bool:
@@ -63,7 +72,7 @@ class SweepAxes:
     @property
     def cut(self) -> int:
         """Number of axes that change the network; they come first."""
-        return sum(name in _OF_NETWORKS for name in self.axes)
+        return sum(name in _OF_NETWORKS for name in self.axes) - self.rules_are_data
 
     @property
     def networks(self) -> int:
@@ -155,18 +164,29 @@ def axis_columns(axes: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
     return columns
 
 
+def is_numbered(name: str, axis: Sequence[Any]) -> bool:
+    """Whether the values on an axis are known by their indices, as they are no single values."""
+    masks = name == "freeze" and any(one is not None and not has_numbers(one) for one in axis)
+    return masks or name in ("weights", COMBINATION)
+
+
 def _cells(name: str, axis: list[Any]) -> dict[str, list[Any]]:
     """The columns of an axis, with one cell per value."""
-    if name == "weights":
-        return {name: list(range(len(axis)))}
-    if name == COMBINATION:
-        return {name: list(range(len(axis)))} | varied({name: axis})
+    if is_numbered(name, axis):
+        own = varied({name: axis}) if name == COMBINATION else {}
+        return {name: list(range(len(axis)))} | own
     if name not in FIELDED:
-        return {name: [_text(one) if isinstance(one, Formula) else one for one in axis]}
+        return {name: list(map(_cell, axis))}
     fields = dict.fromkeys(field for one in axis for field in one.hyperparameters)
-    return {name: [type(one).__name__ for one in axis]} | {
-        field: [getattr(one, field, np.nan) for one in axis] for field in fields
-    }
+    found = {name: axis} | {f: [getattr(one, f, np.nan) for one in axis] for f in fields}
+    return {column: list(map(_cell, cells)) for column, cells in found.items()}
+
+
+def _cell(value: Any) -> Any:
+    """A value, or what an optimizer, a schedule or another formula is called."""
+    if isinstance(value, Hyperparameters):
+        return value.label
+    return _text(value) if isinstance(value, Formula) else value
 
 
 def _text(formula: Formula) -> str:
@@ -194,7 +214,7 @@ def labels_of(name: str, axis: list[Any]) -> list[Any]:
         return single
     if all(isinstance(one, str) for one in single):  # classes of methods, names, formulas
         return [
-            text if single.count(text) == 1 else str(value)
+            text if single.count(text) == 1 else repr(value)
             for text, value in zip(single, axis, strict=True)
         ]
     return [value_text(name, one) for one in axis]
@@ -225,28 +245,40 @@ def variables(axes: tuple[str, ...], read: Callable[[str], Any]) -> Variables:
     summary = read("summary")
     arrays = {name: read(name) for name in MEASURED} | (summary._asdict() if summary else {})
     found = {name: (axes, array) for name, array in arrays.items()}
-    return found | {name: ((*axes, "iteration"), read(name)) for name in CURVES}
+    found |= {name: ((*axes, "iteration"), read(name)) for name in CURVES}
+    dimensions = (*axes, "iteration", "sample", "output_unit")
+    return found | {"recorded_predictions": (dimensions, read("recorded_predictions"))}
 
 
 def curve_columns(axes: Mapping[str, list[Any]], result: Any) -> dict[str, Any]:
-    """Columns with a row per run and iteration that was recorded before the run ended.
+    """Columns with a row per run and iteration that was recorded, or measured, before its end.
 
-    ``axes`` are those of the result's arrays: none for a run.
+    ``axes`` are those of the result's arrays: none for a run. What was measured of layers has a
+    column for each. A curve has NaN at the iterations of others.
     """
-    curves = {
-        one: getattr(result, many).reshape(-1, len(result.recorded))
+    known = {
+        one: (result.recorded, getattr(result, many))
         for many, one in CURVES.items()
         if getattr(result, many) is not None
     }
+    for name, values in result.measured.items():
+        layers = {f"_{k}": values[..., k] for k in range(values.shape[-1])}
+        parts = layers if values.ndim > result.errors.ndim else {"": values}
+        known |= {name + end: (result.measured_at, part) for end, part in parts.items()}
+    points = np.unique(np.concatenate([at for at, _ in known.values()]))
     done = np.reshape(result.iterations, (-1, 1))
-    run, record = np.nonzero((result.recorded < done) | ~np.isnan(curves["error"]))
+    curves = {}
+    for name, (at, values) in known.items():
+        curves[name] = np.full((done.size, len(points)), np.nan)
+        curves[name][:, np.searchsorted(points, at)] = values.reshape(-1, len(at))
+    run, point = np.nonzero((points < done) | ~np.isnan(curves["error"]))
     columns: dict[str, Any] = {}
     for name, cells in axis_columns(axes).items():
         # The types are those of the axes, also where a folder is not complete.
         is_plain = len(set(map(type, cells))) == 1 and isinstance(cells[0], (int, float, str))
         columns[name] = np.asarray(cells)[run] if is_plain else [cells[k] for k in run]
-    columns["iteration"] = result.recorded[record]
-    return columns | {name: numbers[run, record] for name, numbers in curves.items()}
+    columns["iteration"] = points[point]
+    return columns | {name: numbers[run, point] for name, numbers in curves.items()}
 
 
 # ---------------------------------------------------------------- chunks

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast, overload
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgd.arguments.initial_network import BatchNorm
 from fastgd.arguments.options import Method
 from fastgd.arguments.samples import check_inputs
 from fastgd.arguments.subsets import Partition, RowIndices, check_groups
@@ -35,12 +37,14 @@ from fastgd.checks.presentation import (
     option_rows,
 )
 from fastgd.engine.devices import available_threads
-from fastgd.engine.network import Network
-from fastgd.engine.prediction import derivatives, empty, predict
+from fastgd.engine.network import Network, Weights
+from fastgd.engine.prediction import derivatives, hidden_values, predict
+from fastgd.engine.result_memory import empty
 from fastgd.engine.results import MISSING, State, Summary
 from fastgd.training import codec
 from fastgd.training.codec import JsonValues
-from fastgd.training.run import Run
+from fastgd.training.measured import Measured, measured_at, measured_variables
+from fastgd.training.run import BatchNorms, Counts, Run
 from fastgd.training.saved_result import SavedResult
 from fastgd.training.selection import (
     AxisIndex,
@@ -75,9 +79,41 @@ if TYPE_CHECKING:
     from fastgd.training.run_or_sweep import RunOrSweep
 
 
+Arrays = TypeVar("Arrays")
+
+
+class _Stacked(Generic[Arrays]):
+    """An attribute of a sweep: what its runs have by layer, with the axes in front."""
+
+    def __init__(self, kept: str, part: str) -> None:
+        """For the arrays of the field ``kept``, and this part of a network."""
+        self._kept, self._part = kept, part
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, sweep: Sweep | None, owner: type) -> Arrays:
+        return cast(Arrays, self if sweep is None else self._of(sweep))
+
+    def _of(self, sweep: Sweep) -> Any:
+        kept = getattr(sweep, self._kept)  # once: a folder reads it each time
+        if kept is None and self._kept == "kept_path":
+            return None if self._part == "weights" else ()
+        has = {"biases": "bias", "normalization": "batch_norm"}.get(self._part, "sizes")
+        _check_arrays(sweep, kept, self._name, attrgetter("sizes", has))
+        each = [getattr(n.parts(r), self._part) for n, r in zip(sweep.networks, kept, strict=True)]
+
+        def stacked(arrays: tuple[Any, ...]) -> Any:
+            if isinstance(arrays[0], BatchNorm):
+                return BatchNorm(*map(stacked, zip(*arrays, strict=True)))
+            return _whole(sweep, arrays)
+
+        return tuple(map(stacked, zip(*each, strict=True)))
+
+
 @codec.stored_by(encode_sweep, decode_sweep)
 @dataclass(frozen=True, eq=False)
-class Sweep(SavedResult, ShownInNotebooks):
+class Sweep(Measured, SavedResult, ShownInNotebooks):
     """Many trained networks, one for each combination of the values on the axes.
 
     Attributes
@@ -109,12 +145,28 @@ class Sweep(SavedResult, ShownInNotebooks):
         As in :class:`Run`, with the axes in front; ``best_iteration`` is -1 where a run has None.
     effective_parameters, weight_penalty, error_factor : arrays or None
         As in :class:`Run`, with the axes in front.
+    measurements : array or None
+        As in :class:`Run`, with the axes in front; :attr:`measured` has it by name.
     partition : Partition or None
         If groups, folds or sample weights are axes: the training and validation samples of the
         runs, and the weights of these samples.
     sample_hashes : dict or None
         If there are states: shape and SHA-256 of X, y, gradients and validation, by name, which
         ``resume`` compares. None in sweeps from files of version 0.2.0.
+    weights, biases, direction_changes, bias_direction_changes : tuples of arrays
+        As in :class:`Run`, an array per layer, with the axes in front: ``weights[k]`` is of shape
+        ``shape + (inputs, outputs)``. Of a folder all chunks are read, one after the other.
+        ValueError with ``keep_weights=False``, or if an axis changes the shape of these arrays.
+    normalization : tuple of BatchNorm
+        The same.
+    recorded_weights, recorded_biases, recorded_normalization : tuples, or None
+        The same at the points of ``errors``, with ``record_weights=True``:
+        ``recorded_weights[k]`` is of shape ``shape + (records, inputs, outputs)``.
+    recorded_predictions : shape + (records, samples, outputs) array, or None
+        The outputs at the points of ``errors``, with ``record_predictions=True``: of all samples of
+        X, also those that a run of a group or fold doesn't learn from.
+    schedule_start : int or None
+        As in :class:`Run`.
     settings, method, networks, kept_weights, kept_changes, kept_path, states, source
         Private: what the methods of this class read.
     """
@@ -135,16 +187,28 @@ class Sweep(SavedResult, ShownInNotebooks):
     kept_weights: tuple[NDArray[np.float64], ...] | None = field(repr=False)
     kept_changes: tuple[NDArray[np.int64], ...] | None = field(repr=False)
     kept_path: tuple[NDArray[np.float64], ...] | None = field(repr=False, default=None)
+    recorded_predictions: NDArray[np.float64] | None = field(repr=False, default=None)
     validation_errors: NDArray[np.float64] | None = field(repr=False, default=None)
     final_validation_error: NDArray[np.float64] | None = field(repr=False, default=None)
     best_iteration: NDArray[np.int64] | None = field(repr=False, default=None)
     effective_parameters: NDArray[np.float64] | None = field(repr=False, default=None)
     weight_penalty: NDArray[np.float64] | None = field(repr=False, default=None)
     error_factor: NDArray[np.float64] | None = field(repr=False, default=None)
+    measurements: NDArray[np.float64] | None = field(repr=False, default=None)
     states: tuple[State, ...] | None = field(repr=False, default=None)
     partition: Partition | None = field(repr=False, default=None)
     source: Any = field(repr=False, default=None)
     sample_hashes: dict[str, str] | None = field(repr=False, default=None)
+    schedule_start: int | None = field(repr=False, default=None)
+
+    weights = _Stacked[Weights]("kept_weights", "weights")
+    biases = _Stacked[Weights]("kept_weights", "biases")
+    normalization = _Stacked[BatchNorms]("kept_weights", "normalization")
+    direction_changes = _Stacked[Counts]("kept_changes", "weights")
+    bias_direction_changes = _Stacked[Counts]("kept_changes", "biases")
+    recorded_weights = _Stacked[Weights | None]("kept_path", "weights")
+    recorded_biases = _Stacked[Weights]("kept_path", "biases")
+    recorded_normalization = _Stacked[BatchNorms]("kept_path", "normalization")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -153,7 +217,7 @@ class Sweep(SavedResult, ShownInNotebooks):
 
     @property
     def _sweep_axes(self) -> SweepAxes:
-        return SweepAxes(self.axes)
+        return SweepAxes.with_networks(self.axes, len(self.networks))
 
     @property
     def options(self) -> dict[str, Any]:
@@ -373,9 +437,8 @@ class Sweep(SavedResult, ShownInNotebooks):
         check_memory(8 * count * len(inputs) * outputs, "the prediction", also=ALSO)
         result = empty((sweep_axes.networks, count // sweep_axes.networks, len(inputs), outputs))
         threads = available_threads()
-        for number, (network, kept) in enumerate(zip(self.networks, weights, strict=True)):
-            method, into = sweep_axes.method_of(number, self.method), result[number]
-            numbers = _numbers(sweep_axes, method)
+        each = _each(self, weights)
+        for into, (network, method, numbers, kept) in zip(result, each, strict=True):
             if rows is None:
                 predict(network, method, kept, inputs, numbers, threads, into)
                 continue
@@ -387,6 +450,39 @@ class Sweep(SavedResult, ShownInNotebooks):
             }
             predict(network, method, of_groups, inputs, numbers, threads, into, parts)
         return result.reshape(*shape, len(inputs), outputs)
+
+    def hidden(self, X: ArrayLike) -> tuple[NDArray[np.float64], ...]:
+        """Values of all networks' hidden layers, bit-identical to :meth:`fastgd.Run.hidden`.
+
+        Parameters
+        ----------
+        X : (samples, inputs) array_like
+
+        Returns
+        -------
+        tuple of shape + (samples, units) arrays
+            One for each hidden layer. NaN for a run that diverged.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`predict`, or if an axis changes the sizes of the hidden layers.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> X, y = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [0, 1, 1, 0]
+        >>> sweep = fastgd.sweep(X, y, alpha=[1, 10], seed=range(5), iterations=100)
+        >>> [layer.shape for layer in sweep.hidden(X)]
+        [(2, 5, 4, 4)]
+        """
+        inputs, weights = _inputs(self, X, "hidden", attrgetter("sizes"))
+        units = sum(self.networks[0].sizes[1:])
+        check_memory(16 * len(self) * len(inputs) * units, "the values of hidden layers", also=ALSO)
+        found, threads = [], available_threads()
+        for network, method, numbers, kept in _each(self, weights):
+            found.append(hidden_values(network, method, kept, inputs, numbers, threads))
+        return tuple(_whole(self, layer) for layer in zip(*found, strict=True))
 
     def gradient(self, X: ArrayLike) -> NDArray[np.float64]:
         """Derivatives of all networks' outputs, bit-identical to :meth:`fastgd.Run.gradient`.
@@ -414,11 +510,9 @@ class Sweep(SavedResult, ShownInNotebooks):
         (2, 5, 4, 1, 3)
         """
         (inputs, weights), found = _inputs(self, X, "gradient"), []
-        for number, (network, kept) in enumerate(zip(self.networks, weights, strict=True)):
-            method = self._sweep_axes.method_of(number, self.method)
-            numbers = _numbers(self._sweep_axes, method)
+        for network, method, numbers, kept in _each(self, weights):
             found.append(derivatives(network, method, kept, inputs, numbers, 1, ALSO))
-        return np.reshape(found, (*self.shape, *found[0].shape[1:]))
+        return _whole(self, found)
 
     def columns(self) -> dict[str, list[Any]]:
         """A table with a row per run, as columns: axes, error, loss, status, iterations, changes.
@@ -445,7 +539,7 @@ class Sweep(SavedResult, ShownInNotebooks):
         ----------
         long : bool
             One row per run and iteration that was recorded before the run ended, with error, loss
-            and, with a validation set, validation error.
+            and, with a validation set, validation error; and what was measured there.
         kind : {"pandas", "polars", "pyarrow"}
             The library of the table, which must be installed. Those of polars and pyarrow have
             strings for layers, methods and formulas.
@@ -469,8 +563,10 @@ class Sweep(SavedResult, ShownInNotebooks):
         """The results, as arrays with named and labeled axes.
 
         Variables are the columns of :meth:`columns`, and ``errors``, ``losses`` and
-        ``validation_errors`` with the further dimension ``iteration``; of a ``summary`` each field
-        is a variable. Coordinates are the values on the axes: numbers, or short strings for layers
+        ``validation_errors`` with the further dimension ``iteration``; ``recorded_predictions`` has
+        ``sample`` and ``output_unit``, too; of a ``summary`` each field is a variable. What was
+        measured has the further dimension ``measured_at``, and with ``measure_layers=True``
+        ``layer``. Coordinates are the values on the axes: numbers, or short strings for layers
         (``"8x2"``), methods and formulas. Optimizers and schedules have a further coordinate for
         each hyperparameter, and initial networks are numbered. Settings and options that all runs
         share are strings in ``attrs``.
@@ -497,8 +593,12 @@ class Sweep(SavedResult, ShownInNotebooks):
         facts = {name: fact for name, fact in self.settings.items() if name not in several}
         if "hidden_size" not in self.axes:
             facts["hidden_size"] = self.networks[0].sizes[1:-1]
-        axes = coordinates(self.axes | {"iteration": self.recorded.tolist()})
-        return dataset(axes, variables(tuple(self.axes), read), facts | self.options)
+        iterations = {"iteration": self.recorded.tolist()}
+        own, names = read("measurements"), tuple(self.axes)
+        found = variables(names, read) | measured_variables(self, own, names)
+        if own is not None:
+            iterations["measured_at"] = measured_at(self, own).tolist()
+        return dataset(coordinates(self.axes | iterations), found, facts | self.options)
 
     def _hashed(self) -> tuple[JsonValues, Iterable[tuple[str, NDArray[Any]]]]:
         """The outline, and the results of one piece of the runs after the other."""
@@ -520,20 +620,33 @@ class Sweep(SavedResult, ShownInNotebooks):
 ALSO = "fewer samples, or a selection of the sweep,"
 
 
-def _inputs(sweep: Sweep, X: object, caller: str) -> tuple[FloatArray, tuple[FloatArray, ...]]:
-    """Check X, and that the sweep has networks with as many outputs each; and their weights."""
-    weights, sizes = sweep.kept_weights, sweep.networks[0].sizes
-    if weights is None:
+def _inputs(
+    sweep: Sweep,
+    X: object,
+    caller: str,
+    of: Callable[[Network], object] = lambda network: network.sizes[-1],
+) -> tuple[FloatArray, tuple[FloatArray, ...]]:
+    """Check X, and :func:`_check_arrays` for results of it; and the networks' weights."""
+    weights = sweep.kept_weights
+    _check_arrays(sweep, weights, caller, of)
+    return check_inputs(X, sweep.networks[0].sizes[0]), weights or ()
+
+
+def _check_arrays(sweep: Sweep, kept: object, caller: str, of: Callable[[Network], object]) -> None:
+    """Raise unless there are weights, or other numbers, of networks that are alike in this."""
+    if kept is None:
         raise ValueError(
             f"{caller} needs the weights of all runs, and this sweep was made with "
             "keep_weights=False"
         )
-    if any(network.sizes[-1] != sizes[-1] for network in sweep.networks):
-        raise ValueError(
-            f"{caller} needs networks with the same number of outputs, and those of this sweep "
-            "differ because of their loss: select one first, as in sweep.sel(loss=...)"
-        )
-    return check_inputs(X, sizes[0]), weights
+    for number, network in enumerate(sweep.networks):
+        if of(network) != of(sweep.networks[0]):  # the first one: only one axis differs
+            index = sweep._sweep_axes.network_index(number)
+            name = next(name for name, place in zip(sweep.axes, index, strict=False) if place)
+            raise ValueError(
+                f"{caller} must have one shape in all runs to be an array, and the axis {name} "
+                f"changes it: sweep[i] has those of one run, sweep.sel({name}=...) of some"
+            )
 
 
 def _rows(sweep: Any, groups: object, samples: int) -> tuple[list[int], RowIndices]:
@@ -553,6 +666,22 @@ def _rows(sweep: Any, groups: object, samples: int) -> tuple[list[int], RowIndic
                 f"got {shown(label)} at [{given.rows[code][0]}]{near}"
             )
     return [places[label] for label in given.labels or ()], given.rows
+
+
+def _each(
+    sweep: Sweep, weights: Sequence[FloatArray]
+) -> Iterator[tuple[Network, Method, dict[str, FloatArray], FloatArray]]:
+    """Yield each network, its options, the numbers of functions of its runs, and their rows."""
+    axes = sweep._sweep_axes
+    for number, (network, rows) in enumerate(zip(sweep.networks, weights, strict=True)):
+        method = axes.method_of(number, sweep.method)
+        yield network, method, _numbers(axes, method), rows
+
+
+def _whole(sweep: Sweep, arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """The results (runs, ...) of each network as an array of all, with the axes in front."""
+    whole = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+    return whole.reshape(*sweep.shape, *whole.shape[1:])
 
 
 def _numbers(sweep_axes: SweepAxes, method: Method) -> dict[str, FloatArray]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from time import perf_counter
@@ -35,7 +36,6 @@ from fastgd.checks.numbers import (
     check_threads,
 )
 from fastgd.engine.devices import CPU, available_threads, check_device, looked_for
-from fastgd.engine.plan import Keep
 from fastgd.engine.progress import ProgressHook, check_progress, reporting
 from fastgd.optimizers import Axis
 from fastgd.store import PathLike, npz
@@ -114,7 +114,10 @@ def train(
     biases: Sequence[ArrayLike] | None = None,
     validation: HeldOut | None = None,
     record_weights: bool = False,
+    record_predictions: bool = False,
     resume: Run | None = None,
+    samples: str = "same",
+    change: Mapping[str, Any] | None = None,
     checkpoint: PathLike | None = None,
     checkpoint_every: float = EVERY,
     threads: int | None = None,
@@ -168,12 +171,34 @@ def train(
     record_weights : bool
         Keep the complete network with each recorded error: see ``run.recorded_weights`` and
         :meth:`fastgd.Run.at`.
+    record_predictions : bool
+        Keep the outputs of all samples with each recorded error: see ``run.recorded_predictions``.
+        They are computed after the training, of networks that are kept until then: each record
+        takes a forward pass, and memory for the network and the outputs.
     resume : Run, optional
         Continue this run for ``iterations`` further updates, exactly: the result is bit-identical
         to one training of all iterations. X, y, ``gradients`` and ``validation`` must be the same
         as before (``run.sample_hashes``; runs from files of version 0.2.0 have none, and resume
         with a warning); all other arguments are taken from the run, and must not be given with
-        another value. A run that ended early (it converged, stalled or diverged) stays as it is.
+        another value, unless ``samples`` and ``change`` say so. A run that ended early (it
+        converged, stalled or diverged) stays as it is.
+    samples : {"same", "new"}
+        "new" resumes with other samples: X and y with the same numbers of columns, and
+        ``gradients`` if there were any; ``sample_weight`` and ``validation`` as they are given now.
+        Mini-batches are those of a training that always had as many samples. The distribution of
+        ``sampling="adaptive"`` starts anew, and so does what is monitored (``patience``,
+        ``restore_best``).
+    change : dict, optional
+        What a resumed training has anew, by name: alpha; options except ``activation``, ``output``,
+        ``bias``, ``batch_norm``, ``init``, ``regularization``, ``sample_weight`` and what is
+        measured; and fields of the optimizer, which must stay of the same class, of the schedule,
+        the loss and the penalty: ``change={"alpha": 0.1, "momentum": 0.5}``. All that the optimizer
+        keeps, the counts of direction changes, the number of the iteration and the records continue
+        exactly; a changed beta continues Adam's running products. A ``schedule`` that is given
+        anew, be it the same one, starts from 0 (a warm restart: Loshchilov and Hutter, ICLR 2017),
+        and with it schedules in the optimizer; a field of it changes its present value. What is
+        monitored starts anew if ``monitor``, ``restore_best`` or the monitored loss is another one.
+        ``summary`` must be left out, or changed to None, and a run that ended early is refused.
     checkpoint : path, optional
         A file that always has a complete copy of the run so far: written soon after the start, then
         about every ``checkpoint_every`` seconds, and at the end. However a call ended, the same
@@ -254,6 +279,16 @@ def train(
     >>> both = fastgd.train(X, y, resume=first, iterations=500)
     >>> both.final_error == fastgd.train(X, y, alpha=10, iterations=1000).final_error
     True
+
+    Another alpha for further iterations, and then other samples:
+
+    >>> slower = fastgd.train(X, y, resume=first, change={"alpha": 1}, iterations=500)
+    >>> slower.alpha, slower.iterations
+    (1.0, 1000)
+    >>> more = fastgd.train(X + [[1, 1, 0]], y + [1], resume=slower, samples="new",
+    ...                     iterations=500)
+    >>> more.iterations
+    1500
 
     A curve through two points, whose slopes are known there:
 
@@ -399,8 +434,11 @@ def sweep(
     validation: HeldOut | None = None,
     keep_weights: bool = True,
     record_weights: bool = False,
+    record_predictions: bool = False,
     keep_state: bool = False,
     resume: Sweep | None = None,
+    samples: str = "same",
+    change: Mapping[str, Any] | None = None,
     out: PathLike | None = None,
     executor: Executor | None = None,
     threads: int | None = None,
@@ -414,11 +452,14 @@ def sweep(
     ``hidden_size``, ``alpha``, ``seed`` and ``weights`` may each be a list, range or 1-D array,
     which is an axis of the sweep. A tuple is one value (several hidden layers, an alpha per layer);
     a 2-D array of alphas is an axis of such tuples, and a list of runs, or of sequences of arrays,
-    is an axis of weights. Every run is bit-identical to that of :func:`fastgd.train`.
+    is an axis of weights, as are stacked arrays, one (n, inputs, outputs) array per layer, and a
+    sweep with one axis. Every run is bit-identical to that of :func:`fastgd.train`.
 
     Parameters
     ----------
-    X, y, gradients, iterations, record_every, validation, record_weights, progress
+    X, y, gradients, iterations, record_every, validation, progress
+        As in :func:`fastgd.train`.
+    record_weights, record_predictions
         As in :func:`fastgd.train`.
     hidden_size, alpha, seed, weights
         As in :func:`fastgd.train`, or an axis of such values: k seeds of a Generator are
@@ -427,7 +468,8 @@ def sweep(
         ``hidden_size``, ``optimizer``, ``schedule``, ``init``, ``activation``, ``output``,
         ``loss``, ``reduction``, ``bias``, ``batch_norm``, ``batch_size``.
     biases : optional
-        As in :func:`fastgd.train`; with an axis of weights a list of the same length.
+        As in :func:`fastgd.train`; with an axis of weights a list of the same length, with stacked
+        ones (n, outputs) arrays, one per layer.
     combinations : list of dict, optional
         Settings that aren't all combinations of axes. The dicts have the same keys, which must not
         be given elsewhere: ``alpha``, ``seed``, numeric options that don't change the compiled
@@ -448,6 +490,12 @@ def sweep(
     resume : Sweep, optional
         Continue all runs of a sweep made with ``keep_state=True``, as :func:`fastgd.train` does
         with one run. Groups, folds and sample weights are taken from the sweep, too.
+    samples : {"same", "new"}
+        As in :func:`fastgd.train`; with "new" groups and folds are given again, with equal labels.
+    change : dict, optional
+        As in :func:`fastgd.train`. The axes of the sweep stay: what is on one is given as as many
+        values, ``change={"alpha": [0.1, 1]}``, and what isn't, as one. Runs that ended early stay
+        as they are; a sweep that only has such runs is refused.
     out : path, optional
         A folder for the runs, created if necessary. Chunks of a few seconds are written as soon as
         they are finished, so that the runs take no memory. However a call ends (Ctrl-C, a power
@@ -556,7 +604,7 @@ def sweep(
     keep, less = job.keep, None
     needed = sum(plan.bytes(keep) for plan in plans)
     if needed > ALWAYS_FITS and keep.weights and not keep.state:
-        less = "keep_weights=False", sum(plan.bytes(Keep(weights=False)) for plan in plans)
+        less = "keep_weights=False", sum(plan.bytes(replace(keep, weights=False)) for plan in plans)
     check_memory(needed, "the sweep", less, "fewer records (record_every) or values on its axes")
     work = sum(plan.work for plan in plans)
     with reporting(worker_options.progress, work, " updates") as advance:

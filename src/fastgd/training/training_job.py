@@ -14,6 +14,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -23,35 +24,48 @@ from fastgd.arguments import options
 from fastgd.arguments.axes import (
     MOST_NETWORKS,
     as_axis,
+    changing,
     check_axes,
     check_distinct,
     check_networks,
     kinds_of,
 )
 from fastgd.arguments.declarations import LossOptions
-from fastgd.arguments.initial_network import NetworkParts, check_alphas, check_start, check_whole
+from fastgd.arguments.initial_network import (
+    NetworkParts,
+    check_alphas,
+    check_start,
+    check_whole,
+    stack_of,
+)
 from fastgd.arguments.options import NO_AXES, Axes, Method, check_names
 from fastgd.arguments.samples import TrainingData, outputs_to_start
 from fastgd.arguments.subsets import Partition, Subset, check_partition
-from fastgd.checks.messages import shown
+from fastgd.checks.messages import either, shown
 from fastgd.checks.numbers import FloatArray, check_flag, check_memory, check_seeds
 from fastgd.engine.devices import AUTO, CPU, available_threads
 from fastgd.engine.execution import execute, plan_on_a_device
-from fastgd.engine.network import Network, first_rows, network_of
-from fastgd.engine.plan import Keep, Plan
+from fastgd.engine.network import Network, count_weights, first_rows, network_of
+from fastgd.engine.plan import PASS_BYTES, Keep, Plan
+from fastgd.engine.prediction import predict
+from fastgd.engine.programs import are_data, with_programs
 from fastgd.engine.progress import Advance, unreported
 from fastgd.engine.recipe import has_second_derivative, is_watched
 from fastgd.engine.results import STATE, STATUS, State, TrainedRuns, summarize
+from fastgd.formulas.measures import SHARPNESS
 from fastgd.optimizers import BAYESIAN
 from fastgd.store import Arrays, hashes_of
 from fastgd.training.codec import JsonValues
 from fastgd.training.resuming import (
     check_resumed_networks,
     check_same_samples,
+    differing,
     join,
     planned,
     resumed_partition,
+    schedule_start,
     states_of,
+    suited,
 )
 from fastgd.training.run import Run, run_of
 from fastgd.training.selection import Selection, fields_of, narrowed
@@ -62,6 +76,7 @@ from fastgd.training.sweep_axes import (
     Chunks,
     SweepAxes,
     end_to_end,
+    is_numbered,
     runs_per_chunk,
     seconds_of,
 )
@@ -69,6 +84,8 @@ from fastgd.training.sweep_result import Sweep
 
 COMPILED_AFTER = 2
 """Iterations of a training that only serves to compile its code."""
+
+_INTERPRETED = "a sweep of so many rules that they are interpreted"
 
 TRIAL_BYTES = 512 * 1024**2
 """Memory limit for the initial parameters of the runs by which devices are compared."""
@@ -108,8 +125,8 @@ class TrainingJob:
     together: tuple[str, ...]
     """The names in the combinations."""
     seeds: list[int]
-    starts: list[NetworkParts] | None
-    """Initial networks, if they are given."""
+    starts: FloatArray | None
+    """(starts, P) the initial networks, if they are given."""
     settings: dict[str, Any]
     """The first alpha, as it was given, and the first seed, None with given initial networks."""
     record_weights: bool
@@ -133,9 +150,9 @@ class TrainingJob:
             self.methods[number],
             self.alphas[number],
             self.values,
-            len(self.starts or self.seeds),
+            len(self.seeds if self.starts is None else self.starts),
             threads,
-            record_weights=self.record_weights,
+            record_weights=self.record_weights or self.keep.predictions,
             together=self.together,
             scope=scope,
             device=self.device,
@@ -145,14 +162,14 @@ class TrainingJob:
     def first(self, number: int) -> FloatArray:
         """The initial parameters of a network's runs, (starts, P)."""
         network = self.networks[number]
-        if self.starts:
-            return np.array([network.row(start) for start in self.starts])
+        if self.starts is not None:
+            return self.starts
         return network.rows(first_rows(self.methods[number].init, network.sizes, self.seeds))
 
     @property
     def run_seeds(self) -> NDArray[np.int64]:
         """The seed of all that is random later, for each initial network, (starts,)."""
-        return np.array(self.seeds * len(self.starts or self.seeds[:1]), np.int64)
+        return np.array(self.seeds * (1 if self.starts is None else len(self.starts)), np.int64)
 
     def train(
         self, number: int, plan: Plan, advance: Advance, runs: slice = slice(None)
@@ -163,11 +180,36 @@ class TrainingJob:
             state = states[number].at(runs)
             state = state._replace(tau=state.tau[:, : int(plan.samples.sizes.max())])
         trained = execute(plan, self.first(number), self.run_seeds, self.keep, advance, state)
+        if self.keep.predictions:
+            trained.predictions = self._predictions(plan, trained.path)
         if self.resume is not None:
             join(trained, self.resume, self.networks[number], number, runs)
         advance(0, lambda: trained.errors)  # also those of GPUs, and the resumed ones
         advance(0, lambda: trained.final_error)
         return trained
+
+    def _predictions(self, plan: Plan, path: FloatArray) -> FloatArray:
+        """Outputs (n, records, samples, outputs) of the networks on the path (n, records, P).
+
+        NaN in records of a resumed training, which has these.
+        """
+        (n, records, parameters), old = path.shape, -(-self.task.done // self.task.record_every)
+        shape = len(self.task.X), plan.network.sizes[-1]
+        found, rows = np.full((n * records, *shape), np.nan), path.reshape(-1, parameters)
+        columns = plan.columns_at(plan.places(np.arange(n)))
+        numbers = {
+            name: np.array(axis)[index]
+            for (name, axis), (_, index) in zip(self.values.items(), columns, strict=True)
+            if name in plan.method.numbers
+        }
+        new = np.flatnonzero(np.tile(np.arange(records) >= old, n))
+        step = max(1, PASS_BYTES // (32 * prod(shape) + 8 * parameters))
+        for own in (new[begin : begin + step] for begin in range(0, len(new), step)):
+            some, of_runs = np.empty((len(own), *shape)), own // records
+            mine = {name: values[of_runs] for name, values in numbers.items()}
+            predict(plan.network, plan.method, rows[own], self.task.X, mine, plan.threads, some)
+            found[own] = some
+        return found.reshape(n, records, *shape)
 
     def train_one(self, plan: Plan, advance: Advance) -> Run:
         """Train the only run as planned."""
@@ -185,6 +227,7 @@ class TrainingJob:
             recorded=self.task.recorded,
             state=trained.state,
             sample_hashes=self.sample_hashes,
+            schedule_start=self.schedule_start,
         )
 
     def between(self, done: int, iterations: int, before: Run | None) -> TrainingJob:
@@ -196,6 +239,11 @@ class TrainingJob:
 
     # ------------------------------------------------------------ results
 
+    @property
+    def schedule_start(self) -> int | None:
+        """The update at which the schedule began; None if all updates have the same arguments."""
+        return None if self.resume is None else self.resume.schedule_start
+
     @cached_property
     def sample_hashes(self) -> Hashes:
         """The hashes of all samples."""
@@ -206,7 +254,7 @@ class TrainingJob:
         """All that the only run depends on: values that JSON can hold, and arrays."""
         samples = self.task.samples.items()
         arrays: Arrays = {name.replace("_", " "): array for name, array in samples}
-        if self.starts:
+        if self.starts is not None:
             arrays["weights"] = self.first(0)
         if isinstance(self.resume, Run):
             past = encode_run(self.resume)[1]
@@ -218,8 +266,10 @@ class TrainingJob:
             "record_every": self.task.record_every,
             "seed": self.seeds[0],
             "record_weights": self.record_weights,
+            **({"record_predictions": True} if self.keep.predictions else {}),
             **as_json(self.methods[0].given, arrays),
         }
+        asked |= {"schedule_start": start} if (start := self.schedule_start) is not None else {}
         return asked, arrays
 
     @property
@@ -237,18 +287,22 @@ class TrainingJob:
             "partition": self.task.partition,
             "source": None if self.keep.weights else self._source,
             "sample_hashes": self.sample_hashes if self.keep.state else None,
+            "schedule_start": self.schedule_start,
         }
 
     @property
     def _source(self) -> TrainingSource | None:
         """The data to train a run again; an axis of initial weights has the networks itself."""
         before = self.resume
-        start = self.starts[0] if self.starts else None
+        if self.schedule_start is not None:
+            return None
+        start = None if self.starts is None else self.networks[0].parts(self.starts[0])
         if start and isinstance(before, Sweep) and "weights" not in before.axes:
             if before.source is None:  # its initial weights are unknown
                 return None
             start = before.source.weights
-        return TrainingSource(self.task, start, self.seeds[0], self.record_weights)
+        recorded = self.record_weights, self.keep.predictions
+        return TrainingSource(self.task, start, self.seeds[0], *recorded)
 
     @cached_property
     def known(self) -> tuple[str, ...]:
@@ -258,10 +312,12 @@ class TrainingJob:
             "kept_weights": keep.weights,
             "kept_changes": keep.weights,
             "kept_path": self.record_weights,
+            "recorded_predictions": keep.predictions,
             "states": keep.state,
             "validation_errors": holds_out,
             "final_validation_error": holds_out,
             "best_iteration": is_watched(method, self.values),
+            "measurements": method.measure is not None,
             "summary": method.summary is not None,
             **dict.fromkeys(BAYESIAN, method.regularization == "bayesian"),
         }
@@ -298,11 +354,15 @@ class TrainingJob:
             samples = float(partition.rows.sizes.mean())
         shape = self.sweep_axes.shape[self.sweep_axes.cut :]
         keep, records = self.keep, self.task.records
+        every = self.methods[0].measure_every or self.task.record_every
+        measured = len(self.methods[0].measure or ()) * -(-self.task.iterations // every)
         kept = keep.weights + 4 * keep.state + records * self.record_weights
         found = []
         for network, method in zip(self.networks, self.methods, strict=True):
             seconds = seconds_of(network, method.batch_size or samples, updates)
-            size = 24 * (records + 3) + 16 * network.parameters * kept  # about, of a run's results
+            # About, of a run's results.
+            size = 24 * (records + 3) + 8 * measured + 16 * network.parameters * kept
+            size += 8 * records * len(self.task.X) * network.sizes[-1] * keep.predictions
             found.append(Chunks.of(shape, runs_per_chunk(seconds, size)))
         return tuple(found)
 
@@ -339,7 +399,7 @@ class TrainingJob:
         number, some = self._largest, self
         if "seed" not in self.together:
             most = max(1, TRIAL_BYTES // (24 * self.networks[number].parameters))
-            starts = self.starts and self.starts[:most]
+            starts = None if self.starts is None else self.starts[:most]
             some = replace(self, seeds=self.seeds[:most], starts=starts)
         plan = some.plan(number, threads)
         plan = plan_on_a_device(plan, some.first(number), some.run_seeds)
@@ -362,7 +422,7 @@ class TrainingJob:
             alphas=tuple(some("alpha", alphas) for alphas in self.alphas),
             values={name: some(name, values) for name, values in self.values.items()},
             seeds=some("seed", self.seeds),
-            starts=self.starts and some("weights", self.starts),
+            starts=None if self.starts is None else some("weights", self.starts),
         )
 
     def compute(self, chunk: int, threads: int, advance: Advance) -> dict[str, NDArray[Any]]:
@@ -408,6 +468,7 @@ class TrainingSource:
     seed: int = 1
     """Seed of all else that is random in a run with given initial weights."""
     record_weights: bool = False
+    record_predictions: bool = False
 
     def samples(self, part: Subset | None) -> dict[str, Any]:
         """The samples of a run as arguments of :func:`fastgd.train`: a subset, or all."""
@@ -435,6 +496,7 @@ class TrainingSource:
             record_every=self.task.record_every,
             given_options=method.given,
             record_weights=self.record_weights,
+            record_predictions=self.record_predictions,
             hidden_size=hidden,
             alpha=values["alpha"],
             seed=self.seed if seed is None else seed,
@@ -454,6 +516,7 @@ def checked_job(
     record_every: object,
     given_options: Mapping[str, Any],
     record_weights: object = False,
+    record_predictions: object = False,
     validation: object = None,
     gradients: object = None,
     resume: Run | Sweep | None = None,
@@ -465,21 +528,29 @@ def checked_job(
     folds: object = None,
     keep_weights: object = True,
     keep_state: object = True,
+    samples: str = "same",
+    change: Mapping[str, Any] | None = None,
     **given: Any,
 ) -> TrainingJob:
     """Check the arguments of :func:`fastgd.train`, or if it ``sweeps`` of :func:`fastgd.sweep`.
 
     ``given`` are hidden_size, alpha, seed, weights and biases, ``arguments`` names of arguments
-    that are checked elsewhere, for "did you mean" hints.
+    that are checked elsewhere, for "did you mean" hints. The options have what ``change`` says.
     """
+    anew = differing({"samples": samples, "change": change, "resume": resume})
     done = 0 if resume is None else planned(resume)
     task = TrainingData.check(
-        X, y, iterations, record_every, given_options, validation, done, gradients
-    )
+        X, y, iterations, record_every, given_options, validation, done, gradients,
+        schedule_start(resume, anew),
+    )  # fmt: skip
     if sweeps:
-        partition, given_options = _subsets(task, given_options, groups, folds, resume)
+        partition, given_options = _subsets(task, given_options, groups, folds, resume, anew)
         task = replace(task, partition=partition)
-    keep = Keep(check_flag("keep_weights", keep_weights), check_flag("keep_state", keep_state))
+    keep = Keep(
+        check_flag("keep_weights", keep_weights),
+        check_flag("keep_state", keep_state),
+        check_flag("record_predictions", record_predictions),
+    )
     recording = check_flag("record_weights", record_weights)
     together = tuple(combinations[0]) if combinations else ()
     axes: dict[str, list[Any] | None] = {}
@@ -493,7 +564,8 @@ def checked_job(
     if given["weights"] is not None:
         outputs = outputs_to_start(given_options, task.y, given["weights"])
     has_axis = axes.get("weights") is not None
-    hiddens, starts = _starts(listed, has_axis, given["biases"], task.X.shape[1], outputs)
+    hiddens, given_networks = _starts(listed, has_axis, given, task.X.shape[1], outputs)
+    option_axes = _with_data(option_axes, axes, hiddens, task, together, device, resume)
     layers = [len(hidden) + 1 for hidden in hiddens]
     rates = {count: check_alphas(listed["alpha"], count) for count in dict.fromkeys(layers)}
     seeds = check_seeds(listed["seed"])
@@ -509,14 +581,12 @@ def checked_job(
         together=together,
         arguments=arguments,
     )
-    if task.gradients is not None:
-        _check_smooth(chosen.methods)
-    values = chosen.values
-    options.check_updates(chosen.methods, task.iterations)
-    if partition is not None:
-        options.check_parts(chosen.methods, partition.rows.sizes, partition.named)
-    for start, method in product(starts or (), chosen.methods):
-        check_whole(start, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
+    _check_methods(chosen.methods, task, given_networks)
+    values: dict[str, Any] = chosen.values
+    each = list(product(zip(hiddens, layers, strict=True), chosen.methods))
+    networks = tuple(network_of(method, task.X, task.y, hidden) for (hidden, _), method in each)
+    rows = [np.atleast_2d(networks[0].row(start)) for start in given_networks]
+    starts = np.concatenate(rows) if rows else None
     floats = rates[layers[0]]
     alphas = [  # tuples of floats are not copied, as there may be many
         one
@@ -529,7 +599,7 @@ def checked_job(
     sweep_axes = SweepAxes({})
     if sweeps:
         checked: dict[str, Any] = {"hidden_size": hiddens, "alpha": alphas, "seed": seeds}
-        checked |= {"weights": starts, **values}
+        checked |= {"weights": None if starts is None else networks[0].each(starts), **values}
         combined = zip(*(checked[name] for name in together), strict=True)
         in_order = [dict(zip(together, numbers, strict=True)) for numbers in combined]
         sweep_axes = SweepAxes.of(
@@ -537,19 +607,19 @@ def checked_job(
             | chosen.structures
             | ({} if partition is None else partition.axes)
             | {COMBINATION: in_order or None}
-            | dict.fromkeys(together)
+            | dict.fromkeys(together),
+            rules_are_data="optimizer" in values,
         )
-        others = (*PARTS, COMBINATION, "weights")
-        check_distinct({name: axis for name, axis in sweep_axes.axes.items() if name not in others})
-    each = list(product(zip(hiddens, layers, strict=True), chosen.methods))
-    has_seed = not starts and not (isinstance(resume, Run) and resume.seed is None)
+        single = {name: axis for name, axis in sweep_axes.axes.items() if name not in PARTS}
+        check_distinct({n: axis for n, axis in single.items() if not is_numbered(n, axis)})
+    has_seed = starts is None and not (isinstance(resume, Run) and resume.seed is None)
     job = TrainingJob(
         task=task,
         sweep_axes=sweep_axes,
-        networks=tuple(network_of(method, task.X, task.y, hidden) for (hidden, _), method in each),
+        networks=networks,
         methods=tuple(method for _, method in each),
         alphas=tuple(rates[count] for (_, count), _ in each),
-        values=values,
+        values=with_programs(values),
         together=together,
         seeds=seeds,
         starts=starts,
@@ -559,12 +629,39 @@ def checked_job(
         keep=keep,
         resume=resume,
     )
+    _check_outputs(job.networks if keep.predictions else ())
     if resume is not None:
-        most = len(task.X) if partition is None else int(partition.rows.sizes.max())
-        check_resumed_networks(resume, job.networks, most)
-        whose = "the sweep" if sweeps else "the run"
-        check_same_samples(resume.sample_hashes, job.sample_hashes, whose)
+        vars(job)["resume"] = _resumed_by(job, resume, anew)
     return job
+
+
+def _resumed_by(job: TrainingJob, before: Run | Sweep, anew: set[str]) -> Run | Sweep:
+    """The result that a job resumes, with a state that suits what is ``anew``."""
+    partition, states = job.task.partition, states_of(before)
+    most = len(job.task.X) if partition is None else int(partition.rows.sizes.max())
+    if anew:
+        if all(bool((state.ended >= 0).all()) for state in states):
+            raise ValueError(
+                "resume must be of a training that goes on, to change it, as no state is kept of "
+                "one that ended early, got one that did: train from its weights instead"
+            )
+        all_axes = ({} if isinstance(before, Run) else before.axes), job.sweep_axes.axes
+        one, other = ({name: len(axis) for name, axis in own.items()} for own in all_axes)
+        if one != other:
+            raise ValueError(
+                f"change must leave the axes of the sweep and their lengths, {one}, got {other}"
+            )
+        states = tuple(
+            suited(state, method, job.values, anew, most)
+            for state, method in zip(states, job.methods, strict=True)
+        )
+        kept = {"state": states[0]} if isinstance(before, Run) else {"states": states}
+        before = replace(before, schedule_start=job.task.schedule_start, **kept)
+    check_resumed_networks(before, job.networks, most, len(job.task.X))
+    if "samples" not in anew:
+        whose = "the run" if isinstance(before, Run) else "the sweep"
+        check_same_samples(before.sample_hashes, job.sample_hashes, whose)
+    return before
 
 
 def checked_loss(
@@ -594,7 +691,12 @@ def checked_loss(
 
 
 def _subsets(
-    task: TrainingData, given: Mapping[str, Any], groups: object, folds: object, resume: Any
+    task: TrainingData,
+    given: Mapping[str, Any],
+    groups: object,
+    folds: object,
+    resume: Any,
+    anew: set[str],
 ) -> tuple[Partition | None, Mapping[str, Any]]:
     """The subsets of the samples, and the options without sample weights that are an axis."""
     weight = given.get("sample_weight")
@@ -602,7 +704,8 @@ def _subsets(
     if partition is not None and "sample_weight" in partition.axes:
         given = {name: value for name, value in given.items() if name != "sample_weight"}
     if resume is not None:
-        partition = resumed_partition(partition, resume.partition, len(task.X))
+        others = "samples" in anew
+        partition = resumed_partition(partition, resume.partition, len(task.X), is_new=others)
     divided = partition is not None and (
         partition.axes.keys() - {"sample_weight"} or partition.held is not None
     )
@@ -630,9 +733,64 @@ def _axes(
         [name for name, axis in axes.items() if axis is not None or name in together],
         weights_given=given["weights"] is not None,
     )
-    option_axes = options.axes(given_options, arguments)
-    check_networks({"hidden_size": axes["hidden_size"] or [None], **option_axes.structures})
-    return axes, option_axes
+    return axes, options.axes(given_options, arguments)
+
+
+def _with_data(
+    found: Axes,
+    axes: Mapping[str, list[Any] | None],
+    hiddens: Sequence[tuple[int, ...]],
+    task: TrainingData,
+    together: Sequence[str],
+    device: str,
+    resume: Run | Sweep | None,
+) -> Axes:
+    """The axes of options, of which that of optimizers is one of values if its rules are data.
+
+    That they are where it is faster, which follows from the arguments alone.
+    """
+    rules, is_data = found.structures.get("optimizer"), False
+    if rules and len(found.structures) == 1 and task.partition is None:
+        several = {**axes, **found.values} | dict.fromkeys(together[1:])
+        runs = prod(len(axis) for axis in several.values() if axis)
+        weights = count_weights((task.X.shape[1], *max(hiddens, key=sum), task.y.shape[1]))
+        is_data = device == CPU and are_data(rules, runs, task.updates, weights)
+        if isinstance(resume, Sweep):
+            is_data = resume._sweep_axes.rules_are_data
+            if is_data and device != CPU:
+                raise ValueError(f"device must be {CPU!r} to resume {_INTERPRETED}, got {device!r}")
+            if is_data and any(map(changing, rules)):
+                raise ValueError(
+                    f"fields must stay numbers in change of {_INTERPRETED}, got {shown(rules)}"
+                )
+    if rules is None or not is_data:
+        check_networks({"hidden_size": hiddens, **found.structures})
+        return found
+    return Axes({}, {"optimizer": rules, **found.values})
+
+
+def _check_methods(
+    methods: Sequence[Method], task: TrainingData, given_networks: Sequence[NetworkParts]
+) -> None:
+    """Reject what doesn't suit the samples or the given networks."""
+    if task.gradients is not None:
+        _check_smooth(methods)
+    _check_sharpness(methods, task)
+    options.check_updates(methods, task.iterations - task.schedule_start)
+    if task.partition is not None:
+        options.check_parts(methods, task.partition.rows.sizes, task.partition.named)
+    for start, method in product(given_networks, methods):
+        check_whole(start, bias=method.bias, batch_norm=method.batch_norm, init=method.init)
+
+
+def _check_outputs(networks: Collection[Network]) -> None:
+    """Reject networks whose predictions don't fit into one array."""
+    counts = {network.sizes[-1] for network in networks}
+    if len(counts) > 1:
+        raise ValueError(
+            "record_predictions must be left out where losses need different numbers of outputs, "
+            f"got {either(map(str, sorted(counts)))}"
+        )
 
 
 def _check_smooth(methods: Collection[Method]) -> None:
@@ -647,14 +805,40 @@ def _check_smooth(methods: Collection[Method]) -> None:
             )
 
 
+def _check_sharpness(methods: Collection[Method], task: TrainingData) -> None:
+    """Reject a sharpness that isn't known, or not where it is needed."""
+    for method in methods:
+        if SHARPNESS not in (method.measure or ()):
+            continue
+        every, what = method.measure_every or task.record_every, f"measure={SHARPNESS!r}"
+        stops = method.stop is not None and method.stop.strip().startswith(SHARPNESS)
+        refused = {
+            f"gradients must be left out with {what}": task.gradients is not None,
+            f"batch_norm must be False with {what}, got True": method.batch_norm,
+            f"measure_every must be a multiple of record_every with {what}, which is that of "
+            f"recorded networks, got {every} and {task.record_every}": every % task.record_every,
+            "stop must compare what is measured during the training, not the sharpness, which is "
+            f"computed after it, got {shown(method.stop)}": stops,
+        }
+        for rule, is_broken in refused.items():
+            if is_broken:
+                raise ValueError(rule)
+
+
 def _starts(
-    listed: dict[str, list[Any]], has_axis: bool, biases: Any, inputs: int, outputs: int
-) -> tuple[list[tuple[int, ...]], list[NetworkParts] | None]:
-    """The hidden sizes of each network, and the initial networks if they are given.
+    listed: dict[str, list[Any]],
+    has_axis: bool,
+    given: Mapping[str, Any],
+    inputs: int,
+    outputs: int,
+) -> tuple[list[tuple[int, ...]], list[NetworkParts]]:
+    """The hidden sizes of each network, and the initial networks that are given, or their stack.
 
     If initial weights are an axis, so are the biases that belong to them.
     """
-    weights = listed["weights"]
+    weights, biases, stack = listed["weights"], given["biases"], tuple[int, ...]()
+    if has_axis and (layers := stack_of(given["weights"])):
+        weights, stack, has_axis = [given["weights"]], layers[0].shape[:1], False
     of_each = [biases] * len(weights)
     if has_axis and biases is not None:
         if not isinstance(biases, (list, tuple)) or len(biases) != len(weights):
@@ -664,14 +848,14 @@ def _starts(
             )
         of_each = list(biases)
     pairs = [
-        check_start(hidden_size, start, inputs, outputs, own)
+        check_start(hidden_size, start, inputs, outputs, own, stack)
         for hidden_size in listed["hidden_size"]
         for start, own in zip(weights, of_each, strict=True)
     ]
     hiddens = [hidden for hidden, _ in pairs]
     starts = [given for _, given in pairs if given is not None]
     if not starts:
-        return hiddens, None
+        return hiddens, []
     for hidden in hiddens:
         if hidden != hiddens[0]:
             raise ValueError(

@@ -4,53 +4,33 @@ A function of the loop whose first argument is an option is for None. Where that
 function of the same name in one of these modules takes its place.
 """
 
-from types import ModuleType
+from functools import partial
+from importlib import import_module
 
 from fastgd.kernel import training_loop as loop
+from fastgd.kernel.iteration import updates
 from fastgd.kernel.language.specialization import replaced_by
 
-
-def _coupled_units() -> ModuleType:
-    from fastgd.kernel.extensions import coupled_units
-
-    return coupled_units
-
-
-def _levenberg_marquardt() -> ModuleType:
-    from fastgd.kernel.extensions import levenberg_marquardt
-
-    return levenberg_marquardt
-
-
-def _randomness() -> ModuleType:
-    from fastgd.kernel.extensions import randomness
-
-    return randomness
-
-
-def _tangents() -> ModuleType:
-    from fastgd.kernel.extensions import tangents
-
-    return tangents
-
+_STUBS = {
+    "coupled_units": (loop.normalize, loop.normalize_back, loop.couple),
+    "levenberg_marquardt": (loop.learn_curvature, loop.take_second_order_steps),
+    "measuring": (updates.measure_update, updates.remember, loop.count_units),
+    "noise": (loop.draw_noise, loop.fill_inputs, loop.inputs_of),
+    "programs": (updates.run_programs,),
+    "randomness": (
+        *(loop.choose_samples, loop.padded_of, loop.learn_chances),
+        *(loop.drop_units, loop.drop_weights),
+    ),
+    "tangents": (loop.lines_of, loop.finish_lines, loop.back, loop.add_all_errors),
+}
+"""Functions of the loop, by the module of those that take their place."""
 
 REPLACED = {
-    loop.normalize: _coupled_units,
-    loop.normalize_back: _coupled_units,
-    loop.couple: _coupled_units,
-    loop.learn_curvature: _levenberg_marquardt,
-    loop.take_second_order_steps: _levenberg_marquardt,
-    loop.choose_samples: _randomness,
-    loop.padded_of: _randomness,
-    loop.learn_chances: _randomness,
-    loop.drop_units: _randomness,
-    loop.drop_weights: _randomness,
-    loop.lines_of: _tangents,
-    loop.finish_lines: _tangents,
-    loop.back: _tangents,
-    loop.add_all_errors: _tangents,
+    stub: partial(import_module, f"{__name__}.{name}")
+    for name, stubs in _STUBS.items()
+    for stub in stubs
 }
-"""Functions of the loop, and what imports the module of those that take their place."""
+"""What imports that module, by function."""
 
 for stub, load in REPLACED.items():
     replaced_by(load, stub)

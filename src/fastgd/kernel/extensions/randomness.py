@@ -12,10 +12,12 @@ dropout            seed, 8 * k + 1     sample of the batch // 4, unit, iteration
 dropconnect        seed, 8 * k + 2     input // 4, unit, iteration
 draws              seed, 3             draw // 4, 0, iteration
 initial weights    seed, 8 * k + 4     weight // 2 (see fastgd.engine.network)
+gradient noise     seed, 8 * k + 5     parameter of the layer // 4, 0, iteration
+input noise        seed, 6             sample of the batch // 4, input, iteration
 =================  ==================  =============================================
 
 k is the layer. The remainder by 4 selects one of the four words; for initial weights the remainder
-by 2 selects one of two pairs of words.
+by 2 selects one of two pairs of words. For noise see :mod:`.noise`.
 """
 
 from fastgd.kernel.block import SEED, integer, value
@@ -34,7 +36,7 @@ from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.tile import all_words, choose, fma, runs_of, select, zeros
 from fastgd.kernel.language.tile import numbers as numbers_of
 from fastgd.kernel.language.translation import unrolled
-from fastgd.kernel.training_loop import lines_of
+from fastgd.kernel.training_loop import inputs_of, lines_of
 
 SHUFFLE, DROPOUT, DROPCONNECT, DRAW = 0, 1, 2, 3
 
@@ -282,11 +284,11 @@ def _square_norm(scalar, values, at, count):
 
 
 @part
-def _gradient_norm(scalar, layers, block, n):
+def _gradient_norm(descent, n):
     """Squared norm of the gradient of the batch's n-th sample alone."""
-    runs = runs_of(scalar)
-    bottom = layers[0]
-    inputs = _square_norm(scalar, block.batch.X, n * bottom.inputs * runs, bottom.inputs)
+    scalar, layers, block = descent.shapes.scalar, descent.layers, descent.block
+    x = inputs_of(descent.recipe.features.input_noise, descent, block.batch, 0)
+    inputs = _square_norm(scalar, x.values, x.start + n * x.stride, layers[0].inputs)
     total = zeros(scalar)
     for k in range(len(layers)):
         layer = layers[k]
@@ -316,11 +318,11 @@ def padded_of(batches, all_samples, of_batch):
     return of_batch
 
 
-def learn_chances(batches, scalar, data, layers, block, span):
+def learn_chances(batches, descent, data):
     """Update the sampling distribution, if samples are drawn, after an update of the weights."""
 
 
-def _learn_chances(batches, scalar, data, layers, block, span):
+def _learn_chances(batches, descent, data):
     """Move tau along the gradient of the variance, to draw samples with large gradients more often.
 
     Let g_i be the squared gradient norms summed over the draws of sample i, and G their sum over
@@ -329,13 +331,14 @@ def _learn_chances(batches, scalar, data, layers, block, span):
     (G - g_i), and for a sample with more than half of 1 or of G, the bracket is summed up over the
     other samples.
     """
-    runs, samples = runs_of(scalar), data.samples
-    rate = value(scalar, block.numbers, layers[0], batches.sampling_rate) / span.batch
+    scalar, layers, block = descent.shapes.scalar, descent.layers, descent.block
+    runs, samples, size = runs_of(scalar), data.samples, descent.span.batch
+    rate = value(scalar, block.numbers, layers[0], batches.sampling_rate) / size
     for i in range(samples):
         store(scalar, block.drawn, i * runs, 0, zeros(scalar))
     total = zeros(scalar)
-    for n in range(span.batch):
-        norm = _gradient_norm(scalar, layers, block, n)
+    for n in range(size):
+        norm = _gradient_norm(descent, n)
         total = total + norm
         store(scalar, block.scratch, 0, 0, norm)
         for r in range(thread_of(scalar), runs, threads_of(scalar)):
@@ -357,7 +360,7 @@ def _learn_chances(batches, scalar, data, layers, block, span):
 dispatch(
     learn_chances,
     {
-        "epochs": lambda batches, scalar, data, layers, block, span: None,
+        "epochs": lambda batches, descent, data: None,
         "adaptive": _learn_chances,
     },
 )

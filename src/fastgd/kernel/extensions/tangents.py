@@ -15,15 +15,7 @@ from fastgd.kernel.iteration.activations import activate_twice
 from fastgd.kernel.iteration.losses import add_lines, keep_input, loss_delta, targets_of
 from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.specialization import part
-from fastgd.kernel.language.tile import (
-    first_units,
-    fma,
-    opaque,
-    rows_of,
-    runs_of,
-    units_of,
-    zeros,
-)
+from fastgd.kernel.language.tile import first_units, fma, opaque, rows_of, runs_of, units_of, zeros
 from fastgd.kernel.training_loop import error_below
 
 

@@ -7,10 +7,10 @@ ULP compared with 0.81 in Horner's, but with a much shorter chain of dependent o
 latency is what limits a single run.
 """
 
-from fastgd.kernel.block import value
+from fastgd.kernel.block import put_value, value
 from fastgd.kernel.iteration.elementary import FUNCTIONS
 from fastgd.kernel.iteration.exponentials import EXPONENTIAL, LN2_HIGH, LN2_LOW, LOG2E, SHIFT
-from fastgd.kernel.language.loads_and_stores import load, store
+from fastgd.kernel.language.loads_and_stores import load, store, store_by_run, units
 from fastgd.kernel.language.specialization import dispatch, part
 from fastgd.kernel.language.tile import add_exponent, fma, full, magnitude, select, with_sign
 
@@ -109,6 +109,11 @@ _NAMES = FUNCTIONS | {
     "unit_sigmoid": sigmoid,
     "unit_tanh": tanh,
     "value": value,
+    "put_value": put_value,
+    "units": units,
+    "load": load,
+    "store": store,
+    "store_by_run": store_by_run,
     "fma": fma,
     "full": full,
     "select": select,
@@ -119,6 +124,7 @@ _LINES = {
     **{name: f"{name}({{}})" for name in FUNCTIONS},
     **{name: f"{name}({{}}, {{}})" for name in ("minimum", "maximum", "pow")},
     "where": "select({}, {}, {})",
+    "fma": "fma({}, {}, {})",
     "unit_sigmoid": "unit_sigmoid({})",
     "unit_tanh": "unit_tanh({})",
     "add": "{} + {}",
@@ -161,24 +167,24 @@ OF_VALUE = frozenset(("exp", "relu", "sigmoid", "sqrt", "tan", "tanh", "unit_sig
 _WITH_NUMBERS = ("add", "sub", "mul", "div", "lt", "le", "gt", "ge")
 
 
-def body_of(formula, arguments, inputs=()):
+def body_of(formula, arguments, inputs=(), ends=()):
     """Write a function that computes the results of a formula, to be compiled by Numba.
 
     ``arguments`` are its parameter names, among them choice, shape, numbers and layer; ``inputs``
-    maps variables of the formula to parameters. Any other variable is a per-run value of the
-    choice.
+    maps variables of the formula to parameters, or to code. Any other variable is a per-run value
+    of the choice. ``ends`` are statements with the results, {0}, {1}, ..., unless it returns all.
     """
-    lines, needed = [], _needed(formula)
-    for k in needed:
-        kind, *rest = formula.nodes[k]
+    lines = []
+    for k, (kind, *rest) in enumerate(formula.nodes):
         if kind == "variable":
             [name] = rest
             own = f"value(shape, numbers, layer, choice.{name})"
             lines.append(f"n{k} = {dict(inputs).get(name, own)}")
         elif kind != "number":
             lines.append(f"n{k} = {_LINES[kind].format(*_operands(formula, kind, rest))}")
-    results = ", ".join(_text(formula, k, whole=True) for k in formula.results)
-    code = "\n    ".join([f"def body({', '.join(arguments)}):", *lines, f"return {results}"])
+    results = [_text(formula, k, whole=True) for k in formula.results]
+    lines += [end.format(*results) for end in ends] or [f"return {', '.join(results)}"]
+    code = "\n    ".join([f"def body({', '.join(arguments)}):", *lines])
     return made(code, _NAMES)
 
 
@@ -188,18 +194,6 @@ def made(text, names):
     exec(text, dict(names), found)
     found["body"].__text__ = text  # read by source_expressions.source_of
     return found["body"]
-
-
-def _needed(formula):
-    """The nodes that the results depend on, in order."""
-    needed = set()
-    left = list(formula.results)
-    while left:
-        k = left.pop()
-        if k not in needed:
-            needed.add(k)
-            left += [] if formula.nodes[k][0] in ("variable", "number") else formula.nodes[k][1:]
-    return sorted(needed)
 
 
 def _text(formula, k, whole):

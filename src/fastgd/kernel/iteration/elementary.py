@@ -322,7 +322,7 @@ def relu(x):
 @part
 def sign(x):
     """-1 or 1; zeros and NaN are returned unchanged."""
-    return select(x > 0.0, 1.0, select(x < 0.0, -1.0, x))
+    return select(magnitude(x) > 0.0, with_sign(1.0, x), x)
 
 
 @part

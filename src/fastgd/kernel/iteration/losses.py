@@ -9,6 +9,7 @@ from numba.core import types
 from fastgd.kernel.block import value
 from fastgd.kernel.iteration.activations import (
     LIMIT,
+    activate_twice,
     body_of,
     derivative,
     exp_negative,
@@ -309,24 +310,36 @@ def _pick_sample(coupling, *_others):
 dispatch(_add_sample, _pick_sample)
 
 
+# l1 and l2 are no formulas, as they round otherwise: g - l1 * sign(w) and a fused multiply-add, not
+# g minus one derivative; l1 * sum |w|, not the sum of l1 * |w|.
+
+
 @part
-def add_penalties(penalty, scalar, block, layers, place):
-    """Add l1 * sum |w| + l2 / 2 * sum w**2 to a loss, in the order of the weights.
+def add_penalties(penalty, own_penalty, scalar, block, layers, place):
+    """Add l1 * sum |w| + l2 / 2 * sum w**2 and a custom penalty to a loss, in order of the weights.
 
     Skips a term whose l1 or l2 is 0: its sum may be infinite, and a run would have other bits if
     other runs of its block have penalties.
     """
-    numbers = block.numbers
-    sizes, squares = zeros(scalar), zeros(scalar)
+    if penalty is None and own_penalty is None:
+        return
+    numbers, loss = block.numbers, load(scalar, block.losses, place, 0)
+    sizes, squares, others = zeros(scalar), zeros(scalar), zeros(scalar)
     for k in range(len(layers)):
         layer = layers[k]
         for i in range(layer.units_below * layer.outputs):
             w = load(scalar, numbers, layer.weights + i * runs_of(scalar), 0)
-            sizes = sizes + magnitude(w)
-            squares = squares + w * w
-    l1 = value(scalar, numbers, layers[0], penalty.l1)
-    l2 = value(scalar, numbers, layers[0], penalty.l2)
-    by_size = select(l1 > 0.0, l1 * sizes, 0.0)
-    loss = load(scalar, block.losses, place, 0)
-    loss = loss + (by_size + select(l2 > 0.0, 0.5 * l2 * squares, 0.0))
+            if penalty is not None:
+                sizes = sizes + magnitude(w)
+                squares = squares + w * w
+            if own_penalty is not None:
+                own, _, _ = activate_twice(own_penalty, scalar, numbers, layer, w)
+                others = others + own
+    if penalty is not None:
+        l1 = value(scalar, numbers, layers[0], penalty.l1)
+        l2 = value(scalar, numbers, layers[0], penalty.l2)
+        by_size = select(l1 > 0.0, l1 * sizes, 0.0)
+        loss = loss + (by_size + select(l2 > 0.0, 0.5 * l2 * squares, 0.0))
+    if own_penalty is not None:
+        loss = loss + others
     store(scalar, block.losses, place, 0, loss)

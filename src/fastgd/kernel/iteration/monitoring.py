@@ -17,6 +17,7 @@ from fastgd.kernel.block import (
     SMALLEST,
     SMALLEST_AT,
     STALLED,
+    STOPPED,
     integer,
     put_integer,
     value,
@@ -236,6 +237,28 @@ def _end_by_signal(curvature, recipe, scalar, block, layer, span, j, place, erro
 
 
 @part
+def _end_by_measure(stop, recipe, scalar, block, layer, span, j, place, error):
+    """End the runs that what the last update measured stops."""
+    if stop is None:
+        return
+    signal = load(scalar, block.stopping, 0, 0)
+    if anywhere(signal > 0.0):
+        signal = select(signal > 0.0, signal, 0.0)
+        _look_once_more(recipe.watch, recipe, scalar, block, layer, j, place, error, signal > 0.0)
+        _end_by_error(recipe.held, scalar, block, span, j, error, signal)
+        old = load(scalar, block.stopping, 0, 0)
+        store(scalar, block.stopping, 0, 0, select(old > 0.0, STOPPED, old))
+
+
+@part
+def is_stopped(stop, scalar, block):
+    """Whether a run ends now because of what the last update measured."""
+    if stop is None:
+        return False
+    return anywhere(load(scalar, block.stopping, 0, 0) > 0.0)
+
+
+@part
 def observe(mean, penalty, descent, one_pass, place, total):
     """Record mean absolute error and loss before update j, and end the runs that they stop.
 
@@ -249,8 +272,7 @@ def observe(mean, penalty, descent, one_pass, place, total):
         if mean is not None:
             loss = load(scalar, block.losses, at, 0) / load(scalar, block.weight, 0, 0)
             store(scalar, block.losses, at, 0, loss)
-        if penalty is not None:
-            add_penalties(penalty, scalar, block, layers, at)
+        add_penalties(penalty, recipe.own_penalty, scalar, block, layers, at)
     if record >= 0:
         store(scalar, block.errors, record * runs_of(scalar), 0, error)
         count = len(block.changes)
@@ -263,6 +285,7 @@ def observe(mean, penalty, descent, one_pass, place, total):
         _end_by_error(recipe.held, scalar, block, span, j, error, signal)
     _stop(recipe.watch, recipe, scalar, block, layer, span, one_pass.look, j, place, error)
     _end_by_signal(recipe.curvature, recipe, scalar, block, layer, span, j, place, error)
+    _end_by_measure(recipe.stop, recipe, scalar, block, layer, span, j, place, error)
 
 
 @part

@@ -1,242 +1,107 @@
-"""One step of each optimizer, and the learning rates of each schedule.
+"""One step of an optimizer, which is a formula, and the learning rates of each schedule.
 
 Formulas and papers are in :mod:`fastgd.optimizers` and :mod:`fastgd.schedules`. A schedule's factor
 depends on the number of the update alone, so nothing is stored between updates.
 
 A step is over a tile of parameters; g is minus the derivative. All optimizer state starts at zero.
-Each operation below is fused as written, which makes it part of the numbers contract.
+Each operation is fused as the formula has it, which makes it part of the numbers contract.
 """
 
-from math import pi
-
-from fastgd.kernel.block import put_value, value
-from fastgd.kernel.iteration.elementary import cos, minimum
-from fastgd.kernel.iteration.exponentials import power
-from fastgd.kernel.language.loads_and_stores import load, store, units
+from fastgd.kernel.iteration.activations import body_of
+from fastgd.kernel.language.loads_and_stores import load, store
 from fastgd.kernel.language.specialization import dispatch, part
-from fastgd.kernel.language.tile import floor, fma, magnitude, select, square_root, with_sign, zeros
 
-SMALLEST = 2.0**-1074
-"""The smallest number above 0."""
+STEP, ONCE = "step", "once per update"
+"""Formulas of an optimizer: of each parameter, and of each run."""
 
-
-@part
-def _blend(rho, old, new):
-    """Return rho * old + (1 - rho) * new."""
-    return fma(rho, old, (1.0 - rho) * new)
+_OF_PARAMETER = ("choice", "shape", "numbers", "layer", "at", "stride", "g", "w")
 
 
-def _gradient_descent(optimizer, shape, numbers, layer, at, stride, g, w):
-    return fma(units(shape, numbers, layer.alpha, 0), g, w)
+def step(choice, shape, numbers, layer, at, stride, g, w):
+    """The parameters after a step; ``at`` is their address, ``stride`` the step between rows."""
 
 
-def _momentum(optimizer, shape, numbers, layer, at, stride, g, w):
-    momentum = value(shape, numbers, layer, optimizer.momentum)
-    at += layer.states
-    v = fma(momentum, load(shape, numbers, at, stride), g)
-    store(shape, numbers, at, stride, v)
-    return fma(units(shape, numbers, layer.alpha, 0), v, w)
+def prepare(choice, shape, numbers, layer):
+    """What an optimizer does once before the updates of an iteration."""
 
 
-def _nesterov(optimizer, shape, numbers, layer, at, stride, g, w):
-    momentum = value(shape, numbers, layer, optimizer.momentum)
-    at += layer.states
-    v = fma(momentum, load(shape, numbers, at, stride), g)
-    store(shape, numbers, at, stride, v)
-    return fma(units(shape, numbers, layer.alpha, 0), fma(momentum, v, g), w)
-
-
-def _adagrad(optimizer, shape, numbers, layer, at, stride, g, w):
-    epsilon = value(shape, numbers, layer, optimizer.epsilon)
-    at += layer.states
-    s = fma(g, g, load(shape, numbers, at, stride))
-    store(shape, numbers, at, stride, s)
-    return fma(units(shape, numbers, layer.alpha, 0), g / (square_root(s) + epsilon), w)
-
-
-def _adadelta(optimizer, shape, numbers, layer, at, stride, g, w):
-    rho = value(shape, numbers, layer, optimizer.rho)
-    epsilon = value(shape, numbers, layer, optimizer.epsilon)
-    at += layer.states
-    s = _blend(rho, load(shape, numbers, at, stride), g * g)
-    store(shape, numbers, at, stride, s)
-    at += layer.state
-    u = load(shape, numbers, at, stride)
-    d = square_root((u + epsilon) / (s + epsilon)) * g
-    store(shape, numbers, at, stride, _blend(rho, u, d * d))
-    return fma(units(shape, numbers, layer.alpha, 0), d, w)
-
-
-def _rmsprop(optimizer, shape, numbers, layer, at, stride, g, w):
-    rho = value(shape, numbers, layer, optimizer.rho)
-    epsilon = value(shape, numbers, layer, optimizer.epsilon)
-    at += layer.states
-    s = _blend(rho, load(shape, numbers, at, stride), g * g)
-    store(shape, numbers, at, stride, s)
-    return fma(units(shape, numbers, layer.alpha, 0), g / (square_root(s) + epsilon), w)
-
-
-@part
-def _corrected(optimizer, shape, numbers, layer, at, stride, g, w):
-    """Adam's step; with AdamW the weights have decayed before."""
-    beta1 = value(shape, numbers, layer, optimizer.beta1)
-    beta2 = value(shape, numbers, layer, optimizer.beta2)
-    at += layer.states
-    m = _blend(beta1, load(shape, numbers, at, stride), g)
-    store(shape, numbers, at, stride, m)
-    at += layer.state
-    s = _blend(beta2, load(shape, numbers, at, stride), g * g)
-    store(shape, numbers, at, stride, s)
-    # alpha / c1 * m / (sqrt(s) / c2 + epsilon), with one division less: see _corrections.
-    factor = value(shape, numbers, layer, optimizer.factor)
-    epsilon = value(shape, numbers, layer, optimizer.corrected_epsilon)
-    alpha = units(shape, numbers, layer.alpha, 0) * factor
-    return fma(alpha, m / (square_root(s) + epsilon), w)
-
-
-def _adam(optimizer, shape, numbers, layer, at, stride, g, w):
-    return _corrected(optimizer, shape, numbers, layer, at, stride, g, w)
-
-
-def _adamw(optimizer, shape, numbers, layer, at, stride, g, w):
-    weight_decay = value(shape, numbers, layer, optimizer.weight_decay)
-    w = fma(-1.0 * units(shape, numbers, layer.alpha, 0) * weight_decay, w, w)
-    return _corrected(optimizer, shape, numbers, layer, at, stride, g, w)
-
-
-def _rprop(optimizer, shape, numbers, layer, at, stride, g, w):
-    at += layer.states
-    sign = select(magnitude(g) > 0.0, with_sign(1.0, g), g)  # of NaN it is NaN
-    turn = sign * load(shape, numbers, at, stride)
-    sign = select(turn < 0.0, 0.0, sign)
-    store(shape, numbers, at, stride, sign)
-    at += layer.state
-    size = load(shape, numbers, at, stride)
-    size = select(size > 0.0, size, units(shape, numbers, layer.alpha, 0))
-    eta_minus = value(shape, numbers, layer, optimizer.eta_minus)
-    eta_plus = value(shape, numbers, layer, optimizer.eta_plus)
-    size = size * select(turn > 0.0, eta_plus, select(turn < 0.0, eta_minus, 1.0))
-    min_step = value(shape, numbers, layer, optimizer.min_step)
-    max_step = value(shape, numbers, layer, optimizer.max_step)
-    size = select(size < min_step, min_step, size)
-    size = select(size > max_step, max_step, size)
-    store(shape, numbers, at, stride, size)
-    return fma(sign, size, w)
-
-
-def _corrections(optimizer, scalar, numbers, layer):
-    """The bias corrections of the next update: c2 / c1 and epsilon * c2.
-
-    Here c1 = 1 - beta1**t and c2 = sqrt(1 - beta2**t).
-    The powers are running products, with one more factor in each update.
-    """
-    beta1 = value(scalar, numbers, layer, optimizer.beta1)
-    beta2 = value(scalar, numbers, layer, optimizer.beta2)
-    power1 = value(scalar, numbers, layer, optimizer.power1) * beta1
-    power2 = value(scalar, numbers, layer, optimizer.power2) * beta2
-    put_value(scalar, numbers, layer, optimizer.power1, power1)
-    put_value(scalar, numbers, layer, optimizer.power2, power2)
-    c2 = square_root(1.0 - power2)
-    put_value(scalar, numbers, layer, optimizer.factor, c2 / (1.0 - power1))
-    # Never 0: a weight that has had no derivative yet would move by 0 / 0.
-    epsilon = value(scalar, numbers, layer, optimizer.epsilon) * c2
-    epsilon = select(epsilon > 0.0, epsilon, SMALLEST)
-    put_value(scalar, numbers, layer, optimizer.corrected_epsilon, epsilon)
-
-
-def _derivative(optimizer, shape, numbers, layer, at, stride, g, w):
+def _derivative(choice, shape, numbers, layer, at, stride, g, w):
     # Not an optimizer of fastgd.optimizers: fastgd.objective needs g and unchanged weights.
     store(shape, numbers, at + layer.states, stride, g)
     return w
 
 
-def prepare(optimizer, scalar, numbers, layer):
-    """What an optimizer does once before the updates of an iteration."""
+def _later(choice, shape, numbers, layer, at, stride, g, w):
+    # The programs of runs read it once all weights have theirs.
+    store(shape, numbers, at + layer.direction, stride, g)
+    return w
 
 
-STEPS = {
-    "GradientDescent": _gradient_descent,
-    "Momentum": _momentum,
-    "Nesterov": _nesterov,
-    "AdaGrad": _adagrad,
-    "AdaDelta": _adadelta,
-    "RMSProp": _rmsprop,
-    "Adam": _adam,
-    "AdamW": _adamw,
-    "Rprop": _rprop,
+OTHERS = {
     "Derivative": _derivative,
+    "Programs": _later,
     # Never called, as all weights move together; Numba by itself compiles the call, too.
-    "LevenbergMarquardt": lambda optimizer, shape, numbers, layer, at, stride, g, w: w,
+    "LevenbergMarquardt": lambda choice, shape, numbers, layer, at, stride, g, w: w,
 }
+"""The steps that are no formula."""
 
 
-def step(optimizer, shape, numbers, layer, at, stride, g, w):
-    """The parameters after a step; ``at`` is their address, ``stride`` the step between rows."""
+def _pick_step(choice, *_others):
+    """The formula's new weights, after its new states are stored."""
+    if STEP not in choice.formulas:
+        return OTHERS[choice.choice]
+    formula = choice.formulas[STEP]
+    states = range(len(formula.results) - 1)
+    places = ["at + layer.states" + " + layer.state" * k for k in states]
+    inputs = {"g": "g", "w": "w", "alpha": "units(shape, numbers, layer.alpha, 0)"}
+    inputs |= {f"s{k}": f"load(shape, numbers, {places[k]}, stride)" for k in states}
+    ends = [f"store(shape, numbers, {places[k]}, stride, {{{k + 1}}})" for k in states]
+    return body_of(formula, _OF_PARAMETER, inputs, (*ends, "return {0}"))
 
 
-dispatch(step, STEPS)
-dispatch(
-    prepare,
-    dict.fromkeys(STEPS, lambda optimizer, scalar, numbers, layer: None)
-    | dict.fromkeys(("Adam", "AdamW"), _corrections),
-)
+def _pick_once(choice, *_others):
+    if ONCE not in choice.formulas or not choice.formulas[ONCE].results:
+        return lambda choice, shape, numbers, layer: None
+    formula = choice.formulas[ONCE]
+    put = "put_value(shape, numbers, layer, choice.k{0}, {{{0}}})"
+    ends = [put.format(k) for k in range(len(formula.results))]
+    return body_of(formula, _OF_PARAMETER[:4], (), ends)
 
 
-# ---------------------------------------------------------------- schedules of learning rates
+dispatch(step, _pick_step)
+dispatch(prepare, _pick_once)
 
 
-@part
-def _number(scalar, j):
-    """The number of the update, as a tile."""
-    return zeros(scalar) + float(j)
+# ---------------------------------------------------------------- schedules
 
+OVER_TIME = "values over time"
+"""The formula of the factor of alpha, and of the hyperparameters that change, of t and total."""
 
-def _step(schedule, scalar, numbers, layer, span, j):
-    step_size = value(scalar, numbers, layer, schedule.step_size)
-    return power(
-        value(scalar, numbers, layer, schedule.factor), floor(_number(scalar, j) / step_size)
-    )
-
-
-def _exponential(schedule, scalar, numbers, layer, span, j):
-    return power(value(scalar, numbers, layer, schedule.factor), _number(scalar, j))
-
-
-def _linear(schedule, scalar, numbers, layer, span, j):
-    steps = value(scalar, numbers, layer, schedule.steps)
-    s = minimum(_number(scalar, j), steps) / steps
-    return fma(value(scalar, numbers, layer, schedule.final_factor), s, 1.0 - s)
-
-
-def _cosine(schedule, scalar, numbers, layer, span, j):
-    t = _number(scalar, j)
-    steps = value(scalar, numbers, layer, schedule.steps)
-    final_factor = value(scalar, numbers, layer, schedule.final_factor)
-    warmup_steps = value(scalar, numbers, layer, schedule.warmup_steps)
-    s = (minimum(t, steps) - warmup_steps) / (steps - warmup_steps)
-    share = 0.5 * (1.0 + cos(pi * s))
-    return select(t < warmup_steps, (t + 1.0) / warmup_steps, fma(final_factor, 1.0 - share, share))
-
-
-FACTORS = {
-    "Step": _step,
-    "Exponential": _exponential,
-    "Linear": _linear,
-    "Cosine": _cosine,
-    "Factors": lambda schedule, scalar, numbers, layer, span, j: zeros(scalar) + span.factors[j],
+_OF_TIME = ("choice", "shape", "numbers", "layer", "span", "j")
+_TIMES = {
+    "t": "full(shape, float(j))",
+    "total": "full(shape, float(span.total))",
+    "given": "full(shape, span.factors[j])",
 }
 
 
 def factor_of(schedule, scalar, numbers, layer, span, j):
-    """The factor of update j, as a tile."""
+    """The factor of update j, as a tile, after the hyperparameters that change are set."""
 
 
-dispatch(factor_of, FACTORS)
+def _pick_factor(choice, *_others):
+    formula = choice.formulas[OVER_TIME]
+    put = "put_value(shape, numbers, layer, choice.h{0}, {{{0}}})"
+    ends = [put.format(k) for k in range(1, len(formula.results))]
+    return body_of(formula, _OF_TIME, _TIMES, (*ends, "return {0}"))
+
+
+dispatch(factor_of, _pick_factor)
 
 
 @part
 def set_rates(schedule, scalar, layers, block, span, j):
-    """Set the learning rates of update j."""
+    """Set the learning rates of update j of the schedule, and hyperparameters that change."""
     if schedule is None:
         return
     factor = factor_of(schedule, scalar, block.numbers, layers[0], span, j)

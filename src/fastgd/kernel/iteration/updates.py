@@ -10,6 +10,7 @@ with the biases, then scales, then shifts. That order is part of the numbers con
 """
 
 from fastgd.kernel.block import value
+from fastgd.kernel.iteration.activations import activate_twice
 from fastgd.kernel.iteration.monitoring import all_over, end_by_overflow
 from fastgd.kernel.iteration.optimizer_steps import step
 from fastgd.kernel.language.loads_and_stores import (
@@ -53,12 +54,25 @@ def update(shape, recipe, is_weight, g, block, at, stride, layer):
         if features.dropconnect is not None:
             factor = load(shape, numbers, at + layer.factors, stride)
             g = select(factor > 0.0, g * factor, 0.0)
+        if recipe.own_penalty is not None:
+            _, slope, _ = activate_twice(recipe.own_penalty, shape, numbers, layer, w)
+            g = g - slope
         g = _penalized(features.penalty, shape, g, w, numbers, layer)
+    if recipe.measure is not None or features.norm_clipping is not None:
+        g = of_learning(features.frozen, shape, g, 0.0, numbers, at, stride, layer)
+    remember(recipe.measure, shape, numbers, at, stride, layer, g, w)
     if features.norm_clipping is None:
         return take_step(shape, recipe, g, w, block, at, stride, layer)
-    g = of_learning(features.frozen, shape, g, 0.0, numbers, at, stride, layer)
     store(shape, numbers, at + layer.gradient, stride, g)
     return fold(shape, zeros(shape))
+
+
+def remember(measure, shape, numbers, at, stride, layer, g, w):
+    """Keep the gradient, and the parameters as they are before the update, to measure them."""
+
+
+def measure_update(measure, descent, j):
+    """Measure update j of all weights; see :mod:`fastgd.kernel.extensions.measuring`."""
 
 
 @part
@@ -76,9 +90,12 @@ def _penalized(penalty, shape, g, w, numbers, layer):
 def take_step(shape, recipe, g, w, block, at, stride, layer):
     """Count direction changes and take a step. NaN for runs whose parameters overflow, else 0.
 
-    Frozen parameters have derivative 0 and keep their value whatever the step would be.
+    Noise is part of the derivative, but not of what ``clip_norm`` limits. Frozen parameters have
+    derivative 0 and keep their value whatever the step would be.
     """
     numbers, frozen = block.numbers, recipe.features.frozen
+    if recipe.features.gradient_noise is not None:
+        g = g + load(shape, numbers, at + layer.noise, stride)
     g = of_learning(frozen, shape, g, 0.0, numbers, at, stride, layer)
     count_changes(shape, g > 0.0, block.signs, block.recent, at, stride)
     # lines 13, 14: synapse_1 -= alpha * ..., fma(alpha, g, w); others: see .optimizer_steps
@@ -105,6 +122,7 @@ def after_update(descent, overflow, j):
     shapes, recipe, layers, block = descent.shapes, descent.recipe, descent.layers, descent.block
     features = recipe.features
     overflow = overflow + update_clipped(features.norm_clipping, shapes, recipe, layers, block)
+    overflow = run_programs(recipe.programs, descent, overflow)
     overflow = overflow + limit_norms(features.max_norm, shapes, recipe, layers, block)
     over = False
     if j % FLUSH == 0:
@@ -113,8 +131,14 @@ def after_update(descent, overflow, j):
     if recipe.curvature is not None:  # an iteration takes so long that it pays to ask
         over = all_over(shapes.scalar, block)
     if not over:
+        measure_update(recipe.measure, descent, j)
         end_by_overflow(recipe.held, shapes.scalar, block, descent.span, overflow, j + 1)
     return over
+
+
+def run_programs(programs, descent, overflow):
+    """Take the steps of rules that are data; see :mod:`fastgd.kernel.extensions.programs`."""
+    return overflow
 
 
 @part
@@ -141,7 +165,7 @@ def _share(squares, most):
 
 
 @part
-def _trained(batch_norm, layer):
+def trained_of(batch_norm, layer):
     """Trainable parameters of a layer, which are contiguous."""
     weights = layer.inputs * layer.outputs
     if batch_norm is None:
@@ -169,7 +193,7 @@ def _share_of_gradient(norm_clipping, scalar, recipe, layers, numbers):
     for k in range(len(layers)):
         layer = layers[k]
         at = layer.weights + layer.gradient
-        for _ in range(_trained(recipe.batch_norm, layer)):
+        for _ in range(trained_of(recipe.batch_norm, layer)):
             g = load(scalar, numbers, at, 0)
             squares = fma(g, g, squares)
             at += runs_of(scalar)
@@ -187,7 +211,7 @@ def update_clipped(norm_clipping, shapes, recipe, layers, block):
     store(scalar, block.scratch, 0, 0, share)
     for k in range(len(layers)):
         layer = layers[k]
-        count = _trained(recipe.batch_norm, layer)
+        count = trained_of(recipe.batch_norm, layer)
         wide = count // units_of(shapes.wide_row) * units_of(shapes.wide_row)
         overflow = overflow + (
             _update_tiles(shapes.wide_row, scalar, recipe, block, layer, 0, wide)

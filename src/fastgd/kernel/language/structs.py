@@ -290,18 +290,23 @@ def address_of(_typing, buffer):
     return types.int64(buffer), codegen
 
 
-@intrinsic
-def floats_at(_typing, first, length):
-    """The buffer of ``length`` floats that begins at address ``first``."""
-    kind = Buffer(types.float64)
+def _at(dtype):
+    kind = Buffer(dtype)
 
-    def codegen(context, builder, _sig, args):
-        made = cgutils.create_struct_proxy(kind)(context, builder)
-        made.data = builder.inttoptr(args[0], context.get_value_type(types.CPointer(kind.dtype)))
-        made.length = args[1]
-        return made._getvalue()
+    def at(_typing, first, length):
+        def codegen(context, builder, _sig, args):
+            made = cgutils.create_struct_proxy(kind)(context, builder)
+            made.data = builder.inttoptr(args[0], context.get_value_type(types.CPointer(dtype)))
+            made.length = args[1]
+            return made._getvalue()
 
-    return kind(types.int64, types.int64), codegen
+        return kind(types.int64, types.int64), codegen
+
+    return intrinsic(at)
+
+
+floats_at, integers_at = _at(types.float64), _at(types.int64)
+"""The buffer of ``length`` floats, or integers, that begins at address ``first``."""
 
 
 # ------------------------------------------------------------------ in Python

@@ -166,8 +166,10 @@ def _traced(what: str, given: Any) -> Tree:
     """Return a Python function as an expression of x."""
     function = given.py_func if is_jitted(given) else given
     if isinstance(function, FunctionType):
-        return trace(what, _own_names(function), ["x"])
-    return trace(what, _of_symbols(function), ["x"])
+        [tree] = trace(what, _own_names(function), ["x"])
+    else:
+        [tree] = trace(what, _of_symbols(function), ["x"])
+    return tree
 
 
 def _of_symbols(value: Any) -> Any:

@@ -9,7 +9,7 @@ import { FOLDED } from "./formulas.js";
 const SHORT = 64;
 
 /** The functions whose derivative is 0. */
-const FLAT = ["sign"];
+const FLAT = ["sign", "floor"];
 
 /**
  * A list of nodes in which each follows its operands, and no two are equal: `["number", value]`,
@@ -145,6 +145,10 @@ const OWN_RULES = {
     const left = a[1] === null ? null : to.make("mul", a[1], b[0]);
     const right = b[1] === null ? null : to.make("mul", a[0], b[1]);
     return [value, to.plus(left, right)];
+  },
+  fma(to, a, b, c) {
+    const product = OWN_RULES.mul(to, a, b);
+    return [to.node("fma", a[0], b[0], c[0]), to.plus(product[1], c[1])];
   },
   div(to, a, b) {
     const value = to.make("div", a[0], b[0]);

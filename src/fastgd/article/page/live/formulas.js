@@ -80,9 +80,10 @@ const CHECKED = {
   ...FOLDED,
   ...Object.fromEntries(
     ["sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "expm1", "log"]
-      .concat(["log1p", "sqrt", "abs", "pow"])
+      .concat(["log1p", "sqrt", "abs", "floor", "pow"])
       .map((name) => [name, Math[name]])
   ),
+  fma: (a, b, c) => a * b + c,
 };
 
 function approximate(tree) {
@@ -159,7 +160,8 @@ class FormulaReader {
     }
     const count = functions[node.name];
     if (node.operands.length !== count) {
-      const takes = ["one argument", "two arguments", "a condition and two numbers"][count - 1];
+      const several = node.name === "where" ? "a condition and two numbers" : "three arguments";
+      const takes = ["one argument", "two arguments", several][count - 1];
       this.refuse(`${node.name}() takes ${takes}, got ${this.source(node)}`);
     }
     if (node.name !== "where") return this.apply(node.name, node.operands);
