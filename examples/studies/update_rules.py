@@ -58,7 +58,7 @@ AVERAGES = {
     "v": "(0.999 * v + 0.001 * (g * g))",
     "c": "(0.999 * c + 0.001 * (g * g * g))",
 }
-"""The states of a rule: running averages, and how each goes on."""
+"""The states of a rule, running averages, and the next value of each."""
 
 HATS = {
     "M": f"({AVERAGES['m']} / (1 - 0.9**t))",
@@ -153,7 +153,7 @@ def with_ones(X: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def bits(count: int) -> NDArray[np.float64]:
-    """All words of so many bits."""
+    """All numbers of this many bits, a row for each."""
     return (np.arange(2**count)[:, None] >> np.arange(count) & 1).astype(float)
 
 

@@ -256,11 +256,9 @@ def test_recorded_predictions_of_a_resumed_sweep():
 
 
 def test_recorded_predictions_as_named_arrays(run, tmp_path):
-    pytest.importorskip("xarray")
     found = run.to_xarray().recorded_predictions
     assert found.dims == ("iteration", "sample", "output_unit")
     assert same(found.values, run.recorded_predictions)
-    pytest.importorskip("dask")
     axes = {**AXES, "activation": ["sigmoid", "tanh"]}
     folder = fastgd.sweep(X, Y, **axes, **RECORDED, out=tmp_path / "sweep")
     lazy = folder.to_xarray().recorded_predictions

@@ -5,15 +5,16 @@ from dataclasses import fields, is_dataclass
 
 import numpy as np
 import pytest
+from test_own_rules import assert_run_is_numpy_step_by_step
 from test_results import same
 
 import fastgd
 from cases import AMSGRAD, LION, WEIGHTS, X, Y
 from fastgd.engine import programs
-from fastgd.formulas.rules import Rule, facts_of
+from fastgd.formulas.rules import Rule
 from fastgd.formulas.updates import update_of
 from fastgd.training.training_job import TrainingJob
-from random_rules import random_rule, step_in_numpy
+from random_rules import random_rule
 from thinning import at_a_time, only
 
 pytestmark = pytest.mark.filterwarnings("ignore::fastgd.checks.messages.TrainingWarning")
@@ -72,27 +73,10 @@ def assert_same_runs(one, other):
 def test_random_rules_are_numpy_step_by_step():
     """To the bit, as far as the trainings get; none of them compiles anything of its own."""
     given = GIVEN | {"iterations": 6, "record_every": 1, "record_weights": True}
-    given |= {"keep_state": True}
-    sweep = interpreted(**given, optimizer=RULES, seed=range(8))
-    objective, finished = fastgd.objective(X, Y, hidden_size=4), 0
-    for place in np.ndindex(sweep.shape):
-        run, rule = sweep[place], RULES[place[0]]
-        path = zip(*run.recorded_weights, strict=True)
-        path = [np.concatenate([layer.ravel() for layer in layers]) for layers in path]
-        w, states = path[0], [np.zeros_like(path[0])] * len(facts_of(rule.formula).states)
-        ended = run.status == "finished"
-        reached = [*path, run.state.parameters[0]] if ended else path[: run.iterations]
-        for t, expected in enumerate(reached[1:], 1):
-            _, derivative = objective(w)
-            new = step_in_numpy(rule.formula, w, -derivative, given["alpha"], t, states)
-            w, *states = new
-            assert w.tobytes() == expected.tobytes(), (place, rule)
-        if ended:
-            finished += 1
-            assert len(run.state.steps[0]) == len(states)
-            for one, other in zip(states, run.state.steps[0], strict=True):
-                np.testing.assert_array_equal(one, other)
-    assert finished > 500
+    sweep = interpreted(**given, keep_state=True, optimizer=RULES, seed=range(8))
+    for run in sweep:
+        assert_run_is_numpy_step_by_step(run)
+    assert (sweep.status == "finished").sum() > 500
 
 
 @pytest.mark.slow
@@ -289,7 +273,7 @@ def test_changed_in_the_middle(half):
 def test_what_interpreted_rules_cannot_have_later(half):
     fields = [dict.fromkeys(rule.hyperparameters, fastgd.Schedule("t / total")) for rule in SOME]
     changed = [rule._replace(**own) for rule, own in zip(SOME, fields, strict=True)]
-    what = "a sweep of so many rules that they are interpreted, got"
+    what = "a sweep whose rules are interpreted, got"
     with pytest.raises(ValueError, match=f"fields must stay numbers in change of {what}"):
         fastgd.sweep(X, Y, resume=half, iterations=30, change={"optimizer": changed})
     with pytest.raises(ValueError, match=f"device must be 'cpu' to resume {what} 'auto'"):

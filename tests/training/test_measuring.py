@@ -357,7 +357,6 @@ def test_tables_have_what_was_measured():
 
 
 def test_a_folder_is_read_by_chunk(tmp_path):
-    pytest.importorskip("dask")
     sweep = fastgd.sweep(X, Y, **GIVEN, seed=[1, 2], out=tmp_path / "folder")
     found = sweep.to_xarray().weight_norm
     assert found.chunks is not None

@@ -24,10 +24,13 @@ GIVEN = {"X": X, "y": Y, "alpha": 0.01, "iterations": 50, "record_every": 10}
 
 def assert_numpy_step_by_step(text, iterations):
     """Train, and make the steps in NumPy, by the derivatives of fastgd.objective: same bits."""
-    rule = Rule(text)
     settings = GIVEN | {"iterations": iterations, "record_every": 1, "record_weights": True}
-    run = fastgd.train(**settings, optimizer=rule)
-    objective = fastgd.objective(X, Y, hidden_size=4)
+    assert_run_is_numpy_step_by_step(fastgd.train(**settings, optimizer=Rule(text)))
+
+
+def assert_run_is_numpy_step_by_step(run):
+    """The same of a run with recorded weights, with all that the rule keeps."""
+    rule, objective = run.options["optimizer"], fastgd.objective(X, Y, hidden_size=4)
     path = zip(*run.recorded_weights, strict=True)
     path = [np.concatenate([layer.ravel() for layer in layers]) for layers in path]
     w, states = path[0], [np.zeros_like(path[0])] * len(facts_of(rule.formula).states)
@@ -35,9 +38,10 @@ def assert_numpy_step_by_step(text, iterations):
     reached = [*path, run.state.parameters[0]] if ended else path[: run.iterations]
     for t, expected in enumerate(reached[1:], 1):
         _, derivative = objective(w)
-        w, *states = step_in_numpy(text, w, -derivative, settings["alpha"], t, states)
+        w, *states = step_in_numpy(rule.formula, w, -derivative, run.alpha, t, states)
         assert w.tobytes() == expected.tobytes()
     if ended:
+        assert len(run.state.steps[0]) == len(states)
         for one, other in zip(states, run.state.steps[0], strict=True):
             np.testing.assert_array_equal(one, other)
 

@@ -11,9 +11,9 @@ from test_results import same
 import fastgd
 from cases import X, Y
 from fastgd.engine import programs
-from fastgd.formulas.rules import Rule, facts_of
+from fastgd.formulas.rules import Rule
 from fastgd.optimizers import FIRST_ORDER, Adam, Momentum, Rprop
-from random_rules import random_rule, step_in_numpy
+from random_rules import random_rule
 from thinning import at_a_time, only
 
 GIVEN = {"X": X, "y": Y, "alpha": 0.01, "iterations": 40, "record_every": 10}
@@ -48,33 +48,6 @@ def assert_same_results(one, other):
 
 
 # ---------------------------------------------------------------- bits
-
-
-def test_random_rules_are_numpy_step_by_step():
-    """To the bit, as far as the training gets: with the derivatives of fastgd.objective."""
-    given = GIVEN | {"iterations": 6, "record_every": 1, "record_weights": True}
-    with np.errstate(all="ignore"):
-        sweep = fastgd.sweep(**given, optimizer=RULES, seed=range(3), keep_state=True)
-    assert len(sweep.networks) == 1
-    objective = fastgd.objective(X, Y, hidden_size=4)
-    ended = 0
-    for k, rule in enumerate(RULES):
-        for seed in range(3):
-            run = sweep[k, seed]
-            path = zip(*run.recorded_weights, strict=True)
-            path = [np.concatenate([layer.ravel() for layer in layers]) for layers in path]
-            ended += (is_over := run.status == "finished")
-            reached = [*path, run.state.parameters[0]] if is_over else path[: run.iterations]
-            w, states = path[0], [np.zeros_like(path[0])] * len(facts_of(rule.formula).states)
-            for t, expected in enumerate(reached[1:], 1):
-                _, derivative = objective(w)
-                w, *states = step_in_numpy(rule.formula, w, -derivative, given["alpha"], t, states)
-                assert w.tobytes() == expected.tobytes()
-            if is_over:
-                assert run.state.steps.shape[1] == len(states)
-                for one, state in zip(states, run.state.steps[0], strict=True):
-                    np.testing.assert_array_equal(one, state)
-    assert ended > 180
 
 
 EVERYTHING = Rule("""lambda w, g, alpha, t, a, b, c, d, f, h, i, j, p=0.3, q=-2: (

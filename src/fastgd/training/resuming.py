@@ -319,7 +319,7 @@ def planned(result: Run | Sweep | None) -> int:
 def check_resumed_networks(
     resume: Run | Sweep, networks: Sequence[Network], samples: int, total: int
 ) -> None:
-    """Raise if the samples don't fit the resumed networks: a total, or at most so many per run."""
+    """Raise if ``total`` samples, at most ``samples`` of a run, don't suit the resumed networks."""
     predictions = resume.recorded_predictions
     if predictions is not None and predictions.shape[-2] != total:
         raise ValueError(

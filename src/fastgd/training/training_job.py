@@ -85,7 +85,7 @@ from fastgd.training.sweep_result import Sweep
 COMPILED_AFTER = 2
 """Iterations of a training that only serves to compile its code."""
 
-_INTERPRETED = "a sweep of so many rules that they are interpreted"
+_INTERPRETED = "a sweep whose rules are interpreted"
 
 TRIAL_BYTES = 512 * 1024**2
 """Memory limit for the initial parameters of the runs by which devices are compared."""
@@ -642,8 +642,8 @@ def _resumed_by(job: TrainingJob, before: Run | Sweep, anew: set[str]) -> Run | 
     if anew:
         if all(bool((state.ended >= 0).all()) for state in states):
             raise ValueError(
-                "resume must be of a training that goes on, to change it, as no state is kept of "
-                "one that ended early, got one that did: train from its weights instead"
+                "resume must be of a training that can continue, to change it, as no state is kept "
+                "of one that ended early, got one that did: train from its weights instead"
             )
         all_axes = ({} if isinstance(before, Run) else before.axes), job.sweep_axes.axes
         one, other = ({name: len(axis) for name, axis in own.items()} for own in all_axes)
