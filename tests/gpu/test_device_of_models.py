@@ -107,7 +107,7 @@ def no_gpu(monkeypatch):
 
 @pytest.mark.parametrize("face", FACES)
 def test_what_is_trained_is_launched_on_a_gpu(face, idle_gpu, monkeypatch):
-    monkeypatch.setattr("fastgd.models.fit.EPOCHS", 1)
+    monkeypatch.setattr("fastgd.models.fit_search.EPOCHS", 1)
     face("cuda")
     assert idle_gpu.named("cuLaunchKernel")
 
@@ -115,7 +115,7 @@ def test_what_is_trained_is_launched_on_a_gpu(face, idle_gpu, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("face", FACES)
 def test_a_gpu_gives_the_bits_of_the_cpu(face, gpu, monkeypatch):
-    monkeypatch.setattr("fastgd.models.fit.EPOCHS", 1)
+    monkeypatch.setattr("fastgd.models.fit_search.EPOCHS", 1)
     on_gpu = face("cuda")
     assert gpu.named("cuLaunchKernel")
     gpu.calls.clear()
@@ -253,7 +253,7 @@ COMMANDS = ["train", "sweep", "surface", "fit", "trainability"]
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_launches_on_a_gpu(command, idle_gpu, run, table, tmp_path, monkeypatch):
-    monkeypatch.setattr("fastgd.models.fit.EPOCHS", 1)
+    monkeypatch.setattr("fastgd.models.fit_search.EPOCHS", 1)
     code, out, err = run(*commands(table, tmp_path)[command], "--json", "--device", "cuda")
     assert (code, err) == (0, "")
     assert json.loads(out)["seconds"] > 0
@@ -263,7 +263,7 @@ def test_a_command_launches_on_a_gpu(command, idle_gpu, run, table, tmp_path, mo
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_gives_the_bits_of_the_cpu(command, gpu, run, table, tmp_path, monkeypatch):
-    monkeypatch.setattr("fastgd.models.fit.EPOCHS", 1)
+    monkeypatch.setattr("fastgd.models.fit_search.EPOCHS", 1)
     found = []
     for device in ("cuda", "cpu"):
         gpu.calls.clear()

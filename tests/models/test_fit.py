@@ -20,8 +20,9 @@ import fastgd
 from fastgd import Model
 from fastgd.checks import numbers as memory
 from fastgd.checks.messages import TrainingWarning
-from fastgd.models.fit import SearchSamples, fit_columns, sizes_for
+from fastgd.models.fit import fit_columns
 from fastgd.models.fit_choices import HIDDEN_SIZES, Choices
+from fastgd.models.fit_search import SearchSamples, sizes_for
 from fastgd.models.model import mean_outputs
 from fastgd.models.row_splits import (
     folds_of,
@@ -613,8 +614,8 @@ def test_each_column_is_parsed_once(monkeypatch):
 
 
 def test_many_rows_are_searched_by_some_of_them(monkeypatch, priced):
-    monkeypatch.setattr("fastgd.models.fit.SEARCHED", 40)
-    monkeypatch.setattr("fastgd.models.fit.FEWEST", 10)
+    monkeypatch.setattr("fastgd.models.fit_search.SEARCHED", 40)
+    monkeypatch.setattr("fastgd.models.fit_search.FEWEST", 10)
     found = fit_columns(columns_of(HOUSES.drop(columns="sort")), "price", CHOICES)
     best, *others = found.candidates
     assert best.loss != priced.candidates[0].loss

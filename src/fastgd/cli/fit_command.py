@@ -14,8 +14,9 @@ from fastgd.cli.output_files import check_output, check_plot, write_plot, writin
 from fastgd.cli.refusals import refusing
 from fastgd.cli.result_tables import number_text, print_scores
 from fastgd.cli.terminal import complain, fits, print_plain, print_rich, print_table, timed
-from fastgd.models.fit import ALPHAS, PENALTIES, SECOND_ORDER, Fit, fit_columns
+from fastgd.models.fit import Fit, fit_columns
 from fastgd.models.fit_choices import FOLDS, SHARE, Choices
+from fastgd.models.fit_search import ALPHAS, PENALTIES, SECOND_ORDER
 from fastgd.tables.preparation import names_text
 from fastgd.tables.reading import read_columns
 
