@@ -175,11 +175,10 @@ class CNetworks:
                 if len(set(values)) > 1:
                     yield table(f"{name}_{own}", values)
         for k, encoding in enumerate(self.exported.encodings):
-            shared = encoding.pieces if encoding.width > 1 else None
-            if (own := shared if encoding.table is None else encoding.table) is not None:
-                yield table_text(
-                    f"{self.name}_inputs_{k}{real.suffix}", own, real.name, real.number
-                )
+            inputs = encoding.pieces if encoding.table is None else encoding.table
+            if inputs is not None and (encoding.table is not None or len(inputs) > 1):
+                name = f"{self.name}_inputs_{k}{real.suffix}"
+                yield table_text(name, inputs, real.name, real.number)
 
     def entry(self, real: Precision, name: str, index: str = "") -> str:
         """An entry of a table, for the network that is computed."""
