@@ -236,8 +236,7 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         >>> model.gradient({"size": [70, 70], "sort": ["flat", "house"]})["size"].round()
         array([2., 2.])
         """
-        columns = [one for one in self.preparation.columns if isinstance(one, NumberColumn)]
-        if not columns:
+        if not any(isinstance(one, NumberColumn) for one in self.preparation.columns):
             names = first_names([one.name for one in self.preparation.columns])
             raise ValueError(f"gradient needs a column of numbers, and this model has only {names}")
         cells = self._cells(table)
@@ -246,11 +245,13 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         scales = [one.scale if isinstance(one, NumberTarget) else 1.0 for one in self.targets]
         width = sum(map(width_of, self.targets))
         mean = total[:, :width] / len(self.runs) * np.reshape(scales, (-1, 1))
-        found = {}
-        for column in columns:
-            own = mean[:, :, self.preparation.names.index(column.name)] / column.scale
-            own[np.isnan(column.numbers(cells[column.name]))] = np.nan
-            found[column.name] = own[:, 0] if width == 1 else own
+        found, at = {}, 0
+        for column in self.preparation.columns:
+            if isinstance(column, NumberColumn):
+                own = column.derivatives(column.numbers(cells[column.name]))
+                own = (mean[:, :, at : at + own.shape[1]] * own[:, None]).sum(axis=2)
+                found[column.name] = own[:, 0] if width == 1 else own
+            at += len(column.names)
         return found
 
     @property
