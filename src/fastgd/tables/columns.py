@@ -61,7 +61,7 @@ class NumberColumn:
 
     @property
     def pieces(self) -> FloatArray:
-        """What makes inputs of the number, (inputs, 4): shift, scale, and the bounds then."""
+        """What makes inputs of the number: (inputs, 4) shifts, scales and two bounds."""
         if not self.bins:
             most = LARGEST if self.clip else inf
             return np.array([[self.mean, self.scale, -most, most]])
@@ -80,7 +80,7 @@ class NumberColumn:
             inputs[:, -1] = missing
 
     def derivatives(self, numbers: FloatArray) -> FloatArray:
-        """Return the derivatives of the number's inputs by it, (rows, inputs), NaN where missing."""
+        """Return the derivatives of the inputs by the number, (rows, inputs), NaN where missing."""
         z, (_, scale, low, high) = _scaled(numbers, self.pieces), self.pieces.T
         found = np.where((z > low) & (z < high), 1.0 / scale, 0.0)
         if self.clip:
