@@ -117,6 +117,42 @@ class Exported(NamedTuple):
         return sum(map(width_of, self.targets)) or self.network.sizes[-1]
 
 
+def of_one_size(members: tuple[NetworkParts, ...]) -> tuple[NetworkParts, ...]:
+    """Networks of one architecture with the same outputs, to the last bit; hidden units are relu.
+
+    A unit with weights 0 adds 0; a layer after relu may be repeated, as relu(relu(x)) is relu(x);
+    and a linear network is relu(x) - relu(-x).
+    """
+    shapes = {tuple(layer.shape for layer in one.weights) for one in members}
+    if len(shapes) == 1:
+        return members
+    depth, found = max(map(len, shapes)), []
+    for one in members:
+        weights, biases = [*one.weights], [*one.biases]
+        if len(weights) == 1:
+            signs = np.hstack([np.eye(weights[0].shape[1]) * sign for sign in (1, -1)])
+            weights, biases = [weights[0] @ signs, signs.T], [biases[0] @ signs, 0 * biases[0]]
+        while len(weights) < depth:
+            weights.insert(-1, np.eye(len(weights[-1])))
+            biases.insert(-1, np.zeros(len(weights[-1])))
+        found.append((weights, biases))
+    units = [max(len(biases[k]) for _, biases in found) for k in range(depth)]
+    inputs = [len(members[0].weights[0]), *units[:-1]]
+
+    def padded(array: FloatArray, *shape: int) -> FloatArray:
+        return np.pad(
+            array, [(0, size - own) for size, own in zip(shape, array.shape, strict=True)]
+        )
+
+    return tuple(
+        members[0]._replace(
+            weights=tuple(map(padded, weights, inputs, units)),
+            biases=tuple(map(padded, biases, units)),
+        )
+        for weights, biases in found
+    )
+
+
 class ExportError(ValueError):
     """A network can't be expressed in another language."""
 
