@@ -15,9 +15,9 @@ The WebAssembly module imports nothing, and may be of any size, with any prepara
 
 A custom section ``fastgd`` holds JSON: the ``version`` of fastgd, the numbers ``width`` and
 ``results``, and where there is a preparation, ``columns`` with their ``name`` and ``categories``
-(the number of each string) and ``unknown`` (that of all others), or ``dates`` (true; "time" for
-times of day, as fractions of a day), the names of the ``targets``, and the labels of the ``classes``: the label of a row is that of its largest
-result, and of the first of them.
+(the number of each string) and ``unknown`` (that of all others), or ``dates`` (true, or "time" for
+times of day, which are fractions of a day), the names of the ``targets``, and the labels of the
+``classes``: the label of a row is that of its largest result, and of the first of them.
 
 The ES module is for browsers, Node 18 and newer, Deno and Bun. The bytes of its WebAssembly are in
 it, and it needs nothing else. It exports ``predict(rows)``, for a model also ``columns``, and for

@@ -255,7 +255,6 @@ class DateColumn:
             median = self.written(self.median)
             yield from cells.new_gaps(self.name, f": filled with {median}, the median")
 
-
     def written(self, days: float) -> str:
         """A date, or a time of day, for messages."""
         moment = np.datetime64(round(days * 86400), "s")

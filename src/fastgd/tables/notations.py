@@ -126,7 +126,10 @@ def numbers_like(
     texts = cells.texts
     numbers: list[float | None]
     if cells.kind == "texts" and notation == DURATION:
-        numbers = [np.nan if text is None else duration_of(text) for text in texts]
+        found = [np.nan if text is None else duration_of(text) for text in texts]
+        numbers = [
+            number_of(t or "") if n is None else n for t, n in zip(texts, found, strict=True)
+        ]
     elif cells.kind == "texts" and decimal:
         numbers, _ = _parsed(name, cells, list(map(amount_of, texts)), notation, decimal)
     else:
@@ -213,9 +216,9 @@ def _durations(cells: Cells) -> NDArray[np.float64] | None:
         is_short = all(found["seconds"] and len(found["hour"]) == 1 for found in clocks)
         if alike and not is_short and all(int(found["hour"]) < 24 for found in clocks):
             return None
-    elif len({(amount_of(text) or (text,))[0] for text in texts}) == 1:
-        return None
     elif not any(map(_CERTAIN.match, texts)):
+        return None
+    elif len({(amount_of(text) or (text,))[0] for text in texts}) == 1:  # all are 90 min
         return None
     days = {None: np.nan} | {text: duration_of(text) for text in texts}
     return np.array([days[text] for text in cells.values], dtype=np.float64)
