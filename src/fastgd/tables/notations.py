@@ -210,15 +210,14 @@ def _durations(cells: Cells) -> NDArray[np.float64] | None:
     texts = {text for text in cells.values.tolist() if text} if cells.kind == "texts" else set()
     if not texts or any(duration_of(text) is None for text in texts):
         return None
+    units = {(amount_of(text) or (text,))[0] for text in texts}
     clocks = [found for text in texts if (found := _CLOCK.fullmatch(text))]
     if len(clocks) == len(texts):
         alike = len({found["seconds"] is None for found in clocks}) == 1
         is_short = all(found["seconds"] and len(found["hour"]) == 1 for found in clocks)
         if alike and not is_short and all(int(found["hour"]) < 24 for found in clocks):
             return None
-    elif not any(map(_CERTAIN.match, texts)):
-        return None
-    elif len({(amount_of(text) or (text,))[0] for text in texts}) == 1:  # all are 90 min
+    elif not any(map(_CERTAIN.match, texts)) or len(units) == 1:
         return None
     days = {None: np.nan} | {text: duration_of(text) for text in texts}
     return np.array([days[text] for text in cells.values], dtype=np.float64)
