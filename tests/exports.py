@@ -84,8 +84,21 @@ def table_of(rows, *, unknown=True):
         "garden": some(random.random(rows) > 0.5, others),
         "sold": moments(random, rows, 0.2),
         "street": some([f"street {k}" for k in 12 * random.random(rows) ** 2 // 1], others),
+        "opened": clocks(rows),
         "owner": some([f"owner {k:g}" for k in 30 * random.random(rows) // 1], 0.2),
     }
+
+
+def clocks(rows):
+    """Times of day as strings, some of them full hours; None where missing."""
+    random = np.random.default_rng([rows, 1])
+    hours, minutes = random.integers(0, 24, rows), random.integers(0, 60, rows)
+    minutes[::3] = 0
+    texts = [
+        f"{h}:{m:02} " if k % 5 else None
+        for k, (h, m) in enumerate(zip(hours, minutes, strict=True))
+    ]
+    return np.array(texts, object)
 
 
 def moments(random, rows, missing):

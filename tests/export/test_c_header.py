@@ -74,7 +74,7 @@ def table_of(count):
         "city ??/": random.choice([*CITIES, "Bonn"], count),
         "heating": random.choice(np.array(["gas", None, "wood", "coal"], object), count),
         "garden": random.choice(["True", "false", "TRUE", "no"], count),
-        **{name: exports.table_of(count)[name] for name in ("sold", "street", "owner")},
+        **{name: exports.table_of(count)[name] for name in ("sold", "street", "opened", "owner")},
     }
 
 

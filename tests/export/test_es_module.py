@@ -120,7 +120,7 @@ def test_model(tmp_path, name, rows):
 CELLS = """
 import { predict } from "./model.js";
 const row = {size: 50, built: 1960, city: "Oslo", heating: "gas", garden: true,
-  sold: 15000.25, street: "street 0", owner: "owner 0"};
+  sold: 15000.25, street: "street 0", opened: "7:30", owner: "owner 0"};
 const of = (changes) => predict([{...row, ...changes}])[0];
 const same = (...changes) => new Set(changes.map(of)).size === 1;
 console.log(JSON.stringify([
@@ -134,6 +134,7 @@ console.log(JSON.stringify([
   same({}, {sold: "2011-01-26T06:00"}, {sold: new Date(15000.25 * 864e5)}, {note: "unused"}),
   same({sold: "2011-01-26 07:30:00.000+0130"}, {sold: " 2011-01-26T05:30:00-00:30 "}, {}),
   same({sold: ""}, {sold: null}),
+  same({}, {opened: " 07:30:00"}, {opened: 0.3125}),
   same({sold: "2011-01-27"}, {}),
   same({city: "Oslo"}, {city: "__proto__"}),
   same({size: 50}, {size: null}),
@@ -145,13 +146,13 @@ console.log(JSON.stringify([
 def test_cells_are_those_of_a_table(tmp_path):
     write(MODELS["a number"](), tmp_path)
     said = json.loads(in_node(CELLS, tmp_path))
-    assert said == [True] * 6 + [False] + [True] * 3 + [False] * 3
+    assert said == [True] * 6 + [False] + [True] * 4 + [False] * 3
 
 
 ALIKE = """
 import { predict } from "./model.js";
 const row = {size: 50, built: 1960, city: "Oslo", heating: "gas", garden: true,
-  sold: null, street: null, owner: null};
+  sold: null, street: null, opened: null, owner: null};
 class House {
   get size() { return 50; }
   get city() { return "Oslo"; }
@@ -233,11 +234,11 @@ WRONG_NUMBERS = {
     "probabilities([[0, 0, 1]])": "TypeError: model.probabilities is not a function",
 }
 ROW = """{size: 50, built: 1960, city: "Oslo", heating: "gas", garden: true,
-  sold: null, street: null, owner: null}"""
+  sold: null, street: null, opened: null, owner: null}"""
 WRONG_CELLS = {
     "predict([5])": "TypeError: rows[0] must be an object or an array, got 5",
     "predict([null])": "TypeError: rows[0] must be an object or an array, got null",
-    "predict([[50, 1960]])": "RangeError: rows[0] must have 8 values, got 2",
+    "predict([[50, 1960]])": "RangeError: rows[0] must have 9 values, got 2",
     "predict([{}])": 'TypeError: rows[0] must have the column "size", got no columns',
     "predict([new Map([['size', 50]])])": (
         "TypeError: rows[0] must be an object or an array, got a Map"
@@ -278,6 +279,9 @@ WRONG_CELLS = {
             "true": "true",
         }.items()
     },
+    "predict([{...row, opened: '24:00'}])": (
+        'TypeError: column "opened" of rows[0] must be a number of days or like 11:57, got "24:00"'
+    ),
     "predict([{...row, sold: 1e10}])": (
         "RangeError: rows[0] must have numbers like the training table's, got one far too large"
     ),
@@ -331,6 +335,7 @@ def test_columns_are_not_those_of_every_object(tmp_path):
         "garden": True,
         "sold": 1,
         "street": "",
+        "opened": "",
         "owner": "",
     }
     rows = [{name: row[name] for name in row if name != left_out} for left_out in names]
@@ -380,7 +385,7 @@ def test_it_may_stand_within_html():
 def test_the_example_in_its_comment_runs(tmp_path):
     exported = MODELS["classes"]()._exported("to_javascript")
     column, _, _, _, *others = exported.preparation.columns
-    columns = (replace(column, name="a */ b"), *others)
+    columns = (replace(column, name="a */ b"), *others[:3], others[4])
     preparation = replace(exported.preparation, columns=columns)
     text = es_module(exported._replace(preparation=preparation))
     assert 'predict([{ "a *\\/ b": 0, "garden": "False", "sold": "2026-11-26", "street": ' in text

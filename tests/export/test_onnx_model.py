@@ -92,7 +92,7 @@ def test_all_kinds_of_columns(tmp_path, name):
     model, table = MODELS[name](), table_of(500)
     model.to_onnx(tmp_path / "model.onnx")
     numbers = model.preparation.numbers(table).T
-    inputs = inputs_of(model.preparation, table | {"sold": numbers[5]})
+    inputs = inputs_of(model.preparation, table | {"sold": numbers[5], "opened": numbers[7]})
     found = ask(tmp_path / "model.onnx", inputs)
     found = found.get("variable", found.get("probabilities"))
     np.testing.assert_allclose(found, expected(model, table), rtol=1e-12, atol=1e-12)

@@ -100,15 +100,16 @@ def test_model(name, rows):
 
 def test_the_section_says_what_a_row_is():
     facts = facts_of(module_of(MODELS["classes"]()))
-    assert facts["width"] == 8
+    assert facts["width"] == 9
     assert facts["results"] == 3
     assert facts["targets"] == ["kind"]
     assert facts["classes"] == ["kind 0", "kind 1", "kind 2"]
     assert [column["name"] for column in facts["columns"]] == [
-        *("size", "built", "city", "heating", "garden", "sold", "street", "owner")
+        *("size", "built", "city", "heating", "garden", "sold", "street", "opened", "owner")
     ]
     assert facts["columns"][5]["dates"] is True
-    assert [facts["columns"][k]["unknown"] for k in (2, 6, 7)] == [-1, 4, -1]
+    assert facts["columns"][7]["dates"] == "time"
+    assert [facts["columns"][k]["unknown"] for k in (2, 6, 8)] == [-1, 4, -1]
     assert "categories" not in facts["columns"][0]
     assert facts["columns"][2]["categories"]["Oslo"] == 2
     assert facts["columns"][4]["categories"] == {

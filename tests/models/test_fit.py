@@ -31,7 +31,7 @@ from fastgd.models.row_splits import (
     parts_of,
     rows_of_groups,
 )
-from fastgd.models.scores import judged, scores_of
+from fastgd.models.scores import RARE, judged, scores_of
 from fastgd.tables import column_values
 from fastgd.tables.column_values import columns_of
 from fastgd.tables.preparation import Preparation
@@ -332,7 +332,9 @@ def test_a_model_as_good_as_a_constant_is_told(found, said):
     outputs = {"model": np.eye(2)[found], "constant": np.broadcast_to([0.9, 0.1], (5, 2))}
     _, line = judged(target, outputs, truth, {}, np.ones(5))
     assert line[: len(said) or None] == said
-    assert not said or line.endswith("1 Yes")
+    assert not said or line.partition("; ")[0].endswith("1 Yes")
+    assert line.endswith(RARE) == (1 not in found)  # a class that is never predicted
+    assert RARE not in judged(target, outputs, truth, {}, np.ones(5), "")[1]
 
 
 @pytest.mark.parametrize(
@@ -340,7 +342,9 @@ def test_a_model_as_good_as_a_constant_is_told(found, said):
     [
         ("bbba", "aaaa", "y: by accuracy as good as always saying a (25.0 %): it finds 0 of the 3"),
         ("bbbb", "bbbb", "y: the test set has only b: accuracy says little"),
-        ("aaaabbbcde", "aaaabbbbbb", ""),  # 70 % in place of 40 %
+        # 70 % in place of 40 %
+        ("aaaabbbcde", "aaaabbbbbb", f"y: c, d, e (3 of 10 test rows): never predicted; {RARE}"),
+        ("aaaabbbcde", "aaaabbbcde", ""),
         ("aaaaaaaaabc", "aaaaaaaaaca", "y: by accuracy as good as always saying a (81.8 %)"),
     ],
 )

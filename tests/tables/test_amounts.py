@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import fastgd
@@ -54,6 +55,51 @@ def test_codes_and_names_stay_strings(column):
     assert cells.kind == "texts"
     assert cells.values.tolist() == [text.strip() for text in texts]
     assert notation_text(cells) == ""
+
+
+DURATIONS = {
+    "0:45:30": (["1:02:30", "0:45:30", "9:00:00.5"], [3750, 2730, 32400.5]),
+    "mixed": (["45:10", "1:02:30"], [2710, 3750]),
+    "above a day": (["25:10", "3:45"], [1510, 225]),
+    "units": (["3d 4h", "2h30", "1.5h", "2d"], [273600, 9000, 5400, 172800]),
+    "words": (["90 min", "2 hours", "1 hour, 5 Min", "1 week"], [5400, 7200, 3900, 604800]),
+    "ISO 8601": (["PT1H30M", "P1DT2H", "P2W", "PT0.5S"], [5400, 93600, 1209600, 0.5]),
+    "pandas": (["0 days 01:02:30", "-1 days +23:00:00"], [3750, -3600]),
+    "Python": (["1:00:00", "2 days, 0:00:01"], [3600, 172801]),
+}
+
+
+@pytest.mark.parametrize("case", DURATIONS)
+def test_durations_are_days(case):
+    texts, seconds = DURATIONS[case]
+    preparation = Preparation.learn({"wait": [*texts, None]})
+    days = np.array(seconds) * 1e6 / 864e8
+    new = [
+        pd.to_timedelta(seconds, "s"),
+        texts,
+        days,
+        list(map(str, pd.to_timedelta(seconds, "s"))),
+    ]
+    for cells in new:  # the same bits
+        assert preparation.numbers({"wait": cells})[:, 0].tolist() == days.tolist()
+    assert preparation.notes[0].startswith("wait: durations in days: ")
+    assert Preparation.from_json(preparation.to_json()) == preparation
+    assert preparation.numbers({"wait": ["0.5"]}) == 0.5
+    with pytest.raises(ValueError, match=r"'wait' must hold durations, .* got 'soon' in row 2"):
+        preparation.numbers({"wait": [texts[0], "soon"]})
+
+
+def test_a_duration_of_pandas_is_one_of_texts():
+    preparation = Preparation.learn({"wait": pd.to_timedelta([1, 2, 4], "h")})
+    assert preparation.notes[0] == "wait: durations in days"
+    assert preparation.numbers({"wait": ["0:06:00"]}) == 0.1 / 24
+    target = NumberTarget.learn("wait", ["1:02:30", "0:45:30"])
+    assert target.note.startswith("wait: durations in days to predict, with mean 0.0375 and")
+
+
+@pytest.mark.parametrize("texts", ["3d,4h,2d", "2H,4D", "1:30,2:75", "P1M,P2M", "12:10,soon"])
+def test_codes_and_scores_are_no_durations(texts):
+    assert numbers_written("x", texts.split(",")).kind == "texts"
 
 
 REFUSED = {

@@ -278,6 +278,53 @@ def test_texts_and_dates_are_the_same():
     assert np.array_equal(column.numbers(cells), column.numbers(cells_of("when", dates)))
 
 
+EVENING = [f"{hour}:{minute:02} pm" for hour in range(1, 12) for minute in (5, 35)]
+CLOCKS = {
+    "minutes": [f"{hour}:{minute:02}" for hour in range(24) for minute in (0, 57)],
+    "seconds": [f"{hour:02}:00:{hour:02}.5" for hour in range(24)],
+    "halves": [*EVENING, "12:00 AM", "12:01 am"],
+    "hours of halves": [f"{hour} {half}m" for hour in range(1, 13) for half in "ap"],
+    "Python": [datetime.time(hour, 30) for hour in range(24)],
+}
+
+
+@pytest.mark.parametrize("name", CLOCKS)
+def test_times_of_day_are_hours_on_a_circle(name):
+    preparation = Preparation.learn({"when": [*CLOCKS[name], None]})
+    assert preparation.columns[0].order == "time"
+    assert preparation.names == ("when time", "when hour sin", "when hour cos", "when missing")
+    assert preparation.notes[0].startswith("when: times of day")
+    assert ("like 0:03:45)" in preparation.notes[0]) == (name == "minutes")
+    known = pd.to_datetime([str(cell) for cell in CLOCKS[name]], format="mixed")
+    found = preparation.numbers({"when": CLOCKS[name]})[:, 0]
+    np.testing.assert_allclose(found, (known - known.normalize()) / pd.Timedelta("1D"), atol=1e-12)
+    angle = 2 * np.pi * known.hour / 24
+    inputs = preparation.transform({"when": CLOCKS[name]})[:, 1:3]
+    np.testing.assert_allclose(inputs, np.c_[np.sin(angle), np.cos(angle)], atol=1e-12)
+    assert np.ptp(preparation.numbers({"when": ["7:05 pm", "19:05", "19:05:00"]})) == 0
+    assert Preparation.from_json(preparation.to_json()) == preparation
+
+
+def test_what_is_said_of_times_of_day():
+    preparation = Preparation.learn({"when": EVENING})
+    assert preparation.remarks({"when": ["7:00", None]}) == [
+        "when: 50 % of the rows lie before 13:05:00, the first time learned",
+        "when: missing in 1 row, and never in the training table: filled with 18:20:00, the median",
+    ]
+    with pytest.raises(ValueError, match="must hold times of day like 11:57 or 7:05 pm, got '24:0"):
+        preparation.transform({"when": ["24:00"]})
+    with pytest.raises(ValueError, match="got 'soon' in row 23; clean or drop it"):
+        Preparation.learn({"when": [*EVENING, "soon"]})
+
+
+def test_times_of_day_predict():
+    minutes = np.random.default_rng(0).integers(0, 1440, 300)
+    when = [f"{minute // 60}:{minute % 60:02}" for minute in minutes]
+    y = 5 * np.cos((minutes // 60 - 15) * np.pi / 12)
+    model = fastgd.fit({"when": when, "y": y}, "y", hidden_size=16)
+    assert model.scores["model"]["R squared"] > 0.95  # 0.15 with an input for each string
+
+
 def test_remarks():
     column = learned(MANY)
     later = np.array(["2026-01-31", "2026-02-27", "2025-12-01", "NaT"], "M8[D]")

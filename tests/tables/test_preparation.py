@@ -129,8 +129,24 @@ def test_almost_all_strings_are_different():
     notes = Preparation.learn({"name": names, "x": x}).notes
     assert notes[0].startswith("name: left out: almost all its strings differ (keep=['name'] or")
     assert len(Preparation.learn({"name": names[:19], "x": x[:19]}).names) == 18
-    names[3:6] = names[:3]
-    assert len(Preparation.learn({"name": names, "x": x}).names) == 27
+    names[20:] = ["ann"] * 11
+    said = Preparation.learn({"name": names, "x": x}).notes[0].partition(" (keep=['name'] or")
+    assert said[0] == "name: left out: 19 different strings in 31 rows, hardly one of them frequent"
+    in_two_rows = [f"name {k // 2}" for k in range(31)]
+    assert len(Preparation.learn({"name": in_two_rows, "x": x}).names) == 17
+
+
+def test_numbers_of_cases_are_no_categories():
+    cases = [f"case {k // 2}" for k in range(100)]  # two rows of each
+    note = "case: left out: 50 different strings in 100 rows, hardly one of them frequent"
+    for most, count in ((50, 51), (5, 7), (4, 1)):
+        preparation = Preparation.learn(
+            {"case": cases, "x": np.sin(np.arange(100))}, max_categories=most
+        )
+        assert len(preparation.names) == count
+        assert preparation.notes[0].startswith(note) == (count == 1)
+    countries = [f"country {k // 12}" for k in range(1704)]
+    assert len(Preparation.learn({"country": countries, "x": np.arange(1704) % 7}).names) == 143
 
 
 def test_a_column_that_is_kept():

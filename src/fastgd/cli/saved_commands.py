@@ -21,8 +21,8 @@ from fastgd.cli.terminal import print_plain, print_rich, print_table
 from fastgd.export.exportable import Exportable, c_name
 from fastgd.models.model import decoded
 from fastgd.models.scores import Scores, scores_of
-from fastgd.tables.column_values import cells_of, texts_shown
-from fastgd.tables.columns import DateColumn, TargetColumn, TextColumn
+from fastgd.tables.column_values import DURATION, cells_of, texts_shown
+from fastgd.tables.columns import DateColumn, NumberColumn, TargetColumn, TextColumn
 from fastgd.tables.reading import about, read_columns
 from fastgd.tables.targets import ClassTarget
 from fastgd.training import statistics
@@ -301,7 +301,9 @@ def _inputs_and_outputs(network: Run | Model | GroupModels, *, numbered: bool) -
         for column in network.preparation.columns:
             text = column.name
             if numbered and isinstance(column, DateColumn):
-                text += " (days since 1970-01-01)"
+                text += f" (days since {'midnight' if column.order == 'time' else '1970-01-01'})"
+            elif numbered and isinstance(column, NumberColumn) and column.notation == DURATION:
+                text += " (days)"
             elif numbered and isinstance(column, TextColumn | TargetColumn):
                 codes = (f"{k} {category}" for k, category in enumerate(column.categories))
                 text += f" ({texts_shown(codes)})"

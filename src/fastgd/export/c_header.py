@@ -18,6 +18,7 @@ from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray
 from fastgd.export.c_networks import DOUBLE, SINGLE, CNetworks, differences, sample_of
 from fastgd.export.exported import Exported, ExportError, inverse_deviation
+from fastgd.tables.column_values import DURATION
 from fastgd.tables.columns import DateColumn, TargetColumn, TextColumn
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
@@ -199,11 +200,16 @@ class _Header(CNetworks):
             yield f"x has a number for each of {self.name}_COLUMNS, or NAN where it is missing."
         if any(isinstance(column, TextColumn | TargetColumn) for column in self.columns):
             yield f"{self.name}_category(column, text) gives the number that stands for a text."
-        if dates := [c.name for c in self.columns if isinstance(c, DateColumn)]:
+        whole = [c for c in self.columns if isinstance(c, DateColumn)]
+        if dates := [c.name for c in whole if c.order != "time"]:
             yield (
                 f"Dates ({', '.join(dates)}) are days since 1970-01-01 UTC, such as 20783.5 for "
                 "2026-11-26 at noon."
             )
+        if times := [c.name for c in whole if c.order == "time"]:
+            yield f"Times of day ({', '.join(times)}) are fractions of a day, 0.5 at noon."
+        if spans := [c.name for c in self.columns if getattr(c, "notation", "") == DURATION]:
+            yield f"Durations ({', '.join(spans)}) are numbers of days."
         if has_classes:
             yield f"y has the probability of each class; {self.name}_label(y) is the likeliest one."
 

@@ -121,9 +121,13 @@ function daysOf(value) {
 function numberOf(value, c, r) {
   if (value === null || value === undefined || Number.isNaN(value)) return NaN;
   if (dates[c]) {
-    const days = value === "" ? 0 : daysOf(value);
-    if (!Number.isFinite(days))
-      refuse(value, `column ${shown(columns[c])} of rows[${r}]`, "a Date or like 2026-11-26");
+    const isTime = dates[c] === "time" && typeof value === "string";
+    const text = isTime ? `1970-01-01 ${value.trim().replace(/^(?=\d:)/, "0")}` : value;
+    const days = value === "" ? 0 : daysOf(text);
+    if (!Number.isFinite(days)) {
+      const kind = dates[c] === "time" ? "a number of days or like 11:57" : "a Date or like 2026-11-26";
+      refuse(value, `column ${shown(columns[c])} of rows[${r}]`, kind);
+    }
     return value === "" ? NaN : days;
   }
   const kind = categories[c] ? "a string, a number or a boolean" : "a number";

@@ -15,9 +15,9 @@ The WebAssembly module imports nothing, and may be of any size, with any prepara
 
 A custom section ``fastgd`` holds JSON: the ``version`` of fastgd, the numbers ``width`` and
 ``results``, and where there is a preparation, ``columns`` with their ``name`` and ``categories``
-(the number of each string) and ``unknown`` (that of all others), or ``dates`` (true), the names of
-the ``targets``, and the labels of the ``classes``: the label of a row is that of its largest
-result, and of the first of them.
+(the number of each string) and ``unknown`` (that of all others), or ``dates`` (true, or "time" for
+times of day, which are fractions of a day), the names of the ``targets``, and the labels of the
+``classes``: the label of a row is that of its largest result, and of the first of them.
 
 The ES module is for browsers, Node 18 and newer, Deno and Bun. The bytes of its WebAssembly are in
 it, and it needs nothing else. It exports ``predict(rows)``, for a model also ``columns``, and for
@@ -119,7 +119,7 @@ def facts_of(exported: Exported) -> dict[str, Any]:
         for column in preparation.columns:
             columns.append({"name": column.name})
             if isinstance(column, DateColumn):
-                columns[-1] |= {"dates": True}
+                columns[-1] |= {"dates": "time" if column.order == "time" else True}
             elif isinstance(column, TextColumn | TargetColumn):
                 columns[-1] |= {"categories": column.places, "unknown": column.unknown_code}
     if targets:
@@ -160,7 +160,7 @@ def es_module(exported: Exported) -> str:
             ]
         ),
         UNKNOWN=_literal([column.get("unknown") for column in columns or ()]),
-        DATES=_literal(["dates" in column for column in columns or ()]),
+        DATES=_literal([column.get("dates", False) for column in columns or ()]),
         LABELS=_literal(classes),
     )
     return text + "".join(_functions(function, exported.targets))
@@ -194,7 +194,7 @@ def _example(facts: dict[str, Any]) -> str:
         values = []
         for column in facts["columns"]:  # with a cell that it may have
             cell = next(iter(column.get("categories", [0])), "")
-            cell = "2026-11-26" if "dates" in column else cell
+            cell = {True: "2026-11-26", "time": "11:57"}.get(column.get("dates"), cell)
             values.append(f"{_literal(column['name'])}: {_literal(cell)}")
     shown = ", ".join([*values[:5], *["..."] * (len(values) > 5)])
     return f"{left}{shown}{right}".replace("*/", "*\\/")

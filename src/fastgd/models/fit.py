@@ -23,7 +23,7 @@ from fastgd.models.row_splits import (
     copies,
     encode_rows,
 )
-from fastgd.models.scores import Score, Scores, constant_of, judged
+from fastgd.models.scores import RARE, Score, Scores, constant_of, judged
 from fastgd.tables.columns import MOST_CATEGORIES, Encoding
 from fastgd.tables.preparation import Preparation, column_name, some_rows
 from fastgd.tables.reading import columns_from
@@ -39,7 +39,7 @@ class Fit(NamedTuple):
     candidates: list[Candidate]
     actual: NDArray[Any]  # targets of the test set, and
     predicted: NDArray[Any]  # predictions for them, before the model was trained on all rows
-    verdict: str  # that the model is no better than a constant; usually empty
+    verdict: str  # that it is no better than a constant, or never predicts a class; usually empty
 
 
 def fit(
@@ -214,7 +214,8 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             "linear": mean_outputs(plain[0], plain, X),
             "constant": constant_of(objective, learn.y, learn.weights, y.shape),
         }
-        scores, finding = judged(encoder, rivals, y, objective, judge.weights)
+        advice = RARE if choices.class_weight is None else ""
+        scores, finding = judged(encoder, rivals, y, objective, judge.weights, advice)
         predicted = encoder.decode(rivals["model"])
         preparation, encoder, samples = encoded(np.arange(rows), slice(rows), preparation)
         runs = refit(encoder, samples, best, choices).runs

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
+from fastgd.checks.messages import many
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.formula_values import evaluate, value_of
 from fastgd.formulas.named import loss_of
-from fastgd.tables.column_values import in_order, weighted_mean
+from fastgd.tables.column_values import in_order, texts_shown, weighted_mean
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target
 
 Scores = dict[str, float]
@@ -157,16 +158,23 @@ def mean_loss(
     return weighted_mean(each, weights)
 
 
+RARE = """class_weight="balanced" and scoring="balanced_accuracy" make rare classes count as much \
+(--class-weight balanced --scoring balanced_accuracy)"""
+"""The advice where a class is never predicted."""
+
+
 def judged(
     target: Target,
     found: Mapping[str, FloatArray],
     encoded: FloatArray,
     objective: Mapping[str, Any],
     weights: FloatArray,
+    advice: str = RARE,
 ) -> tuple[dict[str, Scores], str]:
     """Return the scores of outputs, and a line if a model's are no better than a constant's.
 
-    Numbers are compared by the loss that was asked for, classes by accuracy.
+    Numbers are compared by the loss that was asked for, classes by accuracy. If classes are never
+    predicted, the line names them, or ends in the ``advice``.
     """
     scores = {
         name: scores_of(target, outputs, encoded, objective, weights)
@@ -185,16 +193,23 @@ def judged(
     if len(known) == 1:
         only = f"the test set has only {target.classes[known[0]]}"
         return scores, f"{target.name}: {only}: accuracy says little"
+    guess = mine.argmax(axis=1)
+    never = [k for k in known if k not in guess]
+    advice = advice if never else ""
     ours, theirs = (scores[name]["accuracy"] for name in ("model", "constant"))
     recall = scores["model"]["balanced accuracy"]
     # Fewer mistakes by a tenth are enough, or that classes are told apart.
     if 1 - ours < 0.9 * (1 - theirs) or recall > 1 / len(known) + (0.02 if ours > theirs else 0.1):
-        return scores, ""
+        rows = f"{int(np.isin(truth, never).sum()):,} of {many(len(truth), 'test row')}"
+        names = texts_shown([target.classes[k] for k in never])
+        unsaid = f"{target.name}: {names} ({rows}): never predicted; {advice}"
+        return scores, unsaid if advice else ""
     how = "hardly better than" if ours > theirs else "not as good as"
     how = "as good as" if ours == theirs else how
     names = [name for k, name in enumerate(target.classes) if k != said]
     return scores, (
         f"{target.name}: by accuracy {how} always saying {target.classes[said]} "
-        f"({100 * theirs:.1f} %): it finds {int((mine.argmax(axis=1) == truth)[rest].sum()):,} of "
+        f"({100 * theirs:.1f} %): it finds {int((guess == truth)[rest].sum()):,} of "
         f"the {int(rest.sum()):,} {names[0] if len(names) == 1 else 'others'}"
+        + (f"; {advice}" if advice else "")
     )

@@ -23,6 +23,9 @@ Kind = Literal["numbers", "texts", "booleans", "dates"]
 _DATES = (datetime.date, datetime.time, np.datetime64)
 _DURATIONS = (datetime.timedelta, np.timedelta64)
 
+DURATION = "h:min:s"
+"""The notation of durations, which no unit in strings can be."""
+
 
 @dataclass(frozen=True, eq=False)
 class Cells:
@@ -259,7 +262,8 @@ def _moment(value: Any) -> Any:
 def _times(name: str, array: NDArray[Any], missing: NDArray[np.bool_]) -> Cells:
     """Dates, or durations in days."""
     if array.dtype.kind == "m":
-        return _numbers(array.astype("m8[us]") / np.timedelta64(1, "D"))
+        found = _numbers(array.astype("m8[us]") / np.timedelta64(1, "D"))
+        return replace(found, notation=DURATION, decimal=".")
     known = array[~missing]
     far = np.abs(known.astype("M8[Y]").astype(np.int64)) > 290_000  # of 64 bits in microseconds
     if far.any():

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fastgd.checks.messages import many, shown
 from fastgd.checks.numbers import FloatArray, check_choice, check_count, check_flag, check_seed
 from fastgd.formulas.calendar import CYCLES, FIELDS, Cycle, circle, fields_of
-from fastgd.tables.column_values import Cells, correlation, moments, text_of, texts_shown
+from fastgd.tables.column_values import DURATION, Cells, correlation, moments, text_of, texts_shown
 from fastgd.tables.notations import (
     DateOrder,
     almost_numbers,
@@ -90,7 +90,8 @@ class NumberColumn:
 
     def numbers(self, cells: Cells) -> FloatArray:
         """Return the cells as numbers, NaN where missing."""
-        rule = f"column {shown(self.name)} must hold numbers, as in the training table"
+        what = "durations" if self.notation == DURATION else "numbers"
+        rule = f"column {shown(self.name)} must hold {what}, as in the training table"
         found = numbers_like(self.name, cells, self.notation, self.decimal, rule)
         return np.where(np.isinf(found), np.nan, found)  # "inf"
 
@@ -237,7 +238,8 @@ class DateColumn:
     """A column of dates as elapsed days, the year, and sine and cosine of what repeats.
 
     Missing cells are filled with the median; if cells were missing when it was learned, a last
-    input is 1 for missing cells and else 0. Dates are days since 1970-01-01 UTC, with fractions.
+    input is 1 for missing cells and else 0. Dates are days since 1970-01-01 UTC, with fractions;
+    times of day are those of this day.
     """
 
     name: str
@@ -255,7 +257,7 @@ class DateColumn:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the inputs."""
-        found = ["days", *["year"] * (self.year_scale > 0)]
+        found = ["time" if self.order == "time" else "days", *["year"] * (self.year_scale > 0)]
         found += [f"{cycle} {which}" for cycle in self.cycles for which in ("sin", "cos")]
         return tuple(f"{self.name} {each}" for each in (*found, *["missing"] * self.flagged))
 
@@ -279,26 +281,27 @@ class DateColumn:
         """Yield lines about dates far outside of the learned range, and about missing cells."""
         days, margin = self.numbers(cells), (self.last - self.first) / 20
         for outside, where, end in (
-            (days < self.first - margin, "before", f"{_written(self.first)}, the first"),
-            (days > self.last + margin, "after", f"{_written(self.last)}, the last"),
+            (days < self.first - margin, "before", f"{self.written(self.first)}, the first"),
+            (days > self.last + margin, "after", f"{self.written(self.last)}, the last"),
         ):
             if outside.any():
                 share = f"{100 * outside.mean():.3g} % of the rows"
-                yield f"{self.name}: {share} lie {where} {end} date learned"
+                what = "time" if self.order == "time" else "date"
+                yield f"{self.name}: {share} lie {where} {end} {what} learned"
         if not self.flagged:
-            median = _written(self.median)
+            median = self.written(self.median)
             yield from cells.new_gaps(self.name, f": filled with {median}, the median")
+
+    def written(self, days: float) -> str:
+        """A date, or a time of day, for messages."""
+        moment = np.datetime64(round(days * 86400), "s")
+        return str(moment)[11:] if self.order == "time" else text_of(moment)
 
 
 def _days_of(values: NDArray[np.datetime64]) -> FloatArray:
     day = values.astype("M8[D]")
     rest = (values - day) / np.timedelta64(1, "D")
     return np.where(np.isnat(values), np.nan, day.astype(np.int64) + rest)
-
-
-def _written(days: float) -> str:
-    """A date for messages."""
-    return text_of(np.datetime64(round(days * 86400), "s"))
 
 
 Column = NumberColumn | TextColumn | TargetColumn | DateColumn
@@ -364,8 +367,11 @@ _IDENTIFIER = re.compile(r"(.*[\W_])?[iI][dD]|.*[a-z]I[dD]")
 FEWEST_ROWS = 20
 """Fewer whole numbers may be all different and in order by chance."""
 
-_NAMES = 0.9
-"""Fraction of different strings above which a column of FEWEST_ROWS or more names the rows."""
+_NAMES = 0.5, 0.1
+"""A column of FEWEST_ROWS or more names the rows if its different strings are a larger fraction of
+them, and most are in one row only: names of people (0.6 to 1 in R's data sets), but neither
+materials nor species; or if the categories would have a smaller fraction of the rows: numbers of
+cases and orders (0.06), but not of airplanes (0.19)."""
 
 _YEARS = 1500, 2100
 
@@ -426,10 +432,17 @@ def learn_column(name: str, cells: Cells, decisions: Decisions, kept: str = "") 
     if len(counts) == 1 and not missing:
         return Learned(None, f"{name}: left out: every row has {texts_shown(counts)}")
     known, share = rows - missing, len(counts) / (rows - missing)
-    if not kept and (share > _NAMES if known >= FEWEST_ROWS else share == 1.0 and known > 2):
-        what = "all" if share == 1.0 else "almost all"
-        way = _way_back(name, counts)
-        return Learned(None, f"{name}: left out: {what} its strings differ{way}")
+    most = decisions.max_categories
+    is_once = 2 * sum(count == 1 for count in counts.values()) > len(counts)
+    frequent = sum(count for _, count in counts.most_common(most) if count > 1)
+    is_name = is_once and share > _NAMES[0]
+    if len(counts) > most > 0 and decisions.encoding == "one-hot":
+        is_name = is_name or frequent < _NAMES[1] * known
+    if not kept and (is_name if known >= FEWEST_ROWS else 2 < known <= len(counts)):
+        what = f"{len(counts):,} different strings in {known:,} rows, hardly one of them frequent"
+        what = "almost all its strings differ" if share > 0.9 else what
+        what = "all its strings differ" if share == 1.0 else what
+        return Learned(None, f"{name}: left out: {what}{_way_back(name, counts)}")
     return _learn_texts(name, cells, counts, decisions)
 
 
@@ -445,8 +458,6 @@ def learn_dates(name: str, cells: Cells) -> Learned | None:
     dates, order, how = found
     days = _days_of(dates)[~cells.missing]
     missing = len(cells.values) - len(days)
-    if days.min() == days.max() and not missing:
-        return Learned(None, f"{name}: left out: every row has {_written(days[0])}")
     parts = fields_of(days)
     varying = [part for part in FIELDS[1:] if (parts[part] != parts[part][0]).any()]
     column = DateColumn(
@@ -460,9 +471,13 @@ def learn_dates(name: str, cells: Cells) -> Learned | None:
         order,
         missing > 0,
     )
-    note = f"{name}: dates{how}: inputs for {', '.join(['elapsed days', *varying])}"
+    if column.first == column.last and not missing:
+        return Learned(None, f"{name}: left out: every row has {column.written(days[0])}")
+    is_time = order == "time"
+    what, first = ("times of day", "the time") if is_time else ("dates", "elapsed days")
+    note = f"{name}: {what}{how}: inputs for {', '.join([first, *varying])}"
     if missing:
-        median = _written(column.median)
+        median = column.written(column.median)
         note += f"; {cells.gaps}: filled with {median}, the median, and flagged by an input"
     return Learned(column, note)
 

@@ -1,4 +1,4 @@
-"""How numbers and dates are written in strings.
+"""How numbers, durations, dates and times of day are written in strings.
 
 Amounts are numbers with a currency, a percent sign, a unit, or separated thousands. Dates are those
 of numbers, with the year, the day or the month first.
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.checks.messages import shown
-from fastgd.tables.column_values import Cells, cells_of, number_of, texts_shown
+from fastgd.tables.column_values import DURATION, Cells, cells_of, number_of, texts_shown
 from fastgd.tables.reading import DECIMALS, LOOKED_AT, Dialect, decimal_in
 
 _CURRENCY = (
@@ -38,12 +38,28 @@ _KNOWN = re.compile(
 
 _MISSING = ("", "nan")
 
+_CLOCK = re.compile(r"(?P<hour>\d{1,2}):[0-5]\d(?P<seconds>:[0-5]\d(?:[.,]\d+)?)?")
+_HOURS = re.compile(
+    r"(?:(?P<d>-?\d+) ?d(?:ays?)?,? \+?(?=\d+:\d+:))?(?:(?P<h>\d+):(?=[0-5]\d:))?"
+    r"(?P<m>\d+):(?P<s>[0-5]\d(?:[.,]\d+)?)"
+)
+_N = r"\d+(?:[.,]\d+)?"
+_PARTS = re.compile(  # 3d 4h, 2h30, 90 min; PT1H30M in lower case, but no months
+    rf"(?=p?t?\d)(?!p[^t]*m$)p?(?:(?P<w>{_N}) ?(?:w|(?i:wks?|weeks?)),? ?)?"
+    rf"(?:(?P<d>{_N}) ?(?:d|(?i:days?)),? ?)?t?(?:(?P<h>{_N}) ?(?:h|(?i:hrs?|hours?)),? ?)?"
+    rf"(?:(?P<m>{_N}) ?(?:m|(?i:mins?|minutes?)),? ?)?(?:(?P<s>{_N}) ?(?:s|(?i:secs?|seconds?))"
+    r"|(?<=h)(?P<rest>[0-5]\d))?"
+)
+_SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1, "rest": 60}
+_CERTAIN = re.compile(r"P|.*(:|\d ?[A-Za-z]{3}|[a-z]+,? ?\d)")
+"""What codes such as 3d and 4h don't have."""
+
 
 def numbers_written(name: str, column: ArrayLike | Cells) -> Cells:
     """Return the cells of a column, and strings as numbers if they all are, in one notation.
 
     For a table to learn from; cells are returned as they are, and so are strings of digits alone.
-    Amounts in several notations raise ValueError.
+    Durations become days. Amounts in several notations raise ValueError.
 
     Examples
     --------
@@ -56,6 +72,8 @@ def numbers_written(name: str, column: ArrayLike | Cells) -> Cells:
     if isinstance(column, Cells):
         return column
     cells = cells_of(name, column)
+    if (days := _durations(cells)) is not None:
+        return Cells("numbers", days, cells.missing, DURATION, ".", cells.values)
     first: dict[str, int] = {}  # the row where each unit comes first
     parts = []
     for row, text in enumerate(cells.values if cells.kind == "texts" else ()):
@@ -106,7 +124,13 @@ def numbers_like(
     if cells.kind == "numbers":
         return np.where(cells.missing, np.nan, cells.values)
     texts = cells.texts
-    if cells.kind == "texts" and decimal:
+    numbers: list[float | None]
+    if cells.kind == "texts" and notation == DURATION:
+        found = [np.nan if text is None else duration_of(text) for text in texts]
+        numbers = [
+            number_of(t or "") if n is None else n for t, n in zip(texts, found, strict=True)
+        ]
+    elif cells.kind == "texts" and decimal:
         numbers, _ = _parsed(name, cells, list(map(amount_of, texts)), notation, decimal)
     else:
         parsed = number_of if cells.kind == "texts" else lambda _: None
@@ -123,10 +147,13 @@ def numbers_like(
 def notation_text(cells: Cells) -> str:
     """Say how the numbers of a column are written, with an example; empty for plain numbers."""
     if cells.written is None or cells.missing.all():
-        return ""
+        return "durations in days" if cells.notation == DURATION else ""
     texts, unit = list(map(str, cells.written)), cells.notation
     row = max(np.flatnonzero(~cells.missing), key=lambda row: len(texts[row]))
     text = texts[row]
+    if unit == DURATION:
+        seconds = f"{round(86_400 * cells.values[row]):,}"
+        return f"durations in days: {text} is {cells.values[row]:.6g} ({seconds} seconds)"
     where = "behind" if text.rstrip(")").endswith(unit) else "in front"
     how = f"with {unit} {where}" if unit else "in strings"
     return f"numbers {how}: {text} is {cells.values[row]:.15g}"
@@ -135,6 +162,7 @@ def notation_text(cells: Cells) -> str:
 def almost_numbers(texts: Collection[str]) -> str:
     """Name the strings that keep a column from being numbers, if they are few."""
     odd = [text for text in texts if amount_of(text) is None]
+    odd = min(odd, [text for text in texts if duration_of(text) is None], key=len)
     few = 0 < len(odd) <= len(texts) // 10
     return f"without {texts_shown(map(shown, odd))} they'd be numbers" if few else ""
 
@@ -153,6 +181,46 @@ def amount_of(text: str | None) -> tuple[str, str] | None:
     if (number[0] == "0" and number[1:2].isdecimal()) or (not unit and len(number.split()) > 1):
         return None  # a code
     return unit, f"-{bare}" if found["minus"] or found["sign"] else bare
+
+
+def duration_of(text: str) -> float | None:
+    """Return the days of a duration, of two numbers minutes and seconds; None for other strings.
+
+    Examples
+    --------
+    >>> [round(86400 * duration_of(text)) for text in ("1:02:30", "45:10", "3d 4h", "2h30", "PT1H")]
+    [3750, 2710, 273600, 9000, 3600]
+    """
+    found = _HOURS.fullmatch(text) or _PARTS.fullmatch(
+        text.lower() if text.startswith("P") else text
+    )
+    if found is None:
+        return None
+    parts = {unit: each.replace(",", ".") for unit, each in found.groupdict().items() if each}
+    # Whole microseconds, as a timedelta has them.
+    return round(1e6 * sum(_SECONDS[unit] * float(each) for unit, each in parts.items())) / 864e8
+
+
+def _durations(cells: Cells) -> NDArray[np.float64] | None:
+    """The days of strings that are all durations; None if they are amounts, or times of day.
+
+    Strings such as 11:57 or 09:57:30, all below 24 hours, are times of day, but not if some have
+    seconds and some don't, as 45:10 and 1:02:30, and not if all are like 1:02:30.
+    """
+    texts = {text for text in cells.values.tolist() if text} if cells.kind == "texts" else set()
+    if not texts or any(duration_of(text) is None for text in texts):
+        return None
+    units = {(amount_of(text) or (text,))[0] for text in texts}
+    clocks = [found for text in texts if (found := _CLOCK.fullmatch(text))]
+    if len(clocks) == len(texts):
+        alike = len({found["seconds"] is None for found in clocks}) == 1
+        is_short = all(found["seconds"] and len(found["hour"]) == 1 for found in clocks)
+        if alike and not is_short and all(int(found["hour"]) < 24 for found in clocks):
+            return None
+    elif not any(map(_CERTAIN.match, texts)) or len(units) == 1:
+        return None
+    days = {None: np.nan} | {text: duration_of(text) for text in texts}
+    return np.array([days[text] for text in cells.values], dtype=np.float64)
 
 
 def _parsed(
@@ -182,8 +250,8 @@ def _parsed(
 # ---------------------------------------------------------------- dates
 
 
-DateOrder = Literal["day", "month", ""]
-"""What is first in texts: "" is the year."""
+DateOrder = Literal["day", "month", "", "time"]
+"""What is first in texts: "" is the year. Those of "time" are times of day, those of 1970-01-01."""
 
 _MOST = 0.9
 """A column of strings with a larger fraction of dates must have nothing else."""
@@ -191,7 +259,8 @@ _MOST = 0.9
 _DATE_TEXT = re.compile(
     r"(?:(?P<year>\d{4})(?:[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})|-(?P<only>\d\d)$)"
     r"|(?P<a>\d{1,2})(?P<sign>[-/.])(?P<b>\d{1,2})[-/.](?P<last>\d{4}|\d{2}))"
-    r"(?:[T ](?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?)?"
+    r"(?:[T ](?P<hour>\d{1,2})(?:(?=\s*[AaPp][Mm])"
+    r"|:(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?)?)"
     r"\s*(?P<half>[AaPp][Mm])?\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?)?"
 )
 
@@ -207,17 +276,29 @@ _MAYBE = re.compile(
 _PLAIN = re.compile(r"\d{4}-\d\d|\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?")
 """Texts that NumPy reads."""
 
-_LIKE: dict[DateOrder, str] = {"day": "26.11.2026 or ", "month": "11/26/2026 or ", "": ""}
+_LIKE: dict[DateOrder, str] = {
+    "day": "dates like 26.11.2026 or 2026-11-26",
+    "month": "dates like 11/26/2026 or 2026-11-26",
+    "": "dates like 2026-11-26",
+    "time": "times of day like 11:57 or 7:05 pm",
+}
 
 
 def dates_in(name: str, cells: Cells) -> tuple[NDArray[np.datetime64], DateOrder, str] | None:
     """The dates of a column in UTC, how its texts are read, and a note; None if it has none."""
     if cells.kind == "dates":
-        return cells.values, "", ""
+        is_time = not cells.values[~cells.missing].astype("M8[D]").astype(np.int64).any()
+        return cells.values, "time" if is_time else "", ""
     counts = Counter(cells.values[~cells.missing].tolist() if cells.kind == "texts" else ())
-    if not any(map(_DATE_TEXT.fullmatch, counts)):
+    order: DateOrder
+    if any(map(_DATE_TEXT.fullmatch, counts)):
+        order, how = _order(counts)
+    elif any(_date(text, "time") for text in counts):
+        order, how = "time", ""
+        if any(re.fullmatch(r"\d:\d\d", text) for text in counts):
+            how = " (minutes and seconds would be like 0:03:45)"
+    else:
         return None
-    order, how = _order(counts)
     if sum(counts[text] for text in counts if _date(text, order)) <= _MOST * counts.total():
         return None
     return dates_of(name, cells, order, "; clean or drop it"), order, how
@@ -233,14 +314,14 @@ def dates_of(name: str, cells: Cells, order: DateOrder, way: str = "") -> NDArra
     if cells.kind == "dates":
         return cells.values
     texts = cells.texts
-    if all(text is None or _PLAIN.fullmatch(text) for text in texts):
+    if order != "time" and all(text is None or _PLAIN.fullmatch(text) for text in texts):
         with suppress(ValueError):  # of a day that doesn't exist
             return np.array(texts, dtype="M8[us]")  # in a fifth of the time
     known: dict[str | None, datetime | None] = {text: _date(text, order) for text in {*texts}}
     for k, text in enumerate(texts):
         if text is not None and known[text] is None:
             raise ValueError(
-                f"column {shown(name)} must hold dates like {_LIKE[order]}2026-11-26, "
+                f"column {shown(name)} must hold {_LIKE[order]}, "
                 f"got {shown(text)} in row {cells.row(k):,}{way}"
             )
     return np.array([known[text] for text in texts], dtype="M8[us]")
@@ -270,6 +351,8 @@ def _order(counts: Counter[str]) -> tuple[DateOrder, str]:
 
 def _date(text: str | None, order: DateOrder) -> datetime | None:
     """The date of a text in UTC; None if it is none."""
+    if order == "time":
+        text, order = f"1970-01-01 {text}", ""
     match = _DATE_TEXT.fullmatch(text or "")
     if not match or (match["sign"] and not order):
         return None

@@ -14,7 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 from fastgd.arguments.samples import MOST_CLASSES, one_hot
 from fastgd.checks.messages import did_you_mean, many, shown
 from fastgd.checks.numbers import FloatArray
-from fastgd.tables.column_values import Cells, cells_of, correlation, moments, text_of, texts_shown
+from fastgd.tables.column_values import (
+    DURATION,
+    Cells,
+    cells_of,
+    correlation,
+    moments,
+    text_of,
+    texts_shown,
+)
 from fastgd.tables.columns import StringColumn, from_fields, to_fields
 from fastgd.tables.notations import (
     almost_numbers,
@@ -77,6 +85,7 @@ class NumberTarget:
     def note(self) -> str:
         """A description in one line."""
         written = f"numbers with {self.notation}" if self.notation else "numbers"
+        written = "durations in days" if self.notation == DURATION else written
         facts = f"mean {self.mean:g} and deviation {self.scale:g}"
         return f"{self.name}: {written} to predict, with {facts}"
 
@@ -265,7 +274,7 @@ def _kind_of_labels(name: str, cells: Cells) -> Labels:
         rule = f"target {shown(name)} must be numbers or classes"
         raise TypeError(
             f"{rule}, got dates, such as {text_of(cells.values[0])}: make them numbers, such as "
-            "elapsed days or the month"
+            "elapsed days, the month or hours"
         )
     return cells.kind
 
