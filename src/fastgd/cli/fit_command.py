@@ -225,12 +225,12 @@ def _show_importances(result: Fit) -> None:
     found = result.importances
     assert found is not None
     rows = [
-        (name, f"{mean:.3g}", f"{spread:.2g}")
+        (name, number_text(mean), number_text(spread))
         for name, mean, spread in zip(found.names, found.mean, found.spread, strict=True)
     ]
     times = f"{found.each.shape[1]} times"
-    print_rich("What each column is worth: how much worse the test set is predicted without it\n")
-    print_table(["~shuffled column", f">{found.measure}", f">spread,\n{times}"], rows[:SHOWN])
+    print_rich("How much worse the test set is predicted if a column is shuffled\n")
+    print_table(["~column", f">{found.measure}", f">spread,\n{times}"], rows[:SHOWN])
 
 
 def _facts(result: Fit) -> dict[str, Any]:
