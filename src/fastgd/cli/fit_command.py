@@ -21,7 +21,7 @@ from fastgd.tables.preparation import names_text
 from fastgd.tables.reading import read_columns
 
 SHOWN = 5
-"""Number of settings, and of groups of rows, that are shown."""
+"""Number of settings, of groups of rows, and of columns that are shown."""
 
 MOST_CLASSES = 8
 """Most classes whose confusion matrix fits on a screen; of more, those found least are shown."""
@@ -139,6 +139,7 @@ def fit(
                 print_plain(result.verdict, style="yellow")
                 print_rich()
             (_show_numbers if result.model.classes is None else _show_classes)(result)
+            _show_importances(result)
         else:
             print_rich("Nothing was judged: the losses above are all there is to go by.\n")
         print_rich(f"Learned in {seconds_text(seconds)}, compiling included.")
@@ -219,6 +220,19 @@ def _show_classes(result: Fit) -> None:
     print_table(["~class", ">rows", ">recall", "~most often\ntaken for"], rows)
 
 
+def _show_importances(result: Fit) -> None:
+    """The columns that matter most."""
+    found = result.importances
+    assert found is not None
+    rows = [
+        (name, number_text(mean), number_text(spread))
+        for name, mean, spread in zip(found.names, found.mean, found.spread, strict=True)
+    ]
+    times = f"{found.each.shape[1]} times"
+    print_rich("How much worse the test set is predicted if a column is shuffled\n")
+    print_table(["~column", f">{found.measure}", f">spread,\n{times}"], rows[:SHOWN])
+
+
 def _facts(result: Fit) -> dict[str, Any]:
     model = result.model
     return {
@@ -232,6 +246,7 @@ def _facts(result: Fit) -> dict[str, Any]:
             dict(zip(one._fields[:5], one[:5], strict=True)) for one in result.candidates
         ],
         "verdict": result.verdict,
+        "importances": result.importances and vars(result.importances),
         "actual": result.actual,
         "predicted": result.predicted,
     }

@@ -81,7 +81,7 @@ def samples_facts(samples: Samples) -> dict[str, Any]:
 # https://owasp.org/www-community/attacks/CSV_Injection. What begins with quotes before such a sign
 # gets one more, so that it is known what to remove: one.
 _FORMULA = re.compile(r"'*(?:\s*[=+\-@]|[\t\r\n])")
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?[.,]?\d[\d.,]*(?:[eE][+-]?\d+)?")
 
 
 def check_raw_text(raw_text: bool, csv: Path | None) -> None:

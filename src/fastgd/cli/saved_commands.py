@@ -1,6 +1,6 @@
 """Commands on what was saved: ``fastgd plot``, ``predict`` and ``export``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from json import dumps
 from pathlib import Path
@@ -10,20 +10,21 @@ import numpy as np
 
 import fastgd
 from fastgd import GroupModels, Model, Run, Sweep, plots
-from fastgd.checks.messages import either, escaped, first_names, many
+from fastgd.checks.messages import either, escaped, first_names, many, shortened, shown
 from fastgd.checks.numbers import check_choice
-from fastgd.cli.command_options import takes
+from fastgd.cli.command_options import COLUMNS, takes
 from fastgd.cli.machine_output import check_raw_text, print_json, write_columns
 from fastgd.cli.output_files import check_output, check_plot, write_plot, writing
 from fastgd.cli.refusals import RefusedError, refusing
 from fastgd.cli.result_tables import number_text, scores_line
-from fastgd.cli.terminal import print_plain, print_rich, print_table
+from fastgd.cli.terminal import fits, print_plain, print_rich, print_table
 from fastgd.export.exportable import Exportable, c_name
 from fastgd.models.model import decoded
 from fastgd.models.scores import Scores, scores_of
-from fastgd.tables.column_values import DURATION, cells_of, texts_shown
+from fastgd.tables.column_values import DURATION, cells_of, is_missing, text_of, texts_shown
 from fastgd.tables.columns import DateColumn, NumberColumn, TargetColumn, TextColumn
-from fastgd.tables.reading import about, read_columns
+from fastgd.tables.preparation import column_names
+from fastgd.tables.reading import TextTable, about, read_table
 from fastgd.tables.targets import ClassTarget
 from fastgd.training import statistics
 
@@ -88,6 +89,9 @@ def plot(file: Path, kind: str, plot: Path, **chosen: Any) -> None:
 SHOWN = 10
 """Number of rows that are shown."""
 
+WIDEST = 30
+"""Most characters of a cell that is shown."""
+
 
 @takes(
     """
@@ -95,14 +99,20 @@ SHOWN = 10
     file
     --csv FILE.csv  Write a line for each row, in their order: the prediction, and for classes the
         probability of each.
+    --keep NAME  Column of the table to write before the prediction; repeat it for several, or
+        separate them by commas.
+    --keep-all  Keep all columns.
     --raw-text --json --sep --decimal
     """,
     saved={"default": ...},
+    keep=COLUMNS,
 )
 def predict(
     saved: Path,
     file: Path,
     csv: Path | None,
+    keep: list[str] | None,
+    keep_all: bool,
     raw_text: bool,
     json: bool,
     sep: str | None,
@@ -126,43 +136,88 @@ def predict(
                 f"{saved} must be a model (fastgd fit --save, train --prepare --save), but it "
                 f"holds a {type(model).__name__}, which doesn't know what its inputs are called"
             )
-        columns = read_columns(file, sep, decimal, texts=model.preparation.texts)
+        table = read_table(file, sep, decimal)
+        is_text = isinstance(table, TextTable)
+        columns = table.typed(model.preparation.texts) if is_text else table
+        kept = _kept(table.columns if is_text else table, keep or [], keep_all)
         with about(file):
             remarks = model.remarks(columns)
             outputs = model.outputs(columns)
         found = _predictions(model, outputs)
         scores = _scores(model, outputs, columns)
+        whole = _beside(kept, found)
 
     def write(path: Path) -> None:
         target, written = model.targets[0], found
         if isinstance(target, ClassTarget) and target.labels == "booleans":  # as in the table
             written = {**found, target.name: [target.classes[k] for k in outputs.argmax(axis=1)]}
-        write_columns(path, written, raw_text=raw_text)
+        write_columns(path, _beside(kept, written), raw_text=raw_text)
 
     with writing((csv, write, ()), as_json=json):
         if json:
-            facts = {"predictions": found, "remarks": remarks}
-            print_json(facts | ({"scores": scores} if scores else {}))
+            facts = {"predictions": found, "remarks": remarks, "scores": scores, "kept": kept}
+            some = ("predictions", "remarks")
+            print_json({name: own for name, own in facts.items() if own or name in some})
             return
         print_plain(f"{file}: {many(len(outputs), 'row')}")
         for remark in remarks:
             print_plain(f"Note: {remark}", style="yellow")
         print_rich()
         if not csv:
-            first = islice(zip(*found.values(), strict=True), SHOWN)
-            rows = [
-                (row, *(number_text(cell) if isinstance(cell, float) else cell for cell in cells))
-                for row, cells in enumerate(first, start=1)
-            ]
-            print_table([">row", *(f">{name}" for name in found)], rows)
-            if len(outputs) > SHOWN:
-                more = many(len(outputs) - SHOWN, "row")
-                print_rich(f"... and {more} more: --csv FILE.csv has all\n")
+            _show_rows(kept, whole)
         if scores:
             name = model.targets[0].name
             print_plain(f"The file has {name}, too: {scores_line(scores)}")
             known = "If the model has learned from these rows, these scores are too good."
             print_plain(known)
+
+
+def _kept(
+    table: Mapping[str, Sequence[Any]], names: list[str], keep_all: bool
+) -> dict[str, list[str]]:
+    """The columns to keep, in the table's order, as texts: those of a text file as they are."""
+    if keep_all and names:
+        raise RefusedError(f"--keep must be left out with --keep-all, got {names[0]!r}")
+    asked = [part for name in names for part in ([name] if name in table else name.split(","))]
+    chosen = list(table) if keep_all else column_names("--keep", asked, table)
+    kept = {}
+    for name in (name for name in table if name in chosen):
+        cells: Any = table[name]
+        if not isinstance(cells, list):  # of a Parquet file
+            missing = is_missing(cells)
+            cells = ["" if no else text_of(one) for one, no in zip(cells, missing, strict=True)]
+        kept[name] = cells
+    return kept
+
+
+def _beside(kept: dict[str, list[str]], found: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Columns that are kept, and the predictions, which are called so where one is kept, too."""
+    named = {f"predicted {name}" if name in kept else name: own for name, own in found.items()}
+    if both := [name for name in named if name in kept]:
+        option = "--keep must not name a column of the predictions"
+        raise RefusedError(f"{option}, got {shown(both[0])}")
+    return {**kept, **named}
+
+
+def _show_rows(kept: dict[str, list[str]], whole: dict[str, list[Any]]) -> None:
+    """The first rows, without the last columns of those that are kept where space is short."""
+
+    def shown_of(cell: Any) -> Any:
+        text = number_text(cell) if isinstance(cell, float) else cell
+        return shortened(text, WIDEST) if isinstance(text, str) else text
+
+    names, least = list(whole), len(whole) - len(kept)
+    while True:
+        first = islice(zip(*map(whole.__getitem__, names), strict=True), SHOWN)
+        rows = [(row, *map(shown_of, cells)) for row, cells in enumerate(first, start=1)]
+        heads = [">row", *(f"{'<' if name in kept else '>'}{name}" for name in names)]
+        if len(names) == least or fits(heads, rows):
+            break
+        names.pop(-1 - least)
+    print_table(heads, rows)
+    more = {"row": len(whole[names[-1]]) - SHOWN, "column": len(whole) - len(names)}
+    if some := [many(count, what) for what, count in more.items() if count > 0]:
+        print_rich(f"... and {' and '.join(some)} more: --csv FILE.csv has all\n")
 
 
 def _predictions(model: Model, outputs: Any) -> dict[str, list[Any]]:

@@ -9,19 +9,27 @@ from operator import add
 from typing import Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fastgd.checks.frames import like, opened
-from fastgd.checks.messages import first_names, joined, layers_text, warn
-from fastgd.checks.numbers import FloatArray
+from fastgd.checks.messages import did_you_mean, first_names, joined, layers_text, shown, warn
+from fastgd.checks.numbers import FloatArray, Seed
 from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, option_rows
 from fastgd.export.exportable import Exportable
 from fastgd.export.exported import Exported
+from fastgd.models.scores import Score, scorer_of
 from fastgd.store import Arrays, PathLike
 from fastgd.store.npz import Found
-from fastgd.tables.column_values import Cells
+from fastgd.tables.column_values import Cells, cells_of
 from fastgd.tables.columns import NumberColumn
-from fastgd.tables.preparation import Preparation
+from fastgd.tables.inspection import (
+    Importances,
+    PartialDependence,
+    grid_of,
+    partial_dependence,
+    permutation_importances,
+)
+from fastgd.tables.preparation import Preparation, column_name
 from fastgd.tables.reading import columns_from
 from fastgd.tables.targets import (
     ClassTarget,
@@ -271,6 +279,118 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
             at += len(column.names)
         return found
 
+    def importances(
+        self, table: Table, *, repeats: int = 10, seed: Seed = 0, scoring: Score | None = None
+    ) -> Importances:
+        """Measure how much worse the predictions are if a column is shuffled, for each column.
+
+        The table should have rows that the model has not learned from. Of columns that tell the
+        same, each may look unimportant: the others make up for it.
+
+        Parameters
+        ----------
+        table : DataFrame, mapping of str to (rows,) array_like, or path
+            As in :meth:`predict`, with the target, too; rows without it are left out.
+        repeats : int
+            How often each column is shuffled.
+        seed : int, Generator or SeedSequence
+            Seed of the shuffling: that of scikit-learn's ``permutation_importance``.
+        scoring : str, optional
+            The score that worsens, as in :func:`fastgd.fit`; by default the mean absolute error,
+            in the target's unit, or for classes the log loss.
+
+        Returns
+        -------
+        Importances
+            The columns, mean and standard deviation over the repeats, the largest mean first.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`predict`, or if the target is missing, or there are several.
+
+        Notes
+        -----
+        Permutation importances are those of Breiman, Random Forests, Machine Learning 45, 2001.
+
+        Examples
+        --------
+        >>> import fastgd, numpy as np
+        >>> x = np.linspace(-3, 3, 200)
+        >>> table = {"x": x, "noise": np.cos(50 * x), "y": np.sin(x)}
+        >>> found = fastgd.fit(table, "y").importances(table)
+        >>> found.names, found.measure, bool(found.mean[0] > 50 * found.mean[1])
+        (('x', 'noise'), 'rise of mean |error|', True)
+        """
+        columns = self.columns(table)
+        if len(self.targets) > 1:
+            names = first_names([one.name for one in self.targets])
+            raise ValueError(f"importances needs a model with one target, got {names}")
+        target, cells = self.targets[0], self._cells(columns)
+        known, y = known_targets(target, columns)
+        measure, score = scorer_of(target, y, scoring, self.runs[0].options)
+        X, own = self.preparation.transform(cells)[known], self.preparation.columns
+        found = permutation_importances(self._mean, score, X, own, repeats, seed)
+        return Importances(target.name, measure, *found)
+
+    def partial(
+        self, table: Table, column: str | int, *, values: ArrayLike | None = None
+    ) -> PartialDependence:
+        """Predict all rows with a column set to one value after the other.
+
+        Parameters
+        ----------
+        table : DataFrame, mapping of str to (rows,) array_like, or path
+            As in :meth:`predict`.
+        column : str
+            A column of numbers, dates or strings that the model uses.
+        values : (points,) array_like, optional
+            What to set it to; by default 40 quantiles from 5 to 95 %, all values of the table if
+            there are no more, or its 40 most frequent strings.
+
+        Returns
+        -------
+        PartialDependence
+            The values, the prediction of each row for each of them, and their means.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`predict`, or if the model doesn't use the column, or ``values`` aren't such.
+
+        Notes
+        -----
+        The means are Friedman's, Greedy Function Approximation, Annals of Statistics 29, 2001; the
+        curves of rows are those of Goldstein and others, Journal of Computational and Graphical
+        Statistics 24, 2015. Rows may be made that do not exist, where columns depend on each other.
+
+        Examples
+        --------
+        >>> import fastgd, numpy as np
+        >>> x = np.linspace(-3, 3, 200)
+        >>> table = {"x": x, "noise": np.cos(50 * x), "y": np.sin(x)}
+        >>> found = fastgd.fit(table, "y").partial(table, "x", values=[-1, 0, 1])
+        >>> found.average.round(1) + 0, found.individual.shape
+        (array([[-0.8,  0. ,  0.8]]), (1, 200, 3))
+        """
+        name, own = column_name("column", column), self.preparation.columns
+        known = {one.name: one for one in own}
+        if name not in known:
+            hint = did_you_mean(name, known) or f"; its columns: {first_names(list(known))}"
+            raise ValueError(f"column must be one that the model uses, got {shown(name)}{hint}")
+        cells = self._cells(table)
+        grid = grid_of(known[name], cells[name], values)
+        outputs = self.classes or tuple(one.name for one in self.targets)
+
+        def predict(X: FloatArray) -> FloatArray:
+            mean = self._mean(X)
+            return mean if self.classes else np.stack(decoded(self.targets, mean), axis=1)
+
+        X = self.preparation.transform(cells)
+        return PartialDependence(
+            name, outputs, grid, *partial_dependence(predict, X, own, name, grid)
+        )
+
     @property
     def classes(self) -> tuple[str, ...] | None:
         """Names of the classes; None if numbers are predicted."""
@@ -328,7 +448,10 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
 
     def outputs(self, columns: Mapping[str, NDArray[Any] | Cells]) -> FloatArray:
         """Return the mean of the networks' outputs, (rows, outputs), before they are decoded."""
-        outputs = mean_outputs(self, self.runs, self.preparation.transform(columns), self.counts)
+        return self._mean(self.preparation.transform(columns))
+
+    def _mean(self, inputs: FloatArray) -> FloatArray:
+        outputs = mean_outputs(self, self.runs, inputs, self.counts)
         return outputs[:, : sum(map(width_of, self.targets))]
 
     def _exported(self, caller: str) -> Exported:
@@ -352,6 +475,19 @@ def decoded(targets: Sequence[Target], outputs: FloatArray) -> list[NDArray[Any]
     if len(targets) == 1:
         return [targets[0].decode(outputs)]
     return [target.decode(outputs[:, [k]]) for k, target in enumerate(targets)]
+
+
+def known_targets(
+    target: Target, columns: Mapping[str, NDArray[Any]]
+) -> tuple[NDArray[np.bool_], FloatArray]:
+    """Return which rows of a table have the target, and these, encoded."""
+    if target.name not in columns:
+        its = first_names(list(columns))
+        raise ValueError(f"the table must have the target {target.name}; its columns: {its}")
+    cells = cells_of(target.name, columns[target.name])
+    if cells.missing.all():
+        raise ValueError(f"target {shown(target.name)} must have a value in a row, got none")
+    return ~cells.missing, target.encode(np.asarray(columns[target.name])[~cells.missing])
 
 
 def mean_outputs(

@@ -1,6 +1,6 @@
 """Scores of predictions, of numbers and of classes, and the losses that select networks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import fsum, sqrt
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.options import Method
 from fastgd.checks.messages import many
-from fastgd.checks.numbers import FloatArray
+from fastgd.checks.numbers import FloatArray, check_choice
 from fastgd.engine.formula_values import evaluate, value_of
 from fastgd.formulas.named import loss_of
 from fastgd.tables.column_values import in_order, texts_shown, weighted_mean
@@ -91,6 +91,35 @@ def scores_of(
         else:
             found[f"{loss} loss" if isinstance(loss, str) else "loss"] = value
     return {name: float(score) for name, score in found.items()}
+
+
+def scorer_of(
+    target: Target,
+    encoded: FloatArray,
+    scoring: str | None = None,
+    objective: Mapping[str, Any] | None = None,
+    weights: FloatArray | None = None,
+) -> tuple[str, Callable[[FloatArray], float]]:
+    """Return what worsening is called, and the score of outputs, of which more is better.
+
+    By default it is the mean absolute error, or for classes the log loss.
+    """
+    known = SCORING[isinstance(target, ClassTarget)]
+    default = "neg_log_loss" if isinstance(target, ClassTarget) else "neg_mean_absolute_error"
+    scoring = default if scoring is None else check_choice("scoring", scoring, list(known))
+    name, sign = known[scoring]
+    weights = np.ones(len(encoded)) if weights is None else weights
+
+    def score(outputs: FloatArray) -> float:  # two of them without the others, which take 2 ms
+        if name == "mean |error|":
+            value = weighted_mean(np.abs(outputs - encoded)[:, 0], weights) * target.scale  # type: ignore[union-attr]
+        elif name == "log loss":
+            value = mean_loss({"loss": "cross_entropy"}, outputs, encoded, weights)
+        else:
+            value = scores_of(target, outputs, encoded, objective, weights)[name]
+        return sign * value
+
+    return f"{'rise' if sign < 0 else 'fall'} of {name}", score
 
 
 def _of_classes(
