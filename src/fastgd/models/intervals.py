@@ -31,7 +31,7 @@ SHRUNK = 10.0
 """The mean of all rows counts as much as these rows near a knot, or of a group."""
 
 MOST_SCORES = 1_999
-"""Scores that are stored, at most: quantiles of all of them, exact for 1/2,000 and its multiples."""
+"""Scores that are stored, at most: quantiles of them, exact for multiples of 1/2,000."""
 
 JUDGED_AT = 0.9
 """The coverage at which intervals are compared and reported."""
