@@ -224,7 +224,8 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         predicted = encoder.decode(rivals["model"])
         covered = judged_intervals(encoder, intervals, rivals["model"], y, judge.weights)
         if not of_classes:
-            bounds = intervals.decoded_bounds(encoder, rivals["model"], JUDGED_AT)
+            of_each = intervals.columns(encoder, rivals["model"], JUDGED_AT).values()
+            bounds = np.column_stack(list(of_each))
         preparation, encoder, samples = encoded(np.arange(rows), slice(rows), preparation)
         final = refit(encoder, samples, best, choices)
         known = samples.y, samples.weights, samples.costs

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgd.checks.messages import many, warn
-from fastgd.checks.numbers import FloatArray, check_number, rule_of
+from fastgd.checks.messages import many
+from fastgd.checks.numbers import FloatArray
 from fastgd.engine.formula_values import evaluate
 from fastgd.models.scores import mean_loss
 from fastgd.store import Arrays
@@ -41,11 +41,6 @@ FOLDS = 5
 
 LEAST = 1e-12
 """The least spread, in standard deviations of the target."""
-
-
-def check_coverage(value: object) -> float:
-    """Return a fraction of the rows that intervals or sets are to cover."""
-    return check_number("coverage", value, rule_of("(0, 1)"))
 
 
 class Intervals(NamedTuple):
@@ -101,10 +96,14 @@ class Intervals(NamedTuple):
         ends = outputs[:, None] + scales[:, None] * self.ends(coverage)
         return np.maximum(ends, self.least)
 
-    def decoded_bounds(self, target: Target, outputs: FloatArray, coverage: float) -> FloatArray:
-        """Return the (rows, 2) bounds of (rows, 1) outputs, in the target's unit."""
-        bounds = self.bounds(outputs[:, 0], coverage)
-        return np.column_stack([target.decode(one[:, None]) for one in bounds.T])
+    def columns(
+        self, target: Target, outputs: FloatArray, coverage: float
+    ) -> dict[str, NDArray[Any]]:
+        """Return the bounds of (rows, 1) outputs in the target's unit, by the names of columns."""
+        bounds = self.bounds(outputs[:, 0], coverage).T
+        names = (f"{target.name} {end}" for end in ("low", "high"))
+        decoded = (target.decode(one[:, None]) for one in bounds)
+        return dict(zip(names, decoded, strict=True))
 
     def sets(self, probabilities: FloatArray, coverage: float) -> NDArray[np.bool_]:
         """Return the (rows, classes) sets of classes: of the least size (Sadinle and others 2019).
@@ -117,11 +116,12 @@ class Intervals(NamedTuple):
         found[np.arange(len(found)), probabilities.argmax(axis=1)] = True
         return found
 
-    def warn_of(self, coverage: float, sides: int = 2) -> None:
-        """Warn if there are too few rows for this coverage."""
-        if (len(self.scores) + 1) * (1 - coverage) < sides - 1e-9:
-            rows = many(len(self.scores), "row")
-            warn(f"{rows} can't show {100 * coverage:.4g} %: the intervals are beyond all errors")
+    def remarks(self, coverage: float, sides: int = 2) -> list[str]:
+        """Say if there are too few rows for this coverage."""
+        if round((len(self.scores) + 1) * (1 - coverage), 9) >= sides:
+            return []
+        rows = many(len(self.scores), "row")
+        return [f"{rows} can't show {100 * coverage:.4g} %: the bounds are beyond all their errors"]
 
     def encoded(self) -> Arrays:
         """The arrays of a file."""

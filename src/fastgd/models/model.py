@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from fastgd.checks.frames import like, opened
 from fastgd.checks.messages import first_names, joined, layers_text, warn
-from fastgd.checks.numbers import FloatArray
+from fastgd.checks.numbers import FloatArray, check_number, rule_of
 from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, option_rows
 from fastgd.export.exportable import Exportable
 from fastgd.export.exported import Exported
-from fastgd.models.intervals import Intervals, check_coverage
+from fastgd.models.intervals import Intervals
 from fastgd.store import Arrays, PathLike
 from fastgd.store.npz import Found
 from fastgd.tables.column_values import Cells
@@ -244,13 +244,11 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         >>> model.predict_interval({"x": [0.0, 2.0]}).round().tolist()
         [[-2.0, 2.0], [2.0, 6.0]]
         """
-        intervals, coverage = self._intervals("predict_interval", coverage)
-        table = opened(table, table=True)
-        target = self.targets[0]
-        intervals.warn_of(coverage)
-        found = intervals.decoded_bounds(target, self.outputs(self._cells(table)), coverage)
-        names = (f"{target.name} {end}" for end in ("low", "high"))
-        return like(table, dict(zip(names, found.T, strict=True)), found)
+        errors, table = self.judged_errors("predict_interval", coverage), opened(table, table=True)
+        for line in errors.remarks(coverage):
+            warn(line)
+        found = errors.columns(self.targets[0], self.outputs(self._cells(table)), coverage)
+        return like(table, found, np.column_stack(list(found.values())))
 
     def predict_set(self, table: Table, coverage: float = 0.9) -> Any:
         """Predict a set of classes for each row, which has the true one with this probability.
@@ -291,31 +289,27 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         array([[ True, False],
                [False,  True]])
         """
-        intervals, coverage = self._intervals("predict_set", coverage)
-        table = opened(table, table=True)
-        intervals.warn_of(coverage, sides=1)
-        found = intervals.sets(self.outputs(self._cells(table)), coverage)
+        errors, table = self.judged_errors("predict_set", coverage), opened(table, table=True)
+        for line in errors.remarks(coverage, sides=1):
+            warn(line)
+        found = errors.sets(self.outputs(self._cells(table)), coverage)
         return like(table, dict(zip(self.classes or (), found.T, strict=True)), found)
 
-    def _intervals(self, caller: str, coverage: object) -> tuple[Intervals, float]:
-        """What is known of errors, if this method is for the target; the coverage, checked."""
-        share, target = check_coverage(coverage), self.targets[0]
-        of_sets = caller == "predict_set"
-        if (self.classes is not None) != of_sets:
-            what = (
-                f"classes, got the numeric target {target.name}"
-                if of_sets
-                else (
-                    f"a numeric target, got the classes of {target.name}: predict_set is for these"
-                )
-            )
-            raise ValueError(f"{caller} needs {what}")
+    def judged_errors(self, caller: str, coverage: float) -> Intervals:
+        """Return the errors that ``caller`` needs, if the target and the coverage suit it."""
+        check_number(caller if caller[0] == "-" else "coverage", coverage, rule_of("(0, 1)"))
+        of_sets, of_classes = caller == "predict_set", self.classes is not None
+        if of_sets != of_classes or len(self.targets) > 1:
+            needs = "a target with classes" if of_sets else "one numeric target"
+            kind = "classes of" if of_classes else "numeric target"
+            names = ", ".join(target.name for target in self.targets)
+            raise ValueError(f"{caller} needs {needs}, got the {kind} {names}")
         if self.intervals is None:
             raise ValueError(
-                f"{caller} needs the errors of folds, which this model doesn't have: fastgd.fit of "
-                "this version keeps them"
+                f"{caller} needs a model that fastgd.fit of this version has made, which keeps the "
+                "errors of its folds, got one without them"
             )
-        return self.intervals, share
+        return self.intervals
 
     def gradient(self, table: Table) -> dict[str, FloatArray]:
         """Derivatives of the predictions by the columns of numbers, at each row.
