@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from math import inf
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -206,9 +205,8 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     tried = search(encoder, learn, sizes_for(learn, choices), choices)
     candidates = [one for one in tried if one.hidden_size or () in choices.hidden_size]
     best, linear = candidates[0], next(one for one in tried if not one.hidden_size)
-    bottom = 0.0 if not of_classes and wanted.values.min() >= 0 else -inf  # no target is below it
     known = learn.y, learn.weights, learn.costs
-    runs, intervals, warmth = calibrated(encoder, best.runs, best.outputs, *known, bottom)
+    runs, intervals, warmth = calibrated(encoder, best.runs, best.outputs, *known)
     scores, finding, covered, bounds = dict[str, Scores](), "", "", None
     predicted = encoder.decode(judge.y)
     actual = predicted if of_classes else wanted.values[parts.judge]
@@ -229,7 +227,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         preparation, encoder, samples = encoded(np.arange(rows), slice(rows), preparation)
         final = refit(encoder, samples, best, choices)
         known = samples.y, samples.weights, samples.costs
-        runs, intervals, warmth = calibrated(encoder, final.runs, final.outputs, *known, bottom)
+        runs, intervals, warmth = calibrated(encoder, final.runs, final.outputs, *known)
         again = (
             f"learned again from all {rows:,} rows, in folds as before; the scores are those of "
             "the networks before that"

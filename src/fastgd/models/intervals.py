@@ -235,16 +235,15 @@ def calibrated(
     encoded: FloatArray,
     weights: FloatArray,
     costs: FloatArray,
-    least: float = -inf,
 ) -> tuple[tuple[Run, ...], Intervals, str]:
     """Return networks whose probabilities are calibrated, what is known of errors, and a note.
 
-    ``outputs`` are those of rows by networks that never saw them, and no target in its unit is
-    below ``least``. The weights and the biases of the
+    ``outputs`` are those of rows by networks that never saw them. The weights and the biases of the
     last layer are divided by the temperature: nothing else has to know it.
     """
     if not isinstance(target, ClassTarget):
-        least = (least - target.mean) / target.scale
+        zero = -target.mean / target.scale
+        least = zero if encoded.min() >= zero else -inf
         found = Intervals.learn(outputs[:, 0], encoded[:, 0], weights, least)
         return tuple(runs), found, ""
     temperature, note = temperature_of(outputs, encoded, costs), ""
