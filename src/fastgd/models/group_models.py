@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +27,11 @@ from fastgd.export.exportable import ONNX_DTYPES, OnnxType
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import MODELS, GroupFits, Scaling, TrainedGroups, stacked
 from fastgd.models.model import Table
+from fastgd.models.row_splits import RowOrder, Season
 from fastgd.store import Arrays, PathLike
 from fastgd.store.files import whole_file
 from fastgd.store.npz import Found
+from fastgd.tables.notations import DateOrder
 from fastgd.tables.preparation import Preparation, check_lengths
 from fastgd.tables.reading import columns_from
 from fastgd.tables.targets import ClassTarget, Target, target_from_json, target_to_json
@@ -86,7 +88,8 @@ def encode(models: Any) -> tuple[JsonValues, Arrays]:
         if result is not None:
             _, parts[lead], content = codec.content_of(result)
             arrays |= {f"{lead}.{name}": array for name, array in content.items()}
-    return {"names": models.keys.names, "notes": models.notes, "parts": parts}, arrays
+    header = {"names": models.keys.names, "notes": models.notes, "parts": parts}
+    return header | ({"order": list(models.order)} if models.order else {}), arrays
 
 
 def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
@@ -135,6 +138,7 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
         chosen = codec.array_of(arrays, "chosen", "i", (groups,))
         need(bool(np.isin(chosen, [MODELS.index(name) for name in fits.names]).all()))
     return {
+        "order": _order(header["order"]) if "order" in header else None,
         "keys": keys,
         "preparation": preparation,
         "target": target,
@@ -145,6 +149,12 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
         "notes": notes,
         "compared": {name: array for name, array in compared.items() if array is not None},
     }
+
+
+def _order(found: Any) -> RowOrder:
+    name, dates, season = found
+    need(dates in (None, *get_args(DateOrder)) and season in get_args(Season))
+    return RowOrder(text(name), dates, season)
 
 
 def _network(
@@ -195,6 +205,8 @@ class GroupModels(SavedResult, ShownInNotebooks):
         What was decided about the table when it was fitted, one line each.
     compared : dict of str to (groups,) array
         The test error of each model: see :attr:`comparison`.
+    order : RowOrder or None
+        The column that ``test_last`` named.
     """
 
     keys: Keys
@@ -206,6 +218,7 @@ class GroupModels(SavedResult, ShownInNotebooks):
     measured: dict[str, NDArray[Any]] = field(repr=False)
     notes: tuple[str, ...] = field(repr=False)
     compared: dict[str, FloatArray] = field(default_factory=dict, repr=False)
+    order: RowOrder | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.keys)

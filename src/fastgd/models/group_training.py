@@ -51,10 +51,11 @@ class GroupRows(NamedTuple):
     codes: Integers  # (rows,)
     held: BoolArray  # (rows,): in a validation set
     test: BoolArray  # (rows,): in a test set
+    time: FloatArray | None = None  # (rows,): the place of each in the order that test_last names
 
     def where(self, chosen: BoolArray) -> GroupRows:
         """Return the chosen rows."""
-        return GroupRows(*(part[chosen] for part in self))  # type: ignore[arg-type]
+        return GroupRows(*(None if part is None else part[chosen] for part in self))  # type: ignore[arg-type]
 
 
 class TrainedGroups(NamedTuple):
