@@ -102,6 +102,8 @@ WIDEST = 30
     --keep NAME  Column of the table to write before the prediction; repeat it for several, or
         separate them by commas.
     --keep-all  Keep all columns.
+    --interval SHARE  For numbers: two columns more, bounds between which this share of the targets
+        lies, such as 0.9.
     --raw-text --json --sep --decimal
     """,
     saved={"default": ...},
@@ -113,6 +115,7 @@ def predict(
     csv: Path | None,
     keep: list[str] | None,
     keep_all: bool,
+    interval: float | None,
     raw_text: bool,
     json: bool,
     sep: str | None,
@@ -136,6 +139,7 @@ def predict(
                 f"{saved} must be a model (fastgd fit --save, train --prepare --save), but it "
                 f"holds a {type(model).__name__}, which doesn't know what its inputs are called"
             )
+        errors = None if interval is None else model.judged_errors("--interval", interval)
         table = read_table(file, sep, decimal)
         is_text = isinstance(table, TextTable)
         columns = table.typed(model.preparation.texts) if is_text else table
@@ -144,6 +148,9 @@ def predict(
             remarks = model.remarks(columns)
             outputs = model.outputs(columns)
         found = _predictions(model, outputs)
+        bounds = {} if errors is None else errors.columns(model.targets[0], outputs, interval)
+        found |= {name: column.tolist() for name, column in bounds.items()}
+        remarks += [] if errors is None else errors.remarks(interval)
         scores = _scores(model, outputs, columns)
         whole = _beside(kept, found)
 

@@ -275,33 +275,39 @@ class DateColumn:
 
     def numbers(self, cells: Cells) -> FloatArray:
         """Return the cells as days since 1970-01-01 UTC, NaN where missing."""
-        return _days_of(dates_of(self.name, cells, self.order))
+        return days_of(dates_of(self.name, cells, self.order))
 
     def remarks(self, cells: Cells) -> Iterator[str]:
         """Yield lines about dates far outside of the learned range, and about missing cells."""
         days, margin = self.numbers(cells), (self.last - self.first) / 20
         for outside, where, end in (
-            (days < self.first - margin, "before", f"{self.written(self.first)}, the first"),
-            (days > self.last + margin, "after", f"{self.written(self.last)}, the last"),
+            (
+                days < self.first - margin,
+                "before",
+                f"{day_text(self.first, self.order)}, the first",
+            ),
+            (days > self.last + margin, "after", f"{day_text(self.last, self.order)}, the last"),
         ):
             if outside.any():
                 share = f"{100 * outside.mean():.3g} % of the rows"
                 what = "time" if self.order == "time" else "date"
                 yield f"{self.name}: {share} lie {where} {end} {what} learned"
         if not self.flagged:
-            median = self.written(self.median)
+            median = day_text(self.median, self.order)
             yield from cells.new_gaps(self.name, f": filled with {median}, the median")
 
-    def written(self, days: float) -> str:
-        """A date, or a time of day, for messages."""
-        moment = np.datetime64(round(days * 86400), "s")
-        return str(moment)[11:] if self.order == "time" else text_of(moment)
 
-
-def _days_of(values: NDArray[np.datetime64]) -> FloatArray:
+def days_of(values: NDArray[np.datetime64]) -> FloatArray:
+    """Days since 1970-01-01, NaN where missing."""
     day = values.astype("M8[D]")
     rest = (values - day) / np.timedelta64(1, "D")
     return np.where(np.isnat(values), np.nan, day.astype(np.int64) + rest)
+
+
+def day_text(days: float, order: DateOrder = "") -> str:
+    """A date, or a time of day, for messages."""
+    moment = np.datetime64(round(days * 86400), "s")
+    return str(moment)[11:] if order == "time" else text_of(moment)
 
 
 Column = NumberColumn | TextColumn | TargetColumn | DateColumn
@@ -456,7 +462,7 @@ def learn_dates(name: str, cells: Cells) -> Learned | None:
     if found is None:
         return None
     dates, order, how = found
-    days = _days_of(dates)[~cells.missing]
+    days = days_of(dates)[~cells.missing]
     missing = len(cells.values) - len(days)
     parts = fields_of(days)
     varying = [part for part in FIELDS[1:] if (parts[part] != parts[part][0]).any()]
@@ -472,12 +478,12 @@ def learn_dates(name: str, cells: Cells) -> Learned | None:
         missing > 0,
     )
     if column.first == column.last and not missing:
-        return Learned(None, f"{name}: left out: every row has {column.written(days[0])}")
+        return Learned(None, f"{name}: left out: every row has {day_text(days[0], order)}")
     is_time = order == "time"
     what, first = ("times of day", "the time") if is_time else ("dates", "elapsed days")
     note = f"{name}: {what}{how}: inputs for {', '.join([first, *varying])}"
     if missing:
-        median = column.written(column.median)
+        median = day_text(column.median, order)
         note += f"; {cells.gaps}: filled with {median}, the median, and flagged by an input"
     return Learned(column, note)
 
