@@ -103,7 +103,7 @@ def main(names: Sequence[str] = NAMES, *, write: bool, threads: int | None = Non
     table = report.markdown_table(HEAD, rows)
     text = (
         f"90 % intervals hold {median(inside):.1%} of the unseen values in the median of "
-        f"{len(found)} tables, and at least {min(inside):.1%}. Their interval score is at most that "
+        f"{len(found)} tables, at least {min(inside):.1%}. Their interval score is at most that "
         f"of quantile boosting on {sum(own.score <= peer.score for own, peer in found)}; it is "
         f"{median(own.score / peer.score for own, peer in found):.2f} of it in the median."
     )
