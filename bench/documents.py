@@ -47,8 +47,6 @@ IN_PERFORMANCE = (
     ("speed", TRAIN, LOOP_IN_JAX),
     ("speed", SWEEP, TORCH),
     ("speed", SWEEP, BEST),
-    ("speed", "sweep 3-32-1, 1,024 runs", BEST),
-    ("speed", "sweep 16-16-1, 272 samples, 512 runs", BEST),
     ("speed", LARGE, BEST),
     ("parts", "predict 16-16-1, 4,096 rows, 1,024 runs", BEST),
     ("parts", GROUPS, LOOP),
@@ -76,7 +74,9 @@ OTHERS = ("NumPy", "JAX", "PyTorch", "scikit-learn", "scikit-lego", "C,", "GridS
 NOT_SHOWN = ("201 x 201", "Auto,", "concrete,", "AdaGrad", "AdaDelta", "RMSProp", "0/1 weights",
              "our numbers", "cache-sized", "NumPy reference", "in a loop", "7 alphas",
              "surface 3-4-1", "Nesterov", "AdamW", "halving", "best accuracy", "diabetes,",
-             "lbfgs")  # fmt: skip
+             "lbfgs", "Momentum", "3-32-1, 1,024 runs PyTorch", "512 runs PyTorch",
+             "to 0.0001, a start of 100 opti", "to 0.0001, a start of 100 torch",
+             "to 0.0001, a start of 100 SciPy least")  # fmt: skip
 """What rows contain that are much like others: they are only in TABLES.md."""
 NOTED = ("fastgd", "jax")
 """Packages whose versions stand below the short tables."""

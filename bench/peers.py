@@ -4,7 +4,8 @@
     python bench/peers.py --quick             a smoke run
     python bench/peers.py --only sweep_4      one row
     python bench/peers.py --table parts       one table
-    python bench/peers.py --table tables      how good fit is on real tables: table_scores.py
+    python bench/peers.py --table tables      how good fit is on real tables: table_scores.py;
+                                              intervals and panels: interval_ and forecast_scores.py
     python bench/peers.py --write             keep the figures in figures/, write the documents
 
 After each row of ``--write`` what was measured so far is kept.
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, replace
+from importlib import import_module
 from math import nan
 from pathlib import Path
 
@@ -93,8 +95,13 @@ ROWS = (
     Row("stop", None, repeats=5, table="laboratory"),
     Row("masks", None, repeats=5, table="laboratory"),
 )
-SCORES = "tables"
-TABLES = (*dict.fromkeys(row.table for row in ROWS), SCORES)
+SCORES = {
+    "tables": ("table_scores", "penguins"),
+    "intervals": ("interval_scores", "Auto"),
+    "panels": ("forecast_scores", "Produc"),
+}
+"""Modules that measure how good fastgd is, and what a smoke run takes of theirs."""
+TABLES = (*dict.fromkeys(row.table for row in ROWS), *SCORES)
 
 
 def cores() -> list[int]:
@@ -161,11 +168,10 @@ def main() -> None:
     given = parser.parse_args()
     if given.write and (given.quick or given.only):
         parser.error("--write keeps whole tables: without --quick and --only")
-    if given.table == SCORES:
-        import table_scores  # needs packages that have tables
-
-        tables = ["penguins"] if given.quick else list(table_scores.TABLES)
-        table_scores.main(tables, write=given.write)
+    if given.table in SCORES:
+        module, smallest = SCORES[given.table]
+        scores = import_module(module)  # needs packages that have tables
+        scores.main([smallest] if given.quick else scores.NAMES, write=given.write)
         return
     if given.threads > len(cores()):
         parser.error(f"--threads must be at most {len(cores())}, got {given.threads}")

