@@ -40,6 +40,11 @@ JUDGED_AT = 0.9
 FOLDS = 5
 """Folds of the residuals: the spread that scales a residual hasn't learned from it."""
 
+OPTIMISM = 15.0
+"""Errors of folds, by which their networks were stopped and chosen, are made larger by this number
+divided by that of the rows. Without it the mean coverage of 90 % intervals on unseen rows was 82 to
+90 % on the four smallest of 25 tables (22 to 163 rows), and with it 88 to 97 %."""
+
 LEAST = 1e-12
 """The least spread, in standard deviations of the target."""
 
@@ -306,7 +311,8 @@ def calibrated(
     if not isinstance(target, ClassTarget):
         least = _least(target, encoded)
         found = Intervals.learn(outputs[:, 0], encoded[:, 0], weights, least)
-        return tuple(runs), found, ""
+        wider = found.spread * (1 + OPTIMISM / len(outputs))
+        return tuple(runs), found._replace(spread=wider), ""
     temperature, note = temperature_of(outputs, encoded, costs), ""
     if temperature != 1:
         note = f"probabilities: a temperature of {temperature:g} lowers the log loss of the folds"
