@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import exp, floor, inf, log
+from math import floor, inf, log
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -163,7 +163,8 @@ class Intervals(NamedTuple):
         if round((len(self.scores) + 1) * (1 - coverage), 9) >= sides:
             return []
         rows = many(len(self.scores), "row")
-        return [f"{rows} can't show {100 * coverage:.4g} %: the bounds are beyond all their errors"]
+        share = f"{100 * coverage:.4g} %"
+        return [f"intervals: {rows} can't show {share}: the bounds are beyond all their errors"]
 
     def encoded(self) -> Arrays:
         """The arrays of a file."""
@@ -252,9 +253,6 @@ def interval_scores(bounds: FloatArray, targets: FloatArray) -> FloatArray:
 
 # ---------------------------------------------------------------- probabilities of classes
 
-WARMEST, STEPS = 4.0, 18
-"""Temperatures are searched from 1 / WARMEST to WARMEST, in steps of a golden section."""
-
 GAINED = 2.0
 """By this a temperature must lower the log loss, summed over the rows; for one parameter that is
 significant at about 5 %."""
@@ -277,20 +275,11 @@ def temperature_of(outputs: FloatArray, encoded: FloatArray, weights: FloatArray
         found = _at_temperature(outputs, temperature)
         return mean_loss({"loss": "cross_entropy"}, found, encoded, weights)
 
-    low, high = -log(WARMEST), log(WARMEST)
-    golden = (5**0.5 - 1) / 2
-    a, b = high - golden * (high - low), low + golden * (high - low)
-    of_a, of_b = loss(exp(a)), loss(exp(b))
-    for _ in range(STEPS):
-        if of_a < of_b:
-            high, b, of_b = b, a, of_a
-            a = high - golden * (high - low)
-            of_a = loss(exp(a))
-        else:
-            low, a, of_a = a, b, of_b
-            b = low + golden * (high - low)
-            of_b = loss(exp(b))
-    best = round(exp((low + high) / 2), 2)
+    best = 1.0
+    for halving in range(9):  # the loss has one minimum: from 1/4 to 4
+        step = 2**0.5**halving
+        best = min((best / step, best, best * step), key=loss)
+    best = round(best, 2)
     gained = (loss(1.0) - loss(best)) * len(outputs)
     return best if gained > GAINED else 1.0
 
