@@ -361,12 +361,12 @@ def fit_groups(
     if unknown == "global":
         fallback = train_all_rows(rows, settings, draw, path and path / _UNKNOWN)
     unseen = rows.where(rows.test if rows.test.any() else rows.held)
-    forecasts = found.judged, unseen.targets, unseen.codes
+    forecasts = found.judged, unseen.targets, unseen.codes, np.zeros_like(unseen.codes)
     if cutoffs_judged:
         after = cutoffs_judged.forecasts
-        forecasts = after.outputs, after.targets, after.codes
+        forecasts = after.outputs, after.targets, after.codes, after.cutoff
     spread = Scaling.of_groups(rows.targets, rows.codes, len(keys)).scale[:, 0]
-    intervals = Intervals.of_groups(encoder, *forecasts, spread)
+    intervals = Intervals.of_groups(encoder, spread, *forecasts)
     notes = [*notes, *(intervals.remarks(JUDGED_AT) if intervals else ())]
     known = (keys, preparation, encoder, found.fits, found.chosen, fallback)
     return GroupModels(*known, measured, tuple(notes), compared, order, judged, intervals)

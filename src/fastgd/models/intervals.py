@@ -87,21 +87,24 @@ class Intervals(NamedTuple):
     def of_groups(
         cls,
         target: Target,
+        deviations: FloatArray,
         outputs: FloatArray,
         encoded: FloatArray,
         codes: Integers,
-        deviations: FloatArray,
+        cutoffs: Integers,
     ) -> Intervals | None:
         """Learn from (rows, 1) outputs for rows that the models of their groups haven't seen.
 
         The knots are the indices of the groups. The spread of a group is the mean size of its
         errors, shrunk towards that of all groups, in proportion to the deviations (groups,) of
-        their targets; the one that scales an error hasn't learned from it.
+        their targets; the one that scales an error hasn't learned from it. Errors after a cutoff
+        have causes in common: of the ``cutoffs`` (rows,) the one with the widest intervals counts.
         """
         known = np.isfinite(outputs[:, 0])
         if isinstance(target, ClassTarget) or not known.any():
             return None
         errors, codes = (encoded - outputs)[known, 0], codes[known]
+        least = _least(target, encoded)
         sizes, groups, varied = np.abs(errors), len(deviations), deviations > 0
         typical = in_order(deviations) / max(1, int(varied.sum())) or 1.0
         deviations = np.where(varied, deviations, typical)
@@ -110,8 +113,11 @@ class Intervals(NamedTuple):
         others = (prior + total)[codes] - sizes
         scales = np.maximum(others / (SHRUNK - 1 + count[codes]), LEAST)
         spread = np.maximum((prior + total) / (SHRUNK + count), LEAST)
-        scores = _quantiles(errors / scales, np.ones(len(errors)))
-        return cls(np.arange(groups, dtype=np.float64), spread, scores, _least(target, encoded))
+        scores = errors / scales
+        of_each = [scores[cutoffs[known] == k] for k in np.unique(cutoffs[known])]
+        shared = np.arange(groups, dtype=np.float64), spread
+        found = [cls(*shared, _quantiles(own, np.ones(len(own))), least) for own in of_each]
+        return max(found, key=lambda one: float(np.ptp(one.ends(JUDGED_AT))))
 
     def ends(self, coverage: float) -> FloatArray:
         """Return the (2,) quantiles of the scores that a share ``coverage`` lies between.
