@@ -68,7 +68,8 @@ def test_beyond_all_errors_tails_are_exponential_and_a_line_says_so():
     for coverage in (0.6, 0.9, 0.999):
         beyond = 2 * log(2 / (5 * (1 - coverage)))
         assert intervals.ends(coverage) == pytest.approx([-2 - beyond, 4 + beyond])
-        few = f"4 rows can't show {100 * coverage:g} %: the bounds are beyond all their errors"
+        few = f"intervals: 4 rows can't show {100 * coverage:g} %: the bounds are beyond "
+        few += "all their errors"
         assert intervals.remarks(coverage) == ([few] if coverage > 0.6 else [])
 
 
@@ -228,7 +229,7 @@ def test_of_a_table_they_are_columns(numbers):
     assert (plain[:, 1] < wider[:, 1]).all()
     middle = numbers.predict({"x": X})
     assert ((plain[:, 0] < middle) & (middle < plain[:, 1])).all()
-    with pytest.warns(TrainingWarning, match=r"^200 rows can't show 99.9 %: the bounds are"):
+    with pytest.warns(TrainingWarning, match=r"^intervals: 200 rows can't show 99.9 %: "):
         numbers.predict_interval({"x": X}, 0.999)
 
 
@@ -325,5 +326,5 @@ def test_what_is_refused(case, numbers, classes):
 
 def test_models_without_them_say_so(numbers):
     old = replace(numbers, intervals=None)  # as in files of before
-    with pytest.raises(ValueError, match="which keeps the errors of its folds, got one without"):
+    with pytest.raises(ValueError, match="got a model without them"):
         old.predict_interval({"x": X})

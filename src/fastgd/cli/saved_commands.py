@@ -19,6 +19,7 @@ from fastgd.cli.refusals import RefusedError, refusing
 from fastgd.cli.result_tables import number_text, scores_line
 from fastgd.cli.terminal import fits, print_plain, print_rich, print_table
 from fastgd.export.exportable import Exportable, c_name
+from fastgd.models.intervals import errors_for
 from fastgd.models.model import decoded
 from fastgd.models.scores import Scores, scores_of
 from fastgd.tables.column_values import DURATION, cells_of, is_missing, text_of, texts_shown
@@ -139,7 +140,8 @@ def predict(
                 f"{saved} must be a model (fastgd fit --save, train --prepare --save), but it "
                 f"holds a {type(model).__name__}, which doesn't know what its inputs are called"
             )
-        errors = None if interval is None else model.judged_errors("--interval", interval)
+        known = (model.intervals, model.targets)
+        errors = None if interval is None else errors_for("--interval", interval, *known)
         table = read_table(file, sep, decimal)
         is_text = isinstance(table, TextTable)
         columns = table.typed(model.preparation.texts) if is_text else table

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import exp, floor, inf, log
+from math import floor, inf, log
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import many
-from fastgd.checks.numbers import FloatArray
+from fastgd.checks.numbers import FloatArray, check_number, rule_of
 from fastgd.engine.formula_values import evaluate
 from fastgd.models.scores import mean_loss
 from fastgd.store import Arrays
 from fastgd.store.npz import Found
 from fastgd.tables.column_values import in_order, weighted_mean
-from fastgd.tables.targets import ClassTarget, Target
+from fastgd.tables.targets import ClassTarget, NumberTarget, Target
 from fastgd.training.codec import array_of, need
 from fastgd.training.run import Run
 
@@ -38,6 +39,11 @@ JUDGED_AT = 0.9
 
 FOLDS = 5
 """Folds of the residuals: the spread that scales a residual hasn't learned from it."""
+
+OPTIMISM = 15.0
+"""Errors of folds, by which their networks were stopped and chosen, are made larger by this number
+divided by that of the rows. Without it the mean coverage of 90 % intervals on unseen rows was 82 to
+90 % on the four smallest of 25 tables (22 to 163 rows), and with it 88 to 97 %."""
 
 LEAST = 1e-12
 """The least spread, in standard deviations of the target."""
@@ -77,6 +83,42 @@ class Intervals(NamedTuple):
             found.append((weighted_mean(interval_scores(bounds, targets), weights), one))
         return min(found, key=lambda pair: pair[0])[1]
 
+    @classmethod
+    def of_groups(
+        cls,
+        target: Target,
+        deviations: FloatArray,
+        outputs: FloatArray,
+        encoded: FloatArray,
+        codes: Integers,
+        cutoffs: Integers,
+    ) -> Intervals | None:
+        """Learn from (rows, 1) outputs for rows that the models of their groups haven't seen.
+
+        The knots are the indices of the groups. The spread of a group is the mean size of its
+        errors, shrunk towards that of all groups, in proportion to the deviations (groups,) of
+        their targets; the one that scales an error hasn't learned from it. Errors after a cutoff
+        have causes in common: of the ``cutoffs`` (rows,) the one with the widest intervals counts.
+        """
+        known = np.isfinite(outputs[:, 0])
+        if isinstance(target, ClassTarget) or not known.any():
+            return None
+        errors, codes = (encoded - outputs)[known, 0], codes[known]
+        least = _least(target, encoded)
+        sizes, groups, varied = np.abs(errors), len(deviations), deviations > 0
+        typical = in_order(deviations) / max(1, int(varied.sum())) or 1.0
+        deviations = np.where(varied, deviations, typical)
+        prior = SHRUNK * in_order(sizes / deviations[codes]) / len(sizes) * deviations
+        total, count = np.bincount(codes, sizes, groups), np.bincount(codes, minlength=groups)
+        others = (prior + total)[codes] - sizes
+        scales = np.maximum(others / (SHRUNK - 1 + count[codes]), LEAST)
+        spread = np.maximum((prior + total) / (SHRUNK + count), LEAST)
+        scores = errors / scales
+        of_each = [scores[cutoffs[known] == k] for k in np.unique(cutoffs[known])]
+        shared = np.arange(groups, dtype=np.float64), spread
+        found = [cls(*shared, _quantiles(own, np.ones(len(own))), least) for own in of_each]
+        return max(found, key=lambda one: float(np.ptp(one.ends(JUDGED_AT))))
+
     def ends(self, coverage: float) -> FloatArray:
         """Return the (2,) quantiles of the scores that a share ``coverage`` lies between.
 
@@ -90,17 +132,23 @@ class Intervals(NamedTuple):
         beyond = in_order(np.abs(self.scores)) / count * log(1 / ((count + 1) * tail))
         return np.asarray(self.scores[[0, -1]] + np.array([-beyond, beyond]))
 
-    def bounds(self, outputs: FloatArray, coverage: float) -> FloatArray:
-        """Return the (rows, 2) bounds of (rows,) predictions, encoded."""
-        scales = np.interp(outputs, self.knots, self.spread)
+    def bounds(
+        self, outputs: FloatArray, coverage: float, codes: Integers | None = None
+    ) -> FloatArray:
+        """Return the (rows, 2) bounds, encoded, of (rows,) predictions; or of groups, by codes."""
+        scales = np.interp(outputs if codes is None else codes, self.knots, self.spread)
         ends = outputs[:, None] + scales[:, None] * self.ends(coverage)
         return np.maximum(ends, self.least)
 
     def columns(
-        self, target: Target, outputs: FloatArray, coverage: float
+        self,
+        target: Target,
+        outputs: FloatArray,
+        coverage: float,
+        codes: Integers | None = None,
     ) -> dict[str, NDArray[Any]]:
         """Return the bounds of (rows, 1) outputs in the target's unit, by the names of columns."""
-        bounds = self.bounds(outputs[:, 0], coverage).T
+        bounds = self.bounds(outputs[:, 0], coverage, codes).T
         names = (f"{target.name} {end}" for end in ("low", "high"))
         decoded = (target.decode(one[:, None]) for one in bounds)
         return dict(zip(names, decoded, strict=True))
@@ -121,7 +169,8 @@ class Intervals(NamedTuple):
         if round((len(self.scores) + 1) * (1 - coverage), 9) >= sides:
             return []
         rows = many(len(self.scores), "row")
-        return [f"{rows} can't show {100 * coverage:.4g} %: the bounds are beyond all their errors"]
+        share = f"{100 * coverage:.4g} %"
+        return [f"intervals: {rows} can't show {share}: the bounds are beyond all their errors"]
 
     def encoded(self) -> Arrays:
         """The arrays of a file."""
@@ -143,6 +192,31 @@ class Intervals(NamedTuple):
         need(bool((np.diff(found["knots"]) > 0).all() and (found["spread"] > 0).all()))
         need(bool((np.diff(found["scores"]) >= 0).all() and found["least"] < inf))
         return cls(**found | {"least": float(found["least"])})
+
+
+def errors_for(
+    caller: str, coverage: float, intervals: Intervals | None, targets: Sequence[Target]
+) -> Intervals:
+    """Return the errors that ``caller`` needs, if the targets and the coverage suit it."""
+    check_number(caller if caller[0] == "-" else "coverage", coverage, rule_of("(0, 1)"))
+    of_sets, of_classes = caller == "predict_set", isinstance(targets[0], ClassTarget)
+    if of_sets != of_classes or len(targets) > 1:
+        needs = "a target with classes" if of_sets else "one numeric target"
+        kind = "classes of" if of_classes else "numeric target"
+        names = ", ".join(target.name for target in targets)
+        raise ValueError(f"{caller} needs {needs}, got the {kind} {names}")
+    if intervals is None:
+        raise ValueError(
+            f"{caller} needs errors on rows that the networks haven't seen, which fastgd.fit and "
+            "fit_groups keep, got a model without them"
+        )
+    return intervals
+
+
+def _least(target: NumberTarget, encoded: FloatArray) -> float:
+    """Zero, encoded, if no target is below it."""
+    zero = -target.mean / target.scale
+    return zero if encoded.min() >= zero else -inf
 
 
 def _spread(
@@ -185,9 +259,6 @@ def interval_scores(bounds: FloatArray, targets: FloatArray) -> FloatArray:
 
 # ---------------------------------------------------------------- probabilities of classes
 
-WARMEST, STEPS = 4.0, 18
-"""Temperatures are searched from 1 / WARMEST to WARMEST, in steps of a golden section."""
-
 GAINED = 2.0
 """By this a temperature must lower the log loss, summed over the rows; for one parameter that is
 significant at about 5 %."""
@@ -210,20 +281,11 @@ def temperature_of(outputs: FloatArray, encoded: FloatArray, weights: FloatArray
         found = _at_temperature(outputs, temperature)
         return mean_loss({"loss": "cross_entropy"}, found, encoded, weights)
 
-    low, high = -log(WARMEST), log(WARMEST)
-    golden = (5**0.5 - 1) / 2
-    a, b = high - golden * (high - low), low + golden * (high - low)
-    of_a, of_b = loss(exp(a)), loss(exp(b))
-    for _ in range(STEPS):
-        if of_a < of_b:
-            high, b, of_b = b, a, of_a
-            a = high - golden * (high - low)
-            of_a = loss(exp(a))
-        else:
-            low, a, of_a = a, b, of_b
-            b = low + golden * (high - low)
-            of_b = loss(exp(b))
-    best = round(exp((low + high) / 2), 2)
+    best = 1.0
+    for halving in range(9):  # the loss has one minimum: from 1/4 to 4
+        step = 2**0.5**halving
+        best = min((best / step, best, best * step), key=loss)
+    best = round(best, 2)
     gained = (loss(1.0) - loss(best)) * len(outputs)
     return best if gained > GAINED else 1.0
 
@@ -242,10 +304,10 @@ def calibrated(
     last layer are divided by the temperature: nothing else has to know it.
     """
     if not isinstance(target, ClassTarget):
-        zero = -target.mean / target.scale
-        least = zero if encoded.min() >= zero else -inf
+        least = _least(target, encoded)
         found = Intervals.learn(outputs[:, 0], encoded[:, 0], weights, least)
-        return tuple(runs), found, ""
+        wider = found.spread * (1 + OPTIMISM / len(outputs))
+        return tuple(runs), found._replace(spread=wider), ""
     temperature, note = temperature_of(outputs, encoded, costs), ""
     if temperature != 1:
         note = f"probabilities: a temperature of {temperature:g} lowers the log loss of the folds"

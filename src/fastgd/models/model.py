@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgd.checks.frames import like, opened
 from fastgd.checks.messages import did_you_mean, first_names, joined, layers_text, shown, warn
-from fastgd.checks.numbers import FloatArray, Seed, check_number, rule_of
+from fastgd.checks.numbers import FloatArray, Seed
 from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, option_rows
 from fastgd.export.exportable import Exportable
 from fastgd.export.exported import Exported
-from fastgd.models.intervals import Intervals
+from fastgd.models.intervals import Intervals, errors_for
 from fastgd.models.scores import Score, scorer_of
 from fastgd.store import Arrays, PathLike
 from fastgd.store.npz import Found
@@ -269,7 +269,8 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         >>> model.predict_interval({"x": [0.0, 2.0]}).round().tolist()
         [[-2.0, 2.0], [2.0, 6.0]]
         """
-        errors, table = self.judged_errors("predict_interval", coverage), opened(table, table=True)
+        errors = errors_for("predict_interval", coverage, self.intervals, self.targets)
+        table = opened(table, table=True)
         for line in errors.remarks(coverage):
             warn(line)
         found = errors.columns(self.targets[0], self.outputs(self._cells(table)), coverage)
@@ -314,27 +315,12 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         array([[ True, False],
                [False,  True]])
         """
-        errors, table = self.judged_errors("predict_set", coverage), opened(table, table=True)
+        errors = errors_for("predict_set", coverage, self.intervals, self.targets)
+        table = opened(table, table=True)
         for line in errors.remarks(coverage, sides=1):
             warn(line)
         found = errors.sets(self.outputs(self._cells(table)), coverage)
         return like(table, dict(zip(self.classes or (), found.T, strict=True)), found)
-
-    def judged_errors(self, caller: str, coverage: float) -> Intervals:
-        """Return the errors that ``caller`` needs, if the target and the coverage suit it."""
-        check_number(caller if caller[0] == "-" else "coverage", coverage, rule_of("(0, 1)"))
-        of_sets, of_classes = caller == "predict_set", self.classes is not None
-        if of_sets != of_classes or len(self.targets) > 1:
-            needs = "a target with classes" if of_sets else "one numeric target"
-            kind = "classes of" if of_classes else "numeric target"
-            names = ", ".join(target.name for target in self.targets)
-            raise ValueError(f"{caller} needs {needs}, got the {kind} {names}")
-        if self.intervals is None:
-            raise ValueError(
-                f"{caller} needs a model that fastgd.fit of this version has made, which keeps the "
-                "errors of its folds, got one without them"
-            )
-        return self.intervals
 
     def gradient(self, table: Table) -> dict[str, FloatArray]:
         """Derivatives of the predictions by the columns of numbers, at each row.
