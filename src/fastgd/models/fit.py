@@ -201,7 +201,8 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             inputs, cells, learned, learn, decisions, before, of_counts=of_counts
         )
         groups = None if table.groups is None else table.groups[some]
-        samples = SearchSamples(X, y, own, weights, weights * factors[own], groups)
+        time = None if table.last is None else table.last[some]
+        samples = SearchSamples(X, y, own, weights, weights * factors[own], groups, time)
         return preparation, target, samples
 
     count = len(parts.learn)
@@ -210,6 +211,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     numbers = preparation.numbers(table.inputs)
     leaked = leaks(preparation, numbers[parts.learn], encoder, learn.y)
     alike = copies(np.hstack([numbers, encoder.encode(wanted)]), parts)
+    alike += table.untimed(preparation, numbers, choices)
     tried = search(encoder, learn, sizes_for(learn, choices), choices)
     candidates = [one for one in tried if one.hidden_size or () in choices.hidden_size]
     best, linear = candidates[0], next(one for one in tried if not one.hidden_size)

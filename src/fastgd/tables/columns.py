@@ -109,6 +109,12 @@ class NumberColumn:
                 f"{self.name}: far outside {self.low:g} to {self.high:g}, the range in the "
                 f"training table, in {many(int(off.sum()), 'row')} ({100 * off.mean():.3g} %)"
             )
+        elif (
+            _YEARS[0] <= self.low and self.high <= _YEARS[1] and not (self.high % 1 or self.low % 1)
+        ):
+            late = int((numbers > self.high).sum())
+            if late and not (numbers % 1 > 0).any():
+                yield f"{self.name}: past {self.high:g}, the last year learned, in {many(late, 'row')}"
         if not self.flagged:
             gaps = cells if cells.kind == "numbers" else replace(cells, missing=np.isnan(numbers))
             yield from gaps.new_gaps(self.name, f": filled with {self.median:g}, the median")
@@ -278,22 +284,23 @@ class DateColumn:
         return days_of(dates_of(self.name, cells, self.order))
 
     def remarks(self, cells: Cells) -> Iterator[str]:
-        """Yield lines about dates far outside of the learned range, and about missing cells."""
-        days, margin = self.numbers(cells), (self.last - self.first) / 20
+        """Yield lines about dates after those learned or far before, and about missing cells."""
+        days, margin, is_time = (
+            self.numbers(cells),
+            (self.last - self.first) / 20,
+            self.order == "time",
+        )
+        first, last, median = (
+            day_text(n, self.order) for n in (self.first, self.last, self.median)
+        )
         for outside, where, end in (
-            (
-                days < self.first - margin,
-                "before",
-                f"{day_text(self.first, self.order)}, the first",
-            ),
-            (days > self.last + margin, "after", f"{day_text(self.last, self.order)}, the last"),
+            (days < self.first - margin, "before", f"{first}, the first"),
+            (days > self.last + margin * is_time, "after", f"{last}, the last"),
         ):
             if outside.any():
                 share = f"{100 * outside.mean():.3g} % of the rows"
-                what = "time" if self.order == "time" else "date"
-                yield f"{self.name}: {share} lie {where} {end} {what} learned"
+                yield f"{self.name}: {share} lie {where} {end} {'time' if is_time else 'date'} learned"
         if not self.flagged:
-            median = day_text(self.median, self.order)
             yield from cells.new_gaps(self.name, f": filled with {median}, the median")
 
 
