@@ -25,6 +25,7 @@ from fastgd.models.fit_choices import HIDDEN_SIZES, Choices
 from fastgd.models.fit_search import SearchSamples, sizes_for
 from fastgd.models.model import mean_outputs
 from fastgd.models.row_splits import (
+    RowOrder,
     folds_of,
     folds_of_groups,
     last_rows,
@@ -33,7 +34,7 @@ from fastgd.models.row_splits import (
 )
 from fastgd.models.scores import judged, scores_of
 from fastgd.tables import column_values
-from fastgd.tables.column_values import columns_of
+from fastgd.tables.column_values import cells_of, columns_of
 from fastgd.tables.preparation import Preparation
 from fastgd.tables.targets import ClassTarget, NumberTarget
 
@@ -93,16 +94,20 @@ def test_each_row_is_held_out_once_and_classes_are_spread(folds):
 def test_the_last_rows_are_those_of_the_largest_values(dates):
     order = RANDOM.permutation(100) // 3  # with ties
     values = np.datetime64("2020-01-01", "us") + order.astype("m8[D]") if dates else order
-    learn, judge = last_rows(values, 0.2)
+    known = RowOrder.learn("test_last", "day", cells_of("day", values))
+    learn, judge = last_rows(known.values(cells_of("day", values)), 0.2, known)
     assert sorted([*learn, *judge]) == list(range(100))
     assert order[learn].max() < order[judge].min()
     assert 20 <= len(judge) <= 22
 
 
 def test_few_last_values_leave_rows_to_learn_from():
-    assert last_rows(np.array([1] * 3 + [2] * 4 + [3] * 3), 0.6).judge.tolist() == [7, 8, 9]
-    with pytest.raises(ValueError, match="test_last must have larger values in the last rows, got"):
-        last_rows(np.ones(20), 0.2)
+    values = np.array([1.0] * 3 + [2.0] * 4 + [3.0] * 3)
+    assert last_rows(values, 0.6, RowOrder("day", None)).judge.tolist() == [7, 8, 9]
+    rule = "test_last must have larger values in the last rows, got"
+    for order, came in ((RowOrder("day", None), "18262"), (RowOrder("day", ""), "2020-01-01")):
+        with pytest.raises(ValueError, match=f"{rule} '{came}' in all"):
+            last_rows(np.full(20, 18262.0), 0.2, order)
 
 
 def test_groups_stay_together_in_the_test_set_and_in_folds():

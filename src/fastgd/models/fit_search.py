@@ -118,6 +118,7 @@ class Candidate(NamedTuple):
     l2: float
     loss: float
     score: float | None  # that of ``scoring``, if it was given
+    outputs: FloatArray  # of each row (rows, outputs) by the network of the fold without it
     trained: Sweep  # all settings of the search, and
     place: tuple[int, int, int]  # this one among its hidden sizes, learning rates and penalties
 
@@ -164,7 +165,9 @@ def search(
         return found
     for k in {0, next((k for k, one in enumerate(found) if not one.hidden_size), 0)}:
         again = refit(target, samples, found[k], choices)
-        found[k] = found[k]._replace(trained=again.trained, place=again.place)
+        found[k] = found[k]._replace(
+            outputs=again.outputs, trained=again.trained, place=again.place
+        )
     return found
 
 
@@ -212,7 +215,7 @@ def _tried(
             scores = scores_of(target, outputs, samples.y, objective, samples.weights)
             score = sign * scores[name] if isfinite(scores[name]) else -inf
         setting = (hidden_sizes[i], alphas[j], penalties[k])
-        found.append(Candidate(*setting, loss, score, result, (i, j, k)))
+        found.append(Candidate(*setting, loss, score, outputs, result, (i, j, k)))
     return sorted(found, key=lambda one: (-(one.score or 0.0), one.loss))
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.frames import like, opened
-from fastgd.checks.messages import escaped, warn
+from fastgd.checks.messages import escaped, shown, warn
 from fastgd.checks.numbers import FloatArray, check_choice, check_memory, check_path
 from fastgd.checks.presentation import (
     BEST,
@@ -27,9 +27,12 @@ from fastgd.export.exportable import ONNX_DTYPES, OnnxType
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import MODELS, GroupFits, Scaling, TrainedGroups, stacked
 from fastgd.models.model import Table
+from fastgd.models.row_splits import SEASONS, RowOrder, Season
 from fastgd.store import Arrays, PathLike
 from fastgd.store.files import whole_file
 from fastgd.store.npz import Found
+from fastgd.tables.column_values import cells_of
+from fastgd.tables.notations import DateOrder
 from fastgd.tables.preparation import Preparation, check_lengths
 from fastgd.tables.reading import columns_from
 from fastgd.tables.targets import ClassTarget, Target, target_from_json, target_to_json
@@ -50,6 +53,8 @@ _FITS: dict[str, codec.StoredField] = {
     # A file from before there were test sets has neither.
     "constant": StoredArray("f", "groups outputs", optional=True),
     "ridge": StoredArray("f", "groups coefficients", optional=True),
+    "last": StoredArray("f", "groups outputs", optional=True),
+    "seasonal": StoredArray("f", "groups steps outputs", optional=True),
 }
 _MEASURED: dict[str, codec.StoredField] = {
     "rows": StoredArray("i", "groups"),
@@ -66,6 +71,14 @@ _COMPARED: dict[str, codec.StoredField] = {
 }
 
 
+_JUDGED: dict[str, codec.StoredField] = {
+    "after": StoredArray("f", "groups cutoffs"),
+    "test_rows": StoredArray("i", "groups cutoffs"),
+    "test_error": StoredArray("f", "groups cutoffs"),
+}
+"""The measurements at each cutoff."""
+
+
 def encode(models: Any) -> tuple[JsonValues, Arrays]:
     """A GroupModels as a header and arrays."""
     arrays: Arrays = {
@@ -77,6 +90,7 @@ def encode(models: Any) -> tuple[JsonValues, Arrays]:
         **{f"levels_{k}": levels for k, levels in enumerate(models.keys.levels)},
         **{f"measured.{name}": array for name, array in models.measured.items()},
         **{f"compared.{name}": array for name, array in models.compared.items()},
+        **{f"judged.{name}": array for name, array in models.judged.items()},
         **codec.encode(_FITS, models.fits)[1],
     }
     results = {f"sweep_{k}": sweep for k, sweep in enumerate(models.fits.trained.sweeps)}
@@ -86,7 +100,8 @@ def encode(models: Any) -> tuple[JsonValues, Arrays]:
         if result is not None:
             _, parts[lead], content = codec.content_of(result)
             arrays |= {f"{lead}.{name}": array for name, array in content.items()}
-    return {"names": models.keys.names, "notes": models.notes, "parts": parts}, arrays
+    header = {"names": models.keys.names, "notes": models.notes, "parts": parts}
+    return header | ({"order": list(models.order)} if models.order else {}), arrays
 
 
 def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
@@ -97,11 +112,14 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
     preparation = Preparation.from_json(text_of(arrays, "preparation.preparation"))
     target = target_from_json(text_of(arrays, "target.target"))
     groups, inputs, outputs = len(keys), len(preparation.names), arrays["outputs_mean"].shape[1]
+    order = _order(header["order"]) if "order" in header else None
     dimensions = {
         "groups": (groups,),
         "inputs": (inputs,),
         "outputs": (outputs,),
         "coefficients": (inputs + 1,),
+        "steps": (SEASONS[order.season][0] if order and order.season else 0,),
+        "cutoffs": arrays["judged.after"].shape[1:] if "judged.after" in arrays else (),
     }
     sweeps = tuple(
         Sweep(**decode_sweep(parts[name], content[f"{name}."]))
@@ -135,6 +153,8 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
         chosen = codec.array_of(arrays, "chosen", "i", (groups,))
         need(bool(np.isin(chosen, [MODELS.index(name) for name in fits.names]).all()))
     return {
+        "order": order,
+        "judged": codec.decode(_JUDGED, {}, content["judged."], dimensions) if order else {},
         "keys": keys,
         "preparation": preparation,
         "target": target,
@@ -145,6 +165,12 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
         "notes": notes,
         "compared": {name: array for name, array in compared.items() if array is not None},
     }
+
+
+def _order(found: Any) -> RowOrder:
+    name, dates, season = found
+    need(dates in (None, *get_args(DateOrder)) and season in get_args(Season))
+    return RowOrder(text(name), dates, season)
 
 
 def _network(
@@ -195,6 +221,10 @@ class GroupModels(SavedResult, ShownInNotebooks):
         What was decided about the table when it was fitted, one line each.
     compared : dict of str to (groups,) array
         The test error of each model: see :attr:`comparison`.
+    order : RowOrder or None
+        The column that ``test_last`` named.
+    judged : dict of str to (groups, cutoffs) array
+        The error at each cutoff: see :attr:`cutoffs`.
     """
 
     keys: Keys
@@ -206,6 +236,8 @@ class GroupModels(SavedResult, ShownInNotebooks):
     measured: dict[str, NDArray[Any]] = field(repr=False)
     notes: tuple[str, ...] = field(repr=False)
     compared: dict[str, FloatArray] = field(default_factory=dict, repr=False)
+    order: RowOrder | None = field(default=None, repr=False)
+    judged: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -294,6 +326,34 @@ class GroupModels(SavedResult, ShownInNotebooks):
         Needs pandas (``pip install "fastgd[dataframe]"``).
         """
         return self._frame("comparison", self.compared)
+
+    @property
+    def cutoffs(self) -> pandas.DataFrame:
+        """One row per group and cutoff: its labels, rows and error of the steps after it.
+
+        ``after`` is the last value before the cutoff of the column that ``test_last`` named. The
+        mean of a group's errors is its test error in :attr:`errors`. Groups that are too short to
+        be judged have 0 rows.
+
+        Needs pandas (``pip install "fastgd[dataframe]"``).
+
+        Raises
+        ------
+        ValueError
+            If the models were not fitted with ``test_last``.
+        """
+        if self.order is None:
+            raise ValueError("cutoffs needs models that were fitted with test_last")
+        count = self.judged["after"].shape[1]
+        columns = {name: array.ravel() for name, array in self.judged.items()}
+        if self.order.dates is not None:
+            columns["after"] = np.rint(columns["after"] * 86_400e6).astype("M8[us]")
+        labels = {
+            name: [one for one in own for _ in range(count)]
+            for name, own in zip(self.keys.names, self.keys.columns(), strict=True)
+        }
+        table: pandas.DataFrame = dataframe(labels | columns, caller="cutoffs")
+        return table
 
     def _frame(self, name: str, columns: Mapping[str, NDArray[Any]]) -> pandas.DataFrame:
         labels = dict(zip(self.keys.names, self.keys.columns(), strict=True))
@@ -437,10 +497,23 @@ class GroupModels(SavedResult, ShownInNotebooks):
         for line in [*unknown, *self.preparation.remarks(cells)]:
             warn(line)
         prepared = self.preparation.transform(cells)
-        outputs = self.fits.predict(self.chosen, prepared, codes)
+        outputs = self.fits.predict(self.chosen, prepared, codes, self._phase(columns))
         if self.fallback is not None and (codes < 0).any():
             outputs[codes < 0] = self.fallback.predict(prepared[codes < 0])
         return outputs
+
+    def _phase(self, columns: Mapping[str, NDArray[Any]]) -> Integers | None:
+        """The step of the season of each row, if it predicts a group."""
+        order = self.order
+        if order is None or not (self.chosen == MODELS.index("seasonal naive")).any():
+            return None
+        if order.name not in columns:
+            raise ValueError(f"the table must have the column {shown(order.name)}, the order")
+        cells = cells_of(order.name, columns[order.name])
+        if cells.missing.any():
+            row = int(cells.missing.argmax()) + 1
+            raise ValueError(f"{order.name} must have no missing values, got one in row {row:,}")
+        return order.phases(order.values(cells))
 
     def _columns(self, table: Table) -> Mapping[str, NDArray[Any]]:
         """The columns of a table; in a file, labels are strings where they were strings."""
@@ -475,6 +548,7 @@ class GroupModels(SavedResult, ShownInNotebooks):
             None if shared is None else exported([shared], "to_onnx"),
             fits.ridge,
             fits.constant,
+            fits.last,
             self.chosen,
         )
         with whole_file(file) as stream:

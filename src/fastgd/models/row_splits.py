@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,11 @@ from fastgd.arguments.samples import balanced_factors
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import did_you_mean, many, shown
 from fastgd.checks.numbers import ABOVE_ZERO, FloatArray, check_number, integer
+from fastgd.formulas.calendar import fields_of
 from fastgd.models.fit_choices import Choices
 from fastgd.tables.column_values import Cells, array_of, cells_of, text_of, texts_shown
-from fastgd.tables.columns import Decisions
-from fastgd.tables.notations import dates_in
+from fastgd.tables.columns import Decisions, day_text, days_of
+from fastgd.tables.notations import DateOrder, dates_in, dates_of, numbers_like
 from fastgd.tables.preparation import (
     Preparation,
     check_lengths,
@@ -30,6 +31,60 @@ from fastgd.tables.targets import ClassTarget, NumberTarget, Target, width_of
 
 LEAST_ROWS = 10
 """A table with fewer rows can't be split."""
+
+
+Season = Literal["", "month", "quarter", "day of the week", "hour"]
+SEASONS: dict[Season, tuple[int, float]] = {
+    "month": (12, 365.25 / 12),
+    "quarter": (4, 365.25 / 4),
+    "day of the week": (7, 1.0),
+    "hour": (24, 1 / 24),
+}
+"""What repeats in a column of dates, the number of its steps, and the days of each."""
+
+
+class RowOrder(NamedTuple):
+    """The column that orders rows in time."""
+
+    name: str
+    dates: DateOrder | None  # how its dates are written; None for numbers
+    season: Season = ""  # what repeats, if its steps are those of a season
+
+    @classmethod
+    def learn(cls, role: str, name: str, cells: Cells) -> RowOrder:
+        """Return the order of these cells; TypeError if they are neither numbers nor dates."""
+        if cells.kind == "numbers":
+            return cls(name, None)
+        if (found := dates_in(name, cells)) is None:
+            raise TypeError(f"{role} must be numbers or dates, got {shown(cells.texts[0])}")
+        return cls(name, found[1])
+
+    def values(self, cells: Cells) -> FloatArray:
+        """Return the place in time of each row: a number, or days since 1970-01-01 UTC."""
+        if self.dates is not None:
+            return days_of(dates_of(self.name, cells, self.dates))
+        return numbers_like(self.name, cells, "", "", f"column {shown(self.name)} must be numbers")
+
+    def text(self, value: float) -> str:
+        """Return a place in time as in the table."""
+        return f"{value:.15g}" if self.dates is None else day_text(value)
+
+    def with_season(self, step: float) -> RowOrder:
+        """Return it with the season whose steps are this long: days, or fractions of years."""
+        days = step if self.dates is not None else 365.25 * step
+        known = [name for name, (_, own) in SEASONS.items() if abs(days / own - 1) < 0.1]
+        if self.dates is None:
+            known = [name for name in known if name in ("month", "quarter")]
+        return self._replace(season=known[0] if known else "")
+
+    def phases(self, time: FloatArray) -> Integers:
+        """Return the step of the season, from 0, at each place in time."""
+        count, _ = SEASONS[self.season]
+        if self.dates is None:  # 2000.083 is a February
+            return np.asarray(np.rint(time * count).astype(np.int64) % count)
+        if self.season == "quarter":
+            return np.asarray(fields_of(time)["month"] // 3)
+        return fields_of(time)[self.season]
 
 
 class TrainTestRows(NamedTuple):
@@ -49,17 +104,16 @@ def parts_of(labels: Integers, share: float, seed: int) -> TrainTestRows:
     return TrainTestRows(np.flatnonzero(~judge), np.flatnonzero(judge))
 
 
-def last_rows(order: NDArray[Any], share: float) -> TrainTestRows:
+def last_rows(values: FloatArray, share: float, order: RowOrder) -> TrainTestRows:
     """Split rows into training and test set, which is the last of them; ties stay together."""
-    rows = len(order)
-    cut = np.sort(order)[rows - min(ceil(share * rows), rows - LEAST_ROWS // 2)]
-    judge = order >= cut
+    rows = len(values)
+    cut = np.sort(values)[rows - min(ceil(share * rows), rows - LEAST_ROWS // 2)]
+    judge = values >= cut
     if (~judge).sum() < LEAST_ROWS // 2:
-        judge = order > cut
+        judge = values > cut
     if not judge.any():
-        raise ValueError(
-            f"test_last must have larger values in the last rows, got {shown(str(cut))} in all"
-        )
+        same = shown(order.text(cut))
+        raise ValueError(f"test_last must have larger values in the last rows, got {same} in all")
     return TrainTestRows(np.flatnonzero(~judge), np.flatnonzero(judge))
 
 
@@ -171,7 +225,8 @@ class FitRows(NamedTuple):
     wanted: Cells
     weights: FloatArray
     groups: Integers | None  # the index of each row's group, if groups stay together
-    last: NDArray[Any] | None  # the order of the rows, if the last ones are the test set
+    order: RowOrder | None  # if the last ones are the test set, and
+    last: FloatArray | None  # the place of each row in it
     drop: list[str]
     notes: list[str]
 
@@ -205,12 +260,9 @@ class FitRows(NamedTuple):
                 )
         order = None
         if last is not None:
-            cells = inputs[last]
-            dates = (cells.values,) if cells.kind == "numbers" else dates_in(last, cells)
-            if dates is None:
-                raise TypeError(f"test_last must be numbers or dates, got {shown(cells.texts[0])}")
-            order = dates[0]
-        return cls(inputs, wanted, weights, groups, order, drop, notes)
+            order = RowOrder.learn("test_last", last, inputs[last])
+        values = None if order is None else order.values(inputs[order.name])
+        return cls(inputs, wanted, weights, groups, order, values, drop, notes)
 
     def split(self, labels: Integers, choices: Choices) -> TrainTestRows:
         """Split them into training and test set, and note how; labels are their classes."""
@@ -220,7 +272,8 @@ class FitRows(NamedTuple):
         elif self.groups is not None:
             parts = rows_of_groups(self.groups, share, choices.seed, choices.folds)
         elif self.last is not None:
-            parts = last_rows(self.last, share)
+            assert self.order is not None
+            parts = last_rows(self.last, share, self.order)
             how = f"the last by {choices.test_last}"
         else:
             parts = parts_of(labels, share, choices.seed)
@@ -261,7 +314,7 @@ def _with_roles(
     roles = {"test_last": last, "test_group": group, "sample_weight": weight}
     for role, name in roles.items():
         if name is not None:
-            columns = {**columns, name: _complete(role, name, columns)}
+            columns = {**columns, name: complete(role, name, columns)}
             drop += [] if name in (last, *drop) else [name]
         if name == target:
             raise ValueError(f"{role} must not name the target, got {shown(target)}")
@@ -270,7 +323,7 @@ def _with_roles(
     return columns, drop, weight
 
 
-def _complete(role: str, name: str, columns: Mapping[str, Any]) -> Cells:
+def complete(role: str, name: str, columns: Mapping[str, Any]) -> Cells:
     """The cells of a column that has a role in the fit, none of them missing."""
     column_names(role, [name], columns)
     cells = cells_of(name, columns[name])

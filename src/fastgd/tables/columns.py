@@ -273,30 +273,31 @@ class DateColumn:
 
     def numbers(self, cells: Cells) -> FloatArray:
         """Return the cells as days since 1970-01-01 UTC, NaN where missing."""
-        return _days_of(dates_of(self.name, cells, self.order))
+        return days_of(dates_of(self.name, cells, self.order))
 
     def remarks(self, cells: Cells) -> Iterator[str]:
         """Yield lines about dates far outside of the learned range, and about missing cells."""
         days, margin = self.numbers(cells), (self.last - self.first) / 20
         for outside, where, end in (
-            (days < self.first - margin, "before", f"{_written(self.first)}, the first"),
-            (days > self.last + margin, "after", f"{_written(self.last)}, the last"),
+            (days < self.first - margin, "before", f"{day_text(self.first)}, the first"),
+            (days > self.last + margin, "after", f"{day_text(self.last)}, the last"),
         ):
             if outside.any():
                 share = f"{100 * outside.mean():.3g} % of the rows"
                 yield f"{self.name}: {share} lie {where} {end} date learned"
         if not self.flagged:
-            median = _written(self.median)
+            median = day_text(self.median)
             yield from cells.new_gaps(self.name, f": filled with {median}, the median")
 
 
-def _days_of(values: NDArray[np.datetime64]) -> FloatArray:
+def days_of(values: NDArray[np.datetime64]) -> FloatArray:
+    """Days since 1970-01-01, NaN where missing."""
     day = values.astype("M8[D]")
     rest = (values - day) / np.timedelta64(1, "D")
     return np.where(np.isnat(values), np.nan, day.astype(np.int64) + rest)
 
 
-def _written(days: float) -> str:
+def day_text(days: float) -> str:
     """A date for messages."""
     return text_of(np.datetime64(round(days * 86400), "s"))
 
@@ -443,10 +444,10 @@ def learn_dates(name: str, cells: Cells) -> Learned | None:
     if found is None:
         return None
     dates, order, how = found
-    days = _days_of(dates)[~cells.missing]
+    days = days_of(dates)[~cells.missing]
     missing = len(cells.values) - len(days)
     if days.min() == days.max() and not missing:
-        return Learned(None, f"{name}: left out: every row has {_written(days[0])}")
+        return Learned(None, f"{name}: left out: every row has {day_text(days[0])}")
     parts = fields_of(days)
     varying = [part for part in FIELDS[1:] if (parts[part] != parts[part][0]).any()]
     column = DateColumn(
@@ -462,7 +463,7 @@ def learn_dates(name: str, cells: Cells) -> Learned | None:
     )
     note = f"{name}: dates{how}: inputs for {', '.join(['elapsed days', *varying])}"
     if missing:
-        median = _written(column.median)
+        median = day_text(column.median)
         note += f"; {cells.gaps}: filled with {median}, the median, and flagged by an input"
     return Learned(column, note)
 
