@@ -16,7 +16,7 @@ from fastgd.checks.messages import first_names, joined, layers_text, warn
 from fastgd.checks.numbers import FloatArray, check_number, rule_of
 from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, option_rows
 from fastgd.export.exportable import Exportable
-from fastgd.export.exported import Exported
+from fastgd.export.exported import Bounds, Exported
 from fastgd.models.intervals import Intervals
 from fastgd.store import Arrays, PathLike
 from fastgd.store.npz import Found
@@ -428,6 +428,13 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
 
     def _exported(self, caller: str) -> Exported:
         return exported(self.runs, caller, self.preparation, self.targets)
+
+    def _bounds(self, interval: float) -> Bounds:
+        errors = errors_for("interval", interval, self.intervals, self.targets)
+        [target] = (one for one in self.targets if isinstance(one, NumberTarget))
+        knots, least = (one * target.scale + target.mean for one in (errors.knots, errors.least))
+        ends = errors.ends(interval)
+        return Bounds.between(interval, knots, errors.spread * target.scale, ends, least)
 
     def _input_rows(self, X: Table) -> FloatArray:
         return self.preparation.numbers(self.columns(X))
