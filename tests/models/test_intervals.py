@@ -325,5 +325,5 @@ def test_what_is_refused(case, numbers, classes):
 
 def test_models_without_them_say_so(numbers):
     old = replace(numbers, intervals=None)  # as in files of before
-    with pytest.raises(ValueError, match="which keeps the errors of its folds, got one without"):
+    with pytest.raises(ValueError, match="got a model without them"):
         old.predict_interval({"x": X})

@@ -19,6 +19,7 @@ from fastgd.cli.refusals import RefusedError, refusing
 from fastgd.cli.result_tables import number_text, scores_line
 from fastgd.cli.terminal import print_plain, print_rich, print_table
 from fastgd.export.exportable import Exportable, c_name
+from fastgd.models.intervals import errors_for
 from fastgd.models.model import decoded
 from fastgd.models.scores import Scores, scores_of
 from fastgd.tables.column_values import cells_of, texts_shown
@@ -129,7 +130,8 @@ def predict(
                 f"{saved} must be a model (fastgd fit --save, train --prepare --save), but it "
                 f"holds a {type(model).__name__}, which doesn't know what its inputs are called"
             )
-        errors = None if interval is None else model.judged_errors("--interval", interval)
+        known = (model.intervals, model.targets)
+        errors = None if interval is None else errors_for("--interval", interval, *known)
         columns = read_columns(file, sep, decimal, texts=model.preparation.texts)
         with about(file):
             remarks = model.remarks(columns)

@@ -416,6 +416,7 @@ class ExportedGroups(NamedTuple):
     constant: FloatArray | None  # (groups, outputs)
     last: FloatArray | None  # (groups, outputs): the last targets
     chosen: NDArray[np.int64]  # (groups,): 0 for the network, 1 to 4 for the others in this order
+    spread: FloatArray | None  # (groups, 1): what the bounds of the whole are multiplied by
 
 
 def groups_model(groups: ExportedGroups, dtype: str) -> bytes:
@@ -459,7 +460,13 @@ def groups_model(groups: ExportedGroups, dtype: str) -> bytes:
         add_classes(graph, found, target.decode(np.eye(len(target.classes))), gaps=True)
     else:
         scaled = graph.add("Mul", found, graph.constant(target.scale))
-        graph.numbers(graph.add("Add", scaled, graph.constant(target.mean)), "variable", 1)
+        found = graph.add("Add", scaled, graph.constant(target.mean))
+        graph.numbers(found, "variable", 1)
+        if (bounds := groups.whole.bounds) and groups.spread is not None:
+            place = graph.add("Max", code, graph.constant(0, np.int64))
+            known = graph.add("Gather", graph.constant(groups.spread), place)
+            spread = graph.add("Where", is_unknown, graph.constant(np.nan), known)
+            _add_bounds(graph, found, spread, bounds.ends, bounds.least)
     return bytes(graph.model().SerializeToString())
 
 

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.frames import like, opened
 from fastgd.checks.messages import escaped, shown, warn
-from fastgd.checks.numbers import FloatArray, check_choice, check_memory, check_path
+from fastgd.checks.numbers import (
+    FloatArray,
+    check_choice,
+    check_memory,
+    check_number,
+    check_path,
+    rule_of,
+)
 from fastgd.checks.presentation import (
     BEST,
     Description,
@@ -26,6 +33,7 @@ from fastgd.checks.presentation import (
 from fastgd.export.exportable import ONNX_DTYPES, OnnxType
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import MODELS, GroupFits, Scaling, TrainedGroups, stacked
+from fastgd.models.intervals import Intervals, errors_for
 from fastgd.models.model import Table
 from fastgd.models.row_splits import SEASONS, RowOrder, Season
 from fastgd.store import Arrays, PathLike
@@ -101,6 +109,7 @@ def encode(models: Any) -> tuple[JsonValues, Arrays]:
             _, parts[lead], content = codec.content_of(result)
             arrays |= {f"{lead}.{name}": array for name, array in content.items()}
     header = {"names": models.keys.names, "notes": models.notes, "parts": parts}
+    arrays |= models.intervals.encoded() if models.intervals else {}
     return header | ({"order": list(models.order)} if models.order else {}), arrays
 
 
@@ -148,6 +157,8 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
         trained=TrainedGroups(sweeps, places),
         shared=shared,
     )
+    intervals = Intervals.decoded(arrays)
+    need(intervals is None or len(intervals.knots) == groups)
     chosen = np.zeros(groups, np.int64)
     if "chosen" in arrays:
         chosen = codec.array_of(arrays, "chosen", "i", (groups,))
@@ -163,6 +174,7 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
         "fallback": fallback,
         "measured": {name: array for name, array in measured.items() if array is not None},
         "notes": notes,
+        "intervals": intervals,
         "compared": {name: array for name, array in compared.items() if array is not None},
     }
 
@@ -225,6 +237,8 @@ class GroupModels(SavedResult, ShownInNotebooks):
         The column that ``test_last`` named.
     judged : dict of str to (groups, cutoffs) array
         The error at each cutoff: see :attr:`cutoffs`.
+    intervals : fastgd.models.intervals.Intervals or None
+        The errors on rows that the models haven't seen, for :meth:`predict_interval`.
     """
 
     keys: Keys
@@ -238,6 +252,7 @@ class GroupModels(SavedResult, ShownInNotebooks):
     compared: dict[str, FloatArray] = field(default_factory=dict, repr=False)
     order: RowOrder | None = field(default=None, repr=False)
     judged: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False)
+    intervals: Intervals | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -435,6 +450,48 @@ class GroupModels(SavedResult, ShownInNotebooks):
         found = self._decoded(self._outputs(df))
         return like(df, {self.target.name: found}, found)
 
+    def predict_interval(self, df: Table, coverage: float = 0.9) -> Any:
+        """Predict an interval for each row, in which its target lies with this probability.
+
+        The intervals are conformal, as those of :meth:`fastgd.Model.predict_interval`: of the
+        errors on test rows (with ``test_last`` those after all cutoffs; without a test set on
+        validation rows). They are pooled over the groups after division by each group's spread: the
+        mean size of its errors, shrunk towards that of all groups. So a share of about ``coverage``
+        of the rows of all groups lies inside, and hardly less of a group with many of these rows.
+
+        Parameters
+        ----------
+        df : DataFrame, mapping of str to (rows,) arrays, or path
+            As in :meth:`predict`.
+        coverage : float
+            Above 0 and below 1.
+
+        Returns
+        -------
+        (rows, 2) DataFrame or array
+            As of :meth:`fastgd.Model.predict_interval`. NaN for unknown groups, no row of which was
+            judged.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`predict`, or if the target has classes, or no rows were held out.
+
+        Warns
+        -----
+        UserWarning
+            If there were too few of these rows to show this coverage, or as :meth:`predict`.
+        """
+        errors = errors_for("predict_interval", coverage, self.intervals, (self.target,))
+        df = opened(df, table=True)
+        for line in errors.remarks(coverage):
+            warn(line)
+        columns = self._columns(df)
+        outputs, codes = self._outputs(columns), self.keys.codes(columns)
+        outputs[codes < 0] = np.nan
+        found = errors.columns(self.target, outputs, coverage, codes)
+        return like(df, found, np.column_stack(list(found.values())))
+
     def _decoded(self, outputs: FloatArray) -> NDArray[Any]:
         """Predictions, NaN or None where there are no outputs."""
         missing = np.asarray(np.isnan(outputs).any(axis=1))
@@ -521,13 +578,16 @@ class GroupModels(SavedResult, ShownInNotebooks):
         texts = [name for name, own in labels if own.dtype.kind == "U"]
         return columns_from(table, (*self.preparation.texts, *texts))
 
-    def to_onnx(self, path: PathLike, *, dtype: OnnxType = "float64") -> None:
+    def to_onnx(
+        self, path: PathLike, *, dtype: OnnxType = "float64", interval: float | None = None
+    ) -> None:
         """Write the models of all groups as one file in ONNX format, for other runtimes.
 
         The inputs are the group columns, (rows, 1) strings or int64, and the columns of the table
         as in :meth:`fastgd.Model.to_onnx`, whose outputs it has, too. They equal those of
         :meth:`predict` up to rounding: for an unknown group those of the global network, or NaN and
-        the label "".
+        the label "". With the coverage of an ``interval`` its bounds are two outputs more, ``low``
+        and ``high`` (rows, 1), as of :meth:`predict_interval`.
 
         Raises
         ------
@@ -535,12 +595,18 @@ class GroupModels(SavedResult, ShownInNotebooks):
             As :meth:`fastgd.Model.to_onnx`, or if labels are neither strings nor whole numbers.
         """
         file, dtype = check_path("path", path), check_choice("dtype", dtype, ONNX_DTYPES)
+        bounds = spread = None
+        if interval is not None:
+            check_number("interval", interval, rule_of("(0, 1)"))
+            errors = errors_for("interval", interval, self.intervals, (self.target,))
+            bounds = errors.in_units(self.target, interval)
+            spread = errors.spread[:, None] * self.target.scale
         from fastgd.export.onnx import ExportedGroups, groups_model
 
         unknown = [] if self.fallback is None else [self.fallback]
         fits, shared = self.fits, self.fits.shared
         groups = ExportedGroups(
-            exported(unknown, "to_onnx", self.preparation, (self.target,)),
+            exported(unknown, "to_onnx", self.preparation, (self.target,))._replace(bounds=bounds),
             dict(zip(self.keys.names, self.keys.levels, strict=True)),
             self.keys.members,
             fits.inputs,
@@ -550,6 +616,7 @@ class GroupModels(SavedResult, ShownInNotebooks):
             fits.constant,
             fits.last,
             self.chosen,
+            spread,
         )
         with whole_file(file) as stream:
             stream.write(groups_model(groups, dtype))

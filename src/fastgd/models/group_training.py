@@ -471,7 +471,8 @@ class Fitted(NamedTuple):
     chosen: Integers
     measured: dict[str, NDArray[Any]]
     compared: dict[str, FloatArray]
-    judged: FloatArray  # outputs of the test rows by models that haven't learned from them
+    judged: FloatArray  # outputs of the test rows (without any, of the validation rows) by models
+    # that haven't learned from them
 
 
 class Stages(NamedTuple):
@@ -509,9 +510,9 @@ class Stages(NamedTuple):
             best = best_of(of_each, held, self.groups)
             penalties, ridge = np.array(PENALTIES)[best], tried[best, np.arange(self.groups)]
         chosen = np.zeros(self.groups, np.int64)
+        kept = inputs, outputs, trained, constant, ridge, shared
+        first = GroupFits(*kept, *latest(learned, self.groups, self.season))
         if self.model == "best":
-            kept = inputs, outputs, trained, constant, ridge, shared
-            first = GroupFits(*kept, *latest(learned, self.groups, self.season))
             # Without validation rows the shared network has no prediction, and none is needed.
             names = first.names if len(held.codes) else ["network"]
             of_each = [first.outputs_of(n, held.inputs, held.codes, held.phase) for n in names]
@@ -540,6 +541,8 @@ class Stages(NamedTuple):
         if self.model == "best":
             measured["model"] = np.where(status == "constant", status, np.array(MODELS)[chosen])
         measured["status"] = status
+        if not len(test.codes):
+            outputs_found = first.predict(chosen, held.inputs, held.codes, held.phase)
         return Fitted(final, chosen, measured, compared, outputs_found)
 
     def _fitted(

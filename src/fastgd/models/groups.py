@@ -34,7 +34,15 @@ from fastgd.formulas.named import loss_of
 from fastgd.models.cutoffs import CUTOFFS, Cutoffs, Forecasts, Judged, Split, season_step
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_models import GroupModels
-from fastgd.models.group_training import SELECTED, START, GroupRows, Stages, train_all_rows
+from fastgd.models.group_training import (
+    SELECTED,
+    START,
+    GroupRows,
+    Scaling,
+    Stages,
+    train_all_rows,
+)
+from fastgd.models.intervals import JUDGED_AT, Intervals
 from fastgd.models.model import Table
 from fastgd.models.row_splits import SEASONS, RowOrder, complete, encode_rows, hold_out
 from fastgd.optimizers import Adam, Axis, Hyperparameters
@@ -341,8 +349,17 @@ def fit_groups(
     fallback = None
     if unknown == "global":
         fallback = train_all_rows(rows, settings, draw, path and path / _UNKNOWN)
+    unseen = rows.where(rows.test if rows.test.any() else rows.held)
+    forecasts = (found.judged, unseen.targets, unseen.codes)
+    if cutoffs_judged:
+        found_then = cutoffs_judged.forecasts
+        forecasts = (found_then.outputs, found_then.targets, found_then.codes)
+    spread = Scaling.of_groups(rows.targets, rows.codes, len(keys)).scale[:, 0]
+    intervals = Intervals.of_groups(encoder, *forecasts, spread)
+    if intervals is not None:
+        notes = [*notes, *(f"intervals: {line}" for line in intervals.remarks(JUDGED_AT))]
     known = (keys, preparation, encoder, found.fits, found.chosen, fallback)
-    return GroupModels(*known, measured, tuple(notes), compared, order, judged)
+    return GroupModels(*known, measured, tuple(notes), compared, order, judged, intervals)
 
 
 def _checked_shares(validation: float, test: float, model: str) -> tuple[float, float]:

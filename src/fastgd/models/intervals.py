@@ -13,14 +13,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import many
-from fastgd.checks.numbers import FloatArray
+from fastgd.checks.numbers import FloatArray, check_number, rule_of
 from fastgd.engine.formula_values import evaluate
+from fastgd.export.exported import Bounds
 from fastgd.models.scores import mean_loss
 from fastgd.store import Arrays
 from fastgd.store.npz import Found
 from fastgd.tables.column_values import in_order, weighted_mean
-from fastgd.tables.targets import ClassTarget, Target
+from fastgd.tables.targets import ClassTarget, NumberTarget, Target
 from fastgd.training.codec import array_of, need
 from fastgd.training.run import Run
 
@@ -77,6 +79,36 @@ class Intervals(NamedTuple):
             found.append((weighted_mean(interval_scores(bounds, targets), weights), one))
         return min(found, key=lambda pair: pair[0])[1]
 
+    @classmethod
+    def of_groups(
+        cls,
+        target: Target,
+        outputs: FloatArray,
+        encoded: FloatArray,
+        codes: Integers,
+        deviations: FloatArray,
+    ) -> Intervals | None:
+        """Learn from (rows, 1) outputs for rows that the models of their groups haven't seen.
+
+        The knots are the indices of the groups. The spread of a group is the mean size of its
+        errors, shrunk towards that of all groups, in proportion to the deviations (groups,) of
+        their targets; the one that scales an error hasn't learned from it.
+        """
+        known = np.isfinite(outputs[:, 0])
+        if isinstance(target, ClassTarget) or not known.any():
+            return None
+        errors, codes = (encoded - outputs)[known, 0], codes[known]
+        sizes, groups, varied = np.abs(errors), len(deviations), deviations > 0
+        typical = in_order(deviations) / max(1, int(varied.sum())) or 1.0
+        deviations = np.where(varied, deviations, typical)
+        prior = SHRUNK * in_order(sizes / deviations[codes]) / len(sizes) * deviations
+        total, count = np.bincount(codes, sizes, groups), np.bincount(codes, minlength=groups)
+        others = (prior + total)[codes] - sizes
+        scales = np.maximum(others / (SHRUNK - 1 + count[codes]), LEAST)
+        spread = np.maximum((prior + total) / (SHRUNK + count), LEAST)
+        scores = _quantiles(errors / scales, np.ones(len(errors)))
+        return cls(np.arange(groups, dtype=np.float64), spread, scores, _least(target, encoded))
+
     def ends(self, coverage: float) -> FloatArray:
         """Return the (2,) quantiles of the scores that a share ``coverage`` lies between.
 
@@ -90,20 +122,32 @@ class Intervals(NamedTuple):
         beyond = in_order(np.abs(self.scores)) / count * log(1 / ((count + 1) * tail))
         return np.asarray(self.scores[[0, -1]] + np.array([-beyond, beyond]))
 
-    def bounds(self, outputs: FloatArray, coverage: float) -> FloatArray:
-        """Return the (rows, 2) bounds of (rows,) predictions, encoded."""
-        scales = np.interp(outputs, self.knots, self.spread)
+    def bounds(
+        self, outputs: FloatArray, coverage: float, codes: Integers | None = None
+    ) -> FloatArray:
+        """Return the (rows, 2) bounds, encoded, of (rows,) predictions; or of groups, by codes."""
+        scales = np.interp(outputs if codes is None else codes, self.knots, self.spread)
         ends = outputs[:, None] + scales[:, None] * self.ends(coverage)
         return np.maximum(ends, self.least)
 
     def columns(
-        self, target: Target, outputs: FloatArray, coverage: float
+        self,
+        target: Target,
+        outputs: FloatArray,
+        coverage: float,
+        codes: Integers | None = None,
     ) -> dict[str, NDArray[Any]]:
         """Return the bounds of (rows, 1) outputs in the target's unit, by the names of columns."""
-        bounds = self.bounds(outputs[:, 0], coverage).T
+        bounds = self.bounds(outputs[:, 0], coverage, codes).T
         names = (f"{target.name} {end}" for end in ("low", "high"))
         decoded = (target.decode(one[:, None]) for one in bounds)
         return dict(zip(names, decoded, strict=True))
+
+    def in_units(self, target: Any, coverage: float) -> Bounds:
+        """The same for numbers in the target's unit, for exports."""
+        knots, least = (one * target.scale + target.mean for one in (self.knots, self.least))
+        ends = self.ends(coverage)
+        return Bounds.between(coverage, knots, self.spread * target.scale, ends, least)
 
     def sets(self, probabilities: FloatArray, coverage: float) -> NDArray[np.bool_]:
         """Return the (rows, classes) sets of classes: of the least size (Sadinle and others 2019).
@@ -143,6 +187,31 @@ class Intervals(NamedTuple):
         need(bool((np.diff(found["knots"]) > 0).all() and (found["spread"] > 0).all()))
         need(bool((np.diff(found["scores"]) >= 0).all() and found["least"] < inf))
         return cls(**found | {"least": float(found["least"])})
+
+
+def errors_for(
+    caller: str, coverage: float, intervals: Intervals | None, targets: Sequence[Target]
+) -> Intervals:
+    """Return the errors that ``caller`` needs, if the targets and the coverage suit it."""
+    check_number(caller if caller[0] == "-" else "coverage", coverage, rule_of("(0, 1)"))
+    of_sets, of_classes = caller == "predict_set", isinstance(targets[0], ClassTarget)
+    if of_sets != of_classes or len(targets) > 1:
+        needs = "a target with classes" if of_sets else "one numeric target"
+        kind = "classes of" if of_classes else "numeric target"
+        names = ", ".join(target.name for target in targets)
+        raise ValueError(f"{caller} needs {needs}, got the {kind} {names}")
+    if intervals is None:
+        raise ValueError(
+            f"{caller} needs errors on rows that the networks haven't seen, which fastgd.fit and "
+            "fit_groups keep, got a model without them"
+        )
+    return intervals
+
+
+def _least(target: NumberTarget, encoded: FloatArray) -> float:
+    """Zero, encoded, if no target is below it."""
+    zero = -target.mean / target.scale
+    return zero if encoded.min() >= zero else -inf
 
 
 def _spread(
@@ -242,8 +311,7 @@ def calibrated(
     last layer are divided by the temperature: nothing else has to know it.
     """
     if not isinstance(target, ClassTarget):
-        zero = -target.mean / target.scale
-        least = zero if encoded.min() >= zero else -inf
+        least = _least(target, encoded)
         found = Intervals.learn(outputs[:, 0], encoded[:, 0], weights, least)
         return tuple(runs), found, ""
     temperature, note = temperature_of(outputs, encoded, costs), ""

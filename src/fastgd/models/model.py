@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from fastgd.checks.frames import like, opened
 from fastgd.checks.messages import first_names, joined, layers_text, warn
-from fastgd.checks.numbers import FloatArray, check_number, rule_of
+from fastgd.checks.numbers import FloatArray
 from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, option_rows
 from fastgd.export.exportable import Exportable
 from fastgd.export.exported import Bounds, Exported
-from fastgd.models.intervals import Intervals
+from fastgd.models.intervals import Intervals, errors_for
 from fastgd.store import Arrays, PathLike
 from fastgd.store.npz import Found
 from fastgd.tables.column_values import Cells
@@ -244,7 +244,8 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         >>> model.predict_interval({"x": [0.0, 2.0]}).round().tolist()
         [[-2.0, 2.0], [2.0, 6.0]]
         """
-        errors, table = self.judged_errors("predict_interval", coverage), opened(table, table=True)
+        errors = errors_for("predict_interval", coverage, self.intervals, self.targets)
+        table = opened(table, table=True)
         for line in errors.remarks(coverage):
             warn(line)
         found = errors.columns(self.targets[0], self.outputs(self._cells(table)), coverage)
@@ -289,27 +290,12 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         array([[ True, False],
                [False,  True]])
         """
-        errors, table = self.judged_errors("predict_set", coverage), opened(table, table=True)
+        errors = errors_for("predict_set", coverage, self.intervals, self.targets)
+        table = opened(table, table=True)
         for line in errors.remarks(coverage, sides=1):
             warn(line)
         found = errors.sets(self.outputs(self._cells(table)), coverage)
         return like(table, dict(zip(self.classes or (), found.T, strict=True)), found)
-
-    def judged_errors(self, caller: str, coverage: float) -> Intervals:
-        """Return the errors that ``caller`` needs, if the target and the coverage suit it."""
-        check_number(caller if caller[0] == "-" else "coverage", coverage, rule_of("(0, 1)"))
-        of_sets, of_classes = caller == "predict_set", self.classes is not None
-        if of_sets != of_classes or len(self.targets) > 1:
-            needs = "a target with classes" if of_sets else "one numeric target"
-            kind = "classes of" if of_classes else "numeric target"
-            names = ", ".join(target.name for target in self.targets)
-            raise ValueError(f"{caller} needs {needs}, got the {kind} {names}")
-        if self.intervals is None:
-            raise ValueError(
-                f"{caller} needs a model that fastgd.fit of this version has made, which keeps the "
-                "errors of its folds, got one without them"
-            )
-        return self.intervals
 
     def gradient(self, table: Table) -> dict[str, FloatArray]:
         """Derivatives of the predictions by the columns of numbers, at each row.
@@ -431,10 +417,7 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
 
     def _bounds(self, interval: float) -> Bounds:
         errors = errors_for("interval", interval, self.intervals, self.targets)
-        [target] = (one for one in self.targets if isinstance(one, NumberTarget))
-        knots, least = (one * target.scale + target.mean for one in (errors.knots, errors.least))
-        ends = errors.ends(interval)
-        return Bounds.between(interval, knots, errors.spread * target.scale, ends, least)
+        return errors.in_units(self.targets[0], interval)
 
     def _input_rows(self, X: Table) -> FloatArray:
         return self.preparation.numbers(self.columns(X))
