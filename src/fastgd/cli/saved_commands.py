@@ -302,6 +302,8 @@ LANGUAGES = {
     --to LANGUAGE  c, js, wasm or onnx (default: by the ending of FILE: .h, .js, ...).
     --name NAME  With c: what the names in the header begin with (default: that of FILE).
     --dtype DTYPE  With onnx: float64, or float32 for runtimes without float64.
+    --interval SHARE  For a numeric target of fit: bounds between which this share of the targets
+        lies, such as 0.9, in addition.
     """,
     saved={"default": ...},
 )

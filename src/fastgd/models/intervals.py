@@ -17,6 +17,7 @@ from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import many
 from fastgd.checks.numbers import FloatArray, check_number, rule_of
 from fastgd.engine.formula_values import evaluate
+from fastgd.export.exported import Bounds
 from fastgd.models.scores import mean_loss
 from fastgd.store import Arrays
 from fastgd.store.npz import Found
@@ -152,6 +153,12 @@ class Intervals(NamedTuple):
         names = (f"{target.name} {end}" for end in ("low", "high"))
         decoded = (target.decode(one[:, None]) for one in bounds)
         return dict(zip(names, decoded, strict=True))
+
+    def in_units(self, target: Any, coverage: float) -> Bounds:
+        """The same for numbers in the target's unit, for exports."""
+        knots, least = (one * target.scale + target.mean for one in (self.knots, self.least))
+        ends = self.ends(coverage)
+        return Bounds.between(coverage, knots, self.spread * target.scale, ends, least)
 
     def sets(self, probabilities: FloatArray, coverage: float) -> NDArray[np.bool_]:
         """Return the (rows, classes) sets of classes: of the least size (Sadinle and others 2019).

@@ -112,9 +112,9 @@ class NumberColumn:
         elif (
             _YEARS[0] <= self.low and self.high <= _YEARS[1] and not (self.high % 1 or self.low % 1)
         ):
-            late = int((numbers > self.high).sum())
-            if late and not (numbers % 1 > 0).any():
-                yield f"{self.name}: past {self.high:g}, the last year learned, in {many(late, 'row')}"
+            late = many(int((numbers > self.high).sum()), "row")
+            if (numbers > self.high).any() and not (numbers % 1 > 0).any():
+                yield f"{self.name}: past {self.high:g}, the last year learned, in {late}"
         if not self.flagged:
             gaps = cells if cells.kind == "numbers" else replace(cells, missing=np.isnan(numbers))
             yield from gaps.new_gaps(self.name, f": filled with {self.median:g}, the median")
@@ -285,21 +285,19 @@ class DateColumn:
 
     def remarks(self, cells: Cells) -> Iterator[str]:
         """Yield lines about dates after those learned or far before, and about missing cells."""
-        days, margin, is_time = (
-            self.numbers(cells),
-            (self.last - self.first) / 20,
-            self.order == "time",
-        )
-        first, last, median = (
-            day_text(n, self.order) for n in (self.first, self.last, self.median)
-        )
+        days, margin, what = self.numbers(cells), (self.last - self.first) / 20, "date"
+        late = 0.0
+        if self.order == "time":  # of day, which has no future
+            late, what = margin, "time"
+        first, last = (day_text(number, self.order) for number in (self.first, self.last))
+        median = day_text(self.median, self.order)
         for outside, where, end in (
             (days < self.first - margin, "before", f"{first}, the first"),
-            (days > self.last + margin * is_time, "after", f"{last}, the last"),
+            (days > self.last + late, "after", f"{last}, the last"),
         ):
             if outside.any():
                 share = f"{100 * outside.mean():.3g} % of the rows"
-                yield f"{self.name}: {share} lie {where} {end} {'time' if is_time else 'date'} learned"
+                yield f"{self.name}: {share} lie {where} {end} {what} learned"
         if not self.flagged:
             yield from cells.new_gaps(self.name, f": filled with {median}, the median")
 
