@@ -43,7 +43,13 @@ from fastgd.store.npz import Found
 from fastgd.tables.notations import DateOrder
 from fastgd.tables.preparation import Preparation, check_lengths
 from fastgd.tables.reading import columns_from
-from fastgd.tables.targets import ClassTarget, Target, target_from_json, target_to_json
+from fastgd.tables.targets import (
+    ClassTarget,
+    NumberTarget,
+    Target,
+    target_from_json,
+    target_to_json,
+)
 from fastgd.training import codec
 from fastgd.training.codec import JsonValues, StoredArray, by_result, need, text, text_of
 from fastgd.training.codec import load as load  # any saved result: this module knows all classes
