@@ -28,8 +28,9 @@ from fastgd.training.run import Run
 KNOTS, ROWS_OF_KNOT = 8, 40
 """The most knots of a spread, and the rows for each of them."""
 
-SHRUNK = 10.0
-"""The mean of all rows counts as much as these rows near a knot, or of a group."""
+SHRUNK = 5.0
+"""The mean of all rows counts as much as these rows near a knot, or of a group. With 20 interval
+scores on six panels were 2 % smaller to 6 % larger, with 2 3 % smaller to 4 % larger."""
 
 MOST_SCORES = 1_999
 """Scores that are stored, at most: quantiles of them, exact for multiples of 1/2,000."""
