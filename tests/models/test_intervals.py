@@ -75,7 +75,7 @@ def test_beyond_all_errors_tails_are_exponential_and_a_line_says_so():
 
 
 def test_a_spread_is_larger_where_errors_are():
-    found = _learned(2_000, 0, slope=0.7)
+    found = _learned(8_000, 0, slope=0.7)
     assert 2 < len(found.knots) <= 8
     truth = np.exp(0.7 * found.knots) * 2 / np.e  # the mean |x - 1| of an exponential variable
     assert found.spread == pytest.approx(truth, rel=0.25)
