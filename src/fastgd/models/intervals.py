@@ -29,8 +29,9 @@ from fastgd.training.run import Run
 KNOTS, ROWS_OF_KNOT = 8, 40
 """The most knots of a spread, and the rows for each of them."""
 
-SHRUNK = 10.0
-"""The mean of all rows counts as much as these rows near a knot, or of a group."""
+SHRUNK = 5.0
+"""The mean of all rows counts as much as these rows near a knot, or of a group. With 20 interval
+scores on six panels were 2 % smaller to 6 % larger, with 2 3 % smaller to 4 % larger."""
 
 MOST_SCORES = 1_999
 """Scores that are stored, at most: quantiles of them, exact for multiples of 1/2,000."""
@@ -229,14 +230,15 @@ def _least(target: NumberTarget, encoded: FloatArray) -> float:
 def _spread(
     outputs: FloatArray, sizes: FloatArray, weights: FloatArray, count: int
 ) -> tuple[FloatArray, FloatArray]:
-    """The knots and the mean sizes of the errors there: of parts of equal weight, shrunk."""
+    """The knots and the mean sizes of errors there, shrunk: of parts, the outer ones smaller."""
     order = np.argsort(outputs, kind="stable")
     outputs, sizes, weights = outputs[order], sizes[order], weights[order]
     total, mean = np.cumsum(weights), weighted_mean(sizes, weights)
-    part = np.minimum((count * (total - weights / 2) / total[-1]).astype(np.int64), count - 1)
-    own = np.bincount(part, weights, count)
-    part, own = part[own[part] > 0], own[own > 0]
+    edges = np.arange(1, count) / count
+    edges = edges**2 * (3 - 2 * edges)
+    part = np.searchsorted(edges, (total - weights / 2) / total[-1])
     part = np.unique(part, return_inverse=True)[1]
+    own = np.bincount(part, weights)
     knots = np.bincount(part, weights * outputs) / own
     prior = SHRUNK * total[-1] / len(weights)
     spread = (np.bincount(part, weights * sizes) + prior * mean) / (own + prior)
