@@ -103,7 +103,8 @@ def fit(
     test_fraction : float
         Fraction of the rows in the test set, below 1; with 0 nothing is judged.
     test_last : str, optional
-        A column of numbers or dates: the test set is the last rows in its order. It stays an input.
+        A column of numbers or dates: the test set is the last rows in its order, and each fold has
+        consecutive ones. It stays an input.
     test_group : str, optional
         A column of labels: the test set, and each fold, has whole groups. It is no input.
     seed : int, Generator or SeedSequence

@@ -109,12 +109,11 @@ class NumberColumn:
                 f"{self.name}: far outside {self.low:g} to {self.high:g}, the range in the "
                 f"training table, in {many(int(off.sum()), 'row')} ({100 * off.mean():.3g} %)"
             )
-        elif (
-            _YEARS[0] <= self.low and self.high <= _YEARS[1] and not (self.high % 1 or self.low % 1)
-        ):
-            late = many(int((numbers > self.high).sum()), "row")
-            if (numbers > self.high).any() and not (numbers % 1 > 0).any():
-                yield f"{self.name}: past {self.high:g}, the last year learned, in {late}"
+        elif _YEARS[0] <= self.low and self.high <= _YEARS[1] and not (self.low + self.high) % 1:
+            late = numbers > self.high
+            if late.any() and not (numbers % 1 > 0).any():  # whole years
+                rows = many(int(late.sum()), "row")
+                yield f"{self.name}: after {self.high:g}, the last year learned, in {rows}"
         if not self.flagged:
             gaps = cells if cells.kind == "numbers" else replace(cells, missing=np.isnan(numbers))
             yield from gaps.new_gaps(self.name, f": filled with {self.median:g}, the median")
