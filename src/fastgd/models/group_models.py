@@ -598,9 +598,10 @@ class GroupModels(SavedResult, ShownInNotebooks):
         bounds = spread = None
         if interval is not None:
             check_number("interval", interval, rule_of("(0, 1)"))
-            errors = errors_for("interval", interval, self.intervals, (self.target,))
-            bounds = errors.in_units(self.target, interval)
-            spread = errors.spread[:, None] * self.target.scale
+            target: Any = self.target
+            errors = errors_for("interval", interval, self.intervals, (target,))
+            bounds = errors.in_units(target, interval)
+            spread = errors.spread[:, None] * target.scale
         from fastgd.export.onnx import ExportedGroups, groups_model
 
         unknown = [] if self.fallback is None else [self.fallback]
