@@ -36,8 +36,8 @@ class NumberColumn:
     below b_(t-1), 1 above b_t, and linear between them, less CENTER; the first is linear below b_0,
     too, and the last above b_T (PLE of Gorishniy and others 2022, "On Embeddings for Numerical
     Features in Tabular Deep Learning", equation 1; with the outer ones bounded, the error on rows
-    beyond b_T was twice as large: diamonds by carat, Computers by month). With ``clip`` its input z
-    is clipped smoothly to z / sqrt(1 + (z / clip)^2).
+    beyond b_T was 1.35 times as large in the median of 8 tables, 2.5 times on diamonds by carat).
+    With ``clip`` its input z is clipped smoothly to z / sqrt(1 + (z / clip)^2).
 
     If cells were missing when it was learned, a last input is 1 for missing cells and else 0. The
     numbers it was learned from are from ``low`` to ``high``; in old files both are 0.
