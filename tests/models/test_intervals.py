@@ -19,6 +19,7 @@ from fastgd.models.intervals import (
     temperature_of,
 )
 from fastgd.tables.targets import ClassTarget, NumberTarget
+from shops import fitted, shops
 
 COVERAGES = (0.5, 0.8, 0.9, 0.95)
 
@@ -68,12 +69,13 @@ def test_beyond_all_errors_tails_are_exponential_and_a_line_says_so():
     for coverage in (0.6, 0.9, 0.999):
         beyond = 2 * log(2 / (5 * (1 - coverage)))
         assert intervals.ends(coverage) == pytest.approx([-2 - beyond, 4 + beyond])
-        few = f"4 rows can't show {100 * coverage:g} %: the bounds are beyond all their errors"
+        few = f"intervals: 4 rows can't show {100 * coverage:g} %: the bounds are beyond "
+        few += "all their errors"
         assert intervals.remarks(coverage) == ([few] if coverage > 0.6 else [])
 
 
 def test_a_spread_is_larger_where_errors_are():
-    found = _learned(2_000, 0, slope=0.7)
+    found = _learned(8_000, 0, slope=0.7)
     assert 2 < len(found.knots) <= 8
     truth = np.exp(0.7 * found.knots) * 2 / np.e  # the mean |x - 1| of an exponential variable
     assert found.spread == pytest.approx(truth, rel=0.25)
@@ -195,6 +197,83 @@ def test_sets_that_no_row_shows_have_all_classes():
     assert not found.sets(np.array([[0.9, 0.1]]), 0.5).all()
 
 
+# Groups
+
+TARGET = NumberTarget("sales", 0.0, 1.0)
+
+
+def _in_groups(rows, groups, seed, noise=1.0):
+    """Outputs and targets of rows whose errors grow with the index of their group."""
+    random = np.random.default_rng(seed)
+    codes = random.integers(groups, size=rows)
+    outputs = random.normal(size=(rows, 1))
+    errors = random.normal(size=(rows, 1)) * (1 + codes[:, None]) * noise
+    return outputs, outputs + errors, codes
+
+
+@pytest.mark.parametrize("coverage", COVERAGES)
+def test_groups_share_scores_and_have_a_spread_each(coverage):
+    outputs, targets, codes = _in_groups(20_000, 6, seed=99)
+    shares, of_each = [], []
+    for seed in range(10):
+        learned = _in_groups(300, 6, seed)
+        deviations = np.sqrt(np.arange(1.0, 7.0))
+        found = Intervals.of_groups(TARGET, deviations, *learned, np.zeros(300, np.int64))
+        bounds = found.bounds(outputs[:, 0], coverage, codes)
+        inside = (bounds[:, 0] <= targets[:, 0]) & (targets[:, 0] <= bounds[:, 1])
+        shares.append(inside.mean())
+        of_each.append([inside[codes == k].mean() for k in range(6)])
+    assert abs(np.mean(shares) - coverage) < 0.02
+    assert np.abs(np.mean(of_each, axis=0) - coverage).max() < 0.06
+
+
+def test_the_spread_of_a_group_is_shrunk_and_scales_no_error_that_it_has_learned_from():
+    errors, codes = np.array([1.0, -2.0, 3.0, 7.0, 8.0]), np.array([0, 0, 1, 1, 1])
+    outputs = np.array([[0.0], [0.0], [0.0], [np.nan], [0.0]])
+    deviations = np.array([1.0, 4.0, 0.0])  # the third group's targets are all the same: 2.5
+    found = Intervals.of_groups(
+        TARGET, deviations, outputs, errors[:, None], codes, np.zeros(5, np.int64)
+    )
+    typical = (1 / 1 + 2 / 1 + 3 / 4 + 8 / 4) / 4
+    prior = 5 * typical * np.array([1, 4, 2.5])
+    assert found.spread == pytest.approx(np.add(prior, [3, 11, 0]) / [7, 7, 5])
+    scores = [1, -2, 3, 8] / (prior[[0, 0, 1, 1]] + np.array([2, 1, 8, 3])) * 6
+    assert found.scores == pytest.approx(np.sort(scores))
+
+
+def test_of_several_cutoffs_the_widest_counts():
+    outputs, targets, codes = _in_groups(400, 3, seed=1)
+    cutoffs = np.repeat([0, 1], 200)
+    targets[200:] = outputs[200:] + 5 * (targets - outputs)[200:]
+    both = Intervals.of_groups(TARGET, np.ones(3), outputs, targets, codes, cutoffs)
+    assert len(both.scores) == 200
+    one = Intervals.of_groups(TARGET, np.ones(3), outputs, targets, codes, 0 * cutoffs)
+    assert np.ptp(both.ends(0.9)) > 1.2 * np.ptp(one.ends(0.9))
+
+
+def test_groups_without_held_out_rows_or_with_classes_have_none():
+    empty = (np.zeros((0, 1)), np.zeros((0, 1)), np.zeros(0, np.int64), np.zeros(0, np.int64))
+    assert Intervals.of_groups(TARGET, np.ones(2), *empty) is None
+    rows = _in_groups(10, 2, 0)
+    kinds = ClassTarget("kind", ("a", "b"))
+    assert Intervals.of_groups(kinds, np.ones(2), *rows, np.zeros(10, np.int64)) is None
+
+
+def test_models_of_groups_predict_intervals(tmp_path):
+    table, models = shops(), fitted(unknown="global")
+    found = models.predict_interval(table)
+    assert list(found) == ["sales low", "sales high"]
+    inside = (found["sales low"] <= table["sales"]) & (table["sales"] <= found["sales high"])
+    assert inside.mean() > 0.85
+    unknown = models.predict_interval(table.assign(shop="new"))
+    assert unknown.isna().all(axis=None)
+    models.save(tmp_path / "models.npz")
+    again = fastgd.load(tmp_path / "models.npz")
+    pd.testing.assert_frame_equal(again.predict_interval(table), found)
+    with pytest.raises(ValueError, match=r"coverage must be a number above 0 and below 1, got 0$"):
+        models.predict_interval(table, 0)
+
+
 # Models
 
 ROWS = 200
@@ -228,7 +307,7 @@ def test_of_a_table_they_are_columns(numbers):
     assert (plain[:, 1] < wider[:, 1]).all()
     middle = numbers.predict({"x": X})
     assert ((plain[:, 0] < middle) & (middle < plain[:, 1])).all()
-    with pytest.warns(TrainingWarning, match=r"^200 rows can't show 99.9 %: the bounds are"):
+    with pytest.warns(TrainingWarning, match=r"^intervals: 200 rows can't show 99.9 %: "):
         numbers.predict_interval({"x": X}, 0.999)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
-from fastgd.checks.messages import many, shown
+from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.network import layers_of
 from fastgd.export.exported import (
@@ -189,26 +189,19 @@ def onnx_model(exported: Exported, dtype: str) -> bytes:
             mean = graph.add("Add", scaled, graph.constant([target.mean for target in numbers]))
         graph.numbers(mean, "variable", exported.outputs)
         if bounds := exported.bounds:
-            _add_bounds(graph, mean, _spread(graph, bounds, mean), bounds.ends, bounds.least)
+            _add_bounds(graph, bounds, mean)
     return bytes(graph.model().SerializeToString())
 
 
-def _spread(graph: Graph, bounds: Bounds, prediction: str) -> str:
-    first, axis = graph.constant(bounds.spread), graph.constant([1], np.int64)
-    if not len(bounds.pieces):
-        return first
-    found = graph.add("ReduceSum", _pieces(graph, prediction, bounds.pieces), axis, keepdims=1)
-    return graph.add("Add", found, first)
-
-
-def _add_bounds(
-    graph: Graph, prediction: str, spread: str, ends: tuple[float, float], least: float
-) -> None:
-    """Add the outputs "low" and "high", (rows, 1)."""
-    for name, end in zip(("low", "high"), ends, strict=True):
-        off = graph.add("Mul", spread, graph.constant(end))
-        bound = graph.add("Add", prediction, off)
-        graph.numbers(graph.add("Max", bound, graph.constant(least)), name, 1)
+def _add_bounds(graph: Graph, bounds: Bounds, prediction: str, spread: str = "") -> None:
+    """Add the outputs "low" and "high", (rows, 1), by a group's own spread if it is given."""
+    axis, spread = graph.constant([1], np.int64), spread or graph.constant(bounds.spread)
+    if len(bounds.pieces):
+        pieces = _pieces(graph, prediction, bounds.pieces)
+        spread = graph.add("Add", graph.add("ReduceSum", pieces, axis, keepdims=1), spread)
+    for name, end in zip(("low", "high"), bounds.ends, strict=True):
+        bound = graph.add("Add", prediction, graph.add("Mul", spread, graph.constant(end)))
+        graph.numbers(graph.add("Max", bound, graph.constant(bounds.least)), name, 1)
 
 
 def numbers_model(exported: Exported, outputs: int, dtype: str) -> Any:
@@ -414,8 +407,7 @@ class ExportedGroups(NamedTuple):
     shared: Exported | None
     ridge: FloatArray | None  # (groups, inputs + 1)
     constant: FloatArray | None  # (groups, outputs)
-    last: FloatArray | None  # (groups, outputs): the last targets
-    chosen: NDArray[np.int64]  # (groups,): 0 for the network, 1 to 4 for the others in this order
+    chosen: NDArray[np.int64]  # (groups,): 0 for the network, 1, 2, 3 for the others in this order
     spread: FloatArray | None  # (groups, 1): what the bounds of the whole are multiplied by
 
 
@@ -466,7 +458,7 @@ def groups_model(groups: ExportedGroups, dtype: str) -> bytes:
             place = graph.add("Max", code, graph.constant(0, np.int64))
             known = graph.add("Gather", graph.constant(groups.spread), place)
             spread = graph.add("Where", is_unknown, graph.constant(np.nan), known)
-            _add_bounds(graph, found, spread, bounds.ends, bounds.least)
+            _add_bounds(graph, bounds, found, spread)
     return bytes(graph.model().SerializeToString())
 
 
@@ -529,11 +521,7 @@ def _outputs_of_groups(graph: Graph, groups: ExportedGroups, prepared: str, code
         1: lambda: scaled_back(_mean(graph, cast(Exported, groups.shared), scaled, width)),
         2: ridge,
         3: lambda: of_group(groups.constant),
-        4: lambda: of_group(groups.last),
     }
-    if (naive := groups.chosen > max(makers)).any():
-        way = "models of groups that aren't forecast by the season before"
-        raise ExportError(f"to_onnx needs {way}, got {many(int(naive.sum()), 'such group')}")
     for k in np.unique(groups.chosen).tolist():
         made = makers[k]()
         is_own = graph.add("Equal", model, graph.constant(k, np.int64))

@@ -12,15 +12,8 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.frames import like, opened
-from fastgd.checks.messages import escaped, shown, warn
-from fastgd.checks.numbers import (
-    FloatArray,
-    check_choice,
-    check_memory,
-    check_number,
-    check_path,
-    rule_of,
-)
+from fastgd.checks.messages import escaped, warn
+from fastgd.checks.numbers import FloatArray, check_choice, check_memory, check_path
 from fastgd.checks.presentation import (
     BEST,
     Description,
@@ -31,15 +24,15 @@ from fastgd.checks.presentation import (
     dataframe,
 )
 from fastgd.export.exportable import ONNX_DTYPES, OnnxType
+from fastgd.models.cutoffs import NAIVE
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import MODELS, GroupFits, Scaling, TrainedGroups, stacked
 from fastgd.models.intervals import Intervals, errors_for
 from fastgd.models.model import Table
-from fastgd.models.row_splits import SEASONS, RowOrder, Season
+from fastgd.models.row_splits import RowOrder
 from fastgd.store import Arrays, PathLike
 from fastgd.store.files import whole_file
 from fastgd.store.npz import Found
-from fastgd.tables.column_values import cells_of
 from fastgd.tables.notations import DateOrder
 from fastgd.tables.preparation import Preparation, check_lengths
 from fastgd.tables.reading import columns_from
@@ -61,8 +54,6 @@ _FITS: dict[str, codec.StoredField] = {
     # A file from before there were test sets has neither.
     "constant": StoredArray("f", "groups outputs", optional=True),
     "ridge": StoredArray("f", "groups coefficients", optional=True),
-    "last": StoredArray("f", "groups outputs", optional=True),
-    "seasonal": StoredArray("f", "groups steps outputs", optional=True),
 }
 _MEASURED: dict[str, codec.StoredField] = {
     "rows": StoredArray("i", "groups"),
@@ -75,7 +66,7 @@ _MEASURED: dict[str, codec.StoredField] = {
 """The measurements of each group."""
 
 _COMPARED: dict[str, codec.StoredField] = {
-    name: StoredArray("f", "groups", optional=True) for name in MODELS
+    name: StoredArray("f", "groups", optional=True) for name in (*MODELS, *NAIVE)
 }
 
 
@@ -127,7 +118,6 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
         "inputs": (inputs,),
         "outputs": (outputs,),
         "coefficients": (inputs + 1,),
-        "steps": (SEASONS[order.season][0] if order and order.season else 0,),
         "cutoffs": arrays["judged.after"].shape[1:] if "judged.after" in arrays else (),
     }
     sweeps = tuple(
@@ -180,9 +170,9 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
 
 
 def _order(found: Any) -> RowOrder:
-    name, dates, season = found
-    need(dates in (None, *get_args(DateOrder)) and season in get_args(Season))
-    return RowOrder(text(name), dates, season)
+    name, dates = found
+    need(dates in (None, *get_args(DateOrder)))
+    return RowOrder(text(name), dates)
 
 
 def _network(
@@ -278,7 +268,9 @@ class GroupModels(SavedResult, ShownInNotebooks):
             compared = np.column_stack(list(self.compared.values()))[judged]
             best = np.nan_to_num(compared, nan=np.inf).argmin(axis=1)
             names = np.array(list(self.compared))[best].tolist()
-            wins = sorted(Counter(names).items(), key=lambda one: (-one[1], MODELS.index(one[0])))
+            wins = Counter(
+                name for name in self.compared for one in names if one == name
+            ).most_common()
             what += f"; best: {', '.join(f'{name} {n:,}' for name, n in wins)}"
         return f"GroupModels({escaped(what)})"
 
@@ -554,23 +546,10 @@ class GroupModels(SavedResult, ShownInNotebooks):
         for line in [*unknown, *self.preparation.remarks(cells)]:
             warn(line)
         prepared = self.preparation.transform(cells)
-        outputs = self.fits.predict(self.chosen, prepared, codes, self._phase(columns))
+        outputs = self.fits.predict(self.chosen, prepared, codes)
         if self.fallback is not None and (codes < 0).any():
             outputs[codes < 0] = self.fallback.predict(prepared[codes < 0])
         return outputs
-
-    def _phase(self, columns: Mapping[str, NDArray[Any]]) -> Integers | None:
-        """The step of the season of each row, if it predicts a group."""
-        order = self.order
-        if order is None or not (self.chosen == MODELS.index("seasonal naive")).any():
-            return None
-        if order.name not in columns:
-            raise ValueError(f"the table must have the column {shown(order.name)}, the order")
-        cells = cells_of(order.name, columns[order.name])
-        if cells.missing.any():
-            row = int(cells.missing.argmax()) + 1
-            raise ValueError(f"{order.name} must have no missing values, got one in row {row:,}")
-        return order.phases(order.values(cells))
 
     def _columns(self, table: Table) -> Mapping[str, NDArray[Any]]:
         """The columns of a table; in a file, labels are strings where they were strings."""
@@ -597,10 +576,9 @@ class GroupModels(SavedResult, ShownInNotebooks):
         file, dtype = check_path("path", path), check_choice("dtype", dtype, ONNX_DTYPES)
         bounds = spread = None
         if interval is not None:
-            check_number("interval", interval, rule_of("(0, 1)"))
             target: Any = self.target
             errors = errors_for("interval", interval, self.intervals, (target,))
-            bounds = errors.in_units(target, interval)
+            bounds = errors.in_units(target, interval)._replace(pieces=np.empty((0, 4)))
             spread = errors.spread[:, None] * target.scale
         from fastgd.export.onnx import ExportedGroups, groups_model
 
@@ -615,7 +593,6 @@ class GroupModels(SavedResult, ShownInNotebooks):
             None if shared is None else exported([shared], "to_onnx"),
             fits.ridge,
             fits.constant,
-            fits.last,
             self.chosen,
             spread,
         )

@@ -31,7 +31,15 @@ from fastgd.checks.numbers import (
 from fastgd.engine.devices import CPU
 from fastgd.engine.progress import ProgressHook, check_progress
 from fastgd.formulas.named import loss_of
-from fastgd.models.cutoffs import CUTOFFS, Cutoffs, Forecasts, Judged, Split, season_step
+from fastgd.models.cutoffs import (
+    CUTOFFS,
+    Cutoffs,
+    Forecasts,
+    Judged,
+    Split,
+    naive_forecasts,
+    seasons_of,
+)
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_models import GroupModels
 from fastgd.models.group_training import (
@@ -40,11 +48,12 @@ from fastgd.models.group_training import (
     GroupRows,
     Scaling,
     Stages,
+    errors_of,
     train_all_rows,
 )
 from fastgd.models.intervals import JUDGED_AT, Intervals
 from fastgd.models.model import Table
-from fastgd.models.row_splits import SEASONS, RowOrder, complete, encode_rows, hold_out
+from fastgd.models.row_splits import RowOrder, complete, encode_rows, hold_out
 from fastgd.optimizers import Adam, Axis, Hyperparameters
 from fastgd.store import Arrays, PathLike, hashes_of
 from fastgd.store.files import is_file
@@ -226,9 +235,9 @@ def fit_groups(
     test_last : str, optional
         A column of numbers or dates that orders the rows of each group in time. Then the models are
         judged as forecasts (rolling origin: Tashman, International Journal of Forecasting 2000):
-        for each of several cutoffs everything is learned from the rows before it, and judged on the
-        steps after it; all validation rows are the last ones, too. Errors are means over the
-        cutoffs. It takes about ``cutoffs`` + 1 times as long. The column stays an input.
+        for each of several cutoffs everything is learned from rows before it, and judged on the
+        steps after it; errors are means over the cutoffs. It takes about ``cutoffs`` + 1 times as
+        long. The column stays an input.
     horizon : int, optional
         With ``test_last``: how many steps (different values of that column in a group) a forecast
         reaches. By default so many that the cutoffs cover about ``test_fraction`` of a group.
@@ -322,7 +331,10 @@ def fit_groups(
     keys, order, shares = table.keys, table.order, (share, test_share)
     plan: Cutoffs | None = None
     if order is not None and table.time is not None:
-        plan = Cutoffs.of(order, table.time, table.codes, keys, shares, horizon, count)
+        plan = Cutoffs.of(
+            order, table.time, table.codes, keys, test_share, horizon, count,
+            lambda codes: hold_out(codes, len(keys), (share, 0.0), least, draw)[0],
+        )  # fmt: skip
     drawn = Split.random(*hold_out(table.codes, len(keys), shares, least, draw))
     splits = plan.splits if plan else (drawn,)
     preparation, encoder, rows, notes = table.encoded(splits[-1])
@@ -338,8 +350,7 @@ def fit_groups(
         asked |= {"standardize": standardize, **own, **(plan.arguments if plan else {})}
         _settle(path, rows, {"by": keys.names, "target": target}, asked)
     notes += _notes_of_rows(rows, plan, model, test_share)
-    asked_for = settings, start, standardize, model, least, draw, path, how
-    stages = Stages(encoder, len(keys), *asked_for, table.season)
+    stages = Stages(encoder, len(keys), settings, start, standardize, model, least, draw, path, how)
     cutoffs_judged = _judged(stages, table, plan) if plan else None
     found = stages.fit(rows)
     measured, compared, judged = found.measured, found.compared, {}
@@ -350,14 +361,13 @@ def fit_groups(
     if unknown == "global":
         fallback = train_all_rows(rows, settings, draw, path and path / _UNKNOWN)
     unseen = rows.where(rows.test if rows.test.any() else rows.held)
-    forecasts = (found.judged, unseen.targets, unseen.codes)
+    forecasts = found.judged, unseen.targets, unseen.codes, np.zeros_like(unseen.codes)
     if cutoffs_judged:
-        found_then = cutoffs_judged.forecasts
-        forecasts = (found_then.outputs, found_then.targets, found_then.codes)
+        after = cutoffs_judged.forecasts
+        forecasts = after.outputs, after.targets, after.codes, after.cutoff
     spread = Scaling.of_groups(rows.targets, rows.codes, len(keys)).scale[:, 0]
-    intervals = Intervals.of_groups(encoder, *forecasts, spread)
-    if intervals is not None:
-        notes = [*notes, *(f"intervals: {line}" for line in intervals.remarks(JUDGED_AT))]
+    intervals = Intervals.of_groups(encoder, spread, *forecasts)
+    notes = [*notes, *(intervals.remarks(JUDGED_AT) if intervals else ())]
     known = (keys, preparation, encoder, found.fits, found.chosen, fallback)
     return GroupModels(*known, measured, tuple(notes), compared, order, judged, intervals)
 
@@ -424,21 +434,27 @@ def _judged(stages: Stages, table: GroupTable, plan: Cutoffs) -> Judged:
 
     The errors of a group without a test set are NaN.
     """
+    assert table.time is not None
     fits, forecasts = [], []
+    season = seasons_of(plan.order, table.time, table.codes)
     for k, split in enumerate(plan.splits[:-1]):
         _, encoder, rows, _ = table.encoded(split)
         path = stages.path and stages.path / f"cutoff-{k}"
         if path is not None:
             path.mkdir(exist_ok=True)
         found = stages._replace(target=encoder, path=path).fit(rows)
-        fits.append(found)
         test, outputs = rows.where(rows.test), found.judged
+        own = None if season is None else season[split.some]
+        rivals = naive_forecasts(rows, table.time[split.some], own, stages.groups)
+        for name, forecast in rivals.items():
+            found.compared[name] = errors_of(encoder, forecast, test, stages.groups)
+        fits.append(found)
         step = plan.step[split.test] - plan.starts[k][test.codes]
         targets = test.targets
         if isinstance(encoder, NumberTarget) and isinstance(stages.target, NumberTarget):
-            own, last = encoder, stages.target  # in units of the last preparation
+            last = stages.target  # in units of the last preparation
             outputs, targets = (
-                (one * own.scale + (own.mean - last.mean)) / last.scale
+                (one * encoder.scale + (encoder.mean - last.mean)) / last.scale
                 for one in (outputs, targets)
             )
         forecasts.append(Forecasts(test.codes, np.full(len(step), k), step, outputs, targets))
@@ -476,12 +492,6 @@ class GroupTable(NamedTuple):
     notes: tuple[str, ...]
     order: RowOrder | None
     time: FloatArray | None  # (rows,), if there is an order
-    phase: Integers | None  # if that has a season
-
-    @property
-    def season(self) -> int:
-        """The number of its steps, 0 without one."""
-        return SEASONS[self.order.season][0] if self.order and self.order.season else 0
 
     def encoded(self, split: Split) -> tuple[Preparation, Target, GroupRows, list[str]]:
         """Prepare some rows, learned from those that aren't held out."""
@@ -491,9 +501,7 @@ class GroupTable(NamedTuple):
             cells, wanted, self.target, learned, self.decisions
         )
         check_memory(32 * X.size, "the table", also="fewer inputs")
-        time = None if self.time is None else self.time[some]
-        phase = None if self.phase is None else self.phase[some]
-        rows = GroupRows(X, y, self.codes[some], held, test, time, phase)
+        rows = GroupRows(X, y, self.codes[some], held, test)
         # There is no command that fits groups.
         told = [re.sub(r" or --keep .* uses it\)$", " uses it)", n) for n in preparation.notes]
         numbers = preparation.numbers(some_rows(cells, learned))
@@ -544,19 +552,17 @@ def _read(
     codes = codes[codes >= 0]
     check_memory(48 * len(codes) * len(used), "the table", also="fewer inputs")
     order: RowOrder | None = None
-    time = phase = None
+    time: FloatArray | None = None
     if last is not None:
         chosen[last] = numbers_written(last, chosen[last])
         order = RowOrder.learn("test_last", last, chosen[last])
         time = order.values(chosen[last])
-        order = order.with_season(season_step(time, codes))
-        phase = order.phases(time) if order.season else None
     cells = {n: chosen[n] if n in drop else numbers_written(n, chosen[n]) for n in used}
     wanted: Any = chosen[target]  # cells
     encoder = learn_target(target, wanted, classification=classification)
     decisions = decisions._replace(drop=drop, keep=keep)
     told = (*notes, *unlabeled)
-    return GroupTable(keys, codes, cells, wanted, encoder, decisions, told, order, time, phase)
+    return GroupTable(keys, codes, cells, wanted, encoder, decisions, told, order, time)
 
 
 def _settle(path: Path, rows: GroupRows, columns: JsonValues, arguments: JsonValues) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import exp, floor, inf, log
+from math import floor, inf, log
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,8 +29,9 @@ from fastgd.training.run import Run
 KNOTS, ROWS_OF_KNOT = 8, 40
 """The most knots of a spread, and the rows for each of them."""
 
-SHRUNK = 10.0
-"""The mean of all rows counts as much as these rows near a knot, or of a group."""
+SHRUNK = 5.0
+"""The mean of all rows counts as much as these rows near a knot, or of a group. With 20 interval
+scores on six panels were 2 % smaller to 6 % larger, with 2 3 % smaller to 4 % larger."""
 
 MOST_SCORES = 1_999
 """Scores that are stored, at most: quantiles of them, exact for multiples of 1/2,000."""
@@ -40,6 +41,11 @@ JUDGED_AT = 0.9
 
 FOLDS = 5
 """Folds of the residuals: the spread that scales a residual hasn't learned from it."""
+
+OPTIMISM = 15.0
+"""Errors of folds, by which their networks were stopped and chosen, are made larger by this number
+divided by that of the rows. Without it the mean coverage of 90 % intervals on unseen rows was 82 to
+90 % on the four smallest of 25 tables (22 to 163 rows), and with it 88 to 97 %."""
 
 LEAST = 1e-12
 """The least spread, in standard deviations of the target."""
@@ -83,21 +89,24 @@ class Intervals(NamedTuple):
     def of_groups(
         cls,
         target: Target,
+        deviations: FloatArray,
         outputs: FloatArray,
         encoded: FloatArray,
         codes: Integers,
-        deviations: FloatArray,
+        cutoffs: Integers,
     ) -> Intervals | None:
         """Learn from (rows, 1) outputs for rows that the models of their groups haven't seen.
 
         The knots are the indices of the groups. The spread of a group is the mean size of its
         errors, shrunk towards that of all groups, in proportion to the deviations (groups,) of
-        their targets; the one that scales an error hasn't learned from it.
+        their targets; the one that scales an error hasn't learned from it. Errors after a cutoff
+        have causes in common: of the ``cutoffs`` (rows,) the one with the widest intervals counts.
         """
         known = np.isfinite(outputs[:, 0])
         if isinstance(target, ClassTarget) or not known.any():
             return None
         errors, codes = (encoded - outputs)[known, 0], codes[known]
+        least = _least(target, encoded)
         sizes, groups, varied = np.abs(errors), len(deviations), deviations > 0
         typical = in_order(deviations) / max(1, int(varied.sum())) or 1.0
         deviations = np.where(varied, deviations, typical)
@@ -106,8 +115,11 @@ class Intervals(NamedTuple):
         others = (prior + total)[codes] - sizes
         scales = np.maximum(others / (SHRUNK - 1 + count[codes]), LEAST)
         spread = np.maximum((prior + total) / (SHRUNK + count), LEAST)
-        scores = _quantiles(errors / scales, np.ones(len(errors)))
-        return cls(np.arange(groups, dtype=np.float64), spread, scores, _least(target, encoded))
+        scores = errors / scales
+        of_each = [scores[cutoffs[known] == k] for k in np.unique(cutoffs[known])]
+        shared = np.arange(groups, dtype=np.float64), spread
+        found = [cls(*shared, _quantiles(own, np.ones(len(own))), least) for own in of_each]
+        return max(found, key=lambda one: float(np.ptp(one.ends(JUDGED_AT))))
 
     def ends(self, coverage: float) -> FloatArray:
         """Return the (2,) quantiles of the scores that a share ``coverage`` lies between.
@@ -165,7 +177,8 @@ class Intervals(NamedTuple):
         if round((len(self.scores) + 1) * (1 - coverage), 9) >= sides:
             return []
         rows = many(len(self.scores), "row")
-        return [f"{rows} can't show {100 * coverage:.4g} %: the bounds are beyond all their errors"]
+        share = f"{100 * coverage:.4g} %"
+        return [f"intervals: {rows} can't show {share}: the bounds are beyond all their errors"]
 
     def encoded(self) -> Arrays:
         """The arrays of a file."""
@@ -193,7 +206,8 @@ def errors_for(
     caller: str, coverage: float, intervals: Intervals | None, targets: Sequence[Target]
 ) -> Intervals:
     """Return the errors that ``caller`` needs, if the targets and the coverage suit it."""
-    check_number(caller if caller[0] == "-" else "coverage", coverage, rule_of("(0, 1)"))
+    argument = "coverage" if caller.startswith("predict") else caller
+    check_number(argument, coverage, rule_of("(0, 1)"))
     of_sets, of_classes = caller == "predict_set", isinstance(targets[0], ClassTarget)
     if of_sets != of_classes or len(targets) > 1:
         needs = "a target with classes" if of_sets else "one numeric target"
@@ -217,14 +231,15 @@ def _least(target: NumberTarget, encoded: FloatArray) -> float:
 def _spread(
     outputs: FloatArray, sizes: FloatArray, weights: FloatArray, count: int
 ) -> tuple[FloatArray, FloatArray]:
-    """The knots and the mean sizes of the errors there: of parts of equal weight, shrunk."""
+    """The knots and the mean sizes of errors there, shrunk: of parts, the outer ones smaller."""
     order = np.argsort(outputs, kind="stable")
     outputs, sizes, weights = outputs[order], sizes[order], weights[order]
     total, mean = np.cumsum(weights), weighted_mean(sizes, weights)
-    part = np.minimum((count * (total - weights / 2) / total[-1]).astype(np.int64), count - 1)
-    own = np.bincount(part, weights, count)
-    part, own = part[own[part] > 0], own[own > 0]
+    edges = np.arange(1, count) / count
+    edges = edges**2 * (3 - 2 * edges)
+    part = np.searchsorted(edges, (total - weights / 2) / total[-1])
     part = np.unique(part, return_inverse=True)[1]
+    own = np.bincount(part, weights)
     knots = np.bincount(part, weights * outputs) / own
     prior = SHRUNK * total[-1] / len(weights)
     spread = (np.bincount(part, weights * sizes) + prior * mean) / (own + prior)
@@ -254,9 +269,6 @@ def interval_scores(bounds: FloatArray, targets: FloatArray) -> FloatArray:
 
 # ---------------------------------------------------------------- probabilities of classes
 
-WARMEST, STEPS = 4.0, 18
-"""Temperatures are searched from 1 / WARMEST to WARMEST, in steps of a golden section."""
-
 GAINED = 2.0
 """By this a temperature must lower the log loss, summed over the rows; for one parameter that is
 significant at about 5 %."""
@@ -279,20 +291,11 @@ def temperature_of(outputs: FloatArray, encoded: FloatArray, weights: FloatArray
         found = _at_temperature(outputs, temperature)
         return mean_loss({"loss": "cross_entropy"}, found, encoded, weights)
 
-    low, high = -log(WARMEST), log(WARMEST)
-    golden = (5**0.5 - 1) / 2
-    a, b = high - golden * (high - low), low + golden * (high - low)
-    of_a, of_b = loss(exp(a)), loss(exp(b))
-    for _ in range(STEPS):
-        if of_a < of_b:
-            high, b, of_b = b, a, of_a
-            a = high - golden * (high - low)
-            of_a = loss(exp(a))
-        else:
-            low, a, of_a = a, b, of_b
-            b = low + golden * (high - low)
-            of_b = loss(exp(b))
-    best = round(exp((low + high) / 2), 2)
+    best = 1.0
+    for halving in range(9):  # the loss has one minimum: from 1/4 to 4
+        step = 2**0.5**halving
+        best = min((best / step, best, best * step), key=loss)
+    best = round(best, 2)
     gained = (loss(1.0) - loss(best)) * len(outputs)
     return best if gained > GAINED else 1.0
 
@@ -313,7 +316,8 @@ def calibrated(
     if not isinstance(target, ClassTarget):
         least = _least(target, encoded)
         found = Intervals.learn(outputs[:, 0], encoded[:, 0], weights, least)
-        return tuple(runs), found, ""
+        wider = found.spread * (1 + OPTIMISM / len(outputs))
+        return tuple(runs), found._replace(spread=wider), ""
     temperature, note = temperature_of(outputs, encoded, costs), ""
     if temperature != 1:
         note = f"probabilities: a temperature of {temperature:g} lowers the log loss of the folds"
