@@ -322,7 +322,7 @@ def export(saved: Path, out: Path | None, to: str | None, **chosen: Any) -> None
         for name, other in LANGUAGES.items():
             if name != to and other.option.lstrip("-") in chosen:
                 raise RefusedError(f"{other.option} is for --to {name}, got --to {to}")
-        if to == "c" and not chosen:
+        if to == "c" and "name" not in chosen:
             chosen["name"] = c_name(out)
         result: Any = fastgd.open(saved) if saved.is_dir() else fastgd.load(saved)
         is_whole = to == "onnx" or not isinstance(result, GroupModels)
@@ -342,6 +342,8 @@ def export(saved: Path, out: Path | None, to: str | None, **chosen: Any) -> None
     print_plain(f"Use: {use}")
     for line in _inputs_and_outputs(result, numbered=language.numbered):
         print_plain(line)
+    if "interval" in chosen:
+        print_plain(f"Bounds: low and high, between which {chosen['interval']:.4g} of targets lie")
 
 
 def _language(to: str | None, out: Path | None) -> str:

@@ -357,7 +357,7 @@ class CNetworks:
         elif encoding.pieces is not None:
             several = encoding.width > 1
             place = f"inputs[{at} + k]" if several else f"inputs[{at}]"
-            lines = _piece(real, place, value, encoding.pieces, table)
+            lines = _piece(real, place, value, encoding.pieces, table if several else "")
             if encoding.clip:
                 off = f"({place} / {real.number(encoding.clip)})"
                 root = real.operation("sqrt", f"{real.number(1.0)} + {off} * {off}")
@@ -370,7 +370,7 @@ class CNetworks:
         count, name = len(bounds.pieces), f"{self.name}_spread{real.suffix}"
         lines = [f"{real.name} spread = {real.number(bounds.spread)};"]
         if count:
-            pieces = _piece(real, "piece", "y[0]", bounds.pieces, name if count > 1 else "")
+            pieces = _piece(real, "piece", "y[0]", bounds.pieces, name)
             lines += [f"for (int k = 0; k < {count}; k++) {{", f"    {real.name} piece;"]
             lines += [*(f"    {line}" for line in pieces), "    spread = spread + piece;", "}"]
         for k, end in enumerate(bounds.ends):
@@ -380,16 +380,15 @@ class CNetworks:
                 lines.append(f"bounds[{k}] = {least};")
         head = f"static inline void {self.name}_interval{real.suffix}"
         text = _function(f"{head}(const {real.name} *y, {real.name} *bounds)", self.name, lines)
-        if count > 1:
+        if count:
             text = table_text(name, bounds.pieces, real.name, real.number) + "\n" + text
         says = f"The bounds of the {100 * bounds.coverage:g} % interval of the prediction y[0]."
         return f"/* {says} */\n{text}"
 
 
 def _piece(real: Precision, place: str, value: str, pieces: FloatArray, table: str) -> list[str]:
-    """Statements that write a piece of a value to a place: piece k of a table, or the only one."""
-    several = len(pieces) > 1
-    own = [f"{table}[k][{j}]" if several else real.number(pieces[0, j]) for j in range(4)]
+    """Statements that write a piece of a value to a place: piece k of a table, or the first."""
+    own = [f"{table}[k][{j}]" if table else real.number(pieces[0, j]) for j in range(4)]
     lines = [f"{place} = ({value} - {own[0]}) / {own[1]};"]
     if np.isfinite(pieces[:, 2:]).any():
         lines.append(f"{place} = {real.operation('maximum', place, own[2])};")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, get_args
 
 from fastgd.checks.messages import shown
-from fastgd.checks.numbers import FloatArray, check_choice, check_number, check_path, rule_of
+from fastgd.checks.numbers import FloatArray, check_choice, check_path
 from fastgd.store import PathLike
 from fastgd.store.files import whole_file
 
@@ -30,15 +30,11 @@ class Exportable:
 
     def _bounds(self, interval: float) -> Bounds:
         """Return the interval of a prediction with this coverage."""
-        raise ValueError(
-            f"interval must be None for a network that doesn't know its errors, got {interval:g}"
-        )
+        rule = "interval must be None for a network that doesn't know its errors"
+        raise ValueError(f"{rule}, got {shown(interval)}")
 
     def _with_bounds(self, caller: str, interval: float | None) -> Exported:
-        if interval is None:
-            return self._exported(caller)
-        check_number("interval", interval, rule_of("(0, 1)"))
-        bounds = self._bounds(interval)
+        bounds = None if interval is None else self._bounds(interval)
         return self._exported(caller)._replace(bounds=bounds)
 
     @abstractmethod
@@ -114,8 +110,7 @@ class Exportable:
         path : str or path
             The file, such as ``model.js``.
         interval : float, optional
-            Coverage of :meth:`Model.predict_interval`, such as 0.9: the module exports
-            ``interval(rows)``, the two bounds for each row.
+            As in :meth:`to_c`: the module exports ``interval(rows)``, two bounds for each row.
 
         Raises
         ------
@@ -150,8 +145,7 @@ class Exportable:
         path : str or path
             The file, such as ``model.wasm``.
         interval : float, optional
-            Coverage of :meth:`Model.predict_interval`, such as 0.9: its bounds are two results
-            more.
+            As in :meth:`to_c`: the bounds are two results more.
 
         Raises
         ------
@@ -196,8 +190,7 @@ class Exportable:
         dtype : {"float64", "float32"}
             Type of all numbers. Some runtimes support only "float32".
         interval : float, optional
-            Coverage of :meth:`Model.predict_interval`, such as 0.9: two outputs more, ``low`` and
-            ``high`` (rows, 1).
+            As in :meth:`to_c`: two outputs more, ``low`` and ``high`` (rows, 1).
 
         Raises
         ------

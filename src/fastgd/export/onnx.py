@@ -189,26 +189,19 @@ def onnx_model(exported: Exported, dtype: str) -> bytes:
             mean = graph.add("Add", scaled, graph.constant([target.mean for target in numbers]))
         graph.numbers(mean, "variable", exported.outputs)
         if bounds := exported.bounds:
-            _add_bounds(graph, mean, _spread(graph, bounds, mean), bounds.ends, bounds.least)
+            _add_bounds(graph, bounds, mean)
     return bytes(graph.model().SerializeToString())
 
 
-def _spread(graph: Graph, bounds: Bounds, prediction: str) -> str:
-    first, axis = graph.constant(bounds.spread), graph.constant([1], np.int64)
-    if not len(bounds.pieces):
-        return first
-    found = graph.add("ReduceSum", _pieces(graph, prediction, bounds.pieces), axis, keepdims=1)
-    return graph.add("Add", found, first)
-
-
-def _add_bounds(
-    graph: Graph, prediction: str, spread: str, ends: tuple[float, float], least: float
-) -> None:
-    """Add the outputs "low" and "high", (rows, 1)."""
-    for name, end in zip(("low", "high"), ends, strict=True):
-        off = graph.add("Mul", spread, graph.constant(end))
-        bound = graph.add("Add", prediction, off)
-        graph.numbers(graph.add("Max", bound, graph.constant(least)), name, 1)
+def _add_bounds(graph: Graph, bounds: Bounds, prediction: str, spread: str = "") -> None:
+    """Add the outputs "low" and "high", (rows, 1), by a group's own spread if it is given."""
+    axis, spread = graph.constant([1], np.int64), spread or graph.constant(bounds.spread)
+    if len(bounds.pieces):
+        pieces = _pieces(graph, prediction, bounds.pieces)
+        spread = graph.add("Add", graph.add("ReduceSum", pieces, axis, keepdims=1), spread)
+    for name, end in zip(("low", "high"), bounds.ends, strict=True):
+        bound = graph.add("Add", prediction, graph.add("Mul", spread, graph.constant(end)))
+        graph.numbers(graph.add("Max", bound, graph.constant(bounds.least)), name, 1)
 
 
 def numbers_model(exported: Exported, outputs: int, dtype: str) -> Any:
@@ -465,7 +458,7 @@ def groups_model(groups: ExportedGroups, dtype: str) -> bytes:
             place = graph.add("Max", code, graph.constant(0, np.int64))
             known = graph.add("Gather", graph.constant(groups.spread), place)
             spread = graph.add("Where", is_unknown, graph.constant(np.nan), known)
-            _add_bounds(graph, found, spread, bounds.ends, bounds.least)
+            _add_bounds(graph, bounds, found, spread)
     return bytes(graph.model().SerializeToString())
 
 

@@ -73,15 +73,19 @@ def wasm_module(exported: Exported) -> bytes:
     width, inputs = _width(exported), network.sizes[0]
     given = exported.encodings
     if not exported.preparation:
-        given = [EncodingStep(k, np.nan, pieces=standardized(0.0, 1.0)) for k in range(inputs)]
-    tables = [table for each in given if (table := _table(each)) is not None]
-    places = accumulate((table.size for table in tables), initial=CAPACITY * width)
-    encodings = [_encoding(each, width, places) for each in given]
+        pieces = standardized(0.0, 1.0)
+        given = [EncodingStep(k, np.nan, pieces=pieces) for k in range(inputs)]
+    tables = {id(table): table for each in given if (table := _table(each)) is not None}
+    sizes = (table.size for table in tables.values())
+    *starts, end = accumulate(sizes, initial=CAPACITY * width)
+    places = dict(zip(tables, starts, strict=True))
+    encodings = [_encoding(each, width, places.get(id(_table(each)), 0)) for each in given]
     if bounds:
         pieces, own = bounds.pieces, (bounds.spread, *bounds.ends, bounds.least)
-        decodings = [OutputDecoding(*decodings[0][:2], next(places), len(pieces), *own)]
-        tables.append(pieces)
-    made = Predictor.of(call, width, encodings, tables, decodings, exported.results, STACK)
+        decodings = [OutputDecoding(*decodings[0][:2], end, len(pieces), *own)]
+        tables[0] = pieces
+    known = [*tables.values()]
+    made = Predictor.of(call, width, encodings, known, decodings, exported.results, STACK)
     return linked(
         code,
         "predict",
@@ -101,10 +105,9 @@ def _table(encoding: EncodingStep) -> FloatArray | None:
     return encoding.pieces if encoding.table is None else encoding.table
 
 
-def _encoding(encoding: EncodingStep, columns: int, places: Iterator[int]) -> InputEncoding:
-    """An encoding for the kernel; if it has a table or pieces, these are at the next place."""
+def _encoding(encoding: EncodingStep, columns: int, at: int) -> InputEncoding:
+    """An encoding for the kernel; if it has a table or pieces, these are at this place."""
     height = 0 if encoding.table is None else len(encoding.table)
-    at = 0 if _table(encoding) is None else next(places)
     known = encoding._asdict() | {"table": at, "flags": int(encoding.flags)}
     del known["pieces"]
     return InputEncoding(

@@ -13,14 +13,7 @@ from numpy.typing import NDArray
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.frames import like, opened
 from fastgd.checks.messages import escaped, warn
-from fastgd.checks.numbers import (
-    FloatArray,
-    check_choice,
-    check_memory,
-    check_number,
-    check_path,
-    rule_of,
-)
+from fastgd.checks.numbers import FloatArray, check_choice, check_memory, check_path
 from fastgd.checks.presentation import (
     BEST,
     Description,
@@ -45,7 +38,6 @@ from fastgd.tables.preparation import Preparation, check_lengths
 from fastgd.tables.reading import columns_from
 from fastgd.tables.targets import (
     ClassTarget,
-    NumberTarget,
     Target,
     target_from_json,
     target_to_json,
@@ -595,11 +587,10 @@ class GroupModels(SavedResult, ShownInNotebooks):
         file, dtype = check_path("path", path), check_choice("dtype", dtype, ONNX_DTYPES)
         bounds = spread = None
         if interval is not None:
-            check_number("interval", interval, rule_of("(0, 1)"))
-            errors = errors_for("interval", interval, self.intervals, (self.target,))
-            assert isinstance(self.target, NumberTarget)
-            bounds = errors.in_units(self.target, interval)
-            spread = errors.spread[:, None] * self.target.scale
+            target: Any = self.target
+            errors = errors_for("interval", interval, self.intervals, (target,))
+            bounds = errors.in_units(target, interval)._replace(pieces=np.empty((0, 4)))
+            spread = errors.spread[:, None] * target.scale
         from fastgd.export.onnx import ExportedGroups, groups_model
 
         unknown = [] if self.fallback is None else [self.fallback]

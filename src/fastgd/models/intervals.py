@@ -206,7 +206,8 @@ def errors_for(
     caller: str, coverage: float, intervals: Intervals | None, targets: Sequence[Target]
 ) -> Intervals:
     """Return the errors that ``caller`` needs, if the targets and the coverage suit it."""
-    check_number(caller if caller[0] == "-" else "coverage", coverage, rule_of("(0, 1)"))
+    argument = "coverage" if caller.startswith("predict") else caller
+    check_number(argument, coverage, rule_of("(0, 1)"))
     of_sets, of_classes = caller == "predict_set", isinstance(targets[0], ClassTarget)
     if of_sets != of_classes or len(targets) > 1:
         needs = "a target with classes" if of_sets else "one numeric target"

@@ -213,9 +213,9 @@ class Preparation:
             Seed of the folds of ``encoding="target"``.
         bins : int
             If above 0, this number of inputs for a column of numbers, between their quantiles: each
-            is linear within its bin and constant outside (Gorishniy and others 2022, "On Embeddings
-            for Numerical Features in Tabular Deep Learning", equation 1). Fewer where quantiles are
-            equal.
+            is linear within its bin, and constant on the sides where there are others (Gorishniy
+            and others 2022, "On Embeddings for Numerical Features in Tabular Deep Learning",
+            equation 1). Fewer where quantiles are equal.
         clip : bool
             If True, columns with heavy tails, of numbers far beyond their quartiles, are clipped
             smoothly, as by RealMLP (Holzmüller and others 2024, "Better by Default", section 3.2),
@@ -361,8 +361,9 @@ class Preparation:
         finite = np.isfinite(inputs)
         if not finite.all():
             row, place = np.unravel_index(int(finite.argmin()), finite.shape)
+            owners = [column.name for column in self.columns for _ in column.names]
             raise ValueError(
-                f"column {shown(names[place])} must have numbers like the training table's,"
+                f"column {shown(owners[place])} must have numbers like the training table's,"
                 f" got one far too large in row {cells[self.columns[0].name].row(int(row)):,}"
             )
         return inputs
