@@ -335,7 +335,7 @@ def checked(value: Any, kind: Any) -> Any:
 
 # ---------------------------------------------------------------- what becomes of a column
 
-CENTER = 0.0
+CENTER = 0.5
 """Subtracted from the inputs of bins."""
 
 CLIP, HEAVY = 3.0, 6.0
