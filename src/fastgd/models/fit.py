@@ -15,8 +15,16 @@ from fastgd.engine.devices import CPU
 from fastgd.engine.progress import ProgressHook
 from fastgd.formulas.named import Loss
 from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
-from fastgd.models.fit_search import Candidate, SearchSamples, refit, search, sizes_for
+from fastgd.models.fit_search import (
+    Candidate,
+    SearchSamples,
+    refit,
+    search,
+    sizes_for,
+    work_of,
+)
 from fastgd.models.model import Model, Table, mean_outputs
+from fastgd.models.rivals import better_rivals, trees_of
 from fastgd.models.row_splits import (
     FitRows,
     TrainTestRows,
@@ -65,6 +73,7 @@ def fit(
     class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
     scoring: Score | None = None,
     solver: Literal["adam", "lm"] = "adam",
+    rivals: bool | None = None,
     threads: int | None = None,
     device: str = CPU,
     progress: bool | ProgressHook = False,
@@ -126,6 +135,10 @@ def fit(
         "lm" is :class:`fastgd.optimizers.LevenbergMarquardt` with Bayesian regularization, for
         numbers with a squared loss: tanh networks, by default with none, 4, 8 and 16 units. It is
         for tables with hardly any noise, such as computed ones; for measured ones "adam" is better.
+    rivals : bool, optional
+        Whether scikit-learn's boosted trees learn the same rows, to be compared in
+        ``model.scores`` and by a line where they are clearly better; they are not kept. By default,
+        if it is installed and they take less than half of the fit's time.
     threads, device, progress
         As in :func:`fastgd.sweep`.
 
@@ -210,6 +223,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     )
     preparation, _, samples = with_bins(best.bins)
     runs, counts, scores, finding = best.runs, best.counts, dict[str, Scores](), ""
+    better = list[str]()
     predicted = encoder.decode(judge.y)
     actual = predicted if of_classes else wanted.values[parts.judge]
     again = f"learned from all {rows:,} rows"
@@ -220,6 +234,17 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             "linear": mean_outputs(plain[0], plain, X),
             "constant": constant_of(objective, learn.y, learn.weights, y.shape),
         }
+        order = np.concatenate(parts)
+        trees, beaten = trees_of(
+            encoder,
+            choices,
+            samples._replace(X=numbers[order]),
+            count,
+            best.outputs,
+            work_of(samples.at(slice(count)), choices),
+        )
+        rivals |= trees
+        better = better_rivals(encoder, objective, rivals, judge, beaten)
         scores, finding = judged(encoder, rivals, y, objective, judge.weights)
         predicted = encoder.decode(rivals["model"])
         preparation, encoder, samples = encoded(
@@ -231,7 +256,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             f"learned again from all {rows:,} rows, in folds as before; the scores are those of "
             "the networks before that"
         )
-    after = [*alike, again, *filter(None, [best.size])]
+    after = [*alike, again, *filter(None, [best.size]), *better]
     trained = (*told[1:], *leaked, *after, *filter(None, [finding]))
     notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], *after]
     model = Model(runs, preparation, (encoder,), scores, trained, counts=counts)

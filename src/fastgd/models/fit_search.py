@@ -36,6 +36,9 @@ those of all together, in the mean over nine tables; with the penalties 0 and 0.
 BINS = 12, 32
 """Numbers of piecewise-linear bins to try, one after the other, instead of standardized numbers."""
 
+BINNED = 50_000_000
+"""Most inputs of all rows with bins: 400 MB."""
+
 DEEPER = [(128,), (64, 64), (128, 64)]
 """Hidden sizes to try if they are better on the first folds."""
 
@@ -127,6 +130,14 @@ def sizes_for(
             sizes, most = SECOND_ORDER[0], min(most, SECOND_ORDER[1])
         sizes = [one for one in sizes if Network((inputs, *one, outputs)).parameters <= most]
     return list(dict.fromkeys([(), *sizes]))
+
+
+def work_of(samples: SearchSamples, choices: Choices) -> float:
+    """Return about how many rows a training of each size sees, times its parameters."""
+    inputs, outputs, rows = samples.X.shape[1], samples.y.shape[1], len(samples.X)
+    seen = min(SEEN[0] * min(1.0, WIDE / inputs), EPOCHS / 4 * rows)  # most stop early
+    sizes = sizes_for(samples, choices)
+    return float(seen * sum(Network((inputs, *one, outputs)).parameters for one in sizes))
 
 
 LESS = "fewer classes, rows or hidden sizes"
@@ -248,16 +259,20 @@ def search(
         raise ValueError("no network learned anything from this table: all trainings diverged")
     linear = next(one for one in found if not one.hidden_size)
     if choices.solver == "adam":
+        most = BINNED / samples.X.size
         rows = np.flatnonzero(held[:FIRST].any(axis=0))
         first, objective = few.at(rows), choices.objective(target)
 
         def loss(one: Candidate) -> float:
             return mean_loss(objective, one.outputs[rows], first.y, first.costs)
 
+        widths = {bins: encoded(bins).X.shape[1] for bins in (0, *BINS) if bins <= most}
+        numbers_of_bins = [bins for bins in BINS if widths.get(bins, 0) > widths[0]]
+
         def sizes(bins: int) -> list[tuple[int, ...]]:
             return sizes_for(encoded(bins).at(some), choices, deeper=True)
 
-        found += _raced(tried, found, sizes, loss)
+        found += _raced(tried, found, numbers_of_bins, sizes, loss)
     found = ranked(one for one in found if one.hidden_size or () in choices.hidden_size)
     best = ensemble_of(target, few, found, held, choices)
     plain = best if best.members == (linear,) else Ensemble.of([linear])
@@ -271,6 +286,7 @@ def search(
 def _raced(
     tried: Callable[..., list[Candidate]],
     found: Sequence[Candidate],
+    numbers_of_bins: Sequence[int],
     sizes: Callable[[int], list[tuple[int, ...]]],
     loss: Callable[[Candidate], float],
 ) -> list[Candidate]:
@@ -287,7 +303,7 @@ def _raced(
     small = min((one.hidden_size for one in hidden), key=lambda size: (len(size), size))
     start, least = next(one for one in hidden if one.hidden_size == small), 0
     most = (1 - BETTER) * loss(best)
-    for bins in BINS:
+    for bins in numbers_of_bins:
         reached = tried(bins, near(start, small), FIRST)[0].loss
         if reached >= most:
             break
@@ -473,8 +489,7 @@ def refit(target: Target, samples: SearchSamples, best: Ensemble, choices: Choic
     for size in {one.hidden_size: 0 for one in best.members}:
         # Settings of a size together: eight in a block take three times as long as one.
         own = [one for one in best.members if one.hidden_size == size]
-        alphas, penalties = ({one[k] for one in own} for k in (1, 2))
-        grid: _Grid = ([size], sorted(alphas), sorted(penalties))
+        grid = [size], sorted({one.alpha for one in own}), sorted({one.l2 for one in own})
         again |= {
             one[:3]: one for one in _tried(target, samples, grid, seen, choices, held, best.bins)
         }
