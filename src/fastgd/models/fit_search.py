@@ -116,7 +116,7 @@ class SearchSamples(NamedTuple):
 
 
 def sizes_for(
-    samples: SearchSamples, choices: Choices, *, deeper: bool = False
+    samples: SearchSamples, choices: Choices, default: Sequence[tuple[int, ...]] = HIDDEN_SIZES
 ) -> list[tuple[int, ...]]:
     """Return the hidden sizes to try: those given, or the default ones for this number of rows.
 
@@ -125,10 +125,13 @@ def sizes_for(
     sizes = choices.hidden_size
     if sizes == HIDDEN_SIZES:
         inputs, outputs = samples.X.shape[1], samples.y.shape[1]
-        most, sizes = MOST_WEIGHTS * len(samples.X), [*sizes, *(DEEPER if deeper else ())]
+        most = MOST_WEIGHTS * len(samples.X)
+        sizes = default
         if choices.solver == "lm":
             sizes, most = SECOND_ORDER[0], min(most, SECOND_ORDER[1])
         sizes = [one for one in sizes if Network((inputs, *one, outputs)).parameters <= most]
+    elif default is not HIDDEN_SIZES:
+        sizes = []
     return list(dict.fromkeys([(), *sizes]))
 
 
@@ -249,9 +252,12 @@ def search(
     few = samples.at(some)
     held = few.held(choices.folds, choices.seed)
 
+    def inputs(bins: int) -> SearchSamples:
+        return encoded(bins).at(some)
+
     def tried(bins: int, grid: _Grid, folds: int = choices.folds) -> list[Candidate]:
-        inputs = encoded(bins).at(some)
-        return _tried(target, inputs, grid, int(SEEN[0] * share), choices, held[:folds], bins)
+        seen = int(SEEN[0] * share)
+        return _tried(target, inputs(bins), grid, seen, choices, held[:folds], bins)
 
     alphas, penalties = ((1.0,), (0.0,)) if choices.solver == "lm" else (ALPHAS, PENALTIES)
     found = tried(0, (hidden_sizes, alphas, penalties))
@@ -259,20 +265,14 @@ def search(
         raise ValueError("no network learned anything from this table: all trainings diverged")
     linear = next(one for one in found if not one.hidden_size)
     if choices.solver == "adam":
-        most = BINNED / samples.X.size
         rows = np.flatnonzero(held[:FIRST].any(axis=0))
         first, objective = few.at(rows), choices.objective(target)
 
         def loss(one: Candidate) -> float:
             return mean_loss(objective, one.outputs[rows], first.y, first.costs)
 
-        widths = {bins: encoded(bins).X.shape[1] for bins in (0, *BINS) if bins <= most}
-        numbers_of_bins = [bins for bins in BINS if widths.get(bins, 0) > widths[0]]
-
-        def sizes(bins: int) -> list[tuple[int, ...]]:
-            return sizes_for(encoded(bins).at(some), choices, deeper=True)
-
-        found += _raced(tried, found, numbers_of_bins, sizes, loss)
+        fitting = [bins for bins in BINS if bins * samples.X.size <= BINNED]
+        found += _raced(tried, inputs, found, fitting, choices, loss)
     found = ranked(one for one in found if one.hidden_size or () in choices.hidden_size)
     best = ensemble_of(target, few, found, held, choices)
     plain = best if best.members == (linear,) else Ensemble.of([linear])
@@ -285,16 +285,17 @@ def search(
 
 def _raced(
     tried: Callable[..., list[Candidate]],
+    inputs: Callable[[int], SearchSamples],
     found: Sequence[Candidate],
     numbers_of_bins: Sequence[int],
-    sizes: Callable[[int], list[tuple[int, ...]]],
+    choices: Choices,
     loss: Callable[[Candidate], float],
 ) -> list[Candidate]:
     """Successive halving: settings of bins, then of deeper networks, that beat the best so far.
 
     A newcomer is trained on the first folds, with settings near the best one of a smaller network.
     The one with the smallest ``loss`` there is trained on all folds if that is smaller, by a
-    fraction, than the loss of the best setting so far. ``sizes`` are those for a number of bins.
+    fraction, than the loss of the best setting so far.
     """
     best, more = found[0], list[Candidate]()
     hidden = [one for one in found if one.hidden_size]
@@ -302,20 +303,22 @@ def _raced(
         return more
     small = min((one.hidden_size for one in hidden), key=lambda size: (len(size), size))
     start, least = next(one for one in hidden if one.hidden_size == small), 0
-    most = (1 - BETTER) * loss(best)
+    most, width = (1 - BETTER) * loss(best), inputs(0).X.shape[1]
     for bins in numbers_of_bins:
+        if inputs(bins).X.shape[1] == width:  # no column of numbers
+            break
         reached = tried(bins, near(start, small), FIRST)[0].loss
         if reached >= most:
             break
         least, most = bins, reached
     if least:
         own = tried(least, ([small], ALPHAS, PENALTIES))
-        for size in sizes(least):
-            if size and size != small and size not in DEEPER:
-                own += tried(least, near(own[0], size))
+        rest = [size for size in sizes_for(inputs(least), choices) if size not in ((), small)]
+        for size in rest:
+            own += tried(least, near(own[0], size))
         more += own
         best = min([best, *own], key=lambda one: one.loss)
-    deeper = [size for size in sizes(best.bins) if size in DEEPER]
+    deeper = sizes_for(inputs(best.bins), choices, DEEPER)[1:]
     raced = [(tried(best.bins, near(best, size), FIRST)[0].loss, size) for size in deeper]
     if raced and min(raced)[0] < loss(best):
         more += tried(best.bins, near(best, min(raced)[1]))
@@ -347,10 +350,10 @@ def ensemble_of(
     if the same selection, made without a fold, is better on that fold than the best setting then.
     """
     pool = [one for one in found if one.bins == found[0].bins][:POOL]
+    few, judged = samples._replace(X=samples.y), np.asarray(held.any(axis=0))  # no copies of X
 
     def worth(outputs: FloatArray, rows: NDArray[np.bool_]) -> tuple[float, float]:
-        own = samples.at(rows)
-        return measured(target, outputs[rows], own, choices)
+        return measured(target, outputs[rows], few.at(rows), choices)
 
     def selected(rows: NDArray[np.bool_], most: int) -> list[int]:
         """The places of the settings in the pool, as often as they are selected."""
@@ -369,13 +372,12 @@ def ensemble_of(
     outside = np.zeros((2, *samples.y.shape))
     for rows in held:
         for way, most in enumerate((1, MOST_COUNTED)):
-            places = selected(~rows, most)
+            places = selected(judged & ~rows, most)
             outside[way, rows] = sum(pool[k].outputs[rows] for k in places) / len(places)
-    all_rows = np.ones(len(samples.y), dtype=bool)
-    (score, loss), (score_then, loss_then) = (worth(outputs, all_rows) for outputs in outside)
+    (score, loss), (score_then, loss_then) = (worth(outputs, judged) for outputs in outside)
     if score_then > score or loss_then > (1 - BETTER) * loss:
         return Ensemble.of(found[:1])
-    times = Counter(selected(all_rows, MOST_COUNTED))
+    times = Counter(selected(judged, MOST_COUNTED))
     return Ensemble.of([pool[k] for k in sorted(times)], [times[k] for k in sorted(times)])
 
 
