@@ -144,7 +144,7 @@ class Exported(NamedTuple):
         return self.outputs + 2 * (self.bounds is not None)
 
 
-def of_one_size(members: tuple[NetworkParts, ...]) -> tuple[NetworkParts, ...]:
+def of_one_size(members: Sequence[NetworkParts]) -> tuple[NetworkParts, ...]:
     """Networks of one architecture with the same outputs, to the last bit; hidden units are relu.
 
     A unit with weights 0 adds 0; a layer after relu may be repeated, as relu(relu(x)) is relu(x);
@@ -152,7 +152,7 @@ def of_one_size(members: tuple[NetworkParts, ...]) -> tuple[NetworkParts, ...]:
     """
     shapes = {tuple(layer.shape for layer in one.weights) for one in members}
     if len(shapes) == 1:
-        return members
+        return tuple(members)
     depth, found = max(map(len, shapes)), []
     for one in members:
         weights, biases = [*one.weights], [*one.biases]
