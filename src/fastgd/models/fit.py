@@ -15,6 +15,7 @@ from fastgd.engine.progress import ProgressHook
 from fastgd.formulas.named import Loss
 from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
 from fastgd.models.fit_search import Candidate, SearchSamples, refit, search, sizes_for
+from fastgd.models.lags import LastValue, Skip, learns_changes, with_lags
 from fastgd.models.model import Model, Table, mean_outputs
 from fastgd.models.row_splits import (
     FitRows,
@@ -50,6 +51,8 @@ def fit(
     test_fraction: float = SHARE,
     test_last: str | int | None = None,
     test_group: str | int | None = None,
+    lags: int = 0,
+    horizon: int = 1,
     seed: Seed = 0,
     hidden_size: int | tuple[int, ...] | Sequence[int | tuple[int, ...]] = HIDDEN_SIZES,
     folds: int = FOLDS,
@@ -96,6 +99,13 @@ def fit(
         A column of numbers or dates: the test set is the last rows in its order. It stays an input.
     test_group : str, optional
         A column of labels: the test set, and each fold, has whole groups. It is no input.
+    lags : int
+        With ``test_last``: the last values of the target, this many, become inputs, as they are
+        known ``horizon`` rows before. The model remembers those that the rows after the table need.
+        Where the change since the last one varies less than the target, the change is learned.
+    horizon : int
+        How many rows ahead a forecast reaches: the lags are the values ``horizon``, ``horizon + 1``
+        and so on rows before.
     seed : int, Generator or SeedSequence
         Seed of the test set, the folds and the initial weights, as in :func:`fastgd.train`.
     hidden_size : int, tuple of int, or list of these
@@ -161,7 +171,7 @@ def fit(
 
 def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choices) -> Fit:
     """Fit with validated options, and return the intermediate results too."""
-    table = FitRows.of(columns, target, choices)
+    table, lags = with_lags(FitRows.of(columns, target, choices), target, choices)
     wanted, rows = table.wanted, len(table.weights)
     learned = learn_target(
         target, wanted, classification=choices.classification, max_classes=choices.max_classes
@@ -179,19 +189,25 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             f"got {wanted.values[least]:g} in row {wanted.row(least):,}"
         )
 
+    is_plain = choices.solver == "adam" and not of_counts  # relu units, outputs of any sign
+    changes = is_plain and learns_changes(lags, table.inputs, wanted.values, parts.learn)
+
     def encoded(
         some: Integers, learn: slice, before: Preparation | None = None
     ) -> tuple[Preparation, Target, SearchSamples]:
         """These rows, encoded as it is learned from the first of them."""
         own, weights = labels[some], table.weights[some]
         factors = class_factors(learned, own[learn], weights[learn], choices.class_weight)
-        decisions = choices.decisions._replace(drop=table.drop)
+        kept = [*choices.decisions.keep, *(lags.names if lags else ())]
+        decisions = choices.decisions._replace(drop=table.drop, keep=kept)
         inputs, cells = some_rows(table.inputs, some), wanted[some]
         target, y, preparation, X = encode_rows(
             inputs, cells, learned, learn, decisions, before, of_counts=of_counts
         )
         groups = None if table.groups is None else table.groups[some]
-        samples = SearchSamples(X, y, own, weights, weights * factors[own], groups)
+        last = LastValue.of(lags, preparation, target) if changes else None
+        skip = last and Skip.of(last, X[learn], y[learn])
+        samples = SearchSamples(X, y, own, weights, weights * factors[own], groups, skip)
         return preparation, target, samples
 
     count = len(parts.learn)
@@ -199,6 +215,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     learn, judge = samples.at(slice(count)), samples.at(slice(count, None))  # views
     numbers = preparation.numbers(table.inputs)
     leaked = leaks(preparation, numbers[parts.learn], encoder, learn.y)
+    leaked = [line for line in leaked if not (lags and line.startswith(f"{target} lag "))]
     alike = copies(np.hstack([numbers, encoder.encode(wanted)]), parts)
     tried = search(encoder, learn, sizes_for(learn, choices), choices)
     candidates = [one for one in tried if one.hidden_size or () in choices.hidden_size]
@@ -214,6 +231,8 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             "linear": mean_outputs(plain[0], plain, X),
             "constant": constant_of(objective, learn.y, learn.weights, y.shape),
         }
+        if lags and (last := LastValue.of(lags, preparation, encoder)):
+            rivals["last value"] = last.values(X)
         scores, finding = judged(encoder, rivals, y, objective, judge.weights)
         predicted = encoder.decode(rivals["model"])
         preparation, encoder, samples = encoded(np.arange(rows), slice(rows), preparation)
@@ -224,5 +243,5 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         )
     trained = (*told[1:], *leaked, *alike, again, *filter(None, [finding]))
     notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], *alike, again]
-    model = Model(runs, preparation, (encoder,), scores, trained)
+    model = Model(runs, preparation, (encoder,), scores, trained, lags)
     return Fit(model, notes, parts, candidates, actual, predicted, finding)

@@ -14,6 +14,7 @@ from fastgd.checks.numbers import FloatArray, TooLargeError, check_memory
 from fastgd.engine.network import Network
 from fastgd.engine.progress import reporting
 from fastgd.models.fit_choices import HIDDEN_SIZES, Choices
+from fastgd.models.lags import Skip
 from fastgd.models.row_splits import folds_of, folds_of_groups, some_of
 from fastgd.models.scores import SCORING, mean_loss, scores_of
 from fastgd.optimizers import Adam, LevenbergMarquardt
@@ -79,10 +80,12 @@ class SearchSamples(NamedTuple):
     weights: FloatArray  # its sample weight, and
     costs: FloatArray  # that times the weight of its class
     groups: NDArray[np.int64] | None  # the index of its group, if folds hold whole groups
+    skip: Skip | None = None  # what is added to the networks' outputs
 
     def at(self, rows: NDArray[Any] | slice) -> SearchSamples:
         """Return some rows."""
-        return SearchSamples(*(None if part is None else part[rows] for part in self))  # type: ignore[arg-type]
+        parts = (part[rows] if isinstance(part, np.ndarray) else part for part in self)
+        return SearchSamples(*parts)  # type: ignore[arg-type]
 
     def held(self, folds: int, seed: int) -> NDArray[np.bool_]:
         """Return the validation rows of each fold, (folds, rows)."""
@@ -120,12 +123,14 @@ class Candidate(NamedTuple):
     score: float | None  # that of ``scoring``, if it was given
     trained: Sweep  # all settings of the search, and
     place: tuple[int, int, int]  # this one among its hidden sizes, learning rates and penalties
+    skip: Skip | None = None  # what is added to the outputs of the networks
 
     @property
     def runs(self) -> tuple[Run, ...]:
         """The networks: made when they are asked for, which most settings never are."""
         i, j, k = self.place
-        return tuple(self.trained[i, :, j, k])
+        runs = tuple(self.trained[i, :, j, k])
+        return runs if self.skip is None else tuple(map(self.skip.folded, runs))
 
 
 def settings_of(objective: Mapping[str, Any], rows: int, seen: int, solver: str) -> dict[str, Any]:
@@ -199,6 +204,8 @@ def _tried(
                 outside = np.zeros((len(alphas), len(penalties), *samples.y.shape))
                 for fold, rows in enumerate(held):
                     outside[:, :, rows] = result[i, fold].predict(samples.X[rows])
+                if samples.skip is not None:
+                    outside = samples.skip.added(outside, samples.X)
                 for j, k in np.ndindex(outside.shape[:2]):
                     loss = mean_loss(objective, outside[j, k], samples.y, samples.costs)
                     loss = loss if isfinite(loss) else inf
@@ -212,7 +219,7 @@ def _tried(
             scores = scores_of(target, outputs, samples.y, objective, samples.weights)
             score = sign * scores[name] if isfinite(scores[name]) else -inf
         setting = (hidden_sizes[i], alphas[j], penalties[k])
-        found.append(Candidate(*setting, loss, score, result, (i, j, k)))
+        found.append(Candidate(*setting, loss, score, result, (i, j, k), samples.skip))
     return sorted(found, key=lambda one: (-(one.score or 0.0), one.loss))
 
 
@@ -225,7 +232,10 @@ def _trainings(
     best: _Best,
 ) -> Iterator[Sweep]:
     """Train with early stopping; or in steps, of which the caller puts the best into ``best``."""
-    X, y = samples.X, samples.y
+    X, y = (
+        samples.X,
+        samples.y if samples.skip is None else samples.skip.taken(samples.y, samples.X),
+    )
     first: dict[str, Any] = {**settings, "folds": held, "seed": choices.seed}
     if np.ptp(samples.costs):
         first["sample_weight"] = samples.costs
