@@ -15,7 +15,7 @@ from fastgd.engine.progress import ProgressHook
 from fastgd.formulas.named import Loss
 from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
 from fastgd.models.fit_search import Candidate, SearchSamples, refit, search, sizes_for
-from fastgd.models.lags import LastValue, Skip, learns_changes, with_lags
+from fastgd.models.lags import Skip, last_value, learns_changes, values_of, with_lags
 from fastgd.models.model import Model, Table, mean_outputs
 from fastgd.models.row_splits import (
     FitRows,
@@ -205,8 +205,8 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             inputs, cells, learned, learn, decisions, before, of_counts=of_counts
         )
         groups = None if table.groups is None else table.groups[some]
-        last = LastValue.of(lags, preparation, target) if changes else None
-        skip = last and Skip.of(last, X[learn], y[learn])
+        last = last_value(lags, preparation, target) if changes else None
+        skip = None if last is None else Skip.of(last, X[learn], y[learn])
         samples = SearchSamples(X, y, own, weights, weights * factors[own], groups, skip)
         return preparation, target, samples
 
@@ -215,7 +215,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     learn, judge = samples.at(slice(count)), samples.at(slice(count, None))  # views
     numbers = preparation.numbers(table.inputs)
     leaked = leaks(preparation, numbers[parts.learn], encoder, learn.y)
-    leaked = [line for line in leaked if not (lags and line.startswith(f"{target} lag "))]
+    leaked = [line for line in leaked if not (lags and lags.has(line))]
     alike = copies(np.hstack([numbers, encoder.encode(wanted)]), parts)
     tried = search(encoder, learn, sizes_for(learn, choices), choices)
     candidates = [one for one in tried if one.hidden_size or () in choices.hidden_size]
@@ -231,8 +231,8 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             "linear": mean_outputs(plain[0], plain, X),
             "constant": constant_of(objective, learn.y, learn.weights, y.shape),
         }
-        if lags and (last := LastValue.of(lags, preparation, encoder)):
-            rivals["last value"] = last.values(X)
+        if (last := last_value(lags, preparation, encoder)) is not None:
+            rivals["last value"] = values_of(last, X)
         scores, finding = judged(encoder, rivals, y, objective, judge.weights)
         predicted = encoder.decode(rivals["model"])
         preparation, encoder, samples = encoded(np.arange(rows), slice(rows), preparation)

@@ -73,7 +73,9 @@ class Choices(NamedTuple):
         if self.scoring is not None:
             check_choice("scoring", self.scoring, (*SCORING[True], *SCORING[False]))
         last, group = self.test_last, self.test_group
-        lags, horizon = check_lags(self.lags, self.horizon, last)
+        lags, horizon = check_lags(self.lags, last), check_count("horizon", self.horizon)
+        if horizon > 1 and not lags:
+            raise ValueError(f"horizon must be 1 without lags, got {horizon}")
         if last is not None and group is not None:
             raise ValueError("test_last must be left out with test_group, got both")
         for role, name in {"test_last": last, "test_group": group}.items():
@@ -141,14 +143,12 @@ class Choices(NamedTuple):
         return {"output": output, "loss": self.loss or "squared", **(self.parameters or {})}
 
 
-def check_lags(lags: int, horizon: int, order: object) -> tuple[int, int]:
-    """Return the number of lags and the horizon; they need a column that orders the rows."""
-    lags, horizon = check_count("lags", lags, minimum=0), check_count("horizon", horizon)
+def check_lags(lags: int, order: object) -> int:
+    """Return the number of lags, which need a column that orders the rows."""
+    lags = check_count("lags", lags, minimum=0)
     if lags and order is None:
         raise ValueError(f"lags must be 0 without test_last, which orders the rows, got {lags}")
-    if horizon > 1 and not lags:
-        raise ValueError(f"horizon must be 1 without lags, got {horizon}")
-    return lags, horizon
+    return lags
 
 
 def _parameters_of(loss: object, given: Mapping[str, float]) -> dict[str, float]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, get_args, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.frames import like, opened
-from fastgd.checks.messages import escaped, warn
+from fastgd.checks.messages import escaped, shown, warn
 from fastgd.checks.numbers import FloatArray, check_choice, check_memory, check_path
 from fastgd.checks.presentation import (
     BEST,
@@ -26,15 +26,22 @@ from fastgd.checks.presentation import (
 from fastgd.export.exportable import ONNX_DTYPES, OnnxType
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import MODELS, GroupFits, Scaling, TrainedGroups, stacked
+from fastgd.models.lags import Lags, decode_lags, decode_order, encode_lags
 from fastgd.models.model import Table
-from fastgd.models.row_splits import RowOrder, Season
+from fastgd.models.row_splits import SEASONS, RowOrder
 from fastgd.store import Arrays, PathLike
 from fastgd.store.files import whole_file
 from fastgd.store.npz import Found
-from fastgd.tables.notations import DateOrder
+from fastgd.tables.column_values import cells_of
 from fastgd.tables.preparation import Preparation, check_lengths
 from fastgd.tables.reading import columns_from
-from fastgd.tables.targets import ClassTarget, Target, target_from_json, target_to_json
+from fastgd.tables.targets import (
+    ClassTarget,
+    NumberTarget,
+    Target,
+    target_from_json,
+    target_to_json,
+)
 from fastgd.training import codec
 from fastgd.training.codec import JsonValues, StoredArray, by_result, need, text, text_of
 from fastgd.training.codec import load as load  # any saved result: this module knows all classes
@@ -52,6 +59,9 @@ _FITS: dict[str, codec.StoredField] = {
     # A file from before there were test sets has neither.
     "constant": StoredArray("f", "groups outputs", optional=True),
     "ridge": StoredArray("f", "groups coefficients", optional=True),
+    "last": StoredArray("f", "groups outputs", optional=True),
+    "seasonal": StoredArray("f", "groups steps outputs", optional=True),
+    "base": StoredArray("f", "coefficients", optional=True),
 }
 _MEASURED: dict[str, codec.StoredField] = {
     "rows": StoredArray("i", "groups"),
@@ -68,6 +78,14 @@ _COMPARED: dict[str, codec.StoredField] = {
 }
 
 
+_JUDGED: dict[str, codec.StoredField] = {
+    "after": StoredArray("f", "groups cutoffs"),
+    "test_rows": StoredArray("i", "groups cutoffs"),
+    "test_error": StoredArray("f", "groups cutoffs"),
+}
+"""The measurements at each cutoff."""
+
+
 def encode(models: Any) -> tuple[JsonValues, Arrays]:
     """A GroupModels as a header and arrays."""
     arrays: Arrays = {
@@ -79,6 +97,7 @@ def encode(models: Any) -> tuple[JsonValues, Arrays]:
         **{f"levels_{k}": levels for k, levels in enumerate(models.keys.levels)},
         **{f"measured.{name}": array for name, array in models.measured.items()},
         **{f"compared.{name}": array for name, array in models.compared.items()},
+        **{f"judged.{name}": array for name, array in models.judged.items()},
         **codec.encode(_FITS, models.fits)[1],
     }
     results = {f"sweep_{k}": sweep for k, sweep in enumerate(models.fits.trained.sweeps)}
@@ -89,7 +108,11 @@ def encode(models: Any) -> tuple[JsonValues, Arrays]:
             _, parts[lead], content = codec.content_of(result)
             arrays |= {f"{lead}.{name}": array for name, array in content.items()}
     header = {"names": models.keys.names, "notes": models.notes, "parts": parts}
-    return header | ({"order": list(models.order)} if models.order else {}), arrays
+    header |= {"order": list(models.order)} if models.order else {}
+    if models.lags is not None:
+        header["lags"], own = encode_lags(models.lags)
+        arrays |= own
+    return header, arrays
 
 
 def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
@@ -100,11 +123,14 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
     preparation = Preparation.from_json(text_of(arrays, "preparation.preparation"))
     target = target_from_json(text_of(arrays, "target.target"))
     groups, inputs, outputs = len(keys), len(preparation.names), arrays["outputs_mean"].shape[1]
+    order = decode_order(header["order"]) if "order" in header else None
     dimensions = {
         "groups": (groups,),
         "inputs": (inputs,),
         "outputs": (outputs,),
         "coefficients": (inputs + 1,),
+        "steps": (SEASONS[order.season][0] if order and order.season else 0,),
+        "cutoffs": arrays["judged.after"].shape[1:] if "judged.after" in arrays else (),
     }
     sweeps = tuple(
         Sweep(**decode_sweep(parts[name], content[f"{name}."]))
@@ -138,7 +164,9 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
         chosen = codec.array_of(arrays, "chosen", "i", (groups,))
         need(bool(np.isin(chosen, [MODELS.index(name) for name in fits.names]).all()))
     return {
-        "order": _order(header["order"]) if "order" in header else None,
+        "order": order,
+        "lags": decode_lags(header.get("lags"), arrays, target, groups),
+        "judged": codec.decode(_JUDGED, {}, content["judged."], dimensions) if order else {},
         "keys": keys,
         "preparation": preparation,
         "target": target,
@@ -149,12 +177,6 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
         "notes": notes,
         "compared": {name: array for name, array in compared.items() if array is not None},
     }
-
-
-def _order(found: Any) -> RowOrder:
-    name, dates, season = found
-    need(dates in (None, *get_args(DateOrder)) and season in get_args(Season))
-    return RowOrder(text(name), dates, season)
 
 
 def _network(
@@ -207,6 +229,10 @@ class GroupModels(SavedResult, ShownInNotebooks):
         The test error of each model: see :attr:`comparison`.
     order : RowOrder or None
         The column that ``test_last`` named.
+    judged : dict of str to (groups, cutoffs) array
+        The error at each cutoff: see :attr:`cutoffs`.
+    lags : Lags or None
+        The last values of the target in each group, if lags of it are inputs.
     """
 
     keys: Keys
@@ -219,6 +245,8 @@ class GroupModels(SavedResult, ShownInNotebooks):
     notes: tuple[str, ...] = field(repr=False)
     compared: dict[str, FloatArray] = field(default_factory=dict, repr=False)
     order: RowOrder | None = field(default=None, repr=False)
+    judged: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False)
+    lags: Lags | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -307,6 +335,34 @@ class GroupModels(SavedResult, ShownInNotebooks):
         Needs pandas (``pip install "fastgd[dataframe]"``).
         """
         return self._frame("comparison", self.compared)
+
+    @property
+    def cutoffs(self) -> pandas.DataFrame:
+        """One row per group and cutoff: its labels, rows and error of the steps after it.
+
+        ``after`` is the last value before the cutoff of the column that ``test_last`` named. The
+        mean of a group's errors is its test error in :attr:`errors`. Groups that are too short to
+        be judged have 0 rows.
+
+        Needs pandas (``pip install "fastgd[dataframe]"``).
+
+        Raises
+        ------
+        ValueError
+            If the models were not fitted with ``test_last``.
+        """
+        if self.order is None:
+            raise ValueError("cutoffs needs models that were fitted with test_last")
+        count = self.judged["after"].shape[1]
+        columns = {name: array.ravel() for name, array in self.judged.items()}
+        if self.order.dates is not None:
+            columns["after"] = np.rint(columns["after"] * 86_400e6).astype("M8[us]")
+        labels = {
+            name: [one for one in own for _ in range(count)]
+            for name, own in zip(self.keys.names, self.keys.columns(), strict=True)
+        }
+        table: pandas.DataFrame = dataframe(labels | columns, caller="cutoffs")
+        return table
 
     def _frame(self, name: str, columns: Mapping[str, NDArray[Any]]) -> pandas.DataFrame:
         labels = dict(zip(self.keys.names, self.keys.columns(), strict=True))
@@ -436,24 +492,46 @@ class GroupModels(SavedResult, ShownInNotebooks):
         Not used: day
         """
         columns, known = self._columns(df), {self.target.name, *self.keys.names}
-        unknown = self.keys.remarks(self.keys.codes(columns))
-        return [*unknown, *self.preparation.remarks(columns, known)]
+        columns, codes, lines = self._grouped(columns)
+        known |= {self.order.name} if self.order else set()
+        return [*self.keys.remarks(codes), *lines, *self.preparation.remarks(columns, known)]
 
     def _outputs(self, df: Table) -> FloatArray:
         columns = self._columns(df)
         used = (*self.keys.names, *(column.name for column in self.preparation.columns))
         check_lengths({name: columns[name] for name in used if name in columns})
-        codes = self.keys.codes(columns)
+        columns, codes, lines = self._grouped(columns)
         check_memory(32 * len(codes) * len(self.preparation.names), "the prediction")
         cells = self.preparation.cells(columns)
         unknown = [] if self.fallback else self.keys.remarks(codes)
-        for line in [*unknown, *self.preparation.remarks(cells)]:
+        for line in [*unknown, *lines, *self.preparation.remarks(cells)]:
             warn(line)
         prepared = self.preparation.transform(cells)
-        outputs = self.fits.predict(self.chosen, prepared, codes)
+        outputs = self.fits.predict(self.chosen, prepared, codes, self._phase(columns))
         if self.fallback is not None and (codes < 0).any():
             outputs[codes < 0] = self.fallback.predict(prepared[codes < 0])
         return outputs
+
+    def _grouped(self, columns: Mapping[str, Any]) -> tuple[Mapping[str, Any], Integers, list[str]]:
+        """A table with its lags, the groups of its rows, and lines as of :meth:`Lags.added`."""
+        codes = self.keys.codes(columns)
+        if self.lags is None or not isinstance(self.target, NumberTarget):
+            return columns, codes, []
+        columns, lines = self.lags.added(columns, self.target, codes)
+        return columns, codes, lines
+
+    def _phase(self, columns: Mapping[str, NDArray[Any]]) -> Integers | None:
+        """The step of the season of each row, if it predicts a group."""
+        order = self.order
+        if order is None or not (self.chosen == MODELS.index("seasonal naive")).any():
+            return None
+        if order.name not in columns:
+            raise ValueError(f"the table must have the column {shown(order.name)}, the order")
+        cells = cells_of(order.name, columns[order.name])
+        if cells.missing.any():
+            row = int(cells.missing.argmax()) + 1
+            raise ValueError(f"{order.name} must have no missing values, got one in row {row:,}")
+        return order.phases(order.values(cells))
 
     def _columns(self, table: Table) -> Mapping[str, NDArray[Any]]:
         """The columns of a table; in a file, labels are strings where they were strings."""
@@ -488,6 +566,8 @@ class GroupModels(SavedResult, ShownInNotebooks):
             None if shared is None else exported([shared], "to_onnx"),
             fits.ridge,
             fits.constant,
+            fits.last,
+            fits.base,
             self.chosen,
         )
         with whole_file(file) as stream:

@@ -20,6 +20,7 @@ from fastgd.arguments.subsets import Integers, rows_of
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.devices import available_threads
 from fastgd.engine.prediction import predict
+from fastgd.models.lags import values_of
 from fastgd.models.row_splits import some_of
 from fastgd.store.files import is_folder
 from fastgd.tables.targets import ClassTarget, NumberTarget, Target
@@ -52,6 +53,7 @@ class GroupRows(NamedTuple):
     held: BoolArray  # (rows,): in a validation set
     test: BoolArray  # (rows,): in a test set
     time: FloatArray | None = None  # (rows,): the place of each in the order that test_last names
+    phase: Integers | None = None  # (rows,): the step of the season, if that order has one
 
     def where(self, chosen: BoolArray) -> GroupRows:
         """Return the chosen rows."""
@@ -242,8 +244,9 @@ def stacked(
 # ---------------------------------------------------------------- a ridge, a constant, the best
 
 
-MODELS = ("network", "shared", "ridge", "constant")
-"""A group's own network, the network of all groups, a ridge, and the mean or the frequencies."""
+MODELS = ("network", "shared", "ridge", "constant", "last value", "seasonal naive")
+"""A group's own network, the network of all groups, a ridge, and the mean or the frequencies; where
+rows are in an order, its last target, and the last one of the same step of the season."""
 
 PENALTIES = (1.0, 0.1, 0.01, 10.0)
 """L2 penalties of the ridge, on standardized inputs; the first one without validation rows."""
@@ -276,15 +279,30 @@ class GroupFits(NamedTuple):
     constant: FloatArray | None  # (groups, outputs); None in files of before
     ridge: FloatArray | None  # (groups, inputs + 1): coefficients of prepared inputs, and intercept
     shared: Run | None
+    last: FloatArray | None = None  # (groups, outputs)
+    seasonal: FloatArray | None = None  # (groups, steps of the season, outputs)
+    base: FloatArray | None = None  # (inputs + 1,): what the outputs of the others are added to
 
     @property
     def names(self) -> list[str]:
         """The names of the models that there are."""
-        known = (self.trained, self.shared, self.ridge, self.constant)
+        known = self.trained, self.shared, self.ridge, self.constant, self.last, self.seasonal
         return [name for name, one in zip(MODELS, known, strict=True) if one is not None]
 
-    def outputs_of(self, name: str, prepared: FloatArray, codes: Integers) -> FloatArray:
+    def outputs_of(
+        self, name: str, prepared: FloatArray, codes: Integers, phase: Integers | None = None
+    ) -> FloatArray:
         """Outputs (rows, outputs) of a model for prepared rows of these groups."""
+        if name == "last value" and self.last is not None:
+            return self.last[codes]
+        if name == "seasonal naive" and self.seasonal is not None:
+            assert phase is not None
+            return self.seasonal[codes, phase]
+        found = self._learned(name, prepared, codes)
+        return found if self.base is None else found + values_of(self.base, prepared)
+
+    def _learned(self, name: str, prepared: FloatArray, codes: Integers) -> FloatArray:
+        """Outputs of a model, without what they are added to."""
         if name == "shared" and self.shared is not None:
             scaled = self.shared.predict(self.inputs.apply(prepared, codes))
             return self.outputs.undo(scaled, codes)
@@ -314,13 +332,20 @@ class GroupFits(NamedTuple):
             result[mine] = self.outputs.undo(found[0], own)
         return result
 
-    def predict(self, chosen: Integers, prepared: FloatArray, codes: Integers) -> FloatArray:
+    def predict(
+        self,
+        chosen: Integers,
+        prepared: FloatArray,
+        codes: Integers,
+        phase: Integers | None = None,
+    ) -> FloatArray:
         """Outputs of the model chosen for the group of each row; NaN without a group (-1)."""
         result = np.full((len(codes), self.outputs.mean.shape[1]), np.nan)
         for k, name in enumerate(MODELS):
             mine = np.flatnonzero((codes >= 0) & (chosen[codes] == k))
             if len(mine):
-                result[mine] = self.outputs_of(name, prepared[mine], codes[mine])
+                own = None if phase is None else phase[mine]
+                result[mine] = self.outputs_of(name, prepared[mine], codes[mine], own)
         return result
 
 
@@ -375,6 +400,29 @@ def _dot(a: FloatArray, b: FloatArray) -> FloatArray:
     return total
 
 
+def latest(
+    rows: GroupRows, groups: int, season: int
+) -> tuple[FloatArray | None, FloatArray | None]:
+    """The last targets of each group, and of each step of its season: NaN if it has no rows."""
+    if rows.time is None:
+        return None, None
+
+    def found(codes: Integers, count: int) -> FloatArray:
+        assert rows.time is not None
+        end = np.full(count, -np.inf)
+        np.maximum.at(end, codes, rows.time)
+        mine = rows.time == end[codes]  # of ties it is the mean
+        columns = [mean_errors(own, codes[mine], count) for own in rows.targets[mine].T]
+        return np.stack(columns, axis=1)
+
+    last = found(rows.codes, groups)
+    if rows.phase is None:
+        return last, None
+    seasonal = found(rows.codes * season + rows.phase, groups * season)
+    seasonal = seasonal.reshape(groups, season, -1)
+    return last, np.where(np.isnan(seasonal), last[:, None], seasonal)
+
+
 def mean_errors(errors: FloatArray, codes: Integers, groups: int) -> FloatArray:
     """The mean of the errors of each group's rows; NaN without rows."""
     with np.errstate(invalid="ignore"):
@@ -423,6 +471,16 @@ WATCHED, JUDGED, FINAL = "groups", "judged", "final"
 all rows."""
 
 
+class Fitted(NamedTuple):
+    """What the stages result in."""
+
+    fits: GroupFits
+    chosen: Integers
+    measured: dict[str, NDArray[Any]]
+    compared: dict[str, FloatArray]
+    judged: FloatArray  # outputs of the test rows by models that haven't learned from them
+
+
 class Stages(NamedTuple):
     """What all stages have in common."""
 
@@ -436,9 +494,17 @@ class Stages(NamedTuple):
     seed: int
     path: Path | None
     how: Mapping[str, Any]  # who trains: threads, executor, device
+    season: int  # its steps, 0 without one
+    base: FloatArray | None = None  # of GroupFits
 
-    def fit(self, rows: GroupRows) -> dict[str, Any]:
-        """Learn the models of all groups: fields of GroupModels."""
+    def _changes(self, rows: GroupRows) -> GroupRows:
+        """The rows with what is learned of them: the targets, or these minus the base."""
+        if self.base is None:
+            return rows
+        return rows._replace(targets=rows.targets - values_of(self.base, rows.inputs))
+
+    def fit(self, rows: GroupRows) -> Fitted:
+        """Learn the models of all groups."""
         seen = rows.where(~rows.test)
         held, learned = seen.where(seen.held), seen.where(~seen.held)
         scaled, inputs, outputs, constant = self._scaled(seen)
@@ -451,17 +517,20 @@ class Stages(NamedTuple):
         ridge = penalties = None
         is_number = not isinstance(self.target, ClassTarget)
         if is_number and self.groups * rows.inputs.shape[1] ** 2 <= MOST_MOMENTS:
-            tried = ridges(learned, self.groups, np.tile(PENALTIES, (self.groups, 1)))
+            tried = ridges(
+                self._changes(learned), self.groups, np.tile(PENALTIES, (self.groups, 1))
+            )
             tried = tried.transpose(1, 0, 2)
             of_each = [ridge_outputs(one, held.inputs, held.codes) for one in tried]
-            best = best_of(of_each, held, self.groups)
+            best = best_of(of_each, self._changes(held), self.groups)
             penalties, ridge = np.array(PENALTIES)[best], tried[best, np.arange(self.groups)]
         chosen = np.zeros(self.groups, np.int64)
         if self.model == "best":
-            first = GroupFits(inputs, outputs, trained, constant, ridge, shared)
+            kept = inputs, outputs, trained, constant, ridge, shared
+            first = GroupFits(*kept, *latest(learned, self.groups, self.season), self.base)
             # Without validation rows the shared network has no prediction, and none is needed.
             names = first.names if len(held.codes) else ["network"]
-            of_each = [first.outputs_of(name, held.inputs, held.codes) for name in names]
+            of_each = [first.outputs_of(n, held.inputs, held.codes, held.phase) for n in names]
             places = np.array([MODELS.index(name) for name in names])
             chosen = places[best_of(of_each, held, self.groups, STOPPED)]
         fitted = partial(self._fitted, plans, shared, penalties)
@@ -474,9 +543,10 @@ class Stages(NamedTuple):
             "test_rows": np.bincount(test.codes, minlength=self.groups),
         }
         for name, some in {"training_error": seen, "test_error": test}.items():
-            measured[name] = errors(judged.predict(chosen, some.inputs, some.codes), some)
+            outputs_found = judged.predict(chosen, some.inputs, some.codes, some.phase)
+            measured[name] = errors(outputs_found, some)
         compared = {
-            name: errors(judged.outputs_of(name, test.inputs, test.codes), test)
+            name: errors(judged.outputs_of(name, test.inputs, test.codes, test.phase), test)
             for name in (judged.names if len(test.codes) else ())
         }
         status = np.full(self.groups, "constant", dtype="U16")
@@ -486,7 +556,7 @@ class Stages(NamedTuple):
         if self.model == "best":
             measured["model"] = np.where(status == "constant", status, np.array(MODELS)[chosen])
         measured["status"] = status
-        return {"fits": final, "chosen": chosen, "measured": measured, "compared": compared}
+        return Fitted(final, chosen, measured, compared, outputs_found)
 
     def _fitted(
         self,
@@ -503,14 +573,16 @@ class Stages(NamedTuple):
         trained = train_groups(scaled, self.groups, plans, shared, path, **self.how)
         ridge = None
         if penalties is not None:
-            ridge = ridges(rows, self.groups, penalties[:, None])[:, 0]
-        return GroupFits(inputs, outputs, trained, constant, ridge, shared)
+            ridge = ridges(self._changes(rows), self.groups, penalties[:, None])[:, 0]
+        kept = inputs, outputs, trained, constant, ridge, shared
+        return GroupFits(*kept, *latest(rows, self.groups, self.season), self.base)
 
     def _scaled(self, rows: GroupRows) -> tuple[GroupRows, Scaling, Scaling, FloatArray]:
         """Scale the rows of groups whose targets vary, by the rows that are not held out.
 
         Returns these rows, the scaling of inputs and outputs, and the mean target of each group.
         """
+        rows = self._changes(rows)
         learned = rows.where(~rows.held)
         targets = Scaling.of_groups(learned.targets, learned.codes, self.groups)
         inputs = Scaling.of_groups(learned.inputs, learned.codes, self.groups)

@@ -6,17 +6,18 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastgd.arguments import options
 from fastgd.arguments.axes import axes_among
 from fastgd.arguments.initial_network import check_alphas, check_hidden_size
 from fastgd.arguments.signatures import taking
+from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import shown
 from fastgd.checks.numbers import (
+    FloatArray,
     Seed,
     check_choice,
     check_count,
@@ -30,20 +31,30 @@ from fastgd.checks.numbers import (
 from fastgd.engine.devices import CPU
 from fastgd.engine.progress import ProgressHook, check_progress
 from fastgd.formulas.named import loss_of
+from fastgd.models.cutoffs import CUTOFFS, Cutoffs, Forecasts, Judged, Split, season_step
+from fastgd.models.fit_choices import check_lags
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_models import GroupModels
 from fastgd.models.group_training import SELECTED, START, GroupRows, Stages, train_all_rows
+from fastgd.models.lags import Lags, last_value, learns_changes
 from fastgd.models.model import Table
-from fastgd.models.row_splits import encode_rows, hold_out
+from fastgd.models.row_splits import SEASONS, RowOrder, complete, encode_rows, hold_out
 from fastgd.optimizers import Adam, Axis, Hyperparameters
 from fastgd.store import Arrays, PathLike, hashes_of
 from fastgd.store.files import is_file
 from fastgd.store.folder import Folder
 from fastgd.tables.columns import MOST_CATEGORIES, Decisions, Encoding
 from fastgd.tables.notations import numbers_written
-from fastgd.tables.preparation import Preparation, column_names, some_rows, with_targets, without
+from fastgd.tables.preparation import (
+    Preparation,
+    column_name,
+    column_names,
+    some_rows,
+    with_targets,
+    without,
+)
 from fastgd.tables.reading import columns_from
-from fastgd.tables.targets import ClassTarget, Target, leaks, learn_target, notes_of
+from fastgd.tables.targets import ClassTarget, NumberTarget, Target, leaks, learn_target, notes_of
 from fastgd.training.codec import JsonValues
 from fastgd.training.stored_results import as_json
 from fastgd.workers.run_job import check_worker_options
@@ -148,6 +159,10 @@ def fit_groups(
     model: Literal["network", "best"] = "network",
     validation_fraction: float = 0.2,
     test_fraction: float = 0.2,
+    test_last: str | int | None = None,
+    horizon: int | None = None,
+    cutoffs: int | None = None,
+    lags: int = 0,
     min_rows: int = 10,
     split_seed: Seed = 0,
     hidden_size: int | tuple[int, ...] = 16,
@@ -203,6 +218,21 @@ def fit_groups(
     validation_fraction, test_fraction : float
         Fractions of the rows of each group in its validation set and its test set, in [0, 1). Their
         sum must be below 1. Without test sets there are no test errors.
+    test_last : str, optional
+        A column of numbers or dates that orders the rows of each group in time. Then the models are
+        judged as forecasts (rolling origin: Tashman, International Journal of Forecasting 2000):
+        for each of several cutoffs everything is learned from the rows before it, and judged on the
+        steps after it; all validation rows are the last ones, too. Errors are means over the
+        cutoffs. It takes about ``cutoffs`` + 1 times as long. The column stays an input.
+    horizon : int, optional
+        With ``test_last``: how many steps (different values of that column in a group) a forecast
+        reaches. By default so many that the cutoffs cover about ``test_fraction`` of a group.
+    cutoffs : int, optional
+        With ``test_last``: their number, by default 3. They are ``horizon`` steps apart, or fewer
+        if less than a third of a group would be left before the first one.
+    lags : int
+        With ``test_last``: the last values of the target in the group, this many, become inputs, as
+        they are known ``horizon`` steps before; see :func:`fastgd.fit`.
     min_rows : int
         A group with fewer rows is trained with the setting that was best for all other groups, for
         the median of their iterations. At least 2.
@@ -268,15 +298,7 @@ def fit_groups(
     check_choice("start", start, ("global", "own"))
     check_choice("standardize", standardize, ("group", "global"))
     check_choice("model", model, ("network", "best"))
-    share = check_number("validation_fraction", validation_fraction, rule_of("[0, 1)"))
-    test_share = check_number("test_fraction", test_fraction, rule_of("[0, 1)"))
-    if share + test_share >= 1:
-        raise ValueError(
-            f"validation_fraction and test_fraction must be below 1 together, got {share:g} and "
-            f"{test_share:g}"
-        )
-    if model == "best" and not share:
-        raise ValueError("model='best' needs validation rows, got validation_fraction 0")
+    share, test_share = _checked_shares(validation_fraction, test_fraction, model)
     least = check_count("min_rows", min_rows, minimum=2)
     draw = check_seed(split_seed, "split_seed")
     most = check_count("max_categories", max_categories, minimum=0)
@@ -293,50 +315,222 @@ def fit_groups(
     given = check_settings(given, watching=share > 0)
     if classification is not None:
         classification = check_flag("classification", classification)
-    held_out = {"shares": (share, test_share), "least": least, "seed": draw}
-    keys, preparation, encoder, rows, notes = _read(
-        columns_from(df), by, target, inputs, decisions, classification, held_out
-    )
+    count = _checked_cutoffs(test_last, horizon, cutoffs, test_share)
+    lags = check_lags(lags, test_last)
+    table = _read(columns_from(df), by, target, inputs, decisions, classification, test_last)
+    keys, order, shares = table.keys, table.order, (share, test_share)
+    plan: Cutoffs | None = None
+    if order is not None and table.time is not None:
+        plan = Cutoffs.of(order, table.time, table.codes, keys, shares, horizon, count, lags)
+        table = table.with_lags(lags, plan) if lags else table
+    drawn = Split.random(*hold_out(table.codes, len(keys), shares, least, draw))
+    splits = plan.splits if plan else (drawn,)
+    preparation, encoder, rows, notes = table.encoded(splits[-1])
     is_class = isinstance(encoder, ClassTarget)
     settings = completed(given, is_class=is_class, watching=share > 0)
-    sizes = np.bincount(rows.codes[~(rows.held | rows.test)], minlength=len(keys))
+    learned = [np.bincount(table.codes[one.learned], minlength=len(keys)) for one in splits]
+    _check_batch(given, np.min(learned, axis=0), keys)
+    if path is not None:
+        asked: JsonValues = {"validation_fraction": share, "test_fraction": test_share}
+        asked |= {"min_rows": least, "split_seed": draw, "unknown": unknown, "start": start}
+        # A seed that was left out is not in folders of version 0.2.0.
+        own = {n: v for n, v in settings.items() if n != "seed" or v != 1}
+        asked |= {"standardize": standardize, **own, **(plan.arguments if plan else {})}
+        asked |= {"lags": lags} if lags else {}
+        _settle(path, rows, {"by": keys.names, "target": target}, asked)
+    notes += _notes_of_rows(rows, plan, model, test_share)
+    asked_for = settings, start, standardize, model, least, draw, path, how
+    base = table.base(preparation, encoder)
+    stages = Stages(encoder, len(keys), *asked_for, table.season, base)
+    cutoffs_judged = _judged(stages, table, plan) if plan else None
+    found = stages.fit(rows)
+    measured, compared, judged = found.measured, found.compared, {}
+    if cutoffs_judged:
+        measured = measured | cutoffs_judged.measured
+        compared, judged = cutoffs_judged.compared, cutoffs_judged.cutoffs
+    fallback = None
+    if unknown == "global":
+        fallback = train_all_rows(rows, settings, draw, path and path / _UNKNOWN)
+    known = (keys, preparation, encoder, found.fits, found.chosen, fallback)
+    return GroupModels(*known, measured, tuple(notes), compared, order, judged, table.lags)
+
+
+def _checked_shares(validation: float, test: float, model: str) -> tuple[float, float]:
+    """Check the fractions of rows that are held out."""
+    share = check_number("validation_fraction", validation, rule_of("[0, 1)"))
+    test_share = check_number("test_fraction", test, rule_of("[0, 1)"))
+    if share + test_share >= 1:
+        raise ValueError(
+            f"validation_fraction and test_fraction must be below 1 together, got {share:g} and "
+            f"{test_share:g}"
+        )
+    if model == "best" and not share:
+        raise ValueError("model='best' needs validation rows, got validation_fraction 0")
+    return share, test_share
+
+
+def _notes_of_rows(
+    rows: GroupRows, plan: Cutoffs | None, model: str, test_share: float
+) -> list[str]:
+    """Say which rows the models are chosen and judged by."""
+    notes = [plan.note] if plan else []
+    if plan is None and (rows.held.any() or rows.test.any()):
+        notes.append(
+            f"rows: {rows.held.sum():,} in validation sets and {rows.test.sum():,} in test sets of "
+            "groups; the networks have then learned from all rows"
+        )
+    if model == "best" and not rows.held.any():
+        notes.append(
+            "model='best': no group has enough rows for a validation set, so all are predicted by "
+            "their networks" + ("; with test_fraction=0 more rows are left" if test_share else "")
+        )
+    return notes
+
+
+def _checked_cutoffs(
+    test_last: object, horizon: int | None, cutoffs: int | None, test_fraction: float
+) -> int:
+    """Check the arguments of a rolling origin, and return the number of cutoffs."""
+    for name, value in {"horizon": horizon, "cutoffs": cutoffs}.items():
+        if value is not None and test_last is None:
+            raise ValueError(f"{name} must be left out without test_last, got {shown(value)}")
+        if value is not None:
+            check_count(name, value)
+    if test_last is not None and not test_fraction:
+        rule = "test_last must be left out with test_fraction=0"
+        raise ValueError(f"{rule}, got {shown(test_last)}")
+    return CUTOFFS if cutoffs is None else cutoffs
+
+
+def _check_batch(given: Mapping[str, Any], sizes: Integers, keys: Keys) -> None:
+    """Raise if a batch has more rows than a group is trained on."""
     batch = given.get("batch_size")
     if batch is not None and check_count("batch_size", batch) > sizes.min():
         raise ValueError(
             f"batch_size must be at most the number of training rows of each group "
             f"({sizes.min()} in {shown(list(keys)[int(sizes.argmin())])}), got {batch}"
         )
-    if path is not None:
-        asked: JsonValues = {"validation_fraction": share, "test_fraction": test_share}
-        asked |= {"min_rows": least, "split_seed": draw, "unknown": unknown, "start": start}
-        # A seed that was left out is not in folders of version 0.2.0.
-        own = {n: v for n, v in settings.items() if n != "seed" or v != 1}
-        asked |= {"standardize": standardize, **own}
-        _settle(path, rows, {"by": keys.names, "target": target}, asked)
-    if model == "best" and not rows.held.any():
-        notes = (
-            *notes,
-            "model='best': no group has enough rows for a validation set, so all are predicted by "
-            "their networks" + ("; with test_fraction=0 more rows are left" if test_share else ""),
+
+
+def _judged(stages: Stages, table: GroupTable, plan: Cutoffs) -> Judged:
+    """Fit and judge at each cutoff: the errors of each are kept, and their means are those of all.
+
+    The errors of a group without a test set are NaN.
+    """
+    fits, forecasts = [], []
+    for k, split in enumerate(plan.splits[:-1]):
+        preparation, encoder, rows, _ = table.encoded(split)
+        path = stages.path and stages.path / f"cutoff-{k}"
+        if path is not None:
+            path.mkdir(exist_ok=True)
+        base = table.base(preparation, encoder)
+        found = stages._replace(target=encoder, path=path, base=base).fit(rows)
+        fits.append(found)
+        test, outputs = rows.where(rows.test), found.judged
+        step = plan.step[split.test] - plan.starts[k][test.codes]
+        targets = test.targets
+        if isinstance(encoder, NumberTarget) and isinstance(stages.target, NumberTarget):
+            own, last = encoder, stages.target  # in units of the last preparation
+            outputs, targets = (
+                (one * own.scale + (own.mean - last.mean)) / last.scale
+                for one in (outputs, targets)
+            )
+        forecasts.append(Forecasts(test.codes, np.full(len(step), k), step, outputs, targets))
+    errors, rows_of_each = (
+        np.stack([one.measured[name] for one in fits], axis=1)
+        for name in ("test_error", "test_rows")
+    )
+    names = [name for name in fits[0].compared if all(name in one.compared for one in fits)]
+    return Judged(
+        {
+            "test_rows": rows_of_each.sum(axis=1),
+            "training_error": _mean([one.measured["training_error"] for one in fits]),
+            "test_error": _mean(list(errors.T)),
+        },
+        {name: _mean([one.compared[name] for one in fits]) for name in names},
+        {"after": plan.after.T.copy(), "test_rows": rows_of_each, "test_error": errors},
+        Forecasts(*(np.concatenate(parts) for parts in zip(*forecasts, strict=True))),
+    )
+
+
+def _mean(errors: list[FloatArray]) -> FloatArray:
+    """The mean over cutoffs, added in their order."""
+    return np.asarray(sum(errors[1:], errors[0]) / len(errors))
+
+
+class GroupTable(NamedTuple):
+    """The rows of a table that have a label and a target."""
+
+    keys: Keys
+    codes: Integers
+    cells: dict[str, Any]
+    wanted: Any  # cells
+    target: Target
+    decisions: Decisions
+    notes: tuple[str, ...]
+    order: RowOrder | None
+    time: FloatArray | None  # (rows,), if there is an order
+    phase: Integers | None  # if that has a season
+    lags: Lags | None = None
+    changes: bool = False  # whether networks learn the change since the first lag
+
+    @property
+    def season(self) -> int:
+        """The number of its steps, 0 without one."""
+        return SEASONS[self.order.season][0] if self.order and self.order.season else 0
+
+    def with_lags(self, lags: int, plan: Cutoffs) -> GroupTable:
+        """Return it with its lags as columns."""
+        if self.wanted.kind != "numbers" or isinstance(self.target, ClassTarget):
+            raise ValueError(f"lags must be 0 for a target of classes, got {lags}")
+        assert self.order is not None
+        assert self.time is not None
+        labels = list(self.keys)
+        size, rows = (lags, plan.horizon), (self.codes, self.time, self.wanted.values)
+        found, columns, whole = Lags.learn(
+            self.order, self.target.name, size, rows, lambda code: f" in {shown(labels[code])}"
         )
-    stages = Stages(encoder, len(keys), settings, start, standardize, model, least, draw, path, how)
-    fitted = stages.fit(rows)
-    fallback = None
-    if unknown == "global":
-        fallback = train_all_rows(rows, settings, draw, path and path / _UNKNOWN)
-    return GroupModels(keys, preparation, encoder, **fitted, fallback=fallback, notes=notes)
+        cells = {**self.cells, **{n: own for n, own in columns.items() if n not in self.cells}}
+        learned = np.flatnonzero(plan.splits[0].learned)
+        changes = learns_changes(found, cells, self.wanted.values, learned, self.codes)
+        keep, notes = [*self.decisions.keep, *found.names], (*self.notes, found.note(whole))
+        decisions = self.decisions._replace(keep=keep)
+        known: dict[str, Any] = {"cells": cells, "notes": notes, "decisions": decisions}
+        return self._replace(**known, lags=found, changes=changes)
+
+    def base(self, preparation: Preparation, target: Target) -> FloatArray | None:
+        """What is added to the outputs of models, if these learn changes."""
+        return last_value(self.lags, preparation, target) if self.changes else None
+
+    def encoded(self, split: Split) -> tuple[Preparation, Target, GroupRows, list[str]]:
+        """Prepare some rows, learned from those that aren't held out."""
+        some, held, test = split.some, split.held[split.some], split.test[split.some]
+        cells, wanted, learned = some_rows(self.cells, some), self.wanted[some], ~(held | test)
+        encoder, y, preparation, X = encode_rows(
+            cells, wanted, self.target, learned, self.decisions
+        )
+        check_memory(32 * X.size, "the table", also="fewer inputs")
+        time = None if self.time is None else self.time[some]
+        phase = None if self.phase is None else self.phase[some]
+        rows = GroupRows(X, y, self.codes[some], held, test, time, phase)
+        # There is no command that fits groups.
+        told = [re.sub(r" or --keep .* uses it\)$", " uses it)", n) for n in preparation.notes]
+        numbers = preparation.numbers(some_rows(cells, learned))
+        leaked = leaks(preparation, numbers, encoder, y[learned])
+        leaked = [line for line in leaked if not (self.lags and self.lags.has(line))]
+        return preparation, encoder, rows, [*self.notes, *told, *leaked, *notes_of(encoder, wanted)]
 
 
 def _read(
-    columns: Mapping[str, NDArray[Any]],
+    columns: Mapping[str, Any],
     by: str | Sequence[str],
     target: str,
     inputs: Sequence[str] | None,
     decisions: Decisions,
     classification: bool | None,
-    draw: Mapping[str, Any],  # arguments of hold_out()
-) -> tuple[Keys, Preparation, Target, GroupRows, tuple[str, ...]]:
-    """Prepare the rows that have a label and a target, learned from those that aren't held out."""
+    test_last: str | int | None,
+) -> GroupTable:
+    """Read the rows that have a label and a target."""
     by = column_names("by", [by] if isinstance(by, str) else by, columns)
     if not by:
         raise ValueError("by must name a column, got none")
@@ -353,42 +547,43 @@ def _read(
                 f"inputs must not include a column of by, which is constant within each group, "
                 f"got {shown(name)}"
             )
+    last = None if test_last is None else column_name("test_last", test_last)
+    if last is not None:
+        columns = {**columns, last: complete("test_last", last, columns)}
+        if last in (*by, target):
+            what = "the target" if last == target else "a column of by"
+            raise ValueError(f"test_last must not name {what}, got {shown(last)}")
     drop, keep = (column_names(n, getattr(decisions, n), used) for n in ("drop", "keep"))
     if inputs is not None:
         keep = [name for name in used if name not in drop]
-    chosen = {name: columns[name] for name in (*by, target, *used)}
-    chosen, notes = with_targets(chosen, [target], unparsed=[*by, *used])
+    more = [] if last is None or last in used else [last]
+    chosen = {name: columns[name] for name in (*by, target, *used, *more)}
+    chosen, notes = with_targets(chosen, [target], unparsed=[*by, *used, *more])
     keys, codes = Keys.learn(chosen, by)
-    chosen, more = without(chosen, codes < 0, by)
+    chosen, unlabeled = without(chosen, codes < 0, by)
     codes = codes[codes >= 0]
     check_memory(48 * len(codes) * len(used), "the table", also="fewer inputs")
+    order: RowOrder | None = None
+    time = phase = None
+    if last is not None:
+        chosen[last] = numbers_written(last, chosen[last])
+        order = RowOrder.learn("test_last", last, chosen[last])
+        time = order.values(chosen[last])
+        order = order.with_season(season_step(time, codes))
+        phase = order.phases(time) if order.season else None
     cells = {n: chosen[n] if n in drop else numbers_written(n, chosen[n]) for n in used}
-    held, test = hold_out(codes, len(keys), **draw)
-    learned = ~(held | test)
     wanted: Any = chosen[target]  # cells
     encoder = learn_target(target, wanted, classification=classification)
     decisions = decisions._replace(drop=drop, keep=keep)
-    encoder, y, preparation, X = encode_rows(cells, wanted, encoder, learned, decisions)
-    check_memory(32 * X.size, "the table", also="fewer inputs")
-    rows = GroupRows(X, y, codes, held, test)
-    # There is no command that fits groups.
-    told = [re.sub(r" or --keep .* uses it\)$", " uses it)", note) for note in preparation.notes]
-    numbers = preparation.numbers(some_rows(cells, learned))
-    leaked = leaks(preparation, numbers, encoder, y[learned])
-    notes = [*notes, *more, *told, *leaked, *notes_of(encoder, wanted)]
-    if held.any() or test.any():
-        notes.append(
-            f"rows: {held.sum():,} in validation sets and {test.sum():,} in test sets of groups; "
-            "the networks have then learned from all rows"
-        )
-    return keys, preparation, encoder, rows, tuple(notes)
+    told = (*notes, *unlabeled)
+    return GroupTable(keys, codes, cells, wanted, encoder, decisions, told, order, time, phase)
 
 
 def _settle(path: Path, rows: GroupRows, columns: JsonValues, arguments: JsonValues) -> None:
     """Create or check the folder for this table and these arguments."""
     arrays: Arrays = {}
     asked = {name: as_json(_listed(value), arrays) for name, value in arguments.items()}
-    asked |= hashes_of(rows._asdict())
+    asked |= hashes_of({n: array for n, array in rows._asdict().items() if array is not None})
     Folder.create(path, "models of groups", columns | asked, {}, arrays, chunk_count=0)
     for file in (START, _UNKNOWN):
         is_file(path / file, path)

@@ -13,7 +13,7 @@ from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import many, shown
 from fastgd.checks.numbers import FloatArray
 from fastgd.models.fit_choices import Choices
-from fastgd.models.row_splits import LEAST_ROWS, FitRows, RowOrder
+from fastgd.models.row_splits import LEAST_ROWS, FitRows, RowOrder, Season
 from fastgd.store import Arrays
 from fastgd.store.npz import Found
 from fastgd.tables.column_values import Cells, cells_of, in_order, moments
@@ -41,12 +41,15 @@ class Lags(NamedTuple):
     codes: Integers  # (n,): the group of each value,
     times: FloatArray  # (n,): its place in the order, which is sorted within the group, and
     values: FloatArray  # (n,): the value
-    changes: bool = False  # whether networks of groups learn the change since the first lag
 
     @property
     def names(self) -> list[str]:
         """The names of the columns."""
         return [f"{self.target} lag {k + 1}" for k in range(self.lags)]
+
+    def has(self, line: str) -> bool:
+        """Whether a note is about one of the columns."""
+        return line.startswith(tuple(f"{name}: " for name in self.names))
 
     @classmethod
     def learn(
@@ -120,10 +123,9 @@ class Lags(NamedTuple):
         made = self._named(found)
         lines = []
         if beyond.any():
-            steps = "the next row" if self.horizon == 1 else f"{self.horizon} rows"
             lines.append(
-                f"{name}: {many(int(beyond.sum()), 'row')} further ahead than the horizon, {steps}:"
-                " the values last known are taken as the lags"
+                f"{name}: {many(int(beyond.sum()), 'row')} more than {many(self.horizon, 'step')} "
+                "ahead, the horizon: the last values known are the lags"
             )
         return {**columns, **{name: made[name] for name in absent}}, lines
 
@@ -161,6 +163,13 @@ class Lags(NamedTuple):
         return np.where(known, numbers[places], np.nan), has_any & (steps > self.horizon)
 
 
+def decode_order(found: Any) -> RowOrder:
+    """The RowOrder of a file, checked."""
+    name, dates, season = found
+    need(dates in (None, *get_args(DateOrder)) and season in get_args(Season))
+    return RowOrder(text(name), dates, season)
+
+
 def encode_lags(lags: Lags) -> tuple[JsonValues, Arrays]:
     """A Lags as a header and arrays."""
     fields = lags._asdict()
@@ -175,13 +184,11 @@ def decode_lags(header: Any, arrays: Found, target: Target, groups: int) -> Lags
     count, horizon, step = (header[name] for name in ("lags", "horizon", "step"))
     need(isinstance(target, NumberTarget) and header["target"] == target.name)
     need(type(count) is int and count > 0 and type(horizon) is int and horizon > 0)
-    need(isinstance(step, float) and step > 0 and isinstance(header["changes"], bool))
-    name, dates = header["order"]
-    need(dates in (None, *get_args(DateOrder)))
+    need(isinstance(step, float) and step > 0)
     rows = array_of(arrays, "lags_codes", "i", arrays["lags_codes"].shape[:1])
     times, values = (array_of(arrays, f"lags_{n}", "f", rows.shape) for n in ("times", "values"))
     need(bool(np.isfinite([times, values]).all() and (rows >= 0).all() and (rows < groups).all()))
-    order = RowOrder(text(name), dates)
+    order = decode_order(header["order"])
     fields = {**header, "order": order, "codes": rows, "times": times, "values": values}
     need(fields.keys() == {*Lags._fields})
     return Lags(**fields)
@@ -239,52 +246,46 @@ def learns_changes(
     return spreads[1] < spreads[0]
 
 
-class LastValue(NamedTuple):
-    """The first lag in units of the encoded target, as a sum of prepared inputs."""
-
-    weights: FloatArray  # (inputs,)
-    bias: float
-
-    @classmethod
-    def of(cls, lags: Lags | None, preparation: Preparation, target: Target) -> LastValue | None:
-        """Return it, or None if the first lag is no input."""
-        if lags is None or not isinstance(target, NumberTarget):
-            return None
-        weights, at = np.zeros(len(preparation.names)), 0
-        for column in preparation.columns:
-            if column.name == lags.names[0] and isinstance(column, NumberColumn):
-                weights[at] = column.scale / target.scale
-                return cls(weights, (column.mean - target.mean) / target.scale)
-            at += len(column.names)
+def last_value(lags: Lags | None, preparation: Preparation, target: Target) -> FloatArray | None:
+    """The first lag in units of the encoded target: coefficients of the inputs, and intercept."""
+    if lags is None or not isinstance(target, NumberTarget):
         return None
+    found, at = np.zeros(len(preparation.names) + 1), 0
+    for column in preparation.columns:
+        if column.name == lags.names[0] and isinstance(column, NumberColumn):
+            found[[at, -1]] = column.scale, column.mean - target.mean
+            return found / target.scale
+        at += len(column.names)
+    return None
 
-    def values(self, X: FloatArray) -> FloatArray:
-        """Return the last value for prepared rows, (rows, 1)."""
-        found = np.full((len(X), 1), self.bias)
-        for k in np.flatnonzero(self.weights):
-            found += X[:, [k]] * self.weights[k]
-        return found
+
+def values_of(coefficients: FloatArray, X: FloatArray) -> FloatArray:
+    """The sums of prepared inputs with these coefficients, and the intercept, (rows, 1)."""
+    found = np.full((len(X), 1), coefficients[-1])
+    for k in np.flatnonzero(coefficients[:-1]):
+        found += X[:, [k]] * coefficients[k]
+    return found
 
 
 class Skip(NamedTuple):
     """The last value, which is added to a network's outputs, and the unit of these."""
 
-    last: LastValue  # and the mean change
+    last: FloatArray  # (inputs + 1,): its coefficients; the mean change is in the intercept
     unit: float
 
     @classmethod
-    def of(cls, last: LastValue, X: FloatArray, y: FloatArray) -> Skip:
+    def of(cls, last: FloatArray, X: FloatArray, y: FloatArray) -> Skip:
         """Learn mean and deviation of the change from prepared rows and encoded targets."""
-        mean, unit = moments("the change", (y - last.values(X))[:, 0])
-        return cls(last._replace(bias=last.bias + mean), unit)
+        mean, unit = moments("the change", (y - values_of(last, X))[:, 0])
+        return cls(last + np.append(np.zeros(len(last) - 1), mean), unit)
 
     def taken(self, y: FloatArray, X: FloatArray) -> FloatArray:
         """Return what a network learns, for encoded targets (rows, 1)."""
-        return np.asarray((y - self.last.values(X)) / self.unit)
+        return np.asarray((y - values_of(self.last, X)) / self.unit)
 
     def added(self, outputs: FloatArray, X: FloatArray) -> FloatArray:
         """Return encoded predictions, for a network's outputs (..., rows, 1)."""
-        return np.asarray(outputs * self.unit + self.last.values(X))
+        return np.asarray(outputs * self.unit + values_of(self.last, X))
 
     def folded(self, run: Run) -> Run:
         """Return a relu network that adds it: two more units of each hidden layer pass it on.
@@ -292,16 +293,16 @@ class Skip(NamedTuple):
         They are relu(v) and relu(-v), whose difference is v. So whatever takes a network, such as
         an export, needs nothing else.
         """
-        first, signs = self.last.weights[:, None], np.array([[1.0, -1.0]])
+        first, signs = self.last[:-1, None], np.array([[1.0, -1.0]])
         weights, biases, end = [], [], len(run.weights) - 1
         for k, (own, bias) in enumerate(zip(run.weights, run.biases, strict=True)):
             if k == end:
                 own, bias = own * self.unit, bias * self.unit
             if k == end == 0:
-                own, bias = own + first, bias + self.last.bias
+                own, bias = own + first, bias + self.last[-1]
             elif k == 0:
                 own = np.hstack([own, first * signs])
-                bias = np.concatenate([bias, self.last.bias * signs[0]])
+                bias = np.concatenate([bias, self.last[-1] * signs[0]])
             elif k == end:
                 own = np.vstack([own, signs.T])
             else:

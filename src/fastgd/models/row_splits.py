@@ -314,7 +314,7 @@ def _with_roles(
     roles = {"test_last": last, "test_group": group, "sample_weight": weight}
     for role, name in roles.items():
         if name is not None:
-            columns = {**columns, name: _complete(role, name, columns)}
+            columns = {**columns, name: complete(role, name, columns)}
             drop += [] if name in (last, *drop) else [name]
         if name == target:
             raise ValueError(f"{role} must not name the target, got {shown(target)}")
@@ -323,7 +323,7 @@ def _with_roles(
     return columns, drop, weight
 
 
-def _complete(role: str, name: str, columns: Mapping[str, Any]) -> Cells:
+def complete(role: str, name: str, columns: Mapping[str, Any]) -> Cells:
     """The cells of a column that has a role in the fit, none of them missing."""
     column_names(role, [name], columns)
     cells = cells_of(name, columns[name])

@@ -1,0 +1,164 @@
+"""Rolling origin: cutoffs in time, and the rows of groups before and after each of them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgd.arguments.subsets import Integers
+from fastgd.checks.messages import many, shown
+from fastgd.checks.numbers import FloatArray
+from fastgd.models.group_keys import Keys
+from fastgd.models.row_splits import RowOrder
+
+BoolArray = NDArray[np.bool_]
+
+CUTOFFS = 3
+"""Their number by default."""
+
+FEWEST_STEPS = 3
+"""Steps before the first cutoff, at least: one to validate, two to learn from."""
+
+LEARNED = 3
+"""The first cutoff is after a third of a group's steps, if cutoffs needn't be earlier."""
+
+
+class Split(NamedTuple):
+    """The rows that a fit uses, and those among them that it doesn't learn from, all (rows,)."""
+
+    some: BoolArray
+    held: BoolArray  # in a validation set
+    test: BoolArray  # in a test set
+
+    @classmethod
+    def random(cls, held: BoolArray, test: BoolArray) -> Split:
+        """Return that of all rows, with these sets."""
+        return cls(np.ones_like(held), held, test)
+
+    @property
+    def learned(self) -> BoolArray:
+        """The rows that it learns from."""
+        return self.some & ~(self.held | self.test)
+
+
+class Forecasts(NamedTuple):
+    """Predictions of rows after cutoffs, by models that have learned from the rows before."""
+
+    codes: Integers  # (rows,): the index of the group
+    cutoff: Integers  # (rows,)
+    step: Integers  # (rows,): steps after the cutoff, from 0
+    outputs: FloatArray  # (rows, outputs)
+    targets: FloatArray  # (rows, outputs)
+
+
+class Judged(NamedTuple):
+    """Fields of GroupModels, and the forecasts that were judged."""
+
+    measured: dict[str, NDArray[Any]]
+    compared: dict[str, FloatArray]
+    cutoffs: dict[str, NDArray[Any]]
+    forecasts: Forecasts
+
+
+class Cutoffs(NamedTuple):
+    """The splits of several cutoffs, and the last one of all rows, which has no test set."""
+
+    order: RowOrder
+    splits: tuple[Split, ...]
+    horizon: int
+    step: Integers  # (rows,): the place of each in the time of its group, from 0; ties share it
+    starts: Integers  # (cutoffs, groups): the first step of each test set
+    after: FloatArray  # (cutoffs, groups): the time of the last step before it
+    short: int  # the number of groups that have too few steps to be judged
+
+    @classmethod
+    def of(
+        cls,
+        order: RowOrder,
+        time: FloatArray,
+        codes: Integers,
+        keys: Keys,
+        shares: tuple[float, float],
+        horizon: int | None,
+        count: int,
+        lags: int = 0,
+    ) -> Cutoffs:
+        """Place cutoffs in each group; ``shares`` are those of validation and test sets.
+
+        The last cutoff leaves ``horizon`` steps, and each other one comes as many steps earlier, or
+        fewer where the first one would leave less than a third of the group. The first steps of a
+        group, which don't have all ``lags``, are in no split.
+        """
+        sorted_rows = np.lexsort((time, codes))
+        code, at = codes[sorted_rows], time[sorted_rows]
+        is_first = np.r_[True, code[1:] != code[:-1]]
+        rank = np.cumsum(is_first | np.r_[True, at[1:] != at[:-1]]) - 1
+        step = np.empty(len(codes), np.int64)
+        step[sorted_rows] = rank - rank[is_first][code]
+        steps = np.zeros(len(keys), np.int64)
+        np.maximum.at(steps, codes, step + 1)
+        most = steps - FEWEST_STEPS - (count - 1)
+        most = (most - lags + 1) // 2 if lags else most  # as many and lags - 1 steps are left out
+        if horizon is None:
+            wanted = int(np.rint(shares[1] * np.median(steps) / count))
+            horizon = max(1, min(wanted, int(np.median(most))))
+        elif (most < horizon).any():
+            group = int(steps.argmin())
+            raise ValueError(
+                f"horizon must leave {FEWEST_STEPS} steps{' with all lags' * bool(lags)} before "
+                f"the first of {many(count, 'cutoff')} in each group, got {horizon} with "
+                f"{many(int(steps[group]), 'step')} in {shown(list(keys)[group])}"
+            )
+        judged = most >= horizon
+        if not judged.any():
+            rule = (
+                f"test_last must have at least {FEWEST_STEPS + count} different values in a group"
+            )
+            raise ValueError(f"{rule}, got {steps.max()}: choose fewer cutoffs")
+        begin = horizon + lags - 1 if lags else 0
+        left = steps - horizon - np.maximum(FEWEST_STEPS + begin, steps // LEARNED)
+        stride = np.clip(left // max(count - 1, 1), 1, horizon)
+        starts = steps - horizon - np.arange(count)[::-1, None] * stride
+        starts[:, ~judged] = steps[~judged]
+        bounds = np.vstack([starts, steps])
+        share = np.maximum(np.rint(shares[0] * bounds), 1) if shares[0] else 0 * bounds
+        held = np.maximum(np.minimum(share, bounds - begin - 2), 0).astype(np.int64)
+        splits = [
+            Split(
+                (step >= begin) & (step < bound[codes] + horizon),
+                (step >= (bound - own)[codes]) & (step < bound[codes]),
+                (step >= bound[codes]) & (step < bound[codes] + horizon),
+            )
+            for bound, own in zip(bounds, held, strict=True)
+        ]
+        times = np.zeros((len(keys), int(steps.max())))
+        times[codes, step] = time
+        after = np.take_along_axis(times, starts.T - 1, axis=1).T
+        short = int((~judged).sum())
+        return cls(order, tuple(splits), horizon, step, starts, after, short)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments that led to it."""
+        count = len(self.starts)
+        return {"test_last": self.order.name, "horizon": self.horizon, "cutoffs": count}
+
+    @property
+    def note(self) -> str:
+        """Say how the models are judged."""
+        steps = many(self.horizon, "step")
+        line = (
+            f"rows: judged on the {steps} by {self.order.name} after each of "
+            f"{many(len(self.starts), 'cutoff')}; {int(self.splits[-1].held.sum()):,}, the last ones "
+            "of groups, in validation sets; the networks have then learned from all rows"
+        )
+        return line + (f"; {many(self.short, 'group')} too short to judge" if self.short else "")
+
+
+def season_step(time: FloatArray, codes: Integers) -> float:
+    """Return the median difference of times that follow each other in a group; 0 without any."""
+    order = np.lexsort((time, codes))
+    gaps = np.diff(time[order])[np.diff(codes[order]) == 0]
+    return float(np.median(gaps[gaps > 0])) if (gaps > 0).any() else 0.0
