@@ -99,8 +99,7 @@ class Cutoffs(NamedTuple):
         step[sorted_rows] = rank - rank[is_first][code]
         steps = np.zeros(len(keys), np.int64)
         np.maximum.at(steps, codes, step + 1)
-        most = steps - FEWEST_STEPS - (count - 1)
-        most = (most - lags + 1) // 2 if lags else most  # as many and lags - 1 steps are left out
+        most = steps - lags - FEWEST_STEPS - (count - 1)
         if horizon is None:
             wanted = int(np.rint(shares[1] * np.median(steps) / count))
             horizon = max(1, min(wanted, int(np.median(most))))
@@ -117,17 +116,16 @@ class Cutoffs(NamedTuple):
                 f"test_last must have at least {FEWEST_STEPS + count} different values in a group"
             )
             raise ValueError(f"{rule}, got {steps.max()}: choose fewer cutoffs")
-        begin = horizon + lags - 1 if lags else 0
-        left = steps - horizon - np.maximum(FEWEST_STEPS + begin, steps // LEARNED)
+        left = steps - horizon - np.maximum(FEWEST_STEPS + lags, steps // LEARNED)
         stride = np.clip(left // max(count - 1, 1), 1, horizon)
         starts = steps - horizon - np.arange(count)[::-1, None] * stride
         starts[:, ~judged] = steps[~judged]
         bounds = np.vstack([starts, steps])
         share = np.maximum(np.rint(shares[0] * bounds), 1) if shares[0] else 0 * bounds
-        held = np.maximum(np.minimum(share, bounds - begin - 2), 0).astype(np.int64)
+        held = np.maximum(np.minimum(share, bounds - lags - 2), 0).astype(np.int64)
         splits = [
             Split(
-                (step >= begin) & (step < bound[codes] + horizon),
+                (step >= lags) & (step < bound[codes] + horizon),
                 (step >= (bound - own)[codes]) & (step < bound[codes]),
                 (step >= bound[codes]) & (step < bound[codes] + horizon),
             )

@@ -322,7 +322,7 @@ def fit_groups(
     plan: Cutoffs | None = None
     if order is not None and table.time is not None:
         plan = Cutoffs.of(order, table.time, table.codes, keys, shares, horizon, count, lags)
-        table = table.with_lags(lags, plan) if lags else table
+        table = table.with_lags(lags, plan, draw) if lags else table
     drawn = Split.random(*hold_out(table.codes, len(keys), shares, least, draw))
     splits = plan.splits if plan else (drawn,)
     preparation, encoder, rows, notes = table.encoded(splits[-1])
@@ -352,7 +352,9 @@ def fit_groups(
     if unknown == "global":
         fallback = train_all_rows(rows, settings, draw, path and path / _UNKNOWN)
     known = (keys, preparation, encoder, found.fits, found.chosen, fallback)
-    return GroupModels(*known, measured, tuple(notes), compared, order, judged, table.lags)
+    return GroupModels(
+        *known, measured, tuple(notes), compared, order, judged, table.lags and table.lags.latest
+    )
 
 
 def _checked_shares(validation: float, test: float, model: str) -> tuple[float, float]:
@@ -471,7 +473,8 @@ class GroupTable(NamedTuple):
     order: RowOrder | None
     time: FloatArray | None  # (rows,), if there is an order
     phase: Integers | None  # if that has a season
-    lags: Lags | None = None
+    lags: Lags | None = None  # with the values of all rows, and
+    drawn: Integers | None = None  # the steps of each from the last values known
     changes: bool = False  # whether networks learn the change since the first lag
 
     @property
@@ -479,24 +482,23 @@ class GroupTable(NamedTuple):
         """The number of its steps, 0 without one."""
         return SEASONS[self.order.season][0] if self.order and self.order.season else 0
 
-    def with_lags(self, lags: int, plan: Cutoffs) -> GroupTable:
+    def with_lags(self, lags: int, plan: Cutoffs, seed: int) -> GroupTable:
         """Return it with its lags as columns."""
         if self.wanted.kind != "numbers" or isinstance(self.target, ClassTarget):
             raise ValueError(f"lags must be 0 for a target of classes, got {lags}")
         assert self.order is not None
         assert self.time is not None
-        labels = list(self.keys)
-        size, rows = (lags, plan.horizon), (self.codes, self.time, self.wanted.values)
-        found, columns, whole = Lags.learn(
-            self.order, self.target.name, size, rows, lambda code: f" in {shown(labels[code])}"
-        )
-        cells = {**self.cells, **{n: own for n, own in columns.items() if n not in self.cells}}
+        rows = (self.codes, self.time, self.wanted.values)
+        size, labels = (lags, plan.horizon), list(self.keys)
+        found, drawn = Lags.learn(self.order, self.target.name, size, rows, seed, labels)
+        columns, _ = found.columns(*rows[:2], drawn)
         learned = np.flatnonzero(plan.splits[0].learned)
-        changes = learns_changes(found, cells, self.wanted.values, learned, self.codes)
-        keep, notes = [*self.decisions.keep, *found.names], (*self.notes, found.note(whole))
-        decisions = self.decisions._replace(keep=keep)
-        known: dict[str, Any] = {"cells": cells, "notes": notes, "decisions": decisions}
-        return self._replace(**known, lags=found, changes=changes)
+        known: dict[str, Any] = {
+            "notes": (*self.notes, found.note),
+            "decisions": self.decisions._replace(keep=[*self.decisions.keep, *found.names]),
+            "changes": learns_changes(found, columns, rows[2], learned, self.codes),
+        }
+        return self._replace(**known, lags=found, drawn=drawn)
 
     def base(self, preparation: Preparation, target: Target) -> FloatArray | None:
         """What is added to the outputs of models, if these learn changes."""
@@ -506,6 +508,13 @@ class GroupTable(NamedTuple):
         """Prepare some rows, learned from those that aren't held out."""
         some, held, test = split.some, split.held[split.some], split.test[split.some]
         cells, wanted, learned = some_rows(self.cells, some), self.wanted[some], ~(held | test)
+        if self.lags is not None and self.drawn is not None and self.time is not None:
+            # What is known at the cutoff: lags are made of nothing else.
+            end, before = np.full(len(self.keys), -np.inf), some & ~split.test
+            np.maximum.at(end, self.codes[before], self.time[before])
+            known = self.lags.where(self.time <= end[self.codes])
+            own, _ = known.columns(self.codes[some], self.time[some], self.drawn[some])
+            cells = own | cells
         encoder, y, preparation, X = encode_rows(
             cells, wanted, self.target, learned, self.decisions
         )

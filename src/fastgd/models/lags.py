@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, get_args
 
@@ -26,11 +26,12 @@ from fastgd.training.run import Run
 
 
 class Lags(NamedTuple):
-    """The last values of the target in each group, of which the lags of later rows are made.
+    """The last values of the target in each group, from which forecasts are made.
 
-    A forecast reaches ``horizon`` rows of a group ahead, so that the lags of a row are those
-    ``horizon``, ``horizon + 1``, ... rows before it: each step of a forecast uses values that are
-    known when it is made. Of a row less than ``horizon`` steps ahead these are known as well.
+    The lags of a row are the last values known some steps before it. A row that is learned from has
+    a drawn number of steps, at most ``horizon``, and a row after the values known as many as it is
+    ahead; this number is an input, too. So one network makes all steps of a forecast, each from the
+    last values known when it is made, and from none after these.
     """
 
     target: str
@@ -38,14 +39,15 @@ class Lags(NamedTuple):
     lags: int
     horizon: int
     step: float  # the time from a row to the next, that is as long or shorter in nine of ten
-    codes: Integers  # (n,): the group of each value,
-    times: FloatArray  # (n,): its place in the order, which is sorted within the group, and
+    codes: Integers  # (n,): the group of each value known,
+    times: FloatArray  # (n,): its place in the order, and
     values: FloatArray  # (n,): the value
 
     @property
     def names(self) -> list[str]:
         """The names of the columns."""
-        return [f"{self.target} lag {k + 1}" for k in range(self.lags)]
+        ahead = [f"{self.target} steps ahead"] if self.horizon > 1 else []
+        return [f"{self.target} lag {k + 1}" for k in range(self.lags)] + ahead
 
     def has(self, line: str) -> bool:
         """Whether a note is about one of the columns."""
@@ -58,54 +60,67 @@ class Lags(NamedTuple):
         target: str,
         size: tuple[int, int],
         rows: tuple[Integers, FloatArray, FloatArray],
-        group_of: Callable[[int], str],
-    ) -> tuple[Lags, dict[str, Cells], NDArray[np.bool_]]:
-        """Return the lags of rows that have a target as columns, and which rows have all of them.
+        seed: int,
+        labels: Sequence[Any] = (),
+    ) -> tuple[Lags, Integers]:
+        """Return the values of all rows, and the steps drawn for each, 0 if it has no such lags.
 
-        ``size`` is the number of lags and the horizon; of each row the group, the place in the
-        order and the target are known. ``group_of`` a code is the end of a message.
+        ``size`` is the number of lags and the horizon; ``rows`` are group, place in the order and
+        target of each row, and ``labels`` those of the groups, for messages.
         """
-        (count, horizon), (codes, times, values) = size, rows
+        (count, horizon), (codes, times, _) = size, rows
         inside = np.lexsort((times, codes))
-        codes, times, values = codes[inside], times[inside], values[inside]
-        gaps, same = np.diff(times), np.diff(codes) == 0
+        gaps, same = np.diff(times[inside]), np.diff(codes[inside]) == 0
+
+        def of(code: int) -> str:
+            return f" in {shown(labels[code])}" if len(labels) else ""
+
         if (ties := np.flatnonzero(same & (gaps == 0))).size:
-            came = f"{order.text(times[ties[0]])} twice{group_of(codes[ties[0]])}"
-            raise ValueError(
-                f"lags needs one row for each value of {shown(order.name)}, got {came}"
-            )
+            rule, row = f"lags needs one row for each value of {shown(order.name)}", inside[ties[0]]
+            raise ValueError(f"{rule}, got {order.text(times[row])} twice{of(codes[row])}")
         sizes = np.bincount(codes)
-        if sizes.min() < count + horizon:
-            needed = f"at least {count + horizon} rows (lags {count} + horizon {horizon})"
-            came = f"{sizes.min()}{group_of(int(sizes.argmin()))}"
-            raise ValueError(f"lags needs {needed} in order, got {came}")
+        if sizes.min() <= count:
+            came = f"{many(int(sizes.min()), 'row')}{of(int(sizes.argmin()))}"
+            raise ValueError(f"lags must be below the number of rows, got {count} with {came}")
         gaps = np.sort(gaps[same])
-        found = cls(target, order, count, horizon, float(gaps[9 * len(gaps) // 10]), *rows)
-        columns, _ = found._of(*rows)
-        place = np.arange(len(codes)) - (np.cumsum(sizes) - sizes)[codes]
-        last = place >= sizes[codes] - (horizon + count - 1)
-        kept = found._replace(codes=codes[last], times=times[last], values=values[last])
-        return kept, found._named(columns), np.asarray(~np.isnan(columns).any(axis=1))
+        place = np.empty_like(codes)
+        place[inside] = np.arange(len(codes)) - (np.cumsum(sizes) - sizes)[codes[inside]]
+        most = np.clip(place - count + 1, 0, horizon)
+        # A stream of its own: tables made up with default_rng(seed) would be split by a column.
+        draw = np.random.default_rng([seed, 2]).random(len(codes))
+        drawn = np.where(most > 0, 1 + (draw * most).astype(np.int64), 0)
+        return cls(target, order, count, horizon, float(gaps[9 * len(gaps) // 10]), *rows), drawn
 
-    def note(self, whole: NDArray[np.bool_]) -> str:
-        """Say what the columns are, and how many rows are left out since they don't have all."""
-        first, last = self.horizon, self.horizon + self.lags - 1
-        which = f"{first} to {last} rows" if last > first else many(first, "row")
+    def where(self, known: NDArray[np.bool_]) -> Lags:
+        """Return it with some of the values only."""
+        codes, times, values = self.codes[known], self.times[known], self.values[known]
+        return self._replace(codes=codes, times=times, values=values)
+
+    @property
+    def latest(self) -> Lags:
+        """The same with the last values of each group, which later rows need."""
+        sizes = np.bincount(self.codes)
+        inside = np.lexsort((self.times, self.codes))
+        left = np.empty_like(self.codes)
+        left[inside] = np.cumsum(sizes)[self.codes[inside]] - np.arange(len(inside))
+        return self.where(left <= self.lags)
+
+    @property
+    def note(self) -> str:
+        """Say what the columns are."""
+        steps = f"1 to {self.horizon} steps" if self.horizon > 1 else "a step"
         names = f"{self.names[0]} to {self.lags}" if self.lags > 1 else self.names[0]
-        what = f"{names}: {self.target} {which} before by {self.order.name}"
-        return f"{what}; {many(int((~whole).sum()), 'row')} left out that have no such"
-
-    def _named(self, columns: FloatArray) -> dict[str, Cells]:
-        pairs = zip(self.names, columns.T, strict=True)
-        return {name: cells_of(name, np.ascontiguousarray(column)) for name, column in pairs}
+        left = f"the first {many(self.lags, 'row')} left out, before which it isn't known"
+        return f"{names}: {self.target} as last known {steps} before, by {self.order.name}; {left}"
 
     def added(
         self, columns: Mapping[str, Any], target: NumberTarget, codes: Integers | None = None
     ) -> tuple[Mapping[str, Any], list[str]]:
         """Return a table with its lags, and a line if rows lie further ahead than the horizon.
 
-        Besides the values learned, those that the table itself has are known. ``codes`` are the
-        groups of its rows, -1 if it isn't known.
+        Values that the table itself has are known, too, unless they come after those learned: these
+        are known before the first row of the group whose target is missing, which is the first to
+        forecast. ``codes`` are the groups of the rows, -1 where it isn't known.
         """
         absent = [name for name in self.names if name not in columns]
         if not absent:
@@ -119,48 +134,64 @@ class Lags(NamedTuple):
             plain, known = replace(target, mean=0.0, scale=1.0), ~cells.missing
             values[known] = plain.encode(cells[known])[:, 0] if known.any() else ()
         codes = np.zeros(len(times), np.int64) if codes is None else codes
-        found, beyond = self._of(codes, times, values)
-        made = self._named(found)
+        count = int(max(self.codes.max(), codes.max())) + 1
+        learned, forecast = np.full(count, -np.inf), np.full(count, np.inf)
+        np.maximum.at(learned, self.codes, self.times)
+        later = (codes >= 0) & np.isnan(values) & (times > learned[codes])
+        np.minimum.at(forecast, codes[later], times[later])
+        forecast[np.isinf(forecast)] = -np.inf
+        known = (codes >= 0) & (times <= np.maximum(learned, forecast)[codes]) & ~np.isnan(values)
+        every = self._replace(
+            codes=np.concatenate([codes[known], self.codes]),
+            times=np.concatenate([times[known], self.times]),
+            values=np.concatenate([values[known], self.values]),
+        )
+        made, beyond = every.columns(codes, times)
         lines = []
-        if beyond.any():
+        if beyond:
             lines.append(
-                f"{name}: {many(int(beyond.sum()), 'row')} more than {many(self.horizon, 'step')} "
-                "ahead, the horizon: the last values known are the lags"
+                f"{name}: {many(beyond, 'row')} more than {many(self.horizon, 'step')} ahead, the "
+                "horizon: predicted as the last step of it"
             )
         return {**columns, **{name: made[name] for name in absent}}, lines
 
-    def _of(
-        self, codes: Integers, times: FloatArray, values: FloatArray
-    ) -> tuple[FloatArray, NDArray[np.bool_]]:
-        """The lags of rows, (rows, count), and whether each lies further ahead than the horizon."""
-        moments_known = np.unique(np.concatenate([self.times, times[~np.isnan(times)]]))
-        width = len(moments_known) + 1
+    def columns(
+        self, codes: Integers, times: FloatArray, drawn: Integers | None = None
+    ) -> tuple[dict[str, Cells], int]:
+        """Return the lags of rows, and the number of rows further ahead than the horizon.
 
-        def key(group: Integers, time: FloatArray) -> Integers:
-            return np.asarray(group * width + np.searchsorted(moments_known, time))
-
+        Rows whose value is known are ``drawn`` steps ahead of their lags, by default one; where it
+        is missing, a row's group, -1, or its place in the order, NaN, isn't known.
+        """
         usable = (codes >= 0) & ~np.isnan(times)
-        fresh = usable & ~np.isnan(values)
-        keys = np.concatenate([key(codes[fresh], times[fresh]), key(self.codes, self.times)])
-        keys, first = np.unique(keys, return_index=True)  # the table's own values come first
-        numbers = np.concatenate([values[fresh], self.values])[first]
-        mine = np.where(usable, key(codes, times), -1)
+        ordered = np.unique(np.concatenate([self.times, times[usable]]))
+        width = len(ordered) + 1
+        keys = self.codes * width + np.searchsorted(ordered, self.times)
+        keys, first = np.unique(keys, return_index=True)  # of two values the first one
+        mine = np.where(usable, codes * width + np.searchsorted(ordered, times), -1)
         # Known values before each row, of all groups, and of the groups before its own.
         before, start = np.searchsorted(keys, mine), np.searchsorted(keys, codes * width)
-        has_any = usable & (before > start)
-        previous = keys[before - 1]
-        # How many steps a row is ahead of the values known before it: rows in between count, and
-        # those left out of the table by the time that passes.
-        unknown = np.unique(mine[~np.isin(mine, keys)])
-        rank = np.searchsorted(unknown, mine, "right") - np.searchsorted(unknown, previous)
-        with np.errstate(invalid="ignore"):
-            passed = (times - moments_known[previous % width]) / self.step
-        steps = np.maximum(rank, np.rint(np.where(has_any, passed, 0.0)))
-        steps = np.where(np.isin(mine, keys), 1, steps).astype(np.int64)
-        at = before - 1 + np.minimum(steps - self.horizon, 0)
-        places = at[:, None] - np.arange(self.lags)
+        has_any, is_known, previous = (
+            usable & (before > start),
+            np.isin(mine, keys),
+            keys[before - 1],
+        )
+        # Other rows in between count as steps, and so does the time that passes without rows.
+        unknown = np.unique(mine[~is_known])
+        between = np.searchsorted(unknown, mine, "right") - np.searchsorted(unknown, previous)
+        passed = np.where(has_any, times - ordered[previous % width], 0.0) / self.step
+        ahead = np.where(has_any, np.maximum(between, np.rint(passed)), 1).astype(np.int64)
+        ahead[is_known] = 1 if drawn is None else drawn[is_known]
+        places = before - np.where(is_known, np.maximum(ahead, 1), 1)
+        places = places[:, None] - np.arange(self.lags)
         known = has_any[:, None] & (places >= start[:, None])
-        return np.where(known, numbers[places], np.nan), has_any & (steps > self.horizon)
+        found = np.where(known, self.values[first][places], np.nan)
+        made = [*found.T, np.minimum(ahead, self.horizon).astype(np.float64)]
+        cells = {
+            name: cells_of(name, np.ascontiguousarray(column))
+            for name, column in zip(self.names, made, strict=False)
+        }
+        return cells, int((ahead > self.horizon).sum())
 
 
 def decode_order(found: Any) -> RowOrder:
@@ -202,21 +233,17 @@ def with_lags(table: FitRows, target: str, choices: Choices) -> tuple[FitRows, L
     assert order is not None
     assert times is not None
     rows = np.zeros(len(times), np.int64), times, table.wanted.values
-    size = choices.lags, choices.horizon
-
-    def group_of(_: int) -> str:
-        return ""
-
-    lags, columns, whole = Lags.learn(order, target, size, rows, group_of)
-    least = LEAST_ROWS + choices.lags + choices.horizon - 1
+    lags, drawn = Lags.learn(order, target, (choices.lags, choices.horizon), rows, choices.seed)
+    least, whole = LEAST_ROWS + choices.lags, drawn > 0
     if len(whole) < least:
-        rule = f"the table must have at least {least} rows with a target for these lags"
+        rule = f"the table must have at least {least} rows with a target for {choices.lags} lags"
         raise ValueError(f"{rule}, got {len(whole)}")
+    columns, _ = lags.columns(*rows[:2], drawn)
     columns = {name: column for name, column in columns.items() if name not in table.inputs}
     inputs = some_rows({**table.inputs, **columns}, whole)
-    facts: dict[str, Any] = {"inputs": inputs, "notes": [*table.notes, lags.note(whole)]}
+    facts: dict[str, Any] = {"inputs": inputs, "notes": [*table.notes, lags.note]}
     facts |= {"wanted": table.wanted[whole], "weights": table.weights[whole], "last": times[whole]}
-    return table._replace(**facts), lags
+    return table._replace(**facts), lags.latest
 
 
 # ---------------------------------------------------------------- learning the change
