@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.initial_network import NetworkParts
 from fastgd.arguments.options import Method
-from fastgd.checks.messages import many, shown
+from fastgd.checks.messages import shown
 from fastgd.checks.numbers import FloatArray
 from fastgd.engine.network import layers_of
 from fastgd.export.exported import EncodingStep, Exported, ExportError, Term, calendar_fields
@@ -374,9 +374,8 @@ class ExportedGroups(NamedTuple):
     shared: Exported | None
     ridge: FloatArray | None  # (groups, inputs + 1)
     constant: FloatArray | None  # (groups, outputs)
-    last: FloatArray | None  # (groups, outputs): the last targets
-    base: FloatArray | None  # (inputs + 1,): coefficients of what all but these are added to
-    chosen: NDArray[np.int64]  # (groups,): 0 for the network, 1 to 4 for the others in this order
+    base: FloatArray | None  # (inputs + 1,): coefficients of what all outputs are added to
+    chosen: NDArray[np.int64]  # (groups,): 0 for the network, 1, 2, 3 for the others in this order
 
 
 def groups_model(groups: ExportedGroups, dtype: str) -> bytes:
@@ -483,14 +482,10 @@ def _outputs_of_groups(graph: Graph, groups: ExportedGroups, prepared: str, code
         1: lambda: scaled_back(_mean(graph, cast(Exported, groups.shared), scaled, width)),
         2: ridge,
         3: lambda: of_group(groups.constant),
-        4: lambda: of_group(groups.last),
     }
-    if (naive := groups.chosen > max(makers)).any():
-        way = "models of groups that aren't forecast by the season before"
-        raise ExportError(f"to_onnx needs {way}, got {many(int(naive.sum()), 'such group')}")
     for k in np.unique(groups.chosen).tolist():
         made = makers[k]()
-        if groups.base is not None and k < 4:
+        if groups.base is not None:
             sums = graph.add("MatMul", prepared, graph.constant(groups.base[:-1, None]))
             made = graph.add("Add", made, graph.add("Add", sums, graph.constant(groups.base[-1])))
         is_own = graph.add("Equal", model, graph.constant(k, np.int64))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.frames import like, opened
-from fastgd.checks.messages import escaped, shown, warn
+from fastgd.checks.messages import escaped, warn
 from fastgd.checks.numbers import FloatArray, check_choice, check_memory, check_path
 from fastgd.checks.presentation import (
     BEST,
@@ -24,15 +24,15 @@ from fastgd.checks.presentation import (
     dataframe,
 )
 from fastgd.export.exportable import ONNX_DTYPES, OnnxType
+from fastgd.models.cutoffs import NAIVE
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import MODELS, GroupFits, Scaling, TrainedGroups, stacked
 from fastgd.models.lags import Lags, decode_lags, decode_order, encode_lags
 from fastgd.models.model import Table
-from fastgd.models.row_splits import SEASONS, RowOrder
+from fastgd.models.row_splits import RowOrder
 from fastgd.store import Arrays, PathLike
 from fastgd.store.files import whole_file
 from fastgd.store.npz import Found
-from fastgd.tables.column_values import cells_of
 from fastgd.tables.preparation import Preparation, check_lengths
 from fastgd.tables.reading import columns_from
 from fastgd.tables.targets import (
@@ -59,8 +59,6 @@ _FITS: dict[str, codec.StoredField] = {
     # A file from before there were test sets has neither.
     "constant": StoredArray("f", "groups outputs", optional=True),
     "ridge": StoredArray("f", "groups coefficients", optional=True),
-    "last": StoredArray("f", "groups outputs", optional=True),
-    "seasonal": StoredArray("f", "groups steps outputs", optional=True),
     "base": StoredArray("f", "coefficients", optional=True),
 }
 _MEASURED: dict[str, codec.StoredField] = {
@@ -74,7 +72,7 @@ _MEASURED: dict[str, codec.StoredField] = {
 """The measurements of each group."""
 
 _COMPARED: dict[str, codec.StoredField] = {
-    name: StoredArray("f", "groups", optional=True) for name in MODELS
+    name: StoredArray("f", "groups", optional=True) for name in (*MODELS, *NAIVE)
 }
 
 
@@ -129,7 +127,6 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
         "inputs": (inputs,),
         "outputs": (outputs,),
         "coefficients": (inputs + 1,),
-        "steps": (SEASONS[order.season][0] if order and order.season else 0,),
         "cutoffs": arrays["judged.after"].shape[1:] if "judged.after" in arrays else (),
     }
     sweeps = tuple(
@@ -272,7 +269,9 @@ class GroupModels(SavedResult, ShownInNotebooks):
             compared = np.column_stack(list(self.compared.values()))[judged]
             best = np.nan_to_num(compared, nan=np.inf).argmin(axis=1)
             names = np.array(list(self.compared))[best].tolist()
-            wins = sorted(Counter(names).items(), key=lambda one: (-one[1], MODELS.index(one[0])))
+            wins = Counter(
+                name for name in self.compared for one in names if one == name
+            ).most_common()
             what += f"; best: {', '.join(f'{name} {n:,}' for name, n in wins)}"
         return f"GroupModels({escaped(what)})"
 
@@ -507,7 +506,7 @@ class GroupModels(SavedResult, ShownInNotebooks):
         for line in [*unknown, *lines, *self.preparation.remarks(cells)]:
             warn(line)
         prepared = self.preparation.transform(cells)
-        outputs = self.fits.predict(self.chosen, prepared, codes, self._phase(columns))
+        outputs = self.fits.predict(self.chosen, prepared, codes)
         if self.fallback is not None and (codes < 0).any():
             outputs[codes < 0] = self.fallback.predict(prepared[codes < 0])
         return outputs
@@ -519,19 +518,6 @@ class GroupModels(SavedResult, ShownInNotebooks):
             return columns, codes, []
         columns, lines = self.lags.added(columns, self.target, codes)
         return columns, codes, lines
-
-    def _phase(self, columns: Mapping[str, NDArray[Any]]) -> Integers | None:
-        """The step of the season of each row, if it predicts a group."""
-        order = self.order
-        if order is None or not (self.chosen == MODELS.index("seasonal naive")).any():
-            return None
-        if order.name not in columns:
-            raise ValueError(f"the table must have the column {shown(order.name)}, the order")
-        cells = cells_of(order.name, columns[order.name])
-        if cells.missing.any():
-            row = int(cells.missing.argmax()) + 1
-            raise ValueError(f"{order.name} must have no missing values, got one in row {row:,}")
-        return order.phases(order.values(cells))
 
     def _columns(self, table: Table) -> Mapping[str, NDArray[Any]]:
         """The columns of a table; in a file, labels are strings where they were strings."""
@@ -566,7 +552,6 @@ class GroupModels(SavedResult, ShownInNotebooks):
             None if shared is None else exported([shared], "to_onnx"),
             fits.ridge,
             fits.constant,
-            fits.last,
             fits.base,
             self.chosen,
         )

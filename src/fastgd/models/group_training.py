@@ -52,12 +52,10 @@ class GroupRows(NamedTuple):
     codes: Integers  # (rows,)
     held: BoolArray  # (rows,): in a validation set
     test: BoolArray  # (rows,): in a test set
-    time: FloatArray | None = None  # (rows,): the place of each in the order that test_last names
-    phase: Integers | None = None  # (rows,): the step of the season, if that order has one
 
     def where(self, chosen: BoolArray) -> GroupRows:
         """Return the chosen rows."""
-        return GroupRows(*(None if part is None else part[chosen] for part in self))  # type: ignore[arg-type]
+        return GroupRows(*(part[chosen] for part in self))  # type: ignore[arg-type]
 
 
 class TrainedGroups(NamedTuple):
@@ -244,9 +242,8 @@ def stacked(
 # ---------------------------------------------------------------- a ridge, a constant, the best
 
 
-MODELS = ("network", "shared", "ridge", "constant", "last value", "seasonal naive")
-"""A group's own network, the network of all groups, a ridge, and the mean or the frequencies; where
-rows are in an order, its last target, and the last one of the same step of the season."""
+MODELS = ("network", "shared", "ridge", "constant")
+"""A group's own network, the network of all groups, a ridge, and the mean or the frequencies."""
 
 PENALTIES = (1.0, 0.1, 0.01, 10.0)
 """L2 penalties of the ridge, on standardized inputs; the first one without validation rows."""
@@ -279,25 +276,16 @@ class GroupFits(NamedTuple):
     constant: FloatArray | None  # (groups, outputs); None in files of before
     ridge: FloatArray | None  # (groups, inputs + 1): coefficients of prepared inputs, and intercept
     shared: Run | None
-    last: FloatArray | None = None  # (groups, outputs)
-    seasonal: FloatArray | None = None  # (groups, steps of the season, outputs)
-    base: FloatArray | None = None  # (inputs + 1,): what the outputs of the others are added to
+    base: FloatArray | None = None  # (inputs + 1,): what the outputs of all are added to
 
     @property
     def names(self) -> list[str]:
         """The names of the models that there are."""
-        known = self.trained, self.shared, self.ridge, self.constant, self.last, self.seasonal
+        known = (self.trained, self.shared, self.ridge, self.constant)
         return [name for name, one in zip(MODELS, known, strict=True) if one is not None]
 
-    def outputs_of(
-        self, name: str, prepared: FloatArray, codes: Integers, phase: Integers | None = None
-    ) -> FloatArray:
+    def outputs_of(self, name: str, prepared: FloatArray, codes: Integers) -> FloatArray:
         """Outputs (rows, outputs) of a model for prepared rows of these groups."""
-        if name == "last value" and self.last is not None:
-            return self.last[codes]
-        if name == "seasonal naive" and self.seasonal is not None:
-            assert phase is not None
-            return self.seasonal[codes, phase]
         found = self._learned(name, prepared, codes)
         return found if self.base is None else found + values_of(self.base, prepared)
 
@@ -332,20 +320,13 @@ class GroupFits(NamedTuple):
             result[mine] = self.outputs.undo(found[0], own)
         return result
 
-    def predict(
-        self,
-        chosen: Integers,
-        prepared: FloatArray,
-        codes: Integers,
-        phase: Integers | None = None,
-    ) -> FloatArray:
+    def predict(self, chosen: Integers, prepared: FloatArray, codes: Integers) -> FloatArray:
         """Outputs of the model chosen for the group of each row; NaN without a group (-1)."""
         result = np.full((len(codes), self.outputs.mean.shape[1]), np.nan)
         for k, name in enumerate(MODELS):
             mine = np.flatnonzero((codes >= 0) & (chosen[codes] == k))
             if len(mine):
-                own = None if phase is None else phase[mine]
-                result[mine] = self.outputs_of(name, prepared[mine], codes[mine], own)
+                result[mine] = self.outputs_of(name, prepared[mine], codes[mine])
         return result
 
 
@@ -398,29 +379,6 @@ def _dot(a: FloatArray, b: FloatArray) -> FloatArray:
     for one, other in zip(a.T, b.T, strict=True):
         total += one * other
     return total
-
-
-def latest(
-    rows: GroupRows, groups: int, season: int
-) -> tuple[FloatArray | None, FloatArray | None]:
-    """The last targets of each group, and of each step of its season: NaN if it has no rows."""
-    if rows.time is None:
-        return None, None
-
-    def found(codes: Integers, count: int) -> FloatArray:
-        assert rows.time is not None
-        end = np.full(count, -np.inf)
-        np.maximum.at(end, codes, rows.time)
-        mine = rows.time == end[codes]  # of ties it is the mean
-        columns = [mean_errors(own, codes[mine], count) for own in rows.targets[mine].T]
-        return np.stack(columns, axis=1)
-
-    last = found(rows.codes, groups)
-    if rows.phase is None:
-        return last, None
-    seasonal = found(rows.codes * season + rows.phase, groups * season)
-    seasonal = seasonal.reshape(groups, season, -1)
-    return last, np.where(np.isnan(seasonal), last[:, None], seasonal)
 
 
 def mean_errors(errors: FloatArray, codes: Integers, groups: int) -> FloatArray:
@@ -494,7 +452,6 @@ class Stages(NamedTuple):
     seed: int
     path: Path | None
     how: Mapping[str, Any]  # who trains: threads, executor, device
-    season: int  # its steps, 0 without one
     base: FloatArray | None = None  # of GroupFits
 
     def _changes(self, rows: GroupRows) -> GroupRows:
@@ -526,11 +483,10 @@ class Stages(NamedTuple):
             penalties, ridge = np.array(PENALTIES)[best], tried[best, np.arange(self.groups)]
         chosen = np.zeros(self.groups, np.int64)
         if self.model == "best":
-            kept = inputs, outputs, trained, constant, ridge, shared
-            first = GroupFits(*kept, *latest(learned, self.groups, self.season), self.base)
+            first = GroupFits(inputs, outputs, trained, constant, ridge, shared, self.base)
             # Without validation rows the shared network has no prediction, and none is needed.
             names = first.names if len(held.codes) else ["network"]
-            of_each = [first.outputs_of(n, held.inputs, held.codes, held.phase) for n in names]
+            of_each = [first.outputs_of(name, held.inputs, held.codes) for name in names]
             places = np.array([MODELS.index(name) for name in names])
             chosen = places[best_of(of_each, held, self.groups, STOPPED)]
         fitted = partial(self._fitted, plans, shared, penalties)
@@ -543,10 +499,10 @@ class Stages(NamedTuple):
             "test_rows": np.bincount(test.codes, minlength=self.groups),
         }
         for name, some in {"training_error": seen, "test_error": test}.items():
-            outputs_found = judged.predict(chosen, some.inputs, some.codes, some.phase)
+            outputs_found = judged.predict(chosen, some.inputs, some.codes)
             measured[name] = errors(outputs_found, some)
         compared = {
-            name: errors(judged.outputs_of(name, test.inputs, test.codes, test.phase), test)
+            name: errors(judged.outputs_of(name, test.inputs, test.codes), test)
             for name in (judged.names if len(test.codes) else ())
         }
         status = np.full(self.groups, "constant", dtype="U16")
@@ -574,8 +530,7 @@ class Stages(NamedTuple):
         ridge = None
         if penalties is not None:
             ridge = ridges(self._changes(rows), self.groups, penalties[:, None])[:, 0]
-        kept = inputs, outputs, trained, constant, ridge, shared
-        return GroupFits(*kept, *latest(rows, self.groups, self.season), self.base)
+        return GroupFits(inputs, outputs, trained, constant, ridge, shared, self.base)
 
     def _scaled(self, rows: GroupRows) -> tuple[GroupRows, Scaling, Scaling, FloatArray]:
         """Scale the rows of groups whose targets vary, by the rows that are not held out.

@@ -31,14 +31,29 @@ from fastgd.checks.numbers import (
 from fastgd.engine.devices import CPU
 from fastgd.engine.progress import ProgressHook, check_progress
 from fastgd.formulas.named import loss_of
-from fastgd.models.cutoffs import CUTOFFS, Cutoffs, Forecasts, Judged, Split, season_step
+from fastgd.models.cutoffs import (
+    CUTOFFS,
+    Cutoffs,
+    Forecasts,
+    Judged,
+    Split,
+    naive_forecasts,
+    seasons_of,
+)
 from fastgd.models.fit_choices import check_lags
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_models import GroupModels
-from fastgd.models.group_training import SELECTED, START, GroupRows, Stages, train_all_rows
+from fastgd.models.group_training import (
+    SELECTED,
+    START,
+    GroupRows,
+    Stages,
+    errors_of,
+    train_all_rows,
+)
 from fastgd.models.lags import Lags, last_value, learns_changes
 from fastgd.models.model import Table
-from fastgd.models.row_splits import SEASONS, RowOrder, complete, encode_rows, hold_out
+from fastgd.models.row_splits import RowOrder, complete, encode_rows, hold_out
 from fastgd.optimizers import Adam, Axis, Hyperparameters
 from fastgd.store import Arrays, PathLike, hashes_of
 from fastgd.store.files import is_file
@@ -221,9 +236,9 @@ def fit_groups(
     test_last : str, optional
         A column of numbers or dates that orders the rows of each group in time. Then the models are
         judged as forecasts (rolling origin: Tashman, International Journal of Forecasting 2000):
-        for each of several cutoffs everything is learned from the rows before it, and judged on the
-        steps after it; all validation rows are the last ones, too. Errors are means over the
-        cutoffs. It takes about ``cutoffs`` + 1 times as long. The column stays an input.
+        for each of several cutoffs everything is learned from rows before it, and judged on the
+        steps after it; errors are means over the cutoffs. It takes about ``cutoffs`` + 1 times as
+        long. The column stays an input.
     horizon : int, optional
         With ``test_last``: how many steps (different values of that column in a group) a forecast
         reaches. By default so many that the cutoffs cover about ``test_fraction`` of a group.
@@ -321,7 +336,10 @@ def fit_groups(
     keys, order, shares = table.keys, table.order, (share, test_share)
     plan: Cutoffs | None = None
     if order is not None and table.time is not None:
-        plan = Cutoffs.of(order, table.time, table.codes, keys, shares, horizon, count, lags)
+        plan = Cutoffs.of(
+            order, table.time, table.codes, keys, test_share, horizon, count,
+            lambda codes: hold_out(codes, len(keys), (share, 0.0), least, draw)[0], lags,
+        )  # fmt: skip
         table = table.with_lags(lags, plan, draw) if lags else table
     drawn = Split.random(*hold_out(table.codes, len(keys), shares, least, draw))
     splits = plan.splits if plan else (drawn,)
@@ -340,8 +358,7 @@ def fit_groups(
         _settle(path, rows, {"by": keys.names, "target": target}, asked)
     notes += _notes_of_rows(rows, plan, model, test_share)
     asked_for = settings, start, standardize, model, least, draw, path, how
-    base = table.base(preparation, encoder)
-    stages = Stages(encoder, len(keys), *asked_for, table.season, base)
+    stages = Stages(encoder, len(keys), *asked_for, table.base(preparation, encoder))
     cutoffs_judged = _judged(stages, table, plan) if plan else None
     found = stages.fit(rows)
     measured, compared, judged = found.measured, found.compared, {}
@@ -419,7 +436,9 @@ def _judged(stages: Stages, table: GroupTable, plan: Cutoffs) -> Judged:
 
     The errors of a group without a test set are NaN.
     """
+    assert table.time is not None
     fits, forecasts = [], []
+    season = seasons_of(plan.order, table.time, table.codes)
     for k, split in enumerate(plan.splits[:-1]):
         preparation, encoder, rows, _ = table.encoded(split)
         path = stages.path and stages.path / f"cutoff-{k}"
@@ -427,14 +446,18 @@ def _judged(stages: Stages, table: GroupTable, plan: Cutoffs) -> Judged:
             path.mkdir(exist_ok=True)
         base = table.base(preparation, encoder)
         found = stages._replace(target=encoder, path=path, base=base).fit(rows)
-        fits.append(found)
         test, outputs = rows.where(rows.test), found.judged
+        own = None if season is None else season[split.some]
+        rivals = naive_forecasts(rows, table.time[split.some], own, stages.groups)
+        for name, forecast in rivals.items():
+            found.compared[name] = errors_of(encoder, forecast, test, stages.groups)
+        fits.append(found)
         step = plan.step[split.test] - plan.starts[k][test.codes]
         targets = test.targets
         if isinstance(encoder, NumberTarget) and isinstance(stages.target, NumberTarget):
-            own, last = encoder, stages.target  # in units of the last preparation
+            last = stages.target  # in units of the last preparation
             outputs, targets = (
-                (one * own.scale + (own.mean - last.mean)) / last.scale
+                (one * encoder.scale + (encoder.mean - last.mean)) / last.scale
                 for one in (outputs, targets)
             )
         forecasts.append(Forecasts(test.codes, np.full(len(step), k), step, outputs, targets))
@@ -472,15 +495,9 @@ class GroupTable(NamedTuple):
     notes: tuple[str, ...]
     order: RowOrder | None
     time: FloatArray | None  # (rows,), if there is an order
-    phase: Integers | None  # if that has a season
     lags: Lags | None = None  # with the values of all rows, and
     drawn: Integers | None = None  # the steps of each from the last values known
     changes: bool = False  # whether networks learn the change since the first lag
-
-    @property
-    def season(self) -> int:
-        """The number of its steps, 0 without one."""
-        return SEASONS[self.order.season][0] if self.order and self.order.season else 0
 
     def with_lags(self, lags: int, plan: Cutoffs, seed: int) -> GroupTable:
         """Return it with its lags as columns."""
@@ -519,9 +536,7 @@ class GroupTable(NamedTuple):
             cells, wanted, self.target, learned, self.decisions
         )
         check_memory(32 * X.size, "the table", also="fewer inputs")
-        time = None if self.time is None else self.time[some]
-        phase = None if self.phase is None else self.phase[some]
-        rows = GroupRows(X, y, self.codes[some], held, test, time, phase)
+        rows = GroupRows(X, y, self.codes[some], held, test)
         # There is no command that fits groups.
         told = [re.sub(r" or --keep .* uses it\)$", " uses it)", n) for n in preparation.notes]
         numbers = preparation.numbers(some_rows(cells, learned))
@@ -573,19 +588,17 @@ def _read(
     codes = codes[codes >= 0]
     check_memory(48 * len(codes) * len(used), "the table", also="fewer inputs")
     order: RowOrder | None = None
-    time = phase = None
+    time: FloatArray | None = None
     if last is not None:
         chosen[last] = numbers_written(last, chosen[last])
         order = RowOrder.learn("test_last", last, chosen[last])
         time = order.values(chosen[last])
-        order = order.with_season(season_step(time, codes))
-        phase = order.phases(time) if order.season else None
     cells = {n: chosen[n] if n in drop else numbers_written(n, chosen[n]) for n in used}
     wanted: Any = chosen[target]  # cells
     encoder = learn_target(target, wanted, classification=classification)
     decisions = decisions._replace(drop=drop, keep=keep)
     told = (*notes, *unlabeled)
-    return GroupTable(keys, codes, cells, wanted, encoder, decisions, told, order, time, phase)
+    return GroupTable(keys, codes, cells, wanted, encoder, decisions, told, order, time)
 
 
 def _settle(path: Path, rows: GroupRows, columns: JsonValues, arguments: JsonValues) -> None:

@@ -13,7 +13,7 @@ from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import many, shown
 from fastgd.checks.numbers import FloatArray
 from fastgd.models.fit_choices import Choices
-from fastgd.models.row_splits import LEAST_ROWS, FitRows, RowOrder, Season
+from fastgd.models.row_splits import LEAST_ROWS, FitRows, RowOrder
 from fastgd.store import Arrays
 from fastgd.store.npz import Found
 from fastgd.tables.column_values import Cells, cells_of, in_order, moments
@@ -196,9 +196,9 @@ class Lags(NamedTuple):
 
 def decode_order(found: Any) -> RowOrder:
     """The RowOrder of a file, checked."""
-    name, dates, season = found
-    need(dates in (None, *get_args(DateOrder)) and season in get_args(Season))
-    return RowOrder(text(name), dates, season)
+    name, dates = found
+    need(dates in (None, *get_args(DateOrder)))
+    return RowOrder(text(name), dates)
 
 
 def encode_lags(lags: Lags) -> tuple[JsonValues, Arrays]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,6 @@ from fastgd.arguments.samples import balanced_factors
 from fastgd.arguments.subsets import Integers
 from fastgd.checks.messages import did_you_mean, many, shown
 from fastgd.checks.numbers import ABOVE_ZERO, FloatArray, check_number, integer
-from fastgd.formulas.calendar import fields_of
 from fastgd.models.fit_choices import Choices
 from fastgd.tables.column_values import Cells, array_of, cells_of, text_of, texts_shown
 from fastgd.tables.columns import Decisions, day_text, days_of
@@ -33,22 +32,11 @@ LEAST_ROWS = 10
 """A table with fewer rows can't be split."""
 
 
-Season = Literal["", "month", "quarter", "day of the week", "hour"]
-SEASONS: dict[Season, tuple[int, float]] = {
-    "month": (12, 365.25 / 12),
-    "quarter": (4, 365.25 / 4),
-    "day of the week": (7, 1.0),
-    "hour": (24, 1 / 24),
-}
-"""What repeats in a column of dates, the number of its steps, and the days of each."""
-
-
 class RowOrder(NamedTuple):
     """The column that orders rows in time."""
 
     name: str
     dates: DateOrder | None  # how its dates are written; None for numbers
-    season: Season = ""  # what repeats, if its steps are those of a season
 
     @classmethod
     def learn(cls, role: str, name: str, cells: Cells) -> RowOrder:
@@ -68,23 +56,6 @@ class RowOrder(NamedTuple):
     def text(self, value: float) -> str:
         """Return a place in time as in the table."""
         return f"{value:.15g}" if self.dates is None else day_text(value)
-
-    def with_season(self, step: float) -> RowOrder:
-        """Return it with the season whose steps are this long: days, or fractions of years."""
-        days = step if self.dates is not None else 365.25 * step
-        known = [name for name, (_, own) in SEASONS.items() if abs(days / own - 1) < 0.1]
-        if self.dates is None:
-            known = [name for name in known if name in ("month", "quarter")]
-        return self._replace(season=known[0] if known else "")
-
-    def phases(self, time: FloatArray) -> Integers:
-        """Return the step of the season, from 0, at each place in time."""
-        count, _ = SEASONS[self.season]
-        if self.dates is None:  # 2000.083 is a February
-            return np.asarray(np.rint(time * count).astype(np.int64) % count)
-        if self.season == "quarter":
-            return np.asarray(fields_of(time)["month"] // 3)
-        return fields_of(time)[self.season]
 
 
 class TrainTestRows(NamedTuple):
