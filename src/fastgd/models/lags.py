@@ -77,7 +77,8 @@ class Lags(NamedTuple):
 
         if (ties := np.flatnonzero(same & (gaps == 0))).size:
             rule, row = f"lags needs one row for each value of {shown(order.name)}", inside[ties[0]]
-            raise ValueError(f"{rule}, got {order.text(times[row])} twice{of(codes[row])}")
+            where = of(codes[row]) or ": fit_groups has a series for each group"
+            raise ValueError(f"{rule}, got {order.text(times[row])} twice{where}")
         sizes = np.bincount(codes)
         if sizes.min() <= count:
             came = f"{many(int(sizes.min()), 'row')}{of(int(sizes.argmin()))}"
@@ -98,12 +99,12 @@ class Lags(NamedTuple):
 
     @property
     def latest(self) -> Lags:
-        """The same with the last values of each group, which later rows need."""
+        """The same with the last values of each group: what later rows, and the last ones, need."""
         sizes = np.bincount(self.codes)
         inside = np.lexsort((self.times, self.codes))
         left = np.empty_like(self.codes)
         left[inside] = np.cumsum(sizes)[self.codes[inside]] - np.arange(len(inside))
-        return self.where(left <= self.lags)
+        return self.where(left <= self.horizon + self.lags)
 
     @property
     def note(self) -> str:
