@@ -1,6 +1,7 @@
 """Lags: the last values of the target as inputs, against pandas' shift and by hand."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,21 +13,7 @@ from fastgd.models.groups import _read
 from fastgd.models.lags import Lags, Skip
 from fastgd.models.row_splits import RowOrder, hold_out
 from fastgd.tables.columns import Decisions
-from shops import SHORT
-
-YEARS = 24
-
-
-def panel(seed=0):
-    """Sales of three shops, each a random walk with a trend of its own, in any order of rows."""
-    draw = np.random.default_rng(seed)
-    table = pd.DataFrame(
-        {"shop": np.repeat(["a", "b", "c"], YEARS), "year": np.tile(np.arange(1990, 2014), 3)}
-    )
-    table["price"] = draw.normal(size=len(table))
-    steps = draw.normal(np.repeat([1.0, 3.0, -1.0], YEARS), 1.0)
-    table["sales"] = 50 + pd.Series(steps).groupby(table["shop"]).cumsum() - table["price"]
-    return table.sample(frac=1, random_state=seed).reset_index(drop=True)
+from shops import SHORT, panel
 
 
 def series(rows=60, seed=1):
@@ -282,3 +269,35 @@ def test_a_group_that_has_no_row_with_all_lags_is_named():
         ValueError, match="lags must be below the number of rows, got 3 with 3 rows"
     ):
         learned(table, 3, 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"codes": np.array([0, 0, 1])},
+        {"codes": np.array([0, 0, -1])},
+        {"times": np.array([1.0, np.nan, 3.0])},
+        {"values": np.array([1.0, 2.0])},
+        {"lags": 0},
+        {"step": 0.0},
+        {"target": "x"},
+        {"order": RowOrder("day", "year")},
+    ],
+)
+def test_damaged_lags_are_refused(tmp_path, change):
+    table = series()
+    model = fastgd.fit(table, "y", test_last="day", lags=2, hidden_size=())
+    assert len(model.lags.codes) == 3
+    damaged = replace(model, lags=model.lags._replace(**change))
+    damaged.save(tmp_path / "model.npz")
+    with pytest.raises(ValueError, match="must be a whole file that fastgd has saved"):
+        fastgd.load(tmp_path / "model.npz")
+
+
+def test_a_folder_knows_its_lags(tmp_path):
+    given = {"by": "shop", "target": "sales", "test_last": "year", "cutoffs": 1, **SHORT}
+    first = fastgd.fit_groups(panel(), **given, lags=2, out=tmp_path / "fit")
+    again = fastgd.fit_groups(panel(), **given, lags=2, out=tmp_path / "fit")
+    assert np.array_equal(first.measured["test_error"], again.measured["test_error"])
+    with pytest.raises(ValueError, match="lags"):
+        fastgd.fit_groups(panel(), **given, lags=1, out=tmp_path / "fit")
