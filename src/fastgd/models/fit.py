@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache, partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -193,13 +194,14 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     changes = is_plain and learns_changes(lags, table.inputs, wanted.values, parts.learn)
 
     def encoded(
-        some: Integers, learn: slice, before: Preparation | None = None
+        some: Integers, learn: slice, bins: int, before: Preparation | None = None
     ) -> tuple[Preparation, Target, SearchSamples]:
         """These rows, encoded as it is learned from the first of them."""
         own, weights = labels[some], table.weights[some]
         factors = class_factors(learned, own[learn], weights[learn], choices.class_weight)
-        kept = [*choices.decisions.keep, *(lags.names if lags else ())]
-        decisions = choices.decisions._replace(drop=table.drop, keep=kept)
+        own_names = lags.names if lags else ()  # as they are: their sum with a network's outputs
+        keep, decisions = [*choices.keep, *own_names], choices.decisions
+        decisions = decisions._replace(drop=table.drop, keep=keep, plain=own_names, bins=bins)
         inputs, cells = some_rows(table.inputs, some), wanted[some]
         target, y, preparation, X = encode_rows(
             inputs, cells, learned, learn, decisions, before, of_counts=of_counts
@@ -211,37 +213,46 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         return preparation, target, samples
 
     count = len(parts.learn)
-    preparation, encoder, samples = encoded(np.concatenate(parts), slice(count))
+    with_bins = cache(partial(encoded, np.concatenate(parts), slice(count)))
+    preparation, encoder, samples = with_bins(0)
     learn, judge = samples.at(slice(count)), samples.at(slice(count, None))  # views
     numbers = preparation.numbers(table.inputs)
     leaked = leaks(preparation, numbers[parts.learn], encoder, learn.y)
     leaked = [line for line in leaked if not (lags and lags.has(line))]
     alike = copies(np.hstack([numbers, encoder.encode(wanted)]), parts)
-    tried = search(encoder, learn, sizes_for(learn, choices), choices)
-    candidates = [one for one in tried if one.hidden_size or () in choices.hidden_size]
-    best, linear = candidates[0], next(one for one in tried if not one.hidden_size)
-    runs, scores, finding = best.runs, dict[str, Scores](), ""
+    candidates, best, linear = search(
+        encoder,
+        lambda bins: with_bins(bins)[2].at(slice(count)),
+        sizes_for(learn, choices),
+        choices,
+    )
+    preparation, _, samples = with_bins(best.bins)
+    runs, counts, scores, finding = best.runs, best.counts, dict[str, Scores](), ""
     predicted = encoder.decode(judge.y)
     actual = predicted if of_classes else wanted.values[parts.judge]
     again = f"learned from all {rows:,} rows"
     if len(parts.judge):
         plain, X, y = (runs if linear is best else linear.runs), judge.X, judge.y
         rivals = {
-            "model": mean_outputs(runs[0], runs, X),
+            "model": mean_outputs(runs[0], runs, samples.X[count:], counts),
             "linear": mean_outputs(plain[0], plain, X),
             "constant": constant_of(objective, learn.y, learn.weights, y.shape),
         }
         if (last := last_value(lags, preparation, encoder)) is not None:
-            rivals["last value"] = values_of(last, X)
+            rivals["last value"] = values_of(last, samples.X[count:])
         scores, finding = judged(encoder, rivals, y, objective, judge.weights)
         predicted = encoder.decode(rivals["model"])
-        preparation, encoder, samples = encoded(np.arange(rows), slice(rows), preparation)
-        runs = refit(encoder, samples, best, choices).runs
+        preparation, encoder, samples = encoded(
+            np.arange(rows), slice(rows), best.bins, preparation
+        )
+        best = refit(encoder, samples, best, choices)
+        runs = best.runs
         again = (
             f"learned again from all {rows:,} rows, in folds as before; the scores are those of "
             "the networks before that"
         )
-    trained = (*told[1:], *leaked, *alike, again, *filter(None, [finding]))
-    notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], *alike, again]
-    model = Model(runs, preparation, (encoder,), scores, trained, lags)
+    after = [*alike, again, *filter(None, [best.size])]
+    trained = (*told[1:], *leaked, *after, *filter(None, [finding]))
+    notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], *after]
+    model = Model(runs, preparation, (encoder,), scores, trained, counts=counts, lags=lags)
     return Fit(model, notes, parts, candidates, actual, predicted, finding)
