@@ -40,7 +40,11 @@ def test_nothing_is_learned_from_held_out_inputs():
     other = table.copy()
     other.loc[held | test, ["heat", "sales"]] = 1e6
     again = fastgd.fit_groups(other, by="shop", target="sales", **SHORT)
-    assert again.preparation == models.preparation
+    assert again.preparation.notes == models.preparation.notes
+    learned = (one.preparation.transform(table) for one in (again, models))
+    np.testing.assert_array_equal(*learned)
+    # The networks that predict have learned from all rows: for their range nothing is held out.
+    assert again.preparation.columns[1].high == 1e6 > models.preparation.columns[1].high
     assert again.target == models.target
 
 

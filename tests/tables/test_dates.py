@@ -283,7 +283,7 @@ def test_remarks():
     later = np.array(["2026-01-31", "2026-02-27", "2025-12-01", "NaT"], "M8[D]")
     assert list(column.remarks(cells_of("when", later))) == [
         "when: 25 % of the rows lie before 2026-01-01, the first date learned",
-        "when: 25 % of the rows lie after 2026-01-30, the last date learned",
+        "when: 50 % of the rows lie after 2026-01-30, the last date learned",
         "when: missing in 1 row, and never in the training table: filled with "
         "2026-01-15T12:00:00, the median",
     ]

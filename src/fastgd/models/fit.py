@@ -97,7 +97,8 @@ def fit(
     test_fraction : float
         Fraction of the rows in the test set, below 1; with 0 nothing is judged.
     test_last : str, optional
-        A column of numbers or dates: the test set is the last rows in its order. It stays an input.
+        A column of numbers or dates: the test set is the last rows in its order, and each fold has
+        consecutive ones. It stays an input.
     test_group : str, optional
         A column of labels: the test set, and each fold, has whole groups. It is no input.
     lags : int
@@ -207,9 +208,11 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             inputs, cells, learned, learn, decisions, before, of_counts=of_counts
         )
         groups = None if table.groups is None else table.groups[some]
+        time = None if table.last is None else table.last[some]
         last = last_value(lags, preparation, target) if changes else None
         skip = None if last is None else Skip.of(last, X[learn], y[learn])
-        samples = SearchSamples(X, y, own, weights, weights * factors[own], groups, skip)
+        facts = own, weights, weights * factors[own], groups, time, skip
+        samples = SearchSamples(X, y, *facts)
         return preparation, target, samples
 
     count = len(parts.learn)
@@ -220,6 +223,7 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
     leaked = leaks(preparation, numbers[parts.learn], encoder, learn.y)
     leaked = [line for line in leaked if not (lags and lags.has(line))]
     alike = copies(np.hstack([numbers, encoder.encode(wanted)]), parts)
+    alike += table.untimed(preparation, numbers, choices)
     candidates, best, linear = search(
         encoder,
         lambda bins: with_bins(bins)[2].at(slice(count)),

@@ -19,7 +19,7 @@ from fastgd.export.exported import of_one_size
 from fastgd.models.fit_choices import HIDDEN_SIZES, Choices
 from fastgd.models.lags import Skip
 from fastgd.models.model import MOST_COUNTED
-from fastgd.models.row_splits import folds_of, folds_of_groups, some_of
+from fastgd.models.row_splits import folds_in_order, folds_of, folds_of_groups, some_of
 from fastgd.models.scores import SCORING, mean_loss, scores_of
 from fastgd.optimizers import Adam, LevenbergMarquardt
 from fastgd.tables.targets import ClassTarget, Target
@@ -101,6 +101,7 @@ class SearchSamples(NamedTuple):
     weights: FloatArray  # its sample weight, and
     costs: FloatArray  # that times the weight of its class
     groups: NDArray[np.int64] | None  # the index of its group, if folds hold whole groups
+    time: FloatArray | None = None  # its place in time, if folds are consecutive
     skip: Skip | None = None  # what is added to the networks' outputs
 
     def at(self, rows: NDArray[Any] | slice) -> SearchSamples:
@@ -110,6 +111,8 @@ class SearchSamples(NamedTuple):
 
     def held(self, folds: int, seed: int) -> NDArray[np.bool_]:
         """Return the validation rows of each fold, (folds, rows)."""
+        if self.time is not None:
+            return folds_in_order(self.time, folds)
         if self.groups is None:
             return folds_of(self.labels, folds, seed)
         return folds_of_groups(np.unique(self.groups, return_inverse=True)[1], folds)

@@ -329,7 +329,10 @@ class GroupModels(SavedResult, ShownInNotebooks):
 
         The models are the group's "network", the "shared" network of all groups (with
         ``start="global"``), a "ridge" (a linear model with an L2 penalty; for numbers, of at most
-        100 inputs), and a "constant": the mean, or for classes their frequencies.
+        100 inputs), and a "constant": the mean, or for classes their frequencies. With
+        ``test_last`` there are forecasts, too: the "last value" of the group and, if its rows are
+        hours, days, months or quarters apart, the "seasonal naive": the last one of the same hour,
+        day of the week, month or quarter.
 
         Needs pandas (``pip install "fastgd[dataframe]"``).
         """
@@ -504,7 +507,10 @@ class GroupModels(SavedResult, ShownInNotebooks):
         cells = self.preparation.cells(columns)
         unknown = [] if self.fallback else self.keys.remarks(codes)
         for line in [*unknown, *lines, *self.preparation.remarks(cells)]:
-            warn(line)
+            if self.order is None or not (
+                line.startswith(f"{self.order.name}: ") and " after " in line
+            ):  # it is what these models were judged by
+                warn(line)
         prepared = self.preparation.transform(cells)
         outputs = self.fits.predict(self.chosen, prepared, codes)
         if self.fallback is not None and (codes < 0).any():

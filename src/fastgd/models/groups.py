@@ -53,7 +53,7 @@ from fastgd.models.group_training import (
 )
 from fastgd.models.lags import Lags, last_value, learns_changes
 from fastgd.models.model import Table
-from fastgd.models.row_splits import RowOrder, complete, encode_rows, hold_out
+from fastgd.models.row_splits import RowOrder, complete, encode_rows, hold_out, time_order
 from fastgd.optimizers import Adam, Axis, Hyperparameters
 from fastgd.store import Arrays, PathLike, hashes_of
 from fastgd.store.files import is_file
@@ -539,10 +539,22 @@ class GroupTable(NamedTuple):
         rows = GroupRows(X, y, self.codes[some], held, test)
         # There is no command that fits groups.
         told = [re.sub(r" or --keep .* uses it\)$", " uses it)", n) for n in preparation.notes]
-        numbers = preparation.numbers(some_rows(cells, learned))
-        leaked = leaks(preparation, numbers, encoder, y[learned])
+        numbers = preparation.numbers(cells)
+        leaked = leaks(preparation, numbers[learned], encoder, y[learned])
         leaked = [line for line in leaked if not (self.lags and self.lags.has(line))]
-        return preparation, encoder, rows, [*self.notes, *told, *leaked, *notes_of(encoder, wanted)]
+        told += [*leaked, *notes_of(encoder, wanted)]
+        name = (
+            ""
+            if self.order or not test.any()
+            else time_order(preparation.columns, numbers, rows.codes)
+        )
+        if name:
+            told.append(
+                f"{name}: orders the rows of groups in time: the errors are those of rows in "
+                f"between; test_last={name!r} judges by later ones"
+            )
+        # The networks learn from all rows in the end.
+        return preparation.reaching(numbers), encoder, rows, [*self.notes, *told]
 
 
 def _read(

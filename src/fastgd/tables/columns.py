@@ -108,6 +108,11 @@ class NumberColumn:
                 f"{self.name}: far outside {self.low:g} to {self.high:g}, the range in the "
                 f"training table, in {many(int(off.sum()), 'row')} ({100 * off.mean():.3g} %)"
             )
+        elif _YEARS[0] <= self.low and self.high <= _YEARS[1] and not (self.low + self.high) % 1:
+            late = numbers > self.high
+            if late.any() and not (numbers % 1 > 0).any():  # whole years
+                rows = many(int(late.sum()), "row")
+                yield f"{self.name}: after {self.high:g}, the last year learned, in {rows}"
         if not self.flagged:
             gaps = cells if cells.kind == "numbers" else replace(cells, missing=np.isnan(numbers))
             yield from gaps.new_gaps(self.name, f": filled with {self.median:g}, the median")
@@ -276,11 +281,11 @@ class DateColumn:
         return days_of(dates_of(self.name, cells, self.order))
 
     def remarks(self, cells: Cells) -> Iterator[str]:
-        """Yield lines about dates far outside of the learned range, and about missing cells."""
+        """Yield lines about dates after those learned or far before, and about missing cells."""
         days, margin = self.numbers(cells), (self.last - self.first) / 20
         for outside, where, end in (
             (days < self.first - margin, "before", f"{day_text(self.first)}, the first"),
-            (days > self.last + margin, "after", f"{day_text(self.last)}, the last"),
+            (days > self.last, "after", f"{day_text(self.last)}, the last"),
         ):
             if outside.any():
                 share = f"{100 * outside.mean():.3g} % of the rows"

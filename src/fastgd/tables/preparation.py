@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -319,6 +319,18 @@ class Preparation:
         decisions = decisions._replace(encoding="target" if own else "one-hot")
         why = said.partition("is used: ")[2] or "it doesn't number the training rows"
         return learn_column(name, cells, decisions, why)
+
+    def reaching(self, numbers: FloatArray) -> Preparation:
+        """Return it with the ranges of these rows, as of :meth:`numbers`."""
+        found, ends = list(self.columns), (np.nanmin(numbers, axis=0), np.nanmax(numbers, axis=0))
+        for k, (one, low, high) in enumerate(
+            zip(self.columns, *map(np.ndarray.tolist, ends), strict=True)
+        ):
+            if isinstance(one, NumberColumn):
+                found[k] = replace(one, low=low, high=high)
+            elif isinstance(one, DateColumn):
+                found[k] = replace(one, first=low, last=high)
+        return replace(self, columns=tuple(found))
 
     @property
     def names(self) -> tuple[str, ...]:
