@@ -312,6 +312,24 @@ def test_classes_come_with_their_probabilities(run):
         lines = list(csv.DictReader(file))
     assert list(lines[0]) == ["sort", "probability of cheap", "probability of dear"]
     assert [line["sort"] for line in lines] == fastgd.load("s.npz").predict("sorts.csv").tolist()
+    refused = run("predict", "s.npz", "sorts.csv", "--interval", "0.9")
+    assert_refused(refused, "--interval needs one numeric target, got the classes of sort$")
+
+
+def test_intervals_are_two_columns_more(run, model):
+    assert run("predict", "m.npz", "houses.csv", "--interval", "0.8", "--csv", "p.csv")[0] == 0
+    with open("p.csv", encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert list(lines[0]) == ["price", "price low", "price high"]
+    low, high = model.predict_interval("houses.csv", 0.8).T
+    assert [float(line["price low"]) for line in lines] == low.tolist()
+    assert [float(line["price high"]) for line in lines] == high.tolist()
+    code, out, _ = run("predict", "m.npz", "houses.csv", "--interval", "0.99", "--json")
+    facts = json.loads(out)
+    assert (code, list(facts["predictions"])) == (0, ["price", "price low", "price high"])
+    assert facts["remarks"] == [
+        "intervals: 90 rows can't show 99 %: the bounds are beyond all their errors"
+    ]
 
 
 def test_it_applies_a_model_without_pandas(run, model, monkeypatch):
@@ -339,6 +357,8 @@ def test_it_applies_a_model_without_pandas(run, model, monkeypatch):
             "groups.npz holds a model per group, for Python: fastgd.load",
             marks=pytest.mark.slow,
         ),
+        ("m.npz houses.csv --interval 1", "--interval must be a number above 0 and below 1, got 1"),
+        ("m.npz houses.csv --interval x", "--interval must be a number, got 'x'"),
         ("m.npz no.csv", "no.csv: No such file or directory$"),
         ("m.npz houses.csv --csv p.txt", "must end in .csv, got 'p.txt'$"),
         ("m.npz houses.csv --csv houses.csv", "it is the file that is read$"),

@@ -22,6 +22,33 @@ def test_numbers_are_points_and_a_line_where_both_are_the_same():
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("actual", "predicted")
 
 
+def test_intervals_are_lines_and_those_that_miss_are_red():
+    interval = [[0.0, 2.0], [2.0, 2.9], [1.0, 9.0]]
+    ax = plots.predictions([1.0, 3.0, 2.0], [1.5, 2.5, 7.0], interval=interval)
+    inside, missed, _ = ax.collections
+    assert [path.tolist() for path in inside.get_segments()] == [
+        [[1, 0], [1, 2]],
+        [[2, 1], [2, 9]],
+    ]
+    assert [path.tolist() for path in missed.get_segments()] == [[[3, 2], [3, 2.9]]]
+    red, green, _, _ = missed.get_color()[0]
+    assert red > 2 * green
+    assert ax.get_xlabel() == "actual (66.7 % lie in their intervals, others in red)"
+
+
+@pytest.mark.parametrize(
+    ("actual", "interval", "message"),
+    [
+        ([1.0, 2.0], [[0.0, 1.0]], r"interval must have shape \(2, 2\), got shape \(1, 2\)"),
+        ([1.0, 2.0], [[0.0, 1.0], [0.0, np.nan]], "interval must be finite, got nan"),
+        (["a", "b"], [[0.0, 1.0]] * 2, "interval must be left out of a plot of classes, got one"),
+    ],
+)
+def test_what_is_no_interval(actual, interval, message):
+    with pytest.raises(ValueError, match=message):
+        plots.predictions(actual, actual, interval=interval)
+
+
 def test_classes_are_counted():
     ax = plots.predictions(["a", "b", "b", "c"], ["a", "b", "a", "a"])
     assert [text.get_text() for text in ax.texts] == ["1", "0", "0", "1", "1", "0", "1", "0", "0"]

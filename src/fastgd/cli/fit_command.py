@@ -124,7 +124,8 @@ def fit(
     )
 
     def draw(path: Path) -> None:
-        write_plot(plots.predictions(result.actual, result.predicted, name=target), path)
+        pair, bounds = (result.actual, result.predicted), result.bounds
+        write_plot(plots.predictions(*pair, name=target, interval=bounds), path)
 
     with writing((save, result.model.save, saved), (plot, draw, ()), as_json=json):
         if json:

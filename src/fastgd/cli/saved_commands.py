@@ -19,6 +19,7 @@ from fastgd.cli.refusals import RefusedError, refusing
 from fastgd.cli.result_tables import number_text, scores_line
 from fastgd.cli.terminal import print_plain, print_rich, print_table
 from fastgd.export.exportable import Exportable, c_name
+from fastgd.models.intervals import errors_for
 from fastgd.models.model import decoded
 from fastgd.models.scores import Scores, scores_of
 from fastgd.tables.column_values import cells_of, texts_shown
@@ -95,6 +96,8 @@ SHOWN = 10
     file
     --csv FILE.csv  Write a line for each row, in their order: the prediction, and for classes the
         probability of each.
+    --interval SHARE  For numbers: two columns more, bounds between which this share of the targets
+        lies, such as 0.9.
     --raw-text --json --sep --decimal
     """,
     saved={"default": ...},
@@ -103,6 +106,7 @@ def predict(
     saved: Path,
     file: Path,
     csv: Path | None,
+    interval: float | None,
     raw_text: bool,
     json: bool,
     sep: str | None,
@@ -126,11 +130,16 @@ def predict(
                 f"{saved} must be a model (fastgd fit --save, train --prepare --save), but it "
                 f"holds a {type(model).__name__}, which doesn't know what its inputs are called"
             )
+        known = (model.intervals, model.targets)
+        errors = None if interval is None else errors_for("--interval", interval, *known)
         columns = read_columns(file, sep, decimal, texts=model.preparation.texts)
         with about(file):
             remarks = model.remarks(columns)
             outputs = model.outputs(columns)
         found = _predictions(model, outputs)
+        bounds = {} if errors is None else errors.columns(model.targets[0], outputs, interval)
+        found |= {name: column.tolist() for name, column in bounds.items()}
+        remarks += [] if errors is None else errors.remarks(interval)
         scores = _scores(model, outputs, columns)
 
     def write(path: Path) -> None:

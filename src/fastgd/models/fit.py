@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.arguments.subsets import Integers
-from fastgd.checks.numbers import Seed
+from fastgd.checks.numbers import FloatArray, Seed
 from fastgd.engine.devices import CPU
 from fastgd.engine.progress import ProgressHook
 from fastgd.formulas.named import Loss
 from fastgd.models.fit_choices import FOLDS, HIDDEN_SIZES, SHARE, Choices
 from fastgd.models.fit_search import Candidate, SearchSamples, refit, search, sizes_for
+from fastgd.models.intervals import JUDGED_AT, calibrated, judged_intervals
 from fastgd.models.lags import Skip, last_value, learns_changes, values_of, with_lags
 from fastgd.models.model import Model, Table, mean_outputs
 from fastgd.models.row_splits import (
@@ -42,6 +43,7 @@ class Fit(NamedTuple):
     actual: NDArray[Any]  # targets of the test set, and
     predicted: NDArray[Any]  # predictions for them, before the model was trained on all rows
     verdict: str  # that the model is no better than a constant; usually empty
+    bounds: FloatArray | None  # (rows, 2): 90 % intervals of predicted numbers
 
 
 def fit(
@@ -231,7 +233,9 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
         choices,
     )
     preparation, _, samples = with_bins(best.bins)
-    runs, counts, scores, finding = best.runs, best.counts, dict[str, Scores](), ""
+    known = learn.y, learn.weights, learn.costs
+    runs, intervals, warmth = calibrated(encoder, best.runs, best.outputs, *known)
+    counts, scores, finding, covered, bounds = best.counts, dict[str, Scores](), "", "", None
     predicted = encoder.decode(judge.y)
     actual = predicted if of_classes else wanted.values[parts.judge]
     again = f"learned from all {rows:,} rows"
@@ -246,17 +250,22 @@ def fit_columns(columns: Mapping[str, NDArray[Any]], target: str, choices: Choic
             rivals["last value"] = values_of(last, samples.X[count:])
         scores, finding = judged(encoder, rivals, y, objective, judge.weights)
         predicted = encoder.decode(rivals["model"])
+        covered = judged_intervals(encoder, intervals, rivals["model"], y, judge.weights)
+        if not of_classes:
+            of_each = intervals.columns(encoder, rivals["model"], JUDGED_AT).values()
+            bounds = np.column_stack(list(of_each))
         preparation, encoder, samples = encoded(
             np.arange(rows), slice(rows), best.bins, preparation
         )
         best = refit(encoder, samples, best, choices)
-        runs = best.runs
+        known = samples.y, samples.weights, samples.costs
+        runs, intervals, warmth = calibrated(encoder, best.runs, best.outputs, *known)
         again = (
             f"learned again from all {rows:,} rows, in folds as before; the scores are those of "
             "the networks before that"
         )
-    after = [*alike, again, *filter(None, [best.size])]
+    after = [*alike, again, *filter(None, [best.size, warmth, covered])]
     trained = (*told[1:], *leaked, *after, *filter(None, [finding]))
     notes = [*table.notes[:-1], *told, *preparation.notes, *leaked, table.notes[-1], *after]
-    model = Model(runs, preparation, (encoder,), scores, trained, counts=counts, lags=lags)
-    return Fit(model, notes, parts, candidates, actual, predicted, finding)
+    model = Model(runs, preparation, (encoder,), scores, trained, intervals, counts, lags)
+    return Fit(model, notes, parts, candidates, actual, predicted, finding, bounds)

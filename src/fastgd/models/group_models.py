@@ -27,6 +27,7 @@ from fastgd.export.exportable import ONNX_DTYPES, OnnxType
 from fastgd.models.cutoffs import NAIVE
 from fastgd.models.group_keys import Keys
 from fastgd.models.group_training import MODELS, GroupFits, Scaling, TrainedGroups, stacked
+from fastgd.models.intervals import Intervals, errors_for
 from fastgd.models.lags import Lags, decode_lags, decode_order, encode_lags
 from fastgd.models.model import Table
 from fastgd.models.row_splits import RowOrder
@@ -107,6 +108,7 @@ def encode(models: Any) -> tuple[JsonValues, Arrays]:
             arrays |= {f"{lead}.{name}": array for name, array in content.items()}
     header = {"names": models.keys.names, "notes": models.notes, "parts": parts}
     header |= {"order": list(models.order)} if models.order else {}
+    arrays |= models.intervals.encoded() if models.intervals else {}
     if models.lags is not None:
         header["lags"], own = encode_lags(models.lags)
         arrays |= own
@@ -156,6 +158,8 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
         trained=TrainedGroups(sweeps, places),
         shared=shared,
     )
+    intervals = Intervals.decoded(arrays)
+    need(intervals is None or len(intervals.knots) == groups)
     chosen = np.zeros(groups, np.int64)
     if "chosen" in arrays:
         chosen = codec.array_of(arrays, "chosen", "i", (groups,))
@@ -172,6 +176,7 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
         "fallback": fallback,
         "measured": {name: array for name, array in measured.items() if array is not None},
         "notes": notes,
+        "intervals": intervals,
         "compared": {name: array for name, array in compared.items() if array is not None},
     }
 
@@ -228,6 +233,8 @@ class GroupModels(SavedResult, ShownInNotebooks):
         The column that ``test_last`` named.
     judged : dict of str to (groups, cutoffs) array
         The error at each cutoff: see :attr:`cutoffs`.
+    intervals : fastgd.models.intervals.Intervals or None
+        The errors on rows that the models haven't seen, for :meth:`predict_interval`.
     lags : Lags or None
         The last values of the target in each group, if lags of it are inputs.
     """
@@ -243,6 +250,7 @@ class GroupModels(SavedResult, ShownInNotebooks):
     compared: dict[str, FloatArray] = field(default_factory=dict, repr=False)
     order: RowOrder | None = field(default=None, repr=False)
     judged: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False)
+    intervals: Intervals | None = field(default=None, repr=False)
     lags: Lags | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
@@ -445,6 +453,48 @@ class GroupModels(SavedResult, ShownInNotebooks):
         df = opened(df, table=True)
         found = self._decoded(self._outputs(df))
         return like(df, {self.target.name: found}, found)
+
+    def predict_interval(self, df: Table, coverage: float = 0.9) -> Any:
+        """Predict an interval for each row, in which its target lies with this probability.
+
+        The intervals are conformal, as those of :meth:`fastgd.Model.predict_interval`: of the
+        errors on test rows (with ``test_last`` those after all cutoffs; without a test set on
+        validation rows). They are pooled over the groups after division by each group's spread: the
+        mean size of its errors, shrunk towards that of all groups. So a share of about ``coverage``
+        of the rows of all groups lies inside, and hardly less of a group with many of these rows.
+
+        Parameters
+        ----------
+        df : DataFrame, mapping of str to (rows,) arrays, or path
+            As in :meth:`predict`.
+        coverage : float
+            Above 0 and below 1.
+
+        Returns
+        -------
+        (rows, 2) DataFrame or array
+            As of :meth:`fastgd.Model.predict_interval`. NaN for unknown groups, no row of which was
+            judged.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`predict`, or if the target has classes, or no rows were held out.
+
+        Warns
+        -----
+        UserWarning
+            If there were too few of these rows to show this coverage, or as :meth:`predict`.
+        """
+        errors = errors_for("predict_interval", coverage, self.intervals, (self.target,))
+        df = opened(df, table=True)
+        for line in errors.remarks(coverage):
+            warn(line)
+        columns = self._columns(df)
+        outputs, codes = self._outputs(columns), self.keys.codes(columns)
+        outputs[codes < 0] = np.nan
+        found = errors.columns(self.target, outputs, coverage, codes)
+        return like(df, found, np.column_stack(list(found.values())))
 
     def _decoded(self, outputs: FloatArray) -> NDArray[Any]:
         """Predictions, NaN or None where there are no outputs."""

@@ -436,7 +436,8 @@ class Fitted(NamedTuple):
     chosen: Integers
     measured: dict[str, NDArray[Any]]
     compared: dict[str, FloatArray]
-    judged: FloatArray  # outputs of the test rows by models that haven't learned from them
+    judged: FloatArray  # outputs of the test rows (without any, of the validation rows) by models
+    # that haven't learned from them
 
 
 class Stages(NamedTuple):
@@ -482,8 +483,8 @@ class Stages(NamedTuple):
             best = best_of(of_each, self._changes(held), self.groups)
             penalties, ridge = np.array(PENALTIES)[best], tried[best, np.arange(self.groups)]
         chosen = np.zeros(self.groups, np.int64)
+        first = GroupFits(inputs, outputs, trained, constant, ridge, shared, self.base)
         if self.model == "best":
-            first = GroupFits(inputs, outputs, trained, constant, ridge, shared, self.base)
             # Without validation rows the shared network has no prediction, and none is needed.
             names = first.names if len(held.codes) else ["network"]
             of_each = [first.outputs_of(name, held.inputs, held.codes) for name in names]
@@ -512,6 +513,8 @@ class Stages(NamedTuple):
         if self.model == "best":
             measured["model"] = np.where(status == "constant", status, np.array(MODELS)[chosen])
         measured["status"] = status
+        if not len(test.codes):
+            outputs_found = first.predict(chosen, held.inputs, held.codes)
         return Fitted(final, chosen, measured, compared, outputs_found)
 
     def _fitted(

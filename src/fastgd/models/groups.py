@@ -47,10 +47,12 @@ from fastgd.models.group_training import (
     SELECTED,
     START,
     GroupRows,
+    Scaling,
     Stages,
     errors_of,
     train_all_rows,
 )
+from fastgd.models.intervals import JUDGED_AT, Intervals
 from fastgd.models.lags import Lags, last_value, learns_changes
 from fastgd.models.model import Table
 from fastgd.models.row_splits import RowOrder, complete, encode_rows, hold_out, time_order
@@ -368,9 +370,18 @@ def fit_groups(
     fallback = None
     if unknown == "global":
         fallback = train_all_rows(rows, settings, draw, path and path / _UNKNOWN)
+    unseen = rows.where(rows.test if rows.test.any() else rows.held)
+    forecasts = found.judged, unseen.targets, unseen.codes, np.zeros_like(unseen.codes)
+    if cutoffs_judged:
+        after = cutoffs_judged.forecasts
+        forecasts = after.outputs, after.targets, after.codes, after.cutoff
+    spread = Scaling.of_groups(rows.targets, rows.codes, len(keys)).scale[:, 0]
+    intervals = Intervals.of_groups(encoder, spread, *forecasts)
+    notes = [*notes, *(intervals.remarks(JUDGED_AT) if intervals else ())]
     known = (keys, preparation, encoder, found.fits, found.chosen, fallback)
+    lags_kept = table.lags and table.lags.latest
     return GroupModels(
-        *known, measured, tuple(notes), compared, order, judged, table.lags and table.lags.latest
+        *known, measured, tuple(notes), compared, order, judged, intervals, lags_kept
     )
 
 

@@ -17,6 +17,7 @@ from fastgd.checks.numbers import FloatArray
 from fastgd.checks.presentation import Description, ShownInNotebooks, ShownTable, option_rows
 from fastgd.export.exportable import Exportable
 from fastgd.export.exported import Exported
+from fastgd.models.intervals import Intervals, errors_for
 from fastgd.models.lags import Lags, decode_lags, encode_lags
 from fastgd.store import Arrays, PathLike
 from fastgd.store.npz import Found
@@ -60,7 +61,7 @@ def encode(model: Any) -> tuple[JsonValues, Arrays]:
         of_run, own = encode_run(run)
         header["runs"].append(of_run)
         arrays |= {f"run_{k}_{name}": array for name, array in own.items()}
-    return header, arrays
+    return header, arrays | (model.intervals.encoded() if model.intervals else {})
 
 
 def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
@@ -92,6 +93,7 @@ def decode(header: JsonValues, arrays: Found) -> dict[str, Any]:
             for name, scores in header["scores"].items()
         },
         "training_notes": tuple(map(text, header.get("notes", ()))),
+        "intervals": Intervals.decoded(arrays),
         "counts": counts,
         "lags": decode_lags(header.get("lags"), arrays, targets[0], 1),
     }
@@ -118,6 +120,9 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
         empty if there was no test set. They are from before all rows were learned.
     training_notes : tuple of str
         How it was trained, one line each.
+    intervals : fastgd.models.intervals.Intervals or None
+        The errors on rows that the networks of the folds never saw, for :meth:`predict_interval`
+        and :meth:`predict_set`. None in files of before, and of ``fastgd train``.
     counts : tuple of int
         How often each network counts in the mean of the outputs; empty if each counts once.
     lags : Lags or None
@@ -129,6 +134,7 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
     targets: tuple[Target, ...]
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
     training_notes: tuple[str, ...] = ()
+    intervals: Intervals | None = None
     counts: tuple[int, ...] = ()
     lags: Lags | None = None
 
@@ -223,6 +229,98 @@ class Model(Exportable, SavedResult, ShownInNotebooks):
                 + ", ".join(target.name for target in self.targets)
             )
         return self.outputs(self._cells(table))
+
+    def predict_interval(self, table: Table, coverage: float = 0.9) -> Any:
+        """Predict an interval for each row, in which its target lies with this probability.
+
+        The intervals are conformal, of the errors on rows that the networks of the folds never saw
+        (Barber and others 2021, "Predictive inference with the jackknife+"), and wider where errors
+        are larger for such predictions. If new rows are as those of the training table, a share of
+        about ``coverage`` of them lies inside, over all rows; not in each subset of them.
+
+        Parameters
+        ----------
+        table : DataFrame, mapping of str to (rows,) array_like, or path
+            As in :meth:`predict`.
+        coverage : float
+            Above 0 and below 1.
+
+        Returns
+        -------
+        (rows, 2) DataFrame or array
+            The lower and the upper bound, in the target's unit. Of a DataFrame one of the same
+            library, with its index: "price low" and "price high" of a target "price".
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`predict`, or if the target has classes, or the model has no intervals.
+
+        Warns
+        -----
+        UserWarning
+            If the training table had too few rows to show this coverage, or as :meth:`predict`.
+
+        Examples
+        --------
+        >>> import fastgd, numpy as np
+        >>> x, noise = np.linspace(-3, 3, 200), np.random.default_rng(0).normal(size=200)
+        >>> model = fastgd.fit({"x": x, "y": 2 * x + noise}, target="y")
+        >>> model.predict_interval({"x": [0.0, 2.0]}).round().tolist()
+        [[-2.0, 2.0], [2.0, 6.0]]
+        """
+        errors = errors_for("predict_interval", coverage, self.intervals, self.targets)
+        table = opened(table, table=True)
+        for line in errors.remarks(coverage):
+            warn(line)
+        found = errors.columns(self.targets[0], self.outputs(self._cells(table)), coverage)
+        return like(table, found, np.column_stack(list(found.values())))
+
+    def predict_set(self, table: Table, coverage: float = 0.9) -> Any:
+        """Predict a set of classes for each row, which has the true one with this probability.
+
+        A class is in the set if its probability is at least that which a share ``coverage`` of the
+        rows gave their true class, in networks of the folds that never saw them: the smallest sets
+        in the mean (Sadinle and others 2019, "Least ambiguous set-valued classifiers"). The most
+        probable class is in each set.
+
+        Parameters
+        ----------
+        table, coverage
+            As in :meth:`predict_interval`.
+
+        Returns
+        -------
+        (rows, classes) DataFrame or array of bool
+            Whether each class is in the set, in the order of ``classes``. Of a DataFrame one of the
+            same library, with its index, whose columns are named by the classes.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`predict`, or if the target has no classes, or the model has no intervals.
+
+        Warns
+        -----
+        UserWarning
+            As :meth:`predict_interval`.
+
+        Examples
+        --------
+        >>> import fastgd
+        >>> size = [30 + k for k in range(60)]
+        >>> kind = ["flat" if s < 50 + k % 3 else "house" for k, s in enumerate(size)]
+        >>> model = fastgd.fit({"size": size, "kind": kind}, target="kind")
+        >>> model.predict_set({"size": [30, 80]}, coverage=0.8)
+        array([[ True, False],
+               [False,  True]])
+        """
+        errors = errors_for("predict_set", coverage, self.intervals, self.targets)
+        table = opened(table, table=True)
+        for line in errors.remarks(coverage, sides=1):
+            warn(line)
+        found = errors.sets(self.outputs(self._cells(table)), coverage)
+        return like(table, dict(zip(self.classes or (), found.T, strict=True)), found)
 
     def gradient(self, table: Table) -> dict[str, FloatArray]:
         """Derivatives of the predictions by the columns of numbers, at each row.

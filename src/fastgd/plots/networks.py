@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgd.checks.messages import shown
-from fastgd.checks.numbers import check_flag, check_result, numbers_of
+from fastgd.checks.numbers import check_flag, check_result, check_shape, numbers_of
 from fastgd.plots.lines import label_iterations, legend, run_title
 from fastgd.plots.style import (
     COLORS,
@@ -244,7 +244,12 @@ INCHES = 0.08
 
 
 def predictions(
-    actual: ArrayLike, predicted: ArrayLike, *, name: str = "target", ax: Axes | None = None
+    actual: ArrayLike,
+    predicted: ArrayLike,
+    *,
+    name: str = "target",
+    interval: ArrayLike | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
     """Plot predictions against actual values: a scatter plot, or the confusion matrix of classes.
 
@@ -254,14 +259,17 @@ def predictions(
         Finite numbers; or labels of classes: strings, booleans.
     name : str
         Name of the target, for the title.
+    interval : (rows, 2) array_like, optional
+        Bounds of predicted numbers, as of :meth:`fastgd.Model.predict_interval`.
     ax : matplotlib Axes, optional
         Axes to draw on; by default those of a new figure.
 
     Returns
     -------
     matplotlib Axes
-        For numbers one point per row, on the diagonal if the prediction is exact; for classes the
-        number of rows for each pair of actual and predicted class.
+        For numbers one point per row, on the diagonal if the prediction is exact, and its interval
+        as a vertical line; for classes the number of rows for each pair of actual and predicted
+        class.
 
     Raises
     ------
@@ -284,12 +292,13 @@ def predictions(
             f"actual and predicted must have the same number of rows, got {len(truth)} and "
             f"{len(guess)}"
         )
+    bounds = None if interval is None else _bounds(interval, truth, guess)
     title = f"{user_text(name, LONGEST)}: predicted against actual ({len(truth):,} rows)"
     if truth.dtype.kind in "iuf" and guess.dtype.kind in "iuf":
         with axes(ax, figsize=(5.4, 5.0)) as drawn:
-            _draw_numbers(drawn, truth, guess)
+            _draw_numbers(drawn, truth, guess, bounds)
             drawn.set_title(fill(title, int(4.4 / INCHES)))
-            drawn.set(xlabel="actual", ylabel="predicted")
+            drawn.set_ylabel("predicted")
         return drawn
     names = sorted({*truth.tolist(), *guess.tolist()})
     if len(names) > MOST_CLASSES:
@@ -334,12 +343,31 @@ def _column(name: str, value: ArrayLike) -> NDArray[Any]:
     return array
 
 
-def _draw_numbers(ax: Axes, truth: NDArray[Any], guess: NDArray[Any]) -> None:
+def _bounds(interval: ArrayLike, truth: NDArray[Any], guess: NDArray[Any]) -> NDArray[Any]:
+    """The lower and the upper bounds, (2, rows)."""
+    if {truth.dtype.kind, guess.dtype.kind} - {*"iuf"}:
+        raise ValueError("interval must be left out of a plot of classes, got one")
+    bounds = numbers_of("interval", interval)
+    check_shape("interval", bounds, (len(truth), 2))
+    return bounds.T
+
+
+def _draw_numbers(
+    ax: Axes, truth: NDArray[Any], guess: NDArray[Any], bounds: NDArray[Any] | None
+) -> None:
     from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
     low, high = (float(f([truth.min(), truth.max(), guess.min(), guess.max()])) for f in (min, max))
     ax.plot([low, high], [low, high], color="#999999", linewidth=1, zorder=1)
     many = len(truth) > 500
+    ax.set_xlabel("actual")
+    if bounds is not None:
+        missed = (truth < bounds[0]) | (truth > bounds[1])
+        for rows, color in ((~missed, "#999999"), (missed, "#d62728")):
+            low, high = bounds[:, rows]
+            ax.vlines(truth[rows], low, high, color, linewidth=0.9, alpha=0.25 if many else 0.6)
+        share = 100 * (1 - missed.mean())
+        ax.set_xlabel(f"actual ({share:.1f} % lie in their intervals, others in red)")
     ax.scatter(truth, guess, s=8 if many else 18, alpha=0.3 if many else 0.6, linewidths=0)
     ax.set_aspect("equal", adjustable="datalim")
     for axis in (ax.xaxis, ax.yaxis):

@@ -72,21 +72,28 @@ def _raised(a: Dual, b: Dual) -> Dual:
     return Dual(power, by_base + by_exponent)
 
 
+def _by(factor: FloatArray, derivative: FloatArray) -> FloatArray:
+    """Their product; a constant's contributes nothing, even if the factor is infinite or NaN."""
+    is_constant = derivative.ndim == 0 and derivative == 0
+    return derivative if is_constant else factor * derivative
+
+
+def _product(a: Dual, b: Dual) -> Dual:
+    return Dual(a.value * b.value, _by(b.value, a.derivative) + _by(a.value, b.derivative))
+
+
 def _quotient(a: Dual, b: Dual) -> Dual:
     value = a.value / b.value
-    return Dual(value, (a.derivative - value * b.derivative) / b.value)
+    return Dual(value, (a.derivative - _by(value, b.derivative)) / b.value)
 
 
 _OPERATIONS: dict[str, Callable[..., Dual]] = {
     "add": lambda a, b: Dual(a.value + b.value, a.derivative + b.derivative),
     "sub": lambda a, b: Dual(a.value - b.value, a.derivative - b.derivative),
-    "mul": lambda a, b: Dual(a.value * b.value, a.derivative * b.value + a.value * b.derivative),
+    "mul": _product,
     "div": _quotient,
     "neg": lambda a: Dual(-a.value, -a.derivative),
-    "fma": lambda a, b, c: Dual(
-        a.value * b.value + c.value,
-        a.derivative * b.value + a.value * b.derivative + c.derivative,
-    ),
+    "fma": lambda a, b, c: _OPERATIONS["add"](_product(a, b), c),
     "pow": _raised,
     # If both are equal, the derivative is that of the left one.
     "minimum": lambda a, b: Dual(
@@ -148,7 +155,7 @@ def second_derivative(formula: Formula, x: FloatArray) -> FloatArray:
 def _known(formula: Formula, arrays: tuple[FloatArray, ...], by: str) -> dict[str, Dual]:
     """Variables and parameters by name; ``by`` is the variable of differentiation."""
     moves = {
-        name: Dual(array, np.full_like(array, name == by))
+        name: Dual(array, np.array(float(name == by)))
         for name, array in zip(formula.variables, arrays, strict=True)
     }
     return moves | {name: _constant(number) for name, number in formula.parameters.items()}

@@ -54,10 +54,7 @@ def update(shape, recipe, is_weight, g, block, at, stride, layer):
         if features.dropconnect is not None:
             factor = load(shape, numbers, at + layer.factors, stride)
             g = select(factor > 0.0, g * factor, 0.0)
-        if recipe.own_penalty is not None:
-            _, slope, _ = activate_twice(recipe.own_penalty, shape, numbers, layer, w)
-            g = g - slope
-        g = _penalized(features.penalty, shape, g, w, numbers, layer)
+        g = _penalized(features.penalty, recipe.own_penalty, shape, g, w, numbers, layer)
     if recipe.measure is not None or features.norm_clipping is not None:
         g = of_learning(features.frozen, shape, g, 0.0, numbers, at, stride, layer)
     remember(recipe.measure, shape, numbers, at, stride, layer, g, w)
@@ -76,8 +73,11 @@ def measure_update(measure, descent, j):
 
 
 @part
-def _penalized(penalty, shape, g, w, numbers, layer):
-    """Subtract the derivative of the penalty, l1 * |w| + l2 / 2 * w**2."""
+def _penalized(penalty, own_penalty, shape, g, w, numbers, layer):
+    """Subtract the derivatives of a custom penalty and of l1 * |w| + l2 / 2 * w**2."""
+    if own_penalty is not None:
+        _, slope, _ = activate_twice(own_penalty, shape, numbers, layer, w)
+        g = g - slope
     if penalty is None:
         return g
     l1 = value(shape, numbers, layer, penalty.l1)
