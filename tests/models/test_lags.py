@@ -186,7 +186,10 @@ def test_groups_forecast_from_their_own_last_values(models, tmp_path):
     models.save(tmp_path / "models.npz")
     loaded = fastgd.load(tmp_path / "models.npz")
     assert np.array_equal(loaded.predict(new[:3]), expected[:3])
-    assert models.remarks(new[:3]) == []
+    assert models.remarks(new[:3]) == ["year: after 2013, the last year learned, in 3 rows"]
+    bounds = models.predict_interval(new[:3], 0.6).to_numpy()
+    assert (bounds[:, 0] < expected[:3]).all()
+    assert (bounds[:, 1] > expected[:3]).all()
     assert any("sales lag 1 to 2: sales as last known 1 to 2 steps" in n for n in models.notes)
 
 

@@ -104,12 +104,12 @@ def fit(
     test_group : str, optional
         A column of labels: the test set, and each fold, has whole groups. It is no input.
     lags : int
-        With ``test_last``: the last values of the target, this many, become inputs, as they are
-        known ``horizon`` rows before. The model remembers those that the rows after the table need.
-        Where the change since the last one varies less than the target, the change is learned.
+        With ``test_last``: the last values of the target, this many, become inputs. The model keeps
+        those that rows after the table need; see :meth:`fastgd.models.lags.Lags.added`. Where the
+        change since the last one varies less than the target does, networks learn the change.
     horizon : int
-        How many rows ahead a forecast reaches: the lags are the values ``horizon``, ``horizon + 1``
-        and so on rows before.
+        How many rows ahead a forecast reaches. Each row to learn from, and to judge by, has the
+        lags that were known a drawn number of rows before it, at most this one.
     seed : int, Generator or SeedSequence
         Seed of the test set, the folds and the initial weights, as in :func:`fastgd.train`.
     hidden_size : int, tuple of int, or list of these

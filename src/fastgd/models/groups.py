@@ -249,7 +249,7 @@ def fit_groups(
         if less than a third of a group would be left before the first one.
     lags : int
         With ``test_last``: the last values of the target in the group, this many, become inputs, as
-        they are known ``horizon`` steps before; see :func:`fastgd.fit`.
+        in :func:`fastgd.fit`; after a cutoff those known at the cutoff.
     min_rows : int
         A group with fewer rows is trained with the setting that was best for all other groups, for
         the median of their iterations. At least 2.
